@@ -1,0 +1,137 @@
+"""Areas in a tree by code prefix, their other names, and places that carry a QR sticker.
+
+A county has 6 digits, its towns 9, their villages and communities 12, grids 15, cells 18 (the first
+twelve are the statistical area codes of the National Bureau of Statistics, GB/T 10114). Other
+countries bring their own prefix codes: nothing here needs digits or these lengths, only that a
+child's code begins with its parent's.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+LENGTHS: Final[tuple[int, ...]] = (6, 9, 12, 15, 18)
+"""Code lengths of levels 1 to 5 by default."""
+
+PLACE_ALPHABET: Final = "23456789abcdefghjkmnpqrstuvwxyz"
+"""No 0/o, 1/l/i: a code is sometimes typed from a sticker."""
+
+# Without the two "not null" a half point would pass: a CHECK that comes out NULL holds.
+ON_EARTH: Final = Q(lon__isnull=True, lat__isnull=True) | Q(
+    lon__isnull=False,
+    lat__isnull=False,
+    lon__gte=-180,
+    lon__lte=180,
+    lat__gte=-90,
+    lat__lte=90,
+)
+
+
+class Level(models.IntegerChoices):
+    COUNTY = 1, _("区县")
+    TOWN = 2, _("镇街")
+    VILLAGE = 3, _("村社区")
+    GRID = 4, _("网格")
+    CELL = 5, _("微网格")
+
+
+def level_of(code: str) -> int:
+    """Level 1..5 by the length of `code`: the deepest whose length it reaches, at least 1."""
+    return max(1, sum(len(code) >= length for length in LENGTHS))
+
+
+def new_place_code() -> str:
+    """Eight characters from PLACE_ALPHABET, some 40 random bits: a name on a sticker, no secret."""
+    return "".join(secrets.choice(PLACE_ALPHABET) for _i in range(8))
+
+
+class Area(models.Model):
+    """One area. `outline` is a GeoJSON Polygon or MultiPolygon, `lon` and `lat` its centre, both
+    in degrees of WGS-84.
+
+    The primary key's `_like` index (varchar_pattern_ops) makes `code__startswith` an index range.
+    An area is never deleted, only retired, for appeals go on pointing to it.
+    """
+
+    code = models.CharField(_("代码"), max_length=24, primary_key=True)
+    name = models.CharField(_("名称"), max_length=80)
+    name_en = models.CharField(_("英文名称"), max_length=120, blank=True, default="")
+    level = models.PositiveSmallIntegerField(_("层级"), choices=Level.choices)
+    lon = models.FloatField(_("经度"), null=True, blank=True)
+    lat = models.FloatField(_("纬度"), null=True, blank=True)
+    outline = models.JSONField(_("边界"), null=True, blank=True)
+    retired_at = models.DateTimeField(_("停用时间"), null=True, blank=True)
+    updated_at = models.DateTimeField(_("更新时间"), auto_now=True)
+
+    class Meta:
+        ordering = ("code",)
+        verbose_name = _("区域")
+        verbose_name_plural = _("区域")
+        constraints = (
+            models.CheckConstraint(condition=Q(level__gte=1, level__lte=5), name="area_level_1_5"),
+            models.CheckConstraint(condition=ON_EARTH, name="area_point_on_earth"),
+        )
+        indexes = (models.Index(fields=["updated_at"], name="area_updated"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def parent_code(self) -> str:
+        """The code one level up by LENGTHS, "" for a county or a code of another country's lengths.
+
+        For the latter ask `parent_code_in`, which needs to know what codes there are.
+        """
+        if len(self.code) in LENGTHS[1:]:
+            return self.code[: LENGTHS[LENGTHS.index(len(self.code)) - 1]]
+        return ""
+
+
+def parent_code_in(code: str, known: Container[str]) -> str:
+    """The longest proper prefix of `code` that is in `known`, or ""."""
+    return next((code[:n] for n in range(len(code) - 1, 0, -1) if code[:n] in known), "")
+
+
+class AreaAlias(models.Model):
+    """Another name people use for an area ("国际商贸城" for the street that it stands in)."""
+
+    area = models.ForeignKey(Area, on_delete=models.CASCADE, related_name="aliases")
+    name = models.CharField(_("别名"), max_length=80)
+    updated_at = models.DateTimeField(_("更新时间"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("别名")
+        verbose_name_plural = _("别名")
+        constraints = (models.UniqueConstraint(fields=["area", "name"], name="alias_once"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Place(models.Model):
+    """A point with a QR sticker: scanning it says where the requester is."""
+
+    code = models.SlugField(_("代码"), max_length=40, unique=True, default=new_place_code)
+    name = models.CharField(_("名称"), max_length=80)
+    area = models.ForeignKey(Area, on_delete=models.PROTECT, related_name="places")
+    address = models.CharField(_("地址"), max_length=200, blank=True, default="")
+    lon = models.FloatField(_("经度"), null=True, blank=True)
+    lat = models.FloatField(_("纬度"), null=True, blank=True)
+    active = models.BooleanField(_("启用"), default=True)
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = _("点位")
+        verbose_name_plural = _("点位")
+        constraints = (models.CheckConstraint(condition=ON_EARTH, name="place_point_on_earth"),)
+
+    def __str__(self) -> str:
+        return self.name
