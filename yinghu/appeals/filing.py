@@ -1,0 +1,181 @@
+"""The first verb, for one appeal or a thousand: everything that a filed appeal consists of, in one statement.
+
+A whole city knocks here, so rows, events and clocks are written together by one SQL statement instead of
+row by row; `loop.py` calls it, and it obeys MOVES like every other verb.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from procrastinate.contrib.django import app as jobs
+
+from yinghu.appeals.models import Attachment
+from yinghu.appeals.photos import StoredPhoto
+from yinghu.appeals.states import MOVES, Status, Urgency, Verb
+from yinghu.people.access import Actor
+from yinghu.people.privacy import blind, seal
+
+NOTIFY_CHANNEL = "yinghu"
+REACT_TASK = "yinghu.react"
+
+
+@dataclass(slots=True)
+class Filing:
+    """What a channel understood of one message, ready to become an appeal.
+
+    `phone` is E.164 or empty; `caller` is what identifies the requester where there is no phone (a
+    channel's user id). `id` is set where the caller reserved one. Codes must exist.
+    """
+
+    body: str
+    channel: str
+    title: str = ""
+    name: str = ""
+    phone: str = ""
+    caller: str = ""
+    address: str = ""
+    klass: str = ""
+    category: str | None = None
+    urgency: int = Urgency.NORMAL.value
+    area: str | None = None
+    place: int | None = None
+    lon: float | None = None
+    lat: float | None = None
+    answers: dict[str, object] = field(default_factory=dict)
+    language: str = "zh-hans"
+    said_at: datetime | None = None
+    photos: tuple[StoredPhoto, ...] = ()
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """An appeal's id with its first event's id."""
+
+    appeal_id: int
+    event_id: int
+
+
+_FILE_SQL = """
+WITH input AS (
+    SELECT id, channel, klass, category_id, urgency, area_id,
+           place_id, title, body, answers, lon, lat, name, phone, address, caller, language, said_at
+    FROM unnest(
+        %(id)s::bigint[], %(channel)s::text[], %(klass)s::text[], %(category)s::text[], %(urgency)s::int2[],
+        %(area)s::text[], %(place)s::bigint[], %(title)s::text[], %(body)s::text[], %(answers)s::jsonb[],
+        %(lon)s::float8[], %(lat)s::float8[], %(name)s::bytea[], %(phone)s::bytea[], %(address)s::bytea[],
+        %(caller)s::bytea[], %(language)s::text[], %(said_at)s::timestamptz[]
+    ) AS given(id, channel, klass, category_id, urgency, area_id, place_id, title, body, answers, lon, lat,
+               name, phone, address, caller, language, said_at)
+), appeal AS (
+    INSERT INTO appeals_appeal (
+        id, status, version, channel, klass, category_id, urgency, level, area_id, place_id, title, body,
+        answers, lon, lat, name, phone, address, caller, language, said_at, result, satisfaction)
+    SELECT id, %(status)s, 1, channel, klass, category_id, urgency, 3, area_id, place_id, title, body,
+           answers, lon, lat, name, phone, address, caller, language, said_at, '', ''
+    FROM input
+    RETURNING id, klass, category_id, urgency, area_id
+), event AS (
+    INSERT INTO appeals_event (
+        appeal_id, seq, verb, from_status, to_status, actor_kind, user_id, words, why, facts,
+        klass, category_id, area_id)
+    SELECT id, 1, %(verb)s, '', %(status)s, %(actor_kind)s, %(user_id)s, '', '', '{}',
+           klass, category_id, area_id
+    FROM appeal
+    RETURNING id, appeal_id
+), untallied AS (
+    INSERT INTO appeals_untallied (event_id) SELECT id FROM event
+), clock AS (
+    INSERT INTO appeals_clock (appeal_id, kind, due_at)
+    SELECT appeal.id, wanted.kind, now() + make_interval(mins => applying.minutes)
+    FROM appeal, unnest(%(clocks)s::text[]) AS wanted(kind), LATERAL (
+        SELECT minutes FROM appeals_clocklimit AS lim
+        WHERE lim.kind = wanted.kind AND lim.urgency = appeal.urgency
+          AND (lim.category_id = appeal.category_id OR lim.category_id IS NULL)
+        ORDER BY lim.category_id NULLS LAST LIMIT 1
+    ) AS applying
+)
+SELECT array_agg(appeal_id ORDER BY id), array_agg(id ORDER BY id), pg_notify(%(notify)s, jsonb_build_object(
+    'verb', %(verb)s, 'appeals', CASE WHEN count(*) <= 100 THEN jsonb_agg(appeal_id) ELSE '[]' END)::text)
+FROM event
+"""
+
+
+def file_many(filings: Sequence[Filing], actor: Actor) -> list[Filed]:
+    """File all or none, in three statements and one transaction (or the caller's); in the order given.
+
+    Permission is the channel's: whoever reached a channel may file. Raises Django's IntegrityError where a
+    code does not exist. The reaction is queued once for all.
+    """
+    if not filings:
+        return []
+    with transaction.atomic(), connection.cursor() as cursor:
+        _reserve_ids(filings, cursor)
+        cursor.execute(_FILE_SQL, _columns(filings, actor))
+        row = cursor.fetchone()
+        event_of = dict(zip(row[0], row[1], strict=True))
+        _attach_photos(filings)
+        jobs.configure_task(REACT_TASK).defer(events=row[1])
+    return [Filed(filing.id, event_of[filing.id]) for filing in filings if filing.id is not None]
+
+
+def _reserve_ids(filings: Sequence[Filing], cursor: CursorWrapper) -> None:
+    """Give an id to each filing that has none; one statement, or none at all."""
+    bare = [filing for filing in filings if filing.id is None]
+    if bare:
+        cursor.execute(
+            "SELECT nextval('appeals_appeal_id_seq') FROM generate_series(1, %s)", [len(bare)]
+        )
+        for filing, (appeal_id,) in zip(bare, cursor.fetchall(), strict=True):
+            filing.id = appeal_id
+
+
+def _columns(filings: Sequence[Filing], actor: Actor) -> dict[str, object]:
+    """The statement's parameters: a list for each column, private ones sealed."""
+    move = MOVES[Verb.FILE]
+    return {
+        "id": [f.id for f in filings],
+        "channel": [f.channel for f in filings],
+        "klass": [f.klass for f in filings],
+        "category": [f.category for f in filings],
+        "urgency": [f.urgency for f in filings],
+        "area": [f.area for f in filings],
+        "place": [f.place for f in filings],
+        "title": [f.title for f in filings],
+        "body": [f.body for f in filings],
+        "answers": [json.dumps(f.answers, ensure_ascii=False) for f in filings],
+        "lon": [f.lon for f in filings],
+        "lat": [f.lat for f in filings],
+        "name": [seal(f.name) for f in filings],
+        "phone": [seal(f.phone) for f in filings],
+        "address": [seal(f.address) for f in filings],
+        "caller": [blind(f.phone or f.caller) for f in filings],
+        "language": [f.language for f in filings],
+        "said_at": [f.said_at for f in filings],
+        "status": Status.FILED.value,
+        "verb": Verb.FILE.value,
+        "actor_kind": actor.kind,
+        "user_id": actor.user_id,
+        "clocks": [kind.value for kind in move.start],
+        "notify": NOTIFY_CHANNEL,
+    }
+
+
+def _attach_photos(filings: Sequence[Filing]) -> None:
+    rows = [
+        Attachment(
+            appeal_id=filing.id,
+            file=photo.file,
+            width=photo.width,
+            height=photo.height,
+            bytes=photo.bytes,
+        )
+        for filing in filings
+        for photo in filing.photos
+    ]
+    if rows:
+        Attachment.objects.bulk_create(rows)

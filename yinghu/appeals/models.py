@@ -1,0 +1,244 @@
+"""The tables of the loop. Only `loop.py` (and `filing.py`, its first verb) writes them."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from yinghu.appeals.numbers import number_of, track_token
+from yinghu.appeals.states import OPEN, ClockKind, Klass, Satisfaction, Status, Urgency, Verb
+
+_OPEN_VALUES = sorted(status.value for status in OPEN)
+
+
+class Category(models.Model):
+    """What kind of matter. A dot in the code makes a child: `medicine.fever` is under `medicine`.
+
+    `questions` is a list of {key, label, label_en, kind: text|choice|number|bool, choices?, required?}
+    that this category asks of the requester.
+    """
+
+    code = models.CharField(primary_key=True, max_length=60)
+    name = models.CharField(max_length=60)
+    name_en = models.CharField(max_length=60, blank=True)
+    klass = models.CharField(max_length=8, choices=[(k.value, k.label) for k in Klass])
+    icon = models.CharField(max_length=40, blank=True)
+    questions = models.JSONField(default=list, blank=True)
+    order = models.PositiveSmallIntegerField(default=100)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ("order", "code")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Appeal(models.Model):
+    """One appeal from filing to closing. `version` counts its events; its number is made from its id.
+
+    `name`, `phone` and `address` are sealed (`people.privacy`); `caller` is the blind index of the phone.
+    `lon`, `lat` are WGS-84 degrees. `filed_at` is when we received it, `said_at` when it was said, where the
+    channel tells that.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    status = models.CharField(max_length=10)
+    version = models.PositiveIntegerField(default=1)
+    channel = models.CharField(max_length=40)
+    klass = models.CharField(max_length=8, blank=True)
+    category = models.ForeignKey(Category, models.PROTECT, null=True, db_index=False)
+    urgency = models.PositiveSmallIntegerField(default=Urgency.NORMAL.value)
+    level = models.PositiveSmallIntegerField(default=3)
+    area = models.ForeignKey("places.Area", models.PROTECT, null=True, db_index=False)
+    place = models.ForeignKey("places.Place", models.PROTECT, null=True, db_index=False)
+    unit = models.ForeignKey("people.Unit", models.PROTECT, null=True, db_index=False)
+    holder = models.ForeignKey("people.User", models.PROTECT, null=True, db_index=False)
+    master = models.ForeignKey("self", models.PROTECT, null=True, db_index=False)
+    title = models.CharField(max_length=200, blank=True)
+    body = models.TextField()
+    answers = models.JSONField(default=dict)
+    lon = models.FloatField(null=True)
+    lat = models.FloatField(null=True)
+    name = models.BinaryField(default=b"")
+    phone = models.BinaryField(default=b"")
+    address = models.BinaryField(default=b"")
+    caller = models.BinaryField(null=True)
+    language = models.CharField(max_length=8, default="zh-hans")
+    result = models.TextField(default="")
+    solved = models.BooleanField(null=True)
+    satisfaction = models.CharField(
+        max_length=8, blank=True, choices=[(s.value, s.label) for s in Satisfaction]
+    )
+    said_at = models.DateTimeField(null=True)
+    filed_at = models.DateTimeField(db_default=Now())
+    moved_at = models.DateTimeField(db_default=Now())
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (
+            # Each inbox is one of these, newest or most urgent first, and small: open appeals only.
+            models.Index(
+                fields=("status", "-urgency", "id"),
+                name="appeal_desk",
+                condition=Q(status__in=_OPEN_VALUES),
+            ),
+            models.Index(fields=("unit", "status", "-urgency", "id"), name="appeal_unit"),
+            models.Index(
+                fields=("holder", "status", "id"), name="appeal_holder", condition=Q(holder__isnull=False)
+            ),
+            models.Index(
+                fields=("caller", "id"), name="appeal_caller", condition=Q(caller__isnull=False)
+            ),
+            models.Index(
+                fields=("area", "id"),
+                name="appeal_area",
+                opclasses=("text_pattern_ops", "int8_ops"),
+                condition=Q(area__isnull=False),
+            ),
+            models.Index(fields=("filed_at",), name="appeal_filed"),
+            models.Index(
+                fields=("master",), name="appeal_master", condition=Q(master__isnull=False)
+            ),
+            models.Index(
+                fields=("status", "moved_at"), name="appeal_callback", condition=Q(status=Status.RESOLVED.value)
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def number(self) -> str:
+        """The human number, `0000-0123-4`, with a check digit."""
+        return number_of(self.pk)
+
+    @property
+    def token(self) -> str:
+        """The secret of the tracking link: whoever holds it is the requester."""
+        return track_token(self.pk)
+
+    @property
+    def state(self) -> Status:
+        return Status(self.status)
+
+    @property
+    def headline(self) -> str:
+        """The title, or the beginning of the words."""
+        return self.title or self.body[:60]
+
+
+class Event(models.Model):
+    """One thing that happened to one appeal, for ever: the database refuses UPDATE and DELETE.
+
+    `words` are public to the requester, `why` is inside only. `klass`, `category_id`, `unit_id`, `area_id`
+    are the appeal's after the event, so that figures of any moment can be derived from events alone.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    appeal = models.ForeignKey(Appeal, models.PROTECT, related_name="events", db_index=False)
+    seq = models.PositiveIntegerField()
+    verb = models.CharField(max_length=10)
+    from_status = models.CharField(max_length=10, blank=True)
+    to_status = models.CharField(max_length=10)
+    actor_kind = models.CharField(max_length=10)
+    user = models.ForeignKey("people.User", models.PROTECT, null=True, db_index=False)
+    words = models.TextField(default="")
+    why = models.TextField(default="")
+    facts = models.JSONField(default=dict)
+    klass = models.CharField(max_length=8, blank=True)
+    category = models.ForeignKey(Category, models.PROTECT, null=True, db_index=False)
+    unit = models.ForeignKey("people.Unit", models.PROTECT, null=True, db_index=False)
+    area = models.ForeignKey("places.Area", models.PROTECT, null=True, db_index=False)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("appeal", "seq"), name="event_seq"),)
+
+    def __str__(self) -> str:
+        return f"{number_of(self.appeal_id)} #{self.seq} {self.verb}"
+
+    @property
+    def act(self) -> Verb:
+        return Verb(self.verb)
+
+
+class Untallied(models.Model):
+    """An event that the tallies have not counted yet: written with it, deleted by the fold.
+
+    Counts are exact at any moment as tallies plus these, and no two writers meet on a counter row.
+    """
+
+    event = models.OneToOneField(
+        Event, models.PROTECT, primary_key=True, db_constraint=False, related_name="+"
+    )
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Clock(models.Model):
+    """One of the six first-times of an appeal: runs until stopped, holds still while paused.
+
+    `due_at` is moved on by the length of each pause. Overdue is derived: running and `due_at` past.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    appeal = models.ForeignKey(Appeal, models.CASCADE, related_name="clocks")
+    kind = models.CharField(max_length=8, choices=[(k.value, k.label) for k in ClockKind])
+    started_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField()
+    paused_at = models.DateTimeField(null=True)
+    stopped_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("appeal", "kind"),
+                condition=Q(stopped_at__isnull=True),
+                name="clock_runs_once",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("due_at", "appeal"),
+                name="clock_due",
+                condition=Q(stopped_at__isnull=True, paused_at__isnull=True),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{number_of(self.appeal_id)} {self.kind}"
+
+
+class ClockLimit(models.Model):
+    """How long a first-time may take, by kind, urgency and (optionally) category; in minutes."""
+
+    kind = models.CharField(max_length=8, choices=[(k.value, k.label) for k in ClockKind])
+    urgency = models.PositiveSmallIntegerField(choices=[(u.value, u.label) for u in Urgency])
+    category = models.ForeignKey(Category, models.CASCADE, null=True, blank=True)
+    minutes = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("kind", "urgency", "category"), nulls_distinct=False, name="limit_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.urgency}: {self.minutes} min"
+
+
+class Attachment(models.Model):
+    """A photo of an appeal, re-encoded by us; `file` is its name under the media folder."""
+
+    appeal = models.ForeignKey(Appeal, models.CASCADE, related_name="attachments")
+    event = models.ForeignKey(Event, models.PROTECT, null=True, db_constraint=False)
+    file = models.CharField(max_length=100, unique=True)
+    width = models.PositiveSmallIntegerField()
+    height = models.PositiveSmallIntegerField()
+    bytes = models.PositiveIntegerField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.file

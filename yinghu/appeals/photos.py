@@ -1,0 +1,85 @@
+"""Photos: judged by their content, turned upright, shrunk, written anew without EXIF, kept as files.
+
+Nothing of the sender's file is kept: what we store is our own JPEG of its pixels, so that neither a false
+image nor the place where it was taken travels on.
+"""
+
+import io
+import os
+import secrets
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from PIL import Image, ImageOps
+
+MAX_UPLOAD_BYTES = 12 * 1024 * 1024
+MAX_PIXELS = 50_000_000
+MAX_SIDE = 1600
+MAX_PHOTOS = 6
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "MPO")
+
+
+class BadPhoto(Exception):
+    """What was sent is no photo that we take; the message says why, in the user's language."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPhoto:
+    """A photo on disk, already durable: its name under the media folder, pixels and bytes."""
+
+    file: str
+    width: int
+    height: int
+    bytes: int
+
+
+def store(data: bytes) -> StoredPhoto:
+    """Check, re-encode and keep one photo; it is on disk (fsync) when this returns. Raises BadPhoto."""
+    picture = _decode(data)
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=82, optimize=True)
+    name = f"{secrets.token_hex(1)}/{secrets.token_hex(16)}.jpg"
+    _write_durably(Path(settings.MEDIA_ROOT) / name, out.getvalue())
+    return StoredPhoto(name, picture.width, picture.height, out.tell())
+
+
+def discard(photos: tuple[StoredPhoto, ...]) -> None:
+    """Remove photos whose appeal was not filed after all."""
+    for photo in photos:
+        (Path(settings.MEDIA_ROOT) / photo.file).unlink(missing_ok=True)
+
+
+def _decode(data: bytes) -> Image.Image:
+    if len(data) > MAX_UPLOAD_BYTES:
+        raise BadPhoto(_("照片太大，最多 %d MB") % (MAX_UPLOAD_BYTES // 1024 // 1024))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
+                if opened.width * opened.height > MAX_PIXELS:
+                    raise BadPhoto(_("照片的像素太多"))
+                opened.draft("RGB", (MAX_SIDE, MAX_SIDE))
+                upright = ImageOps.exif_transpose(opened)
+                picture = upright.convert("RGB")
+    except BadPhoto:
+        raise
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as wrong:
+        raise BadPhoto(_("这不是能打开的照片（支持 JPEG、PNG、WebP、GIF）")) from wrong
+    picture.thumbnail((MAX_SIDE, MAX_SIDE))
+    return picture
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

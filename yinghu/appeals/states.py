@@ -1,0 +1,388 @@
+"""The statuses and verbs of an appeal, and the one table that joins them: MOVES.
+
+Guards, buttons, the API's schema, the generated diagram and the tests all read this table, so it imports
+nothing of ours and nothing of Django's. A label is Chinese and is translated where it is shown.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Self
+
+
+class Labelled(StrEnum):
+    """A string enum whose members carry their Chinese label beside them."""
+
+    label: str
+
+    def __new__(cls, value: str, label: str) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.label = label
+        return member
+
+
+class Status(Labelled):
+    """In whose hands an appeal is."""
+
+    FILED = "filed", "待研判"
+    SORTED = "sorted", "待派单"
+    ASSIGNED = "assigned", "待接单"
+    HANDLING = "handling", "办理中"
+    WAITING = "waiting", "待补充"
+    RESOLVED = "resolved", "待评价"
+    CLOSED = "closed", "已销号"
+    MERGED = "merged", "已并单"
+    DECLINED = "declined", "不予受理"
+    WITHDRAWN = "withdrawn", "已撤回"
+
+
+OPEN = frozenset({Status.FILED, Status.SORTED, Status.ASSIGNED, Status.HANDLING, Status.WAITING})
+"""Somebody still has to do something so that the requester is helped."""
+
+ENDED = frozenset({Status.CLOSED, Status.MERGED, Status.DECLINED, Status.WITHDRAWN})
+"""Nobody holds it; only `reopen` (not from merged) brings it back."""
+
+
+class Klass(Labelled):
+    """The three classes of an appeal. Source: Yiwu's study and judgement (研判) in three classes."""
+
+    POLICY = "policy", "政策解答"
+    OPINION = "opinion", "舆情处置"
+    NEED = "need", "社情需求"
+
+
+class Urgency(IntEnum):
+    """How soon: 1 within the ordinary limits, 2 today, 3 danger to life or property."""
+
+    label: str
+
+    def __new__(cls, value: int, label: str) -> Self:
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.label = label
+        return member
+
+    NORMAL = 1, "一般"
+    URGENT = 2, "紧急"
+    EMERGENCY = 3, "危急"
+
+
+class Satisfaction(Labelled):
+    """How satisfied; weighs 1, 0.9 and 0 in the satisfied rate (Beijing-style three rates)."""
+
+    SATISFIED = "yes", "满意"
+    FAIRLY = "fairly", "基本满意"
+    UNSATISFIED = "no", "不满意"
+
+
+class ClockKind(Labelled):
+    """The six first-times (六个第一时间), each a clock with its own limit."""
+
+    RECEIVE = "receive", "接收"
+    DISPATCH = "dispatch", "派单"
+    RESPOND = "respond", "响应"
+    ARRIVE = "arrive", "到场"
+    SOLVE = "solve", "解决"
+    FEEDBACK = "feedback", "反馈"
+
+
+class Who(Labelled):
+    """What an actor is to one appeal; `people.access.relations` says which of these hold."""
+
+    REQUESTER = "requester", "诉求人"
+    TRIAGE = "triage", "研判"
+    DISPATCH = "dispatch", "派单"
+    HANDLER = "handler", "承办单位"
+    VOLUNTEER = "volunteer", "志愿者"
+    HEAD = "head", "单位负责人"
+    HOLDER = "holder", "承办人"
+    CALLBACK = "callback", "回访"
+    COMMAND = "command", "指挥中心"
+    SYSTEM = "system", "系统"
+
+
+class Verb(Labelled):
+    """What can be done to an appeal; each is a function of the same name in `loop.py`."""
+
+    FILE = "file", "提交"
+    SORT = "sort", "研判"
+    ANSWER = "answer", "答复"
+    ASSIGN = "assign", "派单"
+    ACCEPT = "accept", "接单"
+    RELEASE = "release", "放回"
+    RETURN = "return", "退单"
+    ASK = "ask", "请补充"
+    SUPPLY = "supply", "补充"
+    REPORT = "report", "报进展"
+    NOTE = "note", "内部备注"
+    URGE = "urge", "催办"
+    EXTEND = "extend", "延期"
+    ESCALATE = "escalate", "提级"
+    RESOLVE = "resolve", "办结"
+    RATE = "rate", "评价"
+    REOPEN = "reopen", "重办"
+    CLOSE = "close", "销号"
+    MERGE = "merge", "并单"
+    DECLINE = "decline", "不予受理"
+    WITHDRAW = "withdraw", "撤回"
+
+
+class FieldKind(StrEnum):
+    """How a field of a verb is typed, on a page and in the API."""
+
+    TEXT = "text"
+    CATEGORY = "category"
+    KLASS = "klass"
+    AREA = "area"
+    URGENCY = "urgency"
+    UNIT = "unit"
+    USER = "user"
+    APPEAL = "appeal"
+    BOOL = "bool"
+    SATISFACTION = "satisfaction"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One thing a verb takes.
+
+    `public` words are shown to the requester; every other text stays inside.
+    """
+
+    name: str
+    kind: FieldKind
+    label: str
+    required: bool = True
+    public: bool = False
+
+
+WORDS = Field("words", FieldKind.TEXT, "给诉求人的话", public=True)
+WORDS_OPTIONAL = Field("words", FieldKind.TEXT, "给诉求人的话", required=False, public=True)
+WHY = Field("why", FieldKind.TEXT, "理由（内部）")
+WHY_OPTIONAL = Field("why", FieldKind.TEXT, "说明（内部）", required=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One row of the table: from where, to where, by whom, with what, and which clocks it moves.
+
+    `target` None means that the status stays, except where `BACK` says that it goes back to what it was
+    before the question (`resume_status`). `pause` and `resume` hold for every running clock of the kinds.
+    """
+
+    verb: Verb
+    sources: frozenset[Status]
+    target: Status | None
+    who: frozenset[Who]
+    fields: tuple[Field, ...] = ()
+    start: tuple[ClockKind, ...] = ()
+    stop: tuple[ClockKind, ...] = ()
+    pause: tuple[ClockKind, ...] = ()
+    resume: tuple[ClockKind, ...] = ()
+
+
+_DESKS = frozenset({Who.TRIAGE, Who.DISPATCH, Who.COMMAND})
+_UNIT = frozenset({Who.HANDLER, Who.HEAD, Who.HOLDER})
+_STAFF = _DESKS | _UNIT | {Who.CALLBACK, Who.VOLUNTEER}
+_ALL = frozenset(Status)
+_HELD = frozenset({Status.ASSIGNED, Status.HANDLING})
+_CLOCKS = tuple(ClockKind)
+_PAUSABLE = (ClockKind.RECEIVE, ClockKind.DISPATCH, ClockKind.RESPOND, ClockKind.ARRIVE, ClockKind.SOLVE)
+
+MOVES: dict[Verb, Move] = {
+    move.verb: move
+    for move in (
+        Move(
+            Verb.FILE,
+            frozenset(),
+            Status.FILED,
+            frozenset({Who.REQUESTER, Who.TRIAGE, Who.CALLBACK, Who.SYSTEM}),
+            start=(ClockKind.RECEIVE, ClockKind.SOLVE),
+        ),
+        Move(
+            Verb.SORT,
+            frozenset({Status.FILED, Status.SORTED}),
+            Status.SORTED,
+            _DESKS | {Who.SYSTEM},
+            (
+                Field("category", FieldKind.CATEGORY, "类别"),
+                Field("klass", FieldKind.KLASS, "性质", required=False),
+                Field("area", FieldKind.AREA, "地点", required=False),
+                Field("urgency", FieldKind.URGENCY, "紧急程度", required=False),
+                WHY_OPTIONAL,
+            ),
+            start=(ClockKind.DISPATCH,),
+            stop=(ClockKind.RECEIVE,),
+        ),
+        Move(
+            Verb.ANSWER,
+            frozenset({Status.FILED, Status.SORTED}),
+            Status.RESOLVED,
+            _DESKS | {Who.CALLBACK},
+            (WORDS, WHY_OPTIONAL),
+            start=(ClockKind.FEEDBACK,),
+            stop=_PAUSABLE,
+        ),
+        Move(
+            Verb.ASSIGN,
+            frozenset({Status.SORTED, Status.ASSIGNED, Status.HANDLING}),
+            Status.ASSIGNED,
+            frozenset({Who.DISPATCH, Who.COMMAND, Who.SYSTEM}),
+            (Field("unit", FieldKind.UNIT, "承办单位"), WHY_OPTIONAL),
+            start=(ClockKind.RESPOND,),
+            stop=(ClockKind.DISPATCH, ClockKind.ARRIVE),
+        ),
+        Move(
+            Verb.ACCEPT,
+            frozenset({Status.ASSIGNED}),
+            Status.HANDLING,
+            frozenset({Who.HANDLER, Who.HEAD, Who.VOLUNTEER}),
+            (WORDS_OPTIONAL,),
+            start=(ClockKind.ARRIVE,),
+            stop=(ClockKind.RESPOND,),
+        ),
+        Move(
+            Verb.RELEASE,
+            frozenset({Status.HANDLING}),
+            Status.ASSIGNED,
+            frozenset({Who.HOLDER, Who.HEAD, Who.DISPATCH, Who.COMMAND, Who.SYSTEM}),
+            (WHY,),
+            start=(ClockKind.RESPOND,),
+            stop=(ClockKind.ARRIVE,),
+        ),
+        Move(
+            Verb.RETURN,
+            _HELD,
+            Status.SORTED,
+            frozenset({Who.HANDLER, Who.HEAD}),
+            (WHY,),
+            start=(ClockKind.DISPATCH,),
+            stop=(ClockKind.RESPOND, ClockKind.ARRIVE),
+        ),
+        Move(
+            Verb.ASK,
+            frozenset({Status.FILED, Status.SORTED, Status.ASSIGNED, Status.HANDLING}),
+            Status.WAITING,
+            _DESKS | _UNIT,
+            (WORDS,),
+            pause=_PAUSABLE,
+        ),
+        Move(
+            Verb.SUPPLY,
+            OPEN,
+            None,
+            frozenset({Who.REQUESTER, Who.CALLBACK}),
+            (WORDS,),
+            resume=_PAUSABLE,
+        ),
+        Move(
+            Verb.REPORT,
+            frozenset({Status.HANDLING}),
+            None,
+            _UNIT,
+            (WORDS, Field("arrived", FieldKind.BOOL, "已到场", required=False)),
+        ),
+        Move(Verb.NOTE, _ALL, None, _STAFF, (WHY,)),
+        Move(
+            Verb.URGE,
+            OPEN,
+            None,
+            frozenset({Who.REQUESTER, Who.CALLBACK, Who.COMMAND}),
+            (WORDS_OPTIONAL,),
+        ),
+        Move(
+            Verb.EXTEND,
+            _HELD,
+            None,
+            frozenset({Who.DISPATCH, Who.COMMAND}),
+            (Field("until", FieldKind.TIME, "延至"), WHY),
+        ),
+        Move(
+            Verb.ESCALATE,
+            frozenset({Status.SORTED, Status.ASSIGNED, Status.HANDLING}),
+            None,
+            _DESKS | _UNIT | {Who.SYSTEM},
+            (WHY,),
+        ),
+        Move(
+            Verb.RESOLVE,
+            frozenset({Status.HANDLING}),
+            Status.RESOLVED,
+            _UNIT,
+            (WORDS,),
+            start=(ClockKind.FEEDBACK,),
+            stop=(ClockKind.RESPOND, ClockKind.ARRIVE, ClockKind.SOLVE),
+        ),
+        Move(
+            Verb.RATE,
+            frozenset({Status.RESOLVED, Status.CLOSED}),
+            None,
+            frozenset({Who.REQUESTER, Who.CALLBACK}),
+            (
+                Field("solved", FieldKind.BOOL, "解决了吗"),
+                Field("satisfaction", FieldKind.SATISFACTION, "满意程度"),
+                WORDS_OPTIONAL,
+            ),
+            stop=(ClockKind.FEEDBACK,),
+        ),
+        Move(
+            Verb.REOPEN,
+            frozenset({Status.RESOLVED, Status.CLOSED, Status.DECLINED, Status.WITHDRAWN}),
+            Status.FILED,
+            frozenset({Who.REQUESTER, Who.CALLBACK, Who.TRIAGE, Who.COMMAND, Who.SYSTEM}),
+            (WORDS,),
+            start=(ClockKind.RESPOND, ClockKind.SOLVE),
+            stop=(ClockKind.FEEDBACK,),
+        ),
+        Move(
+            Verb.CLOSE,
+            frozenset({Status.RESOLVED}),
+            Status.CLOSED,
+            frozenset({Who.TRIAGE, Who.CALLBACK, Who.COMMAND, Who.SYSTEM}),
+            (WHY_OPTIONAL,),
+            stop=_CLOCKS,
+        ),
+        Move(
+            Verb.MERGE,
+            OPEN,
+            Status.MERGED,
+            _DESKS,
+            (Field("master", FieldKind.APPEAL, "并入"), WHY_OPTIONAL),
+            stop=_CLOCKS,
+        ),
+        Move(
+            Verb.DECLINE,
+            frozenset({Status.FILED, Status.SORTED}),
+            Status.DECLINED,
+            _DESKS,
+            (WORDS, WHY_OPTIONAL),
+            stop=_CLOCKS,
+        ),
+        Move(
+            Verb.WITHDRAW,
+            OPEN,
+            Status.WITHDRAWN,
+            frozenset({Who.REQUESTER}),
+            (WORDS_OPTIONAL,),
+            stop=_CLOCKS,
+        ),
+    )
+}
+
+
+def resting_status(*, held: bool, unit: bool, category: bool) -> Status:
+    """Where an appeal belongs by what is known of it: after an answered question, and when reopened.
+
+    With a holder it is in handling, with a unit only it waits to be accepted, with a category only it
+    waits for dispatch, else for triage.
+    """
+    if held:
+        return Status.HANDLING
+    if unit:
+        return Status.ASSIGNED
+    return Status.SORTED if category else Status.FILED
+
+
+BY_REST = frozenset({Verb.SUPPLY, Verb.REOPEN})
+"""Verbs whose target is `resting_status`: supply (only from waiting) and reopen."""

@@ -1,0 +1,164 @@
+"""Who may see and do what to which appeal: the only module that turns posts into permission.
+
+Pages, API, live updates and `loop.py` all ask here. A post reaches an appeal by unit or by area: a desk's
+post by its area's prefix, a unit's post by the unit that the appeal is assigned to.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from django.db.models import Q
+
+from yinghu.people.models import Post, Role, User
+
+
+class Case(Protocol):
+    """What permission depends on."""
+
+    pk: int
+    area_id: str | None
+    unit_id: int | None
+    holder_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One active post: a role in a unit over an area prefix ("" is everywhere)."""
+
+    role: str
+    unit_id: int
+    area: str = ""
+
+    def covers(self, area_id: str | None) -> bool:
+        return not self.area or (area_id or "").startswith(self.area)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: a login with its posts, the requester of one appeal, or the platform itself."""
+
+    kind: str
+    user_id: int | None = None
+    name: str = ""
+    grants: tuple[Grant, ...] = ()
+    appeal_id: int | None = None
+    unit_ids: frozenset[int] = field(default=frozenset())
+
+    def has(self, *roles: str) -> bool:
+        return any(grant.role in roles for grant in self.grants)
+
+    @property
+    def is_staff(self) -> bool:
+        return bool(self.grants)
+
+
+SYSTEM = Actor("system")
+
+_DESK_ROLES = {
+    Role.CLERK: ("triage", "callback"),
+    Role.DISPATCHER: ("dispatch",),
+    Role.OPERATOR: ("callback",),
+    Role.SUPERVISOR: ("command",),
+    Role.COMMANDER: ("command",),
+}
+"""Roles whose reach is an area, with the relations (`appeals.states.Who`) that they give."""
+
+_UNIT_ROLES = {
+    Role.HANDLER: ("handler",),
+    Role.HEAD: ("head", "handler"),
+    Role.VOLUNTEER: ("volunteer",),
+    Role.GRID_WORKER: ("handler",),
+}
+"""Roles whose reach is the unit that an appeal is assigned to."""
+
+
+def actor_of(user: User) -> Actor:
+    """The actor of a login, with its active posts in active units. One query."""
+    posts = Post.objects.filter(user=user, active=True, unit__active=True)
+    grants = tuple(
+        Grant(role, unit_id, area or "")
+        for role, unit_id, area in posts.values_list("role", "unit_id", "area_id")
+    )
+    units = frozenset(grant.unit_id for grant in grants if grant.role in _UNIT_ROLES)
+    return Actor("user", user.pk, str(user), grants, unit_ids=units)
+
+
+def requester_of(appeal_id: int) -> Actor:
+    """Whoever holds the secret link (or answers the phone number) of one appeal."""
+    return Actor("requester", appeal_id=appeal_id)
+
+
+def relations(actor: Actor, case: Case) -> frozenset[str]:
+    """What the actor is to the case: values of `appeals.states.Who`; empty means a stranger."""
+    if actor.kind == "system":
+        return frozenset({"system"})
+    if actor.kind == "requester":
+        return frozenset({"requester"} if actor.appeal_id == case.pk else ())
+    found: set[str] = set()
+    for grant in actor.grants:
+        if grant.role in _DESK_ROLES and grant.covers(case.area_id):
+            found.update(_DESK_ROLES[Role(grant.role)])
+        if grant.role in _UNIT_ROLES and case.unit_id == grant.unit_id:
+            found.update(_UNIT_ROLES[Role(grant.role)])
+    if actor.user_id is not None and actor.user_id == case.holder_id:
+        found.add("holder")
+    return frozenset(found)
+
+
+def may_see(actor: Actor, case: Case) -> bool:
+    """Whether the case exists at all for this actor; the same rule as `visible_q`, for one case."""
+    return bool(relations(actor, case))
+
+
+def visible_q(actor: Actor) -> Q:
+    """The appeals that this actor may see, as a filter on `appeals.Appeal`."""
+    if actor.kind == "system":
+        return Q()
+    if actor.kind == "requester":
+        return Q(pk=actor.appeal_id)
+    reach = Q(pk__in=[])
+    for grant in actor.grants:
+        if grant.role in _DESK_ROLES:
+            if not grant.area:
+                return Q()
+            reach |= Q(area_id__startswith=grant.area)
+    if actor.unit_ids:
+        reach |= Q(unit_id__in=actor.unit_ids)
+    if actor.user_id is not None:
+        reach |= Q(holder_id=actor.user_id)
+    return reach
+
+
+def may_reveal(actor: Actor, case: Case) -> bool:
+    """Name, phone and exact address: desks in their area, the holder, and the unit's own staff.
+
+    A volunteer sees them only after taking the case.
+    """
+    return bool(relations(actor, case) - {"volunteer"})
+
+
+def desks_of(actor: Actor) -> frozenset[str]:
+    """Which pages the actor has: triage, dispatch, inbox, field, callback, board, setup."""
+    desks: set[str] = set()
+    if actor.has(Role.CLERK):
+        desks |= {"triage", "callback"}
+    if actor.has(Role.DISPATCHER):
+        desks.add("dispatch")
+    if actor.has(Role.OPERATOR):
+        desks |= {"callback", "hotline"}
+    if actor.has(Role.HANDLER, Role.HEAD, Role.GRID_WORKER):
+        desks.add("inbox")
+    if actor.has(Role.VOLUNTEER, Role.HANDLER, Role.HEAD, Role.GRID_WORKER):
+        desks.add("field")
+    if actor.has(Role.SUPERVISOR, Role.COMMANDER, Role.CLERK, Role.DISPATCHER, Role.HEAD):
+        desks.add("board")
+    if actor.has(Role.ADMIN):
+        desks |= {"setup", "board"}
+    return frozenset(desks)
+
+
+def area_scopes(actor: Actor, roles: Iterable[str]) -> tuple[str, ...]:
+    """The area prefixes over which the actor holds one of the roles; ("",) means everywhere."""
+    scopes = {grant.area for grant in actor.grants if grant.role in set(roles)}
+    return ("",) if "" in scopes else tuple(sorted(scopes))

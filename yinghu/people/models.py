@@ -1,0 +1,106 @@
+"""Who works here: units, posts over areas, logins, tokens, and the log of who looked at private data."""
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class User(AbstractUser):
+    """A login. `display_name` is what colleagues see; a requester never sees it."""
+
+    display_name = models.CharField(max_length=60, blank=True)
+
+    def __str__(self) -> str:
+        return self.display_name or self.username
+
+
+class UnitKind(models.TextChoices):
+    DESK = "desk", _("平台席位")
+    DEPARTMENT = "department", _("部门")
+    TOWN = "town", _("镇街")
+    GROUP = "group", _("功能组")
+    SQUAD = "squad", _("志愿服务队")
+    TASK_FORCE = "task_force", _("专班")
+
+
+class Unit(models.Model):
+    """A department, town, group, squad or task force that can be answerable for an appeal.
+
+    `area` is what it covers; empty means everywhere.
+    """
+
+    code = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=80)
+    name_en = models.CharField(max_length=80, blank=True)
+    kind = models.CharField(max_length=12, choices=UnitKind.choices)
+    area = models.ForeignKey("places.Area", models.PROTECT, null=True, blank=True)
+    parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.TextChoices):
+    """What a post allows; `access.py` alone turns roles into permissions."""
+
+    OPERATOR = "operator", _("话务员")
+    CLERK = "clerk", _("研判员")
+    DISPATCHER = "dispatcher", _("派单员")
+    HANDLER = "handler", _("经办人")
+    HEAD = "head", _("单位负责人")
+    VOLUNTEER = "volunteer", _("志愿者")
+    GRID_WORKER = "grid_worker", _("网格员")
+    SUPERVISOR = "supervisor", _("督办员")
+    COMMANDER = "commander", _("指挥长")
+    ADMIN = "admin", _("管理员")
+
+
+class Post(models.Model):
+    """A user's role in a unit over an area. An empty area means everywhere."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="posts")
+    unit = models.ForeignKey(Unit, models.PROTECT, related_name="posts")
+    role = models.CharField(max_length=12, choices=Role.choices)
+    area = models.ForeignKey("places.Area", models.PROTECT, null=True, blank=True)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("user", "unit", "role", "area"),
+                nulls_distinct=False,
+                name="post_once",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.get_role_display()} · {self.unit}"
+
+
+class ApiToken(models.Model):
+    """A neighbouring system's key: only its SHA-256 digest is kept; it acts as its user."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
+    name = models.CharField(max_length=60)
+    digest = models.BinaryField(unique=True, max_length=32)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Reveal(models.Model):
+    """Somebody looked at a requester's name and phone: who, when, which appeal, why."""
+
+    user = models.ForeignKey(User, models.PROTECT)
+    appeal_number = models.CharField(max_length=16, db_index=True)
+    why = models.CharField(max_length=200, blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.appeal_number}"

@@ -1,0 +1,100 @@
+"""What is known of a requester: encrypted at rest, masked on every page, found again by a keyed index.
+
+Sealed form: one version byte, the first 4 bytes of the key's SHA-256, a 12-byte nonce, AES-256-GCM text.
+The newest key (first of `settings.DATA_KEYS`) seals; every key unseals. Index and link keys are derived
+from the oldest one, so that adding a newer key in front loses neither.
+"""
+
+import hashlib
+import hmac
+import os
+from functools import lru_cache
+
+import phonenumbers
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+
+_VERSION = b"\x01"
+
+
+class Unreadable(Exception):
+    """A sealed value that none of the keys opens: the keys in use are not those it was sealed with."""
+
+
+@lru_cache(maxsize=8)
+def _cipher(key: bytes) -> tuple[bytes, AESGCM]:
+    return hashlib.sha256(key).digest()[:4], AESGCM(key)
+
+
+def seal(plain: str | bytes) -> bytes:
+    """Encrypt with the newest key; empty stays empty. Adds 33 bytes."""
+    if not plain:
+        return b""
+    name, cipher = _cipher(settings.DATA_KEYS[0])
+    nonce = os.urandom(12)
+    data = plain.encode() if isinstance(plain, str) else plain
+    return _VERSION + name + nonce + cipher.encrypt(nonce, data, None)
+
+
+def unseal_bytes(sealed: bytes | memoryview) -> bytes:
+    """Decrypt what `seal` made. Raises Unreadable where no key fits or the text was tampered with."""
+    sealed = bytes(sealed)
+    if not sealed:
+        return b""
+    for key in settings.DATA_KEYS:
+        name, cipher = _cipher(key)
+        if sealed[:5] == _VERSION + name:
+            try:
+                return cipher.decrypt(sealed[5:17], sealed[17:], None)
+            except InvalidTag as wrong:
+                raise Unreadable("the sealed value was changed after it was sealed") from wrong
+    raise Unreadable("no key in YINGHU_DATA_KEYS opens this value; restore the key it was sealed with")
+
+
+def unseal(sealed: bytes | memoryview) -> str:
+    """`unseal_bytes` as text."""
+    return unseal_bytes(sealed).decode()
+
+
+def derived_key(purpose: str) -> bytes:
+    """A 32-byte key for one purpose, from the oldest data key."""
+    return hmac.digest(settings.DATA_KEYS[-1], f"yinghu:{purpose}".encode(), "sha256")
+
+
+def normal_phone(text: str, region: str = "") -> str:
+    """The number in E.164 (`+8613812345678`), or "" where the text is not a possible phone number.
+
+    `region` is the ISO country that numbers without a country code belong to; by default
+    `settings.PHONE_REGION`.
+    """
+    try:
+        number = phonenumbers.parse(text, region or settings.PHONE_REGION)
+    except phonenumbers.NumberParseException:
+        return ""
+    if not phonenumbers.is_possible_number(number):
+        return ""
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def blind(contact: str) -> bytes | None:
+    """A keyed 16-byte index of a normalised phone (or a channel's user id); None for an empty one.
+
+    Equal contacts give equal indexes; without the key nothing can be read or tried from it.
+    """
+    if not contact:
+        return None
+    return hmac.digest(derived_key("blind"), contact.encode(), "sha256")[:16]
+
+
+def mask_name(name: str) -> str:
+    """`王小明` becomes `王**`, `Maria Silva` becomes `M**`."""
+    return f"{name[0]}**" if name else ""
+
+
+def mask_phone(phone: str) -> str:
+    """`+8613812345678` becomes `138****5678`; short numbers keep their last two digits only."""
+    digits = phone.removeprefix("+86").removeprefix("+")
+    if len(digits) < 8:
+        return "****" + digits[-2:] if digits else ""
+    return f"{digits[:3]}****{digits[-4:]}"

@@ -1,0 +1,76 @@
+"""What the machine made of an appeal: suggestions, likely duplicates, words to search, trained models."""
+
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from django.db.models.functions import Now
+
+
+class Suggestion(models.Model):
+    """Category, class, area and urgency suggested for one appeal, each with a confidence from 0 to 1.
+
+    `why` holds the matched words; `source` is "requester", "lexicon" or "classifier <version>".
+    """
+
+    appeal = models.OneToOneField("appeals.Appeal", models.CASCADE, primary_key=True)
+    category = models.ForeignKey("appeals.Category", models.CASCADE, null=True, db_index=False)
+    category_confidence = models.FloatField(default=0)
+    klass = models.CharField(max_length=8, blank=True)
+    klass_confidence = models.FloatField(default=0)
+    area = models.ForeignKey("places.Area", models.CASCADE, null=True, db_index=False)
+    area_confidence = models.FloatField(default=0)
+    urgency = models.PositiveSmallIntegerField(default=1)
+    urgency_confidence = models.FloatField(default=0)
+    why = models.JSONField(default=list)
+    source = models.CharField(max_length=40)
+    made_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.appeal_id}: {self.category_id} ({self.source})"
+
+
+class Duplicate(models.Model):
+    """`other` is likely the same matter as `appeal` (the later one); `score` is from 0 to 1."""
+
+    appeal = models.ForeignKey("appeals.Appeal", models.CASCADE, related_name="duplicates")
+    other = models.ForeignKey("appeals.Appeal", models.CASCADE, related_name="repeated_by")
+    score = models.FloatField()
+    why = models.CharField(max_length=20)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("appeal", "other"), name="duplicate_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.appeal_id} ~ {self.other_id}"
+
+
+class Words(models.Model):
+    """An appeal's words as a search vector: character bigrams for Chinese, whole words otherwise."""
+
+    appeal = models.OneToOneField("appeals.Appeal", models.CASCADE, primary_key=True)
+    vector = SearchVectorField()
+
+    class Meta:
+        indexes = (GinIndex(fields=("vector",), name="words_vector"),)
+
+    def __str__(self) -> str:
+        return str(self.appeal_id)
+
+
+class TrainedModel(models.Model):
+    """A classifier trained on the clerks' decisions, with how it did on held-back ones.
+
+    `weights` is an npz file of arrays; the newest one `in_use` reads the appeals.
+    """
+
+    weights = models.BinaryField()
+    decisions = models.PositiveIntegerField()
+    accuracy = models.FloatField()
+    lexicon_accuracy = models.FloatField()
+    in_use = models.BooleanField(default=False)
+    made_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"classifier {self.pk}"
