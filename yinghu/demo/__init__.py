@@ -1,0 +1,109 @@
+"""The demo city: its areas, sticker places, categories, limits, units, rules and a small cast by role.
+
+All of it is data beside this file. Loading twice changes nothing. Nobody of the cast has a password: they
+are logged in by one click, which exists in demo mode only (`env.py`).
+"""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.db import transaction
+
+from yinghu.appeals.models import Category, ClockLimit
+from yinghu.dispatch.models import RoutingRule
+from yinghu.people.models import Post, Role, Unit, User
+from yinghu.places.importing import import_aliases, import_areas, import_outlines, import_places
+
+HERE = Path(__file__).resolve().parent
+
+
+def load() -> bool:
+    """Load the demo city into an empty database; False where there already are logins."""
+    with transaction.atomic():
+        if User.objects.exists():
+            return False
+        load_city()
+        load_people()
+    return True
+
+
+def load_city() -> None:
+    """Areas, places, categories, limits, units and rules, without any login."""
+    import_areas(HERE / "areas.csv")
+    import_outlines(HERE / "outlines.geojson")
+    import_aliases(HERE / "aliases.csv")
+    import_places(HERE / "places.csv")
+    load_categories(HERE / "categories.csv")
+    for row in _rows("limits.csv"):
+        ClockLimit.objects.get_or_create(
+            kind=row["kind"],
+            urgency=int(row["urgency"]),
+            category_id=row["category"] or None,
+            defaults={"minutes": int(row["minutes"])},
+        )
+    for row in _rows("units.csv"):
+        Unit.objects.get_or_create(
+            code=row["code"],
+            defaults={
+                "name": row["name"],
+                "name_en": row["name_en"],
+                "kind": row["kind"],
+                "area_id": row["area"] or None,
+            },
+        )
+    for row in _rows("rules.csv"):
+        RoutingRule.objects.get_or_create(
+            order=int(row["order"]),
+            defaults={
+                "unit": Unit.objects.get(code=row["unit"]),
+                **{k: row[k] for k in ("category", "klass", "area", "channel", "field", "value")},
+            },
+        )
+
+
+def load_categories(path: Path) -> None:
+    """Categories from a CSV of code,name,name_en,klass,icon,order,questions (JSON)."""
+    for row in _rows(path):
+        Category.objects.get_or_create(
+            code=row["code"],
+            defaults={
+                "name": row["name"],
+                "name_en": row["name_en"],
+                "klass": row["klass"],
+                "icon": row["icon"],
+                "order": int(row["order"]),
+                "questions": json.loads(row["questions"] or "[]"),
+            },
+        )
+
+
+def load_people() -> None:
+    """The cast, with their posts."""
+    for row in _rows("people.csv"):
+        user, new = User.objects.get_or_create(
+            username=row["username"], defaults={"display_name": row["display_name"]}
+        )
+        if new:
+            user.set_unusable_password()
+            user.save()
+        Post.objects.get_or_create(
+            user=user,
+            unit=Unit.objects.get(code=row["unit"]),
+            role=row["role"],
+            area_id=row["area"] or None,
+        )
+
+
+def logins() -> list[tuple[str, str]]:
+    """(username, what they are) of the cast, for the start page and the console."""
+    first: dict[str, str] = {}
+    for row in _rows("people.csv"):
+        first.setdefault(row["username"], f"{row['display_name']} · {Role(row['role']).label}")
+    return list(first.items())
+
+
+def _rows(path: str | Path) -> Iterator[dict[str, str]]:
+    with open(HERE / path, encoding="utf-8-sig", newline="") as file:
+        yield from csv.DictReader(file)

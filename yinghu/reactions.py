@@ -1,0 +1,93 @@
+"""What happens by itself after each event: one table, read by one job.
+
+`loop.py` defers the job `yinghu.react` in the transaction of the event, so it comes exactly when the event
+does. A reaction may run again after a crash: each one is written so that a second run changes nothing.
+"""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+from procrastinate import RetryStrategy
+from procrastinate.contrib.django import app as jobs
+
+from yinghu.appeals import loop
+from yinghu.appeals.filing import REACT_TASK
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.states import Status, Verb
+from yinghu.dispatch.routing import active_rules, route
+from yinghu.people.access import SYSTEM
+from yinghu.triage import duplicates, search, suggest
+
+log = structlog.get_logger()
+
+Reaction = Callable[[Sequence[Event]], None]
+
+
+def index_words(events: Sequence[Event]) -> None:
+    """Make the appeals findable by their words."""
+    search.index([event.appeal for event in events])
+
+
+def suggest_sorting(events: Sequence[Event]) -> None:
+    """Suggest category, class, area and urgency to the triage desk."""
+    suggest.suggest([event.appeal for event in events])
+
+
+def find_duplicates(events: Sequence[Event]) -> None:
+    """Note which earlier appeals are likely the same matter."""
+    duplicates.find([event.appeal for event in events])
+
+
+def route_sorted(events: Sequence[Event]) -> None:
+    """Hand a sorted appeal to the unit that the first fitting rule names; else the dispatch desk has it."""
+    rules = active_rules()
+    for event in events:
+        appeal = Appeal.objects.get(pk=event.appeal_id)
+        if appeal.status != Status.SORTED or appeal.version != event.seq:
+            continue
+        rule = route(appeal, rules)
+        if rule is None:
+            continue
+        try:
+            loop.assign(
+                appeal.pk, SYSTEM, unit=rule.unit.code, why=f"规则 {rule.order}", expect=event.seq
+            )
+        except loop.Conflict:
+            # Somebody was faster than the rule: theirs stands.
+            log.info("routing_overtaken", appeal=appeal.number)
+
+
+def reopen_unsolved(events: Sequence[Event]) -> None:
+    """An appeal that its requester rates as unsolved goes back to whoever had it, with the words."""
+    for event in events:
+        if event.facts.get("solved") is not False:
+            continue
+        try:
+            loop.reopen(
+                event.appeal_id, SYSTEM, words=event.words or "诉求人评价：未解决", expect=event.seq
+            )
+        except loop.Conflict:
+            log.info("reopen_overtaken", appeal=event.appeal_id)
+
+
+REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
+    Verb.FILE: (index_words, suggest_sorting, find_duplicates),
+    Verb.SORT: (route_sorted,),
+    Verb.RATE: (reopen_unsolved,),
+}
+
+
+@jobs.task(
+    name=REACT_TASK,
+    queue="react",
+    retry=RetryStrategy(max_attempts=20, exponential_wait=3),
+)
+def react(events: list[int]) -> None:
+    """Do what REACTIONS says for these events. In batches: all of one verb together."""
+    found = Event.objects.filter(pk__in=events, verb__in=REACTIONS).select_related("appeal")
+    by_verb: dict[Verb, list[Event]] = {}
+    for event in found.order_by("pk"):
+        by_verb.setdefault(event.act, []).append(event)
+    for verb, batch in by_verb.items():
+        for reaction in REACTIONS[verb]:
+            reaction(batch)
