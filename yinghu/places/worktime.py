@@ -1,0 +1,119 @@
+"""Working time: which moments count towards a limit that is given in working hours or days.
+
+Statutory holidays and make-up workdays (调休) of China come from `chinesecalendar`, whose table is
+published year by year after the State Council's notice. A year that it does not have (next year
+before November, say) is taken as Monday to Friday. Elsewhere, give `workday` your own function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Final
+
+import chinese_calendar
+from django.utils import timezone
+
+Hours = tuple[tuple[int, int], ...]
+"""Spans of a working day in minutes after midnight, in order and apart."""
+
+OFFICE_HOURS: Final[Hours] = ((8 * 60 + 30, 12 * 60), (13 * 60 + 30, 17 * 60 + 30))
+"""8:30-12:00 and 13:30-17:30, 450 minutes a day."""
+
+ROUND_THE_CLOCK: Final[Hours] = ((0, 24 * 60),)
+
+_YEARS: Final = range(min(chinese_calendar.holidays).year, max(chinese_calendar.holidays).year + 1)
+
+
+def is_workday(day: date) -> bool:
+    """Whether offices in China work on `day`; Monday to Friday in a year without a table."""
+    if day.year in _YEARS:
+        return bool(chinese_calendar.is_workday(day))
+    return day.weekday() < 5
+
+
+def is_working(
+    moment: datetime,
+    *,
+    hours: Hours = OFFICE_HOURS,
+    workday: Callable[[date], bool] = is_workday,
+    zone: tzinfo | None = None,
+) -> bool:
+    """Whether `moment` (aware) is in office hours, their first minute counting and not their last.
+
+    `zone` is the clock on the office's wall, settings.TIME_ZONE by default. A naive moment raises
+    ValueError.
+    """
+    local = _local(moment, zone)
+    if not workday(local.date()):
+        return False
+    minute = local.hour * 60 + local.minute
+    return any(start <= minute < end for start, end in hours)
+
+
+def add_working(
+    start: datetime,
+    minutes: float,
+    *,
+    hours: Hours = OFFICE_HOURS,
+    workday: Callable[[date], bool] = is_workday,
+    zone: tzinfo | None = None,
+) -> datetime:
+    """The moment when `minutes` of working time have passed since `start` (aware, any zone).
+
+    What falls on the end of a day stays there: 450 minutes from Monday 8:30 is Monday 17:30.
+    Nothing added is `start` itself. Returned in `start`'s own zone. ValueError for less than
+    nothing, for a naive start, and where no working time comes within ten years.
+    """
+    if minutes < 0:
+        raise ValueError(f"working minutes to add must not be negative, not {minutes}")
+    left = timedelta(minutes=minutes)
+    if not left:
+        return start
+    for opens, closes in _spans(_local(start, zone), hours, workday):
+        here = closes - opens
+        if left <= here:
+            return (opens + left).astimezone(start.tzinfo)
+        left -= here
+    raise ValueError("no working time within ten years: check the office hours and workdays")
+
+
+def working_minutes(
+    start: datetime,
+    end: datetime,
+    *,
+    hours: Hours = OFFICE_HOURS,
+    workday: Callable[[date], bool] = is_workday,
+    zone: tzinfo | None = None,
+) -> float:
+    """Minutes of working time from `start` to `end` (both aware), 0 where the end comes first."""
+    stop = _local(end, zone)
+    total = timedelta()
+    for opens, closes in _spans(_local(start, zone), hours, workday):
+        if opens >= stop:
+            break
+        total += min(closes, stop) - opens
+    return total / timedelta(minutes=1)
+
+
+def _local(moment: datetime, zone: tzinfo | None) -> datetime:
+    if timezone.is_naive(moment):
+        raise ValueError(f"working time needs a moment with a time zone, not {moment!r}")
+    return moment.astimezone(zone or timezone.get_default_timezone())
+
+
+def _spans(
+    start: datetime, hours: Hours, workday: Callable[[date], bool]
+) -> Iterator[tuple[datetime, datetime]]:
+    """Working spans from `start` on, in UTC so that their lengths are true where clocks change."""
+    since = start.astimezone(UTC)
+    for offset in range(3660):
+        day = start.date() + timedelta(days=offset)
+        if not workday(day):
+            continue
+        midnight = datetime.combine(day, time(), tzinfo=start.tzinfo)
+        for opens, closes in hours:
+            first = (midnight + timedelta(minutes=opens)).astimezone(UTC)
+            last = (midnight + timedelta(minutes=closes)).astimezone(UTC)
+            if last > since:
+                yield max(first, since), last
