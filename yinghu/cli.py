@@ -1,0 +1,85 @@
+"""`yinghu COMMAND`: finds the commands in `yinghu/commands/` and runs one."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+import yinghu.commands
+from yinghu.commands import Needs
+
+
+def commands() -> dict[str, ModuleType]:
+    """Every command by its name, in the order of the names."""
+    found = {}
+    for info in pkgutil.iter_modules(yinghu.commands.__path__):
+        module = importlib.import_module(f"yinghu.commands.{info.name}")
+        found[getattr(module, "NAME", info.name)] = module
+    return dict(sorted(found.items()))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="yinghu", description="应呼: every call is answered.", allow_abbrev=False
+    )
+    choices = top.add_subparsers(metavar="COMMAND", required=True)
+    for name, module in commands().items():
+        sub = choices.add_parser(
+            name, help=module.HELP, description=module.HELP, allow_abbrev=False
+        )
+        module.configure(sub)
+        sub.set_defaults(command=module)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code (2 for a usage or environment error)."""
+    args = parser().parse_args(arguments)
+    needs = getattr(args.command, "NEEDS", Needs.DATABASE)
+    from yinghu import embedded, env
+
+    with contextlib.ExitStack() as stack:
+        try:
+            if needs is not Needs.NOTHING:
+                settings = env.load()
+                if needs is Needs.DATABASE and settings.embedded:
+                    stack.enter_context(embedded.running(settings.home))
+                _django(stack)
+            return int(args.command.run(args) or 0)
+        except env.EnvError as error:
+            for problem in error.problems:
+                print(f"yinghu: {problem}", file=sys.stderr)
+            return 2
+        except embedded.EmbeddedError as error:
+            print(f"yinghu: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            return 130
+        except BrokenPipeError:
+            # Whoever read our output has left; Python must not try to flush it at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+
+
+def _django(stack: contextlib.ExitStack) -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yinghu.settings")
+    import django
+
+    django.setup()
+
+    from django.db import connections
+
+    def close() -> None:
+        connections.close_all()
+        for connection in connections.all(initialized_only=True):
+            connection.close_pool()
+
+    # Before the database goes, so that the pools' threads do not meet a dead server.
+    stack.callback(close)
