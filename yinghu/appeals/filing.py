@@ -113,7 +113,7 @@ def file_many(filings: Sequence[Filing], actor: Actor) -> list[Filed]:
     """
     if not filings:
         return []
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         _reserve_ids(filings, cursor)
         cursor.execute(_FILE_SQL, _columns(filings, actor))
         row = cursor.fetchone()

@@ -233,9 +233,7 @@ def escalate(appeal_id: int, actor: Actor, *, why: str, expect: int | None = Non
 
 def resolve(appeal_id: int, actor: Actor, *, words: str, expect: int | None = None) -> Event:
     """Say that it is done and how; the requester then rates it."""
-    return _move(
-        appeal_id, actor, Verb.RESOLVE, lambda _a: {"result": words}, words, expect=expect
-    )
+    return _move(appeal_id, actor, Verb.RESOLVE, lambda _a: {"result": words}, words, expect=expect)
 
 
 def rate(

@@ -84,7 +84,9 @@ class Appeal(models.Model):
             ),
             models.Index(fields=("unit", "status", "-urgency", "id"), name="appeal_unit"),
             models.Index(
-                fields=("holder", "status", "id"), name="appeal_holder", condition=Q(holder__isnull=False)
+                fields=("holder", "status", "id"),
+                name="appeal_holder",
+                condition=Q(holder__isnull=False),
             ),
             models.Index(
                 fields=("caller", "id"), name="appeal_caller", condition=Q(caller__isnull=False)
@@ -100,7 +102,9 @@ class Appeal(models.Model):
                 fields=("master",), name="appeal_master", condition=Q(master__isnull=False)
             ),
             models.Index(
-                fields=("status", "moved_at"), name="appeal_callback", condition=Q(status=Status.RESOLVED.value)
+                fields=("status", "moved_at"),
+                name="appeal_callback",
+                condition=Q(status=Status.RESOLVED.value),
             ),
         )
 

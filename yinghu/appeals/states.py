@@ -188,7 +188,13 @@ _STAFF = _DESKS | _UNIT | {Who.CALLBACK, Who.VOLUNTEER}
 _ALL = frozenset(Status)
 _HELD = frozenset({Status.ASSIGNED, Status.HANDLING})
 _CLOCKS = tuple(ClockKind)
-_PAUSABLE = (ClockKind.RECEIVE, ClockKind.DISPATCH, ClockKind.RESPOND, ClockKind.ARRIVE, ClockKind.SOLVE)
+_PAUSABLE = (
+    ClockKind.RECEIVE,
+    ClockKind.DISPATCH,
+    ClockKind.RESPOND,
+    ClockKind.ARRIVE,
+    ClockKind.SOLVE,
+)
 
 MOVES: dict[Verb, Move] = {
     move.verb: move

@@ -44,5 +44,3 @@ def active_rules() -> list[RoutingRule]:
 def _under(prefix: str, code: str | None) -> bool:
     """Category prefixes end at a dot: `medicine` covers `medicine.fever`, not `medicines`."""
     return not prefix or code == prefix or (code or "").startswith(prefix + ".")
-
-

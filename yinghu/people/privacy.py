@@ -49,7 +49,9 @@ def unseal_bytes(sealed: bytes | memoryview) -> bytes:
                 return cipher.decrypt(sealed[5:17], sealed[17:], None)
             except InvalidTag as wrong:
                 raise Unreadable("the sealed value was changed after it was sealed") from wrong
-    raise Unreadable("no key in YINGHU_DATA_KEYS opens this value; restore the key it was sealed with")
+    raise Unreadable(
+        "no key in YINGHU_DATA_KEYS opens this value; restore the key it was sealed with"
+    )
 
 
 def unseal(sealed: bytes | memoryview) -> str:

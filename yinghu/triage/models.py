@@ -38,9 +38,7 @@ class Duplicate(models.Model):
     why = models.CharField(max_length=20)
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=("appeal", "other"), name="duplicate_once"),
-        )
+        constraints = (models.UniqueConstraint(fields=("appeal", "other"), name="duplicate_once"),)
 
     def __str__(self) -> str:
         return f"{self.appeal_id} ~ {self.other_id}"

@@ -1,0 +1,84 @@
+"""What each desk sees: one queryset each, in the order in which it is worked, in the actor's scope only.
+
+Most urgent first, then oldest. Whoever shows one slices it: none of them is bounded here.
+"""
+
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from yinghu.appeals import clocks
+from yinghu.appeals.models import Appeal, Clock
+from yinghu.appeals.states import Status
+from yinghu.people.access import Actor, may_see, visible_q
+from yinghu.people.models import Role
+
+_ORDER = ("-urgency", "id")
+
+
+def visible(actor: Actor) -> QuerySet[Appeal]:
+    """Every appeal that the actor may see."""
+    return Appeal.objects.filter(visible_q(actor))
+
+
+def triage(actor: Actor) -> QuerySet[Appeal]:
+    """Waiting to be sorted."""
+    return visible(actor).filter(status=Status.FILED).order_by(*_ORDER)
+
+
+def dispatch(actor: Actor) -> QuerySet[Appeal]:
+    """Sorted, and no rule took it (or a unit returned it)."""
+    return visible(actor).filter(status=Status.SORTED).order_by(*_ORDER)
+
+
+def unit(actor: Actor) -> QuerySet[Appeal]:
+    """Of the actor's units: waiting to be accepted or in handling."""
+    return Appeal.objects.filter(
+        unit__in=actor.unit_ids, status__in=(Status.ASSIGNED, Status.HANDLING, Status.WAITING)
+    ).order_by("status", *_ORDER)
+
+
+def free(actor: Actor) -> QuerySet[Appeal]:
+    """Of the actor's units, nobody's yet: theirs to accept."""
+    return Appeal.objects.filter(unit__in=actor.unit_ids, status=Status.ASSIGNED).order_by(*_ORDER)
+
+
+def mine(actor: Actor) -> QuerySet[Appeal]:
+    """Held by the actor and not yet resolved."""
+    return Appeal.objects.filter(
+        holder=actor.user_id, status__in=(Status.HANDLING, Status.WAITING)
+    ).order_by(*_ORDER)
+
+
+def callback(actor: Actor) -> QuerySet[Appeal]:
+    """Resolved: to be rated and closed; longest waiting first."""
+    return visible(actor).filter(status=Status.RESOLVED).order_by("moved_at")
+
+
+def late(now: datetime) -> QuerySet[Appeal]:
+    """Appeals with an overdue clock."""
+    return Appeal.objects.filter(
+        Exists(Clock.objects.filter(clocks.overdue(now), appeal=OuterRef("pk")))
+    )
+
+
+def desks_with(actor: Actor) -> dict[str, QuerySet[Appeal]]:
+    """The inboxes that this actor works in, by name, in the order of the loop."""
+    found: dict[str, QuerySet[Appeal]] = {}
+    if actor.has(Role.CLERK):
+        found["triage"] = triage(actor)
+    if actor.has(Role.DISPATCHER):
+        found["dispatch"] = dispatch(actor)
+    if actor.has(Role.HANDLER, Role.HEAD, Role.GRID_WORKER):
+        found["unit"] = unit(actor)
+    if actor.has(Role.CLERK, Role.OPERATOR):
+        found["callback"] = callback(actor)
+    return found
+
+
+def by_number(actor: Actor, appeal_id: int | None) -> Appeal | None:
+    """The appeal, or None where there is none or it is not this actor's to see."""
+    if appeal_id is None:
+        return None
+    found = Appeal.objects.filter(pk=appeal_id).first()
+    return found if found is not None and may_see(actor, found) else None
