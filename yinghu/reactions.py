@@ -1,7 +1,8 @@
 """What happens by itself after each event: one table, read by one job.
 
-`loop.py` defers the job `yinghu.react` in the transaction of the event, so it comes exactly when the event
-does. A reaction may run again after a crash: each one is written so that a second run changes nothing.
+`loop.py` defers the job `yinghu.react` in the transaction of the event, so it comes exactly when
+the event does. A reaction may run again after a crash: each one is written so that a second run
+changes nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,7 +40,7 @@ def find_duplicates(events: Sequence[Event]) -> None:
 
 
 def route_sorted(events: Sequence[Event]) -> None:
-    """Hand a sorted appeal to the unit that the first fitting rule names; else the dispatch desk has it."""
+    """Hand a sorted appeal to the unit of the first fitting rule; else the dispatch desk has it."""
     rules = active_rules()
     for event in events:
         appeal = Appeal.objects.get(pk=event.appeal_id)
@@ -58,7 +59,7 @@ def route_sorted(events: Sequence[Event]) -> None:
 
 
 def reopen_unsolved(events: Sequence[Event]) -> None:
-    """An appeal that its requester rates as unsolved goes back to whoever had it, with the words."""
+    """What its requester rates as unsolved goes back to whoever had it, with the words."""
     for event in events:
         if event.facts.get("solved") is not False:
             continue

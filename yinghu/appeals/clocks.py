@@ -51,5 +51,5 @@ def apply(move: Move, appeal: Appeal, now: datetime, arrived: bool = False) -> N
 
 
 def extend(appeal_id: int, until: datetime) -> int:
-    """Move the solve clock's due time to `until`; the number of clocks moved (0 where none runs)."""
+    """Move the solve clock's due time to `until`; how many clocks moved (0 where none runs)."""
     return running(appeal_id).filter(kind=ClockKind.SOLVE).update(due_at=until)

@@ -1,7 +1,7 @@
-"""The first verb, for one appeal or a thousand: everything that a filed appeal consists of, in one statement.
+"""The first verb, for one appeal or a thousand: all that a filed appeal is, in one statement.
 
-A whole city knocks here, so rows, events and clocks are written together by one SQL statement instead of
-row by row; `loop.py` calls it, and it obeys MOVES like every other verb.
+A whole city knocks here, so rows, events and clocks are written together by one SQL statement
+instead of row by row; `loop.py` calls it, and it obeys MOVES like every other verb.
 """
 
 import json
@@ -65,51 +65,38 @@ WITH input AS (
     SELECT id, channel, klass, category_id, urgency, area_id,
            place_id, title, body, answers, lon, lat, name, phone, address, caller, language, said_at
     FROM unnest(
-        %(id)s::bigint[], %(channel)s::text[], %(klass)s::text[], %(category)s::text[], %(urgency)s::int2[],
-        %(area)s::text[], %(place)s::bigint[], %(title)s::text[], %(body)s::text[], %(answers)s::jsonb[],
-        %(lon)s::float8[], %(lat)s::float8[], %(name)s::bytea[], %(phone)s::bytea[], %(address)s::bytea[],
-        %(caller)s::bytea[], %(language)s::text[], %(said_at)s::timestamptz[]
-    ) AS given(id, channel, klass, category_id, urgency, area_id, place_id, title, body, answers, lon, lat,
-               name, phone, address, caller, language, said_at)
-), appeal AS (
-    INSERT INTO appeals_appeal (
-        id, status, version, channel, klass, category_id, urgency, level, area_id, place_id, title, body,
-        answers, lon, lat, name, phone, address, caller, language, said_at, result, satisfaction)
-    SELECT id, %(status)s, 1, channel, klass, category_id, urgency, 3, area_id, place_id, title, body,
-           answers, lon, lat, name, phone, address, caller, language, said_at, '', ''
-    FROM input
-    RETURNING id, klass, category_id, urgency, area_id
-), event AS (
-    INSERT INTO appeals_event (
-        appeal_id, seq, verb, from_status, to_status, actor_kind, user_id, words, why, facts,
-        klass, category_id, area_id)
-    SELECT id, 1, %(verb)s, '', %(status)s, %(actor_kind)s, %(user_id)s, '', '', '{}',
-           klass, category_id, area_id
-    FROM appeal
-    RETURNING id, appeal_id
-), untallied AS (
-    INSERT INTO appeals_untallied (event_id) SELECT id FROM event
-), clock AS (
-    INSERT INTO appeals_clock (appeal_id, kind, due_at)
-    SELECT appeal.id, wanted.kind, now() + make_interval(mins => applying.minutes)
-    FROM appeal, unnest(%(clocks)s::text[]) AS wanted(kind), LATERAL (
-        SELECT minutes FROM appeals_clocklimit AS lim
-        WHERE lim.kind = wanted.kind AND lim.urgency = appeal.urgency
-          AND (lim.category_id = appeal.category_id OR lim.category_id IS NULL)
-        ORDER BY lim.category_id NULLS LAST LIMIT 1
-    ) AS applying
-)
-SELECT array_agg(appeal_id ORDER BY id), array_agg(id ORDER BY id), pg_notify(%(notify)s, jsonb_build_object(
-    'verb', %(verb)s, 'appeals', CASE WHEN count(*) <= 100 THEN jsonb_agg(appeal_id) ELSE '[]' END)::text)
-FROM event
+        %(id)s::bigint[], %(channel)s::text[], %(klass)s::text[], %(category)s::text[],
+        %(urgency)s::int2[], %(area)s::text[], %(place)s::bigint[], %(title)s::text[],
+        %(body)s::text[], %(answers)s::jsonb[], %(lon)s::float8[], %(lat)s::float8[],
+        %(name)s::bytea[], %(phone)s::bytea[], %(address)s::bytea[], %(caller)s::bytea[],
+        %(language)s::text[], %(said_at)s::timestamptz[] ) AS given(id, channel, klass, category_id,
+        urgency, area_id, place_id, title, body, answers, lon, lat, name, phone, address, caller,
+        language, said_at) ), appeal AS ( INSERT INTO appeals_appeal ( id, status, version, channel,
+        klass, category_id, urgency, level, area_id, place_id, title, body, answers, lon, lat, name,
+        phone, address, caller, language, said_at, result, satisfaction) SELECT id, %(status)s, 1,
+        channel, klass, category_id, urgency, 3, area_id, place_id, title, body, answers, lon, lat,
+        name, phone, address, caller, language, said_at, '', '' FROM input RETURNING id, klass,
+        category_id, urgency, area_id ), event AS ( INSERT INTO appeals_event ( appeal_id, seq,
+        verb, from_status, to_status, actor_kind, user_id, words, why, facts, klass, category_id,
+        area_id) SELECT id, 1, %(verb)s, '', %(status)s, %(actor_kind)s, %(user_id)s, '', '', '{}',
+        klass, category_id, area_id FROM appeal RETURNING id, appeal_id ), untallied AS ( INSERT
+        INTO appeals_untallied (event_id) SELECT id FROM event ), clock AS ( INSERT INTO
+        appeals_clock (appeal_id, kind, due_at) SELECT appeal.id, wanted.kind, now() +
+        make_interval(mins => applying.minutes) FROM appeal, unnest(%(clocks)s::text[]) AS
+        wanted(kind), LATERAL ( SELECT minutes FROM appeals_clocklimit AS lim WHERE lim.kind =
+        wanted.kind AND lim.urgency = appeal.urgency AND (lim.category_id = appeal.category_id OR
+        lim.category_id IS NULL) ORDER BY lim.category_id NULLS LAST LIMIT 1 ) AS applying ) SELECT
+        array_agg(appeal_id ORDER BY id), array_agg(id ORDER BY id), pg_notify(%(notify)s,
+        jsonb_build_object( 'verb', %(verb)s, 'appeals', CASE WHEN count(*) <= 100 THEN
+        jsonb_agg(appeal_id) ELSE '[]' END)::text) FROM event
 """
 
 
 def file_many(filings: Sequence[Filing], actor: Actor) -> list[Filed]:
-    """File all or none, in three statements and one transaction (or the caller's); in the order given.
+    """File all or none, in one transaction (or the caller's); in the order given.
 
-    Permission is the channel's: whoever reached a channel may file. Raises Django's IntegrityError where a
-    code does not exist. The reaction is queued once for all.
+    Permission is the channel's: whoever reached a channel may file. Raises Django's IntegrityError
+    where a code does not exist. The reaction is queued once for all.
     """
     if not filings:
         return []

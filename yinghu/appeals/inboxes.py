@@ -1,4 +1,4 @@
-"""What each desk sees: one queryset each, in the order in which it is worked, in the actor's scope only.
+"""What each desk sees: one queryset each, in working order, in the actor's scope only.
 
 Most urgent first, then oldest. Whoever shows one slices it: none of them is bounded here.
 """

@@ -1,7 +1,8 @@
-"""The closed loop: one function for each verb, and one private door, `_move`, that all of them go through.
+"""The closed loop: one function for each verb, all through one private door, `_move`.
 
-A page, an API call, a chat message and a sweep call these same functions. Each one is one transaction: the
-row locked, MOVES asked, row and event written, clocks moved, the reaction queued and viewers told, or nothing.
+A page, an API call, a chat message and a sweep call these same functions. Each one is one
+transaction: the row locked, MOVES asked, row and event written, clocks moved, the reaction queued
+and viewers told, or nothing.
 """
 
 from collections.abc import Callable
@@ -145,7 +146,7 @@ def assign(
 
 
 def accept(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None = None) -> Event:
-    """Take it in one's own name. Of many who press at once exactly one has it, the others get Conflict."""
+    """Take it in one's own name. Of many who press at once one has it, the others Conflict."""
     return _move(
         appeal_id, actor, Verb.ACCEPT, lambda _a: {"holder_id": actor.user_id}, words, expect=expect
     )
@@ -173,7 +174,7 @@ def ask(appeal_id: int, actor: Actor, *, words: str, expect: int | None = None) 
 
 
 def supply(appeal_id: int, actor: Actor, *, words: str, expect: int | None = None) -> Event:
-    """Add what was asked for, or anything else; a waiting appeal goes back to where it was asked from."""
+    """Add what was asked for, or anything else; if it waited, it goes back to who asked."""
     return _move(appeal_id, actor, Verb.SUPPLY, None, words, expect=expect)
 
 
@@ -330,8 +331,8 @@ def _move(
 ) -> Event:
     """The one door. Raises NotFound, Forbidden, Conflict or Refused, and then nothing has changed.
 
-    `change` is called with the locked row and returns the columns to write; `expect` is the version that
-    the actor saw, where acting on an older one would be wrong.
+    `change` is called with the locked row and returns the columns to write; `expect` is the version
+    that the actor saw, where acting on an older one would be wrong.
     """
     move = MOVES[verb]
     words, why = words.strip(), why.strip()
@@ -373,7 +374,8 @@ def _move(
         jobs.configure_task(REACT_TASK).defer(events=[event.pk])
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT pg_notify(%s, jsonb_build_object('verb', %s::text, 'appeals', ARRAY[%s::bigint])::text)",
+                "SELECT pg_notify(%s, jsonb_build_object("
+                "'verb', %s::text, 'appeals', ARRAY[%s::bigint])::text)",
                 [NOTIFY_CHANNEL, verb.value, appeal.pk],
             )
     return event

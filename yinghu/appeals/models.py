@@ -13,8 +13,8 @@ _OPEN_VALUES = sorted(status.value for status in OPEN)
 class Category(models.Model):
     """What kind of matter. A dot in the code makes a child: `medicine.fever` is under `medicine`.
 
-    `questions` is a list of {key, label, label_en, kind: text|choice|number|bool, choices?, required?}
-    that this category asks of the requester.
+    `questions` is a list of {key, label, label_en, kind: text|choice|number|bool, choices?,
+    required?} that this category asks of the requester.
     """
 
     code = models.CharField(primary_key=True, max_length=60)
@@ -34,11 +34,11 @@ class Category(models.Model):
 
 
 class Appeal(models.Model):
-    """One appeal from filing to closing. `version` counts its events; its number is made from its id.
+    """One appeal from filing to closing. `version` counts its events.
 
-    `name`, `phone` and `address` are sealed (`people.privacy`); `caller` is the blind index of the phone.
-    `lon`, `lat` are WGS-84 degrees. `filed_at` is when we received it, `said_at` when it was said, where the
-    channel tells that.
+    `name`, `phone` and `address` are sealed (`people.privacy`); `caller` is the blind index of the
+    phone. `lon`, `lat` are WGS-84 degrees. `filed_at` is when we received it, `said_at` when it was
+    said, where the channel tells that.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -134,8 +134,9 @@ class Appeal(models.Model):
 class Event(models.Model):
     """One thing that happened to one appeal, for ever: the database refuses UPDATE and DELETE.
 
-    `words` are public to the requester, `why` is inside only. `klass`, `category_id`, `unit_id`, `area_id`
-    are the appeal's after the event, so that figures of any moment can be derived from events alone.
+    `words` are public to the requester, `why` is inside only. `klass`, `category_id`, `unit_id`,
+    `area_id` are the appeal's after the event, so that figures of any moment can be derived from
+    events alone.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -1,4 +1,4 @@
-"""The number that people read to each other, and the secret of the tracking link; both made from the id."""
+"""The number that people read out, and the tracking link's secret; both made from the id."""
 
 import base64
 import hmac
@@ -23,7 +23,7 @@ def number_of(appeal_id: int) -> str:
 
 
 def id_of(number: str) -> int | None:
-    """The id behind a number as typed (spaces and dashes do not matter); None where it cannot be one."""
+    """The id behind a number as typed, spaces and dashes aside; None where it cannot be one."""
     digits = "".join(char for char in number if char not in " -－　")
     if not (9 <= len(digits) <= 19 and digits.isascii() and digits.isdigit()):
         return None
@@ -41,7 +41,7 @@ def track_token(appeal_id: int) -> str:
 
 
 def id_of_token(token: str) -> int | None:
-    """The id of a genuine tracking token; None for any other text. Takes constant time for a known id."""
+    """The id of a genuine tracking token, compared in constant time; None for any other text."""
     head, _, _ = token.partition("-")
     if not (head.isascii() and head.isdigit() and len(head) <= 18):
         return None

@@ -1,7 +1,7 @@
-"""Photos: judged by their content, turned upright, shrunk, written anew without EXIF, kept as files.
+"""Photos: judged by content, turned upright, shrunk, written anew without EXIF, kept as files.
 
-Nothing of the sender's file is kept: what we store is our own JPEG of its pixels, so that neither a false
-image nor the place where it was taken travels on.
+Nothing of the sender's file is kept: what we store is our own JPEG of its pixels, so that neither a
+false image nor the place where it was taken travels on.
 """
 
 import io
@@ -37,7 +37,7 @@ class StoredPhoto:
 
 
 def store(data: bytes) -> StoredPhoto:
-    """Check, re-encode and keep one photo; it is on disk (fsync) when this returns. Raises BadPhoto."""
+    """Check, re-encode and keep one photo, on disk when this returns. Raises BadPhoto."""
     picture = _decode(data)
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=82, optimize=True)

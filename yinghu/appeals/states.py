@@ -1,7 +1,8 @@
 """The statuses and verbs of an appeal, and the one table that joins them: MOVES.
 
-Guards, buttons, the API's schema, the generated diagram and the tests all read this table, so it imports
-nothing of ours and nothing of Django's. A label is Chinese and is translated where it is shown.
+Guards, buttons, the API's schema, the generated diagram and the tests all read this table, so it
+imports nothing of ours and nothing of Django's. A label is Chinese and is translated where it is
+shown.
 """
 
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ ENDED = frozenset({Status.CLOSED, Status.MERGED, Status.DECLINED, Status.WITHDRA
 
 
 class Klass(Labelled):
-    """The three classes of an appeal. Source: Yiwu's study and judgement (研判) in three classes."""
+    """The three classes of an appeal, as study and judgement (研判) tells them apart."""
 
     POLICY = "policy", "政策解答"
     OPINION = "opinion", "舆情处置"
@@ -167,8 +168,9 @@ WHY_OPTIONAL = Field("why", FieldKind.TEXT, "说明（内部）", required=False
 class Move:
     """One row of the table: from where, to where, by whom, with what, and which clocks it moves.
 
-    `target` None means that the status stays, except where `BACK` says that it goes back to what it was
-    before the question (`resume_status`). `pause` and `resume` hold for every running clock of the kinds.
+    `target` None means that the status stays, except where `BACK` says that it goes back to what it
+    was before the question (`resume_status`). `pause` and `resume` hold for every running clock of
+    the kinds.
     """
 
     verb: Verb
@@ -378,10 +380,10 @@ MOVES: dict[Verb, Move] = {
 
 
 def resting_status(*, held: bool, unit: bool, category: bool) -> Status:
-    """Where an appeal belongs by what is known of it: after an answered question, and when reopened.
+    """Where an appeal belongs by what is known of it: after a question, and when reopened.
 
-    With a holder it is in handling, with a unit only it waits to be accepted, with a category only it
-    waits for dispatch, else for triage.
+    With a holder it is in handling, with a unit only it waits to be accepted, with a category only
+    it waits for dispatch, else for triage.
     """
     if held:
         return Status.HANDLING

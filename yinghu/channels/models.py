@@ -5,7 +5,7 @@ from django.db.models.functions import Now
 
 
 class Message(models.Model):
-    """One message of one channel, once. `raw` is sealed (`people.privacy`): it holds names and phones.
+    """One message of one channel, once; `raw` is sealed, for it holds names and phones.
 
     `appeal` is null while nothing could be made of it; `error` then says why.
     """

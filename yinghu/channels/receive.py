@@ -1,7 +1,7 @@
-"""The one door for messages from outside: kept as they came, and each exactly one appeal, however often sent.
+"""The one door for messages from outside: kept as they came, each exactly one appeal.
 
-Message and appeal are written in one transaction. (channel, external id) is unique in the database, so a
-retry, a replayed form or a file imported twice finds the appeal that was made the first time.
+Message and appeal are written in one transaction. (channel, external id) is unique in the database,
+so a retry, a replayed form or a file imported twice finds the appeal that was made the first time.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Who works here: units, posts over areas, logins, tokens, and the log of who looked at private data."""
+"""Who works here: units, posts over areas, logins, tokens; and who looked at private data."""
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models

@@ -1,8 +1,8 @@
-"""What is known of a requester: encrypted at rest, masked on every page, found again by a keyed index.
+"""A requester's data: encrypted at rest, masked on every page, found again by a keyed index.
 
-Sealed form: one version byte, the first 4 bytes of the key's SHA-256, a 12-byte nonce, AES-256-GCM text.
-The newest key (first of `settings.DATA_KEYS`) seals; every key unseals. Index and link keys are derived
-from the oldest one, so that adding a newer key in front loses neither.
+Sealed form: one version byte, the first 4 bytes of the key's SHA-256, a 12-byte nonce, AES-256-GCM
+text. The newest key (first of `settings.DATA_KEYS`) seals; every key unseals. Index and link keys
+are derived from the oldest one, so that adding a newer key in front loses neither.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _VERSION = b"\x01"
 
 
 class Unreadable(Exception):
-    """A sealed value that none of the keys opens: the keys in use are not those it was sealed with."""
+    """A sealed value that no key opens: the keys in use are not those it was sealed with."""
 
 
 @lru_cache(maxsize=8)
@@ -38,7 +38,7 @@ def seal(plain: str | bytes) -> bytes:
 
 
 def unseal_bytes(sealed: bytes | memoryview) -> bytes:
-    """Decrypt what `seal` made. Raises Unreadable where no key fits or the text was tampered with."""
+    """Decrypt what `seal` made. Raises Unreadable where no key fits or the text was changed."""
     sealed = bytes(sealed)
     if not sealed:
         return b""

@@ -1,4 +1,4 @@
-"""What the machine made of an appeal: suggestions, likely duplicates, words to search, trained models."""
+"""What the machine made of an appeal: suggestions, duplicates, words to search, trained models."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 
 class Suggestion(models.Model):
-    """Category, class, area and urgency suggested for one appeal, each with a confidence from 0 to 1.
+    """Category, class, area and urgency suggested for an appeal, each with a confidence, 0 to 1.
 
     `why` holds the matched words; `source` is "requester", "lexicon" or "classifier <version>".
     """
@@ -45,7 +45,7 @@ class Duplicate(models.Model):
 
 
 class Words(models.Model):
-    """An appeal's words as a search vector: character bigrams for Chinese, whole words otherwise."""
+    """An appeal's words as a search vector: pairs of characters for Chinese, else whole words."""
 
     appeal = models.OneToOneField("appeals.Appeal", models.CASCADE, primary_key=True)
     vector = SearchVectorField()

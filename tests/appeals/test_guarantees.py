@@ -1,0 +1,199 @@
+"""What must hold however many press at once, and whatever goes wrong."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from tests.cast import PHONE, Cast, file_one, taken_milk
+from yinghu.appeals import loop
+from yinghu.appeals.filing import Filing
+from yinghu.appeals.models import Appeal, Event, Untallied
+from yinghu.appeals.numbers import id_of, id_of_token, number_of, track_token
+from yinghu.channels.models import Message
+from yinghu.channels.receive import Incoming, Received, receive, receive_many
+from yinghu.people.access import Actor, visible_q
+from yinghu.people.privacy import blind, unseal
+
+REQUESTER = Actor("requester")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE appeals_event SET why = 'x'",
+        "DELETE FROM appeals_event",
+        "TRUNCATE appeals_event CASCADE",
+    ],
+)
+def test_the_database_refuses_to_change_an_event(change: str, city: Cast) -> None:
+    file_one()
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(change)
+    assert Event.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_private_data_is_not_in_the_database_in_clear(city: Cast) -> None:
+    appeal = file_one(address="幸福路 8 号 301")
+    message = Message.objects.get(appeal=appeal)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT row_to_json(a)::text FROM appeals_appeal a")
+        (row,) = cursor.fetchone()
+    for secret in ("王小明", "13812345678", "幸福路"):
+        assert secret not in row
+        assert secret.encode() not in bytes(message.raw)
+        assert secret.encode().hex() not in row
+    assert (unseal(appeal.name), unseal(appeal.phone)) == ("王小明", PHONE)
+    assert Appeal.objects.get(caller=blind(PHONE)).pk == appeal.pk
+
+
+@pytest.mark.django_db
+def test_a_message_is_one_appeal_however_often_it_comes(city: Cast) -> None:
+    def incoming(key: str) -> Incoming:
+        return Incoming(key, b"raw", Filing(body="停电了", channel="feed"))
+
+    first = receive(incoming("a"), REQUESTER)
+    batch = receive_many([incoming("b"), incoming("a"), incoming("b"), incoming("c")], REQUESTER)
+    assert first.new
+    assert [item.new for item in batch] == [True, False, False, True]
+    assert batch[1].appeal_id == first.appeal_id
+    assert batch[0].appeal_id == batch[2].appeal_id
+    assert Appeal.objects.count() == Message.objects.count() == Event.objects.count() == 3
+
+
+@pytest.mark.django_db
+def test_a_bad_row_takes_its_whole_batch_back(city: Cast) -> None:
+    good = Incoming("g", b"raw", Filing(body="好", channel="feed"))
+    bad = Incoming("b", b"raw", Filing(body="坏", channel="feed", category="no-such"))
+    with pytest.raises(DatabaseError), transaction.atomic():
+        receive_many([good, bad], REQUESTER)
+        connection.check_constraints()
+    assert Appeal.objects.count() == Message.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_a_filing_alone_takes_at_most_six_statements(
+    city: Cast, django_assert_max_num_queries: object
+) -> None:
+    with django_assert_max_num_queries(4):  # type: ignore[operator]  # the fixture is untyped; BEGIN and COMMIT come to these
+        receive(Incoming("one", b"raw", Filing(body="停水了", channel="web")), REQUESTER)
+
+
+@pytest.mark.django_db
+def test_nobody_sees_what_is_not_theirs(city: Cast) -> None:
+    appeal = taken_milk(city)
+    sees = {
+        name
+        for name in Cast.__dataclass_fields__
+        if Appeal.objects.filter(visible_q(getattr(city, name)), pk=appeal.pk).exists()
+    }
+    assert sees == {"clerk", "dispatcher", "operator", "commander", "milk", "volunteer"}
+    with pytest.raises(loop.NotFound):
+        loop.note(appeal.pk, city.medicine, why="看看")
+
+
+def test_numbers_find_every_slip_of_the_finger() -> None:
+    number = number_of(123456)
+    assert number == "0012-3456-" + number[-1]
+    assert id_of(number) == id_of(number.replace("-", "")) == 123456
+    digits = number.replace("-", "")
+    for place, digit in enumerate(digits):
+        for wrong in set("0123456789") - {digit}:
+            assert id_of(digits[:place] + wrong + digits[place + 1 :]) is None
+    for text in ("", "12", "x" * 9, "9" * 40, "１２３４５６７８９", "1234-5678"):
+        assert id_of(text) is None
+
+
+def test_a_tracking_token_cannot_be_guessed_from_another() -> None:
+    token = track_token(7)
+    assert id_of_token(token) == 7
+    for forged in (
+        token[:-1],
+        token + "a",
+        token.replace("7-", "8-"),
+        "7-",
+        "7",
+        "",
+        "x-y",
+        "٧-" + token[2:],
+    ):
+        assert id_of_token(forged) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_accept_at_once_exactly_one_has_it(city: Cast) -> None:
+    appeal = file_one()
+    loop.sort(appeal.pk, city.clerk, category="milk")
+    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    start = Barrier(8)
+
+    def press(turn: int) -> str:
+        actor = city.milk if turn % 2 else city.volunteer
+        try:
+            start.wait(timeout=30)
+            loop.accept(appeal.pk, actor)
+        except loop.Conflict as refused:
+            return refused.code
+        finally:
+            connection.close()
+        return "taken"
+
+    with ThreadPoolExecutor(8) as pool:
+        results = sorted(pool.map(press, range(8)))
+    assert results == ["taken", *["wrong_status"] * 7]
+    assert Event.objects.filter(appeal=appeal, verb="accept").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_message_from_many_at_once_is_one_appeal(city: Cast) -> None:
+    start = Barrier(8)
+
+    def send(_turn: int) -> Received:
+        try:
+            start.wait(timeout=30)
+            return receive(
+                Incoming("same", b"raw", Filing(body="停气了", channel="feed")), REQUESTER
+            )
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(send, range(8)))
+    assert len({result.appeal_id for result in results}) == 1
+    assert sum(result.new for result in results) == 1
+    assert Appeal.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_opposite_merges_do_not_wait_for_each_other(city: Cast) -> None:
+    for _round in range(5):
+        one, two = file_one(), file_one()
+        start = Barrier(2)
+
+        def join(pair: tuple[int, int], start: Barrier = start) -> bool:
+            try:
+                start.wait(timeout=30)
+                loop.merge(pair[0], city.clerk, master=pair[1])
+            except loop.Refused:
+                return False
+            finally:
+                connection.close()
+            return True
+
+        with ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(join, [(one.pk, two.pk), (two.pk, one.pk)]))
+        assert sorted(done) == [False, True]
+
+
+@pytest.mark.django_db
+def test_every_event_waits_to_be_counted(city: Cast) -> None:
+    taken_milk(city)
+    assert set(Untallied.objects.values_list("event_id", flat=True)) == set(
+        Event.objects.values_list("pk", flat=True)
+    )

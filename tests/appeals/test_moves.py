@@ -1,0 +1,265 @@
+"""Every row of MOVES, tried from every status by everyone: what it allows happens, and nothing
+else.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from tests.cast import Cast, file_one, requester
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal, Clock, Event
+from yinghu.appeals.states import BY_REST, MOVES, ClockKind, FieldKind, Status, Verb, Who
+from yinghu.people.access import SYSTEM, Actor, relations
+
+pytestmark = pytest.mark.django_db
+
+STATUSES = [status for status in Status if status is not Status.FILED]
+
+
+def bring_to(status: Status, city: Cast) -> Appeal:
+    """A fresh appeal, moved to `status` by the people whose work that is."""
+    appeal = file_one()
+    me, pk = requester(appeal), appeal.pk
+    sort = (loop.sort, city.clerk, {"category": "milk"})
+    assign = (loop.assign, city.dispatcher, {"unit": "milk"})
+    accept = (loop.accept, city.milk, {})
+    resolve = (loop.resolve, city.milk, {"words": "已送到"})
+    path: dict[Status, list[tuple[Any, Actor, dict[str, Any]]]] = {
+        Status.FILED: [],
+        Status.SORTED: [sort],
+        Status.ASSIGNED: [sort, assign],
+        Status.HANDLING: [sort, assign, accept],
+        Status.WAITING: [sort, assign, accept, (loop.ask, city.milk, {"words": "几段？"})],
+        Status.RESOLVED: [sort, assign, accept, resolve],
+        Status.CLOSED: [sort, assign, accept, resolve, (loop.close, city.clerk, {})],
+        Status.MERGED: [(loop.merge, city.clerk, {"master": file_one().pk})],
+        Status.DECLINED: [(loop.decline, city.clerk, {"words": "不属于受理范围"})],
+        Status.WITHDRAWN: [(loop.withdraw, me, {})],
+    }
+    for verb, actor, given in path[status]:
+        verb(pk, actor, **given)
+    appeal.refresh_from_db()
+    assert appeal.status == status
+    return appeal
+
+
+def given_for(verb: Verb) -> dict[str, Any]:
+    """Good values for every field of the verb."""
+    values: dict[FieldKind, Any] = {
+        FieldKind.TEXT: "请看",
+        FieldKind.CATEGORY: "milk",
+        FieldKind.KLASS: "need",
+        FieldKind.AREA: "330782001",
+        FieldKind.URGENCY: 2,
+        FieldKind.UNIT: "food",
+        FieldKind.BOOL: True,
+        FieldKind.SATISFACTION: "fairly",
+        FieldKind.TIME: timezone.now() + timedelta(days=9),
+    }
+    found = {f.name: values[f.kind] for f in MOVES[verb].fields if f.kind is not FieldKind.APPEAL}
+    if verb is Verb.MERGE:
+        found["master"] = file_one().pk
+    return found
+
+
+def everyone(appeal: Appeal, city: Cast) -> list[Actor]:
+    people = [getattr(city, name) for name in Cast.__dataclass_fields__]
+    return [*people, requester(appeal), SYSTEM, Actor("requester"), Actor("user", user_id=0)]
+
+
+@pytest.mark.parametrize("status", list(Status))
+@pytest.mark.parametrize("verb", [verb for verb in Verb if verb is not Verb.FILE])
+def test_a_verb_happens_exactly_where_moves_allows_it(
+    verb: Verb, status: Status, city: Cast
+) -> None:
+    appeal = bring_to(status, city)
+    move, given = MOVES[verb], given_for(verb)
+    for actor in everyone(appeal, city):
+        appeal.refresh_from_db()
+        if appeal.status != status:
+            appeal = bring_to(status, city)
+        if actor.kind == "requester" and actor.appeal_id is not None:
+            actor = requester(appeal)
+        mine = relations(actor, appeal)
+        allowed = bool(mine & move.who) and status in move.sources
+        assert (move in loop.available(appeal, actor)) == allowed
+        before = (appeal.status, appeal.version, appeal.events.count())
+        if allowed:
+            event = loop.VERBS[verb](appeal.pk, actor, **given)
+            appeal.refresh_from_db()
+            assert appeal.version == before[1] + 1 == appeal.events.count() == event.seq
+            assert (event.from_status, event.to_status) == (status, appeal.status)
+            if verb not in BY_REST:
+                assert appeal.status == (move.target or status)
+        else:
+            expected = (
+                loop.NotFound
+                if not mine
+                else loop.Forbidden
+                if not mine & move.who
+                else loop.Conflict
+            )
+            with pytest.raises(expected):
+                loop.VERBS[verb](appeal.pk, actor, **given)
+            appeal.refresh_from_db()
+            assert (appeal.status, appeal.version, appeal.events.count()) == before
+
+
+@pytest.mark.parametrize(
+    ("verb", "field"),
+    [
+        (verb, field.name)
+        for verb, move in MOVES.items()
+        for field in move.fields
+        if field.required and field.kind is FieldKind.TEXT
+    ],
+)
+def test_words_that_are_needed_cannot_be_blank_or_endless(
+    verb: Verb, field: str, city: Cast
+) -> None:
+    move = MOVES[verb]
+    appeal = bring_to(min(move.sources), city)
+    actor = next(a for a in everyone(appeal, city) if relations(a, appeal) & move.who)
+    for text, code in (("  ", "missing"), ("长" * 4001, "too_long"), ("a\x00b", "bad_text")):
+        with pytest.raises(loop.Refused) as refused:
+            loop.VERBS[verb](appeal.pk, actor, **{**given_for(verb), field: text})
+        assert (refused.value.code, refused.value.field) == (code, field)
+
+
+def test_every_who_and_every_status_is_used() -> None:
+    assert set().union(*(move.who for move in MOVES.values())) == set(Who)
+    assert set().union(*(move.sources for move in MOVES.values())) == set(Status)
+    assert set(MOVES) == set(Verb) == {*loop.VERBS, Verb.FILE}
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_an_open_appeal_has_a_running_clock_and_an_ended_one_has_none(
+    status: Status, city: Cast
+) -> None:
+    appeal = bring_to(status, city)
+    running = set(
+        Clock.objects.filter(appeal=appeal, stopped_at=None).values_list("kind", flat=True)
+    )
+    expected: dict[Status, set[ClockKind]] = {
+        Status.FILED: {ClockKind.RECEIVE, ClockKind.SOLVE},
+        Status.SORTED: {ClockKind.DISPATCH, ClockKind.SOLVE},
+        Status.ASSIGNED: {ClockKind.RESPOND, ClockKind.SOLVE},
+        Status.HANDLING: {ClockKind.ARRIVE, ClockKind.SOLVE},
+        Status.WAITING: {ClockKind.ARRIVE, ClockKind.SOLVE},
+        Status.RESOLVED: {ClockKind.FEEDBACK},
+    }
+    assert running == expected.get(status, set())
+
+
+def test_a_question_holds_the_clocks_and_the_answer_moves_them_on(city: Cast) -> None:
+    appeal = bring_to(Status.WAITING, city)
+    solve = appeal.clocks.get(kind=ClockKind.SOLVE)
+    assert solve.paused_at is not None
+    Clock.objects.filter(pk=solve.pk).update(paused_at=solve.paused_at - timedelta(hours=5))
+    loop.supply(appeal.pk, requester(appeal), words="一段")
+    after = appeal.clocks.get(kind=ClockKind.SOLVE)
+    assert after.paused_at is None
+    assert timedelta(hours=5) <= after.due_at - solve.due_at < timedelta(hours=5, minutes=1)
+
+
+def test_a_question_goes_back_to_where_it_was_asked_from(city: Cast) -> None:
+    for status in (Status.FILED, Status.SORTED, Status.ASSIGNED, Status.HANDLING):
+        appeal = bring_to(status, city)
+        asker = city.clerk if status in (Status.FILED, Status.SORTED) else city.milk
+        loop.ask(appeal.pk, asker, words="哪家医院？")
+        loop.supply(appeal.pk, requester(appeal), words="中心医院")
+        appeal.refresh_from_db()
+        assert appeal.status == status
+
+
+def test_reopening_goes_to_its_unit_and_without_one_to_its_desk(city: Cast) -> None:
+    closed, declined = bring_to(Status.CLOSED, city), bring_to(Status.DECLINED, city)
+    for appeal, back in ((closed, Status.ASSIGNED), (declined, Status.FILED)):
+        loop.reopen(appeal.pk, requester(appeal), words="没有解决")
+        appeal.refresh_from_db()
+        assert (appeal.status, appeal.closed_at) == (back, None)
+
+
+def test_an_act_on_an_old_version_is_refused(city: Cast) -> None:
+    appeal = bring_to(Status.SORTED, city)
+    seen = appeal.version
+    loop.note(appeal.pk, city.clerk, why="已电话核实")
+    with pytest.raises(loop.Conflict) as refused:
+        loop.assign(appeal.pk, city.dispatcher, unit="milk", expect=seen)
+    assert refused.value.code == "moved_on"
+
+
+def test_urging_twice_in_an_hour_is_refused_and_said_until_when(city: Cast) -> None:
+    appeal = bring_to(Status.ASSIGNED, city)
+    loop.urge(appeal.pk, requester(appeal))
+    with pytest.raises(loop.Conflict, match="以后可以再催"):
+        loop.urge(appeal.pk, requester(appeal))
+    loop.urge(appeal.pk, city.commander)
+
+
+def test_merging_refuses_itself_the_ended_and_the_invisible(city: Cast) -> None:
+    appeal, ended = bring_to(Status.FILED, city), bring_to(Status.DECLINED, city)
+    for master, code in (
+        (appeal.pk, "own_master"),
+        (ended.pk, "ended_master"),
+        (10**12, "unknown_master"),
+    ):
+        with pytest.raises(loop.Refused) as refused:
+            loop.merge(appeal.pk, city.clerk, master=master)
+        assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "code"),
+    [
+        (Verb.SORT, {"category": "no-such"}, "unknown_category"),
+        (Verb.SORT, {"category": "milk", "area": "999999"}, "unknown_area"),
+        (Verb.SORT, {"category": "milk", "klass": "x"}, "unknown_klass"),
+        (Verb.SORT, {"category": "milk", "urgency": 9}, "unknown_urgency"),
+    ],
+)
+def test_unknown_codes_are_named(verb: Verb, given: dict[str, Any], code: str, city: Cast) -> None:
+    with pytest.raises(loop.Refused) as refused:
+        loop.VERBS[verb](file_one().pk, city.clerk, **given)
+    assert refused.value.code == code
+
+
+def test_a_level_cannot_be_raised_above_the_city(city: Cast) -> None:
+    appeal = bring_to(Status.HANDLING, city)
+    for _level in (2, 1):
+        loop.escalate(appeal.pk, city.milk, why="超出本组能力")
+    with pytest.raises(loop.Conflict, match="最高"):
+        loop.escalate(appeal.pk, city.milk, why="再提")
+
+
+def test_an_extension_into_the_past_is_refused(city: Cast) -> None:
+    appeal = bring_to(Status.HANDLING, city)
+    until = timezone.now() + timedelta(days=20)
+    loop.extend(appeal.pk, city.dispatcher, until=until, why="等待到货")
+    assert appeal.clocks.get(kind=ClockKind.SOLVE).due_at == until
+    with pytest.raises(loop.Refused) as refused:
+        loop.extend(
+            appeal.pk, city.dispatcher, until=timezone.now() - timedelta(hours=1), why="晚了"
+        )
+    assert refused.value.code == "past"
+
+
+def test_the_whole_loop_leaves_an_event_for_each_step(city: Cast) -> None:
+    appeal = bring_to(Status.RESOLVED, city)
+    loop.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes", words="谢谢")
+    loop.close(appeal.pk, city.clerk)
+    assert list(appeal.events.order_by("seq").values_list("verb", "to_status")) == [
+        ("file", "filed"),
+        ("sort", "sorted"),
+        ("assign", "assigned"),
+        ("accept", "handling"),
+        ("resolve", "resolved"),
+        ("rate", "resolved"),
+        ("close", "closed"),
+    ]
+    assert Event.objects.filter(appeal=appeal, user=None).count() == 2

@@ -1,0 +1,85 @@
+"""Learning from the clerks: a classifier trained on their decisions, used once it beats the
+lexicon.
+
+Trained and held-back decisions are split by a hash of the text, so a decision never moves from one
+side to the other, and equal texts are counted once. What is not better is kept as a row, and not
+used.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from django.db import transaction
+
+from yinghu.appeals.models import Event
+from yinghu.appeals.states import Verb
+from yinghu.triage import classifier
+from yinghu.triage.lexicon import default_reader
+from yinghu.triage.models import TrainedModel
+
+MIN_DECISIONS = 200
+"""Below this many a held-back fifth says too little about which of the two reads better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the classifier makes of one text: a category code and how sure it is, 0 to 1."""
+
+    category: str
+    confidence: float
+    source: str
+
+
+def decisions() -> list[tuple[str, str]]:
+    """(text, category code) of each appeal that a person sorted, by their last decision."""
+    rows = (
+        Event.objects.filter(verb=Verb.SORT, actor_kind="user", category__isnull=False)
+        .order_by("appeal", "-seq")
+        .distinct("appeal")
+        .values_list("appeal__title", "appeal__body", "category_id")
+    )
+    return [(f"{title}\n{body}" if title else body, code) for title, body, code in rows if code]
+
+
+def learn() -> TrainedModel | None:
+    """Train on all decisions so far and, if it beats the lexicon on held-back ones, put it to use.
+
+    None where there are fewer than `MIN_DECISIONS` decisions, or all are of one category.
+    """
+    pairs = classifier.distinct(decisions())
+    if len(pairs) < MIN_DECISIONS:
+        return None
+    training, held_back = classifier.split(pairs)
+    try:
+        model = classifier.train(training)
+    except classifier.NotEnough:
+        return None
+    accuracy = classifier.accuracy(model, held_back)
+    lexicon_accuracy = classifier.accuracy(default_reader(), held_back)
+    with transaction.atomic():
+        better = classifier.better(model, default_reader(), held_back)
+        if better:
+            TrainedModel.objects.filter(in_use=True).update(in_use=False)
+        return TrainedModel.objects.create(
+            weights=model.to_bytes(),
+            decisions=len(pairs),
+            accuracy=accuracy,
+            lexicon_accuracy=lexicon_accuracy,
+            in_use=better,
+        )
+
+
+def predict(texts: Sequence[str]) -> list[Prediction] | None:
+    """What the classifier in use makes of each text; None while there is none."""
+    newest = TrainedModel.objects.filter(in_use=True).order_by("-pk").values_list("pk").first()
+    if newest is None or not texts:
+        return None
+    model = _loaded(newest[0])
+    source = f"classifier {newest[0]}"
+    return [Prediction(code, sure, source) for code, sure in model.predict(texts)]
+
+
+@lru_cache(maxsize=1)
+def _loaded(pk: int) -> classifier.Model:
+    return classifier.Model.from_bytes(bytes(TrainedModel.objects.get(pk=pk).weights))

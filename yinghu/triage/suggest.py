@@ -1,0 +1,97 @@
+"""What the machine suggests to the triage clerk, with how sure it is and why; it decides nothing.
+
+What the requester chose stands first; then the classifier, once one has beaten the lexicon; then
+the lexicon.
+"""
+
+from collections.abc import Sequence
+
+from yinghu.appeals.models import Appeal, Category
+from yinghu.places.locate import by_point, by_words
+from yinghu.triage import learn
+from yinghu.triage.lexicon import Reading, default_reader
+from yinghu.triage.models import Suggestion
+
+CHOSEN = 0.9
+"""How sure we are of a category that the requester chose: people pick a near one in haste."""
+
+_FIELDS = (
+    "category",
+    "category_confidence",
+    "klass",
+    "klass_confidence",
+    "area",
+    "area_confidence",
+    "urgency",
+    "urgency_confidence",
+    "why",
+    "source",
+)
+
+
+def suggest(appeals: Sequence[Appeal]) -> None:
+    """Write a suggestion for each of these appeals; again replaces the earlier one."""
+    klass_of = dict(Category.objects.filter(active=True).values_list("code", "klass"))
+    reader = default_reader()
+    texts = [text_of(appeal) for appeal in appeals]
+    learned = learn.predict(texts)
+    made: list[Suggestion] = []
+    for place, (appeal, text) in enumerate(zip(appeals, texts, strict=True)):
+        reading = reader.read(text, appeal.answers)
+        made.append(_suggestion(appeal, text, reading, learned and learned[place], klass_of))
+    Suggestion.objects.bulk_create(
+        made, update_conflicts=True, unique_fields=("appeal",), update_fields=_FIELDS
+    )
+
+
+def text_of(appeal: Appeal) -> str:
+    """Title and words as the readers see them."""
+    return f"{appeal.title}\n{appeal.body}" if appeal.title else appeal.body
+
+
+def _suggestion(
+    appeal: Appeal,
+    text: str,
+    reading: Reading,
+    learned: learn.Prediction | None,
+    klass_of: dict[str, str],
+) -> Suggestion:
+    category, confidence, source = reading.category, reading.confidences["category"], "lexicon"
+    if learned is not None and learned.category in klass_of:
+        category, confidence, source = learned.category, learned.confidence, learned.source
+    if appeal.category_id:
+        category, confidence, source = appeal.category_id, CHOSEN, "requester"
+    if category not in klass_of:
+        category, confidence = "", 0.0
+    klass, klass_confidence = reading.klass, reading.confidences["klass"]
+    if category and category != reading.category:
+        klass, klass_confidence = klass_of[category], confidence
+    area, area_confidence = _area(appeal, text)
+    return Suggestion(
+        appeal=appeal,
+        category_id=category or None,
+        category_confidence=round(confidence, 3),
+        klass=klass,
+        klass_confidence=round(klass_confidence, 3),
+        area_id=area,
+        area_confidence=round(area_confidence, 3),
+        urgency=reading.urgency,
+        urgency_confidence=round(reading.confidences["urgency"], 3),
+        why=list(reading.why),
+        source=source,
+    )
+
+
+def _area(appeal: Appeal, text: str) -> tuple[str | None, float]:
+    """The area given with the appeal, else that of its point, else one that its words name."""
+    if appeal.area_id:
+        return appeal.area_id, 1.0
+    if appeal.lon is not None and appeal.lat is not None:
+        found = by_point(appeal.lon, appeal.lat)
+        if found is not None:
+            return found.pk, 0.9
+    matches = by_words(text)
+    if matches:
+        best = max(matches, key=lambda match: match.confidence)
+        return best.area.pk, best.confidence
+    return None, 0.0
