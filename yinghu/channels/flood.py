@@ -1,70 +1,102 @@
-"""Floods from one address: a token bucket for each sender, in this process's memory.
+"""Floods from one address: a bucket of tokens for each, in the memory of each web process.
 
-The address is the one that `asgi.resolve_sender` found, so what a stranger claims in X-Forwarded-For
-counts for nothing. With N web processes a sender has N times the limit, which is what a flood gate needs
-and no more; it is no quota.
+The door's server has already decided who the sender is (a proxy's word counts only where the proxy is
+trusted), so nothing that a stranger writes in a header opens another bucket. Generous by default: whole
+neighbourhoods of mobile phones share one address.
 """
 
+from __future__ import annotations
+
 import ipaddress
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
 
-KEPT = 50_000
-"""Senders remembered at once; the longest unseen is forgotten first, and by then its bucket is full."""
+from django.conf import settings
+
+MAX_KEYS = 50_000
+"""Buckets kept at most; beyond it the full ones, which say nothing, are forgotten first."""
 
 
-class Flood:
-    """Buckets of `burst` tokens that fill at `rate` tokens a second, one for each sender."""
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`burst` acts at once, then one every `seconds`."""
 
-    def __init__(
-        self, rate: float, burst: float, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.rate, self.burst, self._clock = rate, burst, clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._lock = threading.Lock()
+    burst: int
+    seconds: float
 
-    def take(self, sender: str, cost: float = 1.0) -> float:
-        """Take `cost` tokens; 0 where there were enough, else the seconds until there will be.
 
-        Where there are too few nothing is taken, so a sender who waits is let in.
-        """
-        with self._lock:
-            tokens, now = self._level(sender)
-            if tokens < cost:
-                return (cost - tokens) / self.rate
-            self._buckets[sender] = (tokens - cost, now)
-            self._buckets.move_to_end(sender)
-            if len(self._buckets) > KEPT:
-                self._buckets.popitem(last=False)
-            return 0.0
+LIMITS: dict[str, Limit] = {
+    "file": Limit(60, 2.0),
+    "act": Limit(60, 1.0),
+    "find": Limit(10, 30.0),
+}
+"""What is limited: filing, acting on one's own appeal, asking for it by number and phone.
 
-    def wait(self, sender: str, cost: float = 1.0) -> float:
-        """What `take` would answer, taking nothing."""
-        with self._lock:
-            tokens, _now = self._level(sender)
-            return 0.0 if tokens >= cost else (cost - tokens) / self.rate
+`settings.FLOOD_LIMITS` ({name: (burst, seconds)}) overrides single rows.
+"""
 
-    def forget(self) -> None:
-        """Fill every bucket."""
-        with self._lock:
-            self._buckets.clear()
 
-    def _level(self, sender: str) -> tuple[float, float]:
+class Buckets:
+    """Token buckets by key. `take` is the only question; thread-safe."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._full_at: dict[tuple[str, str], float] = {}
+        self._lock = Lock()
+
+    def take(self, name: str, key: str) -> float:
+        """Take a token; 0.0 where there was one, else the seconds until there is."""
+        limit = limit_of(name)
         now = self._clock()
-        tokens, seen = self._buckets.get(sender, (self.burst, now))
-        return min(self.burst, tokens + (now - seen) * self.rate), now
+        with self._lock:
+            # A bucket is one number: when it will be full again. Each token taken moves it on.
+            full_at = max(self._full_at.get((name, key), now), now)
+            wait = full_at + limit.seconds - now - limit.burst * limit.seconds
+            if wait > 1e-9:
+                return wait
+            if len(self._full_at) >= MAX_KEYS:
+                self._forget(now)
+            self._full_at[name, key] = full_at + limit.seconds
+        return 0.0
+
+    def clear(self) -> None:
+        """Forget everybody."""
+        with self._lock:
+            self._full_at.clear()
+
+    def _forget(self, now: float) -> None:
+        self._full_at = {key: at for key, at in self._full_at.items() if at > now}
+        # A flood from ever new addresses: the emptiest buckets are the ones worth keeping.
+        if len(self._full_at) >= MAX_KEYS:
+            keep = sorted(self._full_at.items(), key=lambda item: -item[1])[: MAX_KEYS // 2]
+            self._full_at = dict(keep)
 
 
-def sender_of(address: str) -> str:
-    """What one sender is: an IPv4 address, or the /64 of an IPv6 address (one household has that many)."""
+buckets = Buckets()
+
+
+def limit_of(name: str) -> Limit:
+    """The limit in force."""
+    given: dict[str, tuple[int, float]] = getattr(settings, "FLOOD_LIMITS", {})
+    return Limit(*given[name]) if name in given else LIMITS[name]
+
+
+def address_key(address: str) -> str:
+    """What counts as one sender: an IPv4 address, or the /64 that an IPv6 host has for itself."""
     try:
-        ip = ipaddress.ip_address(address)
+        ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if ip.version == 4:
-        return str(ip)
-    if ip.ipv4_mapped is not None:
-        return str(ip.ipv4_mapped)
-    return str(ipaddress.ip_network((ip, 64), strict=False))
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return str(ip.ipv4_mapped)
+        return str(ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip)
+
+
+def too_many(name: str, address: str) -> int:
+    """Count one act of `address`; 0 where it may go on, else after how many whole seconds it may."""
+    wait = buckets.take(name, address_key(address))
+    return int(wait) + 1 if wait else 0
