@@ -1,8 +1,8 @@
 """Floods from one address: a bucket of tokens for each, in the memory of each web process.
 
-The door's server has already decided who the sender is (a proxy's word counts only where the proxy is
-trusted), so nothing that a stranger writes in a header opens another bucket. Generous by default: whole
-neighbourhoods of mobile phones share one address.
+The server's door has already decided who the sender is (a proxy's word counts only where the proxy
+is trusted), so nothing that a stranger writes in a header opens another bucket. Generous by
+default: whole neighbourhoods of mobile phones share one address.
 """
 
 from __future__ import annotations
@@ -97,6 +97,6 @@ def address_key(address: str) -> str:
 
 
 def too_many(name: str, address: str) -> int:
-    """Count one act of `address`; 0 where it may go on, else after how many whole seconds it may."""
+    """Count one act of `address`: 0 where it may go on, else the whole seconds to wait."""
     wait = buckets.take(name, address_key(address))
     return int(wait) + 1 if wait else 0
