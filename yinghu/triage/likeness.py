@@ -1,0 +1,107 @@
+"""How alike two texts are, and the pieces by which a text is searched.
+
+Chinese has no blanks between words, so both work on pairs of neighbouring characters (bigrams); no
+word segmenter is needed. For search each piece becomes a lexeme:
+- of a run of Chinese (Japanese, Korean) characters, every pair, and its last character alone, so
+  that every character begins some lexeme and one character can be asked for by prefix;
+- of anything else, words of letters and digits, in lower case.
+
+Store `lexemes` with `array_to_tsvector` and ask with `search_query(q)::tsquery`: then no parser,
+dictionary or locale of PostgreSQL comes between. `to_tsvector('simple', search_text(text))` and
+`to_tsquery('simple', search_query(q))` do as well.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+LONGEST_WORD: Final = 64
+"""Characters of a word that count; a tsvector takes lexemes of up to 2,046 bytes."""
+MOST_LEXEMES: Final = 20_000
+"""Different lexemes of one text; a tsvector takes up to 1 MB."""
+MOST_TERMS: Final = 32
+"""Terms of one query."""
+
+# Han with its extensions and marks, kana, Hangul.
+_CJK: Final = (
+    "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_RUNS: Final = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
+_IS_CJK: Final = re.compile(rf"[{_CJK}]")
+
+
+def normal(text: str) -> str:
+    """`text` as compared: wide forms narrow (NFKC), lower case."""
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+def grams(text: str) -> frozenset[str]:
+    """Pairs of neighbouring letters, digits or characters, all else dropped; a lone one by itself.
+
+    grams("A市，停水") == {"a市", "市停", "停水"}
+    """
+    kept = "".join(_RUNS.findall(normal(text)))
+    if len(kept) == 1:
+        return frozenset((kept,))
+    return frozenset(kept[i : i + 2] for i in range(len(kept) - 1))
+
+
+def alike(a: str, b: str) -> float:
+    """How alike two texts are, 0 to 1, the same either way round; 1 for the same words.
+
+    The share of pairs they have in common (Jaccard), or, where one may be a longer telling of the
+    other, the share of the shorter one's pairs that are in the longer, discounted for short texts:
+    "停水了" is in many messages that are not about it.
+    """
+    return alike_grams(grams(a), grams(b))
+
+
+def alike_grams(a: frozenset[str], b: frozenset[str]) -> float:
+    """`alike` for texts whose pairs are at hand."""
+    if not a or not b:
+        return 0.0
+    common = len(a & b)
+    shorter = min(len(a), len(b))
+    jaccard = common / (len(a) + len(b) - common)
+    contained = common / shorter * min(1.0, shorter / 40) * 0.9
+    return max(jaccard, contained)
+
+
+def lexemes(text: str) -> list[str]:
+    """What a text is found by, sorted, each once, without blanks, quotes or NUL; for
+    `array_to_tsvector`."""
+    found: set[str] = set()
+    for run in _RUNS.findall(normal(text)):
+        if _IS_CJK.match(run):
+            found.update(run[i : i + 2] for i in range(len(run) - 1))
+            found.add(run[-1])
+        else:
+            found.add(run[:LONGEST_WORD])
+        if len(found) >= MOST_LEXEMES:
+            break
+    return sorted(found)[:MOST_LEXEMES]
+
+
+def search_text(text: str) -> str:
+    """`lexemes` parted by blanks."""
+    return " ".join(lexemes(text))
+
+
+def search_query(q: str) -> str:
+    """A tsquery that wants every term of `q`; "" where it has none (then nothing is found).
+
+    Safe for any input: only letters, digits and CJK characters come through, each term in quotes.
+    search_query("消防栓 A3区") == "'消防' & '防栓' & 'a3' & '区':*"
+    """
+    terms: dict[str, None] = {}
+    for run in _RUNS.findall(normal(q)[:1000]):
+        if not _IS_CJK.match(run):
+            terms[f"'{run[:LONGEST_WORD]}'"] = None
+        elif len(run) == 1:
+            terms[f"'{run}':*"] = None
+        else:
+            terms.update((f"'{run[i : i + 2]}'", None) for i in range(len(run) - 1))
+    return " & ".join(list(terms)[:MOST_TERMS])
