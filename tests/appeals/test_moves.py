@@ -14,7 +14,16 @@ from django.utils import timezone
 from tests.cast import Cast, file_one, requester
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Clock, Event
-from yinghu.appeals.states import BY_REST, MOVES, ClockKind, FieldKind, Status, Verb, Who
+from yinghu.appeals.states import (
+    BY_REST,
+    MOVES,
+    RESTING_CLOCK,
+    ClockKind,
+    FieldKind,
+    Status,
+    Verb,
+    Who,
+)
 from yinghu.people.access import SYSTEM, Actor, relations
 
 pytestmark = pytest.mark.django_db
@@ -178,6 +187,8 @@ def test_reopening_goes_to_its_unit_and_without_one_to_its_desk(city: Cast) -> N
         loop.reopen(appeal.pk, requester(appeal), words="没有解决")
         appeal.refresh_from_db()
         assert (appeal.status, appeal.closed_at) == (back, None)
+        running = {clock.kind for clock in appeal.clocks.filter(stopped_at=None)}
+        assert running == {RESTING_CLOCK[back], ClockKind.SOLVE}
 
 
 def test_an_act_on_an_old_version_is_refused(city: Cast) -> None:

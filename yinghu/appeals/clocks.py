@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db.models import F, Q, QuerySet
 
 from yinghu.appeals.models import Appeal, Clock, ClockLimit
-from yinghu.appeals.states import ClockKind, Move
+from yinghu.appeals.states import RESTING_CLOCK, ClockKind, Move, Verb
 
 
 def running(appeal_id: int) -> QuerySet[Clock]:
@@ -40,11 +40,14 @@ def apply(move: Move, appeal: Appeal, now: datetime, arrived: bool = False) -> N
         running(appeal.pk).filter(kind__in=move.resume, paused_at__isnull=False).update(
             due_at=F("due_at") + (now - F("paused_at")), paused_at=None
         )
-    if move.start:
+    start = move.start
+    if move.verb is Verb.REOPEN:
+        start = (*start, RESTING_CLOCK[appeal.state])
+    if start:
         Clock.objects.bulk_create(
             [
                 Clock(appeal=appeal, kind=kind, started_at=now, due_at=now + limit)
-                for kind, limit in limits_for(appeal, move.start).items()
+                for kind, limit in limits_for(appeal, start).items()
             ],
             ignore_conflicts=True,
         )

@@ -15,15 +15,16 @@ def page() -> str:
 _HEAD = (
     "# The loop",
     "",
-    "Made from `yinghu/appeals/states.py` by `python -m yinghu.appeals.diagram > docs/loop.md`;"
-    " a test fails when it is out of date.",
+    "Made from `yinghu/appeals/states.py` by `python -m yinghu.appeals.diagram > docs/loop.md`; a",
+    "test fails when it is out of date.",
     "",
 )
 _MIDDLE = (
     "",
     "Verbs that leave the status as it is (report, note, urge, extend, escalate, rate) are in the",
     "table only. `supply` from waiting, and `reopen`, go to where the appeal rests by what is known of",
-    "it: handling with a holder, assigned with a unit, sorted with a category, else filed.",
+    "it: handling with a holder, assigned with a unit, sorted with a category, else filed. The",
+    "resting clock of these is arrive, respond, dispatch or receive; `reopen` lets the holder go.",
     "",
 )
 
@@ -40,7 +41,7 @@ def _diagram() -> list[str]:
 
 def _targets(move: Move, source: Status | str) -> tuple[Status, ...]:
     if move.verb is Verb.REOPEN:
-        return _RESTING
+        return _RESTING[:-1]
     if move.verb in BY_REST:
         return _RESTING if source == Status.WAITING else ()
     return (move.target,) if move.target and move.target != source else ()
@@ -65,7 +66,7 @@ def _row(move: Move) -> str:
         "where it rests" if move.verb in BY_REST else str(move.target or "stays"),
         ", ".join(sorted(move.who)),
         ", ".join(f.name if f.required else f"[{f.name}]" for f in move.fields) or "—",
-        ", ".join(move.start) or "—",
+        ", ".join((*move.start, *["its resting clock"] * (move.verb is Verb.REOPEN))) or "—",
         "; ".join(
             part
             for part in (

@@ -340,7 +340,7 @@ MOVES: dict[Verb, Move] = {
             Status.FILED,
             frozenset({Who.REQUESTER, Who.CALLBACK, Who.TRIAGE, Who.COMMAND, Who.SYSTEM}),
             (WORDS,),
-            start=(ClockKind.RESPOND, ClockKind.SOLVE),
+            start=(ClockKind.SOLVE,),
             stop=(ClockKind.FEEDBACK,),
         ),
         Move(
@@ -391,6 +391,14 @@ def resting_status(*, held: bool, unit: bool, category: bool) -> Status:
         return Status.ASSIGNED
     return Status.SORTED if category else Status.FILED
 
+
+RESTING_CLOCK = {
+    Status.FILED: ClockKind.RECEIVE,
+    Status.SORTED: ClockKind.DISPATCH,
+    Status.ASSIGNED: ClockKind.RESPOND,
+    Status.HANDLING: ClockKind.ARRIVE,
+}
+"""The first-time that runs while an appeal rests at a status; `reopen` starts it."""
 
 BY_REST = frozenset({Verb.SUPPLY, Verb.REOPEN})
 """Verbs whose target is `resting_status`: supply (only from waiting) and reopen."""
