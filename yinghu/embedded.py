@@ -505,7 +505,7 @@ def _processes(cluster: Cluster) -> list[int]:
         if entry.isdigit():
             line = _command_line(int(entry), cluster.owner.pw_uid)
             title = f"postgres: {cluster.mark}: "
-            if str(cluster.data) in line and line[0].endswith("postgres") or (
+            if (str(cluster.data) in line and line[0].endswith("postgres")) or (
                 line and line[0].startswith(title)
             ):
                 found.append(int(entry))

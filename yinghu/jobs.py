@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import structlog
-from procrastinate import JobContext
+from procrastinate import App, JobContext
 from procrastinate.contrib.django import app
 
 _log = structlog.get_logger(__name__)
@@ -11,14 +11,14 @@ _log = structlog.get_logger(__name__)
 KEEP_FAILED_HOURS = 30 * 24
 
 
-@app.periodic(cron="* * * * *", periodic_id="rescue")
-@app.task(name="yinghu.rescue", queueing_lock="yinghu.rescue", pass_context=True)
-async def rescue(context: JobContext, timestamp: int) -> None:
-    """Queue again the jobs whose worker died in the middle of them."""
-    manager = context.app.job_manager
-    for job in await manager.get_stalled_jobs():
+async def rescue(jobs: App, dead_seconds: float) -> int:
+    """Queue again the jobs whose worker gave no sign of life for `dead_seconds`; how many."""
+    manager = jobs.job_manager
+    stalled = list(await manager.get_stalled_jobs(seconds_since_heartbeat=dead_seconds))
+    for job in stalled:
         _log.warning("job of a dead worker queued again", job=job.id, task=job.task_name)
         await manager.retry_job(job)
+    return len(stalled)
 
 
 @app.periodic(cron="17 * * * *", periodic_id="sweep")

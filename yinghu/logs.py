@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging.config
+import sys
 
 import structlog
 
@@ -23,7 +24,9 @@ def configure(form: str, *, debug: bool = False) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
     else:
-        last = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        last = [structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )]
     logging.config.dictConfig(
         {
             "version": 1,

@@ -83,7 +83,7 @@ TEMPLATES = [
 ]
 
 
-def _database(url: str) -> dict[str, Any]:
+def database(url: str) -> dict[str, Any]:
     """Django's description of a database from its URL; libpq's own words stay options."""
     options: dict[str, Any] = {**conninfo_to_dict(url)}
     return {
@@ -99,7 +99,7 @@ def _database(url: str) -> dict[str, Any]:
 
 
 DATABASE_URL = ENV.database_url or embedded.url(HOME)
-DATABASES = {"default": _database(DATABASE_URL)}
+DATABASES = {"default": database(DATABASE_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""

@@ -1,9 +1,17 @@
 """Addresses of the Django side; the doors that bypass Django stand in `asgi.py`."""
 
+from django.conf import settings
+from django.contrib.staticfiles.urls import staticfiles_urlpatterns
 from django.urls import include, path
 
+from yinghu import health
+
 urlpatterns = [
+    path("healthz", health.healthz),
+    path("metrics", health.metrics),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
 ]
+if settings.DEBUG:
+    urlpatterns += staticfiles_urlpatterns()

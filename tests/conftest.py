@@ -1,0 +1,130 @@
+"""What every test may ask for: a database, real processes on it, and browsers.
+
+`db` (pytest-django's) gives a test its own transaction. `live` gives it a web server and a worker
+as real processes on a database that both they and the test see; whatever the test leaves there is
+taken away after it. `open_page`, `page` and `desk` are browsers on those.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.live import Live
+from yinghu import embedded
+
+PHONE = {"width": 360, "height": 740}
+DESK = {"width": 1280, "height": 800}
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if settings.ENV.embedded:
+        embedded.ensure(settings.RUN, durable=False)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if settings.ENV.embedded:
+        embedded.release(settings.RUN)
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(settings.RUN, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def live_processes(django_db_setup: None, django_db_blocker: Any) -> Iterator[Live]:
+    """Web server and worker of this pytest worker; use `live` instead."""
+    with django_db_blocker.unblock():
+        processes = Live.start()
+        try:
+            yield processes
+        finally:
+            processes.end()
+
+
+@pytest.fixture
+def live(live_processes: Live, django_db_blocker: Any) -> Iterator[Live]:
+    """A web server and a worker, on the database that the test's own queries go to as well."""
+    with django_db_blocker.unblock(), live_processes.lent():
+        yield live_processes
+
+
+@pytest.fixture
+def live_url(live: Live) -> str:
+    """Address of the web server, with no slash at its end."""
+    return live.url
+
+
+def chromium() -> str | None:
+    """The system's Chromium or Chrome; None leaves it to Playwright's own."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of this worker; each page has its own context and cookies."""
+    # Playwright keeps an event loop in this thread, in which Django would refuse to query.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        chrome = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        yield chrome
+        chrome.close()
+
+
+@pytest.fixture
+def open_page(live: Live, browser: Browser) -> Iterator[Callable[..., Page]]:
+    """`open_page(PHONE or DESK, **context options)`: a new person at a browser of their own.
+
+    A page that raises an error in its scripts, or breaks the content security policy, fails the
+    test at its end.
+    """
+    contexts, complaints = [], []
+
+    def hear(message: Any) -> None:
+        # Answers of 4xx and 5xx are what some tests are about.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            complaints.append(message.text)
+
+    def start(size: dict[str, int] = PHONE, **options: Any) -> Page:
+        context = browser.new_context(
+            viewport={"width": size["width"], "height": size["height"]},
+            base_url=live.url,
+            **{"locale": "zh-CN"} | options,
+        )
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        fresh = context.new_page()
+        fresh.on("pageerror", lambda error: complaints.append(str(error)))
+        fresh.on("console", hear)
+        return fresh
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    """A phone of 360 by 740."""
+    return open_page(PHONE)
+
+
+@pytest.fixture
+def desk(open_page: Callable[..., Page]) -> Page:
+    """A desk's screen of 1280 by 800."""
+    return open_page(DESK)

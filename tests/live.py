@@ -1,0 +1,231 @@
+"""A web server and a worker as real processes, on a database that tests share one after another."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import psycopg
+from django.conf import settings
+from django.db import connection, connections
+from psycopg import sql
+
+from yinghu.env import DEMO_CONSENT
+
+# Rows of the live worker itself, which lives on when a test has ended.
+_KEPT = ("django_migrations", "procrastinate_workers")
+_PATIENCE = 30.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def database_url(name: str) -> str:
+    """Address of another database on the server of the tests."""
+    parts = urlsplit(settings.SERVER_URL)
+    return urlunsplit(parts._replace(path="/" + quote(name)))
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = _PATIENCE) -> Any:
+    """The first true answer of `condition`; AssertionError if there is none in time."""
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
+        time.sleep(0.02)
+    return answer
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of this address gets a 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+@dataclass
+class Live:
+    """Processes of Yinghu, serving `url` on the database `name`."""
+
+    name: str
+    url: str
+    home: Path
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    baseline: dict[str, bytes] = field(default_factory=dict)
+    sequences: list[tuple[str, int]] = field(default_factory=list)
+    read_to: dict[str, int] = field(default_factory=dict)
+    guarded: list[str] = field(default_factory=list)
+
+    @classmethod
+    def start(cls) -> Live:
+        """Copy the test database as it is after migrations, and start the processes on it."""
+        source = connection.settings_dict["NAME"]
+        name = f"{source}_live"
+        connections.close_all()
+        with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
+            create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            admin.execute(create.format(sql.Identifier(name), sql.Identifier(source)))
+        live = cls(name, f"http://127.0.0.1:{free_port()}", settings.HOME)
+        live.remember()
+        for process in ("web", "worker"):
+            live.launch(process)
+        live.wait_for_web()
+        return live
+
+    def log(self, process: str) -> Path:
+        """Where a process writes what it says."""
+        return self.home / f"{process}.log"
+
+    def launch(self, process: str) -> None:
+        """Start `web` or `worker`."""
+        environment = {
+            **os.environ,
+            "DATABASE_URL": database_url(self.name),
+            "YINGHU_HOME": str(self.home),
+            "YINGHU_DEMO": DEMO_CONSENT,
+            "PORT": self.url.rpartition(":")[2],
+            "DJANGO_SETTINGS_MODULE": "yinghu.settings",
+        }
+        with self.log(process).open("ab") as log:
+            self.processes[process] = subprocess.Popen(
+                [sys.executable, "-m", "yinghu", process, f"--parent={os.getpid()}"],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def wait_for_web(self) -> None:
+        """Return when the web server answers."""
+
+        def ready() -> bool:
+            said = self.log("web").read_text("utf-8")
+            assert self.processes["web"].poll() is None, f"the web server ended:\n{said}"
+            return answers(f"{self.url}/healthz")
+
+        until(ready, "the web server")
+
+    def end(self) -> None:
+        """Stop the processes and drop the database."""
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            process.wait(_PATIENCE)
+        connections.close_all()
+        with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
+            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
+            admin.execute(drop.format(sql.Identifier(self.name)))
+
+    @contextlib.contextmanager
+    def lent(self) -> Iterator[None]:
+        """For one test: its queries go to the live database, which is put back afterwards."""
+        own = connection.settings_dict["NAME"]
+        connections.close_all()
+        connection.settings_dict["NAME"] = self.name
+        self.read_to = {name: self.log(name).stat().st_size for name in self.processes}
+        try:
+            yield
+            self.drain()
+            assert self.tracebacks() == ""
+        finally:
+            connections.close_all()
+            connection.settings_dict["NAME"] = own
+            self.put_back()
+
+    def drain(self) -> None:
+        """Return when the worker has done every job that is due."""
+        due = (
+            "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing' OR status = 'todo' "
+            "AND coalesce(scheduled_at, now()) <= now()"
+        )
+        with psycopg.connect(database_url(self.name), autocommit=True) as watcher:
+
+            def idle() -> bool:
+                row = watcher.execute(due).fetchone()
+                return row is not None and row[0] == 0
+
+            until(idle, "the worker to finish its jobs")
+
+    def tracebacks(self) -> str:
+        """What the processes logged since the test began, if a traceback is in it."""
+        said = ""
+        for name in self.processes:
+            with self.log(name).open("rb") as log:
+                log.seek(self.read_to.get(name, 0))
+                text = log.read().decode("utf-8", "replace")
+            if "Traceback (most recent call last)" in text:
+                said += f"--- {name}\n{text}"
+        return said
+
+    def forgive(self) -> None:
+        """Let the tracebacks logged so far not fail the test, which caused them on purpose."""
+        self.read_to = {name: self.log(name).stat().st_size for name in self.processes}
+
+    def remember(self) -> None:
+        """Note what every table holds, as what each test begins with."""
+        with psycopg.connect(database_url(self.name)) as db:
+            tables = db.execute(
+                "SELECT relname FROM pg_class WHERE relkind = 'r' AND NOT relispartition "
+                "AND relnamespace = 'public'::regnamespace ORDER BY 1"
+            ).fetchall()
+            for (table,) in tables:
+                if table in _KEPT:
+                    continue
+                copy = sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(table))
+                with db.cursor().copy(copy) as rows:
+                    self.baseline[table] = b"".join(bytes(row) for row in rows)
+            self.sequences = db.execute(
+                "SELECT quote_ident(sequencename), last_value FROM pg_sequences "
+                "WHERE schemaname = 'public' AND last_value IS NOT NULL"
+            ).fetchall()
+            guarded = db.execute(
+                "SELECT DISTINCT relname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid "
+                "WHERE NOT tgisinternal AND relnamespace = 'public'::regnamespace"
+            ).fetchall()
+            self.guarded = [table for (table,) in guarded]
+
+    def put_back(self) -> None:
+        """Make the tables what they were before the test, past the triggers that guard them."""
+        for last in (False, False, True):
+            try:
+                with psycopg.connect(database_url(self.name)) as db:
+                    self._refill(db)
+                return
+            except (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
+                # A request or a job that outlived its test was in the way.
+                if last:
+                    raise
+
+    def _refill(self, db: psycopg.Connection) -> None:
+        db.execute("SET LOCAL lock_timeout = '10s'")
+        for table in self.guarded:
+            name = sql.Identifier(table)
+            db.execute(sql.SQL("ALTER TABLE {} DISABLE TRIGGER USER").format(name))
+        names = sql.SQL(", ").join(map(sql.Identifier, self.baseline))
+        db.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY").format(names))
+        for table, rows in self.baseline.items():
+            if rows:
+                copy = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))
+                with db.cursor().copy(copy) as target:
+                    target.write(rows)
+        for sequence, value in self.sequences:
+            db.execute("SELECT setval(%s::regclass, %s)", [sequence, value])
+        for table in self.guarded:
+            name = sql.Identifier(table)
+            db.execute(sql.SQL("ALTER TABLE {} ENABLE TRIGGER USER").format(name))

@@ -1,0 +1,32 @@
+"""The fixtures themselves: what a test leaves in the live database is gone for the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.live import Live
+from yinghu.people.models import User
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_live_database_is_put_back(live: Live, turn: int) -> None:
+    assert User.objects.count() == 0
+    assert User.objects.create_user(username="clerk").pk == 1
+
+
+@pytest.mark.browser
+def test_a_person_logs_in_at_a_browser_of_their_own(
+    live: Live, open_page: Callable[..., Page]
+) -> None:
+    User.objects.create_user(username="clerk", password="pass-of-a-clerk")
+    one, other = open_page(), open_page()
+    one.goto("/accounts/login/")
+    one.fill("input[name=login]", "clerk")
+    one.fill("input[name=password]", "pass-of-a-clerk")
+    one.click("[type=submit]")
+    one.wait_for_url(f"{live.url}/")
+    assert {cookie["name"] for cookie in one.context.cookies()} >= {"yinghu_session"}
+    assert other.context.cookies() == []

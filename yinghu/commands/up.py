@@ -1,0 +1,48 @@
+"""`yinghu up`: everything, on one machine."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+NAME = "up"
+HELP = "start everything: database, web, worker; load the demo city once in demo mode"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """No arguments: the environment says it all."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM."""
+    from django.conf import settings
+    from django.db import connections
+
+    from yinghu import serve
+
+    environment = settings.ENV
+    try:
+        serve.require_free_port(environment.host, environment.port)
+        serve.prepare(environment)
+    except serve.ServeError as error:
+        print(f"yinghu: {error}", file=sys.stderr)
+        return 1
+    connections.close_all()
+    return serve.supervise(environment, lambda: announce(environment.site_url, environment.demo))
+
+
+def announce(site_url: str, demo: bool) -> None:
+    """Print where it is and, in demo mode, who can log in there."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(f"\n应呼 Yinghu: [bold]{site_url}/[/bold]    (Ctrl-C stops it)\n")
+    if demo:
+        from yinghu.demo import logins
+
+        table = Table("login", "role", title="Demo: log in with one click")
+        for name, role in logins():
+            table.add_row(name, str(role))
+        console.print(table)
+    console.file.flush()

@@ -1,0 +1,110 @@
+"""How the place is doing, for machines: /healthz for a load balancer, /metrics for Prometheus."""
+
+from __future__ import annotations
+
+import hmac
+
+from django.conf import settings
+from django.db import Error, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import generate_latest
+
+from yinghu.env import is_loopback
+
+LATE_JOB_SECONDS = 120.0
+"""A job that waits longer than this means that no worker lives, or that it cannot keep up."""
+
+_requests = Counter("yinghu_http_requests", "Requests answered.", ["door", "method", "status"])
+_seconds = Histogram(
+    "yinghu_http_seconds",
+    "Seconds from a request's head to the head of its answer.",
+    ["door"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def observe(door: str, method: str, status: int, seconds: float) -> None:
+    """Count one answer; `door` is a path from the table of doors, or "django"."""
+    # A method is free text from outside; each label value costs memory for ever.
+    _requests.labels(door, method if method in _METHODS else "other", str(status)).inc()
+    _seconds.labels(door).observe(seconds)
+
+
+def unapplied_migrations() -> list[str]:
+    """Names of the migrations that the code has and the database has not."""
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+
+
+def oldest_waiting_job() -> float:
+    """Seconds for which the oldest due job has waited; 0 where none waits."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT coalesce(extract(epoch FROM now() - min(greatest(job.scheduled_at, event.at))), 0)
+            FROM procrastinate_jobs job
+            JOIN LATERAL (
+                SELECT max(at) AS at FROM procrastinate_events
+                WHERE job_id = job.id AND type IN ('deferred', 'deferred_for_retry')
+            ) event ON true
+            WHERE job.status = 'todo' AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())
+            """
+        )
+        return float(cursor.fetchone()[0])
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """200 where a request could be served whole, else 503; the body says what is wrong."""
+    try:
+        missing = unapplied_migrations()
+        late = 0.0 if missing else oldest_waiting_job()
+    except Error as error:
+        # The error's text may name hosts and users; the log of Django has it in full.
+        return JsonResponse(
+            {"ok": False, "database": type(error).__name__}, status=503
+        )
+    ok = not missing
+    body = {
+        "ok": ok,
+        "database": "ok",
+        "migrations": missing or "ok",
+        "oldest_waiting_job_seconds": round(late, 3),
+        "jobs": "ok" if late <= LATE_JOB_SECONDS else "late",
+    }
+    return JsonResponse(body, status=200 if ok else 503)
+
+
+def _may_measure(request: HttpRequest) -> bool:
+    if settings.METRICS_TOKEN:
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        return hmac.compare_digest(given.encode(), settings.METRICS_TOKEN.encode())
+    # Behind a proxy on this machine, everybody seems to come from this machine.
+    forwarded = getattr(request, "scope", {}).get("state", {}).get("forwarded", False)
+    return is_loopback(request.META.get("REMOTE_ADDR", "")) and not forwarded
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Figures of this process and of the job queue in Prometheus' format."""
+    if not _may_measure(request):
+        return HttpResponse("set YINGHU_METRICS_TOKEN and send it as a bearer token\n", status=403)
+    registry = CollectorRegistry()
+    jobs = Gauge("yinghu_jobs", "Jobs in the queue.", ["status"], registry=registry)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY 1")
+        for status, count in cursor.fetchall():
+            jobs.labels(status).set(count)
+    oldest = Gauge(
+        "yinghu_oldest_waiting_job_seconds", "Age of the oldest due job.", registry=registry
+    )
+    oldest.set(oldest_waiting_job())
+    return HttpResponse(
+        generate_latest() + generate_latest(registry), content_type=CONTENT_TYPE_LATEST
+    )
