@@ -103,7 +103,7 @@ DATABASES = {"default": database(DATABASE_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
-PROCRASTINATE_IMPORT_PATHS = ["yinghu.reactions", "yinghu.jobs"]
+PROCRASTINATE_IMPORT_PATHS = ["yinghu.reactions", "yinghu.jobs", "yinghu.insight.tally"]
 
 AUTH_USER_MODEL = "people.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
