@@ -18,6 +18,7 @@ from yinghu.appeals.states import Status, Verb
 from yinghu.dispatch.routing import active_rules, route
 from yinghu.people.access import SYSTEM
 from yinghu.triage import duplicates, search, suggest
+from yinghu.triage.learn import learn
 
 log = structlog.get_logger()
 
@@ -92,3 +93,12 @@ def react(events: list[int]) -> None:
     for verb, batch in by_verb.items():
         for reaction in REACTIONS[verb]:
             reaction(batch)
+
+
+@jobs.periodic(cron="23 3 * * *", periodic_id="learn")
+@jobs.task(name="yinghu.learn", queueing_lock="yinghu.learn")
+def learn_nightly(timestamp: int) -> None:
+    """Train on the clerks' decisions while the city sleeps."""
+    made = learn()
+    if made is not None:
+        log.info("learned", decisions=made.decisions, accuracy=made.accuracy, in_use=made.in_use)

@@ -22,9 +22,10 @@ _HEAD = (
 _MIDDLE = (
     "",
     "Verbs that leave the status as it is (report, note, urge, extend, escalate, rate) are in the",
-    "table only. `supply` from waiting, and `reopen`, go to where the appeal rests by what is known of",
-    "it: handling with a holder, assigned with a unit, sorted with a category, else filed. The",
-    "resting clock of these is arrive, respond, dispatch or receive; `reopen` lets the holder go.",
+    "table only. `supply` from waiting, and `reopen`, go to where the appeal rests by what is",
+    "known of it: handling with a holder, assigned with a unit, sorted with a category, else",
+    "filed. The resting clock of these is arrive, respond, dispatch or receive; `reopen` lets the",
+    "holder go.",
     "",
 )
 

@@ -4,10 +4,9 @@ segmenter.
 
 from collections.abc import Sequence
 
-from django.contrib.postgres.search import SearchQueryField
+from django.contrib.postgres.search import SearchQuery
 from django.db import connection
 from django.db.models import QuerySet
-from django.db.models.expressions import RawSQL
 
 from yinghu.appeals.models import Appeal
 from yinghu.triage.likeness import search_query, search_text
@@ -40,5 +39,10 @@ def search(appeals: QuerySet[Appeal], query: str) -> QuerySet[Appeal]:
     wanted = search_query(query)
     if not wanted:
         return appeals.none()
-    match = RawSQL("%s::tsquery", [wanted], output_field=SearchQueryField())
-    return appeals.filter(words__vector=match).order_by("-id")
+    return appeals.filter(words__vector=_Lexemes(wanted)).order_by("-id")
+
+
+class _Lexemes(SearchQuery):
+    """A query of ready-made lexemes: parsing them as text would lose Chinese in some locales."""
+
+    template = "%(expressions)s::tsquery"
