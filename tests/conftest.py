@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.test.utils import setup_databases, teardown_databases
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.live import Live
@@ -42,6 +43,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         embedded.release(settings.RUN)
     if not hasattr(config, "workerinput"):
         shutil.rmtree(settings.RUN, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_blocker: Any, django_db_modify_db_settings: None
+) -> Iterator[None]:
+    """The database of this worker; pytest-django's own makes none for tests that ask for `live`."""
+    with django_db_blocker.unblock():
+        before = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(before, verbosity=0)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,9 @@ import tempfile
 from pathlib import Path
 
 # Not YINGHU_*: the environment's strict reading would refuse the name.
-RUN = Path(os.environ.setdefault("PYTEST_RUN_OF_YINGHU", tempfile.mkdtemp(prefix="yh-test-")))
+RUN = Path(os.environ.get("PYTEST_RUN_OF_YINGHU") or tempfile.mkdtemp(prefix="yh-test-"))
+RUN.chmod(0o711)
+os.environ["PYTEST_RUN_OF_YINGHU"] = str(RUN)
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 os.environ["YINGHU_HOME"] = str(RUN / WORKER)
 
@@ -26,7 +28,10 @@ DATABASES["default"]["OPTIONS"].pop("pool")
 
 DEMO = True
 SECOND_FACTOR_REQUIRED = False
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+PASSWORD_HASHERS = ["tests.hashers.QuickHasher"]
 STORAGES = STORAGES | {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 }
+
+# Areas are kept in memory; a test's own must not live on into the next.
+AREAS_POLL_SECONDS = 0

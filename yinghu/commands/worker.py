@@ -41,6 +41,7 @@ async def _work(concurrency: int) -> None:
                     concurrency=concurrency,
                     delete_jobs="successful",
                     shutdown_graceful_timeout=15,
+                    fetch_job_polling_interval=2,
                     update_heartbeat_interval=HEARTBEAT_SECONDS,
                     stalled_worker_timeout=DEAD_SECONDS,
                 )
