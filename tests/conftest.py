@@ -17,8 +17,9 @@ from django.conf import settings
 from django.test.utils import setup_databases, teardown_databases
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.cast import Cast, cast
 from tests.live import Live
-from yinghu import embedded
+from yinghu import demo, embedded
 
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 800}
@@ -52,9 +53,22 @@ def django_db_setup(
     """The database of this worker; pytest-django's own makes none for tests that ask for `live`."""
     with django_db_blocker.unblock():
         before = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+        demo.load()
     yield
     with django_db_blocker.unblock():
         teardown_databases(before, verbosity=0)
+
+
+@pytest.fixture
+def city(db: None) -> Cast:
+    """The demo city's people (`tests/cast.py`), in a transaction of the test's own."""
+    return cast()
+
+
+@pytest.fixture
+def live_city(live: Live) -> Cast:
+    """The demo city's people on the database of `live`, where what is committed is."""
+    return cast()
 
 
 @pytest.fixture(scope="session")

@@ -71,8 +71,7 @@ def test_a_message_is_one_appeal_however_often_it_comes(city: Cast) -> None:
     assert Appeal.objects.count() == Message.objects.count() == Event.objects.count() == 3
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_bad_row_takes_its_whole_batch_back(city: Cast) -> None:
+def test_a_bad_row_takes_its_whole_batch_back(live_city: Cast) -> None:
     good = Incoming("g", b"raw", Filing(body="好", channel="feed"))
     bad = Incoming("b", b"raw", Filing(body="坏", channel="feed", category="no-such"))
     with pytest.raises(DatabaseError):
@@ -80,8 +79,7 @@ def test_a_bad_row_takes_its_whole_batch_back(city: Cast) -> None:
     assert Appeal.objects.count() == Message.objects.count() == 0
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_filing_alone_takes_at_most_six_statements(city: Cast) -> None:
+def test_a_filing_alone_takes_at_most_six_statements(live_city: Cast) -> None:
     with CaptureQueriesContext(connection) as captured:
         receive(Incoming("one", b"raw", Filing(body="停水了", channel="web")), REQUESTER)
     said = [query["sql"].split()[0] for query in captured]
@@ -130,15 +128,14 @@ def test_a_tracking_token_cannot_be_guessed_from_another() -> None:
         assert id_of_token(forged) is None
 
 
-@pytest.mark.django_db(transaction=True)
-def test_of_many_who_accept_at_once_exactly_one_has_it(city: Cast) -> None:
+def test_of_many_who_accept_at_once_exactly_one_has_it(live_city: Cast) -> None:
     appeal = file_one()
-    loop.sort(appeal.pk, city.clerk, category="milk")
-    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    loop.sort(appeal.pk, live_city.clerk, category="other")
+    loop.assign(appeal.pk, live_city.dispatcher, unit="milk")
     start = Barrier(8)
 
     def press(turn: int) -> str:
-        actor = city.milk if turn % 2 else city.volunteer
+        actor = live_city.milk if turn % 2 else live_city.volunteer
         try:
             start.wait(timeout=30)
             loop.accept(appeal.pk, actor)
@@ -154,8 +151,7 @@ def test_of_many_who_accept_at_once_exactly_one_has_it(city: Cast) -> None:
     assert Event.objects.filter(appeal=appeal, verb="accept").count() == 1
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_same_message_from_many_at_once_is_one_appeal(city: Cast) -> None:
+def test_the_same_message_from_many_at_once_is_one_appeal(live_city: Cast) -> None:
     start = Barrier(8)
 
     def send(_turn: int) -> Received:
@@ -174,8 +170,7 @@ def test_the_same_message_from_many_at_once_is_one_appeal(city: Cast) -> None:
     assert Appeal.objects.count() == 1
 
 
-@pytest.mark.django_db(transaction=True)
-def test_opposite_merges_do_not_wait_for_each_other(city: Cast) -> None:
+def test_opposite_merges_do_not_wait_for_each_other(live_city: Cast) -> None:
     for _round in range(5):
         one, two = file_one(), file_one()
         start = Barrier(2)
@@ -183,7 +178,7 @@ def test_opposite_merges_do_not_wait_for_each_other(city: Cast) -> None:
         def join(pair: tuple[int, int], start: Barrier = start) -> bool:
             try:
                 start.wait(timeout=30)
-                loop.merge(pair[0], city.clerk, master=pair[1])
+                loop.merge(pair[0], live_city.clerk, master=pair[1])
             except loop.Refused:
                 return False
             finally:
