@@ -13,18 +13,18 @@ from yinghu.people.models import User
 
 @pytest.mark.parametrize("turn", [1, 2])
 def test_live_database_is_put_back(live: Live, turn: int) -> None:
-    assert User.objects.count() == 0
-    assert User.objects.create_user(username="clerk").pk == 1
+    assert not User.objects.filter(username="newcomer").exists()
+    assert User.objects.create_user(username="newcomer").pk == User.objects.count()
 
 
 @pytest.mark.browser
 def test_a_person_logs_in_at_a_browser_of_their_own(
     live: Live, open_page: Callable[..., Page]
 ) -> None:
-    User.objects.create_user(username="clerk", password="pass-of-a-clerk")
+    User.objects.create_user(username="newcomer", password="pass-of-a-clerk")
     one, other = open_page(), open_page()
     one.goto("/accounts/login/")
-    one.fill("input[name=login]", "clerk")
+    one.fill("input[name=login]", "newcomer")
     one.fill("input[name=password]", "pass-of-a-clerk")
     one.click("[type=submit]")
     one.wait_for_url(f"{live.url}/")
