@@ -7,10 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from django.utils.translation import gettext as _
-
 NAME = "areas"
-HELP = "导入区域（CSV）、边界（GeoJSON）、别名或点位，可反复执行"
+HELP = "import areas, aliases or places (CSV) or outlines (GeoJSON), as often as you like"
 SHOWN_REJECTS = 20
 
 
@@ -33,7 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 if every row was taken, 1 if some were rejected, 2 if the file cannot be used at all."""
-    # Not at the top: a parser is built before Django is set up.
+    from django.utils.translation import gettext as _
+
     from yinghu.places import importing
 
     file: Path = args.file

@@ -67,7 +67,7 @@ class BadFile(ValueError):
 
 
 def import_areas(path: Path | str, *, whole: str = "") -> Report:
-    """Create and update areas from a CSV with a header; a thousand rows take about 0.1 s.
+    """Create and update areas from a CSV with a header; 37,000 take two seconds or three.
 
     Columns are `code,name` and, as one likes, `name_en,lon,lat,level,aliases` (aliases parted by
     |); or `village_code,village_name,town_code,town_name,county_code,county_name`. Level is given,
@@ -161,7 +161,7 @@ def _save_areas(rows: dict[str, dict[str, Any]], report: Report, whole: str) -> 
             report.unchanged += 1
             continue
         kept = {key: getattr(area, key) for key in CHANGING if key != "updated_at"}
-        to_change.append(Area(code=code, **(kept | row)))
+        to_change.append(Area(**(kept | row)))
     Area.objects.bulk_create(to_create, batch_size=BATCH)
     Area.objects.bulk_create(
         to_change,

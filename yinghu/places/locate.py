@@ -79,7 +79,9 @@ def by_point(lon: float, lat: float, reach: dict[int, float] | None = None) -> A
     )
     for level in sorted(known.centres, reverse=True):
         centres = known.centres[level]
-        far = (reach or REACH).get(level, 0.0)
+        far = (reach or REACH).get(level)
+        if far is None:
+            continue
         distances = centres.metres_to(lon, lat)
         for index in np.argsort(distances):
             if distances[index] > far:
@@ -343,6 +345,8 @@ def _load(version: tuple[Any, ...]) -> _Known:
     known.finder = Finder(known.forms)
     outlined = Area.objects.filter(retired_at=None, outline__isnull=False)
     for code, outline in outlined.values_list("code", "outline"):
+        if outline is None:  # a JSON null, which is not SQL's
+            continue
         geometry = shape(outline)
         shapely.prepare(geometry)
         known.outlines.append((code, geometry))

@@ -7,8 +7,8 @@ word segmenter is needed. For search each piece becomes a lexeme:
 - of anything else, words of letters and digits, in lower case.
 
 Store `lexemes` with `array_to_tsvector` and ask with `search_query(q)::tsquery`: then no parser,
-dictionary or locale of PostgreSQL comes between. `to_tsvector('simple', search_text(text))` and
-`to_tsquery('simple', search_query(q))` do as well.
+dictionary or locale of PostgreSQL comes between (`to_tsvector` drops characters that are newer
+than its tables).
 """
 
 from __future__ import annotations

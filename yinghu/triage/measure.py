@@ -31,20 +31,9 @@ from pathlib import Path
 from typing import Final
 
 from yinghu.triage.classifier import Model, Pair, Predictor, accuracy, distinct, split, train
-from yinghu.triage.lexicon import Reader, default_reader
+from yinghu.triage.lexicon import default_reader
 
 BANDS: Final = ((0.0, 0.5), (0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 1.01))
-
-
-class Lexicon:
-    """The lexicon as a predictor of categories."""
-
-    def __init__(self, reader: Reader | None = None) -> None:
-        self._reader = reader or default_reader()
-
-    def predict(self, texts: Sequence[str]) -> list[tuple[str, float]]:
-        readings = [self._reader.read(text) for text in texts]
-        return [(reading.category, reading.confidences["category"]) for reading in readings]
 
 
 def bands(predictor: Predictor, pairs: Sequence[Pair]) -> list[tuple[str, int, float, float]]:
@@ -92,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         (f"{row[args.title]}\n{row[args.body]}", codes[row[args.category]]) for row in labelled
     )
     half, held = split(pairs, 0.5)
-    lexicon = Lexicon()
+    lexicon = default_reader()
     print(f"messages {len(pairs)}, held back {len(held)}")
     print(f"lexicon: {accuracy(lexicon, half):.3f} on its own half, ", end="")
     print(f"{accuracy(lexicon, held):.3f} held back")

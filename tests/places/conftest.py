@@ -1,0 +1,43 @@
+"""The demo city's areas, for tests of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import yinghu
+from yinghu.people.models import Post, Unit
+from yinghu.places import importing, locate
+from yinghu.places.models import Area, Place
+
+DEMO = Path(yinghu.__file__).parent / "demo"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_areas() -> Iterator[None]:
+    locate.refresh()
+    yield
+    locate.refresh()
+
+
+@pytest.fixture
+def no_areas(db: None) -> None:
+    """A database in which nobody has imported anything yet."""
+    Unit.objects.update(area=None)
+    Post.objects.update(area=None)
+    Place.objects.all().delete()
+    Area.objects.all().delete()
+
+
+@pytest.fixture
+def yiwu(no_areas: None) -> None:
+    """Areas, outline, aliases and places of the demo city, freshly imported."""
+    for load, name in (
+        (importing.import_areas, "areas.csv"),
+        (importing.import_outlines, "outlines.geojson"),
+        (importing.import_aliases, "aliases.csv"),
+        (importing.import_places, "places.csv"),
+    ):
+        assert load(DEMO / name).rejects == []

