@@ -19,13 +19,21 @@ import structlog
 Scope = dict[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
 
-DOORS: dict[tuple[str, str], str] = {}
+DOORS: dict[tuple[str, str], str] = {
+    ("POST", "/api/v1/appeals"): "yinghu.api.intake:application",
+}
 """(method, path) -> "module:application". A module may also have `lifespan()`, an asynchronous
 context manager that is open for as long as the web process serves."""
 
 _FORWARDING = frozenset(
-    (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port")
-    + (b"forwarded", b"x-real-ip")
+    {
+        b"forwarded",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-port",
+        b"x-forwarded-proto",
+        b"x-real-ip",
+    }
 )
 
 

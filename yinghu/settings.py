@@ -51,6 +51,8 @@ INSTALLED_APPS = [
     "yinghu.insight",
 ]
 MIDDLEWARE = [
+    # First, so that whatever goes wrong behind it is a problem to the API's callers.
+    "yinghu.api.app.always_problems",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

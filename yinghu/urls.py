@@ -5,10 +5,12 @@ from django.contrib.staticfiles.urls import staticfiles_urlpatterns
 from django.urls import include, path
 
 from yinghu import health
+from yinghu.api.app import api
 
 urlpatterns = [
     path("healthz", health.healthz),
     path("metrics", health.metrics),
+    path("api/v1/", api.urls),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("i18n/", include("django.conf.urls.i18n")),

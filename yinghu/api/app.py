@@ -1,0 +1,156 @@
+"""The API as Django serves it: routers, errors, document. Filing has its own door (`intake.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import structlog
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.translation import get_language_from_request
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import ensure_csrf_cookie
+from ninja import NinjaAPI, Swagger
+from ninja.errors import HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
+from ninja.parser import Parser
+from ninja.renderers import JSONRenderer
+from pydantic_core import from_json
+
+from yinghu.api import cases, catalogue, problems, verbs
+from yinghu.api.document import add_filing
+from yinghu.appeals.loop import Refused
+
+ROOT = "/api/"
+MAX_BODY = 256 * 1024
+
+_log = structlog.get_logger(__name__)
+
+
+class StrictParser(Parser):
+    """JSON as RFC 8259 has it: no NaN, no half surrogates, no nesting without end."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        if len(request.body) > MAX_BODY:
+            raise problems.too_large(MAX_BODY)
+        kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if request.body and kind != "application/json":
+            raise problems.not_json()
+        try:
+            return from_json(request.body, allow_inf_nan=False)
+        except ValueError as error:
+            raise problems.bad_json() from error
+
+
+class Renderer(JSONRenderer):
+    """Chinese as itself: a third of the bytes."""
+
+    json_dumps_params: Mapping[str, Any] = MappingProxyType({"ensure_ascii": False})
+
+
+class Api(NinjaAPI):
+    """Ninja, with the filing door in its document and problems for errors."""
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        schema = super().get_openapi_schema(**options)
+        add_filing(schema)
+        return schema
+
+
+api = Api(
+    title="Yinghu",
+    version="1",
+    urls_namespace="api",
+    description=(
+        "应呼：提交诉求、跟踪、办理。File appeals, follow them and work on them. "
+        "Errors are RFC 9457 problems in the language of Accept-Language (zh-hans, en)."
+    ),
+    docs=Swagger(settings={"persistAuthorization": False, "docExpansion": "none"}),
+    docs_decorator=ensure_csrf_cookie,
+    parser=StrictParser(),
+    renderer=Renderer(),
+)
+api.add_router("", cases.router)
+api.add_router("", verbs.router)
+api.add_router("", catalogue.router)
+
+
+@api.exception_handler(problems.Problem)
+def _problem(request: HttpRequest, error: problems.Problem) -> HttpResponse:
+    return error.response()
+
+
+@api.exception_handler(Refused)
+def _refused(request: HttpRequest, error: Refused) -> HttpResponse:
+    return problems.refused(error).response()
+
+
+@api.exception_handler(ValidationError)
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    return problems.invalid(problems.field_errors(error.errors)).response()
+
+
+@api.exception_handler(Http404)
+def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
+    return problems.not_found().response()
+
+
+@api.exception_handler(HttpError)
+def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
+    if error.status_code == 401:
+        return problems.no_key().response()
+    return problems.of_status(error.status_code).response()
+
+
+@api.exception_handler(OperationalError)
+@api.exception_handler(InterfaceError)
+def _database(request: HttpRequest, error: Exception) -> HttpResponse:
+    _log.error("api without a database", path=request.path, error=str(error))
+    return problems.no_database().response()
+
+
+@api.exception_handler(RequestDataTooBig)
+def _big(request: HttpRequest, error: Exception) -> HttpResponse:
+    return problems.too_large(MAX_BODY).response()
+
+
+@api.exception_handler(SuspiciousOperation)
+def _suspicious(request: HttpRequest, error: Exception) -> HttpResponse:
+    return problems.of_status(400).response()
+
+
+@api.exception_handler(Exception)
+def _broken(request: HttpRequest, error: Exception) -> HttpResponse:
+    _log.exception("api request failed", path=request.path, method=request.method)
+    return problems.of_status(500).response()
+
+
+def always_problems(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Middleware: under /api/ an error is a problem, whoever made it.
+
+    That is a 404 or 405 of the URL table, a forged host, the gate of the second factor.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if not request.path.startswith(ROOT):
+            return response
+        kind = response.headers.get("Content-Type", "")
+        with problems.in_language(get_language_from_request(request)):
+            if response.status_code == 302:
+                problem = problems.forbidden(_("请先设置两步验证"), "second_factor")
+            elif response.status_code >= 400 and not kind.startswith(problems.MEDIA_TYPE):
+                problem = problems.of_status(response.status_code)
+            else:
+                return response
+            if "Allow" in response.headers:
+                problem.headers["Allow"] = response.headers["Allow"]
+            return problem.response()
+
+    return middleware

@@ -1,0 +1,195 @@
+"""Reading appeals: one, a list in the asker's scope, photos; and the reveal, which is logged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.http import FileResponse, HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from ninja import Query, Router, Schema
+from pydantic import BeforeValidator, Field
+
+from yinghu.api import problems, shapes
+from yinghu.api.auth import KNOWN, asker
+from yinghu.api.types import Line, LineNeeded, Short
+from yinghu.appeals import inboxes
+from yinghu.appeals.loop import NotFound
+from yinghu.appeals.models import Appeal
+from yinghu.appeals.numbers import id_of, number_of
+from yinghu.appeals.states import Status
+from yinghu.people.access import Actor, desks_of, may_reveal
+from yinghu.people.models import Reveal, User
+from yinghu.people.privacy import blind, normal_phone, unseal
+from yinghu.triage.search import search
+
+REFUSALS: dict[Any, Any] = dict.fromkeys(
+    (400, 401, 403, 404, 409, 422, 429, 503), shapes.ProblemOut
+)
+"""What any request may be answered with instead."""
+
+MAX_PAGE = 200
+router = Router(tags=["appeals"], auth=KNOWN)
+
+
+class Listed(Schema):
+    """One page, newest first; `next` is the cursor of the following page, null after the last."""
+
+    items: list[shapes.Brief]
+    next: str | None
+
+
+class Filters(Schema):
+    """What to list; all that are given must hold."""
+
+    status: Annotated[
+        list[Status], BeforeValidator(lambda v: v if isinstance(v, list) else [v])
+    ] = Field(default=[], description="One or more.")
+    category: Short = Field(default="", description="A category with those under it.")
+    area: Short = Field(default="", description="The beginning of an area code.")
+    unit: Short = Field(default="", description="A unit's code.")
+    channel: Short = ""
+    phone: Short = Field(default="", description="The requester's phone, whole; desks only.")
+    q: Line = Field(default="", description="Words that must all be in it.")
+    before: Short = Field(default="", description="`next` of the page before.")
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE)
+
+
+class RevealIn(Schema):
+    """Why it is needed; that is kept with who and when."""
+
+    why: LineNeeded
+
+
+class Revealed(Schema):
+    """A requester's name, phone and exact place."""
+
+    name: str
+    phone: str
+    address: str
+    lon: float | None
+    lat: float | None
+
+
+def full(appeal: Appeal) -> Appeal:
+    """The appeal with what its page shows of other tables."""
+    return _with_names(Appeal.objects.filter(pk=appeal.pk)).get()
+
+
+def _with_names(appeals: QuerySet[Appeal]) -> QuerySet[Appeal]:
+    return appeals.select_related("category", "area", "unit", "holder").defer("area__outline")
+
+
+def seen(number: str, actor: Actor) -> Appeal:
+    """The appeal of this number; NotFound where there is none or it is not this actor's to see."""
+    appeal = inboxes.by_number(actor, id_of(number))
+    if appeal is None:
+        raise NotFound("not_found", _("没有这件诉求"))
+    return appeal
+
+
+@router.get("/appeals", response={200: Listed} | REFUSALS, operation_id="list", summary="List")
+def list_appeals(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any]:
+    """Appeals that the asker may see, newest first."""
+    actor = asker(request)
+    found = inboxes.visible(actor).filter(_wanted(filters, actor))
+    if filters.q:
+        found = search(found, filters.q)
+    page = list(_with_names(found).order_by("-id")[: filters.limit + 1])
+    more = len(page) > filters.limit
+    page = page[: filters.limit]
+    return {
+        "items": [shapes.brief(appeal) for appeal in page],
+        "next": number_of(page[-1].pk) if more else None,
+    }
+
+
+def _wanted(filters: Filters, actor: Actor) -> Q:
+    wanted = Q()
+    if filters.status:
+        wanted &= Q(status__in=filters.status)
+    if filters.category:
+        under = Q(category_id__startswith=f"{filters.category}.")
+        wanted &= Q(category_id=filters.category) | under
+    if filters.area:
+        wanted &= Q(area_id__startswith=filters.area)
+    if filters.unit:
+        wanted &= Q(unit__code=filters.unit)
+    if filters.channel:
+        wanted &= Q(channel=filters.channel)
+    if filters.phone:
+        wanted &= Q(caller=blind(_phone(filters.phone, actor)))
+    if filters.before:
+        last = id_of(filters.before)
+        if last is None:
+            raise problems.one_field("before", "bad_cursor", _("请原样传回上一页的 next"))
+        wanted &= Q(pk__lt=last)
+    return wanted
+
+
+def _phone(given: str, actor: Actor) -> str:
+    # Whoever may try phones one by one learns who asked for help: only the desks that answer may.
+    if not desks_of(actor) & {"hotline", "triage", "callback", "dispatch"}:
+        raise problems.forbidden(_("只有平台席位可以按电话查找"), "phone_search")
+    phone = normal_phone(given)
+    if not phone:
+        raise problems.one_field("phone", "bad_phone", _("这不是电话号码"))
+    return phone
+
+
+@router.get(
+    "/appeals/{number}",
+    response={200: shapes.Whole} | REFUSALS,
+    operation_id="get",
+    summary="Read one",
+    exclude_unset=True,
+)
+def get_appeal(request: HttpRequest, number: str) -> dict[str, Any]:
+    """One appeal with its events: its requester has the public part, those inside the rest too."""
+    actor = asker(request)
+    return shapes.whole(full(seen(number, actor)), actor, timezone.now())
+
+
+@router.post(
+    "/appeals/{number}/reveal",
+    response={200: Revealed} | REFUSALS,
+    operation_id="reveal",
+    summary="See the requester's name, phone and place",
+)
+def reveal(request: HttpRequest, number: str, payload: RevealIn) -> dict[str, Any]:
+    """Show what is masked elsewhere. Who looked, when and why is kept for good."""
+    actor = asker(request)
+    appeal = seen(number, actor)
+    if actor.user_id is None or not may_reveal(actor, appeal):
+        raise problems.forbidden(_("您不能查看诉求人的联系方式"), "may_not_reveal")
+    Reveal.objects.create(user=User(pk=actor.user_id), appeal_number=appeal.number, why=payload.why)
+    return {
+        "name": unseal(appeal.name),
+        "phone": unseal(appeal.phone),
+        "address": unseal(appeal.address),
+        "lon": appeal.lon,
+        "lat": appeal.lat,
+    }
+
+
+@router.get(
+    "/appeals/{number}/photos/{photo}",
+    response=REFUSALS,
+    operation_id="photo",
+    summary="A photo",
+    openapi_extra={"responses": {200: {"description": "JPEG", "content": {"image/jpeg": {}}}}},
+)
+def photo(request: HttpRequest, number: str, photo: int) -> FileResponse:
+    """A photo of an appeal that the asker may see, as JPEG."""
+    row = seen(number, asker(request)).attachments.filter(pk=min(photo, 2**63 - 1)).first()
+    if row is None:
+        raise problems.not_found()
+    response = FileResponse(
+        open(Path(settings.MEDIA_ROOT) / row.file, "rb"),  # noqa: SIM115  # the response closes it
+        content_type="image/jpeg",
+    )
+    response["Cache-Control"] = "private, max-age=86400, immutable"
+    return response

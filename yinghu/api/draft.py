@@ -1,0 +1,245 @@
+"""What a neighbouring system may file, checked field by field; and the codes that it may use."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, NamedTuple
+
+from django.utils.translation import gettext as _
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+from yinghu.api.problems import FieldError, saying
+from yinghu.api.types import Code, Line, Short, Storable, limits, storable
+from yinghu.appeals.filing import Filing
+from yinghu.appeals.models import Category
+from yinghu.appeals.states import Urgency
+from yinghu.people.privacy import normal_phone
+from yinghu.places.coords import gcj_to_wgs
+from yinghu.places.models import Area, Place
+
+MAX_BODY = 10_000
+MAX_ANSWERS = 40
+MAX_ANSWER = 2_000
+OWN_CHANNELS = frozenset({"web", "demo"})
+"""Our own doors' names: nobody outside may file under them."""
+
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_Name = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+
+
+def _phone(given: str) -> str:
+    phone = normal_phone(given) if given else ""
+    if given and not phone:
+        raise saying("bad_phone", _("这不是电话号码"))
+    return phone
+
+
+def _channel(name: str) -> str:
+    if name in OWN_CHANNELS:
+        raise saying("reserved_channel", _("这个渠道名是平台自己用的"))
+    return name
+
+
+def _when(moment: datetime) -> datetime:
+    if moment < _EARLIEST:
+        raise saying("bad_time", _("时间太早"))
+    # Clocks of neighbouring systems differ; a day ahead is a mistake.
+    if moment > datetime.now(UTC) + timedelta(days=1):
+        raise saying("bad_time", _("时间在将来"))
+    return moment
+
+
+def _answer(given: Any) -> Any:
+    if isinstance(given, str):
+        if len(given) > MAX_ANSWER:
+            raise saying(
+                "string_too_long", _("最多 %(max_length)s 个字") % {"max_length": MAX_ANSWER}
+            )
+        return storable(given.strip())
+    if given is None or isinstance(given, bool):
+        return given
+    # What every JSON reader keeps exactly.
+    if isinstance(given, int | float) and abs(given) <= 2**53:
+        return given
+    raise saying("bad_answer", _("必须是文字、数字、true、false 或 null"))
+
+
+_Answer = Annotated[
+    Any,
+    AfterValidator(_answer),
+    WithJsonSchema({"type": ["string", "number", "boolean", "null"], "maxLength": MAX_ANSWER}),
+]
+
+
+class Draft(BaseModel):
+    """One appeal to be filed. Only `body` is needed."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    body: Annotated[str, limits(MAX_BODY, 1), Storable] = Field(
+        description="What the requester says."
+    )
+    title: Line = ""
+    category: Code | None = Field(default=None, description="A category's code, where known.")
+    area: Code | None = Field(default=None, description="An area's code, where known.")
+    place: Code | None = Field(
+        default=None, description="A sticker's code; gives area and point where they are absent."
+    )
+    lon: Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)] | None = None
+    lat: Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)] | None = None
+    coordinates: Literal["wgs84", "gcj02"] = Field(
+        default="wgs84", description="Phones give WGS-84, WeChat and Chinese maps GCJ-02."
+    )
+    name: Short = ""
+    phone: Annotated[str, limits(40), AfterValidator(_phone)] = Field(
+        default="", description="Sealed at rest, masked everywhere."
+    )
+    address: Line = ""
+    answers: dict[Code, _Answer] = Field(
+        default_factory=dict,
+        max_length=MAX_ANSWERS,
+        description="Answers to the category's questions by their keys.",
+    )
+    urgency: Annotated[StrictInt, Field(ge=min(Urgency).value, le=max(Urgency).value)] = 1
+    said_at: Annotated[AwareDatetime, AfterValidator(_when)] | None = Field(
+        default=None, description="When it was said, where that was earlier; with its time zone."
+    )
+    language: Annotated[
+        str, StringConstraints(strict=True, pattern=r"^[a-z]{2,3}(-[a-z]{2,4})?$")
+    ] = Field(default="zh-hans", description="The requester's language.")
+    external_id: Annotated[str, limits(100, 1), Storable] | None = Field(
+        default=None,
+        description="Your own id of it: sent again, it is the same appeal. "
+        "The Idempotency-Key header does the same.",
+    )
+    channel: Annotated[_Name, AfterValidator(_channel)] = Field(
+        default="api", description="Under which channel it is counted and routed."
+    )
+
+
+class Spot(NamedTuple):
+    """A sticker's place."""
+
+    id: int
+    area: str
+    lon: float | None
+    lat: float | None
+
+
+class Unknown(Exception):
+    """Codes that the catalogue does not have (it has just been read again)."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+
+class Catalogue:
+    """Codes of categories, areas and places, kept in memory; read again when old or one is missing.
+
+    `fresh` says whether a filing's codes can be judged without the database.
+    """
+
+    OLD_SECONDS = 60.0
+    AGAIN_SECONDS = 1.0
+    MOST_PLACES = 20_000
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._read_at = -1e9
+        self.categories: frozenset[str] = frozenset()
+        self.areas: frozenset[str] = frozenset()
+        self.places: dict[str, tuple[float, Spot | None]] = {}
+
+    def fresh(self, draft: Draft) -> bool:
+        """Whether everything that this draft names is known, or known to be missing."""
+        age = self._clock() - self._read_at
+        missing = (draft.category is not None and draft.category not in self.categories) or (
+            draft.area is not None and draft.area not in self.areas
+        )
+        if missing and age > self.AGAIN_SECONDS:
+            return False
+        if (draft.category is not None or draft.area is not None) and age > self.OLD_SECONDS:
+            return False
+        return draft.place is None or self._spot(draft.place) is not None
+
+    def read(self, draft: Draft) -> None:
+        """Read what this draft names from the database: at most three statements."""
+        with self._lock:
+            if draft.category is not None or draft.area is not None:
+                self.categories = frozenset(
+                    Category.objects.filter(active=True).values_list("pk", flat=True)
+                )
+                self.areas = frozenset(
+                    Area.objects.filter(retired_at=None).values_list("pk", flat=True)
+                )
+                self._read_at = self._clock()
+            if draft.place is not None:
+                row = Place.objects.filter(code=draft.place, active=True).first()
+                if len(self.places) >= self.MOST_PLACES:
+                    self.places.clear()
+                spot = Spot(row.pk, row.area_id, row.lon, row.lat) if row else None
+                until = self._clock() + (self.OLD_SECONDS if row else self.AGAIN_SECONDS)
+                self.places[draft.place] = (until, spot)
+
+    def _spot(self, code: str) -> tuple[float, Spot | None] | None:
+        found = self.places.get(code)
+        return found if found is not None and found[0] > self._clock() else None
+
+    def filing(self, draft: Draft) -> Filing:
+        """The draft as a filing. Raises `Unknown` for codes that do not exist."""
+        errors: list[FieldError] = []
+        if draft.category is not None and draft.category not in self.categories:
+            words = _("没有这个类别：%s") % draft.category
+            errors.append(FieldError("category", "unknown_category", words))
+        if draft.area is not None and draft.area not in self.areas:
+            words = _("没有这个区域：%s") % draft.area
+            errors.append(FieldError("area", "unknown_area", words))
+        spot: Spot | None = None
+        if draft.place is not None:
+            spot = self.places.get(draft.place, (0.0, None))[1]
+            if spot is None:
+                words = _("没有这个点位：%s") % draft.place
+                errors.append(FieldError("place", "unknown_place", words))
+        if (draft.lon is None) != (draft.lat is None):
+            missing = "lon" if draft.lon is None else "lat"
+            errors.append(FieldError(missing, "missing", _("经度和纬度要一起给")))
+        if errors:
+            raise Unknown(errors)
+        lon, lat = draft.lon, draft.lat
+        if lon is not None and lat is not None and draft.coordinates == "gcj02":
+            lon, lat = gcj_to_wgs(lon, lat)
+        if spot is not None and lon is None:
+            lon, lat = spot.lon, spot.lat
+        area = draft.area or (spot.area if spot else None)
+        answers: dict[str, Any] = draft.answers
+        return Filing(
+            body=draft.body,
+            channel=draft.channel,
+            title=draft.title,
+            name=draft.name,
+            phone=draft.phone,
+            address=draft.address,
+            category=draft.category,
+            urgency=draft.urgency,
+            area=area,
+            place=spot.id if spot else None,
+            lon=lon,
+            lat=lat,
+            answers=answers,
+            language=draft.language,
+            said_at=draft.said_at,
+        )

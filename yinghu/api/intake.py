@@ -1,0 +1,231 @@
+"""POST /api/v1/appeals: the filing door, plain ASGI, where a whole city may knock at once.
+
+It looks at the key, reads and checks the JSON, and hands the message to the writer; it thinks about
+nothing. The answer is 201 only after the COMMIT in which message, appeal, event, clocks and job
+were written. The same external id again is 200 and the same appeal. All errors are problems.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import structlog
+from django.conf import settings
+from django.db import connections
+from django.utils.translation import gettext as _
+from pydantic import ValidationError
+
+from yinghu.api import auth, problems
+from yinghu.api.draft import Catalogue, Draft, Unknown
+from yinghu.api.writer import Busy, NoDatabase, Poison, Writer, own_connection, twice
+from yinghu.appeals.numbers import number_of, track_token
+from yinghu.channels.receive import Incoming, Received
+from yinghu.people.access import Actor
+from yinghu.people.models import User
+
+MAX_REQUEST = 256 * 1024
+"""Bytes of a request's body: 10,000 characters escaped as \\uXXXX and all other fields fit."""
+
+_log = structlog.get_logger(__name__)
+Send = Callable[[dict[str, Any]], Any]
+T = TypeVar("T")
+
+
+class Door:
+    """The writer, a thread that looks things up, the catalogue of codes; one for each process."""
+
+    def __init__(self) -> None:
+        self.writer = Writer()
+        self.catalogue = Catalogue()
+        self._lookups = ThreadPoolExecutor(1, "filing-lookup", initializer=own_connection)
+
+    def open(self) -> None:
+        """Begin to take filings."""
+        self.writer.start()
+
+    def close(self) -> None:
+        """Write what was taken and end."""
+        self.writer.stop()
+        self._lookups.submit(connections.close_all).result()
+        self._lookups.shutdown()
+
+    async def look_up(self, work: Callable[[], T]) -> T:
+        """Ask the database, beside the event loop. Raises NoDatabase."""
+        return await asyncio.get_running_loop().run_in_executor(self._lookups, twice, work)
+
+    async def file(self, scope: dict[str, Any], receive: Any) -> Received:
+        """Take one filing. Raises Problem, Unknown, Busy, NoDatabase or Poison."""
+        headers = dict(scope["headers"])
+        user = await self._user(headers, (scope.get("client") or ("", 0))[0])
+        raw = await _body(headers, receive)
+        draft = _draft(raw)
+        key = _external_id(draft, headers)
+        if not self.catalogue.fresh(draft):
+            await self.look_up(lambda: self.catalogue.read(draft))
+        filing = self.catalogue.filing(draft)
+        # Each system numbers its messages by itself: another's same number is another message.
+        incoming = Incoming(f"u{user.pk}:{key}", raw, filing)
+        actor = Actor("user", user.pk, str(user))
+        return await self.writer.submit(incoming, actor)
+
+    async def _user(self, headers: dict[bytes, bytes], address: str) -> User:
+        scheme, _space, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        key = key.strip()
+        if scheme.lower() != "bearer" or not key:
+            auth.gate("key", address)
+            raise problems.no_key()
+        user = auth.believed(key)
+        if user is None:
+            auth.gate("key", address)
+            user = await self.look_up(lambda: auth.look_up(key))
+        if user is None:
+            raise problems.bad_key()
+        return user
+
+
+async def _body(headers: dict[bytes, bytes], receive: Any) -> bytes:
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if kind != b"application/json" or headers.get(b"content-encoding", b"identity") != b"identity":
+        raise problems.not_json()
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and int(length[:20]) > MAX_REQUEST:
+        raise problems.too_large(MAX_REQUEST)
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ConnectionError("the sender has gone")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > MAX_REQUEST:
+            raise problems.too_large(MAX_REQUEST)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _draft(raw: bytes) -> Draft:
+    try:
+        return Draft.model_validate_json(raw)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        if found[0]["type"] == "json_invalid":
+            raise problems.bad_json() from error
+        raise problems.invalid(problems.field_errors(found)) from error
+
+
+def _external_id(draft: Draft, headers: dict[bytes, bytes]) -> str:
+    header = headers.get(b"idempotency-key", b"").decode("latin-1").strip().strip('"')
+    if len(header) > 100 or not header.isprintable():
+        raise problems.one_field("Idempotency-Key", "bad_key", _("最多 100 个可见字符"))
+    if draft.external_id and header and draft.external_id != header:
+        raise problems.one_field(
+            "external_id", "two_ids", _("external_id 和 Idempotency-Key 不一致，请只用一个")
+        )
+    return draft.external_id or header or secrets.token_hex(16)
+
+
+def _poison(error: Poison) -> problems.Problem:
+    """A code that has gone since the catalogue was read, or what nobody can store."""
+    cause = error.__cause__ and error.__cause__.__cause__
+    constraint = getattr(getattr(cause, "diag", None), "constraint_name", "")
+    for name in ("category", "area", "place"):
+        if constraint and f"_{name}_id_" in constraint:
+            return problems.one_field(name, f"unknown_{name}", _("没有这个代码"))
+    return problems.of_status(500)
+
+
+def filed(received: Received) -> dict[str, Any]:
+    """What the sender is told of its appeal."""
+    number = number_of(received.appeal_id)
+    token = track_token(received.appeal_id)
+    return {
+        "id": received.appeal_id,
+        "number": number,
+        "new": received.new,
+        "url": f"{settings.SITE_URL}/api/v1/appeals/{number}",
+        "tracking": f"{settings.SITE_URL}/t/{token}",
+        "token": token,
+    }
+
+
+async def _answer(send: Send, status: int, body: bytes, kind: str, headers: dict[str, str]) -> None:
+    lines = [
+        (b"content-type", kind.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    lines += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": lines})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _refuse(send: Send, language: str, make: Callable[[], problems.Problem]) -> None:
+    with problems.in_language(language):
+        problem = make()
+        body = problem.body()
+    await _answer(send, problem.status, body, problems.MEDIA_TYPE, problem.headers)
+
+
+_door: Door | None = None
+
+
+@contextlib.asynccontextmanager
+async def lifespan() -> AsyncIterator[None]:
+    """The door is open for as long as the web process serves."""
+    global _door
+    _door = Door()
+    _door.open()
+    try:
+        yield
+    finally:
+        closing, _door = _door, None
+        await asyncio.get_running_loop().run_in_executor(None, closing.close)
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Send) -> None:
+    """File one appeal."""
+    accept = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
+    language = problems.language_of(accept) if accept else settings.LANGUAGE_CODE
+    if _door is None:
+        await _refuse(send, language, problems.busy)
+        return
+    make: Callable[[], problems.Problem]
+    try:
+        # The language stands for everything that is said while this request is looked at.
+        with problems.in_language(language):
+            received = await _door.file(scope, receive)
+    except problems.Problem as problem:
+        make = functools.partial(_same, problem)
+    except Unknown as unknown:
+        make = functools.partial(problems.invalid, unknown.errors)
+    except Busy:
+        make = problems.busy
+    except NoDatabase:
+        make = problems.no_database
+    except Poison as poison:
+        make = functools.partial(_poison, poison)
+    except ConnectionError:
+        return
+    except Exception:
+        _log.exception("a filing failed")
+        make = functools.partial(problems.of_status, 500)
+    else:
+        told = filed(received)
+        body = json.dumps(told, ensure_ascii=False).encode()
+        status = 201 if received.new else 200
+        await _answer(send, status, body, "application/json", {"location": told["url"]})
+        return
+    await _refuse(send, language, make)
+
+
+def _same(problem: problems.Problem) -> problems.Problem:
+    return problem

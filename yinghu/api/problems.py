@@ -1,0 +1,266 @@
+"""Every error of the API as RFC 9457 `application/problem+json`, made in one place.
+
+    {"type": "urn:yinghu:problem:unknown_area", "title": "内容有误", "status": 422,
+     "detail": "没有这个区域：999", "code": "unknown_area",
+     "errors": [{"field": "area", "code": "unknown_area", "detail": "没有这个区域：999"}]}
+
+`code` is stable and for programs; `title` and `detail` are for people, in their language.
+`errors` names each field at fault by its path in the request (`answers.hospital`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpResponse
+from django.utils.translation import get_supported_language_variant, override
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _later
+from django.utils.translation.trans_real import parse_accept_lang_header
+from pydantic_core import PydanticCustomError
+
+from yinghu.appeals.loop import Refused
+
+MEDIA_TYPE = "application/problem+json"
+
+TITLES: dict[int, str] = {
+    400: _later("请求有误"),
+    401: _later("需要登录或令牌"),
+    403: _later("没有权限"),
+    404: _later("没有找到"),
+    405: _later("不支持这种方法"),
+    409: _later("情况已经变化"),
+    413: _later("内容太大"),
+    415: _later("不支持这种格式"),
+    422: _later("内容有误"),
+    429: _later("请求太频繁"),
+    500: _later("服务器出错了"),
+    503: _later("暂时无法处理"),
+}
+"""What an HTTP status means, in a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One field at fault: its path in the request, a stable code, and what to do about it."""
+
+    field: str
+    code: str
+    detail: str
+
+
+@dataclass(eq=False)
+class Problem(Exception):
+    """An error that ends a request; its texts are already in the language of whoever asked."""
+
+    status: int
+    code: str
+    detail: str
+    errors: list[FieldError] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def body(self) -> bytes:
+        """The problem as JSON."""
+        problem: dict[str, Any] = {
+            "type": f"urn:yinghu:problem:{self.code}",
+            "title": _(TITLES[self.status]),
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+        }
+        if self.errors:
+            problem["errors"] = [
+                {"field": error.field, "code": error.code, "detail": error.detail}
+                for error in self.errors
+            ]
+        return json.dumps(problem, ensure_ascii=False).encode("utf-8", "replace")
+
+    def response(self) -> HttpResponse:
+        """The problem as Django's answer."""
+        return HttpResponse(
+            self.body(), status=self.status, content_type=MEDIA_TYPE, headers=self.headers
+        )
+
+
+def language_of(header: str) -> str:
+    """The language of ours that an Accept-Language header asks for first; else the first of all."""
+    from django.conf import settings
+
+    for wanted, _quality in parse_accept_lang_header(header.lower()[:200]):
+        try:
+            return str(get_supported_language_variant(wanted))
+        except LookupError:
+            continue
+    return settings.LANGUAGE_CODE
+
+
+in_language = override
+"""`with in_language(code):` the texts made inside are in that language."""
+
+
+def refused(error: Refused) -> Problem:
+    """What the loop refused."""
+    errors = [FieldError(error.field, error.code, error.message)] if error.field else []
+    return Problem(error.status, error.code, error.message, errors)
+
+
+def invalid(errors: Iterable[FieldError]) -> Problem:
+    """Fields that cannot be used; the detail is the first one's, for those who show no more."""
+    found = list(errors)
+    return Problem(422, "invalid", f"{found[0].field}: {found[0].detail}", found)
+
+
+def one_field(name: str, code: str, detail: str) -> Problem:
+    """One field that cannot be used."""
+    return Problem(422, code, detail, [FieldError(name, code, detail)])
+
+
+def bad_json() -> Problem:
+    """A body that is no JSON of ours: broken, too deep, NaN, half a surrogate pair."""
+    return Problem(400, "bad_json", _("正文不是有效的 JSON（UTF-8 编码）"))
+
+
+def not_json() -> Problem:
+    """A body of another kind than JSON."""
+    return Problem(415, "not_json", _("请用 Content-Type: application/json"))
+
+
+def too_large(limit: int) -> Problem:
+    """A body beyond `limit` bytes."""
+    return Problem(413, "too_large", _("正文最多 %d KB") % (limit // 1024))
+
+
+def no_key() -> Problem:
+    """Neither a session nor a key was shown."""
+    return Problem(
+        401,
+        "no_key",
+        _("请用 Authorization: Bearer 出示令牌，或先登录"),
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def bad_key() -> Problem:
+    """A key was shown that opens nothing."""
+    return Problem(
+        401,
+        "bad_key",
+        _("令牌无效或已停用"),
+        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+    )
+
+
+def flooded(seconds: int) -> Problem:
+    """Too many requests from one sender."""
+    return Problem(
+        429,
+        "flood",
+        _("请求太频繁，请 %d 秒后再试") % seconds,
+        headers={"Retry-After": str(seconds)},
+    )
+
+
+def busy(seconds: int = 1) -> Problem:
+    """More arrives than can be written just now."""
+    return Problem(503, "busy", _("现在人太多，请稍后再试"), headers={"Retry-After": str(seconds)})
+
+
+def no_database(seconds: int = 2) -> Problem:
+    """The database does not answer; whatever was asked for has not been promised."""
+    return Problem(
+        503, "no_database", _("数据库暂时连不上，请稍后重试"), headers={"Retry-After": str(seconds)}
+    )
+
+
+def not_found() -> Problem:
+    """No such thing, or none that this asker may know of."""
+    return Problem(404, "not_found", _("没有这个地址或内容"))
+
+
+def forbidden(detail: str, code: str = "forbidden") -> Problem:
+    """Known, and not allowed."""
+    return Problem(403, code, detail)
+
+
+def no_csrf() -> Problem:
+    """A session without the token that shows that the page was ours."""
+    return forbidden(_("缺少或不符的 X-CSRFToken，请刷新页面再试"), "csrf")
+
+
+def of_status(status: int) -> Problem:
+    """A problem for a bare status, where nothing more is known."""
+    known = status if status in TITLES else (500 if status >= 500 else 400)
+    codes = {403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+    return Problem(
+        known, codes.get(known, "server_error" if known >= 500 else "bad_request"), _(TITLES[known])
+    )
+
+
+# --- pydantic's findings ----------------------------------------------------------------------
+
+_SAYINGS: dict[str, str] = {
+    "missing": _later("必须填写"),
+    "extra_forbidden": _later("没有这个字段"),
+    "string_type": _later("必须是文字"),
+    "string_too_short": _later("不能为空"),
+    "string_too_long": _later("最多 %(max_length)s 个字"),
+    "string_pattern_mismatch": _later("格式不对"),
+    "string_unicode": _later("有不能保存的字符"),
+    "int_type": _later("必须是整数"),
+    "int_parsing": _later("必须是整数"),
+    "int_from_float": _later("必须是整数"),
+    "int_parsing_size": _later("数字太大"),
+    "float_type": _later("必须是数字"),
+    "float_parsing": _later("必须是数字"),
+    "finite_number": _later("必须是有限的数字"),
+    "bool_type": _later("必须是 true 或 false"),
+    "bool_parsing": _later("必须是 true 或 false"),
+    "literal_error": _later("只能是 %(expected)s"),
+    "enum": _later("只能是 %(expected)s"),
+    "greater_than_equal": _later("不能小于 %(ge)s"),
+    "greater_than": _later("必须大于 %(gt)s"),
+    "less_than_equal": _later("不能大于 %(le)s"),
+    "less_than": _later("必须小于 %(lt)s"),
+    "timezone_aware": _later("时间要带时区，例如 2026-11-22T09:30:00+08:00"),
+    "too_long": _later("最多 %(max_length)s 项"),
+    "dict_type": _later("必须是对象"),
+    "model_type": _later("必须是对象"),
+    "model_attributes_type": _later("必须是对象"),
+    "list_type": _later("必须是数组"),
+}
+"""What each of pydantic's findings means to a person; the rest are "格式不对"."""
+
+
+def field_errors(found: Iterable[Mapping[str, Any]]) -> list[FieldError]:
+    """Pydantic's errors (`ValidationError.errors()`) as ours, in the current language."""
+    errors: list[FieldError] = []
+    for item in found:
+        kind, context = str(item["type"]), dict(item.get("ctx") or {})
+        if "words" in context:
+            code, detail = kind, str(context["words"])
+        elif kind.startswith("datetime"):
+            code, detail = "bad_time", _("必须是 ISO 8601 时间，例如 2026-11-22T09:30:00+08:00")
+        else:
+            code, detail = kind, _(_SAYINGS.get(kind, _later("格式不对"))) % context
+        errors.append(FieldError(path_of(item["loc"]), code, detail))
+    return errors
+
+
+def saying(code: str, words: str) -> PydanticCustomError:
+    """To be raised in a validator of ours: a stable code and the words for people."""
+    return PydanticCustomError(code, "{words}", {"words": words})
+
+
+_SOURCES = {"body", "query", "path", "payload", "filters"}
+
+
+def path_of(location: Iterable[object]) -> str:
+    """`("body", "payload", "answers", "hospital")` is `answers.hospital`; the whole is `body`."""
+    parts = [str(part) for part in location]
+    while len(parts) > 1 and parts[0] in _SOURCES:
+        parts.pop(0)
+    named = [part for part in parts if part not in {"str", "int", "float", "bool", "none"}]
+    return ".".join(named)[:200] or "body"

@@ -1,0 +1,240 @@
+"""How an appeal looks from outside: to its requester, and to those who work on it.
+
+What is inside only (`why`, who, facts) and what is private (exact point) is left out for those who
+may not have it, never sent empty.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from ninja import Schema
+from pydantic import Field
+
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.numbers import number_of
+from yinghu.appeals.states import ClockKind, Status, Verb
+from yinghu.people import privacy
+from yinghu.people.access import Actor, may_reveal
+
+
+class ProblemOut(Schema):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[dict[str, str]] = Field(
+        default=[], description="Each field at fault: field, code, detail."
+    )
+
+
+class Named(Schema):
+    """A code with its name in the language asked for."""
+
+    code: str
+    name: str
+
+
+class Requester(Schema):
+    """Who asked, masked; POST …/reveal shows it whole, and is logged."""
+
+    name: str
+    phone: str
+    language: str
+
+
+class EventOut(Schema):
+    """One thing that happened. `why`, `user` and `facts` are there for those inside only."""
+
+    seq: int
+    verb: Verb
+    label: str
+    status: Status
+    at: datetime
+    by: str
+    words: str
+    unit: Named | None = None
+    why: str | None = None
+    user: str | None = None
+    facts: dict[str, Any] | None = None
+
+
+class ClockOut(Schema):
+    """One of the six first-times."""
+
+    kind: ClockKind
+    label: str
+    started_at: datetime
+    due_at: datetime
+    paused_at: datetime | None
+    stopped_at: datetime | None
+    overdue: bool
+
+
+class PhotoOut(Schema):
+    """A photo and where to get it."""
+
+    url: str
+    width: int
+    height: int
+
+
+class Brief(Schema):
+    """An appeal in a list."""
+
+    number: str
+    status: Status
+    status_label: str
+    version: int
+    urgency: int
+    channel: str
+    klass: str | None
+    category: Named | None
+    area: Named | None
+    unit: Named | None
+    headline: str
+    filed_at: datetime
+    moved_at: datetime
+
+
+class Whole(Brief):
+    """One appeal: the public part, and for those inside the rest."""
+
+    title: str
+    body: str
+    answers: dict[str, Any]
+    said_at: datetime | None
+    closed_at: datetime | None
+    result: str
+    solved: bool | None
+    satisfaction: str | None
+    level: int
+    master: str | None
+    events: list[EventOut]
+    photos: list[PhotoOut]
+    can: list[Verb] = Field(description="What the asker may do to it now.")
+    clocks: list[ClockOut] | None = None
+    requester: Requester | None = None
+    holder: str | None = None
+    lon: float | None = Field(default=None, description="WGS-84 degrees; to those who may reveal.")
+    lat: float | None = None
+
+
+def named(row: Any) -> Named | None:
+    """A category, area or unit, by the language in force."""
+    if row is None:
+        return None
+    english = (get_language() or "").startswith("en") and row.name_en
+    return Named(code=row.code, name=english or row.name)
+
+
+def brief(appeal: Appeal) -> dict[str, Any]:
+    """The fields of `Brief`; needs category, area and unit selected."""
+    return {
+        "number": appeal.number,
+        "status": appeal.status,
+        "status_label": _(appeal.state.label),
+        "version": appeal.version,
+        "urgency": appeal.urgency,
+        "channel": appeal.channel,
+        "klass": appeal.klass or None,
+        "category": named(appeal.category),
+        "area": named(appeal.area),
+        "unit": named(appeal.unit),
+        "headline": appeal.headline,
+        "filed_at": appeal.filed_at,
+        "moved_at": appeal.moved_at,
+    }
+
+
+def whole(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
+    """The fields of `Whole` that this actor may have. Four further statements."""
+    inside = actor.kind != "requester"
+    shown = brief(appeal) | {
+        "title": appeal.title,
+        "body": appeal.body,
+        "answers": appeal.answers,
+        "said_at": appeal.said_at,
+        "closed_at": appeal.closed_at,
+        "result": appeal.result,
+        "solved": appeal.solved,
+        "satisfaction": appeal.satisfaction or None,
+        "level": appeal.level,
+        "master": number_of(appeal.master_id) if appeal.master_id is not None else None,
+        "events": [
+            event(row, inside=inside)
+            for row in appeal.events.select_related("unit", "user").order_by("seq")
+            if inside or row.verb != Verb.NOTE
+        ],
+        "photos": [
+            {"url": photo_url(appeal, row.pk), "width": row.width, "height": row.height}
+            for row in appeal.attachments.order_by("pk")
+        ],
+        "can": [move.verb for move in loop.available(appeal, actor)],
+        "requester": requester(appeal),
+    }
+    if inside:
+        shown["clocks"] = [clock(row, now) for row in appeal.clocks.order_by("pk")]
+        shown["holder"] = str(appeal.holder) if appeal.holder else None
+        if may_reveal(actor, appeal):
+            shown |= {"lon": appeal.lon, "lat": appeal.lat}
+    return shown
+
+
+def event(row: Event, *, inside: bool) -> dict[str, Any]:
+    """One event; to the requester without who, why and facts."""
+    shown = {
+        "seq": row.seq,
+        "verb": row.verb,
+        "label": _(row.act.label),
+        "status": row.to_status,
+        "at": row.at,
+        "by": {"requester": "requester", "system": "system"}.get(row.actor_kind, "staff"),
+        "words": row.words,
+        "unit": named(row.unit),
+    }
+    if inside:
+        user = str(row.user) if row.user else None
+        shown |= {"why": row.why, "user": user, "facts": row.facts}
+    return shown
+
+
+def clock(row: Any, now: datetime) -> dict[str, Any]:
+    """One clock; overdue is derived as everywhere."""
+    running = row.stopped_at is None and row.paused_at is None
+    return {
+        "kind": row.kind,
+        "label": _(row.get_kind_display()),
+        "started_at": row.started_at,
+        "due_at": row.due_at,
+        "paused_at": row.paused_at,
+        "stopped_at": row.stopped_at,
+        "overdue": running and row.due_at < now,
+    }
+
+
+def requester(appeal: Appeal) -> Requester:
+    """Masked name and phone."""
+    return Requester(
+        name=privacy.mask_name(privacy.unseal(appeal.name)),
+        phone=privacy.mask_phone(privacy.unseal(appeal.phone)),
+        language=appeal.language,
+    )
+
+
+def api_url(number: str) -> str:
+    """Where the API has an appeal."""
+    return f"{settings.SITE_URL}/api/v1/appeals/{number}"
+
+
+def photo_url(appeal: Appeal, photo_id: int) -> str:
+    """Where the API has a photo."""
+    return f"{api_url(appeal.number)}/photos/{photo_id}"

@@ -1,0 +1,60 @@
+"""The kinds of value that the API takes, each with its limits, for pydantic."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from django.utils.translation import gettext as _
+from pydantic import AfterValidator, AwareDatetime, Field, StrictBool, StringConstraints
+
+from yinghu.api.problems import saying
+from yinghu.appeals.loop import MAX_WORDS
+from yinghu.appeals.states import FieldKind, Klass, Satisfaction, Urgency
+
+
+def storable(text: str) -> str:
+    """The text, unless PostgreSQL cannot hold it."""
+    # PostgreSQL's text holds every character but this one.
+    if "\x00" in text:
+        raise saying("bad_text", _("文字里有不能保存的字符"))
+    return text
+
+
+Storable = AfterValidator(storable)
+
+
+def limits(longest: int, shortest: int = 0) -> StringConstraints:
+    """Words of `shortest` to `longest` characters, without spaces around them."""
+    return StringConstraints(
+        strict=True, strip_whitespace=True, min_length=shortest, max_length=longest
+    )
+
+
+Words = Annotated[str, limits(MAX_WORDS), Storable]
+WordsNeeded = Annotated[str, limits(MAX_WORDS, 1), Storable]
+Line = Annotated[str, limits(200), Storable]
+LineNeeded = Annotated[str, limits(200, 1), Storable]
+Short = Annotated[str, limits(60), Storable]
+Code = Annotated[str, limits(60, 1), Storable]
+
+_TYPES: dict[FieldKind, Any] = {
+    FieldKind.TEXT: Words,
+    FieldKind.CATEGORY: Code,
+    FieldKind.KLASS: Literal[tuple(k.value for k in Klass)],
+    FieldKind.AREA: Code,
+    FieldKind.URGENCY: Annotated[
+        int, Field(strict=True, ge=min(Urgency).value, le=max(Urgency).value)
+    ],
+    FieldKind.UNIT: Code,
+    FieldKind.USER: Code,
+    FieldKind.APPEAL: Annotated[Code, Field(examples=["0000-0123-4"])],
+    FieldKind.BOOL: StrictBool,
+    FieldKind.SATISFACTION: Literal[tuple(s.value for s in Satisfaction)],
+    FieldKind.TIME: AwareDatetime,
+}
+"""How each kind of field of MOVES is typed."""
+
+
+def type_of(kind: FieldKind, *, required: bool) -> Any:
+    """The type of one field of a verb; words that are required may not be empty."""
+    return WordsNeeded if required and kind is FieldKind.TEXT else _TYPES[kind]
