@@ -256,9 +256,10 @@ def test_scope_is_an_index_range() -> None:
         cursor.execute("ANALYZE places_area")
         cursor.execute("SET LOCAL enable_seqscan = off")
     plan = Area.objects.filter(code__startswith="330782004").explain()
-    assert "places_area_code" in plan
-    assert "_like" in plan
-    assert "~>=~" in plan
+    # The _like index, or the primary key's own where the database sorts by bytes.
+    assert "Index Cond" in plan
+    assert "'330782004'" in plan
+    assert "'330782005'" in plan
 
 
 @pytest.mark.usefixtures("no_areas")
