@@ -82,10 +82,26 @@ REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
 @jobs.task(
     name=REACT_TASK,
     queue="react",
-    retry=RetryStrategy(max_attempts=20, exponential_wait=3),
+    # A second, two, four … about an hour: longer than a restart, shorter than a shift.
+    retry=RetryStrategy(max_attempts=12, exponential_wait=2),
 )
 def react(events: list[int]) -> None:
-    """Do what REACTIONS says for these events. In batches: all of one verb together."""
+    """Do what REACTIONS says for these events. In batches: all of one verb together.
+
+    Where a batch fails, each of its events is tried by itself, so that one bad appeal does not keep
+    a thousand others waiting.
+    """
+    try:
+        _react(events)
+    except Exception:
+        if len(events) == 1:
+            raise
+        log.exception("batch_failed", events=len(events))
+        for event in events:
+            react.defer(events=[event])
+
+
+def _react(events: list[int]) -> None:
     found = Event.objects.filter(pk__in=events, verb__in=REACTIONS).select_related("appeal")
     by_verb: dict[Verb, list[Event]] = {}
     for event in found.order_by("pk"):

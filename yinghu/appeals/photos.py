@@ -19,7 +19,7 @@ MAX_UPLOAD_BYTES = 12 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 1600
 MAX_PHOTOS = 6
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "MPO")
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 
 
 class BadPhoto(Exception):
@@ -69,6 +69,8 @@ def _decode(data: bytes) -> Image.Image:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as wrong:
         raise BadPhoto(_("这不是能打开的照片（支持 JPEG、PNG、WebP、GIF）")) from wrong
     picture.thumbnail((MAX_SIDE, MAX_SIDE))
+    # Comments and profiles travel in `info`, and saving would write some of it again.
+    picture.info.clear()
     return picture
 
 

@@ -1,0 +1,82 @@
+"""What is private stays unreadable without the keys, and is found again with them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_django import Settings
+
+from yinghu.people.privacy import (
+    Unreadable,
+    blind,
+    mask_name,
+    mask_phone,
+    normal_phone,
+    seal,
+    unseal,
+    unseal_bytes,
+)
+
+OLD, NEW = b"o" * 32, b"n" * 32
+
+
+@given(st.text(min_size=1))
+def test_what_is_sealed_comes_back_and_never_twice_the_same(text: str) -> None:
+    text = text.encode("utf-8", "ignore").decode()
+    if text:
+        assert unseal(seal(text)) == text
+        assert seal(text) != seal(text)
+        assert len(seal(text)) == len(text.encode()) + 33
+
+
+def test_empty_stays_empty() -> None:
+    assert seal("") == b""
+    assert unseal(b"") == ""
+    assert blind("") is None
+
+
+def test_a_changed_byte_is_noticed() -> None:
+    sealed = bytearray(seal("王小明"))
+    sealed[-1] ^= 1
+    with pytest.raises(Unreadable, match="changed"):
+        unseal_bytes(bytes(sealed))
+
+
+def test_a_newer_key_in_front_loses_nothing(settings: Settings) -> None:
+    settings.DATA_KEYS = (OLD,)
+    sealed, index = seal("王小明"), blind("+8613812345678")
+    settings.DATA_KEYS = (NEW, OLD)
+    assert unseal(sealed) == "王小明"
+    assert blind("+8613812345678") == index
+    assert seal("x")[:5] != sealed[:5]
+    settings.DATA_KEYS = (NEW,)
+    with pytest.raises(Unreadable, match="YINGHU_DATA_KEYS"):
+        unseal(sealed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [
+        ("138 1234 5678", "+8613812345678"),
+        ("+86-138-1234-5678", "+8613812345678"),
+        ("０１３８", ""),
+        ("0579-85551234", "+8657985551234"),
+        ("+971 50 123 4567", "+971501234567"),
+        ("123", ""),
+        ("电话", ""),
+        ("", ""),
+        ("1" * 400, ""),
+    ],
+)
+def test_phones_are_understood_however_typed(typed: str, number: str) -> None:
+    assert normal_phone(typed) == number
+
+
+def test_masks_show_too_little_to_call_or_to_name() -> None:
+    assert mask_name("王小明") == "王**"
+    assert mask_name("") == ""
+    assert mask_phone("+8613812345678") == "138****5678"
+    assert mask_phone("+8657985551234") == "579****1234"
+    assert mask_phone("12345") == "****45"
+    assert mask_phone("") == ""
