@@ -37,7 +37,7 @@ def bring_to(status: Status, city: Cast) -> Appeal:
     me, pk = requester(appeal), appeal.pk
     sort = (loop.sort, city.clerk, {"category": "milk"})
     assign = (loop.assign, city.dispatcher, {"unit": "milk"})
-    accept = (loop.accept, city.milk, {})
+    accept: tuple[Any, Actor, dict[str, Any]] = (loop.accept, city.milk, {})
     resolve = (loop.resolve, city.milk, {"words": "已送到"})
     path: dict[Status, list[tuple[Any, Actor, dict[str, Any]]]] = {
         Status.FILED: [],

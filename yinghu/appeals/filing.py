@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -121,7 +122,7 @@ def _reserve_ids(filings: Sequence[Filing], cursor: CursorWrapper) -> None:
             filing.id = appeal_id
 
 
-def _columns(filings: Sequence[Filing], actor: Actor) -> dict[str, object]:
+def _columns(filings: Sequence[Filing], actor: Actor) -> dict[str, Any]:
     """The statement's parameters: a list for each column, private ones sealed."""
     move = MOVES[Verb.FILE]
     return {
@@ -155,7 +156,7 @@ def _columns(filings: Sequence[Filing], actor: Actor) -> dict[str, object]:
 def _attach_photos(filings: Sequence[Filing]) -> None:
     rows = [
         Attachment(
-            appeal_id=filing.id,
+            appeal_id=filing.id or 0,
             file=photo.file,
             width=photo.width,
             height=photo.height,

@@ -15,7 +15,7 @@ class Labelled(StrEnum):
 
     label: str
 
-    def __new__(cls, value: str, label: str) -> Self:
+    def __new__(cls, value: str, label: str = "") -> Self:
         member = str.__new__(cls, value)
         member._value_ = value
         member.label = label
@@ -57,7 +57,7 @@ class Urgency(IntEnum):
 
     label: str
 
-    def __new__(cls, value: int, label: str) -> Self:
+    def __new__(cls, value: int, label: str = "") -> Self:
         member = int.__new__(cls, value)
         member._value_ = value
         member.label = label

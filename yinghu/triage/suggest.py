@@ -38,7 +38,8 @@ def suggest(appeals: Sequence[Appeal]) -> None:
     made: list[Suggestion] = []
     for place, (appeal, text) in enumerate(zip(appeals, texts, strict=True)):
         reading = reader.read(text, appeal.answers)
-        made.append(_suggestion(appeal, text, reading, learned and learned[place], klass_of))
+        guess = learned[place] if learned else None
+        made.append(_suggestion(appeal, text, reading, guess, klass_of))
     Suggestion.objects.bulk_create(
         made, update_conflicts=True, unique_fields=("appeal",), update_fields=_FIELDS
     )
