@@ -63,7 +63,7 @@ def _row(move: Move) -> str:
     cells = (
         str(move.verb),
         move.verb.label,
-        ", ".join(sorted(move.sources, key=lambda source: order.index(source))) or "—",
+        ", ".join(sorted(move.sources, key=lambda source: order.index(Status(source)))) or "—",
         "where it rests" if move.verb in BY_REST else str(move.target or "stays"),
         ", ".join(sorted(move.who)),
         ", ".join(f.name if f.required else f"[{f.name}]" for f in move.fields) or "—",

@@ -14,7 +14,13 @@ from django.db import transaction
 from yinghu.appeals.models import Category, ClockLimit
 from yinghu.dispatch.models import RoutingRule
 from yinghu.people.models import Post, Role, Unit, User
-from yinghu.places.importing import import_aliases, import_areas, import_outlines, import_places
+from yinghu.places.importing import (
+    BadFile,
+    import_aliases,
+    import_areas,
+    import_outlines,
+    import_places,
+)
 
 HERE = Path(__file__).resolve().parent
 
@@ -31,10 +37,15 @@ def load() -> bool:
 
 def load_city() -> None:
     """Areas, places, categories, limits, units and rules, without any login."""
-    import_areas(HERE / "areas.csv")
-    import_outlines(HERE / "outlines.geojson")
-    import_aliases(HERE / "aliases.csv")
-    import_places(HERE / "places.csv")
+    for load, name in (
+        (import_areas, "areas.csv"),
+        (import_outlines, "outlines.geojson"),
+        (import_aliases, "aliases.csv"),
+        (import_places, "places.csv"),
+    ):
+        rejects = load(HERE / name).rejects
+        if rejects:
+            raise BadFile(f"{name}, line {rejects[0].line}: {rejects[0].reason}")
     load_categories(HERE / "categories.csv")
     for row in _rows("limits.csv"):
         ClockLimit.objects.get_or_create(
