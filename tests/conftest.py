@@ -52,7 +52,7 @@ def django_db_setup(
 ) -> Iterator[None]:
     """The database of this worker; pytest-django's own makes none for tests that ask for `live`."""
     with django_db_blocker.unblock():
-        before = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+        before = setup_databases(verbosity=0, interactive=False, aliases={"default": {}})
         demo.load()
     yield
     with django_db_blocker.unblock():

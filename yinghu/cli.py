@@ -75,11 +75,13 @@ def _django(stack: contextlib.ExitStack) -> None:
     django.setup()
 
     from django.db import connections
+    from django.db.backends.postgresql.base import DatabaseWrapper
 
     def close() -> None:
         connections.close_all()
         for connection in connections.all(initialized_only=True):
-            connection.close_pool()
+            if isinstance(connection, DatabaseWrapper):
+                connection.close_pool()
 
     # Before the database goes, so that the pools' threads do not meet a dead server.
     stack.callback(close)

@@ -158,6 +158,11 @@ def is_up(home: Path) -> bool:
     return _postmaster(_cluster(home)) is not None
 
 
+def server_processes(home: Path) -> list[int]:
+    """Process ids of the server under `home`; orphans of one that was killed are among them."""
+    return _processes(_cluster(home))
+
+
 _guard = threading.RLock()
 _held: dict[tuple[int, Path], contextlib.AbstractContextManager[str]] = {}
 
@@ -437,10 +442,16 @@ def _start(cluster: Cluster, durable: bool) -> None:
                 "wait for them, or end them with kill"
             )
         time.sleep(0.05)
-    # Its process is gone; the number in it may by now be somebody else's, which stops PostgreSQL.
-    (cluster.data / "postmaster.pid").unlink(missing_ok=True)
     _own(cluster, cluster.log)
     _own(cluster, cluster.socket_folder)
+    # Their process is gone; the number in them may by now be a stranger's, or that of a zombie
+    # which nobody collects (a container without an init), and PostgreSQL would not start.
+    for path in (
+        cluster.data / "postmaster.pid",
+        cluster.socket_folder / _SOCKET,
+        cluster.socket_folder / f"{_SOCKET}.lock",
+    ):
+        path.unlink(missing_ok=True)
     _configure(cluster, durable)
     done = _run(
         cluster,
@@ -453,7 +464,7 @@ def _start(cluster: Cluster, durable: bool) -> None:
         timeout=_START_SECONDS + 30,
     )
     if done.returncode:
-        lines = []
+        lines: list[str] = []
         for path in sorted(cluster.log.glob("*.log"), key=lambda path: path.stat().st_mtime):
             lines = path.read_text("utf-8", "replace").splitlines()[-15:] or lines
         raise EmbeddedError(
@@ -534,9 +545,7 @@ def _populate(cluster: Cluster) -> None:
                 connection.execute(sql.SQL("GRANT pg_checkpoint, pg_monitor TO {}").format(role))
             known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
             if known.fetchone() is None:
-                connection.execute(
-                    sql.SQL("CREATE DATABASE {} OWNER {}").format(database, role)
-                )
+                connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, role))
         psycopg.connect(cluster.url(), connect_timeout=10).close()
     except psycopg.Error as error:
         raise EmbeddedError(f"PostgreSQL is up but cannot be used: {error}") from error

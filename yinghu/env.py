@@ -104,7 +104,9 @@ def _host(value: str) -> str:
     try:
         return str(ipaddress.ip_address(value))
     except ValueError:
-        raise ValueError("must be an IP address to listen on, such as 127.0.0.1 or 0.0.0.0")
+        raise ValueError(
+            "must be an IP address to listen on, such as 127.0.0.1 or 0.0.0.0"
+        ) from None
 
 
 def _port(value: str) -> int:
@@ -188,7 +190,7 @@ def _networks(value: str) -> tuple[Network, ...]:
     try:
         return tuple(ipaddress.ip_network(part) for part in _list(value))
     except ValueError as error:
-        raise ValueError(f"must be networks such as 10.0.0.0/8, with commas ({error})")
+        raise ValueError(f"must be networks such as 10.0.0.0/8, with commas ({error})") from None
 
 
 def _time_zone(value: str) -> str:
@@ -197,7 +199,7 @@ def _time_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("must be a zone of the IANA database, such as Asia/Shanghai")
+        raise ValueError("must be a zone of the IANA database, such as Asia/Shanghai") from None
     return value
 
 
@@ -442,10 +444,19 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
             f"YINGHU_SITE_URL: needed because HOST={values['HOST']} is open to others; give the "
             "address that people type, such as https://help.example.org"
         )
-    if values["YINGHU_DEBUG"] and (open_to_others or values["DATABASE_URL"] is not None):
-        if values["YINGHU_DEMO"] != DEMO_CONSENT:
-            problems.append(
-                "YINGHU_DEBUG: shows secrets on its error pages; turn it off, or use the embedded "
-                "database on this machine only"
-            )
+    reachable = open_to_others or values["DATABASE_URL"] is not None
+    if values["YINGHU_DEBUG"] and reachable and values["YINGHU_DEMO"] != DEMO_CONSENT:
+        problems.append(
+            "YINGHU_DEBUG: shows secrets on its error pages; turn it off, or use the embedded "
+            "database on this machine only"
+        )
     return problems
+
+
+def table() -> str:
+    """The variables as a table in Markdown, as it stands in `docs/operations.md`."""
+    rows = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    for variable in VARIABLES:
+        default = variable.shown_default or (f"`{variable.default}`" if variable.default else "")
+        rows.append(f"| `{variable.name}` | {default} | {variable.help} |")
+    return "\n".join(rows)

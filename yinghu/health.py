@@ -8,8 +8,14 @@ from django.conf import settings
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client import generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 
 from yinghu.env import is_loopback
 
@@ -47,7 +53,8 @@ def oldest_waiting_job() -> float:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT coalesce(extract(epoch FROM now() - min(greatest(job.scheduled_at, event.at))), 0)
+            SELECT coalesce(
+                extract(epoch FROM now() - min(greatest(job.scheduled_at, event.at))), 0)
             FROM procrastinate_jobs job
             JOIN LATERAL (
                 SELECT max(at) AS at FROM procrastinate_events
@@ -67,9 +74,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
         late = 0.0 if missing else oldest_waiting_job()
     except Error as error:
         # The error's text may name hosts and users; the log of Django has it in full.
-        return JsonResponse(
-            {"ok": False, "database": type(error).__name__}, status=503
-        )
+        return JsonResponse({"ok": False, "database": type(error).__name__}, status=503)
     ok = not missing
     body = {
         "ok": ok,

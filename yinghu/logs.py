@@ -24,9 +24,11 @@ def configure(form: str, *, debug: bool = False) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
     else:
-        last = [structlog.dev.ConsoleRenderer(
+        last = [
+            structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )]
+            )
+        ]
     logging.config.dictConfig(
         {
             "version": 1,

@@ -14,6 +14,7 @@ urlpatterns = [
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("yinghu.web.urls")),
 ]
 if settings.DEBUG:
     urlpatterns += staticfiles_urlpatterns()

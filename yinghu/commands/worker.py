@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from procrastinate import App
 
 NAME = "worker"
 HELP = "do queued jobs: reactions to events, housekeeping"
@@ -30,7 +34,9 @@ def run(args: argparse.Namespace) -> int:
 
 async def _work(concurrency: int) -> None:
     from procrastinate.contrib.django import app
+    from procrastinate.contrib.django.django_connector import DjangoConnector
 
+    assert isinstance(app.connector, DjangoConnector)  # noqa: S101 - narrows the type
     connector = app.connector.get_worker_connector()
     with app.replace_connector(connector) as jobs:
         async with jobs.open_async():
@@ -49,7 +55,7 @@ async def _work(concurrency: int) -> None:
                 rescuer.cancel()
 
 
-async def _rescue(jobs: object) -> None:
+async def _rescue(jobs: App) -> None:
     """Queue again, every few seconds, the jobs whose worker died in the middle of them."""
     from yinghu.jobs import rescue
 

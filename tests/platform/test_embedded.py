@@ -1,0 +1,208 @@
+"""The server from the wheel: shared, stopped by the last one out, and whole after any kill."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.live import until
+from yinghu import embedded, env
+
+pytestmark = pytest.mark.embedded
+
+HOLD = """
+import sys
+from pathlib import Path
+from yinghu import embedded
+with embedded.running(Path(sys.argv[1]), durable=False):
+    print("up", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="yh-") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+        leftover = embedded.server_processes(Path(folder))
+        for pid in leftover:
+            os.kill(pid, signal.SIGKILL)
+        assert leftover == []
+
+
+@contextlib.contextmanager
+def holder(home: Path, *wrapper: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that uses the server until its input ends."""
+    with subprocess.Popen(
+        [*wrapper, sys.executable, "-c", HOLD, str(home)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=env.PROJECT,
+    ) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        assert said == "up\n", process.communicate()[1]
+        yield process
+        process.communicate()
+
+
+def postmaster(home: Path) -> int:
+    return int((home / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+
+
+def test_the_role_owns_its_database_and_is_no_superuser(home: Path) -> None:
+    with embedded.running(home, durable=False) as url, psycopg.connect(url) as db:
+        row = db.execute(
+            "SELECT current_user, current_database(), current_setting('server_encoding'), "
+            "current_setting('listen_addresses'), current_setting('is_superuser'), "
+            "lower('ÄÖ'), current_setting('server_version_num')::int / 10000"
+        ).fetchone()
+    assert row == ("yinghu", "yinghu", "UTF8", "", "off", "äö", 18)
+
+
+def test_it_is_durable_unless_told_otherwise(home: Path) -> None:
+    with embedded.running(home) as url, psycopg.connect(url) as db:
+        names = ("fsync", "synchronous_commit", "full_page_writes", "data_checksums")
+        assert [db.execute(f"SHOW {name}").fetchone() for name in names] == [("on",)] * 4
+
+
+def test_the_last_one_out_stops_it(home: Path) -> None:
+    with embedded.running(home, durable=False) as url:
+        first = postmaster(home)
+        with holder(home):
+            assert postmaster(home) == first
+        psycopg.connect(url).close()
+        with holder(home):
+            pass
+        assert postmaster(home) == first
+    assert not embedded.is_up(home)
+    assert not (home / "postgres" / "data" / "postmaster.pid").exists()
+
+
+def test_one_that_is_still_used_outlives_who_started_it(home: Path) -> None:
+    with holder(home) as starter:
+        with embedded.running(home, durable=False) as url:
+            starter.communicate()
+            psycopg.connect(url).close()
+        assert not embedded.is_up(home)
+
+
+def test_users_that_are_killed_do_not_count(home: Path) -> None:
+    with holder(home) as killed:
+        killed.kill()
+        killed.wait()
+    assert embedded.is_up(home)
+    with embedded.running(home, durable=False):
+        pass
+    assert not embedded.is_up(home)
+
+
+def test_a_killed_server_comes_back_with_all_that_was_committed(home: Path) -> None:
+    with embedded.running(home) as url:
+        with psycopg.connect(url) as db:
+            db.execute("CREATE TABLE kept (id int)")
+            db.execute("INSERT INTO kept SELECT generate_series(1, 1000)")
+        os.kill(postmaster(home), signal.SIGKILL)
+        until(lambda: not embedded.is_up(home), "the server to die")
+        with embedded.running(home) as again, psycopg.connect(again) as db:
+            assert db.execute("SELECT count(*), sum(id) FROM kept").fetchone() == (1000, 500500)
+
+
+def test_a_file_of_a_dead_server_that_names_a_stranger_does_not_matter(home: Path) -> None:
+    with embedded.running(home, durable=False):
+        pass
+    (home / "postgres" / "data" / "postmaster.pid").write_text(f"{os.getpid()}\n/nowhere\n")
+    assert not embedded.is_up(home)
+    with embedded.running(home, durable=False) as url:
+        psycopg.connect(url).close()
+
+
+def test_nobody_else_on_the_machine_gets_in(home: Path) -> None:
+    with embedded.running(home, durable=False) as url:
+        for role in ("yinghu", "postgres"):
+            script = f"import psycopg; psycopg.connect({url.replace('yinghu@', role + '@')!r})"
+            if os.geteuid() == 0:
+                # An ordinary user does not even reach the socket.
+                wrapper = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+                done = subprocess.run(
+                    [*wrapper, sys.executable, "-c", script], capture_output=True, text=True
+                )
+                assert "Permission denied" in done.stderr
+        rules = (home / "postgres" / "data" / "pg_hba.conf").read_text()
+        assert rules == "local all all peer map=yinghu\n"
+
+
+def test_a_home_with_a_long_path_has_its_socket_elsewhere() -> None:
+    with tempfile.TemporaryDirectory(prefix="yh-") as top:
+        Path(top).chmod(0o711)
+        home = Path(top, *(["a-folder-of-some-length"] * 5))
+        home.mkdir(parents=True)
+        with embedded.running(home, durable=False) as url:
+            psycopg.connect(url).close()
+            assert str(home) not in url
+    assert not embedded.is_up(home)
+
+
+def test_the_wheel_brings_what_bench_and_backup_need() -> None:
+    for name in ("pgbench", "psql", "pg_dump", "pg_restore"):
+        assert os.access(embedded.binary(name), os.X_OK)
+    with pytest.raises(embedded.EmbeddedError, match=r"\./run --setup-only"):
+        embedded.binary("pg_nothing")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_an_ordinary_user_runs_it_as_himself(home: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    own = home / "own"
+    own.mkdir()
+    os.chown(own, nobody.pw_uid, nobody.pw_gid)
+    python = Path(sys.executable).resolve()
+    wrapper = ["setpriv", "--reuid=nobody", f"--regid={nobody.pw_gid}", "--clear-groups"]
+    tried = subprocess.run([*wrapper, python, "-c", ""], capture_output=True, text=True)
+    if tried.returncode:
+        pytest.skip(f"this Python lies where an ordinary user cannot read it: {tried.stderr}")
+    with holder(own, *wrapper):
+        assert (own / "postgres" / "data").stat().st_uid == nobody.pw_uid
+        assert Path(f"/proc/{postmaster(own)}").stat().st_uid == nobody.pw_uid
+    assert not embedded.is_up(own)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes the system user")
+def test_root_runs_it_as_the_system_user_and_opens_the_way(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private = home / "private"
+    private.mkdir(mode=0o700)
+    with embedded.running(private / "var", durable=False):
+        owner = pwd.getpwnam("yinghu").pw_uid
+        assert Path(f"/proc/{postmaster(private / 'var')}").stat().st_uid == owner
+    assert private.stat().st_mode & 0o777 == 0o701
+    assert f"{private}: yinghu may now pass through it" in capsys.readouterr().err
+
+
+def test_a_socket_is_all_it_listens_on(home: Path) -> None:
+    with embedded.running(home, durable=False):
+        sockets = set()
+        for pid in embedded.server_processes(home):
+            for link in Path(f"/proc/{pid}/fd").iterdir():
+                sockets.add(re.sub(r"socket:\[(\d+)\]", r"\1", os.readlink(link)))
+        listening = [
+            line.split()
+            for table in ("tcp", "tcp6")
+            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+        ]
+        assert [fields[1] for fields in listening if fields[9] in sockets] == []

@@ -1,0 +1,147 @@
+"""The environment: what is refused, with which words, and when the demo is on."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from yinghu import env
+
+OPEN = {"HOST": "0.0.0.0", "YINGHU_SITE_URL": "https://a.example"}
+OWN = "postgresql://yinghu:secret@db.example.org/yinghu"
+CONSENT = env.DEMO_CONSENT
+
+
+def problems(home: Path, **given: str) -> list[str]:
+    with pytest.raises(env.EnvError) as caught:
+        env.load({"YINGHU_HOME": str(home), **given})
+    return caught.value.problems
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("PORT", "80 80", "must be a port number from 1 to 65535"),
+        ("PORT", "0", "must be a port number from 1 to 65535"),
+        ("PORT", "٨٠٠٠", "must be a port number from 1 to 65535"),
+        ("HOST", "example.org", "must be an IP address to listen on"),
+        ("DATABASE_URL", "mysql://x/y", "must look like postgresql://"),
+        ("DATABASE_URL", "postgresql://db.example.org/", "must look like postgresql://"),
+        ("DATABASE_URL", "", "is empty; give a value or leave it out"),
+        ("YINGHU_DEMO", "yes", "must be on, off or yes-this-is-a-demo"),
+        ("YINGHU_DEBUG", "1", "must be on or off"),
+        ("YINGHU_SECRET_KEY", "short", "must have at least 32 characters"),
+        ("YINGHU_DATA_KEYS", "c2hvcnQ=", "must be base64 of 32 bytes each"),
+        ("YINGHU_DATA_KEYS", "%%%", "must be base64 of 32 bytes each"),
+        ("YINGHU_SITE_URL", "help.example.org", "must be an address such as"),
+        ("YINGHU_SITE_URL", "https://example.org/help", "with no path after the host"),
+        ("YINGHU_ALLOWED_HOSTS", "*", "must name the hosts"),
+        ("YINGHU_TRUSTED_PROXIES", "10.0.0.1/8", "must be networks such as 10.0.0.0/8"),
+        ("YINGHU_TIME_ZONE", "Asia/Nowhere", "must be a zone of the IANA database"),
+        ("YINGHU_PHONE_REGION", "China", "must be a country of two capital letters"),
+        ("YINGHU_LOG_FORMAT", "xml", "must be console or json"),
+        ("YINGHU_EMAIL_URL", "mail.example.org", "must look like smtp+tls://"),
+        ("YINGHU_WEB_PROCESSES", "none", "must be a number from 1 to 64"),
+    ],
+)
+def test_a_bad_value_is_refused_with_its_name(
+    tmp_path: Path, name: str, value: str, words: str
+) -> None:
+    (said,) = problems(tmp_path, **{name: value})
+    assert said.startswith(f"{name}: ")
+    assert words in said
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    assert len(problems(tmp_path, PORT="x", YINGHU_DEBUG="x", YINGHU_HOUSE="x")) == 3
+
+
+def test_an_unknown_name_is_refused_and_the_right_one_suggested(tmp_path: Path) -> None:
+    assert problems(tmp_path, YINGHU_DEMMO="on") == [
+        "YINGHU_DEMMO: there is no such variable; did you mean YINGHU_DEMO?"
+    ]
+
+
+def test_a_value_may_lie_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "url"
+    path.write_text(f"{OWN}\n")
+    assert (
+        env.load({"YINGHU_HOME": str(tmp_path), "DATABASE_URL_FILE": str(path)}).database_url == OWN
+    )
+
+
+def test_a_bad_value_in_a_file_is_refused_with_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "port"
+    path.write_text("eighty")
+    assert problems(tmp_path, PORT_FILE=str(path)) == [
+        f"PORT_FILE ({path}): must be a port number from 1 to 65535"
+    ]
+    gone = tmp_path / "gone"
+    assert problems(tmp_path, PORT_FILE=str(gone))[0].startswith(f"PORT_FILE: cannot read {gone}")
+    assert problems(tmp_path, PORT_FILE=str(path), PORT="1") == [
+        "PORT: given twice, also as PORT_FILE; keep one of them"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "on"),
+    [
+        ({}, True),
+        ({"YINGHU_DEMO": "on"}, True),
+        ({"YINGHU_DEMO": "off"}, False),
+        ({"HOST": "::1"}, True),
+        ({"DATABASE_URL": OWN}, False),
+        ({"DATABASE_URL": OWN, "YINGHU_DEMO": CONSENT}, True),
+        (OPEN, False),
+        (OPEN | {"YINGHU_DEMO": CONSENT}, True),
+    ],
+)
+def test_the_demo_is_on_by_itself_only_where_nobody_else_can_come(
+    tmp_path: Path, given: dict[str, str], on: bool
+) -> None:
+    assert env.load({"YINGHU_HOME": str(tmp_path), **given}).demo is on
+
+
+@pytest.mark.parametrize("given", [{"DATABASE_URL": OWN}, OPEN])
+def test_the_demo_cannot_be_on_in_production_by_accident(
+    tmp_path: Path, given: dict[str, str]
+) -> None:
+    (said,) = problems(tmp_path, YINGHU_DEMO="on", **given)
+    assert "YINGHU_DEMO=yes-this-is-a-demo" in said
+    assert problems(tmp_path, YINGHU_DEBUG="on", **given)[0].startswith("YINGHU_DEBUG: ")
+
+
+def test_an_open_host_needs_the_address_that_people_use(tmp_path: Path) -> None:
+    (said,) = problems(tmp_path, HOST="0.0.0.0")
+    assert said.startswith("YINGHU_SITE_URL: needed because HOST=0.0.0.0 is open to others")
+
+
+def test_secrets_are_made_once_for_the_owner_alone(tmp_path: Path) -> None:
+    first, second = (env.load({"YINGHU_HOME": str(tmp_path)}) for _ in range(2))
+    assert (first.secret_key, first.data_keys) == (second.secret_key, second.data_keys)
+    assert [len(key) for key in first.data_keys] == [32]
+    assert {
+        path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "secrets").iterdir()
+    } == {"secret_key": 0o600, "data_keys": 0o600}
+    assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
+
+
+def test_hosts_are_those_of_the_site_and_of_this_machine(tmp_path: Path) -> None:
+    loaded = env.load(
+        {
+            "YINGHU_HOME": str(tmp_path),
+            "YINGHU_SITE_URL": "https://help.example.org",
+            "YINGHU_ALLOWED_HOSTS": "a.example, b.example",
+        }
+    )
+    assert loaded.allowed_hosts == (
+        *("help.example.org", "127.0.0.1", "localhost", "[::1]"),
+        *("a.example", "b.example"),
+    )
+
+
+def test_the_operations_page_has_the_table() -> None:
+    page = (env.PROJECT / "docs" / "operations.md").read_text("utf-8")
+    assert env.table() in page, "run `yinghu environment` and put its table into the page"

@@ -1,0 +1,132 @@
+"""`yinghu doctor`: looks at everything that must be right, and says what is not."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from collections.abc import Iterator
+
+NAME = "doctor"
+HELP = "check database, migrations, keys, disk and worker; 1 if something is wrong"
+
+OLDEST_POSTGRES = 15
+LEAST_FREE_BYTES = 2 * 2**30
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """No arguments."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one line for each check; 0 if all is well."""
+    wrong = 0
+    for check in (database, migrations, keys, disk, site, jobs):
+        for ok, words in check():
+            wrong += not ok
+            print(f"{'ok   ' if ok else 'WRONG'} {check.__name__}: {words}")
+    return 1 if wrong else 0
+
+
+Finding = tuple[bool, str]
+
+
+def database() -> Iterator[Finding]:
+    """PostgreSQL is there, new enough, and speaks UTF-8."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('server_version'), current_setting('server_version_num')::int, "
+            "current_setting('server_encoding'), "
+            "pg_size_pretty(pg_database_size(current_database()))"
+        )
+        version, number, encoding, size = cursor.fetchone()
+    ok = number // 10000 >= OLDEST_POSTGRES
+    need = "" if ok else f", but {OLDEST_POSTGRES} or later is needed"
+    yield ok, f"PostgreSQL {version}, {size}{need}"
+    if encoding != "UTF8":
+        yield False, f"its encoding is {encoding}; make a new database with ENCODING 'UTF8'"
+
+
+def migrations() -> Iterator[Finding]:
+    """The database is at the code's state."""
+    from yinghu.health import unapplied_migrations
+
+    missing = unapplied_migrations()
+    if missing:
+        yield False, f"not applied: {', '.join(missing)}; run `yinghu manage migrate`"
+    else:
+        yield True, "all applied"
+
+
+def keys() -> Iterator[Finding]:
+    """The keys in use open what is sealed in the database."""
+    from django.conf import settings
+
+    from yinghu.appeals.models import Appeal
+    from yinghu.people import privacy
+
+    folder = settings.ENV.secrets
+    if folder.is_dir() and folder.stat().st_mode & 0o077:
+        yield False, f"others may look into {folder}; chmod 700 {folder}"
+    row = Appeal.objects.exclude(phone=b"").order_by("-pk").first()
+    if row is None:
+        yield True, f"{len(settings.DATA_KEYS)} of them; nothing is sealed yet"
+        return
+    try:
+        privacy.unseal(row.phone)
+    except privacy.Unreadable as error:
+        yield False, f"{error} (looked in YINGHU_DATA_KEYS and {folder / 'data_keys'})"
+    else:
+        yield True, f"{len(settings.DATA_KEYS)} of them; they open the newest appeal"
+
+
+def disk() -> Iterator[Finding]:
+    """There is room where state is kept."""
+    from django.conf import settings
+
+    settings.HOME.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.HOME).free
+    yield free >= LEAST_FREE_BYTES, f"{free / 2**30:.1f} GiB free at {settings.HOME}"
+    if not os.access(settings.HOME, os.W_OK):
+        yield False, f"this user may not write to {settings.HOME}"
+
+
+def site() -> Iterator[Finding]:
+    """The address that people are given is a safe one."""
+    from django.conf import settings
+
+    from yinghu.env import is_loopback
+
+    open_to_others = not is_loopback(settings.ENV.host)
+    if settings.HTTPS or not open_to_others:
+        yield True, settings.SITE_URL
+    else:
+        yield False, f"{settings.SITE_URL} is open to others without HTTPS; see docs/operations.md"
+    if settings.DEMO:
+        yield not open_to_others, "demo mode is on: anybody who comes here is let in as anybody"
+
+
+def jobs() -> Iterator[Finding]:
+    """A worker lives, and jobs do not wait for it."""
+    from django.db import connection
+
+    from yinghu.commands.worker import DEAD_SECONDS
+    from yinghu.health import LATE_JOB_SECONDS, oldest_waiting_job, unapplied_migrations
+
+    if unapplied_migrations():
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM procrastinate_workers "
+            "WHERE last_heartbeat > now() - make_interval(secs => %s)",
+            [DEAD_SECONDS],
+        )
+        workers = cursor.fetchone()[0]
+        cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'")
+        failed = cursor.fetchone()[0]
+    yield workers > 0, f"{workers} living workers" + ("" if workers else "; start `yinghu worker`")
+    late = oldest_waiting_job()
+    yield late <= LATE_JOB_SECONDS, f"the oldest due job waits since {late:.0f} s"
+    yield failed == 0, f"{failed} failed jobs" + (" (see the worker's log)" if failed else "")

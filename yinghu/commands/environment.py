@@ -1,0 +1,23 @@
+"""`yinghu environment`: the table of variables."""
+
+from __future__ import annotations
+
+import argparse
+
+from yinghu.commands import Needs
+
+NAME = "environment"
+HELP = "print the table of environment variables"
+NEEDS = Needs.NOTHING
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """No arguments."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print it as Markdown."""
+    from yinghu.env import table
+
+    print(table())
+    return 0
