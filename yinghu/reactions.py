@@ -8,19 +8,24 @@ changes nothing.
 from collections.abc import Callable, Sequence
 
 import structlog
+from django.db.models import F
+from django.utils.translation import gettext as _
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app as jobs
 
 from yinghu.appeals import loop
 from yinghu.appeals.filing import REACT_TASK
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import Status, Verb
+from yinghu.appeals.states import MOVES, Status, Verb
+from yinghu.dispatch.models import RoutingRule
 from yinghu.dispatch.routing import active_rules, route
 from yinghu.people.access import SYSTEM
 from yinghu.triage import duplicates, search, suggest
 from yinghu.triage.learn import learn
 
 log = structlog.get_logger()
+
+ATTEMPTS = 5
 
 Reaction = Callable[[Sequence[Event]], None]
 
@@ -44,32 +49,43 @@ def route_sorted(events: Sequence[Event]) -> None:
     """Hand a sorted appeal to the unit of the first fitting rule; else the dispatch desk has it."""
     rules = active_rules()
     for event in events:
-        appeal = Appeal.objects.get(pk=event.appeal_id)
-        if appeal.status != Status.SORTED or appeal.version != event.seq:
-            continue
-        rule = route(appeal, rules)
-        if rule is None:
-            continue
-        try:
-            loop.assign(
-                appeal.pk, SYSTEM, unit=rule.unit.code, why=f"规则 {rule.order}", expect=event.seq
-            )
-        except loop.Conflict:
-            # Somebody was faster than the rule: theirs stands.
-            log.info("routing_overtaken", appeal=appeal.number)
+        _try_again(_route, event, rules)
+
+
+def _route(event: Event, rules: list[RoutingRule]) -> None:
+    appeal = Appeal.objects.get(pk=event.appeal_id)
+    since = appeal.events.filter(seq__gt=event.seq).exclude(from_status=F("to_status"))
+    if appeal.status != Status.SORTED or since.exists():
+        # Somebody was faster, or a unit has returned it since: that is for the dispatcher.
+        return
+    rule = route(appeal, rules)
+    if rule is not None:
+        why = f"规则 {rule.order}"
+        loop.assign(appeal.pk, SYSTEM, unit=rule.unit.code, why=why, expect=appeal.version)
 
 
 def reopen_unsolved(events: Sequence[Event]) -> None:
     """What its requester rates as unsolved goes back to whoever had it, with the words."""
     for event in events:
-        if event.facts.get("solved") is not False:
-            continue
+        if event.facts.get("solved") is False:
+            _try_again(_reopen, event)
+
+
+def _reopen(event: Event) -> None:
+    appeal = Appeal.objects.get(pk=event.appeal_id)
+    if appeal.solved is False and appeal.status in MOVES[Verb.REOPEN].sources:
+        words = event.words or _("诉求人评价：没有解决")
+        loop.reopen(appeal.pk, SYSTEM, words=words, expect=appeal.version)
+
+
+def _try_again(react_to: Callable[..., None], *given: object) -> None:
+    """Call it again where somebody touched the appeal between its look and its move."""
+    for attempt in range(ATTEMPTS):
         try:
-            loop.reopen(
-                event.appeal_id, SYSTEM, words=event.words or "诉求人评价：未解决", expect=event.seq
-            )
+            return react_to(*given)
         except loop.Conflict:
-            log.info("reopen_overtaken", appeal=event.appeal_id)
+            if attempt == ATTEMPTS - 1:
+                raise
 
 
 REACTIONS: dict[Verb, tuple[Reaction, ...]] = {

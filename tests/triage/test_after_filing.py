@@ -134,6 +134,15 @@ def test_a_returned_appeal_is_not_routed_to_the_same_unit_again(city: Cast) -> N
     assert (appeal.status, appeal.unit) == ("sorted", None)
 
 
+def test_a_note_in_between_does_not_keep_a_rule_from_its_work(city: Cast) -> None:
+    appeal = file_one()
+    loop.sort(appeal.pk, city.clerk, category="milk")
+    loop.note(appeal.pk, city.clerk, why="已电话核实")
+    react_to_all()
+    appeal.refresh_from_db()
+    assert appeal.status == "assigned"
+
+
 def test_what_is_rated_unsolved_goes_back_with_the_words(city: Cast) -> None:
     appeal = file_one()
     loop.sort(appeal.pk, city.clerk, category="milk")
@@ -141,6 +150,7 @@ def test_what_is_rated_unsolved_goes_back_with_the_words(city: Cast) -> None:
     loop.accept(appeal.pk, city.milk)
     loop.resolve(appeal.pk, city.milk, words="已送到")
     loop.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no", words="送错了段位")
+    loop.note(appeal.pk, city.operator, why="诉求人来电")
     react_to_all()
     appeal.refresh_from_db()
     assert (appeal.status, appeal.holder) == ("assigned", None)
