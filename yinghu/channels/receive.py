@@ -15,6 +15,8 @@ from yinghu.channels.models import Message
 from yinghu.people.access import Actor
 from yinghu.people.privacy import seal
 
+MAX_ERROR = 300
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
@@ -33,12 +35,32 @@ class Received:
     new: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A message that we could not understand, and why."""
+
+    external_id: str
+    raw: bytes
+    error: str
+
+
+# The row of a message that was kept unread takes the appeal, once it is understood.
 _KEEP_SQL = """
 INSERT INTO channels_message (channel, external_id, raw, error, appeal_id)
 SELECT channel, external_id, raw, '', nextval('appeals_appeal_id_seq')
 FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS given(channel, external_id, raw)
-ON CONFLICT (channel, external_id) DO NOTHING
+ON CONFLICT (channel, external_id) DO UPDATE
+SET raw = excluded.raw, error = '', appeal_id = excluded.appeal_id
+WHERE channels_message.appeal_id IS NULL
 RETURNING channel, external_id, appeal_id
+"""
+
+_KEEP_UNREAD_SQL = """
+INSERT INTO channels_message (channel, external_id, raw, error)
+SELECT %s, external_id, raw, error
+FROM unnest(%s::text[], %s::bytea[], %s::text[]) AS given(external_id, raw, error)
+ON CONFLICT (channel, external_id) DO UPDATE SET raw = excluded.raw, error = excluded.error
+WHERE channels_message.appeal_id IS NULL
 """
 
 
@@ -49,30 +71,34 @@ def receive_many(incoming: Sequence[Incoming], actor: Actor) -> list[Received]:
     """
     if not incoming:
         return []
+    # The same message twice in one go is one message.
+    once: dict[tuple[str, str], Incoming] = {}
+    for item in incoming:
+        once.setdefault((item.filing.channel, item.external_id), item)
+    first = list(once.values())
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(
                 _KEEP_SQL,
                 [
-                    [item.filing.channel for item in incoming],
-                    [item.external_id for item in incoming],
-                    [seal(item.raw) for item in incoming],
+                    [item.filing.channel for item in first],
+                    [item.external_id for item in first],
+                    [seal(item.raw) for item in first],
                 ],
             )
-            kept = {(channel, key): appeal_id for channel, key, appeal_id in cursor.fetchall()}
+            found = {(channel, key): appeal_id for channel, key, appeal_id in cursor.fetchall()}
         fresh: list[Filing] = []
-        found: dict[tuple[str, str], int] = {}
-        for item in incoming:
-            key = (item.filing.channel, item.external_id)
-            if key in kept and key not in found:
-                item.filing.id = found[key] = kept[key]
+        for item in first:
+            item.filing.id = found.get((item.filing.channel, item.external_id))
+            if item.filing.id is not None:
                 fresh.append(item.filing)
         file_many(fresh, actor)
-        again = [item for item in incoming if item.filing.id is None]
+        again = [item for item in first if item.filing.id is None]
         if again:
             found |= _appeals_of(again)
+    new = {id(filing) for filing in fresh}
     return [
-        Received(found[(item.filing.channel, item.external_id)], item.filing.id is not None)
+        Received(found[(item.filing.channel, item.external_id)], id(item.filing) in new)
         for item in incoming
     ]
 
@@ -80,6 +106,30 @@ def receive_many(incoming: Sequence[Incoming], actor: Actor) -> list[Received]:
 def receive(item: Incoming, actor: Actor) -> Received:
     """Receive one message; see `receive_many`."""
     return receive_many([item], actor)[0]
+
+
+def keep_unread(channel: str, unread: Sequence[Unread]) -> None:
+    """Keep messages that nothing could be made of; one that has become an appeal stays as it is."""
+    once = {item.external_id: item for item in unread}
+    if once:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _KEEP_UNREAD_SQL,
+                [
+                    channel,
+                    list(once),
+                    [seal(item.raw) for item in once.values()],
+                    [item.error[:MAX_ERROR] for item in once.values()],
+                ],
+            )
+
+
+def appeals_by_id(channel: str, external_ids: Sequence[str]) -> dict[str, int]:
+    """{external id: appeal id} of those messages of the channel that have become appeals."""
+    rows = Message.objects.filter(
+        channel=channel, external_id__in=external_ids, appeal__isnull=False
+    ).values_list("external_id", "appeal_id")
+    return {key: appeal_id for key, appeal_id in rows if appeal_id is not None}
 
 
 def _appeals_of(items: Sequence[Incoming]) -> dict[tuple[str, str], int]:

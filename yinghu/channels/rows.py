@@ -1,0 +1,368 @@
+"""Rows out of CSV, Excel and JSON-lines files, one after another; nothing unreadable is lost.
+
+A file that cannot be used at all is a `BadFile`. A row that cannot be read is a `Broken` among the
+rows, and the ones after it are read as if it were not there.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from django.utils.translation import gettext as _
+from python_calamine import CalamineError, CalamineWorkbook
+
+MAX_CELL: Final = 16 * 2**20
+"""Characters in one cell; a longer one is a quotation mark that was never closed."""
+MAX_LINE: Final = 2 * MAX_CELL
+_PEEK_ROWS: Final = 500
+"""JSON lines looked at for the names of their columns."""
+_SURE_LINES: Final = 5000
+"""Lines with other than ASCII characters looked at to tell the encoding."""
+REJECT_COLUMNS: Final = ("行号", "原因")
+"""The first two columns of our own rejects files; not the row's, should such a file be imported."""
+
+_EXCEL = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
+_JSON = {".jsonl", ".ndjson", ".json"}
+
+csv.field_size_limit(MAX_CELL)
+
+
+class Unusable(Exception):
+    """The file cannot be imported as it was asked for; the message says why and what to do."""
+
+
+class BadFile(Unusable):
+    """The file cannot be read at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its line (or sheet row) from 1, its cells by column, its bytes as they came."""
+
+    line: int
+    cells: dict[str, Any]
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A row that could not be told into cells, and why."""
+
+    line: int
+    raw: bytes
+    why: str
+
+
+class Source(Protocol):
+    """An open file. `columns` are in order; `open_ended` where further ones may come."""
+
+    columns: list[str]
+    open_ended: bool
+
+    def __iter__(self) -> Iterator[Row | Broken]: ...
+
+    def fraction(self) -> float:
+        """How much of the file has been read, 0 to 1."""
+
+
+def open_source(path: Path, encoding: str = "", delimiter: str = "", sheet: str = "") -> Source:
+    """The file's rows, its kind told by its ending or its first bytes. Raises BadFile."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise BadFile(
+            _("读不了 %(file)s：%(why)s") % {"file": path, "why": error.strerror}
+        ) from error
+    if not head.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n"):
+        raise BadFile(_("%s 是空的") % path)
+    suffix = path.suffix.lower()
+    if suffix in _EXCEL or head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        return ExcelSource(path, sheet)
+    encoding = encoding or _encoding_of(path, head)
+    if suffix in _JSON or head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return JsonSource(path, encoding)
+    return CsvSource(path, encoding, delimiter)
+
+
+def _encoding_of(path: Path, head: bytes) -> str:
+    """UTF-16 by its mark; else UTF-8 or GB18030, whichever reads more of the lines."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    read = {"utf-8-sig": 0, "gb18030": 0}
+    looked = 0
+    with path.open("rb") as file:
+        while looked < _SURE_LINES and (line := file.readline(MAX_LINE)):
+            if line.isascii():
+                continue
+            looked += 1
+            for encoding in read:
+                try:
+                    line.decode(encoding)
+                    read[encoding] += 1
+                except UnicodeDecodeError:
+                    continue
+    # GB18030 reads most of anything, UTF-8 hardly anything else: half of the lines are proof.
+    return "utf-8-sig" if 2 * read["utf-8-sig"] >= looked else "gb18030"
+
+
+class Lines:
+    """A file's lines with their numbers, which remembers those of the row being read."""
+
+    def __init__(self, path: Path, encoding: str) -> None:
+        # What cannot be decoded is kept as lone surrogates, so that its bytes come out again;
+        # UTF-16 and UTF-32 cannot do that.
+        errors = (
+            "replace" if encoding.lower().startswith(("utf-16", "utf-32")) else "surrogateescape"
+        )
+        try:
+            self._bytes = path.open("rb")
+            self._file = io.TextIOWrapper(self._bytes, encoding, errors, newline="")
+        except LookupError as error:
+            raise BadFile(_("没有这种编码：%s") % encoding) from error
+        self._size = max(1, path.stat().st_size)
+        self._encoding = encoding
+        self._again: list[str] = []
+        self.number = 0
+        self.held: list[str] = []
+        self.starved = self.cut = False
+
+    def __iter__(self) -> "Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.pop() if self._again else self._file.readline(MAX_LINE)
+        if not line:
+            self.starved = bool(self.held)
+            raise StopIteration
+        if len(line) == MAX_LINE and not line.endswith(("\n", "\r")):
+            self.cut = True
+            while (more := self._file.readline(MAX_LINE)) and not more.endswith(("\n", "\r")):
+                pass
+        self.number += 1
+        self.held.append(line)
+        return line
+
+    def begin(self) -> None:
+        """A new row begins with the next line."""
+        self.held.clear()
+        self.starved = self.cut = False
+
+    def give_back(self, keep: int = 1) -> None:
+        """Read all but the first `keep` of the row's lines again, as rows of their own."""
+        self._again.extend(reversed(self.held[keep:]))
+        self.number -= len(self.held[keep:])
+        del self.held[keep:]
+
+    def raw(self) -> bytes:
+        """The row's lines as they stand in the file."""
+        # Not the mark at the front, which the codec would write anew.
+        codec = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}.get(self._encoding, self._encoding)
+        return "".join(self.held).encode(codec, "surrogateescape")
+
+    def fraction(self) -> float:
+        return min(1.0, self._bytes.tell() / self._size)
+
+
+class CsvSource:
+    """A CSV file with a line of names; empty lines are no rows."""
+
+    open_ended = False
+
+    def __init__(self, path: Path, encoding: str, delimiter: str = "") -> None:
+        self._lines = Lines(path, encoding)
+        if len(delimiter) > 1:
+            raise BadFile(_("分隔符只能是一个字符，不能是“%s”") % delimiter)
+        first = next((line for line in self._lines if line.strip()), "")
+        self._lines.give_back(0)
+        self._reader = csv.reader(self._lines, delimiter=delimiter or _delimiter_of(first))
+        try:
+            names = next(cells for cells in self._reader if any(cells))
+        except (csv.Error, StopIteration) as error:
+            raise BadFile(_("%s 的第一行不是列名") % path) from error
+        if any("\udc80" <= char <= "\udcff" for name in names for char in name):
+            raise BadFile(
+                _("%(file)s 不像是 %(encoding)s 编码，请用 --encoding 指明")
+                % {"file": path, "encoding": encoding}
+            )
+        self._names = _named(names)
+        self._skip = 2 if tuple(self._names[:2]) == REJECT_COLUMNS else 0
+        self.columns = self._names[self._skip :]
+
+    def fraction(self) -> float:
+        return self._lines.fraction()
+
+    def __iter__(self) -> Iterator[Row | Broken]:
+        lines, width = self._lines, len(self._names)
+        while True:
+            lines.begin()
+            line = lines.number + 1
+            try:
+                cells = next(self._reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                lines.give_back()
+                why = _("一格超过 %d 字") % MAX_CELL if "field larger" in str(error) else str(error)
+                yield Broken(line, lines.raw(), why)
+                continue
+            if lines.starved:
+                lines.give_back()
+                yield Broken(line, lines.raw(), _("引号没有合上"))
+                continue
+            if not any(cells):
+                continue
+            if len(cells) > width and not any(cells[width:]):
+                del cells[width:]
+            if len(cells) != width or lines.cut:
+                why = _("有 %(cells)d 格，而表头有 %(columns)d 列") % {
+                    "cells": len(cells),
+                    "columns": width,
+                }
+                yield Broken(line, lines.raw(), _("这一行太长") if lines.cut else why)
+                continue
+            found = dict(zip(self.columns, cells[self._skip :], strict=True))
+            try:
+                raw = json.dumps(found, ensure_ascii=False).encode()
+            except UnicodeEncodeError:
+                yield Broken(line, lines.raw(), _("有不能识别的字节，请检查文件的编码"))
+                continue
+            yield Row(line, found, raw)
+
+
+class JsonSource:
+    """One JSON object a line. An object within it makes columns such as `user.name`."""
+
+    open_ended = True
+
+    def __init__(self, path: Path, encoding: str) -> None:
+        self._lines = Lines(path, encoding)
+        self._peeked = [row for row, _i in zip(self._read(), range(_PEEK_ROWS), strict=False)]
+        rows = [row for row in self._peeked if isinstance(row, Row)]
+        if not rows:
+            raise BadFile(_("%s 里没有一行是 JSON 对象：每行应是一个 {…}") % path)
+        self.columns = list(dict.fromkeys(name for row in rows for name in row.cells))
+
+    def fraction(self) -> float:
+        return self._lines.fraction()
+
+    def __iter__(self) -> Iterator[Row | Broken]:
+        peeked, self._peeked = self._peeked, []
+        yield from peeked
+        yield from self._read()
+
+    def _read(self) -> Iterator[Row | Broken]:
+        lines = self._lines
+        while True:
+            lines.begin()
+            text = next(lines, None)
+            if text is None:
+                return
+            if not text.strip():
+                continue
+            raw = lines.raw()
+            try:
+                found = json.loads(text, parse_constant=_no_constant)
+                if not isinstance(found, dict):
+                    raise ValueError(_("不是 JSON 对象"))
+                cells = dict(_flat(found))
+                json.dumps(cells, ensure_ascii=False).encode()
+            except UnicodeEncodeError:
+                yield Broken(lines.number, raw, _("有不能识别的字节，请检查文件的编码"))
+            except (ValueError, RecursionError) as error:
+                yield Broken(lines.number, raw, _("不是一行完整的 JSON：%s") % error)
+            else:
+                yield Row(lines.number, cells, raw)
+
+
+class ExcelSource:
+    """One sheet of a workbook, the first by default; its first row with words names the columns."""
+
+    open_ended = False
+
+    def __init__(self, path: Path, sheet: str = "") -> None:
+        try:
+            book = CalamineWorkbook.from_path(path)
+            names = book.sheet_names
+            if sheet and sheet not in names:
+                raise BadFile(
+                    _("%(file)s 没有工作表“%(sheet)s”，有：%(names)s")
+                    % {"file": path, "sheet": sheet, "names": "、".join(names)}
+                )
+            found = book.get_sheet_by_name(sheet) if sheet else book.get_sheet_by_index(0)
+        except (CalamineError, OSError) as error:
+            raise BadFile(
+                _("%(file)s 不是能打开的 Excel 文件：%(why)s") % {"file": path, "why": error}
+            ) from error
+        self._height = max(1, found.total_height)
+        self._rows = enumerate(found.iter_rows(), start=1)
+        self._at = 0
+        header = next((cells for _line, cells in self._rows if any(map(_text, cells))), None)
+        if header is None:
+            raise BadFile(_("%s 是空的") % path)
+        self._names = _named([_text(cell) for cell in header])
+        self._skip = 2 if tuple(self._names[:2]) == REJECT_COLUMNS else 0
+        self.columns = self._names[self._skip :]
+
+    def fraction(self) -> float:
+        return min(1.0, self._at / self._height)
+
+    def __iter__(self) -> Iterator[Row | Broken]:
+        for line, cells in self._rows:
+            self._at = line
+            values = [_plain(cell) for cell in cells][self._skip :]
+            if all(value == "" for value in values):
+                continue
+            found = dict(zip(self.columns, values, strict=False))
+            yield Row(line, found, json.dumps(found, ensure_ascii=False).encode())
+
+
+def _named(names: list[str]) -> list[str]:
+    """Every column with a name of its own: nameless and repeated ones are numbered."""
+    found: list[str] = []
+    for place, name in enumerate(names, start=1):
+        wanted = name.strip().lstrip("\ufeff") or _("第%d列") % place
+        count = 1
+        while (wanted if count == 1 else f"{wanted}({count})") in found:
+            count += 1
+        found.append(wanted if count == 1 else f"{wanted}({count})")
+    return found
+
+
+def _delimiter_of(line: str) -> str:
+    """The likeliest sign between the names of the first line."""
+    counts = {sign: line.count(sign) for sign in ",\t;|"}
+    best = max(counts, key=lambda sign: counts[sign])
+    return best if counts[best] else ","
+
+
+def _flat(found: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in found.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(name)
+
+
+def _plain(cell: Any) -> str | int | float | bool:
+    """An Excel cell as JSON can hold it; a date as `2019-02-28 11:25:05`."""
+    if isinstance(cell, float) and cell.is_integer():
+        return int(cell)
+    if isinstance(cell, datetime):
+        return cell.isoformat(" ", "seconds")
+    if isinstance(cell, date | time | timedelta):
+        return str(cell)
+    return cell  # type: ignore[no-any-return]  # calamine gives str, float, int or bool besides
+
+
+def _text(cell: Any) -> str:
+    return str(_plain(cell)).strip()
