@@ -161,7 +161,7 @@ def test_what_is_rated_unsolved_goes_back_with_the_words(city: Cast) -> None:
     not MESSAGES.exists(), reason="the shared message files are not on this machine"
 )
 def test_the_machine_learns_from_the_clerks_and_takes_over_once_it_is_better(city: Cast) -> None:
-    """These clerks keep matters of building under `other`, which the shipped lexicon cannot know."""
+    """These clerks keep matters of building under `other`: no shipped lexicon can know that."""
     code = {
         "城乡建设": "other",
         "环境保护": "environment",
