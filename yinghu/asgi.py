@@ -21,6 +21,7 @@ App = Callable[[Scope, Any, Any], Awaitable[None]]
 
 DOORS: dict[tuple[str, str], str] = {
     ("POST", "/api/v1/appeals"): "yinghu.api.intake:application",
+    ("GET", "/live"): "yinghu.web.live:application",
 }
 """(method, path) -> "module:application". A module may also have `lifespan()`, an asynchronous
 context manager that is open for as long as the web process serves."""

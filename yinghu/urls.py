@@ -16,5 +16,9 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("yinghu.web.urls")),
 ]
+handler400 = "yinghu.web.errors.bad_request"
+handler403 = "yinghu.web.errors.forbidden"
+handler404 = "yinghu.web.errors.not_found"
+handler500 = "yinghu.web.errors.failed"
 if settings.DEBUG:
     urlpatterns += staticfiles_urlpatterns()

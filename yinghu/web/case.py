@@ -1,0 +1,322 @@
+"""The case page: everything about one appeal, and what may be done to it now, as MOVES says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from yinghu.appeals import inboxes, loop
+from yinghu.appeals.models import Appeal, Attachment
+from yinghu.appeals.numbers import id_of, id_of_token
+from yinghu.appeals.states import (
+    ENDED,
+    MOVES,
+    FieldKind,
+    Klass,
+    Move,
+    Satisfaction,
+    Status,
+    Urgency,
+    Verb,
+)
+from yinghu.people.access import Actor, may_reveal, may_see
+from yinghu.people.models import Reveal
+from yinghu.triage.models import Duplicate
+from yinghu.web.forms import Known, VerbForm, initial_of, name_of, question_label, sort_initial
+from yinghu.web.media import photo_file
+from yinghu.web.shared import rows_of, staff, who, without_numbers
+
+LINKED = 8
+"""Earlier cases of the same caller shown at most."""
+
+FIRST = (
+    (Status.FILED, Verb.SORT),
+    (Status.SORTED, Verb.ASSIGN),
+    (Status.ASSIGNED, Verb.ACCEPT),
+    (Status.HANDLING, Verb.REPORT),
+    (Status.WAITING, Verb.SUPPLY),
+    (Status.RESOLVED, Verb.RATE),
+)
+"""The verb whose form lies open, by status; all others stand beneath it, folded."""
+
+_ENDING = frozenset({Verb.DECLINE, Verb.RETURN, Verb.RELEASE, Verb.MERGE})
+"""Verbs whose button does not invite."""
+
+_BACK = frozenset({"triage", "dispatch", "inbox", "callback", "field"})
+
+
+def fetch(appeal_id: int | None) -> Appeal | None:
+    """One appeal with what its page shows."""
+    found = Appeal.objects.filter(pk=appeal_id).select_related(
+        "category", "area", "unit", "holder", "place", "master",
+        "suggestion__category", "suggestion__area",
+    )  # fmt: skip
+    return found.first() if appeal_id is not None else None
+
+
+def seen(request: HttpRequest, number: str) -> Appeal:
+    """The appeal of a number as typed, or 404: also where it is not this actor's to know of."""
+    appeal = fetch(id_of(number))
+    if appeal is None or not may_see(who(request), appeal):
+        raise Http404
+    return appeal
+
+
+def context_of(
+    request: HttpRequest,
+    appeal: Appeal,
+    *,
+    back: str = "",
+    bound: VerbForm | None = None,
+    problem: str = "",
+    revealed: bool = False,
+) -> dict[str, Any]:
+    """What the case page and the pane of a desk show."""
+    actor = who(request)
+    reveal = may_reveal(actor, appeal)
+    suggestion = getattr(appeal, "suggestion", None)
+    known = Known()
+    acts = _acts(appeal, actor, suggestion, known, bound)
+    available = {act["verb"] for act in acts}
+    lost = ""
+    suggested = suggestion if appeal.state is Status.FILED else None
+    if bound is not None and bound.move.verb not in available:
+        lost = "\n".join(str(bound.data.get(name, "")) for name in ("words", "why")).strip()
+    return {
+        "appeal": appeal,
+        "case_number": appeal.number,
+        "may_reveal": reveal,
+        "revealed": revealed,
+        "body": appeal.body if reveal else without_numbers(appeal.body),
+        "title": appeal.title if reveal else without_numbers(appeal.title),
+        "answers": _answers(appeal, reveal),
+        "klass_label": _(Klass(appeal.klass).label) if appeal.klass else "",
+        "satisfaction_label": _(Satisfaction(appeal.satisfaction).label)
+        if appeal.satisfaction
+        else "",
+        "suggestion": suggested,
+        "suggested": _suggested(suggested) if suggested else [],
+        "acts": acts,
+        "merge": next((act for act in acts if act["verb"] is Verb.MERGE), None),
+        "events": _events(appeal, reveal),
+        "clocks": list(appeal.clocks.filter(stopped_at=None).order_by("due_at")),
+        "duplicates": _duplicates(appeal, actor),
+        "linked": _linked(appeal, actor, reveal),
+        "back": back if back in _BACK else "",
+        "problem": problem,
+        "lost": lost,
+    }
+
+
+def _acts(
+    appeal: Appeal, actor: Actor, suggestion: Any, known: Known, bound: VerbForm | None
+) -> list[dict[str, Any]]:
+    """The verbs that this actor has now, each with its form; the one to do first comes first."""
+    moves = loop.available(appeal, actor)
+    first = dict(FIRST).get(appeal.state)
+    moves.sort(key=lambda move: move.verb is not first)
+    return [
+        {
+            "verb": move.verb,
+            "first": move.verb is first,
+            "open": move.verb is (bound.move.verb if bound else first),
+            "has_area": any(field.kind is FieldKind.AREA for field in move.fields),
+            "danger": move.verb in _ENDING,
+            "form": bound
+            if bound is not None and bound.move is move
+            else VerbForm(move, known, initial=_initial(move, appeal, suggestion)),
+        }
+        for move in moves
+    ]
+
+
+def _initial(move: Move, appeal: Appeal, suggestion: Any) -> dict[str, Any]:
+    if move.verb is Verb.SORT:
+        return sort_initial(appeal, suggestion)
+    return initial_of(move.verb, appeal)
+
+
+def _events(appeal: Appeal, reveal: bool) -> list[Any]:
+    events = list(appeal.events.select_related("user", "unit", "category", "area").order_by("seq"))
+    if not reveal:
+        for event in events:
+            event.words = without_numbers(event.words)
+    return events
+
+
+def _answers(appeal: Appeal, reveal: bool) -> list[tuple[str, str]]:
+    """(question, answer), in the category's order; answers of another category keep their key."""
+    questions = appeal.category.questions if appeal.category else []
+    labels = {question["key"]: question_label(question) for question in questions}
+    order = [*(key for key in labels if key in appeal.answers)]
+    order += [key for key in appeal.answers if key not in labels]
+    return [(labels.get(key, key), _answer(appeal.answers[key], reveal)) for key in order]
+
+
+def _answer(value: object, reveal: bool) -> str:
+    if isinstance(value, bool):
+        return _("是") if value else _("否")
+    return str(value) if reveal else without_numbers(str(value))
+
+
+def _suggested(suggestion: Any) -> list[dict[str, Any]]:
+    """What the machine suggests, each with how sure it is, in percent."""
+    parts = [
+        (_("类别"), suggestion.category and name_of(suggestion.category), "category"),
+        (_("性质"), suggestion.klass and _(Klass(suggestion.klass).label), "klass"),
+        (_("地点"), suggestion.area and name_of(suggestion.area), "area"),
+        (_("紧急程度"), _(Urgency(suggestion.urgency).label), "urgency"),
+    ]
+    return [
+        {
+            "label": label,
+            "value": value,
+            "percent": round(100 * getattr(suggestion, f"{name}_confidence")),
+        }
+        for label, value, name in parts
+        if value
+    ]
+
+
+def _duplicates(appeal: Appeal, actor: Actor) -> list[dict[str, Any]]:
+    """Likely the same matter, the likeliest first, as far as the actor may see them."""
+    if appeal.state not in (Status.FILED, Status.SORTED):
+        return []
+    found = Duplicate.objects.filter(Q(appeal=appeal)).select_related(
+        "other__category", "other__area", "other__unit"
+    )
+    return [
+        {
+            "other": each.other,
+            "score": each.score,
+            "why_label": _("同一来电") if each.why == "caller" else _("地点相同、内容相近"),
+            "may_merge": each.other.state not in ENDED,
+        }
+        for each in found.order_by("-score")[:5]
+        if may_see(actor, each.other)
+    ]
+
+
+def _linked(appeal: Appeal, actor: Actor, reveal: bool) -> list[Any]:
+    """Other cases of the same caller, the newest first."""
+    if not appeal.caller or not reveal:
+        return []
+    others = inboxes.visible(actor).filter(caller=appeal.caller).exclude(pk=appeal.pk)
+    return rows_of(list(others.select_related("category", "area", "unit").order_by("-id")[:LINKED]))
+
+
+def show(request: HttpRequest, appeal: Appeal, *, status: int = 200, **more: Any) -> HttpResponse:
+    """The case page."""
+    back = request.POST.get("back", request.GET.get("back", ""))
+    context = context_of(request, appeal, back=back, **more)
+    part = request.GET.get("part", "")
+    template = "web/desk/case_body.html" if part == "case" else "web/desk/case.html"
+    return render(request, template, context, status=status)
+
+
+@never_cache
+@require_GET
+@staff()
+def page(request: HttpRequest, number: str) -> HttpResponse:
+    """Everything about one appeal."""
+    return show(request, seen(request, number))
+
+
+@never_cache
+@require_POST
+@staff()
+def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
+    """Do a verb: back to the desk, or the page again with what was wrong and what was typed."""
+    appeal = seen(request, number)
+    if verb not in list(Verb) or verb == Verb.FILE:
+        raise Http404
+    move = MOVES[Verb(verb)]
+    form = VerbForm(move, Known(), request.POST)
+    back = request.POST.get("back", "")
+    if not form.is_valid():
+        return show(request, appeal, bound=form, status=422)
+    try:
+        loop.VERBS[move.verb](appeal.pk, who(request), **form.values(), expect=version_of(request))
+    except loop.NotFound as gone:
+        raise Http404 from gone
+    except loop.Refused as refused:
+        fresh = fetch(appeal.pk) or appeal
+        if refused.field in form.fields:
+            form.add_error(refused.field, refused.message)
+            return show(request, fresh, bound=form, status=refused.status)
+        return show(request, fresh, bound=form, problem=refused.message, status=refused.status)
+    messages.success(
+        request,
+        _("%(number)s：已%(verb)s") % {"number": appeal.number, "verb": _(move.verb.label)},
+    )
+    return redirect(_next(request, appeal, back))
+
+
+def _next(request: HttpRequest, appeal: Appeal, back: str) -> str:
+    """Where one goes after an act: the desk's next case, or the same one if it stays there."""
+    if back in {"triage", "dispatch", "callback"}:
+        fresh = fetch(appeal.pk)
+        if fresh is not None and fresh.status != appeal.status:
+            return reverse(back)
+        return f"{reverse(back)}?case={appeal.number}"
+    if back == "inbox":
+        return f"{reverse(back)}?case={appeal.number}"
+    fresh = fetch(appeal.pk)
+    if fresh is None or not may_see(who(request), fresh):
+        return reverse("desk")
+    return reverse("case", args=[appeal.number])
+
+
+def version_of(request: HttpRequest) -> int | None:
+    """The version that the form was made for; None where it says none."""
+    text = request.POST.get("version", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+@never_cache
+@require_POST
+@staff()
+def reveal(request: HttpRequest, number: str) -> HttpResponse:
+    """Show name, phone and address once, and write down who looked and why."""
+    appeal = seen(request, number)
+    if not may_reveal(who(request), appeal):
+        raise PermissionDenied
+    why = request.POST.get("why", "").replace("\x00", "").strip()
+    if not why:
+        problem = _("请写明为什么要看联系方式，会留下记录")
+        return show(request, appeal, problem=problem, status=422)
+    Reveal.objects.create(user_id=who(request).user_id, appeal_number=appeal.number, why=why[:200])
+    page = show(request, appeal, revealed=True)
+    page.headers["Cache-Control"] = "no-store"
+    return page
+
+
+@require_GET
+def photo(request: HttpRequest, photo_id: int) -> HttpResponseBase:
+    """A photo, for staff who may see its appeal."""
+    if not request.user.is_authenticated:
+        raise Http404
+    found = Attachment.objects.filter(pk=photo_id).select_related("appeal").first()
+    if found is None or not may_see(who(request), found.appeal):
+        raise Http404
+    return photo_file(found)
+
+
+@require_GET
+def own_photo(request: HttpRequest, token: str, photo_id: int) -> HttpResponseBase:
+    """A photo, for whoever holds the appeal's secret link."""
+    appeal_id = id_of_token(token)
+    found = Attachment.objects.filter(pk=photo_id, appeal_id=appeal_id).first()
+    if appeal_id is None or found is None:
+        raise Http404
+    return photo_file(found)

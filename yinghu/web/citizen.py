@@ -1,0 +1,286 @@
+"""Pages for whoever asks for help: begin, file, follow, and have a say."""
+
+from __future__ import annotations
+
+import hmac
+import io
+from typing import Any
+
+import segno
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from yinghu.appeals import clocks, loop
+from yinghu.appeals.models import Appeal, Category
+from yinghu.appeals.numbers import id_of, id_of_token
+from yinghu.appeals.states import MOVES, Status, Verb
+from yinghu.channels import flood
+from yinghu.people.access import requester_of
+from yinghu.people.privacy import blind, normal_phone
+from yinghu.places.models import Place
+from yinghu.web import filing, wording
+from yinghu.web.account import demo_logins
+from yinghu.web.filing import MAX_BODY, Sheet, new_form_id
+from yinghu.web.forms import FilingForm, Known, VerbForm
+from yinghu.web.shared import is_part
+
+SAYS = (Verb.RATE, Verb.SUPPLY, Verb.URGE, Verb.REOPEN, Verb.WITHDRAW)
+"""What a requester may say on the tracking page, in the order shown."""
+
+
+@require_GET
+def start(request: HttpRequest) -> HttpResponse:
+    """The door: ask for help, or follow what was asked."""
+    return render(
+        request,
+        "web/citizen/start.html",
+        {
+            "categories": Category.objects.filter(active=True),
+            "demo_logins": demo_logins(),
+            "form": {},
+        },
+    )
+
+
+@csrf_exempt  # checked by `filing.forged`, which keeps what was typed
+@require_http_methods(["GET", "HEAD", "POST"])
+def file(request: HttpRequest, place_code: str = "") -> HttpResponse:
+    """The form, at a place of which the sticker tells or anywhere."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
+        return render(request, "413.html", status=413)
+    place = None
+    if place_code:
+        found = Place.objects.filter(code=place_code, active=True).select_related("area")
+        place = found.first()
+    if request.method == "POST" and "pick" not in request.POST:
+        return filing.take(request, place)
+    if request.method == "POST":
+        return pick(request, place)
+    sheet = Sheet(
+        FilingForm(category=filing.category_of(request)),
+        place,
+        new_form_id(),
+        unknown_place=bool(place_code) and place is None,
+    )
+    return sheet.show(request, 404 if sheet.unknown_place else 200)
+
+
+def pick(request: HttpRequest, place: Place | None) -> HttpResponse:
+    """Another category was picked: its questions, and everything else as it was typed."""
+    typed = request.POST.copy()
+    typed["category"] = typed["pick"]
+    request.POST = typed
+    form = FilingForm(category=filing.category_of(request))
+    form.initial = {name: typed[name] for name in form.fields if name in typed}
+    form_id = typed.get("form_id", "")
+    sheet = Sheet(form, place, form_id if filing.genuine_form_id(form_id) else new_form_id())
+    sheet.photos_lost = bool(request.FILES.getlist("photos"))
+    part = "web/citizen/need.html" if request.headers.get("HX-Request") else ""
+    return sheet.show(request, template=part)
+
+
+def _by_token(token: str) -> Appeal:
+    """The appeal of a secret link; every wrong one is the same 404."""
+    appeal_id = id_of_token(token)
+    found = Appeal.objects.filter(pk=appeal_id) if appeal_id is not None else Appeal.objects.none()
+    appeal = found.select_related("unit", "category", "area", "place", "master__unit").first()
+    if appeal is None:
+        raise Http404
+    return appeal
+
+
+def absolute(path: str) -> str:
+    """The address by which people outside reach a path of ours."""
+    return f"{settings.SITE_URL}{path}"
+
+
+@never_cache
+@require_GET
+def filed(request: HttpRequest, token: str) -> HttpResponse:
+    """What one takes away: the number, the link, its QR code, and what happens next."""
+    appeal = _by_token(token)
+    link = absolute(reverse("track", args=[token]))
+    return render(
+        request,
+        "web/citizen/filed.html",
+        {"appeal": appeal, "link": link, "next": next_step(appeal)},
+    )
+
+
+def next_step(appeal: Appeal) -> dict[str, Any]:
+    """Where it stands and by when what comes next is due."""
+    standing = wording.standing(appeal)
+    running = {clock.kind: clock for clock in clocks.running(appeal.pk)}
+    clock = running.get(standing.clock.value) if standing.clock else None
+    solve = running.get("solve") if standing.clock != "solve" else None
+    return {
+        "standing": standing,
+        "clock": clock,
+        "promise": wording.promise(standing.clock) if standing.clock else "",
+        "solve": solve,
+    }
+
+
+@never_cache
+@require_GET
+def track(request: HttpRequest, token: str) -> HttpResponse:
+    """Follow one appeal by its secret link."""
+    return show_track(request, _by_token(token))
+
+
+def show_track(
+    request: HttpRequest,
+    appeal: Appeal,
+    *,
+    bound: VerbForm | None = None,
+    supplement: str = "",
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    """The page of one appeal, with the form that was just refused, if one was."""
+    known = Known()
+    forms = []
+    moves = {move.verb: move for move in loop.available(appeal, requester_of(appeal.pk))}
+    for verb in SAYS:
+        if verb not in moves:
+            continue
+        initial = {"words": supplement} if verb is Verb.SUPPLY and supplement else {}
+        is_bound = bound is not None and bound.move.verb is verb
+        form = bound if is_bound and bound else VerbForm(moves[verb], known, initial=initial)
+        forms.append(
+            {
+                "verb": verb,
+                "form": form,
+                "open": is_bound or bool(initial) or _asked_for(verb, appeal),
+            }
+        )
+    master = appeal.master if appeal.state is Status.MERGED else None
+    context = {
+        "appeal": appeal,
+        "next": next_step(appeal),
+        "events": list(appeal.events.select_related("unit", "user").order_by("seq")),
+        "forms": forms,
+        "problem": problem,
+        "master": master,
+        "master_next": next_step(master) if master else None,
+        "lost": bound.data.get("words", "") if bound and bound.move.verb not in moves else "",
+    }
+    parts = {"state": "web/citizen/track_state.html", "acts": "web/citizen/track_acts.html"}
+    part = next((parts[name] for name in parts if is_part(request, name)), None)
+    return render(request, part or "web/citizen/track.html", context, status=status)
+
+
+def _asked_for(verb: Verb, appeal: Appeal) -> bool:
+    """Whether this is what we now hope to hear."""
+    if verb is Verb.RATE:
+        return appeal.state is Status.RESOLVED and appeal.solved is None
+    return verb is Verb.SUPPLY and appeal.state is Status.WAITING
+
+
+@never_cache
+@require_POST
+def say(request: HttpRequest, token: str, verb: str) -> HttpResponse:
+    """A requester's word on their own appeal."""
+    appeal = _by_token(token)
+    if verb not in {each.value for each in SAYS}:
+        raise Http404
+    act = Verb(verb)
+    actor = requester_of(appeal.pk)
+    form = VerbForm(MOVES[act], Known(), request.POST)
+    if wait := flood.too_many("act", request.META.get("REMOTE_ADDR", "")):
+        problem = _("按得太频繁，请 %d 秒后再试。您写的都还在。") % wait
+        page = show_track(request, appeal, bound=form, problem=problem, status=429)
+        page.headers["Retry-After"] = str(wait)
+        return page
+    if not form.is_valid():
+        return show_track(request, appeal, bound=form, status=422)
+    if _said_already(appeal, act, form):
+        return redirect("track", token=token)
+    try:
+        loop.VERBS[act](appeal.pk, actor, **form.values(), expect=_version(request))
+    except loop.Refused as refused:
+        if refused.field in form.fields:
+            form.add_error(refused.field, refused.message)
+            return show_track(request, _by_token(token), bound=form, status=refused.status)
+        return show_track(
+            request, _by_token(token), bound=form, problem=refused.message, status=refused.status
+        )
+    messages.success(request, _("收到，谢谢您"))
+    return redirect("track", token=token)
+
+
+def _version(request: HttpRequest) -> int | None:
+    text = request.POST.get("version", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _said_already(appeal: Appeal, verb: Verb, form: VerbForm) -> bool:
+    """Whether these very words were said a moment ago: a button pressed twice."""
+    last = appeal.events.order_by("seq").last()
+    return (
+        last is not None
+        and last.verb == verb
+        and last.actor_kind == "requester"
+        and last.words == form.cleaned_data.get("words", "").strip()
+        and (timezone.now() - last.at).total_seconds() < 60
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def find(request: HttpRequest) -> HttpResponse:
+    """My case by its number and the phone given with it; a number alone tells nothing."""
+    number, phone = request.POST.get("number", ""), request.POST.get("phone", "")
+    context: dict[str, Any] = {"number": number, "phone": phone}
+    if request.method != "POST":
+        return render(request, "web/citizen/find.html", context)
+    appeal_id = id_of(number[:40])
+    waits = [flood.too_many("find", request.META.get("REMOTE_ADDR", ""))]
+    if appeal_id is not None:
+        waits.append(flood.too_many("find", f"appeal {appeal_id}"))
+    if wait := max(waits):
+        context["problem"] = _("试得太多了，请 %d 秒后再试") % wait
+        page = render(request, "web/citizen/find.html", context, status=429)
+        page.headers["Retry-After"] = str(wait)
+        return page
+    caller = blind(normal_phone(phone[:40])) or b""
+    appeal = Appeal.objects.filter(pk=appeal_id).first() if appeal_id is not None else None
+    right = bytes(appeal.caller) if appeal is not None and appeal.caller else b"\0" * 16
+    if appeal is not None and hmac.compare_digest(right, caller):
+        return redirect("track", token=appeal.token)
+    context["problem"] = _("没有找到：请核对编号，以及提交时留的电话")
+    return render(request, "web/citizen/find.html", context, status=404)
+
+
+def qr(text: str) -> HttpResponse:
+    """A QR code as an image without any style of its own."""
+    out = io.BytesIO()
+    segno.make(text, error="m").save(
+        out, kind="svg", border=2, scale=8, svgclass=None, lineclass=None, light="#fff"
+    )
+    return HttpResponse(out.getvalue(), content_type="image/svg+xml")
+
+
+@require_GET
+def place_qr(request: HttpRequest, place_code: str) -> HttpResponse:
+    """The QR code of a place's sticker."""
+    place = Place.objects.filter(code=place_code).first()
+    if place is None:
+        raise Http404
+    return qr(absolute(reverse("file_at", args=[place.code])))
+
+
+@never_cache
+@require_GET
+def track_qr(request: HttpRequest, token: str) -> HttpResponse:
+    """The QR code of a tracking link."""
+    appeal = _by_token(token)
+    return qr(absolute(reverse("track", args=[appeal.token])))

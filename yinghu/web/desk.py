@@ -1,0 +1,187 @@
+"""The desks: lists of what waits, one beside the case that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from yinghu.appeals import inboxes
+from yinghu.appeals.models import Appeal
+from yinghu.appeals.numbers import id_of
+from yinghu.people.access import Actor, may_see
+from yinghu.people.privacy import blind, normal_phone
+from yinghu.places.locate import by_code, by_words
+from yinghu.places.models import Area, Place
+from yinghu.triage import search as words
+from yinghu.web import case
+from yinghu.web.forms import name_of
+from yinghu.web.shared import is_part, newest_first, page_of, staff, who
+
+URGENT_FIRST = ("-urgency", "id")
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """One desk's list: where its rows come from, in what order, and what it says when empty."""
+
+    name: str
+    title: Any
+    found: Callable[[Actor], QuerySet[Appeal]]
+    keys: tuple[str, ...]
+    empty: Any
+
+
+INBOXES = {
+    inbox.name: inbox
+    for inbox in (
+        Inbox("triage", _("待研判"), inboxes.triage, URGENT_FIRST, _("都研判完了")),
+        Inbox("dispatch", _("待派单"), inboxes.dispatch, URGENT_FIRST, _("都派出去了")),
+        Inbox(
+            "inbox", _("本单位在办"), inboxes.unit, ("status", *URGENT_FIRST), _("没有在办的诉求")
+        ),
+        Inbox("callback", _("待回访"), inboxes.callback, ("moved_at", "id"), _("都回访完了")),
+    )
+}
+
+
+def _inbox(request: HttpRequest, name: str) -> HttpResponse:
+    inbox = INBOXES[name]
+    actor = who(request)
+    page = page_of(inbox.found(actor), request.GET.get("after", ""), inbox.keys)
+    number = request.GET.get("case", "")
+    context = {
+        "desk": name,
+        "inbox": inbox,
+        "page": page,
+        "chosen": number,
+        "is_more": bool(request.GET.get("after")),
+    }
+    if is_part(request, "rows"):
+        return render(request, "web/desk/rows.html", context)
+    opened = _opened(request, number, page.rows[0].appeal.pk if page.rows else None)
+    if opened is not None:
+        context |= case.context_of(request, opened, back=name)
+    if is_part(request, "case"):
+        return render(request, "web/desk/pane.html", context)
+    return render(request, "web/desk/inbox.html", context)
+
+
+def _opened(request: HttpRequest, number: str, first: int | None) -> Appeal | None:
+    """The case named, else the first of the list; only one that may be seen."""
+    wanted = id_of(number[:40]) if number else first
+    found = case.fetch(wanted) if wanted is not None else None
+    return found if found is not None and may_see(who(request), found) else None
+
+
+@never_cache
+@require_GET
+@staff("triage")
+def triage(request: HttpRequest) -> HttpResponse:
+    """What nobody has sorted yet, with what the machine suggests."""
+    return _inbox(request, "triage")
+
+
+@never_cache
+@require_GET
+@staff("dispatch")
+def dispatch(request: HttpRequest) -> HttpResponse:
+    """What no rule could route, and what a unit returned."""
+    return _inbox(request, "dispatch")
+
+
+@never_cache
+@require_GET
+@staff("inbox")
+def inbox(request: HttpRequest) -> HttpResponse:
+    """What the actor's units have to accept or are handling."""
+    return _inbox(request, "inbox")
+
+
+@never_cache
+@require_GET
+@staff("callback")
+def callback(request: HttpRequest) -> HttpResponse:
+    """What is resolved and waits to be rated and closed."""
+    return _inbox(request, "callback")
+
+
+@never_cache
+@require_GET
+@staff()
+def search(request: HttpRequest) -> HttpResponse:
+    """By number, by a whole phone number, or by words; in the actor's scope only."""
+    query = request.GET.get("q", "").replace("\x00", "").strip()[:120]
+    visible = inboxes.visible(who(request))
+    kind, found = _matching(visible, query)
+    after = request.GET.get("after", "")
+    page = page_of(newest_first(found), after, ("-id",)) if query else None
+    context = {
+        "query": query,
+        "kind": kind,
+        "page": page,
+        "desk": "search",
+        "is_more": bool(after),
+    }
+    part = "web/desk/rows.html" if is_part(request, "rows") else "web/desk/search.html"
+    return render(request, part, context)
+
+
+def _matching(visible: QuerySet[Appeal], query: str) -> tuple[str, QuerySet[Appeal]]:
+    """What the query is taken for, and what it finds."""
+    appeal_id = id_of(query)
+    if appeal_id is not None:
+        return "number", visible.filter(pk=appeal_id)
+    digits = sum(char.isdigit() for char in query)
+    if digits >= 7 and all(char.isdigit() or char in "+-() ." for char in query):
+        return "phone", visible.filter(caller=blind(normal_phone(query)) or b"\0")
+    return "words", words.search(visible, query)
+
+
+@never_cache
+@require_GET
+@staff()
+def areas(request: HttpRequest) -> HttpResponse:
+    """Areas whose code, name or words fit what was typed, for a field's list of hints."""
+    typed = request.GET.get("area", request.GET.get("q", "")).replace("\x00", "").strip()[:60]
+    found: list[Area] = []
+    if typed:
+        exact = by_code(typed)
+        found = [exact] if exact else []
+        starts = Area.objects.filter(retired_at=None).order_by("level", "code")
+        match = starts.filter(code__startswith=typed) if typed.isdigit() else None
+        if match is None:
+            match = starts.filter(name__contains=typed)
+        found += list(match[:12])
+        found += [near.area for near in by_words(typed)[:4]]
+    unique = {area.pk: area for area in found}
+    if request.headers.get("HX-Request"):
+        return render(request, "web/desk/areas.html", {"areas": unique.values()})
+    return JsonResponse(
+        [{"code": area.pk, "name": name_of(area)} for area in unique.values()], safe=False
+    )
+
+
+@require_GET
+@staff("setup", "board")
+def places(request: HttpRequest) -> HttpResponse:
+    """The places that carry a sticker."""
+    found = Place.objects.select_related("area").order_by("area_id", "name")
+    return render(request, "web/desk/places.html", {"places": found, "desk": "setup"})
+
+
+@require_GET
+@staff("setup", "board")
+def sticker(request: HttpRequest, place_code: str) -> HttpResponse:
+    """A place's sticker, to print."""
+    place = Place.objects.filter(code=place_code).select_related("area").first()
+    if place is None:
+        raise Http404
+    return render(request, "web/desk/sticker.html", {"place": place})

@@ -1,0 +1,142 @@
+"""Pages of whoever goes out: on a phone, with one thumb."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from yinghu.appeals import inboxes, loop
+from yinghu.appeals.models import Appeal
+from yinghu.appeals.states import MOVES, Verb
+from yinghu.people.access import relations
+from yinghu.people.models import Reveal
+from yinghu.people.privacy import unseal
+from yinghu.web import case
+from yinghu.web.forms import Known, VerbForm
+from yinghu.web.shared import PAGE, RELATED, Row, is_part, rows_of, staff, who
+
+ACTS = (Verb.ACCEPT, Verb.REPORT, Verb.RESOLVE, Verb.RELEASE)
+"""What is done out there, in the order shown; everything else is desk work."""
+
+TAKEN = "taken"
+"""Reason under which the reveal is logged that comes with taking a case."""
+
+
+@never_cache
+@require_GET
+@staff("field")
+def field(request: HttpRequest) -> HttpResponse:
+    """What I have taken, and what is free for me to take."""
+    actor = who(request)
+    context = {
+        "desk": "field",
+        "mine": _cards(inboxes.mine(actor)),
+        "free": _cards(inboxes.free(actor)),
+    }
+    part = "web/field/lists.html" if is_part(request, "lists") else "web/field/field.html"
+    return render(request, part, context)
+
+
+def _cards(found: QuerySet[Appeal]) -> list[Row]:
+    """Rows whose words hide what could be a phone: they are read in the street."""
+    return rows_of(list(found.select_related(*RELATED)[:PAGE]))
+
+
+@never_cache
+@require_GET
+@staff("field")
+def task(request: HttpRequest, number: str) -> HttpResponse:
+    """One case on the phone."""
+    return _show(request, case.seen(request, number))
+
+
+def _show(
+    request: HttpRequest,
+    appeal: Appeal,
+    *,
+    bound: VerbForm | None = None,
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    actor = who(request)
+    holds = "holder" in relations(actor, appeal)
+    if holds:
+        _log_taken(actor.user_id, appeal)
+    context = case.context_of(request, appeal, bound=bound, problem=problem, revealed=holds)
+    by_verb = {act["verb"]: act for act in context["acts"]}
+    context |= {
+        "desk": "field",
+        "holds": holds,
+        "phone": unseal(appeal.phone) if holds else "",
+        "acts": [by_verb[verb] for verb in ACTS if verb in by_verb],
+        # Before taking it, its words only: people write their phone into them.
+        "body": context["body"] if holds else case.without_numbers(appeal.body),
+    }
+    part = "web/field/task_body.html" if is_part(request, "case") else "web/field/task.html"
+    page = render(request, part, context, status=status)
+    if holds:
+        page.headers["Cache-Control"] = "no-store"
+    return page
+
+
+def _log_taken(user_id: int | None, appeal: Appeal) -> None:
+    """Whoever takes a case sees whom to help; that they saw it is written down, once."""
+    seen = {"user_id": user_id, "appeal_number": appeal.number, "why": TAKEN}
+    if not Reveal.objects.filter(**seen).exists():
+        Reveal.objects.create(**seen)
+
+
+@never_cache
+@require_POST
+@staff("field")
+def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
+    """Take, report, hand back, resolve."""
+    appeal = case.seen(request, number)
+    if verb not in {each.value for each in ACTS}:
+        raise Http404
+    move = MOVES[Verb(verb)]
+    form = VerbForm(move, Known(), request.POST)
+    if not form.is_valid():
+        return _show(request, appeal, bound=form, status=422)
+    actor = who(request)
+    try:
+        loop.VERBS[move.verb](appeal.pk, actor, **form.values(), expect=case.version_of(request))
+    except loop.NotFound as gone:
+        raise Http404 from gone
+    except loop.Forbidden as refused:
+        raise PermissionDenied(refused.message) from refused
+    except loop.Refused as refused:
+        return _refused(request, appeal, form, refused)
+    if move.verb is Verb.ACCEPT:
+        _log_taken(actor.user_id, appeal)
+        messages.success(request, _("接单成功，联系方式已显示"))
+        return redirect("task", number=appeal.number)
+    done: dict[Verb, Any] = {
+        Verb.REPORT: _("进展已发给诉求人"),
+        Verb.RESOLVE: _("已办结，辛苦了"),
+        Verb.RELEASE: _("已放回，别人可以接单"),
+    }
+    messages.success(request, done[move.verb])
+    if move.verb is Verb.REPORT:
+        return redirect("task", number=appeal.number)
+    return redirect("field")
+
+
+def _refused(
+    request: HttpRequest, appeal: Appeal, form: VerbForm, refused: loop.Refused
+) -> HttpResponse:
+    fresh = case.fetch(appeal.pk) or appeal
+    if not relations(who(request), fresh):
+        raise Http404
+    if refused.field in form.fields:
+        form.add_error(refused.field, refused.message)
+        return _show(request, fresh, bound=form, status=refused.status)
+    return _show(request, fresh, bound=form, problem=refused.message, status=refused.status)

@@ -1,0 +1,195 @@
+"""Filing as a citizen does it: the form that keeps what was typed, and becomes one appeal only."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core import signing
+from django.db import DataError, IntegrityError
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware, get_token
+from django.shortcuts import redirect, render
+from django.utils.datastructures import MultiValueDict
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from yinghu.appeals import photos
+from yinghu.appeals.filing import Filing
+from yinghu.appeals.models import Appeal, Category
+from yinghu.appeals.photos import BadPhoto, StoredPhoto
+from yinghu.channels import flood
+from yinghu.channels.receive import Incoming, receive
+from yinghu.people.access import Actor
+from yinghu.places.locate import by_words
+from yinghu.places.models import Place
+from yinghu.web.forms import CERTAIN, FilingForm
+
+CHANNEL = "web"
+MAX_BODY = photos.MAX_PHOTOS * photos.MAX_UPLOAD_BYTES + 2**20
+_signer = signing.Signer(salt="yinghu.web.filing")
+
+
+def new_form_id() -> str:
+    """A name for one form on one screen; signed, so that nobody can ask by a name they made up."""
+    return _signer.sign(uuid.uuid4().hex)
+
+
+def genuine_form_id(text: str) -> str:
+    """The bare name, "" where we did not give it."""
+    try:
+        return _signer.unsign(text)
+    except signing.BadSignature:
+        return ""
+
+
+@dataclass(slots=True)
+class Sheet:
+    """One filing form on its way: what was typed, for which place and category, what is wrong."""
+
+    form: FilingForm
+    place: Place | None
+    form_id: str
+    problem: str = ""
+    photo_problem: str = ""
+    photos_lost: bool = False
+    unknown_place: bool = False
+    categories: list[Category] = field(default_factory=list)
+
+    def show(self, request: HttpRequest, status: int = 200, template: str = "") -> HttpResponse:
+        """The form as a page."""
+        self.categories = list(Category.objects.filter(active=True))
+        return render(
+            request,
+            template or "web/citizen/file.html",
+            {"sheet": self, "form": self.form, "max_photos": photos.MAX_PHOTOS},
+            status=status,
+        )
+
+
+class _Check(CsrfViewMiddleware):
+    """Django's check, told as a reason and not as a page: a page would lose what was typed."""
+
+    def _reject(self, request: HttpRequest, reason: str) -> Any:
+        return reason
+
+
+def forged(request: HttpRequest) -> bool:
+    """Whether the form did not come from our page."""
+    check = _Check(lambda _r: HttpResponse())
+    check.process_request(request)
+    return check.process_view(request, _unchecked, (), {}) is not None
+
+
+def _unchecked(request: HttpRequest) -> None:
+    """A view without exemption, for the check to look at."""
+
+
+def category_of(request: HttpRequest) -> Category | None:
+    """The category that was picked, as a link's parameter or as the form's hidden field."""
+    code = request.POST.get("category", request.GET.get("category", ""))
+    if not code or len(code) > 60 or "\x00" in code:
+        return None
+    return Category.objects.filter(pk=code, active=True).first()
+
+
+def take(request: HttpRequest, place: Place | None) -> HttpResponse:
+    """File what was typed: the result's page, or the same form with what is wrong beside it."""
+    sheet = Sheet(
+        FilingForm(request.POST, category_of(request)), place, request.POST.get("form_id", "")
+    )
+    pictures = request.FILES.getlist("photos")
+    form_id = genuine_form_id(sheet.form_id)
+    if forged(request) or not form_id:
+        get_token(request)
+        sheet.form_id = sheet.form_id if form_id else new_form_id()
+        sheet.problem = _("页面放得太久，没有提交成功。您写的都还在，请再按一次“提交”。")
+        sheet.photos_lost = bool(pictures)
+        return sheet.show(request, 403)
+    if wait := flood.too_many("file", request.META.get("REMOTE_ADDR", "")):
+        sheet.problem = _("提交得太频繁，请 %d 秒后再按一次。您写的都还在。") % wait
+        sheet.photos_lost = bool(pictures)
+        page = sheet.show(request, 429)
+        page.headers["Retry-After"] = str(wait)
+        return page
+    stored: tuple[StoredPhoto, ...] = ()
+    valid = sheet.form.is_valid()
+    try:
+        if len(pictures) > photos.MAX_PHOTOS:
+            raise BadPhoto(_("最多 %d 张照片") % photos.MAX_PHOTOS)
+        if valid:
+            for picture in pictures:
+                stored += (photos.store(picture.read()),)
+    except BadPhoto as wrong:
+        photos.discard(stored)
+        sheet.photo_problem = str(wrong)
+    if not valid or sheet.photo_problem:
+        sheet.photos_lost = bool(pictures)
+        return sheet.show(request, 422)
+    filing = _filing(sheet, stored)
+    try:
+        received = receive(Incoming(form_id, _raw(request), filing), Actor("requester"))
+    except (IntegrityError, DataError):
+        # Other errors leave it open whether the commit went through: then the photos may be needed.
+        photos.discard(stored)
+        raise
+    if received.new:
+        return redirect("filed", token=filing_token(received.appeal_id))
+    photos.discard(stored)
+    return _again(request, received.appeal_id, filing)
+
+
+def filing_token(appeal_id: int) -> str:
+    """The tracking secret of an id, without a query."""
+    return Appeal(pk=appeal_id).token
+
+
+def _again(request: HttpRequest, appeal_id: int, filing: Filing) -> HttpResponse:
+    """The same form once more: its result again; other words in it become a supplement to send."""
+    from yinghu.web.citizen import show_track
+
+    appeal = Appeal.objects.get(pk=appeal_id)
+    if appeal.body == filing.body:
+        return redirect("filed", token=appeal.token)
+    return show_track(
+        request,
+        appeal,
+        supplement=filing.body,
+        problem=_("这张表已经提交过，没有重复登记。新写的内容在下面，需要的话请作为补充提交。"),
+    )
+
+
+def _filing(sheet: Sheet, stored: tuple[StoredPhoto, ...]) -> Filing:
+    given, place, form = sheet.form.cleaned_data, sheet.place, sheet.form
+    where = given["where"]
+    area = place.area_id if place else None
+    if area is None and where:
+        matches = by_words(where)
+        area = matches[0].area.pk if matches and matches[0].confidence >= CERTAIN else None
+    return Filing(
+        body=given["words"],
+        channel=CHANNEL,
+        name=given["name"],
+        phone=given["phone"],
+        address=" ".join(part for part in (place.address if place else "", where) if part),
+        category=form.category.pk if form.category else None,
+        area=area,
+        place=place.pk if place else None,
+        lon=place.lon if place else None,
+        lat=place.lat if place else None,
+        answers=form.answers(),
+        language=get_language() or "zh-hans",
+        photos=stored,
+    )
+
+
+def _raw(request: HttpRequest) -> bytes:
+    """The form as it came, photos by name."""
+    sent: dict[str, list[str]] = {
+        key: request.POST.getlist(key) for key in request.POST if key != "csrfmiddlewaretoken"
+    }
+    files: MultiValueDict[str, Any] = request.FILES
+    sent["photos"] = [str(file.name) for file in files.getlist("photos")]
+    return json.dumps({"path": request.path, "form": sent}, ensure_ascii=False).encode()

@@ -1,0 +1,258 @@
+"""Forms made from tables: a verb's from MOVES, a category's questions from its row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from yinghu.appeals.loop import MAX_WORDS
+from yinghu.appeals.models import Appeal, Category
+from yinghu.appeals.numbers import id_of
+from yinghu.appeals.states import Field as MoveField
+from yinghu.appeals.states import FieldKind, Klass, Move, Satisfaction, Urgency, Verb
+from yinghu.people.models import Unit
+from yinghu.people.privacy import normal_phone
+from yinghu.places.locate import by_code, by_words
+from yinghu.places.models import Area
+
+CERTAIN = 0.9
+"""An area found in words is taken for decided from this confidence on."""
+
+
+def name_of(thing: Any) -> str:
+    """The thing's name in the language of the page."""
+    english = (get_language() or "").startswith("en")
+    return str((english and thing.name_en) or thing.name)
+
+
+class Known:
+    """Categories and units for the choices of one page, each fetched once and only if needed."""
+
+    @cached_property
+    def categories(self) -> list[tuple[str, str]]:
+        return [(c.code, name_of(c)) for c in Category.objects.filter(active=True)]
+
+    @cached_property
+    def units(self) -> list[tuple[str, str]]:
+        return [(u.code, name_of(u)) for u in Unit.objects.filter(active=True)]
+
+
+class AreaField(forms.CharField):
+    """An area by its code or its name; the value is its code."""
+
+    def clean(self, value: Any) -> str:
+        text = str(super().clean(value)).strip()
+        if not text:
+            return ""
+        head = text.split()[0]
+        found = by_code(head)
+        if found is not None:
+            return found.pk
+        named = Area.objects.filter(Q(name=text) | Q(name_en=text), retired_at=None)[:2]
+        if len(named) == 1:
+            return named[0].pk
+        matches = by_words(text)
+        if len(matches) == 1 or (matches and matches[0].confidence >= CERTAIN):
+            return matches[0].area.pk
+        if matches:
+            names = "、".join(f"{m.area.name}（{m.area.pk}）" for m in matches[:4])
+            raise ValidationError(_("有几个地方叫这个名字，请写明是哪一个：%s") % names)
+        raise ValidationError(_("没有找到这个地方，请从提示里选，或写区域代码"))
+
+
+class AppealField(forms.CharField):
+    """An appeal by its number; the value is its id."""
+
+    def clean(self, value: Any) -> int | None:
+        text = str(super().clean(value)).strip()
+        if not text:
+            return None
+        found = id_of(text)
+        if found is None:
+            raise ValidationError(_("这不是一个诉求编号，请核对每一位数字"))
+        return found
+
+
+def _yes_no() -> list[tuple[str, str]]:
+    return [("yes", _("解决了")), ("no", _("没有解决"))]
+
+
+def _field(spec: MoveField, known: Known) -> forms.Field:
+    """The form field of a verb's field."""
+    label, required = _(spec.label), spec.required
+    common: dict[str, Any] = {"label": label, "required": required}
+    match spec.kind:
+        case FieldKind.TEXT:
+            rows = 3 if spec.public else 2
+            area = forms.Textarea(attrs={"rows": rows, "maxlength": MAX_WORDS})
+            return forms.CharField(widget=area, max_length=MAX_WORDS, **common)
+        case FieldKind.CATEGORY:
+            return forms.ChoiceField(choices=[("", _("请选择")), *known.categories], **common)
+        case FieldKind.KLASS:
+            choices = [("", _("按类别")), *((k.value, _(k.label)) for k in Klass)]
+            return forms.ChoiceField(choices=choices, **common)
+        case FieldKind.AREA:
+            hints = {"list": "areas", "data-areas": "", "autocomplete": "off"}
+            return AreaField(max_length=120, widget=forms.TextInput(attrs=hints), **common)
+        case FieldKind.URGENCY:
+            levels = [(str(u.value), _(u.label)) for u in Urgency]
+            return forms.TypedChoiceField(
+                choices=levels, coerce=int, empty_value=None, widget=forms.RadioSelect, **common
+            )
+        case FieldKind.UNIT:
+            return forms.ChoiceField(choices=[("", _("请选择")), *known.units], **common)
+        case FieldKind.APPEAL:
+            return AppealField(max_length=30, **common)
+        case FieldKind.BOOL if required:
+            return forms.TypedChoiceField(
+                choices=_yes_no(), coerce="yes".__eq__, widget=forms.RadioSelect, **common
+            )
+        case FieldKind.BOOL:
+            return forms.BooleanField(**common)
+        case FieldKind.SATISFACTION:
+            levels = [(s.value, _(s.label)) for s in Satisfaction]
+            return forms.ChoiceField(choices=levels, widget=forms.RadioSelect, **common)
+        case FieldKind.TIME:
+            clock = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+            return forms.DateTimeField(widget=clock, **common)
+        case FieldKind.USER:
+            raise NotImplementedError("no verb of MOVES takes a user yet")
+
+
+class VerbForm(forms.Form):
+    """What a verb takes, as MOVES says. `values()` are the keywords of its function."""
+
+    def __init__(
+        self,
+        move: Move,
+        known: Known,
+        data: Mapping[str, Any] | None = None,
+        initial: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial=initial or {}, auto_id=f"{move.verb.value}-%s")
+        self.move = move
+        for spec in move.fields:
+            self.fields[spec.name] = _field(spec, known)
+            self.fields[spec.name].widget.attrs["data-public"] = "yes" if spec.public else "no"
+
+    def values(self) -> dict[str, Any]:
+        """What was given; a field left empty that is not required keeps the function's default."""
+        given: dict[str, Any] = {}
+        for spec in self.move.fields:
+            value = self.cleaned_data[spec.name]
+            if spec.required or value not in ("", None):
+                given[spec.name] = value
+        return given
+
+
+def sort_initial(appeal: Appeal, suggestion: Any) -> dict[str, Any]:
+    """What the sort form shows before anybody typed: what is decided, else what is suggested."""
+    area = appeal.area or (suggestion and suggestion.area)
+    urgency = max(appeal.urgency, suggestion.urgency if suggestion else 1)
+    category = appeal.category_id or (suggestion and suggestion.category_id) or ""
+    klass = appeal.klass or (suggestion and suggestion.klass) or ""
+    return {
+        "category": category,
+        "klass": klass,
+        "area": f"{area.pk} {area.name}" if area else "",
+        "urgency": str(urgency),
+    }
+
+
+def initial_of(verb: Verb, appeal: Appeal) -> dict[str, Any]:
+    """Sensible first values of the other verbs' fields."""
+    if verb is Verb.ASSIGN and appeal.unit is not None:
+        return {"unit": appeal.unit.code}
+    if verb is Verb.EXTEND:
+        tomorrow = timezone.localtime() + timezone.timedelta(days=1)
+        return {"until": tomorrow.replace(minute=0, second=0, microsecond=0)}
+    return {}
+
+
+class FilingForm(forms.Form):
+    """What a citizen types. With a category come its questions, as fields `q_<key>`."""
+
+    words = forms.CharField(max_length=MAX_WORDS)
+    where = forms.CharField(max_length=200, required=False)
+    name = forms.CharField(max_length=60, required=False)
+    phone = forms.CharField(max_length=40, required=False)
+
+    def __init__(
+        self, data: Mapping[str, Any] | None = None, category: Category | None = None
+    ) -> None:
+        super().__init__(data, auto_id="f-%s")
+        self.category = category
+        self.questions: list[str] = []
+        words, where = self.fields["words"], self.fields["where"]
+        words.label, where.label = _("您需要什么帮助？"), _("在什么地方")
+        words.widget = forms.Textarea(attrs={"rows": 4, "maxlength": MAX_WORDS})
+        words.error_messages["required"] = _("请写几个字，说说您需要什么")
+        where.widget.attrs |= {"autocomplete": "street-address"}
+        self.fields["name"].label, self.fields["phone"].label = _("怎么称呼您"), _("手机或电话")
+        self.fields["name"].widget.attrs |= {"autocomplete": "name"}
+        self.fields["phone"].widget.attrs |= {"autocomplete": "tel", "inputmode": "tel"}
+        for question in category.questions if category else []:
+            self.fields[f"q_{question['key']}"] = _question(question)
+            self.questions.append(f"q_{question['key']}")
+
+    def asked(self) -> list[forms.BoundField]:
+        """The category's questions, for the page."""
+        return [self[name] for name in self.questions]
+
+    def clean_phone(self) -> str:
+        text: str = self.cleaned_data["phone"]
+        if not text:
+            return ""
+        phone = normal_phone(text)
+        if not phone:
+            raise ValidationError(_("这个号码打不通，请核对；也可以不留"))
+        return phone
+
+    def answers(self) -> dict[str, Any]:
+        """What was answered, by the questions' keys; what was left empty is left out."""
+        found: dict[str, Any] = {}
+        for name in self.questions:
+            value = self.cleaned_data[name]
+            if isinstance(value, Decimal):
+                value = int(value) if value == value.to_integral_value() else float(value)
+            if value not in ("", None, False):
+                found[name.removeprefix("q_")] = value
+        return found
+
+
+def question_label(question: dict[str, Any]) -> str:
+    """A question as asked, in the language of the page."""
+    english = (get_language() or "").startswith("en")
+    return str((english and question.get("label_en")) or question["label"])
+
+
+def _question(question: dict[str, Any]) -> forms.Field:
+    english = (get_language() or "").startswith("en")
+    common: dict[str, Any] = {
+        "label": question_label(question),
+        "required": bool(question.get("required")),
+    }
+    match question["kind"]:
+        case "choice":
+            values = question["choices"]
+            shown = (english and question.get("choices_en")) or values
+            choices = list(zip(values, shown, strict=True))
+            return forms.ChoiceField(choices=choices, widget=forms.RadioSelect, **common)
+        case "number":
+            number = forms.NumberInput(attrs={"inputmode": "decimal", "step": "any"})
+            return forms.DecimalField(
+                min_value=0, max_digits=9, decimal_places=2, widget=number, **common
+            )
+        case "bool":
+            return forms.BooleanField(**(common | {"required": False}))
+        case _:
+            return forms.CharField(max_length=200, **common)

@@ -1,0 +1,321 @@
+"""Live updates: GET /live, server-sent events that say "look again", never what there is to see.
+
+Each web process holds one LISTEN connection, outside the pool, and fans what it hears out to its
+viewers. A page then asks for its own part again, so that permission stays where it is. What waits
+for a viewer is a set of at most two names, however slow they are; it goes out once in `PACE`.
+
+    /live?desk=NAME[&case=NUMBER]   a login's desk, and the case open beside it
+    /live?case=NUMBER               one case, for staff who may see it
+    /live?t=TOKEN                   one's own appeal, by its secret link
+
+Events are `desk` and `case`; both come once on connecting: something may have happened between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from importlib import import_module
+from typing import Any
+from urllib.parse import parse_qs
+
+import psycopg
+import structlog
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.db import connection
+from django.http import HttpRequest, parse_cookie
+
+from yinghu.appeals.filing import NOTIFY_CHANNEL
+from yinghu.appeals.models import Appeal
+from yinghu.appeals.numbers import id_of, id_of_token
+from yinghu.appeals.states import BY_REST, MOVES, Status
+from yinghu.people.access import Actor, actor_of, desks_of, may_see
+from yinghu.people.models import User
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+PACE = 1.0
+HEARTBEAT = 15.0
+LONGEST = 30 * 60.0
+"""Seconds: between two events to a viewer; between signs of life; until a viewer must come again,
+for only on coming is looked whether the login still holds."""
+MAX_VIEWERS = 5000
+
+_log = structlog.get_logger("yinghu.live")
+
+_HELD = frozenset({Status.ASSIGNED, Status.HANDLING, Status.WAITING})
+_SHOWN: dict[str, frozenset[Status]] = {
+    "triage": frozenset({Status.FILED}),
+    "dispatch": frozenset({Status.SORTED}),
+    "inbox": _HELD,
+    "field": _HELD,
+    "callback": frozenset({Status.RESOLVED}),
+    "board": frozenset(Status),
+}
+
+
+def desks_touched(verb: str) -> frozenset[str]:
+    """The desks whose list a verb may change, as MOVES says; all, for what is no verb."""
+    move = MOVES.get(verb)  # type: ignore[call-overload]  # a verb is a string
+    if move is None or verb in BY_REST:
+        return frozenset(_SHOWN)
+    touched = move.sources | ({move.target} if move.target else set())
+    return frozenset(desk for desk, shown in _SHOWN.items() if shown & touched)
+
+
+class Viewer:
+    """One open page: what it waits for, and what it has not been told yet."""
+
+    __slots__ = ("pending", "topics", "wake")
+
+    def __init__(self, topics: dict[str, str]) -> None:
+        self.topics = topics
+        self.pending: set[str] = set(topics.values())
+        self.wake = asyncio.Event()
+        self.wake.set()
+
+    def tell(self, name: str) -> None:
+        self.pending.add(name)
+        self.wake.set()
+
+
+class Hub:
+    """All viewers of this process, by topic (`desk:triage`, `case:17`), and the one who listens."""
+
+    def __init__(self) -> None:
+        self.by_topic: dict[str, set[Viewer]] = {}
+        self.count = 0
+        self.closing = asyncio.Event()
+        self.listening = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to listen, if nobody does."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._listen_for_ever(), name="yinghu.live")
+
+    async def stop(self) -> None:
+        """End every stream, then the listening."""
+        self.closing.set()
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def add(self, viewer: Viewer) -> None:
+        for topic in viewer.topics:
+            self.by_topic.setdefault(topic, set()).add(viewer)
+        self.count += 1
+
+    def remove(self, viewer: Viewer) -> None:
+        for topic in viewer.topics:
+            viewers = self.by_topic[topic]
+            viewers.discard(viewer)
+            if not viewers:
+                del self.by_topic[topic]
+        self.count -= 1
+
+    def hear(self, payload: str) -> None:
+        """Tell the viewers whom a notification concerns."""
+        said = json.loads(payload)
+        appeals: Iterable[int] = said.get("appeals") or ()
+        topics = [f"desk:{desk}" for desk in desks_touched(str(said.get("verb", "")))]
+        topics += [f"case:{appeal}" for appeal in appeals]
+        self._tell(topics if appeals else [*topics, *self._cases()])
+
+    def refresh(self) -> None:
+        """Tell everybody to look again: something may have been missed."""
+        self._tell(list(self.by_topic))
+
+    def _cases(self) -> list[str]:
+        return [topic for topic in self.by_topic if topic.startswith("case:")]
+
+    def _tell(self, topics: Iterable[str]) -> None:
+        for topic in topics:
+            for viewer in self.by_topic.get(topic, ()):
+                viewer.tell(viewer.topics[topic])
+
+    async def _listen_for_ever(self) -> None:
+        wait = 0.2
+        while True:
+            try:
+                async for payload in _notifications(self.listening):
+                    wait = 0.2
+                    if payload is None:
+                        self.refresh()
+                    else:
+                        self.hear(payload)
+            except (psycopg.Error, OSError) as error:
+                self.listening.clear()
+                _log.warning("live updates lost the database", error=str(error), again_in=wait)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 10.0)
+
+
+async def _notifications(listening: asyncio.Event) -> AsyncIterator[str | None]:
+    """Payloads as they come; None first, when listening has begun."""
+    database = await psycopg.AsyncConnection.connect(
+        settings.DATABASE_URL, autocommit=True, application_name="yinghu live", connect_timeout=5
+    )
+    async with database:
+        await database.execute(f"LISTEN {NOTIFY_CHANNEL}")
+        listening.set()
+        yield None
+        while True:
+            async for note in database.notifies(timeout=HEARTBEAT * 2):
+                yield note.payload
+            # Silence is no proof of life: a database that went away says nothing either.
+            await database.execute("SELECT 1")
+
+
+_hubs: dict[int, Hub] = {}
+
+
+def hub() -> Hub:
+    """The hub of this event loop."""
+    loop = asyncio.get_running_loop()
+    if id(loop) not in _hubs:
+        _hubs[id(loop)] = Hub()
+    return _hubs[id(loop)]
+
+
+@contextlib.asynccontextmanager
+async def lifespan() -> AsyncIterator[None]:
+    """Listen for as long as the web process serves."""
+    mine = hub()
+    mine.start()
+    try:
+        yield
+    finally:
+        await mine.stop()
+        _hubs.pop(id(asyncio.get_running_loop()), None)
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """GET /live."""
+    mine = hub()
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    topics = await _topics({key: values[0][:80] for key, values in query.items()}, scope)
+    if not topics:
+        await _refuse(send, 403)
+        return
+    if mine.count >= MAX_VIEWERS:
+        await _refuse(send, 503)
+        return
+    mine.start()
+    viewer = Viewer(topics)
+    mine.add(viewer)
+    gone = asyncio.create_task(_disconnected(receive))
+    closing = asyncio.create_task(mine.closing.wait())
+    try:
+        await _stream(viewer, send, gone, closing)
+    finally:
+        mine.remove(viewer)
+        for task in (gone, closing):
+            task.cancel()
+        await asyncio.gather(gone, closing, return_exceptions=True)
+
+
+async def _stream(
+    viewer: Viewer, send: Send, gone: asyncio.Task[None], closing: asyncio.Task[bool]
+) -> None:
+    headers = [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        (b"x-accel-buffering", b"no"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await _say(send, f"retry: {random.randint(1000, 3000)}\n\n")  # noqa: S311  # spreads returns
+    end = time.monotonic() + LONGEST * random.uniform(0.8, 1.0)  # noqa: S311
+    while time.monotonic() < end:
+        wake = asyncio.create_task(viewer.wake.wait())
+        done, _rest = await asyncio.wait(
+            {wake, gone, closing}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED
+        )
+        wake.cancel()
+        if gone in done:
+            return
+        if closing in done:
+            break
+        if wake not in done:
+            await _say(send, ": here\n\n")
+            continue
+        names, viewer.pending = sorted(viewer.pending), set()
+        viewer.wake.clear()
+        await _say(send, "".join(f"event: {name}\ndata: 1\n\n" for name in names))
+        # What comes meanwhile is gathered, and told in one.
+        done, _rest = await asyncio.wait(
+            {gone, closing}, timeout=PACE, return_when=asyncio.FIRST_COMPLETED
+        )
+        if gone in done:
+            return
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _say(send: Send, text: str) -> None:
+    await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _refuse(send: Send, status: int) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _topics(query: dict[str, str], scope: Scope) -> dict[str, str]:
+    """What this viewer may follow: topic -> name of the event; empty where there is nothing."""
+    if "t" in query:
+        appeal_id = id_of_token(query["t"])
+        return {f"case:{appeal_id}": "case"} if appeal_id is not None else {}
+    cookies = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")
+    key = parse_cookie(cookies.decode("latin-1")).get(settings.SESSION_COOKIE_NAME, "")
+    if not key:
+        return {}
+    topics: dict[str, str] = await sync_to_async(_staff_topics)(key, query)
+    return topics
+
+
+def _staff_topics(key: str, query: dict[str, str]) -> dict[str, str]:
+    try:
+        actor = _actor_of_session(key)
+        if actor is None or not actor.is_staff:
+            return {}
+        topics = {}
+        desk = query.get("desk", "")
+        if desk in _SHOWN and desk in desks_of(actor):
+            topics[f"desk:{desk}"] = "desk"
+        appeal_id = id_of(query.get("case", ""))
+        appeal = Appeal.objects.filter(pk=appeal_id).first() if appeal_id is not None else None
+        if appeal is not None and may_see(actor, appeal):
+            topics[f"case:{appeal.pk}"] = "case"
+        return topics
+    finally:
+        # Outside a Django request nobody else would give it back to the pool.
+        connection.close()
+
+
+def _actor_of_session(key: str) -> Actor | None:
+    from allauth.mfa.utils import is_mfa_enabled
+
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    user = get_user(request)
+    if not isinstance(user, User) or not user.is_active:
+        return None
+    if settings.SECOND_FACTOR_REQUIRED and not is_mfa_enabled(user):
+        return None
+    return actor_of(user)

@@ -1,0 +1,212 @@
+"""What the views of all audiences share: who asks, which desk, rows of a list, pages of a list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db.models import F, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext_lazy as _
+
+from yinghu.appeals.models import Appeal, Clock
+from yinghu.people.access import Actor, actor_of, desks_of
+from yinghu.people.models import Role, User
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+PAGE = 50
+"""Rows of a list before "more"."""
+
+DESKS: dict[str, tuple[str, str, Any]] = {
+    "triage": ("triage", "clipboard-text", _("研判")),
+    "dispatch": ("dispatch", "route", _("派单")),
+    "inbox": ("inbox", "inbox", _("本单位")),
+    "callback": ("callback", "phone", _("回访")),
+    "field": ("field", "map-pin", _("现场")),
+    "board": ("board", "chart-bar", _("看板")),
+    "setup": ("places", "qrcode", _("点位")),
+}
+"""Desk of `access.desks_of` -> (name of its URL, icon, label), in the order of the header."""
+
+_HOME = (
+    (Role.CLERK, "triage"),
+    (Role.DISPATCHER, "dispatch"),
+    (Role.OPERATOR, "callback"),
+    (Role.GRID_WORKER, "field"),
+    (Role.HANDLER, "inbox"),
+    (Role.HEAD, "inbox"),
+    (Role.VOLUNTEER, "field"),
+    (Role.COMMANDER, "board"),
+    (Role.SUPERVISOR, "board"),
+    (Role.ADMIN, "places"),
+)
+
+
+def who(request: HttpRequest) -> Actor:
+    """The actor of this request's login; one query a request. A stranger has no relation at all."""
+    known: Actor | None = getattr(request, "_yinghu_actor", None)
+    if known is None:
+        user = request.user
+        known = actor_of(user) if isinstance(user, User) else Actor("stranger")
+        request._yinghu_actor = known  # type: ignore[attr-defined]  # a request-long cache
+    return known
+
+
+def staff(*desks: str) -> Callable[[View[P]], View[P]]:
+    """For logins with one of these desks (any post at all where none is named)."""
+
+    def wrap(view: View[P]) -> View[P]:
+        @wraps(view)
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
+            actor = who(request)
+            if not actor.is_staff or (desks and not desks_of(actor) & set(desks)):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return cast("View[P]", guarded)
+
+    return wrap
+
+
+def home_of(actor: Actor) -> str:
+    """The name of the URL where this actor's day begins."""
+    return next((url for role, url in _HOME if actor.has(role)), "start")
+
+
+def is_part(request: HttpRequest, name: str) -> bool:
+    """Whether a page in a browser asks for one part of itself again."""
+    return request.GET.get("part") == name
+
+
+@dataclass(slots=True)
+class Row:
+    """An appeal in a list, with the machine's suggestion if it has one, and its next due time."""
+
+    appeal: Appeal
+    suggestion: Any
+    clock: Clock | None
+    now: datetime
+
+    @property
+    def category(self) -> Any:
+        return self.appeal.category or (self.suggestion and self.suggestion.category)
+
+    @property
+    def area(self) -> Any:
+        return self.appeal.area or (self.suggestion and self.suggestion.area)
+
+    @property
+    def text(self) -> str:
+        """The headline with what could be a phone hidden, for lists that are read in the street."""
+        return without_numbers(self.appeal.headline)
+
+    @property
+    def guessed(self) -> bool:
+        """Whether the category shown is the machine's and nobody's decision."""
+        return self.appeal.category_id is None and self.category is not None
+
+
+RELATED = ("category", "area", "unit", "holder", "suggestion__category", "suggestion__area")
+
+
+def rows_of(appeals: Sequence[Appeal]) -> list[Row]:
+    """Rows of appeals that were fetched with `RELATED`; one query for the clocks of all."""
+    now = timezone.now()
+    first: dict[int, Clock] = {}
+    running = Clock.objects.filter(appeal__in=appeals, stopped_at__isnull=True)
+    for clock in running.order_by("due_at"):
+        first.setdefault(clock.appeal_id, clock)
+    return [
+        Row(appeal, getattr(appeal, "suggestion", None), first.get(appeal.pk), now)
+        for appeal in appeals
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list; `more` is the key to give as ?after= for the next one, "" at the end."""
+
+    rows: list[Row]
+    more: str
+
+
+def page_of(found: QuerySet[Appeal], after: str, keys: Sequence[str]) -> Page:
+    """The rows after the key `after`, by keyset: as fast on the last page as on the first.
+
+    `keys` are the fields of the order (a minus for descending) and end with the unique `id`.
+    """
+    found = found.order_by(*keys)
+    if values := _parsed(after, keys):
+        found = found.filter(_beyond(keys, values))
+    appeals = list(found.select_related(*RELATED)[: PAGE + 1])
+    more = ""
+    if len(appeals) > PAGE:
+        appeals.pop()
+        more = "~".join(_text(getattr(appeals[-1], key.lstrip("-"))) for key in keys)
+    return Page(rows_of(appeals), more)
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _parsed(after: str, keys: Sequence[str]) -> list[object]:
+    parts = after.split("~")
+    if not after or len(parts) != len(keys):
+        return []
+    values: list[object] = []
+    for key, part in zip(keys, parts, strict=True):
+        if key.endswith("_at"):
+            try:
+                moment = parse_datetime(part)
+            except ValueError:
+                return []
+            if moment is None or timezone.is_naive(moment):
+                return []
+            values.append(moment)
+        elif key == "status":
+            values.append(part[:10].replace("\x00", ""))
+        elif re.fullmatch(r"[0-9]{1,18}", part):
+            values.append(int(part))
+        else:
+            return []
+    return values
+
+
+def _beyond(keys: Sequence[str], values: Sequence[object]) -> Q:
+    """(a, b, c) after (x, y, z) in the order of `keys`, spelled out for mixed directions."""
+    beyond, equal = Q(), Q()
+    for key, value in zip(keys, values, strict=True):
+        name = key.lstrip("-")
+        beyond |= equal & Q(**{f"{name}__{'lt' if key.startswith('-') else 'gt'}": value})
+        equal &= Q(**{name: value})
+    return beyond
+
+
+_LONG_NUMBER = re.compile(r"(?<!\d)(\d{3})[\d\s-]{3,}(\d{2})(?!\d)")
+
+
+def without_numbers(text: str) -> str:
+    """The text with what could be a phone or identity number made unreadable.
+
+    People write their phone into their words; a volunteer sees it only after taking the case.
+    """
+    return _LONG_NUMBER.sub(r"\1****\2", text)
+
+
+def newest_first(found: QuerySet[Appeal]) -> QuerySet[Appeal]:
+    """By id, the newest first."""
+    return found.order_by(F("id").desc())

@@ -1,0 +1,120 @@
+// What pages do beyond plain HTML. Every page works without this file.
+"use strict";
+(function () {
+  // One button press, one request: a second press would only meet the answer of the first.
+  document.addEventListener("submit", function (event) {
+    var form = event.target;
+    if (!form.hasAttribute("data-once") || event.submitter && event.submitter.name === "pick") return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "yes";
+    form.setAttribute("aria-busy", "true");
+  });
+  // Coming back with the back button, the form may be sent again.
+  window.addEventListener("pageshow", function () {
+    document.querySelectorAll("form[data-once]").forEach(function (form) {
+      delete form.dataset.sent;
+      form.removeAttribute("aria-busy");
+    });
+  });
+
+  document.querySelectorAll("[data-theme-switch]").forEach(function (button) {
+    button.hidden = false;
+    button.addEventListener("click", window.yinghuTheme);
+  });
+
+  document.addEventListener("focusin", function (event) {
+    if (event.target.hasAttribute("data-select")) event.target.select();
+  });
+
+  document.addEventListener("change", function (event) {
+    var input = event.target;
+    if (input.type !== "file" || !input.dataset.max) return;
+    var strip = document.querySelector('[data-preview="' + input.id + '"]');
+    strip.replaceChildren();
+    Array.from(input.files).slice(0, Number(input.dataset.max)).forEach(function (file) {
+      var image = document.createElement("img");
+      image.alt = file.name;
+      image.src = URL.createObjectURL(file);
+      image.onload = function () { URL.revokeObjectURL(image.src); };
+      image.onerror = function () { image.remove(); };
+      strip.append(image);
+    });
+    strip.hidden = !input.files.length;
+  });
+
+  // Hints for an area, while its name is typed.
+  var asked = 0;
+  document.addEventListener("input", function (event) {
+    var input = event.target;
+    if (!input.hasAttribute("data-areas")) return;
+    clearTimeout(asked);
+    asked = setTimeout(function () {
+      fetch("/desk/areas?q=" + encodeURIComponent(input.value), { credentials: "same-origin" })
+        .then(function (answer) { return answer.ok ? answer.json() : []; })
+        .then(function (areas) {
+          input.list.replaceChildren.apply(input.list, areas.map(function (area) {
+            return new Option(area.name, area.code + " " + area.name);
+          }));
+        })
+        .catch(function () { /* without hints one types the code */ });
+    }, 180);
+  });
+
+  // What somebody is typing must not be swapped away under their hands.
+  function typing(part) {
+    if (part.contains(document.activeElement) && /^(TEXTAREA|INPUT|SELECT)$/.test(document.activeElement.tagName)) return true;
+    return Array.from(part.querySelectorAll("textarea, input, select")).some(function (field) {
+      if (field.type === "hidden") return false;
+      if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+      if (field.tagName === "SELECT") {
+        return Array.from(field.options).some(function (o) { return o.selected !== o.defaultSelected; })
+          && field.selectedIndex !== 0;
+      }
+      return field.value !== field.defaultValue;
+    });
+  }
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    if (event.target.hasAttribute("data-keep-typed") && typing(event.target)) {
+      event.detail.shouldSwap = false;
+      event.target.classList.add("stale");
+    } else {
+      event.target.classList.remove("stale");
+    }
+  });
+
+  // Live: the server says "look again", the parts of the page that follow it do.
+  var page = document.querySelector("[data-live]");
+  if (!page || !window.EventSource) return;
+  var source = null, wait = 1000, later = 0;
+  function look(name) {
+    document.querySelectorAll('[data-follow="' + name + '"]').forEach(function (part) {
+      window.htmx.trigger(part, "look");
+    });
+  }
+  function open() {
+    clearTimeout(later);
+    if (source || document.hidden) return;
+    source = new EventSource(page.dataset.live);
+    source.addEventListener("desk", function () { look("desk"); });
+    source.addEventListener("case", function () { look("case"); });
+    source.onopen = function () { wait = 1000; page.classList.add("is-live"); };
+    source.onerror = function () {
+      page.classList.remove("is-live");
+      if (source && source.readyState === EventSource.CLOSED) {
+        source = null;
+        later = setTimeout(open, wait);
+        wait = Math.min(wait * 2, 60000);
+      }
+    };
+  }
+  // A browser has only a few connections for one site: a page that nobody looks at gives its own back.
+  function close() {
+    clearTimeout(later);
+    if (source) source.close();
+    source = null;
+    page.classList.remove("is-live");
+  }
+  document.addEventListener("visibilitychange", function () { if (document.hidden) close(); else open(); });
+  window.addEventListener("pagehide", close);
+  window.addEventListener("pageshow", open);
+})();

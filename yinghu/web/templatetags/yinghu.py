@@ -1,0 +1,269 @@
+"""The small set of components that every page is built from."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from yinghu.appeals.models import Appeal, Clock, Event
+from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
+from yinghu.people.access import desks_of
+from yinghu.people.privacy import mask_name, mask_phone, unseal
+from yinghu.web import shared, wording
+from yinghu.web.forms import name_of
+
+register = template.Library()
+
+STATUS_LOOKS: dict[Status, tuple[str, str]] = {
+    Status.FILED: ("azure", "clipboard-text"),
+    Status.SORTED: ("indigo", "route"),
+    Status.ASSIGNED: ("orange", "bell"),
+    Status.HANDLING: ("blue", "bolt"),
+    Status.WAITING: ("yellow", "message-question"),
+    Status.RESOLVED: ("teal", "circle-check"),
+    Status.CLOSED: ("green", "checks"),
+    Status.MERGED: ("secondary", "git-merge"),
+    Status.DECLINED: ("secondary", "ban"),
+    Status.WITHDRAWN: ("secondary", "arrow-back-up"),
+}
+"""Colour and icon of each status; the word always stands beside them."""
+
+VERB_ICONS: dict[Verb, str] = {
+    Verb.FILE: "send",
+    Verb.SORT: "clipboard-text",
+    Verb.ANSWER: "message-circle",
+    Verb.ASSIGN: "route",
+    Verb.ACCEPT: "hand-grab",
+    Verb.RELEASE: "hand-stop",
+    Verb.RETURN: "arrow-back-up",
+    Verb.ASK: "message-question",
+    Verb.SUPPLY: "plus",
+    Verb.REPORT: "flag",
+    Verb.NOTE: "lock",
+    Verb.URGE: "flame",
+    Verb.EXTEND: "calendar-time",
+    Verb.ESCALATE: "arrow-up-circle",
+    Verb.RESOLVE: "circle-check",
+    Verb.RATE: "star",
+    Verb.REOPEN: "refresh",
+    Verb.CLOSE: "checks",
+    Verb.MERGE: "git-merge",
+    Verb.DECLINE: "ban",
+    Verb.WITHDRAW: "arrow-back-up",
+}
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """A symbol of our sprite; decorative, for a word always stands beside it."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        extra,
+        static("vendor/icons.svg"),
+        name or "dots",
+    )
+
+
+@register.simple_tag
+def status_badge(status: str, extra: str = "") -> SafeString:
+    """Colour, icon and word of a status."""
+    state = Status(status)
+    colour, symbol = STATUS_LOOKS[state]
+    return format_html(
+        '<span class="badge status-badge bg-{0}-lt text-{0}-lt-fg {1}">{2} {3}</span>',
+        colour,
+        extra,
+        icon(symbol),
+        _(state.label),
+    )
+
+
+@register.simple_tag
+def urgency_badge(urgency: int) -> SafeString | str:
+    """Urgent and emergency stand out; the ordinary needs no badge."""
+    level = Urgency(urgency)
+    if level is Urgency.NORMAL:
+        return ""
+    colour, symbol = (
+        ("red", "alert-triangle") if level is Urgency.EMERGENCY else ("orange", "flame")
+    )
+    return format_html(
+        '<span class="badge status-badge bg-{} text-white">{} {}</span>',
+        colour,
+        icon(symbol),
+        _(level.label),
+    )
+
+
+@register.filter
+def verb_icon(verb: Any) -> str:
+    return VERB_ICONS[Verb(verb)]
+
+
+@register.filter
+def label(member: Any) -> str:
+    """The label of a status, verb, class … in the language of the page."""
+    return _(member.label) if member else ""
+
+
+@register.filter
+def named(thing: Any) -> str:
+    """A category's, unit's, area's or place's name in the language of the page."""
+    if not thing:
+        return ""
+    return name_of(thing) if hasattr(thing, "name_en") else str(thing.name)
+
+
+@register.filter
+def span(length: timedelta) -> str:
+    """A length of time in words, in its largest unit: 3 天, 5 小时, 12 分钟."""
+    minutes = int(abs(length.total_seconds()) // 60)
+    if minutes >= 2 * 24 * 60:
+        days = minutes // (24 * 60)
+        return ngettext("%d 天", "%d 天", days) % days
+    if minutes >= 60:
+        hours = minutes // 60
+        return ngettext("%d 小时", "%d 小时", hours) % hours
+    return ngettext("%d 分钟", "%d 分钟", max(minutes, 1)) % max(minutes, 1)
+
+
+@register.filter
+def ago(moment: datetime) -> str:
+    """How long ago, in words."""
+    passed = timezone.now() - moment
+    return _("刚刚") if passed < timedelta(minutes=1) else _("%s前") % span(passed)
+
+
+@register.filter
+def day_time(moment: datetime) -> str:
+    """`今天 14:05`, `明天 09:00`, else `11月25日 09:00`, in the zone of the place."""
+    local = timezone.localtime(moment)
+    days = (local.date() - timezone.localdate()).days
+    clock = local.strftime("%H:%M")
+    near = {-1: _("昨天"), 0: _("今天"), 1: _("明天")}.get(days)
+    if near:
+        return f"{near} {clock}"
+    date = _("%(month)d月%(day)d日") % {"month": local.month, "day": local.day}
+    year = "" if local.year == timezone.localdate().year else _("%d年") % local.year
+    return f"{year}{date} {clock}"
+
+
+@register.inclusion_tag("web/parts/clock.html")
+def clock(running: Clock, bare: bool = False) -> dict[str, Any]:
+    """One running clock: which, how long left or how late, or that it holds still."""
+    left = running.due_at - timezone.now()
+    kind = ClockKind(running.kind)
+    if running.paused_at is not None:
+        look, symbol = "secondary", "clock-pause"
+    elif left < timedelta():
+        look, symbol = "red", "clock-exclamation"
+    elif left < timedelta(hours=1):
+        look, symbol = "orange", "clock"
+    else:
+        look, symbol = "secondary", "clock"
+    return {
+        "running": running,
+        "kind": _(kind.label),
+        "left": left,
+        "late": left < timedelta() and running.paused_at is None,
+        "look": look,
+        "symbol": symbol,
+        "bare": bare,
+    }
+
+
+@register.inclusion_tag("web/parts/timeline.html")
+def timeline(appeal: Appeal, events: list[Event], inside: bool = False) -> dict[str, Any]:
+    """What happened, newest first; `inside` shows who and why, else only public words."""
+    steps = [
+        {
+            "event": event,
+            "icon": VERB_ICONS[event.act],
+            "text": wording.done(event) if inside else wording.told(event),
+            "who": wording.by_whom(event),
+            "facts": wording.facts(event) if inside else "",
+        }
+        for event in events
+        if inside or wording.is_public(event)
+    ]
+    return {"appeal": appeal, "steps": steps[::-1], "inside": inside}
+
+
+@register.inclusion_tag("web/parts/person.html")
+def person(appeal: Appeal, revealed: bool = False) -> dict[str, Any]:
+    """The requester: masked, or in full where a logged act has just revealed them."""
+    name, phone = unseal(appeal.name), unseal(appeal.phone)
+    return {
+        "revealed": revealed,
+        "name": name if revealed else mask_name(name),
+        "phone": phone if revealed else mask_phone(phone),
+        "address": unseal(appeal.address) if revealed else "",
+        "has_address": bool(appeal.address),
+        "anonymous": not (name or phone),
+    }
+
+
+@register.inclusion_tag("web/parts/photos.html")
+def photos(appeal: Appeal, token: str = "") -> dict[str, Any]:
+    """The photos of an appeal, by the secret link or by the login."""
+    return {"photos": list(appeal.attachments.order_by("id")), "token": token}
+
+
+@register.inclusion_tag("web/parts/empty.html")
+def empty_state(symbol: str, title: str, text: str = "") -> dict[str, str]:
+    """Nothing here, said kindly, with what to do."""
+    return {"symbol": symbol, "title": title, "text": text}
+
+
+@register.inclusion_tag("web/parts/field.html")
+def field(bound: Any, hint: str = "") -> dict[str, Any]:
+    """One field of a form: label, control, what is wrong with it."""
+    widget = bound.field.widget
+    kind = getattr(widget, "input_type", "textarea")
+    return {
+        "bound": bound,
+        "hint": hint,
+        "kind": "radio" if kind == "radio" else kind,
+        "required": bound.field.required,
+        "public": widget.attrs.get("data-public", ""),
+        "control": bound.as_widget(attrs=_attrs(bound, kind)),
+    }
+
+
+def _attrs(bound: Any, kind: str) -> dict[str, str]:
+    looks = {"select": "form-select", "checkbox": "form-check-input", "radio": "form-selectgroup"}
+    attrs = {"class": looks.get(kind, "form-control") + (" is-invalid" if bound.errors else "")}
+    if bound.errors:
+        attrs["aria-invalid"] = "true"
+        attrs["aria-describedby"] = f"{bound.auto_id}-error"
+    return attrs
+
+
+@register.simple_tag(takes_context=True)
+def desks(context: template.Context) -> list[dict[str, Any]]:
+    """The desks of whoever is logged in, for the header; empty for citizens and on error pages."""
+    request: HttpRequest | None = context.get("request")
+    if request is None or not getattr(request, "user", None) or not request.user.is_authenticated:
+        return []
+    mine = desks_of(shared.who(request))
+    return [
+        {"url": url, "icon": symbol, "label": text, "here": context.get("desk") == desk}
+        for desk, (url, symbol, text) in shared.DESKS.items()
+        if desk in mine
+    ]
+
+
+@register.simple_tag
+def demo_mode() -> bool:
+    """Whether the one-click logins exist."""
+    return bool(settings.DEMO)

@@ -1,0 +1,165 @@
+"""What happened and what comes next, in plain words: to requesters (`told`), inside (`done`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.numbers import number_of
+from yinghu.appeals.states import ClockKind, Satisfaction, Status, Verb
+from yinghu.web.forms import name_of
+
+_PRIVATE = frozenset({Verb.NOTE, Verb.ESCALATE})
+"""Verbs that a requester is not told of."""
+
+
+def is_public(event: Event) -> bool:
+    """Whether the requester is told of it."""
+    return event.act not in _PRIVATE
+
+
+def told(event: Event) -> str:
+    """The event as a requester reads it: units, never people."""
+    unit = name_of(event.unit) if event.unit else _("承办单位")
+    mine = event.actor_kind == "requester"
+    match event.act:
+        case Verb.FILE:
+            return _("您提交了诉求") if mine else _("诉求已登记")
+        case Verb.SORT:
+            return _("平台已研判")
+        case Verb.ANSWER:
+            return _("平台答复了您")
+        case Verb.ASSIGN:
+            return _("已派给%s") % unit
+        case Verb.ACCEPT:
+            return _("%s已接单，开始办理") % unit
+        case Verb.RELEASE:
+            return _("%s正在换人办理") % unit
+        case Verb.RETURN:
+            return _("平台正在重新安排承办单位")
+        case Verb.ASK:
+            return _("需要您补充")
+        case Verb.SUPPLY:
+            return _("您补充了情况") if mine else _("平台代您补充了情况")
+        case Verb.REPORT:
+            return _("%s报告了进展") % unit
+        case Verb.URGE:
+            return _("您催办了一次") if mine else _("平台催办了一次")
+        case Verb.EXTEND:
+            return _("办理时限延长了")
+        case Verb.RESOLVE:
+            return _("%s已办结，等您评价") % unit
+        case Verb.RATE:
+            return _("您评价了办理结果") if mine else _("平台回访了您")
+        case Verb.REOPEN:
+            return _("重新办理")
+        case Verb.CLOSE:
+            return _("诉求已办完销号")
+        case Verb.MERGE:
+            return _("与另一件相同的诉求一并办理")
+        case Verb.DECLINE:
+            return _("平台不予受理")
+        case Verb.WITHDRAW:
+            return _("您撤回了诉求")
+        case _:
+            return _(event.act.label)
+
+
+def done(event: Event) -> str:
+    """The event as staff read it: the verb's own name."""
+    return _(event.act.label)
+
+
+def by_whom(event: Event) -> str:
+    """Who did it, for staff."""
+    if event.user is not None:
+        return str(event.user)
+    return _("诉求人") if event.actor_kind == "requester" else _("系统")
+
+
+def facts(event: Event) -> str:
+    """What else the event says, in one line, for staff."""
+    given = event.facts
+    match event.act:
+        case Verb.SORT:
+            parts = [name_of(event.category) if event.category else ""]
+            parts.append(name_of(event.area) if event.area else "")
+            return " · ".join(part for part in parts if part)
+        case Verb.ASSIGN:
+            return f"→ {name_of(event.unit)}" if event.unit else ""
+        case Verb.MERGE if isinstance(given.get("master"), int):
+            return f"→ {number_of(given['master'])}"
+        case Verb.RATE:
+            solved = _("解决了") if given.get("solved") else _("没有解决")
+            return f"{solved} · {_(Satisfaction(given['satisfaction']).label)}"
+        case Verb.REPORT if given.get("arrived"):
+            return _("已到场")
+        case Verb.EXTEND if until := parse_datetime(given.get("until", "")):
+            return f"→ {until:%Y-%m-%d %H:%M}"
+        case _:
+            return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an appeal stands, for its requester: headline, what happens next, by which clock."""
+
+    title: str
+    text: str
+    clock: ClockKind | None = None
+
+
+def standing(appeal: Appeal) -> Standing:
+    """The status in plain words."""
+    unit = name_of(appeal.unit) if appeal.unit else _("承办单位")
+    match appeal.state:
+        case Status.FILED:
+            return Standing(
+                _("已收到"), _("平台正在看您的诉求，会尽快安排单位办理。"), ClockKind.RECEIVE
+            )
+        case Status.SORTED:
+            return Standing(
+                _("正在安排"), _("平台已看过您的诉求，正在安排单位办理。"), ClockKind.DISPATCH
+            )
+        case Status.ASSIGNED:
+            return Standing(_("等待接单"), _("已派给%s，等他们接单。") % unit, ClockKind.RESPOND)
+        case Status.HANDLING:
+            return Standing(_("正在办理"), _("%s正在为您办理。") % unit, ClockKind.SOLVE)
+        case Status.WAITING:
+            return Standing(
+                _("等您补充"), _("我们有一个问题要问您，请在下面回答，答复后马上继续办理。")
+            )
+        case Status.RESOLVED:
+            return Standing(
+                _("已办结"),
+                _("请告诉我们是否真的解决了。没有解决的，会重新办理。"),
+                ClockKind.FEEDBACK,
+            )
+        case Status.CLOSED:
+            return Standing(_("已办完"), _("这件诉求已经办完。如果问题又出现，可以要求重办。"))
+        case Status.MERGED:
+            return Standing(_("一并办理"), _("它与另一件相同的诉求一并办理，进展见下。"))
+        case Status.DECLINED:
+            return Standing(_("不予受理"), _("这件诉求不由本平台办理，原因见下。"))
+        case Status.WITHDRAWN:
+            return Standing(_("已撤回"), _("您撤回了这件诉求。需要时可以要求重办。"))
+
+
+def promise(kind: ClockKind) -> str:
+    """What will be done by the due time of a clock of this kind."""
+    match kind:
+        case ClockKind.RECEIVE:
+            return _("研判")
+        case ClockKind.DISPATCH:
+            return _("安排承办单位")
+        case ClockKind.RESPOND:
+            return _("接单")
+        case ClockKind.ARRIVE:
+            return _("到场")
+        case ClockKind.SOLVE:
+            return _("办结")
+        case ClockKind.FEEDBACK:
+            return _("回访")
