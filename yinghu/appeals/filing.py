@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from procrastinate.contrib.django import app as jobs
@@ -63,34 +64,69 @@ class Filed:
 
 _FILE_SQL = """
 WITH input AS (
-    SELECT id, channel, klass, category_id, urgency, area_id,
-           place_id, title, body, answers, lon, lat, name, phone, address, caller, language, said_at
-    FROM unnest(
-        %(id)s::bigint[], %(channel)s::text[], %(klass)s::text[], %(category)s::text[],
-        %(urgency)s::int2[], %(area)s::text[], %(place)s::bigint[], %(title)s::text[],
-        %(body)s::text[], %(answers)s::jsonb[], %(lon)s::float8[], %(lat)s::float8[],
-        %(name)s::bytea[], %(phone)s::bytea[], %(address)s::bytea[], %(caller)s::bytea[],
-        %(language)s::text[], %(said_at)s::timestamptz[] ) AS given(id, channel, klass, category_id,
-        urgency, area_id, place_id, title, body, answers, lon, lat, name, phone, address, caller,
-        language, said_at) ), appeal AS ( INSERT INTO appeals_appeal ( id, status, version, channel,
-        klass, category_id, urgency, level, area_id, place_id, title, body, answers, lon, lat, name,
-        phone, address, caller, language, said_at, result, satisfaction) SELECT id, %(status)s, 1,
-        channel, klass, category_id, urgency, 3, area_id, place_id, title, body, answers, lon, lat,
-        name, phone, address, caller, language, said_at, '', '' FROM input RETURNING id, klass,
-        category_id, urgency, area_id ), event AS ( INSERT INTO appeals_event ( appeal_id, seq,
-        verb, from_status, to_status, actor_kind, user_id, words, why, facts, klass, category_id,
-        area_id) SELECT id, 1, %(verb)s, '', %(status)s, %(actor_kind)s, %(user_id)s, '', '', '{}',
-        klass, category_id, area_id FROM appeal RETURNING id, appeal_id ), untallied AS ( INSERT
-        INTO appeals_untallied (event_id) SELECT id FROM event ), clock AS ( INSERT INTO
-        appeals_clock (appeal_id, kind, due_at) SELECT appeal.id, wanted.kind, now() +
-        make_interval(mins => applying.minutes) FROM appeal, unnest(%(clocks)s::text[]) AS
-        wanted(kind), LATERAL ( SELECT minutes FROM appeals_clocklimit AS lim WHERE lim.kind =
-        wanted.kind AND lim.urgency = appeal.urgency AND (lim.category_id = appeal.category_id OR
-        lim.category_id IS NULL) ORDER BY lim.category_id NULLS LAST LIMIT 1 ) AS applying ) SELECT
-        array_agg(appeal_id ORDER BY id), array_agg(id ORDER BY id), pg_notify(%(notify)s,
-        jsonb_build_object( 'verb', %(verb)s, 'appeals', CASE WHEN count(*) <= 100 THEN
-        jsonb_agg(appeal_id) ELSE '[]' END)::text) FROM event
+    SELECT * FROM unnest(
+        %(id)b::bigint[], %(channel)b::text[], %(klass)b::text[], %(category)b::text[],
+        %(urgency)b::int2[], %(area)b::text[], %(place)b::bigint[], %(title)b::text[],
+        %(body)b::text[], %(answers)b::text[], %(lon)b::float8[], %(lat)b::float8[],
+        %(name)b::bytea[], %(phone)b::bytea[], %(address)b::bytea[], %(caller)b::bytea[],
+        %(language)b::text[], %(said_at)b::timestamptz[]
+    ) AS given(
+        id, channel, klass, category_id,
+        urgency, area_id, place_id, title,
+        body, answers, lon, lat,
+        name, phone, address, caller,
+        language, said_at
+    )
+), appeal AS (
+    INSERT INTO appeals_appeal (
+        id, status, version, channel, klass, category_id, urgency, level, area_id, place_id,
+        title, body, answers, lon, lat, name, phone, address, caller, language, said_at,
+        result, satisfaction)
+    SELECT id, %(status)s::text, 1, channel, klass, category_id, urgency, 3, area_id, place_id,
+           title, body, answers::jsonb, lon, lat, name, phone, address, caller, language, said_at,
+           '', ''
+    FROM input
+    RETURNING id, klass, category_id, urgency, area_id
+), event AS (
+    INSERT INTO appeals_event (
+        appeal_id, seq, verb, from_status, to_status, actor_kind, user_id, words, why, facts,
+        klass, category_id, area_id)
+    SELECT id, 1, %(verb)s::text, '', %(status)s::text, %(actor_kind)s::text, %(user_id)s::bigint,
+           '', '', '{}', klass, category_id, area_id
+    FROM appeal
+    RETURNING id, appeal_id
+), untallied AS (
+    INSERT INTO appeals_untallied (event_id) SELECT id FROM event
+), clock AS (
+    INSERT INTO appeals_clock (appeal_id, kind, due_at)
+    SELECT appeal.id, wanted.kind, now() + make_interval(mins => applying.minutes)
+    FROM appeal, unnest(%(clocks)s::text[]) AS wanted(kind), LATERAL (
+        SELECT minutes FROM appeals_clocklimit AS lim
+        WHERE lim.kind = wanted.kind AND lim.urgency = appeal.urgency
+          AND (lim.category_id = appeal.category_id OR lim.category_id IS NULL)
+        ORDER BY lim.category_id NULLS LAST LIMIT 1
+    ) AS applying
+)
+SELECT array_agg(appeal_id ORDER BY id), array_agg(id ORDER BY id), pg_notify(
+    %(notify)s::text,
+    jsonb_build_object(
+        'verb', %(verb)s::text,
+        'appeals', CASE WHEN count(*) <= 100 THEN jsonb_agg(appeal_id) ELSE '[]' END)::text)
+FROM event
 """
+
+
+def bulk_cursor() -> CursorWrapper:
+    """A cursor in Django's current transaction whose `%b` parameters travel as bytes.
+
+    Django's own writes every value into the text of the statement; for the lists of a batch that
+    took longer than all else (measured: 137 of 190 microseconds for a row, against 13).
+    """
+    connection.ensure_connection()
+    cursor: Any = psycopg.Cursor(connection.connection)
+    if connection.queries_logged:
+        return connection.make_debug_cursor(cursor)
+    return connection.make_cursor(cursor)
 
 
 def file_many(filings: Sequence[Filing], actor: Actor) -> list[Filed]:
@@ -101,7 +137,7 @@ def file_many(filings: Sequence[Filing], actor: Actor) -> list[Filed]:
     """
     if not filings:
         return []
-    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), bulk_cursor() as cursor:
         _reserve_ids(filings, cursor)
         cursor.execute(_FILE_SQL, _columns(filings, actor))
         row = cursor.fetchone()

@@ -7,9 +7,9 @@ so a retry, a replayed form or a file imported twice finds the appeal that was m
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from yinghu.appeals.filing import Filing
+from yinghu.appeals.filing import Filing, bulk_cursor
 from yinghu.appeals.loop import file_many
 from yinghu.channels.models import Message
 from yinghu.people.access import Actor
@@ -48,7 +48,7 @@ class Unread:
 _KEEP_SQL = """
 INSERT INTO channels_message (channel, external_id, raw, error, appeal_id)
 SELECT channel, external_id, raw, '', nextval('appeals_appeal_id_seq')
-FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS given(channel, external_id, raw)
+FROM unnest(%b::text[], %b::text[], %b::bytea[]) AS given(channel, external_id, raw)
 ON CONFLICT (channel, external_id) DO UPDATE
 SET raw = excluded.raw, error = '', appeal_id = excluded.appeal_id
 WHERE channels_message.appeal_id IS NULL
@@ -57,8 +57,8 @@ RETURNING channel, external_id, appeal_id
 
 _KEEP_UNREAD_SQL = """
 INSERT INTO channels_message (channel, external_id, raw, error)
-SELECT %s, external_id, raw, error
-FROM unnest(%s::text[], %s::bytea[], %s::text[]) AS given(external_id, raw, error)
+SELECT %s::text, external_id, raw, error
+FROM unnest(%b::text[], %b::bytea[], %b::text[]) AS given(external_id, raw, error)
 ON CONFLICT (channel, external_id) DO UPDATE SET raw = excluded.raw, error = excluded.error
 WHERE channels_message.appeal_id IS NULL
 """
@@ -77,7 +77,7 @@ def receive_many(incoming: Sequence[Incoming], actor: Actor) -> list[Received]:
         once.setdefault((item.filing.channel, item.external_id), item)
     first = list(once.values())
     with transaction.atomic():
-        with connection.cursor() as cursor:
+        with bulk_cursor() as cursor:
             cursor.execute(
                 _KEEP_SQL,
                 [
@@ -112,7 +112,7 @@ def keep_unread(channel: str, unread: Sequence[Unread]) -> None:
     """Keep messages that nothing could be made of; one that has become an appeal stays as it is."""
     once = {item.external_id: item for item in unread}
     if once:
-        with connection.cursor() as cursor:
+        with bulk_cursor() as cursor:
             cursor.execute(
                 _KEEP_UNREAD_SQL,
                 [
