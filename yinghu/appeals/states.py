@@ -10,6 +10,11 @@ from enum import IntEnum, StrEnum
 from typing import Self
 
 
+def _(label: str) -> str:
+    """Marks a label for the translators; it is translated where it is shown."""
+    return label
+
+
 class Labelled(StrEnum):
     """A string enum whose members carry their Chinese label beside them."""
 
@@ -25,16 +30,16 @@ class Labelled(StrEnum):
 class Status(Labelled):
     """In whose hands an appeal is."""
 
-    FILED = "filed", "待研判"
-    SORTED = "sorted", "待派单"
-    ASSIGNED = "assigned", "待接单"
-    HANDLING = "handling", "办理中"
-    WAITING = "waiting", "待补充"
-    RESOLVED = "resolved", "待评价"
-    CLOSED = "closed", "已销号"
-    MERGED = "merged", "已并单"
-    DECLINED = "declined", "不予受理"
-    WITHDRAWN = "withdrawn", "已撤回"
+    FILED = "filed", _("待研判")
+    SORTED = "sorted", _("待派单")
+    ASSIGNED = "assigned", _("待接单")
+    HANDLING = "handling", _("办理中")
+    WAITING = "waiting", _("待补充")
+    RESOLVED = "resolved", _("待评价")
+    CLOSED = "closed", _("已销号")
+    MERGED = "merged", _("已并单")
+    DECLINED = "declined", _("不予受理")
+    WITHDRAWN = "withdrawn", _("已撤回")
 
 
 OPEN = frozenset({Status.FILED, Status.SORTED, Status.ASSIGNED, Status.HANDLING, Status.WAITING})
@@ -47,9 +52,9 @@ ENDED = frozenset({Status.CLOSED, Status.MERGED, Status.DECLINED, Status.WITHDRA
 class Klass(Labelled):
     """The three classes of an appeal, as study and judgement (研判) tells them apart."""
 
-    POLICY = "policy", "政策解答"
-    OPINION = "opinion", "舆情处置"
-    NEED = "need", "社情需求"
+    POLICY = "policy", _("政策解答")
+    OPINION = "opinion", _("舆情处置")
+    NEED = "need", _("社情需求")
 
 
 class Urgency(IntEnum):
@@ -63,69 +68,69 @@ class Urgency(IntEnum):
         member.label = label
         return member
 
-    NORMAL = 1, "一般"
-    URGENT = 2, "紧急"
-    EMERGENCY = 3, "危急"
+    NORMAL = 1, _("一般")
+    URGENT = 2, _("紧急")
+    EMERGENCY = 3, _("危急")
 
 
 class Satisfaction(Labelled):
     """How satisfied; weighs 1, 0.9 and 0 in the satisfied rate (Beijing-style three rates)."""
 
-    SATISFIED = "yes", "满意"
-    FAIRLY = "fairly", "基本满意"
-    UNSATISFIED = "no", "不满意"
+    SATISFIED = "yes", _("满意")
+    FAIRLY = "fairly", _("基本满意")
+    UNSATISFIED = "no", _("不满意")
 
 
 class ClockKind(Labelled):
     """The six first-times (六个第一时间), each a clock with its own limit."""
 
-    RECEIVE = "receive", "接收"
-    DISPATCH = "dispatch", "派单"
-    RESPOND = "respond", "响应"
-    ARRIVE = "arrive", "到场"
-    SOLVE = "solve", "解决"
-    FEEDBACK = "feedback", "反馈"
+    RECEIVE = "receive", _("接收")
+    DISPATCH = "dispatch", _("派单")
+    RESPOND = "respond", _("响应")
+    ARRIVE = "arrive", _("到场")
+    SOLVE = "solve", _("解决")
+    FEEDBACK = "feedback", _("反馈")
 
 
 class Who(Labelled):
     """What an actor is to one appeal; `people.access.relations` says which of these hold."""
 
-    REQUESTER = "requester", "诉求人"
-    TRIAGE = "triage", "研判"
-    DISPATCH = "dispatch", "派单"
-    HANDLER = "handler", "承办单位"
-    VOLUNTEER = "volunteer", "志愿者"
-    HEAD = "head", "单位负责人"
-    HOLDER = "holder", "承办人"
-    CALLBACK = "callback", "回访"
-    COMMAND = "command", "指挥中心"
-    SYSTEM = "system", "系统"
+    REQUESTER = "requester", _("诉求人")
+    TRIAGE = "triage", _("研判")
+    DISPATCH = "dispatch", _("派单")
+    HANDLER = "handler", _("承办单位")
+    VOLUNTEER = "volunteer", _("志愿者")
+    HEAD = "head", _("单位负责人")
+    HOLDER = "holder", _("承办人")
+    CALLBACK = "callback", _("回访")
+    COMMAND = "command", _("指挥中心")
+    SYSTEM = "system", _("系统")
 
 
 class Verb(Labelled):
     """What can be done to an appeal; each is a function of the same name in `loop.py`."""
 
-    FILE = "file", "提交"
-    SORT = "sort", "研判"
-    ANSWER = "answer", "答复"
-    ASSIGN = "assign", "派单"
-    ACCEPT = "accept", "接单"
-    RELEASE = "release", "放回"
-    RETURN = "return", "退单"
-    ASK = "ask", "请补充"
-    SUPPLY = "supply", "补充"
-    REPORT = "report", "报进展"
-    NOTE = "note", "内部备注"
-    URGE = "urge", "催办"
-    EXTEND = "extend", "延期"
-    ESCALATE = "escalate", "提级"
-    RESOLVE = "resolve", "办结"
-    RATE = "rate", "评价"
-    REOPEN = "reopen", "重办"
-    CLOSE = "close", "销号"
-    MERGE = "merge", "并单"
-    DECLINE = "decline", "不予受理"
-    WITHDRAW = "withdraw", "撤回"
+    FILE = "file", _("提交")
+    SORT = "sort", _("研判")
+    ANSWER = "answer", _("答复")
+    ASSIGN = "assign", _("派单")
+    ACCEPT = "accept", _("接单")
+    RELEASE = "release", _("放回")
+    RETURN = "return", _("退单")
+    ASK = "ask", _("请补充")
+    SUPPLY = "supply", _("补充")
+    REPORT = "report", _("报进展")
+    NOTE = "note", _("内部备注")
+    URGE = "urge", _("催办")
+    EXTEND = "extend", _("延期")
+    ESCALATE = "escalate", _("提级")
+    RESOLVE = "resolve", _("办结")
+    RATE = "rate", _("评价")
+    REOPEN = "reopen", _("重办")
+    CLOSE = "close", _("销号")
+    MERGE = "merge", _("并单")
+    DECLINE = "decline", _("不予受理")
+    WITHDRAW = "withdraw", _("撤回")
 
 
 class FieldKind(StrEnum):
@@ -158,10 +163,10 @@ class Field:
     public: bool = False
 
 
-WORDS = Field("words", FieldKind.TEXT, "给诉求人的话", public=True)
-WORDS_OPTIONAL = Field("words", FieldKind.TEXT, "给诉求人的话", required=False, public=True)
-WHY = Field("why", FieldKind.TEXT, "理由（内部）")
-WHY_OPTIONAL = Field("why", FieldKind.TEXT, "说明（内部）", required=False)
+WORDS = Field("words", FieldKind.TEXT, _("给诉求人的话"), public=True)
+WORDS_OPTIONAL = Field("words", FieldKind.TEXT, _("给诉求人的话"), required=False, public=True)
+WHY = Field("why", FieldKind.TEXT, _("理由（内部）"))
+WHY_OPTIONAL = Field("why", FieldKind.TEXT, _("说明（内部）"), required=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +219,10 @@ MOVES: dict[Verb, Move] = {
             Status.SORTED,
             _DESKS | {Who.SYSTEM},
             (
-                Field("category", FieldKind.CATEGORY, "类别"),
-                Field("klass", FieldKind.KLASS, "性质", required=False),
-                Field("area", FieldKind.AREA, "地点", required=False),
-                Field("urgency", FieldKind.URGENCY, "紧急程度", required=False),
+                Field("category", FieldKind.CATEGORY, _("类别")),
+                Field("klass", FieldKind.KLASS, _("性质"), required=False),
+                Field("area", FieldKind.AREA, _("地点"), required=False),
+                Field("urgency", FieldKind.URGENCY, _("紧急程度"), required=False),
                 WHY_OPTIONAL,
             ),
             start=(ClockKind.DISPATCH,),
@@ -237,7 +242,7 @@ MOVES: dict[Verb, Move] = {
             frozenset({Status.SORTED, Status.ASSIGNED, Status.HANDLING}),
             Status.ASSIGNED,
             frozenset({Who.DISPATCH, Who.COMMAND, Who.SYSTEM}),
-            (Field("unit", FieldKind.UNIT, "承办单位"), WHY_OPTIONAL),
+            (Field("unit", FieldKind.UNIT, _("承办单位")), WHY_OPTIONAL),
             start=(ClockKind.RESPOND,),
             stop=(ClockKind.DISPATCH, ClockKind.ARRIVE),
         ),
@@ -289,7 +294,7 @@ MOVES: dict[Verb, Move] = {
             frozenset({Status.HANDLING}),
             None,
             _UNIT,
-            (WORDS, Field("arrived", FieldKind.BOOL, "已到场", required=False)),
+            (WORDS, Field("arrived", FieldKind.BOOL, _("已到场"), required=False)),
         ),
         Move(Verb.NOTE, _ALL, None, _STAFF, (WHY,)),
         Move(
@@ -304,7 +309,7 @@ MOVES: dict[Verb, Move] = {
             _HELD,
             None,
             frozenset({Who.DISPATCH, Who.COMMAND}),
-            (Field("until", FieldKind.TIME, "延至"), WHY),
+            (Field("until", FieldKind.TIME, _("延至")), WHY),
         ),
         Move(
             Verb.ESCALATE,
@@ -328,8 +333,8 @@ MOVES: dict[Verb, Move] = {
             None,
             frozenset({Who.REQUESTER, Who.CALLBACK}),
             (
-                Field("solved", FieldKind.BOOL, "解决了吗"),
-                Field("satisfaction", FieldKind.SATISFACTION, "满意程度"),
+                Field("solved", FieldKind.BOOL, _("解决了吗")),
+                Field("satisfaction", FieldKind.SATISFACTION, _("满意程度")),
                 WORDS_OPTIONAL,
             ),
             stop=(ClockKind.FEEDBACK,),
@@ -356,7 +361,7 @@ MOVES: dict[Verb, Move] = {
             OPEN,
             Status.MERGED,
             _DESKS,
-            (Field("master", FieldKind.APPEAL, "并入"), WHY_OPTIONAL),
+            (Field("master", FieldKind.APPEAL, _("并入")), WHY_OPTIONAL),
             stop=_CLOCKS,
         ),
         Move(
