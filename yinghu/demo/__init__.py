@@ -11,9 +11,14 @@ from pathlib import Path
 
 from django.db import transaction
 
+from yinghu.appeals import loop
 from yinghu.appeals.models import Category, ClockLimit
+from yinghu.appeals.states import Satisfaction
+from yinghu.channels.receive import Incoming, receive_many
 from yinghu.dispatch.models import RoutingRule
+from yinghu.people.access import SYSTEM, Actor, actor_of, requester_of
 from yinghu.people.models import Post, Role, Unit, User
+from yinghu.people.privacy import normal_phone
 from yinghu.places.importing import (
     BadFile,
     import_aliases,
@@ -21,8 +26,10 @@ from yinghu.places.importing import (
     import_outlines,
     import_places,
 )
+from yinghu.places.models import Place
 
 HERE = Path(__file__).resolve().parent
+_STAGES = ("filed", "assigned", "handling", "resolved", "closed")
 
 
 def load() -> bool:
@@ -105,6 +112,62 @@ def load_people() -> None:
             role=row["role"],
             area_id=row["area"] or None,
         )
+
+
+def load_appeals() -> int:
+    """File the demo's appeals, invented like everything in them, and move some along the loop.
+
+    They come in as messages, so a second call files nothing; the number of new ones.
+    """
+    places = {place.name: place for place in Place.objects.select_related("area")}
+    rows = list(_rows("appeals.csv"))
+    received = receive_many([_incoming(n, row, places) for n, row in enumerate(rows)], SYSTEM)
+    for row, made in zip(rows, received, strict=True):
+        if made.new:
+            _move_along(made.appeal_id, row)
+    return sum(made.new for made in received)
+
+
+def _incoming(line: int, row: dict[str, str], places: dict[str, Place]) -> Incoming:
+    place = places.get(row["place"])
+    filing = loop.Filing(
+        body=row["body"],
+        channel="web",
+        name=row["name"],
+        phone=normal_phone(row["phone"]),
+        category=row["category"] or None,
+        place=place.pk if place else None,
+        area=place.area_id if place else None,
+        answers=json.loads(row["answers"]),
+    )
+    return Incoming(f"demo-{line}", json.dumps(row, ensure_ascii=False).encode(), filing)
+
+
+def _move_along(appeal_id: int, row: dict[str, str]) -> None:
+    """The cast does what brings the appeal to the row's stage."""
+    reached = _STAGES.index(row["stage"])
+    if reached == 0:
+        return
+    clerk, dispatcher = (_actor(role=role) for role in (Role.CLERK, Role.DISPATCHER))
+    holder = _actor(role__in=(Role.HANDLER, Role.HEAD), unit__code=row["unit"])
+    loop.sort(appeal_id, clerk, category=row["category_sorted"])
+    loop.assign(appeal_id, dispatcher, unit=row["unit"])
+    if reached >= _STAGES.index("handling"):
+        loop.accept(appeal_id, holder)
+        loop.report(appeal_id, holder, words=row["words"])
+    if reached >= _STAGES.index("resolved"):
+        loop.resolve(appeal_id, holder, words=row["words"])
+    if row["stage"] == "closed":
+        me = requester_of(appeal_id)
+        loop.rate(appeal_id, me, solved=True, satisfaction=Satisfaction.SATISFIED)
+        loop.close(appeal_id, clerk)
+
+
+def _actor(**post: object) -> Actor:
+    """The first of the cast with such a post."""
+    return actor_of(
+        User.objects.filter(**{f"posts__{k}": v for k, v in post.items()}).order_by("pk")[0]
+    )
 
 
 def logins() -> list[tuple[str, str]]:

@@ -1,0 +1,41 @@
+"""The demo city is whole: everything that its rules can hand out has somebody to take it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cast import Cast
+from yinghu import demo
+from yinghu.appeals.models import Appeal
+from yinghu.dispatch.models import RoutingRule
+from yinghu.people.models import Post, Role, Unit, User
+from yinghu.reactions import react
+
+pytestmark = pytest.mark.django_db
+
+
+def test_loading_twice_changes_nothing(city: Cast) -> None:
+    before = (User.objects.count(), Post.objects.count(), Unit.objects.count())
+    assert not demo.load()
+    demo.load_city()
+    demo.load_people()
+    assert (User.objects.count(), Post.objects.count(), Unit.objects.count()) == before
+
+
+def test_every_unit_that_a_rule_names_has_somebody_answerable(city: Cast) -> None:
+    staffed = Post.objects.filter(role__in=(Role.HANDLER, Role.HEAD)).values("unit")
+    assert not RoutingRule.objects.exclude(unit__in=staffed).exists()
+
+
+def test_nobody_of_the_cast_can_log_in_with_a_password(city: Cast) -> None:
+    assert all(not user.has_usable_password() for user in User.objects.all())
+    assert dict(demo.logins()).keys() == set(User.objects.values_list("username", flat=True))
+
+
+def test_its_appeals_are_filed_once_and_stand_at_every_stage(city: Cast) -> None:
+    assert demo.load_appeals() == Appeal.objects.count() > 15
+    assert demo.load_appeals() == 0
+    statuses = set(Appeal.objects.values_list("status", flat=True))
+    assert statuses == {"filed", "assigned", "handling", "resolved", "closed"}
+    react(events=list(Appeal.objects.values_list("events__pk", flat=True)))
+    assert set(Appeal.objects.values_list("status", flat=True)) == statuses
