@@ -140,7 +140,7 @@ def release(home: Path) -> None:
 def running(home: Path, *, durable: bool = True) -> Iterator[str]:
     """The server is up inside the block, which gets its address; see `ensure`."""
     cluster = _cluster(home)
-    users = -1
+    parent, users = os.getppid(), -1
     try:
         with _alone(cluster):
             users = os.open(cluster.folder / "users", os.O_RDWR | os.O_CREAT, 0o600)
@@ -149,8 +149,7 @@ def running(home: Path, *, durable: bool = True) -> Iterator[str]:
         yield cluster.url()
     finally:
         if users >= 0:
-            with _alone(cluster):
-                _leave(cluster, users)
+            _leave(cluster, users, patience=0 if _lives(parent) else 2)
 
 
 def is_up(home: Path) -> bool:
@@ -257,15 +256,26 @@ def _up(cluster: Cluster, durable: bool) -> None:
     _populate(cluster)
 
 
-def _leave(cluster: Cluster, users: int) -> None:
-    """Give up a share of the server, and stop it if it was the last; the caller holds the lock."""
-    fcntl.flock(users, fcntl.LOCK_UN)
+def _leave(cluster: Cluster, users: int, patience: float) -> None:
+    """Give up a share of the server, and stop it if it was the last.
+
+    A parent that was killed tells its children before the kernel has dropped its locks, so after
+    such an end they look again for `patience` seconds before they leave the server to others.
+    """
+    deadline = time.monotonic() + patience
     try:
-        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return
-    else:
-        _stop(cluster)
+        fcntl.flock(users, fcntl.LOCK_UN)
+        while True:
+            with _alone(cluster):
+                try:
+                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if time.monotonic() >= deadline:
+                        return
+                else:
+                    _stop(cluster)
+                    return
+            time.sleep(0.05)
     finally:
         os.close(users)
 
@@ -486,6 +496,18 @@ def _stop(cluster: Cluster) -> None:
                 os.kill(pid, signal.SIGQUIT)
             deadline += _STOP_SECONDS
         time.sleep(0.02)
+
+
+def _lives(parent: int) -> bool:
+    """Whether the parent that this process began with is there still, and not about to end."""
+    if os.getppid() != parent:
+        return False
+    try:
+        state = (Path("/proc") / str(parent) / "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    # A zombie for as long as its other threads take to end.
+    return state not in {"Z", "X"}
 
 
 def _command_line(pid: int, uid: int) -> list[str]:

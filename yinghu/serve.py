@@ -19,7 +19,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -174,7 +174,8 @@ class Signals:
     def __exit__(self, *error: object) -> None:
         signal.set_wakeup_fd(self._wakeup)
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            # Only the way out is left: a second Ctrl-C must not cut the database's stop short.
+            signal.signal(number, handler if number == signal.SIGCHLD else signal.SIG_IGN)
         self._selector.close()
         self._reader.close()
         self._writer.close()
@@ -201,12 +202,6 @@ def _answers(environment: Env) -> bool:
         connection.close()
 
 
-@contextlib.contextmanager
-def _no_interrupt() -> Iterator[Signals]:
-    with Signals() as signals:
-        yield signals
-
-
 def supervise(environment: Env, announce: Callable[[], None]) -> int:
     """Run web and worker until asked to stop; `announce` is called once, when the web answers."""
     children = [
@@ -214,7 +209,7 @@ def supervise(environment: Env, announce: Callable[[], None]) -> int:
         Child("worker", ["worker"], stop_seconds=20),
     ]
     announced = False
-    with _no_interrupt() as signals:
+    with Signals() as signals:
         try:
             while not signals.asked:
                 if environment.embedded and not embedded.is_up(environment.home):

@@ -37,12 +37,12 @@ def announce(site_url: str, demo: bool) -> None:
     from rich.table import Table
 
     console = Console()
-    console.print(f"\n应呼 Yinghu: [bold]{site_url}/[/bold]    (Ctrl-C stops it)\n")
     if demo:
         from yinghu.demo import logins
 
-        table = Table("login", "role", title="Demo: log in with one click")
-        for name, role in logins():
-            table.add_row(name, str(role))
+        table = Table("login", "who", title="\nDemo: log in with one click")
+        for name, words in logins():
+            table.add_row(name, words)
         console.print(table)
+    console.print(f"\n应呼 Yinghu: [bold]{site_url}/[/bold]    (Ctrl-C stops it)\n")
     console.file.flush()

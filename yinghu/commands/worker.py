@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,18 +42,45 @@ async def _work(concurrency: int) -> None:
     with app.replace_connector(connector) as jobs:
         async with jobs.open_async():
             rescuer = asyncio.create_task(_rescue(jobs))
-            try:
-                await jobs.run_worker_async(
+            worker = asyncio.create_task(
+                jobs.run_worker_async(
                     name="worker",
                     concurrency=concurrency,
                     delete_jobs="successful",
                     shutdown_graceful_timeout=15,
                     fetch_job_polling_interval=2,
+                    install_signal_handlers=False,
                     update_heartbeat_interval=HEARTBEAT_SECONDS,
                     stalled_worker_timeout=DEAD_SECONDS,
                 )
+            )
+            _stop_on_signals(worker)
+            try:
+                await worker
+            except asyncio.CancelledError:
+                if not worker.cancelled():
+                    raise
             finally:
                 rescuer.cancel()
+
+
+def _stop_on_signals(worker: asyncio.Task[None]) -> None:
+    """Let the first SIGTERM or SIGINT stop the worker, and the next ones do nothing.
+
+    The kernel sends one for each thread of a supervisor that was killed; the second must not end
+    this process before it has left the database, as procrastinate's own handlers would let it.
+    """
+    loop = asyncio.get_running_loop()
+    asked = False
+
+    def stop(number: int, frame: object) -> None:
+        nonlocal asked
+        if not asked:
+            asked = True
+            loop.call_soon_threadsafe(worker.cancel)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
 
 
 async def _rescue(jobs: App) -> None:
