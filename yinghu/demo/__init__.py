@@ -16,7 +16,7 @@ from yinghu.appeals.models import Category, ClockLimit
 from yinghu.appeals.states import Satisfaction
 from yinghu.channels.receive import Incoming, receive_many
 from yinghu.dispatch.models import RoutingRule
-from yinghu.people.access import SYSTEM, Actor, actor_of, requester_of
+from yinghu.people.access import Actor, actor_of, requester_of
 from yinghu.people.models import Post, Role, Unit, User
 from yinghu.people.privacy import normal_phone
 from yinghu.places.importing import (
@@ -121,7 +121,9 @@ def load_appeals() -> int:
     """
     places = {place.name: place for place in Place.objects.select_related("area")}
     rows = list(_rows("appeals.csv"))
-    received = receive_many([_incoming(n, row, places) for n, row in enumerate(rows)], SYSTEM)
+    received = receive_many(
+        [_incoming(n, row, places) for n, row in enumerate(rows)], Actor("requester")
+    )
     for row, made in zip(rows, received, strict=True):
         if made.new:
             _move_along(made.appeal_id, row)
@@ -129,7 +131,7 @@ def load_appeals() -> int:
 
 
 def _incoming(line: int, row: dict[str, str], places: dict[str, Place]) -> Incoming:
-    place = places.get(row["place"])
+    place = places[row["place"]] if row["place"] else None
     filing = loop.Filing(
         body=row["body"],
         channel="web",
