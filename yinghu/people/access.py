@@ -122,7 +122,7 @@ def visible_q(actor: Actor) -> Q:
         if grant.role in _DESK_ROLES:
             if not grant.area:
                 return Q()
-            reach |= Q(area_id__startswith=grant.area)
+            reach |= Q(area__code__startswith=grant.area)
     if actor.unit_ids:
         reach |= Q(unit_id__in=actor.unit_ids)
     if actor.user_id is not None:
