@@ -34,7 +34,7 @@ from yinghu.people.models import Reveal
 from yinghu.triage.models import Duplicate
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, question_label, sort_initial
 from yinghu.web.media import photo_file
-from yinghu.web.shared import rows_of, staff, who, without_numbers
+from yinghu.web.shared import login_of, rows_of, staff, who, without_numbers
 
 LINKED = 8
 """Earlier cases of the same caller shown at most."""
@@ -57,11 +57,13 @@ _BACK = frozenset({"triage", "dispatch", "inbox", "callback", "field"})
 
 def fetch(appeal_id: int | None) -> Appeal | None:
     """One appeal with what its page shows."""
+    if appeal_id is None:
+        return None
     found = Appeal.objects.filter(pk=appeal_id).select_related(
         "category", "area", "unit", "holder", "place", "master",
         "suggestion__category", "suggestion__area",
     )  # fmt: skip
-    return found.first() if appeal_id is not None else None
+    return found.first()
 
 
 def seen(request: HttpRequest, number: str) -> Appeal:
@@ -97,6 +99,7 @@ def context_of(
         "case_number": appeal.number,
         "may_reveal": reveal,
         "revealed": revealed,
+        "is_named": bool(appeal.name or appeal.phone or appeal.address),
         "body": appeal.body if reveal else without_numbers(appeal.body),
         "title": appeal.title if reveal else without_numbers(appeal.title),
         "answers": _answers(appeal, reveal),
@@ -105,6 +108,7 @@ def context_of(
         if appeal.satisfaction
         else "",
         "suggestion": suggested,
+        "suggestion_source": _source(suggested.source) if suggested else "",
         "suggested": _suggested(suggested) if suggested else [],
         "acts": acts,
         "merge": next((act for act in acts if act["verb"] is Verb.MERGE), None),
@@ -167,6 +171,12 @@ def _answer(value: object, reveal: bool) -> str:
     if isinstance(value, bool):
         return _("是") if value else _("否")
     return str(value) if reveal else without_numbers(str(value))
+
+
+def _source(source: str) -> str:
+    """Who suggests it, in words."""
+    known = {"requester": _("诉求人自选"), "lexicon": _("关键词")}
+    return known.get(source) or _("学自历次研判")
 
 
 def _suggested(suggestion: Any) -> list[dict[str, Any]]:
@@ -295,7 +305,7 @@ def reveal(request: HttpRequest, number: str) -> HttpResponse:
     if not why:
         problem = _("请写明为什么要看联系方式，会留下记录")
         return show(request, appeal, problem=problem, status=422)
-    Reveal.objects.create(user_id=who(request).user_id, appeal_number=appeal.number, why=why[:200])
+    Reveal.objects.create(user=login_of(request), appeal_number=appeal.number, why=why[:200])
     page = show(request, appeal, revealed=True)
     page.headers["Cache-Control"] = "no-store"
     return page
@@ -316,7 +326,9 @@ def photo(request: HttpRequest, photo_id: int) -> HttpResponseBase:
 def own_photo(request: HttpRequest, token: str, photo_id: int) -> HttpResponseBase:
     """A photo, for whoever holds the appeal's secret link."""
     appeal_id = id_of_token(token)
+    if appeal_id is None:
+        raise Http404
     found = Attachment.objects.filter(pk=photo_id, appeal_id=appeal_id).first()
-    if appeal_id is None or found is None:
+    if found is None:
         raise Http404
     return photo_file(found)

@@ -75,9 +75,7 @@ def file(request: HttpRequest, place_code: str = "") -> HttpResponse:
 
 def pick(request: HttpRequest, place: Place | None) -> HttpResponse:
     """Another category was picked: its questions, and everything else as it was typed."""
-    typed = request.POST.copy()
-    typed["category"] = typed["pick"]
-    request.POST = typed
+    typed = request.POST
     form = FilingForm(category=filing.category_of(request))
     form.initial = {name: typed[name] for name in form.fields if name in typed}
     form_id = typed.get("form_id", "")
@@ -154,7 +152,9 @@ def show_track(
             continue
         initial = {"words": supplement} if verb is Verb.SUPPLY and supplement else {}
         is_bound = bound is not None and bound.move.verb is verb
-        form = bound if is_bound and bound else VerbForm(moves[verb], known, initial=initial)
+        form = (
+            bound if is_bound and bound else VerbForm(moves[verb], known, initial=initial, own=True)
+        )
         forms.append(
             {
                 "verb": verb,
@@ -194,7 +194,7 @@ def say(request: HttpRequest, token: str, verb: str) -> HttpResponse:
         raise Http404
     act = Verb(verb)
     actor = requester_of(appeal.pk)
-    form = VerbForm(MOVES[act], Known(), request.POST)
+    form = VerbForm(MOVES[act], Known(), request.POST, own=True)
     if wait := flood.too_many("act", request.META.get("REMOTE_ADDR", "")):
         problem = _("按得太频繁，请 %d 秒后再试。您写的都还在。") % wait
         page = show_track(request, appeal, bound=form, problem=problem, status=429)

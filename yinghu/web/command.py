@@ -44,10 +44,11 @@ def page(request: HttpRequest) -> HttpResponse:
     found = board(period, scope)
     context = {
         "desk": "board",
-        "board": found,
+        # Not the board itself: in a template its statuses would hide its other names.
+        "at": found.at,
+        "scope": scope,
         "period": period,
         "periods": [("today", _("今天")), ("week", _("近七天")), ("all", _("全部"))],
-        "scopes": scopes,
         "tiles": _tiles(found),
         "flow": _flow(found),
         "tables": [
@@ -84,12 +85,32 @@ def _flow(found: Board) -> list[tuple[str, int]]:
     return [(status.value, found[status]) for status in order]
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One line of a table."""
+
+    name: str
+    name_en: str
+    received: int
+    open: int
+    closed: int
+
+
 class Table:
     """One table of lines, the rest beyond `TOP` summed up."""
 
     def __init__(self, title: str, lines: list[Line]) -> None:
         self.title = title
-        self.lines = lines[:TOP]
+        self.lines = [
+            Shown(
+                _(line.name) if line.name else "",
+                line.name_en,
+                line.received,
+                line.open,
+                line.closed,
+            )
+            for line in lines[:TOP]
+        ]
         self.rest = sum(line.received for line in lines[TOP:])
         self.rest_lines = len(lines[TOP:])
         self.most = max((line.received for line in lines), default=0)

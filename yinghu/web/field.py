@@ -17,11 +17,21 @@ from yinghu.appeals import inboxes, loop
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import MOVES, Verb
 from yinghu.people.access import relations
-from yinghu.people.models import Reveal
+from yinghu.people.models import Reveal, User
 from yinghu.people.privacy import unseal
 from yinghu.web import case
 from yinghu.web.forms import Known, VerbForm
-from yinghu.web.shared import PAGE, RELATED, Row, is_part, rows_of, staff, who
+from yinghu.web.shared import (
+    PAGE,
+    RELATED,
+    Row,
+    is_part,
+    login_of,
+    rows_of,
+    staff,
+    who,
+    without_numbers,
+)
 
 ACTS = (Verb.ACCEPT, Verb.REPORT, Verb.RESOLVE, Verb.RELEASE)
 """What is done out there, in the order shown; everything else is desk work."""
@@ -69,7 +79,7 @@ def _show(
     actor = who(request)
     holds = "holder" in relations(actor, appeal)
     if holds:
-        _log_taken(actor.user_id, appeal)
+        _log_taken(login_of(request), appeal)
     context = case.context_of(request, appeal, bound=bound, problem=problem, revealed=holds)
     by_verb = {act["verb"]: act for act in context["acts"]}
     context |= {
@@ -78,7 +88,7 @@ def _show(
         "phone": unseal(appeal.phone) if holds else "",
         "acts": [by_verb[verb] for verb in ACTS if verb in by_verb],
         # Before taking it, its words only: people write their phone into them.
-        "body": context["body"] if holds else case.without_numbers(appeal.body),
+        "body": context["body"] if holds else without_numbers(appeal.body),
     }
     part = "web/field/task_body.html" if is_part(request, "case") else "web/field/task.html"
     page = render(request, part, context, status=status)
@@ -87,11 +97,11 @@ def _show(
     return page
 
 
-def _log_taken(user_id: int | None, appeal: Appeal) -> None:
+def _log_taken(user: User, appeal: Appeal) -> None:
     """Whoever takes a case sees whom to help; that they saw it is written down, once."""
-    seen = {"user_id": user_id, "appeal_number": appeal.number, "why": TAKEN}
-    if not Reveal.objects.filter(**seen).exists():
-        Reveal.objects.create(**seen)
+    number = appeal.number
+    if not Reveal.objects.filter(user=user, appeal_number=number, why=TAKEN).exists():
+        Reveal.objects.create(user=user, appeal_number=number, why=TAKEN)
 
 
 @never_cache
@@ -116,7 +126,7 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     except loop.Refused as refused:
         return _refused(request, appeal, form, refused)
     if move.verb is Verb.ACCEPT:
-        _log_taken(actor.user_id, appeal)
+        _log_taken(login_of(request), appeal)
         messages.success(request, _("接单成功，联系方式已显示"))
         return redirect("task", number=appeal.number)
     done: dict[Verb, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -92,7 +93,7 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
     common: dict[str, Any] = {"label": label, "required": required}
     match spec.kind:
         case FieldKind.TEXT:
-            rows = 3 if spec.public else 2
+            rows = 3 if spec.public else 2 if required else 1
             area = forms.Textarea(attrs={"rows": rows, "maxlength": MAX_WORDS})
             return forms.CharField(widget=area, max_length=MAX_WORDS, **common)
         case FieldKind.CATEGORY:
@@ -128,6 +129,10 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
             raise NotImplementedError("no verb of MOVES takes a user yet")
 
 
+_FOR_REQUESTER = frozenset({Verb.SUPPLY, Verb.RATE})
+"""Verbs in which staff write down what the requester said."""
+
+
 class VerbForm(forms.Form):
     """What a verb takes, as MOVES says. `values()` are the keywords of its function."""
 
@@ -137,12 +142,18 @@ class VerbForm(forms.Form):
         known: Known,
         data: Mapping[str, Any] | None = None,
         initial: dict[str, Any] | None = None,
+        *,
+        own: bool = False,
     ) -> None:
         super().__init__(data, initial=initial or {}, auto_id=f"{move.verb.value}-%s")
         self.move = move
         for spec in move.fields:
             self.fields[spec.name] = _field(spec, known)
-            self.fields[spec.name].widget.attrs["data-public"] = "yes" if spec.public else "no"
+        # The table says to whom words go; here it matters whose they are.
+        if "words" in self.fields and own:
+            self.fields["words"].label = _("您想说的")
+        elif "words" in self.fields and move.verb in _FOR_REQUESTER:
+            self.fields["words"].label = _("诉求人的话")
 
     def values(self) -> dict[str, Any]:
         """What was given; a field left empty that is not required keeps the function's default."""
@@ -173,7 +184,7 @@ def initial_of(verb: Verb, appeal: Appeal) -> dict[str, Any]:
     if verb is Verb.ASSIGN and appeal.unit is not None:
         return {"unit": appeal.unit.code}
     if verb is Verb.EXTEND:
-        tomorrow = timezone.localtime() + timezone.timedelta(days=1)
+        tomorrow = timezone.localtime() + timedelta(days=1)
         return {"until": tomorrow.replace(minute=0, second=0, microsecond=0)}
     return {}
 

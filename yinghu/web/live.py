@@ -8,7 +8,8 @@ for a viewer is a set of at most two names, however slow they are; it goes out o
     /live?case=NUMBER               one case, for staff who may see it
     /live?t=TOKEN                   one's own appeal, by its secret link
 
-Events are `desk` and `case`; both come once on connecting: something may have happened between.
+With &version=V, the version of the case that the page shows. Events are `desk` and `case`; on
+connecting `desk` comes at once, and `case` where the version is another: what happened in between.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import json
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qs
@@ -78,9 +80,8 @@ class Viewer:
 
     def __init__(self, topics: dict[str, str]) -> None:
         self.topics = topics
-        self.pending: set[str] = set(topics.values())
+        self.pending: set[str] = set()
         self.wake = asyncio.Event()
-        self.wake.set()
 
     def tell(self, name: str) -> None:
         self.pending.add(name)
@@ -203,19 +204,24 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """GET /live."""
     mine = hub()
     query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-    topics = await _topics({key: values[0][:80] for key, values in query.items()}, scope)
-    if not topics:
-        await _refuse(send, 403)
-        return
     if mine.count >= MAX_VIEWERS:
         await _refuse(send, 503)
         return
     mine.start()
-    viewer = Viewer(topics)
+    followed = await sync_to_async(_followed)(
+        {key: values[0][:80] for key, values in query.items()}, _session_key(scope)
+    )
+    if not followed.topics:
+        await _refuse(send, 403)
+        return
+    viewer = Viewer(followed.topics)
     mine.add(viewer)
     gone = asyncio.create_task(_disconnected(receive))
     closing = asyncio.create_task(mine.closing.wait())
     try:
+        # Only now nothing can be missed any more.
+        for name in await _missed(followed):
+            viewer.tell(name)
         await _stream(viewer, send, gone, closing)
     finally:
         mine.remove(viewer)
@@ -276,35 +282,62 @@ async def _refuse(send: Send, status: int) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _topics(query: dict[str, str], scope: Scope) -> dict[str, str]:
-    """What this viewer may follow: topic -> name of the event; empty where there is nothing."""
-    if "t" in query:
-        appeal_id = id_of_token(query["t"])
-        return {f"case:{appeal_id}": "case"} if appeal_id is not None else {}
+def _session_key(scope: Scope) -> str:
     cookies = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")
-    key = parse_cookie(cookies.decode("latin-1")).get(settings.SESSION_COOKIE_NAME, "")
-    if not key:
-        return {}
-    topics: dict[str, str] = await sync_to_async(_staff_topics)(key, query)
-    return topics
+    return parse_cookie(cookies.decode("latin-1")).get(settings.SESSION_COOKIE_NAME, "")
 
 
-def _staff_topics(key: str, query: dict[str, str]) -> dict[str, str]:
+@dataclass(slots=True)
+class Followed:
+    """What a viewer may follow (topic -> name of its event), and the case among it."""
+
+    topics: dict[str, str] = field(default_factory=dict)
+    case: int | None = None
+    version: str = ""
+
+
+def _followed(query: dict[str, str], session_key: str) -> Followed:
+    found = Followed(version=query.get("version", ""))
     try:
-        actor = _actor_of_session(key)
-        if actor is None or not actor.is_staff:
-            return {}
-        topics = {}
-        desk = query.get("desk", "")
-        if desk in _SHOWN and desk in desks_of(actor):
-            topics[f"desk:{desk}"] = "desk"
-        appeal_id = id_of(query.get("case", ""))
-        appeal = Appeal.objects.filter(pk=appeal_id).first() if appeal_id is not None else None
-        if appeal is not None and may_see(actor, appeal):
-            topics[f"case:{appeal.pk}"] = "case"
-        return topics
+        if "t" in query:
+            found.case = id_of_token(query["t"])
+        elif session_key:
+            _staff_follows(found, query, session_key)
     finally:
         # Outside a Django request nobody else would give it back to the pool.
+        connection.close()
+    if found.case is not None:
+        found.topics[f"case:{found.case}"] = "case"
+    return found
+
+
+def _staff_follows(found: Followed, query: dict[str, str], session_key: str) -> None:
+    actor = _actor_of_session(session_key)
+    if actor is None or not actor.is_staff:
+        return
+    desk = query.get("desk", "")
+    if desk in _SHOWN and desk in desks_of(actor):
+        found.topics[f"desk:{desk}"] = "desk"
+    appeal_id = id_of(query.get("case", ""))
+    appeal = Appeal.objects.filter(pk=appeal_id).first() if appeal_id is not None else None
+    if appeal is not None and may_see(actor, appeal):
+        found.case = appeal.pk
+
+
+async def _missed(followed: Followed) -> set[str]:
+    """The events of what may have happened between the making of the page and now."""
+    missed = {name for name in followed.topics.values() if name == "desk"}
+    if followed.case is not None:
+        version = await sync_to_async(_version)(followed.case)
+        if str(version) != followed.version:
+            missed.add("case")
+    return missed
+
+
+def _version(appeal_id: int) -> int | None:
+    try:
+        return Appeal.objects.filter(pk=appeal_id).values_list("version", flat=True).first()
+    finally:
         connection.close()
 
 

@@ -63,6 +63,13 @@ def who(request: HttpRequest) -> Actor:
     return known
 
 
+def login_of(request: HttpRequest) -> User:
+    """The login of a view for staff."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
 def staff(*desks: str) -> Callable[[View[P]], View[P]]:
     """For logins with one of these desks (any post at all where none is named)."""
 

@@ -80,7 +80,7 @@ def status_badge(status: str, extra: str = "") -> SafeString:
     state = Status(status)
     colour, symbol = STATUS_LOOKS[state]
     return format_html(
-        '<span class="badge status-badge bg-{0}-lt text-{0}-lt-fg {1}">{2} {3}</span>',
+        '<span class="badge status-badge is-{0} {1}">{2} {3}</span>',
         colour,
         extra,
         icon(symbol),
@@ -126,11 +126,16 @@ def named(thing: Any) -> str:
 
 @register.filter
 def span(length: timedelta) -> str:
-    """A length of time in words, in its largest unit: 3 天, 5 小时, 12 分钟."""
+    """A length of time in words, as exact as is useful: 3 天, 15 小时, 1 小时 20 分, 12 分钟."""
     minutes = int(abs(length.total_seconds()) // 60)
     if minutes >= 2 * 24 * 60:
         days = minutes // (24 * 60)
         return ngettext("%d 天", "%d 天", days) % days
+    if 60 <= minutes < 6 * 60 and minutes % 60:
+        return _("%(hours)d 小时 %(minutes)d 分") % {
+            "hours": minutes // 60,
+            "minutes": minutes % 60,
+        }
     if minutes >= 60:
         hours = minutes // 60
         return ngettext("%d 小时", "%d 小时", hours) % hours
@@ -180,6 +185,12 @@ def clock(running: Clock, bare: bool = False) -> dict[str, Any]:
         "symbol": symbol,
         "bare": bare,
     }
+
+
+@register.filter
+def clock_kind(kind: str) -> str:
+    """Which of the six first-times."""
+    return _(ClockKind(kind).label)
 
 
 @register.inclusion_tag("web/parts/timeline.html")
@@ -235,7 +246,6 @@ def field(bound: Any, hint: str = "") -> dict[str, Any]:
         "hint": hint,
         "kind": "radio" if kind == "radio" else kind,
         "required": bound.field.required,
-        "public": widget.attrs.get("data-public", ""),
         "control": bound.as_widget(attrs=_attrs(bound, kind)),
     }
 

@@ -76,11 +76,18 @@
   document.addEventListener("htmx:beforeSwap", function (event) {
     if (event.target.hasAttribute("data-keep-typed") && typing(event.target)) {
       event.detail.shouldSwap = false;
-      event.target.classList.add("stale");
-    } else {
-      event.target.classList.remove("stale");
     }
   });
+
+  // At a desk the button to press next has the focus; on a phone that would only scroll the page.
+  function focusNext() {
+    var next = document.querySelector("[data-focus]");
+    if (next && window.matchMedia("(min-width: 992px)").matches && document.activeElement === document.body) {
+      next.focus({ preventScroll: true });
+    }
+  }
+  document.addEventListener("htmx:afterSettle", focusNext);
+  focusNext();
 
   // Live: the server says "look again", the parts of the page that follow it do.
   var page = document.querySelector("[data-live]");
