@@ -35,6 +35,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rejects", type=Path, help="拒绝的行写到哪里（默认 FILE.rejects.csv）")
 
 
+def source_of(args: argparse.Namespace) -> Source:
+    """The file from its beginning. Raises Unusable."""
+    from yinghu.channels import rows
+
+    return rows.open_source(args.file, args.encoding, args.delimiter, args.sheet)
+
+
 def opened(args: argparse.Namespace, *, replay: bool = False) -> tuple[Source, Reader, Path]:
     """The file, how to understand it, and where its rejected rows go. Raises Unusable."""
     from yinghu.channels import mapping, rows
@@ -47,7 +54,7 @@ def opened(args: argparse.Namespace, *, replay: bool = False) -> tuple[Source, R
             _("没有可导入的渠道“%(channel)s”，有：%(known)s")
             % {"channel": args.channel, "known": known}
         )
-    source = rows.open_source(args.file, args.encoding, args.delimiter, args.sheet)
+    source = source_of(args)
     if args.maps:
         meanings = mapping.parse(args.maps, source.columns, replay=replay)
     else:

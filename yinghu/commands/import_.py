@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         print(why, file=sys.stderr)
         return 2
     began = time.monotonic()
-    code = 0
+    code = folded = 0
     with Rejects(rejects_path, [] if source.open_ended else source.columns) as rejects:
         task = Import(source, reader, rejects, SYSTEM)
         report = task.report
@@ -47,7 +47,10 @@ def run(args: argparse.Namespace) -> int:
 
             def step() -> None:
                 # The board adds up what is not folded yet: a long import must not leave it much.
-                tally.fold()
+                nonlocal folded
+                if report.read - folded >= tally.BATCH:
+                    folded = report.read
+                    tally.fold(2 * tally.BATCH)
                 pace = report.read / max(0.001, time.monotonic() - began)
                 show(
                     source.fraction(),

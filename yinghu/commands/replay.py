@@ -1,0 +1,86 @@
+"""`yinghu replay`: carries the answered appeals of a file through the whole loop."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from django.utils.translation import gettext as _
+
+from yinghu.channels import arguments
+
+NAME = "replay"
+HELP = "把文件里已有答复的诉求走完全程：研判、派单、接单、按原答复办结、评价、销号"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    arguments.add(parser)
+    parser.add_argument("--unit", default="", help="没有规则的诉求派给哪个单位（代码）")
+    parser.add_argument("--category", default="other", help="看不出类别的归哪一类（默认 other）")
+    parser.add_argument(
+        "--satisfaction",
+        choices=("yes", "fairly"),
+        default="yes",
+        help="文件里没有评价：按满意（yes，默认）或基本满意（fairly）",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 if every answered row is ended, 1 if some could not be, 2 if the file cannot be used."""
+    # Not at the top: a parser is built before Django is set up.
+    from yinghu.appeals.states import Satisfaction
+    from yinghu.channels.files import Import, Rejects
+    from yinghu.channels.progress import shown
+    from yinghu.channels.replay import Defaults, Replay
+    from yinghu.channels.rows import Unusable
+    from yinghu.insight import tally
+    from yinghu.people.access import SYSTEM
+
+    try:
+        source, reader, rejects_path = arguments.opened(args, replay=True)
+        if "answer" not in reader.mapping:
+            raise Unusable(_("没有指明哪一列是答复（answer）"))
+        again = arguments.source_of(args)
+    except Unusable as why:
+        print(why, file=sys.stderr)
+        return 2
+    defaults = Defaults(args.unit, args.category, Satisfaction(args.satisfaction))
+    with Rejects(rejects_path, [] if source.open_ended else source.columns) as rejects:
+        with shown(_("导入")) as show:
+            taken = Import(source, reader, rejects, SYSTEM)
+            taken.run(lambda: show(source.fraction(), ""))
+        tally.fold_all()
+        replay = Replay(again, reader, rejects, defaults)
+        report = replay.report
+        with shown(_("办理")) as show:
+
+            def step() -> None:
+                tally.fold_all()
+                show(again.fraction(), _("%d 件") % report.read)
+
+            replay.run(step)
+    print(
+        _("读取 %(read)d 行：新建 %(new)d，已有 %(known)d，拒绝 %(rejected)d")
+        % {
+            "read": taken.report.read,
+            "new": taken.report.new,
+            "known": taken.report.known,
+            "rejected": taken.report.rejected,
+        }
+    )
+    print(
+        _(
+            "办到销号 %(closed)d，早已结束 %(ended_before)d，"
+            "没有答复 %(unanswered)d，办不了 %(unable)d"
+        )
+        % {
+            "closed": report.closed,
+            "ended_before": report.ended_before,
+            "unanswered": report.unanswered,
+            "unable": report.unable,
+        }
+    )
+    bad = taken.report.rejected + report.unable
+    if bad:
+        print(_("拒绝和办不了的行在 %s") % rejects_path)
+    return 1 if bad else 0
