@@ -22,6 +22,7 @@ from ninja.renderers import JSONRenderer
 from pydantic_core import from_json
 
 from yinghu.api import cases, catalogue, problems, verbs
+from yinghu.api.auth import KNOWN
 from yinghu.api.document import add_filing
 from yinghu.appeals.loop import Refused
 
@@ -69,8 +70,9 @@ api = Api(
         "应呼：提交诉求、跟踪、办理。File appeals, follow them and work on them. "
         "Errors are RFC 9457 problems in the language of Accept-Language (zh-hans, en)."
     ),
-    docs=Swagger(settings={"persistAuthorization": False, "docExpansion": "none"}),
+    docs=Swagger(settings={"persistAuthorization": False, "docExpansion": "list"}),
     docs_decorator=ensure_csrf_cookie,
+    auth=KNOWN,
     parser=StrictParser(),
     renderer=Renderer(),
 )
@@ -103,6 +105,11 @@ def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
 def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
     if error.status_code == 401:
         return problems.no_key().response()
+    # Ninja wraps whatever the parser raised.
+    if isinstance(error.__cause__, problems.Problem):
+        return error.__cause__.response()
+    if isinstance(error.__cause__, RequestDataTooBig):
+        return problems.too_large(MAX_BODY).response()
     return problems.of_status(error.status_code).response()
 
 

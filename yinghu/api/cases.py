@@ -112,10 +112,10 @@ def _wanted(filters: Filters, actor: Actor) -> Q:
     if filters.status:
         wanted &= Q(status__in=filters.status)
     if filters.category:
-        under = Q(category_id__startswith=f"{filters.category}.")
+        under = Q(category__code__startswith=f"{filters.category}.")
         wanted &= Q(category_id=filters.category) | under
     if filters.area:
-        wanted &= Q(area_id__startswith=filters.area)
+        wanted &= Q(area__code__startswith=filters.area)
     if filters.unit:
         wanted &= Q(unit__code=filters.unit)
     if filters.channel:

@@ -25,6 +25,7 @@ from yinghu.api.types import Code, Line, Short, Storable, limits, storable
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Category
 from yinghu.appeals.states import Urgency
+from yinghu.channels.registry import CHANNELS
 from yinghu.people.privacy import normal_phone
 from yinghu.places.coords import gcj_to_wgs
 from yinghu.places.models import Area, Place
@@ -32,11 +33,10 @@ from yinghu.places.models import Area, Place
 MAX_BODY = 10_000
 MAX_ANSWERS = 40
 MAX_ANSWER = 2_000
-OWN_CHANNELS = frozenset({"web", "demo"})
-"""Our own doors' names: nobody outside may file under them."""
+OPEN_CHANNELS = tuple(code for code in CHANNELS if code not in {"web", "file"})
+"""What a neighbouring system may file under: not the doors that are our own."""
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-_Name = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
 
 def _phone(given: str) -> str:
@@ -47,8 +47,9 @@ def _phone(given: str) -> str:
 
 
 def _channel(name: str) -> str:
-    if name in OWN_CHANNELS:
-        raise saying("reserved_channel", _("这个渠道名是平台自己用的"))
+    if name not in OPEN_CHANNELS:
+        known = "、".join(OPEN_CHANNELS)
+        raise saying("unknown_channel", _("没有这个渠道，只能是 %s") % known)
     return name
 
 
@@ -124,8 +125,10 @@ class Draft(BaseModel):
         description="Your own id of it: sent again, it is the same appeal. "
         "The Idempotency-Key header does the same.",
     )
-    channel: Annotated[_Name, AfterValidator(_channel)] = Field(
-        default="api", description="Under which channel it is counted and routed."
+    channel: Annotated[Short, AfterValidator(_channel)] = Field(
+        default="api",
+        description="Under which channel it is counted and routed.",
+        json_schema_extra={"enum": list(OPEN_CHANNELS)},
     )
 
 

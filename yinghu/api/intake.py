@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import structlog
 from django.conf import settings
 from django.db import connections
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
@@ -151,7 +152,7 @@ def filed(received: Received) -> dict[str, Any]:
         "number": number,
         "new": received.new,
         "url": f"{settings.SITE_URL}/api/v1/appeals/{number}",
-        "tracking": f"{settings.SITE_URL}/t/{token}",
+        "tracking": settings.SITE_URL + reverse("track", args=[token]),
         "token": token,
     }
 

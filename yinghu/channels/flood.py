@@ -32,7 +32,7 @@ LIMITS: dict[str, Limit] = {
     "act": Limit(60, 1.0),
     "find": Limit(10, 30.0),
     "ask": Limit(120, 0.25),
-    "key": Limit(60, 0.5),
+    "key": Limit(200, 0.2),
 }
 """What is limited: filing, acting on one's own appeal, asking for it by number and phone; at the API,
 what anybody may ask (areas, categories) and showing a key that has to be looked up.

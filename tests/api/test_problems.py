@@ -1,0 +1,132 @@
+"""Errors that no view of ours makes are problems too; sessions, floods, the document, its page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from django.test import Client
+from playwright.sync_api import Page
+
+from tests.api.conftest import Api
+from tests.live import Live
+from yinghu.appeals.states import MOVES
+from yinghu.channels import flood
+from yinghu.people.models import User
+
+Check = Callable[..., dict[str, Any]]
+
+
+def test_unknown_addresses_and_methods(api: Api, problem: Check, live: Live) -> None:
+    problem(api.get("/nothing"), 404, "not_found")
+    problem(api.get("/appeals/0000-0001-3/nothing", "clerk"), 404, "not_found")
+    answer = api.call("DELETE", "/appeals", "clerk")
+    problem(answer, 405, "method_not_allowed")
+    assert "GET" in answer.headers["allow"]
+    problem(api.call("PUT", "/appeals/0000-0001-3/sort", "clerk"), 405, "method_not_allowed")
+    problem(api.get("/appeals", "clerk", headers={"Host": "evil.example"}), 400, "bad_request")
+    # Django logs a forged host as an error, which is right.
+    live.forgive()
+
+
+def test_bodies_that_cannot_be_read(api: Api, problem: Check) -> None:
+    path, kind = f"/appeals/{api.file()['number']}/sort", {"Content-Type": "application/json"}
+    for raw in (b"{", b"\xff", b'{"why": "\\ud800"}', b"[" * 200_000, b"NaN"):
+        problem(api.post(path, "clerk", content=raw, headers=kind), 400, "bad_json")
+    problem(api.post(path, "clerk", content=b"[]", headers=kind), 422, "invalid")
+    problem(api.post(path, "clerk", content=b"a=1"), 415, "not_json")
+    big = b'{"why": "' + b"x" * 300_000 + b'"}'
+    problem(api.post(path, "clerk", content=big, headers=kind), 413, "too_large")
+    huge = b'{"why": "' + b"x" * 3_000_000 + b'"}'
+    problem(api.post(path, "clerk", content=huge, headers=kind), 413, "too_large")
+
+
+def test_the_language_of_the_asker(api: Api) -> None:
+    chinese = api.post("/appeals", "operator", json={"body": ""}).json()
+    assert chinese["title"] == "内容有误"
+    assert chinese["errors"][0]["detail"] == "不能为空"
+    for language in ("xx", "*", "zh-CN,zh;q=0.9", "q=;;,", "zh" * 200):
+        answer = api.post(
+            "/appeals", "operator", json={"body": ""}, headers={"Accept-Language": language}
+        )
+        assert answer.json()["title"] == "内容有误"
+
+
+@pytest.mark.django_db
+def test_a_session_needs_its_csrf_token(django_user_model: type[User]) -> None:
+    from yinghu import demo
+
+    demo.load()
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(
+        User.objects.get(username="clerk"), "allauth.account.auth_backends.AuthenticationBackend"
+    )
+    assert browser.get("/api/v1/appeals").json() == {"items": [], "next": None}
+    path = "/api/v1/appeals/0000-0001-3/note"
+    refused = browser.post(path, {"why": "x"}, content_type="application/json")
+    assert (refused.status_code, refused.json()["code"]) == (403, "csrf")
+    browser.get("/api/v1/docs")
+    token = browser.cookies["csrftoken"].value
+    told = browser.post(
+        path, {"why": "x"}, content_type="application/json", headers={"X-CSRFToken": token}
+    )
+    assert (told.status_code, told.json()["code"]) == (404, "not_found")
+
+
+def test_a_flood_of_wrong_keys_is_stopped_whatever_it_claims() -> None:
+    from yinghu.asgi import application
+
+    async def knock() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(application, client=("203.0.113.9", 5))  # type: ignore[arg-type]  # ours is typed wider
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+            answers = []
+            for number in range(210):
+                headers = {
+                    "Authorization": "Bearer 1-wrong",
+                    "X-Forwarded-For": f"10.0.0.{number % 250}",
+                }
+                answers.append(await http.get("/api/v1/appeals", headers=headers))
+            return answers
+
+    flood.buckets.clear()
+    answers = asyncio.run(knock())
+    codes = [answer.json()["code"] for answer in answers]
+    assert codes[:200] == ["bad_key"] * 200
+    assert codes[-1] == "flood"
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    flood.buckets.clear()
+
+
+def test_the_document_has_every_verb(api: Api) -> None:
+    document = api.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    paths = document["paths"]
+    for verb, move in MOVES.items():
+        path = "/api/v1/appeals" + ("" if verb == "file" else f"/{{number}}/{verb.value}")
+        operation = paths[path]["post"]
+        reference = operation["requestBody"]["content"]["application/json"]["schema"]
+        if verb == "file":
+            continue
+        name = reference.get("$ref", f"/{verb.value.title()}In").rpartition("/")[2]
+        schema = document["components"]["schemas"][name]
+        assert set(schema["properties"]) == {field.name for field in move.fields} | {"version"}
+        required = {field.name for field in move.fields if field.required}
+        assert set(schema.get("required", [])) == required
+        assert "application/problem+json" in operation["responses"]["409"]["content"]
+    assert paths["/api/v1/appeals"]["post"]["responses"]["201"]["headers"]["Location"]
+    assert "get" in paths["/api/v1/appeals"]
+
+
+@pytest.mark.browser
+def test_the_page_of_the_document_needs_nobody_else(page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto("/api/v1/docs")
+    page.get_by_text("sort · 研判").first.wait_for()
+    page.get_by_text("file · 提交").first.wait_for()
+    home = page.url.partition("/api")[0]
+    assert [url for url in asked if not url.startswith((home, "data:"))] == []

@@ -1,0 +1,145 @@
+"""Every verb of MOVES: by the right person, by the wrong one, without what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Api
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.states import MOVES, Verb
+
+Check = Callable[..., dict[str, Any]]
+REQUESTER = "requester"
+
+# verb: (from, by, with, status after, somebody who may not, what they are told)
+CASES: dict[str, tuple[str, str, dict[str, Any], str, str, int]] = {
+    "sort": ("filed", "clerk", {"category": "other", "urgency": 2}, "sorted", "milk-handler", 404),
+    "answer": ("filed", "clerk", {"words": "凭身份证即可"}, "resolved", REQUESTER, 403),
+    "assign": ("sorted", "dispatcher", {"unit": "milk"}, "assigned", "clerk", 403),
+    "accept": ("assigned", "milk-handler", {}, "handling", "food-handler", 404),
+    "release": ("handling", "milk-handler", {"why": "换班"}, "assigned", "clerk", 403),
+    "return": ("assigned", "milk-handler", {"why": "不归我们管"}, "sorted", "clerk", 403),
+    "ask": ("handling", "milk-handler", {"words": "几段的？"}, "waiting", REQUESTER, 403),
+    "supply": ("waiting", REQUESTER, {"words": "一段"}, "handling", "commander", 403),
+    "report": (
+        "handling",
+        "milk-handler",
+        {"words": "在路上", "arrived": True},
+        "handling",
+        "clerk",
+        403,
+    ),
+    "note": ("filed", "clerk", {"why": "同一人第三次来电"}, "filed", REQUESTER, 403),
+    "urge": ("assigned", REQUESTER, {}, "assigned", "milk-handler", 403),
+    "extend": (
+        "handling",
+        "dispatcher",
+        {"until": "2100-01-01T00:00:00+08:00", "why": "等货"},
+        "handling",
+        "milk-handler",
+        403,
+    ),
+    "escalate": ("handling", "milk-handler", {"why": "要跨镇协调"}, "handling", REQUESTER, 403),
+    "resolve": ("handling", "milk-handler", {"words": "已送到"}, "resolved", "volunteer", 403),
+    "rate": (
+        "resolved",
+        REQUESTER,
+        {"solved": True, "satisfaction": "yes"},
+        "resolved",
+        "milk-handler",
+        403,
+    ),
+    "reopen": ("resolved", REQUESTER, {"words": "没有收到"}, "assigned", "dispatcher", 403),
+    "close": ("resolved", "clerk", {}, "closed", "milk-handler", 403),
+    "merge": ("filed", "clerk", {}, "merged", "operator", 403),
+    "decline": ("filed", "clerk", {"words": "不属于受理范围"}, "declined", "operator", 403),
+    "withdraw": ("filed", REQUESTER, {}, "withdrawn", "clerk", 403),
+}
+
+
+def test_every_verb_is_here() -> None:
+    assert set(CASES) == {verb.value for verb in Verb} - {"file"}
+
+
+@pytest.mark.parametrize("verb", CASES)
+def test_verb(api: Api, problem: Check, verb: str) -> None:
+    source, right, fields, target, wrong, refusal = CASES[verb]
+    filed = api.reach(source)
+    number = filed["number"]
+    if verb == "merge":
+        fields = {"master": api.file()["number"]}
+
+    def who(name: str) -> str:
+        return filed["token"] if name == REQUESTER else name
+
+    before = Appeal.objects.get(pk=filed["id"])
+    code = "not_found" if refusal == 404 else "not_allowed"
+    problem(api.do(who(wrong), number, verb, **fields), refusal, code)
+    problem(api.do("", number, verb, **fields), 401, "no_key")
+    problem(api.do(who(right), number, verb, **fields, version=before.version + 1), 409, "moved_on")
+    for field in MOVES[Verb(verb)].fields:
+        if field.required:
+            short = {name: value for name, value in fields.items() if name != field.name}
+            body = problem(api.do(who(right), number, verb, **short), 422, "invalid")
+            assert [error["field"] for error in body["errors"]] == [field.name]
+    assert Event.objects.filter(appeal=before).count() == before.version
+
+    answer = api.do(who(right), number, verb, **fields, version=before.version)
+    assert answer.status_code == 200, answer.text
+    event = answer.json()["event"]
+    assert (event["verb"], event["status"], event["seq"]) == (verb, target, before.version + 1)
+    after = Appeal.objects.get(pk=filed["id"])
+    assert (after.status, after.version) == (target, before.version + 1)
+    # A unit that has returned it no longer sees it.
+    seen = answer.json()["appeal"]
+    assert (seen is None) == (verb == "return")
+    assert seen is None or seen["version"] == after.version
+    assert ("why" in event) == (right != REQUESTER)
+
+
+def test_what_one_may_do_is_told(api: Api) -> None:
+    filed = api.reach("assigned")
+    path = f"/appeals/{filed['number']}"
+    assert set(api.get(path, filed["token"]).json()["can"]) == {"supply", "urge", "withdraw"}
+    handler = api.get(path, "milk-handler").json()
+    assert set(handler["can"]) == {"accept", "return", "ask", "note", "escalate"}
+    for verb in handler["can"]:
+        assert Verb(verb) in MOVES
+
+
+def test_wrong_status_and_wrong_values_change_nothing(api: Api, problem: Check) -> None:
+    filed = api.file()
+    number = filed["number"]
+    problem(api.do("clerk", number, "close"), 409, "wrong_status")
+    body = problem(api.do("clerk", number, "sort", category="nope"), 422, "unknown_category")
+    assert body["errors"][0]["field"] == "category"
+    for fields, field in (
+        ({"category": "other", "urgency": 9}, "urgency"),
+        ({"category": "other", "urgency": "2"}, "urgency"),
+        ({"category": "other", "klass": "x"}, "klass"),
+        ({"category": "other", "colour": "red"}, "colour"),
+        ({"category": "other\x00"}, "category"),
+        ({"category": "other", "why": "长" * 4001}, "why"),
+        ({"category": "other", "version": 10**30}, "version"),
+        ({"category": ["other"]}, "category"),
+    ):
+        answer = api.post(f"/appeals/{number}/sort", "clerk", json=fields)
+        body = problem(answer, 422, "invalid")
+        assert [error["field"] for error in body["errors"]] == [field]
+    problem(api.do("clerk", number, "merge", master=number), 422, "own_master")
+    problem(api.do("clerk", number, "merge", master="1234-5678-9"), 422, "unknown_master")
+    problem(
+        api.do(filed["token"], number, "rate", solved="yes", satisfaction="yes"), 422, "invalid"
+    )
+    assert Appeal.objects.get(pk=filed["id"]).version == 1
+
+
+def test_one_requester_is_nobody_to_anothers_appeal(api: Api, problem: Check) -> None:
+    mine, other = api.file(), api.file()
+    problem(api.do(mine["token"], other["number"], "urge"), 404, "not_found")
+    problem(api.get(f"/appeals/{other['number']}", mine["token"]), 404, "not_found")
+    forged = mine["token"][:-1] + ("a" if mine["token"][-1] != "a" else "b")
+    problem(api.get(f"/appeals/{mine['number']}", forged), 401, "bad_key")

@@ -1,0 +1,9 @@
+HELP = "rows a second"
+
+
+def configure(parser):
+    pass
+
+
+def run(options):
+    return []

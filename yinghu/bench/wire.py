@@ -1,0 +1,110 @@
+"""Counting SQL statements on the wire: a proxy in front of PostgreSQL that reads what clients say.
+
+Every simple query and every Execute of the extended protocol is one statement, BEGIN and COMMIT
+among them: what the server is asked to do, whoever asks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from psycopg.conninfo import conninfo_to_dict
+
+
+class Counting:
+    """The proxy: `url` to connect to, `statements` seen since the last `reset`."""
+
+    def __init__(self, database_url: str, folder: Path) -> None:
+        self._target = conninfo_to_dict(database_url)
+        parts = urlsplit(database_url)
+        user = f"{parts.username}{':' + parts.password if parts.password else ''}@"
+        self.url = urlunsplit(
+            parts._replace(netloc=user, query=f"host={quote(str(folder), safe='')}&sslmode=disable")
+        )
+        self.statements: list[str] = []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(folder / ".s.PGSQL.5432"))
+        self._listener.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def reset(self) -> None:
+        """Begin to count anew."""
+        self.statements = []
+
+    def close(self) -> None:
+        """Take no more connections."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _peer = self._listener.accept()
+            except OSError:
+                return
+            server = self._connect()
+            threading.Thread(target=self._listen_to, args=(client, server), daemon=True).start()
+            threading.Thread(target=_pass_on, args=(server, client), daemon=True).start()
+
+    def _connect(self) -> socket.socket:
+        host, port = str(self._target.get("host") or "localhost"), self._target.get("port") or 5432
+        if host.startswith("/"):
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(f"{host}/.s.PGSQL.{port}")
+            return server
+        return socket.create_connection((host, int(port)))
+
+    def _listen_to(self, client: socket.socket, server: socket.socket) -> None:
+        read, started, prepared = b"", False, ""
+        while data := _received(client):
+            read += data
+            while True:
+                # The first message of a connection has no type byte.
+                head = 5 if started else 4
+                if len(read) < head:
+                    break
+                length = int.from_bytes(read[head - 4 : head]) + head - 4
+                if len(read) < length:
+                    break
+                kind, text = (read[:1] if started else b""), read[head:length]
+                if kind == b"P":
+                    prepared = text.split(b"\0")[1].decode("utf-8", "replace")
+                if kind == b"Q":
+                    self.statements.append(text.rstrip(b"\0").decode("utf-8", "replace"))
+                elif kind == b"E":
+                    self.statements.append(prepared)
+                read, started = read[length:], True
+            server.sendall(data)
+        server.close()
+
+
+def _received(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(65536)
+    except OSError:
+        return b""
+
+
+def _pass_on(server: socket.socket, client: socket.socket) -> None:
+    while data := _received(server):
+        try:
+            client.sendall(data)
+        except OSError:
+            break
+    client.close()
+
+
+@contextlib.contextmanager
+def counting(database_url: str) -> Iterator[Counting]:
+    """A proxy in front of this database."""
+    with tempfile.TemporaryDirectory(prefix="yh-wire-") as folder:
+        proxy = Counting(database_url, Path(folder))
+        try:
+            yield proxy
+        finally:
+            proxy.close()
