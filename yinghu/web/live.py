@@ -18,10 +18,13 @@ import asyncio
 import contextlib
 import json
 import random
+import signal
+import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
+from types import FrameType
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -193,11 +196,40 @@ async def lifespan() -> AsyncIterator[None]:
     """Listen for as long as the web process serves."""
     mine = hub()
     mine.start()
+    with _told_of_signals(mine.closing):
+        try:
+            yield
+        finally:
+            await mine.stop()
+            _hubs.pop(id(asyncio.get_running_loop()), None)
+
+
+@contextlib.contextmanager
+def _told_of_signals(closing: asyncio.Event) -> Iterator[None]:
+    """Set `closing` as soon as the process is told to stop.
+
+    The web server waits for requests under way before it ends the lifespan, and an open stream
+    would keep it waiting. Its own handling of the signals goes on as before.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(closing.set)
+        earlier = before[signal.Signals(number)]
+        if callable(earlier):
+            earlier(number, frame)
+
+    for number in before:
+        signal.signal(number, heard)
     try:
         yield
     finally:
-        await mine.stop()
-        _hubs.pop(id(asyncio.get_running_loop()), None)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
