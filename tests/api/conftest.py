@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,3 +117,8 @@ def problem() -> Callable[..., dict[str, Any]]:
         return body
 
     return check
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    logging.getLogger("httpx").setLevel(logging.WARNING)
