@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.utils.translation import gettext as _
 
 if TYPE_CHECKING:
+    from yinghu.channels.files import Report
     from yinghu.channels.mapping import Reader
     from yinghu.channels.rows import Source
+
+BROKEN_OFF: Final = 3
+STOPPED: Final = 130
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -35,15 +41,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rejects", type=Path, help="拒绝的行写到哪里（默认 FILE.rejects.csv）")
 
 
-def source_of(args: argparse.Namespace) -> Source:
-    """The file from its beginning. Raises Unusable."""
-    from yinghu.channels import rows
+def opened(
+    args: argparse.Namespace, closing: contextlib.ExitStack, *, replay: bool = False
+) -> tuple[Source, Reader, Path]:
+    """The file, how to understand it, and where its rejected rows go. Raises Unusable.
 
-    return rows.open_source(args.file, args.encoding, args.delimiter, args.sheet)
-
-
-def opened(args: argparse.Namespace, *, replay: bool = False) -> tuple[Source, Reader, Path]:
-    """The file, how to understand it, and where its rejected rows go. Raises Unusable."""
+    `closing` closes the file.
+    """
     from yinghu.channels import mapping, rows
     from yinghu.channels.registry import CHANNELS
 
@@ -54,7 +58,7 @@ def opened(args: argparse.Namespace, *, replay: bool = False) -> tuple[Source, R
             _("没有可导入的渠道“%(channel)s”，有：%(known)s")
             % {"channel": args.channel, "known": known}
         )
-    source = source_of(args)
+    source = source_of(args, closing)
     if args.maps:
         meanings = mapping.parse(args.maps, source.columns, replay=replay)
     else:
@@ -67,3 +71,44 @@ def opened(args: argparse.Namespace, *, replay: bool = False) -> tuple[Source, R
     if not os.access(rejects.parent, os.W_OK) or rejects.is_dir():
         raise rows.Unusable(_("写不了 %s，请用 --rejects 另指一处") % rejects)
     return source, mapping.Reader(args.channel, meanings, args.gcj02), rejects
+
+
+def source_of(args: argparse.Namespace, closing: contextlib.ExitStack) -> Source:
+    """The file from its beginning; `closing` closes it. Raises Unusable."""
+    from yinghu.channels import rows
+
+    source = rows.open_source(args.file, args.encoding, args.delimiter, args.sheet)
+    closing.callback(source.close)
+    return source
+
+
+@contextlib.contextmanager
+def may_break_off() -> Iterator[list[int]]:
+    """Around the work: the list gets the exit code where it was broken off, and says so."""
+    from django.db import Error as DatabaseError
+
+    codes: list[int] = []
+    try:
+        yield codes
+    except KeyboardInterrupt:
+        codes.append(STOPPED)
+    except DatabaseError as error:
+        print(_("数据库出错：%s") % str(error).strip(), file=sys.stderr)
+        codes.append(BROKEN_OFF)
+    if codes:
+        print(_("没有做完；再执行一次会接着做"), file=sys.stderr)
+
+
+def say_taken(report: Report) -> None:
+    """The summary of an import, on stdout."""
+    print(
+        _("读取 %(read)d 行：新建 %(new)d，已有 %(known)d，拒绝 %(rejected)d")
+        % {
+            "read": report.read,
+            "new": report.new,
+            "known": report.known,
+            "rejected": report.rejected,
+        }
+    )
+    for reason, count in report.left_out.most_common():
+        print(_("其中 %(count)d 行%(reason)s，其余照收") % {"count": count, "reason": reason})

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self, TextIO
 
 from django.db import DataError, IntegrityError, OperationalError, connections
@@ -82,20 +81,22 @@ class Rejects:
         assert self._file is not None  # noqa: S101  # for the type checker
         csv.writer(self._file).writerow(cells)
 
+    def settle(self, *, whole: bool) -> None:
+        """The run has ended; if it was `whole` and rejected nothing, an earlier run's file goes."""
+        self.close()
+        if whole and self._file is None:
+            self.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
-        elif kind is None:
-            # What an earlier run rejected has been taken by this one.
-            self.path.unlink(missing_ok=True)
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
 
 class Ids:

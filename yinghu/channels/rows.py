@@ -4,6 +4,7 @@ A file that cannot be used at all is a `BadFile`. A row that cannot be read is a
 rows, and the ones after it are read as if it were not there.
 """
 
+import codecs
 import csv
 import io
 import json
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 from django.utils.translation import gettext as _
 from python_calamine import CalamineError, CalamineWorkbook
@@ -69,6 +70,9 @@ class Source(Protocol):
     def fraction(self) -> float:
         """How much of the file has been read, 0 to 1."""
 
+    def close(self) -> None:
+        """Let go of the file."""
+
 
 def open_source(path: Path, encoding: str = "", delimiter: str = "", sheet: str = "") -> Source:
     """The file's rows, its kind told by its ending or its first bytes. Raises BadFile."""
@@ -84,10 +88,14 @@ def open_source(path: Path, encoding: str = "", delimiter: str = "", sheet: str 
     suffix = path.suffix.lower()
     if suffix in _EXCEL or head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         return ExcelSource(path, sheet)
-    encoding = encoding or _encoding_of(path, head)
-    if suffix in _JSON or head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        return JsonSource(path, encoding)
-    return CsvSource(path, encoding, delimiter)
+    lines = Lines(path, encoding or _encoding_of(path, head))
+    try:
+        if suffix in _JSON or head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+            return JsonSource(lines)
+        return CsvSource(lines, delimiter)
+    except BaseException:
+        lines.close()
+        raise
 
 
 def _encoding_of(path: Path, head: bytes) -> str:
@@ -121,18 +129,19 @@ class Lines:
             "replace" if encoding.lower().startswith(("utf-16", "utf-32")) else "surrogateescape"
         )
         try:
-            self._bytes = path.open("rb")
-            self._file = io.TextIOWrapper(self._bytes, encoding, errors, newline="")
+            codecs.lookup(encoding)
         except LookupError as error:
             raise BadFile(_("没有这种编码：%s") % encoding) from error
+        self._bytes = path.open("rb")
+        self._file = io.TextIOWrapper(self._bytes, encoding, errors, newline="")
         self._size = max(1, path.stat().st_size)
-        self._encoding = encoding
+        self.path, self.encoding = path, encoding
         self._again: list[str] = []
         self.number = 0
         self.held: list[str] = []
         self.starved = self.cut = False
 
-    def __iter__(self) -> "Lines":
+    def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> str:
@@ -162,11 +171,15 @@ class Lines:
     def raw(self) -> bytes:
         """The row's lines as they stand in the file."""
         # Not the mark at the front, which the codec would write anew.
-        codec = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}.get(self._encoding, self._encoding)
+        codec = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}.get(self.encoding, self.encoding)
         return "".join(self.held).encode(codec, "surrogateescape")
 
     def fraction(self) -> float:
-        return min(1.0, self._bytes.tell() / self._size)
+        """How much of the file has been read; all of it once it is closed."""
+        return 1.0 if self._bytes.closed else min(1.0, self._bytes.tell() / self._size)
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class CsvSource:
@@ -174,8 +187,8 @@ class CsvSource:
 
     open_ended = False
 
-    def __init__(self, path: Path, encoding: str, delimiter: str = "") -> None:
-        self._lines = Lines(path, encoding)
+    def __init__(self, lines: Lines, delimiter: str = "") -> None:
+        self._lines = lines
         if len(delimiter) > 1:
             raise BadFile(_("分隔符只能是一个字符，不能是“%s”") % delimiter)
         first = next((line for line in self._lines if line.strip()), "")
@@ -184,11 +197,11 @@ class CsvSource:
         try:
             names = next(cells for cells in self._reader if any(cells))
         except (csv.Error, StopIteration) as error:
-            raise BadFile(_("%s 的第一行不是列名") % path) from error
+            raise BadFile(_("%s 的第一行不是列名") % lines.path) from error
         if any("\udc80" <= char <= "\udcff" for name in names for char in name):
             raise BadFile(
                 _("%(file)s 不像是 %(encoding)s 编码，请用 --encoding 指明")
-                % {"file": path, "encoding": encoding}
+                % {"file": lines.path, "encoding": lines.encoding}
             )
         self._names = _named(names)
         self._skip = 2 if tuple(self._names[:2]) == REJECT_COLUMNS else 0
@@ -196,6 +209,9 @@ class CsvSource:
 
     def fraction(self) -> float:
         return self._lines.fraction()
+
+    def close(self) -> None:
+        self._lines.close()
 
     def __iter__(self) -> Iterator[Row | Broken]:
         lines, width = self._lines, len(self._names)
@@ -240,16 +256,19 @@ class JsonSource:
 
     open_ended = True
 
-    def __init__(self, path: Path, encoding: str) -> None:
-        self._lines = Lines(path, encoding)
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
         self._peeked = [row for row, _i in zip(self._read(), range(_PEEK_ROWS), strict=False)]
         rows = [row for row in self._peeked if isinstance(row, Row)]
         if not rows:
-            raise BadFile(_("%s 里没有一行是 JSON 对象：每行应是一个 {…}") % path)
+            raise BadFile(_("%s 里没有一行是 JSON 对象：每行应是一个 {…}") % lines.path)
         self.columns = list(dict.fromkeys(name for row in rows for name in row.cells))
 
     def fraction(self) -> float:
         return self._lines.fraction()
+
+    def close(self) -> None:
+        self._lines.close()
 
     def __iter__(self) -> Iterator[Row | Broken]:
         peeked, self._peeked = self._peeked, []
@@ -287,7 +306,7 @@ class ExcelSource:
 
     def __init__(self, path: Path, sheet: str = "") -> None:
         try:
-            book = CalamineWorkbook.from_path(path)
+            self._book = book = CalamineWorkbook.from_path(path)
             names = book.sheet_names
             if sheet and sheet not in names:
                 raise BadFile(
@@ -311,6 +330,9 @@ class ExcelSource:
 
     def fraction(self) -> float:
         return min(1.0, self._at / self._height)
+
+    def close(self) -> None:
+        self._book.close()
 
     def __iter__(self) -> Iterator[Row | Broken]:
         for line, cells in self._rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 
 from django.utils.translation import gettext as _
@@ -26,7 +27,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 if every answered row is ended, 1 if some could not be, 2 if the file cannot be used."""
+    """0 if every answered row is ended, 1 if some could not be, 2 if the file cannot be used.
+
+    3 where the database broke off and 130 after Ctrl-C: the same command then goes on.
+    """
     # Not at the top: a parser is built before Django is set up.
     from yinghu.appeals.states import Satisfaction
     from yinghu.channels.files import Import, Rejects
@@ -36,38 +40,34 @@ def run(args: argparse.Namespace) -> int:
     from yinghu.insight import tally
     from yinghu.people.access import SYSTEM
 
-    try:
-        source, reader, rejects_path = arguments.opened(args, replay=True)
-        if "answer" not in reader.mapping:
-            raise Unusable(_("没有指明哪一列是答复（answer）"))
-        again = arguments.source_of(args)
-    except Unusable as why:
-        print(why, file=sys.stderr)
-        return 2
-    defaults = Defaults(args.unit, args.category, Satisfaction(args.satisfaction))
-    with Rejects(rejects_path, [] if source.open_ended else source.columns) as rejects:
-        with shown(_("导入")) as show:
-            taken = Import(source, reader, rejects, SYSTEM)
-            taken.run(lambda: show(source.fraction(), ""))
-        tally.fold_all()
+    with contextlib.ExitStack() as stack:
+        try:
+            source, reader, rejects_path = arguments.opened(args, stack, replay=True)
+            if "answer" not in reader.mapping:
+                raise Unusable(_("没有指明哪一列是答复（answer）"))
+            again = arguments.source_of(args, stack)
+        except Unusable as why:
+            print(why, file=sys.stderr)
+            return 2
+        columns = [] if source.open_ended else source.columns
+        rejects = stack.enter_context(Rejects(rejects_path, columns))
+        taken = Import(source, reader, rejects, SYSTEM)
+        defaults = Defaults(args.unit, args.category, Satisfaction(args.satisfaction))
         replay = Replay(again, reader, rejects, defaults)
         report = replay.report
-        with shown(_("办理")) as show:
+        with arguments.may_break_off() as broken:
+            with shown(_("导入")) as show:
+                taken.run(lambda: show(source.fraction(), ""))
+            tally.fold_all()
+            with shown(_("办理")) as show:
 
-            def step() -> None:
-                tally.fold_all()
-                show(again.fraction(), _("%d 件") % report.read)
+                def step() -> None:
+                    tally.fold_all()
+                    show(again.fraction(), _("%d 件") % report.read)
 
-            replay.run(step)
-    print(
-        _("读取 %(read)d 行：新建 %(new)d，已有 %(known)d，拒绝 %(rejected)d")
-        % {
-            "read": taken.report.read,
-            "new": taken.report.new,
-            "known": taken.report.known,
-            "rejected": taken.report.rejected,
-        }
-    )
+                replay.run(step)
+        rejects.settle(whole=not broken)
+    arguments.say_taken(taken.report)
     print(
         _(
             "办到销号 %(closed)d，早已结束 %(ended_before)d，"
@@ -83,4 +83,4 @@ def run(args: argparse.Namespace) -> int:
     bad = taken.report.rejected + report.unable
     if bad:
         print(_("拒绝和办不了的行在 %s") % rejects_path)
-    return 1 if bad else 0
+    return broken[0] if broken else int(bad > 0)
