@@ -36,7 +36,7 @@ def address(database: str) -> str:
 
 
 @contextlib.contextmanager
-def own_database(name: str) -> Iterator[str]:
+def own_database(name: str, *, keep: bool = False) -> Iterator[str]:
     """A fresh database with tables and the demo city's areas, categories, limits, units and rules.
 
     Inside, Django's connection is to it. Gives its URL.
@@ -55,7 +55,10 @@ def own_database(name: str) -> Iterator[str]:
         yield address(database)
     finally:
         _turn_to(before)
-        _admin(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), database)
+        if keep:
+            say(f"kept: {address(database)}")
+        else:
+            _admin(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), database)
 
 
 def _turn_to(database: str) -> None:

@@ -1,0 +1,327 @@
+"""A city with years of appeals, made in minutes: the rows that the loop would have left behind.
+
+The texts are made here from parts, each with the words by which it is found; everything else is spread
+over them by the database. Indexes and foreign keys are taken off while it fills and put back after it,
+so that what is measured afterwards is the schema as it is.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from yinghu.bench.city import console
+
+WHO = ("我是小区住户", "我家老人", "我们商铺", "孩子学校门口", "我们村", "楼下邻居", "公司员工")
+WHERE = ("东门", "西区", "菜场旁边", "公交站", "三号楼", "地下车库", "河边步道", "十字路口", "广场")
+WHAT = (
+    "路灯坏了好几天，晚上很黑，老人孩子走路都不安全",
+    "半夜施工噪音很大，已经连续一个星期，孩子要考试休息不好",
+    "垃圾堆了很久没人清运，天热味道很重，苍蝇很多",
+    "停水了一直没有通知，家里有婴儿要冲奶粉，不知道什么时候恢复",
+    "奶粉只够吃两天了，小区出不去，想请人帮忙买一段奶粉两罐",
+    "高血压的药快吃完了，一直在中心医院配的，能不能帮忙配三盒",
+    "想问一下居住证怎么办理，需要带哪些材料，周末上不上班",
+    "工资拖欠两个月了，找老板一直推，希望劳动部门管一管",
+    "公交车半小时都等不到一班，上班总是迟到，能不能加车",
+    "消防通道被车堵死了，万一出事消防车根本进不来",
+    "幼儿园招生名额不够，户口在本地也排不上，想知道怎么解决",
+    "物业乱收费不开发票，业主群里反映也没有人回复",
+)
+WISH = (
+    "请尽快处理，谢谢。",
+    "希望有人来看看。",
+    "打过几次电话没有结果。",
+    "麻烦给个答复。",
+    "很着急。",
+)
+SEALED = 2000
+"""Different requesters; each has many appeals, as in life."""
+
+SPREAD = (
+    ("filed", 6),
+    ("sorted", 2),
+    ("assigned", 14),
+    ("handling", 25),
+    ("waiting", 3),
+    ("resolved", 20),
+    ("merged", 25),
+    ("declined", 15),
+    ("withdrawn", 10),
+    ("closed", 880),
+)
+"""Of a thousand appeals, how many stand where."""
+
+TABLES = (
+    "appeals_appeal",
+    "appeals_event",
+    "appeals_clock",
+    "triage_suggestion",
+    "triage_words",
+    "channels_message",
+)
+
+
+def texts(count: int) -> Iterator[tuple[str, str]]:
+    """`count` bodies with their search words."""
+    from yinghu.triage.likeness import search_text
+
+    chance = random.Random(7)  # noqa: S311
+    for number in range(count):
+        parts = [chance.choice(WHO), "，", chance.choice(WHERE), chance.choice(WHAT)]
+        parts += ["。", chance.choice(WHAT), "。", f"{number % 97}幢{number % 31}号，"]
+        body = "".join([*parts, chance.choice(WISH)])
+        yield body, search_text(f"\n{body}")
+
+
+def fill(appeals: int) -> None:
+    """Put `appeals` appeals into the (empty, migrated, demo) database of Django's connection."""
+    steps: list[tuple[str, Any, Sequence[Any]]] = [
+        ("texts and requesters", _stage, [min(40_000, max(1000, appeals // 25))]),
+        ("taking indexes off", _strip, []),
+        *((name, sql, []) for name, sql in _statements(appeals)),
+        ("putting indexes back", _dress, []),
+        ("counting for the board", _tallies, []),
+        ("vacuum and analyze", "VACUUM (ANALYZE)", []),
+    ]
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress, connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
+        cursor.execute("SET maintenance_work_mem = '512MB'")
+        cursor.execute("SET work_mem = '128MB'")
+        task = progress.add_task("seeding", total=len(steps))
+        for name, step, arguments in steps:
+            progress.update(task, description=f"{appeals} appeals: {name}")
+            if isinstance(step, str):
+                cursor.execute(step)
+            else:
+                step(cursor, *arguments)
+            progress.advance(task)
+    connection.close()
+
+
+def _stage(cursor: Any, count: int) -> None:
+    from yinghu.people.privacy import blind, seal
+
+    cursor.execute(
+        "CREATE UNLOGGED TABLE bench_text (n int PRIMARY KEY, body text, words tsvector)"
+    )
+    with cursor.copy("COPY bench_text (n, body, words) FROM STDIN") as copy:
+        for number, (body, words) in enumerate(texts(count)):
+            quoted = " ".join(f"'{word}'" for word in words.split())
+            copy.write_row((number, body, quoted))
+    cursor.execute(
+        "CREATE UNLOGGED TABLE bench_caller "
+        "(n int PRIMARY KEY, name bytea, phone bytea, address bytea, caller bytea)"
+    )
+    with cursor.copy("COPY bench_caller FROM STDIN") as copy:
+        for number in range(SEALED):
+            phone = f"+86138{number:08d}"
+            sealed = (seal("王小明"), seal(phone), seal(f"幸福小区{number}号"))
+            copy.write_row((number, *sealed, blind(phone)))
+    cursor.execute(
+        "CREATE UNLOGGED TABLE bench_status AS SELECT row_number() OVER () - 1 AS n, status "
+        "FROM unnest(%s::text[], %s::int[]) AS s(status, share), generate_series(1, share)",
+        [[name for name, _share in SPREAD], [share for _name, share in SPREAD]],
+    )
+    cursor.execute(
+        "CREATE UNLOGGED TABLE bench_kind AS SELECT row_number() OVER (ORDER BY r.order) - 1 AS n, "
+        "c.code, c.klass, r.unit_id FROM dispatch_routingrule r "
+        "JOIN appeals_category c ON c.code = r.category WHERE r.value = ''"
+    )
+    cursor.execute(
+        "CREATE UNLOGGED TABLE bench_area AS "
+        "SELECT row_number() OVER (ORDER BY md5(code)) - 1 AS n, code FROM places_area "
+        "WHERE level = 3"
+    )
+    cursor.execute("ANALYZE")
+
+
+def _strip(cursor: Any) -> None:
+    """Remember and drop foreign keys and plain indexes of TABLES (unique ones stay)."""
+    cursor.execute(
+        """
+        CREATE TABLE bench_later AS
+        SELECT 1 AS step, format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname) AS off,
+               format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname,
+                      pg_get_constraintdef(oid)) AS back
+        FROM pg_constraint
+        WHERE contype = 'f' AND conrelid = ANY(%(tables)s::regclass[])
+        UNION ALL
+        SELECT 0, format('DROP INDEX %%s', indexrelid::regclass), pg_get_indexdef(indexrelid)
+        FROM pg_index i
+        WHERE indrelid = ANY(%(tables)s::regclass[]) AND NOT indisunique
+        """,
+        {"tables": list(TABLES)},
+    )
+    cursor.execute("SELECT off FROM bench_later ORDER BY step DESC")
+    for (statement,) in cursor.fetchall():
+        cursor.execute(statement)
+
+
+def _dress(cursor: Any) -> None:
+    cursor.execute("SELECT back FROM bench_later ORDER BY step")
+    for (statement,) in cursor.fetchall():
+        cursor.execute(statement)
+    cursor.execute(
+        "DROP TABLE bench_later, bench_text, bench_caller, bench_status, bench_kind, bench_area"
+    )
+
+
+def _tallies(cursor: Any) -> None:
+    from yinghu.insight import tally
+
+    tally.rebuild()
+
+
+def _statements(appeals: int) -> list[tuple[str, str]]:
+    """What fills each table, from the number of an appeal alone; `h` scatters it."""
+    zone = settings.TIME_ZONE
+    counts = "(SELECT count(*) FROM {})"
+    texts_, kinds, areas = (counts.format(f"bench_{name}") for name in ("text", "kind", "area"))
+    return [
+        (
+            "appeals",
+            f"""
+            INSERT INTO appeals_appeal (
+                id, status, version, channel, klass, category_id, urgency, level, area_id, unit_id, holder_id,
+                title, body, answers, name, phone, address, caller, language, result, solved, satisfaction,
+                filed_at, moved_at, closed_at)
+            SELECT i, s.status, 1,
+                (ARRAY['web', 'web', 'hotline', 'feed', 'api'])[1 + h %% 5],
+                CASE WHEN s.status = 'filed' THEN '' ELSE k.klass END,
+                CASE WHEN s.status = 'filed' AND h %% 3 > 0 THEN NULL ELSE k.code END,
+                CASE WHEN h %% 100 < 2 THEN 3 WHEN h %% 100 < 12 THEN 2 ELSE 1 END, 3, a.code,
+                CASE WHEN s.status NOT IN ('filed', 'sorted', 'declined', 'withdrawn') THEN k.unit_id END,
+                CASE WHEN s.status IN ('handling', 'waiting', 'resolved', 'closed') THEN p.user_id END,
+                '', t.body, '{{}}', c.name, c.phone, c.address, c.caller, 'zh-hans',
+                CASE WHEN s.status IN ('resolved', 'closed', 'declined') THEN '已经处理，感谢反映。' ELSE '' END,
+                CASE WHEN s.status = 'closed' THEN h %% 20 > 0 END,
+                CASE WHEN s.status = 'closed' THEN (ARRAY['yes', 'yes', 'fairly', 'no'])[1 + h %% 4] ELSE '' END,
+                f.at, least(now(), f.at + interval '3 days'),
+                CASE WHEN s.status IN ('closed', 'merged', 'declined', 'withdrawn')
+                     THEN least(now(), f.at + interval '3 days') END
+            FROM (
+                SELECT i, abs(hashint8(i)::bigint) AS h, abs(hashint8(i + 1000000007)::bigint) AS g
+                FROM generate_series(1, {appeals}) AS i
+            ) AS ids
+            JOIN bench_status s ON s.n = h %% 1000
+            JOIN bench_kind k ON k.n = least(g %% {kinds}, (g / 100) %% {kinds})
+            JOIN bench_area a ON a.n = least((g / 7) %% {areas}, (h / 7) %% {areas})
+            JOIN bench_text t ON t.n = (g / 11) %% {texts_}
+            JOIN bench_caller c ON c.n = (h / 13) %% {SEALED}
+            LEFT JOIN LATERAL (
+                SELECT user_id FROM people_post WHERE unit_id = k.unit_id ORDER BY id LIMIT 1
+            ) AS p ON true
+            CROSS JOIN LATERAL (
+                -- Open appeals are young, closed ones of the last two years.
+                SELECT now() - make_interval(secs => CASE
+                    WHEN s.status IN ('filed', 'sorted') THEN ({appeals} - i) * 0.2
+                    WHEN s.status IN ('closed', 'merged', 'declined', 'withdrawn')
+                        THEN ({appeals} - i) * 63072000.0 / {appeals}
+                    ELSE ({appeals} - i) * 2.0 END) AS at
+            ) AS f
+            """.replace("%%", "%"),
+        ),
+        (
+            "events",
+            """
+            INSERT INTO appeals_event (appeal_id, seq, verb, from_status, to_status, actor_kind, user_id, words,
+                why, facts, klass, category_id, unit_id, area_id, at)
+            SELECT a.id, e.seq, e.verb, e.before, e.after,
+                CASE e.verb WHEN 'file' THEN 'requester' WHEN 'assign' THEN 'system' ELSE 'user' END,
+                CASE WHEN e.verb IN ('accept', 'resolve', 'ask') THEN a.holder_id END,
+                CASE WHEN e.verb IN ('resolve', 'decline') THEN '已经处理，感谢反映。' ELSE '' END, '', '{}',
+                CASE WHEN e.seq = 1 THEN '' ELSE a.klass END,
+                CASE WHEN e.seq = 1 AND a.klass <> '' THEN NULL ELSE a.category_id END,
+                CASE WHEN e.seq < 3 THEN NULL ELSE a.unit_id END, a.area_id,
+                least(a.moved_at, a.filed_at + (e.seq - 1) * interval '5 hours')
+            FROM appeals_appeal a
+            JOIN (
+                SELECT status, verbs, befores, afters FROM (VALUES
+                    ('filed', '{file}'::text[], '{""}'::text[], '{filed}'::text[]),
+                    ('sorted', '{file,sort}', '{"",filed}', '{filed,sorted}'),
+                    ('assigned', '{file,sort,assign}', '{"",filed,sorted}', '{filed,sorted,assigned}'),
+                    ('handling', '{file,sort,assign,accept}', '{"",filed,sorted,assigned}',
+                     '{filed,sorted,assigned,handling}'),
+                    ('waiting', '{file,sort,assign,accept,ask}', '{"",filed,sorted,assigned,handling}',
+                     '{filed,sorted,assigned,handling,waiting}'),
+                    ('resolved', '{file,sort,assign,accept,resolve}',
+                     '{"",filed,sorted,assigned,handling}', '{filed,sorted,assigned,handling,resolved}'),
+                    ('closed', '{file,sort,assign,accept,resolve,close}',
+                     '{"",filed,sorted,assigned,handling,resolved}',
+                     '{filed,sorted,assigned,handling,resolved,closed}'),
+                    ('merged', '{file,sort,assign,merge}', '{"",filed,sorted,assigned}',
+                     '{filed,sorted,assigned,merged}'),
+                    ('declined', '{file,sort,decline}', '{"",filed,sorted}', '{filed,sorted,declined}'),
+                    ('withdrawn', '{file,sort,withdraw}', '{"",filed,sorted}', '{filed,sorted,withdrawn}')
+                ) AS path(status, verbs, befores, afters)
+            ) AS path ON path.status = a.status
+            CROSS JOIN LATERAL unnest(path.verbs, path.befores, path.afters)
+                WITH ORDINALITY AS e(verb, before, after, seq)
+            """,
+        ),
+        (
+            "versions",
+            """
+            UPDATE appeals_appeal a SET version = CASE a.status
+                WHEN 'sorted' THEN 2 WHEN 'assigned' THEN 3 WHEN 'handling' THEN 4 WHEN 'waiting' THEN 5
+                WHEN 'resolved' THEN 5 WHEN 'closed' THEN 6 WHEN 'merged' THEN 4 ELSE 3 END
+            WHERE a.status <> 'filed'
+            """,
+        ),
+        (
+            "clocks",
+            """
+            INSERT INTO appeals_clock (appeal_id, kind, started_at, due_at, paused_at, stopped_at)
+            SELECT a.id, k.kind, a.filed_at, a.filed_at + k.due,
+                CASE WHEN a.status = 'waiting' AND k.kind = 'solve' THEN a.moved_at END,
+                CASE WHEN a.closed_at IS NOT NULL THEN a.closed_at
+                     WHEN k.kind = 'receive' AND a.status <> 'filed' THEN a.filed_at + interval '5 hours'
+                     WHEN k.kind = 'solve' AND a.status = 'resolved' THEN a.moved_at END
+            FROM appeals_appeal a, (VALUES
+                ('receive', interval '2 hours'), ('solve', interval '7 days')) AS k(kind, due)
+            UNION ALL
+            SELECT id, 'respond', filed_at, filed_at + interval '1 day', NULL, NULL
+            FROM appeals_appeal WHERE status = 'assigned'
+            UNION ALL
+            SELECT id, 'feedback', moved_at, moved_at + interval '1 day', NULL, NULL
+            FROM appeals_appeal WHERE status = 'resolved'
+            """,
+        ),
+        (
+            "suggestions",
+            """
+            INSERT INTO triage_suggestion (appeal_id, category_id, category_confidence, klass,
+                klass_confidence, area_id, area_confidence, urgency, urgency_confidence, why, source)
+            SELECT id, coalesce(category_id, 'other'), 0.8, coalesce(nullif(klass, ''), 'opinion'), 0.8, area_id,
+                0.9, urgency, 0.7, '["路灯"]', 'lexicon'
+            FROM appeals_appeal
+            """,
+        ),
+        (
+            "search words",
+            f"""
+            INSERT INTO triage_words (appeal_id, vector)
+            SELECT i, t.words FROM generate_series(1, {appeals}) AS i
+            JOIN bench_text t ON t.n = (abs(hashint8(i + 1000000007)::bigint) / 11) % {texts_}
+            """,
+        ),
+        (
+            "messages",
+            """
+            INSERT INTO channels_message (channel, external_id, raw, error, appeal_id, received_at)
+            SELECT channel, 'bench-' || id, decode(repeat('5a', 300), 'hex'), '', id, filed_at
+            FROM appeals_appeal
+            """,
+        ),
+        (
+            "sequences",
+            f"SELECT setval('appeals_appeal_id_seq', {appeals}), set_config('timezone', '{zone}', true)",
+        ),
+    ]
