@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.cast import Cast, cast
 from tests.live import Live
+from tests.settings import RUN
 from yinghu import demo, embedded
 
 PHONE = {"width": 360, "height": 740}
@@ -36,14 +37,14 @@ CHROMIUM_FLAGS = [
 
 def pytest_configure(config: pytest.Config) -> None:
     if settings.ENV.embedded:
-        embedded.ensure(settings.RUN, durable=False)
+        embedded.ensure(RUN, durable=False)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if settings.ENV.embedded:
-        embedded.release(settings.RUN)
+        embedded.release(RUN)
     if not hasattr(config, "workerinput"):
-        shutil.rmtree(settings.RUN, ignore_errors=True)
+        shutil.rmtree(RUN, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import connection, connections
 from psycopg import sql
 
+from tests.settings import SERVER_URL
 from yinghu.env import DEMO_CONSENT
 
 # Rows of the live worker itself, which lives on when a test has ended.
@@ -36,7 +37,7 @@ def free_port() -> int:
 
 def database_url(name: str) -> str:
     """Address of another database on the server of the tests."""
-    parts = urlsplit(settings.SERVER_URL)
+    parts = urlsplit(SERVER_URL)
     return urlunsplit(parts._replace(path="/" + quote(name)))
 
 

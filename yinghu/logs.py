@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import logging.config
 import sys
 
 import structlog
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """A refusal (a 403, a 404) says where it was; how the code came there is nobody's question."""
+    if record.levelno < logging.ERROR:
+        record.exc_info = None
+    return True
 
 
 def configure(form: str, *, debug: bool = False) -> None:
@@ -43,13 +51,17 @@ def configure(form: str, *, debug: bool = False) -> None:
                     ],
                 }
             },
+            "filters": {"refusals": {"()": lambda: _without_traceback}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structlog"}},
             "root": {"handlers": ["stderr"], "level": "INFO"},
             "loggers": {
                 "django": {"level": "DEBUG" if debug else "INFO"},
                 "django.db.backends": {"level": "INFO"},
+                "django.request": {"filters": ["refusals"]},
                 "django.template": {"level": "INFO"},
                 "django.utils.autoreload": {"level": "INFO"},
+                # Every scanner on the Internet tries it; the 400 is in django.request.
+                "django.security.DisallowedHost": {"level": "CRITICAL"},
                 # Each job would say three things about itself.
                 "procrastinate": {"level": "WARNING"},
                 "psycopg.pool": {"level": "WARNING"},

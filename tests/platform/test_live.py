@@ -14,7 +14,7 @@ from yinghu.people.models import User
 @pytest.mark.parametrize("turn", [1, 2])
 def test_live_database_is_put_back(live: Live, turn: int) -> None:
     assert not User.objects.filter(username="newcomer").exists()
-    assert User.objects.create_user(username="newcomer").pk == User.objects.count()
+    User.objects.create_user(username="newcomer")
 
 
 @pytest.mark.browser
@@ -26,7 +26,7 @@ def test_a_person_logs_in_at_a_browser_of_their_own(
     one.goto("/accounts/login/")
     one.fill("input[name=login]", "newcomer")
     one.fill("input[name=password]", "pass-of-a-clerk")
-    one.click("[type=submit]")
-    one.wait_for_url(f"{live.url}/")
+    one.press("input[name=password]", "Enter")
+    one.wait_for_url(lambda url: "/accounts/login/" not in url)
     assert {cookie["name"] for cookie in one.context.cookies()} >= {"yinghu_session"}
     assert other.context.cookies() == []

@@ -1,0 +1,160 @@
+"""The front of the web process: true senders, static files, doors, health and figures."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import ipaddress
+from typing import Any
+
+import pytest
+from django.test import Client, override_settings
+
+from tests.live import Live
+from yinghu.asgi import DOORS, resolve_sender
+
+PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1/128")]
+
+
+def ask(
+    live: Live, path: str, method: str = "GET", **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection(live.url.removeprefix("http://"), timeout=10)
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        connection.request(method, path, headers=sent)
+        answer = connection.getresponse()
+        return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "sender", "scheme"),
+    [
+        ("192.0.2.1", {}, "192.0.2.1", "http"),
+        # A stranger may claim what he likes.
+        ("192.0.2.1", {"x-forwarded-for": "127.0.0.1"}, "192.0.2.1", "http"),
+        ("192.0.2.1", {"x-forwarded-proto": "https"}, "192.0.2.1", "http"),
+        # A proxy is believed, but not what stood in the header before it came.
+        ("10.0.0.1", {"x-forwarded-for": "192.0.2.7"}, "192.0.2.7", "http"),
+        ("10.0.0.1", {"x-forwarded-for": "127.0.0.1, 192.0.2.7"}, "192.0.2.7", "http"),
+        ("10.0.0.1", {"x-forwarded-for": "192.0.2.7, 10.0.0.2"}, "192.0.2.7", "http"),
+        ("10.0.0.1", {"x-forwarded-for": "nonsense, 192.0.2.7"}, "192.0.2.7", "http"),
+        ("10.0.0.1", {"x-forwarded-for": "192.0.2.7, nonsense"}, "10.0.0.1", "http"),
+        ("10.0.0.1", {"x-forwarded-for": "2001:db8::1"}, "2001:db8::1", "http"),
+        ("::1", {"x-forwarded-for": "[2001:db8::1]"}, "2001:db8::1", "http"),
+        ("10.0.0.1", {"x-forwarded-proto": "https"}, "10.0.0.1", "https"),
+        ("10.0.0.1", {"x-forwarded-proto": "gopher"}, "10.0.0.1", "http"),
+        ("10.0.0.1", {"x-forwarded-for": ""}, "10.0.0.1", "http"),
+    ],
+)
+def test_who_sent_it(peer: str, headers: dict[str, str], sender: str, scheme: str) -> None:
+    kept = (b"host", b"a.example")
+    scope: dict[str, Any] = {
+        "client": (peer, 1234),
+        "scheme": "http",
+        "headers": [kept, *((k.encode(), v.encode()) for k, v in headers.items())],
+    }
+    resolve_sender(scope, PROXIES)
+    assert (scope["client"][0], scope["scheme"], scope["headers"]) == (sender, scheme, [kept])
+
+
+def test_several_headers_of_a_chain_count_in_their_order() -> None:
+    scope: dict[str, Any] = {
+        "client": ("10.0.0.1", 1),
+        "scheme": "http",
+        "headers": [(b"x-forwarded-for", b"192.0.2.8"), (b"x-forwarded-for", b"192.0.2.7")],
+    }
+    resolve_sender(scope, PROXIES)
+    assert scope["client"] == ("192.0.2.7", 0)
+
+
+def test_every_door_exists() -> None:
+    import importlib
+
+    for target in DOORS.values():
+        module, _, name = target.partition(":")
+        assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_static_files_come_packed_and_stay_in_the_browser(live: Live) -> None:
+    plain = ask(live, "/static/vendor/tabler.css")
+    packed = ask(live, "/static/vendor/tabler.css", Accept_Encoding="gzip, br")
+    assert (plain[0], packed[0]) == (200, 200)
+    assert packed[1]["content-encoding"] == "gzip"
+    assert gzip.decompress(packed[2]) == plain[2]
+    assert len(packed[2]) < len(plain[2]) / 5
+    assert plain[1]["content-type"] == "text/css; charset=utf-8"
+    again = ask(live, "/static/vendor/tabler.css", If_None_Match=plain[1]["etag"])
+    assert (again[0], again[2]) == (304, b"")
+    head = ask(live, "/static/vendor/tabler.css", method="HEAD")
+    assert (head[0], head[2], head[1]["content-length"]) == (200, b"", str(len(plain[2])))
+
+
+def test_named_by_their_content_they_are_kept_for_ever(live: Live) -> None:
+    (hashed,) = (live.home / "static" / "vendor").glob("tabler.*.css")
+    _, headers, _ = ask(live, f"/static/vendor/{hashed.name}")
+    assert headers["cache-control"] == "public, max-age=31536000, immutable"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../secrets/secret_key",
+        "/static/%2e%2e/secrets/secret_key",
+        "/static//etc/passwd",
+        "/static/.stamp",
+        "/static/vendor",
+        "/static/nothing.css",
+        "/static/%00",
+        "/media/photo.jpg",
+    ],
+)
+def test_nothing_else_is_served(live: Live, path: str) -> None:
+    assert ask(live, path)[0] == 404
+
+
+def test_static_files_are_only_read(live: Live) -> None:
+    assert ask(live, "/static/vendor/tabler.css", method="DELETE")[0] == 405
+
+
+def test_a_foreign_host_is_refused(live: Live) -> None:
+    assert ask(live, "/accounts/login/", Host="evil.example")[0] == 400
+
+
+def test_every_page_has_the_security_headers(live: Live) -> None:
+    _, headers, _ = ask(live, "/accounts/login/")
+    policy = headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert {"default-src 'self'", "script-src 'self'", "frame-ancestors 'none'"} <= {
+        part.strip() for part in policy.split(";")
+    }
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "same-origin"
+
+
+def test_health_is_good(live: Live) -> None:
+    status, _, body = ask(live, "/healthz")
+    assert status == 200
+    assert b'"jobs": "ok"' in body
+
+
+def test_metrics_are_for_this_machine_alone(live: Live) -> None:
+    status, _, body = ask(live, "/metrics")
+    assert status == 200
+    assert b'yinghu_http_requests_total{door="django",method="GET",status="200"}' in body
+    assert b"yinghu_oldest_waiting_job_seconds 0.0" in body
+    # Behind a proxy on this machine everybody has its address.
+    assert ask(live, "/metrics", X_Forwarded_For="192.0.2.1")[0] == 403
+
+
+@pytest.mark.django_db
+def test_metrics_ask_for_the_token_where_there_is_one(client: Client) -> None:
+    with override_settings(METRICS_TOKEN="a-token"):
+        assert client.get("/metrics").status_code == 403
+        wrong = client.get("/metrics", headers={"Authorization": "Bearer another"})
+        assert wrong.status_code == 403
+        right = client.get("/metrics", headers={"Authorization": "Bearer a-token"})
+        assert right.status_code == 200
