@@ -196,7 +196,8 @@ def _area_of(text: str) -> str | None:
 
 def phone_of(text: str) -> str:
     """The first phone number of a cell in E.164, or "" (also for masked ones)."""
-    for part in re.split(r"[/,，;；、\s]+", text):
+    parts = re.split(r"[/,，;；、]+", text)
+    for part in [*(re.sub(r"\s", "", part) for part in parts), *text.split()]:
         # phonenumbers reads past letters and stars, and would make of 138****5678 another's number.
         if re.fullmatch(r"\+?[\d\-()（）]{5,}", part) and (phone := normal_phone(part)):
             return phone

@@ -1,0 +1,145 @@
+"""Fresh cities: a database for each test whose commands commit, start threads or are killed."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection, connections
+from psycopg import sql
+
+from tests.live import database_url
+from yinghu import cli, demo
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Ran:
+    """What a command left: its exit code and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class City:
+    """A database with the demo city, to which the test's own queries go as well."""
+
+    name: str
+    capsys: pytest.CaptureFixture[str]
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def run(self, *words: str | Path) -> Ran:
+        """Run a command of `yinghu` in this process, with the arguments that a shell would give."""
+        args = cli.parser().parse_args([str(word) for word in words])
+        self.capsys.readouterr()
+        code = args.command.run(args)
+        said = self.capsys.readouterr()
+        return Ran(code, said.out, said.err)
+
+    def start(self, *words: str | Path) -> subprocess.Popen[str]:
+        """Start a command of `yinghu` as a process of its own, to be killed perhaps."""
+        environment = {
+            **os.environ,
+            "DATABASE_URL": database_url(self.name),
+            "YINGHU_HOME": str(settings.HOME),
+            "DJANGO_SETTINGS_MODULE": "yinghu.settings",
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "yinghu", *map(str, words)],
+            env=environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.started.append(process)
+        return process
+
+
+@pytest.fixture(scope="session")
+def city_template(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """The name of a database with the demo city in it, for others to be copied from."""
+    with django_db_blocker.unblock():
+        source = connection.settings_dict["NAME"]
+        name = f"{source}_city"
+        with _database(name, template=source):
+            with _queries_go_to(name):
+                demo.load()
+            yield name
+
+
+@pytest.fixture
+def city(
+    city_template: str, django_db_blocker: Any, capsys: pytest.CaptureFixture[str]
+) -> Iterator[City]:
+    """A fresh city of the test's own."""
+    name = f"{city_template}_{next(_numbers)}"
+    with (
+        django_db_blocker.unblock(),
+        _database(name, template=city_template),
+        _queries_go_to(name),
+    ):
+        found = City(name, capsys)
+        yield found
+        for process in found.started:
+            process.kill()
+            process.communicate()
+
+
+@contextmanager
+def _database(name: str, template: str) -> Iterator[None]:
+    connections.close_all()
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
+    with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
+        admin.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+    try:
+        yield
+    finally:
+        connections.close_all()
+        with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
+            admin.execute(drop.format(sql.Identifier(name)))
+
+
+@contextmanager
+def _queries_go_to(name: str) -> Iterator[None]:
+    own = connection.settings_dict["NAME"]
+    connections.close_all()
+    connection.settings_dict["NAME"] = name
+    try:
+        yield
+    finally:
+        connections.close_all()
+        connection.settings_dict["NAME"] = own
+
+
+def in_threads(*jobs: Callable[[], object]) -> None:
+    """Run all of them at once, each on a connection of its own; raises what one of them raised."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def job_of(job: Callable[[], object]) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                job()
+            finally:
+                connections.close_all()
+
+        return run
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        for future in [pool.submit(job_of(job)) for job in jobs]:
+            future.result()
