@@ -171,8 +171,8 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
     if match := _WHEN.fullmatch(text):
         year, month, day, half, hour, minute, second = match.groups()
         hours = int(hour or 0)
-        if half in ("下午", "PM") and hours < 12:
-            hours += 12
+        if half and hours <= 12:
+            hours = hours % 12 + (12 if half in ("下午", "PM") else 0)
         return datetime(
             int(year), int(month), int(day), hours, int(minute or 0), int(second or 0), tzinfo=zone
         )
