@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -306,13 +305,11 @@ def reveal(request: HttpRequest, number: str) -> HttpResponse:
         problem = _("请写明为什么要看联系方式，会留下记录")
         return show(request, appeal, problem=problem, status=422)
     Reveal.objects.create(user=login_of(request), appeal_number=appeal.number, why=why[:200])
-    page = show(request, appeal, revealed=True)
-    page.headers["Cache-Control"] = "no-store"
-    return page
+    return show(request, appeal, revealed=True)
 
 
 @require_GET
-def photo(request: HttpRequest, photo_id: int) -> HttpResponseBase:
+def photo(request: HttpRequest, photo_id: int) -> HttpResponse:
     """A photo, for staff who may see its appeal."""
     if not request.user.is_authenticated:
         raise Http404
@@ -323,7 +320,7 @@ def photo(request: HttpRequest, photo_id: int) -> HttpResponseBase:
 
 
 @require_GET
-def own_photo(request: HttpRequest, token: str, photo_id: int) -> HttpResponseBase:
+def own_photo(request: HttpRequest, token: str, photo_id: int) -> HttpResponse:
     """A photo, for whoever holds the appeal's secret link."""
     appeal_id = id_of_token(token)
     if appeal_id is None:

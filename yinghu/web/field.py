@@ -91,10 +91,7 @@ def _show(
         "body": context["body"] if holds else without_numbers(appeal.body),
     }
     part = "web/field/task_body.html" if is_part(request, "case") else "web/field/task.html"
-    page = render(request, part, context, status=status)
-    if holds:
-        page.headers["Cache-Control"] = "no-store"
-    return page
+    return render(request, part, context, status=status)
 
 
 def _log_taken(user: User, appeal: Appeal) -> None:

@@ -73,9 +73,16 @@
       return field.value !== field.defaultValue;
     });
   }
+  function stale(part, is) {
+    var note = part.previousElementSibling;
+    if (note && note.classList.contains("stale-note")) note.hidden = !is;
+  }
   document.addEventListener("htmx:beforeSwap", function (event) {
     if (event.target.hasAttribute("data-keep-typed") && typing(event.target)) {
       event.detail.shouldSwap = false;
+      stale(event.target, true);
+    } else {
+      stale(event.target, false);
     }
   });
 

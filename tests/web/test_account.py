@@ -1,0 +1,137 @@
+"""Who gets in, and where they land."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from tests.web.conftest import Browse, text_of
+from yinghu.people.models import User
+
+HOMES = {
+    "clerk": "/desk/triage",
+    "dispatcher": "/desk/dispatch",
+    "operator": "/desk/callback",
+    "commander": "/board",
+    "supervisor": "/board",
+    "admin": "/desk/places",
+    "milk-handler": "/desk/inbox",
+    "town-head": "/desk/inbox",
+    "volunteer": "/field",
+    "grid-worker": "/field",
+}
+
+
+@pytest.mark.parametrize("username", HOMES)
+def test_everyone_lands_on_their_own_desk(browse: Browse, username: str) -> None:
+    client = browse()
+    page = client.post("/demo-login", {"username": username}, follow=True)
+    assert page.redirect_chain == [("/desk", 302), (HOMES[username], 302)]
+    assert page.status_code == 200
+    assert f'href="{HOMES[username]}" aria-current="page"' in text_of(page)
+
+
+def test_one_click_logins_exist_in_demo_mode_only(browse: Browse, settings: Settings) -> None:
+    client = browse()
+    assert "演示登录" in text_of(client.get("/"))
+    settings.DEMO = False
+    assert "演示登录" not in text_of(client.get("/"))
+    assert client.post("/demo-login", {"username": "clerk"}).status_code == 404
+
+
+def test_one_click_never_opens_an_account_with_a_password(browse: Browse) -> None:
+    user = User.objects.get(username="clerk")
+    user.set_password("a-real-one-now")
+    user.save()
+    User.objects.create_user(username="boss")
+    for name in ("clerk", "boss", "", "nobody"):
+        assert browse().post("/demo-login", {"username": name}).status_code == 404
+
+
+def test_one_click_is_a_post_from_our_own_page(browse: Browse) -> None:
+    assert browse().get("/demo-login").status_code == 405
+    assert (
+        browse(enforce_csrf_checks=True).post("/demo-login", {"username": "clerk"}).status_code
+        == 403
+    )
+
+
+def test_password_login_leads_to_the_desk(browse: Browse) -> None:
+    User.objects.filter(username="clerk").update(password="")
+    user = User.objects.get(username="clerk")
+    user.set_password("Xiangyu-2026-long")
+    user.save()
+    client = browse()
+    page = client.get("/login", follow=True)
+    assert page.redirect_chain == [("/accounts/login/", 302)]
+    said = client.post(
+        "/accounts/login/",
+        {"login": "clerk", "password": "Xiangyu-2026-long", "next": "/desk"},
+        follow=True,
+    )
+    assert said.redirect_chain[-1] == ("/desk/triage", 302)
+
+
+PAGES = (
+    "/desk",
+    "/desk/triage",
+    "/desk/dispatch",
+    "/desk/inbox",
+    "/desk/callback",
+    "/desk/search",
+    "/desk/areas",
+    "/desk/places",
+    "/desk/case/0000-0001-3",
+    "/field",
+    "/field/0000-0001-3",
+    "/board",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_strangers_are_asked_to_log_in(browse: Browse, path: str) -> None:
+    page = browse().get(path)
+    assert page.status_code == 302
+    assert page.headers["Location"] == f"/accounts/login/?next={path}"
+
+
+def test_desks_of_others_are_closed(browse: Browse) -> None:
+    closed = {
+        "volunteer": ["triage", "dispatch", "inbox", "callback", "places"],
+        "milk-handler": ["triage", "dispatch", "callback", "places"],
+        "clerk": ["dispatch", "inbox"],
+    }
+    for username, desks in closed.items():
+        client = browse(username)
+        answers = {desk: client.get(f"/desk/{desk}").status_code for desk in desks}
+        assert answers == dict.fromkeys(desks, 403)
+    assert browse("volunteer").get("/board").status_code == 403
+
+
+def test_a_login_without_any_post_sees_nothing(browse: Browse) -> None:
+    User.objects.create_user(username="leaver")
+    client = browse("leaver")
+    assert [client.get(path).status_code for path in PAGES] == [403] * len(PAGES)
+
+
+def test_pages_carry_no_inline_code_and_name_no_third_party(browse: Browse) -> None:
+    for client, path in ((browse(), "/"), (browse(), "/file"), (browse("clerk"), "/board")):
+        page = client.get(path)
+        policy = page.headers["Content-Security-Policy"]
+        assert "unsafe" not in policy
+        said = text_of(page)
+        assert " style=" not in said
+        assert "<style" not in said
+        assert "<script>" not in said
+        assert " onclick" not in said
+        assert "//cdn" not in said
+
+
+def test_an_error_is_a_page_in_the_users_language(browse: Browse) -> None:
+    page = browse().get("/no-such-page", headers={"Accept-Language": "en"})
+    assert page.status_code == 404
+    assert 'lang="en"' in text_of(page)
+    client = Client(raise_request_exception=False)
+    page = client.post("/find", {f"f{n}": "x" for n in range(1200)})
+    assert page.status_code == 413

@@ -1,0 +1,216 @@
+"""Lists: what stands in them, in how many queries, page after page, and found again."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from tests.cast import Cast, file_one
+from tests.web.conftest import Browse, text_of
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal
+from yinghu.appeals.numbers import number_of
+from yinghu.people.models import Post, User
+from yinghu.triage import duplicates, search, suggest
+from yinghu.web.shared import PAGE
+
+
+def numbers(page: Any) -> list[str]:
+    """The numbers of the rows of a list, in order."""
+    return re.findall(r'id="row-([0-9-]+)"', text_of(page))
+
+
+def queries_of(client: Client, path: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
+        assert client.get(path).status_code == 200
+    return len(seen)
+
+
+def read(*appeals: Appeal) -> None:
+    """What the worker does after filing."""
+    search.index(appeals)
+    suggest.suggest(appeals)
+    duplicates.find(appeals)
+
+
+def test_triage_shows_the_most_urgent_first_then_the_oldest(browse: Browse, city: Cast) -> None:
+    first, second = file_one(), file_one()
+    urgent = file_one("老人摔倒了", urgency=3)
+    assert numbers(browse("clerk").get("/desk/triage")) == [
+        urgent.number,
+        first.number,
+        second.number,
+    ]
+
+
+def test_a_list_costs_the_same_however_long_it_is(browse: Browse, city: Cast) -> None:
+    for count in (1, 12):
+        for turn in range(count):
+            appeal = file_one(f"第{turn}件：家里没有米了", phone=f"+86139{count:04d}{turn:04d}")
+            read(appeal)
+    client = browse("clerk")
+    Appeal.objects.exclude(pk=Appeal.objects.order_by("pk")[0].pk).update(status="closed")
+    one = queries_of(client, "/desk/triage?part=rows")
+    Appeal.objects.update(status="filed")
+    assert queries_of(client, "/desk/triage?part=rows") == one
+    assert one <= 5
+    assert queries_of(client, "/desk/triage") <= 18
+
+
+def test_more_goes_on_exactly_where_the_page_ended(browse: Browse, city: Cast) -> None:
+    for turn in range(PAGE + 7):
+        file_one(f"第{turn}件", urgency=1 + turn % 3, phone="")
+    client = browse("clerk")
+    first = client.get("/desk/triage")
+    after = re.search(r'href="\?after=([^"]+)"', text_of(first))
+    assert after is not None
+    second = client.get(f"/desk/triage?part=rows&after={after[1]}")
+    assert len(numbers(first)) == PAGE
+    wanted = Appeal.objects.order_by("-urgency", "id").values_list("pk", flat=True)
+    assert numbers(first) + numbers(second) == [number_of(pk) for pk in wanted]
+    assert "?after=" not in text_of(second)
+
+
+@pytest.mark.parametrize("key", ["x", "1~", "~", "1~2~3", "1~2'; --", "9" * 30 + "~1", "%00~1"])
+def test_a_made_up_page_key_is_the_first_page(browse: Browse, city: Cast, key: str) -> None:
+    appeal = file_one()
+    assert numbers(browse("clerk").get(f"/desk/triage?after={key}")) == [appeal.number]
+
+
+def test_the_callback_desk_pages_by_time(browse: Browse, city: Cast) -> None:
+    for turn in range(PAGE + 2):
+        loop.answer(file_one(f"第{turn}件", phone="").pk, city.clerk, words="请带身份证")
+    client = browse("operator")
+    first = client.get("/desk/callback")
+    after = re.search(r'href="\?after=([^"]+)"', text_of(first))
+    assert after is not None
+    second = client.get(f"/desk/callback?part=rows&after={after[1]}")
+    assert len(set(numbers(first) + numbers(second))) == PAGE + 2
+
+
+def test_one_press_confirms_what_is_suggested_and_the_next_one_lies_open(
+    browse: Browse, city: Cast
+) -> None:
+    one, two = file_one("家里婴儿没有奶粉了，需要一段两罐"), file_one("小区路灯坏了", phone="")
+    read(one, two)
+    client = browse("clerk")
+    said = text_of(client.get("/desk/triage"))
+    assert f'action="/desk/case/{one.number}/sort"' in said
+    assert '<option value="milk" selected>奶粉</option>' in said
+    form = {"category": "milk", "klass": "need", "urgency": "1", "area": "", "why": ""}
+    page = client.post(
+        f"/desk/case/{one.number}/sort",
+        {**form, "version": "1", "back": "triage"},
+        follow=True,
+    )
+    one.refresh_from_db()
+    assert one.category_id == "milk"
+    assert page.redirect_chain == [("/desk/triage", 302)]
+    assert f'action="/desk/case/{two.number}/sort"' in text_of(page)
+
+
+def test_a_likely_duplicate_is_merged_by_its_button(browse: Browse, city: Cast) -> None:
+    master, copy = file_one(), file_one()
+    read(master, copy)
+    client = browse("clerk")
+    said = text_of(client.get(f"/desk/triage?case={copy.number}"))
+    assert "可能是同一件" in said
+    assert f'name="master" value="{master.number}"' in said
+    page = client.post(f"/desk/case/{copy.number}/merge", {"version": "1", "master": master.number})
+    assert page.status_code == 302
+    copy.refresh_from_db()
+    assert (copy.status, copy.master_id) == ("merged", master.pk)
+
+
+def test_a_clerk_of_one_town_sees_that_town_only(browse: Browse, city: Cast) -> None:
+    post = Post.objects.get(user__username="clerk")
+    post.area_id = "330782008"
+    post.save()
+    inside = file_one(area="330782008")
+    file_one(area="330782100", phone="")
+    file_one(phone="")
+    client = browse("clerk")
+    assert numbers(client.get("/desk/triage")) == [inside.number]
+
+
+def test_search_finds_numbers_whole_phones_and_words_in_scope_only(
+    browse: Browse, city: Cast
+) -> None:
+    milk, light = file_one(), file_one("小区西门路灯坏了三天", phone="+8613900000009")
+    read(milk, light)
+    client = browse("clerk")
+
+    def found(query: str) -> list[str]:
+        return numbers(client.get("/desk/search", {"q": query}))
+
+    assert found(milk.number) == [milk.number]
+    assert found(milk.number.replace("-", "")) == [milk.number]
+    assert found("139 0000 0009") == [light.number]
+    assert found("1390000000") == []
+    assert found("路灯") == [light.number]
+    assert found("飞碟") == []
+    assert found("' OR 1=1 --") == []
+    assert found("\x00") == []
+    loop.sort(milk.pk, city.clerk, category="milk")
+    loop.assign(milk.pk, city.dispatcher, unit="milk")
+    client = browse("milk-handler")
+    assert found(milk.number) == [milk.number]
+    assert found(light.number) == []
+    assert found("路灯") == []
+    assert found("13900000009") == []
+
+
+def test_areas_are_hinted_by_name_code_and_alias(browse: Browse, city: Cast) -> None:
+    client = browse("clerk")
+
+    def codes(query: str) -> list[str]:
+        return [area["code"] for area in client.get("/desk/areas", {"q": query}).json()]
+
+    assert codes("福田")[0] == "330782008"
+    assert codes("330782100")[0] == "330782100"
+    assert codes("") == []
+    assert codes("%") == []
+
+
+def test_stickers_are_listed_and_printed(browse: Browse, city: Cast) -> None:
+    client = browse("admin")
+    assert "绣湖社区便民服务中心" in text_of(client.get("/desk/places"))
+    assert 'src="/p/xiuhu/qr.svg"' in text_of(client.get("/desk/places/xiuhu/sticker"))
+    assert client.get("/desk/places/nowhere/sticker").status_code == 404
+
+
+def test_the_board_counts_what_was_filed(browse: Browse, city: Cast) -> None:
+    file_one()
+    two = file_one(area="330782008", phone="")
+    loop.answer(two.pk, city.clerk, words="可以")
+    loop.close(two.pk, city.clerk)
+    said = text_of(browse("commander").get("/board?period=today"))
+    tiles = dict(re.findall(r'id="n-(\w+)">([^<]+)<', said))
+    assert tiles == {"received": "2", "open": "1", "closed": "1", "late": "0", "rate": "50.0%"}
+    assert "福田街道" in said
+    assert browse("commander").get("/board?period=x&scope=9").status_code == 200
+
+
+def test_a_towns_head_is_shown_that_town_whatever_is_asked(browse: Browse, city: Cast) -> None:
+    file_one(area="330782100")
+    file_one(area="330782008001", phone="")
+    client = browse("town-head")
+    for query in ("", "?scope=", "?scope=330782100", "?period=all&scope=3"):
+        said = text_of(client.get(f"/board{query}"))
+        assert re.findall(r'id="n-received">([^<]+)<', said) == ["1"]
+
+
+def test_who_has_left_is_out_at_once(browse: Browse, city: Cast) -> None:
+    client = browse("clerk")
+    assert client.get("/desk/triage").status_code == 200
+    Post.objects.filter(user__username="clerk").update(active=False)
+    assert client.get("/desk/triage").status_code == 403
+    User.objects.filter(username="clerk").update(is_active=False)
+    assert client.get("/desk/triage").status_code == 302

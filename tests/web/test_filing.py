@@ -1,0 +1,239 @@
+"""Filing at a sticker: without an account, without JavaScript, once, and losing nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from PIL import Image
+from pytest_django import Settings
+
+from tests.web.conftest import Browse, form_of, text_of
+from yinghu.appeals.loop import MAX_WORDS
+from yinghu.appeals.models import Appeal, Attachment
+from yinghu.channels.models import Message
+from yinghu.people.privacy import unseal
+
+WORDS = "家里婴儿没有奶粉了，需要一段两罐"
+
+
+def photo(name: str = "门口.png") -> SimpleUploadedFile:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 48), "teal").save(out, "PNG")
+    return SimpleUploadedFile(name, out.getvalue(), content_type="image/png")
+
+
+def file(client: Client, address: str = "/file", **typed: object) -> Any:
+    return client.post(address, {**form_of(client, address), "words": WORDS, **typed})
+
+
+def test_a_filing_at_a_sticker_knows_where_it_is(browse: Browse) -> None:
+    client = browse()
+    page = file(
+        client, "/p/xiuhu", name="王小明", phone="138 1234 5678", where="3号楼501", photos=[photo()]
+    )
+    appeal = Appeal.objects.get()
+    assert page.status_code == 302
+    assert page.url == f"/t/{appeal.token}/filed"
+    assert (appeal.body, appeal.channel, appeal.area_id) == (WORDS, "web", "330782001004001")
+    assert appeal.place is not None
+    assert appeal.place.code == "xiuhu"
+    assert [unseal(sealed) for sealed in (appeal.name, appeal.phone, appeal.address)] == [
+        "王小明",
+        "+8613812345678",
+        "绣湖社区党群服务中心一楼 3号楼501",
+    ]
+    assert Attachment.objects.filter(appeal=appeal).count() == 1
+    done = text_of(client.get(page.url))
+    assert appeal.number in done
+    assert f"/t/{appeal.token}" in done
+
+
+def test_the_message_is_kept_as_it_came_and_sealed(browse: Browse) -> None:
+    file(browse(), name="王小明", phone="13812345678", photos=[photo("证明.png")])
+    kept = Message.objects.get()
+    assert "王小明".encode() not in bytes(kept.raw)
+    raw = json.loads(unseal(kept.raw))
+    assert raw["form"]["words"] == [WORDS]
+    assert raw["form"]["photos"] == ["证明.png"]
+
+
+def test_the_same_form_twice_is_one_appeal_with_one_answer(browse: Browse, tmp_path: Path) -> None:
+    client = browse()
+    typed = {**form_of(client), "words": WORDS}
+    first = client.post("/file", {**typed, "photos": [photo()]})
+    again = client.post("/file", {**typed, "photos": [photo()]})
+    assert first.headers["Location"] == again.headers["Location"]
+    assert Appeal.objects.count() == 1
+    assert len(list(tmp_path.rglob("*.jpg"))) == 1
+
+
+def test_other_words_in_a_form_already_sent_are_offered_as_a_supplement(browse: Browse) -> None:
+    client = browse()
+    typed = form_of(client)
+    client.post("/file", {**typed, "words": WORDS})
+    page = client.post("/file", {**typed, "words": "还要一包尿布"})
+    assert Appeal.objects.get().body == WORDS
+    assert "没有重复登记" in text_of(page)
+    assert "还要一包尿布</textarea>" in text_of(page)
+
+
+def test_anonymous_is_allowed(browse: Browse) -> None:
+    file(browse())
+    appeal = Appeal.objects.get()
+    assert (bytes(appeal.name), bytes(appeal.phone), appeal.caller) == (b"", b"", None)
+
+
+def test_a_wrong_phone_is_said_beside_it_and_everything_typed_stays(browse: Browse) -> None:
+    page = file(browse(), phone="12", where="3号楼", name="王小明")
+    said = text_of(page)
+    assert page.status_code == 422
+    assert 'id="f-phone-error"' in said
+    assert all(text in said for text in (WORDS, 'value="12"', 'value="3号楼"', 'value="王小明"'))
+    assert not Appeal.objects.exists()
+
+
+def test_no_words_and_too_many_words_are_refused(browse: Browse) -> None:
+    assert "请写几个字" in text_of(file(browse(), words="  "))
+    page = file(browse(), words="很" * (MAX_WORDS + 1))
+    assert page.status_code == 422
+    assert not Appeal.objects.exists()
+
+
+def test_nul_in_the_words_is_refused_in_words(browse: Browse) -> None:
+    page = file(browse(), words="你好\x00")
+    assert page.status_code == 422
+
+
+def test_a_false_photo_is_said_beside_it_and_nothing_stays_on_disk(
+    browse: Browse, tmp_path: Path
+) -> None:
+    false = SimpleUploadedFile("照片.jpg", b"<script>alert(1)</script>", content_type="image/jpeg")
+    page = file(browse(), photos=[photo(), false])
+    assert page.status_code == 422
+    assert 'id="f-photos-error"' in text_of(page)
+    assert WORDS in text_of(page)
+    assert list(tmp_path.rglob("*.jpg")) == []
+    assert not Appeal.objects.exists()
+
+
+def test_seven_photos_are_too_many(browse: Browse) -> None:
+    page = file(browse(), photos=[photo() for _i in range(7)])
+    assert "最多 6 张照片" in text_of(page)
+    assert not Appeal.objects.exists()
+
+
+def test_a_category_brings_its_questions_and_their_answers(browse: Browse) -> None:
+    client = browse()
+    assert "在哪家医院配药" in text_of(client.get("/file?category=medicine"))
+    missing = file(client, "/file?category=medicine", category="medicine")
+    assert missing.status_code == 422
+    assert 'id="f-q_hospital-error"' in text_of(missing)
+    given = {
+        "category": "medicine",
+        "q_hospital": "中心医院",
+        "q_medicine": "缬沙坦",
+        "q_count": "2",
+    }
+    file(client, "/file", **given)
+    appeal = Appeal.objects.get()
+    assert appeal.category_id == "medicine"
+    assert appeal.answers == {"hospital": "中心医院", "medicine": "缬沙坦", "count": 2}
+
+
+def test_picking_a_category_without_javascript_keeps_what_was_typed(browse: Browse) -> None:
+    client = browse()
+    form = form_of(client, "/p/xiuhu")
+    page = client.post("/p/xiuhu", {**form, "words": WORDS, "phone": "138", "pick": "milk"})
+    said = text_of(page)
+    assert "品牌和段数" in said
+    assert form["form_id"] in said
+    assert f"{WORDS}</textarea>" in said
+    assert 'value="138"' in said
+    assert not Appeal.objects.exists()
+
+
+def test_html_and_sql_are_words_like_others(browse: Browse) -> None:
+    words = "<script>alert(1)</script>'; DROP TABLE appeals_appeal; --"
+    page = file(browse(), words=words)
+    appeal = Appeal.objects.get()
+    assert appeal.body == words
+    shown = text_of(browse().get(page.url.removesuffix("/filed")))
+    assert "<script>alert" not in shown
+    assert "&lt;script&gt;alert(1)" in shown
+
+
+def test_without_our_pages_token_nothing_is_filed_and_nothing_lost(browse: Browse) -> None:
+    client = browse(enforce_csrf_checks=True)
+    form = form_of(client)
+    page = client.post("/file", {"form_id": form["form_id"], "words": WORDS})
+    assert page.status_code == 403
+    assert f"{WORDS}</textarea>" in text_of(page)
+    assert not Appeal.objects.exists()
+    again = client.post("/file", {**form, "words": WORDS})
+    assert again.status_code == 302
+
+
+@pytest.mark.parametrize("made_up", ["", "1", "1:forged", "x" * 500])
+def test_nobody_asks_by_a_form_name_of_their_own(browse: Browse, made_up: str) -> None:
+    page = browse().post("/file", {"form_id": made_up, "words": WORDS})
+    assert page.status_code == 403
+    assert not Appeal.objects.exists()
+
+
+def test_an_unknown_sticker_still_lets_people_ask(browse: Browse) -> None:
+    page = browse().get("/p/nowhere")
+    assert page.status_code == 404
+    assert "没有认出这张贴纸" in text_of(page)
+    assert "<textarea" in text_of(page)
+
+
+def test_a_flood_from_one_address_is_told_when_to_come_again(
+    browse: Browse, settings: Settings
+) -> None:
+    settings.FLOOD_LIMITS = {"file": (2, 30.0)}
+    client = browse()
+    for turn in range(2):
+        # Whatever the header says: only the door decides who the sender is.
+        page = client.post(
+            "/file",
+            {**form_of(client), "words": WORDS},
+            headers={"X-Forwarded-For": f"10.0.0.{turn}"},
+        )
+        assert page.status_code == 302
+    page = client.post(
+        "/file", {**form_of(client), "words": WORDS}, headers={"X-Forwarded-For": "10.9.9.9"}
+    )
+    assert page.status_code == 429
+    assert 0 < int(page.headers["Retry-After"]) <= 31
+    assert f"{WORDS}</textarea>" in text_of(page)
+    assert (
+        browse()
+        .post("/file", {**form_of(client), "words": WORDS}, REMOTE_ADDR="192.0.2.7")
+        .status_code
+        == 302
+    )
+    assert Appeal.objects.count() == 3
+
+
+def test_a_body_beyond_all_photos_is_413_in_words(browse: Browse) -> None:
+    page = browse().post("/file", {"words": WORDS}, CONTENT_LENGTH=str(2**40))
+    assert page.status_code == 413
+    assert "发来的内容太大" in text_of(page)
+
+
+def test_the_words_of_the_place_decide_the_area_only_when_certain(browse: Browse) -> None:
+    file(browse(), where="福田街道")
+    file(browse(), where="家门口")
+    assert [appeal.area_id for appeal in Appeal.objects.order_by("id")] == ["330782008", None]
+
+
+def test_a_stickers_code_is_an_image_without_style(browse: Browse) -> None:
+    page = browse().get("/p/xiuhu/qr.svg")
+    assert page.headers["Content-Type"] == "image/svg+xml"
+    assert b"style" not in page.content

@@ -1,0 +1,159 @@
+"""Following one's own appeal by its secret link, and having a say."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.cast import PHONE, Cast, file_one, taken_milk
+from tests.web.conftest import Browse, text_of
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal
+from yinghu.appeals.states import Status
+from yinghu.people.access import requester_of
+
+
+def test_the_link_tells_the_unit_and_never_a_name(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    loop.report(appeal.pk, city.milk, words="今天下午送到")
+    loop.note(appeal.pk, city.milk, why="内部：库存紧张")
+    said = text_of(browse().get(f"/t/{appeal.token}"))
+    assert "奶粉组正在为您办理" in said
+    assert "今天下午送到" in said
+    assert "内部：库存紧张" not in said
+    assert "奶粉组小李" not in said
+    assert PHONE not in said
+
+
+@pytest.mark.parametrize("wrong", ["1-aaaaaaaaaaaaaaaaaaaaaaaa", "x", "1", "-", "999999-abc"])
+def test_every_wrong_link_is_the_same_404(browse: Browse, city: Cast, wrong: str) -> None:
+    appeal = file_one()
+    wrong = wrong.replace("1-", f"{appeal.pk}-")
+    client = browse()
+    page, other = client.get(f"/t/{wrong}"), client.get("/t/5-zzz")
+    assert (page.status_code, other.status_code) == (404, 404)
+    assert _without_hidden(page) == _without_hidden(other)
+    for path in ("filed", "qr.svg", "photo/1"):
+        assert client.get(f"/t/{wrong}/{path}").status_code == 404
+    assert client.post(f"/t/{wrong}/urge").status_code == 404
+
+
+def _without_hidden(page: Any) -> str:
+    """The page without what differs from one request to the next: token and own address."""
+    return re.sub(r'type="hidden" name="\w+" value="[^"]*"', "", text_of(page))
+
+
+def test_a_requester_supplies_urges_rates_and_reopens(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    client = browse()
+
+    def say(verb: str, **typed: str) -> int:
+        fresh = Appeal.objects.get(pk=appeal.pk)
+        return client.post(
+            f"/t/{appeal.token}/{verb}", {"version": fresh.version, **typed}
+        ).status_code
+
+    assert say("supply", words="要的是一段") == 302
+    assert say("urge") == 302
+    loop.resolve(appeal.pk, city.milk, words="送到了")
+    assert say("rate", solved="yes", satisfaction="fairly", words="慢了点") == 302
+    assert say("reopen", words="打开是坏的") == 302
+    appeal.refresh_from_db()
+    assert appeal.state is Status.ASSIGNED
+    verbs = list(appeal.events.order_by("seq").values_list("verb", flat=True))
+    assert verbs[-5:] == ["supply", "urge", "resolve", "rate", "reopen"]
+
+
+def test_urging_again_too_soon_is_explained_and_a_double_press_is_one(
+    browse: Browse, city: Cast
+) -> None:
+    appeal = taken_milk(city)
+    client = browse()
+    for _press in range(2):
+        assert client.post(f"/t/{appeal.token}/urge", {"words": ""}).status_code == 302
+    page = client.post(f"/t/{appeal.token}/urge", {"words": "快一点"})
+    assert page.status_code == 409
+    assert "刚刚催办过" in text_of(page)
+    assert "快一点</textarea>" in text_of(page)
+    assert appeal.events.filter(verb="urge").count() == 1
+
+
+def test_what_was_typed_stays_when_the_appeal_has_moved_on(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    loop.report(appeal.pk, city.milk, words="在路上")
+    page = browse().post(
+        f"/t/{appeal.token}/supply", {"version": appeal.version, "words": "换成二段"}
+    )
+    assert page.status_code == 409
+    assert "请看最新情况" in text_of(page)
+    assert "换成二段</textarea>" in text_of(page)
+    assert "在路上" in text_of(page)
+
+
+def test_a_say_that_is_not_possible_any_more_is_kept_to_copy(browse: Browse, city: Cast) -> None:
+    appeal = file_one()
+    loop.withdraw(appeal.pk, requester_of(appeal.pk))
+    page = browse().post(f"/t/{appeal.token}/supply", {"words": "写了很久的话"})
+    assert page.status_code == 409
+    assert "写了很久的话" in text_of(page)
+
+
+def test_only_a_requesters_verbs_exist_there(browse: Browse, city: Cast) -> None:
+    appeal = file_one()
+    for verb in ("close", "sort", "note", "file", "drop"):
+        assert browse().post(f"/t/{appeal.token}/{verb}", {"words": "x"}).status_code == 404
+    assert browse(enforce_csrf_checks=True).post(f"/t/{appeal.token}/urge").status_code == 403
+
+
+def test_a_merged_appeal_leads_to_where_the_matter_stands(browse: Browse, city: Cast) -> None:
+    master = file_one("小区停水三天了，我是三幢的李大姐，电话13900001111")
+    copy = file_one("我们小区停水了", phone="+8613700000000")
+    loop.sort(master.pk, city.clerk, category="urban")
+    loop.assign(master.pk, city.dispatcher, unit="bureau-urban")
+    loop.merge(copy.pk, city.clerk, master=master.pk)
+    said = text_of(browse().get(f"/t/{copy.token}"))
+    assert "住房和城乡建设局" in said
+    assert "李大姐" not in said
+    assert "13900001111" not in said
+
+
+def test_number_and_phone_lead_to_the_link_a_number_alone_never(browse: Browse, city: Cast) -> None:
+    appeal = file_one()
+    client = browse()
+    right = client.post("/find", {"number": appeal.number, "phone": "138-1234-5678"})
+    assert right.headers["Location"] == f"/t/{appeal.token}"
+    wrong = [
+        client.post("/find", {"number": number, "phone": phone})
+        for number, phone in (
+            (appeal.number, ""),
+            (appeal.number, "13900000000"),
+            ("0009-9999-3", "13812345678"),
+            ("garbage", "13812345678"),
+        )
+    ]
+    assert [page.status_code for page in wrong] == [404] * 4
+    assert all("没有找到" in text_of(page) for page in wrong)
+
+
+def test_an_appeal_without_a_phone_is_not_found_by_no_phone(browse: Browse, city: Cast) -> None:
+    appeal = file_one(phone="")
+    assert browse().post("/find", {"number": appeal.number, "phone": ""}).status_code == 404
+
+
+def test_trying_phones_for_a_number_ends_soon(browse: Browse, city: Cast) -> None:
+    appeal = file_one()
+    client = browse()
+    answers = [
+        client.post(
+            "/find",
+            {"number": appeal.number, "phone": f"1390000{turn:04d}"},
+            # A new address each time: the number itself is guarded as well.
+            REMOTE_ADDR=f"192.0.2.{turn}",
+        ).status_code
+        for turn in range(12)
+    ]
+    assert answers == [404] * 10 + [429] * 2
+    late = client.post("/find", {"number": appeal.number, "phone": "13812345678"})
+    assert late.status_code == 429
