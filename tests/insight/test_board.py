@@ -1,0 +1,162 @@
+"""The board says what a count of the appeals says."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from tests.cast import cast
+from tests.cities import City
+from yinghu.appeals import loop
+from yinghu.appeals.filing import Filing
+from yinghu.appeals.models import Appeal, Untallied
+from yinghu.appeals.states import Status
+from yinghu.insight import tally
+from yinghu.insight.board import Board, Line, board
+from yinghu.people.access import SYSTEM, requester_of
+
+FUTIAN, FOTANG = "330782008", "330782100"
+
+
+def file(channel: str = "web", area: str | None = None, **given: object) -> int:
+    return loop.file(Filing("要奶粉", channel, area=area, **given), SYSTEM).appeal_id  # type: ignore[arg-type]  # a shorthand
+
+
+def filed_on(appeal_id: int, days_ago: int) -> None:
+    """As if it had been filed that many days ago."""
+    Appeal.objects.filter(pk=appeal_id).update(filed_at=timezone.now() - timedelta(days=days_ago))
+
+
+def short(lines: list[Line]) -> list[tuple[str, str, int, int, int]]:
+    return [(line.key, line.name, line.received, line.open, line.closed) for line in lines]
+
+
+def scenario() -> list[int]:
+    """Six appeals: closed, resolved, assigned, merged, filed three days and forty days ago."""
+    people = cast()
+    done = file("web", "330782008001")
+    loop.sort(done, people.clerk, category="milk")
+    loop.assign(done, people.dispatcher, unit="milk")
+    loop.accept(done, people.milk)
+    loop.resolve(done, people.milk, words="送到了")
+    loop.rate(done, requester_of(done), solved=True, satisfaction="yes")
+    loop.close(done, people.clerk)
+    answered = file("hotline")
+    loop.sort(answered, people.clerk, category="policy")
+    loop.answer(answered, people.clerk, words="可以")
+    given = file("feed", FOTANG)
+    loop.sort(given, people.clerk, category="medicine")
+    loop.assign(given, people.dispatcher, unit="medicine")
+    twin = file("feed")
+    loop.merge(twin, people.clerk, master=given)
+    recent, old = file("feed"), file("feed")
+    filed_on(recent, 3)
+    filed_on(old, 40)
+    return [done, answered, given, twin, recent, old]
+
+
+def assert_figures(found: Board) -> None:
+    assert (found.received, found.open, found.closed, found.resolved) == (6, 3, 1, 1)
+    assert (found.ended_otherwise, found.handed_over, found.late) == (1, 4, 0)
+    assert found.closed_rate == pytest.approx(1 / 6)
+    assert found[Status.ASSIGNED] == 1
+    assert short(found.by_klass) == [
+        ("", "", 3, 2, 0),
+        ("need", "社情需求", 2, 1, 1),
+        ("policy", "政策解答", 1, 0, 0),
+    ]
+    assert short(found.by_category) == [
+        ("", "", 3, 2, 0),
+        ("medicine", "药品", 1, 1, 0),
+        ("milk", "奶粉", 1, 0, 1),
+        ("policy", "政策咨询", 1, 0, 0),
+    ]
+    assert short(found.by_unit) == [
+        ("", "", 4, 2, 0),
+        ("medicine", "药品组", 1, 1, 0),
+        ("milk", "奶粉组", 1, 0, 1),
+    ]
+    assert short(found.by_town) == [
+        ("", "", 4, 2, 0),
+        (FUTIAN, "福田街道", 1, 0, 1),
+        (FOTANG, "佛堂镇", 1, 1, 0),
+    ]
+    assert short(found.by_channel) == [
+        ("feed", "feed", 4, 3, 0),
+        ("hotline", "hotline", 1, 0, 0),
+        ("web", "web", 1, 0, 1),
+    ]
+    assert found.by_category[1].name_en == "Medicine"
+    today = timezone.localdate()
+    assert len(found.days) == 30
+    assert {day: n for day, n in found.days if n} == {today: 4, today - timedelta(days=3): 1}
+    assert found.days[-1] == (today, 4)
+
+
+def test_the_same_figures_before_and_after_folding_and_rebuilding(city: City) -> None:
+    scenario()
+    assert_figures(board())
+    assert tally.fold(5) == 5
+    assert_figures(board())
+    ran = city.run("tally")
+    assert (ran.code, ran.out) == (0, "计入 12 条动态\n")
+    assert not Untallied.objects.exists()
+    assert_figures(board())
+    ran = city.run("tally", "--rebuild")
+    assert ran.out.endswith("计入 0 条动态\n")
+    assert_figures(board())
+
+
+def test_periods_count_what_was_filed_in_them(city: City) -> None:
+    scenario()
+    tally.fold(9)
+    for period, received in (("today", 4), ("week", 5), ("all", 6)):
+        found = board(period)  # type: ignore[arg-type]  # of a tuple
+        assert found.received == received
+        assert sum(line.received for line in found.by_channel) == received
+        assert sum(n for _day, n in found.days) == 5
+    assert board("today").since == timezone.localdate()
+    assert board("week").since == timezone.localdate() - timedelta(days=6)
+    assert board("all").since is None
+
+
+def test_a_scope_counts_what_lies_under_it(city: City) -> None:
+    scenario()
+    assert board(scope=FUTIAN).received == 1
+    found = board("today", "330782")
+    assert (found.received, found.closed, found.open) == (2, 1, 1)
+    assert [line.key for line in found.by_town] == [FUTIAN, FOTANG]
+    assert board(scope="3307_2").received == 0
+    assert sum(n for _day, n in found.days) == 2
+
+
+def test_late_counts_appeals_not_clocks(city: City) -> None:
+    done, _answered, given, _twin, recent, old = scenario()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE appeals_clock SET due_at = now() - interval '1 hour' WHERE appeal_id = ANY(%s)",
+            [[done, given, recent, old]],
+        )
+    assert board().late == 3
+    assert board("week").late == 2
+    assert board("today").late == 1
+    assert board(scope=FOTANG).late == 1
+    assert board("today", FUTIAN).late == 0
+    loop.ask(given, cast().medicine, words="哪家医院？")
+    assert board().late == 2
+
+
+def test_an_empty_board(city: City) -> None:
+    found = board()
+    assert (found.received, found.open, found.late, found.closed_rate) == (0, 0, 0, None)
+    assert found.by_category == []
+    assert len(found.days) == 30
+
+
+@pytest.mark.django_db
+def test_the_board_takes_few_queries(django_assert_max_num_queries: object) -> None:
+    with django_assert_max_num_queries(12):  # type: ignore[operator]  # a fixture of pytest-django
+        board()
