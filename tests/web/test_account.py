@@ -6,7 +6,9 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from tests.cast import file_one
 from tests.web.conftest import Browse, text_of
+from yinghu.appeals.models import Appeal
 from yinghu.people.models import User
 
 HOMES = {
@@ -135,3 +137,38 @@ def test_an_error_is_a_page_in_the_users_language(browse: Browse) -> None:
     client = Client(raise_request_exception=False)
     page = client.post("/find", {f"f{n}": "x" for n in range(1200)})
     assert page.status_code == 413
+
+
+def test_a_password_alone_leads_only_to_setting_up_the_second_factor(
+    browse: Browse, settings: Settings
+) -> None:
+    settings.SECOND_FACTOR_REQUIRED = True
+    user = User.objects.get(username="clerk")
+    user.set_password("Xiangyu-2026-long")
+    user.save()
+    client = browse()
+    page = client.post(
+        "/accounts/login/",
+        {"login": "clerk", "password": "Xiangyu-2026-long", "next": "/desk"},
+        follow=True,
+    )
+    activate = "/accounts/2fa/totp/activate/"
+    assert "请再输一次密码" in text_of(page)
+    page = client.post(
+        "/accounts/reauthenticate/",
+        {"password": "Xiangyu-2026-long", "next": activate},
+        follow=True,
+    )
+    assert page.redirect_chain[-1][0] == activate
+    said = text_of(page)
+    assert "设置动态码" in said
+    assert 'src="data:image/svg+xml' in said
+    assert client.get("/desk/triage").status_code == 302
+
+
+def test_our_own_failure_is_a_page_too(browse: Browse) -> None:
+    appeal = file_one()
+    Appeal.objects.filter(pk=appeal.pk).update(phone=b"\x01no key opens this")
+    page = browse("clerk", raise_request_exception=False).get(f"/desk/case/{appeal.number}")
+    assert page.status_code == 500
+    assert "是我们这边出了问题" in text_of(page)

@@ -33,7 +33,7 @@ from yinghu.people.models import Reveal
 from yinghu.triage.models import Duplicate
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, question_label, sort_initial
 from yinghu.web.media import photo_file
-from yinghu.web.shared import login_of, rows_of, staff, who, without_numbers
+from yinghu.web.shared import RELATED, login_of, rows_of, staff, who, without_numbers
 
 LINKED = 8
 """Earlier cases of the same caller shown at most."""
@@ -221,7 +221,7 @@ def _linked(appeal: Appeal, actor: Actor, reveal: bool) -> list[Any]:
     if not appeal.caller or not reveal:
         return []
     others = inboxes.visible(actor).filter(caller=appeal.caller).exclude(pk=appeal.pk)
-    return rows_of(list(others.select_related("category", "area", "unit").order_by("-id")[:LINKED]))
+    return rows_of(list(others.select_related(*RELATED).order_by("-id")[:LINKED]))
 
 
 def show(request: HttpRequest, appeal: Appeal, *, status: int = 200, **more: Any) -> HttpResponse:

@@ -61,7 +61,7 @@ def file(request: HttpRequest, place_code: str = "") -> HttpResponse:
         found = Place.objects.filter(code=place_code, active=True).select_related("area")
         place = found.first()
     if request.method == "POST" and "pick" not in request.POST:
-        return filing.take(request, place)
+        return filing.take(request, place, show_track)
     if request.method == "POST":
         return pick(request, place)
     sheet = Sheet(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from django.core import signing
 from django.db import DataError, IntegrityError
@@ -69,6 +69,14 @@ class Sheet:
         )
 
 
+class ShowTrack(Protocol):
+    """The tracking page, with words to send as a supplement (`citizen.show_track`)."""
+
+    def __call__(
+        self, request: HttpRequest, appeal: Appeal, *, supplement: str, problem: str
+    ) -> HttpResponse: ...
+
+
 class _Check(CsrfViewMiddleware):
     """Django's check, told as a reason and not as a page: a page would lose what was typed."""
 
@@ -97,7 +105,7 @@ def category_of(request: HttpRequest) -> Category | None:
     return Category.objects.filter(pk=code, active=True).first()
 
 
-def take(request: HttpRequest, place: Place | None) -> HttpResponse:
+def take(request: HttpRequest, place: Place | None, show_track: ShowTrack) -> HttpResponse:
     """File what was typed: the result's page, or the same form with what is wrong beside it."""
     sheet = Sheet(
         FilingForm(request.POST, category_of(request)), place, request.POST.get("form_id", "")
@@ -140,7 +148,7 @@ def take(request: HttpRequest, place: Place | None) -> HttpResponse:
     if received.new:
         return redirect("filed", token=filing_token(received.appeal_id))
     photos.discard(stored)
-    return _again(request, received.appeal_id, filing)
+    return _again(request, received.appeal_id, filing, show_track)
 
 
 def filing_token(appeal_id: int) -> str:
@@ -148,10 +156,10 @@ def filing_token(appeal_id: int) -> str:
     return Appeal(pk=appeal_id).token
 
 
-def _again(request: HttpRequest, appeal_id: int, filing: Filing) -> HttpResponse:
+def _again(
+    request: HttpRequest, appeal_id: int, filing: Filing, show_track: ShowTrack
+) -> HttpResponse:
     """The same form once more: its result again; other words in it become a supplement to send."""
-    from yinghu.web.citizen import show_track
-
     appeal = Appeal.objects.get(pk=appeal_id)
     if appeal.body == filing.body:
         return redirect("filed", token=appeal.token)
