@@ -103,7 +103,7 @@ def _ask(port: int, cookie: str, path: Callable[[], str], requests: int) -> list
     for _number in range(requests + 10):
         wanted = path()
         start = time.perf_counter()
-        connection.request("GET", wanted, headers={"Cookie": cookie, "Accept-Language": "zh"})
+        connection.request("GET", wanted, headers={"Cookie": cookie})
         answer = connection.getresponse()
         answer.read()
         times.append(1000 * (time.perf_counter() - start))

@@ -1,17 +1,17 @@
 """A city with years of appeals, made in minutes: the rows that the loop would have left behind.
 
-The texts are made here from parts, each with the words by which it is found; everything else is spread
-over them by the database. Indexes and foreign keys are taken off while it fills and put back after it,
-so that what is measured afterwards is the schema as it is.
+The texts are made here from parts, each with the words by which it is found; everything else is
+spread over them by the database. Indexes and foreign keys are taken off while it fills and put back
+after it, so that what is measured afterwards is the schema as it is.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from string import Template
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -147,7 +147,8 @@ def _strip(cursor: Any) -> None:
     cursor.execute(
         """
         CREATE TABLE bench_later AS
-        SELECT 1 AS step, format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname) AS off,
+        SELECT 1 AS step,
+               format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname) AS off,
                format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname,
                       pg_get_constraintdef(oid)) AS back
         FROM pg_constraint
@@ -168,9 +169,8 @@ def _dress(cursor: Any) -> None:
     cursor.execute("SELECT back FROM bench_later ORDER BY step")
     for (statement,) in cursor.fetchall():
         cursor.execute(statement)
-    cursor.execute(
-        "DROP TABLE bench_later, bench_text, bench_caller, bench_status, bench_kind, bench_area"
-    )
+    for name in ("later", "text", "caller", "status", "kind", "area"):
+        cursor.execute(f"DROP TABLE bench_{name}")
 
 
 def _tallies(cursor: Any) -> None:
@@ -180,148 +180,160 @@ def _tallies(cursor: Any) -> None:
 
 
 def _statements(appeals: int) -> list[tuple[str, str]]:
-    """What fills each table, from the number of an appeal alone; `h` scatters it."""
-    zone = settings.TIME_ZONE
-    counts = "(SELECT count(*) FROM {})"
-    texts_, kinds, areas = (counts.format(f"bench_{name}") for name in ("text", "kind", "area"))
-    return [
-        (
-            "appeals",
-            f"""
-            INSERT INTO appeals_appeal (
-                id, status, version, channel, klass, category_id, urgency, level, area_id, unit_id, holder_id,
-                title, body, answers, name, phone, address, caller, language, result, solved, satisfaction,
-                filed_at, moved_at, closed_at)
-            SELECT i, s.status, 1,
-                (ARRAY['web', 'web', 'hotline', 'feed', 'api'])[1 + h %% 5],
-                CASE WHEN s.status = 'filed' THEN '' ELSE k.klass END,
-                CASE WHEN s.status = 'filed' AND h %% 3 > 0 THEN NULL ELSE k.code END,
-                CASE WHEN h %% 100 < 2 THEN 3 WHEN h %% 100 < 12 THEN 2 ELSE 1 END, 3, a.code,
-                CASE WHEN s.status NOT IN ('filed', 'sorted', 'declined', 'withdrawn') THEN k.unit_id END,
-                CASE WHEN s.status IN ('handling', 'waiting', 'resolved', 'closed') THEN p.user_id END,
-                '', t.body, '{{}}', c.name, c.phone, c.address, c.caller, 'zh-hans',
-                CASE WHEN s.status IN ('resolved', 'closed', 'declined') THEN '已经处理，感谢反映。' ELSE '' END,
-                CASE WHEN s.status = 'closed' THEN h %% 20 > 0 END,
-                CASE WHEN s.status = 'closed' THEN (ARRAY['yes', 'yes', 'fairly', 'no'])[1 + h %% 4] ELSE '' END,
-                f.at, least(now(), f.at + interval '3 days'),
-                CASE WHEN s.status IN ('closed', 'merged', 'declined', 'withdrawn')
-                     THEN least(now(), f.at + interval '3 days') END
-            FROM (
-                SELECT i, abs(hashint8(i)::bigint) AS h, abs(hashint8(i + 1000000007)::bigint) AS g
-                FROM generate_series(1, {appeals}) AS i
-            ) AS ids
-            JOIN bench_status s ON s.n = h %% 1000
-            JOIN bench_kind k ON k.n = least(g %% {kinds}, (g / 100) %% {kinds})
-            JOIN bench_area a ON a.n = least((g / 7) %% {areas}, (h / 7) %% {areas})
-            JOIN bench_text t ON t.n = (g / 11) %% {texts_}
-            JOIN bench_caller c ON c.n = (h / 13) %% {SEALED}
-            LEFT JOIN LATERAL (
-                SELECT user_id FROM people_post WHERE unit_id = k.unit_id ORDER BY id LIMIT 1
-            ) AS p ON true
-            CROSS JOIN LATERAL (
-                -- Open appeals are young, closed ones of the last two years.
-                SELECT now() - make_interval(secs => CASE
-                    WHEN s.status IN ('filed', 'sorted') THEN ({appeals} - i) * 0.2
-                    WHEN s.status IN ('closed', 'merged', 'declined', 'withdrawn')
-                        THEN ({appeals} - i) * 63072000.0 / {appeals}
-                    ELSE ({appeals} - i) * 2.0 END) AS at
-            ) AS f
-            """.replace("%%", "%"),
-        ),
-        (
-            "events",
-            """
-            INSERT INTO appeals_event (appeal_id, seq, verb, from_status, to_status, actor_kind, user_id, words,
-                why, facts, klass, category_id, unit_id, area_id, at)
-            SELECT a.id, e.seq, e.verb, e.before, e.after,
-                CASE e.verb WHEN 'file' THEN 'requester' WHEN 'assign' THEN 'system' ELSE 'user' END,
-                CASE WHEN e.verb IN ('accept', 'resolve', 'ask') THEN a.holder_id END,
-                CASE WHEN e.verb IN ('resolve', 'decline') THEN '已经处理，感谢反映。' ELSE '' END, '', '{}',
-                CASE WHEN e.seq = 1 THEN '' ELSE a.klass END,
-                CASE WHEN e.seq = 1 AND a.klass <> '' THEN NULL ELSE a.category_id END,
-                CASE WHEN e.seq < 3 THEN NULL ELSE a.unit_id END, a.area_id,
-                least(a.moved_at, a.filed_at + (e.seq - 1) * interval '5 hours')
-            FROM appeals_appeal a
-            JOIN (
-                SELECT status, verbs, befores, afters FROM (VALUES
-                    ('filed', '{file}'::text[], '{""}'::text[], '{filed}'::text[]),
-                    ('sorted', '{file,sort}', '{"",filed}', '{filed,sorted}'),
-                    ('assigned', '{file,sort,assign}', '{"",filed,sorted}', '{filed,sorted,assigned}'),
-                    ('handling', '{file,sort,assign,accept}', '{"",filed,sorted,assigned}',
-                     '{filed,sorted,assigned,handling}'),
-                    ('waiting', '{file,sort,assign,accept,ask}', '{"",filed,sorted,assigned,handling}',
-                     '{filed,sorted,assigned,handling,waiting}'),
-                    ('resolved', '{file,sort,assign,accept,resolve}',
-                     '{"",filed,sorted,assigned,handling}', '{filed,sorted,assigned,handling,resolved}'),
-                    ('closed', '{file,sort,assign,accept,resolve,close}',
-                     '{"",filed,sorted,assigned,handling,resolved}',
-                     '{filed,sorted,assigned,handling,resolved,closed}'),
-                    ('merged', '{file,sort,assign,merge}', '{"",filed,sorted,assigned}',
-                     '{filed,sorted,assigned,merged}'),
-                    ('declined', '{file,sort,decline}', '{"",filed,sorted}', '{filed,sorted,declined}'),
-                    ('withdrawn', '{file,sort,withdraw}', '{"",filed,sorted}', '{filed,sorted,withdrawn}')
-                ) AS path(status, verbs, befores, afters)
-            ) AS path ON path.status = a.status
-            CROSS JOIN LATERAL unnest(path.verbs, path.befores, path.afters)
-                WITH ORDINALITY AS e(verb, before, after, seq)
-            """,
-        ),
-        (
-            "versions",
-            """
-            UPDATE appeals_appeal a SET version = CASE a.status
-                WHEN 'sorted' THEN 2 WHEN 'assigned' THEN 3 WHEN 'handling' THEN 4 WHEN 'waiting' THEN 5
-                WHEN 'resolved' THEN 5 WHEN 'closed' THEN 6 WHEN 'merged' THEN 4 ELSE 3 END
-            WHERE a.status <> 'filed'
-            """,
-        ),
-        (
-            "clocks",
-            """
-            INSERT INTO appeals_clock (appeal_id, kind, started_at, due_at, paused_at, stopped_at)
-            SELECT a.id, k.kind, a.filed_at, a.filed_at + k.due,
-                CASE WHEN a.status = 'waiting' AND k.kind = 'solve' THEN a.moved_at END,
-                CASE WHEN a.closed_at IS NOT NULL THEN a.closed_at
-                     WHEN k.kind = 'receive' AND a.status <> 'filed' THEN a.filed_at + interval '5 hours'
-                     WHEN k.kind = 'solve' AND a.status = 'resolved' THEN a.moved_at END
-            FROM appeals_appeal a, (VALUES
-                ('receive', interval '2 hours'), ('solve', interval '7 days')) AS k(kind, due)
-            UNION ALL
-            SELECT id, 'respond', filed_at, filed_at + interval '1 day', NULL, NULL
-            FROM appeals_appeal WHERE status = 'assigned'
-            UNION ALL
-            SELECT id, 'feedback', moved_at, moved_at + interval '1 day', NULL, NULL
-            FROM appeals_appeal WHERE status = 'resolved'
-            """,
-        ),
-        (
-            "suggestions",
-            """
-            INSERT INTO triage_suggestion (appeal_id, category_id, category_confidence, klass,
-                klass_confidence, area_id, area_confidence, urgency, urgency_confidence, why, source)
-            SELECT id, coalesce(category_id, 'other'), 0.8, coalesce(nullif(klass, ''), 'opinion'), 0.8, area_id,
-                0.9, urgency, 0.7, '["路灯"]', 'lexicon'
-            FROM appeals_appeal
-            """,
-        ),
-        (
-            "search words",
-            f"""
-            INSERT INTO triage_words (appeal_id, vector)
-            SELECT i, t.words FROM generate_series(1, {appeals}) AS i
-            JOIN bench_text t ON t.n = (abs(hashint8(i + 1000000007)::bigint) / 11) % {texts_}
-            """,
-        ),
-        (
-            "messages",
-            """
-            INSERT INTO channels_message (channel, external_id, raw, error, appeal_id, received_at)
-            SELECT channel, 'bench-' || id, decode(repeat('5a', 300), 'hex'), '', id, filed_at
-            FROM appeals_appeal
-            """,
-        ),
-        (
-            "sequences",
-            f"SELECT setval('appeals_appeal_id_seq', {appeals}), set_config('timezone', '{zone}', true)",
-        ),
-    ]
+    """What fills each table, from the number of an appeal alone."""
+    sizes = {
+        "appeals": appeals,
+        "texts": "(SELECT count(*) FROM bench_text)",
+        "kinds": "(SELECT count(*) FROM bench_kind)",
+        "areas": "(SELECT count(*) FROM bench_area)",
+        "callers": SEALED,
+    }
+    return [(name, Template(statement).substitute(sizes)) for name, statement in FILL]
+
+
+FILL = (
+    (
+        "appeals",
+        """
+        INSERT INTO appeals_appeal (
+            id, status, version, channel, klass, category_id, urgency, level, area_id, unit_id,
+            holder_id, title, body, answers, name, phone, address, caller, language, result,
+            solved, satisfaction, filed_at, moved_at, closed_at)
+        SELECT i, s.status, 1,
+            (ARRAY['web', 'web', 'hotline', 'feed', 'api'])[1 + h % 5],
+            CASE WHEN s.status = 'filed' THEN '' ELSE k.klass END,
+            CASE WHEN s.status = 'filed' AND h % 3 > 0 THEN NULL ELSE k.code END,
+            CASE WHEN h % 100 < 2 THEN 3 WHEN h % 100 < 12 THEN 2 ELSE 1 END, 3, a.code,
+            CASE WHEN s.status NOT IN ('filed', 'sorted', 'declined', 'withdrawn')
+                 THEN k.unit_id END,
+            CASE WHEN s.status IN ('handling', 'waiting', 'resolved', 'closed')
+                 THEN p.user_id END,
+            '', t.body, '{}', c.name, c.phone, c.address, c.caller, 'zh-hans',
+            CASE WHEN s.status IN ('resolved', 'closed', 'declined')
+                 THEN '已经处理，感谢反映。' ELSE '' END,
+            CASE WHEN s.status = 'closed' THEN h % 20 > 0 END,
+            CASE WHEN s.status = 'closed'
+                 THEN (ARRAY['yes', 'yes', 'fairly', 'no'])[1 + h % 4] ELSE '' END,
+            f.at, least(now(), f.at + interval '3 days'),
+            CASE WHEN s.status IN ('closed', 'merged', 'declined', 'withdrawn')
+                 THEN least(now(), f.at + interval '3 days') END
+        FROM (
+            SELECT i, abs(hashint8(i)::bigint) AS h, abs(hashint8(i + 1000000007)::bigint) AS g
+            FROM generate_series(1, $appeals) AS i
+        ) AS ids
+        JOIN bench_status s ON s.n = h % 1000
+        -- The lesser of two draws: a few categories and villages have most of it.
+        JOIN bench_kind k ON k.n = least(g % $kinds, (g / 100) % $kinds)
+        JOIN bench_area a ON a.n = least((g / 7) % $areas, (h / 7) % $areas)
+        JOIN bench_text t ON t.n = (g / 11) % $texts
+        JOIN bench_caller c ON c.n = (h / 13) % $callers
+        LEFT JOIN LATERAL (
+            SELECT user_id FROM people_post WHERE unit_id = k.unit_id ORDER BY id LIMIT 1
+        ) AS p ON true
+        CROSS JOIN LATERAL (
+            -- Open appeals are young, closed ones of the last two years.
+            SELECT now() - make_interval(secs => CASE
+                WHEN s.status IN ('filed', 'sorted') THEN ($appeals - i) * 0.2
+                WHEN s.status IN ('closed', 'merged', 'declined', 'withdrawn')
+                    THEN ($appeals - i) * 63072000.0 / $appeals
+                ELSE ($appeals - i) * 2.0 END) AS at
+        ) AS f
+        """,
+    ),
+    (
+        "events",
+        """
+        INSERT INTO appeals_event (
+            appeal_id, seq, verb, from_status, to_status, actor_kind, user_id, words, why, facts,
+            klass, category_id, unit_id, area_id, at)
+        SELECT a.id, e.seq, e.verb, coalesce(path.stages[e.seq - 1], ''), path.stages[e.seq],
+            CASE e.verb WHEN 'file' THEN 'requester' WHEN 'assign' THEN 'system' ELSE 'user' END,
+            CASE WHEN e.verb IN ('accept', 'resolve', 'ask') THEN a.holder_id END,
+            CASE WHEN e.verb IN ('resolve', 'decline')
+                 THEN '已经处理，感谢反映。' ELSE '' END, '', '{}',
+            CASE WHEN e.seq = 1 THEN '' ELSE a.klass END,
+            CASE WHEN e.seq = 1 AND a.klass <> '' THEN NULL ELSE a.category_id END,
+            CASE WHEN e.seq < 3 THEN NULL ELSE a.unit_id END, a.area_id,
+            least(a.moved_at, a.filed_at + (e.seq - 1) * interval '5 hours')
+        FROM appeals_appeal a
+        JOIN (
+            SELECT status, string_to_array(verbs, ' ') AS verbs,
+                   string_to_array(stages || status, ' ') AS stages
+            FROM (VALUES
+                ('filed', 'file', ''),
+                ('sorted', 'file sort', 'filed '),
+                ('assigned', 'file sort assign', 'filed sorted '),
+                ('handling', 'file sort assign accept', 'filed sorted assigned '),
+                ('waiting', 'file sort assign accept ask', 'filed sorted assigned handling '),
+                ('resolved', 'file sort assign accept resolve',
+                 'filed sorted assigned handling '),
+                ('closed', 'file sort assign accept resolve close',
+                 'filed sorted assigned handling resolved '),
+                ('merged', 'file sort assign merge', 'filed sorted assigned '),
+                ('declined', 'file sort decline', 'filed sorted '),
+                ('withdrawn', 'file sort withdraw', 'filed sorted ')
+            ) AS path(status, verbs, stages)
+        ) AS path ON path.status = a.status
+        CROSS JOIN LATERAL unnest(path.verbs) WITH ORDINALITY AS e(verb, seq)
+        """,
+    ),
+    (
+        "versions",
+        """
+        UPDATE appeals_appeal SET version = CASE status
+            WHEN 'sorted' THEN 2 WHEN 'assigned' THEN 3 WHEN 'handling' THEN 4
+            WHEN 'waiting' THEN 5 WHEN 'resolved' THEN 5 WHEN 'closed' THEN 6
+            WHEN 'merged' THEN 4 ELSE 3 END
+        WHERE status <> 'filed'
+        """,
+    ),
+    (
+        "clocks",
+        """
+        INSERT INTO appeals_clock (appeal_id, kind, started_at, due_at, paused_at, stopped_at)
+        SELECT a.id, k.kind, a.filed_at, a.filed_at + k.due,
+            CASE WHEN a.status = 'waiting' AND k.kind = 'solve' THEN a.moved_at END,
+            CASE WHEN a.closed_at IS NOT NULL THEN a.closed_at
+                 WHEN k.kind = 'receive' AND a.status <> 'filed'
+                     THEN a.filed_at + interval '5 hours'
+                 WHEN k.kind = 'solve' AND a.status = 'resolved' THEN a.moved_at END
+        FROM appeals_appeal a, (VALUES
+            ('receive', interval '2 hours'), ('solve', interval '7 days')) AS k(kind, due)
+        UNION ALL
+        SELECT id, 'respond', filed_at, filed_at + interval '1 day', NULL, NULL
+        FROM appeals_appeal WHERE status = 'assigned'
+        UNION ALL
+        SELECT id, 'feedback', moved_at, moved_at + interval '1 day', NULL, NULL
+        FROM appeals_appeal WHERE status = 'resolved'
+        """,
+    ),
+    (
+        "suggestions",
+        """
+        INSERT INTO triage_suggestion (
+            appeal_id, category_id, category_confidence, klass, klass_confidence, area_id,
+            area_confidence, urgency, urgency_confidence, why, source)
+        SELECT id, coalesce(category_id, 'other'), 0.8, coalesce(nullif(klass, ''), 'opinion'),
+            0.8, area_id, 0.9, urgency, 0.7, '["路灯"]', 'lexicon'
+        FROM appeals_appeal
+        """,
+    ),
+    (
+        "search words",
+        """
+        INSERT INTO triage_words (appeal_id, vector)
+        SELECT i, t.words FROM generate_series(1, $appeals) AS i
+        JOIN bench_text t ON t.n = (abs(hashint8(i + 1000000007)::bigint) / 11) % $texts
+        """,
+    ),
+    (
+        "messages",
+        """
+        INSERT INTO channels_message (channel, external_id, raw, error, appeal_id, received_at)
+        SELECT channel, 'bench-' || id, decode(repeat('5a', 300), 'hex'), '', id, filed_at
+        FROM appeals_appeal
+        """,
+    ),
+    ("sequences", "SELECT setval('appeals_appeal_id_seq', $appeals)"),
+)
+"""Name and statement; `g` and `h` scatter an appeal's number."""
