@@ -69,8 +69,6 @@ def _inbox(request: HttpRequest, name: str) -> HttpResponse:
     opened = _opened(request, number, page.rows[0].appeal.pk if page.rows else None)
     if opened is not None:
         context |= case.context_of(request, opened, back=name)
-    if is_part(request, "case"):
-        return render(request, "web/desk/pane.html", context)
     return render(request, "web/desk/inbox.html", context)
 
 
@@ -150,7 +148,7 @@ def _matching(visible: QuerySet[Appeal], query: str) -> tuple[str, QuerySet[Appe
 @staff()
 def areas(request: HttpRequest) -> HttpResponse:
     """Areas whose code, name or words fit what was typed, for a field's list of hints."""
-    typed = request.GET.get("area", request.GET.get("q", "")).replace("\x00", "").strip()[:60]
+    typed = request.GET.get("q", "").replace("\x00", "").strip()[:60]
     found: list[Area] = []
     if typed:
         exact = by_code(typed)
@@ -162,8 +160,6 @@ def areas(request: HttpRequest) -> HttpResponse:
         found += list(match[:12])
         found += [near.area for near in by_words(typed)[:4]]
     unique = {area.pk: area for area in found}
-    if request.headers.get("HX-Request"):
-        return render(request, "web/desk/areas.html", {"areas": unique.values()})
     return JsonResponse(
         [{"code": area.pk, "name": name_of(area)} for area in unique.values()], safe=False
     )

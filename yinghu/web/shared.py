@@ -195,12 +195,15 @@ def _parsed(after: str, keys: Sequence[str]) -> list[object]:
 
 def _beyond(keys: Sequence[str], values: Sequence[object]) -> Q:
     """(a, b, c) after (x, y, z) in the order of `keys`, spelled out for mixed directions."""
+    first = keys[0].lstrip("-")
+    # Implied by the rest, but an index can begin at it.
+    bound = Q(**{f"{first}__{'lte' if keys[0].startswith('-') else 'gte'}": values[0]})
     beyond, equal = Q(), Q()
     for key, value in zip(keys, values, strict=True):
         name = key.lstrip("-")
         beyond |= equal & Q(**{f"{name}__{'lt' if key.startswith('-') else 'gt'}": value})
         equal &= Q(**{name: value})
-    return beyond
+    return bound & beyond
 
 
 _LONG_NUMBER = re.compile(r"(?<!\d)(\d{3})[\d\s-]{3,}(\d{2})(?!\d)")
