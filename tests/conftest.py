@@ -18,6 +18,7 @@ from django.test.utils import setup_databases, teardown_databases
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.cast import Cast, cast
+from tests.cities import city, city_template  # noqa: F401  # fixtures for every test
 from tests.live import Live
 from tests.settings import RUN
 from yinghu import demo, embedded

@@ -1,0 +1,138 @@
+"""Seven thousand real messages go round, and the board says what the files say.
+
+The files lie beside the project, under shared/data/messages; they carry no licence, so none is
+shipped with it.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.cities import City
+from tests.live import until
+from yinghu.appeals.loop import MAX_WORDS
+from yinghu.appeals.models import Appeal, Clock, Event, Untallied
+from yinghu.appeals.states import Status
+from yinghu.channels.models import Message
+from yinghu.insight.board import Board, board
+from yinghu.people.privacy import unseal
+
+MESSAGES = Path(__file__).resolve().parents[3] / "shared" / "data" / "messages"
+STREAM, REPLIED = MESSAGES / "stream_4326.csv", MESSAGES / "replied_2816.csv"
+
+pytestmark = pytest.mark.skipif(
+    not (STREAM.exists() and REPLIED.exists()),
+    reason=f"the real messages are not there: {STREAM} and {REPLIED}",
+)
+
+MAPS = [
+    "留言编号=external_id",
+    "留言用户=caller",
+    "留言主题=title",
+    "留言详情=body",
+    "留言时间=said_at",
+]
+ANSWERS = ["答复意见=answer", "答复时间=answered_at"]
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """The file as the standard library reads it: nothing of ours has a hand in it."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def imported(city: City, path: Path, folder: Path) -> list[str]:
+    ran = city.run(
+        "import", path, "--channel", "feed", "--rejects", folder / "rejects.csv", "--map", *MAPS
+    )
+    assert ran.code == 0
+    return ran.out.splitlines()
+
+
+def assert_board(found: Board, received: int, closed: int) -> None:
+    assert (found.received, found.closed, found.open) == (received, closed, received - closed)
+    assert found.days[-1][1] == received
+    assert found.late == 0
+    for lines in (found.by_klass, found.by_category, found.by_unit, found.by_town):
+        assert sum(line.received for line in lines) == received
+        assert sum(line.closed for line in lines) == closed
+    assert [(line.key, line.received, line.closed) for line in found.by_channel] == [
+        ("feed", received, closed)
+    ]
+
+
+def test_real_messages_go_all_the_way_round(city: City, tmp_path: Path) -> None:
+    stream, replied = rows_of(STREAM), rows_of(REPLIED)
+    # Every row exactly one appeal, nothing on the second run.
+    assert imported(city, STREAM, tmp_path) == [
+        f"读取 {len(stream)} 行：新建 {len(stream)}，已有 0，拒绝 0"
+    ]
+    assert imported(city, REPLIED, tmp_path) == [
+        f"读取 {len(replied)} 行：新建 {len(replied)}，已有 0，拒绝 0"
+    ]
+    total = len(stream) + len(replied)
+    for path, rows in ((STREAM, stream), (REPLIED, replied)):
+        again = imported(city, path, tmp_path)
+        assert again == [f"读取 {len(rows)} 行：新建 0，已有 {len(rows)}，拒绝 0"]
+    assert Appeal.objects.count() == Message.objects.count() == total
+    assert Event.objects.count() == total
+    assert Clock.objects.count() == 2 * total
+    said = {row["留言编号"]: row["留言详情"].strip() for row in (*stream, *replied)}
+    kept = Message.objects.select_related("appeal")
+    assert {m.external_id: m.appeal.body for m in kept if m.appeal is not None} == said
+    assert_board(board(), total, 0)
+    for message in kept.order_by("pk")[::500]:
+        assert said[message.external_id][:20] in unseal(message.raw).replace("\\n", "\n")
+
+    # The replied ones, by the people of the city, with the office's own answer.
+    ran = city.run(
+        "replay",
+        REPLIED,
+        *("--channel", "feed", "--unit", "squad-24h"),
+        *("--rejects", str(tmp_path / "rejects.csv"), "--map", *MAPS, *ANSWERS),
+    )
+    assert (ran.code, ran.out.splitlines()) == (
+        0,
+        [
+            f"读取 {len(replied)} 行：新建 0，已有 {len(replied)}，拒绝 0",
+            f"办到销号 {len(replied)}，早已结束 0，没有答复 0，办不了 0",
+        ],
+    )
+    answers = {row["留言编号"]: row["答复意见"].strip() for row in replied}
+    assert max(map(len, answers.values())) <= MAX_WORDS
+    closed = kept.filter(appeal__status=Status.CLOSED.value)
+    assert {m.external_id: m.appeal.result for m in closed if m.appeal is not None} == answers
+    assert not Clock.objects.filter(stopped_at=None, appeal__status=Status.CLOSED.value).exists()
+    assert not Untallied.objects.exists()
+    found = board()
+    assert_board(found, total, len(replied))
+    assert found.closed_rate == len(replied) / (len(stream) + len(replied))
+    # What was open stays open, and nobody did anything without a name.
+    assert Appeal.objects.filter(status=Status.FILED.value).count() == len(stream)
+    done = Counter(Event.objects.values_list("verb", flat=True))
+    assert done["sort"] == done["rate"] == done["close"] == len(replied)
+    assert done["resolve"] + done["answer"] == len(replied)
+    assert not Event.objects.filter(actor_kind="user", user=None).exists()
+
+
+def test_killed_in_the_middle_and_run_again(city: City, tmp_path: Path) -> None:
+    rows = rows_of(STREAM)
+    process = city.start(
+        "import", STREAM, "--channel", "feed", "--rejects", tmp_path / "r.csv", "--map", *MAPS
+    )
+    until(Appeal.objects.exists, "the first batch")
+    process.kill()
+    process.communicate()
+    done = Appeal.objects.count()
+    assert 0 < done <= len(rows)
+    assert imported(city, STREAM, tmp_path) == [
+        f"读取 {len(rows)} 行：新建 {len(rows) - done}，已有 {done}，拒绝 0"
+    ]
+    ids = list(Message.objects.values_list("external_id", flat=True))
+    assert sorted(ids) == sorted(row["留言编号"] for row in rows)
+    assert Appeal.objects.count() == len(rows)
+    assert board().received == len(rows)
