@@ -79,7 +79,7 @@ def prepare(environment: Env) -> None:
     Needs Django set up and the database running. One process at a time, by a lock in the database.
     """
     from django.core.management import call_command
-    from django.db import connection
+    from django.db import connection, transaction
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtext('yinghu.prepare'))")
@@ -88,8 +88,11 @@ def prepare(environment: Env) -> None:
         if environment.demo:
             from yinghu import demo
 
-            if demo.load():
-                _log.info("demo city loaded")
+            # Whole or not at all, for whoever interrupts the first start.
+            with transaction.atomic():
+                if demo.load():
+                    demo.load_appeals()
+                    _log.info("demo city loaded")
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(hashtext('yinghu.prepare'))")
