@@ -19,7 +19,7 @@ from django.db import connection, connections
 from psycopg import sql
 
 from tests.live import database_url
-from yinghu import cli, demo
+from yinghu import cli
 
 _numbers = itertools.count(1)
 
@@ -70,34 +70,20 @@ class City:
         return process
 
 
-@pytest.fixture(scope="session")
-def city_template(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
-    """The name of a database with the demo city in it, for others to be copied from."""
+@pytest.fixture
+def own_city(
+    django_db_setup: None, django_db_blocker: Any, capsys: pytest.CaptureFixture[str]
+) -> Iterator[City]:
+    """A fresh demo city of the test's own."""
     with django_db_blocker.unblock():
         source = connection.settings_dict["NAME"]
-        name = f"{source}_city"
-        with _database(name, template=source):
-            with _queries_go_to(name):
-                demo.load()
-            yield name
-
-
-@pytest.fixture
-def city(
-    city_template: str, django_db_blocker: Any, capsys: pytest.CaptureFixture[str]
-) -> Iterator[City]:
-    """A fresh city of the test's own."""
-    name = f"{city_template}_{next(_numbers)}"
-    with (
-        django_db_blocker.unblock(),
-        _database(name, template=city_template),
-        _queries_go_to(name),
-    ):
-        found = City(name, capsys)
-        yield found
-        for process in found.started:
-            process.kill()
-            process.communicate()
+        name = f"{source}_{next(_numbers)}"
+        with _database(name, template=source), _queries_go_to(name):
+            found = City(name, capsys)
+            yield found
+            for process in found.started:
+                process.kill()
+                process.communicate()
 
 
 @contextmanager

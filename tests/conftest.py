@@ -2,7 +2,8 @@
 
 `db` (pytest-django's) gives a test its own transaction. `live` gives it a web server and a worker
 as real processes on a database that both they and the test see; whatever the test leaves there is
-taken away after it. `open_page`, `page` and `desk` are browsers on those.
+taken away after it. `own_city` (`tests/cities.py`) is a database of the test's own, for commands
+that commit, start threads or are killed. `open_page`, `page` and `desk` are browsers on those.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from django.test.utils import setup_databases, teardown_databases
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.cast import Cast, cast
-from tests.cities import city, city_template  # noqa: F401  # fixtures for every test
+from tests.cities import own_city  # noqa: F401  # a fixture
 from tests.live import Live
 from tests.settings import RUN
 from yinghu import demo, embedded

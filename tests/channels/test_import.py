@@ -79,9 +79,11 @@ def assert_whole(count: int) -> None:
         ("utf-8", "|"),
     ],
 )
-def test_csv_as_offices_write_it(city: City, tmp_path: Path, encoding: str, delimiter: str) -> None:
+def test_csv_as_offices_write_it(
+    own_city: City, tmp_path: Path, encoding: str, delimiter: str
+) -> None:
     path = write_csv(tmp_path / "m.csv", [FIRST, SECOND], encoding=encoding, delimiter=delimiter)
-    ran = city.run("import", path, "--channel", "feed")
+    ran = own_city.run("import", path, "--channel", "feed")
     assert (ran.code, ran.out) == (0, summary(2, 2, 0, 0))
     assert_whole(2)
     first, second = Appeal.objects.order_by("pk")
@@ -99,39 +101,39 @@ def test_csv_as_offices_write_it(city: City, tmp_path: Path, encoding: str, deli
 
 
 def test_the_second_run_files_nothing_and_a_grown_file_only_what_is_new(
-    city: City, tmp_path: Path
+    own_city: City, tmp_path: Path
 ) -> None:
     path = write_csv(tmp_path / "m.csv", [FIRST, SECOND])
-    city.run("import", path, "--channel", "feed")
-    ran = city.run("import", path, "--channel", "feed")
+    own_city.run("import", path, "--channel", "feed")
+    ran = own_city.run("import", path, "--channel", "feed")
     assert (ran.code, ran.out) == (0, summary(2, 0, 2, 0))
     write_csv(path, [FIRST, ["A3", "", "又一件", "", "", "", "", "", ""], SECOND])
-    assert city.run("import", path, "--channel", "feed").out == summary(3, 1, 2, 0)
+    assert own_city.run("import", path, "--channel", "feed").out == summary(3, 1, 2, 0)
     assert bodies() == [FIRST[2], "奶粉没有了", "又一件"]
     # The same ids of another channel are other messages.
-    assert city.run("import", path, "--channel", "hotline").out == summary(3, 3, 0, 0)
+    assert own_city.run("import", path, "--channel", "hotline").out == summary(3, 3, 0, 0)
 
 
 def test_rows_without_ids_are_known_by_what_they_say_equal_ones_by_their_number(
-    city: City, tmp_path: Path
+    own_city: City, tmp_path: Path
 ) -> None:
     path = write_csv(tmp_path / "m.csv", [["停水了"], ["停水了"], ["停电了"]], ["内容"])
-    ran = city.run("import", path)
+    ran = own_city.run("import", path)
     assert (ran.code, ran.out) == (0, summary(3, 3, 0, 0))
     assert "按内容辨认每一行" in ran.err
-    assert city.run("import", path).out == summary(3, 0, 3, 0)
+    assert own_city.run("import", path).out == summary(3, 0, 3, 0)
     write_csv(path, [["停水了"], ["停电了"], ["停水了"], ["停水了"]], ["内容"])
-    assert city.run("import", path).out == summary(4, 1, 3, 0)
+    assert own_city.run("import", path).out == summary(4, 1, 3, 0)
     assert sorted(bodies()) == ["停水了"] * 3 + ["停电了"]
     assert not Message.objects.filter(external_id__contains="停").exists()
 
 
-def test_columns_of_any_name_by_map(city: City, tmp_path: Path) -> None:
+def test_columns_of_any_name_by_map(own_city: City, tmp_path: Path) -> None:
     header = ["a=b", "谁", "类", "x", "y", "罐数"]
     row = ["要奶粉", "u1", "奶粉", "120.0785", "29.3061", "2"]
     path = write_csv(tmp_path / "m.csv", [row], header)
     maps = ["a=b=body", "谁=caller", "类=category", "x=lon", "y=lat", "罐数=answers.count"]
-    ran = city.run("import", path, "--channel", "volunteers", "--map", *maps)
+    ran = own_city.run("import", path, "--channel", "volunteers", "--map", *maps)
     assert (ran.code, ran.out) == (0, summary(1, 1, 0, 0))
     appeal = Appeal.objects.get()
     assert (appeal.category_id, appeal.answers) == ("milk", {"count": "2"})
@@ -141,9 +143,9 @@ def test_columns_of_any_name_by_map(city: City, tmp_path: Path) -> None:
     assert bytes(appeal.caller or b"") == blind("volunteers:u1")
 
 
-def test_points_of_chinese_maps_are_turned_into_wgs84(city: City, tmp_path: Path) -> None:
+def test_points_of_chinese_maps_are_turned_into_wgs84(own_city: City, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "m.csv", [["这里", "120.08", "29.31"]], ["内容", "经度", "纬度"])
-    city.run("import", path, "--gcj02")
+    own_city.run("import", path, "--gcj02")
     appeal = Appeal.objects.get()
     assert appeal.lon == pytest.approx(120.0754, abs=0.0005)
     assert appeal.lat == pytest.approx(29.3126, abs=0.0005)
@@ -163,17 +165,17 @@ def test_points_of_chinese_maps_are_turned_into_wgs84(city: City, tmp_path: Path
     ],
 )
 def test_a_wrong_map_is_told_with_what_there_is(
-    city: City, tmp_path: Path, maps: list[str], complaints: list[str]
+    own_city: City, tmp_path: Path, maps: list[str], complaints: list[str]
 ) -> None:
     path = write_csv(tmp_path / "m.csv", [FIRST])
-    ran = city.run("import", path, "--map", *maps)
+    ran = own_city.run("import", path, "--map", *maps)
     assert (ran.code, ran.out) == (2, "")
     for complaint in complaints:
         assert complaint in ran.err
     assert not Message.objects.exists()
 
 
-def test_bad_rows_are_told_kept_and_stop_nothing(city: City, tmp_path: Path) -> None:
+def test_bad_rows_are_told_kept_and_stop_nothing(own_city: City, tmp_path: Path) -> None:
     header = ["编号", "内容", "时间", "类别"]
     rows = [
         ["1", "好的", "2020/1/1", "milk"],
@@ -189,7 +191,7 @@ def test_bad_rows_are_told_kept_and_stop_nothing(city: City, tmp_path: Path) -> 
     ]
     path = write_csv(tmp_path / "m.csv", rows, header)
     maps = ["编号=external_id", "内容=body", "时间=said_at", "类别=category"]
-    ran = city.run("import", path, "--map", *maps)
+    ran = own_city.run("import", path, "--map", *maps)
     assert ran.code == 1
     assert ran.out == summary(10, 3, 0, 7) + f"拒绝的行在 {path}.rejects.csv\n"
     expected = [
@@ -208,37 +210,37 @@ def test_bad_rows_are_told_kept_and_stop_nothing(city: City, tmp_path: Path) -> 
     assert json.loads(unseal(kept[2].raw))["内容"] == "类别不对"
     assert unseal(kept[4].raw) == "6,多一格,,,多\r\n"
     # Again: the same are rejected, nothing is kept twice.
-    again = city.run("import", path, "--map", *maps)
+    again = own_city.run("import", path, "--map", *maps)
     assert again.out.startswith(summary(10, 0, 3, 7))
     assert Message.objects.count() == 10
 
 
-def test_a_mended_map_or_row_files_what_was_rejected(city: City, tmp_path: Path) -> None:
+def test_a_mended_map_or_row_files_what_was_rejected(own_city: City, tmp_path: Path) -> None:
     rows = [["1", "一", "类", "2020/1/1"], ["2", "二", "别", "2020/13/1"]]
     path = write_csv(tmp_path / "m.csv", rows, ["编号", "内容", "归类", "时间"])
-    city.run("import", path, "--map", "编号=external_id", "内容=body", "归类=category")
+    own_city.run("import", path, "--map", "编号=external_id", "内容=body", "归类=category")
     assert not Appeal.objects.exists()
-    ran = city.run("import", path)
+    ran = own_city.run("import", path)
     assert ran.out.startswith(summary(2, 1, 0, 1))
     write_csv(path, [rows[0], [*rows[1][:3], "2020/12/1"]], ["编号", "内容", "归类", "时间"])
-    ran = city.run("import", path)
+    ran = own_city.run("import", path)
     assert (ran.code, ran.out) == (0, summary(2, 1, 1, 0))
     assert not Path(f"{path}.rejects.csv").exists()
     assert not Message.objects.exclude(error="").exists()
     assert_whole(2)
 
 
-def test_the_rejects_file_can_be_mended_and_imported(city: City, tmp_path: Path) -> None:
+def test_the_rejects_file_can_be_mended_and_imported(own_city: City, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "m.csv", [["一", "2020/1/1"], ["二", "某天"]], ["内容", "时间"])
-    city.run("import", path)
+    own_city.run("import", path)
     rejects = Path(f"{path}.rejects.csv")
     rejects.write_text(rejects.read_text("utf-8-sig").replace("某天", "2020/1/2"), "utf-8-sig")
-    assert city.run("import", rejects).out == summary(1, 1, 0, 0)
+    assert own_city.run("import", rejects).out == summary(1, 1, 0, 0)
     assert bodies() == ["一", "二"]
 
 
 def test_a_phone_a_point_or_an_area_that_we_cannot_read_rejects_nobody(
-    city: City, tmp_path: Path
+    own_city: City, tmp_path: Path
 ) -> None:
     header = ["内容", "电话", "经度", "纬度", "区域", "地址"]
     rows = [
@@ -247,7 +249,7 @@ def test_a_phone_a_point_or_an_area_that_we_cannot_read_rejects_nobody(
         ["三", "13812345678/13900001111", "", "30", "", ""],
     ]
     path = write_csv(tmp_path / "m.csv", rows, header)
-    ran = city.run("import", path)
+    ran = own_city.run("import", path)
     assert ran.code == 0
     assert ran.out == (
         summary(3, 3, 0, 0)
@@ -260,7 +262,7 @@ def test_a_phone_a_point_or_an_area_that_we_cannot_read_rejects_nobody(
     assert "138****5678" in unseal(Message.objects.get(appeal=one).raw)
 
 
-def test_excel(city: City, tmp_path: Path) -> None:
+def test_excel(own_city: City, tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     sheet = book.active
     assert sheet is not None
@@ -275,7 +277,7 @@ def test_excel(city: City, tmp_path: Path) -> None:
     book.create_sheet("另一张").append(["内容"])
     path = tmp_path / "m.xlsx"
     book.save(path)
-    ran = city.run("import", path, "--channel", "hotline")
+    ran = own_city.run("import", path, "--channel", "hotline")
     assert (ran.code, ran.out.splitlines()[0] + "\n") == (1, summary(3, 2, 0, 1))
     assert rejects_of(path) == [["6", "没有诉求正文"]]
     first, _second = Appeal.objects.order_by("pk")
@@ -286,12 +288,12 @@ def test_excel(city: City, tmp_path: Path) -> None:
         "8.5",
         "9",
     ]
-    assert city.run("import", path, "--channel", "hotline").out.startswith(summary(3, 0, 2, 1))
-    assert city.run("import", path, "--sheet", "另一张").out == summary(0, 0, 0, 0)
-    assert "有：Sheet、另一张" in city.run("import", path, "--sheet", "没有").err
+    assert own_city.run("import", path, "--channel", "hotline").out.startswith(summary(3, 0, 2, 1))
+    assert own_city.run("import", path, "--sheet", "另一张").out == summary(0, 0, 0, 0)
+    assert "有：Sheet、另一张" in own_city.run("import", path, "--sheet", "没有").err
 
 
-def test_json_lines_with_broken_ones_among_them(city: City, tmp_path: Path) -> None:
+def test_json_lines_with_broken_ones_among_them(own_city: City, tmp_path: Path) -> None:
     path = tmp_path / "m.jsonl"
     path.write_text(
         '{"id": 1, "content": "停水", "user": {"name": "王小明", "phone": "13812345678"}, "n": 3}\n'
@@ -305,13 +307,13 @@ def test_json_lines_with_broken_ones_among_them(city: City, tmp_path: Path) -> N
         "utf-8",
     )
     maps = ["id=external_id", "content=body", "user.name=name", "user.phone=phone", "n=answers.n"]
-    ran = city.run("import", path, "--map", *maps)
+    ran = own_city.run("import", path, "--map", *maps)
     assert (ran.code, ran.out.splitlines()[0] + "\n") == (1, summary(7, 2, 0, 5))
     lines = [line for line, _why in rejects_of(path)]
     assert lines == ["3", "4", "6", "7", "8"]
     first, second = Appeal.objects.order_by("pk")
     assert (unseal(first.name), first.answers, second.answers) == ("王小明", {"n": 3}, {})
-    assert city.run("import", path, "--map", *maps).out.startswith(summary(7, 0, 2, 5))
+    assert own_city.run("import", path, "--map", *maps).out.startswith(summary(7, 0, 2, 5))
 
 
 @pytest.mark.parametrize(
@@ -330,21 +332,21 @@ def test_json_lines_with_broken_ones_among_them(city: City, tmp_path: Path) -> N
     ],
 )
 def test_files_that_cannot_be_used_say_why(
-    city: City, tmp_path: Path, name: str, content: bytes | None, complaint: str
+    own_city: City, tmp_path: Path, name: str, content: bytes | None, complaint: str
 ) -> None:
     path = tmp_path / name
     if name == "folder":
         path.mkdir()
     elif content is not None:
         path.write_bytes(content)
-    ran = city.run("import", path)
+    ran = own_city.run("import", path)
     assert ran.code == (2 if complaint else 0)
     assert complaint in ran.err
     assert not Message.objects.exists()
 
 
 def test_undecodable_bytes_a_quote_left_open_nuls_and_a_giant_cell(
-    city: City, tmp_path: Path
+    own_city: City, tmp_path: Path
 ) -> None:
     giant = "大" * (10 * 2**20)
     text = io.BytesIO()
@@ -355,7 +357,7 @@ def test_undecodable_bytes_a_quote_left_open_nuls_and_a_giant_cell(
     text.write('5,"引号没有合上\r\n6,中\r\n7,后\r\n'.encode())
     path = tmp_path / "m.csv"
     path.write_bytes(text.getvalue())
-    ran = city.run("import", path)
+    ran = own_city.run("import", path)
     assert (ran.code, ran.out.splitlines()[0] + "\n") == (1, summary(7, 4, 0, 3))
     assert rejects_of(path) == [
         ["3", "有不能识别的字节，请检查文件的编码"],
@@ -369,13 +371,13 @@ def test_undecodable_bytes_a_quote_left_open_nuls_and_a_giant_cell(
 
 
 def test_a_channel_that_takes_no_files_and_a_place_that_takes_no_rejects(
-    city: City, tmp_path: Path
+    own_city: City, tmp_path: Path
 ) -> None:
     path = write_csv(tmp_path / "m.csv", [FIRST])
-    ran = city.run("import", path, "--channel", "web")
+    ran = own_city.run("import", path, "--channel", "web")
     assert ran.code == 2
     assert "没有可导入的渠道“web”" in ran.err
-    ran = city.run("import", path, "--rejects", tmp_path / "no" / "where.csv")
+    ran = own_city.run("import", path, "--rejects", tmp_path / "no" / "where.csv")
     assert ran.code == 2
     assert "写不了" in ran.err
 
@@ -387,10 +389,10 @@ def many(path: Path, count: int) -> Path:
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
 def test_broken_off_in_the_middle_it_goes_on_where_it_stood(
-    city: City, tmp_path: Path, ending: signal.Signals
+    own_city: City, tmp_path: Path, ending: signal.Signals
 ) -> None:
     path = many(tmp_path / "m.csv", 12_000)
-    process = city.start("import", path, "--channel", "feed")
+    process = own_city.start("import", path, "--channel", "feed")
     until(Appeal.objects.exists, "the first batch")
     process.send_signal(ending)
     out, err = process.communicate(timeout=60)
@@ -400,15 +402,15 @@ def test_broken_off_in_the_middle_it_goes_on_where_it_stood(
         assert process.returncode == 130, err
         assert out == summary(done, done, 0, 0)
         assert "再执行一次会接着做" in err
-    ran = city.run("import", path, "--channel", "feed")
+    ran = own_city.run("import", path, "--channel", "feed")
     assert (ran.code, ran.out) == (0, summary(12_000, 12_000 - done, done, 0))
     assert_whole(12_000)
 
 
-def test_two_imports_of_one_file_at_once(city: City, tmp_path: Path) -> None:
+def test_two_imports_of_one_file_at_once(own_city: City, tmp_path: Path) -> None:
     path = many(tmp_path / "m.csv", 6_000)
-    first = city.start("import", path, "--channel", "feed")
-    second = city.start("import", path, "--channel", "feed")
+    first = own_city.start("import", path, "--channel", "feed")
+    second = own_city.start("import", path, "--channel", "feed")
     for process in (first, second):
         _out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err

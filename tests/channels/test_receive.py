@@ -62,7 +62,7 @@ def test_unread_messages_are_kept_until_they_are_understood() -> None:
     assert appeals_by_id("feed", ["1", "2"]) == {"1": got.appeal_id}
 
 
-def test_all_or_nothing(city: City) -> None:
+def test_all_or_nothing(own_city: City) -> None:
     with pytest.raises(IntegrityError):
         receive_many([message("1"), message("2", area="nowhere")], SYSTEM)
     with pytest.raises(DataError):
@@ -71,7 +71,7 @@ def test_all_or_nothing(city: City) -> None:
     assert not Appeal.objects.exists()
 
 
-def test_many_senders_of_the_same_messages_at_once(city: City) -> None:
+def test_many_senders_of_the_same_messages_at_once(own_city: City) -> None:
     def send() -> None:
         for start in range(0, 60, 20):
             receive_many([message(str(n)) for n in range(start, start + 20)], SYSTEM)

@@ -41,9 +41,9 @@ def tally(closed: int, before: int, unanswered: int, unable: int) -> str:
     return f"办到销号 {closed}，早已结束 {before}，没有答复 {unanswered}，办不了 {unable}"
 
 
-def test_the_whole_way_by_the_right_people(city: City, tmp_path: Path) -> None:
+def test_the_whole_way_by_the_right_people(own_city: City, tmp_path: Path) -> None:
     path = write(tmp_path / "r.csv", [MILK, UNIT, WAITING])
-    ran = city.run("replay", path, "--channel", "feed")
+    ran = own_city.run("replay", path, "--channel", "feed")
     assert (ran.code, ran.out.splitlines()) == (
         0,
         ["读取 3 行：新建 3，已有 0，拒绝 0", tally(2, 0, 1, 0)],
@@ -74,24 +74,24 @@ def test_the_whole_way_by_the_right_people(city: City, tmp_path: Path) -> None:
     assert of("4").status == "filed"
     # Again: what is ended is left, and an answer that has come since is carried on.
     write(path, [MILK, UNIT, [*WAITING[:3], "现在有了", "2022/8/9", "food"]])
-    ran = city.run("replay", path, "--channel", "feed")
+    ran = own_city.run("replay", path, "--channel", "feed")
     assert ran.out.splitlines()[1] == tally(1, 2, 0, 0)
     assert Event.objects.count() == 21
 
 
-def test_a_question_of_policy_is_answered_at_the_desk(city: City, tmp_path: Path) -> None:
+def test_a_question_of_policy_is_answered_at_the_desk(own_city: City, tmp_path: Path) -> None:
     path = write(tmp_path / "r.csv", [POLICY])
-    city.run("import", path, "--channel", "feed")
+    own_city.run("import", path, "--channel", "feed")
     loop.sort(of("2").pk, cast().clerk, category="policy")
-    assert city.run("replay", path, "--channel", "feed").code == 0
+    assert own_city.run("replay", path, "--channel", "feed").code == 0
     assert verbs(of("2")) == ["file", "sort", "answer", "rate", "close"]
 
 
-def test_each_is_picked_up_where_it_stands(city: City, tmp_path: Path) -> None:
+def test_each_is_picked_up_where_it_stands(own_city: City, tmp_path: Path) -> None:
     people = cast()
     rows = [[str(n), *MILK[1:]] for n in range(1, 10)]
     path = write(tmp_path / "r.csv", rows)
-    city.run("import", path, "--channel", "feed")
+    own_city.run("import", path, "--channel", "feed")
     cases = [of(row[0]).pk for row in rows]
     for case in cases[1:8]:
         loop.sort(case, people.clerk, category="milk")
@@ -108,7 +108,7 @@ def test_each_is_picked_up_where_it_stands(city: City, tmp_path: Path) -> None:
     loop.close(cases[6], people.clerk)
     loop.ask(cases[7], people.milk, words="哪个牌子？")
     loop.decline(cases[8], people.clerk, words="不归我们管")
-    ran = city.run("replay", path, "--channel", "feed")
+    ran = own_city.run("replay", path, "--channel", "feed")
     assert ran.code == 1
     assert ran.out.splitlines()[1] == tally(6, 2, 0, 1)
     statuses = [Appeal.objects.get(pk=case).status for case in cases]
@@ -118,7 +118,7 @@ def test_each_is_picked_up_where_it_stands(city: City, tmp_path: Path) -> None:
     assert rejects[1].startswith("9,正在等诉求人补充,8,")
 
 
-def test_who_is_missing_is_said_and_the_rest_goes_on(city: City, tmp_path: Path) -> None:
+def test_who_is_missing_is_said_and_the_rest_goes_on(own_city: City, tmp_path: Path) -> None:
     Post.objects.filter(unit__code="milk").delete()
     path = write(
         tmp_path / "r.csv",
@@ -131,7 +131,7 @@ def test_who_is_missing_is_said_and_the_rest_goes_on(city: City, tmp_path: Path)
             ["8", "", "", "好", "", ""],
         ],
     )
-    ran = city.run("replay", path, "--channel", "feed")
+    ran = own_city.run("replay", path, "--channel", "feed")
     assert ran.code == 1
     assert ran.out.splitlines()[:2] == ["读取 6 行：新建 5，已有 0，拒绝 1", tally(1, 0, 0, 4)]
     with Path(f"{path}.rejects.csv").open(encoding="utf-8-sig", newline="") as file:
@@ -147,12 +147,12 @@ def test_who_is_missing_is_said_and_the_rest_goes_on(city: City, tmp_path: Path)
     assert of("5").status == "sorted"
 
 
-def test_without_a_rule_the_unit_of_the_command_takes_it(city: City, tmp_path: Path) -> None:
+def test_without_a_rule_the_unit_of_the_command_takes_it(own_city: City, tmp_path: Path) -> None:
     path = write(tmp_path / "r.csv", [["1", "一件说不清的事", "", "好了", "", ""]])
-    ran = city.run("replay", path, "--channel", "feed")
+    ran = own_city.run("replay", path, "--channel", "feed")
     assert ran.code == 1
     assert "没有路由规则" in Path(f"{path}.rejects.csv").read_text("utf-8-sig")
-    ran = city.run(
+    ran = own_city.run(
         "replay", path, "--channel", "feed", "--unit", "food", "--satisfaction", "fairly"
     )
     assert ran.code == 0
@@ -161,9 +161,9 @@ def test_without_a_rule_the_unit_of_the_command_takes_it(city: City, tmp_path: P
     assert (appeal.status, appeal.category_id, appeal.satisfaction) == ("closed", "other", "fairly")
 
 
-def test_a_file_without_answers_is_refused(city: City, tmp_path: Path) -> None:
+def test_a_file_without_answers_is_refused(own_city: City, tmp_path: Path) -> None:
     path = write(tmp_path / "r.csv", [MILK])
-    ran = city.run("replay", path, "--channel", "feed", "--map", "内容=body")
+    ran = own_city.run("replay", path, "--channel", "feed", "--map", "内容=body")
     assert (ran.code, ran.out) == (2, "")
     assert "没有指明哪一列是答复" in ran.err
 
@@ -171,9 +171,6 @@ def test_a_file_without_answers_is_refused(city: City, tmp_path: Path) -> None:
 def test_a_worker_that_reacts_meanwhile_is_no_harm(
     live: Live, tmp_path: Path, capsys: object
 ) -> None:
-    from yinghu import demo
-
-    demo.load()
     rows = [[str(n), *(MILK if n % 2 else UNIT)[1:5], ""] for n in range(60)]
     path = write(tmp_path / "r.csv", rows)
     from yinghu import cli

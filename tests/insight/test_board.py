@@ -96,21 +96,21 @@ def assert_figures(found: Board) -> None:
     assert found.days[-1] == (today, 4)
 
 
-def test_the_same_figures_before_and_after_folding_and_rebuilding(city: City) -> None:
+def test_the_same_figures_before_and_after_folding_and_rebuilding(own_city: City) -> None:
     scenario()
     assert_figures(board())
     assert tally.fold(5) == 5
     assert_figures(board())
-    ran = city.run("tally")
+    ran = own_city.run("tally")
     assert (ran.code, ran.out) == (0, "计入 12 条动态\n")
     assert not Untallied.objects.exists()
     assert_figures(board())
-    ran = city.run("tally", "--rebuild")
+    ran = own_city.run("tally", "--rebuild")
     assert ran.out.endswith("计入 0 条动态\n")
     assert_figures(board())
 
 
-def test_periods_count_what_was_filed_in_them(city: City) -> None:
+def test_periods_count_what_was_filed_in_them(own_city: City) -> None:
     scenario()
     tally.fold(9)
     for period, received in (("today", 4), ("week", 5), ("all", 6)):
@@ -123,7 +123,7 @@ def test_periods_count_what_was_filed_in_them(city: City) -> None:
     assert board("all").since is None
 
 
-def test_a_scope_counts_what_lies_under_it(city: City) -> None:
+def test_a_scope_counts_what_lies_under_it(own_city: City) -> None:
     scenario()
     assert board(scope=FUTIAN).received == 1
     found = board("today", "330782")
@@ -133,7 +133,7 @@ def test_a_scope_counts_what_lies_under_it(city: City) -> None:
     assert sum(n for _day, n in found.days) == 2
 
 
-def test_late_counts_appeals_not_clocks(city: City) -> None:
+def test_late_counts_appeals_not_clocks(own_city: City) -> None:
     done, _answered, given, _twin, recent, old = scenario()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -149,7 +149,7 @@ def test_late_counts_appeals_not_clocks(city: City) -> None:
     assert board().late == 2
 
 
-def test_an_empty_board(city: City) -> None:
+def test_an_empty_board(own_city: City) -> None:
     found = board()
     assert (found.received, found.open, found.late, found.closed_rate) == (0, 0, 0, None)
     assert found.by_category == []

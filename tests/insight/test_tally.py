@@ -110,7 +110,7 @@ def _do(chance: random.Random, case: int, actor: Actor) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_exact_while_two_move_two_fold_and_one_rebuilds(city: City, seed: int) -> None:
+def test_exact_while_two_move_two_fold_and_one_rebuilds(own_city: City, seed: int) -> None:
     over = threading.Event()
     folded = Counter[int]()
 
@@ -147,7 +147,7 @@ def test_exact_while_two_move_two_fold_and_one_rebuilds(city: City, seed: int) -
     assert Event.objects.count() > 100
 
 
-def test_the_order_of_folding_does_not_matter(city: City) -> None:
+def test_the_order_of_folding_does_not_matter(own_city: City) -> None:
     move_about(4, 120)
     events = list(Untallied.objects.order_by("-pk"))
     tally.rebuild()

@@ -45,8 +45,8 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def imported(city: City, path: Path, folder: Path) -> list[str]:
-    ran = city.run(
+def imported(own_city: City, path: Path, folder: Path) -> list[str]:
+    ran = own_city.run(
         "import", path, "--channel", "feed", "--rejects", folder / "rejects.csv", "--map", *MAPS
     )
     assert ran.code == 0
@@ -65,18 +65,18 @@ def assert_board(found: Board, received: int, closed: int) -> None:
     ]
 
 
-def test_real_messages_go_all_the_way_round(city: City, tmp_path: Path) -> None:
+def test_real_messages_go_all_the_way_round(own_city: City, tmp_path: Path) -> None:
     stream, replied = rows_of(STREAM), rows_of(REPLIED)
     # Every row exactly one appeal, nothing on the second run.
-    assert imported(city, STREAM, tmp_path) == [
+    assert imported(own_city, STREAM, tmp_path) == [
         f"读取 {len(stream)} 行：新建 {len(stream)}，已有 0，拒绝 0"
     ]
-    assert imported(city, REPLIED, tmp_path) == [
+    assert imported(own_city, REPLIED, tmp_path) == [
         f"读取 {len(replied)} 行：新建 {len(replied)}，已有 0，拒绝 0"
     ]
     total = len(stream) + len(replied)
     for path, rows in ((STREAM, stream), (REPLIED, replied)):
-        again = imported(city, path, tmp_path)
+        again = imported(own_city, path, tmp_path)
         assert again == [f"读取 {len(rows)} 行：新建 0，已有 {len(rows)}，拒绝 0"]
     assert Appeal.objects.count() == Message.objects.count() == total
     assert Event.objects.count() == total
@@ -89,7 +89,7 @@ def test_real_messages_go_all_the_way_round(city: City, tmp_path: Path) -> None:
         assert said[message.external_id][:20] in unseal(message.raw).replace("\\n", "\n")
 
     # The replied ones, by the people of the city, with the office's own answer.
-    ran = city.run(
+    ran = own_city.run(
         "replay",
         REPLIED,
         *("--channel", "feed", "--unit", "squad-24h"),
@@ -119,9 +119,9 @@ def test_real_messages_go_all_the_way_round(city: City, tmp_path: Path) -> None:
     assert not Event.objects.filter(actor_kind="user", user=None).exists()
 
 
-def test_killed_in_the_middle_and_run_again(city: City, tmp_path: Path) -> None:
+def test_killed_in_the_middle_and_run_again(own_city: City, tmp_path: Path) -> None:
     rows = rows_of(STREAM)
-    process = city.start(
+    process = own_city.start(
         "import", STREAM, "--channel", "feed", "--rejects", tmp_path / "r.csv", "--map", *MAPS
     )
     until(Appeal.objects.exists, "the first batch")
@@ -129,7 +129,7 @@ def test_killed_in_the_middle_and_run_again(city: City, tmp_path: Path) -> None:
     process.communicate()
     done = Appeal.objects.count()
     assert 0 < done <= len(rows)
-    assert imported(city, STREAM, tmp_path) == [
+    assert imported(own_city, STREAM, tmp_path) == [
         f"读取 {len(rows)} 行：新建 {len(rows) - done}，已有 {done}，拒绝 0"
     ]
     ids = list(Message.objects.values_list("external_id", flat=True))

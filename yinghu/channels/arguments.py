@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from django.utils.translation import gettext as _
@@ -82,20 +85,44 @@ def source_of(args: argparse.Namespace, closing: contextlib.ExitStack) -> Source
     return source
 
 
+class Work:
+    """Work that may be broken off: `code` is then the exit code, else 0."""
+
+    code = 0
+    _asked = False
+
+    def ask_to_stop(self, _signal: int, _frame: FrameType | None) -> None:
+        """Ctrl-C: at once only the second time."""
+        if self._asked:
+            raise KeyboardInterrupt
+        self._asked = True
+
+    def may_go_on(self) -> None:
+        """Between two batches: the place to stop at, where everything is counted."""
+        if self._asked:
+            raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
-def may_break_off() -> Iterator[list[int]]:
-    """Around the work: the list gets the exit code where it was broken off, and says so."""
+def may_break_off() -> Iterator[Work]:
+    """Around the work: says so where it was broken off, and that it can go on."""
     from django.db import Error as DatabaseError
 
-    codes: list[int] = []
+    work = Work()
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, work.ask_to_stop)
     try:
-        yield codes
+        yield work
     except KeyboardInterrupt:
-        codes.append(STOPPED)
+        work.code = STOPPED
     except DatabaseError as error:
         print(_("数据库出错：%s") % str(error).strip(), file=sys.stderr)
-        codes.append(BROKEN_OFF)
-    if codes:
+        work.code = BROKEN_OFF
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
+    if work.code:
         print(_("没有做完；再执行一次会接着做"), file=sys.stderr)
 
 

@@ -151,7 +151,7 @@ class Import:
         self._ids = Ids(reader.mapping.get("external_id"))
 
     def run(self, step: Callable[[], None] = lambda: None) -> Report:
-        """File every row; `step` is called after each batch. A Ctrl-C ends after the batch at hand.
+        """File every row; `step` is called after each batch, and may end the run by raising.
 
         Reading and writing overlap: one thread writes, on a connection of its own.
         """

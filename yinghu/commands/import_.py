@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         report = task.report
         began = time.monotonic()
         folded = 0
-        with arguments.may_break_off() as broken, shown(_("导入")) as show:
+        with arguments.may_break_off() as work, shown(_("导入")) as show:
 
             def step() -> None:
                 # The board adds up what is not folded yet: a long import must not leave it much.
@@ -54,11 +54,12 @@ def run(args: argparse.Namespace) -> int:
                 pace = report.read / max(0.001, time.monotonic() - began)
                 words = _("%(n)d 行，每秒 %(pace)d 行") % {"n": report.read, "pace": pace}
                 show(source.fraction(), words)
+                work.may_go_on()
 
             task.run(step)
             tally.fold_all()
-        rejects.settle(whole=not broken)
+        rejects.settle(whole=not work.code)
     arguments.say_taken(report)
     if report.rejected:
         print(_("拒绝的行在 %s") % rejects_path)
-    return broken[0] if broken else int(report.rejected > 0)
+    return work.code or int(report.rejected > 0)

@@ -55,18 +55,24 @@ def run(args: argparse.Namespace) -> int:
         defaults = Defaults(args.unit, args.category, Satisfaction(args.satisfaction))
         replay = Replay(again, reader, rejects, defaults)
         report = replay.report
-        with arguments.may_break_off() as broken:
+        with arguments.may_break_off() as work:
             with shown(_("导入")) as show:
-                taken.run(lambda: show(source.fraction(), ""))
+
+                def taken_step() -> None:
+                    show(source.fraction(), "")
+                    work.may_go_on()
+
+                taken.run(taken_step)
             tally.fold_all()
             with shown(_("办理")) as show:
 
                 def step() -> None:
                     tally.fold_all()
                     show(again.fraction(), _("%d 件") % report.read)
+                    work.may_go_on()
 
                 replay.run(step)
-        rejects.settle(whole=not broken)
+        rejects.settle(whole=not work.code)
     arguments.say_taken(taken.report)
     print(
         _(
@@ -83,4 +89,4 @@ def run(args: argparse.Namespace) -> int:
     bad = taken.report.rejected + report.unable
     if bad:
         print(_("拒绝和办不了的行在 %s") % rejects_path)
-    return broken[0] if broken else int(bad > 0)
+    return work.code or int(bad > 0)
