@@ -16,6 +16,7 @@ from ninja import Schema
 from pydantic import Field
 
 from yinghu.appeals import loop
+from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import ClockKind, Status, Verb
@@ -141,7 +142,7 @@ def brief(appeal: Appeal) -> dict[str, Any]:
     return {
         "number": appeal.number,
         "status": appeal.status,
-        "status_label": _(appeal.state.label),
+        "status_label": status_label(appeal.state),
         "version": appeal.version,
         "urgency": appeal.urgency,
         "channel": appeal.channel,

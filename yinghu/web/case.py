@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import inboxes, loop
+from yinghu.appeals.labels import done_label
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import (
@@ -266,7 +267,7 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
         return show(request, fresh, bound=form, problem=refused.message, status=refused.status)
     messages.success(
         request,
-        _("%(number)s：已%(verb)s") % {"number": appeal.number, "verb": _(move.verb.label)},
+        _("%(number)s：已%(verb)s") % {"number": appeal.number, "verb": done_label(move.verb)},
     )
     return redirect(_next(request, appeal, back))
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
@@ -68,7 +69,12 @@ def _tiles(found: Board) -> list[dict[str, Any]]:
     return [
         {"name": "received", "label": _("收到"), "n": found.received, "icon": "inbox"},
         {"name": "open", "label": _("在办"), "n": found.open, "icon": "bolt"},
-        {"name": "closed", "label": _("销号"), "n": found.closed, "icon": "checks"},
+        {
+            "name": "closed",
+            "label": pgettext("figure", "销号"),
+            "n": found.closed,
+            "icon": "checks",
+        },
         {"name": "late", "label": _("超时"), "n": found.late, "icon": "clock-exclamation"},
         {
             "name": "rate",

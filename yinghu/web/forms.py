@@ -65,7 +65,7 @@ class AreaField(forms.CharField):
         if len(matches) == 1 or (matches and matches[0].confidence >= CERTAIN):
             return matches[0].area.pk
         if matches:
-            names = "、".join(f"{m.area.name}（{m.area.pk}）" for m in matches[:4])
+            names = _("、").join(f"{m.area.name}（{m.area.pk}）" for m in matches[:4])
             raise ValidationError(_("有几个地方叫这个名字，请写明是哪一个：%s") % names)
         raise ValidationError(_("没有找到这个地方，请从提示里选，或写区域代码"))
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
+from yinghu.appeals.labels import done_label, status_label
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import ClockKind, Satisfaction, Status, Verb
@@ -23,7 +25,7 @@ def is_public(event: Event) -> bool:
 
 def told(event: Event) -> str:
     """The event as a requester reads it: units, never people."""
-    unit = name_of(event.unit) if event.unit else _("承办单位")
+    unit = name_of(event.unit) if event.unit else pgettext("sentence", "承办单位")
     mine = event.actor_kind == "requester"
     match event.act:
         case Verb.FILE:
@@ -69,8 +71,8 @@ def told(event: Event) -> str:
 
 
 def done(event: Event) -> str:
-    """The event as staff read it: the verb's own name."""
-    return _(event.act.label)
+    """The event as staff read it: what was done, in a word."""
+    return done_label(event.act)
 
 
 def by_whom(event: Event) -> str:
@@ -114,7 +116,7 @@ class Standing:
 
 def standing(appeal: Appeal) -> Standing:
     """The status in plain words."""
-    unit = name_of(appeal.unit) if appeal.unit else _("承办单位")
+    unit = name_of(appeal.unit) if appeal.unit else pgettext("sentence", "承办单位")
     match appeal.state:
         case Status.FILED:
             return Standing(
@@ -143,7 +145,7 @@ def standing(appeal: Appeal) -> Standing:
         case Status.MERGED:
             return Standing(_("一并办理"), _("它与另一件相同的诉求一并办理，进展见下。"))
         case Status.DECLINED:
-            return Standing(_("不予受理"), _("这件诉求不由本平台办理，原因见下。"))
+            return Standing(status_label(appeal.state), _("这件诉求不由本平台办理，原因见下。"))
         case Status.WITHDRAWN:
             return Standing(_("已撤回"), _("您撤回了这件诉求。需要时可以要求重办。"))
 
@@ -152,14 +154,14 @@ def promise(kind: ClockKind) -> str:
     """What will be done by the due time of a clock of this kind."""
     match kind:
         case ClockKind.RECEIVE:
-            return _("研判")
+            return pgettext("promise", "研判")
         case ClockKind.DISPATCH:
-            return _("安排承办单位")
+            return pgettext("promise", "安排承办单位")
         case ClockKind.RESPOND:
-            return _("接单")
+            return pgettext("promise", "接单")
         case ClockKind.ARRIVE:
-            return _("到场")
+            return pgettext("promise", "到场")
         case ClockKind.SOLVE:
-            return _("办结")
+            return pgettext("promise", "办结")
         case ClockKind.FEEDBACK:
-            return _("回访")
+            return pgettext("promise", "回访")

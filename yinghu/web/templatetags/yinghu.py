@@ -10,13 +10,16 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
+from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Clock, Event
 from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
+from yinghu.channels import registry
 from yinghu.people.access import desks_of
 from yinghu.people.privacy import mask_name, mask_phone, unseal
 from yinghu.web import shared, wording
@@ -84,7 +87,7 @@ def status_badge(status: str, extra: str = "") -> SafeString:
         colour,
         extra,
         icon(symbol),
-        _(state.label),
+        status_label(state),
     )
 
 
@@ -114,6 +117,12 @@ def verb_icon(verb: Any) -> str:
 def label(member: Any) -> str:
     """The label of a status, verb, class … in the language of the page."""
     return _(member.label) if member else ""
+
+
+@register.filter
+def channel_label(code: str) -> str:
+    """The channel that an appeal came by, in words."""
+    return _(registry.label(code))
 
 
 @register.filter
@@ -155,12 +164,15 @@ def day_time(moment: datetime) -> str:
     local = timezone.localtime(moment)
     days = (local.date() - timezone.localdate()).days
     clock = local.strftime("%H:%M")
-    near = {-1: _("昨天"), 0: _("今天"), 1: _("明天")}.get(days)
+    near = {
+        -1: pgettext("day", "昨天"),
+        0: pgettext("day", "今天"),
+        1: pgettext("day", "明天"),
+    }.get(days)
     if near:
         return f"{near} {clock}"
-    date = _("%(month)d月%(day)d日") % {"month": local.month, "day": local.day}
-    year = "" if local.year == timezone.localdate().year else _("%d年") % local.year
-    return f"{year}{date} {clock}"
+    this_year = local.year == timezone.localdate().year
+    return f"{date_format(local, _('n月j日') if this_year else _('Y年n月j日'))} {clock}"
 
 
 @register.inclusion_tag("web/parts/clock.html")

@@ -1,0 +1,60 @@
+"""Labels whose one Chinese word is several in English: a status, an act, an act that is done."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from yinghu.appeals.states import Status, Verb
+
+
+def status_label(status: Status) -> str:
+    """The status in the reader's language."""
+    return pgettext("status", "不予受理") if status is Status.DECLINED else _(status.label)
+
+
+def done_label(verb: Verb) -> str:
+    """The verb as what was done, in the reader's language."""
+    match verb:
+        case Verb.FILE:
+            return pgettext("done", "提交")
+        case Verb.SORT:
+            return pgettext("done", "研判")
+        case Verb.ANSWER:
+            return pgettext("done", "答复")
+        case Verb.ASSIGN:
+            return pgettext("done", "派单")
+        case Verb.ACCEPT:
+            return pgettext("done", "接单")
+        case Verb.RELEASE:
+            return pgettext("done", "放回")
+        case Verb.RETURN:
+            return pgettext("done", "退单")
+        case Verb.ASK:
+            return pgettext("done", "请补充")
+        case Verb.SUPPLY:
+            return pgettext("done", "补充")
+        case Verb.REPORT:
+            return pgettext("done", "报进展")
+        case Verb.NOTE:
+            return pgettext("done", "内部备注")
+        case Verb.URGE:
+            return pgettext("done", "催办")
+        case Verb.EXTEND:
+            return pgettext("done", "延期")
+        case Verb.ESCALATE:
+            return pgettext("done", "提级")
+        case Verb.RESOLVE:
+            return pgettext("done", "办结")
+        case Verb.RATE:
+            return pgettext("done", "评价")
+        case Verb.REOPEN:
+            return pgettext("done", "重办")
+        case Verb.CLOSE:
+            return pgettext("done", "销号")
+        case Verb.MERGE:
+            return pgettext("done", "并单")
+        case Verb.DECLINE:
+            return pgettext("done", "不予受理")
+        case Verb.WITHDRAW:
+            return pgettext("done", "撤回")
