@@ -48,7 +48,7 @@ def _phone(given: str) -> str:
 
 def _channel(name: str) -> str:
     if name not in OPEN_CHANNELS:
-        known = "、".join(OPEN_CHANNELS)
+        known = _("、").join(OPEN_CHANNELS)
         raise saying("unknown_channel", _("没有这个渠道，只能是 %s") % known)
     return name
 

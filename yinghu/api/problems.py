@@ -16,9 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpResponse
-from django.utils.translation import get_supported_language_variant, override
+from django.utils.translation import get_supported_language_variant, gettext_noop, override
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop as _later
 from django.utils.translation.trans_real import parse_accept_lang_header
 from pydantic_core import PydanticCustomError
 
@@ -27,18 +26,18 @@ from yinghu.appeals.loop import Refused
 MEDIA_TYPE = "application/problem+json"
 
 TITLES: dict[int, str] = {
-    400: _later("请求有误"),
-    401: _later("需要登录或令牌"),
-    403: _later("没有权限"),
-    404: _later("没有找到"),
-    405: _later("不支持这种方法"),
-    409: _later("情况已经变化"),
-    413: _later("内容太大"),
-    415: _later("不支持这种格式"),
-    422: _later("内容有误"),
-    429: _later("请求太频繁"),
-    500: _later("服务器出错了"),
-    503: _later("暂时无法处理"),
+    400: gettext_noop("请求有误"),
+    401: gettext_noop("需要登录或令牌"),
+    403: gettext_noop("没有权限"),
+    404: gettext_noop("没有找到"),
+    405: gettext_noop("不支持这种方法"),
+    409: gettext_noop("情况已经变化"),
+    413: gettext_noop("内容太大"),
+    415: gettext_noop("不支持这种格式"),
+    422: gettext_noop("内容有误"),
+    429: gettext_noop("请求太频繁"),
+    500: gettext_noop("服务器出错了"),
+    503: gettext_noop("暂时无法处理"),
 }
 """What an HTTP status means, in a word."""
 
@@ -202,34 +201,34 @@ def of_status(status: int) -> Problem:
 # --- pydantic's findings ----------------------------------------------------------------------
 
 _SAYINGS: dict[str, str] = {
-    "missing": _later("必须填写"),
-    "extra_forbidden": _later("没有这个字段"),
-    "string_type": _later("必须是文字"),
-    "string_too_short": _later("不能为空"),
-    "string_too_long": _later("最多 %(max_length)s 个字"),
-    "string_pattern_mismatch": _later("格式不对"),
-    "string_unicode": _later("有不能保存的字符"),
-    "int_type": _later("必须是整数"),
-    "int_parsing": _later("必须是整数"),
-    "int_from_float": _later("必须是整数"),
-    "int_parsing_size": _later("数字太大"),
-    "float_type": _later("必须是数字"),
-    "float_parsing": _later("必须是数字"),
-    "finite_number": _later("必须是有限的数字"),
-    "bool_type": _later("必须是 true 或 false"),
-    "bool_parsing": _later("必须是 true 或 false"),
-    "literal_error": _later("只能是 %(expected)s"),
-    "enum": _later("只能是 %(expected)s"),
-    "greater_than_equal": _later("不能小于 %(ge)s"),
-    "greater_than": _later("必须大于 %(gt)s"),
-    "less_than_equal": _later("不能大于 %(le)s"),
-    "less_than": _later("必须小于 %(lt)s"),
-    "timezone_aware": _later("时间要带时区，例如 2026-11-22T09:30:00+08:00"),
-    "too_long": _later("最多 %(max_length)s 项"),
-    "dict_type": _later("必须是对象"),
-    "model_type": _later("必须是对象"),
-    "model_attributes_type": _later("必须是对象"),
-    "list_type": _later("必须是数组"),
+    "missing": gettext_noop("必须填写"),
+    "extra_forbidden": gettext_noop("没有这个字段"),
+    "string_type": gettext_noop("必须是文字"),
+    "string_too_short": gettext_noop("不能为空"),
+    "string_too_long": gettext_noop("最多 %(max_length)s 个字"),
+    "string_pattern_mismatch": gettext_noop("格式不对"),
+    "string_unicode": gettext_noop("有不能保存的字符"),
+    "int_type": gettext_noop("必须是整数"),
+    "int_parsing": gettext_noop("必须是整数"),
+    "int_from_float": gettext_noop("必须是整数"),
+    "int_parsing_size": gettext_noop("数字太大"),
+    "float_type": gettext_noop("必须是数字"),
+    "float_parsing": gettext_noop("必须是数字"),
+    "finite_number": gettext_noop("必须是有限的数字"),
+    "bool_type": gettext_noop("必须是 true 或 false"),
+    "bool_parsing": gettext_noop("必须是 true 或 false"),
+    "literal_error": gettext_noop("只能是 %(expected)s"),
+    "enum": gettext_noop("只能是 %(expected)s"),
+    "greater_than_equal": gettext_noop("不能小于 %(ge)s"),
+    "greater_than": gettext_noop("必须大于 %(gt)s"),
+    "less_than_equal": gettext_noop("不能大于 %(le)s"),
+    "less_than": gettext_noop("必须小于 %(lt)s"),
+    "timezone_aware": gettext_noop("时间要带时区，例如 2026-11-22T09:30:00+08:00"),
+    "too_long": gettext_noop("最多 %(max_length)s 项"),
+    "dict_type": gettext_noop("必须是对象"),
+    "model_type": gettext_noop("必须是对象"),
+    "model_attributes_type": gettext_noop("必须是对象"),
+    "list_type": gettext_noop("必须是数组"),
 }
 """What each of pydantic's findings means to a person; the rest are "格式不对"."""
 
@@ -244,7 +243,7 @@ def field_errors(found: Iterable[Mapping[str, Any]]) -> list[FieldError]:
         elif kind.startswith("datetime"):
             code, detail = "bad_time", _("必须是 ISO 8601 时间，例如 2026-11-22T09:30:00+08:00")
         else:
-            code, detail = kind, _(_SAYINGS.get(kind, _later("格式不对"))) % context
+            code, detail = kind, _(_SAYINGS.get(kind, gettext_noop("格式不对"))) % context
         errors.append(FieldError(path_of(item["loc"]), code, detail))
     return errors
 

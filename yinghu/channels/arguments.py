@@ -26,22 +26,32 @@ STOPPED: Final = 130
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add them to a command's parser."""
-    parser.add_argument("file", type=Path, help="CSV、Excel 或 JSON lines")
-    parser.add_argument("--channel", default="file", help="消息从哪个渠道来（默认 file）")
+    parser.add_argument("file", type=Path, help="CSV, Excel or JSON lines")
+    parser.add_argument(
+        "--channel", default="file", help="where its messages came in (default file)"
+    )
     parser.add_argument(
         "--map",
         dest="maps",
         action="extend",
         default=[],
         nargs="+",
-        metavar="列名=含义",
-        help="哪一列是什么，如 留言详情=body；不给就按列名猜",
+        metavar="COLUMN=MEANING",
+        help="what a column is, such as Details=body (default: guessed from the columns' names)",
     )
-    parser.add_argument("--encoding", default="", help="默认在 UTF-8、UTF-16、GB18030 中判断")
-    parser.add_argument("--delimiter", default="", help="CSV 的分隔符（默认按表头判断）")
-    parser.add_argument("--sheet", default="", help="Excel 的工作表（默认第一个）")
-    parser.add_argument("--gcj02", action="store_true", help="坐标是 GCJ-02（国内地图）的")
-    parser.add_argument("--rejects", type=Path, help="拒绝的行写到哪里（默认 FILE.rejects.csv）")
+    parser.add_argument(
+        "--encoding", default="", help="default: UTF-8, UTF-16 or GB18030, as found"
+    )
+    parser.add_argument(
+        "--delimiter", default="", help="between a CSV's cells (default: as in its header)"
+    )
+    parser.add_argument("--sheet", default="", help="of an Excel file (default: the first)")
+    parser.add_argument(
+        "--gcj02", action="store_true", help="its coordinates are GCJ-02, as Chinese maps have"
+    )
+    parser.add_argument(
+        "--rejects", type=Path, help="write rejected rows here (default FILE.rejects.csv)"
+    )
 
 
 def opened(
@@ -56,7 +66,7 @@ def opened(
 
     channel = CHANNELS.get(args.channel)
     if channel is None or not channel.by_file:
-        known = "、".join(f"{c.code} {_(c.label)}" for c in CHANNELS.values() if c.by_file)
+        known = _("、").join(f"{c.code} {_(c.label)}" for c in CHANNELS.values() if c.by_file)
         raise rows.Unusable(
             _("没有可导入的渠道“%(channel)s”，有：%(known)s")
             % {"channel": args.channel, "known": known}

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Category
@@ -26,26 +27,26 @@ MAX_ADDRESS: Final = 300
 MAX_ID: Final = 120
 
 TARGETS: Final[dict[str, str]] = {
-    "body": "诉求正文（必须有）",
-    "title": "标题",
-    "name": "姓名",
-    "phone": "电话",
-    "address": "详细地址",
-    "category": "类别（代码或名称）",
-    "area": "区域（代码或名称）",
-    "said_at": "何时说的",
-    "external_id": "对方的编号",
-    "caller": "对方的用户编号",
-    "lon": "经度",
-    "lat": "纬度",
-    "answers.*": "其他内容，存为 answers 里的这一项",
+    "body": gettext_noop("诉求正文（必须有）"),
+    "title": gettext_noop("标题"),
+    "name": gettext_noop("姓名"),
+    "phone": gettext_noop("电话"),
+    "address": gettext_noop("详细地址"),
+    "category": gettext_noop("类别（代码或名称）"),
+    "area": gettext_noop("区域（代码或名称）"),
+    "said_at": gettext_noop("何时说的"),
+    "external_id": gettext_noop("对方的编号"),
+    "caller": gettext_noop("对方的用户编号"),
+    "lon": gettext_noop("经度"),
+    "lat": gettext_noop("纬度"),
+    "answers.*": gettext_noop("其他内容，存为 answers 里的这一项"),
 }
 """What a column of an imported file can mean."""
 
 REPLAY_TARGETS: Final[dict[str, str]] = {
-    "answer": "承办单位的答复",
-    "answered_at": "何时答复的",
-    "unit": "承办单位（代码或名称）",
+    "answer": gettext_noop("承办单位的答复"),
+    "answered_at": gettext_noop("何时答复的"),
+    "unit": gettext_noop("承办单位（代码或名称）"),
 }
 """What else a column can mean to `yinghu replay`."""
 
@@ -151,8 +152,8 @@ def _possible(columns: Sequence[str], replay: bool) -> list[str]:
     shown = [column if len(column) <= 30 else column[:30] + "…" for column in columns[:60]]
     targets = TARGETS | (REPLAY_TARGETS if replay else {})
     return [
-        _("文件里的列：%s") % "、".join(shown),
-        _("可以有的含义：%s") % "、".join(f"{key} {_(label)}" for key, label in targets.items()),
+        _("文件里的列：%s") % _("、").join(shown),
+        _("可以有的含义：%s") % _("、").join(f"{key} {_(label)}" for key, label in targets.items()),
     ]
 
 

@@ -6,6 +6,8 @@ One channel is one module and one line here; `docs/channels.md` tells how to add
 from dataclasses import dataclass
 from typing import Final
 
+from django.utils.translation import gettext_noop as _
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:
@@ -19,12 +21,12 @@ class Channel:
 CHANNELS: Final[dict[str, Channel]] = {
     channel.code: channel
     for channel in (
-        Channel("web", "网页求助", by_file=False),
-        Channel("api", "接口", by_file=False),
-        Channel("hotline", "热线电话"),
-        Channel("feed", "舆情与留言"),
-        Channel("volunteers", "志愿服务平台"),
-        Channel("file", "文件导入"),
+        Channel("web", _("网页求助"), by_file=False),
+        Channel("api", _("接口"), by_file=False),
+        Channel("hotline", _("热线电话")),
+        Channel("feed", _("舆情与留言")),
+        Channel("volunteers", _("志愿服务平台")),
+        Channel("file", _("文件导入")),
     )
 }
 

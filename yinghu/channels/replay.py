@@ -111,7 +111,7 @@ class City:
             % {
                 "verb": _(verb.label),
                 "where": appeal.unit or appeal.area or _("平台"),
-                "roles": "、".join(str(role.label) for role in roles),
+                "roles": _("、").join(str(role.label) for role in roles),
             }
         )
 
@@ -273,7 +273,7 @@ class Replay:
         city = self._city
         rule = None if answer.unit else route(appeal, city.rules)
         if rule is not None:
-            why = f"规则 {rule.order}"
+            why = _("规则 %d") % rule.order
             return loop.assign(
                 appeal.pk, SYSTEM, unit=rule.unit.code, why=why, expect=appeal.version
             )

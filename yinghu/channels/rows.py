@@ -311,7 +311,7 @@ class ExcelSource:
             if sheet and sheet not in names:
                 raise BadFile(
                     _("%(file)s 没有工作表“%(sheet)s”，有：%(names)s")
-                    % {"file": path, "sheet": sheet, "names": "、".join(names)}
+                    % {"file": path, "sheet": sheet, "names": _("、").join(names)}
                 )
             found = book.get_sheet_by_name(sheet) if sheet else book.get_sheet_by_index(0)
         except (CalamineError, OSError) as error:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from yinghu.channels import arguments
 
 NAME = "import"
-HELP = "把文件（CSV、Excel、JSON lines）里的每一行变成一件诉求，可反复执行"
+HELP = "make every row of a file (CSV, Excel, JSON lines) one appeal, as often as you like"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

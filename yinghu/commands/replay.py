@@ -11,18 +11,20 @@ from django.utils.translation import gettext as _
 from yinghu.channels import arguments
 
 NAME = "replay"
-HELP = "把文件里已有答复的诉求走完全程：研判、派单、接单、按原答复办结、评价、销号"
+HELP = "carry the answered appeals of a file through the whole loop, from sorting to closing"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     arguments.add(parser)
-    parser.add_argument("--unit", default="", help="没有规则的诉求派给哪个单位（代码）")
-    parser.add_argument("--category", default="other", help="看不出类别的归哪一类（默认 other）")
+    parser.add_argument("--unit", default="", help="code of the unit for appeals without a rule")
+    parser.add_argument(
+        "--category", default="other", help="category where none is found (default other)"
+    )
     parser.add_argument(
         "--satisfaction",
         choices=("yes", "fairly"),
         default="yes",
-        help="文件里没有评价：按满意（yes，默认）或基本满意（fairly）",
+        help="the rating, as a file has none: satisfied (yes, default) or fairly",
     )
 
 

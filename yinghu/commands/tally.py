@@ -7,7 +7,7 @@ import argparse
 from django.utils.translation import gettext as _
 
 NAME = "tally"
-HELP = "把新动态计入看板计数；--rebuild 从诉求重新计数"
+HELP = "add new events to the board's counts; --rebuild counts anew from the appeals"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

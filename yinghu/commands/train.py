@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 NAME = "train"
-HELP = "用研判员的决定训练分类器；在留出的决定上胜过词表才启用"
+HELP = "train the classifier on the clerks' decisions; used only if it beats the word list"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
