@@ -26,6 +26,9 @@ DOORS: dict[tuple[str, str], str] = {
 """(method, path) -> "module:application". A module may also have `lifespan()`, an asynchronous
 context manager that is open for as long as the web process serves."""
 
+MAX_BODY_BYTES = 80 * 1024 * 1024
+"""Six photos of 12 MB (`appeals.photos`) and all the words of a form fit."""
+
 _FORWARDING = frozenset(
     {
         b"forwarded",
@@ -67,6 +70,29 @@ def resolve_sender(scope: Scope, trusted: Sequence[Any]) -> None:
     scheme = next((value for name, value in claims if name == b"x-forwarded-proto"), b"")
     if scheme in {b"http", b"https"}:
         scope["scheme"] = scheme.decode()
+
+
+class TooLarge(Exception):
+    """A request's body is longer than anything that we take."""
+
+
+def bounded(receive: Any, most: int) -> Any:
+    """`receive`, raising TooLarge after `most` bytes of body.
+
+    Django keeps a whole body on disk before any view runs, and one sent in chunks need not say how
+    long it will be.
+    """
+    size = 0
+
+    async def counted() -> Any:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > most:
+            raise TooLarge
+        return message
+
+    return counted
 
 
 def _is_trusted(address: str, trusted: Sequence[Any]) -> bool:
@@ -145,7 +171,14 @@ def build() -> App:
                 )
             await send(message)
 
-        await (door or django_app)(scope, receive, watched)
+        try:
+            await (door or django_app)(scope, bounded(receive, MAX_BODY_BYTES), watched)
+        except TooLarge:
+            log.warning("a body was too long", path=path, most=MAX_BODY_BYTES)
+            headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+            await watched({"type": "http.response.start", "status": 413, "headers": headers})
+            words = "太大了，请少传几张照片。 Too large; please send fewer photos.".encode()
+            await watched({"type": "http.response.body", "body": words})
 
     return application
 

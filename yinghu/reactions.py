@@ -16,6 +16,7 @@ from procrastinate.contrib.django import app as jobs
 from yinghu.appeals import loop
 from yinghu.appeals.filing import REACT_TASK
 from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.notify import tell
 from yinghu.appeals.states import MOVES, Status, Verb
 from yinghu.dispatch.models import RoutingRule
 from yinghu.dispatch.routing import active_rules, route
@@ -38,6 +39,8 @@ def index_words(events: Sequence[Event]) -> None:
 def suggest_sorting(events: Sequence[Event]) -> None:
     """Suggest category, class, area and urgency to the triage desk."""
     suggest.suggest([event.appeal for event in events])
+    # Lists showed the appeal when it was filed; its suggestion is something new to look at.
+    tell("suggest", [event.appeal_id for event in events])
 
 
 def find_duplicates(events: Sequence[Event]) -> None:

@@ -129,7 +129,11 @@ def test_words_that_are_needed_cannot_be_blank_or_endless(
     move = MOVES[verb]
     appeal = bring_to(min(move.sources), city)
     actor = next(a for a in everyone(appeal, city) if relations(a, appeal) & move.who)
-    for text, code in (("  ", "missing"), ("长" * 4001, "too_long"), ("a\x00b", "bad_text")):
+    for text, code in (
+        ("  ", "missing"),
+        ("长" * (loop.MAX_WORDS + 1), "too_long"),
+        ("a\x00b", "bad_text"),
+    ):
         with pytest.raises(loop.Refused) as refused:
             loop.VERBS[verb](appeal.pk, actor, **{**given_for(verb), field: text})
         assert (refused.value.code, refused.value.field) == (code, field)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import http.client
 import ipaddress
@@ -11,7 +12,7 @@ import pytest
 from django.test import Client, override_settings
 
 from tests.live import Live
-from yinghu.asgi import DOORS, resolve_sender
+from yinghu.asgi import DOORS, MAX_BODY_BYTES, resolve_sender
 
 PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1/128")]
 
@@ -158,3 +159,20 @@ def test_metrics_ask_for_the_token_where_there_is_one(client: Client) -> None:
         assert wrong.status_code == 403
         right = client.get("/metrics", headers={"Authorization": "Bearer a-token"})
         assert right.status_code == 200
+
+
+def test_a_body_in_chunks_is_cut_off_when_it_is_longer_than_any_form(live: Live) -> None:
+    connection = http.client.HTTPConnection(live.url.removeprefix("http://"), timeout=60)
+    piece = b"0" * 2**20
+    connection.putrequest("POST", "/file")
+    connection.putheader("Transfer-Encoding", "chunked")
+    connection.putheader("Content-Type", "application/x-www-form-urlencoded")
+    connection.endheaders()
+    # A server that cuts off need not read on: then the sending fails, or the answer is there.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        for _piece in range(MAX_BODY_BYTES // len(piece) + 8):
+            connection.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+        connection.send(b"0\r\n\r\n")
+    assert connection.getresponse().status == 413
+    connection.close()
+    assert ask(live, "/healthz")[0] == 200

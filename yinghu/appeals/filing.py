@@ -16,12 +16,12 @@ from django.db.backends.utils import CursorWrapper
 from procrastinate.contrib.django import app as jobs
 
 from yinghu.appeals.models import Attachment
+from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
 from yinghu.appeals.photos import StoredPhoto
 from yinghu.appeals.states import MOVES, Status, Urgency, Verb
 from yinghu.people.access import Actor
 from yinghu.people.privacy import blind, seal
 
-NOTIFY_CHANNEL = "yinghu"
 REACT_TASK = "yinghu.react"
 
 
@@ -107,11 +107,8 @@ WITH input AS (
         ORDER BY lim.category_id NULLS LAST LIMIT 1
     ) AS applying
 )
-SELECT array_agg(appeal_id ORDER BY id), array_agg(id ORDER BY id), pg_notify(
-    %(notify)s::text,
-    jsonb_build_object(
-        'verb', %(verb)s::text,
-        'appeals', CASE WHEN count(*) <= 100 THEN jsonb_agg(appeal_id) ELSE '[]' END)::text)
+SELECT array_agg(appeal_id ORDER BY id), array_agg(id ORDER BY id),
+       pg_notify(%(notify)s::text, %(told)s::text)
 FROM event
 """
 
@@ -186,6 +183,7 @@ def _columns(filings: Sequence[Filing], actor: Actor) -> dict[str, Any]:
         "user_id": actor.user_id,
         "clocks": [kind.value for kind in move.start],
         "notify": NOTIFY_CHANNEL,
+        "told": payload(Verb.FILE, [f.id for f in filings if f.id is not None]),
     }
 
 

@@ -9,15 +9,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app as jobs
 
 from yinghu.appeals import clocks
-from yinghu.appeals.filing import NOTIFY_CHANNEL, REACT_TASK, Filed, Filing, file_many
+from yinghu.appeals.filing import REACT_TASK, Filed, Filing, file_many
 from yinghu.appeals.models import Appeal, Category, Event, Untallied
+from yinghu.appeals.notify import tell
 from yinghu.appeals.states import (
     BY_REST,
     ENDED,
@@ -373,12 +374,7 @@ def _move(
         Untallied.objects.create(event_id=event.pk)
         clocks.apply(move, appeal, now, arrived=bool((facts or {}).get("arrived")))
         jobs.configure_task(REACT_TASK).defer(events=[event.pk])
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_notify(%s, jsonb_build_object("
-                "'verb', %s::text, 'appeals', ARRAY[%s::bigint])::text)",
-                [NOTIFY_CHANNEL, verb.value, appeal.pk],
-            )
+        tell(verb, [appeal.pk])
     return event
 
 

@@ -36,8 +36,8 @@ from django.contrib.auth import get_user
 from django.db import connection
 from django.http import HttpRequest, parse_cookie
 
-from yinghu.appeals.filing import NOTIFY_CHANNEL
 from yinghu.appeals.models import Appeal
+from yinghu.appeals.notify import NOTIFY_CHANNEL
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import BY_REST, MOVES, Status
 from yinghu.people.access import Actor, actor_of, desks_of, may_see
