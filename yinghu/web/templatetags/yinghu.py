@@ -172,7 +172,8 @@ def day_time(moment: datetime) -> str:
     if near:
         return f"{near} {clock}"
     this_year = local.year == timezone.localdate().year
-    return f"{date_format(local, _('n月j日') if this_year else _('Y年n月j日'))} {clock}"
+    date = date_format(local, _("n月j日") if this_year else _("Y年n月j日"))
+    return f"{date} {clock}"
 
 
 @register.inclusion_tag("web/parts/clock.html")
