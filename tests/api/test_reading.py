@@ -44,7 +44,11 @@ def test_each_sees_their_part(api: Api) -> None:
     }
     assert "13812345678" not in str(inside)
 
+    Appeal.objects.filter(pk=filed["id"]).update(body="请打 138 1234 5678 找我")
+    assert api.get(path, "milk-handler").json()["body"] == "请打 138 1234 5678 找我"
+    assert api.get(path, filed["token"]).json()["body"] == "请打 138 1234 5678 找我"
     volunteer = api.get(path, "volunteer").json()
+    assert volunteer["body"] == volunteer["headline"] == "请打 138****78 找我"
     assert not {"lon", "lat"} & set(volunteer)
     assert volunteer["unit"] == {"code": "milk", "name": "奶粉组"}
     english = api.get(path, "milk-handler", headers={"Accept-Language": "en"}).json()

@@ -102,7 +102,7 @@ def list_appeals(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any
     more = len(page) > filters.limit
     page = page[: filters.limit]
     return {
-        "items": [shapes.brief(appeal) for appeal in page],
+        "items": [shapes.brief(appeal, actor) for appeal in page],
         "next": number_of(page[-1].pk) if more else None,
     }
 

@@ -143,6 +143,12 @@ def _poison(error: Poison) -> problems.Problem:
     return problems.of_status(500)
 
 
+@functools.cache
+def _tracking_page() -> str:
+    # Once: making an address costs more than all else that is said in an answer.
+    return settings.SITE_URL + reverse("track", args=["TOKEN"]).removesuffix("TOKEN")
+
+
 def filed(received: Received) -> dict[str, Any]:
     """What the sender is told of its appeal."""
     number = number_of(received.appeal_id)
@@ -152,7 +158,7 @@ def filed(received: Received) -> dict[str, Any]:
         "number": number,
         "new": received.new,
         "url": f"{settings.SITE_URL}/api/v1/appeals/{number}",
-        "tracking": settings.SITE_URL + reverse("track", args=[token]),
+        "tracking": _tracking_page() + token,
         "token": token,
     }
 

@@ -6,6 +6,7 @@ may not have it, never sent empty.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -137,8 +138,16 @@ def named(row: Any) -> Named | None:
     return Named(code=row.code, name=english or row.name)
 
 
-def brief(appeal: Appeal) -> dict[str, Any]:
+def readable(actor: Actor, appeal: Appeal) -> Callable[[Any], Any]:
+    """What becomes of people's words before this actor reads them."""
+    if may_reveal(actor, appeal):
+        return lambda words: words
+    return lambda words: privacy.without_numbers(words) if isinstance(words, str) else words
+
+
+def brief(appeal: Appeal, actor: Actor) -> dict[str, Any]:
     """The fields of `Brief`; needs category, area and unit selected."""
+    read = readable(actor, appeal)
     return {
         "number": appeal.number,
         "status": appeal.status,
@@ -150,7 +159,7 @@ def brief(appeal: Appeal) -> dict[str, Any]:
         "category": named(appeal.category),
         "area": named(appeal.area),
         "unit": named(appeal.unit),
-        "headline": appeal.headline,
+        "headline": read(appeal.headline),
         "filed_at": appeal.filed_at,
         "moved_at": appeal.moved_at,
     }
@@ -159,10 +168,11 @@ def brief(appeal: Appeal) -> dict[str, Any]:
 def whole(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
     """The fields of `Whole` that this actor may have. Four further statements."""
     inside = actor.kind != "requester"
-    shown = brief(appeal) | {
-        "title": appeal.title,
-        "body": appeal.body,
-        "answers": appeal.answers,
+    read = readable(actor, appeal)
+    shown = brief(appeal, actor) | {
+        "title": read(appeal.title),
+        "body": read(appeal.body),
+        "answers": {key: read(answer) for key, answer in appeal.answers.items()},
         "said_at": appeal.said_at,
         "closed_at": appeal.closed_at,
         "result": appeal.result,
@@ -171,7 +181,7 @@ def whole(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
         "level": appeal.level,
         "master": number_of(appeal.master_id) if appeal.master_id is not None else None,
         "events": [
-            event(row, inside=inside)
+            event(row, inside=inside, read=read)
             for row in appeal.events.select_related("unit", "user").order_by("seq")
             if inside or row.verb != Verb.NOTE
         ],
@@ -190,7 +200,7 @@ def whole(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
     return shown
 
 
-def event(row: Event, *, inside: bool) -> dict[str, Any]:
+def event(row: Event, *, inside: bool, read: Callable[[Any], Any] = str) -> dict[str, Any]:
     """One event; to the requester without who, why and facts."""
     shown = {
         "seq": row.seq,
@@ -199,7 +209,7 @@ def event(row: Event, *, inside: bool) -> dict[str, Any]:
         "status": row.to_status,
         "at": row.at,
         "by": {"requester": "requester", "system": "system"}.get(row.actor_kind, "staff"),
-        "words": row.words,
+        "words": read(row.words),
         "unit": named(row.unit),
     }
     if inside:

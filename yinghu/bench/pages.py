@@ -97,7 +97,7 @@ def _session(username: str) -> str:
 
 
 def _ask(port: int, cookie: str, path: Callable[[], str], requests: int) -> list[float]:
-    """Milliseconds from sending each request to its last byte, on one connection, ten to warm up."""
+    """Milliseconds from sending a request to its last byte, on one connection, ten to warm up."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     times = []
     for _number in range(requests + 10):

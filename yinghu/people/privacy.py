@@ -8,6 +8,7 @@ are derived from the oldest one, so that adding a newer key in front loses neith
 import hashlib
 import hmac
 import os
+import re
 from functools import lru_cache
 
 import phonenumbers
@@ -61,7 +62,12 @@ def unseal(sealed: bytes | memoryview) -> str:
 
 def derived_key(purpose: str) -> bytes:
     """A 32-byte key for one purpose, from the oldest data key."""
-    return hmac.digest(settings.DATA_KEYS[-1], f"yinghu:{purpose}".encode(), "sha256")
+    return _derived(settings.DATA_KEYS[-1], purpose)
+
+
+@lru_cache(maxsize=64)
+def _derived(key: bytes, purpose: str) -> bytes:
+    return hmac.digest(key, f"yinghu:{purpose}".encode(), "sha256")
 
 
 def normal_phone(text: str, region: str = "") -> str:
@@ -87,6 +93,17 @@ def blind(contact: str) -> bytes | None:
     if not contact:
         return None
     return hmac.digest(derived_key("blind"), contact.encode(), "sha256")[:16]
+
+
+_LONG_NUMBER = re.compile(r"(?<!\d)(\d{3})[\d\s-]{3,}(\d{2})(?!\d)")
+
+
+def without_numbers(text: str) -> str:
+    """The text with what could be a phone or identity number made unreadable.
+
+    People write their phone into their words; a volunteer sees it only after taking the case.
+    """
+    return _LONG_NUMBER.sub(r"\1****\2", text)
 
 
 def mask_name(name: str) -> str:

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.people.access import Actor, actor_of, desks_of
 from yinghu.people.models import Role, User
+from yinghu.people.privacy import without_numbers as without_numbers
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -204,17 +205,6 @@ def _beyond(keys: Sequence[str], values: Sequence[object]) -> Q:
         beyond |= equal & Q(**{f"{name}__{'lt' if key.startswith('-') else 'gt'}": value})
         equal &= Q(**{name: value})
     return bound & beyond
-
-
-_LONG_NUMBER = re.compile(r"(?<!\d)(\d{3})[\d\s-]{3,}(\d{2})(?!\d)")
-
-
-def without_numbers(text: str) -> str:
-    """The text with what could be a phone or identity number made unreadable.
-
-    People write their phone into their words; a volunteer sees it only after taking the case.
-    """
-    return _LONG_NUMBER.sub(r"\1****\2", text)
 
 
 def newest_first(found: QuerySet[Appeal]) -> QuerySet[Appeal]:
