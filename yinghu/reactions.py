@@ -63,7 +63,7 @@ def _route(event: Event, rules: list[RoutingRule]) -> None:
         return
     rule = route(appeal, rules)
     if rule is not None:
-        why = f"规则 {rule.order}"
+        why = _("规则 %d") % rule.order
         loop.assign(appeal.pk, SYSTEM, unit=rule.unit.code, why=why, expect=appeal.version)
 
 

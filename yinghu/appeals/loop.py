@@ -17,6 +17,7 @@ from procrastinate.contrib.django import app as jobs
 
 from yinghu.appeals import clocks
 from yinghu.appeals.filing import REACT_TASK, Filed, Filing, file_many
+from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Category, Event, Untallied
 from yinghu.appeals.notify import tell
 from yinghu.appeals.states import (
@@ -388,7 +389,7 @@ def _guard(
         raise Conflict(
             "wrong_status",
             _("这件诉求现在是“%(status)s”，不能再“%(verb)s”")
-            % {"status": _(appeal.state.label), "verb": _(move.verb.label)},
+            % {"status": status_label(appeal.state), "verb": _(move.verb.label)},
         )
     if expect is not None and expect != appeal.version:
         raise Conflict("moved_on", _("您看的时候，别人已经处理过这件诉求，请看最新情况"))
