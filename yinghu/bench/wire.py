@@ -23,10 +23,10 @@ class Counting:
     def __init__(self, database_url: str, folder: Path) -> None:
         self._target = conninfo_to_dict(database_url)
         parts = urlsplit(database_url)
-        user = f"{parts.username}{':' + parts.password if parts.password else ''}@"
-        self.url = urlunsplit(
-            parts._replace(netloc=user, query=f"host={quote(str(folder), safe='')}&sslmode=disable")
-        )
+        # Whoever was named before the @ stays, the host becomes this proxy.
+        who, at, _host = parts.netloc.rpartition("@")
+        query = f"host={quote(str(folder), safe='')}&sslmode=disable"
+        self.url = urlunsplit(parts._replace(netloc=who + at, query=query))
         self.statements: list[str] = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(folder / ".s.PGSQL.5432"))
