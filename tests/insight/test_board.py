@@ -131,6 +131,14 @@ def test_a_scope_counts_what_lies_under_it(own_city: City) -> None:
     assert [line.key for line in found.by_town] == [FUTIAN, FOTANG]
     assert board(scope="3307_2").received == 0
     assert sum(n for _day, n in found.days) == 2
+    # A village is finer than the counters: the appeals themselves are counted.
+    for folded in (0, 5, 5000):
+        tally.fold(folded)
+        village = board(scope="330782008001")
+        assert (village.received, village.closed, village.late) == (1, 1, 0)
+        assert short(village.by_unit) == [("milk", "奶粉组", 1, 0, 1)]
+        assert board(scope="330782008001001").received == 0
+        assert board(scope=FUTIAN).received == 1
 
 
 def test_late_counts_appeals_not_clocks(own_city: City) -> None:

@@ -17,6 +17,7 @@ from django.utils import timezone
 from yinghu.appeals.models import Category
 from yinghu.appeals.states import OPEN, Klass, Status
 from yinghu.insight import sql
+from yinghu.insight.models import EVER
 from yinghu.people.models import Unit
 from yinghu.places.models import Area
 
@@ -109,8 +110,8 @@ class Board(Counts):
 def board(period: Period = "all", scope: str = "") -> Board:
     """The board of the appeals filed in `period`, by the server's days, under the prefix `scope`.
 
-    With a scope the appeals under it are counted themselves, for counters do not cross areas with
-    the rest: a town's tens of thousands, not a city's million.
+    Counters go down to towns; under a finer scope the appeals themselves are counted, which are
+    not many.
     """
     today = timezone.localdate()
     length = PERIODS[period]
@@ -127,9 +128,8 @@ def board(period: Period = "all", scope: str = "") -> Board:
     }
     for dim, key, status, day, n in _read(since, first, scope):
         if day is not None:
-            received[day] = received.get(day, 0) + int(n)
-            if since is not None and day < since:
-                continue
+            received[day] = int(n)
+            continue
         line = found if dim == "all" else lines[dim].setdefault(key, Line(key=key))
         line.statuses[Status(status)] = line.statuses.get(Status(status), 0) + int(n)
     found.late = _late(since, scope)
@@ -149,20 +149,22 @@ def _read(
     since: date | None, series: date, scope: str
 ) -> list[tuple[str, str, str, date | None, Decimal]]:
     return _fetch(
-        sql.read(since=since is not None, scope=bool(scope)),
-        {"since": since, "series": series, "scope": _prefix(scope)},
+        sql.BY_INDEX,
+        sql.read(since=since is not None, scope=scope),
+        {"since": since, "series": series, "ever": EVER, "scope": _prefix(scope)},
     )
 
 
 def _late(since: date | None, scope: str) -> int:
-    query = sql.late(since=since is not None, scope=bool(scope))
-    return int(_fetch(query, {"since": since, "scope": _prefix(scope)})[0][0])
+    query = sql.late(since=since is not None, scope=scope)
+    return int(_fetch(sql.UNCOMPILED, query, {"since": since, "scope": _prefix(scope)})[0][0])
 
 
-def _fetch(query: str, parameters: dict[str, str | date | None]) -> list[tuple[Any, ...]]:
+def _fetch(
+    first: str, query: str, parameters: dict[str, str | date | None]
+) -> list[tuple[Any, ...]]:
     with transaction.atomic(), connection.cursor() as cursor:
-        # Compiling these statements takes longer than running them.
-        cursor.execute("SET LOCAL jit = off")
+        cursor.execute(first)
         cursor.execute(query, parameters | {"zone": settings.TIME_ZONE})
         return list(cursor.fetchall())
 

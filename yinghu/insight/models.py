@@ -1,15 +1,24 @@
 """Counters behind the board. `tally.py` folds events into them; nothing else writes them."""
 
+from datetime import date
+from typing import Final
+
 from django.db import models
+
+EVER: Final = date.min
+"""The `day` of the counters over all days, so that the whole history is a few rows."""
 
 
 class Tally(models.Model):
-    """How many appeals filed on `day` stand at `status` now, along one dimension.
+    """How many appeals that were filed on `day` in `town` stand at `status` now, by one dimension.
 
-    `dim` is all, klass, category, unit, town or channel; `key` its value ("" for unknown).
+    `town` is the first nine characters of the area code ("" for unknown). `dim` is all, klass,
+    category, unit or channel, and `key` its value ("" for unknown): a unit by its id, the others by
+    their codes.
     """
 
     day = models.DateField()
+    town = models.CharField(max_length=9, default="")
     dim = models.CharField(max_length=10)
     key = models.CharField(max_length=60)
     status = models.CharField(max_length=10)
@@ -17,8 +26,10 @@ class Tally(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=("dim", "day", "key", "status"), name="tally_once"),
+            models.UniqueConstraint(
+                fields=("dim", "day", "town", "key", "status"), name="tally_once"
+            ),
         )
 
     def __str__(self) -> str:
-        return f"{self.day} {self.dim}={self.key} {self.status}: {self.n}"
+        return f"{self.day} {self.town} {self.dim}={self.key} {self.status}: {self.n}"

@@ -24,8 +24,7 @@ def fold(limit: int = BATCH) -> int:
     Any number of processes may fold at once: each takes events that no other has.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        # Compiling this statement takes longer than running it.
-        cursor.execute("SET LOCAL jit = off")
+        cursor.execute(sql.BY_INDEX)
         cursor.execute(sql.FOLD, {"zone": settings.TIME_ZONE, "limit": limit})
         folded, empty = cursor.fetchone()
         if empty:
