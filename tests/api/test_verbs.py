@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Api
+from yinghu.appeals.loop import MAX_WORDS
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import MOVES, Verb
 
@@ -122,7 +123,7 @@ def test_wrong_status_and_wrong_values_change_nothing(api: Api, problem: Check) 
         ({"category": "other", "klass": "x"}, "klass"),
         ({"category": "other", "colour": "red"}, "colour"),
         ({"category": "other\x00"}, "category"),
-        ({"category": "other", "why": "长" * 4001}, "why"),
+        ({"category": "other", "why": "长" * (MAX_WORDS + 1)}, "why"),
         ({"category": "other", "version": 10**30}, "version"),
         ({"category": ["other"]}, "category"),
     ):

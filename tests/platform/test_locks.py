@@ -46,7 +46,9 @@ def test_the_two_locks_agree() -> None:
 
 
 def test_npm_packages_have_hashes_and_no_addresses() -> None:
-    lock = json.loads((PROJECT / "package-lock.json").read_text("utf-8"))
+    text = (PROJECT / "package-lock.json").read_text("utf-8")
+    assert "://" not in text
+    lock = json.loads(text)
     packages = {name: package for name, package in lock["packages"].items() if name}
     assert packages
     for package in packages.values():

@@ -34,8 +34,8 @@ LIMITS: dict[str, Limit] = {
     "ask": Limit(120, 0.25),
     "key": Limit(200, 0.2),
 }
-"""What is limited: filing, acting on one's own appeal, asking for it by number and phone; at the API,
-what anybody may ask (areas, categories) and showing a key that has to be looked up.
+"""What is limited: filing, acting on one's own appeal, asking for it by number and phone; at the
+API, what anybody may ask (areas, categories) and showing a key that has to be looked up.
 
 `settings.FLOOD_LIMITS` ({name: (burst, seconds)}) overrides single rows.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.utils.dateparse import parse_datetime
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -100,7 +101,7 @@ def facts(event: Event) -> str:
         case Verb.REPORT if given.get("arrived"):
             return _("已到场")
         case Verb.EXTEND if until := parse_datetime(given.get("until", "")):
-            return f"→ {until:%Y-%m-%d %H:%M}"
+            return f"→ {localtime(until):%Y-%m-%d %H:%M}"
         case _:
             return ""
 
