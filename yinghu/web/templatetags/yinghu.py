@@ -207,13 +207,18 @@ def clock_kind(kind: str) -> str:
 
 
 @register.inclusion_tag("web/parts/timeline.html")
-def timeline(appeal: Appeal, events: list[Event], inside: bool = False) -> dict[str, Any]:
-    """What happened, newest first; `inside` shows who and why, else only public words."""
+def timeline(appeal: Appeal, events: list[Event], reader: str = "requester") -> dict[str, Any]:
+    """What happened, newest first.
+
+    Only a `reader` "staff" is shown who and why; "field" reads public words, but of a requester who
+    is somebody else.
+    """
+    inside = reader == "staff"
     steps = [
         {
             "event": event,
             "icon": VERB_ICONS[event.act],
-            "text": wording.done(event) if inside else wording.told(event),
+            "text": wording.told(event) if reader == "requester" else wording.done(event),
             "who": wording.by_whom(event),
             "facts": wording.facts(event) if inside else "",
         }
