@@ -231,12 +231,13 @@ FILL = (
             SELECT user_id FROM people_post WHERE unit_id = k.unit_id ORDER BY id LIMIT 1
         ) AS p ON true
         CROSS JOIN LATERAL (
-            -- Open appeals are young, closed ones of the last two years.
+            -- Open appeals are young, a tenth of them late; closed ones are of two years.
             SELECT now() - make_interval(secs => CASE
-                WHEN s.status IN ('filed', 'sorted') THEN ($appeals - i) * 0.2
+                WHEN s.status IN ('filed', 'sorted') THEN ($appeals - i) * 10800.0 / $appeals
+                WHEN s.status = 'assigned' THEN ($appeals - i) * 100000.0 / $appeals
                 WHEN s.status IN ('closed', 'merged', 'declined', 'withdrawn')
                     THEN ($appeals - i) * 63072000.0 / $appeals
-                ELSE ($appeals - i) * 2.0 END) AS at
+                ELSE ($appeals - i) * 700000.0 / $appeals END) AS at
         ) AS f
         """,
     ),

@@ -67,6 +67,7 @@ VERB_ICONS: dict[Verb, str] = {
 
 
 @register.simple_tag
+@lru_cache(maxsize=512)
 def icon(name: str, extra: str = "") -> SafeString:
     """A symbol of our sprite; decorative, for a word always stands beside it."""
     return format_html(
