@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from yinghu.channels import mapping
 from yinghu.channels.registry import CHANNELS, label
 from yinghu.channels.rows import Broken, Row, open_source
+from yinghu.people.privacy import normal_phone
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -84,6 +86,14 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 )
 def test_the_first_phone_of_a_cell(text: str, expected: str) -> None:
     assert mapping.phone_of(text) == expected
+
+
+@given(st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True))
+def test_the_short_way_for_mobiles_says_what_phonenumbers_says(text: str) -> None:
+    number = phonenumbers.parse(text, "CN")
+    assert phonenumbers.is_possible_number(number)
+    said = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    assert normal_phone(text, "CN") == said
 
 
 def test_guesses_by_the_names_of_columns() -> None:

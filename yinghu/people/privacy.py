@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import os
 import re
+import re
 from functools import lru_cache
 
 import phonenumbers
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
 _VERSION = b"\x01"
+_CHINESE_MOBILE = re.compile(r"1[3-9][0-9]{9}")
 
 
 class Unreadable(Exception):
@@ -76,8 +78,12 @@ def normal_phone(text: str, region: str = "") -> str:
     `region` is the ISO country that numbers without a country code belong to; by default
     `settings.PHONE_REGION`.
     """
+    region = region or settings.PHONE_REGION
+    if region == "CN" and _CHINESE_MOBILE.fullmatch(text):
+        # Nearly every phone that comes; asking phonenumbers costs more than all else of a filing.
+        return f"+86{text}"
     try:
-        number = phonenumbers.parse(text, region or settings.PHONE_REGION)
+        number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return ""
     if not phonenumbers.is_possible_number(number):
