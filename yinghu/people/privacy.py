@@ -9,7 +9,6 @@ import hashlib
 import hmac
 import os
 import re
-import re
 from functools import lru_cache
 
 import phonenumbers
