@@ -58,7 +58,7 @@ def test_the_whole_way_by_the_right_people(own_city: City, tmp_path: Path) -> No
     ]
     assert who == [
         ("system", ""),
-        ("user", "clerk"),
+        ("system", ""),
         ("system", ""),
         ("user", "milk-handler"),
         ("user", "milk-handler"),

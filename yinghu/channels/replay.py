@@ -1,9 +1,10 @@
 """Carries appeals that were answered elsewhere to their end, through the loop like everybody else.
 
-The right people of the city do it: a clerk sorts as suggested, the rule or the dispatcher assigns,
-a handler of that unit accepts and resolves with the office's own answer (where no rule takes a
-question of policy, the clerk gives it), the requester rates, a clerk closes. Each appeal is picked
-up where it stands, and moves on in one transaction.
+It is sorted as suggested, in the platform's name: no clerk has decided it, so nothing is learned
+from it. Then the right people of the city do the rest: the rule or the dispatcher assigns, a
+handler of that unit accepts and resolves with the office's own answer (where no rule takes a
+question of policy, a clerk gives it), the requester rates, a clerk closes. Each appeal is picked up
+where it stands, and moves on in one transaction.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,7 +31,7 @@ from yinghu.triage.models import Suggestion
 
 BATCH: Final = 100
 SURE_AREA: Final = 0.8
-"""A clerk who only confirms takes the area that the words name when it is as sure as this."""
+"""The area that the words name is taken when the suggestion is as sure of it as this."""
 _TRIES: Final = 30
 """Looks at one appeal: five moves, and as many again for every time somebody else moves it."""
 
@@ -258,10 +259,9 @@ class Replay:
         area = ""
         if made and made.area_id and made.area_confidence >= SURE_AREA and not appeal.area_id:
             area = made.area_id
-        clerk = city.able(Verb.SORT, appeal, Role.CLERK, Role.DISPATCHER)
         return loop.sort(
             appeal.pk,
-            clerk,
+            SYSTEM,
             category=category,
             area=area,
             urgency=made.urgency if made else None,

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
 _VERSION = b"\x01"
+_MASKED = re.compile(r"[*＊×●•]|[xX]{2}")
 _CHINESE_MOBILE = re.compile(r"1[3-9][0-9]{9}")
 
 
@@ -75,8 +76,11 @@ def normal_phone(text: str, region: str = "") -> str:
     """The number in E.164 (`+8613812345678`), or "" where the text is not a possible phone number.
 
     `region` is the ISO country that numbers without a country code belong to; by default
-    `settings.PHONE_REGION`.
+    `settings.PHONE_REGION`. A masked number (`138****5678`) is none.
     """
+    if _MASKED.search(text):
+        # phonenumbers would leave the stars out, and call somebody else.
+        return ""
     region = region or settings.PHONE_REGION
     if region == "CN" and _CHINESE_MOBILE.fullmatch(text):
         # Nearly every phone that comes; asking phonenumbers costs more than all else of a filing.
