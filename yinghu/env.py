@@ -266,9 +266,10 @@ VARIABLES: tuple[Variable, ...] = (
         "YINGHU_DEMO",
         _demo,
         None,
-        "The demo city with one-click logins. On a database of your own or an open HOST it is on "
+        "The demo city with one-click logins. On a database of your own, on an open HOST, under a "
+        "YINGHU_SITE_URL that is not this machine's, or with YINGHU_TRUSTED_PROXIES it is on "
         f"only when this says {DEMO_CONSENT}.",
-        "on with the embedded database on this machine only, else off",
+        "on with the embedded database on this machine only and no proxy, else off",
     ),
     Variable("YINGHU_DEBUG", _flag, "off", "Pages of errors with their causes, for developers."),
     Variable(
@@ -301,7 +302,7 @@ VARIABLES: tuple[Variable, ...] = (
         _email_url,
         "",
         "Mail server: smtp://, smtp+tls:// (STARTTLS) or smtps://user:password@host:port.",
-        "none: mails are written to the log",
+        "none: no mail is sent; in demo mode mails are written to the log",
     ),
     Variable("YINGHU_EMAIL_FROM", _text, "yinghu@localhost", "Sender of mails."),
 )
@@ -422,20 +423,28 @@ def _own_address(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _demo_is_safe(values: Mapping[str, Any]) -> bool:
-    return values["DATABASE_URL"] is None and is_loopback(values["HOST"])
+def _only_here(values: Mapping[str, Any]) -> bool:
+    """Whether nobody but this machine's people can come, behind no proxy either."""
+    site = values["YINGHU_SITE_URL"]
+    return (
+        values["DATABASE_URL"] is None
+        and is_loopback(values["HOST"])
+        and (site is None or is_loopback(urlsplit(site).hostname or ""))
+        and not values["YINGHU_TRUSTED_PROXIES"]
+    )
 
 
 def _demo_is_on(values: Mapping[str, Any]) -> bool:
     said = values["YINGHU_DEMO"]
-    return _demo_is_safe(values) if said is None else said != "off"
+    return _only_here(values) if said is None else said != "off"
 
 
 def _contradictions(values: Mapping[str, Any]) -> list[str]:
     problems = []
-    if values["YINGHU_DEMO"] == "on" and not _demo_is_safe(values):
+    if values["YINGHU_DEMO"] == "on" and not _only_here(values):
         problems.append(
-            "YINGHU_DEMO: on a database of your own or on an open HOST anybody could log in as "
+            "YINGHU_DEMO: on a database of your own, on an open HOST, under an address that others "
+            "can reach (YINGHU_SITE_URL) or behind a proxy anybody could log in as "
             f"anybody; if that is wanted, say YINGHU_DEMO={DEMO_CONSENT}, else off"
         )
     open_to_others = not is_loopback(values["HOST"])
@@ -444,11 +453,11 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
             f"YINGHU_SITE_URL: needed because HOST={values['HOST']} is open to others; give the "
             "address that people type, such as https://help.example.org"
         )
-    reachable = open_to_others or values["DATABASE_URL"] is not None
-    if values["YINGHU_DEBUG"] and reachable and values["YINGHU_DEMO"] != DEMO_CONSENT:
+    consented = values["YINGHU_DEMO"] == DEMO_CONSENT
+    if values["YINGHU_DEBUG"] and not _only_here(values) and not consented:
         problems.append(
             "YINGHU_DEBUG: shows secrets on its error pages; turn it off, or use the embedded "
-            "database on this machine only"
+            "database on this machine only, with no proxy and no address for others"
         )
     return problems
 

@@ -10,6 +10,8 @@ import pytest
 from yinghu import env
 
 OPEN = {"HOST": "0.0.0.0", "YINGHU_SITE_URL": "https://a.example"}
+BEHIND = {"YINGHU_SITE_URL": "https://help.example.org"}
+PROXIED = {"YINGHU_TRUSTED_PROXIES": "127.0.0.1/32"}
 OWN = "postgresql://yinghu:secret@db.example.org/yinghu"
 CONSENT = env.DEMO_CONSENT
 
@@ -95,6 +97,12 @@ def test_a_bad_value_in_a_file_is_refused_with_the_file(tmp_path: Path) -> None:
         ({"DATABASE_URL": OWN}, False),
         ({"DATABASE_URL": OWN, "YINGHU_DEMO": CONSENT}, True),
         (OPEN, False),
+        ({"YINGHU_SITE_URL": "http://localhost:9000"}, True),
+        ({"YINGHU_SITE_URL": "http://[::1]:9000"}, True),
+        # Behind a proxy on the same machine HOST is this machine, too.
+        (BEHIND, False),
+        (PROXIED, False),
+        (BEHIND | {"YINGHU_DEMO": CONSENT}, True),
         (OPEN | {"YINGHU_DEMO": CONSENT}, True),
     ],
 )
@@ -104,7 +112,7 @@ def test_the_demo_is_on_by_itself_only_where_nobody_else_can_come(
     assert env.load({"YINGHU_HOME": str(tmp_path), **given}).demo is on
 
 
-@pytest.mark.parametrize("given", [{"DATABASE_URL": OWN}, OPEN])
+@pytest.mark.parametrize("given", [{"DATABASE_URL": OWN}, OPEN, BEHIND, PROXIED])
 def test_the_demo_cannot_be_on_in_production_by_accident(
     tmp_path: Path, given: dict[str, str]
 ) -> None:
