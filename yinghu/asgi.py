@@ -115,7 +115,7 @@ def build() -> App:
     from django.conf import settings
     from django.core.asgi import get_asgi_application
 
-    from yinghu import health, statics
+    from yinghu import health, logs, statics
 
     django_app: App = get_asgi_application()
     modules, doors = [], {}
@@ -174,7 +174,7 @@ def build() -> App:
         try:
             await (door or django_app)(scope, bounded(receive, MAX_BODY_BYTES), watched)
         except TooLarge:
-            log.warning("a body was too long", path=path, most=MAX_BODY_BYTES)
+            log.warning("a body was too long", path=logs.without_secrets(path), most=MAX_BODY_BYTES)
             headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
             await watched({"type": "http.response.start", "status": 413, "headers": headers})
             words = "太大了，请少传几张照片。 Too large; please send fewer photos.".encode()

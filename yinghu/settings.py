@@ -184,11 +184,16 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 20
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 
-def _mail(url: str) -> dict[str, Any]:
-    """Django's mail settings from smtp://, smtp+tls:// or smtps://; the log where there is none."""
+def _mail(url: str, *, demo: bool) -> dict[str, Any]:
+    """Django's mail settings from smtp://, smtp+tls:// or smtps://.
+
+    Without a server mails go nowhere, for links that let somebody in do not belong into a log; in
+    demo mode, where there is nothing to protect, they go to the terminal.
+    """
     parts = urlsplit(url)
     if not url:
-        return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+        nowhere = "console" if demo else "dummy"
+        return {"EMAIL_BACKEND": f"django.core.mail.backends.{nowhere}.EmailBackend"}
     return {
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         "EMAIL_HOST": parts.hostname,
@@ -201,7 +206,7 @@ def _mail(url: str) -> dict[str, Any]:
     }
 
 
-globals().update(_mail(ENV.email_url))
+globals().update(_mail(ENV.email_url, demo=DEMO))
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENV.email_from
 
 LOGGING_CONFIG = None
