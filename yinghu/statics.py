@@ -56,10 +56,14 @@ def collect(root: Path) -> bool:
 
 @lru_cache(maxsize=1024)
 def _read(root: Path, name: str) -> StaticFile | None:
-    path = (root / name).resolve()
-    if not path.is_relative_to(root.resolve()) or path.name == _STAMP or not path.is_file():
+    try:
+        path = (root / name).resolve()
+        if not path.is_relative_to(root.resolve()) or path.name == _STAMP or not path.is_file():
+            return None
+        content = path.read_bytes()
+    except (OSError, ValueError):
+        # A name that no file can have: too long, or with a NUL in it.
         return None
-    content = path.read_bytes()
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     packed = b""
     if kind.startswith(_PACKABLE):
@@ -88,7 +92,7 @@ def application(root: Path) -> Callable[..., Awaitable[None]]:
 
     async def serve(scope: dict[str, Any], receive: Any, send: Any) -> None:
         name = scope["path"].removeprefix(PREFIX)
-        found = _read(root, name) if "\0" not in name else None
+        found = _read(root, name)
         if found is None or scope["method"] not in {"GET", "HEAD"}:
             status = 404 if found is None else 405
             headers = [(b"content-type", b"text/plain"), (b"content-length", b"0")]

@@ -109,6 +109,7 @@ def test_named_by_their_content_they_are_kept_for_ever(live: Live) -> None:
         "/static/vendor",
         "/static/nothing.css",
         "/static/%00",
+        pytest.param(f"/static/{'a' * 300}", id="too long for a file's name"),
         "/media/photo.jpg",
     ],
 )
