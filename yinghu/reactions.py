@@ -81,6 +81,21 @@ def _reopen(event: Event) -> None:
         loop.reopen(appeal.pk, SYSTEM, words=words, expect=appeal.version)
 
 
+def free_the_merged(events: Sequence[Event]) -> None:
+    """What had been merged into an appeal that ends unhelped is taken up again by itself."""
+    for event in events:
+        for child in Appeal.objects.filter(master=event.appeal_id, status=Status.MERGED):
+            _try_again(_part, child.pk)
+
+
+def _part(appeal_id: int) -> None:
+    appeal = Appeal.objects.select_related("master").get(pk=appeal_id)
+    helpless = (Status.WITHDRAWN, Status.DECLINED)
+    if appeal.status == Status.MERGED and appeal.master and appeal.master.status in helpless:
+        words = _("并入的那件诉求没有办下去，您的诉求重新办理")
+        loop.reopen(appeal.pk, SYSTEM, words=words, expect=appeal.version)
+
+
 def _try_again(react_to: Callable[..., None], *given: object) -> None:
     """Call it again where somebody touched the appeal between its look and its move."""
     for attempt in range(ATTEMPTS):
@@ -95,6 +110,8 @@ REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
     Verb.FILE: (index_words, suggest_sorting, find_duplicates),
     Verb.SORT: (route_sorted,),
     Verb.RATE: (reopen_unsolved,),
+    Verb.WITHDRAW: (free_the_merged,),
+    Verb.DECLINE: (free_the_merged,),
 }
 
 

@@ -259,6 +259,32 @@ def test_an_extension_into_the_past_is_refused(city: Cast) -> None:
     assert refused.value.code == "past"
 
 
+def test_an_extension_has_an_end(city: Cast) -> None:
+    appeal = bring_to(Status.HANDLING, city)
+    with pytest.raises(loop.Refused) as refused:
+        loop.extend(
+            appeal.pk, city.dispatcher, until=timezone.now() + timedelta(days=9999), why="永远"
+        )
+    assert (refused.value.code, refused.value.field) == ("too_far", "until")
+
+
+def test_nobody_rates_over_the_requester(city: Cast) -> None:
+    appeal = bring_to(Status.RESOLVED, city)
+    loop.rate(appeal.pk, city.operator, solved=True, satisfaction="fairly")
+    loop.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no")
+    with pytest.raises(loop.Conflict) as refused:
+        loop.rate(appeal.pk, city.clerk, solved=True, satisfaction="yes")
+    assert refused.value.code == "rated_already"
+    loop.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes")
+
+
+def test_a_reopened_appeal_carries_no_result_of_before(city: Cast) -> None:
+    appeal = bring_to(Status.RESOLVED, city)
+    loop.reopen(appeal.pk, requester(appeal), words="送错了")
+    appeal.refresh_from_db()
+    assert (appeal.result, appeal.solved) == ("", None)
+
+
 def test_the_whole_loop_leaves_an_event_for_each_step(city: Cast) -> None:
     appeal = bring_to(Status.RESOLVED, city)
     loop.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes", words="谢谢")

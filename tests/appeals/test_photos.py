@@ -74,10 +74,16 @@ def test_too_many_bytes_or_pixels_are_refused(tmp_path: Path) -> None:
     with pytest.raises(photos.BadPhoto, match="12 MB"):
         photos.store(b"\x00" * (photos.MAX_UPLOAD_BYTES + 1))
     bomb = io.BytesIO()
-    Image.new("1", (9000, 9000)).save(bomb, "PNG")
+    Image.new("1", (5001, 5000)).save(bomb, "PNG")
     with pytest.raises(photos.BadPhoto, match="像素"):
         photos.store(bomb.getvalue())
     assert list(tmp_path.rglob("*.jpg")) == []
+
+
+def test_nobody_else_on_the_machine_reads_a_photo(tmp_path: Path) -> None:
+    stored = photos.store(picture())
+    assert (tmp_path / stored.file).stat().st_mode & 0o077 == 0
+    assert (tmp_path / stored.file).parent.stat().st_mode & 0o077 == 0
 
 
 def test_discarded_photos_are_gone(tmp_path: Path) -> None:

@@ -143,6 +143,22 @@ def test_a_note_in_between_does_not_keep_a_rule_from_its_work(city: Cast) -> Non
     assert appeal.status == "assigned"
 
 
+@pytest.mark.parametrize("verb", ["withdraw", "decline"])
+def test_what_was_merged_into_an_appeal_that_ends_unhelped_goes_on(verb: str, city: Cast) -> None:
+    first, middle, master = file_one(), file_one(), file_one()
+    loop.merge(first.pk, city.clerk, master=middle.pk)
+    loop.merge(middle.pk, city.clerk, master=master.pk)
+    if verb == "withdraw":
+        loop.withdraw(master.pk, requester(master))
+    else:
+        loop.decline(master.pk, city.clerk, words="不属于受理范围")
+    react_to_all()
+    first.refresh_from_db()
+    middle.refresh_from_db()
+    assert (middle.status, middle.master) == ("filed", None)
+    assert (first.status, first.master_id) == ("merged", middle.pk)
+
+
 def test_what_is_rated_unsolved_goes_back_with_the_words(city: Cast) -> None:
     appeal = file_one()
     loop.sort(appeal.pk, city.clerk, category="milk")

@@ -16,6 +16,7 @@ from pytest_django import Settings
 from tests.web.conftest import Browse, form_of, text_of
 from yinghu.appeals.loop import MAX_WORDS
 from yinghu.appeals.models import Appeal, Attachment
+from yinghu.appeals.numbers import number_of
 from yinghu.channels.models import Message
 from yinghu.people.privacy import unseal
 
@@ -212,13 +213,33 @@ def test_a_flood_from_one_address_is_told_when_to_come_again(
     assert page.status_code == 429
     assert 0 < int(page.headers["Retry-After"]) <= 31
     assert f"{WORDS}</textarea>" in text_of(page)
-    assert (
-        browse()
-        .post("/file", {**form_of(client), "words": WORDS}, REMOTE_ADDR="192.0.2.7")
-        .status_code
-        == 302
-    )
+    other = browse()
+    page = other.post("/file", {**form_of(other), "words": WORDS}, REMOTE_ADDR="192.0.2.7")
+    assert page.status_code == 302
     assert Appeal.objects.count() == 3
+
+
+def test_a_form_found_in_another_browser_opens_nobodys_case(browse: Browse) -> None:
+    first, other = browse(), browse()
+    form = form_of(first)
+    filed = first.post("/file", {**form, "words": WORDS})
+    assert filed.status_code == 302
+    stolen = {**form_of(other), "form_id": form["form_id"], "words": "别人的话"}
+    page = other.post("/file", stolen)
+    assert page.status_code == 403
+    assert Appeal.objects.get().token not in text_of(page)
+    assert "别人的话</textarea>" in text_of(page)
+
+
+def test_who_knows_a_phone_cannot_try_all_the_numbers(browse: Browse) -> None:
+    client = browse()
+    for turn in range(12):
+        page = client.post(
+            "/find",
+            {"number": number_of(turn + 1), "phone": "13812345678"},
+            REMOTE_ADDR=f"192.0.2.{turn}",
+        )
+    assert page.status_code == 429
 
 
 def test_a_body_beyond_all_photos_is_413_in_words(browse: Browse) -> None:

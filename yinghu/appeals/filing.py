@@ -33,13 +33,14 @@ class Filing:
     channel's user id). `id` is set where the caller reserved one. Codes must exist.
     """
 
-    body: str
+    # What is private does not show in a traceback or a log.
+    body: str = field(repr=False)
     channel: str
-    title: str = ""
-    name: str = ""
-    phone: str = ""
-    caller: str = ""
-    address: str = ""
+    title: str = field(default="", repr=False)
+    name: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+    caller: str = field(default="", repr=False)
+    address: str = field(default="", repr=False)
     klass: str = ""
     category: str | None = None
     urgency: int = Urgency.NORMAL.value
@@ -47,7 +48,7 @@ class Filing:
     place: int | None = None
     lon: float | None = None
     lat: float | None = None
-    answers: dict[str, object] = field(default_factory=dict)
+    answers: dict[str, object] = field(default_factory=dict, repr=False)
     language: str = "zh-hans"
     said_at: datetime | None = None
     photos: tuple[StoredPhoto, ...] = ()

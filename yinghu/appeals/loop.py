@@ -41,6 +41,7 @@ __all__ = ["Filed", "Filing", "file_many"]
 MAX_WORDS = 10_000
 """Characters; the longest answer of an office among 2,720 real ones has 7,883."""
 URGE_EVERY = timedelta(hours=1)
+LONGEST_EXTENSION = timedelta(days=366)
 TOP_LEVEL = 1
 
 Change = Callable[[Appeal], dict[str, Any]]
@@ -216,6 +217,8 @@ def extend(
     def change(appeal: Appeal) -> dict[str, Any]:
         if until <= timezone.now():
             raise Refused("past", _("延期只能延到将来"), "until")
+        if until > timezone.now() + LONGEST_EXTENSION:
+            raise Refused("too_far", _("最多延期一年"), "until")
         if not clocks.extend(appeal.pk, until):
             raise Conflict("no_clock", _("这件诉求没有正在计时的解决时限"))
         return {}
@@ -252,11 +255,18 @@ def rate(
     """Say whether it was solved and how satisfied one is (`Satisfaction`)."""
     if satisfaction not in list(Satisfaction):
         raise Refused("unknown_satisfaction", _("请选择满意程度"), "satisfaction")
+
+    def change(appeal: Appeal) -> dict[str, Any]:
+        own = appeal.satisfaction and appeal.events.filter(verb=Verb.RATE).order_by("seq").last()
+        if own and own.actor_kind == "requester" and actor.kind != "requester":
+            raise Conflict("rated_already", _("诉求人自己评价过了，不能代替他改"))
+        return {"solved": solved, "satisfaction": satisfaction}
+
     return _move(
         appeal_id,
         actor,
         Verb.RATE,
-        lambda _a: {"solved": solved, "satisfaction": satisfaction},
+        change,
         words,
         facts={"solved": solved, "satisfaction": satisfaction},
         expect=expect,
@@ -267,7 +277,14 @@ def reopen(appeal_id: int, actor: Actor, *, words: str, expect: int | None = Non
     """Take it up again: with its unit if it had one, else at the desk where it belongs."""
 
     def change(appeal: Appeal) -> dict[str, Any]:
-        return {"holder_id": None, "solved": None, "satisfaction": "", "closed_at": None}
+        return {
+            "holder_id": None,
+            "master_id": None,
+            "result": "",
+            "solved": None,
+            "satisfaction": "",
+            "closed_at": None,
+        }
 
     return _move(appeal_id, actor, Verb.REOPEN, change, words, expect=expect)
 

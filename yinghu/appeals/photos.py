@@ -10,6 +10,7 @@ import secrets
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from threading import BoundedSemaphore
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -17,6 +18,8 @@ from PIL import Image, ImageOps
 
 MAX_UPLOAD_BYTES = 12 * 1024 * 1024
 MAX_PIXELS = 50_000_000
+MAX_PIXELS_WHOLE = 25_000_000
+"""For formats that cannot be decoded small, as JPEG can: 25 million are 100 MB in memory."""
 MAX_SIDE = 1600
 MAX_PHOTOS = 6
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
@@ -36,9 +39,14 @@ class StoredPhoto:
     bytes: int
 
 
+_AT_ONCE = BoundedSemaphore(2)
+"""Few kilobytes can ask for a hundred megabytes: never for more than twice that in a process."""
+
+
 def store(data: bytes) -> StoredPhoto:
     """Check, re-encode and keep one photo, on disk when this returns. Raises BadPhoto."""
-    picture = _decode(data)
+    with _AT_ONCE:
+        picture = _decode(data)
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=82, optimize=True)
     name = f"{secrets.token_hex(1)}/{secrets.token_hex(16)}.jpg"
@@ -59,24 +67,27 @@ def _decode(data: bytes) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
-                if opened.width * opened.height > MAX_PIXELS:
+                most = MAX_PIXELS if opened.format == "JPEG" else MAX_PIXELS_WHOLE
+                if opened.width * opened.height > most:
                     raise BadPhoto(_("照片的像素太多"))
                 opened.draft("RGB", (MAX_SIDE, MAX_SIDE))
-                upright = ImageOps.exif_transpose(opened)
-                picture = upright.convert("RGB")
+                # Small first: turning and converting each make a copy.
+                opened.thumbnail((MAX_SIDE, MAX_SIDE))
+                picture = ImageOps.exif_transpose(opened).convert("RGB")
     except BadPhoto:
         raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as wrong:
         raise BadPhoto(_("这不是能打开的照片（支持 JPEG、PNG、WebP、GIF）")) from wrong
-    picture.thumbnail((MAX_SIDE, MAX_SIDE))
     # Comments and profiles travel in `info`, and saving would write some of it again.
     picture.info.clear()
     return picture
 
 
 def _write_durably(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "xb") as file:
+    # For the process that serves it alone: other users of the machine have no business here.
+    path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -46,7 +46,7 @@ OPEN = frozenset({Status.FILED, Status.SORTED, Status.ASSIGNED, Status.HANDLING,
 """Somebody still has to do something so that the requester is helped."""
 
 ENDED = frozenset({Status.CLOSED, Status.MERGED, Status.DECLINED, Status.WITHDRAWN})
-"""Nobody holds it; only `reopen` (not from merged) brings it back."""
+"""Nobody holds it; only `reopen` brings it back."""
 
 
 class Klass(Labelled):
@@ -341,7 +341,7 @@ MOVES: dict[Verb, Move] = {
         ),
         Move(
             Verb.REOPEN,
-            frozenset({Status.RESOLVED, Status.CLOSED, Status.DECLINED, Status.WITHDRAWN}),
+            frozenset({Status.RESOLVED}) | ENDED,
             Status.FILED,
             frozenset({Who.REQUESTER, Who.CALLBACK, Who.TRIAGE, Who.COMMAND, Who.SYSTEM}),
             (WORDS,),

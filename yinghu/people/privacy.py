@@ -15,6 +15,7 @@ import phonenumbers
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
+from stdnum import damm
 
 _VERSION = b"\x01"
 _MASKED = re.compile(r"[*＊×●•]|[xX]{2}")
@@ -73,7 +74,7 @@ def _derived(key: bytes, purpose: str) -> bytes:
 
 
 def normal_phone(text: str, region: str = "") -> str:
-    """The number in E.164 (`+8613812345678`), or "" where the text is not a possible phone number.
+    """The number in E.164 (`+8613812345678`), or "" where the text is no valid phone number.
 
     `region` is the ISO country that numbers without a country code belong to; by default
     `settings.PHONE_REGION`. A masked number (`138****5678`) is none.
@@ -89,7 +90,7 @@ def normal_phone(text: str, region: str = "") -> str:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return ""
-    if not phonenumbers.is_possible_number(number):
+    if not phonenumbers.is_valid_number(number):
         return ""
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
@@ -104,15 +105,38 @@ def blind(contact: str) -> bytes | None:
     return hmac.digest(derived_key("blind"), contact.encode(), "sha256")[:16]
 
 
-_LONG_NUMBER = re.compile(r"(?<!\d)(\d{3})[\d\s-]{3,}(\d{2})(?!\d)")
+_BETWEEN = r"[\s\-.,，。·_/()（）‐‑–—－．\u200b-\u200d\u2060\ufeff]"
+_LONG_NUMBER = re.compile(
+    r"(?P<kept>(?<!\d)(?<!\d[-./])(?:\d{4}-\d{4}-\d"
+    r"|20\d\d([-./])(?:0?[1-9]|1[0-2])\2(?:0?[1-9]|[12]\d|3[01]))(?!\d|[-./]\d))"
+    rf"|\d(?:{_BETWEEN}{{0,3}}\d){{6,}}"
+)
+"""A case number or a date; else seven digits or more, whatever people put between them."""
 
 
 def without_numbers(text: str) -> str:
     """The text with what could be a phone or identity number made unreadable.
 
-    People write their phone into their words; a volunteer sees it only after taking the case.
+    People write their phone into their words; a volunteer sees it only after taking the case. Our
+    own case numbers (by their check digit), dates and lists of small numbers stay.
     """
-    return _LONG_NUMBER.sub(r"\1****\2", text)
+    return _LONG_NUMBER.sub(_masked, text)
+
+
+def _masked(found: re.Match[str]) -> str:
+    said = found[0]
+    groups = re.findall(r"\d+", said)
+    digits = "".join(groups)
+    if found["kept"] and (len(groups[1]) < 3 or damm.is_valid(digits)):
+        return said
+    between = re.findall(r"\D+", said)
+    if (
+        len(digits) < 10
+        and max(map(len, groups)) < 3
+        and all(set(mark) & set(",，") for mark in between)
+    ):
+        return said
+    return f"{digits[:3] if len(digits) > 9 else ''}****{digits[-2:]}"
 
 
 def mask_name(name: str) -> str:

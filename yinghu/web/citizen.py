@@ -50,6 +50,7 @@ def start(request: HttpRequest) -> HttpResponse:
     )
 
 
+@never_cache
 @csrf_exempt  # checked by `filing.forged`, which keeps what was typed
 @require_http_methods(["GET", "HEAD", "POST"])
 def file(request: HttpRequest, place_code: str = "") -> HttpResponse:
@@ -67,7 +68,7 @@ def file(request: HttpRequest, place_code: str = "") -> HttpResponse:
     sheet = Sheet(
         FilingForm(category=filing.category_of(request)),
         place,
-        new_form_id(),
+        new_form_id(request),
         unknown_place=bool(place_code) and place is None,
     )
     return sheet.show(request, 404 if sheet.unknown_place else 200)
@@ -79,7 +80,9 @@ def pick(request: HttpRequest, place: Place | None) -> HttpResponse:
     form = FilingForm(category=filing.category_of(request))
     form.initial = {name: typed[name] for name in form.fields if name in typed}
     form_id = typed.get("form_id", "")
-    sheet = Sheet(form, place, form_id if filing.genuine_form_id(form_id) else new_form_id())
+    sheet = Sheet(
+        form, place, form_id if filing.genuine_form_id(request, form_id) else new_form_id(request)
+    )
     sheet.photos_lost = bool(request.FILES.getlist("photos"))
     part = "web/citizen/need.html" if request.headers.get("HX-Request") else ""
     return sheet.show(request, template=part)
@@ -162,7 +165,7 @@ def show_track(
                 "open": is_bound or bool(initial) or _asked_for(verb, appeal),
             }
         )
-    master = appeal.master if appeal.state is Status.MERGED else None
+    master = _final_master(appeal)
     context = {
         "appeal": appeal,
         "next": next_step(appeal),
@@ -176,6 +179,14 @@ def show_track(
     parts = {"state": "web/citizen/track_state.html", "acts": "web/citizen/track_acts.html"}
     part = next((parts[name] for name in parts if is_part(request, name)), None)
     return render(request, part or "web/citizen/track.html", context, status=status)
+
+
+def _final_master(appeal: Appeal) -> Appeal | None:
+    """The appeal that this one goes on in, after however many merges; None for its own."""
+    master = None
+    while appeal.state is Status.MERGED and appeal.master is not None:
+        master = appeal = appeal.master
+    return master
 
 
 def _asked_for(verb: Verb, appeal: Appeal) -> bool:
@@ -243,15 +254,16 @@ def find(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "web/citizen/find.html", context)
     appeal_id = id_of(number[:40])
+    caller = blind(normal_phone(phone[:40])) or b""
     waits = [flood.too_many("find", request.META.get("REMOTE_ADDR", ""))]
-    if appeal_id is not None:
-        waits.append(flood.too_many("find", f"appeal {appeal_id}"))
+    if caller:
+        # Numbers follow one another: who knows somebody's phone must not try them all.
+        waits.append(flood.too_many("find", f"phone {caller.hex()}"))
     if wait := max(waits):
         context["problem"] = _("试得太多了，请 %d 秒后再试") % wait
         page = render(request, "web/citizen/find.html", context, status=429)
         page.headers["Retry-After"] = str(wait)
         return page
-    caller = blind(normal_phone(phone[:40])) or b""
     appeal = Appeal.objects.filter(pk=appeal_id).first() if appeal_id is not None else None
     right = bytes(appeal.caller) if appeal is not None and appeal.caller else b"\0" * 16
     if appeal is not None and hmac.compare_digest(right, caller):

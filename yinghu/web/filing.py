@@ -29,20 +29,25 @@ from yinghu.web.forms import CERTAIN, FilingForm
 
 CHANNEL = "web"
 MAX_BODY = photos.MAX_PHOTOS * photos.MAX_UPLOAD_BYTES + 2**20
-_signer = signing.Signer(salt="yinghu.web.filing")
 
 
-def new_form_id() -> str:
-    """A name for one form on one screen; signed, so that nobody can ask by a name they made up."""
-    return _signer.sign(uuid.uuid4().hex)
+def new_form_id(request: HttpRequest) -> str:
+    """A name for one form in one browser, signed: nobody can ask by a name they made up."""
+    get_token(request)
+    return _signer_for(request).sign(uuid.uuid4().hex)
 
 
-def genuine_form_id(text: str) -> str:
-    """The bare name, "" where we did not give it."""
+def genuine_form_id(request: HttpRequest, text: str) -> str:
+    """The bare name, "" where we did not give it to this browser."""
     try:
-        return _signer.unsign(text)
+        return _signer_for(request).unsign(text)
     except signing.BadSignature:
         return ""
+
+
+def _signer_for(request: HttpRequest) -> signing.Signer:
+    """Bound to the browser's CSRF secret: a form found elsewhere opens nobody's case."""
+    return signing.Signer(salt=f"yinghu.web.filing:{request.META.get('CSRF_COOKIE', '')}")
 
 
 @dataclass(slots=True)
@@ -111,10 +116,10 @@ def take(request: HttpRequest, place: Place | None, show_track: ShowTrack) -> Ht
         FilingForm(request.POST, category_of(request)), place, request.POST.get("form_id", "")
     )
     pictures = request.FILES.getlist("photos")
-    form_id = genuine_form_id(sheet.form_id)
+    form_id = genuine_form_id(request, sheet.form_id)
     if forged(request) or not form_id:
         get_token(request)
-        sheet.form_id = sheet.form_id if form_id else new_form_id()
+        sheet.form_id = sheet.form_id if form_id else new_form_id(request)
         sheet.problem = _("页面放得太久，没有提交成功。您写的都还在，请再按一次“提交”。")
         sheet.photos_lost = bool(pictures)
         return sheet.show(request, 403)
