@@ -41,6 +41,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code (2 for a usage or environment error)."""
+    # Photos, rejected rows, exports and logs are for whoever runs this, nobody else on the machine.
+    os.umask(0o077)
     args = parser().parse_args(arguments)
     needs = getattr(args.command, "NEEDS", Needs.DATABASE)
     from yinghu import embedded, env

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -105,6 +106,17 @@ def up(home: Path, **given: str) -> Iterator[Up]:
         assert run.remains() == []
 
 
+def seen_by_others(home: Path) -> list[str]:
+    """What another user of the machine could read or change; passing through is let."""
+    found = []
+    for path in home.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            mode = path.lstat().st_mode
+            if not stat.S_ISLNK(mode) and mode & (0o066 if stat.S_ISDIR(mode) else 0o077):
+                found.append(f"{stat.filemode(mode)} {path}")
+    return found
+
+
 @pytest.mark.embedded
 def test_first_start_ctrl_c_and_second_start(folder: Path) -> None:
     home = folder / "var"
@@ -117,6 +129,7 @@ def test_first_start_ctrl_c_and_second_start(folder: Path) -> None:
             counted = db.execute("SELECT count(*) FROM people_user").fetchone()
         assert counted is not None
         assert counted[0] > 10
+        assert seen_by_others(home) == []
         assert first.stop(signal.SIGINT) == 0
         assert first.remains() == []
         with socket.socket() as probe:

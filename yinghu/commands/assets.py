@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -34,6 +35,8 @@ FILES = {
     "leaflet/images/": "leaflet/dist/images/",
 }
 _SOURCE_MAP = re.compile(rb"\s*(/\*# sourceMappingURL=\S+ \*/|//# sourceMappingURL=\S+)\s*$")
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+_CERTIFICATE = re.compile(r"certificate|CERT_|_CERT\b|SSL", re.IGNORECASE)
 _SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -47,6 +50,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what has not been done for the present lock, list of icons and catalogues."""
+    # Part of the program, like its code: whoever runs it later must be able to read them.
+    os.umask(0o022)
     try:
         fetch()
         copy()
@@ -77,6 +82,24 @@ def node() -> Path:
     raise AssetError("Node is not installed: run ./run --setup-only")
 
 
+def trusting(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ`, with the system's certificates beside Node's own unless others are named."""
+    given = dict(environ)
+    if not given.get("NODE_EXTRA_CA_CERTS") and CERTIFICATES.is_file():
+        given["NODE_EXTRA_CA_CERTS"] = str(CERTIFICATES)
+    return given
+
+
+def hint(said: str) -> str:
+    """What to do about a failure of npm that said this."""
+    if _CERTIFICATE.search(said):
+        return (
+            "Node does not trust the certificate that it met: name a file with that of your proxy "
+            "or mirror, NODE_EXTRA_CA_CERTS=/path/to/ca.pem ./run"
+        )
+    return "It needs the npm registry, or a mirror named in ~/.npmrc (registry=…)."
+
+
 def fetch() -> None:
     """`npm ci`, unless it was done for this lock."""
     stamp = MODULES / ".yinghu"
@@ -89,15 +112,14 @@ def fetch() -> None:
     done = subprocess.run(  # noqa: S603
         [program, npm, "ci", "--loglevel=error"],
         cwd=PROJECT,
-        env={**os.environ, "PATH": path},
+        env={**trusting(os.environ), "PATH": path},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
     )
     if done.returncode:
         raise AssetError(
-            f"npm could not fetch the front-end files:\n{done.stderr.strip()}\n"
-            "It needs the npm registry, or a mirror named in ~/.npmrc (registry=…)."
+            f"npm could not fetch the front-end files:\n{done.stderr.strip()}\n{hint(done.stderr)}"
         )
     stamp.write_text(digest)
 
