@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
 
+import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 
 from yinghu.people import privacy
+from yinghu.people.models import ApiToken, User
+
+_log = structlog.get_logger("yinghu.logins")
 
 
 class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -20,6 +28,12 @@ class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        return of_the_site(super().get_reset_password_from_key_url(key))
+
+    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
+        return of_the_site(super().get_email_confirmation_url(request, emailconfirmation))
 
 
 class SealedMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
@@ -30,6 +44,32 @@ class SealedMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
     def decrypt(self, encrypted_text: str) -> str:
         return privacy.unseal(base64.b64decode(encrypted_text))
+
+
+def of_the_site(url: str) -> str:
+    """`url` at the site's own address, whatever host the request claimed to be for."""
+    parts, site = urlsplit(url), urlsplit(settings.SITE_URL)
+    return parts._replace(scheme=site.scheme, netloc=site.netloc).geturl()
+
+
+def close_demo_logins() -> list[str]:
+    """Let nobody in as one of the demo's cast any more; the user names that were open until now.
+
+    Nothing happens unless the whole cast is there: a single `clerk` is somebody's own.
+    """
+    from yinghu import demo
+
+    names = [name for name, _words in demo.logins()]
+    cast = User.objects.filter(username__in=names)
+    with transaction.atomic():
+        if cast.count() < len(names):
+            return []
+        ApiToken.objects.filter(user__in=cast, revoked_at=None).update(revoked_at=timezone.now())
+        active = list(cast.filter(is_active=True).order_by("pk").values_list("username", flat=True))
+        cast.filter(is_active=True).update(is_active=False)
+    if active:
+        _log.warning("demo mode is off: the demo's logins are now inactive", logins=active)
+    return active
 
 
 def second_factor(

@@ -76,6 +76,8 @@ def require_free_port(host: str, port: int, patience: float = 0.0) -> None:
 def prepare(environment: Env) -> None:
     """Bring the database to the code's state and, in demo mode, load the demo city once.
 
+    Without demo mode the logins of a demo city, which have no passwords, are closed.
+
     Needs Django set up and the database running. One process at a time, by a lock in the database.
     """
     from django.core.management import call_command
@@ -93,6 +95,10 @@ def prepare(environment: Env) -> None:
                 if demo.load():
                     demo.load_appeals()
                     _log.info("demo city loaded")
+        else:
+            from yinghu.logins import close_demo_logins
+
+            close_demo_logins()
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(hashtext('yinghu.prepare'))")

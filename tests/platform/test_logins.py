@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import time
+from typing import ClassVar
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from django.core.mail import EmailMessage
 from django.test import Client, override_settings
+from django.urls import include, path
 
+from tests.cast import Cast
 from tests.live import Live
-from yinghu.people.models import User
+from yinghu import demo
+from yinghu.logins import close_demo_logins
+from yinghu.people.models import ApiToken, User
+from yinghu.urls import account_routes
 
 PASSWORD = "a-pass-of-a-clerk"
 LOGIN = "/accounts/login/"
@@ -74,8 +81,8 @@ def test_outside_the_demo_a_password_alone_leads_to_the_second_factor(
     client: Client, clerk: User
 ) -> None:
     assert log_in(client) == 302
-    for path in ("/", "/desk", "/board"):
-        answer = client.get(path)
+    for page in ("/", "/desk", "/board"):
+        answer = client.get(page)
         assert (answer.status_code, answer.headers["Location"]) == (302, ACTIVATE)
     refusal = client.get("/api/v1/categories")
     assert (refusal.status_code, refusal.json()["code"]) == (403, "second_factor")
@@ -99,3 +106,98 @@ def test_the_second_factor_is_sealed_and_asked_for(client: Client, clerk: User) 
     client.logout()
     assert log_in(client) == 302
     assert "_auth_user_id" not in client.session
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "path",
+    [
+        "signup/",
+        "password/reset/",
+        "password/reset/key/1-set-password/",
+        "email/",
+        "confirm-email/",
+    ],
+)
+def test_without_a_mail_server_nothing_of_mail_is_there(client: Client, path: str) -> None:
+    assert client.get(f"/accounts/{path}").status_code == 404
+
+
+@override_settings(DEMO=False)
+def test_whoever_has_a_password_may_change_it(client: Client, clerk: User) -> None:
+    path = "/accounts/password/change/"
+    assert client.get(path).headers["Location"] == f"{LOGIN}?next={path}"
+    log_in(client)
+    new = "another-pass-of-a-clerk"
+    sent = {"oldpassword": PASSWORD, "password1": new, "password2": new}
+    assert client.get(path).status_code == 200
+    assert client.post(path, sent).status_code == 302
+    clerk.refresh_from_db()
+    assert clerk.check_password(new)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("password/change/", "password/set/", "2fa/", "2fa/totp/activate/"),
+        *("2fa/totp/deactivate/", "2fa/recovery-codes/generate/"),
+    ],
+)
+def test_in_demo_mode_nobody_makes_a_login_their_own(client: Client, city: Cast, path: str) -> None:
+    client.post("/demo-login", {"username": "clerk"})
+    assert client.get("/desk", follow=True).status_code == 200
+    sent = {"password1": PASSWORD, "password2": PASSWORD}
+    assert client.get(f"/accounts/{path}").status_code == 404
+    assert client.post(f"/accounts/{path}", sent).status_code == 404
+    assert not User.objects.get(username="clerk").has_usable_password()
+
+
+class _WithMail:
+    handler404 = "yinghu.web.errors.not_found"
+    urlpatterns: ClassVar = [
+        path("accounts/", include(account_routes(mail=True))),
+        path("i18n/", include("django.conf.urls.i18n")),
+        path("", include("yinghu.web.urls")),
+    ]
+
+
+@override_settings(
+    ROOT_URLCONF=_WithMail, DEMO=False, SITE_URL="https://help.example.org", ALLOWED_HOSTS=["*"]
+)
+def test_links_in_mails_lead_to_the_site_whatever_host_was_asked(
+    client: Client, clerk: User, mailoutbox: list[EmailMessage]
+) -> None:
+    clerk.email = "clerk@example.org"
+    clerk.save()
+    for address in ("clerk@example.org", "nobody@example.org"):
+        sent = client.post(
+            "/accounts/password/reset/", {"email": address}, headers={"Host": "evil.example"}
+        )
+        assert sent.status_code == 302
+    (mail,) = mailoutbox
+    assert mail.to == ["clerk@example.org"]
+    assert "https://help.example.org/accounts/password/reset/key/" in mail.body
+    assert "//evil.example" not in mail.body
+    assert client.get("/accounts/signup/").status_code == 404
+
+
+def test_without_demo_mode_the_demo_logins_are_closed(city: Cast, client: Client) -> None:
+    clerk = User.objects.get(username="clerk")
+    key = ApiToken.objects.create(user=clerk, name="a key", digest=b"0" * 32)
+    own = User.objects.create_user(username="own", password=PASSWORD)
+    client.post("/demo-login", {"username": "clerk"})
+    names = {name for name, _words in demo.logins()}
+    assert set(close_demo_logins()) == names
+    assert close_demo_logins() == []
+    assert not User.objects.filter(username__in=names, is_active=True).exists()
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+    own.refresh_from_db()
+    assert own.is_active
+    assert client.get("/desk").headers["Location"].startswith(LOGIN)
+
+
+def test_a_login_that_is_only_named_like_one_of_the_demo_stays(city: Cast) -> None:
+    User.objects.filter(username="volunteer").update(username="another")
+    assert close_demo_logins() == []
+    assert User.objects.get(username="clerk").is_active
