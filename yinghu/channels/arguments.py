@@ -80,10 +80,28 @@ def opened(
         print(_("没有给 --map，按列名认出：%s") % guessed, file=sys.stderr)
     if "external_id" not in meanings:
         print(_("没有哪一列是对方的编号（external_id），按内容辨认每一行"), file=sys.stderr)
-    rejects = args.rejects or args.file.with_name(args.file.name + ".rejects.csv")
-    if not os.access(rejects.parent, os.W_OK) or rejects.is_dir():
-        raise rows.Unusable(_("写不了 %s，请用 --rejects 另指一处") % rejects)
-    return source, mapping.Reader(args.channel, meanings, args.gcj02), rejects
+    used = set(meanings.values())
+    if unused := [column for column in source.columns if column not in used]:
+        print(_("没有用到的列：%s") % mapping.shown(unused), file=sys.stderr)
+    reader = mapping.Reader(args.channel, meanings, args.gcj02, guessed=not args.maps)
+    return source, reader, _rejects_path(args)
+
+
+def _rejects_path(args: argparse.Namespace) -> Path:
+    """Where rejected rows go: beside the file, else into the current folder. Raises Unusable."""
+    from yinghu.channels import rows
+
+    path: Path = args.rejects or args.file.with_name(args.file.name + ".rejects.csv")
+    if not args.rejects and not os.access(path.parent, os.W_OK):
+        path = Path.cwd() / path.name
+    if (
+        not os.access(path.parent, os.W_OK)
+        or path.is_dir()
+        or path.is_symlink()
+        or (path.exists() and (not os.access(path, os.W_OK) or path.samefile(args.file)))
+    ):
+        raise rows.Unusable(_("写不了 %s，请用 --rejects 另指一处") % path)
+    return path
 
 
 def source_of(args: argparse.Namespace, closing: contextlib.ExitStack) -> Source:

@@ -9,6 +9,9 @@ the same command goes on where it stood.
 import csv
 import hashlib
 import json
+import os
+import re
+import stat
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,7 +31,7 @@ from yinghu.channels.receive import (
     keep_unread,
     receive_many,
 )
-from yinghu.channels.rows import REJECT_COLUMNS, Broken, Row, Source
+from yinghu.channels.rows import REJECT_COLUMNS, WHOLE_COLUMN, Broken, Row, Source, defused
 from yinghu.people.access import Actor
 from yinghu.people.privacy import derived_key
 
@@ -37,6 +40,8 @@ BATCH_BYTES: Final = 8 * 2**20
 _AHEAD: Final = 2
 """Batches read while one is being written."""
 _TRIES: Final = 5
+_API_ID: Final = re.compile(r"u[0-9]+:")
+"""How ids that the API keeps begin: the sender's user, for each numbers by itself."""
 
 
 @dataclass(slots=True)
@@ -56,8 +61,21 @@ class Report:
         return self.new + self.known + self.rejected
 
 
+def _own_file(path: Path) -> int:
+    """An empty file that only we can read, for it holds names and phones. Raises OSError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    file = os.open(path, flags, 0o600)
+    # One of an earlier run may be open to all.
+    if stat.S_ISREG(os.fstat(file).st_mode):
+        os.fchmod(file, 0o600)
+    return file
+
+
 class Rejects:
-    """The file of rejected rows: line number, reason, the row as it was; made with the first."""
+    """The file of rejected rows: line number, reason, the row as it was; made with the first.
+
+    Where there are no columns (JSON lines), each row stands in the last one whole.
+    """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path = path
@@ -68,9 +86,9 @@ class Rejects:
         """Write one. A row that could not be told into cells stands in the last column whole."""
         if self._file is None:
             # The mark at the front tells Excel that this is UTF-8.
-            self._file = self.path.open("w", encoding="utf-8-sig", newline="")
-            self._write([*REJECT_COLUMNS, *self._columns, _("原文")])
-        if isinstance(row, Row):
+            self._file = os.fdopen(_own_file(self.path), "w", encoding="utf-8-sig", newline="")
+            self._write([*REJECT_COLUMNS, *self._columns, WHOLE_COLUMN])
+        if isinstance(row, Row) and self._columns:
             cells = [row.cells.get(column) for column in self._columns]
             self._write([row.line, why, *cells, ""])
         else:
@@ -79,12 +97,12 @@ class Rejects:
 
     def _write(self, cells: Iterable[Any]) -> None:
         assert self._file is not None  # noqa: S101  # for the type checker
-        csv.writer(self._file).writerow(cells)
+        csv.writer(self._file).writerow([defused(cell) for cell in cells])
 
     def settle(self, *, whole: bool) -> None:
         """The run has ended; if it was `whole` and rejected nothing, an earlier run's file goes."""
         self.close()
-        if whole and self._file is None:
+        if whole and self._file is None and self.path.is_file():
             self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -112,6 +130,9 @@ class Ids:
         """The row's id; `own` is the sender's. Raises Unclear where two rows share one of those."""
         if not own or isinstance(row, Broken):
             return self.by_content(row)
+        if _API_ID.match(own):
+            # It would be another sender's message, and whoever sent that would be shown this one.
+            raise Unclear(_("编号不能以“u数字:”开头：%s") % own[:60])
         key = own if len(own) <= MAX_ID else self.by_content(row)
         said = self._digest(row.raw)
         if self._said.setdefault(key, said) != said:

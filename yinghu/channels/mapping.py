@@ -57,6 +57,7 @@ _GUESSES: Final[dict[str, str]] = {
     "name": "姓名 诉求人 来电人 反映人 求助人 联系人 name contact requester",
     "phone": "电话 联系电话 手机 手机号 手机号码 来电号码 联系方式 phone mobile tel telephone",
     "address": "地址 详细地址 住址 事发地址 事发地点 地点 address location",
+    "category": "类别 分类 诉求类别 category",
     "area": "区域 所属区域 镇街 乡镇街道 村社区 area district",
     "said_at": "留言时间 诉求时间 来电时间 提交时间 反映时间 创建时间 时间 "
     "saidat time date datetime createdat",
@@ -148,11 +149,16 @@ def guess(columns: Sequence[str], *, replay: bool = False) -> dict[str, str]:
     return found
 
 
+def shown(columns: Sequence[str]) -> str:
+    """Names of columns for a message, neither too long nor too many."""
+    names = [column if len(column) <= 30 else column[:30] + "…" for column in columns[:60]]
+    return _("、").join(names)
+
+
 def _possible(columns: Sequence[str], replay: bool) -> list[str]:
-    shown = [column if len(column) <= 30 else column[:30] + "…" for column in columns[:60]]
     targets = TARGETS | (REPLAY_TARGETS if replay else {})
     return [
-        _("文件里的列：%s") % _("、").join(shown),
+        _("文件里的列：%s") % shown(columns),
         _("可以有的含义：%s") % _("、").join(f"{key} {_(label)}" for key, label in targets.items()),
     ]
 
@@ -212,14 +218,18 @@ class Reader:
     channel: str
     mapping: dict[str, str]
     gcj02: bool = False
+    guessed: bool = False
+    """Whether nobody said what the columns are: an unknown category then rejects no row."""
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo(settings.TIME_ZONE))
 
     def __post_init__(self) -> None:
         _area_of.cache_clear()
-        active = Category.objects.filter(active=True).values_list("code", "name")
-        self._categories = {name: code for code, name in active} | {
-            code: code for code, _n in active
-        }
+        active = list(Category.objects.filter(active=True).values_list("code", "name", "name_en"))
+        self._categories = (
+            {name_en.lower(): code for code, _n, name_en in active if name_en}
+            | {name.lower(): code for code, name, _e in active}
+            | {code.lower(): code for code, _n, _e in active}
+        )
         self._answers = {
             target.partition(".")[2]: column
             for target, column in self.mapping.items()
@@ -249,7 +259,6 @@ class Reader:
             name=self.cell(row, "name"),
             address=self.cell(row, "address"),
             said_at=self.when(row, "said_at"),
-            category=self._category(row),
         )
         if len(filing.name) > MAX_NAME or len(filing.address) > MAX_ADDRESS:
             raise Unclear(
@@ -259,7 +268,11 @@ class Reader:
         if caller := self.cell(row, "caller"):
             # Another channel's user of the same number is somebody else.
             filing.caller = f"{self.channel}:{caller}"
-        left_out = [*self._phone(row, filing), *self._where(row, filing)]
+        left_out = [
+            *self._category(row, filing),
+            *self._phone(row, filing),
+            *self._where(row, filing),
+        ]
         for key, column in self._answers.items():
             value = row.cells.get(column)
             if value is not None and value != "":
@@ -279,14 +292,13 @@ class Reader:
             raise Unclear(_("看不懂的时间：%s") % text[:40]) from error
         return found
 
-    def _category(self, row: Row) -> str | None:
+    def _category(self, row: Row, filing: Filing) -> Iterable[str]:
         text = self.cell(row, "category")
-        if not text:
-            return None
-        code = self._categories.get(text)
-        if code is None:
-            raise Unclear(_("没有这个类别：%s") % text[:60])
-        return code
+        filing.category = self._categories.get(text.lower()) if text else None
+        if text and filing.category is None:
+            if not self.guessed:
+                raise Unclear(_("没有这个类别：%s") % text[:60])
+            yield _("类别不认识，留空了")
 
     def _phone(self, row: Row, filing: Filing) -> Iterable[str]:
         text = self.cell(row, "phone")

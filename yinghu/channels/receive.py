@@ -13,7 +13,7 @@ from yinghu.appeals.filing import Filing, bulk_cursor
 from yinghu.appeals.loop import file_many
 from yinghu.channels.models import Message
 from yinghu.people.access import Actor
-from yinghu.people.privacy import seal
+from yinghu.people.privacy import seal, unseal_bytes
 
 MAX_ERROR = 300
 
@@ -130,6 +130,13 @@ def appeals_by_id(channel: str, external_ids: Sequence[str]) -> dict[str, int]:
         channel=channel, external_id__in=external_ids, appeal__isnull=False
     ).values_list("external_id", "appeal_id")
     return {key: appeal_id for key, appeal_id in rows if appeal_id is not None}
+
+
+def raw_of(channel: str, external_id: str) -> bytes:
+    """The message as it came; b"" where there is none. Raises Unreadable."""
+    rows = Message.objects.filter(channel=channel, external_id=external_id)
+    sealed = rows.values_list("raw", flat=True).first()
+    return unseal_bytes(sealed) if sealed is not None else b""
 
 
 def _appeals_of(items: Sequence[Incoming]) -> dict[tuple[str, str], int]:

@@ -8,7 +8,8 @@ import codecs
 import csv
 import io
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any, Final, Protocol, Self
 
 from django.utils.translation import gettext as _
 from python_calamine import CalamineError, CalamineWorkbook
+
+from yinghu.channels import workbooks
 
 MAX_CELL: Final = 16 * 2**20
 """Characters in one cell; a longer one is a quotation mark that was never closed."""
@@ -26,11 +29,28 @@ _SURE_LINES: Final = 5000
 """Lines with other than ASCII characters looked at to tell the encoding."""
 REJECT_COLUMNS: Final = ("行号", "原因")
 """The first two columns of our own rejects files; not the row's, should such a file be imported."""
+WHOLE_COLUMN: Final = "原文"
+"""Their last column: a row that could not be told into cells."""
 
 _EXCEL = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
 _JSON = {".jsonl", ".ndjson", ".json"}
 
 csv.field_size_limit(MAX_CELL)
+
+
+_FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
+
+
+def defused(cell: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula; `plain_again` undoes it, whatever it was."""
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+
+
+def plain_again(cell: Any) -> Any:
+    """The cell before it was `defused`."""
+    if isinstance(cell, str) and cell.startswith("'") and _FORMULA.match(cell):
+        return cell[1:]
+    return cell
 
 
 class Unusable(Exception):
@@ -204,8 +224,8 @@ class CsvSource:
                 % {"file": lines.path, "encoding": lines.encoding}
             )
         self._names = _named(names)
-        self._skip = 2 if tuple(self._names[:2]) == REJECT_COLUMNS else 0
-        self.columns = self._names[self._skip :]
+        self._table = Table(self._names)
+        self.columns = self._table.columns
 
     def fraction(self) -> float:
         return self._lines.fraction()
@@ -242,13 +262,10 @@ class CsvSource:
                 }
                 yield Broken(line, lines.raw(), _("这一行太长") if lines.cut else why)
                 continue
-            found = dict(zip(self.columns, cells[self._skip :], strict=True))
             try:
-                raw = json.dumps(found, ensure_ascii=False).encode()
+                yield self._table.row(line, cells)
             except UnicodeEncodeError:
                 yield Broken(line, lines.raw(), _("有不能识别的字节，请检查文件的编码"))
-                continue
-            yield Row(line, found, raw)
 
 
 class JsonSource:
@@ -305,6 +322,8 @@ class ExcelSource:
     open_ended = False
 
     def __init__(self, path: Path, sheet: str = "") -> None:
+        if why := workbooks.fault(path):
+            raise BadFile(_("%(file)s 不能导入：%(why)s") % {"file": path, "why": why})
         try:
             self._book = book = CalamineWorkbook.from_path(path)
             names = book.sheet_names
@@ -324,9 +343,8 @@ class ExcelSource:
         header = next((cells for _line, cells in self._rows if any(map(_text, cells))), None)
         if header is None:
             raise BadFile(_("%s 是空的") % path)
-        self._names = _named([_text(cell) for cell in header])
-        self._skip = 2 if tuple(self._names[:2]) == REJECT_COLUMNS else 0
-        self.columns = self._names[self._skip :]
+        self._table = Table(_named([_text(cell) for cell in header]))
+        self.columns = self._table.columns
 
     def fraction(self) -> float:
         return min(1.0, self._at / self._height)
@@ -337,11 +355,35 @@ class ExcelSource:
     def __iter__(self) -> Iterator[Row | Broken]:
         for line, cells in self._rows:
             self._at = line
-            values = [_plain(cell) for cell in cells][self._skip :]
-            if all(value == "" for value in values):
-                continue
-            found = dict(zip(self.columns, values, strict=False))
-            yield Row(line, found, json.dumps(found, ensure_ascii=False).encode())
+            values = [_plain(cell) for cell in cells]
+            if any(value != "" for value in values):
+                yield self._table.row(line, values)
+
+
+class Table:
+    """Columns by name. Of our own rejects files: those of the rows, as they were before."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._own = tuple(names[:2]) == REJECT_COLUMNS
+        self._whole = self._own and len(names) > 2 and names[-1] == WHOLE_COLUMN
+        self._kept = slice(2 if self._own else 0, len(names) - 1 if self._whole else len(names))
+        self._last = len(names) - 1
+        kept = names[self._kept]
+        self.columns = [plain_again(name) for name in kept] if self._own else kept
+
+    def row(self, line: int, cells: Sequence[Any]) -> Row | Broken:
+        """One row. Raises UnicodeEncodeError where a cell holds what is no text."""
+        kept = cells[self._kept]
+        if self._own:
+            kept = [plain_again(cell) for cell in kept]
+            # Nobody has mended it: it stays what it was, with its reason.
+            whole = (
+                plain_again(cells[self._last]) if self._whole and self._last < len(cells) else ""
+            )
+            if whole and all(cell == "" for cell in kept):
+                return Broken(line, str(whole).encode(), str(cells[1]))
+        found = dict(zip(self.columns, kept, strict=False))
+        return Row(line, found, json.dumps(found, ensure_ascii=False).encode())
 
 
 def _named(names: list[str]) -> list[str]:
