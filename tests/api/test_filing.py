@@ -77,17 +77,21 @@ def test_chinese_coordinates_become_wgs84(api: Api) -> None:
 
 def test_sent_again_it_is_the_same(api: Api, problem: Check) -> None:
     first = api.file(external_id="a-1")
-    again = api.post("/appeals", "operator", json={"body": "又发一次", "external_id": "a-1"})
+    other = api.post("/appeals", "operator", json={"body": "另一件", "external_id": "a-1"})
+    problem(other, 409, "id_reused")
+    sent = json.loads(unseal_bytes(Message.objects.get().raw))
+    again = api.post("/appeals", "operator", json=dict(reversed(sent.items())))
     assert again.status_code == 200
     assert again.json() == first | {"new": False}
     header = {"Idempotency-Key": '"a-1"'}
-    third = api.post("/appeals", "operator", json={"body": "用标头"}, headers=header)
+    del sent["external_id"]
+    third = api.post("/appeals", "operator", json=sent, headers=header)
     assert (third.status_code, third.json()["id"]) == (200, first["id"])
     two = {"body": "x", "external_id": "a-2"}
     problem(api.post("/appeals", "operator", json=two, headers=header), 422, "two_ids")
     # Another system's number 1 is another message, and opens nobody's link.
-    other = api.file("clerk", external_id="a-1")
-    assert other["id"] != first["id"]
+    another = api.file("clerk", external_id="a-1")
+    assert another["id"] != first["id"]
     assert Appeal.objects.count() == 2
     # Without any id each one is its own.
     bare = [api.post("/appeals", "clerk", json={"body": "同样的话"}).json() for _ in range(2)]

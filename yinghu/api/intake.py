@@ -2,7 +2,8 @@
 
 It looks at the key, reads and checks the JSON, and hands the message to the writer; it thinks about
 nothing. The answer is 201 only after the COMMIT in which message, appeal, event, clocks and job
-were written. The same external id again is 200 and the same appeal. All errors are problems.
+were written. The same external id again is 200 and the same appeal; with
+other content it is 409, for nothing of that would be kept. All errors are problems.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from yinghu.api import auth, problems
 from yinghu.api.draft import Catalogue, Draft, Unknown
 from yinghu.api.writer import Busy, NoDatabase, Poison, Writer, own_connection, twice
 from yinghu.appeals.numbers import number_of, track_token
-from yinghu.channels.receive import Incoming, Received
+from yinghu.channels.receive import Incoming, Received, raw_of
 from yinghu.people.access import Actor
 from yinghu.people.models import User
 
@@ -74,7 +75,16 @@ class Door:
         # Each system numbers its messages by itself: another's same number is another message.
         incoming = Incoming(f"u{user.pk}:{key}", raw, filing)
         actor = Actor("user", user.pk, str(user))
-        return await self.writer.submit(incoming, actor)
+        received = await self.writer.submit(incoming, actor)
+        if not received.new:
+            earlier = await self.look_up(lambda: raw_of(filing.channel, incoming.external_id))
+            if earlier and _said(earlier) != _said(raw):
+                raise problems.Problem(
+                    409,
+                    "id_reused",
+                    _("编号 %s 已经用于内容不同的另一条；新的内容没有收下，请换一个编号") % key,
+                )
+        return received
 
     async def _user(self, headers: dict[bytes, bytes], address: str) -> User:
         scheme, _space, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
@@ -131,6 +141,13 @@ def _external_id(draft: Draft, headers: dict[bytes, bytes]) -> str:
             "external_id", "two_ids", _("external_id 和 Idempotency-Key 不一致，请只用一个")
         )
     return draft.external_id or header or secrets.token_hex(16)
+
+
+def _said(raw: bytes) -> dict[str, Any]:
+    """What a message says, however it is written; its id may stand in it or in the header."""
+    said: dict[str, Any] = json.loads(raw)
+    said.pop("external_id", None)
+    return said
 
 
 def _poison(error: Poison) -> problems.Problem:
