@@ -21,6 +21,7 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -53,6 +54,11 @@ LONGEST = 30 * 60.0
 """Seconds: between two events to a viewer; between signs of life; until a viewer must come again,
 for only on coming is looked whether the login still holds."""
 MAX_VIEWERS = 5000
+MAX_OF_STRANGERS = MAX_VIEWERS // 2
+MAX_OF_ONE_TOKEN = 20
+MAX_OF_ONE_ADDRESS = 50
+"""Streams open at once in this process: of all; of those who come with a token, so that staff have
+the other half; of one token; and of one address with tokens."""
 
 _log = structlog.get_logger("yinghu.live")
 
@@ -79,10 +85,12 @@ def desks_touched(verb: str) -> frozenset[str]:
 class Viewer:
     """One open page: what it waits for, and what it has not been told yet."""
 
-    __slots__ = ("pending", "topics", "wake")
+    __slots__ = ("pending", "shares", "topics", "wake")
 
-    def __init__(self, topics: dict[str, str]) -> None:
+    def __init__(self, topics: dict[str, str], shares: dict[str, int] | None = None) -> None:
         self.topics = topics
+        self.shares = shares or {}
+        """What it takes a part of, and how many may: empty for staff."""
         self.pending: set[str] = set()
         self.wake = asyncio.Event()
 
@@ -97,6 +105,7 @@ class Hub:
     def __init__(self) -> None:
         self.by_topic: dict[str, set[Viewer]] = {}
         self.count = 0
+        self.taken: Counter[str] = Counter()
         self.closing = asyncio.Event()
         self.listening = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -118,6 +127,11 @@ class Hub:
         for topic in viewer.topics:
             self.by_topic.setdefault(topic, set()).add(viewer)
         self.count += 1
+        self.taken.update(viewer.shares.keys())
+
+    def has_room(self, shares: dict[str, int]) -> bool:
+        """Whether one more viewer may come who takes a part of these."""
+        return all(self.taken[share] < most for share, most in shares.items())
 
     def remove(self, viewer: Viewer) -> None:
         for topic in viewer.topics:
@@ -126,6 +140,10 @@ class Hub:
             if not viewers:
                 del self.by_topic[topic]
         self.count -= 1
+        for share in viewer.shares:
+            self.taken[share] -= 1
+            if not self.taken[share]:
+                del self.taken[share]
 
     def hear(self, payload: str) -> None:
         """Tell the viewers whom a notification concerns."""
@@ -246,7 +264,12 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if not followed.topics:
         await _refuse(send, 403)
         return
-    viewer = Viewer(followed.topics)
+    shares = _shares(scope, followed) if "t" in query else {}
+    # No await from here to `add`: two who came at once would both find the last room.
+    if not mine.has_room(shares):
+        await _refuse(send, 429)
+        return
+    viewer = Viewer(followed.topics, shares)
     mine.add(viewer)
     gone = asyncio.create_task(_disconnected(receive))
     closing = asyncio.create_task(mine.closing.wait())
@@ -312,6 +335,16 @@ async def _refuse(send: Send, status: int) -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
+
+
+def _shares(scope: Scope, followed: Followed) -> dict[str, int]:
+    """What a stranger takes a part of; his address is the true one (`asgi.resolve_sender`)."""
+    address = (scope.get("client") or ("",))[0]
+    return {
+        "strangers": MAX_OF_STRANGERS,
+        f"token:{followed.case}": MAX_OF_ONE_TOKEN,
+        f"address:{address}": MAX_OF_ONE_ADDRESS,
+    }
 
 
 def _session_key(scope: Scope) -> str:
