@@ -6,6 +6,7 @@ import argparse
 import os
 import shutil
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 NAME = "doctor"
 HELP = "check database, migrations, keys, disk and worker; 1 if something is wrong"
@@ -99,11 +100,19 @@ def site() -> Iterator[Finding]:
 
     from yinghu.env import is_loopback
 
-    open_to_others = not is_loopback(settings.ENV.host)
+    listens_to_others = not is_loopback(settings.ENV.host)
+    for_others = not is_loopback(urlsplit(settings.SITE_URL).hostname or "")
+    open_to_others = listens_to_others or for_others or bool(settings.ENV.trusted_proxies)
     if settings.HTTPS or not open_to_others:
         yield True, settings.SITE_URL
     else:
         yield False, f"{settings.SITE_URL} is open to others without HTTPS; see docs/operations.md"
+    if for_others and not listens_to_others and not settings.ENV.trusted_proxies:
+        yield (
+            False,
+            f"HOST={settings.ENV.host} is behind a proxy, but YINGHU_TRUSTED_PROXIES names none: "
+            "everybody seems to come from this machine",
+        )
     if settings.DEMO:
         yield not open_to_others, "demo mode is on: anybody who comes here is let in as anybody"
 

@@ -1,0 +1,41 @@
+"""What the doctor says of the address that people are given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+
+from yinghu import env
+from yinghu.commands import doctor
+
+SITE = "https://help.example.org"
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ({}, []),
+        ({"YINGHU_SITE_URL": SITE}, ["YINGHU_TRUSTED_PROXIES names none"]),
+        ({"YINGHU_SITE_URL": SITE, "YINGHU_TRUSTED_PROXIES": "127.0.0.1/32"}, []),
+        (
+            {
+                "YINGHU_SITE_URL": "http://help.example.org",
+                "YINGHU_TRUSTED_PROXIES": "127.0.0.1/32",
+            },
+            ["open to others without HTTPS"],
+        ),
+    ],
+)
+def test_a_proxy_that_is_not_named_is_told(
+    tmp_path: Path, given: dict[str, str], wrong: list[str]
+) -> None:
+    read = env.load({"YINGHU_HOME": str(tmp_path), **given})
+    https = read.site_url.startswith("https:")
+    with override_settings(ENV=read, SITE_URL=read.site_url, HTTPS=https, DEMO=read.demo):
+        said = list(doctor.site())
+    assert any(read.site_url in words for _ok, words in said)
+    found = [words for ok, words in said if not ok]
+    assert len(found) == len(wrong)
+    assert all(part in words for part, words in zip(wrong, found, strict=True))
