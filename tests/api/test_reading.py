@@ -34,7 +34,7 @@ def test_each_sees_their_part(api: Api) -> None:
     assert [event["verb"] for event in inside["events"]][-1] == "note"
     assert inside["events"][-1]["why"] == "内部：同一人第三次"
     assert inside["holder"] == "奶粉组小李"
-    assert (inside["lon"], inside["lat"]) == (120.07, 29.3)
+    assert not {"lon", "lat"} & set(inside)
     assert {clock["kind"] for clock in inside["clocks"]} == {
         "receive",
         "solve",

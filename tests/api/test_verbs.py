@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str, str, int]] = {
     "extend": (
         "handling",
         "dispatcher",
-        {"until": "2100-01-01T00:00:00+08:00", "why": "等货"},
+        {"until": f"{date.today() + timedelta(days=200)}T00:00:00+08:00", "why": "等货"},
         "handling",
         "milk-handler",
         403,

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
+from yinghu.appeals.numbers import number_of
 from yinghu.people.privacy import (
     Unreadable,
     blind,
@@ -16,6 +17,7 @@ from yinghu.people.privacy import (
     seal,
     unseal,
     unseal_bytes,
+    without_numbers,
 )
 
 OLD, NEW = b"o" * 32, b"n" * 32
@@ -82,3 +84,45 @@ def test_masks_show_too_little_to_call_or_to_name() -> None:
     assert mask_phone("+8657985551234") == "579****1234"
     assert mask_phone("12345") == "****45"
     assert mask_phone("") == ""
+
+
+@pytest.mark.parametrize(
+    "phone",
+    [
+        "13812345678",
+        "138 1234 5678",
+        "138.1234.5678",
+        "138，1234，5678",
+        "138 - 1234 - 5678",
+        "１３８１２３４５６７８",
+        "1 3 8 1 2 3 4 5 6 7 8",
+        "1,3,8,1,2,3,4,5,6,7,8",
+        "138-2012-12-12",
+        "(0579)85551234",
+        "330782198101011234",
+        "8555123",
+        "855-5123",
+        "855 51 23",
+        "1381-2345-6",
+    ],
+)
+def test_phones_in_words_are_hidden_however_written(phone: str) -> None:
+    shown = without_numbers(f"请打{phone}找我")
+    assert "****" in shown
+    assert sum(char.isdigit() for char in shown) <= 5
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "3号楼501室，两罐",
+        "2026年11月22日 14:05",
+        "2026-11-22 14:05 起停水",
+        "9:00-17:30",
+        "3，5，7，9号",
+        "邮编 322000",
+        f"见 {number_of(123)}, {number_of(77)}；",
+    ],
+)
+def test_ordinary_numbers_stay(words: str) -> None:
+    assert without_numbers(words) == words

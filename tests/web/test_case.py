@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import date, timedelta
 
 import pytest
 from PIL import Image
@@ -171,7 +172,7 @@ def test_every_verb_goes_through_its_page(browse: Browse, city: Cast) -> None:
     do("dispatcher", "assign", unit="medicine")
     do("medicine-handler", "return", why="不是药")
     do("dispatcher", "assign", unit="milk")
-    do("dispatcher", "extend", until="2099-01-01T10:00", why="缺货")
+    do("dispatcher", "extend", until=f"{date.today() + timedelta(days=200)}T10:00", why="缺货")
     do("milk-handler", "accept")
     do("milk-handler", "release", why="下班")
     do("milk-handler", "accept")

@@ -35,7 +35,7 @@ def test_phone_and_address_appear_only_after_taking_and_that_is_logged(
     assert (seen.user.username, seen.appeal_number, seen.why) == (
         "volunteer",
         appeal.number,
-        "taken",
+        "taken 4",
     )
 
 

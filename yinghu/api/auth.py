@@ -1,9 +1,9 @@
 """Who asks: a neighbouring system by its key, staff by session, a requester by tracking token.
 
-A key (`yh_…`) acts as its user; of it only the SHA-256 digest is kept. A key that was found good is
-believed for BELIEVED seconds without asking the database again, so a revoked one works that much
-longer at most. Every key that has to be looked up, good or bad, counts against its sender
-(`channels.flood`).
+A key (`yh_…`) acts as its user, while that one has a post; of it only the SHA-256 digest is kept.
+A key that was found good is believed for BELIEVED seconds without asking the database again,
+so that to file with a revoked one works that much longer at most. Every key that has to be looked
+up, good or bad, counts against its sender (`channels.flood`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 import time
 from typing import Any, cast
 
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 from ninja.security.apikey import APIKeyCookie
@@ -23,7 +24,7 @@ from yinghu.api import problems
 from yinghu.appeals.numbers import id_of_token
 from yinghu.channels import flood
 from yinghu.people.access import Actor, actor_of, requester_of
-from yinghu.people.models import ApiToken, User
+from yinghu.people.models import ApiToken, Post, User
 
 PREFIX = "yh_"
 BELIEVED = 10.0
@@ -54,9 +55,10 @@ def believed(key: str) -> User | None:
 def look_up(key: str) -> User | None:
     """The user of a key, from the database: one statement. None where it opens nothing."""
     digest = digest_of(key)
+    serving = Post.objects.filter(user=OuterRef("user"), active=True, unit__active=True)
     token = (
         ApiToken.objects.select_related("user")
-        .filter(digest=digest, revoked_at=None, user__is_active=True)
+        .filter(Exists(serving), digest=digest, revoked_at=None, user__is_active=True)
         .first()
     )
     with _lock:
@@ -89,7 +91,10 @@ def actor_of_key(key: str, address: str) -> Actor:
         user = look_up(key)
     if user is None:
         raise problems.bad_key()
-    return actor_of(user)
+    actor = actor_of(user)
+    if not actor.is_staff:
+        raise problems.bad_key()
+    return actor
 
 
 class Bearer(HttpBearer):

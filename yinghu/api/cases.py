@@ -14,14 +14,14 @@ from ninja import Query, Router, Schema
 from pydantic import BeforeValidator, Field
 
 from yinghu.api import problems, shapes
-from yinghu.api.auth import KNOWN, asker
+from yinghu.api.auth import KNOWN, asker, gate
 from yinghu.api.types import Line, LineNeeded, Short
 from yinghu.appeals import inboxes
 from yinghu.appeals.loop import NotFound
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import id_of, number_of
 from yinghu.appeals.states import Status
-from yinghu.people.access import Actor, desks_of, may_reveal
+from yinghu.people.access import Actor, may_reveal, may_search_phones, words_to_search
 from yinghu.people.models import Reveal, User
 from yinghu.people.privacy import blind, normal_phone, unseal
 from yinghu.triage.search import search
@@ -97,7 +97,7 @@ def list_appeals(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any
     actor = asker(request)
     found = inboxes.visible(actor).filter(_wanted(filters, actor))
     if filters.q:
-        found = search(found, filters.q)
+        found = search(found, words_to_search(actor, filters.q))
     page = list(_with_names(found).order_by("-id")[: filters.limit + 1])
     more = len(page) > filters.limit
     page = page[: filters.limit]
@@ -131,9 +131,9 @@ def _wanted(filters: Filters, actor: Actor) -> Q:
 
 
 def _phone(given: str, actor: Actor) -> str:
-    # Whoever may try phones one by one learns who asked for help: only the desks that answer may.
-    if not desks_of(actor) & {"hotline", "triage", "callback", "dispatch"}:
+    if not may_search_phones(actor):
         raise problems.forbidden(_("只有平台席位可以按电话查找"), "phone_search")
+    gate("phone", f"user {actor.user_id}")
     phone = normal_phone(given)
     if not phone:
         raise problems.one_field("phone", "bad_phone", _("这不是电话号码"))

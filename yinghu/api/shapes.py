@@ -1,7 +1,7 @@
 """How an appeal looks from outside: to its requester, and to those who work on it.
 
-What is inside only (`why`, who, facts) and what is private (exact point) is left out for those who
-may not have it, never sent empty.
+What is inside only (`why`, who, facts) and what is private (masked name and phone) is left out for
+those who may not have it, never sent empty. The exact point belongs to the reveal alone.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ninja import Schema
 from pydantic import Field
 
 from yinghu.appeals import loop
-from yinghu.appeals.labels import status_label
+from yinghu.appeals.labels import headline_of, status_label
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import ClockKind, Status, Verb
 from yinghu.people import privacy
-from yinghu.people.access import Actor, may_reveal
+from yinghu.people.access import Actor, may_read_why, may_reveal
 
 
 class ProblemOut(Schema):
@@ -46,7 +46,10 @@ class Named(Schema):
 
 
 class Requester(Schema):
-    """Who asked, masked; POST …/reveal shows it whole, and is logged."""
+    """Who asked, masked; not for volunteers before they take it.
+
+    POST …/reveal shows it whole, and is logged.
+    """
 
     name: str
     phone: str
@@ -126,8 +129,6 @@ class Whole(Brief):
     clocks: list[ClockOut] | None = None
     requester: Requester | None = None
     holder: str | None = None
-    lon: float | None = Field(default=None, description="WGS-84 degrees; to those who may reveal.")
-    lat: float | None = None
 
 
 def named(row: Any) -> Named | None:
@@ -142,12 +143,22 @@ def readable(actor: Actor, appeal: Appeal) -> Callable[[Any], Any]:
     """What becomes of people's words before this actor reads them."""
     if may_reveal(actor, appeal):
         return lambda words: words
-    return lambda words: privacy.without_numbers(words) if isinstance(words, str) else words
+    return _masked
+
+
+def _masked(said: Any) -> Any:
+    """Words, numbers and lists of them, without what could be a phone."""
+    if said is None or isinstance(said, bool):
+        return said
+    if isinstance(said, list):
+        return [_masked(each) for each in said]
+    text = str(said)
+    masked = privacy.without_numbers(text)
+    return said if masked == text else masked
 
 
 def brief(appeal: Appeal, actor: Actor) -> dict[str, Any]:
     """The fields of `Brief`; needs category, area and unit selected."""
-    read = readable(actor, appeal)
     return {
         "number": appeal.number,
         "status": appeal.status,
@@ -159,7 +170,7 @@ def brief(appeal: Appeal, actor: Actor) -> dict[str, Any]:
         "category": named(appeal.category),
         "area": named(appeal.area),
         "unit": named(appeal.unit),
-        "headline": read(appeal.headline),
+        "headline": headline_of(appeal, reveal=may_reveal(actor, appeal)),
         "filed_at": appeal.filed_at,
         "moved_at": appeal.moved_at,
     }
@@ -168,6 +179,7 @@ def brief(appeal: Appeal, actor: Actor) -> dict[str, Any]:
 def whole(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
     """The fields of `Whole` that this actor may have. Four further statements."""
     inside = actor.kind != "requester"
+    notes = may_read_why(actor, appeal)
     read = readable(actor, appeal)
     shown = brief(appeal, actor) | {
         "title": read(appeal.title),
@@ -175,33 +187,34 @@ def whole(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
         "answers": {key: read(answer) for key, answer in appeal.answers.items()},
         "said_at": appeal.said_at,
         "closed_at": appeal.closed_at,
-        "result": appeal.result,
+        "result": read(appeal.result),
         "solved": appeal.solved,
         "satisfaction": appeal.satisfaction or None,
         "level": appeal.level,
         "master": number_of(appeal.master_id) if appeal.master_id is not None else None,
         "events": [
-            event(row, inside=inside, read=read)
+            event(row, inside=inside, notes=notes, read=read)
             for row in appeal.events.select_related("unit", "user").order_by("seq")
-            if inside or row.verb != Verb.NOTE
+            if notes or row.verb != Verb.NOTE
         ],
         "photos": [
             {"url": photo_url(appeal, row.pk), "width": row.width, "height": row.height}
             for row in appeal.attachments.order_by("pk")
         ],
         "can": [move.verb for move in loop.available(appeal, actor)],
-        "requester": requester(appeal),
     }
+    if may_reveal(actor, appeal):
+        shown["requester"] = requester(appeal)
     if inside:
         shown["clocks"] = [clock(row, now) for row in appeal.clocks.order_by("pk")]
         shown["holder"] = str(appeal.holder) if appeal.holder else None
-        if may_reveal(actor, appeal):
-            shown |= {"lon": appeal.lon, "lat": appeal.lat}
     return shown
 
 
-def event(row: Event, *, inside: bool, read: Callable[[Any], Any] = str) -> dict[str, Any]:
-    """One event; to the requester without who, why and facts."""
+def event(
+    row: Event, *, inside: bool, notes: bool, read: Callable[[Any], Any] = str
+) -> dict[str, Any]:
+    """One event; to the requester without who, why and facts, to volunteers without why."""
     shown = {
         "seq": row.seq,
         "verb": row.verb,
@@ -214,7 +227,9 @@ def event(row: Event, *, inside: bool, read: Callable[[Any], Any] = str) -> dict
     }
     if inside:
         user = str(row.user) if row.user else None
-        shown |= {"why": row.why, "user": user, "facts": row.facts}
+        shown |= {"user": user, "facts": row.facts}
+    if notes:
+        shown["why"] = row.why
     return shown
 
 

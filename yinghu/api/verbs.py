@@ -11,7 +11,7 @@ from ninja import Body, Router, Schema
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from yinghu.api import shapes
-from yinghu.api.auth import KNOWN, asker
+from yinghu.api.auth import KNOWN, asker, gate
 from yinghu.api.cases import REFUSALS, full
 from yinghu.api.types import type_of
 from yinghu.appeals import loop
@@ -63,6 +63,9 @@ def operation(move: Move) -> Callable[..., dict[str, Any]]:
 
     def view(request: HttpRequest, number: str, payload: Any = body) -> dict[str, Any]:
         actor = asker(request)
+        if actor.kind == "requester":
+            gate("act", request.META.get("REMOTE_ADDR", ""))
+            gate("act", f"appeal {actor.appeal_id}")
         given = payload.model_dump(exclude_none=True)
         expect = given.pop("version", None)
         for field in move.fields:
@@ -72,8 +75,10 @@ def operation(move: Move) -> Callable[..., dict[str, Any]]:
         appeal_id = id_of(number)
         event = act(appeal_id or 0, actor, **given, expect=expect)
         now = by_number(actor, appeal_id)
+        # What one has just written oneself is no secret.
+        inside = actor.kind != "requester"
         return {
-            "event": shapes.event(event, inside=actor.kind != "requester"),
+            "event": shapes.event(event, inside=inside, notes=inside),
             "appeal": shapes.whole(full(now), actor, timezone.now()) if now else None,
         }
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Status, Verb
+from yinghu.people.privacy import without_numbers
+
+_LOOKED_AT = 600
+"""Characters of the words that a headline is made of: masking shortens them, never to a tenth."""
+
+
+def headline_of(appeal: Appeal, *, reveal: bool) -> str:
+    """The title, or the beginning of the words; masked before it is cut, for half a number that
+    the cut left would not be known for one."""
+    if reveal:
+        return appeal.headline
+    return without_numbers(appeal.title) or without_numbers(appeal.body[:_LOOKED_AT])[:60]
 
 
 def status_label(status: Status) -> str:

@@ -131,10 +131,12 @@ def _wait_for(port: int, processes: list[subprocess.Popen[bytes]], log: Path) ->
 
 
 def login(username: str = "bench", **posts: Any) -> Any:
-    """A user of the bench."""
-    from yinghu.people.models import User
+    """A user of the bench, with a post: the key of one who has none opens nothing."""
+    from yinghu.people.models import Post, Role, Unit, User
 
-    return User.objects.create_user(username, **posts)
+    user = User.objects.create_user(username, **posts)
+    Post.objects.create(user=user, unit=Unit.objects.all()[0], role=Role.OPERATOR)
+    return user
 
 
 def percentile(values: list[float], share: float) -> float:

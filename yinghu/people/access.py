@@ -4,6 +4,7 @@ Pages, API, live updates and `loop.py` all ask here. A post reaches an appeal by
 desk's post by its area's prefix, a unit's post by the unit that the appeal is assigned to.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -12,11 +13,14 @@ from django.db.models import Q
 
 from yinghu.people.models import Post, Role, User
 
+_DIGIT_RUN = re.compile(r"\d(?:[\W_]{0,3}\d){4,}")
+
 
 class Case(Protocol):
     """What permission depends on."""
 
     pk: int
+    status: str
     area_id: str | None
     unit_id: int | None
     holder_id: int | None
@@ -72,6 +76,9 @@ _UNIT_ROLES = {
 }
 """Roles whose reach is the unit that an appeal is assigned to."""
 
+_IN_HAND = ("handling", "waiting")
+"""Values of `appeals.states.Status` while somebody works on it; that room is above this one."""
+
 
 def actor_of(user: User) -> Actor:
     """The actor of a login, with its active posts in active units. One query."""
@@ -101,7 +108,9 @@ def relations(actor: Actor, case: Case) -> frozenset[str]:
             found.update(_DESK_ROLES[Role(grant.role)])
         if grant.role in _UNIT_ROLES and case.unit_id == grant.unit_id:
             found.update(_UNIT_ROLES[Role(grant.role)])
-    if actor.user_id is not None and actor.user_id == case.holder_id:
+    # Who has left the unit holds nothing any more, whatever the row still says.
+    serves = any(case.unit_id == g.unit_id and g.role in _UNIT_ROLES for g in actor.grants)
+    if actor.user_id is not None and actor.user_id == case.holder_id and serves:
         found.add("holder")
     return frozenset(found)
 
@@ -124,18 +133,45 @@ def visible_q(actor: Actor) -> Q:
                 return Q()
             reach |= Q(area__code__startswith=grant.area)
     if actor.unit_ids:
+        # What the actor holds is among these: only who serves in the unit can be its holder.
         reach |= Q(unit_id__in=actor.unit_ids)
-    if actor.user_id is not None:
-        reach |= Q(holder_id=actor.user_id)
     return reach
 
 
 def may_reveal(actor: Actor, case: Case) -> bool:
-    """Name, phone and exact address: desks in their area, the holder, and the unit's own staff.
+    """Name, phone and exact address: desks in their area, and the unit's own staff.
 
-    A volunteer sees them only after taking the case.
+    A volunteer sees them only after taking the case, and while it is in hand.
     """
-    return bool(relations(actor, case) - {"volunteer"})
+    mine = relations(actor, case)
+    if mine - _OUTSIDE:
+        return True
+    return "holder" in mine and case.status in _IN_HAND
+
+
+_OUTSIDE = frozenset({"volunteer", "holder"})
+"""All that a volunteer is to a case; whoever is staff has another relation besides."""
+
+
+def may_read_why(actor: Actor, case: Case) -> bool:
+    """What those inside write for each other: not for the requester, and not for volunteers."""
+    return bool(relations(actor, case) - _OUTSIDE - {"requester"})
+
+
+def may_search_phones(actor: Actor) -> bool:
+    """Finding appeals by a phone number: the desks that answer phones or supervise, nobody else.
+
+    Whoever may try numbers one by one learns who asked for help.
+    """
+    return actor.has(Role.CLERK, Role.DISPATCHER, Role.OPERATOR, Role.SUPERVISOR, Role.COMMANDER)
+
+
+def words_to_search(actor: Actor, query: str) -> str:
+    """The query without what could be part of a phone number, where the actor may not search those.
+
+    Runs of five digits and more go, also with blanks and marks between the digits.
+    """
+    return query if may_search_phones(actor) else _DIGIT_RUN.sub(" ", query)
 
 
 def desks_of(actor: Actor) -> frozenset[str]:

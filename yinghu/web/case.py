@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -15,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import inboxes, loop
-from yinghu.appeals.labels import done_label
+from yinghu.appeals.labels import done_label, headline_of
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import (
@@ -29,12 +30,15 @@ from yinghu.appeals.states import (
     Urgency,
     Verb,
 )
-from yinghu.people.access import Actor, may_reveal, may_see
+from yinghu.people.access import Actor, may_read_why, may_reveal, may_see
 from yinghu.people.models import Reveal
 from yinghu.triage.models import Duplicate
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, question_label, sort_initial
 from yinghu.web.media import photo_file
 from yinghu.web.shared import RELATED, login_of, rows_of, staff, who, without_numbers
+
+SAID_BEFORE = timedelta(hours=1)
+"""Between saying and filing, from which on both are shown."""
 
 LINKED = 8
 """Earlier cases of the same caller shown at most."""
@@ -112,7 +116,8 @@ def context_of(
         "suggested": _suggested(suggested) if suggested else [],
         "acts": acts,
         "merge": next((act for act in acts if act["verb"] is Verb.MERGE), None),
-        "events": _events(appeal, reveal),
+        "events": _events(appeal, reveal, may_read_why(actor, appeal)),
+        "said_at": _said_at(appeal),
         "clocks": list(appeal.clocks.filter(stopped_at=None).order_by("due_at")),
         "duplicates": _duplicates(appeal, actor),
         "linked": _linked(appeal, actor, reveal),
@@ -150,8 +155,18 @@ def _initial(move: Move, appeal: Appeal, suggestion: Any) -> dict[str, Any]:
     return initial_of(move.verb, appeal)
 
 
-def _events(appeal: Appeal, reveal: bool) -> list[Any]:
+def _said_at(appeal: Appeal) -> datetime | None:
+    """When it was said, where that is not when it was filed."""
+    said = appeal.said_at
+    return said if said and abs(appeal.filed_at - said) > SAID_BEFORE else None
+
+
+def _events(appeal: Appeal, reveal: bool, inside: bool) -> list[Any]:
     events = list(appeal.events.select_related("user", "unit", "category", "area").order_by("seq"))
+    if not inside:
+        events = [event for event in events if event.verb != Verb.NOTE]
+        for event in events:
+            event.why = ""
     if not reveal:
         for event in events:
             event.words = without_numbers(event.words)
@@ -208,6 +223,7 @@ def _duplicates(appeal: Appeal, actor: Actor) -> list[dict[str, Any]]:
     return [
         {
             "other": each.other,
+            "headline": headline_of(each.other, reveal=may_reveal(actor, each.other)),
             "score": each.score,
             "why_label": _("同一来电") if each.why == "caller" else _("地点相同、内容相近"),
             "may_merge": each.other.state not in ENDED,
@@ -222,7 +238,7 @@ def _linked(appeal: Appeal, actor: Actor, reveal: bool) -> list[Any]:
     if not appeal.caller or not reveal:
         return []
     others = inboxes.visible(actor).filter(caller=appeal.caller).exclude(pk=appeal.pk)
-    return rows_of(list(others.select_related(*RELATED).order_by("-id")[:LINKED]))
+    return rows_of(list(others.select_related(*RELATED).order_by("-id")[:LINKED]), actor)
 
 
 def show(request: HttpRequest, appeal: Appeal, *, status: int = 200, **more: Any) -> HttpResponse:

@@ -16,7 +16,8 @@ from django.views.decorators.http import require_GET
 from yinghu.appeals import inboxes
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import id_of
-from yinghu.people.access import Actor, may_see
+from yinghu.channels import flood
+from yinghu.people.access import Actor, may_search_phones, may_see, words_to_search
 from yinghu.people.privacy import blind, normal_phone
 from yinghu.places.locate import by_code, by_words
 from yinghu.places.models import Area, Place
@@ -55,7 +56,7 @@ INBOXES = {
 def _inbox(request: HttpRequest, name: str) -> HttpResponse:
     inbox = INBOXES[name]
     actor = who(request)
-    page = page_of(inbox.found(actor), request.GET.get("after", ""), inbox.keys)
+    page = page_of(inbox.found(actor), request.GET.get("after", ""), inbox.keys, actor)
     number = request.GET.get("case", "")
     context = {
         "desk": name,
@@ -117,10 +118,16 @@ def callback(request: HttpRequest) -> HttpResponse:
 def search(request: HttpRequest) -> HttpResponse:
     """By number, by a whole phone number, or by words; in the actor's scope only."""
     query = request.GET.get("q", "").replace("\x00", "").strip()[:120]
-    visible = inboxes.visible(who(request))
-    kind, found = _matching(visible, query)
+    actor = who(request)
+    kind, found = _matching(actor, query)
     after = request.GET.get("after", "")
-    page = page_of(newest_first(found), after, ("-id",)) if query else None
+    if kind == "phone" and (wait := flood.too_many("phone", f"user {actor.user_id}")):
+        problem = _("试得太多了，请 %d 秒后再试") % wait
+        told = {"query": query, "kind": kind, "desk": "search", "problem": problem}
+        refused = render(request, "web/desk/search.html", told, status=429)
+        refused.headers["Retry-After"] = str(wait)
+        return refused
+    page = page_of(newest_first(found), after, ("-id",), actor) if query else None
     context = {
         "query": query,
         "kind": kind,
@@ -132,15 +139,17 @@ def search(request: HttpRequest) -> HttpResponse:
     return render(request, part, context)
 
 
-def _matching(visible: QuerySet[Appeal], query: str) -> tuple[str, QuerySet[Appeal]]:
+def _matching(actor: Actor, query: str) -> tuple[str, QuerySet[Appeal]]:
     """What the query is taken for, and what it finds."""
+    visible = inboxes.visible(actor)
     appeal_id = id_of(query)
     if appeal_id is not None:
         return "number", visible.filter(pk=appeal_id)
     digits = sum(char.isdigit() for char in query)
-    if digits >= 7 and all(char.isdigit() or char in "+-() ." for char in query):
+    like_phone = digits >= 7 and all(char.isdigit() or char in "+-() ." for char in query)
+    if like_phone and may_search_phones(actor):
         return "phone", visible.filter(caller=blind(normal_phone(query)) or b"\0")
-    return "words", words.search(visible, query)
+    return "words", words.search(visible, words_to_search(actor, query))
 
 
 @never_cache

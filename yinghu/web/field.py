@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from yinghu.appeals import inboxes, loop
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import MOVES, Verb
-from yinghu.people.access import relations
+from yinghu.people.access import Actor, may_reveal, relations
 from yinghu.people.models import Reveal, User
 from yinghu.people.privacy import unseal
 from yinghu.web import case
@@ -37,7 +37,8 @@ ACTS = (Verb.ACCEPT, Verb.REPORT, Verb.RESOLVE, Verb.RELEASE)
 """What is done out there, in the order shown; everything else is desk work."""
 
 TAKEN = "taken"
-"""Reason under which the reveal is logged that comes with taking a case."""
+"""Reason under which the reveal is logged that comes with taking a case; the seq of the event by
+which it was taken follows."""
 
 
 @never_cache
@@ -48,16 +49,16 @@ def field(request: HttpRequest) -> HttpResponse:
     actor = who(request)
     context = {
         "desk": "field",
-        "mine": _cards(inboxes.mine(actor)),
-        "free": _cards(inboxes.free(actor)),
+        "mine": _cards(inboxes.mine(actor).filter(unit__in=actor.unit_ids), actor),
+        "free": _cards(inboxes.free(actor), actor),
     }
     part = "web/field/lists.html" if is_part(request, "lists") else "web/field/field.html"
     return render(request, part, context)
 
 
-def _cards(found: QuerySet[Appeal]) -> list[Row]:
+def _cards(found: QuerySet[Appeal], actor: Actor) -> list[Row]:
     """Rows whose words hide what could be a phone: they are read in the street."""
-    return rows_of(list(found.select_related(*RELATED)[:PAGE]))
+    return rows_of(list(found.select_related(*RELATED)[:PAGE]), actor)
 
 
 @never_cache
@@ -77,7 +78,7 @@ def _show(
     status: int = 200,
 ) -> HttpResponse:
     actor = who(request)
-    holds = "holder" in relations(actor, appeal)
+    holds = "holder" in relations(actor, appeal) and may_reveal(actor, appeal)
     if holds:
         _log_taken(login_of(request), appeal)
     context = case.context_of(request, appeal, bound=bound, problem=problem, revealed=holds)
@@ -95,10 +96,11 @@ def _show(
 
 
 def _log_taken(user: User, appeal: Appeal) -> None:
-    """Whoever takes a case sees whom to help; that they saw it is written down, once."""
-    number = appeal.number
-    if not Reveal.objects.filter(user=user, appeal_number=number, why=TAKEN).exists():
-        Reveal.objects.create(user=user, appeal_number=number, why=TAKEN)
+    """Whoever takes a case sees whom to help; that they saw it is written down, once a taking."""
+    taken = appeal.events.filter(verb=Verb.ACCEPT, user=user).order_by("seq").last()
+    why = f"{TAKEN} {taken.seq}" if taken else TAKEN
+    if not Reveal.objects.filter(user=user, appeal_number=appeal.number, why=why).exists():
+        Reveal.objects.create(user=user, appeal_number=appeal.number, why=why)
 
 
 @never_cache

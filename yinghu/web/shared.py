@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
 
@@ -18,8 +18,9 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
+from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Appeal, Clock
-from yinghu.people.access import Actor, actor_of, desks_of
+from yinghu.people.access import Actor, actor_of, desks_of, may_reveal
 from yinghu.people.models import Role, User
 from yinghu.people.privacy import without_numbers as without_numbers
 
@@ -107,6 +108,8 @@ class Row:
     suggestion: Any
     clock: Clock | None
     now: datetime
+    reveal: bool
+    """Whether the reader may see a phone that stands in the words."""
 
     @property
     def category(self) -> Any:
@@ -119,7 +122,12 @@ class Row:
     @property
     def text(self) -> str:
         """The headline with what could be a phone hidden, for lists that are read in the street."""
-        return without_numbers(self.appeal.headline)
+        return headline_of(self.appeal, reveal=False)
+
+    @property
+    def headline(self) -> str:
+        """The headline as its reader may have it."""
+        return headline_of(self.appeal, reveal=self.reveal)
 
     @property
     def guessed(self) -> bool:
@@ -130,15 +138,24 @@ class Row:
 RELATED = ("category", "area", "unit", "holder", "suggestion__category", "suggestion__area")
 
 
-def rows_of(appeals: Sequence[Appeal]) -> list[Row]:
-    """Rows of appeals that were fetched with `RELATED`; one query for the clocks of all."""
+def rows_of(appeals: Sequence[Appeal], actor: Actor) -> list[Row]:
+    """Rows of appeals that were fetched with `RELATED`, as the actor may read them.
+
+    One query for the clocks of all.
+    """
     now = timezone.now()
     first: dict[int, Clock] = {}
     running = Clock.objects.filter(appeal__in=appeals, stopped_at__isnull=True)
     for clock in running.order_by("due_at"):
         first.setdefault(clock.appeal_id, clock)
     return [
-        Row(appeal, getattr(appeal, "suggestion", None), first.get(appeal.pk), now)
+        Row(
+            appeal,
+            getattr(appeal, "suggestion", None),
+            first.get(appeal.pk),
+            now,
+            may_reveal(actor, appeal),
+        )
         for appeal in appeals
     ]
 
@@ -151,7 +168,7 @@ class Page:
     more: str
 
 
-def page_of(found: QuerySet[Appeal], after: str, keys: Sequence[str]) -> Page:
+def page_of(found: QuerySet[Appeal], after: str, keys: Sequence[str], actor: Actor) -> Page:
     """The rows after the key `after`, by keyset: as fast on the last page as on the first.
 
     `keys` are the fields of the order (a minus for descending) and end with the unique `id`.
@@ -164,7 +181,7 @@ def page_of(found: QuerySet[Appeal], after: str, keys: Sequence[str]) -> Page:
     if len(appeals) > PAGE:
         appeals.pop()
         more = "~".join(_text(getattr(appeals[-1], key.lstrip("-"))) for key in keys)
-    return Page(rows_of(appeals), more)
+    return Page(rows_of(appeals, actor), more)
 
 
 def _text(value: object) -> str:
@@ -180,11 +197,12 @@ def _parsed(after: str, keys: Sequence[str]) -> list[object]:
         if key.endswith("_at"):
             try:
                 moment = parse_datetime(part)
-            except ValueError:
+                if moment is None or timezone.is_naive(moment):
+                    return []
+                # Its zone may put the moment outside of all calendars.
+                values.append(moment.astimezone(UTC))
+            except (ValueError, OverflowError):
                 return []
-            if moment is None or timezone.is_naive(moment):
-                return []
-            values.append(moment)
         elif key == "status":
             values.append(part[:10].replace("\x00", ""))
         elif re.fullmatch(r"[0-9]{1,18}", part):
