@@ -31,6 +31,7 @@ LIMITS: dict[str, Limit] = {
     "file": Limit(60, 2.0),
     "act": Limit(60, 1.0),
     "find": Limit(10, 30.0),
+    "number": Limit(30, 10.0),
     "phone": Limit(30, 10.0),
     "ask": Limit(120, 0.25),
     "key": Limit(200, 0.2),

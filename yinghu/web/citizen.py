@@ -259,6 +259,8 @@ def find(request: HttpRequest) -> HttpResponse:
     if caller:
         # Numbers follow one another: who knows somebody's phone must not try them all.
         waits.append(flood.too_many("find", f"phone {caller.hex()}"))
+    if appeal_id is not None:
+        waits.append(flood.too_many("number", str(appeal_id)))
     if wait := max(waits):
         context["problem"] = _("试得太多了，请 %d 秒后再试") % wait
         page = render(request, "web/citizen/find.html", context, status=429)
