@@ -37,6 +37,11 @@ CHROMIUM_FLAGS = [
 ]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no worker is left with it when the others are done."""
+    items.sort(key=lambda item: "real" not in item.path.parts)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if settings.ENV.embedded:
         embedded.ensure(RUN, durable=False)

@@ -27,7 +27,7 @@ from yinghu.people.privacy import without_numbers as without_numbers
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
-PAGE = 50
+PAGE = 30
 """Rows of a list before "more"."""
 
 DESKS: dict[str, tuple[str, str, Any]] = {
