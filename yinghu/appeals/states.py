@@ -173,9 +173,8 @@ WHY_OPTIONAL = Field("why", FieldKind.TEXT, _("说明（内部）"), required=Fa
 class Move:
     """One row of the table: from where, to where, by whom, with what, and which clocks it moves.
 
-    `target` None means that the status stays, except where `BACK` says that it goes back to what it
-    was before the question (`resume_status`). `pause` and `resume` hold for every running clock of
-    the kinds.
+    `target` None means that the status stays; verbs in `BY_REST` go where the appeal rests
+    (`resting_status`). `pause` and `resume` hold for every running clock of the kinds.
     """
 
     verb: Verb

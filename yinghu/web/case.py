@@ -35,7 +35,7 @@ from yinghu.people.models import Reveal
 from yinghu.triage.models import Duplicate
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, question_label, sort_initial
 from yinghu.web.media import photo_file
-from yinghu.web.shared import RELATED, login_of, rows_of, staff, who, without_numbers
+from yinghu.web.shared import RELATED, login_of, rows_of, staff, version_of, who, without_numbers
 
 SAID_BEFORE = timedelta(hours=1)
 """Between saying and filing, from which on both are shown."""
@@ -301,12 +301,6 @@ def _next(request: HttpRequest, appeal: Appeal, back: str) -> str:
     if fresh is None or not may_see(who(request), fresh):
         return reverse("desk")
     return reverse("case", args=[appeal.number])
-
-
-def version_of(request: HttpRequest) -> int | None:
-    """The version that the form was made for; None where it says none."""
-    text = request.POST.get("version", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 @never_cache

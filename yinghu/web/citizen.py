@@ -30,7 +30,7 @@ from yinghu.web import filing, wording
 from yinghu.web.account import demo_logins
 from yinghu.web.filing import MAX_BODY, Sheet, new_form_id
 from yinghu.web.forms import FilingForm, Known, VerbForm
-from yinghu.web.shared import is_part
+from yinghu.web.shared import is_part, version_of
 
 SAYS = (Verb.RATE, Verb.SUPPLY, Verb.URGE, Verb.REOPEN, Verb.WITHDRAW)
 """What a requester may say on the tracking page, in the order shown."""
@@ -216,7 +216,7 @@ def say(request: HttpRequest, token: str, verb: str) -> HttpResponse:
     if _said_already(appeal, act, form):
         return redirect("track", token=token)
     try:
-        loop.VERBS[act](appeal.pk, actor, **form.values(), expect=_version(request))
+        loop.VERBS[act](appeal.pk, actor, **form.values(), expect=version_of(request))
     except loop.Refused as refused:
         if refused.field in form.fields:
             form.add_error(refused.field, refused.message)
@@ -226,11 +226,6 @@ def say(request: HttpRequest, token: str, verb: str) -> HttpResponse:
         )
     messages.success(request, _("收到，谢谢您"))
     return redirect("track", token=token)
-
-
-def _version(request: HttpRequest) -> int | None:
-    text = request.POST.get("version", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _said_already(appeal: Appeal, verb: Verb, form: VerbForm) -> bool:

@@ -29,6 +29,7 @@ from yinghu.web.shared import (
     login_of,
     rows_of,
     staff,
+    version_of,
     who,
     without_numbers,
 )
@@ -117,7 +118,7 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
         return _show(request, appeal, bound=form, status=422)
     actor = who(request)
     try:
-        loop.VERBS[move.verb](appeal.pk, actor, **form.values(), expect=case.version_of(request))
+        loop.VERBS[move.verb](appeal.pk, actor, **form.values(), expect=version_of(request))
     except loop.NotFound as gone:
         raise Http404 from gone
     except loop.Forbidden as refused:

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from yinghu.appeals import photos
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal, Category
+from yinghu.appeals.numbers import track_token
 from yinghu.appeals.photos import BadPhoto, StoredPhoto
 from yinghu.channels import flood
 from yinghu.channels.receive import Incoming, receive
@@ -151,14 +152,9 @@ def take(request: HttpRequest, place: Place | None, show_track: ShowTrack) -> Ht
         photos.discard(stored)
         raise
     if received.new:
-        return redirect("filed", token=filing_token(received.appeal_id))
+        return redirect("filed", token=track_token(received.appeal_id))
     photos.discard(stored)
     return _again(request, received.appeal_id, filing, show_track)
-
-
-def filing_token(appeal_id: int) -> str:
-    """The tracking secret of an id, without a query."""
-    return Appeal(pk=appeal_id).token
 
 
 def _again(

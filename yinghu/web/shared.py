@@ -225,6 +225,12 @@ def _beyond(keys: Sequence[str], values: Sequence[object]) -> Q:
     return bound & beyond
 
 
+def version_of(request: HttpRequest) -> int | None:
+    """The version that the form was made for; None where it says none."""
+    text = request.POST.get("version", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
 def newest_first(found: QuerySet[Appeal]) -> QuerySet[Appeal]:
     """By id, the newest first."""
     return found.order_by(F("id").desc())
