@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -186,6 +187,39 @@ def test_kind_and_size_of_the_body(api: Api, problem: Check) -> None:
     answer = api.post("/appeals", "operator", content=raw, headers=kind)
     assert answer.status_code == 201
     assert Appeal.objects.get(pk=answer.json()["id"]).body == longest["body"]
+
+
+def test_a_refusal_spares_the_connection(api: Api, problem: Check) -> None:
+    """Whoever is refused before all was heard may speak again at once, or is told to call anew."""
+    kind = {"Content-Type": "application/json"}
+
+    def pieces(count: int) -> Any:
+        for _ in range(count):
+            yield b" " * 50_000
+
+    for _round in range(20):
+        for said in ("y" * 300_000, "y" * 3_000_000):
+            problem(api.post("/appeals", "operator", json={"body": said}), 413, "too_large")
+        for count in (8, 60):
+            body = pieces(count)
+            problem(api.post("/appeals", "operator", content=body, headers=kind), 413, "too_large")
+        problem(api.post("/appeals", json={"body": "y" * 200_000}), 401, "no_key")
+        assert api.file("operator")["new"]
+
+
+def test_what_is_announced_too_large_is_not_waited_for(api: Api) -> None:
+    at = httpx.URL(api.url)
+    said = (
+        f"POST /api/v1/appeals HTTP/1.1\r\nHost: localhost\r\n"
+        f"Authorization: Bearer {api.key('operator')}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: 100000000\r\n\r\n{{"
+    )
+    with socket.create_connection((at.host, at.port or 80)) as line:
+        line.sendall(said.encode())
+        answer = b"".join(iter(lambda: line.recv(65536), b""))  # Until the server hangs up.
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"connection: close" in answer.lower()
+    assert b"too_large" in answer
 
 
 def test_keys(api: Api, problem: Check) -> None:

@@ -35,6 +35,12 @@ from yinghu.people.models import User
 MAX_REQUEST = 256 * 1024
 """Bytes of a request's body: 10,000 characters escaped as \\uXXXX and all other fields fit."""
 
+MAX_UNHEARD = 8 * 1024 * 1024
+"""Bytes of a refused request that are still taken off the line before it is answered."""
+
+UNHEARD_SECONDS = 5
+"""How long they are waited for."""
+
 _log = structlog.get_logger(__name__)
 Send = Callable[[dict[str, Any]], Any]
 T = TypeVar("T")
@@ -192,11 +198,45 @@ async def _answer(send: Send, status: int, body: bytes, kind: str, headers: dict
     await send({"type": "http.response.body", "body": body})
 
 
-async def _refuse(send: Send, language: str, make: Callable[[], problems.Problem]) -> None:
+class Listener:
+    """A request's `receive`, which knows whether all was heard."""
+
+    def __init__(self, headers: dict[bytes, bytes], receive: Any) -> None:
+        self._receive = receive
+        length = headers.get(b"content-length", b"")
+        self._length = int(length[:20]) if length.isdigit() else None
+        self._ended = self._length == 0 or not (length or b"transfer-encoding" in headers)
+
+    async def __call__(self) -> dict[str, Any]:
+        message: dict[str, Any] = await self._receive()
+        self._ended = message["type"] != "http.request" or not message.get("more_body")
+        return message
+
+    async def hear_out(self) -> bool:
+        """Take what is still being sent, within reason; whether that was all.
+
+        The server closes a connection on which something was left unheard, and the sender's next
+        words on it would be lost without an answer.
+        """
+        if not self._ended and (self._length or 0) <= MAX_UNHEARD:
+            heard = 0
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(UNHEARD_SECONDS):
+                    while not self._ended and heard <= MAX_UNHEARD:
+                        heard += len((await self()).get("body", b""))
+        return self._ended
+
+
+async def _refuse(
+    send: Send, language: str, make: Callable[[], problems.Problem], said: Listener
+) -> None:
     with problems.in_language(language):
         problem = make()
         body = problem.body()
-    await _answer(send, problem.status, body, problems.MEDIA_TYPE, problem.headers)
+    headers = dict(problem.headers)
+    if not await said.hear_out():
+        headers["Connection"] = "close"
+    await _answer(send, problem.status, body, problems.MEDIA_TYPE, headers)
 
 
 _door: Door | None = None
@@ -217,16 +257,18 @@ async def lifespan() -> AsyncIterator[None]:
 
 async def application(scope: dict[str, Any], receive: Any, send: Send) -> None:
     """File one appeal."""
-    accept = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
+    headers = dict(scope["headers"])
+    listener = Listener(headers, receive)
+    accept = headers.get(b"accept-language", b"").decode("latin-1")
     language = problems.language_of(accept) if accept else settings.LANGUAGE_CODE
     if _door is None:
-        await _refuse(send, language, problems.busy)
+        await _refuse(send, language, problems.busy, listener)
         return
     make: Callable[[], problems.Problem]
     try:
         # The language stands for everything that is said while this request is looked at.
         with problems.in_language(language):
-            received = await _door.file(scope, receive)
+            received = await _door.file(scope, listener)
     except problems.Problem as problem:
         make = functools.partial(_same, problem)
     except Unknown as unknown:
@@ -248,7 +290,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Send) -> None:
         status = 201 if received.new else 200
         await _answer(send, status, body, "application/json", {"location": told["url"]})
         return
-    await _refuse(send, language, make)
+    await _refuse(send, language, make, listener)
 
 
 def _same(problem: problems.Problem) -> problems.Problem:
