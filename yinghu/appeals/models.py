@@ -97,7 +97,8 @@ class Appeal(models.Model):
                 opclasses=("text_pattern_ops", "int8_ops"),
                 condition=Q(area__isnull=False),
             ),
-            models.Index(fields=("filed_at",), name="appeal_filed"),
+            # A period's appeals and their areas, without a look at the appeals themselves.
+            models.Index(fields=("filed_at",), name="appeal_filed", include=("id", "area")),
             models.Index(
                 fields=("master",), name="appeal_master", condition=Q(master__isnull=False)
             ),

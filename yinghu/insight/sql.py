@@ -156,10 +156,11 @@ def late(*, since: bool, scope: str) -> str:
     # A clock falls due after its appeal was filed: its index knows the period, too.
     return f"""
     SELECT count(*)
-    FROM (
-        SELECT DISTINCT appeal_id FROM appeals_clock
-        WHERE {overdue} AND {f"due_at >= {begin}" if since else "true"}
-    ) AS late JOIN appeals_appeal AS appeal ON appeal.id = late.appeal_id
+    FROM appeals_appeal AS appeal
     WHERE {f"appeal.filed_at >= {begin}" if since else "true"}
       AND {"appeal.area_id LIKE %(scope)s" if scope else "true"}
+      AND appeal.id IN (
+        SELECT appeal_id FROM appeals_clock
+        WHERE {overdue} AND {f"due_at >= {begin}" if since else "true"}
+      )
     """

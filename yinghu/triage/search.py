@@ -13,7 +13,7 @@ from yinghu.appeals.models import Appeal
 from yinghu.triage.likeness import search_query, search_text
 from yinghu.triage.models import Words
 
-FEW = 5_000
+FEW = 2_000
 """Appeals that hold a query, up to which they are listed before they are ordered."""
 
 _INDEX_SQL = """
@@ -52,7 +52,7 @@ def search(appeals: QuerySet[Appeal], query: str) -> QuerySet[Appeal]:
         Words.objects.filter(vector=_Lexemes(wanted)).values_list("pk", flat=True)[: FEW + 1]
     )
     if len(few) <= FEW:
-        # As one array: five thousand values spelled out cost more than looking them up.
+        # As one array: two thousand values spelled out cost more than looking them up.
         return appeals.filter(pk__in=RawSQL("SELECT unnest(%s::bigint[])", [few])).order_by("-id")
     return appeals.filter(_Holds(F("words__vector"), _Lexemes(wanted))).order_by("-id")
 

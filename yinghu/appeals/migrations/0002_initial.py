@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='appeal',
-            index=models.Index(fields=['filed_at'], name='appeal_filed'),
+            index=models.Index(fields=['filed_at'], include=('id', 'area'), name='appeal_filed'),
         ),
         migrations.AddIndex(
             model_name='appeal',
