@@ -150,7 +150,16 @@ def test_photos_follow_their_appeal(api: Api, problem: Check, live: Any) -> None
     whole = api.get(f"/appeals/{filed['number']}", "clerk").json()
     url = whole["photos"][0]["url"].partition("/api/v1")[2]
     assert url == f"/appeals/{filed['number']}/photos/{row.pk}"
-    for who in ("clerk", filed["token"]):
+    for verb, who, given in (
+        ("sort", "clerk", {"category": "milk"}),
+        ("assign", "dispatcher", {"unit": "milk"}),
+    ):
+        assert api.post(f"/appeals/{filed['number']}/{verb}", who, json=given).status_code == 200
+    # Before he has taken it, a volunteer reads the words only.
+    assert api.get(f"/appeals/{filed['number']}", "volunteer").json()["photos"] == []
+    problem(api.get(url, "volunteer"), 404, "not_found")
+    assert api.post(f"/appeals/{filed['number']}/accept", "volunteer", json={}).status_code == 200
+    for who in ("clerk", "volunteer", filed["token"]):
         answer = api.get(url, who)
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
         assert answer.content == picture.getvalue()

@@ -17,6 +17,7 @@ from yinghu.appeals.numbers import id_of, id_of_token, number_of, track_token
 from yinghu.channels.models import Message
 from yinghu.channels.receive import Incoming, Received, receive, receive_many
 from yinghu.people.access import Actor, visible_q
+from yinghu.people.models import Reveal
 from yinghu.people.privacy import blind, unseal
 
 REQUESTER = Actor("requester")
@@ -29,17 +30,21 @@ REQUESTER = Actor("requester")
         "UPDATE appeals_event SET why = 'x'",
         "DELETE FROM appeals_event",
         "TRUNCATE appeals_event CASCADE",
+        "UPDATE people_reveal SET why = 'x'",
+        "DELETE FROM people_reveal",
+        "TRUNCATE people_reveal",
     ],
 )
-def test_the_database_refuses_to_change_an_event(change: str, city: Cast) -> None:
-    file_one()
+def test_the_database_refuses_to_change_what_was_written_for_good(change: str, city: Cast) -> None:
+    appeal = file_one()
+    Reveal.objects.create(user_id=city.clerk.user_id or 0, appeal_number=appeal.number, why="核对")
     connection.check_constraints()
     with connection.cursor() as cursor, transaction.atomic():
         tried = transaction.savepoint()
         with pytest.raises(DatabaseError, match="append-only"):
             cursor.execute(change)
         transaction.savepoint_rollback(tried)
-    assert Event.objects.count() == 1
+    assert (Event.objects.count(), Reveal.objects.get().why) == (1, "核对")
 
 
 @pytest.mark.django_db

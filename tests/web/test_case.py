@@ -226,6 +226,29 @@ def test_photos_are_shown_to_those_who_may_see_the_case(browse: Browse, city: Ca
     assert browse().get(f"/t/{stranger.token}/photo/{photo.pk}").status_code == 404
 
 
+def test_a_volunteer_sees_photos_only_of_what_he_has_taken(browse: Browse, city: Cast) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "PNG")
+    appeal = file_one(photos=(photos.store(out.getvalue()),))
+    loop.sort(appeal.pk, city.clerk, category="milk")
+    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    address = f"/photo/{Attachment.objects.get().pk}"
+    pages = (f"/field/{appeal.number}", f"/desk/case/{appeal.number}")
+
+    def shown(username: str) -> bool:
+        client = browse(username)
+        on_pages = {address in text_of(client.get(page)) for page in pages}
+        assert on_pages == {client.get(address).status_code == 200}
+        return on_pages.pop()
+
+    assert not shown("volunteer")
+    loop.accept(appeal.pk, city.volunteer)
+    assert shown("volunteer")
+    assert not shown("volunteer-2")
+    loop.resolve(appeal.pk, city.volunteer, words="送到了")
+    assert not shown("volunteer")
+
+
 @pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "nowhere", "board"])
 def test_going_back_never_leaves_the_house(browse: Browse, city: Cast, back: str) -> None:
     appeal = file_one()

@@ -183,9 +183,11 @@ def reveal(request: HttpRequest, number: str, payload: RevealIn) -> dict[str, An
     openapi_extra={"responses": {200: {"description": "JPEG", "content": {"image/jpeg": {}}}}},
 )
 def photo(request: HttpRequest, number: str, photo: int) -> FileResponse:
-    """A photo of an appeal that the asker may see, as JPEG."""
-    row = seen(number, asker(request)).attachments.filter(pk=min(photo, 2**63 - 1)).first()
-    if row is None:
+    """A photo of an appeal whose requester the asker may know, as JPEG."""
+    actor = asker(request)
+    appeal = seen(number, actor)
+    row = appeal.attachments.filter(pk=min(photo, 2**63 - 1)).first()
+    if row is None or not may_reveal(actor, appeal):
         raise problems.not_found()
     response = FileResponse(
         open(Path(settings.MEDIA_ROOT) / row.file, "rb"),  # noqa: SIM115  # the response closes it

@@ -179,6 +179,8 @@ def brief(appeal: Appeal, actor: Actor) -> dict[str, Any]:
 def whole(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
     """The fields of `Whole` that this actor may have. Four further statements."""
     inside = actor.kind != "requester"
+    reveal = may_reveal(actor, appeal)
+    photos = appeal.attachments.order_by("pk") if reveal else ()
     notes = may_read_why(actor, appeal)
     read = readable(actor, appeal)
     shown = brief(appeal, actor) | {
@@ -199,11 +201,11 @@ def whole(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
         ],
         "photos": [
             {"url": photo_url(appeal, row.pk), "width": row.width, "height": row.height}
-            for row in appeal.attachments.order_by("pk")
+            for row in photos
         ],
         "can": [move.verb for move in loop.available(appeal, actor)],
     }
-    if may_reveal(actor, appeal):
+    if reveal:
         shown["requester"] = requester(appeal)
     if inside:
         shown["clocks"] = [clock(row, now) for row in appeal.clocks.order_by("pk")]

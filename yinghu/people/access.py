@@ -139,7 +139,8 @@ def visible_q(actor: Actor) -> Q:
 
 
 def may_reveal(actor: Actor, case: Case) -> bool:
-    """Name, phone and exact address: desks in their area, and the unit's own staff.
+    """Name, phone, exact address and photos (faces, doors, prescriptions): desks in their area, the
+    unit's own staff, and the requester.
 
     A volunteer sees them only after taking the case, and while it is in hand.
     """

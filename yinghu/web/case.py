@@ -321,11 +321,11 @@ def reveal(request: HttpRequest, number: str) -> HttpResponse:
 
 @require_GET
 def photo(request: HttpRequest, photo_id: int) -> HttpResponse:
-    """A photo, for staff who may see its appeal."""
+    """A photo, for staff who may know whom it shows."""
     if not request.user.is_authenticated:
         raise Http404
     found = Attachment.objects.filter(pk=photo_id).select_related("appeal").first()
-    if found is None or not may_see(who(request), found.appeal):
+    if found is None or not may_reveal(who(request), found.appeal):
         raise Http404
     return photo_file(found)
 

@@ -3,22 +3,13 @@
 from django.db import migrations
 
 FORWARD = """
-CREATE FUNCTION appeals_event_is_forever() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'appeals_event is append-only: % refused', TG_OP
-        USING ERRCODE = 'restrict_violation', HINT = 'Write a further event instead.';
-END
-$$;
 CREATE TRIGGER event_is_forever BEFORE UPDATE OR DELETE OR TRUNCATE ON appeals_event
-    FOR EACH STATEMENT EXECUTE FUNCTION appeals_event_is_forever();
+    FOR EACH STATEMENT EXECUTE FUNCTION yinghu_is_forever();
 """
 
-BACKWARD = """
-DROP TRIGGER event_is_forever ON appeals_event;
-DROP FUNCTION appeals_event_is_forever();
-"""
+BACKWARD = "DROP TRIGGER event_is_forever ON appeals_event"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("appeals", "0002_initial")]
+    dependencies = [("appeals", "0002_initial"), ("people", "0002_reveals_are_forever")]
     operations = [migrations.RunSQL(FORWARD, BACKWARD)]
