@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from typing import Any
 
 import httpx
@@ -13,6 +16,7 @@ from playwright.sync_api import Page
 
 from tests.api.conftest import Api
 from tests.live import Live
+from yinghu.api import auth, intake, problems
 from yinghu.appeals.states import MOVES
 from yinghu.channels import flood
 from yinghu.people.models import User
@@ -119,6 +123,60 @@ def test_the_document_has_every_verb(api: Api) -> None:
         assert "application/problem+json" in operation["responses"]["409"]["content"]
     assert paths["/api/v1/appeals"]["post"]["responses"]["201"]["headers"]["Location"]
     assert "get" in paths["/api/v1/appeals"]
+
+
+ANY = "~"
+"""For what is known only once a request is there."""
+
+ARGUMENTS: dict[str, Any] = {
+    "str": ANY,
+    "int": 1,
+    "Iterable[FieldError]": [problems.FieldError(ANY, ANY, ANY)],
+}
+"""Such an argument by its type."""
+
+
+def refusals(source: str) -> Iterator[problems.Problem]:
+    """Every problem that this code can make, itself or by `auth`."""
+    for node in ast.walk(ast.parse(source)):
+        given: list[ast.expr] = []
+        match node:
+            case ast.Attribute(ast.Name("auth"), name):
+                yield from refusals(inspect.getsource(getattr(auth, name)))
+                continue
+            case ast.Call(ast.Attribute(ast.Name("problems"), name), given):
+                pass
+            case ast.Attribute(ast.Name("problems"), name) if name != "Problem":
+                pass
+            case _:
+                continue
+        maker = getattr(problems, name)
+        typed = getattr(maker, "__annotations__", {})
+        if name != "Problem" and typed.get("return") != "Problem":
+            continue
+        wanted = [
+            parameter.annotation
+            for parameter in inspect.signature(maker).parameters.values()
+            if parameter.default is parameter.empty
+        ]
+        yield maker(
+            *(
+                argument.value if isinstance(argument, ast.Constant) else ARGUMENTS[kind]
+                for kind, argument in zip_longest(wanted, given[: len(wanted)])
+            )
+        )
+
+
+def test_the_document_has_every_answer_of_the_filing_door(api: Api) -> None:
+    answers = api.get("/openapi.json").json()["paths"]["/api/v1/appeals"]["post"]["responses"]
+    made = list(refusals(inspect.getsource(intake)))
+    assert {409, 413, 415, 429, 503} <= {problem.status for problem in made}
+    assert set(answers) == {"200", "201"} | {str(problem.status) for problem in made}
+    for problem in made:
+        answer = answers[str(problem.status)]
+        assert problem.code == ANY or f"`{problem.code}`:" in answer["description"]
+        assert set(answer.get("headers", {})) == set(problem.headers)
+        assert list(answer["content"]) == ["application/problem+json"]
 
 
 @pytest.mark.browser

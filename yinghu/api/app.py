@@ -133,7 +133,7 @@ def _suspicious(request: HttpRequest, error: Exception) -> HttpResponse:
 @api.exception_handler(Exception)
 def _broken(request: HttpRequest, error: Exception) -> HttpResponse:
     _log.exception("api request failed", path=request.path, method=request.method)
-    return problems.of_status(500).response()
+    return problems.broken().response()
 
 
 def always_problems(

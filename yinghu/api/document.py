@@ -7,8 +7,33 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from yinghu.api.draft import Draft
+from yinghu.api.intake import MAX_REQUEST
 
 _REF = "#/components/schemas/{model}"
+
+REFUSALS: dict[int, dict[str, str]] = {
+    400: {"bad_json": "the body is no JSON"},
+    401: {"no_key": "no key was shown", "bad_key": "the key opens nothing"},
+    409: {"id_reused": "this external id came before with other content; nothing of this was kept"},
+    413: {"too_large": f"the body is longer than {MAX_REQUEST // 1024} KB"},
+    415: {"not_json": "the body is of another kind than application/json, or is compressed"},
+    422: {
+        "invalid": "fields that cannot be used, each with its own code in `errors`",
+        "bad_key": "an Idempotency-Key of more than 100 characters, or of invisible ones",
+        "two_ids": "external_id and Idempotency-Key differ",
+    }
+    | {f"unknown_{name}": f"this {name} has just gone" for name in ("category", "area", "place")},
+    429: {"flood": "too many unknown keys from one address"},
+    500: {"server_error": "something failed here; nothing was promised"},
+    503: {
+        "busy": "more arrives than can be written just now; nothing was promised, send it again",
+        "no_database": "the database is away; nothing was promised, send it again",
+    },
+}
+"""What the door says instead of filing: status -> code -> when."""
+
+_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
+"""What comes with it."""
 
 
 class Filed(BaseModel):
@@ -29,19 +54,6 @@ def add_filing(schema: dict[str, Any]) -> None:
         described = model.model_json_schema(ref_template=_REF)
         components.update(described.pop("$defs", {}))
         components[model.__name__] = described
-    problem = {"schema": {"$ref": _REF.format(model="ProblemOut")}}
-    refusals = {
-        str(status): {"description": words, "content": {"application/problem+json": problem}}
-        for status, words in (
-            (400, "No JSON"),
-            (401, "No key, or one that opens nothing"),
-            (413, "Too large"),
-            (415, "Another kind than JSON"),
-            (422, "Fields that cannot be used"),
-            (429, "Too many unknown keys from one address"),
-            (503, "Busy, or no database: nothing was promised, send it again"),
-        )
-    }
     done = {"application/json": {"schema": {"$ref": _REF.format(model="Filed")}}}
     location = {"Location": {"description": "The appeal.", "schema": {"type": "string"}}}
     operation = {
@@ -67,12 +79,23 @@ def add_filing(schema: dict[str, Any]) -> None:
             "201": {"description": "Filed", "content": done, "headers": location},
             "200": {"description": "Had come before", "content": done, "headers": location},
         }
-        | refusals,
+        | {str(status): _refusal(status) for status in REFUSALS},
         "security": [{"Bearer": []}],
     }
     paths = schema["paths"]
     paths["/api/v1/appeals"] = {"post": operation, **paths.get("/api/v1/appeals", {})}
     _problems_are_problems(paths)
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    problem = {"schema": {"$ref": _REF.format(model="ProblemOut")}}
+    refusal: dict[str, Any] = {
+        "description": "\n\n".join(f"`{code}`: {when}" for code, when in REFUSALS[status].items()),
+        "content": {"application/problem+json": problem},
+    }
+    if status in _HEADERS:
+        refusal["headers"] = {_HEADERS[status]: {"schema": {"type": "string"}}}
+    return refusal
 
 
 def _problems_are_problems(paths: dict[str, Any]) -> None:

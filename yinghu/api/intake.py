@@ -85,11 +85,7 @@ class Door:
         if not received.new:
             earlier = await self.look_up(lambda: raw_of(filing.channel, incoming.external_id))
             if earlier and _said(earlier) != _said(raw):
-                raise problems.Problem(
-                    409,
-                    "id_reused",
-                    _("编号 %s 已经用于内容不同的另一条；新的内容没有收下，请换一个编号") % key,
-                )
+                raise problems.id_reused(key)
         return received
 
     async def _user(self, headers: dict[bytes, bytes], address: str) -> User:
@@ -163,7 +159,7 @@ def _poison(error: Poison) -> problems.Problem:
     for name in ("category", "area", "place"):
         if constraint and f"_{name}_id_" in constraint:
             return problems.one_field(name, f"unknown_{name}", _("没有这个代码"))
-    return problems.of_status(500)
+    return problems.broken()
 
 
 @functools.cache
@@ -283,7 +279,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Send) -> None:
         return
     except Exception:
         _log.exception("a filing failed")
-        make = functools.partial(problems.of_status, 500)
+        make = problems.broken
     else:
         told = filed(received)
         body = json.dumps(told, ensure_ascii=False).encode()

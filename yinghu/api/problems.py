@@ -174,6 +174,20 @@ def no_database(seconds: int = 2) -> Problem:
     )
 
 
+def id_reused(key: str) -> Problem:
+    """A message under an id that stands for another one already; nothing of it is kept."""
+    return Problem(
+        409,
+        "id_reused",
+        _("编号 %s 已经用于内容不同的另一条；新的内容没有收下，请换一个编号") % key,
+    )
+
+
+def broken() -> Problem:
+    """Something of ours failed; the log says what."""
+    return of_status(500)
+
+
 def not_found() -> Problem:
     """No such thing, or none that this asker may know of."""
     return Problem(404, "not_found", _("没有这个地址或内容"))
