@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import Any
 
 from yinghu.appeals import loop
 from yinghu.appeals.filing import Filing
@@ -52,9 +53,9 @@ def cast() -> Cast:
     )
 
 
-def file_one(body: str = "家里婴儿没有奶粉了，需要一段两罐", **given: object) -> Appeal:
+def file_one(body: str = "家里婴儿没有奶粉了，需要一段两罐", **given: Any) -> Appeal:
     """An appeal as a requester files it on the web, with `PHONE` and a name."""
-    filing = Filing(body=body, channel="web", **{"name": "王小明", "phone": PHONE, **given})  # type: ignore[arg-type]  # a test's shorthand
+    filing = Filing(body=body, channel="web", **{"name": "王小明", "phone": PHONE, **given})
     received = receive(Incoming(f"cast-{next(_once)}", b"{}", filing), Actor("requester"))
     return Appeal.objects.get(pk=received.appeal_id)
 

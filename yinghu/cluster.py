@@ -117,7 +117,7 @@ def _owner(data: Path) -> pwd.struct_passwd:
     command = [useradd or "useradd", "--system", "--user-group", "--no-create-home"]
     command += ["--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", _SYSTEM_USER]
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+        subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  # our own
     except (OSError, subprocess.CalledProcessError) as error:
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(_SYSTEM_USER)
@@ -153,7 +153,7 @@ def _run(
         }
     # Neither the caller's PG* variables nor its language may change what the programs do.
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_", "LANG"))}
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(  # noqa: S603  # PostgreSQL's own programs
         [str(binary(program)), *arguments],
         cwd="/",
         env=environment | {"LC_ALL": "C"},
@@ -246,7 +246,7 @@ def memory() -> int:
 def _settings(cluster: Cluster, durable: bool) -> dict[str, str]:
     megabytes = memory() // 2**20
     shared = max(64, min(megabytes // 4, 2048))
-    space = os.statvfs("/dev/shm") if Path("/dev/shm").is_dir() else None  # noqa: S108
+    space = os.statvfs("/dev/shm") if Path("/dev/shm").is_dir() else None  # noqa: S108  # measured
     # A container's default /dev/shm of 64 MB is too small for the parts of a parallel query.
     roomy = space is not None and space.f_frsize * space.f_blocks >= 256 * 2**20
     values = {

@@ -23,7 +23,7 @@ from yinghu.people.models import ApiToken, User
 _log = structlog.get_logger("yinghu.logins")
 
 
-class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is untyped
     """Accounts are made by those who run the place, never by whoever comes by."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -36,7 +36,7 @@ class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return of_the_site(super().get_email_confirmation_url(request, emailconfirmation))
 
 
-class SealedMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+class SealedMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is untyped
     """Secrets of second factors lie in the database encrypted, like everything personal."""
 
     def encrypt(self, text: str) -> str:

@@ -119,7 +119,7 @@ class Child:
     def start(self) -> None:
         """Start the process in a session of its own."""
         self.started = time.monotonic()
-        self.process = subprocess.Popen(  # noqa: S603
+        self.process = subprocess.Popen(  # noqa: S603  # this program again
             [sys.executable, "-m", "yinghu", *self.arguments, f"--parent={os.getpid()}"],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
@@ -200,7 +200,8 @@ class Signals:
 
 
 def _answers(environment: Env) -> bool:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(environment.host, environment.host)  # noqa: S104
+    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # asks there, does not listen
+    host = own.get(environment.host, environment.host)
     connection = http.client.HTTPConnection(host, environment.port, timeout=5)
     try:
         connection.request("GET", "/healthz", headers={"Host": "localhost"})

@@ -44,11 +44,11 @@ def account_routes(*, mail: bool) -> list[URLPattern]:
     return routes
 
 
-def mfa_routes() -> list[URLPattern]:
+def mfa_routes() -> list[URLPattern | URLResolver]:
     """The second factor: set up only where it is required, asked for wherever somebody has one."""
 
-    def guarded(routes: list[Any]) -> list[URLPattern]:
-        flat: list[URLPattern] = []
+    def guarded(routes: list[Any]) -> list[URLPattern | URLResolver]:
+        flat: list[URLPattern | URLResolver] = []
         for route in routes:
             if not isinstance(route, URLResolver):
                 required = route.name not in _CODE_ASKED_FOR
@@ -57,7 +57,7 @@ def mfa_routes() -> list[URLPattern]:
                 )
                 continue
             inner = guarded(route.url_patterns)
-            flat.append(path(str(route.pattern), include(inner)))  # type: ignore[arg-type]
+            flat.append(path(str(route.pattern), include(inner)))
         return flat
 
     return guarded(mfa_urls.urlpatterns)

@@ -13,6 +13,7 @@ import pytest
 from django.conf import settings
 
 from tests.live import database_url
+from tests.settings import SERVER_URL
 
 SMALL = {
     "intake": ["--count", "300", "--clients", "8", "--seconds", "1"],
@@ -24,12 +25,11 @@ SMALL = {
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", SMALL)
 def test_bench(name: str) -> None:
-    server: str = settings.SERVER_URL  # type: ignore[misc]  # of the tests' settings only
     done = subprocess.run(
         [sys.executable, "-m", "yinghu", "bench", name, *SMALL[name]],
         env={
             **os.environ,
-            "DATABASE_URL": server,
+            "DATABASE_URL": SERVER_URL,
             "YINGHU_HOME": str(settings.HOME),
             "DJANGO_SETTINGS_MODULE": "yinghu.settings",
         },

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import DataError, IntegrityError
 
@@ -21,8 +23,8 @@ from yinghu.people.access import SYSTEM
 from yinghu.people.privacy import unseal
 
 
-def message(key: str, body: str = "停水", **given: object) -> Incoming:
-    filing = Filing(body=body, channel="feed", **given)  # type: ignore[arg-type]  # a shorthand
+def message(key: str, body: str = "停水", **given: Any) -> Incoming:
+    filing = Filing(body=body, channel="feed", **given)
     return Incoming(key, body.encode(), filing)
 
 

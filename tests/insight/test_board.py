@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from tests.cast import cast
 from tests.cities import City
@@ -15,14 +17,14 @@ from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal, Untallied
 from yinghu.appeals.states import Status
 from yinghu.insight import tally
-from yinghu.insight.board import Board, Line, board
+from yinghu.insight.board import Board, Line, Period, board
 from yinghu.people.access import SYSTEM, requester_of
 
 FUTIAN, FOTANG = "330782008", "330782100"
 
 
-def file(channel: str = "web", area: str | None = None, **given: object) -> int:
-    return loop.file(Filing("要奶粉", channel, area=area, **given), SYSTEM).appeal_id  # type: ignore[arg-type]  # a shorthand
+def file(channel: str = "web", area: str | None = None, **given: Any) -> int:
+    return loop.file(Filing("要奶粉", channel, area=area, **given), SYSTEM).appeal_id
 
 
 def filed_on(appeal_id: int, days_ago: int) -> None:
@@ -113,8 +115,9 @@ def test_the_same_figures_before_and_after_folding_and_rebuilding(own_city: City
 def test_periods_count_what_was_filed_in_them(own_city: City) -> None:
     scenario()
     tally.fold(9)
-    for period, received in (("today", 4), ("week", 5), ("all", 6)):
-        found = board(period)  # type: ignore[arg-type]  # of a tuple
+    expected: dict[Period, int] = {"today": 4, "week": 5, "all": 6}
+    for period, received in expected.items():
+        found = board(period)
         assert found.received == received
         assert sum(line.received for line in found.by_channel) == received
         assert sum(n for _day, n in found.days) == 5
@@ -165,6 +168,6 @@ def test_an_empty_board(own_city: City) -> None:
 
 
 @pytest.mark.django_db
-def test_the_board_takes_few_queries(django_assert_max_num_queries: object) -> None:
-    with django_assert_max_num_queries(12):  # type: ignore[operator]  # a fixture of pytest-django
+def test_the_board_takes_few_queries(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+    with django_assert_max_num_queries(12):
         board()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from pytest_django import DjangoAssertNumQueries
 
 from tests.places.conftest import DEMO
 from yinghu.commands import areas as command
@@ -177,10 +178,12 @@ def test_codes_of_other_countries_take_their_level_from_their_parent(tmp_path: P
 
 
 @pytest.mark.usefixtures("no_areas")
-def test_many_rows_take_seconds(tmp_path: Path, django_assert_max_num_queries: object) -> None:
+def test_many_rows_take_seconds(
+    tmp_path: Path, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     rows = [f"{n:012d},村{n}" for n in range(1, 10_001)]
     path = write(tmp_path, "code,name\n" + "\n".join(rows))
-    with django_assert_max_num_queries(20):  # type: ignore[operator]
+    with django_assert_max_num_queries(20):
         assert importing.import_areas(path).created == 10_000
 
 

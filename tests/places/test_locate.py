@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from yinghu.places import locate
 from yinghu.places.models import Area, AreaAlias
@@ -163,17 +164,17 @@ def test_retired_areas_are_not_found_and_changes_are_noticed() -> None:
 
 
 def test_answers_from_memory_ask_the_database_once(
-    django_assert_num_queries: object, settings: object
+    django_assert_num_queries: DjangoAssertNumQueries, settings: Settings
 ) -> None:
-    settings.AREAS_POLL_SECONDS = 60  # type: ignore[attr-defined]
+    settings.AREAS_POLL_SECONDS = 60
     locate.refresh()
     locate.by_words("佛堂镇")
-    with django_assert_num_queries(0):  # type: ignore[operator]
+    with django_assert_num_queries(0):
         locate.by_words("佛堂镇田心村")
         locate.by_point(120.1, 29.3)
         locate.by_code("330782")
     locate.refresh()
-    with django_assert_num_queries(2):  # type: ignore[operator]
+    with django_assert_num_queries(2):
         locate.by_words("佛堂镇田心村")
 
 

@@ -61,7 +61,7 @@ def test_guessing_is_slowed_down_whatever_the_guesser_claims_to_be(
         opener.open(f"{live.url}{LOGIN}").read()
         token = next(cookie.value for cookie in jar if cookie.name == "csrftoken")
         sent = {"login": "guessed", "password": f"guess-{turn}", "csrfmiddlewaretoken": token}
-        request = urllib.request.Request(  # noqa: S310
+        request = urllib.request.Request(  # noqa: S310  # our own server
             f"{live.url}{LOGIN}",
             urllib.parse.urlencode(sent).encode(),
             {"X-Forwarded-For": f"192.0.2.{turn}", "Referer": live.url},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -115,8 +116,8 @@ class Fixed:
     def __init__(self, code: str) -> None:
         self.code = code
 
-    def predict(self, texts: object) -> list[tuple[str, float]]:
-        return [(self.code, 1.0)] * len(list(texts))  # type: ignore[call-overload]
+    def predict(self, texts: Sequence[str]) -> list[tuple[str, float]]:
+        return [(self.code, 1.0)] * len(texts)
 
 
 def test_it_takes_over_only_when_clearly_better(model: Model) -> None:

@@ -99,7 +99,7 @@ def serving(database_url: str, *extra: str) -> Iterator[int]:
         try:
             for name in ("web", *extra):
                 processes.append(
-                    subprocess.Popen(  # noqa: S603
+                    subprocess.Popen(  # noqa: S603  # this program again
                         [sys.executable, "-m", "yinghu", name, f"--parent={os.getpid()}"],
                         env=environment,
                         stdin=subprocess.DEVNULL,

@@ -27,7 +27,7 @@ BODIES = (
 
 def requests(key: str, count: int, run: str) -> Iterator[bytes]:
     """`count` filings as bytes of HTTP/1.1, each different."""
-    chance = random.Random(run)  # noqa: S311
+    chance = random.Random(run)  # noqa: S311  # the run is its seed
     for number in range(count):
         filing = {
             "body": f"{chance.choice(BODIES)}（{number}）",

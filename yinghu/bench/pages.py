@@ -60,7 +60,7 @@ def _pages(appeals: int) -> Sequence[tuple[str, str, Callable[[], str]]]:
 
     from yinghu.appeals.numbers import number_of
 
-    chance = random.Random(3)  # noqa: S311
+    chance = random.Random(3)  # noqa: S311  # the same each run
     return (
         ("triage inbox", "clerk", lambda: "/desk/triage"),
         ("unit inbox", "urban-handler", lambda: "/desk/inbox"),

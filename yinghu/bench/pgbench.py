@@ -99,7 +99,7 @@ def a_second(script: str, url: str, *, clients: int, seconds: float, raw: int, b
     with tempfile.TemporaryDirectory(prefix="yh-bench-") as folder:
         path = Path(folder) / "filing.sql"
         path.write_text(script, "utf-8")
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(  # noqa: S603  # PostgreSQL's own pgbench
             [
                 str(embedded.binary("pgbench")),
                 "--no-vacuum",

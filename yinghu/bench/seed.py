@@ -71,7 +71,7 @@ def texts(count: int) -> Iterator[tuple[str, str]]:
     """`count` bodies with their search words."""
     from yinghu.triage.likeness import search_text
 
-    chance = random.Random(7)  # noqa: S311
+    chance = random.Random(7)  # noqa: S311  # the same each run
     for number in range(count):
         parts = [chance.choice(WHO), "，", chance.choice(WHERE), chance.choice(WHAT)]
         parts += ["。", chance.choice(WHAT), "。", f"{number % 97}幢{number % 31}号，"]

@@ -184,7 +184,8 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
             int(year), int(month), int(day), hours, int(minute or 0), int(second or 0), tzinfo=zone
         )
     if match := _SHORT_WHEN.fullmatch(text):
-        return datetime(*(int(part or 0) for part in match.groups()), tzinfo=zone)  # type: ignore[arg-type, misc]  # six ints
+        year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
+        return datetime(year, month, day, hour, minute, second, tzinfo=zone)
     if re.fullmatch(r"\d{10}|\d{13}", text):
         return datetime.fromtimestamp(int(text[:10]), zone)
     found = datetime.fromisoformat(text)

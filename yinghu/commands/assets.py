@@ -109,7 +109,7 @@ def fetch() -> None:
     program = node()
     npm = program.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     path = f"{program.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(  # noqa: S603  # the locked Node's own npm
         [program, npm, "ci", "--loglevel=error"],
         cwd=PROJECT,
         env={**trusting(os.environ), "PATH": path},
@@ -157,7 +157,7 @@ def sprite(names: list[str]) -> str:
     ElementTree.register_namespace("", _SVG[1:-1])
     root = ElementTree.Element(f"{_SVG}svg")
     for name in names:
-        icon = ElementTree.parse(folder / f"{name}.svg").getroot()  # noqa: S314 - from the lock
+        icon = ElementTree.parse(folder / f"{name}.svg").getroot()  # noqa: S314  # from the lock
         symbol = ElementTree.SubElement(
             root,
             f"{_SVG}symbol",

@@ -37,7 +37,7 @@ async def _work(concurrency: int) -> None:
     from procrastinate.contrib.django import app
     from procrastinate.contrib.django.django_connector import DjangoConnector
 
-    assert isinstance(app.connector, DjangoConnector)  # noqa: S101 - narrows the type
+    assert isinstance(app.connector, DjangoConnector)  # noqa: S101  # narrows the type
     connector = app.connector.get_worker_connector()
     with app.replace_connector(connector) as jobs:
         async with jobs.open_async():

@@ -296,7 +296,7 @@ async def _stream(
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await _say(send, f"retry: {random.randint(1000, 3000)}\n\n")  # noqa: S311  # spreads returns
-    end = time.monotonic() + LONGEST * random.uniform(0.8, 1.0)  # noqa: S311
+    end = time.monotonic() + LONGEST * random.uniform(0.8, 1.0)  # noqa: S311  # spreads returns
     while time.monotonic() < end:
         wake = asyncio.create_task(viewer.wake.wait())
         done, _rest = await asyncio.wait(
