@@ -27,7 +27,7 @@ from yinghu.people.privacy import blind, normal_phone, unseal
 from yinghu.triage.search import search
 
 REFUSALS: dict[Any, Any] = dict.fromkeys(
-    (400, 401, 403, 404, 409, 422, 429, 503), shapes.ProblemOut
+    (400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503), shapes.ProblemOut
 )
 """What any request may be answered with instead."""
 
