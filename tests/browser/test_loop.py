@@ -190,6 +190,38 @@ def test_what_a_clerk_types_is_not_swapped_away(
     expect(clerk.locator("#answer-words")).to_have_value("请带身份证到窗口")
 
 
+def test_a_case_renews_itself_without_a_complaint_of_the_browser(
+    live: Live, live_city: Cast, open_page: OpenPage
+) -> None:
+    appeal = file_one()
+    live.drain()
+    clerk = log_in(open_page(DESK), "clerk")
+    clerk.goto(f"/desk/case/{appeal.number}")
+    # As dragging its corner leaves it. Copied on by htmx, such a style breaks our CSP.
+    clerk.locator("#sort-why").evaluate("box => { box.style.height = '120px' }")
+    loop.supply(appeal.pk, requester_of(appeal.pk), words="急用")
+    expect(clerk.locator(".story")).to_contain_text("急用")
+    loop.note(appeal.pk, live_city.clerk, why="已电话核实")
+    expect(clerk.locator(".story")).to_contain_text("已电话核实")
+
+
+def test_what_is_missing_is_said_at_its_field(
+    live: Live, live_city: Cast, open_page: OpenPage
+) -> None:
+    citizen = open_page(PHONE)
+    citizen.goto("/p/xiuhu?category=medical")
+    citizen.set_input_files("[name=photos]", [photo()])
+    citizen.click("button.send")
+    expect(citizen.locator(".wrong")).to_have_text(["请回答这一项", "请写几个字，说说您需要什么"])
+    fits(citizen)
+    citizen.get_by_label("透析", exact=True).check()
+    citizen.fill("[name=words]", "明天透析没有车")
+    expect(citizen.locator(".wrong")).to_have_count(0)
+    citizen.click("button.send")
+    expect(citizen.locator("#number")).to_have_text(Appeal.objects.get().number)
+    assert Appeal.objects.get().attachments.count() == 1
+
+
 def test_a_list_gains_a_row_without_reload(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:

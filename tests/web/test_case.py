@@ -14,7 +14,9 @@ from tests.web.conftest import Browse, text_of
 from tests.web.test_desks import queries_of
 from yinghu.appeals import loop, photos
 from yinghu.appeals.models import Attachment
+from yinghu.appeals.states import Satisfaction
 from yinghu.people.models import Reveal
+from yinghu.places.models import Place
 
 SHOWN_PHONE = "138****5678"
 
@@ -46,6 +48,32 @@ def test_the_requester_is_masked_until_revealed_and_the_reveal_is_written_down(
         appeal.number,
         "核对地址",
     )
+
+
+def test_the_place_and_the_address_in_the_requesters_words_stand_apart(
+    browse: Browse, city: Cast
+) -> None:
+    place = Place.objects.get(code="xiuhu")
+    appeal = file_one(place=place.pk, area=place.area_id, address="3号楼501")
+    client = browse("clerk")
+    said = text_of(client.get(f"/desk/case/{appeal.number}"))
+    assert f'<b class="where">{place.name}</b>' in said
+    assert place.address in said
+    assert "3号楼501" not in said
+    shown = text_of(client.post(f"/desk/case/{appeal.number}/reveal", {"why": "核对地址"}))
+    assert re.search(r"诉求人写的地址</span> <b>3号楼501</b>", shown)
+
+
+def test_closing_what_nobody_has_rated_says_so(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    loop.resolve(appeal.pk, city.milk, words="送到了")
+    client = browse("clerk")
+    assert "诉求人还没有评价" in text_of(client.get(f"/desk/case/{appeal.number}"))
+    satisfied = Satisfaction.SATISFIED
+    loop.rate(appeal.pk, requester(appeal), solved=True, satisfaction=satisfied)
+    page = client.get(f"/desk/case/{appeal.number}")
+    assert "close" in acts_of(page)
+    assert "诉求人还没有评价" not in text_of(page)
 
 
 def test_nothing_is_revealed_without_a_reason_or_to_a_volunteer(browse: Browse, city: Cast) -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from tests.cast import Cast, file_one
 from tests.web.conftest import Browse, text_of
@@ -167,6 +168,75 @@ def test_search_finds_numbers_whole_phones_and_words_in_scope_only(
     assert found("13900000009") == []
 
 
+def test_search_finds_what_was_answered(browse: Browse, city: Cast) -> None:
+    appeal = file_one(
+        "药快吃完了", category="medicine", answers={"hospital": "妇幼保健院", "medicine": "优甲乐"}
+    )
+    read(appeal)
+    client = browse("clerk")
+    for query in ("妇幼保健院", "优甲乐", "优甲乐 药快吃完"):
+        assert numbers(client.get("/desk/search", {"q": query})) == [appeal.number]
+
+
+def test_the_last_digits_of_a_number_find_it_in_scope_only(browse: Browse, city: Cast) -> None:
+    appeals = [file_one(phone="") for _turn in range(12)]
+    digits = appeals[5].number.replace("-", "")
+    client = browse("clerk")
+    alike = [a.number for a in reversed(appeals) if a.number.replace("-", "")[-4:] == digits[-4:]]
+    for query in (digits[-4:], digits[-5:], digits[1:], f"{digits[-5:-1]}-{digits[-1]}"):
+        page = client.get("/desk/search", {"q": query})
+        assert numbers(page) == alike == [appeals[5].number]
+        assert "按编号末几位" in text_of(page)
+    wrong = f"{digits[-5:-1]}{(int(digits[-1]) + 1) % 10}"
+    assert numbers(client.get("/desk/search", {"q": wrong})) == []
+    assert numbers(client.get("/desk/search", {"q": "99999999"})) == []
+    assert numbers(browse("milk-handler").get("/desk/search", {"q": digits[-5:]})) == []
+
+
+def test_digits_that_end_a_number_are_still_found_as_words(browse: Browse, city: Cast) -> None:
+    ends = file_one(phone="")
+    digits = ends.number.replace("-", "")[-4:]
+    says = file_one(f"{digits} 室没有水", phone="")
+    read(ends, says)
+    client = browse("clerk")
+    page = client.get("/desk/search", {"q": digits})
+    assert numbers(page) == [ends.number]
+    assert f"?q={digits}&amp;by=words" in text_of(page)
+    assert numbers(client.get("/desk/search", {"q": digits, "by": "words"})) == [says.number]
+
+
+@pytest.mark.parametrize("username", ["clerk", "volunteer"])
+def test_a_number_that_was_misread_is_said_to_be_so(
+    browse: Browse, city: Cast, username: str
+) -> None:
+    number = file_one().number
+    wrong = f"{number[:-1]}{(int(number[-1]) + 1) % 10}"
+    client = browse(username)
+    for query in (wrong, wrong.replace("-", ""), wrong.replace("-", " "), f"0{wrong}"):
+        page = client.get("/desk/search", {"q": query})
+        assert "这个编号不对，请再核对" in text_of(page)
+    for query in (number, "13900000009", "400-123-4567", "飞碟"):
+        assert "这个编号不对" not in text_of(client.get("/desk/search", {"q": query}))
+
+
+@pytest.mark.parametrize(
+    ("username", "desk", "then"),
+    [
+        ("clerk", "triage", "可以到“回访”"),
+        ("dispatcher", "dispatch", "可以到“看板”"),
+        ("grid-worker", "inbox", "按编号或关键词搜索"),
+        ("operator", "callback", "按电话搜索"),
+    ],
+)
+def test_an_empty_desk_says_what_to_do(
+    browse: Browse, city: Cast, username: str, desk: str, then: str
+) -> None:
+    said = text_of(browse(username).get(f"/desk/{desk}"))
+    assert "新的来了会自己出现在这里" in said
+    assert then in said
+    assert 'class="split bare"' in said
+
+
 def test_areas_are_hinted_by_name_code_and_alias(browse: Browse, city: Cast) -> None:
     client = browse("clerk")
 
@@ -179,10 +249,16 @@ def test_areas_are_hinted_by_name_code_and_alias(browse: Browse, city: Cast) -> 
     assert codes("%") == []
 
 
-def test_stickers_are_listed_and_printed(browse: Browse, city: Cast) -> None:
+def test_stickers_are_listed_and_printed(browse: Browse, city: Cast, settings: Settings) -> None:
     client = browse("admin")
-    assert "绣湖社区便民服务中心" in text_of(client.get("/desk/places"))
-    assert 'src="/p/xiuhu/qr.svg"' in text_of(client.get("/desk/places/xiuhu/sticker"))
+    assert '<a href="/p/xiuhu">绣湖社区便民服务中心</a>' in text_of(client.get("/desk/places"))
+    sticker = text_of(client.get("/desk/places/xiuhu/sticker"))
+    assert 'src="/p/xiuhu/qr.svg"' in sticker
+    # Whose camera fails types it.
+    assert f"<b>{settings.SITE_URL}/p/xiuhu</b>" in sticker
+    settings.SITE_URL = "https://help.example"
+    sticker = text_of(client.get("/desk/places/xiuhu/sticker"))
+    assert "<b>help.example/p/xiuhu</b>" in sticker
     assert client.get("/desk/places/nowhere/sticker").status_code == 404
 
 

@@ -91,6 +91,17 @@ def test_mine_and_free_in_constant_queries(browse: Browse, city: Cast) -> None:
     assert said.count('class="card job"') == 6
 
 
+def test_who_has_nothing_to_do_is_told_what_could_be_done(browse: Browse, city: Cast) -> None:
+    client = browse("volunteer")
+    empty = text_of(client.get("/field"))
+    assert "现在没有等您办的事" in empty
+    assert 'href="/file"' in empty
+    free_milk(city)
+    some = text_of(client.get("/field"))
+    assert "现在没有等您办的事" not in some
+    assert "下面的可以接" in some
+
+
 def test_a_stranger_to_the_case_finds_nothing(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city)
     assert browse("urban-handler").get(f"/field/{appeal.number}").status_code == 404

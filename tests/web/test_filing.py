@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.numbers import number_of
 from yinghu.channels.models import Message
 from yinghu.people.privacy import unseal
+from yinghu.places.models import Place
 
 WORDS = "家里婴儿没有奶粉了，需要一段两罐"
 
@@ -47,12 +49,25 @@ def test_a_filing_at_a_sticker_knows_where_it_is(browse: Browse) -> None:
     assert [unseal(sealed) for sealed in (appeal.name, appeal.phone, appeal.address)] == [
         "王小明",
         "+8613812345678",
-        "绣湖社区党群服务中心一楼 3号楼501",
+        "3号楼501",
     ]
     assert Attachment.objects.filter(appeal=appeal).count() == 1
     done = text_of(client.get(page.url))
     assert appeal.number in done
     assert f"/t/{appeal.token}" in done
+    # Whoever scanned it stands there still.
+    assert 'href="/p/xiuhu">再提一件' in done
+
+
+def test_one_more_begins_at_the_start_where_no_place_is_known_or_it_is_closed(
+    browse: Browse,
+) -> None:
+    client = browse()
+    page = file(client)
+    assert 'href="/">再提一件' in text_of(client.get(page.url))
+    page = file(client, "/p/xiuhu")
+    Place.objects.filter(code="xiuhu").update(active=False)
+    assert 'href="/">再提一件' in text_of(client.get(page.url))
 
 
 def test_the_message_is_kept_as_it_came_and_sealed(browse: Browse) -> None:
@@ -131,10 +146,14 @@ def test_seven_photos_are_too_many(browse: Browse) -> None:
 
 def test_a_category_brings_its_questions_and_their_answers(browse: Browse) -> None:
     client = browse()
-    assert "在哪家医院配药" in text_of(client.get("/file?category=medicine"))
-    missing = file(client, "/file?category=medicine", category="medicine")
+    assert "就医原因" in text_of(client.get("/file?category=medical"))
+    missing = file(client, "/file?category=medical", category="medical")
     assert missing.status_code == 422
-    assert 'id="f-q_hospital-error"' in text_of(missing)
+    said = text_of(missing)
+    assert 'id="f-q_reason-error"' in said
+    assert "请回答这一项" in said
+    reason = said.index("就医原因")
+    assert '<span class="needed">必填</span>' in said[reason : reason + 60]
     given = {
         "category": "medicine",
         "q_hospital": "中心医院",
@@ -145,6 +164,22 @@ def test_a_category_brings_its_questions_and_their_answers(browse: Browse) -> No
     appeal = Appeal.objects.get()
     assert appeal.category_id == "medicine"
     assert appeal.answers == {"hospital": "中心医院", "medicine": "缬沙坦", "count": 2}
+
+
+@pytest.mark.parametrize("category", ["milk", "medicine", "food", "daily", "care", "travel"])
+def test_who_knows_nothing_but_that_help_is_needed_can_file(browse: Browse, category: str) -> None:
+    address = f"/file?category={category}"
+    assert file(browse(), address, category=category).status_code == 302
+    assert Appeal.objects.get().answers == {}
+
+
+def test_a_choice_may_be_left_open_or_taken_back(browse: Browse) -> None:
+    client = browse()
+    page = text_of(client.get("/file?category=medicine"))
+    assert re.search(r'name="q_hospital" value=""[^>]* checked', page)
+    assert "不清楚" in page
+    file(client, category="medicine", q_hospital="", q_medicine="缬沙坦")
+    assert Appeal.objects.get().answers == {"medicine": "缬沙坦"}
 
 
 def test_picking_a_category_without_javascript_keeps_what_was_typed(browse: Browse) -> None:

@@ -129,12 +129,15 @@ def test_number_and_phone_lead_to_the_link_a_number_alone_never(browse: Browse, 
         for number, phone in (
             (appeal.number, ""),
             (appeal.number, "13900000000"),
+            ("0009-9999-9", "13812345678"),
             ("0009-9999-3", "13812345678"),
             ("garbage", "13812345678"),
         )
     ]
-    assert [page.status_code for page in wrong] == [404] * 4
-    assert all("没有找到" in text_of(page) for page in wrong)
+    assert [page.status_code for page in wrong] == [404] * 5
+    assert ["没有找到" in text_of(page) for page in wrong] == [True, True, True, False, False]
+    # Its check digit tells a number that was misread, whoever asks.
+    assert ["这个编号不对" in text_of(page) for page in wrong] == [False, False, False, True, True]
 
 
 def test_an_appeal_without_a_phone_is_not_found_by_no_phone(browse: Browse, city: Cast) -> None:

@@ -31,9 +31,15 @@ def index(appeals: Sequence[Appeal]) -> None:
             _INDEX_SQL,
             [
                 [appeal.pk for appeal in appeals],
-                [search_text(f"{appeal.title}\n{appeal.body}") for appeal in appeals],
+                [search_text(_said(appeal)) for appeal in appeals],
             ],
         )
+
+
+def _said(appeal: Appeal) -> str:
+    """Everything in words: title, body, and the answers to a category's questions."""
+    answered = (answer for answer in appeal.answers.values() if isinstance(answer, str))
+    return "\n".join((appeal.title, appeal.body, *answered))
 
 
 def search(appeals: QuerySet[Appeal], query: str) -> QuerySet[Appeal]:

@@ -7,7 +7,6 @@ import io
 from typing import Any
 
 import segno
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -30,7 +29,7 @@ from yinghu.web import filing, wording
 from yinghu.web.account import demo_logins
 from yinghu.web.filing import MAX_BODY, Sheet, new_form_id
 from yinghu.web.forms import FilingForm, Known, VerbForm
-from yinghu.web.shared import is_part, version_of
+from yinghu.web.shared import absolute, is_part, version_of
 
 SAYS = (Verb.RATE, Verb.SUPPLY, Verb.URGE, Verb.REOPEN, Verb.WITHDRAW)
 """What a requester may say on the tracking page, in the order shown."""
@@ -96,11 +95,6 @@ def _by_token(token: str) -> Appeal:
     if appeal is None:
         raise Http404
     return appeal
-
-
-def absolute(path: str) -> str:
-    """The address by which people outside reach a path of ours."""
-    return f"{settings.SITE_URL}{path}"
 
 
 @never_cache
@@ -265,7 +259,11 @@ def find(request: HttpRequest) -> HttpResponse:
     right = bytes(appeal.caller) if appeal is not None and appeal.caller else b"\0" * 16
     if appeal is not None and hmac.compare_digest(right, caller):
         return redirect("track", token=appeal.token)
-    context["problem"] = _("没有找到：请核对编号，以及提交时留的电话")
+    context["problem"] = (
+        _("没有找到：请核对编号，以及提交时留的电话")
+        if appeal_id is not None
+        else _("这个编号不对，可能有一位看错了、多了或少了，请再核对")
+    )
     return render(request, "web/citizen/find.html", context, status=404)
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from yinghu.appeals import inboxes
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.numbers import id_of
+from yinghu.appeals.numbers import id_of, number_of
 from yinghu.channels import flood
 from yinghu.people.access import Actor, may_search_phones, may_see, words_to_search
 from yinghu.people.privacy import blind, normal_phone
@@ -24,31 +27,67 @@ from yinghu.places.models import Area, Place
 from yinghu.triage import search as words
 from yinghu.web import case
 from yinghu.web.forms import name_of
-from yinghu.web.shared import is_part, newest_first, page_of, staff, who
+from yinghu.web.shared import absolute, is_part, newest_first, page_of, staff, who
 
 URGENT_FIRST = ("-urgency", "id")
+
+LOOKED_AT = 10_000
+"""Ids looked at for those that end with given digits; four digits among ten million appeals."""
+
+_DIGITS = re.compile(r"\d+(?:[ \-－　]+\d+)*", re.ASCII)
+_WHOLE_NUMBER = re.compile(r"\d{9}|(?:\d+[ \-－　]+){2,}\d", re.ASCII)
+"""What was meant for the number of an appeal, as no phone is written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """One desk's list: where its rows come from, in what order, and what it says when empty."""
+    """One desk's list: where its rows come from, in what order; what it says when empty, and what
+    to do then.
+    """
 
     name: str
     title: Any
     found: Callable[[Actor], QuerySet[Appeal]]
     keys: tuple[str, ...]
     empty: Any
+    then: Any
 
 
 INBOXES = {
     inbox.name: inbox
     for inbox in (
-        Inbox("triage", _("待研判"), inboxes.triage, URGENT_FIRST, _("都研判完了")),
-        Inbox("dispatch", _("待派单"), inboxes.dispatch, URGENT_FIRST, _("都派出去了")),
         Inbox(
-            "inbox", _("本单位在办"), inboxes.unit, ("status", *URGENT_FIRST), _("没有在办的诉求")
+            "triage",
+            _("待研判"),
+            inboxes.triage,
+            URGENT_FIRST,
+            _("都研判完了"),
+            _("有空时，可以到“回访”问问办结的诉求是否真的解决了。"),
         ),
-        Inbox("callback", _("待回访"), inboxes.callback, ("moved_at", "id"), _("都回访完了")),
+        Inbox(
+            "dispatch",
+            _("待派单"),
+            inboxes.dispatch,
+            URGENT_FIRST,
+            _("都派出去了"),
+            _("规则派不了的、单位退回的，才会到这里。有空时，可以到“看板”看看哪里忙不过来。"),
+        ),
+        Inbox(
+            "inbox",
+            _("本单位在办"),
+            inboxes.unit,
+            ("status", *URGENT_FIRST),
+            _("没有在办的诉求"),
+            _("以前办过的，可以在上面按编号或关键词搜索。"),
+        ),
+        Inbox(
+            "callback",
+            _("待回访"),
+            inboxes.callback,
+            ("moved_at", "id"),
+            _("都回访完了"),
+            _("单位办结后，要问的会到这里。诉求人来电，可以在上面按电话搜索。"),
+        ),
     )
 }
 
@@ -116,10 +155,11 @@ def callback(request: HttpRequest) -> HttpResponse:
 @require_GET
 @staff()
 def search(request: HttpRequest) -> HttpResponse:
-    """By number, by a whole phone number, or by words; in the actor's scope only."""
+    """By number or its last digits, by a whole phone number, or by words; in the actor's scope."""
     query = request.GET.get("q", "").replace("\x00", "").strip()[:120]
     actor = who(request)
-    kind, found = _matching(actor, query)
+    by = "words" if request.GET.get("by") == "words" else ""
+    kind, found = _matching(actor, query, by)
     after = request.GET.get("after", "")
     if kind == "phone" and (wait := flood.too_many("phone", f"user {actor.user_id}")):
         problem = _("试得太多了，请 %d 秒后再试") % wait
@@ -131,6 +171,7 @@ def search(request: HttpRequest) -> HttpResponse:
     context = {
         "query": query,
         "kind": kind,
+        "by": by,
         "page": page,
         "desk": "search",
         "is_more": bool(after),
@@ -139,17 +180,40 @@ def search(request: HttpRequest) -> HttpResponse:
     return render(request, part, context)
 
 
-def _matching(actor: Actor, query: str) -> tuple[str, QuerySet[Appeal]]:
+def _matching(actor: Actor, query: str, by: str) -> tuple[str, QuerySet[Appeal]]:
     """What the query is taken for, and what it finds."""
     visible = inboxes.visible(actor)
     appeal_id = id_of(query)
+    if by == "words":
+        return by, words.search(visible, words_to_search(actor, query))
     if appeal_id is not None:
         return "number", visible.filter(pk=appeal_id)
-    digits = sum(char.isdigit() for char in query)
-    like_phone = digits >= 7 and all(char.isdigit() or char in "+-() ." for char in query)
+    count = sum(char.isdigit() for char in query)
+    like_phone = count >= 7 and all(char.isdigit() or char in "+-() ." for char in query)
+    phone = normal_phone(query) if like_phone and may_search_phones(actor) else ""
+    if phone:
+        return "phone", visible.filter(caller=blind(phone))
+    if _DIGITS.fullmatch(query) and 4 <= count <= 8:
+        ending = visible.filter(pk__in=_ending(re.sub(r"\D", "", query)))
+        if ending.exists():
+            return "ending", ending
+    if _WHOLE_NUMBER.fullmatch(query):
+        return "misread", visible.none()
     if like_phone and may_search_phones(actor):
-        return "phone", visible.filter(caller=blind(normal_phone(query)) or b"\0")
+        return "phone", visible.none()
     return "words", words.search(visible, words_to_search(actor, query))
+
+
+def _ending(digits: str) -> list[int]:
+    """The newest ids whose numbers end with these digits, the last of which is the check digit.
+
+    No index holds that, nor needs to: such ids lie apart by a power of ten.
+    """
+    apart = 10 ** (len(digits) - 1)
+    newest = Appeal.objects.order_by("-id").values_list("pk", flat=True).first() or 0
+    first = newest - (newest - int(digits[:-1])) % apart
+    alike = islice(range(first, 0, -apart), LOOKED_AT)
+    return [each for each in alike if number_of(each)[-1] == digits[-1]]
 
 
 @never_cache
@@ -189,4 +253,6 @@ def sticker(request: HttpRequest, place_code: str) -> HttpResponse:
     place = Place.objects.filter(code=place_code).select_related("area").first()
     if place is None:
         raise Http404
-    return render(request, "web/desk/sticker.html", {"place": place})
+    # As short as it can be typed: browsers find https by themselves.
+    link = absolute(reverse("file_at", args=[place.code])).removeprefix("https://")
+    return render(request, "web/desk/sticker.html", {"place": place, "link": link, "desk": "setup"})

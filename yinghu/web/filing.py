@@ -184,7 +184,7 @@ def _filing(sheet: Sheet, stored: tuple[StoredPhoto, ...]) -> Filing:
         channel=CHANNEL,
         name=given["name"],
         phone=given["phone"],
-        address=" ".join(part for part in (place.address if place else "", where) if part),
+        address=where,
         category=form.category.pk if form.category else None,
         area=area,
         place=place.pk if place else None,

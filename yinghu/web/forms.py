@@ -251,12 +251,15 @@ def _question(question: dict[str, Any]) -> forms.Field:
     common: dict[str, Any] = {
         "label": question_label(question),
         "required": bool(question.get("required")),
+        "error_messages": {"required": _("请回答这一项")},
     }
     match question["kind"]:
         case "choice":
             values = question["choices"]
             shown = (english and question.get("choices_en")) or values
             choices = list(zip(values, shown, strict=True))
+            if not common["required"]:
+                choices.append(("", _("不清楚")))
             return forms.ChoiceField(choices=choices, widget=forms.RadioSelect, **common)
         case "number":
             number = forms.NumberInput(attrs={"inputmode": "decimal", "step": "any"})

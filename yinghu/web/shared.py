@@ -95,6 +95,11 @@ def home_of(actor: Actor) -> str:
     return next((url for role, url in _HOME if actor.has(role)), "start")
 
 
+def absolute(path: str) -> str:
+    """The address by which people outside reach a path of ours."""
+    return f"{settings.SITE_URL}{path}"
+
+
 def is_part(request: HttpRequest, name: str) -> bool:
     """Whether a page in a browser asks for one part of itself again."""
     return request.GET.get("part") == name

@@ -251,9 +251,9 @@ def photos(appeal: Appeal, token: str = "") -> dict[str, Any]:
 
 
 @register.inclusion_tag("web/parts/empty.html")
-def empty_state(symbol: str, title: str, text: str = "") -> dict[str, str]:
+def empty_state(symbol: str, title: str, text: str = "", then: str = "") -> dict[str, str]:
     """Nothing here, said kindly, with what to do."""
-    return {"symbol": symbol, "title": title, "text": text}
+    return {"symbol": symbol, "title": title, "text": text, "then": then}
 
 
 @register.inclusion_tag("web/parts/field.html")
@@ -261,18 +261,24 @@ def field(bound: Any, hint: str = "") -> dict[str, Any]:
     """One field of a form: label, control, what is wrong with it."""
     widget = bound.field.widget
     kind = getattr(widget, "input_type", "textarea")
+    attrs = _attrs(bound, kind)
+    if kind == "radio":
+        # Its options are drawn one by one, by what the widget itself carries.
+        widget.attrs |= {name: text for name, text in attrs.items() if name != "class"}
     return {
         "bound": bound,
         "hint": hint,
         "kind": "radio" if kind == "radio" else kind,
         "required": bound.field.required,
-        "control": bound.as_widget(attrs=_attrs(bound, kind)),
+        "control": bound.as_widget(attrs=attrs),
     }
 
 
 def _attrs(bound: Any, kind: str) -> dict[str, str]:
     looks = {"select": "form-select", "checkbox": "form-check-input", "radio": "form-selectgroup"}
     attrs = {"class": looks.get(kind, "form-control") + (" is-invalid" if bound.errors else "")}
+    if bound.field.required:
+        attrs["data-missing"] = str(bound.field.error_messages["required"])
     if bound.errors:
         attrs["aria-invalid"] = "true"
         attrs["aria-describedby"] = f"{bound.auto_id}-error"

@@ -17,6 +17,30 @@
     });
   });
 
+  // What a browser finds missing is said at its field, in the page's language, as the server says it;
+  // the bubbles of browsers inside other apps are often not drawn at all.
+  function take(box) {
+    box.querySelectorAll(".wrong").forEach(function (note) { note.remove(); });
+    box.querySelectorAll(".is-invalid").forEach(function (field) { field.classList.remove("is-invalid"); });
+  }
+  document.addEventListener("invalid", function (event) {
+    var field = event.target, box = field.closest(".mb-3"), choices = field.closest(".choices");
+    if (!box || !field.dataset.missing) return;
+    event.preventDefault();
+    take(box);
+    (choices || field).classList.add("is-invalid");
+    var note = document.createElement("div");
+    note.className = "wrong";
+    note.setAttribute("role", "alert");
+    note.textContent = field.validity.valueMissing ? field.dataset.missing : field.validationMessage;
+    (choices || field).after(note);
+    if (field.form.querySelector("input:invalid, select:invalid, textarea:invalid") === field) field.focus();
+  }, true);
+  document.addEventListener("input", function (event) {
+    var box = event.target.closest(".mb-3");
+    if (box && event.target.dataset.missing && event.target.validity.valid) take(box);
+  });
+
   document.querySelectorAll("[data-theme-switch]").forEach(function (button) {
     button.hidden = false;
     button.addEventListener("click", window.yinghuTheme);
