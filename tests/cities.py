@@ -20,6 +20,7 @@ from psycopg import sql
 
 from tests.live import database_url
 from yinghu import cli
+from yinghu.bench.city import drop
 
 _numbers = itertools.count(1)
 
@@ -90,7 +91,6 @@ def own_city(
 def _database(name: str, template: str) -> Iterator[None]:
     connections.close_all()
     create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-    drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
     with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
         admin.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
     try:
@@ -98,7 +98,7 @@ def _database(name: str, template: str) -> Iterator[None]:
     finally:
         connections.close_all()
         with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
-            admin.execute(drop.format(sql.Identifier(name)))
+            drop(admin, name)
 
 
 @contextmanager

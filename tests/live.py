@@ -21,6 +21,7 @@ from django.db import connection, connections
 from psycopg import sql
 
 from tests.settings import SERVER_URL
+from yinghu.bench.city import drop
 from yinghu.env import DEMO_CONSENT
 
 # Rows of the live worker itself, which lives on when a test has ended.
@@ -130,8 +131,7 @@ class Live:
             process.wait(_PATIENCE)
         connections.close_all()
         with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
-            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
-            admin.execute(drop.format(sql.Identifier(self.name)))
+            drop(admin, self.name)
 
     @contextlib.contextmanager
     def lent(self) -> Iterator[None]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 from procrastinate import App, JobContext
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import UniqueViolation
+from procrastinate.jobs import Job, Status
 
 _log = structlog.get_logger(__name__)
 
@@ -12,13 +16,26 @@ KEEP_FAILED_HOURS = 30 * 24
 
 
 async def rescue(jobs: App, dead_seconds: float) -> int:
-    """Queue again the jobs whose worker gave no sign of life for `dead_seconds`; how many."""
+    """Queue again the jobs whose worker gave no sign of life for `dead_seconds`; how many.
+
+    One of a kind that may wait only once (a queueing lock), and waits already, is dropped instead:
+    left as it is, its lock would keep all later ones of its kind from ever being done.
+    """
     manager = jobs.job_manager
     stalled = list(await manager.get_stalled_jobs(seconds_since_heartbeat=dead_seconds))
     for job in stalled:
-        _log.warning("job of a dead worker queued again", job=job.id, task=job.task_name)
-        await manager.retry_job(job)
+        try:
+            await manager.retry_job(job)
+        except UniqueViolation:
+            await manager.finish_job(job, Status.FAILED, delete_job=True)
+            _log.warning("job of a dead worker dropped, another of its kind waits", **_named(job))
+        else:
+            _log.warning("job of a dead worker queued again", **_named(job))
     return len(stalled)
+
+
+def _named(job: Job) -> dict[str, Any]:
+    return {"job": job.id, "task": job.task_name}
 
 
 @app.periodic(cron="17 * * * *", periodic_id="sweep")

@@ -14,7 +14,8 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from tests.live import Live, until
 
 
-def test_a_job_of_a_worker_that_died_is_done_after_all(live: Live) -> None:
+def leave_half_done(lock: str | None = None) -> None:
+    """A sweep as a worker leaves it that died a minute ago in the middle of it."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO procrastinate_workers (last_heartbeat) "
@@ -22,11 +23,25 @@ def test_a_job_of_a_worker_that_died_is_done_after_all(live: Live) -> None:
         )
         dead = cursor.fetchone()[0]
         cursor.execute(
-            "INSERT INTO procrastinate_jobs (queue_name, task_name, status, worker_id, args) "
-            "VALUES ('default', 'yinghu.sweep', 'doing', %s, '{\"timestamp\": 0}')",
-            [dead],
+            "INSERT INTO procrastinate_jobs "
+            "(queue_name, task_name, status, worker_id, args, lock, queueing_lock) "
+            "VALUES ('default', 'yinghu.sweep', 'doing', %s, '{\"timestamp\": 0}', %s, %s)",
+            [dead, lock, lock],
         )
+
+
+def test_a_job_of_a_worker_that_died_is_done_after_all(live: Live) -> None:
+    leave_half_done()
     until(lambda: not ProcrastinateJob.objects.exists(), "the job to be done")
+    live.forgive()
+
+
+def test_a_job_of_a_dead_worker_keeps_no_later_one_waiting(live: Live) -> None:
+    leave_half_done("only one")
+    app.configure_task("yinghu.sweep", lock="only one", queueing_lock="only one").defer(timestamp=1)
+    until(lambda: not ProcrastinateJob.objects.exists(), "the one that waits to be done")
+    leave_half_done()
+    until(lambda: not ProcrastinateJob.objects.exists(), "the next dead worker's job to be done")
     live.forgive()
 
 

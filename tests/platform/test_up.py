@@ -21,6 +21,7 @@ import pytest
 
 from tests.live import answers, database_url, free_port, until
 from yinghu import embedded, env
+from yinghu.bench.city import drop
 
 STARTUP_SECONDS = 120.0
 
@@ -223,7 +224,7 @@ def test_on_a_database_of_ones_own_no_server_is_started_and_the_demo_is_off(fold
                 with psycopg.connect(database_url(name)) as db:
                     assert db.execute("SELECT count(*) FROM people_user").fetchone() == (0,)
         finally:
-            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            drop(admin, name)
 
 
 def test_a_bad_environment_is_said_in_one_line_each(folder: Path) -> None:

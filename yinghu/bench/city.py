@@ -47,7 +47,8 @@ def own_database(name: str, *, keep: bool = False) -> Iterator[str]:
 
     database = f"yinghu_bench_{name}_{secrets.token_hex(4)}"
     before = connection.settings_dict["NAME"]
-    _admin(sql.SQL("CREATE DATABASE {}"), database)
+    with _admin() as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
     try:
         _turn_to(database)
         call_command("migrate", interactive=False, verbosity=0)
@@ -58,7 +59,8 @@ def own_database(name: str, *, keep: bool = False) -> Iterator[str]:
         if keep:
             say(f"kept: {address(database)}")
         else:
-            _admin(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), database)
+            with _admin() as admin:
+                drop(admin, database)
 
 
 def _turn_to(database: str) -> None:
@@ -67,9 +69,23 @@ def _turn_to(database: str) -> None:
     connection.settings_dict["NAME"] = database
 
 
-def _admin(statement: sql.SQL, database: str) -> None:
-    with psycopg.connect(settings.DATABASE_URL, autocommit=True) as admin:
-        admin.execute(statement.format(sql.Identifier(database)))
+def _admin() -> psycopg.Connection[Any]:
+    return psycopg.connect(settings.DATABASE_URL, autocommit=True)
+
+
+def drop(admin: psycopg.Connection[Any], database: str) -> None:
+    """Drop a database, and end whoever is still connected to it.
+
+    Not WITH (FORCE): while autovacuum works there, only a superuser may do that.
+    """
+    name = sql.Identifier(database)
+    admin.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
+    admin.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = %s AND usename = current_user",
+        [database],
+    )
+    admin.execute(sql.SQL("DROP DATABASE {}").format(name))
 
 
 def free_port() -> int:

@@ -7,6 +7,8 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
+import structlog
+
 if TYPE_CHECKING:
     from procrastinate import App
 
@@ -87,6 +89,11 @@ async def _rescue(jobs: App) -> None:
     """Queue again, every few seconds, the jobs whose worker died in the middle of them."""
     from yinghu.jobs import rescue
 
+    log = structlog.get_logger(__name__)
     while True:
-        await rescue(jobs, DEAD_SECONDS)
+        try:
+            await rescue(jobs, DEAD_SECONDS)
+        except Exception:
+            # The database was away, say, or the job was done after all: look again later.
+            log.exception("jobs of dead workers could not be queued again")
         await asyncio.sleep(HEARTBEAT_SECONDS)
