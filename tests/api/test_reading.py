@@ -12,6 +12,7 @@ from PIL import Image
 from tests.api.conftest import Api
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.people.models import Reveal
+from yinghu.places.models import Place
 
 Check = Callable[..., dict[str, Any]]
 
@@ -135,6 +136,18 @@ def test_words_are_found(api: Api, live: Any) -> None:
     answer = api.get("/appeals", "clerk", params={"q": "路灯"})
     assert [item["number"] for item in answer.json()["items"]] == [wanted]
     assert api.get("/appeals", "clerk", params={"q": "%_';"}).json()["items"] == []
+
+
+def test_the_place_of_a_sticker_stands_apart_from_the_address(api: Api) -> None:
+    place = Place.objects.get(code="xiuhu")
+    filed = api.file(place="xiuhu", address="3 幢 502")
+    for who in ("clerk", filed["token"]):
+        whole = api.get(f"/appeals/{filed['number']}", who).json()
+        assert whole["place"] == {"code": "xiuhu", "name": place.name, "address": place.address}
+        assert "3 幢" not in str(whole)
+    shown = api.post(f"/appeals/{filed['number']}/reveal", "clerk", json={"why": "上门"}).json()
+    assert shown["address"] == "3 幢 502"
+    assert api.get(f"/appeals/{api.file()['number']}", "clerk").json()["place"] is None
 
 
 def test_photos_follow_their_appeal(api: Api, problem: Check, live: Any) -> None:

@@ -80,7 +80,9 @@ def full(appeal: Appeal) -> Appeal:
 
 
 def _with_names(appeals: QuerySet[Appeal]) -> QuerySet[Appeal]:
-    return appeals.select_related("category", "area", "unit", "holder").defer("area__outline")
+    return appeals.select_related("category", "area", "unit", "holder", "place").defer(
+        "area__outline"
+    )
 
 
 def seen(number: str, actor: Actor) -> Appeal:

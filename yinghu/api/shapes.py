@@ -92,6 +92,14 @@ class PhotoOut(Schema):
     height: int
 
 
+class Place(Schema):
+    """A place with a sticker; its name and address are on a wall for everybody to read."""
+
+    code: str
+    name: str
+    address: str
+
+
 class Brief(Schema):
     """An appeal in a list."""
 
@@ -116,6 +124,7 @@ class Whole(Brief):
     title: str
     body: str
     answers: dict[str, Any]
+    place: Place | None = Field(description="Where it was filed from, if at a sticker.")
     said_at: datetime | None
     closed_at: datetime | None
     result: str
@@ -187,6 +196,7 @@ def whole(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
         "title": read(appeal.title),
         "body": read(appeal.body),
         "answers": {key: read(answer) for key, answer in appeal.answers.items()},
+        "place": appeal.place and Place.model_validate(appeal.place, from_attributes=True),
         "said_at": appeal.said_at,
         "closed_at": appeal.closed_at,
         "result": read(appeal.result),
