@@ -6,6 +6,7 @@ beside it; they stand in DOORS, one line each.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import ipaddress
@@ -26,8 +27,18 @@ DOORS: dict[tuple[str, str], str] = {
 """(method, path) -> "module:application". A module may also have `lifespan()`, an asynchronous
 context manager that is open for as long as the web process serves."""
 
-MAX_BODY_BYTES = 80 * 1024 * 1024
+MAX_BODY_BYTES = 2 * 1024 * 1024 + 64 * 1024
+"""All the words of a form fit, and a file of Django's own limit."""
+
+MAX_BODY_WITH_PHOTOS = 80 * 1024 * 1024
 """Six photos of 12 MB (`appeals.photos`) and all the words of a form fit."""
+
+WITH_PHOTOS = ("/file", "/p/")
+"""How the paths begin to which photos are sent."""
+
+PATIENCE_SECONDS = 30.0
+SLOWEST_BYTES_A_SECOND = 8 * 1024
+"""How long a body may be on its way: this long, and longer by what has come at this rate."""
 
 _FORWARDING = frozenset(
     {
@@ -49,6 +60,8 @@ def resolve_sender(scope: Scope, trusted: Sequence[Any]) -> None:
     the request had claimed to come through a proxy at all.
     """
     headers: list[tuple[bytes, bytes]] = scope["headers"]
+    if (client := scope.get("client")) and ":" in client[0]:
+        scope["client"] = (_plain(client[0]), client[1])
     claims = [(name, value) for name, value in headers if name in _FORWARDING]
     scope.setdefault("state", {})["forwarded"] = bool(claims)
     if not claims:
@@ -61,7 +74,7 @@ def resolve_sender(scope: Scope, trusted: Sequence[Any]) -> None:
     address = client[0]
     for hop in reversed([part.strip().decode("latin-1") for part in hops.split(b",")]):
         try:
-            address = str(ipaddress.ip_address(hop.strip("[]")))
+            address = _plain(str(ipaddress.ip_address(hop.strip("[]"))))
         except ValueError:
             break
         if not _is_trusted(address, trusted):
@@ -76,23 +89,69 @@ class TooLarge(Exception):
     """A request's body is longer than anything that we take."""
 
 
+class TooSlow(Exception):
+    """A request's body does not arrive."""
+
+
 def bounded(receive: Any, most: int) -> Any:
-    """`receive`, raising TooLarge after `most` bytes of body.
+    """`receive`, raising TooLarge after `most` bytes of body, and TooSlow where it does not come.
 
     Django keeps a whole body on disk before any view runs, and one sent in chunks need not say how
     long it will be.
     """
-    size = 0
+    size, ended = 0, False
+    began = time.monotonic()
 
     async def counted() -> Any:
-        nonlocal size
-        message = await receive()
+        nonlocal size, ended
+        if ended:
+            # What comes now is that the sender has gone: an open stream waits for it for hours.
+            return await receive()
+        deadline = began + PATIENCE_SECONDS + size / SLOWEST_BYTES_A_SECOND
+        # What lies there is taken, however late we ask for it.
+        left = max(deadline - time.monotonic(), 0.2)
+        try:
+            message = await asyncio.wait_for(receive(), left)
+        except TimeoutError:
+            raise TooSlow from None
+        ended = not message.get("more_body", False)
         size += len(message.get("body", b""))
         if size > most:
             raise TooLarge
         return message
 
     return counted
+
+
+_WORDS = {
+    413: "太大了，请少传几张照片。 Too large; please send fewer photos.",
+    408: "网络太慢，没有收到，请再试一次。 The network was too slow; please try again.",
+}
+
+
+async def _refuse(scope: Scope, send: Any, error: TooLarge | TooSlow) -> None:
+    """Answer, and hang up on what is still being said."""
+    from yinghu.api import problems
+
+    code = 413 if isinstance(error, TooLarge) else 408
+    kind, body = "text/plain; charset=utf-8", _WORDS[code].encode()
+    if scope["path"].startswith("/api/"):
+        accepted = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
+        with problems.in_language(problems.language_of(accepted)):
+            kind, body = problems.MEDIA_TYPE, problems.of_status(code).body()
+    headers = [(b"content-type", kind.encode()), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": code, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _plain(address: str) -> str:
+    """An IPv4 address as such, also where the server listens on IPv6 and writes ::ffff:10.0.0.1."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return str(mapped or ip)
 
 
 def _is_trusted(address: str, trusted: Sequence[Any]) -> bool:
@@ -171,14 +230,16 @@ def build() -> App:
                 )
             await send(message)
 
+        # The doors beside Django stop listening by themselves.
+        large = door is not None or path.startswith(WITH_PHOTOS)
+        most = MAX_BODY_WITH_PHOTOS if large else MAX_BODY_BYTES
         try:
-            await (door or django_app)(scope, bounded(receive, MAX_BODY_BYTES), watched)
-        except TooLarge:
-            log.warning("a body was too long", path=logs.without_secrets(path), most=MAX_BODY_BYTES)
-            headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
-            await watched({"type": "http.response.start", "status": 413, "headers": headers})
-            words = "太大了，请少传几张照片。 Too large; please send fewer photos.".encode()
-            await watched({"type": "http.response.body", "body": words})
+            await (door or django_app)(scope, bounded(receive, most), watched)
+        except (TooLarge, TooSlow) as error:
+            log.warning(
+                "a body was not taken", why=type(error).__name__, path=logs.without_secrets(path)
+            )
+            await _refuse(scope, watched, error)
 
     return application
 

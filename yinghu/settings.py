@@ -183,7 +183,13 @@ FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        # Failed logins are counted here: made-up names must not wash the count of a true one out.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 
 
 def _mail(url: str, *, demo: bool) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from yinghu.channels import mapping
 from yinghu.channels.registry import CHANNELS, label
-from yinghu.channels.rows import Broken, Row, open_source
+from yinghu.channels.rows import Broken, Row, _named, open_source
 from yinghu.people.privacy import normal_phone
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -94,6 +94,11 @@ def test_the_short_way_for_mobiles_says_what_phonenumbers_says(text: str) -> Non
     assert phonenumbers.is_possible_number(number)
     said = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     assert normal_phone(text, "CN") == said
+
+
+def test_columns_of_one_name_are_numbered_however_many() -> None:
+    assert _named(["a", "a(2)", "a", "", "a"]) == ["a", "a(2)", "a(3)", "第4列", "a(4)"]
+    assert len(set(_named(["同名"] * 16_384))) == 16_384
 
 
 def test_guesses_by_the_names_of_columns() -> None:

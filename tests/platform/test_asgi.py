@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gzip
 import http.client
 import ipaddress
+import json
+import resource
+import socket
 from typing import Any
 
 import pytest
 from django.test import Client, override_settings
 
 from tests.live import Live
-from yinghu.asgi import DOORS, MAX_BODY_BYTES, resolve_sender
+from yinghu import asgi
+from yinghu.asgi import (
+    DOORS,
+    MAX_BODY_BYTES,
+    MAX_BODY_WITH_PHOTOS,
+    TooLarge,
+    TooSlow,
+    bounded,
+    resolve_sender,
+)
 
 PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1/128")]
 
@@ -48,6 +61,10 @@ def ask(
         ("10.0.0.1", {"x-forwarded-proto": "https"}, "10.0.0.1", "https"),
         ("10.0.0.1", {"x-forwarded-proto": "gopher"}, "10.0.0.1", "http"),
         ("10.0.0.1", {"x-forwarded-for": ""}, "10.0.0.1", "http"),
+        # As a server on "::" sees whoever comes by IPv4.
+        ("::ffff:10.0.0.1", {"x-forwarded-for": "192.0.2.7"}, "192.0.2.7", "http"),
+        ("::ffff:192.0.2.1", {"x-forwarded-for": "192.0.2.7"}, "192.0.2.1", "http"),
+        ("10.0.0.1", {"x-forwarded-for": "::ffff:192.0.2.7"}, "192.0.2.7", "http"),
     ],
 )
 def test_who_sent_it(peer: str, headers: dict[str, str], sender: str, scheme: str) -> None:
@@ -162,18 +179,74 @@ def test_metrics_ask_for_the_token_where_there_is_one(client: Client) -> None:
         assert right.status_code == 200
 
 
-def test_a_body_in_chunks_is_cut_off_when_it_is_longer_than_any_form(live: Live) -> None:
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("/file", MAX_BODY_WITH_PHOTOS),
+        ("/find", MAX_BODY_BYTES),
+        ("/api/v1/appeals/1/note", MAX_BODY_BYTES),
+    ],
+)
+def test_a_body_in_chunks_is_cut_off_when_it_is_longer_than_any_form(
+    live: Live, path: str, most: int
+) -> None:
     connection = http.client.HTTPConnection(live.url.removeprefix("http://"), timeout=60)
     piece = b"0" * 2**20
-    connection.putrequest("POST", "/file")
+    connection.putrequest("POST", path)
     connection.putheader("Transfer-Encoding", "chunked")
     connection.putheader("Content-Type", "application/x-www-form-urlencoded")
     connection.endheaders()
     # A server that cuts off need not read on: then the sending fails, or the answer is there.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        for _piece in range(MAX_BODY_BYTES // len(piece) + 8):
+        for _piece in range(most // len(piece) + 8):
             connection.send(b"%x\r\n%s\r\n" % (len(piece), piece))
         connection.send(b"0\r\n\r\n")
-    assert connection.getresponse().status == 413
+    answer = connection.getresponse()
+    assert answer.status == 413
+    assert answer.getheader("connection") == "close"
+    if path.startswith("/api/"):
+        assert answer.getheader("content-type") == "application/problem+json"
+        assert json.loads(answer.read())["code"] == "too_large"
     connection.close()
     assert ask(live, "/healthz")[0] == 200
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(asgi, "SLOWEST_BYTES_A_SECOND", 1)
+
+    async def heard(*messages: dict[str, Any]) -> list[int]:
+        """The sizes of what came, of a sender who falls silent after these messages."""
+        queue = iter(messages)
+
+        async def receive() -> dict[str, Any]:
+            if message := next(queue, None):
+                return message
+            return await asyncio.get_running_loop().create_future()
+
+        listen = bounded(receive, 100)
+        return [len((await listen()).get("body", b"")) for _message in range(2)]
+
+    piece = {"type": "http.request", "body": b"x" * 60, "more_body": True}
+    with pytest.raises(TooSlow):
+        asyncio.run(heard())
+    with pytest.raises(TooLarge):
+        asyncio.run(heard(piece, piece))
+    # A minute for sixty bytes: the second message comes in time. After the last, all time is his.
+    last = {"type": "http.request", "body": b"x" * 40, "more_body": False}
+    assert asyncio.run(heard(piece, last)) == [60, 40]
+    gone = {"type": "http.disconnect"}
+    assert asyncio.run(heard(last, gone)) == [40, 0]
+
+
+def test_a_thousand_idle_connections_keep_nobody_out(live: Live) -> None:
+    count = 1200
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2 * count:
+        pytest.skip(f"only {hard} files may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * count), hard))
+    host, _, port = live.url.removeprefix("http://").partition(":")
+    with contextlib.ExitStack() as idle:
+        for _number in range(count):
+            idle.enter_context(socket.create_connection((host, int(port))))
+        assert ask(live, "/healthz")[0] == 200

@@ -37,6 +37,24 @@ def test_one_link_does_not_take_all_the_streams(
     assert status_of(held, live, other) == 200
 
 
+def test_one_login_does_not_take_all_the_streams_and_one_network_counts_once() -> None:
+    def of_staff(user: int) -> dict[str, int]:
+        return streams._shares({"client": ("192.0.2.1", 1)}, streams.Followed(user=user))
+
+    def of_stranger(address: str) -> dict[str, int]:
+        return streams._shares({"client": (address, 1)}, streams.Followed(case=1))
+
+    hub = streams.Hub()
+    for _number in range(streams.MAX_OF_ONE_LOGIN):
+        assert hub.has_room(of_staff(1))
+        hub.add(streams.Viewer({"desk:field": "desk"}, of_staff(1)))
+    assert not hub.has_room(of_staff(1))
+    assert hub.has_room(of_staff(2))
+    # Whoever has an IPv6 address has a whole network of them.
+    assert of_stranger("2001:db8::1") == of_stranger("2001:db8::ffff")
+    assert of_stranger("2001:db8::1") != of_stranger("2001:db8:0:1::1")
+
+
 def test_staff_keep_half_of_the_streams_and_what_is_left_is_given_back() -> None:
     hub = streams.Hub()
     shares = {"strangers": 2, "address:192.0.2.1": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
@@ -73,6 +74,23 @@ def test_password_login_leads_to_the_desk(browse: Browse) -> None:
         follow=True,
     )
     assert said.redirect_chain[-1] == ("/desk/triage", 302)
+
+
+def test_made_up_names_do_not_wash_out_the_count_of_wrong_passwords(browse: Browse) -> None:
+    cache.clear()
+
+    def wrong(name: str, address: str) -> str:
+        client = browse(REMOTE_ADDR=address)
+        given = {"login": name, "password": "not this one"}
+        return text_of(client.post("/accounts/login/", given))
+
+    for _try in range(5):
+        assert "失败次数过多" not in wrong("clerk", "192.0.2.1")
+    assert "失败次数过多" in wrong("clerk", "192.0.2.1")
+    for number in range(200):
+        wrong(f"nobody-{number}", f"198.51.100.{number}")
+    assert "失败次数过多" in wrong("clerk", "192.0.2.1")
+    cache.clear()
 
 
 PAGES = (

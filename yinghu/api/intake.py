@@ -28,6 +28,7 @@ from yinghu.api import auth, problems
 from yinghu.api.draft import Catalogue, Draft, Unknown
 from yinghu.api.writer import Busy, NoDatabase, Poison, Writer, own_connection, twice
 from yinghu.appeals.numbers import number_of, track_token
+from yinghu.asgi import TooLarge, TooSlow
 from yinghu.channels.receive import Incoming, Received, raw_of
 from yinghu.people.access import Actor
 from yinghu.people.models import User
@@ -277,6 +278,8 @@ async def application(scope: dict[str, Any], receive: Any, send: Send) -> None:
         make = functools.partial(_poison, poison)
     except ConnectionError:
         return
+    except (TooLarge, TooSlow):
+        raise
     except Exception:
         _log.exception("a filing failed")
         make = problems.broken

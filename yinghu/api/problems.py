@@ -31,6 +31,7 @@ TITLES: dict[int, str] = {
     403: gettext_noop("没有权限"),
     404: gettext_noop("没有找到"),
     405: gettext_noop("不支持这种方法"),
+    408: gettext_noop("网络太慢，没有收到"),
     409: gettext_noop("情况已经变化"),
     413: gettext_noop("内容太大"),
     415: gettext_noop("不支持这种格式"),
@@ -206,7 +207,13 @@ def no_csrf() -> Problem:
 def of_status(status: int) -> Problem:
     """A problem for a bare status, where nothing more is known."""
     known = status if status in TITLES else (500 if status >= 500 else 400)
-    codes = {403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+    codes = {
+        403: "forbidden",
+        404: "not_found",
+        405: "method_not_allowed",
+        408: "too_slow",
+        413: "too_large",
+    }
     return Problem(
         known, codes.get(known, "server_error" if known >= 500 else "bad_request"), _(TITLES[known])
     )

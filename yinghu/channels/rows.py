@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -388,14 +389,16 @@ class Table:
 
 def _named(names: list[str]) -> list[str]:
     """Every column with a name of its own: nameless and repeated ones are numbered."""
-    found: list[str] = []
+    found: dict[str, None] = {}
+    counts: Counter[str] = Counter()
     for place, name in enumerate(names, start=1):
         wanted = name.strip().lstrip("\ufeff") or _("第%d列") % place
-        count = 1
-        while (wanted if count == 1 else f"{wanted}({count})") in found:
-            count += 1
-        found.append(wanted if count == 1 else f"{wanted}({count})")
-    return found
+        own = wanted
+        while own in found:
+            counts[wanted] += 1
+            own = f"{wanted}({counts[wanted] + 1})"
+        found[own] = None
+    return list(found)
 
 
 def _delimiter_of(line: str) -> str:

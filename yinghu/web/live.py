@@ -41,6 +41,7 @@ from yinghu.appeals.models import Appeal
 from yinghu.appeals.notify import NOTIFY_CHANNEL
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import BY_REST, MOVES, Status
+from yinghu.channels.flood import address_key
 from yinghu.people.access import Actor, actor_of, desks_of, may_see
 from yinghu.people.models import User
 
@@ -57,8 +58,9 @@ MAX_VIEWERS = 5000
 MAX_OF_STRANGERS = MAX_VIEWERS // 2
 MAX_OF_ONE_TOKEN = 20
 MAX_OF_ONE_ADDRESS = 50
+MAX_OF_ONE_LOGIN = 50
 """Streams open at once in this process: of all; of those who come with a token, so that staff have
-the other half; of one token; and of one address with tokens."""
+the other half; of one token; of one address with tokens; and of one login."""
 
 _log = structlog.get_logger("yinghu.live")
 
@@ -90,7 +92,7 @@ class Viewer:
     def __init__(self, topics: dict[str, str], shares: dict[str, int] | None = None) -> None:
         self.topics = topics
         self.shares = shares or {}
-        """What it takes a part of, and how many may: empty for staff."""
+        """What it takes a part of, and how many may."""
         self.pending: set[str] = set()
         self.wake = asyncio.Event()
 
@@ -264,7 +266,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if not followed.topics:
         await _refuse(send, 403)
         return
-    shares = _shares(scope, followed) if "t" in query else {}
+    shares = _shares(scope, followed)
     # No await from here to `add`: two who came at once would both find the last room.
     if not mine.has_room(shares):
         await _refuse(send, 429)
@@ -338,8 +340,10 @@ async def _refuse(send: Send, status: int) -> None:
 
 
 def _shares(scope: Scope, followed: Followed) -> dict[str, int]:
-    """What a stranger takes a part of; his address is the true one (`asgi.resolve_sender`)."""
-    address = (scope.get("client") or ("",))[0]
+    """What a viewer takes a part of; a stranger's address is the true one (`asgi`)."""
+    if followed.user is not None:
+        return {f"login:{followed.user}": MAX_OF_ONE_LOGIN}
+    address = address_key((scope.get("client") or ("",))[0])
     return {
         "strangers": MAX_OF_STRANGERS,
         f"token:{followed.case}": MAX_OF_ONE_TOKEN,
@@ -359,6 +363,7 @@ class Followed:
     topics: dict[str, str] = field(default_factory=dict)
     case: int | None = None
     version: str = ""
+    user: int | None = None
 
 
 def _followed(query: dict[str, str], session_key: str) -> Followed:
@@ -380,6 +385,7 @@ def _staff_follows(found: Followed, query: dict[str, str], session_key: str) -> 
     actor = _actor_of_session(session_key)
     if actor is None or not actor.is_staff:
         return
+    found.user = actor.user_id
     desk = query.get("desk", "")
     if desk in _SHOWN and desk in desks_of(actor):
         found.topics[f"desk:{desk}"] = "desk"
