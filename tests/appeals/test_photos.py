@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import random
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -25,13 +28,19 @@ def picture(size: tuple[int, int] = (400, 300), kind: str = "JPEG", **options: o
     return out.getvalue()
 
 
+def kept(stored: photos.StoredPhoto, folder: Path) -> Image.Image:
+    with Image.open(folder / stored.file) as image:
+        image.load()
+    return image
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
 def test_a_photo_is_kept_as_our_own_jpeg(kind: str, tmp_path: Path) -> None:
     stored = photos.store(picture(kind=kind))
-    kept = (tmp_path / stored.file).read_bytes()
-    with Image.open(io.BytesIO(kept)) as image:
+    ours = (tmp_path / stored.file).read_bytes()
+    with Image.open(io.BytesIO(ours)) as image:
         assert (image.format, image.size) == ("JPEG", (400, 300))
-    assert (stored.width, stored.height, stored.bytes) == (400, 300, len(kept))
+    assert (stored.width, stored.height, stored.bytes) == (400, 300, len(ours))
 
 
 def test_where_it_was_taken_is_gone_and_it_stands_upright(tmp_path: Path) -> None:
@@ -91,3 +100,245 @@ def test_discarded_photos_are_gone(tmp_path: Path) -> None:
     photos.discard((stored,))
     photos.discard((stored,))
     assert list(tmp_path.rglob("*.jpg")) == []
+
+
+# What costs seconds for a few bytes: each is refused or skipped, never worked through.
+
+
+def segment(marker: int, data: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def jpeg_of_scans(scans: int, side: int = 64) -> bytes:
+    """A progressive JPEG whose scans all say that nothing changes: one run over all blocks each."""
+    blocks = (side // 8) ** 2
+    nothing_left = bytes([1, *bytes(15), 0xE0])  # One code of one bit: 2^14 to 2^15 - 1 blocks.
+    return b"".join(
+        [
+            b"\xff\xd8",
+            segment(0xDB, b"\0" + b"\1" * 64),
+            segment(0xC2, struct.pack(">BHHB", 8, side, side, 1) + b"\1\x11\0"),
+            segment(0xC4, b"\x00" + bytes([1, *bytes(15), 0])),
+            segment(0xC4, b"\x10" + nothing_left),
+            segment(0xDA, b"\1\1\0\0\0\0") + bytes(blocks // 8),
+            *[segment(0xDA, b"\1\1\0\1\x3f\0") + b"\x00\x01"] * (scans - 1),
+            b"\xff\xd9",
+        ]
+    )
+
+
+def test_a_jpeg_of_endless_scans_is_refused(tmp_path: Path) -> None:
+    assert photos.store(jpeg_of_scans(photos.MAX_SCANS)).width == 64
+    with pytest.raises(photos.BadPhoto, match="照片"):
+        photos.store(jpeg_of_scans(photos.MAX_SCANS + 1))
+    # The one found: 200 kB, 7000 pixels a side, each scan over all of them.
+    with pytest.raises(photos.BadPhoto, match="照片"):
+        photos.store(jpeg_of_scans(3000, 7000))
+    assert len(list(tmp_path.rglob("*.jpg"))) == 1
+
+
+def test_scans_are_counted_in_the_picture_not_in_what_is_thrown_away() -> None:
+    data = picture(progressive=True)
+    thumbnails = segment(0xE1, b"Exif\0\0" + b"\xff\xda" * 20_000)
+    assert photos.store(data[:2] + thumbnails + data[2:] + b"\xff\xda" * 20_000).width == 400
+
+
+def test_only_a_jpeg_of_one_scan_may_have_the_most_pixels() -> None:
+    """The others keep all coefficients in memory, however small they are decoded."""
+    assert photos.store(picture((5100, 5000))).width == 1600
+    with pytest.raises(photos.BadPhoto, match="像素"):
+        photos.store(picture((5100, 5000), progressive=True))
+    with pytest.raises(photos.BadPhoto, match="像素"):
+        photos.store(picture((7100, 7100)))
+    with pytest.raises(photos.BadPhoto, match="像素"):
+        photos.store(picture((3600, 3600), "WEBP"))
+
+
+PLAIN_JPEG, PLAIN_PNG, PLAIN_GIF = picture(), picture(kind="PNG"), picture(kind="GIF")
+GIF_HEAD = 13 + (6 << (PLAIN_GIF[10] & 7))
+SMALL_BOMB = zlib.compress(b"\xff" * (2**20 - 1), 9)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        # Pillow joins these, copying all before: minutes at 12 MB.
+        PLAIN_JPEG[:2] + segment(0xE1, b"Exif\0\0" + b"x" * 10) * 20_000 + PLAIN_JPEG[2:],
+        PLAIN_JPEG[:2] + segment(0xDB, b"\0" + b"\1" * 64) * 2_000 + PLAIN_JPEG[2:],
+        PLAIN_PNG[:33] + chunk(b"aaAA", b"") * 20_000 + PLAIN_PNG[33:],
+        PLAIN_GIF[:GIF_HEAD] + b"!\xfe\1a\0" * 200_000 + PLAIN_GIF[GIF_HEAD:],
+        PLAIN_GIF[:GIF_HEAD] + b"!\xfe" + b"\1a" * 300_000 + b"\0" + PLAIN_GIF[GIF_HEAD:],
+        # Arithmetic coding: a whole picture in no bytes, and seconds to decode it.
+        PLAIN_JPEG.replace(b"\xff\xc0", b"\xff\xc9"),
+    ],
+    ids=["exif", "tables", "chunks", "extensions", "comment", "arithmetic"],
+)
+def test_what_is_cut_into_crumbs_is_refused(data: bytes) -> None:
+    with pytest.raises(photos.BadPhoto, match="照片"):
+        photos.store(data)
+
+
+@pytest.mark.parametrize("kind", [b"iTXt", b"iCCP"])
+def test_texts_and_profiles_of_a_png_are_not_unpacked(
+    kind: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each megabyte comes as one kilobyte, and Pillow counts them not at all."""
+
+    def unpacked(_data: bytes) -> bytes:
+        raise AssertionError("unpacked")
+
+    monkeypatch.setattr("PIL.PngImagePlugin._safe_zlib_decompress", unpacked)
+    start = b"k\0\1\0\0\0" if kind == b"iTXt" else b"k\0\0"
+    bombs = chunk(kind, start + SMALL_BOMB) * 10
+    assert photos.store(PLAIN_PNG[:33] + bombs + PLAIN_PNG[33:]).width == 400
+
+
+# What phones and scanners really send.
+
+
+def corners(kind: str = "JPEG", **options: object) -> bytes:
+    """Red above left, green above right, blue below left, white below right; 64 by 32."""
+    image = Image.new("RGB", (64, 32), "white")
+    for colour, box in (
+        ("red", (0, 0, 32, 16)),
+        ("lime", (32, 0, 64, 16)),
+        ("blue", (0, 16, 32, 32)),
+    ):
+        image.paste(colour, box)
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def corners_of(image: Image.Image) -> str:
+    w, h = image.size
+    names: dict[tuple[int, ...], str] = {
+        (1, 0, 0): "r",
+        (0, 1, 0): "g",
+        (0, 0, 1): "b",
+        (1, 1, 1): "w",
+    }
+    at = ((5, 5), (w - 6, 5), (5, h - 6), (w - 6, h - 6))
+    found = [image.getpixel(xy) for xy in at]
+    return "".join(names[tuple(c // 128 for c in p)] for p in found if isinstance(p, tuple))
+
+
+TURNED = {1: "rgbw", 2: "grwb", 3: "wbgr", 4: "bwrg", 5: "rbgw", 6: "brwg", 7: "wgbr", 8: "gwrb"}
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("value", "seen"), TURNED.items())
+def test_every_orientation_stands_upright(
+    order: str, value: int, seen: str, tmp_path: Path
+) -> None:
+    exif = (
+        b"Exif\0\0"
+        + {"<": b"II", ">": b"MM"}[order]
+        + struct.pack(
+            order + "HIH HHIHH HHII I",
+            *(42, 8, 2),
+            *(EXIF_ORIENTATION, 3, 1, value, 0),
+            *(0x010F, 2, 2**31, 2**31),  # A maker's name that lies outside.
+            0,
+        )
+    )
+    for kind in ("JPEG", "PNG", "WEBP"):
+        options = {"lossless": True} if kind == "WEBP" else {}
+        sent = corners(kind, exif=exif, **options)
+        assert corners_of(kept(photos.store(sent), tmp_path)) == seen, kind
+
+
+def test_damaged_exif_never_stops_a_photo(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[EXIF_ORIENTATION] = 6
+    exif[0x010F] = "Maker"
+    exif[0x011A] = 72.0
+    details = exif.get_ifd(0x8769)
+    details[0x829A], details[0x927C] = 1 / 60, b"maker's own"
+    exif.get_ifd(EXIF_GPS)[2] = (29.0, 18.0, 3.5)
+    whole = picture((64, 48), exif=exif)
+    start = whole.index(b"Exif\0\0") + 6
+    end = start + len(exif.tobytes()) - 6
+    dice = random.Random(1)
+    for _round in range(1500):
+        data = bytearray(whole)
+        for _byte in range(dice.choice((1, 1, 2, 3))):
+            data[dice.randrange(start, end)] = dice.choice((*range(14), 255, dice.randrange(256)))
+        stored = photos.store(bytes(data))
+        assert sorted((stored.width, stored.height)) == [48, 64]
+        photos.discard((stored,))
+    for cut in range(end - start):
+        damaged = segment(0xE1, b"Exif\0\0" + whole[start : start + cut])
+        stored = photos.store(PLAIN_JPEG[:2] + damaged + PLAIN_JPEG[2:])
+        assert sorted((stored.width, stored.height)) == [300, 400]
+        photos.discard((stored,))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_damaged_photos_are_taken_or_refused_and_nothing_else(kind: str) -> None:
+    whole = corners(kind)
+    dice = random.Random(2)
+    outcomes = set()
+    for _round in range(400):
+        data = bytearray(whole)
+        for _byte in range(dice.choice((1, 2, 8))):
+            data[dice.randrange(len(data))] = dice.randrange(256)
+        try:
+            photos.discard((photos.store(bytes(data)),))
+            outcomes.add("taken")
+        except photos.BadPhoto:
+            outcomes.add("refused")
+    assert outcomes == {"taken", "refused"}
+
+
+@pytest.mark.parametrize("error", [AttributeError, TypeError, MemoryError, struct.error])
+def test_whatever_a_decoder_raises_is_a_bad_photo(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_args: object) -> None:
+        raise error("odd")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
+    with pytest.raises(photos.BadPhoto, match="照片"):
+        photos.store(PLAIN_JPEG)
+
+
+def test_of_several_pictures_in_one_file_the_first_is_kept_however_large(tmp_path: Path) -> None:
+    """As phones with 48 million pixels write: Pillow calls it MPO and sees no JPEG in it."""
+    out = io.BytesIO()
+    with Image.new("RGB", (5100, 5000), "red") as first, Image.new("RGB", (64, 64)) as second:
+        first.save(out, "MPO", save_all=True, append_images=[second])
+    with Image.open(io.BytesIO(out.getvalue())) as image:
+        assert (image.format, getattr(image, "n_frames", 1)) == ("MPO", 2)
+    ours = kept(photos.store(out.getvalue()), tmp_path)
+    assert (ours.size, corners_of(ours)) == ((1600, 1569), "rrrr")
+
+
+def test_of_a_moving_picture_the_first_is_kept(tmp_path: Path) -> None:
+    for kind in ("PNG", "GIF", "WEBP"):
+        out = io.BytesIO()
+        with Image.new("RGB", (64, 32), "red") as first, Image.new("RGB", (64, 32)) as second:
+            first.save(out, kind, save_all=True, append_images=[second])
+        image = kept(photos.store(out.getvalue()), tmp_path)
+        assert (image.size, corners_of(image)) == ((64, 32), "rrrr"), kind
+
+
+def test_sixteen_bits_of_grey_stay_grey(tmp_path: Path) -> None:
+    for side in (40, 2000):
+        grey = Image.new("I;16", (side, side), 0x4000)
+        out = io.BytesIO()
+        grey.save(out, "PNG")
+        assert kept(photos.store(out.getvalue()), tmp_path).getpixel((9, 9)) == (64, 64, 64)
+
+
+def test_colours_of_print_and_of_a_palette_are_kept(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    Image.new("CMYK", (64, 32), (0, 255, 255, 0)).save(out, "JPEG")
+    assert corners_of(kept(photos.store(out.getvalue()), tmp_path)) == "rrrr"
+    out = io.BytesIO()
+    Image.new("RGBA", (64, 32), (255, 0, 0, 128)).quantize(8).save(out, "PNG")
+    assert corners_of(kept(photos.store(out.getvalue()), tmp_path)) == "rrrr"
