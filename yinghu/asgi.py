@@ -6,7 +6,6 @@ beside it; they stand in DOORS, one line each.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib
 import ipaddress
@@ -17,6 +16,8 @@ from typing import Any
 
 import structlog
 
+from yinghu.bodies import MAX_BODY_WITH_PHOTOS, TooLarge, TooSlow, bounded, most_for
+
 Scope = dict[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
 
@@ -26,19 +27,6 @@ DOORS: dict[tuple[str, str], str] = {
 }
 """(method, path) -> "module:application". A module may also have `lifespan()`, an asynchronous
 context manager that is open for as long as the web process serves."""
-
-MAX_BODY_BYTES = 2 * 1024 * 1024 + 64 * 1024
-"""All the words of a form fit, and a file of Django's own limit."""
-
-MAX_BODY_WITH_PHOTOS = 80 * 1024 * 1024
-"""Six photos of 12 MB (`appeals.photos`) and all the words of a form fit."""
-
-WITH_PHOTOS = ("/file", "/p/")
-"""How the paths begin to which photos are sent."""
-
-PATIENCE_SECONDS = 30.0
-SLOWEST_BYTES_A_SECOND = 8 * 1024
-"""How long a body may be on its way: this long, and longer by what has come at this rate."""
 
 _FORWARDING = frozenset(
     {
@@ -83,44 +71,6 @@ def resolve_sender(scope: Scope, trusted: Sequence[Any]) -> None:
     scheme = next((value for name, value in claims if name == b"x-forwarded-proto"), b"")
     if scheme in {b"http", b"https"}:
         scope["scheme"] = scheme.decode()
-
-
-class TooLarge(Exception):
-    """A request's body is longer than anything that we take."""
-
-
-class TooSlow(Exception):
-    """A request's body does not arrive."""
-
-
-def bounded(receive: Any, most: int) -> Any:
-    """`receive`, raising TooLarge after `most` bytes of body, and TooSlow where it does not come.
-
-    Django keeps a whole body on disk before any view runs, and one sent in chunks need not say how
-    long it will be.
-    """
-    size, ended = 0, False
-    began = time.monotonic()
-
-    async def counted() -> Any:
-        nonlocal size, ended
-        if ended:
-            # What comes now is that the sender has gone: an open stream waits for it for hours.
-            return await receive()
-        deadline = began + PATIENCE_SECONDS + size / SLOWEST_BYTES_A_SECOND
-        # What lies there is taken, however late we ask for it.
-        left = max(deadline - time.monotonic(), 0.2)
-        try:
-            message = await asyncio.wait_for(receive(), left)
-        except TimeoutError:
-            raise TooSlow from None
-        ended = not message.get("more_body", False)
-        size += len(message.get("body", b""))
-        if size > most:
-            raise TooLarge
-        return message
-
-    return counted
 
 
 _WORDS = {
@@ -231,10 +181,9 @@ def build() -> App:
             await send(message)
 
         # The doors beside Django stop listening by themselves.
-        large = door is not None or path.startswith(WITH_PHOTOS)
-        most = MAX_BODY_WITH_PHOTOS if large else MAX_BODY_BYTES
+        heard = bounded(receive, MAX_BODY_WITH_PHOTOS if door else most_for(path))
         try:
-            await (door or django_app)(scope, bounded(receive, most), watched)
+            await (door or django_app)(scope, heard, watched)
         except (TooLarge, TooSlow) as error:
             log.warning(
                 "a body was not taken", why=type(error).__name__, path=logs.without_secrets(path)

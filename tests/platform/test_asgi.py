@@ -16,16 +16,9 @@ import pytest
 from django.test import Client, override_settings
 
 from tests.live import Live
-from yinghu import asgi
-from yinghu.asgi import (
-    DOORS,
-    MAX_BODY_BYTES,
-    MAX_BODY_WITH_PHOTOS,
-    TooLarge,
-    TooSlow,
-    bounded,
-    resolve_sender,
-)
+from yinghu import bodies
+from yinghu.asgi import DOORS, resolve_sender
+from yinghu.bodies import MAX_BODY_BYTES, MAX_BODY_WITH_PHOTOS, TooLarge, TooSlow, bounded
 
 PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1/128")]
 
@@ -212,8 +205,8 @@ def test_a_body_in_chunks_is_cut_off_when_it_is_longer_than_any_form(
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asgi, "PATIENCE_SECONDS", 0.0)
-    monkeypatch.setattr(asgi, "SLOWEST_BYTES_A_SECOND", 1)
+    monkeypatch.setattr(bodies, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(bodies, "SLOWEST_BYTES_A_SECOND", 1)
 
     async def heard(*messages: dict[str, Any]) -> list[int]:
         """The sizes of what came, of a sender who falls silent after these messages."""
@@ -222,7 +215,8 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyP
         async def receive() -> dict[str, Any]:
             if message := next(queue, None):
                 return message
-            return await asyncio.get_running_loop().create_future()
+            silence: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+            return await silence
 
         listen = bounded(receive, 100)
         return [len((await listen()).get("body", b"")) for _message in range(2)]
