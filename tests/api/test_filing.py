@@ -76,6 +76,24 @@ def test_chinese_coordinates_become_wgs84(api: Api) -> None:
     assert 0.003 < 120.0767 - appeal.lon < 0.006
 
 
+def test_hidden_signs_do_not_change_what_staff_read(api: Api) -> None:
+    told = api.file(
+        body="救\u200b命\u202e👨\u200d👩\u200d👧",
+        title="\u2067奶\u200d粉",
+        name="\u202e明\u200c小王\u200f",
+        address="\u202a3号楼\u202c",
+        phone="\u202d13812345678\u202c",
+        answers={"brand": "一\u202e段"},
+    )
+    appeal = Appeal.objects.get(pk=told["id"])
+    assert (appeal.body, appeal.title) == ("救命👨\u200d👩\u200d👧", "奶粉")
+    assert (unseal(appeal.name), unseal(appeal.address)) == ("明小王", "3号楼")
+    assert (unseal(appeal.phone), appeal.answers) == ("+8613812345678", {"brand": "一段"})
+    # As it came it is kept too.
+    raw = json.loads(unseal_bytes(Message.objects.get().raw))
+    assert raw["name"] == "\u202e明\u200c小王\u200f"
+
+
 def test_sent_again_it_is_the_same(api: Api, problem: Check) -> None:
     first = api.file(external_id="a-1")
     other = api.post("/appeals", "operator", json={"body": "另一件", "external_id": "a-1"})
@@ -106,6 +124,8 @@ BAD_FIELDS: list[tuple[dict[str, Any], str, str]] = [
     ({"body": 5}, "body", "string_type"),
     ({"body": "长" * 10_001}, "body", "string_too_long"),
     ({"body": "a\x00b"}, "body", "bad_text"),
+    ({"body": "\u200b"}, "body", "nothing_visible"),
+    ({"body": "\u202e\ufeff \u3164\u2800"}, "body", "nothing_visible"),
     ({"title": "长" * 201}, "title", "string_too_long"),
     ({"category": "nope"}, "category", "unknown_category"),
     ({"area": "999"}, "area", "unknown_area"),

@@ -128,6 +128,23 @@ def test_rows_without_ids_are_known_by_what_they_say_equal_ones_by_their_number(
     assert not Message.objects.filter(external_id__contains="停").exists()
 
 
+def test_hidden_signs_do_not_change_what_staff_read(own_city: City, tmp_path: Path) -> None:
+    row = ["A1", "路\u202e灯", "灯\u200b坏了", "", "\u2067小\u200d王", "\u202d13812345678\u202c"]
+    nothing = ["A2", "", "\u200b\u202e", "", "", ""]
+    rows = [[*each, "3\u200f号楼", "", ""] for each in (row, nothing)]
+    path = write_csv(tmp_path / "m.csv", rows)
+    ran = own_city.run("import", path, "--channel", "feed")
+    assert ran.out.startswith(summary(2, 1, 0, 1))
+    appeal = Appeal.objects.get()
+    assert (appeal.title, appeal.body) == ("路灯", "灯坏了")
+    assert [unseal(sealed) for sealed in (appeal.name, appeal.phone, appeal.address)] == [
+        "小王",
+        "+8613812345678",
+        "3号楼",
+    ]
+    assert rejects_of(path) == [["3", "没有诉求正文"]]
+
+
 def test_columns_of_any_name_by_map(own_city: City, tmp_path: Path) -> None:
     header = ["a=b", "谁", "类", "x", "y", "罐数"]
     row = ["要奶粉", "u1", "奶粉", "120.0785", "29.3061", "2"]

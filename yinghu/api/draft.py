@@ -22,6 +22,7 @@ from pydantic import (
 
 from yinghu.api.problems import FieldError, saying
 from yinghu.api.types import Code, Line, Short, Storable, limits, storable
+from yinghu.appeals import visible
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Category
 from yinghu.appeals.states import Urgency
@@ -39,7 +40,15 @@ OPEN_CHANNELS = tuple(code for code in CHANNELS if code not in {"web", "file"})
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def _body(given: str) -> str:
+    body = visible.words(given)
+    if not body:
+        raise saying("nothing_visible", _("没有看得见的文字"))
+    return body
+
+
 def _phone(given: str) -> str:
+    given = visible.line(given)
     phone = normal_phone(given) if given else ""
     if given and not phone:
         raise saying("bad_phone", _("这不是电话号码"))
@@ -68,7 +77,7 @@ def _answer(given: Any) -> Any:
             raise saying(
                 "string_too_long", _("最多 %(max_length)s 个字") % {"max_length": MAX_ANSWER}
             )
-        return storable(given.strip())
+        return storable(visible.words(given))
     if given is None or isinstance(given, bool):
         return given
     # What every JSON reader keeps exactly.
@@ -84,15 +93,18 @@ _Answer = Annotated[
 ]
 
 
+_Plain = AfterValidator(visible.line)
+
+
 class Draft(BaseModel):
     """One appeal to be filed. Only `body` is needed."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    body: Annotated[str, limits(MAX_BODY, 1), Storable] = Field(
+    body: Annotated[str, limits(MAX_BODY, 1), Storable, AfterValidator(_body)] = Field(
         description="What the requester says."
     )
-    title: Line = ""
+    title: Annotated[Line, _Plain] = ""
     category: Code | None = Field(default=None, description="A category's code, where known.")
     area: Code | None = Field(default=None, description="An area's code, where known.")
     place: Code | None = Field(
@@ -103,11 +115,11 @@ class Draft(BaseModel):
     coordinates: Literal["wgs84", "gcj02"] = Field(
         default="wgs84", description="Phones give WGS-84, WeChat and Chinese maps GCJ-02."
     )
-    name: Short = ""
+    name: Annotated[Short, _Plain] = ""
     phone: Annotated[str, limits(40), AfterValidator(_phone)] = Field(
         default="", description="Sealed at rest, masked everywhere."
     )
-    address: Line = ""
+    address: Annotated[Line, _Plain] = ""
     answers: dict[Code, _Answer] = Field(
         default_factory=dict,
         max_length=MAX_ANSWERS,

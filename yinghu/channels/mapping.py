@@ -13,6 +13,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from yinghu.appeals import visible
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Category
 from yinghu.channels.rows import Row, Unusable
@@ -244,7 +245,8 @@ class Reader:
 
     def understand(self, row: Row) -> Understood:
         """What the row asks for. Raises Unclear."""
-        body, title = self.cell(row, "body"), self.cell(row, "title")
+        body = visible.words(self.cell(row, "body"))
+        title = visible.line(self.cell(row, "title"))
         if not body:
             raise Unclear(_("没有诉求正文"))
         if len(title) > MAX_TITLE:
@@ -257,8 +259,8 @@ class Reader:
             body=body,
             channel=self.channel,
             title=title,
-            name=self.cell(row, "name"),
-            address=self.cell(row, "address"),
+            name=visible.line(self.cell(row, "name")),
+            address=visible.line(self.cell(row, "address")),
             said_at=self.when(row, "said_at"),
         )
         if len(filing.name) > MAX_NAME or len(filing.address) > MAX_ADDRESS:
@@ -302,14 +304,14 @@ class Reader:
             yield _("类别不认识，留空了")
 
     def _phone(self, row: Row, filing: Filing) -> Iterable[str]:
-        text = self.cell(row, "phone")
+        text = visible.line(self.cell(row, "phone"))
         filing.phone = phone_of(text)
         if text and not filing.phone:
             yield _("电话看不懂")
 
     def _where(self, row: Row, filing: Filing) -> Iterable[str]:
         """Point and area. What names no area that we know goes in front of the address."""
-        text = self.cell(row, "area")
+        text = visible.line(self.cell(row, "area"))
         filing.area = _area_of(text) if text else None
         if text and not filing.area:
             yield _("区域找不到，写进了地址")

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from yinghu.appeals import visible
 from yinghu.appeals.loop import MAX_WORDS
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.numbers import id_of
@@ -45,6 +46,20 @@ class Known:
     @cached_property
     def units(self) -> list[tuple[str, str]]:
         return [(u.code, name_of(u)) for u in Unit.objects.filter(active=True)]
+
+
+class WordsField(forms.CharField):
+    """What somebody says; empty where nothing of it can be seen."""
+
+    def to_python(self, value: Any) -> str:
+        return visible.words(str(super().to_python(value)))
+
+
+class LineField(forms.CharField):
+    """A name, an address, a phone: without signs that would make it read as something else."""
+
+    def to_python(self, value: Any) -> str:
+        return visible.line(str(super().to_python(value)))
 
 
 class AreaField(forms.CharField):
@@ -95,7 +110,7 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
         case FieldKind.TEXT:
             rows = 3 if spec.public else 2 if required else 1
             area = forms.Textarea(attrs={"rows": rows, "maxlength": MAX_WORDS})
-            return forms.CharField(widget=area, max_length=MAX_WORDS, **common)
+            return WordsField(widget=area, max_length=MAX_WORDS, **common)
         case FieldKind.CATEGORY:
             return forms.ChoiceField(choices=[("", _("请选择")), *known.categories], **common)
         case FieldKind.KLASS:
@@ -192,10 +207,10 @@ def initial_of(verb: Verb, appeal: Appeal) -> dict[str, Any]:
 class FilingForm(forms.Form):
     """What a citizen types. With a category come its questions, as fields `q_<key>`."""
 
-    words = forms.CharField(max_length=MAX_WORDS)
-    where = forms.CharField(max_length=200, required=False)
-    name = forms.CharField(max_length=60, required=False)
-    phone = forms.CharField(max_length=40, required=False)
+    words = WordsField(max_length=MAX_WORDS)
+    where = LineField(max_length=200, required=False)
+    name = LineField(max_length=60, required=False)
+    phone = LineField(max_length=40, required=False)
 
     def __init__(
         self, data: Mapping[str, Any] | None = None, category: Category | None = None
@@ -269,4 +284,4 @@ def _question(question: dict[str, Any]) -> forms.Field:
         case "bool":
             return forms.BooleanField(**(common | {"required": False}))
         case _:
-            return forms.CharField(max_length=200, **common)
+            return LineField(max_length=200, **common)
