@@ -303,3 +303,27 @@ def test_the_case_page_costs_the_same_with_a_long_story(browse: Browse, city: Ca
         loop.report(appeal.pk, city.milk, words=f"第{turn}步")
     assert queries_of(client, f"/desk/case/{appeal.number}") == before
     assert before <= 14
+
+
+def test_a_long_story_is_shown_a_hundred_events_at_a_time(browse: Browse, city: Cast) -> None:
+    appeal = file_one()
+    loop.sort(appeal.pk, city.clerk, category="milk")
+    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    for turn in range(1, 131):
+        loop.note(appeal.pk, city.clerk, why=f"备注之{turn}。")
+    clerk = browse("clerk")
+    page = text_of(clerk.get(f"/desk/case/{appeal.number}"))
+    assert re.findall(r"备注之(\d+)。", page) == [str(turn) for turn in range(130, 30, -1)]
+    older = re.search(r'href="(/desk/case/[0-9-]+\?before=\d+)#story"', page)
+    assert older is not None
+    page = text_of(clerk.get(older[1]))
+    assert re.findall(r"备注之(\d+)。", page) == [str(turn) for turn in range(30, 0, -1)]
+    assert 'class="chapter now"' not in page
+    assert f'href="/desk/case/{appeal.number}#story">最新的经过' in page
+    # Who may not read notes gets no empty pages for them.
+    page = text_of(browse("volunteer").get(f"/desk/case/{appeal.number}"))
+    assert "备注之" not in page
+    assert "before=" not in page
+    assert page.count('class="chapter') >= 3
+    loop.accept(appeal.pk, city.volunteer)
+    assert browse("volunteer").get(f"/field/{appeal.number}").status_code == 200

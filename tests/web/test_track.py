@@ -6,12 +6,15 @@ import re
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from tests.cast import PHONE, Cast, file_one, taken_milk
 from tests.web.conftest import Browse, text_of
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
+from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import Status
+from yinghu.channels import flood
 from yinghu.people.access import requester_of
 
 
@@ -160,3 +163,124 @@ def test_trying_phones_for_a_number_ends_soon(browse: Browse, city: Cast) -> Non
     assert answers == [404] * 30 + [429] * 2
     late = client.post("/find", {"number": appeal.number, "phone": "13812345678"})
     assert late.status_code == 429
+
+
+class Clock:
+    """A clock that the test moves on."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("of", ["number", "phone"])
+def test_one_address_keeps_nobody_from_their_case(
+    browse: Browse, city: Cast, monkeypatch: pytest.MonkeyPatch, of: str
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(flood, "buckets", flood.Buckets(clock))
+    appeal = file_one()
+    attacker, victim = browse(), browse()
+
+    def attack(turn: int) -> int:
+        given = {"number": appeal.number, "phone": f"139{turn:08d}"}
+        if of == "phone":
+            given = {"number": number_of(turn + 10), "phone": "13812345678"}
+        return attacker.post("/find", given, REMOTE_ADDR="192.0.2.66").status_code
+
+    def mine() -> int:
+        given = {"number": appeal.number, "phone": "13812345678"}
+        return victim.post("/find", given, REMOTE_ADDR="192.0.2.7").status_code
+
+    answers = [attack(turn) for turn in range(100)]
+    assert answers == [404] * 10 + [429] * 90
+    assert mine() == 302
+    # And for as long as one likes: whatever the address may try, there is always one left.
+    for turn in range(100, 1500):
+        clock.now += 5
+        attack(turn)
+        if turn % 50 == 0:
+            assert mine() == 302
+
+
+def test_one_sender_takes_less_than_a_number_and_a_phone_have() -> None:
+    own = flood.LIMITS["find"]
+    for name in ("number", "caller"):
+        theirs = flood.LIMITS[name]
+        assert theirs.burst >= 2 * own.burst
+        assert theirs.seconds * 2 <= own.seconds
+
+
+def test_what_can_find_nothing_takes_nothing_from_the_number(browse: Browse, city: Cast) -> None:
+    appeal = file_one()
+    for turn in range(40):
+        given = {"number": appeal.number, "phone": "not a phone"}
+        page = browse().post("/find", given, REMOTE_ADDR=f"192.0.2.{turn}")
+        assert page.status_code == 404
+    given = {"number": appeal.number, "phone": "\u202d13812345678\u202c"}
+    assert browse().post("/find", given).status_code == 302
+
+
+def test_a_link_lets_nobody_say_things_without_end(
+    browse: Browse, city: Cast, settings: Settings
+) -> None:
+    settings.FLOOD_LIMITS = {"act": (5, 60.0)}
+    appeal, other = file_one(), file_one("另一件")
+    client = browse()
+
+    def say(of: Appeal, verb: str, turn: int) -> Any:
+        # A new address each time: the appeal itself is guarded as well.
+        address = f"192.0.2.{turn}"
+        return client.post(f"/t/{of.token}/{verb}", {"words": f"第{turn}次"}, REMOTE_ADDR=address)
+
+    said = [say(appeal, "supply", turn).status_code for turn in range(7)]
+    assert said == [302] * 5 + [429] * 2
+    assert appeal.events.filter(verb="supply").count() == 5
+    for verb in ("urge", "withdraw"):
+        page = say(appeal, verb, 8)
+        assert page.status_code == 429
+        assert int(page.headers["Retry-After"]) > 0
+        assert "第8次</textarea>" in text_of(page)
+    assert say(other, "supply", 9).status_code == 302
+
+
+def test_a_supplement_of_nothing_visible_is_none(browse: Browse, city: Cast) -> None:
+    appeal = file_one()
+    page = browse().post(f"/t/{appeal.token}/supply", {"words": "\u200b\u202e"})
+    assert page.status_code == 422
+    assert appeal.events.count() == 1
+
+
+def test_the_newest_hundred_are_shown_and_the_rest_can_be_reached(
+    browse: Browse, city: Cast
+) -> None:
+    appeal = file_one()
+    for turn in range(1, 151):
+        loop.supply(appeal.pk, requester_of(appeal.pk), words=f"补充之{turn}。")
+        if turn % 5 == 0:
+            loop.note(appeal.pk, city.clerk, why="内部的话")
+    client = browse()
+
+    def shown(address: str) -> tuple[list[int], str]:
+        page = text_of(client.get(address))
+        assert "内部的话" not in page
+        older = re.search(r'href="([^"]*)\?before=(\d+)#story"', page)
+        return (
+            [int(turn) for turn in re.findall(r"补充之(\d+)。", page)],
+            f"{older[1]}?before={older[2]}" if older else "",
+        )
+
+    newest, older = shown(f"/t/{appeal.token}")
+    assert newest == list(range(150, 50, -1))
+    assert older.startswith(f"/t/{appeal.token}?")
+    rest, end = shown(older)
+    assert (rest, end) == (list(range(50, 0, -1)), "")
+    page = text_of(client.get(older))
+    assert "您提交了诉求" in page
+    assert f'href="/t/{appeal.token}#story">最新的经过' in page
+    # What is fetched again when something happens stays where it was.
+    assert f"?part=state&amp;before={older.rpartition('=')[2]}" in page
+    for wrong in ("x", "-1", "9" * 30, "%00", "²"):
+        assert shown(f"/t/{appeal.token}?before={wrong}")[0] == newest

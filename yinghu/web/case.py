@@ -36,6 +36,7 @@ from yinghu.triage.models import Duplicate
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, question_label, sort_initial
 from yinghu.web.media import photo_file
 from yinghu.web.shared import RELATED, login_of, rows_of, staff, version_of, who, without_numbers
+from yinghu.web.story import Story, story_of
 
 SAID_BEFORE = timedelta(hours=1)
 """Between saying and filing, from which on both are shown."""
@@ -116,7 +117,7 @@ def context_of(
         "suggested": _suggested(suggested) if suggested else [],
         "acts": acts,
         "merge": next((act for act in acts if act["verb"] is Verb.MERGE), None),
-        "events": _events(appeal, reveal, may_read_why(actor, appeal)),
+        "story": _story(request, appeal, reveal, may_read_why(actor, appeal)),
         "said_at": _said_at(appeal),
         "clocks": list(appeal.clocks.filter(stopped_at=None).order_by("due_at")),
         "duplicates": _duplicates(appeal, actor),
@@ -161,16 +162,14 @@ def _said_at(appeal: Appeal) -> datetime | None:
     return said if said and abs(appeal.filed_at - said) > SAID_BEFORE else None
 
 
-def _events(appeal: Appeal, reveal: bool, inside: bool) -> list[Any]:
-    events = list(appeal.events.select_related("user", "unit", "category", "area").order_by("seq"))
-    if not inside:
-        events = [event for event in events if event.verb != Verb.NOTE]
-        for event in events:
+def _story(request: HttpRequest, appeal: Appeal, reveal: bool, inside: bool) -> Story:
+    story = story_of(request, appeal, () if inside else (Verb.NOTE,))
+    for event in story.events:
+        if not inside:
             event.why = ""
-    if not reveal:
-        for event in events:
+        if not reveal:
             event.words = without_numbers(event.words)
-    return events
+    return story
 
 
 def _answers(appeal: Appeal, reveal: bool) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from yinghu.appeals import clocks, loop
+from yinghu.appeals import clocks, loop, visible
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import MOVES, Status, Verb
@@ -30,6 +30,7 @@ from yinghu.web.account import demo_logins
 from yinghu.web.filing import MAX_BODY, Sheet, new_form_id
 from yinghu.web.forms import FilingForm, Known, VerbForm
 from yinghu.web.shared import absolute, is_part, version_of
+from yinghu.web.story import story_of
 
 SAYS = (Verb.RATE, Verb.SUPPLY, Verb.URGE, Verb.REOPEN, Verb.WITHDRAW)
 """What a requester may say on the tracking page, in the order shown."""
@@ -61,7 +62,7 @@ def file(request: HttpRequest, place_code: str = "") -> HttpResponse:
         found = Place.objects.filter(code=place_code, active=True).select_related("area")
         place = found.first()
     if request.method == "POST" and "pick" not in request.POST:
-        return filing.take(request, place, show_track)
+        return filing.take(request, place)
     if request.method == "POST":
         return pick(request, place)
     sheet = Sheet(
@@ -136,7 +137,6 @@ def show_track(
     appeal: Appeal,
     *,
     bound: VerbForm | None = None,
-    supplement: str = "",
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
@@ -147,23 +147,16 @@ def show_track(
     for verb in SAYS:
         if verb not in moves:
             continue
-        initial = {"words": supplement} if verb is Verb.SUPPLY and supplement else {}
         is_bound = bound is not None and bound.move.verb is verb
-        form = (
-            bound if is_bound and bound else VerbForm(moves[verb], known, initial=initial, own=True)
-        )
+        form = bound if is_bound and bound else VerbForm(moves[verb], known, own=True)
         forms.append(
-            {
-                "verb": verb,
-                "form": form,
-                "open": is_bound or bool(initial) or _asked_for(verb, appeal),
-            }
+            {"verb": verb, "form": form, "open": is_bound or _asked_for(verb, appeal)},
         )
     master = _final_master(appeal)
     context = {
         "appeal": appeal,
         "next": next_step(appeal),
-        "events": list(appeal.events.select_related("unit", "user").order_by("seq")),
+        "story": story_of(request, appeal, wording.PRIVATE),
         "forms": forms,
         "problem": problem,
         "master": master,
@@ -200,7 +193,9 @@ def say(request: HttpRequest, token: str, verb: str) -> HttpResponse:
     act = Verb(verb)
     actor = requester_of(appeal.pk)
     form = VerbForm(MOVES[act], Known(), request.POST, own=True)
-    if wait := flood.too_many("act", request.META.get("REMOTE_ADDR", "")):
+    wait = flood.too_many("act", request.META.get("REMOTE_ADDR", ""))
+    # The appeal as well, as at the API: whoever holds its link has more than one address.
+    if wait := wait or flood.too_many("act", f"appeal {appeal.pk}"):
         problem = _("按得太频繁，请 %d 秒后再试。您写的都还在。") % wait
         page = show_track(request, appeal, bound=form, problem=problem, status=429)
         page.headers["Retry-After"] = str(wait)
@@ -243,14 +238,8 @@ def find(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "web/citizen/find.html", context)
     appeal_id = id_of(number[:40])
-    caller = blind(normal_phone(phone[:40])) or b""
-    waits = [flood.too_many("find", request.META.get("REMOTE_ADDR", ""))]
-    if caller:
-        # Numbers follow one another: who knows somebody's phone must not try them all.
-        waits.append(flood.too_many("find", f"phone {caller.hex()}"))
-    if appeal_id is not None:
-        waits.append(flood.too_many("number", str(appeal_id)))
-    if wait := max(waits):
+    caller = blind(normal_phone(visible.line(phone[:40]))) or b""
+    if wait := _too_many_tries(request, appeal_id, caller):
         context["problem"] = _("试得太多了，请 %d 秒后再试") % wait
         page = render(request, "web/citizen/find.html", context, status=429)
         page.headers["Retry-After"] = str(wait)
@@ -265,6 +254,22 @@ def find(request: HttpRequest) -> HttpResponse:
         else _("这个编号不对，可能有一位看错了、多了或少了，请再核对")
     )
     return render(request, "web/citizen/find.html", context, status=404)
+
+
+def _too_many_tries(request: HttpRequest, appeal_id: int | None, caller: bytes) -> int:
+    """The seconds to wait before asking again, 0 where one may ask.
+
+    A sender that is refused takes nothing from the number's and the phone's own buckets, which fill
+    faster than one sender can empty them: nobody shuts out by themselves whose they are.
+    """
+    if wait := flood.too_many("find", request.META.get("REMOTE_ADDR", "")):
+        return wait
+    if appeal_id is None or not caller:
+        # This finds nothing, whoever asks.
+        return 0
+    # Numbers follow one another: who knows somebody's phone must not try them all, nor all phones.
+    wait = flood.too_many("caller", caller.hex())
+    return wait or flood.too_many("number", str(appeal_id))
 
 
 def qr(text: str) -> HttpResponse:

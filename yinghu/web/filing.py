@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
+from django.contrib import messages
 from django.core import signing
-from django.db import DataError, IntegrityError
+from django.db import DataError, IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware, get_token
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
+from django.utils.html import format_html
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from yinghu.appeals import photos
 from yinghu.appeals.filing import Filing
-from yinghu.appeals.models import Appeal, Category
-from yinghu.appeals.numbers import track_token
+from yinghu.appeals.models import Category
+from yinghu.appeals.numbers import number_of, track_token
 from yinghu.appeals.photos import BadPhoto, StoredPhoto
 from yinghu.channels import flood
-from yinghu.channels.receive import Incoming, receive
+from yinghu.channels.receive import Incoming, Received, raw_of, receive
 from yinghu.people.access import Actor
+from yinghu.people.privacy import blind
 from yinghu.places.locate import by_words
 from yinghu.places.models import Place
+from yinghu.triage.models import Duplicate
 from yinghu.web.forms import CERTAIN, FilingForm
 
 CHANNEL = "web"
@@ -75,14 +81,6 @@ class Sheet:
         )
 
 
-class ShowTrack(Protocol):
-    """The tracking page, with words to send as a supplement (`citizen.show_track`)."""
-
-    def __call__(
-        self, request: HttpRequest, appeal: Appeal, *, supplement: str, problem: str
-    ) -> HttpResponse: ...
-
-
 class _Check(CsrfViewMiddleware):
     """Django's check, told as a reason and not as a page: a page would lose what was typed."""
 
@@ -111,7 +109,7 @@ def category_of(request: HttpRequest) -> Category | None:
     return Category.objects.filter(pk=code, active=True).first()
 
 
-def take(request: HttpRequest, place: Place | None, show_track: ShowTrack) -> HttpResponse:
+def take(request: HttpRequest, place: Place | None) -> HttpResponse:
     """File what was typed: the result's page, or the same form with what is wrong beside it."""
     sheet = Sheet(
         FilingForm(request.POST, category_of(request)), place, request.POST.get("form_id", "")
@@ -131,13 +129,16 @@ def take(request: HttpRequest, place: Place | None, show_track: ShowTrack) -> Ht
         page.headers["Retry-After"] = str(wait)
         return page
     stored: tuple[StoredPhoto, ...] = ()
+    sums: list[str] = []
     valid = sheet.form.is_valid()
     try:
         if len(pictures) > photos.MAX_PHOTOS:
             raise BadPhoto(_("最多 %d 张照片") % photos.MAX_PHOTOS)
         if valid:
             for picture in pictures:
-                stored += (photos.store(picture.read()),)
+                data = picture.read()
+                stored += (photos.store(data),)
+                sums.append(hashlib.sha256(data).hexdigest())
     except BadPhoto as wrong:
         photos.discard(stored)
         sheet.photo_problem = str(wrong)
@@ -146,29 +147,86 @@ def take(request: HttpRequest, place: Place | None, show_track: ShowTrack) -> Ht
         return sheet.show(request, 422)
     filing = _filing(sheet, stored)
     try:
-        received = receive(Incoming(form_id, _raw(request), filing), Actor("requester"))
+        first, received = _receive(request, form_id, filing, sums)
     except (IntegrityError, DataError):
         # Other errors leave it open whether the commit went through: then the photos may be needed.
         photos.discard(stored)
         raise
-    if received.new:
-        return redirect("filed", token=track_token(received.appeal_id))
-    photos.discard(stored)
-    return _again(request, received.appeal_id, filing, show_track)
+    if not received.new:
+        photos.discard(stored)
+        messages.info(request, _("这张表已经提交过了，没有重复登记，就是下面这一件。"))
+    elif received.appeal_id != first:
+        _tell_of_both(request, first)
+    return redirect("filed", token=track_token(received.appeal_id))
 
 
-def _again(
-    request: HttpRequest, appeal_id: int, filing: Filing, show_track: ShowTrack
-) -> HttpResponse:
-    """The same form once more: its result again; other words in it become a supplement to send."""
-    appeal = Appeal.objects.get(pk=appeal_id)
-    if appeal.body == filing.body:
-        return redirect("filed", token=appeal.token)
-    return show_track(
+def _receive(
+    request: HttpRequest, form_id: str, filing: Filing, sums: list[str]
+) -> tuple[int, Received]:
+    """File the form; returns the appeal that it became at first, and what it is now.
+
+    Sent again as it was, it is that appeal. With anything changed in it (people go back, and mend
+    a phone) it is an appeal of its own, once: what is sealed of the first one, who is found by it
+    and where it has got to meanwhile are not for a form to change, and a supplement would have to
+    say the phone in words that all may read.
+    """
+    said = _digest([_content(filing)])
+    raw = _raw(request, said, sums)
+    received = receive(Incoming(form_id, raw, filing), Actor("requester"))
+    first = received.appeal_id
+    if received.new or _is_in(raw_of(CHANNEL, form_id), said, sums):
+        return first, received
+    changed = Incoming(f"{form_id}:{_digest([said, sorted(sums)])}", raw, filing)
+    with transaction.atomic():
+        received = receive(changed, Actor("requester"))
+        if received.new:
+            # Also where nothing else tells that both are one person's: the phone may be what was
+            # mended.
+            Duplicate.objects.create(
+                appeal_id=received.appeal_id, other_id=first, score=1.0, why="caller"
+            )
+    return first, received
+
+
+def _content(filing: Filing) -> list[Any]:
+    """All that a form can say, as we understood it, but for its photos."""
+    return [
+        filing.body,
+        filing.name,
+        filing.phone,
+        filing.address,
+        filing.category,
+        filing.place,
+        filing.answers,
+    ]
+
+
+def _digest(things: list[Any]) -> str:
+    """Keyed, for it stands beside what is sealed: nobody tries phones against it."""
+    text = json.dumps(things, ensure_ascii=False, sort_keys=True)
+    return (blind(text) or b"").hex()
+
+
+def _is_in(raw: bytes, said: str, sums: list[str]) -> bool:
+    """Whether the message as it came first says all of this; photos left out add nothing."""
+    first = json.loads(raw or b"{}")
+    return first.get("said") == said and set(sums) <= set(first.get("photo_sums", ()))
+
+
+def _tell_of_both(request: HttpRequest, first: int) -> None:
+    """Say that what was changed is an appeal of its own, and where the first one is."""
+    link = format_html(
+        '<a href="{}">{}</a>', reverse("track", args=[track_token(first)]), number_of(first)
+    )
+    messages.info(
         request,
-        appeal,
-        supplement=filing.body,
-        problem=_("这张表已经提交过，没有重复登记。新写的内容在下面，需要的话请作为补充提交。"),
+        format_html(
+            _(
+                "这张表提交过一次，这次内容有改动，所以另外登记了一件，就是下面这一件，"
+                "您改的都收到了。原来的 {number} 没有变；不再需要的话，请打开它撤回。"
+            ),
+            number=link,
+        ),
     )
 
 
@@ -196,11 +254,12 @@ def _filing(sheet: Sheet, stored: tuple[StoredPhoto, ...]) -> Filing:
     )
 
 
-def _raw(request: HttpRequest) -> bytes:
-    """The form as it came, photos by name."""
+def _raw(request: HttpRequest, said: str, sums: list[str]) -> bytes:
+    """The form as it came, photos by name, with what tells it from another one."""
     sent: dict[str, list[str]] = {
         key: request.POST.getlist(key) for key in request.POST if key != "csrfmiddlewaretoken"
     }
     files: MultiValueDict[str, Any] = request.FILES
     sent["photos"] = [str(file.name) for file in files.getlist("photos")]
-    return json.dumps({"path": request.path, "form": sent}, ensure_ascii=False).encode()
+    kept = {"path": request.path, "form": sent, "said": said, "photo_sums": sums}
+    return json.dumps(kept, ensure_ascii=False).encode()

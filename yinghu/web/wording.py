@@ -15,13 +15,13 @@ from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import ClockKind, Satisfaction, Status, Verb
 from yinghu.web.forms import name_of
 
-_PRIVATE = frozenset({Verb.NOTE, Verb.ESCALATE})
+PRIVATE = frozenset({Verb.NOTE, Verb.ESCALATE})
 """Verbs that a requester is not told of."""
 
 
 def is_public(event: Event) -> bool:
     """Whether the requester is told of it."""
-    return event.act not in _PRIVATE
+    return event.act not in PRIVATE
 
 
 def told(event: Event) -> str:

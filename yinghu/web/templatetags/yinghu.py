@@ -10,6 +10,7 @@ from django import template
 from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -18,13 +19,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from yinghu.appeals.labels import status_label
-from yinghu.appeals.models import Appeal, Clock, Event
+from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
 from yinghu.channels import registry
 from yinghu.people.access import desks_of
 from yinghu.people.privacy import mask_name, mask_phone, unseal
 from yinghu.web import shared, wording
 from yinghu.web.forms import name_of
+from yinghu.web.story import Story
 
 register = template.Library()
 
@@ -209,8 +211,8 @@ def clock_kind(kind: str) -> str:
 
 
 @register.inclusion_tag("web/parts/timeline.html")
-def timeline(appeal: Appeal, events: list[Event], reader: str = "requester") -> dict[str, Any]:
-    """What happened, newest first.
+def timeline(appeal: Appeal, story: Story, reader: str = "requester") -> dict[str, Any]:
+    """What happened, newest first, with ways to what came before it.
 
     Only a `reader` "staff" is shown who and why; "field" reads public words, but of a requester who
     is somebody else.
@@ -224,10 +226,12 @@ def timeline(appeal: Appeal, events: list[Event], reader: str = "requester") -> 
             "who": wording.by_whom(event),
             "facts": wording.facts(event) if inside else "",
         }
-        for event in events
+        for event in story.events
         if inside or wording.is_public(event)
     ]
-    return {"appeal": appeal, "steps": steps[::-1], "inside": inside}
+    page = {"requester": "track", "staff": "case", "field": "task"}[reader]
+    here = reverse(page, args=[appeal.token if reader == "requester" else appeal.number])
+    return {"steps": steps[::-1], "inside": inside, "story": story, "here": here}
 
 
 @register.inclusion_tag("web/parts/person.html")

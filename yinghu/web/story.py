@@ -1,0 +1,38 @@
+"""What happened to one appeal, page by page: whoever may add to it can add without end."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.states import Verb
+
+STORY = 100
+"""Events on a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Some events in their order. `older` is to be given as ?before= for those that came before
+    them, "" where none did; `before` is what was given for these, "" for the newest."""
+
+    events: list[Event]
+    older: str
+    before: str
+
+
+def story_of(request: HttpRequest, appeal: Appeal, without: Collection[Verb] = ()) -> Story:
+    """The newest events, or those before ?before=, but for the verbs `without`."""
+    given = request.GET.get("before", "")
+    before = given if given.isascii() and given.isdigit() and len(given) < 10 else ""
+    found = appeal.events.select_related("user", "unit", "category", "area").order_by("-seq")
+    if without:
+        found = found.exclude(verb__in=without)
+    if before:
+        found = found.filter(seq__lt=int(before))
+    events = list(found[: STORY + 1])
+    older = str(events[STORY - 1].seq) if len(events) > STORY else ""
+    return Story(events[:STORY][::-1], older, before)
