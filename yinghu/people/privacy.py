@@ -9,7 +9,9 @@ import hashlib
 import hmac
 import os
 import re
+import unicodedata
 from functools import lru_cache
+from itertools import pairwise
 
 import phonenumbers
 from cryptography.exceptions import InvalidTag
@@ -105,38 +107,186 @@ def blind(contact: str) -> bytes | None:
     return hmac.digest(derived_key("blind"), contact.encode(), "sha256")[:16]
 
 
-_BETWEEN = r"[\s\-.,，。·_/()（）‐‑–—－．\u200b-\u200d\u2060\ufeff]"
-_LONG_NUMBER = re.compile(
-    r"(?P<kept>(?<!\d)(?<!\d[-./])(?:\d{4}-\d{4}-\d"
-    r"|20\d\d([-./])(?:0?[1-9]|1[0-2])\2(?:0?[1-9]|[12]\d|3[01]))(?!\d|[-./]\d))"
-    rf"|\d(?:{_BETWEEN}{{0,3}}\d){{6,}}"
+_DRAWN = (
+    "〇零○◯",
+    "一幺壹",
+    "二两兩贰貳",
+    "三叁參",
+    "四肆",
+    "五伍",
+    "六陆陸",
+    "七柒",
+    "八捌",
+    "九玖",
 )
-"""A case number or a date; else seven digits or more, whatever people put between them."""
+_CHINESE = {drawn: str(digit) for digit, same in enumerate(_DRAWN) for drawn in same}
+"""Chinese digits, as people write and say them."""
+_HAN = "०१२३४५६७८९"
+_SEVERAL = "٠"
+"""Plain forms (`_Plain`) of Chinese digits, and of a character that is several digits."""
+_REMEMBERED = 20_000
+"""Characters whose plain form is kept at hand; a city's words have some thousands."""
+
+
+@lru_cache(maxsize=1_000)
+def _digits_of(char: str) -> tuple[str, bool]:
+    """The digits that a character stands for, however it is drawn ("" for all else), and whether
+    it is Chinese.
+    """
+    plain = unicodedata.normalize("NFKC", char).lstrip("(〔")
+    if plain[:1] in _CHINESE:
+        return _CHINESE[plain[0]], True
+    if plain[:1].isdecimal():
+        # `1.`, `1日`, `10` are one character each; `㎡` is no number.
+        return "".join(str(unicodedata.decimal(c)) for c in plain if c.isdecimal()), False
+    value = unicodedata.numeric(char, -1.0)
+    known = value >= 0 and unicodedata.category(char) in ("No", "Nl")
+    return str(int(value)) if known else "", False
+
+
+class _Plain(dict[int, str]):
+    """For `str.translate`, one character for one, so that a pattern reads every script: a digit as
+    0 to 9, a Chinese one as one of `_HAN`, one of several digits as `_SEVERAL`; `\\d` is all.
+    """
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        digits, chinese = _digits_of(char)
+        plain = digits or char
+        if len(digits) > 1:
+            plain = _SEVERAL
+        elif chinese:
+            plain = _HAN[int(digits)]
+        if len(self) < _REMEMBERED:
+            self[code] = plain
+        return plain
+
+
+_plain = _Plain()
+
+_MAYBE_PHONE = re.compile(r"\d(?:[\W_]{0,3}\d){3,}")
+"""Digits with up to three marks or blanks between two; four may be seven, ㊿ is two."""
+_PART_OF_PHONE = re.compile(r"\d(?:[\W_]{0,3}\d){4,}")
+_FEWEST = 7
+"""Digits of the shortest phone."""
+
+_DATE = r"20[0-9]{2}(?P<mark>[-./])(?:0?[1-9]|1[0-2])(?P=mark)(?:0?[1-9]|[12][0-9]|3[01])"
+_TIME = r"(?:[01]?[0-9]|2[0-4])[:：][0-5][0-9](?:[:：][0-5][0-9])?"
+_STAMP = re.compile(
+    rf"(?<!\d)(?<!\d[-./:：])(?:(?P<date>{_DATE})|(?P<case>[0-9]{{4}}-[0-9]{{4}}-[0-9])"
+    rf"|{_TIME}(?:\s?[-~～‐‑–—－]\s?{_TIME})?)(?!\d|[-./:：]\d)"
+)
+"""What stands by itself and is no phone: a date, a case number, a time or two."""
+_MOBILE = re.compile(r"(?:(?:00)?86|0)?1[3-9][0-9]{9}")
+_LIST_MARKS = frozenset(",，、")
 
 
 def without_numbers(text: str) -> str:
     """The text with what could be a phone or identity number made unreadable.
 
-    People write their phone into their words; a volunteer sees it only after taking the case. Our
-    own case numbers (by their check digit), dates and lists of small numbers stay.
+    People write their phone into their words; a volunteer sees it only after taking the case. Seven
+    digits and more go, in any script and in Chinese, with up to three marks, blanks or invisible
+    characters between two. Our own case numbers (by their check digit), dates, times and lists of
+    small numbers stay.
     """
-    return _LONG_NUMBER.sub(_masked, text)
+    plain = text.translate(_plain)
+    parts: list[str] = []
+    end = 0
+    for found in _MAYBE_PHONE.finditer(plain):
+        start, stop = found.span()
+        parts += (text[end:start], _masked(text[start:stop], found[0]))
+        end = stop
+    return "".join((*parts, text[end:]))
 
 
-def _masked(found: re.Match[str]) -> str:
-    said = found[0]
-    groups = re.findall(r"\d+", said)
-    digits = "".join(groups)
-    if found["kept"] and (len(groups[1]) < 3 or damm.is_valid(digits)):
+def without_digits(text: str) -> str:
+    """The text without what could be a part of a phone: five digits and more, written as above."""
+    text = unicodedata.normalize("NFKC", text)
+    parts: list[str] = []
+    end = 0
+    for found in _PART_OF_PHONE.finditer(text.translate(_plain)):
+        parts.append(text[end : found.start()])
+        end = found.end()
+    return " ".join((*parts, text[end:]))
+
+
+def has_digits(text: str) -> bool:
+    """Whether any character stands for a digit."""
+    return any(map(str.isdecimal, unicodedata.normalize("NFKC", text).translate(_plain)))
+
+
+def _masked(said: str, plain: str) -> str:
+    """A run of digits, with what lies between them, as it may be shown."""
+    first, last, beside = _without_words(plain)
+    parts = [said[:first]]
+    end = first
+    for start, stop in (*_stamps(plain), (last, last)):
+        parts += (_hidden(said[end:start], plain[end:start], beside), said[start:stop])
+        end = stop
+    return "".join((*parts, said[last:]))
+
+
+def _without_words(plain: str) -> tuple[int, int, int]:
+    """The span of a run without one Chinese digit at either end where the rest is written otherwise
+    (`13812345678一直打不通`, `两 13812345678`), and how many these were.
+    """
+    places = [at for at, char in enumerate(plain) if char.isdecimal()]
+    first, last, beside = 0, len(plain), 0
+    if plain[places[0]] in _HAN and plain[places[1]] not in _HAN:
+        first, beside = places[1], 1
+    if plain[places[-1]] in _HAN and plain[places[-2]] not in _HAN:
+        last, beside = places[-2] + 1, beside + 1
+    return first, last, beside
+
+
+def _stamps(plain: str) -> list[tuple[int, int]]:
+    """Spans of what stands by itself (`_STAMP`), unless some groups of the digits, which do not
+    begin in a date, make a mobile number together with it: `138 2012-12-12`.
+    """
+    if _SEVERAL in plain:
+        return []
+    found = [stamp for stamp in _STAMP.finditer(plain) if _is_real(stamp)]
+    if not found:
+        return []
+    dated = {at for stamp in found if stamp["date"] for at in range(*stamp.span())}
+    places = [at for at, char in enumerate(plain) if char.isdecimal()]
+    digits = "".join(str(int(plain[at])) for at in places)
+    edges = {0, len(places)} | {
+        nth
+        for nth, (before, at) in enumerate(pairwise(places), 1)
+        if at > before + 1 or plain[at] in _HAN or plain[before] in _HAN
+    }
+    mobile: set[int] = set()
+    for nth, at in enumerate(places):
+        if nth in edges and at not in dated:
+            number = _MOBILE.match(digits, nth)
+            if number and number.end() in edges:
+                mobile.update(places[nth : number.end()])
+    return [stamp.span() for stamp in found if mobile.isdisjoint(range(*stamp.span()))]
+
+
+def _is_real(stamp: re.Match[str]) -> bool:
+    return not stamp["case"] or damm.is_valid(stamp["case"].replace("-", ""))
+
+
+def _hidden(said: str, plain: str, beside: int) -> str:
+    """A run of digits with what is around it, hidden where it is long enough for a phone; a list of
+    small numbers is not, with the `beside` ones that may belong to it.
+    """
+    digits = "".join(_digits_of(char)[0] for char in said)
+    if len(digits) < _FEWEST:
         return said
-    between = re.findall(r"\D+", said)
+    groups = re.findall(r"\d+", plain)
+    first, *_, last = (at for at, char in enumerate(plain) if char.isdecimal())
+    between = re.findall(r"\D+", plain[first : last + 1])
     if (
-        len(digits) < 10
+        len(digits) + beside < 10
         and max(map(len, groups)) < 3
-        and all(set(mark) & set(",，") for mark in between)
+        and all(set(mark) & _LIST_MARKS for mark in between)
     ):
         return said
-    return f"{digits[:3] if len(digits) > 9 else ''}****{digits[-2:]}"
+    shown = f"{digits[:3] if len(digits) > 9 else ''}****{digits[-2:]}"
+    return f"{said[:first]}{shown}{said[last + 1 :]}"
 
 
 def mask_name(name: str) -> str:
