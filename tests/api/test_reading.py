@@ -138,6 +138,25 @@ def test_words_are_found(api: Api, live: Any) -> None:
     assert api.get("/appeals", "clerk", params={"q": "%_';"}).json()["items"] == []
 
 
+def test_a_volunteer_finds_by_words_what_they_read_and_nothing_else(api: Api, live: Any) -> None:
+    number = api.file(body="没有奶粉了，3号楼，电话 138 2746 9153 或①③⑨②⑧④⑦⑤")["number"]
+    api.do("clerk", number, "sort", category="other")
+    api.do("dispatcher", number, "assign", unit="milk")
+    live.drain()
+
+    def found(who: str, query: str) -> list[str]:
+        answer = api.get("/appeals", who, params={"q": query})
+        assert answer.status_code == 200
+        return [item["number"] for item in answer.json()["items"]]
+
+    for query in ("2746", "9153", "①③⑨②⑧④⑦⑤", "²⁷⁴⁶", "奶粉 2746"):
+        assert found("volunteer", query) == []
+    for query in ("奶粉", "3", "138"):
+        assert found("volunteer", query) == [number]
+    for who in ("milk-handler", "clerk"):
+        assert found(who, "2746") == [number]
+
+
 def test_the_place_of_a_sticker_stands_apart_from_the_address(api: Api) -> None:
     place = Place.objects.get(code="xiuhu")
     filed = api.file(place="xiuhu", address="3 幢 502")

@@ -12,7 +12,7 @@ from yinghu.appeals import loop
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal, Event
 from yinghu.channels.receive import Incoming, receive_many
-from yinghu.people.access import Actor
+from yinghu.people.access import SYSTEM, Actor, words_to_search
 from yinghu.places.models import Place
 from yinghu.reactions import react
 from yinghu.triage.learn import learn, predict
@@ -62,12 +62,17 @@ def test_words_are_found_in_chinese_whole_and_in_part_within_the_scope(city: Cas
     lamp, milk = file_one("幸福路口的路灯坏了三天"), file_one("需要 Aptamil 奶粉")
     react_to_all()
     everything = Appeal.objects.all()
-    assert list(search(everything, "路灯坏了")) == [lamp]
-    assert list(search(everything, "aptamil")) == [milk]
-    assert list(search(everything, "灯路")) == []
-    assert list(search(Appeal.objects.filter(pk=milk.pk), "路灯")) == []
+
+    def found(query: str) -> list[Appeal]:
+        return list(search(everything, words_to_search(SYSTEM, query)))
+
+    assert found("路灯坏了") == [lamp]
+    assert found("aptamil") == [milk]
+    assert found("灯路") == []
+    everything = Appeal.objects.filter(pk=milk.pk)
+    assert found("路灯") == []
     for hostile in ("", "'", "';--", "&|!():*", "\x00", "％", "' | '"):
-        assert list(search(everything, hostile)) == []
+        assert found(hostile) == []
 
 
 def test_the_same_caller_with_like_words_is_a_likely_duplicate(city: Cast) -> None:

@@ -7,7 +7,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from yinghu.triage.likeness import alike, grams, lexemes, search_query, search_text
+from yinghu.triage.likeness import alike, grams, holds, lexemes, search_query, search_text
 
 
 def found(text: str, query: str) -> bool:
@@ -75,7 +75,8 @@ def test_alike_is_fair(a: str, b: str) -> None:
     ],
 )
 def test_search(query: str, hit: bool) -> None:
-    assert found("A3区新村消防栓，漏水！电话13800000000", query) is hit
+    text = "A3区新村消防栓，漏水！电话13800000000"
+    assert found(text, query) is holds(text, query) is hit
 
 
 @pytest.mark.django_db
@@ -86,6 +87,8 @@ def test_any_input_is_safe_and_a_text_is_found_by_its_parts(text: str, other: st
         asked = search_query(query)
         if asked:
             assert found(f"{text} {query}", query)
+            assert holds(f"{text} {query}", query)
+            assert holds(text, query) is found(text, query)
     assert all(" " not in word and "'" not in word and "\x00" not in word for word in lexemes(text))
 
 
@@ -94,4 +97,5 @@ def test_long_texts_fit_in_a_tsvector() -> None:
     text = "长" + "a" * 5000 + "".join(chr(0x4E00 + n % 20000) for n in range(60_000))
     assert found(text, "长") is True
     assert search_query("，。!&|") == ""
+    assert not holds(text, "，。!&|")
     assert search_query("龘" * 5000) == "'龘龘'"

@@ -283,6 +283,69 @@ def test_a_towns_head_is_shown_that_town_whatever_is_asked(browse: Browse, city:
         assert re.findall(r'id="n-received">([^<]+)<', said) == ["1"]
 
 
+def test_the_head_of_a_unit_without_an_area_has_no_board(browse: Browse, city: Cast) -> None:
+    file_one()
+    client = browse("care-head")
+    page = client.get("/board")
+    assert page.status_code == 403
+    assert 'id="n-received"' not in text_of(page)
+    assert "/board" not in text_of(client.get("/desk/inbox"))
+    assert client.get("/board?part=figures&scope=").status_code == 403
+
+
+HIDDEN = "没有奶粉了，3号楼，电话 138 2746 9153 或①③⑨②⑧④⑦⑤①⑤④，一五七三六四八二九〇一"
+
+
+def test_what_a_volunteer_may_not_read_is_not_found_either(browse: Browse, city: Cast) -> None:
+    appeal = file_one(
+        HIDDEN, title="急 13 82 74 69 15 3", answers={"brand": "打 1,3,8,2,7,4,6,9,1,5,3"}
+    )
+    loop.sort(appeal.pk, city.clerk, category="milk")
+    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    read(appeal)
+    thief = browse("volunteer")
+
+    def found(query: str, client: Client = thief) -> list[str]:
+        return numbers(client.get("/desk/search", {"q": query, "by": "words"}))
+
+    groups = ["2746", "9153", "74", "69", "9", "①③⑨②⑧④⑦⑤①⑤④", "①③⑨②", "13928475154"]
+    groups += ["一五", "七三", "六四", "九〇", "话 七三", "奶粉 2746", "²⁷⁴⁶", "２７４６", "❷❼❹❻"]
+    for query in groups:
+        assert found(query) == [], query
+    # A colleague of the unit, and a desk, read it whole and find it.
+    for query in ("2746", "9153", "七三", "奶粉 ２７４６"):
+        assert found(query, browse("milk-handler")) == [appeal.number]
+        assert found(query, browse("clerk")) == [appeal.number]
+    # What is legible is found, and all of it by whoever took the case.
+    for query in ("奶粉", "3", "3号楼", "电话 138", "或"):
+        assert found(query) == [appeal.number], query
+    loop.accept(appeal.pk, city.volunteer)
+    for query in ("2746", "74", "七三"):
+        assert found(query) == [appeal.number]
+    assert found("2746", browse("volunteer-2")) == []
+
+
+def test_searching_by_words_is_slowed_where_no_clerk_gets(
+    browse: Browse, city: Cast, settings: Settings
+) -> None:
+    thief, clerk = browse("volunteer"), browse("clerk")
+    # Sixty at once are a working day's haste.
+    for turn in range(60):
+        assert clerk.get("/desk/search", {"q": f"奶粉{turn}"}).status_code == 200
+    settings.FLOOD_LIMITS = {"act": (3, 60.0)}
+    tried = [
+        thief.get("/desk/search", query)
+        for query in (
+            *({"q": "奶粉"}, {"q": "2746"}, {"q": "2747", "by": "words"}),
+            *({"q": "2748"}, {"q": "水", "after": "9"}, {"q": "0000-0001-3"}),
+        )
+    ]
+    assert [page.status_code for page in tried] == [200, 200, 200, 429, 429, 429]
+    assert int(tried[-1].headers["Retry-After"]) > 0
+    assert "秒后再试" in text_of(tried[-1])
+    assert thief.get("/desk/search").status_code == 200
+
+
 def test_who_has_left_is_out_at_once(browse: Browse, city: Cast) -> None:
     client = browse("clerk")
     assert client.get("/desk/triage").status_code == 200

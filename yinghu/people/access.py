@@ -4,16 +4,13 @@ Pages, API, live updates and `loop.py` all ask here. A post reaches an appeal by
 desk's post by its area's prefix, a unit's post by the unit that the appeal is assigned to.
 """
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from django.db.models import Q
 
 from yinghu.people.models import Post, Role, User
-
-_DIGIT_RUN = re.compile(r"\d(?:[\W_]{0,3}\d){4,}")
+from yinghu.people.privacy import without_digits
 
 
 class Case(Protocol):
@@ -150,6 +147,19 @@ def may_reveal(actor: Actor, case: Case) -> bool:
     return "holder" in mine and case.status in _IN_HAND
 
 
+def revealed_q(actor: Actor) -> Q:
+    """Of the appeals that the actor may see, those of which `may_reveal` holds, as a filter; `Q()`
+    is all of them.
+    """
+    if not actor.has(Role.VOLUNTEER):
+        return Q()
+    inside = tuple(grant for grant in actor.grants if grant.role != Role.VOLUNTEER)
+    units = frozenset(grant.unit_id for grant in inside if grant.role in _UNIT_ROLES)
+    reach = visible_q(replace(actor, grants=inside, unit_ids=units))
+    held = Q(holder=actor.user_id, unit_id__in=actor.unit_ids, status__in=_IN_HAND)
+    return reach | held if reach else reach
+
+
 _OUTSIDE = frozenset({"volunteer", "holder"})
 """All that a volunteer is to a case; whoever is staff has another relation besides."""
 
@@ -167,12 +177,22 @@ def may_search_phones(actor: Actor) -> bool:
     return actor.has(Role.CLERK, Role.DISPATCHER, Role.OPERATOR, Role.SUPERVISOR, Role.COMMANDER)
 
 
-def words_to_search(actor: Actor, query: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Words to look for and who looks: cases that one may not read whole are found by what of them
+    one may read.
+    """
+
+    words: str
+    actor: Actor
+
+
+def words_to_search(actor: Actor, query: str) -> Sought:
     """The query without what could be part of a phone number, where the actor may not search those.
 
-    Runs of five digits and more go, also with blanks and marks between the digits.
+    Runs of five digits and more go, in any script, also with blanks and marks between the digits.
     """
-    return query if may_search_phones(actor) else _DIGIT_RUN.sub(" ", query)
+    return Sought(query if may_search_phones(actor) else without_digits(query), actor)
 
 
 def desks_of(actor: Actor) -> frozenset[str]:
@@ -188,14 +208,26 @@ def desks_of(actor: Actor) -> frozenset[str]:
         desks.add("inbox")
     if actor.has(Role.VOLUNTEER, Role.HANDLER, Role.HEAD, Role.GRID_WORKER):
         desks.add("field")
-    if actor.has(Role.SUPERVISOR, Role.COMMANDER, Role.CLERK, Role.DISPATCHER, Role.HEAD):
-        desks.add("board")
     if actor.has(Role.ADMIN):
-        desks |= {"setup", "board"}
+        desks.add("setup")
+    if board_scopes(actor):
+        desks.add("board")
     return frozenset(desks)
 
 
-def area_scopes(actor: Actor, roles: Iterable[str]) -> tuple[str, ...]:
-    """The area prefixes over which the actor holds one of the roles; ("",) means everywhere."""
-    scopes = {grant.area for grant in actor.grants if grant.role in set(roles)}
+_WATCHERS = frozenset(
+    {Role.SUPERVISOR, Role.COMMANDER, Role.CLERK, Role.DISPATCHER, Role.HEAD, Role.ADMIN}
+)
+
+
+def board_scopes(actor: Actor) -> tuple[str, ...]:
+    """The area prefixes whose figures the actor may see: ("",) is everywhere, () nowhere.
+
+    A head reaches cases by the unit, so an empty area there is none, not all of them.
+    """
+    scopes = {
+        grant.area
+        for grant in actor.grants
+        if grant.role in _WATCHERS and (grant.area or grant.role != Role.HEAD)
+    }
     return ("",) if "" in scopes else tuple(sorted(scopes))

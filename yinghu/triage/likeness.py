@@ -96,12 +96,28 @@ def search_query(q: str) -> str:
     Safe for any input: only letters, digits and CJK characters come through, each term in quotes.
     search_query("消防栓 A3区") == "'消防' & '防栓' & 'a3' & '区':*"
     """
-    terms: dict[str, None] = {}
+    return " & ".join(f"'{term}':*" if prefix else f"'{term}'" for term, prefix in _terms(q))
+
+
+def holds(text: str, q: str) -> bool:
+    """Whether `text` has every term of `q`: what PostgreSQL says of their lexemes and query."""
+    terms = _terms(q)
+    found = lexemes(text)
+    known = frozenset(found)
+    return bool(terms) and all(
+        any(lexeme.startswith(term) for lexeme in found) if prefix else term in known
+        for term, prefix in terms
+    )
+
+
+def _terms(q: str) -> list[tuple[str, bool]]:
+    """What `q` asks for, each once, and whether a lexeme need only begin with it."""
+    terms: dict[tuple[str, bool], None] = {}
     for run in _RUNS.findall(normal(q)[:1000]):
         if not _IS_CJK.match(run):
-            terms[f"'{run[:LONGEST_WORD]}'"] = None
+            terms[run[:LONGEST_WORD], False] = None
         elif len(run) == 1:
-            terms[f"'{run}':*"] = None
+            terms[run, True] = None
         else:
-            terms.update((f"'{run[i : i + 2]}'", None) for i in range(len(run) - 1))
-    return " & ".join(list(terms)[:MOST_TERMS])
+            terms.update(((run[i : i + 2], False), None) for i in range(len(run) - 1))
+    return list(terms)[:MOST_TERMS]

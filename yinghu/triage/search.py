@@ -2,19 +2,22 @@
 segmenter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.contrib.postgres.search import SearchQuery
 from django.db import connection
-from django.db.models import BooleanField, F, Func, QuerySet
+from django.db.models import BooleanField, F, Func, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from yinghu.appeals.models import Appeal
-from yinghu.triage.likeness import search_query, search_text
+from yinghu.people.access import Sought, revealed_q
+from yinghu.people.privacy import has_digits, without_numbers
+from yinghu.triage.likeness import holds, search_query, search_text
 from yinghu.triage.models import Words
 
 FEW = 2_000
-"""Appeals that hold a query, up to which they are listed before they are ordered."""
+"""Appeals that hold a query, up to which they are listed before they are ordered; and of those that
+the actor reads masked, the newest that are looked at one by one."""
 
 _INDEX_SQL = """
 INSERT INTO triage_words (appeal_id, vector)
@@ -36,20 +39,35 @@ def index(appeals: Sequence[Appeal]) -> None:
         )
 
 
-def _said(appeal: Appeal) -> str:
-    """Everything in words: title, body, and the answers to a category's questions."""
+def _said(appeal: Appeal, shown: Callable[[str], str] = str) -> str:
+    """Title, body, and the answers to a category's questions in words, each as it is shown."""
     answered = (answer for answer in appeal.answers.values() if isinstance(answer, str))
-    return "\n".join((appeal.title, appeal.body, *answered))
+    return "\n".join(map(shown, (appeal.title, appeal.body, *answered)))
 
 
-def search(appeals: QuerySet[Appeal], query: str) -> QuerySet[Appeal]:
+def search(appeals: QuerySet[Appeal], sought: Sought) -> QuerySet[Appeal]:
     """Those of `appeals` that hold every part of the query, newest first.
 
-    A query with nothing to look for (only punctuation, say) finds nothing.
+    Appeals that the actor reads masked must also hold it in what is left of their words: what finds
+    a case tells what is in it. A query with nothing to look for finds nothing.
     """
-    wanted = search_query(query)
+    wanted = search_query(sought.words)
     if not wanted:
         return appeals.none()
+    found = _holding(appeals, wanted)
+    revealed = revealed_q(sought.actor)
+    # A mask hides digits and the marks between them; by all other words it changes nothing.
+    if not revealed or not has_digits(sought.words):
+        return found
+    masked = found.exclude(revealed).only("title", "body", "answers")[:FEW]
+    legible = [
+        appeal.pk for appeal in masked if holds(_said(appeal, without_numbers), sought.words)
+    ]
+    return found.filter(revealed | Q(pk__in=legible))
+
+
+def _holding(appeals: QuerySet[Appeal], wanted: str) -> QuerySet[Appeal]:
+    """Those that hold the query, whoever may read it, newest first."""
     # Newest first and full text are two indexes, and PostgreSQL cannot tell which one finds the
     # first page sooner: it takes neighbouring pairs of characters for independent, and so a
     # frequent phrase for a rare one (measured on a million appeals: seconds). So the rare are

@@ -14,21 +14,11 @@ from django.views.decorators.http import require_GET
 
 from yinghu.appeals.states import OPEN, Status
 from yinghu.insight.board import PERIODS, Board, Line, Period, board
-from yinghu.people.access import area_scopes
-from yinghu.people.models import Role
+from yinghu.people.access import board_scopes
 from yinghu.web.shared import is_part, staff, who
 
 TOP = 12
 """Lines of a table before the rest are summed up."""
-
-_WATCHERS = (
-    Role.SUPERVISOR,
-    Role.COMMANDER,
-    Role.CLERK,
-    Role.DISPATCHER,
-    Role.HEAD,
-    Role.ADMIN,
-)
 
 
 @never_cache
@@ -38,7 +28,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """Received, open, closed, late; by class, category, group and town."""
     wanted = request.GET.get("period", "week")
     period: Period = next((each for each in PERIODS if each == wanted), "week")
-    scopes = area_scopes(who(request), _WATCHERS)
+    scopes = board_scopes(who(request))
     asked = request.GET.get("scope", "")
     # Somebody with one town's post is shown that town, whatever they ask for.
     scope = asked if asked in scopes else scopes[0]

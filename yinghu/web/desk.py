@@ -161,7 +161,7 @@ def search(request: HttpRequest) -> HttpResponse:
     by = "words" if request.GET.get("by") == "words" else ""
     kind, found = _matching(actor, query, by)
     after = request.GET.get("after", "")
-    if kind == "phone" and (wait := flood.too_many("phone", f"user {actor.user_id}")):
+    if query and (wait := _too_many(kind, actor)):
         problem = _("试得太多了，请 %d 秒后再试") % wait
         told = {"query": query, "kind": kind, "desk": "search", "problem": problem}
         refused = render(request, "web/desk/search.html", told, status=429)
@@ -178,6 +178,15 @@ def search(request: HttpRequest) -> HttpResponse:
     }
     part = "web/desk/rows.html" if is_part(request, "rows") else "web/desk/search.html"
     return render(request, part, context)
+
+
+def _too_many(kind: str, actor: Actor) -> int:
+    """Count one search: 0, or the seconds to wait. Whoever tries numbers one by one is slowed, by
+    words too; nobody reads a page of findings in a second.
+    """
+    if kind == "phone":
+        return flood.too_many("phone", f"user {actor.user_id}")
+    return flood.too_many("act", f"search by user {actor.user_id}")
 
 
 def _matching(actor: Actor, query: str, by: str) -> tuple[str, QuerySet[Appeal]]:
