@@ -101,6 +101,16 @@ def test_only_desks_search_by_digits_and_not_without_end(
     assert len(ask(key_of("clerk"), "/appeals?q=13812345678")[1]["items"]) == 1
 
 
+def test_searching_by_words_is_slowed_for_each_login(
+    ask: Ask, city: Cast, settings: Settings
+) -> None:
+    settings.FLOOD_LIMITS = {"words": (2, 60.0)}
+    mine, other = key_of("volunteer"), key_of("clerk")
+    assert [ask(mine, "/appeals?q=奶粉")[0] for _turn in range(3)] == [200, 200, 429]
+    assert ask(mine, "/appeals")[0] == 200
+    assert ask(other, "/appeals?q=奶粉")[0] == 200
+
+
 def test_a_key_ends_with_the_last_post(ask: Ask, city: Cast) -> None:
     key = key_of("operator")
     assert ask(key, "/appeals")[0] == 200

@@ -131,6 +131,7 @@ def test_words_that_are_needed_cannot_be_blank_or_endless(
     actor = next(a for a in everyone(appeal, city) if relations(a, appeal) & move.who)
     for text, code in (
         ("  ", "missing"),
+        ("\u200b\u202e", "missing"),
         ("长" * (loop.MAX_WORDS + 1), "too_long"),
         ("a\x00b", "bad_text"),
     ):

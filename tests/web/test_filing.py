@@ -243,6 +243,19 @@ def test_nul_in_the_words_is_refused_in_words(browse: Browse) -> None:
     assert page.status_code == 422
 
 
+def test_where_the_disk_takes_no_photo_the_words_are_not_lost(
+    browse: Browse, settings: Settings, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = tmp_path / "full"
+    settings.MEDIA_ROOT.write_text("no folder")
+    client = browse()
+    page = file(client, body="没有奶粉了", photos=[photo()])
+    assert page.status_code == 422
+    assert "照片现在存不下" in text_of(page)
+    assert "没有奶粉了" in text_of(page)
+    assert Appeal.objects.count() == 0
+
+
 def test_a_false_photo_is_said_beside_it_and_nothing_stays_on_disk(
     browse: Browse, tmp_path: Path
 ) -> None:

@@ -187,7 +187,7 @@ def test_one_address_keeps_nobody_from_their_case(
     def attack(turn: int) -> int:
         given = {"number": appeal.number, "phone": f"139{turn:08d}"}
         if of == "phone":
-            given = {"number": number_of(turn + 10), "phone": "13812345678"}
+            given = {"number": number_of(appeal.pk + 1 + turn), "phone": "13812345678"}
         return attacker.post("/find", given, REMOTE_ADDR="192.0.2.66").status_code
 
     def mine() -> int:

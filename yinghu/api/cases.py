@@ -99,6 +99,7 @@ def list_appeals(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any
     actor = asker(request)
     found = inboxes.visible(actor).filter(_wanted(filters, actor))
     if filters.q:
+        gate("words", f"{actor.kind} {actor.user_id or actor.appeal_id}")
         found = search(found, words_to_search(actor, filters.q))
     page = list(_with_names(found).order_by("-id")[: filters.limit + 1])
     more = len(page) > filters.limit

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app as jobs
 
-from yinghu.appeals import clocks
+from yinghu.appeals import clocks, visible
 from yinghu.appeals.filing import REACT_TASK, Filed, Filing, file_many
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Category, Event, Untallied
@@ -355,7 +355,7 @@ def _move(
     that the actor saw, where acting on an older one would be wrong.
     """
     move = MOVES[verb]
-    words, why = words.strip(), why.strip()
+    words, why = visible.words(words), visible.words(why)
     with transaction.atomic():
         appeal = Appeal.objects.select_for_update(no_key=True).filter(pk=appeal_id).first()
         if appeal is None or not may_see(actor, appeal):

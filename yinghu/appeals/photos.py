@@ -6,6 +6,7 @@ either: it gets the first picture and the tables to decode it, put together here
 EXIF and further pictures cost it seconds and errors of every kind, and none of them is wanted.
 """
 
+import contextlib
 import io
 import logging
 import os
@@ -40,7 +41,7 @@ MAX_GIF_BLOCKS = 2**18
 MAX_SIDE = 1600
 MAX_PHOTOS = 6
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class BadPhoto(Exception):
@@ -74,13 +75,23 @@ _AT_ONCE = BoundedSemaphore(2)
 
 
 def store(data: bytes) -> StoredPhoto:
-    """Check, re-encode and keep one photo, on disk when this returns. Raises BadPhoto."""
+    """Check, re-encode and keep one photo, on disk when this returns. Raises BadPhoto.
+
+    Also where the disk takes none: a person's words must not be lost for want of room.
+    """
     with _AT_ONCE:
         picture = _decode(data)
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=82, optimize=True)
     name = f"{secrets.token_hex(1)}/{secrets.token_hex(16)}.jpg"
-    _write_durably(Path(settings.MEDIA_ROOT) / name, out.getvalue())
+    path = Path(settings.MEDIA_ROOT) / name
+    try:
+        _write_durably(path, out.getvalue())
+    except OSError as wrong:
+        _log.exception("a photo could not be written")
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise BadPhoto(_("照片现在存不下，请先不带照片提交")) from wrong
     return StoredPhoto(name, picture.width, picture.height, out.tell())
 
 
@@ -103,7 +114,7 @@ def _decode(data: bytes) -> Image.Image:
     except Exception as wrong:
         # Bad content makes a decoder raise anything; a person must not lose a form by it.
         if not isinstance(wrong, OSError | ValueError | SyntaxError | IndexError | struct.error):
-            logger.warning("a photo could not be decoded", exc_info=True)
+            _log.warning("a photo could not be decoded", exc_info=True)
         raise BadPhoto(_("这不是能打开的照片（支持 JPEG、PNG、WebP、GIF）")) from wrong
 
 

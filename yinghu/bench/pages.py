@@ -71,7 +71,7 @@ def _pages(appeals: int) -> Sequence[tuple[str, str, Callable[[], str]]]:
             "urban-handler",
             lambda: f"/desk/search?q={quote(chance.choice(TERMS))}",
         ),
-        ("search, nothing found", "clerk", lambda: f"/desk/search?q={quote('路灯奶粉' * 2)}"),
+        ("search, nothing found", "commander", lambda: f"/desk/search?q={quote('路灯奶粉' * 2)}"),
         ("board, week", "commander", lambda: "/board"),
         ("board, all", "commander", lambda: "/board?period=all"),
     )

@@ -34,13 +34,15 @@ LIMITS: dict[str, Limit] = {
     "number": Limit(30, 10.0),
     "caller": Limit(30, 10.0),
     "phone": Limit(30, 10.0),
+    "words": Limit(300, 0.5),
     "ask": Limit(120, 0.25),
     "key": Limit(200, 0.2),
 }
 """What is limited: filing, acting on one's own appeal, asking for it by number and phone; how often
 one number, and one phone, are asked for, which has to be more than one sender may ask, in burst and
-in rate, for else one could keep out whose they are; searching by phone, for each login; at the API,
-what anybody may ask (areas, categories) and showing a key that has to be looked up.
+in rate, for else one could keep out whose they are; searching by phone and by words, for each
+login; at the API, what anybody may ask (areas, categories) and showing a key that has to be looked
+up.
 
 `settings.FLOOD_LIMITS` ({name: (burst, seconds)}) overrides single rows.
 """

@@ -184,9 +184,7 @@ def _too_many(kind: str, actor: Actor) -> int:
     """Count one search: 0, or the seconds to wait. Whoever tries numbers one by one is slowed, by
     words too; nobody reads a page of findings in a second.
     """
-    if kind == "phone":
-        return flood.too_many("phone", f"user {actor.user_id}")
-    return flood.too_many("act", f"search by user {actor.user_id}")
+    return flood.too_many("phone" if kind == "phone" else "words", f"user {actor.user_id}")
 
 
 def _matching(actor: Actor, query: str, by: str) -> tuple[str, QuerySet[Appeal]]:
