@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.db.models import Prefetch, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -32,10 +32,10 @@ from yinghu.appeals.states import (
 )
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see
 from yinghu.people.models import Reveal
-from yinghu.triage.models import Duplicate
+from yinghu.triage.models import Duplicate, Suggestion
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, question_label, sort_initial
 from yinghu.web.media import photo_file
-from yinghu.web.shared import RELATED, login_of, rows_of, staff, version_of, who, without_numbers
+from yinghu.web.shared import login_of, rows_of, staff, version_of, who, without_numbers
 from yinghu.web.story import Story, story_of
 
 SAID_BEFORE = timedelta(hours=1)
@@ -64,11 +64,11 @@ def fetch(appeal_id: int | None) -> Appeal | None:
     """One appeal with what its page shows."""
     if appeal_id is None:
         return None
-    found = Appeal.objects.filter(pk=appeal_id).select_related(
-        "category", "area", "unit", "holder", "place", "master",
-        "suggestion__category", "suggestion__area",
-    )  # fmt: skip
-    return found.first()
+    found = Appeal.objects.filter(pk=appeal_id)
+    found = found.select_related("category", "area", "unit", "holder", "place")
+    found = found.defer("area__outline")
+    suggestions = Suggestion.objects.select_related("category", "area")
+    return found.prefetch_related(Prefetch("suggestion", suggestions)).first()
 
 
 def seen(request: HttpRequest, number: str) -> Appeal:
@@ -237,7 +237,7 @@ def _linked(appeal: Appeal, actor: Actor, reveal: bool) -> list[Any]:
     if not appeal.caller or not reveal:
         return []
     others = inboxes.visible(actor).filter(caller=appeal.caller).exclude(pk=appeal.pk)
-    return rows_of(list(others.select_related(*RELATED).order_by("-id")[:LINKED]), actor)
+    return rows_of(others.order_by("-id")[:LINKED], actor)
 
 
 def show(request: HttpRequest, appeal: Appeal, *, status: int = 200, **more: Any) -> HttpResponse:

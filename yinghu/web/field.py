@@ -23,7 +23,6 @@ from yinghu.web import case
 from yinghu.web.forms import Known, VerbForm
 from yinghu.web.shared import (
     PAGE,
-    RELATED,
     Row,
     is_part,
     login_of,
@@ -59,7 +58,7 @@ def field(request: HttpRequest) -> HttpResponse:
 
 def _cards(found: QuerySet[Appeal], actor: Actor) -> list[Row]:
     """Rows whose words hide what could be a phone: they are read in the street."""
-    return rows_of(list(found.select_related(*RELATED)[:PAGE]), actor)
+    return rows_of(found[:PAGE], actor)
 
 
 @never_cache

@@ -23,6 +23,7 @@ from yinghu.appeals.models import Appeal, Clock
 from yinghu.people.access import Actor, actor_of, desks_of, may_reveal
 from yinghu.people.models import Role, User
 from yinghu.people.privacy import without_numbers as without_numbers
+from yinghu.triage.models import Suggestion
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -110,7 +111,7 @@ class Row:
     """An appeal in a list, with the machine's suggestion if it has one, and its next due time."""
 
     appeal: Appeal
-    suggestion: Any
+    suggestion: Suggestion | None
     clock: Clock | None
     now: datetime
     reveal: bool
@@ -140,15 +141,16 @@ class Row:
         return self.appeal.category_id is None and self.category is not None
 
 
-RELATED = ("category", "area", "unit", "holder", "suggestion__category", "suggestion__area")
+def rows_of(found: QuerySet[Appeal], actor: Actor) -> list[Row]:
+    """Rows of all these appeals, as the actor may read them.
 
-
-def rows_of(appeals: Sequence[Appeal], actor: Actor) -> list[Row]:
-    """Rows of appeals that were fetched with `RELATED`, as the actor may read them.
-
-    One query for the clocks of all.
+    Three queries, for appeals, their suggestions and their clocks: in one, PostgreSQL takes ten
+    times longer to think in which order to join eight tables than to do it.
     """
     now = timezone.now()
+    appeals = list(found.select_related("category", "area", "unit").defer("area__outline"))
+    suggestions = Suggestion.objects.filter(appeal__in=appeals).select_related("category", "area")
+    suggested = {each.appeal_id: each for each in suggestions.defer("area__outline")}
     first: dict[int, Clock] = {}
     running = Clock.objects.filter(appeal__in=appeals, stopped_at__isnull=True)
     for clock in running.order_by("due_at"):
@@ -156,7 +158,7 @@ def rows_of(appeals: Sequence[Appeal], actor: Actor) -> list[Row]:
     return [
         Row(
             appeal,
-            getattr(appeal, "suggestion", None),
+            suggested.get(appeal.pk),
             first.get(appeal.pk),
             now,
             may_reveal(actor, appeal),
@@ -181,12 +183,13 @@ def page_of(found: QuerySet[Appeal], after: str, keys: Sequence[str], actor: Act
     found = found.order_by(*keys)
     if values := _parsed(after, keys):
         found = found.filter(_beyond(keys, values))
-    appeals = list(found.select_related(*RELATED)[: PAGE + 1])
+    rows = rows_of(found[: PAGE + 1], actor)
     more = ""
-    if len(appeals) > PAGE:
-        appeals.pop()
-        more = "~".join(_text(getattr(appeals[-1], key.lstrip("-"))) for key in keys)
-    return Page(rows_of(appeals, actor), more)
+    if len(rows) > PAGE:
+        rows.pop()
+        last = rows[-1].appeal
+        more = "~".join(_text(getattr(last, key.lstrip("-"))) for key in keys)
+    return Page(rows, more)
 
 
 def _text(value: object) -> str:
