@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import inspect
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
@@ -16,6 +15,7 @@ from playwright.sync_api import Page
 
 from tests.api.conftest import Api
 from tests.live import Live
+from tests.loops import result_of
 from yinghu.api import auth, intake, problems
 from yinghu.appeals.states import MOVES
 from yinghu.channels import flood
@@ -97,7 +97,7 @@ def test_a_flood_of_wrong_keys_is_stopped_whatever_it_claims() -> None:
             return answers
 
     flood.buckets.clear()
-    answers = asyncio.run(knock())
+    answers = result_of(knock())
     codes = [answer.json()["code"] for answer in answers]
     assert codes[:200] == ["bad_key"] * 200
     assert codes[-1] == "flood"

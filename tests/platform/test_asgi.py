@@ -10,13 +10,13 @@ import ipaddress
 import json
 import resource
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.test import Client, override_settings
 
 from tests.live import Live
+from tests.loops import result_of
 from yinghu import bodies
 from yinghu.asgi import DOORS, resolve_sender
 from yinghu.bodies import MAX_BODY_BYTES, MAX_BODY_WITH_PHOTOS, TooLarge, TooSlow, bounded
@@ -222,21 +222,16 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyP
         listen = bounded(receive, 100)
         return [len((await listen()).get("body", b"")) for _message in range(2)]
 
-    def sizes(*messages: dict[str, Any]) -> list[int]:
-        # In a thread: a browser's test may have left an event loop running in this one.
-        with ThreadPoolExecutor(1) as thread:
-            return thread.submit(asyncio.run, heard(*messages)).result()
-
     piece = {"type": "http.request", "body": b"x" * 60, "more_body": True}
     with pytest.raises(TooSlow):
-        sizes()
+        result_of(heard())
     with pytest.raises(TooLarge):
-        sizes(piece, piece)
+        result_of(heard(piece, piece))
     # A minute for sixty bytes: the second message comes in time. After the last, all time is his.
     last = {"type": "http.request", "body": b"x" * 40, "more_body": False}
-    assert sizes(piece, last) == [60, 40]
+    assert result_of(heard(piece, last)) == [60, 40]
     gone = {"type": "http.disconnect"}
-    assert sizes(last, gone) == [40, 0]
+    assert result_of(heard(last, gone)) == [40, 0]
 
 
 def test_a_thousand_idle_connections_keep_nobody_out(live: Live) -> None:

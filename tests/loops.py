@@ -1,0 +1,16 @@
+"""Coroutines in tests that are no coroutines themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def result_of(work: Coroutine[Any, Any, T]) -> T:
+    """What it comes to, in a thread: a browser's test leaves an event loop running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
