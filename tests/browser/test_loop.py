@@ -179,7 +179,6 @@ def test_without_javascript_one_files_follows_and_says(
 def test_what_a_clerk_types_is_not_swapped_away(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
-
     appeal = file_one()
     live.drain()
     clerk = log_in(open_page(DESK), "clerk")

@@ -156,7 +156,7 @@ def _turn(exif: bytes) -> Image.Transpose | None:
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None:
         return None
-    try:
+    with contextlib.suppress(struct.error):  # Cut short, it is as if it said nothing.
         (first,) = struct.unpack_from(order + "I", tiff, 4)
         (count,) = struct.unpack_from(order + "H", tiff, first)
         for at in range(first + 2, first + 2 + 12 * count, 12):
@@ -164,8 +164,6 @@ def _turn(exif: bytes) -> Image.Transpose | None:
             if tag == 0x0112:
                 (value,) = struct.unpack_from(order + {3: "H", 4: "I"}.get(kind, "B"), tiff, at + 8)
                 return _TURNS.get(value)
-    except struct.error:
-        pass  # Cut short: as if it said nothing.
     return None
 
 

@@ -30,6 +30,13 @@ WHERE later.id = ANY(%s)
 """
 
 
+def note_corrected(later_id: int, earlier_id: int) -> None:
+    """Note that both came from one form, sent again with something mended in it: perhaps the very
+    phone by which `find` would know the caller.
+    """
+    Duplicate.objects.create(appeal_id=later_id, other_id=earlier_id, score=1.0, why="caller")
+
+
 def find(appeals: Sequence[Appeal]) -> None:
     """Note the likely duplicates of these appeals; again is harmless."""
     by_id = {appeal.pk: appeal for appeal in appeals}

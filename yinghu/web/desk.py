@@ -159,14 +159,17 @@ def search(request: HttpRequest) -> HttpResponse:
     query = request.GET.get("q", "").replace("\x00", "").strip()[:120]
     actor = who(request)
     by = "words" if request.GET.get("by") == "words" else ""
-    kind, found = _matching(actor, query, by)
+    phone = "" if by else _phone_in(actor, query)
+    limit = "phone" if phone else "words"
     after = request.GET.get("after", "")
-    if query and (wait := _too_many(kind, actor)):
+    # Before anything is looked for. Whoever tries numbers one by one is slowed, by words too.
+    if query and (wait := flood.too_many(limit, f"user {actor.user_id}")):
         problem = _("试得太多了，请 %d 秒后再试") % wait
-        told = {"query": query, "kind": kind, "desk": "search", "problem": problem}
+        told = {"query": query, "kind": limit, "desk": "search", "problem": problem}
         refused = render(request, "web/desk/search.html", told, status=429)
         refused.headers["Retry-After"] = str(wait)
         return refused
+    kind, found = _matching(actor, query, by, phone)
     page = page_of(newest_first(found), after, ("-id",), actor) if query else None
     context = {
         "query": query,
@@ -180,14 +183,20 @@ def search(request: HttpRequest) -> HttpResponse:
     return render(request, part, context)
 
 
-def _too_many(kind: str, actor: Actor) -> int:
-    """Count one search: 0, or the seconds to wait. Whoever tries numbers one by one is slowed, by
-    words too; nobody reads a page of findings in a second.
-    """
-    return flood.too_many("phone" if kind == "phone" else "words", f"user {actor.user_id}")
+def _is_like_phone(query: str) -> bool:
+    return sum(char.isdigit() for char in query) >= 7 and all(
+        char.isdigit() or char in "+-() ." for char in query
+    )
 
 
-def _matching(actor: Actor, query: str, by: str) -> tuple[str, QuerySet[Appeal]]:
+def _phone_in(actor: Actor, query: str) -> str:
+    """The query as a phone, where it is one and the actor may search by it; "" otherwise."""
+    if id_of(query) is None and _is_like_phone(query) and may_search_phones(actor):
+        return normal_phone(query)
+    return ""
+
+
+def _matching(actor: Actor, query: str, by: str, phone: str) -> tuple[str, QuerySet[Appeal]]:
     """What the query is taken for, and what it finds."""
     visible = inboxes.visible(actor)
     appeal_id = id_of(query)
@@ -195,18 +204,16 @@ def _matching(actor: Actor, query: str, by: str) -> tuple[str, QuerySet[Appeal]]
         return by, words.search(visible, words_to_search(actor, query))
     if appeal_id is not None:
         return "number", visible.filter(pk=appeal_id)
-    count = sum(char.isdigit() for char in query)
-    like_phone = count >= 7 and all(char.isdigit() or char in "+-() ." for char in query)
-    phone = normal_phone(query) if like_phone and may_search_phones(actor) else ""
     if phone:
         return "phone", visible.filter(caller=blind(phone))
-    if _DIGITS.fullmatch(query) and 4 <= count <= 8:
-        ending = visible.filter(pk__in=_ending(re.sub(r"\D", "", query)))
+    digits = re.sub(r"\D", "", query)
+    if _DIGITS.fullmatch(query) and 4 <= len(digits) <= 8:
+        ending = visible.filter(pk__in=_ending(digits))
         if ending.exists():
             return "ending", ending
     if _WHOLE_NUMBER.fullmatch(query):
         return "misread", visible.none()
-    if like_phone and may_search_phones(actor):
+    if _is_like_phone(query) and may_search_phones(actor):
         return "phone", visible.none()
     return "words", words.search(visible, words_to_search(actor, query))
 

@@ -31,7 +31,7 @@ from yinghu.people.access import Actor
 from yinghu.people.privacy import blind
 from yinghu.places.locate import by_words
 from yinghu.places.models import Place
-from yinghu.triage.models import Duplicate
+from yinghu.triage.duplicates import note_corrected
 from yinghu.web.forms import CERTAIN, FilingForm
 
 CHANNEL = "web"
@@ -180,11 +180,7 @@ def _receive(
     with transaction.atomic():
         received = receive(changed, Actor("requester"))
         if received.new:
-            # Also where nothing else tells that both are one person's: the phone may be what was
-            # mended.
-            Duplicate.objects.create(
-                appeal_id=received.appeal_id, other_id=first, score=1.0, why="caller"
-            )
+            note_corrected(received.appeal_id, first)
     return first, received
 
 
