@@ -61,7 +61,12 @@ def test_a_requester_supplies_urges_rates_and_reopens(browse: Browse, city: Cast
     assert say("supply", words="要的是一段") == 302
     assert say("urge") == 302
     loop.resolve(appeal.pk, city.milk, words="送到了")
+    asked, thanked = "请告诉我们是否真的解决了", "谢谢您的评价"
+    said = text_of(client.get(f"/t/{appeal.token}"))
+    assert (asked in said, thanked in said) == (True, False)
     assert say("rate", solved="yes", satisfaction="fairly", words="慢了点") == 302
+    said = text_of(client.get(f"/t/{appeal.token}"))
+    assert (asked in said, thanked in said) == (False, True)
     assert say("reopen", words="打开是坏的") == 302
     appeal.refresh_from_db()
     assert appeal.state is Status.ASSIGNED

@@ -135,6 +135,10 @@ def standing(appeal: Appeal) -> Standing:
             return Standing(
                 _("等您补充"), _("我们有一个问题要问您，请在下面回答，答复后马上继续办理。")
             )
+        case Status.RESOLVED if appeal.solved:
+            return Standing(
+                _("已办结"), _("谢谢您的评价，平台会把这件诉求销号。问题又出现，可以要求重办。")
+            )
         case Status.RESOLVED:
             return Standing(
                 _("已办结"),
