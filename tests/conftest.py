@@ -13,16 +13,19 @@ import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.cast import Cast, cast
 from tests.cities import own_city  # noqa: F401  # a fixture
-from tests.live import Live
+from tests.live import Live, database_url
 from tests.settings import RUN
 from yinghu import demo, embedded
+from yinghu.bench.city import hang_up
 
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 800}
@@ -64,6 +67,9 @@ def django_db_setup(
         demo.load()
     yield
     with django_db_blocker.unblock():
+        # A thread of some test's may have left a connection open.
+        with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
+            hang_up(admin, connection.settings_dict["NAME"])
         teardown_databases(before, verbosity=0)
 
 

@@ -78,6 +78,12 @@ def drop(admin: psycopg.Connection[Any], database: str) -> None:
 
     Not WITH (FORCE): while autovacuum works there, only a superuser may do that.
     """
+    hang_up(admin, database)
+    admin.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(database)))
+
+
+def hang_up(admin: psycopg.Connection[Any], database: str) -> None:
+    """End whoever is connected to a database, and let nobody in any more."""
     name = sql.Identifier(database)
     admin.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
     admin.execute(
@@ -85,7 +91,6 @@ def drop(admin: psycopg.Connection[Any], database: str) -> None:
         "WHERE datname = %s AND usename = current_user",
         [database],
     )
-    admin.execute(sql.SQL("DROP DATABASE {}").format(name))
 
 
 def free_port() -> int:
