@@ -68,6 +68,9 @@ class Env:
     log_format: str
     email_url: str
     email_from: str
+    map_tiles: str
+    map_credit: str
+    map_datum: str
 
     @property
     def embedded(self) -> bool:
@@ -125,6 +128,20 @@ def _flag(value: str) -> bool:
     if value not in {"on", "off"}:
         raise ValueError("must be on or off")
     return value == "on"
+
+
+def _tiles(value: str) -> str:
+    parts = urlsplit(value)
+    named = all(part in value for part in ("{z}", "{x}", "{y}"))
+    if value and (parts.scheme not in {"https", "http"} or not parts.hostname or not named):
+        raise ValueError("must look like https://tiles.example.org/{z}/{x}/{y}.png")
+    return value
+
+
+def _datum(value: str) -> str:
+    if value not in {"wgs84", "gcj02"}:
+        raise ValueError("must be wgs84 or gcj02")
+    return value
 
 
 def _demo(value: str) -> str:
@@ -305,6 +322,20 @@ VARIABLES: tuple[Variable, ...] = (
         "none: no mail is sent; in demo mode mails are written to the log",
     ),
     Variable("YINGHU_EMAIL_FROM", _text, "yinghu@localhost", "Sender of mails."),
+    Variable(
+        "YINGHU_MAP_TILES",
+        _tiles,
+        "",
+        "Address of map tiles, with {z}, {x} and {y}; browsers then fetch them from there.",
+        "none: maps show outlines and pins, and nobody else is contacted",
+    ),
+    Variable("YINGHU_MAP_CREDIT", _text, "", "What the tiles' makers want to be written on maps."),
+    Variable(
+        "YINGHU_MAP_DATUM",
+        _datum,
+        "wgs84",
+        "What the tiles are drawn in: wgs84, or gcj02 as maps made in China are.",
+    ),
 )
 
 _NAMES = {variable.name: variable for variable in VARIABLES}
@@ -416,6 +447,9 @@ def load(environ: Mapping[str, str] | None = None) -> Env:
         log_format=values["YINGHU_LOG_FORMAT"],
         email_url=values["YINGHU_EMAIL_URL"],
         email_from=values["YINGHU_EMAIL_FROM"],
+        map_tiles=values["YINGHU_MAP_TILES"],
+        map_credit=values["YINGHU_MAP_CREDIT"],
+        map_datum=values["YINGHU_MAP_DATUM"],
     )
 
 

@@ -20,6 +20,9 @@ SECRET_KEY = ENV.secret_key
 DATA_KEYS = ENV.data_keys
 PHONE_REGION = ENV.phone_region
 METRICS_TOKEN = ENV.metrics_token
+MAP_TILES = ENV.map_tiles
+MAP_CREDIT = ENV.map_credit
+MAP_DATUM = ENV.map_datum
 
 HTTPS = SITE_URL.startswith("https:")
 ALLOWED_HOSTS = list(ENV.allowed_hosts)
@@ -145,12 +148,21 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+
+
+def _origin(address: str) -> list[str]:
+    """Where an address is, as a content security policy names it; {s} stands for any host there."""
+    parts = urlsplit(address)
+    host = parts.netloc.replace("{s}.", "*.")
+    return [f"{parts.scheme}://{host}"] if host else []
+
+
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF, NONCE],
         "style-src": [SELF, NONCE],
-        "img-src": [SELF, "data:", "blob:"],
+        "img-src": [SELF, "data:", "blob:", *_origin(MAP_TILES)],
         "font-src": [SELF],
         "connect-src": [SELF],
         "object-src": [NONE],

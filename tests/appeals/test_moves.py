@@ -70,6 +70,8 @@ def given_for(verb: Verb) -> dict[str, Any]:
         FieldKind.BOOL: True,
         FieldKind.SATISFACTION: "fairly",
         FieldKind.TIME: timezone.now() + timedelta(days=9),
+        FieldKind.USER: "food-handler",
+        FieldKind.PHOTOS: (),
     }
     found = {f.name: values[f.kind] for f in MOVES[verb].fields if f.kind is not FieldKind.APPEAL}
     if verb is Verb.MERGE:

@@ -33,6 +33,9 @@ def schema_of(move: Move) -> type[BaseModel]:
     """The request of one verb, from its row of MOVES."""
     fields: dict[str, Any] = {}
     for field in move.fields:
+        if field.kind is FieldKind.PHOTOS:
+            # A JSON document carries none; they come by the pages.
+            continue
         kind = type_of(field.kind, required=field.required)
         label = field.label + ("（诉求人可见）" if field.public else "")
         if field.required:

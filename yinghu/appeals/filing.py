@@ -189,16 +189,6 @@ def _columns(filings: Sequence[Filing], actor: Actor) -> dict[str, Any]:
 
 
 def _attach_photos(filings: Sequence[Filing]) -> None:
-    rows = [
-        Attachment(
-            appeal_id=filing.id or 0,
-            file=photo.file,
-            width=photo.width,
-            height=photo.height,
-            bytes=photo.bytes,
-        )
-        for filing in filings
-        for photo in filing.photos
-    ]
+    rows = [Attachment.of(photo, filing.id or 0) for filing in filings for photo in filing.photos]
     if rows:
         Attachment.objects.bulk_create(rows)

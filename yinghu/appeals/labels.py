@@ -39,6 +39,8 @@ def done_label(verb: Verb) -> str:
             return pgettext("done", "派单")
         case Verb.ACCEPT:
             return pgettext("done", "接单")
+        case Verb.HAND:
+            return pgettext("done", "转交")
         case Verb.RELEASE:
             return pgettext("done", "放回")
         case Verb.RETURN:

@@ -5,7 +5,7 @@ transaction: the row locked, MOVES asked, row and event written, clocks moved, t
 and viewers told, or nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,8 +18,9 @@ from procrastinate.contrib.django import app as jobs
 from yinghu.appeals import clocks, visible
 from yinghu.appeals.filing import REACT_TASK, Filed, Filing, file_many
 from yinghu.appeals.labels import status_label
-from yinghu.appeals.models import Appeal, Category, Event, Untallied
+from yinghu.appeals.models import Appeal, Attachment, Category, Event, Untallied
 from yinghu.appeals.notify import tell
+from yinghu.appeals.photos import MAX_PHOTOS, StoredPhoto
 from yinghu.appeals.states import (
     BY_REST,
     ENDED,
@@ -32,7 +33,7 @@ from yinghu.appeals.states import (
     Verb,
     resting_status,
 )
-from yinghu.people.access import Actor, may_see, relations
+from yinghu.people.access import Actor, may_see, relations, serving
 from yinghu.people.models import Unit
 from yinghu.places.models import Area
 
@@ -156,6 +157,24 @@ def accept(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None 
     )
 
 
+def hand(
+    appeal_id: int, actor: Actor, *, user: str, why: str = "", expect: int | None = None
+) -> Event:
+    """Hand it to one person of the same unit (by user name), who then holds it."""
+    facts: dict[str, Any] = {}
+
+    def change(appeal: Appeal) -> dict[str, Any]:
+        target = serving(appeal.unit_id).filter(username=user).first()
+        if target is None:
+            raise Refused("unknown_user", _("本单位没有这个人：%s") % user, "user")
+        if target.pk == appeal.holder_id:
+            raise Conflict("held_already", _("已经在 %s 手上") % target)
+        facts.update(user=target.username, name=str(target))
+        return {"holder_id": target.pk}
+
+    return _move(appeal_id, actor, Verb.HAND, change, why=why, facts=facts, expect=expect)
+
+
 def release(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -> Event:
     """Put it back for others of the same unit."""
     return _move(
@@ -177,17 +196,31 @@ def ask(appeal_id: int, actor: Actor, *, words: str, expect: int | None = None) 
     return _move(appeal_id, actor, Verb.ASK, None, words, expect=expect)
 
 
-def supply(appeal_id: int, actor: Actor, *, words: str, expect: int | None = None) -> Event:
+def supply(
+    appeal_id: int,
+    actor: Actor,
+    *,
+    words: str,
+    photos: Sequence[StoredPhoto] = (),
+    expect: int | None = None,
+) -> Event:
     """Add what was asked for, or anything else; if it waited, it goes back to who asked."""
-    return _move(appeal_id, actor, Verb.SUPPLY, None, words, expect=expect)
+    return _move(appeal_id, actor, Verb.SUPPLY, None, words, photos=photos, expect=expect)
 
 
 def report(
-    appeal_id: int, actor: Actor, *, words: str, arrived: bool = False, expect: int | None = None
+    appeal_id: int,
+    actor: Actor,
+    *,
+    words: str,
+    photos: Sequence[StoredPhoto] = (),
+    arrived: bool = False,
+    expect: int | None = None,
 ) -> Event:
     """Tell the requester how far it is."""
+    facts = {"arrived": arrived}
     return _move(
-        appeal_id, actor, Verb.REPORT, None, words, facts={"arrived": arrived}, expect=expect
+        appeal_id, actor, Verb.REPORT, None, words, facts=facts, photos=photos, expect=expect
     )
 
 
@@ -238,9 +271,20 @@ def escalate(appeal_id: int, actor: Actor, *, why: str, expect: int | None = Non
     return _move(appeal_id, actor, Verb.ESCALATE, change, why=why, expect=expect)
 
 
-def resolve(appeal_id: int, actor: Actor, *, words: str, expect: int | None = None) -> Event:
+def resolve(
+    appeal_id: int,
+    actor: Actor,
+    *,
+    words: str,
+    photos: Sequence[StoredPhoto] = (),
+    expect: int | None = None,
+) -> Event:
     """Say that it is done and how; the requester then rates it."""
-    return _move(appeal_id, actor, Verb.RESOLVE, lambda _a: {"result": words}, words, expect=expect)
+
+    def change(appeal: Appeal) -> dict[str, Any]:
+        return {"result": words}
+
+    return _move(appeal_id, actor, Verb.RESOLVE, change, words, photos=photos, expect=expect)
 
 
 def rate(
@@ -347,6 +391,7 @@ def _move(
     words: str = "",
     why: str = "",
     facts: dict[str, Any] | None = None,
+    photos: Sequence[StoredPhoto] = (),
     expect: int | None = None,
 ) -> Event:
     """The one door. Raises NotFound, Forbidden, Conflict or Refused, and then nothing has changed.
@@ -355,6 +400,8 @@ def _move(
     that the actor saw, where acting on an older one would be wrong.
     """
     move = MOVES[verb]
+    if len(photos) > MAX_PHOTOS:
+        raise Refused("too_many_photos", _("最多 %d 张照片") % MAX_PHOTOS, "photos")
     words, why = visible.words(words), visible.words(why)
     with transaction.atomic():
         appeal = Appeal.objects.select_for_update(no_key=True).filter(pk=appeal_id).first()
@@ -390,6 +437,10 @@ def _move(
             at=now,
         )
         Untallied.objects.create(event_id=event.pk)
+        if photos:
+            Attachment.objects.bulk_create(
+                [Attachment.of(photo, appeal.pk, event.pk) for photo in photos]
+            )
         clocks.apply(move, appeal, now, arrived=bool((facts or {}).get("arrived")))
         jobs.configure_task(REACT_TASK).defer(events=[event.pk])
         tell(verb, [appeal.pk])

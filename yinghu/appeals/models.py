@@ -1,10 +1,13 @@
 """The tables of the loop. Only `loop.py` (and `filing.py`, its first verb) writes them."""
 
+from __future__ import annotations
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from yinghu.appeals.numbers import number_of, track_token
+from yinghu.appeals.photos import StoredPhoto
 from yinghu.appeals.states import OPEN, ClockKind, Klass, Satisfaction, Status, Urgency, Verb
 
 _OPEN_VALUES = sorted(status.value for status in OPEN)
@@ -248,3 +251,47 @@ class Attachment(models.Model):
 
     def __str__(self) -> str:
         return self.file
+
+    @classmethod
+    def of(cls, photo: StoredPhoto, appeal_id: int, event_id: int | None = None) -> Attachment:
+        """The row of a photo that lies on disk; with the event that brought it, if not filing."""
+        return cls(
+            appeal_id=appeal_id,
+            event_id=event_id,
+            file=photo.file,
+            width=photo.width,
+            height=photo.height,
+            bytes=photo.bytes,
+        )
+
+
+class Text(models.Model):
+    """What a city says in its own words instead of ours; `key` is one of `texts.TEXTS`."""
+
+    key = models.CharField(primary_key=True, max_length=40)
+    words = models.TextField(blank=True)
+    words_en = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class ReplyTemplate(models.Model):
+    """Words that a desk starts from when it does a verb (`resolve`, `answer`, `ask` …).
+
+    `category` is a prefix like a routing rule's and `unit` whose it is; empty means everyone's.
+    """
+
+    verb = models.CharField(max_length=10)
+    name = models.CharField(max_length=60)
+    words = models.TextField()
+    category = models.CharField(max_length=60, blank=True)
+    unit = models.ForeignKey("people.Unit", models.CASCADE, null=True, blank=True)
+    order = models.PositiveSmallIntegerField(default=100)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ("order", "id")
+
+    def __str__(self) -> str:
+        return self.name

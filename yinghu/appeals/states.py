@@ -115,6 +115,7 @@ class Verb(Labelled):
     ANSWER = "answer", _("答复")
     ASSIGN = "assign", _("派单")
     ACCEPT = "accept", _("接单")
+    HAND = "hand", _("转交")
     RELEASE = "release", _("放回")
     RETURN = "return", _("退单")
     ASK = "ask", _("请补充")
@@ -147,6 +148,7 @@ class FieldKind(StrEnum):
     BOOL = "bool"
     SATISFACTION = "satisfaction"
     TIME = "time"
+    PHOTOS = "photos"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ WORDS = Field("words", FieldKind.TEXT, _("给诉求人的话"), public=True)
 WORDS_OPTIONAL = Field("words", FieldKind.TEXT, _("给诉求人的话"), required=False, public=True)
 WHY = Field("why", FieldKind.TEXT, _("理由（内部）"))
 WHY_OPTIONAL = Field("why", FieldKind.TEXT, _("说明（内部）"), required=False)
+PHOTOS = Field("photos", FieldKind.PHOTOS, _("照片"), required=False, public=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +258,15 @@ MOVES: dict[Verb, Move] = {
             stop=(ClockKind.RESPOND,),
         ),
         Move(
+            Verb.HAND,
+            _HELD,
+            Status.HANDLING,
+            frozenset({Who.HANDLER, Who.HEAD}),
+            (Field("user", FieldKind.USER, _("转给谁")), WHY_OPTIONAL),
+            start=(ClockKind.ARRIVE,),
+            stop=(ClockKind.RESPOND,),
+        ),
+        Move(
             Verb.RELEASE,
             frozenset({Status.HANDLING}),
             Status.ASSIGNED,
@@ -285,7 +297,7 @@ MOVES: dict[Verb, Move] = {
             OPEN,
             None,
             frozenset({Who.REQUESTER, Who.CALLBACK}),
-            (WORDS,),
+            (WORDS, PHOTOS),
             resume=_PAUSABLE,
         ),
         Move(
@@ -293,7 +305,7 @@ MOVES: dict[Verb, Move] = {
             frozenset({Status.HANDLING}),
             None,
             _UNIT,
-            (WORDS, Field("arrived", FieldKind.BOOL, _("已到场"), required=False)),
+            (WORDS, PHOTOS, Field("arrived", FieldKind.BOOL, _("已到场"), required=False)),
         ),
         Move(Verb.NOTE, _ALL, None, _STAFF, (WHY,)),
         Move(
@@ -322,7 +334,7 @@ MOVES: dict[Verb, Move] = {
             frozenset({Status.HANDLING}),
             Status.RESOLVED,
             _UNIT,
-            (WORDS,),
+            (WORDS, PHOTOS),
             start=(ClockKind.FEEDBACK,),
             stop=(ClockKind.RESPOND, ClockKind.ARRIVE, ClockKind.SOLVE),
         ),

@@ -25,3 +25,23 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel}/{self.external_id}"
+
+
+class Code(models.Model):
+    """A code that was sent to a phone, to show its holder what they asked for: used once.
+
+    `caller` is the phone's blind index, `digest` a keyed hash of the code.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    caller = models.BinaryField()
+    digest = models.BinaryField(max_length=32)
+    tries = models.PositiveSmallIntegerField(default=0)
+    made_at = models.DateTimeField(db_default=Now())
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=("caller", "-id"), name="code_of"),)
+
+    def __str__(self) -> str:
+        return str(self.pk)

@@ -28,7 +28,7 @@ LOCALE = PROJECT / "yinghu" / "locale"
 ICONS = WEB / "icons.txt"
 FILES = {
     "tabler.css": "@tabler/core/dist/css/tabler.min.css",
-    "tabler.js": "@tabler/core/dist/js/tabler.min.js",
+    "tabler.rtl.css": "@tabler/core/dist/css/tabler.rtl.min.css",
     "echarts.js": "echarts/dist/echarts.min.js",
     "leaflet/leaflet.css": "leaflet/dist/leaflet.css",
     "leaflet/leaflet.js": "leaflet/dist/leaflet.js",

@@ -7,7 +7,7 @@ desk's post by its area's prefix, a unit's post by the unit that the appeal is a
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from yinghu.people.models import Post, Role, User
 from yinghu.people.privacy import without_digits
@@ -110,6 +110,12 @@ def relations(actor: Actor, case: Case) -> frozenset[str]:
     if actor.user_id is not None and actor.user_id == case.holder_id and serves:
         found.add("holder")
     return frozenset(found)
+
+
+def serving(unit_id: int | None) -> QuerySet[User]:
+    """The active logins that may hold a case of this unit."""
+    posts = Post.objects.filter(unit=unit_id, unit__active=True, active=True, role__in=_UNIT_ROLES)
+    return User.objects.filter(is_active=True, pk__in=posts.values("user")).order_by("pk")
 
 
 def may_see(actor: Actor, case: Case) -> bool:

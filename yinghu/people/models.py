@@ -104,3 +104,41 @@ class Reveal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} · {self.appeal_number}"
+
+
+class Change(models.Model):
+    """Somebody changed what the city is made of (an area, a rule, a post …): for ever.
+
+    `kind` names the table and `key` the row as its page does, `name` what it was called. `before`
+    and `after` hold the changed fields only; `before` is empty for what was new.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(User, models.PROTECT, null=True)
+    kind = models.CharField(max_length=40)
+    key = models.CharField(max_length=80)
+    name = models.CharField(max_length=200, blank=True)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = (models.Index(fields=("kind", "key", "-id"), name="change_of"),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+
+class Invitation(models.Model):
+    """A link by which a new login chooses its password, once: only its SHA-256 digest is kept."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="invitations")
+    digest = models.BinaryField(unique=True, max_length=32)
+    made_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    made_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return str(self.user)

@@ -305,6 +305,16 @@ def refresh() -> None:
     _checked = 0.0
 
 
+def known_areas() -> dict[str, Area]:
+    """Every area that is not retired, by its code, without outlines; not to be changed."""
+    return _known().areas
+
+
+def version() -> tuple[Any, ...]:
+    """Another value as soon as `known_areas` are others."""
+    return _known().version
+
+
 def _known() -> _Known:
     global _cached, _checked
     poll = getattr(settings, "AREAS_POLL_SECONDS", 3.0)

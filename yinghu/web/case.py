@@ -22,7 +22,6 @@ from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import (
     ENDED,
     MOVES,
-    FieldKind,
     Klass,
     Move,
     Satisfaction,
@@ -33,6 +32,7 @@ from yinghu.appeals.states import (
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see
 from yinghu.people.models import Reveal
 from yinghu.triage.models import Duplicate, Suggestion
+from yinghu.web.acts import perform
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, question_label, sort_initial
 from yinghu.web.media import photo_file
 from yinghu.web.shared import login_of, rows_of, staff, version_of, who, without_numbers
@@ -92,7 +92,7 @@ def context_of(
     actor = who(request)
     reveal = may_reveal(actor, appeal)
     suggestion = getattr(appeal, "suggestion", None)
-    known = Known()
+    known = Known(appeal.unit_id)
     acts = _acts(appeal, actor, suggestion, known, bound)
     available = {act["verb"] for act in acts}
     lost = ""
@@ -140,7 +140,6 @@ def _acts(
             "verb": move.verb,
             "first": move.verb is first,
             "open": move.verb is (bound.move.verb if bound else first),
-            "has_area": any(field.kind is FieldKind.AREA for field in move.fields),
             "danger": move.verb in _ENDING,
             "form": bound
             if bound is not None and bound.move is move
@@ -266,12 +265,12 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     if verb not in list(Verb) or verb == Verb.FILE:
         raise Http404
     move = MOVES[Verb(verb)]
-    form = VerbForm(move, Known(), request.POST)
+    form = VerbForm(move, Known(appeal.unit_id), request.POST, request.FILES)
     back = request.POST.get("back", "")
     if not form.is_valid():
         return show(request, appeal, bound=form, status=422)
     try:
-        loop.VERBS[move.verb](appeal.pk, who(request), **form.values(), expect=version_of(request))
+        perform(appeal.pk, who(request), form, version_of(request))
     except loop.NotFound as gone:
         raise Http404 from gone
     except loop.Refused as refused:

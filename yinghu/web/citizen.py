@@ -27,6 +27,7 @@ from yinghu.people.privacy import blind, normal_phone
 from yinghu.places.models import Place
 from yinghu.web import filing, wording
 from yinghu.web.account import demo_logins
+from yinghu.web.acts import perform
 from yinghu.web.filing import MAX_BODY, Sheet, new_form_id
 from yinghu.web.forms import FilingForm, Known, VerbForm
 from yinghu.web.shared import absolute, is_part, version_of
@@ -192,7 +193,7 @@ def say(request: HttpRequest, token: str, verb: str) -> HttpResponse:
         raise Http404
     act = Verb(verb)
     actor = requester_of(appeal.pk)
-    form = VerbForm(MOVES[act], Known(), request.POST, own=True)
+    form = VerbForm(MOVES[act], Known(), request.POST, request.FILES, own=True)
     wait = flood.too_many("act", request.META.get("REMOTE_ADDR", ""))
     # The appeal as well, as at the API: whoever holds its link has more than one address.
     if wait := wait or flood.too_many("act", f"appeal {appeal.pk}"):
@@ -205,7 +206,7 @@ def say(request: HttpRequest, token: str, verb: str) -> HttpResponse:
     if _said_already(appeal, act, form):
         return redirect("track", token=token)
     try:
-        loop.VERBS[act](appeal.pk, actor, **form.values(), expect=version_of(request))
+        perform(appeal.pk, actor, form, version_of(request))
     except loop.Refused as refused:
         if refused.field in form.fields:
             form.add_error(refused.field, refused.message)

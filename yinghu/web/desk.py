@@ -22,7 +22,7 @@ from yinghu.appeals.numbers import id_of, number_of
 from yinghu.channels import flood
 from yinghu.people.access import Actor, may_search_phones, may_see, words_to_search
 from yinghu.people.privacy import blind, normal_phone
-from yinghu.places.locate import by_code, by_words
+from yinghu.places import locate, typeahead
 from yinghu.places.models import Area, Place
 from yinghu.triage import search as words
 from yinghu.web import case
@@ -236,20 +236,19 @@ def _ending(digits: str) -> list[int]:
 def areas(request: HttpRequest) -> HttpResponse:
     """Areas whose code, name or words fit what was typed, for a field's list of hints."""
     typed = request.GET.get("q", "").replace("\x00", "").strip()[:60]
-    found: list[Area] = []
-    if typed:
-        exact = by_code(typed)
-        found = [exact] if exact else []
-        starts = Area.objects.filter(retired_at=None).order_by("level", "code")
-        match = starts.filter(code__startswith=typed) if typed.isdigit() else None
-        if match is None:
-            match = starts.filter(name__contains=typed)
-        found += list(match[:12])
-        found += [near.area for near in by_words(typed)[:4]]
-    unique = {area.pk: area for area in found}
     return JsonResponse(
-        [{"code": area.pk, "name": name_of(area)} for area in unique.values()], safe=False
+        [
+            {"code": area.pk, "name": name_of(area), "under": _towns_name(area)}
+            for area in typeahead.find(typed)
+        ],
+        safe=False,
     )
+
+
+def _towns_name(area: Area) -> str:
+    """The name of the area above, which tells two villages of one name apart."""
+    above = locate.known_areas().get(area.parent_code)
+    return name_of(above) if above else ""
 
 
 @require_GET

@@ -20,6 +20,7 @@ from yinghu.people.access import Actor, may_reveal, relations
 from yinghu.people.models import Reveal, User
 from yinghu.people.privacy import unseal
 from yinghu.web import case
+from yinghu.web.acts import perform
 from yinghu.web.forms import Known, VerbForm
 from yinghu.web.shared import (
     PAGE,
@@ -112,12 +113,12 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     if verb not in {each.value for each in ACTS}:
         raise Http404
     move = MOVES[Verb(verb)]
-    form = VerbForm(move, Known(), request.POST)
+    form = VerbForm(move, Known(appeal.unit_id), request.POST, request.FILES)
     if not form.is_valid():
         return _show(request, appeal, bound=form, status=422)
     actor = who(request)
     try:
-        loop.VERBS[move.verb](appeal.pk, actor, **form.values(), expect=version_of(request))
+        perform(appeal.pk, actor, form, version_of(request))
     except loop.NotFound as gone:
         raise Http404 from gone
     except loop.Forbidden as refused:

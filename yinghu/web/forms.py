@@ -10,21 +10,24 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from yinghu.appeals import visible
+from yinghu.appeals import photos, visible
 from yinghu.appeals.loop import MAX_WORDS
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.numbers import id_of
 from yinghu.appeals.states import Field as MoveField
 from yinghu.appeals.states import FieldKind, Klass, Move, Satisfaction, Urgency, Verb
+from yinghu.people.access import serving
 from yinghu.people.models import Unit
 from yinghu.people.privacy import normal_phone
 from yinghu.places.locate import by_code, by_words
 from yinghu.places.models import Area
+from yinghu.places.typeahead import initials
 
 CERTAIN = 0.9
 """An area found in words is taken for decided from this confidence on."""
@@ -37,7 +40,16 @@ def name_of(thing: Any) -> str:
 
 
 class Known:
-    """Categories and units for the choices of one page, each fetched once and only if needed."""
+    """Categories, units and a unit's people for the choices of one page, each fetched once and
+    only if needed.
+    """
+
+    def __init__(self, unit_id: int | None = None) -> None:
+        self.unit_id = unit_id
+
+    @cached_property
+    def people(self) -> list[tuple[str, str]]:
+        return [(user.username, str(user)) for user in serving(self.unit_id)]
 
     @cached_property
     def categories(self) -> list[tuple[str, str]]:
@@ -55,11 +67,57 @@ class WordsField(forms.CharField):
         return visible.words(str(super().to_python(value)))
 
 
+class PickerSelect(forms.Select):
+    """A select that `picker.js` turns into a field to type in; options carry their initials."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.attrs["data-picker"] = ""
+
+    def create_option(self, *args: Any, **given: Any) -> dict[str, Any]:
+        option = super().create_option(*args, **given)
+        option["attrs"]["data-initials"] = initials(str(option["label"]))
+        return option
+
+
+class PhotosInput(forms.FileInput):
+    """Several photos at once."""
+
+    allow_multiple_selected = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            attrs={"accept": "image/*", "multiple": True, "data-max": photos.MAX_PHOTOS}
+        )
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[UploadedFile[Any]]:
+        return files.getlist(name) if hasattr(files, "getlist") else []
+
+
+class PhotosField(forms.Field):
+    """Photos as they came; `acts.perform` judges and keeps them. The value is a list of files."""
+
+    widget = PhotosInput
+
+    def clean(self, value: Any) -> list[UploadedFile[Any]]:
+        if len(value) > photos.MAX_PHOTOS:
+            raise ValidationError(_("最多 %d 张照片") % photos.MAX_PHOTOS)
+        return list(value)
+
+
 class LineField(forms.CharField):
     """A name, an address, a phone: without signs that would make it read as something else."""
 
     def to_python(self, value: Any) -> str:
         return visible.line(str(super().to_python(value)))
+
+
+class AreaInput(forms.TextInput):
+    """A field in which an area is typed; `picker.js` shows what fits."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.attrs |= {"data-areas": "/desk/areas", "autocomplete": "off"}
 
 
 class AreaField(forms.CharField):
@@ -112,20 +170,21 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
             area = forms.Textarea(attrs={"rows": rows, "maxlength": MAX_WORDS})
             return WordsField(widget=area, max_length=MAX_WORDS, **common)
         case FieldKind.CATEGORY:
-            return forms.ChoiceField(choices=[("", _("请选择")), *known.categories], **common)
+            choices = [("", _("请选择")), *known.categories]
+            return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
         case FieldKind.KLASS:
             choices = [("", _("按类别")), *((k.value, _(k.label)) for k in Klass)]
             return forms.ChoiceField(choices=choices, **common)
         case FieldKind.AREA:
-            hints = {"list": "areas", "data-areas": "", "autocomplete": "off"}
-            return AreaField(max_length=120, widget=forms.TextInput(attrs=hints), **common)
+            return AreaField(max_length=120, widget=AreaInput, **common)
         case FieldKind.URGENCY:
             levels = [(str(u.value), _(u.label)) for u in Urgency]
             return forms.TypedChoiceField(
                 choices=levels, coerce=int, empty_value=None, widget=forms.RadioSelect, **common
             )
         case FieldKind.UNIT:
-            return forms.ChoiceField(choices=[("", _("请选择")), *known.units], **common)
+            choices = [("", _("请选择")), *known.units]
+            return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
         case FieldKind.APPEAL:
             return AppealField(max_length=30, **common)
         case FieldKind.BOOL if required:
@@ -141,7 +200,10 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
             clock = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
             return forms.DateTimeField(widget=clock, **common)
         case FieldKind.USER:
-            raise NotImplementedError("no verb of MOVES takes a user yet")
+            choices = [("", _("请选择")), *known.people]
+            return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
+        case FieldKind.PHOTOS:
+            return PhotosField(**common)
 
 
 _FOR_REQUESTER = frozenset({Verb.SUPPLY, Verb.RATE})
@@ -156,11 +218,12 @@ class VerbForm(forms.Form):
         move: Move,
         known: Known,
         data: Mapping[str, Any] | None = None,
+        files: Any = None,
         initial: dict[str, Any] | None = None,
         *,
         own: bool = False,
     ) -> None:
-        super().__init__(data, initial=initial or {}, auto_id=f"{move.verb.value}-%s")
+        super().__init__(data, files, initial=initial or {}, auto_id=f"{move.verb.value}-%s")
         self.move = move
         for spec in move.fields:
             self.fields[spec.name] = _field(spec, known)
@@ -175,7 +238,7 @@ class VerbForm(forms.Form):
         given: dict[str, Any] = {}
         for spec in self.move.fields:
             value = self.cleaned_data[spec.name]
-            if spec.required or value not in ("", None):
+            if spec.required or value not in ("", None, []):
                 given[spec.name] = value
         return given
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from yinghu.web import account, case, citizen, command, desk, field
+from yinghu.web import account, case, citizen, command, desk, field, geo
 
 urlpatterns = [
     path("", citizen.start, name="start"),
@@ -34,4 +34,6 @@ urlpatterns = [
     path("field/<str:number>", field.task, name="task"),
     path("field/<str:number>/<str:verb>", field.act, name="field_act"),
     path("board", command.page, name="board"),
+    path("geo/at", geo.at, name="geo_at"),
+    path("geo/<str:code>.json", geo.area, name="geo_area"),
 ]

@@ -39,6 +39,8 @@ def told(event: Event) -> str:
             return _("已派给%s") % unit
         case Verb.ACCEPT:
             return _("%s已接单，开始办理") % unit
+        case Verb.HAND:
+            return _("%s已安排专人办理") % unit
         case Verb.RELEASE:
             return _("%s正在换人办理") % unit
         case Verb.RETURN:
@@ -93,6 +95,8 @@ def facts(event: Event) -> str:
             return " · ".join(part for part in parts if part)
         case Verb.ASSIGN:
             return f"→ {name_of(event.unit)}" if event.unit else ""
+        case Verb.HAND:
+            return f"→ {given.get('name', '')}"
         case Verb.MERGE if isinstance(given.get("master"), int):
             return f"→ {number_of(given['master'])}"
         case Verb.RATE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -18,6 +19,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
+from yinghu.appeals import texts
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
@@ -50,6 +52,7 @@ VERB_ICONS: dict[Verb, str] = {
     Verb.ANSWER: "message-circle",
     Verb.ASSIGN: "route",
     Verb.ACCEPT: "hand-grab",
+    Verb.HAND: "user-check",
     Verb.RELEASE: "hand-stop",
     Verb.RETURN: "arrow-back-up",
     Verb.ASK: "message-question",
@@ -110,6 +113,12 @@ def urgency_badge(urgency: int) -> SafeString | str:
         icon(symbol),
         _(level.label),
     )
+
+
+@register.simple_tag
+def says(key: str) -> str:
+    """The city's own words for a place of `appeals.texts`, or ours."""
+    return texts.text(key)
 
 
 @register.filter
@@ -252,6 +261,28 @@ def person(appeal: Appeal, revealed: bool = False) -> dict[str, Any]:
 def photos(appeal: Appeal, token: str = "") -> dict[str, Any]:
     """The photos of an appeal, by the secret link or by the login."""
     return {"photos": list(appeal.attachments.order_by("id")), "token": token}
+
+
+@register.inclusion_tag("web/parts/map.html")
+def area_map(
+    points: list[dict[str, Any]] | None = None,
+    area: str = "",
+    pick: str = "",
+    extra: str = "",
+    wait: bool = False,
+) -> dict[str, Any]:
+    """A map of `points` ({lon, lat, label, href, kind}, degrees of WGS-84) within an `area`'s
+    outline. `pick` is the id of the element whose inputs lon and lat a press on it fills; with
+    `wait` it is drawn only when a script asks (`yinghuMap`). Pages load `web/map.js` for it.
+    """
+    return {
+        "given": json.dumps({"points": points or [], "area": area, "pick": pick}),
+        "tiles": settings.MAP_TILES,
+        "credit": settings.MAP_CREDIT,
+        "datum": settings.MAP_DATUM,
+        "extra": extra,
+        "wait": wait,
+    }
 
 
 @register.inclusion_tag("web/parts/empty.html")

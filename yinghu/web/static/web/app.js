@@ -66,24 +66,6 @@
     strip.hidden = !input.files.length;
   });
 
-  // Hints for an area, while its name is typed.
-  var asked = 0;
-  document.addEventListener("input", function (event) {
-    var input = event.target;
-    if (!input.hasAttribute("data-areas")) return;
-    clearTimeout(asked);
-    asked = setTimeout(function () {
-      fetch("/desk/areas?q=" + encodeURIComponent(input.value), { credentials: "same-origin" })
-        .then(function (answer) { return answer.ok ? answer.json() : []; })
-        .then(function (areas) {
-          input.list.replaceChildren.apply(input.list, areas.map(function (area) {
-            return new Option(area.name, area.code + " " + area.name);
-          }));
-        })
-        .catch(function () { /* without hints one types the code */ });
-    }, 180);
-  });
-
   // What somebody is typing must not be swapped away under their hands.
   function typing(part) {
     if (part.contains(document.activeElement) && /^(TEXTAREA|INPUT|SELECT)$/.test(document.activeElement.tagName)) return true;

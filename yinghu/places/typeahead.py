@@ -1,0 +1,72 @@
+"""Areas as they are typed: by code, by the beginning or a part of the name, by pinyin initials."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from pypinyin import Style, lazy_pinyin
+
+from yinghu.places import locate
+from yinghu.places.models import Area
+
+
+@lru_cache(maxsize=65536)
+def initials(name: str) -> str:
+    """`福田街道` -> `ftjd`: the first letter of each character's usual reading, other characters as
+    they are, in lower case.
+    """
+    parts = lazy_pinyin(name, style=Style.FIRST_LETTER)
+    return "".join(parts).lower().replace(" ", "")
+
+
+class _Typed(NamedTuple):
+    code: str
+    level: int
+    names: tuple[str, ...]
+    letters: str
+
+
+@lru_cache(maxsize=4)
+def _typed(version: object) -> list[_Typed]:
+    return [
+        _Typed(
+            area.code,
+            area.level,
+            tuple(name.lower() for name in (area.name, area.name_en) if name),
+            initials(area.name),
+        )
+        for area in locate.known_areas().values()
+    ]
+
+
+def find(text: str, most: int = 12) -> list[Area]:
+    """The areas that `text` may mean, likeliest first, wide areas before narrow ones.
+
+    Letters are also read as pinyin initials: `ftjd` finds 福田街道.
+    """
+    text = text.strip().lower()
+    if not text:
+        return []
+    areas = locate.known_areas()
+    ranked = sorted(
+        (rank, area.level, area.code)
+        for area in _typed(locate.version())
+        if (rank := _rank(area, text)) is not None
+    )
+    found = [areas[code] for _rank_, _level, code in ranked[:most] if code in areas]
+    return found or [near.area for near in locate.by_words(text)[:most]]
+
+
+def _rank(area: _Typed, text: str) -> int | None:
+    if area.code == text:
+        return 0
+    if any(name.startswith(text) for name in area.names):
+        return 1
+    if area.letters.startswith(text):
+        return 2
+    if any(text in name for name in area.names):
+        return 3
+    if area.code.startswith(text):
+        return 4
+    return 5 if len(text) > 1 and text in area.letters else None

@@ -1,0 +1,59 @@
+"""What maps draw: outlines and names of areas, and which area a point lies in. Nothing private."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from django.http import Http404, HttpRequest, JsonResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from yinghu.channels import flood
+from yinghu.places import locate
+from yinghu.places.models import Area
+from yinghu.web.forms import name_of
+
+
+@require_GET
+def area(request: HttpRequest, code: str) -> JsonResponse:
+    """An area's outline, if it has one, and the centres of those one level below."""
+    found = Area.objects.filter(pk=code, retired_at=None).first()
+    if found is None:
+        raise Http404
+    below = Area.objects.filter(
+        code__startswith=found.pk, level=found.level + 1, retired_at=None, lon__isnull=False
+    )
+    answer = JsonResponse(
+        {
+            "code": found.pk,
+            "name": name_of(found),
+            "outline": found.outline,
+            "children": [
+                {"code": each.pk, "name": name_of(each), "lon": each.lon, "lat": each.lat}
+                for each in below.defer("outline")[:400]
+            ],
+        }
+    )
+    answer.headers["Cache-Control"] = "max-age=600"
+    return answer
+
+
+@require_GET
+def at(request: HttpRequest) -> JsonResponse:
+    """The area that a point lies in, `?lon=&lat=` in degrees of WGS-84; `{}` where none is near."""
+    if wait := flood.too_many("words", request.META.get("REMOTE_ADDR", "")):
+        return JsonResponse({"error": _("请 %d 秒后再试") % wait}, status=429)
+    point = point_in(request.GET)
+    found = locate.by_point(*point) if point else None
+    return JsonResponse({"code": found.pk, "name": name_of(found)} if found else {})
+
+
+def point_in(given: Any) -> tuple[float, float] | None:
+    """`lon` and `lat` of a form or a query, if they are a point on earth."""
+    try:
+        lon, lat = float(given.get("lon", "")), float(given.get("lat", ""))
+    except ValueError:
+        return None
+    on_earth = math.isfinite(lon) and math.isfinite(lat) and abs(lon) <= 180 and abs(lat) <= 90
+    return (lon, lat) if on_earth else None
