@@ -25,6 +25,7 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str, str, int]] = {
     "release": ("handling", "milk-handler", {"why": "换班"}, "assigned", "clerk", 403),
     "return": ("assigned", "milk-handler", {"why": "不归我们管"}, "sorted", "clerk", 403),
     "ask": ("handling", "milk-handler", {"words": "几段的？"}, "waiting", REQUESTER, 403),
+    "hand": ("assigned", "milk-handler", {"user": "volunteer"}, "handling", "clerk", 403),
     "supply": ("waiting", REQUESTER, {"words": "一段"}, "handling", "commander", 403),
     "report": (
         "handling",
@@ -107,7 +108,7 @@ def test_what_one_may_do_is_told(api: Api) -> None:
     path = f"/appeals/{filed['number']}"
     assert set(api.get(path, filed["token"]).json()["can"]) == {"supply", "urge", "withdraw"}
     handler = api.get(path, "milk-handler").json()
-    assert set(handler["can"]) == {"accept", "return", "ask", "note", "escalate"}
+    assert set(handler["can"]) == {"accept", "hand", "return", "ask", "note", "escalate"}
     for verb in handler["can"]:
         assert Verb(verb) in MOVES
 

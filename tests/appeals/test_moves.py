@@ -14,6 +14,7 @@ from django.utils import timezone
 from tests.cast import Cast, file_one, requester
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Clock, Event
+from yinghu.appeals.photos import MAX_PHOTOS, StoredPhoto
 from yinghu.appeals.states import (
     BY_REST,
     MOVES,
@@ -70,7 +71,7 @@ def given_for(verb: Verb) -> dict[str, Any]:
         FieldKind.BOOL: True,
         FieldKind.SATISFACTION: "fairly",
         FieldKind.TIME: timezone.now() + timedelta(days=9),
-        FieldKind.USER: "food-handler",
+        FieldKind.USER: "volunteer",
         FieldKind.PHOTOS: (),
     }
     found = {f.name: values[f.kind] for f in MOVES[verb].fields if f.kind is not FieldKind.APPEAL}
@@ -302,3 +303,33 @@ def test_the_whole_loop_leaves_an_event_for_each_step(city: Cast) -> None:
         ("close", "closed"),
     ]
     assert Event.objects.filter(appeal=appeal, user=None).count() == 2
+
+
+def test_a_case_is_handed_to_somebody_of_its_unit_alone(city: Cast) -> None:
+    appeal = bring_to(Status.ASSIGNED, city)
+    for stranger in ("food-handler", "clerk", "nobody"):
+        with pytest.raises(loop.Refused) as refused:
+            loop.hand(appeal.pk, city.milk, user=stranger)
+        assert (refused.value.code, refused.value.field) == ("unknown_user", "user")
+    event = loop.hand(appeal.pk, city.milk, user="volunteer")
+    appeal.refresh_from_db()
+    assert (appeal.status, appeal.holder_id) == (Status.HANDLING, city.volunteer.user_id)
+    assert event.facts == {"user": "volunteer", "name": "志愿者小王"}
+    with pytest.raises(loop.Conflict) as held:
+        loop.hand(appeal.pk, city.milk, user="volunteer")
+    assert held.value.code == "held_already"
+    assert "holder" in relations(city.volunteer, appeal)
+
+
+def test_photos_come_with_what_was_done_and_not_with_what_was_refused(city: Cast) -> None:
+    appeal = bring_to(Status.HANDLING, city)
+    photo = StoredPhoto("aa/one.jpg", 640, 480, 1000)
+    event = loop.report(appeal.pk, city.milk, words="已买到", photos=(photo,))
+    kept = appeal.attachments.get()
+    assert (kept.event_id, kept.file, kept.width) == (event.pk, "aa/one.jpg", 640)
+    with pytest.raises(loop.Refused) as refused:
+        loop.resolve(appeal.pk, city.milk, words="好了", photos=(photo,) * (MAX_PHOTOS + 1))
+    assert refused.value.field == "photos"
+    with pytest.raises(loop.Refused):
+        loop.report(appeal.pk, city.milk, words=" ", photos=(photo,))
+    assert appeal.attachments.count() == 1

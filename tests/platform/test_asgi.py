@@ -105,7 +105,7 @@ def test_static_files_come_packed_and_stay_in_the_browser(live: Live) -> None:
 
 
 def test_named_by_their_content_they_are_kept_for_ever(live: Live) -> None:
-    (hashed,) = (live.home / "static" / "vendor").glob("tabler.*.css")
+    (hashed,) = (live.home / "static" / "vendor").glob("icons.*.svg")
     _, headers, _ = ask(live, f"/static/vendor/{hashed.name}")
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
 
