@@ -11,6 +11,7 @@ import pytest
 from yinghu.commands import assets
 from yinghu.demo import HERE as DEMO
 from yinghu.env import PROJECT
+from yinghu.web import icons
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-test.lock"])
@@ -61,6 +62,6 @@ def test_icons_of_the_demo_are_in_the_sprite() -> None:
 
     with (DEMO / "categories.csv").open(encoding="utf-8-sig", newline="") as file:
         used = {row["icon"] for row in csv.DictReader(file)}
-    assert used <= set(assets.icon_names())
+    assert used <= set(icons.icon_names())
     sprite = (assets.VENDOR / "icons.svg").read_text("utf-8")
-    assert set(re.findall(r'<symbol id="([^"]+)"', sprite)) == set(assets.icon_names())
+    assert set(re.findall(r'<symbol id="([^"]+)"', sprite)) == set(icons.icon_names())

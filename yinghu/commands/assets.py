@@ -16,6 +16,8 @@ from xml.etree import ElementTree
 
 from yinghu.commands import Needs
 from yinghu.env import PROJECT
+from yinghu.web.icons import FILE as ICONS
+from yinghu.web.icons import icon_names
 
 NAME = "assets"
 HELP = "fetch the front-end files by npm and compile the translations (./run does it)"
@@ -25,7 +27,6 @@ WEB = PROJECT / "yinghu" / "web"
 VENDOR = WEB / "static" / "vendor"
 MODULES = PROJECT / "node_modules"
 LOCALE = PROJECT / "yinghu" / "locale"
-ICONS = WEB / "icons.txt"
 FILES = {
     "tabler.css": "@tabler/core/dist/css/tabler.min.css",
     "tabler.rtl.css": "@tabler/core/dist/css/tabler.rtl.min.css",
@@ -140,12 +141,6 @@ def copy() -> None:
         (VENDOR / target).write_bytes(_SOURCE_MAP.sub(b"\n", (MODULES / source).read_bytes()))
     (VENDOR / "icons.svg").write_text(sprite(icon_names()), "utf-8")
     stamp.write_text(digest)
-
-
-def icon_names() -> list[str]:
-    """The icons that pages may use: one name a line in `web/icons.txt`, # for remarks."""
-    lines = (line.partition("#")[0].strip() for line in ICONS.read_text("utf-8").splitlines())
-    return sorted({line for line in lines if line})
 
 
 def sprite(names: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from yinghu.web import account, case, citizen, command, desk, field, geo
+from yinghu.web import account, case, citizen, command, desk, field, geo, styleguide
 
 urlpatterns = [
     path("", citizen.start, name="start"),
@@ -34,6 +34,7 @@ urlpatterns = [
     path("field/<str:number>", field.task, name="task"),
     path("field/<str:number>/<str:verb>", field.act, name="field_act"),
     path("board", command.page, name="board"),
+    path("styleguide", styleguide.page, name="styleguide"),
     path("geo/at", geo.at, name="geo_at"),
     path("geo/<str:code>.json", geo.area, name="geo_area"),
 ]

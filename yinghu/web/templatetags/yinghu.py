@@ -72,10 +72,18 @@ VERB_ICONS: dict[Verb, str] = {
 }
 
 
+_POINTING = frozenset(
+    {"arrow-back-up", "arrow-left", "arrow-right", "chevron-left", "chevron-right", "send"}
+)
+"""Icons that point the way one reads; they are turned where that is from right to left."""
+
+
 @register.simple_tag
 @lru_cache(maxsize=512)
 def icon(name: str, extra: str = "") -> SafeString:
     """A symbol of our sprite; decorative, for a word always stands beside it."""
+    if name in _POINTING:
+        extra = f"{extra} points".strip()
     return format_html(
         '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
         extra,

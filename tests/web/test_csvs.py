@@ -1,0 +1,54 @@
+"""Tables out to a spreadsheet and back, and what a hostile cell or file comes to."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import translation
+
+from yinghu.web.csvs import MAX_BYTES, BadFile, download, read
+
+
+def upload(data: bytes) -> SimpleUploadedFile:
+    return SimpleUploadedFile("table.csv", data)
+
+
+def test_what_goes_out_comes_back_the_same() -> None:
+    rows = [
+        {"code": "a", "name": "甲, 乙\n丙", "n": "-3", "on": "1"},
+        {"code": "b", "name": '=HYPERLINK("http://x")', "n": "", "on": "0"},
+        {"code": "c", "name": "@sum", "n": "1.5", "on": ""},
+    ]
+    shown = download("units", ("code", "name", "n", "on"), rows).content
+    # A spreadsheet must take nothing for a formula.
+    assert b"'=HYPERLINK" in shown
+    assert b"'@sum" in shown
+    assert b",-3," in shown
+    back = [cells for _line, cells in read(upload(shown), ("code",))]
+    assert back == rows
+
+
+def test_files_as_spreadsheets_save_them() -> None:
+    said = "code,name\r\n1,甲\r\n\r\n2, 乙 \r\n"
+    for data in (said.encode("utf-8-sig"), said.encode("gb18030")):
+        assert read(upload(data), ("code", "name")) == [
+            (2, {"code": "1", "name": "甲"}),
+            (4, {"code": "2", "name": "乙"}),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"name\nx\n", "缺少这些列：code"),
+        (b"", "缺少这些列：code"),
+        (b"code\n\x00\n", "不是 CSV"),
+        (b"PK\x03\x04\xff\xfe\xfa\x80\x80", "不是 CSV"),
+        (b"code\n" + b"1\n" * 20_001, "行数太多"),
+        (b"code\n" + b"x" * MAX_BYTES, "文件太大"),
+        (b'code\n"' + b"x" * 140_000 + b'"\n', "读不懂"),
+    ],
+)
+def test_what_is_no_table_is_refused_in_words(data: bytes, why: str) -> None:
+    with translation.override("zh-hans"), pytest.raises(BadFile, match=why):
+        read(upload(data), ("code",))
