@@ -74,7 +74,8 @@
     });
     function around(bounds) {
       if (points.length > 1) map.fitBounds(points.map(function (p) { return at(p.lon, p.lat); }), { padding: [30, 30], maxZoom: 16 });
-      else if (points.length) map.setView(at(points[0].lon, points[0].lat), 15);
+      // Without streets behind it a pin alone says nothing: then the outline is shown whole.
+      else if (points.length && (box.dataset.tiles || !(bounds && bounds.isValid()))) map.setView(at(points[0].lon, points[0].lat), 15);
       else if (bounds && bounds.isValid()) map.fitBounds(bounds, { padding: [8, 8] });
       else map.setView([35, 105], 4);
     }
