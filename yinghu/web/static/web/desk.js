@@ -4,7 +4,7 @@
 (function () {
   var CALM = 350; // ms after a new case is drawn in which a second press is taken for the first's
   var KEEP = 30000; // ms for which a case fetched ahead may be drawn
-  var ahead = new Map(), drawnAt = 0, calm = 0;
+  var ahead = new Map(), drawnAt = 0, calm = 0, soon = 0;
   var said = document.createElement("div");
   said.id = "said";
   said.className = "visually-hidden";
@@ -57,9 +57,10 @@
     part.querySelectorAll("[data-keys], .story-only").forEach(function (tool) { tool.hidden = false; });
     part.querySelectorAll("[data-open-wide]").forEach(function (fold) { fold.open = isWide(); });
     only(theCase() && theCase().dataset.only || "");
-    if (root()) setTimeout(function () { var now = root(); if (now) now.classList.add("is-ready"); }, CALM);
     clearTimeout(calm);
-    calm = setTimeout(fetchAhead, 50);
+    calm = setTimeout(function () { if (root()) root().classList.add("is-ready"); }, drawnAt + CALM - Date.now());
+    clearTimeout(soon);
+    soon = setTimeout(fetchAhead, 50);
   }
   function drawn(part) {
     drawnAt = Date.now();
@@ -173,7 +174,7 @@
   function isOurs(form) { return form.hasAttribute("data-once") && form.closest(".split, .lone, #skipped"); }
   // A second press of a key that meant the case before must not act on the one just drawn.
   document.addEventListener("submit", function (event) {
-    if (isOurs(event.target) && Date.now() - drawnAt < CALM) {
+    if (isOurs(event.target) && !root().classList.contains("is-ready")) {
       event.preventDefault();
       event.stopImmediatePropagation();
     }
@@ -389,5 +390,5 @@
     if (done) event.preventDefault();
   });
 
-  if (root()) { wake(document); drawnAt = 0; }
+  if (root()) wake(document);
 })();
