@@ -12,7 +12,7 @@ from pathlib import Path
 from django.db import transaction
 
 from yinghu.appeals import loop
-from yinghu.appeals.models import Category, ClockLimit
+from yinghu.appeals.models import Category, ClockLimit, ReplyTemplate
 from yinghu.appeals.states import Satisfaction
 from yinghu.channels.receive import Incoming, receive_many
 from yinghu.dispatch.models import RoutingRule
@@ -77,6 +77,17 @@ def load_city() -> None:
             defaults={
                 "unit": Unit.objects.get(code=row["unit"]),
                 **{k: row[k] for k in ("category", "klass", "area", "channel", "field", "value")},
+            },
+        )
+    for row in _rows("templates.csv"):
+        ReplyTemplate.objects.get_or_create(
+            verb=row["verb"],
+            name=row["name"],
+            defaults={
+                "words": row["words"],
+                "category": row["category"],
+                "unit": Unit.objects.get(code=row["unit"]) if row["unit"] else None,
+                "order": int(row["order"]),
             },
         )
 

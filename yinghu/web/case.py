@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,13 +15,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals import inboxes, loop
+from yinghu.appeals import inboxes, loop, templates
 from yinghu.appeals.labels import done_label, headline_of
 from yinghu.appeals.models import Appeal, Attachment
-from yinghu.appeals.numbers import id_of, id_of_token
+from yinghu.appeals.numbers import id_of, id_of_token, number_of
 from yinghu.appeals.states import (
-    ENDED,
     MOVES,
+    FieldKind,
     Klass,
     Move,
     Satisfaction,
@@ -31,11 +31,12 @@ from yinghu.appeals.states import (
 )
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see
 from yinghu.people.models import Reveal
-from yinghu.triage.models import Duplicate, Suggestion
+from yinghu.triage.models import Suggestion
+from yinghu.web import compare
 from yinghu.web.acts import perform
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, question_label, sort_initial
 from yinghu.web.media import photo_file
-from yinghu.web.shared import login_of, rows_of, staff, version_of, who, without_numbers
+from yinghu.web.shared import login_of, staff, version_of, who, without_numbers
 from yinghu.web.story import Story, story_of
 
 SAID_BEFORE = timedelta(hours=1)
@@ -56,6 +57,33 @@ FIRST = (
 
 _ENDING = frozenset({Verb.DECLINE, Verb.RETURN, Verb.RELEASE, Verb.MERGE})
 """Verbs whose button does not invite."""
+
+_AT_ONCE = frozenset({Verb.SORT, Verb.ACCEPT})
+"""Verbs that one key does where they come first: nothing has to be typed for them."""
+
+KEYS = {
+    Verb.SORT: "c",
+    Verb.ANSWER: "r",
+    Verb.ASSIGN: "d",
+    Verb.ACCEPT: "g",
+    Verb.HAND: "h",
+    Verb.RELEASE: "l",
+    Verb.RETURN: "b",
+    Verb.ASK: "q",
+    Verb.SUPPLY: "i",
+    Verb.REPORT: "p",
+    Verb.NOTE: "n",
+    Verb.URGE: "y",
+    Verb.EXTEND: "e",
+    Verb.ESCALATE: "t",
+    Verb.RESOLVE: "f",
+    Verb.RATE: "v",
+    Verb.REOPEN: "o",
+    Verb.CLOSE: "x",
+    Verb.MERGE: "w",
+    Verb.DECLINE: "z",
+}
+"""The key that opens a verb's form. Taken for other things: a j k m s u / ?."""
 
 _BACK = frozenset({"triage", "dispatch", "inbox", "callback", "field"})
 
@@ -93,10 +121,13 @@ def context_of(
     reveal = may_reveal(actor, appeal)
     suggestion = getattr(appeal, "suggestion", None)
     known = Known(appeal.unit_id)
-    acts = _acts(appeal, actor, suggestion, known, bound)
+    suggested = suggestion if appeal.state is Status.FILED else None
+    acts = _acts(request, appeal, actor, suggestion, known, bound)
     available = {act["verb"] for act in acts}
     lost = ""
-    suggested = suggestion if appeal.state is Status.FILED else None
+    duplicates = compare.likely(appeal, actor)
+    photos = _photos([appeal, *(each.other for each in duplicates)])
+    own = photos.get(appeal.pk, []) if reveal else []
     if bound is not None and bound.move.verb not in available:
         lost = "\n".join(str(bound.data.get(name, "")) for name in ("words", "why")).strip()
     return {
@@ -116,12 +147,14 @@ def context_of(
         "suggestion_source": _source(suggested.source) if suggested else "",
         "suggested": _suggested(suggested) if suggested else [],
         "acts": acts,
-        "merge": next((act for act in acts if act["verb"] is Verb.MERGE), None),
-        "story": _story(request, appeal, reveal, may_read_why(actor, appeal)),
+        "story": _story(request, appeal, own, reveal, may_read_why(actor, appeal)),
+        "photos": [photo for photo in own if photo.event_id is None],
+        "map": _map(appeal, suggested, reveal),
         "said_at": _said_at(appeal),
         "clocks": list(appeal.clocks.filter(stopped_at=None).order_by("due_at")),
-        "duplicates": _duplicates(appeal, actor),
+        "duplicates": [compare.pair(appeal, each, actor, photos) for each in duplicates],
         "linked": _linked(appeal, actor, reveal),
+        "merged_in": _merged_in(appeal, actor),
         "back": back if back in _BACK else "",
         "problem": problem,
         "lost": lost,
@@ -129,24 +162,51 @@ def context_of(
 
 
 def _acts(
-    appeal: Appeal, actor: Actor, suggestion: Any, known: Known, bound: VerbForm | None
+    request: HttpRequest,
+    appeal: Appeal,
+    actor: Actor,
+    suggestion: Any,
+    known: Known,
+    bound: VerbForm | None,
 ) -> list[dict[str, Any]]:
     """The verbs that this actor has now, each with its form; the one to do first comes first."""
     moves = loop.available(appeal, actor)
     first = dict(FIRST).get(appeal.state)
     moves.sort(key=lambda move: move.verb is not first)
-    return [
-        {
-            "verb": move.verb,
-            "first": move.verb is first,
-            "open": move.verb is (bound.move.verb if bound else first),
-            "danger": move.verb in _ENDING,
-            "form": bound
-            if bound is not None and bound.move is move
-            else VerbForm(move, known, initial=_initial(move, appeal, suggestion)),
-        }
-        for move in moves
-    ]
+    offered = templates.for_moves(
+        appeal, [move.verb for move in moves], suggestion and suggestion.category
+    )
+    wanted = request.GET.get("template", "")
+    chosen = next((t for each in offered.values() for t in each if str(t.pk) == wanted), None)
+    opened = bound.move.verb if bound else chosen.verb if chosen else first
+    acts = []
+    for move in moves:
+        initial = _initial(move, appeal, suggestion)
+        words = text_field(move)
+        if chosen is not None and chosen.verb is move.verb and words:
+            initial[words] = chosen.words
+        form = bound
+        if form is None or form.move is not move:
+            form = VerbForm(move, known, initial=initial)
+        acts.append(
+            {
+                "verb": move.verb,
+                "first": move.verb is first,
+                "open": move.verb is opened,
+                "danger": move.verb in _ENDING,
+                "form": form,
+                "words": words,
+                "templates": offered.get(move.verb, []) if words else [],
+                "key": KEYS.get(move.verb, ""),
+                "at_once": move.verb is first and move.verb in _AT_ONCE,
+            }
+        )
+    return acts
+
+
+def text_field(move: Move) -> str:
+    """The field that a template of this verb fills: the first words it asks for."""
+    return next((f.name for f in move.fields if f.kind is FieldKind.TEXT), "")
 
 
 def _initial(move: Move, appeal: Appeal, suggestion: Any) -> dict[str, Any]:
@@ -155,14 +215,45 @@ def _initial(move: Move, appeal: Appeal, suggestion: Any) -> dict[str, Any]:
     return initial_of(move.verb, appeal)
 
 
+def _photos(appeals: list[Appeal]) -> dict[int, list[Attachment]]:
+    """The photos of the cases, by the case's id."""
+    found: dict[int, list[Attachment]] = {}
+    for each in Attachment.objects.filter(appeal__in=appeals).order_by("id"):
+        found.setdefault(each.appeal_id, []).append(each)
+    return found
+
+
+def _map(appeal: Appeal, suggested: Any, reveal: bool) -> dict[str, Any] | None:
+    """Where it is, as exactly as its reader may know: the point, the place, or the area's middle.
+
+    A place with a sticker is public; the requester's own point is not.
+    """
+    area = appeal.area or (suggested and suggested.area)
+    place = appeal.place
+    if reveal and appeal.lon is not None:
+        point = {"lon": appeal.lon, "lat": appeal.lat, "label": _("诉求人标的位置")}
+    elif place is not None and place.lon is not None:
+        point = {"lon": place.lon, "lat": place.lat, "label": place.name}
+    elif area and area.lon is not None:
+        point = {"lon": area.lon, "lat": area.lat, "label": name_of(area), "kind": "blurred"}
+    else:
+        return None
+    return {"points": [point], "area": area.pk if area else ""}
+
+
 def _said_at(appeal: Appeal) -> datetime | None:
     """When it was said, where that is not when it was filed."""
     said = appeal.said_at
     return said if said and abs(appeal.filed_at - said) > SAID_BEFORE else None
 
 
-def _story(request: HttpRequest, appeal: Appeal, reveal: bool, inside: bool) -> Story:
+def _story(
+    request: HttpRequest, appeal: Appeal, photos: list[Attachment], reveal: bool, inside: bool
+) -> Story:
     story = story_of(request, appeal, () if inside else (Verb.NOTE,))
+    for photo in photos:
+        if photo.event_id is not None:
+            story.photos.setdefault(photo.event_id, []).append(photo)
     for event in story.events:
         if not inside:
             event.why = ""
@@ -211,32 +302,24 @@ def _suggested(suggestion: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _duplicates(appeal: Appeal, actor: Actor) -> list[dict[str, Any]]:
-    """Likely the same matter, the likeliest first, as far as the actor may see them."""
-    if appeal.state not in (Status.FILED, Status.SORTED):
-        return []
-    found = Duplicate.objects.filter(Q(appeal=appeal)).select_related(
-        "other__category", "other__area", "other__unit"
-    )
-    return [
-        {
-            "other": each.other,
-            "headline": headline_of(each.other, reveal=may_reveal(actor, each.other)),
-            "score": each.score,
-            "why_label": _("同一来电") if each.why == "caller" else _("地点相同、内容相近"),
-            "may_merge": each.other.state not in ENDED,
-        }
-        for each in found.order_by("-score")[:5]
-        if may_see(actor, each.other)
-    ]
-
-
 def _linked(appeal: Appeal, actor: Actor, reveal: bool) -> list[Any]:
     """Other cases of the same caller, the newest first."""
     if not appeal.caller or not reveal:
         return []
     others = inboxes.visible(actor).filter(caller=appeal.caller).exclude(pk=appeal.pk)
-    return rows_of(others.order_by("-id")[:LINKED], actor)
+    return _headlines(others, actor)
+
+
+def _merged_in(appeal: Appeal, actor: Actor) -> list[dict[str, Any]]:
+    """The cases that were merged into this one, the newest first."""
+    return _headlines(inboxes.visible(actor).filter(master=appeal.pk), actor)
+
+
+def _headlines(found: QuerySet[Appeal], actor: Actor) -> list[dict[str, Any]]:
+    return [
+        {"appeal": each, "headline": headline_of(each, reveal=may_reveal(actor, each))}
+        for each in found.order_by("-id")[:LINKED]
+    ]
 
 
 def show(request: HttpRequest, appeal: Appeal, *, status: int = 200, **more: Any) -> HttpResponse:
@@ -288,6 +371,9 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
 
 def _next(request: HttpRequest, appeal: Appeal, back: str) -> str:
     """Where one goes after an act: the desk's next case, or the same one if it stays there."""
+    stay = request.POST.get("stay", "")
+    if back in _BACK - {"field"} and id_of(stay) is not None:
+        return f"{reverse(back)}?case={number_of(id_of(stay) or 0)}"
     if back in {"triage", "dispatch", "callback"}:
         fresh = fetch(appeal.pk)
         if fresh is not None and fresh.status != appeal.status:

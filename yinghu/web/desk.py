@@ -25,9 +25,9 @@ from yinghu.people.privacy import blind, normal_phone
 from yinghu.places import locate, typeahead
 from yinghu.places.models import Area, Place
 from yinghu.triage import search as words
-from yinghu.web import case
+from yinghu.web import case, skips
 from yinghu.web.forms import name_of
-from yinghu.web.shared import absolute, is_part, newest_first, page_of, staff, who
+from yinghu.web.shared import absolute, is_part, login_of, newest_first, page_of, staff, who
 
 URGENT_FIRST = ("-urgency", "id")
 
@@ -95,20 +95,28 @@ INBOXES = {
 def _inbox(request: HttpRequest, name: str) -> HttpResponse:
     inbox = INBOXES[name]
     actor = who(request)
-    page = page_of(inbox.found(actor), request.GET.get("after", ""), inbox.keys, actor)
     number = request.GET.get("case", "")
-    context = {
-        "desk": name,
-        "inbox": inbox,
-        "page": page,
-        "chosen": number,
-        "is_more": bool(request.GET.get("after")),
-    }
+    context: dict[str, Any] = {"desk": name, "inbox": inbox, "chosen": number}
+    if is_part(request, "pane"):
+        opened = _opened(request, number, None)
+        if opened is not None:
+            context |= case.context_of(request, opened, back=name)
+        return render(request, "web/desk/pane.html", context)
+    found, after = inbox.found(actor), request.GET.get("after", "")
+    away = 0
+    if name in skips.DESKS:
+        away = 0 if after else skips.count(found, login_of(request))
+        found = skips.without(found, login_of(request))
+    page = page_of(found, after, inbox.keys, actor)
+    context |= {"page": page, "is_more": bool(after), "away": away, "minutes": skips.MINUTES}
     if is_part(request, "rows"):
         return render(request, "web/desk/rows.html", context)
     opened = _opened(request, number, page.rows[0].appeal.pk if page.rows else None)
     if opened is not None:
         context |= case.context_of(request, opened, back=name)
+    skipped = request.GET.get("skipped", "")[:20]
+    if skipped and skips.is_skipped(id_of(skipped), login_of(request)):
+        context["skipped"] = skipped
     return render(request, "web/desk/inbox.html", context)
 
 
@@ -149,6 +157,14 @@ def inbox(request: HttpRequest) -> HttpResponse:
 def callback(request: HttpRequest) -> HttpResponse:
     """What is resolved and waits to be rated and closed."""
     return _inbox(request, "callback")
+
+
+@never_cache
+@require_GET
+@staff()
+def badges(request: HttpRequest) -> HttpResponse:
+    """The desks of the header again, with how many wait at each."""
+    return render(request, "web/parts/desks.html", {"desk": request.GET.get("here", "")})
 
 
 @never_cache

@@ -17,7 +17,9 @@ from yinghu.web.forms import name_of
 
 @require_GET
 def area(request: HttpRequest, code: str) -> JsonResponse:
-    """An area's outline, if it has one, and the centres of those one level below."""
+    """An area's outline, or that of the smallest one around it that has one, and the centres of
+    those one level below.
+    """
     found = Area.objects.filter(pk=code, retired_at=None).first()
     if found is None:
         raise Http404
@@ -28,7 +30,7 @@ def area(request: HttpRequest, code: str) -> JsonResponse:
         {
             "code": found.pk,
             "name": name_of(found),
-            "outline": found.outline,
+            "outline": found.outline or _outline_around(found),
             "children": [
                 {"code": each.pk, "name": name_of(each), "lon": each.lon, "lat": each.lat}
                 for each in below.defer("outline")[:400]
@@ -37,6 +39,13 @@ def area(request: HttpRequest, code: str) -> JsonResponse:
     )
     answer.headers["Cache-Control"] = "max-age=600"
     return answer
+
+
+def _outline_around(area: Area) -> dict[str, Any] | None:
+    codes = [area.pk[:length] for length in range(1, len(area.pk))]
+    around = Area.objects.filter(pk__in=codes, retired_at=None, outline__isnull=False)
+    found = around.order_by("-level").first()
+    return found.outline if found else None
 
 
 @require_GET

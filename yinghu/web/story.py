@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.http import HttpRequest
 
-from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.models import Appeal, Attachment, Event
 from yinghu.appeals.states import Verb
 
 STORY = 100
@@ -17,11 +17,14 @@ STORY = 100
 @dataclass(frozen=True, slots=True)
 class Story:
     """Some events in their order. `older` is to be given as ?before= for those that came before
-    them, "" where none did; `before` is what was given for these, "" for the newest."""
+    them, "" where none did; `before` is what was given for these, "" for the newest. `photos` are
+    those that came with an event and that the reader may see, by the event's id.
+    """
 
     events: list[Event]
     older: str
     before: str
+    photos: dict[int, list[Attachment]] = field(default_factory=dict)
 
 
 def story_of(request: HttpRequest, appeal: Appeal, without: Collection[Verb] = ()) -> Story:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from yinghu.web import account, case, citizen, command, desk, field, geo, styleguide
+from yinghu.web import account, case, citizen, command, desk, field, geo, skips, styleguide
 
 urlpatterns = [
     path("", citizen.start, name="start"),
@@ -23,6 +23,9 @@ urlpatterns = [
     path("desk/inbox", desk.inbox, name="inbox"),
     path("desk/callback", desk.callback, name="callback"),
     path("desk/search", desk.search, name="search"),
+    path("desk/skip", skips.skip, name="skip"),
+    path("desk/unskip", skips.unskip, name="unskip"),
+    path("desk/badges", desk.badges, name="badges"),
     path("desk/areas", desk.areas, name="areas"),
     path("desk/places", desk.places, name="places"),
     path("desk/places/<slug:place_code>/sticker", desk.sticker, name="sticker"),

@@ -19,12 +19,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from yinghu.appeals import texts
+from yinghu.appeals import inboxes, texts
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
 from yinghu.channels import registry
-from yinghu.people.access import desks_of
+from yinghu.people.access import Actor, desks_of
 from yinghu.people.privacy import mask_name, mask_phone, unseal
 from yinghu.web import shared, wording
 from yinghu.web.forms import name_of
@@ -242,6 +242,8 @@ def timeline(appeal: Appeal, story: Story, reader: str = "requester") -> dict[st
             "text": wording.told(event) if reader == "requester" else wording.done(event),
             "who": wording.by_whom(event),
             "facts": wording.facts(event) if inside else "",
+            "public": wording.is_public(event),
+            "photos": story.photos.get(event.pk, []) if inside else [],
         }
         for event in story.events
         if inside or wording.is_public(event)
@@ -256,6 +258,8 @@ def person(appeal: Appeal, revealed: bool = False) -> dict[str, Any]:
     """The requester: masked, or in full where a logged act has just revealed them."""
     name, phone = unseal(appeal.name), unseal(appeal.phone)
     return {
+        "masked_name": mask_name(name),
+        "masked_phone": mask_phone(phone),
         "revealed": revealed,
         "name": name if revealed else mask_name(name),
         "phone": phone if revealed else mask_phone(phone),
@@ -334,12 +338,35 @@ def desks(context: template.Context) -> list[dict[str, Any]]:
     request: HttpRequest | None = context.get("request")
     if request is None or not getattr(request, "user", None) or not request.user.is_authenticated:
         return []
-    mine = desks_of(shared.who(request))
+    # The header asks twice: whether there are any, and for them.
+    known: list[dict[str, Any]] | None = getattr(request, "_yinghu_desks", None)
+    if known is None:
+        known = _desks(shared.who(request), str(context.get("desk", "")))
+        request._yinghu_desks = known  # type: ignore[attr-defined]  # a request-long cache
+    return known
+
+
+def _desks(actor: Actor, here: str) -> list[dict[str, Any]]:
+    mine, waiting = desks_of(actor), inboxes.counts(actor)
+    waiting["inbox"] = waiting.pop("unit", 0)
     return [
-        {"url": url, "icon": symbol, "label": text, "here": context.get("desk") == desk}
+        {
+            "url": url,
+            "icon": symbol,
+            "label": text,
+            "here": here == desk,
+            "waiting": _at_most(waiting.get(desk, 0)),
+        }
         for desk, (url, symbol, text) in shared.DESKS.items()
         if desk in mine
     ]
+
+
+def _at_most(count: int) -> str:
+    """A count as a badge shows it: "" for none, `99+` for what was not counted further."""
+    return (
+        "" if not count else f"{inboxes.COUNTED - 1}+" if count >= inboxes.COUNTED else str(count)
+    )
 
 
 @register.simple_tag

@@ -103,9 +103,8 @@
   focusNext();
 
   // Live: the server says "look again", the parts of the page that follow it do.
-  var page = document.querySelector("[data-live]");
-  if (!page || !window.EventSource) return;
-  var source = null, wait = 1000, later = 0;
+  if (!window.EventSource) return;
+  var page = null, source = null, wait = 1000, later = 0;
   function look(name) {
     document.querySelectorAll('[data-follow="' + name + '"]').forEach(function (part) {
       window.htmx.trigger(part, "look");
@@ -113,7 +112,8 @@
   }
   function open() {
     clearTimeout(later);
-    if (source || document.hidden) return;
+    page = document.querySelector("[data-live]");
+    if (!page || source || document.hidden) return;
     source = new EventSource(page.dataset.live);
     source.addEventListener("desk", function () { look("desk"); });
     source.addEventListener("case", function () { look("case"); });
@@ -132,8 +132,10 @@
     clearTimeout(later);
     if (source) source.close();
     source = null;
-    page.classList.remove("is-live");
+    if (page) page.classList.remove("is-live");
   }
+  // A desk drew another case: its stream is another one.
+  document.addEventListener("yinghu:live", function () { close(); open(); });
   document.addEventListener("visibilitychange", function () { if (document.hidden) close(); else open(); });
   window.addEventListener("pagehide", close);
   window.addEventListener("pageshow", open);

@@ -6,11 +6,16 @@
 (function () {
   var counter = 0;
 
+  function nameOf(input) {
+    var label = input.id && document.querySelector('label[for="' + input.id + '"]');
+    return input.getAttribute("aria-label") || label && label.firstChild.textContent.trim() || input.placeholder;
+  }
   function listOf(input) {
     var list = document.createElement("ul");
     list.className = "picker-list";
     list.id = "picker-" + (counter += 1);
     list.setAttribute("role", "listbox");
+    list.setAttribute("aria-label", nameOf(input) || "");
     list.hidden = true;
     input.setAttribute("role", "combobox");
     input.setAttribute("aria-expanded", "false");
@@ -22,10 +27,11 @@
 
   // `find(text, show)` looks for items {value, text, note}; `choose(item)` takes one.
   function combobox(input, list, find, choose) {
-    var items = [], at = -1;
+    var items = [], at = -1, typed = false, coming = false, wanted = false;
     function close() {
       list.hidden = true;
       at = -1;
+      typed = coming = wanted = false;
       input.setAttribute("aria-expanded", "false");
       input.removeAttribute("aria-activedescendant");
     }
@@ -38,7 +44,12 @@
       if (at >= 0) input.setAttribute("aria-activedescendant", list.children[at].id);
       else input.removeAttribute("aria-activedescendant");
     }
+    function look(text) {
+      coming = !!text;
+      find(text, show);
+    }
     function show(found) {
+      coming = false;
       items = found;
       list.replaceChildren.apply(list, items.map(function (item, index) {
         var row = document.createElement("li");
@@ -50,29 +61,36 @@
           note.textContent = item.note;
           row.append(" ", note);
         }
-        row.addEventListener("pointerdown", function (event) {
-          event.preventDefault();
-          take(index);
-        });
+        // The field keeps the focus; a finger that scrolls the list has chosen nothing yet.
+        row.addEventListener("mousedown", function (event) { event.preventDefault(); });
+        row.addEventListener("click", function () { take(index); });
         return row;
       }));
       list.hidden = !items.length;
       input.setAttribute("aria-expanded", String(!list.hidden));
-      mark(items.length && input.value ? 0 : -1);
+      mark(items.length && typed ? 0 : -1);
+      if (wanted && items.length) take(0);
+      wanted = false;
     }
     function take(index) {
       choose(items[index]);
       close();
       input.dispatchEvent(new Event("picked", { bubbles: true }));
     }
-    input.addEventListener("input", function () { find(input.value.trim(), show); });
-    input.addEventListener("focus", function () { if (input.dataset.open !== undefined) find("", show); });
+    input.addEventListener("input", function () { typed = true; look(input.value.trim()); });
+    input.addEventListener("focus", function () { if (input.dataset.open !== undefined) look(""); });
     input.addEventListener("blur", close);
     input.addEventListener("keydown", function (event) {
-      if (event.key === "ArrowDown" && list.hidden) { find(input.value.trim(), show); event.preventDefault(); return; }
+      if (event.isComposing) return;
+      if (event.key === "ArrowDown" && list.hidden) { look(input.value.trim()); event.preventDefault(); return; }
+      // Faster than the answer: what comes first is what was meant.
+      if (event.key === "Enter" && coming) { wanted = true; event.preventDefault(); return; }
       if (list.hidden) return;
+      if (event.key === "Tab") { if (typed && at >= 0) take(at); return; }
       if (event.key === "ArrowDown") mark(Math.min(at + 1, items.length - 1));
       else if (event.key === "ArrowUp") mark(Math.max(at - 1, 0));
+      else if (event.key === "Home" && at >= 0) mark(0);
+      else if (event.key === "End" && at >= 0) mark(items.length - 1);
       else if (event.key === "Enter" && at >= 0) take(at);
       else if (event.key === "Escape") close();
       else return;

@@ -1,0 +1,145 @@
+"""Two cases that may be the same matter, side by side, as far as their reader may read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
+
+from yinghu.appeals import loop
+from yinghu.appeals.labels import headline_of
+from yinghu.appeals.models import Appeal, Attachment
+from yinghu.appeals.states import ENDED, Status, Verb
+from yinghu.people.access import Actor, may_reveal, may_see
+from yinghu.people.privacy import without_numbers
+from yinghu.triage.models import Duplicate
+
+COMPARED = 400
+"""Characters in which differences are looked for; what comes after them is not marked."""
+
+ALIKE = 2
+"""Characters in a row from which on two texts are the same there: single ones agree by chance."""
+
+
+class Piece(NamedTuple):
+    """A part of the words, the same in both cases or not."""
+
+    text: str
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two, with what its reader may know of it. `keep` says which merge keeps it."""
+
+    appeal: Appeal
+    here: bool
+    pieces: list[Piece]
+    photos: Sequence[Attachment]
+    merged: Appeal
+    may_keep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A likely duplicate, how likely and why, and both sides."""
+
+    other: Appeal
+    headline: str
+    percent: int
+    why: str
+    caller: str
+    sides: tuple[Side, Side]
+
+    @property
+    def may_merge(self) -> bool:
+        return any(side.may_keep for side in self.sides)
+
+
+def likely(appeal: Appeal, actor: Actor) -> list[Duplicate]:
+    """Likely the same matter, the likeliest first, as far as the actor may see them; one query."""
+    if appeal.state not in (Status.FILED, Status.SORTED):
+        return []
+    found = Duplicate.objects.filter(appeal=appeal).select_related(
+        "other__category", "other__area", "other__unit", "other__place"
+    )
+    found = found.defer("other__area__outline").order_by("-score")
+    return [each for each in found[:5] if may_see(actor, each.other)]
+
+
+def pair(
+    appeal: Appeal,
+    duplicate: Duplicate,
+    actor: Actor,
+    photos: Mapping[int, Sequence[Attachment]],
+) -> Pair:
+    """The two side by side; `photos` are those of the cases by their id."""
+    other = duplicate.other
+    mine, theirs = differences(_words(appeal, actor), _words(other, actor))
+    return Pair(
+        other,
+        headline_of(other, reveal=may_reveal(actor, other)),
+        round(100 * duplicate.score),
+        _("同一来电") if duplicate.why == "caller" else _("地点相同、内容相近"),
+        _caller(appeal, other, actor),
+        (
+            _side(appeal, other, actor, mine, photos, here=True),
+            _side(other, appeal, actor, theirs, photos, here=False),
+        ),
+    )
+
+
+def differences(one: str, other: str) -> tuple[list[Piece], list[Piece]]:
+    """Both texts in pieces, each piece the same in both or not."""
+    mine: list[Piece] = []
+    theirs: list[Piece] = []
+    a, b = one[:COMPARED], other[:COMPARED]
+    at_a = at_b = 0
+    matcher = SequenceMatcher(None, a, b, autojunk=False)
+    for block in matcher.get_matching_blocks():
+        if block.size and block.size < ALIKE:
+            continue
+        for pieces, text, start, end in ((mine, a, at_a, block.a), (theirs, b, at_b, block.b)):
+            if end > start:
+                pieces.append(Piece(text[start:end], differs=True))
+            if block.size:
+                pieces.append(Piece(text[end : end + block.size], differs=False))
+        at_a, at_b = block.a + block.size, block.b + block.size
+    for pieces, rest in ((mine, one[COMPARED:]), (theirs, other[COMPARED:])):
+        if rest:
+            pieces.append(Piece(rest, differs=False))
+    return mine, theirs
+
+
+def _side(
+    appeal: Appeal,
+    merged: Appeal,
+    actor: Actor,
+    pieces: list[Piece],
+    photos: Mapping[int, Sequence[Attachment]],
+    *,
+    here: bool,
+) -> Side:
+    may_keep = appeal.state not in ENDED and any(
+        move.verb is Verb.MERGE for move in loop.available(merged, actor)
+    )
+    shown: Sequence[Attachment] = photos.get(appeal.pk, ()) if may_reveal(actor, appeal) else ()
+    return Side(appeal, here, pieces, shown, merged, may_keep)
+
+
+def _words(appeal: Appeal, actor: Actor) -> str:
+    words = f"{appeal.title}\n{appeal.body}" if appeal.title else appeal.body
+    return words if may_reveal(actor, appeal) else without_numbers(words)
+
+
+def _caller(appeal: Appeal, other: Appeal, actor: Actor) -> str:
+    """Whether one person called, where the actor may know; nobody is named."""
+    if not (may_reveal(actor, appeal) and may_reveal(actor, other)):
+        return ""
+    if appeal.caller is None or other.caller is None:
+        return _("有一件没有留电话")
+    same: Any = bytes(appeal.caller) == bytes(other.caller)
+    return _("同一个电话") if same else _("不是同一个电话")

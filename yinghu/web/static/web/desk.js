@@ -1,0 +1,394 @@
+// The desks: keys, the next case without a reload, words that are not lost. A key only presses a
+// button that is there; every form and link works without this file, one page at a time.
+"use strict";
+(function () {
+  var CALM = 350; // ms after a new case is drawn in which a second press is taken for the first's
+  var KEEP = 30000; // ms for which a case fetched ahead may be drawn
+  var ahead = new Map(), drawnAt = 0, calm = 0, soon = 0;
+  var said = document.createElement("div");
+  said.id = "said";
+  said.className = "visually-hidden";
+  said.setAttribute("role", "status");
+  document.body.append(said);
+
+  function words(name) { return document.getElementById("desk-words").dataset[name]; }
+  function root() { return document.querySelector(".split, .lone"); }
+  function theCase() { return document.getElementById("case"); }
+  function isWide() { return window.matchMedia("(min-width: 992px)").matches; }
+  function parsed(text) { return new DOMParser().parseFromString(text, "text/html"); }
+  function ask(address, more) {
+    return fetch(address, Object.assign({ credentials: "same-origin" }, more));
+  }
+
+  // ---- what was typed is kept for this tab, until it is sent or somebody logs out
+  function draftKey(field) {
+    return "draft:" + root().dataset.me + ":" + new URL(field.form.action).pathname + ":" + field.name;
+  }
+  function isDraft(field) {
+    return /^(words|why)$/.test(field.name) && field.form && field.form.hasAttribute("data-once") && field.closest("#case");
+  }
+  document.addEventListener("input", function (event) {
+    if (!isDraft(event.target)) return;
+    try {
+      if (event.target.value) sessionStorage.setItem(draftKey(event.target), event.target.value);
+      else sessionStorage.removeItem(draftKey(event.target));
+    } catch (full) { /* a draft is a comfort, not a promise */ }
+  });
+  function restore(part) {
+    part.querySelectorAll("textarea[name=words], textarea[name=why]").forEach(function (field) {
+      var kept = isDraft(field) && sessionStorage.getItem(draftKey(field));
+      if (!kept || field.value) return;
+      field.value = kept;
+      field.closest("details").open = true;
+    });
+  }
+  function forget(form) {
+    ["words", "why"].forEach(function (name) {
+      if (form.elements[name]) sessionStorage.removeItem(draftKey(form.elements[name]));
+    });
+  }
+  document.addEventListener("submit", function (event) {
+    if (/logout/.test(event.target.action)) sessionStorage.clear();
+  });
+
+  // ---- what new parts of the page need before they are used
+  function wake(part) {
+    restore(part);
+    part.querySelectorAll("[data-keys], .story-only").forEach(function (tool) { tool.hidden = false; });
+    part.querySelectorAll("[data-open-wide]").forEach(function (fold) { fold.open = isWide(); });
+    only(theCase() && theCase().dataset.only || "");
+    clearTimeout(calm);
+    calm = setTimeout(function () { if (root()) root().classList.add("is-ready"); }, drawnAt + CALM - Date.now());
+    clearTimeout(soon);
+    soon = setTimeout(fetchAhead, 50);
+  }
+  function drawn(part) {
+    drawnAt = Date.now();
+    if (root()) root().classList.remove("is-ready");
+    window.htmx.process(part);
+    part.dispatchEvent(new CustomEvent("htmx:load", { bubbles: true, detail: { elt: part } }));
+    wake(part);
+  }
+  function follow() {
+    var page = root(), open = theCase();
+    if (open && open.dataset.liveAt) page.dataset.live = open.dataset.liveAt;
+    document.dispatchEvent(new CustomEvent("yinghu:live"));
+  }
+  function focusNext() {
+    var part = theCase();
+    if (!part) return;
+    var next = part.querySelector("[aria-invalid]") || isWide() && part.querySelector("[data-focus]")
+      || part.querySelector("article");
+    next.focus({ preventScroll: !next.hasAttribute("aria-invalid") });
+  }
+  document.addEventListener("toggle", function (event) {
+    var map = event.target.open && event.target.querySelector && event.target.querySelector(":scope > [data-map]");
+    if (map && window.yinghuMap) window.yinghuMap(map);
+  }, true);
+
+  // ---- drawing: a whole desk, or one case in it
+  function adopt(page, address) {
+    var main = document.getElementById("main"), fresh = page.getElementById("main");
+    if (!fresh || !page.querySelector(".split, .lone")) { window.location.assign(address); return; }
+    main.className = fresh.className;
+    main.replaceChildren.apply(main, Array.from(fresh.childNodes));
+    document.body.className = page.body.className;
+    document.title = page.title;
+    var desks = document.getElementById("desks"), counted = page.getElementById("desks");
+    if (desks && counted) desks.innerHTML = counted.innerHTML;
+    window.scrollTo(0, 0);
+    drawn(main);
+    if (desks) window.htmx.process(desks);
+    follow();
+    focusNext();
+    var told = main.querySelector("#messages, #skipped > div");
+    var open = theCase();
+    said.textContent = (told ? told.textContent.trim() + " " : "") + (open ? words("opened") + " " + open.dataset.number : "");
+  }
+  function draw(text) {
+    var split = root();
+    split.querySelector(".pane").innerHTML = text;
+    split.querySelector(".pane").scrollTop = 0;
+    split.classList.add("has-case");
+    split.classList.remove("bare");
+    drawn(split.querySelector(".pane"));
+    mark();
+    follow();
+    focusNext();
+    if (theCase()) said.textContent = words("opened") + " " + theCase().dataset.number;
+  }
+  // The same case again, with what was wrong; photos once chosen stay chosen.
+  function drawAgain(page, form) {
+    var open = theCase(), fresh = page.getElementById("case");
+    var files = Array.from(form.querySelectorAll("input[type=file]")).map(function (input) { return [input.id, input.files]; });
+    open.innerHTML = fresh.innerHTML;
+    open.dataset.liveAt = (open.dataset.liveAt || "").replace(/version=\d*/, "version=" + ((fresh.dataset.liveAt || "").match(/version=(\d*)/) || [])[1]);
+    files.forEach(function (pair) {
+      var input = document.getElementById(pair[0]);
+      if (!input || !pair[1].length) return;
+      input.files = pair[1];
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+    drawn(open);
+    follow();
+    focusNext();
+    var wrong = open.querySelector(".alert-danger, .wrong");
+    if (wrong) { wrong.scrollIntoView({ block: "nearest" }); said.textContent = wrong.textContent.trim(); }
+  }
+  function mark() {
+    var open = theCase(), number = open && open.dataset.number;
+    document.querySelectorAll("#rows .row-item").forEach(function (row) {
+      var is = row.id === "row-" + number;
+      row.classList.toggle("chosen", is);
+      if (is) row.setAttribute("aria-current", "true"); else row.removeAttribute("aria-current");
+    });
+  }
+
+  // ---- saying that something did not go through; nothing that was typed is touched
+  function note(form, text, login) {
+    var old = document.querySelector(".send-note");
+    if (old) old.remove();
+    var box = document.createElement("div"), line = document.createElement("div");
+    box.className = "alert alert-warning note send-note";
+    box.setAttribute("role", "alert");
+    line.textContent = text;
+    if (login) {
+      var link = document.createElement("a");
+      link.href = words("loginAt");
+      link.target = "_blank";
+      link.className = "alert-link";
+      link.textContent = words("login");
+      line.append(" ", link);
+    }
+    box.append(line);
+    if (form) form.prepend(box);
+    else document.getElementById("main").prepend(box);
+    box.scrollIntoView({ block: "nearest" });
+  }
+  function letGo(form) {
+    delete form.dataset.sent;
+    form.removeAttribute("aria-busy");
+  }
+
+  // ---- acts
+  function isOurs(form) { return form.hasAttribute("data-once") && form.closest(".split, .lone, #skipped"); }
+  // A second press of a key that meant the case before must not act on the one just drawn.
+  document.addEventListener("submit", function (event) {
+    if (isOurs(event.target) && !root().classList.contains("is-ready")) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }
+  }, true);
+  document.addEventListener("submit", function (event) {
+    if (event.defaultPrevented || !isOurs(event.target)) return;
+    event.preventDefault();
+    send(event.target, false);
+  });
+  // A login in another tab has changed the secret that forms carry.
+  function renew() {
+    return ask(window.location.pathname).then(function (answer) {
+      return answer.text().then(function (text) {
+        var page = parsed(text), token = page.querySelector("[name=csrfmiddlewaretoken]");
+        if (!page.querySelector("#desks") || !token) return false;
+        document.querySelectorAll("[name=csrfmiddlewaretoken]").forEach(function (field) { field.value = token.value; });
+        return true;
+      });
+    });
+  }
+  function send(form, again) {
+    said.textContent = words("sending");
+    ask(form.action, { method: "POST", body: new FormData(form), headers: { "X-Requested-With": "fetch" } })
+      .then(function (answer) {
+        return answer.text().then(function (text) { return answered(form, answer, text, again); });
+      })
+      .catch(function () { letGo(form); note(form, words("offline")); });
+  }
+  function answered(form, answer, text, again) {
+    var page = parsed(text);
+    if (answer.ok) {
+      forget(form);
+      ahead.clear();
+      var at = new URL(answer.url);
+      at.searchParams.delete("skipped");
+      history.replaceState(null, "", at);
+      adopt(page, at.href);
+      return null;
+    }
+    if (page.getElementById("case") && theCase()) {
+      if (page.getElementById("case").dataset.number === theCase().dataset.number) return drawAgain(page, form);
+    }
+    // A form grown old, or one of a login that has been renewed since: once more with a fresh secret.
+    if ((answer.status === 403 || answer.status === 401) && !again) {
+      return renew().then(function (renewed) {
+        if (renewed) send(form, true);
+        else { letGo(form); note(form, words("expired"), true); }
+      });
+    }
+    letGo(form);
+    var problem = page.querySelector(".alert-danger");
+    note(form, problem ? problem.textContent.trim() : words(answer.status === 404 || answer.status === 403 ? "gone" : "failed"));
+    return null;
+  }
+
+  // ---- opening a case of the list; the next one is fetched ahead
+  function paneOf(address) {
+    var at = new URL(address, window.location.href);
+    at.searchParams.set("part", "pane");
+    return at.href;
+  }
+  function fetchPane(address) {
+    return ask(paneOf(address), { headers: { "HX-Request": "true" } }).then(function (answer) {
+      if (!answer.ok) throw answer;
+      return answer.text();
+    });
+  }
+  function fetchAhead() {
+    var rows = Array.from(document.querySelectorAll("#rows .row-item")), open = theCase();
+    if (!rows.length || !open || document.hidden) return;
+    var at = rows.findIndex(function (row) { return row.id === "row-" + open.dataset.number; });
+    var next = rows[at + 1];
+    if (next) remember(next.href);
+  }
+  function remember(address) {
+    var kept = ahead.get(address);
+    if (kept && Date.now() - kept.at < KEEP) return;
+    var coming = fetchPane(address);
+    coming.catch(function () { ahead.delete(address); });
+    ahead.set(address, { at: Date.now(), text: coming });
+  }
+  function open(address) {
+    var kept = ahead.get(address);
+    var text = kept && Date.now() - kept.at < KEEP ? kept.text : fetchPane(address);
+    ahead.delete(address);
+    text.then(function (html) {
+      history.pushState(null, "", address);
+      draw(html);
+    }).catch(function (answer) {
+      if (answer && answer.status === 401) note(null, words("expired"), true);
+      else if (answer && answer.status) window.location.assign(address);
+      else note(null, words("offline"));
+    });
+  }
+  document.addEventListener("click", function (event) {
+    var plain = !event.defaultPrevented && event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+    var row = plain && event.target.closest(".split #rows .row-item");
+    if (row) { event.preventDefault(); open(row.href); }
+    var back = plain && event.target.closest(".split .pane .back");
+    if (back) {
+      event.preventDefault();
+      root().classList.remove("has-case");
+      history.pushState(null, "", window.location.pathname);
+    }
+    var fill = plain && event.target.closest("[data-fill]");
+    if (fill) { event.preventDefault(); fillIn(fill); }
+    var view = plain && event.target.closest("[data-only]:not(#case)");
+    if (view) only(view.dataset.only);
+    if (plain && event.target.closest("[data-keys]")) document.getElementById("keys").showModal();
+  });
+  window.addEventListener("popstate", function () {
+    ask(window.location.href).then(function (answer) { return answer.text(); })
+      .then(function (text) { adopt(parsed(text), window.location.href); })
+      .catch(function () { note(null, words("offline")); });
+  });
+
+  function fillIn(link) {
+    var field = link.closest(".templates").nextElementSibling.querySelector("textarea");
+    var typed = field.value.trim();
+    if (typed && field.dataset.filled !== field.value && !window.confirm(words("replace"))) { field.focus(); return; }
+    field.value = field.dataset.filled = link.dataset.fill;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.rows = 4;
+    field.focus();
+    field.setSelectionRange(field.value.length, field.value.length);
+  }
+  function only(which) {
+    var part = theCase();
+    if (!part) return;
+    part.dataset.only = which;
+    part.querySelectorAll("[data-only]").forEach(function (button) {
+      button.setAttribute("aria-pressed", String(button.dataset.only === which));
+    });
+  }
+
+  // ---- live renewals by htmx: the focus, the map and what is chosen outlive them
+  var before = {};
+  document.addEventListener("htmx:configRequest", function (event) {
+    if (event.target.id === "rows" && theCase()) event.detail.parameters.case = theCase().dataset.number;
+  });
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    before = { focus: document.activeElement && document.activeElement.id, map: event.target.querySelector && event.target.querySelector(".map.is-drawn") };
+  });
+  document.addEventListener("htmx:afterSwap", function (event) {
+    if (event.target.id === "rows") mark();
+    if (event.target.id === "case") {
+      var map = event.target.querySelector("[data-map]");
+      if (map && before.map && map.dataset.map === before.map.dataset.map) map.replaceWith(before.map);
+    }
+    if (event.target.id === "rows" || event.target.id === "case") wake(event.target);
+    var again = before.focus && document.activeElement === document.body && document.getElementById(before.focus);
+    if (again) again.focus({ preventScroll: true });
+  });
+  document.addEventListener("htmx:responseError", function (event) {
+    if (event.detail.xhr.status === 401) note(null, words("expired"), true);
+  });
+
+  // ---- keys
+  function isTyping(at) {
+    if (at.isContentEditable || /^(TEXTAREA|SELECT)$/.test(at.tagName)) return true;
+    return at.tagName === "INPUT" && !/^(radio|checkbox|button|submit|file)$/.test(at.type);
+  }
+  function isShown(thing) {
+    if (!thing.getClientRects().length) return false;
+    for (var fold = thing.closest("details:not([open])"); fold; fold = fold.parentElement.closest("details:not([open])")) {
+      if (fold !== thing.parentElement || thing.tagName !== "SUMMARY") return false;
+    }
+    return true;
+  }
+  function press(key) {
+    var things = Array.from(document.querySelectorAll('[data-key="' + CSS.escape(key) + '"]')).filter(isShown);
+    var thing = things.find(function (each) { return each.hasAttribute("data-merge"); }) || things[0];
+    if (!thing) return false;
+    if (thing.tagName !== "SUMMARY") { thing.click(); return true; }
+    var fold = thing.parentElement;
+    if (!fold.open) thing.click();
+    var first = fold.querySelector("[data-merge]") || Array.from(fold.querySelectorAll("textarea, input, select, button")).find(function (field) {
+      return field.type !== "hidden" && !field.hidden && !/^(radio|checkbox|file)$/.test(field.type);
+    });
+    if (first) first.focus();
+    fold.scrollIntoView({ block: "nearest" });
+    return true;
+  }
+  function step(by) {
+    var rows = Array.from(document.querySelectorAll("#rows .row-item"));
+    if (!rows.length) return false;
+    var at = rows.indexOf(document.activeElement);
+    if (at < 0) at = rows.findIndex(function (row) { return row.classList.contains("chosen"); });
+    var next = rows[Math.max(0, Math.min(rows.length - 1, at + by))];
+    next.focus();
+    remember(next.href);
+    return true;
+  }
+  document.addEventListener("keydown", function (event) {
+    var at = event.target, key = event.key, done = false;
+    if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (document.querySelector("dialog[open]")) return;
+    if (isTyping(at)) {
+      if (key !== "Escape") return;
+      at.blur();
+      var article = document.querySelector("#case article");
+      if (article) article.focus({ preventScroll: true });
+      return;
+    }
+    var arrows = !at.closest(".map, .choices");
+    if (key === "j" || key === "ArrowDown" && arrows) done = step(1);
+    else if (key === "k" || key === "ArrowUp" && arrows) done = step(-1);
+    else if (event.repeat) return;
+    else if (key === "/") {
+      var search = document.getElementById("top-q");
+      if (search) { search.focus(); search.select(); done = true; }
+    } else if (key.length === 1) done = press(key.toLowerCase());
+    if (done) event.preventDefault();
+  });
+
+  if (root()) wake(document);
+})();
