@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -21,7 +22,7 @@ from django.utils.translation import ngettext, pgettext
 
 from yinghu.appeals import texts
 from yinghu.appeals.labels import status_label
-from yinghu.appeals.models import Appeal, Clock
+from yinghu.appeals.models import Appeal, Attachment, Clock
 from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
 from yinghu.channels import registry
 from yinghu.people.access import desks_of
@@ -235,6 +236,11 @@ def timeline(appeal: Appeal, story: Story, reader: str = "requester") -> dict[st
     is somebody else.
     """
     inside = reader == "staff"
+    token = appeal.token if reader == "requester" else ""
+    brought: dict[int, list[Attachment]] = defaultdict(list)
+    if token:
+        for each in appeal.attachments.filter(event__in=story.events).order_by("id"):
+            brought[each.event_id or 0].append(each)
     steps = [
         {
             "event": event,
@@ -242,13 +248,14 @@ def timeline(appeal: Appeal, story: Story, reader: str = "requester") -> dict[st
             "text": wording.told(event) if reader == "requester" else wording.done(event),
             "who": wording.by_whom(event),
             "facts": wording.facts(event) if inside else "",
+            "photos": brought.get(event.pk, ()),
         }
         for event in story.events
         if inside or wording.is_public(event)
     ]
     page = {"requester": "track", "staff": "case", "field": "task"}[reader]
     here = reverse(page, args=[appeal.token if reader == "requester" else appeal.number])
-    return {"steps": steps[::-1], "inside": inside, "story": story, "here": here}
+    return {"steps": steps[::-1], "inside": inside, "story": story, "here": here, "token": token}
 
 
 @register.inclusion_tag("web/parts/person.html")
@@ -266,9 +273,10 @@ def person(appeal: Appeal, revealed: bool = False) -> dict[str, Any]:
 
 
 @register.inclusion_tag("web/parts/photos.html")
-def photos(appeal: Appeal, token: str = "") -> dict[str, Any]:
-    """The photos of an appeal, by the secret link or by the login."""
-    return {"photos": list(appeal.attachments.order_by("id")), "token": token}
+def photos(appeal: Appeal, token: str = "", first: bool = False) -> dict[str, Any]:
+    """The photos of an appeal, by the secret link or by the login; `first`: of its filing only."""
+    found = appeal.attachments.order_by("id")
+    return {"photos": list(found.filter(event=None) if first else found), "token": token}
 
 
 @register.inclusion_tag("web/parts/map.html")
