@@ -65,6 +65,7 @@ class Gateway:
             with urllib.request.build_opener(_Stay).open(request, timeout=PATIENCE):
                 pass
         except urllib.error.HTTPError as answer:
+            answer.close()
             raise Undelivered(f"the SMS gateway answered {answer.code}") from None
         except OSError as error:
             raise Undelivered(

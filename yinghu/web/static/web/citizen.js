@@ -80,6 +80,7 @@
     return filled;
   }
   function restore(form) {
+    if (form.hasAttribute("data-filing") && returned(form)) return;
     var draft = read(form);
     if (!draft || !draft.values) return;
     if (!form.hasAttribute("data-filing") && draft.tried && document.querySelector("#messages .alert-success")) {
@@ -98,8 +99,34 @@
     var button = wanted && !chosen.value && document.getElementById("pick-" + wanted);
     if (button && filled) button.click();
   }
+  // Whoever comes back to a form that was sent finds it as it was, under the same name: sent again it
+  // is no second appeal.
+  function sentKey(form) { return "yinghu-sent:" + form.getAttribute("action"); }
+  function returned(form) {
+    var sent = null, way = performance.getEntriesByType("navigation")[0];
+    try {
+      sent = JSON.parse(sessionStorage.getItem(sentKey(form)));
+      if (!way || way.type !== "back_forward") sessionStorage.removeItem(sentKey(form));
+    } catch (e) { /* as with drafts */ }
+    if (!sent || !way || way.type !== "back_forward") return false;
+    fill(form, sent.values);
+    form.elements.form_id.value = sent.form_id;
+    form.dataset.left = "sent";
+    tell(says.sent, ["clear", "close"]);
+    return true;
+  }
+  window.addEventListener("pageshow", function (event) {
+    var form = event.persisted && document.querySelector("form[data-filing][data-left]");
+    if (!form) return;
+    form.dataset.left = "sent";
+    tell(says.sent, ["clear", "close"]);
+  });
   on("#tray [data-clear]", function () {
-    all("form[data-filing]").forEach(function (form) { write(form, null); form.dataset.left = "yes"; });
+    all("form[data-filing]").forEach(function (form) {
+      write(form, null);
+      form.dataset.left = "yes";
+      try { sessionStorage.removeItem(sentKey(form)); } catch (e) { /* as with drafts */ }
+    });
     window.location.replace(window.location.pathname);
   });
   function saveAll() {
@@ -108,6 +135,7 @@
   ["input", "change"].forEach(function (kind) {
     document.addEventListener(kind, function (event) {
       var form = event.target.form;
+      if (form && form.dataset.left === "sent") delete form.dataset.left;
       if (form && (form.hasAttribute("data-filing") || form.hasAttribute("data-draft")) && !form.dataset.left) save(form);
     });
   });
@@ -271,8 +299,10 @@
   function answered(form, call) {
     delete form.dataset.waits;
     if (call.status === 201) {
+      var sent = read(form);
       write(form, null);
       form.dataset.left = "yes";
+      try { sessionStorage.setItem(sentKey(form), JSON.stringify(sent)); } catch (e) { /* as with drafts */ }
       window.location.assign(JSON.parse(call.responseText).filed);
       return;
     }
@@ -305,7 +335,7 @@
     if (next.elements.lon.value) located(next.elements.lon);
     tell("");
     save(next);
-    var first = main.querySelector(".wrong, .alert-danger");
+    var first = main.querySelector(".wrong") || main.querySelector(".alert-danger");
     if (first) {
       first.scrollIntoView({ block: "center" });
       var field = first.closest(".mb-3") && first.closest(".mb-3").querySelector("input, textarea, select");
@@ -468,7 +498,12 @@
         var speaks = new SpeechSynthesisUtterance(line);
         speaks.lang = document.documentElement.lang === "en" ? "en-US" : "zh-CN";
         speaks.rate = 0.9;
-        if (index === lines.length - 1) speaks.onend = speaks.onerror = function () { aloud.setAttribute("aria-pressed", "false"); };
+        speaks.onerror = function (event) {
+          if (/cancel|interrupt/.test(event.error)) return;
+          quiet();
+          tell(says.noVoice, ["close"]);
+        };
+        if (index === lines.length - 1) speaks.onend = function () { aloud.setAttribute("aria-pressed", "false"); };
         speech.speak(speaks);
       });
     });
