@@ -369,7 +369,7 @@
     fetch("/geo/at?lon=" + encodeURIComponent(lon.value) + "&lat=" + encodeURIComponent(lat.value), { credentials: "same-origin" })
       .then(function (answer) { return answer.ok ? answer.json() : {}; })
       .then(function (area) {
-        var near = lon.dataset.within ? "（" + says.metres.replace("{n}", lon.dataset.within) + "）" : "";
+        var near = lon.dataset.within ? " · " + says.metres.replace("{n}", lon.dataset.within) : "";
         if (lon.value) word(says.located + (area.name ? " · " + area.name : "") + near);
       })
       .catch(function () { /* the position is kept without its name */ });
