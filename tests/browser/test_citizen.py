@@ -59,6 +59,9 @@ def test_without_network_nothing_is_lost_and_it_goes_by_itself(
     page.set_input_files("[name=photos]", [photo("药盒.jpg", (2400, 1800))])
     expect(page.locator(".strip li")).to_have_count(1)
     page.context.set_offline(True)
+    page.click("#pick-food")
+    expect(page.locator("#tray")).to_contain_text("这一类的问题暂时显示不出来")
+    expect(page.locator("#pick-food")).to_have_attribute("aria-pressed", "true")
     page.click("button.send")
     expect(page.locator("#tray")).to_contain_text("一有网络就自动提交")
     checks.no_violations(page)
@@ -71,6 +74,7 @@ def test_without_network_nothing_is_lost_and_it_goes_by_itself(
     page.context.set_offline(False)
     appeal = filed(page)
     assert (appeal.body, unseal(appeal.address)) == (WORDS, "3号楼501")
+    assert appeal.category_id == "food"
     assert appeal.attachments.count() == 1
     assert drafts(page) == 0
     # Who goes back finds the form as it was, and sends no second one by it.
@@ -155,6 +159,48 @@ def test_a_draft_outlives_the_page_and_the_language_but_not_two_days(
     # Any page takes away what is too old, not only the one that it was typed in.
     page.goto("/")
     assert drafts(page) == 0
+
+
+def test_two_tabs_are_one_form_and_one_appeal(live: Live, live_city: Cast, page: Page) -> None:
+    page.goto("/p/xiuhu")
+    page.fill("[name=words]", WORDS)
+    second = page.context.new_page()
+    second.goto("/p/xiuhu")
+    expect(second.locator("[name=words]")).to_have_value(WORDS)
+    page.click("button.send")
+    filed(page)
+    second.click("button.send")
+    filed(second)
+    expect(second.locator("#messages")).to_contain_text("没有重复登记")
+
+
+def test_another_language_keeps_what_stands_on_every_page(
+    live: Live, live_city: Cast, page: Page
+) -> None:
+    appeal = taken_milk(live_city)
+    page.goto(f"/t/{appeal.token}")
+    page.get_by_text("补充情况").click()
+    page.fill("#supply-words", "是一段，不是二段")
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("#supply-words")).to_be_visible()
+    expect(page.locator("#supply-words")).to_have_value("是一段，不是二段")
+    page.set_input_files("form[action$=supply] [name=photos]", [photo("罐.jpg", (2000, 1000))])
+    expect(page.locator(".strip li")).to_have_count(1)
+    page.click("form[action$=supply] button[type=submit]")
+    expect(page.locator(".story")).to_contain_text("是一段，不是二段")
+    expect(page.locator(".story img")).to_have_count(1)
+    # What was said is not there to be said again.
+    page.reload()
+    expect(page.locator("#supply-words")).to_have_value("")
+    page.goto("/find")
+    page.fill("[name=number]", "0000-0001")
+    page.fill("[name=phone]", "13812345678")
+    page.get_by_role("button", name="中文").click()
+    expect(page.locator("[name=number]")).to_have_value("0000-0001")
+    expect(page.locator("[name=phone]")).to_have_value("13812345678")
+    # And it is not left behind for the next one at this computer.
+    page.goto("/find")
+    expect(page.locator("[name=phone]")).to_have_value("")
 
 
 def test_what_is_wrong_and_what_is_too_old_keep_words_and_photos(

@@ -95,9 +95,7 @@
     if (!form.hasAttribute("data-filing")) return;
     if (filled) tell(says.restored + (draft.photos ? " " + says.restoredPhotos : ""), ["clear", "close"]);
     if (form.elements.lon.value) located(form.elements.lon);
-    var chosen = form.elements.category, wanted = draft.values.category;
-    var button = wanted && !chosen.value && document.getElementById("pick-" + wanted);
-    if (button && filled) button.click();
+    if (filled && !form.elements.category.value) choose(form, draft.values.category);
   }
   // Whoever comes back to a form that was sent finds it as it was, under the same name: sent again it
   // is no second appeal.
@@ -110,6 +108,7 @@
     } catch (e) { /* as with drafts */ }
     if (!sent || !way || way.type !== "back_forward") return false;
     fill(form, sent.values);
+    choose(form, sent.values.category);
     form.elements.form_id.value = sent.form_id;
     form.dataset.left = "sent";
     tell(says.sent, ["clear", "close"]);
@@ -142,6 +141,29 @@
   document.addEventListener("submit", function (event) {
     if (event.target.hasAttribute("data-draft")) save(event.target, true);
   });
+  // Another language is another page: what stands in forms that keep no draft comes along, once.
+  var CARRY = "yinghu-carry";
+  function others() {
+    return all("#main form:not([data-filing]):not([data-draft])").filter(function (form) {
+      return fieldsOf(form).some(function (field) { return field.type !== "hidden"; });
+    });
+  }
+  document.addEventListener("submit", function (event) {
+    if (!event.target.classList.contains("language")) return;
+    var kept = others().map(function (form) {
+      var values = {};
+      fieldsOf(form).forEach(function (field) { if (field.type !== "hidden") values[field.name] = field.value; });
+      return values;
+    });
+    try { sessionStorage.setItem(CARRY, JSON.stringify([window.location.pathname, kept])); } catch (e) { /* then it is typed again */ }
+  });
+  function carried() {
+    try {
+      var kept = JSON.parse(sessionStorage.getItem(CARRY));
+      sessionStorage.removeItem(CARRY);
+      if (kept && kept[0] === window.location.pathname) others().forEach(function (form, index) { fill(form, kept[1][index] || {}); });
+    } catch (e) { /* nothing to carry */ }
+  }
   // The questions of a category that was picked again keep their answers.
   document.addEventListener("htmx:afterSettle", function (event) {
     var form = document.querySelector("form[data-filing]");
@@ -150,13 +172,25 @@
     if (draft) fill(form, draft.values);
     save(form);
   });
-  document.addEventListener("htmx:sendError", function (event) {
-    if (event.target.name !== "pick") return;
-    document.querySelector("#need [name=category]").value = event.target.value;
-    all("#need [name=pick]").forEach(function (each) { each.setAttribute("aria-pressed", each === event.target); });
+  function mark(button) {
+    document.querySelector("#need [name=category]").value = button.value;
+    all("#need [name=pick]").forEach(function (each) { each.setAttribute("aria-pressed", String(each === button)); });
+  }
+  function choose(form, code) {
+    var button = all("[name=pick]", form).filter(function (each) { return each.value === code; })[0];
+    if (!button || form.elements.category.value === code) return;
+    mark(button);
+    button.click();
+  }
+  function withoutQuestions(event) {
+    if (event.target.name !== "pick" || (event.type === "htmx:beforeRequest" && navigator.onLine !== false)) return;
+    event.preventDefault();
+    mark(event.target);
     save(event.target.form);
     tell(says.kindOffline, ["close"]);
-  });
+  }
+  document.addEventListener("htmx:beforeRequest", withoutQuestions);
+  document.addEventListener("htmx:sendError", withoutQuestions);
 
   // --- Photos: made small here, so that they go through a thin line; each can be taken away again.
   var chosen = new WeakMap(), shrinking = 0;
@@ -510,6 +544,10 @@
     window.addEventListener("pagehide", function () { speech.cancel(); });
   }
 
-  all("form[data-filing], form[data-draft]").forEach(restore);
+  // Not before htmx has seen the page: a press of ours would be the browser's own.
+  document.addEventListener("DOMContentLoaded", function () {
+    all("form[data-filing], form[data-draft]").forEach(restore);
+    carried();
+  });
   window.addEventListener("pagehide", saveAll);
 })();
