@@ -68,6 +68,8 @@ class Env:
     log_format: str
     email_url: str
     email_from: str
+    sms_url: str
+    sms_token: str
     map_tiles: str
     map_credit: str
     map_datum: str
@@ -135,6 +137,15 @@ def _tiles(value: str) -> str:
     named = all(part in value for part in ("{z}", "{x}", "{y}"))
     if value and (parts.scheme not in {"https", "http"} or not parts.hostname or not named):
         raise ValueError("must look like https://tiles.example.org/{z}/{x}/{y}.png")
+    return value
+
+
+def _sms_url(value: str) -> str:
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"https", "http"} or not parts.hostname):
+        raise ValueError("must look like https://sms.example.org/send")
+    if parts.username or parts.password:
+        raise ValueError("must hold no password; the token goes into YINGHU_SMS_TOKEN")
     return value
 
 
@@ -323,6 +334,14 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("YINGHU_EMAIL_FROM", _text, "yinghu@localhost", "Sender of mails."),
     Variable(
+        "YINGHU_SMS_URL",
+        _sms_url,
+        "",
+        "Gateway for text messages: takes POST with JSON {phone, text} (docs/channels.md).",
+        "none: codes by phone are not offered; in demo mode the page shows them",
+    ),
+    Variable("YINGHU_SMS_TOKEN", _text, "", "Bearer token for that gateway.", "none"),
+    Variable(
         "YINGHU_MAP_TILES",
         _tiles,
         "",
@@ -447,6 +466,8 @@ def load(environ: Mapping[str, str] | None = None) -> Env:
         log_format=values["YINGHU_LOG_FORMAT"],
         email_url=values["YINGHU_EMAIL_URL"],
         email_from=values["YINGHU_EMAIL_FROM"],
+        sms_url=values["YINGHU_SMS_URL"],
+        sms_token=values["YINGHU_SMS_TOKEN"],
         map_tiles=values["YINGHU_MAP_TILES"],
         map_credit=values["YINGHU_MAP_CREDIT"],
         map_datum=values["YINGHU_MAP_DATUM"],

@@ -41,11 +41,16 @@ def _named(job: Job) -> dict[str, Any]:
 @app.periodic(cron="17 * * * *", periodic_id="sweep")
 @app.task(name="yinghu.sweep", queueing_lock="yinghu.sweep", pass_context=True)
 async def sweep(context: JobContext, timestamp: int) -> None:
-    """Remove failed jobs after 30 days (finished ones go at once) and sessions that ended."""
+    """Remove failed jobs after 30 days (finished ones go at once), sessions that ended, and codes
+    that are long past.
+    """
     from asgiref.sync import sync_to_async
     from django.core.management import call_command
+
+    from yinghu.channels import codes
 
     await context.app.job_manager.delete_old_jobs(
         nb_hours=KEEP_FAILED_HOURS, include_failed=True, include_cancelled=True
     )
     await sync_to_async(call_command)("clearsessions")
+    await sync_to_async(codes.forget_old)()

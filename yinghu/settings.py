@@ -20,6 +20,8 @@ SECRET_KEY = ENV.secret_key
 DATA_KEYS = ENV.data_keys
 PHONE_REGION = ENV.phone_region
 METRICS_TOKEN = ENV.metrics_token
+SMS_URL = ENV.sms_url
+SMS_TOKEN = ENV.sms_token
 MAP_TILES = ENV.map_tiles
 MAP_CREDIT = ENV.map_credit
 MAP_DATUM = ENV.map_datum
@@ -108,7 +110,12 @@ DATABASES = {"default": database(DATABASE_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
-PROCRASTINATE_IMPORT_PATHS = ["yinghu.reactions", "yinghu.jobs", "yinghu.insight.tally"]
+PROCRASTINATE_IMPORT_PATHS = [
+    "yinghu.reactions",
+    "yinghu.jobs",
+    "yinghu.insight.tally",
+    "yinghu.channels.codes",
+]
 
 AUTH_USER_MODEL = "people.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]

@@ -217,6 +217,7 @@ def test_what_is_missing_is_said_at_its_field(
     citizen.fill("[name=words]", "明天透析没有车")
     expect(citizen.locator(".wrong")).to_have_count(0)
     citizen.click("button.send")
+    citizen.wait_for_selector("#number")
     expect(citizen.locator("#number")).to_have_text(Appeal.objects.get().number)
     assert Appeal.objects.get().attachments.count() == 1
 

@@ -46,6 +46,8 @@ def problems(home: Path, **given: str) -> list[str]:
         ("YINGHU_LOG_FORMAT", "xml", "must be console or json"),
         ("YINGHU_EMAIL_URL", "mail.example.org", "must look like smtp+tls://"),
         ("YINGHU_WEB_PROCESSES", "none", "must be a number from 1 to 64"),
+        ("YINGHU_SMS_URL", "sms.example.org", "must look like https://"),
+        ("YINGHU_SMS_URL", "https://key:word@sms.example.org/", "goes into YINGHU_SMS_TOKEN"),
     ],
 )
 def test_a_bad_value_is_refused_with_its_name(

@@ -22,7 +22,7 @@ from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.numbers import number_of
 from yinghu.channels.models import Message
 from yinghu.people.privacy import unseal
-from yinghu.places.models import Place
+from yinghu.places.models import Area, Place
 
 WORDS = "家里婴儿没有奶粉了，需要一段两罐"
 
@@ -425,3 +425,72 @@ def test_a_stickers_code_is_an_image_without_style(browse: Browse) -> None:
     page = browse().get("/p/xiuhu/qr.svg")
     assert page.headers["Content-Type"] == "image/svg+xml"
     assert b"style" not in page.content
+
+
+def centre() -> tuple[float, float]:
+    """A point in the grid of the sticker at Xiuhu."""
+    area = Area.objects.get(pk="330782001004001")
+    assert area.lon is not None
+    assert area.lat is not None
+    return area.lon, area.lat
+
+
+def test_a_position_finds_the_area_where_neither_sticker_nor_words_say_it(browse: Browse) -> None:
+    lon, lat = centre()
+    file(browse(), lon=f"{lon:.6f}", lat=f"{lat:.6f}")
+    appeal = Appeal.objects.latest("id")
+    assert (appeal.lon, appeal.lat) == (round(lon, 6), round(lat, 6))
+    assert str(appeal.area_id).startswith("330782001004001")
+    file(browse(), lon=f"{lon:.6f}", lat=f"{lat:.6f}", where="佛堂镇")
+    named = Appeal.objects.latest("id")
+    assert named.area is not None
+    assert named.area.name == "佛堂镇"
+    assert named.lon == round(lon, 6)
+    # Whoever scanned a sticker and says where they are is there, in the sticker's area.
+    file(browse(), "/p/hospital-central", lon=f"{lon:.6f}", lat=f"{lat:.6f}")
+    scanned = Appeal.objects.latest("id")
+    assert scanned.place is not None
+    assert scanned.area_id == scanned.place.area_id
+    assert scanned.lon == round(lon, 6)
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat"),
+    [
+        ("0", "0"),
+        ("-73.98", "40.75"),
+        ("nan", "nan"),
+        ("inf", "29.3"),
+        ("1e999", "29.3"),
+        ("120.07", ""),
+        ("", "29.31"),
+        ("120.07", "129.31"),
+        ("120.07\x00", "29.31"),
+        ("<script>", "'; --"),
+    ],
+)
+def test_a_position_that_cannot_be_is_left_out_and_the_words_are_filed(
+    browse: Browse, lon: str, lat: str
+) -> None:
+    page = file(browse(), lon=lon, lat=lat)
+    # NUL is refused at every field, with what was typed; nothing else is a reason to refuse help.
+    if "\x00" in lon:
+        assert page.status_code == 422
+        assert WORDS in text_of(page)
+        return
+    assert page.status_code == 302
+    appeal = Appeal.objects.get()
+    assert (appeal.lon, appeal.lat, appeal.area_id) == (None, None, None)
+
+
+def test_our_script_is_told_where_to_go_and_says_there_what_we_say(browse: Browse) -> None:
+    client = browse()
+    typed = {**form_of(client), "words": WORDS}
+    for _press in range(2):
+        answer = client.post("/file", typed, headers={"accept": "application/json"})
+        assert answer.status_code == 201
+        assert answer.json() == {"filed": f"/t/{Appeal.objects.get().token}/filed"}
+    assert "没有重复登记" in text_of(client.get(answer.json()["filed"]))
+    wrong = client.post("/file", {**typed, "words": ""}, headers={"accept": "application/json"})
+    assert wrong.status_code == 422
+    assert "请写几个字" in text_of(wrong)

@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from tests.cast import PHONE, Cast, file_one, taken_milk
 from tests.web.conftest import Browse, text_of
+from tests.web.test_filing import photo
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import number_of
@@ -289,3 +290,51 @@ def test_the_newest_hundred_are_shown_and_the_rest_can_be_reached(
     assert f"?part=state&amp;before={older.rpartition('=')[2]}" in page
     for wrong in ("x", "-1", "9" * 30, "%00", "²"):
         assert shown(f"/t/{appeal.token}?before={wrong}")[0] == newest
+
+
+def test_whoever_has_urged_is_told_when_they_may_again(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    client = browse()
+    action = f'action="/t/{appeal.token}/urge"'
+    assert action in text_of(client.get(f"/t/{appeal.token}"))
+    loop.urge(appeal.pk, requester_of(appeal.pk))
+    said = text_of(client.get(f"/t/{appeal.token}"))
+    assert action not in said
+    assert "以后可以再催" in said
+    # The office's own urging takes nothing from the requester.
+    other = taken_milk(city)
+    loop.urge(other.pk, city.commander, words="请尽快")
+    assert f'action="/t/{other.token}/urge"' in text_of(client.get(f"/t/{other.token}"))
+
+
+def test_photos_stand_where_they_came_in(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    client = browse()
+    page = client.post(
+        f"/t/{appeal.token}/supply",
+        {"version": appeal.version, "words": "罐子是这样的", "photos": [photo()]},
+    )
+    assert page.status_code == 302
+    said = text_of(client.get(f"/t/{appeal.token}"))
+    picture = f"/t/{appeal.token}/photo/{appeal.attachments.get().pk}"
+    words = said.index("罐子是这样的")
+    assert said.count(f'href="{picture}"') == 1
+    assert words < said.index(picture) < said.index("您写的")
+    assert client.get(picture).status_code == 200
+    other = file_one()
+    assert client.get(picture.replace(appeal.token, other.token)).status_code == 404
+
+
+def test_the_road_shows_how_far_it_is_and_withdrawing_asks_once_more(
+    browse: Browse, city: Cast
+) -> None:
+    def at(appeal: Appeal) -> list[tuple[str, str]]:
+        said = text_of(browse().get(f"/t/{appeal.token}"))
+        return re.findall(r'<li class="is-(\w+)"[^>]*><span>(\w+)</span>', said)
+
+    fresh, taken = file_one(), taken_milk(city)
+    assert at(fresh)[:3] == [("done", "提交"), ("now", "研判"), ("ahead", "派单")]
+    assert [state for state, _name in at(taken)] == ["done"] * 4 + ["now", "ahead"]
+    assert "确定不需要了吗" in text_of(browse().get(f"/t/{fresh.token}"))
+    loop.withdraw(fresh.pk, requester_of(fresh.pk))
+    assert at(fresh) == []

@@ -229,14 +229,20 @@ def note(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -
     return _move(appeal_id, actor, Verb.NOTE, None, why=why, expect=expect)
 
 
+def urge_again_at(appeal: Appeal) -> datetime | None:
+    """When its requester may urge again; None where they may now."""
+    last = appeal.events.filter(verb=Verb.URGE, actor_kind="requester").last()
+    again = last.at + URGE_EVERY if last else None
+    return again if again and again > timezone.now() else None
+
+
 def urge(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None = None) -> Event:
     """Press for it; a requester at most once in `URGE_EVERY`."""
 
     def change(appeal: Appeal) -> dict[str, Any]:
-        last = appeal.events.filter(verb=Verb.URGE, actor_kind="requester").last()
-        if actor.kind == "requester" and last and timezone.now() - last.at < URGE_EVERY:
-            again = timezone.localtime(last.at + URGE_EVERY).strftime("%H:%M")
-            raise Conflict("urged_already", _("刚刚催办过，%s 以后可以再催") % again)
+        if actor.kind == "requester" and (again := urge_again_at(appeal)):
+            clock = timezone.localtime(again).strftime("%H:%M")
+            raise Conflict("urged_already", _("刚刚催办过，%s 以后可以再催") % clock)
         return {}
 
     return _move(appeal_id, actor, Verb.URGE, change, words, expect=expect)

@@ -37,7 +37,7 @@ from yinghu.web.acts import perform
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, question_label, sort_initial
 from yinghu.web.media import photo_file
 from yinghu.web.shared import login_of, staff, version_of, who, without_numbers
-from yinghu.web.story import Story, story_of
+from yinghu.web.story import Story, story_of, with_photos
 
 SAID_BEFORE = timedelta(hours=1)
 """Between saying and filing, from which on both are shown."""
@@ -251,9 +251,7 @@ def _story(
     request: HttpRequest, appeal: Appeal, photos: list[Attachment], reveal: bool, inside: bool
 ) -> Story:
     story = story_of(request, appeal, () if inside else (Verb.NOTE,))
-    for photo in photos:
-        if photo.event_id is not None:
-            story.photos.setdefault(photo.event_id, []).append(photo)
+    with_photos(story, photos)
     for event in story.events:
         if not inside:
             event.why = ""

@@ -17,11 +17,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from yinghu.appeals import clocks, loop, visible
+from yinghu.appeals import clocks, loop, photos, visible
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import MOVES, Status, Verb
-from yinghu.channels import flood
+from yinghu.channels import flood, sms
 from yinghu.people.access import requester_of
 from yinghu.people.privacy import blind, normal_phone
 from yinghu.places.models import Place
@@ -31,7 +31,7 @@ from yinghu.web.acts import perform
 from yinghu.web.filing import MAX_BODY, Sheet, new_form_id
 from yinghu.web.forms import FilingForm, Known, VerbForm
 from yinghu.web.shared import absolute, is_part, version_of
-from yinghu.web.story import story_of
+from yinghu.web.story import story_of, with_photos
 
 SAYS = (Verb.RATE, Verb.SUPPLY, Verb.URGE, Verb.REOPEN, Verb.WITHDRAW)
 """What a requester may say on the tracking page, in the order shown."""
@@ -45,6 +45,7 @@ def start(request: HttpRequest) -> HttpResponse:
         "web/citizen/start.html",
         {
             "categories": Category.objects.filter(active=True),
+            "codes_offered": sms.reaches_people(),
             "demo_logins": demo_logins(),
             "form": {},
         },
@@ -151,15 +152,24 @@ def show_track(
         is_bound = bound is not None and bound.move.verb is verb
         form = bound if is_bound and bound else VerbForm(moves[verb], known, own=True)
         forms.append(
-            {"verb": verb, "form": form, "open": is_bound or _asked_for(verb, appeal)},
+            {
+                "verb": verb,
+                "form": form,
+                "open": is_bound or _asked_for(verb, appeal),
+                "again": loop.urge_again_at(appeal) if verb is Verb.URGE else None,
+            },
         )
     master = _final_master(appeal)
     context = {
         "appeal": appeal,
         "next": next_step(appeal),
-        "story": story_of(request, appeal, wording.PRIVATE),
+        "road": wording.road(appeal),
+        "story": with_photos(
+            story_of(request, appeal, wording.PRIVATE), appeal.attachments.order_by("pk")
+        ),
         "forms": forms,
         "problem": problem,
+        "max_photos": photos.MAX_PHOTOS,
         "master": master,
         "master_next": next_step(master) if master else None,
         "lost": bound.data.get("words", "") if bound and bound.move.verb not in moves else "",
@@ -235,7 +245,11 @@ def _said_already(appeal: Appeal, verb: Verb, form: VerbForm) -> bool:
 def find(request: HttpRequest) -> HttpResponse:
     """My case by its number and the phone given with it; a number alone tells nothing."""
     number, phone = request.POST.get("number", ""), request.POST.get("phone", "")
-    context: dict[str, Any] = {"number": number, "phone": phone}
+    context: dict[str, Any] = {
+        "number": number,
+        "phone": phone,
+        "codes_offered": sms.reaches_people(),
+    }
     if request.method != "POST":
         return render(request, "web/citizen/find.html", context)
     appeal_id = id_of(number[:40])

@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib import messages
 from django.core import signing
 from django.db import DataError, IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware, get_token
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -29,12 +29,16 @@ from yinghu.channels import flood
 from yinghu.channels.receive import Incoming, Received, raw_of, receive
 from yinghu.people.access import Actor
 from yinghu.people.privacy import blind
-from yinghu.places.locate import by_words
-from yinghu.places.models import Place
+from yinghu.places.locate import by_point, by_words, metres
+from yinghu.places.models import Area, Place
 from yinghu.triage.duplicates import note_corrected
 from yinghu.web.forms import CERTAIN, FilingForm
+from yinghu.web.geo import point_in
 
 CHANNEL = "web"
+FAR = 200_000
+"""Metres from all that the city knows beyond which a position is none: forged, or of a phone that
+does not know where it is."""
 MAX_BODY = photos.MAX_PHOTOS * photos.MAX_UPLOAD_BYTES + 2**20
 
 
@@ -69,9 +73,13 @@ class Sheet:
     photos_lost: bool = False
     unknown_place: bool = False
     categories: list[Category] = field(default_factory=list)
+    root: str = ""
+    """The area whose outline the map shows."""
 
     def show(self, request: HttpRequest, status: int = 200, template: str = "") -> HttpResponse:
         """The form as a page."""
+        top = Area.objects.filter(retired_at=None).order_by("level", "code")
+        self.root = top.values_list("code", flat=True).first() or ""
         self.categories = list(Category.objects.filter(active=True))
         return render(
             request,
@@ -157,6 +165,10 @@ def take(request: HttpRequest, place: Place | None) -> HttpResponse:
         messages.info(request, _("这张表已经提交过了，没有重复登记，就是下面这一件。"))
     elif received.appeal_id != first:
         _tell_of_both(request, first)
+    if request.headers.get("Accept") == "application/json":
+        # Our script: it goes there itself, so that what we say is read there and not by it.
+        there = reverse("filed", args=[track_token(received.appeal_id)])
+        return JsonResponse({"filed": there}, status=201)
     return redirect("filed", token=track_token(received.appeal_id))
 
 
@@ -194,6 +206,8 @@ def _content(filing: Filing) -> list[Any]:
         filing.category,
         filing.place,
         filing.answers,
+        filing.lon,
+        filing.lat,
     ]
 
 
@@ -229,10 +243,16 @@ def _tell_of_both(request: HttpRequest, first: int) -> None:
 def _filing(sheet: Sheet, stored: tuple[StoredPhoto, ...]) -> Filing:
     given, place, form = sheet.form.cleaned_data, sheet.place, sheet.form
     where = given["where"]
+    point = _near(point_in(given))
     area = place.area_id if place else None
     if area is None and where:
         matches = by_words(where)
         area = matches[0].area.pk if matches and matches[0].confidence >= CERTAIN else None
+    if area is None and point:
+        found = by_point(*point)
+        area = found.pk if found else None
+    if point is None and place and place.lon is not None and place.lat is not None:
+        point = (place.lon, place.lat)
     return Filing(
         body=given["words"],
         channel=CHANNEL,
@@ -242,12 +262,23 @@ def _filing(sheet: Sheet, stored: tuple[StoredPhoto, ...]) -> Filing:
         category=form.category.pk if form.category else None,
         area=area,
         place=place.pk if place else None,
-        lon=place.lon if place else None,
-        lat=place.lat if place else None,
+        lon=point[0] if point else None,
+        lat=point[1] if point else None,
         answers=form.answers(),
         language=get_language() or "zh-hans",
         photos=stored,
     )
+
+
+def _near(point: tuple[float, float] | None) -> tuple[float, float] | None:
+    """The point, unless it is far from every place that the city knows; None then."""
+    if point is None:
+        return None
+    known = Area.objects.filter(lon__isnull=False, lat__isnull=False, retired_at=None)
+    middle = known.order_by("level", "code").first()
+    if middle is None or middle.lon is None or middle.lat is None:
+        return point
+    return point if metres(*point, middle.lon, middle.lat) <= FAR else None
 
 
 def _raw(request: HttpRequest, said: str, sums: list[str]) -> bytes:

@@ -274,6 +274,8 @@ class FilingForm(forms.Form):
     where = LineField(max_length=200, required=False)
     name = LineField(max_length=60, required=False)
     phone = LineField(max_length=40, required=False)
+    lon = forms.CharField(max_length=40, required=False, widget=forms.HiddenInput)
+    lat = forms.CharField(max_length=40, required=False, widget=forms.HiddenInput)
 
     def __init__(
         self, data: Mapping[str, Any] | None = None, category: Category | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from django.http import HttpRequest
@@ -25,6 +25,16 @@ class Story:
     older: str
     before: str
     photos: dict[int, list[Attachment]] = field(default_factory=dict)
+
+
+def with_photos(story: Story, photos: Iterable[Attachment]) -> Story:
+    """The story with those of the appeal's photos that came with its events, for a reader who may
+    see them.
+    """
+    for photo in photos:
+        if photo.event_id is not None:
+            story.photos.setdefault(photo.event_id, []).append(photo)
+    return story
 
 
 def story_of(request: HttpRequest, appeal: Appeal, without: Collection[Verb] = ()) -> Story:

@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from yinghu.web import account, case, citizen, command, desk, field, geo, skips, styleguide
+from yinghu.web import account, case, citizen, command, desk, field, geo, mine, skips, styleguide
 
 urlpatterns = [
     path("", citizen.start, name="start"),
     path("file", citizen.file, name="file"),
     path("find", citizen.find, name="find"),
+    path("mine", mine.page, name="mine"),
+    path("mine/leave", mine.leave, name="mine_leave"),
     path("p/<slug:place_code>", citizen.file, name="file_at"),
     path("p/<slug:place_code>/qr.svg", citizen.place_qr, name="place_qr"),
     path("t/<str:token>", citizen.track, name="track"),

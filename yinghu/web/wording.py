@@ -159,6 +159,43 @@ def standing(appeal: Appeal) -> Standing:
             return Standing(_("已撤回"), _("您撤回了这件诉求。需要时可以要求重办。"))
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One of the steps from filing to the end: its name, and whether it is done, now or ahead."""
+
+    label: str
+    state: str
+
+
+_REACHED = {
+    Status.FILED: 1,
+    Status.SORTED: 2,
+    Status.ASSIGNED: 3,
+    Status.HANDLING: 4,
+    Status.WAITING: 4,
+    Status.RESOLVED: 5,
+    Status.CLOSED: 6,
+}
+"""How many steps lie behind an appeal, or all but one where it stands in the last."""
+
+
+def road(appeal: Appeal) -> list[Stretch]:
+    """The six steps of an appeal; empty where it left the road (merged, declined, withdrawn)."""
+    at = _REACHED.get(appeal.state)
+    if at is None:
+        return []
+    names = (
+        pgettext("step", "提交"),
+        pgettext("step", "研判"),
+        pgettext("step", "派单"),
+        pgettext("step", "接单"),
+        pgettext("step", "办理"),
+        pgettext("step", "评价"),
+    )
+    states = ["done"] * at + ["now"] + ["ahead"] * 6
+    return [Stretch(name, state) for name, state in zip(names, states, strict=False)]
+
+
 def promise(kind: ClockKind) -> str:
     """What will be done by the due time of a clock of this kind."""
     match kind:

@@ -235,6 +235,7 @@ def timeline(appeal: Appeal, story: Story, reader: str = "requester") -> dict[st
     is somebody else.
     """
     inside = reader == "staff"
+    token = appeal.token if reader == "requester" else ""
     steps = [
         {
             "event": event,
@@ -243,14 +244,14 @@ def timeline(appeal: Appeal, story: Story, reader: str = "requester") -> dict[st
             "who": wording.by_whom(event),
             "facts": wording.facts(event) if inside else "",
             "public": wording.is_public(event),
-            "photos": story.photos.get(event.pk, []) if inside else [],
+            "photos": story.photos.get(event.pk, ()),
         }
         for event in story.events
         if inside or wording.is_public(event)
     ]
     page = {"requester": "track", "staff": "case", "field": "task"}[reader]
     here = reverse(page, args=[appeal.token if reader == "requester" else appeal.number])
-    return {"steps": steps[::-1], "inside": inside, "story": story, "here": here}
+    return {"steps": steps[::-1], "inside": inside, "story": story, "here": here, "token": token}
 
 
 @register.inclusion_tag("web/parts/person.html")
@@ -270,9 +271,10 @@ def person(appeal: Appeal, revealed: bool = False) -> dict[str, Any]:
 
 
 @register.inclusion_tag("web/parts/photos.html")
-def photos(appeal: Appeal, token: str = "") -> dict[str, Any]:
-    """The photos of an appeal, by the secret link or by the login."""
-    return {"photos": list(appeal.attachments.order_by("id")), "token": token}
+def photos(appeal: Appeal, token: str = "", first: bool = False) -> dict[str, Any]:
+    """The photos of an appeal, by the secret link or by the login; `first`: of its filing only."""
+    found = appeal.attachments.order_by("id")
+    return {"photos": list(found.filter(event=None) if first else found), "token": token}
 
 
 @register.inclusion_tag("web/parts/map.html")

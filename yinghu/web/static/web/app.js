@@ -54,6 +54,7 @@
     var input = event.target;
     if (input.type !== "file" || !input.dataset.max) return;
     var strip = document.querySelector('[data-preview="' + input.id + '"]');
+    if (!strip) return;
     strip.replaceChildren();
     Array.from(input.files).slice(0, Number(input.dataset.max)).forEach(function (file) {
       var image = document.createElement("img");

@@ -111,7 +111,7 @@
       var put = function (where, center) {
         if (here) here.setLatLng(at(where[0], where[1]));
         else {
-          here = L.marker(at(where[0], where[1]), { icon: pin(L, "me"), draggable: true, keyboard: true }).addTo(map);
+          here = L.marker(at(where[0], where[1]), { icon: pin(L, "me"), draggable: true, keyboard: true, title: box.dataset.here }).addTo(map);
           here.on("dragend", function () { set(back(here.getLatLng())); });
         }
         if (center) map.setView(at(where[0], where[1]), Math.max(map.getZoom(), 15));

@@ -1,0 +1,123 @@
+"""A code of six digits, sent to a phone: whoever can read it back holds that phone.
+
+Of each code only a keyed digest is kept. The newest one of a phone counts, for ten minutes, five
+tries and one use; how many are made for a phone is limited in the database, so that neither many
+web processes nor a restart give a guesser more (at most 50 guesses in a million a day).
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import secrets
+from datetime import timedelta
+
+import structlog
+from django.db import transaction
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from procrastinate import RetryStrategy
+from procrastinate.contrib.django import app
+
+from yinghu.appeals import texts
+from yinghu.appeals.models import Appeal
+from yinghu.channels import sms
+from yinghu.channels.models import Code
+from yinghu.people.privacy import blind, derived_key, seal, unseal
+
+_log = structlog.get_logger(__name__)
+
+LIVES = timedelta(minutes=10)
+TRIES = 5
+DIGITS = 6
+MOST = ((timedelta(hours=1), 5), (timedelta(days=1), 10))
+"""Codes made for one phone at most: (in how long, how many)."""
+KEPT = timedelta(days=2)
+"""How long rows are kept: longer than any limit looks back."""
+
+
+class TooManyCodes(Exception):
+    """This phone has been sent enough; `seconds` until there may be another."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"no more codes for {seconds} s")
+        self.seconds = seconds
+
+
+def make(phone: str) -> str:
+    """Make a code for a phone (E.164) and queue its sending; returns it. Raises TooManyCodes.
+
+    Whether anybody with this phone ever asked for help makes no difference here: that is looked up
+    by the job, so that the door's answer and its time say nothing.
+    """
+    caller = _caller(phone)
+    code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
+    with transaction.atomic():
+        _within_limits(caller)
+        row = Code.objects.create(caller=caller, digest=b"")
+        Code.objects.filter(pk=row.pk).update(digest=_digest(row.pk, code))
+        language = translation.get_language() or "zh-hans"
+        sealed = seal(f"{row.pk} {language} {phone} {code}")
+        send.defer(message=base64.b64encode(sealed).decode())
+    return code
+
+
+def check(phone: str, code: str) -> bool:
+    """Whether this is the phone's newest code, in time; that uses it up, and so do five tries."""
+    now = timezone.now()
+    with transaction.atomic():
+        # The lock makes guesses that come at once stand in line, and be counted.
+        newest = Code.objects.filter(caller=_caller(phone)).order_by("-id").select_for_update()
+        row = newest.first()
+        if row is None or row.used_at or row.tries >= TRIES or now - row.made_at > LIVES:
+            return False
+        right = hmac.compare_digest(bytes(row.digest), _digest(row.pk, code))
+        row.tries += 1
+        row.used_at = now if right else None
+        row.save(update_fields=("tries", "used_at"))
+    return right
+
+
+def forget_old() -> None:
+    """Remove codes that no limit looks at any more."""
+    Code.objects.filter(made_at__lt=timezone.now() - KEPT).delete()
+
+
+def _caller(phone: str) -> bytes:
+    return blind(phone) or b""
+
+
+def _digest(row: int, code: str) -> bytes:
+    return hmac.digest(derived_key("code"), f"{row}:{code}".encode(), "sha256")
+
+
+def _within_limits(caller: bytes) -> None:
+    now = timezone.now()
+    for span, most in MOST:
+        made = Code.objects.filter(caller=caller, made_at__gt=now - span).order_by("-id")
+        times = list(made.values_list("made_at", flat=True)[:most])
+        if len(times) == most:
+            raise TooManyCodes(int((times[-1] + span - now).total_seconds()) + 1)
+
+
+@app.task(
+    name="yinghu.code",
+    # After 2, 4, 8 … seconds, within the ten minutes that the code lives.
+    retry=RetryStrategy(max_attempts=8, exponential_wait=2),
+)
+def send(message: str) -> None:
+    """Send a code to its phone, if somebody with this phone ever asked, and it is still of use."""
+    number, language, phone, code = unseal(base64.b64decode(message)).split(" ")
+    row = Code.objects.filter(pk=int(number)).first()
+    if row is None or row.used_at or timezone.now() - row.made_at > LIVES:
+        return
+    if not Appeal.objects.filter(caller=row.caller).exists():
+        # No cost for the city, and no messages for strangers whose phone somebody typed.
+        return
+    with translation.override(language):
+        text = _("【%(name)s】验证码 %(code)s，10 分钟内有效。不要告诉别人。") % {
+            "name": texts.text("name"),
+            "code": code,
+        }
+    sms.provider().send(phone, text)
+    _log.info("code sent", code_id=row.pk)

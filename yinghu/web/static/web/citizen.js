@@ -1,0 +1,553 @@
+// Citizens' pages: drafts, sending on a bad network, photos made small, position, reading aloud.
+// Every page works without this file; what it needs of the page stands there in plain HTML.
+"use strict";
+(function () {
+  var says = document.getElementById("says").dataset;
+  var TWO_DAYS = 2 * 86400e3, MAX_SIDE = 1600, QUALITY = 0.82, STALL = 60000;
+  function all(selector, root) { return Array.from((root || document).querySelectorAll(selector)); }
+  function on(selector, act) {
+    document.addEventListener("click", function (event) {
+      var found = event.target.closest(selector);
+      if (found) act(found, event);
+    });
+  }
+
+  // --- The tray at the foot of the page: what is going on with what was written.
+  var tray = document.getElementById("tray");
+  function tell(text, shown) {
+    tray.querySelector("p").textContent = text;
+    ["again", "clear", "close"].forEach(function (name) {
+      tray.querySelector("[data-" + name + "]").hidden = (shown || []).indexOf(name) < 0;
+    });
+    tray.querySelector("progress").hidden = true;
+    tray.hidden = !text;
+  }
+  function progress(share) {
+    var bar = tray.querySelector("progress");
+    bar.hidden = false;
+    bar.value = Math.round(share * 100);
+  }
+  on("#tray [data-close]", function () { tell(""); });
+
+  // --- Drafts. The filing form's outlives a closed page, for two days; the words of a case's page
+  // stay in this tab, for its address is a secret.
+  function storeOf(form) { return form.hasAttribute("data-filing") ? "localStorage" : "sessionStorage"; }
+  function keyOf(form) { return "yinghu-draft:" + form.getAttribute("action"); }
+  function read(form) {
+    try { return JSON.parse(window[storeOf(form)].getItem(keyOf(form))); } catch (e) { return null; }
+  }
+  function write(form, draft) {
+    try {
+      if (draft) window[storeOf(form)].setItem(keyOf(form), JSON.stringify(draft));
+      else window[storeOf(form)].removeItem(keyOf(form));
+    } catch (e) { /* storage may be forbidden or full: then nothing is kept, and nothing else changes */ }
+  }
+  try {
+    Object.keys(localStorage).forEach(function (key) {
+      if (key.indexOf("yinghu-draft:") !== 0) return;
+      var draft = null;
+      try { draft = JSON.parse(localStorage.getItem(key)); } catch (e) { /* not ours any more */ }
+      if (!draft || !(Date.now() - draft.at < TWO_DAYS)) localStorage.removeItem(key);
+    });
+  } catch (e) { /* as above */ }
+  var KEPT = { lon: 1, lat: 1, category: 1 };
+  function fieldsOf(form) {
+    return Array.from(form.elements).filter(function (field) {
+      return field.name && field.type !== "file" && field.type !== "submit" && (field.type !== "hidden" || KEPT[field.name]);
+    });
+  }
+  function save(form, tried) {
+    var old = read(form) || {}, values = old.values || {}, said = false;
+    fieldsOf(form).forEach(function (field) {
+      if (field.type === "checkbox") values[field.name] = field.checked;
+      else if (field.type !== "radio" || field.checked) values[field.name] = field.value;
+      if (field.type === "checkbox" || field.type === "radio" ? field.checked && field.value : field.value && field.name !== "category") said = true;
+    });
+    var photos = picturesOf(form).length;
+    if (!said && !photos) { write(form, null); return; }
+    var id = form.elements.form_id;
+    write(form, { at: Date.now(), values: values, photos: photos, form_id: id && id.value, tried: tried || old.tried });
+  }
+  function fill(form, values) {
+    var filled = false;
+    fieldsOf(form).forEach(function (field) {
+      var value = values[field.name];
+      if (value === undefined || field.name === "category") return;
+      if (field.type === "checkbox") { if (value && !field.checked) field.checked = filled = true; }
+      else if (field.type === "radio") { if (value && value === field.value && !field.checked) field.checked = filled = true; }
+      else if (!field.value && value) { field.value = value; filled = true; }
+    });
+    return filled;
+  }
+  function restore(form) {
+    if (form.hasAttribute("data-filing") && returned(form)) return;
+    var draft = read(form);
+    if (!draft || !draft.values) return;
+    if (!form.hasAttribute("data-filing") && draft.tried && document.querySelector("#messages .alert-success")) {
+      write(form, null);
+      return;
+    }
+    var filled = fill(form, draft.values);
+    // The same form goes on, even if its first sending reached the server and only the answer was lost.
+    if (draft.form_id && filled && form.elements.form_id) form.elements.form_id.value = draft.form_id;
+    var act = form.closest("details");
+    if (act && filled) act.open = true;
+    if (!form.hasAttribute("data-filing")) return;
+    if (filled) tell(says.restored + (draft.photos ? " " + says.restoredPhotos : ""), ["clear", "close"]);
+    if (form.elements.lon.value) located(form.elements.lon);
+    if (filled && !form.elements.category.value) choose(form, draft.values.category);
+  }
+  // Whoever comes back to a form that was sent finds it as it was, under the same name: sent again it
+  // is no second appeal.
+  function sentKey(form) { return "yinghu-sent:" + form.getAttribute("action"); }
+  function returned(form) {
+    var sent = null, way = performance.getEntriesByType("navigation")[0];
+    try {
+      sent = JSON.parse(sessionStorage.getItem(sentKey(form)));
+      if (!way || way.type !== "back_forward") sessionStorage.removeItem(sentKey(form));
+    } catch (e) { /* as with drafts */ }
+    if (!sent || !way || way.type !== "back_forward") return false;
+    fill(form, sent.values);
+    choose(form, sent.values.category);
+    form.elements.form_id.value = sent.form_id;
+    form.dataset.left = "sent";
+    tell(says.sent, ["clear", "close"]);
+    return true;
+  }
+  window.addEventListener("pageshow", function (event) {
+    var form = event.persisted && document.querySelector("form[data-filing][data-left]");
+    if (!form) return;
+    form.dataset.left = "sent";
+    tell(says.sent, ["clear", "close"]);
+  });
+  on("#tray [data-clear]", function () {
+    all("form[data-filing]").forEach(function (form) {
+      write(form, null);
+      form.dataset.left = "yes";
+      try { sessionStorage.removeItem(sentKey(form)); } catch (e) { /* as with drafts */ }
+    });
+    window.location.replace(window.location.pathname);
+  });
+  function saveAll() {
+    all("form[data-filing], form[data-draft]").forEach(function (form) { if (!form.dataset.left) save(form); });
+  }
+  ["input", "change"].forEach(function (kind) {
+    document.addEventListener(kind, function (event) {
+      var form = event.target.form;
+      if (form && form.dataset.left === "sent") delete form.dataset.left;
+      if (form && (form.hasAttribute("data-filing") || form.hasAttribute("data-draft")) && !form.dataset.left) save(form);
+    });
+  });
+  document.addEventListener("submit", function (event) {
+    if (event.target.hasAttribute("data-draft")) save(event.target, true);
+  });
+  // Another language is another page: what stands in forms that keep no draft comes along, once.
+  var CARRY = "yinghu-carry";
+  function others() {
+    return all("#main form:not([data-filing]):not([data-draft])").filter(function (form) {
+      return fieldsOf(form).some(function (field) { return field.type !== "hidden"; });
+    });
+  }
+  document.addEventListener("submit", function (event) {
+    if (!event.target.classList.contains("language")) return;
+    var kept = others().map(function (form) {
+      var values = {};
+      fieldsOf(form).forEach(function (field) { if (field.type !== "hidden") values[field.name] = field.value; });
+      return values;
+    });
+    try { sessionStorage.setItem(CARRY, JSON.stringify([window.location.pathname, kept])); } catch (e) { /* then it is typed again */ }
+  });
+  function carried() {
+    try {
+      var kept = JSON.parse(sessionStorage.getItem(CARRY));
+      sessionStorage.removeItem(CARRY);
+      if (kept && kept[0] === window.location.pathname) others().forEach(function (form, index) { fill(form, kept[1][index] || {}); });
+    } catch (e) { /* nothing to carry */ }
+  }
+  // The questions of a category that was picked again keep their answers.
+  document.addEventListener("htmx:afterSettle", function (event) {
+    var form = document.querySelector("form[data-filing]");
+    if (!form || event.target.id !== "need") return;
+    var draft = read(form);
+    if (draft) fill(form, draft.values);
+    save(form);
+  });
+  function mark(button) {
+    document.querySelector("#need [name=category]").value = button.value;
+    all("#need [name=pick]").forEach(function (each) { each.setAttribute("aria-pressed", String(each === button)); });
+  }
+  function choose(form, code) {
+    var button = all("[name=pick]", form).filter(function (each) { return each.value === code; })[0];
+    if (!button || form.elements.category.value === code) return;
+    mark(button);
+    button.click();
+  }
+  function withoutQuestions(event) {
+    if (event.target.name !== "pick" || (event.type === "htmx:beforeRequest" && navigator.onLine !== false)) return;
+    event.preventDefault();
+    mark(event.target);
+    save(event.target.form);
+    tell(says.kindOffline, ["close"]);
+  }
+  document.addEventListener("htmx:beforeRequest", withoutQuestions);
+  document.addEventListener("htmx:sendError", withoutQuestions);
+
+  // --- Photos: made small here, so that they go through a thin line; each can be taken away again.
+  var chosen = new WeakMap(), shrinking = 0;
+  function picturesOf(form) {
+    var input = form.querySelector("input[type=file]");
+    return input ? chosen.get(input) || Array.from(input.files) : [];
+  }
+  function shrink(file) {
+    // Where a browser does not turn pictures by itself, ours would lie on their side.
+    var turns = window.CSS && CSS.supports && CSS.supports("image-orientation", "from-image");
+    if (!turns || !/^image\//.test(file.type) || file.type === "image/gif") return Promise.resolve(file);
+    return new Promise(function (resolve) {
+      var image = new Image(), url = URL.createObjectURL(file);
+      function done(result) { URL.revokeObjectURL(url); resolve(result); }
+      image.onerror = function () { done(file); };
+      image.onload = function () {
+        var share = Math.min(1, MAX_SIDE / Math.max(image.naturalWidth, image.naturalHeight));
+        if (share === 1 && file.size < 400000) { done(file); return; }
+        try {
+          var canvas = document.createElement("canvas"), pen;
+          canvas.width = Math.max(1, Math.round(image.naturalWidth * share));
+          canvas.height = Math.max(1, Math.round(image.naturalHeight * share));
+          pen = canvas.getContext("2d");
+          pen.fillStyle = "#fff";
+          pen.fillRect(0, 0, canvas.width, canvas.height);
+          pen.drawImage(image, 0, 0, canvas.width, canvas.height);
+          canvas.toBlob(function (blob) {
+            if (!blob || blob.size >= file.size) { done(file); return; }
+            done(new File([blob], file.name.replace(/\.[^.]*$/, "") + ".jpg", { type: "image/jpeg" }));
+          }, "image/jpeg", QUALITY);
+        } catch (e) { done(file); }
+      };
+      image.src = url;
+    });
+  }
+  function put(input, files) {
+    chosen.set(input, files);
+    try {
+      var carrier = new DataTransfer();
+      files.forEach(function (file) { carrier.items.add(file); });
+      input.files = carrier.files;
+    } catch (e) { /* then the browser sends what was chosen, as it was */ }
+    var strip = input.closest(".photo-field").querySelector(".strip");
+    all("img", strip).forEach(function (image) { URL.revokeObjectURL(image.src); });
+    strip.replaceChildren();
+    files.forEach(function (file, index) {
+      var item = document.createElement("li"), image = document.createElement("img"), button = document.createElement("button");
+      image.alt = file.name;
+      image.src = URL.createObjectURL(file);
+      button.type = "button";
+      button.className = "btn btn-icon";
+      button.setAttribute("aria-label", says.remove + " " + (index + 1));
+      button.textContent = "×";
+      button.addEventListener("click", function () {
+        put(input, files.filter(function (other) { return other !== file; }));
+        input.focus();
+      });
+      item.append(image, button);
+      strip.append(item);
+    });
+    strip.hidden = !files.length;
+    if (input.form) save(input.form);
+  }
+  document.addEventListener("change", function (event) {
+    var input = event.target;
+    if (input.type !== "file" || !input.closest(".photo-field")) return;
+    var most = Number(input.dataset.max), before = chosen.get(input) || [], added = Array.from(input.files);
+    if (before.length + added.length > most) tell(says.most, ["close"]);
+    added = added.slice(0, Math.max(0, most - before.length));
+    if (!added.length) { put(input, before); return; }
+    var done = 0;
+    shrinking += 1;
+    if (tray.hidden) tell(says.shrinking);
+    progress(0);
+    // One after the other: all at once would be more than a small phone's memory.
+    added.reduce(function (line, file) {
+      return line.then(function (ready) {
+        return shrink(file).then(function (small) {
+          done += 1;
+          progress(done / added.length);
+          return ready.concat(small);
+        });
+      });
+    }, Promise.resolve([])).then(function (ready) {
+      shrinking -= 1;
+      if (tray.querySelector("p").textContent === says.shrinking) tell("");
+      tray.querySelector("progress").hidden = true;
+      put(input, before.concat(ready));
+      document.dispatchEvent(new Event("yinghu:shrunk"));
+    });
+  });
+
+  // --- Sending. The form's signed name makes it one appeal however often it arrives.
+  var sending = null, waiting = 0, tries = 0, renewed = false;
+  function send(form) {
+    clearTimeout(waiting);
+    if (sending) return;
+    if (shrinking) {
+      tell(says.shrinking);
+      document.addEventListener("yinghu:shrunk", function () { send(form); }, { once: true });
+      return;
+    }
+    save(form, true);
+    if (navigator.onLine === false) { later(form, says.offline); return; }
+    var data = new FormData(form), pictures = picturesOf(form), quiet = 0;
+    data.delete("photos");
+    pictures.forEach(function (file) { data.append("photos", file, file.name); });
+    var call = sending = new XMLHttpRequest();
+    function watch() {
+      clearTimeout(quiet);
+      quiet = setTimeout(function () { call.abort(); }, STALL);
+    }
+    function end() {
+      clearTimeout(quiet);
+      sending = null;
+      form.removeAttribute("aria-busy");
+    }
+    form.setAttribute("aria-busy", "true");
+    tell(says.sending);
+    call.upload.onprogress = function (event) {
+      watch();
+      if (event.lengthComputable && pictures.length) progress(event.loaded / event.total);
+    };
+    call.onerror = call.onabort = function () {
+      end();
+      later(form, navigator.onLine === false ? says.offline : says.failed);
+    };
+    call.onload = function () { end(); answered(form, call); };
+    call.open("POST", form.action);
+    call.setRequestHeader("Accept", "application/json");
+    call.send(data);
+    watch();
+  }
+  function later(form, why) {
+    tries += 1;
+    tell(why, ["again"]);
+    form.dataset.waits = "yes";
+    waiting = setTimeout(function () { send(form); }, Math.min(60, 5 * Math.pow(2, tries - 1)) * 1000);
+  }
+  function answered(form, call) {
+    delete form.dataset.waits;
+    if (call.status === 201) {
+      var sent = read(form);
+      write(form, null);
+      form.dataset.left = "yes";
+      try { sessionStorage.setItem(sentKey(form), JSON.stringify(sent)); } catch (e) { /* as with drafts */ }
+      window.location.assign(JSON.parse(call.responseText).filed);
+      return;
+    }
+    if (call.status >= 500) { later(form, says.busy); return; }
+    tries = 0;
+    if (call.status === 413) { tell(says.tooBig, ["close"]); return; }
+    var page = new DOMParser().parseFromString(call.responseText, "text/html");
+    var fresh = page.querySelector("form[data-filing]");
+    if (!fresh) { later(form, says.busy); return; }
+    if (call.status === 403 && !renewed) {
+      // The page lay too long: under its new name, and with all that is in it, it goes once more.
+      renewed = true;
+      ["form_id", "csrfmiddlewaretoken"].forEach(function (name) { form.elements[name].value = fresh.elements[name].value; });
+      send(form);
+      return;
+    }
+    renewed = false;
+    show(form, page);
+  }
+  function show(form, page) {
+    // The server's page with what is wrong, and the photos that it could not send back.
+    var main = document.getElementById("main"), photos = form.querySelector(".photo-field");
+    main.replaceChildren.apply(main, Array.from(page.getElementById("main").childNodes).map(function (node) { return document.importNode(node, true); }));
+    var next = main.querySelector("form[data-filing]"), slot = next.querySelector(".photo-field"), wrong = slot.querySelector(".wrong");
+    all(".wrong", photos).forEach(function (old) { old.remove(); });
+    if (wrong) photos.insertBefore(wrong, photos.querySelector(".strip"));
+    slot.replaceWith(photos);
+    all(".photos-lost", main).forEach(function (note) { note.remove(); });
+    if (window.htmx) window.htmx.process(main);
+    if (next.elements.lon.value) located(next.elements.lon);
+    tell("");
+    save(next);
+    var first = main.querySelector(".wrong") || main.querySelector(".alert-danger");
+    if (first) {
+      first.scrollIntoView({ block: "center" });
+      var field = first.closest(".mb-3") && first.closest(".mb-3").querySelector("input, textarea, select");
+      if (field) field.focus({ preventScroll: true });
+    }
+  }
+  document.addEventListener("submit", function (event) {
+    var form = event.target;
+    if (!form.hasAttribute("data-filing") || (event.submitter && event.submitter.name === "pick")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    tries = 0;
+    send(form);
+  }, true);
+  function again() {
+    var form = document.querySelector("form[data-filing][data-waits]");
+    if (form) send(form);
+  }
+  window.addEventListener("online", again);
+  on("#tray [data-again]", again);
+
+  // --- Where: the phone's own position, or a point on a map that is drawn only when asked for.
+  function located(lon) {
+    var box = lon.closest(".where-box"), found = box.querySelector(".where-found"), lat = box.querySelector("[name=lat]");
+    function word(text) {
+      found.hidden = false;
+      found.querySelector("span").textContent = text;
+      found.querySelector("[data-unlocate]").hidden = !lon.value;
+    }
+    word(says.located);
+    fetch("/geo/at?lon=" + encodeURIComponent(lon.value) + "&lat=" + encodeURIComponent(lat.value), { credentials: "same-origin" })
+      .then(function (answer) { return answer.ok ? answer.json() : {}; })
+      .then(function (area) {
+        var near = lon.dataset.within ? " · " + says.metres.replace("{n}", lon.dataset.within) : "";
+        if (lon.value) word(says.located + (area.name ? " · " + area.name : "") + near);
+      })
+      .catch(function () { /* the position is kept without its name */ });
+  }
+  document.addEventListener("change", function (event) {
+    if (event.target.name !== "lon" || !event.target.closest(".where-box")) return;
+    delete event.target.dataset.within;
+    located(event.target);
+    if (event.target.form) save(event.target.form);
+  });
+  on("[data-locate]", function (button) {
+    var box = button.closest(".where-box"), found = box.querySelector(".where-found");
+    function word(text) {
+      found.hidden = false;
+      found.querySelector("span").textContent = text;
+      found.querySelector("[data-unlocate]").hidden = !box.querySelector("[name=lon]").value;
+      button.removeAttribute("aria-busy");
+    }
+    if (!navigator.geolocation) { word(says.nowhere); return; }
+    word(says.locating);
+    button.setAttribute("aria-busy", "true");
+    navigator.geolocation.getCurrentPosition(function (position) {
+      var lon = box.querySelector("[name=lon]"), lat = box.querySelector("[name=lat]");
+      button.removeAttribute("aria-busy");
+      lon.value = position.coords.longitude.toFixed(6);
+      lat.value = position.coords.latitude.toFixed(6);
+      lon.dataset.within = Math.max(5, Math.round(position.coords.accuracy));
+      located(lon);
+      save(lon.form);
+      box.dispatchEvent(new CustomEvent("yinghu:position", { detail: [Number(lon.value), Number(lat.value)] }));
+    }, function (error) { word(error.code === 1 ? says.denied : says.nowhere); }, { enableHighAccuracy: true, timeout: 20000, maximumAge: 60000 });
+  });
+  on("[data-unlocate]", function (button) {
+    var box = button.closest(".where-box");
+    box.querySelector("[name=lon]").value = box.querySelector("[name=lat]").value = "";
+    box.querySelector(".where-found").hidden = true;
+    save(button.form);
+    box.querySelector("[data-locate]").focus();
+  });
+  on("[data-open-map]", function (button) {
+    var part = document.getElementById("where-map"), script = document.createElement("script");
+    part.hidden = !part.hidden;
+    button.setAttribute("aria-expanded", String(!part.hidden));
+    if (part.hidden) return;
+    if (window.yinghuMap) { window.yinghuMap(part.querySelector(".map")); return; }
+    script.src = button.dataset.openMap;
+    script.onload = function () { window.yinghuMap(part.querySelector(".map")); };
+    document.head.append(script);
+  });
+
+  // --- To keep: the link, and a picture with the number that an album holds.
+  function said(text) { document.getElementById("keep-said").textContent = text; }
+  on("[data-copy]", function (button) {
+    var field = document.getElementById(button.dataset.copy);
+    function old() {
+      field.select();
+      said(document.execCommand("copy") ? says.copied : says.notCopied);
+    }
+    if (navigator.clipboard) navigator.clipboard.writeText(field.value).then(function () { said(says.copied); }, old);
+    else old();
+  });
+  all("[data-share]").forEach(function (button) { button.hidden = !navigator.share; });
+  on("[data-share]", function (button) {
+    navigator.share({ title: button.dataset.title, url: button.dataset.share }).catch(function () { /* closed without sharing */ });
+  });
+  on("[data-save]", function (button) {
+    var qr = document.getElementById(button.dataset.save), canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
+    canvas.width = 640;
+    canvas.height = 820;
+    pen.fillStyle = "#fff";
+    pen.fillRect(0, 0, 640, 820);
+    pen.drawImage(qr, 60, 150, 520, 520);
+    pen.fillStyle = "#10302e";
+    pen.textAlign = "center";
+    pen.font = "600 44px sans-serif";
+    pen.fillText(button.dataset.name, 320, 90);
+    pen.font = "700 56px sans-serif";
+    pen.fillText(button.dataset.number, 320, 750);
+    var link = document.createElement("a");
+    link.download = "yinghu-" + button.dataset.number + ".png";
+    link.href = canvas.toDataURL("image/png");
+    // Where nothing can be downloaded, inside of chat apps, a long press on the picture saves it.
+    qr.style.height = "auto";
+    qr.src = link.href;
+    link.click();
+    said(says.saved);
+  });
+
+  // --- When it may be urged again, the page looks again by itself.
+  function untilUrge() {
+    all("[data-again-at]").forEach(function (note) {
+      var left = new Date(note.dataset.againAt) - Date.now();
+      setTimeout(function () { if (window.htmx) window.htmx.trigger("#acts", "look"); }, Math.max(left, 1000) + 500);
+    });
+  }
+  untilUrge();
+
+  // --- Large type, and reading aloud.
+  var large = document.querySelector("[data-large]");
+  large.setAttribute("aria-pressed", String(document.documentElement.classList.contains("large")));
+  large.addEventListener("click", function () { large.setAttribute("aria-pressed", String(window.yinghuLarge())); });
+  var aloud = document.querySelector("[data-aloud]"), speech = window.speechSynthesis;
+  function words() {
+    var said = [];
+    all("h1, h2, p, li, dt, dd, label, legend, small, summary, .tile span, .alert div", document.getElementById("main")).forEach(function (part) {
+      var inside = part.parentElement.closest("h1, h2, p, li, dt, dd, label, legend, small, summary, .alert div");
+      if (inside || !part.offsetParent || part.classList.contains("visually-hidden")) return;
+      var text = part.innerText.replace(/\s+/g, " ").trim();
+      if (text) said.push(text);
+    });
+    return said;
+  }
+  function quiet() {
+    speech.cancel();
+    aloud.setAttribute("aria-pressed", "false");
+  }
+  if (speech && window.SpeechSynthesisUtterance) {
+    aloud.hidden = false;
+    aloud.addEventListener("click", function () {
+      if (aloud.getAttribute("aria-pressed") === "true") { quiet(); return; }
+      speech.cancel();
+      aloud.setAttribute("aria-pressed", "true");
+      var lines = words();
+      // Line by line: browsers break off long speeches.
+      lines.forEach(function (line, index) {
+        var speaks = new SpeechSynthesisUtterance(line);
+        speaks.lang = document.documentElement.lang === "en" ? "en-US" : "zh-CN";
+        speaks.rate = 0.9;
+        speaks.onerror = function (event) {
+          if (/cancel|interrupt/.test(event.error)) return;
+          quiet();
+          tell(says.noVoice, ["close"]);
+        };
+        if (index === lines.length - 1) speaks.onend = function () { aloud.setAttribute("aria-pressed", "false"); };
+        speech.speak(speaks);
+      });
+    });
+    window.addEventListener("pagehide", function () { speech.cancel(); });
+  }
+
+  // Not before htmx has seen the page: a press of ours would be the browser's own.
+  document.addEventListener("DOMContentLoaded", function () {
+    all("form[data-filing], form[data-draft]").forEach(restore);
+    carried();
+  });
+  window.addEventListener("pagehide", saveAll);
+})();
