@@ -18,7 +18,7 @@ HOMES = {
     "operator": "/desk/callback",
     "commander": "/board",
     "supervisor": "/board",
-    "admin": "/desk/places",
+    "admin": "/setup/",
     "milk-handler": "/desk/inbox",
     "town-head": "/desk/inbox",
     "volunteer": "/field",

@@ -43,7 +43,7 @@ DESKS: dict[str, tuple[str, str, Any]] = {
     "callback": ("callback", "phone", _("回访")),
     "field": ("field", "map-pin", _("现场")),
     "board": ("board", "chart-bar", _("看板")),
-    "setup": ("places", "qrcode", _("点位")),
+    "setup": ("setup", "settings", _("设置")),
 }
 """Desk of `access.desks_of` -> (name of its URL, icon, label), in the order of the header."""
 
@@ -57,7 +57,7 @@ _HOME = (
     (Role.VOLUNTEER, "field"),
     (Role.COMMANDER, "board"),
     (Role.SUPERVISOR, "board"),
-    (Role.ADMIN, "places"),
+    (Role.ADMIN, "setup"),
 )
 
 

@@ -1,6 +1,6 @@
 """Addresses of the pages."""
 
-from django.urls import path
+from django.urls import include, path
 
 from yinghu.web import account, case, citizen, command, desk, field, geo, mine, skips, styleguide
 
@@ -39,6 +39,7 @@ urlpatterns = [
     path("field/<str:number>", field.task, name="task"),
     path("field/<str:number>/<str:verb>", field.act, name="field_act"),
     path("board", command.page, name="board"),
+    path("setup/", include("yinghu.web.setup.urls")),
     path("styleguide", styleguide.page, name="styleguide"),
     path("geo/at", geo.at, name="geo_at"),
     path("geo/<str:code>.json", geo.area, name="geo_area"),

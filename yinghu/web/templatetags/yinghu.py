@@ -130,6 +130,12 @@ def says(key: str) -> str:
 
 
 @register.filter
+def nth(things: Any, index: int) -> Any:
+    """One of several by its place; "" where there are not so many."""
+    return things[index] if index < len(things) else ""
+
+
+@register.filter
 def verb_icon(verb: Any) -> str:
     return VERB_ICONS[Verb(verb)]
 

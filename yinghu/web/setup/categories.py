@@ -1,0 +1,189 @@
+"""Categories in the set-up: what kinds of matter there are, and what each asks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from yinghu.appeals.models import Appeal, Category, ClockLimit
+from yinghu.appeals.states import Klass
+from yinghu.dispatch.models import RoutingRule
+from yinghu.web.forms import LineField, name_of
+from yinghu.web.icons import icon_names
+from yinghu.web.setup.kinds import Concern, Kind, Listed, SetupForm, State, cell, open_cases
+from yinghu.web.setup.questions import KINDS as QUESTION_KINDS
+from yinghu.web.setup.questions import QuestionsField
+from yinghu.web.setup.units import few
+
+_CODE = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*")
+
+
+class CategoryForm(SetupForm):
+    code = forms.CharField(max_length=60)
+    name = LineField(max_length=60)
+    name_en = LineField(max_length=60, required=False)
+    klass = forms.ChoiceField()
+    icon = forms.ChoiceField(required=False)
+    order = forms.IntegerField(min_value=0, max_value=30_000, initial=100)
+    questions = QuestionsField(required=False)
+
+    def prepare(self) -> None:
+        klass, icon = self.fields["klass"], self.fields["icon"]
+        assert isinstance(klass, forms.ChoiceField)  # noqa: S101  # for the type checker
+        assert isinstance(icon, forms.ChoiceField)  # noqa: S101  # for the type checker
+        klass.choices = [(each.value, _(each.label)) for each in Klass]
+        klass.error_messages["invalid_choice"] = _("类型应是这几个之一：%s") % _("、").join(Klass)
+        icon.choices = [("", _("没有图标")), *((name, name) for name in icon_names())]
+        icon.error_messages["invalid_choice"] = _("没有叫 %(value)s 的图标")
+
+    def clean_code(self) -> str:
+        code: str = self.cleaned_data["code"].lower()
+        if not _CODE.fullmatch(code):
+            raise ValidationError(
+                _("代码用小写英文字母、数字、短横；子类用点隔开，例如 medicine.fever")
+            )
+        above = code.rpartition(".")[0]
+        if above and above not in self.around.states:
+            raise ValidationError(_("上级类别 %s 还没有，请先建它") % above)
+        return self.must_be_new(code)
+
+    def clean_name(self) -> str:
+        return self.must_be_only(self.cleaned_data["name"])
+
+
+class Categories(Kind):
+    def things(self) -> Iterable[Category]:
+        return Category.objects.order_by("order", "code")
+
+    def find(self, key: str) -> Category | None:
+        return Category.objects.filter(pk=key).first()
+
+    def state(self, thing: Category) -> State:
+        return {
+            "name": thing.name,
+            "name_en": thing.name_en,
+            "klass": thing.klass,
+            "icon": thing.icon,
+            "order": thing.order,
+            "questions": thing.questions,
+            "active": thing.active,
+        }
+
+    def cells(self, thing: Category) -> dict[str, str]:
+        # No question at all is an empty list too, in which nothing tells what it is a list of.
+        return super().cells(thing) | {"questions": cell(thing.questions) or "[]"}
+
+    def make(self, values: State) -> Category:
+        return Category.objects.create(**values)
+
+    def write(self, thing: Category, values: State) -> None:
+        for name, value in values.items():
+            setattr(thing, name, value)
+        thing.save(update_fields=list(values))
+
+    def listed(self, things: Sequence[Category]) -> list[Listed]:
+        return [
+            Listed(
+                each.code,
+                self.label(each),
+                each.code,
+                (
+                    _(Klass(each.klass).label),
+                    _("、").join(str(asked["label"]) for asked in each.questions) or _("不问"),
+                ),
+                each.active,
+                each.icon,
+            )
+            for each in things
+        ]
+
+    def said(self, name: str, value: Any) -> str:
+        if name == "klass" and value in set(Klass):
+            return _(Klass(value).label)
+        if name == "questions" and value:
+            return "\n".join(f"{n}. {_asked(each)}" for n, each in enumerate(value, 1))
+        return super().said(name, value)
+
+    def concerns(self, thing: Category) -> list[Concern]:
+        cases = open_cases(Appeal.objects.filter(category=thing))
+        rules = _rules_of(thing.code)
+        below = Category.objects.filter(code__startswith=f"{thing.code}.", active=True).count()
+        found = [Concern(_("首页和表单上不再有这一类，研判也不能再选它"))]
+        if cases:
+            found.append(Concern(_("%d 件没办完的诉求是这一类：它们照常办，类别照旧显示") % cases))
+        if rules:
+            found.append(Concern(_("%d 条派单规则写着它：以后只对已有的诉求起作用") % rules))
+        if below:
+            found.append(Concern(_("%d 个子类不会跟着停用，要停请逐个停") % below))
+        return found
+
+    def warnings(self) -> list[str]:
+        categories = list(Category.objects.filter(active=True))
+        if not categories:
+            return [_("还没有类别：首页上没有图可点。")]
+        rules = list(RoutingRule.objects.filter(active=True, unit__active=True))
+        lost = [
+            name_of(each)
+            for each in categories
+            if not any(
+                (not rule.category or f"{each.code}.".startswith(f"{rule.category}."))
+                and rule.klass in ("", each.klass)
+                for rule in rules
+            )
+        ]
+        found = [_("没有派单规则，要派单员一件件派：%s") % few(lost)] if lost else []
+        if not ClockLimit.objects.filter(category=None).exists():
+            found.append(_("还没有通用时限，没有单独时限的类别就不计时。"))
+        return found
+
+
+def _rules_of(code: str) -> int:
+    """Active rules that name this category or one below it."""
+    rules = RoutingRule.objects.filter(active=True, category__startswith=code)
+    return sum(
+        1
+        for found in rules.values_list("category", flat=True)
+        if f"{found}.".startswith(f"{code}.")
+    )
+
+
+def _asked(question: dict[str, Any]) -> str:
+    """One question in words: what is asked, how it is answered."""
+    how = str(QUESTION_KINDS.get(question.get("kind", ""), question.get("kind")))
+    if question.get("choices"):
+        how += _("：") + _("、").join(question["choices"])
+    if question.get("required"):
+        how += _("，") + _("必填")
+    english = f" / {question['label_en']}" if question.get("label_en") else ""
+    return f"{question.get('label')}{english}（{how}）"
+
+
+CATEGORIES = Categories(
+    name="category",
+    icon="tag",
+    title=lazy("类别和问题"),
+    one=lazy("类别"),
+    why=lazy("群众在首页点的图，和点了以后问的话：哪家医院、什么药、几盒。"),
+    labels={
+        "code": lazy("代码"),
+        "name": lazy("名称"),
+        "name_en": lazy("英文名称"),
+        "klass": lazy("类型"),
+        "icon": lazy("图标"),
+        "order": lazy("顺序"),
+        "questions": lazy("要问的问题"),
+    },
+    form=CategoryForm,
+    heads=(lazy("类型"), lazy("要问的问题")),
+    hints={
+        "code": lazy("简短的英文或拼音，例如 medicine；子类用点隔开。建好以后不能改。"),
+        "klass": lazy("社情需求在首页上是大图；政策解答和舆情处置在“咨询、投诉和其他”里。"),
+        "order": lazy("小的在前面。"),
+    },
+)

@@ -1,0 +1,140 @@
+"""Who changed what: of everything, and of one row; each change in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from yinghu.people.models import Change, User
+from yinghu.web.setup.changing import Difference, differences
+from yinghu.web.setup.doors import door, kind_of, row_of
+from yinghu.web.setup.registry import KINDS
+
+PAGE = 40
+
+_OTHERS: dict[str, Any] = {
+    "user": lazy("人员"),
+    "post": lazy("岗位"),
+    "rule": lazy("派单规则"),
+    "invitation": lazy("邀请"),
+}
+"""Kinds whose pages are elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One change in words."""
+
+    change: Change
+    kind: str
+    did: str
+    href: str
+    differences: list[Difference]
+
+
+@door("GET")
+def everything(request: HttpRequest) -> HttpResponse:
+    """All changes, newest first, by kind, person and date."""
+    given = {name: request.GET.get(name, "").replace("\x00", "") for name in _FILTERS}
+    found = Change.objects.all()
+    if given["kind"]:
+        found = found.filter(kind=given["kind"][:40])
+    if given["who"]:
+        found = found.filter(user__username=given["who"][:150])
+    first, last = _day(given["from"]), _day(given["to"])
+    if first:
+        found = found.filter(at__gte=first)
+    if last:
+        found = found.filter(at__lt=last + timedelta(days=1))
+    kinds = {name: kind.title for name, kind in KINDS.items()} | _OTHERS
+    used = set(Change.objects.values_list("kind", flat=True).distinct())
+    context = _page(request, found) | {
+        "given": given,
+        "kinds": [(name, title) for name, title in kinds.items() if name in used],
+        "people": User.objects.filter(pk__in=Change.objects.values("user")).order_by("username"),
+    }
+    return render(request, "web/setup/history.html", context)
+
+
+_FILTERS = ("kind", "who", "from", "to")
+
+
+def _day(text: str) -> datetime | None:
+    """The beginning of a day in the zone of the city."""
+    try:
+        day = parse_date(text)
+        return timezone.make_aware(datetime.combine(day, time())) if day else None
+    except (ValueError, OverflowError):
+        return None
+
+
+@door("GET")
+def of_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
+    """All changes of one row."""
+    kind = kind_of(name)
+    thing = row_of(kind, key)
+    found = Change.objects.filter(kind=name, key=key)
+    context = _page(request, found) | {
+        "kind": kind,
+        "key": key,
+        "called": kind.label(thing),
+        "active": kind.state(thing).get("active", True),
+    }
+    return render(request, "web/setup/row_history.html", context)
+
+
+def _page(request: HttpRequest, found: QuerySet[Change]) -> dict[str, Any]:
+    """One page of changes, by keyset."""
+    before = request.GET.get("before", "")
+    if before.isascii() and before.isdigit() and len(before) < 19:
+        found = found.filter(pk__lt=int(before))
+    changes = list(found.select_related("user").order_by("-id")[: PAGE + 1])
+    more = changes[PAGE - 1].pk if len(changes) > PAGE else None
+    query = request.GET.copy()
+    query.pop("before", None)
+    return {
+        "told": [tell(change) for change in changes[:PAGE]],
+        "more": more,
+        "others": query.urlencode(),
+        "desk": "setup",
+    }
+
+
+def tell(change: Change) -> Told:
+    """A change in words; of a kind that has no page here, field by field as it is."""
+    kind = KINDS.get(change.kind)
+    title = str(kind.one if kind else _OTHERS.get(change.kind, change.kind))
+    href = reverse("setup_row", args=[kind.name, change.key]) if kind and change.key else ""
+    if kind:
+        found = differences(kind, change.before, change.after)
+    else:
+        names = {**change.before, **change.after}
+        found = [
+            Difference(name, _plain(change.before.get(name)), _plain(change.after.get(name)))
+            for name in names
+        ]
+    return Told(change, title, _did(change), href, found)
+
+
+def _plain(value: Any) -> str:
+    return _("（空）") if value in (None, "") else str(value)
+
+
+def _did(change: Change) -> str:
+    if not change.before:
+        return _("新增")
+    if not change.after:
+        return _("去掉")
+    if set(change.after) == {"active"}:
+        return _("恢复") if change.after["active"] else _("停用")
+    return _("修改")

@@ -1,0 +1,356 @@
+"""What the set-up pages know of one kind of thing: its fields, its rules, and where it is kept.
+
+A row's state is a dict of JSON values, the same from the database, from a valid form and from a
+line of CSV. What is compared, written into the history and exported is always that dict.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
+
+from yinghu.appeals.models import Appeal, Category
+from yinghu.appeals.states import OPEN
+from yinghu.people.models import Unit
+from yinghu.places import locate
+from yinghu.places.importing import CODE
+from yinghu.places.models import Area
+from yinghu.places.typeahead import initials
+from yinghu.web.forms import AreaField, AreaInput, name_of
+
+State = dict[str, Any]
+
+
+class Around:
+    """What else there is, for one form or all lines of one file; read once, and only if needed.
+
+    Lines of a file add to it what they make, so that a village may follow its town.
+    """
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+
+    @cached_property
+    def things(self) -> dict[str, Any]:
+        """Every row by its key, as it was when first asked for."""
+        return {self.kind.key(thing): thing for thing in self.kind.things()}
+
+    @cached_property
+    def states(self) -> dict[str, State]:
+        """Every row's state by its key."""
+        return {key: self.kind.state(thing) for key, thing in self.things.items()}
+
+    def cells(self, key: str) -> dict[str, str]:
+        """A row as the CSV says it; nothing for one that is not there yet."""
+        return self.kind.cells(self.things[key]) if key in self.things else {}
+
+    @cached_property
+    def names(self) -> dict[str, list[str]]:
+        """Keys of the rows in use, by name."""
+        found: dict[str, list[str]] = {}
+        for key, state in self.states.items():
+            if state.get("active", True) and state.get("name"):
+                found.setdefault(state["name"], []).append(key)
+        return found
+
+    @cached_property
+    def units(self) -> dict[str, Unit]:
+        return {unit.code: unit for unit in Unit.objects.all()}
+
+    @cached_property
+    def categories(self) -> dict[str, Category]:
+        return {category.code: category for category in Category.objects.all()}
+
+    def add(self, key: str, state: State) -> None:
+        """Another row, or a row as it will be: what the next lines must fit to."""
+        before = self.states.get(key, {})
+        if before.get("name") and key in self.names.get(before["name"], ()):
+            self.names[before["name"]].remove(key)
+        self.states[key] = state
+        if state.get("active", True) and state.get("name"):
+            self.names.setdefault(state["name"], []).append(key)
+
+
+class SetupForm(forms.Form):
+    """The one check of a row, whether it comes from a page or from a file.
+
+    `key` is the row's, "" for a new one; fields in `fixed` are given to a new one only.
+    `cleaned_data` is the row's state without `active`.
+    """
+
+    fixed: ClassVar[tuple[str, ...]] = ("code",)
+
+    def __init__(
+        self,
+        around: Around,
+        key: str = "",
+        data: Mapping[str, Any] | None = None,
+        initial: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial=dict(initial or {}), auto_id="s-%s")
+        self.around, self.key = around, key
+        for name in self.fixed if key else ():
+            del self.fields[name]
+        labels = around.kind.labels
+        for name, each in self.fields.items():
+            each.label = labels[name]
+            if each.required:
+                each.error_messages["required"] = _("请填写这一项")
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Choices that depend on what there is."""
+
+    def must_be_new(self, code: str) -> str:
+        if code in self.around.states:
+            raise ValidationError(_("代码 %s 已经有了，请换一个") % code)
+        return code
+
+    def must_be_only(self, name: str) -> str:
+        """No other row in use has this name: whoever chooses by name could not tell them apart."""
+        others = [key for key in self.around.names.get(name, ()) if key != self.key]
+        if others:
+            raise ValidationError(
+                _("“%(name)s”已经有了（%(key)s），请写得能分清")
+                % {
+                    "name": name,
+                    "key": others[0],
+                }
+            )
+        return name
+
+
+class ExactAreaField(AreaField):
+    """As `AreaField`, but a code must be a whole one: what is written down here stays."""
+
+    def clean(self, value: Any) -> str:
+        text = str(value or "").strip()
+        head = text.split()[0] if text else ""
+        if CODE.fullmatch(head) and any(char.isdigit() for char in head):
+            if head not in locate.known_areas():
+                gone = Area.objects.filter(pk=head).exists()
+                raise ValidationError(
+                    (_("区域 %s 已停用，请另选一个") if gone else _("没有代码为 %s 的区域")) % head
+                )
+            return head
+        return super().clean(value)
+
+
+def area_field(*, required: bool = False) -> ExactAreaField:
+    return ExactAreaField(max_length=120, required=required, widget=AreaInput)
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """What else a row touches: in words with the number, and whether that is a reason to wait."""
+
+    text: str
+    grave: bool = False
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One row of a list."""
+
+    key: str
+    name: str
+    note: str = ""
+    cells: Sequence[str] = ()
+    active: bool = True
+    icon: str = ""
+    href: str = ""
+
+
+@dataclass
+class Kind:
+    """One kind; a subclass for each, in a module of its own.
+
+    `name` stands in addresses and in the history, `labels` are the fields in the order of forms
+    and CSV, those that make the key first.
+    """
+
+    name: str
+    icon: str
+    title: Any
+    one: Any
+    why: Any
+    labels: dict[str, Any]
+    form: type[SetupForm]
+    heads: tuple[Any, ...] = ()
+    hints: dict[str, Any] = field(default_factory=dict)
+    around: type[Around] = Around
+    creates: bool = True
+    retires: bool = True
+
+    # --- where it is kept -------------------------------------------------------------------
+
+    def things(self) -> Iterable[Any]:
+        """Every row, in the order of lists and exports."""
+        raise NotImplementedError
+
+    def find(self, key: str) -> Any | None:
+        """The row of this key."""
+        raise NotImplementedError
+
+    def key(self, thing: Any) -> str:
+        return str(thing.code)
+
+    def keys_of(self, thing: Any) -> State:
+        """The fields that make the key."""
+        return {"code": thing.code}
+
+    def key_in(self, cells: Mapping[str, str], around: Around) -> str:
+        """The key that a line of CSV names; "" for a row that is to get one."""
+        return cells.get("code", "")
+
+    def state(self, thing: Any) -> State:
+        """The row without what makes its key; `active` where it can be retired."""
+        raise NotImplementedError
+
+    def make(self, values: State) -> Any:
+        """A new row in the database from a valid form's values."""
+        raise NotImplementedError
+
+    def write(self, thing: Any, values: State) -> None:
+        """Put a valid form's values, or `active` alone, into the row and the database."""
+        raise NotImplementedError
+
+    def refresh(self) -> None:
+        """Tell this process that something has changed, where it remembers."""
+
+    # --- how it is shown --------------------------------------------------------------------
+
+    def label(self, thing: Any) -> str:
+        """What a row is called, in the language of the page."""
+        return name_of(thing) if hasattr(thing, "name_en") else str(thing.name)
+
+    def search_words(self, thing: Any) -> tuple[str, ...]:
+        """What a row is found by."""
+        return (self.key(thing), str(thing.name), str(getattr(thing, "name_en", "")))
+
+    def rows(self, query: str, which: str, under: str) -> list[Any]:
+        """The rows of a list that fit what was typed; `which` is active, retired or all."""
+        return [
+            thing
+            for thing in self.things()
+            if (which == "all" or self.state(thing).get("active", True) == (which == "active"))
+            and (not query or fits(query, self.search_words(thing)))
+        ]
+
+    def trail(self, code: str) -> list[Any]:
+        """What a list's rows are under, for a kind that is a tree."""
+        return []
+
+    def listed(self, things: Sequence[Any]) -> list[Listed]:
+        """Rows of one page of a list."""
+        raise NotImplementedError
+
+    def said(self, name: str, value: Any) -> str:
+        """A field's value in words, for the history and the preview of a file."""
+        if value in ("", None, []):
+            return _("（空）")
+        if isinstance(value, bool):
+            return pgettext("value", "是") if value else pgettext("value", "否")
+        if isinstance(value, list) and all(isinstance(each, str) for each in value):
+            return _("、").join(value)
+        if isinstance(value, list | dict):
+            return json.dumps(value, ensure_ascii=False)
+        if isinstance(value, float):
+            return f"{value:g}" if value == int(value) else str(value)
+        return str(value)
+
+    def concerns(self, thing: Any) -> list[Concern]:
+        """What retiring the row would touch."""
+        return []
+
+    def obstacle(self, thing: Any) -> str:
+        """Why the row may not be retired now; "" where it may."""
+        return ""
+
+    def obstacle_back(self, thing: Any) -> str:
+        """Why the row may not be brought back now; "" where it may."""
+        return ""
+
+    def below(self, thing: Any) -> list[Any]:
+        """Rows that are retired together with this one."""
+        return []
+
+    def warnings(self) -> list[str]:
+        """What is missing, for the index."""
+        return []
+
+    def count(self) -> int:
+        """How many are in use."""
+        return sum(1 for thing in self.things() if self.state(thing).get("active", True))
+
+    # --- CSV --------------------------------------------------------------------------------
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of the CSV, in and out."""
+        return (*self.labels, "active") if self.retires else tuple(self.labels)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns that a CSV must have."""
+        return tuple(self.form.fixed)
+
+    def missing_in(self, columns: Collection[str]) -> list[str]:
+        """Columns that a file lacks."""
+        return [name for name in self.needed if name not in columns]
+
+    def cells(self, thing: Any) -> dict[str, str]:
+        """The row as text, as the CSV says it and as a form shows it first."""
+        return {
+            name: cell(value) for name, value in (self.keys_of(thing) | self.state(thing)).items()
+        }
+
+    def lines_of(self, cells: dict[str, str]) -> list[dict[str, str]]:
+        """The rows that one line of a file makes: itself, for nearly all kinds."""
+        return [cells]
+
+
+def fits(query: str, words: Iterable[str]) -> bool:
+    """Whether one of the words holds what was typed, as it is or by its pinyin initials."""
+    text = query.lower()
+    return any(
+        text in word.lower() or (text.isascii() and text in initials(word))
+        for word in words
+        if word
+    )
+
+
+def cell(value: Any) -> str:
+    """A value of a state as a cell's text."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, list):
+        if all(isinstance(each, str) for each in value):
+            return "|".join(value)
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def label_of(kind: Kind, name: str) -> str:
+    """A field's name in words."""
+    return str(kind.labels[name]) if name in kind.labels else _FIELDS.get(name, name)
+
+
+_FIELDS: dict[str, Any] = {"active": gettext_lazy("启用")}
+
+
+def open_cases(found: QuerySet[Appeal]) -> int:
+    """How many of these are still to be dealt with."""
+    return found.filter(status__in=[status.value for status in OPEN]).count()

@@ -1,0 +1,190 @@
+"""A category's questions as a form's field: rows on the page, JSON in a file, one list of dicts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from yinghu.appeals import visible
+from yinghu.places.typeahead import initials
+
+KINDS: dict[str, Any] = {
+    "text": lazy("写几个字"),
+    "choice": lazy("选一个"),
+    "number": lazy("填个数"),
+    "bool": lazy("是或不是"),
+}
+PARTS = ("key", "label", "label_en", "kind", "choices", "choices_en", "required")
+MOST = 20
+MOST_CHOICES = 30
+
+_KEY = re.compile(r"[a-z][a-z0-9_]{0,29}")
+_INDEX = re.compile(r"question-(\d{1,3})-kind")
+
+
+def typed_rows(data: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The rows of the page as they were typed, in order."""
+    indices = sorted(int(found[1]) for name in data if (found := _INDEX.fullmatch(name)))
+    return [
+        {part: str(data.get(f"question-{index}-{part}", "")) for part in PARTS}
+        for index in indices[: MOST + 5]
+    ]
+
+
+def shown_rows(questions: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Rows for the page from questions as they are kept."""
+    return [
+        {
+            part: "\n".join(value) if isinstance(value, list) else str(value or "")
+            for part in PARTS
+            for value in [question.get(part, "")]
+        }
+        | {"required": "1" if question.get("required") else "", "old": "1"}
+        for question in questions
+    ]
+
+
+def rearranged(rows: list[dict[str, str]], order: str) -> list[dict[str, str]]:
+    """The rows after `add`, `up:2`, `down:2` or `remove:2`; anything else leaves them."""
+    act, _colon, at = order.partition(":")
+    n = int(at) if at.isascii() and at.isdigit() and len(at) < 4 else -1
+    if act == "add" and len(rows) < MOST:
+        return [*rows, dict.fromkeys(PARTS, "") | {"kind": "text"}]
+    if not 0 <= n < len(rows):
+        return rows
+    if act == "remove":
+        return rows[:n] + rows[n + 1 :]
+    other = {"up": n - 1, "down": n + 1}.get(act, -1)
+    if 0 <= other < len(rows):
+        rows = [*rows]
+        rows[n], rows[other] = rows[other], rows[n]
+    return rows
+
+
+class QuestionsInput(forms.Widget):
+    """The rows of the page, or a file's JSON; drawn by `web/setup/questions.html`."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        return data[name] if name in data else typed_rows(data)
+
+    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
+        return False
+
+
+class QuestionsField(forms.Field):
+    """The value is the list that `Category.questions` keeps. Errors name the question's number."""
+
+    widget = QuestionsInput
+
+    def clean(self, value: Any) -> list[dict[str, Any]]:
+        if isinstance(value, str):
+            rows = _from_json(value)
+        else:
+            rows = [row for row in value if any(row[part] for part in PARTS if part != "kind")]
+        if len(rows) > MOST:
+            raise ValidationError(_("最多 %d 个问题；群众一次答不了更多") % MOST)
+        questions: list[dict[str, Any]] = []
+        wrong: list[str] = []
+        keys = {row["key"].strip() for row in rows}
+        for number, row in enumerate(rows, 1):
+            try:
+                question = _question(row, keys)
+                if question["key"] in {other["key"] for other in questions}:
+                    raise ValidationError(_("代号 %s 用了两次") % question["key"])
+                questions.append(question)
+            except ValidationError as why:
+                wrong += [
+                    _("第 %(n)d 个问题：%(why)s") % {"n": number, "why": text}
+                    for text in why.messages
+                ]
+        if wrong:
+            raise ValidationError(wrong)
+        return questions
+
+
+def _from_json(text: str) -> list[dict[str, str]]:
+    """Rows from the JSON of a file's cell."""
+    try:
+        found = json.loads(text or "[]")
+        if not isinstance(found, list):
+            raise TypeError
+        return [
+            {
+                part: "\n".join(map(str, value)) if isinstance(value, list) else _text(value)
+                for part in PARTS
+                for value in [question.get(part)]
+            }
+            for question in found
+        ]
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise ValidationError(_("问题一栏应是 JSON 列表，请从导出的文件改起")) from None
+
+
+def _text(value: Any) -> str:
+    return "" if value in (None, False) else str(value)
+
+
+def _question(row: Mapping[str, str], keys: set[str]) -> dict[str, Any]:
+    label = visible.line(row["label"])
+    key = row["key"].strip() or _new_key(label, row, keys)
+    if not label:
+        raise ValidationError(_("还没有写问什么"))
+    if len(label) > 80 or len(row["label_en"]) > 120:
+        raise ValidationError(_("问题太长了，最多 80 个字"))
+    if not _KEY.fullmatch(key):
+        raise ValidationError(
+            _("代号“%s”只用小写英文字母、数字和下划线，以字母开头；也可以空着，自动取") % key[:40]
+        )
+    if row["kind"] not in KINDS:
+        raise ValidationError(_("答法应是这几个之一：%s") % _("、").join(map(str, KINDS)))
+    question: dict[str, Any] = {"key": key, "label": label}
+    if label_en := visible.line(row["label_en"]):
+        question["label_en"] = label_en
+    question["kind"] = row["kind"]
+    if row["kind"] == "choice":
+        question |= _choices(row)
+    if row["required"] and row["kind"] != "bool":
+        question["required"] = True
+    return question
+
+
+def _new_key(label: str, row: Mapping[str, str], keys: set[str]) -> str:
+    """A key from the label's pinyin initials that no other question has."""
+    stem = re.sub(r"[^a-z0-9]", "", initials(label))[:20].lstrip("0123456789") or "q"
+    key, n = stem, 1
+    while key in keys:
+        n += 1
+        key = f"{stem}_{n}"
+    keys.add(key)
+    return key
+
+
+def _choices(row: Mapping[str, str]) -> dict[str, list[str]]:
+    choices = _lines(row["choices"])
+    english = _lines(row["choices_en"])
+    if len(choices) < 2:
+        raise ValidationError(_("至少写两个选项，一行一个"))
+    if len(choices) > MOST_CHOICES:
+        raise ValidationError(_("最多 %d 个选项") % MOST_CHOICES)
+    if len(set(choices)) < len(choices):
+        raise ValidationError(_("有两个一样的选项"))
+    # A routing rule compares an answer with at most so many characters.
+    if any(len(choice) > 80 for choice in (*choices, *english)):
+        raise ValidationError(_("每个选项最多 80 个字"))
+    if english and len(english) != len(choices):
+        raise ValidationError(
+            _("中文选项有 %(zh)d 个，英文有 %(en)d 个：要一一对应，或者英文全空着")
+            % {"zh": len(choices), "en": len(english)}
+        )
+    return {"choices": choices} | ({"choices_en": english} if english else {})
+
+
+def _lines(text: str) -> list[str]:
+    return [line for part in text.splitlines() if (line := visible.line(part))]

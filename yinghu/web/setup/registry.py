@@ -1,0 +1,16 @@
+"""The kinds of the set-up, in the order in which a city is set up."""
+
+from __future__ import annotations
+
+from yinghu.web.setup.areas import AREAS
+from yinghu.web.setup.categories import CATEGORIES
+from yinghu.web.setup.kinds import Kind
+from yinghu.web.setup.limits import LIMITS
+from yinghu.web.setup.places import PLACES
+from yinghu.web.setup.replies import REPLIES
+from yinghu.web.setup.texts import TEXTS
+from yinghu.web.setup.units import UNITS
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in (AREAS, UNITS, CATEGORIES, LIMITS, PLACES, TEXTS, REPLIES)
+}

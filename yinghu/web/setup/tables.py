@@ -1,0 +1,147 @@
+"""A kind's rows as CSV, out and in: first what a file would do, line by line, then doing it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+
+from yinghu.people.models import User
+from yinghu.web.setup import changing
+from yinghu.web.setup.changing import Difference
+from yinghu.web.setup.kinds import Around, Kind, State, label_of
+
+Rows = Sequence[tuple[int, dict[str, str]]]
+
+_YES = frozenset({"1", "true", "yes", "是", "启用", "在用"})
+_NO = frozenset({"0", "false", "no", "否", "停用"})
+
+
+@dataclass(slots=True)
+class Line:
+    """What one line of a file does: new, changed, same, or refused and why."""
+
+    number: int
+    key: str
+    name: str
+    does: str = "same"
+    differences: list[Difference] = field(default_factory=list)
+    why: list[str] = field(default_factory=list)
+    values: State = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a whole file does."""
+
+    lines: list[Line]
+
+    def of(self, does: str) -> list[Line]:
+        return [line for line in self.lines if line.does == does]
+
+    @property
+    def acts(self) -> list[Line]:
+        return [line for line in self.lines if line.does in ("new", "changed")]
+
+    @property
+    def digest(self) -> str:
+        """Another one as soon as the file would do something else."""
+        told = [(each.number, each.key, each.does, each.values, each.why) for each in self.lines]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def plan(kind: Kind, rows: Rows) -> Plan:
+    """What these rows would do; writes nothing."""
+    around = kind.around(kind)
+    lines: list[Line] = []
+    done: dict[str, Line] = {}
+    for number, cells in rows:
+        for each in kind.lines_of(cells):
+            line = _line(kind, around, number, each)
+            before = done.get(line.key) if line.key else None
+            if before is not None:
+                if kind.lines_of(cells) != [cells] and line.does == "same":
+                    continue  # the county of a list of villages, on every line of it
+                line.does, line.why = "refused", [_("和第 %d 行是同一个") % before.number]
+            elif line.key:
+                done[line.key] = line
+            lines.append(line)
+    return Plan(lines)
+
+
+def _line(kind: Kind, around: Around, number: int, cells: dict[str, str]) -> Line:
+    key = kind.key_in(cells, around)
+    now = around.states.get(key)
+    line = Line(number, key, cells.get("name") or key)
+    known = {name: text for name, text in cells.items() if name in kind.columns}
+    shown = around.cells(key)
+    if now is not None and all(shown.get(name, "") == text for name, text in known.items()):
+        return line
+    form = kind.form(around, key if now is not None else "", {**shown, **known})
+    if not form.is_valid():
+        line.does, line.why = "refused", _reasons(kind, form)
+        return line
+    values = dict(form.cleaned_data)
+    if kind.retires and (text := known.get("active", "").lower()):
+        if text not in _YES | _NO:
+            line.does, line.why = "refused", [_("启用一栏应是 1 或 0，而不是“%s”") % text[:20]]
+            return line
+        values["active"] = text in _YES
+    if now is None:
+        line.does, line.values = "new", values
+        line.key = line.key or str(values.get("code", ""))
+        made = {name: value for name, value in values.items() if name not in kind.form.fixed}
+        line.differences = changing.differences(kind, {}, made)
+        if line.key:
+            around.add(line.key, {"active": True} | made)
+        return line
+    if all(now.get(name) == value for name, value in values.items()):
+        return line
+    if now.get("active") and values.get("active") is False:
+        thing = kind.find(key)
+        if thing is not None and (why := kind.obstacle(thing)):
+            line.does, line.why = "refused", [why]
+            return line
+    line.does, line.values = "changed", values
+    line.differences = changing.differences(kind, now, now | values)
+    around.add(key, now | values)
+    return line
+
+
+def _reasons(kind: Kind, form: forms.Form) -> list[str]:
+    """What is wrong with a line, in words."""
+    return [
+        str(text)
+        if name == "__all__"
+        else _("%(field)s：%(why)s")
+        % {
+            "field": label_of(kind, name),
+            "why": text,
+        }
+        for name, texts in form.errors.items()
+        for text in texts
+    ]
+
+
+def carry_out(kind: Kind, user: User, found: Plan) -> int:
+    """Do what a plan says, within `changing.alone` in which it was made; how many rows."""
+    for line in found.acts:
+        if line.does == "new":
+            active = line.values.pop("active", True)
+            thing = changing.create(kind, user, line.values)
+            if not active:
+                changing.change(kind, user, thing, {"active": False})
+        else:
+            thing = kind.find(line.key)
+            changing.change(kind, user, thing, line.values)
+    return len(found.acts)
+
+
+def rows_out(kind: Kind, things: Sequence[Any]) -> list[dict[str, str]]:
+    """Rows for `csvs.download`."""
+    return [kind.cells(thing) for thing in things]

@@ -1,0 +1,221 @@
+"""Units in the set-up: who can be answerable for an appeal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Count, Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from yinghu.appeals.models import Appeal
+from yinghu.dispatch.models import RoutingRule
+from yinghu.people.models import Post, Role, Unit, UnitKind
+from yinghu.places import locate
+from yinghu.places.importing import SLUG
+from yinghu.places.models import Area
+from yinghu.web.forms import LineField, PickerSelect, name_of
+from yinghu.web.setup.kinds import Concern, Kind, Listed, SetupForm, State, area_field, open_cases
+
+
+def clean_slug(form: SetupForm, code: str) -> str:
+    if not SLUG.fullmatch(code):
+        raise ValidationError(_("代码只用字母、数字、短横和下划线，最多 40 个"))
+    return form.must_be_new(code)
+
+
+class UnitForm(SetupForm):
+    code = forms.CharField(max_length=40)
+    name = LineField(max_length=80)
+    name_en = LineField(max_length=80, required=False)
+    kind = forms.ChoiceField(choices=UnitKind.choices)
+    area = area_field()
+    parent = forms.ChoiceField(required=False, widget=PickerSelect)
+
+    def prepare(self) -> None:
+        parent, states = self.fields["parent"], self.around.states
+        assert isinstance(parent, forms.ChoiceField)  # noqa: S101  # for the type checker
+        now = states.get(self.key, {}).get("parent")
+        parent.choices = [
+            ("", _("没有")),
+            *(
+                (code, state["name"])
+                for code, state in states.items()
+                if code != self.key and (state["active"] or code == now)
+            ),
+        ]
+        parent.error_messages["invalid_choice"] = _("没有代码为 %(value)s 的在用单位")
+        self.fields["kind"].error_messages["invalid_choice"] = _("种类应是这几个之一：%s") % _(
+            "、"
+        ).join(UnitKind.values)
+
+    def clean_code(self) -> str:
+        return clean_slug(self, self.cleaned_data["code"])
+
+    def clean_name(self) -> str:
+        return self.must_be_only(self.cleaned_data["name"])
+
+    def clean_parent(self) -> str:
+        parent: str = self.cleaned_data["parent"]
+        above, seen = parent, {self.key}
+        while above and self.key:
+            if above in seen:
+                raise ValidationError(_("这个单位就在它下面，上下级绕成了圈"))
+            seen.add(above)
+            above = self.around.states.get(above, {}).get("parent", "")
+        return parent
+
+
+class Units(Kind):
+    def things(self) -> Iterable[Unit]:
+        return Unit.objects.select_related("parent").order_by("kind", "name")
+
+    def find(self, key: str) -> Unit | None:
+        return Unit.objects.select_related("parent").filter(code=key).first()
+
+    def state(self, thing: Unit) -> State:
+        return {
+            "name": thing.name,
+            "name_en": thing.name_en,
+            "kind": thing.kind,
+            "area": thing.area_id or "",
+            "parent": thing.parent.code if thing.parent else "",
+            "active": thing.active,
+        }
+
+    def make(self, values: State) -> Unit:
+        unit = Unit(code=values["code"])
+        _put(unit, values)
+        return unit
+
+    def write(self, thing: Unit, values: State) -> None:
+        _put(thing, values)
+
+    def listed(self, things: Sequence[Unit]) -> list[Listed]:
+        people = _people(things)
+        areas = locate.known_areas()
+        return [
+            Listed(
+                unit.code,
+                self.label(unit),
+                unit.code,
+                (
+                    str(UnitKind(unit.kind).label),
+                    name_of(areas[unit.area_id]) if unit.area_id in areas else _("全市"),
+                    str(people.get(unit.pk, 0)),
+                ),
+                unit.active,
+            )
+            for unit in things
+        ]
+
+    def said(self, name: str, value: Any) -> str:
+        if name == "kind" and value in UnitKind.values:
+            return str(UnitKind(value).label)
+        if name == "area" and value:
+            return said_area(value)
+        if name == "parent" and value:
+            return said_unit(value)
+        return super().said(name, value)
+
+    def obstacle(self, thing: Unit) -> str:
+        admins = Post.objects.filter(
+            role=Role.ADMIN, active=True, unit__active=True, user__is_active=True
+        )
+        if admins.exists() and not admins.exclude(unit=thing).exists():
+            return _("管理员都在这个单位：停用它，就没有人能进设置了。请先在别的单位设一位管理员。")
+        return ""
+
+    def concerns(self, thing: Unit) -> list[Concern]:
+        cases = open_cases(Appeal.objects.filter(unit=thing))
+        posts = Post.objects.filter(unit=thing, active=True).count()
+        rules = RoutingRule.objects.filter(unit=thing, active=True).count()
+        children = Unit.objects.filter(parent=thing, active=True).count()
+        found = []
+        if cases:
+            said = _("%d 件没办完的诉求在它手里：停用以后它的人看不到了，请先让派单员改派") % cases
+            found.append(Concern(said, grave=True))
+        if posts:
+            said = _("%d 个岗位在这里：这些人就没有这个岗位了，恢复单位时一起回来") % posts
+            found.append(Concern(said, grave=True))
+        if rules:
+            found.append(
+                Concern(
+                    _("%d 条派单规则派给它：停用期间跳过，这些诉求会落到后面的规则或派单席") % rules
+                )
+            )
+        if children:
+            found.append(Concern(_("%d 个单位是它的下级：它们照常工作") % children))
+        return found
+
+    def warnings(self) -> list[str]:
+        units = Unit.objects.filter(active=True)
+        if not units.exists():
+            return [_("还没有单位：诉求没有地方可派。")]
+        staffed = Post.objects.filter(active=True, user__is_active=True).values("unit")
+        bare = [name_of(unit) for unit in units.exclude(pk__in=staffed)]
+        return [_("这些单位还没有人：%s") % few(bare)] if bare else []
+
+
+def _put(unit: Unit, values: State) -> None:
+    for name, value in values.items():
+        if name == "area":
+            unit.area_id = value or None
+        elif name == "parent":
+            unit.parent = Unit.objects.get(code=value) if value else None
+        else:
+            setattr(unit, name, value)
+    unit.save()
+
+
+def _people(units: Sequence[Unit]) -> dict[int, int]:
+    """How many people each has."""
+    serving = Q(active=True, user__is_active=True)
+    found = Post.objects.filter(serving, unit__in=units).values("unit")
+    return {row["unit"]: row["n"] for row in found.annotate(n=Count("user", distinct=True))}
+
+
+def said_area(code: str) -> str:
+    """An area's name and code, also of one that is retired."""
+    area = locate.known_areas().get(code) or Area.objects.filter(pk=code).first()
+    return f"{name_of(area)}（{code}）" if area else code
+
+
+def said_unit(code: str) -> str:
+    unit = Unit.objects.filter(code=code).first()
+    return name_of(unit) if unit else code
+
+
+def few(names: Sequence[str], most: int = 5) -> str:
+    """The first of them in words, and that there are more."""
+    said = _("、").join(names[:most])
+    return (
+        _("%(names)s 等 %(n)d 个") % {"names": said, "n": len(names)} if len(names) > most else said
+    )
+
+
+UNITS = Units(
+    name="unit",
+    icon="building",
+    title=lazy("单位"),
+    one=lazy("单位"),
+    why=lazy("部门、镇街、功能组、志愿队、专班：诉求派给它们，人在它们里面。"),
+    labels={
+        "code": lazy("代码"),
+        "name": lazy("名称"),
+        "name_en": lazy("英文名称"),
+        "kind": lazy("种类"),
+        "area": lazy("管辖区域"),
+        "parent": lazy("上级单位"),
+    },
+    form=UnitForm,
+    heads=(lazy("种类"), lazy("管辖区域"), lazy("人数")),
+    hints={
+        "code": lazy("简短的英文或拼音，例如 milk；建好以后不能改。"),
+        "area": lazy("空着就是全市。写几个字，或拼音首字母，从提示里选。"),
+        "name": lazy("群众在进度页面上看到的就是这个名称。"),
+    },
+)

@@ -1,0 +1,335 @@
+"""Index, lists, forms, and out of use or back: the same views for every kind of the set-up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.core import signing
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.db import IntegrityError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.request import QueryDict
+from django.shortcuts import redirect, render
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from yinghu.appeals.models import Category
+from yinghu.places.models import Area
+from yinghu.web.forms import FilingForm
+from yinghu.web.icons import icon_names
+from yinghu.web.setup import changing, questions, texts
+from yinghu.web.setup.changing import Difference, Refused
+from yinghu.web.setup.doors import door, kind_of, row_of
+from yinghu.web.setup.kinds import Kind, SetupForm, State
+from yinghu.web.setup.registry import KINDS
+from yinghu.web.shared import login_of
+
+PAGE = 50
+WHICH = ("active", "retired", "all")
+
+_OTHERS: tuple[tuple[str, str, Any, Any, str], ...] = (
+    (
+        "users",
+        "users",
+        lazy("人员"),
+        lazy("谁能登录、在哪个单位、做什么；发邀请、停用账号。"),
+        "unit",
+    ),
+    (
+        "rules",
+        "route",
+        lazy("派单规则"),
+        lazy("哪一类、哪个地方的诉求，自动派给哪个单位。"),
+        "limit",
+    ),
+)
+"""Pages of others in the index: name of the URL, icon, title, what for, after which kind."""
+
+
+@door("GET")
+def index(request: HttpRequest) -> HttpResponse:
+    """What a city is made of, in the order in which it is set up, and what is missing."""
+    cards: list[dict[str, Any]] = []
+    for kind in KINDS.values():
+        cards.append(
+            {
+                "href": reverse("setup_list", args=[kind.name]),
+                "icon": kind.icon,
+                "title": kind.title,
+                "why": kind.why,
+                "count": kind.count(),
+                "warnings": kind.warnings(),
+            }
+        )
+        for url, icon, title, why, after in _OTHERS:
+            if after == kind.name and (href := _href(url)):
+                cards.append({"href": href, "icon": icon, "title": title, "why": why})
+    context = {"cards": cards, "guide": _href("guide"), "desk": "setup"}
+    return render(request, "web/setup/index.html", context)
+
+
+def _href(name: str) -> str:
+    """The address of a page, "" where there is none of that name."""
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
+
+
+@door("GET")
+def listing(request: HttpRequest, name: str) -> HttpResponse:
+    """The rows of a kind, by what was typed, in use or not; areas as a tree."""
+    kind = kind_of(name)
+    query = request.GET.get("q", "").replace("\x00", "").strip()[:60]
+    which = request.GET.get("which", "active")
+    which = which if which in WHICH and kind.retires else "active"
+    under = request.GET.get("under", "").replace("\x00", "")[:24]
+    pages = Paginator(kind.rows(query, which, under), PAGE)
+    page = pages.get_page(request.GET.get("page"))
+    context = {
+        "kind": kind,
+        "rows": kind.listed(list(page.object_list)),
+        "page": page,
+        "total": pages.count,
+        "query": query,
+        "which": which,
+        "under": under,
+        "trail": kind.trail(under) if under else [],
+        "limit_add": kind.name == "limit",
+        "desk": "setup",
+    }
+    return render(request, "web/setup/list.html", context)
+
+
+@door("GET", "POST")
+def new(request: HttpRequest, name: str) -> HttpResponse:
+    """A new row."""
+    kind = kind_of(name)
+    if not kind.creates:
+        raise Http404
+    if request.method == "GET":
+        form = kind.form(kind.around(kind), initial=_first(request))
+        return _page(request, kind, form)
+    if "rearrange" in request.POST:
+        return _rearranged(request, kind, kind.form(kind.around(kind), data=request.POST))
+    try:
+        with changing.alone():
+            form = kind.form(kind.around(kind), data=request.POST)
+            if not form.is_valid():
+                return _page(request, kind, form, status=422)
+            thing = changing.create(kind, login_of(request), form.cleaned_data)
+    except IntegrityError:
+        # Whoever writes by the command line does not wait for us.
+        problem = _("刚刚有人建了同样的，请核对后换一个代码")
+        return _page(request, kind, form, status=409, problem=problem)
+    messages.success(request, _("已建好，马上生效"))
+    return redirect("setup_row", name, kind.key(thing))
+
+
+def _first(request: HttpRequest) -> dict[str, Any]:
+    """What a new row begins with, where the link says so."""
+    under = request.GET.get("under", "")[:24]
+    return {"code": under, "area": under, "category": request.GET.get("category", "")[:60]}
+
+
+@door("GET", "POST")
+def row(request: HttpRequest, name: str, key: str) -> HttpResponse:
+    """One row, to look at and to change."""
+    kind = kind_of(name)
+    thing = row_of(kind, key)
+    if request.method == "GET":
+        form = kind.form(kind.around(kind), key, initial=kind.cells(thing))
+        return _page(request, kind, form, thing)
+    if "rearrange" in request.POST:
+        return _rearranged(request, kind, kind.form(kind.around(kind), key, request.POST), thing)
+    with changing.alone():
+        thing = row_of(kind, key)
+        data: Any = _emptied(kind, request.POST) if "empty" in request.POST else request.POST
+        form = kind.form(kind.around(kind), key, data)
+        if not form.is_valid():
+            return _page(request, kind, form, thing, status=422)
+        now = _without_active(kind.state(thing))
+        seen = _seen(request, kind, key)
+        if seen != now:
+            return _crossed(request, kind, thing, form, seen, now)
+        done = changing.change(kind, login_of(request), thing, form.cleaned_data)
+    if done:
+        messages.success(request, _("已保存，马上生效"))
+    else:
+        messages.info(request, _("没有改动"))
+    if kind.find(key) is None:
+        return redirect("setup_list", name)
+    return redirect("setup_row", name, key)
+
+
+def _emptied(kind: Kind, typed: QueryDict) -> dict[str, str]:
+    """The form with nothing in it: back to what stands there by itself."""
+    return {"seen": typed.get("seen", ""), **dict.fromkeys(kind.labels, "")}
+
+
+def _crossed(
+    request: HttpRequest, kind: Kind, thing: Any, form: SetupForm, seen: State, now: State
+) -> HttpResponse:
+    """Somebody else saved meanwhile: who and what; what was typed stays, the rest is theirs."""
+    data = request.POST.copy()
+    for name in form.cleaned_data:
+        if seen and form.cleaned_data[name] == seen.get(name):
+            data[name] = kind.cells(thing)[name]
+    key = kind.key(thing)
+    again = kind.form(kind.around(kind), key, data)
+    others = changing.meanwhile(kind, key, seen, now)
+    return _page(request, kind, again, thing, status=409, others=others, stale=True)
+
+
+def _without_active(state: State) -> State:
+    return {name: value for name, value in state.items() if name != "active"}
+
+
+def _seen(request: HttpRequest, kind: Kind, key: str) -> State:
+    """The values that the form was made from; {} where it does not say, or not truly."""
+    try:
+        found: State = signing.loads(request.POST.get("seen", ""), salt=f"{kind.name}:{key}")
+    except signing.BadSignature:
+        return {}
+    return found
+
+
+def _page(
+    request: HttpRequest,
+    kind: Kind,
+    form: SetupForm,
+    thing: Any = None,
+    *,
+    status: int = 200,
+    problem: str = "",
+    others: list[Difference] | None = None,
+    stale: bool = False,
+) -> HttpResponse:
+    """The form of a row as a page."""
+    state = kind.state(thing) if thing is not None else {}
+    key = kind.key(thing) if thing is not None else ""
+    context: dict[str, Any] = {
+        "kind": kind,
+        "form": form,
+        "fields": [(bound, kind.hints.get(bound.name, "")) for bound in form],
+        "thing": thing,
+        "key": key,
+        "called": kind.label(thing) if thing is not None else "",
+        "active": state.get("active", True),
+        "seen": signing.dumps(_without_active(state), salt=f"{kind.name}:{key}", compress=True),
+        "problem": problem,
+        "others": others or [],
+        "stale": stale,
+        "under": request.POST.get("under", request.GET.get("under", ""))[:24],
+        "desk": "setup",
+    }
+    if kind.name == "category":
+        context |= _asked(form) | {"icons": icon_names()}
+    if kind.name == "text":
+        context |= {
+            "ours": texts.default(key, "zh-hans"),
+            "ours_en": texts.default(key, "en"),
+            "changed": any(state.values()),
+        }
+    if "lon" in form.fields:
+        county = Area.objects.filter(retired_at=None).order_by("level", "code").first()
+        context["county"] = county.pk if county else ""
+    return render(request, "web/setup/row.html", context, status=status)
+
+
+def _asked(form: SetupForm) -> dict[str, Any]:
+    """A category's questions as rows to edit, and as the citizen will see them."""
+    value = form["questions"].value()
+    rows = questions.shown_rows(_kept(form, value)) if isinstance(value, str) else value or []
+    old = {each["key"] for each in form.around.states.get(form.key, {}).get("questions", ())}
+    rows = [each | {"old": "1" if each["key"] in old else ""} for each in rows]
+    return {
+        "questions": rows,
+        "question_kinds": questions.KINDS.items(),
+        "may_add": len(rows) < questions.MOST,
+        "preview": _preview(rows),
+    }
+
+
+def _kept(form: SetupForm, text: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = form.fields["questions"].clean(text)
+    return found
+
+
+def _preview(rows: list[dict[str, str]]) -> list[Any]:
+    """The questions that are whole, as fields of the citizen's form."""
+    whole: list[dict[str, Any]] = []
+    for each in rows:
+        try:
+            whole += questions.QuestionsField(required=False).clean([each])
+        except ValidationError:
+            continue
+    for n, question in enumerate(whole):
+        question["key"] = f"{n}"
+    return FilingForm(category=Category(questions=whole)).asked()
+
+
+def _rearranged(
+    request: HttpRequest, kind: Kind, form: SetupForm, thing: Any = None
+) -> HttpResponse:
+    """The form as typed, its questions added to, moved or fewer; nothing is saved."""
+    if kind.name != "category":
+        raise Http404
+    order = request.POST.get("rearrange", "")[:20]
+    rows = questions.rearranged(questions.typed_rows(request.POST), order)
+    typed: Mapping[str, Any] = {
+        name: request.POST[name] for name in form.fields if name in request.POST
+    }
+    again = kind.form(form.around, form.key, initial={**typed, "questions": rows})
+    if request.headers.get("HX-Request"):
+        return render(request, "web/setup/questions.html", _asked(again))
+    return _page(request, kind, again, thing)
+
+
+@door("GET", "POST")
+def retire(request: HttpRequest, name: str, key: str) -> HttpResponse:
+    """Out of use: first what that touches, then doing it."""
+    kind = kind_of(name)
+    thing = row_of(kind, key)
+    if not kind.retires:
+        raise Http404
+    problem = ""
+    if request.method == "POST":
+        try:
+            with changing.alone():
+                changing.retire(kind, login_of(request), row_of(kind, key))
+            messages.success(request, _("已停用“%s”；随时可以恢复") % kind.label(thing))
+            return redirect("setup_list", name)
+        except Refused as refused:
+            problem = str(refused)
+    context = {
+        "kind": kind,
+        "thing": thing,
+        "key": key,
+        "called": kind.label(thing),
+        "active": kind.state(thing)["active"],
+        "concerns": kind.concerns(thing),
+        "problem": problem or kind.obstacle(thing),
+        "desk": "setup",
+    }
+    status = 409 if problem else 200
+    return render(request, "web/setup/retire.html", context, status=status)
+
+
+@door("POST")
+def restore(request: HttpRequest, name: str, key: str) -> HttpResponse:
+    """Back into use."""
+    kind = kind_of(name)
+    if not kind.retires:
+        raise Http404
+    try:
+        with changing.alone():
+            changing.bring_back(kind, login_of(request), row_of(kind, key))
+        messages.success(request, _("已恢复，马上生效"))
+    except Refused as refused:
+        messages.error(request, str(refused))
+    return redirect("setup_row", name, key)

@@ -1,0 +1,48 @@
+// The set-up pages: finding an icon, hiding what a question does not need, leaving unsaved words.
+"use strict";
+(function () {
+  function questions(root) {
+    root.querySelectorAll("[data-question-kind]").forEach(function (select) {
+      var row = select.closest(".question");
+      row.querySelectorAll(".question-choices").forEach(function (part) { part.hidden = select.value !== "choice"; });
+      row.querySelector(".question-required").hidden = select.value === "bool";
+    });
+  }
+  document.addEventListener("change", function (event) {
+    if (event.target.hasAttribute("data-question-kind")) questions(document);
+  });
+  document.addEventListener("htmx:load", function (event) { questions(event.target); });
+  questions(document);
+  // A question just added is typed into at once.
+  document.addEventListener("htmx:afterSettle", function (event) {
+    var pressed = event.detail.requestConfig && event.detail.requestConfig.elt;
+    if (!pressed || pressed.value !== "add") return;
+    var rows = document.querySelectorAll(".question");
+    rows[rows.length - 1].querySelector("input").focus();
+  });
+
+  document.querySelectorAll("[data-icons]").forEach(function (box) {
+    var find = box.querySelector(".icon-find");
+    find.hidden = false;
+    find.addEventListener("input", function () {
+      var text = find.value.trim().toLowerCase();
+      box.querySelectorAll("[data-name]").forEach(function (choice) {
+        choice.hidden = text !== "" && choice.dataset.name.indexOf(text) < 0;
+      });
+    });
+    find.addEventListener("keydown", function (event) { if (event.key === "Enter") event.preventDefault(); });
+  });
+
+  document.querySelectorAll("[data-print]").forEach(function (button) {
+    button.hidden = false;
+    button.addEventListener("click", function () { window.print(); });
+  });
+
+  var form = document.querySelector("form[data-unsaved]"), touched = false;
+  if (!form) return;
+  form.addEventListener("input", function (event) { if (!event.target.closest(".icon-find")) touched = true; });
+  form.addEventListener("submit", function () { touched = false; });
+  window.addEventListener("beforeunload", function (event) {
+    if (touched) event.preventDefault();
+  });
+})();
