@@ -30,7 +30,6 @@ LOCALE = PROJECT / "yinghu" / "locale"
 FILES = {
     "tabler.css": "@tabler/core/dist/css/tabler.min.css",
     "tabler.rtl.css": "@tabler/core/dist/css/tabler.rtl.min.css",
-    "echarts.js": "echarts/dist/echarts.min.js",
     "leaflet/leaflet.css": "leaflet/dist/leaflet.css",
     "leaflet/leaflet.js": "leaflet/dist/leaflet.js",
     "leaflet/images/": "leaflet/dist/images/",

@@ -202,7 +202,7 @@ def words_to_search(actor: Actor, query: str) -> Sought:
 
 
 def desks_of(actor: Actor) -> frozenset[str]:
-    """Which pages the actor has: triage, dispatch, inbox, field, callback, board, setup."""
+    """Which pages the actor has: triage, dispatch, inbox, field, callback, cases, board, setup."""
     desks: set[str] = set()
     if actor.has(Role.CLERK):
         desks |= {"triage", "callback"}
@@ -214,6 +214,8 @@ def desks_of(actor: Actor) -> frozenset[str]:
         desks.add("inbox")
     if actor.has(Role.VOLUNTEER, Role.HANDLER, Role.HEAD, Role.GRID_WORKER):
         desks.add("field")
+    if desks - {"field"} or may_export(actor):
+        desks.add("cases")
     if actor.has(Role.ADMIN):
         desks.add("setup")
     if board_scopes(actor):
@@ -237,3 +239,15 @@ def board_scopes(actor: Actor) -> tuple[str, ...]:
         if grant.role in _WATCHERS and (grant.area or grant.role != Role.HEAD)
     }
     return ("",) if "" in scopes else tuple(sorted(scopes))
+
+
+def sees_area(actor: Actor, prefix: str) -> bool:
+    """Whether the actor may see every appeal under an area prefix ("" is everywhere), as desks do
+    whose post covers it.
+    """
+    return any(g.role in _DESK_ROLES and prefix.startswith(g.area) for g in actor.grants)
+
+
+def may_export(actor: Actor) -> bool:
+    """Taking a list away as a file: the desks whose reach is an area, nobody else."""
+    return any(grant.role in _DESK_ROLES for grant in actor.grants)

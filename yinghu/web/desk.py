@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from django.db.models import QuerySet
@@ -18,25 +16,15 @@ from django.views.decorators.http import require_GET
 
 from yinghu.appeals import inboxes
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.numbers import id_of, number_of
-from yinghu.channels import flood
-from yinghu.people.access import Actor, may_search_phones, may_see, words_to_search
-from yinghu.people.privacy import blind, normal_phone
+from yinghu.appeals.numbers import id_of
+from yinghu.people.access import Actor, may_see
 from yinghu.places import locate, typeahead
 from yinghu.places.models import Area, Place
-from yinghu.triage import search as words
 from yinghu.web import case, skips
 from yinghu.web.forms import name_of
-from yinghu.web.shared import absolute, is_part, login_of, newest_first, page_of, staff, who
+from yinghu.web.shared import absolute, is_part, login_of, page_of, staff, who
 
 URGENT_FIRST = ("-urgency", "id")
-
-LOOKED_AT = 10_000
-"""Ids looked at for those that end with given digits; four digits among ten million appeals."""
-
-_DIGITS = re.compile(r"\d+(?:[ \-－　]+\d+)*", re.ASCII)
-_WHOLE_NUMBER = re.compile(r"\d{9}|(?:\d+[ \-－　]+){2,}\d", re.ASCII)
-"""What was meant for the number of an appeal, as no phone is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,85 +153,6 @@ def callback(request: HttpRequest) -> HttpResponse:
 def badges(request: HttpRequest) -> HttpResponse:
     """The desks of the header again, with how many wait at each."""
     return render(request, "web/parts/desks.html", {"desk": request.GET.get("here", "")})
-
-
-@never_cache
-@require_GET
-@staff()
-def search(request: HttpRequest) -> HttpResponse:
-    """By number or its last digits, by a whole phone number, or by words; in the actor's scope."""
-    query = request.GET.get("q", "").replace("\x00", "").strip()[:120]
-    actor = who(request)
-    by = "words" if request.GET.get("by") == "words" else ""
-    phone = "" if by else _phone_in(actor, query)
-    limit = "phone" if phone else "words"
-    after = request.GET.get("after", "")
-    # Before anything is looked for. Whoever tries numbers one by one is slowed, by words too.
-    if query and (wait := flood.too_many(limit, f"user {actor.user_id}")):
-        problem = _("试得太多了，请 %d 秒后再试") % wait
-        told = {"query": query, "kind": limit, "desk": "search", "problem": problem}
-        refused = render(request, "web/desk/search.html", told, status=429)
-        refused.headers["Retry-After"] = str(wait)
-        return refused
-    kind, found = _matching(actor, query, by, phone)
-    page = page_of(newest_first(found), after, ("-id",), actor) if query else None
-    context = {
-        "query": query,
-        "kind": kind,
-        "by": by,
-        "page": page,
-        "desk": "search",
-        "is_more": bool(after),
-    }
-    part = "web/desk/rows.html" if is_part(request, "rows") else "web/desk/search.html"
-    return render(request, part, context)
-
-
-def _is_like_phone(query: str) -> bool:
-    return sum(char.isdigit() for char in query) >= 7 and all(
-        char.isdigit() or char in "+-() ." for char in query
-    )
-
-
-def _phone_in(actor: Actor, query: str) -> str:
-    """The query as a phone, where it is one and the actor may search by it; "" otherwise."""
-    if id_of(query) is None and _is_like_phone(query) and may_search_phones(actor):
-        return normal_phone(query)
-    return ""
-
-
-def _matching(actor: Actor, query: str, by: str, phone: str) -> tuple[str, QuerySet[Appeal]]:
-    """What the query is taken for, and what it finds."""
-    visible = inboxes.visible(actor)
-    appeal_id = id_of(query)
-    if by == "words":
-        return by, words.search(visible, words_to_search(actor, query))
-    if appeal_id is not None:
-        return "number", visible.filter(pk=appeal_id)
-    if phone:
-        return "phone", visible.filter(caller=blind(phone))
-    digits = re.sub(r"\D", "", query)
-    if _DIGITS.fullmatch(query) and 4 <= len(digits) <= 8:
-        ending = visible.filter(pk__in=_ending(digits))
-        if ending.exists():
-            return "ending", ending
-    if _WHOLE_NUMBER.fullmatch(query):
-        return "misread", visible.none()
-    if _is_like_phone(query) and may_search_phones(actor):
-        return "phone", visible.none()
-    return "words", words.search(visible, words_to_search(actor, query))
-
-
-def _ending(digits: str) -> list[int]:
-    """The newest ids whose numbers end with these digits, the last of which is the check digit.
-
-    No index holds that, nor needs to: such ids lie apart by a power of ten.
-    """
-    apart = 10 ** (len(digits) - 1)
-    newest = Appeal.objects.order_by("-id").values_list("pk", flat=True).first() or 0
-    first = newest - (newest - int(digits[:-1])) % apart
-    alike = islice(range(first, 0, -apart), LOOKED_AT)
-    return [each for each in alike if number_of(each)[-1] == digits[-1]]
 
 
 @never_cache

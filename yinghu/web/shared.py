@@ -42,6 +42,7 @@ DESKS: dict[str, tuple[str, str, Any]] = {
     "inbox": ("inbox", "inbox", _("本单位")),
     "callback": ("callback", "phone", _("回访")),
     "field": ("field", "map-pin", _("现场")),
+    "cases": ("cases", "list", _("全部诉求")),
     "board": ("board", "chart-bar", _("看板")),
     "setup": ("setup", "settings", _("设置")),
 }
@@ -154,6 +155,8 @@ class Row:
     now: datetime
     reveal: bool
     """Whether the reader may see a phone that stands in the words."""
+    excerpt: str = ""
+    """Where the words that were looked for stand, marked; "" where nothing was looked for."""
 
     @property
     def category(self) -> Any:

@@ -2,7 +2,20 @@
 
 from django.urls import include, path
 
-from yinghu.web import account, case, citizen, command, desk, field, geo, mine, skips, styleguide
+from yinghu.web import (
+    account,
+    batch,
+    case,
+    cases,
+    citizen,
+    command,
+    desk,
+    field,
+    geo,
+    mine,
+    skips,
+    styleguide,
+)
 
 urlpatterns = [
     path("", citizen.start, name="start"),
@@ -24,7 +37,14 @@ urlpatterns = [
     path("desk/dispatch", desk.dispatch, name="dispatch"),
     path("desk/inbox", desk.inbox, name="inbox"),
     path("desk/callback", desk.callback, name="callback"),
-    path("desk/search", desk.search, name="search"),
+    path("desk/search", cases.page, name="search"),
+    path("desk/cases", cases.page, name="cases"),
+    path("desk/cases.csv", cases.export, name="cases_csv"),
+    path("desk/cases/save", cases.save_view, name="save_view"),
+    path("desk/cases/view/<int:pk>/rename", cases.rename_view, name="rename_view"),
+    path("desk/cases/view/<int:pk>/delete", cases.delete_view, name="delete_view"),
+    path("desk/batch", batch.batch, name="batch"),
+    path("desk/batch/undo", batch.undo, name="batch_undo"),
     path("desk/skip", skips.skip, name="skip"),
     path("desk/unskip", skips.unskip, name="unskip"),
     path("desk/badges", desk.badges, name="badges"),

@@ -312,8 +312,10 @@ def empty_state(symbol: str, title: str, text: str = "", then: str = "") -> dict
 
 
 @register.inclusion_tag("web/parts/field.html")
-def field(bound: Any, hint: str = "") -> dict[str, Any]:
-    """One field of a form: label, control, what is wrong with it."""
+def field(bound: Any, hint: str = "", plain: bool = False) -> dict[str, Any]:
+    """One field of a form: label, control, what is wrong with it. `plain`: where nothing is needed,
+    it need not be said of each one.
+    """
     widget = bound.field.widget
     kind = getattr(widget, "input_type", "textarea")
     attrs = _attrs(bound, kind)
@@ -323,6 +325,7 @@ def field(bound: Any, hint: str = "") -> dict[str, Any]:
     return {
         "bound": bound,
         "hint": hint,
+        "plain": plain,
         "kind": "radio" if kind == "radio" else kind,
         "required": bound.field.required,
         "control": bound.as_widget(attrs=attrs),

@@ -1,0 +1,19 @@
+// The board on a wall: the time, the whole screen, and dark unless somebody chose otherwise.
+"use strict";
+(function () {
+  var clock = document.querySelector("[data-clock]");
+  if (clock) {
+    var tick = function () {
+      clock.textContent = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    };
+    tick();
+    setInterval(tick, 1000);
+    document.documentElement.setAttribute("data-bs-theme", "dark");
+  }
+  document.addEventListener("keydown", function (event) {
+    if (event.key !== "f" || event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
+    if (!clock) { document.querySelector("[data-wall]").click(); return; }
+    if (document.fullscreenElement) document.exitFullscreen();
+    else document.documentElement.requestFullscreen().catch(function () { /* the page is as it was */ });
+  });
+})();
