@@ -6,7 +6,7 @@ import re
 
 import pytest
 from django.contrib.sessions.models import Session
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.test_loop import OpenPage, log_in, photo
 from tests.cast import Cast, file_one
@@ -164,8 +164,8 @@ def test_a_handlers_day(live: Live, live_city: Cast, open_page: OpenPage) -> Non
     other = log_in(open_page(DESK), "food-handler")
     ready(other, appeal.number)
     other.fill("#report-words", "已经买到，在路上")
-    broken = {"name": "坏.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"}
-    other.set_input_files("#report-photos", [broken])  # type: ignore[list-item]  # a FilePayload
+    broken: FilePayload = {"name": "坏.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"}
+    other.set_input_files("#report-photos", [broken])
     other.locator("form:has(#report-words) button").click()
     expect(other.locator("#report-photos-error")).to_be_visible()
     expect(other.locator("#report-words")).to_have_value("已经买到，在路上")
