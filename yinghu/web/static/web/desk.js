@@ -238,6 +238,7 @@
   }
   function fetchPane(address) {
     return ask(paneOf(address), { headers: { "HX-Request": "true" } }).then(function (answer) {
+      if (answer.headers.get("X-Logged-Out")) throw { status: 401 };
       if (!answer.ok) throw answer;
       return answer.text();
     });
@@ -333,8 +334,11 @@
     var again = before.focus && document.activeElement === document.body && document.getElementById(before.focus);
     if (again) again.focus({ preventScroll: true });
   });
-  document.addEventListener("htmx:responseError", function (event) {
-    if (event.detail.xhr.status === 401) note(null, words("expired"), true);
+  document.addEventListener("htmx:beforeRequest", function (event) {
+    if (!navigator.onLine) event.preventDefault();
+  });
+  document.addEventListener("htmx:afterRequest", function (event) {
+    if (event.detail.xhr.getResponseHeader("X-Logged-Out")) note(null, words("expired"), true);
   });
 
   // ---- keys
