@@ -88,6 +88,9 @@ def staff(*desks: str) -> Callable[[View[P]], View[P]]:
             if not request.user.is_authenticated:
                 if request.method == "GET" and "HX-Request" not in request.headers:
                     return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
+                if request.method == "GET":
+                    # A part that renews itself draws nothing then; `desk.js` says why.
+                    return HttpResponse(status=204, headers={"X-Logged-Out": "yes"})
                 return logged_out(request)
             actor = who(request)
             if not actor.is_staff or (desks and not desks_of(actor) & set(desks)):
