@@ -6,6 +6,7 @@
   function tell() {
     var form = document.getElementById("batch");
     if (!form) return;
+    form.classList.add("js");
     var all = boxes(), chosen = all.filter(function (box) { return box.checked; });
     all.forEach(function (box) { box.closest(".pick-row").classList.toggle("is-picked", box.checked); });
     var note = form.querySelector(".picked"), every = form.querySelector("[data-pick-all]");
@@ -60,6 +61,4 @@
   window.addEventListener("popstate", function () { window.location.reload(); });
   document.addEventListener("htmx:load", tell);
   window.addEventListener("pageshow", tell);
-  var box = document.querySelector(".filter-box");
-  if (box && window.matchMedia("(min-width: 1200px)").matches) box.open = true;
 })();
