@@ -55,7 +55,8 @@ def cast() -> Cast:
 
 def file_one(body: str = "家里婴儿没有奶粉了，需要一段两罐", **given: Any) -> Appeal:
     """An appeal as a requester files it on the web, with `PHONE` and a name."""
-    filing = Filing(body=body, channel="web", **{"name": "王小明", "phone": PHONE, **given})
+    ours = {"channel": "web", "name": "王小明", "phone": PHONE}
+    filing = Filing(body=body, **{**ours, **given})
     received = receive(Incoming(f"cast-{next(_once)}", b"{}", filing), Actor("requester"))
     return Appeal.objects.get(pk=received.appeal_id)
 

@@ -4,7 +4,7 @@
   var clock = document.querySelector("[data-clock]");
   if (clock) {
     var tick = function () {
-      clock.textContent = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+      clock.textContent = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", timeZone: clock.dataset.zone });
     };
     tick();
     setInterval(tick, 1000);

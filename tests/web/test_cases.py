@@ -1,0 +1,223 @@
+"""The list of all cases: filtered, found, kept, given out; each figure of the board opens it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+from django.test import Client
+from django.utils import timezone
+
+from tests.cast import Cast, file_one, taken_milk
+from tests.web.conftest import Browse, text_of
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal, Clock
+from yinghu.appeals.states import Status
+from yinghu.insight.tally import fold_all
+from yinghu.people.models import Post, User
+from yinghu.places.models import Area
+from yinghu.triage import search
+from yinghu.web.cases import MOST_VIEWS
+from yinghu.web.filters import Filter, FilterForm
+from yinghu.web.models import SavedView
+
+pytestmark = pytest.mark.django_db
+FUTIAN = "330782008"
+
+
+def listed(client: Client, query: str) -> list[str]:
+    """The numbers on the page of a filter."""
+    page = client.get(f"/desk/cases?{query}")
+    assert page.status_code == 200
+    return re.findall(r'name="pick" value="([0-9-]+)"', text_of(page))
+
+
+@pytest.fixture
+def moved(city: Cast) -> dict[str, Appeal]:
+    """Appeals at several places in several hands."""
+    made = {
+        "filed": file_one("路灯坏了", area=f"{FUTIAN}001003"),
+        "milk": taken_milk(city),
+        "food": file_one("没有米了", category="food", area=FUTIAN, urgency=3),
+        "closed": taken_milk(city),
+        "late": file_one("等了很久", channel="hotline"),
+    }
+    loop.sort(made["food"].pk, city.clerk, category="food")
+    loop.assign(made["food"].pk, city.dispatcher, unit="food")
+    loop.resolve(made["closed"].pk, city.milk, words="已送到")
+    loop.close(made["closed"].pk, city.clerk)
+    past = timezone.now() - timedelta(hours=1)
+    Clock.objects.filter(appeal=made["late"], kind="receive").update(due_at=past)
+    Appeal.objects.filter(pk=made["late"].pk).update(filed_at=timezone.now() - timedelta(days=3))
+    return {name: Appeal.objects.get(pk=appeal.pk) for name, appeal in made.items()}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", {"filed", "milk", "food", "closed", "late"}),
+        ("status=filed", {"filed", "late"}),
+        ("status=filed&status=closed", {"filed", "late", "closed"}),
+        ("category=milk", {"milk", "closed"}),
+        ("category=-", {"filed", "late"}),
+        ("unit=food", {"food"}),
+        ("unit=-", {"filed", "late"}),
+        (f"area={FUTIAN}", {"filed", "food"}),
+        (f"area={FUTIAN}&area_only=1", {"food"}),
+        ("area=-", {"milk", "closed", "late"}),
+        ("area=福田街道", {"filed", "food"}),
+        ("klass=need", {"milk", "closed", "food"}),
+        ("channel=hotline", {"late"}),
+        ("urgency=3", {"food"}),
+        ("late=1", {"late"}),
+        ("free=1&status=assigned", {"food"}),
+        ("q=没有米", {"food"}),
+        ("q=没有米&status=filed", set()),
+    ],
+)
+def test_each_filter_finds_what_it_says(
+    browse: Browse, moved: dict[str, Appeal], query: str, found: set[str]
+) -> None:
+    search.index(list(moved.values()))
+    numbers = listed(browse("clerk"), query)
+    assert numbers == [
+        appeal.number
+        for name, appeal in sorted(moved.items(), key=lambda item: -item[1].pk)
+        if name in found
+    ]
+
+
+def test_days_are_whole_days_of_the_place(browse: Browse, moved: dict[str, Appeal]) -> None:
+    day = timezone.localdate(moved["late"].filed_at).isoformat()
+    assert listed(browse("clerk"), f"since={day}&until={day}") == [moved["late"].number]
+    page = browse("clerk").get("/desk/cases?since=2026-02-01&until=2026-01-01")
+    assert "结束日期在开始日期之前" in text_of(page)
+
+
+def test_mine_are_those_that_i_hold(browse: Browse, moved: dict[str, Appeal]) -> None:
+    assert listed(browse("milk-handler"), "mine=1&status=handling") == [moved["milk"].number]
+    assert listed(browse("volunteer"), "mine=1") == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=x&urgency=9&klass=<b>&channel='--&unit=nope&category=%00",
+        "since=gestern&until=9999-99-99",
+        "area=没有这样的地方",
+        "after=1~2&late=maybe",
+        "urgency=1e9&area_only=1&category_only=1",
+        "area=%00&q=%00",
+    ],
+)
+def test_nonsense_is_said_at_its_field_and_asks_for_nothing(
+    browse: Browse, moved: dict[str, Appeal], query: str
+) -> None:
+    page = browse("clerk").get(f"/desk/cases?{query}")
+    assert page.status_code == 200
+    assert len(re.findall('name="pick"', text_of(page))) in {1, 5}
+
+
+def test_a_filter_comes_back_from_its_own_address() -> None:
+    given = "q=a+b&status=filed&status=closed&category=-&urgency=2&since=2026-01-01&late=1"
+    wanted = FilterForm(QueryDict(given)).filter()
+    assert FilterForm(QueryDict(wanted.query())).filter() == wanted
+    assert wanted.without("q").without("status").without("late") == Filter(
+        category="-", urgency=2, since=wanted.since
+    )
+
+
+def test_nobody_finds_what_is_not_theirs(browse: Browse, moved: dict[str, Appeal]) -> None:
+    everything = {appeal.number for appeal in moved.values()}
+    assert set(listed(browse("food-handler"), "")) == {moved["food"].number}
+    milk = {moved["milk"].number, moved["closed"].number}
+    assert set(listed(browse("milk-handler"), "unit=food")) == set()
+    assert set(listed(browse("milk-handler"), "")) == milk
+    assert set(listed(browse("clerk"), "")) == everything
+    assert Client().get("/desk/cases").status_code == 302
+
+
+def test_the_place_where_it_was_found_is_shown_marked_and_masked(
+    browse: Browse, city: Cast
+) -> None:
+    body = "请看看我们小区，" * 20 + "电话13812345678，西门的路灯坏了三天<b>"
+    appeal = file_one(body, category="milk")
+    loop.sort(appeal.pk, city.clerk, category="milk")
+    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    search.index([appeal])
+    shown = text_of(browse("clerk").get("/desk/search?q=路灯"))
+    assert "西门的<mark>路灯</mark>坏了三天&lt;b&gt;" in shown
+    assert "13812345678" in shown
+    # A volunteer has not taken it: what is around the words stays masked.
+    shown = text_of(browse("volunteer").get("/desk/search?q=路灯"))
+    assert "<mark>路灯</mark>" in shown
+    assert "13812345678" not in shown
+
+
+def test_filters_are_kept_by_each_for_themselves(browse: Browse, moved: Any) -> None:
+    clerk, other = browse("clerk"), browse("dispatcher")
+    clerk.post("/desk/cases/save", {"name": " 热线 的 ", "query": "channel=hotline&nonsense=1"})
+    view = SavedView.objects.get()
+    assert (view.name, view.query) == ("热线 的", "channel=hotline")
+    page = text_of(clerk.get("/desk/cases"))
+    assert re.search(r'href="/desk/cases\?channel=hotline">热线 的 <b>1</b>', page)
+    assert "热线 的" not in text_of(other.get("/desk/cases"))
+    for act in ("rename", "delete"):
+        assert other.post(f"/desk/cases/view/{view.pk}/{act}", {"name": "x"}).status_code == 404
+    clerk.post("/desk/cases/save", {"name": "热线 的", "query": "channel=hotline&late=1"})
+    assert SavedView.objects.get().query == "channel=hotline&late=1"
+    clerk.post(f"/desk/cases/view/{view.pk}/rename", {"name": "超时热线"})
+    assert SavedView.objects.get().name == "超时热线"
+    clerk.post(f"/desk/cases/view/{view.pk}/delete")
+    assert not SavedView.objects.exists()
+    for n in range(MOST_VIEWS + 3):
+        clerk.post("/desk/cases/save", {"name": f"第{n}个", "query": "late=1"})
+    assert SavedView.objects.count() == MOST_VIEWS
+
+
+def test_the_export_is_masked_and_not_for_everybody(browse: Browse, moved: Any) -> None:
+    page = browse("clerk").get("/desk/cases.csv?status=handling")
+    lines = page.content.decode("utf-8-sig").splitlines()
+    assert lines[0].startswith("number,status,urgency")
+    assert len(lines) == 2
+    assert moved["milk"].number in lines[1]
+    assert "王**,138****5678" in lines[1]
+    for who in ("milk-handler", "volunteer", "town-head"):
+        assert browse(who).get("/desk/cases.csv").status_code == 403
+
+
+def test_every_figure_of_the_board_opens_exactly_its_cases(
+    browse: Browse, moved: dict[str, Appeal], city: Cast
+) -> None:
+    # A county that is nobody's town, a child of a category, and more lines than a table shows.
+    file_one("全市的事", area="330782")
+    for town in Area.objects.filter(level=2):
+        file_one("到处都有", area=town.pk)
+    fold_all()
+    client = browse("commander")
+    opened = 0
+    for period in ("today", "week", "all"):
+        page = text_of(client.get(f"/board?period={period}&lines=all"))
+        links = re.findall(r'<a href="(/desk/cases\?[^"]*)"[^>]*>(.*?)</a>', page)
+        figures = [(link, re.sub(r"<[^>]*>", " ", said).split()[-1]) for link, said in links]
+        assert len(figures) > 30
+        for link, figure in figures:
+            opened += 1
+            said = text_of(client.get(link.replace("&amp;", "&")))
+            (n,) = re.findall(r'<span role="status">(\d+)\+? 件', said)
+            assert n == figure.replace(",", ""), f"{period}: {link}"
+    assert opened > 100
+
+
+def test_figures_open_nothing_for_whoever_may_not_see_the_cases(browse: Browse, moved: Any) -> None:
+    for who in ("admin", "town-head"):
+        assert "/desk/cases?" not in text_of(browse(who).get("/board?period=all"))
+    watcher = User.objects.get(username="commander")
+    Post.objects.filter(user=watcher).update(area=FUTIAN)
+    page = text_of(browse("commander").get("/board?period=all"))
+    assert f"area={FUTIAN}" in page
+    assert listed(browse("commander"), "") == [moved["food"].number, moved["filed"].number]
+    assert Status.FILED.value in page
