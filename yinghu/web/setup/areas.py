@@ -13,8 +13,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy
 
 from yinghu.appeals.models import Appeal
 from yinghu.dispatch.models import RoutingRule
@@ -64,6 +63,9 @@ def both_or_none(form: SetupForm, cleaned: State) -> None:
 
 class AliasesField(forms.CharField):
     """Other names, parted by marks or line ends; the value is a sorted list."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return value.replace("|", "、") if isinstance(value, str) else value
 
     def clean(self, value: Any) -> list[str]:
         text = str(super().clean(value))
@@ -264,31 +266,27 @@ class Areas(Kind):
         inside = Q(area__code__startswith=thing.code)
         found = []
         if n := len(self.below(thing)):
-            found.append(
-                Concern(
-                    ngettext("下面 %d 个区域也一起停用", "下面 %d 个区域也一起停用", n) % n, True
-                )
-            )
+            found.append(Concern(_("下面 %d 个区域也一起停用") % n, grave=True))
         for n, text in (
             (
                 open_cases(Appeal.objects.filter(inside)),
-                lazy("%d 件没办完的诉求在这里：它们照常办，区域名照旧显示"),
+                gettext_lazy("%d 件没办完的诉求在这里：它们照常办，区域名照旧显示"),
             ),
             (
                 Place.objects.filter(inside, active=True).count(),
-                lazy("%d 个点位在这里：贴纸照常能扫，但最好改到别的区域"),
+                gettext_lazy("%d 个点位在这里：贴纸照常能扫，但最好改到别的区域"),
             ),
             (
                 RoutingRule.objects.filter(active=True, area__startswith=thing.code).count(),
-                lazy("%d 条派单规则写着它：以后不会再有诉求合上"),
+                gettext_lazy("%d 条派单规则写着它：以后不会再有诉求合上"),
             ),
             (
                 Unit.objects.filter(inside, active=True).count(),
-                lazy("%d 个单位管这里：请给它们改管辖区域"),
+                gettext_lazy("%d 个单位管这里：请给它们改管辖区域"),
             ),
             (
                 Post.objects.filter(inside, active=True).count(),
-                lazy("%d 个岗位只管这里：这些人以后收不到新的诉求"),
+                gettext_lazy("%d 个岗位只管这里：这些人以后收不到新的诉求"),
             ),
         ):
             if n:
@@ -329,27 +327,27 @@ def _set_aliases(area: Area, names: list[str]) -> None:
 AREAS = Areas(
     name="area",
     icon="map",
-    title=lazy("区域"),
-    one=lazy("区域"),
-    why=lazy("区县、镇街、村社区、网格：诉求在哪里、归谁管，都按它。"),
+    title=gettext_lazy("区域"),
+    one=gettext_lazy("区域"),
+    why=gettext_lazy("区县、镇街、村社区、网格：诉求在哪里、归谁管，都按它。"),
     labels={
-        "code": lazy("代码"),
-        "name": lazy("名称"),
-        "name_en": lazy("英文名称"),
-        "level": lazy("层级"),
-        "lon": lazy("经度"),
-        "lat": lazy("纬度"),
-        "aliases": lazy("别名"),
+        "code": gettext_lazy("代码"),
+        "name": gettext_lazy("名称"),
+        "name_en": gettext_lazy("英文名称"),
+        "level": gettext_lazy("层级"),
+        "lon": gettext_lazy("经度"),
+        "lat": gettext_lazy("纬度"),
+        "aliases": gettext_lazy("别名"),
     },
     form=AreaForm,
     around=AreasAround,
-    heads=(lazy("层级"), lazy("下面有")),
+    heads=(gettext_lazy("层级"), gettext_lazy("下面有")),
     hints={
-        "code": lazy("以上级的代码开头；国家统计局的代码可以直接用。建好以后不能改。"),
-        "level": lazy(
+        "code": gettext_lazy("以上级的代码开头；国家统计局的代码可以直接用。建好以后不能改。"),
+        "level": gettext_lazy(
             "不选就按代码的长度：6 位区县、9 位镇街、12 位村社区、15 位网格、18 位微网格。"
         ),
-        "aliases": lazy("人们还怎么叫它；几个之间用顿号隔开，例如：国际商贸城、小商品城"),
-        "lon": lazy("中心点，WGS-84 度；也可以在下面的地图上点。"),
+        "aliases": gettext_lazy("人们还怎么叫它；几个之间用顿号隔开，例如：国际商贸城、小商品城"),
+        "lon": gettext_lazy("中心点，WGS-84 度；也可以在下面的地图上点。"),
     },
 )

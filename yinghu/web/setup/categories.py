@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from yinghu.appeals.models import Appeal, Category, ClockLimit
 from yinghu.appeals.states import Klass
@@ -167,23 +167,23 @@ def _asked(question: dict[str, Any]) -> str:
 CATEGORIES = Categories(
     name="category",
     icon="tag",
-    title=lazy("类别和问题"),
-    one=lazy("类别"),
-    why=lazy("群众在首页点的图，和点了以后问的话：哪家医院、什么药、几盒。"),
+    title=gettext_lazy("类别和问题"),
+    one=gettext_lazy("类别"),
+    why=gettext_lazy("群众在首页点的图，和点了以后问的话：哪家医院、什么药、几盒。"),
     labels={
-        "code": lazy("代码"),
-        "name": lazy("名称"),
-        "name_en": lazy("英文名称"),
-        "klass": lazy("类型"),
-        "icon": lazy("图标"),
-        "order": lazy("顺序"),
-        "questions": lazy("要问的问题"),
+        "code": gettext_lazy("代码"),
+        "name": gettext_lazy("名称"),
+        "name_en": gettext_lazy("英文名称"),
+        "klass": gettext_lazy("类型"),
+        "icon": gettext_lazy("图标"),
+        "order": gettext_lazy("顺序"),
+        "questions": gettext_lazy("要问的问题"),
     },
     form=CategoryForm,
-    heads=(lazy("类型"), lazy("要问的问题")),
+    heads=(gettext_lazy("类型"), gettext_lazy("要问的问题")),
     hints={
-        "code": lazy("简短的英文或拼音，例如 medicine；子类用点隔开。建好以后不能改。"),
-        "klass": lazy("社情需求在首页上是大图；政策解答和舆情处置在“咨询、投诉和其他”里。"),
-        "order": lazy("小的在前面。"),
+        "code": gettext_lazy("简短的英文或拼音，例如 medicine；子类用点隔开。建好以后不能改。"),
+        "klass": gettext_lazy("社情需求在首页上是大图；政策解答和舆情处置在“咨询、投诉和其他”里。"),
+        "order": gettext_lazy("小的在前面。"),
     },
 )

@@ -83,14 +83,13 @@ def differences(kind: Kind, before: State, after: State) -> list[Difference]:
     """What differs between two states of a row, in words."""
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     order = {name: at for at, name in enumerate(kind.columns)}
-    return [
-        Difference(
-            label_of(kind, name),
-            kind.said(name, before.get(name)),
-            kind.said(name, after.get(name)),
-        )
-        for name in sorted(names, key=lambda name: order.get(name, 99))
-    ]
+    names.sort(key=lambda name: order.get(name, 99))
+    return [_difference(kind, name, before, after) for name in names]
+
+
+def _difference(kind: Kind, name: str, before: State, after: State, by: str = "") -> Difference:
+    said = [kind.said(name, state.get(name)) for state in (before, after)]
+    return Difference(label_of(kind, name), said[0], said[1], by)
 
 
 def meanwhile(kind: Kind, key: str, seen: State, now: State) -> list[Difference]:
@@ -102,12 +101,5 @@ def meanwhile(kind: Kind, key: str, seen: State, now: State) -> list[Difference]
         changes = Change.objects.filter(kind=kind.name, key=key, after__has_key=name)
         last = changes.select_related("user").order_by("-id").first()
         by = str(last.user) if last is not None and last.user else _("命令行或其他系统")
-        found.append(
-            Difference(
-                label_of(kind, name),
-                kind.said(name, seen[name]),
-                kind.said(name, now.get(name)),
-                by,
-            )
-        )
+        found.append(_difference(kind, name, seen, now, by))
     return found

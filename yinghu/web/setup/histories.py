@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from yinghu.people.models import Change, User
 from yinghu.web.setup.changing import Difference, differences
@@ -23,10 +23,10 @@ from yinghu.web.setup.registry import KINDS
 PAGE = 40
 
 _OTHERS: dict[str, Any] = {
-    "user": lazy("人员"),
-    "post": lazy("岗位"),
-    "rule": lazy("派单规则"),
-    "invitation": lazy("邀请"),
+    "user": gettext_lazy("人员"),
+    "post": gettext_lazy("岗位"),
+    "rule": gettext_lazy("派单规则"),
+    "invitation": gettext_lazy("邀请"),
 }
 """Kinds whose pages are elsewhere."""
 

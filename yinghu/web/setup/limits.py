@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from yinghu.appeals.models import Category, ClockLimit
 from yinghu.appeals.states import ClockKind, Urgency
@@ -176,24 +176,24 @@ def _cell(row: LimitRow, kind: ClockKind, general: Mapping[str, int]) -> str:
 LIMITS = Limits(
     name="limit",
     icon="clock",
-    title=lazy("时限"),
-    one=lazy("时限"),
-    why=lazy("六个第一时间各多久：多久接收、派单、响应、到场、解决、反馈。"),
+    title=gettext_lazy("时限"),
+    one=gettext_lazy("时限"),
+    why=gettext_lazy("六个第一时间各多久：多久接收、派单、响应、到场、解决、反馈。"),
     labels={
-        "category": lazy("类别"),
-        "urgency": lazy("紧急程度"),
-        **{kind.value: lazy(kind.label) for kind in ClockKind},
+        "category": gettext_lazy("类别"),
+        "urgency": gettext_lazy("紧急程度"),
+        **{kind.value: gettext_lazy(kind.label) for kind in ClockKind},
     },
     form=LimitForm,
-    heads=tuple(lazy(kind.label) for kind in ClockKind),
+    heads=tuple(gettext_lazy(kind.label) for kind in ClockKind),
     hints={
-        "category": lazy("不选就是通用，没有单独时限的类别都按它。"),
-        "receive": lazy("从提交到研判。写成“30 分钟”“2 小时”“3 天”；空着就是不另定。"),
-        "dispatch": lazy("从研判到派出去。"),
-        "respond": lazy("从派出去到有人接单。"),
-        "arrive": lazy("从接单到人到了现场。"),
-        "solve": lazy("从提交到办结；等群众补充时不算。"),
-        "feedback": lazy("从办结到回访、评价。"),
+        "category": gettext_lazy("不选就是通用，没有单独时限的类别都按它。"),
+        "receive": gettext_lazy("从提交到研判。写成“30 分钟”“2 小时”“3 天”；空着就是不另定。"),
+        "dispatch": gettext_lazy("从研判到派出去。"),
+        "respond": gettext_lazy("从派出去到有人接单。"),
+        "arrive": gettext_lazy("从接单到人到了现场。"),
+        "solve": gettext_lazy("从提交到办结；等群众补充时不算。"),
+        "feedback": gettext_lazy("从办结到回访、评价。"),
     },
     retires=False,
 )

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from yinghu.appeals.models import Appeal
 from yinghu.places import locate
@@ -129,23 +129,23 @@ def _put(place: Place, values: State) -> None:
 PLACES = Places(
     name="place",
     icon="qrcode",
-    title=lazy("点位和二维码"),
-    one=lazy("点位"),
-    why=lazy("贴了二维码的地方：扫一扫就能求助，不用写在哪里。"),
+    title=gettext_lazy("点位和二维码"),
+    one=gettext_lazy("点位"),
+    why=gettext_lazy("贴了二维码的地方：扫一扫就能求助，不用写在哪里。"),
     labels={
-        "code": lazy("代码"),
-        "name": lazy("名称"),
-        "area": lazy("区域"),
-        "address": lazy("地址"),
-        "lon": lazy("经度"),
-        "lat": lazy("纬度"),
+        "code": gettext_lazy("代码"),
+        "name": gettext_lazy("名称"),
+        "area": gettext_lazy("区域"),
+        "address": gettext_lazy("地址"),
+        "lon": gettext_lazy("经度"),
+        "lat": gettext_lazy("纬度"),
     },
     form=PlaceForm,
-    heads=(lazy("区域"), lazy("地址")),
+    heads=(gettext_lazy("区域"), gettext_lazy("地址")),
     hints={
-        "code": lazy("写在二维码和网址里；空着就自动取一个。建好以后不能改，贴纸才一直能用。"),
-        "name": lazy("扫码的人首先看到它，例如：福田社区便民服务中心"),
-        "area": lazy("写几个字，或拼音首字母，从提示里选；空着就按地图上的位置。"),
-        "lon": lazy("在下面的地图上点，或者直接填 WGS-84 度。"),
+        "code": gettext_lazy("写在二维码里；空着就自动取一个。建好以后不能改，贴纸才一直能用。"),
+        "name": gettext_lazy("扫码的人首先看到它，例如：福田社区便民服务中心"),
+        "area": gettext_lazy("写几个字，或拼音首字母，从提示里选；空着就按地图上的位置。"),
+        "lon": gettext_lazy("在下面的地图上点，或者直接填 WGS-84 度。"),
     },
 )

@@ -10,16 +10,16 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from yinghu.appeals import visible
 from yinghu.places.typeahead import initials
 
 KINDS: dict[str, Any] = {
-    "text": lazy("写几个字"),
-    "choice": lazy("选一个"),
-    "number": lazy("填个数"),
-    "bool": lazy("是或不是"),
+    "text": gettext_lazy("写几个字"),
+    "choice": gettext_lazy("选一个"),
+    "number": gettext_lazy("填个数"),
+    "bool": gettext_lazy("是或不是"),
 }
 PARTS = ("key", "label", "label_en", "kind", "choices", "choices_en", "required")
 MOST = 20

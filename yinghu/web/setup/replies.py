@@ -8,8 +8,9 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from yinghu.appeals.models import ReplyTemplate
 from yinghu.appeals.states import MOVES, FieldKind, Verb
@@ -20,6 +21,12 @@ from yinghu.web.setup.units import said_unit
 
 PLACEHOLDERS = ("编号", "单位", "类别", "number", "unit", "category")
 _BRACES = re.compile(r"[{}]|\{[^{}]*\}")
+
+
+def offered() -> tuple[str, ...]:
+    """The placeholders in the language of the page; those of the other one are understood too."""
+    english = (get_language() or "").startswith("en")
+    return PLACEHOLDERS[3:] if english else PLACEHOLDERS[:3]
 
 
 def verbs() -> list[Verb]:
@@ -48,7 +55,13 @@ class ReplyForm(SetupForm):
         assert isinstance(verb, forms.ChoiceField)  # noqa: S101  # for the type checker
         assert isinstance(category, forms.ChoiceField)  # noqa: S101  # for the type checker
         assert isinstance(unit, forms.ChoiceField)  # noqa: S101  # for the type checker
-        self.fields["words"].widget = forms.Textarea(attrs={"rows": 5, "maxlength": 2000})
+        self.fields["words"].widget = forms.Textarea(
+            attrs={
+                "rows": 5,
+                "maxlength": 2000,
+                "placeholder": " ".join(f"{{{n}}}" for n in offered()),
+            }
+        )
         verb.choices = [(each.value, _(each.label)) for each in verbs()]
         verb.error_messages["invalid_choice"] = _("动作应是这几个之一：%s") % _("、").join(verbs())
         around = self.around
@@ -67,8 +80,9 @@ class ReplyForm(SetupForm):
         words: str = self.cleaned_data["words"]
         for found in _BRACES.findall(words):
             if found.strip("{}") not in PLACEHOLDERS or len(found) < 3:
+                known = _("、").join(f"{{{name}}}" for name in offered())
                 raise ValidationError(
-                    _("“%(found)s”不认识；能用的是 {编号}、{单位}、{类别}") % {"found": found}
+                    _("“%(found)s”不认识；能用的是 %(known)s") % {"found": found, "known": known}
                 )
         return words
 
@@ -172,22 +186,22 @@ def _put(template: ReplyTemplate, values: State) -> None:
 REPLIES = Replies(
     name="reply",
     icon="messages",
-    title=lazy("回复模板"),
-    one=lazy("模板"),
-    why=lazy("办结、答复、请补充时常说的话，写一次，大家从它改起。"),
+    title=gettext_lazy("回复模板"),
+    one=gettext_lazy("模板"),
+    why=gettext_lazy("办结、答复、请补充时常说的话，写一次，大家从它改起。"),
     labels={
-        "verb": lazy("什么时候用"),
-        "name": lazy("名称"),
-        "words": lazy("内容"),
-        "category": lazy("类别"),
-        "unit": lazy("单位"),
-        "order": lazy("顺序"),
+        "verb": gettext_lazy("什么时候用"),
+        "name": gettext_lazy("名称"),
+        "words": gettext_lazy("内容"),
+        "category": gettext_lazy("类别"),
+        "unit": gettext_lazy("单位"),
+        "order": gettext_lazy("顺序"),
     },
     form=ReplyForm,
-    heads=(lazy("什么时候用"), lazy("内容"), lazy("单位")),
+    heads=(gettext_lazy("什么时候用"), gettext_lazy("内容"), gettext_lazy("单位")),
     hints={
-        "words": lazy("可以写 {编号}、{单位}、{类别}，用的时候换成那一件的。"),
-        "category": lazy("只在这一类和它的子类里出现。"),
-        "order": lazy("小的在前面。"),
+        "words": gettext_lazy("花括号里写编号、单位或类别，用的时候换成那一件的。"),
+        "category": gettext_lazy("只在这一类和它的子类里出现。"),
+        "order": gettext_lazy("小的在前面。"),
     },
 )

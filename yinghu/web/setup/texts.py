@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from yinghu.appeals import texts
 from yinghu.appeals.models import Text
@@ -123,12 +123,16 @@ def default(key: str, language: str) -> str:
 TEXTS = Texts(
     name="text",
     icon="message",
-    title=lazy("文字"),
-    one=lazy("文字"),
-    why=lazy("平台的名称、首页的话、热线号码、贴纸上的大字，改成本地的说法。"),
-    labels={"place": lazy("哪里"), "words": lazy("中文"), "words_en": lazy("英文")},
+    title=gettext_lazy("文字"),
+    one=gettext_lazy("文字"),
+    why=gettext_lazy("平台的名称、首页的话、热线号码、贴纸上的大字，改成本地的说法。"),
+    labels={
+        "place": gettext_lazy("哪里"),
+        "words": gettext_lazy("中文"),
+        "words_en": gettext_lazy("英文"),
+    },
     form=TextForm,
-    heads=(lazy("中文"), lazy("英文")),
+    heads=(gettext_lazy("中文"), gettext_lazy("英文")),
     creates=False,
     retires=False,
 )

@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from yinghu.appeals.models import Appeal
 from yinghu.dispatch.models import RoutingRule
@@ -200,22 +200,22 @@ def few(names: Sequence[str], most: int = 5) -> str:
 UNITS = Units(
     name="unit",
     icon="building",
-    title=lazy("单位"),
-    one=lazy("单位"),
-    why=lazy("部门、镇街、功能组、志愿队、专班：诉求派给它们，人在它们里面。"),
+    title=gettext_lazy("单位"),
+    one=gettext_lazy("单位"),
+    why=gettext_lazy("部门、镇街、功能组、志愿队、专班：诉求派给它们，人在它们里面。"),
     labels={
-        "code": lazy("代码"),
-        "name": lazy("名称"),
-        "name_en": lazy("英文名称"),
-        "kind": lazy("种类"),
-        "area": lazy("管辖区域"),
-        "parent": lazy("上级单位"),
+        "code": gettext_lazy("代码"),
+        "name": gettext_lazy("名称"),
+        "name_en": gettext_lazy("英文名称"),
+        "kind": gettext_lazy("种类"),
+        "area": gettext_lazy("管辖区域"),
+        "parent": gettext_lazy("上级单位"),
     },
     form=UnitForm,
-    heads=(lazy("种类"), lazy("管辖区域"), lazy("人数")),
+    heads=(gettext_lazy("种类"), gettext_lazy("管辖区域"), gettext_lazy("人数")),
     hints={
-        "code": lazy("简短的英文或拼音，例如 milk；建好以后不能改。"),
-        "area": lazy("空着就是全市。写几个字，或拼音首字母，从提示里选。"),
-        "name": lazy("群众在进度页面上看到的就是这个名称。"),
+        "code": gettext_lazy("简短的英文或拼音，例如 milk；建好以后不能改。"),
+        "area": gettext_lazy("空着就是全市。写几个字，或拼音首字母，从提示里选。"),
+        "name": gettext_lazy("群众在进度页面上看到的就是这个名称。"),
     },
 )

@@ -15,7 +15,7 @@ from django.http.request import QueryDict
 from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from yinghu.appeals.models import Category
 from yinghu.places.models import Area
@@ -35,15 +35,15 @@ _OTHERS: tuple[tuple[str, str, Any, Any, str], ...] = (
     (
         "users",
         "users",
-        lazy("人员"),
-        lazy("谁能登录、在哪个单位、做什么；发邀请、停用账号。"),
+        gettext_lazy("人员"),
+        gettext_lazy("谁能登录、在哪个单位、做什么；发邀请、停用账号。"),
         "unit",
     ),
     (
         "rules",
         "route",
-        lazy("派单规则"),
-        lazy("哪一类、哪个地方的诉求，自动派给哪个单位。"),
+        gettext_lazy("派单规则"),
+        gettext_lazy("哪一类、哪个地方的诉求，自动派给哪个单位。"),
         "limit",
     ),
 )
@@ -88,7 +88,12 @@ def listing(request: HttpRequest, name: str) -> HttpResponse:
     which = request.GET.get("which", "active")
     which = which if which in WHICH and kind.retires else "active"
     under = request.GET.get("under", "").replace("\x00", "")[:24]
-    pages = Paginator(kind.rows(query, which, under), PAGE)
+    found = kind.rows(query, which, under)
+    if kind.name == "area" and not (query or under) and len(found) == 1:
+        # A city's own county would be a list of one.
+        under = found[0].code
+        found = kind.rows(query, which, under)
+    pages = Paginator(found, PAGE)
     page = pages.get_page(request.GET.get("page"))
     context = {
         "kind": kind,
@@ -99,7 +104,6 @@ def listing(request: HttpRequest, name: str) -> HttpResponse:
         "which": which,
         "under": under,
         "trail": kind.trail(under) if under else [],
-        "limit_add": kind.name == "limit",
         "desk": "setup",
     }
     return render(request, "web/setup/list.html", context)

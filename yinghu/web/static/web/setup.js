@@ -24,6 +24,8 @@
   document.querySelectorAll("[data-icons]").forEach(function (box) {
     var find = box.querySelector(".icon-find");
     find.hidden = false;
+    var chosen = box.querySelector("input:checked"), grid = box.querySelector(".icon-grid");
+    if (chosen) grid.scrollTop = chosen.parentNode.offsetTop - grid.offsetTop - 60;
     find.addEventListener("input", function () {
       var text = find.value.trim().toLowerCase();
       box.querySelectorAll("[data-name]").forEach(function (choice) {
