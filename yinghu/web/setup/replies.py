@@ -8,9 +8,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from yinghu.appeals.models import ReplyTemplate
 from yinghu.appeals.states import MOVES, FieldKind, Verb
