@@ -33,13 +33,6 @@ WHICH = ("active", "retired", "all")
 
 _OTHERS: tuple[tuple[str, str, Any, Any, str], ...] = (
     (
-        "users",
-        "users",
-        gettext_lazy("人员"),
-        gettext_lazy("谁能登录、在哪个单位、做什么；发邀请、停用账号。"),
-        "unit",
-    ),
-    (
         "rules",
         "route",
         gettext_lazy("派单规则"),
@@ -137,7 +130,8 @@ def new(request: HttpRequest, name: str) -> HttpResponse:
 def _first(request: HttpRequest) -> dict[str, Any]:
     """What a new row begins with, where the link says so."""
     under = request.GET.get("under", "")[:24]
-    return {"code": under, "area": under, "category": request.GET.get("category", "")[:60]}
+    category, user = request.GET.get("category", "")[:60], request.GET.get("user", "")[:40]
+    return {"code": under, "area": under, "category": category, "user": user}
 
 
 @door("GET", "POST")
