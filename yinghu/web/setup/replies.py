@@ -8,9 +8,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from yinghu.appeals.models import ReplyTemplate
 from yinghu.appeals.states import MOVES, FieldKind, Verb
@@ -20,7 +19,7 @@ from yinghu.web.setup.kinds import Around, Kind, Listed, SetupForm, State
 from yinghu.web.setup.units import said_unit
 
 PLACEHOLDERS = ("编号", "单位", "类别", "number", "unit", "category")
-_BRACES = re.compile(r"[{}]|\{[^{}]*\}")
+_BRACES = re.compile(r"\{[^{}]*\}|[{}]")
 
 
 def offered() -> tuple[str, ...]:
