@@ -104,7 +104,8 @@ def _line(kind: Kind, around: Around, number: int, cells: dict[str, str]) -> Lin
         line.does, line.values = "new", values
         line.key = line.key or str(values.get("code", ""))
         made = {name: value for name, value in values.items() if name not in kind.form.fixed}
-        line.differences = changing.differences(kind, {}, made)
+        told = {name: value for name, value in made.items() if value not in ("", None, [])}
+        line.differences = changing.differences(kind, {}, told)
         if line.key:
             around.add(line.key, {"active": True} | made)
         return line
