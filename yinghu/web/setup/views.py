@@ -39,13 +39,6 @@ _OTHERS: tuple[tuple[str, str, Any, Any, str], ...] = (
         gettext_lazy("谁能登录、在哪个单位、做什么；发邀请、停用账号。"),
         "unit",
     ),
-    (
-        "rules",
-        "route",
-        gettext_lazy("派单规则"),
-        gettext_lazy("哪一类、哪个地方的诉求，自动派给哪个单位。"),
-        "limit",
-    ),
 )
 """Pages of others in the index: name of the URL, icon, title, what for, after which kind."""
 
