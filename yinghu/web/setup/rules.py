@@ -9,8 +9,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from yinghu.appeals.models import Category
 from yinghu.appeals.states import Klass
@@ -363,26 +362,26 @@ def put(rule: RoutingRule, values: State) -> None:
 RULES = Rules(
     name="rule",
     icon="route",
-    title=lazy("派单规则"),
-    one=lazy("规则"),
-    why=lazy("哪一类、哪个地方的诉求，自动派给哪个单位。从上往下，第一条合得上的算。"),
+    title=gettext_lazy("派单规则"),
+    one=gettext_lazy("规则"),
+    why=gettext_lazy("哪一类、哪个地方的诉求，自动派给哪个单位。从上往下，第一条合得上的算。"),
     labels={
-        "order": lazy("顺序号"),
-        "category": lazy("类别"),
-        "klass": lazy("性质"),
-        "area": lazy("地点"),
-        "channel": lazy("来源"),
-        "field": lazy("问题"),
-        "value": lazy("回答"),
-        "unit": lazy("派给"),
+        "order": gettext_lazy("顺序号"),
+        "category": gettext_lazy("类别"),
+        "klass": gettext_lazy("性质"),
+        "area": gettext_lazy("地点"),
+        "channel": gettext_lazy("来源"),
+        "field": gettext_lazy("问题"),
+        "value": gettext_lazy("回答"),
+        "unit": gettext_lazy("派给"),
     },
     form=RuleForm,
     around=RulesAround,
     hints={
-        "order": lazy("小的先试。要排在某一条前面，就写比它小的号。"),
-        "category": lazy("它的子类也算。"),
-        "area": lazy("它下面的镇街、村社区也算；空着就是哪里都行。"),
-        "value": lazy("要和回答一字不差；有选项的问题，从选项里选。"),
+        "order": gettext_lazy("小的先试。要排在某一条前面，就写比它小的号。"),
+        "category": gettext_lazy("它的子类也算。"),
+        "area": gettext_lazy("它下面的镇街、村社区也算；空着就是哪里都行。"),
+        "value": gettext_lazy("要和回答一字不差；有选项的问题，从选项里选。"),
     },
 )
 
