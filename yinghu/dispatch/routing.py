@@ -1,7 +1,7 @@
 """Which unit an appeal goes to: the first rule, in order, whose every condition holds."""
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple, Protocol
 
 from yinghu.dispatch.models import RoutingRule
 
@@ -16,15 +16,36 @@ class Routable(Protocol):
     answers: dict[str, object]
 
 
+class Condition(NamedTuple):
+    """One thing that a rule may ask of an appeal. A rule in which it is empty does not ask."""
+
+    name: str
+    holds: Callable[[RoutingRule, Routable], bool]
+
+
+def under(prefix: str, code: str | None) -> bool:
+    """Category prefixes end at a dot: `medicine` covers `medicine.fever`, not `medicines`."""
+    return not prefix or code == prefix or (code or "").startswith(prefix + ".")
+
+
+CONDITIONS: Final = (
+    Condition("category", lambda rule, appeal: under(rule.category, appeal.category_id)),
+    Condition("klass", lambda rule, appeal: rule.klass == appeal.klass),
+    Condition("area", lambda rule, appeal: (appeal.area_id or "").startswith(rule.area)),
+    Condition("channel", lambda rule, appeal: rule.channel == appeal.channel),
+    Condition("field", lambda rule, appeal: str(appeal.answers.get(rule.field, "")) == rule.value),
+)
+"""Named as the rule's columns, in the order in which they are said."""
+
+
+def asked(rule: RoutingRule) -> list[Condition]:
+    """The conditions that a rule sets."""
+    return [each for each in CONDITIONS if getattr(rule, each.name)]
+
+
 def fits(rule: RoutingRule, appeal: Routable) -> bool:
     """Whether every condition that the rule sets holds for the appeal."""
-    return (
-        _under(rule.category, appeal.category_id)
-        and (not rule.klass or rule.klass == appeal.klass)
-        and (appeal.area_id or "").startswith(rule.area)
-        and (not rule.channel or rule.channel == appeal.channel)
-        and (not rule.field or str(appeal.answers.get(rule.field, "")) == rule.value)
-    )
+    return all(each.holds(rule, appeal) for each in asked(rule))
 
 
 def route(appeal: Routable, rules: Iterable[RoutingRule] | None = None) -> RoutingRule | None:
@@ -32,7 +53,8 @@ def route(appeal: Routable, rules: Iterable[RoutingRule] | None = None) -> Routi
 
     `rules` saves the query where many appeals are routed at once (`active_rules`).
     """
-    return next((rule for rule in rules or active_rules() if fits(rule, appeal)), None)
+    tried = active_rules() if rules is None else rules
+    return next((rule for rule in tried if fits(rule, appeal)), None)
 
 
 def active_rules() -> list[RoutingRule]:
@@ -41,6 +63,12 @@ def active_rules() -> list[RoutingRule]:
     return list(found.select_related("unit"))
 
 
-def _under(prefix: str, code: str | None) -> bool:
-    """Category prefixes end at a dot: `medicine` covers `medicine.fever`, not `medicines`."""
-    return not prefix or code == prefix or (code or "").startswith(prefix + ".")
+def covers(earlier: RoutingRule, later: RoutingRule) -> bool:
+    """Whether whatever fits the later rule fits the earlier one, so that the later never fires."""
+    return (
+        under(earlier.category, later.category)
+        and earlier.klass in ("", later.klass)
+        and later.area.startswith(earlier.area)
+        and earlier.channel in ("", later.channel)
+        and (not earlier.field or (earlier.field, earlier.value) == (later.field, later.value))
+    )

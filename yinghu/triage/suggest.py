@@ -31,6 +31,13 @@ _FIELDS = (
 
 def suggest(appeals: Sequence[Appeal]) -> None:
     """Write a suggestion for each of these appeals; again replaces the earlier one."""
+    Suggestion.objects.bulk_create(
+        read(appeals), update_conflicts=True, unique_fields=("appeal",), update_fields=_FIELDS
+    )
+
+
+def read(appeals: Sequence[Appeal]) -> list[Suggestion]:
+    """What would be suggested for each; writes nothing, so they may be unsaved."""
     klass_of = dict(Category.objects.filter(active=True).values_list("code", "klass"))
     reader = default_reader()
     texts = [text_of(appeal) for appeal in appeals]
@@ -40,9 +47,7 @@ def suggest(appeals: Sequence[Appeal]) -> None:
         reading = reader.read(text, appeal.answers)
         guess = learned[place] if learned else None
         made.append(_suggestion(appeal, text, reading, guess, klass_of))
-    Suggestion.objects.bulk_create(
-        made, update_conflicts=True, unique_fields=("appeal",), update_fields=_FIELDS
-    )
+    return made
 
 
 def text_of(appeal: Appeal) -> str:

@@ -28,11 +28,12 @@ from yinghu.appeals.states import (
     Status,
     Urgency,
     Verb,
+    Who,
 )
-from yinghu.people.access import Actor, may_read_why, may_reveal, may_see
+from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations
 from yinghu.people.models import Reveal
 from yinghu.triage.models import Suggestion
-from yinghu.web import compare
+from yinghu.web import compare, rules
 from yinghu.web.acts import perform
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, question_label, sort_initial
 from yinghu.web.media import photo_file
@@ -158,7 +159,13 @@ def context_of(
         "back": back if back in _BACK else "",
         "problem": problem,
         "lost": lost,
+        **(rules.dispatch_context(appeal, actor) if _dispatches(appeal, actor) else {}),
     }
+
+
+def _dispatches(appeal: Appeal, actor: Actor) -> bool:
+    """Whether the case waits for this actor to dispatch it."""
+    return appeal.state is Status.SORTED and Who.DISPATCH in relations(actor, appeal)
 
 
 def _acts(

@@ -25,7 +25,6 @@ PAGE = 40
 _OTHERS: dict[str, Any] = {
     "user": gettext_lazy("人员"),
     "post": gettext_lazy("岗位"),
-    "rule": gettext_lazy("派单规则"),
     "invitation": gettext_lazy("邀请"),
 }
 """Kinds whose pages are elsewhere."""

@@ -9,10 +9,22 @@ from yinghu.web.setup.limits import LIMITS
 from yinghu.web.setup.people import POSTS, USERS
 from yinghu.web.setup.places import PLACES
 from yinghu.web.setup.replies import REPLIES
+from yinghu.web.setup.rules import RULES
 from yinghu.web.setup.texts import TEXTS
 from yinghu.web.setup.units import UNITS
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
-    for kind in (AREAS, UNITS, USERS, POSTS, CATEGORIES, LIMITS, PLACES, TEXTS, REPLIES)
+    for kind in (
+        AREAS,
+        UNITS,
+        USERS,
+        POSTS,
+        CATEGORIES,
+        LIMITS,
+        RULES,
+        PLACES,
+        TEXTS,
+        REPLIES,
+    )
 }

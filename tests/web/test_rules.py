@@ -1,0 +1,290 @@
+"""Routing rules: what a change would do before it is made, in order, by administrators alone."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+
+from tests.cast import Cast, file_one
+from tests.web.conftest import Browse, text_of
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal, Category, Event
+from yinghu.dispatch.models import RoutingRule
+from yinghu.people.models import Change, Post, Role, Unit, User
+from yinghu.triage.models import Suggestion
+
+RULES = "/setup/rule/"
+NEW = {"category": "urban", "area": "330782008", "unit": "town-futian", "order": "105"}
+
+
+def sorted_one(city: Cast, category: str = "urban", **given: Any) -> Appeal:
+    """A case that waits for dispatch: the reaction to its sorting has not run."""
+    appeal = file_one("小区路灯坏了", **{"phone": "", **given})
+    loop.sort(appeal.pk, city.clerk, category=category, area=given.get("area", ""))
+    return Appeal.objects.get(pk=appeal.pk)
+
+
+def orders() -> list[int]:
+    return list(RoutingRule.objects.order_by("pk").values_list("order", flat=True))
+
+
+def test_who_may_read_and_who_may_change(browse: Browse, city: Cast) -> None:
+    rule = RoutingRule.objects.get(order=20)
+    dispatcher, admin = browse("dispatcher"), browse("admin")
+    assert "药品 且 在哪家医院配药 = 中心医院" in text_of(admin.get(RULES))
+    said = text_of(dispatcher.get(RULES))
+    assert "药品 且 在哪家医院配药 = 中心医院" in said
+    assert "新建规则" not in said
+    assert f"{RULES}{rule.pk}" not in said
+    for address in (
+        *(f"{RULES}{path}" for path in ("-/new", "-/preview", "-/import", "-/export")),
+        *(f"{RULES}{rule.pk}{path}" for path in ("", "/preview", "/move", "/retire", "/restore")),
+    ):
+        assert dispatcher.post(address, NEW).status_code in (403, 405), address
+        assert dispatcher.get(address).status_code in (403, 405), address
+    for username in ("clerk", "milk-handler", "volunteer"):
+        assert browse(username).get(RULES).status_code == 403
+        assert browse(username).get("/desk/try").status_code == 403
+        assert browse(username).post(f"{RULES}-/send").status_code == 403
+    assert admin.post(f"{RULES}-/send").status_code == 403
+    assert browse().get(RULES).status_code == 302
+    assert not Change.objects.filter(kind="rule").exists()
+
+
+def test_a_preview_says_what_would_change_and_saves_nothing(browse: Browse, city: Cast) -> None:
+    unit = Unit.objects.get(code="milk")
+    there = sorted_one(city, area="330782008")
+    loop.assign(there.pk, city.dispatcher, unit="bureau-urban")
+    RoutingRule.objects.filter(category="environment").delete()
+    waits = sorted_one(city, category="environment")
+    admin = browse("admin")
+    given = {"category": "urban", "area": "330782008", "unit": "milk", "order": "105"}
+    said = text_of(admin.post(f"{RULES}-/preview", given))
+    assert "改去别的单位" in said
+    assert f"<span>{there.number}</span>" in said  # an administrator is no desk: no link
+    assert f"→ <b>{unit.name}</b>" in said
+    assert waits.number not in said
+    assert not RoutingRule.objects.filter(order=105).exists()
+    given = {"category": "environment", "unit": "milk", "order": "500"}
+    said = text_of(admin.post(f"{RULES}-/preview", given))
+    assert "现在等派单、以后合得上的" in said
+    assert waits.number in said
+    # After the general rule, a narrower one never has its turn.
+    given = {"category": "urban", "area": "330782008", "unit": "milk", "order": "500"}
+    assert "永远轮不到：前面的规则 110 已全包了" in text_of(admin.post(f"{RULES}-/preview", given))
+    # Before all others, one without conditions hides the rest.
+    said = text_of(admin.post(f"{RULES}-/preview", {"unit": "milk", "order": "1"}))
+    assert "规则 110 以后轮不到了" in said
+    retire = text_of(admin.get(f"{RULES}{RoutingRule.objects.get(order=110).pk}/retire"))
+    assert "像最近 1 件这样的，以后要派单员来派" in retire
+
+
+def test_a_rule_is_made_changed_and_told_in_the_history(browse: Browse, city: Cast) -> None:
+    admin = browse("admin")
+    given = {"category": "urban", "area": "330782008", "unit": "milk", "order": "105"}
+    assert admin.post(f"{RULES}-/new", given).headers["Location"] == RULES
+    assert admin.post(f"{RULES}-/new", given).status_code == 422  # pressed twice
+    rule = RoutingRule.objects.get(order=105)
+    assert (rule.category, rule.area, rule.unit.code) == ("urban", "330782008", "milk")
+    page = text_of(admin.get(f"{RULES}{rule.pk}"))
+    found = re.search(r'name="seen" value="([^"]+)"', page)
+    assert found
+    changed = given | {"unit": "food", "seen": found[1]}
+    previewed = text_of(admin.post(f"{RULES}{rule.pk}/preview", changed))
+    assert f'name="seen" value="{found[1]}"' in previewed
+    admin.post(f"{RULES}{rule.pk}", changed)
+    rule.refresh_from_db()
+    assert rule.unit.code == "food"
+    # Somebody else's form is of before.
+    crossed = admin.post(f"{RULES}{rule.pk}", changed | {"unit": "daily"})
+    assert crossed.status_code == 409
+    assert "有人改过它" in text_of(crossed)
+    rule.refresh_from_db()
+    assert rule.unit.code == "food"
+    told = text_of(admin.get("/setup/history?kind=rule"))
+    assert "规则 105" in told
+    assert "派单规则" in told
+    admin.post(f"{RULES}{rule.pk}/retire")
+    rule.refresh_from_db()
+    assert not rule.active
+    admin.post(f"{RULES}{rule.pk}/restore")
+    rule.refresh_from_db()
+    assert rule.active
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ({"category": "nonsense"}, "没有代码为 nonsense"),
+        ({"area": "990000"}, "没有代码为 990000"),
+        ({"unit": "nobody"}, "没有代码为 nobody"),
+        ({"unit": ""}, "请填写这一项"),
+        ({"klass": "x"}, "性质应是"),
+        ({"channel": "x"}, "没有叫 x 的来源"),
+        ({"order": "20"}, "已经有规则 20 了"),
+        ({"order": "0"}, "没有保存"),
+        ({"order": "9" * 30}, "小于或等于"),
+        ({"field": "x", "value": "y"}, "没有一个类别问 x"),
+        ({"field": "hospital"}, "请写合得上的回答"),
+        ({"value": "中心医院"}, "请选这是哪个问题的回答"),
+        ({"field": "hospital", "value": "中心医院", "category": "milk"}, "不问这个问题"),
+        (
+            {"field": "hospital", "value": "<b>x</b>", "category": "medicine"},
+            "能选的回答是：中心医院",
+        ),
+    ],
+)
+def test_nonsense_is_refused_beside_its_field(
+    browse: Browse, city: Cast, given: dict[str, str], wrong: str
+) -> None:
+    before = RoutingRule.objects.count()
+    page = browse("admin").post(f"{RULES}-/new", {"unit": "milk", "order": "7"} | given)
+    assert page.status_code == 422
+    assert wrong in text_of(page)
+    assert "<b>x</b>" not in text_of(page)
+    assert RoutingRule.objects.count() == before
+
+
+def test_moving_is_once_and_of_the_order_one_saw(browse: Browse, city: Cast) -> None:
+    admin = browse("admin")
+    rule = RoutingRule.objects.get(order=20)
+    other = RoutingRule.objects.get(order=30)
+    before = orders()
+    for _press in range(2):
+        admin.post(f"{RULES}{rule.pk}/move", {"way": "down", "order": "20"})
+    rule.refresh_from_db()
+    other.refresh_from_db()
+    assert (rule.order, other.order) == (30, 20)
+    assert sorted(orders()) == sorted(before)
+    assert Change.objects.filter(kind="rule").count() == 2
+    first = RoutingRule.objects.order_by("order").first()
+    assert first is not None
+    admin.post(f"{RULES}{first.pk}/move", {"way": "up", "order": str(first.order)})
+    assert sorted(orders()) == sorted(before)
+    for key in ("0", "nonsense", "9" * 20):
+        assert admin.post(f"{RULES}{key}/move", {"way": "up"}).status_code == 404
+
+
+def test_two_administrators_move_at_once(live_city: Cast) -> None:
+    rule = RoutingRule.objects.get(order=30)
+    before = orders()
+    codes: list[int] = []
+    ready = threading.Barrier(2)
+
+    def move(way: str) -> None:
+        client = Client()
+        client.force_login(User.objects.get(username="admin"))
+        ready.wait()
+        said = client.post(f"{RULES}{rule.pk}/move", {"way": way, "order": "30"})
+        codes.append(said.status_code)
+        connection.close()
+
+    both = [threading.Thread(target=move, args=(way,)) for way in ("up", "down")]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+    assert codes == [302, 302]
+    assert sorted(orders()) == sorted(before)
+    rule.refresh_from_db()
+    assert rule.order in (20, 40)
+    assert Change.objects.filter(kind="rule").count() == 2
+
+
+def test_the_list_warns_of_rules_that_do_nothing(browse: Browse, city: Cast) -> None:
+    Unit.objects.filter(code="food").update(active=False)
+    Category.objects.filter(pk="milk").update(active=False)
+    unit = Unit.objects.get(code="daily")
+    RoutingRule.objects.create(order=999, category="medicine", area="330782", unit=unit)
+    said = text_of(browse("admin").get(RULES))
+    assert "永远轮不到：前面的规则 50 已全包了" in said
+    assert "这条规则不起作用" in said
+    assert "以后不会再有诉求合上" in said
+    assert "1 条规则永远轮不到" in text_of(browse("admin").get("/setup/"))
+
+
+def test_rules_go_out_as_a_file_and_come_back_with_a_preview(browse: Browse, city: Cast) -> None:
+    admin = browse("admin")
+    out = admin.get(f"{RULES}-/export").content.decode("utf-8-sig")
+    head, *rows = out.splitlines()
+    assert head == "order,category,klass,area,channel,field,value,unit,active"
+    assert "20,medicine,,,,hospital,中心医院,medicine-central,1" in rows
+    text = "\n".join(
+        (
+            head,
+            "20,medicine,,,,hospital,中心医院,medicine-tcm,1",
+            "700,urban,,330782008,,,,milk,1",
+            "700,urban,,330782009,,,,milk,1",
+            "710,nonsense,,,,,,milk,1",
+        )
+    )
+    page = admin.post(f"{RULES}-/import", {"file": SimpleUploadedFile("a.csv", text.encode())})
+    said = text_of(page)
+    assert "没有代码为 nonsense" in said
+    assert RoutingRule.objects.get(order=20).unit.code == "medicine-central"
+    given = {
+        name: re.search(rf'name="{name}" value="([^"]+)"', said)[1]  # type: ignore[index]  # found
+        for name in ("sealed", "digest")
+    }
+    admin.post(f"{RULES}-/import", given)
+    assert RoutingRule.objects.get(order=20).unit.code == "medicine-tcm"
+    assert RoutingRule.objects.get(order=700).area == "330782008"
+    assert Change.objects.filter(kind="rule").count() == 2
+
+
+def test_the_dispatcher_sees_why_and_sends_what_rules_take_now(browse: Browse, city: Cast) -> None:
+    RoutingRule.objects.filter(category="medicine", field="").delete()
+    waits = sorted_one(city, category="medicine")
+    back = sorted_one(city)
+    loop.assign(back.pk, city.dispatcher, unit="bureau-urban")
+    loop.return_(back.pk, city.urban, why="不归<b>我们</b>管")
+    dispatcher = browse("dispatcher")
+    said = text_of(dispatcher.get(f"/desk/case/{waits.number}"))
+    assert "规则 20 差一点：" in said
+    assert "“在哪家医院配药”没有填" in said
+    assert "照这件新建规则" not in said
+    said = text_of(dispatcher.get(f"/desk/case/{back.number}"))
+    assert "退回过 1 次" in said
+    assert "不归&lt;b&gt;我们&lt;/b&gt;管" in said
+    assert "为什么没有自动派" not in text_of(browse("clerk").get(f"/desk/case/{waits.number}"))
+    # A dispatcher who is an administrator too makes a rule of the case.
+    user = User.objects.get(username="dispatcher")
+    Post.objects.create(user=user, unit=Unit.objects.get(code="milk"), role=Role.ADMIN)
+    said = text_of(dispatcher.get(f"/desk/case/{waits.number}"))
+    assert "照这件新建规则" in said
+    assert f"{RULES}-/new?category=medicine" in said
+    unit = Unit.objects.get(code="medicine")
+    RoutingRule.objects.create(order=50, category="medicine", unit=unit)
+    assert "有 1 件在等派单" in text_of(dispatcher.get(RULES))
+    for _press in range(2):
+        dispatcher.post(f"{RULES}-/send")
+    waits.refresh_from_db()
+    back.refresh_from_db()
+    assert (waits.status, waits.unit) == ("assigned", unit)
+    assert back.status == "sorted"
+    event = Event.objects.filter(appeal=waits, verb="assign").get()
+    assert (event.user_id, event.why) == (user.pk, "规则 50")
+
+
+def test_a_message_is_tried_and_nothing_stays(browse: Browse, city: Cast) -> None:
+    dispatcher = browse("dispatcher")
+    before = (Appeal.objects.count(), Suggestion.objects.count())
+    said = text_of(dispatcher.post("/desk/try", {"words": "家里婴儿没有奶粉了"}))
+    assert "规则 10 派给" in said
+    said = text_of(dispatcher.post("/desk/try", {"words": "<i>配药</i>", "category": "medicine"}))
+    assert "规则 50 派给" in said
+    assert "“在哪家医院配药”没有填" in said
+    assert "<i>配药</i>" not in said
+    given = {"words": "配药", "category": "medicine", "q-hospital": "中心医院"}
+    assert "规则 20 派给" in text_of(dispatcher.post("/desk/try", given))
+    given = {"words": "", "category": "nonsense", "area": "火星上"}
+    wrong = dispatcher.post("/desk/try", given)
+    assert wrong.status_code == 422
+    assert "请写一段话" in text_of(wrong)
+    assert (Appeal.objects.count(), Suggestion.objects.count()) == before
