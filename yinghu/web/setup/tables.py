@@ -40,6 +40,7 @@ class Plan:
     """What a whole file does."""
 
     lines: list[Line]
+    around: Around
 
     def of(self, does: str) -> list[Line]:
         return [line for line in self.lines if line.does == does]
@@ -79,7 +80,7 @@ def plan(kind: Kind, rows: Rows) -> Plan:
             if key:
                 done[key] = (number, each)
             lines.append(_line(kind, around, number, each))
-    return Plan(lines)
+    return Plan(lines, around)
 
 
 def _line(kind: Kind, around: Around, number: int, cells: dict[str, str]) -> Line:
@@ -112,8 +113,7 @@ def _line(kind: Kind, around: Around, number: int, cells: dict[str, str]) -> Lin
     if all(now.get(name) == value for name, value in values.items()):
         return line
     if now.get("active") and values.get("active") is False:
-        thing = kind.find(key)
-        if thing is not None and (why := kind.obstacle(thing)):
+        if why := kind.obstacle(around.things[key]):
             line.does, line.why = "refused", [why]
             return line
     line.does, line.values = "changed", values
@@ -146,7 +146,7 @@ def carry_out(kind: Kind, user: User, found: Plan) -> int:
             if not active:
                 changing.change(kind, user, thing, {"active": False})
         else:
-            thing = kind.find(line.key)
+            thing = found.around.things[line.key]
             changing.change(kind, user, thing, line.values)
     return len(found.acts)
 
