@@ -112,10 +112,10 @@ def _line(kind: Kind, around: Around, number: int, cells: dict[str, str]) -> Lin
         return line
     if all(now.get(name) == value for name, value in values.items()):
         return line
-    if now.get("active") and values.get("active") is False:
-        if why := kind.obstacle(around.things[key]):
-            line.does, line.why = "refused", [why]
-            return line
+    goes = bool(now.get("active")) and values.get("active") is False
+    if goes and (why := kind.obstacle(around.things[key])):
+        line.does, line.why = "refused", [why]
+        return line
     line.does, line.values = "changed", values
     line.differences = changing.differences(kind, now, now | values)
     around.add(key, now | values)
@@ -138,7 +138,10 @@ def _reasons(kind: Kind, form: forms.Form) -> list[str]:
 
 
 def carry_out(kind: Kind, user: User, found: Plan) -> int:
-    """Do what a plan says, within `changing.alone` in which it was made; how many rows."""
+    """Do what a plan says, within `changing.alone` in which it was made; how many rows.
+
+    Raises Refused, and the transaction must then not stand: each of two units may go, not both.
+    """
     for line in found.acts:
         if line.does == "new":
             active = line.values.pop("active", True)
@@ -147,6 +150,9 @@ def carry_out(kind: Kind, user: User, found: Plan) -> int:
                 changing.change(kind, user, thing, {"active": False})
         else:
             thing = found.around.things[line.key]
+            goes = line.values.get("active") is False and kind.state(thing)["active"]
+            if goes and (why := kind.obstacle(thing)):
+                raise changing.Refused(_("第 %(n)d 行：%(why)s") % {"n": line.number, "why": why})
             changing.change(kind, user, thing, line.values)
     return len(found.acts)
 
