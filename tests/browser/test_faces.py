@@ -27,6 +27,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     ),
     "dispatcher": ("/desk/dispatch", "/board"),
     "milk-handler": ("/desk/inbox", "/desk/inbox?case={taken}", "/desk/case/{taken}", "/field"),
+    "volunteer": ("/field", "/field/-/map", "/field/-/done", "/field/{free}", "/field/{mine}"),
     "commander": (
         "/board?period=all&lines=all",
         "/desk/case/{closed}",
@@ -56,7 +57,14 @@ def test_nothing_to_stumble_over(
     closed = taken_milk(live_city)
     loop.resolve(closed.pk, live_city.milk, words="已送到")
     loop.close(closed.pk, live_city.clerk)
+    free, mine = file_one("还差两罐奶粉"), file_one("一段奶粉一罐")
+    for appeal in (free, mine):
+        loop.sort(appeal.pk, live_city.clerk, category="milk")
+        loop.assign(appeal.pk, live_city.dispatcher, unit="milk")
+    loop.accept(mine.pk, live_city.volunteer)
     numbers = {
+        "free": free.number,
+        "mine": mine.number,
         "filed": file_one("我们小区门口的路灯坏了，晚上看不见路" * 8).number,
         "taken": taken_milk(live_city).number,
         "closed": closed.number,

@@ -169,6 +169,7 @@ def test_from_nothing_to_the_first_appeal(run: Up, browser: Browser) -> None:
     resolve.locator("summary").click()
     resolve.locator("textarea").first.fill("两罐一段奶粉已经送到东门")
     resolve.locator("button[type=submit]").last.click()
+    admin.wait_for_timeout(3000); admin.screenshot(path="/tmp/pp_res.png", full_page=True)
     expect(admin.locator("#messages")).to_contain_text(f"{number}：已办结")
 
     admin.goto("/setup/guide")
