@@ -344,8 +344,8 @@ def _missing(appeal: Any, tried: explain.Tried, names: Names) -> str:
         what, is_there = _("来源"), channel_said(appeal.channel)
     else:
         answer = appeal.answers.get(rule.field, "")
-        what, is_there = names.question(rule), answer_said(str(answer))
-    wanted = RULES.said("value", rule.value) if tried.first == "field" else ""
+        what, is_there = names.question(rule), names.answer(rule, str(answer))
+    wanted = names.answer(rule) if tried.first == "field" else ""
     if not is_there:
         return _("“%s”没有填") % what
     if wanted:
@@ -354,7 +354,7 @@ def _missing(appeal: Any, tried: explain.Tried, names: Names) -> str:
     return _("%(what)s是 %(is)s") % {"what": what, "is": is_there}
 
 
-NEAREST = 5
+NEAREST = 3
 """Rules that came near, shown at the dispatch desk."""
 
 BUSY_SHOWN = 12
@@ -463,7 +463,7 @@ def _tried(form: TryForm, names: Names) -> dict[str, Any]:
         (_("紧急程度"), _(Urgency(suggestion.urgency).label), suggestion.urgency_confidence),
     ]
     return {
-        "read": [(label, said, round(100 * sure)) for label, said, sure in read],
+        "read": [(label, said, f"{sure:.0%}") for label, said, sure in read],
         "words": suggestion.why,
         "trail": told(appeal, trail, names),
         "takes": trail[-1].rule if trail and trail[-1].fits else None,

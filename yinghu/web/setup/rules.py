@@ -8,8 +8,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from yinghu.appeals.models import Category
 from yinghu.appeals.states import Klass
@@ -67,6 +67,14 @@ class Names:
                 return question_label(question)
         return rule.field
 
+    def answer(self, rule: RoutingRule, given: str | None = None) -> str:
+        """The answer that a rule wants, or one given to its question, as its choices are shown."""
+        value = rule.value if given is None else given
+        for _category, question in self.asked(rule.category):
+            if question["key"] == rule.field:
+                return dict(choices_of(question)).get(value, answer_said(value))
+        return answer_said(value)
+
     def condition(self, rule: RoutingRule, name: str) -> str:
         """One condition of a rule in words."""
         if name == "category":
@@ -77,7 +85,7 @@ class Names:
             return _("在%s") % self.area(rule.area)
         if name == "channel":
             return _("来自%s") % channel_said(rule.channel)
-        question, answer = self.question(rule), answer_said(rule.value)
+        question, answer = self.question(rule), self.answer(rule)
         return _("%(question)s = %(answer)s") % {"question": question, "answer": answer}
 
     def sentence(self, rule: RoutingRule) -> str:
@@ -215,7 +223,7 @@ def _answers_of(question: Mapping[str, Any]) -> list[str]:
         return [pgettext("value", "是"), pgettext("value", "否")]
     if question["kind"] != "choice":
         return []
-    return [each if isinstance(each, str) else str(each["value"]) for each in question["choices"]]
+    return list(question["choices"])
 
 
 class RulesAround(Around):
@@ -390,4 +398,7 @@ def choices_of(question: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(answer as the rules compare it, in words) of a question that lets one choose."""
     if question["kind"] == "bool":
         return [("True", answer_said("True")), ("False", answer_said("False"))]
-    return [(each, each) for each in _answers_of(question)]
+    values = _answers_of(question)
+    english = (get_language() or "").startswith("en")
+    shown = (english and question.get("choices_en")) or values
+    return list(zip(values, shown, strict=False))
