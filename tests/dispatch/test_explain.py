@@ -76,7 +76,7 @@ def test_no_rules_take_nothing() -> None:
 def test_a_rule_that_an_earlier_one_has_all_of_never_fires(
     earlier: dict[str, str], later: dict[str, str], hides: bool
 ) -> None:
-    first, second = rule(1, **earlier), rule(2, **later)
+    first, second = rule(1, 1, **earlier), rule(2, 1, **later)
     assert shadowed([first, second]) == ({2: first} if hides else {})
 
 
