@@ -18,6 +18,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
+from django.utils import translation
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.cast import Cast, cast
@@ -25,6 +26,7 @@ from tests.cities import own_city  # noqa: F401  # a fixture
 from tests.live import Live, database_url
 from tests.settings import RUN
 from yinghu import demo, embedded
+from yinghu.appeals import texts
 from yinghu.bench.city import hang_up
 
 PHONE = {"width": 360, "height": 740}
@@ -71,6 +73,14 @@ def django_db_setup(
         with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
             hang_up(admin, connection.settings_dict["NAME"])
         teardown_databases(before, verbosity=0)
+
+
+@pytest.fixture(autouse=True)
+def _as_at_the_beginning() -> Iterator[None]:
+    """No test reads in the language of the one before, nor what it remembered of texts."""
+    texts.refresh()
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

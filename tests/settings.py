@@ -35,4 +35,3 @@ STORAGES = STORAGES | {
 
 # Areas are kept in memory; a test's own must not live on into the next.
 AREAS_POLL_SECONDS = 0
-TEXTS_POLL_SECONDS = 0

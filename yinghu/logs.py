@@ -10,15 +10,16 @@ import sys
 import structlog
 
 _LINK = re.compile(r"(/t/\d{1,18}-)[^/\s?#\"'<>\\]+")
+_INVITATION = re.compile(r"(/invit(?:e|ation)/)[A-Za-z0-9_-]{16,}")
 _TOKEN = re.compile(r"(?<!\d)(\d{1,18}(?:-|%2[dD]))[a-z2-7]{24}(?![a-z2-7])")
 
 
 def without_secrets(text: str) -> str:
-    """`text` with the secret of every tracking link in it put out: `/t/17-…`.
+    """`text` with the secret of every tracking link and invitation in it put out: `/t/17-…`.
 
-    Who has that secret reads the appeal, so whoever reads the log must not.
+    Who has that secret reads the appeal, or comes in, so whoever reads the log must not.
     """
-    return _TOKEN.sub(r"\1…", _LINK.sub(r"\1…", text))
+    return _INVITATION.sub(r"\1…", _TOKEN.sub(r"\1…", _LINK.sub(r"\1…", text)))
 
 
 def _put_secrets_out(logger: object, method: str, line: object) -> str:

@@ -98,7 +98,7 @@ def in_templates() -> Iterator[Key]:
             yield None, match["text"]
         for match in _BLOCK.finditer(source):
             context = _CONTEXT.search(match["options"])
-            text = _VARIABLE.sub(r"%(\1)s", match["text"])
+            text = _VARIABLE.sub(r"%(\1)s", match["text"].replace("%", "%%"))
             if "trimmed" in match["options"].split():
                 text = " ".join(line.strip() for line in text.strip().splitlines())
             yield context and context[1], text

@@ -207,7 +207,7 @@ def test_every_figure_of_the_board_opens_exactly_its_cases(
         for link, figure in figures:
             opened += 1
             said = text_of(client.get(link.replace("&amp;", "&")))
-            (n,) = re.findall(r'<span role="status">(\d+)\+? 件', said)
+            (n,) = re.findall(r'<span role="status">共 (\d+)\+? 件', said)
             assert n == figure.replace(",", ""), f"{period}: {link}"
     assert opened > 100
 

@@ -25,6 +25,18 @@ TERMS = (
     "幼儿园招生",
 )
 
+FILTERS = (
+    "status=filed&category=-",
+    "status=closed&unit=food",
+    "category=medicine&area=330782008",
+    "area=330782100&status=handling",
+    "channel=hotline&klass=need",
+    "urgency=3&status=resolved",
+    "late=1",
+    "late=1&unit=bureau-urban",
+    "free=1&status=assigned",
+)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--appeals", type=int, default=1_000_000, help="(default 1000000)")
@@ -72,6 +84,13 @@ def _pages(appeals: int) -> Sequence[tuple[str, str, Callable[[], str]]]:
             lambda: f"/desk/search?q={quote(chance.choice(TERMS))}",
         ),
         ("search, nothing found", "commander", lambda: f"/desk/search?q={quote('路灯奶粉' * 2)}"),
+        ("cases, all", "clerk", lambda: "/desk/cases"),
+        (
+            "cases, two filters",
+            "clerk",
+            lambda: f"/desk/cases?{chance.choice(FILTERS)}",
+        ),
+        ("cases of a unit", "urban-handler", lambda: "/desk/cases?status=handling&mine=1"),
         ("board, week", "commander", lambda: "/board"),
         ("board, all", "commander", lambda: "/board?period=all"),
     )

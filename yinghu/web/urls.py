@@ -12,10 +12,11 @@ from yinghu.web import (
     desk,
     field,
     geo,
+    invitations,
     mine,
-    rules,
     skips,
     styleguide,
+    trials,
 )
 
 urlpatterns = [
@@ -48,7 +49,7 @@ urlpatterns = [
     path("desk/batch/undo", batch.undo, name="batch_undo"),
     path("desk/skip", skips.skip, name="skip"),
     path("desk/unskip", skips.unskip, name="unskip"),
-    path("desk/try", rules.try_rules, name="try_rules"),
+    path("desk/try", trials.try_rules, name="try_rules"),
     path("desk/badges", desk.badges, name="badges"),
     path("desk/areas", desk.areas, name="areas"),
     path("desk/places", desk.places, name="places"),
@@ -61,6 +62,10 @@ urlpatterns = [
     path("field/<str:number>", field.task, name="task"),
     path("field/<str:number>/<str:verb>", field.act, name="field_act"),
     path("board", command.page, name="board"),
+    path("setup/user/<str:key>/invite", invitations.invite, name="invite"),
+    path("setup/user/<str:key>/revoke", invitations.revoke, name="invite_revoke"),
+    path("setup/invitation/<str:secret>.svg", invitations.picture, name="invite_qr"),
+    path("invite/<str:secret>", invitations.invited, name="invited"),
     path("setup/", include("yinghu.web.setup.urls")),
     path("styleguide", styleguide.page, name="styleguide"),
     path("geo/at", geo.at, name="geo_at"),

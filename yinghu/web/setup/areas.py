@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from yinghu.appeals.models import Appeal
 from yinghu.dispatch.models import RoutingRule
@@ -328,7 +328,7 @@ AREAS = Areas(
     name="area",
     icon="map",
     title=gettext_lazy("区域"),
-    one=gettext_lazy("区域"),
+    one=pgettext_lazy("one", "区域"),
     why=gettext_lazy("区县、镇街、村社区、网格：诉求在哪里、归谁管，都按它。"),
     labels={
         "code": gettext_lazy("代码"),

@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from yinghu.appeals.models import Appeal, Category, ClockLimit
 from yinghu.appeals.states import Klass
@@ -37,6 +37,7 @@ class CategoryForm(SetupForm):
         klass, icon = self.fields["klass"], self.fields["icon"]
         assert isinstance(klass, forms.ChoiceField)  # noqa: S101  # for the type checker
         assert isinstance(icon, forms.ChoiceField)  # noqa: S101  # for the type checker
+        klass.initial = Klass.NEED.value
         klass.choices = [(each.value, _(each.label)) for each in Klass]
         klass.error_messages["invalid_choice"] = _("类型应是这几个之一：%s") % _("、").join(Klass)
         icon.choices = [("", _("没有图标")), *((name, name) for name in icon_names())]
@@ -168,7 +169,7 @@ CATEGORIES = Categories(
     name="category",
     icon="tag",
     title=gettext_lazy("类别和问题"),
-    one=gettext_lazy("类别"),
+    one=pgettext_lazy("one", "类别"),
     why=gettext_lazy("群众在首页点的图，和点了以后问的话：哪家医院、什么药、几盒。"),
     labels={
         "code": gettext_lazy("代码"),

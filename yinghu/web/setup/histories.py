@@ -72,9 +72,12 @@ def _day(text: str) -> datetime | None:
     """The beginning of a day in the zone of the city."""
     try:
         day = parse_date(text)
-        return timezone.make_aware(datetime.combine(day, time())) if day else None
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
+    # Far off, other zones have no such day.
+    if day is None or not 1970 <= day.year < 9000:
+        return None
+    return timezone.make_aware(datetime.combine(day, time()))
 
 
 @door("GET")

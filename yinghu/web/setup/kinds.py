@@ -132,6 +132,11 @@ class SetupForm(forms.Form):
 class ExactAreaField(AreaField):
     """As `AreaField`, but a code must be a whole one: what is written down here stays."""
 
+    def prepare_value(self, value: Any) -> Any:
+        """A bare code with the name beside it."""
+        area = locate.known_areas().get(value) if isinstance(value, str) else None
+        return f"{area.pk} {name_of(area)}" if area else value
+
     def clean(self, value: Any) -> str:
         text = str(value or "").strip()
         head = text.split()[0] if text else ""

@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from yinghu.appeals.models import Category, ClockLimit
 from yinghu.appeals.states import ClockKind, Urgency
@@ -144,7 +144,7 @@ class Limits(Kind):
         return super().said(name, value)
 
     def count(self) -> int:
-        return ClockLimit.objects.count()
+        return sum(1 for _row in self.things())
 
     def warnings(self) -> list[str]:
         general = ClockLimit.objects.filter(category=None).values_list("urgency", "kind")
@@ -177,7 +177,7 @@ LIMITS = Limits(
     name="limit",
     icon="clock",
     title=gettext_lazy("时限"),
-    one=gettext_lazy("时限"),
+    one=pgettext_lazy("one", "时限"),
     why=gettext_lazy("六个第一时间各多久：多久接收、派单、响应、到场、解决、反馈。"),
     labels={
         "category": gettext_lazy("类别"),

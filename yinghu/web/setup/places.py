@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from yinghu.appeals.models import Appeal
 from yinghu.places import locate
@@ -130,7 +130,7 @@ PLACES = Places(
     name="place",
     icon="qrcode",
     title=gettext_lazy("点位和二维码"),
-    one=gettext_lazy("点位"),
+    one=pgettext_lazy("one", "点位"),
     why=gettext_lazy("贴了二维码的地方：扫一扫就能求助，不用写在哪里。"),
     labels={
         "code": gettext_lazy("代码"),

@@ -6,6 +6,7 @@ from yinghu.web.setup.areas import AREAS
 from yinghu.web.setup.categories import CATEGORIES
 from yinghu.web.setup.kinds import Kind
 from yinghu.web.setup.limits import LIMITS
+from yinghu.web.setup.people import POSTS, USERS
 from yinghu.web.setup.places import PLACES
 from yinghu.web.setup.replies import REPLIES
 from yinghu.web.setup.rules import RULES
@@ -13,5 +14,17 @@ from yinghu.web.setup.texts import TEXTS
 from yinghu.web.setup.units import UNITS
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (AREAS, UNITS, CATEGORIES, LIMITS, RULES, PLACES, TEXTS, REPLIES)
+    kind.name: kind
+    for kind in (
+        AREAS,
+        UNITS,
+        USERS,
+        POSTS,
+        CATEGORIES,
+        LIMITS,
+        RULES,
+        PLACES,
+        TEXTS,
+        REPLIES,
+    )
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
 
 from yinghu.appeals.models import ReplyTemplate
@@ -19,7 +19,7 @@ from yinghu.web.setup.kinds import Around, Kind, Listed, SetupForm, State
 from yinghu.web.setup.units import said_unit
 
 PLACEHOLDERS = ("编号", "单位", "类别", "number", "unit", "category")
-_BRACES = re.compile(r"[{}]|\{[^{}]*\}")
+_BRACES = re.compile(r"\{[^{}]*\}|[{}]")
 
 
 def offered() -> tuple[str, ...]:
@@ -186,7 +186,7 @@ REPLIES = Replies(
     name="reply",
     icon="messages",
     title=gettext_lazy("回复模板"),
-    one=gettext_lazy("模板"),
+    one=pgettext_lazy("one", "模板"),
     why=gettext_lazy("办结、答复、请补充时常说的话，写一次，大家从它改起。"),
     labels={
         "verb": gettext_lazy("什么时候用"),

@@ -51,26 +51,34 @@ class Plan:
     @property
     def digest(self) -> str:
         """Another one as soon as the file would do something else."""
-        told = [(each.number, each.key, each.does, each.values, each.why) for each in self.lines]
+        told = [
+            (line.number, line.key, line.does, line.values, line.why, _befores(line))
+            for line in self.lines
+        ]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _befores(line: Line) -> list[str]:
+    return [each.before for each in line.differences]
 
 
 def plan(kind: Kind, rows: Rows) -> Plan:
     """What these rows would do; writes nothing."""
     around = kind.around(kind)
     lines: list[Line] = []
-    done: dict[str, Line] = {}
+    done: dict[str, tuple[int, dict[str, str]]] = {}
     for number, cells in rows:
         for each in kind.lines_of(cells):
-            line = _line(kind, around, number, each)
-            before = done.get(line.key) if line.key else None
-            if before is not None:
-                if kind.lines_of(cells) != [cells] and line.does == "same":
-                    continue  # the county of a list of villages, on every line of it
-                line.does, line.why = "refused", [_("和第 %d 行是同一个") % before.number]
-            elif line.key:
-                done[line.key] = line
-            lines.append(line)
+            key = kind.key_in(each, around)
+            if key in done and done[key][1] == each and each is not cells:
+                continue  # the county in a list of villages stands on every line
+            if key in done:
+                why = [_("和第 %d 行是同一个") % done[key][0]]
+                lines.append(Line(number, key, each.get("name") or key, "refused", why=why))
+                continue
+            if key:
+                done[key] = (number, each)
+            lines.append(_line(kind, around, number, each))
     return Plan(lines)
 
 
@@ -96,7 +104,8 @@ def _line(kind: Kind, around: Around, number: int, cells: dict[str, str]) -> Lin
         line.does, line.values = "new", values
         line.key = line.key or str(values.get("code", ""))
         made = {name: value for name, value in values.items() if name not in kind.form.fixed}
-        line.differences = changing.differences(kind, {}, made)
+        told = {name: value for name, value in made.items() if value not in ("", None, [])}
+        line.differences = changing.differences(kind, {}, told)
         if line.key:
             around.add(line.key, {"active": True} | made)
         return line

@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from yinghu.appeals import texts
 from yinghu.appeals.models import Text
@@ -124,7 +124,7 @@ TEXTS = Texts(
     name="text",
     icon="message",
     title=gettext_lazy("文字"),
-    one=gettext_lazy("文字"),
+    one=pgettext_lazy("one", "文字"),
     why=gettext_lazy("平台的名称、首页的话、热线号码、贴纸上的大字，改成本地的说法。"),
     labels={
         "place": gettext_lazy("哪里"),

@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from yinghu.appeals.models import Appeal
 from yinghu.dispatch.models import RoutingRule
@@ -201,7 +201,7 @@ UNITS = Units(
     name="unit",
     icon="building",
     title=gettext_lazy("单位"),
-    one=gettext_lazy("单位"),
+    one=pgettext_lazy("one", "单位"),
     why=gettext_lazy("部门、镇街、功能组、志愿队、专班：诉求派给它们，人在它们里面。"),
     labels={
         "code": gettext_lazy("代码"),

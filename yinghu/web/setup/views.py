@@ -15,7 +15,6 @@ from django.http.request import QueryDict
 from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from yinghu.appeals.models import Category
 from yinghu.places.models import Area
@@ -30,17 +29,6 @@ from yinghu.web.shared import login_of
 
 PAGE = 50
 WHICH = ("active", "retired", "all")
-
-_OTHERS: tuple[tuple[str, str, Any, Any, str], ...] = (
-    (
-        "users",
-        "users",
-        gettext_lazy("人员"),
-        gettext_lazy("谁能登录、在哪个单位、做什么；发邀请、停用账号。"),
-        "unit",
-    ),
-)
-"""Pages of others in the index: name of the URL, icon, title, what for, after which kind."""
 
 
 @door("GET")
@@ -58,9 +46,6 @@ def index(request: HttpRequest) -> HttpResponse:
                 "warnings": kind.warnings(),
             }
         )
-        for url, icon, title, why, after in _OTHERS:
-            if after == kind.name and (href := _href(url)):
-                cards.append({"href": href, "icon": icon, "title": title, "why": why})
     context = {"cards": cards, "guide": _href("guide"), "desk": "setup"}
     return render(request, "web/setup/index.html", context)
 
@@ -130,7 +115,8 @@ def new(request: HttpRequest, name: str) -> HttpResponse:
 def _first(request: HttpRequest) -> dict[str, Any]:
     """What a new row begins with, where the link says so."""
     under = request.GET.get("under", "")[:24]
-    return {"code": under, "area": under, "category": request.GET.get("category", "")[:60]}
+    category, user = request.GET.get("category", "")[:60], request.GET.get("user", "")[:40]
+    return {"code": under, "area": under, "category": category, "user": user}
 
 
 @door("GET", "POST")

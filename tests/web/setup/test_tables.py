@@ -1,0 +1,156 @@
+"""CSV out and in: the same file changes nothing, good rows go in, bad ones say why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core import signing
+from django.test import Client
+
+from tests.web.setup.conftest import Browse, hidden, last, text_of, upload
+from yinghu.appeals.models import Category, ReplyTemplate, Text
+from yinghu.people.models import Change, Unit
+from yinghu.places import locate
+from yinghu.places.models import Area, Place
+from yinghu.web.csvs import MAX_BYTES
+from yinghu.web.setup.registry import KINDS
+
+
+def preview(admin: Client, kind: str, text: str) -> Any:
+    return admin.post(f"/setup/{kind}/-/import", {"file": upload(text)})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_exported_changes_nothing(admin: Client, kind: str) -> None:
+    ReplyTemplate.objects.create(verb="resolve", name="甲", words="=1+1 {编号}")
+    Text.objects.create(key="motto", words="-有求必应")
+    Unit.objects.filter(code="food").update(active=False)
+    text = admin.get(f"/setup/{kind}/-/export").content.decode("utf-8-sig")
+    assert text.splitlines()[0] == ",".join(KINDS[kind].columns)
+    page = preview(admin, kind, text)
+    assert "这个文件什么也不会改" in text_of(page)
+    assert hidden(page) == {}
+
+
+def test_good_rows_go_in_and_bad_ones_say_why(admin: Client) -> None:
+    text = (
+        "code,name,kind,area,parent\n"
+        "water,水务组,group,330782001,\n"
+        "milk,奶粉大组,group,,\n"
+        "food,食品组,group,,\n"
+        "bad code,甲,group,,\n"
+        "x1,乙,army,,\n"
+        "x2,丙,group,999999,\n"
+        "water,又一个,group,,\n"
+        "x3,水务组,group,,\n"
+    )
+    page = preview(admin, "unit", text)
+    said = text_of(page)
+    for words in (
+        "代码只用字母",
+        "种类应是",
+        "没有代码为 999999",
+        "和第 2 行是同一个",
+        "“水务组”已经有了",
+    ):
+        assert words in said
+    assert "奶粉大组" in said
+    assert not Unit.objects.filter(code="water").exists()
+    strict = admin.post("/setup/unit/-/import", hidden(page) | {"strict": "1"})
+    assert strict.status_code == 409
+    assert not Change.objects.exists()
+    assert admin.post("/setup/unit/-/import", hidden(page)).status_code == 302
+    assert Unit.objects.get(code="water").area_id == "330782001"
+    assert Unit.objects.get(code="milk").name == "奶粉大组"
+    assert Unit.objects.get(code="milk").name_en == "Milk powder group"  # a column not in the file
+    assert Change.objects.filter(kind="unit").count() == 2
+    assert last("unit").before == {"name": "奶粉组"}
+
+
+def test_a_preview_that_is_no_longer_true_is_shown_again(admin: Client, browse: Browse) -> None:
+    page = preview(admin, "unit", "code,name\nmilk,奶粉大组\n")
+    Unit.objects.filter(code="milk").update(name="奶粉一组")
+    again = admin.post("/setup/unit/-/import", hidden(page))
+    assert again.status_code == 409
+    assert "请再看一遍" in text_of(again)
+    assert "奶粉一组" in text_of(again)
+    assert Unit.objects.get(code="milk").name == "奶粉一组"
+    assert admin.post("/setup/unit/-/import", hidden(again)).status_code == 302
+    assert Unit.objects.get(code="milk").name == "奶粉大组"
+
+
+def test_a_preview_is_only_its_makers_and_only_of_its_kind(admin: Client) -> None:
+    sealed = hidden(preview(admin, "unit", "code,name\nmilk,奶粉大组\n"))
+    forged = signing.dumps([[2, {"code": "milk", "name": "坏"}]], salt="yinghu.setup:unit:999999")
+    for kind, given in (
+        ("category", sealed),
+        ("unit", sealed | {"sealed": forged}),
+        ("unit", sealed | {"sealed": "x"}),
+    ):
+        page = admin.post(f"/setup/{kind}/-/import", given)
+        assert page.status_code == 422
+        assert "已经过期" in text_of(page)
+    assert not Change.objects.exists()
+
+
+def test_areas_under_their_parents_and_the_bureaus_list(admin: Client) -> None:
+    text = (
+        "village_code,village_name,town_code,town_name,county_code,county_name\n"
+        "330782098001,甲村,330782098,新街道,330782,义乌市\n"
+        "330782098002,乙村,330782098,新街道,330782,义乌市\n"
+    )
+    page = preview(admin, "area", text)
+    assert admin.post("/setup/area/-/import", hidden(page)).status_code == 302
+    made = Area.objects.filter(code__startswith="330782098").order_by("code")
+    assert [(area.name, area.level) for area in made] == [("新街道", 2), ("甲村", 3), ("乙村", 3)]
+    assert Change.objects.filter(kind="area").count() == 3
+    locate.refresh()
+    bad = "code,name\n330999001,孤儿\n330782098003,甲村\n"
+    said = text_of(preview(admin, "area", bad))
+    assert "没有上级" in said
+    assert "已经有“甲村”" in said
+
+
+def test_retired_by_a_file_but_never_all_administrators(admin: Client) -> None:
+    said = text_of(preview(admin, "unit", "code,active\nplatform,0\nmilk,停用\nfood,也许\n"))
+    assert "没有人能进设置" in said
+    assert "启用一栏应是 1 或 0" in said
+    page = preview(admin, "unit", "code,active\nmilk,0\n")
+    admin.post("/setup/unit/-/import", hidden(page))
+    assert not Unit.objects.get(code="milk").active
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("name\nx\n", "缺少这些列：code"),
+        ("code,name\n", "一行也没有"),
+        ("code,name\n" + "a,b\n" * 20_001, "行数太多"),
+        ("code,name\n" + "x" * MAX_BYTES, "文件太大"),
+    ],
+)
+def test_what_is_no_table_is_refused(admin: Client, text: str, why: str) -> None:
+    page = preview(admin, "unit", text)
+    assert page.status_code == 422
+    assert why in text_of(page)
+
+
+def test_hostile_cells_stay_text(admin: Client) -> None:
+    text = 'code,name,area\nevil,"=HYPERLINK(""http://x"")",330782001\nscript,<script>alert(1)</script>,330782001\n'
+    page = preview(admin, "place", text)
+    assert b"<script>alert" not in page.content
+    admin.post("/setup/place/-/import", hidden(page))
+    assert Place.objects.get(code="evil").name.startswith("=HYPERLINK")
+    assert b"'=HYPERLINK" in admin.get("/setup/place/-/export").content
+    for where in (
+        "/setup/place/",
+        "/setup/place/script",
+        "/setup/history",
+        "/setup/place/-/sheet?all=1",
+    ):
+        assert b"<script>alert" not in admin.get(where).content
+    deep = "[" * 3000
+    said = text_of(preview(admin, "category", f"code,name,klass,questions\nq,问,need,{deep}\n"))
+    assert "应是 JSON 列表" in said
+    assert not Category.objects.filter(pk="q").exists()

@@ -1,0 +1,75 @@
+"""Links by which somebody chooses the password of a login that was made for them: once, for a week.
+
+Only a link's digest is kept. A new link for a login ends the older ones; so a forgotten password is
+a new link from an administrator.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from yinghu.people.models import Invitation, User
+
+VALID_FOR = timedelta(days=7)
+_BYTES = 24
+"""192 random bits."""
+
+
+def make(user: User, by: User | None) -> str:
+    """A new link's secret for a login, shown this once; links made before for it open nothing."""
+    secret = secrets.token_urlsafe(_BYTES)
+    with transaction.atomic():
+        revoke(user)
+        Invitation.objects.create(
+            user=user, digest=_digest(secret), made_by=by, expires_at=timezone.now() + VALID_FOR
+        )
+    return secret
+
+
+def revoke(user: User) -> int:
+    """End the login's open links; how many there were."""
+    return _open().filter(user=user).update(revoked_at=timezone.now())
+
+
+def pending(user: User) -> Invitation | None:
+    """The login's open link, if it has one."""
+    return _open().filter(user=user).order_by("-pk").first()
+
+
+def invited(secret: str) -> User | None:
+    """Whose link this is, while it can be used."""
+    found = _open().filter(digest=_digest(secret), user__is_active=True)
+    invitation = found.select_related("user").first()
+    return invitation.user if invitation is not None else None
+
+
+def accept(secret: str, password: str) -> User | None:
+    """Give the login its password and end the link; None where it cannot be used (any more).
+
+    Of two who use one link at once, one succeeds.
+    """
+    with transaction.atomic():
+        # Locked by its own columns alone: with a join, PostgreSQL would not look again at what the
+        # one before has changed, and both would succeed.
+        invitation = _open().select_for_update().filter(digest=_digest(secret)).first()
+        if invitation is None or not invitation.user.is_active:
+            return None
+        Invitation.objects.filter(pk=invitation.pk).update(used_at=timezone.now())
+        user = invitation.user
+        user.set_password(password)
+        user.save(update_fields=["password"])
+    return user
+
+
+def _open() -> QuerySet[Invitation]:
+    return Invitation.objects.filter(used_at=None, revoked_at=None, expires_at__gt=timezone.now())
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

@@ -1,0 +1,97 @@
+"""Inviting somebody to a login that was made for them, and their coming by that link."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth.forms import SetPasswordForm
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from yinghu.channels import flood
+from yinghu.people import history, invitations
+from yinghu.people.models import Post, Role, User
+from yinghu.web.account import demo_logins
+from yinghu.web.citizen import qr
+from yinghu.web.forms import name_of
+from yinghu.web.setup.doors import door
+from yinghu.web.shared import absolute, login_of
+
+
+def _user(key: str) -> User:
+    found = None if "\x00" in key else User.objects.filter(username=key, is_active=True).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+@door("POST")
+def invite(request: HttpRequest, key: str) -> HttpResponse:
+    """A new link for a login, shown this once; the one before opens nothing any more."""
+    user = _user(key)
+    if user.username in dict(demo_logins()):
+        messages.info(request, _("演示里的人点一下就登录，不用邀请。新建一个账号试试。"))
+        return redirect("setup_row", "user", key)
+    secret = invitations.make(user, login_of(request))
+    history.record(login_of(request), "user", key, str(user), {}, {"invited": True})
+    link = absolute(reverse("invited", args=[secret]))
+    context = {"called": str(user), "key": key, "link": link, "secret": secret, "desk": "setup"}
+    return render(request, "web/people/link.html", context)
+
+
+@door("POST")
+def revoke(request: HttpRequest, key: str) -> HttpResponse:
+    """End a login's open link."""
+    user = _user(key)
+    if invitations.revoke(user):
+        history.record(login_of(request), "user", key, str(user), {"invited": True}, {})
+        messages.success(request, _("邀请链接已作废"))
+    return redirect("setup_row", "user", key)
+
+
+@door("GET")
+def picture(request: HttpRequest, secret: str) -> HttpResponse:
+    """The link as a QR code, for a phone held to the screen."""
+    return qr(absolute(reverse("invited", args=[secret])))
+
+
+@sensitive_post_parameters()
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def invited(request: HttpRequest, secret: str) -> HttpResponse:
+    """Choose a password, and be logged in. Every link that opens nothing shows one and the same."""
+    user = invitations.invited(secret)
+    if user is None:
+        # Whoever tries many is slowed; whoever has a true link may mistype their password.
+        if wait := flood.too_many("find", request.META.get("REMOTE_ADDR", "")):
+            problem = _("试得太多了，请 %d 秒后再试") % wait
+            answer = render(request, "web/people/gone.html", {"problem": problem}, status=429)
+            answer.headers["Retry-After"] = str(wait)
+            return answer
+        return render(request, "web/people/gone.html", status=404)
+    form = SetPasswordForm(user, request.POST if request.method == "POST" else None)
+    form.fields["new_password1"].label = _("密码")
+    form.fields["new_password2"].label = _("再输一遍")
+    if request.method == "POST" and form.is_valid():
+        accepted = invitations.accept(secret, form.cleaned_data["new_password1"])
+        if accepted is None:
+            return render(request, "web/people/gone.html", status=404)
+        login(request, accepted, backend=settings.AUTHENTICATION_BACKENDS[0])
+        return redirect("desk")
+    posts = Post.objects.filter(user=user, active=True).select_related("unit")
+    context: dict[str, Any] = {
+        "user_called": str(user),
+        "username": user.username,
+        "posts": [f"{name_of(post.unit)} · {Role(post.role).label}" for post in posts],
+        "form": form,
+    }
+    status = 422 if request.method == "POST" else 200
+    return render(request, "web/people/invited.html", context, status=status)
