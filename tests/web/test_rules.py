@@ -288,3 +288,20 @@ def test_a_message_is_tried_and_nothing_stays(browse: Browse, city: Cast) -> Non
     assert wrong.status_code == 422
     assert "请写一段话" in text_of(wrong)
     assert (Appeal.objects.count(), Suggestion.objects.count()) == before
+
+
+def test_answers_are_read_in_english_and_kept_as_they_are_given(browse: Browse, city: Cast) -> None:
+    admin = browse("admin", headers={"Accept-Language": "en"})
+    rule = RoutingRule.objects.get(order=20)
+    assert "Which hospital = Central Hospital" in text_of(admin.get(RULES))
+    assert 'value="Central Hospital"' in text_of(admin.get(f"{RULES}{rule.pk}"))
+    given = {"category": "medicine", "unit": "milk", "order": "15"}
+    for order, field, value in (
+        ("15", "hospital", "Central Hospital"),
+        ("16", "hospital", "中心医院"),
+        ("17", "prescription", "yes"),
+    ):
+        typed = given | {"order": order, "field": field, "value": value}
+        assert admin.post(f"{RULES}-/new", typed).status_code == 302
+    found = RoutingRule.objects.filter(order__in=(15, 16, 17)).values_list("value", flat=True)
+    assert list(found) == ["中心医院", "中心医院", "True"]

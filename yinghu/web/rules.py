@@ -41,8 +41,8 @@ from yinghu.web.setup.rules import (
     Names,
     RuleForm,
     RulesAround,
-    answer_said,
     channel_said,
+    choices_of,
     klass_said,
     put,
 )
@@ -185,8 +185,7 @@ def rule_preview(request: HttpRequest, key: str) -> HttpResponse:
 
 def _cells(thing: RoutingRule) -> dict[str, str]:
     """A rule as a form shows it first."""
-    cells = RULES.cells(thing)
-    return cells | {"value": answer_said(cells["value"])}
+    return RULES.cells(thing) | {"value": Names().answer(thing)}
 
 
 def _seen(request: HttpRequest, key: str) -> State:
@@ -396,7 +395,8 @@ def _prefilled(appeal: Appeal) -> str:
     for question in appeal.category.questions if appeal.category else ():
         answer = appeal.answers.get(question["key"])
         if question["kind"] in ("choice", "bool") and answer not in (None, ""):
-            given |= {"field": question["key"], "value": answer_said(str(answer))}
+            shown = dict(choices_of(question)).get(str(answer), "")
+            given |= {"field": question["key"], "value": shown}
             break
     return f"{reverse('rule_new')}?{urlencode({k: v for k, v in given.items() if v})}"
 

@@ -169,7 +169,7 @@ class RuleForm(SetupForm):
         """(question's key, its label, an answer to choose) of every question with choices."""
         found = []
         for _category, question in self.around.said.asked(""):
-            for choice in _answers_of(question):
+            for _value, choice in choices_of(question):
                 said = (question["key"], question_label(question), choice)
                 if said not in found:
                     found.append(said)
@@ -202,28 +202,18 @@ class RuleForm(SetupForm):
         if not questions:
             self.add_error("field", _("这个类别不问这个问题，所以永远合不上"))
             return
-        if any(each["kind"] == "bool" for each in questions):
-            said = {pgettext("value", "是"): "True", pgettext("value", "否"): "False"}
-            value = cleaned["value"] = said.get(value, value)
-        offered = [choice for each in questions for choice in _answers_of(each)]
+        offered = dict(choice for each in questions for choice in choices_of(each))
+        kept = {said: value for value, said in offered.items()}
+        cleaned["value"] = kept.get(value, value)
         free = any(each["kind"] in ("text", "number") for each in questions)
-        if not free and answer_said(value) not in offered:
-            self.add_error("value", _("能选的回答是：%s") % _("、").join(dict.fromkeys(offered)))
+        if not free and cleaned["value"] not in offered:
+            self.add_error("value", _("能选的回答是：%s") % _("、").join(offered.values()))
 
 
 def _choose(field: forms.Field, choices: list[tuple[str, str]], wrong: str) -> None:
     assert isinstance(field, forms.ChoiceField)  # noqa: S101  # for the type checker
     field.choices = choices
     field.error_messages["invalid_choice"] = wrong
-
-
-def _answers_of(question: Mapping[str, Any]) -> list[str]:
-    """The answers that a question lets one choose."""
-    if question["kind"] == "bool":
-        return [pgettext("value", "是"), pgettext("value", "否")]
-    if question["kind"] != "choice":
-        return []
-    return list(question["choices"])
 
 
 class RulesAround(Around):
@@ -398,7 +388,9 @@ def choices_of(question: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(answer as the rules compare it, in words) of a question that lets one choose."""
     if question["kind"] == "bool":
         return [("True", answer_said("True")), ("False", answer_said("False"))]
-    values = _answers_of(question)
+    if question["kind"] != "choice":
+        return []
+    values = question["choices"]
     english = (get_language() or "").startswith("en")
     shown = (english and question.get("choices_en")) or values
-    return list(zip(values, shown, strict=False))
+    return list(zip(values, shown, strict=True))
