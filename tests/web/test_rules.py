@@ -163,6 +163,12 @@ def test_moving_is_once_and_of_the_order_one_saw(browse: Browse, city: Cast) -> 
     assert (rule.order, other.order) == (30, 20)
     assert sorted(orders()) == sorted(before)
     assert Change.objects.filter(kind="rule").count() == 2
+    # Whoever moves a rule past one that it overlaps is told what that does.
+    there = sorted_one(city, "medicine", answers={"hospital": "妇幼保健院"})
+    loop.assign(there.pk, city.dispatcher, unit="medicine-maternal")
+    fifty = RoutingRule.objects.get(order=50)
+    moved = admin.post(f"{RULES}{fifty.pk}/move", {"way": "up", "order": "50"}, follow=True)
+    assert "像最近 1 件这样的，以后改去别的单位" in text_of(moved)
     first = RoutingRule.objects.order_by("order").first()
     assert first is not None
     admin.post(f"{RULES}{first.pk}/move", {"way": "up", "order": str(first.order)})

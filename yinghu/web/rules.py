@@ -251,8 +251,18 @@ def rule_move(request: HttpRequest, key: str) -> HttpResponse:
             return redirect("rules")
         other = at - 1 if up else at + 1
         if 0 <= other < len(active):
+            before = active_rules()
             _swap(user, active[at], active[other])
-            messages.success(request, _("已移动，马上生效"))
+            found = effect(before, active_rules(), who(request))
+            said = _("已移动，马上生效；已经派出去的不动")
+            if n := len(found.elsewhere):
+                text = ngettext(
+                    "像最近 %d 件这样的，以后改去别的单位",
+                    "像最近 %d 件这样的，以后改去别的单位",
+                    n,
+                )
+                said = _("%(first)s。%(second)s") % {"first": said, "second": text % n}
+            messages.success(request, said)
     return redirect("rules")
 
 
