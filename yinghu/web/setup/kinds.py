@@ -328,10 +328,10 @@ class Kind:
 def fits(query: str, words: Iterable[str]) -> bool:
     """Whether one of the words holds what was typed, as it is or by its pinyin initials."""
     text = query.lower()
+    # Codes and English names have no initials, and readings take time.
     return any(
-        text in word.lower() or (text.isascii() and text in initials(word))
+        text in word.lower() or (text.isascii() and not word.isascii() and text in initials(word))
         for word in words
-        if word
     )
 
 

@@ -179,6 +179,18 @@ def span(length: timedelta) -> str:
 
 
 @register.filter
+def distance(metres: float | None) -> str:
+    """About how far: in steps of 100 m, from 10 km on in whole kilometres."""
+    if metres is None:
+        return ""
+    if metres < 1000:
+        return _("约 %d 米") % max(100, round(metres / 100) * 100)
+    kilometres = metres / 1000
+    shown = f"{kilometres:.0f}" if kilometres >= 10 else f"{kilometres:.1f}"
+    return _("约 %s 公里") % shown
+
+
+@register.filter
 def ago(moment: datetime) -> str:
     """How long ago, in words."""
     passed = timezone.now() - moment
