@@ -8,6 +8,8 @@ for a viewer is a set of at most two names, however slow they are; it goes out o
     /live?case=NUMBER               one case, for staff who may see it
     /live?t=TOKEN                   one's own appeal, by its secret link
 
+Staff who have a case open are known to each other by it (`presence.py`), as event `viewers`.
+
 With &version=V, the version of the case that the page shows. Events are `desk` and `case`; on
 connecting `desk` comes at once, and `case` where the version is another: what happened in between.
 """
@@ -44,6 +46,7 @@ from yinghu.appeals.states import BY_REST, MOVES, Status
 from yinghu.channels.flood import address_key
 from yinghu.people.access import Actor, actor_of, desks_of, may_see
 from yinghu.people.models import User
+from yinghu.web import presence
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -131,6 +134,12 @@ class Hub:
         self.count += 1
         self.taken.update(viewer.shares.keys())
 
+    def has_open(self, watched: tuple[int, int]) -> bool:
+        """Whether this login has another page of the case open in this process."""
+        user, case = watched
+        share = f"login:{user}"
+        return any(share in viewer.shares for viewer in self.by_topic.get(f"viewers:{case}", ()))
+
     def has_room(self, shares: dict[str, int]) -> bool:
         """Whether one more viewer may come who takes a part of these."""
         return all(self.taken[share] < most for share, most in shares.items())
@@ -151,6 +160,10 @@ class Hub:
         """Tell the viewers whom a notification concerns."""
         said = json.loads(payload)
         appeals: Iterable[int] = said.get("appeals") or ()
+        if said.get("verb") == presence.VIEW:
+            # Nothing about the case has changed: nobody fetches it, or a list, again.
+            self._tell([f"viewers:{appeal}" for appeal in appeals])
+            return
         topics = [f"desk:{desk}" for desk in desks_touched(str(said.get("verb", "")))]
         topics += [f"case:{appeal}" for appeal in appeals]
         self._tell(topics if appeals else [*topics, *self._cases()])
@@ -273,22 +286,29 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         return
     viewer = Viewer(followed.topics, shares)
     mine.add(viewer)
+    watched = (followed.user, followed.case) if followed.user and followed.case else None
     gone = asyncio.create_task(_disconnected(receive))
     closing = asyncio.create_task(mine.closing.wait())
     try:
         # Only now nothing can be missed any more.
         for name in await _missed(followed):
             viewer.tell(name)
-        await _stream(viewer, send, gone, closing)
+        await _stream(viewer, send, gone, closing, watched)
     finally:
         mine.remove(viewer)
+        if watched and not mine.has_open(watched):
+            await asyncio.shield(sync_to_async(_left)(*watched))
         for task in (gone, closing):
             task.cancel()
         await asyncio.gather(gone, closing, return_exceptions=True)
 
 
 async def _stream(
-    viewer: Viewer, send: Send, gone: asyncio.Task[None], closing: asyncio.Task[bool]
+    viewer: Viewer,
+    send: Send,
+    gone: asyncio.Task[None],
+    closing: asyncio.Task[bool],
+    watched: tuple[int, int] | None,
 ) -> None:
     headers = [
         (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -299,7 +319,11 @@ async def _stream(
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await _say(send, f"retry: {random.randint(1000, 3000)}\n\n")  # noqa: S311  # spreads returns
     end = time.monotonic() + LONGEST * random.uniform(0.8, 1.0)  # noqa: S311  # spreads returns
+    say_again = 0.0
     while time.monotonic() < end:
+        if watched and time.monotonic() >= say_again:
+            say_again = time.monotonic() + presence.AGAIN
+            await sync_to_async(_here)(*watched)
         wake = asyncio.create_task(viewer.wake.wait())
         done, _rest = await asyncio.wait(
             {wake, gone, closing}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED
@@ -393,6 +417,7 @@ def _staff_follows(found: Followed, query: dict[str, str], session_key: str) -> 
     appeal = Appeal.objects.filter(pk=appeal_id).first() if appeal_id is not None else None
     if appeal is not None and may_see(actor, appeal):
         found.case = appeal.pk
+        found.topics[f"viewers:{appeal.pk}"] = "viewers"
 
 
 async def _missed(followed: Followed) -> set[str]:
@@ -403,6 +428,20 @@ async def _missed(followed: Followed) -> set[str]:
         if str(version) != followed.version:
             missed.add("case")
     return missed
+
+
+def _here(user_id: int, appeal_id: int) -> None:
+    try:
+        presence.here(user_id, appeal_id)
+    finally:
+        connection.close()
+
+
+def _left(user_id: int, appeal_id: int) -> None:
+    try:
+        presence.left(user_id, appeal_id)
+    finally:
+        connection.close()
 
 
 def _version(appeal_id: int) -> int | None:
