@@ -36,7 +36,7 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.db import connection
+from django.db import Error, connection
 from django.http import HttpRequest, parse_cookie
 
 from yinghu.appeals.models import Appeal
@@ -297,7 +297,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     finally:
         mine.remove(viewer)
         if watched and not mine.has_open(watched):
-            await asyncio.shield(sync_to_async(_left)(*watched))
+            await asyncio.shield(sync_to_async(_said)(presence.left, watched))
         for task in (gone, closing):
             task.cancel()
         await asyncio.gather(gone, closing, return_exceptions=True)
@@ -323,7 +323,7 @@ async def _stream(
     while time.monotonic() < end:
         if watched and time.monotonic() >= say_again:
             say_again = time.monotonic() + presence.AGAIN
-            await sync_to_async(_here)(*watched)
+            await sync_to_async(_said)(presence.here, watched)
         wake = asyncio.create_task(viewer.wake.wait())
         done, _rest = await asyncio.wait(
             {wake, gone, closing}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED
@@ -430,16 +430,12 @@ async def _missed(followed: Followed) -> set[str]:
     return missed
 
 
-def _here(user_id: int, appeal_id: int) -> None:
+def _said(say: Callable[[int, int], None], watched: tuple[int, int]) -> None:
     try:
-        presence.here(user_id, appeal_id)
-    finally:
-        connection.close()
-
-
-def _left(user_id: int, appeal_id: int) -> None:
-    try:
-        presence.left(user_id, appeal_id)
+        say(*watched)
+    except Error as error:
+        # The stream is worth more than who else looks; it will be said again.
+        _log.warning("who has a case open could not be said", error=str(error))
     finally:
         connection.close()
 
