@@ -165,7 +165,7 @@ VARIABLES: tuple[Variable, ...] = (
         "Bearer token for /metrics.",
         "none: only this machine may read them",
     ),
-    Variable("YINGHU_TIME_ZONE", to.time_zone, "Asia/Shanghai", "Zone of dates that people to."),
+    Variable("YINGHU_TIME_ZONE", to.time_zone, "Asia/Shanghai", "Zone of dates that people read."),
     Variable("YINGHU_PHONE_REGION", to.region, "CN", "Country of phones written without a +."),
     Variable("YINGHU_LOG_FORMAT", to.log_format, "console", "console or json."),
     Variable(
