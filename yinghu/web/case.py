@@ -33,7 +33,7 @@ from yinghu.appeals.states import (
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations
 from yinghu.people.models import Reveal
 from yinghu.triage.models import Suggestion
-from yinghu.web import compare, rules
+from yinghu.web import compare, presence, rules
 from yinghu.web.acts import perform
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, question_label, sort_initial
 from yinghu.web.media import photo_file
@@ -156,6 +156,7 @@ def context_of(
         "duplicates": [compare.pair(appeal, each, actor, photos) for each in duplicates],
         "linked": _linked(appeal, actor, reveal),
         "merged_in": _merged_in(appeal, actor),
+        "viewers": presence.others(appeal, actor),
         "back": back if back in _BACK else "",
         "problem": problem,
         "lost": lost,
@@ -341,7 +342,11 @@ def show(request: HttpRequest, appeal: Appeal, *, status: int = 200, **more: Any
 @staff()
 def page(request: HttpRequest, number: str) -> HttpResponse:
     """Everything about one appeal."""
-    return show(request, seen(request, number))
+    appeal = seen(request, number)
+    if request.GET.get("part") == "viewers":
+        viewers = presence.others(appeal, who(request))
+        return render(request, "web/desk/viewers.html", {"appeal": appeal, "viewers": viewers})
+    return show(request, appeal)
 
 
 @never_cache

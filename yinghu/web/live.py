@@ -2,14 +2,15 @@
 
 Each web process holds one LISTEN connection, outside the pool, and fans what it hears out to its
 viewers. A page then asks for its own part again, so that permission stays where it is. What waits
-for a viewer is a set of at most two names, however slow they are; it goes out once in `PACE`.
+for a viewer is a set of at most three names, however slow they are; it goes out once in `PACE`.
 
     /live?desk=NAME[&case=NUMBER]   a login's desk, and the case open beside it
     /live?case=NUMBER               one case, for staff who may see it
     /live?t=TOKEN                   one's own appeal, by its secret link
 
-With &version=V, the version of the case that the page shows. Events are `desk` and `case`; on
-connecting `desk` comes at once, and `case` where the version is another: what happened in between.
+With &version=V, the version of the case that the page shows. Events are `desk`, `case` and, for
+those inside, `viewers` (`presence`); on connecting `desk` and `viewers` come at once, and `case`
+where the version is another: what happened in between.
 """
 
 from __future__ import annotations
@@ -34,16 +35,17 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.db import connection
+from django.db import Error, connection
 from django.http import HttpRequest, parse_cookie
 
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.notify import NOTIFY_CHANNEL
+from yinghu.appeals.notify import NOTIFY_CHANNEL, VIEW
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import BY_REST, MOVES, Status
 from yinghu.channels.flood import address_key
-from yinghu.people.access import Actor, actor_of, desks_of, may_see
+from yinghu.people.access import Actor, actor_of, desks_of, may_read_why, may_see
 from yinghu.people.models import User
+from yinghu.web import presence
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -135,6 +137,12 @@ class Hub:
         """Whether one more viewer may come who takes a part of these."""
         return all(self.taken[share] < most for share, most in shares.items())
 
+    def has_another(self, viewer: Viewer) -> bool:
+        """Whether the same person looks at the same case in another tab."""
+        same = [topic for topic, name in viewer.topics.items() if name == "viewers"]
+        others = (other for topic in same for other in self.by_topic.get(topic, ()))
+        return any(other is not viewer and other.shares == viewer.shares for other in others)
+
     def remove(self, viewer: Viewer) -> None:
         for topic in viewer.topics:
             viewers = self.by_topic[topic]
@@ -151,6 +159,9 @@ class Hub:
         """Tell the viewers whom a notification concerns."""
         said = json.loads(payload)
         appeals: Iterable[int] = said.get("appeals") or ()
+        if said.get("verb") == VIEW:
+            self._tell(f"viewers:{appeal}" for appeal in appeals)
+            return
         topics = [f"desk:{desk}" for desk in desks_touched(str(said.get("verb", "")))]
         topics += [f"case:{appeal}" for appeal in appeals]
         self._tell(topics if appeals else [*topics, *self._cases()])
@@ -275,6 +286,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     mine.add(viewer)
     gone = asyncio.create_task(_disconnected(receive))
     closing = asyncio.create_task(mine.closing.wait())
+    staying = asyncio.create_task(_stay(followed))
     try:
         # Only now nothing can be missed any more.
         for name in await _missed(followed):
@@ -282,9 +294,12 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _stream(viewer, send, gone, closing)
     finally:
         mine.remove(viewer)
-        for task in (gone, closing):
+        for task in (gone, closing, staying):
             task.cancel()
-        await asyncio.gather(gone, closing, return_exceptions=True)
+        await asyncio.gather(gone, closing, staying, return_exceptions=True)
+        # Whoever is sent away by a server that stops will be back.
+        if followed.is_inside and not mine.closing.is_set() and not mine.has_another(viewer):
+            await _presence(presence.leave, followed)
 
 
 async def _stream(
@@ -322,6 +337,26 @@ async def _stream(
         if gone in done:
             return
     await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _stay(followed: Followed) -> None:
+    """Say now and again that a person inside has the case open."""
+    while followed.is_inside:
+        await _presence(presence.stay, followed)
+        await asyncio.sleep(presence.AGAIN)
+
+
+async def _presence(say: Callable[[int, int], None], followed: Followed) -> None:
+    def said() -> None:
+        try:
+            say(followed.case or 0, followed.user or 0)
+        except Error as error:
+            # The stream is worth more than who else looks; it will be said again.
+            _log.warning("who has a case open could not be said", error=str(error))
+        finally:
+            connection.close()
+
+    await sync_to_async(said)()
 
 
 async def _say(send: Send, text: str) -> None:
@@ -364,6 +399,8 @@ class Followed:
     case: int | None = None
     version: str = ""
     user: int | None = None
+    is_inside: bool = False
+    """Whether others are told that they have the case open, and they of others."""
 
 
 def _followed(query: dict[str, str], session_key: str) -> Followed:
@@ -393,11 +430,14 @@ def _staff_follows(found: Followed, query: dict[str, str], session_key: str) -> 
     appeal = Appeal.objects.filter(pk=appeal_id).first() if appeal_id is not None else None
     if appeal is not None and may_see(actor, appeal):
         found.case = appeal.pk
+        if may_read_why(actor, appeal):
+            found.is_inside = True
+            found.topics[f"viewers:{appeal.pk}"] = "viewers"
 
 
 async def _missed(followed: Followed) -> set[str]:
     """The events of what may have happened between the making of the page and now."""
-    missed = {name for name in followed.topics.values() if name == "desk"}
+    missed = {name for name in followed.topics.values() if name != "case"}
     if followed.case is not None:
         version = await sync_to_async(_version)(followed.case)
         if str(version) != followed.version:

@@ -118,6 +118,7 @@
     source = new EventSource(page.dataset.live);
     source.addEventListener("desk", function () { look("desk"); });
     source.addEventListener("case", function () { look("case"); });
+    source.addEventListener("viewers", function () { look("viewers"); });
     source.onopen = function () { wait = 1000; page.classList.add("is-live"); };
     source.onerror = function () {
       page.classList.remove("is-live");
