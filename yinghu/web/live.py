@@ -325,7 +325,8 @@ async def _stream(
         if closing in done:
             break
         if wake not in done:
-            await _say(send, ": here\n\n")
+            # An event, not a comment: a page must notice that nothing comes any more.
+            await _say(send, "event: here\ndata: 1\n\n")
             continue
         names, viewer.pending = sorted(viewer.pending), set()
         viewer.wake.clear()

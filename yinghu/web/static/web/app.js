@@ -93,6 +93,34 @@
     }
   });
 
+  // While old and new stand beside each other in a swap, the browser follows the old downwards: what
+  // is looked at is put back where it was.
+  var held = null;
+  function scroller(part) {
+    for (var at = part; at; at = at.parentElement) {
+      if (at.scrollHeight > at.clientHeight && /auto|scroll/.test(getComputedStyle(at).overflowY)) return at;
+    }
+    return document.scrollingElement;
+  }
+  function hold(part) {
+    var box = scroller(part), top = box === document.scrollingElement ? 0 : box.getBoundingClientRect().top;
+    var focused = part.contains(document.activeElement) && document.activeElement;
+    var seen = focused && focused.id ? focused : box.scrollTop && Array.from(part.querySelectorAll("[id]")).find(function (each) {
+      return each.getBoundingClientRect().top >= top;
+    });
+    held = { box: box, scroll: box.scrollTop, id: seen && seen.id, top: seen && seen.getBoundingClientRect().top };
+  }
+  function putBack() {
+    var seen = held && held.id && document.getElementById(held.id);
+    if (!held) return;
+    held.box.scrollTop = seen ? held.box.scrollTop + seen.getBoundingClientRect().top - held.top : held.scroll;
+    held = null;
+  }
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    if (event.detail.shouldSwap && event.target.hasAttribute("data-follow")) hold(event.target);
+  });
+  document.addEventListener("htmx:afterSwap", putBack);
+
   // At a desk the button to press next has the focus; on a phone that would only scroll the page.
   function focusNext() {
     var next = document.querySelector("[data-focus]");
@@ -105,7 +133,30 @@
 
   // Live: the server says "look again", the parts of the page that follow it do.
   if (!window.EventSource) return;
-  var page = null, source = null, wait = 1000, later = 0;
+  var page = null, source = null, wait = 1000, later = 0, losing = 0, silence = 0;
+  // Said only when it lasts: a moment without a stream loses nothing, the next one tells what happened.
+  function lost() {
+    var note = document.getElementById("live-lost");
+    if (note && !losing) losing = setTimeout(function () { note.textContent = note.dataset.says; }, 5000);
+  }
+  function found() {
+    var note = document.getElementById("live-lost");
+    clearTimeout(losing);
+    losing = 0;
+    if (note) note.textContent = "";
+  }
+  // The server says something every 15 seconds; a network that died in silence raises no error.
+  function heard() {
+    clearTimeout(silence);
+    silence = setTimeout(function () { lost(); drop(); open(); }, 40000);
+  }
+  function drop() {
+    clearTimeout(later);
+    clearTimeout(silence);
+    if (source) source.close();
+    source = null;
+    if (page) page.classList.remove("is-live");
+  }
   function look(name) {
     document.querySelectorAll('[data-follow="' + name + '"]').forEach(function (part) {
       window.htmx.trigger(part, "look");
@@ -116,11 +167,13 @@
     page = document.querySelector("[data-live]");
     if (!page || source || document.hidden) return;
     source = new EventSource(page.dataset.live);
-    source.addEventListener("desk", function () { look("desk"); });
-    source.addEventListener("case", function () { look("case"); });
-    source.addEventListener("viewers", function () { look("viewers"); });
-    source.onopen = function () { wait = 1000; page.classList.add("is-live"); };
+    ["desk", "case", "viewers"].forEach(function (name) {
+      source.addEventListener(name, function () { heard(); look(name); });
+    });
+    source.addEventListener("here", heard);
+    source.onopen = function () { wait = 1000; found(); heard(); page.classList.add("is-live"); };
     source.onerror = function () {
+      lost();
       page.classList.remove("is-live");
       if (source && source.readyState === EventSource.CLOSED) {
         source = null;
@@ -131,10 +184,8 @@
   }
   // A browser has only a few connections for one site: a page that nobody looks at gives its own back.
   function close() {
-    clearTimeout(later);
-    if (source) source.close();
-    source = null;
-    if (page) page.classList.remove("is-live");
+    found();
+    drop();
   }
   // A desk drew another case: its stream is another one.
   document.addEventListener("yinghu:live", function () { close(); open(); });
