@@ -52,7 +52,8 @@ def run(options: argparse.Namespace) -> list[Figure]:
         say(f"live: {citizens} citizens, {options.staff} at desks, {options.boards} boards")
         with serving(url) as port:
             commits, found = _watch(port, url, wanted, cases[:moves], options.rate)
-    times = _against(commits, found, cases[:moves], citizens)
+    desks = [path.rpartition("desk=")[2] for path, *_rest in wanted if "desk=" in path]
+    times = _against(commits, found, cases[:moves], desks)
     figures: list[Figure] = []
     for name, limit in (
         ("raw LISTEN", None),
@@ -154,9 +155,12 @@ def _move(cases: Sequence[Any], rate: float) -> list[float]:
 
 
 def _against(
-    commits: list[float], found: dict[str, Any], cases: Sequence[Any], citizens: int
+    commits: list[float], found: dict[str, Any], cases: Sequence[Any], desks: list[str]
 ) -> dict[str, list[float]]:
     """Seconds from commit to what each heard; an error where something was lost or told twice."""
+    from yinghu.web.live import desks_touched
+
+    citizens = len(found["heard"]) - len(desks)
     times: dict[str, list[float]] = {
         name: []
         for name in (
@@ -177,8 +181,13 @@ def _against(
         times["citizen's part"] += [there - commit for _event, there in fetched]
     if any(found["heard"][len(cases) : citizens]):
         raise RuntimeError("somebody was told of a case that is not theirs")
-    for heard, fetched in zip(found["heard"][citizens:], found["fetched"][citizens:], strict=True):
-        _of_a_desk(commits, heard, fetched, times)
+    # Sorting touches no callback desk: those pages hear nothing.
+    staff = zip(desks, found["heard"][citizens:], found["fetched"][citizens:], strict=True)
+    for desk, heard, fetched in staff:
+        if (desk in desks_touched("sort")) is not bool(heard):
+            raise RuntimeError(f"{desk}: told {len(heard)} times")
+        if heard:
+            _of_a_desk(commits, heard, fetched, times)
     return times
 
 
@@ -189,8 +198,6 @@ def _of_a_desk(
     times: dict[str, list[float]],
 ) -> None:
     """Each commit against the next event, which may stand for many."""
-    if not heard:
-        return
     for commit in commits:
         # An event may come a moment before the commit has returned to whoever made it.
         at = bisect.bisect_left(heard, commit - 0.02)
