@@ -25,7 +25,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/desk/search?q=0000-0000-1",
         "/desk/case/{filed}",
     ),
-    "dispatcher": ("/desk/dispatch", "/board"),
+    "dispatcher": ("/desk/dispatch", "/board", "/desk/try", "/setup/rule/"),
     "milk-handler": ("/desk/inbox", "/desk/inbox?case={taken}", "/desk/case/{taken}", "/field"),
     "volunteer": ("/field", "/field/-/map", "/field/-/done", "/field/{free}", "/field/{mine}"),
     "commander": (
@@ -41,6 +41,8 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/setup/category/milk",
         "/setup/category/",
         "/setup/limit/",
+        "/setup/rule/",
+        "/setup/rule/-/new",
         "/setup/place/",
         "/setup/text/",
         "/setup/reply/",

@@ -1,8 +1,9 @@
-"""Pages that follow what others do: through a killed server, hidden tabs, and colleagues beside."""
+"""Pages that follow by themselves: through a server that dies and comes back, and in many tabs."""
 
 from __future__ import annotations
 
-import re
+import os
+import signal
 
 import pytest
 from playwright.sync_api import expect
@@ -11,45 +12,59 @@ from tests.browser.test_loop import OpenPage, log_in
 from tests.cast import Cast, file_one
 from tests.conftest import DESK
 from tests.live import Live
+from yinghu.appeals import loop
 
 pytestmark = pytest.mark.browser
+
+
+def test_a_page_outlives_its_server(live: Live, live_city: Cast, open_page: OpenPage) -> None:
+    first = file_one("第一件")
+    live.drain()
+    page = log_in(open_page(DESK, deaf=True), "clerk")
+    expect(page.locator(f"#row-{first.number}")).to_be_visible()
+    page.evaluate("window.neverReloaded = true")
+    expect(page.locator(".split.is-live")).to_be_visible()
+
+    os.killpg(live.processes["web"].pid, signal.SIGKILL)
+    live.processes["web"].wait()
+    # It says so, and what happens meanwhile is not lost.
+    expect(page.locator("[data-live-lost]")).to_be_visible()
+    second = file_one("停机时的一件")
+    loop.note(first.pk, live_city.dispatcher, why="停机时写的")
+    live.launch("web")
+    live.wait_for_web()
+    expect(page.locator(f"#row-{second.number}")).to_have_count(1, timeout=60_000)
+    expect(page.locator("#case")).to_contain_text("停机时写的")
+    expect(page.locator("[data-live-lost]")).to_be_hidden()
+    expect(page.locator(f"#row-{first.number}")).to_have_count(1)
+    assert page.evaluate("window.neverReloaded") is True
+    live.forgive()
+
+
+def test_many_tabs_follow_and_two_people_see_each_other(
+    live: Live, live_city: Cast, open_page: OpenPage
+) -> None:
+    appeal = file_one("很多人看的一件")
+    live.drain()
+    page = log_in(open_page(DESK), "clerk")
+    # More tabs than a browser has connections for one site.
+    tabs = [page.context.new_page() for _tab in range(7)]
+    for tab in tabs:
+        tab.goto("/desk/triage")
+    other = log_in(open_page(DESK), "dispatcher")
+    other.goto(f"/desk/case/{appeal.number}")
+    expect(other.locator(".viewers")).to_contain_text("研判员小周")
+    newer = file_one("后来的一件")
+    for tab in tabs:
+        tab.bring_to_front()
+        expect(tab.locator(f"#row-{newer.number}")).to_have_count(1)
+        expect(tab.locator(".viewers")).to_contain_text("派单员老陈")
+
+
 HIDE = """hidden => {
     Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
     document.dispatchEvent(new Event("visibilitychange"));
 }"""
-
-
-def test_two_clerks_see_that_they_have_the_same_case_open(
-    live: Live, live_city: Cast, open_page: OpenPage
-) -> None:
-    appeal = file_one()
-    boss, clerk = log_in(open_page(DESK), "commander"), log_in(open_page(DESK), "clerk")
-    boss.goto(f"/desk/case/{appeal.number}")
-    expect(boss.locator("[data-live].is-live")).to_be_attached()
-    expect(boss.locator("#viewers")).to_have_text(f"{live_city.clerk.name} 也开着这件")
-    expect(clerk.locator("#viewers")).to_have_text(f"{live_city.commander.name} 也开着这件")
-    clerk.goto("/desk/dispatch" if clerk.url.endswith("triage") else "/desk/cases")
-    expect(boss.locator("#viewers")).to_have_text("")
-
-
-def test_a_server_killed_and_started_again_loses_nothing(
-    live: Live, live_city: Cast, open_page: OpenPage
-) -> None:
-    first = file_one()
-    clerk = log_in(open_page(DESK), "clerk")
-    expect(clerk.locator(f"#row-{first.number}")).to_be_visible()
-    expect(clerk.locator("[data-live].is-live")).to_be_attached()
-    clerk.evaluate("window.neverReloaded = true")
-    live.processes["web"].kill()
-    live.processes["web"].wait()
-    meanwhile = file_one("路灯坏了三天", phone="")
-    expect(clerk.locator("#live-lost")).to_have_text(re.compile("正在重连"), timeout=20_000)
-    live.launch("web")
-    live.wait_for_web()
-    expect(clerk.locator(f"#row-{meanwhile.number}")).to_have_count(1, timeout=30_000)
-    expect(clerk.locator("#rows .row-item")).to_have_count(2)
-    expect(clerk.locator("#live-lost")).to_have_text("")
-    assert clerk.evaluate("window.neverReloaded")
 
 
 def test_a_hidden_tab_catches_up_when_it_is_shown_and_keeps_its_place(
@@ -58,17 +73,17 @@ def test_a_hidden_tab_catches_up_when_it_is_shown_and_keeps_its_place(
     for number in range(15):
         file_one(f"路灯坏了第{number}盏", phone="")
     live.drain()
-    clerk = log_in(open_page(DESK), "clerk")
-    expect(clerk.locator("[data-live].is-live")).to_be_attached()
-    clerk.locator("#rows .row-item").nth(9).focus()
-    focused = clerk.evaluate("document.activeElement.id")
+    page = log_in(open_page(DESK), "clerk")
+    expect(page.locator("[data-live].is-live")).to_be_attached()
+    page.locator("#rows .row-item").nth(9).focus()
+    focused = page.evaluate("document.activeElement.id")
     where = "Math.round(document.activeElement.getBoundingClientRect().top)"
-    clerk.evaluate(HIDE, True)
-    expect(clerk.locator("[data-live].is-live")).to_have_count(0)
-    kept = clerk.evaluate(where)
+    page.evaluate(HIDE, True)
+    expect(page.locator("[data-live].is-live")).to_have_count(0)
+    kept = page.evaluate(where)
     meanwhile = file_one("井盖没有了", phone="")
-    expect(clerk.locator(f"#row-{meanwhile.number}")).to_have_count(0)
-    clerk.evaluate(HIDE, False)
-    expect(clerk.locator(f"#row-{meanwhile.number}")).to_have_count(1)
-    assert clerk.evaluate("document.activeElement.id") == focused != ""
-    assert clerk.evaluate(where) == kept
+    expect(page.locator(f"#row-{meanwhile.number}")).to_have_count(0)
+    page.evaluate(HIDE, False)
+    expect(page.locator(f"#row-{meanwhile.number}")).to_have_count(1)
+    assert page.evaluate("document.activeElement.id") == focused != ""
+    assert page.evaluate(where) == kept

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from django.db.models.functions import Now
 from django.test import Client
+from django.utils import timezone
 
-from tests.cast import Cast, file_one, taken_milk
-from tests.live import Live
+from tests.cast import Cast, file_one
+from tests.live import Live, until
 from yinghu.appeals import loop
-from yinghu.appeals.models import Appeal
-from yinghu.people.models import Post, User
+from yinghu.people.access import requester_of
+from yinghu.people.models import User
 from yinghu.web import presence
 from yinghu.web.live import desks_touched
 from yinghu.web.models import Viewing
@@ -76,9 +76,7 @@ def test_a_desk_and_the_case_open_beside_it_share_one_stream(live: Live, live_ci
     with listening(live, query, "clerk") as ears:
         assert ears.next() == "desk"
         loop.note(appeal.pk, live_city.clerk, why="x")
-        heard = {ears.next()}
-        while not heard >= {"case", "desk"}:
-            heard.add(ears.next())
+        assert {ears.next(), ears.next(), ears.next()} == {"case", "desk", "viewers"}
 
 
 @pytest.mark.parametrize(
@@ -129,86 +127,62 @@ def test_which_desks_a_verb_touches_is_read_from_the_table() -> None:
     assert "triage" in desks_touched("something-new")
 
 
-def viewers(appeal: Appeal, username: str) -> str:
-    """The part of the case page that says who else has it open."""
-    client = Client()
-    client.force_login(User.objects.get(username=username))
-    answer = client.get(f"/desk/case/{appeal.number}?part=viewers")
-    return answer.content.decode() if answer.status_code == 200 else str(answer.status_code)
+def names(client: Client, number: str) -> str:
+    """Who else has the case open, as a desk's page says it."""
+    part = client.get(f"/desk/case/{number}?part=viewers")
+    assert part.status_code == 200
+    return part.content.decode()
 
 
-def test_whoever_has_a_case_open_sees_the_others_come_and_go(live: Live, live_city: Cast) -> None:
-    appeal = file_one()
-    clerk, query = live_city.clerk.name, f"case={appeal.number}&version={appeal.version}"
-    with listening(live, query, "commander") as ears:
-        assert ears.next() == "viewers"
-        with listening(live, f"desk=triage&{query}", "clerk") as theirs:
-            assert theirs.next() == "desk"
-            while clerk not in viewers(appeal, "commander"):
-                assert ears.next() == "viewers"
-            # The same person in two tabs is one person, until both are closed.
-            with listening(live, query, "clerk") as again:
-                assert again.next() == "viewers"
-            assert viewers(appeal, "commander").count(clerk) == 1
-            assert clerk not in viewers(appeal, "clerk")
-        while clerk in viewers(appeal, "commander"):
-            assert ears.next() == "viewers"
-
-
-def test_opening_a_case_makes_nobody_fetch_a_list_or_the_case(live: Live, live_city: Cast) -> None:
+def test_colleagues_know_who_else_has_the_case_open(live: Live, live_city: Cast) -> None:
     appeal = file_one()
     query = f"case={appeal.number}&version={appeal.version}"
-    with (
-        listening(live, f"desk=board&{query}", "commander") as ears,
-        listening(live, f"t={appeal.token}&version={appeal.version}") as requester,
-    ):
-        assert {ears.next(), ears.next()} == {"desk", "viewers"}
-        with listening(live, query, "clerk") as theirs:
-            assert theirs.next() == "viewers"
-            while live_city.clerk.name not in viewers(appeal, "commander"):
-                assert ears.next() == "viewers"
-        loop.note(appeal.pk, live_city.clerk, why="x")
-        heard = []
-        while "case" not in heard:
-            heard.append(ears.next())
-        assert set(heard[: heard.index("case")]) <= {"viewers"}
-        # The requester's first event is that of the note, not of who looked.
-        assert requester.next() == "case"
+    clerk, dispatcher = Client(), Client()
+    clerk.force_login(User.objects.get(username="clerk"))
+    dispatcher.force_login(User.objects.get(username="dispatcher"))
+    with listening(live, query, "clerk") as ears:
+        assert ears.next() == "viewers"
+        assert names(clerk, appeal.number).strip() == ""
+        with listening(live, query, "dispatcher") as others:
+            assert others.next() == "viewers"
+            # Nothing about the case has changed: it is not asked for again.
+            assert ears.next() == "viewers"
+            assert "派单员老陈" in names(clerk, appeal.number)
+            assert "研判员小周" in names(dispatcher, appeal.number)
+        assert ears.next() == "viewers"
+        assert "派单员老陈" not in names(clerk, appeal.number)
+    until(lambda: not Viewing.objects.exists(), "the last one to be gone")
 
 
-def test_who_looks_is_not_for_volunteers_requesters_or_strangers(
-    live: Live, live_city: Cast
-) -> None:
-    appeal = taken_milk(live_city)
-    clerk = User.objects.get(username="clerk")
-    Viewing.objects.create(user=clerk, appeal=appeal)
-    assert str(clerk) in viewers(appeal, "milk-handler")
-    assert viewers(appeal, "urban-handler") == "404"
-    assert str(clerk) not in viewers(appeal, "volunteer")
-    tracked = Client().get(f"/t/{appeal.token}?part=viewers").content.decode()
-    assert str(clerk) not in tracked
+def test_a_second_page_of_ones_own_is_nobody_else(live: Live, live_city: Cast) -> None:
+    appeal = file_one()
+    query = f"case={appeal.number}&version={appeal.version}"
+    dispatcher = Client()
+    dispatcher.force_login(User.objects.get(username="dispatcher"))
+    with listening(live, query, "clerk") as ears:
+        assert ears.next() == "viewers"
+        with listening(live, query, "clerk"):
+            pass
+        loop.note(appeal.pk, live_city.dispatcher, why="x")
+        assert ears.next() == "case"
+        assert "研判员小周" in names(dispatcher, appeal.number)
 
 
-def test_whoever_went_without_a_word_is_forgotten(live: Live, live_city: Cast) -> None:
+def test_ghosts_are_forgotten_and_outsiders_learn_no_name(live: Live, live_city: Cast) -> None:
     appeal = file_one()
     clerk = User.objects.get(username="clerk")
-    old = Viewing.objects.create(user=clerk, appeal=appeal)
-    Viewing.objects.filter(pk=old.pk).update(seen_at=Now() - presence.GONE)
-    assert str(clerk) not in viewers(appeal, "commander")
-    assert presence.GONE.total_seconds() + presence.AGAIN <= 75
-    assert live_city.commander.user_id is not None
-    presence.stay(appeal.pk, live_city.commander.user_id)
-    assert [each.user_id for each in Viewing.objects.all()] == [live_city.commander.user_id]
-
-
-def test_whoever_may_no_longer_know_of_a_case_no_longer_has_it_open(
-    live: Live, live_city: Cast
-) -> None:
-    appeal = taken_milk(live_city)
-    handler = live_city.milk.user_id
-    assert handler is not None
-    presence.stay(appeal.pk, handler)
-    assert Viewing.objects.filter(user=handler).exists()
-    Post.objects.filter(user=handler).update(active=False)
-    presence.stay(appeal.pk, handler)
-    assert not Viewing.objects.exists()
+    Viewing.objects.create(appeal=appeal, user=clerk)
+    assert presence.others(live_city.dispatcher, appeal) == [clerk]
+    loop.sort(appeal.pk, live_city.clerk, category="milk")
+    loop.assign(appeal.pk, live_city.dispatcher, unit="milk")
+    appeal.refresh_from_db()
+    assert presence.others(live_city.milk, appeal) == [clerk]
+    assert presence.others(live_city.volunteer, appeal) == []
+    assert presence.others(requester_of(appeal.pk), appeal) == []
+    stranger = Client()
+    stranger.force_login(User.objects.get(username="food-handler"))
+    assert stranger.get(f"/desk/case/{appeal.number}?part=viewers").status_code == 404
+    Viewing.objects.update(seen_at=timezone.now() - presence.FORGOTTEN)
+    assert presence.others(live_city.dispatcher, appeal) == []
+    presence.here(live_city.dispatcher.user_id or 0, appeal.pk)
+    assert Viewing.objects.get().user.username == "dispatcher"

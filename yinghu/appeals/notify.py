@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from django.db import connection
 
 NOTIFY_CHANNEL = "yinghu"
-VIEW = "view"
-"""What is told when somebody opens or closes a case: it touches no list, only who else looks."""
 MAX_IDS = 100
 """More would not fit PostgreSQL's 8,000 bytes; an empty list then stands for many."""
 

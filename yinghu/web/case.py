@@ -37,7 +37,7 @@ from yinghu.web import compare, presence, rules
 from yinghu.web.acts import perform
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, question_label, sort_initial
 from yinghu.web.media import photo_file
-from yinghu.web.shared import login_of, staff, version_of, who, without_numbers
+from yinghu.web.shared import is_part, login_of, staff, version_of, who, without_numbers
 from yinghu.web.story import Story, story_of, with_photos
 
 SAID_BEFORE = timedelta(hours=1)
@@ -156,7 +156,6 @@ def context_of(
         "duplicates": [compare.pair(appeal, each, actor, photos) for each in duplicates],
         "linked": _linked(appeal, actor, reveal),
         "merged_in": _merged_in(appeal, actor),
-        "viewers": presence.others(appeal, actor),
         "back": back if back in _BACK else "",
         "problem": problem,
         "lost": lost,
@@ -343,9 +342,9 @@ def show(request: HttpRequest, appeal: Appeal, *, status: int = 200, **more: Any
 def page(request: HttpRequest, number: str) -> HttpResponse:
     """Everything about one appeal."""
     appeal = seen(request, number)
-    if request.GET.get("part") == "viewers":
-        viewers = presence.others(appeal, who(request))
-        return render(request, "web/desk/viewers.html", {"appeal": appeal, "viewers": viewers})
+    if is_part(request, "viewers"):
+        viewers = presence.others(who(request), appeal)
+        return render(request, "web/desk/viewers.html", {"viewers": viewers})
     return show(request, appeal)
 
 

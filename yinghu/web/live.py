@@ -2,15 +2,16 @@
 
 Each web process holds one LISTEN connection, outside the pool, and fans what it hears out to its
 viewers. A page then asks for its own part again, so that permission stays where it is. What waits
-for a viewer is a set of at most three names, however slow they are; it goes out once in `PACE`.
+for a viewer is a set of at most two names, however slow they are; it goes out once in `PACE`.
 
     /live?desk=NAME[&case=NUMBER]   a login's desk, and the case open beside it
     /live?case=NUMBER               one case, for staff who may see it
     /live?t=TOKEN                   one's own appeal, by its secret link
 
-With &version=V, the version of the case that the page shows. Events are `desk`, `case` and, for
-those inside, `viewers` (`presence`); on connecting `desk` and `viewers` come at once, and `case`
-where the version is another: what happened in between.
+Staff who have a case open are known to each other by it (`presence.py`), as event `viewers`.
+
+With &version=V, the version of the case that the page shows. Events are `desk` and `case`; on
+connecting `desk` comes at once, and `case` where the version is another: what happened in between.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ from django.db import Error, connection
 from django.http import HttpRequest, parse_cookie
 
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.notify import NOTIFY_CHANNEL, VIEW
+from yinghu.appeals.notify import NOTIFY_CHANNEL
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import BY_REST, MOVES, Status
 from yinghu.channels.flood import address_key
-from yinghu.people.access import Actor, actor_of, desks_of, may_read_why, may_see
+from yinghu.people.access import Actor, actor_of, desks_of, may_see
 from yinghu.people.models import User
 from yinghu.web import presence
 
@@ -133,15 +134,15 @@ class Hub:
         self.count += 1
         self.taken.update(viewer.shares.keys())
 
+    def has_open(self, watched: tuple[int, int]) -> bool:
+        """Whether this login has another page of the case open in this process."""
+        user, case = watched
+        share = f"login:{user}"
+        return any(share in viewer.shares for viewer in self.by_topic.get(f"viewers:{case}", ()))
+
     def has_room(self, shares: dict[str, int]) -> bool:
         """Whether one more viewer may come who takes a part of these."""
         return all(self.taken[share] < most for share, most in shares.items())
-
-    def has_another(self, viewer: Viewer) -> bool:
-        """Whether the same person looks at the same case in another tab."""
-        same = [topic for topic, name in viewer.topics.items() if name == "viewers"]
-        others = (other for topic in same for other in self.by_topic.get(topic, ()))
-        return any(other is not viewer and other.shares == viewer.shares for other in others)
 
     def remove(self, viewer: Viewer) -> None:
         for topic in viewer.topics:
@@ -159,8 +160,9 @@ class Hub:
         """Tell the viewers whom a notification concerns."""
         said = json.loads(payload)
         appeals: Iterable[int] = said.get("appeals") or ()
-        if said.get("verb") == VIEW:
-            self._tell(f"viewers:{appeal}" for appeal in appeals)
+        if said.get("verb") == presence.VIEW:
+            # Nothing about the case has changed: nobody fetches it, or a list, again.
+            self._tell([f"viewers:{appeal}" for appeal in appeals])
             return
         topics = [f"desk:{desk}" for desk in desks_touched(str(said.get("verb", "")))]
         topics += [f"case:{appeal}" for appeal in appeals]
@@ -284,26 +286,29 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         return
     viewer = Viewer(followed.topics, shares)
     mine.add(viewer)
+    watched = (followed.user, followed.case) if followed.user and followed.case else None
     gone = asyncio.create_task(_disconnected(receive))
     closing = asyncio.create_task(mine.closing.wait())
-    staying = asyncio.create_task(_stay(followed))
     try:
         # Only now nothing can be missed any more.
         for name in await _missed(followed):
             viewer.tell(name)
-        await _stream(viewer, send, gone, closing)
+        await _stream(viewer, send, gone, closing, watched)
     finally:
         mine.remove(viewer)
-        for task in (gone, closing, staying):
+        if watched and not mine.has_open(watched):
+            await asyncio.shield(sync_to_async(_said)(presence.left, watched))
+        for task in (gone, closing):
             task.cancel()
-        await asyncio.gather(gone, closing, staying, return_exceptions=True)
-        # Whoever is sent away by a server that stops will be back.
-        if followed.is_inside and not mine.closing.is_set() and not mine.has_another(viewer):
-            await _presence(presence.leave, followed)
+        await asyncio.gather(gone, closing, return_exceptions=True)
 
 
 async def _stream(
-    viewer: Viewer, send: Send, gone: asyncio.Task[None], closing: asyncio.Task[bool]
+    viewer: Viewer,
+    send: Send,
+    gone: asyncio.Task[None],
+    closing: asyncio.Task[bool],
+    watched: tuple[int, int] | None,
 ) -> None:
     headers = [
         (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -314,7 +319,11 @@ async def _stream(
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await _say(send, f"retry: {random.randint(1000, 3000)}\n\n")  # noqa: S311  # spreads returns
     end = time.monotonic() + LONGEST * random.uniform(0.8, 1.0)  # noqa: S311  # spreads returns
+    say_again = 0.0
     while time.monotonic() < end:
+        if watched and time.monotonic() >= say_again:
+            say_again = time.monotonic() + presence.AGAIN
+            await sync_to_async(_said)(presence.here, watched)
         wake = asyncio.create_task(viewer.wake.wait())
         done, _rest = await asyncio.wait(
             {wake, gone, closing}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED
@@ -338,26 +347,6 @@ async def _stream(
         if gone in done:
             return
     await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _stay(followed: Followed) -> None:
-    """Say now and again that a person inside has the case open."""
-    while followed.is_inside:
-        await _presence(presence.stay, followed)
-        await asyncio.sleep(presence.AGAIN)
-
-
-async def _presence(say: Callable[[int, int], None], followed: Followed) -> None:
-    def said() -> None:
-        try:
-            say(followed.case or 0, followed.user or 0)
-        except Error as error:
-            # The stream is worth more than who else looks; it will be said again.
-            _log.warning("who has a case open could not be said", error=str(error))
-        finally:
-            connection.close()
-
-    await sync_to_async(said)()
 
 
 async def _say(send: Send, text: str) -> None:
@@ -400,8 +389,6 @@ class Followed:
     case: int | None = None
     version: str = ""
     user: int | None = None
-    is_inside: bool = False
-    """Whether others are told that they have the case open, and they of others."""
 
 
 def _followed(query: dict[str, str], session_key: str) -> Followed:
@@ -431,19 +418,27 @@ def _staff_follows(found: Followed, query: dict[str, str], session_key: str) -> 
     appeal = Appeal.objects.filter(pk=appeal_id).first() if appeal_id is not None else None
     if appeal is not None and may_see(actor, appeal):
         found.case = appeal.pk
-        if may_read_why(actor, appeal):
-            found.is_inside = True
-            found.topics[f"viewers:{appeal.pk}"] = "viewers"
+        found.topics[f"viewers:{appeal.pk}"] = "viewers"
 
 
 async def _missed(followed: Followed) -> set[str]:
     """The events of what may have happened between the making of the page and now."""
-    missed = {name for name in followed.topics.values() if name != "case"}
+    missed = {name for name in followed.topics.values() if name == "desk"}
     if followed.case is not None:
         version = await sync_to_async(_version)(followed.case)
         if str(version) != followed.version:
             missed.add("case")
     return missed
+
+
+def _said(say: Callable[[int, int], None], watched: tuple[int, int]) -> None:
+    try:
+        say(*watched)
+    except Error as error:
+        # The stream is worth more than who else looks; it will be said again.
+        _log.warning("who has a case open could not be said", error=str(error))
+    finally:
+        connection.close()
 
 
 def _version(appeal_id: int) -> int | None:

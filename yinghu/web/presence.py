@@ -1,59 +1,51 @@
-"""Who else has a case open: a row for each person and case, for as long as their stream lives.
-
-A stream of live updates says it on coming, again every `AGAIN` seconds, and takes it back on going.
-Whoever went without a word is forgotten after `GONE`, and taken off the screens of the others by
-their own next saying: at most `GONE` + `AGAIN` after the last sign of life.
-"""
+"""Who else has a case open: said by the stream of each open page, forgotten when that is silent."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
-from django.db import transaction
-from django.db.models.functions import Now
+from django.utils import timezone
 
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.notify import VIEW, tell
-from yinghu.people.access import Actor, actor_of, may_read_why
+from yinghu.appeals.notify import tell
+from yinghu.people.access import Actor, may_read_why
 from yinghu.people.models import User
 from yinghu.web.models import Viewing
 
-AGAIN = 25.0
-GONE = timedelta(seconds=50)
+AGAIN: Final = 30.0
+"""Seconds after which an open page says again that it is there."""
+FORGOTTEN: Final = timedelta(seconds=75)
+"""Two signs missed: a crash leaves no ghost for longer."""
+VIEW: Final = "view"
+"""What is told to those who have the case open, and to nobody else; no verb of the loop."""
 
 
-def others(appeal: Appeal, actor: Actor) -> list[str] | None:
-    """Names of the others who have it open; None where they are not this actor's to know."""
-    if actor.user_id is None or not may_read_why(actor, appeal):
-        return None
-    seen = appeal.viewings.filter(seen_at__gt=Now() - GONE, user__is_active=True)
-    seen = seen.exclude(user=actor.user_id).select_related("user").order_by("user_id")
-    return [str(each.user) for each in seen]
-
-
-def stay(appeal_id: int, user_id: int) -> None:
-    """Say that this person has the case open, and forget those who went without a word.
-
-    Who may not know of it any more is taken off instead. The others are told where it changes what
-    they see.
-    """
-    user = User.objects.filter(pk=user_id, is_active=True).first()
-    appeal = Appeal.objects.filter(pk=appeal_id).first()
-    if user is None or appeal is None or not may_read_why(actor_of(user), appeal):
-        leave(appeal_id, user_id)
-        return
-    with transaction.atomic():
-        gone, _rows = appeal.viewings.filter(seen_at__lte=Now() - GONE).delete()
-        _viewing, is_new = Viewing.objects.update_or_create(
-            user=user, appeal=appeal, defaults={"seen_at": Now()}
+def here(user_id: int, appeal_id: int) -> None:
+    """This login has the case open now."""
+    now = timezone.now()
+    old = Viewing.objects.filter(appeal=appeal_id, seen_at__lt=now - FORGOTTEN)
+    gone = old.exclude(user=user_id).delete()[0]
+    fresh = Viewing.objects.filter(appeal=appeal_id, user=user_id, seen_at__gte=now - FORGOTTEN)
+    if not fresh.update(seen_at=now):
+        Viewing.objects.update_or_create(
+            appeal_id=appeal_id, user_id=user_id, defaults={"seen_at": now}
         )
-        if gone or is_new:
-            tell(VIEW, [appeal_id])
+        gone += 1
+    if gone:
+        tell(VIEW, [appeal_id])
 
 
-def leave(appeal_id: int, user_id: int) -> None:
-    """Say that this person has closed it."""
-    with transaction.atomic():
-        gone, _rows = Viewing.objects.filter(appeal=appeal_id, user=user_id).delete()
-        if gone:
-            tell(VIEW, [appeal_id])
+def left(user_id: int, appeal_id: int) -> None:
+    """This login has closed it. Another page of theirs says so again within `AGAIN`."""
+    if Viewing.objects.filter(appeal=appeal_id, user=user_id).delete()[0]:
+        tell(VIEW, [appeal_id])
+
+
+def others(actor: Actor, appeal: Appeal) -> list[User]:
+    """Who has it open besides the actor, for those inside; nobody for requesters and volunteers."""
+    if not may_read_why(actor, appeal):
+        return []
+    found = Viewing.objects.filter(appeal=appeal, seen_at__gte=timezone.now() - FORGOTTEN)
+    found = found.exclude(user=actor.user_id).select_related("user").order_by("pk")
+    return [viewing.user for viewing in found[:10]]

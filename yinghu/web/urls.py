@@ -14,9 +14,9 @@ from yinghu.web import (
     geo,
     invitations,
     mine,
-    rules,
     skips,
     styleguide,
+    trials,
 )
 
 urlpatterns = [
@@ -49,7 +49,7 @@ urlpatterns = [
     path("desk/batch/undo", batch.undo, name="batch_undo"),
     path("desk/skip", skips.skip, name="skip"),
     path("desk/unskip", skips.unskip, name="unskip"),
-    path("desk/try", rules.try_rules, name="try_rules"),
+    path("desk/try", trials.try_rules, name="try_rules"),
     path("desk/badges", desk.badges, name="badges"),
     path("desk/areas", desk.areas, name="areas"),
     path("desk/places", desk.places, name="places"),

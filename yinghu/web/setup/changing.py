@@ -38,7 +38,7 @@ def alone() -> Iterator[None]:
         yield
 
 
-def create(kind: Kind, user: User, values: State) -> Any:
+def create(kind: Kind, user: User | None, values: State) -> Any:
     """A new row, within `alone`."""
     thing = kind.make(values)
     state = values | ({"active": True} if kind.retires else {})
@@ -47,7 +47,7 @@ def create(kind: Kind, user: User, values: State) -> Any:
     return thing
 
 
-def change(kind: Kind, user: User, thing: Any, values: State) -> bool:
+def change(kind: Kind, user: User | None, thing: Any, values: State) -> bool:
     """Put values into a row, within `alone`; False where they were there already."""
     before = kind.state(thing)
     new = {name: value for name, value in values.items() if before.get(name) != value}

@@ -353,7 +353,13 @@ def label_of(kind: Kind, name: str) -> str:
     return str(kind.labels[name]) if name in kind.labels else _FIELDS.get(name, name)
 
 
-_FIELDS: dict[str, Any] = {"active": gettext_lazy("启用")}
+_FIELDS: dict[str, Any] = {
+    "active": gettext_lazy("启用"),
+    "invited": gettext_lazy("邀请链接"),
+    "password": gettext_lazy("用邀请链接设了密码"),
+    "second_factor": gettext_lazy("动态码"),
+}
+"""Fields of the history that no form has."""
 
 
 def open_cases(found: QuerySet[Appeal]) -> int:

@@ -133,59 +133,77 @@
 
   // Live: the server says "look again", the parts of the page that follow it do.
   if (!window.EventSource) return;
-  var page = null, source = null, wait = 1000, later = 0, losing = 0, silence = 0;
-  // Said only when it lasts: a moment without a stream loses nothing, the next one tells what happened.
-  function lost() {
-    var note = document.getElementById("live-lost");
-    if (note && !losing) losing = setTimeout(function () { note.textContent = note.dataset.says; }, 5000);
-  }
-  function found() {
-    var note = document.getElementById("live-lost");
-    clearTimeout(losing);
-    losing = 0;
-    if (note) note.textContent = "";
-  }
-  // The server says something every 15 seconds; a network that died in silence raises no error.
-  function heard() {
-    clearTimeout(silence);
-    silence = setTimeout(function () { lost(); drop(); open(); }, 40000);
-  }
-  function drop() {
-    clearTimeout(later);
-    clearTimeout(silence);
-    if (source) source.close();
-    source = null;
-    if (page) page.classList.remove("is-live");
+  var page = null, source = null, wait = 1000, later = 0;
+  // A moment without a connection is nobody's concern; longer, and it is said.
+  var silent = 0;
+  function lost(is) {
+    var note = document.querySelector("[data-live-lost]");
+    if (!note || is && silent) return;
+    clearTimeout(silent);
+    silent = is ? setTimeout(function () { note.hidden = false; }, 4000) : 0;
+    if (!is) note.hidden = true;
   }
   function look(name) {
     document.querySelectorAll('[data-follow="' + name + '"]').forEach(function (part) {
       window.htmx.trigger(part, "look");
     });
   }
+  // A browser has six connections for one site, however many windows look at it: streams take four at
+  // most, one for each seat, and whoever finds none looks by itself until one is free.
+  var SEATS = 4, POLL = 5000, leave = null, coming = false;
+  function seat(n, found) {
+    if (!navigator.locks) { found(function () { /* nobody counts */ }); return; }
+    if (n === SEATS) { found(null); return; }
+    navigator.locks.request("yinghu-live-" + n, { ifAvailable: true }, function (lock) {
+      if (!lock) { seat(n + 1, found); return null; }
+      return new Promise(function (release) { found(release); });
+    });
+  }
   function open() {
     clearTimeout(later);
     page = document.querySelector("[data-live]");
-    if (!page || source || document.hidden) return;
+    if (!page || source || coming || document.hidden) return;
+    coming = true;
+    seat(0, function (release) {
+      coming = false;
+      if (release && (source || document.hidden)) { release(); return; }
+      leave = release;
+      if (release) { follow(); return; }
+      ["desk", "case", "viewers"].forEach(look);
+      later = setTimeout(open, POLL);
+    });
+  }
+  // The server says something every 15 seconds; a network that died in silence raises no error.
+  var silence = 0;
+  function heard() {
+    clearTimeout(silence);
+    silence = setTimeout(function () { close(); lost(true); open(); }, 40000);
+  }
+  function follow() {
     source = new EventSource(page.dataset.live);
     ["desk", "case", "viewers"].forEach(function (name) {
       source.addEventListener(name, function () { heard(); look(name); });
     });
     source.addEventListener("here", heard);
-    source.onopen = function () { wait = 1000; found(); heard(); page.classList.add("is-live"); };
+    source.onopen = function () { wait = 1000; heard(); page.classList.add("is-live"); lost(false); };
     source.onerror = function () {
-      lost();
       page.classList.remove("is-live");
+      lost(true);
       if (source && source.readyState === EventSource.CLOSED) {
-        source = null;
+        close();
         later = setTimeout(open, wait);
         wait = Math.min(wait * 2, 60000);
       }
     };
   }
-  // A browser has only a few connections for one site: a page that nobody looks at gives its own back.
+  // A page that nobody looks at gives its connection back.
   function close() {
-    found();
-    drop();
+    clearTimeout(later);
+    clearTimeout(silence);
+    if (source) source.close();
+    if (leave) leave();
+    source = leave = null;
+    if (page) page.classList.remove("is-live");
   }
   // A desk drew another case: its stream is another one.
   document.addEventListener("yinghu:live", function () { close(); open(); });
