@@ -13,6 +13,8 @@ from tests.web.conftest import Browse, text_of
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import Status, Verb
+from yinghu.people.access import actor_of
+from yinghu.people.models import User
 from yinghu.web.batch import MOST, VERBS
 
 pytestmark = pytest.mark.django_db
@@ -91,9 +93,6 @@ def test_done_one_by_one_and_taken_back(browse: Browse, three: list[Appeal]) -> 
 
 
 def actor_of_user(username: str) -> Any:
-    from yinghu.people.access import actor_of
-    from yinghu.people.models import User
-
     return actor_of(User.objects.get(username=username))
 
 

@@ -117,11 +117,11 @@ def test_templates_fit_the_verb_the_category_and_the_unit(browse: Browse, city: 
     made("停用的", active=False)
     made("别的动作", verb="ask")
     appeal = taken_milk(city)
-    found = templates.for_move(appeal, Verb.RESOLVE)
+    found = templates.for_moves(appeal, [Verb.RESOLVE])[Verb.RESOLVE]
     assert [each.name for each in found] == ["奶粉类", "谁都行", "本组的"]
     assert found[0].words == f"{appeal.number}/{appeal.number} 奶粉组奶粉组 奶粉"
     appeal.category_id = "milk.special"
-    names = {each.name for each in templates.for_move(appeal, Verb.RESOLVE)}
+    names = {each.name for each in templates.for_moves(appeal, [Verb.RESOLVE])[Verb.RESOLVE]}
     assert names == {"奶粉类", "谁都行", "本组的", "更细的"}
     # Without scripts a link fills the field and opens its form.
     handler = browse("milk-handler")

@@ -50,11 +50,6 @@ def for_moves(
     return by_verb
 
 
-def for_move(appeal: Appeal, verb: Verb) -> list[Filled]:
-    """The templates that fit one verb on the case."""
-    return for_moves(appeal, (verb,)).get(verb, [])
-
-
 def _fill(words: str, appeal: Appeal, category: Category | None) -> str:
     english = (get_language() or "").startswith("en")
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
@@ -96,12 +97,12 @@ def batch(request: HttpRequest) -> HttpResponse:
         "lines": lines,
         "verb": verb,
         "back": _back(request),
-        "verbs": [
-            (each, sum(_why_not(line, each, actor) == "" for line in lines))
-            for each in verbs_of(actor)
-        ],
     }
     if verb is None:
+        context["verbs"] = [
+            (each, sum(_why_not(line, each, actor) == "" for line in lines))
+            for each in verbs_of(actor)
+        ]
         return render(request, "web/cases/batch.html", context)
     for line in lines:
         line.why_not = _why_not(line, verb, actor)
@@ -245,4 +246,4 @@ def _again(undone: list[Any]) -> Any:
 def _back(request: HttpRequest) -> str:
     """The list that one came from."""
     query = request.POST.get("query", "")[:1000].replace("\n", "").replace("\r", "")
-    return f"/desk/cases?{query}" if query else "/desk/cases"
+    return f"{reverse('cases')}?{query}" if query else reverse("cases")
