@@ -141,13 +141,15 @@ def open_page(live: Live, browser: Browser) -> Iterator[Callable[..., Page]]:
     """`open_page(PHONE or DESK, **context options)`: a new person at a browser of their own.
 
     A page that raises an error in its scripts, or breaks the content security policy, fails the
-    test at its end; with `deaf`, where servers are killed, what it complains of is not heard.
+    test at its end; with `deaf`, where servers are killed or the network is cut on purpose, that a
+    part of it could not be fetched is not heard.
     """
     contexts, complaints = [], []
 
-    def hear(message: Any) -> None:
+    def hear(message: Any, deaf: bool) -> None:
         # Answers of 4xx and 5xx are what some tests are about.
-        if message.type == "error" and "Failed to load resource" not in message.text:
+        expected = "Failed to load resource" in message.text
+        if message.type == "error" and not expected and not (deaf and "htmx:" in message.text):
             complaints.append(message.text)
 
     def start(size: dict[str, int] = PHONE, *, deaf: bool = False, **options: Any) -> Page:
@@ -160,8 +162,7 @@ def open_page(live: Live, browser: Browser) -> Iterator[Callable[..., Page]]:
         contexts.append(context)
         fresh = context.new_page()
         fresh.on("pageerror", lambda error: complaints.append(str(error)))
-        if not deaf:
-            fresh.on("console", hear)
+        fresh.on("console", lambda message: hear(message, deaf))
         return fresh
 
     yield start

@@ -161,7 +161,18 @@ class Live:
                 row = watcher.execute(due).fetchone()
                 return row is not None and row[0] == 0
 
-            until(idle, "the worker to finish its jobs")
+            try:
+                until(idle, "the worker to finish its jobs")
+            except AssertionError as late:
+                left = watcher.execute(
+                    "SELECT j.id, task_name, status, lock, attempts, scheduled_at, worker_id, "
+                    "w.last_heartbeat, now() FROM procrastinate_jobs j "
+                    "LEFT JOIN procrastinate_workers w ON w.id = worker_id ORDER BY j.id LIMIT 9"
+                ).fetchall()
+                ended = self.processes["worker"].poll()
+                said = self.log("worker").read_text("utf-8", "replace")[-2000:]
+                rows = "\n".join(map(str, left))
+                raise AssertionError(f"{late}\n{rows}\nworker ended: {ended}\n{said}") from late
 
     def tracebacks(self) -> str:
         """What the processes logged since the test began, if a traceback is in it."""

@@ -105,7 +105,9 @@ def test_a_clerks_morning_by_keyboard_alone(
     keys.press("a")
 
     # Nothing is left but what was skipped; it comes back, and is answered from a template.
+    expect(clerk.locator("#messages")).to_contain_text(f"{light.number}：已研判")
     expect(clerk.locator(".away")).to_contain_text("跳过 1 件")
+    expect(clerk.locator(".split.is-ready")).to_be_visible()
     clerk.get_by_role("button", name="现在就看").press("Enter")
     ready(clerk, policy.number)
     keys.press("r")
@@ -209,7 +211,7 @@ def test_an_ended_login_and_a_lost_network_lose_no_words(
 ) -> None:
     appeal = file_one()
     live.drain()
-    clerk = log_in(open_page(DESK), "clerk")
+    clerk = log_in(open_page(DESK, deaf=True), "clerk")
     ready(clerk, appeal.number)
     clerk.keyboard.press("r")
     clerk.keyboard.type("请带身份证到窗口")
