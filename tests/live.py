@@ -214,18 +214,25 @@ class Live:
 
     def put_back(self) -> None:
         """Make the tables what they were before the test, past the triggers that guard them."""
-        for last in (False, False, True):
-            try:
-                with psycopg.connect(database_url(self.name)) as db:
-                    self._refill(db)
-                return
-            except (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
-                # A request or a job that outlived its test was in the way.
-                if last:
-                    raise
+        until(self._put_back, "requests and jobs that outlived their test to end")
+
+    def _put_back(self) -> bool:
+        """Whether nobody was in the way."""
+        try:
+            with psycopg.connect(database_url(self.name)) as db:
+                db.execute("SET LOCAL lock_timeout = '10s'")
+                # In the order in which the worker takes them, which would else be the one to fail
+                # at a deadlock, and end.
+                db.execute("LOCK TABLE procrastinate_periodic_defers, procrastinate_jobs")
+                doing = db.execute("SELECT 1 FROM procrastinate_jobs WHERE status = 'doing'")
+                if doing.fetchone() is not None:
+                    return False
+                self._refill(db)
+        except (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
+            return False
+        return True
 
     def _refill(self, db: psycopg.Connection) -> None:
-        db.execute("SET LOCAL lock_timeout = '10s'")
         for table in self.guarded:
             name = sql.Identifier(table)
             db.execute(sql.SQL("ALTER TABLE {} DISABLE TRIGGER USER").format(name))

@@ -45,12 +45,20 @@ async def sweep(context: JobContext, timestamp: int) -> None:
     that are long past.
     """
     from asgiref.sync import sync_to_async
-    from django.core.management import call_command
-
-    from yinghu.channels import codes
 
     await context.app.job_manager.delete_old_jobs(
         nb_hours=KEEP_FAILED_HOURS, include_failed=True, include_cancelled=True
     )
-    await sync_to_async(call_command)("clearsessions")
-    await sync_to_async(codes.forget_old)()
+    await sync_to_async(_forget_what_ended)()
+
+
+def _forget_what_ended() -> None:
+    from django.core.management import call_command
+    from django.db import close_old_connections
+
+    from yinghu.channels import codes
+
+    close_old_connections()
+    call_command("clearsessions")
+    codes.forget_old()
+    close_old_connections()

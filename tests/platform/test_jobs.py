@@ -11,7 +11,9 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from tests.cast import file_one
 from tests.live import Live, until
+from yinghu.triage.models import Suggestion
 
 
 def leave_half_done(lock: str | None = None) -> None:
@@ -52,6 +54,23 @@ def test_a_worker_that_is_killed_and_started_again_goes_on(live: Live) -> None:
     assert ProcrastinateJob.objects.count() == 1
     live.launch("worker")
     until(lambda: not ProcrastinateJob.objects.exists(), "the job to be done")
+
+
+def test_a_worker_whose_database_goes_away_again_and_again_does_every_job(live: Live) -> None:
+    for number in range(40):
+        file_one()
+        if number % 4 == 0:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+    suggested = Suggestion.objects.count
+
+    until(lambda: suggested() == 40, "all appeals to have a suggestion", 60)
+    live.drain()
+    assert live.processes["worker"].poll() is None
+    live.forgive()
 
 
 def test_the_sweep_clears_sessions_that_ended(live: Live) -> None:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 if TYPE_CHECKING:
-    from procrastinate import App
+    from procrastinate import App, JobContext
+    from procrastinate.worker import Worker
 
 NAME = "worker"
 HELP = "do queued jobs: reactions to events, housekeeping"
 
 HEARTBEAT_SECONDS = 3.0
 DEAD_SECONDS = 15.0
+PAUSE_SECONDS = 1.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -44,18 +48,7 @@ async def _work(concurrency: int) -> None:
     with app.replace_connector(connector) as jobs:
         async with jobs.open_async():
             rescuer = asyncio.create_task(_rescue(jobs))
-            worker = asyncio.create_task(
-                jobs.run_worker_async(
-                    name="worker",
-                    concurrency=concurrency,
-                    delete_jobs="successful",
-                    shutdown_graceful_timeout=15,
-                    fetch_job_polling_interval=2,
-                    install_signal_handlers=False,
-                    update_heartbeat_interval=HEARTBEAT_SECONDS,
-                    stalled_worker_timeout=DEAD_SECONDS,
-                )
-            )
+            worker = asyncio.create_task(_keep_working(jobs, concurrency))
             _stop_on_signals(worker)
             try:
                 await worker
@@ -64,6 +57,60 @@ async def _work(concurrency: int) -> None:
                     raise
             finally:
                 rescuer.cancel()
+
+
+async def _keep_working(jobs: App, concurrency: int) -> None:
+    """Work until cancelled; after a failure of the database begin anew, as a new worker.
+
+    A job that was done but could not be marked so would else stay "doing" for as long as this
+    process lives, and keep all that wait for its lock from ever being done. The new worker finds it
+    without an owner, and does it again.
+    """
+    from procrastinate.exceptions import ConnectorException
+    from procrastinate.worker import Worker
+
+    jobs.perform_import_paths()
+    loop = asyncio.get_running_loop()
+    log = structlog.get_logger(__name__)
+    while True:
+        worker = Worker(
+            jobs,
+            name="worker",
+            concurrency=concurrency,
+            delete_jobs="successful",
+            shutdown_graceful_timeout=15,
+            fetch_job_polling_interval=2,
+            install_signal_handlers=False,
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=DEAD_SECONDS,
+            task_middleware=[_with_a_sound_connection],
+        )
+        loop.set_exception_handler(partial(_begin_anew, worker))
+        try:
+            await worker.run()
+        except ConnectorException:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            log.exception("the database failed the worker")
+        await asyncio.sleep(PAUSE_SECONDS)
+        log.warning("the worker begins anew")
+
+
+def _with_a_sound_connection(do: Callable[[], Any], context: JobContext, worker: Worker) -> Any:
+    """As around a request: what broke under one job must not fail all later ones of its thread."""
+    from django.db import close_old_connections
+
+    close_old_connections()
+    try:
+        return do()
+    finally:
+        close_old_connections()
+
+
+def _begin_anew(worker: Worker, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What became of a job could not be written down, most likely."""
+    loop.default_exception_handler(context)
+    worker.stop()
 
 
 def _stop_on_signals(worker: asyncio.Task[None]) -> None:
