@@ -245,7 +245,7 @@ class FilterForm(forms.Form):
         channels = [(c.code, _(c.label)) for c in CHANNELS.values()]
         self._choose("channel", _("来源"), [anything, *channels])
         self.fields["area"].label = _("地点")
-        for name, label in (("since", _("提交日期，从")), ("until", _("到"))):
+        for name, label in (("since", _("提交日期，从")), ("until", _("提交日期，到"))):
             self.fields[name].label = label
             self.fields[name].widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
         for name, label in _flags():
