@@ -20,6 +20,7 @@ from yinghu.insight.tally import fold_all
 from yinghu.people.models import Post, User
 from yinghu.places.models import Area
 from yinghu.triage import search
+from yinghu.web import cases, shared
 from yinghu.web.cases import MOST_VIEWS
 from yinghu.web.filters import Filter, FilterForm
 from yinghu.web.models import SavedView
@@ -95,6 +96,47 @@ def test_days_are_whole_days_of_the_place(browse: Browse, moved: dict[str, Appea
     assert listed(browse("clerk"), f"since={day}&until={day}") == [moved["late"].number]
     page = browse("clerk").get("/desk/cases?since=2026-02-01&until=2026-01-01")
     assert "结束日期在开始日期之前" in text_of(page)
+    part = browse("clerk").get("/desk/cases?since=2026-02-01&until=2026-01-01&part=found")
+    assert "结束日期在开始日期之前" in text_of(part)
+
+
+def test_what_is_due_today_and_what_came_back(
+    browse: Browse, moved: dict[str, Appeal], city: Cast
+) -> None:
+    midnight = timezone.localtime().replace(hour=23, minute=59, second=59)
+    Clock.objects.filter(stopped_at=None).update(due_at=midnight + timedelta(minutes=5))
+    Clock.objects.filter(appeal=moved["food"], kind="respond").update(due_at=midnight)
+    assert listed(browse("clerk"), "today=1") == [moved["food"].number]
+    loop.return_(moved["milk"].pk, city.milk, why="不归我们")
+    again = taken_milk(city)
+    loop.return_(again.pk, city.milk, why="不归我们")
+    loop.assign(again.pk, city.dispatcher, unit="food")
+    assert listed(browse("dispatcher"), "returned=1") == [moved["milk"].number]
+    assert re.search(
+        r'returned=1">退回来的 <b>1</b>', text_of(browse("dispatcher").get("/desk/cases"))
+    )
+
+
+@pytest.mark.parametrize("near", [(4, 6), (1, 2)])
+def test_more_than_are_counted_are_all_there_page_by_page(
+    browse: Browse, city: Cast, monkeypatch: pytest.MonkeyPatch, near: tuple[int, int]
+) -> None:
+    made = [file_one(f"第{n}件") for n in range(9)]
+    late = [appeal for n, appeal in enumerate(made) if n not in (3, 7, 8)]
+    past = timezone.now() - timedelta(hours=1)
+    Clock.objects.filter(appeal__in=late).update(due_at=past)
+    for name, value in (("COUNTED", 3), ("NEAR", near), ("PAGE", 2)):
+        monkeypatch.setattr(cases, name, value)
+    monkeypatch.setattr(shared, "PAGE", 2)
+    for query, wanted in (("late=1", late), ("late=1&status=filed", late), ("", made)):
+        address, numbers, client = f"/desk/cases?{query}", [], browse("clerk")
+        while address:
+            page = text_of(client.get(address))
+            assert "共 3+ 件" in page or "after=" in address
+            numbers += re.findall(r'name="pick" value="([0-9-]+)"', page)
+            more = re.search(r'class="row-more" href="([^"]+)"', page)
+            address = f"/desk/cases{more[1].replace('&amp;', '&')}" if more else ""
+        assert numbers == [appeal.number for appeal in reversed(wanted)]
 
 
 def test_mine_are_those_that_i_hold(browse: Browse, moved: dict[str, Appeal]) -> None:
@@ -171,8 +213,15 @@ def test_filters_are_kept_by_each_for_themselves(browse: Browse, moved: Any) -> 
     assert SavedView.objects.get().query == "channel=hotline&late=1"
     clerk.post(f"/desk/cases/view/{view.pk}/rename", {"name": "超时热线"})
     assert SavedView.objects.get().name == "超时热线"
-    clerk.post(f"/desk/cases/view/{view.pk}/delete")
+    gone = text_of(clerk.post(f"/desk/cases/view/{view.pk}/delete", follow=True))
     assert not SavedView.objects.exists()
+    # Back with one press; and only the next page offers it.
+    again = dict(re.findall(r'name="(name|query)" value="([^"]+)"', gone[gone.index("已删除") :]))
+    assert "已删除" not in text_of(clerk.get("/desk/cases"))
+    clerk.post("/desk/cases/save", {k: v.replace("&amp;", "&") for k, v in again.items()})
+    view = SavedView.objects.get()
+    assert (view.name, view.query) == ("超时热线", "channel=hotline&late=1")
+    view.delete()
     for n in range(MOST_VIEWS + 3):
         clerk.post("/desk/cases/save", {"name": f"第{n}个", "query": "late=1"})
     assert SavedView.objects.count() == MOST_VIEWS

@@ -3,6 +3,7 @@
 Most urgent first, then oldest. Whoever shows one slices it: none of them is bounded here.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -84,10 +85,15 @@ def desks_with(actor: Actor) -> dict[str, QuerySet[Appeal]]:
 
 def counts(actor: Actor) -> dict[str, int]:
     """How many wait in each inbox of `desks_with`, `COUNTED` at most; one query."""
+    return counted(desks_with(actor))
+
+
+def counted(lists: Mapping[str, QuerySet[Appeal]]) -> dict[str, int]:
+    """How many each of these finds, `COUNTED` at most; one query. What finds nothing may lack."""
     names: list[str] = []
     parts: list[str] = []
     values: list[Any] = []
-    for name, found in desks_with(actor).items():
+    for name, found in lists.items():
         rows = found.order_by().values("pk")[:COUNTED]
         try:
             sql, params = rows.query.sql_with_params()

@@ -8,9 +8,19 @@ from django.db.models.functions import Now
 
 from yinghu.appeals.numbers import number_of, track_token
 from yinghu.appeals.photos import StoredPhoto
-from yinghu.appeals.states import OPEN, ClockKind, Klass, Satisfaction, Status, Urgency, Verb
+from yinghu.appeals.states import (
+    ENDED,
+    OPEN,
+    ClockKind,
+    Klass,
+    Satisfaction,
+    Status,
+    Urgency,
+    Verb,
+)
 
 _OPEN_VALUES = sorted(status.value for status in OPEN)
+_SELDOM_VALUES = sorted(status.value for status in ENDED if status is not Status.CLOSED)
 
 
 class Category(models.Model):
@@ -98,7 +108,6 @@ class Appeal(models.Model):
                 fields=("area", "id"),
                 name="appeal_area",
                 opclasses=("text_pattern_ops", "int8_ops"),
-                condition=Q(area__isnull=False),
             ),
             # A period's appeals and their areas, without a look at the appeals themselves.
             models.Index(fields=("filed_at",), name="appeal_filed", include=("id", "area")),
@@ -109,6 +118,20 @@ class Appeal(models.Model):
                 fields=("status", "moved_at"),
                 name="appeal_callback",
                 condition=Q(status=Status.RESOLVED.value),
+            ),
+            # What the list of cases asks for, and may find rarely or never.
+            models.Index(fields=("category", "id"), name="appeal_category"),
+            models.Index(fields=("klass", "id"), name="appeal_klass"),
+            models.Index(fields=("channel", "id"), name="appeal_channel"),
+            models.Index(
+                fields=("urgency", "id"),
+                name="appeal_urgent",
+                condition=Q(urgency__gt=Urgency.NORMAL.value),
+            ),
+            models.Index(
+                fields=("status", "id"),
+                name="appeal_ended",
+                condition=Q(status__in=_SELDOM_VALUES),
             ),
         )
 

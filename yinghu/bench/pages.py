@@ -35,6 +35,11 @@ FILTERS = (
     "late=1",
     "late=1&unit=bureau-urban",
     "free=1&status=assigned",
+    "today=1",
+    "klass=policy",
+    "channel=file",
+    "category=-",
+    "unit=food&category=milk",
 )
 
 

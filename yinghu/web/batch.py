@@ -89,12 +89,15 @@ def _without_photos(verb: Verb) -> Move:
 def batch(request: HttpRequest) -> HttpResponse:
     """Choose a verb, see for which of the chosen cases it works, give its words, do it."""
     actor = who(request)
-    numbers = list(dict.fromkeys(number[:20] for number in request.POST.getlist("pick")))[:MOST]
+    chosen = list(dict.fromkeys(number[:20] for number in request.POST.getlist("pick")))
+    numbers = chosen[:MOST]
     verb = next((each for each in VERBS if each == request.POST.get("verb")), None)
     lines = _lines(actor, numbers)
     context: dict[str, Any] = {
         "desk": "cases",
         "lines": lines,
+        "most": MOST,
+        "left_out": len(chosen) - len(numbers),
         "verb": verb,
         "back": _back(request),
     }
@@ -162,16 +165,16 @@ def _do(request: HttpRequest, actor: Actor, line: Line, form: VerbForm) -> list[
         return None
     line.done = True
     undo = _UNDO.get(form.move.verb)
-    given = undo(appeal, actor) if undo else None
+    given = undo(appeal, actor, event.words) if undo else None
     return [appeal.pk, event.seq, *given] if given is not None else None
 
 
-def _undo_accept(before: Appeal, actor: Actor) -> list[Any] | None:
-    """Nobody held it: it is put back."""
-    return [Verb.RELEASE.value, {}]
+def _undo_accept(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
+    """Nobody held it: it is put back, unless the requester has been told something with it."""
+    return None if said else [Verb.RELEASE.value, {}]
 
 
-def _undo_hand(before: Appeal, actor: Actor) -> list[Any] | None:
+def _undo_hand(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
     """Somebody held it: they have it back. Where nobody did, only a head may put it back."""
     if before.holder_id is not None:
         holder = User.objects.filter(pk=before.holder_id).values_list("username", flat=True).first()
@@ -179,7 +182,7 @@ def _undo_hand(before: Appeal, actor: Actor) -> list[Any] | None:
     return [Verb.RELEASE.value, {}] if "head" in relations(actor, before) else None
 
 
-def _undo_assign(before: Appeal, actor: Actor) -> list[Any] | None:
+def _undo_assign(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
     """Another unit had not accepted it yet: it has it back, with its clock going on."""
     if before.state is Status.ASSIGNED and before.unit is not None:
         return [Verb.ASSIGN.value, {"unit": before.unit.code}]

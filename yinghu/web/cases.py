@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -32,6 +33,7 @@ from yinghu.web.filters import COUNTED, Choices, Filter, FilterForm
 from yinghu.web.forms import name_of
 from yinghu.web.models import SavedView
 from yinghu.web.shared import (
+    PAGE,
     Page,
     is_part,
     login_of,
@@ -49,6 +51,13 @@ EXPORTED = 10_000
 
 _log = structlog.get_logger("yinghu.cases")
 
+SEARCHED = 100
+"""What is found by frequent words is counted one by one: fewer, then."""
+NEAR = (1000, 20_000)
+"""Late cases among which the newest are looked for, then more, before all are gone through."""
+KEPT = "web.cases.deleted"
+"""The session's place for a filter that was just deleted, so that it can be had back."""
+
 READY: tuple[tuple[Any, str, frozenset[str]], ...] = (
     (
         gettext_lazy("我手上的"),
@@ -57,6 +66,8 @@ READY: tuple[tuple[Any, str, frozenset[str]], ...] = (
     ),
     (gettext_lazy("等人接单"), "status=assigned", frozenset({"inbox", "dispatch"})),
     (gettext_lazy("超时的"), "late=1", frozenset({"inbox", "triage", "dispatch", "board"})),
+    (gettext_lazy("今天到期的"), "today=1", frozenset({"inbox", "dispatch", "board"})),
+    (gettext_lazy("退回来的"), "returned=1", frozenset({"dispatch"})),
     (
         gettext_lazy("危急的"),
         "status=filed&status=sorted&status=assigned&status=handling&urgency=3",
@@ -89,15 +100,12 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A filter on top of the list, with how many it finds now, "1000+" beyond that. A ready one
-    has a `pk` of 0.
-    """
+    """A filter on top of the list, with how many it finds now, "99+" beyond that."""
 
     name: str
     query: str
     n: str
     here: bool
-    pk: int = 0
 
 
 @never_cache
@@ -118,6 +126,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "address": wanted.query(),
         "form": form,
         "chips": [(text, wanted.without(name).query()) for name, text in wanted.words()],
+        "kept": SavedView.objects.filter(user=login_of(request), query=wanted.query()).first(),
         "is_more": bool(after),
     }
     # Before anything is looked for. Whoever tries numbers one by one is slowed, by words too.
@@ -130,6 +139,7 @@ def page(request: HttpRequest) -> HttpResponse:
     if not wanted and request.path == reverse("search"):
         # Nothing was looked for; all there is would be no answer.
         found = found.none()
+    n, found = _nearest(found, actor, wanted, after)
     listed = page_of(newest_first(found), after, ("-id",), actor)
     if kind == "words":
         _excerpts(listed, wanted.q)
@@ -137,15 +147,18 @@ def page(request: HttpRequest) -> HttpResponse:
     if is_part(request, "rows"):
         return render(request, "web/cases/rows.html", context)
     context |= {
-        "n": _count(found),
+        "n": n,
         "most": MOST,
         "verbs": verbs_of(actor),
         "may_export": may_export(actor),
-        "views": views_of(request, wanted.query()),
         "may_save": bool(wanted.query()),
+        "deleted": request.session.pop(KEPT, None),
     }
-    part = "web/cases/found.html" if is_part(request, "found") else "web/cases/list.html"
-    return render(request, part, context)
+    if is_part(request, "found"):
+        # The form stands outside of this part, so what is wrong with it is said here too.
+        wrong = [(field.label, field.errors) for field in form if field.errors]
+        return render(request, "web/cases/found.html", context | {"wrong": wrong})
+    return render(request, "web/cases/list.html", context)
 
 
 def _found(actor: Actor, wanted: Filter) -> tuple[str, QuerySet[Appeal]]:
@@ -162,24 +175,57 @@ def _excerpts(listed: Page, query: str) -> None:
         row.excerpt = finding.excerpt(said if row.reveal else without_numbers(said), query)
 
 
-def _count(found: QuerySet[Appeal]) -> str:
-    n = found.order_by()[: COUNTED + 1].count()
-    return f"{COUNTED}+" if n > COUNTED else str(n)
+def _nearest(
+    found: QuerySet[Appeal], actor: Actor, wanted: Filter, after: str
+) -> tuple[str, QuerySet[Appeal]]:
+    """How many `found` are, "1000+" beyond that, and the same ones in the form in which PostgreSQL
+    comes soonest to the newest of them after the key `after`.
+
+    It takes every two conditions for independent, and all appeals for alike whatever their age; so
+    it would walk back from the newest of a million for a dozen that are old, or that are not there
+    at all. So those that are not many are found first and put in order then.
+    """
+    most = SEARCHED if wanted.q else COUNTED
+    ids = list(found.order_by().values_list("pk", flat=True)[: most + 1])
+    if len(ids) <= most:
+        return str(len(ids)), Appeal.objects.filter(pk__in=_array(ids))
+    for part, clock in wanted.clocks().items():
+        # What is late is old, and among the old it is not rare.
+        if after.isascii() and after.isdigit() and len(after) < 19:
+            clock = clock.filter(appeal__lt=int(after))
+        newest = clock.order_by("-appeal").values_list("appeal", flat=True).distinct()
+        others = _found(actor, wanted.without(part))[1]
+        for many in NEAR:
+            near = others.filter(pk__in=_array(list(newest[:many])))
+            ids = list(near.order_by("-id").values_list("pk", flat=True)[: PAGE + 1])
+            if len(ids) > PAGE:
+                return f"{most}+", Appeal.objects.filter(pk__in=_array(ids))
+    return f"{most}+", found
+
+
+def _array(ids: list[int]) -> RawSQL:
+    # As one array: a thousand values spelled out cost more than looking them up.
+    return RawSQL("SELECT unnest(%s::bigint[])", [ids])
 
 
 def views_of(request: HttpRequest, address: str) -> list[View]:
     """The ready filters of the actor's desks and those kept by this login, each with its count."""
     actor = who(request)
-    views, mine, choices = [], desks_of(actor), Choices()
-    kept = SavedView.objects.filter(user=login_of(request))
-    for name, query, pk in (
-        *((str(name), query, 0) for name, query, desks in READY if desks & mine),
-        *((view.name, view.query, view.pk) for view in kept),
-    ):
-        wanted = FilterForm(QueryDict(query), choices).filter()
-        # What is looked for by words may cost much, and be slowed: it is counted when it is opened.
-        n = "" if wanted.q else _count(_found(actor, wanted)[1])
-        views.append(View(name, wanted.query(), n, wanted.query() == address, pk))
+    mine, choices = desks_of(actor), Choices()
+    kept = SavedView.objects.filter(user=login_of(request)).values_list("name", "query")
+    ready = [(str(name), query) for name, query, desks in READY if desks & mine]
+    wanted = [
+        (name, FilterForm(QueryDict(query), choices).filter()) for name, query in (*ready, *kept)
+    ]
+    # What is looked for by words may cost much, and be slowed: it is counted when it is opened.
+    lists = {each.query(): _found(actor, each)[1] for _name, each in wanted if not each.q}
+    counts = inboxes.counted(lists)
+    views = []
+    for name, each in wanted:
+        query = each.query()
+        n = counts.get(query, 0)
+        told = f"{inboxes.COUNTED - 1}+" if n >= inboxes.COUNTED else str(n)
+        views.append(View(name, query, "" if each.q else told, query == address))
     return views
 
 
@@ -222,12 +268,12 @@ def rename_view(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @staff()
 def delete_view(request: HttpRequest, pk: int) -> HttpResponse:
-    """Keep a filter no longer; the list stays as it is, from which it can be kept again."""
+    """Keep a filter no longer; the next page offers to have it back."""
     view = SavedView.objects.filter(pk=pk, user=login_of(request)).first()
     if view is None:
         raise Http404
     view.delete()
-    messages.success(request, _("“%s”已删除；要找回来，再存一次就行") % view.name)
+    request.session[KEPT] = [view.name, view.query]
     return redirect(f"{reverse('cases')}?{view.query}")
 
 

@@ -9,14 +9,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from yinghu.appeals import clocks
 from yinghu.appeals.labels import status_label
-from yinghu.appeals.models import Appeal, Category, Clock
-from yinghu.appeals.states import Klass, Status, Urgency
+from yinghu.appeals.models import Appeal, Category, Clock, Event
+from yinghu.appeals.states import OPEN, Klass, Status, Urgency, Verb
 from yinghu.channels.registry import CHANNELS
 from yinghu.people.access import Actor
 from yinghu.people.models import Unit
@@ -50,8 +50,10 @@ class Filter:
     since: date | None = None
     until: date | None = None
     late: bool = False
+    today: bool = False
     mine: bool = False
     free: bool = False
+    returned: bool = False
     category_only: bool = False
     area_only: bool = False
 
@@ -73,6 +75,8 @@ class Filter:
         """The filter without one of its parts."""
         nothing = Filter()
         dropped = {name: getattr(nothing, name)}
+        if name == "q":
+            dropped["by"] = ""
         if f"{name}_only" in {each.name for each in fields(self)}:
             dropped[f"{name}_only"] = False
         return replace(self, **dropped)
@@ -84,14 +88,29 @@ class Filter:
             found = found.filter(filed_at__gte=_midnight(self.since))
         if self.until:
             found = found.filter(filed_at__lt=_midnight(self.until + timedelta(days=1)))
-        if self.late:
-            late = Clock.objects.filter(clocks.overdue(timezone.now()))
-            found = found.filter(pk__in=late.values("appeal"))
+        for clock in self.clocks().values():
+            found = found.filter(pk__in=clock.values("appeal"))
+        if self.returned:
+            # Sorted and not sent again: what was returned long ago and solved elsewhere is history.
+            back = Event.objects.filter(verb=Verb.RETURN, appeal=OuterRef("pk"))
+            found = found.filter(Exists(back), status=Status.SORTED)
         if self.mine:
             found = found.filter(holder=actor.user_id)
         if self.free:
-            found = found.filter(holder=None)
+            # Of what has ended nobody asks who has it.
+            found = found.filter(holder=None, status__in=OPEN)
         return found
+
+    def clocks(self) -> dict[str, QuerySet[Clock]]:
+        """The clocks of which an appeal must have one, by the part that asks for them."""
+        now = timezone.now()
+        asked: dict[str, QuerySet[Clock]] = {}
+        if self.late:
+            asked["late"] = Clock.objects.filter(clocks.overdue(now))
+        if self.today:
+            tomorrow = _midnight(timezone.localdate(now) + timedelta(days=1))
+            asked["today"] = Clock.objects.filter(clocks.overdue(tomorrow), due_at__gte=now)
+        return asked
 
     def _what(self) -> Q:
         wanted = Q(status__in=self.status) if self.status else Q()
@@ -100,9 +119,9 @@ class Filter:
         if self.category == NONE:
             wanted &= Q(category=None)
         elif self.category:
-            itself = Q(category=self.category)
-            under = Q(category__code__startswith=f"{self.category}.")
-            wanted &= itself if self.category_only else itself | under
+            under = Category.objects.filter(code__startswith=f"{self.category}.")
+            codes = [] if self.category_only else list(under.values_list("pk", flat=True))
+            wanted &= Q(category__in=[self.category, *codes])
         if self.channel:
             wanted &= Q(channel=self.channel)
         if self.urgency:
@@ -125,8 +144,8 @@ class Filter:
         return wanted
 
     def words(self) -> list[tuple[str, str]]:
-        """(name of the part, what it says) in the reader's language, but for `q`."""
-        said: list[tuple[str, str]] = []
+        """(name of the part, what it says) in the reader's language."""
+        said: list[tuple[str, str]] = [("q", _("“%s”") % self.q)] if self.q else []
         if self.status:
             names = _("、").join(status_label(Status(status)) for status in self.status)
             said.append(("status", names))
@@ -153,9 +172,19 @@ class Filter:
             said.append(("since", _("%s 起") % self.since.isoformat()))
         if self.until:
             said.append(("until", _("到 %s") % self.until.isoformat()))
-        flags = (("late", _("超时的")), ("mine", _("我手上的")), ("free", _("没有人办的")))
-        said += [(name, label) for name, label in flags if getattr(self, name)]
+        said += [(name, label) for name, label in _flags() if getattr(self, name)]
         return said
+
+
+def _flags() -> list[tuple[str, str]]:
+    """What is asked for by a tick: name and label."""
+    return [
+        ("late", _("超时的")),
+        ("today", _("今天到期的")),
+        ("mine", _("我手上的")),
+        ("free", _("没有人办的")),
+        ("returned", _("退回来的")),
+    ]
 
 
 def _midnight(day: date) -> datetime:
@@ -197,8 +226,10 @@ class FilterForm(forms.Form):
     since = forms.DateField(required=False)
     until = forms.DateField(required=False)
     late = forms.BooleanField(required=False)
+    today = forms.BooleanField(required=False)
     mine = forms.BooleanField(required=False)
     free = forms.BooleanField(required=False)
+    returned = forms.BooleanField(required=False)
 
     def __init__(self, data: Any, choices: Choices | None = None) -> None:
         super().__init__(data, auto_id="filter-%s")
@@ -214,19 +245,24 @@ class FilterForm(forms.Form):
         channels = [(c.code, _(c.label)) for c in CHANNELS.values()]
         self._choose("channel", _("来源"), [anything, *channels])
         self.fields["area"].label = _("地点")
-        for name, label in (("since", _("提交日期，从")), ("until", _("到"))):
+        for name, label in (("since", _("提交日期，从")), ("until", _("提交日期，到"))):
             self.fields[name].label = label
             self.fields[name].widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-        for name, label in (
-            ("late", _("超时的")),
-            ("mine", _("我手上的")),
-            ("free", _("没有人办的")),
-        ):
+        for name, label in _flags():
             self.fields[name].label = label
 
     def _choose(self, name: str, label: str, choices: list[tuple[Any, str]]) -> None:
         field: Any = self.fields[name]
         field.label, field.choices = label, choices
+
+    def rows(self) -> list[forms.BoundField]:
+        """The fields between the statuses and the ticks."""
+        ticks = {name for name, _label in _flags()}
+        return [bound for bound in self if bound.name not in ticks | {"status"}]
+
+    def ticks(self) -> list[forms.BoundField]:
+        """The fields that are ticks."""
+        return [self[name] for name, _label in _flags()]
 
     def filter(self) -> Filter:
         """What is asked for by what could be understood."""
@@ -234,7 +270,7 @@ class FilterForm(forms.Form):
         given = {name: value for name, value in self.cleaned_data.items() if value}
         given["status"] = tuple(given.get("status", ()))
         query = str(self.data.get("q", "")).replace("\x00", "").strip()[:120]
-        by = "words" if self.data.get("by") == "words" else ""
+        by = "words" if query and self.data.get("by") == "words" else ""
         for name in ("category", "area"):
             given[f"{name}_only"] = bool(self.data.get(f"{name}_only") and given.get(name))
         return Filter(q=query, by=by, **given)

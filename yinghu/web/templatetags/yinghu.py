@@ -294,6 +294,17 @@ def viewers(context: template.Context, appeal: Appeal) -> dict[str, Any]:
     return {"viewers": presence.others(shared.who(context["request"]), appeal)}
 
 
+@register.inclusion_tag("web/cases/views.html", takes_context=True)
+def saved_views(context: template.Context, address: str = "") -> dict[str, Any]:
+    """The ready filters of the reader's desks and their own, with how many each finds; `address` is
+    the query of the one that is open.
+    """
+    # Not above: the list of cases is a page, and pages stand on these tags.
+    from yinghu.web import cases
+
+    return {"views": cases.views_of(context["request"], address)}
+
+
 @register.inclusion_tag("web/parts/photos.html")
 def photos(appeal: Appeal, token: str = "", first: bool = False) -> dict[str, Any]:
     """The photos of an appeal, by the secret link or by the login; `first`: of its filing only."""

@@ -57,6 +57,20 @@
     var address = new URLSearchParams();
     Array.from(new FormData(event.target).entries()).forEach(function (pair) { if (pair[1]) address.append(pair[0], pair[1]); });
     window.history.pushState({}, "", event.target.action + (String(address) ? "?" + address : ""));
+    event.target.querySelectorAll(".wrong").forEach(function (note) { note.remove(); });
+  });
+  // What came says how it was understood: so the address reads, and so the kept filter is marked.
+  document.addEventListener("htmx:afterSwap", function (event) {
+    if (event.target.id !== "found") return;
+    var form = document.getElementById("batch"), address = form && form.elements.query.value;
+    if (address === null) return;
+    var here = document.getElementById("filter").action + (address ? "?" + address : "");
+    window.history.replaceState({}, "", here);
+    document.querySelectorAll(".views .chip").forEach(function (chip) {
+      var is = chip.href === here;
+      chip.classList.toggle("here", is);
+      if (is) chip.setAttribute("aria-current", "true"); else chip.removeAttribute("aria-current");
+    });
   });
   window.addEventListener("popstate", function () { window.location.reload(); });
   document.addEventListener("htmx:load", tell);
