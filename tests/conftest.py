@@ -146,8 +146,14 @@ def open_page(live: Live, browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts, complaints = [], []
 
     def hear(message: Any) -> None:
-        # Answers of 4xx and 5xx are what some tests are about.
-        if message.type == "error" and "Failed to load resource" not in message.text:
+        # Answers of 4xx and 5xx, and servers that are gone, are what some tests are about.
+        meant = (
+            "Failed to load resource",
+            "Response Status Error Code",
+            "htmx:sendError",
+            "htmx:afterRequest",
+        )
+        if message.type == "error" and not any(each in message.text for each in meant):
             complaints.append(message.text)
 
     def start(size: dict[str, int] = PHONE, **options: Any) -> Page:

@@ -102,42 +102,4 @@
   }
   document.addEventListener("htmx:afterSettle", focusNext);
   focusNext();
-
-  // Live: the server says "look again", the parts of the page that follow it do.
-  if (!window.EventSource) return;
-  var page = null, source = null, wait = 1000, later = 0;
-  function look(name) {
-    document.querySelectorAll('[data-follow="' + name + '"]').forEach(function (part) {
-      window.htmx.trigger(part, "look");
-    });
-  }
-  function open() {
-    clearTimeout(later);
-    page = document.querySelector("[data-live]");
-    if (!page || source || document.hidden) return;
-    source = new EventSource(page.dataset.live);
-    source.addEventListener("desk", function () { look("desk"); });
-    source.addEventListener("case", function () { look("case"); });
-    source.onopen = function () { wait = 1000; page.classList.add("is-live"); };
-    source.onerror = function () {
-      page.classList.remove("is-live");
-      if (source && source.readyState === EventSource.CLOSED) {
-        source = null;
-        later = setTimeout(open, wait);
-        wait = Math.min(wait * 2, 60000);
-      }
-    };
-  }
-  // A browser has only a few connections for one site: a page that nobody looks at gives its own back.
-  function close() {
-    clearTimeout(later);
-    if (source) source.close();
-    source = null;
-    if (page) page.classList.remove("is-live");
-  }
-  // A desk drew another case: its stream is another one.
-  document.addEventListener("yinghu:live", function () { close(); open(); });
-  document.addEventListener("visibilitychange", function () { if (document.hidden) close(); else open(); });
-  window.addEventListener("pagehide", close);
-  window.addEventListener("pageshow", open);
 })();
