@@ -25,8 +25,9 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/desk/search?q=0000-0000-1",
         "/desk/case/{filed}",
     ),
-    "dispatcher": ("/desk/dispatch", "/board"),
+    "dispatcher": ("/desk/dispatch", "/board", "/desk/try", "/setup/rule/"),
     "milk-handler": ("/desk/inbox", "/desk/inbox?case={taken}", "/desk/case/{taken}", "/field"),
+    "volunteer": ("/field", "/field/-/map", "/field/-/done", "/field/{free}", "/field/{mine}"),
     "commander": (
         "/board?period=all&lines=all",
         "/desk/case/{closed}",
@@ -40,6 +41,8 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/setup/category/milk",
         "/setup/category/",
         "/setup/limit/",
+        "/setup/rule/",
+        "/setup/rule/-/new",
         "/setup/place/",
         "/setup/text/",
         "/setup/reply/",
@@ -56,7 +59,14 @@ def test_nothing_to_stumble_over(
     closed = taken_milk(live_city)
     loop.resolve(closed.pk, live_city.milk, words="已送到")
     loop.close(closed.pk, live_city.clerk)
+    free, mine = file_one("还差两罐奶粉"), file_one("一段奶粉一罐")
+    for appeal in (free, mine):
+        loop.sort(appeal.pk, live_city.clerk, category="milk")
+        loop.assign(appeal.pk, live_city.dispatcher, unit="milk")
+    loop.accept(mine.pk, live_city.volunteer)
     numbers = {
+        "free": free.number,
+        "mine": mine.number,
         "filed": file_one("我们小区门口的路灯坏了，晚上看不见路" * 8).number,
         "taken": taken_milk(live_city).number,
         "closed": closed.number,

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
+from typing import Any
+
 from tests.cast import PHONE, Cast, file_one
 from tests.web.conftest import Browse, text_of
 from tests.web.test_desks import queries_of
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
 from yinghu.people.models import Reveal
+from yinghu.places.locate import metres
+from yinghu.places.models import Place
+from yinghu.web.nearby import moved
 
 
 def free_milk(city: Cast, body: str = "家里没有奶粉了，我的电话13812345678") -> Appeal:
@@ -45,7 +53,7 @@ def test_of_two_who_take_it_one_has_it_and_the_other_is_told(browse: Browse, cit
     assert browse("volunteer").post(f"/field/{appeal.number}/accept", form).status_code == 302
     late = browse("milk-handler").post(f"/field/{appeal.number}/accept", form)
     assert late.status_code == 409
-    assert "不能再“接单”" in text_of(late)
+    assert "已经有人接了" in text_of(late)
     assert Reveal.objects.filter(user__username="milk-handler").count() == 0
 
 
@@ -107,3 +115,97 @@ def test_a_stranger_to_the_case_finds_nothing(browse: Browse, city: Cast) -> Non
     assert browse("urban-handler").get(f"/field/{appeal.number}").status_code == 404
     assert browse("urban-handler").post(f"/field/{appeal.number}/accept").status_code == 404
     assert browse("clerk").get("/field").status_code == 403
+
+
+def test_where_a_free_case_is_is_told_about_and_always_the_same(browse: Browse, city: Cast) -> None:
+    place = Place.objects.get(code="futian")
+    assert place.lon is not None
+    assert place.lat is not None
+    door = {"lon": place.lon + 0.01, "lat": place.lat + 0.01}
+    appeal = file_one("没有奶粉", place=place.pk, area=place.area_id, **door)
+    loop.sort(appeal.pk, city.clerk, category="milk")
+    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    client = browse("volunteer")
+
+    def point() -> dict[str, Any]:
+        given = re.search(r'data-map="([^"]*)"', text_of(client.get("/field/-/map")))
+        assert given
+        (only,) = json.loads(html.unescape(given[1]))["points"]
+        found: dict[str, Any] = only
+        return found
+
+    first = point()
+    far = metres(place.lon, place.lat, first["lon"], first["lat"])
+    assert 149 <= far <= 301
+    assert metres(door["lon"], door["lat"], first["lon"], first["lat"]) > 500
+    # However often one looks, nothing can be averaged away.
+    assert point() == first
+    assert first["kind"] == "blurred"
+    said = text_of(client.get(f"/field/{appeal.number}"))
+    assert f"{door['lat']}" not in said
+    assert "uri.amap.com" not in said
+    client.post(f"/field/{appeal.number}/accept", {"version": "3"})
+    said = text_of(client.get(f"/field/{appeal.number}"))
+    assert f"position={door['lon']},{door['lat']}" in said
+    assert point()["lon"] == door["lon"]
+    assert point()["kind"] == "case"
+
+
+def test_no_two_cases_of_one_place_are_moved_alike_and_none_stays(city: Cast) -> None:
+    points = [moved(n, 120.0, 29.3) for n in range(1, 400)]
+    assert len({(point.lon, point.lat) for point in points}) == len(points)
+    far = [metres(120.0, 29.3, point.lon, point.lat) for point in points]
+    assert min(far) >= 149
+    assert max(far) <= 301
+    # In every direction.
+    assert {(p.lon > 120.0, p.lat > 29.3) for p in points} == {
+        (east, north) for east in (True, False) for north in (True, False)
+    }
+
+
+def test_nearest_first_for_whoever_says_where_they_are(browse: Browse, city: Cast) -> None:
+    made = {}
+    for code in ("fotang", "siji", "futian"):
+        place = Place.objects.get(code=code)
+        made[code] = file_one("没有奶粉", place=place.pk, area=place.area_id)
+        loop.sort(made[code].pk, city.clerk, category="milk")
+        loop.assign(made[code].pk, city.dispatcher, unit="milk")
+    client = browse("volunteer")
+
+    def order(query: str) -> list[str]:
+        numbers = re.findall(r"/field/(\d{4}-\d{4}-\d)", text_of(client.get(f"/field?{query}")))
+        return [code for number in numbers for code in made if made[code].number == number]
+
+    assert order("") == ["fotang", "siji", "futian"]
+    assert order("lon=120.104&lat=29.339") == ["futian", "siji", "fotang"]
+    assert order("lon=120.017&lat=29.204")[0] == "fotang"
+    assert order("lon=nan&lat=x") == ["fotang", "siji", "futian"]
+    assert "约 " in text_of(client.get("/field?lon=120.104&lat=29.339"))
+    far = file_one("不知在哪里的", category="milk")
+    loop.sort(far.pk, city.clerk, category="milk")
+    loop.assign(far.pk, city.dispatcher, unit="milk")
+    said = text_of(client.get("/field?lon=120.104&lat=29.339"))
+    assert said.rindex(far.number) > said.rindex(made["fotang"].number)
+
+
+def test_whoever_comes_too_late_is_offered_the_next(browse: Browse, city: Cast) -> None:
+    gone, other = free_milk(city), free_milk(city)
+    loop.accept(gone.pk, city.milk)
+    late = browse("volunteer").post(f"/field/{gone.number}/accept", {"version": "3"})
+    assert late.status_code == 409
+    said = text_of(late)
+    assert "已经有人接了" in said
+    assert f'href="/field/{other.number}"' in said
+    assert "奶粉组小李" not in said
+
+
+def test_what_was_done_says_nothing_of_whom_it_was_for(browse: Browse, city: Cast) -> None:
+    appeal = free_milk(city)
+    loop.accept(appeal.pk, city.volunteer)
+    client = browse("volunteer")
+    assert appeal.number not in text_of(client.get("/field/-/done"))
+    loop.resolve(appeal.pk, city.volunteer, words="送到了，电话13812345678")
+    said = text_of(client.get("/field/-/done"))
+    assert appeal.number in said
+    assert all(hidden not in said for hidden in ("13812345678", "王小明", "3号楼501", "没有奶粉"))
+    assert appeal.number not in text_of(browse("volunteer-2").get("/field/-/done"))

@@ -5,16 +5,21 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 
 import httpx
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from tests.cast import Cast, file_one
-from tests.live import Live
+from tests.live import Live, until
 from yinghu.appeals import loop
+from yinghu.people.access import requester_of
 from yinghu.people.models import User
+from yinghu.web import presence
 from yinghu.web.hub import desks_touched
+from yinghu.web.models import Viewing
 
 PATIENCE = 15.0
 
@@ -90,7 +95,7 @@ def test_a_desk_and_the_case_open_beside_it_share_one_stream(live: Live, live_ci
     with listening(live, query, "clerk") as ears:
         assert ears.next() == "desk"
         loop.note(appeal.pk, live_city.clerk, why="x")
-        assert {ears.next(), ears.next()} == {"case", "desk"}
+        assert {ears.next(), ears.next(), ears.next()} == {"case", "desk", "viewers"}
 
 
 @pytest.mark.parametrize(
@@ -214,3 +219,62 @@ def test_which_desks_a_verb_touches_is_read_from_the_table() -> None:
     assert desks_touched("close") == {"callback", "board"}
     assert "triage" in desks_touched("something-new")
     assert desks_touched("view") == set()
+
+
+def names(client: Client, number: str) -> str:
+    """Who else has the case open, as a desk's page says it."""
+    part = client.get(f"/desk/case/{number}?part=viewers")
+    assert part.status_code == 200
+    return part.content.decode()
+
+
+def test_colleagues_know_who_else_has_the_case_open(live: Live, live_city: Cast) -> None:
+    appeal = file_one()
+    query = f"case={appeal.number}&version={appeal.version}"
+    clerk, dispatcher = Client(), Client()
+    clerk.force_login(User.objects.get(username="clerk"))
+    dispatcher.force_login(User.objects.get(username="dispatcher"))
+    with listening(live, query, "clerk") as ears:
+        assert ears.next() == "viewers"
+        assert names(clerk, appeal.number).strip() == ""
+        with listening(live, query, "dispatcher") as others:
+            assert others.next() == "viewers"
+            # Nothing about the case has changed: it is not asked for again.
+            assert ears.next() == "viewers"
+            assert "派单员老陈" in names(clerk, appeal.number)
+            assert "研判员小周" in names(dispatcher, appeal.number)
+        assert ears.next() == "viewers"
+        assert "派单员老陈" not in names(clerk, appeal.number)
+    until(lambda: not Viewing.objects.exists(), "the last one to be gone")
+
+
+def test_a_second_page_of_ones_own_is_nobody_else(live: Live, live_city: Cast) -> None:
+    appeal = file_one()
+    query = f"case={appeal.number}&version={appeal.version}"
+    dispatcher = Client()
+    dispatcher.force_login(User.objects.get(username="dispatcher"))
+    with listening(live, query, "clerk") as ears:
+        assert ears.next() == "viewers"
+        with listening(live, query, "clerk"):
+            pass
+        loop.note(appeal.pk, live_city.dispatcher, why="x")
+        assert ears.next() == "case"
+        assert "研判员小周" in names(dispatcher, appeal.number)
+
+
+def test_ghosts_are_forgotten_and_outsiders_learn_no_name(live: Live, live_city: Cast) -> None:
+    appeal = file_one()
+    clerk = User.objects.get(username="clerk")
+    Viewing.objects.create(appeal=appeal, user=clerk)
+    assert presence.others(live_city.dispatcher, appeal) == [clerk]
+    loop.sort(appeal.pk, live_city.clerk, category="milk")
+    loop.assign(appeal.pk, live_city.dispatcher, unit="milk")
+    appeal.refresh_from_db()
+    assert presence.others(live_city.milk, appeal) == [clerk]
+    assert presence.others(live_city.volunteer, appeal) == []
+    assert presence.others(requester_of(appeal.pk), appeal) == []
+    stranger = Client()
+    stranger.force_login(User.objects.get(username="food-handler"))
+    assert stranger.get(f"/desk/case/{appeal.number}?part=viewers").status_code == 404
+    Viewing.objects.update(seen_at=timezone.now() - timedelta(seconds=presence.FRESH))
+    assert presence.others(live_city.dispatcher, appeal) == []

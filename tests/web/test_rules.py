@@ -163,6 +163,12 @@ def test_moving_is_once_and_of_the_order_one_saw(browse: Browse, city: Cast) -> 
     assert (rule.order, other.order) == (30, 20)
     assert sorted(orders()) == sorted(before)
     assert Change.objects.filter(kind="rule").count() == 2
+    # Whoever moves a rule past one that it overlaps is told what that does.
+    there = sorted_one(city, "medicine", answers={"hospital": "妇幼保健院"})
+    loop.assign(there.pk, city.dispatcher, unit="medicine-maternal")
+    fifty = RoutingRule.objects.get(order=50)
+    moved = admin.post(f"{RULES}{fifty.pk}/move", {"way": "up", "order": "50"}, follow=True)
+    assert "像最近 1 件这样的，以后改去别的单位" in text_of(moved)
     first = RoutingRule.objects.order_by("order").first()
     assert first is not None
     admin.post(f"{RULES}{first.pk}/move", {"way": "up", "order": str(first.order)})
@@ -288,3 +294,20 @@ def test_a_message_is_tried_and_nothing_stays(browse: Browse, city: Cast) -> Non
     assert wrong.status_code == 422
     assert "请写一段话" in text_of(wrong)
     assert (Appeal.objects.count(), Suggestion.objects.count()) == before
+
+
+def test_answers_are_read_in_english_and_kept_as_they_are_given(browse: Browse, city: Cast) -> None:
+    admin = browse("admin", headers={"Accept-Language": "en"})
+    rule = RoutingRule.objects.get(order=20)
+    assert "Which hospital = Central Hospital" in text_of(admin.get(RULES))
+    assert 'value="Central Hospital"' in text_of(admin.get(f"{RULES}{rule.pk}"))
+    given = {"category": "medicine", "unit": "milk", "order": "15"}
+    for order, field, value in (
+        ("15", "hospital", "Central Hospital"),
+        ("16", "hospital", "中心医院"),
+        ("17", "prescription", "yes"),
+    ):
+        typed = given | {"order": order, "field": field, "value": value}
+        assert admin.post(f"{RULES}-/new", typed).status_code == 302
+    found = RoutingRule.objects.filter(order__in=(15, 16, 17)).values_list("value", flat=True)
+    assert list(found) == ["中心医院", "中心医院", "True"]

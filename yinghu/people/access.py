@@ -228,6 +228,12 @@ _WATCHERS = frozenset(
 )
 
 
+def has_admin() -> bool:
+    """Whether anybody can set the city up."""
+    admins = Post.objects.filter(role=Role.ADMIN, active=True, unit__active=True)
+    return admins.filter(user__is_active=True).exists()
+
+
 def board_scopes(actor: Actor) -> tuple[str, ...]:
     """The area prefixes whose figures the actor may see: ("",) is everywhere, () nowhere.
 

@@ -25,8 +25,8 @@ def record(
     return Change.objects.create(
         user=user,
         kind=kind,
-        key=key,
-        name=name,
+        key=key[:80],
+        name=name[:200],
         before={each: before[each] for each in changed if each in before},
         after={each: after[each] for each in changed if each in after},
     )

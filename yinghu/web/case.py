@@ -33,11 +33,11 @@ from yinghu.appeals.states import (
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations
 from yinghu.people.models import Reveal
 from yinghu.triage.models import Suggestion
-from yinghu.web import compare, rules
+from yinghu.web import compare, presence, rules
 from yinghu.web.acts import perform
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, question_label, sort_initial
 from yinghu.web.media import photo_file
-from yinghu.web.shared import login_of, staff, version_of, who, without_numbers
+from yinghu.web.shared import is_part, login_of, staff, version_of, who, without_numbers
 from yinghu.web.story import Story, story_of, with_photos
 
 SAID_BEFORE = timedelta(hours=1)
@@ -341,7 +341,11 @@ def show(request: HttpRequest, appeal: Appeal, *, status: int = 200, **more: Any
 @staff()
 def page(request: HttpRequest, number: str) -> HttpResponse:
     """Everything about one appeal."""
-    return show(request, seen(request, number))
+    appeal = seen(request, number)
+    if is_part(request, "viewers"):
+        viewers = presence.others(who(request), appeal)
+        return render(request, "web/desk/viewers.html", {"viewers": viewers})
+    return show(request, appeal)
 
 
 @never_cache

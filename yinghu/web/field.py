@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -9,19 +11,24 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import inboxes, loop
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.states import MOVES, Verb
+from yinghu.appeals.states import MOVES, Status, Verb
 from yinghu.people.access import Actor, may_reveal, relations
 from yinghu.people.models import Reveal, User
 from yinghu.people.privacy import unseal
+from yinghu.places import locate
 from yinghu.web import case
 from yinghu.web.acts import perform
-from yinghu.web.forms import Known, VerbForm
+from yinghu.web.forms import Known, VerbForm, name_of
+from yinghu.web.geo import point_in
+from yinghu.web.nearby import Point, about, exactly, nearest_first
 from yinghu.web.shared import (
     PAGE,
     Row,
@@ -37,6 +44,12 @@ from yinghu.web.shared import (
 ACTS = (Verb.ACCEPT, Verb.REPORT, Verb.RESOLVE, Verb.RELEASE)
 """What is done out there, in the order shown; everything else is desk work."""
 
+LOOKED_AT = 300
+"""Free cases among which the nearest are looked for: the most urgent and oldest of the actor's
+units. What lies beyond comes up as these are taken."""
+
+DONE_DAYS = 30
+
 TAKEN = "taken"
 """Reason under which the reveal is logged that comes with taking a case; the seq of the event by
 which it was taken follows."""
@@ -48,13 +61,70 @@ which it was taken follows."""
 def field(request: HttpRequest) -> HttpResponse:
     """What I have taken, and what is free for me to take."""
     actor = who(request)
+    me = point_in(request.GET)
+    free: list[tuple[Row, float | None]]
+    if me is None:
+        free = [(row, None) for row in _cards(inboxes.free(actor), actor)]
+    else:
+        found = inboxes.free(actor).select_related("place")[:LOOKED_AT]
+        free = nearest_first(rows_of(found, actor), Point(*me))[:PAGE]
     context = {
         "desk": "field",
         "mine": _cards(inboxes.mine(actor).filter(unit__in=actor.unit_ids), actor),
-        "free": _cards(inboxes.free(actor), actor),
+        "free": free,
+        "me": f"lon={me[0]:.3f}&lat={me[1]:.3f}" if me else "",
     }
     part = "web/field/lists.html" if is_part(request, "lists") else "web/field/field.html"
     return render(request, part, context)
+
+
+@never_cache
+@require_GET
+@staff("field")
+def around(request: HttpRequest) -> HttpResponse:
+    """A map: what is free, about where it is; what is mine, where it is."""
+    actor = who(request)
+    mine = inboxes.mine(actor).filter(unit__in=actor.unit_ids).select_related("place")
+    free = inboxes.free(actor).select_related("place")
+    points = [
+        *_pins(rows_of(mine[:PAGE], actor), exactly, "case"),
+        *_pins(rows_of(free[:LOOKED_AT], actor), about, "blurred"),
+    ]
+    county = min(locate.known_areas().values(), key=lambda area: area.level, default=None)
+    context = {"desk": "field", "points": points, "county": county.pk if county else ""}
+    return render(request, "web/field/map.html", context)
+
+
+def _pins(
+    rows: list[Row], where: Callable[[Appeal], Point | None], kind: str
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "lon": point.lon,
+            "lat": point.lat,
+            "label": name_of(row.category) if row.category else row.appeal.number,
+            "href": reverse("task", args=[row.appeal.number]),
+            "kind": kind,
+        }
+        for row in rows
+        if (point := where(row.appeal)) is not None
+    ]
+
+
+@never_cache
+@require_GET
+@staff("field")
+def done(request: HttpRequest) -> HttpResponse:
+    """What I have done in the last 30 days; nothing in it of whom it was for."""
+    actor = who(request)
+    found = Appeal.objects.filter(
+        holder=actor.user_id,
+        status__in=(Status.RESOLVED, Status.CLOSED),
+        moved_at__gte=timezone.now() - timedelta(days=DONE_DAYS),
+    )
+    found = found.select_related("category", "area", "unit").defer("area__outline")
+    context = {"desk": "field", "done": found.order_by("-moved_at")[:PAGE]}
+    return render(request, "web/field/done.html", context)
 
 
 def _cards(found: QuerySet[Appeal], actor: Actor) -> list[Row]:
@@ -80,6 +150,10 @@ def _show(
 ) -> HttpResponse:
     actor = who(request)
     holds = "holder" in relations(actor, appeal) and may_reveal(actor, appeal)
+    gone = appeal.state is Status.HANDLING and not holds
+    if gone and bound is not None and bound.move.verb is Verb.ACCEPT:
+        # Said below, with what else is free.
+        problem = ""
     if holds:
         _log_taken(login_of(request), appeal)
     context = case.context_of(request, appeal, bound=bound, problem=problem, revealed=holds)
@@ -88,12 +162,21 @@ def _show(
         "desk": "field",
         "holds": holds,
         "phone": unseal(appeal.phone) if holds else "",
+        "point": exactly(appeal) if holds else None,
+        "gone": gone,
+        "next": _next_free(actor, appeal) if gone else None,
         "acts": [by_verb[verb] for verb in ACTS if verb in by_verb],
         # Before taking it, its words only: people write their phone into them.
         "body": context["body"] if holds else without_numbers(appeal.body),
     }
     part = "web/field/task_body.html" if is_part(request, "case") else "web/field/task.html"
     return render(request, part, context, status=status)
+
+
+def _next_free(actor: Actor, appeal: Appeal) -> Row | None:
+    """Another free case, for whoever came too late for this one."""
+    rows = rows_of(inboxes.free(actor).exclude(pk=appeal.pk)[:1], actor)
+    return rows[0] if rows else None
 
 
 def _log_taken(user: User, appeal: Appeal) -> None:

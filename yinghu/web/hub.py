@@ -27,7 +27,7 @@ PROOF = 30.0
 """Seconds of silence after which the listener asks whether the database is still there."""
 REMEMBERED = 20_000
 """Cases of which is known when they were last meant; older marks are taken as too old."""
-LOOK = "view"
+VIEW = "view"
 """Verb of a notification that means only who has a case open (`presence`)."""
 
 _log = structlog.get_logger("yinghu.live")
@@ -46,7 +46,7 @@ SHOWN: dict[str, frozenset[Status]] = {
 
 def desks_touched(verb: str) -> frozenset[str]:
     """The desks whose list a verb may change, as MOVES says; all, for what is no verb."""
-    if verb == LOOK:
+    if verb == VIEW:
         return frozenset()
     move = MOVES.get(verb)  # type: ignore[call-overload]  # a verb is a string
     if move is None or verb in BY_REST:
@@ -164,7 +164,7 @@ class Hub:
         said = json.loads(payload)
         appeals: Iterable[int] = said.get("appeals") or ()
         verb = str(said.get("verb", ""))
-        kinds = ("viewers",) if verb == LOOK else ("case",)
+        kinds = ("viewers",) if verb == VIEW else ("case",)
         self._clock += 1
         for desk in desks_touched(verb):
             self._desks_at[f"desk:{desk}"] = self._clock

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.internal.flows.login import record_authentication
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.forms import SetPasswordForm
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,6 +23,7 @@ from django.views.decorators.http import require_http_methods
 from yinghu.channels import flood
 from yinghu.people import history, invitations
 from yinghu.people.models import Post, Role, User
+from yinghu.people.sessions import end_sessions
 from yinghu.web.account import demo_logins
 from yinghu.web.citizen import qr
 from yinghu.web.forms import name_of
@@ -40,11 +45,27 @@ def invite(request: HttpRequest, key: str) -> HttpResponse:
     if user.username in dict(demo_logins()):
         messages.info(request, _("演示里的人点一下就登录，不用邀请。新建一个账号试试。"))
         return redirect("setup_row", "user", key)
+    if "anew" in request.POST:
+        _forget(request, user)
     secret = invitations.make(user, login_of(request))
     history.record(login_of(request), "user", key, str(user), {}, {"invited": True})
     link = absolute(reverse("invited", args=[secret]))
     context = {"called": str(user), "key": key, "link": link, "secret": secret, "desk": "setup"}
     return render(request, "web/people/link.html", context)
+
+
+def _forget(request: HttpRequest, user: User) -> None:
+    """A lost phone: the second factor goes, and the password, which alone must open nothing, too.
+    Whoever is logged in with them is out.
+    """
+    with transaction.atomic():
+        gone, _by_kind = Authenticator.objects.filter(user=user).delete()
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+        end_sessions(user)
+        if gone:
+            before, after = {"second_factor": True}, {"second_factor": False}
+            history.record(login_of(request), "user", user.username, str(user), before, after)
 
 
 @door("POST")
@@ -84,7 +105,14 @@ def invited(request: HttpRequest, secret: str) -> HttpResponse:
         accepted = invitations.accept(secret, form.cleaned_data["new_password1"])
         if accepted is None:
             return render(request, "web/people/gone.html", status=404)
+        history.record(accepted, "user", accepted.username, str(accepted), {}, {"password": True})
+        if is_mfa_enabled(accepted):
+            # The link stands for the password alone; it must not get past a second factor.
+            messages.success(request, _("新密码已设好。请用它和手机上的动态码登录。"))
+            return redirect("account_login")
         login(request, accepted, backend=settings.AUTHENTICATION_BACKENDS[0])
+        # It was typed a second ago: setting up the second factor need not ask for it again.
+        record_authentication(request, accepted, method="password", reauthenticated=True)
         return redirect("desk")
     posts = Post.objects.filter(user=user, active=True).select_related("unit")
     context: dict[str, Any] = {

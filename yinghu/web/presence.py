@@ -15,21 +15,15 @@ from datetime import timedelta
 
 import structlog
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, connection, transaction
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.db import Error, connection, transaction
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.notify import MAX_IDS, tell
-from yinghu.people.access import Actor, may_read_why, serving
+from yinghu.people.access import Actor, may_read_why
 from yinghu.people.models import User
-from yinghu.web import case
-from yinghu.web.hub import LOOK
+from yinghu.web.hub import VIEW
 from yinghu.web.models import Viewing
-from yinghu.web.shared import staff, who
 
 FRESH = 75
 """Seconds for which somebody is shown after they were last seen."""
@@ -103,7 +97,7 @@ class Presence:
                 await self._task
         gone = {*self._open, *self._changed}
         self._open.clear()
-        with contextlib.suppress(DatabaseError):
+        with contextlib.suppress(Error):
             await sync_to_async(_write)(set(), gone)
 
     async def _keep(self) -> None:
@@ -125,7 +119,7 @@ class Presence:
                 if now() - swept_at > SWEEP:
                     swept_at = now()
                     await sync_to_async(_sweep)()
-            except DatabaseError as error:
+            except Error as error:
                 self._changed |= changed
                 self._wake.set()
                 _log.warning("who has what open was not written", error=str(error))
@@ -178,30 +172,14 @@ def _sweep() -> None:
 def _tell(appeals: set[int]) -> None:
     ordered = sorted(appeals)
     for start in range(0, len(ordered), MAX_IDS):
-        tell(LOOK, ordered[start : start + MAX_IDS])
+        tell(VIEW, ordered[start : start + MAX_IDS])
 
 
-def colleagues_at(appeal: Appeal, actor: Actor) -> list[User]:
-    """Who else has the case open, for a reader who may see it; the newest first.
-
-    Whoever is in the unit as a volunteer sees those who serve there too, and no desk's people.
-    """
-    if not actor.is_staff:
-        return []
-    fresh = Viewing.objects.filter(
-        appeal=appeal.pk, seen_at__gte=timezone.now() - timedelta(seconds=FRESH)
-    )
-    found = fresh.exclude(user=actor.user_id).filter(user__is_active=True)
+def others(actor: Actor, appeal: Appeal) -> list[User]:
+    """Who has it open besides the actor, for those inside; nobody for requesters and volunteers."""
     if not may_read_why(actor, appeal):
-        found = found.filter(user__in=serving(appeal.unit_id))
-    return [viewing.user for viewing in found.select_related("user").order_by("-seen_at")[:50]]
-
-
-@never_cache
-@require_GET
-@staff()
-def viewers(request: HttpRequest, number: str) -> HttpResponse:
-    """Who else has this case open, as a part of its page."""
-    appeal = case.seen(request, number)
-    context = {"appeal": appeal, "others": colleagues_at(appeal, who(request))}
-    return render(request, "web/desk/viewers_names.html", context)
+        return []
+    since = timezone.now() - timedelta(seconds=FRESH)
+    found = Viewing.objects.filter(appeal=appeal, seen_at__gte=since, user__is_active=True)
+    found = found.exclude(user=actor.user_id).select_related("user").order_by("pk")
+    return [viewing.user for viewing in found[:10]]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from django import forms
 from django.contrib import messages
 from django.core import signing
 from django.db import IntegrityError, connection, transaction
@@ -18,27 +17,20 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import OPEN, Urgency, Verb
-from yinghu.channels import registry
+from yinghu.appeals.states import OPEN, Verb
 from yinghu.dispatch import explain
 from yinghu.dispatch.models import RoutingRule
 from yinghu.dispatch.routing import active_rules, route
 from yinghu.people import history
 from yinghu.people.access import Actor, desks_of, may_see
 from yinghu.people.models import Unit
-from yinghu.triage import suggest
 from yinghu.web.effects import effect, waiting
 from yinghu.web.forms import (
-    AreaField,
-    AreaInput,
-    PickerSelect,
-    WordsField,
     name_of,
-    question_label,
 )
 from yinghu.web.setup import changing
 from yinghu.web.setup.changing import Difference
@@ -49,7 +41,6 @@ from yinghu.web.setup.rules import (
     Names,
     RuleForm,
     RulesAround,
-    answer_said,
     channel_said,
     choices_of,
     klass_said,
@@ -194,8 +185,7 @@ def rule_preview(request: HttpRequest, key: str) -> HttpResponse:
 
 def _cells(thing: RoutingRule) -> dict[str, str]:
     """A rule as a form shows it first."""
-    cells = RULES.cells(thing)
-    return cells | {"value": answer_said(cells["value"])}
+    return RULES.cells(thing) | {"value": Names().answer(thing)}
 
 
 def _seen(request: HttpRequest, key: str) -> State:
@@ -261,8 +251,18 @@ def rule_move(request: HttpRequest, key: str) -> HttpResponse:
             return redirect("rules")
         other = at - 1 if up else at + 1
         if 0 <= other < len(active):
+            before = active_rules()
             _swap(user, active[at], active[other])
-            messages.success(request, _("已移动，马上生效"))
+            found = effect(before, active_rules(), who(request))
+            said = _("已移动，马上生效；已经派出去的不动")
+            if n := len(found.elsewhere):
+                text = ngettext(
+                    "像最近 %d 件这样的，以后改去别的单位",
+                    "像最近 %d 件这样的，以后改去别的单位",
+                    n,
+                )
+                said = _("%(first)s。%(second)s") % {"first": said, "second": text % n}
+            messages.success(request, said)
     return redirect("rules")
 
 
@@ -344,8 +344,8 @@ def _missing(appeal: Any, tried: explain.Tried, names: Names) -> str:
         what, is_there = _("来源"), channel_said(appeal.channel)
     else:
         answer = appeal.answers.get(rule.field, "")
-        what, is_there = names.question(rule), answer_said(str(answer))
-    wanted = RULES.said("value", rule.value) if tried.first == "field" else ""
+        what, is_there = names.question(rule), names.answer(rule, str(answer))
+    wanted = names.answer(rule) if tried.first == "field" else ""
     if not is_there:
         return _("“%s”没有填") % what
     if wanted:
@@ -354,7 +354,7 @@ def _missing(appeal: Any, tried: explain.Tried, names: Names) -> str:
     return _("%(what)s是 %(is)s") % {"what": what, "is": is_there}
 
 
-NEAREST = 5
+NEAREST = 3
 """Rules that came near, shown at the dispatch desk."""
 
 BUSY_SHOWN = 12
@@ -405,7 +405,8 @@ def _prefilled(appeal: Appeal) -> str:
     for question in appeal.category.questions if appeal.category else ():
         answer = appeal.answers.get(question["key"])
         if question["kind"] in ("choice", "bool") and answer not in (None, ""):
-            given |= {"field": question["key"], "value": answer_said(str(answer))}
+            shown = dict(choices_of(question)).get(str(answer), "")
+            given |= {"field": question["key"], "value": shown}
             break
     return f"{reverse('rule_new')}?{urlencode({k: v for k, v in given.items() if v})}"
 
@@ -422,100 +423,3 @@ def _busy() -> list[tuple[Unit, int, bool]]:
         )
         rows = cursor.fetchall()
     return [(units[pk], n, n == BUSY_COUNTED) for pk, n in rows if pk in units]
-
-
-@never_cache
-@require_http_methods(["GET", "POST"])
-@staff("dispatch", "setup")
-def try_rules(request: HttpRequest) -> HttpResponse:
-    """What the reader makes of some words, and which rule would take them; nothing is written."""
-    names = Names()
-    posted = request.method == "POST"
-    form = TryForm(request.POST if posted else None, names=names)
-    context: dict[str, Any] = {"form": form, "desk": "setup" if _edits(request) else "dispatch"}
-    if posted and form.is_valid():
-        context |= _tried(form, names)
-    status = 422 if posted and form.errors else 200
-    return render(request, "web/rules/try.html", context, status=status)
-
-
-def _edits(request: HttpRequest) -> bool:
-    return "setup" in desks_of(who(request))
-
-
-def _tried(form: TryForm, names: Names) -> dict[str, Any]:
-    given = form.cleaned_data
-    appeal = Appeal(
-        body=given["words"],
-        channel=given["channel"] or "web",
-        category_id=given["category"] or None,
-        area_id=given["area"] or None,
-        answers=form.answers(),
-    )
-    suggestion = suggest.read([appeal])[0]
-    appeal.category_id, appeal.klass = suggestion.category_id, suggestion.klass
-    appeal.area_id = suggestion.area_id
-    trail = explain.trail(appeal, active_rules())
-    read = [
-        (_("类别"), names.category(appeal.category_id or ""), suggestion.category_confidence),
-        (_("性质"), klass_said(appeal.klass), suggestion.klass_confidence),
-        (_("地点"), names.area(appeal.area_id or ""), suggestion.area_confidence),
-        (_("紧急程度"), _(Urgency(suggestion.urgency).label), suggestion.urgency_confidence),
-    ]
-    return {
-        "read": [(label, said, round(100 * sure)) for label, said, sure in read],
-        "words": suggestion.why,
-        "trail": told(appeal, trail, names),
-        "takes": trail[-1].rule if trail and trail[-1].fits else None,
-        "questions": form.questions_of(appeal.category_id or ""),
-    }
-
-
-class TryForm(forms.Form):
-    """Words as somebody might send them, and what of them may be known besides."""
-
-    words = WordsField(max_length=2000, widget=forms.Textarea(attrs={"rows": 4, "maxlength": 2000}))
-    category = forms.ChoiceField(required=False, widget=PickerSelect)
-    area = AreaField(max_length=120, required=False, widget=AreaInput)
-    channel = forms.ChoiceField(required=False)
-
-    def __init__(self, data: Any, *, names: Names) -> None:
-        super().__init__(data, auto_id="try-%s")
-        self.names = names
-        labels = (_("一段话"), _("类别"), _("地点"), _("来源"))
-        for bound, label in zip(self.fields.values(), labels, strict=True):
-            bound.label = label
-        self.fields["words"].error_messages["required"] = _("请写一段话")
-        category, channel = self.fields["category"], self.fields["channel"]
-        assert isinstance(category, forms.ChoiceField)  # noqa: S101  # for the type checker
-        assert isinstance(channel, forms.ChoiceField)  # noqa: S101  # for the type checker
-        known = names.categories.values()
-        category.choices = [
-            ("", _("让系统来认")),
-            *((each.code, name_of(each)) for each in known if each.active),
-        ]
-        channel.choices = [(code, channel_said(code)) for code in registry.CHANNELS]
-
-    def answers(self) -> dict[str, Any]:
-        """What was answered to the questions that the page asked."""
-        found: dict[str, Any] = {}
-        for name, value in self.data.items():
-            if name.startswith("q-") and value and len(found) < 20:
-                said = str(value).replace("\x00", "").strip()[:80]
-                yes_no = {"True": True, "False": False}
-                found[name.removeprefix("q-")] = yes_no.get(said, said)
-        return found
-
-    def questions_of(self, category: str) -> list[dict[str, Any]]:
-        """The questions of a category, each with what was answered and what can be."""
-        found = self.names.categories.get(category)
-        given = self.answers()
-        return [
-            {
-                "name": f"q-{each['key']}",
-                "label": question_label(each),
-                "value": str(given.get(each["key"], "")),
-                "choices": choices_of(each),
-            }
-            for each in (found.questions if found else ())
-        ]

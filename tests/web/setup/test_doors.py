@@ -17,6 +17,9 @@ ROWS = {
     "place": "xiuhu",
     "text": "ask",
     "reply": "1",
+    "rule": "1",
+    "user": "clerk",
+    "post": "clerk:platform:clerk:",
 }
 GETS = ("", "-/new", "-/export", "-/import", "{key}", "{key}/history", "{key}/retire")
 POSTS = ("-/new", "-/import", "{key}", "{key}/retire", "{key}/restore")
@@ -28,8 +31,10 @@ def test_only_administrators(browse: Browse, kind: str) -> None:
     staff = [browse(name) for name in ("clerk", "commander", "volunteer", "milk-handler")]
     for end in GETS + POSTS:
         where = f"/setup/{kind}/{end.format(key=ROWS[kind])}"
-        answer = stranger.get(where) if end in GETS else stranger.post(where)
-        assert answer["Location"].startswith("/accounts/login/"), where
+        if end in GETS:
+            assert stranger.get(where)["Location"].startswith("/accounts/login/"), where
+        else:
+            assert stranger.post(where).status_code == 401, where
         for client in staff:
             answer = client.get(where) if end in GETS else client.post(where, {"name": "x"})
             assert answer.status_code == (405 if end == "{key}/restore" and end in GETS else 403), (
@@ -51,7 +56,7 @@ def test_no_request_from_another_site(city: object) -> None:
 
 def test_what_is_not_there(admin: Client) -> None:
     for where in (
-        "/setup/user/",
+        "/setup/nothing/",
         "/setup/unit/nobody",
         "/setup/reply/x",
         "/setup/reply/99",

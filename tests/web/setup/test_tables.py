@@ -10,7 +10,7 @@ from django.test import Client
 
 from tests.web.setup.conftest import Browse, hidden, last, text_of, upload
 from yinghu.appeals.models import Category, ReplyTemplate, Text
-from yinghu.people.models import Change, Unit
+from yinghu.people.models import Change, Post, Role, Unit, User
 from yinghu.places import locate
 from yinghu.places.models import Area, Place
 from yinghu.web.csvs import MAX_BYTES
@@ -119,6 +119,14 @@ def test_retired_by_a_file_but_never_all_administrators(admin: Client) -> None:
     page = preview(admin, "unit", "code,active\nmilk,0\n")
     admin.post("/setup/unit/-/import", hidden(page))
     assert not Unit.objects.get(code="milk").active
+    # Either of two units with an administrator may go, but not both by one file.
+    other = Unit.objects.get(code="food")
+    Post.objects.create(user=User.objects.get(username="admin"), unit=other, role=Role.ADMIN)
+    page = preview(admin, "unit", "code,active\nfood,0\nplatform,0\n")
+    both = admin.post("/setup/unit/-/import", hidden(page))
+    assert both.status_code == 409
+    assert "第 3 行：管理员都在这个单位" in text_of(both)
+    assert Unit.objects.filter(code__in=("food", "platform"), active=True).count() == 2
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,8 @@ class Areas(Kind):
     def make(self, values: State) -> Area:
         columns = {name: value for name, value in values.items() if name != "aliases"}
         area = Area.objects.create(**columns)
-        _set_aliases(area, values["aliases"])
+        if values["aliases"]:
+            _set_aliases(area, values["aliases"])
         return area
 
     def write(self, thing: Area, values: State) -> None:

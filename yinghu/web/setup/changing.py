@@ -38,28 +38,23 @@ def alone() -> Iterator[None]:
         yield
 
 
-def create(kind: Kind, user: User, values: State) -> Any:
+def create(kind: Kind, user: User | None, values: State) -> Any:
     """A new row, within `alone`."""
     thing = kind.make(values)
-    history.record(
-        user,
-        kind.name,
-        kind.key(thing),
-        kind.label(thing),
-        {},
-        kind.keys_of(thing) | kind.state(thing),
-    )
+    state = values | ({"active": True} if kind.retires else {})
+    history.record(user, kind.name, kind.key(thing), kind.label(thing), {}, state)
     transaction.on_commit(kind.refresh)
     return thing
 
 
-def change(kind: Kind, user: User, thing: Any, values: State) -> bool:
+def change(kind: Kind, user: User | None, thing: Any, values: State) -> bool:
     """Put values into a row, within `alone`; False where they were there already."""
     before = kind.state(thing)
-    if all(before.get(name) == value for name, value in values.items()):
+    new = {name: value for name, value in values.items() if before.get(name) != value}
+    if not new:
         return False
-    kind.write(thing, values)
-    history.record(user, kind.name, kind.key(thing), kind.label(thing), before, before | values)
+    kind.write(thing, new)
+    history.record(user, kind.name, kind.key(thing), kind.label(thing), before, before | new)
     transaction.on_commit(kind.refresh)
     return True
 

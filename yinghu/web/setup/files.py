@@ -74,15 +74,19 @@ def _confirmed(request: HttpRequest, kind: Kind) -> HttpResponse:
     except signing.BadSignature:
         return _page(request, kind, problem=_("这个预览已经过期，请把文件再选一次"))
     rows = [(int(number), dict(cells)) for number, cells in found]
-    with changing.alone():
-        plan = tables.plan(kind, rows)
-        if plan.digest != request.POST.get("digest"):
-            problem = _("看过预览以后有人改了数据，下面是现在的情况，请再看一遍")
-            return _preview(request, kind, plan, sealed, problem=problem)
-        if "strict" in request.POST and plan.of("refused"):
-            problem = _("有不能用的行，按您的选择，一行也没有导入")
-            return _preview(request, kind, plan, sealed, problem=problem)
-        done = tables.carry_out(kind, login_of(request), plan)
+    try:
+        with changing.alone():
+            plan = tables.plan(kind, rows)
+            if plan.digest != request.POST.get("digest"):
+                problem = _("看过预览以后有人改了数据，下面是现在的情况，请再看一遍")
+                return _preview(request, kind, plan, sealed, problem=problem)
+            if "strict" in request.POST and plan.of("refused"):
+                problem = _("有不能用的行，按您的选择，一行也没有导入")
+                return _preview(request, kind, plan, sealed, problem=problem)
+            done = tables.carry_out(kind, login_of(request), plan)
+    except changing.Refused as refused:
+        problem = _("一行也没有导入。%s") % refused
+        return _preview(request, kind, tables.plan(kind, rows), sealed, problem=problem)
     said = _("已导入：新增 %(new)d，改动 %(changed)d，没变 %(same)d，没用上 %(refused)d")
     numbers = {does: len(plan.of(does)) for does in ("new", "changed", "same", "refused")}
     (messages.success if done else messages.info)(request, said % numbers)

@@ -328,10 +328,10 @@ class Kind:
 def fits(query: str, words: Iterable[str]) -> bool:
     """Whether one of the words holds what was typed, as it is or by its pinyin initials."""
     text = query.lower()
+    # Codes and English names have no initials, and readings take time.
     return any(
-        text in word.lower() or (text.isascii() and text in initials(word))
+        text in word.lower() or (text.isascii() and not word.isascii() and text in initials(word))
         for word in words
-        if word
     )
 
 
@@ -353,7 +353,13 @@ def label_of(kind: Kind, name: str) -> str:
     return str(kind.labels[name]) if name in kind.labels else _FIELDS.get(name, name)
 
 
-_FIELDS: dict[str, Any] = {"active": gettext_lazy("启用")}
+_FIELDS: dict[str, Any] = {
+    "active": gettext_lazy("启用"),
+    "invited": gettext_lazy("邀请链接"),
+    "password": gettext_lazy("用邀请链接设了密码"),
+    "second_factor": gettext_lazy("动态码"),
+}
+"""Fields of the history that no form has."""
 
 
 def open_cases(found: QuerySet[Appeal]) -> int:

@@ -18,6 +18,7 @@ from yinghu.appeals.states import MOVES, OPEN, Verb
 from yinghu.people import invitations
 from yinghu.people.access import SYSTEM
 from yinghu.people.models import Post, Role, Unit, User
+from yinghu.people.sessions import end_sessions
 from yinghu.places import locate
 from yinghu.web.forms import LineField, PickerSelect, name_of
 from yinghu.web.setup.kinds import Around, Concern, Kind, Listed, SetupForm, State, area_field
@@ -80,6 +81,8 @@ class Users(Kind):
         thing.save(update_fields=["display_name", "is_active"])
         if values.get("active") is False:
             invitations.revoke(thing)
+            # Else, once back in use, they would be logged in again wherever they were.
+            end_sessions(thing)
             for appeal in _held(thing).filter(status__in=MOVES[Verb.RELEASE].sources):
                 loop.release(appeal.pk, SYSTEM, why=_("承办人的账号停用了"))
 

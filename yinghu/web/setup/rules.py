@@ -8,8 +8,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from yinghu.appeals.models import Category
 from yinghu.appeals.states import Klass
@@ -67,6 +67,14 @@ class Names:
                 return question_label(question)
         return rule.field
 
+    def answer(self, rule: RoutingRule, given: str | None = None) -> str:
+        """The answer that a rule wants, or one given to its question, as its choices are shown."""
+        value = rule.value if given is None else given
+        for _category, question in self.asked(rule.category):
+            if question["key"] == rule.field:
+                return dict(choices_of(question)).get(value, answer_said(value))
+        return answer_said(value)
+
     def condition(self, rule: RoutingRule, name: str) -> str:
         """One condition of a rule in words."""
         if name == "category":
@@ -77,7 +85,7 @@ class Names:
             return _("在%s") % self.area(rule.area)
         if name == "channel":
             return _("来自%s") % channel_said(rule.channel)
-        question, answer = self.question(rule), answer_said(rule.value)
+        question, answer = self.question(rule), self.answer(rule)
         return _("%(question)s = %(answer)s") % {"question": question, "answer": answer}
 
     def sentence(self, rule: RoutingRule) -> str:
@@ -161,7 +169,7 @@ class RuleForm(SetupForm):
         """(question's key, its label, an answer to choose) of every question with choices."""
         found = []
         for _category, question in self.around.said.asked(""):
-            for choice in _answers_of(question):
+            for _value, choice in choices_of(question):
                 said = (question["key"], question_label(question), choice)
                 if said not in found:
                     found.append(said)
@@ -194,28 +202,18 @@ class RuleForm(SetupForm):
         if not questions:
             self.add_error("field", _("这个类别不问这个问题，所以永远合不上"))
             return
-        if any(each["kind"] == "bool" for each in questions):
-            said = {pgettext("value", "是"): "True", pgettext("value", "否"): "False"}
-            value = cleaned["value"] = said.get(value, value)
-        offered = [choice for each in questions for choice in _answers_of(each)]
+        offered = dict(choice for each in questions for choice in choices_of(each))
+        kept = {said: value for value, said in offered.items()}
+        cleaned["value"] = kept.get(value, value)
         free = any(each["kind"] in ("text", "number") for each in questions)
-        if not free and answer_said(value) not in offered:
-            self.add_error("value", _("能选的回答是：%s") % _("、").join(dict.fromkeys(offered)))
+        if not free and cleaned["value"] not in offered:
+            self.add_error("value", _("能选的回答是：%s") % _("、").join(offered.values()))
 
 
 def _choose(field: forms.Field, choices: list[tuple[str, str]], wrong: str) -> None:
     assert isinstance(field, forms.ChoiceField)  # noqa: S101  # for the type checker
     field.choices = choices
     field.error_messages["invalid_choice"] = wrong
-
-
-def _answers_of(question: Mapping[str, Any]) -> list[str]:
-    """The answers that a question lets one choose."""
-    if question["kind"] == "bool":
-        return [pgettext("value", "是"), pgettext("value", "否")]
-    if question["kind"] != "choice":
-        return []
-    return [each if isinstance(each, str) else str(each["value"]) for each in question["choices"]]
 
 
 class RulesAround(Around):
@@ -390,4 +388,9 @@ def choices_of(question: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(answer as the rules compare it, in words) of a question that lets one choose."""
     if question["kind"] == "bool":
         return [("True", answer_said("True")), ("False", answer_said("False"))]
-    return [(each, each) for each in _answers_of(question)]
+    if question["kind"] != "choice":
+        return []
+    values = question["choices"]
+    english = (get_language() or "").startswith("en")
+    shown = (english and question.get("choices_en")) or values
+    return list(zip(values, shown, strict=True))

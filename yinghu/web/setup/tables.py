@@ -40,6 +40,7 @@ class Plan:
     """What a whole file does."""
 
     lines: list[Line]
+    around: Around
 
     def of(self, does: str) -> list[Line]:
         return [line for line in self.lines if line.does == does]
@@ -79,7 +80,7 @@ def plan(kind: Kind, rows: Rows) -> Plan:
             if key:
                 done[key] = (number, each)
             lines.append(_line(kind, around, number, each))
-    return Plan(lines)
+    return Plan(lines, around)
 
 
 def _line(kind: Kind, around: Around, number: int, cells: dict[str, str]) -> Line:
@@ -111,11 +112,10 @@ def _line(kind: Kind, around: Around, number: int, cells: dict[str, str]) -> Lin
         return line
     if all(now.get(name) == value for name, value in values.items()):
         return line
-    if now.get("active") and values.get("active") is False:
-        thing = kind.find(key)
-        if thing is not None and (why := kind.obstacle(thing)):
-            line.does, line.why = "refused", [why]
-            return line
+    goes = bool(now.get("active")) and values.get("active") is False
+    if goes and (why := kind.obstacle(around.things[key])):
+        line.does, line.why = "refused", [why]
+        return line
     line.does, line.values = "changed", values
     line.differences = changing.differences(kind, now, now | values)
     around.add(key, now | values)
@@ -138,7 +138,10 @@ def _reasons(kind: Kind, form: forms.Form) -> list[str]:
 
 
 def carry_out(kind: Kind, user: User, found: Plan) -> int:
-    """Do what a plan says, within `changing.alone` in which it was made; how many rows."""
+    """Do what a plan says, within `changing.alone` in which it was made; how many rows.
+
+    Raises Refused, and the transaction must then not stand: each of two units may go, not both.
+    """
     for line in found.acts:
         if line.does == "new":
             active = line.values.pop("active", True)
@@ -146,7 +149,10 @@ def carry_out(kind: Kind, user: User, found: Plan) -> int:
             if not active:
                 changing.change(kind, user, thing, {"active": False})
         else:
-            thing = kind.find(line.key)
+            thing = found.around.things[line.key]
+            goes = line.values.get("active") is False and kind.state(thing)["active"]
+            if goes and (why := kind.obstacle(thing)):
+                raise changing.Refused(_("第 %(n)d 行：%(why)s") % {"n": line.number, "why": why})
             changing.change(kind, user, thing, line.values)
     return len(found.acts)
 

@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from yinghu.web import rules
+from yinghu.web import guide, rules
 from yinghu.web.setup import files, histories, sheet, views
 
 urlpatterns = [
     path("", views.index, name="setup"),
     path("history", histories.everything, name="setup_history"),
+    path("guide", guide.page, name="guide"),
+    path("guide/starter", guide.starter, name="guide_starter"),
+    path("guide/alone", guide.alone, name="guide_alone"),
     path("place/-/sheet", sheet.page, name="setup_sheet"),
     path("rule/", rules.listing, name="rules"),
     path("rule/-/send", rules.rule_send, name="rule_send"),

@@ -26,7 +26,7 @@ from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
 from yinghu.channels import registry
 from yinghu.people.access import Actor, desks_of
 from yinghu.people.privacy import mask_name, mask_phone, unseal
-from yinghu.web import shared, wording
+from yinghu.web import presence, shared, wording
 from yinghu.web.forms import name_of
 from yinghu.web.story import Story
 
@@ -179,6 +179,18 @@ def span(length: timedelta) -> str:
 
 
 @register.filter
+def distance(metres: float | None) -> str:
+    """About how far: in steps of 100 m, from 10 km on in whole kilometres."""
+    if metres is None:
+        return ""
+    if metres < 1000:
+        return _("约 %d 米") % max(100, round(metres / 100) * 100)
+    kilometres = metres / 1000
+    shown = f"{kilometres:.0f}" if kilometres >= 10 else f"{kilometres:.1f}"
+    return _("约 %s 公里") % shown
+
+
+@register.filter
 def ago(moment: datetime) -> str:
     """How long ago, in words."""
     passed = timezone.now() - moment
@@ -274,6 +286,12 @@ def person(appeal: Appeal, revealed: bool = False) -> dict[str, Any]:
         "has_address": bool(appeal.address),
         "anonymous": not (name or phone),
     }
+
+
+@register.inclusion_tag("web/desk/viewers.html", takes_context=True)
+def viewers(context: template.Context, appeal: Appeal) -> dict[str, Any]:
+    """Who else has the case open, by name, for those inside."""
+    return {"viewers": presence.others(shared.who(context["request"]), appeal)}
 
 
 @register.inclusion_tag("web/parts/photos.html")

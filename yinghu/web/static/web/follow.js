@@ -46,10 +46,10 @@
 
   // ---- what people see of the line
   function sign() {
-    var note = document.getElementById("live-lost"), is = lines.lost || lines.offline || lines.failing;
+    var note = document.querySelector("[data-live-lost]"), is = lines.lost || lines.offline || lines.failing;
     if (note && note.hidden === is) {
       note.hidden = !is;
-      note.firstElementChild.textContent = is ? note.dataset.says : "";
+      note.querySelector("span").textContent = is ? note.dataset.liveLost : "";
     }
     document.documentElement.classList.toggle("is-live", lines.live && !is);
   }

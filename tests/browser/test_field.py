@@ -1,0 +1,80 @@
+"""Two volunteers at their phones, outdoors: who is nearest, who was first, and what was done."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.checks import fits, no_violations
+from tests.browser.test_loop import OpenPage, log_in, photo
+from tests.cast import Cast, file_one
+from tests.conftest import PHONE
+from tests.live import Live
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal
+from yinghu.places.models import Place
+
+pytestmark = pytest.mark.browser
+SMALL = {"width": 360, "height": 640}
+
+
+def free_at(city: Cast, code: str, body: str) -> Appeal:
+    place = Place.objects.get(code=code)
+    appeal = file_one(body, place=place.pk, area=place.area_id)
+    loop.sort(appeal.pk, city.clerk, category="medicine")
+    loop.assign(appeal.pk, city.dispatcher, unit="medicine-central")
+    return appeal
+
+
+def test_the_nearest_is_taken_by_one_and_the_other_is_offered_the_next(
+    live: Live, live_city: Cast, open_page: OpenPage
+) -> None:
+    far = free_at(live_city, "fotang", "佛堂的老人要降压药")
+    near = free_at(live_city, "futian", "福田的病人要胰岛素")
+    live.drain()
+    here = {"longitude": 120.104, "latitude": 29.339}
+    one = log_in(open_page(SMALL, permissions=["geolocation"], geolocation=here), "volunteer")
+    two = log_in(open_page(PHONE, permissions=[]), "volunteer-2")
+
+    # Asked for only when one presses; the nearest then comes first.
+    expect(one.locator(".job").first).to_contain_text("佛堂")
+    one.locator("[data-near]").click()
+    expect(one.locator(".job").first).to_contain_text("福田")
+    expect(one.locator(".job .far").first).to_contain_text("米")
+    fits(one)
+    no_violations(one)
+    two.locator("[data-near]").click()
+    expect(two.locator("#near-said")).to_contain_text("没有拿到您的位置")
+
+    # Both have it open, both press; the button lies under the thumb without scrolling.
+    for page in (one, two):
+        page.goto(f"/field/{near.number}")
+        expect(page.locator(".take button")).to_be_in_viewport()
+    one.locator(".take button").click()
+    expect(one.locator(".person")).to_contain_text("王小明")
+    # The other one's page says it by itself, before they could press.
+    expect(two.locator("#case")).to_contain_text("已经有人接了")
+    expect(two.locator(".take")).to_have_count(0)
+    assert "王小明" not in two.content()
+    two.locator(".next-free .job").click()
+    expect(two).to_have_url(f"{live.url}/field/{far.number}")
+
+    # On the way: there, a photo, done.
+    way = one.get_by_text("用手机地图打开")
+    expect(way).to_have_attribute("href", "geo:29.3387,120.1036?q=29.3387,120.1036")
+    one.fill("#report-words", "已经在医院排队")
+    one.get_by_label("已到场").check()
+    one.locator("form:has(#report-words) button[type=submit]").click()
+    expect(one.locator("#messages")).to_contain_text("进展已发给诉求人")
+    one.get_by_text("办好了").click()
+    one.fill("#resolve-words", "胰岛素已经送到")
+    one.set_input_files("#resolve-photos", [photo()])
+    fits(one)
+    one.locator("form:has(#resolve-words) button[type=submit]").click()
+    expect(one.locator("#messages")).to_contain_text("辛苦了")
+    one.get_by_text("办过的").click()
+    expect(one.locator(".job")).to_contain_text(near.number)
+    assert "王小明" not in one.content()
+    near.refresh_from_db()
+    assert near.status == "resolved"
+    assert near.attachments.count() == 1

@@ -1,0 +1,145 @@
+"""The guide to the first appeal, the start page before it, and `yinghu admin`."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from tests.cast import Cast, file_one
+from tests.cities import City
+from tests.web.conftest import Browse, text_of
+from yinghu.appeals.models import Category, ClockLimit, ReplyTemplate, Text
+from yinghu.dispatch.models import RoutingRule
+from yinghu.people.access import actor_of
+from yinghu.people.models import Change, Invitation, Post, Unit, User
+from yinghu.places.models import Place
+from yinghu.web.guide import steps
+
+
+def done() -> dict[str, bool]:
+    return {step.name: step.done for step in steps()}
+
+
+def test_each_step_is_done_as_soon_as_it_is_in_the_database(city: Cast) -> None:
+    assert done() == {name: name not in ("texts", "test") for name in done()}
+    Place.objects.update(active=False)
+    RoutingRule.objects.update(active=False)
+    Post.objects.filter(role="dispatcher").update(active=False)
+    Text.objects.create(key="name", words="青山")
+    now = done()
+    assert (now["places"], now["rules"], now["people"]) == (False, False, False)
+    assert now["texts"]
+    people = next(step for step in steps() if step.name == "people")
+    assert people.now.endswith("还缺：派单员")
+    # Nobody handles by being a volunteer alone; a head does.
+    Post.objects.filter(role="dispatcher").update(active=True)
+    Post.objects.filter(role="handler").update(active=False)
+    assert done()["people"]
+    Post.objects.filter(role="head").update(active=False)
+    assert not done()["people"]
+
+
+def test_the_last_step_is_an_appeal_seen_through(browse: Browse, city: Cast) -> None:
+    appeal = file_one()
+    admin = browse("admin")
+    page = text_of(admin.get("/setup/guide"))
+    assert f"{appeal.number} 现在是“待研判”" in page
+    assert "还剩 1 步" in page
+    # The pages that it leads to lead back, until all is done.
+    assert "回到第一次设置" in text_of(admin.get("/setup/unit/"))
+    type(appeal).objects.update(status="resolved")
+    assert "都设好了" in text_of(admin.get("/setup/guide"))
+    assert "回到第一次设置" not in text_of(admin.get("/setup/unit/"))
+
+
+def test_the_ready_set_is_ordinary_rows_with_history_and_leaves_what_is_there(
+    browse: Browse, city: Cast
+) -> None:
+    RoutingRule.objects.all().delete()
+    before = Category.objects.count()
+    Category.objects.filter(pk="food").delete()
+    Category.objects.filter(pk="milk").update(name="婴儿奶粉")
+    ClockLimit.objects.all().delete()
+    ReplyTemplate.objects.all().delete()
+    admin = browse("admin")
+    assert admin.post("/setup/guide/starter").status_code == 302
+    assert Category.objects.count() == before
+    assert Category.objects.get(pk="milk").name == "婴儿奶粉"
+    assert ClockLimit.objects.filter(kind="receive", urgency=3).get().minutes == 5
+    assert not ReplyTemplate.objects.exclude(unit=None).exists()
+    assert ReplyTemplate.objects.exists()
+    change = Change.objects.get(kind="category")
+    assert (change.key, change.user) == ("food", User.objects.get(username="admin"))
+    made = Change.objects.count()
+    admin.post("/setup/guide/starter")
+    assert Change.objects.count() == made
+
+
+def test_one_person_may_take_all_posts_for_a_try(browse: Browse, city: Cast) -> None:
+    admin = browse("admin")
+    for _press in range(2):
+        assert admin.post("/setup/guide/alone").status_code == 302
+    me = actor_of(User.objects.get(username="admin"))
+    assert me.has("clerk")
+    assert me.has("dispatcher")
+    assert me.has("handler")
+    assert Post.objects.filter(user__username="admin", active=True).count() == 4
+
+
+@pytest.mark.parametrize("who", ["clerk", "dispatcher", "commander", "milk-handler", "volunteer"])
+def test_the_guide_is_for_administrators(browse: Browse, city: Cast, who: str) -> None:
+    client = browse(who)
+    assert client.get("/setup/guide").status_code == 403
+    for path in ("/setup/guide/starter", "/setup/guide/alone"):
+        assert client.post(path).status_code == 403
+    assert browse("admin").get("/setup/guide/starter").status_code == 405
+    assert not Post.objects.filter(user__username=who, role="admin").exists()
+
+
+def test_without_an_administrator_the_start_page_says_what_to_do(
+    browse: Browse, city: Cast, settings: Settings
+) -> None:
+    settings.DEMO = False
+    assert "平台还没有设置好" not in text_of(browse().get("/"))
+    Post.objects.filter(role="admin").update(active=False)
+    said = text_of(browse().get("/"))
+    assert "平台还没有设置好" in said
+    assert "yinghu admin NAME" in said
+    assert "120、119 或 110" in said
+
+
+def test_the_command_lets_somebody_in_and_only_by_its_newest_link(own_city: City) -> None:
+    first = own_city.run("admin", "mayor", "--display-name", "老市长")
+    again = own_city.run("admin", "mayor")
+    assert (first.code, again.code) == (0, 0)
+    secrets = [re.sub(r".*/invite/", "", ran.out.strip()) for ran in (first, again)]
+    user = User.objects.get(username="mayor")
+    assert (str(user), user.has_usable_password()) == ("老市长", False)
+    assert [client_sees(secret) for secret in secrets] == [404, 200]
+    assert actor_of(user).has("admin")
+    # Somebody who had left is back; it stands in the history, without a name.
+    User.objects.filter(username="mayor").update(is_active=False)
+    Post.objects.filter(user=user).update(active=False)
+    assert own_city.run("admin", "mayor").code == 0
+    assert actor_of(user).has("admin")
+    assert set(Change.objects.values_list("user", flat=True)) == {None}
+    assert {"user", "post"} == set(Change.objects.values_list("kind", flat=True))
+    bad = own_city.run("admin", "Not a name")
+    assert (bad.code, bad.out) == (1, "")
+    assert "登录名" in bad.err
+
+
+def client_sees(secret: str) -> int:
+    return Client().get(f"/invite/{secret}").status_code
+
+
+def test_the_command_makes_the_desk_that_an_empty_city_lacks(own_city: City) -> None:
+    Invitation.objects.all().delete()
+    Unit.objects.filter(kind="desk").update(active=False, code="old", name="旧")
+    assert own_city.run("admin", "mayor").code == 0
+    desk = Unit.objects.get(code="platform")
+    assert (desk.kind, desk.name, desk.active) == ("desk", "应呼平台", True)
+    assert Post.objects.get(user__username="mayor").unit == desk

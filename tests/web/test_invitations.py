@@ -1,0 +1,102 @@
+"""What a link opens and what not: second factors, sessions, and who is out of use."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP
+from django.test import Client
+from pytest_django import Settings
+
+from tests.cast import Cast
+from tests.web.conftest import Browse, text_of
+from yinghu.people.models import Change, User
+
+pytestmark = pytest.mark.django_db
+OLD, NEW = "old-qingshan-words", "new-qingshan-words"
+
+
+@pytest.fixture
+def worker(city: Cast) -> User:
+    """Somebody with a password of their own."""
+    user = User.objects.create_user(username="worker", password=OLD, display_name="小工")
+    user.posts.create(unit_id=User.objects.get(username="clerk").posts.get().unit_id, role="clerk")
+    return user
+
+
+def invite(admin: Client, **given: str) -> str:
+    found = re.search(r"/invite/([\w-]+)", text_of(admin.post("/setup/user/worker/invite", given)))
+    assert found
+    return found[1]
+
+
+def choose(client: Client, secret: str) -> str:
+    """Where one lands after choosing the new password."""
+    words = {"new_password1": NEW, "new_password2": NEW}
+    return client.post(f"/invite/{secret}", words).headers["Location"]
+
+
+def test_a_link_alone_does_not_get_past_a_second_factor(browse: Browse, worker: User) -> None:
+    TOTP.activate(worker, "A" * 32)
+    thief = browse()
+    assert choose(thief, invite(browse("admin"))) == "/accounts/login/"
+    assert thief.get("/desk/triage").headers["Location"].startswith("/accounts/login/")
+    worker.refresh_from_db()
+    assert worker.check_password(NEW)
+    assert Authenticator.objects.filter(user=worker).exists()
+
+
+def test_for_a_lost_phone_the_second_factor_and_the_password_go_together(
+    browse: Browse, worker: User, settings: Settings
+) -> None:
+    TOTP.activate(worker, "A" * 32)
+    phone = browse("worker")
+    secret = invite(browse("admin"), anew="1")
+    worker.refresh_from_db()
+    assert not worker.check_password(OLD)
+    assert not Authenticator.objects.filter(user=worker).exists()
+    assert phone.get("/desk/triage").status_code == 302
+    change = Change.objects.get(kind="user", key="worker", after__has_key="second_factor")
+    assert change.user == User.objects.get(username="admin")
+    assert "动态码" in text_of(browse("admin").get("/setup/user/worker/history"))
+    # Their new password leads straight to a new second factor, without being asked for again.
+    settings.SECOND_FACTOR_REQUIRED = True
+    client = browse()
+    assert choose(client, secret) == "/desk"
+    page = client.get("/desk", follow=True)
+    assert page.redirect_chain == [("/accounts/2fa/totp/activate/", 302)]
+    assert "设置动态码" in text_of(page)
+
+
+def test_a_new_password_ends_the_sessions_of_the_old_one(browse: Browse, worker: User) -> None:
+    elsewhere = browse("worker")
+    assert elsewhere.get("/desk/triage").status_code == 200
+    assert choose(browse(), invite(browse("admin"))) == "/desk"
+    assert elsewhere.get("/desk/triage").status_code == 302
+
+
+def test_whoever_is_back_in_use_has_to_log_in_again(browse: Browse, worker: User) -> None:
+    admin, client, other = browse("admin"), browse("worker"), browse("clerk")
+    assert client.get("/desk/triage").status_code == 200
+    admin.post("/setup/user/worker/retire")
+    admin.post("/setup/user/worker/restore")
+    worker.refresh_from_db()
+    assert worker.is_active
+    assert client.get("/desk/triage").status_code == 302
+    assert other.get("/desk/triage").status_code == 200
+
+
+def test_the_history_tells_of_a_password_without_it(browse: Browse, worker: User) -> None:
+    secret = invite(browse("admin"))
+    choose(browse(), secret)
+    told = list(Change.objects.filter(kind="user", key="worker").order_by("pk"))
+    assert [(each.user, each.after) for each in told] == [
+        (User.objects.get(username="admin"), {"invited": True}),
+        (worker, {"password": True}),
+    ]
+    said = text_of(browse("admin").get("/setup/user/worker/history"))
+    assert "用邀请链接设了密码" in said
+    assert NEW not in said
+    assert secret not in said

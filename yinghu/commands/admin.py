@@ -1,0 +1,87 @@
+"""`yinghu admin NAME`: somebody who may set the city up, and the link by which they get in."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from yinghu.people.models import User
+    from yinghu.web.setup.kinds import Kind
+
+NAME = "admin"
+HELP = "make NAME an administrator and print a link to choose a password with"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="user name to log in with; a new one or one that is there")
+    parser.add_argument("--display-name", default="", help="what colleagues see")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the link, this once. Whoever has a login keeps its password until the link is used."""
+    from django.conf import settings
+    from django.core.exceptions import ValidationError
+    from django.core.management import call_command
+    from django.urls import reverse
+
+    from yinghu.health import unapplied_migrations
+    from yinghu.people import invitations
+
+    environment = settings.ENV
+    if unapplied_migrations():
+        if not environment.embedded:
+            print("yinghu: run `yinghu manage migrate` first", file=sys.stderr)
+            return 1
+        call_command("migrate", interactive=False, verbosity=0)
+    try:
+        user = _administrator(args.name, args.display_name)
+    except ValidationError as wrong:
+        print(f"yinghu: {' '.join(wrong.messages)}", file=sys.stderr)
+        return 1
+    print(f"{settings.SITE_URL}{reverse('invited', args=[invitations.make(user, None)])}")
+    days = invitations.VALID_FOR.days
+    said = f"Open it within {days} days to choose a password for {user.username}. It works once."
+    print(said, file=sys.stderr)
+    if environment.demo:
+        print(
+            "yinghu: demo mode is on; set YINGHU_DEMO=off for a city of your own", file=sys.stderr
+        )
+    return 0
+
+
+def _administrator(name: str, display_name: str) -> User:
+    """The login with an administrator's post at the platform's desk; what lacks is made, and goes
+    into the history. ValidationError where the name cannot be one.
+    """
+    from django.core.exceptions import ValidationError
+
+    from yinghu.people.models import Unit, UnitKind
+    from yinghu.web.setup import changing
+    from yinghu.web.setup.people import POSTS, USERS
+    from yinghu.web.setup.units import UNITS
+
+    def made(kind: Kind, values: dict[str, str]) -> Any:
+        form = kind.form(kind.around(kind), data=values)
+        if not form.is_valid():
+            raise ValidationError([text for texts in form.errors.values() for text in texts])
+        return changing.create(kind, None, form.cleaned_data)
+
+    with changing.alone():
+        desk = Unit.objects.filter(kind=UnitKind.DESK, active=True).order_by("pk").first()
+        if desk is None:
+            called = {"code": "platform", "name": "应呼平台", "name_en": "Yinghu desk"}
+            desk = made(UNITS, called | {"kind": UnitKind.DESK.value})
+        user: User = USERS.find(name) or made(
+            USERS, {"username": name, "display_name": display_name or name}
+        )
+        if not user.is_active:
+            changing.change(USERS, None, user, {"active": True})
+        values = {"user": name, "unit": desk.code, "role": "admin", "area": ""}
+        post = POSTS.find(":".join(values.values()))
+        if post is None:
+            made(POSTS, values)
+        else:
+            changing.change(POSTS, None, post, {"active": True})
+    return user
