@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import id_of, id_of_token
-from yinghu.people.access import Actor, actor_of, desks_of, may_see
+from yinghu.people.access import Actor, actor_of, desks_of, may_read_why, may_see
 from yinghu.people.models import User
 from yinghu.web.hub import SHOWN, Told
 
@@ -63,7 +63,7 @@ class Followed:
     tokens: set[int] = field(default_factory=set)
     """Cases that are followed by their secret link."""
     open: set[int] = field(default_factory=set)
-    """Cases that a login has open."""
+    """Cases that a login inside has open."""
     since: list[tuple[str, Want, int | None]] = field(default_factory=list)
     """(topic, what asked for it, the case's id), to find out what was missed."""
 
@@ -112,9 +112,11 @@ def _staff_follows(found: Followed, wants: list[Want], me: str, session_key: str
     for appeal in Appeal.objects.filter(pk__in=numbers) if numbers else ():
         if may_see(actor, appeal):
             want = numbers[appeal.pk]
-            found.open.add(appeal.pk)
             found.add(f"case:{appeal.pk}", Told("case", want.name), want, appeal.pk)
-            found.add(f"viewers:{appeal.pk}", Told("viewers", want.name), want, appeal.pk)
+            if may_read_why(actor, appeal):
+                # Only those inside are shown to each other.
+                found.open.add(appeal.pk)
+                found.add(f"viewers:{appeal.pk}", Told("viewers", want.name), want, appeal.pk)
 
 
 def versions(appeal_ids: set[int]) -> dict[int, str]:

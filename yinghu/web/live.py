@@ -48,9 +48,9 @@ HEARTBEAT = 15.0
 LONGEST = 30 * 60.0
 """Seconds: between two sendings to a viewer; between signs of life; until a viewer must come again,
 for only on coming is looked whether the login still holds."""
-ASKED_A_SECOND = 50
+ASKED_A_SECOND = 25
 """Parts that viewers told of one thing may ask for again in a second: many spread it over more."""
-WIDEST = 15_000
+WIDEST = 40_000
 """Milliseconds over which they spread it at most."""
 MAX_VIEWERS = 5000
 MAX_OF_STRANGERS = MAX_VIEWERS // 2
