@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> list[Figure]:
         ("raw LISTEN", None),
         ("citizen's event", LIMIT_MS),
         ("citizen's part", None),
-        ("desk's event", None),
+        ("desk's event", LIMIT_MS),
         ("desk's part", None),
     ):
         milliseconds = [1000 * each for each in times[name]]
