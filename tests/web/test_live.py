@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -16,22 +18,39 @@ from yinghu.appeals import loop
 from yinghu.people.access import requester_of
 from yinghu.people.models import User
 from yinghu.web import presence
-from yinghu.web.live import desks_touched
+from yinghu.web.hub import desks_touched
 from yinghu.web.models import Viewing
 
 PATIENCE = 15.0
 
 
 class Ears:
-    """An open stream: `next()` is the name of the next event."""
+    """An open stream: `next()` is the name of the next event that is no mere sign of life; `mark`
+    is the last one told.
+    """
 
     def __init__(self, answer: httpx.Response) -> None:
         self._lines = answer.iter_lines()
+        self.mark = ""
+        self.key = ""
 
     def next(self) -> str:
+        while (name := self.hear()) == "here":
+            pass
+        return name
+
+    def hear(self) -> str:
+        """The name of the next event, signs of life among them."""
+        name = ""
         for line in self._lines:
-            if line.startswith("event: ") and line != "event: here":
-                return line.removeprefix("event: ")
+            if line.startswith("event: "):
+                name = line.removeprefix("event: ")
+            elif line.startswith("id: "):
+                self.mark = line.removeprefix("id: ")
+            elif line.startswith("data: "):
+                self.key = json.loads(line.removeprefix("data: ")).get("key", "")
+            elif not line and name:
+                return name
         raise AssertionError("the stream has ended")
 
 
@@ -119,12 +138,87 @@ def test_the_stream_lives_on_when_the_database_drops_its_listener(
         assert ears.next() == "desk"
 
 
+def test_whoever_comes_back_with_a_mark_is_told_what_was_missed_and_nothing_else(
+    live: Live, live_city: Cast
+) -> None:
+    case, other = file_one("路灯坏了"), file_one("没有水了")
+    asked = f"desk=board~~MARK&t={case.token}~{case.version}~MARK"
+    with listening(live, asked.replace("~MARK", ""), "commander") as ears:
+        # The case is as the page shows it; of a list nobody knows.
+        assert (ears.next(), ears.key) == ("desk", "board")
+        first = ears.mark
+    with listening(live, asked.replace("MARK", first), "commander") as ears:
+        # Nothing was missed: the first that is told is what happens now.
+        assert ears.hear() == "here"
+        loop.note(other.pk, live_city.clerk, why="x")
+        assert (ears.next(), ears.key) == ("desk", "board")
+    loop.note(case.pk, live_city.clerk, why="x")
+    for mark in (first, "0a1b2c3d.7"):
+        # A mark of another process says nothing: all may have been missed.
+        with listening(live, asked.replace("MARK", mark), "commander") as ears:
+            assert (ears.next(), ears.key) == ("case", case.token)
+            assert (ears.next(), ears.key) == ("desk", "board")
+
+
+def test_what_is_done_while_nobody_listens_is_told_afterwards(live: Live, live_city: Cast) -> None:
+    from django.db import connection
+
+    mine = file_one()
+    live.drain()
+    with listening(live, f"t={mine.token}&version={mine.version}") as ears:
+        assert ears.hear() == "here"
+        for _time in range(3):
+            with connection.cursor() as cursor:
+                # In one transaction: the listener is gone when the event is announced.
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                    "WHERE application_name = 'yinghu live' AND datname = current_database()"
+                )
+                loop.note(mine.pk, live_city.clerk, why="x")
+            assert ears.next() == "case"
+
+
+def test_many_at_once_are_told_in_few_words_and_each_is_told(live: Live, live_city: Cast) -> None:
+    cases = [file_one(f"第 {number} 件") for number in range(20)]
+    query = "&".join(f"case={case.number}~{case.version}" for case in cases)
+    with listening(live, f"desk=triage&{query}", "clerk") as ears:
+        assert ears.next() == "desk"
+        for case in cases:
+            loop.note(case.pk, live_city.clerk, why="x")
+        missing = {case.number for case in cases}
+        while missing:
+            if ears.next() == "case":
+                missing.discard(ears.key)
+
+
+def test_more_than_a_browser_needs_is_not_followed(live: Live, live_city: Cast) -> None:
+    query = "&".join(f"case=0000-0000-{number}" for number in range(40))
+    with pytest.raises(AssertionError, match="400"), listening(live, query, "clerk"):
+        pass
+
+
+def test_a_page_made_for_another_login_follows_nothing(live: Live, live_city: Cast) -> None:
+    query = f"desk=triage&me={live_city.commander.user_id}"
+    with pytest.raises(AssertionError, match="403"), listening(live, query, "clerk"):
+        pass
+    with listening(live, f"desk=triage&me={live_city.clerk.user_id}", "clerk") as ears:
+        assert ears.next() == "desk"
+
+
+def test_the_counts_of_all_desks_follow_on_every_page(live: Live, live_city: Cast) -> None:
+    with listening(live, "badges=1", "clerk") as ears:
+        assert ears.next() == "badges"
+        file_one()
+        assert ears.next() == "badges"
+
+
 def test_which_desks_a_verb_touches_is_read_from_the_table() -> None:
     assert desks_touched("file") == {"triage", "board"}
     assert desks_touched("sort") == {"triage", "dispatch", "board"}
     assert desks_touched("resolve") == {"inbox", "field", "callback", "board"}
     assert desks_touched("close") == {"callback", "board"}
     assert "triage" in desks_touched("something-new")
+    assert desks_touched("view") == set()
 
 
 def names(client: Client, number: str) -> str:
@@ -182,7 +276,5 @@ def test_ghosts_are_forgotten_and_outsiders_learn_no_name(live: Live, live_city:
     stranger = Client()
     stranger.force_login(User.objects.get(username="food-handler"))
     assert stranger.get(f"/desk/case/{appeal.number}?part=viewers").status_code == 404
-    Viewing.objects.update(seen_at=timezone.now() - presence.FORGOTTEN)
+    Viewing.objects.update(seen_at=timezone.now() - timedelta(seconds=presence.FRESH))
     assert presence.others(live_city.dispatcher, appeal) == []
-    presence.here(live_city.dispatcher.user_id or 0, appeal.pk)
-    assert Viewing.objects.get().user.username == "dispatcher"

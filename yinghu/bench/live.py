@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> list[Figure]:
         ("raw LISTEN", None),
         ("citizen's event", LIMIT_MS),
         ("citizen's part", None),
-        ("desk's event", None),
+        ("desk's event", LIMIT_MS),
         ("desk's part", None),
     ):
         milliseconds = [1000 * each for each in times[name]]
@@ -99,15 +99,29 @@ def _citizens(cases: Sequence[Any]) -> list[list[str]]:
 def _staff(options: argparse.Namespace) -> list[list[str]]:
     from yinghu.bench.pages import session
 
-    cookies = {name: session(name) for name in ("clerk", "dispatcher", "commander")}
+    cookies = {name: session(name) for name in ("clerk", "dispatcher")}
     posts = [DESKS[number % len(DESKS)] for number in range(options.staff)]
     found = []
     for who, desk in posts:
         part = "" if options.no_fetch else f"/desk/{desk}?part=rows"
         found.append([f"/live?desk={desk}", cookies[who], "127.0.0.1", part])
     part = "" if options.no_fetch else "/board?part=figures"
-    board = ["/live?desk=board", cookies["commander"], "127.0.0.1", part]
-    return [*found, *([board] * options.boards)]
+    # Of one login only so many are served either.
+    watchers = [_watcher(number) for number in range(-(-options.boards // OF_ONE_ADDRESS))]
+    for number in range(options.boards):
+        cookie = watchers[number // OF_ONE_ADDRESS]
+        found.append(["/live?desk=board", cookie, "127.0.0.1", part])
+    return found
+
+
+def _watcher(number: int) -> str:
+    """The session of somebody more who may look at boards."""
+    from yinghu.bench.pages import session
+    from yinghu.people.models import Post, Role, Unit, User
+
+    user = User.objects.create_user(f"watcher-{number}")
+    Post.objects.create(user=user, unit=Unit.objects.all()[0], role=Role.COMMANDER)
+    return session(user.username)
 
 
 def _watch(
@@ -158,7 +172,7 @@ def _against(
     commits: list[float], found: dict[str, Any], cases: Sequence[Any], desks: list[str]
 ) -> dict[str, list[float]]:
     """Seconds from commit to what each heard; an error where something was lost or told twice."""
-    from yinghu.web.live import desks_touched
+    from yinghu.web.hub import desks_touched
 
     citizens = len(found["heard"]) - len(desks)
     times: dict[str, list[float]] = {

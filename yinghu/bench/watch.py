@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import sys
 import time
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -23,8 +25,19 @@ from yinghu.appeals.notify import NOTIFY_CHANNEL
 
 AT_ONCE = 50
 """Viewers that come at the same time."""
+GAP = 1.0
+"""Seconds between two looks of one page at one part."""
 SETTLED = 2.0
 """Seconds without an event after which all have heard what they hear on coming."""
+
+
+@dataclass
+class Part:
+    """What a page asks for again: the events it owes, when it last asked, and its share of time."""
+
+    owed: list[float] = field(default_factory=list)
+    looked: float = 0.0
+    spread: float = 0.0
 
 
 class Viewers:
@@ -61,21 +74,39 @@ class Viewers:
         self.tasks.add(task)
 
     async def _listen(self, number: int, reader: asyncio.StreamReader) -> None:
-        fetching: asyncio.Task[None] | None = None
+        looking: asyncio.Task[None] | None = None
+        part = Part()
+        event = b""
         while True:
             line = await reader.readline()
             if not line:
                 raise RuntimeError(f"{self.wanted[number][0]}: the stream has ended")
-            if not line.startswith(b"event: ") or line == b"event: here\n":
+            if line.startswith(b"event: "):
+                event = line
+            if not line.startswith(b"data: ") or event == b"event: here\n":
                 continue
             now = self.last = time.monotonic()
             self.heard[number].append(now)
-            # As htmx does: while a part is on its way nobody asks for it a second time.
-            if self.wanted[number][3] and (fetching is None or fetching.done()):
-                fetching = asyncio.create_task(self._fetch(number, now))
-                self.tasks.add(fetching)
+            if not self.wanted[number][3]:
+                continue
+            part.owed.append(now)
+            part.spread = json.loads(line[6:])["spread"] / 1000
+            if looking is None or looking.done():
+                looking = asyncio.create_task(self._look(number, part))
+                self.tasks.add(looking)
 
-    async def _fetch(self, number: int, since: float) -> None:
+    async def _look(self, number: int, part: Part) -> None:
+        """Ask for the part as a page does (`follow.js`): at once, or spread where many are told the
+        same; not twice in a second; and once more for what was told meanwhile.
+        """
+        while part.owed:
+            wait = part.looked + max(GAP, part.spread) - time.monotonic()
+            await asyncio.sleep(max(0.0, wait, random.random() * part.spread))  # noqa: S311  # spreads
+            part.looked = time.monotonic()
+            owed, part.owed = part.owed, []
+            await self._fetch(number, owed)
+
+    async def _fetch(self, number: int, owed: list[float]) -> None:
         _path, cookie, source, part = self.wanted[number]
         reader, writer = await self._connect(source)
         writer.write(_request(part, cookie, close=True))
@@ -83,7 +114,8 @@ class Viewers:
         writer.close()
         if not answer.startswith(b"HTTP/1.1 200 "):
             raise RuntimeError(f"{part}: {answer[:40]!r}")
-        self.fetched[number].append((since, time.monotonic()))
+        there = time.monotonic()
+        self.fetched[number] += [(since, there) for since in owed]
 
     async def listen_raw(self, database_url: str) -> None:
         """Hear what PostgreSQL says, and nothing in between."""

@@ -22,7 +22,16 @@ from yinghu.places import locate, typeahead
 from yinghu.places.models import Area, Place
 from yinghu.web import case, skips
 from yinghu.web.forms import name_of
-from yinghu.web.shared import absolute, is_part, login_of, page_of, staff, who
+from yinghu.web.shared import (
+    PAGE,
+    absolute,
+    is_part,
+    login_of,
+    page_of,
+    size_for,
+    staff,
+    who,
+)
 
 URGENT_FIRST = ("-urgency", "id")
 
@@ -95,7 +104,8 @@ def _inbox(request: HttpRequest, name: str) -> HttpResponse:
     if name in skips.DESKS:
         away = 0 if after else skips.count(found, login_of(request))
         found = skips.without(found, login_of(request))
-    page = page_of(found, after, inbox.keys, actor)
+    size = PAGE if after else size_for(request.GET.get("shown", ""))
+    page = page_of(found, after, inbox.keys, actor, size)
     context |= {"page": page, "is_more": bool(after), "away": away, "minutes": skips.MINUTES}
     if is_part(request, "rows"):
         return render(request, "web/desk/rows.html", context)

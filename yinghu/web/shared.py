@@ -35,6 +35,8 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 PAGE = 30
 """Rows of a list before "more"."""
+MOST_SHOWN = 10 * PAGE
+"""Rows of a list that are asked for again at once."""
 
 DESKS: dict[str, tuple[str, str, Any]] = {
     "triage": ("triage", "clipboard-text", _("研判")),
@@ -219,7 +221,15 @@ class Page:
     more: str
 
 
-def page_of(found: QuerySet[Appeal], after: str, keys: Sequence[str], actor: Actor) -> Page:
+def size_for(shown: str) -> int:
+    """Rows of a list that follows, where so many are shown: whole pages, `MOST_SHOWN` at most."""
+    many = int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 6 else 0
+    return min(MOST_SHOWN, max(1, -(-many // PAGE)) * PAGE)
+
+
+def page_of(
+    found: QuerySet[Appeal], after: str, keys: Sequence[str], actor: Actor, size: int = PAGE
+) -> Page:
     """The rows after the key `after`, by keyset: as fast on the last page as on the first.
 
     `keys` are the fields of the order (a minus for descending) and end with the unique `id`.
@@ -227,9 +237,9 @@ def page_of(found: QuerySet[Appeal], after: str, keys: Sequence[str], actor: Act
     found = found.order_by(*keys)
     if values := _parsed(after, keys):
         found = found.filter(_beyond(keys, values))
-    rows = rows_of(found[: PAGE + 1], actor)
+    rows = rows_of(found[: size + 1], actor)
     more = ""
-    if len(rows) > PAGE:
+    if len(rows) > size:
         rows.pop()
         last = rows[-1].appeal
         more = "~".join(_text(getattr(last, key.lstrip("-"))) for key in keys)

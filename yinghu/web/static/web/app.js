@@ -93,34 +93,6 @@
     }
   });
 
-  // While old and new stand beside each other in a swap, the browser follows the old downwards: what
-  // is looked at is put back where it was.
-  var held = null;
-  function scroller(part) {
-    for (var at = part; at; at = at.parentElement) {
-      if (at.scrollHeight > at.clientHeight && /auto|scroll/.test(getComputedStyle(at).overflowY)) return at;
-    }
-    return document.scrollingElement;
-  }
-  function hold(part) {
-    var box = scroller(part), top = box === document.scrollingElement ? 0 : box.getBoundingClientRect().top;
-    var focused = part.contains(document.activeElement) && document.activeElement;
-    var seen = focused && focused.id ? focused : box.scrollTop && Array.from(part.querySelectorAll("[id]")).find(function (each) {
-      return each.getBoundingClientRect().top >= top;
-    });
-    held = { box: box, scroll: box.scrollTop, id: seen && seen.id, top: seen && seen.getBoundingClientRect().top };
-  }
-  function putBack() {
-    var seen = held && held.id && document.getElementById(held.id);
-    if (!held) return;
-    held.box.scrollTop = seen ? held.box.scrollTop + seen.getBoundingClientRect().top - held.top : held.scroll;
-    held = null;
-  }
-  document.addEventListener("htmx:beforeSwap", function (event) {
-    if (event.detail.shouldSwap && event.target.hasAttribute("data-follow")) hold(event.target);
-  });
-  document.addEventListener("htmx:afterSwap", putBack);
-
   // At a desk the button to press next has the focus; on a phone that would only scroll the page.
   function focusNext() {
     var next = document.querySelector("[data-focus]");
@@ -130,84 +102,4 @@
   }
   document.addEventListener("htmx:afterSettle", focusNext);
   focusNext();
-
-  // Live: the server says "look again", the parts of the page that follow it do.
-  if (!window.EventSource) return;
-  var page = null, source = null, wait = 1000, later = 0;
-  // A moment without a connection is nobody's concern; longer, and it is said.
-  var silent = 0;
-  function lost(is) {
-    var note = document.querySelector("[data-live-lost]");
-    if (!note || is && silent) return;
-    clearTimeout(silent);
-    silent = is ? setTimeout(function () { note.hidden = false; }, 4000) : 0;
-    if (!is) note.hidden = true;
-  }
-  function look(name) {
-    document.querySelectorAll('[data-follow="' + name + '"]').forEach(function (part) {
-      window.htmx.trigger(part, "look");
-    });
-  }
-  // A browser has six connections for one site, however many windows look at it: streams take four at
-  // most, one for each seat, and whoever finds none looks by itself until one is free.
-  var SEATS = 4, POLL = 5000, leave = null, coming = false;
-  function seat(n, found) {
-    if (!navigator.locks) { found(function () { /* nobody counts */ }); return; }
-    if (n === SEATS) { found(null); return; }
-    navigator.locks.request("yinghu-live-" + n, { ifAvailable: true }, function (lock) {
-      if (!lock) { seat(n + 1, found); return null; }
-      return new Promise(function (release) { found(release); });
-    });
-  }
-  function open() {
-    clearTimeout(later);
-    page = document.querySelector("[data-live]");
-    if (!page || source || coming || document.hidden) return;
-    coming = true;
-    seat(0, function (release) {
-      coming = false;
-      if (release && (source || document.hidden)) { release(); return; }
-      leave = release;
-      if (release) { follow(); return; }
-      ["desk", "case", "viewers"].forEach(look);
-      later = setTimeout(open, POLL);
-    });
-  }
-  // The server says something every 15 seconds; a network that died in silence raises no error.
-  var silence = 0;
-  function heard() {
-    clearTimeout(silence);
-    silence = setTimeout(function () { close(); lost(true); open(); }, 40000);
-  }
-  function follow() {
-    source = new EventSource(page.dataset.live);
-    ["desk", "case", "viewers"].forEach(function (name) {
-      source.addEventListener(name, function () { heard(); look(name); });
-    });
-    source.addEventListener("here", heard);
-    source.onopen = function () { wait = 1000; heard(); page.classList.add("is-live"); lost(false); };
-    source.onerror = function () {
-      page.classList.remove("is-live");
-      lost(true);
-      if (source && source.readyState === EventSource.CLOSED) {
-        close();
-        later = setTimeout(open, wait);
-        wait = Math.min(wait * 2, 60000);
-      }
-    };
-  }
-  // A page that nobody looks at gives its connection back.
-  function close() {
-    clearTimeout(later);
-    clearTimeout(silence);
-    if (source) source.close();
-    if (leave) leave();
-    source = leave = null;
-    if (page) page.classList.remove("is-live");
-  }
-  // A desk drew another case: its stream is another one.
-  document.addEventListener("yinghu:live", function () { close(); open(); });
-  document.addEventListener("visibilitychange", function () { if (document.hidden) close(); else open(); });
-  window.addEventListener("pagehide", close);
-  window.addEventListener("pageshow", open);
 })();
