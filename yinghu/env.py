@@ -8,7 +8,6 @@ what is wrong, where, and what to do. `docs/operations.md` carries this table; a
 from __future__ import annotations
 
 import base64
-import binascii
 import difflib
 import ipaddress
 import os
@@ -19,12 +18,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from yinghu import parsing as to
+from yinghu.parsing import DEMO_CONSENT as DEMO_CONSENT
+from yinghu.parsing import Network
 
 PROJECT = Path(__file__).resolve().parent.parent
-
-DEMO_CONSENT = "yes-this-is-a-demo"
-"""What YINGHU_DEMO must say where the demo could be met by people who take it for real."""
 
 
 class EnvError(Exception):
@@ -95,182 +93,27 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _text(value: str) -> str:
-    return value
-
-
-def _path(value: str) -> Path:
-    return Path(value).expanduser().absolute()
-
-
-def _host(value: str) -> str:
-    if value == "localhost":
-        return "127.0.0.1"
-    try:
-        return str(ipaddress.ip_address(value))
-    except ValueError:
-        raise ValueError(
-            "must be an IP address to listen on, such as 127.0.0.1 or 0.0.0.0"
-        ) from None
-
-
-def _port(value: str) -> int:
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 65535:
-        raise ValueError("must be a port number from 1 to 65535")
-    return int(value)
-
-
-def _count(value: str) -> int:
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 64:
-        raise ValueError("must be a number from 1 to 64")
-    return int(value)
-
-
-def _flag(value: str) -> bool:
-    if value not in {"on", "off"}:
-        raise ValueError("must be on or off")
-    return value == "on"
-
-
-def _tiles(value: str) -> str:
-    parts = urlsplit(value)
-    named = all(part in value for part in ("{z}", "{x}", "{y}"))
-    if value and (parts.scheme not in {"https", "http"} or not parts.hostname or not named):
-        raise ValueError("must look like https://tiles.example.org/{z}/{x}/{y}.png")
-    return value
-
-
-def _sms_url(value: str) -> str:
-    parts = urlsplit(value)
-    if value and (parts.scheme not in {"https", "http"} or not parts.hostname):
-        raise ValueError("must look like https://sms.example.org/send")
-    if parts.username or parts.password:
-        raise ValueError("must hold no password; the token goes into YINGHU_SMS_TOKEN")
-    return value
-
-
-def _datum(value: str) -> str:
-    if value not in {"wgs84", "gcj02"}:
-        raise ValueError("must be wgs84 or gcj02")
-    return value
-
-
-def _demo(value: str) -> str:
-    if value not in {"on", "off", DEMO_CONSENT}:
-        raise ValueError(f"must be on, off or {DEMO_CONSENT}")
-    return value
-
-
-def _database_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
-        raise ValueError(
-            "must look like postgresql://user:password@host:5432/name (PostgreSQL 15 or later)"
-        )
-    return value
-
-
-def _secret_key(value: str) -> str:
-    if len(value) < 32:
-        raise ValueError("must have at least 32 characters; python -m secrets makes one")
-    return value
-
-
-def data_key(text: str) -> bytes:
-    """A key of 32 bytes from its base64 text (standard or URL-safe); ValueError otherwise."""
-    try:
-        key = base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
-    except binascii.Error:
-        key = b""
-    if len(key) != 32:
-        raise ValueError(
-            "must be base64 of 32 bytes each, newest first, separated by commas; "
-            "`head -c 32 /dev/urandom | base64` makes one"
-        )
-    return key
-
-
-def _data_keys(value: str) -> tuple[bytes, ...]:
-    return tuple(data_key(part.strip()) for part in value.split(","))
-
-
-def _site_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("must be an address such as https://help.example.org")
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError("must be the address of the whole site, with no path after the host")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _list(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-def _allowed_hosts(value: str) -> tuple[str, ...]:
-    hosts = _list(value)
-    if "*" in hosts:
-        raise ValueError("must name the hosts; * would let any forged Host header through")
-    return hosts
-
-
-def _networks(value: str) -> tuple[Network, ...]:
-    try:
-        return tuple(ipaddress.ip_network(part) for part in _list(value))
-    except ValueError as error:
-        raise ValueError(f"must be networks such as 10.0.0.0/8, with commas ({error})") from None
-
-
-def _time_zone(value: str) -> str:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("must be a zone of the IANA database, such as Asia/Shanghai") from None
-    return value
-
-
-def _region(value: str) -> str:
-    if len(value) != 2 or not value.isascii() or not value.isalpha() or not value.isupper():
-        raise ValueError("must be a country of two capital letters, such as CN")
-    return value
-
-
-def _log_format(value: str) -> str:
-    if value not in {"console", "json"}:
-        raise ValueError("must be console or json")
-    return value
-
-
-def _email_url(value: str) -> str:
-    parts = urlsplit(value)
-    if value and (parts.scheme not in {"smtp", "smtps", "smtp+tls"} or not parts.hostname):
-        raise ValueError("must look like smtp+tls://user:password@mail.example.org:587")
-    return value
-
-
 VARIABLES: tuple[Variable, ...] = (
     Variable(
         "YINGHU_HOME",
-        _path,
+        to.path,
         str(PROJECT / "var"),
         "Folder of all state: embedded database, photos, generated keys, logs.",
         "var/ in the project's folder",
     ),
     Variable(
         "DATABASE_URL",
-        _database_url,
+        to.database_url,
         None,
         "Your own PostgreSQL, 15 or later; libpq's query parameters (sslmode, host…) may follow.",
         "the embedded PostgreSQL",
     ),
-    Variable("HOST", _host, "127.0.0.1", "IP address on which the web server listens."),
-    Variable("PORT", _port, "8000", "Port on which the web server listens."),
-    Variable("YINGHU_WEB_PROCESSES", _count, "1", "Processes of the web server."),
+    Variable("HOST", to.host, "127.0.0.1", "IP address on which the web server listens."),
+    Variable("PORT", to.port, "8000", "Port on which the web server listens."),
+    Variable("YINGHU_WEB_PROCESSES", to.count, "1", "Processes of the web server."),
     Variable(
         "YINGHU_SITE_URL",
-        _site_url,
+        to.site_url,
         None,
         "Address under which people reach the site; it goes into links and QR codes. "
         "Needed as soon as HOST is not this machine only.",
@@ -278,38 +121,38 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable(
         "YINGHU_ALLOWED_HOSTS",
-        _allowed_hosts,
+        to.allowed_hosts,
         None,
         "Further host names that may stand in a request, with commas.",
         "the host of YINGHU_SITE_URL and this machine",
     ),
     Variable(
         "YINGHU_TRUSTED_PROXIES",
-        _networks,
+        to.networks,
         "",
         "Networks of reverse proxies whose X-Forwarded-For and -Proto are believed, with commas.",
         "none",
     ),
     Variable(
         "YINGHU_DEMO",
-        _demo,
+        to.demo,
         None,
         "The demo city with one-click logins. On a database of your own, on an open HOST, under a "
         "YINGHU_SITE_URL that is not this machine's, or with YINGHU_TRUSTED_PROXIES it is on "
         f"only when this says {DEMO_CONSENT}.",
         "on with the embedded database on this machine only and no proxy, else off",
     ),
-    Variable("YINGHU_DEBUG", _flag, "off", "Pages of errors with their causes, for developers."),
+    Variable("YINGHU_DEBUG", to.flag, "off", "Pages of errors with their causes, for developers."),
     Variable(
         "YINGHU_SECRET_KEY",
-        _secret_key,
+        to.secret_key,
         None,
         "Signs sessions and links.",
         "made once, in YINGHU_HOME/secrets",
     ),
     Variable(
         "YINGHU_DATA_KEYS",
-        _data_keys,
+        to.data_keys,
         None,
         "Keys of the encrypted fields: base64 of 32 bytes each, newest first, with commas. "
         "Without them names and phones cannot be read again: keep a copy apart from the database.",
@@ -317,41 +160,43 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable(
         "YINGHU_METRICS_TOKEN",
-        _text,
+        to.text,
         "",
         "Bearer token for /metrics.",
         "none: only this machine may read them",
     ),
-    Variable("YINGHU_TIME_ZONE", _time_zone, "Asia/Shanghai", "Zone of dates that people read."),
-    Variable("YINGHU_PHONE_REGION", _region, "CN", "Country of phones written without a +."),
-    Variable("YINGHU_LOG_FORMAT", _log_format, "console", "console or json."),
+    Variable("YINGHU_TIME_ZONE", to.time_zone, "Asia/Shanghai", "Zone of dates that people read."),
+    Variable("YINGHU_PHONE_REGION", to.region, "CN", "Country of phones written without a +."),
+    Variable("YINGHU_LOG_FORMAT", to.log_format, "console", "console or json."),
     Variable(
         "YINGHU_EMAIL_URL",
-        _email_url,
+        to.email_url,
         "",
         "Mail server: smtp://, smtp+tls:// (STARTTLS) or smtps://user:password@host:port.",
         "none: no mail is sent; in demo mode mails are written to the log",
     ),
-    Variable("YINGHU_EMAIL_FROM", _text, "yinghu@localhost", "Sender of mails."),
+    Variable("YINGHU_EMAIL_FROM", to.text, "yinghu@localhost", "Sender of mails."),
     Variable(
         "YINGHU_SMS_URL",
-        _sms_url,
+        to.sms_url,
         "",
         "Gateway for text messages: takes POST with JSON {phone, text} (docs/channels.md).",
         "none: codes by phone are not offered; in demo mode the page shows them",
     ),
-    Variable("YINGHU_SMS_TOKEN", _text, "", "Bearer token for that gateway.", "none"),
+    Variable("YINGHU_SMS_TOKEN", to.text, "", "Bearer token for that gateway.", "none"),
     Variable(
         "YINGHU_MAP_TILES",
-        _tiles,
+        to.tiles,
         "",
         "Address of map tiles, with {z}, {x} and {y}; browsers then fetch them from there.",
         "none: maps show outlines and pins, and nobody else is contacted",
     ),
-    Variable("YINGHU_MAP_CREDIT", _text, "", "What the tiles' makers want to be written on maps."),
+    Variable(
+        "YINGHU_MAP_CREDIT", to.text, "", "What the tiles' makers want to be written on maps."
+    ),
     Variable(
         "YINGHU_MAP_DATUM",
-        _datum,
+        to.datum,
         "wgs84",
         "What the tiles are drawn in: wgs84, or gcj02 as maps made in China are.",
     ),
@@ -448,7 +293,7 @@ def load(environ: Mapping[str, str] | None = None) -> Env:
         secret_key=values["YINGHU_SECRET_KEY"]
         or _kept_secret(home / "secrets", "secret_key", lambda: secrets.token_urlsafe(48)),
         data_keys=values["YINGHU_DATA_KEYS"]
-        or _data_keys(
+        or to.data_keys(
             _kept_secret(
                 home / "secrets",
                 "data_keys",

@@ -59,3 +59,31 @@ def test_many_tabs_follow_and_two_people_see_each_other(
         tab.bring_to_front()
         expect(tab.locator(f"#row-{newer.number}")).to_have_count(1)
         expect(tab.locator(".viewers")).to_contain_text("派单员老陈")
+
+
+HIDE = """hidden => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_hidden_tab_catches_up_when_it_is_shown_and_keeps_its_place(
+    live: Live, live_city: Cast, open_page: OpenPage
+) -> None:
+    for number in range(15):
+        file_one(f"路灯坏了第{number}盏", phone="")
+    live.drain()
+    page = log_in(open_page(DESK), "clerk")
+    expect(page.locator("[data-live].is-live")).to_be_attached()
+    page.locator("#rows .row-item").nth(9).focus()
+    focused = page.evaluate("document.activeElement.id")
+    where = "Math.round(document.activeElement.getBoundingClientRect().top)"
+    page.evaluate(HIDE, True)
+    expect(page.locator("[data-live].is-live")).to_have_count(0)
+    kept = page.evaluate(where)
+    meanwhile = file_one("井盖没有了", phone="")
+    expect(page.locator(f"#row-{meanwhile.number}")).to_have_count(0)
+    page.evaluate(HIDE, False)
+    expect(page.locator(f"#row-{meanwhile.number}")).to_have_count(1)
+    assert page.evaluate("document.activeElement.id") == focused != ""
+    assert page.evaluate(where) == kept

@@ -30,7 +30,7 @@ class Ears:
 
     def next(self) -> str:
         for line in self._lines:
-            if line.startswith("event: "):
+            if line.startswith("event: ") and line != "event: here":
                 return line.removeprefix("event: ")
         raise AssertionError("the stream has ended")
 

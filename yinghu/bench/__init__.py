@@ -30,5 +30,6 @@ BENCHES = {
     "intake": "yinghu.bench.intake",
     "import": "yinghu.bench.imports",
     "pages": "yinghu.bench.pages",
+    "live": "yinghu.bench.live",
 }
 """Name -> module with `run(options) -> list[Figure]` and `configure(parser)`."""

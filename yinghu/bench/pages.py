@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> list[Figure]:
         start = time.perf_counter()
         fill(options.appeals)
         say(f"pages: {options.appeals} appeals seeded in {time.perf_counter() - start:.0f} s")
-        sessions = {name: _session(name) for name in ("clerk", "urban-handler", "commander")}
+        sessions = {name: session(name) for name in ("clerk", "urban-handler", "commander")}
         with serving(url) as port:
             for name, who, path in _pages(options.appeals):
                 times = _ask(port, sessions[who], path, options.requests)
@@ -96,7 +96,7 @@ def _pages(appeals: int) -> Sequence[tuple[str, str, Callable[[], str]]]:
     )
 
 
-def _session(username: str) -> str:
+def session(username: str) -> str:
     """The cookie of a login with a second factor, as production asks for."""
     from allauth.mfa.models import Authenticator
     from django.conf import settings

@@ -60,7 +60,7 @@ class Gateway:
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         # The address is the configuration's, where only http and https pass.
-        request = urllib.request.Request(self.url, body, headers)  # noqa: S310
+        request = urllib.request.Request(self.url, body, headers)  # noqa: S310  # the gateway that the environment names
         try:
             with urllib.request.build_opener(_Stay).open(request, timeout=PATIENCE):
                 pass

@@ -36,7 +36,7 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.db import connection
+from django.db import Error, connection
 from django.http import HttpRequest, parse_cookie
 
 from yinghu.appeals.models import Appeal
@@ -44,7 +44,7 @@ from yinghu.appeals.notify import NOTIFY_CHANNEL
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import BY_REST, MOVES, Status
 from yinghu.channels.flood import address_key
-from yinghu.people.access import Actor, actor_of, desks_of, may_see
+from yinghu.people.access import Actor, actor_of, desks_of, may_read_why, may_see
 from yinghu.people.models import User
 from yinghu.web import presence
 
@@ -286,7 +286,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         return
     viewer = Viewer(followed.topics, shares)
     mine.add(viewer)
-    watched = (followed.user, followed.case) if followed.user and followed.case else None
+    inside = f"viewers:{followed.case}" in followed.topics
+    watched = (followed.user, followed.case) if inside and followed.user and followed.case else None
     gone = asyncio.create_task(_disconnected(receive))
     closing = asyncio.create_task(mine.closing.wait())
     try:
@@ -297,7 +298,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     finally:
         mine.remove(viewer)
         if watched and not mine.has_open(watched):
-            await asyncio.shield(sync_to_async(_left)(*watched))
+            await asyncio.shield(sync_to_async(_said)(presence.left, watched))
         for task in (gone, closing):
             task.cancel()
         await asyncio.gather(gone, closing, return_exceptions=True)
@@ -323,7 +324,7 @@ async def _stream(
     while time.monotonic() < end:
         if watched and time.monotonic() >= say_again:
             say_again = time.monotonic() + presence.AGAIN
-            await sync_to_async(_here)(*watched)
+            await sync_to_async(_said)(presence.here, watched)
         wake = asyncio.create_task(viewer.wake.wait())
         done, _rest = await asyncio.wait(
             {wake, gone, closing}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED
@@ -334,7 +335,8 @@ async def _stream(
         if closing in done:
             break
         if wake not in done:
-            await _say(send, ": here\n\n")
+            # An event, not a comment: a page must notice that nothing comes any more.
+            await _say(send, "event: here\ndata: 1\n\n")
             continue
         names, viewer.pending = sorted(viewer.pending), set()
         viewer.wake.clear()
@@ -417,7 +419,8 @@ def _staff_follows(found: Followed, query: dict[str, str], session_key: str) -> 
     appeal = Appeal.objects.filter(pk=appeal_id).first() if appeal_id is not None else None
     if appeal is not None and may_see(actor, appeal):
         found.case = appeal.pk
-        found.topics[f"viewers:{appeal.pk}"] = "viewers"
+        if may_read_why(actor, appeal):
+            found.topics[f"viewers:{appeal.pk}"] = "viewers"
 
 
 async def _missed(followed: Followed) -> set[str]:
@@ -430,16 +433,12 @@ async def _missed(followed: Followed) -> set[str]:
     return missed
 
 
-def _here(user_id: int, appeal_id: int) -> None:
+def _said(say: Callable[[int, int], None], watched: tuple[int, int]) -> None:
     try:
-        presence.here(user_id, appeal_id)
-    finally:
-        connection.close()
-
-
-def _left(user_id: int, appeal_id: int) -> None:
-    try:
-        presence.left(user_id, appeal_id)
+        say(*watched)
+    except Error as error:
+        # The stream is worth more than who else looks; it will be said again.
+        _log.warning("who has a case open could not be said", error=str(error))
     finally:
         connection.close()
 

@@ -93,6 +93,34 @@
     }
   });
 
+  // While old and new stand beside each other in a swap, the browser follows the old downwards: what
+  // is looked at is put back where it was.
+  var held = null;
+  function scroller(part) {
+    for (var at = part; at; at = at.parentElement) {
+      if (at.scrollHeight > at.clientHeight && /auto|scroll/.test(getComputedStyle(at).overflowY)) return at;
+    }
+    return document.scrollingElement;
+  }
+  function hold(part) {
+    var box = scroller(part), top = box === document.scrollingElement ? 0 : box.getBoundingClientRect().top;
+    var focused = part.contains(document.activeElement) && document.activeElement;
+    var seen = focused && focused.id ? focused : box.scrollTop && Array.from(part.querySelectorAll("[id]")).find(function (each) {
+      return each.getBoundingClientRect().top >= top;
+    });
+    held = { box: box, scroll: box.scrollTop, id: seen && seen.id, top: seen && seen.getBoundingClientRect().top };
+  }
+  function putBack() {
+    var seen = held && held.id && document.getElementById(held.id);
+    if (!held) return;
+    held.box.scrollTop = seen ? held.box.scrollTop + seen.getBoundingClientRect().top - held.top : held.scroll;
+    held = null;
+  }
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    if (event.detail.shouldSwap && event.target.hasAttribute("data-follow")) hold(event.target);
+  });
+  document.addEventListener("htmx:afterSwap", putBack);
+
   // At a desk the button to press next has the focus; on a phone that would only scroll the page.
   function focusNext() {
     var next = document.querySelector("[data-focus]");
@@ -145,12 +173,19 @@
       later = setTimeout(open, POLL);
     });
   }
+  // The server says something every 15 seconds; a network that died in silence raises no error.
+  var silence = 0;
+  function heard() {
+    clearTimeout(silence);
+    silence = setTimeout(function () { close(); lost(true); open(); }, 40000);
+  }
   function follow() {
     source = new EventSource(page.dataset.live);
-    source.addEventListener("desk", function () { look("desk"); });
-    source.addEventListener("case", function () { look("case"); });
-    source.addEventListener("viewers", function () { look("viewers"); });
-    source.onopen = function () { wait = 1000; page.classList.add("is-live"); lost(false); };
+    ["desk", "case", "viewers"].forEach(function (name) {
+      source.addEventListener(name, function () { heard(); look(name); });
+    });
+    source.addEventListener("here", heard);
+    source.onopen = function () { wait = 1000; heard(); page.classList.add("is-live"); lost(false); };
     source.onerror = function () {
       page.classList.remove("is-live");
       lost(true);
@@ -164,6 +199,7 @@
   // A page that nobody looks at gives its connection back.
   function close() {
     clearTimeout(later);
+    clearTimeout(silence);
     if (source) source.close();
     if (leave) leave();
     source = leave = null;

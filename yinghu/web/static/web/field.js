@@ -3,7 +3,8 @@
 "use strict";
 (function () {
   function offer() {
-    document.querySelectorAll("[data-near]").forEach(function (button) { button.hidden = !navigator.geolocation; });
+    // Its room is kept from the start, so that nothing moves when it shows.
+    document.querySelectorAll("[data-near]").forEach(function (button) { button.classList.toggle("invisible", !navigator.geolocation); });
   }
   document.addEventListener("click", function (event) {
     var button = event.target.closest("[data-near]");

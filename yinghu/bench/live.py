@@ -1,0 +1,209 @@
+"""From the commit of a move to the pages that show it, with a thousand pages open."""
+
+from __future__ import annotations
+
+import argparse
+import bisect
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from yinghu.bench import Figure
+
+HELP = "from commit to event and to the part fetched again, with 1,000 pages open"
+LIMIT_MS = 500.0
+DESKS = (
+    ("clerk", "triage"),
+    ("clerk", "triage"),
+    ("dispatcher", "dispatch"),
+    ("clerk", "callback"),
+)
+OF_ONE_ADDRESS = 40
+SAMPLE = 50
+"""Every so many-th citizen's page fetches its part again, as all do at home."""
+PATIENCE = 30.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--viewers", type=int, default=1000, help="pages open (default 1000)")
+    parser.add_argument("--staff", type=int, default=50, help="of them at desks (default 50)")
+    parser.add_argument("--boards", type=int, default=10, help="of them boards (default 10)")
+    parser.add_argument("--rate", type=float, default=10, help="moves a second (default 10)")
+    parser.add_argument("--seconds", type=float, default=20, help="of moves (default 20)")
+    parser.add_argument("--no-fetch", action="store_true", help="desks and boards only listen")
+
+
+def run(options: argparse.Namespace) -> list[Figure]:
+    """Open the pages, move cases at a steady rate, and hold each event against its commit."""
+    from yinghu import demo
+    from yinghu.bench.city import own_database, percentile, say, serving
+
+    citizens = options.viewers - options.staff - options.boards
+    moves = int(options.rate * options.seconds)
+    if moves > citizens:
+        raise SystemExit("each move is of another citizen's case: fewer moves or more viewers")
+    with own_database("live") as url:
+        demo.load_people()
+        cases = _file(citizens)
+        wanted = [*_citizens(cases), *_staff(options)]
+        say(f"live: {citizens} citizens, {options.staff} at desks, {options.boards} boards")
+        with serving(url) as port:
+            commits, found = _watch(port, url, wanted, cases[:moves], options.rate)
+    desks = [path.rpartition("desk=")[2] for path, *_rest in wanted if "desk=" in path]
+    times = _against(commits, found, cases[:moves], desks)
+    figures: list[Figure] = []
+    for name, limit in (
+        ("raw LISTEN", None),
+        ("citizen's event", LIMIT_MS),
+        ("citizen's part", None),
+        ("desk's event", None),
+        ("desk's part", None),
+    ):
+        milliseconds = [1000 * each for each in times[name]]
+        if not milliseconds:
+            continue
+        half, most = percentile(milliseconds, 0.5), percentile(milliseconds, 0.99)
+        say(f"  {name}: p50 {half:.1f} ms, p99 {most:.1f} ms, of {len(milliseconds)}")
+        raw = figures[0].value if figures else None
+        figures.append(Figure(f"{name} p50", half, "ms", raw))
+        figures.append(Figure(f"{name} p99", most, "ms", limit))
+    return figures
+
+
+def _file(count: int) -> list[Any]:
+    from yinghu.appeals.filing import Filing
+    from yinghu.appeals.models import Appeal
+    from yinghu.bench.load import BODIES
+    from yinghu.channels.receive import Incoming, receive
+    from yinghu.people.access import Actor
+
+    for number in range(count):
+        filing = Filing(body=f"{BODIES[number % len(BODIES)]}（{number}）", channel="web")
+        receive(Incoming(f"bench-{number}", b"{}", filing), Actor("requester"))
+    return list(Appeal.objects.order_by("pk"))
+
+
+def _citizens(cases: Sequence[Any]) -> list[list[str]]:
+    found = []
+    for number, case in enumerate(cases):
+        part = "" if number % SAMPLE else f"/t/{case.token}?part=state"
+        path = f"/live?t={case.token}&version={case.version}"
+        # From addresses of their own: of one address only so many are served.
+        found.append([path, "", f"127.0.0.{2 + number // OF_ONE_ADDRESS}", part])
+    return found
+
+
+def _staff(options: argparse.Namespace) -> list[list[str]]:
+    from yinghu.bench.pages import session
+
+    cookies = {name: session(name) for name in ("clerk", "dispatcher", "commander")}
+    posts = [DESKS[number % len(DESKS)] for number in range(options.staff)]
+    found = []
+    for who, desk in posts:
+        part = "" if options.no_fetch else f"/desk/{desk}?part=rows"
+        found.append([f"/live?desk={desk}", cookies[who], "127.0.0.1", part])
+    part = "" if options.no_fetch else "/board?part=figures"
+    board = ["/live?desk=board", cookies["commander"], "127.0.0.1", part]
+    return [*found, *([board] * options.boards)]
+
+
+def _watch(
+    port: int, url: str, wanted: list[list[str]], cases: Sequence[Any], rate: float
+) -> tuple[list[float], dict[str, Any]]:
+    watchers = subprocess.Popen(  # noqa: S603  # a module of ours
+        [sys.executable, "-m", "yinghu.bench.watch", str(port), url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        if watchers.stdin is None or watchers.stdout is None:
+            raise RuntimeError("the viewers have no pipes")
+        watchers.stdin.write(json.dumps(wanted) + "\n")
+        watchers.stdin.flush()
+        if watchers.stdout.readline() != "ready\n":
+            raise RuntimeError("the viewers did not come in")
+        commits = _move(cases, rate)
+        # The last events and parts are on their way: no new work comes, only time goes.
+        time.sleep(3.0)
+        watchers.stdin.write("\n")
+        watchers.stdin.flush()
+        found: dict[str, Any] = json.loads(watchers.stdout.readline())
+        return commits, found
+    finally:
+        watchers.kill()
+        watchers.wait(PATIENCE)
+
+
+def _move(cases: Sequence[Any], rate: float) -> list[float]:
+    """Sort each case, `rate` a second; the times when each was committed."""
+    from yinghu.appeals import loop
+    from yinghu.people.access import actor_of
+    from yinghu.people.models import User
+
+    clerk = actor_of(User.objects.get(username="clerk"))
+    start = time.monotonic()
+    commits = []
+    for number, case in enumerate(cases):
+        time.sleep(max(0.0, start + number / rate - time.monotonic()))
+        loop.sort(case.pk, clerk, category="milk")
+        commits.append(time.monotonic())
+    return commits
+
+
+def _against(
+    commits: list[float], found: dict[str, Any], cases: Sequence[Any], desks: list[str]
+) -> dict[str, list[float]]:
+    """Seconds from commit to what each heard; an error where something was lost or told twice."""
+    from yinghu.web.live import desks_touched
+
+    citizens = len(found["heard"]) - len(desks)
+    times: dict[str, list[float]] = {
+        name: []
+        for name in (
+            "raw LISTEN",
+            "citizen's event",
+            "citizen's part",
+            "desk's event",
+            "desk's part",
+        )
+    }
+    raw = {ids[0]: at for at, ids in found["raw"] if len(ids) == 1}
+    for case, commit, heard in zip(cases, commits, found["heard"], strict=False):
+        if len(heard) != 1:
+            raise RuntimeError(f"{case.number}: moved once, told {len(heard)} times")
+        times["citizen's event"].append(heard[0] - commit)
+        times["raw LISTEN"].append(raw[case.pk] - commit)
+    for commit, fetched in zip(commits, found["fetched"], strict=False):
+        times["citizen's part"] += [there - commit for _event, there in fetched]
+    if any(found["heard"][len(cases) : citizens]):
+        raise RuntimeError("somebody was told of a case that is not theirs")
+    # Sorting touches no callback desk: those pages hear nothing.
+    staff = zip(desks, found["heard"][citizens:], found["fetched"][citizens:], strict=True)
+    for desk, heard, fetched in staff:
+        if (desk in desks_touched("sort")) is not bool(heard):
+            raise RuntimeError(f"{desk}: told {len(heard)} times")
+        if heard:
+            _of_a_desk(commits, heard, fetched, times)
+    return times
+
+
+def _of_a_desk(
+    commits: list[float],
+    heard: list[float],
+    fetched: list[tuple[float, float]],
+    times: dict[str, list[float]],
+) -> None:
+    """Each commit against the next event, which may stand for many."""
+    for commit in commits:
+        # An event may come a moment before the commit has returned to whoever made it.
+        at = bisect.bisect_left(heard, commit - 0.02)
+        if at == len(heard):
+            raise RuntimeError("a desk was not told of the last moves")
+        times["desk's event"].append(heard[at] - commit)
+        asked = [there for event, there in fetched if event >= commit - 0.02]
+        if asked:
+            times["desk's part"].append(asked[0] - commit)
