@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import expect
+import re
 
-from tests.browser.checks import fits, no_violations
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.browser.checks import fits, no_violations, taps
 from tests.browser.test_loop import OpenPage, log_in, photo
 from tests.cast import Cast, file_one
 from tests.conftest import PHONE
 from tests.live import Live
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
+from yinghu.people.models import Reveal
 from yinghu.places.models import Place
 
 pytestmark = pytest.mark.browser
@@ -66,7 +69,7 @@ def test_the_nearest_is_taken_by_one_and_the_other_is_offered_the_next(
     one.get_by_label("已到场").check()
     one.locator("form:has(#report-words) button[type=submit]").click()
     expect(one.locator("#messages")).to_contain_text("进展已发给诉求人")
-    one.get_by_text("办好了").click()
+    one.get_by_role("link", name="办好了").click()
     one.fill("#resolve-words", "胰岛素已经送到")
     one.set_input_files("#resolve-photos", [photo()])
     fits(one)
@@ -78,3 +81,59 @@ def test_the_nearest_is_taken_by_one_and_the_other_is_offered_the_next(
     near.refresh_from_db()
     assert near.status == "resolved"
     assert near.attachments.count() == 1
+
+
+def test_a_network_that_comes_and_goes_loses_nothing_and_doubles_nothing(
+    live: Live, live_city: Cast, open_page: OpenPage
+) -> None:
+    appeal = free_at(live_city, "futian", "福田的病人要胰岛素")
+    live.drain()
+    phone = log_in(open_page(SMALL), "volunteer")
+    phone.goto(f"/field/{appeal.number}")
+
+    def answer_lost(route: Route) -> None:
+        if route.request.method == "POST":
+            route.fetch(max_redirects=0)
+            route.abort()
+        else:
+            route.continue_()
+
+    # It was taken, but the answer never came: the page learns by itself that it is theirs.
+    phone.route("**/field/**", answer_lost, times=1)
+    phone.locator(".take button").click()
+    expect(phone.locator(".person")).to_contain_text("王小明")
+    expect(phone.locator(".take")).to_have_count(0)
+    assert Reveal.objects.filter(appeal_number=appeal.number).count() == 1
+
+    # No network: the words and the photo stay, and go with the next press.
+    phone.get_by_role("link", name="报进展").click()
+    expect(phone.locator("#report-words")).to_be_focused()
+    phone.fill("#report-words", "已经在医院排队")
+    phone.set_input_files("#report-photos", [photo()])
+    report = phone.locator("form:has(#report-words)")
+    phone.context.set_offline(True)
+    report.locator("button[type=submit]").click()
+    expect(report.locator(".send-note")).to_contain_text("网络断了")
+    expect(phone.locator("#report-words")).to_have_value("已经在医院排队")
+    fits(phone)
+    no_violations(phone)
+    taps(phone)
+    phone.context.set_offline(False)
+    phone.route("**/field/**", answer_lost, times=1)
+    report.locator("button[type=submit]").click()
+    expect(report).not_to_have_attribute("data-sent", "yes")
+    expect(report.locator(".send-note")).to_contain_text("网络断了")
+    report.locator("button[type=submit]").click()
+    expect(phone.locator("#messages")).to_contain_text("进展已发给诉求人")
+    assert appeal.events.filter(verb="report", words="已经在医院排队").count() == 1
+    assert appeal.attachments.count() == 1
+
+    # Words outlive the page, what is wrong is said at its field, and what was sent is forgotten.
+    phone.get_by_role("link", name="办好了").click()
+    phone.fill("#resolve-words", "胰岛素已经送到")
+    phone.reload()
+    expect(phone.locator("#resolve-words")).to_have_value("胰岛素已经送到")
+    phone.locator("form:has(#resolve-words) button[type=submit]").click()
+    expect(phone).to_have_url(re.compile("/field$"))
+    expect(phone.locator("#messages")).to_contain_text("辛苦了")
+    assert phone.evaluate("Object.keys(sessionStorage).filter(key => /^draft/.test(key))") == []

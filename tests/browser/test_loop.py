@@ -106,7 +106,7 @@ def test_an_appeal_goes_all_the_way_round(live: Live, live_city: Cast, open_page
     expect(volunteer.locator("#messages")).to_contain_text("进展已发给诉求人")
     expect(citizen.locator(".story")).to_contain_text("正在中心医院排队")
     fits(volunteer)
-    volunteer.get_by_text("办好了").click()
+    volunteer.get_by_role("link", name="办好了").click()
     volunteer.fill("#resolve-words", "药已送到小区门口，家属签收")
     volunteer.locator("form:has(#resolve-words) button").click()
     expect(volunteer.locator("#messages")).to_contain_text("已办结")

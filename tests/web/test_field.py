@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import html
+import io
 import json
 import re
 from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
 
 from tests.cast import PHONE, Cast, file_one
 from tests.web.conftest import Browse, text_of
 from tests.web.test_desks import queries_of
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
-from yinghu.people.models import Reveal
+from yinghu.people.models import Post, Reveal, Role, Unit, User
 from yinghu.places.locate import metres
 from yinghu.places.models import Place
 from yinghu.web.nearby import moved
+from yinghu.web.shared import PAGE
 
 
 def free_milk(city: Cast, body: str = "家里没有奶粉了，我的电话13812345678") -> Appeal:
@@ -209,3 +214,62 @@ def test_what_was_done_says_nothing_of_whom_it_was_for(browse: Browse, city: Cas
     assert appeal.number in said
     assert all(hidden not in said for hidden in ("13812345678", "王小明", "3号楼501", "没有奶粉"))
     assert appeal.number not in text_of(browse("volunteer-2").get("/field/-/done"))
+
+
+def test_a_form_whose_answer_was_lost_is_done_once_however_often_it_is_sent(
+    browse: Browse, city: Cast
+) -> None:
+    appeal = free_milk(city)
+    client = browse("volunteer")
+
+    def do(verb: str, version: int, **typed: str) -> int:
+        typed["version"] = str(version)
+        return client.post(f"/field/{appeal.number}/{verb}", typed).status_code
+
+    assert [do("accept", 3) for _turn in range(2)] == [302, 302]
+    assert [do("report", 4, words="排队中 ") for _turn in range(2)] == [302, 302]
+    assert do("report", 4, words="另外的话") == 409
+    assert [do("release", 5, why="下班了") for _turn in range(2)] == [302, 302]
+    # Of another it is no second press.
+    loop.accept(appeal.pk, city.milk)
+    assert do("accept", 6) == 409
+    assert [event.verb for event in appeal.events.order_by("seq")][3:] == [
+        "accept",
+        "report",
+        "release",
+        "accept",
+    ]
+    assert Reveal.objects.filter(user__username="volunteer").count() == 1
+
+
+def test_the_photos_of_a_case_are_the_holders_alone(browse: Browse, city: Cast) -> None:
+    appeal = free_milk(city)
+    loop.accept(appeal.pk, city.volunteer)
+    client = browse("volunteer")
+    out = io.BytesIO()
+    Image.new("RGB", (40, 30), "teal").save(out, "JPEG")
+    photo = SimpleUploadedFile("queue.jpg", out.getvalue(), "image/jpeg")
+    form = {"words": "排队中", "photos": photo, "version": "4"}
+    assert client.post(f"/field/{appeal.number}/report", form).status_code == 302
+    address = f"/photo/{appeal.attachments.get().pk}"
+    # With what it shows, and not once more above it.
+    assert text_of(client.get(f"/field/{appeal.number}")).count(f'<img src="{address}"') == 1
+    assert client.get(address).status_code == 200
+    other = browse("volunteer-2")
+    Post.objects.create(
+        user=User.objects.get(username="volunteer-2"),
+        unit=Unit.objects.get(code="milk"),
+        role=Role.VOLUNTEER,
+    )
+    assert address not in text_of(other.get(f"/field/{appeal.number}"))
+    assert other.get(address).status_code == 404
+
+
+def test_more_than_fit_is_said(browse: Browse, city: Cast) -> None:
+    client = browse("volunteer")
+    for _turn in range(PAGE):
+        free_milk(city)
+    assert "等人的很多" not in text_of(client.get("/field"))
+    free_milk(city)
+    assert "等人的很多" in text_of(client.get("/field"))
+    assert "等人的很多" in text_of(client.get("/field?lon=120.1&lat=29.3"))

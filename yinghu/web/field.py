@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals import inboxes, loop
+from yinghu.appeals import inboxes, loop, visible
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import MOVES, Status, Verb
 from yinghu.people.access import Actor, may_reveal, relations
@@ -64,14 +64,19 @@ def field(request: HttpRequest) -> HttpResponse:
     me = point_in(request.GET)
     free: list[tuple[Row, float | None]]
     if me is None:
-        free = [(row, None) for row in _cards(inboxes.free(actor), actor)]
+        rows = rows_of(inboxes.free(actor)[: PAGE + 1], actor)
+        free, beyond = [(row, None) for row in rows[:PAGE]], len(rows) > PAGE
     else:
         found = inboxes.free(actor).select_related("place")[:LOOKED_AT]
-        free = nearest_first(rows_of(found, actor), Point(*me))[:PAGE]
+        rows = rows_of(found, actor)
+        free = nearest_first(rows, Point(*me))[:PAGE]
+        beyond = len(rows) > PAGE
     context = {
         "desk": "field",
         "mine": _cards(inboxes.mine(actor).filter(unit__in=actor.unit_ids), actor),
         "free": free,
+        "beyond": beyond,
+        "looked_at": LOOKED_AT,
         "me": f"lon={me[0]:.3f}&lat={me[1]:.3f}" if me else "",
     }
     part = "web/field/lists.html" if is_part(request, "lists") else "web/field/field.html"
@@ -102,7 +107,8 @@ def _pins(
         {
             "lon": point.lon,
             "lat": point.lat,
-            "label": name_of(row.category) if row.category else row.appeal.number,
+            "label": " · ".join(name_of(each) for each in (row.category, row.area) if each)
+            or row.appeal.number,
             "href": reverse("task", args=[row.appeal.number]),
             "kind": kind,
         }
@@ -204,10 +210,11 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
         perform(appeal.pk, actor, form, version_of(request))
     except loop.NotFound as gone:
         raise Http404 from gone
-    except loop.Forbidden as refused:
-        raise PermissionDenied(refused.message) from refused
     except loop.Refused as refused:
-        return _refused(request, appeal, form, refused)
+        if not _arrived_before(request, appeal, form):
+            if isinstance(refused, loop.Forbidden):
+                raise PermissionDenied(refused.message) from refused
+            return _refused(request, appeal, form, refused)
     if move.verb is Verb.ACCEPT:
         _log_taken(login_of(request), appeal)
         messages.success(request, _("接单成功，联系方式已显示"))
@@ -221,6 +228,18 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     if move.verb is Verb.REPORT:
         return redirect("task", number=appeal.number)
     return redirect("field")
+
+
+def _arrived_before(request: HttpRequest, appeal: Appeal, form: VerbForm) -> bool:
+    """Whether this very form came through already and only its answer was lost on the way: since
+    the version that it was made for, the same one has done the same, in the same words.
+    """
+    seen = version_of(request)
+    if seen is None:
+        return False
+    said = {name: visible.words(form.cleaned_data.get(name, "") or "") for name in ("words", "why")}
+    mine = appeal.events.filter(user=login_of(request), verb=form.move.verb, seq__gt=seen)
+    return mine.filter(**said).exists()
 
 
 def _refused(
