@@ -148,8 +148,10 @@ def open_page(live: Live, browser: Browser) -> Iterator[Callable[..., Page]]:
 
     def hear(message: Any, deaf: bool) -> None:
         # Answers of 4xx and 5xx are what some tests are about.
-        expected = "Failed to load resource" in message.text
-        if message.type == "error" and not expected and not (deaf and "htmx:" in message.text):
+        expected = ["Failed to load resource"]
+        if deaf:
+            expected += ["htmx:", "Response Status Error"]
+        if message.type == "error" and not any(each in message.text for each in expected):
             complaints.append(message.text)
 
     def start(size: dict[str, int] = PHONE, *, deaf: bool = False, **options: Any) -> Page:

@@ -48,8 +48,9 @@
     unfold(fold);
   });
 
-  // ---- words outlive a page that the phone threw away, until they are sent or somebody logs out
-  function draftKey(field) { return "draft:" + new URL(field.form.action).pathname + ":" + field.name; }
+  // ---- words outlive a page that the phone threw away, until they are sent or somebody logs out; they
+  // show to whoever wrote them only
+  function draftKey(field) { return "draft:" + words("me") + ":" + new URL(field.form.action).pathname + ":" + field.name; }
   function isDraft(field) { return /^(words|why)$/.test(field.name) && field.form && isOurs(field.form); }
   document.addEventListener("input", function (event) {
     if (!isDraft(event.target)) return;
