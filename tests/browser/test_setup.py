@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.checks import no_violations
 from tests.browser.test_loop import fits, log_in
 from tests.cast import Cast
 from tests.conftest import DESK, PHONE
@@ -103,3 +104,38 @@ def test_a_category_a_sticker_and_whoever_scans_it(
         fits(phone)
     expect(phone.locator(".setup-told", has_text="管理员小吴")).to_be_visible()
     assert Change.objects.count() == 2
+
+
+def test_somebody_is_invited_and_comes(
+    live: Live, live_city: Cast, open_page: Callable[..., Page]
+) -> None:
+    admin = log_in(open_page(DESK), "admin")
+    admin.locator(".setup-card", has_text="人员").get_by_role("link").first.click()
+    admin.get_by_role("link", name="新建账号").click()
+    admin.locator("#s-username").fill("li.hua")
+    admin.locator("#s-display_name").fill("李华")
+    admin.get_by_role("button", name="保存").last.click()
+    admin.goto("/setup/post/-/new?user=li.hua")
+    for label, text in (("谁", "李华"), ("单位", "奶粉组")):
+        admin.get_by_role("combobox", name=label).fill(text)
+        admin.get_by_role("option", name=text).first.click()
+    admin.locator("#s-role").select_option("handler")
+    admin.get_by_role("button", name="保存").last.click()
+    admin.goto("/setup/user/li.hua")
+    admin.get_by_role("button", name="邀请").first.click()
+    no_violations(admin)
+    words = admin.locator("#invite-words").input_value()
+    assert words.startswith("李华，您好")
+    admin.get_by_role("button", name="复制这段话").click()
+    expect(admin.locator("#keep-said")).not_to_be_empty()
+    assert admin.get_by_alt_text("邀请链接的二维码").evaluate("image => image.naturalWidth") > 100
+
+    # What was pasted into a chat is opened there, on a phone.
+    helper = open_page(PHONE)
+    helper.goto(words.split()[-1])
+    fits(helper)
+    no_violations(helper)
+    helper.locator("#id_new_password1").fill("应呼-longer-than-8")
+    helper.locator("#id_new_password2").fill("应呼-longer-than-8")
+    helper.get_by_role("button", name="就用这个密码").click()
+    expect(helper).to_have_url(re.compile("/desk/inbox"))

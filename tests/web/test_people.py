@@ -77,6 +77,23 @@ def test_somebody_is_made_posted_and_invited(browse: Browse, city: Cast) -> None
     assert user.check_password(GOOD)
 
 
+def test_whoever_administers_one_area_sets_up_nothing(browse: Browse, city: Cast) -> None:
+    admin = browse("admin")
+    make_user(admin)
+    post = {"user": "wang.xm", "unit": "platform", "role": "admin", "area": "330782001"}
+    assert "管理员不能只管一片" in text_of(admin.post("/setup/post/-/new", post))
+    assert not Post.objects.filter(user__username="wang.xm").exists()
+    # A post from before there was this rule: it opens nothing, and is no administrator left over.
+    mine = Post.objects.get(user__username="admin", role="admin")
+    user = User.objects.get(username="wang.xm")
+    Post.objects.create(user=user, unit=mine.unit, role="admin", area_id="330782001")
+    limited = Client()
+    limited.force_login(user)
+    assert limited.get("/setup/").status_code == 403
+    assert limited.post("/setup/user/wang.xm/invite").status_code == 403
+    assert "最后一位管理员" in text_of(admin.post("/setup/user/admin/retire"))
+
+
 def test_links_that_open_nothing_look_all_the_same(browse: Browse, city: Cast) -> None:
     admin = browse("admin")
     user = make_user(admin)

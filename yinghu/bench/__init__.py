@@ -21,7 +21,8 @@ class Figure:
 
     def row(self) -> dict[str, Any]:
         """As it is printed."""
-        ratio = round(self.value / self.limit, 3) if self.limit else None
+        # A time's limit may be nothing or less: a notification can overtake the commit's answer.
+        ratio = round(self.value / self.limit, 3) if self.limit and self.limit > 0 else None
         limit = round(self.limit, 3) if self.limit is not None else None
         return {**asdict(self), "value": round(self.value, 3), "limit": limit, "ratio": ratio}
 

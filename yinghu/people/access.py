@@ -216,7 +216,7 @@ def desks_of(actor: Actor) -> frozenset[str]:
         desks.add("field")
     if desks - {"field"} or may_export(actor):
         desks.add("cases")
-    if actor.has(Role.ADMIN):
+    if any(grant.role == Role.ADMIN and not grant.area for grant in actor.grants):
         desks.add("setup")
     if board_scopes(actor):
         desks.add("board")
@@ -228,10 +228,11 @@ _WATCHERS = frozenset(
 )
 
 
-def has_admin() -> bool:
-    """Whether anybody can set the city up."""
-    admins = Post.objects.filter(role=Role.ADMIN, active=True, unit__active=True)
-    return admins.filter(user__is_active=True).exists()
+def administrators() -> QuerySet[Post]:
+    """The posts of those who can set the city up: what they set holds everywhere, as they do."""
+    return Post.objects.filter(
+        role=Role.ADMIN, area=None, active=True, unit__active=True, user__is_active=True
+    )
 
 
 def board_scopes(actor: Actor) -> tuple[str, ...]:

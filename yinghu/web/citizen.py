@@ -23,7 +23,7 @@ from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import MOVES, Status, Verb
 from yinghu.channels import flood, sms
-from yinghu.people.access import has_admin, requester_of
+from yinghu.people.access import administrators, requester_of
 from yinghu.people.privacy import blind, normal_phone
 from yinghu.places.models import Place
 from yinghu.web import filing, wording
@@ -48,7 +48,7 @@ def start(request: HttpRequest) -> HttpResponse:
             "categories": Category.objects.filter(active=True),
             "codes_offered": sms.reaches_people(),
             "demo_logins": demo_logins(),
-            "bare": not settings.DEMO and not has_admin(),
+            "bare": not settings.DEMO and not administrators().exists(),
             "form": {},
         },
     )

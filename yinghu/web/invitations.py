@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import segno
 from allauth.account.internal.flows.login import record_authentication
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
@@ -20,12 +21,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from yinghu.appeals.texts import text
 from yinghu.channels import flood
 from yinghu.people import history, invitations
 from yinghu.people.models import Post, Role, User
 from yinghu.people.sessions import end_sessions
 from yinghu.web.account import demo_logins
-from yinghu.web.citizen import qr
 from yinghu.web.forms import name_of
 from yinghu.web.setup.doors import door
 from yinghu.web.shared import absolute, login_of
@@ -50,7 +51,23 @@ def invite(request: HttpRequest, key: str) -> HttpResponse:
     secret = invitations.make(user, login_of(request))
     history.record(login_of(request), "user", key, str(user), {}, {"invited": True})
     link = absolute(reverse("invited", args=[secret]))
-    context = {"called": str(user), "key": key, "link": link, "secret": secret, "desk": "setup"}
+    context = {
+        "called": str(user),
+        "key": key,
+        "words": _(
+            "%(name)s，您好。请打开下面的链接，自己设一个密码，就能登录“%(city)s”。"
+            "链接%(days)d天内有效，只能用一次，请不要转给别人。\n%(link)s"
+        )
+        % {
+            "name": user,
+            "city": text("name"),
+            "days": invitations.VALID_FOR.days,
+            "link": link,
+        },
+        # Inside the page: an address that holds the secret would stay in logs.
+        "qr": segno.make(link, error="m").svg_data_uri(border=2, scale=8, light="#fff"),
+        "desk": "setup",
+    }
     return render(request, "web/people/link.html", context)
 
 
@@ -76,12 +93,6 @@ def revoke(request: HttpRequest, key: str) -> HttpResponse:
         history.record(login_of(request), "user", key, str(user), {"invited": True}, {})
         messages.success(request, _("邀请链接已作废"))
     return redirect("setup_row", "user", key)
-
-
-@door("GET")
-def picture(request: HttpRequest, secret: str) -> HttpResponse:
-    """The link as a QR code, for a phone held to the screen."""
-    return qr(absolute(reverse("invited", args=[secret])))
 
 
 @sensitive_post_parameters()

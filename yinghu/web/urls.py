@@ -66,7 +66,6 @@ urlpatterns = [
     path("board", command.page, name="board"),
     path("setup/user/<str:key>/invite", invitations.invite, name="invite"),
     path("setup/user/<str:key>/revoke", invitations.revoke, name="invite_revoke"),
-    path("setup/invitation/<str:secret>.svg", invitations.picture, name="invite_qr"),
     path("invite/<str:secret>", invitations.invited, name="invited"),
     path("setup/", include("yinghu.web.setup.urls")),
     path("styleguide", styleguide.page, name="styleguide"),

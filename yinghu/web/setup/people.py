@@ -16,7 +16,7 @@ from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import MOVES, OPEN, Verb
 from yinghu.people import invitations
-from yinghu.people.access import SYSTEM
+from yinghu.people.access import SYSTEM, administrators
 from yinghu.people.models import Post, Role, Unit, User
 from yinghu.people.sessions import end_sessions
 from yinghu.places import locate
@@ -25,12 +25,6 @@ from yinghu.web.setup.kinds import Around, Concern, Kind, Listed, SetupForm, Sta
 from yinghu.web.setup.units import said_area, said_unit
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
-
-
-def _administrators() -> Any:
-    return Post.objects.filter(
-        role=Role.ADMIN, active=True, unit__active=True, user__is_active=True
-    )
 
 
 _LAST_ADMIN = gettext_lazy("这是最后一位管理员：停用以后，就没有人能进设置了。请先另设一位管理员。")
@@ -108,8 +102,8 @@ class Users(Kind):
         ]
 
     def obstacle(self, thing: User) -> str:
-        others = _administrators().exclude(user=thing)
-        is_admin = _administrators().filter(user=thing).exists()
+        others = administrators().exclude(user=thing)
+        is_admin = administrators().filter(user=thing).exists()
         return str(_LAST_ADMIN) if is_admin and not others.exists() else ""
 
     def concerns(self, thing: User) -> list[Concern]:
@@ -174,6 +168,9 @@ class PostForm(SetupForm):
     def clean(self) -> State:
         given: State = super().clean() or {}
         if self.key or self.errors:
+            return given
+        if given["role"] == Role.ADMIN and given["area"]:
+            self.add_error("area", _("设置对全市都有效，管理员不能只管一片：请把这里空着"))
             return given
         key = _key_of(given["user"], given["unit"], given["role"], given["area"])
         if key in self.around.states:
@@ -266,9 +263,9 @@ class Posts(Kind):
         return super().said(name, value)
 
     def obstacle(self, thing: Post) -> str:
-        if thing.role == Role.ADMIN and not _administrators().exclude(pk=thing.pk).exists():
-            return str(_LAST_ADMIN)
-        return ""
+        is_admin = administrators().filter(pk=thing.pk).exists()
+        last = is_admin and not administrators().exclude(pk=thing.pk).exists()
+        return str(_LAST_ADMIN) if last else ""
 
     def obstacle_back(self, thing: Post) -> str:
         if not thing.user.is_active:

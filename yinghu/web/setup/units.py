@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from yinghu.appeals.models import Appeal
 from yinghu.dispatch.models import RoutingRule
-from yinghu.people.models import Post, Role, Unit, UnitKind
+from yinghu.people.access import administrators
+from yinghu.people.models import Post, Unit, UnitKind
 from yinghu.places import locate
 from yinghu.places.importing import SLUG
 from yinghu.places.models import Area
@@ -122,9 +123,7 @@ class Units(Kind):
         return super().said(name, value)
 
     def obstacle(self, thing: Unit) -> str:
-        admins = Post.objects.filter(
-            role=Role.ADMIN, active=True, unit__active=True, user__is_active=True
-        )
+        admins = administrators()
         if admins.exists() and not admins.exclude(unit=thing).exists():
             return _("管理员都在这个单位：停用它，就没有人能进设置了。请先在别的单位设一位管理员。")
         return ""

@@ -1,4 +1,4 @@
-// Citizens' pages: drafts, sending on a bad network, photos made small, position, reading aloud.
+// Citizens' pages: drafts, sending on a bad network, photos made small, position.
 // Every page works without this file; what it needs of the page stands there in plain HTML.
 "use strict";
 (function () {
@@ -454,44 +454,6 @@
     document.head.append(script);
   });
 
-  // --- To keep: the link, and a picture with the number that an album holds.
-  function said(text) { document.getElementById("keep-said").textContent = text; }
-  on("[data-copy]", function (button) {
-    var field = document.getElementById(button.dataset.copy);
-    function old() {
-      field.select();
-      said(document.execCommand("copy") ? says.copied : says.notCopied);
-    }
-    if (navigator.clipboard) navigator.clipboard.writeText(field.value).then(function () { said(says.copied); }, old);
-    else old();
-  });
-  all("[data-share]").forEach(function (button) { button.hidden = !navigator.share; });
-  on("[data-share]", function (button) {
-    navigator.share({ title: button.dataset.title, url: button.dataset.share }).catch(function () { /* closed without sharing */ });
-  });
-  on("[data-save]", function (button) {
-    var qr = document.getElementById(button.dataset.save), canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
-    canvas.width = 640;
-    canvas.height = 820;
-    pen.fillStyle = "#fff";
-    pen.fillRect(0, 0, 640, 820);
-    pen.drawImage(qr, 60, 150, 520, 520);
-    pen.fillStyle = "#10302e";
-    pen.textAlign = "center";
-    pen.font = "600 44px sans-serif";
-    pen.fillText(button.dataset.name, 320, 90);
-    pen.font = "700 56px sans-serif";
-    pen.fillText(button.dataset.number, 320, 750);
-    var link = document.createElement("a");
-    link.download = "yinghu-" + button.dataset.number + ".png";
-    link.href = canvas.toDataURL("image/png");
-    // Where nothing can be downloaded, inside of chat apps, a long press on the picture saves it.
-    qr.style.height = "auto";
-    qr.src = link.href;
-    link.click();
-    said(says.saved);
-  });
-
   // --- When it may be urged again, the page looks again by itself.
   function untilUrge() {
     all("[data-again-at]").forEach(function (note) {
@@ -501,48 +463,7 @@
   }
   untilUrge();
 
-  // --- Large type, and reading aloud.
-  var large = document.querySelector("[data-large]");
-  large.setAttribute("aria-pressed", String(document.documentElement.classList.contains("large")));
-  large.addEventListener("click", function () { large.setAttribute("aria-pressed", String(window.yinghuLarge())); });
-  var aloud = document.querySelector("[data-aloud]"), speech = window.speechSynthesis;
-  function words() {
-    var said = [];
-    all("h1, h2, p, li, dt, dd, label, legend, small, summary, .tile span, .alert div", document.getElementById("main")).forEach(function (part) {
-      var inside = part.parentElement.closest("h1, h2, p, li, dt, dd, label, legend, small, summary, .alert div");
-      if (inside || !part.offsetParent || part.classList.contains("visually-hidden")) return;
-      var text = part.innerText.replace(/\s+/g, " ").trim();
-      if (text) said.push(text);
-    });
-    return said;
-  }
-  function quiet() {
-    speech.cancel();
-    aloud.setAttribute("aria-pressed", "false");
-  }
-  if (speech && window.SpeechSynthesisUtterance) {
-    aloud.hidden = false;
-    aloud.addEventListener("click", function () {
-      if (aloud.getAttribute("aria-pressed") === "true") { quiet(); return; }
-      speech.cancel();
-      aloud.setAttribute("aria-pressed", "true");
-      var lines = words();
-      // Line by line: browsers break off long speeches.
-      lines.forEach(function (line, index) {
-        var speaks = new SpeechSynthesisUtterance(line);
-        speaks.lang = document.documentElement.lang === "en" ? "en-US" : "zh-CN";
-        speaks.rate = 0.9;
-        speaks.onerror = function (event) {
-          if (/cancel|interrupt/.test(event.error)) return;
-          quiet();
-          tell(says.noVoice, ["close"]);
-        };
-        if (index === lines.length - 1) speaks.onend = function () { aloud.setAttribute("aria-pressed", "false"); };
-        speech.speak(speaks);
-      });
-    });
-    window.addEventListener("pagehide", function () { speech.cancel(); });
-  }
+  document.addEventListener("yinghu:tell", function (event) { tell(event.detail, ["close"]); });
 
   // Not before htmx has seen the page: a press of ours would be the browser's own.
   document.addEventListener("DOMContentLoaded", function () {

@@ -1,14 +1,5 @@
 // The set-up pages: finding an icon, hiding what a question does not need, leaving unsaved words.
 "use strict";
-document.querySelectorAll("[data-copy]").forEach(function (button) {
-  if (!navigator.clipboard) return;
-  button.hidden = false;
-  button.addEventListener("click", function () {
-    navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value).then(function () {
-      button.classList.add("btn-success");
-    });
-  });
-});
 (function () {
   function questions(root) {
     root.querySelectorAll("[data-question-kind]").forEach(function (select) {
