@@ -8,19 +8,9 @@ from django.db.models.functions import Now
 
 from yinghu.appeals.numbers import number_of, track_token
 from yinghu.appeals.photos import StoredPhoto
-from yinghu.appeals.states import (
-    ENDED,
-    OPEN,
-    ClockKind,
-    Klass,
-    Satisfaction,
-    Status,
-    Urgency,
-    Verb,
-)
+from yinghu.appeals.states import OPEN, ClockKind, Klass, Satisfaction, Status, Urgency, Verb
 
 _OPEN_VALUES = sorted(status.value for status in OPEN)
-_SELDOM_VALUES = sorted(status.value for status in ENDED if status is not Status.CLOSED)
 
 
 class Category(models.Model):
@@ -130,8 +120,8 @@ class Appeal(models.Model):
             ),
             models.Index(
                 fields=("status", "id"),
-                name="appeal_ended",
-                condition=Q(status__in=_SELDOM_VALUES),
+                name="appeal_status",
+                condition=~Q(status=Status.CLOSED.value),
             ),
         )
 

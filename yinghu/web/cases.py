@@ -29,7 +29,7 @@ from yinghu.people.access import Actor, desks_of, may_export
 from yinghu.people.privacy import mask_name, mask_phone, unseal
 from yinghu.web import csvs, finding
 from yinghu.web.batch import MOST, verbs_of
-from yinghu.web.filters import COUNTED, Choices, Filter, FilterForm
+from yinghu.web.filters import COUNTED, NONE, Choices, Filter, FilterForm
 from yinghu.web.forms import name_of
 from yinghu.web.models import SavedView
 from yinghu.web.shared import (
@@ -58,29 +58,33 @@ NEAR = (1000, 20_000)
 KEPT = "web.cases.deleted"
 """The session's place for a filter that was just deleted, so that it can be had back."""
 
-READY: tuple[tuple[Any, str, frozenset[str]], ...] = (
+READY: tuple[tuple[Any, Filter, frozenset[str]], ...] = (
     (
         gettext_lazy("我手上的"),
-        "status=handling&status=waiting&mine=1",
+        Filter(status=("handling", "waiting"), mine=True),
         frozenset({"inbox", "field"}),
     ),
-    (gettext_lazy("等人接单"), "status=assigned", frozenset({"inbox", "dispatch"})),
-    (gettext_lazy("超时的"), "late=1", frozenset({"inbox", "triage", "dispatch", "board"})),
-    (gettext_lazy("今天到期的"), "today=1", frozenset({"inbox", "dispatch", "board"})),
-    (gettext_lazy("退回来的"), "returned=1", frozenset({"dispatch"})),
+    (gettext_lazy("等人接单"), Filter(status=("assigned",)), frozenset({"inbox", "dispatch"})),
     (
-        gettext_lazy("危急的"),
-        "status=filed&status=sorted&status=assigned&status=handling&urgency=3",
+        gettext_lazy("超时的"),
+        Filter(late=True),
         frozenset({"inbox", "triage", "dispatch", "board"}),
     ),
-    (gettext_lazy("等诉求人补充"), "status=waiting", frozenset({"inbox", "callback"})),
+    (gettext_lazy("今天到期的"), Filter(today=True), frozenset({"inbox", "dispatch", "board"})),
+    (gettext_lazy("退回来的"), Filter(returned=True), frozenset({"dispatch"})),
+    (
+        gettext_lazy("危急的"),
+        Filter(status=("filed", "sorted", "assigned", "handling"), urgency=3),
+        frozenset({"inbox", "triage", "dispatch", "board"}),
+    ),
+    (gettext_lazy("等诉求人补充"), Filter(status=("waiting",)), frozenset({"inbox", "callback"})),
     (
         gettext_lazy("地点未定"),
-        "status=filed&status=sorted&area=-",
+        Filter(status=("filed", "sorted"), area=NONE),
         frozenset({"triage", "dispatch"}),
     ),
 )
-"""Filters that everybody has who has one of the desks: name, query, desks."""
+"""Filters that everybody has who has one of the desks: name, filter, desks."""
 
 COLUMNS = (
     "number",
@@ -100,7 +104,9 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A filter on top of the list, with how many it finds now, "99+" beyond that."""
+    """A filter on top of the list, with how many it finds now, "99+" beyond that and "" where it
+    is not known.
+    """
 
     name: str
     query: str
@@ -113,6 +119,9 @@ class View:
 @staff()
 def page(request: HttpRequest) -> HttpResponse:
     """What the filter and the words in the address ask for, newest first, in the actor's scope."""
+    if is_part(request, "views"):
+        views = views_of(request, request.GET.get("here", ""), counted=True)
+        return render(request, "web/cases/views.html", {"views": views, "counted": True})
     actor, form = who(request), FilterForm(request.GET)
     wanted = form.filter()
     after = request.GET.get("after", "")
@@ -208,25 +217,27 @@ def _array(ids: list[int]) -> RawSQL:
     return RawSQL("SELECT unnest(%s::bigint[])", [ids])
 
 
-def views_of(request: HttpRequest, address: str) -> list[View]:
-    """The ready filters of the actor's desks and those kept by this login, each with its count."""
+def views_of(request: HttpRequest, address: str, *, counted: bool = False) -> list[View]:
+    """The ready filters of the actor's desks and those kept by this login; `address` is the query
+    of the one that is open. Counted only if asked: the page need not wait for that.
+    """
     actor = who(request)
-    mine, choices = desks_of(actor), Choices()
-    kept = SavedView.objects.filter(user=login_of(request)).values_list("name", "query")
-    ready = [(str(name), query) for name, query, desks in READY if desks & mine]
-    wanted = [
-        (name, FilterForm(QueryDict(query), choices).filter()) for name, query in (*ready, *kept)
+    mine = desks_of(actor)
+    named = [(str(name), each.query(), each) for name, each, desks in READY if desks & mine]
+    kept, choices = SavedView.objects.filter(user=login_of(request)), Choices()
+    for name, query in kept.values_list("name", "query"):
+        each = FilterForm(QueryDict(query), choices).filter() if counted else Filter()
+        named.append((name, query, each))
+    told: dict[str, str] = {}
+    if counted:
+        # What is looked for by words may cost much, and be slowed: it is counted when it is opened.
+        lists = {query: _found(actor, each)[1] for _name, query, each in named if not each.q}
+        most = inboxes.COUNTED
+        for query, n in (dict.fromkeys(lists, 0) | inboxes.counted(lists)).items():
+            told[query] = f"{most - 1}+" if n >= most else str(n)
+    return [
+        View(name, query, told.get(query, ""), query == address) for name, query, _each in named
     ]
-    # What is looked for by words may cost much, and be slowed: it is counted when it is opened.
-    lists = {each.query(): _found(actor, each)[1] for _name, each in wanted if not each.q}
-    counts = inboxes.counted(lists)
-    views = []
-    for name, each in wanted:
-        query = each.query()
-        n = counts.get(query, 0)
-        told = f"{inboxes.COUNTED - 1}+" if n >= inboxes.COUNTED else str(n)
-        views.append(View(name, query, "" if each.q else told, query == address))
-    return views
 
 
 @require_POST

@@ -116,13 +116,17 @@ def filed(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def next_step(appeal: Appeal) -> dict[str, Any]:
-    """Where it stands and by when what comes next is due."""
+    """Where it stands, what it waits for, and by when what comes next is due."""
     standing = wording.standing(appeal)
+    asked = None
+    if standing.turn is Verb.SUPPLY:
+        asked = appeal.events.filter(verb=Verb.ASK).order_by("seq").last()
     running = {clock.kind: clock for clock in clocks.running(appeal.pk)}
     clock = running.get(standing.clock.value) if standing.clock else None
     solve = running.get("solve") if standing.clock != "solve" else None
     return {
         "standing": standing,
+        "asked": asked.words if asked else "",
         "clock": clock,
         "promise": wording.promise(standing.clock) if standing.clock else "",
         "solve": solve,
@@ -147,6 +151,7 @@ def show_track(
     """The page of one appeal, with the form that was just refused, if one was."""
     known = Known()
     forms = []
+    turn = wording.standing(appeal).turn
     moves = {move.verb: move for move in loop.available(appeal, requester_of(appeal.pk))}
     for verb in SAYS:
         if verb not in moves:
@@ -157,7 +162,7 @@ def show_track(
             {
                 "verb": verb,
                 "form": form,
-                "open": is_bound or _asked_for(verb, appeal),
+                "open": is_bound or verb is turn,
                 "again": loop.urge_again_at(appeal) if verb is Verb.URGE else None,
             },
         )
@@ -187,13 +192,6 @@ def _final_master(appeal: Appeal) -> Appeal | None:
     while appeal.state is Status.MERGED and appeal.master is not None:
         master = appeal = appeal.master
     return master
-
-
-def _asked_for(verb: Verb, appeal: Appeal) -> bool:
-    """Whether this is what we now hope to hear."""
-    if verb is Verb.RATE:
-        return appeal.state is Status.RESOLVED and appeal.solved is None
-    return verb is Verb.SUPPLY and appeal.state is Status.WAITING
 
 
 @never_cache

@@ -97,8 +97,7 @@ class Filter:
         if self.mine:
             found = found.filter(holder=actor.user_id)
         if self.free:
-            # Of what has ended nobody asks who has it.
-            found = found.filter(holder=None, status__in=OPEN)
+            found = found.filter(holder=None)
         return found
 
     def clocks(self) -> dict[str, QuerySet[Clock]]:
@@ -113,7 +112,9 @@ class Filter:
         return asked
 
     def _what(self) -> Q:
-        wanted = Q(status__in=self.status) if self.status else Q()
+        statuses = set(self.status or Status) & OPEN if self.free else set(self.status)
+        # Of what has ended nobody asks who has it.
+        wanted = Q(status__in=sorted(statuses)) if self.status or self.free else Q()
         if self.klass:
             wanted &= Q(klass="" if self.klass == NONE else self.klass)
         if self.category == NONE:

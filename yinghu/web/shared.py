@@ -228,12 +228,14 @@ def size_for(shown: str) -> int:
 
 
 def page_of(
-    found: QuerySet[Appeal], after: str, keys: Sequence[str], actor: Actor, size: int = PAGE
+    found: QuerySet[Appeal], after: str, keys: Sequence[str], actor: Actor, size: int = 0
 ) -> Page:
     """The rows after the key `after`, by keyset: as fast on the last page as on the first.
 
-    `keys` are the fields of the order (a minus for descending) and end with the unique `id`.
+    `size` rows, or a page of them. `keys` are the fields of the order (a minus for descending) and
+    end with the unique `id`.
     """
+    size = size or PAGE
     found = found.order_by(*keys)
     if values := _parsed(after, keys):
         found = found.filter(_beyond(keys, values))

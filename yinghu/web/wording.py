@@ -112,11 +112,14 @@ def facts(event: Event) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where an appeal stands, for its requester: headline, what happens next, by which clock."""
+    """Where an appeal stands, for its requester: headline, what happens next, by which clock, and
+    what they are asked to do themselves.
+    """
 
     title: str
     text: str
     clock: ClockKind | None = None
+    turn: Verb | None = None
 
 
 def standing(appeal: Appeal) -> Standing:
@@ -137,7 +140,9 @@ def standing(appeal: Appeal) -> Standing:
             return Standing(_("正在办理"), _("%s正在为您办理。") % unit, ClockKind.SOLVE)
         case Status.WAITING:
             return Standing(
-                _("等您补充"), _("我们有一个问题要问您，请在下面回答，答复后马上继续办理。")
+                _("等您补充"),
+                _("我们有一个问题要问您，请在下面回答，答复后马上继续办理。"),
+                turn=Verb.SUPPLY,
             )
         case Status.RESOLVED if appeal.solved:
             return Standing(
@@ -148,6 +153,7 @@ def standing(appeal: Appeal) -> Standing:
                 _("已办结"),
                 _("请告诉我们是否真的解决了。没有解决的，会重新办理。"),
                 ClockKind.FEEDBACK,
+                Verb.RATE,
             )
         case Status.CLOSED:
             return Standing(_("已办完"), _("这件诉求已经办完。如果问题又出现，可以要求重办。"))

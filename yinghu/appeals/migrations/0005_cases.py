@@ -40,6 +40,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='appeal',
-            index=models.Index(condition=models.Q(('status__in', ['declined', 'merged', 'withdrawn'])), fields=['status', 'id'], name='appeal_ended'),
+            index=models.Index(condition=models.Q(('status', 'closed'), _negated=True), fields=['status', 'id'], name='appeal_status'),
         ),
     ]

@@ -296,13 +296,13 @@ def viewers(context: template.Context, appeal: Appeal) -> dict[str, Any]:
 
 @register.inclusion_tag("web/cases/views.html", takes_context=True)
 def saved_views(context: template.Context, address: str = "") -> dict[str, Any]:
-    """The ready filters of the reader's desks and their own, with how many each finds; `address` is
-    the query of the one that is open.
+    """The ready filters of the reader's desks and their own; how many each finds comes after the
+    page. `address` is the query of the one that is open.
     """
     # Not above: the list of cases is a page, and pages stand on these tags.
     from yinghu.web import cases
 
-    return {"views": cases.views_of(context["request"], address)}
+    return {"views": cases.views_of(context["request"], address), "here": address}
 
 
 @register.inclusion_tag("web/parts/photos.html")
