@@ -113,7 +113,8 @@ def test_what_is_due_today_and_what_came_back(
     loop.assign(again.pk, city.dispatcher, unit="food")
     assert listed(browse("dispatcher"), "returned=1") == [moved["milk"].number]
     assert re.search(
-        r'returned=1">退回来的 <b>1</b>', text_of(browse("dispatcher").get("/desk/cases?part=views"))
+        r'returned=1">退回来的 <b>1</b>',
+        text_of(browse("dispatcher").get("/desk/cases?part=views")),
     )
 
 
