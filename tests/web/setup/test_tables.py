@@ -162,3 +162,18 @@ def test_hostile_cells_stay_text(admin: Client) -> None:
     said = text_of(preview(admin, "category", f"code,name,klass,questions\nq,问,need,{deep}\n"))
     assert "应是 JSON 列表" in said
     assert not Category.objects.filter(pk="q").exists()
+
+
+def test_places_without_a_code_get_one_when_they_are_written(admin: Client) -> None:
+    text = "code,name,area\n,东大门,330782001\n,西大门,330782001\n,东大门,330782001\n"
+    page = preview(admin, "place", text)
+    assert "这个区域里已经有叫“东大门”的点位了" in text_of(page)
+    assert admin.post("/setup/place/-/import", hidden(page)).status_code == 302
+    made = Place.objects.filter(name__in=("东大门", "西大门"))
+    assert sorted(place.name for place in made) == ["东大门", "西大门"]
+    assert {change.after["code"] for change in Change.objects.filter(kind="place")} == {
+        place.code for place in made
+    }
+    typed = {"code": "", "name": "南大门", "area": "330782001"}
+    where = admin.post("/setup/place/-/new", typed)["Location"]
+    assert where.endswith(f"/{Place.objects.get(name='南大门').code}")

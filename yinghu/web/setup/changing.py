@@ -41,7 +41,7 @@ def alone() -> Iterator[None]:
 def create(kind: Kind, user: User | None, values: State) -> Any:
     """A new row, within `alone`."""
     thing = kind.make(values)
-    state = values | ({"active": True} if kind.retires else {})
+    state = values | kind.keys_of(thing) | ({"active": True} if kind.retires else {})
     history.record(user, kind.name, kind.key(thing), kind.label(thing), {}, state)
     transaction.on_commit(kind.refresh)
     return thing

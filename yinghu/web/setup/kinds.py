@@ -218,6 +218,10 @@ class Kind:
         """The key that a line of CSV names; "" for a row that is to get one."""
         return cells.get("code", "")
 
+    def key_of(self, values: State) -> str:
+        """The key of a new row of these values; "" where it gets one as it is written."""
+        return str(values.get("code", ""))
+
     def state(self, thing: Any) -> State:
         """The row without what makes its key; `active` where it can be retired."""
         raise NotImplementedError

@@ -6,18 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from yinghu.appeals.models import Appeal
 from yinghu.places import locate
-from yinghu.places.importing import SLUG
 from yinghu.places.models import Place, new_place_code
 from yinghu.web.forms import LineField, name_of
 from yinghu.web.setup.areas import DegreeField, both_or_none
 from yinghu.web.setup.kinds import Concern, Kind, Listed, SetupForm, State, area_field, open_cases
-from yinghu.web.setup.units import said_area
+from yinghu.web.setup.units import clean_slug, said_area
 
 
 class PlaceForm(SetupForm):
@@ -29,10 +27,8 @@ class PlaceForm(SetupForm):
     lat = DegreeField(90)
 
     def clean_code(self) -> str:
-        code: str = self.cleaned_data["code"] or new_place_code()
-        if not SLUG.fullmatch(code):
-            raise ValidationError(_("代码只用字母、数字、短横和下划线，最多 40 个"))
-        return self.must_be_new(code)
+        code: str = self.cleaned_data["code"]
+        return clean_slug(self, code) if code else ""
 
     def clean(self) -> State:
         cleaned = super().clean() or {}
@@ -76,8 +72,9 @@ class Places(Kind):
         }
 
     def make(self, values: State) -> Place:
-        place = Place(code=values["code"])
-        _put(place, values)
+        # Drawn no earlier: a file would do something else each time that one looks at it.
+        place = Place(code=values["code"] or new_place_code())
+        _put(place, {name: value for name, value in values.items() if name != "code"})
         return place
 
     def write(self, thing: Place, values: State) -> None:

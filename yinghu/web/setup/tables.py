@@ -18,6 +18,9 @@ from yinghu.web.setup.kinds import Around, Kind, State, label_of
 
 Rows = Sequence[tuple[int, dict[str, str]]]
 
+_NEW = "new "
+"""Before what a row is called as long as it has no key; no key has a blank."""
+
 _YES = frozenset({"1", "true", "yes", "是", "启用", "在用"})
 _NO = frozenset({"0", "false", "no", "否", "停用"})
 
@@ -33,6 +36,11 @@ class Line:
     differences: list[Difference] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
     values: State = field(default_factory=dict)
+
+    @property
+    def known_as(self) -> str:
+        """The key to show; "" where the row is to get one."""
+        return "" if self.key.startswith(_NEW) else self.key
 
 
 @dataclass(slots=True)
@@ -79,7 +87,11 @@ def plan(kind: Kind, rows: Rows) -> Plan:
                 continue
             if key:
                 done[key] = (number, each)
-            lines.append(_line(kind, around, number, each))
+            line = _line(kind, around, number, each)
+            # What a new row is called once it is read: two lines may write one area differently.
+            if line.key:
+                done.setdefault(line.key, (number, each))
+            lines.append(line)
     return Plan(lines, around)
 
 
@@ -103,12 +115,11 @@ def _line(kind: Kind, around: Around, number: int, cells: dict[str, str]) -> Lin
         values["active"] = text in _YES
     if now is None:
         line.does, line.values = "new", values
-        line.key = line.key or str(values.get("code", ""))
+        line.key = kind.key_of(values) or key or f"{_NEW}line {number}"
         made = {name: value for name, value in values.items() if name not in kind.form.fixed}
         told = {name: value for name, value in made.items() if value not in ("", None, [])}
         line.differences = changing.differences(kind, {}, told)
-        if line.key:
-            around.add(line.key, {"active": True} | made)
+        around.add(line.key, {"active": True} | made)
         return line
     if all(now.get(name) == value for name, value in values.items()):
         return line
