@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core import signing
+from django.db import connection
 from django.test import Client
 
 from tests.web.setup.conftest import Browse, hidden, last, text_of, upload
@@ -177,3 +178,45 @@ def test_places_without_a_code_get_one_when_they_are_written(admin: Client) -> N
     typed = {"code": "", "name": "南大门", "area": "330782001"}
     where = admin.post("/setup/place/-/new", typed)["Location"]
     assert where.endswith(f"/{Place.objects.get(name='南大门').code}")
+
+
+def test_one_post_twice_in_a_file_is_made_once(admin: Client) -> None:
+    text = (
+        "user,unit,role,area\n"
+        "clerk,milk,head,330782001\n"
+        "clerk,milk,head,330782001\n"
+        "clerk,milk,head,稠城街道\n"
+        "dispatcher,food,head,稠城街道\n"
+        "dispatcher,food,head,330782001\n"
+    )
+    page = preview(admin, "post", text)
+    said = text_of(page)
+    assert said.count("和第 2 行是同一个") == 1
+    assert "这个人已经有这个岗位了" in said
+    assert "和第 5 行是同一个" in said
+    assert admin.post("/setup/post/-/import", hidden(page)).status_code == 302
+    made = Post.objects.filter(role=Role.HEAD, area="330782001", unit__code__in=("milk", "food"))
+    assert sorted(post.user.username for post in made) == ["clerk", "dispatcher"]
+    # A code as it is kept, not as it is typed.
+    page = preview(admin, "category", "code,name,klass,order\nSnow,雪,need,1\nsnow,大雪,need,1\n")
+    assert "和第 2 行是同一个" in text_of(page)
+
+
+def test_what_another_door_made_meanwhile_is_said(admin: Client) -> None:
+    page = preview(admin, "unit", "code,name,kind\nwater,水务组,group\n")
+    with connection.cursor() as cursor:
+        # Another process writes the same unit between our look and our writing.
+        cursor.execute(
+            "CREATE FUNCTION first_there() RETURNS trigger LANGUAGE plpgsql AS "
+            "'BEGIN IF pg_trigger_depth() = 1 THEN INSERT INTO people_unit "
+            "(code, name, name_en, kind, active) VALUES (NEW.code, NEW.name, $$$$, NEW.kind, true);"
+            " END IF; RETURN NEW; END'"
+        )
+        cursor.execute(
+            "CREATE TRIGGER first_there BEFORE INSERT ON people_unit "
+            "FOR EACH ROW EXECUTE FUNCTION first_there()"
+        )
+    told = admin.post("/setup/unit/-/import", hidden(page))
+    assert told.status_code == 409
+    assert "一行也没有导入：刚刚有人在别处建了同样的" in text_of(told)
+    assert not Change.objects.exists()

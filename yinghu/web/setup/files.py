@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.core import signing
 from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -86,6 +87,10 @@ def _confirmed(request: HttpRequest, kind: Kind) -> HttpResponse:
             done = tables.carry_out(kind, login_of(request), plan)
     except changing.Refused as refused:
         problem = _("一行也没有导入。%s") % refused
+        return _preview(request, kind, tables.plan(kind, rows), sealed, problem=problem)
+    except IntegrityError:
+        # Whoever writes by the command line does not wait for us.
+        problem = _("一行也没有导入：刚刚有人在别处建了同样的。下面是现在的情况，请再看一遍")
         return _preview(request, kind, tables.plan(kind, rows), sealed, problem=problem)
     said = _("已导入：新增 %(new)d，改动 %(changed)d，没变 %(same)d，没用上 %(refused)d")
     numbers = {does: len(plan.of(does)) for does in ("new", "changed", "same", "refused")}

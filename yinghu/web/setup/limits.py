@@ -86,7 +86,10 @@ class Limits(Kind):
         return {"category": thing.category, "urgency": thing.urgency}
 
     def key_in(self, cells: Mapping[str, str], around: Around) -> str:
-        return f"{cells.get('category', '')}:{cells.get('urgency', '')}"
+        return self.key_of(dict(cells))
+
+    def key_of(self, values: State) -> str:
+        return f"{values.get('category', '')}:{values.get('urgency', '')}"
 
     def state(self, thing: LimitRow) -> State:
         return {kind.value: thing.minutes.get(kind.value) for kind in ClockKind}

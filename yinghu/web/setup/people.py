@@ -58,6 +58,9 @@ class Users(Kind):
     def key_in(self, cells: Mapping[str, str], around: Around) -> str:
         return cells.get("username", "")
 
+    def key_of(self, values: State) -> str:
+        return str(values["username"])
+
     def state(self, thing: User) -> State:
         return {"display_name": thing.display_name, "active": thing.is_active}
 
@@ -210,8 +213,10 @@ class Posts(Kind):
         return ("user", "unit", "role")
 
     def key_in(self, cells: Mapping[str, str], around: Around) -> str:
-        key = _key_of(*(cells.get(name, "") for name in ("user", "unit", "role", "area")))
-        return key if key in around.states else ""
+        return self.key_of(dict(cells))
+
+    def key_of(self, values: State) -> str:
+        return _key_of(*(values.get(name, "") for name in ("user", "unit", "role", "area")))
 
     def state(self, thing: Post) -> State:
         return {"active": thing.active}

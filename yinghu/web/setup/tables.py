@@ -39,8 +39,8 @@ class Line:
 
     @property
     def known_as(self) -> str:
-        """The key to show; "" where the row is to get one."""
-        return "" if self.key.startswith(_NEW) else self.key
+        """The key to show beside the name; "" where the row is to get one."""
+        return "" if self.key == self.name or self.key.startswith(_NEW) else self.key
 
 
 @dataclass(slots=True)
