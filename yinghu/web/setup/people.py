@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -81,7 +82,9 @@ class Users(Kind):
             # Else, once back in use, they would be logged in again wherever they were.
             end_sessions(thing)
             for appeal in _held(thing).filter(status__in=MOVES[Verb.RELEASE].sources):
-                loop.release(appeal.pk, SYSTEM, why=_("承办人的账号停用了"))
+                # Resolved, returned or handed on meanwhile, it needs no release.
+                with suppress(loop.Refused):
+                    loop.release(appeal.pk, SYSTEM, why=_("承办人的账号停用了"))
 
     def label(self, thing: User) -> str:
         return str(thing)
