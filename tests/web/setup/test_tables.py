@@ -137,12 +137,21 @@ def test_retired_by_a_file_but_never_all_administrators(admin: Client) -> None:
         ("code,name\n", "一行也没有"),
         ("code,name\n" + "a,b\n" * 20_001, "行数太多"),
         ("code,name\n" + "x" * MAX_BYTES, "文件太大"),
+        ("code,name\nmilk,奶粉\nfood,食品,粮油\n", "第 3 行有 3 格，表头有 2 格"),
+        ("code,name,kind\nmilk,奶粉\n", "第 2 行有 2 格，表头有 3 格"),
     ],
 )
 def test_what_is_no_table_is_refused(admin: Client, text: str, why: str) -> None:
     page = preview(admin, "unit", text)
     assert page.status_code == 422
     assert why in text_of(page)
+
+
+def test_commas_after_the_last_column_say_nothing(admin: Client) -> None:
+    page = preview(admin, "unit", "code,name,,\nmilk,奶粉大组,,\n,,,\n\nfood,食品大组,,,\n")
+    assert "这些列不认识" not in text_of(page)
+    assert admin.post("/setup/unit/-/import", hidden(page)).status_code == 302
+    assert Unit.objects.get(code="food").name == "食品大组"
 
 
 def test_hostile_cells_stay_text(admin: Client) -> None:

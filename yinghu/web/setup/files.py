@@ -48,19 +48,19 @@ def take_in(request: HttpRequest, name: str) -> HttpResponse:
     if not isinstance(upload, UploadedFile):
         return _page(request, kind, problem=_("请先选一个 CSV 文件"))
     try:
-        rows = csvs.read(upload, ())
-        if not rows:
+        table = csvs.read(upload)
+        if not table.rows:
             raise csvs.BadFile(_("文件里一行也没有"))
-        if missing := kind.missing_in(rows[0][1]):
+        if missing := kind.missing_in(table.columns):
             raise csvs.BadFile(_("缺少这些列：%s") % _("、").join(missing))
-        sealed = signing.dumps(rows, salt=_salt(request, kind), compress=True)
+        sealed = signing.dumps(table.rows, salt=_salt(request, kind), compress=True)
         if len(sealed) > MOST_SEALED:
             raise csvs.BadFile(_("文件太大了，请分成几个文件，分几次导入"))
     except csvs.BadFile as bad:
         return _page(request, kind, problem=str(bad))
-    unknown = [column for column in rows[0][1] if column not in kind.columns]
-    unknown = [] if "village_code" in rows[0][1] else unknown
-    return _preview(request, kind, tables.plan(kind, rows), sealed, unknown=unknown)
+    unknown = [column for column in table.columns if column not in kind.columns]
+    unknown = [] if "village_code" in table.columns else unknown
+    return _preview(request, kind, tables.plan(kind, table.rows), sealed, unknown=unknown)
 
 
 def _salt(request: HttpRequest, kind: Kind) -> str:
