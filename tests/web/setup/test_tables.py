@@ -229,3 +229,43 @@ def test_what_another_door_made_meanwhile_is_said(admin: Client) -> None:
     assert told.status_code == 409
     assert "一行也没有导入：刚刚有人在别处建了同样的" in text_of(told)
     assert not Change.objects.exists()
+
+
+def test_in_use_and_out_of_use_by_a_file_are_as_by_hand(admin: Client) -> None:
+    town = "330782001"
+    inside = Area.objects.filter(code__startswith=town)
+    villages = inside.exclude(pk=town).count()
+    page = preview(admin, "area", f"code,name,active\n{town},稠城街,0\n")
+    assert f"下面 {villages} 个也一起停用" in text_of(page)
+    assert admin.post("/setup/area/-/import", hidden(page)).status_code == 302
+    assert villages > 0
+    assert not inside.filter(retired_at=None).exists()
+    changes = Change.objects.filter(kind="area")
+    assert changes.filter(after={"active": False}).count() == villages + 1
+    assert changes.filter(after={"name": "稠城街"}).count() == 1
+
+    # What stands below comes back after what is above it, not before.
+    village = inside.exclude(pk=town).order_by("code").first()
+    assert village is not None
+    said = text_of(preview(admin, "area", f"code,active\n{village.pk},1\n"))
+    assert f"它的上级 {town} 也停用了" in said
+    page = preview(admin, "area", f"code,active\n{town},1\n{village.pk},1\n")
+    assert admin.post("/setup/area/-/import", hidden(page)).status_code == 302
+    assert inside.filter(retired_at=None).count() == 2
+
+    User.objects.filter(username="milk-handler").update(is_active=False)
+    Post.objects.filter(user__username="milk-handler").update(active=False)
+    post = "user,unit,role,area,active\nmilk-handler,milk,handler,,1\n"
+    page = preview(admin, "post", post)
+    assert "这个人的账号停用了，请先恢复账号" in text_of(page)
+    assert hidden(page) == {}
+
+
+def test_what_goes_with_the_row_above_it_stays_out(admin: Client) -> None:
+    town = "330782001"
+    village = Area.objects.filter(code__startswith=town).exclude(pk=town).order_by("code")[0]
+    text = f"code,name,active\n{town},稠城街道,0\n{village.pk},另一个村,1\n"
+    page = preview(admin, "area", text)
+    assert admin.post("/setup/area/-/import", hidden(page)).status_code == 302
+    village.refresh_from_db()
+    assert (village.name, village.retired_at is None) == ("另一个村", False)

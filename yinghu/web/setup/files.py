@@ -108,6 +108,9 @@ def _preview(
     unknown: list[str] | None = None,
 ) -> HttpResponse:
     found = {does: plan.of(does) for does in ("new", "changed", "same", "refused")}
+    for line in found["changed"][:SHOWN]:
+        if line.values.get("active") is False:
+            line.below = len(kind.below(plan.around.things[line.key]))
     context = {
         "kind": kind,
         "numbers": {does: len(lines) for does, lines in found.items()},

@@ -286,8 +286,11 @@ class Kind:
         """Why the row may not be retired now; "" where it may."""
         return ""
 
-    def obstacle_back(self, thing: Any) -> str:
-        """Why the row may not be brought back now; "" where it may."""
+    def obstacle_back(self, thing: Any, states: Mapping[str, State] | None = None) -> str:
+        """Why the row may not be brought back; "" where it may.
+
+        `states` are the rows of this kind as they will be by then; without it they are as now.
+        """
         return ""
 
     def below(self, thing: Any) -> list[Any]:

@@ -275,7 +275,7 @@ class Posts(Kind):
         last = is_admin and not administrators().exclude(pk=thing.pk).exists()
         return str(_LAST_ADMIN) if last else ""
 
-    def obstacle_back(self, thing: Post) -> str:
+    def obstacle_back(self, thing: Post, states: Mapping[str, State] | None = None) -> str:
         if not thing.user.is_active:
             return _("这个人的账号停用了，请先恢复账号")
         return "" if thing.unit.active else _("这个单位停用了，请先恢复单位")

@@ -294,7 +294,7 @@ class Rules(Kind):
             return channel_said(value)
         return answer_said(value) if name == "value" else super().said(name, value)
 
-    def obstacle_back(self, thing: RoutingRule) -> str:
+    def obstacle_back(self, thing: RoutingRule, states: Mapping[str, State] | None = None) -> str:
         if not thing.unit.active:
             return _("“%s”已停用，请先给规则换一个单位") % name_of(thing.unit)
         return ""

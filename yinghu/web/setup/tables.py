@@ -36,6 +36,8 @@ class Line:
     differences: list[Difference] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
     values: State = field(default_factory=dict)
+    below: int = 0
+    """How many rows go out of use with this one; counted for the lines that are shown."""
 
     @property
     def known_as(self) -> str:
@@ -121,16 +123,24 @@ def _line(kind: Kind, around: Around, number: int, cells: dict[str, str]) -> Lin
         line.differences = changing.differences(kind, {}, told)
         around.add(line.key, {"active": True} | made)
         return line
-    if all(now.get(name) == value for name, value in values.items()):
+    new = {name: value for name, value in values.items() if now.get(name) != value}
+    if not new:
         return line
-    goes = bool(now.get("active")) and values.get("active") is False
-    if goes and (why := kind.obstacle(around.things[key])):
+    if why := _in_the_way(kind, around, key, new):
         line.does, line.why = "refused", [why]
         return line
-    line.does, line.values = "changed", values
-    line.differences = changing.differences(kind, now, now | values)
-    around.add(key, now | values)
+    line.does, line.values = "changed", new
+    line.differences = changing.differences(kind, now, now | new)
+    around.add(key, now | new)
     return line
+
+
+def _in_the_way(kind: Kind, around: Around, key: str, new: State) -> str:
+    """Why a row may not go out of use, or come back, as its line says; "" where it may."""
+    if "active" not in new:
+        return ""
+    thing = around.things[key]
+    return kind.obstacle_back(thing, around.states) if new["active"] else kind.obstacle(thing)
 
 
 def _reasons(kind: Kind, form: forms.Form) -> list[str]:
@@ -154,18 +164,28 @@ def carry_out(kind: Kind, user: User, found: Plan) -> int:
     Raises Refused, and the transaction must then not stand: each of two units may go, not both.
     """
     for line in found.acts:
-        if line.does == "new":
-            active = line.values.pop("active", True)
-            thing = changing.create(kind, user, line.values)
-            if not active:
-                changing.change(kind, user, thing, {"active": False})
-        else:
-            thing = found.around.things[line.key]
-            goes = line.values.get("active") is False and kind.state(thing)["active"]
-            if goes and (why := kind.obstacle(thing)):
-                raise changing.Refused(_("第 %(n)d 行：%(why)s") % {"n": line.number, "why": why})
-            changing.change(kind, user, thing, line.values)
+        try:
+            _carry_out(kind, user, line)
+        except changing.Refused as why:
+            said = _("第 %(n)d 行：%(why)s") % {"n": line.number, "why": why}
+            raise changing.Refused(said) from why
     return len(found.acts)
+
+
+def _carry_out(kind: Kind, user: User, line: Line) -> None:
+    """Do what a line says. Raises Refused."""
+    values = {name: value for name, value in line.values.items() if name != "active"}
+    active = line.values.get("active")
+    if line.does == "new":
+        thing = changing.create(kind, user, values)
+    else:
+        # As it is now: a line before may have taken it out of use with what is above it.
+        thing = kind.find(line.key)
+        changing.change(kind, user, thing, values)
+    if active is False:
+        changing.retire(kind, user, thing)
+    elif active and line.does == "changed":
+        changing.bring_back(kind, user, thing)
 
 
 def rows_out(kind: Kind, things: Sequence[Any]) -> list[dict[str, str]]:
