@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import transaction
@@ -38,9 +39,9 @@ def revoke(user: User) -> int:
     return _open().filter(user=user).update(revoked_at=timezone.now())
 
 
-def pending(user: User) -> Invitation | None:
-    """The login's open link, if it has one."""
-    return _open().filter(user=user).order_by("-pk").first()
+def waiting(users: Iterable[User]) -> set[int]:
+    """Those of the logins, by primary key, that have an open link."""
+    return set(_open().filter(user__in=users).values_list("user_id", flat=True))
 
 
 def invited(secret: str) -> User | None:

@@ -124,6 +124,9 @@ class Categories(Kind):
             found.append(Concern(_("%d 个子类不会跟着停用，要停请逐个停") % below))
         return found
 
+    def count(self) -> int:
+        return Category.objects.filter(active=True).count()
+
     def warnings(self) -> list[str]:
         categories = list(Category.objects.filter(active=True))
         if not categories:

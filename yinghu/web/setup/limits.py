@@ -147,7 +147,7 @@ class Limits(Kind):
         return super().said(name, value)
 
     def count(self) -> int:
-        return sum(1 for _row in self.things())
+        return ClockLimit.objects.values("category", "urgency").distinct().count()
 
     def warnings(self) -> list[str]:
         general = ClockLimit.objects.filter(category=None).values_list("urgency", "kind")

@@ -95,12 +95,13 @@ class Users(Kind):
         return (thing.username, thing.display_name, *units, *roles)
 
     def listed(self, things: Sequence[User]) -> list[Listed]:
+        waiting = invitations.waiting(things)
         return [
             Listed(
                 user.username,
                 str(user),
                 user.username,
-                (_posts_said(user), _way_in(user)),
+                (_posts_said(user), _way_in(user, invited=user.pk in waiting)),
                 user.is_active,
                 "user",
             )
@@ -111,6 +112,9 @@ class Users(Kind):
         others = administrators().exclude(user=thing)
         is_admin = administrators().filter(user=thing).exists()
         return str(_LAST_ADMIN) if is_admin and not others.exists() else ""
+
+    def count(self) -> int:
+        return User.objects.filter(is_active=True).count()
 
     def concerns(self, thing: User) -> list[Concern]:
         held = _held(thing).count()
@@ -135,10 +139,10 @@ def _posts_said(user: User) -> str:
     return _("；").join(said) or _("没有岗位")
 
 
-def _way_in(user: User) -> str:
+def _way_in(user: User, *, invited: bool) -> str:
     if user.has_usable_password():
         return _("有密码")
-    return _("已邀请，还没来") if invitations.pending(user) else _("还没有密码")
+    return _("已邀请，还没来") if invited else _("还没有密码")
 
 
 class _AroundPosts(Around):
@@ -274,6 +278,9 @@ class Posts(Kind):
         is_admin = administrators().filter(pk=thing.pk).exists()
         last = is_admin and not administrators().exclude(pk=thing.pk).exists()
         return str(_LAST_ADMIN) if last else ""
+
+    def count(self) -> int:
+        return Post.objects.filter(active=True).count()
 
     def obstacle_back(self, thing: Post, states: Mapping[str, State] | None = None) -> str:
         if not thing.user.is_active:

@@ -107,6 +107,9 @@ class Places(Kind):
             found.append(Concern(_("%d 件没办完的诉求是在这里提的：它们照常办") % cases))
         return found
 
+    def count(self) -> int:
+        return Place.objects.filter(active=True).count()
+
     def warnings(self) -> list[str]:
         places = Place.objects.filter(active=True)
         if not places.exists():

@@ -159,6 +159,9 @@ class Replies(Kind):
             for each in things
         ]
 
+    def count(self) -> int:
+        return ReplyTemplate.objects.filter(active=True).count()
+
     def said(self, name: str, value: Any) -> str:
         if name == "verb" and value in set(Verb):
             return _(Verb(value).label)

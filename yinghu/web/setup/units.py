@@ -150,6 +150,9 @@ class Units(Kind):
             found.append(Concern(_("%d 个单位是它的下级：它们照常工作") % children))
         return found
 
+    def count(self) -> int:
+        return Unit.objects.filter(active=True).count()
+
     def warnings(self) -> list[str]:
         units = Unit.objects.filter(active=True)
         if not units.exists():
