@@ -270,3 +270,16 @@ def test_the_index_says_what_is_missing(admin: Client) -> None:
     assert "没人管的事" in said
     assert "这些单位还没有人：食品组" in said
     assert "还没有通用时限" in said
+
+
+def test_a_row_with_a_long_key_has_its_history(admin: Client) -> None:
+    login, unit = "l" * 40, "u" * 40
+    User.objects.create(username=login, display_name="长名")
+    Unit.objects.create(code=unit, name="长单位", kind="group")
+    typed = {"user": login, "unit": unit, "role": "grid_worker", "area": "330782001"}
+    where = admin.post("/setup/post/-/new", typed)["Location"]
+    admin.post(f"{where}/retire")
+    assert last("post").key == f"{login}:{unit}:grid_worker:330782001"
+    told = text_of(admin.get(f"{where}/history"))
+    assert "新增" in told
+    assert "停用" in told
