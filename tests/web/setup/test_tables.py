@@ -269,3 +269,26 @@ def test_what_goes_with_the_row_above_it_stays_out(admin: Client) -> None:
     assert admin.post("/setup/area/-/import", hidden(page)).status_code == 302
     village.refresh_from_db()
     assert (village.name, village.retired_at is None) == ("另一个村", False)
+
+
+def test_one_template_twice_in_a_file_is_made_once(admin: Client) -> None:
+    text = (
+        "order,verb,name,words,unit\n"
+        "9,resolve,已送达,送到了。,milk\n"
+        "9,resolve,已送达,放门口了。,milk\n"
+        "9,resolve,已送达,送到了。,food\n"
+        "9,resolve,又\u200b一个,甲。,\n"
+        "9,resolve,又一个,乙。,\n"
+    )
+    page = preview(admin, "reply", text)
+    said = text_of(page)
+    assert said.count("和第 2 行是同一个") == 1
+    # The sign that nobody sees is taken away when the line is read.
+    assert "和第 5 行是同一个" in said
+    admin.post("/setup/reply/-/import", hidden(page))
+    made = ReplyTemplate.objects.filter(words__in=("送到了。", "放门口了。", "甲。", "乙。"))
+    assert sorted((each.name, each.words) for each in made) == [
+        ("又一个", "甲。"),
+        ("已送达", "送到了。"),
+        ("已送达", "送到了。"),
+    ]
