@@ -225,8 +225,10 @@ class Areas(Kind):
             )
         return found
 
-    def said(self, name: str, value: Any) -> str:
-        return str(Level(value).label) if name == "level" and value else super().said(name, value)
+    def said(self, name: str, value: Any, around: Around) -> str:
+        if name == "level" and value:
+            return str(Level(value).label)
+        return super().said(name, value, around)
 
     def rows(self, query: str, which: str, under: str) -> list[Area]:
         """All that fit a query; without one, those right below `under`."""

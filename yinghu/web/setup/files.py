@@ -108,13 +108,13 @@ def _preview(
     unknown: list[str] | None = None,
 ) -> HttpResponse:
     found = {does: plan.of(does) for does in ("new", "changed", "same", "refused")}
-    for line in found["changed"][:SHOWN]:
-        if line.values.get("active") is False:
-            line.below = len(kind.below(plan.around.things[line.key]))
+    shown = {does: lines[:SHOWN] for does, lines in found.items()}
+    for line in (*shown["new"], *shown["changed"]):
+        tables.say(kind, plan, line)
     context = {
         "kind": kind,
         "numbers": {does: len(lines) for does, lines in found.items()},
-        "lines": {does: lines[:SHOWN] for does, lines in found.items()},
+        "lines": shown,
         "more": {does: max(0, len(lines) - SHOWN) for does, lines in found.items()},
         "plan": plan,
         "sealed": sealed,

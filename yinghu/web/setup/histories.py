@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from yinghu.people.models import Change, User
 from yinghu.web.setup.changing import Difference, differences
 from yinghu.web.setup.doors import door, kind_of, row_of
+from yinghu.web.setup.kinds import Around
 from yinghu.web.setup.registry import KINDS
 
 PAGE = 40
@@ -104,21 +105,22 @@ def _page(request: HttpRequest, found: QuerySet[Change]) -> dict[str, Any]:
     more = changes[PAGE - 1].pk if len(changes) > PAGE else None
     query = request.GET.copy()
     query.pop("before", None)
+    arounds = {name: kind.around(kind) for name, kind in KINDS.items()}
     return {
-        "told": [tell(change) for change in changes[:PAGE]],
+        "told": [tell(change, arounds.get(change.kind)) for change in changes[:PAGE]],
         "more": more,
         "others": query.urlencode(),
         "desk": "setup",
     }
 
 
-def tell(change: Change) -> Told:
+def tell(change: Change, around: Around | None) -> Told:
     """A change in words; of a kind that has no page here, field by field as it is."""
-    kind = KINDS.get(change.kind)
+    kind = around.kind if around else None
     title = str(kind.one if kind else _OTHERS.get(change.kind, change.kind))
     href = reverse("setup_row", args=[kind.name, change.key]) if kind and change.key else ""
-    if kind:
-        found = differences(kind, change.before, change.after)
+    if around:
+        found = differences(change.before, change.after, around)
     else:
         names = {**change.before, **change.after}
         found = [

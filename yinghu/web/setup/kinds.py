@@ -38,6 +38,7 @@ class Around:
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
+        self._areas: dict[str, str] = {}
 
     @cached_property
     def things(self) -> dict[str, Any]:
@@ -69,6 +70,23 @@ class Around:
     @cached_property
     def categories(self) -> dict[str, Category]:
         return {category.code: category for category in Category.objects.all()}
+
+    def unit_said(self, code: str) -> str:
+        return name_of(self.units[code]) if code in self.units else code
+
+    def category_said(self, code: str) -> str:
+        return name_of(self.categories[code]) if code in self.categories else code
+
+    def area_said(self, code: str) -> str:
+        """An area's name, also of one that is retired."""
+        if code not in self._areas:
+            area = locate.known_areas().get(code) or Area.objects.filter(pk=code).first()
+            self._areas[code] = name_of(area) if area else code
+        return self._areas[code]
+
+    def area_and_code_said(self, code: str) -> str:
+        name = self.area_said(code)
+        return f"{name}（{code}）" if name != code else code
 
     def add(self, key: str, state: State) -> None:
         """Another row, or a row as it will be: what the next lines must fit to."""
@@ -264,7 +282,7 @@ class Kind:
         """Rows of one page of a list."""
         raise NotImplementedError
 
-    def said(self, name: str, value: Any) -> str:
+    def said(self, name: str, value: Any, around: Around) -> str:
         """A field's value in words, for the history and the preview of a file."""
         if value in ("", None, []):
             return _("（空）")

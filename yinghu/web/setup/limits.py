@@ -134,7 +134,7 @@ class Limits(Kind):
             for row in things
         ]
 
-    def said(self, name: str, value: Any) -> str:
+    def said(self, name: str, value: Any, around: Around) -> str:
         if name in set(ClockKind) and value:
             return spans.said(value)
         if name in set(ClockKind):
@@ -142,9 +142,8 @@ class Limits(Kind):
         if name == "urgency" and value:
             return _(Urgency(value).label)
         if name == "category":
-            found = Category.objects.filter(pk=value).first() if value else None
-            return name_of(found) if found else value or _("所有类别（通用）")
-        return super().said(name, value)
+            return around.category_said(value) if value else _("所有类别（通用）")
+        return super().said(name, value, around)
 
     def count(self) -> int:
         return ClockLimit.objects.values("category", "urgency").distinct().count()

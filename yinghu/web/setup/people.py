@@ -23,7 +23,6 @@ from yinghu.people.sessions import end_sessions
 from yinghu.places import locate
 from yinghu.web.forms import LineField, PickerSelect, name_of
 from yinghu.web.setup.kinds import Around, Concern, Kind, Listed, SetupForm, State, area_field
-from yinghu.web.setup.units import said_area, said_unit
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
 
@@ -265,14 +264,14 @@ class Posts(Kind):
             for post in things
         ]
 
-    def said(self, name: str, value: Any) -> str:
+    def said(self, name: str, value: Any, around: Around) -> str:
         if name == "role" and value in Role.values:
             return str(Role(value).label)
         if name == "area" and value:
-            return said_area(value)
+            return around.area_and_code_said(value)
         if name == "unit" and value:
-            return said_unit(value)
-        return super().said(name, value)
+            return around.unit_said(value)
+        return super().said(name, value, around)
 
     def obstacle(self, thing: Post) -> str:
         is_admin = administrators().filter(pk=thing.pk).exists()

@@ -14,8 +14,17 @@ from yinghu.places import locate
 from yinghu.places.models import Place, new_place_code
 from yinghu.web.forms import LineField, name_of
 from yinghu.web.setup.areas import DegreeField, both_or_none
-from yinghu.web.setup.kinds import Concern, Kind, Listed, SetupForm, State, area_field, open_cases
-from yinghu.web.setup.units import clean_slug, said_area
+from yinghu.web.setup.kinds import (
+    Around,
+    Concern,
+    Kind,
+    Listed,
+    SetupForm,
+    State,
+    area_field,
+    open_cases,
+)
+from yinghu.web.setup.units import clean_slug
 
 
 class PlaceForm(SetupForm):
@@ -95,8 +104,10 @@ class Places(Kind):
             for each in things
         ]
 
-    def said(self, name: str, value: Any) -> str:
-        return said_area(value) if name == "area" and value else super().said(name, value)
+    def said(self, name: str, value: Any, around: Around) -> str:
+        if name == "area" and value:
+            return around.area_and_code_said(value)
+        return super().said(name, value, around)
 
     def concerns(self, thing: Place) -> list[Concern]:
         cases = open_cases(Appeal.objects.filter(place=thing))

@@ -33,11 +33,13 @@ class Line:
     key: str
     name: str
     does: str = "same"
-    differences: list[Difference] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
+    before: State = field(default_factory=dict)
     values: State = field(default_factory=dict)
+    differences: list[Difference] = field(default_factory=list)
+    """In words, of the lines that are shown: `say` puts them there."""
     below: int = 0
-    """How many rows go out of use with this one; counted for the lines that are shown."""
+    """How many rows go out of use with this one, likewise."""
 
     @property
     def known_as(self) -> str:
@@ -63,14 +65,10 @@ class Plan:
     def digest(self) -> str:
         """Another one as soon as the file would do something else."""
         told = [
-            (line.number, line.key, line.does, line.values, line.why, _befores(line))
+            (line.number, line.key, line.does, line.before, line.values, line.why)
             for line in self.lines
         ]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
-def _befores(line: Line) -> list[str]:
-    return [each.before for each in line.differences]
 
 
 def plan(kind: Kind, rows: Rows) -> Plan:
@@ -119,8 +117,6 @@ def _line(kind: Kind, around: Around, number: int, cells: dict[str, str]) -> Lin
         line.does, line.values = "new", values
         line.key = kind.key_of(values) or key or f"{_NEW}line {number}"
         made = {name: value for name, value in values.items() if name not in kind.form.fixed}
-        told = {name: value for name, value in made.items() if value not in ("", None, [])}
-        line.differences = changing.differences(kind, {}, told)
         around.add(line.key, {"active": True} | made)
         return line
     new = {name: value for name, value in values.items() if now.get(name) != value}
@@ -130,7 +126,7 @@ def _line(kind: Kind, around: Around, number: int, cells: dict[str, str]) -> Lin
         line.does, line.why = "refused", [why]
         return line
     line.does, line.values = "changed", new
-    line.differences = changing.differences(kind, now, now | new)
+    line.before = {name: now.get(name) for name in new}
     around.add(key, now | new)
     return line
 
@@ -141,6 +137,18 @@ def _in_the_way(kind: Kind, around: Around, key: str, new: State) -> str:
         return ""
     thing = around.things[key]
     return kind.obstacle_back(thing, around.states) if new["active"] else kind.obstacle(thing)
+
+
+def say(kind: Kind, found: Plan, line: Line) -> None:
+    """Put into a line what it does, in words, and how much goes out of use with it."""
+    after = line.values
+    if line.does == "new":
+        blank = {name for name, value in after.items() if value in ("", None, [])}
+        hidden = blank.union(kind.form.fixed)
+        after = {name: value for name, value in after.items() if name not in hidden}
+    elif after.get("active") is False:
+        line.below = len(kind.below(found.around.things[line.key]))
+    line.differences = changing.differences(line.before, after, found.around)
 
 
 def _reasons(kind: Kind, form: forms.Form) -> list[str]:
