@@ -178,7 +178,6 @@ class Concern:
 
     text: str
     grave: bool = False
-    href: str = ""
 
 
 @dataclass(frozen=True, slots=True)
