@@ -126,6 +126,7 @@ def test_what_is_no_list_of_questions_is_said(admin: Client, sent: str) -> None:
 def test_a_kept_list_that_breaks_a_rule_can_be_mended(admin: Client) -> None:
     category = Category.objects.get(pk="medicine")
     category.questions[0] |= {"kind": "choice", "choices": ["一个"], "choices_en": ["One"]}
+    del category.questions[1]["key"]
     category.save()
     page = admin.get(WHERE)
     typed = form_of(page)

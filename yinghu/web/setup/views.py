@@ -220,7 +220,8 @@ def _asked(form: SetupForm) -> dict[str, Any]:
     """A category's questions as rows to edit, and as the citizen will see them."""
     value = form["questions"].value()
     rows = _rows(value) if isinstance(value, str) else value or []
-    old = {each["key"] for each in form.around.states.get(form.key, {}).get("questions", ())}
+    kept = _rows(form.around.cells(form.key).get("questions", ""))
+    old = {each["key"] for each in kept if each["key"]}
     rows = [each | {"old": "1" if each["key"] in old else ""} for each in rows]
     return {
         "questions": rows,
