@@ -144,7 +144,8 @@ def say(kind: Kind, found: Plan, line: Line) -> None:
     after = line.values
     if line.does == "new":
         blank = {name for name, value in after.items() if value in ("", None, [])}
-        hidden = blank.union(kind.form.fixed)
+        # One field that is the key stands beside the name; what only many make would not be read.
+        hidden = blank.union(kind.form.fixed if len(kind.form.fixed) == 1 else ())
         after = {name: value for name, value in after.items() if name not in hidden}
     elif after.get("active") is False:
         line.below = len(kind.below(found.around.things[line.key]))
