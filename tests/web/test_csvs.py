@@ -24,14 +24,16 @@ def test_what_goes_out_comes_back_the_same() -> None:
     assert b"'=HYPERLINK" in shown
     assert b"'@sum" in shown
     assert b",-3," in shown
-    back = [cells for _line, cells in read(upload(shown), ("code",))]
+    back = [cells for _line, cells in read(upload(shown)).rows]
     assert back == rows
 
 
 def test_files_as_spreadsheets_save_them() -> None:
     said = "code,name\r\n1,甲\r\n\r\n2, 乙 \r\n"
     for data in (said.encode("utf-8-sig"), said.encode("gb18030")):
-        assert read(upload(data), ("code", "name")) == [
+        table = read(upload(data))
+        assert table.columns == ["code", "name"]
+        assert table.rows == [
             (2, {"code": "1", "name": "甲"}),
             (4, {"code": "2", "name": "乙"}),
         ]
@@ -40,8 +42,9 @@ def test_files_as_spreadsheets_save_them() -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"name\nx\n", "缺少这些列：code"),
-        (b"", "缺少这些列：code"),
+        (b"code,code\n1,2\n", "有两列都叫“code”"),
+        (b"code,name\n1,a,b\n", "第 2 行有 3 格，表头有 2 格"),
+        (b"code,name\n1,a\n\n2\n", "第 4 行有 1 格，表头有 2 格"),
         (b"code\n\x00\n", "不是 CSV"),
         (b"PK\x03\x04\xff\xfe\xfa\x80\x80", "不是 CSV"),
         (b"code\n" + b"1\n" * 20_001, "行数太多"),
@@ -50,4 +53,4 @@ def test_files_as_spreadsheets_save_them() -> None:
 )
 def test_what_is_no_table_is_refused_in_words(data: bytes, why: str) -> None:
     with translation.override("zh-hans"), pytest.raises(BadFile, match=why):
-        read(upload(data), ("code",))
+        read(upload(data))

@@ -25,7 +25,7 @@ def record(
     return Change.objects.create(
         user=user,
         kind=kind,
-        key=key[:80],
+        key=key,
         name=name[:200],
         before={each: before[each] for each in changed if each in before},
         after={each: after[each] for each in changed if each in after},

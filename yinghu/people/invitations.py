@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import transaction
@@ -25,6 +26,7 @@ def make(user: User, by: User | None) -> str:
     """A new link's secret for a login, shown this once; links made before for it open nothing."""
     secret = secrets.token_urlsafe(_BYTES)
     with transaction.atomic():
+        _lock(user.pk)
         revoke(user)
         Invitation.objects.create(
             user=user, digest=_digest(secret), made_by=by, expires_at=timezone.now() + VALID_FOR
@@ -37,9 +39,9 @@ def revoke(user: User) -> int:
     return _open().filter(user=user).update(revoked_at=timezone.now())
 
 
-def pending(user: User) -> Invitation | None:
-    """The login's open link, if it has one."""
-    return _open().filter(user=user).order_by("-pk").first()
+def waiting(users: Iterable[User]) -> set[int]:
+    """Those of the logins, by primary key, that have an open link."""
+    return set(_open().filter(user__in=users).values_list("user_id", flat=True))
 
 
 def invited(secret: str) -> User | None:
@@ -52,19 +54,25 @@ def invited(secret: str) -> User | None:
 def accept(secret: str, password: str) -> User | None:
     """Give the login its password and end the link; None where it cannot be used (any more).
 
-    Of two who use one link at once, one succeeds.
+    Of two who use one link at once, one succeeds; no other link of the login outlives it.
     """
     with transaction.atomic():
-        # Locked by its own columns alone: with a join, PostgreSQL would not look again at what the
-        # one before has changed, and both would succeed.
-        invitation = _open().select_for_update().filter(digest=_digest(secret)).first()
-        if invitation is None or not invitation.user.is_active:
+        found = _open().filter(digest=_digest(secret)).first()
+        if found is None:
             return None
-        Invitation.objects.filter(pk=invitation.pk).update(used_at=timezone.now())
-        user = invitation.user
+        user = _lock(found.user_id)
+        used = _open().filter(pk=found.pk).update(used_at=timezone.now()) if user.is_active else 0
+        if not used:
+            return None
+        revoke(user)
         user.set_password(password)
         user.save(update_fields=["password"])
     return user
+
+
+def _lock(user_id: int) -> User:
+    """The login, its links from now on in our hands alone. First of all locks, so none crosses."""
+    return User.objects.select_for_update(no_key=True).get(pk=user_id)
 
 
 def _open() -> QuerySet[Invitation]:

@@ -116,7 +116,8 @@ class Change(models.Model):
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(User, models.PROTECT, null=True)
     kind = models.CharField(max_length=40)
-    key = models.CharField(max_length=80)
+    # A post's: its login (150), its unit (40), its role and its area (24).
+    key = models.CharField(max_length=240)
     name = models.CharField(max_length=200, blank=True)
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)

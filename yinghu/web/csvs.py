@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
@@ -44,42 +46,62 @@ def _cell(value: Any) -> str:
     return f"'{text}" if text.startswith(_FORMULA) and not is_number else text
 
 
-def read(upload: UploadedFile[Any], needed: Iterable[str]) -> list[tuple[int, dict[str, str]]]:
-    """The rows of an uploaded CSV, each with its line, cells trimmed; blank rows are left out.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a file holds: its columns, and its rows, each with its line and its cells by column."""
 
-    UTF-8 or GB18030. Raises BadFile where it is too large, no table, or lacks a needed column.
+    columns: list[str]
+    rows: list[tuple[int, dict[str, str]]]
+
+
+def read(upload: UploadedFile[Any]) -> Table:
+    """The table of an uploaded CSV, cells trimmed; blank rows are left out. UTF-8 or GB18030.
+
+    Raises BadFile where it is too large or no table: each row has a cell for each column.
     """
     if (upload.size or 0) > MAX_BYTES:
         raise BadFile(_("文件太大，最多 %d MB") % (MAX_BYTES // 2**20))
-    data = upload.read()
+    reader = csv.reader(io.StringIO(_text(upload.read()), newline=""))
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            text = data.decode("gb18030")
-        except UnicodeDecodeError:
-            raise BadFile(_("这不是 CSV 文本文件，请从表格软件另存为 CSV（UTF-8）")) from None
-    if "\x00" in text:
-        raise BadFile(_("这不是 CSV 文本文件，请从表格软件另存为 CSV（UTF-8）"))
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    try:
-        columns = [(name or "").strip() for name in reader.fieldnames or ()]
-        reader.fieldnames = columns
-        missing = [name for name in needed if name not in columns]
-        if missing:
-            raise BadFile(_("缺少这些列：%s") % _("、").join(missing))
-        rows = []
+        columns = _until_blank([name.strip() for name in next(reader, [])])
+        if twice := [name for name in columns if name and columns.count(name) > 1]:
+            raise BadFile(_("有两列都叫“%s”，请去掉一列") % twice[0][:40])
+        rows: list[tuple[int, dict[str, str]]] = []
         for row in reader:
-            cells = {key: _plain(value) for key, value in row.items() if isinstance(value, str)}
-            if any(cells.values()):
-                rows.append((reader.line_num, cells))
+            cells = [_plain(value) for value in row]
+            if not any(cells):
+                continue
+            # Spreadsheets put commas after the last column; what is blank there says nothing.
+            cells = cells[: len(columns)] + _until_blank(cells[len(columns) :])
+            if len(cells) != len(columns):
+                raise BadFile(
+                    _("第 %(line)d 行有 %(cells)d 格，表头有 %(columns)d 格；带逗号的格子要加引号")
+                    % {"line": reader.line_num, "cells": len(cells), "columns": len(columns)}
+                )
+            rows.append((reader.line_num, dict(zip(columns, cells, strict=True))))
             if len(rows) > MAX_ROWS:
                 raise BadFile(_("行数太多，最多 %d 行") % MAX_ROWS)
     except csv.Error as wrong:
         raise BadFile(
             _("第 %(line)d 行读不懂：%(why)s") % {"line": reader.line_num, "why": wrong}
         ) from wrong
-    return rows
+    return Table(columns, rows)
+
+
+def _text(data: bytes) -> str:
+    """A file's text; BadFile where it is none."""
+    for encoding in ("utf-8-sig", "gb18030"):
+        with suppress(UnicodeDecodeError):
+            text = data.decode(encoding)
+            if "\x00" not in text:
+                return text
+    raise BadFile(_("这不是 CSV 文本文件，请从表格软件另存为 CSV（UTF-8）"))
+
+
+def _until_blank(cells: list[str]) -> list[str]:
+    """The cells up to the last in which something stands."""
+    last = max((n for n, cell in enumerate(cells, 1) if cell), default=0)
+    return cells[:last]
 
 
 def _plain(value: str) -> str:

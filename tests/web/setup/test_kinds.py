@@ -129,6 +129,16 @@ def test_a_limit_that_makes_no_sense(admin: Client, typed: str, why: str) -> Non
     assert not Change.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [("0.7 天", "16 小时 48 分钟"), ("1.1 小时", "1 小时 6 分钟"), ("0.3天", "7 小时 12 分钟")],
+)
+def test_a_limit_in_tenths(admin: Client, typed: str, kept: str) -> None:
+    fields = form_of(admin.get("/setup/limit/:1")) | {"solve": typed}
+    assert admin.post("/setup/limit/:1", fields).status_code == 302
+    assert form_of(admin.get("/setup/limit/:1"))["solve"] == kept
+
+
 def test_texts_of_the_city_and_back(admin: Client, browse: Any) -> None:
     citizen = browse(headers={"accept-language": "zh-CN"})
     where = "/setup/text/ask"
@@ -260,3 +270,16 @@ def test_the_index_says_what_is_missing(admin: Client) -> None:
     assert "没人管的事" in said
     assert "这些单位还没有人：食品组" in said
     assert "还没有通用时限" in said
+
+
+def test_a_row_with_a_long_key_has_its_history(admin: Client) -> None:
+    login, unit = "l" * 40, "u" * 40
+    User.objects.create(username=login, display_name="长名")
+    Unit.objects.create(code=unit, name="长单位", kind="group")
+    typed = {"user": login, "unit": unit, "role": "grid_worker", "area": "330782001"}
+    where = admin.post("/setup/post/-/new", typed)["Location"]
+    admin.post(f"{where}/retire")
+    assert last("post").key == f"{login}:{unit}:grid_worker:330782001"
+    told = text_of(admin.get(f"{where}/history"))
+    assert "新增" in told
+    assert "停用" in told

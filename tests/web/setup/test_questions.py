@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from tests.cast import file_one
-from tests.web.setup.conftest import form_of, last, text_of
+from tests.web.setup.conftest import form_of, hidden, last, text_of, upload
 from yinghu.appeals.models import Category
 
 WHERE = "/setup/category/medicine"
+
+
+def take_in(admin: Client, text: str) -> Any:
+    return admin.post("/setup/category/-/import", {"file": upload(text)})
 
 
 def keys() -> list[str]:
@@ -85,3 +90,48 @@ def test_a_question_that_cannot_be_asked(
         assert why in text_of(page)
         assert "第 6 个问题" in text_of(page)
     assert keys() == before
+
+
+@pytest.mark.parametrize("bad", ["\\u0000", "\\ud800"])
+def test_a_question_of_signs_that_cannot_be_kept(admin: Client, bad: str) -> None:
+    before = keys()
+    for part in ("label", "label_en", "choices"):
+        asked = {"label": "哪个", "label_en": "Which", "kind": "choice", "choices": "甲\\n乙"}
+        whole = json.dumps([asked | {part: "甲\n乙BAD"}]).replace("BAD", bad)
+        cell = whole.replace('"', '""')
+        page = take_in(admin, f'code,questions\nmedicine,"{cell}"\n')
+        assert "第 1 个问题里有存不下来的字符" in text_of(page)
+        assert hidden(page) == {}
+        sent = admin.post(WHERE, form_of(admin.get(WHERE)) | {"questions": whole})
+        assert sent.status_code == 422
+        assert "存不下来的字符" in text_of(sent)
+    assert keys() == before
+
+
+def test_a_nul_typed_into_a_question_is_said(admin: Client) -> None:
+    typed = form_of(admin.get(WHERE))
+    for part in ("label", "label_en"):
+        page = admin.post(WHERE, typed | {f"question-1-{part}": "哪\x00个"})
+        assert page.status_code == 422
+        assert "第 2 个问题里有存不下来的字符" in text_of(page)
+
+
+@pytest.mark.parametrize("sent", ["garbage", "7", "[1]", '{"a": 1}', '[{"label": "哪个"}]'])
+def test_what_is_no_list_of_questions_is_said(admin: Client, sent: str) -> None:
+    page = admin.post("/setup/category/milk", {"name": "奶粉", "questions": sent})
+    assert page.status_code == 422
+    assert "要问的问题" in text_of(page)
+
+
+def test_a_kept_list_that_breaks_a_rule_can_be_mended(admin: Client) -> None:
+    category = Category.objects.get(pk="medicine")
+    category.questions[0] |= {"kind": "choice", "choices": ["一个"], "choices_en": ["One"]}
+    del category.questions[1]["key"]
+    category.save()
+    page = admin.get(WHERE)
+    typed = form_of(page)
+    assert typed["question-0-choices"] == "一个"
+    assert admin.post(WHERE, typed).status_code == 422
+    typed |= {"question-0-choices": "一个\n两个", "question-0-choices_en": "One\nTwo"}
+    assert admin.post(WHERE, typed).status_code == 302
+    assert Category.objects.get(pk="medicine").questions[0]["choices"] == ["一个", "两个"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core import signing
+from django.db import connection
 from django.test import Client
 
 from tests.web.setup.conftest import Browse, hidden, last, text_of, upload
@@ -136,12 +137,21 @@ def test_retired_by_a_file_but_never_all_administrators(admin: Client) -> None:
         ("code,name\n", "一行也没有"),
         ("code,name\n" + "a,b\n" * 20_001, "行数太多"),
         ("code,name\n" + "x" * MAX_BYTES, "文件太大"),
+        ("code,name\nmilk,奶粉\nfood,食品,粮油\n", "第 3 行有 3 格，表头有 2 格"),
+        ("code,name,kind\nmilk,奶粉\n", "第 2 行有 2 格，表头有 3 格"),
     ],
 )
 def test_what_is_no_table_is_refused(admin: Client, text: str, why: str) -> None:
     page = preview(admin, "unit", text)
     assert page.status_code == 422
     assert why in text_of(page)
+
+
+def test_commas_after_the_last_column_say_nothing(admin: Client) -> None:
+    page = preview(admin, "unit", "code,name,,\nmilk,奶粉大组,,\n,,,\n\nfood,食品大组,,,\n")
+    assert "这些列不认识" not in text_of(page)
+    assert admin.post("/setup/unit/-/import", hidden(page)).status_code == 302
+    assert Unit.objects.get(code="food").name == "食品大组"
 
 
 def test_hostile_cells_stay_text(admin: Client) -> None:
@@ -162,3 +172,123 @@ def test_hostile_cells_stay_text(admin: Client) -> None:
     said = text_of(preview(admin, "category", f"code,name,klass,questions\nq,问,need,{deep}\n"))
     assert "应是 JSON 列表" in said
     assert not Category.objects.filter(pk="q").exists()
+
+
+def test_places_without_a_code_get_one_when_they_are_written(admin: Client) -> None:
+    text = "code,name,area\n,东大门,330782001\n,西大门,330782001\n,东大门,330782001\n"
+    page = preview(admin, "place", text)
+    assert "这个区域里已经有叫“东大门”的点位了" in text_of(page)
+    assert admin.post("/setup/place/-/import", hidden(page)).status_code == 302
+    made = Place.objects.filter(name__in=("东大门", "西大门"))
+    assert sorted(place.name for place in made) == ["东大门", "西大门"]
+    assert {change.after["code"] for change in Change.objects.filter(kind="place")} == {
+        place.code for place in made
+    }
+    typed = {"code": "", "name": "南大门", "area": "330782001"}
+    where = admin.post("/setup/place/-/new", typed)["Location"]
+    assert where.endswith(f"/{Place.objects.get(name='南大门').code}")
+
+
+def test_one_post_twice_in_a_file_is_made_once(admin: Client) -> None:
+    text = (
+        "user,unit,role,area\n"
+        "clerk,milk,head,330782001\n"
+        "clerk,milk,head,330782001\n"
+        "clerk,milk,head,稠城街道\n"
+        "dispatcher,food,head,稠城街道\n"
+        "dispatcher,food,head,330782001\n"
+    )
+    page = preview(admin, "post", text)
+    said = text_of(page)
+    assert said.count("和第 2 行是同一个") == 1
+    assert "这个人已经有这个岗位了" in said
+    assert "和第 5 行是同一个" in said
+    assert admin.post("/setup/post/-/import", hidden(page)).status_code == 302
+    made = Post.objects.filter(role=Role.HEAD, area="330782001", unit__code__in=("milk", "food"))
+    assert sorted(post.user.username for post in made) == ["clerk", "dispatcher"]
+    # A code as it is kept, not as it is typed.
+    page = preview(admin, "category", "code,name,klass,order\nSnow,雪,need,1\nsnow,大雪,need,1\n")
+    assert "和第 2 行是同一个" in text_of(page)
+
+
+def test_what_another_door_made_meanwhile_is_said(admin: Client) -> None:
+    page = preview(admin, "unit", "code,name,kind\nwater,水务组,group\n")
+    with connection.cursor() as cursor:
+        # Another process writes the same unit between our look and our writing.
+        cursor.execute(
+            "CREATE FUNCTION first_there() RETURNS trigger LANGUAGE plpgsql AS "
+            "'BEGIN IF pg_trigger_depth() = 1 THEN INSERT INTO people_unit "
+            "(code, name, name_en, kind, active) VALUES (NEW.code, NEW.name, $$$$, NEW.kind, true);"
+            " END IF; RETURN NEW; END'"
+        )
+        cursor.execute(
+            "CREATE TRIGGER first_there BEFORE INSERT ON people_unit "
+            "FOR EACH ROW EXECUTE FUNCTION first_there()"
+        )
+    told = admin.post("/setup/unit/-/import", hidden(page))
+    assert told.status_code == 409
+    assert "一行也没有导入：刚刚有人在别处建了同样的" in text_of(told)
+    assert not Change.objects.exists()
+
+
+def test_in_use_and_out_of_use_by_a_file_are_as_by_hand(admin: Client) -> None:
+    town = "330782001"
+    inside = Area.objects.filter(code__startswith=town)
+    villages = inside.exclude(pk=town).count()
+    page = preview(admin, "area", f"code,name,active\n{town},稠城街,0\n")
+    assert f"下面 {villages} 个也一起停用" in text_of(page)
+    assert admin.post("/setup/area/-/import", hidden(page)).status_code == 302
+    assert villages > 0
+    assert not inside.filter(retired_at=None).exists()
+    changes = Change.objects.filter(kind="area")
+    assert changes.filter(after={"active": False}).count() == villages + 1
+    assert changes.filter(after={"name": "稠城街"}).count() == 1
+
+    # What stands below comes back after what is above it, not before.
+    village = inside.exclude(pk=town).order_by("code").first()
+    assert village is not None
+    said = text_of(preview(admin, "area", f"code,active\n{village.pk},1\n"))
+    assert f"它的上级 {town} 也停用了" in said
+    page = preview(admin, "area", f"code,active\n{town},1\n{village.pk},1\n")
+    assert admin.post("/setup/area/-/import", hidden(page)).status_code == 302
+    assert inside.filter(retired_at=None).count() == 2
+
+    User.objects.filter(username="milk-handler").update(is_active=False)
+    Post.objects.filter(user__username="milk-handler").update(active=False)
+    post = "user,unit,role,area,active\nmilk-handler,milk,handler,,1\n"
+    page = preview(admin, "post", post)
+    assert "这个人的账号停用了，请先恢复账号" in text_of(page)
+    assert hidden(page) == {}
+
+
+def test_what_goes_with_the_row_above_it_stays_out(admin: Client) -> None:
+    town = "330782001"
+    village = Area.objects.filter(code__startswith=town).exclude(pk=town).order_by("code")[0]
+    text = f"code,name,active\n{town},稠城街道,0\n{village.pk},另一个村,1\n"
+    page = preview(admin, "area", text)
+    assert admin.post("/setup/area/-/import", hidden(page)).status_code == 302
+    village.refresh_from_db()
+    assert (village.name, village.retired_at is None) == ("另一个村", False)
+
+
+def test_one_template_twice_in_a_file_is_made_once(admin: Client) -> None:
+    text = (
+        "order,verb,name,words,unit\n"
+        "9,resolve,已送达,送到了。,milk\n"
+        "9,resolve,已送达,放门口了。,milk\n"
+        "9,resolve,已送达,送到了。,food\n"
+        "9,resolve,又\u200b一个,甲。,\n"
+        "9,resolve,又一个,乙。,\n"
+    )
+    page = preview(admin, "reply", text)
+    said = text_of(page)
+    assert said.count("和第 2 行是同一个") == 1
+    # The sign that nobody sees is taken away when the line is read.
+    assert "和第 5 行是同一个" in said
+    admin.post("/setup/reply/-/import", hidden(page))
+    made = ReplyTemplate.objects.filter(words__in=("送到了。", "放门口了。", "甲。", "乙。"))
+    assert sorted((each.name, each.words) for each in made) == [
+        ("又一个", "甲。"),
+        ("已送达", "送到了。"),
+        ("已送达", "送到了。"),
+    ]

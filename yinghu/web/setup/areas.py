@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -225,8 +225,10 @@ class Areas(Kind):
             )
         return found
 
-    def said(self, name: str, value: Any) -> str:
-        return str(Level(value).label) if name == "level" and value else super().said(name, value)
+    def said(self, name: str, value: Any, around: Around) -> str:
+        if name == "level" and value:
+            return str(Level(value).label)
+        return super().said(name, value, around)
 
     def rows(self, query: str, which: str, under: str) -> list[Area]:
         """All that fit a query; without one, those right below `under`."""
@@ -256,10 +258,14 @@ class Areas(Kind):
         found = Area.objects.filter(code__startswith=thing.code, retired_at=None)
         return list(found.exclude(pk=thing.pk).defer("outline").prefetch_related("aliases"))
 
-    def obstacle_back(self, thing: Area) -> str:
-        known = dict(Area.objects.values_list("code", "retired_at"))
+    def obstacle_back(self, thing: Area, states: Mapping[str, State] | None = None) -> str:
+        known = (
+            {code: not state["active"] for code, state in states.items()}
+            if states is not None
+            else dict(Area.objects.values_list("code", "retired_at"))
+        )
         above = parent_code_in(thing.code, known)
-        if above and known[above] is not None:
+        if above and known[above]:
             return _("它的上级 %s 也停用了，请先恢复上级") % above
         return ""
 

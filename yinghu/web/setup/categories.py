@@ -16,7 +16,7 @@ from yinghu.appeals.states import Klass
 from yinghu.dispatch.models import RoutingRule
 from yinghu.web.forms import LineField, name_of
 from yinghu.web.icons import icon_names
-from yinghu.web.setup.kinds import Concern, Kind, Listed, SetupForm, State, cell, open_cases
+from yinghu.web.setup.kinds import Around, Concern, Kind, Listed, SetupForm, State, cell, open_cases
 from yinghu.web.setup.questions import KINDS as QUESTION_KINDS
 from yinghu.web.setup.questions import QuestionsField
 from yinghu.web.setup.units import few
@@ -104,12 +104,12 @@ class Categories(Kind):
             for each in things
         ]
 
-    def said(self, name: str, value: Any) -> str:
+    def said(self, name: str, value: Any, around: Around) -> str:
         if name == "klass" and value in set(Klass):
             return _(Klass(value).label)
         if name == "questions" and value:
             return "\n".join(f"{n}. {_asked(each)}" for n, each in enumerate(value, 1))
-        return super().said(name, value)
+        return super().said(name, value, around)
 
     def concerns(self, thing: Category) -> list[Concern]:
         cases = open_cases(Appeal.objects.filter(category=thing))
@@ -123,6 +123,9 @@ class Categories(Kind):
         if below:
             found.append(Concern(_("%d 个子类不会跟着停用，要停请逐个停") % below))
         return found
+
+    def count(self) -> int:
+        return Category.objects.filter(active=True).count()
 
     def warnings(self) -> list[str]:
         categories = list(Category.objects.filter(active=True))

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from yinghu.people import history
 from yinghu.people.models import Change, User
-from yinghu.web.setup.kinds import Kind, State, label_of
+from yinghu.web.setup.kinds import Around, Kind, State, label_of
 
 
 class Refused(Exception):
@@ -41,7 +41,7 @@ def alone() -> Iterator[None]:
 def create(kind: Kind, user: User | None, values: State) -> Any:
     """A new row, within `alone`."""
     thing = kind.make(values)
-    state = values | ({"active": True} if kind.retires else {})
+    state = values | kind.keys_of(thing) | ({"active": True} if kind.retires else {})
     history.record(user, kind.name, kind.key(thing), kind.label(thing), {}, state)
     transaction.on_commit(kind.refresh)
     return thing
@@ -74,27 +74,27 @@ def bring_back(kind: Kind, user: User, thing: Any) -> None:
     change(kind, user, thing, {"active": True})
 
 
-def differences(kind: Kind, before: State, after: State) -> list[Difference]:
+def differences(before: State, after: State, around: Around) -> list[Difference]:
     """What differs between two states of a row, in words."""
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    order = {name: at for at, name in enumerate(kind.columns)}
+    order = {name: at for at, name in enumerate(around.kind.columns)}
     names.sort(key=lambda name: order.get(name, 99))
-    return [_difference(kind, name, before, after) for name in names]
+    return [_difference(name, before, after, around) for name in names]
 
 
-def _difference(kind: Kind, name: str, before: State, after: State, by: str = "") -> Difference:
-    said = [kind.said(name, state.get(name)) for state in (before, after)]
-    return Difference(label_of(kind, name), said[0], said[1], by)
+def _difference(name: str, before: State, after: State, around: Around, by: str = "") -> Difference:
+    said = [around.kind.said(name, state.get(name), around) for state in (before, after)]
+    return Difference(label_of(around.kind, name), said[0], said[1], by)
 
 
 def meanwhile(kind: Kind, key: str, seen: State, now: State) -> list[Difference]:
     """What others have changed since a form was made, and who it was."""
-    found = []
+    found, around = [], kind.around(kind)
     for name in seen:
         if seen[name] == now.get(name):
             continue
         changes = Change.objects.filter(kind=kind.name, key=key, after__has_key=name)
         last = changes.select_related("user").order_by("-id").first()
         by = str(last.user) if last is not None and last.user else _("命令行或其他系统")
-        found.append(_difference(kind, name, seen, now, by))
+        found.append(_difference(name, seen, now, around, by))
     return found

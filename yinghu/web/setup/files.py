@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.core import signing
 from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -47,19 +48,19 @@ def take_in(request: HttpRequest, name: str) -> HttpResponse:
     if not isinstance(upload, UploadedFile):
         return _page(request, kind, problem=_("请先选一个 CSV 文件"))
     try:
-        rows = csvs.read(upload, ())
-        if not rows:
+        table = csvs.read(upload)
+        if not table.rows:
             raise csvs.BadFile(_("文件里一行也没有"))
-        if missing := kind.missing_in(rows[0][1]):
+        if missing := kind.missing_in(table.columns):
             raise csvs.BadFile(_("缺少这些列：%s") % _("、").join(missing))
-        sealed = signing.dumps(rows, salt=_salt(request, kind), compress=True)
+        sealed = signing.dumps(table.rows, salt=_salt(request, kind), compress=True)
         if len(sealed) > MOST_SEALED:
             raise csvs.BadFile(_("文件太大了，请分成几个文件，分几次导入"))
     except csvs.BadFile as bad:
         return _page(request, kind, problem=str(bad))
-    unknown = [column for column in rows[0][1] if column not in kind.columns]
-    unknown = [] if "village_code" in rows[0][1] else unknown
-    return _preview(request, kind, tables.plan(kind, rows), sealed, unknown=unknown)
+    unknown = [column for column in table.columns if column not in kind.columns]
+    unknown = [] if "village_code" in table.columns else unknown
+    return _preview(request, kind, tables.plan(kind, table.rows), sealed, unknown=unknown)
 
 
 def _salt(request: HttpRequest, kind: Kind) -> str:
@@ -87,6 +88,10 @@ def _confirmed(request: HttpRequest, kind: Kind) -> HttpResponse:
     except changing.Refused as refused:
         problem = _("一行也没有导入。%s") % refused
         return _preview(request, kind, tables.plan(kind, rows), sealed, problem=problem)
+    except IntegrityError:
+        # Whoever writes by the command line does not wait for us.
+        problem = _("一行也没有导入：刚刚有人在别处建了同样的。下面是现在的情况，请再看一遍")
+        return _preview(request, kind, tables.plan(kind, rows), sealed, problem=problem)
     said = _("已导入：新增 %(new)d，改动 %(changed)d，没变 %(same)d，没用上 %(refused)d")
     numbers = {does: len(plan.of(does)) for does in ("new", "changed", "same", "refused")}
     (messages.success if done else messages.info)(request, said % numbers)
@@ -103,10 +108,13 @@ def _preview(
     unknown: list[str] | None = None,
 ) -> HttpResponse:
     found = {does: plan.of(does) for does in ("new", "changed", "same", "refused")}
+    shown = {does: lines[:SHOWN] for does, lines in found.items()}
+    for line in (*shown["new"], *shown["changed"]):
+        tables.say(kind, plan, line)
     context = {
         "kind": kind,
         "numbers": {does: len(lines) for does, lines in found.items()},
-        "lines": {does: lines[:SHOWN] for does, lines in found.items()},
+        "lines": shown,
         "more": {does: max(0, len(lines) - SHOWN) for does, lines in found.items()},
         "plan": plan,
         "sealed": sealed,

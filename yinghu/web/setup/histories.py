@@ -13,21 +13,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from yinghu.people.models import Change, User
 from yinghu.web.setup.changing import Difference, differences
 from yinghu.web.setup.doors import door, kind_of, row_of
+from yinghu.web.setup.kinds import Around
 from yinghu.web.setup.registry import KINDS
 
 PAGE = 40
-
-_OTHERS: dict[str, Any] = {
-    "user": gettext_lazy("人员"),
-    "post": gettext_lazy("岗位"),
-    "invitation": gettext_lazy("邀请"),
-}
-"""Kinds whose pages are elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +48,10 @@ def everything(request: HttpRequest) -> HttpResponse:
         found = found.filter(at__gte=first)
     if last:
         found = found.filter(at__lt=last + timedelta(days=1))
-    kinds = {name: kind.title for name, kind in KINDS.items()} | _OTHERS
     used = set(Change.objects.values_list("kind", flat=True).distinct())
     context = _page(request, found) | {
         "given": given,
-        "kinds": [(name, title) for name, title in kinds.items() if name in used],
+        "kinds": [(name, kind.title) for name, kind in KINDS.items() if name in used],
         "people": User.objects.filter(pk__in=Change.objects.values("user")).order_by("username"),
     }
     return render(request, "web/setup/history.html", context)
@@ -104,21 +96,22 @@ def _page(request: HttpRequest, found: QuerySet[Change]) -> dict[str, Any]:
     more = changes[PAGE - 1].pk if len(changes) > PAGE else None
     query = request.GET.copy()
     query.pop("before", None)
+    arounds = {name: kind.around(kind) for name, kind in KINDS.items()}
     return {
-        "told": [tell(change) for change in changes[:PAGE]],
+        "told": [tell(change, arounds.get(change.kind)) for change in changes[:PAGE]],
         "more": more,
         "others": query.urlencode(),
         "desk": "setup",
     }
 
 
-def tell(change: Change) -> Told:
+def tell(change: Change, around: Around | None) -> Told:
     """A change in words; of a kind that has no page here, field by field as it is."""
-    kind = KINDS.get(change.kind)
-    title = str(kind.one if kind else _OTHERS.get(change.kind, change.kind))
+    kind = around.kind if around else None
+    title = str(kind.one if kind else change.kind)
     href = reverse("setup_row", args=[kind.name, change.key]) if kind and change.key else ""
-    if kind:
-        found = differences(kind, change.before, change.after)
+    if around:
+        found = differences(change.before, change.after, around)
     else:
         names = {**change.before, **change.after}
         found = [

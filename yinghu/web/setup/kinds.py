@@ -38,6 +38,7 @@ class Around:
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
+        self._areas: dict[str, str] = {}
 
     @cached_property
     def things(self) -> dict[str, Any]:
@@ -69,6 +70,23 @@ class Around:
     @cached_property
     def categories(self) -> dict[str, Category]:
         return {category.code: category for category in Category.objects.all()}
+
+    def unit_said(self, code: str) -> str:
+        return name_of(self.units[code]) if code in self.units else code
+
+    def category_said(self, code: str) -> str:
+        return name_of(self.categories[code]) if code in self.categories else code
+
+    def area_said(self, code: str) -> str:
+        """An area's name, also of one that is retired."""
+        if code not in self._areas:
+            area = locate.known_areas().get(code) or Area.objects.filter(pk=code).first()
+            self._areas[code] = name_of(area) if area else code
+        return self._areas[code]
+
+    def area_and_code_said(self, code: str) -> str:
+        name = self.area_said(code)
+        return f"{name}（{code}）" if name != code else code
 
     def add(self, key: str, state: State) -> None:
         """Another row, or a row as it will be: what the next lines must fit to."""
@@ -160,7 +178,6 @@ class Concern:
 
     text: str
     grave: bool = False
-    href: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +235,10 @@ class Kind:
         """The key that a line of CSV names; "" for a row that is to get one."""
         return cells.get("code", "")
 
+    def key_of(self, values: State) -> str:
+        """The key of a new row of these values; "" where it gets one as it is written."""
+        return str(values.get("code", ""))
+
     def state(self, thing: Any) -> State:
         """The row without what makes its key; `active` where it can be retired."""
         raise NotImplementedError
@@ -260,7 +281,7 @@ class Kind:
         """Rows of one page of a list."""
         raise NotImplementedError
 
-    def said(self, name: str, value: Any) -> str:
+    def said(self, name: str, value: Any, around: Around) -> str:
         """A field's value in words, for the history and the preview of a file."""
         if value in ("", None, []):
             return _("（空）")
@@ -282,8 +303,11 @@ class Kind:
         """Why the row may not be retired now; "" where it may."""
         return ""
 
-    def obstacle_back(self, thing: Any) -> str:
-        """Why the row may not be brought back now; "" where it may."""
+    def obstacle_back(self, thing: Any, states: Mapping[str, State] | None = None) -> str:
+        """Why the row may not be brought back; "" where it may.
+
+        `states` are the rows of this kind as they will be by then; without it they are as now.
+        """
         return ""
 
     def below(self, thing: Any) -> list[Any]:
@@ -296,7 +320,7 @@ class Kind:
 
     def count(self) -> int:
         """How many are in use."""
-        return sum(1 for thing in self.things() if self.state(thing).get("active", True))
+        raise NotImplementedError
 
     # --- CSV --------------------------------------------------------------------------------
 

@@ -86,7 +86,10 @@ class Limits(Kind):
         return {"category": thing.category, "urgency": thing.urgency}
 
     def key_in(self, cells: Mapping[str, str], around: Around) -> str:
-        return f"{cells.get('category', '')}:{cells.get('urgency', '')}"
+        return self.key_of(dict(cells))
+
+    def key_of(self, values: State) -> str:
+        return f"{values.get('category', '')}:{values.get('urgency', '')}"
 
     def state(self, thing: LimitRow) -> State:
         return {kind.value: thing.minutes.get(kind.value) for kind in ClockKind}
@@ -131,7 +134,7 @@ class Limits(Kind):
             for row in things
         ]
 
-    def said(self, name: str, value: Any) -> str:
+    def said(self, name: str, value: Any, around: Around) -> str:
         if name in set(ClockKind) and value:
             return spans.said(value)
         if name in set(ClockKind):
@@ -139,12 +142,11 @@ class Limits(Kind):
         if name == "urgency" and value:
             return _(Urgency(value).label)
         if name == "category":
-            found = Category.objects.filter(pk=value).first() if value else None
-            return name_of(found) if found else value or _("所有类别（通用）")
-        return super().said(name, value)
+            return around.category_said(value) if value else _("所有类别（通用）")
+        return super().said(name, value, around)
 
     def count(self) -> int:
-        return sum(1 for _row in self.things())
+        return ClockLimit.objects.values("category", "urgency").distinct().count()
 
     def warnings(self) -> list[str]:
         general = ClockLimit.objects.filter(category=None).values_list("urgency", "kind")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +23,6 @@ from yinghu.people.sessions import end_sessions
 from yinghu.places import locate
 from yinghu.web.forms import LineField, PickerSelect, name_of
 from yinghu.web.setup.kinds import Around, Concern, Kind, Listed, SetupForm, State, area_field
-from yinghu.web.setup.units import said_area, said_unit
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
 
@@ -58,6 +58,9 @@ class Users(Kind):
     def key_in(self, cells: Mapping[str, str], around: Around) -> str:
         return cells.get("username", "")
 
+    def key_of(self, values: State) -> str:
+        return str(values["username"])
+
     def state(self, thing: User) -> State:
         return {"display_name": thing.display_name, "active": thing.is_active}
 
@@ -78,7 +81,9 @@ class Users(Kind):
             # Else, once back in use, they would be logged in again wherever they were.
             end_sessions(thing)
             for appeal in _held(thing).filter(status__in=MOVES[Verb.RELEASE].sources):
-                loop.release(appeal.pk, SYSTEM, why=_("承办人的账号停用了"))
+                # Resolved, returned or handed on meanwhile, it needs no release.
+                with suppress(loop.Refused):
+                    loop.release(appeal.pk, SYSTEM, why=_("承办人的账号停用了"))
 
     def label(self, thing: User) -> str:
         return str(thing)
@@ -89,12 +94,13 @@ class Users(Kind):
         return (thing.username, thing.display_name, *units, *roles)
 
     def listed(self, things: Sequence[User]) -> list[Listed]:
+        waiting = invitations.waiting(things)
         return [
             Listed(
                 user.username,
                 str(user),
                 user.username,
-                (_posts_said(user), _way_in(user)),
+                (_posts_said(user), _way_in(user, invited=user.pk in waiting)),
                 user.is_active,
                 "user",
             )
@@ -105,6 +111,9 @@ class Users(Kind):
         others = administrators().exclude(user=thing)
         is_admin = administrators().filter(user=thing).exists()
         return str(_LAST_ADMIN) if is_admin and not others.exists() else ""
+
+    def count(self) -> int:
+        return User.objects.filter(is_active=True).count()
 
     def concerns(self, thing: User) -> list[Concern]:
         held = _held(thing).count()
@@ -129,10 +138,10 @@ def _posts_said(user: User) -> str:
     return _("；").join(said) or _("没有岗位")
 
 
-def _way_in(user: User) -> str:
+def _way_in(user: User, *, invited: bool) -> str:
     if user.has_usable_password():
         return _("有密码")
-    return _("已邀请，还没来") if invitations.pending(user) else _("还没有密码")
+    return _("已邀请，还没来") if invited else _("还没有密码")
 
 
 class _AroundPosts(Around):
@@ -210,8 +219,10 @@ class Posts(Kind):
         return ("user", "unit", "role")
 
     def key_in(self, cells: Mapping[str, str], around: Around) -> str:
-        key = _key_of(*(cells.get(name, "") for name in ("user", "unit", "role", "area")))
-        return key if key in around.states else ""
+        return self.key_of(dict(cells))
+
+    def key_of(self, values: State) -> str:
+        return _key_of(*(values.get(name, "") for name in ("user", "unit", "role", "area")))
 
     def state(self, thing: Post) -> State:
         return {"active": thing.active}
@@ -253,21 +264,24 @@ class Posts(Kind):
             for post in things
         ]
 
-    def said(self, name: str, value: Any) -> str:
+    def said(self, name: str, value: Any, around: Around) -> str:
         if name == "role" and value in Role.values:
             return str(Role(value).label)
         if name == "area" and value:
-            return said_area(value)
+            return around.area_and_code_said(value)
         if name == "unit" and value:
-            return said_unit(value)
-        return super().said(name, value)
+            return around.unit_said(value)
+        return super().said(name, value, around)
 
     def obstacle(self, thing: Post) -> str:
         is_admin = administrators().filter(pk=thing.pk).exists()
         last = is_admin and not administrators().exclude(pk=thing.pk).exists()
         return str(_LAST_ADMIN) if last else ""
 
-    def obstacle_back(self, thing: Post) -> str:
+    def count(self) -> int:
+        return Post.objects.filter(active=True).count()
+
+    def obstacle_back(self, thing: Post, states: Mapping[str, State] | None = None) -> str:
         if not thing.user.is_active:
             return _("这个人的账号停用了，请先恢复账号")
         return "" if thing.unit.active else _("这个单位停用了，请先恢复单位")

@@ -6,18 +6,25 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from yinghu.appeals.models import Appeal
 from yinghu.places import locate
-from yinghu.places.importing import SLUG
 from yinghu.places.models import Place, new_place_code
 from yinghu.web.forms import LineField, name_of
 from yinghu.web.setup.areas import DegreeField, both_or_none
-from yinghu.web.setup.kinds import Concern, Kind, Listed, SetupForm, State, area_field, open_cases
-from yinghu.web.setup.units import said_area
+from yinghu.web.setup.kinds import (
+    Around,
+    Concern,
+    Kind,
+    Listed,
+    SetupForm,
+    State,
+    area_field,
+    open_cases,
+)
+from yinghu.web.setup.units import clean_slug
 
 
 class PlaceForm(SetupForm):
@@ -29,10 +36,8 @@ class PlaceForm(SetupForm):
     lat = DegreeField(90)
 
     def clean_code(self) -> str:
-        code: str = self.cleaned_data["code"] or new_place_code()
-        if not SLUG.fullmatch(code):
-            raise ValidationError(_("代码只用字母、数字、短横和下划线，最多 40 个"))
-        return self.must_be_new(code)
+        code: str = self.cleaned_data["code"]
+        return clean_slug(self, code) if code else ""
 
     def clean(self) -> State:
         cleaned = super().clean() or {}
@@ -76,8 +81,9 @@ class Places(Kind):
         }
 
     def make(self, values: State) -> Place:
-        place = Place(code=values["code"])
-        _put(place, values)
+        # Drawn no earlier: a file would do something else each time that one looks at it.
+        place = Place(code=values["code"] or new_place_code())
+        _put(place, {name: value for name, value in values.items() if name != "code"})
         return place
 
     def write(self, thing: Place, values: State) -> None:
@@ -98,8 +104,10 @@ class Places(Kind):
             for each in things
         ]
 
-    def said(self, name: str, value: Any) -> str:
-        return said_area(value) if name == "area" and value else super().said(name, value)
+    def said(self, name: str, value: Any, around: Around) -> str:
+        if name == "area" and value:
+            return around.area_and_code_said(value)
+        return super().said(name, value, around)
 
     def concerns(self, thing: Place) -> list[Concern]:
         cases = open_cases(Appeal.objects.filter(place=thing))
@@ -109,6 +117,9 @@ class Places(Kind):
         if cases:
             found.append(Concern(_("%d 件没办完的诉求是在这里提的：它们照常办") % cases))
         return found
+
+    def count(self) -> int:
+        return Place.objects.filter(active=True).count()
 
     def warnings(self) -> list[str]:
         places = Place.objects.filter(active=True)

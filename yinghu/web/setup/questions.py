@@ -26,6 +26,7 @@ MOST = 20
 MOST_CHOICES = 30
 
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,29}")
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _INDEX = re.compile(r"question-(\d{1,3})-kind")
 
 
@@ -35,19 +36,6 @@ def typed_rows(data: Mapping[str, Any]) -> list[dict[str, str]]:
     return [
         {part: str(data.get(f"question-{index}-{part}", "")) for part in PARTS}
         for index in indices[: MOST + 5]
-    ]
-
-
-def shown_rows(questions: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Rows for the page from questions as they are kept."""
-    return [
-        {
-            part: "\n".join(value) if isinstance(value, list) else str(value or "")
-            for part in PARTS
-            for value in [question.get(part, "")]
-        }
-        | {"required": "1" if question.get("required") else "", "old": "1"}
-        for question in questions
     ]
 
 
@@ -85,9 +73,10 @@ class QuestionsField(forms.Field):
 
     def clean(self, value: Any) -> list[dict[str, Any]]:
         if isinstance(value, str):
-            rows = _from_json(value)
+            rows = rows_in(value)
         else:
             rows = [row for row in value if any(row[part] for part in PARTS if part != "kind")]
+            _must_be_text(rows)
         if len(rows) > MOST:
             raise ValidationError(_("最多 %d 个问题；群众一次答不了更多") % MOST)
         questions: list[dict[str, Any]] = []
@@ -109,13 +98,13 @@ class QuestionsField(forms.Field):
         return questions
 
 
-def _from_json(text: str) -> list[dict[str, str]]:
-    """Rows from the JSON of a file's cell."""
+def rows_in(text: str) -> list[dict[str, str]]:
+    """Rows from the JSON of a file's cell, right or not. ValidationError where there are none."""
     try:
         found = json.loads(text or "[]")
         if not isinstance(found, list):
             raise TypeError
-        return [
+        rows = [
             {
                 part: "\n".join(map(str, value)) if isinstance(value, list) else _text(value)
                 for part in PARTS
@@ -125,6 +114,17 @@ def _from_json(text: str) -> list[dict[str, str]]:
         ]
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise ValidationError(_("问题一栏应是 JSON 列表，请从导出的文件改起")) from None
+    _must_be_text(rows)
+    return rows
+
+
+def _must_be_text(rows: list[dict[str, str]]) -> None:
+    """JSON can say what no database and no page can keep."""
+    for number, row in enumerate(rows, 1):
+        if any(_NO_TEXT.search(row[part]) for part in PARTS):
+            raise ValidationError(
+                _("第 %d 个问题里有存不下来的字符，请把那几个字删掉重写") % number
+            )
 
 
 def _text(value: Any) -> str:

@@ -16,7 +16,6 @@ from yinghu.appeals.states import MOVES, FieldKind, Verb
 from yinghu.people.models import Unit
 from yinghu.web.forms import LineField, PickerSelect, WordsField, name_of
 from yinghu.web.setup.kinds import Around, Kind, Listed, SetupForm, State
-from yinghu.web.setup.units import said_unit
 
 PLACEHOLDERS = ("编号", "单位", "类别", "number", "unit", "category")
 _BRACES = re.compile(r"\{[^{}]*\}|[{}]")
@@ -150,7 +149,7 @@ class Replies(Kind):
                 each.name,
                 "",
                 (
-                    self.said("verb", each.verb),
+                    _verb_said(each.verb),
                     each.words if len(each.words) < 60 else each.words[:60] + "…",
                     name_of(each.unit) if each.unit else _("所有单位"),
                 ),
@@ -159,18 +158,25 @@ class Replies(Kind):
             for each in things
         ]
 
-    def said(self, name: str, value: Any) -> str:
-        if name == "verb" and value in set(Verb):
-            return _(Verb(value).label)
+    def count(self) -> int:
+        return ReplyTemplate.objects.filter(active=True).count()
+
+    def said(self, name: str, value: Any, around: Around) -> str:
+        if name == "verb":
+            return _verb_said(value)
         if name == "unit":
-            return said_unit(value) if value else _("所有单位")
+            return around.unit_said(value) if value else _("所有单位")
         if name == "category" and not value:
             return _("所有类别")
-        return super().said(name, value)
+        return super().said(name, value, around)
 
     @property
     def needed(self) -> tuple[str, ...]:
         return ("verb", "name", "words")
+
+
+def _verb_said(verb: str) -> str:
+    return _(Verb(verb).label) if verb in set(Verb) else verb
 
 
 def _put(template: ReplyTemplate, values: State) -> None:

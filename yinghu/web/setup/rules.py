@@ -23,7 +23,6 @@ from yinghu.places.models import Area
 from yinghu.web.effects import effect
 from yinghu.web.forms import LineField, PickerSelect, name_of, question_label
 from yinghu.web.setup.kinds import Around, Concern, Kind, Listed, SetupForm, State, area_field
-from yinghu.web.setup.units import said_unit
 
 STEP = 10
 """Between the numbers of rules that are made at the end, so that others fit in between."""
@@ -279,22 +278,22 @@ class Rules(Kind):
             for each in things
         ]
 
-    def said(self, name: str, value: Any) -> str:
+    def said(self, name: str, value: Any, around: Around) -> str:
         if value in ("", None):
             return _("（不限）")
         if name == "unit":
-            return said_unit(value)
+            return around.unit_said(value)
         if name == "category":
-            return Names().category(value)
+            return around.category_said(value)
         if name == "area":
-            return Names().area(value)
+            return around.area_said(value)
         if name == "klass":
             return klass_said(value)
         if name == "channel":
             return channel_said(value)
-        return answer_said(value) if name == "value" else super().said(name, value)
+        return answer_said(value) if name == "value" else super().said(name, value, around)
 
-    def obstacle_back(self, thing: RoutingRule) -> str:
+    def obstacle_back(self, thing: RoutingRule, states: Mapping[str, State] | None = None) -> str:
         if not thing.unit.active:
             return _("“%s”已停用，请先给规则换一个单位") % name_of(thing.unit)
         return ""

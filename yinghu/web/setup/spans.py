@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -30,12 +31,12 @@ LONGEST = 366 * 24 * 60
 def minutes_in(text: str) -> int:
     """How many minutes `text` says. ValueError where it says none."""
     rest = text.translate(_HALF).strip()
-    total, at, parts = 0.0, 0, 0
+    total, at, parts = Decimal(0), 0, 0
     while at < len(rest):
         found = _PART.match(rest, at)
         if found is None or (not found[2] and (parts or found.end() < len(rest))):
             raise ValueError(text)
-        total += float(found[1]) * _FACTORS.get(found[2].lower(), 1)
+        total += Decimal(found[1]) * _FACTORS.get(found[2].lower(), 1)
         at, parts = found.end(), parts + 1
     if not parts or total != int(total):
         raise ValueError(text)

@@ -18,6 +18,9 @@ from yinghu.web.setup.kinds import Around, Kind, State, label_of
 
 Rows = Sequence[tuple[int, dict[str, str]]]
 
+_NEW = "new "
+"""Before what a row is called as long as it has no key; no key has a blank."""
+
 _YES = frozenset({"1", "true", "yes", "是", "启用", "在用"})
 _NO = frozenset({"0", "false", "no", "否", "停用"})
 
@@ -30,9 +33,18 @@ class Line:
     key: str
     name: str
     does: str = "same"
-    differences: list[Difference] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
+    before: State = field(default_factory=dict)
     values: State = field(default_factory=dict)
+    differences: list[Difference] = field(default_factory=list)
+    """In words, of the lines that are shown: `say` puts them there."""
+    below: int = 0
+    """How many rows go out of use with this one, likewise."""
+
+    @property
+    def known_as(self) -> str:
+        """The key to show beside the name; "" where the row is to get one."""
+        return "" if self.key == self.name or self.key.startswith(_NEW) else self.key
 
 
 @dataclass(slots=True)
@@ -53,14 +65,10 @@ class Plan:
     def digest(self) -> str:
         """Another one as soon as the file would do something else."""
         told = [
-            (line.number, line.key, line.does, line.values, line.why, _befores(line))
+            (line.number, line.key, line.does, line.before, line.values, line.why)
             for line in self.lines
         ]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
-def _befores(line: Line) -> list[str]:
-    return [each.before for each in line.differences]
 
 
 def plan(kind: Kind, rows: Rows) -> Plan:
@@ -79,7 +87,11 @@ def plan(kind: Kind, rows: Rows) -> Plan:
                 continue
             if key:
                 done[key] = (number, each)
-            lines.append(_line(kind, around, number, each))
+            line = _line(kind, around, number, each)
+            # What a new row is called once it is read: two lines may write one area differently.
+            if line.key:
+                done.setdefault(line.key, (number, each))
+            lines.append(line)
     return Plan(lines, around)
 
 
@@ -103,23 +115,41 @@ def _line(kind: Kind, around: Around, number: int, cells: dict[str, str]) -> Lin
         values["active"] = text in _YES
     if now is None:
         line.does, line.values = "new", values
-        line.key = line.key or str(values.get("code", ""))
+        line.key = kind.key_of(values) or key or f"{_NEW}line {number}"
         made = {name: value for name, value in values.items() if name not in kind.form.fixed}
-        told = {name: value for name, value in made.items() if value not in ("", None, [])}
-        line.differences = changing.differences(kind, {}, told)
-        if line.key:
-            around.add(line.key, {"active": True} | made)
+        around.add(line.key, {"active": True} | made)
         return line
-    if all(now.get(name) == value for name, value in values.items()):
+    new = {name: value for name, value in values.items() if now.get(name) != value}
+    if not new:
         return line
-    goes = bool(now.get("active")) and values.get("active") is False
-    if goes and (why := kind.obstacle(around.things[key])):
+    if why := _in_the_way(kind, around, key, new):
         line.does, line.why = "refused", [why]
         return line
-    line.does, line.values = "changed", values
-    line.differences = changing.differences(kind, now, now | values)
-    around.add(key, now | values)
+    line.does, line.values = "changed", new
+    line.before = {name: now.get(name) for name in new}
+    around.add(key, now | new)
     return line
+
+
+def _in_the_way(kind: Kind, around: Around, key: str, new: State) -> str:
+    """Why a row may not go out of use, or come back, as its line says; "" where it may."""
+    if "active" not in new:
+        return ""
+    thing = around.things[key]
+    return kind.obstacle_back(thing, around.states) if new["active"] else kind.obstacle(thing)
+
+
+def say(kind: Kind, found: Plan, line: Line) -> None:
+    """Put into a line what it does, in words, and how much goes out of use with it."""
+    after = line.values
+    if line.does == "new":
+        blank = {name for name, value in after.items() if value in ("", None, [])}
+        # One field that is the key stands beside the name; what only many make would not be read.
+        hidden = blank.union(kind.form.fixed if len(kind.form.fixed) == 1 else ())
+        after = {name: value for name, value in after.items() if name not in hidden}
+    elif after.get("active") is False:
+        line.below = len(kind.below(found.around.things[line.key]))
+    line.differences = changing.differences(line.before, after, found.around)
 
 
 def _reasons(kind: Kind, form: forms.Form) -> list[str]:
@@ -143,18 +173,28 @@ def carry_out(kind: Kind, user: User, found: Plan) -> int:
     Raises Refused, and the transaction must then not stand: each of two units may go, not both.
     """
     for line in found.acts:
-        if line.does == "new":
-            active = line.values.pop("active", True)
-            thing = changing.create(kind, user, line.values)
-            if not active:
-                changing.change(kind, user, thing, {"active": False})
-        else:
-            thing = found.around.things[line.key]
-            goes = line.values.get("active") is False and kind.state(thing)["active"]
-            if goes and (why := kind.obstacle(thing)):
-                raise changing.Refused(_("第 %(n)d 行：%(why)s") % {"n": line.number, "why": why})
-            changing.change(kind, user, thing, line.values)
+        try:
+            _carry_out(kind, user, line)
+        except changing.Refused as why:
+            said = _("第 %(n)d 行：%(why)s") % {"n": line.number, "why": why}
+            raise changing.Refused(said) from why
     return len(found.acts)
+
+
+def _carry_out(kind: Kind, user: User, line: Line) -> None:
+    """Do what a line says. Raises Refused."""
+    values = {name: value for name, value in line.values.items() if name != "active"}
+    active = line.values.get("active")
+    if line.does == "new":
+        thing = changing.create(kind, user, values)
+    else:
+        # As it is now: a line before may have taken it out of use with what is above it.
+        thing = kind.find(line.key)
+        changing.change(kind, user, thing, values)
+    if active is False:
+        changing.retire(kind, user, thing)
+    elif active and line.does == "changed":
+        changing.bring_back(kind, user, thing)
 
 
 def rows_out(kind: Kind, things: Sequence[Any]) -> list[dict[str, str]]:

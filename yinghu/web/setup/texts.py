@@ -74,7 +74,7 @@ class Texts(Kind):
             setattr(thing, name, value)
         if thing.words or thing.words_en:
             thing.save()
-        elif thing.pk:
+        else:
             Text.objects.filter(pk=thing.pk).delete()
 
     def refresh(self) -> None:

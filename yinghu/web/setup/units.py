@@ -17,9 +17,17 @@ from yinghu.people.access import administrators
 from yinghu.people.models import Post, Unit, UnitKind
 from yinghu.places import locate
 from yinghu.places.importing import SLUG
-from yinghu.places.models import Area
 from yinghu.web.forms import LineField, PickerSelect, name_of
-from yinghu.web.setup.kinds import Concern, Kind, Listed, SetupForm, State, area_field, open_cases
+from yinghu.web.setup.kinds import (
+    Around,
+    Concern,
+    Kind,
+    Listed,
+    SetupForm,
+    State,
+    area_field,
+    open_cases,
+)
 
 
 def clean_slug(form: SetupForm, code: str) -> str:
@@ -113,14 +121,14 @@ class Units(Kind):
             for unit in things
         ]
 
-    def said(self, name: str, value: Any) -> str:
+    def said(self, name: str, value: Any, around: Around) -> str:
         if name == "kind" and value in UnitKind.values:
             return str(UnitKind(value).label)
         if name == "area" and value:
-            return said_area(value)
+            return around.area_and_code_said(value)
         if name == "parent" and value:
-            return said_unit(value)
-        return super().said(name, value)
+            return around.unit_said(value)
+        return super().said(name, value, around)
 
     def obstacle(self, thing: Unit) -> str:
         admins = administrators()
@@ -150,6 +158,9 @@ class Units(Kind):
             found.append(Concern(_("%d 个单位是它的下级：它们照常工作") % children))
         return found
 
+    def count(self) -> int:
+        return Unit.objects.filter(active=True).count()
+
     def warnings(self) -> list[str]:
         units = Unit.objects.filter(active=True)
         if not units.exists():
@@ -175,17 +186,6 @@ def _people(units: Sequence[Unit]) -> dict[int, int]:
     serving = Q(active=True, user__is_active=True)
     found = Post.objects.filter(serving, unit__in=units).values("unit")
     return {row["unit"]: row["n"] for row in found.annotate(n=Count("user", distinct=True))}
-
-
-def said_area(code: str) -> str:
-    """An area's name and code, also of one that is retired."""
-    area = locate.known_areas().get(code) or Area.objects.filter(pk=code).first()
-    return f"{name_of(area)}（{code}）" if area else code
-
-
-def said_unit(code: str) -> str:
-    unit = Unit.objects.filter(code=code).first()
-    return name_of(unit) if unit else code
 
 
 def few(names: Sequence[str], most: int = 5) -> str:

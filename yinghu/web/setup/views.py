@@ -219,8 +219,9 @@ def _page(
 def _asked(form: SetupForm) -> dict[str, Any]:
     """A category's questions as rows to edit, and as the citizen will see them."""
     value = form["questions"].value()
-    rows = questions.shown_rows(_kept(form, value)) if isinstance(value, str) else value or []
-    old = {each["key"] for each in form.around.states.get(form.key, {}).get("questions", ())}
+    rows = _rows(value) if isinstance(value, str) else value or []
+    kept = _rows(form.around.cells(form.key).get("questions", ""))
+    old = {each["key"] for each in kept if each["key"]}
     rows = [each | {"old": "1" if each["key"] in old else ""} for each in rows]
     return {
         "questions": rows,
@@ -230,9 +231,12 @@ def _asked(form: SetupForm) -> dict[str, Any]:
     }
 
 
-def _kept(form: SetupForm, text: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = form.fields["questions"].clean(text)
-    return found
+def _rows(text: str) -> list[dict[str, str]]:
+    """What is kept or was sent, also where it breaks a rule: here it can be mended."""
+    try:
+        return questions.rows_in(text)
+    except ValidationError:
+        return []
 
 
 def _preview(rows: list[dict[str, str]]) -> list[Any]:

@@ -1,0 +1,50 @@
+"""The set-up while others work: what they do meanwhile neither breaks it nor is lost."""
+
+from __future__ import annotations
+
+import threading
+
+from django.db import connection, transaction
+from django.test import Client
+
+from tests.cast import Cast, taken_milk
+from tests.cities import in_threads
+from tests.live import Live, until
+from yinghu.appeals import loop
+from yinghu.people.models import User
+
+
+def somebody_waits() -> bool:
+    """Whether one connection to this database waits for another's row."""
+    with connection.cursor() as cursor:
+        # Not pg_stat_activity, which stays the same within a transaction.
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")
+        return cursor.fetchone() is not None
+
+
+def test_a_case_resolved_while_its_holder_leaves_stays_resolved(
+    live: Live, live_city: Cast
+) -> None:
+    resolved, left = taken_milk(live_city), taken_milk(live_city)
+    admin = Client()
+    admin.force_login(User.objects.get(username="admin"))
+    written = threading.Event()
+    told: list[int] = []
+
+    def resolve() -> None:
+        with transaction.atomic():
+            loop.resolve(resolved.pk, live_city.milk, words="送到了")
+            written.set()
+            until(somebody_waits, "the retirement to come to the case")
+
+    def retire() -> None:
+        written.wait()
+        told.append(admin.post("/setup/user/milk-handler/retire").status_code)
+
+    in_threads(resolve, retire)
+    assert told == [302]
+    assert not User.objects.get(username="milk-handler").is_active
+    resolved.refresh_from_db()
+    left.refresh_from_db()
+    assert resolved.status == "resolved"
+    assert (left.status, left.holder_id) == ("assigned", None)
