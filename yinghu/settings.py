@@ -144,6 +144,7 @@ MFA_TOTP_ISSUER = "应呼 Yinghu"
 # The demo's one-click logins have nobody's telephone to carry a second factor.
 SECOND_FACTOR_REQUIRED = not DEMO
 
+SESSION_ENGINE = "yinghu.people.sessionstore"
 SESSION_COOKIE_NAME = "yinghu_session"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS

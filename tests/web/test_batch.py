@@ -178,3 +178,15 @@ def test_photos_and_endless_lists_are_not_taken(browse: Browse, three: list[Appe
     assert f"还有 {2 * MOST} 件没有选进来" in text_of(page)
     assert Client().post("/desk/batch", many).status_code in {302, 401}
     assert Status.ASSIGNED.value in statuses(three)
+
+
+def test_volunteers_take_one_case_at_a_time(browse: Browse, city: Cast) -> None:
+    free = file_one()
+    loop.sort(free.pk, city.clerk, category="milk")
+    loop.assign(free.pk, city.dispatcher, unit="milk")
+    page = browse("volunteer").post(
+        "/desk/batch", {"pick": [free.number], "verb": "accept", "do": "1"}
+    )
+    assert "您不能对这件做" in text_of(page)
+    free.refresh_from_db()
+    assert free.status == "assigned"

@@ -15,9 +15,10 @@ from tests.cast import Cast, file_one, taken_milk
 from tests.web.conftest import Browse, text_of
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Clock
+from yinghu.appeals.numbers import id_of
 from yinghu.appeals.states import Status
 from yinghu.insight.tally import fold_all
-from yinghu.people.models import Post, User
+from yinghu.people.models import Post, Unit, User
 from yinghu.places.models import Area
 from yinghu.triage import search
 from yinghu.web import cases, shared
@@ -273,3 +274,37 @@ def test_figures_open_nothing_for_whoever_may_not_see_the_cases(browse: Browse, 
     assert f"area={FUTIAN}" in page
     assert listed(browse("commander"), "") == [moved["food"].number, moved["filed"].number]
     assert Status.FILED.value in page
+
+
+def test_a_phone_with_a_right_check_digit_is_a_phone(browse: Browse, city: Cast) -> None:
+    # One in ten is, by chance.
+    appeal = file_one(phone="+8613800000102")
+    assert id_of("13800000102") is not None
+    assert listed(browse("clerk"), "q=13800000102") == [appeal.number]
+    assert listed(browse("clerk"), f"q={appeal.number.replace('-', '')}") == [appeal.number]
+
+
+def test_a_phone_is_kept_in_no_filter_and_counted_in_files_too(browse: Browse, city: Cast) -> None:
+    clerk = browse("clerk")
+    clerk.post("/desk/cases/save", {"name": "他", "query": "q=13812345678"})
+    assert not SavedView.objects.exists()
+    codes = [clerk.get("/desk/cases.csv?q=13812345678").status_code for _turn in range(40)]
+    assert codes[0] == 200
+    assert codes[-1] == 429
+
+
+def test_a_file_holds_of_requesters_what_a_page_shows(browse: Browse, city: Cast) -> None:
+    free = file_one("请打 13712345671")
+    loop.sort(free.pk, city.clerk, category="milk")
+    loop.assign(free.pk, city.dispatcher, unit="milk")
+    Post.objects.create(
+        user=User.objects.get(username="volunteer"),
+        unit=Unit.objects.get(code="platform"),
+        role="clerk",
+        area_id="330782100",
+    )
+    said = browse("volunteer").get("/desk/cases.csv").content.decode()
+    assert free.number in said
+    assert "138****5678" not in said
+    for who in ("volunteer", "clerk"):
+        assert "13712345671" not in browse(who).get("/desk/cases.csv").content.decode()

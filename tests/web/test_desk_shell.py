@@ -16,7 +16,7 @@ from tests.web.test_desks import numbers, queries_of, read
 from yinghu.appeals import inboxes, loop, photos, templates
 from yinghu.appeals.models import Attachment, Category, ReplyTemplate
 from yinghu.appeals.states import Verb
-from yinghu.people.models import Post, Unit
+from yinghu.people.models import Post, Reveal, Unit
 from yinghu.triage.models import Duplicate
 from yinghu.web.compare import differences
 from yinghu.web.models import Skip
@@ -225,14 +225,18 @@ def test_photos_of_an_event_stand_beside_it_and_not_among_those_of_the_filing(
     assert src not in text_of(browse("volunteer").get(f"/desk/case/{appeal.number}"))
 
 
-def test_the_map_shows_the_requesters_own_point_to_those_only_who_may_know(
+def test_the_map_shows_the_requesters_own_point_to_those_only_who_ask_for_it(
     browse: Browse, city: Cast
 ) -> None:
     appeal = file_one(lon=120.0712345, lat=29.3098765, area="330782008", phone="")
     loop.sort(appeal.pk, city.clerk, category="milk")
     loop.assign(appeal.pk, city.dispatcher, unit="milk")
-    assert "120.0712345" in text_of(browse("clerk").get(f"/desk/case/{appeal.number}"))
-    assert "120.0712345" in text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
+    for who in ("clerk", "milk-handler"):
+        client = browse(who)
+        assert "120.0712345" not in text_of(client.get(f"/desk/case/{appeal.number}"))
+        shown = client.post(f"/desk/case/{appeal.number}/reveal", {"why": "找不到门"})
+        assert "120.0712345" in text_of(shown)
+    assert Reveal.objects.count() == 2
     said = text_of(browse("volunteer").get(f"/desk/case/{appeal.number}"))
     assert "120.0712345" not in said
     assert "blurred" in said

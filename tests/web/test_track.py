@@ -338,3 +338,22 @@ def test_the_road_shows_how_far_it_is_and_withdrawing_asks_once_more(
     assert "确定不需要了吗" in text_of(browse().get(f"/t/{fresh.token}"))
     loop.withdraw(fresh.pk, requester_of(fresh.pk))
     assert at(fresh) == []
+
+
+def test_a_rating_can_be_corrected_at_once_and_a_double_press_is_one(
+    browse: Browse, city: Cast
+) -> None:
+    appeal = taken_milk(city)
+    loop.resolve(appeal.pk, city.milk, words="送到了")
+    appeal.refresh_from_db()
+    client, at = browse(), f"/t/{appeal.token}/rate"
+    first = {"version": appeal.version, "solved": "yes", "satisfaction": "fairly"}
+    assert client.post(at, first).status_code == 302
+    assert client.post(at, first).status_code == 302
+    assert appeal.events.filter(verb="rate").count() == 1
+    appeal.refresh_from_db()
+    second = {"version": appeal.version, "solved": "no", "satisfaction": "no"}
+    assert client.post(at, second).status_code == 302
+    appeal.refresh_from_db()
+    assert appeal.solved is False
+    assert appeal.events.filter(verb="rate").count() == 2

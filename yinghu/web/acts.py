@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from yinghu.appeals import loop, photos
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from yinghu.appeals import loop, photos, visible
 from yinghu.appeals.models import Event
+from yinghu.appeals.states import Verb
 from yinghu.people.access import Actor
 from yinghu.web.forms import VerbForm
+
+_SAID = {"words", "why", "photos", "arrived"}
 
 
 def perform(appeal_id: int, actor: Actor, form: VerbForm, expect: int | None = None) -> Event:
@@ -26,3 +35,21 @@ def perform(appeal_id: int, actor: Actor, form: VerbForm, expect: int | None = N
     except photos.BadPhoto as bad:
         photos.discard(kept)
         raise loop.Refused("bad_photo", str(bad), "photos") from bad
+
+
+def arrived_before(own: QuerySet[Event], form: VerbForm, seen: int | None) -> bool:
+    """Whether this very form came through already, and it was pressed twice or its answer was lost:
+    since the version that it was made for, or within a minute where it has none, its sender has
+    done the same in the same words. `own` are the sender's events on the appeal. False for verbs
+    that say more than words: to sort into another category is no second press.
+    """
+    rating = {"solved", "satisfaction"} if form.move.verb is Verb.RATE else set()
+    if {field.name for field in form.move.fields} - _SAID - rating:
+        return False
+    given: dict[str, Any] = form.cleaned_data
+    same: dict[str, Any] = {name: visible.words(given.get(name) or "") for name in ("words", "why")}
+    if form.move.verb is Verb.RATE:
+        same |= {f"facts__{name}": given.get(name) for name in rating}
+    lately = timezone.now() - timedelta(minutes=1)
+    since = {"at__gte": lately} if seen is None else {"seq__gt": seen}
+    return own.filter(verb=form.move.verb, **since, **same).exists()

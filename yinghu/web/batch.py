@@ -52,7 +52,10 @@ is weighed case by case (extend, escalate, reopen)."""
 UNDONE_WITHIN = 10 * 60
 """Seconds for which a batch can be taken back."""
 
-_ROLES: dict[Verb, frozenset[str]] = {verb: frozenset(MOVES[verb].who) for verb in VERBS}
+_ROLES: dict[Verb, frozenset[str]] = {
+    verb: frozenset(MOVES[verb].who) - {"volunteer"} for verb in VERBS
+}
+"""Who may. Volunteers take one case at a time: each shows them somebody's name and address."""
 
 
 def verbs_of(actor: Actor) -> list[Verb]:
@@ -144,7 +147,7 @@ def _why_not(line: Line, verb: Verb, actor: Actor) -> str:
     if line.row is None:
         return _("没有这件诉求，或者它不归您看")
     appeal, move = line.row.appeal, MOVES[verb]
-    if not move.who & relations(actor, appeal):
+    if not _ROLES[verb] & relations(actor, appeal):
         return _("您不能对这件做“%s”") % _(verb.label)
     if appeal.status not in move.sources:
         return _("现在是“%s”") % status_label(appeal.state)

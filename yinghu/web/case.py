@@ -34,7 +34,7 @@ from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relat
 from yinghu.people.models import Reveal
 from yinghu.triage.models import Suggestion
 from yinghu.web import compare, presence, rules
-from yinghu.web.acts import perform
+from yinghu.web.acts import arrived_before, perform
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, question_label, sort_initial
 from yinghu.web.media import photo_file
 from yinghu.web.shared import is_part, login_of, staff, version_of, who, without_numbers
@@ -150,7 +150,7 @@ def context_of(
         "acts": acts,
         "story": _story(request, appeal, own, reveal, may_read_why(actor, appeal)),
         "photos": [photo for photo in own if photo.event_id is None],
-        "map": _map(appeal, suggested, reveal),
+        "map": _map(appeal, suggested, revealed),
         "said_at": _said_at(appeal),
         "clocks": list(appeal.clocks.filter(stopped_at=None).order_by("due_at")),
         "duplicates": [compare.pair(appeal, each, actor, photos) for each in duplicates],
@@ -230,14 +230,15 @@ def _photos(appeals: list[Appeal]) -> dict[int, list[Attachment]]:
     return found
 
 
-def _map(appeal: Appeal, suggested: Any, reveal: bool) -> dict[str, Any] | None:
+def _map(appeal: Appeal, suggested: Any, revealed: bool) -> dict[str, Any] | None:
     """Where it is, as exactly as its reader may know: the point, the place, or the area's middle.
 
-    A place with a sticker is public; the requester's own point is not.
+    A place with a sticker is public; the requester's own point is shown with the name and phone,
+    when that is asked for and written down.
     """
     area = appeal.area or (suggested and suggested.area)
     place = appeal.place
-    if reveal and appeal.lon is not None:
+    if revealed and appeal.lon is not None:
         point = {"lon": appeal.lon, "lat": appeal.lat, "label": _("诉求人标的位置")}
     elif place is not None and place.lon is not None:
         point = {"lon": place.lon, "lat": place.lat, "label": place.name}
@@ -366,16 +367,24 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     except loop.NotFound as gone:
         raise Http404 from gone
     except loop.Refused as refused:
-        fresh = fetch(appeal.pk) or appeal
-        if refused.field in form.fields:
-            form.add_error(refused.field, refused.message)
-            return show(request, fresh, bound=form, status=refused.status)
-        return show(request, fresh, bound=form, problem=refused.message, status=refused.status)
+        own = appeal.events.filter(user=login_of(request))
+        seen_at = version_of(request)
+        if seen_at is None or not arrived_before(own, form, seen_at):
+            return _refused(request, fetch(appeal.pk) or appeal, form, refused)
     messages.success(
         request,
         _("%(number)s：已%(verb)s") % {"number": appeal.number, "verb": done_label(move.verb)},
     )
     return redirect(_next(request, appeal, back))
+
+
+def _refused(
+    request: HttpRequest, fresh: Appeal, form: VerbForm, refused: loop.Refused
+) -> HttpResponse:
+    if refused.field in form.fields:
+        form.add_error(refused.field, refused.message)
+        return show(request, fresh, bound=form, status=refused.status)
+    return show(request, fresh, bound=form, problem=refused.message, status=refused.status)
 
 
 def _next(request: HttpRequest, appeal: Appeal, back: str) -> str:

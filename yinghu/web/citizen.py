@@ -12,7 +12,6 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -28,7 +27,7 @@ from yinghu.people.privacy import blind, normal_phone
 from yinghu.places.models import Place
 from yinghu.web import filing, wording
 from yinghu.web.account import demo_logins
-from yinghu.web.acts import perform
+from yinghu.web.acts import arrived_before, perform
 from yinghu.web.filing import MAX_BODY, Sheet, new_form_id
 from yinghu.web.forms import FilingForm, Known, VerbForm
 from yinghu.web.shared import absolute, is_part, version_of
@@ -213,11 +212,12 @@ def say(request: HttpRequest, token: str, verb: str) -> HttpResponse:
         return page
     if not form.is_valid():
         return show_track(request, appeal, bound=form, status=422)
-    if _said_already(appeal, act, form):
-        return redirect("track", token=token)
+    seen = version_of(request)
     try:
-        perform(appeal.pk, actor, form, version_of(request))
+        perform(appeal.pk, actor, form, seen)
     except loop.Refused as refused:
+        if arrived_before(appeal.events.filter(actor_kind="requester"), form, seen):
+            return redirect("track", token=token)
         if refused.field in form.fields:
             form.add_error(refused.field, refused.message)
             return show_track(request, _by_token(token), bound=form, status=refused.status)
@@ -226,18 +226,6 @@ def say(request: HttpRequest, token: str, verb: str) -> HttpResponse:
         )
     messages.success(request, _("收到，谢谢您"))
     return redirect("track", token=token)
-
-
-def _said_already(appeal: Appeal, verb: Verb, form: VerbForm) -> bool:
-    """Whether these very words were said a moment ago: a button pressed twice."""
-    last = appeal.events.order_by("seq").last()
-    return (
-        last is not None
-        and last.verb == verb
-        and last.actor_kind == "requester"
-        and last.words == form.cleaned_data.get("words", "").strip()
-        and (timezone.now() - last.at).total_seconds() < 60
-    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

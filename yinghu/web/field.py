@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals import inboxes, loop, visible
+from yinghu.appeals import inboxes, loop
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import MOVES, Status, Verb
 from yinghu.people.access import Actor, may_reveal, relations
@@ -25,7 +25,7 @@ from yinghu.people.models import Reveal, User
 from yinghu.people.privacy import unseal
 from yinghu.places import locate
 from yinghu.web import case
-from yinghu.web.acts import perform
+from yinghu.web.acts import arrived_before, perform
 from yinghu.web.forms import Known, VerbForm, name_of
 from yinghu.web.geo import point_in
 from yinghu.web.nearby import Point, about, exactly, nearest_first
@@ -91,8 +91,10 @@ def around(request: HttpRequest) -> HttpResponse:
     actor = who(request)
     mine = inboxes.mine(actor).filter(unit__in=actor.unit_ids).select_related("place")
     free = inboxes.free(actor).select_related("place")
+    held = rows_of(mine[:PAGE], actor)
+    _log_shown(login_of(request), [row.appeal for row in held])
     points = [
-        *_pins(rows_of(mine[:PAGE], actor), exactly, "case"),
+        *_pins(held, exactly, "case"),
         *_pins(rows_of(free[:LOOKED_AT], actor), about, "blurred"),
     ]
     county = min(locate.known_areas().values(), key=lambda area: area.level, default=None)
@@ -185,6 +187,18 @@ def _next_free(actor: Actor, appeal: Appeal) -> Row | None:
     return rows[0] if rows else None
 
 
+def _log_shown(user: User, held: list[Appeal]) -> None:
+    """Where somebody is to be helped is shown to whoever holds the case, and that is written down,
+    however they came to hold it.
+    """
+    numbers = [appeal.number for appeal in held]
+    known = Reveal.objects.filter(user=user, appeal_number__in=numbers)
+    logged = set(known.values_list("appeal_number", flat=True))
+    for appeal in held:
+        if appeal.number not in logged:
+            _log_taken(user, appeal)
+
+
 def _log_taken(user: User, appeal: Appeal) -> None:
     """Whoever takes a case sees whom to help; that they saw it is written down, once a taking."""
     taken = appeal.events.filter(verb=Verb.ACCEPT, user=user).order_by("seq").last()
@@ -231,15 +245,12 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
 
 
 def _arrived_before(request: HttpRequest, appeal: Appeal, form: VerbForm) -> bool:
-    """Whether this very form came through already and only its answer was lost on the way: since
-    the version that it was made for, the same one has done the same, in the same words.
-    """
-    seen = version_of(request)
-    if seen is None:
+    """Whether this form came through already; a case that was taken must still be in hand."""
+    user, seen = login_of(request), version_of(request)
+    if seen is None or not arrived_before(appeal.events.filter(user=user), form, seen):
         return False
-    said = {name: visible.words(form.cleaned_data.get(name, "") or "") for name in ("words", "why")}
-    mine = appeal.events.filter(user=login_of(request), verb=form.move.verb, seq__gt=seen)
-    return mine.filter(**said).exists()
+    fresh = case.fetch(appeal.pk)
+    return form.move.verb is not Verb.ACCEPT or (fresh is not None and fresh.holder_id == user.pk)
 
 
 def _refused(

@@ -197,6 +197,8 @@ class _AreaOrNone(AreaField):
 
     def clean(self, value: Any) -> str:
         text = str(value or "").strip()
+        if not text:
+            return ""
         # Retired ones are not offered, but cases stand there.
         is_known = text == NONE or Area.objects.filter(pk=text[:24].replace("\x00", "")).exists()
         return text if is_known else super().clean(value)
@@ -278,6 +280,10 @@ class FilterForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}
+        for name in ("since", "until"):
+            if (day := given.get(name)) and not 1970 <= day.year <= 8999:
+                self.add_error(name, _("请写一个真实的日期"))
+                given.pop(name, None)
         since, until = given.get("since"), given.get("until")
         if since and until and since > until:
             self.add_error("until", _("结束日期在开始日期之前"))

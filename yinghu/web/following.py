@@ -15,7 +15,7 @@ from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.people.access import Actor, actor_of, desks_of, may_read_why, may_see
 from yinghu.people.models import User
-from yinghu.web.hub import SHOWN, Told
+from yinghu.web.hub import BADGED, SHOWN, Told
 
 MOST = 30
 """Things that one stream may follow: it serves all tabs of a browser."""
@@ -107,7 +107,7 @@ def _staff_follows(found: Followed, wants: list[Want], me: str, session_key: str
         if want.kind == "desk" and want.name in SHOWN and want.name in mine:
             found.add(f"desk:{want.name}", Told("desk", want.name), want)
         if want.kind == "badges":
-            for desk in sorted(mine & SHOWN.keys() - {"board", "field"}):
+            for desk in sorted(mine & BADGED):
                 found.add(f"desk:{desk}", Told("badges", ""), want)
     for appeal in Appeal.objects.filter(pk__in=numbers) if numbers else ():
         if may_see(actor, appeal):

@@ -20,7 +20,8 @@ def area(request: HttpRequest, code: str) -> JsonResponse:
     """An area's outline, or that of the smallest one around it that has one, and the centres of
     those one level below.
     """
-    found = Area.objects.filter(pk=code, retired_at=None).first()
+    known = "\x00" not in code
+    found = Area.objects.filter(pk=code, retired_at=None).first() if known else None
     if found is None:
         raise Http404
     below = Area.objects.filter(
@@ -37,7 +38,7 @@ def area(request: HttpRequest, code: str) -> JsonResponse:
             ],
         }
     )
-    answer.headers["Cache-Control"] = "max-age=600"
+    answer.headers["Cache-Control"] = "private, max-age=600"
     return answer
 
 

@@ -42,6 +42,8 @@ SHOWN: dict[str, frozenset[Status]] = {
     "board": frozenset(Status),
 }
 """Which statuses each desk's list shows."""
+BADGED = frozenset(SHOWN) - {"board", "field"}
+"""The desks whose count stands on their tab."""
 
 
 def desks_touched(verb: str) -> frozenset[str]:

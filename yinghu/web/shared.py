@@ -120,7 +120,10 @@ def logged_out(request: HttpRequest) -> HttpResponse:
         for value in values
         if value.strip() and (name in ("words", "why") or not _CHOSEN.fullmatch(value))
     ]
-    came = urlsplit(request.headers.get("Referer", ""))
+    try:
+        came = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:
+        came = urlsplit("")
     back = came.path + (f"?{came.query}" if came.query else "")
     if came.netloc != request.get_host() or not url_has_allowed_host_and_scheme(back, None):
         back = reverse("desk")

@@ -26,7 +26,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """The stickers of chosen places, or of all in an area; first a form to choose by."""
     per = request.GET.get("per", "4")
     per_sheet = int(per) if per in {str(n) for n in LAYOUTS} else 4
-    codes = request.GET.getlist("code")[:MOST]
+    codes = [code.replace("\x00", "") for code in request.GET.getlist("code")[:MOST]]
     under = request.GET.get("area", "").replace("\x00", "").strip()[:120]
     area = Area.objects.filter(pk=under.split()[0]).first() if under else None
     places = Place.objects.filter(active=True).select_related("area").defer("area__outline")

@@ -28,6 +28,7 @@ from yinghu.people.access import Actor, desks_of
 from yinghu.people.privacy import mask_name, mask_phone, unseal
 from yinghu.web import presence, shared, wording
 from yinghu.web.forms import name_of
+from yinghu.web.hub import BADGED
 from yinghu.web.story import Story
 
 register = template.Library()
@@ -386,6 +387,12 @@ def desks(context: template.Context) -> list[dict[str, Any]]:
     return known
 
 
+@register.simple_tag(takes_context=True)
+def any_counted(context: template.Context) -> bool:
+    """Whether a desk in the header has a count that follows what happens."""
+    return any(desk["counted"] for desk in desks(context))
+
+
 def _desks(actor: Actor, here: str) -> list[dict[str, Any]]:
     mine, waiting = desks_of(actor), inboxes.counts(actor)
     waiting["inbox"] = waiting.pop("unit", 0)
@@ -396,6 +403,7 @@ def _desks(actor: Actor, here: str) -> list[dict[str, Any]]:
             "label": text,
             "here": here == desk,
             "waiting": _at_most(waiting.get(desk, 0)),
+            "counted": desk in BADGED,
         }
         for desk, (url, symbol, text) in shared.DESKS.items()
         if desk in mine

@@ -68,7 +68,11 @@
     var points = (given.points || []).filter(function (p) { return p.lon !== null && p.lat !== null; });
     points.forEach(function (point) {
       var marker = L.marker(at(point.lon, point.lat), { icon: pin(L, point.kind, point.label), title: point.label || "", alt: point.label || "", keyboard: !!point.href });
-      if (point.label) marker.bindTooltip(point.label);
+      if (point.label) {
+        var label = document.createElement("span");
+        label.textContent = point.label;
+        marker.bindTooltip(label);
+      }
       if (point.href) marker.on("click", function () { window.location.assign(point.href); });
       marker.addTo(map);
     });
