@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.contrib import messages
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -122,6 +123,9 @@ def batch(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "web/cases/batch.html", context, status=422)
     undo = [token for line in able if (token := _do(request, actor, line, form))]
+    now = {line.number: line for line in _lines(actor, numbers)}
+    for line in lines:
+        line.row = now[line.number].row or line.row
     context |= {
         "n": sum(line.done for line in lines),
         "done_label": done_label(verb),
@@ -213,6 +217,7 @@ def undo(request: HttpRequest) -> HttpResponse:
             request.POST.get("undo", ""), max_age=UNDONE_WITHIN
         )
     except signing.SignatureExpired:
+        messages.error(request, _("过了十分钟，不能成批撤销了；可以一件件改"))
         return redirect(_back(request))
     except signing.BadSignature as forged:
         raise Http404 from forged

@@ -33,9 +33,9 @@ from yinghu.appeals.states import (
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations
 from yinghu.people.models import Reveal
 from yinghu.triage.models import Suggestion
-from yinghu.web import compare, presence, rules
+from yinghu.web import compare, presence, rules, wording
 from yinghu.web.acts import arrived_before, perform
-from yinghu.web.forms import Known, VerbForm, initial_of, name_of, question_label, sort_initial
+from yinghu.web.forms import Known, VerbForm, initial_of, name_of, sort_initial
 from yinghu.web.media import photo_file
 from yinghu.web.shared import is_part, login_of, staff, version_of, who, without_numbers
 from yinghu.web.story import Story, story_of, with_photos
@@ -139,7 +139,7 @@ def context_of(
         "is_named": bool(appeal.name or appeal.phone or appeal.address),
         "body": appeal.body if reveal else without_numbers(appeal.body),
         "title": appeal.title if reveal else without_numbers(appeal.title),
-        "answers": _answers(appeal, reveal),
+        "answers": wording.answers_of(appeal, reveal),
         "klass_label": _(Klass(appeal.klass).label) if appeal.klass else "",
         "satisfaction_label": _(Satisfaction(appeal.satisfaction).label)
         if appeal.satisfaction
@@ -266,21 +266,6 @@ def _story(
         if not reveal:
             event.words = without_numbers(event.words)
     return story
-
-
-def _answers(appeal: Appeal, reveal: bool) -> list[tuple[str, str]]:
-    """(question, answer), in the category's order; answers of another category keep their key."""
-    questions = appeal.category.questions if appeal.category else []
-    labels = {question["key"]: question_label(question) for question in questions}
-    order = [*(key for key in labels if key in appeal.answers)]
-    order += [key for key in appeal.answers if key not in labels]
-    return [(labels.get(key, key), _answer(appeal.answers[key], reveal)) for key in order]
-
-
-def _answer(value: object, reveal: bool) -> str:
-    if isinstance(value, bool):
-        return _("是") if value else _("否")
-    return str(value) if reveal else without_numbers(str(value))
 
 
 def _source(source: str) -> str:

@@ -174,6 +174,7 @@ def show_track(
             story_of(request, appeal, wording.PRIVATE), appeal.attachments.order_by("pk")
         ),
         "forms": forms,
+        "answers": wording.answers_of(appeal, reveal=True),
         "problem": problem,
         "max_photos": photos.MAX_PHOTOS,
         "master": master,

@@ -13,7 +13,8 @@ from yinghu.appeals.labels import done_label, status_label
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import ClockKind, Satisfaction, Status, Verb
-from yinghu.web.forms import name_of
+from yinghu.people.privacy import without_numbers
+from yinghu.web.forms import name_of, question_label
 
 PRIVATE = frozenset({Verb.NOTE, Verb.ESCALATE})
 """Verbs that a requester is not told of."""
@@ -190,6 +191,9 @@ def road(appeal: Appeal) -> list[Stretch]:
     at = _REACHED.get(appeal.state)
     if at is None:
         return []
+    if appeal.state is Status.WAITING and appeal.unit is None:
+        # Asked before anybody knew whose it is.
+        at = _REACHED[Status.FILED]
     names = (
         pgettext("step", "提交"),
         pgettext("step", "研判"),
@@ -217,3 +221,18 @@ def promise(kind: ClockKind) -> str:
             return pgettext("promise", "办结")
         case ClockKind.FEEDBACK:
             return pgettext("promise", "回访")
+
+
+def answers_of(appeal: Appeal, reveal: bool) -> list[tuple[str, str]]:
+    """(question, answer), in the category's order; answers of another category keep their key."""
+    questions = appeal.category.questions if appeal.category else []
+    labels = {question["key"]: question_label(question) for question in questions}
+    order = [*(key for key in labels if key in appeal.answers)]
+    order += [key for key in appeal.answers if key not in labels]
+    return [(labels.get(key, key), _answer(appeal.answers[key], reveal)) for key in order]
+
+
+def _answer(value: object, reveal: bool) -> str:
+    if isinstance(value, bool):
+        return _("是") if value else _("否")
+    return str(value) if reveal else without_numbers(str(value))

@@ -334,7 +334,7 @@ def _set_aliases(area: Area, names: list[str]) -> None:
 AREAS = Areas(
     name="area",
     icon="map",
-    title=gettext_lazy("区域"),
+    title=pgettext_lazy("many", "区域"),
     one=pgettext_lazy("one", "区域"),
     why=gettext_lazy("区县、镇街、村社区、网格：诉求在哪里、归谁管，都按它。"),
     labels={

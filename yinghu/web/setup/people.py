@@ -11,7 +11,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
@@ -291,11 +291,11 @@ USERS = Users(
     name="user",
     icon="users",
     title=gettext_lazy("人员"),
-    one=gettext_lazy("账号"),
+    one=pgettext_lazy("one", "账号"),
     why=gettext_lazy("谁能登录。建好以后给他发邀请链接，密码由他自己定。"),
     labels={"username": gettext_lazy("登录名"), "display_name": gettext_lazy("同事怎么称呼")},
     form=UserForm,
-    heads=(gettext_lazy("岗位"), gettext_lazy("登录")),
+    heads=(pgettext_lazy("many", "岗位"), gettext_lazy("登录")),
     hints={
         "username": gettext_lazy("英文或拼音，例如 wang.xm；建好以后不能改。"),
         "display_name": gettext_lazy("只有同事看得到；群众看到的是单位。"),
@@ -304,17 +304,17 @@ USERS = Users(
 POSTS = Posts(
     name="post",
     icon="briefcase",
-    title=gettext_lazy("岗位"),
-    one=gettext_lazy("岗位"),
+    title=pgettext_lazy("many", "岗位"),
+    one=pgettext_lazy("one", "岗位"),
     why=gettext_lazy("谁在哪个单位、做什么、管哪一片：看得到什么、能做什么都由它定。"),
     labels={
         "user": gettext_lazy("谁"),
-        "unit": gettext_lazy("单位"),
+        "unit": pgettext_lazy("field", "单位"),
         "role": gettext_lazy("岗位"),
         "area": gettext_lazy("管辖区域"),
     },
     form=PostForm,
-    heads=(gettext_lazy("单位"), gettext_lazy("管辖区域")),
+    heads=(pgettext_lazy("field", "单位"), gettext_lazy("管辖区域")),
     hints={
         "role": gettext_lazy(
             "研判员、派单员、话务员管一片；经办人、负责人、志愿者、网格员办本单位的。"

@@ -199,7 +199,7 @@ REPLIES = Replies(
         "name": gettext_lazy("名称"),
         "words": gettext_lazy("内容"),
         "category": gettext_lazy("类别"),
-        "unit": gettext_lazy("单位"),
+        "unit": pgettext_lazy("field", "单位"),
         "order": gettext_lazy("顺序"),
     },
     form=ReplyForm,

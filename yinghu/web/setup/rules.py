@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext
+from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext as _
 
 from yinghu.appeals.models import Category
@@ -360,7 +360,7 @@ RULES = Rules(
     name="rule",
     icon="route",
     title=gettext_lazy("派单规则"),
-    one=gettext_lazy("规则"),
+    one=pgettext_lazy("one", "规则"),
     why=gettext_lazy("哪一类、哪个地方的诉求，自动派给哪个单位。从上往下，第一条合得上的算。"),
     labels={
         "order": gettext_lazy("顺序号"),

@@ -84,6 +84,18 @@
       else if (bounds && bounds.isValid()) map.fitBounds(bounds, { padding: [8, 8] });
       else map.setView([35, 105], 4);
     }
+    // Names of areas that would lie on one another are left out until one comes nearer.
+    function thin() {
+      var shown = [];
+      box.querySelectorAll(".area-name").forEach(function (name) {
+        name.style.visibility = "";
+        var a = name.firstElementChild.getBoundingClientRect();
+        var hidden = shown.some(function (b) {
+          return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+        });
+        if (hidden) name.style.visibility = "hidden"; else shown.push(a);
+      });
+    }
     around(null);
     if (given.area) {
       fetch("/geo/" + encodeURIComponent(given.area) + ".json", { credentials: "same-origin" })
@@ -106,6 +118,8 @@
             L.marker(at(child.lon, child.lat), { interactive: false, keyboard: false, icon: L.divIcon({ html: name, className: "area-name", iconSize: null }) }).addTo(map);
           });
           around(bounds);
+          map.on("zoomend moveend", thin);
+          thin();
         })
         .catch(function () { /* the pins are there without it */ });
     }
