@@ -39,6 +39,8 @@ def area(request: HttpRequest, code: str) -> JsonResponse:
         }
     )
     answer.headers["Cache-Control"] = "private, max-age=600"
+    # Names are in the reader's language.
+    answer.headers["Vary"] = "Cookie, Accept-Language"
     return answer
 
 

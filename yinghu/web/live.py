@@ -116,9 +116,6 @@ def _told_of_signals(mine: Hub) -> Iterator[None]:
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """GET /live."""
     mine = hub()
-    if mine.count >= MAX_VIEWERS:
-        await _refuse(send, 503)
-        return
     mine.start()
     try:
         wants, me = wants_of(scope.get("query_string", b"").decode("latin-1"))
@@ -130,7 +127,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _refuse(send, 403)
         return
     shares = _shares(scope, found)
-    # No await from here to `add`: two who came at once would both find the last room.
+    # No await between finding room and `add`: two who came at once would both find the last.
+    if mine.count >= MAX_VIEWERS:
+        await _refuse(send, 503)
+        return
     if not mine.has_room(shares):
         await _refuse(send, 429)
         return
