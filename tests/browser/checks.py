@@ -28,6 +28,11 @@ def _axe() -> str:
 
 def no_violations(page: Page, without: tuple[str, ...] = ()) -> None:
     """Axe finds nothing wrong, but for the rules `without`, each of which needs its reason."""
+    # A colour on its way to another is none that anybody reads.
+    page.evaluate(
+        "() => Promise.all(document.getAnimations().filter(each => each instanceof CSSTransition)"
+        ".map(each => each.finished.catch(() => null)))"
+    )
     # Evaluated, not as a script of the page: our content security policy would refuse that.
     page.evaluate(_axe() + "; undefined")
     found = page.evaluate(
