@@ -125,8 +125,7 @@ def page(request: HttpRequest) -> HttpResponse:
     actor, form = who(request), FilterForm(request.GET)
     wanted = form.filter()
     after = request.GET.get("after", "")
-    phone = "" if wanted.by else finding.phone_in(actor, wanted.q)
-    limit = "phone" if phone else "words"
+    limit = _limit_of(actor, wanted)
     context: dict[str, Any] = {
         "desk": "cases",
         "query": wanted.q,
@@ -168,6 +167,11 @@ def page(request: HttpRequest) -> HttpResponse:
         wrong = [(field.label, field.errors) for field in form if field.errors]
         return render(request, "web/cases/found.html", context | {"wrong": wrong})
     return render(request, "web/cases/list.html", context)
+
+
+def _limit_of(actor: Actor, wanted: Filter) -> str:
+    """The limit that a search counts against: phones are guessed, so fewer of them."""
+    return "phone" if not wanted.by and finding.phone_in(actor, wanted.q) else "words"
 
 
 def _found(actor: Actor, wanted: Filter) -> tuple[str, QuerySet[Appeal]]:
@@ -301,7 +305,7 @@ def export(request: HttpRequest) -> HttpResponse:
     actor, wanted = who(request), FilterForm(request.GET).filter()
     if not may_export(actor):
         raise PermissionDenied
-    limit = "phone" if not wanted.by and finding.phone_in(actor, wanted.q) else "words"
+    limit = _limit_of(actor, wanted)
     if wanted.q and (wait := flood.too_many(limit, f"user {actor.user_id}")):
         refused = HttpResponse(_("试得太多了，请 %d 秒后再试") % wait, status=429)
         refused.headers["Retry-After"] = str(wait)
