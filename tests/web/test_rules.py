@@ -85,6 +85,26 @@ def test_a_preview_says_what_would_change_and_saves_nothing(browse: Browse, city
     assert "像最近 1 件这样的，以后要派单员来派" in retire
 
 
+def test_a_rule_to_a_unit_in_which_nobody_can_take_a_case_says_so(
+    browse: Browse, city: Cast
+) -> None:
+    unit = Unit.objects.create(code="empty", name="空单位", kind="department")
+    clerk = User.objects.get(username="clerk")
+    # Who sorts at this unit's desk takes no case of it.
+    Post.objects.create(user=clerk, unit=unit, role=Role.CLERK)
+    said = "“空单位”还没有能接单的人"
+    admin, given = browse("admin"), {"category": "environment", "unit": "empty", "order": "500"}
+    assert said in text_of(admin.post(f"{RULES}-/preview", given))
+    admin.post(f"{RULES}-/new", given)
+    assert text_of(admin.get(RULES)).count("还没有能接单的人") == 1
+    assert said in text_of(admin.get(RULES))
+    assert "1 条规则派给还没有人能接单的单位" in text_of(admin.get("/setup/"))
+    Post.objects.create(user=clerk, unit=unit, role=Role.HANDLER)
+    assert said not in text_of(admin.get(RULES))
+    assert said not in text_of(admin.post(f"{RULES}-/preview", given | {"order": "510"}))
+    assert "还没有人能接单的单位" not in text_of(admin.get("/setup/"))
+
+
 def test_a_rule_is_made_changed_and_told_in_the_history(browse: Browse, city: Cast) -> None:
     admin = browse("admin")
     given = {"category": "urban", "area": "330782008", "unit": "milk", "order": "105"}

@@ -118,6 +118,12 @@ def serving(unit_id: int | None) -> QuerySet[User]:
     return User.objects.filter(is_active=True, pk__in=posts.values("user")).order_by("pk")
 
 
+def staffed() -> frozenset[int]:
+    """The units in which somebody can take a case: what is sent to any other stays there."""
+    posts = Post.objects.filter(active=True, user__is_active=True, role__in=_UNIT_ROLES)
+    return frozenset(posts.filter(unit__active=True).values_list("unit_id", flat=True))
+
+
 def may_see(actor: Actor, case: Case) -> bool:
     """Whether the case exists at all for this actor; the same rule as `visible_q`, for one case."""
     return bool(relations(actor, case))

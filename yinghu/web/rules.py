@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -26,12 +26,10 @@ from yinghu.dispatch import explain
 from yinghu.dispatch.models import RoutingRule
 from yinghu.dispatch.routing import active_rules, route
 from yinghu.people import history
-from yinghu.people.access import Actor, desks_of, may_see
+from yinghu.people.access import Actor, desks_of, may_see, staffed
 from yinghu.people.models import Unit
 from yinghu.web.effects import effect, waiting
-from yinghu.web.forms import (
-    name_of,
-)
+from yinghu.web.forms import name_of
 from yinghu.web.setup import changing
 from yinghu.web.setup.changing import Difference
 from yinghu.web.setup.doors import door, row_of
@@ -69,19 +67,25 @@ def _with(rules: Iterable[RoutingRule], changed: RoutingRule) -> list[RoutingRul
 def lines_of(rules: Sequence[RoutingRule], names: Names) -> list[Line]:
     """Rules in words, each with what is wrong with it."""
     hidden = explain.shadowed([rule for rule in rules if rule.active and rule.unit.active])
+    served = staffed()
     found = []
     for rule in rules:
         line = Line(rule, names.sentence(rule))
         if rule.active:
-            line.warnings = _wrong(rule, names, hidden.get(rule.pk))
+            line.warnings = _wrong(rule, names, hidden.get(rule.pk), served)
         found.append(line)
     return found
 
 
-def _wrong(rule: RoutingRule, names: Names, hidden: RoutingRule | None) -> list[str]:
+def _wrong(
+    rule: RoutingRule, names: Names, hidden: RoutingRule | None, served: Collection[int]
+) -> list[str]:
     found = []
     if not rule.unit.active:
         found.append(_("“%s”已停用，这条规则不起作用") % name_of(rule.unit))
+    elif rule.unit_id not in served:
+        said = _("“%s”还没有能接单的人：派过去的没有人接。请先给它安排经办人")
+        found.append(said % name_of(rule.unit))
     category = names.categories.get(rule.category)
     if rule.category and (category is None or not category.active):
         found.append(_("类别“%s”已停用，以后不会再有诉求合上") % names.category(rule.category))
@@ -173,7 +177,7 @@ def rule_preview(request: HttpRequest, key: str) -> HttpResponse:
     found = effect(before, after, who(request))
     names = Names()
     earlier, later = explain.shadowed(before), explain.shadowed(after)
-    found.warnings = _wrong(changed, names, later.get(changed.pk))
+    found.warnings = _wrong(changed, names, later.get(changed.pk), staffed())
     found.warnings += [
         _("规则 %d 以后轮不到了：这一条把它全包了") % each.order
         for each in after

@@ -17,7 +17,7 @@ from yinghu.channels import registry
 from yinghu.dispatch.explain import shadowed
 from yinghu.dispatch.models import RoutingRule
 from yinghu.dispatch.routing import active_rules, under
-from yinghu.people.access import Actor
+from yinghu.people.access import Actor, staffed
 from yinghu.people.models import Unit
 from yinghu.places.models import Area
 from yinghu.web.effects import effect
@@ -337,6 +337,14 @@ class Rules(Kind):
             found.append(_("%d 条规则永远轮不到，前面的已全包了。") % n)
         if n := sum(not rule.unit.active for rule in rules):
             found.append(_("%d 条规则派给已停用的单位，不起作用。") % n)
+        served = staffed()
+        if n := sum(rule.unit.active and rule.unit_id not in served for rule in rules):
+            said = ngettext(
+                "%d 条规则派给还没有人能接单的单位，派过去就停在那里。",
+                "%d 条规则派给还没有人能接单的单位，派过去就停在那里。",
+                n,
+            )
+            found.append(said % n)
         return found
 
     def count(self) -> int:
