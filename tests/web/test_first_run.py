@@ -55,6 +55,55 @@ def test_the_last_step_is_an_appeal_seen_through(browse: Browse, city: Cast) -> 
     assert "回到第一次设置" not in text_of(admin.get("/setup/unit/"))
 
 
+def test_an_administrator_begins_at_the_guide_until_all_is_done_or_it_is_left(
+    browse: Browse, city: Cast
+) -> None:
+    admin, way = browse("admin"), "回到第一次设置"
+    assert way not in text_of(admin.get("/"))
+    assert admin.get("/desk").headers["Location"] == "/setup/guide"
+    assert way not in text_of(admin.get("/setup/guide"))
+    # From then on each page leads back, those of citizens and of desks too.
+    for path in ("/", "/file", "/setup/", "/setup/unit/", "/setup/rule/", "/board", "/desk/try"):
+        assert way in text_of(admin.get(path)), path
+    assert way not in text_of(admin.get("/board?wall=1"))
+    # The second time the day begins where it always does.
+    assert admin.get("/desk").headers["Location"] == "/setup/"
+    assert admin.post("/setup/guide/later").headers["Location"] == "/setup/"
+    assert way not in text_of(admin.get("/setup/"))
+    again = browse("admin")
+    assert again.get("/desk").headers["Location"] == "/setup/"
+    # Whoever is no administrator never sees it, nor does anybody once all is done.
+    clerk = browse("clerk")
+    assert clerk.get("/desk").headers["Location"] == "/desk/triage"
+    assert way not in text_of(clerk.get("/desk/triage"))
+    assert clerk.post("/setup/guide/later").status_code == 403
+    other = User.objects.create(username="other-admin")
+    Post.objects.create(user=other, unit=Unit.objects.get(kind="desk"), role="admin")
+    type(file_one()).objects.update(status="resolved")
+    assert browse("other-admin").get("/desk").headers["Location"] == "/setup/"
+
+
+def test_the_guide_counts_as_the_pages_do(browse: Browse, city: Cast) -> None:
+    admin = browse("admin")
+    guide = text_of(admin.get("/setup/guide"))
+
+    def shown(kind: str) -> int:
+        page = text_of(admin.get(f"/setup/{kind}/"))
+        found = re.search(r'<h1>[^<]* <small class="text-secondary">(\d+)</small>', page)
+        assert found, kind
+        return int(found[1])
+
+    for kind, said in {
+        "unit": "单位共 %d 个",
+        "user": "账号共 %d 个",
+        "category": "%d 个类别",
+        "limit": "%d 条时限",
+        "rule": "%d 条规则",
+        "place": "%d 个点位",
+    }.items():
+        assert said % shown(kind) in guide, kind
+
+
 def test_the_ready_set_is_ordinary_rows_with_history_and_leaves_what_is_there(
     browse: Browse, city: Cast
 ) -> None:

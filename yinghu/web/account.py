@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from yinghu import demo
 from yinghu.people.models import User
+from yinghu.web import guide
 from yinghu.web.shared import home_of, staff, who
 
 
@@ -41,4 +42,6 @@ def login_page(request: HttpRequest) -> HttpResponse:
 @staff()
 def desk(request: HttpRequest) -> HttpResponse:
     """To where the day of this login begins."""
+    if guide.begins(request):
+        return redirect("guide")
     return redirect(home_of(who(request)))

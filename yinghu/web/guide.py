@@ -15,19 +15,21 @@ from django.utils.translation import gettext as _
 
 from yinghu import demo
 from yinghu.appeals.labels import status_label
-from yinghu.appeals.models import Appeal, Category, ClockLimit, Text
+from yinghu.appeals.models import Appeal, Category, Text
 from yinghu.appeals.states import Status
 from yinghu.dispatch.models import RoutingRule
+from yinghu.people.access import desks_of
 from yinghu.people.models import Post, Role, Unit, UnitKind, User
 from yinghu.places.models import Area, Place
+from yinghu.web.models import GuidePutOff
 from yinghu.web.setup import changing, tables
 from yinghu.web.setup.categories import CATEGORIES
 from yinghu.web.setup.doors import door
 from yinghu.web.setup.kinds import Kind
 from yinghu.web.setup.limits import LIMITS
-from yinghu.web.setup.people import POSTS
+from yinghu.web.setup.people import POSTS, USERS
 from yinghu.web.setup.replies import REPLIES
-from yinghu.web.shared import login_of
+from yinghu.web.shared import login_of, who
 
 NEEDED = (Role.CLERK, Role.DISPATCHER, Role.HANDLER)
 """Without one of these an appeal stays where it is: whoever sorts, sends, does."""
@@ -49,13 +51,39 @@ class Step:
     optional: bool = False
 
 
+_OPEN = "guide"
+"""In the session of whoever is at it: the pages that one goes to then show the way back."""
+
+
+def begins(request: HttpRequest) -> bool:
+    """Whether this login's day begins at the guide: an administrator's first page, as long as
+    something is left and they have not put it off for good.
+    """
+    if "setup" not in desks_of(who(request)) or _OPEN in request.session:
+        return False
+    put_off = GuidePutOff.objects.filter(user=login_of(request)).exists()
+    return not put_off and bool(_left(steps()))
+
+
+def _left(found: Iterable[Step]) -> list[Step]:
+    return [step for step in found if not step.done and not step.optional]
+
+
+@door("POST")
+def later(request: HttpRequest) -> HttpResponse:
+    """Leave the guide for good; it stays where it is, for whoever goes there."""
+    GuidePutOff.objects.get_or_create(user=login_of(request))
+    request.session.pop(_OPEN, None)
+    messages.info(request, _("以后登录不再先到这里；要用时，点“第一次设置”"))
+    return redirect("setup")
+
+
 @door("GET")
 def page(request: HttpRequest) -> HttpResponse:
     """All steps, with what is left and how long that takes."""
-    # Until all is done, the pages that one goes to show the way back.
-    request.session["guide"] = True
+    request.session[_OPEN] = True
     found = steps()
-    left = [step for step in found if not step.done and not step.optional]
+    left = _left(found)
     context = {
         "steps": found,
         "left": len(left),
@@ -65,7 +93,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "desk": "setup",
     }
     if not left:
-        request.session.pop("guide")
+        request.session.pop(_OPEN)
     return render(request, "web/guide/guide.html", context)
 
 
@@ -100,14 +128,16 @@ def _areas() -> Step:
 
 
 def _units() -> Step:
-    n = Unit.objects.filter(active=True).exclude(kind=UnitKind.DESK).count()
+    every = Unit.objects.filter(active=True)
+    n = every.exclude(kind=UnitKind.DESK).count()
+    said = {"all": every.count(), "n": n}
     return Step(
         "units",
         _("单位"),
         _("诉求派给谁办：部门、镇街、功能组、志愿队。先建一个就能试。"),
         1,
         n > 0,
-        _("%d 个办事的单位") % n,
+        _("单位共 %(all)d 个，其中办事的 %(n)d 个") % said,
         [(_("建一个"), _new("unit")), (_("从表格导入"), _import("unit"))],
     )
 
@@ -119,7 +149,7 @@ def _people() -> Step:
     there |= {Role.HANDLER.value} if Role.HEAD.value in there else set()
     missing = [str(role.label) for role in NEEDED if role.value not in there]
     n = posts.values("user").distinct().count()
-    now = _("%d 个人有岗位") % n
+    now = _("账号共 %(all)d 个，其中有岗位的 %(n)d 个") % {"all": USERS.count(), "n": n}
     if missing:
         now += _("；还缺：%s") % _("、").join(missing)
     return Step(
@@ -139,7 +169,7 @@ def _people() -> Step:
 
 def _categories() -> Step:
     n = Category.objects.filter(active=True).count()
-    limits = ClockLimit.objects.count()
+    limits = LIMITS.count()
     return Step(
         "categories",
         _("类别和时限"),

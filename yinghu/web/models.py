@@ -47,3 +47,12 @@ class Viewing(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.appeal_id}"
+
+
+class GuidePutOff(models.Model):
+    """An administrator who does not want to begin at the first-run guide any more."""
+
+    user = models.OneToOneField("people.User", models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.user_id}"

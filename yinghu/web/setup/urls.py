@@ -9,6 +9,7 @@ urlpatterns = [
     path("", views.index, name="setup"),
     path("history", histories.everything, name="setup_history"),
     path("guide", guide.page, name="guide"),
+    path("guide/later", guide.later, name="guide_later"),
     path("guide/starter", guide.starter, name="guide_starter"),
     path("guide/alone", guide.alone, name="guide_alone"),
     path("place/-/sheet", sheet.page, name="setup_sheet"),

@@ -417,6 +417,15 @@ def _at_most(count: int) -> str:
     )
 
 
+@register.simple_tag(takes_context=True)
+def guide_open(context: template.Context) -> bool:
+    """Whether an administrator is at the first-run guide: each page then shows the way back."""
+    request: HttpRequest | None = context.get("request")
+    if not desks(context) or request is None or not request.session.get("guide"):
+        return False
+    return "setup" in desks_of(shared.who(request))
+
+
 @register.simple_tag
 def demo_mode() -> bool:
     """Whether the one-click logins exist."""
