@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
+from typing import Any
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from tests.cast import Cast
+from tests.web.conftest import Browse, text_of
+from yinghu.places import locate
 from yinghu.places.models import Area
 from yinghu.settings import _origin
 
@@ -25,6 +33,28 @@ def test_an_area_with_its_outline_and_those_below(client: Client, city: Cast) ->
     assert client.get("/geo/999.json").status_code == 404
     Area.objects.filter(pk="330782008").update(retired_at="2026-01-01T00:00:00Z")
     assert client.get("/geo/330782008.json").status_code == 404
+
+
+def test_a_map_to_press_on_begins_where_the_areas_are(browse: Browse) -> None:
+    admin = browse("admin")
+
+    def begins() -> Any:
+        page = html.unescape(text_of(admin.get("/setup/place/-/new")))
+        assert "区域和位置至少要有一样" in page
+        found = re.search(r'data-map="(\{.*?\})"', page)
+        assert found
+        return json.loads(found[1])["box"], "还没有一个区域有中心坐标" in page
+
+    (west, south, east, north), lost = begins()
+    assert (119 < west < 120.1 < east < 121, 29 < south < 29.3 < north < 30, lost) == (1, 1, 0)
+    # Of a new city nothing is known: the map cannot say where it is, but what to do.
+    Area.objects.update(lon=None, lat=None, outline=None, updated_at=timezone.now())
+    locate.refresh()
+    assert begins() == (None, True)
+    Area.objects.filter(pk="330782").update(lon=120.07, lat=29.3, updated_at=timezone.now())
+    Area.objects.create(code="330783", name="另一县", level=1, lon=121.5, lat=28.5)
+    locate.refresh()
+    assert begins() == ([120.07, 28.5, 121.5, 29.3], False)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,10 @@ EARTH: Final = 6_371_008.8
 
 REACH: Final[dict[int, float]] = {1: 30_000, 2: 8_000, 3: 1_500, 4: 500, 5: 150}
 """Metres from an area's centre within which a point is taken to be in it, by level."""
+
+
+Box = tuple[float, float, float, float]
+"""West, south, east, north in degrees of WGS-84."""
 
 
 @dataclass(frozen=True)
@@ -285,6 +290,7 @@ class _Known:
     centres: dict[int, _Centres] = field(default_factory=dict)
     forms: dict[str, list[_Form]] = field(default_factory=dict)
     finder: Finder = field(default_factory=lambda: Finder(()))
+    box: Box | None = None
 
     def level(self, code: str) -> int:
         """Level of the deepest area with a prefix of `code`, 0 for none."""
@@ -308,6 +314,11 @@ def refresh() -> None:
 def known_areas() -> dict[str, Area]:
     """Every area that is not retired, by its code, without outlines; not to be changed."""
     return _known().areas
+
+
+def box() -> Box | None:
+    """What all areas that are not retired lie in; None where not one has a centre or an outline."""
+    return _known().box
 
 
 def version() -> tuple[Any, ...]:
@@ -366,7 +377,18 @@ def _load(version: tuple[Any, ...]) -> _Known:
             np.radians([lon for _code, lon, _lat in points]),
             np.radians([lat for _code, _lon, lat in points]),
         )
+    known.box = _box(
+        [(lon, lat, lon, lat) for points in centres.values() for _code, lon, lat in points]
+        + [geometry.bounds for _code, geometry in known.outlines]
+    )
     return known
+
+
+def _box(boxes: Sequence[Box]) -> Box | None:
+    if not boxes:
+        return None
+    west, south, east, north = zip(*boxes, strict=True)
+    return min(west), min(south), max(east), max(north)
 
 
 def _add(known: _Known, name: str, form: _Form) -> None:

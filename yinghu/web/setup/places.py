@@ -45,7 +45,9 @@ class PlaceForm(SetupForm):
         lon, lat = cleaned.get("lon"), cleaned.get("lat")
         if not cleaned.get("area") and "area" not in self.errors:
             found = locate.by_point(lon, lat) if lon is not None and lat is not None else None
-            if found is None:
+            if found is None and lon is not None:
+                self.add_error("area", _("这个位置不在任何一个区域里，请选一个区域"))
+            elif found is None:
                 self.add_error("area", _("请选一个区域，或者在地图上点出位置"))
             else:
                 cleaned["area"] = found.pk
@@ -156,7 +158,12 @@ PLACES = Places(
     hints={
         "code": gettext_lazy("写在二维码里；空着就自动取一个。建好以后不能改，贴纸才一直能用。"),
         "name": gettext_lazy("扫码的人首先看到它，例如：福田社区便民服务中心"),
-        "area": gettext_lazy("写几个字，或拼音首字母，从提示里选；空着就按地图上的位置。"),
-        "lon": gettext_lazy("在下面的地图上点，或者直接填 WGS-84 度。"),
+        "area": gettext_lazy(
+            "区域和位置至少要有一样。写几个字，或拼音首字母，从提示里选；"
+            "空着就按位置定，那就要在下面的地图上点出来。"
+        ),
+        "lon": gettext_lazy(
+            "在下面的地图上点，或者直接填 WGS-84 度；上面没有选区域，这里就一定要有。"
+        ),
     },
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core import signing
 from django.core.exceptions import ValidationError
@@ -17,6 +18,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from yinghu.appeals.models import Category
+from yinghu.places import locate
 from yinghu.places.models import Area
 from yinghu.web.forms import FilingForm
 from yinghu.web.icons import icon_names
@@ -212,7 +214,11 @@ def _page(
         }
     if "lon" in form.fields:
         county = Area.objects.filter(retired_at=None).order_by("level", "code").first()
-        context["county"] = county.pk if county else ""
+        context |= {
+            "county": county.pk if county else "",
+            "nowhere": locate.box() is None,
+            "tiles": settings.MAP_TILES,
+        }
     return render(request, "web/setup/row.html", context, status=status)
 
 

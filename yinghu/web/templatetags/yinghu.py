@@ -26,6 +26,7 @@ from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
 from yinghu.channels import registry
 from yinghu.people.access import Actor, desks_of
 from yinghu.people.privacy import mask_name, mask_phone, unseal
+from yinghu.places import locate
 from yinghu.web import presence, shared, wording
 from yinghu.web.forms import name_of
 from yinghu.web.hub import BADGED
@@ -322,11 +323,19 @@ def area_map(
     wait: bool = False,
 ) -> dict[str, Any]:
     """A map of `points` ({lon, lat, label, href, kind}, degrees of WGS-84) within an `area`'s
-    outline. `pick` is the id of the element whose inputs lon and lat a press on it fills; with
+    outline. `pick` is the id of the element whose inputs lon and lat a press on it fills: it then
+    begins at what all areas lie in, or at the whole country where none says where it is. With
     `wait` it is drawn only when a script asks (`yinghuMap`). Pages load `web/map.js` for it.
     """
     return {
-        "given": json.dumps({"points": points or [], "area": area, "pick": pick}),
+        "given": json.dumps(
+            {
+                "points": points or [],
+                "area": area,
+                "pick": pick,
+                "box": locate.box() if pick else None,
+            }
+        ),
         "tiles": settings.MAP_TILES,
         "credit": settings.MAP_CREDIT,
         "datum": settings.MAP_DATUM,

@@ -1,7 +1,8 @@
 // Maps: outlines and pins of our own, with street tiles behind them only where the city names a
 // server for them. Nobody else is contacted otherwise.
-//   <div data-map='{"points": [{lon, lat, label, href, kind}], "area": "330782", "pick": ID}'>
-// `pick` is the id of a form's part that holds inputs named lon and lat.
+//   <div data-map='{"points": [{lon, lat, label, href, kind}], "area": "330782", "pick": ID,
+//     "box": [west, south, east, north]}'>
+// `pick` is the id of a form's part that holds inputs named lon and lat; `box` is where it begins.
 "use strict";
 (function () {
   // GCJ-02, in which maps made in China draw, from WGS-84: the published approximation, good to a
@@ -30,6 +31,9 @@
     }
     return [lon, lat];
   }
+
+  // South-west and north-east of what is shown where nothing says which city this is.
+  var COUNTRY = [[18, 73], [54, 135]];
 
   var loading = null;
   function leaflet(box) {
@@ -82,7 +86,12 @@
       else if (points.length > 1) map.fitBounds(points.map(function (p) { return at(p.lon, p.lat); }), { padding: [30, 30], maxZoom: 16 });
       else if (points.length) map.setView(at(points[0].lon, points[0].lat), 15);
       else if (bounds && bounds.isValid()) map.fitBounds(bounds, { padding: [8, 8] });
-      else map.setView([35, 105], 4);
+      // Nearer than this one would not know where in the town one is.
+      else if (given.box) map.fitBounds(cityBox(L), { padding: [8, 8], maxZoom: 13 });
+      else map.fitBounds(COUNTRY);
+    }
+    function cityBox(L) {
+      return L.latLngBounds(at(given.box[0], given.box[1]), at(given.box[2], given.box[3]));
     }
     // Names of areas that would lie on one another are left out until one comes nearer.
     function thin() {
@@ -102,7 +111,8 @@
         .then(function (answer) { return answer.ok ? answer.json() : null; })
         .then(function (geo) {
           if (!geo) return;
-          var bounds = L.latLngBounds([]);
+          // Of a city of several counties, all of them.
+          var bounds = given.box ? cityBox(L) : L.latLngBounds([]);
           if (geo.outline) {
             var outline = L.geoJSON(geo.outline, {
               interactive: false,
@@ -117,7 +127,7 @@
             name.textContent = child.name;
             L.marker(at(child.lon, child.lat), { interactive: false, keyboard: false, icon: L.divIcon({ html: name, className: "area-name", iconSize: null }) }).addTo(map);
           });
-          around(bounds);
+          if (geo.outline || geo.children.length) around(bounds);
           map.on("zoomend moveend", thin);
           thin();
         })
