@@ -31,7 +31,6 @@ PAGES: dict[str, tuple[str, ...]] = {
     "commander": (
         "/board?period=all&lines=all",
         "/desk/case/{closed}",
-        "/desk/places/siji/sticker",
     ),
     "admin": (
         "/setup/",
@@ -44,6 +43,9 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/setup/rule/",
         "/setup/rule/-/new",
         "/setup/place/",
+        "/setup/place/siji",
+        "/setup/place/-/sheet?per=4",
+        "/setup/place/-/sheet?code=siji&per=1",
         "/setup/text/",
         "/setup/reply/",
         "/setup/history",

@@ -250,19 +250,6 @@ def test_areas_are_hinted_by_name_code_and_alias(browse: Browse, city: Cast) -> 
     assert codes("%") == []
 
 
-def test_stickers_are_listed_and_printed(browse: Browse, city: Cast, settings: Settings) -> None:
-    client = browse("admin")
-    assert '<a href="/p/xiuhu">绣湖社区便民服务中心</a>' in text_of(client.get("/desk/places"))
-    sticker = text_of(client.get("/desk/places/xiuhu/sticker"))
-    assert 'src="/p/xiuhu/qr.svg"' in sticker
-    # Whose camera fails types it.
-    assert f"<b>{settings.SITE_URL}/p/xiuhu</b>" in sticker
-    settings.SITE_URL = "https://help.example"
-    sticker = text_of(client.get("/desk/places/xiuhu/sticker"))
-    assert "<b>help.example/p/xiuhu</b>" in sticker
-    assert client.get("/desk/places/nowhere/sticker").status_code == 404
-
-
 def test_the_board_counts_what_was_filed(browse: Browse, city: Cast) -> None:
     file_one()
     two = file_one(area="330782008", phone="")

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
@@ -19,12 +18,11 @@ from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import id_of
 from yinghu.people.access import Actor, may_see
 from yinghu.places import locate, typeahead
-from yinghu.places.models import Area, Place
+from yinghu.places.models import Area
 from yinghu.web import case, skips
 from yinghu.web.forms import name_of
 from yinghu.web.shared import (
     PAGE,
-    absolute,
     is_part,
     login_of,
     page_of,
@@ -184,23 +182,3 @@ def _towns_name(area: Area) -> str:
     """The name of the area above, which tells two villages of one name apart."""
     above = locate.known_areas().get(area.parent_code)
     return name_of(above) if above else ""
-
-
-@require_GET
-@staff("setup", "board")
-def places(request: HttpRequest) -> HttpResponse:
-    """The places that carry a sticker."""
-    found = Place.objects.select_related("area").order_by("area_id", "name")
-    return render(request, "web/desk/places.html", {"places": found, "desk": "setup"})
-
-
-@require_GET
-@staff("setup", "board")
-def sticker(request: HttpRequest, place_code: str) -> HttpResponse:
-    """A place's sticker, to print."""
-    place = Place.objects.filter(code=place_code).select_related("area").first()
-    if place is None:
-        raise Http404
-    # As short as it can be typed: browsers find https by themselves.
-    link = absolute(reverse("file_at", args=[place.code])).removeprefix("https://")
-    return render(request, "web/desk/sticker.html", {"place": place, "link": link, "desk": "setup"})

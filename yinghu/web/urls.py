@@ -18,6 +18,7 @@ from yinghu.web import (
     styleguide,
     trials,
 )
+from yinghu.web.setup import sheet
 
 urlpatterns = [
     path("", citizen.start, name="start"),
@@ -52,8 +53,8 @@ urlpatterns = [
     path("desk/try", trials.try_rules, name="try_rules"),
     path("desk/badges", desk.badges, name="badges"),
     path("desk/areas", desk.areas, name="areas"),
-    path("desk/places", desk.places, name="places"),
-    path("desk/places/<slug:place_code>/sticker", desk.sticker, name="sticker"),
+    path("desk/places", sheet.old_list),
+    path("desk/places/<slug:place_code>/sticker", sheet.old_sticker),
     path("desk/case/<str:number>", case.page, name="case"),
     path("desk/case/<str:number>/reveal", case.reveal, name="reveal"),
     path("desk/case/<str:number>/<str:verb>", case.act, name="act"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import segno
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -38,8 +38,11 @@ def page(request: HttpRequest) -> HttpResponse:
     elif "all" in request.GET:
         chosen = places
     found = list(chosen.order_by("area_id", "name")[: MOST + 1])
+    asked = bool(codes or under or "all" in request.GET)
     problem = ""
-    if under and not area:
+    if "per" in request.GET and not asked:
+        problem = _("还没有选点位")
+    elif under and not area:
         problem = _("没有找到这个区域，请从提示里选")
     elif len(found) > MOST:
         problem = _("一次最多打印 %d 张贴纸，请选一个小一点的区域") % MOST
@@ -51,11 +54,23 @@ def page(request: HttpRequest) -> HttpResponse:
         "codes": codes,
         "area": f"{area.pk} {area.name}" if area else under,
         "count": len(found),
-        "asked": bool(codes or under or "all" in request.GET),
+        "asked": asked,
         "problem": problem,
         "desk": "setup",
     }
     return render(request, "web/setup/sheet.html", context)
+
+
+@door("GET")
+def old_list(request: HttpRequest) -> HttpResponse:
+    """Where the list of places stood once, for whoever kept the address."""
+    return redirect("setup_list", "place")
+
+
+@door("GET")
+def old_sticker(request: HttpRequest, place_code: str) -> HttpResponse:
+    """Where a place's sticker stood once."""
+    return redirect(f"{reverse('setup_sheet')}?code={place_code}&per=1")
 
 
 def _batches(places: list[Place], size: int) -> list[list[Place]]:
