@@ -29,6 +29,7 @@ def test_a_rule_made_from_a_case_takes_the_next_one_by_itself(
     live.drain()
 
     desk = log_in(open_page(DESK), "dispatcher")
+    desk.goto("/desk/dispatch")
     why = desk.locator(".unrouted")
     expect(why).to_contain_text("为什么没有自动派")
     expect(why).to_contain_text("规则 20 差一点：“在哪家医院配药”没有填")

@@ -23,6 +23,9 @@ def test_a_category_a_sticker_and_whoever_scans_it(
     live: Live, live_city: Cast, open_page: Callable[..., Page]
 ) -> None:
     admin = log_in(open_page(DESK), "admin")
+    # Nothing has been seen through yet.
+    expect(admin).to_have_url(re.compile("/setup/guide$"))
+    admin.get_by_role("button", name="以后再说").click()
     expect(admin).to_have_url(re.compile("/setup/$"))
     fits(admin)
     admin.locator(".setup-card", has_text="类别和问题").get_by_role("link").click()
@@ -33,6 +36,12 @@ def test_a_category_a_sticker_and_whoever_scans_it(
     admin.get_by_placeholder("找图标").fill("home")
     admin.locator(".icon-choice[data-name=home]").click()
     expect(admin.locator(".icon-choice[data-name=pill]")).to_be_hidden()
+    # By its Chinese words too, and what finds nothing says so.
+    admin.locator("#icon-find").fill("买药")
+    expect(admin.locator(".icon-choice:visible")).to_have_count(2)
+    expect(admin.locator(".icon-choice[data-name=pill]")).to_be_visible()
+    admin.locator("#icon-find").fill("火星")
+    expect(admin.get_by_text("没有这样的图标")).to_be_visible()
     admin.get_by_label("顺序").fill("1")
 
     # Two questions, by the keyboard alone; the second goes up.
@@ -110,6 +119,7 @@ def test_somebody_is_invited_and_comes(
     live: Live, live_city: Cast, open_page: Callable[..., Page]
 ) -> None:
     admin = log_in(open_page(DESK), "admin")
+    admin.goto("/setup/")
     admin.locator(".setup-card", has_text="人员").get_by_role("link").first.click()
     admin.get_by_role("link", name="新建账号").click()
     admin.locator("#s-username").fill("li.hua")

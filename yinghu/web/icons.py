@@ -1,4 +1,4 @@
-"""The icons that pages and categories may use: one name a line in `icons.txt`, # for remarks."""
+"""The icons that pages and categories may use, from `icons.txt`: one a line, # for remarks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ FILE = Path(__file__).with_name("icons.txt")
 
 
 @lru_cache(maxsize=1)
+def icon_words() -> dict[str, str]:
+    """Their names, in order, each with the Chinese words by which it is found."""
+    lines = (line.partition("#")[0].split() for line in FILE.read_text("utf-8").splitlines())
+    return {name: " ".join(words) for name, *words in sorted(line for line in lines if line)}
+
+
 def icon_names() -> list[str]:
     """Their names, in order."""
-    lines = (line.partition("#")[0].strip() for line in FILE.read_text("utf-8").splitlines())
-    return sorted({line for line in lines if line})
+    return list(icon_words())

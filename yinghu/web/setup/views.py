@@ -21,7 +21,7 @@ from yinghu.appeals.models import Category
 from yinghu.places import locate
 from yinghu.places.models import Area
 from yinghu.web.forms import FilingForm
-from yinghu.web.icons import icon_names
+from yinghu.web.icons import icon_words
 from yinghu.web.setup import changing, questions, texts
 from yinghu.web.setup.changing import Difference, Refused
 from yinghu.web.setup.doors import door, kind_of, row_of
@@ -205,7 +205,7 @@ def _page(
         "desk": "setup",
     }
     if kind.name == "category":
-        context |= _asked(form) | {"icons": icon_names()}
+        context |= _asked(form) | {"icons": icon_words().items()}
     if kind.name == "text":
         context |= {
             "ours": texts.default(key, "zh-hans"),

@@ -22,15 +22,18 @@
   });
 
   document.querySelectorAll("[data-icons]").forEach(function (box) {
-    var find = box.querySelector(".icon-find");
+    var find = box.querySelector(".icon-find"), none = box.querySelector("[data-no-icon]");
     find.hidden = false;
     var chosen = box.querySelector("input:checked"), grid = box.querySelector(".icon-grid");
     if (chosen) grid.scrollTop = chosen.parentNode.offsetTop - grid.offsetTop - 60;
     find.addEventListener("input", function () {
-      var text = find.value.trim().toLowerCase();
+      var parts = find.value.trim().toLowerCase().split(/\s+/), shown = 0;
       box.querySelectorAll("[data-name]").forEach(function (choice) {
-        choice.hidden = text !== "" && choice.dataset.name.indexOf(text) < 0;
+        var words = choice.dataset.name + " " + choice.dataset.words;
+        choice.hidden = !parts.every(function (part) { return words.indexOf(part) >= 0; });
+        if (!choice.hidden) shown += 1;
       });
+      none.textContent = shown ? "" : none.dataset.noIcon;
     });
     find.addEventListener("keydown", function (event) { if (event.key === "Enter") event.preventDefault(); });
   });
