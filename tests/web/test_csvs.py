@@ -18,11 +18,13 @@ def test_what_goes_out_comes_back_the_same() -> None:
         {"code": "a", "name": "甲, 乙\n丙", "n": "-3", "on": "1"},
         {"code": "b", "name": '=HYPERLINK("http://x")', "n": "", "on": "0"},
         {"code": "c", "name": "@sum", "n": "1.5", "on": ""},
+        {"code": "d", "name": "＝1+1", "n": "＋86", "on": "＠"},
     ]
     shown = download("units", ("code", "name", "n", "on"), rows).content
     # A spreadsheet must take nothing for a formula.
     assert b"'=HYPERLINK" in shown
     assert b"'@sum" in shown
+    assert "'＝1+1,'＋86,'＠".encode() in shown
     assert b",-3," in shown
     back = [cells for _line, cells in read(upload(shown)).rows]
     assert back == rows

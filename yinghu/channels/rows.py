@@ -39,7 +39,7 @@ _JSON = {".jsonl", ".ndjson", ".json"}
 csv.field_size_limit(MAX_CELL)
 
 
-_FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
+_FORMULA: Final = re.compile(r"'*[=+\-@＝＋－＠\t\r]")
 
 
 def defused(cell: Any) -> Any:

@@ -16,8 +16,10 @@ from django.utils.translation import gettext as _
 MAX_BYTES = 2 * 2**20
 MAX_ROWS = 20_000
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""With these a spreadsheet takes a cell for a formula; an apostrophe in front makes it text."""
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")
+"""With these, also in full width, a spreadsheet takes a cell for a formula; an apostrophe in front
+makes it text.
+"""
 
 
 class BadFile(Exception):

@@ -135,3 +135,72 @@ def test_a_kept_list_that_breaks_a_rule_can_be_mended(admin: Client) -> None:
     typed |= {"question-0-choices": "一个\n两个", "question-0-choices_en": "One\nTwo"}
     assert admin.post(WHERE, typed).status_code == 302
     assert Category.objects.get(pk="medicine").questions[0]["choices"] == ["一个", "两个"]
+
+
+TABLE = "/setup/category/-/export?table=questions"
+HEAD = "category,question,answer,choices,choices_en,required,key\n"
+
+
+def test_questions_are_a_table_of_their_own_and_come_back_as_they_went(admin: Client) -> None:
+    before = {each.pk: each.questions for each in Category.objects.all()}
+    for language in ("zh-CN", "en"):
+        out = admin.get(TABLE, headers={"accept-language": language}).content.decode("utf-8-sig")
+        lines = out.splitlines()
+        assert lines[0] == (
+            "category,category_name,question,question_en,answer,choices,choices_en,required,key"
+        )
+        # A line for each question, none of them in brackets and quotes, and for what asks nothing.
+        assert len(lines) - 1 == sum(max(1, len(asked)) for asked in before.values())
+        assert "{" not in out
+        assert "什么也不会改" in text_of(take_in(admin, out))
+    chosen = next(line for line in lines if ",hospital" in line)
+    assert chosen.startswith("medicine,")
+    assert "questions" not in admin.get("/setup/category/-/export").content.decode()[:80]
+
+
+def test_a_clerks_table_is_taken_and_keeps_the_keys_of_what_stays(admin: Client) -> None:
+    page = take_in(
+        admin,
+        "category,question,answer,choices,required\n"
+        "medicine,要不要冷藏,选一个,要｜不要,是\n"
+        ",在哪家医院配药,写几个字,,0\n"
+        "milk,,,,\n",
+    )
+    assert "要不要冷藏（选一个：要、不要，必填）" in text_of(page)
+    assert admin.post("/setup/category/-/import", hidden(page)).status_code == 302
+    medicine = Category.objects.get(pk="medicine")
+    assert medicine.questions == [
+        {
+            "key": "ybylc",
+            "label": "要不要冷藏",
+            "kind": "choice",
+            "choices": ["要", "不要"],
+            "required": True,
+        },
+        {"key": "hospital", "label": "在哪家医院配药", "kind": "text"},
+    ]
+    assert Category.objects.get(pk="milk").questions == []
+    assert Category.objects.get(pk="food").questions
+    assert set(last("category").after) == {"questions"}
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("medicine,,text,,,0,", "第 2 行 question 列：还没有写问什么"),
+        ("medicine,问,猜一猜,,,0,", "第 2 行 answer 列：答法应是这几个之一：写几个字、选一个"),
+        ("medicine,问,选一个,甲,,0,", "第 2 行 choices 列：至少写两个选项，用 | 隔开"),
+        ("medicine,问,选一个,甲|乙,A,0,", "第 2 行 choices_en 列：中文选项有 2 个"),
+        ("medicine,问,text,,,也许,", "第 2 行 required 列：应是 1 或 0，而不是“也许”"),
+        ("medicine,问,text,,,1,Ü", "第 2 行 key 列：代号“Ü”"),
+        ("nothing,问,text,,,1,", "没有代码为 nothing 的；要新建，文件里还要有这些列：name"),
+        (",问,text,,,1,", "没有代码为  的"),
+    ],
+)
+def test_what_is_wrong_in_a_table_is_said_by_line_and_column(
+    admin: Client, line: str, why: str
+) -> None:
+    page = take_in(admin, f"{HEAD}{line}\n")
+    assert why in text_of(page)
+    assert "什么也不会改" in text_of(page)
+    assert "缺少这些列：category、answer" in text_of(take_in(admin, "question\n问\n"))

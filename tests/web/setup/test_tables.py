@@ -28,7 +28,7 @@ def test_what_was_exported_changes_nothing(admin: Client, kind: str) -> None:
     Text.objects.create(key="motto", words="-有求必应")
     Unit.objects.filter(code="food").update(active=False)
     text = admin.get(f"/setup/{kind}/-/export").content.decode("utf-8-sig")
-    assert text.splitlines()[0] == ",".join(KINDS[kind].columns)
+    assert text.splitlines()[0] == ",".join(KINDS[kind].exported)
     page = preview(admin, kind, text)
     assert "这个文件什么也不会改" in text_of(page)
     assert hidden(page) == {}

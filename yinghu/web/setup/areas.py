@@ -309,6 +309,9 @@ class Areas(Kind):
     def missing_in(self, columns: Collection[str]) -> list[str]:
         return [] if "village_code" in columns else super().missing_in(columns)
 
+    def unknown_in(self, columns: Collection[str]) -> list[str]:
+        return [] if "village_code" in columns else super().unknown_in(columns)
+
     def lines_of(self, cells: dict[str, str]) -> list[dict[str, str]]:
         """Also the statistics bureau's lists, of which a line names a village and what it is in."""
         if "village_code" not in cells:

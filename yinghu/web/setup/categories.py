@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -16,7 +16,18 @@ from yinghu.appeals.states import Klass
 from yinghu.dispatch.models import RoutingRule
 from yinghu.web.forms import LineField, name_of
 from yinghu.web.icons import icon_names
-from yinghu.web.setup.kinds import Around, Concern, Kind, Listed, SetupForm, State, cell, open_cases
+from yinghu.web.setup import question_table
+from yinghu.web.setup.kinds import (
+    Around,
+    Concern,
+    Kind,
+    Listed,
+    Rows,
+    SetupForm,
+    State,
+    cell,
+    open_cases,
+)
 from yinghu.web.setup.questions import KINDS as QUESTION_KINDS
 from yinghu.web.setup.questions import QuestionsField
 from yinghu.web.setup.units import few
@@ -39,7 +50,7 @@ class CategoryForm(SetupForm):
         assert isinstance(icon, forms.ChoiceField)  # noqa: S101  # for the type checker
         klass.initial = Klass.NEED.value
         klass.choices = [(each.value, _(each.label)) for each in Klass]
-        klass.error_messages["invalid_choice"] = _("类型应是这几个之一：%s") % _("、").join(Klass)
+        klass.error_messages["invalid_choice"] = _("性质应是这几个之一：%s") % _("、").join(Klass)
         icon.choices = [("", _("没有图标")), *((name, name) for name in icon_names())]
         icon.error_messages["invalid_choice"] = _("没有叫 %(value)s 的图标")
 
@@ -79,6 +90,26 @@ class Categories(Kind):
     def cells(self, thing: Category) -> dict[str, str]:
         # No question at all is an empty list too, in which nothing tells what it is a list of.
         return super().cells(thing) | {"questions": cell(thing.questions) or "[]"}
+
+    @property
+    def exported(self) -> tuple[str, ...]:
+        """Questions have a table of their own; files that have them in a cell are still read."""
+        return tuple(name for name in self.columns if name != "questions")
+
+    def missing_in(self, columns: Collection[str]) -> list[str]:
+        if question_table.is_one(columns):
+            return [name for name in question_table.NEEDED if name not in columns]
+        return super().missing_in(columns)
+
+    def unknown_in(self, columns: Collection[str]) -> list[str]:
+        if question_table.is_one(columns):
+            return [name for name in columns if name not in question_table.HEADS]
+        return super().unknown_in(columns)
+
+    def gathered(self, rows: Rows, around: Around) -> Rows:
+        if rows and question_table.is_one(rows[0][1]):
+            return question_table.gathered(rows, around.states)
+        return rows
 
     def make(self, values: State) -> Category:
         return Category.objects.create(**values)
@@ -178,13 +209,13 @@ CATEGORIES = Categories(
         "code": gettext_lazy("代码"),
         "name": gettext_lazy("名称"),
         "name_en": gettext_lazy("英文名称"),
-        "klass": gettext_lazy("类型"),
+        "klass": gettext_lazy("性质"),
         "icon": gettext_lazy("图标"),
         "order": gettext_lazy("顺序"),
         "questions": gettext_lazy("要问的问题"),
     },
     form=CategoryForm,
-    heads=(gettext_lazy("类型"), gettext_lazy("要问的问题")),
+    heads=(gettext_lazy("性质"), gettext_lazy("要问的问题")),
     hints={
         "code": gettext_lazy("简短的英文或拼音，例如 medicine；子类用点隔开。建好以后不能改。"),
         "klass": gettext_lazy("社情需求在首页上是大图；政策解答和舆情处置在“咨询、投诉和其他”里。"),

@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from yinghu.web import csvs
-from yinghu.web.setup import changing, tables
+from yinghu.web.setup import changing, question_table, tables
 from yinghu.web.setup.doors import door, kind_of
 from yinghu.web.setup.kinds import Kind, label_of
 from yinghu.web.shared import login_of
@@ -33,7 +33,10 @@ def export(request: HttpRequest, name: str) -> HttpResponse:
     kind = kind_of(name)
     under = request.GET.get("under", "")[:24]
     things = [thing for thing in kind.things() if not under or kind.key(thing).startswith(under)]
-    return csvs.download(f"yinghu-{kind.name}", kind.columns, tables.rows_out(kind, things))
+    if kind.name == "category" and request.GET.get("table") == "questions":
+        rows = question_table.rows_out(things)
+        return csvs.download("yinghu-questions", tuple(question_table.HEADS), rows)
+    return csvs.download(f"yinghu-{kind.name}", kind.exported, tables.rows_out(kind, things))
 
 
 @door("GET", "POST")
@@ -58,8 +61,7 @@ def take_in(request: HttpRequest, name: str) -> HttpResponse:
             raise csvs.BadFile(_("文件太大了，请分成几个文件，分几次导入"))
     except csvs.BadFile as bad:
         return _page(request, kind, problem=str(bad))
-    unknown = [column for column in table.columns if column not in kind.columns]
-    unknown = [] if "village_code" in table.columns else unknown
+    unknown = kind.unknown_in(table.columns)
     return _preview(request, kind, tables.plan(kind, table.rows), sealed, unknown=unknown)
 
 
@@ -130,7 +132,12 @@ def _page(request: HttpRequest, kind: Kind, problem: str = "") -> HttpResponse:
         "kind": kind,
         "columns": [
             (name, label_of(kind, name), kind.hints.get(name, ""), name in kind.needed)
-            for name in kind.columns
+            for name in kind.exported
+        ],
+        "question_columns": [
+            (name, head, name in question_table.NEEDED)
+            for name, head in question_table.HEADS.items()
+            if kind.name == "category"
         ],
         "problem": problem,
         "most_rows": csvs.MAX_ROWS,

@@ -29,6 +29,13 @@ from yinghu.web.forms import AreaField, AreaInput, name_of
 
 State = dict[str, Any]
 
+Rows = Sequence[tuple[int, dict[str, str]]]
+"""Lines of a file: the number and the cells by column."""
+
+YES = frozenset({"1", "true", "yes", "是", "启用", "在用"})
+NO = frozenset({"", "0", "false", "no", "否", "停用"})
+"""What stands in a cell for yes and for no."""
+
 
 class Around:
     """What else there is, for one form or all lines of one file; read once, and only if needed.
@@ -337,6 +344,19 @@ class Kind:
     def missing_in(self, columns: Collection[str]) -> list[str]:
         """Columns that a file lacks."""
         return [name for name in self.needed if name not in columns]
+
+    @property
+    def exported(self) -> tuple[str, ...]:
+        """Of these, what an export has."""
+        return self.columns
+
+    def unknown_in(self, columns: Collection[str]) -> list[str]:
+        """Columns of a file that say nothing here."""
+        return [name for name in columns if name not in self.columns]
+
+    def gathered(self, rows: Rows, around: Around) -> Rows:
+        """The lines of a file as lines of this kind: themselves, for nearly all kinds."""
+        return rows
 
     def cells(self, thing: Any) -> dict[str, str]:
         """The row as text, as the CSV says it and as a form shows it first."""

@@ -22,6 +22,16 @@ KINDS: dict[str, Any] = {
     "bool": gettext_lazy("是或不是"),
 }
 PARTS = ("key", "label", "label_en", "kind", "choices", "choices_en", "required")
+COLUMNS = {
+    "key": "key",
+    "label": "question",
+    "label_en": "question_en",
+    "kind": "answer",
+    "choices": "choices",
+    "choices_en": "choices_en",
+    "required": "required",
+}
+"""Part of a question -> its column in a table of questions (`question_table.py`)."""
 MOST = 20
 MOST_CHOICES = 30
 
@@ -86,16 +96,25 @@ class QuestionsField(forms.Field):
             try:
                 question = _question(row, keys)
                 if question["key"] in {other["key"] for other in questions}:
-                    raise ValidationError(_("代号 %s 用了两次") % question["key"])
+                    raise ValidationError(_("代号 %s 用了两次") % question["key"], "key")
                 questions.append(question)
             except ValidationError as why:
-                wrong += [
-                    _("第 %(n)d 个问题：%(why)s") % {"n": number, "why": text}
-                    for text in why.messages
-                ]
+                wrong += [_placed(each, number, row) for each in why.error_list]
         if wrong:
             raise ValidationError(wrong)
         return questions
+
+
+def _placed(wrong: ValidationError, number: int, row: Mapping[str, str]) -> str:
+    """What is wrong with a question, and where: in which line and column, if it came from a table,
+    which says the line as `line`.
+    """
+    why = wrong.messages[0]
+    if not row.get("line"):
+        return _("第 %(n)d 个问题：%(why)s") % {"n": number, "why": why}
+    column = COLUMNS.get(wrong.code or "", "")
+    where = {"line": row["line"], "column": column, "why": why}
+    return _("第 %(line)s 行 %(column)s 列：%(why)s") % where
 
 
 def rows_in(text: str) -> list[dict[str, str]]:
@@ -107,7 +126,7 @@ def rows_in(text: str) -> list[dict[str, str]]:
         rows = [
             {
                 part: "\n".join(map(str, value)) if isinstance(value, list) else _text(value)
-                for part in PARTS
+                for part in (*PARTS, *(["line"] if "line" in question else []))
                 for value in [question.get(part)]
             }
             for question in found
@@ -135,15 +154,21 @@ def _question(row: Mapping[str, str], keys: set[str]) -> dict[str, Any]:
     label = visible.line(row["label"])
     key = row["key"].strip() or _new_key(label, row, keys)
     if not label:
-        raise ValidationError(_("还没有写问什么"))
+        raise ValidationError(_("还没有写问什么"), "label")
     if len(label) > 80 or len(row["label_en"]) > 120:
-        raise ValidationError(_("问题太长了，最多 80 个字"))
+        raise ValidationError(
+            _("问题太长了，最多 80 个字"), "label" if len(label) > 80 else "label_en"
+        )
     if not _KEY.fullmatch(key):
         raise ValidationError(
-            _("代号“%s”只用小写英文字母、数字和下划线，以字母开头；也可以空着，自动取") % key[:40]
+            _("代号“%s”只用小写英文字母、数字和下划线，以字母开头；也可以空着，自动取") % key[:40],
+            "key",
         )
     if row["kind"] not in KINDS:
-        raise ValidationError(_("答法应是这几个之一：%s") % _("、").join(map(str, KINDS)))
+        known = _("、").join(str(each) for each in (KINDS.values() if "line" in row else KINDS))
+        raise ValidationError(_("答法应是这几个之一：%s") % known, "kind")
+    if "line" in row and row["required"] not in ("", "1"):
+        raise ValidationError(_("应是 1 或 0，而不是“%s”") % row["required"][:20], "required")
     question: dict[str, Any] = {"key": key, "label": label}
     if label_en := visible.line(row["label_en"]):
         question["label_en"] = label_en
@@ -170,18 +195,20 @@ def _choices(row: Mapping[str, str]) -> dict[str, list[str]]:
     choices = _lines(row["choices"])
     english = _lines(row["choices_en"])
     if len(choices) < 2:
-        raise ValidationError(_("至少写两个选项，一行一个"))
+        said = _("至少写两个选项，用 | 隔开") if "line" in row else _("至少写两个选项，一行一个")
+        raise ValidationError(said, "choices")
     if len(choices) > MOST_CHOICES:
-        raise ValidationError(_("最多 %d 个选项") % MOST_CHOICES)
+        raise ValidationError(_("最多 %d 个选项") % MOST_CHOICES, "choices")
     if len(set(choices)) < len(choices):
-        raise ValidationError(_("有两个一样的选项"))
+        raise ValidationError(_("有两个一样的选项"), "choices")
     # A routing rule compares an answer with at most so many characters.
     if any(len(choice) > 80 for choice in (*choices, *english)):
-        raise ValidationError(_("每个选项最多 80 个字"))
+        raise ValidationError(_("每个选项最多 80 个字"), "choices")
     if english and len(english) != len(choices):
         raise ValidationError(
             _("中文选项有 %(zh)d 个，英文有 %(en)d 个：要一一对应，或者英文全空着")
-            % {"zh": len(choices), "en": len(english)}
+            % {"zh": len(choices), "en": len(english)},
+            "choices_en",
         )
     return {"choices": choices} | ({"choices_en": english} if english else {})
 

@@ -14,15 +14,10 @@ from django.utils.translation import gettext as _
 from yinghu.people.models import User
 from yinghu.web.setup import changing
 from yinghu.web.setup.changing import Difference
-from yinghu.web.setup.kinds import Around, Kind, State, label_of
-
-Rows = Sequence[tuple[int, dict[str, str]]]
+from yinghu.web.setup.kinds import NO, YES, Around, Kind, Rows, State, label_of
 
 _NEW = "new "
 """Before what a row is called as long as it has no key; no key has a blank."""
-
-_YES = frozenset({"1", "true", "yes", "是", "启用", "在用"})
-_NO = frozenset({"0", "false", "no", "否", "停用"})
 
 
 @dataclass(slots=True)
@@ -76,7 +71,7 @@ def plan(kind: Kind, rows: Rows) -> Plan:
     around = kind.around(kind)
     lines: list[Line] = []
     done: dict[str, tuple[int, dict[str, str]]] = {}
-    for number, cells in rows:
+    for number, cells in kind.gathered(rows, around):
         for each in kind.lines_of(cells):
             key = kind.key_in(each, around)
             if key in done and done[key][1] == each and each is not cells:
@@ -104,15 +99,22 @@ def _line(kind: Kind, around: Around, number: int, cells: dict[str, str]) -> Lin
     if now is not None and all(shown.get(name, "") == text for name, text in known.items()):
         return line
     form = kind.form(around, key if now is not None else "", {**shown, **known})
+    absent = [name for name, each in form.fields.items() if each.required and name not in known]
+    if now is None and kind.form.fixed == ("code",) and "name" in absent:
+        # Nobody who brings a file without names means to make something new.
+        said = {"key": key, "columns": _("、").join(absent)}
+        why = _("没有代码为 %(key)s 的；要新建，文件里还要有这些列：%(columns)s") % said
+        line.does, line.why = "refused", [why]
+        return line
     if not form.is_valid():
         line.does, line.why = "refused", _reasons(kind, form)
         return line
     values = dict(form.cleaned_data)
     if kind.retires and (text := known.get("active", "").lower()):
-        if text not in _YES | _NO:
+        if text not in YES | NO:
             line.does, line.why = "refused", [_("启用一栏应是 1 或 0，而不是“%s”") % text[:20]]
             return line
-        values["active"] = text in _YES
+        values["active"] = text in YES
     if now is None:
         line.does, line.values = "new", values
         line.key = kind.key_of(values) or key or f"{_NEW}line {number}"

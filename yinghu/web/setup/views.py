@@ -195,6 +195,7 @@ def _page(
         "fields": [(bound, kind.hints.get(bound.name, "")) for bound in form],
         "thing": thing,
         "key": key,
+        "key_label": kind.labels[kind.form.fixed[0]] if len(kind.form.fixed) == 1 else _("代码"),
         "called": kind.label(thing) if thing is not None else "",
         "active": state.get("active", True),
         "seen": signing.dumps(_without_active(state), salt=f"{kind.name}:{key}", compress=True),
