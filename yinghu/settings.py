@@ -138,6 +138,11 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 # Nobody gets mail from us because a stranger typed their address.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_FORMS = {"login": "yinghu.web.entrance.LoginForm"}
+MFA_FORMS = {
+    "authenticate": "yinghu.web.entrance.CodeForm",
+    "activate_totp": "yinghu.web.entrance.FirstCodeForm",
+}
 MFA_ADAPTER = "yinghu.logins.SealedMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "应呼 Yinghu"

@@ -182,6 +182,7 @@ def test_a_password_alone_leads_only_to_setting_up_the_second_factor(
     assert page.redirect_chain[-1][0] == activate
     said = text_of(page)
     assert "设置动态码" in said
+    assert 'placeholder="动态码"' in said
     assert 'src="data:image/svg+xml' in said
     assert client.get("/desk/triage").status_code == 302
 

@@ -77,6 +77,23 @@ def test_somebody_is_made_posted_and_invited(browse: Browse, city: Cast) -> None
     assert user.check_password(GOOD)
 
 
+def test_a_link_can_be_ended_only_while_one_is_open(browse: Browse, city: Cast) -> None:
+    admin = browse("admin")
+    make_user(admin)
+    where, end = "/setup/user/wang.xm", "作废已发的链接"
+    assert end not in text_of(admin.get(where))
+    invite(admin)
+    page = text_of(admin.get(where))
+    assert end in page
+    assert "前一个就作废" in page
+    assert "登录名 <code>wang.xm</code>" in page
+    admin.post(f"{where}/revoke")
+    assert end not in text_of(admin.get(where))
+    secret = invite(admin)
+    assert choose(Client(), secret) == 302
+    assert end not in text_of(admin.get(where))
+
+
 def test_whoever_administers_one_area_sets_up_nothing(browse: Browse, city: Cast) -> None:
     admin = browse("admin")
     make_user(admin)

@@ -151,7 +151,7 @@ def always_problems(
         kind = response.headers.get("Content-Type", "")
         with problems.in_language(get_language_from_request(request)):
             if response.status_code == 302:
-                problem = problems.forbidden(_("请先设置两步验证"), "second_factor")
+                problem = problems.forbidden(_("请先设置动态码"), "second_factor")
             elif response.status_code >= 400 and not kind.startswith(problems.MEDIA_TYPE):
                 problem = problems.of_status(response.status_code)
             else:

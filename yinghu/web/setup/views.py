@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from yinghu.appeals.models import Category
+from yinghu.people import invitations
 from yinghu.places import locate
 from yinghu.places.models import Area
 from yinghu.web.forms import FilingForm
@@ -207,6 +208,8 @@ def _page(
     }
     if kind.name == "category":
         context |= _asked(form) | {"icons": icon_words().items()}
+    if kind.name == "user" and thing is not None:
+        context["open_link"] = bool(invitations.waiting([thing]))
     if kind.name == "text":
         context |= {
             "ours": texts.default(key, "zh-hans"),

@@ -1,0 +1,39 @@
+"""The forms of logging in: allauth's, in the words of our pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account import forms
+from allauth.mfa.base.forms import AuthenticateForm
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from django.utils.translation import gettext as _
+
+
+class LoginForm(forms.LoginForm):  # type: ignore[misc]  # allauth is untyped
+    """Login name and password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _call(self.fields["login"], _("登录名"))
+
+
+class CodeForm(AuthenticateForm):  # type: ignore[misc]  # allauth is untyped
+    """The second factor, or a backup code in its stead."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _call(self.fields["code"], _("动态码或备用码"))
+
+
+class FirstCodeForm(ActivateTOTPForm):  # type: ignore[misc]  # allauth is untyped
+    """The second factor as it is set up."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _call(self.fields["code"], _("动态码"))
+
+
+def _call(field: Any, label: str) -> None:
+    field.label = label
+    field.widget.attrs["placeholder"] = label
