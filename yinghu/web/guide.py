@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from yinghu import demo
 from yinghu.appeals.labels import status_label
@@ -311,7 +312,10 @@ def starter(request: HttpRequest) -> HttpResponse:
             plan.lines = plan.of("new")
             made += tables.carry_out(kind, login_of(request), plan)
     if made:
-        messages.success(request, _("已放好 %d 项，都可以改、可以停用") % made)
+        said = ngettext(
+            "已放好 %d 项，都可以改、可以停用", "已放好 %d 项，都可以改、可以停用", made
+        )
+        messages.success(request, said % made)
     else:
         messages.info(request, _("都已经有了，没有改动"))
     return redirect("guide")

@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
 from yinghu.appeals.models import Appeal
 from yinghu.dispatch.models import RoutingRule
@@ -65,7 +65,7 @@ class AliasesField(forms.CharField):
     """Other names, parted by marks or line ends; the value is a sorted list."""
 
     def prepare_value(self, value: Any) -> Any:
-        return value.replace("|", "、") if isinstance(value, str) else value
+        return value.replace("|", pgettext("aliases", "、")) if isinstance(value, str) else value
 
     def clean(self, value: Any) -> list[str]:
         text = str(super().clean(value))
@@ -273,38 +273,65 @@ class Areas(Kind):
         inside = Q(area__code__startswith=thing.code)
         found = []
         if n := len(self.below(thing)):
-            found.append(Concern(_("下面 %d 个区域也一起停用") % n, grave=True))
-        for n, text in (
-            (
-                open_cases(Appeal.objects.filter(inside)),
-                gettext_lazy("%d 件没办完的诉求在这里：它们照常办，区域名照旧显示"),
-            ),
-            (
-                Place.objects.filter(inside, active=True).count(),
-                gettext_lazy("%d 个点位在这里：贴纸照常能扫，但最好改到别的区域"),
-            ),
-            (
-                RoutingRule.objects.filter(active=True, area__startswith=thing.code).count(),
-                gettext_lazy("%d 条派单规则写着它：以后不会再有诉求合上"),
-            ),
-            (
-                Unit.objects.filter(inside, active=True).count(),
-                gettext_lazy("%d 个单位管这里：请给它们改管辖区域"),
-            ),
-            (
-                Post.objects.filter(inside, active=True).count(),
-                gettext_lazy("%d 个岗位只管这里：这些人以后收不到新的诉求"),
-            ),
-        ):
-            if n:
-                found.append(Concern(str(text) % n))
+            found.append(
+                Concern(
+                    ngettext("下面 %d 个区域也一起停用", "下面 %d 个区域也一起停用", n) % n,
+                    grave=True,
+                )
+            )
+        if n := open_cases(Appeal.objects.filter(inside)):
+            text = ngettext(
+                "%d 件没办完的诉求在这里：它们照常办，区域名照旧显示",
+                "%d 件没办完的诉求在这里：它们照常办，区域名照旧显示",
+                n,
+            )
+            found.append(Concern(text % n))
+        if n := Place.objects.filter(inside, active=True).count():
+            text = ngettext(
+                "%d 个点位在这里：贴纸照常能扫，但最好改到别的区域",
+                "%d 个点位在这里：贴纸照常能扫，但最好改到别的区域",
+                n,
+            )
+            found.append(Concern(text % n))
+        if n := RoutingRule.objects.filter(active=True, area__startswith=thing.code).count():
+            text = ngettext(
+                "%d 条派单规则写着它：以后不会再有诉求合上",
+                "%d 条派单规则写着它：以后不会再有诉求合上",
+                n,
+            )
+            found.append(Concern(text % n))
+        if n := Unit.objects.filter(inside, active=True).count():
+            text = ngettext(
+                "%d 个单位管这里：请给它们改管辖区域",
+                "%d 个单位管这里：请给它们改管辖区域",
+                n,
+            )
+            found.append(Concern(text % n))
+        if n := Post.objects.filter(inside, active=True).count():
+            text = ngettext(
+                "%d 个岗位只管这里：这些人以后收不到新的诉求",
+                "%d 个岗位只管这里：这些人以后收不到新的诉求",
+                n,
+            )
+            found.append(Concern(text % n))
         return found
 
     def warnings(self) -> list[str]:
         if not Area.objects.filter(retired_at=None).exists():
             return [_("还没有区域：诉求说不出在哪里，也没法按地方派单。")]
         towns = Area.objects.filter(retired_at=None, level__lte=Level.TOWN, lon=None).count()
-        return [_("%d 个区县、镇街没有中心坐标，地图上看不到。") % towns] if towns else []
+        return (
+            [
+                ngettext(
+                    "%d 个区县、镇街没有中心坐标，地图上看不到。",
+                    "%d 个区县、镇街没有中心坐标，地图上看不到。",
+                    towns,
+                )
+                % towns
+            ]
+            if towns
+            else []
+        )
 
     def missing_in(self, columns: Collection[str]) -> list[str]:
         return [] if "village_code" in columns else super().missing_in(columns)

@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from yinghu.appeals.models import Appeal, Category, ClockLimit
 from yinghu.appeals.states import Klass
@@ -148,11 +148,38 @@ class Categories(Kind):
         below = Category.objects.filter(code__startswith=f"{thing.code}.", active=True).count()
         found = [Concern(_("首页和表单上不再有这一类，研判也不能再选它"))]
         if cases:
-            found.append(Concern(_("%d 件没办完的诉求是这一类：它们照常办，类别照旧显示") % cases))
+            found.append(
+                Concern(
+                    ngettext(
+                        "%d 件没办完的诉求是这一类：它们照常办，类别照旧显示",
+                        "%d 件没办完的诉求是这一类：它们照常办，类别照旧显示",
+                        cases,
+                    )
+                    % cases
+                )
+            )
         if rules:
-            found.append(Concern(_("%d 条派单规则写着它：以后只对已有的诉求起作用") % rules))
+            found.append(
+                Concern(
+                    ngettext(
+                        "%d 条派单规则写着它：以后只对已有的诉求起作用",
+                        "%d 条派单规则写着它：以后只对已有的诉求起作用",
+                        rules,
+                    )
+                    % rules
+                )
+            )
         if below:
-            found.append(Concern(_("%d 个子类不会跟着停用，要停请逐个停") % below))
+            found.append(
+                Concern(
+                    ngettext(
+                        "%d 个子类不会跟着停用，要停请逐个停",
+                        "%d 个子类不会跟着停用，要停请逐个停",
+                        below,
+                    )
+                    % below
+                )
+            )
         return found
 
     def count(self) -> int:
@@ -196,7 +223,8 @@ def _asked(question: dict[str, Any]) -> str:
     if question.get("required"):
         how += _("，") + _("必填")
     english = f" / {question['label_en']}" if question.get("label_en") else ""
-    return f"{question.get('label')}{english}（{how}）"
+    what = f"{question.get('label')}{english}"
+    return _("%(question)s（%(how)s）") % {"question": what, "how": how}
 
 
 CATEGORIES = Categories(

@@ -93,7 +93,7 @@ class Around:
 
     def area_and_code_said(self, code: str) -> str:
         name = self.area_said(code)
-        return f"{name}（{code}）" if name != code else code
+        return with_code(name, code) if name != code else code
 
     def add(self, key: str, state: State) -> None:
         """Another row, or a row as it will be: what the next lines must fit to."""
@@ -390,6 +390,11 @@ def cell(value: Any) -> str:
             return "|".join(value)
         return json.dumps(value, ensure_ascii=False)
     return str(value)
+
+
+def with_code(name: str, code: str) -> str:
+    """A name with its code beside it."""
+    return _("%(name)s（%(code)s）") % {"name": name, "code": code}
 
 
 def label_of(kind: Kind, name: str) -> str:

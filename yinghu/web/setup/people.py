@@ -11,7 +11,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
@@ -22,7 +22,16 @@ from yinghu.people.models import Post, Role, Unit, User
 from yinghu.people.sessions import end_sessions
 from yinghu.places import locate
 from yinghu.web.forms import LineField, PickerSelect, name_of
-from yinghu.web.setup.kinds import Around, Concern, Kind, Listed, SetupForm, State, area_field
+from yinghu.web.setup.kinds import (
+    Around,
+    Concern,
+    Kind,
+    Listed,
+    SetupForm,
+    State,
+    area_field,
+    with_code,
+)
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
 
@@ -119,13 +128,31 @@ class Users(Kind):
         held = _held(thing).count()
         found = [Concern(_("马上就进不来了，已经登录的也会退出，邀请链接作废"))]
         if held:
-            said = _("手上有 %d 件没办完的：在办的会放回单位，由别人接") % held
+            said = (
+                ngettext(
+                    "手上有 %d 件没办完的：在办的会放回单位，由别人接",
+                    "手上有 %d 件没办完的：在办的会放回单位，由别人接",
+                    held,
+                )
+                % held
+            )
             found.append(Concern(said, grave=True))
         return found
 
     def warnings(self) -> list[str]:
         idle = User.objects.filter(is_active=True).exclude(posts__active=True).count()
-        return [_("%d 个人还没有岗位，登录后什么也看不到。") % idle] if idle else []
+        return (
+            [
+                ngettext(
+                    "%d 个人还没有岗位，登录后什么也看不到。",
+                    "%d 个人还没有岗位，登录后什么也看不到。",
+                    idle,
+                )
+                % idle
+            ]
+            if idle
+            else []
+        )
 
 
 def _held(user: User) -> Any:
@@ -161,7 +188,9 @@ class PostForm(SetupForm):
         around = self.around
         assert isinstance(around, _AroundPosts)  # noqa: S101  # for the type checker
         people = [
-            (name, f"{user}（{name}）") for name, user in around.users.items() if user.is_active
+            (name, with_code(str(user), name))
+            for name, user in around.users.items()
+            if user.is_active
         ]
         units = [(code, name_of(unit)) for code, unit in around.units.items() if unit.active]
         for name, choices, wrong in (

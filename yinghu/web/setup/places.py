@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from yinghu.appeals.models import Appeal
 from yinghu.places import locate
@@ -117,7 +117,16 @@ class Places(Kind):
             Concern(_("已经贴出去的贴纸还能扫：页面会说没有认出这张贴纸，请人写明地点，照样能求助"))
         ]
         if cases:
-            found.append(Concern(_("%d 件没办完的诉求是在这里提的：它们照常办") % cases))
+            found.append(
+                Concern(
+                    ngettext(
+                        "%d 件没办完的诉求是在这里提的：它们照常办",
+                        "%d 件没办完的诉求是在这里提的：它们照常办",
+                        cases,
+                    )
+                    % cases
+                )
+            )
         return found
 
     def count(self) -> int:
@@ -129,7 +138,16 @@ class Places(Kind):
             return [_("还没有点位：没有贴纸可扫，人们只能从首页求助。")]
         blind = places.filter(lon=None).count()
         return (
-            [_("%d 个点位没有坐标，地图上看不到，也不能按远近找志愿者。") % blind] if blind else []
+            [
+                ngettext(
+                    "%d 个点位没有坐标，地图上看不到，也不能按远近找志愿者。",
+                    "%d 个点位没有坐标，地图上看不到，也不能按远近找志愿者。",
+                    blind,
+                )
+                % blind
+            ]
+            if blind
+            else []
         )
 
 

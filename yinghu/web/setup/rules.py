@@ -334,9 +334,23 @@ class Rules(Kind):
             return [_("还没有规则：每一件都要派单员来派。")]
         found = []
         if n := len(shadowed([rule for rule in rules if rule.unit.active])):
-            found.append(_("%d 条规则永远轮不到，前面的已全包了。") % n)
+            found.append(
+                ngettext(
+                    "%d 条规则永远轮不到，前面的已全包了。",
+                    "%d 条规则永远轮不到，前面的已全包了。",
+                    n,
+                )
+                % n
+            )
         if n := sum(not rule.unit.active for rule in rules):
-            found.append(_("%d 条规则派给已停用的单位，不起作用。") % n)
+            found.append(
+                ngettext(
+                    "%d 条规则派给已停用的单位，不起作用。",
+                    "%d 条规则派给已停用的单位，不起作用。",
+                    n,
+                )
+                % n
+            )
         served = staffed()
         if n := sum(rule.unit.active and rule.unit_id not in served for rule in rules):
             said = ngettext(

@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from yinghu.appeals.models import Appeal
 from yinghu.dispatch.models import RoutingRule
@@ -143,19 +143,47 @@ class Units(Kind):
         children = Unit.objects.filter(parent=thing, active=True).count()
         found = []
         if cases:
-            said = _("%d 件没办完的诉求在它手里：停用以后它的人看不到了，请先让派单员改派") % cases
+            said = (
+                ngettext(
+                    "%d 件没办完的诉求在它手里：停用以后它的人看不到了，请先让派单员改派",
+                    "%d 件没办完的诉求在它手里：停用以后它的人看不到了，请先让派单员改派",
+                    cases,
+                )
+                % cases
+            )
             found.append(Concern(said, grave=True))
         if posts:
-            said = _("%d 个岗位在这里：这些人就没有这个岗位了，恢复单位时一起回来") % posts
+            said = (
+                ngettext(
+                    "%d 个岗位在这里：这些人就没有这个岗位了，恢复单位时一起回来",
+                    "%d 个岗位在这里：这些人就没有这个岗位了，恢复单位时一起回来",
+                    posts,
+                )
+                % posts
+            )
             found.append(Concern(said, grave=True))
         if rules:
             found.append(
                 Concern(
-                    _("%d 条派单规则派给它：停用期间跳过，这些诉求会落到后面的规则或派单席") % rules
+                    ngettext(
+                        "%d 条派单规则派给它：停用期间跳过，这些诉求会落到后面的规则或派单席",
+                        "%d 条派单规则派给它：停用期间跳过，这些诉求会落到后面的规则或派单席",
+                        rules,
+                    )
+                    % rules
                 )
             )
         if children:
-            found.append(Concern(_("%d 个单位是它的下级：它们照常工作") % children))
+            found.append(
+                Concern(
+                    ngettext(
+                        "%d 个单位是它的下级：它们照常工作",
+                        "%d 个单位是它的下级：它们照常工作",
+                        children,
+                    )
+                    % children
+                )
+            )
         return found
 
     def count(self) -> int:

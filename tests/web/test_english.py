@@ -1,0 +1,132 @@
+"""English pages are English: every page, in a city whose own words have been put into English."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models import F
+from pytest_django import Settings
+
+from tests.cast import Cast, file_one
+from tests.web.conftest import Browse, text_of
+from yinghu.appeals import loop
+from yinghu.appeals.models import Category, ReplyTemplate
+from yinghu.dispatch.models import RoutingRule
+from yinghu.people.models import Unit, User
+from yinghu.places.models import Area, AreaAlias, Place
+from yinghu.triage.models import Suggestion
+
+CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
+"""Its characters and its marks; “” … — belong to both."""
+
+NOT_SAID = re.compile(
+    # Names in their own language, and words that only a search looks through.
+    r'<option value="zh-hans"[^>]*>[^<]*|<[^>]* lang="zh[^>]*>[^<]*|data-(words|initials)="[^"]*"'
+    r"|<!--.*?-->|<script.*?</script>",
+    re.S,
+)
+
+
+def upload(data: bytes) -> SimpleUploadedFile:
+    return SimpleUploadedFile("table.csv", data, "text/csv")
+
+
+SETUP = ("area", "unit", "user", "post", "category", "limit", "rule", "place", "reply")
+"""All but the city's texts, which are shown in both languages."""
+PAGES = {
+    "": ("/", "/file", "/file?category=medicine", "/find", "/mine", "/p/xiuhu", "{track}"),
+    "clerk": ("/desk/triage", "/desk/callback", "/desk/cases", "/desk/case/{number}"),
+    "dispatcher": (
+        "/desk/dispatch",
+        "/desk/try",
+        "/setup/rule/",
+        "/desk/cases?status=filed&late=1",
+    ),
+    "milk-handler": ("/desk/inbox", "/desk/case/{number}", "/field"),
+    "volunteer": ("/field", "/field/-/map", "/field/-/done"),
+    "commander": ("/board?period=all", "/board?wall=1"),
+    "admin": (
+        *("/setup/", "/setup/guide", "/setup/history", "/setup/place/-/sheet?code=xiuhu"),
+        *(f"/setup/{kind}/" for kind in SETUP),
+        *(f"/setup/{kind}/-/import" for kind in SETUP),
+        *(f"/setup/{kind}/-/new" for kind in SETUP),
+        *("/setup/area/330782", "/setup/unit/milk", "/setup/unit/milk/retire"),
+        *("/setup/area/330782008/retire", "/setup/category/medicine/retire"),
+        *("/setup/user/clerk", "/setup/user/milk-handler/retire", "/setup/category/medicine"),
+        *("/setup/place/xiuhu", "/setup/place/xiuhu/retire", "/setup/limit/:1"),
+        *("/setup/reply/{reply}", "/setup/rule/{rule}", "/setup/rule/{rule}/retire"),
+        "/setup/unit/milk/history",
+    ),
+}
+
+
+@pytest.fixture
+def english(city: Cast, settings: Settings) -> dict[str, Any]:
+    """The small city with English words alone, and a case in hand."""
+    settings.DEMO = False  # its cast has Chinese names
+    appeal = file_one("Help, please", name="Wang", category="medicine")
+    loop.sort(appeal.pk, city.clerk, category="medicine")
+    loop.assign(appeal.pk, city.dispatcher, unit="milk", why="why")
+    loop.accept(appeal.pk, city.milk)
+    loop.report(appeal.pk, city.milk, words="under way")
+    file_one("Help, please", name="Li")
+    Area.objects.update(name=F("code"))
+    AreaAlias.objects.all().delete()
+    Unit.objects.update(name=F("code"))
+    Place.objects.update(name=F("code"), address="")
+    User.objects.update(display_name=F("username"))
+    ReplyTemplate.objects.update(name="reply", words="Hello")
+    RoutingRule.objects.filter(field="hospital").update(field="", value="")
+    Suggestion.objects.update(why=[])
+    for category in Category.objects.all():
+        for question in category.questions:
+            question["label"] = question["label_en"]
+            if "choices" in question:
+                question["choices"] = question["choices_en"]
+        category.name = category.name_en
+        category.save()
+    Unit.objects.create(code="empty", name="empty", kind="department")
+    rule = RoutingRule.objects.create(order=900, unit=Unit.objects.get(code="empty"))
+    return {
+        "number": appeal.number,
+        "track": f"/t/{appeal.token}",
+        "rule": rule.pk,
+        "reply": ReplyTemplate.objects.create(verb="resolve", name="x", words="Hello").pk,
+    }
+
+
+@pytest.mark.parametrize("who", PAGES)
+def test_no_chinese_on_an_english_page(browse: Browse, english: dict[str, Any], who: str) -> None:
+    client = browse(who, headers={"accept-language": "en"})
+    found = []
+    for path in PAGES[who]:
+        where = path.format(**english)
+        page = client.get(where)
+        assert page.status_code == 200, where
+        said = html.unescape(NOT_SAID.sub("", text_of(page)))
+        found += [
+            f"{where}: {said[max(0, at.start() - 40) : at.end() + 20]!r}"
+            for at in list(CHINESE.finditer(said))[:3]
+        ]
+    assert not found, "\n".join(found)
+
+
+def test_no_chinese_in_what_a_preview_says_in_english(
+    browse: Browse, english: dict[str, Any]
+) -> None:
+    admin = browse("admin", headers={"accept-language": "en"})
+    for where, given in {
+        "/setup/rule/-/preview": {"unit": "empty", "order": "1"},
+        "/setup/rule/-/new": {"unit": "nobody", "order": "x", "field": "hospital"},
+        "/setup/post/-/new": {"user": "clerk", "unit": "nobody", "role": "x"},
+        "/setup/area/-/new": {"code": "!", "name": "", "level": "9", "lon": "200"},
+        "/setup/category/-/import": {"file": upload(b"code,name,klass,what\nx,X,odd,1\n")},
+        "/setup/unit/-/import": {"file": upload(b"code,name,kind\nfood,Food 2,town\nx,,odd\n")},
+    }.items():
+        said = html.unescape(NOT_SAID.sub("", text_of(admin.post(where, given))))
+        at = CHINESE.search(said)
+        assert at is None, (where, said[max(0, at.start() - 60) : at.end() + 40])
