@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from yinghu.appeals.models import Appeal, Category, ClockLimit
 from yinghu.appeals.states import Klass
 from yinghu.dispatch.models import RoutingRule
-from yinghu.web.forms import LineField, name_of
+from yinghu.web.forms import LineField, name_of, question_label
 from yinghu.web.icons import icon_names
 from yinghu.web.setup import question_table
 from yinghu.web.setup.kinds import (
@@ -127,7 +127,7 @@ class Categories(Kind):
                 each.code,
                 (
                     _(Klass(each.klass).label),
-                    _("、").join(str(asked["label"]) for asked in each.questions) or _("不问"),
+                    _("、").join(question_label(asked) for asked in each.questions) or _("不问"),
                 ),
                 each.active,
                 each.icon,
