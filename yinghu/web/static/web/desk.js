@@ -4,7 +4,7 @@
 (function () {
   var CALM = 350; // ms after a new case is drawn in which a second press is taken for the first's
   var KEEP = 30000; // ms for which a case fetched ahead may be drawn
-  var ahead = new Map(), drawnAt = 0, calm = 0, soon = 0;
+  var ahead = new Map(), drawnAt = 0, calm = 0, soon = 0, told = 0;
   var sender = window.yinghuSend, ask = sender.ask, parsed = sender.parsed, note = sender.note;
   function words(name) { return document.getElementById("desk-words").dataset[name]; }
   function root() { return document.querySelector(".split, .lone"); }
@@ -235,6 +235,14 @@
   });
 
   // ---- keys
+  // A key that does something at another case is not pressed in silence.
+  function nothing(key) {
+    var box = document.getElementById("key-said");
+    box.textContent = key === "m" ? words("nothingToMerge") : words("notNow") + " " + key;
+    box.hidden = false;
+    clearTimeout(told);
+    told = setTimeout(function () { box.hidden = true; }, 4000);
+  }
   function isTyping(at) {
     if (at.isContentEditable || /^(TEXTAREA|SELECT)$/.test(at.tagName)) return true;
     return at.tagName === "INPUT" && !/^(radio|checkbox|button|submit|file)$/.test(at.type);
@@ -294,7 +302,10 @@
     else if (key === "/") {
       var search = document.getElementById("top-q");
       if (search) { search.focus(); search.select(); done = true; }
-    } else if (key.length === 1) done = press(key.toLowerCase());
+    } else if (key.length === 1) {
+      done = press(key.toLowerCase());
+      if (!done && theCase() && words("caseKeys").indexOf(key.toLowerCase()) >= 0) nothing(key.toLowerCase());
+    }
     if (done) event.preventDefault();
   });
 
