@@ -272,6 +272,13 @@ def test_the_board_counts_what_was_filed(browse: Browse, city: Cast) -> None:
     tiles = dict(re.findall(r'id="n-(\w+)">([^<]+)<', said))
     assert tiles == {"received": "2", "open": "1", "closed": "1", "late": "0", "rate": "50.0%"}
     assert "福田街道" in said
+    assert 'id="at-merged"' not in said
+    loop.merge(file_one().pk, city.clerk, master=file_one(phone="").pk)
+    said = text_of(browse("commander").get("/board?period=today"))
+    # All that was received stands somewhere.
+    stand = dict(re.findall(r'id="at-(\w+)">([^<]+)<', said))
+    assert stand["merged"] == "1"
+    assert sum(map(int, stand.values())) == 4
     assert browse("commander").get("/board?period=x&scope=9").status_code == 200
 
 

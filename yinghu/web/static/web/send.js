@@ -86,7 +86,7 @@ window.yinghuSend = (function () {
   function renew() {
     return ask(window.location.pathname).then(function (answer) { return answer.text(); }).then(function (text) {
       var fresh = parsed(text), token = fresh.querySelector("[name=csrfmiddlewaretoken]");
-      var whose = fresh.getElementById("send-words");
+      var whose = fresh.querySelector("header[data-me]");
       if (!whose || !token) return "expired";
       if (whose.dataset.me !== words("me")) return "other";
       document.querySelectorAll("[name=csrfmiddlewaretoken]").forEach(function (field) { field.value = token.value; });
