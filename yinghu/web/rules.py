@@ -375,25 +375,28 @@ def dispatch_context(appeal: Appeal, actor: Actor) -> dict[str, Any]:
         .select_related("user")
         .order_by("-seq")
     )
+    told_back = [_returned(appeal, event) for event in returns]
     return {
         "unrouted": True,
         "takes": takes,
         "takes_said": names.sentence(takes.rule) if takes else "",
         "misses": told(appeal, near[:NEAREST], names),
         "no_rules": not tried,
+        "returned_it": takes is not None
+        and takes.rule.unit in {each["unit"] for each in told_back},
         "takes_why": _("规则 %d") % takes.rule.order if takes else "",
-        "returns": [_returned(appeal, event) for event in returns],
+        "returns": told_back,
         "busy": _busy(),
         "new_rule": _prefilled(appeal) if "setup" in desks_of(actor) else "",
     }
 
 
 def _returned(appeal: Appeal, event: Event) -> dict[str, Any]:
-    """Which unit returned a case, who there, when and why."""
+    """Which unit (None where it is not known) returned a case, who there, when and why."""
     before = Event.objects.filter(appeal=appeal, seq__lt=event.seq, unit__isnull=False)
     last = before.select_related("unit").order_by("-seq").first()
     return {
-        "unit": name_of(last.unit) if last is not None else "",
+        "unit": last.unit if last is not None else None,
         "who": str(event.user) if event.user else "",
         "why": event.why or event.words,
         "at": event.at,
