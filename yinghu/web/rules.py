@@ -376,14 +376,14 @@ def dispatch_context(appeal: Appeal, actor: Actor) -> dict[str, Any]:
         .order_by("-seq")
     )
     told_back = [_returned(appeal, event) for event in returns]
+    returned_by = {each["unit"] for each in told_back}
     return {
         "unrouted": True,
         "takes": takes,
         "takes_said": names.sentence(takes.rule) if takes else "",
         "misses": told(appeal, near[:NEAREST], names),
         "no_rules": not tried,
-        "returned_it": takes is not None
-        and takes.rule.unit in {each["unit"] for each in told_back},
+        "returned_it": takes is not None and takes.rule.unit in returned_by,
         "takes_why": _("规则 %d") % takes.rule.order if takes else "",
         "returns": told_back,
         "busy": _busy(),
