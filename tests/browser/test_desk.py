@@ -233,10 +233,15 @@ def test_an_ended_login_and_a_lost_network_lose_no_words(
     with clerk.context.expect_page() as opened:
         clerk.locator(".send-note a").click()
     expect(opened.value).to_have_url(re.compile("/login/"))
+    # Somebody else at the same device does not send what this one wrote.
+    log_in(opened.value, "milk-handler")
+    answer.locator("button").click()
+    expect(clerk.locator(".send-note")).to_contain_text("现在登录的是别人")
+    opened.value.locator("form[action*=logout] button").click()
     # The new login changes the secret that forms carry; the same button works all the same.
     log_in(opened.value, "clerk")
     expect(opened.value.locator(".split")).to_be_visible()
-    answer.locator("button").click()
+    clerk.locator("#answer-words").press("Control+Enter")
     expect(clerk.locator("#messages")).to_contain_text("已答复")
     appeal.refresh_from_db()
     assert appeal.result == "请带身份证到窗口"
@@ -261,6 +266,11 @@ def test_two_clerks_at_one_case(live: Live, live_city: Cast, open_page: OpenPage
     first, second = (log_in(open_page(DESK), "clerk") for _turn in range(2))
     ready(first, appeal.number)
     ready(second, appeal.number)
+    # A key that means nothing here says so.
+    first.keyboard.press("m")
+    expect(first.locator("#key-said")).to_have_text("没有找到像是同一件的")
+    first.keyboard.press("x")
+    expect(first.locator("#key-said")).to_have_text("这个键现在没有可按的： x")
     second.fill("#sort-why", "已电话核实")
     first.keyboard.press("a")
     expect(first.locator("#messages")).to_contain_text("已研判")

@@ -148,7 +148,9 @@ def test_late_counts_appeals_not_clocks(own_city: City) -> None:
     done, _answered, given, _twin, recent, old = scenario()
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE appeals_clock SET due_at = now() - interval '1 hour' WHERE appeal_id = ANY(%s)",
+            # The moment of filing: an hour ago may have been yesterday, when nothing was filed.
+            "UPDATE appeals_clock c SET due_at = a.filed_at FROM appeals_appeal a"
+            " WHERE a.id = c.appeal_id AND a.id = ANY(%s)",
             [[done, given, recent, old]],
         )
     assert board().late == 3

@@ -97,6 +97,28 @@ def test_the_same_place_with_like_words_is_a_likely_duplicate(city: Cast) -> Non
     assert (found.appeal_id, found.other_id, found.why) == (again.pk, first.pk, "place")
 
 
+def test_who_calls_again_about_the_same_thing_is_seen_whatever_the_words(city: Cast) -> None:
+    first = file_one("家里婴儿没有奶粉了，需要一段两罐", category="milk")
+    again = file_one("都两天了，孩子还饿着，什么时候送来？", category="milk")
+    other = file_one("小区路灯坏了，晚上看不见", category="urban")
+    loop.withdraw(first.pk, requester(first))
+    later = file_one("孩子还是没吃的", category="milk")
+    react_to_all()
+    found = {(d.appeal_id, d.other_id): d.score for d in Duplicate.objects.all()}
+    # What has ended is no case that somebody is still waiting for.
+    assert found == {(later.pk, again.pk): 0.5}
+    assert other.pk not in {pk for pair in found for pk in pair}
+
+
+def test_neighbours_about_one_thing_are_seen_in_other_words(city: Cast) -> None:
+    place = {"area": "330782008001", "category": "urban"}
+    first = file_one("我们楼停水了，一整天都没有水", **place)
+    again = file_one("三号楼没有水，停水了老人没法做饭", phone="+8613900000000", **place)
+    file_one("三号楼没有水，停水了老人没法做饭", phone="+8613900000001", area=place["area"])
+    react_to_all()
+    assert (again.pk, first.pk) in {(d.appeal_id, d.other_id) for d in Duplicate.objects.all()}
+
+
 @pytest.mark.parametrize(
     ("category", "answers", "unit"),
     [

@@ -62,8 +62,8 @@ def test_a_list_costs_the_same_however_long_it_is(browse: Browse, city: Cast) ->
     one = queries_of(client, "/desk/triage?part=rows")
     Appeal.objects.update(status="filed")
     assert queries_of(client, "/desk/triage?part=rows") == one
-    assert one <= 7
-    assert queries_of(client, "/desk/triage") <= 21
+    assert one <= 8
+    assert queries_of(client, "/desk/triage") <= 23
 
 
 def test_more_goes_on_exactly_where_the_page_ended(browse: Browse, city: Cast) -> None:
@@ -259,6 +259,13 @@ def test_the_board_counts_what_was_filed(browse: Browse, city: Cast) -> None:
     tiles = dict(re.findall(r'id="n-(\w+)">([^<]+)<', said))
     assert tiles == {"received": "2", "open": "1", "closed": "1", "late": "0", "rate": "50.0%"}
     assert "福田街道" in said
+    assert 'id="at-merged"' not in said
+    loop.merge(file_one().pk, city.clerk, master=file_one(phone="").pk)
+    said = text_of(browse("commander").get("/board?period=today"))
+    # All that was received stands somewhere.
+    stand = dict(re.findall(r'id="at-(\w+)">([^<]+)<', said))
+    assert stand["merged"] == "1"
+    assert sum(map(int, stand.values())) == 4
     assert browse("commander").get("/board?period=x&scope=9").status_code == 200
 
 

@@ -278,6 +278,14 @@ def test_the_dispatcher_sees_why_and_sends_what_rules_take_now(browse: Browse, c
     said = text_of(dispatcher.get(f"/desk/case/{back.number}"))
     assert "退回过 1 次" in said
     assert "不归&lt;b&gt;我们&lt;/b&gt;管" in said
+    # It is not offered again to whoever has just returned it.
+    mine = RoutingRule(order=5, category=back.category_id or "")
+    for code, offered in (("bureau-urban", False), ("milk", True)):
+        mine.unit = Unit.objects.get(code=code)
+        mine.save()
+        said = text_of(dispatcher.get(f"/desk/case/{back.number}"))
+        assert ("照规则派给" in said) is offered
+    mine.delete()
     assert "为什么没有自动派" not in text_of(browse("clerk").get(f"/desk/case/{waits.number}"))
     # A dispatcher who is an administrator too makes a rule of the case.
     user = User.objects.get(username="dispatcher")

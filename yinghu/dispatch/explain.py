@@ -58,6 +58,15 @@ def trail(appeal: Routable, rules: Iterable[RoutingRule]) -> list[Tried]:
     return found
 
 
+def concerns(tried: Tried) -> bool:
+    """Whether somebody who asks why the appeal was not taken should hear of this rule: one that
+    names its category, or names none and has something else in common with it.
+    """
+    if tried.fits or not tried.held:
+        return False
+    return "category" in tried.held or not tried.rule.category
+
+
 def nearest(tried: Sequence[Tried]) -> list[Tried]:
     """Those that came nearest first: by what is missing, then by what is there, then in order."""
     return sorted(tried, key=lambda each: (len(each.failed), -len(each.held), each.rule.order))

@@ -215,7 +215,7 @@ def desks_of(actor: Actor) -> frozenset[str]:
     if actor.has(Role.DISPATCHER):
         desks.add("dispatch")
     if actor.has(Role.OPERATOR):
-        desks |= {"callback", "hotline"}
+        desks.add("callback")
     if actor.has(Role.HANDLER, Role.HEAD, Role.GRID_WORKER):
         desks.add("inbox")
     if actor.has(Role.VOLUNTEER, Role.HANDLER, Role.HEAD, Role.GRID_WORKER):

@@ -1,32 +1,50 @@
 """Likely duplicates of an appeal: earlier ones of the same caller or place, with like words."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from django.db import connection
 
 from yinghu.appeals.models import Appeal
+from yinghu.appeals.states import OPEN
 from yinghu.triage.likeness import alike
 from yinghu.triage.models import Duplicate
 
-LIKE_ENOUGH_CALLER = 0.35
-LIKE_ENOUGH_PLACE = 0.5
-"""From what likeness on (0 to 1) an earlier appeal is shown; lower for the same caller."""
+LIKE_ENOUGH: Final = {
+    ("caller", False): 0.35,
+    ("caller", True): 0.0,
+    ("place", False): 0.5,
+    ("place", True): 0.15,
+}
+"""From what likeness of words on (0 to 1) an earlier appeal is shown, by what else they share and
+whether it is of the same category and still open: whoever calls again about what nobody has done
+yet uses other words, and neighbours say one thing in many ways.
+"""
+
+_SAME_CATEGORY: Final = 0.5
+"""The least score of an open one of the same caller and category: likelier than not."""
 
 _CANDIDATES_SQL = """
-SELECT later.id, earlier.id, earlier.title || earlier.body, earlier.why
+SELECT later.id, earlier.id, earlier.title || earlier.body, earlier.why,
+    earlier.status = ANY(%s) AND coalesce(earlier.category_id, guess.category_id)
+        = coalesce(later.category_id, suggested.category_id)
 FROM appeals_appeal AS later
+LEFT JOIN triage_suggestion AS suggested ON suggested.appeal_id = later.id
 CROSS JOIN LATERAL (
-    (SELECT id, title, body, 'caller' AS why FROM appeals_appeal AS same
+    (SELECT id, title, body, status, category_id, 'caller' AS why FROM appeals_appeal AS same
      WHERE same.caller = later.caller AND same.id < later.id
        AND same.filed_at > later.filed_at - interval '30 days' AND same.status <> 'merged'
      ORDER BY same.id DESC LIMIT 20)
     UNION ALL
-    (SELECT id, title, body, 'place' AS why FROM appeals_appeal AS near
-     WHERE near.area_id = later.area_id AND length(later.area_id) >= 12 AND near.id < later.id
+    (SELECT id, title, body, status, category_id, 'place' AS why FROM appeals_appeal AS near
+     WHERE near.area_id = coalesce(later.area_id, suggested.area_id)
+       AND length(near.area_id) >= 12 AND near.id < later.id
        AND near.filed_at > later.filed_at - interval '7 days' AND near.status <> 'merged'
      ORDER BY near.id DESC LIMIT 30)
 ) AS earlier
+LEFT JOIN triage_suggestion AS guess ON guess.appeal_id = earlier.id
 WHERE later.id = ANY(%s)
+ORDER BY later.id, earlier.why, earlier.id DESC
 """
 
 
@@ -38,17 +56,18 @@ def note_corrected(later_id: int, earlier_id: int) -> None:
 
 
 def find(appeals: Sequence[Appeal]) -> None:
-    """Note the likely duplicates of these appeals; again is harmless."""
+    """Note the likely duplicates of appeals that have suggestions; again is harmless."""
     by_id = {appeal.pk: appeal for appeal in appeals}
     with connection.cursor() as cursor:
-        cursor.execute(_CANDIDATES_SQL, [list(by_id)])
+        cursor.execute(_CANDIDATES_SQL, [[status.value for status in OPEN], list(by_id)])
         candidates = cursor.fetchall()
     found: dict[tuple[int, int], Duplicate] = {}
-    for later_id, earlier_id, text, why in candidates:
+    for later_id, earlier_id, text, why, same in candidates:
         later = by_id[later_id]
         score = alike(later.title + later.body, text)
-        enough = LIKE_ENOUGH_CALLER if why == "caller" else LIKE_ENOUGH_PLACE
-        if score >= enough and (later_id, earlier_id) not in found:
+        if score >= LIKE_ENOUGH[why, bool(same)] and (later_id, earlier_id) not in found:
+            if same and why == "caller":
+                score = max(score, _SAME_CATEGORY)
             found[later_id, earlier_id] = Duplicate(
                 appeal_id=later_id, other_id=earlier_id, score=round(score, 3), why=why
             )

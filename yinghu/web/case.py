@@ -36,6 +36,7 @@ from yinghu.triage.models import Suggestion
 from yinghu.web import compare, presence, rules, wording
 from yinghu.web.acts import arrived_before, perform
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, sort_initial
+from yinghu.web.marks import marks_of
 from yinghu.web.media import photo_file
 from yinghu.web.shared import is_part, login_of, staff, version_of, who, without_numbers
 from yinghu.web.story import Story, story_of, with_photos
@@ -86,6 +87,9 @@ KEYS = {
 }
 """The key that opens a verb's form. Taken for other things: a j k m s u / ?."""
 
+ALL_KEYS = "".join(KEYS.values()) + "ams"
+"""What a key may stand for at a case, at one time or another."""
+
 _BACK = frozenset({"triage", "dispatch", "inbox", "callback", "field"})
 
 
@@ -121,7 +125,7 @@ def context_of(
     actor = who(request)
     reveal = may_reveal(actor, appeal)
     suggestion = getattr(appeal, "suggestion", None)
-    known = Known(appeal.unit_id)
+    known = Known(appeal.unit_id, appeal.holder_id)
     suggested = suggestion if appeal.state is Status.FILED else None
     acts = _acts(request, appeal, actor, suggestion, known, bound)
     available = {act["verb"] for act in acts}
@@ -152,6 +156,7 @@ def context_of(
         "photos": [photo for photo in own if photo.event_id is None],
         "map": _map(appeal, suggested, revealed),
         "said_at": _said_at(appeal),
+        "marks": marks_of([appeal]).get(appeal.pk, []),
         "clocks": list(appeal.clocks.filter(stopped_at=None).order_by("due_at")),
         "duplicates": [compare.pair(appeal, each, actor, photos) for each in duplicates],
         "linked": _linked(appeal, actor, reveal),
@@ -159,8 +164,17 @@ def context_of(
         "back": back if back in _BACK else "",
         "problem": problem,
         "lost": lost,
+        "case_keys": ALL_KEYS,
+        "other_holder": appeal.holder if appeal.holder_id not in (None, actor.user_id) else None,
+        "may_assign": Verb.ASSIGN in available,
+        "may_take_over": Verb.HAND in available and _serves(request, known),
         **(rules.dispatch_context(appeal, actor) if _dispatches(appeal, actor) else {}),
     }
+
+
+def _serves(request: HttpRequest, known: Known) -> bool:
+    """Whether the reader is one of the unit's people, to whom a case may be handed."""
+    return login_of(request).username in dict(known.people)
 
 
 def _dispatches(appeal: Appeal, actor: Actor) -> bool:
@@ -185,7 +199,8 @@ def _acts(
     )
     wanted = request.GET.get("template", "")
     chosen = next((t for each in offered.values() for t in each if str(t.pk) == wanted), None)
-    opened = bound.move.verb if bound else chosen.verb if chosen else first
+    other = appeal.holder_id not in (None, actor.user_id)
+    opened = bound.move.verb if bound else chosen.verb if chosen else None if other else first
     acts = []
     for move in moves:
         initial = _initial(move, appeal, suggestion)
@@ -383,7 +398,9 @@ def _next(request: HttpRequest, appeal: Appeal, back: str) -> str:
             return reverse(back)
         return f"{reverse(back)}?case={appeal.number}"
     if back == "inbox":
-        return f"{reverse(back)}?case={appeal.number}"
+        # What is done, or another unit's, is off this desk: the next one then.
+        stays = inboxes.unit(who(request)).filter(pk=appeal.pk).exists()
+        return f"{reverse(back)}?case={appeal.number}" if stays else reverse(back)
     fresh = fetch(appeal.pk)
     if fresh is None or not may_see(who(request), fresh):
         return reverse("desk")

@@ -29,7 +29,7 @@ from yinghu.people.access import Actor, desks_of, may_export
 from yinghu.people.privacy import mask_name, mask_phone, unseal
 from yinghu.web import csvs, finding
 from yinghu.web.batch import MOST, verbs_of
-from yinghu.web.filters import COUNTED, NONE, Choices, Filter, FilterForm
+from yinghu.web.filters import NONE, TOLD, Choices, Filter, FilterForm
 from yinghu.web.forms import name_of
 from yinghu.web.models import SavedView
 from yinghu.web.shared import (
@@ -126,23 +126,10 @@ def page(request: HttpRequest) -> HttpResponse:
     wanted = form.filter()
     after = request.GET.get("after", "")
     limit = _limit_of(actor, wanted)
-    context: dict[str, Any] = {
-        "desk": "cases",
-        "query": wanted.q,
-        "by": wanted.by,
-        "wanted": wanted,
-        "address": wanted.query(),
-        "form": form,
-        "chips": [(text, wanted.without(name).query()) for name, text in wanted.words()],
-        "kept": SavedView.objects.filter(user=login_of(request), query=wanted.query()).first(),
-        "is_more": bool(after),
-    }
+    context = _asked(request, form, wanted) | {"is_more": bool(after)}
     # Before anything is looked for. Whoever tries numbers one by one is slowed, by words too.
     if wanted.q and (wait := flood.too_many(limit, f"user {actor.user_id}")):
-        context |= {"kind": limit, "problem": _("试得太多了，请 %d 秒后再试") % wait}
-        refused = render(request, "web/cases/list.html", context, status=429)
-        refused.headers["Retry-After"] = str(wait)
-        return refused
+        return _slowed(request, context | {"kind": limit}, wait)
     kind, found = _found(actor, wanted)
     if not wanted and request.path == reverse("search"):
         # Nothing was looked for; all there is would be no answer.
@@ -167,6 +154,28 @@ def page(request: HttpRequest) -> HttpResponse:
         wrong = [(field.label, field.errors) for field in form if field.errors]
         return render(request, "web/cases/found.html", context | {"wrong": wrong})
     return render(request, "web/cases/list.html", context)
+
+
+def _asked(request: HttpRequest, form: FilterForm, wanted: Filter) -> dict[str, Any]:
+    """What the page shows of the question itself."""
+    return {
+        "desk": "cases",
+        "query": wanted.q,
+        "by": wanted.by,
+        "wanted": wanted,
+        "address": wanted.query(),
+        "form": form,
+        "chips": [(text, wanted.without(name).query()) for name, text in wanted.words()],
+        "kept": SavedView.objects.filter(user=login_of(request), query=wanted.query()).first(),
+    }
+
+
+def _slowed(request: HttpRequest, context: dict[str, Any], wait: int) -> HttpResponse:
+    """The page, with nothing found and how many seconds there are to wait."""
+    context |= {"problem": _("试得太多了，请 %d 秒后再试") % wait}
+    refused = render(request, "web/cases/list.html", context, status=429)
+    refused.headers["Retry-After"] = str(wait)
+    return refused
 
 
 def _limit_of(actor: Actor, wanted: Filter) -> str:
@@ -198,7 +207,7 @@ def _nearest(
     it would walk back from the newest of a million for a dozen that are old, or that are not there
     at all. So those that are not many are found first and put in order then.
     """
-    most = SEARCHED if wanted.q else COUNTED
+    most = SEARCHED if wanted.q else TOLD
     ids = list(found.order_by().values_list("pk", flat=True)[: most + 1])
     if len(ids) <= most:
         return str(len(ids)), Appeal.objects.filter(pk__in=_array(ids))
@@ -302,14 +311,13 @@ def delete_view(request: HttpRequest, pk: int) -> HttpResponse:
 @staff()
 def export(request: HttpRequest) -> HttpResponse:
     """The list as CSV, masked as a page is; who took it, and what, is logged."""
-    actor, wanted = who(request), FilterForm(request.GET).filter()
+    actor, form = who(request), FilterForm(request.GET)
+    wanted = form.filter()
     if not may_export(actor):
         raise PermissionDenied
     limit = _limit_of(actor, wanted)
     if wanted.q and (wait := flood.too_many(limit, f"user {actor.user_id}")):
-        refused = HttpResponse(_("试得太多了，请 %d 秒后再试") % wait, status=429)
-        refused.headers["Retry-After"] = str(wait)
-        return refused
+        return _slowed(request, _asked(request, form, wanted) | {"kind": limit}, wait)
     kind, found = _found(actor, wanted)
     rows = [_line(row) for row in rows_of(newest_first(found)[:EXPORTED], actor)]
     # A phone that was looked for is as private in a log as elsewhere.

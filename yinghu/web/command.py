@@ -130,6 +130,8 @@ def _tiles(found: Board, opens: _Opens) -> list[dict[str, Any]]:
 def _flow(found: Board, opens: _Opens) -> list[tuple[str, int, str]]:
     """How many stand at each status now, with the address of the list of them."""
     order = [*(status for status in Status if status in OPEN), Status.RESOLVED, Status.CLOSED]
+    # What ended otherwise is rare; but what was received is the sum of all that stand here.
+    order += [status for status in Status if status not in order and found[status]]
     return [(status.value, found[status], opens.link(status=(status.value,))) for status in order]
 
 

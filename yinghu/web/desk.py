@@ -91,7 +91,12 @@ def _inbox(request: HttpRequest, name: str) -> HttpResponse:
     inbox = INBOXES[name]
     actor = who(request)
     number = request.GET.get("case", "")
-    context: dict[str, Any] = {"desk": name, "inbox": inbox, "chosen": number}
+    context: dict[str, Any] = {
+        "desk": name,
+        "inbox": inbox,
+        "chosen": number,
+        "case_keys": case.ALL_KEYS,
+    }
     if is_part(request, "pane"):
         opened = _opened(request, number, None)
         if opened is not None:

@@ -26,8 +26,8 @@ from yinghu.web.forms import AreaField, AreaInput, PickerSelect, name_of
 
 NONE = "-"
 """The value that asks for cases which have no category, area, unit or class yet."""
-COUNTED = 1000
-"""Cases counted at most; more are told as such."""
+TOLD = 1000
+"""Cases of a list counted at most; more are told as such."""
 
 
 @dataclass(frozen=True, slots=True)

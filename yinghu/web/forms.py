@@ -41,15 +41,17 @@ def name_of(thing: Any) -> str:
 
 class Known:
     """Categories, units and a unit's people for the choices of one page, each fetched once and
-    only if needed.
+    only if needed. `holder_id` has the case already: nobody hands it to them.
     """
 
-    def __init__(self, unit_id: int | None = None) -> None:
+    def __init__(self, unit_id: int | None = None, holder_id: int | None = None) -> None:
         self.unit_id = unit_id
+        self.holder_id = holder_id
 
     @cached_property
     def people(self) -> list[tuple[str, str]]:
-        return [(user.username, str(user)) for user in serving(self.unit_id)]
+        others = (user for user in serving(self.unit_id) if user.pk != self.holder_id)
+        return [(user.username, str(user)) for user in others]
 
     @cached_property
     def categories(self) -> list[tuple[str, str]]:

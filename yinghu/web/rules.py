@@ -361,7 +361,7 @@ def _missing(appeal: Any, tried: explain.Tried, names: Names) -> str:
 NEAREST = 3
 """Rules that came near, shown at the dispatch desk."""
 
-BUSY_SHOWN = 12
+BUSY_SHOWN = 200
 """Units whose open cases are shown beside a case at the dispatch desk."""
 
 BUSY_COUNTED = 1000
@@ -373,30 +373,34 @@ def dispatch_context(appeal: Appeal, actor: Actor) -> dict[str, Any]:
     names = Names()
     tried = explain.trail(appeal, active_rules())
     takes = tried[-1] if tried and tried[-1].fits else None
-    missed = [each for each in explain.nearest(tried) if not each.fits]
-    near = [each for each in missed if each.held] or missed[:1]
+    near = [each for each in explain.nearest(tried) if explain.concerns(each)]
     returns = list(
         Event.objects.filter(appeal=appeal, verb=Verb.RETURN)
         .select_related("user")
         .order_by("-seq")
     )
+    told_back = [_returned(appeal, event) for event in returns]
+    returned_by = {each["unit"] for each in told_back}
     return {
         "unrouted": True,
         "takes": takes,
         "takes_said": names.sentence(takes.rule) if takes else "",
         "misses": told(appeal, near[:NEAREST], names),
-        "returns": [_returned(appeal, event) for event in returns],
+        "no_rules": not tried,
+        "returned_it": takes is not None and takes.rule.unit in returned_by,
+        "takes_why": _("规则 %d") % takes.rule.order if takes else "",
+        "returns": told_back,
         "busy": _busy(),
         "new_rule": _prefilled(appeal) if "setup" in desks_of(actor) else "",
     }
 
 
 def _returned(appeal: Appeal, event: Event) -> dict[str, Any]:
-    """Which unit returned a case, who there, when and why."""
+    """Which unit (None where it is not known) returned a case, who there, when and why."""
     before = Event.objects.filter(appeal=appeal, seq__lt=event.seq, unit__isnull=False)
     last = before.select_related("unit").order_by("-seq").first()
     return {
-        "unit": name_of(last.unit) if last is not None else "",
+        "unit": last.unit if last is not None else None,
         "who": str(event.user) if event.user else "",
         "why": event.why or event.words,
         "at": event.at,
@@ -416,13 +420,13 @@ def _prefilled(appeal: Appeal) -> str:
 
 
 def _busy() -> list[tuple[Unit, int, bool]]:
-    """(unit, its open cases, whether there are more than were counted), the busiest first."""
+    """(unit, its open cases, whether there are more than were counted), the least busy first."""
     units = {unit.pk: unit for unit in Unit.objects.filter(active=True)}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT u.id, c.n FROM people_unit u CROSS JOIN LATERAL (SELECT count(*) AS n FROM ("
             "SELECT 1 FROM appeals_appeal a WHERE a.unit_id = u.id AND a.status = ANY(%s)"
-            " LIMIT %s) counted) c WHERE u.active AND c.n > 0 ORDER BY c.n DESC, u.id LIMIT %s",
+            " LIMIT %s) counted) c WHERE u.active ORDER BY c.n, u.id LIMIT %s",
             [[status.value for status in OPEN], BUSY_COUNTED, BUSY_SHOWN],
         )
         rows = cursor.fetchall()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
@@ -29,6 +29,7 @@ from yinghu.people.access import Actor, actor_of, desks_of, may_reveal
 from yinghu.people.models import Role, User
 from yinghu.people.privacy import without_numbers as without_numbers
 from yinghu.triage.models import Suggestion
+from yinghu.web.marks import Mark, marks_of
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -163,6 +164,8 @@ class Row:
     now: datetime
     reveal: bool
     """Whether the reader may see a phone that stands in the words."""
+    marks: list[Mark] = field(default_factory=list)
+    """What its requester or a unit has said against it."""
     excerpt: str = ""
     """Where the words that were looked for stand, marked; "" where nothing was looked for."""
 
@@ -197,7 +200,8 @@ def rows_of(found: QuerySet[Appeal], actor: Actor) -> list[Row]:
     times longer to think in which order to join eight tables than to do it.
     """
     now = timezone.now()
-    appeals = list(found.select_related("category", "area", "unit").defer("area__outline"))
+    found = found.select_related("category", "area", "unit", "holder")
+    appeals = list(found.defer("area__outline"))
     suggestions = Suggestion.objects.filter(appeal__in=appeals).select_related("category", "area")
     suggested = {each.appeal_id: each for each in suggestions.defer("area__outline")}
     first: dict[int, Clock] = {}
@@ -248,7 +252,15 @@ def page_of(
         rows.pop()
         last = rows[-1].appeal
         more = "~".join(_text(getattr(last, key.lstrip("-"))) for key in keys)
-    return Page(rows, more)
+    return Page(with_marks(rows), more)
+
+
+def with_marks(rows: list[Row]) -> list[Row]:
+    """The rows, each with its marks; one query."""
+    found = marks_of(row.appeal for row in rows)
+    for row in rows:
+        row.marks = found.get(row.appeal.pk, [])
+    return rows
 
 
 def _text(value: object) -> str:

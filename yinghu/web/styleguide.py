@@ -9,8 +9,10 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from yinghu.appeals.models import Appeal, Category, Clock, Event
 from yinghu.appeals.states import MOVES, ClockKind, Status, Urgency, Verb
@@ -18,6 +20,7 @@ from yinghu.people.models import Unit, User
 from yinghu.people.privacy import seal
 from yinghu.web.forms import FilingForm, Known, VerbForm
 from yinghu.web.icons import icon_names
+from yinghu.web.marks import Mark
 from yinghu.web.story import Story
 
 
@@ -44,6 +47,11 @@ def page(request: HttpRequest) -> HttpResponse:
         "points": [
             {"lon": 120.0754, "lat": 29.3063, "label": _("诉求"), "kind": "case"},
             {"lon": 120.0915, "lat": 29.2950, "label": _("超时"), "kind": "late"},
+        ],
+        "photos": [{"sample": static("web/mark.svg"), "width": 64, "height": 64}] * 3,
+        "marks": [
+            Mark("red", "refresh", pgettext("mark", "重办 %d 次") % 2),
+            Mark("orange", "flame", pgettext("mark", "催办")),
         ],
         "icons": icon_names(),
         "rtl": request.GET.get("dir") == "rtl",

@@ -4,56 +4,15 @@
 (function () {
   var CALM = 350; // ms after a new case is drawn in which a second press is taken for the first's
   var KEEP = 30000; // ms for which a case fetched ahead may be drawn
-  var ahead = new Map(), drawnAt = 0, calm = 0, soon = 0;
-  var said = document.createElement("div");
-  said.id = "said";
-  said.className = "visually-hidden";
-  said.setAttribute("role", "status");
-  document.body.append(said);
-
+  var ahead = new Map(), drawnAt = 0, calm = 0, soon = 0, told = 0;
+  var sender = window.yinghuSend, ask = sender.ask, parsed = sender.parsed, note = sender.note;
   function words(name) { return document.getElementById("desk-words").dataset[name]; }
   function root() { return document.querySelector(".split, .lone"); }
   function theCase() { return document.getElementById("case"); }
   function isWide() { return window.matchMedia("(min-width: 992px)").matches; }
-  function parsed(text) { return new DOMParser().parseFromString(text, "text/html"); }
-  function ask(address, more) {
-    return fetch(address, Object.assign({ credentials: "same-origin" }, more));
-  }
-
-  // ---- what was typed is kept for this tab, until it is sent or somebody logs out
-  function draftKey(field) {
-    return "draft:" + root().dataset.me + ":" + new URL(field.form.action).pathname + ":" + field.name;
-  }
-  function isDraft(field) {
-    return /^(words|why)$/.test(field.name) && field.form && field.form.hasAttribute("data-once") && field.closest("#case");
-  }
-  document.addEventListener("input", function (event) {
-    if (!isDraft(event.target)) return;
-    try {
-      if (event.target.value) sessionStorage.setItem(draftKey(event.target), event.target.value);
-      else sessionStorage.removeItem(draftKey(event.target));
-    } catch (full) { /* a draft is a comfort, not a promise */ }
-  });
-  function restore(part) {
-    part.querySelectorAll("textarea[name=words], textarea[name=why]").forEach(function (field) {
-      var kept = isDraft(field) && sessionStorage.getItem(draftKey(field));
-      if (!kept || field.value) return;
-      field.value = kept;
-      field.closest("details").open = true;
-    });
-  }
-  function forget(form) {
-    ["words", "why"].forEach(function (name) {
-      if (form.elements[name]) sessionStorage.removeItem(draftKey(form.elements[name]));
-    });
-  }
-  document.addEventListener("submit", function (event) {
-    if (/logout/.test(event.target.action)) sessionStorage.clear();
-  });
-
   // ---- what new parts of the page need before they are used
   function wake(part) {
-    restore(part);
+    sender.restore(part);
     part.querySelectorAll("[data-keys], .story-only").forEach(function (tool) { tool.hidden = false; });
     part.querySelectorAll("[data-open-wide]").forEach(function (fold) { fold.open = isWide(); });
     only(theCase() && theCase().dataset.only || "");
@@ -103,7 +62,7 @@
     focusNext();
     var told = main.querySelector("#messages, #skipped > div");
     var open = theCase();
-    said.textContent = (told ? told.textContent.trim() + " " : "") + (open ? words("opened") + " " + open.dataset.number : "");
+    sender.say((told ? told.textContent.trim() + " " : "") + (open ? words("opened") + " " + open.dataset.number : ""));
   }
   function draw(text) {
     var split = root();
@@ -115,25 +74,20 @@
     mark();
     follow();
     focusNext();
-    if (theCase()) said.textContent = words("opened") + " " + theCase().dataset.number;
+    if (theCase()) sender.say(words("opened") + " " + theCase().dataset.number);
   }
   // The same case again, with what was wrong; photos once chosen stay chosen.
   function drawAgain(page, form) {
     var open = theCase(), fresh = page.getElementById("case");
-    var files = Array.from(form.querySelectorAll("input[type=file]")).map(function (input) { return [input.id, input.files]; });
+    var files = sender.filesOf(form);
     open.innerHTML = fresh.innerHTML;
     open.dataset.liveAt = (open.dataset.liveAt || "").replace(/version=\d*/, "version=" + ((fresh.dataset.liveAt || "").match(/version=(\d*)/) || [])[1]);
-    files.forEach(function (pair) {
-      var input = document.getElementById(pair[0]);
-      if (!input || !pair[1].length) return;
-      input.files = pair[1];
-      input.dispatchEvent(new Event("change", { bubbles: true }));
-    });
+    sender.choose(files);
     drawn(open);
     follow();
     focusNext();
     var wrong = open.querySelector(".alert-danger, .wrong");
-    if (wrong) { wrong.scrollIntoView({ block: "nearest" }); said.textContent = wrong.textContent.trim(); }
+    if (wrong) { wrong.scrollIntoView({ block: "nearest" }); sender.say(wrong.textContent.trim()); }
   }
   function mark() {
     var open = theCase(), number = open && open.dataset.number;
@@ -142,32 +96,6 @@
       row.classList.toggle("chosen", is);
       if (is) row.setAttribute("aria-current", "true"); else row.removeAttribute("aria-current");
     });
-  }
-
-  // ---- saying that something did not go through; nothing that was typed is touched
-  function note(form, text, login) {
-    var old = document.querySelector(".send-note");
-    if (old) old.remove();
-    var box = document.createElement("div"), line = document.createElement("div");
-    box.className = "alert alert-warning note send-note";
-    box.setAttribute("role", "alert");
-    line.textContent = text;
-    if (login) {
-      var link = document.createElement("a");
-      link.href = words("loginAt");
-      link.target = "_blank";
-      link.className = "alert-link";
-      link.textContent = words("login");
-      line.append(" ", link);
-    }
-    box.append(line);
-    if (form) form.prepend(box);
-    else document.getElementById("main").prepend(box);
-    box.scrollIntoView({ block: "nearest" });
-  }
-  function letGo(form) {
-    delete form.dataset.sent;
-    form.removeAttribute("aria-busy");
   }
 
   // ---- acts
@@ -179,56 +107,21 @@
       event.stopImmediatePropagation();
     }
   }, true);
-  document.addEventListener("submit", function (event) {
-    if (event.defaultPrevented || !isOurs(event.target)) return;
-    event.preventDefault();
-    send(event.target, false);
-  });
-  // A login in another tab has changed the secret that forms carry.
-  function renew() {
-    return ask(window.location.pathname).then(function (answer) {
-      return answer.text().then(function (text) {
-        var page = parsed(text), token = page.querySelector("[name=csrfmiddlewaretoken]");
-        if (!page.querySelector("#desks") || !token) return false;
-        document.querySelectorAll("[name=csrfmiddlewaretoken]").forEach(function (field) { field.value = token.value; });
-        return true;
-      });
-    });
-  }
-  function send(form, again) {
-    said.textContent = words("sending");
-    ask(form.action, { method: "POST", body: new FormData(form), headers: { "X-Requested-With": "fetch" } })
-      .then(function (answer) {
-        return answer.text().then(function (text) { return answered(form, answer, text, again); });
-      })
-      .catch(function () { letGo(form); note(form, words("offline")); });
-  }
-  function answered(form, answer, text, again) {
-    var page = parsed(text);
-    if (answer.ok) {
-      forget(form);
+  sender.start({
+    isOurs: isOurs,
+    done: function (page, address) {
+      var at = new URL(address);
       ahead.clear();
-      var at = new URL(answer.url);
       at.searchParams.delete("skipped");
       history.replaceState(null, "", at);
       adopt(page, at.href);
-      return null;
+    },
+    wrong: function (page, form) {
+      var open = theCase(), is = open && page.getElementById("case").dataset.number === open.dataset.number;
+      if (is) drawAgain(page, form);
+      return is;
     }
-    if (page.getElementById("case") && theCase()) {
-      if (page.getElementById("case").dataset.number === theCase().dataset.number) return drawAgain(page, form);
-    }
-    // A form grown old, or one of a login that has been renewed since: once more with a fresh secret.
-    if ((answer.status === 403 || answer.status === 401) && !again) {
-      return renew().then(function (renewed) {
-        if (renewed) send(form, true);
-        else { letGo(form); note(form, words("expired"), true); }
-      });
-    }
-    letGo(form);
-    var problem = page.querySelector(".alert-danger");
-    note(form, problem ? problem.textContent.trim() : words(answer.status === 404 || answer.status === 403 ? "gone" : "failed"));
-    return null;
-  }
+  });
 
   // ---- opening a case of the list; the next one is fetched ahead
   function paneOf(address) {
@@ -265,9 +158,9 @@
       history.pushState(null, "", address);
       draw(html);
     }).catch(function (answer) {
-      if (answer && answer.status === 401) note(null, words("expired"), true);
+      if (answer && answer.status === 401) sender.expired();
       else if (answer && answer.status) window.location.assign(address);
-      else note(null, words("offline"));
+      else note(null, sender.words("offline"));
     });
   }
   document.addEventListener("click", function (event) {
@@ -289,7 +182,7 @@
   window.addEventListener("popstate", function () {
     ask(window.location.href).then(function (answer) { return answer.text(); })
       .then(function (text) { adopt(parsed(text), window.location.href); })
-      .catch(function () { note(null, words("offline")); });
+      .catch(function () { note(null, sender.words("offline")); });
   });
 
   function fillIn(link) {
@@ -338,10 +231,18 @@
     if (!navigator.onLine) event.preventDefault();
   });
   document.addEventListener("htmx:afterRequest", function (event) {
-    if (event.detail.xhr.getResponseHeader("X-Logged-Out")) note(null, words("expired"), true);
+    if (event.detail.xhr.getResponseHeader("X-Logged-Out")) sender.expired();
   });
 
   // ---- keys
+  // A key that does something at another case is not pressed in silence.
+  function nothing(key) {
+    var box = document.getElementById("key-said");
+    box.textContent = key === "m" ? words("nothingToMerge") : words("notNow") + " " + key;
+    box.hidden = false;
+    clearTimeout(told);
+    told = setTimeout(function () { box.hidden = true; }, 4000);
+  }
   function isTyping(at) {
     if (at.isContentEditable || /^(TEXTAREA|SELECT)$/.test(at.tagName)) return true;
     return at.tagName === "INPUT" && !/^(radio|checkbox|button|submit|file)$/.test(at.type);
@@ -401,7 +302,10 @@
     else if (key === "/") {
       var search = document.getElementById("top-q");
       if (search) { search.focus(); search.select(); done = true; }
-    } else if (key.length === 1) done = press(key.toLowerCase());
+    } else if (key.length === 1) {
+      done = press(key.toLowerCase());
+      if (!done && theCase() && words("caseKeys").indexOf(key.toLowerCase()) >= 0) nothing(key.toLowerCase());
+    }
     if (done) event.preventDefault();
   });
 

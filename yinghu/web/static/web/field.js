@@ -25,14 +25,9 @@
   offer();
 
   // ---- one task: all below is for its page only
-  if (!document.getElementById("field-words")) return;
-  var said = document.createElement("div");
-  said.className = "visually-hidden";
-  said.setAttribute("role", "status");
-  document.body.append(said);
-  function words(name) { return document.getElementById("field-words").dataset[name]; }
+  if (!document.getElementById("send-words")) return;
+  var sender = window.yinghuSend;
   function isOurs(form) { return form.hasAttribute("data-once") && !!form.closest("#case"); }
-  function parsed(text) { return new DOMParser().parseFromString(text, "text/html"); }
 
   // The bar at the thumb opens the step that it names.
   function unfold(fold) {
@@ -48,117 +43,34 @@
     unfold(fold);
   });
 
-  // ---- words outlive a page that the phone threw away, until they are sent or somebody logs out; they
-  // show to whoever wrote them only
-  function draftKey(field) { return "draft:" + words("me") + ":" + new URL(field.form.action).pathname + ":" + field.name; }
-  function isDraft(field) { return /^(words|why)$/.test(field.name) && field.form && isOurs(field.form); }
-  document.addEventListener("input", function (event) {
-    if (!isDraft(event.target)) return;
-    try {
-      if (event.target.value) sessionStorage.setItem(draftKey(event.target), event.target.value);
-      else sessionStorage.removeItem(draftKey(event.target));
-    } catch (full) { /* a draft is a comfort, not a promise */ }
-  });
-  function restore() {
-    document.querySelectorAll("#case textarea").forEach(function (field) {
-      var kept = isDraft(field) && sessionStorage.getItem(draftKey(field));
-      if (!kept || field.value) return;
-      field.value = kept;
-      field.closest("details").open = true;
-    });
-  }
-  function forget(form) {
-    ["words", "why"].forEach(function (name) {
-      if (form.elements[name]) sessionStorage.removeItem(draftKey(form.elements[name]));
-    });
-  }
-
-  // ---- sending; nothing that was typed or photographed is touched before it has arrived
-  function note(form, text, login) {
-    var box = document.createElement("div"), line = document.createElement("div"), link;
-    document.querySelectorAll(".send-note").forEach(function (old) { old.remove(); });
-    delete form.dataset.sent;
-    form.removeAttribute("aria-busy");
-    said.textContent = "";
-    box.className = "alert alert-warning note send-note";
-    box.setAttribute("role", "alert");
-    line.textContent = text;
-    if (login) {
-      link = document.createElement("a");
-      link.href = words("loginAt");
-      link.target = "_blank";
-      link.className = "alert-link";
-      link.textContent = words("login");
-      line.append(" ", link);
-    }
-    box.append(line);
-    form.prepend(box);
-    box.scrollIntoView({ block: "center" });
-  }
+  // ---- sending
   // The whole page as it was answered; photos once chosen stay chosen where their form is still there.
   function adopt(page, address, chosen) {
     var main = document.getElementById("main");
     history.replaceState(null, "", address);
     main.replaceChildren.apply(main, Array.from(page.getElementById("main").childNodes));
     document.title = page.title;
-    (chosen || []).forEach(function (pair) {
-      var input = document.getElementById(pair[0]);
-      if (!input || !pair[1].length) return;
-      input.files = pair[1];
-      input.dispatchEvent(new Event("change", { bubbles: true }));
-    });
+    sender.choose(chosen);
     window.htmx.process(main);
     main.dispatchEvent(new CustomEvent("htmx:load", { bubbles: true, detail: { elt: main } }));
     document.dispatchEvent(new CustomEvent("yinghu:live"));
-    restore();
+    sender.restore(main);
     var wrong = main.querySelector("[aria-invalid]"), told = main.querySelector(".alert, .wrong");
     (wrong || main).focus({ preventScroll: true });
     window.scrollTo(0, 0);
     if (wrong) wrong.scrollIntoView({ block: "center" });
-    said.textContent = told ? told.textContent.trim() : "";
+    sender.say(told ? told.textContent.trim() : "");
   }
-  // A login in another window has changed the secret that forms carry.
-  function renew() {
-    return fetch(window.location.pathname, { credentials: "same-origin" }).then(function (answer) {
-      return answer.text();
-    }).then(function (text) {
-      var page = parsed(text), token = page.querySelector("[name=csrfmiddlewaretoken]");
-      if (!page.getElementById("case") || !token) return false;
-      document.querySelectorAll("[name=csrfmiddlewaretoken]").forEach(function (field) { field.value = token.value; });
+  sender.start({
+    isOurs: isOurs,
+    done: function (page, address) {
+      if (page.body.classList.contains("field")) adopt(page, address, []);
+      else window.location.assign(address);
+    },
+    wrong: function (page, form) {
+      adopt(page, window.location.href, sender.filesOf(form));
       return true;
-    });
-  }
-  function send(form, again) {
-    said.textContent = words("sending");
-    var chosen = Array.from(form.querySelectorAll("input[type=file]")).map(function (input) { return [input.id, input.files]; });
-    fetch(form.action, { method: "POST", credentials: "same-origin", body: new FormData(form) })
-      .then(function (answer) {
-        return answer.text().then(function (text) { return answered(form, chosen, answer, parsed(text), again); });
-      })
-      .catch(function () { note(form, words("offline")); });
-  }
-  function answered(form, chosen, answer, page, again) {
-    if (answer.ok) {
-      forget(form);
-      if (page.body.classList.contains("field")) adopt(page, answer.url);
-      else window.location.assign(answer.url);
-      return null;
     }
-    if (page.getElementById("case")) { adopt(page, window.location.href, chosen); return null; }
-    if ((answer.status === 401 || answer.status === 403) && !again) {
-      return renew().then(function (renewed) {
-        if (renewed) send(form, true);
-        else note(form, words("expired"), true);
-      });
-    }
-    note(form, words(answer.status === 404 || answer.status === 403 ? "gone" : "failed"));
-    return null;
-  }
-  document.addEventListener("submit", function (event) {
-    if (/logout/.test(event.target.action)) sessionStorage.clear();
-    if (event.defaultPrevented || !isOurs(event.target)) return;
-    event.preventDefault();
-    send(event.target, false);
   });
-  restore();
+  sender.restore(document);
 })();

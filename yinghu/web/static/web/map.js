@@ -63,8 +63,7 @@
     var given = JSON.parse(box.dataset.map), here = null;
     gcj = box.dataset.datum === "gcj02";
     box.replaceChildren();
-    var map = L.map(box, { zoomControl: true, attributionControl: !!box.dataset.tiles, scrollWheelZoom: box.dataset.wheel !== undefined });
-    box.yinghuMap = map;
+    var map = L.map(box, { zoomControl: true, attributionControl: !!box.dataset.tiles, scrollWheelZoom: false });
     if (box.dataset.tiles) {
       L.tileLayer(box.dataset.tiles, { maxZoom: 19, attribution: box.dataset.credit || "" }).addTo(map);
       map.attributionControl.setPrefix(false);

@@ -1,0 +1,97 @@
+"""What a list says of a case beside its status, and who has it."""
+
+from __future__ import annotations
+
+import re
+
+from tests.cast import Cast, file_one, requester, taken_milk
+from tests.web.conftest import Browse, text_of
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal
+from yinghu.people.models import Post, Unit, User
+
+
+def marks(browse: Browse, username: str, path: str, appeal: Appeal) -> list[str]:
+    """The marks in the row of an appeal."""
+    page = text_of(browse(username).get(path))
+    row = page.partition(f'id="row-{appeal.number}"')[2].partition("</a>")[0]
+    found = re.findall(r'<span class="badge status-badge mark[^>]*>(.*?)</span>', row, re.S)
+    return [re.sub(r"<[^>]+>", "", each).strip() for each in found]
+
+
+def test_a_unit_sees_that_somebody_still_waits(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    assert marks(browse, "milk-handler", "/desk/inbox", appeal) == []
+    loop.urge(appeal.pk, requester(appeal))
+    loop.supply(appeal.pk, requester(appeal), words="还剩半罐")
+    assert marks(browse, "milk-handler", "/desk/inbox", appeal) == ["催办", "有补充"]
+
+    # Who is told something has been heard.
+    loop.report(appeal.pk, city.milk, words="已备货，下午送")
+    assert marks(browse, "milk-handler", "/desk/inbox", appeal) == []
+    page = text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
+    assert "催办" not in page.partition("case-grid")[0]
+
+
+def test_what_was_not_solved_comes_back_marked(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    for turn in (1, 2):
+        loop.resolve(appeal.pk, city.milk, words="已送到")
+        loop.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no")
+        assert "说没有解决" in marks(browse, "clerk", "/desk/callback", appeal)
+        loop.reopen(appeal.pk, requester(appeal), words="没有收到")
+        appeal.refresh_from_db()
+        if appeal.holder_id is None:
+            loop.accept(appeal.pk, city.milk)
+        said = ["重办"] if turn == 1 else ["重办 2 次"]
+        assert marks(browse, "milk-handler", "/desk/inbox", appeal) == said
+        head = text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
+        assert said[0] in head.partition("case-grid")[0]
+
+
+def test_the_dispatch_desk_sees_what_a_unit_returned(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    loop.return_(appeal.pk, city.milk, why="不归我们管")
+    assert marks(browse, "dispatcher", "/desk/dispatch", appeal) == ["退回"]
+    assert marks(browse, "dispatcher", "/desk/cases", appeal) == ["退回"]
+    loop.assign(appeal.pk, city.dispatcher, unit="food")
+    assert marks(browse, "dispatcher", "/desk/cases", appeal) == []
+
+
+def test_who_has_a_case_is_said_and_it_is_taken_over_in_one_press(
+    browse: Browse, city: Cast
+) -> None:
+    appeal = taken_milk(city)
+    colleague = User.objects.create_user("colleague", password="x", display_name="李师傅")
+    Post.objects.create(user=colleague, role="handler", unit=Unit.objects.get(code="milk"))
+    ours, theirs = browse("milk-handler"), browse("colleague")
+    assert "我在办" in text_of(ours.get("/desk/inbox"))
+    holder = str(User.objects.get(username="milk-handler"))
+    page = text_of(theirs.get(f"/desk/inbox?case={appeal.number}"))
+    assert holder in page.partition('id="case"')[0]
+    assert f"现在是 {holder} 在办" in page
+    # Nothing lies open that a passer-by would send in somebody else's name.
+    assert not re.search(r'<details class="act[^>]* open', page)
+    hand = page.partition('data-act="hand"')[2].partition("</details>")[0]
+    assert 'value="colleague"' in hand
+    assert 'value="milk-handler"' not in hand
+
+    version = Appeal.objects.get(pk=appeal.pk).version
+    over = {"user": "colleague", "version": version, "back": "inbox"}
+    assert theirs.post(f"/desk/case/{appeal.number}/hand", over).status_code == 302
+    appeal.refresh_from_db()
+    assert appeal.holder_id == colleague.pk
+    assert re.search(
+        r'<details class="act[^>]* open', text_of(theirs.get(f"/desk/case/{appeal.number}"))
+    )
+
+
+def test_what_is_done_makes_room_for_the_next(browse: Browse, city: Cast) -> None:
+    appeal, other = taken_milk(city), file_one(phone="+8613900000000")
+    loop.sort(other.pk, city.clerk, category="milk")
+    loop.assign(other.pk, city.dispatcher, unit="milk")
+    client = browse("milk-handler")
+    appeal.refresh_from_db()
+    sent = {"words": "已送到", "version": appeal.version, "back": "inbox"}
+    answer = client.post(f"/desk/case/{appeal.number}/resolve", sent, follow=True)
+    assert f'id="case" data-keep-typed data-number="{other.number}"' in text_of(answer)

@@ -1,0 +1,73 @@
+"""What a list says of a case beside its status: what its requester or a unit has said against it.
+
+A case that came back looks like a new one by its status; whoever picks the next one should see
+that somebody is still waiting, or waits once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.utils.translation import pgettext
+
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.states import OPEN, Status, Verb
+
+_HEARD = frozenset({Verb.REPORT, Verb.ASK, Verb.ANSWER, Verb.RESOLVE})
+"""After these the requester has been told something: what they said before is answered."""
+
+_TOLD = _HEARD | {Verb.URGE, Verb.SUPPLY, Verb.REOPEN, Verb.RETURN}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One thing to know of a case: its colour, icon and, in the language of the page, its words."""
+
+    colour: str
+    icon: str
+    text: str
+
+
+def marks_of(appeals: Iterable[Appeal]) -> dict[int, list[Mark]]:
+    """The marks of those that are not ended, by id; one query.
+
+    - reopened: as often as it was;
+    - unsolved: its requester rated it so, and nobody has taken it up again yet;
+    - urged, supplied: by the requester, since they were last told anything;
+    - returned: by a unit, while the dispatch desk has it.
+    """
+    living = {each.pk: each for each in appeals if each.state in OPEN | {Status.RESOLVED}}
+    counts: dict[int, dict[Verb, int]] = {pk: {} for pk in living}
+    if living:
+        told = Event.objects.filter(appeal__in=living, verb__in=_TOLD).order_by("appeal", "seq")
+        for appeal_id, verb in told.values_list("appeal_id", "verb"):
+            count = counts[appeal_id]
+            if verb in _HEARD:
+                count.pop(Verb.URGE, None)
+                count.pop(Verb.SUPPLY, None)
+            else:
+                count[Verb(verb)] = count.get(Verb(verb), 0) + 1
+    found = {pk: list(_marks(appeal, counts[pk])) for pk, appeal in living.items()}
+    return {pk: marks for pk, marks in found.items() if marks}
+
+
+def _marks(appeal: Appeal, count: dict[Verb, int]) -> Iterable[Mark]:
+    if n := count.get(Verb.REOPEN, 0):
+        words = pgettext("mark", "重办"), pgettext("mark", "重办 %d 次")
+        yield Mark("red", "refresh", _times(n, *words))
+    if appeal.solved is False and appeal.state is Status.RESOLVED:
+        yield Mark("red", "mood-sad", pgettext("mark", "说没有解决"))
+    if n := count.get(Verb.URGE, 0):
+        words = pgettext("mark", "催办"), pgettext("mark", "催办 %d 次")
+        yield Mark("orange", "flame", _times(n, *words))
+    if count.get(Verb.SUPPLY, 0):
+        yield Mark("azure", "plus", pgettext("mark", "有补充"))
+    if appeal.state is Status.SORTED and (n := count.get(Verb.RETURN, 0)):
+        words = pgettext("mark", "退回"), pgettext("mark", "退回 %d 次")
+        yield Mark("orange", "arrow-back-up", _times(n, *words))
+
+
+def _times(n: int, once: str, often: str) -> str:
+    """Once is said without a number, which no plural form does."""
+    return once if n == 1 else often % n
