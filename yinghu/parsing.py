@@ -1,10 +1,13 @@
-"""From the text of an environment variable to its value; ValueError says what to write instead."""
+"""From text to a value. Of an environment variable, where ValueError says what to write instead;
+and digits, however they were typed.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import ipaddress
+import unicodedata
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +15,18 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 DEMO_CONSENT = "yes-this-is-a-demo"
 """What YINGHU_DEMO must say where the demo could be met by people who take it for real."""
+
+
+def plain_digits(text: str) -> str:
+    """`text` with the digits of every script, full-width ones too, as 0 to 9, one for one."""
+    if text.isascii():
+        return text
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
+
+
+def digits_in(text: str) -> str:
+    """The digits alone, as 0 to 9."""
+    return "".join(c for c in plain_digits(text) if c.isdecimal())
 
 
 def text(value: str) -> str:

@@ -133,6 +133,10 @@ def test_number_and_phone_lead_to_the_link_a_number_alone_never(browse: Browse, 
     client = browse()
     right = client.post("/find", {"number": appeal.number, "phone": "138-1234-5678"})
     assert right.headers["Location"] == f"/t/{appeal.token}"
+    # As a Chinese keyboard may type it.
+    wide = appeal.number.translate(str.maketrans("0123456789-", "０１２３４５６７８９－"))
+    found = client.post("/find", {"number": wide, "phone": "138-1234-5678"})
+    assert found.headers["Location"] == f"/t/{appeal.token}"
     wrong = [
         client.post("/find", {"number": number, "phone": phone})
         for number, phone in (

@@ -11,13 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from ninja import Schema
 from pydantic import Field
 
 from yinghu.appeals import loop
-from yinghu.appeals.labels import headline_of, status_label
+from yinghu.appeals.labels import headline_of, is_english, status_label
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import ClockKind, Status, Verb
@@ -144,7 +143,7 @@ def named(row: Any) -> Named | None:
     """A category, area or unit, by the language in force."""
     if row is None:
         return None
-    english = (get_language() or "").startswith("en") and row.name_en
+    english = is_english() and row.name_en
     return Named(code=row.code, name=english or row.name)
 
 

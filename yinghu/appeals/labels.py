@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Status, Verb
@@ -11,6 +11,11 @@ from yinghu.people.privacy import without_numbers
 
 _LOOKED_AT = 600
 """Characters of the words that a headline is made of: masking shortens them, never to a tenth."""
+
+
+def is_english() -> bool:
+    """Whether the reader's language is English; everybody else reads a city's Chinese words."""
+    return (get_language() or "").startswith("en")
 
 
 def headline_of(appeal: Appeal, *, reveal: bool) -> str:

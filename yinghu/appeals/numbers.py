@@ -6,6 +6,7 @@ import hmac
 from stdnum import damm
 from stdnum.exceptions import ValidationError
 
+from yinghu.parsing import plain_digits
 from yinghu.people.privacy import derived_key
 
 _SECRET_BYTES = 15
@@ -23,8 +24,10 @@ def number_of(appeal_id: int) -> str:
 
 
 def id_of(number: str) -> int | None:
-    """The id behind a number as typed, spaces and dashes aside; None where it cannot be one."""
-    digits = "".join(char for char in number if char not in " -－　")
+    """The id behind a number as typed, full-width or not, spaces and dashes aside; None where it
+    cannot be one.
+    """
+    digits = "".join(char for char in plain_digits(number) if char not in " -－　")
     if not (9 <= len(digits) <= 19 and digits.isascii() and digits.isdigit()):
         return None
     try:

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db.models import Q
-from django.utils.translation import get_language
 
+from yinghu.appeals.labels import is_english
 from yinghu.appeals.models import Appeal, Category, ReplyTemplate
 from yinghu.appeals.states import Verb
 
@@ -51,7 +51,7 @@ def for_moves(
 
 
 def _fill(words: str, appeal: Appeal, category: Category | None) -> str:
-    english = (get_language() or "").startswith("en")
+    english = is_english()
 
     def name(thing: Category | None) -> str:
         return ((english and thing.name_en) or thing.name) if thing else ""

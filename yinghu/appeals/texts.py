@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import Error, connection
-from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
+from yinghu.appeals.labels import is_english
 from yinghu.appeals.models import Text
 
 
@@ -75,7 +76,7 @@ def text(key: str) -> str:
     English falls back to our own English, not to the city's Chinese.
     """
     words, words_en = _words().get(key, ("", ""))
-    english = (get_language() or "").startswith("en")
+    english = is_english()
     own = words_en if english else words
     default = TEXTS[key].default
     return own or (_(default) if default else "")

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from stdnum import damm
 
+from yinghu.parsing import digits_in
+
 _VERSION = b"\x01"
 _MASKED = re.compile(r"[*＊×●•]|[xX]{2}")
 _CHINESE_MOBILE = re.compile(r"1[3-9][0-9]{9}")
@@ -138,7 +140,7 @@ def _digits_of(char: str) -> tuple[str, bool]:
         return _CHINESE[plain[0]], True
     if plain[:1].isdecimal():
         # `1.`, `1日`, `10` are one character each; `㎡` is no number.
-        return "".join(str(unicodedata.decimal(c)) for c in plain if c.isdecimal()), False
+        return digits_in(plain), False
     value = unicodedata.numeric(char, -1.0)
     known = value >= 0 and unicodedata.category(char) in ("No", "Nl")
     return str(int(value)) if known else "", False

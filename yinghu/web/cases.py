@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -16,22 +15,21 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals import inboxes
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Status, Urgency
 from yinghu.channels import flood
-from yinghu.people.access import Actor, desks_of, may_export
+from yinghu.people.access import Actor, may_export
 from yinghu.people.privacy import mask_name, mask_phone, unseal
 from yinghu.web import csvs, finding
 from yinghu.web.batch import MOST, verbs_of
-from yinghu.web.filters import NONE, TOLD, Choices, Filter, FilterForm
+from yinghu.web.filters import TOLD, Filter, FilterForm
 from yinghu.web.forms import name_of
 from yinghu.web.models import SavedView
+from yinghu.web.ready import views_of
 from yinghu.web.shared import (
     PAGE,
     Page,
@@ -58,34 +56,6 @@ NEAR = (1000, 20_000)
 KEPT = "web.cases.deleted"
 """The session's place for a filter that was just deleted, so that it can be had back."""
 
-READY: tuple[tuple[Any, Filter, frozenset[str]], ...] = (
-    (
-        gettext_lazy("我手上的"),
-        Filter(status=("handling", "waiting"), mine=True),
-        frozenset({"inbox", "field"}),
-    ),
-    (gettext_lazy("等人接单"), Filter(status=("assigned",)), frozenset({"inbox", "dispatch"})),
-    (
-        gettext_lazy("超时的"),
-        Filter(late=True),
-        frozenset({"inbox", "triage", "dispatch", "board"}),
-    ),
-    (gettext_lazy("今天到期的"), Filter(today=True), frozenset({"inbox", "dispatch", "board"})),
-    (gettext_lazy("退回来的"), Filter(returned=True), frozenset({"dispatch"})),
-    (
-        gettext_lazy("危急的"),
-        Filter(status=("filed", "sorted", "assigned", "handling"), urgency=3),
-        frozenset({"inbox", "triage", "dispatch", "board"}),
-    ),
-    (gettext_lazy("等诉求人补充"), Filter(status=("waiting",)), frozenset({"inbox", "callback"})),
-    (
-        gettext_lazy("地点未定"),
-        Filter(status=("filed", "sorted"), area=NONE),
-        frozenset({"triage", "dispatch"}),
-    ),
-)
-"""Filters that everybody has who has one of the desks: name, filter, desks."""
-
 COLUMNS = (
     "number",
     "status",
@@ -100,18 +70,6 @@ COLUMNS = (
     "phone",
     "words",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A filter on top of the list, with how many it finds now, "99+" beyond that and "" where it
-    is not known.
-    """
-
-    name: str
-    query: str
-    n: str
-    here: bool
 
 
 @never_cache
@@ -130,7 +88,7 @@ def page(request: HttpRequest) -> HttpResponse:
     # Before anything is looked for. Whoever tries numbers one by one is slowed, by words too.
     if wanted.q and (wait := flood.too_many(limit, f"user {actor.user_id}")):
         return _slowed(request, context | {"kind": limit}, wait)
-    kind, found = _found(actor, wanted)
+    kind, found = finding.found(actor, wanted)
     if not wanted and request.path == reverse("search"):
         # Nothing was looked for; all there is would be no answer.
         found = found.none()
@@ -183,13 +141,6 @@ def _limit_of(actor: Actor, wanted: Filter) -> str:
     return "phone" if not wanted.by and finding.phone_in(actor, wanted.q) else "words"
 
 
-def _found(actor: Actor, wanted: Filter) -> tuple[str, QuerySet[Appeal]]:
-    found = wanted.apply(inboxes.visible(actor), actor)
-    if not wanted.q:
-        return "", found
-    return finding.matching(found, actor, wanted.q, by_words=wanted.by == "words")
-
-
 def _excerpts(listed: Page, query: str) -> None:
     for row in listed.rows:
         appeal = row.appeal
@@ -216,7 +167,7 @@ def _nearest(
         if after.isascii() and after.isdigit() and len(after) < 19:
             clock = clock.filter(appeal__lt=int(after))
         newest = clock.order_by("-appeal").values_list("appeal", flat=True).distinct()
-        others = _found(actor, wanted.without(part))[1]
+        others = finding.found(actor, wanted.without(part))[1]
         for many in NEAR:
             near = others.filter(pk__in=_array(list(newest[:many])))
             ids = list(near.order_by("-id").values_list("pk", flat=True)[: PAGE + 1])
@@ -228,29 +179,6 @@ def _nearest(
 def _array(ids: list[int]) -> RawSQL:
     # As one array: a thousand values spelled out cost more than looking them up.
     return RawSQL("SELECT unnest(%s::bigint[])", [ids])
-
-
-def views_of(request: HttpRequest, address: str, *, counted: bool = False) -> list[View]:
-    """The ready filters of the actor's desks and those kept by this login; `address` is the query
-    of the one that is open. Counted only if asked: the page need not wait for that.
-    """
-    actor = who(request)
-    mine = desks_of(actor)
-    named = [(str(name), each.query(), each) for name, each, desks in READY if desks & mine]
-    kept, choices = SavedView.objects.filter(user=login_of(request)), Choices()
-    for name, query in kept.values_list("name", "query"):
-        each = FilterForm(QueryDict(query), choices).filter() if counted else Filter()
-        named.append((name, query, each))
-    told: dict[str, str] = {}
-    if counted:
-        # What is looked for by words may cost much, and be slowed: it is counted when it is opened.
-        lists = {query: _found(actor, each)[1] for _name, query, each in named if not each.q}
-        most = inboxes.COUNTED
-        for query, n in (dict.fromkeys(lists, 0) | inboxes.counted(lists)).items():
-            told[query] = f"{most - 1}+" if n >= most else str(n)
-    return [
-        View(name, query, told.get(query, ""), query == address) for name, query, _each in named
-    ]
 
 
 @require_POST
@@ -318,7 +246,7 @@ def export(request: HttpRequest) -> HttpResponse:
     limit = _limit_of(actor, wanted)
     if wanted.q and (wait := flood.too_many(limit, f"user {actor.user_id}")):
         return _slowed(request, _asked(request, form, wanted) | {"kind": limit}, wait)
-    kind, found = _found(actor, wanted)
+    kind, found = finding.found(actor, wanted)
     rows = [_line(row) for row in rows_of(newest_first(found)[:EXPORTED], actor)]
     # A phone that was looked for is as private in a log as elsewhere.
     query = wanted.without("q").query()

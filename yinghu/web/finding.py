@@ -9,11 +9,13 @@ from django.db.models import QuerySet
 from django.utils.html import conditional_escape, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from yinghu.appeals import inboxes
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import id_of, number_of
 from yinghu.people.access import Actor, may_search_phones, words_to_search
 from yinghu.people.privacy import blind, normal_phone
 from yinghu.triage import search as words
+from yinghu.web.filters import Filter
 
 LOOKED_AT = 10_000
 """Ids looked at for those that end with given digits; four digits among ten million appeals."""
@@ -102,3 +104,13 @@ def excerpt(text: str, query: str) -> SafeString:
     marked = format_html_join("", "{}<mark>{}</mark>", pieces)
     rest = conditional_escape(shown[end:] + ("…" if start + LONG < len(text) else ""))
     return conditional_escape("…" if start else "") + marked + rest
+
+
+def found(actor: Actor, wanted: Filter) -> tuple[str, QuerySet[Appeal]]:
+    """What a filter finds in the actor's scope, and how: see `matching`, "" where no words were
+    looked for.
+    """
+    appeals = wanted.apply(inboxes.visible(actor), actor)
+    if not wanted.q:
+        return "", appeals
+    return matching(appeals, actor, wanted.q, by_words=wanted.by == "words")

@@ -13,10 +13,10 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from yinghu.appeals import photos, visible
+from yinghu.appeals.labels import is_english
 from yinghu.appeals.loop import MAX_WORDS
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.numbers import id_of
@@ -35,7 +35,7 @@ CERTAIN = 0.9
 
 def name_of(thing: Any) -> str:
     """The thing's name in the language of the page."""
-    english = (get_language() or "").startswith("en")
+    english = is_english()
     return str((english and thing.name_en) or thing.name)
 
 
@@ -324,12 +324,12 @@ class FilingForm(forms.Form):
 
 def question_label(question: dict[str, Any]) -> str:
     """A question as asked, in the language of the page."""
-    english = (get_language() or "").startswith("en")
+    english = is_english()
     return str((english and question.get("label_en")) or question["label"])
 
 
 def _question(question: dict[str, Any]) -> forms.Field:
-    english = (get_language() or "").startswith("en")
+    english = is_english()
     common: dict[str, Any] = {
         "label": question_label(question),
         "required": bool(question.get("required")),

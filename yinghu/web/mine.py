@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from yinghu.appeals import visible
 from yinghu.appeals.models import Appeal
 from yinghu.channels import codes, flood, sms
+from yinghu.parsing import digits_in
 from yinghu.people.privacy import blind, mask_phone, normal_phone
 
 OPEN_FOR = 30 * 60
@@ -90,7 +90,8 @@ def _read_back(request: HttpRequest, typed: str, phone: str) -> HttpResponse:
     if wait := flood.too_many("guess", request.META.get("REMOTE_ADDR", "")):
         step.problem = _("试得太多了，请 %d 秒后再试") % wait
         return step.show(request, 429, wait)
-    code = _digits(request.POST["code"][:40])
+    # Full-width digits, blanks and dashes are no mistake.
+    code = digits_in(request.POST["code"][:40])
     if not re.fullmatch(rf"[0-9]{{{codes.DIGITS}}}", code):
         step.wrong_code = _("验证码是 %d 位数字") % codes.DIGITS
         return step.show(request, 422)
@@ -106,11 +107,6 @@ def _read_back(request: HttpRequest, typed: str, phone: str) -> HttpResponse:
         "until": time.time() + OPEN_FOR,
     }
     return redirect("mine")
-
-
-def _digits(text: str) -> str:
-    """The digits of a code as typed: full-width ones, blanks and dashes are no mistake."""
-    return "".join(str(unicodedata.decimal(c)) for c in text if c.isdecimal())
 
 
 def _opened(request: HttpRequest) -> tuple[bytes, str, int] | None:

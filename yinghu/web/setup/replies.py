@@ -8,9 +8,10 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from yinghu.appeals.labels import is_english
 from yinghu.appeals.models import ReplyTemplate
 from yinghu.appeals.states import MOVES, FieldKind, Verb
 from yinghu.people.models import Unit
@@ -23,8 +24,7 @@ _BRACES = re.compile(r"\{[^{}]*\}|[{}]")
 
 def offered() -> tuple[str, ...]:
     """The placeholders in the language of the page; those of the other one are understood too."""
-    english = (get_language() or "").startswith("en")
-    return PLACEHOLDERS[3:] if english else PLACEHOLDERS[:3]
+    return PLACEHOLDERS[3:] if is_english() else PLACEHOLDERS[:3]
 
 
 def verbs() -> list[Verb]:

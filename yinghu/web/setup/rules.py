@@ -8,9 +8,10 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
+from yinghu.appeals.labels import is_english
 from yinghu.appeals.models import Category
 from yinghu.appeals.states import Klass
 from yinghu.channels import registry
@@ -412,6 +413,6 @@ def choices_of(question: Mapping[str, Any]) -> list[tuple[str, str]]:
     if question["kind"] != "choice":
         return []
     values = question["choices"]
-    english = (get_language() or "").startswith("en")
+    english = is_english()
     shown = (english and question.get("choices_en")) or values
     return list(zip(values, shown, strict=True))

@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from yinghu.parsing import plain_digits
+
 _UNITS = (
     (1, ("分钟", "分", "minutes", "minute", "mins", "min", "m")),
     (60, ("个小时", "小时", "钟头", "时", "hours", "hour", "hrs", "hr", "h")),
@@ -24,13 +26,13 @@ _PART = re.compile(
     + r"|)\s*(?:,|，|又|and)?",
     re.ASCII | re.IGNORECASE,
 )
-_HALF = str.maketrans("０１２３４５６７８９．　", "0123456789. ")
+_HALF = str.maketrans("．　", ". ")
 LONGEST = 366 * 24 * 60
 
 
 def minutes_in(text: str) -> int:
     """How many minutes `text` says. ValueError where it says none."""
-    rest = text.translate(_HALF).strip()
+    rest = plain_digits(text).translate(_HALF).strip()
     total, at, parts = Decimal(0), 0, 0
     while at < len(rest):
         found = _PART.match(rest, at)

@@ -27,7 +27,7 @@ from yinghu.channels import registry
 from yinghu.people.access import Actor, desks_of
 from yinghu.people.privacy import mask_name, mask_phone, unseal
 from yinghu.places import locate
-from yinghu.web import presence, shared, wording
+from yinghu.web import presence, ready, shared, wording
 from yinghu.web.forms import name_of
 from yinghu.web.hub import BADGED
 from yinghu.web.story import Story
@@ -301,10 +301,7 @@ def saved_views(context: template.Context, address: str = "") -> dict[str, Any]:
     """The ready filters of the reader's desks and their own; how many each finds comes after the
     page. `address` is the query of the one that is open.
     """
-    # Not above: the list of cases is a page, and pages stand on these tags.
-    from yinghu.web import cases
-
-    return {"views": cases.views_of(context["request"], address), "here": address}
+    return {"views": ready.views_of(context["request"], address), "here": address}
 
 
 @register.inclusion_tag("web/parts/photos.html")
