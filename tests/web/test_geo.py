@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from tests.cast import Cast
 from tests.web.conftest import Browse, text_of
@@ -35,22 +36,26 @@ def test_an_area_with_its_outline_and_those_below(client: Client, city: Cast) ->
     assert client.get("/geo/330782008.json").status_code == 404
 
 
-def test_a_map_to_press_on_begins_where_the_areas_are(browse: Browse) -> None:
+def test_a_map_to_press_on_begins_where_the_areas_are(browse: Browse, settings: Settings) -> None:
     admin = browse("admin")
 
     def begins() -> Any:
         page = html.unescape(text_of(admin.get("/setup/place/-/new")))
         assert "区域和位置至少要有一样" in page
         found = re.search(r'data-map="(\{.*?\})"', page)
-        assert found
-        return json.loads(found[1])["box"], "还没有一个区域有中心坐标" in page
+        box = json.loads(found[1])["box"] if found else "no map"
+        return box, "还没有一个区域有中心坐标" in page
 
     (west, south, east, north), lost = begins()
     assert (119 < west < 120.1 < east < 121, 29 < south < 29.3 < north < 30, lost) == (1, 1, 0)
-    # Of a new city nothing is known: the map cannot say where it is, but what to do.
+    # Of a new city nothing is known: no map without tiles, the whole country with them, and in
+    # either case what to do.
     Area.objects.update(lon=None, lat=None, outline=None, updated_at=timezone.now())
     locate.refresh()
+    assert begins() == ("no map", True)
+    settings.MAP_TILES = "https://tiles.example/{z}/{x}/{y}.png"
     assert begins() == (None, True)
+    settings.MAP_TILES = ""
     Area.objects.filter(pk="330782").update(lon=120.07, lat=29.3, updated_at=timezone.now())
     Area.objects.create(code="330783", name="另一县", level=1, lon=121.5, lat=28.5)
     locate.refresh()

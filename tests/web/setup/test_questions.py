@@ -164,6 +164,7 @@ def test_a_clerks_table_is_taken_and_keeps_the_keys_of_what_stays(admin: Client)
         "category,question,answer,choices,required\n"
         "medicine,要不要冷藏,选一个,要｜不要,是\n"
         ",在哪家医院配药,写几个字,,0\n"
+        ",药还够几天,填个数,,1\n"
         "milk,,,,\n",
     )
     assert "要不要冷藏（选一个：要、不要，必填）" in text_of(page)
@@ -177,7 +178,20 @@ def test_a_clerks_table_is_taken_and_keeps_the_keys_of_what_stays(admin: Client)
             "choices": ["要", "不要"],
             "required": True,
         },
-        {"key": "hospital", "label": "在哪家医院配药", "kind": "text"},
+        # What the file has no column for stays.
+        {
+            "key": "hospital",
+            "label": "在哪家医院配药",
+            "label_en": "Which hospital",
+            "kind": "text",
+        },
+        {
+            "key": "left",
+            "label": "药还够几天",
+            "label_en": "Days left",
+            "kind": "number",
+            "required": True,
+        },
     ]
     assert Category.objects.get(pk="milk").questions == []
     assert Category.objects.get(pk="food").questions

@@ -73,20 +73,41 @@ def gathered(
     for number, cells in rows:
         code = cells.get("category", "") or code
         _first, asked = found.setdefault(code, (number, []))
-        row = {part: cells.get(column, "") for part, column in COLUMNS.items()}
-        if not any(row.values()):
-            continue
-        kept = {each["label"]: each["key"] for each in states.get(code, {}).get("questions", ())}
-        row["key"] = row["key"] or kept.get(visible.line(row["label"]), "")
-        row["kind"] = _kinds().get(row["kind"].casefold(), row["kind"])
-        row["required"] = _ticked(row["required"].lower())
-        for part in ("choices", "choices_en"):
-            row[part] = "\n".join(_BARS.split(row[part]))
-        asked.append(row | {"line": str(number)})
+        row = _row(cells, states.get(code, {}).get("questions", ()))
+        if any(row.values()):
+            asked.append(row | {"line": str(number)})
     return [
         (number, {"code": code, "questions": json.dumps(asked)})
         for code, (number, asked) in found.items()
     ]
+
+
+def _row(cells: dict[str, str], kept: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """A line as a row of `questions.PARTS`. A question that is there already, by its key or by its
+    words, keeps its key and what the file has no column for.
+    """
+    row = {part: cells.get(column, "") for part, column in COLUMNS.items()}
+    if not any(row.values()):
+        return row
+    row["kind"] = _kinds().get(row["kind"].casefold(), row["kind"])
+    row["required"] = _ticked(row["required"].lower())
+    for part in ("choices", "choices_en"):
+        row[part] = "\n".join(filter(None, map(visible.line, _BARS.split(row[part]))))
+    label = visible.line(row["label"])
+    same = (
+        each
+        for each in kept
+        if row["key"] == each["key"] or (not row["key"] and label == each["label"])
+    )
+    if (old := next(same, None)) is None:
+        return row
+    row["key"] = old["key"]
+    absent = {part for part, column in COLUMNS.items() if column not in cells}
+    was = {part: "\n".join(old.get(part, ())) for part in ("choices", "choices_en")}
+    if "choices" not in absent and row["choices"] != was["choices"]:
+        absent.discard("choices_en")  # they stood beside other choices
+    was |= {"label_en": old.get("label_en", ""), "required": "1" if old.get("required") else ""}
+    return row | {part: was[part] for part in absent if part in was}
 
 
 @cache

@@ -93,7 +93,7 @@ def plan(kind: Kind, rows: Rows) -> Plan:
 def _line(kind: Kind, around: Around, number: int, cells: dict[str, str]) -> Line:
     key = kind.key_in(cells, around)
     now = around.states.get(key)
-    line = Line(number, key, cells.get("name") or key)
+    line = Line(number, key, cells.get("name") or str((now or {}).get("name") or key))
     known = {name: text for name, text in cells.items() if name in kind.columns}
     shown = around.cells(key)
     if now is not None and all(shown.get(name, "") == text for name, text in known.items()):
