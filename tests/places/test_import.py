@@ -174,7 +174,6 @@ def test_codes_of_other_countries_take_their_level_from_their_parent(tmp_path: P
     assert parent_code_in("NL-0363-AB", known) == "NL-0363"
     assert parent_code_in("NL", known) == ""
     assert [level_of(code) for code in ("330782", "330782001", "330782001001")] == [1, 2, 3]
-    assert Area(code="330782001001001").parent_code == "330782001001"
 
 
 @pytest.mark.usefixtures("no_areas")

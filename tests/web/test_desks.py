@@ -17,6 +17,8 @@ from yinghu.appeals import loop, texts
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import number_of
 from yinghu.people.models import Post, User
+from yinghu.places import locate
+from yinghu.places.models import Area
 from yinghu.triage import duplicates, search, suggest
 from yinghu.web.shared import PAGE
 
@@ -245,6 +247,12 @@ def test_areas_are_hinted_by_name_code_and_alias(browse: Browse, city: Cast) -> 
         return [area["code"] for area in client.get("/desk/areas", {"q": query}).json()]
 
     assert codes("福田")[0] == "330782008"
+    # With what it lies in, also where codes have other lengths than China's.
+    Area.objects.create(code="33-7", name="Rivertown", level=1)
+    Area.objects.create(code="33-7.2", name="Millside", level=2)
+    locate.refresh()
+    hints = client.get("/desk/areas", {"q": "Millside"}).json()
+    assert hints == [{"code": "33-7.2", "name": "Millside", "under": "Rivertown"}]
     assert codes("330782100")[0] == "330782100"
     assert codes("") == []
     assert codes("%") == []

@@ -84,16 +84,6 @@ class Area(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def parent_code(self) -> str:
-        """The code one level up by LENGTHS, "" for a county or a code of another country's lengths.
-
-        For the latter ask `parent_code_in`, which needs to know what codes there are.
-        """
-        if len(self.code) in LENGTHS[1:]:
-            return self.code[: LENGTHS[LENGTHS.index(len(self.code)) - 1]]
-        return ""
-
 
 def parent_code_in(code: str, known: Container[str]) -> str:
     """The longest proper prefix of `code` that is in `known`, or ""."""

@@ -18,7 +18,7 @@ from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import id_of
 from yinghu.people.access import Actor, may_see
 from yinghu.places import locate, typeahead
-from yinghu.places.models import Area
+from yinghu.places.models import Area, parent_code_in
 from yinghu.web import case, skips
 from yinghu.web.forms import name_of
 from yinghu.web.shared import (
@@ -185,5 +185,6 @@ def areas(request: HttpRequest) -> HttpResponse:
 
 def _towns_name(area: Area) -> str:
     """The name of the area above, which tells two villages of one name apart."""
-    above = locate.known_areas().get(area.parent_code)
+    known = locate.known_areas()
+    above = known.get(parent_code_in(area.pk, known))
     return name_of(above) if above else ""
