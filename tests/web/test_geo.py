@@ -42,6 +42,7 @@ def test_a_map_to_press_on_begins_where_the_areas_are(browse: Browse, settings: 
     def begins() -> Any:
         page = html.unescape(text_of(admin.get("/setup/place/-/new")))
         assert "区域和位置至少要有一样" in page
+        assert page.count("区域和位置，至少一样") == 3
         found = re.search(r'data-map="(\{.*?\})"', page)
         box = json.loads(found[1])["box"] if found else "no map"
         return box, "还没有一个区域有中心坐标" in page

@@ -217,6 +217,8 @@ class Kind:
     form: type[SetupForm]
     heads: tuple[Any, ...] = ()
     hints: dict[str, Any] = field(default_factory=dict)
+    marks: dict[str, Any] = field(default_factory=dict)
+    """What is said of a field in place of "optional"."""
     around: type[Around] = Around
     creates: bool = True
     retires: bool = True

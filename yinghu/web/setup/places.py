@@ -184,4 +184,5 @@ PLACES = Places(
             "在下面的地图上点，或者直接填 WGS-84 度；上面没有选区域，这里就一定要有。"
         ),
     },
+    marks=dict.fromkeys(("area", "lon", "lat"), gettext_lazy("区域和位置，至少一样")),
 )

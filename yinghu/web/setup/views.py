@@ -193,7 +193,10 @@ def _page(
     context: dict[str, Any] = {
         "kind": kind,
         "form": form,
-        "fields": [(bound, kind.hints.get(bound.name, "")) for bound in form],
+        "fields": [
+            (bound, kind.hints.get(bound.name, ""), kind.marks.get(bound.name, ""))
+            for bound in form
+        ],
         "thing": thing,
         "key": key,
         "key_label": kind.labels[kind.form.fixed[0]] if len(kind.form.fixed) == 1 else _("代码"),

@@ -348,9 +348,9 @@ def empty_state(symbol: str, title: str, text: str = "", then: str = "") -> dict
 
 
 @register.inclusion_tag("web/parts/field.html")
-def field(bound: Any, hint: str = "", plain: bool = False) -> dict[str, Any]:
+def field(bound: Any, hint: str = "", plain: bool = False, mark: str = "") -> dict[str, Any]:
     """One field of a form: label, control, what is wrong with it. `plain`: where nothing is needed,
-    it need not be said of each one.
+    it need not be said of each one. `mark` is said of it in place of "optional".
     """
     widget = bound.field.widget
     kind = getattr(widget, "input_type", "textarea")
@@ -364,6 +364,7 @@ def field(bound: Any, hint: str = "", plain: bool = False) -> dict[str, Any]:
         "plain": plain,
         "kind": "radio" if kind == "radio" else kind,
         "required": bound.field.required,
+        "mark": mark,
         "control": bound.as_widget(attrs=attrs),
     }
 
