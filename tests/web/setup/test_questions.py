@@ -63,10 +63,23 @@ def test_questions_are_added_moved_and_removed_by_buttons_alone(
     assert "要不要冷藏" in text_of(citizen.get("/file?category=medicine"))
 
 
+def test_from_which_answer_a_case_is_urgent_is_edited_and_told(admin: Client) -> None:
+    typed = form_of(admin.get(WHERE))
+    assert typed["question-3-urgent"] == "3"
+    assert admin.post(WHERE, typed | {"question-3-urgent": "0"}).status_code == 302
+    assert Category.objects.get(pk="medicine").questions[3]["urgent"] == 0
+    assert "答 0 或更少就建议加急" in text_of(admin.get(f"{WHERE}/history"))
+    typed = form_of(admin.get(WHERE))
+    assert typed["question-3-urgent"] == "0"
+    assert admin.post(WHERE, typed | {"question-3-urgent": ""}).status_code == 302
+    assert "urgent" not in Category.objects.get(pk="medicine").questions[3]
+
+
 @pytest.mark.parametrize(
     ("question", "why"),
     [
         ({"kind": "text"}, None),
+        ({"label": "几天", "kind": "number", "urgent": "三"}, "要填一个数"),
         ({"label_en": "Only English"}, "还没有写问什么"),
         ({"label": "哪个", "kind": "choice", "choices": "一个"}, "至少写两个选项"),
         ({"label": "哪个", "kind": "choice", "choices": "甲\n甲"}, "两个一样的选项"),

@@ -21,7 +21,7 @@ KINDS: dict[str, Any] = {
     "number": gettext_lazy("填个数"),
     "bool": gettext_lazy("是或不是"),
 }
-PARTS = ("key", "label", "label_en", "kind", "choices", "choices_en", "required")
+PARTS = ("key", "label", "label_en", "kind", "choices", "choices_en", "required", "urgent")
 MOST = 20
 MOST_CHOICES = 30
 
@@ -128,7 +128,7 @@ def _must_be_text(rows: list[dict[str, str]]) -> None:
 
 
 def _text(value: Any) -> str:
-    return "" if value in (None, False) else str(value)
+    return "" if value is None or value is False else str(value)
 
 
 def _question(row: Mapping[str, str], keys: set[str]) -> dict[str, Any]:
@@ -152,7 +152,16 @@ def _question(row: Mapping[str, str], keys: set[str]) -> dict[str, Any]:
         question |= _choices(row)
     if row["required"] and row["kind"] != "bool":
         question["required"] = True
+    if row["kind"] == "number" and row["urgent"].strip():
+        question["urgent"] = _urgent(row["urgent"].strip())
     return question
+
+
+def _urgent(text: str) -> int | float:
+    """The answer from which downwards an appeal is suggested as urgent."""
+    if not re.fullmatch(r"\d{1,6}(?:\.\d{1,2})?", text, re.ASCII):
+        raise ValidationError(_("“答这个数或更少就建议加急”要填一个数，例如 3；也可以空着"))
+    return float(text) if "." in text else int(text)
 
 
 def _new_key(label: str, row: Mapping[str, str], keys: set[str]) -> str:
