@@ -225,6 +225,23 @@ def test_what_is_wrong_and_what_is_too_old_keep_words_and_photos(
     assert appeal.attachments.count() == 1
 
 
+def test_all_that_is_wrong_is_said_at_once_and_a_fault_looks_like_no_button(
+    live: Live, live_city: Cast, page: Page
+) -> None:
+    page.goto("/p/xiuhu?category=medical")
+    page.fill("[name=phone]", "12")
+    page.click("button.send")
+    expect(page.locator("#f-q_reason-error")).to_contain_text("请回答这一项")
+    expect(page.locator("#f-phone-error")).to_contain_text("这个号码打不通")
+    expect(page.locator("[name=phone]")).to_have_css("background-image", "none")
+    checks.no_violations(page)
+    # An answer is enough, words or none.
+    page.get_by_label("透析", exact=True).check()
+    page.fill("[name=phone]", "")
+    page.click("button.send")
+    assert filed(page).body == "就医：就医原因 透析"
+
+
 def test_photos_are_made_small_on_the_phone_upright_and_can_be_taken_away(
     live: Live, live_city: Cast, page: Page
 ) -> None:

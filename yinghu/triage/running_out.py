@@ -39,7 +39,7 @@ _ENGLISH: Final = {
     for word in words.split()
 } | {"half a": 0.5, "a couple of": 2, "a few": 3, "few": 3, "six": 6, "seven": 7, "ten": 10}
 _NUMBER: Final = (
-    r"(?:\d{1,4}(?:\.\d+)?|[零一二两三四五六七八九十半几]{1,4}|"
+    r"(?:\d{1,4}(?:\.\d+)?|[零一二两三四五六七八九十半]{1,4}|"
     + "|".join(sorted(_ENGLISH, key=len, reverse=True))
     + r")"
 )
@@ -152,7 +152,7 @@ def default_running_out() -> RunningOut:
 
 
 def number(said: str) -> float:
-    """A number as people write it: 2, 1.5, 两, 两三 (the more), 十二, 几, a few."""
+    """A number as people write it: 2, 1.5, 两, 两三 (the more), 十二, a few."""
     if said[0].isdigit():
         return float(said)
     if said in _ENGLISH:
@@ -160,7 +160,7 @@ def number(said: str) -> float:
     if "十" in said:
         tens, _ten, ones = said.partition("十")
         return 10 * (_DIGITS.get(tens[-1:], 1) or 1) + _DIGITS.get(ones[-1:], 0)
-    return _DIGITS.get(said[-1], 3)
+    return _DIGITS[said[-1]]
 
 
 def _any(words: list[str]) -> re.Pattern[str]:

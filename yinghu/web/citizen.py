@@ -18,6 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from yinghu.appeals import clocks, loop, photos, visible
+from yinghu.appeals.answered import is_made_of_answers
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import MOVES, Status, Verb
@@ -174,7 +175,7 @@ def show_track(
             story_of(request, appeal, wording.PRIVATE), appeal.attachments.order_by("pk")
         ),
         "forms": forms,
-        "answers": wording.answers_of(appeal, reveal=True),
+        "answers": [] if is_made_of_answers(appeal) else wording.answers_of(appeal, reveal=True),
         "problem": problem,
         "max_photos": photos.MAX_PHOTOS,
         "master": master,
