@@ -242,7 +242,7 @@ def urge(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None = 
     def change(appeal: Appeal) -> dict[str, Any]:
         if actor.kind == "requester" and (again := urge_again_at(appeal)):
             clock = timezone.localtime(again).strftime("%H:%M")
-            raise Conflict("urged_already", _("刚刚催办过，%s 以后可以再催") % clock)
+            raise Conflict("urged_already", _("刚刚催过，%s 以后可以再催") % clock)
         return {}
 
     return _move(appeal_id, actor, Verb.URGE, change, words, expect=expect)

@@ -117,7 +117,8 @@ def filed(request: HttpRequest, token: str) -> HttpResponse:
 
 def next_step(appeal: Appeal) -> dict[str, Any]:
     """Where it stands, what it waits for, and by when what comes next is due."""
-    standing = wording.standing(appeal)
+    setback = wording.setback(appeal)
+    standing = wording.standing(appeal, setback)
     asked = None
     if standing.turn is Verb.SUPPLY:
         asked = appeal.events.filter(verb=Verb.ASK).order_by("seq").last()
@@ -130,6 +131,7 @@ def next_step(appeal: Appeal) -> dict[str, Any]:
         "clock": clock,
         "promise": wording.promise(standing.clock) if standing.clock else "",
         "solve": solve,
+        "setback": setback if standing.sorry else None,
     }
 
 
@@ -151,7 +153,7 @@ def show_track(
     """The page of one appeal, with the form that was just refused, if one was."""
     known = Known()
     forms = []
-    turn = wording.standing(appeal).turn
+    turn = wording.standing(appeal, wording.setback(appeal)).turn
     moves = {move.verb: move for move in loop.available(appeal, requester_of(appeal.pk))}
     for verb in SAYS:
         if verb not in moves:
