@@ -30,6 +30,7 @@ from yinghu.web import filing, wording
 from yinghu.web.account import demo_logins
 from yinghu.web.acts import arrived_before, perform
 from yinghu.web.filing import MAX_BODY, Sheet, new_form_id
+from yinghu.web.following import public_version
 from yinghu.web.forms import FilingForm, Known, VerbForm
 from yinghu.web.shared import absolute, is_part, version_of
 from yinghu.web.story import story_of, with_photos
@@ -171,6 +172,7 @@ def show_track(
     master = _final_master(appeal)
     context = {
         "appeal": appeal,
+        "shown_version": public_version(appeal.pk),
         "next": next_step(appeal),
         "road": wording.road(appeal),
         "story": with_photos(
