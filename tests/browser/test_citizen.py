@@ -338,6 +338,19 @@ def test_asked_before_by_a_code_sent_to_the_phone(
     assert Code.objects.get().used_at is not None
 
 
+def test_large_type_leaves_how_long_there_is_in_its_box(
+    live: Live, live_city: Cast, page: Page
+) -> None:
+    appeal = taken_milk(live_city)
+    loop.resolve(appeal.pk, live_city.milk, words="送到了")
+    page.goto(f"/t/{appeal.token}")
+    page.get_by_role("button", name="大字").click()
+    expect(page.locator(".facts-list .clock")).to_be_visible()
+    beyond = """Array.from(document.querySelectorAll(".facts-list dd"), (box) =>
+        box.scrollWidth - box.clientWidth).filter((much) => much > 0)"""
+    assert page.evaluate(beyond) == []
+
+
 def test_large_type_stays_and_words_are_read_aloud(live: Live, live_city: Cast, page: Page) -> None:
     page.goto("/p/xiuhu")
     before = page.locator("h1").bounding_box()
