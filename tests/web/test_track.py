@@ -396,6 +396,8 @@ def test_what_was_not_solved_is_taken_up_again_with_an_apology(browse: Browse, c
         r"对不起，这件事没有办好。</p>\s*<p class=\"lead\">已派给奶粉组，等他们接单。", said
     )
     assert re.search(r"您告诉我们</b><br>\s*送来的是空罐子", said)
+    # Above, and at the rating; not a third time at the reopening that came of it.
+    assert said.count("送来的是空罐子") == 2
     assert "最迟接单" in said
     assert "最迟办结" in said
     assert "您评价了：没有解决 · 不满意" in said

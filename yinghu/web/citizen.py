@@ -33,7 +33,7 @@ from yinghu.web.filing import MAX_BODY, Sheet, new_form_id
 from yinghu.web.following import public_version
 from yinghu.web.forms import FilingForm, Known, VerbForm
 from yinghu.web.shared import absolute, is_part, version_of
-from yinghu.web.story import story_of, with_photos
+from yinghu.web.story import story_of, with_photos, without_echo
 
 SAYS = (Verb.RATE, Verb.SUPPLY, Verb.URGE, Verb.REOPEN, Verb.WITHDRAW)
 """What a requester may say on the tracking page, in the order shown."""
@@ -176,7 +176,8 @@ def show_track(
         "next": next_step(appeal),
         "road": wording.road(appeal),
         "story": with_photos(
-            story_of(request, appeal, wording.PRIVATE), appeal.attachments.order_by("pk")
+            without_echo(story_of(request, appeal, wording.PRIVATE)),
+            appeal.attachments.order_by("pk"),
         ),
         "forms": forms,
         "answers": [] if is_made_of_answers(appeal) else wording.answers_of(appeal, reveal=True),

@@ -19,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import inboxes, loop, photos
+from yinghu.appeals.answered import is_made_of_answers
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import MOVES, Status, Verb
 from yinghu.people.access import Actor, may_reveal, relations
@@ -41,7 +42,7 @@ from yinghu.web.shared import (
     who,
     without_numbers,
 )
-from yinghu.web.story import Story, story_of, with_photos
+from yinghu.web.story import Story, story_of, with_photos, without_echo
 
 ACTS = (Verb.ACCEPT, Verb.REPORT, Verb.RESOLVE, Verb.RELEASE)
 """What is done out there, in the order shown; everything else is desk work."""
@@ -204,7 +205,7 @@ def _show(
         "max_photos": photos.MAX_PHOTOS,
         # Before taking it, its words only: people write their phone into them.
         "body": appeal.body if holds else without_numbers(appeal.body),
-        "answers": wording.answers_of(appeal, reveal),
+        "answers": [] if is_made_of_answers(appeal) else wording.answers_of(appeal, reveal),
         "clocks": appeal.clocks.filter(stopped_at=None).order_by("due_at"),
         "story": _story(request, appeal, reveal),
         "problem": problem,
@@ -239,7 +240,7 @@ def _lost(form: VerbForm) -> str:
 
 
 def _story(request: HttpRequest, appeal: Appeal, reveal: bool) -> Story:
-    story = story_of(request, appeal, wording.PRIVATE)
+    story = without_echo(story_of(request, appeal, wording.PRIVATE))
     if reveal:
         return with_photos(story, appeal.attachments.order_by("pk"))
     for event in story.events:
