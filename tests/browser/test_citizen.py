@@ -228,6 +228,12 @@ def test_what_is_wrong_and_what_is_too_old_keep_words_and_photos(
 def test_all_that_is_wrong_is_said_at_once_and_a_fault_looks_like_no_button(
     live: Live, live_city: Cast, page: Page
 ) -> None:
+    page.goto("/p/xiuhu")
+    page.click("button.send")
+    expect(page.locator("#f-words-error")).to_contain_text("请写几个字")
+    page.fill("[name=words]", "路灯坏了")
+    expect(page.locator(".wrong")).to_have_count(0)
+    page.fill("[name=words]", "")
     page.goto("/p/xiuhu?category=medical")
     page.fill("[name=phone]", "12")
     page.click("button.send")

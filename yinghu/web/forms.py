@@ -288,6 +288,8 @@ class FilingForm(forms.Form):
         words, where = self.fields["words"], self.fields["where"]
         words.label, where.label = _("您需要什么帮助？"), _("在什么地方")
         words.widget = forms.Textarea(attrs={"rows": 4, "maxlength": MAX_WORDS})
+        # With this, what was said of the field goes as soon as something is written.
+        words.widget.attrs["data-missing"] = _("请写几个字，说说您需要什么")
         where.widget.attrs |= {"autocomplete": "street-address"}
         self.fields["name"].label, self.fields["phone"].label = _("怎么称呼您"), _("手机或电话")
         self.fields["name"].widget.attrs |= {"autocomplete": "name"}
