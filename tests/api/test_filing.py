@@ -117,6 +117,22 @@ def test_sent_again_it_is_the_same(api: Api, problem: Check) -> None:
     assert bare[0]["id"] != bare[1]["id"]
 
 
+def test_a_category_with_an_answer_needs_no_body(api: Api, problem: Check) -> None:
+    given: dict[str, Any] = {"category": "milk", "answers": {"left": 1, "count": "两罐"}}
+    told = api.post("/appeals", "operator", json=given)
+    assert told.status_code == 201
+    assert Appeal.objects.get().body == "奶粉：几罐 两罐；还能吃几天 1"
+    for fields in (
+        {},
+        {"answers": {"left": 1}},
+        {"category": "milk"},
+        {"category": "milk", "answers": {"left": None, "count": "", "wings": 2}},
+    ):
+        body = problem(api.post("/appeals", "operator", json=fields), 422, "invalid")
+        assert [(e["field"], e["code"]) for e in body["errors"]] == [("body", "missing")]
+    assert Appeal.objects.count() == 1
+
+
 BAD_FIELDS: list[tuple[dict[str, Any], str, str]] = [
     ({"body": ""}, "body", "string_too_short"),
     ({"body": "   "}, "body", "string_too_short"),

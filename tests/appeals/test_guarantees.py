@@ -17,7 +17,7 @@ from yinghu.appeals.numbers import id_of, id_of_token, number_of, track_token
 from yinghu.channels.models import Message
 from yinghu.channels.receive import Incoming, Received, receive, receive_many
 from yinghu.people.access import Actor, visible_q
-from yinghu.people.models import Reveal
+from yinghu.people.models import Reveal, Unit
 from yinghu.people.privacy import blind, unseal
 
 REQUESTER = Actor("requester")
@@ -154,6 +154,54 @@ def test_of_many_who_accept_at_once_exactly_one_has_it(live_city: Cast) -> None:
         results = sorted(pool.map(press, range(8)))
     assert results == ["taken", *["wrong_status"] * 7]
     assert Event.objects.filter(appeal=appeal, verb="accept").count() == 1
+
+
+def free_milk(city: Cast, number: int) -> list[Appeal]:
+    """Appeals that wait in the milk group for somebody to take them."""
+    found = [file_one(f"第 {each} 件") for each in range(number)]
+    for appeal in found:
+        loop.sort(appeal.pk, city.clerk, category="other")
+        loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    return found
+
+
+def test_a_volunteer_who_takes_many_at_once_has_no_more_than_the_unit_allows(
+    live_city: Cast,
+) -> None:
+    Unit.objects.filter(code="milk").update(most_held=3)
+    appeals = free_milk(live_city, 8)
+    start = Barrier(8)
+
+    def press(appeal: Appeal) -> str:
+        try:
+            start.wait(timeout=30)
+            loop.accept(appeal.pk, live_city.volunteer)
+        except loop.Conflict as refused:
+            return refused.code
+        finally:
+            connection.close()
+        return "taken"
+
+    with ThreadPoolExecutor(8) as pool:
+        results = sorted(pool.map(press, appeals))
+    assert results == [*["hands_full"] * 5, *["taken"] * 3]
+    assert Appeal.objects.filter(holder=live_city.volunteer.user_id).count() == 3
+
+
+@pytest.mark.django_db
+def test_how_many_a_volunteer_may_hold_is_the_units_to_say(city: Cast) -> None:
+    appeals = free_milk(city, 8)
+    for appeal in appeals[:5]:
+        loop.accept(appeal.pk, city.volunteer)
+    with pytest.raises(loop.Conflict, match="手上已有 5 件") as refused:
+        loop.accept(appeals[5].pk, city.volunteer)
+    assert refused.value.code == "hands_full"
+    # Staff of the unit have no such limit, and a hand that is free again may take the next.
+    loop.accept(appeals[5].pk, city.milk)
+    loop.resolve(appeals[0].pk, city.volunteer, words="送到了")
+    loop.accept(appeals[6].pk, city.volunteer)
+    Unit.objects.filter(code="milk").update(most_held=0)
+    loop.accept(appeals[7].pk, city.volunteer)
 
 
 def test_the_same_message_from_many_at_once_is_one_appeal(live_city: Cast) -> None:

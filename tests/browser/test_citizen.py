@@ -225,6 +225,29 @@ def test_what_is_wrong_and_what_is_too_old_keep_words_and_photos(
     assert appeal.attachments.count() == 1
 
 
+def test_all_that_is_wrong_is_said_at_once_and_a_fault_looks_like_no_button(
+    live: Live, live_city: Cast, page: Page
+) -> None:
+    page.goto("/p/xiuhu")
+    page.click("button.send")
+    expect(page.locator("#f-words-error")).to_contain_text("请写几个字")
+    page.fill("[name=words]", "路灯坏了")
+    expect(page.locator(".wrong")).to_have_count(0)
+    page.fill("[name=words]", "")
+    page.goto("/p/xiuhu?category=medical")
+    page.fill("[name=phone]", "12")
+    page.click("button.send")
+    expect(page.locator("#f-q_reason-error")).to_contain_text("请回答这一项")
+    expect(page.locator("#f-phone-error")).to_contain_text("这个号码打不通")
+    expect(page.locator("[name=phone]")).to_have_css("background-image", "none")
+    checks.no_violations(page)
+    # An answer is enough, words or none.
+    page.get_by_label("透析", exact=True).check()
+    page.fill("[name=phone]", "")
+    page.click("button.send")
+    assert filed(page).body == "就医：就医原因 透析"
+
+
 def test_photos_are_made_small_on_the_phone_upright_and_can_be_taken_away(
     live: Live, live_city: Cast, page: Page
 ) -> None:
@@ -319,6 +342,19 @@ def test_asked_before_by_a_code_sent_to_the_phone(
     page.goto("/mine")
     expect(page.locator("[name=phone]")).to_be_visible()
     assert Code.objects.get().used_at is not None
+
+
+def test_large_type_leaves_how_long_there_is_in_its_box(
+    live: Live, live_city: Cast, page: Page
+) -> None:
+    appeal = taken_milk(live_city)
+    loop.resolve(appeal.pk, live_city.milk, words="送到了")
+    page.goto(f"/t/{appeal.token}")
+    page.get_by_role("button", name="大字").click()
+    expect(page.locator(".facts-list .clock")).to_be_visible()
+    beyond = """Array.from(document.querySelectorAll(".facts-list dd"), (box) =>
+        box.scrollWidth - box.clientWidth).filter((much) => much > 0)"""
+    assert page.evaluate(beyond) == []
 
 
 def test_large_type_stays_and_words_are_read_aloud(live: Live, live_city: Cast, page: Page) -> None:

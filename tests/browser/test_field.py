@@ -139,3 +139,21 @@ def test_a_network_that_comes_and_goes_loses_nothing_and_doubles_nothing(
     expect(phone).to_have_url(re.compile("/field$"))
     expect(phone.locator("#messages")).to_contain_text("辛苦了")
     assert phone.evaluate("Object.keys(sessionStorage).filter(key => /^draft/.test(key))") == []
+
+
+def test_the_map_goes_to_the_tasks(live: Live, live_city: Cast, open_page: OpenPage) -> None:
+    for code in ("futian", "siji"):
+        free_at(live_city, code, "要配药")
+    phone = open_page(PHONE)
+    log_in(phone, "volunteer")
+    phone.goto("/field/-/map")
+    expect(phone.locator(".map.is-drawn .pin")).to_have_count(2)
+    expect(phone.locator(".map .area-outline")).to_have_count(1)
+    spread = """() => {
+        const box = document.querySelector(".map"), frame = box.getBoundingClientRect();
+        const at = Array.from(box.querySelectorAll(".pin"), (pin) => pin.getBoundingClientRect());
+        const inside = at.every((a) => a.left >= frame.left && a.right <= frame.right
+            && a.top >= frame.top && a.bottom <= frame.bottom);
+        return inside && box.yinghuMap.getZoom() >= 12;
+    }"""
+    phone.wait_for_function(spread)

@@ -52,6 +52,29 @@ def test_what_the_requester_chose_stands_before_what_the_words_say(city: Cast) -
     assert made.area_confidence == 1
 
 
+@pytest.mark.parametrize(
+    ("category", "left", "urgency"),
+    [
+        ("milk", 1, 2),
+        ("medicine", 3, 2),
+        ("medicine", "2", 2),
+        ("medicine", 4, 1),
+        ("medicine", "不知道", 1),
+        ("food", 2, 1),
+        ("food", 0.5, 2),
+    ],
+)
+def test_an_answer_as_low_as_its_question_says_is_urgent(
+    city: Cast, category: str, left: float | str, urgency: int
+) -> None:
+    appeal = file_one("请帮忙", category=category, answers={"left": left, "count": 1})
+    react_to_all()
+    made = Suggestion.objects.get(appeal=appeal)
+    assert made.urgency == urgency
+    asked = [why for why in made.why if str(left) in why]
+    assert bool(asked) == (urgency == 2)
+
+
 def test_words_that_threaten_life_are_an_emergency(city: Cast) -> None:
     appeal = file_one("再拖欠工资我就从楼上跳下去，不想活了")
     react_to_all()

@@ -13,6 +13,7 @@ import yinghu
 from yinghu.triage.classifier import accuracy, distinct, split
 from yinghu.triage.lexicon import DEFAULT, BadLexicon, Reader, default_reader
 from yinghu.triage.measure import bands, main
+from yinghu.triage.running_out import BadRunningOut, RunningOut
 
 LABELLED = Path(__file__).parents[3] / "shared" / "data" / "messages" / "labelled_raw.csv"
 CATEGORIES = Path(yinghu.__file__).parent / "demo" / "categories.csv"
@@ -41,7 +42,8 @@ def codes() -> dict[str, str]:
         ("咨询生育津贴怎么申请，需要什么材料", "labour", "policy", 1),
         ("举报传销组织，虚假宣传", "commerce", "opinion", 1),
         ("请问独生子女费什么时候发，什么条件可以领，想咨询", "health", "policy", 1),
-        ("My baby has no milk powder", "milk", "need", 1),
+        ("My baby has no milk powder", "milk", "need", 2),
+        ("My baby needs milk powder", "milk", "need", 1),
         ("My father needs insulin", "medicine", "need", 2),
         ("你好", "other", "opinion", 1),
         ("", "other", "opinion", 1),
@@ -87,6 +89,66 @@ def test_danger_to_life_and_threats_are_emergencies(text: str) -> None:
 )
 def test_figures_of_speech_and_prevention_are_not(text: str) -> None:
     assert default_reader().read(text).urgency < 3
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("降压药只剩两天", "只剩两天"),
+        ("孩子奶粉只剩一天的量", "只剩一天的量"),
+        ("胰岛素明天就没了", "没了"),
+        ("断药了", "断药"),
+        ("奶粉今晚就吃完了", "吃完了"),
+        ("优甲乐还剩两三天", "还剩两三天"),
+        ("爸爸的药，只剩下最后一片", "最后一片"),
+        ("只够吃到明天，降压药", "只够吃到明天"),
+        ("Only 2 days of insulin left", "Only 2 days"),
+        ("He has two tablets left of his medicine", "two tablets left"),
+        ("My mother's pills run out tomorrow", "run out"),
+        ("We are out of insulin", "out of insulin"),
+        ("The formula lasts until tomorrow", "lasts until tomorrow"),
+    ],
+)
+def test_medicine_and_infant_food_that_run_out_are_urgent(text: str, why: str) -> None:
+    reading = default_reader().read(text)
+    assert reading.urgency == 2
+    assert reading.confidences["urgency"] >= 0.8
+    assert why in reading.why
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "降压药还够吃一个月",
+        "降压药只剩两周",
+        "药还没吃完",
+        "奶粉还剩十二天",
+        "附近没有药店",
+        "吃完药就头晕",
+        "医药费报销还剩三天截止",
+        "大米只剩两天",
+        "I have 20 days of insulin left",
+    ],
+)
+def test_what_lasts_or_is_no_such_thing_is_not_urgent(text: str) -> None:
+    assert default_reader().read(text).urgency == 1
+
+
+def test_what_was_chosen_says_what_runs_out() -> None:
+    assert default_reader().read("只剩一天了").urgency == 1
+    assert default_reader().read("只剩一天了", chosen="urban").urgency == 1
+    assert default_reader().read("只剩一天了", chosen="medicine").urgency == 2
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["supply,药,medicine,", "out,没了,,3", "soon,明天,,", "left,|,,", "unit,天,,x", "unit"],
+)
+def test_a_bad_line_of_what_runs_out_is_told(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "running_out.csv"
+    path.write_text(f"role,words,category,hours\nunit,天,,24\n{row}\n", "utf-8")
+    with pytest.raises(BadRunningOut, match="line 3"):
+        RunningOut.load(path)
 
 
 def test_why_names_the_words() -> None:

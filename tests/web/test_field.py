@@ -184,7 +184,11 @@ def test_nearest_first_for_whoever_says_where_they_are(browse: Browse, city: Cas
     assert order("") == ["fotang", "siji", "futian"]
     assert order("lon=120.104&lat=29.339") == ["futian", "siji", "fotang"]
     assert order("lon=120.017&lat=29.204")[0] == "fotang"
-    assert order("lon=nan&lat=x") == ["fotang", "siji", "futian"]
+    # That is remembered over a task and back, until the most urgent are wanted first again.
+    assert order("")[0] == order("lon=nan&lat=x")[0] == "fotang"
+    assert "改成最急的在前" in text_of(client.get("/field"))
+    assert order("order=urgent") == order("") == ["fotang", "siji", "futian"]
+    assert "改成最急的在前" not in text_of(client.get("/field"))
     assert "约 " in text_of(client.get("/field?lon=120.104&lat=29.339"))
     far = file_one("不知在哪里的", category="milk")
     loop.sort(far.pk, city.clerk, category="milk")
@@ -273,3 +277,31 @@ def test_more_than_fit_is_said(browse: Browse, city: Cast) -> None:
     free_milk(city)
     assert "等人的很多" in text_of(client.get("/field"))
     assert "等人的很多" in text_of(client.get("/field?lon=120.1&lat=29.3"))
+
+
+def test_a_task_costs_no_more_than_it_shows(browse: Browse, city: Cast) -> None:
+    appeal = free_milk(city)
+    client = browse("volunteer")
+    assert client.get(f"/field/{appeal.number}").status_code == 200
+    assert queries_of(client, f"/field/{appeal.number}") == 7
+    loop.accept(appeal.pk, city.volunteer)
+    said = text_of(client.get(f"/field/{appeal.number}"))
+    # The photos of a report are chosen as a citizen chooses theirs.
+    assert "拍照或选照片" in said
+    assert said.count('class="photo-add"') == 2
+
+
+def test_a_volunteer_with_full_hands_is_told_what_to_do(browse: Browse, city: Cast) -> None:
+    Unit.objects.filter(code="milk").update(most_held=1)
+    taken_by_volunteer, other = file_one("第一件"), file_one("第二件")
+    for appeal in (taken_by_volunteer, other):
+        loop.sort(appeal.pk, city.clerk, category="other")
+        loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    loop.accept(taken_by_volunteer.pk, city.volunteer)
+    client = browse("volunteer")
+    version = Appeal.objects.get(pk=other.pk).version
+    page = client.post(f"/field/{other.number}/accept", {"version": version})
+    assert page.status_code == 409
+    assert "您手上已有 1 件，请先办好或放回一件，再接新的" in text_of(page)
+    other.refresh_from_db()
+    assert other.holder_id is None

@@ -274,44 +274,6 @@ def test_seven_photos_are_too_many(browse: Browse) -> None:
     assert not Appeal.objects.exists()
 
 
-def test_a_category_brings_its_questions_and_their_answers(browse: Browse) -> None:
-    client = browse()
-    assert "就医原因" in text_of(client.get("/file?category=medical"))
-    missing = file(client, "/file?category=medical", category="medical")
-    assert missing.status_code == 422
-    said = text_of(missing)
-    assert 'id="f-q_reason-error"' in said
-    assert "请回答这一项" in said
-    reason = said.index("就医原因")
-    assert '<span class="needed">必填</span>' in said[reason : reason + 60]
-    given = {
-        "category": "medicine",
-        "q_hospital": "中心医院",
-        "q_medicine": "缬沙坦",
-        "q_count": "2",
-    }
-    file(client, "/file", **given)
-    appeal = Appeal.objects.get()
-    assert appeal.category_id == "medicine"
-    assert appeal.answers == {"hospital": "中心医院", "medicine": "缬沙坦", "count": 2}
-
-
-@pytest.mark.parametrize("category", ["milk", "medicine", "food", "daily", "care", "travel"])
-def test_who_knows_nothing_but_that_help_is_needed_can_file(browse: Browse, category: str) -> None:
-    address = f"/file?category={category}"
-    assert file(browse(), address, category=category).status_code == 302
-    assert Appeal.objects.get().answers == {}
-
-
-def test_a_choice_may_be_left_open_or_taken_back(browse: Browse) -> None:
-    client = browse()
-    page = text_of(client.get("/file?category=medicine"))
-    assert re.search(r'name="q_hospital" value=""[^>]* checked', page)
-    assert "不清楚" in page
-    file(client, category="medicine", q_hospital="", q_medicine="缬沙坦")
-    assert Appeal.objects.get().answers == {"medicine": "缬沙坦"}
-
-
 def test_picking_a_category_without_javascript_keeps_what_was_typed(browse: Browse) -> None:
     client = browse()
     form = form_of(client, "/p/xiuhu")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -18,6 +19,7 @@ from yinghu.appeals import loop
 from yinghu.people.access import requester_of
 from yinghu.people.models import User
 from yinghu.web import presence
+from yinghu.web.following import public_version
 from yinghu.web.hub import desks_touched
 from yinghu.web.models import Viewing
 
@@ -80,13 +82,37 @@ def test_a_desk_is_told_of_a_filing_within_a_second(live: Live, live_city: Cast)
 def test_a_requester_hears_of_the_own_appeal_and_of_no_other(live: Live, live_city: Cast) -> None:
     mine, other = file_one(), file_one(phone="")
     with listening(live, f"t={mine.token}&version={mine.version}") as ears:
-        loop.note(other.pk, live_city.clerk, why="x")
-        loop.note(mine.pk, live_city.clerk, why="x")
+        loop.sort(other.pk, live_city.clerk, category="milk")
+        loop.sort(mine.pk, live_city.clerk, category="milk")
         assert ears.next() == "case"
         mine.refresh_from_db()
     with listening(live, f"t={mine.token}&version=1") as ears:
         # What happened between the page and the stream is told at once.
         assert ears.next() == "case"
+
+
+def test_what_is_done_inside_only_is_no_news_to_the_requester(live: Live, live_city: Cast) -> None:
+    appeal = file_one()
+    page = httpx.get(f"{live.url}/t/{appeal.token}").text
+    version = re.search(r"/live\?t=[^&]+&amp;version=(\d+)", page)
+    assert version is not None
+    query = f"t={appeal.token}&version={version[1]}"
+    with listening(live, f"case={appeal.number}", "clerk") as inside:
+        with listening(live, query) as ears:
+            assert ears.hear() == "here"
+            loop.note(appeal.pk, live_city.clerk, why="只给里面看")
+            # Inside it is told at once; outside, the next that is told is what can be seen there.
+            assert inside.next() == "case"
+            loop.urge(appeal.pk, live_city.commander)
+            assert ears.next() == "case"
+            told = ears.mark
+        loop.note(appeal.pk, live_city.clerk, why="还是只给里面看")
+        assert inside.next() == "case"
+        # Nor does coming back tell of it, with a mark or with the version of a page made before.
+        now = public_version(appeal.pk)
+        for missed in (f"t={appeal.token}~{now}~{told}", f"t={appeal.token}&version={now}"):
+            with listening(live, missed) as ears:
+                assert ears.hear() == "here"
 
 
 def test_a_desk_and_the_case_open_beside_it_share_one_stream(live: Live, live_city: Cast) -> None:
@@ -152,7 +178,7 @@ def test_whoever_comes_back_with_a_mark_is_told_what_was_missed_and_nothing_else
         assert ears.hear() == "here"
         loop.note(other.pk, live_city.clerk, why="x")
         assert (ears.next(), ears.key) == ("desk", "board")
-    loop.note(case.pk, live_city.clerk, why="x")
+    loop.urge(case.pk, live_city.commander)
     for mark in (first, "0a1b2c3d.7"):
         # A mark of another process says nothing: all may have been missed.
         with listening(live, asked.replace("MARK", mark), "commander") as ears:
@@ -180,6 +206,7 @@ def test_what_is_done_while_nobody_listens_is_told_afterwards(live: Live, live_c
 
 def test_many_at_once_are_told_in_few_words_and_each_is_told(live: Live, live_city: Cast) -> None:
     cases = [file_one(f"第 {number} 件") for number in range(20)]
+    live.drain()
     query = "&".join(f"case={case.number}~{case.version}" for case in cases)
     with listening(live, f"desk=triage&{query}", "clerk") as ears:
         assert ears.next() == "desk"

@@ -98,6 +98,31 @@ def test_a_code_cannot_be_guessed_replayed_or_used_for_another_phone(
     assert thief.post("/mine", {"phone": "13900001111", "code": code}).status_code == 422
 
 
+def test_after_a_wrong_code_the_demo_shows_the_right_one_still(browse: Browse, city: Cast) -> None:
+    file_one()
+    client = browse()
+    code = code_in(ask(client))
+    wrong = client.post("/mine", {"phone": BARE, "code": f"{(int(code) + 1) % 10**6:06d}"})
+    assert wrong.status_code == 422
+    assert code_in(wrong) == code
+    other = client.post("/mine", {"phone": "13900001111", "code": "000000"})
+    assert code not in text_of(other)
+    assert client.post("/mine", {"phone": BARE, "code": code}).status_code == 302
+
+
+def test_whoever_logs_in_or_out_finds_no_list_open(browse: Browse, city: Cast) -> None:
+    own = file_one("家里的事")
+    client = browse()
+    assert enter(client).status_code == 302
+    assert own.number in text_of(client.get("/mine"))
+    assert client.post("/demo-login", {"username": "clerk"}).status_code == 302
+    assert own.number not in text_of(client.get("/mine"))
+    assert enter(client).status_code == 302
+    assert own.number in text_of(client.get("/mine"))
+    assert client.post("/accounts/logout/").status_code == 302
+    assert own.number not in text_of(client.get("/mine"))
+
+
 def test_one_sender_and_one_phone_have_their_measure(
     browse: Browse, settings: Settings, city: Cast
 ) -> None:

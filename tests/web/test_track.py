@@ -12,11 +12,12 @@ from tests.cast import PHONE, Cast, file_one, taken_milk
 from tests.web.conftest import Browse, text_of
 from tests.web.test_filing import photo
 from yinghu.appeals import loop
-from yinghu.appeals.models import Appeal
+from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import Status
 from yinghu.channels import flood
 from yinghu.people.access import requester_of
+from yinghu.reactions import react
 
 
 def test_the_link_tells_the_unit_and_never_a_name(browse: Browse, city: Cast) -> None:
@@ -84,7 +85,7 @@ def test_urging_again_too_soon_is_explained_and_a_double_press_is_one(
         assert client.post(f"/t/{appeal.token}/urge", {"words": ""}).status_code == 302
     page = client.post(f"/t/{appeal.token}/urge", {"words": "快一点"})
     assert page.status_code == 409
-    assert "刚刚催办过" in text_of(page)
+    assert "刚刚催过" in text_of(page)
     assert "快一点</textarea>" in text_of(page)
     assert appeal.events.filter(verb="urge").count() == 1
 
@@ -361,3 +362,83 @@ def test_a_rating_can_be_corrected_at_once_and_a_double_press_is_one(
     appeal.refresh_from_db()
     assert appeal.solved is False
     assert appeal.events.filter(verb="rate").count() == 2
+
+
+def _react() -> None:
+    react(events=list(Event.objects.order_by("pk").values_list("pk", flat=True)))
+
+
+def _sorry(said: str, then: str) -> bool:
+    """Whether the page says that we are sorry, and then this."""
+    return bool(re.search(rf'对不起，这件事没有办好。</p>\s*<p class="lead">{then}', said))
+
+
+def test_what_was_not_solved_is_taken_up_again_with_an_apology(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    client = browse(headers={"accept-language": "zh-CN"})
+
+    def page() -> str:
+        return text_of(client.get(f"/t/{appeal.token}"))
+
+    def say(verb: str, **typed: str) -> None:
+        version = Appeal.objects.get(pk=appeal.pk).version
+        sent = client.post(f"/t/{appeal.token}/{verb}", {"version": version, **typed})
+        assert sent.status_code == 302
+
+    loop.resolve(appeal.pk, city.milk, words="送到了")
+    say("rate", solved="no", satisfaction="no", words="送来的是空罐子")
+    said = page()
+    assert re.search(
+        r"对不起，这件事没有办好。</p>\s*<p class=\"lead\">马上退回奶粉组重新办理", said
+    )
+    assert "请告诉我们是否真的解决了" not in said
+    assert "现在就评价" not in said
+    _react()
+    said = page()
+    assert "正在重新办理" in said
+    assert re.search(
+        r"对不起，这件事没有办好。</p>\s*<p class=\"lead\">已派给奶粉组，等他们接单。", said
+    )
+    assert re.search(r"您告诉我们</b><br>\s*送来的是空罐子", said)
+    # Above, and at the rating; not a third time at the reopening that came of it.
+    assert said.count("送来的是空罐子") == 2
+    assert "最迟接单" in said
+    assert "最迟办结" in said
+    assert "您评价了：没有解决 · 不满意" in said
+    loop.accept(appeal.pk, city.milk)
+    assert re.search(
+        r"对不起，这件事没有办好。</p>\s*<p class=\"lead\">奶粉组正在为您办理。", page()
+    )
+    loop.resolve(appeal.pk, city.milk, words="换了两罐新的")
+    said = page()
+    assert "上次没有解决，这次请告诉我们是否真的解决了" in said
+    assert "对不起" not in said
+    assert "现在就评价" in said
+    say("rate", solved="yes", satisfaction="fairly", words="")
+    said = page()
+    assert "谢谢您的评价" in said
+    assert "改一改评价" in said
+    say("reopen", words="又坏了")
+    assert re.search(r"您告诉我们</b><br>\s*又坏了", page())
+
+
+def test_what_was_withdrawn_and_is_wanted_again_needs_no_apology(
+    browse: Browse, city: Cast
+) -> None:
+    appeal = file_one()
+    mine = requester_of(appeal.pk)
+    loop.withdraw(appeal.pk, mine)
+    loop.reopen(appeal.pk, mine, words="还是要的")
+    said = text_of(browse().get(f"/t/{appeal.token}"))
+    assert "已收到" in said
+    assert "对不起" not in said
+
+
+def test_the_one_word_for_urging(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    client = browse(headers={"accept-language": "zh-CN"})
+    assert "催办" not in text_of(client.get(f"/t/{appeal.token}"))
+    assert client.post(f"/t/{appeal.token}/urge").status_code == 302
+    said = text_of(client.get(f"/t/{appeal.token}"))
+    assert "您催了一次" in said
+    assert "催办" not in said

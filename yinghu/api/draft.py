@@ -23,6 +23,7 @@ from pydantic import (
 from yinghu.api.problems import FieldError, saying
 from yinghu.api.types import Code, Line, Short, Storable, limits, storable
 from yinghu.appeals import visible
+from yinghu.appeals.answered import body_of
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Category
 from yinghu.appeals.states import Urgency
@@ -97,12 +98,14 @@ _Plain = AfterValidator(visible.line)
 
 
 class Draft(BaseModel):
-    """One appeal to be filed. Only `body` is needed."""
+    """One appeal to be filed. Only `body` is needed, or a category with an answer."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     body: Annotated[str, limits(MAX_BODY, 1), Storable, AfterValidator(_body)] = Field(
-        description="What the requester says."
+        default="",
+        description="What the requester says. May be left out where a category is given and at "
+        "least one of its questions answered: then it is made from the answers.",
     )
     title: Annotated[Line, _Plain] = ""
     category: Code | None = Field(default=None, description="A category's code, where known.")
@@ -175,7 +178,7 @@ class Catalogue:
         self._clock = clock
         self._lock = threading.Lock()
         self._read_at = -1e9
-        self.categories: frozenset[str] = frozenset()
+        self.categories: dict[str, Category] = {}
         self.areas: frozenset[str] = frozenset()
         self.places: dict[str, tuple[float, Spot | None]] = {}
 
@@ -195,9 +198,7 @@ class Catalogue:
         """Read what this draft names from the database: at most three statements."""
         with self._lock:
             if draft.category is not None or draft.area is not None:
-                self.categories = frozenset(
-                    Category.objects.filter(active=True).values_list("pk", flat=True)
-                )
+                self.categories = {each.pk: each for each in Category.objects.filter(active=True)}
                 self.areas = frozenset(
                     Area.objects.filter(retired_at=None).values_list("pk", flat=True)
                 )
@@ -232,6 +233,13 @@ class Catalogue:
         if (draft.lon is None) != (draft.lat is None):
             missing = "lon" if draft.lon is None else "lat"
             errors.append(FieldError(missing, "missing", _("经度和纬度要一起给")))
+        category = self.categories.get(draft.category or "")
+        body = draft.body
+        if not body and category is not None:
+            body = body_of(category, draft.answers, draft.language)
+        if not body and not errors:
+            words = _("必须填写；给出了类别，并至少回答了它的一个问题的，可以不填")
+            errors.append(FieldError("body", "missing", words))
         if errors:
             raise Unknown(errors)
         lon, lat = draft.lon, draft.lat
@@ -242,7 +250,7 @@ class Catalogue:
         area = draft.area or (spot.area if spot else None)
         answers: dict[str, Any] = draft.answers
         return Filing(
-            body=draft.body,
+            body=body,
             channel=draft.channel,
             title=draft.title,
             name=draft.name,

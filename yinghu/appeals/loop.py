@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app as jobs
 
-from yinghu.appeals import clocks, visible
+from yinghu.appeals import clocks, holding, visible
 from yinghu.appeals.filing import REACT_TASK, Filed, Filing, file_many
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Attachment, Category, Event, Untallied
@@ -151,10 +151,16 @@ def assign(
 
 
 def accept(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None = None) -> Event:
-    """Take it in one's own name. Of many who press at once one has it, the others Conflict."""
-    return _move(
-        appeal_id, actor, Verb.ACCEPT, lambda _a: {"holder_id": actor.user_id}, words, expect=expect
-    )
+    """Take it in one's own name. Of many who press at once one has it, the others Conflict; so has
+    a volunteer who has as many in hand as their unit allows.
+    """
+
+    def change(appeal: Appeal) -> dict[str, Any]:
+        if most := holding.full_at(actor, appeal.unit_id):
+            raise Conflict("hands_full", _("您手上已有 %d 件，请先办好或放回一件，再接新的") % most)
+        return {"holder_id": actor.user_id}
+
+    return _move(appeal_id, actor, Verb.ACCEPT, change, words, expect=expect)
 
 
 def hand(
@@ -242,7 +248,7 @@ def urge(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None = 
     def change(appeal: Appeal) -> dict[str, Any]:
         if actor.kind == "requester" and (again := urge_again_at(appeal)):
             clock = timezone.localtime(again).strftime("%H:%M")
-            raise Conflict("urged_already", _("刚刚催办过，%s 以后可以再催") % clock)
+            raise Conflict("urged_already", _("刚刚催过，%s 以后可以再催") % clock)
         return {}
 
     return _move(appeal_id, actor, Verb.URGE, change, words, expect=expect)

@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+import structlog
 from django.conf import settings
 from django.db import Error, connection
 from django.utils.translation import gettext as _
@@ -58,15 +59,20 @@ TEXTS: dict[str, Place] = {
 _HOLDS = 3.0
 """Seconds for which a process goes on with what it read."""
 
+_log = structlog.get_logger(__name__)
 _lock = threading.Lock()
 _read: dict[str, tuple[str, str]] = {}
 _read_of = ""
 _read_at = 0.0
+"""When, by the monotonic clock; 0 where what was read is known to be old."""
+_asked = 0
+"""How often it was asked to read anew: what was read meanwhile may be from before."""
 
 
 def refresh() -> None:
     """Read the table again at the next question."""
-    global _read_at
+    global _asked, _read_at
+    _asked += 1
     _read_at = 0.0
 
 
@@ -83,17 +89,33 @@ def text(key: str) -> str:
 
 
 def _words() -> dict[str, tuple[str, str]]:
-    global _read, _read_at, _read_of
     name = str(connection.settings_dict["NAME"])
+    if _is_fresh(name):
+        return _read
+    # What has only grown old is good enough until the one who reads it anew is done.
+    if not _lock.acquire(blocking=not _read_at or _read_of != name):
+        return _read
+    try:
+        if not _is_fresh(name):
+            _renew(name)
+        return _read
+    finally:
+        _lock.release()
+
+
+def _is_fresh(name: str) -> bool:
     holds = getattr(settings, "TEXTS_POLL_SECONDS", _HOLDS)
-    if _read_of == name and _read_at and time.monotonic() - _read_at < holds:
-        return _read
-    with _lock:
-        try:
-            rows = list(Text.objects.values_list("key", "words", "words_en"))
-        except Error:
-            # The page that says so has a header, too.
-            return _read
+    return bool(_read_of == name and _read_at and time.monotonic() - _read_at < holds)
+
+
+def _renew(name: str) -> None:
+    global _read, _read_at, _read_of
+    asked = _asked
+    try:
+        rows = list(Text.objects.values_list("key", "words", "words_en"))
+    except Error as error:
+        # The page that says so has a header, too: it goes on with what was read before.
+        _log.warning("the city's own words could not be read", error=str(error), again_in=_HOLDS)
+    else:
         _read = {key: (words, words_en) for key, words, words_en in rows}
-        _read_of, _read_at = name, time.monotonic()
-        return _read
+    _read_of, _read_at = name, time.monotonic() if asked == _asked else 0.0

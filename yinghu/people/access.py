@@ -176,6 +176,12 @@ _OUTSIDE = frozenset({"volunteer", "holder"})
 """All that a volunteer is to a case; whoever is staff has another relation besides."""
 
 
+def only_volunteers_in(actor: Actor) -> frozenset[int]:
+    """The units in which the actor is a volunteer and nothing else."""
+    inside = {grant.unit_id for grant in actor.grants if grant.role != Role.VOLUNTEER}
+    return frozenset(g.unit_id for g in actor.grants if g.role == Role.VOLUNTEER) - inside
+
+
 def may_read_why(actor: Actor, case: Case) -> bool:
     """What those inside write for each other: not for the requester, and not for volunteers."""
     return bool(relations(actor, case) - _OUTSIDE - {"requester"})

@@ -26,8 +26,11 @@ class UnitKind(models.TextChoices):
 class Unit(models.Model):
     """A department, town, group, squad or task force that can be answerable for an appeal.
 
-    `area` is what it covers; empty means everywhere.
+    `area` is what it covers; empty means everywhere. `most_held` is how many cases one of its
+    volunteers may have in hand at once; 0 is no limit.
     """
+
+    MOST_HELD = 5
 
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=80)
@@ -35,6 +38,7 @@ class Unit(models.Model):
     kind = models.CharField(max_length=12, choices=UnitKind.choices)
     area = models.ForeignKey("places.Area", models.PROTECT, null=True, blank=True)
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True)
+    most_held = models.PositiveSmallIntegerField(default=MOST_HELD, db_default=MOST_HELD)
     active = models.BooleanField(default=True)
 
     class Meta:

@@ -4,9 +4,12 @@ What the requester chose stands first; then the classifier, once one has beaten 
 the lexicon.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from yinghu.appeals.models import Appeal, Category
+from yinghu.appeals.states import Urgency
 from yinghu.places.locate import by_point, by_words
 from yinghu.triage import learn
 from yinghu.triage.lexicon import Reading, default_reader
@@ -14,6 +17,8 @@ from yinghu.triage.models import Suggestion
 
 CHOSEN = 0.9
 """How sure we are of a category that the requester chose: people pick a near one in haste."""
+ANSWERED = 0.9
+"""How sure we are that an appeal is urgent whose answer is as low as its question says."""
 
 _FIELDS = (
     "category",
@@ -38,13 +43,18 @@ def suggest(appeals: Sequence[Appeal]) -> None:
 
 def read(appeals: Sequence[Appeal]) -> list[Suggestion]:
     """What would be suggested for each; writes nothing, so they may be unsaved."""
-    klass_of = dict(Category.objects.filter(active=True).values_list("code", "klass"))
+    rows = Category.objects.filter(active=True).values_list("code", "klass", "questions")
+    klass_of = {code: klass for code, klass, _questions in rows}
+    questions_of = {code: questions for code, _klass, questions in rows}
     reader = default_reader()
     texts = [text_of(appeal) for appeal in appeals]
     learned = learn.predict(texts)
     made: list[Suggestion] = []
     for place, (appeal, text) in enumerate(zip(appeals, texts, strict=True)):
-        reading = reader.read(text, appeal.answers)
+        chosen = appeal.category_id or ""
+        reading = reader.read(text, appeal.answers, chosen)
+        if little := _little(questions_of.get(chosen, ()), appeal.answers):
+            reading = _urgent(reading, little)
         guess = learned[place] if learned else None
         made.append(_suggestion(appeal, text, reading, guess, klass_of))
     return made
@@ -53,6 +63,32 @@ def read(appeals: Sequence[Appeal]) -> list[Suggestion]:
 def text_of(appeal: Appeal) -> str:
     """Title and words as the readers see them."""
     return f"{appeal.title}\n{appeal.body}" if appeal.title else appeal.body
+
+
+def _little(questions: Iterable[Mapping[str, Any]], answers: Mapping[str, Any]) -> str:
+    """The question and its answer by which an appeal is urgent; "" where none is so low."""
+    for question in questions:
+        limit, answer = question.get("urgent"), answers.get(question.get("key", ""))
+        if limit is None or answer is None or isinstance(answer, bool):
+            continue
+        try:
+            low = 0 <= float(answer) <= float(limit)
+        except (TypeError, ValueError):  # "about three", from a neighbouring system: read as words
+            continue
+        if low:
+            return f"{question['label']} {answer}"
+    return ""
+
+
+def _urgent(reading: Reading, why: str) -> Reading:
+    """The reading, urgent at least, with what speaks for it first."""
+    sure = reading.confidences["urgency"] if reading.urgency > Urgency.NORMAL else 0.0
+    return replace(
+        reading,
+        urgency=max(reading.urgency, Urgency.URGENT.value),
+        confidences=reading.confidences | {"urgency": max(sure, ANSWERED)},
+        why=(why, *reading.why[:7]),
+    )
 
 
 def _suggestion(

@@ -18,6 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from yinghu.appeals import clocks, loop, photos, visible
+from yinghu.appeals.answered import is_made_of_answers
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import MOVES, Status, Verb
@@ -29,9 +30,10 @@ from yinghu.web import filing, wording
 from yinghu.web.account import demo_logins
 from yinghu.web.acts import arrived_before, perform
 from yinghu.web.filing import MAX_BODY, Sheet, new_form_id
+from yinghu.web.following import public_version
 from yinghu.web.forms import FilingForm, Known, VerbForm
 from yinghu.web.shared import absolute, is_part, version_of
-from yinghu.web.story import story_of, with_photos
+from yinghu.web.story import story_of, with_photos, without_echo
 
 SAYS = (Verb.RATE, Verb.SUPPLY, Verb.URGE, Verb.REOPEN, Verb.WITHDRAW)
 """What a requester may say on the tracking page, in the order shown."""
@@ -116,7 +118,8 @@ def filed(request: HttpRequest, token: str) -> HttpResponse:
 
 def next_step(appeal: Appeal) -> dict[str, Any]:
     """Where it stands, what it waits for, and by when what comes next is due."""
-    standing = wording.standing(appeal)
+    setback = wording.setback(appeal)
+    standing = wording.standing(appeal, setback)
     asked = None
     if standing.turn is Verb.SUPPLY:
         asked = appeal.events.filter(verb=Verb.ASK).order_by("seq").last()
@@ -129,6 +132,7 @@ def next_step(appeal: Appeal) -> dict[str, Any]:
         "clock": clock,
         "promise": wording.promise(standing.clock) if standing.clock else "",
         "solve": solve,
+        "setback": setback if standing.sorry else None,
     }
 
 
@@ -150,7 +154,7 @@ def show_track(
     """The page of one appeal, with the form that was just refused, if one was."""
     known = Known()
     forms = []
-    turn = wording.standing(appeal).turn
+    turn = wording.standing(appeal, wording.setback(appeal)).turn
     moves = {move.verb: move for move in loop.available(appeal, requester_of(appeal.pk))}
     for verb in SAYS:
         if verb not in moves:
@@ -168,13 +172,15 @@ def show_track(
     master = _final_master(appeal)
     context = {
         "appeal": appeal,
+        "shown_version": public_version(appeal.pk),
         "next": next_step(appeal),
         "road": wording.road(appeal),
         "story": with_photos(
-            story_of(request, appeal, wording.PRIVATE), appeal.attachments.order_by("pk")
+            without_echo(story_of(request, appeal, wording.PRIVATE)),
+            appeal.attachments.order_by("pk"),
         ),
         "forms": forms,
-        "answers": wording.answers_of(appeal, reveal=True),
+        "answers": [] if is_made_of_answers(appeal) else wording.answers_of(appeal, reveal=True),
         "problem": problem,
         "max_photos": photos.MAX_PHOTOS,
         "master": master,

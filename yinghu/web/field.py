@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -17,14 +18,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals import inboxes, loop
+from yinghu.appeals import inboxes, loop, photos
+from yinghu.appeals.answered import is_made_of_answers
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import MOVES, Status, Verb
 from yinghu.people.access import Actor, may_reveal, relations
 from yinghu.people.models import Reveal, User
 from yinghu.people.privacy import unseal
 from yinghu.places import locate
-from yinghu.web import case
+from yinghu.web import case, wording
 from yinghu.web.acts import arrived_before, perform
 from yinghu.web.forms import Known, VerbForm, name_of
 from yinghu.web.geo import point_in
@@ -40,6 +42,7 @@ from yinghu.web.shared import (
     who,
     without_numbers,
 )
+from yinghu.web.story import Story, story_of, with_photos, without_echo
 
 ACTS = (Verb.ACCEPT, Verb.REPORT, Verb.RESOLVE, Verb.RELEASE)
 """What is done out there, in the order shown; everything else is desk work."""
@@ -49,6 +52,10 @@ LOOKED_AT = 300
 units. What lies beyond comes up as these are taken."""
 
 DONE_DAYS = 30
+
+NEAR_FOR = 30 * 60
+"""Seconds for which the list goes on to begin with what is near where its reader was."""
+_NEAR = "field_near"
 
 TAKEN = "taken"
 """Reason under which the reveal is logged that comes with taking a case; the seq of the event by
@@ -61,7 +68,7 @@ which it was taken follows."""
 def field(request: HttpRequest) -> HttpResponse:
     """What I have taken, and what is free for me to take."""
     actor = who(request)
-    me = point_in(request.GET)
+    me = _stands_at(request)
     free: list[tuple[Row, float | None]]
     if me is None:
         rows = rows_of(inboxes.free(actor)[: PAGE + 1], actor)
@@ -81,6 +88,24 @@ def field(request: HttpRequest) -> HttpResponse:
     }
     part = "web/field/lists.html" if is_part(request, "lists") else "web/field/field.html"
     return render(request, part, context)
+
+
+def _stands_at(request: HttpRequest) -> tuple[float, float] | None:
+    """Where the reader says they are, now or `NEAR_FOR` ago at most; `?order=urgent` forgets it."""
+    if request.GET.get("order") == "urgent":
+        request.session.pop(_NEAR, None)
+        return None
+    if here := point_in(request.GET):
+        if is_part(request, "lists"):
+            # The page looks again by itself, and nobody has said anything new.
+            return here
+        request.session[_NEAR] = {"at": [round(here[0], 3), round(here[1], 3)], "said": time.time()}
+        return here
+    kept: dict[str, Any] = request.session.get(_NEAR) or {}
+    if time.time() - float(kept.get("said", 0)) > NEAR_FOR:
+        return None
+    lon, lat = kept["at"]
+    return lon, lat
 
 
 @never_cache
@@ -164,21 +189,63 @@ def _show(
         problem = ""
     if holds:
         _log_taken(login_of(request), appeal)
-    context = case.context_of(request, appeal, bound=bound, problem=problem, revealed=holds)
-    by_verb = {act["verb"]: act for act in context["acts"]}
-    context |= {
+    reveal = may_reveal(actor, appeal)
+    acts = _acts(appeal, actor, bound)
+    offered = {each["verb"] for each in acts}
+    context = {
         "desk": "field",
+        "appeal": appeal,
+        "may_reveal": reveal,
         "holds": holds,
         "phone": unseal(appeal.phone) if holds else "",
         "point": exactly(appeal) if holds else None,
         "gone": gone,
         "next": _next_free(actor, appeal) if gone else None,
-        "acts": [by_verb[verb] for verb in ACTS if verb in by_verb],
+        "acts": acts,
+        "max_photos": photos.MAX_PHOTOS,
         # Before taking it, its words only: people write their phone into them.
-        "body": context["body"] if holds else without_numbers(appeal.body),
+        "body": appeal.body if holds else without_numbers(appeal.body),
+        "answers": [] if is_made_of_answers(appeal) else wording.answers_of(appeal, reveal),
+        "clocks": appeal.clocks.filter(stopped_at=None).order_by("due_at"),
+        "story": _story(request, appeal, reveal),
+        "problem": problem,
+        "lost": _lost(bound) if bound is not None and bound.move.verb not in offered else "",
     }
     part = "web/field/task_body.html" if is_part(request, "case") else "web/field/task.html"
     return render(request, part, context, status=status)
+
+
+def _acts(appeal: Appeal, actor: Actor, bound: VerbForm | None) -> list[dict[str, Any]]:
+    """What the actor may do out there now, each with its form; one of them lies open."""
+    moves = {move.verb: move for move in loop.available(appeal, actor)}
+    opened = bound.move.verb if bound else dict(case.FIRST).get(appeal.state)
+    known = Known(appeal.unit_id)
+    return [
+        {
+            "verb": verb,
+            "form": bound
+            if bound is not None and bound.move.verb is verb
+            else VerbForm(moves[verb], known),
+            "open": verb is opened,
+            "danger": verb is Verb.RELEASE,
+        }
+        for verb in ACTS
+        if verb in moves
+    ]
+
+
+def _lost(form: VerbForm) -> str:
+    """What was written for a step that is not possible any more, to be copied."""
+    return "\n".join(str(form.data.get(name, "")) for name in ("words", "why")).strip()
+
+
+def _story(request: HttpRequest, appeal: Appeal, reveal: bool) -> Story:
+    story = without_echo(story_of(request, appeal, wording.PRIVATE))
+    if reveal:
+        return with_photos(story, appeal.attachments.order_by("pk"))
+    for event in story.events:
+        event.words = without_numbers(event.words)
+    return story
 
 
 def _next_free(actor: Actor, appeal: Appeal) -> Row | None:

@@ -9,13 +9,15 @@ from urllib.parse import parse_qs
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.db import connection
+from django.db.models import Max
 from django.http import HttpRequest
 
-from yinghu.appeals.models import Appeal
+from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.people.access import Actor, actor_of, desks_of, may_read_why, may_see
 from yinghu.people.models import User
 from yinghu.web.hub import BADGED, SHOWN, Told
+from yinghu.web.wording import PRIVATE
 
 MOST = 30
 """Things that one stream may follow: it serves all tabs of a browser."""
@@ -84,7 +86,7 @@ def followed(wants: list[Want], me: str, session_key: str) -> Followed:
             if appeal_id is not None:
                 found.tokens.add(appeal_id)
                 told = Told("case", want.name)
-                found.add(f"case:{appeal_id}", told, want, appeal_id)
+                found.add(f"public:{appeal_id}", told, want, appeal_id)
         if session_key and any(want.kind != "t" for want in wants):
             _staff_follows(found, wants, me, session_key)
     finally:
@@ -119,13 +121,20 @@ def _staff_follows(found: Followed, wants: list[Want], me: str, session_key: str
                 found.add(f"viewers:{appeal.pk}", Told("viewers", want.name), want, appeal.pk)
 
 
-def versions(appeal_ids: set[int]) -> dict[int, str]:
-    """The versions of these cases now."""
+def versions(appeal_ids: set[int]) -> dict[str, str]:
+    """The versions of these cases now, by topic: for those inside, and for their requesters."""
     try:
         found = Appeal.objects.filter(pk__in=appeal_ids).values_list("pk", "version")
-        return {pk: str(version) for pk, version in found}
+        inside = {f"case:{pk}": str(version) for pk, version in found}
+        return inside | {f"public:{pk}": public_version(pk) for pk in appeal_ids}
     finally:
         connection.close()
+
+
+def public_version(appeal_id: int) -> str:
+    """Of all that its requester is told, the last: what happens inside only leaves it as it is."""
+    told = Event.objects.filter(appeal=appeal_id).exclude(verb__in=PRIVATE)
+    return str(told.aggregate(last=Max("seq"))["last"])
 
 
 def _actor_of_session(key: str) -> Actor | None:

@@ -13,9 +13,11 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from yinghu.appeals import photos, visible
+from yinghu.appeals.answered import body_of
 from yinghu.appeals.labels import is_english
 from yinghu.appeals.loop import MAX_WORDS
 from yinghu.appeals.models import Appeal, Category
@@ -272,7 +274,8 @@ def initial_of(verb: Verb, appeal: Appeal) -> dict[str, Any]:
 class FilingForm(forms.Form):
     """What a citizen types. With a category come its questions, as fields `q_<key>`."""
 
-    words = WordsField(max_length=MAX_WORDS)
+    # Needed only where no question was answered: see `clean`.
+    words = WordsField(max_length=MAX_WORDS, required=False)
     where = LineField(max_length=200, required=False)
     name = LineField(max_length=60, required=False)
     phone = LineField(max_length=40, required=False)
@@ -288,7 +291,8 @@ class FilingForm(forms.Form):
         words, where = self.fields["words"], self.fields["where"]
         words.label, where.label = _("您需要什么帮助？"), _("在什么地方")
         words.widget = forms.Textarea(attrs={"rows": 4, "maxlength": MAX_WORDS})
-        words.error_messages["required"] = _("请写几个字，说说您需要什么")
+        # With this, what was said of the field goes as soon as something is written.
+        words.widget.attrs["data-missing"] = _("请写几个字，说说您需要什么")
         where.widget.attrs |= {"autocomplete": "street-address"}
         self.fields["name"].label, self.fields["phone"].label = _("怎么称呼您"), _("手机或电话")
         self.fields["name"].widget.attrs |= {"autocomplete": "name"}
@@ -310,14 +314,31 @@ class FilingForm(forms.Form):
             raise ValidationError(_("这个号码打不通，请核对；也可以不留"))
         return phone
 
+    def clean(self) -> dict[str, Any]:
+        """Words, or a category with an answer, are enough; answers alone become words."""
+        given: dict[str, Any] = self.cleaned_data
+        if "words" in given and not given["words"]:
+            language = get_language() or ""
+            answers = self.answers()
+            given["words"] = body_of(self.category, answers, language) if self.category else ""
+            # A question that is wrong is said at the question.
+            if not given["words"] and not any(name in self.errors for name in self.questions):
+                self.add_error(
+                    "words",
+                    _("请写几个字，或者回答上面的问题")
+                    if self.questions
+                    else _("请写几个字，说说您需要什么"),
+                )
+        return given
+
     def answers(self) -> dict[str, Any]:
         """What was answered, by the questions' keys; what was left empty is left out."""
         found: dict[str, Any] = {}
         for name in self.questions:
-            value = self.cleaned_data[name]
+            value = self.cleaned_data.get(name)
             if isinstance(value, Decimal):
                 value = int(value) if value == value.to_integral_value() else float(value)
-            if value not in ("", None, False):
+            if value is not None and value is not False and value != "":
                 found[name.removeprefix("q_")] = value
         return found
 

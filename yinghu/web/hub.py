@@ -22,11 +22,12 @@ from django.conf import settings
 
 from yinghu.appeals.notify import NOTIFY_CHANNEL
 from yinghu.appeals.states import BY_REST, MOVES, Status
+from yinghu.web.wording import PRIVATE
 
 PROOF = 30.0
 """Seconds of silence after which the listener asks whether the database is still there."""
-REMEMBERED = 20_000
-"""Cases of which is known when they were last meant; older marks are taken as too old."""
+REMEMBERED = 40_000
+"""Topics of cases of which is known when they were last meant; older marks are taken as too old."""
 VIEW = "view"
 """Verb of a notification that means only who has a case open (`presence`)."""
 
@@ -55,6 +56,16 @@ def desks_touched(verb: str) -> frozenset[str]:
         return frozenset(SHOWN)
     touched = move.sources | ({move.target} if move.target else set())
     return frozenset(desk for desk, shown in SHOWN.items() if shown & touched)
+
+
+def kinds_meant(verb: str) -> tuple[str, ...]:
+    """The kinds of topic that a verb means for its cases: `case` for those inside; `public` for
+    whoever follows it by its link, who must not learn that something was done inside only.
+    """
+    if verb == VIEW:
+        return ("viewers",)
+    known = MOVES.get(verb)  # type: ignore[call-overload]  # a verb is a string
+    return ("case", "public") if known and known.verb not in PRIVATE else ("case",)
 
 
 class Told(NamedTuple):
@@ -93,7 +104,7 @@ class Viewer:
 
 
 class Hub:
-    """All viewers of this process, by topic (`desk:triage`, `case:17`, `viewers:17`)."""
+    """This process's viewers, by topic (`desk:triage`, `case:17`, `public:17`, `viewers:17`)."""
 
     def __init__(self) -> None:
         self.by_topic: dict[str, set[Viewer]] = {}
@@ -104,7 +115,8 @@ class Hub:
         self._born = secrets.token_hex(4)
         self._clock = 0
         self._all_at = 0
-        self._cases_at = 0
+        self._many_at: dict[str, int] = {}
+        """When all topics of a kind were last meant, by the kind."""
         self._desks_at: dict[str, int] = {}
         self._case_at: OrderedDict[str, int] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
@@ -166,7 +178,7 @@ class Hub:
         said = json.loads(payload)
         appeals: Iterable[int] = said.get("appeals") or ()
         verb = str(said.get("verb", ""))
-        kinds = ("viewers",) if verb == VIEW else ("case",)
+        kinds = kinds_meant(verb)
         self._clock += 1
         for desk in desks_touched(verb):
             self._desks_at[f"desk:{desk}"] = self._clock
@@ -177,13 +189,14 @@ class Hub:
             self._case_at.move_to_end(topic)
             self._tell(topic)
         if not appeals:
-            self._cases_at = self._clock
+            self._many_at |= dict.fromkeys(kinds, self._clock)
             for topic in self.by_topic:
                 if topic.partition(":")[0] in kinds:
                     self._tell(topic)
         while len(self._case_at) > REMEMBERED:
-            _topic, at = self._case_at.popitem(last=False)
-            self._cases_at = max(self._cases_at, at)
+            topic, at = self._case_at.popitem(last=False)
+            kind = topic.partition(":")[0]
+            self._many_at[kind] = max(self._many_at.get(kind, 0), at)
 
     def refresh(self) -> None:
         """Tell everybody to look again: something may have been missed."""
@@ -202,7 +215,8 @@ class Hub:
         after = int(text)
         at = self._desks_at.get(topic, 0)
         if not topic.startswith("desk:"):
-            at = max(self._cases_at, self._case_at.get(topic, 0))
+            kind = topic.partition(":")[0]
+            at = max(self._many_at.get(kind, 0), self._case_at.get(topic, 0))
         return after < max(at, self._all_at)
 
     def _tell(self, topic: str) -> None:

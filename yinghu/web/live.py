@@ -161,11 +161,11 @@ async def _missed(mine: Hub, found: Followed) -> set[str]:
         known = mine.was_missed(topic, want.mark)
         if known or (known is None and (appeal_id is None or (want.mark and found.user))):
             missed.add(topic)
-        elif known is None and appeal_id is not None and topic.startswith("case:"):
+        elif known is None and appeal_id is not None and topic.startswith(("case:", "public:")):
             unsure.append((topic, want.version, appeal_id))
     if unsure:
         now = await sync_to_async(versions)({appeal_id for _topic, _shown, appeal_id in unsure})
-        missed |= {topic for topic, shown, appeal_id in unsure if now.get(appeal_id) != shown}
+        missed |= {topic for topic, shown, _id in unsure if now.get(topic) != shown}
     return missed
 
 

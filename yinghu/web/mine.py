@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import user_logged_in, user_logged_out
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -25,6 +27,8 @@ OPEN_FOR = 30 * 60
 """Seconds for which a code opens the list in the browser where it was read back."""
 PAGE = 20
 _KEY = "mine"
+_DEMO_KEY = "mine_demo"
+"""The code that the demo showed to this browser, with its caller."""
 
 
 @dataclass(slots=True)
@@ -78,15 +82,27 @@ def _send(request: HttpRequest, typed: str, phone: str) -> HttpResponse:
     if wait:
         # Whoever has a code already may still use it.
         step = Step(
-            typed, asks_code=True, problem=_("验证码发得太多了，请 %s后再发") % in_words(wait)
+            typed,
+            asks_code=True,
+            demo_code=_demo_code(request, phone),
+            problem=_("验证码发得太多了，请 %s后再发") % in_words(wait),
         )
         return step.show(request, 429, wait)
-    return Step(typed, asks_code=True, demo_code=code if settings.DEMO else "").show(request)
+    if settings.DEMO:
+        request.session[_DEMO_KEY] = {"caller": (blind(phone) or b"").hex(), "code": code}
+    return Step(typed, asks_code=True, demo_code=_demo_code(request, phone)).show(request)
+
+
+def _demo_code(request: HttpRequest, phone: str) -> str:
+    """The last code that this browser had sent to the phone, in the demo; else ""."""
+    kept: dict[str, str] = request.session.get(_DEMO_KEY) or {}
+    ours = settings.DEMO and kept.get("caller") == (blind(phone) or b"").hex()
+    return kept["code"] if ours else ""
 
 
 def _read_back(request: HttpRequest, typed: str, phone: str) -> HttpResponse:
     """Open the list for whoever reads the code back."""
-    step = Step(typed, asks_code=True)
+    step = Step(typed, asks_code=True, demo_code=_demo_code(request, phone))
     if wait := flood.too_many("guess", request.META.get("REMOTE_ADDR", "")):
         step.problem = _("试得太多了，请 %d 秒后再试") % wait
         return step.show(request, 429, wait)
@@ -100,6 +116,7 @@ def _read_back(request: HttpRequest, typed: str, phone: str) -> HttpResponse:
         return step.show(request, 422)
     # A session that somebody else may have laid into this browser must not be opened by its owner.
     request.session.cycle_key()
+    request.session.pop(_DEMO_KEY, None)
     caller = (blind(phone) or b"").hex()
     request.session[_KEY] = {
         "caller": caller,
@@ -141,6 +158,14 @@ def leave(request: HttpRequest) -> HttpResponse:
     """Close the list in this browser."""
     request.session.pop(_KEY, None)
     return redirect("start")
+
+
+@receiver((user_logged_in, user_logged_out))
+def close_list(request: HttpRequest | None = None, **_signal: Any) -> None:
+    """Whoever logs in or out here need not be the one whose list was open."""
+    if request is not None:
+        request.session.pop(_KEY, None)
+        request.session.pop(_DEMO_KEY, None)
 
 
 def in_words(seconds: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from django.http import HttpRequest
 
@@ -49,3 +50,12 @@ def story_of(request: HttpRequest, appeal: Appeal, without: Collection[Verb] = (
     events = list(found[: STORY + 1])
     older = str(events[STORY - 1].seq) if len(events) > STORY else ""
     return Story(events[:STORY][::-1], older, before)
+
+
+def without_echo(story: Story) -> Story:
+    """The story without a rating's words once more at the reopening that followed by itself."""
+    for before, event in pairwise(story.events):
+        itself = event.act is Verb.REOPEN and event.actor_kind == "system"
+        if itself and before.act is Verb.RATE:
+            event.words = ""
+    return story

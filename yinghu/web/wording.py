@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import localtime
@@ -12,7 +12,7 @@ from django.utils.translation import pgettext
 from yinghu.appeals.labels import done_label, status_label
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import number_of
-from yinghu.appeals.states import ClockKind, Satisfaction, Status, Verb
+from yinghu.appeals.states import ENDED, ClockKind, Satisfaction, Status, Verb
 from yinghu.people.privacy import without_numbers
 from yinghu.web.forms import name_of, question_label
 
@@ -53,13 +53,14 @@ def told(event: Event) -> str:
         case Verb.REPORT:
             return _("%s报告了进展") % unit
         case Verb.URGE:
-            return _("您催办了一次") if mine else _("平台催办了一次")
+            return _("您催了一次") if mine else _("平台催了一次")
         case Verb.EXTEND:
             return _("办理时限延长了")
         case Verb.RESOLVE:
             return _("%s已办结，等您评价") % unit
         case Verb.RATE:
-            return _("您评价了办理结果") if mine else _("平台回访了您")
+            rated = _("您评价了：%s") if mine else _("平台回访了您：%s")
+            return rated % _rating(event)
         case Verb.REOPEN:
             return _("重新办理")
         case Verb.CLOSE:
@@ -101,8 +102,7 @@ def facts(event: Event) -> str:
         case Verb.MERGE if isinstance(given.get("master"), int):
             return f"→ {number_of(given['master'])}"
         case Verb.RATE:
-            solved = _("解决了") if given.get("solved") else _("没有解决")
-            return f"{solved} · {_(Satisfaction(given['satisfaction']).label)}"
+            return _rating(event)
         case Verb.REPORT if given.get("arrived"):
             return _("已到场")
         case Verb.EXTEND if until := parse_datetime(given.get("until", "")):
@@ -111,20 +111,78 @@ def facts(event: Event) -> str:
             return ""
 
 
+def _rating(event: Event) -> str:
+    solved = _("解决了") if event.facts.get("solved") else _("没有解决")
+    return f"{solved} · {_(Satisfaction(event.facts['satisfaction']).label)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """That an appeal had to be taken up again: what was said then, by its requester or by us, and
+    whether that was because it had not been solved.
+    """
+
+    words: str
+    own: bool
+    unsolved: bool
+
+
+def setback(appeal: Appeal) -> Setback | None:
+    """The last one, where it still matters: not for what has ended since."""
+    if appeal.status in ENDED and appeal.solved is not False:
+        return None
+    found = appeal.events.filter(verb__in=(Verb.RATE, Verb.REOPEN)).order_by("-seq")[:2]
+    last, before = [*found, None, None][:2]
+    if last is None:
+        return None
+    if last.act is Verb.RATE:
+        if appeal.solved is not False:
+            return setback_of(before) if before and before.act is Verb.REOPEN else None
+        return Setback(last.words, own=last.actor_kind == "requester", unsolved=True)
+    if last.actor_kind == "system" and before and before.facts.get("solved") is False:
+        # It was taken up by itself, for what they had said in their rating.
+        return Setback(before.words, own=before.actor_kind == "requester", unsolved=True)
+    return setback_of(last)
+
+
+def setback_of(event: Event) -> Setback:
+    """What a `reopen` says of itself."""
+    unsolved = event.from_status in (Status.RESOLVED, Status.CLOSED)
+    return Setback(event.words, own=event.actor_kind == "requester", unsolved=unsolved)
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where an appeal stands, for its requester: headline, what happens next, by which clock, and
-    what they are asked to do themselves.
+    """Where an appeal stands, for its requester: headline, what happens next, by which clock, what
+    they are asked to do themselves, and what we are sorry for.
     """
 
     title: str
     text: str
     clock: ClockKind | None = None
     turn: Verb | None = None
+    sorry: str = ""
 
 
-def standing(appeal: Appeal) -> Standing:
-    """The status in plain words."""
+def standing(appeal: Appeal, after: Setback | None = None) -> Standing:
+    """The status in plain words, `after` it had to be taken up again if it had."""
+    usual = _standing(appeal)
+    if after is None or not after.unsolved:
+        return usual
+    sorry = _("对不起，这件事没有办好。")
+    if appeal.state in (Status.RESOLVED, Status.CLOSED):
+        if appeal.solved is not False:
+            asked = _("上次没有解决，这次请告诉我们是否真的解决了。还没有解决的，再重新办理。")
+            return replace(usual, text=asked) if usual.turn is Verb.RATE else usual
+        unit = name_of(appeal.unit) if appeal.unit else ""
+        text = _("马上退回%s重新办理，您不用再提交。") % (unit or _("平台"))
+        return Standing(_("重新办理"), text, sorry=sorry)
+    if appeal.state is Status.WAITING:
+        return replace(usual, sorry=sorry)
+    return replace(usual, title=_("正在重新办理"), sorry=sorry)
+
+
+def _standing(appeal: Appeal) -> Standing:
     unit = name_of(appeal.unit) if appeal.unit else pgettext("sentence", "承办单位")
     match appeal.state:
         case Status.FILED:

@@ -284,3 +284,18 @@ def test_a_row_with_a_long_key_has_its_history(admin: Client) -> None:
     told = text_of(admin.get(f"{where}/history"))
     assert "新增" in told
     assert "停用" in told
+
+
+def test_how_many_a_volunteer_holds_is_set_for_each_unit(admin: Client) -> None:
+    where = "/setup/unit/milk"
+    typed = form_of(admin.get(where))
+    assert typed["most_held"] == "5"
+    assert admin.post(where, typed | {"most_held": "0"}).status_code == 302
+    assert Unit.objects.get(code="milk").most_held == 0
+    told = text_of(admin.get(f"{where}/history"))
+    assert "每位志愿者手上最多几件" in told
+    assert "不限" in told
+    assert admin.post(where, typed | {"most_held": "-1"}).status_code == 422
+    typed = form_of(admin.get(where))
+    assert admin.post(where, typed | {"most_held": ""}).status_code == 302
+    assert Unit.objects.get(code="milk").most_held == 5

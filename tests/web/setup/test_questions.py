@@ -63,10 +63,23 @@ def test_questions_are_added_moved_and_removed_by_buttons_alone(
     assert "要不要冷藏" in text_of(citizen.get("/file?category=medicine"))
 
 
+def test_from_which_answer_a_case_is_urgent_is_edited_and_told(admin: Client) -> None:
+    typed = form_of(admin.get(WHERE))
+    assert typed["question-3-urgent"] == "3"
+    assert admin.post(WHERE, typed | {"question-3-urgent": "0"}).status_code == 302
+    assert Category.objects.get(pk="medicine").questions[3]["urgent"] == 0
+    assert "答 0 或更少就建议加急" in text_of(admin.get(f"{WHERE}/history"))
+    typed = form_of(admin.get(WHERE))
+    assert typed["question-3-urgent"] == "0"
+    assert admin.post(WHERE, typed | {"question-3-urgent": ""}).status_code == 302
+    assert "urgent" not in Category.objects.get(pk="medicine").questions[3]
+
+
 @pytest.mark.parametrize(
     ("question", "why"),
     [
         ({"kind": "text"}, None),
+        ({"label": "几天", "kind": "number", "urgent": "三"}, "要填一个数"),
         ({"label_en": "Only English"}, "还没有写问什么"),
         ({"label": "哪个", "kind": "choice", "choices": "一个"}, "至少写两个选项"),
         ({"label": "哪个", "kind": "choice", "choices": "甲\n甲"}, "两个一样的选项"),
@@ -147,7 +160,7 @@ def test_questions_are_a_table_of_their_own_and_come_back_as_they_went(admin: Cl
         out = admin.get(TABLE, headers={"accept-language": language}).content.decode("utf-8-sig")
         lines = out.splitlines()
         assert lines[0] == (
-            "category,category_name,question,question_en,answer,choices,choices_en,required,key"
+            "category,category_name,question,question_en,answer,choices,choices_en,required,urgent,key"
         )
         # A line for each question, none of them in brackets and quotes, and for what asks nothing.
         assert len(lines) - 1 == sum(max(1, len(asked)) for asked in before.values())
@@ -191,11 +204,22 @@ def test_a_clerks_table_is_taken_and_keeps_the_keys_of_what_stays(admin: Client)
             "label_en": "Days left",
             "kind": "number",
             "required": True,
+            "urgent": 3,
         },
     ]
     assert Category.objects.get(pk="milk").questions == []
     assert Category.objects.get(pk="food").questions
     assert set(last("category").after) == {"questions"}
+
+
+def test_from_which_answer_on_it_is_urgent_is_a_column_too(admin: Client) -> None:
+    head = "category,question,answer,urgent\n"
+    said = text_of(take_in(admin, head + "medicine,药还够几天,填个数,两天\n"))
+    assert "第 2 行 urgent 列：" in said
+    page = take_in(admin, head + "medicine,药还够几天,填个数,2\n")
+    admin.post("/setup/category/-/import", hidden(page))
+    (question,) = Category.objects.get(pk="medicine").questions
+    assert (question["key"], question["urgent"]) == ("left", 2)
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,8 @@ def _asked(question: dict[str, Any]) -> str:
         how += _("：") + _("、").join(question["choices"])
     if question.get("required"):
         how += _("，") + _("必填")
+    if question.get("urgent") is not None:
+        how += _("，") + _("答 %s 或更少就建议加急") % question["urgent"]
     english = f" / {question['label_en']}" if question.get("label_en") else ""
     what = f"{question.get('label')}{english}"
     return _("%(question)s（%(how)s）") % {"question": what, "how": how}

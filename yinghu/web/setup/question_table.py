@@ -31,6 +31,7 @@ HEADS: dict[str, Any] = {
     "choices": gettext_lazy("“选一个”的选项，用 | 隔开"),
     "choices_en": gettext_lazy("英文的选项，和中文的一一对应，也用 | 隔开；可以空着"),
     "required": gettext_lazy("1 是一定要答，0 是可以不答"),
+    "urgent": gettext_lazy("“填个数”的：答这个数或更少就建议加急，可以空着"),
     "key": gettext_lazy("代号，派单规则按它认；新的问题空着，自动取"),
 }
 NEEDED = ("category", "question", "answer")
@@ -55,6 +56,7 @@ def rows_out(categories: Iterable[Category]) -> Iterable[dict[str, str]]:
                 "choices": " | ".join(question.get("choices", ())),
                 "choices_en": " | ".join(question.get("choices_en", ())),
                 "required": "1" if question.get("required") else "0",
+                "urgent": str(question.get("urgent", "")),
                 "key": question["key"],
             }
         if not category.questions:
@@ -106,7 +108,11 @@ def _row(cells: dict[str, str], kept: Iterable[dict[str, Any]]) -> dict[str, str
     was = {part: "\n".join(old.get(part, ())) for part in ("choices", "choices_en")}
     if "choices" not in absent and row["choices"] != was["choices"]:
         absent.discard("choices_en")  # they stood beside other choices
-    was |= {"label_en": old.get("label_en", ""), "required": "1" if old.get("required") else ""}
+    was |= {
+        "label_en": old.get("label_en", ""),
+        "required": "1" if old.get("required") else "",
+        "urgent": str(old.get("urgent", "")),
+    }
     return row | {part: was[part] for part in absent if part in was}
 
 

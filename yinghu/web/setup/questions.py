@@ -21,7 +21,7 @@ KINDS: dict[str, Any] = {
     "number": gettext_lazy("填个数"),
     "bool": gettext_lazy("是或不是"),
 }
-PARTS = ("key", "label", "label_en", "kind", "choices", "choices_en", "required")
+PARTS = ("key", "label", "label_en", "kind", "choices", "choices_en", "required", "urgent")
 COLUMNS = {
     "key": "key",
     "label": "question",
@@ -30,6 +30,7 @@ COLUMNS = {
     "choices": "choices",
     "choices_en": "choices_en",
     "required": "required",
+    "urgent": "urgent",
 }
 """Part of a question -> its column in a table of questions (`question_table.py`)."""
 MOST = 20
@@ -147,7 +148,7 @@ def _must_be_text(rows: list[dict[str, str]]) -> None:
 
 
 def _text(value: Any) -> str:
-    return "" if value in (None, False) else str(value)
+    return "" if value is None or value is False else str(value)
 
 
 def _question(row: Mapping[str, str], keys: set[str]) -> dict[str, Any]:
@@ -177,7 +178,18 @@ def _question(row: Mapping[str, str], keys: set[str]) -> dict[str, Any]:
         question |= _choices(row)
     if row["required"] and row["kind"] != "bool":
         question["required"] = True
+    if row["kind"] == "number" and row["urgent"].strip():
+        question["urgent"] = _urgent(row["urgent"].strip())
     return question
+
+
+def _urgent(text: str) -> int | float:
+    """The answer from which downwards an appeal is suggested as urgent."""
+    if not re.fullmatch(r"\d{1,6}(?:\.\d{1,2})?", text, re.ASCII):
+        raise ValidationError(
+            _("“答这个数或更少就建议加急”要填一个数，例如 3；也可以空着"), "urgent"
+        )
+    return float(text) if "." in text else int(text)
 
 
 def _new_key(label: str, row: Mapping[str, str], keys: set[str]) -> str:

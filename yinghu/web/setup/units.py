@@ -43,6 +43,9 @@ class UnitForm(SetupForm):
     kind = forms.ChoiceField(choices=UnitKind.choices)
     area = area_field()
     parent = forms.ChoiceField(required=False, widget=PickerSelect)
+    most_held = forms.IntegerField(
+        min_value=0, max_value=1000, required=False, initial=Unit.MOST_HELD
+    )
 
     def prepare(self) -> None:
         parent, states = self.fields["parent"], self.around.states
@@ -66,6 +69,10 @@ class UnitForm(SetupForm):
 
     def clean_name(self) -> str:
         return self.must_be_only(self.cleaned_data["name"])
+
+    def clean_most_held(self) -> int:
+        given: int | None = self.cleaned_data["most_held"]
+        return Unit.MOST_HELD if given is None else given
 
     def clean_parent(self) -> str:
         parent: str = self.cleaned_data["parent"]
@@ -92,6 +99,7 @@ class Units(Kind):
             "kind": thing.kind,
             "area": thing.area_id or "",
             "parent": thing.parent.code if thing.parent else "",
+            "most_held": thing.most_held,
             "active": thing.active,
         }
 
@@ -128,6 +136,8 @@ class Units(Kind):
             return around.area_and_code_said(value)
         if name == "parent" and value:
             return around.unit_said(value)
+        if name == "most_held" and value == 0:
+            return _("不限")
         return super().said(name, value, around)
 
     def obstacle(self, thing: Unit) -> str:
@@ -237,6 +247,7 @@ UNITS = Units(
         "kind": gettext_lazy("种类"),
         "area": gettext_lazy("管辖区域"),
         "parent": gettext_lazy("上级单位"),
+        "most_held": gettext_lazy("每位志愿者手上最多几件"),
     },
     form=UnitForm,
     heads=(gettext_lazy("种类"), gettext_lazy("管辖区域"), gettext_lazy("人数")),
@@ -244,5 +255,6 @@ UNITS = Units(
         "code": gettext_lazy("简短的英文或拼音，例如 milk；建好以后不能改。"),
         "area": gettext_lazy("空着就是全市。写几个字，或拼音首字母，从提示里选。"),
         "name": gettext_lazy("群众在进度页面上看到的就是这个名称。"),
+        "most_held": gettext_lazy("到了这个数，要办好或放回一件才能再接。0 是不限；空着按 5 件。"),
     },
 )

@@ -318,21 +318,23 @@ def area_map(
     pick: str = "",
     extra: str = "",
     wait: bool = False,
+    near: bool = False,
 ) -> dict[str, Any]:
     """A map of `points` ({lon, lat, label, href, kind}, degrees of WGS-84) within an `area`'s
     outline. `pick` is the id of the element whose inputs lon and lat a press on it fills: it then
     begins at what all areas lie in, or at the whole country where none says where it is. With
-    `wait` it is drawn only when a script asks (`yinghuMap`). Pages load `web/map.js` for it.
+    `wait` it is drawn only when a script asks (`yinghuMap`), with `near` as near as its points
+    allow. Pages load `web/map.js` for it.
     """
+    given = {
+        "points": points or [],
+        "area": area,
+        "pick": pick,
+        "near": near,
+        "box": locate.box() if pick else None,
+    }
     return {
-        "given": json.dumps(
-            {
-                "points": points or [],
-                "area": area,
-                "pick": pick,
-                "box": locate.box() if pick else None,
-            }
-        ),
+        "given": json.dumps(given),
         "tiles": settings.MAP_TILES,
         "credit": settings.MAP_CREDIT,
         "datum": settings.MAP_DATUM,

@@ -283,6 +283,15 @@
     });
   });
 
+  // --- All that is wrong is said at once, and only the server knows all of it. What a browser will not
+  // even hand over, and what nobody could say without a network, is still said here.
+  function judged(form) { form.noValidate = true; }
+  function handedOver(form) {
+    var lost = Array.from(form.elements).find(function (field) { return field.validity && field.validity.badInput; });
+    if (lost) { lost.reportValidity(); return false; }
+    return navigator.onLine !== false || form.reportValidity();
+  }
+
   // --- Sending. The form's signed name makes it one appeal however often it arrives.
   var sending = null, waiting = 0, tries = 0, renewed = false;
   function send(form) {
@@ -366,6 +375,7 @@
     slot.replaceWith(photos);
     all(".photos-lost", main).forEach(function (note) { note.remove(); });
     if (window.htmx) window.htmx.process(main);
+    judged(next);
     if (next.elements.lon.value) located(next.elements.lon);
     tell("");
     save(next);
@@ -382,7 +392,7 @@
     event.preventDefault();
     event.stopImmediatePropagation();
     tries = 0;
-    send(form);
+    if (handedOver(form)) send(form);
   }, true);
   function again() {
     var form = document.querySelector("form[data-filing][data-waits]");
@@ -467,6 +477,7 @@
 
   // Not before htmx has seen the page: a press of ours would be the browser's own.
   document.addEventListener("DOMContentLoaded", function () {
+    all("form[data-filing]").forEach(judged);
     all("form[data-filing], form[data-draft]").forEach(restore);
     carried();
   });

@@ -1,8 +1,9 @@
 // Maps: outlines and pins of our own, with street tiles behind them only where the city names a
 // server for them. Nobody else is contacted otherwise.
 //   <div data-map='{"points": [{lon, lat, label, href, kind}], "area": "330782", "pick": ID,
-//     "box": [west, south, east, north]}'>
-// `pick` is the id of a form's part that holds inputs named lon and lat; `box` is where it begins.
+//     "box": [west, south, east, north], "near": true}'>
+// `pick` is the id of a form's part that holds inputs named lon and lat; `box` is where it begins;
+// `near` shows the points rather than the whole area.
 "use strict";
 (function () {
   // GCJ-02, in which maps made in China draw, from WGS-84: the published approximation, good to a
@@ -80,10 +81,11 @@
       marker.addTo(map);
     });
     function around(bounds) {
-      // With nothing drawn behind them, pins say most within the whole outline.
-      if (!box.dataset.tiles && bounds && bounds.isValid()) map.fitBounds(bounds, { padding: [8, 8] });
-      else if (points.length > 1) map.fitBounds(points.map(function (p) { return at(p.lon, p.lat); }), { padding: [30, 30], maxZoom: 16 });
-      else if (points.length) map.setView(at(points[0].lon, points[0].lat), 15);
+      // With nothing drawn behind them, pins say most within the whole outline, unless somebody wants to
+      // go there: then as near as leaves names of places in sight.
+      if (!box.dataset.tiles && !(given.near && points.length) && bounds && bounds.isValid()) map.fitBounds(bounds, { padding: [8, 8] });
+      else if (points.length > 1) map.fitBounds(points.map(function (p) { return at(p.lon, p.lat); }), { padding: [30, 30], maxZoom: box.dataset.tiles ? 16 : 13 });
+      else if (points.length) map.setView(at(points[0].lon, points[0].lat), box.dataset.tiles ? 15 : 13);
       else if (bounds && bounds.isValid()) map.fitBounds(bounds, { padding: [8, 8] });
       // Nearer than this one would not know where in the town one is.
       else if (given.box) map.fitBounds(cityBox(L), { padding: [8, 8], maxZoom: 13 });

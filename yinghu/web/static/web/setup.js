@@ -5,6 +5,7 @@
     root.querySelectorAll("[data-question-kind]").forEach(function (select) {
       var row = select.closest(".question");
       row.querySelectorAll(".question-choices").forEach(function (part) { part.hidden = select.value !== "choice"; });
+      row.querySelector(".question-urgent").hidden = select.value !== "number";
       row.querySelector(".question-required").hidden = select.value === "bool";
     });
   }

@@ -1,0 +1,192 @@
+"""What must not run out, and soon will: medicine, and an infant's food.
+
+"降压药只剩两天" alarms by none of its words; it is the supply, how much is left of it and how long
+that lasts which make it urgent together. All words are data (`running_out.csv`), in lines of
+
+- `supply`: what must not run out, of which category, and below how many hours it is urgent;
+- `not`: longer words that hide a supply in them (药店);
+- `out`: said of a supply, it is gone or nearly; `lack`: so does this right before it (没有奶粉);
+- `left`: makes an amount in the same clause what is left (只剩两天, two days left);
+- `unit`: what one of it lasts, in hours; `moment`: how long until then, in hours (只够到明天).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from yinghu.places.words import fold
+
+DEFAULT: Final = Path(__file__).parent / "running_out.csv"
+ROLES: Final = ("supply", "not", "out", "lack", "left", "unit", "moment")
+WITH_HOURS: Final = frozenset({"supply", "unit", "moment"})
+
+BRIEF: Final = 100
+"""Characters up to which a text is about one matter: supply and shortage may stand anywhere."""
+
+_SENTENCE: Final = re.compile(r"[。！？!?；;\n]+")
+_CLAUSE: Final = re.compile(r"[，,、]|(?<!\d)\.|\.(?!\d)")
+_NOT_YET: Final = re.compile(r"(?:没有|没|未|不会|不|not|n't)\s?$")
+
+_DIGITS: Final = {char: n for n, char in enumerate("零一二三四五六七八九")} | {"两": 2, "半": 0.5}
+_ENGLISH: Final = {
+    word: n
+    for n, words in {1: "one a an", 2: "two", 3: "three", 4: "four", 5: "five"}.items()
+    for word in words.split()
+} | {"half a": 0.5, "a couple of": 2, "a few": 3, "few": 3, "six": 6, "seven": 7, "ten": 10}
+_NUMBER: Final = (
+    r"(?:\d{1,4}(?:\.\d+)?|[零一二两三四五六七八九十半]{1,4}|"
+    + "|".join(sorted(_ENGLISH, key=len, reverse=True))
+    + r")"
+)
+
+
+class BadRunningOut(ValueError):
+    """A line that cannot be used: file, line and reason."""
+
+
+class RunningOut:
+    """The lines in memory."""
+
+    def __init__(self, lines: list[tuple[str, list[str], str, float]]) -> None:
+        self._hours: dict[tuple[str, str], float] = {}
+        self._of_category: dict[str, float] = {}
+        words: dict[str, list[str]] = {role: [] for role in ROLES}
+        for role, given, category, hours in lines:
+            for word in map(fold, given):
+                words[role].append(word)
+                self._hours[role, word] = hours
+            if role == "supply" and category:
+                self._of_category[category] = max(hours, self._of_category.get(category, 0.0))
+        self._supplies = _any(words["supply"] + words["not"])
+        self._not = frozenset(words["not"])
+        self._out = _any(words["out"])
+        self._lack = re.compile(rf"{_any(words['lack']).pattern}\s?$")
+        self._left = _any(words["left"])
+        self._moment = _any(words["moment"])
+        self._amount = re.compile(
+            rf"(?<![a-z0-9])(?P<number>{_NUMBER})\s?个?(?P<unit>{_any(words['unit']).pattern})"
+        )
+
+    @classmethod
+    def load(cls, path: Path | str = DEFAULT) -> RunningOut:
+        """From a CSV `role,words,category,hours`; BadRunningOut names a bad line."""
+        lines: list[tuple[str, list[str], str, float]] = []
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            for row in reader:
+                try:
+                    role, hours = row["role"], float(row["hours"] or 0)
+                    words = [word for word in row["words"].split("|") if word.strip()]
+                    if role not in ROLES:
+                        raise ValueError(f"role {role!r} unknown, it is one of {', '.join(ROLES)}")
+                    if not words:
+                        raise ValueError("no words")
+                    if (role in WITH_HOURS) != (hours > 0):
+                        raise ValueError(f"hours are for {', '.join(sorted(WITH_HOURS))} only")
+                    lines.append((role, words, row["category"], hours))
+                except (KeyError, TypeError, ValueError, AttributeError) as why:
+                    raise BadRunningOut(f"{path}, line {reader.line_num}: {why}") from why
+        return cls(lines)
+
+    def found(self, text: str, category: str = "") -> str:
+        """The words that say so ("只剩两天"), "" where nothing runs out soon.
+
+        `category` is what the requester chose: then the supply need not be named again.
+        """
+        folded = fold(text)
+        of_category = self._of_category.get(category, 0.0)
+        for start, sentence in _sentences(folded):
+            supplies = [
+                found for found in self._supplies.finditer(sentence) if found[0] not in self._not
+            ]
+            hours = max(
+                (self._hours["supply", found[0]] for found in supplies), default=of_category
+            )
+            if hours and (span := self._shortage(sentence, supplies, hours)):
+                return text[start + span[0] : start + span[1]]
+        return ""
+
+    def _shortage(
+        self, sentence: str, supplies: list[re.Match[str]], hours: float
+    ) -> tuple[int, int] | None:
+        for supply in supplies:
+            before = self._lack.search(sentence[: supply.start()])
+            if before and not _NOT_YET.search(sentence[: before.start()]):
+                return before.start(), supply.end()
+        starts = {supply.start() for supply in supplies}
+        for out in self._out.finditer(sentence):
+            # "吃完药就头晕" has taken it, and has more.
+            if not _NOT_YET.search(sentence[: out.start()]) and out.end() not in starts:
+                return out.span()
+        at = 0
+        for clause in _CLAUSE.split(sentence):
+            start = sentence.index(clause, at)
+            at = start + len(clause)
+            if span := self._little(clause, hours):
+                return start + span[0], start + span[1]
+        return None
+
+    def _little(self, clause: str, hours: float) -> tuple[int, int] | None:
+        """Where in the clause it says that what is left lasts no longer than `hours`."""
+        lefts = [found.span() for found in self._left.finditer(clause)]
+        if not lefts:
+            return None
+        for amount in self._amount.finditer(clause):
+            if number(amount["number"]) * self._hours["unit", amount["unit"]] <= hours:
+                return _around(lefts, amount.span())
+        for moment in self._moment.finditer(clause):
+            if self._hours["moment", moment[0]] <= hours:
+                return _around(lefts, moment.span())
+        return None
+
+
+@cache
+def default_running_out() -> RunningOut:
+    """The lines that come with Yinghu, loaded once in a process."""
+    return RunningOut.load()
+
+
+def number(said: str) -> float:
+    """A number as people write it: 2, 1.5, 两, 两三 (the more), 十二, a few."""
+    if said[0].isdigit():
+        return float(said)
+    if said in _ENGLISH:
+        return _ENGLISH[said]
+    if "十" in said:
+        tens, _ten, ones = said.partition("十")
+        return 10 * (_DIGITS.get(tens[-1:], 1) or 1) + _DIGITS.get(ones[-1:], 0)
+    return _DIGITS[said[-1]]
+
+
+def _any(words: list[str]) -> re.Pattern[str]:
+    """One of the words, the longest that fits; Latin ones only where they begin and end."""
+    longest = sorted(set(words), key=lambda word: (-len(word), word))
+    return re.compile("(?:" + "|".join(map(_word, longest)) + ")" if longest else r"(?!)")
+
+
+def _word(word: str) -> str:
+    text = re.escape(word)
+    return rf"(?<![a-z]){text}(?![a-z])" if word[0] < "\u1100" else text
+
+
+def _sentences(text: str) -> Iterator[tuple[int, str]]:
+    """(where it starts, sentence); a brief text is one."""
+    if len(text) <= BRIEF:
+        yield 0, text
+        return
+    start = 0
+    for end in _SENTENCE.finditer(text):
+        yield start, text[start : end.start()]
+        start = end.end()
+    yield start, text[start:]
+
+
+def _around(lefts: list[tuple[int, int]], span: tuple[int, int]) -> tuple[int, int]:
+    """From the nearest word of what is left to the amount, or the other way round."""
+    near = min(lefts, key=lambda left: min(abs(left[1] - span[0]), abs(left[0] - span[1])))
+    return min(near[0], span[0]), max(near[1], span[1])
