@@ -66,6 +66,10 @@ def test_an_administrator_begins_at_the_guide_until_all_is_done_or_it_is_left(
     for path in ("/", "/file", "/setup/", "/setup/unit/", "/setup/rule/", "/board", "/desk/try"):
         assert way in text_of(admin.get(path)), path
     assert way not in text_of(admin.get("/board?wall=1"))
+    # Whoever came by another way than the login page has it too.
+    past = browse("admin")
+    past.get("/setup/")
+    assert way in text_of(past.get("/setup/unit/"))
     # The second time the day begins where it always does.
     assert admin.get("/desk").headers["Location"] == "/setup/"
     assert admin.post("/setup/guide/later").headers["Location"] == "/setup/"

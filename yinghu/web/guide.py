@@ -66,6 +66,14 @@ def begins(request: HttpRequest) -> bool:
     return not put_off and bool(_left(steps()))
 
 
+def take_up(request: HttpRequest) -> None:
+    """Show the way back from here on, to whoever came to the set-up by another way than the guide
+    and would begin at it.
+    """
+    if begins(request):
+        request.session[_OPEN] = True
+
+
 def _left(found: Iterable[Step]) -> list[Step]:
     return [step for step in found if not step.done and not step.optional]
 

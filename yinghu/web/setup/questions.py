@@ -133,7 +133,7 @@ def rows_in(text: str) -> list[dict[str, str]]:
             for question in found
         ]
     except (ValueError, TypeError, AttributeError, RecursionError):
-        raise ValidationError(_("问题一栏应是 JSON 列表，请从导出的文件改起")) from None
+        raise ValidationError(_("问题一栏应是 JSON 列表；用“导出问题”的那张表来改更容易")) from None
     _must_be_text(rows)
     return rows
 

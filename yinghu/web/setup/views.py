@@ -21,6 +21,7 @@ from yinghu.appeals.models import Category
 from yinghu.people import invitations
 from yinghu.places import locate
 from yinghu.places.models import Area
+from yinghu.web import guide
 from yinghu.web.forms import FilingForm
 from yinghu.web.icons import icon_words
 from yinghu.web.setup import changing, questions, texts
@@ -37,6 +38,7 @@ WHICH = ("active", "retired", "all")
 @door("GET")
 def index(request: HttpRequest) -> HttpResponse:
     """What a city is made of, in the order in which it is set up, and what is missing."""
+    guide.take_up(request)
     cards: list[dict[str, Any]] = []
     for kind in KINDS.values():
         cards.append(
