@@ -17,10 +17,12 @@
     part.querySelectorAll("[data-open-wide]").forEach(function (fold) { fold.open = isWide(); });
     only(theCase() && theCase().dataset.only || "");
     clearTimeout(calm);
-    calm = setTimeout(function () { if (root()) root().classList.add("is-ready"); }, drawnAt + CALM - Date.now());
+    if (Date.now() >= drawnAt + CALM) ready();
+    else calm = setTimeout(ready, drawnAt + CALM - Date.now());
     clearTimeout(soon);
     soon = setTimeout(fetchAhead, 50);
   }
+  function ready() { if (root()) root().classList.add("is-ready"); }
   function drawn(part) {
     drawnAt = Date.now();
     if (root()) root().classList.remove("is-ready");
