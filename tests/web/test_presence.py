@@ -37,7 +37,7 @@ def test_a_requester_hears_nothing_of_who_looks(live: Live, live_city: Cast) -> 
         assert requester.hear() == "here"
         with listening(live, f"case={case.number}&version={case.version}", "clerk") as clerk:
             assert clerk.next() == "viewers"
-        loop.note(case.pk, live_city.clerk, why="x")
+        loop.ask(case.pk, live_city.clerk, words="哪家医院？")
         assert requester.next() == "case"
 
 
