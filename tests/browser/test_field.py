@@ -154,6 +154,7 @@ def test_the_map_goes_to_the_tasks(live: Live, live_city: Cast, open_page: OpenP
         const at = Array.from(box.querySelectorAll(".pin"), (pin) => pin.getBoundingClientRect());
         const inside = at.every((a) => a.left >= frame.left && a.right <= frame.right
             && a.top >= frame.top && a.bottom <= frame.bottom);
-        return inside && box.yinghuMap.getZoom() >= 12;
+        const apart = Math.hypot(at[0].left - at[1].left, at[0].top - at[1].top);
+        return inside && apart > frame.width / 3;
     }"""
     phone.wait_for_function(spread)

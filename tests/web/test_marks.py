@@ -9,6 +9,7 @@ from tests.web.conftest import Browse, text_of
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
 from yinghu.people.models import Post, Unit, User
+from yinghu.triage import suggest
 
 
 def marks(browse: Browse, username: str, path: str, appeal: Appeal) -> list[str]:
@@ -95,3 +96,14 @@ def test_what_is_done_makes_room_for_the_next(browse: Browse, city: Cast) -> Non
     sent = {"words": "已送到", "version": appeal.version, "back": "inbox"}
     answer = client.post(f"/desk/case/{appeal.number}/resolve", sent, follow=True)
     assert f'id="case" data-keep-typed data-number="{other.number}"' in text_of(answer)
+
+
+def test_what_the_machine_finds_urgent_is_seen_in_the_list_and_is_not_a_decision(
+    browse: Browse, city: Cast
+) -> None:
+    appeal = file_one("父亲高血压，降压药只剩两天的量")
+    suggest.suggest([appeal])
+    row = text_of(browse("clerk").get("/desk/triage?part=rows"))
+    assert "建议：紧急" in row
+    loop.sort(appeal.pk, city.clerk, category="medicine", urgency=1)
+    assert "建议：" not in text_of(browse("clerk").get("/desk/cases"))

@@ -25,6 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Appeal, Clock
+from yinghu.appeals.states import Status
 from yinghu.people.access import Actor, actor_of, desks_of, may_reveal
 from yinghu.people.models import Role, User
 from yinghu.people.privacy import without_numbers as without_numbers
@@ -176,6 +177,13 @@ class Row:
     @property
     def area(self) -> Any:
         return self.appeal.area or (self.suggestion and self.suggestion.area)
+
+    @property
+    def guessed_urgency(self) -> int:
+        """The machine's, where it is higher and nobody has sorted the case; else 0."""
+        if self.suggestion is None or self.appeal.state is not Status.FILED:
+            return 0
+        return self.suggestion.urgency if self.suggestion.urgency > self.appeal.urgency else 0
 
     @property
     def text(self) -> str:

@@ -211,6 +211,10 @@ def _page(
         "under": request.POST.get("under", request.GET.get("under", ""))[:24],
         "desk": "setup",
     }
+    if thing is not None and not form.fields:
+        # Nothing of it can be changed: then it is shown.
+        (row,) = kind.listed([thing])
+        context["facts"] = list(zip(kind.heads, row.cells, strict=True))
     if kind.name == "category":
         context |= _asked(form) | {"icons": icon_words().items()}
     if kind.name == "user" and thing is not None:

@@ -109,8 +109,16 @@ def status_badge(status: str, extra: str = "") -> SafeString:
 
 
 @register.simple_tag
-def urgency_badge(urgency: int) -> SafeString | str:
-    """Urgent and emergency stand out; the ordinary needs no badge."""
+def urgency_badge(urgency: int, guessed: int = 0) -> SafeString | str:
+    """Urgent and emergency stand out; the ordinary needs no badge. What the machine has `guessed`
+    and nobody has decided looks paler and says so.
+    """
+    if guessed:
+        words = _("建议：%s") % _(Urgency(guessed).label)
+        colour = "red" if guessed == Urgency.EMERGENCY else "orange"
+        return format_html(
+            '<span class="badge status-badge is-{}">{} {}</span>', colour, icon("sparkles"), words
+        )
     level = Urgency(urgency)
     if level is Urgency.NORMAL:
         return ""
