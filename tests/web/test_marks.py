@@ -87,6 +87,14 @@ def test_who_has_a_case_is_said_and_it_is_taken_over_in_one_press(
     )
 
 
+def test_what_waits_to_be_rated_lies_open_whoever_did_it(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    loop.resolve(appeal.pk, city.milk, words="已送到")
+    page = text_of(browse("operator").get(f"/desk/callback?case={appeal.number}"))
+    assert re.search(r'<details class="act[^>]* open\s+data-act="rate"', page)
+    assert "在办</span>" not in page
+
+
 def test_what_is_done_makes_room_for_the_next(browse: Browse, city: Cast) -> None:
     appeal, other = taken_milk(city), file_one(phone="+8613900000000")
     loop.sort(other.pk, city.clerk, category="milk")

@@ -31,7 +31,7 @@ from yinghu.appeals.states import (
     Who,
 )
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations
-from yinghu.people.models import Reveal
+from yinghu.people.models import Reveal, User
 from yinghu.triage.models import Suggestion
 from yinghu.web import compare, presence, rules, wording
 from yinghu.web.acts import arrived_before, perform
@@ -165,11 +165,17 @@ def context_of(
         "problem": problem,
         "lost": lost,
         "case_keys": ALL_KEYS,
-        "other_holder": appeal.holder if appeal.holder_id not in (None, actor.user_id) else None,
+        "other_holder": _other_holder(appeal, actor),
         "may_assign": Verb.ASSIGN in available,
         "may_take_over": Verb.HAND in available and _serves(request, known),
         **(rules.dispatch_context(appeal, actor) if _dispatches(appeal, actor) else {}),
     }
+
+
+def _other_holder(appeal: Appeal, actor: Actor) -> User | None:
+    """Whoever is at it now, where that is not the reader; their next step is not the reader's."""
+    held = appeal.state is Status.HANDLING and appeal.holder_id != actor.user_id
+    return appeal.holder if held else None
 
 
 def _serves(request: HttpRequest, known: Known) -> bool:
@@ -199,7 +205,7 @@ def _acts(
     )
     wanted = request.GET.get("template", "")
     chosen = next((t for each in offered.values() for t in each if str(t.pk) == wanted), None)
-    other = appeal.holder_id not in (None, actor.user_id)
+    other = _other_holder(appeal, actor) is not None
     opened = bound.move.verb if bound else chosen.verb if chosen else None if other else first
     acts = []
     for move in moves:
