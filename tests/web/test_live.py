@@ -81,6 +81,7 @@ def test_a_desk_is_told_of_a_filing_within_a_second(live: Live, live_city: Cast)
 
 def test_a_requester_hears_of_the_own_appeal_and_of_no_other(live: Live, live_city: Cast) -> None:
     mine, other = file_one(), file_one(phone="")
+    live.drain()
     with listening(live, f"t={mine.token}&version={mine.version}") as ears:
         loop.sort(other.pk, live_city.clerk, category="milk")
         loop.sort(mine.pk, live_city.clerk, category="milk")
@@ -93,6 +94,7 @@ def test_a_requester_hears_of_the_own_appeal_and_of_no_other(live: Live, live_ci
 
 def test_what_is_done_inside_only_is_no_news_to_the_requester(live: Live, live_city: Cast) -> None:
     appeal = file_one()
+    live.drain()
     page = httpx.get(f"{live.url}/t/{appeal.token}").text
     version = re.search(r"/live\?t=[^&]+&amp;version=(\d+)", page)
     assert version is not None
@@ -117,6 +119,7 @@ def test_what_is_done_inside_only_is_no_news_to_the_requester(live: Live, live_c
 
 def test_a_desk_and_the_case_open_beside_it_share_one_stream(live: Live, live_city: Cast) -> None:
     appeal = file_one()
+    live.drain()
     query = f"desk=triage&case={appeal.number}&version={appeal.version}"
     with listening(live, query, "clerk") as ears:
         assert ears.next() == "desk"
@@ -168,6 +171,7 @@ def test_whoever_comes_back_with_a_mark_is_told_what_was_missed_and_nothing_else
     live: Live, live_city: Cast
 ) -> None:
     case, other = file_one("路灯坏了"), file_one("没有水了")
+    live.drain()  # what the worker makes of them is told too
     asked = f"desk=board~~MARK&t={case.token}~{case.version}~MARK"
     with listening(live, asked.replace("~MARK", ""), "commander") as ears:
         # The case is as the page shows it; of a list nobody knows.
@@ -257,6 +261,7 @@ def names(client: Client, number: str) -> str:
 
 def test_colleagues_know_who_else_has_the_case_open(live: Live, live_city: Cast) -> None:
     appeal = file_one()
+    live.drain()
     query = f"case={appeal.number}&version={appeal.version}"
     clerk, dispatcher = Client(), Client()
     clerk.force_login(User.objects.get(username="clerk"))
@@ -277,6 +282,7 @@ def test_colleagues_know_who_else_has_the_case_open(live: Live, live_city: Cast)
 
 def test_a_second_page_of_ones_own_is_nobody_else(live: Live, live_city: Cast) -> None:
     appeal = file_one()
+    live.drain()
     query = f"case={appeal.number}&version={appeal.version}"
     dispatcher = Client()
     dispatcher.force_login(User.objects.get(username="dispatcher"))
