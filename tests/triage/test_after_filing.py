@@ -133,6 +133,16 @@ def test_who_calls_again_about_the_same_thing_is_seen_whatever_the_words(city: C
     assert other.pk not in {pk for pair in found for pk in pair}
 
 
+def test_questions_make_no_strangers_alike(city: Cast) -> None:
+    place = {"area": "330782008001", "category": "medicine"}
+    file_one("药品：药名和规格 络活喜；几盒 2；药还够几天 2", **place)
+    file_one(
+        "药品：药名和规格 优甲乐 50微克；几盒 1；药还够几天 9", phone="+8613900000000", **place
+    )
+    react_to_all()
+    assert not Duplicate.objects.exists()
+
+
 def test_neighbours_about_one_thing_are_seen_in_other_words(city: Cast) -> None:
     place = {"area": "330782008001", "category": "urban"}
     first = file_one("我们楼停水了，一整天都没有水", **place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 from tests.cast import Cast, file_one, requester, taken_milk
 from tests.web.conftest import Browse, text_of
@@ -10,6 +11,7 @@ from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
 from yinghu.people.models import Post, Unit, User
 from yinghu.triage import suggest
+from yinghu.web.shared import PAGE
 
 
 def marks(browse: Browse, username: str, path: str, appeal: Appeal) -> list[str]:
@@ -115,3 +117,37 @@ def test_what_the_machine_finds_urgent_is_seen_in_the_list_and_is_not_a_decision
     assert "建议：紧急" in row
     loop.sort(appeal.pk, city.clerk, category="medicine", urgency=1)
     assert "建议：" not in text_of(browse("clerk").get("/desk/cases"))
+
+
+def test_what_presses_is_read_first_and_every_case_stands_once(browse: Browse, city: Cast) -> None:
+    calm = [file_one(f"第 {n} 盏路灯坏了", phone=f"+86139{n:08d}") for n in range(PAGE + 2)]
+    decided = file_one("老人摔倒了", urgency=3, phone="+8613700000001")
+    pressing = file_one("父亲的胰岛素明天就没了", phone="+8613700000002")
+    suggest.suggest([*calm, decided, pressing])
+    client = browse("clerk")
+
+    def rows(page: object) -> list[str]:
+        return re.findall(r'id="row-([0-9-]+)"', text_of(page))
+
+    page = client.get("/desk/triage?part=rows")
+    first = rows(page)
+    assert first[:3] == [decided.number, pressing.number, calm[0].number]
+    more = re.search(r'hx-get="\?part=rows&amp;after=([^"&]+)', text_of(page))
+    assert more is not None
+    both = first + rows(client.get(f"/desk/triage?part=rows&after={unquote(more[1])}"))
+    assert sorted(both) == sorted(each.number for each in [*calm, decided, pressing])
+
+
+def test_the_next_one_opens_where_one_was_in_the_list(browse: Browse, city: Cast) -> None:
+    cases = [file_one(phone=f"+86139{n:08d}") for n in range(4)]
+    sent = {"category": "milk", "version": 1, "back": "triage", "then": cases[2].number}
+    answer = browse("clerk").post(f"/desk/case/{cases[1].number}/sort", sent, follow=True)
+    assert f'data-number="{cases[2].number}"' in text_of(answer)
+
+
+def test_what_somebody_gave_back_is_marked(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    loop.release(appeal.pk, city.milk, why="车坏了")
+    assert marks(browse, "milk-handler", "/desk/inbox", appeal) == ["放回"]
+    loop.accept(appeal.pk, city.milk)
+    assert marks(browse, "milk-handler", "/desk/inbox", appeal) == []

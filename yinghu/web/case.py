@@ -19,6 +19,7 @@ from yinghu.appeals import inboxes, loop, templates
 from yinghu.appeals.labels import done_label, headline_of
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.numbers import id_of, id_of_token, number_of
+from yinghu.appeals.photos import MAX_PHOTOS
 from yinghu.appeals.states import (
     MOVES,
     FieldKind,
@@ -165,6 +166,7 @@ def context_of(
         "problem": problem,
         "lost": lost,
         "case_keys": ALL_KEYS,
+        "max_photos": MAX_PHOTOS,
         "other_holder": _other_holder(appeal, actor),
         "may_assign": Verb.ASSIGN in available,
         "may_take_over": Verb.HAND in available and _serves(request, known),
@@ -398,15 +400,17 @@ def _next(request: HttpRequest, appeal: Appeal, back: str) -> str:
     stay = request.POST.get("stay", "")
     if back in _BACK - {"field"} and id_of(stay) is not None:
         return f"{reverse(back)}?case={number_of(id_of(stay) or 0)}"
+    then = request.POST.get("then", "")
+    following = f"?case={number_of(id_of(then) or 0)}" if id_of(then) is not None else ""
     if back in {"triage", "dispatch", "callback"}:
         fresh = fetch(appeal.pk)
         if fresh is not None and fresh.status != appeal.status:
-            return reverse(back)
+            return f"{reverse(back)}{following}"
         return f"{reverse(back)}?case={appeal.number}"
     if back == "inbox":
         # What is done, or another unit's, is off this desk: the next one then.
         stays = inboxes.unit(who(request)).filter(pk=appeal.pk).exists()
-        return f"{reverse(back)}?case={appeal.number}" if stays else reverse(back)
+        return f"{reverse(back)}?case={appeal.number}" if stays else f"{reverse(back)}{following}"
     fresh = fetch(appeal.pk)
     if fresh is None or not may_see(who(request), fresh):
         return reverse("desk")

@@ -24,7 +24,7 @@ from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import MOVES, Status, Verb
 from yinghu.channels import flood, sms
 from yinghu.people.access import administrators, requester_of
-from yinghu.people.privacy import blind, normal_phone
+from yinghu.people.privacy import blind, normal_phone, unseal
 from yinghu.places.models import Place
 from yinghu.web import filing, wording
 from yinghu.web.account import demo_logins
@@ -181,6 +181,7 @@ def show_track(
         ),
         "forms": forms,
         "answers": [] if is_made_of_answers(appeal) else wording.answers_of(appeal, reveal=True),
+        "address": unseal(appeal.address),
         "problem": problem,
         "max_photos": photos.MAX_PHOTOS,
         "master": master,

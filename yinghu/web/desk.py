@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
@@ -19,16 +19,21 @@ from yinghu.appeals.numbers import id_of
 from yinghu.people.access import Actor, may_see
 from yinghu.places import locate, typeahead
 from yinghu.places.models import Area, parent_code_in
+from yinghu.triage.models import Suggestion
 from yinghu.web import case, skips
 from yinghu.web.forms import name_of
 from yinghu.web.shared import (
+    MOST_SHOWN,
     PAGE,
+    Page,
     is_part,
     login_of,
     page_of,
+    rows_of,
     size_for,
     staff,
     who,
+    with_marks,
 )
 
 URGENT_FIRST = ("-urgency", "id")
@@ -108,7 +113,10 @@ def _inbox(request: HttpRequest, name: str) -> HttpResponse:
         away = 0 if after else skips.count(found, login_of(request))
         found = skips.without(found, login_of(request))
     size = PAGE if after else size_for(request.GET.get("shown", ""))
-    page = page_of(found, after, inbox.keys, actor, size)
+    if name == "triage":
+        page = _pressing_first(found, after, inbox.keys, actor, size)
+    else:
+        page = page_of(found, after, inbox.keys, actor, size)
     context |= {"page": page, "is_more": bool(after), "away": away, "minutes": skips.MINUTES}
     if is_part(request, "rows"):
         return render(request, "web/desk/rows.html", context)
@@ -119,6 +127,31 @@ def _inbox(request: HttpRequest, name: str) -> HttpResponse:
     if skipped and skips.is_skipped(id_of(skipped), login_of(request)):
         context["skipped"] = skipped
     return render(request, "web/desk/inbox.html", context)
+
+
+LOOKED_AT = 2000
+"""Cases that wait longest, among which those that the machine finds urgent are looked for."""
+
+
+def _pressing_first(
+    found: QuerySet[Appeal], after: str, keys: tuple[str, ...], actor: Actor, size: int
+) -> Page:
+    """The page, in the order of decided and suggested urgency, then of time.
+
+    A suggestion is nobody's decision, but somebody has to read the most urgent before the others.
+    """
+    waiting = found.order_by(*keys).values("pk")[:LOOKED_AT]
+    pressing = list(
+        Suggestion.objects.filter(appeal__in=waiting, urgency__gt=F("appeal__urgency"))
+        .order_by("-urgency", "appeal")
+        .values_list("appeal", flat=True)[:MOST_SHOWN]
+    )
+    page = page_of(found.exclude(pk__in=pressing), after, keys, actor, size)
+    if not pressing or after:
+        return page
+    first = with_marks(rows_of(Appeal.objects.filter(pk__in=pressing), actor))
+    rows = sorted([*first, *page.rows], key=lambda row: (-row.pressing, row.appeal.pk))
+    return Page(rows, page.more)
 
 
 def _opened(request: HttpRequest, number: str, first: int | None) -> Appeal | None:

@@ -17,7 +17,7 @@ from yinghu.appeals.states import OPEN, Status, Verb
 _HEARD = frozenset({Verb.REPORT, Verb.ASK, Verb.ANSWER, Verb.RESOLVE})
 """After these the requester has been told something: what they said before is answered."""
 
-_TOLD = _HEARD | {Verb.URGE, Verb.SUPPLY, Verb.REOPEN, Verb.RETURN}
+_TOLD = _HEARD | {Verb.URGE, Verb.SUPPLY, Verb.REOPEN, Verb.RETURN, Verb.RELEASE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ def marks_of(appeals: Iterable[Appeal]) -> dict[int, list[Mark]]:
     - reopened: as often as it was;
     - unsolved: its requester rated it so, and nobody has taken it up again yet;
     - urged, supplied: by the requester, since they were last told anything;
+    - released: by somebody who had it, while nobody of the unit has taken it again;
     - returned: by a unit, while the dispatch desk has it.
     """
     living = {each.pk: each for each in appeals if each.state in OPEN | {Status.RESOLVED}}
@@ -63,6 +64,9 @@ def _marks(appeal: Appeal, count: dict[Verb, int]) -> Iterable[Mark]:
         yield Mark("orange", "flame", _times(n, *words))
     if count.get(Verb.SUPPLY, 0):
         yield Mark("azure", "plus", pgettext("mark", "有补充"))
+    if appeal.state is Status.ASSIGNED and (n := count.get(Verb.RELEASE, 0)):
+        words = pgettext("mark", "放回"), pgettext("mark", "放回 %d 次")
+        yield Mark("orange", "hand-stop", _times(n, *words))
     if appeal.state is Status.SORTED and (n := count.get(Verb.RETURN, 0)):
         words = pgettext("mark", "退回"), pgettext("mark", "退回 %d 次")
         yield Mark("orange", "arrow-back-up", _times(n, *words))

@@ -186,6 +186,11 @@ class Row:
         return self.suggestion.urgency if self.suggestion.urgency > self.appeal.urgency else 0
 
     @property
+    def pressing(self) -> int:
+        """The urgency by which somebody should read it: decided, or suggested where higher."""
+        return max(self.appeal.urgency, self.guessed_urgency)
+
+    @property
     def text(self) -> str:
         """The headline with what could be a phone hidden, for lists that are read in the street."""
         return headline_of(self.appeal, reveal=False)

@@ -205,7 +205,7 @@ def _standing(appeal: Appeal) -> Standing:
             )
         case Status.RESOLVED if appeal.solved:
             return Standing(
-                _("已办结"), _("谢谢您的评价，平台会把这件诉求销号。问题又出现，可以要求重办。")
+                _("已办结"), _("谢谢您的评价，平台核对后就结束这件诉求。问题又出现，可以要求重办。")
             )
         case Status.RESOLVED:
             return Standing(
@@ -260,6 +260,8 @@ def road(appeal: Appeal) -> list[Stretch]:
         pgettext("step", "办理"),
         pgettext("step", "评价"),
     )
+    if appeal.state is Status.RESOLVED and appeal.solved:
+        at = len(names)  # rated: nothing is left for them to do
     states = ["done"] * at + ["now"] + ["ahead"] * 6
     return [Stretch(name, state) for name, state in zip(names, states, strict=False)]
 

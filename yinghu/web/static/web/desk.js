@@ -125,6 +125,17 @@
     }
   });
 
+  // Which case comes after this one in the list, for when this one leaves it.
+  document.addEventListener("formdata", function (event) {
+    var next = event.target.closest("#case") && followingRow();
+    if (next) event.formData.set("then", next.id.replace("row-", ""));
+  });
+  function followingRow() {
+    var rows = Array.from(document.querySelectorAll("#rows .row-item")), open = theCase();
+    var at = open ? rows.findIndex(function (row) { return row.id === "row-" + open.dataset.number; }) : -1;
+    return at < 0 ? null : rows[at + 1];
+  }
+
   // ---- opening a case of the list; the next one is fetched ahead
   function paneOf(address) {
     var at = new URL(address, window.location.href);
@@ -139,10 +150,7 @@
     });
   }
   function fetchAhead() {
-    var rows = Array.from(document.querySelectorAll("#rows .row-item")), open = theCase();
-    if (!rows.length || !open || document.hidden) return;
-    var at = rows.findIndex(function (row) { return row.id === "row-" + open.dataset.number; });
-    var next = rows[at + 1];
+    var next = document.hidden ? null : followingRow();
     if (next) remember(next.href);
   }
   function remember(address) {
