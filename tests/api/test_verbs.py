@@ -108,7 +108,7 @@ def test_what_one_may_do_is_told(api: Api) -> None:
     path = f"/appeals/{filed['number']}"
     assert set(api.get(path, filed["token"]).json()["can"]) == {"supply", "urge", "withdraw"}
     handler = api.get(path, "milk-handler").json()
-    assert set(handler["can"]) == {"accept", "hand", "return", "ask", "note", "escalate"}
+    assert set(handler["can"]) == {"accept", "hand", "return", "ask", "supply", "note", "escalate"}
     for verb in handler["can"]:
         assert Verb(verb) in MOVES
 

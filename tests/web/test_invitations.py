@@ -98,5 +98,7 @@ def test_the_history_tells_of_a_password_without_it(browse: Browse, worker: User
     ]
     said = text_of(browse("admin").get("/setup/user/worker/history"))
     assert "用邀请链接设了密码" in said
+    assert "发了邀请链接" in said
+    assert "新增" not in said
     assert NEW not in said
     assert secret not in said

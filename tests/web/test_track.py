@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from tests.cast import PHONE, Cast, file_one, taken_milk
+from tests.cast import PHONE, Cast, file_one, requester, taken_milk
 from tests.web.conftest import Browse, text_of
 from tests.web.test_filing import photo
 from yinghu.appeals import loop
@@ -442,3 +442,46 @@ def test_the_one_word_for_urging(browse: Browse, city: Cast) -> None:
     said = text_of(client.get(f"/t/{appeal.token}"))
     assert "您催了一次" in said
     assert "催办" not in said
+
+
+def test_a_rating_needs_one_answer_where_it_was_not_solved(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    loop.resolve(appeal.pk, city.milk, words="已送到")
+    client, link = browse(), f"/t/{appeal.token}"
+    appeal.refresh_from_db()
+    said = {"version": appeal.version, "solved": "yes"}
+    refused = client.post(f"{link}/rate", said)
+    assert refused.status_code == 422
+    assert "请选择满意程度" in text_of(refused)
+    assert client.post(f"{link}/rate", said | {"solved": "no"}).status_code == 302
+    appeal.refresh_from_db()
+    assert (appeal.solved, appeal.satisfaction) == (False, "no")
+    # It goes back by itself: nothing says that it waits for a rating, nor asks to have it reopened.
+    page = text_of(client.get(link))
+    assert "待评价" not in page
+    assert 'id="act-reopen"' not in page
+    assert "上一次的办理结果" in page
+
+
+def test_whoever_rated_is_through_and_reads_the_own_address(browse: Browse, city: Cast) -> None:
+    appeal = file_one(address="3号楼402")
+    loop.sort(appeal.pk, city.clerk, category="milk")
+    loop.answer(appeal.pk, city.clerk, words="已送到")
+    loop.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes")
+    page = text_of(browse().get(f"/t/{appeal.token}"))
+    assert "待评价" not in page
+    assert 'class="is-now"' not in page
+    assert "3号楼402" in page
+
+
+def test_what_the_requester_says_on_the_phone_goes_on_with_the_case(
+    browse: Browse, city: Cast
+) -> None:
+    appeal = taken_milk(city)
+    loop.ask(appeal.pk, city.milk, words="几段？")
+    appeal.refresh_from_db()
+    said = {"version": appeal.version, "words": "一段", "back": "inbox"}
+    client = browse("milk-handler")
+    assert client.post(f"/desk/case/{appeal.number}/supply", said).status_code == 302
+    appeal.refresh_from_db()
+    assert appeal.status == "handling"

@@ -296,7 +296,7 @@ MOVES: dict[Verb, Move] = {
             Verb.SUPPLY,
             OPEN,
             None,
-            frozenset({Who.REQUESTER, Who.CALLBACK}),
+            _UNIT | {Who.REQUESTER, Who.CALLBACK},
             (WORDS, PHOTOS),
             resume=_PAUSABLE,
         ),

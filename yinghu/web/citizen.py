@@ -143,6 +143,11 @@ def track(request: HttpRequest, token: str) -> HttpResponse:
     return show_track(request, _by_token(token))
 
 
+def _is_coming_back(appeal: Appeal) -> bool:
+    """Rated as not solved a moment ago: it is reopened by itself."""
+    return appeal.state is Status.RESOLVED and appeal.solved is False
+
+
 def show_track(
     request: HttpRequest,
     appeal: Appeal,
@@ -157,7 +162,7 @@ def show_track(
     turn = wording.standing(appeal, wording.setback(appeal)).turn
     moves = {move.verb: move for move in loop.available(appeal, requester_of(appeal.pk))}
     for verb in SAYS:
-        if verb not in moves:
+        if verb not in moves or (verb is Verb.REOPEN and _is_coming_back(appeal)):
             continue
         is_bound = bound is not None and bound.move.verb is verb
         form = bound if is_bound and bound else VerbForm(moves[verb], known, own=True)

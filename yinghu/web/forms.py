@@ -237,6 +237,19 @@ class VerbForm(forms.Form):
         elif "words" in self.fields and move.verb in _FOR_REQUESTER:
             self.fields["words"].label = _("诉求人的话")
 
+        if "satisfaction" in self.fields:
+            self.fields["satisfaction"].required = False
+
+    def clean(self) -> dict[str, Any]:
+        """Whoever says that it is not solved need not say how satisfied they are."""
+        given: dict[str, Any] = self.cleaned_data
+        if "satisfaction" in self.fields and not given.get("satisfaction"):
+            if given.get("solved") is False:
+                given["satisfaction"] = Satisfaction.UNSATISFIED.value
+            elif "satisfaction" not in self.errors:
+                self.add_error("satisfaction", _("请选择满意程度"))
+        return given
+
     def values(self) -> dict[str, Any]:
         """What was given; a field left empty that is not required keeps the function's default."""
         given: dict[str, Any] = {}

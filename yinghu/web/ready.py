@@ -30,6 +30,11 @@ READY: tuple[tuple[Any, Filter, frozenset[str]], ...] = (
     (gettext_lazy("今天到期的"), Filter(today=True), frozenset({"inbox", "dispatch", "board"})),
     (gettext_lazy("退回来的"), Filter(returned=True), frozenset({"dispatch"})),
     (
+        gettext_lazy("紧急的"),
+        Filter(status=("filed", "sorted", "assigned", "handling"), urgency=2),
+        frozenset({"inbox", "triage", "dispatch", "board"}),
+    ),
+    (
         gettext_lazy("危急的"),
         Filter(status=("filed", "sorted", "assigned", "handling"), urgency=3),
         frozenset({"inbox", "triage", "dispatch", "board"}),

@@ -260,8 +260,9 @@ def road(appeal: Appeal) -> list[Stretch]:
         pgettext("step", "办理"),
         pgettext("step", "评价"),
     )
-    if appeal.state is Status.RESOLVED and appeal.solved:
-        at = len(names)  # rated: nothing is left for them to do
+    if appeal.state is Status.RESOLVED and appeal.solved is not None:
+        # Rated: nothing is left for them to do, or it goes back to whoever had it.
+        at = len(names) if appeal.solved else _REACHED[Status.ASSIGNED]
     states = ["done"] * at + ["now"] + ["ahead"] * 6
     return [Stretch(name, state) for name, state in zip(names, states, strict=False)]
 

@@ -110,7 +110,9 @@ def tell(change: Change, around: Around | None) -> Told:
     kind = around.kind if around else None
     title = str(kind.one if kind else change.kind)
     href = reverse("setup_row", args=[kind.name, change.key]) if kind and change.key else ""
-    if around:
+    if _of_login(change):
+        found = []
+    elif around:
         found = differences(change.before, change.after, around)
     else:
         names = {**change.before, **change.after}
@@ -125,7 +127,21 @@ def _plain(value: Any) -> str:
     return _("（空）") if value in (None, "") else str(value)
 
 
+def _of_login(change: Change) -> str:
+    """What was done about logging in, which is no part of the login's form; "" for all else."""
+    names = {*change.before, *change.after}
+    if len(names) != 1:
+        return ""
+    if names == {"invited"}:
+        return _("发了邀请链接") if change.after else _("作废了邀请链接")
+    if names == {"password"}:
+        return _("用邀请链接设了密码")
+    return _("去掉了动态码") if names == {"second_factor"} else ""
+
+
 def _did(change: Change) -> str:
+    if done := _of_login(change):
+        return done
     if not change.before:
         return _("新增")
     if not change.after:

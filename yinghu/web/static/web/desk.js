@@ -265,15 +265,15 @@
     return true;
   }
   function press(key) {
-    var things = Array.from(document.querySelectorAll('[data-key="' + CSS.escape(key) + '"]')).filter(isShown);
-    var thing = things.find(function (each) { return each.hasAttribute("data-merge"); }) || things[0];
-    if (!thing) return false;
     // The row that was stepped to is opened first: nothing is done to another case than one looks at.
     var row = document.activeElement.closest("#rows .row-item");
-    if (row && theCase() && row.id !== "row-" + theCase().dataset.number && thing.closest(".pane")) {
+    if (row && theCase() && row.id !== "row-" + theCase().dataset.number && words("caseKeys").indexOf(key) >= 0) {
       row.click();
       return true;
     }
+    var things = Array.from(document.querySelectorAll('[data-key="' + CSS.escape(key) + '"]')).filter(isShown);
+    var thing = things.find(function (each) { return each.hasAttribute("data-merge"); }) || things[0];
+    if (!thing) return false;
     if (thing.tagName !== "SUMMARY") { thing.click(); return true; }
     var fold = thing.parentElement;
     if (!fold.open) thing.click();

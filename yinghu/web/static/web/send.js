@@ -143,7 +143,7 @@ window.yinghuSend = (function () {
     document.addEventListener("keydown", function (event) {
       var form = event.target.form;
       if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
-      if (!form || event.target.tagName !== "TEXTAREA" || !page.isOurs(form)) return;
+      if (!form || !/^(TEXTAREA|INPUT|SELECT)$/.test(event.target.tagName) || !page.isOurs(form)) return;
       event.preventDefault();
       form.requestSubmit();
     });
