@@ -127,7 +127,7 @@ def test_more_than_are_counted_are_all_there_page_by_page(
     late = [appeal for n, appeal in enumerate(made) if n not in (3, 7, 8)]
     past = timezone.now() - timedelta(hours=1)
     Clock.objects.filter(appeal__in=late).update(due_at=past)
-    for name, value in (("TOLD", 3), ("NEAR", near), ("PAGE", 2)):
+    for name, value in (("MOST_COUNTED", 3), ("NEAR", near), ("PAGE", 2)):
         monkeypatch.setattr(cases, name, value)
     monkeypatch.setattr(shared, "PAGE", 2)
     for query, wanted in (("late=1", late), ("late=1&status=filed", late), ("", made)):

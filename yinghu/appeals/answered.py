@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,6 +39,28 @@ def is_made_of_answers(appeal: Appeal) -> bool:
     return category is not None and appeal.body == body_of(
         category, appeal.answers, appeal.language
     )
+
+
+def labels_asked() -> dict[str, list[str]]:
+    """The labels of each category's questions, by the category's name, in both languages."""
+    found: dict[str, list[str]] = {}
+    for category in Category.objects.all():
+        found[category.name] = [question["label"] for question in category.questions]
+        english = [question.get("label_en", "") for question in category.questions]
+        found[category.name_en] = [label for label in english if label]
+    found.pop("", None)
+    return found
+
+
+def without_labels(text: str, labels: Mapping[str, list[str]]) -> str:
+    """What somebody said, without what they were asked: questions make strangers alike.
+
+    Words that `body_of` did not make are not touched. `labels` are those of `labels_asked`.
+    """
+    name = re.split("[：:]", text, maxsplit=1)[0]
+    for label in labels.get(name, ()):
+        text = text.replace(label, "")
+    return text
 
 
 def _shown(question: Mapping[str, Any], answer: Any, *, english: bool) -> str:

@@ -1,12 +1,12 @@
 """Likely duplicates of an appeal: earlier ones of the same caller or place, with like words."""
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from django.db import connection
 
-from yinghu.appeals.models import Appeal, Category
+from yinghu.appeals.answered import labels_asked, without_labels
+from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import OPEN
 from yinghu.triage.likeness import alike
 from yinghu.triage.models import Duplicate
@@ -59,14 +59,16 @@ def note_corrected(later_id: int, earlier_id: int) -> None:
 def find(appeals: Sequence[Appeal]) -> None:
     """Note the likely duplicates of appeals that have suggestions; again is harmless."""
     by_id = {appeal.pk: appeal for appeal in appeals}
-    asked = _questions()
+    labels = labels_asked()
     with connection.cursor() as cursor:
         cursor.execute(_CANDIDATES_SQL, [[status.value for status in OPEN], list(by_id)])
         candidates = cursor.fetchall()
     found: dict[tuple[int, int], Duplicate] = {}
     for later_id, earlier_id, text, why, same in candidates:
         later = by_id[later_id]
-        score = alike(_said(later.title + later.body, asked), _said(text, asked))
+        score = alike(
+            without_labels(later.title + later.body, labels), without_labels(text, labels)
+        )
         if score >= LIKE_ENOUGH[why, bool(same)] and (later_id, earlier_id) not in found:
             if same and why == "caller":
                 score = max(score, _SAME_CATEGORY)
@@ -74,23 +76,3 @@ def find(appeals: Sequence[Appeal]) -> None:
                 appeal_id=later_id, other_id=earlier_id, score=round(score, 3), why=why
             )
     Duplicate.objects.bulk_create(found.values(), ignore_conflicts=True)
-
-
-def _questions() -> dict[str, list[str]]:
-    """The labels of each category's questions, by how words made of answers begin."""
-    found: dict[str, list[str]] = {}
-    for category in Category.objects.all():
-        labels = [question["label"] for question in category.questions]
-        found[category.name] = labels
-        english = [question.get("label_en", "") for question in category.questions]
-        found[category.name_en] = [label for label in english if label]
-    found.pop("", None)
-    return found
-
-
-def _said(text: str, asked: dict[str, list[str]]) -> str:
-    """What somebody said, without what they were asked: questions make strangers alike."""
-    name = re.split("[：:]", text, maxsplit=1)[0]
-    for label in asked.get(name, ()):
-        text = text.replace(label, "")
-    return text

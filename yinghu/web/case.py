@@ -395,22 +395,27 @@ def _refused(
     return show(request, fresh, bound=form, problem=refused.message, status=refused.status)
 
 
+def _desk_at(desk: str, number: str) -> str:
+    """A desk with this case open, or its first one where the number is none."""
+    found = id_of(number)
+    return reverse(desk) if found is None else f"{reverse(desk)}?case={number_of(found)}"
+
+
 def _next(request: HttpRequest, appeal: Appeal, back: str) -> str:
     """Where one goes after an act: the desk's next case, or the same one if it stays there."""
     stay = request.POST.get("stay", "")
     if back in _BACK - {"field"} and id_of(stay) is not None:
-        return f"{reverse(back)}?case={number_of(id_of(stay) or 0)}"
-    then = request.POST.get("then", "")
-    following = f"?case={number_of(id_of(then) or 0)}" if id_of(then) is not None else ""
+        return _desk_at(back, stay)
+    following = _desk_at(back, request.POST.get("then", "")) if back in _BACK else ""
     if back in {"triage", "dispatch", "callback"}:
         fresh = fetch(appeal.pk)
         if fresh is not None and fresh.status != appeal.status:
-            return f"{reverse(back)}{following}"
+            return following
         return f"{reverse(back)}?case={appeal.number}"
     if back == "inbox":
         # What is done, or another unit's, is off this desk: the next one then.
         stays = inboxes.unit(who(request)).filter(pk=appeal.pk).exists()
-        return f"{reverse(back)}?case={appeal.number}" if stays else f"{reverse(back)}{following}"
+        return f"{reverse(back)}?case={appeal.number}" if stays else following
     fresh = fetch(appeal.pk)
     if fresh is None or not may_see(who(request), fresh):
         return reverse("desk")

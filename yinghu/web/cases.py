@@ -26,7 +26,7 @@ from yinghu.people.access import Actor, may_export
 from yinghu.people.privacy import mask_name, mask_phone, unseal
 from yinghu.web import csvs, finding
 from yinghu.web.batch import MOST, verbs_of
-from yinghu.web.filters import TOLD, Filter, FilterForm
+from yinghu.web.filters import MOST_COUNTED, Filter, FilterForm
 from yinghu.web.forms import name_of
 from yinghu.web.models import SavedView
 from yinghu.web.ready import views_of
@@ -158,7 +158,7 @@ def _nearest(
     it would walk back from the newest of a million for a dozen that are old, or that are not there
     at all. So those that are not many are found first and put in order then.
     """
-    most = SEARCHED if wanted.q else TOLD
+    most = SEARCHED if wanted.q else MOST_COUNTED
     ids = list(found.order_by().values_list("pk", flat=True)[: most + 1])
     if len(ids) <= most:
         return str(len(ids)), Appeal.objects.filter(pk__in=_array(ids))

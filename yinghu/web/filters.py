@@ -26,7 +26,7 @@ from yinghu.web.forms import AreaField, AreaInput, PickerSelect, name_of
 
 NONE = "-"
 """The value that asks for cases which have no category, area, unit or class yet."""
-TOLD = 1000
+MOST_COUNTED = 1000
 """Cases of a list counted at most; more are told as such."""
 
 

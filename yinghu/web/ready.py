@@ -15,6 +15,8 @@ from yinghu.web.filters import NONE, Choices, Filter, FilterForm
 from yinghu.web.models import SavedView
 from yinghu.web.shared import login_of, who
 
+_AT_WORK = ("filed", "sorted", "assigned", "handling")
+
 READY: tuple[tuple[Any, Filter, frozenset[str]], ...] = (
     (
         gettext_lazy("我手上的"),
@@ -31,12 +33,12 @@ READY: tuple[tuple[Any, Filter, frozenset[str]], ...] = (
     (gettext_lazy("退回来的"), Filter(returned=True), frozenset({"dispatch"})),
     (
         gettext_lazy("紧急的"),
-        Filter(status=("filed", "sorted", "assigned", "handling"), urgency=2),
+        Filter(status=_AT_WORK, urgency=2),
         frozenset({"inbox", "triage", "dispatch", "board"}),
     ),
     (
         gettext_lazy("危急的"),
-        Filter(status=("filed", "sorted", "assigned", "handling"), urgency=3),
+        Filter(status=_AT_WORK, urgency=3),
         frozenset({"inbox", "triage", "dispatch", "board"}),
     ),
     (gettext_lazy("等诉求人补充"), Filter(status=("waiting",)), frozenset({"inbox", "callback"})),

@@ -379,8 +379,8 @@ def dispatch_context(appeal: Appeal, actor: Actor) -> dict[str, Any]:
         .select_related("user")
         .order_by("-seq")
     )
-    told_back = [_returned(appeal, event) for event in returns]
-    returned_by = {each["unit"] for each in told_back}
+    returned = [_returned(appeal, event) for event in returns]
+    returned_by = {each["unit"] for each in returned}
     return {
         "unrouted": True,
         "takes": takes,
@@ -389,7 +389,7 @@ def dispatch_context(appeal: Appeal, actor: Actor) -> dict[str, Any]:
         "no_rules": not tried,
         "returned_it": takes is not None and takes.rule.unit in returned_by,
         "takes_why": _("规则 %d") % takes.rule.order if takes else "",
-        "returns": told_back,
+        "returns": returned,
         "busy": _busy(),
         "new_rule": _prefilled(appeal) if "setup" in desks_of(actor) else "",
     }

@@ -137,15 +137,15 @@ def setback(appeal: Appeal) -> Setback | None:
         return None
     if last.act is Verb.RATE:
         if appeal.solved is not False:
-            return setback_of(before) if before and before.act is Verb.REOPEN else None
+            return _setback_of(before) if before and before.act is Verb.REOPEN else None
         return Setback(last.words, own=last.actor_kind == "requester", unsolved=True)
     if last.actor_kind == "system" and before and before.facts.get("solved") is False:
         # It was taken up by itself, for what they had said in their rating.
         return Setback(before.words, own=before.actor_kind == "requester", unsolved=True)
-    return setback_of(last)
+    return _setback_of(last)
 
 
-def setback_of(event: Event) -> Setback:
+def _setback_of(event: Event) -> Setback:
     """What a `reopen` says of itself."""
     unsolved = event.from_status in (Status.RESOLVED, Status.CLOSED)
     return Setback(event.words, own=event.actor_kind == "requester", unsolved=unsolved)
