@@ -125,6 +125,24 @@ def test_a_part_that_could_not_be_fetched_is_asked_for_again(
     expect(page.locator(LOST)).to_be_hidden()
 
 
+def test_what_failed_many_times_is_asked_for_as_soon_as_the_line_is_back(
+    live: Live, live_city: Cast, open_page: OpenPage
+) -> None:
+    page = log_in(open_page(DESK, deaf=True), "clerk")
+    is_live(page)
+    kill_web(live)
+    expect(page.locator(LOST)).to_be_visible()
+    # By itself it would now be asked for again after a quarter of a minute at the soonest.
+    for _ in range(7):
+        with page.expect_event("requestfailed", lambda request: "part=rows" in request.url):
+            page.evaluate("htmx.trigger('#rows', 'look')")
+    appeal = file_one()
+    live.launch("web")
+    live.wait_for_web()
+    expect(page.locator(row(appeal.number))).to_have_count(1, timeout=13_000)
+    expect(page.locator(LOST)).to_be_hidden()
+
+
 def test_a_list_one_reads_keeps_its_place_and_every_row_once(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:

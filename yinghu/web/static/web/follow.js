@@ -5,6 +5,7 @@
 (function () {
   var GAP = 1000;     // ms between two looks of one part
   var DRAWN = 35000;  // ms for which a desk may have kept what it draws (`desk.js`)
+  var BACK = 1500;    // ms over which what could not be fetched is asked for again when the line is back
   var at = document.currentScript.dataset.live, port = null, shared = false, told = "", timers = new Map();
   var lines = { live: false, lost: false, offline: !navigator.onLine, failing: false };
   if (!window.EventSource || !window.URLSearchParams) return;
@@ -31,6 +32,15 @@
     parts(name).forEach(function (part) {
       var next = (part.yinghuLooked || 0) + Math.max(GAP, spread) - Date.now();
       soon(part, Math.max(0, next, Math.random() * spread));
+    });
+  }
+  // When the line is back, what could not be fetched waits no longer.
+  function again() {
+    document.querySelectorAll("[data-follow]").forEach(function (part) {
+      if (!part.yinghuFailed) return;
+      clearTimeout(timers.get(part));
+      timers.delete(part);
+      soon(part, Math.random() * BACK);
     });
   }
   // A part that could not be fetched is owed, or the page would go on showing what was.
@@ -79,7 +89,12 @@
   }
   function heard(event) {
     if (event.data.say === "look") tell(event.data.name, event.data.spread || 0);
-    else { lines.live = event.data.live; lines.lost = event.data.lost; sign(); }
+    else {
+      if (event.data.live && !lines.live) again();
+      lines.live = event.data.live;
+      lines.lost = event.data.lost;
+      sign();
+    }
   }
   function connect(done) {
     try {
