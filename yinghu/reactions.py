@@ -6,6 +6,7 @@ changes nothing.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import structlog
 from django.db.models import F
@@ -15,11 +16,14 @@ from procrastinate.contrib.django import app as jobs
 
 from yinghu.appeals import loop
 from yinghu.appeals.filing import REACT_TASK
-from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.models import Appeal, ChaseAct, Clock, Event
+from yinghu.appeals.moves import MOVES
 from yinghu.appeals.notify import tell
-from yinghu.appeals.states import MOVES, Status, Verb
+from yinghu.appeals.policies import policy
+from yinghu.appeals.states import ClockKind, Satisfaction, Status, Urgency, Verb
 from yinghu.dispatch.models import RoutingRule
 from yinghu.dispatch.routing import active_rules, route
+from yinghu.oversight import levels
 from yinghu.people.access import SYSTEM
 from yinghu.triage import duplicates, search, suggest
 from yinghu.triage.learn import learn
@@ -68,17 +72,92 @@ def _route(event: Event, rules: list[RoutingRule]) -> None:
 
 
 def reopen_unsolved(events: Sequence[Event]) -> None:
-    """What its requester rates as unsolved goes back to whoever had it, with the words."""
+    """What its requester rates as unsolved or is not satisfied with goes back to whoever had it,
+    with the words; the second time (`policies`) to a higher level.
+    """
     for event in events:
-        if event.facts.get("solved") is False:
+        if not _content(event.facts.get("solved"), event.facts.get("satisfaction")):
             _try_again(_reopen, event)
+
+
+def _content(solved: object, satisfaction: object) -> bool:
+    return solved is not False and satisfaction != Satisfaction.UNSATISFIED
 
 
 def _reopen(event: Event) -> None:
     appeal = Appeal.objects.get(pk=event.appeal_id)
-    if appeal.solved is False and appeal.status in MOVES[Verb.REOPEN].sources:
-        words = event.words or _("诉求人评价：没有解决")
+    rated = appeal.solved is not None and not _content(appeal.solved, appeal.satisfaction)
+    if rated and appeal.status in MOVES[Verb.REOPEN].sources:
+        unsolved = _("诉求人评价：没有解决")
+        words = event.words or (_("诉求人评价：不满意") if appeal.solved else unsolved)
         loop.reopen(appeal.pk, SYSTEM, words=words, expect=appeal.version)
+
+
+def raise_unsatisfied(events: Sequence[Event]) -> None:
+    """What has come back from its requester too often goes a level up."""
+    most = policy("raise_unsatisfied")
+    for event in events:
+        itself = event.actor_kind == "system" and event.from_status in _DONE
+        if most and itself and _times(event, Verb.REOPEN, actor_kind="system") >= most:
+            _raise(event, _("%d 次没有解决或不满意") % most)
+
+
+_DONE = (Status.RESOLVED, Status.CLOSED)
+
+
+def raise_returned(events: Sequence[Event]) -> None:
+    """What units have given back too often goes a level up, instead of round and round."""
+    most = policy("raise_returned")
+    for event in events:
+        agreed = {"facts__of": Verb.RETURN.value, "facts__agree": True}
+        if most and event.facts.get("agree") and _times(event, Verb.RULE, **agreed) >= most:
+            _raise(event, _("退了 %d 次") % most)
+
+
+def raise_emergency(events: Sequence[Event]) -> None:
+    """A danger to life goes a level up as soon as it has a unit, where the city says so."""
+    if policy("raise_emergency"):
+        for event in events:
+            if event.appeal.urgency == Urgency.EMERGENCY and event.appeal.lead_id is None:
+                _raise(event, _("危急"))
+
+
+def raise_chased(events: Sequence[Event]) -> None:
+    """What a step of chasing raises, and what a whistle leaves silent (`policies`)."""
+    silent = policy("raise_silent_whistle")
+    for event in events:
+        kind, act = event.facts["clock"], event.facts["act"]
+        if act == ChaseAct.RAISE and _still_late(event):
+            label = _(ClockKind(kind).label)
+            _raise(event, _("“%(clock)s”超时 %(percent)d%%") % {"clock": label, **event.facts})
+        elif silent and (kind, act) == (ClockKind.WHISTLE, ChaseAct.REPORT) and _still_late(event):
+            _raise(event, _("吹哨后没有报到"))
+
+
+def _still_late(event: Event) -> bool:
+    """Whether the clock runs on that was chased: not stopped, nor given more time, nor another."""
+    due = datetime.fromisoformat(event.facts["due"])
+    unit = event.facts.get("unit_id")
+    live = Clock.objects.filter(appeal=event.appeal_id, stopped_at=None, due_at=due)
+    return live.filter(kind=event.facts["clock"], unit=unit).exists()
+
+
+def _times(event: Event, verb: Verb, **more: object) -> int:
+    """How often this had been done to the appeal, up to this event."""
+    done = Event.objects.filter(appeal=event.appeal_id, seq__lte=event.seq, verb=verb, **more)
+    return done.count()
+
+
+def _raise(event: Event, why: str) -> None:
+    """Once for an event: not where it has been raised, ended or moved on to somebody since."""
+    since = Event.objects.filter(appeal=event.appeal_id, seq__gt=event.seq, verb=Verb.ESCALATE)
+    if since.exists():
+        return
+    try:
+        levels.escalate(event.appeal_id, SYSTEM, why=why)
+    except loop.Conflict as refused:
+        # At the top already, or waiting for its requester: whoever is told of it sees to it.
+        log.info("not_raised", appeal=event.appeal_id, why=refused.code)
 
 
 def free_the_merged(events: Sequence[Event]) -> None:
@@ -109,7 +188,11 @@ def _try_again(react_to: Callable[..., None], *given: object) -> None:
 REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
     Verb.FILE: (index_words, suggest_sorting, find_duplicates),
     Verb.SORT: (route_sorted,),
+    Verb.ASSIGN: (raise_emergency,),
+    Verb.RULE: (raise_returned,),
     Verb.RATE: (reopen_unsolved,),
+    Verb.REOPEN: (raise_unsatisfied,),
+    Verb.CHASE: (raise_chased,),
     Verb.WITHDRAW: (free_the_merged,),
     Verb.DECLINE: (free_the_merged,),
 }

@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "yinghu.appeals",
     "yinghu.triage",
     "yinghu.dispatch",
+    "yinghu.oversight",
     "yinghu.channels",
     "yinghu.insight",
 ]
@@ -115,6 +116,7 @@ PROCRASTINATE_IMPORT_PATHS = [
     "yinghu.jobs",
     "yinghu.insight.tally",
     "yinghu.channels.codes",
+    "yinghu.oversight.sweep",
 ]
 
 AUTH_USER_MODEL = "people.User"

@@ -17,7 +17,7 @@ from tests.api.conftest import Api
 from tests.live import Live
 from tests.loops import result_of
 from yinghu.api import auth, intake, problems
-from yinghu.appeals.states import MOVES, FieldKind
+from yinghu.appeals.moves import MOVES, FieldKind
 from yinghu.channels import flood
 from yinghu.people.models import User
 

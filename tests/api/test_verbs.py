@@ -11,7 +11,8 @@ import pytest
 from tests.api.conftest import Api
 from yinghu.appeals.loop import MAX_WORDS
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import MOVES, Verb
+from yinghu.appeals.moves import MOVES
+from yinghu.appeals.states import Verb
 
 Check = Callable[..., dict[str, Any]]
 REQUESTER = "requester"

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, AwareDatetime, Field, StrictBool, StringCon
 
 from yinghu.api.problems import saying
 from yinghu.appeals.loop import MAX_WORDS
-from yinghu.appeals.states import FieldKind, Klass, Satisfaction, Urgency
+from yinghu.appeals.moves import FieldKind
+from yinghu.appeals.states import Klass, Occasion, Satisfaction, Urgency
 
 
 def storable(text: str) -> str:
@@ -51,6 +52,10 @@ _TYPES: dict[FieldKind, Any] = {
     FieldKind.BOOL: StrictBool,
     FieldKind.SATISFACTION: Literal[tuple(s.value for s in Satisfaction)],
     FieldKind.TIME: AwareDatetime,
+    FieldKind.NAMED: Code,
+    FieldKind.UNITS: list[Code],
+    FieldKind.OCCASION: Literal[tuple(o.value for o in Occasion)],
+    FieldKind.POINT: Annotated[Line, Field(examples=["120.0754,29.3062"])],
 }
 """How each kind of field of MOVES is typed."""
 

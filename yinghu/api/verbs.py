@@ -14,10 +14,11 @@ from yinghu.api import shapes
 from yinghu.api.auth import KNOWN, asker, gate
 from yinghu.api.cases import REFUSALS, full
 from yinghu.api.types import type_of
-from yinghu.appeals import loop
 from yinghu.appeals.inboxes import by_number
+from yinghu.appeals.moves import BY_ITSELF, MOVES, FieldKind, Move
 from yinghu.appeals.numbers import id_of
-from yinghu.appeals.states import MOVES, FieldKind, Move, Verb
+from yinghu.appeals.states import Verb
+from yinghu.oversight.verbs import VERBS
 
 router = Router(tags=["verbs"], auth=KNOWN)
 
@@ -62,7 +63,7 @@ def operation(move: Move) -> Callable[..., dict[str, Any]]:
     schema = schema_of(move)
     needs_body = any(field.required for field in move.fields)
     body: Any = Body(... if needs_body else schema())  # type: ignore[type-arg]  # ninja types it so
-    act = loop.VERBS[move.verb]
+    act = VERBS[move.verb]
 
     def view(request: HttpRequest, number: str, payload: Any = body) -> dict[str, Any]:
         actor = asker(request)
@@ -96,7 +97,7 @@ def operation(move: Move) -> Callable[..., dict[str, Any]]:
 
 
 for _move in MOVES.values():
-    if _move.verb is not Verb.FILE:
+    if _move.verb not in {Verb.FILE} | BY_ITSELF:
         router.post(
             f"/appeals/{{number}}/{_move.verb.value}",
             response={200: Done} | REFUSALS,

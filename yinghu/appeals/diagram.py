@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 
-from yinghu.appeals.states import BY_REST, MOVES, Move, Status, Verb
+from yinghu.appeals.moves import BY_REST, MOVES, Move
+from yinghu.appeals.states import Status, Verb
 
 _RESTING = (Status.FILED, Status.SORTED, Status.ASSIGNED, Status.HANDLING)
 
@@ -15,7 +16,7 @@ def page() -> str:
 _HEAD = (
     "# The loop",
     "",
-    "Made from `yinghu/appeals/states.py` by `python -m yinghu.appeals.diagram > docs/loop.md`; a",
+    "Made from `yinghu/appeals/moves.py` by `python -m yinghu.appeals.diagram > docs/loop.md`; a",
     "test fails when it is out of date.",
     "",
 )

@@ -15,10 +15,11 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from procrastinate.contrib.django import app as jobs
 
-from yinghu.appeals.models import Attachment
+from yinghu.appeals.models import NEVER, Attachment
+from yinghu.appeals.moves import MOVES
 from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
 from yinghu.appeals.photos import StoredPhoto
-from yinghu.appeals.states import MOVES, Status, Urgency, Verb
+from yinghu.appeals.states import Status, Urgency, Verb
 from yinghu.people.access import Actor
 from yinghu.people.privacy import blind, seal
 
@@ -78,15 +79,30 @@ WITH input AS (
         name, phone, address, caller,
         language, said_at
     )
+), limited AS MATERIALIZED (
+    SELECT input.id, wanted.kind, applying.minutes, applying.working
+    FROM input, unnest(%(clocks)s::text[]) AS wanted(kind), LATERAL (
+        SELECT minutes, working FROM appeals_clocklimit AS lim
+        WHERE lim.kind = wanted.kind AND lim.urgency = input.urgency
+          AND (lim.category_id = input.category_id OR lim.category_id IS NULL)
+        ORDER BY lim.category_id NULLS LAST LIMIT 1
+    ) AS applying
+), due AS MATERIALIZED (
+    -- Reckoned once for all that have the same limit.
+    SELECT kind, minutes, working, places_shift(now(), minutes, working) AS at
+    FROM (SELECT DISTINCT kind, minutes, working FROM limited) AS each
+), first AS (
+    SELECT limited.id, min(due.at) AS at
+    FROM limited JOIN due USING (kind, minutes, working) GROUP BY limited.id
 ), appeal AS (
     INSERT INTO appeals_appeal (
         id, status, version, channel, klass, category_id, urgency, level, area_id, place_id,
         title, body, answers, lon, lat, name, phone, address, caller, language, said_at,
-        result, satisfaction)
+        result, satisfaction, due_at)
     SELECT id, %(status)s::text, 1, channel, klass, category_id, urgency, 3, area_id, place_id,
            title, body, answers::jsonb, lon, lat, name, phone, address, caller, language, said_at,
-           '', ''
-    FROM input
+           '', '', coalesce(first.at, %(never)s::timestamptz)
+    FROM input LEFT JOIN first USING (id)
     RETURNING id, klass, category_id, urgency, area_id
 ), event AS (
     INSERT INTO appeals_event (
@@ -99,14 +115,11 @@ WITH input AS (
 ), untallied AS (
     INSERT INTO appeals_untallied (event_id) SELECT id FROM event
 ), clock AS (
-    INSERT INTO appeals_clock (appeal_id, kind, due_at)
-    SELECT appeal.id, wanted.kind, now() + make_interval(mins => applying.minutes)
-    FROM appeal, unnest(%(clocks)s::text[]) AS wanted(kind), LATERAL (
-        SELECT minutes FROM appeals_clocklimit AS lim
-        WHERE lim.kind = wanted.kind AND lim.urgency = appeal.urgency
-          AND (lim.category_id = appeal.category_id OR lim.category_id IS NULL)
-        ORDER BY lim.category_id NULLS LAST LIMIT 1
-    ) AS applying
+    INSERT INTO appeals_clock (appeal_id, kind, due_at, minutes, working, next_at)
+    SELECT limited.id, kind, chased.at, minutes, working, chased.next_at
+    FROM limited JOIN (
+        SELECT due.*, appeals_next_chase(kind, minutes, working, at, now()) AS next_at FROM due
+    ) AS chased USING (kind, minutes, working)
 )
 SELECT array_agg(appeal_id ORDER BY id), array_agg(id ORDER BY id),
        pg_notify(%(notify)s::text, %(told)s::text)
@@ -183,6 +196,7 @@ def _columns(filings: Sequence[Filing], actor: Actor) -> dict[str, Any]:
         "actor_kind": actor.kind,
         "user_id": actor.user_id,
         "clocks": [kind.value for kind in move.start],
+        "never": NEVER,
         "notify": NOTIFY_CHANNEL,
         "told": payload(Verb.FILE, [f.id for f in filings if f.id is not None]),
     }

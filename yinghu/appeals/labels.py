@@ -78,3 +78,31 @@ def done_label(verb: Verb) -> str:
             return pgettext("done", "不予受理")
         case Verb.WITHDRAW:
             return pgettext("done", "撤回")
+        case Verb.RULE:
+            return pgettext("done", "裁定")
+        case Verb.INVITE:
+            return pgettext("done", "请协办")
+        case Verb.REPLY:
+            return pgettext("done", "协办回复")
+        case Verb.SUPERVISE:
+            return pgettext("done", "督办")
+        case Verb.ACCOUNT:
+            return pgettext("done", "回复督办")
+        case Verb.LIFT:
+            return pgettext("done", "解除督办")
+        case Verb.WHISTLE:
+            return pgettext("done", "吹哨")
+        case Verb.REPORT_IN:
+            return pgettext("done", "报到")
+        case Verb.MEASURES:
+            return pgettext("done", "报四要素")
+        case Verb.CONTEST:
+            return pgettext("done", "提异议")
+        case Verb.JUDGE:
+            return pgettext("done", "裁定异议")
+        case Verb.GRADE:
+            return pgettext("done", "评哨")
+        case Verb.NO_ANSWER:
+            return pgettext("done", "回访未接通")
+        case Verb.CHASE:
+            return pgettext("done", "催督")

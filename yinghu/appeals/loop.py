@@ -1,8 +1,8 @@
-"""The closed loop: one function for each verb, all through one private door, `_move`.
+"""The closed loop: one function for each verb, all through one private door, `moving.move`.
 
 A page, an API call, a chat message and a sweep call these same functions. Each one is one
 transaction: the row locked, MOVES asked, row and event written, clocks moved, the reaction queued
-and viewers told, or nothing.
+and viewers told, or nothing. What oversight does (raising, whistles …) is in the room above.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,79 +10,44 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from procrastinate.contrib.django import app as jobs
 
-from yinghu.appeals import clocks, holding, visible
-from yinghu.appeals.filing import REACT_TASK, Filed, Filing, file_many
-from yinghu.appeals.labels import status_label
-from yinghu.appeals.models import Appeal, Attachment, Category, Event, Untallied
-from yinghu.appeals.notify import tell
-from yinghu.appeals.photos import MAX_PHOTOS, StoredPhoto
-from yinghu.appeals.states import (
-    BY_REST,
-    ENDED,
-    MOVES,
-    Klass,
-    Move,
-    Satisfaction,
-    Status,
-    Urgency,
-    Verb,
-    resting_status,
+from yinghu.appeals import clocks, holding
+from yinghu.appeals.filing import Filed, Filing, file_many
+from yinghu.appeals.models import Appeal, Category, Clock, Event
+from yinghu.appeals.moving import (
+    MAX_WORDS as MAX_WORDS,
 )
-from yinghu.people.access import Actor, may_see, relations, serving
+from yinghu.appeals.moving import (
+    Conflict as Conflict,
+)
+from yinghu.appeals.moving import (
+    Forbidden as Forbidden,
+)
+from yinghu.appeals.moving import (
+    NotFound as NotFound,
+)
+from yinghu.appeals.moving import (
+    Refused as Refused,
+)
+from yinghu.appeals.moving import (
+    available as available,
+)
+from yinghu.appeals.moving import (
+    move,
+)
+from yinghu.appeals.photos import StoredPhoto
+from yinghu.appeals.policies import policy
+from yinghu.appeals.states import ENDED, ClockKind, Klass, Satisfaction, Urgency, Verb
+from yinghu.people.access import Actor, may_see, relations, serves, serving
 from yinghu.people.models import Unit
 from yinghu.places.models import Area
 
 __all__ = ["Filed", "Filing", "file_many"]
 
-MAX_WORDS = 10_000
-"""Characters; the longest answer of an office among 2,720 real ones has 7,883."""
 URGE_EVERY = timedelta(hours=1)
 LONGEST_EXTENSION = timedelta(days=366)
-TOP_LEVEL = 1
-
-Change = Callable[[Appeal], dict[str, Any]]
-
-
-class Refused(Exception):
-    """A verb that was not done, and nothing changed. `code` is stable, `message` is for people.
-
-    `field` names the field at fault, if one is. `status` is the HTTP status that fits.
-    """
-
-    status = 422
-
-    def __init__(self, code: str, message: str, field: str = "") -> None:
-        super().__init__(message)
-        self.code, self.message, self.field = code, message, field
-
-
-class NotFound(Refused):
-    """No such appeal, or none that this actor may know of."""
-
-    status = 404
-
-
-class Forbidden(Refused):
-    """The actor sees the appeal, but may not do this to it."""
-
-    status = 403
-
-
-class Conflict(Refused):
-    """The appeal has moved on: the verb does not fit its status or version any more."""
-
-    status = 409
-
-
-def available(appeal: Appeal, actor: Actor) -> list[Move]:
-    """What this actor may do to the appeal now, in the order of MOVES: the buttons of its page."""
-    mine = relations(actor, appeal)
-    return [m for m in MOVES.values() if appeal.status in m.sources and m.who & mine]
 
 
 def file(filing: Filing, actor: Actor) -> Filed:
@@ -120,14 +85,14 @@ def sort(
             found["urgency"] = urgency
         return found
 
-    return _move(appeal_id, actor, Verb.SORT, change, why=why, expect=expect)
+    return move(appeal_id, actor, Verb.SORT, change, why=why, expect=expect)
 
 
 def answer(
     appeal_id: int, actor: Actor, *, words: str, why: str = "", expect: int | None = None
 ) -> Event:
     """Answer at once what needs only an answer; it then waits for the requester's rating."""
-    return _move(
+    return move(
         appeal_id, actor, Verb.ANSWER, lambda _a: {"result": words}, words, why, expect=expect
     )
 
@@ -139,11 +104,17 @@ def assign(
     target = Unit.objects.filter(code=unit, active=True).first()
     if target is None:
         raise Refused("unknown_unit", _("没有这个单位：%s") % unit, "unit")
-    return _move(
+
+    def change(appeal: Appeal) -> dict[str, Any]:
+        # What has been raised does not sink again.
+        level = min(appeal.level, target.level) if appeal.lead_id else target.level
+        return {"unit_id": target.pk, "holder_id": None, "returned": False, "level": level}
+
+    return move(
         appeal_id,
         actor,
         Verb.ASSIGN,
-        lambda _a: {"unit_id": target.pk, "holder_id": None},
+        change,
         why=why,
         facts={"unit": target.code},
         expect=expect,
@@ -160,7 +131,7 @@ def accept(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None 
             raise Conflict("hands_full", _("您手上已有 %d 件，请先办好或放回一件，再接新的") % most)
         return {"holder_id": actor.user_id}
 
-    return _move(appeal_id, actor, Verb.ACCEPT, change, words, expect=expect)
+    return move(appeal_id, actor, Verb.ACCEPT, change, words, expect=expect)
 
 
 def hand(
@@ -178,28 +149,33 @@ def hand(
         facts.update(user=target.username, name=str(target))
         return {"holder_id": target.pk}
 
-    return _move(appeal_id, actor, Verb.HAND, change, why=why, facts=facts, expect=expect)
+    return move(appeal_id, actor, Verb.HAND, change, why=why, facts=facts, expect=expect)
 
 
 def release(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -> Event:
     """Put it back for others of the same unit."""
-    return _move(
+    return move(
         appeal_id, actor, Verb.RELEASE, lambda _a: {"holder_id": None}, why=why, expect=expect
     )
 
 
 def return_(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -> Event:
-    """Give it back to the dispatch desk: it is not this unit's."""
+    """Ask to give it back: it is not this unit's. The dispatcher rules (`oversight.rulings`); until
+    then it stays the unit's to answer for.
+    """
 
     def change(appeal: Appeal) -> dict[str, Any]:
-        return {"holder_id": None, "unit_id": None}
+        most = policy("most_returns")
+        if appeal.events.filter(verb=Verb.RETURN).count() >= most:
+            raise Conflict("returned_often", _("已经退过 %d 次，不能再退；办不了的请提级") % most)
+        return {"returned": True}
 
-    return _move(appeal_id, actor, Verb.RETURN, change, why=why, expect=expect)
+    return move(appeal_id, actor, Verb.RETURN, change, why=why, expect=expect)
 
 
 def ask(appeal_id: int, actor: Actor, *, words: str, expect: int | None = None) -> Event:
     """Ask the requester something; the clocks hold still until they supply it."""
-    return _move(appeal_id, actor, Verb.ASK, None, words, expect=expect)
+    return move(appeal_id, actor, Verb.ASK, None, words, expect=expect)
 
 
 def supply(
@@ -211,7 +187,7 @@ def supply(
     expect: int | None = None,
 ) -> Event:
     """Add what was asked for, or anything else; if it waited, it goes back to who asked."""
-    return _move(appeal_id, actor, Verb.SUPPLY, None, words, photos=photos, expect=expect)
+    return move(appeal_id, actor, Verb.SUPPLY, None, words, photos=photos, expect=expect)
 
 
 def report(
@@ -225,14 +201,14 @@ def report(
 ) -> Event:
     """Tell the requester how far it is."""
     facts = {"arrived": arrived}
-    return _move(
+    return move(
         appeal_id, actor, Verb.REPORT, None, words, facts=facts, photos=photos, expect=expect
     )
 
 
 def note(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -> Event:
     """Write something that only those inside see."""
-    return _move(appeal_id, actor, Verb.NOTE, None, why=why, expect=expect)
+    return move(appeal_id, actor, Verb.NOTE, None, why=why, expect=expect)
 
 
 def urge_again_at(appeal: Appeal) -> datetime | None:
@@ -251,36 +227,50 @@ def urge(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None = 
             raise Conflict("urged_already", _("刚刚催过，%s 以后可以再催") % clock)
         return {}
 
-    return _move(appeal_id, actor, Verb.URGE, change, words, expect=expect)
+    return move(appeal_id, actor, Verb.URGE, change, words, expect=expect)
 
 
 def extend(
     appeal_id: int, actor: Actor, *, until: datetime, why: str, expect: int | None = None
 ) -> Event:
-    """Give the unit until `until` to solve it; not into the past, and only while its clock runs."""
+    """Give the unit until `until` to solve it; not into the past, and only while its clock runs.
+
+    A unit can only ask for it, before the time is up; the dispatcher rules (`oversight.rulings`).
+    """
+    facts: dict[str, Any] = {"until": until.isoformat()}
 
     def change(appeal: Appeal) -> dict[str, Any]:
-        if until <= timezone.now():
+        now = timezone.now()
+        if until <= now:
             raise Refused("past", _("延期只能延到将来"), "until")
-        if until > timezone.now() + LONGEST_EXTENSION:
+        if until > now + LONGEST_EXTENSION:
             raise Refused("too_far", _("最多延期一年"), "until")
-        if not clocks.extend(appeal.pk, until):
+        solve = clocks.running(appeal.pk).filter(kind=ClockKind.SOLVE).first()
+        if solve is None:
             raise Conflict("no_clock", _("这件诉求没有正在计时的解决时限"))
+        if relations(actor, appeal) & {"dispatch", "command"}:
+            clocks.extend(appeal.pk, until)
+            return {}
+        _ask_for_time(appeal, solve, until, now)
+        facts["asked"] = True
         return {}
 
-    facts = {"until": until.isoformat()}
-    return _move(appeal_id, actor, Verb.EXTEND, change, why=why, facts=facts, expect=expect)
+    return move(appeal_id, actor, Verb.EXTEND, change, why=why, facts=facts, expect=expect)
 
 
-def escalate(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -> Event:
-    """Raise it one level towards the city."""
-
-    def change(appeal: Appeal) -> dict[str, Any]:
-        if appeal.level <= TOP_LEVEL:
-            raise Conflict("top_level", _("已经是最高一级"))
-        return {"level": appeal.level - 1}
-
-    return _move(appeal_id, actor, Verb.ESCALATE, change, why=why, expect=expect)
+def _ask_for_time(appeal: Appeal, solve: Clock, until: datetime, now: datetime) -> None:
+    """Start the wait for a ruling, where a unit may still ask for one."""
+    if solve.paused_at is None and solve.due_at <= now:
+        raise Conflict("too_late", _("已经过了办理时限，不能再申请延期；延期要在到期以前申请"))
+    if until <= solve.due_at:
+        raise Refused("shorter", _("要延到现在的时限以后"), "until")
+    most = policy("most_extensions")
+    granted = appeal.events.filter(verb=Verb.RULE, facts__of=Verb.EXTEND.value, facts__agree=True)
+    if granted.count() >= most:
+        raise Conflict("extended_often", _("已经延期 %d 次，不能再延") % most)
+    (limit,) = clocks.limits_for(appeal, (ClockKind.RULING,))
+    if not clocks.begin(appeal.pk, ClockKind.RULING, now, limit.minutes, working=limit.working):
+        raise Conflict("asked_already", _("已经申请过，正在等裁定"))
 
 
 def resolve(
@@ -289,14 +279,24 @@ def resolve(
     *,
     words: str,
     photos: Sequence[StoredPhoto] = (),
+    why: str = "",
     expect: int | None = None,
 ) -> Event:
-    """Say that it is done and how; the requester then rates it."""
+    """Say that it is done and how; the requester then rates it. Not before the units that were
+    asked to help have answered, or without saying why.
+    """
 
     def change(appeal: Appeal) -> dict[str, Any]:
+        asked = clocks.running(appeal.pk).filter(kind=ClockKind.HELP)
+        silent = Unit.objects.filter(pk__in=asked.values("unit"))
+        if silent and not why.strip():
+            names = _("、").join(str(unit) for unit in silent)
+            raise Refused(
+                "help_pending", _("%s还没有回复协办；不等的话，请写明理由") % names, "why"
+            )
         return {"result": words}
 
-    return _move(appeal_id, actor, Verb.RESOLVE, change, words, photos=photos, expect=expect)
+    return move(appeal_id, actor, Verb.RESOLVE, change, words, why, photos=photos, expect=expect)
 
 
 def rate(
@@ -305,10 +305,13 @@ def rate(
     *,
     solved: bool,
     satisfaction: str,
+    unreached: bool = False,
     words: str = "",
     expect: int | None = None,
 ) -> Event:
-    """Say whether it was solved and how satisfied one is (`Satisfaction`)."""
+    """Say whether it was solved, how satisfied one is (`Satisfaction`), and whether the unit has
+    never been in touch (`unreached`).
+    """
     if satisfaction not in list(Satisfaction):
         raise Refused("unknown_satisfaction", _("请选择满意程度"), "satisfaction")
 
@@ -318,23 +321,32 @@ def rate(
             raise Conflict("rated_already", _("诉求人自己评价过了，不能代替他改"))
         return {"solved": solved, "satisfaction": satisfaction}
 
-    return _move(
+    return move(
         appeal_id,
         actor,
         Verb.RATE,
         change,
         words,
-        facts={"solved": solved, "satisfaction": satisfaction},
+        facts={"solved": solved, "satisfaction": satisfaction, "unreached": unreached},
         expect=expect,
     )
 
 
+def no_answer(appeal_id: int, actor: Actor, *, why: str = "", expect: int | None = None) -> Event:
+    """Write down that the requester was called back and did not answer: no rating, no verdict."""
+    return move(appeal_id, actor, Verb.NO_ANSWER, None, why=why, expect=expect)
+
+
 def reopen(appeal_id: int, actor: Actor, *, words: str, expect: int | None = None) -> Event:
-    """Take it up again: with its unit if it had one, else at the desk where it belongs."""
+    """Take it up again: with whoever had it, if they still serve there; else with its unit, else at
+    the desk where it belongs.
+    """
 
     def change(appeal: Appeal) -> dict[str, Any]:
+        held = serves(appeal.unit_id, appeal.holder_id)
         return {
-            "holder_id": None,
+            "holder_id": appeal.holder_id if held else None,
+            "returned": False,
             "master_id": None,
             "result": "",
             "solved": None,
@@ -342,12 +354,12 @@ def reopen(appeal_id: int, actor: Actor, *, words: str, expect: int | None = Non
             "closed_at": None,
         }
 
-    return _move(appeal_id, actor, Verb.REOPEN, change, words, expect=expect)
+    return move(appeal_id, actor, Verb.REOPEN, change, words, expect=expect)
 
 
 def close(appeal_id: int, actor: Actor, *, why: str = "", expect: int | None = None) -> Event:
     """End it for good (though it can be reopened)."""
-    return _move(appeal_id, actor, Verb.CLOSE, None, why=why, expect=expect)
+    return move(appeal_id, actor, Verb.CLOSE, None, why=why, expect=expect)
 
 
 def merge(
@@ -370,126 +382,28 @@ def merge(
             return {"master_id": target.pk}
 
         facts = {"master": master}
-        return _move(appeal_id, actor, Verb.MERGE, change, why=why, facts=facts, expect=expect)
+        return move(appeal_id, actor, Verb.MERGE, change, why=why, facts=facts, expect=expect)
 
 
 def decline(
     appeal_id: int, actor: Actor, *, words: str, why: str = "", expect: int | None = None
 ) -> Event:
     """Say that it is not a matter for us, with a reason that the requester sees."""
-    return _move(
+    return move(
         appeal_id, actor, Verb.DECLINE, lambda _a: {"result": words}, words, why, expect=expect
     )
 
 
 def withdraw(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None = None) -> Event:
     """The requester no longer needs it."""
-    return _move(appeal_id, actor, Verb.WITHDRAW, None, words, expect=expect)
+    return move(appeal_id, actor, Verb.WITHDRAW, None, words, expect=expect)
 
 
 VERBS: dict[Verb, Callable[..., Event]] = {
     verb: globals()["return_" if verb is Verb.RETURN else verb.value]
     for verb in Verb
-    if verb is not Verb.FILE
+    if verb is not Verb.FILE and ("return_" if verb is Verb.RETURN else verb.value) in globals()
 }
-"""The function of each verb; all take (appeal_id, actor) and the keywords that MOVES names."""
-
-
-def _move(
-    appeal_id: int,
-    actor: Actor,
-    verb: Verb,
-    change: Change | None = None,
-    words: str = "",
-    why: str = "",
-    facts: dict[str, Any] | None = None,
-    photos: Sequence[StoredPhoto] = (),
-    expect: int | None = None,
-) -> Event:
-    """The one door. Raises NotFound, Forbidden, Conflict or Refused, and then nothing has changed.
-
-    `change` is called with the locked row and returns the columns to write; `expect` is the version
-    that the actor saw, where acting on an older one would be wrong.
-    """
-    move = MOVES[verb]
-    if len(photos) > MAX_PHOTOS:
-        raise Refused("too_many_photos", _("最多 %d 张照片") % MAX_PHOTOS, "photos")
-    words, why = visible.words(words), visible.words(why)
-    with transaction.atomic():
-        appeal = Appeal.objects.select_for_update(no_key=True).filter(pk=appeal_id).first()
-        if appeal is None or not may_see(actor, appeal):
-            raise NotFound("not_found", _("没有这件诉求"))
-        _guard(move, appeal, actor, words, why, expect)
-        columns = change(appeal) if change else {}
-        now = timezone.now()
-        before = appeal.status
-        for name, value in columns.items():
-            setattr(appeal, name, value)
-        appeal.status = _target(move, appeal)
-        if appeal.status in ENDED:
-            columns["closed_at"] = appeal.closed_at = now
-        Appeal.objects.filter(pk=appeal.pk).update(
-            **columns, status=appeal.status, version=F("version") + 1, moved_at=now
-        )
-        event = Event.objects.create(
-            appeal=appeal,
-            seq=appeal.version + 1,
-            verb=verb,
-            from_status=before,
-            to_status=appeal.status,
-            actor_kind=actor.kind,
-            user_id=actor.user_id,
-            words=words,
-            why=why,
-            facts=facts or {},
-            klass=appeal.klass,
-            category_id=appeal.category_id,
-            unit_id=appeal.unit_id,
-            area_id=appeal.area_id,
-            at=now,
-        )
-        Untallied.objects.create(event_id=event.pk)
-        if photos:
-            Attachment.objects.bulk_create(
-                [Attachment.of(photo, appeal.pk, event.pk) for photo in photos]
-            )
-        clocks.apply(move, appeal, now, arrived=bool((facts or {}).get("arrived")))
-        jobs.configure_task(REACT_TASK).defer(events=[event.pk])
-        tell(verb, [appeal.pk])
-    return event
-
-
-def _guard(
-    move: Move, appeal: Appeal, actor: Actor, words: str, why: str, expect: int | None
-) -> None:
-    """Refuse what MOVES does not allow, in the order: who, when, with what."""
-    if not move.who & relations(actor, appeal):
-        raise Forbidden("not_allowed", _("您不能对这件诉求做“%s”") % _(move.verb.label))
-    if appeal.status not in move.sources:
-        raise Conflict(
-            "wrong_status",
-            _("这件诉求现在是“%(status)s”，不能再“%(verb)s”")
-            % {"status": status_label(appeal.state), "verb": _(move.verb.label)},
-        )
-    if expect is not None and expect != appeal.version:
-        raise Conflict("moved_on", _("您看的时候，别人已经处理过这件诉求，请看最新情况"))
-    given = {"words": words, "why": why}
-    for field in move.fields:
-        text = given.get(field.name)
-        if text is not None and field.required and not text:
-            raise Refused("missing", _("请填写“%s”") % _(field.label), field.name)
-        if text is not None and len(text) > MAX_WORDS:
-            raise Refused("too_long", _("最多 %d 个字") % MAX_WORDS, field.name)
-        if text is not None and "\x00" in text:
-            raise Refused("bad_text", _("文字里有不能保存的字符"), field.name)
-
-
-def _target(move: Move, appeal: Appeal) -> Status:
-    """The status after the move, `appeal` carrying its new columns already."""
-    if move.verb in BY_REST and (move.verb is Verb.REOPEN or appeal.status == Status.WAITING):
-        return resting_status(
-            held=appeal.holder_id is not None,
-            unit=appeal.unit_id is not None,
-            category=appeal.category_id is not None,
-        )
-    return move.target or Status(appeal.status)
+"""The function of each verb of this module; all take (appeal_id, actor) and the keywords that MOVES
+names. `oversight.verbs.VERBS` has all verbs.
+"""

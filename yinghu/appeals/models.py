@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy
 
 from yinghu.appeals.numbers import number_of, track_token
 from yinghu.appeals.photos import StoredPhoto
@@ -12,12 +17,16 @@ from yinghu.appeals.states import OPEN, ClockKind, Klass, Satisfaction, Status, 
 
 _OPEN_VALUES = sorted(status.value for status in OPEN)
 
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a case is due for which nothing runs: after all others."""
+
 
 class Category(models.Model):
     """What kind of matter. A dot in the code makes a child: `medicine.fever` is under `medicine`.
 
     `questions` is a list of {key, label, label_en, kind: text|choice|number|bool, choices?,
-    required?} that this category asks of the requester.
+    required?} that this category asks of the requester. `department` is the city's department for
+    it, to which a case is raised from a town; where there is none, that of the category above.
     """
 
     code = models.CharField(primary_key=True, max_length=60)
@@ -26,6 +35,9 @@ class Category(models.Model):
     klass = models.CharField(max_length=8, choices=[(k.value, k.label) for k in Klass])
     icon = models.CharField(max_length=40, blank=True)
     questions = models.JSONField(default=list, blank=True)
+    department = models.ForeignKey(
+        "people.Unit", models.PROTECT, null=True, blank=True, related_name="+"
+    )
     order = models.PositiveSmallIntegerField(default=100)
     active = models.BooleanField(default=True)
 
@@ -40,8 +52,12 @@ class Appeal(models.Model):
     """One appeal from filing to closing. `version` counts its events.
 
     `name`, `phone` and `address` are sealed (`people.privacy`); `caller` is the blind index of the
-    phone. `lon`, `lat` are WGS-84 degrees. `filed_at` is when we received it, `said_at` when it was
-    said, where the channel tells that.
+    phone. `lon`, `lat` are WGS-84 degrees. `level` is at which of the five levels it stands
+    (`people.Level`). `lead` is its first receiver (首接负责), once it has been raised. `also` are
+    the units that have a part in it beside `unit`: lead, co-handlers, those whistled for; NULL for
+    none. `returned`: its unit asks to give it back, and the dispatcher has not ruled yet.
+    `watched`: under supervision. `due_at` is when the next of its own clocks is. `filed_at` is when
+    we received it, `said_at` when it was said, where the channel tells that.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -56,6 +72,13 @@ class Appeal(models.Model):
     place = models.ForeignKey("places.Place", models.PROTECT, null=True, db_index=False)
     unit = models.ForeignKey("people.Unit", models.PROTECT, null=True, db_index=False)
     holder = models.ForeignKey("people.User", models.PROTECT, null=True, db_index=False)
+    lead = models.ForeignKey(
+        "people.Unit", models.PROTECT, null=True, db_index=False, related_name="led"
+    )
+    also = ArrayField(models.BigIntegerField(), null=True)
+    returned = models.BooleanField(default=False, db_default=False)
+    watched = models.BooleanField(default=False, db_default=False)
+    due_at = models.DateTimeField(default=NEVER, db_default=NEVER)
     master = models.ForeignKey("self", models.PROTECT, null=True, db_index=False)
     title = models.CharField(max_length=200, blank=True)
     body = models.TextField()
@@ -86,6 +109,18 @@ class Appeal(models.Model):
                 condition=Q(status__in=_OPEN_VALUES),
             ),
             models.Index(fields=("unit", "status", "-urgency", "id"), name="appeal_unit"),
+            models.Index(
+                fields=("unit", "due_at", "id"),
+                name="appeal_unit_due",
+                condition=Q(status__in=_OPEN_VALUES),
+            ),
+            GinIndex(fields=("also",), name="appeal_also", condition=Q(also__isnull=False)),
+            models.Index(
+                fields=("level", "due_at", "id"),
+                name="appeal_raised",
+                condition=Q(lead__isnull=False, status__in=_OPEN_VALUES),
+            ),
+            models.Index(fields=("id",), name="appeal_watched", condition=Q(watched=True)),
             models.Index(
                 fields=("holder", "status", "id"),
                 name="appeal_holder",
@@ -199,9 +234,13 @@ class Untallied(models.Model):
 
 
 class Clock(models.Model):
-    """One of the six first-times of an appeal: runs until stopped, holds still while paused.
+    """One of the six first-times of an appeal, or what oversight waits for: runs until stopped,
+    holds still while paused.
 
-    `due_at` is moved on by the length of each pause. Overdue is derived: running and `due_at` past.
+    It was given `minutes`, of working time where `working`. `due_at` is moved on by the length of
+    each pause. Overdue is derived: running and `due_at` past. `next_at` is when the next step of
+    chasing falls due (`ChaseStep`), null after the last. `unit` is whose it is, where that is not
+    the unit that has the case.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -211,12 +250,17 @@ class Clock(models.Model):
     due_at = models.DateTimeField()
     paused_at = models.DateTimeField(null=True)
     stopped_at = models.DateTimeField(null=True)
+    unit = models.ForeignKey("people.Unit", models.PROTECT, null=True, db_index=False)
+    minutes = models.FloatField(default=0, db_default=0)
+    working = models.BooleanField(default=False, db_default=False)
+    next_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=("appeal", "kind"),
+                fields=("appeal", "kind", "unit"),
                 condition=Q(stopped_at__isnull=True),
+                nulls_distinct=False,
                 name="clock_runs_once",
             ),
         )
@@ -226,6 +270,17 @@ class Clock(models.Model):
                 name="clock_due",
                 condition=Q(stopped_at__isnull=True, paused_at__isnull=True),
             ),
+            # What the sweep looks for, and nothing else.
+            models.Index(
+                fields=("next_at",),
+                name="clock_next",
+                condition=Q(stopped_at__isnull=True, paused_at__isnull=True, next_at__isnull=False),
+            ),
+            models.Index(
+                fields=("appeal",),
+                name="clock_ruling",
+                condition=Q(kind=ClockKind.RULING.value, stopped_at__isnull=True),
+            ),
         )
 
     def __str__(self) -> str:
@@ -233,12 +288,15 @@ class Clock(models.Model):
 
 
 class ClockLimit(models.Model):
-    """How long a first-time may take, by kind, urgency and (optionally) category; in minutes."""
+    """How long a clock may run, by kind, urgency and (optionally) category: in minutes, of working
+    time where `working`.
+    """
 
     kind = models.CharField(max_length=8, choices=[(k.value, k.label) for k in ClockKind])
     urgency = models.PositiveSmallIntegerField(choices=[(u.value, u.label) for u in Urgency])
     category = models.ForeignKey(Category, models.CASCADE, null=True, blank=True)
     minutes = models.PositiveIntegerField()
+    working = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = (
@@ -249,6 +307,53 @@ class ClockLimit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.urgency}: {self.minutes} min"
+
+
+class ChaseAct(models.TextChoices):
+    """What a step of chasing does, from the gentlest to the hardest."""
+
+    REMIND = "remind", gettext_lazy("提醒")
+    URGE = "urge", gettext_lazy("催办")
+    REPORT = "report", gettext_lazy("上报")
+    RAISE = "raise", gettext_lazy("提级")
+
+
+class ChaseTell(models.TextChoices):
+    """Whom a step of chasing reaches."""
+
+    HOLDER = "holder", gettext_lazy("承办人")
+    HEAD = "head", gettext_lazy("单位负责人")
+    SUPERVISOR = "supervisor", gettext_lazy("督办员")
+    COMMAND = "command", gettext_lazy("指挥长")
+
+
+class ChaseStep(models.Model):
+    """One step of what happens when a clock runs out: at `percent` of its limit and `minutes` more
+    (fewer where negative, both of working time where the clock is), for clocks of `kind` ("": all).
+    """
+
+    kind = models.CharField(max_length=8, blank=True)
+    percent = models.PositiveSmallIntegerField(default=100)
+    minutes = models.IntegerField(default=0)
+    act = models.CharField(max_length=8, choices=ChaseAct.choices)
+    tell = models.CharField(max_length=10, choices=ChaseTell.choices)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ("percent", "minutes", "id")
+
+    def __str__(self) -> str:
+        return f"{self.kind or '*'} {self.percent} % {self.minutes:+} min: {self.act} {self.tell}"
+
+
+class Policy(models.Model):
+    """A number that a city sets instead of ours; `key` is one of `policies.POLICIES`."""
+
+    key = models.CharField(primary_key=True, max_length=40)
+    value = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.value}"
 
 
 class Attachment(models.Model):

@@ -1,11 +1,9 @@
-"""The statuses and verbs of an appeal, and the one table that joins them: MOVES.
+"""The words of an appeal: its statuses, the verbs done to it, its clocks, who is what to it.
 
-Guards, buttons, the API's schema, the generated diagram and the tests all read this table, so it
-imports nothing of ours and nothing of Django's. A label is Chinese and is translated where it is
-shown.
+They import nothing of ours and nothing of Django's. A label is Chinese and is translated where it
+is shown.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Self
 
@@ -82,7 +80,10 @@ class Satisfaction(Labelled):
 
 
 class ClockKind(Labelled):
-    """The six first-times (六个第一时间), each a clock with its own limit."""
+    """What may be late: the six first-times (六个第一时间), and what oversight waits for.
+
+    Of a kind in `OF_UNITS` each unit that is asked has its own.
+    """
 
     RECEIVE = "receive", _("接收")
     DISPATCH = "dispatch", _("派单")
@@ -90,6 +91,37 @@ class ClockKind(Labelled):
     ARRIVE = "arrive", _("到场")
     SOLVE = "solve", _("解决")
     FEEDBACK = "feedback", _("反馈")
+    PROGRESS = "progress", _("报进展")
+    RULING = "ruling", _("裁定")
+    HELP = "help", _("协办")
+    WHISTLE = "whistle", _("报到")
+    MEASURES = "measures", _("四要素")
+    CONTEST = "contest", _("异议裁定")
+    GRADE = "grade", _("评哨")
+    ACCOUNT = "account", _("督办回复")
+
+
+FIRST_TIMES = (
+    ClockKind.RECEIVE,
+    ClockKind.DISPATCH,
+    ClockKind.RESPOND,
+    ClockKind.ARRIVE,
+    ClockKind.SOLVE,
+    ClockKind.FEEDBACK,
+)
+"""The six of every appeal, in their order."""
+
+LIMITED = (*FIRST_TIMES, ClockKind.PROGRESS, ClockKind.RULING)
+"""Kinds whose length is a limit that the city sets; that of the others is set each time."""
+
+OF_UNITS = (
+    ClockKind.HELP,
+    ClockKind.WHISTLE,
+    ClockKind.MEASURES,
+    ClockKind.CONTEST,
+    ClockKind.GRADE,
+)
+"""Kinds that run for a named unit, whoever has the case."""
 
 
 class Who(Labelled):
@@ -102,13 +134,16 @@ class Who(Labelled):
     VOLUNTEER = "volunteer", _("志愿者")
     HEAD = "head", _("单位负责人")
     HOLDER = "holder", _("承办人")
+    PARTY = "party", _("参与单位")
     CALLBACK = "callback", _("回访")
     COMMAND = "command", _("指挥中心")
     SYSTEM = "system", _("系统")
 
 
 class Verb(Labelled):
-    """What can be done to an appeal; each is a function of the same name in `loop.py`."""
+    """What can be done to an appeal; each is a function of the same name in `loop.py`, or in a
+    module of `oversight`.
+    """
 
     FILE = "file", _("提交")
     SORT = "sort", _("研判")
@@ -132,289 +167,25 @@ class Verb(Labelled):
     MERGE = "merge", _("并单")
     DECLINE = "decline", _("不予受理")
     WITHDRAW = "withdraw", _("撤回")
+    RULE = "rule", _("裁定")
+    INVITE = "invite", _("请协办")
+    REPLY = "reply", _("协办回复")
+    SUPERVISE = "supervise", _("督办")
+    ACCOUNT = "account", _("回复督办")
+    LIFT = "lift", _("解除督办")
+    WHISTLE = "whistle", _("吹哨")
+    REPORT_IN = "report_in", _("报到")
+    MEASURES = "measures", _("报四要素")
+    CONTEST = "contest", _("提异议")
+    JUDGE = "judge", _("裁定异议")
+    GRADE = "grade", _("评哨")
+    NO_ANSWER = "no_answer", _("未接通")
+    CHASE = "chase", _("催督")
 
 
-class FieldKind(StrEnum):
-    """How a field of a verb is typed, on a page and in the API."""
+class Occasion(Labelled):
+    """For what the grassroots whistle."""
 
-    TEXT = "text"
-    CATEGORY = "category"
-    KLASS = "klass"
-    AREA = "area"
-    URGENCY = "urgency"
-    UNIT = "unit"
-    USER = "user"
-    APPEAL = "appeal"
-    BOOL = "bool"
-    SATISFACTION = "satisfaction"
-    TIME = "time"
-    PHOTOS = "photos"
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One thing a verb takes.
-
-    `public` words are shown to the requester; every other text stays inside.
-    """
-
-    name: str
-    kind: FieldKind
-    label: str
-    required: bool = True
-    public: bool = False
-
-
-WORDS = Field("words", FieldKind.TEXT, _("给诉求人的话"), public=True)
-WORDS_OPTIONAL = Field("words", FieldKind.TEXT, _("给诉求人的话"), required=False, public=True)
-WHY = Field("why", FieldKind.TEXT, _("理由（内部）"))
-WHY_OPTIONAL = Field("why", FieldKind.TEXT, _("说明（内部）"), required=False)
-PHOTOS = Field("photos", FieldKind.PHOTOS, _("照片"), required=False, public=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One row of the table: from where, to where, by whom, with what, and which clocks it moves.
-
-    `target` None means that the status stays; verbs in `BY_REST` go where the appeal rests
-    (`resting_status`). `pause` and `resume` hold for every running clock of the kinds.
-    """
-
-    verb: Verb
-    sources: frozenset[Status]
-    target: Status | None
-    who: frozenset[Who]
-    fields: tuple[Field, ...] = ()
-    start: tuple[ClockKind, ...] = ()
-    stop: tuple[ClockKind, ...] = ()
-    pause: tuple[ClockKind, ...] = ()
-    resume: tuple[ClockKind, ...] = ()
-
-
-_DESKS = frozenset({Who.TRIAGE, Who.DISPATCH, Who.COMMAND})
-_UNIT = frozenset({Who.HANDLER, Who.HEAD, Who.HOLDER})
-_STAFF = _DESKS | _UNIT | {Who.CALLBACK, Who.VOLUNTEER}
-_ALL = frozenset(Status)
-_HELD = frozenset({Status.ASSIGNED, Status.HANDLING})
-_CLOCKS = tuple(ClockKind)
-_PAUSABLE = (
-    ClockKind.RECEIVE,
-    ClockKind.DISPATCH,
-    ClockKind.RESPOND,
-    ClockKind.ARRIVE,
-    ClockKind.SOLVE,
-)
-
-MOVES: dict[Verb, Move] = {
-    move.verb: move
-    for move in (
-        Move(
-            Verb.FILE,
-            frozenset(),
-            Status.FILED,
-            frozenset({Who.REQUESTER, Who.TRIAGE, Who.CALLBACK, Who.SYSTEM}),
-            start=(ClockKind.RECEIVE, ClockKind.SOLVE),
-        ),
-        Move(
-            Verb.SORT,
-            frozenset({Status.FILED, Status.SORTED}),
-            Status.SORTED,
-            _DESKS | {Who.SYSTEM},
-            (
-                Field("category", FieldKind.CATEGORY, _("类别")),
-                Field("klass", FieldKind.KLASS, _("性质"), required=False),
-                Field("area", FieldKind.AREA, _("地点"), required=False),
-                Field("urgency", FieldKind.URGENCY, _("紧急程度"), required=False),
-                WHY_OPTIONAL,
-            ),
-            start=(ClockKind.DISPATCH,),
-            stop=(ClockKind.RECEIVE,),
-        ),
-        Move(
-            Verb.ANSWER,
-            frozenset({Status.FILED, Status.SORTED}),
-            Status.RESOLVED,
-            _DESKS | {Who.CALLBACK},
-            (WORDS, WHY_OPTIONAL),
-            start=(ClockKind.FEEDBACK,),
-            stop=_PAUSABLE,
-        ),
-        Move(
-            Verb.ASSIGN,
-            frozenset({Status.SORTED, Status.ASSIGNED, Status.HANDLING}),
-            Status.ASSIGNED,
-            frozenset({Who.DISPATCH, Who.COMMAND, Who.SYSTEM}),
-            (Field("unit", FieldKind.UNIT, _("承办单位")), WHY_OPTIONAL),
-            start=(ClockKind.RESPOND,),
-            stop=(ClockKind.DISPATCH, ClockKind.ARRIVE),
-        ),
-        Move(
-            Verb.ACCEPT,
-            frozenset({Status.ASSIGNED}),
-            Status.HANDLING,
-            frozenset({Who.HANDLER, Who.HEAD, Who.VOLUNTEER}),
-            (WORDS_OPTIONAL,),
-            start=(ClockKind.ARRIVE,),
-            stop=(ClockKind.RESPOND,),
-        ),
-        Move(
-            Verb.HAND,
-            _HELD,
-            Status.HANDLING,
-            frozenset({Who.HANDLER, Who.HEAD}),
-            (Field("user", FieldKind.USER, _("转给谁")), WHY_OPTIONAL),
-            start=(ClockKind.ARRIVE,),
-            stop=(ClockKind.RESPOND,),
-        ),
-        Move(
-            Verb.RELEASE,
-            frozenset({Status.HANDLING}),
-            Status.ASSIGNED,
-            frozenset({Who.HOLDER, Who.HEAD, Who.DISPATCH, Who.COMMAND, Who.SYSTEM}),
-            (WHY,),
-            start=(ClockKind.RESPOND,),
-            stop=(ClockKind.ARRIVE,),
-        ),
-        Move(
-            Verb.RETURN,
-            _HELD,
-            Status.SORTED,
-            frozenset({Who.HANDLER, Who.HEAD}),
-            (WHY,),
-            start=(ClockKind.DISPATCH,),
-            stop=(ClockKind.RESPOND, ClockKind.ARRIVE),
-        ),
-        Move(
-            Verb.ASK,
-            frozenset({Status.FILED, Status.SORTED, Status.ASSIGNED, Status.HANDLING}),
-            Status.WAITING,
-            _DESKS | _UNIT,
-            (WORDS,),
-            pause=_PAUSABLE,
-        ),
-        Move(
-            Verb.SUPPLY,
-            OPEN,
-            None,
-            _UNIT | {Who.REQUESTER, Who.CALLBACK},
-            (WORDS, PHOTOS),
-            resume=_PAUSABLE,
-        ),
-        Move(
-            Verb.REPORT,
-            frozenset({Status.HANDLING}),
-            None,
-            _UNIT,
-            (WORDS, PHOTOS, Field("arrived", FieldKind.BOOL, _("已到场"), required=False)),
-        ),
-        Move(Verb.NOTE, _ALL, None, _STAFF, (WHY,)),
-        Move(
-            Verb.URGE,
-            OPEN,
-            None,
-            frozenset({Who.REQUESTER, Who.CALLBACK, Who.COMMAND}),
-            (WORDS_OPTIONAL,),
-        ),
-        Move(
-            Verb.EXTEND,
-            _HELD,
-            None,
-            frozenset({Who.DISPATCH, Who.COMMAND}),
-            (Field("until", FieldKind.TIME, _("延至")), WHY),
-        ),
-        Move(
-            Verb.ESCALATE,
-            frozenset({Status.SORTED, Status.ASSIGNED, Status.HANDLING}),
-            None,
-            _DESKS | _UNIT | {Who.SYSTEM},
-            (WHY,),
-        ),
-        Move(
-            Verb.RESOLVE,
-            frozenset({Status.HANDLING}),
-            Status.RESOLVED,
-            _UNIT,
-            (WORDS, PHOTOS),
-            start=(ClockKind.FEEDBACK,),
-            stop=(ClockKind.RESPOND, ClockKind.ARRIVE, ClockKind.SOLVE),
-        ),
-        Move(
-            Verb.RATE,
-            frozenset({Status.RESOLVED, Status.CLOSED}),
-            None,
-            frozenset({Who.REQUESTER, Who.CALLBACK}),
-            (
-                Field("solved", FieldKind.BOOL, _("解决了吗")),
-                Field("satisfaction", FieldKind.SATISFACTION, _("满意程度")),
-                WORDS_OPTIONAL,
-            ),
-            stop=(ClockKind.FEEDBACK,),
-        ),
-        Move(
-            Verb.REOPEN,
-            frozenset({Status.RESOLVED}) | ENDED,
-            Status.FILED,
-            frozenset({Who.REQUESTER, Who.CALLBACK, Who.TRIAGE, Who.COMMAND, Who.SYSTEM}),
-            (WORDS,),
-            start=(ClockKind.SOLVE,),
-            stop=(ClockKind.FEEDBACK,),
-        ),
-        Move(
-            Verb.CLOSE,
-            frozenset({Status.RESOLVED}),
-            Status.CLOSED,
-            frozenset({Who.TRIAGE, Who.CALLBACK, Who.COMMAND, Who.SYSTEM}),
-            (WHY_OPTIONAL,),
-            stop=_CLOCKS,
-        ),
-        Move(
-            Verb.MERGE,
-            OPEN,
-            Status.MERGED,
-            _DESKS,
-            (Field("master", FieldKind.APPEAL, _("并入")), WHY_OPTIONAL),
-            stop=_CLOCKS,
-        ),
-        Move(
-            Verb.DECLINE,
-            frozenset({Status.FILED, Status.SORTED}),
-            Status.DECLINED,
-            _DESKS,
-            (WORDS, WHY_OPTIONAL),
-            stop=_CLOCKS,
-        ),
-        Move(
-            Verb.WITHDRAW,
-            OPEN,
-            Status.WITHDRAWN,
-            frozenset({Who.REQUESTER}),
-            (WORDS_OPTIONAL,),
-            stop=_CLOCKS,
-        ),
-    )
-}
-
-
-def resting_status(*, held: bool, unit: bool, category: bool) -> Status:
-    """Where an appeal belongs by what is known of it: after a question, and when reopened.
-
-    With a holder it is in handling, with a unit only it waits to be accepted, with a category only
-    it waits for dispatch, else for triage.
-    """
-    if held:
-        return Status.HANDLING
-    if unit:
-        return Status.ASSIGNED
-    return Status.SORTED if category else Status.FILED
-
-
-RESTING_CLOCK = {
-    Status.FILED: ClockKind.RECEIVE,
-    Status.SORTED: ClockKind.DISPATCH,
-    Status.ASSIGNED: ClockKind.RESPOND,
-    Status.HANDLING: ClockKind.ARRIVE,
-}
-"""The first-time that runs while an appeal rests at a status; `reopen` starts it."""
-
-BY_REST = frozenset({Verb.SUPPLY, Verb.REOPEN})
-"""Verbs whose target is `resting_status`: supply (only from waiting) and reopen."""
+    PEOPLE = "people", _("群众诉求")
+    JOINT = "joint", _("联合执法")
+    EMERGENCY = "emergency", _("应急处置")

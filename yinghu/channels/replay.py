@@ -18,7 +18,8 @@ from django.utils.translation import gettext as _
 
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Category, Event
-from yinghu.appeals.states import ENDED, MOVES, Klass, Satisfaction, Status, Verb
+from yinghu.appeals.moves import MOVES
+from yinghu.appeals.states import ENDED, Klass, Satisfaction, Status, Verb
 from yinghu.channels.files import Ids, Rejects
 from yinghu.channels.mapping import Reader, Unclear
 from yinghu.channels.receive import appeals_by_id

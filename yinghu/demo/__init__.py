@@ -19,6 +19,7 @@ from yinghu.dispatch.models import RoutingRule
 from yinghu.people.access import Actor, actor_of, requester_of
 from yinghu.people.models import Post, Role, Unit, User
 from yinghu.people.privacy import normal_phone
+from yinghu.places.calendar import lay_out
 from yinghu.places.importing import (
     BadFile,
     import_aliases,
@@ -71,6 +72,11 @@ def load_city() -> None:
                 "area_id": row["area"] or None,
             },
         )
+    for row in _rows("categories.csv"):
+        if row["department"]:
+            department = Unit.objects.get(code=row["department"])
+            Category.objects.filter(pk=row["code"], department=None).update(department=department)
+    lay_out()
     for row in _rows("rules.csv"):
         RoutingRule.objects.get_or_create(
             order=int(row["order"]),

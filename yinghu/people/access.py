@@ -21,6 +21,7 @@ class Case(Protocol):
     area_id: str | None
     unit_id: int | None
     holder_id: int | None
+    also: list[int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,18 @@ class Actor:
     @property
     def is_staff(self) -> bool:
         return bool(self.grants)
+
+    @property
+    def all_units(self) -> frozenset[int]:
+        """The units that the actor speaks for: not those whose volunteer they are."""
+        return frozenset(g.unit_id for g in self.grants if g.role != Role.VOLUNTEER)
+
+    @property
+    def party_units(self) -> frozenset[int]:
+        """Those of them that can have a part in another unit's case."""
+        return frozenset(
+            g.unit_id for g in self.grants if g.role in _UNIT_ROLES and g.role != Role.VOLUNTEER
+        )
 
 
 SYSTEM = Actor("system")
@@ -105,6 +118,8 @@ def relations(actor: Actor, case: Case) -> frozenset[str]:
             found.update(_DESK_ROLES[Role(grant.role)])
         if grant.role in _UNIT_ROLES and case.unit_id == grant.unit_id:
             found.update(_UNIT_ROLES[Role(grant.role)])
+    if case.also and actor.party_units.intersection(case.also):
+        found.add("party")
     # Who has left the unit holds nothing any more, whatever the row still says.
     serves = any(case.unit_id == g.unit_id and g.role in _UNIT_ROLES for g in actor.grants)
     if actor.user_id is not None and actor.user_id == case.holder_id and serves:
@@ -116,6 +131,11 @@ def serving(unit_id: int | None) -> QuerySet[User]:
     """The active logins that may hold a case of this unit."""
     posts = Post.objects.filter(unit=unit_id, unit__active=True, active=True, role__in=_UNIT_ROLES)
     return User.objects.filter(is_active=True, pk__in=posts.values("user")).order_by("pk")
+
+
+def serves(unit_id: int | None, user_id: int | None) -> bool:
+    """Whether this login may hold a case of this unit."""
+    return user_id is not None and serving(unit_id).filter(pk=user_id).exists()
 
 
 def staffed() -> frozenset[int]:
@@ -144,6 +164,8 @@ def visible_q(actor: Actor) -> Q:
     if actor.unit_ids:
         # What the actor holds is among these: only who serves in the unit can be its holder.
         reach |= Q(unit_id__in=actor.unit_ids)
+    if actor.party_units:
+        reach |= Q(also__overlap=sorted(actor.party_units))
     return reach
 
 

@@ -14,13 +14,40 @@ class User(AbstractUser):
         return self.display_name or self.username
 
 
+class Level(models.IntegerChoices):
+    """The five levels up which a case is raised (提级), from the grid to the city's command."""
+
+    COMMAND = 1, _("指挥中心")
+    DEPARTMENT = 2, _("部门")
+    TOWN = 3, _("镇街")
+    COMMUNITY = 4, _("村社")
+    GRID = 5, _("网格")
+
+
 class UnitKind(models.TextChoices):
     DESK = "desk", _("平台席位")
+    COMMAND = "command", _("指挥中心")
     DEPARTMENT = "department", _("部门")
     TOWN = "town", _("镇街")
+    COMMUNITY = "community", _("村社")
+    GRID = "grid", _("网格")
     GROUP = "group", _("功能组")
     SQUAD = "squad", _("志愿服务队")
     TASK_FORCE = "task_force", _("专班")
+
+
+LEVEL_OF = {
+    UnitKind.DESK: Level.COMMAND,
+    UnitKind.COMMAND: Level.COMMAND,
+    UnitKind.DEPARTMENT: Level.DEPARTMENT,
+    UnitKind.TOWN: Level.TOWN,
+    UnitKind.COMMUNITY: Level.COMMUNITY,
+    UnitKind.GRID: Level.GRID,
+    UnitKind.GROUP: Level.TOWN,
+    UnitKind.SQUAD: Level.COMMUNITY,
+    UnitKind.TASK_FORCE: Level.DEPARTMENT,
+}
+"""The level at which a unit of a kind stands: what it cannot solve goes one up from there."""
 
 
 class Unit(models.Model):
@@ -46,6 +73,10 @@ class Unit(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def level(self) -> Level:
+        return LEVEL_OF[UnitKind(self.kind)]
 
 
 class Role(models.TextChoices):

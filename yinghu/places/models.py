@@ -106,6 +106,39 @@ class AreaAlias(models.Model):
         return self.name
 
 
+class WorkDay(models.Model):
+    """When offices work: on a day of the week ("1" is Monday) or on one date ("2026-02-17").
+
+    `hours` are spans such as "8:30-12:00 13:30-17:30", "" is a day off. A date goes before a day of
+    the week; between them stand the statutory holidays, if the city follows them (`STATUTORY`).
+    """
+
+    STATUTORY = "statutory"
+    """The key of the row whose `hours` are "yes" where statutory holidays and make-up days hold."""
+
+    key = models.CharField(primary_key=True, max_length=10)
+    hours = models.CharField(max_length=80, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.hours}"
+
+
+class WorkSpan(models.Model):
+    """A span of working time, made from the days (`calendar.lay_out`); `before` are the working
+    minutes of all spans before it, so that working time is a subtraction.
+    """
+
+    opens = models.DateTimeField(primary_key=True)
+    closes = models.DateTimeField()
+    before = models.FloatField()
+
+    class Meta:
+        indexes = (models.Index(fields=("before",), name="span_before"),)
+
+    def __str__(self) -> str:
+        return f"{self.opens} to {self.closes}"
+
+
 class Place(models.Model):
     """A point with a QR sticker: scanning it says where the requester is."""
 

@@ -25,11 +25,17 @@ ROUND_THE_CLOCK: Final[Hours] = ((0, 24 * 60),)
 _YEARS: Final = range(min(chinese_calendar.holidays).year, max(chinese_calendar.holidays).year + 1)
 
 
+def statutory(day: date) -> bool | None:
+    """Whether China's holidays make `day` a workday (调休 too) or a day off; None in a year without
+    a table.
+    """
+    return bool(chinese_calendar.is_workday(day)) if day.year in _YEARS else None
+
+
 def is_workday(day: date) -> bool:
     """Whether offices in China work on `day`; Monday to Friday in a year without a table."""
-    if day.year in _YEARS:
-        return bool(chinese_calendar.is_workday(day))
-    return day.weekday() < 5
+    works = statutory(day)
+    return day.weekday() < 5 if works is None else works
 
 
 def is_working(

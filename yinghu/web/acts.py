@@ -11,6 +11,7 @@ from django.utils import timezone
 from yinghu.appeals import loop, photos, visible
 from yinghu.appeals.models import Event
 from yinghu.appeals.states import Verb
+from yinghu.oversight.verbs import VERBS
 from yinghu.people.access import Actor
 from yinghu.web.forms import VerbForm
 
@@ -28,7 +29,7 @@ def perform(appeal_id: int, actor: Actor, form: VerbForm, expect: int | None = N
             kept += (photos.store(upload.read()),)
         if kept:
             given["photos"] = kept
-        return loop.VERBS[form.move.verb](appeal_id, actor, **given, expect=expect)
+        return VERBS[form.move.verb](appeal_id, actor, **given, expect=expect)
     except loop.Refused:
         photos.discard(kept)
         raise

@@ -19,8 +19,9 @@ from django.views.decorators.http import require_POST
 from yinghu.appeals import loop
 from yinghu.appeals.labels import done_label, status_label
 from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.moves import MOVES, FieldKind, Move
 from yinghu.appeals.numbers import id_of
-from yinghu.appeals.states import MOVES, FieldKind, Move, Status, Verb
+from yinghu.appeals.states import Status, Verb
 from yinghu.people.access import Actor, may_see, relations
 from yinghu.people.models import User
 from yinghu.web.acts import perform

@@ -18,19 +18,10 @@ from django.views.decorators.http import require_GET, require_POST
 from yinghu.appeals import inboxes, loop, templates
 from yinghu.appeals.labels import done_label, headline_of
 from yinghu.appeals.models import Appeal, Attachment
+from yinghu.appeals.moves import MOVES, FieldKind, Move
 from yinghu.appeals.numbers import id_of, id_of_token, number_of
 from yinghu.appeals.photos import MAX_PHOTOS
-from yinghu.appeals.states import (
-    MOVES,
-    FieldKind,
-    Klass,
-    Move,
-    Satisfaction,
-    Status,
-    Urgency,
-    Verb,
-    Who,
-)
+from yinghu.appeals.states import Klass, Satisfaction, Status, Urgency, Verb, Who
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations
 from yinghu.people.models import Reveal, User
 from yinghu.triage.models import Suggestion
@@ -57,6 +48,17 @@ FIRST = (
     (Status.RESOLVED, Verb.RATE),
 )
 """The verb whose form lies open, by status; all others stand beneath it, folded."""
+
+PRESSING = (
+    Verb.RULE,
+    Verb.JUDGE,
+    Verb.REPORT_IN,
+    Verb.MEASURES,
+    Verb.REPLY,
+    Verb.ACCOUNT,
+    Verb.GRADE,
+)
+"""Verbs that somebody waits for: where one of them is offered, it comes first."""
 
 _ENDING = frozenset({Verb.DECLINE, Verb.RETURN, Verb.RELEASE, Verb.MERGE})
 """Verbs whose button does not invite."""
@@ -200,7 +202,9 @@ def _acts(
 ) -> list[dict[str, Any]]:
     """The verbs that this actor has now, each with its form; the one to do first comes first."""
     moves = loop.available(appeal, actor)
-    first = dict(FIRST).get(appeal.state)
+    offered_now = {move.verb for move in moves}
+    pressing = next((verb for verb in PRESSING if verb in offered_now), None)
+    first = pressing or dict(FIRST).get(appeal.state)
     moves.sort(key=lambda move: move.verb is not first)
     offered = templates.for_moves(
         appeal, [move.verb for move in moves], suggestion and suggestion.category

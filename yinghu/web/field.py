@@ -21,7 +21,8 @@ from django.views.decorators.http import require_GET, require_POST
 from yinghu.appeals import inboxes, loop, photos
 from yinghu.appeals.answered import is_made_of_answers
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.states import MOVES, Status, Verb
+from yinghu.appeals.moves import MOVES
+from yinghu.appeals.states import Status, Verb
 from yinghu.people.access import Actor, may_reveal, relations
 from yinghu.people.models import Reveal, User
 from yinghu.people.privacy import unseal

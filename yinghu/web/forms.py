@@ -21,9 +21,10 @@ from yinghu.appeals.answered import body_of
 from yinghu.appeals.labels import is_english
 from yinghu.appeals.loop import MAX_WORDS
 from yinghu.appeals.models import Appeal, Category
+from yinghu.appeals.moves import Field as MoveField
+from yinghu.appeals.moves import FieldKind, Move
 from yinghu.appeals.numbers import id_of
-from yinghu.appeals.states import Field as MoveField
-from yinghu.appeals.states import FieldKind, Klass, Move, Satisfaction, Urgency, Verb
+from yinghu.appeals.states import Klass, Occasion, Satisfaction, Urgency, Verb
 from yinghu.people.access import serving
 from yinghu.people.models import Unit
 from yinghu.people.privacy import normal_phone
@@ -189,6 +190,19 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
         case FieldKind.UNIT:
             choices = [("", _("请选择")), *known.units]
             return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
+        case FieldKind.UNITS:
+            units = [(code, label) for code, label in known.units]
+            return forms.MultipleChoiceField(
+                choices=units, widget=forms.CheckboxSelectMultiple, **common
+            )
+        case FieldKind.NAMED:
+            choices = [("", _("请选择")), *known.units]
+            return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
+        case FieldKind.OCCASION:
+            occasions = [(o.value, _(o.label)) for o in Occasion]
+            return forms.ChoiceField(choices=occasions, widget=forms.RadioSelect, **common)
+        case FieldKind.POINT:
+            return forms.CharField(max_length=60, widget=forms.HiddenInput, **common)
         case FieldKind.APPEAL:
             return AppealField(max_length=30, **common)
         case FieldKind.BOOL if required:

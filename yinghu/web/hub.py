@@ -20,8 +20,9 @@ import psycopg
 import structlog
 from django.conf import settings
 
+from yinghu.appeals.moves import BY_REST, MOVES
 from yinghu.appeals.notify import NOTIFY_CHANNEL
-from yinghu.appeals.states import BY_REST, MOVES, Status
+from yinghu.appeals.states import Status, Verb
 from yinghu.web.wording import PRIVATE
 
 PROOF = 30.0
@@ -49,7 +50,8 @@ BADGED = frozenset(SHOWN) - {"board", "field"}
 
 def desks_touched(verb: str) -> frozenset[str]:
     """The desks whose list a verb may change, as MOVES says; all, for what is no verb."""
-    if verb == VIEW:
+    if verb in (VIEW, Verb.CHASE):
+        # Chasing changes no list; whoever is to know of it has a notice.
         return frozenset()
     move = MOVES.get(verb)  # type: ignore[call-overload]  # a verb is a string
     if move is None or verb in BY_REST:

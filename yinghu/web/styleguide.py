@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from yinghu.appeals.models import Appeal, Category, Clock, Event
-from yinghu.appeals.states import MOVES, ClockKind, Status, Urgency, Verb
+from yinghu.appeals.moves import MOVES
+from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
 from yinghu.people.models import Unit, User
 from yinghu.people.privacy import seal
 from yinghu.web.forms import FilingForm, Known, VerbForm

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import localtime
@@ -10,13 +11,26 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from yinghu.appeals.labels import done_label, status_label
-from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.models import Appeal, ChaseAct, ChaseTell, Event
 from yinghu.appeals.numbers import number_of
-from yinghu.appeals.states import ENDED, ClockKind, Satisfaction, Status, Verb
+from yinghu.appeals.states import ENDED, ClockKind, Occasion, Satisfaction, Status, Verb
 from yinghu.people.privacy import without_numbers
 from yinghu.web.forms import name_of, question_label
 
-PRIVATE = frozenset({Verb.NOTE, Verb.ESCALATE})
+PRIVATE = frozenset(
+    {
+        Verb.NOTE,
+        Verb.REPLY,
+        Verb.SUPERVISE,
+        Verb.ACCOUNT,
+        Verb.LIFT,
+        Verb.MEASURES,
+        Verb.CONTEST,
+        Verb.JUDGE,
+        Verb.GRADE,
+        Verb.CHASE,
+    }
+)
 """Verbs that a requester is not told of."""
 
 
@@ -28,6 +42,7 @@ def is_public(event: Event) -> bool:
 def told(event: Event) -> str:
     """The event as a requester reads it: units, never people."""
     unit = name_of(event.unit) if event.unit else pgettext("sentence", "承办单位")
+    named = str(event.facts.get("name", ""))
     mine = event.actor_kind == "requester"
     match event.act:
         case Verb.FILE:
@@ -45,7 +60,9 @@ def told(event: Event) -> str:
         case Verb.RELEASE:
             return _("%s正在换人办理") % unit
         case Verb.RETURN:
-            return _("平台正在重新安排承办单位")
+            return _("%s认为不归他们办，平台正在判定") % unit
+        case Verb.RULE:
+            return _ruled(event, unit)
         case Verb.ASK:
             return _("需要您补充")
         case Verb.SUPPLY:
@@ -54,8 +71,20 @@ def told(event: Event) -> str:
             return _("%s报告了进展") % unit
         case Verb.URGE:
             return _("您催了一次") if mine else _("平台催了一次")
+        case Verb.EXTEND if event.facts.get("asked"):
+            return _("%s申请延长办理时限") % unit
         case Verb.EXTEND:
             return _("办理时限延长了")
+        case Verb.ESCALATE:
+            return _("已提到上一级，由%s负责办理") % unit
+        case Verb.INVITE:
+            return _("已请%s一起办理") % named
+        case Verb.WHISTLE:
+            return _("已请%s到现场一起办理") % _("、").join(event.facts.get("names", ()))
+        case Verb.REPORT_IN:
+            return _("%s已到现场") % named
+        case Verb.NO_ANSWER:
+            return _("平台给您打电话回访，没有接通")
         case Verb.RESOLVE:
             return _("%s已办结，等您评价") % unit
         case Verb.RATE:
@@ -73,6 +102,14 @@ def told(event: Event) -> str:
             return _("您撤回了诉求")
         case _:
             return _(event.act.label)
+
+
+def _ruled(event: Event, unit: str) -> str:
+    """A ruling as a requester reads it."""
+    agreed = bool(event.facts.get("agree"))
+    if event.facts.get("of") == Verb.RETURN:
+        return _("平台正在重新安排承办单位") if agreed else _("平台判定仍由%s办理") % unit
+    return _("办理时限延长了") if agreed else _("办理时限没有延长")
 
 
 def done(event: Event) -> str:
@@ -95,8 +132,35 @@ def facts(event: Event) -> str:
             parts = [name_of(event.category) if event.category else ""]
             parts.append(name_of(event.area) if event.area else "")
             return " · ".join(part for part in parts if part)
-        case Verb.ASSIGN:
+        case Verb.ASSIGN | Verb.ESCALATE:
             return f"→ {name_of(event.unit)}" if event.unit else ""
+        case Verb.CHASE:
+            return _chased(given)
+        case Verb.RULE | Verb.JUDGE:
+            parts = [_("同意") if given.get("agree") else _("不同意")]
+            parts.append(given.get("name", "") or _(_ASKED.get(given.get("of", ""), "")))
+            return " · ".join(part for part in parts if part)
+        case Verb.WHISTLE:
+            occasion = _(Occasion(given["occasion"]).label)
+            parts = [occasion, _("、").join(given.get("names", ())), given.get("place", "")]
+            return " · ".join([*parts, _by(given)])
+        case Verb.INVITE:
+            return " · ".join([given.get("name", ""), _by(given)])
+        case Verb.SUPERVISE:
+            return _by(given)
+        case Verb.REPORT_IN:
+            parts = [given.get("name", ""), _("迟到") if given.get("late") else ""]
+            metres = given.get("metres")
+            parts.append(_("离集合地点 %d 米") % metres if metres is not None else "")
+            return " · ".join(part for part in parts if part)
+        case Verb.MEASURES:
+            said = _("对接：%s") % given.get("spoken_to", "")
+            return " · ".join([given.get("name", ""), said, _by(given)])
+        case Verb.GRADE:
+            label = _(Satisfaction(given["satisfaction"]).label)
+            return " · ".join([given.get("name", ""), label])
+        case Verb.REPLY | Verb.CONTEST:
+            return str(given.get("name", ""))
         case Verb.HAND:
             return f"→ {given.get('name', '')}"
         case Verb.MERGE if isinstance(given.get("master"), int):
@@ -111,9 +175,32 @@ def facts(event: Event) -> str:
             return ""
 
 
+_ASKED = {Verb.RETURN.value: Verb.RETURN.label, Verb.EXTEND.value: Verb.EXTEND.label}
+
+
+def _by(given: dict[str, Any]) -> str:
+    """The deadline that an event sets."""
+    until = parse_datetime(given.get("until", ""))
+    return _("%s 以前") % f"{localtime(until):%Y-%m-%d %H:%M}" if until else ""
+
+
+def _chased(given: dict[str, Any]) -> str:
+    """Which clock, and what was done about it: who is told stands in the notices."""
+    clock = _(ClockKind(given["clock"]).label)
+    act, tell = ChaseAct(given["act"]), ChaseTell(given["tell"])
+    return _("%(clock)s · %(act)s → %(tell)s") % {
+        "clock": clock,
+        "act": act.label,
+        "tell": tell.label,
+    }
+
+
 def _rating(event: Event) -> str:
     solved = _("解决了") if event.facts.get("solved") else _("没有解决")
-    return f"{solved} · {_(Satisfaction(event.facts['satisfaction']).label)}"
+    parts = [solved, _(Satisfaction(event.facts["satisfaction"]).label)]
+    if event.facts.get("unreached"):
+        parts.append(_("单位没有联系过"))
+    return " · ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +369,8 @@ def promise(kind: ClockKind) -> str:
             return pgettext("promise", "办结")
         case ClockKind.FEEDBACK:
             return pgettext("promise", "回访")
+        case _:
+            return _(kind.label)
 
 
 def answers_of(appeal: Appeal, reveal: bool) -> list[tuple[str, str]]:

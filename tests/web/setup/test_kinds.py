@@ -12,7 +12,8 @@ from tests.cast import Cast, file_one, taken_milk
 from tests.web.setup.conftest import form_of, last, text_of
 from yinghu.appeals import clocks, texts
 from yinghu.appeals.models import Appeal, Category, Clock, ClockLimit, ReplyTemplate
-from yinghu.appeals.states import MOVES, Verb
+from yinghu.appeals.moves import MOVES
+from yinghu.appeals.states import Verb
 from yinghu.people.models import Change, Post, Role, Unit, User
 from yinghu.places import locate
 from yinghu.places.models import Area, Place
@@ -105,7 +106,8 @@ def test_limits_hold_for_clocks_that_start_from_now_on(admin: Client, city: Cast
     appeal = Appeal.objects.get(pk=before.pk)
     appeal.category_id = "milk"
     kinds = MOVES[Verb.FILE].start
-    assert clocks.limits_for(appeal, kinds)["solve"].total_seconds() == 3 * 3600
+    limits = {limit.kind: limit.minutes for limit in clocks.limits_for(appeal, kinds)}
+    assert limits["solve"] == 3 * 60
     said = text_of(admin.get("/setup/limit/"))
     assert "奶粉 · 一般" in said
     assert "同通用（1 天 2 小时）" in said

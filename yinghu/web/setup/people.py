@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.states import MOVES, OPEN, Verb
+from yinghu.appeals.moves import MOVES
+from yinghu.appeals.states import OPEN, Verb
 from yinghu.people import invitations
 from yinghu.people.access import SYSTEM, administrators
 from yinghu.people.models import Post, Role, Unit, User

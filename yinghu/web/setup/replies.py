@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from yinghu.appeals.labels import is_english
 from yinghu.appeals.models import ReplyTemplate
-from yinghu.appeals.states import MOVES, FieldKind, Verb
+from yinghu.appeals.moves import MOVES, FieldKind
+from yinghu.appeals.states import Verb
 from yinghu.people.models import Unit
 from yinghu.web.forms import LineField, PickerSelect, WordsField, name_of
 from yinghu.web.setup.kinds import Around, Kind, Listed, SetupForm, State

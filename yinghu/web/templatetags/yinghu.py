@@ -71,6 +71,20 @@ VERB_ICONS: dict[Verb, str] = {
     Verb.MERGE: "git-merge",
     Verb.DECLINE: "ban",
     Verb.WITHDRAW: "arrow-back-up",
+    Verb.RULE: "gavel",
+    Verb.INVITE: "users-plus",
+    Verb.REPLY: "message-check",
+    Verb.SUPERVISE: "eye",
+    Verb.ACCOUNT: "writing",
+    Verb.LIFT: "eye-off",
+    Verb.WHISTLE: "speakerphone",
+    Verb.REPORT_IN: "map-pin-check",
+    Verb.MEASURES: "list-check",
+    Verb.CONTEST: "alert-triangle",
+    Verb.JUDGE: "scale",
+    Verb.GRADE: "star",
+    Verb.NO_ANSWER: "phone-off",
+    Verb.CHASE: "bell-ringing",
 }
 
 

@@ -1,0 +1,228 @@
+"""The one door through which everything goes that changes an appeal: `move`."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+from procrastinate.contrib.django import app as jobs
+
+from yinghu.appeals import clocks, visible
+from yinghu.appeals.filing import REACT_TASK
+from yinghu.appeals.labels import status_label
+from yinghu.appeals.models import Appeal, Attachment, Clock, Event, Untallied
+from yinghu.appeals.moves import BY_REST, MOVES, Field, Move, resting_status
+from yinghu.appeals.notify import tell
+from yinghu.appeals.photos import MAX_PHOTOS, StoredPhoto
+from yinghu.appeals.states import ENDED, OF_UNITS, ClockKind, Status, Verb, Who
+from yinghu.people.access import Actor, may_see, relations, serves
+
+MAX_WORDS = 10_000
+"""Characters; the longest answer of an office among 2,720 real ones has 7,883."""
+
+Change = Callable[[Appeal], dict[str, Any]]
+
+
+class Refused(Exception):
+    """A verb that was not done, and nothing changed. `code` is stable, `message` is for people.
+
+    `field` names the field at fault, if one is. `status` is the HTTP status that fits.
+    """
+
+    status = 422
+
+    def __init__(self, code: str, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.code, self.message, self.field = code, message, field
+
+
+class NotFound(Refused):
+    """No such appeal, or none that this actor may know of."""
+
+    status = 404
+
+
+class Forbidden(Refused):
+    """The actor sees the appeal, but may not do this to it."""
+
+    status = 403
+
+
+class Conflict(Refused):
+    """The appeal has moved on: the verb does not fit its status or version any more."""
+
+    status = 409
+
+
+_NOTHING_TO = {
+    ClockKind.RULING: gettext_noop("没有等着裁定的申请，可能别人刚刚裁定过"),
+    ClockKind.HELP: gettext_noop("没有请您的单位协办，或者已经回复过"),
+    ClockKind.ACCOUNT: gettext_noop("没有等着回复的督办要求，或者已经回复过"),
+    ClockKind.WHISTLE: gettext_noop("没有吹哨请您的单位报到，或者已经报到过"),
+    ClockKind.MEASURES: gettext_noop("请先报到；或者四要素已经报过"),
+    ClockKind.CONTEST: gettext_noop("没有等着裁定的异议，可能别人刚刚裁定过"),
+    ClockKind.GRADE: gettext_noop("没有等着您的单位评价的吹哨，或者已经评过"),
+}
+"""What is said where a verb needs a clock (`Move.needs`) and none runs."""
+
+
+def available(appeal: Appeal, actor: Actor) -> list[Move]:
+    """What this actor may do to the appeal now, in the order of MOVES: the buttons of its page."""
+    mine = relations(actor, appeal)
+    found = [m for m in MOVES.values() if appeal.status in m.sources and m.who & mine]
+    if not any(m.needs for m in found):
+        return [m for m in found if _flagged(m, appeal)]
+    live = list(clocks.running(appeal.pk))
+    return [m for m in found if _flagged(m, appeal) and _waited_for(m, actor, mine, live)]
+
+
+def _flagged(move: Move, appeal: Appeal) -> bool:
+    return not move.flag or bool(getattr(appeal, move.flag))
+
+
+def _waited_for(move: Move, actor: Actor, mine: frozenset[str], live: list[Clock]) -> bool:
+    """Whether a clock runs that the verb needs: one of the actor's units', where units have their
+    own, but for the command, which deals with those of all.
+    """
+    if move.needs is None:
+        return True
+    found = [clock for clock in live if clock.kind == move.needs]
+    if move.needs not in OF_UNITS or (Who.COMMAND in move.who and Who.COMMAND in mine):
+        return bool(found)
+    return any(clock.unit_id in actor.all_units for clock in found)
+
+
+def move(
+    appeal_id: int,
+    actor: Actor,
+    verb: Verb,
+    change: Change | None = None,
+    words: str = "",
+    why: str = "",
+    facts: dict[str, Any] | None = None,
+    photos: Sequence[StoredPhoto] = (),
+    expect: int | None = None,
+) -> Event:
+    """Do a verb. Raises NotFound, Forbidden, Conflict or Refused, and then nothing has changed.
+
+    `change` is called with the locked row and returns the columns to write; `expect` is the version
+    that the actor saw, where acting on an older one would be wrong.
+    """
+    row = MOVES[verb]
+    if len(photos) > MAX_PHOTOS:
+        raise Refused("too_many_photos", _("最多 %d 张照片") % MAX_PHOTOS, "photos")
+    words, why = visible.words(words), visible.words(why)
+    with transaction.atomic():
+        appeal = Appeal.objects.select_for_update(no_key=True).filter(pk=appeal_id).first()
+        if appeal is None or not may_see(actor, appeal):
+            raise NotFound("not_found", _("没有这件诉求"))
+        _guard(row, appeal, actor, words, why, expect)
+        columns = change(appeal) if change else {}
+        now = timezone.now()
+        before, holder = appeal.state, appeal.holder_id
+        for name, value in columns.items():
+            setattr(appeal, name, value)
+        appeal.status = _target(row, appeal)
+        if appeal.holder_id != holder:
+            columns["holder_id"] = appeal.holder_id
+        if appeal.status in ENDED:
+            columns["closed_at"] = appeal.closed_at = now
+        clocks.apply(row, appeal, before, now, facts)
+        Appeal.objects.filter(pk=appeal.pk).update(
+            **columns,
+            status=appeal.status,
+            version=F("version") + 1,
+            moved_at=now,
+            due_at=clocks.next_due(appeal.pk),
+        )
+        event = Event.objects.create(
+            appeal=appeal,
+            seq=appeal.version + 1,
+            verb=verb,
+            from_status=before,
+            to_status=appeal.status,
+            actor_kind=actor.kind,
+            user_id=actor.user_id,
+            words=words,
+            why=why,
+            facts=facts or {},
+            klass=appeal.klass,
+            category_id=appeal.category_id,
+            unit_id=appeal.unit_id,
+            area_id=appeal.area_id,
+            at=now,
+        )
+        Untallied.objects.create(event_id=event.pk)
+        if photos:
+            Attachment.objects.bulk_create(
+                [Attachment.of(photo, appeal.pk, event.pk) for photo in photos]
+            )
+        jobs.configure_task(REACT_TASK).defer(events=[event.pk])
+        tell(verb, [appeal.pk])
+    return event
+
+
+def _guard(
+    move: Move, appeal: Appeal, actor: Actor, words: str, why: str, expect: int | None
+) -> None:
+    """Refuse what MOVES does not allow, in the order: who, when, with what."""
+    mine = relations(actor, appeal)
+    if not move.who & mine:
+        raise Forbidden("not_allowed", _("您不能对这件诉求做“%s”") % _(move.verb.label))
+    if appeal.status not in move.sources or not _flagged(move, appeal):
+        raise Conflict(
+            "wrong_status",
+            _("这件诉求现在是“%(status)s”，不能再“%(verb)s”")
+            % {"status": status_label(appeal.state), "verb": _(move.verb.label)},
+        )
+    if move.needs and not _waited_for(move, actor, mine, list(clocks.running(appeal.pk))):
+        raise Conflict("nothing_to", _(_NOTHING_TO[move.needs]))
+    if expect is not None and expect != appeal.version and _moved_since(appeal, expect):
+        raise Conflict("moved_on", _("您看的时候，别人已经处理过这件诉求，请看最新情况"))
+    given = {"words": words, "why": why}
+    for field in move.fields:
+        if field.name in given:
+            check_text(given[field.name], field)
+
+
+def check_text(text: str, field: Field, longest: int = MAX_WORDS) -> None:
+    """Refuse words that are missing, endless, or not to be stored."""
+    if field.required and not text:
+        raise Refused("missing", _("请填写“%s”") % _(field.label), field.name)
+    if len(text) > longest:
+        raise Refused("too_long", _("最多 %d 个字") % longest, field.name)
+    if "\x00" in text:
+        raise Refused("bad_text", _("文字里有不能保存的字符"), field.name)
+
+
+def line(text: str, verb: Verb, name: str, longest: int = 200) -> str:
+    """A short text of a verb's field, without what cannot be seen; Refused as `move` refuses."""
+    text = visible.words(text)
+    check_text(text, next(f for f in MOVES[verb].fields if f.name == name), longest)
+    return text
+
+
+def _moved_since(appeal: Appeal, expect: int) -> bool:
+    """Whether somebody did something since: that the platform has chased does not count."""
+    if expect > appeal.version:
+        return True
+    return appeal.events.filter(seq__gt=expect).exclude(verb=Verb.CHASE).exists()
+
+
+def _target(move: Move, appeal: Appeal) -> Status:
+    """The status after the move, `appeal` carrying its new columns already."""
+    rests = move.verb is not Verb.SUPPLY or appeal.status == Status.WAITING
+    if move.verb in BY_REST and rests:
+        # Whoever has left the unit meanwhile holds nothing any more.
+        held = serves(appeal.unit_id, appeal.holder_id)
+        appeal.holder_id = appeal.holder_id if held else None
+        return resting_status(
+            held=held,
+            unit=appeal.unit_id is not None,
+            category=appeal.category_id is not None,
+            returned=appeal.returned,
+        )
+    return move.target or Status(appeal.status)

@@ -1,0 +1,134 @@
+"""Numbers that a city sets: what they are, what they say if it sets none, and reading them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from yinghu.appeals.models import Policy
+
+
+def _(label: str) -> str:
+    """Marks a label for the translators; it is translated where it is shown."""
+    return label
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyKind:
+    """One number: its label and hint, what it is by itself, and its bounds. 0 is "never" where
+    `least` is 0.
+    """
+
+    key: str
+    label: str
+    hint: str
+    default: int
+    least: int
+    most: int
+    unit: str
+
+
+TIMES = _("次")
+MINUTES = _("分钟")
+
+POLICIES: dict[str, PolicyKind] = {
+    each.key: each
+    for each in (
+        PolicyKind(
+            "most_returns",
+            _("最多退单几次"),
+            _("一件诉求退到这么多次以后，单位不能再退，只能办或请示提级。"),
+            3,
+            1,
+            20,
+            TIMES,
+        ),
+        PolicyKind(
+            "raise_returned",
+            _("退单几次后自动提级"),
+            _("同意退单到这么多次，就提到上一级，由上一级负责。0 是不自动提级。"),
+            2,
+            0,
+            20,
+            TIMES,
+        ),
+        PolicyKind(
+            "raise_unsatisfied",
+            _("几次没解决或不满意后自动提级"),
+            _("第一次退回原来的经办人，到这么多次就提到上一级。0 是不自动提级。"),
+            2,
+            0,
+            20,
+            TIMES,
+        ),
+        PolicyKind(
+            "raise_emergency",
+            _("危急的诉求派出后自动提级"),
+            _("1 是自动提级，0 是不提级。危急：有生命或财产危险。"),
+            0,
+            0,
+            1,
+            "",
+        ),
+        PolicyKind(
+            "raise_silent_whistle",
+            _("吹哨后没有报到自动提级"),
+            _("1 是到时没有报到就把诉求提到上一级，0 是不提级。"),
+            1,
+            0,
+            1,
+            "",
+        ),
+        PolicyKind(
+            "most_extensions",
+            _("最多延期几次"),
+            _("同意延期到这么多次以后，单位不能再申请。"),
+            2,
+            1,
+            20,
+            TIMES,
+        ),
+        PolicyKind(
+            "measures_minutes",
+            _("报到后多久报四要素"),
+            _("四要素：什么时候收到、和谁对接、什么措施、什么时候办好。"),
+            24 * 60,
+            10,
+            60 * 24 * 30,
+            MINUTES,
+        ),
+        PolicyKind(
+            "contest_minutes",
+            _("异议多久裁定"),
+            _("被吹哨的单位提出异议后，指挥中心在这么久内裁定。"),
+            120,
+            10,
+            60 * 24 * 30,
+            MINUTES,
+        ),
+        PolicyKind(
+            "grade_minutes",
+            _("报到截止后多久评价"),
+            _("吹哨的单位在这么久内评价每个单位。"),
+            3 * 24 * 60,
+            10,
+            60 * 24 * 60,
+            MINUTES,
+        ),
+        PolicyKind(
+            "report_in_metres",
+            _("报到位置离集合地点多远算到了"),
+            _("手机位置比这更远的，报到会注明“不在现场”。"),
+            500,
+            50,
+            20_000,
+            _("米"),
+        ),
+    )
+}
+
+
+def policy(key: str) -> int:
+    """What the city sets, else what is so by itself. One query. KeyError for an unknown key."""
+    kind = POLICIES[key]
+    set_to = Policy.objects.filter(pk=key).values_list("value", flat=True).first()
+    return kind.default if set_to is None else set_to

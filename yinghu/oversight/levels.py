@@ -1,0 +1,92 @@
+"""Raising a case (提级): from grid to community, town, department and the city's command.
+
+Its first receiver stays its lead (首接负责制): it sees the case, reports, answers for it. The case
+keeps the highest level that it has reached until it is closed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from yinghu.appeals.models import Appeal, Category, Event
+from yinghu.appeals.moving import Conflict, move
+from yinghu.appeals.states import Verb
+from yinghu.people.access import Actor, staffed
+from yinghu.people.models import Level, Unit, UnitKind
+
+_LOCAL = {Level.COMMUNITY: UnitKind.COMMUNITY, Level.TOWN: UnitKind.TOWN}
+"""Levels at which the area says whose a case is."""
+
+
+def above(appeal: Appeal) -> Unit | None:
+    """The unit to which the appeal would be raised; None where it is at the top already, or nobody
+    is there.
+
+    The superior that its unit names goes first. Else, level by level: the community and the town in
+    whose area it is, the department of its category, the command. Units without people are passed.
+    """
+    people = staffed()
+    own = appeal.unit
+    superior = own.parent if own is not None and own.parent_id in people else None
+    if superior is not None and superior.active and superior.level < appeal.level:
+        return superior
+    for level in range(appeal.level - 1, Level.COMMAND - 1, -1):
+        found = _at(Level(level), appeal, people)
+        if found is not None and found.pk != appeal.unit_id:
+            return found
+    return None
+
+
+def _at(level: Level, appeal: Appeal, people: frozenset[int]) -> Unit | None:
+    if level is Level.DEPARTMENT:
+        return _department(appeal.category_id, people)
+    kind = _LOCAL.get(level, UnitKind.COMMAND)
+    here = appeal.area_id or ""
+    units = Unit.objects.filter(kind=kind, active=True, pk__in=people)
+    covering = [unit for unit in units if here.startswith(unit.area_id or "")]
+    if level is not Level.COMMAND:
+        covering = [unit for unit in covering if unit.area_id]
+    # The one with the smallest area: the village's before the town's.
+    return max(covering, key=lambda unit: (len(unit.area_id or ""), -unit.pk), default=None)
+
+
+def _department(category: str | None, people: frozenset[int]) -> Unit | None:
+    """The department of a category, or of the nearest category above it that has one."""
+    parts = (category or "").split(".")
+    codes = [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
+    found = {
+        each.code: each.department
+        for each in Category.objects.filter(code__in=codes).select_related("department")
+    }
+    named = (found.get(code) for code in codes)
+    return next((unit for unit in named if unit and unit.active and unit.pk in people), None)
+
+
+def escalate(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -> Event:
+    """Raise it to the unit above, which then has to accept it; its clocks begin anew there."""
+    facts: dict[str, Any] = {}
+
+    def change(appeal: Appeal) -> dict[str, Any]:
+        unit = above(appeal)
+        if unit is None:
+            raise Conflict("top_level", _("已经是最高一级，或者上面没有可以接的单位"))
+        facts.update({"from": appeal.level, "to": unit.level.value, "unit": unit.code})
+        lead = appeal.lead_id or appeal.unit_id or unit.pk
+        return {
+            "unit_id": unit.pk,
+            "holder_id": None,
+            "returned": False,
+            "level": unit.level.value,
+            "lead_id": lead,
+            "also": joined(appeal, lead, without=unit.pk),
+        }
+
+    return move(appeal_id, actor, Verb.ESCALATE, change, why=why, facts=facts, expect=expect)
+
+
+def joined(appeal: Appeal, *units: int, without: int | None = None) -> list[int] | None:
+    """`Appeal.also` with these units in it."""
+    also = {*(appeal.also or ()), *units} - {without}
+    return sorted(also) or None
