@@ -212,7 +212,7 @@ def test_every_verb_goes_through_its_page(browse: Browse, city: Cast) -> None:
     do("milk-handler", "escalate", why="全市缺货")
     do("milk-handler", "report", words="在路上", arrived="on")
     do("milk-handler", "resolve", words="送到了")
-    do("operator", "rate", solved="yes", satisfaction="yes")
+    do("operator", "rate", unreached="no", solved="yes", satisfaction="yes")
     do("clerk", "close")
     do("clerk", "reopen", words="又没了")
     verbs = appeal.events.order_by("seq").values_list("verb", flat=True)

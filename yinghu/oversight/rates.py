@@ -10,7 +10,6 @@ goes by where the case is now, as on the board, so that the cases can be opened.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -314,47 +313,64 @@ def rates(
     found: dict[str, Line] = {}
     whole = Line()
     with transaction.atomic(), connection.cursor() as cursor:
-        # Compiling these statements takes longer than running them.
-        cursor.execute("SELECT set_config('jit', 'off', true)")
-        for source in (RATINGS, WORK, RECEIPTS):
-            figures = [each for each in FIGURES.values() if each.source == source]
-            cursor.execute(*_statement(source, figures, by, since, until, scope))
-            for is_whole, key, *counts in cursor.fetchall():
-                line = whole if is_whole else found.setdefault(key, Line(key))
-                line.counts |= {each.name: n for each, n in zip(figures, counts, strict=True)}
-    lines = [line for line in found.values() if any(line.counts.values())]
+        # Compiling the statement takes longer than running it; a million cases fit in this.
+        cursor.execute(
+            "SELECT set_config('jit', 'off', true), set_config('work_mem', '64MB', true)"
+        )
+        cursor.execute(*_statement(by, since, until, scope))
+        for is_whole, key, does, n in cursor.fetchall():
+            lines = [whole] if is_whole else [found.setdefault(key, Line(key))]
+            if by in _ONE_EACH:
+                lines.append(whole)
+            for bit, figure in enumerate(FIGURES):
+                if does >> bit & 1:
+                    for line in lines:
+                        line.counts[figure] = line[figure] + n
+    lines = list(found.values()) if by else []
     _name(by, lines)
     return Table(by, whole, lines)
 
 
+_ONE_EACH: Final = ("", "channel")
+"""Dimensions in which a case stands in one line only: the whole is then the sum of the lines."""
+
+
 def _statement(
-    source: str,
-    figures: Iterable[Figure],
-    by: str,
-    since: date | None,
-    until: date | None,
-    scope: str,
+    by: str, since: date | None, until: date | None, scope: str
 ) -> tuple[str, list[Any]]:
-    """-> (is it the whole, key, one count for each figure): first each case with what holds of it,
-    then how many these are.
+    """-> (is it of the whole, key, a bit for each of FIGURES, how many cases): each case once for
+    each line, with the figures that count it; then how many are alike.
     """
-    key, keyed = _key(by, scope)
-    rows, given = _rows(source, since, until, scope)
-    names = [each.name for each in figures]
-    holds = ", ".join(f"bool_or({each.where}) AS {each.name}" for each in figures)
-    either = ", ".join(f"bool_or({name}) AS {name}" for name in names)
-    counts = ", ".join(f"count(*) FILTER (WHERE {name})" for name in names)
-    lines = f"UNION ALL SELECT false, key, {counts} FROM one GROUP BY key" if by else ""
+    key, keyed = _key("" if by in _ONE_EACH else by, scope)
+    parts, given = [], []
+    for source in (RATINGS, WORK, RECEIPTS):
+        rows, bounds = _rows(source, since, until, scope)
+        bits = (
+            f"((({each.where}) IS TRUE)::int << {n})"
+            for n, each in enumerate(FIGURES.values())
+            if each.source == source
+        )
+        parts.append(f"SELECT found.appeal_id, {key} AS key, {' | '.join(bits)} AS does {rows}")
+        given += [*keyed, *bounds]
+    whole = """
+        UNION ALL
+        SELECT true, '', every.does, count(*) FROM (
+            SELECT bit_or(does) AS does FROM one GROUP BY appeal_id
+        ) AS every
+        GROUP BY 3
+    """
+    # A case has one channel: looking it up can wait until each case is there once.
+    channel = "LEFT JOIN appeals_appeal AS appeal ON appeal.id = one.appeal_id"
     text = f"""
         WITH one AS MATERIALIZED (
-            SELECT found.appeal_id, {key} AS key, {holds} {rows} GROUP BY 1, 2
+            SELECT appeal_id, key, bit_or(does) AS does FROM ({" UNION ALL ".join(parts)}) AS each
+            GROUP BY 1, 2
         )
-        SELECT true, '', {counts} FROM (
-            SELECT {either} FROM one GROUP BY appeal_id
-        ) AS every
-        {lines}
+        SELECT false, {DIMENSIONS[by] if by == "channel" else "one.key"}, one.does, count(*)
+        FROM one {channel if by == "channel" else ""} GROUP BY 2, 3
+        {"" if by in _ONE_EACH else whole}
     """
-    return text, [*keyed, *given]
+    return text, given
 
 
 def _rows(source: str, since: date | None, until: date | None, scope: str) -> tuple[str, list[Any]]:
@@ -378,16 +394,16 @@ def _key(by: str, scope: str) -> tuple[str, list[Any]]:
     return DIMENSIONS[by], [next(longer, LENGTHS[-1])] if by == "area" else []
 
 
-def behind(
+def ids_behind(
     figure: str,
     by: str = "",
     key: str = "",
     since: date | None = None,
     until: date | None = None,
     scope: str = "",
-) -> QuerySet[Appeal]:
-    """The cases that a figure counts, of all or of the line `key` of a dimension, by the very text
-    that counts them. KeyError for a figure or a dimension that there is not.
+) -> RawSQL:
+    """The ids of the cases that a figure counts, of all or of the line `key` of a dimension, by the
+    very text that counts them. KeyError for a figure or a dimension that there is not.
     """
     counted = FIGURES[figure]
     of, keyed = _key(by, scope)
@@ -400,7 +416,19 @@ def behind(
         text += f" AND {of} = %s"
         given += [*keyed, key]
     # Constants of this file; whatever comes from outside is a parameter.
-    return Appeal.objects.filter(pk__in=RawSQL(text, given))  # noqa: S611
+    return RawSQL(text, given)  # noqa: S611
+
+
+def behind(
+    figure: str,
+    by: str = "",
+    key: str = "",
+    since: date | None = None,
+    until: date | None = None,
+    scope: str = "",
+) -> QuerySet[Appeal]:
+    """The cases of `ids_behind`."""
+    return Appeal.objects.filter(pk__in=ids_behind(figure, by, key, since, until, scope))
 
 
 def _midnight(day: date) -> datetime:

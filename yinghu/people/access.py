@@ -236,7 +236,9 @@ def words_to_search(actor: Actor, query: str) -> Sought:
 
 
 def desks_of(actor: Actor) -> frozenset[str]:
-    """Which pages the actor has: triage, dispatch, inbox, field, callback, cases, board, setup."""
+    """Which pages the actor has: triage, dispatch, inbox, field, callback, cases, board, rates,
+    setup.
+    """
     desks: set[str] = set()
     if actor.has(Role.CLERK):
         desks |= {"triage", "callback"}
@@ -253,7 +255,7 @@ def desks_of(actor: Actor) -> frozenset[str]:
     if any(grant.role == Role.ADMIN and not grant.area for grant in actor.grants):
         desks.add("setup")
     if board_scopes(actor):
-        desks.add("board")
+        desks |= {"board", "rates"}
     return frozenset(desks)
 
 

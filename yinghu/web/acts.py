@@ -44,13 +44,14 @@ def arrived_before(own: QuerySet[Event], form: VerbForm, seen: int | None) -> bo
     done the same in the same words. `own` are the sender's events on the appeal. False for verbs
     that say more than words: to sort into another category is no second press.
     """
-    rating = {"solved", "satisfaction"} if form.move.verb is Verb.RATE else set()
+    rating = {"solved", "satisfaction", "unreached"} if form.move.verb is Verb.RATE else set()
     if {field.name for field in form.move.fields} - _SAID - rating:
         return False
     given: dict[str, Any] = form.cleaned_data
     same: dict[str, Any] = {name: visible.words(given.get(name) or "") for name in ("words", "why")}
     if form.move.verb is Verb.RATE:
         same |= {f"facts__{name}": given.get(name) for name in rating}
+        same["facts__unreached"] = bool(given.get("unreached"))
     lately = timezone.now() - timedelta(minutes=1)
     since = {"at__gte": lately} if seen is None else {"seq__gt": seen}
     return own.filter(verb=form.move.verb, **since, **same).exists()
