@@ -44,7 +44,7 @@ def arrived_before(own: QuerySet[Event], form: VerbForm, seen: int | None) -> bo
     done the same in the same words. `own` are the sender's events on the appeal. False for verbs
     that say more than words: to sort into another category is no second press.
     """
-    rating = {"solved", "satisfaction"} if form.move.verb is Verb.RATE else set()
+    rating = {"solved", "satisfaction", "unreached"} if form.move.verb is Verb.RATE else set()
     if {field.name for field in form.move.fields} - _SAID - rating:
         return False
     given: dict[str, Any] = form.cleaned_data
