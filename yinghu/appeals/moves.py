@@ -83,7 +83,7 @@ class Move:
 
 _DESKS = frozenset({Who.TRIAGE, Who.DISPATCH, Who.COMMAND})
 _UNIT = frozenset({Who.HANDLER, Who.HEAD, Who.HOLDER})
-_STAFF = _DESKS | _UNIT | {Who.CALLBACK, Who.VOLUNTEER}
+_STAFF = _DESKS | _UNIT | {Who.CALLBACK, Who.VOLUNTEER, Who.PARTY}
 _ALL = frozenset(Status)
 _HELD = frozenset({Status.ASSIGNED, Status.HANDLING})
 _LIVING = OPEN | {Status.RESOLVED}
