@@ -105,8 +105,8 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str, str, int]] = {
         "milk-handler",
         {"unit": "bureau-health", "satisfaction": "yes"},
         "handling",
-        "health-handler",
-        403,
+        "food-handler",
+        404,
     ),
     "no_answer": ("resolved", "operator", {}, "resolved", "milk-handler", 403),
 }

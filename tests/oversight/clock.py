@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.db import connection
 
 from yinghu.appeals.models import Appeal
@@ -16,29 +14,31 @@ def pass_time(hours: float, *appeals: Appeal) -> None:
     and the deadlines of whistles, are so much nearer or further past.
     """
     only = [appeal.pk for appeal in appeals] or None
-    by = timedelta(hours=hours)
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE appeals_clock SET started_at = started_at - %(by)s, due_at = due_at - %(by)s,
-                paused_at = paused_at - %(by)s, next_at = next_at - %(by)s
+            UPDATE appeals_clock SET started_at = started_at - %(by)s * interval '1 hour',
+                due_at = due_at - %(by)s * interval '1 hour',
+                paused_at = paused_at - %(by)s * interval '1 hour',
+                next_at = next_at - %(by)s * interval '1 hour'
             WHERE stopped_at IS NULL AND (%(only)s::bigint[] IS NULL OR appeal_id = ANY(%(only)s))
             """,
-            {"by": by, "only": only},
+            {"by": hours, "only": only},
         )
         cursor.execute(
             """
-            UPDATE appeals_appeal SET due_at = due_at - %(by)s
+            UPDATE appeals_appeal SET due_at = due_at - %(by)s * interval '1 hour'
             WHERE due_at < '9999-01-01' AND (%(only)s::bigint[] IS NULL OR id = ANY(%(only)s))
             """,
-            {"by": by, "only": only},
+            {"by": hours, "only": only},
         )
         cursor.execute(
             """
-            UPDATE oversight_whistle SET until = until - %(by)s, at = at - %(by)s
+            UPDATE oversight_whistle
+            SET until = until - %(by)s * interval '1 hour', at = at - %(by)s * interval '1 hour'
             WHERE %(only)s::bigint[] IS NULL OR appeal_id = ANY(%(only)s)
             """,
-            {"by": by, "only": only},
+            {"by": hours, "only": only},
         )
 
 

@@ -236,7 +236,7 @@ def test_nothing_is_without_somebody_who_answers(city: Cast) -> None:
     loop.resolve(solved.pk, city.milk, words="送到了")
     assert not answerable.unanswered().exists()
     # The holder leaves: back to the unit, where others are.
-    User.objects.filter(pk=city.milk.user_id).update(is_active=False)
+    User.objects.filter(username="milk-handler").update(is_active=False)
     assert list(answerable.unanswered()) == [held]
     assert answerable.settle() == 1
     held.refresh_from_db()

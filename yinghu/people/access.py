@@ -236,7 +236,9 @@ def words_to_search(actor: Actor, query: str) -> Sought:
 
 
 def desks_of(actor: Actor) -> frozenset[str]:
-    """Which pages the actor has: triage, dispatch, inbox, field, callback, cases, board, setup."""
+    """Which pages the actor has: own, triage, dispatch, inbox, field, callback, cases, oversight,
+    board, setup.
+    """
     desks: set[str] = set()
     if actor.has(Role.CLERK):
         desks |= {"triage", "callback"}
@@ -249,7 +251,9 @@ def desks_of(actor: Actor) -> frozenset[str]:
     if actor.has(Role.VOLUNTEER, Role.HANDLER, Role.HEAD, Role.GRID_WORKER):
         desks.add("field")
     if desks - {"field"} or may_export(actor):
-        desks.add("cases")
+        desks |= {"cases", "own"}
+    if actor.has(Role.SUPERVISOR, Role.COMMANDER, Role.DISPATCHER):
+        desks.add("oversight")
     if any(grant.role == Role.ADMIN and not grant.area for grant in actor.grants):
         desks.add("setup")
     if board_scopes(actor):
