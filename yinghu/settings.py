@@ -116,6 +116,7 @@ PROCRASTINATE_IMPORT_PATHS = [
     "yinghu.jobs",
     "yinghu.insight.tally",
     "yinghu.channels.codes",
+    "yinghu.oversight.answerable",
     "yinghu.oversight.sweep",
 ]
 

@@ -174,22 +174,10 @@ def test_the_table_takes_few_queries(
 DAY = date(2026, 3, 10)
 """The middle of three days; its midnights are borders."""
 
-VERBS = [
-    "file",
-    "sort",
-    "answer",
-    "assign",
-    "accept",
-    "return",
-    "rule",
-    "extend",
-    "escalate",
-    "resolve",
-    "rate",
-    "no_answer",
-    "reopen",
-    "close",
-]
+VERBS = (
+    *("file", "sort", "answer", "assign", "accept", "return", "rule", "extend", "escalate"),
+    *("resolve", "rate", "no_answer", "reopen", "close"),
+)
 AREAS = (None, "330782", FUTIAN, f"{FUTIAN}001", "330782100")
 
 

@@ -12,6 +12,7 @@ from yinghu.appeals import loop
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal, Event
 from yinghu.channels.receive import Incoming, receive_many
+from yinghu.oversight import rulings
 from yinghu.people.access import SYSTEM, Actor, words_to_search
 from yinghu.places.models import Place
 from yinghu.reactions import react
@@ -189,6 +190,7 @@ def test_a_returned_appeal_is_not_routed_to_the_same_unit_again(city: Cast) -> N
     loop.sort(appeal.pk, city.clerk, category="milk")
     react_to_all()
     loop.return_(appeal.pk, city.milk, why="不是奶粉")
+    rulings.rule(appeal.pk, city.dispatcher, agree=True, why="确实不是")
     react_to_all()
     appeal.refresh_from_db()
     assert (appeal.status, appeal.unit) == ("sorted", None)
@@ -229,7 +231,7 @@ def test_what_is_rated_unsolved_goes_back_with_the_words(city: Cast) -> None:
     loop.note(appeal.pk, city.operator, why="诉求人来电")
     react_to_all()
     appeal.refresh_from_db()
-    assert (appeal.status, appeal.holder) == ("assigned", None)
+    assert (appeal.status, appeal.holder_id) == ("handling", city.milk.user_id)
     assert appeal.events.filter(verb="reopen", words="送错了段位").count() == 1
 
 

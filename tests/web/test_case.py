@@ -192,6 +192,7 @@ def test_an_area_is_taken_by_code_name_or_hint(browse: Browse, city: Cast) -> No
 
 def test_every_verb_goes_through_its_page(browse: Browse, city: Cast) -> None:
     appeal = file_one()
+    later = date.today() + timedelta(days=3)
 
     def do(username: str, verb: str, **typed: str) -> None:
         page = browse(username).post(f"/desk/case/{appeal.number}/{verb}", typed)
@@ -201,6 +202,7 @@ def test_every_verb_goes_through_its_page(browse: Browse, city: Cast) -> None:
     do("clerk", "sort", category="milk", urgency="2")
     do("dispatcher", "assign", unit="medicine")
     do("medicine-handler", "return", why="不是药")
+    do("dispatcher", "rule", agree="yes", why="确实不是药")
     do("dispatcher", "assign", unit="milk")
     do("dispatcher", "extend", until=f"{date.today() + timedelta(days=200)}T10:00", why="缺货")
     do("milk-handler", "accept")
@@ -210,13 +212,20 @@ def test_every_verb_goes_through_its_page(browse: Browse, city: Cast) -> None:
     do("operator", "supply", words="一段")
     do("commander", "urge")
     do("milk-handler", "escalate", why="全市缺货")
-    do("milk-handler", "report", words="在路上", arrived="on")
-    do("milk-handler", "resolve", words="送到了")
+    do("bureau-handler", "accept")
+    do("bureau-handler", "report", words="在路上", arrived="on")
+    do("bureau-handler", "invite", unit="food", until=f"{later}T10:00", why="借车")
+    do("food-handler", "reply", why="车已到")
+    do("commander", "supervise", until=f"{later}T10:00", why="今天办好")
+    do("bureau-handler", "account", why="下午送到")
+    do("commander", "lift", why="已经送到")
+    do("bureau-handler", "resolve", words="送到了")
+    do("operator", "no_answer")
     do("operator", "rate", unreached="no", solved="yes", satisfaction="yes")
     do("clerk", "close")
     do("clerk", "reopen", words="又没了")
     verbs = appeal.events.order_by("seq").values_list("verb", flat=True)
-    assert len(verbs) == 19
+    assert len(verbs) == 27
 
 
 def test_inside_and_public_words_stand_clearly_apart(browse: Browse, city: Cast) -> None:

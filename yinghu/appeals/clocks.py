@@ -30,15 +30,13 @@ def overdue(now: datetime) -> Q:
     return Q(stopped_at__isnull=True, paused_at__isnull=True, due_at__lt=now)
 
 
-def next_due(appeal_id: int) -> datetime:
-    """When the next of the appeal's own clocks is due; `NEVER` where none runs."""
-    found = (
-        running(appeal_id)
-        .filter(paused_at=None)
-        .exclude(kind__in=OF_UNITS)
-        .aggregate(at=Min("due_at"))
-    )
-    return found["at"] or NEVER
+def next_due(appeal: Appeal) -> datetime:
+    """When the next of the appeal's own clocks is due; `NEVER` where none runs. A ruling is the
+    dispatcher's hurry, not that of a unit which goes on with the case.
+    """
+    others = OF_UNITS if appeal.state is Status.SORTED else (*OF_UNITS, ClockKind.RULING)
+    live = running(appeal.pk).filter(paused_at=None).exclude(kind__in=others)
+    return live.aggregate(at=Min("due_at"))["at"] or NEVER
 
 
 def limits_for(appeal: Appeal, kinds: tuple[ClockKind, ...]) -> list[ClockLimit]:

@@ -89,7 +89,7 @@ WITH input AS (
     ) AS applying
 ), due AS MATERIALIZED (
     -- Reckoned once for all that have the same limit.
-    SELECT kind, minutes, working, places_shift(now(), minutes, working) AS at
+    SELECT kind, minutes, working, places_shift(statement_timestamp(), minutes, working) AS at
     FROM (SELECT DISTINCT kind, minutes, working FROM limited) AS each
 ), first AS (
     SELECT limited.id, min(due.at) AS at
@@ -118,7 +118,9 @@ WITH input AS (
     INSERT INTO appeals_clock (appeal_id, kind, due_at, minutes, working, next_at)
     SELECT limited.id, kind, chased.at, minutes, working, chased.next_at
     FROM limited JOIN (
-        SELECT due.*, appeals_next_chase(kind, minutes, working, at, now()) AS next_at FROM due
+        SELECT due.*, appeals_next_chase(
+            kind, minutes, working, at, statement_timestamp()) AS next_at
+        FROM due
     ) AS chased USING (kind, minutes, working)
 )
 SELECT array_agg(appeal_id ORDER BY id), array_agg(id ORDER BY id),

@@ -1,6 +1,7 @@
 """What each desk sees: one queryset each, in working order, in the actor's scope only.
 
-Most urgent first, then oldest. Whoever shows one slices it: none of them is bounded here.
+At the desks most urgent first, then oldest; with units what is due next. Whoever shows one slices
+it: none of them is bounded here.
 """
 
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ COUNTED = 100
 """Rows that are counted at most: whether it is a hundred or ten thousand, nobody does it today."""
 
 _ORDER = ("-urgency", "id")
+BY_DUE = ("due_at", "id")
 
 
 def visible(actor: Actor) -> QuerySet[Appeal]:
@@ -42,7 +44,7 @@ def unit(actor: Actor) -> QuerySet[Appeal]:
     """Of the actor's units: waiting to be accepted or in handling."""
     return Appeal.objects.filter(
         unit__in=actor.unit_ids, status__in=(Status.ASSIGNED, Status.HANDLING, Status.WAITING)
-    ).order_by("status", *_ORDER)
+    ).order_by(*BY_DUE)
 
 
 def free(actor: Actor) -> QuerySet[Appeal]:
@@ -54,7 +56,7 @@ def mine(actor: Actor) -> QuerySet[Appeal]:
     """Held by the actor and not yet resolved."""
     return Appeal.objects.filter(
         holder=actor.user_id, status__in=(Status.HANDLING, Status.WAITING)
-    ).order_by(*_ORDER)
+    ).order_by(*BY_DUE)
 
 
 def callback(actor: Actor) -> QuerySet[Appeal]:

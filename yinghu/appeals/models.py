@@ -128,6 +128,11 @@ class Appeal(models.Model):
                 name="appeal_unit_due",
                 condition=Q(status__in=_OPEN_VALUES),
             ),
+            models.Index(
+                fields=("due_at", "id"),
+                name="appeal_due",
+                condition=Q(status__in=_OPEN_VALUES),
+            ),
             GinIndex(fields=("also",), name="appeal_also", condition=Q(also__isnull=False)),
             models.Index(
                 fields=("level", "due_at", "id"),

@@ -40,7 +40,8 @@ class FieldKind(StrEnum):
 class Field:
     """One thing a verb takes.
 
-    `public` words are shown to the requester; every other text stays inside.
+    `public` words are shown to the requester; every other text stays inside. `answers` are the
+    labels of yes and no, where a truth is required.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Field:
     label: str
     required: bool = True
     public: bool = False
+    answers: tuple[str, str] = (_("同意"), _("不同意"))
 
 
 WORDS = Field("words", FieldKind.TEXT, _("给诉求人的话"), public=True)
@@ -83,7 +85,7 @@ class Move:
 
 _DESKS = frozenset({Who.TRIAGE, Who.DISPATCH, Who.COMMAND})
 _UNIT = frozenset({Who.HANDLER, Who.HEAD, Who.HOLDER})
-_STAFF = _DESKS | _UNIT | {Who.CALLBACK, Who.VOLUNTEER}
+_STAFF = _DESKS | _UNIT | {Who.CALLBACK, Who.VOLUNTEER, Who.PARTY}
 _ALL = frozenset(Status)
 _HELD = frozenset({Status.ASSIGNED, Status.HANDLING})
 _LIVING = OPEN | {Status.RESOLVED}
@@ -266,7 +268,9 @@ MOVES: dict[Verb, Move] = {
             None,
             frozenset({Who.REQUESTER, Who.CALLBACK}),
             (
-                Field("solved", FieldKind.BOOL, _("解决了吗")),
+                Field(
+                    "solved", FieldKind.BOOL, _("解决了吗"), answers=(_("解决了"), _("没有解决"))
+                ),
                 Field("satisfaction", FieldKind.SATISFACTION, _("满意程度")),
                 Field("unreached", FieldKind.BOOL, _("单位没有联系过诉求人"), required=False),
                 WORDS_OPTIONAL,
@@ -418,7 +422,7 @@ MOVES: dict[Verb, Move] = {
             Verb.GRADE,
             _ALL,
             None,
-            _UNIT | _DESKS,
+            _UNIT | _DESKS | {Who.PARTY},
             (NAMED, Field("satisfaction", FieldKind.SATISFACTION, _("评价")), WHY_OPTIONAL),
             needs=ClockKind.GRADE,
         ),

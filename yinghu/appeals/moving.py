@@ -136,7 +136,7 @@ def move(
             status=appeal.status,
             version=F("version") + 1,
             moved_at=now,
-            due_at=clocks.next_due(appeal.pk),
+            due_at=clocks.next_due(appeal),
         )
         event = Event.objects.create(
             appeal=appeal,

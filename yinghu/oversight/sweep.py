@@ -96,15 +96,15 @@ def plan_anew(limit: int = 5000) -> int:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
                 """
-                WITH some AS (
+                WITH part AS (
                     SELECT id FROM appeals_clock WHERE id > %s AND stopped_at IS NULL
                     ORDER BY id LIMIT %s FOR NO KEY UPDATE
                 ), changed AS (
                     UPDATE appeals_clock AS clock SET next_at = appeals_next_chase(
                         kind, minutes, working, due_at, statement_timestamp())
-                    FROM some WHERE clock.id = some.id
+                    FROM part WHERE clock.id = part.id
                 )
-                SELECT max(id), count(*) FROM some
+                SELECT max(id), count(*) FROM part
                 """,
                 [last, limit],
             )

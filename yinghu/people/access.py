@@ -63,7 +63,7 @@ class Actor:
     def party_units(self) -> frozenset[int]:
         """Those of them that can have a part in another unit's case."""
         return frozenset(
-            g.unit_id for g in self.grants if g.role in _UNIT_ROLES and g.role != Role.VOLUNTEER
+            g.unit_id for g in self.grants if g.role in UNIT_ROLES and g.role != Role.VOLUNTEER
         )
 
 
@@ -78,7 +78,7 @@ _DESK_ROLES = {
 }
 """Roles whose reach is an area, with the relations (`appeals.states.Who`) that they give."""
 
-_UNIT_ROLES = {
+UNIT_ROLES = {
     Role.HANDLER: ("handler",),
     Role.HEAD: ("head", "handler"),
     Role.VOLUNTEER: ("volunteer",),
@@ -97,7 +97,7 @@ def actor_of(user: User) -> Actor:
         Grant(role, unit_id, area or "")
         for role, unit_id, area in posts.values_list("role", "unit_id", "area_id")
     )
-    units = frozenset(grant.unit_id for grant in grants if grant.role in _UNIT_ROLES)
+    units = frozenset(grant.unit_id for grant in grants if grant.role in UNIT_ROLES)
     return Actor("user", user.pk, str(user), grants, unit_ids=units)
 
 
@@ -116,12 +116,12 @@ def relations(actor: Actor, case: Case) -> frozenset[str]:
     for grant in actor.grants:
         if grant.role in _DESK_ROLES and grant.covers(case.area_id):
             found.update(_DESK_ROLES[Role(grant.role)])
-        if grant.role in _UNIT_ROLES and case.unit_id == grant.unit_id:
-            found.update(_UNIT_ROLES[Role(grant.role)])
+        if grant.role in UNIT_ROLES and case.unit_id == grant.unit_id:
+            found.update(UNIT_ROLES[Role(grant.role)])
     if case.also and actor.party_units.intersection(case.also):
         found.add("party")
     # Who has left the unit holds nothing any more, whatever the row still says.
-    serves = any(case.unit_id == g.unit_id and g.role in _UNIT_ROLES for g in actor.grants)
+    serves = any(case.unit_id == g.unit_id and g.role in UNIT_ROLES for g in actor.grants)
     if actor.user_id is not None and actor.user_id == case.holder_id and serves:
         found.add("holder")
     return frozenset(found)
@@ -129,7 +129,7 @@ def relations(actor: Actor, case: Case) -> frozenset[str]:
 
 def serving(unit_id: int | None) -> QuerySet[User]:
     """The active logins that may hold a case of this unit."""
-    posts = Post.objects.filter(unit=unit_id, unit__active=True, active=True, role__in=_UNIT_ROLES)
+    posts = Post.objects.filter(unit=unit_id, unit__active=True, active=True, role__in=UNIT_ROLES)
     return User.objects.filter(is_active=True, pk__in=posts.values("user")).order_by("pk")
 
 
@@ -140,7 +140,7 @@ def serves(unit_id: int | None, user_id: int | None) -> bool:
 
 def staffed() -> frozenset[int]:
     """The units in which somebody can take a case: what is sent to any other stays there."""
-    posts = Post.objects.filter(active=True, user__is_active=True, role__in=_UNIT_ROLES)
+    posts = Post.objects.filter(active=True, user__is_active=True, role__in=UNIT_ROLES)
     return frozenset(posts.filter(unit__active=True).values_list("unit_id", flat=True))
 
 
@@ -188,7 +188,7 @@ def revealed_q(actor: Actor) -> Q:
     if not actor.has(Role.VOLUNTEER):
         return Q()
     inside = tuple(grant for grant in actor.grants if grant.role != Role.VOLUNTEER)
-    units = frozenset(grant.unit_id for grant in inside if grant.role in _UNIT_ROLES)
+    units = frozenset(grant.unit_id for grant in inside if grant.role in UNIT_ROLES)
     reach = visible_q(replace(actor, grants=inside, unit_ids=units))
     held = Q(holder=actor.user_id, unit_id__in=actor.unit_ids, status__in=_IN_HAND)
     return reach | held if reach else reach
@@ -236,8 +236,8 @@ def words_to_search(actor: Actor, query: str) -> Sought:
 
 
 def desks_of(actor: Actor) -> frozenset[str]:
-    """Which pages the actor has: triage, dispatch, inbox, field, callback, cases, board, rates,
-    setup.
+    """Which pages the actor has: own, triage, dispatch, inbox, field, callback, cases, oversight,
+    board, rates, setup.
     """
     desks: set[str] = set()
     if actor.has(Role.CLERK):
@@ -251,7 +251,9 @@ def desks_of(actor: Actor) -> frozenset[str]:
     if actor.has(Role.VOLUNTEER, Role.HANDLER, Role.HEAD, Role.GRID_WORKER):
         desks.add("field")
     if desks - {"field"} or may_export(actor):
-        desks.add("cases")
+        desks |= {"cases", "own"}
+    if actor.has(Role.SUPERVISOR, Role.COMMANDER, Role.DISPATCHER):
+        desks.add("oversight")
     if any(grant.role == Role.ADMIN and not grant.area for grant in actor.grants):
         desks.add("setup")
     if board_scopes(actor):

@@ -27,7 +27,7 @@ from yinghu.oversight.callback import Calls
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations
 from yinghu.people.models import Reveal, User
 from yinghu.triage.models import Suggestion
-from yinghu.web import compare, presence, rules, wording
+from yinghu.web import compare, overseen, presence, rules, wording
 from yinghu.web.acts import arrived_before, perform
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, sort_initial
 from yinghu.web.marks import marks_of
@@ -95,7 +95,7 @@ KEYS = {
 ALL_KEYS = "".join(KEYS.values()) + "ams0"
 """What a key may stand for at a case, at one time or another."""
 
-_BACK = frozenset({"triage", "dispatch", "inbox", "callback", "field"})
+_BACK = frozenset({"own", "oversight", "triage", "dispatch", "inbox", "callback", "field"})
 
 
 def fetch(appeal_id: int | None) -> Appeal | None:
@@ -103,7 +103,7 @@ def fetch(appeal_id: int | None) -> Appeal | None:
     if appeal_id is None:
         return None
     found = Appeal.objects.filter(pk=appeal_id)
-    found = found.select_related("category", "area", "unit", "holder", "place")
+    found = found.select_related("category", "area", "unit", "holder", "place", "lead")
     found = found.defer("area__outline")
     suggestions = Suggestion.objects.select_related("category", "area")
     return found.prefetch_related(Prefetch("suggestion", suggestions)).first()
@@ -165,7 +165,7 @@ def context_of(
         "map": _map(appeal, suggested, revealed),
         "said_at": _said_at(appeal),
         "marks": marks_of([appeal]).get(appeal.pk, []),
-        "clocks": list(appeal.clocks.filter(stopped_at=None).order_by("due_at")),
+        **overseen.context_of(appeal, available),
         "duplicates": [compare.pair(appeal, each, actor, photos) for each in duplicates],
         "linked": _linked(appeal, actor, reveal),
         "merged_in": _merged_in(appeal, actor),

@@ -76,7 +76,7 @@ INBOXES = {
             "inbox",
             _("本单位在办"),
             inboxes.unit,
-            ("status", *URGENT_FIRST),
+            inboxes.BY_DUE,
             _("没有在办的诉求"),
             _("以前办过的，可以在上面按编号或关键词搜索。"),
         ),

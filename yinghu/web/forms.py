@@ -161,10 +161,6 @@ class AppealField(forms.CharField):
         return found
 
 
-def _yes_no() -> list[tuple[str, str]]:
-    return [("yes", _("解决了")), ("no", _("没有解决"))]
-
-
 def _field(spec: MoveField, known: Known) -> forms.Field:
     """The form field of a verb's field."""
     label, required = _(spec.label), spec.required
@@ -206,8 +202,11 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
         case FieldKind.APPEAL:
             return AppealField(max_length=30, **common)
         case FieldKind.BOOL if required:
+            answers = [
+                (value, _(text)) for value, text in zip(("yes", "no"), spec.answers, strict=True)
+            ]
             return forms.TypedChoiceField(
-                choices=_yes_no(), coerce="yes".__eq__, widget=forms.RadioSelect, **common
+                choices=answers, coerce="yes".__eq__, widget=forms.RadioSelect, **common
             )
         case FieldKind.BOOL:
             return forms.BooleanField(**common)

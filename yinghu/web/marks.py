@@ -47,6 +47,7 @@ def marks_of(appeals: Iterable[Appeal]) -> dict[int, list[Mark]]:
     - unsolved: its requester rated it so, and nobody has taken it up again yet;
     - urged, supplied: by the requester, since they were last told anything;
     - released: by somebody who had it, while nobody of the unit has taken it again;
+    - raised: to a higher level; watched: by a supervisor;
     - returned: by a unit, while the dispatch desk has it;
     - called back in vain, since it was resolved, while nobody has rated it.
     """
@@ -86,6 +87,10 @@ def _marks(appeal: Appeal, count: dict[Verb, int], called: datetime | None) -> I
     if appeal.state is Status.ASSIGNED and (n := count.get(Verb.RELEASE, 0)):
         words = pgettext("mark", "放回"), pgettext("mark", "放回 %d 次")
         yield Mark("orange", "hand-stop", _times(n, *words))
+    if appeal.lead_id is not None and appeal.state in OPEN:
+        yield Mark("purple", "stairs-up", pgettext("mark", "提级"))
+    if appeal.watched:
+        yield Mark("red", "eye", pgettext("mark", "督办"))
     if appeal.state is Status.SORTED and (n := count.get(Verb.RETURN, 0)):
         words = pgettext("mark", "退回"), pgettext("mark", "退回 %d 次")
         yield Mark("orange", "arrow-back-up", _times(n, *words))

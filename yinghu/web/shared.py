@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Appeal, Clock
-from yinghu.appeals.states import Status
+from yinghu.appeals.states import OF_UNITS, ClockKind, Status
 from yinghu.people.access import Actor, actor_of, desks_of, may_reveal
 from yinghu.people.models import Role, User
 from yinghu.people.privacy import without_numbers as without_numbers
@@ -41,12 +41,14 @@ MOST_SHOWN = 10 * PAGE
 """Rows of a list that are asked for again at once."""
 
 DESKS: dict[str, tuple[str, str, Any]] = {
+    "own": ("own", "checks", _("我的待办")),
     "triage": ("triage", "clipboard-text", _("研判")),
     "dispatch": ("dispatch", "route", _("派单")),
     "inbox": ("inbox", "inbox", _("本单位")),
     "callback": ("callback", "phone", _("回访")),
     "field": ("field", "map-pin", _("现场")),
     "cases": ("cases", "list", _("全部诉求")),
+    "oversight": ("oversight", "eye", _("督办")),
     "board": ("board", "chart-bar", _("看板")),
     "rates": ("rates", "chart-line", _("三率")),
     "setup": ("setup", "settings", _("设置")),
@@ -220,7 +222,10 @@ def rows_of(found: QuerySet[Appeal], actor: Actor) -> list[Row]:
     suggested = {each.appeal_id: each for each in suggestions.defer("area__outline")}
     first: dict[int, Clock] = {}
     running = Clock.objects.filter(appeal__in=appeals, stopped_at__isnull=True)
-    for clock in running.order_by("due_at"):
+    # What other units have to do is no hurry of the reader's.
+    others = OF_UNITS if actor.has(Role.DISPATCHER) else (*OF_UNITS, ClockKind.RULING)
+    running = running.filter(~Q(kind__in=others) | Q(unit__in=actor.party_units))
+    for clock in running.order_by("due_at").select_related("unit"):
         first.setdefault(clock.appeal_id, clock)
     return [
         Row(

@@ -115,6 +115,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='appeal',
+            index=models.Index(condition=models.Q(('status__in', ['assigned', 'filed', 'handling', 'sorted', 'waiting'])), fields=['due_at', 'id'], name='appeal_due'),
+        ),
+        migrations.AddIndex(
+            model_name='appeal',
             index=django.contrib.postgres.indexes.GinIndex(condition=models.Q(('also__isnull', False)), fields=['also'], name='appeal_also'),
         ),
         migrations.AddIndex(

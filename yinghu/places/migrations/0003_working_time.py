@@ -5,11 +5,13 @@ from django.db import migrations
 FORWARD = """
 CREATE FUNCTION places_working_minute(moment timestamptz) RETURNS float8
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT before + extract(epoch FROM least(moment, closes) - opens) / 60
+    SELECT CASE WHEN moment <= closes THEN before + extract(epoch FROM moment - opens) / 60
+        WHEN EXISTS (SELECT FROM places_workspan AS later WHERE later.opens > moment)
+        THEN before + extract(epoch FROM closes - opens) / 60 END
     FROM places_workspan WHERE opens <= moment ORDER BY opens DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION places_working_minute IS
-    'How many working minutes lie before a moment, from where the spans begin; NULL before them.';
+    'How many working minutes lie before a moment, from where the spans begin; NULL outside them.';
 
 CREATE FUNCTION places_shift(moment timestamptz, minutes float8, working boolean)
 RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS $$

@@ -63,7 +63,7 @@ VERB_ICONS: dict[Verb, str] = {
     Verb.NOTE: "lock",
     Verb.URGE: "flame",
     Verb.EXTEND: "calendar-time",
-    Verb.ESCALATE: "arrow-up-circle",
+    Verb.ESCALATE: "stairs-up",
     Verb.RESOLVE: "circle-check",
     Verb.RATE: "star",
     Verb.REOPEN: "refresh",

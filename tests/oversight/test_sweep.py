@@ -1,0 +1,301 @@
+"""Chasing: found by an index, dealt with once, whoever dies in the middle; and what it raises."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from tests.cast import Cast, cast, file_one, requester, taken_milk
+from tests.cities import City, in_threads
+from tests.live import database_url
+from tests.oversight.clock import pass_time, sweep_all
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal, ChaseStep, Clock, Event, Policy
+from yinghu.appeals.states import Verb
+from yinghu.oversight import levels, rulings, sweep, whistles
+from yinghu.people.access import actor_of
+from yinghu.people.models import User
+from yinghu.reactions import react
+
+HOURS_OF_SOLVE = 168
+
+
+def chased(appeal: Appeal) -> list[tuple[str, str, str]]:
+    """(clock, act, tell) of each step so far."""
+    events = appeal.events.filter(verb=Verb.CHASE).order_by("seq")
+    return [(e.facts["clock"], e.facts["act"], e.facts["tell"]) for e in events]
+
+
+@pytest.mark.django_db
+def test_each_step_comes_in_its_turn_and_once(city: Cast) -> None:
+    appeal = file_one()
+    assert sweep_all() == 0
+    for hours, step in (
+        (1.7, ("receive", "remind", "holder")),
+        (0.4, ("receive", "urge", "holder")),
+        (0.4, ("receive", "urge", "head")),
+        (0.6, ("receive", "report", "supervisor")),
+        (1.0, ("receive", "report", "command")),
+    ):
+        pass_time(hours, appeal)
+        assert sweep_all() == 1
+        assert chased(appeal)[-1] == step
+        assert sweep_all() == 0
+    assert len(chased(appeal)) == 5
+    receive = Clock.objects.get(appeal=appeal, kind="receive")
+    assert receive.next_at is None
+    appeal.refresh_from_db()
+    # Events stay numbered without a gap, and nobody's work is refused for them.
+    assert list(appeal.events.order_by("seq").values_list("seq", flat=True)) == [1, 2, 3, 4, 5, 6]
+    loop.sort(appeal.pk, city.clerk, category="milk", expect=1)
+
+
+@pytest.mark.django_db
+def test_what_was_slept_through_is_told_at_once_but_for_the_reminder(city: Cast) -> None:
+    appeal = file_one()
+    pass_time(2.5, appeal)
+    sweep_all()
+    assert chased(appeal) == [("receive", "urge", "holder"), ("receive", "urge", "head")]
+
+
+@pytest.mark.django_db
+def test_paused_and_stopped_clocks_are_left_alone(city: Cast) -> None:
+    waiting, done = taken_milk(city), taken_milk(city)
+    loop.ask(waiting.pk, city.milk, words="几段？")
+    loop.resolve(done.pk, city.milk, words="送到了")
+    loop.close(done.pk, city.clerk)
+    pass_time(5000)
+    assert sweep_all() == 0
+
+
+@pytest.mark.django_db
+def test_two_clocks_of_one_case_are_chased_in_one_go(city: Cast) -> None:
+    appeal = file_one()
+    pass_time(24 * 8, appeal)
+    assert sweep_all() == 2
+    assert Counter(clock for clock, _act, _tell in chased(appeal)) == {"receive": 4, "solve": 1}
+    appeal.refresh_from_db()
+    assert appeal.version == appeal.events.count() == 6
+
+
+@pytest.mark.django_db
+def test_changed_steps_hold_for_clocks_that_run_already(city: Cast) -> None:
+    appeal = file_one()
+    ChaseStep.objects.update(active=False)
+    ChaseStep.objects.create(percent=50, act="remind", tell="supervisor")
+    assert sweep.plan_anew(limit=1) == Clock.objects.filter(stopped_at=None).count()
+    receive = Clock.objects.get(appeal=appeal, kind="receive")
+    assert receive.next_at == receive.due_at - timedelta(minutes=60)
+    pass_time(1.1, appeal)
+    sweep_all()
+    assert chased(appeal) == [("receive", "remind", "supervisor")]
+
+
+@pytest.mark.django_db
+def test_a_case_left_alone_climbs_from_the_grid_to_the_citys_command(city: Cast) -> None:
+    appeal = file_one(area="330782008001003", category="environment")
+    loop.sort(appeal.pk, city.clerk, category="environment")
+    loop.assign(appeal.pk, city.dispatcher, unit="grid-futian-3")
+    appeal.refresh_from_db()
+    assert (appeal.level, appeal.lead) == (5, None)
+    path = []
+    for _ in range(6):
+        pass_time(49, appeal)
+        sweep_all()
+        appeal.refresh_from_db()
+        path.append((appeal.level, appeal.unit and appeal.unit.code))
+    assert path == [
+        (4, "community-futian"),
+        (3, "town-futian"),
+        (2, "bureau-environment"),
+        (1, "command"),
+        (1, "command"),
+        (1, "command"),
+    ]
+    assert appeal.lead is not None
+    assert appeal.lead.code == "grid-futian-3"
+    raised = appeal.events.filter(verb=Verb.ESCALATE).order_by("seq")
+    assert [(e.actor_kind, e.facts["from"], e.facts["to"]) for e in raised] == [
+        ("system", 5, 4),
+        ("system", 4, 3),
+        ("system", 3, 2),
+        ("system", 2, 1),
+    ]
+    # The first receiver still sees it, and so may the department above; strangers do not.
+    grid = actor_of(User.objects.get(username="grid-futian"))
+    loop.note(appeal.pk, grid, why="白天去看过")
+    with pytest.raises(loop.NotFound):
+        loop.note(appeal.pk, city.milk, why="路过")
+
+
+@pytest.mark.django_db
+def test_a_reaction_that_runs_twice_raises_once(city: Cast) -> None:
+    appeal = taken_milk(city)
+    pass_time(HOURS_OF_SOLVE * 2.1, appeal)
+    sweep.chase()
+    events = list(Event.objects.values_list("pk", flat=True))
+    for _ in range(3):
+        react(events=events)
+    assert appeal.events.filter(verb=Verb.ESCALATE).count() == 1
+
+
+@pytest.mark.django_db
+def test_what_was_done_meanwhile_is_not_raised(city: Cast) -> None:
+    appeal = taken_milk(city)
+    pass_time(HOURS_OF_SOLVE * 2.1, appeal)
+    sweep.chase()
+    loop.resolve(appeal.pk, city.milk, words="刚刚送到")
+    react(events=list(Event.objects.values_list("pk", flat=True)))
+    assert not appeal.events.filter(verb=Verb.ESCALATE).exists()
+
+
+@pytest.mark.django_db
+def test_returned_twice_it_goes_a_level_up(city: Cast) -> None:
+    appeal = file_one(area="330782008001003")
+    loop.sort(appeal.pk, city.clerk, category="environment")
+    for turn in (1, 2):
+        loop.assign(appeal.pk, city.dispatcher, unit="town-futian")
+        loop.return_(appeal.pk, city.town_head, why="不归街道")
+        event = rulings.rule(appeal.pk, city.dispatcher, agree=True, why="同意")
+        react(events=[event.pk])
+        appeal.refresh_from_db()
+        assert (appeal.level < 3) == (turn == 2)
+    assert appeal.unit is not None
+    assert appeal.unit.code == "bureau-environment"
+
+
+@pytest.mark.django_db
+def test_unsatisfied_goes_back_to_whoever_had_it_and_then_a_level_up(city: Cast) -> None:
+    appeal = taken_milk(city)
+    for turn in (1, 2):
+        if turn == 2:
+            appeal.refresh_from_db()
+            assert (appeal.status, appeal.holder_id) == ("handling", city.milk.user_id)
+        loop.resolve(appeal.pk, city.milk, words="送到了")
+        me = requester(appeal)
+        rated = loop.rate(appeal.pk, me, solved=True, satisfaction="no", words="还是空罐")
+        react(events=[rated.pk])
+        reopened = appeal.events.get(seq=rated.seq + 1)
+        assert (reopened.verb, reopened.words) == ("reopen", "还是空罐")
+        react(events=[reopened.pk])
+    appeal.refresh_from_db()
+    assert (appeal.level, appeal.unit and appeal.unit.code) == (2, "bureau-commerce")
+    assert appeal.lead is not None
+    assert appeal.lead.code == "milk"
+
+
+@pytest.mark.django_db
+def test_danger_to_life_goes_up_where_the_city_says_so(city: Cast) -> None:
+    for wanted in (0, 1):
+        Policy.objects.update_or_create(pk="raise_emergency", defaults={"value": wanted})
+        appeal = file_one(category="medical")
+        loop.sort(appeal.pk, city.clerk, category="medical", urgency=3)
+        event = loop.assign(appeal.pk, city.dispatcher, unit="medical")
+        react(events=[event.pk])
+        appeal.refresh_from_db()
+        assert (appeal.lead is not None) == bool(wanted)
+
+
+@pytest.mark.django_db
+def test_a_whistle_that_nobody_answers_raises_the_case(city: Cast) -> None:
+    appeal = file_one(area="330782008001003")
+    loop.sort(appeal.pk, city.clerk, category="environment")
+    loop.assign(appeal.pk, city.dispatcher, unit="community-futian")
+    community = actor_of(User.objects.get(username="community-head"))
+    whistles.whistle(
+        appeal.pk,
+        community,
+        occasion="people",
+        units=["bureau-health"],
+        until=timezone.now() + timedelta(hours=2),
+        place="东门",
+        why="污水倒灌",
+    )
+    pass_time(3.1, appeal)
+    sweep_all()
+    appeal.refresh_from_db()
+    assert (appeal.level, appeal.unit and appeal.unit.code) == (3, "town-futian")
+
+
+@pytest.mark.django_db
+def test_above_the_top_there_is_nothing(city: Cast) -> None:
+    appeal = taken_milk(city)
+    for _ in range(2):
+        levels.escalate(appeal.pk, city.commander, why="提级")
+    before = appeal.events.count()
+    with pytest.raises(loop.Conflict) as refused:
+        levels.escalate(appeal.pk, city.commander, why="再提")
+    assert refused.value.code == "top_level"
+    assert appeal.events.count() == before
+
+
+def many(count: int, hours: float) -> list[Appeal]:
+    """So many fresh cases, that old; committed."""
+    for n in range(count):
+        file_one(f"第{n}件", phone=f"+86139{n:08d}")
+    pass_time(hours)
+    return list(Appeal.objects.all())
+
+
+def test_any_number_of_workers_share_the_work_and_do_nothing_twice(own_city: City) -> None:
+    appeals = many(60, 2.1)
+    dealt: list[int] = []
+
+    def work() -> None:
+        while found := sweep.chase(limit=7):
+            dealt.append(found)
+
+    in_threads(*[work] * 6)
+    # Whoever found nothing may have come while others held the rest.
+    work()
+    assert sum(dealt) == len(appeals)
+    events = Event.objects.filter(verb=Verb.CHASE)
+    assert Counter(events.values_list("appeal", flat=True)) == {a.pk: 1 for a in appeals}
+    for appeal in Appeal.objects.all():
+        assert appeal.version == appeal.events.count() == 2
+
+
+def test_a_worker_killed_in_the_middle_loses_and_repeats_nothing(own_city: City) -> None:
+    appeals = many(10, 2.1)
+    given: dict[str, Any] = {"now": timezone.now(), "limit": 6, "verb": Verb.CHASE.value}
+    with psycopg.connect(database_url(own_city.name)) as dying:
+        found = dying.execute(sweep._CHASE, given).fetchone()
+        assert found is not None
+        assert found[0] == 6
+        # While it has its six, another worker has the rest and does not wait for it.
+        assert sweep.chase() == 4
+        pid = dying.info.backend_pid
+        with psycopg.connect(database_url(own_city.name), autocommit=True) as killer:
+            killer.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        with pytest.raises(psycopg.OperationalError):
+            dying.execute("SELECT 1")
+    assert sweep.chase() == 6
+    assert sweep.chase() == 0
+    events = Event.objects.filter(verb=Verb.CHASE)
+    assert Counter(events.values_list("appeal", flat=True)) == {a.pk: 1 for a in appeals}
+
+
+def test_a_case_that_somebody_is_at_is_left_for_the_next_sweep(own_city: City) -> None:
+    first, second = many(2, 2.1)
+    with psycopg.connect(database_url(own_city.name)) as somebody:
+        somebody.execute("SELECT FROM appeals_appeal WHERE id = %s FOR NO KEY UPDATE", [first.pk])
+        assert sweep.chase() == 1
+        assert second.events.filter(verb=Verb.CHASE).exists()
+        assert not first.events.filter(verb=Verb.CHASE).exists()
+    assert sweep.chase() == 1
+    clerk = cast().clerk
+    loop.sort(first.pk, clerk, category="milk", expect=1)
+
+
+def test_the_sweep_reads_what_is_due_and_not_the_table(own_city: City) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute("EXPLAIN " + sweep._CHASE, {"now": timezone.now(), "limit": 9, "verb": "x"})
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "Index Scan using clock_next" in plan

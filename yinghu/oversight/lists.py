@@ -1,0 +1,79 @@
+"""What one person has to see to, and what a supervisor has to see: lists of cases, by name."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from yinghu.appeals import inboxes
+from yinghu.appeals.models import Appeal, Clock, Event
+from yinghu.appeals.states import OPEN, ClockKind, Status, Verb
+from yinghu.oversight import answerable, rulings, watching
+from yinghu.people.access import Actor
+from yinghu.people.models import Role
+
+Lists = dict[str, QuerySet[Appeal]]
+
+_ASKED = (ClockKind.HELP, ClockKind.WHISTLE, ClockKind.MEASURES, ClockKind.GRADE)
+"""Kinds of clock by which others wait for a unit's answer."""
+
+
+def own(actor: Actor, now: datetime | None = None) -> Lists:
+    """Everyone's own: what others wait for; late, due today, come back, under watch, all in hand.
+
+    A head answers for all of the unit's cases, everybody else for what they hold.
+    """
+    now = now or timezone.now()
+    headed = [grant.unit_id for grant in actor.grants if grant.role == Role.HEAD]
+    mine = Appeal.objects.filter(
+        Q(holder=actor.user_id, unit__in=actor.unit_ids) | Q(unit__in=headed),
+        status__in=(Status.ASSIGNED, Status.HANDLING, Status.WAITING),
+    ).order_by(*inboxes.BY_DUE)
+    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    back = Event.objects.filter(appeal=OuterRef("pk"), verb=Verb.REOPEN)
+    return {
+        "asked": asked(actor),
+        "late": mine.filter(due_at__lt=now),
+        "today": mine.filter(due_at__gte=now, due_at__lt=midnight + timedelta(days=1)),
+        "back": mine.filter(Exists(back)),
+        "watched": mine.filter(watched=True),
+        "mine": mine,
+    }
+
+
+def asked(actor: Actor) -> QuerySet[Appeal]:
+    """What others wait for, from this person's units or desk: help, a report-in, the four elements,
+    a rating, an answer to a supervisor; a ruling. The next due first.
+    """
+    waiting = Q(kind__in=_ASKED, unit__in=actor.all_units)
+    waiting |= Q(kind=ClockKind.ACCOUNT, appeal__unit__in=actor.unit_ids)
+    if actor.has(Role.DISPATCHER):
+        waiting |= Q(kind=ClockKind.RULING)
+    if actor.has(Role.COMMANDER, Role.SUPERVISOR):
+        waiting |= Q(kind=ClockKind.CONTEST)
+    live = Clock.objects.filter(waiting, stopped_at=None)
+    return inboxes.visible(actor).filter(pk__in=live.values("appeal")).order_by(*inboxes.BY_DUE)
+
+
+def overseen(actor: Actor, now: datetime | None = None) -> Lists:
+    """A supervisor's: what waits for a ruling, what is raised (the highest first), under watch,
+    late, called for in vain; and what nobody answers for.
+    """
+    now = now or timezone.now()
+    reach = inboxes.visible(actor)
+    silent = Clock.objects.filter(
+        kind=ClockKind.WHISTLE, stopped_at=None, paused_at=None, due_at__lt=now
+    )
+    raised = reach.filter(lead__isnull=False, status__in=sorted(OPEN))
+    return {
+        "rulings": rulings.pending(actor),
+        "raised": raised.order_by("level", *inboxes.BY_DUE),
+        "watched": watching.watched(actor),
+        "silent": reach.filter(pk__in=silent.values("appeal")).order_by(*inboxes.BY_DUE),
+        "late": reach.filter(due_at__lt=now, status__in=sorted(OPEN)).order_by(*inboxes.BY_DUE),
+        "nobody": reach.filter(pk__in=answerable.unanswered().order_by().values("pk")).order_by(
+            "id"
+        ),
+    }
