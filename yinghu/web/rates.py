@@ -25,6 +25,7 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Font
 
 from yinghu.appeals.labels import is_english
+from yinghu.appeals.states import Verb
 from yinghu.channels import registry
 from yinghu.oversight.rates import (
     DIMENSIONS,
@@ -71,7 +72,7 @@ class Column:
 
 
 def _columns() -> list[Column]:
-    found = [_count("valid", _("各件最后一次评价：诉求人自评，或回访员打通的电话"))]
+    found = [_count("valid", "", _("各件最后一次评价：诉求人自评，或回访员打通的电话"))]
     for name in ("responded", "solved", "satisfied"):
         found.append(_rate(name))
     found.append(Column("overall", _("综合"), _(OVERALL_MEANS), (), is_rate=True))
@@ -79,21 +80,26 @@ def _columns() -> list[Column]:
         found.append(_rate(name))
     return [
         *found,
-        _count("extended", _("平台直接延期的，和同意单位延期申请的")),
-        _count("raised", _("提到上一级的，算到接手的单位")),
-        _count("vain", _("打了回访电话没有接通，也没有评价的；不算有效回访")),
+        _count("extended", _(Verb.EXTEND.label), _("平台直接延期的，和同意单位延期申请的")),
+        _count("raised", _(Verb.ESCALATE.label), _("提到上一级的，算到接手的单位")),
+        _count(
+            "vain",
+            _(Verb.NO_ANSWER.label),
+            _("打了回访电话没有接通，也没有评价的；不算有效回访"),
+        ),
     ]
 
 
 def _rate(name: str) -> Column:
     rate = RATES[name]
-    parts = [(part, "+" if n else "") for n, (part, _weight) in enumerate(rate.parts)]
+    first = _("超时 ") if rate.others else ""
+    parts = [(part, "+" if n else first) for n, (part, _weight) in enumerate(rate.parts)]
     figures = (*parts, (rate.of, "/"))
     return Column(name, _(rate.label), _(rate.means), figures, is_rate=True, good=rate.good)
 
 
-def _count(name: str, means: str) -> Column:
-    return Column(name, _(FIGURES[name].label), means, ((name, ""),))
+def _count(name: str, label: str, means: str) -> Column:
+    return Column(name, label or _(FIGURES[name].label), means, ((name, ""),))
 
 
 class Asked(forms.Form):
@@ -207,6 +213,11 @@ class Cell:
         return "—" if self.share is None else f"{self.share:.1%}"
 
     @property
+    def is_empty(self) -> bool:
+        """A rate of nothing."""
+        return self.column.is_rate and self.share is None
+
+    @property
     def bar(self) -> int:
         """Of a hundred; the bar of a return rate may be full."""
         return round(100 * min(1, max(0, self.share or 0)))
@@ -295,6 +306,7 @@ def page(request: HttpRequest) -> HttpResponse:
             for each in (scopes if len(scopes) > 1 or view.scope not in scopes else ())
         ],
         "export": view.query(),
+        "once": _(ONCE),
         "at": timezone.now(),
     }
     return render(request, "web/rates/page.html", context)
