@@ -53,8 +53,8 @@ def section() -> str:
     lines += ["```", "", "| clock | 中文 | how long | begins with | ends with | whose |"]
     lines.append("| --- | --- | --- | --- | --- | --- |")
     for kind in ClockKind:
-        begun, ended = (", ".join(verbs) for verbs in _verbs(kind))
-        cells = (kind.value, kind.label, _length(kind), begun, ended, _whose(kind))
+        sides = [", ".join(verbs) for verbs in _verbs(kind)]
+        cells = (kind.value, kind.label, _length(kind), *sides, _whose(kind))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, "", END])
 

@@ -36,6 +36,7 @@ urlpatterns = [
     path("t/<str:token>/<str:verb>", citizen.say, name="say"),
     path("login", account.login_page, name="login"),
     path("demo-login", account.demo_login, name="demo_login"),
+    path("demo-pass", account.demo_pass, name="demo_pass"),
     path("desk", account.desk, name="desk"),
     path("desk/triage", desk.triage, name="triage"),
     path("desk/dispatch", desk.dispatch, name="dispatch"),
