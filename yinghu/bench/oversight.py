@@ -83,7 +83,7 @@ def _do(statement: str, *values: Any) -> list[tuple[Any, ...]]:
 
 def _nothing_is_due() -> None:
     _do(
-        "UPDATE appeals_clock SET next_at = now() + interval '1 day' + random() * interval '9 days' "
+        "UPDATE appeals_clock SET next_at = now() + (1 + 9 * random()) * interval '1 day' "
         "WHERE stopped_at IS NULL"
     )
     _do("DELETE FROM procrastinate_jobs")
