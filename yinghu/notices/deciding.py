@@ -14,6 +14,7 @@ from yinghu.appeals.models import ChaseTell, Event
 from yinghu.appeals.states import ClockKind, Satisfaction, Status, Verb
 from yinghu.notices.groups import Directory, Group
 from yinghu.notices.models import Reason
+from yinghu.people.access import UNIT_ROLES
 from yinghu.people.models import Role
 
 Turns = Sequence[Sequence[Group]]
@@ -40,7 +41,7 @@ def _desk(event: Event, reason: Reason) -> Group:
     return Group(reason, area=event.area_id or "", roles=_DESKS[reason])
 
 
-_SERVING = frozenset({Role.HANDLER, Role.HEAD, Role.GRID_WORKER, Role.VOLUNTEER})
+_SERVING = frozenset(UNIT_ROLES)
 _TAKING = _SERVING - {Role.VOLUNTEER}
 _DESKS = {
     Reason.CLERK: frozenset({Role.CLERK}),
@@ -52,12 +53,18 @@ _DESKS = {
 }
 
 
+def _at_unit(event: Event) -> tuple[Group, ...]:
+    return _holder(event), _of_unit(event.unit_id)
+
+
 def _in_hand(event: Event) -> tuple[Group, ...]:
     """Whoever has it to do: the holder, else the unit, else the desk where it waits."""
+    dispatchers = _desk(event, Reason.DISPATCHER)
     if event.to_status == Status.SORTED:
-        return (_desk(event, Reason.DISPATCHER),)
-    unit = (_holder(event), _of_unit(event.unit_id)) if event.unit_id else ()
-    return (*unit, _desk(event, Reason.CLERK), _desk(event, Reason.DISPATCHER))
+        return (dispatchers,)
+    if event.unit_id is not None:
+        return *_at_unit(event), dispatchers
+    return _desk(event, Reason.CLERK), dispatchers
 
 
 def _unit(event: Event, _known: Directory) -> Turns:
@@ -164,8 +171,10 @@ def _chased(event: Event, _known: Directory) -> Turns:
         first: tuple[Group, ...] = (_desk(event, desk),)
     elif own is not None:
         first, heads = (_of_unit(own, _PARTY.get(kind, Reason.UNIT)),), (_heads(own),)
+    elif event.unit_id is not None and event.to_status != Status.SORTED:
+        first, heads = _at_unit(event), (_heads(event.unit_id),)
     else:
-        first, heads = _in_hand(event), (_heads(event.unit_id),)
+        first = _in_hand(event)
     levels = {
         ChaseTell.HOLDER: first,
         ChaseTell.HEAD: heads,

@@ -6,6 +6,7 @@ that decides or queues knows any of them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -109,7 +110,7 @@ class Email:
         if target is None:
             return "apprise makes no mail of this address or of YINGHU_EMAIL_FROM"
         title = _("%(what)s（诉求 %(number)s）") % {"what": message.text, "number": message.appeal}
-        with LogCapture(level="DEBUG", fmt="%(message)s") as said:
+        with LogCapture(level=logging.DEBUG, fmt="%(message)s") as said:
             taken = target.notify(title=title, body=message.link)
             lines = said.getvalue().splitlines()
         return "" if taken else "; ".join(lines[-3:]) or "not sent"

@@ -83,9 +83,11 @@ def deliver(timestamp: int) -> None:
 
 
 _CLAIM = """
-UPDATE notices_delivery SET attempts = attempts + 1, tried_at = now(), due_at = now() + %s::interval
+UPDATE notices_delivery SET attempts = attempts + 1, tried_at = statement_timestamp(),
+    due_at = statement_timestamp() + %s::interval
 WHERE id IN (
-    SELECT id FROM notices_delivery WHERE provider = %s AND state = 'queued' AND due_at <= now()
+    SELECT id FROM notices_delivery
+    WHERE provider = %s AND state = 'queued' AND due_at <= statement_timestamp()
     ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED
 ) AND state = 'queued'
 RETURNING id

@@ -37,7 +37,7 @@ def named(unit: Unit | None) -> str:
     """A unit's name in the language of the reader; "" for none."""
     if unit is None:
         return ""
-    return unit.name_en if is_english() and unit.name_en else unit.name
+    return str((is_english() and unit.name_en) or unit.name)
 
 
 def units_of(notices: Iterable[Notice]) -> Units:
@@ -84,7 +84,7 @@ def sentence(notice: Notice, units: Units) -> str:
         case Verb.INVITE:
             return _("请%(unit)s协办，%(until)s 以前回复") % {"unit": other, "until": until}
         case Verb.REPLY:
-            return _("%s回复了协办") % given.get("name", "")
+            return _("%s回复了协办") % other
         case Verb.ESCALATE if reason == Reason.LEAD:
             return _("已提级到%s，您单位仍是首接单位") % unit
         case Verb.ESCALATE:

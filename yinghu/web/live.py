@@ -12,8 +12,8 @@ Each name may carry the version that the page shows and the mark at which it was
 `NUMBER~VERSION~MARK`; `version=` stands for the one case of a page, `me=` for the login it was made
 for. Events are `desk`, `badges`, `notices`, `case`, `viewers` and, as a sign of life, `here`; the
 data is `{"key": the name asked for, "spread": milliseconds over which many should spread what they
-ask}`, the id the mark. On connecting comes whatever was missed since the marks; without them all lists,
-and a case, or notices, whose version is another.
+ask}`, the id the mark. On connecting comes whatever was missed since the marks; without them all
+lists, and a case, or notices, whose version is another.
 """
 
 from __future__ import annotations
