@@ -6,9 +6,9 @@ import email
 import email.policy
 import socketserver
 import threading
+from collections.abc import Callable
 from email.message import EmailMessage
 from types import TracebackType
-from typing import cast
 
 
 class Mailbox:
@@ -72,7 +72,7 @@ class Mailbox:
                 case _:
                     say("500 what?")
 
-    def _data(self, session: socketserver.StreamRequestHandler, say: object) -> None:
+    def _data(self, session: socketserver.StreamRequestHandler, say: Callable[[str], None]) -> None:
         lines = []
         while (line := session.rfile.readline()) not in (b".\r\n", b""):
             lines.append(line)
@@ -81,11 +81,9 @@ class Mailbox:
         if self.silent.is_set():
             self.ended.wait()
             return
-        assert callable(say)
         if self.refusals:
             self.refusals -= 1
             say("451 come back later")
             return
-        parsed = email.message_from_bytes(b"".join(lines), policy=email.policy.default)
-        self.mails.append(cast("EmailMessage", parsed))
+        self.mails.append(email.message_from_bytes(b"".join(lines), policy=email.policy.default))
         say("250 taken")

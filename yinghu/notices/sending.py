@@ -82,15 +82,17 @@ def deliver(timestamp: int) -> None:
                 return
 
 
+# Materialized, or PostgreSQL may look for the due ones again for each row, and lock others.
 _CLAIM = """
-UPDATE notices_delivery SET attempts = attempts + 1, tried_at = statement_timestamp(),
-    due_at = statement_timestamp() + %s::interval
-WHERE id IN (
+WITH due AS MATERIALIZED (
     SELECT id FROM notices_delivery
     WHERE provider = %s AND state = 'queued' AND due_at <= statement_timestamp()
     ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED
-) AND state = 'queued'
-RETURNING id
+)
+UPDATE notices_delivery AS delivery SET attempts = attempts + 1,
+    tried_at = statement_timestamp(), due_at = statement_timestamp() + %s::interval
+FROM due WHERE delivery.id = due.id
+RETURNING delivery.id
 """
 
 
@@ -98,7 +100,7 @@ def claim(provider: Provider) -> list[Delivery]:
     """As many as the provider takes at once of those that are due: nobody else's for `LEASE`."""
     with connection.cursor() as cursor:
         cursor.execute(
-            _CLAIM, [f"{LEASE.total_seconds()} seconds", provider.name, provider.at_once]
+            _CLAIM, [provider.name, provider.at_once, f"{LEASE.total_seconds()} seconds"]
         )
         claimed = [row[0] for row in cursor.fetchall()]
     found = Delivery.objects.filter(pk__in=claimed).order_by("pk")
