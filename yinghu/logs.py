@@ -87,7 +87,7 @@ def configure(form: str, *, debug: bool = False) -> None:
                 "django.utils.autoreload": {"level": "INFO"},
                 # Every scanner on the Internet tries it; the 400 is in django.request.
                 "django.security.DisallowedHost": {"level": "CRITICAL"},
-                # It names addresses; what went wrong stands with the delivery (`notices.providers`).
+                # It names addresses; what went wrong stands with the delivery (`notices`).
                 "apprise": {"handlers": ["nowhere"], "propagate": False},
                 # Each job would say three things about itself.
                 "procrastinate": {"level": "WARNING"},

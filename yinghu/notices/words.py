@@ -126,7 +126,7 @@ def sentence(notice: Notice, units: Units) -> str:
         case Verb.WITHDRAW:
             return _("诉求人撤回了诉求，不用再办")
         case Verb.CHASE:
-            return _chased(event, units)
+            return _chased(event, reason, units)
         case _:
             return _(event.act.label)
 
@@ -145,11 +145,16 @@ def _ruled(event: Event, until: str) -> str:
     return _("同意延期到 %s") % until if agreed else _("不同意延期，请按原时限办理")
 
 
-def _chased(event: Event, units: Units) -> str:
+_FROM_ABOVE = (Reason.SUPERVISOR, Reason.COMMAND, Reason.ADMIN)
+"""Who has to be told whose case it is."""
+
+
+def _chased(event: Event, reason: str, units: Units) -> str:
     """Whose clock, how much is left of it or since when it is over, and what follows."""
     given = event.facts
     due = parse_datetime(given["due"])
-    own = units.name(given.get("unit_id"))
+    above = named(event.unit) if reason in _FROM_ABOVE else ""
+    own = units.name(given.get("unit_id"), above)
     said = {
         "unit": own,
         "clock": _(ClockKind(given["clock"]).label),
