@@ -86,10 +86,15 @@ def _content(solved: object, satisfaction: object) -> bool:
     return solved is not False and satisfaction != Satisfaction.UNSATISFIED
 
 
+_SETTLED = (Verb.RATE, Verb.REOPEN, Verb.RESOLVE, Verb.ANSWER)
+"""After one of these a rating is no longer the last word."""
+
+
 def _reopen(event: Event) -> None:
     appeal = Appeal.objects.get(pk=event.appeal_id)
+    since = appeal.events.filter(seq__gt=event.seq, verb__in=_SETTLED)
     rated = appeal.solved is not None and not _content(appeal.solved, appeal.satisfaction)
-    if rated and appeal.status in MOVES[Verb.REOPEN].sources:
+    if rated and not since.exists() and appeal.status in MOVES[Verb.REOPEN].sources:
         unsolved = _("诉求人评价：没有解决")
         words = event.words or (_("诉求人评价：不满意") if appeal.solved else unsolved)
         loop.reopen(appeal.pk, SYSTEM, words=words, expect=appeal.version)
@@ -100,7 +105,8 @@ def raise_unsatisfied(events: Sequence[Event]) -> None:
     most = policy("raise_unsatisfied")
     for event in events:
         itself = event.actor_kind == "system" and event.from_status in _DONE
-        if most and itself and _times(event, Verb.REOPEN, actor_kind="system") >= most:
+        again = {"actor_kind": "system", "from_status__in": _DONE}
+        if most and itself and _times(event, Verb.REOPEN, **again) >= most:
             _raise(event, _("%d 次没有解决或不满意") % most)
 
 

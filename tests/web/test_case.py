@@ -221,7 +221,7 @@ def test_every_verb_goes_through_its_page(browse: Browse, city: Cast) -> None:
     do("commander", "lift", why="已经送到")
     do("bureau-handler", "resolve", words="送到了")
     do("operator", "no_answer")
-    do("operator", "rate", solved="yes", satisfaction="yes")
+    do("operator", "rate", unreached="no", solved="yes", satisfaction="yes")
     do("clerk", "close")
     do("clerk", "reopen", words="又没了")
     verbs = appeal.events.order_by("seq").values_list("verb", flat=True)

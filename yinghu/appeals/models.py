@@ -17,6 +17,20 @@ from yinghu.appeals.states import OPEN, ClockKind, Klass, Satisfaction, Status, 
 
 _OPEN_VALUES = sorted(status.value for status in OPEN)
 
+COUNTED_VERBS = (
+    Verb.ANSWER.value,
+    Verb.ASSIGN.value,
+    Verb.ESCALATE.value,
+    Verb.EXTEND.value,
+    Verb.NO_ANSWER.value,
+    Verb.RATE.value,
+    Verb.REOPEN.value,
+    Verb.RESOLVE.value,
+    Verb.RETURN.value,
+    Verb.RULE.value,
+)
+"""Verbs that the rates count."""
+
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a case is due for which nothing runs: after all others."""
 
@@ -215,6 +229,14 @@ class Event(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("appeal", "seq"), name="event_seq"),)
+        indexes = (
+            # What rates are counted from (`oversight.rates`), and nothing else.
+            models.Index(
+                fields=("verb", "at"),
+                name="event_counted",
+                condition=Q(verb__in=COUNTED_VERBS),
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{number_of(self.appeal_id)} #{self.seq} {self.verb}"
@@ -285,6 +307,16 @@ class Clock(models.Model):
                 fields=("appeal",),
                 name="clock_ruling",
                 condition=Q(kind=ClockKind.RULING.value, stopped_at__isnull=True),
+            ),
+            # Whether what was received and solved in a period was in time, by the index alone.
+            models.Index(
+                fields=("kind", "stopped_at"),
+                name="clock_stopped",
+                include=("appeal", "due_at", "paused_at"),
+                condition=Q(
+                    kind__in=(ClockKind.RECEIVE.value, ClockKind.SOLVE.value),
+                    stopped_at__isnull=False,
+                ),
             ),
         )
 

@@ -88,6 +88,15 @@ POLICIES: dict[str, PolicyKind] = {
             TIMES,
         ),
         PolicyKind(
+            "most_calls",
+            _("回访打几次没有接通可以销号"),
+            _("打了这么多次都没有接通的，可以不等评价就销号，不算有效回访。"),
+            3,
+            1,
+            20,
+            TIMES,
+        ),
+        PolicyKind(
             "measures_minutes",
             _("报到后多久报四要素"),
             _("四要素：什么时候收到、和谁对接、什么措施、什么时候办好。"),

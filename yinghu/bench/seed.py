@@ -255,7 +255,10 @@ FILL = (
             CASE e.verb WHEN 'file' THEN 'requester' WHEN 'assign' THEN 'system' ELSE 'user' END,
             CASE WHEN e.verb IN ('accept', 'resolve', 'ask') THEN a.holder_id END,
             CASE WHEN e.verb IN ('resolve', 'decline')
-                 THEN '已经处理，感谢反映。' ELSE '' END, '', '{}',
+                 THEN '已经处理，感谢反映。' ELSE '' END, '',
+            CASE WHEN e.verb = 'rate' THEN jsonb_build_object('solved', a.solved,
+                     'satisfaction', a.satisfaction, 'unreached', a.id % 30 = 0)
+                 ELSE '{}' END,
             CASE WHEN e.seq = 1 THEN '' ELSE a.klass END,
             CASE WHEN e.seq = 1 AND a.klass <> '' THEN NULL ELSE a.category_id END,
             CASE WHEN e.seq < 3 THEN NULL ELSE a.unit_id END, a.area_id,
@@ -272,8 +275,8 @@ FILL = (
                 ('waiting', 'file sort assign accept ask', 'filed sorted assigned handling '),
                 ('resolved', 'file sort assign accept resolve',
                  'filed sorted assigned handling '),
-                ('closed', 'file sort assign accept resolve close',
-                 'filed sorted assigned handling resolved '),
+                ('closed', 'file sort assign accept resolve rate close',
+                 'filed sorted assigned handling resolved resolved '),
                 ('merged', 'file sort assign merge', 'filed sorted assigned '),
                 ('declined', 'file sort decline', 'filed sorted '),
                 ('withdrawn', 'file sort withdraw', 'filed sorted ')
@@ -287,7 +290,7 @@ FILL = (
         """
         UPDATE appeals_appeal SET version = CASE status
             WHEN 'sorted' THEN 2 WHEN 'assigned' THEN 3 WHEN 'handling' THEN 4
-            WHEN 'waiting' THEN 5 WHEN 'resolved' THEN 5 WHEN 'closed' THEN 6
+            WHEN 'waiting' THEN 5 WHEN 'resolved' THEN 5 WHEN 'closed' THEN 7
             WHEN 'merged' THEN 4 ELSE 3 END
         WHERE status <> 'filed'
         """,
@@ -305,13 +308,20 @@ FILL = (
             SELECT a.id, k.kind, a.filed_at AS started_at, a.filed_at + k.due AS due_at,
                 CASE WHEN a.status = 'waiting' AND k.kind = 'solve' THEN a.moved_at
                     END AS paused_at,
-                CASE WHEN a.closed_at IS NOT NULL THEN a.closed_at
-                     WHEN k.kind = 'receive' AND a.status <> 'filed'
-                         THEN a.filed_at + interval '5 hours'
-                     WHEN k.kind = 'solve' AND a.status = 'resolved' THEN a.moved_at
-                     END AS stopped_at
-            FROM appeals_appeal a, (VALUES
-                ('receive', interval '2 hours'), ('solve', interval '7 days')) AS k(kind, due)
+                -- With the event that stops it; the solving of a closed one is its fifth.
+                CASE WHEN k.kind = 'receive' AND a.status <> 'filed'
+                         THEN least(a.moved_at, a.filed_at + interval '5 hours')
+                     WHEN k.kind = 'solve' AND a.status IN ('resolved', 'closed')
+                         THEN least(a.moved_at, a.filed_at + interval '20 hours')
+                     WHEN a.closed_at IS NOT NULL THEN a.closed_at END AS stopped_at
+            FROM appeals_appeal a
+            -- One in ten is received late, one in ten solved late.
+            CROSS JOIN LATERAL (VALUES
+                ('receive', CASE WHEN a.id % 10 = 0 THEN interval '2 hours'
+                                 ELSE interval '6 hours' END),
+                ('solve', CASE WHEN a.id % 10 = 1 AND a.closed_at IS NOT NULL
+                                 THEN interval '19 hours'
+                               ELSE interval '7 days' END)) AS k(kind, due)
             UNION ALL
             SELECT id, 'respond', filed_at, filed_at + interval '1 day', NULL, NULL
             FROM appeals_appeal WHERE status = 'assigned'

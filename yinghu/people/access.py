@@ -237,7 +237,7 @@ def words_to_search(actor: Actor, query: str) -> Sought:
 
 def desks_of(actor: Actor) -> frozenset[str]:
     """Which pages the actor has: own, triage, dispatch, inbox, field, callback, cases, oversight,
-    board, setup.
+    board, rates, setup.
     """
     desks: set[str] = set()
     if actor.has(Role.CLERK):
@@ -257,7 +257,7 @@ def desks_of(actor: Actor) -> frozenset[str]:
     if any(grant.role == Role.ADMIN and not grant.area for grant in actor.grants):
         desks.add("setup")
     if board_scopes(actor):
-        desks.add("board")
+        desks |= {"board", "rates"}
     return frozenset(desks)
 
 

@@ -51,6 +51,7 @@ def arrived_before(own: QuerySet[Event], form: VerbForm, seen: int | None) -> bo
     same: dict[str, Any] = {name: visible.words(given.get(name) or "") for name in ("words", "why")}
     if form.move.verb is Verb.RATE:
         same |= {f"facts__{name}": given.get(name) for name in rating}
+        same["facts__unreached"] = bool(given.get("unreached"))
     lately = timezone.now() - timedelta(minutes=1)
     since = {"at__gte": lately} if seen is None else {"seq__gt": seen}
     return own.filter(verb=form.move.verb, **since, **same).exists()

@@ -22,6 +22,8 @@ from yinghu.appeals.moves import MOVES, FieldKind, Move
 from yinghu.appeals.numbers import id_of, id_of_token, number_of
 from yinghu.appeals.photos import MAX_PHOTOS
 from yinghu.appeals.states import Klass, Satisfaction, Status, Urgency, Verb, Who
+from yinghu.oversight import callback
+from yinghu.oversight.callback import Calls
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations
 from yinghu.people.models import Reveal, User
 from yinghu.triage.models import Suggestion
@@ -90,7 +92,7 @@ KEYS = {
 }
 """The key that opens a verb's form. Taken for other things: a j k m s u / ?."""
 
-ALL_KEYS = "".join(KEYS.values()) + "ams"
+ALL_KEYS = "".join(KEYS.values()) + "ams0"
 """What a key may stand for at a case, at one time or another."""
 
 _BACK = frozenset({"own", "oversight", "triage", "dispatch", "inbox", "callback", "field"})
@@ -130,7 +132,9 @@ def context_of(
     suggestion = getattr(appeal, "suggestion", None)
     known = Known(appeal.unit_id, appeal.holder_id)
     suggested = suggestion if appeal.state is Status.FILED else None
-    acts = _acts(request, appeal, actor, suggestion, known, bound)
+    moves = loop.available(appeal, actor)
+    calls = _calls(appeal, moves)
+    acts = _acts(request, appeal, actor, suggestion, known, bound, moves, calls)
     available = {act["verb"] for act in acts}
     lost = ""
     duplicates = compare.likely(appeal, actor)
@@ -155,6 +159,7 @@ def context_of(
         "suggestion_source": _source(suggested.source) if suggested else "",
         "suggested": _suggested(suggested) if suggested else [],
         "acts": acts,
+        "calls": calls,
         "story": _story(request, appeal, own, reveal, may_read_why(actor, appeal)),
         "photos": [photo for photo in own if photo.event_id is None],
         "map": _map(appeal, suggested, revealed),
@@ -199,12 +204,18 @@ def _acts(
     suggestion: Any,
     known: Known,
     bound: VerbForm | None,
+    moves: list[Move],
+    calls: Calls | None,
 ) -> list[dict[str, Any]]:
     """The verbs that this actor has now, each with its form; the one to do first comes first."""
-    moves = loop.available(appeal, actor)
     offered_now = {move.verb for move in moves}
     pressing = next((verb for verb in PRESSING if verb in offered_now), None)
     first = pressing or dict(FIRST).get(appeal.state)
+    if calls and calls.enough and Verb.CLOSE in offered_now:
+        first = Verb.CLOSE
+    if calls and not (bound and bound.move.verb is Verb.NO_ANSWER):
+        # One button beside the questions: see `calls.html`.
+        moves = [move for move in moves if move.verb is not Verb.NO_ANSWER]
     moves.sort(key=lambda move: move.verb is not first)
     offered = templates.for_moves(
         appeal, [move.verb for move in moves], suggestion and suggestion.category
@@ -236,6 +247,12 @@ def _acts(
             }
         )
     return acts
+
+
+def _calls(appeal: Appeal, moves: list[Move]) -> Calls | None:
+    """The calls back in vain, where this actor may call back and nobody has rated the case."""
+    may_call = any(move.verb is Verb.NO_ANSWER for move in moves)
+    return callback.calls(appeal) if may_call and appeal.solved is None else None
 
 
 def text_field(move: Move) -> str:
@@ -387,7 +404,7 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
         request,
         _("%(number)s：已%(verb)s") % {"number": appeal.number, "verb": done_label(move.verb)},
     )
-    return redirect(_next(request, appeal, back))
+    return redirect(_next(request, appeal, move.verb, back))
 
 
 def _refused(
@@ -405,7 +422,7 @@ def _desk_at(desk: str, number: str) -> str:
     return reverse(desk) if found is None else f"{reverse(desk)}?case={number_of(found)}"
 
 
-def _next(request: HttpRequest, appeal: Appeal, back: str) -> str:
+def _next(request: HttpRequest, appeal: Appeal, verb: Verb, back: str) -> str:
     """Where one goes after an act: the desk's next case, or the same one if it stays there."""
     stay = request.POST.get("stay", "")
     if back in _BACK - {"field"} and id_of(stay) is not None:
@@ -413,7 +430,7 @@ def _next(request: HttpRequest, appeal: Appeal, back: str) -> str:
     following = _desk_at(back, request.POST.get("then", "")) if back in _BACK else ""
     if back in {"triage", "dispatch", "callback"}:
         fresh = fetch(appeal.pk)
-        if fresh is not None and fresh.status != appeal.status:
+        if verb is Verb.NO_ANSWER or (fresh is not None and fresh.status != appeal.status):
             return following
         return f"{reverse(back)}?case={appeal.number}"
     if back == "inbox":

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -22,6 +23,7 @@ from yinghu.people.access import Actor
 from yinghu.people.models import Unit
 from yinghu.places.locate import known_areas
 from yinghu.places.models import Area
+from yinghu.web.behind import parsed
 from yinghu.web.forms import AreaField, AreaInput, PickerSelect, name_of
 
 NONE = "-"
@@ -35,7 +37,7 @@ class Filter:
     """What is looked for; an empty value asks for nothing. Dates are days of the server's zone.
 
     `category_only` and `area_only` take a category without those under it and an area without
-    those within it, as the board's lines do.
+    those within it, as the board's lines do. `behind` is a `Behind`: the cases of a figure.
     """
 
     q: str = ""
@@ -56,6 +58,7 @@ class Filter:
     returned: bool = False
     category_only: bool = False
     area_only: bool = False
+    behind: str = ""
 
     def __bool__(self) -> bool:
         return self != Filter()
@@ -88,6 +91,8 @@ class Filter:
             found = found.filter(filed_at__gte=_midnight(self.since))
         if self.until:
             found = found.filter(filed_at__lt=_midnight(self.until + timedelta(days=1)))
+        if figure := parsed(self.behind):
+            found = found.filter(pk__in=figure.ids())
         for clock in self.clocks().values():
             found = found.filter(pk__in=clock.values("appeal"))
         if self.returned:
@@ -147,6 +152,8 @@ class Filter:
     def words(self) -> list[tuple[str, str]]:
         """(name of the part, what it says) in the reader's language."""
         said: list[tuple[str, str]] = [("q", _("“%s”") % self.q)] if self.q else []
+        if figure := parsed(self.behind):
+            said.append(("behind", figure.words()))
         if self.status:
             names = _("、").join(status_label(Status(status)) for status in self.status)
             said.append(("status", names))
@@ -233,6 +240,7 @@ class FilterForm(forms.Form):
     mine = forms.BooleanField(required=False)
     free = forms.BooleanField(required=False)
     returned = forms.BooleanField(required=False)
+    behind = forms.CharField(required=False, max_length=300, widget=forms.HiddenInput)
 
     def __init__(self, data: Any, choices: Choices | None = None) -> None:
         super().__init__(data, auto_id="filter-%s")
@@ -247,7 +255,7 @@ class FilterForm(forms.Form):
         self._choose("urgency", _("紧急程度"), [anything, *levels])
         channels = [(c.code, _(c.label)) for c in CHANNELS.values()]
         self._choose("channel", _("来源"), [anything, *channels])
-        self.fields["area"].label = _("地点")
+        self.fields["area"].label, self.fields["behind"].label = _("地点"), _("统计数字")
         for name, label in (("since", _("提交日期，从")), ("until", _("提交日期，到"))):
             self.fields[name].label = label
             self.fields[name].widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
@@ -261,7 +269,7 @@ class FilterForm(forms.Form):
     def rows(self) -> list[forms.BoundField]:
         """The fields between the statuses and the ticks."""
         ticks = {name for name, _label in _flags()}
-        return [bound for bound in self if bound.name not in ticks | {"status"}]
+        return [bound for bound in self if bound.name not in ticks | {"status", "behind"}]
 
     def ticks(self) -> list[forms.BoundField]:
         """The fields that are ticks."""
@@ -277,6 +285,13 @@ class FilterForm(forms.Form):
         for name in ("category", "area"):
             given[f"{name}_only"] = bool(self.data.get(f"{name}_only") and given.get(name))
         return Filter(q=query, by=by, **given)
+
+    def clean_behind(self) -> str:
+        text: str = self.cleaned_data["behind"]
+        figure = parsed(text) if text else None
+        if text and figure is None:
+            raise ValidationError(_("没有这个统计数字，请从“三率”里点开"))
+        return str(figure or "")
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}

@@ -252,6 +252,17 @@ class VerbForm(forms.Form):
 
         if "satisfaction" in self.fields:
             self.fields["satisfaction"].required = False
+        if "unreached" in self.fields and own:
+            self.fields["unreached"].label = _("单位没有联系过我")
+        elif "unreached" in self.fields:
+            # Whoever calls asks it first, and hears one answer or the other.
+            self.fields["unreached"] = forms.TypedChoiceField(
+                label=_("单位联系过诉求人吗"),
+                choices=[("no", _("联系过")), ("yes", _("没有联系过"))],
+                coerce="yes".__eq__,
+                widget=forms.RadioSelect,
+            )
+            self.order_fields(["unreached"])
 
     def clean(self) -> dict[str, Any]:
         """Whoever says that it is not solved need not say how satisfied they are."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.utils.translation import pgettext
 
@@ -17,16 +18,26 @@ from yinghu.appeals.states import OPEN, Status, Verb
 _HEARD = frozenset({Verb.REPORT, Verb.ASK, Verb.ANSWER, Verb.RESOLVE})
 """After these the requester has been told something: what they said before is answered."""
 
-_TOLD = _HEARD | {Verb.URGE, Verb.SUPPLY, Verb.REOPEN, Verb.RETURN, Verb.RELEASE}
+_TOLD = _HEARD | {
+    Verb.URGE,
+    Verb.SUPPLY,
+    Verb.REOPEN,
+    Verb.RETURN,
+    Verb.RELEASE,
+    Verb.NO_ANSWER,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One thing to know of a case: its colour, icon and, in the language of the page, its words."""
+    """One thing to know of a case: its colour, icon and, in the language of the page, its words;
+    with when it was last so, where that matters.
+    """
 
     colour: str
     icon: str
     text: str
+    at: datetime | None = None
 
 
 def marks_of(appeals: Iterable[Appeal]) -> dict[int, list[Mark]]:
@@ -37,29 +48,37 @@ def marks_of(appeals: Iterable[Appeal]) -> dict[int, list[Mark]]:
     - urged, supplied: by the requester, since they were last told anything;
     - released: by somebody who had it, while nobody of the unit has taken it again;
     - raised: to a higher level; watched: by a supervisor;
-    - returned: by a unit, while the dispatch desk has it.
+    - returned: by a unit, while the dispatch desk has it;
+    - called back in vain, since it was resolved, while nobody has rated it.
     """
     living = {each.pk: each for each in appeals if each.state in OPEN | {Status.RESOLVED}}
     counts: dict[int, dict[Verb, int]] = {pk: {} for pk in living}
+    called: dict[int, datetime] = {}
     if living:
         told = Event.objects.filter(appeal__in=living, verb__in=_TOLD).order_by("appeal", "seq")
-        for appeal_id, verb in told.values_list("appeal_id", "verb"):
+        for appeal_id, verb, at in told.values_list("appeal_id", "verb", "at"):
             count = counts[appeal_id]
             if verb in _HEARD:
-                count.pop(Verb.URGE, None)
-                count.pop(Verb.SUPPLY, None)
+                for answered in (Verb.URGE, Verb.SUPPLY, Verb.NO_ANSWER):
+                    count.pop(answered, None)
             else:
                 count[Verb(verb)] = count.get(Verb(verb), 0) + 1
-    found = {pk: list(_marks(appeal, counts[pk])) for pk, appeal in living.items()}
+            if verb == Verb.NO_ANSWER:
+                called[appeal_id] = at
+    found = {pk: list(_marks(appeal, counts[pk], called.get(pk))) for pk, appeal in living.items()}
     return {pk: marks for pk, marks in found.items() if marks}
 
 
-def _marks(appeal: Appeal, count: dict[Verb, int]) -> Iterable[Mark]:
+def _marks(appeal: Appeal, count: dict[Verb, int], called: datetime | None) -> Iterable[Mark]:
     if n := count.get(Verb.REOPEN, 0):
         words = pgettext("mark", "重办"), pgettext("mark", "重办 %d 次")
         yield Mark("red", "refresh", _times(n, *words))
     if appeal.solved is False and appeal.state is Status.RESOLVED:
         yield Mark("red", "mood-sad", pgettext("mark", "说没有解决"))
+    unrated = appeal.state is Status.RESOLVED and appeal.solved is None
+    if unrated and (n := count.get(Verb.NO_ANSWER, 0)):
+        words = pgettext("mark", "未接通"), pgettext("mark", "未接通 %d 次")
+        yield Mark("yellow", "phone-off", _times(n, *words), called)
     if n := count.get(Verb.URGE, 0):
         words = pgettext("mark", "催办"), pgettext("mark", "催办 %d 次")
         yield Mark("orange", "flame", _times(n, *words))

@@ -50,6 +50,7 @@ DESKS: dict[str, tuple[str, str, Any]] = {
     "cases": ("cases", "list", _("全部诉求")),
     "oversight": ("oversight", "eye", _("督办")),
     "board": ("board", "chart-bar", _("看板")),
+    "rates": ("rates", "chart-line", _("三率")),
     "setup": ("setup", "settings", _("设置")),
 }
 """Desk of `access.desks_of` -> (name of its URL, icon, label), in the order of the header."""
