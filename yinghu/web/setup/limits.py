@@ -75,9 +75,7 @@ class Limits(Kind):
         for limit in ClockLimit.objects.select_related("category"):
             at = (limit.category_id or "", limit.urgency)
             row = found.setdefault(at, LimitRow(*at, {}, _row_name(limit.category, limit.urgency)))
-            row.limits[limit.kind] = (
-                {"working": limit.minutes} if limit.working else limit.minutes
-            )
+            row.limits[limit.kind] = {"working": limit.minutes} if limit.working else limit.minutes
         return [found[at] for at in sorted(found)]
 
     def find(self, key: str) -> LimitRow | None:
@@ -100,7 +98,8 @@ class Limits(Kind):
 
     def cells(self, thing: LimitRow) -> dict[str, str]:
         said = {
-            name: spans.limit_said(value) if value else "" for name, value in self.state(thing).items()
+            name: spans.limit_said(value) if value else ""
+            for name, value in self.state(thing).items()
         }
         return {"category": thing.category, "urgency": str(thing.urgency)} | said
 
@@ -186,7 +185,9 @@ LIMITS = Limits(
     icon="clock",
     title=gettext_lazy("时限"),
     one=pgettext_lazy("one", "时限"),
-    why=gettext_lazy("六个第一时间各多久：多久接收、派单、响应、到场、解决、反馈；多久报进展、裁定。"),
+    why=gettext_lazy(
+        "六个第一时间各多久：多久接收、派单、响应、到场、解决、反馈；多久报进展、裁定。"
+    ),
     labels={
         "category": gettext_lazy("类别"),
         "urgency": gettext_lazy("紧急程度"),

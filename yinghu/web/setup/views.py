@@ -197,8 +197,7 @@ def _page(
         "kind": kind,
         "form": form,
         "fields": [
-            (bound, kind.hint(bound.name, thing), kind.marks.get(bound.name, ""))
-            for bound in form
+            (bound, kind.hint(bound.name, thing), kind.marks.get(bound.name, "")) for bound in form
         ],
         "thing": thing,
         "key": key,
