@@ -19,6 +19,7 @@ from procrastinate.contrib.django import app as jobs
 from yinghu.appeals.filing import REACT_TASK
 from yinghu.appeals.notify import tell
 from yinghu.appeals.states import Verb
+from yinghu.places.calendar import lay_out
 
 log = structlog.get_logger(__name__)
 
@@ -142,3 +143,10 @@ def chase_all(timestamp: int) -> None:
 def plan_chases_anew() -> None:
     """After the steps, or the limits of working time, were changed."""
     log.info("chases planned anew", clocks=plan_anew())
+
+
+@jobs.periodic(cron="40 2 * * *", periodic_id="lay_out")
+@jobs.task(name="yinghu.lay_out", queueing_lock="yinghu.lay_out", queue="oversight")
+def lay_out_anew(timestamp: int = 0) -> None:
+    """Every night, and after the working days were changed: their spans, then the chases."""
+    log.info("working time laid out", spans=lay_out(), clocks=plan_anew())
