@@ -68,6 +68,7 @@ class Env:
     email_from: str
     sms_url: str
     sms_token: str
+    notice_providers: tuple[str, ...]
     map_tiles: str
     map_credit: str
     map_datum: str
@@ -184,6 +185,13 @@ VARIABLES: tuple[Variable, ...] = (
         "none: codes by phone are not offered; in demo mode the page shows them",
     ),
     Variable("YINGHU_SMS_TOKEN", to.text, "", "Bearer token for that gateway.", "none"),
+    Variable(
+        "YINGHU_NOTICE_PROVIDERS",
+        to.providers,
+        "log",
+        "By what notices go out besides the pages, with commas: log (a line in the log for each, "
+        "without its words), email (over YINGHU_EMAIL_URL, to logins that have an address).",
+    ),
     Variable(
         "YINGHU_MAP_TILES",
         to.tiles,
@@ -313,6 +321,7 @@ def load(environ: Mapping[str, str] | None = None) -> Env:
         email_from=values["YINGHU_EMAIL_FROM"],
         sms_url=values["YINGHU_SMS_URL"],
         sms_token=values["YINGHU_SMS_TOKEN"],
+        notice_providers=values["YINGHU_NOTICE_PROVIDERS"],
         map_tiles=values["YINGHU_MAP_TILES"],
         map_credit=values["YINGHU_MAP_CREDIT"],
         map_datum=values["YINGHU_MAP_DATUM"],
@@ -352,6 +361,11 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         problems.append(
             f"YINGHU_SITE_URL: needed because HOST={values['HOST']} is open to others; give the "
             "address that people type, such as https://help.example.org"
+        )
+    if "email" in values["YINGHU_NOTICE_PROVIDERS"] and not values["YINGHU_EMAIL_URL"]:
+        problems.append(
+            "YINGHU_NOTICE_PROVIDERS: email needs a mail server; name it in YINGHU_EMAIL_URL, and "
+            "the sender in YINGHU_EMAIL_FROM"
         )
     consented = values["YINGHU_DEMO"] == DEMO_CONSENT
     if values["YINGHU_DEBUG"] and not _only_here(values) and not consented:

@@ -177,6 +177,19 @@ def log_format(value: str) -> str:
     return value
 
 
+PROVIDERS = ("log", "email")
+"""By what notices can go out (`notices.providers`)."""
+
+
+def providers(value: str) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+    unknown = [each for each in found if each not in PROVIDERS]
+    if unknown or not found:
+        named = f"{unknown[0]!r} is none of them" if unknown else "it names none"
+        raise ValueError(f"must name some of {', '.join(PROVIDERS)}, with commas; {named}")
+    return found
+
+
 def email_url(value: str) -> str:
     parts = urlsplit(value)
     if value and (parts.scheme not in {"smtp", "smtps", "smtp+tls"} or not parts.hostname):

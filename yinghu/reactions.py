@@ -23,6 +23,8 @@ from yinghu.appeals.policies import policy
 from yinghu.appeals.states import ClockKind, Satisfaction, Status, Urgency, Verb
 from yinghu.dispatch.models import RoutingRule
 from yinghu.dispatch.routing import active_rules, route
+from yinghu.notices.deciding import NOTICES
+from yinghu.notices.telling import tell_people
 from yinghu.oversight import levels
 from yinghu.people.access import SYSTEM
 from yinghu.triage import duplicates, search, suggest
@@ -211,7 +213,7 @@ REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
     retry=RetryStrategy(max_attempts=12, exponential_wait=2),
 )
 def react(events: list[int]) -> None:
-    """Do what REACTIONS says for these events. In batches: all of one verb together.
+    """Tell people of these events and do what REACTIONS says. In batches: all of one verb at once.
 
     Where a batch fails, each of its events is tried by itself, so that one bad appeal does not keep
     a thousand others waiting.
@@ -227,12 +229,15 @@ def react(events: list[int]) -> None:
 
 
 def _react(events: list[int]) -> None:
-    found = Event.objects.filter(pk__in=events, verb__in=REACTIONS).select_related("appeal")
+    found = Event.objects.filter(pk__in=events, verb__in=REACTIONS.keys() | NOTICES.keys())
+    ordered = list(found.select_related("appeal").order_by("pk"))
+    # First, for what then happens by itself makes events of its own, with notices of their own.
+    tell_people(ordered)
     by_verb: dict[Verb, list[Event]] = {}
-    for event in found.order_by("pk"):
+    for event in ordered:
         by_verb.setdefault(event.act, []).append(event)
     for verb, batch in by_verb.items():
-        for reaction in REACTIONS[verb]:
+        for reaction in REACTIONS.get(verb, ()):
             reaction(batch)
 
 

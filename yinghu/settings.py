@@ -22,6 +22,7 @@ PHONE_REGION = ENV.phone_region
 METRICS_TOKEN = ENV.metrics_token
 SMS_URL = ENV.sms_url
 SMS_TOKEN = ENV.sms_token
+NOTICE_PROVIDERS = ENV.notice_providers
 MAP_TILES = ENV.map_tiles
 MAP_CREDIT = ENV.map_credit
 MAP_DATUM = ENV.map_datum
@@ -55,6 +56,7 @@ INSTALLED_APPS = [
     "yinghu.oversight",
     "yinghu.channels",
     "yinghu.insight",
+    "yinghu.notices",
 ]
 MIDDLEWARE = [
     # First, so that whatever goes wrong behind it is a problem to the API's callers.
@@ -118,6 +120,7 @@ PROCRASTINATE_IMPORT_PATHS = [
     "yinghu.channels.codes",
     "yinghu.oversight.answerable",
     "yinghu.oversight.sweep",
+    "yinghu.notices.sending",
 ]
 
 AUTH_USER_MODEL = "people.User"

@@ -19,6 +19,7 @@ SMALL = {
     "intake": ["--count", "300", "--clients", "8", "--seconds", "1"],
     "import": ["--rows", "1500", "--seconds", "1"],
     "pages": ["--appeals", "3000", "--requests", "3"],
+    "oversight": ["--clocks", "4000", "--due", "60", "--seconds", "1"],
 }
 
 

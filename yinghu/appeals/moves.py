@@ -89,7 +89,7 @@ _STAFF = _DESKS | _UNIT | {Who.CALLBACK, Who.VOLUNTEER, Who.PARTY}
 _ALL = frozenset(Status)
 _HELD = frozenset({Status.ASSIGNED, Status.HANDLING})
 _LIVING = OPEN | {Status.RESOLVED}
-_CLOCKS = tuple(ClockKind)
+_CLOCKS = tuple(kind for kind in ClockKind if kind is not ClockKind.GRADE)
 _PAUSABLE = (
     ClockKind.RECEIVE,
     ClockKind.DISPATCH,

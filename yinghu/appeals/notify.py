@@ -8,6 +8,8 @@ from django.db import connection
 NOTIFY_CHANNEL = "yinghu"
 MAX_IDS = 100
 """More would not fit PostgreSQL's 8,000 bytes; an empty list then stands for many."""
+NOTICE = "notice"
+"""Verb of a notification that means logins, which have something new to read, or nothing more."""
 
 
 def payload(verb: str, appeal_ids: Sequence[int]) -> str:
@@ -19,5 +21,18 @@ def payload(verb: str, appeal_ids: Sequence[int]) -> str:
 
 def tell(verb: str, appeal_ids: Sequence[int]) -> None:
     """Say that this was done to these appeals; `verb` may also be what no person does (suggest)."""
+    _notify([payload(verb, appeal_ids)])
+
+
+def tell_users(user_ids: Sequence[int]) -> None:
+    """Say to these logins that what they have to read has changed: `{"verb": …, "users": [ids]}`,
+    in as many notifications as they need, for nobody else is to look.
+    """
+    parts = [user_ids[at : at + MAX_IDS] for at in range(0, len(user_ids), MAX_IDS)]
+    _notify([json.dumps({"verb": NOTICE, "users": part}) for part in parts])
+
+
+def _notify(payloads: Sequence[str]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, %s)", [NOTIFY_CHANNEL, payload(verb, appeal_ids)])
+        for each in payloads:
+            cursor.execute("SELECT pg_notify(%s, %s)", [NOTIFY_CHANNEL, each])

@@ -32,5 +32,6 @@ BENCHES = {
     "import": "yinghu.bench.imports",
     "pages": "yinghu.bench.pages",
     "live": "yinghu.bench.live",
+    "oversight": "yinghu.bench.oversight",
 }
 """Name -> module with `run(options) -> list[Figure]` and `configure(parser)`."""

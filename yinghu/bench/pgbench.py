@@ -21,20 +21,22 @@ INSERT INTO channels_message (channel, external_id, raw, error, appeal_id)
             decode(repeat('5a', {raw}), 'hex'), '', currval('appeals_appeal_id_seq'));
 INSERT INTO appeals_appeal (
         id, status, version, channel, klass, category_id, urgency, level, area_id, title, body,
-        answers, name, phone, address, caller, language, result, satisfaction)
+        answers, name, phone, address, caller, language, result, satisfaction, due_at)
     VALUES (currval('appeals_appeal_id_seq'), 'filed', 1, 'limit', '', 'milk', 1, 3, '330782001',
             '', '{body}' || :n, '{{"count": 2}}', decode(repeat('5a', 42), 'hex'),
             decode(repeat('5a', 47), 'hex'), decode(repeat('5a', 80), 'hex'),
-            decode(md5(:n::text), 'hex'), 'zh-hans', '', '');
+            decode(md5(:n::text), 'hex'), 'zh-hans', '', '', now() + interval '2 hours');
 INSERT INTO appeals_event (
         appeal_id, seq, verb, from_status, to_status, actor_kind, words, why, facts, klass,
         category_id, area_id)
     VALUES (currval('appeals_appeal_id_seq'), 1, 'file', '', 'filed', 'user', '', '', '{{}}', '',
             'milk', '330782001');
 INSERT INTO appeals_untallied (event_id) VALUES (currval('appeals_event_id_seq'));
-INSERT INTO appeals_clock (appeal_id, kind, due_at)
-    VALUES (currval('appeals_appeal_id_seq'), 'receive', now() + interval '2 hours'),
-           (currval('appeals_appeal_id_seq'), 'solve', now() + interval '7 days');
+INSERT INTO appeals_clock (appeal_id, kind, due_at, minutes, next_at)
+    VALUES (currval('appeals_appeal_id_seq'), 'receive', now() + interval '2 hours', 120,
+            now() + interval '96 minutes'),
+           (currval('appeals_appeal_id_seq'), 'solve', now() + interval '7 days', 10080,
+            now() + interval '134 hours');
 SELECT procrastinate_defer_jobs_v1(ARRAY[ROW('react', 'yinghu.react', 0, NULL, NULL,
     jsonb_build_object('events', jsonb_build_array(currval('appeals_event_id_seq'))), NULL
     )::procrastinate_job_to_defer_v1]);
@@ -54,10 +56,10 @@ WITH message AS (
 ), appeal AS (
     INSERT INTO appeals_appeal (
         id, status, version, channel, klass, category_id, urgency, level, area_id, title, body,
-        answers, name, phone, address, caller, language, result, satisfaction)
+        answers, name, phone, address, caller, language, result, satisfaction, due_at)
     SELECT appeal_id, 'filed', 1, 'limit', '', 'milk', 1, 3, '330782001', '', '{body}' || appeal_id,
            '{{}}', decode(repeat('5a', 42), 'hex'), decode(repeat('5a', 47), 'hex'), '',
-           decode(md5(appeal_id::text), 'hex'), 'zh-hans', '', ''
+           decode(md5(appeal_id::text), 'hex'), 'zh-hans', '', '', now() + interval '1 day'
     FROM message RETURNING id
 ), event AS (
     INSERT INTO appeals_event (
@@ -68,8 +70,8 @@ WITH message AS (
 ), untallied AS (
     INSERT INTO appeals_untallied (event_id) SELECT id FROM event
 ), clock AS (
-    INSERT INTO appeals_clock (appeal_id, kind, due_at)
-    SELECT id, kind, now() + interval '1 day'
+    INSERT INTO appeals_clock (appeal_id, kind, due_at, minutes, next_at)
+    SELECT id, kind, now() + interval '1 day', 1440, now() + interval '19 hours'
     FROM appeal, (VALUES ('receive'), ('solve')) AS wanted(kind)
 )
 SELECT procrastinate_defer_jobs_v1(ARRAY[ROW('react', 'yinghu.react', 0, NULL, NULL,

@@ -43,7 +43,9 @@ WISH = (
 SEALED = 2000
 """Different requesters; each has many appeals, as in life."""
 
-SPREAD = (
+Spread = Sequence[tuple[str, int]]
+
+SPREAD: Spread = (
     ("filed", 6),
     ("sorted", 2),
     ("assigned", 14),
@@ -79,10 +81,12 @@ def texts(count: int) -> Iterator[tuple[str, str]]:
         yield body, search_text(f"\n{body}")
 
 
-def fill(appeals: int) -> None:
-    """Put `appeals` appeals into the (empty, migrated, demo) database of Django's connection."""
+def fill(appeals: int, spread: Spread = SPREAD) -> None:
+    """Put `appeals` appeals into the (empty, migrated, demo) database of Django's connection; of a
+    thousand, as many at each status as `spread` says.
+    """
     steps: list[tuple[str, Any, Sequence[Any]]] = [
-        ("texts and requesters", _stage, [min(40_000, max(1000, appeals // 25))]),
+        ("texts and requesters", _stage, [min(40_000, max(1000, appeals // 25)), spread]),
         ("taking indexes off", _strip, []),
         *((name, sql, []) for name, sql in _statements(appeals)),
         ("putting indexes back", _dress, []),
@@ -105,7 +109,7 @@ def fill(appeals: int) -> None:
     connection.close()
 
 
-def _stage(cursor: Any, count: int) -> None:
+def _stage(cursor: Any, count: int, spread: Spread) -> None:
     from yinghu.people.privacy import blind, seal
 
     cursor.execute(
@@ -127,7 +131,7 @@ def _stage(cursor: Any, count: int) -> None:
     cursor.execute(
         "CREATE UNLOGGED TABLE bench_status AS SELECT row_number() OVER () - 1 AS n, status "
         "FROM unnest(%s::text[], %s::int[]) AS s(status, share), generate_series(1, share)",
-        [[name for name, _share in SPREAD], [share for _name, share in SPREAD]],
+        [[name for name, _share in spread], [share for _name, share in spread]],
     )
     cursor.execute(
         "CREATE UNLOGGED TABLE bench_kind AS SELECT row_number() OVER (ORDER BY r.order) - 1 AS n, "
@@ -294,29 +298,46 @@ FILL = (
     (
         "clocks",
         """
-        INSERT INTO appeals_clock (appeal_id, kind, started_at, due_at, paused_at, stopped_at)
-        SELECT a.id, k.kind, a.filed_at, a.filed_at + k.due,
-            CASE WHEN a.status = 'waiting' AND k.kind = 'solve' THEN a.moved_at END,
-            -- With the event that stops it; the solving of a closed one is its fifth.
-            CASE WHEN k.kind = 'receive' AND a.status <> 'filed'
-                     THEN least(a.moved_at, a.filed_at + interval '5 hours')
-                 WHEN k.kind = 'solve' AND a.status IN ('resolved', 'closed')
-                     THEN least(a.moved_at, a.filed_at + interval '20 hours')
-                 WHEN a.closed_at IS NOT NULL THEN a.closed_at END
-        FROM appeals_appeal a
-        -- One in ten is received late, one in ten solved late.
-        CROSS JOIN LATERAL (VALUES
-            ('receive', CASE WHEN a.id % 10 = 0 THEN interval '2 hours'
-                             ELSE interval '6 hours' END),
-            ('solve', CASE WHEN a.id % 10 = 1 AND a.closed_at IS NOT NULL
-                             THEN interval '19 hours'
-                           ELSE interval '7 days' END)) AS k(kind, due)
-        UNION ALL
-        SELECT id, 'respond', filed_at, filed_at + interval '1 day', NULL, NULL
-        FROM appeals_appeal WHERE status = 'assigned'
-        UNION ALL
-        SELECT id, 'feedback', moved_at, moved_at + interval '1 day', NULL, NULL
-        FROM appeals_appeal WHERE status = 'resolved'
+        INSERT INTO appeals_clock (
+            appeal_id, kind, started_at, due_at, paused_at, stopped_at, minutes, next_at)
+        SELECT given.*, extract(epoch FROM due_at - started_at) / 60, CASE
+            WHEN stopped_at IS NULL AND paused_at IS NULL THEN appeals_next_chase(
+                kind, extract(epoch FROM due_at - started_at)::float8 / 60, false, due_at, now())
+            END
+        FROM (
+            SELECT a.id, k.kind, a.filed_at AS started_at, a.filed_at + k.due AS due_at,
+                CASE WHEN a.status = 'waiting' AND k.kind = 'solve' THEN a.moved_at
+                    END AS paused_at,
+                -- With the event that stops it; the solving of a closed one is its fifth.
+                CASE WHEN k.kind = 'receive' AND a.status <> 'filed'
+                         THEN least(a.moved_at, a.filed_at + interval '5 hours')
+                     WHEN k.kind = 'solve' AND a.status IN ('resolved', 'closed')
+                         THEN least(a.moved_at, a.filed_at + interval '20 hours')
+                     WHEN a.closed_at IS NOT NULL THEN a.closed_at END AS stopped_at
+            FROM appeals_appeal a
+            -- One in ten is received late, one in ten solved late.
+            CROSS JOIN LATERAL (VALUES
+                ('receive', CASE WHEN a.id % 10 = 0 THEN interval '2 hours'
+                                 ELSE interval '6 hours' END),
+                ('solve', CASE WHEN a.id % 10 = 1 AND a.closed_at IS NOT NULL
+                                 THEN interval '19 hours'
+                               ELSE interval '7 days' END)) AS k(kind, due)
+            UNION ALL
+            SELECT id, 'respond', filed_at, filed_at + interval '1 day', NULL, NULL
+            FROM appeals_appeal WHERE status = 'assigned'
+            UNION ALL
+            SELECT id, 'feedback', moved_at, moved_at + interval '1 day', NULL, NULL
+            FROM appeals_appeal WHERE status = 'resolved'
+        ) AS given
+        """,
+    ),
+    (
+        "when each is due",
+        """
+        UPDATE appeals_appeal AS a SET due_at = c.due_at FROM (
+            SELECT appeal_id, min(due_at) AS due_at FROM appeals_clock
+            WHERE stopped_at IS NULL AND paused_at IS NULL GROUP BY appeal_id
+        ) AS c WHERE c.appeal_id = a.id
         """,
     ),
     (

@@ -19,6 +19,7 @@ from procrastinate.contrib.django import app as jobs
 from yinghu.appeals.filing import REACT_TASK
 from yinghu.appeals.notify import tell
 from yinghu.appeals.states import Verb
+from yinghu.places.calendar import lay_out
 
 log = structlog.get_logger(__name__)
 
@@ -28,8 +29,7 @@ BATCH = 500
 # `unit` is a clock's own, where it is not that of the unit which has the case. A reminder of what
 # is late already would say less than what is said of that. Cases are in the same state after it, so
 # the tallies need not count these events.
-_CHASE = """
-WITH due AS MATERIALIZED (
+_DUE = """
     SELECT clock.id, clock.kind, clock.unit_id, clock.minutes, clock.working, clock.due_at,
            clock.next_at, clock.appeal_id, appeal.version, appeal.status, appeal.klass,
            appeal.category_id, appeal.unit_id AS case_unit_id, appeal.area_id
@@ -37,6 +37,10 @@ WITH due AS MATERIALIZED (
     WHERE clock.next_at <= %(now)s AND clock.stopped_at IS NULL AND clock.paused_at IS NULL
     ORDER BY clock.next_at LIMIT %(limit)s
     FOR NO KEY UPDATE OF clock, appeal SKIP LOCKED
+"""
+_CHASE = f"""
+WITH due AS MATERIALIZED (
+    {_DUE}
 ), step AS (
     SELECT due.*, step.id AS step_id, step.act, step.tell, step.percent, step.moment,
            row_number() OVER (PARTITION BY due.appeal_id ORDER BY step.moment, due.id, step.id) AS n
@@ -72,7 +76,15 @@ WITH due AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM due), array(SELECT id FROM event ORDER BY id),
        array(SELECT DISTINCT appeal_id FROM event)
-"""
+"""  # noqa: S608  # of constants only
+
+
+def due(limit: int = BATCH, now: datetime | None = None) -> int:
+    """How many clocks, up to `limit`, the next sweep would find."""
+    given: dict[str, Any] = {"now": now or timezone.now(), "limit": limit}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_DUE, given)
+        return len(cursor.fetchall())
 
 
 def chase(limit: int = BATCH, now: datetime | None = None) -> int:
@@ -131,3 +143,10 @@ def chase_all(timestamp: int) -> None:
 def plan_chases_anew() -> None:
     """After the steps, or the limits of working time, were changed."""
     log.info("chases planned anew", clocks=plan_anew())
+
+
+@jobs.periodic(cron="40 2 * * *", periodic_id="lay_out")
+@jobs.task(name="yinghu.lay_out", queueing_lock="yinghu.lay_out", queue="oversight")
+def lay_out_anew(timestamp: int = 0) -> None:
+    """Every night, and after the working days were changed: their spans, then the chases."""
+    log.info("working time laid out", spans=lay_out(), clocks=plan_anew())

@@ -217,7 +217,7 @@ def measures(
         summons.received_at, summons.done_by = received, until
         summons.spoken_to, summons.measures = spoken_to, why
         summons.save(update_fields=("received_at", "done_by", "spoken_to", "measures"))
-        facts["name"] = summons.unit.name
+        facts.update(unit=summons.unit.code, name=summons.unit.name)
         return {}
 
     return move(appeal_id, actor, Verb.MEASURES, change, why=why, facts=facts, expect=expect)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from django.db import connection, transaction
@@ -68,28 +69,55 @@ def lay_out(today: date | None = None) -> int:
     return len(spans)
 
 
-def _spans(first: date, last: date) -> Iterator[tuple[datetime, datetime]]:
+def keep_laid_out() -> bool:
+    """See to it that there are spans for a long time to come, as on an installation that has only
+    been migrated; whether they had to be laid out.
+    """
+    last = WorkSpan.objects.order_by("-opens").first()
+    if last is not None and last.closes > timezone.now() + AHEAD - timedelta(days=60):
+        return False
+    return bool(lay_out())
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoned:
+    """When a day is worked, and why: `own` date, `holiday`, `makeup` workday or day of the
+    `week`.
+    """
+
+    day: date
+    hours: Hours
+    why: str
+
+
+def reckoned(first: date, last: date) -> Iterator[Reckoned]:
+    """Every day from `first` to `last`, as the rows have it now."""
     rows = dict(WorkDay.objects.values_list("key", "hours"))
     follows = rows.get(WorkDay.STATUTORY, "") == "yes"
+    for n in range((last - first).days + 1):
+        yield _reckon(first + timedelta(days=n), rows, follows)
+
+
+def _spans(first: date, last: date) -> Iterator[tuple[datetime, datetime]]:
     zone = timezone.get_default_timezone()
-    day = first
-    while day <= last:
-        midnight = datetime.combine(day, time(), tzinfo=zone)
-        for opens, closes in _hours_on(day, rows, follows):
+    for each in reckoned(first, last):
+        midnight = datetime.combine(each.day, time(), tzinfo=zone)
+        for opens, closes in each.hours:
             yield midnight + timedelta(minutes=opens), midnight + timedelta(minutes=closes)
-        day += timedelta(days=1)
 
 
-def _hours_on(day: date, rows: dict[str, str], follows: bool) -> Hours:
+def _reckon(day: date, rows: dict[str, str], follows: bool) -> Reckoned:
     own = rows.get(day.isoformat())
     if own is not None:
-        return hours_of(own)
+        return Reckoned(day, hours_of(own), "own")
     usual = rows.get(str(day.isoweekday()), "")
     works = statutory(day) if follows else None
-    if works is False:
-        return ()
-    # A make-up workday (调休) falls on a day off: then it is worked like a Monday.
-    return hours_of(usual or rows.get("1", "") if works else usual)
+    if works is False and usual:
+        return Reckoned(day, (), "holiday")
+    if works and not usual:
+        # A make-up workday (调休) falls on a day off: then it is worked like a Monday.
+        return Reckoned(day, hours_of(rows.get("1", "")), "makeup")
+    return Reckoned(day, hours_of(usual), "week")
 
 
 def shift(moment: datetime, minutes: float, working: bool) -> datetime:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from yinghu import demo
+from yinghu.demo import passing
 from yinghu.people.models import User
 from yinghu.web import guide
 from yinghu.web.shared import home_of, staff, who
@@ -30,6 +33,18 @@ def demo_login(request: HttpRequest) -> HttpResponse:
         raise Http404
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
     return redirect("desk")
+
+
+@require_POST
+@staff()
+def demo_pass(request: HttpRequest) -> HttpResponse:
+    """Let time pass for every case of the demo; what that brings, the worker does."""
+    hours = passing.CHOICES.get(request.POST.get("hours", ""))
+    if not settings.DEMO or hours is None:
+        raise Http404
+    passing.pass_time(hours)
+    messages.success(request, _("过了 %d 小时；该催的、该提级的，十几秒内就到") % hours)
+    return redirect("own" if request.POST.get("back") == "own" else "oversight")
 
 
 @require_GET

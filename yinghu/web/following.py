@@ -14,6 +14,7 @@ from django.http import HttpRequest
 
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import id_of, id_of_token
+from yinghu.notices.reading import unread
 from yinghu.people.access import Actor, actor_of, desks_of, may_read_why, may_see
 from yinghu.people.models import User
 from yinghu.web.hub import BADGED, SHOWN, Told
@@ -22,7 +23,7 @@ from yinghu.web.wording import PRIVATE
 MOST = 30
 """Things that one stream may follow: it serves all tabs of a browser."""
 
-_KINDS = ("desk", "badges", "case", "t")
+_KINDS = ("desk", "badges", "notices", "case", "t")
 
 
 class TooMany(Exception):
@@ -111,6 +112,8 @@ def _staff_follows(found: Followed, wants: list[Want], me: str, session_key: str
         if want.kind == "badges":
             for desk in sorted(mine & BADGED):
                 found.add(f"desk:{desk}", Told("badges", ""), want)
+        if want.kind == "notices":
+            found.add(f"notices:{actor.user_id}", Told("notices", ""), want)
     for appeal in Appeal.objects.filter(pk__in=numbers) if numbers else ():
         if may_see(actor, appeal):
             want = numbers[appeal.pk]
@@ -121,12 +124,15 @@ def _staff_follows(found: Followed, wants: list[Want], me: str, session_key: str
                 found.add(f"viewers:{appeal.pk}", Told("viewers", want.name), want, appeal.pk)
 
 
-def versions(appeal_ids: set[int]) -> dict[str, str]:
-    """The versions of these cases now, by topic: for those inside, and for their requesters."""
+def versions(appeal_ids: set[int], user_id: int | None = None) -> dict[str, str]:
+    """The versions of these cases now, by topic: for those inside, and for their requesters; and of
+    what a login has to read.
+    """
     try:
         found = Appeal.objects.filter(pk__in=appeal_ids).values_list("pk", "version")
         inside = {f"case:{pk}": str(version) for pk, version in found}
-        return inside | {f"public:{pk}": public_version(pk) for pk in appeal_ids}
+        own = {f"notices:{user_id}": unread(user_id).version} if user_id else {}
+        return own | inside | {f"public:{pk}": public_version(pk) for pk in appeal_ids}
     finally:
         connection.close()
 

@@ -20,7 +20,7 @@ from yinghu.appeals.models import Appeal, Category, Text
 from yinghu.appeals.states import Status
 from yinghu.dispatch.models import RoutingRule
 from yinghu.people.access import desks_of
-from yinghu.people.models import Post, Role, Unit, UnitKind, User
+from yinghu.people.models import Change, Post, Role, Unit, UnitKind, User
 from yinghu.places.models import Area, Place
 from yinghu.web.models import GuidePutOff
 from yinghu.web.setup import changing, tables
@@ -230,6 +230,24 @@ def _texts() -> Step:
     )
 
 
+def _oversight() -> Step:
+    n = Change.objects.filter(kind__in=("workday", "chase", "policy")).count()
+    return Step(
+        "oversight",
+        _("上班时间和催督"),
+        _("哪几天上班、快到期和超时找谁、退几次提级。我们备了常用的，不改也能用。"),
+        1,
+        n > 0,
+        _("改了 %d 处") % n,
+        [
+            (_("上班时间"), _list("workday")),
+            (_("催督"), _list("chase")),
+            (_("办理规则"), _list("policy")),
+        ],
+        optional=True,
+    )
+
+
 def _test() -> Step:
     done = Appeal.objects.filter(status__in=_SEEN_THROUGH).exists()
     first = None if done else Appeal.objects.order_by("-id").only("id", "status").first()
@@ -269,6 +287,7 @@ _STEPS: tuple[Callable[[], Step], ...] = (
     _rules,
     _places,
     _texts,
+    _oversight,
     _test,
 )
 
@@ -312,7 +331,7 @@ def starter(request: HttpRequest) -> HttpResponse:
     made = 0
     with changing.alone():
         for kind, rows in (
-            (CATEGORIES, _rows("categories.csv")),
+            (CATEGORIES, (row | {"department": ""} for row in _rows("categories.csv"))),
             (LIMITS, _limit_rows()),
             (REPLIES, (row for row in _rows("templates.csv") if not row["unit"])),
         ):

@@ -21,7 +21,7 @@ import structlog
 from django.conf import settings
 
 from yinghu.appeals.moves import BY_REST, MOVES
-from yinghu.appeals.notify import NOTIFY_CHANNEL
+from yinghu.appeals.notify import NOTICE, NOTIFY_CHANNEL
 from yinghu.appeals.states import Status, Verb
 from yinghu.web.wording import PRIVATE
 
@@ -50,7 +50,7 @@ BADGED = frozenset(SHOWN) - {"board", "field"}
 
 def desks_touched(verb: str) -> frozenset[str]:
     """The desks whose list a verb may change, as MOVES says; all, for what is no verb."""
-    if verb in (VIEW, Verb.CHASE):
+    if verb in (VIEW, NOTICE, Verb.CHASE):
         # Chasing changes no list; whoever is to know of it has a notice.
         return frozenset()
     move = MOVES.get(verb)  # type: ignore[call-overload]  # a verb is a string
@@ -63,15 +63,20 @@ def desks_touched(verb: str) -> frozenset[str]:
 def kinds_meant(verb: str) -> tuple[str, ...]:
     """The kinds of topic that a verb means for its cases: `case` for those inside; `public` for
     whoever follows it by its link, who must not learn that something was done inside only.
+    `notices` of those logins that have something new to read.
     """
     if verb == VIEW:
         return ("viewers",)
+    if verb == NOTICE:
+        return ("notices",)
     known = MOVES.get(verb)  # type: ignore[call-overload]  # a verb is a string
     return ("case", "public") if known and known.verb not in PRIVATE else ("case",)
 
 
 class Told(NamedTuple):
-    """What a page is told to look at again: `desk`, `badges`, `case` or `viewers`, and which."""
+    """What a page is told to look at again: `desk`, `badges`, `notices`, `case` or `viewers`, and
+    which.
+    """
 
     name: str
     key: str
@@ -106,7 +111,9 @@ class Viewer:
 
 
 class Hub:
-    """This process's viewers, by topic (`desk:triage`, `case:17`, `public:17`, `viewers:17`)."""
+    """This process's viewers, by topic (`desk:triage`, `case:17`, `public:17`, `viewers:17`; of a
+    login `notices:3`).
+    """
 
     def __init__(self) -> None:
         self.by_topic: dict[str, set[Viewer]] = {}
@@ -178,19 +185,19 @@ class Hub:
     def hear(self, payload: str) -> None:
         """Tell the viewers whom a notification concerns."""
         said = json.loads(payload)
-        appeals: Iterable[int] = said.get("appeals") or ()
         verb = str(said.get("verb", ""))
+        meant: Iterable[int] = said.get("users" if verb == NOTICE else "appeals") or ()
         kinds = kinds_meant(verb)
         self._clock += 1
         for desk in desks_touched(verb):
             self._desks_at[f"desk:{desk}"] = self._clock
             self._tell(f"desk:{desk}")
-        topics = [f"{kind}:{appeal}" for kind in kinds for appeal in appeals]
+        topics = [f"{kind}:{each}" for kind in kinds for each in meant]
         for topic in topics:
             self._case_at[topic] = self._clock
             self._case_at.move_to_end(topic)
             self._tell(topic)
-        if not appeals:
+        if not meant:
             self._many_at |= dict.fromkeys(kinds, self._clock)
             for topic in self.by_topic:
                 if topic.partition(":")[0] in kinds:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from yinghu.appeals import inboxes
+from yinghu.demo import passing
 from yinghu.oversight import lists
 from yinghu.web.shared import Row, rows_of, staff, who, with_marks
 
@@ -70,6 +72,7 @@ def _page(
             Shown(section, rows[:SHOWN], counts.get(section.name, 0), more=len(rows) > SHOWN)
         )
     context = {"desk": desk, "title": title, "sections": shown, "most": inboxes.COUNTED}
+    context["passing"] = list(passing.CHOICES) if settings.DEMO else []
     return render(request, "web/lists/page.html", context)
 
 

@@ -5,15 +5,15 @@ viewers (`hub`). A page then asks for its own part again, so that permission sta
 waits for a viewer is a set of names that it asked for, however slow it is; the first goes out at
 once, what comes within `PACE` after it together.
 
-    /live?desk=NAME&case=NUMBER&badges=1    what a login follows, as often as its tabs need
-    /live?t=TOKEN                           one's own appeal, by its secret link
+    /live?desk=NAME&case=NUMBER&badges=1&notices=1   what a login follows, as often as its tabs need
+    /live?t=TOKEN                                    one's own appeal, by its secret link
 
 Each name may carry the version that the page shows and the mark at which it was last told,
 `NUMBER~VERSION~MARK`; `version=` stands for the one case of a page, `me=` for the login it was made
-for. Events are `desk`, `badges`, `case`, `viewers` and, as a sign of life, `here`; the data is
-`{"key": the name asked for, "spread": milliseconds over which many should spread what they ask}`,
-the id the mark. On connecting comes whatever was missed since the marks; without them all lists,
-and a case whose version is another.
+for. Events are `desk`, `badges`, `notices`, `case`, `viewers` and, as a sign of life, `here`; the
+data is `{"key": the name asked for, "spread": milliseconds over which many should spread what they
+ask}`, the id the mark. On connecting comes whatever was missed since the marks; without them all
+lists, and a case, or notices, whose version is another.
 """
 
 from __future__ import annotations
@@ -156,16 +156,20 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _missed(mine: Hub, found: Followed) -> set[str]:
     """The topics of what happened, or may have, between the making of the page and now."""
     missed: set[str] = set()
-    unsure: list[tuple[str, str, int]] = []
+    unsure: dict[str, str] = {}
+    cases: set[int] = set()
     for topic, want, appeal_id in found.since:
         known = mine.was_missed(topic, want.mark)
-        if known or (known is None and (appeal_id is None or (want.mark and found.user))):
+        told = appeal_id is not None or (want.kind == "notices" and want.version)
+        if known or (known is None and (not told or (want.mark and found.user))):
             missed.add(topic)
-        elif known is None and appeal_id is not None and topic.startswith(("case:", "public:")):
-            unsure.append((topic, want.version, appeal_id))
+        elif known is None and topic.startswith(("case:", "public:", "notices:")):
+            unsure[topic] = want.version
+            cases |= {appeal_id} if appeal_id is not None else set()
     if unsure:
-        now = await sync_to_async(versions)({appeal_id for _topic, _shown, appeal_id in unsure})
-        missed |= {topic for topic, shown, _id in unsure if now.get(topic) != shown}
+        reads = found.user if f"notices:{found.user}" in unsure else None
+        now = await sync_to_async(versions)(cases, reads)
+        missed |= {topic for topic, shown in unsure.items() if now.get(topic) != shown}
     return missed
 
 

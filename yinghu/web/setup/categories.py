@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from yinghu.appeals.models import Appeal, Category, ClockLimit
 from yinghu.appeals.states import Klass
 from yinghu.dispatch.models import RoutingRule
-from yinghu.web.forms import LineField, name_of, question_label
+from yinghu.people.models import Unit
+from yinghu.web.forms import LineField, PickerSelect, name_of, question_label
 from yinghu.web.icons import icon_names
 from yinghu.web.setup import question_table
 from yinghu.web.setup.kinds import (
@@ -42,12 +43,25 @@ class CategoryForm(SetupForm):
     klass = forms.ChoiceField()
     icon = forms.ChoiceField(required=False)
     order = forms.IntegerField(min_value=0, max_value=30_000, initial=100)
+    department = forms.ChoiceField(required=False, widget=PickerSelect)
     questions = QuestionsField(required=False)
 
     def prepare(self) -> None:
         klass, icon = self.fields["klass"], self.fields["icon"]
         assert isinstance(klass, forms.ChoiceField)  # noqa: S101  # for the type checker
         assert isinstance(icon, forms.ChoiceField)  # noqa: S101  # for the type checker
+        department = self.fields["department"]
+        assert isinstance(department, forms.ChoiceField)  # noqa: S101  # for the type checker
+        now = self.around.states.get(self.key, {}).get("department")
+        department.choices = [
+            ("", _("没有")),
+            *(
+                (unit.code, name_of(unit))
+                for unit in self.around.units.values()
+                if unit.active or unit.code == now
+            ),
+        ]
+        department.error_messages["invalid_choice"] = _("没有代码为 %(value)s 的在用单位")
         klass.initial = Klass.NEED.value
         klass.choices = [(each.value, _(each.label)) for each in Klass]
         klass.error_messages["invalid_choice"] = _("性质应是这几个之一：%s") % _("、").join(Klass)
@@ -71,10 +85,10 @@ class CategoryForm(SetupForm):
 
 class Categories(Kind):
     def things(self) -> Iterable[Category]:
-        return Category.objects.order_by("order", "code")
+        return Category.objects.select_related("department").order_by("order", "code")
 
     def find(self, key: str) -> Category | None:
-        return Category.objects.filter(pk=key).first()
+        return Category.objects.select_related("department").filter(pk=key).first()
 
     def state(self, thing: Category) -> State:
         return {
@@ -83,6 +97,7 @@ class Categories(Kind):
             "klass": thing.klass,
             "icon": thing.icon,
             "order": thing.order,
+            "department": thing.department.code if thing.department else "",
             "questions": thing.questions,
             "active": thing.active,
         }
@@ -112,12 +127,13 @@ class Categories(Kind):
         return rows
 
     def make(self, values: State) -> Category:
-        return Category.objects.create(**values)
+        return Category.objects.create(**_columns(values))
 
     def write(self, thing: Category, values: State) -> None:
-        for name, value in values.items():
+        columns = _columns(values)
+        for name, value in columns.items():
             setattr(thing, name, value)
-        thing.save(update_fields=list(values))
+        thing.save(update_fields=list(columns))
 
     def listed(self, things: Sequence[Category]) -> list[Listed]:
         return [
@@ -127,6 +143,7 @@ class Categories(Kind):
                 each.code,
                 (
                     _(Klass(each.klass).label),
+                    name_of(each.department) if each.department else _("没有"),
                     _("、").join(question_label(asked) for asked in each.questions) or _("不问"),
                 ),
                 each.active,
@@ -138,6 +155,8 @@ class Categories(Kind):
     def said(self, name: str, value: Any, around: Around) -> str:
         if name == "klass" and value in set(Klass):
             return _(Klass(value).label)
+        if name == "department" and value:
+            return around.unit_said(value)
         if name == "questions" and value:
             return "\n".join(f"{n}. {_asked(each)}" for n, each in enumerate(value, 1))
         return super().said(name, value, around)
@@ -202,7 +221,24 @@ class Categories(Kind):
         found = [_("没有派单规则，要派单员一件件派：%s") % few(lost)] if lost else []
         if not ClockLimit.objects.filter(category=None).exists():
             found.append(_("还没有通用时限，没有单独时限的类别就不计时。"))
+        own = {each.code for each in categories if each.department_id}
+        nobody = [
+            name_of(each)
+            for each in categories
+            if not any(f"{each.code}.".startswith(f"{code}.") for code in own)
+        ]
+        if nobody:
+            said = _("没有主管部门，从镇街提级就直接到指挥中心：%s")
+            found.append(said % few(nobody))
         return found
+
+
+def _columns(values: State) -> State:
+    """A state's values as the row has them."""
+    if "department" not in values:
+        return values
+    code = values["department"]
+    return values | {"department": Unit.objects.get(code=code) if code else None}
 
 
 def _rules_of(code: str) -> int:
@@ -242,13 +278,15 @@ CATEGORIES = Categories(
         "klass": gettext_lazy("性质"),
         "icon": gettext_lazy("图标"),
         "order": gettext_lazy("顺序"),
+        "department": gettext_lazy("主管部门"),
         "questions": gettext_lazy("要问的问题"),
     },
     form=CategoryForm,
-    heads=(gettext_lazy("性质"), gettext_lazy("要问的问题")),
+    heads=(gettext_lazy("性质"), gettext_lazy("主管部门"), gettext_lazy("要问的问题")),
     hints={
         "code": gettext_lazy("简短的英文或拼音，例如 medicine；子类用点隔开。建好以后不能改。"),
         "klass": gettext_lazy("社情需求在首页上是大图；政策解答和舆情处置在“咨询、投诉和其他”里。"),
         "order": gettext_lazy("小的在前面。"),
+        "department": gettext_lazy("镇街办不了时提到这个部门；子类空着就按上级类别的。"),
     },
 )

@@ -200,6 +200,16 @@ class Listed:
     href: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A table under a list: what its rows come to. `rows` are cells below `heads`."""
+
+    title: str
+    heads: Sequence[Any]
+    rows: Sequence[Sequence[str]]
+    why: str = ""
+
+
 @dataclass
 class Kind:
     """One kind; a subclass for each, in a module of its own.
@@ -222,6 +232,8 @@ class Kind:
     around: type[Around] = Around
     creates: bool = True
     retires: bool = True
+    shows_key: bool = True
+    """Whether a row's key says something to people."""
 
     # --- where it is kept -------------------------------------------------------------------
 
@@ -289,6 +301,18 @@ class Kind:
     def listed(self, things: Sequence[Any]) -> list[Listed]:
         """Rows of one page of a list."""
         raise NotImplementedError
+
+    def panels(self) -> list[Panel]:
+        """What stands under the list: what the rows come to."""
+        return []
+
+    def hint(self, name: str, thing: Any) -> Any:
+        """What is said below a field; `thing` is None for a new row."""
+        return self.hints.get(name, "")
+
+    def ours(self, thing: Any) -> dict[str, Any]:
+        """For a kind whose rows stand in place of ours: `ours` in words, and whether `changed`."""
+        return {}
 
     def said(self, name: str, value: Any, around: Around) -> str:
         """A field's value in words, for the history and the preview of a file."""

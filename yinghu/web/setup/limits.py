@@ -1,4 +1,4 @@
-"""Time limits in the set-up: six clocks for each urgency, in general and by way of exception."""
+"""Time limits in the set-up: eight clocks for each urgency, in general and by way of exception."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from yinghu.appeals.models import Category, ClockLimit
-from yinghu.appeals.states import ClockKind, Urgency
+from yinghu.appeals.states import LIMITED, ClockKind, Urgency
 from yinghu.web.forms import PickerSelect, name_of
 from yinghu.web.setup import spans
 from yinghu.web.setup.kinds import Around, Kind, Listed, SetupForm, State
@@ -20,11 +20,11 @@ from yinghu.web.setup.kinds import Around, Kind, Listed, SetupForm, State
 
 @dataclass(slots=True)
 class LimitRow:
-    """The six limits of a category ("" is the general rule) at one urgency."""
+    """The limits of a category ("" is the general rule) at one urgency."""
 
     category: str
     urgency: int
-    minutes: dict[str, int]
+    limits: dict[str, spans.Limit]
     name: str = ""
 
 
@@ -33,12 +33,14 @@ class LimitForm(SetupForm):
 
     category = forms.ChoiceField(required=False, widget=PickerSelect)
     urgency = forms.TypedChoiceField(coerce=int)
-    receive = spans.SpanField()
-    dispatch = spans.SpanField()
-    respond = spans.SpanField()
-    arrive = spans.SpanField()
-    solve = spans.SpanField()
-    feedback = spans.SpanField()
+    receive = spans.LimitField()
+    dispatch = spans.LimitField()
+    respond = spans.LimitField()
+    arrive = spans.LimitField()
+    solve = spans.LimitField()
+    feedback = spans.LimitField()
+    progress = spans.LimitField()
+    ruling = spans.LimitField()
 
     def prepare(self) -> None:
         if self.key:
@@ -62,8 +64,8 @@ class LimitForm(SetupForm):
         if not self.key and "urgency" in cleaned and "category" in cleaned:
             if f"{cleaned['category']}:{cleaned['urgency']}" in self.around.states:
                 raise ValidationError(_("这一类、这个紧急程度的时限已经有了，请在表里点它来改"))
-            if not self.errors and not any(cleaned.get(kind) for kind in ClockKind):
-                raise ValidationError(_("六个时限至少写一个"))
+            if not self.errors and not any(cleaned.get(kind) for kind in LIMITED):
+                raise ValidationError(_("时限至少写一个"))
         return cleaned
 
 
@@ -73,7 +75,7 @@ class Limits(Kind):
         for limit in ClockLimit.objects.select_related("category"):
             at = (limit.category_id or "", limit.urgency)
             row = found.setdefault(at, LimitRow(*at, {}, _row_name(limit.category, limit.urgency)))
-            row.minutes[limit.kind] = limit.minutes
+            row.limits[limit.kind] = {"working": limit.minutes} if limit.working else limit.minutes
         return [found[at] for at in sorted(found)]
 
     def find(self, key: str) -> LimitRow | None:
@@ -92,11 +94,12 @@ class Limits(Kind):
         return f"{values.get('category', '')}:{values.get('urgency', '')}"
 
     def state(self, thing: LimitRow) -> State:
-        return {kind.value: thing.minutes.get(kind.value) for kind in ClockKind}
+        return {kind.value: thing.limits.get(kind.value) for kind in LIMITED}
 
     def cells(self, thing: LimitRow) -> dict[str, str]:
         said = {
-            name: spans.said(value) if value else "" for name, value in self.state(thing).items()
+            name: spans.limit_said(value) if value else ""
+            for name, value in self.state(thing).items()
         }
         return {"category": thing.category, "urgency": str(thing.urgency)} | said
 
@@ -104,40 +107,42 @@ class Limits(Kind):
         category = Category.objects.filter(pk=values["category"]).first()
         name = _row_name(category, values["urgency"])
         row = LimitRow(values["category"], values["urgency"], {}, name)
-        self.write(row, {kind.value: values.get(kind.value) for kind in ClockKind})
+        self.write(row, {kind.value: values.get(kind.value) for kind in LIMITED})
         return row
 
     def write(self, thing: LimitRow, values: State) -> None:
         where: dict[str, Any] = {"category_id": thing.category or None, "urgency": thing.urgency}
-        for kind, minutes in values.items():
-            if minutes is None:
+        for kind, limit in values.items():
+            if limit is None:
                 ClockLimit.objects.filter(kind=kind, **where).delete()
-                thing.minutes.pop(kind, None)
+                thing.limits.pop(kind, None)
             else:
+                working = isinstance(limit, dict)
+                minutes = limit["working"] if working else limit
                 ClockLimit.objects.update_or_create(
-                    kind=kind, **where, defaults={"minutes": minutes}
+                    kind=kind, **where, defaults={"minutes": minutes, "working": working}
                 )
-                thing.minutes[kind] = minutes
+                thing.limits[kind] = limit
 
     def search_words(self, thing: LimitRow) -> tuple[str, ...]:
         return (thing.category, thing.name)
 
     def listed(self, things: Sequence[LimitRow]) -> list[Listed]:
-        general = {row.urgency: row.minutes for row in self.things() if not row.category}
+        general = {row.urgency: row.limits for row in self.things() if not row.category}
         return [
             Listed(
                 self.key(row),
                 row.name,
                 "",
-                [_cell(row, kind, general.get(row.urgency, {})) for kind in ClockKind],
+                [_cell(row, kind, general.get(row.urgency, {})) for kind in LIMITED],
             )
             for row in things
         ]
 
     def said(self, name: str, value: Any, around: Around) -> str:
-        if name in set(ClockKind) and value:
-            return spans.said(value)
-        if name in set(ClockKind):
+        if name in LIMITED and value:
+            return spans.limit_said(value)
+        if name in LIMITED:
             return _("不另定")
         if name == "urgency" and value:
             return _(Urgency(value).label)
@@ -154,10 +159,10 @@ class Limits(Kind):
         missing = [
             _("%(urgency)s的“%(kind)s”") % {"urgency": _(u.label), "kind": _(k.label)}
             for u in Urgency
-            for k in ClockKind
+            for k in LIMITED
             if (u.value, k.value) not in have
         ]
-        if len(missing) == len(Urgency) * len(ClockKind):
+        if len(missing) == len(Urgency) * len(LIMITED):
             return [_("还没有通用时限：谁也不会超时，也就没有人催。")]
         return [_("通用时限没有定，不计时：%s") % _("、").join(missing[:4])] if missing else []
 
@@ -167,11 +172,11 @@ def _row_name(category: Category | None, urgency: int) -> str:
     return f"{what} · {_(Urgency(urgency).label)}"
 
 
-def _cell(row: LimitRow, kind: ClockKind, general: Mapping[str, int]) -> str:
-    if minutes := row.minutes.get(kind.value):
-        return spans.said(minutes)
-    if row.category and (minutes := general.get(kind.value)):
-        return _("同通用（%s）") % spans.said(minutes)
+def _cell(row: LimitRow, kind: ClockKind, general: Mapping[str, spans.Limit]) -> str:
+    if limit := row.limits.get(kind.value):
+        return spans.limit_said(limit)
+    if row.category and (limit := general.get(kind.value)):
+        return _("同通用（%s）") % spans.limit_said(limit)
     return _("不计时")
 
 
@@ -180,22 +185,30 @@ LIMITS = Limits(
     icon="clock",
     title=gettext_lazy("时限"),
     one=pgettext_lazy("one", "时限"),
-    why=gettext_lazy("六个第一时间各多久：多久接收、派单、响应、到场、解决、反馈。"),
+    why=gettext_lazy(
+        "六个第一时间各多久：多久接收、派单、响应、到场、解决、反馈；多久报进展、裁定。"
+    ),
     labels={
         "category": gettext_lazy("类别"),
         "urgency": gettext_lazy("紧急程度"),
-        **{kind.value: gettext_lazy(kind.label) for kind in ClockKind},
+        **{kind.value: gettext_lazy(kind.label) for kind in LIMITED},
     },
     form=LimitForm,
-    heads=tuple(gettext_lazy(kind.label) for kind in ClockKind),
+    heads=tuple(gettext_lazy(kind.label) for kind in LIMITED),
     hints={
         "category": gettext_lazy("不选就是通用，没有单独时限的类别都按它。"),
-        "receive": gettext_lazy("从提交到研判。写成“30 分钟”“2 小时”“3 天”；空着就是不另定。"),
+        "receive": gettext_lazy(
+            "从提交到研判。写成“30 分钟”“2 小时”“3 天”，不分昼夜；写成“3 个工作日”“4 个工作小时”"
+            "就只算上班时间，1 个工作日按 7.5 小时算。空着就是不另定。"
+        ),
         "dispatch": gettext_lazy("从研判到派出去。"),
         "respond": gettext_lazy("从派出去到有人接单。"),
         "arrive": gettext_lazy("从接单到人到了现场。"),
         "solve": gettext_lazy("从提交到办结；等群众补充时不算。"),
         "feedback": gettext_lazy("从办结到回访、评价。"),
+        "progress": gettext_lazy("提级以后每隔多久报一次进展；不报也算超时。"),
+        "ruling": gettext_lazy("从申请退单、延期到派单员裁定。"),
     },
     retires=False,
+    shows_key=False,
 )

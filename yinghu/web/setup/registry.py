@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from yinghu.web.setup.areas import AREAS
 from yinghu.web.setup.categories import CATEGORIES
+from yinghu.web.setup.chases import CHASES
 from yinghu.web.setup.kinds import Kind
 from yinghu.web.setup.limits import LIMITS
 from yinghu.web.setup.people import POSTS, USERS
 from yinghu.web.setup.places import PLACES
+from yinghu.web.setup.policies import POLICY
 from yinghu.web.setup.replies import REPLIES
 from yinghu.web.setup.rules import RULES
 from yinghu.web.setup.texts import TEXTS
 from yinghu.web.setup.units import UNITS
+from yinghu.web.setup.workdays import WORKDAYS
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
@@ -22,6 +25,9 @@ KINDS: dict[str, Kind] = {
         POSTS,
         CATEGORIES,
         LIMITS,
+        WORKDAYS,
+        CHASES,
+        POLICY,
         RULES,
         PLACES,
         TEXTS,

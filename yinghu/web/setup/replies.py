@@ -204,6 +204,7 @@ REPLIES = Replies(
         "order": gettext_lazy("顺序"),
     },
     form=ReplyForm,
+    shows_key=False,
     heads=(gettext_lazy("什么时候用"), gettext_lazy("内容"), gettext_lazy("单位")),
     hints={
         "words": gettext_lazy("花括号里写编号、单位或类别，用的时候换成那一件的。"),

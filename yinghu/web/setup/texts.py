@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -100,6 +101,13 @@ class Texts(Kind):
             for text in things
         ]
 
+    def ours(self, thing: Text) -> dict[str, Any]:
+        return {
+            "ours": default(thing.key, "zh-hans"),
+            "ours_en": default(thing.key, "en"),
+            "changed": bool(thing.words or thing.words_en),
+        }
+
     def count(self) -> int:
         return Text.objects.count()
 
@@ -135,4 +143,5 @@ TEXTS = Texts(
     heads=(gettext_lazy("中文"), gettext_lazy("英文")),
     creates=False,
     retires=False,
+    shows_key=False,
 )

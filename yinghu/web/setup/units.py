@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from yinghu.appeals.models import Appeal
 from yinghu.dispatch.models import RoutingRule
 from yinghu.people.access import administrators
-from yinghu.people.models import Post, Unit, UnitKind
+from yinghu.people.models import Level, Post, Unit, UnitKind
 from yinghu.places import locate
 from yinghu.places.importing import SLUG
 from yinghu.web.forms import LineField, PickerSelect, name_of
@@ -121,6 +121,7 @@ class Units(Kind):
                 unit.code,
                 (
                     str(UnitKind(unit.kind).label),
+                    _level_said(unit.level),
                     name_of(areas[unit.area_id]) if unit.area_id in areas else _("全市"),
                     str(people.get(unit.pk, 0)),
                 ),
@@ -205,7 +206,14 @@ class Units(Kind):
             return [_("还没有单位：诉求没有地方可派。")]
         staffed = Post.objects.filter(active=True, user__is_active=True).values("unit")
         bare = [name_of(unit) for unit in units.exclude(pk__in=staffed)]
-        return [_("这些单位还没有人：%s") % few(bare)] if bare else []
+        found = [_("这些单位还没有人：%s") % few(bare)] if bare else []
+        if not units.filter(kind=UnitKind.COMMAND, pk__in=staffed()).exists():
+            found.append(_("没有指挥中心，提级到头没有人接。"))
+        return found
+
+
+def _level_said(level: Level) -> str:
+    return _("%(n)d 级 · %(level)s") % {"n": level.value, "level": level.label}
 
 
 def _put(unit: Unit, values: State) -> None:
@@ -250,11 +258,19 @@ UNITS = Units(
         "most_held": gettext_lazy("每位志愿者手上最多几件"),
     },
     form=UnitForm,
-    heads=(gettext_lazy("种类"), gettext_lazy("管辖区域"), gettext_lazy("人数")),
+    heads=(
+        gettext_lazy("种类"),
+        gettext_lazy("层级"),
+        gettext_lazy("管辖区域"),
+        gettext_lazy("人数"),
+    ),
     hints={
         "code": gettext_lazy("简短的英文或拼音，例如 milk；建好以后不能改。"),
         "area": gettext_lazy("空着就是全市。写几个字，或拼音首字母，从提示里选。"),
         "name": gettext_lazy("群众在进度页面上看到的就是这个名称。"),
+        "kind": gettext_lazy(
+            "决定它在哪一级：网格、村社、镇街、部门、指挥中心，办不了的往上提一级。"
+        ),
         "most_held": gettext_lazy("到了这个数，要办好或放回一件才能再接。0 是不限；空着按 5 件。"),
     },
 )

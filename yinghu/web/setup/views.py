@@ -24,7 +24,7 @@ from yinghu.places.models import Area
 from yinghu.web import guide
 from yinghu.web.forms import FilingForm
 from yinghu.web.icons import icon_words
-from yinghu.web.setup import changing, questions, texts
+from yinghu.web.setup import changing, questions
 from yinghu.web.setup.changing import Difference, Refused
 from yinghu.web.setup.doors import door, kind_of, row_of
 from yinghu.web.setup.kinds import Kind, SetupForm, State
@@ -79,6 +79,7 @@ def listing(request: HttpRequest, name: str) -> HttpResponse:
         "which": which,
         "under": under,
         "trail": kind.trail(under) if under else [],
+        "panels": kind.panels() if page.number == 1 and not query else [],
         "desk": "setup",
     }
     return render(request, "web/setup/list.html", context)
@@ -196,8 +197,7 @@ def _page(
         "kind": kind,
         "form": form,
         "fields": [
-            (bound, kind.hints.get(bound.name, ""), kind.marks.get(bound.name, ""))
-            for bound in form
+            (bound, kind.hint(bound.name, thing), kind.marks.get(bound.name, "")) for bound in form
         ],
         "thing": thing,
         "key": key,
@@ -219,12 +219,8 @@ def _page(
         context |= _asked(form) | {"icons": icon_words().items()}
     if kind.name == "user" and thing is not None:
         context["open_link"] = bool(invitations.waiting([thing]))
-    if kind.name == "text":
-        context |= {
-            "ours": texts.default(key, "zh-hans"),
-            "ours_en": texts.default(key, "en"),
-            "changed": any(state.values()),
-        }
+    if thing is not None:
+        context |= kind.ours(thing)
     if "lon" in form.fields:
         county = Area.objects.filter(retired_at=None).order_by("level", "code").first()
         context |= {

@@ -24,6 +24,7 @@ from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
 from yinghu.channels import registry
+from yinghu.notices import reading
 from yinghu.people.access import Actor, desks_of
 from yinghu.people.privacy import mask_name, mask_phone, unseal
 from yinghu.places import locate
@@ -446,6 +447,13 @@ def _at_most(count: int) -> str:
     return (
         "" if not count else f"{inboxes.COUNTED - 1}+" if count >= inboxes.COUNTED else str(count)
     )
+
+
+@register.simple_tag(takes_context=True)
+def unread_notices(context: template.Context) -> dict[str, str]:
+    """What the bell of whoever is logged in shows: `count`, "" for none, and its `version`."""
+    found = reading.unread(shared.login_of(context["request"]).pk)
+    return {"count": _at_most(found.count), "version": found.version}
 
 
 @register.simple_tag(takes_context=True)

@@ -81,7 +81,7 @@
       self.plan();
     };
     source.onerror = function () { self.failed(source); };
-    ["desk", "badges", "case", "viewers", "here"].forEach(function (name) {
+    ["desk", "badges", "notices", "case", "viewers", "here"].forEach(function (name) {
       source.addEventListener(name, function (event) { self.hear(source, name, event); });
     });
     setTimeout(function () { if (self.coming === source) self.failed(source); }, 20000);
@@ -130,7 +130,7 @@
   // key -> the events that it may bring, as `name key`.
   function tells(kind, name) {
     var found = {};
-    (kind === "desk" ? ["desk " + name] : kind === "badges" ? ["badges "] : kind === "t" ? ["case " + name] : ["case " + name, "viewers " + name])
+    (kind === "desk" ? ["desk " + name] : kind === "badges" || kind === "notices" ? [kind + " "] : kind === "t" ? ["case " + name] : ["case " + name, "viewers " + name])
       .forEach(function (told) { found[told] = true; });
     return found;
   }

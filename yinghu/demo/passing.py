@@ -1,0 +1,39 @@
+"""Letting time pass in the demo, so that one can watch what it brings without waiting for days."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import connection, transaction
+
+CHOICES = {"2": 2, "12": 12, "48": 48}
+"""Hours that the demo's page offers."""
+
+_BY = "%(hours)s * interval '1 hour'"
+_THESE = "(%(only)s::bigint[] IS NULL OR {} = ANY(%(only)s))"
+
+# Whatever still runs is so much nearer its end, or further past it; what happened stays as it was.
+_STATEMENTS = (
+    f"""
+    UPDATE appeals_clock SET started_at = started_at - {_BY}, due_at = due_at - {_BY},
+        paused_at = paused_at - {_BY}, next_at = next_at - {_BY}
+    WHERE stopped_at IS NULL AND {_THESE.format("appeal_id")}
+    """,  # noqa: S608  # of constants only
+    f"""
+    UPDATE appeals_appeal SET due_at = due_at - {_BY}
+    WHERE due_at < '9999-01-01' AND {_THESE.format("id")}
+    """,  # noqa: S608  # likewise
+    f"""
+    UPDATE oversight_whistle SET until = until - {_BY}, at = at - {_BY}
+    WHERE {_THESE.format("appeal_id")}
+    """,  # noqa: S608  # likewise
+)
+
+
+def pass_time(hours: float, appeals: Sequence[int] | None = None) -> None:
+    """As if so many hours had passed for these cases (ids), or for all; clocks that hold still have
+    held still for so much longer.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        for statement in _STATEMENTS:
+            cursor.execute(statement, {"hours": hours, "only": list(appeals) if appeals else None})

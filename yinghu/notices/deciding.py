@@ -1,0 +1,239 @@
+"""Who is told of what, and why: one table from verbs to people, read for many events at once.
+
+What an event says is all that decides, with the posts as they are now. A row names groups of
+people in turns: of each turn the first group with anybody in it is told. So a chase that a unit
+without a head would get goes to the supervisors, and none reaches nobody while the city has an
+administrator. Nobody is told of what they did themselves, and volunteers only of what they hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from yinghu.appeals.models import ChaseTell, Event
+from yinghu.appeals.states import ClockKind, Satisfaction, Status, Verb
+from yinghu.notices.groups import Directory, Group
+from yinghu.notices.models import Reason
+from yinghu.people.access import UNIT_ROLES
+from yinghu.people.models import Role
+
+Turns = Sequence[Sequence[Group]]
+"""For each turn the groups that it may reach; of these, the first with anybody in it is told."""
+
+Audience = Callable[[Event, Directory], Turns]
+
+
+def _holder(event: Event) -> Group:
+    return Group(
+        Reason.HOLDER, user_id=event.appeal.holder_id, unit_id=event.unit_id, roles=_SERVING
+    )
+
+
+def _of_unit(unit_id: int | None, reason: Reason = Reason.UNIT) -> Group:
+    return Group(reason, unit_id=unit_id, roles=_TAKING)
+
+
+def _heads(unit_id: int | None, reason: Reason = Reason.HEAD) -> Group:
+    return Group(reason, unit_id=unit_id, roles=frozenset({Role.HEAD}))
+
+
+def _desk(event: Event, reason: Reason) -> Group:
+    return Group(reason, area=event.area_id or "", roles=_DESKS[reason])
+
+
+_SERVING = frozenset(UNIT_ROLES)
+_TAKING = _SERVING - {Role.VOLUNTEER}
+_DESKS = {
+    Reason.CLERK: frozenset({Role.CLERK}),
+    Reason.DISPATCHER: frozenset({Role.DISPATCHER}),
+    Reason.CALLBACK: frozenset({Role.OPERATOR, Role.CLERK}),
+    Reason.SUPERVISOR: frozenset({Role.SUPERVISOR}),
+    Reason.COMMAND: frozenset({Role.COMMANDER}),
+    Reason.ADMIN: frozenset({Role.ADMIN}),
+}
+
+
+def _at_unit(event: Event) -> tuple[Group, ...]:
+    return _holder(event), _of_unit(event.unit_id)
+
+
+def _in_hand(event: Event) -> tuple[Group, ...]:
+    """Whoever has it to do: the holder, else the unit, else the desk where it waits."""
+    dispatchers = _desk(event, Reason.DISPATCHER)
+    if event.to_status == Status.SORTED:
+        return (dispatchers,)
+    if event.unit_id is not None:
+        return *_at_unit(event), dispatchers
+    return _desk(event, Reason.CLERK), dispatchers
+
+
+def _unit(event: Event, _known: Directory) -> Turns:
+    return ((_of_unit(event.unit_id),),)
+
+
+def _hands(event: Event, _known: Directory) -> Turns:
+    return (_in_hand(event),)
+
+
+def _holder_only(event: Event, _known: Directory) -> Turns:
+    return ((_holder(event),),)
+
+
+def _holder_and_heads(event: Event, _known: Directory) -> Turns:
+    return _in_hand(event), (_heads(event.unit_id),)
+
+
+def _new_holder(event: Event, known: Directory) -> Turns:
+    user_id = known.login(event.facts.get("user"))
+    return ((Group(Reason.HOLDER, user_id=user_id, unit_id=event.unit_id, roles=_SERVING),),)
+
+
+def _dispatchers(event: Event, _known: Directory) -> Turns:
+    return ((_desk(event, Reason.DISPATCHER), _desk(event, Reason.COMMAND)),)
+
+
+def _dispatchers_if_asked(event: Event, known: Directory) -> Turns:
+    return _dispatchers(event, known) if event.facts.get("asked") else ()
+
+
+def _asking_unit(event: Event, known: Directory) -> Turns:
+    """A return that was agreed to has left the case without a unit; its facts name it."""
+    return ((_of_unit(known.unit(event.facts.get("unit")) or event.unit_id),),)
+
+
+def _helper(event: Event, known: Directory) -> Turns:
+    return ((_of_unit(known.unit(event.facts.get("unit")), Reason.ASKED),),)
+
+
+def _raised_to(event: Event, _known: Directory) -> Turns:
+    return (_of_unit(event.unit_id),), (_heads(event.appeal.lead_id, Reason.LEAD),)
+
+
+def _supervisors(event: Event, _known: Directory) -> Turns:
+    return ((_desk(event, Reason.SUPERVISOR), _desk(event, Reason.COMMAND)),)
+
+
+def _summoned(event: Event, known: Directory) -> Turns:
+    codes = event.facts.get("units") or (event.facts.get("unit"),)
+    return tuple((_of_unit(known.unit(code), Reason.SUMMONED),) for code in codes)
+
+
+def _whistlers(event: Event, known: Directory) -> Turns:
+    """Who blew it, and the people of the unit in whose name that was."""
+    unit_id, user_id = known.whistler(event)
+    blower = Group(Reason.WHISTLER, user_id=user_id)
+    return (_of_unit(unit_id, Reason.WHISTLER),), (blower,)
+
+
+def _whistlers_and_command(event: Event, known: Directory) -> Turns:
+    return *_whistlers(event, known), (_desk(event, Reason.COMMAND), _desk(event, Reason.ADMIN))
+
+
+def _summoned_and_whistlers(event: Event, known: Directory) -> Turns:
+    return *_summoned(event, known), *_whistlers(event, known)
+
+
+def _hands_if_discontent(event: Event, known: Directory) -> Turns:
+    unsatisfied = event.facts.get("satisfaction") == Satisfaction.UNSATISFIED
+    return _hands(event, known) if unsatisfied or event.facts.get("solved") is False else ()
+
+
+def _hands_if_not_told(event: Event, known: Directory) -> Turns:
+    """What comes back by itself after a rating: that rating has told them."""
+    by_rating = event.actor_kind == "system" and event.from_status in _RATED
+    return () if by_rating else _hands(event, known)
+
+
+_RATED = (Status.RESOLVED, Status.CLOSED)
+
+_WAITING_AT = {
+    ClockKind.RECEIVE: Reason.CLERK,
+    ClockKind.DISPATCH: Reason.DISPATCHER,
+    ClockKind.RULING: Reason.DISPATCHER,
+    ClockKind.FEEDBACK: Reason.CALLBACK,
+    ClockKind.CONTEST: Reason.COMMAND,
+}
+"""The clocks that wait for a desk; all others wait for a unit, their own or the case's."""
+_PARTY = {
+    ClockKind.HELP: Reason.ASKED,
+    ClockKind.WHISTLE: Reason.SUMMONED,
+    ClockKind.MEASURES: Reason.SUMMONED,
+    ClockKind.GRADE: Reason.WHISTLER,
+}
+
+
+def _chased(event: Event, _known: Directory) -> Turns:
+    """From the level that the step names upwards, as far as somebody is there."""
+    kind, own = ClockKind(event.facts["clock"]), event.facts.get("unit_id")
+    desk = _WAITING_AT.get(kind)
+    heads: tuple[Group, ...] = ()
+    if desk is not None:
+        first: tuple[Group, ...] = (_desk(event, desk),)
+    elif own is not None:
+        first, heads = (_of_unit(own, _PARTY.get(kind, Reason.UNIT)),), (_heads(own),)
+    elif event.unit_id is not None and event.to_status != Status.SORTED:
+        first, heads = _at_unit(event), (_heads(event.unit_id),)
+    else:
+        first = _in_hand(event)
+    levels = {
+        ChaseTell.HOLDER: first,
+        ChaseTell.HEAD: heads,
+        ChaseTell.SUPERVISOR: (_desk(event, Reason.SUPERVISOR),),
+        ChaseTell.COMMAND: (_desk(event, Reason.COMMAND), _desk(event, Reason.ADMIN)),
+    }
+    order = list(levels)
+    start = order.index(ChaseTell(event.facts["tell"]))
+    return (tuple(group for level in order[start:] for group in levels[level]),)
+
+
+NOTICES: dict[Verb, Audience] = {
+    Verb.ASSIGN: _unit,
+    Verb.HAND: _new_holder,
+    Verb.RELEASE: _unit,
+    Verb.SUPPLY: _hands,
+    Verb.URGE: _hands,
+    Verb.RETURN: _dispatchers,
+    Verb.EXTEND: _dispatchers_if_asked,
+    Verb.RULE: _asking_unit,
+    Verb.INVITE: _helper,
+    Verb.REPLY: _hands,
+    Verb.ESCALATE: _raised_to,
+    Verb.SUPERVISE: _holder_and_heads,
+    Verb.ACCOUNT: _supervisors,
+    Verb.LIFT: _holder_and_heads,
+    Verb.WHISTLE: _summoned,
+    Verb.REPORT_IN: _whistlers,
+    Verb.MEASURES: _whistlers,
+    Verb.CONTEST: _whistlers_and_command,
+    Verb.JUDGE: _summoned_and_whistlers,
+    Verb.GRADE: _summoned,
+    Verb.RATE: _hands_if_discontent,
+    Verb.REOPEN: _hands_if_not_told,
+    Verb.MERGE: _holder_only,
+    Verb.WITHDRAW: _holder_only,
+    Verb.CHASE: _chased,
+}
+"""Whom each verb tells; verbs that tell nobody stand in lists that follow by themselves."""
+
+
+def audience(events: Sequence[Event]) -> list[tuple[Event, int, Reason]]:
+    """(event, user id, reason) for all whom these events tell, in the order of the events; each
+    person once for an event, with the first reason. A handful of queries, however many events.
+    """
+    known = Directory(events)
+    found: list[tuple[Event, int, Reason]] = []
+    for event in events:
+        told: dict[int, Reason] = {}
+        for turn in NOTICES[event.act](event, known):
+            for user_id, reason in _first(turn, known):
+                told.setdefault(user_id, reason)
+        told.pop(event.user_id or 0, None)
+        found += [(event, user_id, reason) for user_id, reason in told.items()]
+    return found
+
+
+def _first(groups: Iterable[Group], known: Directory) -> list[tuple[int, Reason]]:
+    for group in groups:
+        if people := known.people(group):
+            return [(user_id, group.reason) for user_id in people]
+    return []

@@ -1,0 +1,155 @@
+"""Groups of people, and who is in them by the posts of this moment; read once for many events."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.db.models import QuerySet
+
+from yinghu.appeals.models import Event
+from yinghu.notices.models import Reason
+from yinghu.oversight.models import Summons
+from yinghu.people.models import Post, Role, Unit, User
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Those who have one of `roles` in a unit, or at a desk whose post covers an `area`; of them
+    `user_id` only, where it is given. Without roles: that login, while it has any post.
+    """
+
+    reason: Reason
+    roles: frozenset[str] = frozenset()
+    unit_id: int | None = None
+    area: str | None = None
+    user_id: int | None = None
+
+
+_AT_DESKS = (
+    Role.CLERK,
+    Role.DISPATCHER,
+    Role.OPERATOR,
+    Role.SUPERVISOR,
+    Role.COMMANDER,
+    Role.ADMIN,
+)
+
+
+class Directory:
+    """The posts that these events may need, each kind fetched once, and only if asked for."""
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self._events = events
+        self._covering: dict[tuple[frozenset[str], str], list[int]] = {}
+
+    def people(self, group: Group) -> list[int]:
+        """The ids of the active logins in it, in their order."""
+        if group.area is not None:
+            return self._at_desk(group.roles, group.area)
+        if group.roles:
+            if group.unit_id is None or (group.reason is Reason.HOLDER and group.user_id is None):
+                return []
+            posts = self._in_units.get(group.unit_id, ())
+            found = {user_id for user_id, role in posts if role in group.roles}
+            return sorted(found if group.user_id is None else found & {group.user_id})
+        return [group.user_id] if group.user_id in self._blowers else []
+
+    def unit(self, code: object) -> int | None:
+        """The id of the unit with this code; None where there is none."""
+        return self._units.get(str(code or ""))
+
+    def login(self, username: object) -> int | None:
+        """The id of a login by its name, as the facts of a hand-over have it."""
+        return self._logins.get(str(username or ""))
+
+    def whistler(self, event: Event) -> tuple[int | None, int | None]:
+        """(unit, login) of the last whistle before this event that called the unit of its facts."""
+        last: tuple[int | None, int | None] = (None, None)
+        for event_id, code, unit_id, user_id in self._whistles.get(event.appeal_id, ()):
+            if event_id < event.pk and code == event.facts.get("unit"):
+                last = (unit_id, user_id)
+        return last
+
+    def _at_desk(self, roles: frozenset[str], area: str) -> list[int]:
+        key = (roles, area)
+        if key not in self._covering:
+            self._covering[key] = sorted(
+                {
+                    user_id
+                    for user_id, role, prefix in self._desk_posts
+                    if role in roles and area.startswith(prefix)
+                }
+            )
+        return self._covering[key]
+
+    @cached_property
+    def _in_units(self) -> dict[int, list[tuple[int, str]]]:
+        wanted: set[int | None] = {*self._units.values()}
+        for event in self._events:
+            wanted |= {event.unit_id, event.appeal.lead_id, event.facts.get("unit_id")}
+        for calls in self._whistles.values():
+            wanted |= {unit_id for _event, _code, unit_id, _user in calls}
+        posts = _serving().filter(unit__in=wanted - {None}).exclude(role__in=_AT_DESKS)
+        found: dict[int, list[tuple[int, str]]] = defaultdict(list)
+        for unit_id, user_id, role in posts.values_list("unit", "user", "role"):
+            found[unit_id].append((user_id, role))
+        return found
+
+    @cached_property
+    def _desk_posts(self) -> list[tuple[int, str, str]]:
+        posts = _serving().filter(role__in=_AT_DESKS)
+        rows = posts.values_list("user", "role", "area")
+        return [
+            (user_id, role, area or "")
+            for user_id, role, area in rows
+            # Who sets up a part of the city only is nobody whom an unheard call falls to.
+            if role != Role.ADMIN or not area
+        ]
+
+    @cached_property
+    def _units(self) -> dict[str, int]:
+        codes: set[str] = set()
+        for event in self._events:
+            codes |= {str(code) for code in event.facts.get("units", ())}
+            codes |= {str(event.facts["unit"])} if event.facts.get("unit") else set()
+        if not codes:
+            return {}
+        return dict(Unit.objects.filter(code__in=codes).values_list("code", "pk"))
+
+    @cached_property
+    def _logins(self) -> dict[str, int]:
+        names = {str(event.facts["user"]) for event in self._events if event.facts.get("user")}
+        return dict(User.objects.filter(username__in=names).values_list("username", "pk"))
+
+    @cached_property
+    def _whistles(self) -> dict[int, list[tuple[int, str, int, int | None]]]:
+        """(event, code of the unit called, unit and login of the whistler) by appeal, in order."""
+        found: dict[int, list[tuple[int, str, int, int | None]]] = defaultdict(list)
+        about = {event.appeal_id for event in self._events if event.verb in _OF_WHISTLES}
+        if about:
+            calls = Summons.objects.filter(whistle__appeal__in=about).order_by("whistle__event")
+            for appeal_id, *call in calls.values_list(
+                "whistle__appeal",
+                "whistle__event",
+                "unit__code",
+                "whistle__unit",
+                "whistle__event__user",
+            ):
+                found[appeal_id].append(tuple(call))  # type: ignore[arg-type]  # four columns
+        return found
+
+    @cached_property
+    def _blowers(self) -> frozenset[int]:
+        wanted = {call[3] for calls in self._whistles.values() for call in calls} - {None}
+        posts = _serving().filter(user__in=wanted).exclude(role=Role.VOLUNTEER)
+        return frozenset(posts.values_list("user", flat=True))
+
+
+_OF_WHISTLES = ("report_in", "measures", "contest", "judge")
+
+
+def _serving() -> QuerySet[Post]:
+    return Post.objects.filter(active=True, unit__active=True, user__is_active=True)

@@ -1,0 +1,183 @@
+"""What a notice says: one sentence in the reader's language, without a word of the requester's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from yinghu.appeals.labels import is_english
+from yinghu.appeals.models import ChaseAct, Event
+from yinghu.appeals.numbers import number_of
+from yinghu.appeals.states import ClockKind, Satisfaction, Verb
+from yinghu.notices.models import Notice, Reason
+from yinghu.oversight.models import Whistle
+from yinghu.people.models import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """The units that some notices speak of, by id and by code, and who whistled at an event."""
+
+    by_id: dict[int, Unit] = field(default_factory=dict)
+    by_code: dict[str, Unit] = field(default_factory=dict)
+    whistlers: dict[int, Unit] = field(default_factory=dict)
+
+    def name(self, key: object, otherwise: object = "") -> str:
+        """A unit's name by id or code, else the name that the event keeps."""
+        found = self.by_id.get(key) if isinstance(key, int) else self.by_code.get(str(key))
+        return named(found) if found else str(otherwise or "")
+
+
+def named(unit: Unit | None) -> str:
+    """A unit's name in the language of the reader; "" for none."""
+    if unit is None:
+        return ""
+    return str((is_english() and unit.name_en) or unit.name)
+
+
+def units_of(notices: Iterable[Notice]) -> Units:
+    """The units that these speak of; two queries, or three."""
+    events = {notice.event_id: notice.event for notice in notices}.values()
+    ids: set[int] = set()
+    codes: set[str] = set()
+    for event in events:
+        ids |= {event.facts["unit_id"]} if event.facts.get("unit_id") else set()
+        codes |= {str(event.facts["unit"])} if event.facts.get("unit") else set()
+    whistled = [event.pk for event in events if event.act is Verb.WHISTLE]
+    blown = Whistle.objects.filter(event__in=whistled).select_related("unit") if whistled else ()
+    return Units(
+        Unit.objects.in_bulk(ids) if ids else {},
+        Unit.objects.in_bulk(codes, field_name="code") if codes else {},
+        {each.event_id: each.unit for each in blown},
+    )
+
+
+def sentence(notice: Notice, units: Units) -> str:
+    """What has happened, and what is expected of this reader."""
+    event, reason = notice.event, notice.reason
+    given = event.facts
+    unit = named(event.unit)
+    other = units.name(given.get("unit"), given.get("name"))
+    until = _time(given.get("until"))
+    match event.act:
+        case Verb.ASSIGN:
+            return _("派给%s，等人接单") % unit
+        case Verb.RELEASE:
+            return _("放回%s，等人接单") % unit
+        case Verb.HAND:
+            return _("%s把这件诉求转给您办") % _who(event)
+        case Verb.SUPPLY:
+            return _("%s补充了情况") % _who(event)
+        case Verb.URGE:
+            return _("%s催办") % _who(event)
+        case Verb.RETURN:
+            return _("%s申请退单，请裁定") % unit
+        case Verb.EXTEND:
+            return _("%(unit)s申请延期到 %(until)s，请裁定") % {"unit": unit, "until": until}
+        case Verb.RULE:
+            return _ruled(event, until)
+        case Verb.INVITE:
+            return _("请%(unit)s协办，%(until)s 以前回复") % {"unit": other, "until": until}
+        case Verb.REPLY:
+            return _("%s回复了协办") % other
+        case Verb.ESCALATE if reason == Reason.LEAD:
+            return _("已提级到%s，您单位仍是首接单位") % unit
+        case Verb.ESCALATE:
+            return _("提级到%s，等人接单") % unit
+        case Verb.SUPERVISE:
+            return _("督办：请在 %s 以前书面回复") % until
+        case Verb.ACCOUNT:
+            return _("%s回复了督办") % unit
+        case Verb.LIFT:
+            return _("督办已解除")
+        case Verb.WHISTLE:
+            return _("%(unit)s吹哨，请到“%(place)s”报到，%(until)s 以前") % {
+                "unit": named(units.whistlers.get(event.pk)) or unit,
+                "place": given.get("place", ""),
+                "until": until,
+            }
+        case Verb.REPORT_IN:
+            return (_("%s报到了，迟到") if given.get("late") else _("%s报到了")) % other
+        case Verb.MEASURES:
+            return _("%s报了四要素") % other
+        case Verb.CONTEST if reason in (Reason.COMMAND, Reason.ADMIN):
+            return _("%s认为吹哨不该叫它，请裁定") % other
+        case Verb.CONTEST:
+            return _("%s认为吹哨不该叫它，等指挥中心裁定") % other
+        case Verb.JUDGE:
+            agreed = bool(given.get("agree"))
+            return (_("裁定：%s不用来") if agreed else _("裁定：%s仍要报到")) % other
+        case Verb.GRADE:
+            label = _(Satisfaction(given["satisfaction"]).label)
+            return _("吹哨单位评价%(unit)s：%(grade)s") % {"unit": other, "grade": label}
+        case Verb.RATE if given.get("solved") is False:
+            return _("诉求人评价：没有解决。已退回重办")
+        case Verb.RATE:
+            return _("诉求人评价：不满意。已退回重办")
+        case Verb.REOPEN:
+            return _("要重新办理")
+        case Verb.MERGE if isinstance(given.get("master"), int):
+            return _("已并入 %s，不用单独办") % number_of(given["master"])
+        case Verb.WITHDRAW:
+            return _("诉求人撤回了诉求，不用再办")
+        case Verb.CHASE:
+            return _chased(event, reason, units)
+        case _:
+            return _(event.act.label)
+
+
+def _who(event: Event) -> str:
+    """A colleague by name; a requester never."""
+    if event.user is not None:
+        return str(event.user)
+    return _("诉求人") if event.actor_kind == "requester" else _("系统")
+
+
+def _ruled(event: Event, until: str) -> str:
+    agreed = bool(event.facts.get("agree"))
+    if event.facts.get("of") == Verb.RETURN:
+        return _("同意退单") if agreed else _("不同意退单，请继续办理")
+    return _("同意延期到 %s") % until if agreed else _("不同意延期，请按原时限办理")
+
+
+_FROM_ABOVE = (Reason.SUPERVISOR, Reason.COMMAND, Reason.ADMIN)
+"""Who has to be told whose case it is."""
+
+
+def _chased(event: Event, reason: str, units: Units) -> str:
+    """Whose clock, how much is left of it or since when it is over, and what follows."""
+    given = event.facts
+    due = parse_datetime(given["due"])
+    above = named(event.unit) if reason in _FROM_ABOVE else ""
+    own = units.name(given.get("unit_id"), above)
+    said = {
+        "unit": own,
+        "clock": _(ClockKind(given["clock"]).label),
+        "due": _time(given["due"]),
+        "left": 100 - given["percent"],
+    }
+    if due is not None and event.at < due:
+        if said["left"] <= 0:
+            return _("%(unit)s“%(clock)s”时限快到了：%(due)s") % said
+        return _("%(unit)s“%(clock)s”时限还剩 %(left)d%%：%(due)s") % said
+    match ChaseAct(given["act"]):
+        case ChaseAct.REPORT:
+            return _("上报：%(unit)s“%(clock)s”已超时，时限是 %(due)s") % said
+        case ChaseAct.RAISE:
+            return _("提级：%(unit)s“%(clock)s”已超时，时限是 %(due)s") % said
+        case _:
+            return _("催办：%(unit)s“%(clock)s”已超时，时限是 %(due)s") % said
+
+
+def _time(text: object) -> str:
+    """`11月25日 09:00` of an ISO moment, in the zone of the place: it may be read days later."""
+    moment = parse_datetime(str(text or ""))
+    if moment is None:
+        return ""
+    local = localtime(moment)
+    return f"{date_format(local, _('n月j日'))} {local:%H:%M}"

@@ -1,0 +1,163 @@
+"""What I am told: the bell and its list, for everyone with a login; and what could not be sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from yinghu.appeals.labels import headline_of
+from yinghu.notices import sending, words
+from yinghu.notices.models import Delivery, Notice, Reason
+from yinghu.notices.reading import mark_read
+from yinghu.people.access import may_read_why, may_see
+from yinghu.web.shared import PAGE, is_part, login_of, size_for, staff, who
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A notice as its reader sees it. What is not theirs to see any more has no `headline`."""
+
+    notice: Notice
+    sentence: str
+    headline: str
+    why: str
+    gone: bool
+
+    @property
+    def unread(self) -> bool:
+        return self.notice.read_at is None
+
+
+def _lines(request: HttpRequest, found: list[Notice]) -> list[Line]:
+    actor, units = who(request), words.units_of(found)
+    lines = []
+    for notice in found:
+        seen = may_see(actor, notice.appeal)
+        lines.append(
+            Line(
+                notice,
+                words.sentence(notice, units),
+                # These lines are read in the street, and on screens that others see.
+                headline_of(notice.appeal, reveal=False) if seen else "",
+                _(Reason(notice.reason).label),
+                gone=not seen and notice.reason != Reason.ADMIN,
+            )
+        )
+    return lines
+
+
+def _before(request: HttpRequest) -> int | None:
+    """The id that the page begins after; None for the first page, and where it is none."""
+    text = request.GET.get("before", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
+
+
+@never_cache
+@require_GET
+@staff()
+def page(request: HttpRequest) -> HttpResponse:
+    """The newest first, page by page; `?unread=1` leaves out what has been read."""
+    before, only = _before(request), request.GET.get("unread") == "1"
+    own = Notice.objects.filter(user=login_of(request))
+    newest = own.order_by("-id").values_list("pk", flat=True).first() or 0
+    found = own.filter(read_at=None) if only else own
+    if before is not None:
+        found = found.filter(pk__lt=before)
+    size = size_for(request.GET.get("shown", "")) if before is None else PAGE
+    found = found.select_related("event__unit", "event__user", "appeal").order_by("-id")
+    some = list(found[: size + 1])
+    more = some[size - 1].pk if len(some) > size else None
+    context = {
+        "desk": "notices",
+        "lines": _lines(request, some[:size]),
+        "more": more,
+        "newest": newest,
+        "only": only,
+        "is_more": before is not None,
+    }
+    part = is_part(request, "rows")
+    return render(request, f"web/notices/{'rows' if part else 'list'}.html", context)
+
+
+@never_cache
+@require_GET
+@staff()
+def bell(request: HttpRequest) -> HttpResponse:
+    """The bell of the header again."""
+    return render(request, "web/parts/bell_again.html")
+
+
+@never_cache
+@require_GET
+@staff()
+def open_one(request: HttpRequest, pk: int) -> HttpResponse:
+    """To the case that it is about, and it has been read. Somebody else's does not exist."""
+    own = Notice.objects.filter(user=login_of(request), pk=pk)
+    notice = get_object_or_404(own.select_related("appeal"))
+    mark_read(own, login_of(request).pk)
+    actor = who(request)
+    if may_see(actor, notice.appeal):
+        inside = may_read_why(actor, notice.appeal)
+        return redirect("case" if inside else "task", notice.appeal.number)
+    if notice.reason == Reason.ADMIN:
+        messages.warning(request, _("没有人可以通知：请给督办员、指挥长和各单位安排人。"))
+        return redirect("setup")
+    messages.info(request, _("这件诉求已经不在您这里了。"))
+    return redirect("notices")
+
+
+@never_cache
+@require_POST
+@staff()
+def read(request: HttpRequest) -> HttpResponse:
+    """All that was there when the page was made has been read; what has come since has not."""
+    text = request.POST.get("until", "")
+    if not (text.isascii() and text.isdigit() and len(text) < 18):
+        messages.error(request, _("没有说到哪一条为止，请刷新后再试"))
+        return redirect("notices")
+    count = mark_read(Notice.objects.filter(pk__lte=int(text)), login_of(request).pk)
+    said = ngettext("%d 条已标为已读", "%d 条已标为已读", count) % count
+    messages.success(request, said)
+    return redirect("notices")
+
+
+@never_cache
+@require_GET
+@staff("setup")
+def failed(request: HttpRequest) -> HttpResponse:
+    """What no provider would take, with its error, for administrators."""
+    before = _before(request)
+    found = Delivery.objects.filter(state=Delivery.State.FAILED).order_by("-id")
+    if before is not None:
+        found = found.filter(pk__lt=before)
+    some = list(found.select_related("notice__user", "notice__appeal")[: PAGE + 1])
+    context = {
+        "desk": "setup",
+        "rows": some[:PAGE],
+        "more": some[PAGE - 1].pk if len(some) > PAGE else None,
+        "attempts": sending.ATTEMPTS,
+    }
+    return render(request, "web/notices/failed.html", context)
+
+
+@never_cache
+@require_POST
+@staff("setup")
+def again(request: HttpRequest) -> HttpResponse:
+    """Queue one that failed once more, or all of them."""
+    text = request.POST.get("delivery", "")
+    if text and not (text.isascii() and text.isdigit() and len(text) < 18):
+        messages.error(request, _("没有这条记录"))
+        return redirect("notices_failed")
+    count = sending.try_again([int(text)] if text else None)
+    said = ngettext("%d 条已重新排队", "%d 条已重新排队", count) % count
+    (messages.success if count else messages.info)(request, said)
+    return redirect(reverse("notices_failed"))
