@@ -1,4 +1,4 @@
-"""The page of the rates: who sees which figures, what each number opens, a workbook that is safe."""
+"""The page of the rates: who sees which figures, what a number opens, a workbook that is safe."""
 
 from __future__ import annotations
 
