@@ -1,4 +1,4 @@
-"""The page of the rates: who sees which figures, each number opens its cases, the workbook is safe."""
+"""The page of the rates: who sees which figures, each number opens its cases, a safe workbook."""
 
 from __future__ import annotations
 
