@@ -1,4 +1,4 @@
-"""Whistles: for whom others call, to report in from a phone; for whoever has called; for command."""
+"""Whistles: for those who are called, to report in from a phone; for the callers; for command."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Call:
 @require_GET
 @staff("whistles")
 def page(request: HttpRequest) -> HttpResponse:
-    """What waits for us, what we have whistled for, what command has to rule on, and the figures."""
+    """What waits for us, what we have whistled for, what command rules on, and the figures."""
     actor = who(request)
     calls = _calls(actor)
     own = actor.all_units
