@@ -14,6 +14,9 @@ from tests.conftest import DESK, PHONE
 from tests.live import Live, until
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
+from yinghu.demo import passing
+from yinghu.people.access import actor_of
+from yinghu.people.models import User
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
@@ -41,11 +44,8 @@ def test_a_case_left_alone_climbs_and_each_level_sees_it(
         boss.goto("/desk/oversight")
         boss.get_by_role("button", name="48 小时").click()
         expect(boss.locator(".alert")).to_contain_text("过了 48 小时")
-        until(
-            lambda unit=unit: Appeal.objects.filter(pk=appeal.pk, unit__code=unit).exists(),
-            f"the case to be with {unit}",
-            60,
-        )
+        at_unit = Appeal.objects.filter(pk=appeal.pk, unit__code=unit)
+        until(at_unit.exists, f"the case to be with {unit}", 60)
         page = log_in(open_page(DESK), who)
         expect(page.locator("#bell .bell-count")).to_be_visible()
         page.goto("/desk/notices")
@@ -68,3 +68,61 @@ def test_a_case_left_alone_climbs_and_each_level_sees_it(
         no_violations(page)
         fits(page)
     taps(grid)
+
+
+def test_a_community_whistles_one_comes_one_does_not_and_the_figures_tell(
+    live: Live, live_city: Cast, open_page: OpenPage
+) -> None:
+    appeal = file_one("市场门口烧烤摊油烟太大", area="330782008001003")
+    loop.sort(appeal.pk, live_city.clerk, category="environment")
+    loop.assign(appeal.pk, live_city.dispatcher, unit="community-futian")
+    community = log_in(open_page(DESK), "community-head")
+    loop.accept(appeal.pk, actor_of(User.objects.get(username="community-head")))
+    live.drain()
+    community.goto(f"/desk/case/{appeal.number}")
+    community.click("[data-act=whistle] summary")
+    form = community.locator("[data-act=whistle] form")
+    # Who stands no higher, or has nothing to do with the place, is not offered.
+    expect(form.get_by_text("佛堂镇人民政府")).to_have_count(0)
+    for words in ("联合执法", "生态环境局", "卫生健康局"):
+        form.locator(".choice", has_text=words).click()
+    form.locator("[name=why]").fill("请两家到现场认定油烟")
+    form.get_by_role("button").last.click()
+    expect(community.locator(".alert-success")).to_be_visible()
+
+    # Two phones: one says where it is and comes, the other stays silent.
+    phone = open_page(
+        PHONE, geolocation={"longitude": 120.1037, "latitude": 29.3389}, permissions=["geolocation"]
+    )
+    log_in(phone, "bureau-handler")
+    expect(phone.locator("#bell .bell-count")).to_be_visible()
+    silent = log_in(open_page(PHONE), "health-handler")
+    silent.goto("/desk/whistles")
+    expect(silent.locator("#for-us")).to_contain_text("还没有报到")
+    no_violations(silent)
+    taps(silent)
+    fits(silent)
+    phone.goto("/desk/whistles")
+    phone.locator("#for-us").get_by_role("button", name="报到").click()
+    expect(phone.locator("#for-us .whistle-state")).to_contain_text("离集合地点")
+    phone.locator("#for-us [name=spoken_to]").fill("社区老王")
+    phone.locator("#for-us textarea[name=why]").fill("要求加装净化器，三天内复查")
+    phone.get_by_role("button", name="报四要素").click()
+    expect(phone.locator("#for-us .facts-list")).to_contain_text("加装净化器")
+
+    passing.pass_time(24)
+    community.goto("/desk/whistles")
+    for unit, grade in (("生态环境局", "满意"), ("卫生健康局", "不满意")):
+        card = community.locator("#ours .whistle", has_text=unit).filter(
+            has=community.locator("form.grade")
+        )
+        card.get_by_role("button", name=grade, exact=True).click()
+    expect(community.locator("#ours form.grade")).to_have_count(0)
+    boss = log_in(open_page(DESK), "commander")
+    boss.goto("/desk/whistles")
+    figures = boss.locator("#figures tbody tr")
+    expect(figures.filter(has_text="生态环境局")).to_contain_text("100%")
+    expect(figures.filter(has_text="卫生健康局")).to_contain_text("0%")
+    expect(figures.first).to_contain_text("50%")
+    no_violations(boss)
+    fits(boss)

@@ -79,7 +79,7 @@ def test_two_are_called_one_comes_and_both_are_rated(city: Cast) -> None:
     assert came.reported_by is not None
     assert came.metres == pytest.approx(300, abs=15)
     refused("nothing_to", whistles.report_in, appeal, bureau)
-    early = {"unit": "bureau-health", "satisfaction": "no"}
+    early: dict[str, Any] = {"unit": "bureau-health", "satisfaction": "no"}
     refused("too_early", whistles.grade, appeal, community, **early)
     refused(
         "too_early",
@@ -93,7 +93,7 @@ def test_two_are_called_one_comes_and_both_are_rated(city: Cast) -> None:
     whistles.measures(appeal.pk, bureau, **elements())
     refused("nothing_to", whistles.measures, appeal, bureau, **elements())
     pass_time(3, appeal)
-    good = {"unit": "bureau-environment", "satisfaction": "fairly"}
+    good: dict[str, Any] = {"unit": "bureau-environment", "satisfaction": "fairly"}
     whistles.grade(appeal.pk, community, **good)
     refused("graded_already", whistles.grade, appeal, community, **good)
     # Late, but it has come after all.
@@ -180,7 +180,7 @@ def test_a_contest_holds_the_clock_until_the_command_has_ruled(city: Cast) -> No
     whistles.contest(appeal.pk, health, why="油烟不归卫健")
     refused("contested_already", whistles.contest, appeal, health, why="再提")
     pass_time(5, appeal)
-    ruling = {"unit": "bureau-health", "agree": False, "why": "要来认定"}
+    ruling: dict[str, Any] = {"unit": "bureau-health", "agree": False, "why": "要来认定"}
     refused("not_allowed", whistles.judge, appeal, community, **ruling)
     refused(
         "nothing_to", whistles.judge, appeal, city.commander, **ruling | {"unit": "town-futian"}
@@ -195,7 +195,7 @@ def test_a_contest_holds_the_clock_until_the_command_has_ruled(city: Cast) -> No
     whistles.contest(appeal.pk, town, why="已经移交")
     whistles.judge(appeal.pk, city.commander, unit="town-futian", agree=True, why="属实")
     refused("nothing_to", whistles.report_in, appeal, town)
-    graded = {"unit": "town-futian", "satisfaction": "no"}
+    graded: dict[str, Any] = {"unit": "town-futian", "satisfaction": "no"}
     refused("graded_already", whistles.grade, appeal, community, **graded)
 
 
