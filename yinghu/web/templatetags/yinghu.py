@@ -32,7 +32,7 @@ from yinghu.people.access import Actor, desks_of
 from yinghu.people.privacy import mask_name, mask_phone, unseal
 from yinghu.places import locate
 from yinghu.web import presence, ready, shared, wording
-from yinghu.web.forms import name_of
+from yinghu.web.forms import SeveralInput, name_of
 from yinghu.web.hub import BADGED
 from yinghu.web.story import Story
 
@@ -393,6 +393,7 @@ def field(bound: Any, hint: str = "", plain: bool = False, mark: str = "") -> di
         "plain": plain,
         "kind": "radio" if many else kind,
         "many": many,
+        "find": isinstance(widget, SeveralInput),
         "required": bound.field.required,
         "mark": mark,
         "control": bound.as_widget(attrs=attrs),
