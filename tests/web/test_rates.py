@@ -338,4 +338,5 @@ def test_the_requester_is_asked_one_thing_more(browse: Browse, city: Cast) -> No
     for _press in range(2):
         assert browse().post(at, said).status_code == 302
     assert appeal.events.get(verb="rate").facts["unreached"] is True
+    assert city.operator.user_id is not None
     assert User.objects.filter(pk=city.operator.user_id).exists()
