@@ -89,6 +89,14 @@ def whistle(
     return event
 
 
+def to_call(appeal: Appeal, actor: Actor) -> list[Unit]:
+    """The units that the actor may whistle for at this case, the lowest level first."""
+    caller, people = _caller(appeal, actor), staffed()
+    units = Unit.objects.filter(active=True, pk__in=people).exclude(pk=caller.pk)
+    found = [unit for unit in units if not _obstacle(unit, caller, appeal, people)]
+    return sorted(found, key=lambda unit: (-unit.level, unit.name))
+
+
 def _units(codes: Sequence[str]) -> list[Unit]:
     wanted = list(dict.fromkeys(codes))
     if not wanted:
@@ -112,17 +120,24 @@ def _caller(appeal: Appeal, actor: Actor) -> Unit:
 
 def _may_be_called(units: Sequence[Unit], caller: Unit, appeal: Appeal) -> None:
     people = staffed()
-    here = appeal.area_id or ""
     for unit in units:
-        if unit.pk == caller.pk:
-            raise Refused("own_unit", _("不能吹哨叫自己的单位"), "units")
-        if unit.level >= caller.level and caller.level > Level.COMMAND:
-            said = _("%s不比您的单位高一级，不能吹哨叫它；可以请它协办") % unit
-            raise Refused("not_above", said, "units")
-        if unit.area_id and not here.startswith(unit.area_id):
-            raise Refused("elsewhere", _("%s不管这件诉求所在的地方") % unit, "units")
-        if unit.pk not in people:
-            raise Refused("nobody_there", _("%s还没有人，叫不到") % unit, "units")
+        if obstacle := _obstacle(unit, caller, appeal, people):
+            raise Refused(*obstacle, "units")
+
+
+def _obstacle(
+    unit: Unit, caller: Unit, appeal: Appeal, people: frozenset[int]
+) -> tuple[str, str] | None:
+    """Why a unit cannot be called, as a code and in words; None where it can."""
+    if unit.pk == caller.pk:
+        return "own_unit", _("不能吹哨叫自己的单位")
+    if unit.level >= caller.level and caller.level > Level.COMMAND:
+        return "not_above", _("%s不比您的单位高一级，不能吹哨叫它；可以请它协办") % unit
+    if unit.area_id and not (appeal.area_id or "").startswith(unit.area_id):
+        return "elsewhere", _("%s不管这件诉求所在的地方") % unit
+    if unit.pk not in people:
+        return "nobody_there", _("%s还没有人，叫不到") % unit
+    return None
 
 
 def _meeting_point(appeal: Appeal) -> tuple[float | None, float | None]:

@@ -237,7 +237,7 @@ def words_to_search(actor: Actor, query: str) -> Sought:
 
 def desks_of(actor: Actor) -> frozenset[str]:
     """Which pages the actor has: own, triage, dispatch, inbox, field, callback, cases, oversight,
-    board, rates, setup.
+    whistles, board, rates, setup.
     """
     desks: set[str] = set()
     if actor.has(Role.CLERK):
@@ -254,6 +254,8 @@ def desks_of(actor: Actor) -> frozenset[str]:
         desks |= {"cases", "own"}
     if actor.has(Role.SUPERVISOR, Role.COMMANDER, Role.DISPATCHER):
         desks.add("oversight")
+    if "inbox" in desks or actor.has(Role.SUPERVISOR, Role.COMMANDER):
+        desks.add("whistles")
     if any(grant.role == Role.ADMIN and not grant.area for grant in actor.grants):
         desks.add("setup")
     if board_scopes(actor):

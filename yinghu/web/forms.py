@@ -50,6 +50,8 @@ class Known:
     def __init__(self, unit_id: int | None = None, holder_id: int | None = None) -> None:
         self.unit_id = unit_id
         self.holder_id = holder_id
+        self.to_call: list[tuple[str, str]] | None = None
+        """The units that may be whistled for, where that is known; else all are offered."""
 
     @cached_property
     def people(self) -> list[tuple[str, str]]:
@@ -187,7 +189,7 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
             choices = [("", _("请选择")), *known.units]
             return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
         case FieldKind.UNITS:
-            units = [(code, label) for code, label in known.units]
+            units = known.units if known.to_call is None else known.to_call
             return forms.MultipleChoiceField(
                 choices=units, widget=forms.CheckboxSelectMultiple, **common
             )
@@ -302,9 +304,18 @@ def initial_of(verb: Verb, appeal: Appeal) -> dict[str, Any]:
     """Sensible first values of the other verbs' fields."""
     if verb is Verb.ASSIGN and appeal.unit is not None:
         return {"unit": appeal.unit.code}
-    if verb is Verb.EXTEND:
-        tomorrow = timezone.localtime() + timedelta(days=1)
-        return {"until": tomorrow.replace(minute=0, second=0, microsecond=0)}
+    now = timezone.localtime().replace(second=0, microsecond=0)
+    tomorrow = now.replace(minute=0) + timedelta(days=1)
+    match verb:
+        case Verb.EXTEND | Verb.INVITE | Verb.SUPERVISE:
+            return {"until": tomorrow}
+        case Verb.WHISTLE:
+            where = appeal.place or appeal.area
+            soon = now.replace(minute=0) + timedelta(hours=3)
+            place = name_of(where) if where else ""
+            return {"until": soon, "occasion": Occasion.PEOPLE.value, "place": place}
+        case Verb.MEASURES:
+            return {"received": now, "until": tomorrow}
     return {}
 
 

@@ -48,6 +48,7 @@ DESKS: dict[str, tuple[str, str, Any]] = {
     "callback": ("callback", "phone", _("回访")),
     "field": ("field", "map-pin", _("现场")),
     "cases": ("cases", "list", _("全部诉求")),
+    "whistles": ("whistles", "speakerphone", _("吹哨")),
     "oversight": ("oversight", "eye", _("督办")),
     "board": ("board", "chart-bar", _("看板")),
     "rates": ("rates", "chart-line", _("三率")),

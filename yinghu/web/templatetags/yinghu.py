@@ -9,6 +9,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
@@ -379,15 +380,17 @@ def field(bound: Any, hint: str = "", plain: bool = False, mark: str = "") -> di
     """
     widget = bound.field.widget
     kind = getattr(widget, "input_type", "textarea")
-    attrs = _attrs(bound, kind)
-    if kind == "radio":
+    many = isinstance(widget, CheckboxSelectMultiple)
+    attrs = _attrs(bound, "radio" if many else kind)
+    if kind == "radio" or many:
         # Its options are drawn one by one, by what the widget itself carries.
         widget.attrs |= {name: text for name, text in attrs.items() if name != "class"}
     return {
         "bound": bound,
         "hint": hint,
         "plain": plain,
-        "kind": "radio" if kind == "radio" else kind,
+        "kind": "radio" if many else kind,
+        "many": many,
         "required": bound.field.required,
         "mark": mark,
         "control": bound.as_widget(attrs=attrs),
