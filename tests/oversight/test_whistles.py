@@ -101,7 +101,7 @@ def test_two_are_called_one_comes_and_both_are_rated(city: Cast) -> None:
     assert event.facts["late"] is True
     whistles.grade(appeal.pk, community, unit="bureau-health", satisfaction="no")
     assert waiting(appeal) == {("measures", "bureau-health")}
-    together, *lines = answering(timezone.now(), scope="330782008")
+    together, *lines = answering(timezone.now(), scopes=("330782008",))
     assert (together.called, together.reported, together.on_time) == (2, 2, 1)
     assert (together.report_in_rate, together.on_time_rate) == (1.0, 0.5)
     assert together.satisfied_rate == pytest.approx(0.45)
@@ -109,7 +109,7 @@ def test_two_are_called_one_comes_and_both_are_rated(city: Cast) -> None:
         "bureau-health",
         "bureau-environment",
     }
-    assert answering(timezone.now(), scope="330782100") == []
+    assert answering(timezone.now(), scopes=("330782100",)) == []
 
 
 @pytest.mark.django_db

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from django.db.models import Count, F, Q
 
@@ -17,13 +19,15 @@ FAIRLY = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """How one unit (None: all) answered whistles. A rate is None where there is nothing to rate.
+    """How one unit answered whistles, or how its own were answered (None: all). A rate is None
+    where there is nothing to rate.
 
-    `called` leaves out whom the command excused; `due` are those of which the time is up or who
-    have come.
+    `whistles` are those in which it was called, or its own. `called` leaves out whom the command
+    excused; `due` are those of which the time is up or who have come.
     """
 
     unit: Unit | None
+    whistles: int
     called: int
     excused: int
     due: int
@@ -45,58 +49,55 @@ class Answering:
         return self.weight / self.graded if self.graded else None
 
 
-def answering(now: datetime, since: datetime | None = None, scope: str = "") -> list[Answering]:
-    """All together first, then each unit that was called since a moment for cases under an area
-    prefix, by name; one query, and one for the names.
+By = Literal["unit", "whistle__unit"]
+
+
+def answering(
+    now: datetime,
+    since: datetime | None = None,
+    scopes: Sequence[str] = ("",),
+    by: By = "unit",
+) -> list[Answering]:
+    """All together first, then each unit that was called (or `by` each that whistled) since a
+    moment, for cases under one of the area prefixes ("" is everywhere), by name; three queries.
     """
-    found = (
-        Summons.objects.filter(whistle__appeal__area__code__startswith=scope)
-        if scope
-        else (Summons.objects.all())
-    )
+    found = Summons.objects.all()
+    if "" not in scopes:
+        under = Q(pk__in=[])
+        for scope in scopes:
+            under |= Q(whistle__appeal__area__code__startswith=scope)
+        found = found.filter(under)
     if since is not None:
         found = found.filter(whistle__at__gte=since)
     came, called = Q(reported_at__isnull=False), ~Q(excused=True)
-    rows = list(
-        found.values("unit")
-        .annotate(
-            called=Count("pk", filter=called),
-            excused_n=Count("pk", filter=Q(excused=True)),
-            due=Count("pk", filter=called & (came | Q(whistle__until__lt=now))),
-            reported=Count("pk", filter=called & came),
-            on_time=Count("pk", filter=called & Q(reported_at__lte=F("whistle__until"))),
-            graded=Count("pk", filter=~Q(grade="")),
-            yes=Count("pk", filter=Q(grade=Satisfaction.SATISFIED)),
-            fairly=Count("pk", filter=Q(grade=Satisfaction.FAIRLY)),
-        )
-        .order_by("unit")
-    )
-    units = Unit.objects.in_bulk([row["unit"] for row in rows])
-    lines = [
-        Answering(
-            units[row["unit"]],
-            row["called"],
-            row["excused_n"],
-            row["due"],
-            row["reported"],
-            row["on_time"],
-            row["graded"],
-            row["yes"] + FAIRLY * row["fairly"],
-        )
-        for row in rows
-    ]
+    counts = {
+        "whistles": Count("whistle", distinct=True),
+        "called": Count("pk", filter=called),
+        "excused_n": Count("pk", filter=Q(excused=True)),
+        "due": Count("pk", filter=called & (came | Q(whistle__until__lt=now))),
+        "reported": Count("pk", filter=called & came),
+        "on_time": Count("pk", filter=called & Q(reported_at__lte=F("whistle__until"))),
+        "graded": Count("pk", filter=~Q(grade="")),
+        "yes": Count("pk", filter=Q(grade=Satisfaction.SATISFIED)),
+        "fairly": Count("pk", filter=Q(grade=Satisfaction.FAIRLY)),
+    }
+    rows = list(found.values(by).annotate(**counts).order_by(by))
+    units = Unit.objects.in_bulk([row[by] for row in rows])
+    lines = [_line(units[row[by]], row) for row in rows]
     lines.sort(key=lambda line: line.unit.name if line.unit else "")
-    return [_together(lines), *lines] if lines else []
+    # A whistle for two units is one.
+    return [_line(None, found.aggregate(**counts)), *lines] if lines else []
 
 
-def _together(lines: list[Answering]) -> Answering:
+def _line(unit: Unit | None, row: dict[str, int]) -> Answering:
     return Answering(
-        None,
-        sum(line.called for line in lines),
-        sum(line.excused for line in lines),
-        sum(line.due for line in lines),
-        sum(line.reported for line in lines),
-        sum(line.on_time for line in lines),
-        sum(line.graded for line in lines),
-        sum(line.weight for line in lines),
+        unit,
+        row["whistles"],
+        row["called"],
+        row["excused_n"],
+        row["due"],
+        row["reported"],
+        row["on_time"],
+        row["graded"],
+        row["yes"] + FAIRLY * row["fairly"],
     )

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -149,16 +150,16 @@ def _meeting_point(appeal: Appeal) -> tuple[float | None, float | None]:
 
 
 def _summoned(appeal: Appeal, actor: Actor, kind: ClockKind) -> tuple[Summons, Clock]:
-    """The actor's unit among those called, for which a clock of this kind runs."""
+    """The latest call of the unit of the actor's for which a clock of this kind runs."""
     clock = clocks.running(appeal.pk).filter(kind=kind, unit__in=actor.party_units).first()
     if clock is None:
         raise Conflict("nothing_to", _("没有吹哨请您的单位报到，或者已经报到过"))
-    return _latest(appeal, clock.unit_id), clock
+    return _calls(appeal, clock.unit_id).latest("pk"), clock
 
 
-def _latest(appeal: Appeal, unit_id: int | None) -> Summons:
+def _calls(appeal: Appeal, unit_id: int | None) -> QuerySet[Summons]:
     found = Summons.objects.filter(whistle__appeal=appeal, unit=unit_id)
-    return found.select_related("whistle", "unit").latest("pk")
+    return found.select_related("whistle", "unit")
 
 
 def report_in(
@@ -223,15 +224,16 @@ def measures(
     def change(appeal: Appeal) -> dict[str, Any]:
         now = timezone.now()
         summons, clock = _summoned(appeal, actor, ClockKind.MEASURES)
+        # Whoever came twice, for two whistlers, says what is done once.
+        open_ = _calls(appeal, clock.unit_id).filter(reported_at__isnull=False, measures="")
+        first = open_.aggregate(at=Min("whistle__at"))["at"] or summons.whistle.at
         if received > now:
             raise Refused("future", _("收到的时间不能是将来"), "received")
-        if received < summons.whistle.at.replace(second=0, microsecond=0):
+        if received < first.replace(second=0, microsecond=0):
             raise Refused("too_early", _("收到的时间不能早于吹哨"), "received")
         minutes_until(until, now)
         Clock.objects.filter(pk=clock.pk).update(stopped_at=now)
-        summons.received_at, summons.done_by = received, until
-        summons.spoken_to, summons.measures = spoken_to, why
-        summons.save(update_fields=("received_at", "done_by", "spoken_to", "measures"))
+        open_.update(received_at=received, done_by=until, spoken_to=spoken_to, measures=why)
         facts.update(unit=summons.unit.code, name=summons.unit.name)
         return {}
 
@@ -277,7 +279,7 @@ def judge(
         clock = waiting.first()
         if clock is None:
             raise Conflict("nothing_to", _("这个单位没有等着裁定的异议"))
-        summons = _latest(appeal, clock.unit_id)
+        summons = _calls(appeal, clock.unit_id).latest("pk")
         waiting.update(stopped_at=now)
         called = clocks.running(appeal.pk).filter(kind=ClockKind.WHISTLE, unit=clock.unit_id)
         if agree:

@@ -254,7 +254,8 @@ def desks_of(actor: Actor) -> frozenset[str]:
         desks |= {"cases", "own"}
     if actor.has(Role.SUPERVISOR, Role.COMMANDER, Role.DISPATCHER):
         desks.add("oversight")
-    if "inbox" in desks or actor.has(Role.SUPERVISOR, Role.COMMANDER):
+    # Whoever may be called, may call, or rules on it.
+    if desks & {"inbox", "triage", "dispatch"} or actor.has(Role.SUPERVISOR, Role.COMMANDER):
         desks.add("whistles")
     if any(grant.role == Role.ADMIN and not grant.area for grant in actor.grants):
         desks.add("setup")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -18,18 +16,18 @@ from django.views.decorators.http import require_GET
 from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Clock, Event
 from yinghu.appeals.moves import MOVES
+from yinghu.appeals.policies import policy
 from yinghu.appeals.states import OF_UNITS, ClockKind, Occasion, Satisfaction, Verb
 from yinghu.oversight.models import Summons, Whistle
+from yinghu.oversight.summoned import LATELY, WAITING_FIRST, concerning
 from yinghu.oversight.whistle_figures import answering
 from yinghu.people.access import Actor, board_scopes, may_reveal
 from yinghu.people.models import Role
 from yinghu.web.forms import Known, VerbForm, initial_of
-from yinghu.web.shared import staff, who
+from yinghu.web.shared import is_part, staff, who
 
-LATELY = timedelta(days=30)
-"""For how long a whistle that waits for nothing any more is still shown."""
 MOST = 60
-"""Whistles on a page."""
+"""Units called that a page shows; what waits comes first."""
 
 
 @dataclass(slots=True)
@@ -46,9 +44,11 @@ class Call:
     elements: VerbForm | None
     may_contest: bool
     contest: str
+    held: bool
     to_judge: bool
     to_grade: bool
     grade: str
+    far: bool
 
 
 @never_cache
@@ -66,31 +66,31 @@ def page(request: HttpRequest) -> HttpResponse:
         "to_judge": [call for call in calls if call.to_judge],
         "satisfactions": [(each.value, _(each.label)) for each in Satisfaction],
     }
-    if actor.has(Role.SUPERVISOR, Role.COMMANDER):
+    if is_part(request, "lists"):
+        return render(request, "web/whistles/lists.html", context)
+    if actor.has(Role.SUPERVISOR, Role.COMMANDER) and (scopes := board_scopes(actor)):
         now = timezone.now()
-        scopes = board_scopes(actor)
-        context["figures"] = answering(now, now - LATELY, scopes[0] if scopes else "")
+        context["tables"] = [
+            (_("被叫的单位"), answering(now, now - LATELY, scopes)),
+            (_("吹哨的单位"), answering(now, now - LATELY, scopes, "whistle__unit")),
+        ]
         context["days"] = LATELY.days
     return render(request, "web/whistles/page.html", context)
 
 
 def _calls(actor: Actor) -> list[Call]:
     """What concerns the actor: called, calling, or (for command) contested; waiting first."""
-    found = Summons.objects.filter(whistle__at__gt=timezone.now() - LATELY)
-    mine = Q(unit__in=actor.party_units) | Q(whistle__unit__in=actor.all_units)
-    if actor.has(Role.COMMANDER, Role.SUPERVISOR):
-        mine |= Q(contested_at__isnull=False, excused=None, reported_at=None)
-    found = found.filter(mine).select_related(
+    found = concerning(actor).select_related(
         "unit", "reported_by", "whistle__unit", "whistle__event", "whistle__appeal"
     )
-    rows = list(found.order_by("-whistle__at", "unit__name")[:MOST])
+    rows = list(found.order_by(*WAITING_FIRST, "-whistle__at", "unit__name", "pk")[:MOST])
     appeals = {row.whistle.appeal_id for row in rows}
     live: dict[tuple[int, int | None, str], Clock] = {}
-    for clock in Clock.objects.filter(appeal__in=appeals, stopped_at=None, kind__in=OF_UNITS):
+    running = Clock.objects.filter(appeal__in=appeals, stopped_at=None, kind__in=OF_UNITS)
+    for clock in running.select_related("unit"):
         live[clock.appeal_id, clock.unit_id, clock.kind] = clock
-    why = _reasons(appeals)
-    calls = [_call(row, actor, live, why) for row in rows]
-    return sorted(calls, key=lambda call: call.clock is None)
+    why, near = _reasons(appeals), policy("report_in_metres")
+    return [_call(row, actor, live, why, near) for row in rows]
 
 
 def _reasons(appeals: Iterable[int]) -> dict[tuple[int, str], str]:
@@ -100,35 +100,36 @@ def _reasons(appeals: Iterable[int]) -> dict[tuple[int, str], str]:
 
 
 def _call(
-    summons: Summons,
+    summons: Any,
     actor: Actor,
     live: dict[tuple[int, int | None, str], Clock],
     why: dict[tuple[int, str], str],
+    near: int,
 ) -> Call:
     whistle, appeal = summons.whistle, summons.whistle.appeal
-    at = appeal.pk, summons.unit_id
-    called, elements = live.get((*at, ClockKind.WHISTLE)), live.get((*at, ClockKind.MEASURES))
-    contested = live.get((*at, ClockKind.CONTEST))
-    us, ours = summons.unit_id in actor.party_units, whistle.unit_id in actor.all_units
-    rating = (appeal.pk, whistle.unit_id, ClockKind.GRADE.value) in live
-    over = summons.reported_at is not None or whistle.until < timezone.now()
-    form = None
-    if us and elements:
+    form = clock = None
+    if summons.to_enter:
         initial = initial_of(Verb.MEASURES, appeal)
         form = VerbForm(MOVES[Verb.MEASURES], Known(), initial=initial)
         form.auto_id = f"m{summons.pk}-%s"
+    if summons.reported_at is None and not summons.excused and not summons.superseded:
+        clock = live.get((appeal.pk, summons.unit_id, ClockKind.WHISTLE))
+    elif summons.reported_at is not None and not summons.measures:
+        clock = live.get((appeal.pk, summons.unit_id, ClockKind.MEASURES))
     return Call(
         summons,
         whistle,
         headline_of(appeal, reveal=may_reveal(actor, appeal)),
         _(Occasion(whistle.occasion).label),
         whistle.event.why,
-        called or elements,
-        to_report=us and called is not None,
+        clock,
+        to_report=summons.to_report,
         elements=form,
-        may_contest=us and called is not None and summons.contested_at is None,
-        contest=why.get((appeal.pk, summons.unit.code), ""),
-        to_judge=contested is not None and actor.has(Role.COMMANDER, Role.SUPERVISOR),
-        to_grade=ours and rating and over and not summons.grade and not summons.excused,
+        may_contest=summons.to_report and summons.contested_at is None,
+        contest=why.get((appeal.pk, summons.unit.code), "") if summons.contested_at else "",
+        held=summons.held,
+        to_judge=summons.to_judge,
+        to_grade=summons.to_grade,
         grade=_(Satisfaction(summons.grade).label) if summons.grade else "",
+        far=summons.metres is not None and summons.metres > near,
     )

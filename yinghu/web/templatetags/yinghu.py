@@ -9,6 +9,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from django.db.models import QuerySet
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest
 from django.templatetags.static import static
@@ -26,6 +27,7 @@ from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
 from yinghu.channels import registry
 from yinghu.notices import reading
+from yinghu.oversight import summoned
 from yinghu.people.access import Actor, desks_of
 from yinghu.people.privacy import mask_name, mask_phone, unseal
 from yinghu.places import locate
@@ -429,7 +431,10 @@ def any_counted(context: template.Context) -> bool:
 
 
 def _desks(actor: Actor, here: str) -> list[dict[str, Any]]:
-    mine, waiting = desks_of(actor), inboxes.counts(actor)
+    mine, counted = desks_of(actor), dict[str, QuerySet[Any]](inboxes.desks_with(actor))
+    if "whistles" in mine:
+        counted["whistles"] = summoned.waiting(actor)
+    waiting = inboxes.counted(counted)
     waiting["inbox"] = waiting.pop("unit", 0)
     return [
         {
