@@ -17,6 +17,17 @@ from yinghu.parsing import plain_digits
 from yinghu.web.setup import spans
 from yinghu.web.setup.kinds import NO, YES, Around, Kind, Listed, SetupForm, State
 
+Value = int | bool | dict[str, int] | None
+"""A rule's number in its state, so that the history can say it in words: {"minutes": 90} of time,
+yes or no where it is that; None where the city sets nothing.
+"""
+
+
+def _kept(kind: PolicyKind, value: int) -> Value:
+    if kind.unit == MINUTES:
+        return {"minutes": value}
+    return bool(value) if _is_yes_or_no(kind) else value
+
 
 class PolicyForm(SetupForm):
     fixed = ("rule",)
@@ -30,7 +41,7 @@ class PolicyForm(SetupForm):
         if kind is not None and kind.unit != MINUTES:
             self.fields["value"].widget.attrs["inputmode"] = "numeric"
 
-    def clean_value(self) -> int | None:
+    def clean_value(self) -> Value:
         text: str = self.cleaned_data["value"].strip()
         kind = POLICIES.get(self.key)
         if not text or kind is None:
@@ -46,7 +57,7 @@ class PolicyForm(SetupForm):
             raise ValidationError(
                 _("应在 %(least)s 到 %(most)s 之间") % {"least": least, "most": most}
             )
-        return int(value)
+        return _kept(kind, value)
 
     def clean(self) -> State:
         cleaned = super().clean() or {}
@@ -107,7 +118,7 @@ class Policies(Kind):
         return str(values.get("rule", ""))
 
     def state(self, thing: PolicyRow) -> State:
-        return {"value": thing.value}
+        return {"value": None if thing.value is None else _kept(thing.kind, thing.value)}
 
     def cells(self, thing: PolicyRow) -> dict[str, str]:
         value = "" if thing.value is None else str(thing.value)
@@ -118,7 +129,8 @@ class Policies(Kind):
         return {"rule": thing.key, "value": value}
 
     def write(self, thing: PolicyRow, values: State) -> None:
-        thing.value = values["value"]
+        value = values["value"]
+        thing.value = value["minutes"] if isinstance(value, dict) else value
         if thing.value is None:
             Policy.objects.filter(pk=thing.key).delete()
         else:
@@ -152,6 +164,8 @@ class Policies(Kind):
         return {"ours": _said(thing.kind, thing.kind.default), "changed": thing.value is not None}
 
     def said(self, name: str, value: Any, around: Around) -> str:
+        if isinstance(value, dict):
+            return spans.said(value["minutes"])
         return _("还是原来的") if value is None else super().said(name, value, around)
 
     def count(self) -> int:

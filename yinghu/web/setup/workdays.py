@@ -203,7 +203,7 @@ WORKDAYS = WorkDays(
     name="workday",
     icon="calendar",
     title=gettext_lazy("上班时间"),
-    one=pgettext_lazy("one", "日子"),
+    one=pgettext_lazy("one", "日期"),
     why=gettext_lazy(
         "一周哪几天、几点到几点上班，哪些日子例外：按工作时间算的时限照它算。已经在走的计时，到期时间不变。"
     ),
