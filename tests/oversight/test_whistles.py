@@ -161,6 +161,19 @@ def test_only_units_that_may_be_called_are_offered(city: Cast) -> None:
 
 
 @pytest.mark.django_db
+def test_a_volunteer_whistles_for_nobody(city: Cast) -> None:
+    appeal = file_one()
+    loop.sort(appeal.pk, city.clerk, category="milk")
+    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    loop.accept(appeal.pk, city.volunteer)
+    refused("not_allowed", whistles.whistle, appeal, city.volunteer, **call())
+    appeal.refresh_from_db()
+    assert "whistle" not in {move.verb for move in loop.available(appeal, city.volunteer)}
+    # Whoever serves in the unit does.
+    assert "whistle" in {move.verb for move in loop.available(appeal, city.milk)}
+
+
+@pytest.mark.django_db
 def test_a_second_whistle_waits_for_the_ratings_of_the_first(city: Cast) -> None:
     appeal = at_community(city)
     community = login("community-head")

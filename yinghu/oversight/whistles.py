@@ -24,7 +24,7 @@ from yinghu.appeals.states import ClockKind, Occasion, Satisfaction, Verb
 from yinghu.oversight.helping import minutes_until
 from yinghu.oversight.levels import joined
 from yinghu.oversight.models import Summons, Whistle
-from yinghu.people.access import Actor, staffed
+from yinghu.people.access import Actor, staffed, staffed_units
 from yinghu.people.models import Level, Unit
 from yinghu.places.locate import metres
 
@@ -92,8 +92,8 @@ def whistle(
 
 def to_call(appeal: Appeal, actor: Actor) -> list[Unit]:
     """The units that the actor may whistle for at this case, the lowest level first."""
-    caller, people = _caller(appeal, actor), staffed()
-    units = Unit.objects.filter(active=True, pk__in=people).exclude(pk=caller.pk)
+    caller, units = _caller(appeal, actor), list(staffed_units())
+    people = frozenset(unit.pk for unit in units)
     found = [unit for unit in units if not _obstacle(unit, caller, appeal, people)]
     return sorted(found, key=lambda unit: (-unit.level, unit.name))
 
@@ -113,8 +113,8 @@ def _units(codes: Sequence[str]) -> list[Unit]:
 def _caller(appeal: Appeal, actor: Actor) -> Unit:
     """The unit in whose name the actor whistles: that of the case, if it is theirs."""
     own = actor.all_units
-    if appeal.unit_id in own:
-        return Unit.objects.get(pk=appeal.unit_id)
+    if appeal.unit is not None and appeal.unit_id in own:
+        return appeal.unit
     lead = next((each for each in appeal.also or () if each in own), None)
     return Unit.objects.get(pk=lead or min(own))
 

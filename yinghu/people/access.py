@@ -9,7 +9,7 @@ from typing import Protocol
 
 from django.db.models import Q, QuerySet
 
-from yinghu.people.models import Post, Role, User
+from yinghu.people.models import Post, Role, Unit, User
 from yinghu.people.privacy import without_digits
 
 
@@ -140,8 +140,13 @@ def serves(unit_id: int | None, user_id: int | None) -> bool:
 
 def staffed() -> frozenset[int]:
     """The units in which somebody can take a case: what is sent to any other stays there."""
+    return frozenset(staffed_units().values_list("pk", flat=True))
+
+
+def staffed_units() -> QuerySet[Unit]:
+    """These units themselves."""
     posts = Post.objects.filter(active=True, user__is_active=True, role__in=UNIT_ROLES)
-    return frozenset(posts.filter(unit__active=True).values_list("unit_id", flat=True))
+    return Unit.objects.filter(active=True, pk__in=posts.values("unit"))
 
 
 def may_see(actor: Actor, case: Case) -> bool:
