@@ -283,7 +283,7 @@ def test_a_task_costs_no_more_than_it_shows(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city)
     client = browse("volunteer")
     assert client.get(f"/field/{appeal.number}").status_code == 200
-    assert queries_of(client, f"/field/{appeal.number}") == 7
+    assert queries_of(client, f"/field/{appeal.number}") == 8
     loop.accept(appeal.pk, city.volunteer)
     said = text_of(client.get(f"/field/{appeal.number}"))
     # The photos of a report are chosen as a citizen chooses theirs.

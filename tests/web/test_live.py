@@ -247,7 +247,7 @@ def test_which_desks_a_verb_touches_is_read_from_the_table() -> None:
     assert desks_touched("file") == {"triage", "board"}
     assert desks_touched("sort") == {"triage", "dispatch", "board"}
     assert desks_touched("resolve") == {"inbox", "field", "callback", "board"}
-    assert desks_touched("close") == {"callback", "board"}
+    assert desks_touched("close") == {"callback", "board", "whistles"}
     assert "triage" in desks_touched("something-new")
     assert desks_touched("view") == set()
 

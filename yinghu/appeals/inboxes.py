@@ -90,7 +90,7 @@ def counts(actor: Actor) -> dict[str, int]:
     return counted(desks_with(actor))
 
 
-def counted(lists: Mapping[str, QuerySet[Appeal]]) -> dict[str, int]:
+def counted(lists: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
     """How many each of these finds, `COUNTED` at most; one query. What finds nothing may lack."""
     names: list[str] = []
     parts: list[str] = []

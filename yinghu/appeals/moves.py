@@ -369,7 +369,8 @@ MOVES: dict[Verb, Move] = {
             Verb.WHISTLE,
             OPEN,
             None,
-            _UNIT | _DESKS,
+            # In a unit's name, so no volunteer, who holds a case for themselves.
+            _UNIT - {Who.HOLDER} | _DESKS,
             (
                 Field("occasion", FieldKind.OCCASION, _("为什么吹哨")),
                 Field("units", FieldKind.UNITS, _("请哪些单位报到")),

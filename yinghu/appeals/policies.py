@@ -63,7 +63,7 @@ POLICIES: dict[str, PolicyKind] = {
         PolicyKind(
             "raise_emergency",
             _("危急的诉求派出后自动提级"),
-            _("1 是自动提级，0 是不提级。危急：有生命或财产危险。"),
+            _("写“是”就自动提级，写“否”就不提级。危急：有生命或财产危险。"),
             0,
             0,
             1,
@@ -72,7 +72,7 @@ POLICIES: dict[str, PolicyKind] = {
         PolicyKind(
             "raise_silent_whistle",
             _("吹哨后没有报到自动提级"),
-            _("1 是到时没有报到就把诉求提到上一级，0 是不提级。"),
+            _("写“是”，到时没有报到就把诉求提到上一级；写“否”就不提级。"),
             1,
             0,
             1,

@@ -149,7 +149,7 @@ def _dealt_with_once(count: int) -> None:
         "SELECT appeal_id, facts->>'due', count(*) FROM appeals_event WHERE verb = 'chase' "
         "GROUP BY 1, 2 HAVING count(*) > 1"
     )
-    left = _do("SELECT count(*) FROM procrastinate_jobs")[0][0]
+    left = _do("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'yinghu.react'")[0][0]
     due = _do("SELECT count(*) FROM appeals_clock WHERE next_at <= now() AND stopped_at IS NULL")
     if rows or left or due[0][0]:
         raise RuntimeError(f"{len(rows)} twice, {left} jobs and {due[0][0]} clocks left of {count}")

@@ -27,6 +27,12 @@ _STATEMENTS = (
     UPDATE oversight_whistle SET until = until - {_BY}, at = at - {_BY}
     WHERE {_THESE.format("appeal_id")}
     """,  # noqa: S608  # likewise
+    f"""
+    UPDATE oversight_summons AS summons SET reported_at = reported_at - {_BY},
+        contested_at = contested_at - {_BY}, received_at = received_at - {_BY}
+    FROM oversight_whistle AS whistle
+    WHERE whistle.id = summons.whistle_id AND {_THESE.format("whistle.appeal_id")}
+    """,  # noqa: S608  # likewise
 )
 
 

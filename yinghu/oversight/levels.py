@@ -80,7 +80,8 @@ def escalate(appeal_id: int, actor: Actor, *, why: str, expect: int | None = Non
             "returned": False,
             "level": unit.level.value,
             "lead_id": lead,
-            "also": joined(appeal, lead, without=unit.pk),
+            # Whoever has had it goes on seeing it, and may be asked what was done.
+            "also": joined(appeal, lead, appeal.unit_id or lead, without=unit.pk),
         }
 
     return move(appeal_id, actor, Verb.ESCALATE, change, why=why, facts=facts, expect=expect)

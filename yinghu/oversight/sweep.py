@@ -101,7 +101,8 @@ def chase(limit: int = BATCH, now: datetime | None = None) -> int:
 
 def plan_anew(limit: int = 5000) -> int:
     """Reckon for every running clock when it is chased next, after the steps were changed; how many
-    clocks. What is past is not made up for.
+    clocks. What is past is not made up for; what is due now is left to the sweep, or it would be
+    lost.
     """
     last, done = 0, 0
     while True:
@@ -110,6 +111,7 @@ def plan_anew(limit: int = 5000) -> int:
                 """
                 WITH part AS (
                     SELECT id FROM appeals_clock WHERE id > %s AND stopped_at IS NULL
+                        AND (next_at IS NULL OR next_at > statement_timestamp())
                     ORDER BY id LIMIT %s FOR NO KEY UPDATE
                 ), changed AS (
                     UPDATE appeals_clock AS clock SET next_at = appeals_next_chase(

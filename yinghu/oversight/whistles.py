@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,7 +24,7 @@ from yinghu.appeals.states import ClockKind, Occasion, Satisfaction, Verb
 from yinghu.oversight.helping import minutes_until
 from yinghu.oversight.levels import joined
 from yinghu.oversight.models import Summons, Whistle
-from yinghu.people.access import Actor, staffed
+from yinghu.people.access import Actor, staffed, staffed_units
 from yinghu.people.models import Level, Unit
 from yinghu.places.locate import metres
 
@@ -89,6 +90,14 @@ def whistle(
     return event
 
 
+def to_call(appeal: Appeal, actor: Actor) -> list[Unit]:
+    """The units that the actor may whistle for at this case, the lowest level first."""
+    caller, units = _caller(appeal, actor), list(staffed_units())
+    people = frozenset(unit.pk for unit in units)
+    found = [unit for unit in units if not _obstacle(unit, caller, appeal, people)]
+    return sorted(found, key=lambda unit: (-unit.level, unit.name))
+
+
 def _units(codes: Sequence[str]) -> list[Unit]:
     wanted = list(dict.fromkeys(codes))
     if not wanted:
@@ -104,25 +113,32 @@ def _units(codes: Sequence[str]) -> list[Unit]:
 def _caller(appeal: Appeal, actor: Actor) -> Unit:
     """The unit in whose name the actor whistles: that of the case, if it is theirs."""
     own = actor.all_units
-    if appeal.unit_id in own:
-        return Unit.objects.get(pk=appeal.unit_id)
+    if appeal.unit is not None and appeal.unit_id in own:
+        return appeal.unit
     lead = next((each for each in appeal.also or () if each in own), None)
     return Unit.objects.get(pk=lead or min(own))
 
 
 def _may_be_called(units: Sequence[Unit], caller: Unit, appeal: Appeal) -> None:
     people = staffed()
-    here = appeal.area_id or ""
     for unit in units:
-        if unit.pk == caller.pk:
-            raise Refused("own_unit", _("不能吹哨叫自己的单位"), "units")
-        if unit.level >= caller.level and caller.level > Level.COMMAND:
-            said = _("%s不比您的单位高一级，不能吹哨叫它；可以请它协办") % unit
-            raise Refused("not_above", said, "units")
-        if unit.area_id and not here.startswith(unit.area_id):
-            raise Refused("elsewhere", _("%s不管这件诉求所在的地方") % unit, "units")
-        if unit.pk not in people:
-            raise Refused("nobody_there", _("%s还没有人，叫不到") % unit, "units")
+        if obstacle := _obstacle(unit, caller, appeal, people):
+            raise Refused(*obstacle, "units")
+
+
+def _obstacle(
+    unit: Unit, caller: Unit, appeal: Appeal, people: frozenset[int]
+) -> tuple[str, str] | None:
+    """Why a unit cannot be called, as a code and in words; None where it can."""
+    if unit.pk == caller.pk:
+        return "own_unit", _("不能吹哨叫自己的单位")
+    if unit.level >= caller.level and caller.level > Level.COMMAND:
+        return "not_above", _("%s不比您的单位高一级，不能吹哨叫它；可以请它协办") % unit
+    if unit.area_id and not (appeal.area_id or "").startswith(unit.area_id):
+        return "elsewhere", _("%s不管这件诉求所在的地方") % unit
+    if unit.pk not in people:
+        return "nobody_there", _("%s还没有人，叫不到") % unit
+    return None
 
 
 def _meeting_point(appeal: Appeal) -> tuple[float | None, float | None]:
@@ -134,16 +150,16 @@ def _meeting_point(appeal: Appeal) -> tuple[float | None, float | None]:
 
 
 def _summoned(appeal: Appeal, actor: Actor, kind: ClockKind) -> tuple[Summons, Clock]:
-    """The actor's unit among those called, for which a clock of this kind runs."""
+    """The latest call of the unit of the actor's for which a clock of this kind runs."""
     clock = clocks.running(appeal.pk).filter(kind=kind, unit__in=actor.party_units).first()
     if clock is None:
         raise Conflict("nothing_to", _("没有吹哨请您的单位报到，或者已经报到过"))
-    return _latest(appeal, clock.unit_id), clock
+    return _calls(appeal, clock.unit_id).latest("pk"), clock
 
 
-def _latest(appeal: Appeal, unit_id: int | None) -> Summons:
+def _calls(appeal: Appeal, unit_id: int | None) -> QuerySet[Summons]:
     found = Summons.objects.filter(whistle__appeal=appeal, unit=unit_id)
-    return found.select_related("whistle", "unit").latest("pk")
+    return found.select_related("whistle", "unit")
 
 
 def report_in(
@@ -208,15 +224,16 @@ def measures(
     def change(appeal: Appeal) -> dict[str, Any]:
         now = timezone.now()
         summons, clock = _summoned(appeal, actor, ClockKind.MEASURES)
+        # Whoever came twice, for two whistlers, says what is done once.
+        open_ = _calls(appeal, clock.unit_id).filter(reported_at__isnull=False, measures="")
+        first = open_.aggregate(at=Min("whistle__at"))["at"] or summons.whistle.at
         if received > now:
             raise Refused("future", _("收到的时间不能是将来"), "received")
-        if received < summons.whistle.at.replace(second=0, microsecond=0):
+        if received < first.replace(second=0, microsecond=0):
             raise Refused("too_early", _("收到的时间不能早于吹哨"), "received")
         minutes_until(until, now)
         Clock.objects.filter(pk=clock.pk).update(stopped_at=now)
-        summons.received_at, summons.done_by = received, until
-        summons.spoken_to, summons.measures = spoken_to, why
-        summons.save(update_fields=("received_at", "done_by", "spoken_to", "measures"))
+        open_.update(received_at=received, done_by=until, spoken_to=spoken_to, measures=why)
         facts.update(unit=summons.unit.code, name=summons.unit.name)
         return {}
 
@@ -262,7 +279,7 @@ def judge(
         clock = waiting.first()
         if clock is None:
             raise Conflict("nothing_to", _("这个单位没有等着裁定的异议"))
-        summons = _latest(appeal, clock.unit_id)
+        summons = _calls(appeal, clock.unit_id).latest("pk")
         waiting.update(stopped_at=now)
         called = clocks.running(appeal.pk).filter(kind=ClockKind.WHISTLE, unit=clock.unit_id)
         if agree:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from django.db.models import Q, QuerySet
 
-from yinghu.people.models import Post, Role, User
+from yinghu.people.models import Post, Role, Unit, User
 from yinghu.people.privacy import without_digits
 
 
@@ -140,8 +140,13 @@ def serves(unit_id: int | None, user_id: int | None) -> bool:
 
 def staffed() -> frozenset[int]:
     """The units in which somebody can take a case: what is sent to any other stays there."""
+    return frozenset(staffed_units().values_list("pk", flat=True))
+
+
+def staffed_units() -> QuerySet[Unit]:
+    """These units themselves."""
     posts = Post.objects.filter(active=True, user__is_active=True, role__in=UNIT_ROLES)
-    return frozenset(posts.filter(unit__active=True).values_list("unit_id", flat=True))
+    return Unit.objects.filter(active=True, pk__in=posts.values("unit"))
 
 
 def may_see(actor: Actor, case: Case) -> bool:
@@ -237,7 +242,7 @@ def words_to_search(actor: Actor, query: str) -> Sought:
 
 def desks_of(actor: Actor) -> frozenset[str]:
     """Which pages the actor has: own, triage, dispatch, inbox, field, callback, cases, oversight,
-    board, rates, setup.
+    whistles, board, rates, setup.
     """
     desks: set[str] = set()
     if actor.has(Role.CLERK):
@@ -254,6 +259,9 @@ def desks_of(actor: Actor) -> frozenset[str]:
         desks |= {"cases", "own"}
     if actor.has(Role.SUPERVISOR, Role.COMMANDER, Role.DISPATCHER):
         desks.add("oversight")
+    # Whoever may be called, may call, or rules on it.
+    if desks & {"inbox", "triage", "dispatch"} or actor.has(Role.SUPERVISOR, Role.COMMANDER):
+        desks.add("whistles")
     if any(grant.role == Role.ADMIN and not grant.area for grant in actor.grants):
         desks.add("setup")
     if board_scopes(actor):

@@ -15,7 +15,7 @@ from yinghu.oversight.verbs import VERBS
 from yinghu.people.access import Actor
 from yinghu.web.forms import VerbForm
 
-_SAID = {"words", "why", "photos", "arrived"}
+_SAID = {"words", "why", "photos", "arrived", "point"}
 
 
 def perform(appeal_id: int, actor: Actor, form: VerbForm, expect: int | None = None) -> Event:

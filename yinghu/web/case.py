@@ -22,7 +22,7 @@ from yinghu.appeals.moves import MOVES, FieldKind, Move
 from yinghu.appeals.numbers import id_of, id_of_token, number_of
 from yinghu.appeals.photos import MAX_PHOTOS
 from yinghu.appeals.states import Klass, Satisfaction, Status, Urgency, Verb, Who
-from yinghu.oversight import callback
+from yinghu.oversight import callback, whistles
 from yinghu.oversight.callback import Calls
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations
 from yinghu.people.models import Reveal, User
@@ -95,7 +95,9 @@ KEYS = {
 ALL_KEYS = "".join(KEYS.values()) + "ams0"
 """What a key may stand for at a case, at one time or another."""
 
-_BACK = frozenset({"own", "oversight", "triage", "dispatch", "inbox", "callback", "field"})
+_BACK = frozenset(
+    {"whistles", "own", "oversight", "triage", "dispatch", "inbox", "callback", "field"}
+)
 
 
 def fetch(appeal_id: int | None) -> Appeal | None:
@@ -133,6 +135,8 @@ def context_of(
     known = Known(appeal.unit_id, appeal.holder_id)
     suggested = suggestion if appeal.state is Status.FILED else None
     moves = loop.available(appeal, actor)
+    if any(move.verb is Verb.WHISTLE for move in moves):
+        known.to_call = [(u.code, name_of(u)) for u in whistles.to_call(appeal, actor)]
     calls = _calls(appeal, moves)
     acts = _acts(request, appeal, actor, suggestion, known, bound, moves, calls)
     available = {act["verb"] for act in acts}
@@ -398,7 +402,9 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     except loop.Refused as refused:
         own = appeal.events.filter(user=login_of(request))
         seen_at = version_of(request)
-        if seen_at is None or not arrived_before(own, form, seen_at):
+        # The page of whistles says no version: many act on one case there at once.
+        known = seen_at is not None or back == "whistles"
+        if not known or not arrived_before(own, form, seen_at):
             return _refused(request, fetch(appeal.pk) or appeal, form, refused)
     messages.success(
         request,
@@ -437,6 +443,8 @@ def _next(request: HttpRequest, appeal: Appeal, verb: Verb, back: str) -> str:
         # What is done, or another unit's, is off this desk: the next one then.
         stays = inboxes.unit(who(request)).filter(pk=appeal.pk).exists()
         return f"{reverse(back)}?case={appeal.number}" if stays else following
+    if back == "whistles":
+        return reverse(back)
     fresh = fetch(appeal.pk)
     if fresh is None or not may_see(who(request), fresh):
         return reverse("desk")

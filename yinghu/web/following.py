@@ -17,7 +17,7 @@ from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.notices.reading import unread
 from yinghu.people.access import Actor, actor_of, desks_of, may_read_why, may_see
 from yinghu.people.models import User
-from yinghu.web.hub import BADGED, SHOWN, Told
+from yinghu.web.hub import BADGED, DESKS, Told
 from yinghu.web.wording import PRIVATE
 
 MOST = 30
@@ -107,7 +107,7 @@ def _staff_follows(found: Followed, wants: list[Want], me: str, session_key: str
         if want.kind == "case" and (appeal_id := id_of(want.name)) is not None:
             numbers[appeal_id] = want
     for want in wants:
-        if want.kind == "desk" and want.name in SHOWN and want.name in mine:
+        if want.kind == "desk" and want.name in DESKS and want.name in mine:
             found.add(f"desk:{want.name}", Told("desk", want.name), want)
         if want.kind == "badges":
             for desk in sorted(mine & BADGED):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -13,7 +14,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
 from yinghu.appeals import photos, visible
@@ -50,6 +51,8 @@ class Known:
     def __init__(self, unit_id: int | None = None, holder_id: int | None = None) -> None:
         self.unit_id = unit_id
         self.holder_id = holder_id
+        self.to_call: list[tuple[str, str]] | None = None
+        """The units that may be whistled for, where that is known; else all are offered."""
 
     @cached_property
     def people(self) -> list[tuple[str, str]]:
@@ -78,6 +81,15 @@ class PickerSelect(forms.Select):
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.attrs["data-picker"] = ""
+
+    def create_option(self, *args: Any, **given: Any) -> dict[str, Any]:
+        option = super().create_option(*args, **given)
+        option["attrs"]["data-initials"] = initials(str(option["label"]))
+        return option
+
+
+class SeveralInput(forms.CheckboxSelectMultiple):
+    """Boxes to tick; `picker.js` adds a field to find one by name or initials."""
 
     def create_option(self, *args: Any, **given: Any) -> dict[str, Any]:
         option = super().create_option(*args, **given)
@@ -187,10 +199,8 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
             choices = [("", _("请选择")), *known.units]
             return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
         case FieldKind.UNITS:
-            units = [(code, label) for code, label in known.units]
-            return forms.MultipleChoiceField(
-                choices=units, widget=forms.CheckboxSelectMultiple, **common
-            )
+            units = known.units if known.to_call is None else known.to_call
+            return forms.MultipleChoiceField(choices=units, widget=SeveralInput, **common)
         case FieldKind.NAMED:
             choices = [("", _("请选择")), *known.units]
             return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
@@ -223,6 +233,19 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
             return PhotosField(**common)
 
 
+_HURRIED = frozenset({Verb.INVITE, Verb.SUPERVISE, Verb.WHISTLE})
+"""Verbs that set others a deadline, which is often one of a few."""
+
+
+def _deadlines() -> str:
+    """A few deadlines for `picker.js`, which sets them from the time of the place: minutes from
+    now, or a time of tomorrow.
+    """
+    hour = ngettext("%d 小时", "%d 小时", 1) % 1, 60
+    hours = ngettext("%d 小时", "%d 小时", 4) % 4, 240
+    return json.dumps([hour, hours, (pgettext("day", "明天") + " 9:00", "09:00")])
+
+
 _FOR_REQUESTER = frozenset({Verb.SUPPLY, Verb.RATE})
 """Verbs in which staff write down what the requester said."""
 
@@ -244,6 +267,9 @@ class VerbForm(forms.Form):
         self.move = move
         for spec in move.fields:
             self.fields[spec.name] = _field(spec, known)
+        if move.verb in _HURRIED:
+            now = timezone.localtime().strftime("%Y-%m-%dT%H:%M:%S")
+            self.fields["until"].widget.attrs |= {"data-quick": _deadlines(), "data-now": now}
         # The table says to whom words go; here it matters whose they are.
         if "words" in self.fields and own:
             self.fields["words"].label = _("您想说的")
@@ -302,9 +328,18 @@ def initial_of(verb: Verb, appeal: Appeal) -> dict[str, Any]:
     """Sensible first values of the other verbs' fields."""
     if verb is Verb.ASSIGN and appeal.unit is not None:
         return {"unit": appeal.unit.code}
-    if verb is Verb.EXTEND:
-        tomorrow = timezone.localtime() + timedelta(days=1)
-        return {"until": tomorrow.replace(minute=0, second=0, microsecond=0)}
+    now = timezone.localtime().replace(second=0, microsecond=0)
+    tomorrow = now.replace(minute=0) + timedelta(days=1)
+    match verb:
+        case Verb.EXTEND | Verb.INVITE | Verb.SUPERVISE:
+            return {"until": tomorrow}
+        case Verb.WHISTLE:
+            where = appeal.place or appeal.area
+            soon = now.replace(minute=0) + timedelta(hours=3)
+            place = name_of(where) if where else ""
+            return {"until": soon, "occasion": Occasion.PEOPLE.value, "place": place}
+        case Verb.MEASURES:
+            return {"received": now, "until": tomorrow}
     return {}
 
 

@@ -22,7 +22,7 @@ from django.conf import settings
 
 from yinghu.appeals.moves import BY_REST, MOVES
 from yinghu.appeals.notify import NOTICE, NOTIFY_CHANNEL
-from yinghu.appeals.states import Status, Verb
+from yinghu.appeals.states import ENDED, Status, Verb
 from yinghu.web.wording import PRIVATE
 
 PROOF = 30.0
@@ -44,8 +44,14 @@ SHOWN: dict[str, frozenset[Status]] = {
     "board": frozenset(Status),
 }
 """Which statuses each desk's list shows."""
-BADGED = frozenset(SHOWN) - {"board", "field"}
+WHISTLES = "whistles"
+"""The desk whose list shows no status, but whom a whistle calls."""
+BADGED = frozenset({WHISTLES, *SHOWN}) - {"board", "field"}
 """The desks whose count stands on their tab."""
+DESKS = frozenset({WHISTLES, *SHOWN})
+_WHISTLED = frozenset(
+    {Verb.WHISTLE, Verb.REPORT_IN, Verb.MEASURES, Verb.CONTEST, Verb.JUDGE, Verb.GRADE}
+)
 
 
 def desks_touched(verb: str) -> frozenset[str]:
@@ -55,9 +61,10 @@ def desks_touched(verb: str) -> frozenset[str]:
         return frozenset()
     move = MOVES.get(verb)  # type: ignore[call-overload]  # a verb is a string
     if move is None or verb in BY_REST:
-        return frozenset(SHOWN)
+        return DESKS
     touched = move.sources | ({move.target} if move.target else set())
-    return frozenset(desk for desk, shown in SHOWN.items() if shown & touched)
+    whistles = {WHISTLES} if verb in _WHISTLED or move.target in ENDED else set()
+    return frozenset({desk for desk, shown in SHOWN.items() if shown & touched} | whistles)
 
 
 def kinds_meant(verb: str) -> tuple[str, ...]:

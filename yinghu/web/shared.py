@@ -46,6 +46,7 @@ DESKS: dict[str, tuple[str, str, Any]] = {
     "dispatch": ("dispatch", "route", _("派单")),
     "inbox": ("inbox", "inbox", _("本单位")),
     "callback": ("callback", "phone", _("回访")),
+    "whistles": ("whistles", "speakerphone", _("吹哨")),
     "field": ("field", "map-pin", _("现场")),
     "cases": ("cases", "list", _("全部诉求")),
     "oversight": ("oversight", "eye", _("督办")),

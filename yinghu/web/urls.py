@@ -20,6 +20,7 @@ from yinghu.web import (
     skips,
     styleguide,
     trials,
+    whistles,
 )
 from yinghu.web.setup import sheet
 
@@ -57,6 +58,7 @@ urlpatterns = [
     path("desk/try", trials.try_rules, name="try_rules"),
     path("desk/own", lists.own, name="own"),
     path("desk/oversight", lists.oversight, name="oversight"),
+    path("desk/whistles", whistles.page, name="whistles"),
     path("desk/badges", desk.badges, name="badges"),
     path("desk/notices", notices.page, name="notices"),
     path("desk/notices/bell", notices.bell, name="bell"),

@@ -50,6 +50,12 @@ class ChaseForm(SetupForm):
             return cleaned
         if cleaned["percent"] == 0 and cleaned["minutes"] <= 0:
             self.add_error("percent", _("不能在开始计时的时候或之前催；请写大一些"))
+        if (
+            cleaned["act"] == ChaseAct.REMIND
+            and cleaned["percent"] >= 100
+            and cleaned["minutes"] >= 0
+        ):
+            self.add_error("act", _("到期以后就不再提醒了，请用催办、上报或提级"))
         for key, state in self.around.states.items():
             if key != self.key and _identity(state) == _identity(cleaned):
                 raise ValidationError(_("已经有一样的一步了"))
@@ -174,7 +180,9 @@ class Chases(Kind):
             _kind_said(kind)
             for kind in ("", *sorted(own))
             if not any(
-                step.kind == kind and all(_offset(step, limit) >= 0 for limit in _SHOWN)
+                step.kind == kind
+                and step.act != ChaseAct.REMIND
+                and all(_offset(step, limit) >= 0 for limit in _SHOWN)
                 for step in steps
             )
         ]

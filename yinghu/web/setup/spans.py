@@ -145,12 +145,12 @@ class LimitField(SpanField):
     """A limit in words, which may be of working time; the value is a `Limit` or None."""
 
     def clean(self, value: Any) -> Any:
-        text = str(value or "").strip()
+        text = str(forms.CharField.clean(self, value)).strip()
         try:
             working = working_minutes_in(text)
         except ValueError:
             raise ValidationError(
-                _("“%s”看不懂；工作时间请写成“3 个工作日”“4 个工作小时”") % text[:30]
+                _("“%s”看不懂；工作时间请写成“3 个工作日”“4 个工作小时”") % text
             ) from None
         if working is None:
             return super().clean(value)

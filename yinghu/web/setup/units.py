@@ -207,7 +207,7 @@ class Units(Kind):
         staffed = Post.objects.filter(active=True, user__is_active=True).values("unit")
         bare = [name_of(unit) for unit in units.exclude(pk__in=staffed)]
         found = [_("这些单位还没有人：%s") % few(bare)] if bare else []
-        if not units.filter(kind=UnitKind.COMMAND, pk__in=staffed()).exists():
+        if not units.filter(kind=UnitKind.COMMAND, pk__in=staffed).exists():
             found.append(_("没有指挥中心，提级到头没有人接。"))
         return found
 

@@ -25,6 +25,9 @@ from yinghu.web.setup.kinds import NO, YES, Around, Kind, Listed, Panel, SetupFo
 _WEEK = tuple("1234567")
 _OFF = frozenset({"休息", "休", "放假", "off", "day off"})
 _SIGNS = str.maketrans("：－—　", ":-- ")
+_LONGEST = 80
+"""Characters that the hours of a day may have as they are kept."""
+
 _NEAR, _FAR = timedelta(days=20), timedelta(days=200)
 """How far the list shows every day, and how far those that are not as the week has them."""
 
@@ -37,7 +40,7 @@ class WorkDayForm(SetupForm):
     fixed = ("day",)
 
     day = forms.CharField(max_length=10)
-    hours = forms.CharField(required=False, max_length=80)
+    hours = forms.CharField(required=False, max_length=_LONGEST)
 
     def clean_day(self) -> str:
         text: str = plain_digits(self.cleaned_data["day"]).translate(_SIGNS)
@@ -64,12 +67,15 @@ class WorkDayForm(SetupForm):
                 raise ValidationError(_("请写几点到几点，或者写“休息”"))
             return "" if self.key in _WEEK else None
         try:
-            return _written(calendar.hours_of(text))
+            written = _written(calendar.hours_of(text))
         except calendar.BadHours as bad:
             raise ValidationError(
                 _("“%s”看不懂，或者和前面的重叠；请写成“8:30-12:00 13:30-17:30”")
                 % str(bad.args[0])[:30]
             ) from None
+        if len(written) > _LONGEST:
+            raise ValidationError(_("一天最多写六段"))
+        return written
 
 
 def _written(hours: Hours) -> str:
@@ -82,7 +88,7 @@ class WorkDays(Kind):
     def things(self) -> Iterable[WorkDay]:
         rows = {row.key: row for row in WorkDay.objects.order_by("key")}
         fixed = (*_WEEK, WorkDay.STATUTORY)
-        first = [rows.pop(key, None) or WorkDay(key=key) for key in fixed]
+        first = [rows.pop(key) if key in rows else WorkDay(key=key) for key in fixed]
         return [*first, *rows.values()]
 
     def find(self, key: str) -> WorkDay | None:
@@ -197,8 +203,10 @@ WORKDAYS = WorkDays(
     name="workday",
     icon="calendar",
     title=gettext_lazy("上班时间"),
-    one=pgettext_lazy("one", "日子"),
-    why=gettext_lazy("一周哪几天、几点到几点上班，哪些日子例外：按工作时间算的时限照它算。"),
+    one=pgettext_lazy("one", "日期"),
+    why=gettext_lazy(
+        "一周哪几天、几点到几点上班，哪些日子例外：按工作时间算的时限照它算。已经在走的计时，到期时间不变。"
+    ),
     labels={"day": gettext_lazy("哪一天"), "hours": gettext_lazy("几点到几点")},
     form=WorkDayForm,
     heads=(gettext_lazy("几点到几点"),),

@@ -9,6 +9,8 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from django.db.models import QuerySet
+from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
@@ -25,11 +27,12 @@ from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
 from yinghu.channels import registry
 from yinghu.notices import reading
+from yinghu.oversight import summoned
 from yinghu.people.access import Actor, desks_of
 from yinghu.people.privacy import mask_name, mask_phone, unseal
 from yinghu.places import locate
 from yinghu.web import presence, ready, shared, wording
-from yinghu.web.forms import name_of
+from yinghu.web.forms import SeveralInput, name_of
 from yinghu.web.hub import BADGED
 from yinghu.web.story import Story
 
@@ -379,15 +382,18 @@ def field(bound: Any, hint: str = "", plain: bool = False, mark: str = "") -> di
     """
     widget = bound.field.widget
     kind = getattr(widget, "input_type", "textarea")
-    attrs = _attrs(bound, kind)
-    if kind == "radio":
+    many = isinstance(widget, CheckboxSelectMultiple)
+    attrs = _attrs(bound, "radio" if many else kind)
+    if kind == "radio" or many:
         # Its options are drawn one by one, by what the widget itself carries.
         widget.attrs |= {name: text for name, text in attrs.items() if name != "class"}
     return {
         "bound": bound,
         "hint": hint,
         "plain": plain,
-        "kind": "radio" if kind == "radio" else kind,
+        "kind": "radio" if many else kind,
+        "many": many,
+        "find": isinstance(widget, SeveralInput),
         "required": bound.field.required,
         "mark": mark,
         "control": bound.as_widget(attrs=attrs),
@@ -426,7 +432,10 @@ def any_counted(context: template.Context) -> bool:
 
 
 def _desks(actor: Actor, here: str) -> list[dict[str, Any]]:
-    mine, waiting = desks_of(actor), inboxes.counts(actor)
+    mine, counted = desks_of(actor), dict[str, QuerySet[Any]](inboxes.desks_with(actor))
+    if "whistles" in mine:
+        counted["whistles"] = summoned.waiting(actor)
+    waiting = inboxes.counted(counted)
     waiting["inbox"] = waiting.pop("unit", 0)
     return [
         {

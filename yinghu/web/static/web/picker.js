@@ -1,7 +1,8 @@
 // A field to type in instead of a long list: by word, by a part of it, by pinyin initials.
 //   <select data-picker> with options that may carry data-initials
+//   <input data-find> before boxes to tick; <input data-quick="[[label, minutes or a time]]" data-now>
 //   <input data-areas="ADDRESS">, which answers ?q= with [{code, name, under}]
-// Without this file the select is a select, and an area is typed by its name or code.
+// Without this file the select is a select, boxes are all shown, an area is typed by its name or code.
 "use strict";
 (function () {
   var counter = 0;
@@ -184,7 +185,46 @@
     });
   }
 
+  // Boxes to tick, of many: those that fit what is typed, and those that are ticked.
+  function enhanceSeveral(input) {
+    var boxes = input.parentElement.querySelectorAll(".choices input");
+    input.hidden = false;
+    function look() {
+      var text = input.value.trim().toLowerCase();
+      boxes.forEach(function (box) {
+        var label = box.closest("label");
+        label.hidden = !!text && !box.checked
+          && !fits({ text: label.textContent, value: box.value, dataset: box.dataset }, text);
+      });
+    }
+    input.addEventListener("input", look);
+    // It is no button to send the form by.
+    input.addEventListener("keydown", function (event) { if (event.key === "Enter") event.preventDefault(); });
+  }
+
+  // A few deadlines to press: minutes from now, or a time of tomorrow, by the clock of the place.
+  function enhanceTime(input) {
+    var began = Date.now(), here = Date.parse(input.dataset.now + "Z"), row = document.createElement("div");
+    row.className = "quick";
+    JSON.parse(input.dataset.quick).forEach(function (choice) {
+      var button = document.createElement("button");
+      button.type = "button";
+      button.className = "btn btn-sm";
+      button.textContent = choice[0];
+      button.addEventListener("click", function () {
+        var now = here + Date.now() - began, then = new Date(now + (choice[1] > 0 ? choice[1] * 60000 : 86400000)).toISOString();
+        input.value = choice[1] > 0 ? then.slice(0, 16) : then.slice(0, 11) + choice[1];
+        input.dispatchEvent(new Event("input", { bubbles: true }));
+      });
+      row.append(button);
+    });
+    input.after(row);
+    input.removeAttribute("data-quick");
+  }
+
   function enhance(root) {
+    root.querySelectorAll("input[data-find]").forEach(function (input) { if (input.hidden) enhanceSeveral(input); });
+    root.querySelectorAll("input[data-quick]").forEach(enhanceTime);
     root.querySelectorAll("select[data-picker]").forEach(function (select) {
       if (!select.closest(".picker")) enhanceSelect(select);
     });

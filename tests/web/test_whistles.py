@@ -1,0 +1,208 @@
+"""The page of whistles: what waits for whom, what stays hidden, and pressing twice."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from tests.cast import Cast
+from tests.oversight.clock import pass_time
+from tests.oversight.test_rulings import login
+from tests.oversight.test_whistles import at_community, call, elements
+from tests.web.conftest import Browse, text_of
+from tests.web.test_desks import queries_of
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal
+from yinghu.oversight import whistles
+from yinghu.oversight.models import Summons
+from yinghu.oversight.whistle_figures import answering
+from yinghu.people.models import Post, Role, Unit, User
+from yinghu.web.hub import desks_touched
+
+pytestmark = pytest.mark.django_db
+PAGE = "/desk/whistles"
+
+
+def sections(client: Client) -> dict[str, str]:
+    page = text_of(client.get(PAGE))
+    return dict(re.findall(r'<section class="list-part" id="([\w-]+)"(.*?)</section>', page, re.S))
+
+
+def badge(client: Client) -> str:
+    """What stands on the tab of whistles."""
+    page = text_of(client.get("/desk/badges"))
+    tab = page.split(f'href="{PAGE}"')[1].split("</a>")[0]
+    found = re.search(r'class="waiting">([0-9+]+)<', tab)
+    return found[1] if found else ""
+
+
+def act(client: Client, appeal: Appeal, verb: str, **given: Any) -> Any:
+    return client.post(f"/desk/case/{appeal.number}/{verb}", {"back": "whistles", **given})
+
+
+def typed(moment: datetime) -> str:
+    """As a browser writes it into a field of time, in the zone of the place."""
+    return timezone.localtime(moment).strftime("%Y-%m-%dT%H:%M")
+
+
+def test_the_whole_story_by_the_page(browse: Browse, city: Cast) -> None:
+    appeal = at_community(city)
+    caller, bureau, health = (
+        browse(name) for name in ("community-head", "bureau-handler", "health-handler")
+    )
+    whistles.whistle(appeal.pk, login("community-head"), **call())
+    assert (badge(caller), badge(bureau), badge(health)) == ("", "1", "1")
+    assert "报到</button>" in sections(bureau)["for-us"]
+    answer = act(bureau, appeal, "report_in", point="120.1037,29.3413", why="蒋科长")
+    assert (answer.status_code, answer.headers["Location"]) == (302, PAGE)
+    said = sections(bureau)["for-us"]
+    assert "报到</button>" not in said
+    assert 'name="spoken_to"' in said
+    assert re.search(r"离集合地点 \d+ 米", said)
+    assert "不在现场" not in said
+    assert (badge(caller), badge(bureau)) == ("1", "1")
+    given = elements(received=appeal.whistles.get().at)
+    given |= {name: typed(given[name]) for name in ("received", "until")}
+    assert act(bureau, appeal, "measures", **given).status_code == 302
+    assert badge(bureau) == ""
+    assert "要求加装净化器" in sections(caller)["ours"]
+    graded = act(caller, appeal, "grade", unit="bureau-environment", satisfaction="yes")
+    assert graded.status_code == 302
+    assert badge(caller) == ""
+    # The silent one may be rated when its time is up.
+    pass_time(3, appeal)
+    assert badge(caller) == "1"
+    assert act(caller, appeal, "grade", unit="bureau-health", satisfaction="no").status_code == 302
+    assert badge(caller) == ""
+    assert (badge(bureau), badge(health)) == ("", "1")
+
+
+def test_far_away_is_said(browse: Browse, city: Cast) -> None:
+    appeal = at_community(city)
+    whistles.whistle(appeal.pk, login("community-head"), **call())
+    act(browse("bureau-handler"), appeal, "report_in", point="120.3,29.5")
+    assert "不在现场" in sections(browse("community-head"))["ours"]
+
+
+def test_the_same_press_twice_is_one_report(browse: Browse, city: Cast) -> None:
+    appeal = at_community(city)
+    whistles.whistle(appeal.pk, login("community-head"), **call())
+    bureau = browse("bureau-handler")
+    for _press in range(2):
+        assert act(bureau, appeal, "report_in", why="蒋科长").headers["Location"] == PAGE
+    assert appeal.events.filter(verb="report_in").count() == 1
+    # Somebody else of the unit is told, and so is whoever says something else.
+    assert act(bureau, appeal, "report_in", why="另一个人").status_code == 409
+
+
+def test_nobody_reads_of_other_places(browse: Browse, city: Cast) -> None:
+    appeal = at_community(city)
+    whistles.whistle(appeal.pk, login("community-head"), **call())
+    whistles.contest(appeal.pk, login("health-handler"), why="油烟不归我们管")
+    Post.objects.filter(user__username="supervisor").update(area="330782100")
+    supervisor = browse("supervisor")
+    assert "judge" not in sections(supervisor)
+    page = text_of(supervisor.get(PAGE))
+    assert appeal.number not in page
+    assert "油烟" not in page
+    assert "福田社区居委会" not in page
+    assert badge(supervisor) == ""
+    assert badge(browse("commander")) == "1"
+    assert "油烟不归我们管" in sections(browse("commander"))["judge"]
+    # Of the unit that whistled, but of another area.
+    desk = Unit.objects.get(code="platform")
+    whistles.whistle(appeal.pk, city.clerk, **call(units=["bureau-education"]))
+    other = User.objects.create_user("clerk-2")
+    Post.objects.create(user=other, unit=desk, role=Role.CLERK, area_id="330782100")
+    assert appeal.number not in text_of(browse("clerk-2").get(PAGE))
+    assert appeal.number in sections(browse("clerk"))["ours"]
+    for name in ("volunteer", "admin", "operator"):
+        assert browse(name).get(PAGE).status_code == 403
+    assert browse().get(PAGE).status_code == 302
+
+
+def test_called_again_only_the_last_call_waits(browse: Browse, city: Cast) -> None:
+    appeal = at_community(city)
+    community, health = login("community-head"), login("health-handler")
+    whistles.whistle(appeal.pk, community, **call(units=["bureau-health"]))
+    whistles.contest(appeal.pk, health, why="已经移交")
+    whistles.judge(appeal.pk, city.commander, unit="bureau-health", agree=True, why="属实")
+    whistles.whistle(appeal.pk, community, **call(units=["bureau-health"]))
+    said = sections(browse("health-handler"))["for-us"]
+    assert said.count("报到</button>") == 1
+    assert "等裁定" not in said
+    assert said.count("裁定不用来") == 1
+    assert badge(browse("health-handler")) == "1"
+
+
+def test_whoever_came_for_two_says_once_what_is_done(city: Cast) -> None:
+    appeal = at_community(city)
+    community, health = login("community-head"), login("health-handler")
+    whistles.whistle(appeal.pk, community, **call(units=["bureau-health"]))
+    whistles.report_in(appeal.pk, health)
+    # The desk calls the same unit to the same case before it has entered anything.
+    whistles.whistle(appeal.pk, city.clerk, **call(units=["bureau-health"]))
+    whistles.measures(appeal.pk, health, **elements())
+    first, second = Summons.objects.order_by("pk")
+    assert (first.measures, second.measures) == ("要求加装净化器", "")
+    whistles.report_in(appeal.pk, health)
+    whistles.measures(appeal.pk, health, **elements(why="再查一次"))
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.measures, second.measures) == ("要求加装净化器", "再查一次")
+
+
+def test_a_closed_case_waits_for_its_rating_only(browse: Browse, city: Cast) -> None:
+    appeal = at_community(city)
+    community = login("community-head")
+    whistles.whistle(appeal.pk, community, **call(units=["bureau-health"]))
+    loop.resolve(appeal.pk, community, words="办好了")
+    loop.close(appeal.pk, city.clerk)
+    assert badge(browse("health-handler")) == ""
+    assert "报到</button>" not in sections(browse("health-handler"))["for-us"]
+    pass_time(3, appeal)
+    assert badge(browse("community-head")) == "1"
+
+
+def test_figures_by_the_unit_called_and_by_the_whistler(browse: Browse, city: Cast) -> None:
+    appeal = at_community(city)
+    whistles.whistle(appeal.pk, login("community-head"), **call())
+    whistles.report_in(appeal.pk, login("bureau-handler"))
+    pass_time(3, appeal)
+    now = appeal.moved_at
+    together, *lines = answering(now, by="whistle__unit")
+    assert [(line.unit.code, line.whistles, line.called) for line in lines if line.unit] == [
+        ("community-futian", 1, 2)
+    ]
+    assert (together.whistles, together.called) == (1, 2)
+    assert answering(now)[0].whistles == 1
+    assert answering(now, scopes=("330782100",)) == answering(now, scopes=()) == []
+    assert answering(now, scopes=("330782100", "330782008")) == answering(now)
+    said = sections(browse("supervisor"))["figures"]
+    assert "被叫的单位" in said
+    assert "吹哨的单位" in said
+    assert "figures" not in sections(browse("bureau-handler"))
+
+
+def test_many_cost_no_more_queries_than_one(browse: Browse, city: Cast) -> None:
+    client = browse("health-handler")
+    appeal = at_community(city)
+    whistles.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
+    one = queries_of(client, PAGE)
+    for _ in range(4):
+        appeal = at_community(city)
+        whistles.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
+    assert queries_of(client, PAGE) == one
+    assert one <= 14
+
+
+def test_the_page_hears_of_whistles_and_of_what_ends_them() -> None:
+    for verb in ("whistle", "report_in", "measures", "contest", "judge", "grade", "close", "merge"):
+        assert "whistles" in desks_touched(verb)
+    for verb in ("sort", "note", "view", "notice", "chase"):
+        assert "whistles" not in desks_touched(verb)

@@ -1,0 +1,103 @@
+"""How whistles are answered: how many, who comes, who comes in time, how they are rated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from django.db.models import Count, F, Q
+
+from yinghu.appeals.states import Satisfaction
+from yinghu.oversight.models import Summons
+from yinghu.people.models import Unit
+
+FAIRLY = 0.9
+"""What "fairly satisfied" weighs, as in the satisfied rate (Beijing-style three rates)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """How one unit answered whistles, or how its own were answered (None: all). A rate is None
+    where there is nothing to rate.
+
+    `whistles` are those in which it was called, or its own. `called` leaves out whom the command
+    excused; `due` are those of which the time is up or who have come.
+    """
+
+    unit: Unit | None
+    whistles: int
+    called: int
+    excused: int
+    due: int
+    reported: int
+    on_time: int
+    graded: int
+    weight: float
+
+    @property
+    def report_in_rate(self) -> float | None:
+        return self.reported / self.due if self.due else None
+
+    @property
+    def on_time_rate(self) -> float | None:
+        return self.on_time / self.due if self.due else None
+
+    @property
+    def satisfied_rate(self) -> float | None:
+        return self.weight / self.graded if self.graded else None
+
+
+By = Literal["unit", "whistle__unit"]
+
+
+def answering(
+    now: datetime,
+    since: datetime | None = None,
+    scopes: Sequence[str] = ("",),
+    by: By = "unit",
+) -> list[Answering]:
+    """All together first, then each unit that was called (or `by` each that whistled) since a
+    moment, for cases under one of the area prefixes ("" is everywhere), by name; three queries.
+    """
+    found = Summons.objects.all()
+    if "" not in scopes:
+        under = Q(pk__in=[])
+        for scope in scopes:
+            under |= Q(whistle__appeal__area__code__startswith=scope)
+        found = found.filter(under)
+    if since is not None:
+        found = found.filter(whistle__at__gte=since)
+    came, called = Q(reported_at__isnull=False), ~Q(excused=True)
+    counts = {
+        "whistles": Count("whistle", distinct=True),
+        "called": Count("pk", filter=called),
+        "excused_n": Count("pk", filter=Q(excused=True)),
+        "due": Count("pk", filter=called & (came | Q(whistle__until__lt=now))),
+        "reported": Count("pk", filter=called & came),
+        "on_time": Count("pk", filter=called & Q(reported_at__lte=F("whistle__until"))),
+        "graded": Count("pk", filter=~Q(grade="")),
+        "yes": Count("pk", filter=Q(grade=Satisfaction.SATISFIED)),
+        "fairly": Count("pk", filter=Q(grade=Satisfaction.FAIRLY)),
+    }
+    rows = list(found.values(by).annotate(**counts).order_by(by))
+    units = Unit.objects.in_bulk([row[by] for row in rows])
+    lines = [_line(units[row[by]], row) for row in rows]
+    lines.sort(key=lambda line: line.unit.name if line.unit else "")
+    # A whistle for two units is one.
+    return [_line(None, found.aggregate(**counts)), *lines] if lines else []
+
+
+def _line(unit: Unit | None, row: dict[str, int]) -> Answering:
+    return Answering(
+        unit,
+        row["whistles"],
+        row["called"],
+        row["excused_n"],
+        row["due"],
+        row["reported"],
+        row["on_time"],
+        row["graded"],
+        row["yes"] + FAIRLY * row["fairly"],
+    )
