@@ -16,7 +16,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 from openpyxl import Workbook
@@ -348,12 +348,7 @@ def export(request: HttpRequest) -> HttpResponse:
     return answer
 
 
-def _translated(label: str) -> str:
-    """Marks a label for the translators; it is translated where it is shown."""
-    return label
-
-
-ONCE = _translated("一件诉求在一个时段里同样的事只算一次；几行都有它的，合起来会多于“全部”。")
+ONCE = gettext_noop("一件诉求在一个时段里同样的事只算一次；几行都有它的，合起来会多于“全部”。")
 
 
 def _own(column: Column) -> tuple[tuple[str, str], ...]:
