@@ -206,3 +206,31 @@ def test_the_page_hears_of_whistles_and_of_what_ends_them() -> None:
         assert "whistles" in desks_touched(verb)
     for verb in ("sort", "note", "view", "notice", "chase"):
         assert "whistles" not in desks_touched(verb)
+
+
+def test_each_button_speaks_for_the_unit_beside_it(browse: Browse, city: Cast) -> None:
+    appeal = at_community(city)
+    both = call(units=["bureau-environment", "bureau-transport"])
+    whistles.whistle(appeal.pk, login("community-head"), **both)
+    bureau = browse("bureau-handler")
+    said = text_of(bureau.get("/desk/whistles"))
+    for code in both["units"]:
+        assert said.count(f'name="unit" value="{code}"') == 2
+    form = {"back": "whistles", "point": "", "unit": "bureau-transport"}
+    bureau.post(f"/desk/case/{appeal.number}/report_in", form)
+    came = Summons.objects.filter(reported_at__isnull=False)
+    assert [summons.unit.code for summons in came] == ["bureau-transport"]
+    # On the case's page one says for which; whoever speaks for one is not asked, nor shown where.
+    path = f"/desk/case/{appeal.number}"
+    assert 'id="report_in-unit"' in text_of(bureau.get(path))
+    assert "我的位置" not in text_of(bureau.get(path))
+
+
+def test_the_one_unit_of_a_login_is_not_asked_for(browse: Browse, city: Cast) -> None:
+    appeal = at_community(city)
+    whistles.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
+    health = browse("health-handler")
+    path = f"/desk/case/{appeal.number}"
+    assert "代表哪个单位" not in text_of(health.get(path))
+    health.post(f"{path}/report_in", {"point": ""})
+    assert Summons.objects.get().reported_at is not None

@@ -57,6 +57,7 @@ WORDS_OPTIONAL = Field("words", FieldKind.TEXT, _("给诉求人的话"), require
 WHY = Field("why", FieldKind.TEXT, _("理由（内部）"))
 WHY_OPTIONAL = Field("why", FieldKind.TEXT, _("说明（内部）"), required=False)
 NAMED = Field("unit", FieldKind.NAMED, _("单位"))
+SPEAKER = Field("unit", FieldKind.NAMED, _("代表哪个单位"), required=False)
 PHOTOS = Field("photos", FieldKind.PHOTOS, _("照片"), required=False, public=True)
 
 
@@ -85,6 +86,8 @@ class Move:
 
 _DESKS = frozenset({Who.TRIAGE, Who.DISPATCH, Who.COMMAND})
 _UNIT = frozenset({Who.HANDLER, Who.HEAD, Who.HOLDER})
+# A unit that was called may have been given the case itself since.
+_CALLED = frozenset({Who.PARTY, Who.HANDLER, Who.HEAD})
 _STAFF = _DESKS | _UNIT | {Who.CALLBACK, Who.VOLUNTEER, Who.PARTY}
 _ALL = frozenset(Status)
 _HELD = frozenset({Status.ASSIGNED, Status.HANDLING})
@@ -383,8 +386,9 @@ MOVES: dict[Verb, Move] = {
             Verb.REPORT_IN,
             _LIVING,
             None,
-            frozenset({Who.PARTY}),
+            _CALLED,
             (
+                SPEAKER,
                 Field("point", FieldKind.POINT, _("我的位置"), required=False),
                 Field("why", FieldKind.TEXT, _("谁来了（内部）"), required=False),
             ),
@@ -394,8 +398,9 @@ MOVES: dict[Verb, Move] = {
             Verb.MEASURES,
             _LIVING,
             None,
-            frozenset({Who.PARTY}),
+            _CALLED,
             (
+                SPEAKER,
                 Field("received", FieldKind.TIME, _("什么时候收到")),
                 Field("spoken_to", FieldKind.TEXT, _("和谁对接（内部）")),
                 Field("why", FieldKind.TEXT, _("采取的措施（内部）")),
@@ -407,8 +412,8 @@ MOVES: dict[Verb, Move] = {
             Verb.CONTEST,
             _LIVING,
             None,
-            frozenset({Who.PARTY}),
-            (WHY,),
+            _CALLED,
+            (SPEAKER, WHY),
             needs=ClockKind.WHISTLE,
         ),
         Move(

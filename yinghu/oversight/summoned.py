@@ -55,7 +55,15 @@ def _told(actor: Actor, now: datetime) -> QuerySet[Summons]:
     missing = ~came & ~excused & Q(superseded=False)
     contests = Q(contested_at__isnull=False, excused=None) & missing
     commands = actor.has(Role.COMMANDER, Role.SUPERVISOR)
-    over = came | Q(whistle__until__lte=now)
+    # A contest gives more time than the whistle did.
+    has_time = Clock.objects.filter(
+        ~Q(paused_at=None) | Q(due_at__gt=now),
+        appeal=OuterRef("whistle__appeal"),
+        unit=OuterRef("unit"),
+        kind=ClockKind.WHISTLE,
+        stopped_at=None,
+    )
+    over = came | ~Q(Exists(has_time))
     return (
         Summons.objects.filter(whistle__appeal__in=inboxes.visible(actor))
         .annotate(superseded=Exists(later))

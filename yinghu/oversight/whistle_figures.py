@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 
-from yinghu.appeals.states import Satisfaction
+from yinghu.appeals.models import Clock
+from yinghu.appeals.states import ClockKind, Satisfaction
 from yinghu.oversight.models import Summons
 from yinghu.people.models import Unit
 
@@ -61,7 +62,14 @@ def answering(
     """All together first, then each unit that was called (or `by` each that whistled) since a
     moment, for cases under one of the area prefixes ("" is everywhere), by name; three queries.
     """
-    found = Summons.objects.all()
+    clock = Clock.objects.filter(
+        appeal=OuterRef("whistle__appeal"), unit=OuterRef("unit"), kind=ClockKind.WHISTLE
+    )
+    live, kept = clock.filter(stopped_at=None), clock.filter(stopped_at__lte=F("due_at"))
+    # A contest gives more time than the whistle did: then the clock says it.
+    found = Summons.objects.annotate(
+        has_time=Exists(live.filter(~Q(paused_at=None) | Q(due_at__gt=now))), kept=Exists(kept)
+    )
     if "" not in scopes:
         under = Q(pk__in=[])
         for scope in scopes:
@@ -70,13 +78,16 @@ def answering(
     if since is not None:
         found = found.filter(whistle__at__gte=since)
     came, called = Q(reported_at__isnull=False), ~Q(excused=True)
+    in_time = Q(reported_at__lte=F("whistle__until")) | came & Q(
+        contested_at__isnull=False, kept=True
+    )
     counts = {
         "whistles": Count("whistle", distinct=True),
         "called": Count("pk", filter=called),
         "excused_n": Count("pk", filter=Q(excused=True)),
-        "due": Count("pk", filter=called & (came | Q(whistle__until__lt=now))),
+        "due": Count("pk", filter=called & (came | Q(whistle__until__lt=now, has_time=False))),
         "reported": Count("pk", filter=called & came),
-        "on_time": Count("pk", filter=called & Q(reported_at__lte=F("whistle__until"))),
+        "on_time": Count("pk", filter=called & in_time),
         "graded": Count("pk", filter=~Q(grade="")),
         "yes": Count("pk", filter=Q(grade=Satisfaction.SATISFIED)),
         "fairly": Count("pk", filter=Q(grade=Satisfaction.FAIRLY)),

@@ -149,12 +149,23 @@ def _meeting_point(appeal: Appeal) -> tuple[float | None, float | None]:
     return None, None
 
 
-def _summoned(appeal: Appeal, actor: Actor, kind: ClockKind) -> tuple[Summons, Clock]:
-    """The latest call of the unit of the actor's for which a clock of this kind runs."""
-    clock = clocks.running(appeal.pk).filter(kind=kind, unit__in=actor.party_units).first()
+def _summoned(appeal: Appeal, actor: Actor, kind: ClockKind, unit: str) -> tuple[Summons, Clock]:
+    """The latest call of the actor's unit for which a clock of this kind runs: of this code, or
+    where it is "" the next due.
+    """
+    found = clocks.running(appeal.pk).filter(kind=kind, unit__in=actor.party_units)
+    found = found.filter(unit__code=unit) if unit else found
+    clock = found.order_by("due_at", "pk").first()
     if clock is None:
         raise Conflict("nothing_to", _("没有吹哨请您的单位报到，或者已经报到过"))
     return _calls(appeal, clock.unit_id).latest("pk"), clock
+
+
+def called(appeal: Appeal, actor: Actor) -> list[Unit]:
+    """The actor's units that have still to report in, or to say the four elements."""
+    kinds = (ClockKind.WHISTLE, ClockKind.MEASURES)
+    live = clocks.running(appeal.pk).filter(kind__in=kinds, unit__in=actor.party_units)
+    return list(Unit.objects.filter(pk__in=live.values("unit")))
 
 
 def _calls(appeal: Appeal, unit_id: int | None) -> QuerySet[Summons]:
@@ -163,16 +174,30 @@ def _calls(appeal: Appeal, unit_id: int | None) -> QuerySet[Summons]:
 
 
 def report_in(
-    appeal_id: int, actor: Actor, *, point: str = "", why: str = "", expect: int | None = None
+    appeal_id: int,
+    actor: Actor,
+    *,
+    unit: str = "",
+    point: str = "",
+    why: str = "",
+    expect: int | None = None,
 ) -> Event:
-    """Say that one's unit has come: `point` is "lon,lat" of the phone, WGS-84, `why` who came."""
+    """Say that one's unit has come: `point` is "lon,lat" of the phone, WGS-84, `why` who came.
+
+    `unit` is which of one's units, here as in the two verbs below, for whoever speaks for several.
+    """
     here = _point(point)
     facts: dict[str, Any] = {}
 
     def change(appeal: Appeal) -> dict[str, Any]:
         now = timezone.now()
-        summons, clock = _summoned(appeal, actor, ClockKind.WHISTLE)
-        Clock.objects.filter(pk=clock.pk).update(stopped_at=now, paused_at=None)
+        summons, clock = _summoned(appeal, actor, ClockKind.WHISTLE, unit)
+        own = Clock.objects.filter(pk=clock.pk)
+        if clock.paused_at is not None:
+            # For as long as the command did not rule, nobody had to come.
+            clocks.resume(own, now)
+            clock.refresh_from_db()
+        own.update(stopped_at=now)
         clocks.begin(
             appeal.pk, ClockKind.MEASURES, now, policy("measures_minutes"), unit=clock.unit_id
         )
@@ -180,12 +205,13 @@ def report_in(
         if here and called.lon is not None and called.lat is not None:
             summons.metres = metres(*here, called.lon, called.lat)
             facts["metres"] = round(summons.metres)
+            facts["away"] = summons.metres > policy("report_in_metres")
         # A contest is settled by coming.
         waiting = clocks.running(appeal.pk).filter(kind=ClockKind.CONTEST, unit=clock.unit_id)
         waiting.update(stopped_at=now)
         summons.reported_at, summons.reported_by_id = now, actor.user_id
         summons.save(update_fields=("reported_at", "reported_by", "metres"))
-        facts.update(unit=summons.unit.code, name=summons.unit.name, late=now > called.until)
+        facts.update(unit=summons.unit.code, name=summons.unit.name, late=now > clock.due_at)
         return {}
 
     return move(appeal_id, actor, Verb.REPORT_IN, change, why=why, facts=facts, expect=expect)
@@ -211,6 +237,7 @@ def measures(
     spoken_to: str,
     why: str,
     until: datetime,
+    unit: str = "",
     expect: int | None = None,
 ) -> Event:
     """The four elements: when received, whom one spoke to, the measures (`why`), the deadline."""
@@ -223,7 +250,7 @@ def measures(
 
     def change(appeal: Appeal) -> dict[str, Any]:
         now = timezone.now()
-        summons, clock = _summoned(appeal, actor, ClockKind.MEASURES)
+        summons, clock = _summoned(appeal, actor, ClockKind.MEASURES, unit)
         # Whoever came twice, for two whistlers, says what is done once.
         open_ = _calls(appeal, clock.unit_id).filter(reported_at__isnull=False, measures="")
         first = open_.aggregate(at=Min("whistle__at"))["at"] or summons.whistle.at
@@ -240,13 +267,15 @@ def measures(
     return move(appeal_id, actor, Verb.MEASURES, change, why=why, facts=facts, expect=expect)
 
 
-def contest(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -> Event:
+def contest(
+    appeal_id: int, actor: Actor, *, why: str, unit: str = "", expect: int | None = None
+) -> Event:
     """Say that one's unit is wrongly named. Its clock holds still until the command has ruled."""
     facts: dict[str, Any] = {}
 
     def change(appeal: Appeal) -> dict[str, Any]:
         now = timezone.now()
-        summons, clock = _summoned(appeal, actor, ClockKind.WHISTLE)
+        summons, clock = _summoned(appeal, actor, ClockKind.WHISTLE, unit)
         if summons.contested_at is not None:
             raise Conflict("contested_already", _("已经提过异议"))
         clocks.begin(
@@ -319,7 +348,9 @@ def grade(
             raise Refused("not_called", _("您的单位没有吹哨叫过这个单位"), "unit")
         if summons.grade or summons.excused:
             raise Conflict("graded_already", _("%s已经评过，或者不用来") % summons.unit)
-        if summons.reported_at is None and now < summons.whistle.until:
+        # A contest gives more time; a case that was closed leaves nobody who had to come.
+        live = clocks.running(appeal.pk).filter(kind=ClockKind.WHISTLE, unit=summons.unit)
+        if live.exclude(paused_at=None, due_at__lte=now).exists():
             raise Conflict("too_early", _("%s还有时间报到，到时再评") % summons.unit)
         summons.grade = satisfaction
         summons.save(update_fields=("grade",))

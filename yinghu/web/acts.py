@@ -45,10 +45,13 @@ def arrived_before(own: QuerySet[Event], form: VerbForm, seen: int | None) -> bo
     that say more than words: to sort into another category is no second press.
     """
     rating = {"solved", "satisfaction", "unreached"} if form.move.verb is Verb.RATE else set()
-    if {field.name for field in form.move.fields} - _SAID - rating:
+    speaker = {"unit"} if form.move.verb in (Verb.REPORT_IN, Verb.CONTEST) else set()
+    if {field.name for field in form.move.fields} - _SAID - rating - speaker:
         return False
     given: dict[str, Any] = form.cleaned_data
     same: dict[str, Any] = {name: visible.words(given.get(name) or "") for name in ("words", "why")}
+    if speaker and given.get("unit"):
+        same["facts__unit"] = given["unit"]
     if form.move.verb is Verb.RATE:
         same |= {f"facts__{name}": given.get(name) for name in rating}
         same["facts__unreached"] = bool(given.get("unreached"))

@@ -137,6 +137,8 @@ def context_of(
     moves = loop.available(appeal, actor)
     if any(move.verb is Verb.WHISTLE for move in moves):
         known.to_call = [(u.code, name_of(u)) for u in whistles.to_call(appeal, actor)]
+    if any(move.verb in (Verb.REPORT_IN, Verb.MEASURES) for move in moves):
+        known.speakers = [(u.code, name_of(u)) for u in whistles.called(appeal, actor)]
     calls = _calls(appeal, moves)
     acts = _acts(request, appeal, actor, suggestion, known, bound, moves, calls)
     available = {act["verb"] for act in acts}

@@ -53,6 +53,8 @@ class Known:
         self.holder_id = holder_id
         self.to_call: list[tuple[str, str]] | None = None
         """The units that may be whistled for, where that is known; else all are offered."""
+        self.speakers: list[tuple[str, str]] | None = None
+        """The reader's units that were called, likewise."""
 
     @cached_property
     def people(self) -> list[tuple[str, str]]:
@@ -201,6 +203,12 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
         case FieldKind.UNITS:
             units = known.units if known.to_call is None else known.to_call
             return forms.MultipleChoiceField(choices=units, widget=SeveralInput, **common)
+        case FieldKind.NAMED if not required:
+            units = known.units if known.speakers is None else known.speakers
+            # Who speaks for one unit is not asked for which.
+            asked = PickerSelect if len(units) > 1 else forms.HiddenInput
+            choices = [("", _("请选择")), *units]
+            return forms.ChoiceField(choices=choices, widget=asked, **common)
         case FieldKind.NAMED:
             choices = [("", _("请选择")), *known.units]
             return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)

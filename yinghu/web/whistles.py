@@ -109,8 +109,10 @@ def _call(
     whistle, appeal = summons.whistle, summons.whistle.appeal
     form = clock = None
     if summons.to_enter:
-        initial = initial_of(Verb.MEASURES, appeal)
-        form = VerbForm(MOVES[Verb.MEASURES], Known(), initial=initial)
+        initial = initial_of(Verb.MEASURES, appeal) | {"unit": summons.unit.code}
+        known = Known()
+        known.speakers = [(summons.unit.code, summons.unit.name)]
+        form = VerbForm(MOVES[Verb.MEASURES], known, initial=initial)
         form.auto_id = f"m{summons.pk}-%s"
     if summons.reported_at is None and not summons.excused and not summons.superseded:
         clock = live.get((appeal.pk, summons.unit_id, ClockKind.WHISTLE))

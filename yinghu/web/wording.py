@@ -82,7 +82,7 @@ def told(event: Event) -> str:
         case Verb.WHISTLE:
             return _("已请%s到现场一起办理") % _("、").join(event.facts.get("names", ()))
         case Verb.REPORT_IN:
-            return _("%s已到现场") % named
+            return (_("%s已报到") if event.facts.get("away") else _("%s已到现场")) % named
         case Verb.NO_ANSWER:
             return _("平台给您打电话回访，没有接通")
         case Verb.RESOLVE:
@@ -152,6 +152,7 @@ def facts(event: Event) -> str:
             parts = [given.get("name", ""), _("迟到") if given.get("late") else ""]
             metres = given.get("metres")
             parts.append(_("离集合地点 %d 米") % metres if metres is not None else "")
+            parts.append(_("不在现场") if given.get("away") else "")
             return " · ".join(part for part in parts if part)
         case Verb.MEASURES:
             said = _("对接：%s") % given.get("spoken_to", "")
