@@ -151,6 +151,8 @@ def test_a_handlers_day(live: Live, live_city: Cast, open_page: OpenPage) -> Non
     ready(handler, appeal.number)
     handler.keyboard.press("a")
     expect(handler.locator("#messages")).to_contain_text("已接单")
+    live.drain()
+    handler.reload()
     ready(handler, appeal.number)
     handler.keyboard.press("h")
     expect(handler.locator("#hand-user")).to_be_focused()
@@ -280,5 +282,9 @@ def test_two_clerks_at_one_case(live: Live, live_city: Cast, open_page: OpenPage
     expect(second.locator("#case .alert-danger")).to_contain_text(
         re.compile("别人已经处理过|不能再“研判”")
     )
+    # Nor does what happens next take that away.
+    loop.note(appeal.pk, live_city.commander, why="请快一点")
+    expect(second.locator(".stale-note")).to_be_visible()
+    expect(second.locator("#case .alert-danger")).to_be_visible()
     expect(second.locator("#case")).to_contain_text("已电话核实")
     assert Appeal.objects.get(pk=appeal.pk).events.filter(verb="sort").count() == 1

@@ -61,6 +61,8 @@ def test_a_list_that_is_open_grows_and_all_tabs_empty_when_all_is_read(
     loop.urge(appeal.pk, requester(appeal))
     expect(first.locator(".notice.unread")).to_have_count(2)
     expect(second.locator(COUNT)).to_contain_text("2")
+    live.drain()
+    first.reload()
     first.click("text=全部标为已读")
     expect(first.locator(".notice.unread")).to_have_count(0)
     expect(first.locator(".notice")).to_have_count(2)

@@ -36,6 +36,7 @@ def test_a_case_left_alone_climbs_and_each_level_sees_it(
     appeal = file_one("楼下污水倒灌，一个星期没人来", area="330782008001003")
     loop.sort(appeal.pk, live_city.clerk, category="environment")
     loop.assign(appeal.pk, live_city.dispatcher, unit="grid-futian-3")
+    live.drain()
     grid = log_in(open_page(PHONE), "grid-futian")
     expect(grid.locator("#bell .bell-count")).to_contain_text("1")
     boss = log_in(open_page(DESK), "supervisor")
@@ -46,6 +47,7 @@ def test_a_case_left_alone_climbs_and_each_level_sees_it(
         expect(boss.locator(".alert")).to_contain_text("过了 48 小时")
         at_unit = Appeal.objects.filter(pk=appeal.pk, unit__code=unit)
         until(at_unit.exists, f"the case to be with {unit}", 60)
+        live.drain()
         page = log_in(open_page(DESK), who)
         expect(page.locator("#bell .bell-count")).to_be_visible()
         page.goto("/desk/notices")
@@ -91,6 +93,7 @@ def test_a_community_whistles_one_comes_one_does_not_and_the_figures_tell(
     expect(community.locator(".alert-success")).to_be_visible()
 
     # Two phones: one says where it is and comes, the other stays silent.
+    live.drain()
     phone = open_page(
         PHONE, geolocation={"longitude": 120.1037, "latitude": 29.3389}, permissions=["geolocation"]
     )

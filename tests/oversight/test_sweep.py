@@ -298,4 +298,5 @@ def test_the_sweep_reads_what_is_due_and_not_the_table(own_city: City) -> None:
         cursor.execute("SET enable_seqscan = off")
         cursor.execute("EXPLAIN " + sweep._CHASE, {"now": timezone.now(), "limit": 9, "verb": "x"})
         plan = "\n".join(row[0] for row in cursor.fetchall())
-    assert "Index Scan using clock_next" in plan
+    # By this index, whether at once or as a bitmap.
+    assert "clock_next" in plan

@@ -67,8 +67,10 @@
     strip.hidden = !input.files.length;
   });
 
-  // What somebody is typing must not be swapped away under their hands.
+  // What somebody is typing must not be swapped away under their hands, nor why it was refused: what
+  // they had written came back with that, and looks untouched.
   function typing(part) {
+    if (part.querySelector(".alert-danger, .wrong")) return true;
     if (part.contains(document.activeElement) && /^(TEXTAREA|INPUT|SELECT)$/.test(document.activeElement.tagName)) return true;
     return Array.from(part.querySelectorAll("textarea, input, select")).some(function (field) {
       if (field.type === "hidden") return false;
