@@ -94,6 +94,17 @@
       stale(event.target, false);
     }
   });
+  // What somebody unfolded stays unfolded when its part is drawn anew, and what was folded folded.
+  var folds = {};
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    folds = {};
+    event.target.querySelectorAll("details[id]").forEach(function (fold) { folds[fold.id] = fold.open; });
+  });
+  document.addEventListener("htmx:afterSwap", function (event) {
+    event.target.querySelectorAll("details[id]").forEach(function (fold) {
+      if (fold.id in folds) fold.open = folds[fold.id];
+    });
+  });
 
   // At a desk the button to press next has the focus; on a phone that would only scroll the page.
   function focusNext() {

@@ -214,23 +214,18 @@
     });
   }
 
-  // ---- live renewals by htmx: the focus, open forms, the map and what is chosen outlive them
+  // ---- live renewals by htmx: the focus, the map and what is chosen outlive them
   var before = {};
   document.addEventListener("htmx:configRequest", function (event) {
     if (event.target.id === "rows" && theCase()) event.detail.parameters.case = theCase().dataset.number;
   });
   document.addEventListener("htmx:beforeSwap", function (event) {
-    var open = Array.from(document.querySelectorAll("#case details[data-act]")).filter(function (fold) { return fold.open; });
-    before = { open: open.map(function (fold) { return fold.dataset.act; }), focus: document.activeElement && document.activeElement.id, map: event.target.querySelector && event.target.querySelector(".map.is-drawn") };
+    before = { focus: document.activeElement && document.activeElement.id, map: event.target.querySelector && event.target.querySelector(".map.is-drawn") };
   });
   document.addEventListener("htmx:afterSwap", function (event) {
     if (event.target.id === "rows") mark();
     if (event.target.id === "case") {
       var map = event.target.querySelector("[data-map]");
-      before.open.forEach(function (act) {
-        var fold = event.target.querySelector('[data-act="' + act + '"]');
-        if (fold) fold.open = true;
-      });
       if (map && before.map && map.dataset.map === before.map.dataset.map) map.replaceWith(before.map);
     }
     if (event.target.id === "rows" || event.target.id === "case") wake(event.target);

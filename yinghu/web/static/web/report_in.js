@@ -1,26 +1,33 @@
 // Reporting in: the button asks the phone where it is, and goes on without, if it does not say. Pressed
-// again while the phone is finding out, it waits for the one answer.
+// again while the phone is finding out, it waits for the one answer; a list drawn anew meanwhile has
+// another form with the same id, which then is the one that is sent.
 "use strict";
 (function () {
   var WAIT = 8000; // ms for the phone to find out
+  var asking = {}, answers = {}; // by id of the form
+  function say(form, what) { form.querySelector("[data-report-said]").textContent = form.dataset[what]; }
+  function go(id) {
+    var form = document.getElementById(id);
+    delete asking[id];
+    if (!form) return; // Somebody of the unit was faster.
+    form.elements.point.value = answers[id];
+    if (!answers[id]) say(form, "without");
+    form.requestSubmit();
+  }
   document.addEventListener("submit", function (event) {
-    var form = event.target, said = form.querySelector("[data-report-said]");
-    if (!form.hasAttribute("data-report-in") || form.dataset.asked === "yes" || !navigator.geolocation) return;
+    var form = event.target, id = form.id;
+    if (!form.hasAttribute("data-report-in") || id in answers || !navigator.geolocation) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    if (form.dataset.asked) return;
-    form.dataset.asked = "asking";
-    said.textContent = form.dataset.asking;
-    function go() {
-      form.dataset.asked = "yes";
-      form.requestSubmit();
-    }
+    say(form, "asking");
+    if (asking[id]) return;
+    asking[id] = true;
     navigator.geolocation.getCurrentPosition(function (found) {
-      form.elements.point.value = found.coords.longitude.toFixed(6) + "," + found.coords.latitude.toFixed(6);
-      go();
+      answers[id] = found.coords.longitude.toFixed(6) + "," + found.coords.latitude.toFixed(6);
+      go(id);
     }, function () {
-      said.textContent = form.dataset.without;
-      go();
+      answers[id] = "";
+      go(id);
     }, { enableHighAccuracy: true, timeout: WAIT, maximumAge: 60000 });
   }, true);
 })();
