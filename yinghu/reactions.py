@@ -1,6 +1,6 @@
 """What happens by itself after each event: one table, read by one job.
 
-`loop.py` defers the job `yinghu.react` in the transaction of the event, so it comes exactly when
+`loop.py` queues the job `yinghu.react` in the transaction of the event, so it comes exactly when
 the event does. A reaction may run again after a crash: each one is written so that a second run
 changes nothing.
 """
@@ -27,6 +27,7 @@ from yinghu.notices.deciding import NOTICES
 from yinghu.notices.telling import tell_people
 from yinghu.oversight import levels
 from yinghu.people.access import SYSTEM
+from yinghu.queueing import queue
 from yinghu.triage import duplicates, search, suggest
 from yinghu.triage.learn import learn
 
@@ -225,7 +226,7 @@ def react(events: list[int]) -> None:
             raise
         log.exception("batch_failed", events=len(events))
         for event in events:
-            react.defer(events=[event])
+            queue(REACT_TASK, events=[event])
 
 
 def _react(events: list[int]) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 
 from django.contrib.sessions.models import Session
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from tests.cast import file_one
 from tests.live import Live, until
+from yinghu.queueing import queue
 from yinghu.triage.models import Suggestion
 
 
@@ -77,3 +80,25 @@ def test_the_sweep_clears_sessions_that_ended(live: Live) -> None:
     Session.objects.create(session_key="over", session_data="", expire_date=timezone.now())
     app.configure_task("yinghu.sweep").defer(timestamp=0)
     until(lambda: not Session.objects.exists(), "the session to go")
+
+
+def test_what_a_job_queues_belongs_to_its_transaction(live: Live) -> None:
+    """In a worker the app has another connection than the rest of Django."""
+
+    def as_a_job() -> None:
+        try:
+            with transaction.atomic():
+                queue("of nobody")
+                assert ProcrastinateJob.objects.filter(task_name="of nobody").count() == 1
+                transaction.set_rollback(True)
+            assert not ProcrastinateJob.objects.filter(task_name="of nobody").exists()
+        finally:
+            connection.close()
+
+    async def work() -> None:
+        assert isinstance(app.connector, DjangoConnector)
+        with app.replace_connector(app.connector.get_worker_connector()) as jobs:
+            async with jobs.open_async():
+                await asyncio.to_thread(as_a_job)
+
+    asyncio.run(work())

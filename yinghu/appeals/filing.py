@@ -13,7 +13,6 @@ from typing import Any
 import psycopg
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
-from procrastinate.contrib.django import app as jobs
 
 from yinghu.appeals.models import NEVER, Attachment
 from yinghu.appeals.moves import MOVES
@@ -22,6 +21,7 @@ from yinghu.appeals.photos import StoredPhoto
 from yinghu.appeals.states import Status, Urgency, Verb
 from yinghu.people.access import Actor
 from yinghu.people.privacy import blind, seal
+from yinghu.queueing import queue
 
 REACT_TASK = "yinghu.react"
 
@@ -156,7 +156,7 @@ def file_many(filings: Sequence[Filing], actor: Actor) -> list[Filed]:
         row = cursor.fetchone()
         event_of = dict(zip(row[0], row[1], strict=True))
         _attach_photos(filings)
-        jobs.configure_task(REACT_TASK).defer(events=row[1])
+        queue(REACT_TASK, events=row[1])
     return [Filed(filing.id, event_of[filing.id]) for filing in filings if filing.id is not None]
 
 

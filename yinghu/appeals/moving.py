@@ -8,7 +8,6 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
-from procrastinate.contrib.django import app as jobs
 
 from yinghu.appeals import clocks, visible
 from yinghu.appeals.filing import REACT_TASK
@@ -19,6 +18,7 @@ from yinghu.appeals.notify import tell
 from yinghu.appeals.photos import MAX_PHOTOS, StoredPhoto
 from yinghu.appeals.states import ENDED, OF_UNITS, ClockKind, Status, Verb, Who
 from yinghu.people.access import Actor, may_see, relations, serves
+from yinghu.queueing import queue
 
 MAX_WORDS = 10_000
 """Characters; the longest answer of an office among 2,720 real ones has 7,883."""
@@ -160,7 +160,7 @@ def move(
             Attachment.objects.bulk_create(
                 [Attachment.of(photo, appeal.pk, event.pk) for photo in photos]
             )
-        jobs.configure_task(REACT_TASK).defer(events=[event.pk])
+        queue(REACT_TASK, events=[event.pk])
         tell(verb, [appeal.pk])
     return event
 

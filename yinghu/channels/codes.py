@@ -24,6 +24,7 @@ from yinghu.appeals.models import Appeal
 from yinghu.channels import sms
 from yinghu.channels.models import Code
 from yinghu.people.privacy import blind, derived_key, seal, unseal
+from yinghu.queueing import queue
 
 _log = structlog.get_logger(__name__)
 
@@ -58,7 +59,7 @@ def make(phone: str) -> str:
         Code.objects.filter(pk=row.pk).update(digest=_digest(row.pk, code))
         language = translation.get_language() or "zh-hans"
         sealed = seal(f"{row.pk} {language} {phone} {code}")
-        send.defer(message=base64.b64encode(sealed).decode())
+        queue(send.name, message=base64.b64encode(sealed).decode())
     return code
 
 

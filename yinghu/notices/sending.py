@@ -26,6 +26,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 from yinghu.notices import providers, words
 from yinghu.notices.models import Delivery, Notice
 from yinghu.notices.providers import Message, Provider
+from yinghu.queueing import queue
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +42,7 @@ KEPT = timedelta(days=180)
 """For how long notices are kept; what happened itself stays with the case for ever."""
 
 
-def queue(told: Sequence[tuple[int, int]]) -> None:
+def queue_deliveries(told: Sequence[tuple[int, int]]) -> None:
     """Queue notices, as (id, user id), with each provider in use that reaches their people."""
     users = {user_id for _id, user_id in told}
     rows = []
@@ -61,7 +62,7 @@ def queue(told: Sequence[tuple[int, int]]) -> None:
 def soon() -> None:
     """Have what is due sent as soon as a worker is free."""
     with contextlib.suppress(AlreadyEnqueued):
-        jobs.configure_task(TASK).defer(timestamp=0)
+        queue(TASK, timestamp=0)
 
 
 @jobs.periodic(cron="* * * * * */10", periodic_id="deliver")

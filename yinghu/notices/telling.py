@@ -47,6 +47,6 @@ def tell_people(events: Sequence[Event]) -> int:
                 ],
             )
             told: list[tuple[int, int]] = cursor.fetchall()
-        sending.queue(told)
+        sending.queue_deliveries(told)
         tell_users(sorted({user_id for _id, user_id in told}))
     return len(told)

@@ -20,6 +20,7 @@ from yinghu.appeals.filing import REACT_TASK
 from yinghu.appeals.notify import tell
 from yinghu.appeals.states import Verb
 from yinghu.places.calendar import lay_out
+from yinghu.queueing import queue
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +95,7 @@ def chase(limit: int = BATCH, now: datetime | None = None) -> int:
         cursor.execute(_CHASE, given)
         found, events, appeals = cursor.fetchone()
         if events:
-            jobs.configure_task(REACT_TASK).defer(events=events)
+            queue(REACT_TASK, events=events)
             tell(Verb.CHASE, appeals)
     return int(found)
 

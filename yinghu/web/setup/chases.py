@@ -15,6 +15,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 from yinghu.appeals.models import ChaseAct, ChaseStep, ChaseTell
 from yinghu.appeals.states import ClockKind
 from yinghu.oversight.sweep import plan_chases_anew
+from yinghu.queueing import queue
 from yinghu.web.setup import spans
 from yinghu.web.setup.kinds import Around, Kind, Listed, Panel, SetupForm, State
 
@@ -114,7 +115,7 @@ class Chases(Kind):
         try:
             # Within another transaction a refusal must not spoil it.
             with transaction.atomic():
-                plan_chases_anew.defer()
+                queue(plan_chases_anew.name)
         except AlreadyEnqueued:
             return
 

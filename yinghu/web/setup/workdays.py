@@ -20,6 +20,7 @@ from yinghu.parsing import plain_digits
 from yinghu.places import calendar
 from yinghu.places.models import WorkDay
 from yinghu.places.worktime import Hours, statutory
+from yinghu.queueing import queue
 from yinghu.web.setup.kinds import NO, YES, Around, Kind, Listed, Panel, SetupForm, State
 
 _WEEK = tuple("1234567")
@@ -128,7 +129,7 @@ class WorkDays(Kind):
         try:
             # Within another transaction a refusal must not spoil it.
             with transaction.atomic():
-                lay_out_anew.defer()
+                queue(lay_out_anew.name)
         except AlreadyEnqueued:
             return
 
