@@ -16,6 +16,7 @@ from tests.cast import Cast, file_one, requester, taken_milk
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Clock, Event
 from yinghu.oversight import levels, rulings
+from yinghu.oversight.models import Summons, Whistle
 from yinghu.oversight.rates import DIMENSIONS, FIGURES, PERIODS, RATES, Line, behind, period, rates
 from yinghu.people.models import Unit
 
@@ -232,6 +233,8 @@ def invent(seed: int, cases: int = 40) -> None:
                 )
             )
         Event.objects.bulk_create(events)
+        if chance.random() < 0.4:
+            _whistled(chance, events[0], [unit for unit in units if unit])
         for kind in ("receive", "solve"):
             stopped = chance.choice([None, *(event.at for event in events)])
             paused = chance.choice([None, None, _moment(chance)])
@@ -239,6 +242,26 @@ def invent(seed: int, cases: int = 40) -> None:
             Clock.objects.create(
                 appeal=appeal, kind=kind, due_at=due, paused_at=paused, stopped_at=stopped
             )
+
+
+def _whistled(chance: random.Random, event: Event, units: list[int]) -> None:
+    whistle = Whistle.objects.create(
+        appeal=event.appeal,
+        event=event,
+        unit_id=chance.choice(units),
+        tier=4,
+        occasion="people",
+        place="村口",
+        until=_moment(chance),
+        at=_moment(chance),
+    )
+    for unit in chance.sample(units, chance.randint(1, len(units))):
+        Summons.objects.create(
+            whistle=whistle,
+            unit_id=unit,
+            reported_at=chance.choice([None, _moment(chance)]),
+            excused=chance.choice([None, False, True]),
+        )
 
 
 def _said(event: Event, late: bool) -> Iterator[str]:
@@ -319,6 +342,13 @@ def counted(
         for event in (ratings or calls)[-1:]:
             for figure in _rated(event):
                 add(figure, key_of(event, event.unit_id))
+        for whistle in appeal.whistles.all():
+            if within(whistle.at):
+                add("whistled", key_of(appeal, whistle.unit_id))
+                for call in whistle.summons.exclude(excused=True):
+                    add("called", key_of(appeal, call.unit_id))
+                    if call.reported_at:
+                        add("came", key_of(appeal, call.unit_id))
         receive = appeal.clocks.get(kind="receive")
         out = receive.stopped_at is None and receive.paused_at is None
         if out and receive.due_at < timezone.now() and within(receive.due_at):

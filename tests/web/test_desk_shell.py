@@ -126,7 +126,7 @@ def test_templates_fit_the_verb_the_category_and_the_unit(browse: Browse, city: 
     # Without scripts a link fills the field and opens its form.
     handler = browse("milk-handler")
     page = text_of(handler.get(f"/desk/case/{appeal.number}?template={found[0].pk}"))
-    assert re.search(r'<details class="act" open data-act="resolve">', page)
+    assert re.search(r'<details class="act" open data-act="resolve"', page)
     assert f"{found[0].words}</textarea>" in page
     for template in ("0", "x", str(ReplyTemplate.objects.get(name="别组的").pk)):
         page = text_of(handler.get(f"/desk/case/{appeal.number}?template={template}"))

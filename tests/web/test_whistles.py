@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from openpyxl import load_workbook
 
 from tests.cast import Cast
 from tests.oversight.clock import pass_time
@@ -234,3 +236,26 @@ def test_the_one_unit_of_a_login_is_not_asked_for(browse: Browse, city: Cast) ->
     assert "代表哪个单位" not in text_of(health.get(path))
     health.post(f"{path}/report_in", {"point": ""})
     assert Summons.objects.get().reported_at is not None
+
+
+def test_the_rates_page_tells_who_came_and_opens_the_cases(browse: Browse, city: Cast) -> None:
+    appeal = at_community(city)
+    whistles.whistle(appeal.pk, login("community-head"), **call())
+    whistles.report_in(appeal.pk, login("bureau-handler"))
+    pass_time(3, appeal)
+    client = browse("commander")
+    page = text_of(client.get("/rates?period=days"))
+    told = page.partition('id="whistles"')[2].partition("</section>")[0]
+    rows = re.findall(r"<tr><th>([^<]+)</th>(.*?)</tr>", told, re.DOTALL)
+    came = {name: re.findall(r"<b>(\d+)%</b>", row)[:1] for name, row in rows}
+    assert (came["全部"], came["生态环境局"], came["卫生健康局"]) == (["50"], ["100"], ["0"])
+    links = [link.replace("&amp;", "&") for link in re.findall(r'<a href="([^"]+)"', told)]
+    assert len(links) == 2 + 2 + 1 + 2
+    for link in links:
+        assert appeal.number in text_of(client.get(link)), link
+    assert "没有人吹过哨" in text_of(client.get("/rates?since=2020-01-01&until=2020-01-02"))
+    assert "没有人吹过哨" in text_of(client.get("/rates?period=days&scope=330782100"))
+    book = load_workbook(io.BytesIO(client.get("/rates.xlsx?period=days").content))
+    called, callers = (list(book[name].values) for name in book.sheetnames[1:3])
+    assert called[1][:5] == ("全部", 1, 2, 2, 1)
+    assert callers[2][0] == "福田社区居委会"

@@ -30,6 +30,9 @@ def _(label: str) -> str:
     return label
 
 
+BEGINNING: Final = datetime(1900, 1, 1, tzinfo=UTC)
+"""Before anything was filed."""
+
 RATINGS: Final = """
 SELECT DISTINCT ON (event.appeal_id) event.appeal_id, event.verb, event.facts,
        event.klass, event.category_id, event.unit_id, event.area_id
@@ -75,6 +78,22 @@ LEFT JOIN appeals_appeal AS stands ON stands.id = clock.appeal_id
 """
 """Receive clocks that stopped in the period, and those that ran out in it and run on. The desk
 receives: no unit has the case yet, and of the rest a clock knows what is so now.
+"""
+
+WHISTLES: Final = """
+SELECT whistle.appeal_id, call.called, call.came, call.unit_id,
+       stands.klass, stands.category_id, stands.area_id
+FROM oversight_whistle AS whistle
+JOIN LATERAL (
+    SELECT true AS called, reported_at IS NOT NULL AS came, unit_id
+    FROM oversight_summons WHERE whistle_id = whistle.id AND excused IS NOT TRUE
+    UNION ALL SELECT false, false, whistle.unit_id
+) AS call ON true
+JOIN appeals_appeal AS stands ON stands.id = whistle.appeal_id
+WHERE whistle.at >= %s AND whistle.at < %s
+"""
+"""Whistles of the period: for each unit called that was not excused, and for the whistler. What
+share came is reckoned by calls, not by cases: see `whistle_figures`.
 """
 
 
@@ -161,6 +180,9 @@ FIGURES: Final[dict[str, Figure]] = {
             " AND found.facts->>'agree' = 'true')",
         ),
         Figure("raised", _("提级的"), WORK, "found.verb = 'escalate'"),
+        Figure("whistled", _("吹过哨的"), WHISTLES, "NOT found.called"),
+        Figure("called", _("被吹哨叫到的"), WHISTLES, "found.called"),
+        Figure("came", _("被叫到并报到的"), WHISTLES, "found.came"),
     )
 }
 """All numbers of cases, by name.
@@ -175,6 +197,8 @@ FIGURES: Final[dict[str, Figure]] = {
   had run out. `redone`: taken up again after that.
 - extended: more time was given, by the desk itself or by a ruling. `raised`: to a level above; it
   counts for the unit that has it then.
+- whistled: a unit whistled for others; called: it was called, and not excused; came: it was called
+  and reported in.
 """
 
 
@@ -343,7 +367,7 @@ def _statement(
     """
     key, keyed = _key("" if by in _ONE_EACH else by, scope)
     parts, given = [], []
-    for source in (RATINGS, WORK, RECEIPTS):
+    for source in (RATINGS, WORK, RECEIPTS, WHISTLES):
         rows, bounds = _rows(source, since, until, scope)
         bits = (
             f"((({each.where}) IS TRUE)::int << {n})"
@@ -375,8 +399,7 @@ def _statement(
 
 def _rows(source: str, since: date | None, until: date | None, scope: str) -> tuple[str, list[Any]]:
     """FROM and WHERE of a source's rows in a period, under a scope."""
-    begin = _midnight(since) if since else datetime(1900, 1, 1, tzinfo=UTC)
-    end = _midnight(until + timedelta(days=1)) if until else NEVER
+    begin, end = bounds(since, until)
     text = f"FROM ({source}) AS found LEFT JOIN appeals_appeal AS appeal"
     text += " ON appeal.id = found.appeal_id"
     given: list[Any] = [begin, end] * (source.count("%s") // 2)
@@ -429,6 +452,12 @@ def behind(
 ) -> QuerySet[Appeal]:
     """The cases of `ids_behind`."""
     return Appeal.objects.filter(pk__in=ids_behind(figure, by, key, since, until, scope))
+
+
+def bounds(since: date | None, until: date | None) -> tuple[datetime, datetime]:
+    """The moment in which a period begins, and that before which it ends."""
+    begin = _midnight(since) if since else BEGINNING
+    return begin, _midnight(until + timedelta(days=1)) if until else NEVER
 
 
 def _midnight(day: date) -> datetime:

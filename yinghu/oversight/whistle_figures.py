@@ -9,9 +9,10 @@ from typing import Literal
 
 from django.db.models import Count, Exists, F, OuterRef, Q
 
-from yinghu.appeals.models import Clock
+from yinghu.appeals.models import NEVER, Clock
 from yinghu.appeals.states import ClockKind, Satisfaction
 from yinghu.oversight.models import Summons
+from yinghu.oversight.rates import BEGINNING
 from yinghu.people.models import Unit
 
 FAIRLY = 0.9
@@ -55,12 +56,14 @@ By = Literal["unit", "whistle__unit"]
 
 def answering(
     now: datetime,
-    since: datetime | None = None,
+    since: datetime = BEGINNING,
+    until: datetime = NEVER,
     scopes: Sequence[str] = ("",),
     by: By = "unit",
 ) -> list[Answering]:
-    """All together first, then each unit that was called (or `by` each that whistled) since a
-    moment, for cases under one of the area prefixes ("" is everywhere), by name; three queries.
+    """All together first, then each unit that was called (or `by` each that whistled) from
+    `since` until before `until`, for cases under one of the area prefixes ("" is everywhere), by
+    name; three queries.
     """
     clock = Clock.objects.filter(
         appeal=OuterRef("whistle__appeal"), unit=OuterRef("unit"), kind=ClockKind.WHISTLE
@@ -75,8 +78,7 @@ def answering(
         for scope in scopes:
             under |= Q(whistle__appeal__area__code__startswith=scope)
         found = found.filter(under)
-    if since is not None:
-        found = found.filter(whistle__at__gte=since)
+    found = found.filter(whistle__at__gte=since, whistle__at__lt=until)
     came, called = Q(reported_at__isnull=False), ~Q(excused=True)
     in_time = Q(reported_at__lte=F("whistle__until")) | came & Q(
         contested_at__isnull=False, kept=True

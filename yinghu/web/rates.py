@@ -16,7 +16,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext_lazy, gettext_noop, pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 from openpyxl import Workbook
@@ -40,7 +40,9 @@ from yinghu.oversight.rates import (
 from yinghu.people.access import board_scopes, sees_area
 from yinghu.web.behind import Behind, days, line_name
 from yinghu.web.filters import Filter
+from yinghu.web.forms import name_of
 from yinghu.web.shared import staff, who
+from yinghu.web.whistle_tables import Table, tables
 
 TOP = 100
 """Lines on the page before the rest are left to the export."""
@@ -305,6 +307,7 @@ def page(request: HttpRequest) -> HttpResponse:
             (line_name("area", each) if each else _("全部"), view.query(scope=each))
             for each in (scopes if len(scopes) > 1 or view.scope not in scopes else ())
         ],
+        "whistles": tables(view.since, view.until, [view.scope], may_open=view.may_open),
         "export": view.query(),
         "once": _(ONCE),
         "at": timezone.now(),
@@ -334,6 +337,9 @@ def export(request: HttpRequest) -> HttpResponse:
     rows += [(_named(line, view), line) for line in _sorted(table.lines, view)]
     for name, line in rows:
         sheet.append([*_text(sheet, [name]), *_numbers(sheet, line, columns)])
+    for each in tables(view.since, view.until, [view.scope], may_open=False):
+        if each.rows:
+            _add_whistles(book, each)
     meanings: Any = book.create_sheet(_("口径"))
     meanings.append(_text(meanings, [_("指标"), _("怎么算")], bold=True))
     for column in columns:
@@ -346,6 +352,26 @@ def export(request: HttpRequest) -> HttpResponse:
     name = f"rates-{timezone.localtime():%Y%m%d-%H%M}.xlsx"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
+
+
+def _add_whistles(book: Workbook, table: Table) -> None:
+    sheet: Any = book.create_sheet(f"{_('吹哨报到')} {table.title}"[:31])
+    heads = [
+        _("单位"),
+        pgettext("count", "吹哨"),
+        _("叫了"),
+        _("应报到"),
+        _("报到"),
+        _("按时"),
+        _("评了"),
+        _("不用来"),
+    ]
+    sheet.append(_text(sheet, heads, bold=True))
+    for row in table.rows:
+        line = row.line
+        numbers = (line.whistles, line.called, line.due, line.reported, line.on_time, line.graded)
+        name = name_of(line.unit) if line.unit else _("全部")
+        sheet.append([*_text(sheet, [name]), *numbers, line.excused])
 
 
 ONCE = gettext_noop("一件诉求在一个时段里同样的事只算一次；几行都有它的，合起来会多于“全部”。")

@@ -20,11 +20,11 @@ from yinghu.appeals.policies import policy
 from yinghu.appeals.states import OF_UNITS, ClockKind, Occasion, Satisfaction, Verb
 from yinghu.oversight.models import Summons, Whistle
 from yinghu.oversight.summoned import LATELY, WAITING_FIRST, concerning
-from yinghu.oversight.whistle_figures import answering
-from yinghu.people.access import Actor, board_scopes, may_reveal
+from yinghu.people.access import Actor, board_scopes, may_reveal, sees_area
 from yinghu.people.models import Role
 from yinghu.web.forms import Known, VerbForm, initial_of
 from yinghu.web.shared import is_part, staff, who
+from yinghu.web.whistle_tables import tables
 
 MOST = 60
 """Units called that a page shows; what waits comes first."""
@@ -69,11 +69,9 @@ def page(request: HttpRequest) -> HttpResponse:
     if is_part(request, "lists"):
         return render(request, "web/whistles/lists.html", context)
     if actor.has(Role.SUPERVISOR, Role.COMMANDER) and (scopes := board_scopes(actor)):
-        now = timezone.now()
-        context["tables"] = [
-            (_("被叫的单位"), answering(now, now - LATELY, scopes)),
-            (_("吹哨的单位"), answering(now, now - LATELY, scopes, "whistle__unit")),
-        ]
+        since = timezone.localdate() - LATELY
+        may_open = len(scopes) == 1 and sees_area(actor, scopes[0])
+        context["tables"] = tables(since, None, scopes, may_open=may_open)
         context["days"] = LATELY.days
     return render(request, "web/whistles/page.html", context)
 
