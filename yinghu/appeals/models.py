@@ -340,6 +340,7 @@ class ClockLimit(models.Model):
             models.UniqueConstraint(
                 fields=("kind", "urgency", "category"), nulls_distinct=False, name="limit_once"
             ),
+            models.CheckConstraint(condition=Q(minutes__gt=0), name="limit_above_zero"),
         )
 
     def __str__(self) -> str:

@@ -27,6 +27,7 @@ CHANNELS: Final[dict[str, Channel]] = {
         Channel("feed", _("舆情与留言")),
         Channel("volunteers", _("志愿服务平台")),
         Channel("file", _("文件导入")),
+        Channel("whistle", _("基层吹哨"), by_file=False),
     )
 }
 

@@ -32,26 +32,52 @@ class Reason(Labelled):
     SUPERVISOR = "supervisor", _("您负责督办")
     COMMAND = "command", _("您在指挥中心")
     ADMIN = "admin", _("没有别人可以通知")
+    DIGEST = "digest", _("每周小结")
 
 
 class Notice(models.Model):
-    """One person is told of one event, for one reason. Unread while `read_at` is null."""
+    """One person is told of one event, for one reason; or once a week what is in their hands: then
+    there is a day (`week`) with `counts` (`digest.counts`) and neither event nor appeal. Unread
+    while `read_at` is null.
+    """
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(User, models.CASCADE, related_name="notices", db_index=False)
     # Events and appeals stay for ever: to have each row looked up again would only cost time.
     event = models.ForeignKey(
-        Event, models.PROTECT, related_name="notices", db_index=False, db_constraint=False
+        Event,
+        models.PROTECT,
+        related_name="notices",
+        db_index=False,
+        db_constraint=False,
+        null=True,
     )
     appeal = models.ForeignKey(
-        Appeal, models.PROTECT, related_name="notices", db_index=False, db_constraint=False
+        Appeal,
+        models.PROTECT,
+        related_name="notices",
+        db_index=False,
+        db_constraint=False,
+        null=True,
     )
+    week = models.DateField(null=True)
+    counts = models.JSONField(null=True)
     reason = models.CharField(max_length=10, choices=[(r.value, r.label) for r in Reason])
     at = models.DateTimeField(db_default=Now())
     read_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=("event", "user"), name="notice_once"),)
+        constraints = (
+            models.UniqueConstraint(fields=("event", "user"), name="notice_once"),
+            models.UniqueConstraint(
+                fields=("week", "user"), name="notice_weekly", condition=Q(week__isnull=False)
+            ),
+            models.CheckConstraint(
+                condition=Q(event__isnull=False, appeal__isnull=False, week__isnull=True)
+                | Q(event__isnull=True, appeal__isnull=True, week__isnull=False),
+                name="notice_of_event_or_week",
+            ),
+        )
         indexes = (
             models.Index(fields=("user", "-id"), name="notice_of"),
             models.Index(
@@ -61,7 +87,7 @@ class Notice(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.event} → {self.user}"
+        return f"{self.event or self.week} → {self.user}"
 
 
 class Delivery(models.Model):

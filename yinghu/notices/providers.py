@@ -20,8 +20,9 @@ from yinghu.people.models import User
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a provider sends: a sentence without a private word, the case's number, and the link to
-    open it. `number` is the same each time that this message is sent.
+    """What a provider sends: a sentence without a private word, the case's number and the verb
+    (both "" for the weekly digest), and the link to open it. `number` is the same each time that
+    this message is sent.
     """
 
     number: int
@@ -109,7 +110,9 @@ class Email:
         )
         if target is None:
             return "apprise makes no mail of this address or of YINGHU_EMAIL_FROM"
-        title = _("%(what)s（诉求 %(number)s）") % {"what": message.text, "number": message.appeal}
+        title = message.text
+        if message.appeal:
+            title = _("%(what)s（诉求 %(number)s）") % {"what": title, "number": message.appeal}
         with LogCapture(level=logging.DEBUG, fmt="%(message)s") as said:
             taken = target.notify(title=title, body=message.link)
             lines = said.getvalue().splitlines()

@@ -149,9 +149,9 @@ def _send(provider: Provider, claimed: Sequence[Delivery]) -> dict[int, str]:
                 number=each.pk,
                 user=each.notice.user,
                 text=words.sentence(each.notice, units),
-                appeal=each.notice.appeal.number,
+                appeal=each.notice.appeal.number if each.notice.appeal else "",
                 link=f"{settings.SITE_URL}/desk/notices/{each.notice_id}",
-                verb=each.notice.event.verb,
+                verb=each.notice.event.verb if each.notice.event else "",
                 reason=each.notice.reason,
             )
             for each in claimed

@@ -9,6 +9,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _noop
 
 from yinghu.appeals.labels import is_english
 from yinghu.appeals.models import ChaseAct, Event
@@ -42,7 +43,7 @@ def named(unit: Unit | None) -> str:
 
 def units_of(notices: Iterable[Notice]) -> Units:
     """The units that these speak of; two queries, or three."""
-    events = {notice.event_id: notice.event for notice in notices}.values()
+    events = {event.pk: event for notice in notices if (event := notice.event)}.values()
     ids: set[int] = set()
     codes: set[str] = set()
     for event in events:
@@ -60,6 +61,8 @@ def units_of(notices: Iterable[Notice]) -> Units:
 def sentence(notice: Notice, units: Units) -> str:
     """What has happened, and what is expected of this reader."""
     event, reason = notice.event, notice.reason
+    if event is None:
+        return _weekly(notice.counts or {})
     given = event.facts
     unit = named(event.unit)
     other = units.name(given.get("unit"), given.get("name"))
@@ -129,6 +132,27 @@ def sentence(notice: Notice, units: Units) -> str:
             return _chased(event, reason, units)
         case _:
             return _(event.act.label)
+
+
+_COUNTED = {
+    "done": _noop("上周办结 %d 件"),
+    "mine": _noop("手上 %d 件"),
+    "late": _noop("已超时 %d 件"),
+    "today": _noop("今天到期 %d 件"),
+    "back": _noop("退回重办 %d 件"),
+    "watched": _noop("督办中 %d 件"),
+    "asked": _noop("等您回话 %d 件"),
+    "rulings": _noop("等裁定 %d 件"),
+    "nobody": _noop("没有人负责 %d 件"),
+    "silent": _noop("吹哨没有报到 %d 件"),
+    "raised": _noop("提级办理 %d 件"),
+}
+"""What a weekly digest says of each of `digest.counts`, in this order."""
+
+
+def _weekly(counts: dict[str, int]) -> str:
+    parts = [_(said) % counts[name] for name, said in _COUNTED.items() if name in counts]
+    return _("每周小结：") + _("，").join(parts)
 
 
 def _who(event: Event) -> str:

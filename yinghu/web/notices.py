@@ -17,7 +17,7 @@ from yinghu.appeals.labels import headline_of
 from yinghu.notices import sending, words
 from yinghu.notices.models import Delivery, Notice, Reason
 from yinghu.notices.reading import mark_read
-from yinghu.people.access import may_read_why, may_see
+from yinghu.people.access import desks_of, may_read_why, may_see
 from yinghu.web.shared import PAGE, is_part, login_of, size_for, staff, who
 
 
@@ -40,18 +40,23 @@ def _lines(request: HttpRequest, found: list[Notice]) -> list[Line]:
     actor, units = who(request), words.units_of(found)
     lines = []
     for notice in found:
-        seen = may_see(actor, notice.appeal)
+        appeal = notice.appeal
+        seen = appeal is not None and may_see(actor, appeal)
         lines.append(
             Line(
                 notice,
                 words.sentence(notice, units),
                 # These lines are read in the street, and on screens that others see.
-                headline_of(notice.appeal, reveal=False) if seen else "",
+                headline_of(appeal, reveal=False) if appeal and seen else "",
                 _(Reason(notice.reason).label),
-                gone=not seen and notice.reason != Reason.ADMIN,
+                gone=appeal is not None and not seen and notice.reason != Reason.ADMIN,
             )
         )
     return lines
+
+
+_MINE = ("oversight", "own", "field")
+"""Where what a digest counts is listed: the first of these that its reader has."""
 
 
 def _before(request: HttpRequest) -> int | None:
@@ -99,11 +104,16 @@ def bell(request: HttpRequest) -> HttpResponse:
 @require_GET
 @staff()
 def open_one(request: HttpRequest, pk: int) -> HttpResponse:
-    """To the case that it is about, and it has been read. Somebody else's does not exist."""
+    """To the case that it is about, or to one's own list, and it has been read. Somebody else's
+    does not exist.
+    """
     own = Notice.objects.filter(user=login_of(request), pk=pk)
     notice = get_object_or_404(own.select_related("appeal"))
     mark_read(own, login_of(request).pk)
     actor = who(request)
+    if notice.appeal is None:
+        desks = desks_of(actor)
+        return redirect(next(name for name in _MINE if name in desks))
     if may_see(actor, notice.appeal):
         inside = may_read_why(actor, notice.appeal)
         return redirect("case" if inside else "task", notice.appeal.number)

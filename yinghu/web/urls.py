@@ -5,6 +5,7 @@ from django.urls import include, path
 from yinghu.web import (
     account,
     batch,
+    blowing,
     case,
     cases,
     citizen,
@@ -59,6 +60,7 @@ urlpatterns = [
     path("desk/own", lists.own, name="own"),
     path("desk/oversight", lists.oversight, name="oversight"),
     path("desk/whistles", whistles.page, name="whistles"),
+    path("desk/whistles/new", blowing.page, name="whistle_new"),
     path("desk/badges", desk.badges, name="badges"),
     path("desk/notices", notices.page, name="notices"),
     path("desk/notices/bell", notices.bell, name="bell"),

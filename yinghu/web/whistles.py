@@ -18,6 +18,7 @@ from yinghu.appeals.models import Clock, Event
 from yinghu.appeals.moves import MOVES
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import OF_UNITS, ClockKind, Occasion, Satisfaction, Verb
+from yinghu.channels.blowing import callers
 from yinghu.oversight.models import Summons, Whistle
 from yinghu.oversight.summoned import LATELY, WAITING_FIRST, concerning
 from yinghu.people.access import Actor, board_scopes, may_reveal, sees_area
@@ -68,6 +69,7 @@ def page(request: HttpRequest) -> HttpResponse:
     }
     if is_part(request, "lists"):
         return render(request, "web/whistles/lists.html", context)
+    context["may_blow"] = bool(callers(actor))
     if actor.has(Role.SUPERVISOR, Role.COMMANDER) and (scopes := board_scopes(actor)):
         since = timezone.localdate() - LATELY
         may_open = len(scopes) == 1 and sees_area(actor, scopes[0])

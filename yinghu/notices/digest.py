@@ -1,0 +1,88 @@
+"""The weekly digest: once a week everybody is told what is in their hands, and what they have done.
+
+The day of the week and the hour are policies. Each login's is one transaction, and one for each
+day (`notice_weekly`): run again, or by two workers, it goes on where it was.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import structlog
+from django.db import transaction
+from django.db.models import Count
+from django.utils import timezone
+from procrastinate.contrib.django import app as jobs
+
+from yinghu.appeals.models import Event
+from yinghu.appeals.notify import tell_users
+from yinghu.appeals.policies import policy
+from yinghu.appeals.states import Verb
+from yinghu.notices.models import Notice, Reason
+from yinghu.notices.sending import queue_deliveries
+from yinghu.oversight import lists
+from yinghu.people.access import Actor, actor_of
+from yinghu.people.models import Role, User
+
+log = structlog.get_logger(__name__)
+
+WEEK = timedelta(days=7)
+_OWN = ("asked", "late", "today", "back", "watched", "mine")
+_OVERSEEN = ("rulings", "nobody", "silent", "raised")
+
+
+def is_time() -> bool:
+    """Whether this is the day of the digest, and its hour or a later one."""
+    now = timezone.localtime()
+    return now.isoweekday() == policy("digest_day") and now.hour >= policy("digest_hour")
+
+
+def counts(actor: Actor, done: int = 0) -> dict[str, int]:
+    """What a digest says, by name: how many there are of each; what there is none of is left out.
+
+    `done` is how many the actor has resolved in the week.
+    """
+    found = {"done": done}
+    own = lists.own(actor)
+    found |= {name: own[name].order_by().count() for name in _OWN}
+    if actor.has(Role.SUPERVISOR, Role.COMMANDER):
+        seen = lists.overseen(actor)
+        found |= {name: seen[name].order_by().count() for name in _OVERSEEN}
+    return {name: n for name, n in found.items() if n}
+
+
+def tell_weekly(day: date) -> int:
+    """Tell everybody of whom there is something to say, and who has not been told of this day; how
+    many.
+    """
+    resolved = Event.objects.filter(
+        verb__in=(Verb.RESOLVE, Verb.ANSWER), at__gte=timezone.now() - WEEK, user__isnull=False
+    )
+    done: dict[int, int] = dict(resolved.values_list("user").annotate(Count("pk")).order_by())
+    told = Notice.objects.filter(week=day).values("user")
+    waiting = User.objects.filter(is_active=True, posts__active=True).exclude(pk__in=told)
+    sent = 0
+    for user in waiting.distinct().order_by("pk"):
+        found = counts(actor_of(user), done.get(user.pk, 0))
+        if found:
+            _tell(user, day, found)
+            sent += 1
+    return sent
+
+
+@transaction.atomic
+def _tell(user: User, day: date, found: dict[str, int]) -> None:
+    row = Notice(user=user, week=day, counts=found, reason=Reason.DIGEST)
+    # Another worker may be at the same: then it has told them.
+    Notice.objects.bulk_create([row], ignore_conflicts=True)
+    made = Notice.objects.filter(user=user, week=day).values_list("pk", flat=True).get()
+    queue_deliveries([(made, user.pk)])
+    tell_users([user.pk])
+
+
+@jobs.periodic(cron="0 * * * *", periodic_id="digest")
+@jobs.task(name="yinghu.digest", queueing_lock="yinghu.digest", lock="yinghu.digest")
+def send_weekly(timestamp: int) -> None:
+    """Every hour: on the city's day, from its hour on, whoever has not been told."""
+    if is_time() and (sent := tell_weekly(timezone.localdate())):
+        log.info("weekly digest", people=sent)
