@@ -17,7 +17,17 @@ from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Clock, Event
 from yinghu.oversight import levels, rulings
 from yinghu.oversight.models import Summons, Whistle
-from yinghu.oversight.rates import DIMENSIONS, FIGURES, PERIODS, RATES, Line, behind, period, rates
+from yinghu.oversight.rates import (
+    DIMENSIONS,
+    FIGURES,
+    PERIODS,
+    RATES,
+    WHISTLES,
+    Line,
+    behind,
+    period,
+    rates,
+)
 from yinghu.people.models import Unit
 
 pytestmark = pytest.mark.django_db
@@ -380,7 +390,8 @@ def test_each_figure_is_the_number_of_cases_in_its_list(city: Cast, by: str, see
             }
             told |= {(f, "*"): table.whole[f] for f in FIGURES if table.whole[f]}
             keyed = {at: len(cases) for at, cases in expected.items() if by or at[1] == "*"}
-            assert told == keyed, (since, until, scope)
+            tabled = {at: n for at, n in keyed.items() if FIGURES[at[0]].source != WHISTLES}
+            assert told == tabled, (since, until, scope)
             for figure, key in keyed:
                 asked = ("", "") if key == "*" else (by, key)
                 listed = behind(figure, *asked, since, until, scope)

@@ -92,8 +92,8 @@ JOIN LATERAL (
 JOIN appeals_appeal AS stands ON stands.id = whistle.appeal_id
 WHERE whistle.at >= %s AND whistle.at < %s
 """
-"""Whistles of the period: for each unit called that was not excused, and for the whistler. What
-share came is reckoned by calls, not by cases: see `whistle_figures`.
+"""Whistles of the period: for each unit called that was not excused, and for the whistler. Only to
+open the cases: calls are counted, not cases, by `whistle_figures`.
 """
 
 
@@ -289,7 +289,7 @@ DIMENSIONS: Final[dict[str, str]] = {
 
 @dataclass(slots=True)
 class Line:
-    """The figures of one unit, area, category, channel or class, or of all.
+    """The figures of one unit, area, category, channel or class, or of all; but those of whistles.
 
     `key` is its code, "" for what has none yet. A channel's name is its code.
     """
@@ -367,7 +367,7 @@ def _statement(
     """
     key, keyed = _key("" if by in _ONE_EACH else by, scope)
     parts, given = [], []
-    for source in (RATINGS, WORK, RECEIPTS, WHISTLES):
+    for source in (RATINGS, WORK, RECEIPTS):
         rows, bounds = _rows(source, since, until, scope)
         bits = (
             f"((({each.where}) IS TRUE)::int << {n})"
