@@ -17,15 +17,14 @@ from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Clock, Event
 from yinghu.oversight import levels, rulings
 from yinghu.oversight.models import Summons, Whistle
+from yinghu.oversight.periods import PERIODS, period
 from yinghu.oversight.rates import (
     DIMENSIONS,
     FIGURES,
-    PERIODS,
     RATES,
     WHISTLES,
     Line,
     behind,
-    period,
     rates,
 )
 from yinghu.people.models import Unit

@@ -27,7 +27,6 @@ from yinghu.people.models import Role, User
 log = structlog.get_logger(__name__)
 
 WEEK = timedelta(days=7)
-_OWN = ("asked", "late", "today", "back", "watched", "mine")
 _OVERSEEN = ("rulings", "nobody", "silent", "raised")
 
 
@@ -43,8 +42,7 @@ def counts(actor: Actor, done: int = 0) -> dict[str, int]:
     `done` is how many the actor has resolved in the week.
     """
     found = {"done": done}
-    own = lists.own(actor)
-    found |= {name: own[name].order_by().count() for name in _OWN}
+    found |= {name: own.order_by().count() for name, own in lists.own(actor).items()}
     if actor.has(Role.SUPERVISOR, Role.COMMANDER):
         seen = lists.overseen(actor)
         found |= {name: seen[name].order_by().count() for name in _OVERSEEN}

@@ -11,16 +11,16 @@ goes by where the case is now, as on the board, so that the cases can be opened.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from typing import Any, Final
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
-from django.utils import timezone
 
-from yinghu.appeals.models import NEVER, Appeal, Category
+from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.states import Klass
+from yinghu.oversight.periods import bounds
 from yinghu.people.models import Unit
 from yinghu.places.models import LENGTHS, Area
 
@@ -29,9 +29,6 @@ def _(label: str) -> str:
     """Marks a label for the translators; it is translated where it is shown."""
     return label
 
-
-BEGINNING: Final = datetime(1900, 1, 1, tzinfo=UTC)
-"""Before anything was filed."""
 
 RATINGS: Final = """
 SELECT DISTINCT ON (event.appeal_id) event.appeal_id, event.verb, event.facts,
@@ -454,16 +451,6 @@ def behind(
     return Appeal.objects.filter(pk__in=ids_behind(figure, by, key, since, until, scope))
 
 
-def bounds(since: date | None, until: date | None) -> tuple[datetime, datetime]:
-    """The moment in which a period begins, and that before which it ends."""
-    begin = _midnight(since) if since else BEGINNING
-    return begin, _midnight(until + timedelta(days=1)) if until else NEVER
-
-
-def _midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time()))
-
-
 def _prefix(scope: str) -> str:
     """`scope` as a LIKE pattern; a code's own signs mean themselves."""
     for sign in "\\%_":
@@ -491,28 +478,3 @@ def _name(by: str, lines: list[Line]) -> None:
             line.name = Klass(line.key).label
         else:
             line.name = line.key
-
-
-PERIODS: Final = {
-    "today": _("今天"),
-    "week": _("近 7 天"),
-    "days": _("近 30 天"),
-    "month": _("本月"),
-    "last": _("上月"),
-    "all": _("全部"),
-}
-
-
-def period(name: str) -> tuple[date | None, date | None]:
-    """First and last day of a period of PERIODS. KeyError for any other."""
-    today = timezone.localdate()
-    month = today.replace(day=1)
-    days: dict[str, tuple[date | None, date | None]] = {
-        "today": (today, today),
-        "week": (today - timedelta(days=6), today),
-        "days": (today - timedelta(days=29), today),
-        "month": (month, today),
-        "last": ((month - timedelta(days=1)).replace(day=1), month - timedelta(days=1)),
-        "all": (None, None),
-    }
-    return days[name]

@@ -12,7 +12,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q
 from yinghu.appeals.models import NEVER, Clock
 from yinghu.appeals.states import ClockKind, Satisfaction
 from yinghu.oversight.models import Summons
-from yinghu.oversight.rates import BEGINNING
+from yinghu.oversight.periods import BEGINNING
 from yinghu.people.models import Unit
 
 FAIRLY = 0.9

@@ -27,14 +27,13 @@ from openpyxl.styles import Font
 from yinghu.appeals.labels import is_english
 from yinghu.appeals.states import Verb
 from yinghu.channels import registry
+from yinghu.oversight.periods import PERIODS, period
 from yinghu.oversight.rates import (
     DIMENSIONS,
     FIGURES,
     OVERALL_MEANS,
-    PERIODS,
     RATES,
     Line,
-    period,
     rates,
 )
 from yinghu.people.access import board_scopes, sees_area

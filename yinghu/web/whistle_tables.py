@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from yinghu.oversight.rates import bounds
+from yinghu.oversight.periods import bounds
 from yinghu.oversight.whistle_figures import Answering, By, answering
 from yinghu.web.behind import Behind
 from yinghu.web.filters import Filter

@@ -10,13 +10,13 @@
     var form = document.getElementById(id);
     delete asking[id];
     if (!form) return; // Somebody of the unit was faster.
-    form.elements.point.value = answers[id];
     if (!answers[id]) say(form, "without");
     form.requestSubmit();
   }
   document.addEventListener("submit", function (event) {
     var form = event.target, id = form.id;
-    if (!form.hasAttribute("data-report-in") || id in answers || !navigator.geolocation) return;
+    if (!form.hasAttribute("data-report-in") || !navigator.geolocation) return;
+    if (id in answers) { form.elements.point.value = answers[id]; return; }
     event.preventDefault();
     event.stopImmediatePropagation();
     say(form, "asking");
