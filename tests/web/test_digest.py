@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from tests.cast import Cast, cast, taken_milk
@@ -90,3 +90,23 @@ def test_two_workers_at_once_tell_nobody_twice(own_city: City) -> None:
     users = list(Notice.objects.filter(week=MONDAY).values_list("user", flat=True))
     assert len(users) == len(set(users)) > 0
     assert Delivery.objects.filter(notice__week=MONDAY).count() == len(users)
+
+
+@pytest.mark.django_db
+def test_one_login_that_fails_keeps_nobody_else_waiting(city: Cast) -> None:
+    taken_milk(city)
+    levels.escalate(taken_milk(city).pk, SYSTEM, why="两家都推")
+    everybody = digest.tell_weekly(MONDAY - timedelta(days=7))
+    first = (
+        Notice.objects.filter(week__isnull=False).order_by("user").values_list("user", flat=True)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(
+            "ALTER TABLE notices_notice ADD CONSTRAINT broken "
+            f"CHECK (user_id <> {first[0]} OR week < '{MONDAY}')"
+        )
+    assert digest.tell_weekly(MONDAY) == everybody - 1 > 0
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE notices_notice DROP CONSTRAINT broken")
+    assert digest.tell_weekly(MONDAY) == 1

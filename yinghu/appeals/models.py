@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from yinghu.appeals.numbers import number_of, track_token
 from yinghu.appeals.photos import StoredPhoto
-from yinghu.appeals.states import OPEN, ClockKind, Klass, Satisfaction, Status, Urgency, Verb
+from yinghu.appeals.states import ASKED, OPEN, ClockKind, Klass, Satisfaction, Status, Urgency, Verb
 
 _OPEN_VALUES = sorted(status.value for status in OPEN)
 
@@ -303,10 +303,12 @@ class Clock(models.Model):
                 name="clock_next",
                 condition=Q(stopped_at__isnull=True, paused_at__isnull=True, next_at__isnull=False),
             ),
+            # Few, beside the clocks of all open cases: what is waited for, and from which unit.
             models.Index(
-                fields=("appeal",),
-                name="clock_ruling",
-                condition=Q(kind=ClockKind.RULING.value, stopped_at__isnull=True),
+                fields=("kind", "unit"),
+                name="clock_asked",
+                include=("appeal",),
+                condition=Q(kind__in=[kind.value for kind in ASKED], stopped_at__isnull=True),
             ),
             # Whether what was received and solved in a period was in time, by the index alone.
             models.Index(

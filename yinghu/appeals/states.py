@@ -123,6 +123,9 @@ OF_UNITS = (
 )
 """Kinds that run for a named unit, whoever has the case."""
 
+ASKED = (*OF_UNITS, ClockKind.ACCOUNT, ClockKind.RULING)
+"""Kinds by which somebody waits for what they have asked of a unit or a desk."""
+
 
 class Who(Labelled):
     """What an actor is to one appeal; `people.access.relations` says which of these hold."""

@@ -61,10 +61,14 @@ def tell_weekly(day: date) -> int:
     waiting = User.objects.filter(is_active=True, posts__active=True).exclude(pk__in=told)
     sent = 0
     for user in waiting.distinct().order_by("pk"):
-        found = counts(actor_of(user), done.get(user.pk, 0))
-        if found:
-            _tell(user, day, found)
-            sent += 1
+        try:
+            found = counts(actor_of(user), done.get(user.pk, 0))
+            if found:
+                _tell(user, day, found)
+                sent += 1
+        except Exception:
+            # The next hour tries again; until then the others are not to wait for this one.
+            log.exception("no digest", user=user.pk)
     return sent
 
 
