@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -15,11 +15,9 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
 
 from yinghu.appeals import inboxes, texts
 from yinghu.appeals.labels import status_label
@@ -31,7 +29,7 @@ from yinghu.oversight import summoned
 from yinghu.people.access import Actor, desks_of
 from yinghu.people.privacy import mask_name, mask_phone, unseal
 from yinghu.places import locate
-from yinghu.web import presence, ready, shared, wording
+from yinghu.web import presence, ready, shared, times, wording
 from yinghu.web.forms import SeveralInput, name_of
 from yinghu.web.hub import BADGED
 from yinghu.web.story import Story
@@ -189,24 +187,6 @@ def named(thing: Any) -> str:
 
 
 @register.filter
-def span(length: timedelta) -> str:
-    """A length of time in words, as exact as is useful: 3 天, 15 小时, 1 小时 20 分, 12 分钟."""
-    minutes = int(abs(length.total_seconds()) // 60)
-    if minutes >= 2 * 24 * 60:
-        days = minutes // (24 * 60)
-        return ngettext("%d 天", "%d 天", days) % days
-    if 60 <= minutes < 6 * 60 and minutes % 60:
-        return _("%(hours)d 小时 %(minutes)d 分") % {
-            "hours": minutes // 60,
-            "minutes": minutes % 60,
-        }
-    if minutes >= 60:
-        hours = minutes // 60
-        return ngettext("%d 小时", "%d 小时", hours) % hours
-    return ngettext("%d 分钟", "%d 分钟", max(minutes, 1)) % max(minutes, 1)
-
-
-@register.filter
 def distance(metres: float | None) -> str:
     """About how far: in steps of 100 m, from 10 km on in whole kilometres."""
     if metres is None:
@@ -218,53 +198,36 @@ def distance(metres: float | None) -> str:
     return _("约 %s 公里") % shown
 
 
-@register.filter
-def ago(moment: datetime) -> str:
-    """How long ago, in words."""
-    passed = timezone.now() - moment
-    return _("刚刚") if passed < timedelta(minutes=1) else _("%s前") % span(passed)
+register.filter("ago", times.since)
+register.filter("day_time", times.day_time)
+register.simple_tag(times.words, name="time_words")
 
 
-@register.filter
-def day_time(moment: datetime) -> str:
-    """`今天 14:05`, `明天 09:00`, else `11月25日 09:00`, in the zone of the place."""
-    local = timezone.localtime(moment)
-    days = (local.date() - timezone.localdate()).days
-    clock = local.strftime("%H:%M")
-    near = {
-        -1: pgettext("day", "昨天"),
-        0: pgettext("day", "今天"),
-        1: pgettext("day", "明天"),
-    }.get(days)
-    if near:
-        return f"{near} {clock}"
-    this_year = local.year == timezone.localdate().year
-    date = date_format(local, _("n月j日") if this_year else _("Y年n月j日"))
-    return f"{date} {clock}"
-
-
-@register.inclusion_tag("web/parts/clock.html")
-def clock(running: Clock, bare: bool = False) -> dict[str, Any]:
-    """One running clock: which, how long left or how late, or that it holds still."""
+@register.simple_tag
+def clock(running: Clock, bare: bool = False) -> SafeString:
+    """One running clock: which, how long left or how late, or that it holds still. While the page
+    stands open, `times.js` goes on with it.
+    """
     left = running.due_at - timezone.now()
-    kind = ClockKind(running.kind)
-    if running.paused_at is not None:
+    named = "" if bare else _(ClockKind(running.kind).label)
+    if named and running.unit_id:
+        named = f"{named} · {name_of(running.unit)}"
+    paused = running.paused_at is not None
+    if paused:
         look, symbol = "secondary", "clock-pause"
     elif left < timedelta():
         look, symbol = "red", "clock-exclamation"
-    elif left < timedelta(hours=1):
-        look, symbol = "orange", "clock"
     else:
-        look, symbol = "secondary", "clock"
-    return {
-        "running": running,
-        "kind": _(kind.label),
-        "left": left,
-        "late": left < timedelta() and running.paused_at is None,
-        "look": look,
-        "symbol": symbol,
-        "bare": bare,
-    }
+        look, symbol = "orange" if left < times.SOON else "secondary", "clock"
+    return format_html(
+        '<span class="clock text-{}" title="{}"{}>{}{} <span class="clock-left">{}</span></span>',
+        look,
+        times.day_time(running.due_at),
+        "" if paused else format_html(' data-due="{}"', int(running.due_at.timestamp())),
+        icon(symbol),
+        format_html("<span>{}</span>", named) if named else "",
+        _("暂停计时") if paused else times.left(left),
+    )
 
 
 @register.filter
