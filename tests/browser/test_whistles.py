@@ -110,6 +110,22 @@ def test_a_position_reaches_the_whistler_and_a_contest_the_command(
         fits(page)
 
 
+def test_a_position_goes_along_from_the_page_of_the_case_too(
+    live: Live, live_city: Cast, open_page: OpenPage
+) -> None:
+    appeal = at_community(live_city)
+    whistles.whistle(appeal.pk, login("community-head"), **call())
+    live.drain()
+    where = {"longitude": 120.1037, "latitude": 29.3413}
+    page = open_page(PHONE, geolocation=where, permissions=["geolocation"])
+    log_in(page, "bureau-handler").goto(f"/desk/case/{appeal.number}")
+    page.click("[data-act=report_in] summary")
+    page.locator("[data-act=report_in] button[type=submit]").dblclick()
+    expect(page.locator("[data-act=measures]")).to_be_visible()
+    assert Summons.objects.get(unit__code="bureau-environment").metres == pytest.approx(300, abs=15)
+    assert appeal.events.filter(verb="report_in").count() == 1
+
+
 def test_reporting_in_works_without_scripts(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
