@@ -1,8 +1,8 @@
 """What happens by itself after each event: one table, read by one job.
 
-`loop.py` queues the job `yinghu.react` in the transaction of the event, so it comes exactly when
-the event does. A reaction may run again after a crash: each one is written so that a second run
-changes nothing.
+Whatever writes an event (`appeals.moving`, `appeals.filing`, `oversight.sweep`) queues the job
+`yinghu.react` in its transaction, so it comes exactly when the event does. A reaction may run again
+after a crash: each one is written so that a second run changes nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -115,11 +115,16 @@ _DONE = (Status.RESOLVED, Status.CLOSED)
 
 
 def raise_returned(events: Sequence[Event]) -> None:
-    """What units have given back too often goes a level up, instead of round and round."""
+    """What units have given back too often goes a level up, instead of round and round. What a
+    dispatcher sent on to another unit at once was given back as well.
+    """
     most = policy("raise_returned")
     for event in events:
-        agreed = {"facts__of": Verb.RETURN.value, "facts__agree": True}
-        if most and event.facts.get("agree") and _times(event, Verb.RULE, **agreed) >= most:
+        if not most or event.facts.get("of") != Verb.RETURN or not event.facts.get("agree"):
+            continue
+        refused = {"facts__of": Verb.RETURN.value, "facts__agree": False}
+        times = _times(event, Verb.RETURN) - _times(event, Verb.RULE, **refused)
+        if times >= most:
             _raise(event, _("退了 %d 次") % most)
 
 

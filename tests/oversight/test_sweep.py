@@ -168,6 +168,29 @@ def test_returned_twice_it_goes_a_level_up(city: Cast) -> None:
         assert (appeal.level < 3) == (turn == 2)
     assert appeal.unit is not None
     assert appeal.unit.code == "bureau-environment"
+    # More time for the unit above is no further return.
+    bureau = actor_of(User.objects.get(username="bureau-handler"))
+    loop.accept(appeal.pk, bureau)
+    until = timezone.now() + timedelta(days=40)
+    loop.extend(appeal.pk, bureau, until=until, why="要检测")
+    event = rulings.rule(appeal.pk, city.dispatcher, agree=True, why="同意")
+    react(events=[event.pk])
+    appeal.refresh_from_db()
+    assert (appeal.level, appeal.status) == (2, "handling")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("agree", [True, False])
+def test_what_was_sent_on_at_once_was_given_back_too(city: Cast, agree: bool) -> None:
+    appeal = taken_milk(city)
+    loop.return_(appeal.pk, city.milk, why="是药")
+    loop.assign(appeal.pk, city.dispatcher, unit="food")
+    food = actor_of(User.objects.get(username="food-handler"))
+    loop.return_(appeal.pk, food, why="也不归我们")
+    event = rulings.rule(appeal.pk, city.dispatcher, agree=agree, why="看过")
+    react(events=[event.pk])
+    appeal.refresh_from_db()
+    assert (appeal.level < 3) == agree
 
 
 @pytest.mark.django_db
