@@ -13,10 +13,8 @@ from yinghu.appeals.models import NEVER, Clock
 from yinghu.appeals.states import ClockKind, Satisfaction
 from yinghu.oversight.models import Summons
 from yinghu.oversight.periods import BEGINNING
+from yinghu.oversight.rates import FAIRLY
 from yinghu.people.models import Unit
-
-FAIRLY = 0.9
-"""What "fairly satisfied" weighs, as in the satisfied rate (Beijing-style three rates)."""
 
 
 @dataclass(frozen=True, slots=True)
