@@ -137,7 +137,7 @@ def raise_emergency(events: Sequence[Event]) -> None:
 
 
 def raise_chased(events: Sequence[Event]) -> None:
-    """What a step of chasing raises, and what a whistle leaves silent (`policies`)."""
+    """What a step of chasing raises, and once what a whistle leaves silent (`policies`)."""
     silent = policy("raise_silent_whistle")
     for event in events:
         kind, act = event.facts["clock"], event.facts["act"]
@@ -145,7 +145,11 @@ def raise_chased(events: Sequence[Event]) -> None:
             label = _(ClockKind(kind).label)
             _raise(event, _("“%(clock)s”超时 %(percent)d%%") % {"clock": label, **event.facts})
         elif silent and (kind, act) == (ClockKind.WHISTLE, ChaseAct.REPORT) and _still_late(event):
-            _raise(event, _("吹哨后没有报到"))
+            blown = Event.objects.filter(appeal=event.appeal_id, seq__lt=event.seq)
+            since = blown.filter(verb=Verb.WHISTLE).order_by("-seq").values("seq")[:1]
+            # It is reported to one level after the other; it goes up for the first time only.
+            if not blown.filter(verb=Verb.ESCALATE, seq__gt=since).exists():
+                _raise(event, _("吹哨后没有报到"))
 
 
 def _still_late(event: Event) -> bool:

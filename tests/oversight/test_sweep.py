@@ -235,15 +235,18 @@ def test_a_whistle_that_nobody_answers_raises_the_case(city: Cast) -> None:
         appeal.pk,
         community,
         occasion="people",
-        units=["bureau-health"],
+        units=["bureau-health", "bureau-urban"],
         until=timezone.now() + timedelta(hours=2),
         place="东门",
         why="污水倒灌",
     )
-    pass_time(3.1, appeal)
-    sweep_all()
-    appeal.refresh_from_db()
-    assert (appeal.level, appeal.unit and appeal.unit.code) == (3, "town-futian")
+    # Reported to the supervisor at 150 %, to the commander at 200 %: a level up the first time.
+    for hours in (3.1, 1):
+        pass_time(hours, appeal)
+        sweep_all()
+        appeal.refresh_from_db()
+        assert (appeal.level, appeal.unit and appeal.unit.code) == (3, "town-futian")
+    assert ("whistle", "report", "command") in chased(appeal)
 
 
 @pytest.mark.django_db
