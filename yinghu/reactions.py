@@ -142,8 +142,8 @@ def raise_chased(events: Sequence[Event]) -> None:
     for event in events:
         kind, act = event.facts["clock"], event.facts["act"]
         if act == ChaseAct.RAISE and _still_late(event):
-            label = _(ClockKind(kind).label)
-            _raise(event, _("“%(clock)s”超时 %(percent)d%%") % {"clock": label, **event.facts})
+            said = {"clock": _(ClockKind(kind).label), "percent": event.facts["percent"]}
+            _raise(event, _("“%(clock)s”用到时限的 %(percent)d%%") % said)
         elif silent and (kind, act) == (ClockKind.WHISTLE, ChaseAct.REPORT) and _still_late(event):
             blown = Event.objects.filter(appeal=event.appeal_id, seq__lt=event.seq)
             since = blown.filter(verb=Verb.WHISTLE).order_by("-seq").values("seq")[:1]

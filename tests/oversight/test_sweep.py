@@ -142,7 +142,8 @@ def test_a_reaction_that_runs_twice_raises_once(city: Cast) -> None:
     events = list(Event.objects.values_list("pk", flat=True))
     for _ in range(3):
         react(events=events)
-    assert appeal.events.filter(verb=Verb.ESCALATE).count() == 1
+    raised = appeal.events.get(verb=Verb.ESCALATE)
+    assert raised.why == "“解决”用到时限的 200%"
 
 
 @pytest.mark.django_db
