@@ -1,8 +1,8 @@
 """What happens by itself after each event: one table, read by one job.
 
-`loop.py` queues the job `yinghu.react` in the transaction of the event, so it comes exactly when
-the event does. A reaction may run again after a crash: each one is written so that a second run
-changes nothing.
+Whatever writes an event (`appeals.moving`, `appeals.filing`, `oversight.sweep`) queues the job
+`yinghu.react` in its transaction, so it comes exactly when the event does. A reaction may run again
+after a crash: each one is written so that a second run changes nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -115,11 +115,16 @@ _DONE = (Status.RESOLVED, Status.CLOSED)
 
 
 def raise_returned(events: Sequence[Event]) -> None:
-    """What units have given back too often goes a level up, instead of round and round."""
+    """What units have given back too often goes a level up, instead of round and round. What a
+    dispatcher sent on to another unit at once was given back as well.
+    """
     most = policy("raise_returned")
     for event in events:
-        agreed = {"facts__of": Verb.RETURN.value, "facts__agree": True}
-        if most and event.facts.get("agree") and _times(event, Verb.RULE, **agreed) >= most:
+        if not most or event.facts.get("of") != Verb.RETURN or not event.facts.get("agree"):
+            continue
+        refused = {"facts__of": Verb.RETURN.value, "facts__agree": False}
+        times = _times(event, Verb.RETURN) - _times(event, Verb.RULE, **refused)
+        if times >= most:
             _raise(event, _("退了 %d 次") % most)
 
 
@@ -132,15 +137,19 @@ def raise_emergency(events: Sequence[Event]) -> None:
 
 
 def raise_chased(events: Sequence[Event]) -> None:
-    """What a step of chasing raises, and what a whistle leaves silent (`policies`)."""
+    """What a step of chasing raises, and once what a whistle leaves silent (`policies`)."""
     silent = policy("raise_silent_whistle")
     for event in events:
         kind, act = event.facts["clock"], event.facts["act"]
         if act == ChaseAct.RAISE and _still_late(event):
-            label = _(ClockKind(kind).label)
-            _raise(event, _("“%(clock)s”超时 %(percent)d%%") % {"clock": label, **event.facts})
+            said = {"clock": _(ClockKind(kind).label), "percent": event.facts["percent"]}
+            _raise(event, _("“%(clock)s”用到时限的 %(percent)d%%") % said)
         elif silent and (kind, act) == (ClockKind.WHISTLE, ChaseAct.REPORT) and _still_late(event):
-            _raise(event, _("吹哨后没有报到"))
+            blown = Event.objects.filter(appeal=event.appeal_id, seq__lt=event.seq)
+            since = blown.filter(verb=Verb.WHISTLE).order_by("-seq").values("seq")[:1]
+            # It is reported to one level after the other; it goes up for the first time only.
+            if not blown.filter(verb=Verb.ESCALATE, seq__gt=since).exists():
+                _raise(event, _("吹哨后没有报到"))
 
 
 def _still_late(event: Event) -> bool:

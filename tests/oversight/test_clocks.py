@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from tests.cast import Cast, file_one, requester, taken_milk
-from tests.oversight.clock import pass_time
+from tests.oversight.clock import pass_time, sweep_all
 from yinghu.appeals import clocks, loop
 from yinghu.appeals.models import NEVER, Appeal, ChaseStep, Clock, ClockLimit
 from yinghu.appeals.states import ClockKind
@@ -142,6 +142,40 @@ def test_a_return_holds_the_units_clocks_until_it_is_ruled_on(city: Cast) -> Non
     assert (back.pk, back.paused_at) == (arrive.pk, None)
     assert timedelta() <= back.due_at - arrive.due_at < timedelta(minutes=1)
     assert {c.kind for c in clocks.running(appeal.pk)} == {"arrive", "solve"}
+
+
+def test_a_question_holds_still_what_cannot_be_done_meanwhile(city: Cast) -> None:
+    appeal = taken_milk(city)
+    levels.escalate(appeal.pk, city.milk, why="全市缺货")
+    bureau = actor_of(User.objects.get(username="bureau-handler"))
+    loop.accept(appeal.pk, bureau)
+    loop.extend(appeal.pk, bureau, until=timezone.now() + timedelta(days=40), why="等货")
+    kinds = (ClockKind.PROGRESS, ClockKind.RULING)
+    before = [running(appeal, kind).due_at for kind in kinds]
+    loop.ask(appeal.pk, bureau, words="几段？")
+    pass_time(100, appeal)
+    assert sweep_all() == 0
+    loop.supply(appeal.pk, requester(appeal), words="一段")
+    for kind, due in zip(kinds, before, strict=True):
+        assert timedelta() <= running(appeal, kind).due_at - due < timedelta(minutes=1)
+
+
+def test_a_return_that_is_refused_leaves_the_dispatch_desk_no_clock(city: Cast) -> None:
+    appeal = taken_milk(city)
+    loop.return_(appeal.pk, city.milk, why="不归我们")
+    loop.sort(appeal.pk, city.dispatcher, category="milk")
+    rulings.rule(appeal.pk, city.dispatcher, agree=False, why="就是你们的")
+    assert {c.kind for c in clocks.running(appeal.pk)} == {"arrive", "solve"}
+
+
+def test_an_answer_ends_the_wait_for_a_ruling(city: Cast) -> None:
+    appeal = taken_milk(city)
+    loop.return_(appeal.pk, city.milk, why="问政策的")
+    loop.answer(appeal.pk, city.dispatcher, words="凭户口本领取")
+    appeal.refresh_from_db()
+    assert (appeal.status, appeal.returned) == ("resolved", False)
+    assert {c.kind for c in clocks.running(appeal.pk)} == {"feedback"}
+    assert not rulings.pending(city.dispatcher).exists()
 
 
 def test_beyond_what_is_laid_out_time_goes_on_round_the_clock() -> None:

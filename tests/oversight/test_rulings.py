@@ -17,7 +17,7 @@ from yinghu.appeals import clocks, inboxes, loop
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import ClockKind, Status, Verb
 from yinghu.oversight import answerable, helping, levels, rulings, watching
-from yinghu.people.access import Actor, actor_of
+from yinghu.people.access import UNIT_ROLES, Actor, actor_of
 from yinghu.people.models import Post, Unit, User
 
 pytestmark = pytest.mark.django_db
@@ -259,6 +259,22 @@ def test_nothing_is_without_somebody_who_answers(city: Cast) -> None:
     Post.objects.filter(role="clerk").update(active=False)
     assert list(answerable.unanswered()) == [filed]
     assert answerable.settle() == 0
+
+
+def test_what_nobody_can_take_keeps_nothing_else_waiting(city: Cast) -> None:
+    at_the_top, below = taken_milk(city), taken_milk(city)
+    loop.assign(at_the_top.pk, city.dispatcher, unit="command")
+    gone = Post.objects.filter(unit__code__in=("command", "milk"), role__in=UNIT_ROLES)
+    gone.update(active=False)
+    assert list(answerable.unanswered()) == [at_the_top, below]
+    assert answerable.settle(most=1) == 1
+    below.refresh_from_db()
+    assert (below.status, below.holder) == ("assigned", None)
+    assert answerable.settle(most=1) == 1
+    below.refresh_from_db()
+    assert below.unit is not None
+    assert below.unit.code == "bureau-commerce"
+    assert list(answerable.unanswered()) == [at_the_top]
 
 
 def test_a_clerk_answers_for_their_own_area_only(city: Cast) -> None:

@@ -142,7 +142,8 @@ def test_a_reaction_that_runs_twice_raises_once(city: Cast) -> None:
     events = list(Event.objects.values_list("pk", flat=True))
     for _ in range(3):
         react(events=events)
-    assert appeal.events.filter(verb=Verb.ESCALATE).count() == 1
+    raised = appeal.events.get(verb=Verb.ESCALATE)
+    assert raised.why == "“解决”用到时限的 200%"
 
 
 @pytest.mark.django_db
@@ -168,6 +169,29 @@ def test_returned_twice_it_goes_a_level_up(city: Cast) -> None:
         assert (appeal.level < 3) == (turn == 2)
     assert appeal.unit is not None
     assert appeal.unit.code == "bureau-environment"
+    # More time for the unit above is no further return.
+    bureau = actor_of(User.objects.get(username="bureau-handler"))
+    loop.accept(appeal.pk, bureau)
+    until = timezone.now() + timedelta(days=40)
+    loop.extend(appeal.pk, bureau, until=until, why="要检测")
+    event = rulings.rule(appeal.pk, city.dispatcher, agree=True, why="同意")
+    react(events=[event.pk])
+    appeal.refresh_from_db()
+    assert (appeal.level, appeal.status) == (2, "handling")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("agree", [True, False])
+def test_what_was_sent_on_at_once_was_given_back_too(city: Cast, agree: bool) -> None:
+    appeal = taken_milk(city)
+    loop.return_(appeal.pk, city.milk, why="是药")
+    loop.assign(appeal.pk, city.dispatcher, unit="food")
+    food = actor_of(User.objects.get(username="food-handler"))
+    loop.return_(appeal.pk, food, why="也不归我们")
+    event = rulings.rule(appeal.pk, city.dispatcher, agree=agree, why="看过")
+    react(events=[event.pk])
+    appeal.refresh_from_db()
+    assert (appeal.level < 3) == agree
 
 
 @pytest.mark.django_db
@@ -212,15 +236,18 @@ def test_a_whistle_that_nobody_answers_raises_the_case(city: Cast) -> None:
         appeal.pk,
         community,
         occasion="people",
-        units=["bureau-health"],
+        units=["bureau-health", "bureau-urban"],
         until=timezone.now() + timedelta(hours=2),
         place="东门",
         why="污水倒灌",
     )
-    pass_time(3.1, appeal)
-    sweep_all()
-    appeal.refresh_from_db()
-    assert (appeal.level, appeal.unit and appeal.unit.code) == (3, "town-futian")
+    # Reported to the supervisor at 150 %, to the commander at 200 %: a level up the first time.
+    for hours in (3.1, 1):
+        pass_time(hours, appeal)
+        sweep_all()
+        appeal.refresh_from_db()
+        assert (appeal.level, appeal.unit and appeal.unit.code) == (3, "town-futian")
+    assert ("whistle", "report", "command") in chased(appeal)
 
 
 @pytest.mark.django_db

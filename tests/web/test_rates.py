@@ -88,7 +88,7 @@ def test_each_number_opens_exactly_its_cases(browse: Browse, history: Any) -> No
 
 
 def test_the_page_says_what_happened(browse: Browse, history: Any) -> None:
-    page = text_of(browse("commander").get("/rates?period=today&by=unit"))
+    page = text_of(browse("commander").get("/rates?period=days&by=unit"))
     whole, milk, none = re.findall(r"<tr[^>]*><th scope=\"row\">(.*?)</tr>", page, re.DOTALL)
     assert [re.sub("<.*", "", each, flags=re.DOTALL) for each in (whole, milk, none)] == [
         "全部",

@@ -91,6 +91,20 @@ def test_far_away_is_said(browse: Browse, city: Cast) -> None:
     assert "不在现场" in sections(browse("community-head"))["ours"]
 
 
+def test_late_is_who_came_after_the_time_that_a_contest_left(browse: Browse, city: Cast) -> None:
+    appeal = at_community(city)
+    whistles.whistle(appeal.pk, login("community-head"), **call())
+    whistles.contest(appeal.pk, login("health-handler"), why="不归我们")
+    pass_time(3, appeal)
+    given: dict[str, Any] = {"unit": "bureau-health", "agree": False, "why": "要来"}
+    whistles.judge(appeal.pk, city.commander, **given)
+    caller = browse("community-head")
+    act(browse("health-handler"), appeal, "report_in")
+    assert "迟到" not in sections(caller)["ours"]
+    act(browse("bureau-handler"), appeal, "report_in")
+    assert sections(caller)["ours"].count("迟到") == 1
+
+
 def test_the_same_press_twice_is_one_report(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     whistles.whistle(appeal.pk, login("community-head"), **call())

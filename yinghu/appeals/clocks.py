@@ -71,7 +71,8 @@ def apply(
             start = (*start, RESTING_CLOCK[appeal.state])
             start = (*start, ClockKind.PROGRESS) if appeal.lead_id else start
         case Verb.RULE if before is Status.SORTED and appeal.state is not before:
-            # It goes back to its unit, whose clocks have held still.
+            # Back at its unit, whose clocks have held still; the desk may have sorted it anew.
+            stop |= {ClockKind.DISPATCH}
             restart = (ClockKind.RESPOND, ClockKind.ARRIVE)
         case Verb.RULE if before is Status.SORTED:
             stop |= {ClockKind.RESPOND, ClockKind.ARRIVE}

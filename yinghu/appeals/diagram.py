@@ -22,11 +22,11 @@ _HEAD = (
 )
 _MIDDLE = (
     "",
-    "Verbs that leave the status as it is (report, note, urge, extend, escalate, rate) are in the",
-    "table only. `supply` from waiting, and `reopen`, go to where the appeal rests by what is",
-    "known of it: handling with a holder, assigned with a unit, sorted with a category, else",
-    "filed. The resting clock of these is arrive, respond, dispatch or receive; `reopen` lets the",
-    "holder go.",
+    "Verbs that leave the status as it is (report, note, urge, extend, rate, whistle …) are in the",
+    "table only. `supply` from waiting, `reopen`, and a ruling on a return go to where the appeal",
+    "rests by what is known of it: handling with a holder who still serves in its unit, assigned",
+    "with a unit, sorted with a category, else filed. The resting clock of these is arrive,",
+    "respond, dispatch or receive.",
     "",
 )
 
@@ -43,7 +43,10 @@ def _diagram() -> list[str]:
 
 def _targets(move: Move, source: Status | str) -> tuple[Status, ...]:
     if move.verb is Verb.REOPEN:
-        return _RESTING[:-1]
+        return _RESTING
+    if move.verb is Verb.RULE:
+        # A return that is agreed to stays at the desk, a refused one goes back to its unit.
+        return (Status.ASSIGNED, Status.HANDLING) if source == Status.SORTED else ()
     if move.verb in BY_REST:
         return _RESTING if source == Status.WAITING else ()
     return (move.target,) if move.target and move.target != source else ()

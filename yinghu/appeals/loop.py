@@ -92,9 +92,12 @@ def answer(
     appeal_id: int, actor: Actor, *, words: str, why: str = "", expect: int | None = None
 ) -> Event:
     """Answer at once what needs only an answer; it then waits for the requester's rating."""
-    return move(
-        appeal_id, actor, Verb.ANSWER, lambda _a: {"result": words}, words, why, expect=expect
-    )
+
+    def change(_appeal: Appeal) -> dict[str, Any]:
+        # What its unit asked to give back needs no ruling any more.
+        return {"result": words, "returned": False}
+
+    return move(appeal_id, actor, Verb.ANSWER, change, words, why, expect=expect)
 
 
 def assign(

@@ -99,6 +99,9 @@ _PAUSABLE = (
     ClockKind.RESPOND,
     ClockKind.ARRIVE,
     ClockKind.SOLVE,
+    # Nobody can report, or rule, while the requester is asked.
+    ClockKind.PROGRESS,
+    ClockKind.RULING,
 )
 
 MOVES: dict[Verb, Move] = {
@@ -133,7 +136,7 @@ MOVES: dict[Verb, Move] = {
             _DESKS | {Who.CALLBACK},
             (WORDS, WHY_OPTIONAL),
             start=(ClockKind.FEEDBACK,),
-            stop=_PAUSABLE,
+            stop=(*_PAUSABLE, ClockKind.HELP),
         ),
         Move(
             Verb.ASSIGN,

@@ -6,7 +6,7 @@ day (`notice_weekly`): run again, or by two workers, it goes on where it was.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import structlog
 from django.db import transaction
@@ -30,10 +30,12 @@ WEEK = timedelta(days=7)
 _OVERSEEN = ("rulings", "nobody", "silent", "raised")
 
 
-def is_time() -> bool:
-    """Whether this is the day of the digest, and its hour or a later one."""
-    now = timezone.localtime()
-    return now.isoweekday() == policy("digest_day") and now.hour >= policy("digest_hour")
+def is_time(now: datetime | None = None) -> bool:
+    """Whether `now` is on the day of the digest, in its hour or a later one, by the place's own
+    clock.
+    """
+    here = timezone.localtime(now)
+    return here.isoweekday() == policy("digest_day") and here.hour >= policy("digest_hour")
 
 
 def counts(actor: Actor, done: int = 0) -> dict[str, int]:

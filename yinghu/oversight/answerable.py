@@ -54,11 +54,14 @@ def unanswered() -> QuerySet[Appeal]:
 
 def settle(most: int = 500) -> int:
     """Give up to `most` of these somebody who answers: what its holder has left goes back to the
-    unit, what a unit has left to the unit above. How many; what nobody can take stays, and
-    `yinghu doctor` says so.
+    unit, what a unit has left to the unit above. How many; what nobody can take stays on the
+    supervisor's list (`lists.overseen`), and keeps none of the others waiting.
     """
-    done = 0
-    for appeal in unanswered().filter(status__in=(Status.ASSIGNED, Status.HANDLING))[:most]:
+    done = stuck = 0
+    left = unanswered().filter(status__in=(Status.ASSIGNED, Status.HANDLING))
+    for appeal in left.iterator(chunk_size=most):
+        if done == most:
+            break
         try:
             if appeal.state is Status.HANDLING:
                 why = _("承办人已经不在本单位，放回给大家")
@@ -66,10 +69,12 @@ def settle(most: int = 500) -> int:
             else:
                 why = _("单位里没有人了，由上一级接手")
                 levels.escalate(appeal.pk, SYSTEM, why=why, expect=appeal.version)
-        except loop.Conflict as refused:
-            log.warning("nobody_answers", appeal=appeal.number, why=refused.code)
+        except loop.Conflict:
+            stuck += 1
         else:
             done += 1
+    if stuck:
+        log.warning("nobody_answers", cases=stuck)
     return done
 
 

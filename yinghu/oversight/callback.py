@@ -13,7 +13,7 @@ from yinghu.appeals.states import Verb
 @dataclass(frozen=True, slots=True)
 class Calls:
     """The calls that nobody took since the case was last resolved, the newest first; `most` is
-    after how many it may be closed without a rating (`policies`).
+    after how many its page says that it may be closed without a rating (`policies`).
     """
 
     at: tuple[datetime, ...]

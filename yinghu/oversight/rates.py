@@ -213,6 +213,9 @@ class Rate:
     """Whether more is better."""
 
 
+FAIRLY: Final = 0.9
+"""What "fairly satisfied" weighs beside "satisfied"."""
+
 RATES: Final[dict[str, Rate]] = {
     rate.name: rate
     for rate in (
@@ -227,7 +230,7 @@ RATES: Final[dict[str, Rate]] = {
         Rate(
             "satisfied",
             _("满意率"),
-            (("satisfied", 1), ("fairly", 0.9)),
+            (("satisfied", 1), ("fairly", FAIRLY)),
             "valid",
             _("（满意 + 0.9 × 基本满意）÷ 有效回访"),
         ),
@@ -266,7 +269,7 @@ RATES: Final[dict[str, Rate]] = {
     )
 }
 """All rates but the overall one. Responded, solved and satisfied are the three rates by which
-Beijing judges how its 12345 appeals are dealt with (接诉即办), with its weight of 0.9 for "fairly";
+Beijing judges how its 12345 appeals are dealt with (接诉即办), with its weight of `FAIRLY`;
 on-time receipt and resolution, returns and redos are what other cities' hotlines publish.
 """
 

@@ -11,6 +11,7 @@ from yinghu.appeals import inboxes
 from yinghu.appeals.models import Clock
 from yinghu.appeals.states import ClockKind
 from yinghu.oversight.models import Summons
+from yinghu.oversight.whistle_figures import IN_TIME, KEPT
 from yinghu.people.access import Actor
 from yinghu.people.models import Role
 
@@ -29,7 +30,7 @@ def concerning(actor: Actor, now: datetime | None = None) -> QuerySet[Summons]:
 
     Each says what waits for the actor at `now`: `to_report`, `to_enter` (the four elements),
     `to_grade`, `to_judge`; `held` is a contest that command has not ruled on, `superseded` that the
-    unit was called again for the case.
+    unit was called again for the case, `late` that it came after its time.
     """
     now = now or timezone.now()
     found = _told(actor, now)
@@ -66,8 +67,9 @@ def _told(actor: Actor, now: datetime) -> QuerySet[Summons]:
     over = came | ~Q(Exists(has_time))
     return (
         Summons.objects.filter(whistle__appeal__in=inboxes.visible(actor))
-        .annotate(superseded=Exists(later))
+        .annotate(superseded=Exists(later), kept=KEPT)
         .annotate(
+            late=came & ~IN_TIME,
             to_report=ours & missing & _runs(ClockKind.WHISTLE),
             held=contests & _runs(ClockKind.CONTEST),
             to_enter=ours & came & Q(measures="") & _runs(ClockKind.MEASURES),

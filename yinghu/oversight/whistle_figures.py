@@ -13,10 +13,8 @@ from yinghu.appeals.models import NEVER, Clock
 from yinghu.appeals.states import ClockKind, Satisfaction
 from yinghu.oversight.models import Summons
 from yinghu.oversight.periods import BEGINNING
+from yinghu.oversight.rates import FAIRLY
 from yinghu.people.models import Unit
-
-FAIRLY = 0.9
-"""What "fairly satisfied" weighs, as in the satisfied rate (Beijing-style three rates)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,18 @@ class Answering:
 
 By = Literal["unit", "whistle__unit"]
 
+_CLOCK = Clock.objects.filter(
+    appeal=OuterRef("whistle__appeal"), unit=OuterRef("unit"), kind=ClockKind.WHISTLE
+)
+
+KEPT = Exists(_CLOCK.filter(stopped_at__lte=F("due_at")))
+IN_TIME = Q(reported_at__lte=F("whistle__until")) | Q(
+    reported_at__isnull=False, contested_at__isnull=False, kept=True
+)
+"""Whether a unit came in time, of summons that have `KEPT` as `kept`: a contest gives more time
+than the whistle did, and then the clock says it.
+"""
+
 
 def answering(
     now: datetime,
@@ -65,14 +75,8 @@ def answering(
     `since` until before `until`, for cases under one of the area prefixes ("" is everywhere), by
     name; three queries.
     """
-    clock = Clock.objects.filter(
-        appeal=OuterRef("whistle__appeal"), unit=OuterRef("unit"), kind=ClockKind.WHISTLE
-    )
-    live, kept = clock.filter(stopped_at=None), clock.filter(stopped_at__lte=F("due_at"))
-    # A contest gives more time than the whistle did: then the clock says it.
-    found = Summons.objects.annotate(
-        has_time=Exists(live.filter(~Q(paused_at=None) | Q(due_at__gt=now))), kept=Exists(kept)
-    )
+    has_time = _CLOCK.filter(~Q(paused_at=None) | Q(due_at__gt=now), stopped_at=None)
+    found = Summons.objects.annotate(has_time=Exists(has_time), kept=KEPT)
     if "" not in scopes:
         under = Q(pk__in=[])
         for scope in scopes:
@@ -80,16 +84,13 @@ def answering(
         found = found.filter(under)
     found = found.filter(whistle__at__gte=since, whistle__at__lt=until)
     came, called = Q(reported_at__isnull=False), ~Q(excused=True)
-    in_time = Q(reported_at__lte=F("whistle__until")) | came & Q(
-        contested_at__isnull=False, kept=True
-    )
     counts = {
         "whistles": Count("whistle", distinct=True),
         "called": Count("pk", filter=called),
         "excused_n": Count("pk", filter=Q(excused=True)),
         "due": Count("pk", filter=called & (came | Q(whistle__until__lt=now, has_time=False))),
         "reported": Count("pk", filter=called & came),
-        "on_time": Count("pk", filter=called & in_time),
+        "on_time": Count("pk", filter=called & IN_TIME),
         "graded": Count("pk", filter=~Q(grade="")),
         "yes": Count("pk", filter=Q(grade=Satisfaction.SATISFIED)),
         "fairly": Count("pk", filter=Q(grade=Satisfaction.FAIRLY)),

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Min, QuerySet
+from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -92,7 +92,10 @@ def whistle(
 
 def to_call(appeal: Appeal, actor: Actor) -> list[Unit]:
     """The units that the actor may whistle for at this case, the lowest level first."""
-    caller, units = _caller(appeal, actor), list(staffed_units())
+    here = appeal.area_id or ""
+    # A city has thousands of grids, and each case page asks: those of other places are not read.
+    near = Q(area=None) | Q(area__in=[here[:length] for length in range(1, len(here) + 1)])
+    caller, units = _caller(appeal, actor), list(staffed_units().filter(near))
     people = frozenset(unit.pk for unit in units)
     found = [unit for unit in units if not _obstacle(unit, caller, appeal, people)]
     return sorted(found, key=lambda unit: (-unit.level, unit.name))
