@@ -10,9 +10,9 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.places.worktime import add_working, working_minutes
 from yinghu.places import calendar
 from yinghu.places.models import WorkDay, WorkSpan
-from yinghu.places.worktime import add_working, working_minutes
 
 pytestmark = pytest.mark.django_db
 

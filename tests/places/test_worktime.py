@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yinghu.places.worktime import (
+from tests.places.worktime import (
     OFFICE_HOURS,
     ROUND_THE_CLOCK,
     add_working,

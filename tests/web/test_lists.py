@@ -22,7 +22,9 @@ pytestmark = pytest.mark.django_db
 
 def parts(page: str) -> dict[str, list[str]]:
     """The numbers of the cases in each section of a page."""
-    sections = re.findall(r'<section class="list-part" id="(\w+)"(.*?)</section>', page, re.S)
+    sections = re.findall(
+        r'<section class="list-part[ a-z-]*" id="(\w+)"(.*?)</section>', page, re.S
+    )
     return {name: re.findall(r'id="row-([\d-]+)"', text) for name, text in sections}
 
 

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from yinghu.places.models import WorkDay, WorkSpan
-from yinghu.places.worktime import Hours, statutory
+from yinghu.places.workdays import Hours, statutory
 
 BACK = timedelta(days=60)
 AHEAD = timedelta(days=3 * 366)

@@ -19,7 +19,7 @@ from yinghu.oversight.sweep import lay_out_anew
 from yinghu.parsing import plain_digits
 from yinghu.places import calendar
 from yinghu.places.models import WorkDay
-from yinghu.places.worktime import Hours, statutory
+from yinghu.places.workdays import Hours, statutory
 from yinghu.queueing import queue
 from yinghu.web.setup.kinds import NO, YES, Around, Kind, Listed, Panel, SetupForm, State
 

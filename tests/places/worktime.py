@@ -1,9 +1,4 @@
-"""Working time: which moments count towards a limit that is given in working hours or days.
-
-Statutory holidays and make-up workdays (调休) of China come from `chinesecalendar`, whose table is
-published year by year after the State Council's notice. A year that it does not have (next year
-before November, say) is taken as Monday to Friday. Elsewhere, give `workday` your own function.
-"""
+"""Working time reckoned in Python: what the database's own reckoning is held against."""
 
 from __future__ import annotations
 
@@ -11,25 +6,14 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 
-import chinese_calendar
 from django.utils import timezone
 
-Hours = tuple[tuple[int, int], ...]
-"""Spans of a working day in minutes after midnight, in order and apart."""
+from yinghu.places.workdays import Hours, statutory
 
 OFFICE_HOURS: Final[Hours] = ((8 * 60 + 30, 12 * 60), (13 * 60 + 30, 17 * 60 + 30))
 """8:30-12:00 and 13:30-17:30, 450 minutes a day."""
 
 ROUND_THE_CLOCK: Final[Hours] = ((0, 24 * 60),)
-
-_YEARS: Final = range(min(chinese_calendar.holidays).year, max(chinese_calendar.holidays).year + 1)
-
-
-def statutory(day: date) -> bool | None:
-    """Whether China's holidays make `day` a workday (调休 too) or a day off; None in a year without
-    a table.
-    """
-    return bool(chinese_calendar.is_workday(day)) if day.year in _YEARS else None
 
 
 def is_workday(day: date) -> bool:
