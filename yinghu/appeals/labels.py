@@ -49,7 +49,7 @@ def done_label(verb: Verb) -> str:
         case Verb.RELEASE:
             return pgettext("done", "放回")
         case Verb.RETURN:
-            return pgettext("done", "退单")
+            return pgettext("done", "申请退单")
         case Verb.ASK:
             return pgettext("done", "请补充")
         case Verb.SUPPLY:

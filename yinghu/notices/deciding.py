@@ -15,7 +15,7 @@ from yinghu.appeals.states import ClockKind, Satisfaction, Status, Verb
 from yinghu.notices.groups import Directory, Group
 from yinghu.notices.models import Reason
 from yinghu.people.access import UNIT_ROLES
-from yinghu.people.models import Role
+from yinghu.people.models import Level, Role
 
 Turns = Sequence[Sequence[Group]]
 """For each turn the groups that it may reach; of these, the first with anybody in it is told."""
@@ -105,8 +105,12 @@ def _helper(event: Event, known: Directory) -> Turns:
     return ((_of_unit(known.unit(event.facts.get("unit")), Reason.ASKED),),)
 
 
-def _raised_to(event: Event, _known: Directory) -> Turns:
-    return (_of_unit(event.unit_id),), (_heads(event.appeal.lead_id, Reason.LEAD),)
+def _raised_to(event: Event, known: Directory) -> Turns:
+    """Who has to accept it; the command, where it has come to the top; and who has had it."""
+    top = (_desk(event, Reason.COMMAND),) if event.facts.get("to") == Level.COMMAND else ()
+    lead = _heads(event.appeal.lead_id, Reason.LEAD)
+    before = _of_unit(known.unit_before(event), Reason.BEFORE)
+    return (_of_unit(event.unit_id),), top, (lead,), (before,)
 
 
 def _supervisors(event: Event, _known: Directory) -> Turns:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from yinghu.appeals.models import Event
+from yinghu.appeals.states import Verb
 from yinghu.notices.models import Reason
 from yinghu.oversight.models import Summons
 from yinghu.people.models import Post, Role, Unit, User
@@ -73,6 +74,10 @@ class Directory:
                 last = (unit_id, user_id)
         return last
 
+    def unit_before(self, event: Event) -> int | None:
+        """The id of the unit that had the case before it was raised by this event."""
+        return self._before.get(event.pk)
+
     def _at_desk(self, roles: frozenset[str], area: str) -> list[int]:
         key = (roles, area)
         if key not in self._covering:
@@ -87,7 +92,7 @@ class Directory:
 
     @cached_property
     def _in_units(self) -> dict[int, list[tuple[int, str]]]:
-        wanted: set[int | None] = {*self._units.values()}
+        wanted: set[int | None] = {*self._units.values(), *self._before.values()}
         for event in self._events:
             wanted |= {event.unit_id, event.appeal.lead_id, event.facts.get("unit_id")}
         for calls in self._whistles.values():
@@ -118,6 +123,16 @@ class Directory:
         if not codes:
             return {}
         return dict(Unit.objects.filter(code__in=codes).values_list("code", "pk"))
+
+    @cached_property
+    def _before(self) -> dict[int, int | None]:
+        raised = [event.pk for event in self._events if event.verb == Verb.ESCALATE]
+        if not raised:
+            return {}
+        earlier = Event.objects.filter(appeal=OuterRef("appeal"), seq__lt=OuterRef("seq"))
+        last = Subquery(earlier.order_by("-seq").values("unit")[:1])
+        found = Event.objects.filter(pk__in=raised).annotate(before=last)
+        return dict(found.values_list("pk", "before"))
 
     @cached_property
     def _logins(self) -> dict[str, int]:

@@ -23,6 +23,7 @@ class Reason(Labelled):
     UNIT = "unit", _("您单位承办")
     HEAD = "head", _("您是单位负责人")
     LEAD = "lead", _("您单位首接")
+    BEFORE = "before", _("您单位办过")
     ASKED = "asked", _("请您单位协办")
     SUMMONED = "summoned", _("吹哨请您单位")
     WHISTLER = "whistler", _("您单位吹的哨")

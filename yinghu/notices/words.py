@@ -90,6 +90,8 @@ def sentence(notice: Notice, units: Units) -> str:
             return _("%s回复了协办") % other
         case Verb.ESCALATE if reason == Reason.LEAD:
             return _("已提级到%s，您单位仍是首接单位") % unit
+        case Verb.ESCALATE if reason == Reason.BEFORE:
+            return _("已提级到%s，由他们接着办") % unit
         case Verb.ESCALATE:
             return _("提级到%s，等人接单") % unit
         case Verb.SUPERVISE:

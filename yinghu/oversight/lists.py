@@ -23,13 +23,15 @@ _ASKED = (ClockKind.HELP, ClockKind.WHISTLE, ClockKind.MEASURES, ClockKind.GRADE
 def own(actor: Actor, now: datetime | None = None) -> Lists:
     """Everyone's own: what others wait for; late, due today, come back, under watch, all in hand.
 
-    A head answers for all of the unit's cases, everybody else for what they hold.
+    A head answers for all of the unit's cases, everybody else for what they hold, and with their
+    colleagues for what nobody has accepted yet; a volunteer may leave that to others.
     """
     now = now or timezone.now()
     headed = [grant.unit_id for grant in actor.grants if grant.role == Role.HEAD]
+    held = Q(holder=actor.user_id, unit__in=actor.unit_ids) | Q(unit__in=headed)
+    free = Q(unit__in=actor.party_units, status=Status.ASSIGNED)
     mine = Appeal.objects.filter(
-        Q(holder=actor.user_id, unit__in=actor.unit_ids) | Q(unit__in=headed),
-        status__in=(Status.ASSIGNED, Status.HANDLING, Status.WAITING),
+        held | free, status__in=(Status.ASSIGNED, Status.HANDLING, Status.WAITING)
     ).order_by(*inboxes.BY_DUE)
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     back = Event.objects.filter(appeal=OuterRef("pk"), verb=Verb.REOPEN)

@@ -60,6 +60,18 @@ WHERE event.verb IN (
 stopped in the moment of its event (`moving.move`).
 """
 
+RAISED: Final = """
+SELECT event.appeal_id, event.klass, event.category_id, before.unit_id, event.area_id
+FROM appeals_event AS event
+LEFT JOIN LATERAL (
+    SELECT unit_id FROM appeals_event AS earlier
+    WHERE earlier.appeal_id = event.appeal_id AND earlier.seq < event.seq
+    ORDER BY earlier.seq DESC LIMIT 1
+) AS before ON true
+WHERE event.verb = 'escalate' AND event.at >= %s AND event.at < %s
+"""
+"""What was raised in the period, by the unit from which it was taken."""
+
 RECEIPTS: Final = """
 SELECT clock.appeal_id, clock.late, stands.klass, stands.category_id, NULL::bigint AS unit_id,
        stands.area_id
@@ -176,7 +188,7 @@ FIGURES: Final[dict[str, Figure]] = {
             " OR (found.verb = 'rule' AND found.facts->>'of' = 'extend'"
             " AND found.facts->>'agree' = 'true')",
         ),
-        Figure("raised", _("提级的"), WORK, "found.verb = 'escalate'"),
+        Figure("raised", _("提级的"), RAISED, "true"),
         Figure("whistled", _("吹过哨的"), WHISTLES, "NOT found.called"),
         Figure("called", _("被吹哨叫到的"), WHISTLES, "found.called"),
         Figure("came", _("被叫到并报到的"), WHISTLES, "found.came"),
@@ -193,7 +205,7 @@ FIGURES: Final[dict[str, Figure]] = {
 - resolved: a unit said that it is done, or the desk answered; `resolved_late`: when the solve clock
   had run out. `redone`: taken up again after that.
 - extended: more time was given, by the desk itself or by a ruling. `raised`: to a level above; it
-  counts for the unit that has it then.
+  counts for the unit that had it before.
 - whistled: a unit whistled for others; called: it was called, and not excused; came: it was called
   and reported in.
 """
@@ -367,7 +379,7 @@ def _statement(
     """
     key, keyed = _key("" if by in _ONE_EACH else by, scope)
     parts, given = [], []
-    for source in (RATINGS, WORK, RECEIPTS):
+    for source in (RATINGS, WORK, RAISED, RECEIPTS):
         rows, bounds = _rows(source, since, until, scope)
         bits = (
             f"((({each.where}) IS TRUE)::int << {n})"

@@ -18,8 +18,11 @@ from yinghu.people.access import Actor
 
 
 def pending(actor: Actor) -> QuerySet[Appeal]:
-    """What waits for a ruling, in the actor's reach, the oldest first."""
-    waiting = Clock.objects.filter(kind=ClockKind.RULING.value, stopped_at=None)
+    """What waits for a ruling, of a dispatcher or of the command, in the actor's reach, the oldest
+    first.
+    """
+    kinds = (ClockKind.RULING.value, ClockKind.CONTEST.value)
+    waiting = Clock.objects.filter(kind__in=kinds, stopped_at=None)
     return inboxes.visible(actor).filter(pk__in=waiting.values("appeal")).order_by("due_at", "id")
 
 

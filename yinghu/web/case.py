@@ -397,8 +397,9 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     back = request.POST.get("back", "")
     if not form.is_valid():
         return show(request, appeal, bound=form, status=422)
+    did = done_label(move.verb)
     try:
-        perform(appeal.pk, who(request), form, version_of(request))
+        did = wording.done(perform(appeal.pk, who(request), form, version_of(request)))
     except loop.NotFound as gone:
         raise Http404 from gone
     except loop.Refused as refused:
@@ -410,7 +411,7 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
             return _refused(request, fetch(appeal.pk) or appeal, form, refused)
     messages.success(
         request,
-        _("%(number)s：已%(verb)s") % {"number": appeal.number, "verb": done_label(move.verb)},
+        _("%(number)s：已%(verb)s") % {"number": appeal.number, "verb": did},
     )
     return redirect(_next(request, appeal, move.verb, back))
 

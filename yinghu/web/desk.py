@@ -16,6 +16,8 @@ from django.views.decorators.http import require_GET
 from yinghu.appeals import inboxes
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import id_of
+from yinghu.appeals.states import Status
+from yinghu.oversight import lists
 from yinghu.people.access import Actor, may_see
 from yinghu.places import locate, typeahead
 from yinghu.places.models import Area, parent_code_in
@@ -118,6 +120,10 @@ def _inbox(request: HttpRequest, name: str) -> HttpResponse:
     else:
         page = page_of(found, after, inbox.keys, actor, size)
     context |= {"page": page, "is_more": bool(after), "away": away, "minutes": skips.MINUTES}
+    if name == "dispatch" and not after:
+        # Of a case that goes on with its unit meanwhile: it stands in no list of this desk.
+        elsewhere = lists.asked(actor).exclude(status=Status.SORTED).order_by()
+        context["to_rule"] = elsewhere[: inboxes.COUNTED].count()
     if is_part(request, "rows"):
         return render(request, "web/desk/rows.html", context)
     opened = _opened(request, number, page.rows[0].appeal.pk if page.rows else None)

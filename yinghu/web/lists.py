@@ -47,11 +47,11 @@ OWN = (
     Section("today", "clock", _("今天到期"), _("今天没有到期的")),
     Section("back", "refresh", _("退回重办"), _("没有退回重办的")),
     Section("watched", "eye", _("督办中"), _("没有督办中的")),
-    Section("mine", "user-check", _("手上全部"), _("手上没有在办的")),
+    Section("mine", "user-check", _("手上和待接单"), _("手上没有在办的")),
 )
 
 OVERSEEN = (
-    Section("rulings", "gavel", _("等裁定：退单、延期"), _("没有等裁定的")),
+    Section("rulings", "gavel", _("等裁定：退单、延期、异议"), _("没有等裁定的")),
     Section("nobody", "alert-triangle", _("没有人负责"), _("每一件都有人负责")),
     Section("silent", "speakerphone", _("吹哨没有报到"), _("吹哨叫到的单位都报到了")),
     Section("watched", "eye", _("督办中"), _("没有督办中的")),

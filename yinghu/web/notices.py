@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals.labels import headline_of
+from yinghu.appeals.states import Verb
 from yinghu.notices import sending, words
 from yinghu.notices.models import Delivery, Notice, Reason
 from yinghu.notices.reading import mark_read
 from yinghu.people.access import desks_of, may_read_why, may_see
+from yinghu.people.privacy import without_numbers
 from yinghu.web.shared import PAGE, is_part, login_of, size_for, staff, who
 
 
@@ -26,6 +29,7 @@ class Line:
 
     notice: Notice
     sentence: str
+    said: str
     headline: str
     why: str
     gone: bool
@@ -45,13 +49,25 @@ def _lines(request: HttpRequest, found: list[Notice]) -> list[Line]:
             Line(
                 notice,
                 words.sentence(notice, units),
+                said=_said(notice) if seen else "",
                 # These lines are read in the street, and on screens that others see.
-                headline_of(appeal, reveal=False) if appeal and seen else "",
-                _(Reason(notice.reason).label),
+                headline=headline_of(appeal, reveal=False) if appeal and seen else "",
+                why=_(Reason(notice.reason).label) if appeal else "",
                 gone=appeal is not None and not seen and notice.reason != Reason.ADMIN,
             )
         )
     return lines
+
+
+_QUOTED = (Verb.RATE, Verb.REOPEN, Verb.SUPPLY, Verb.URGE)
+
+
+def _said(notice: Notice) -> str:
+    """The beginning of what its requester said, which a mail does not carry."""
+    event = notice.event
+    if event is None or event.act not in _QUOTED or not event.words:
+        return ""
+    return Truncator(without_numbers(event.words)).chars(80)
 
 
 _MINE = ("oversight", "own", "field")

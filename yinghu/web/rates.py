@@ -82,7 +82,7 @@ def _columns() -> list[Column]:
     return [
         *found,
         _count("extended", _(Verb.EXTEND.label), _("平台直接延期的，和同意单位延期申请的")),
-        _count("raised", _(Verb.ESCALATE.label), _("提到上一级的，算到接手的单位")),
+        _count("raised", _(Verb.ESCALATE.label), _("提到上一级的，算到原来办的单位")),
         _count(
             "vain",
             _(Verb.NO_ANSWER.label),

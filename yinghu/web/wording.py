@@ -114,6 +114,8 @@ def _ruled(event: Event, unit: str) -> str:
 
 def done(event: Event) -> str:
     """The event as staff read it: what was done, in a word."""
+    if event.act is Verb.EXTEND and event.facts.get("asked"):
+        return pgettext("done", "申请延期")
     return done_label(event.act)
 
 

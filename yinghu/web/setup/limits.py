@@ -204,7 +204,7 @@ LIMITS = Limits(
         "dispatch": gettext_lazy("从研判到派出去。"),
         "respond": gettext_lazy("从派出去到有人接单。"),
         "arrive": gettext_lazy("从接单到人到了现场。"),
-        "solve": gettext_lazy("从提交到办结；等群众补充时不算。"),
+        "solve": gettext_lazy("从提交到办结；等群众补充时不算，提级后重新算。"),
         "feedback": gettext_lazy("从办结到回访、评价。"),
         "progress": gettext_lazy("提级以后每隔多久报一次进展；不报也算超时。"),
         "ruling": gettext_lazy("从申请退单、延期到派单员裁定。"),
