@@ -99,6 +99,9 @@ _PAUSABLE = (
     ClockKind.RESPOND,
     ClockKind.ARRIVE,
     ClockKind.SOLVE,
+    # What can neither be reported nor be ruled on before the requester has answered.
+    ClockKind.PROGRESS,
+    ClockKind.RULING,
 )
 
 MOVES: dict[Verb, Move] = {
@@ -133,7 +136,8 @@ MOVES: dict[Verb, Move] = {
             _DESKS | {Who.CALLBACK},
             (WORDS, WHY_OPTIONAL),
             start=(ClockKind.FEEDBACK,),
-            stop=_PAUSABLE,
+            # What a unit was about to give back may have more clocks than these of the desk.
+            stop=(*_PAUSABLE, ClockKind.HELP),
         ),
         Move(
             Verb.ASSIGN,
@@ -336,7 +340,7 @@ MOVES: dict[Verb, Move] = {
             Verb.REPLY,
             _LIVING,
             None,
-            frozenset({Who.PARTY}),
+            _CALLED,
             (Field("why", FieldKind.TEXT, _("协办情况（内部）")),),
             needs=ClockKind.HELP,
         ),

@@ -58,7 +58,10 @@ def settle(most: int = 500) -> int:
     `yinghu doctor` says so.
     """
     done = 0
-    for appeal in unanswered().filter(status__in=(Status.ASSIGNED, Status.HANDLING))[:most]:
+    found = unanswered().filter(status__in=(Status.ASSIGNED, Status.HANDLING))
+    for appeal in found.iterator():
+        if done == most:
+            break
         try:
             if appeal.state is Status.HANDLING:
                 why = _("承办人已经不在本单位，放回给大家")

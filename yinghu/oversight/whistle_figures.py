@@ -25,7 +25,7 @@ class Answering:
     where there is nothing to rate.
 
     `whistles` are those in which it was called, or its own. `called` leaves out whom the command
-    excused; `due` are those of which the time is up or who have come.
+    excused; `due` are those of which the time was up before the case ended, or who have come.
     """
 
     unit: Unit | None
@@ -68,7 +68,9 @@ def answering(
     clock = Clock.objects.filter(
         appeal=OuterRef("whistle__appeal"), unit=OuterRef("unit"), kind=ClockKind.WHISTLE
     )
-    live, kept = clock.filter(stopped_at=None), clock.filter(stopped_at__lte=F("due_at"))
+    live = clock.filter(stopped_at=None)
+    # Not that of an earlier call, which stopped before this one.
+    kept = clock.filter(stopped_at__gte=OuterRef("whistle__at"), stopped_at__lte=F("due_at"))
     # A contest gives more time than the whistle did: then the clock says it.
     found = Summons.objects.annotate(
         has_time=Exists(live.filter(~Q(paused_at=None) | Q(due_at__gt=now))), kept=Exists(kept)
@@ -83,11 +85,13 @@ def answering(
     in_time = Q(reported_at__lte=F("whistle__until")) | came & Q(
         contested_at__isnull=False, kept=True
     )
+    # Nobody had to come any more to what ended before the time was up.
+    over = Q(whistle__until__lt=now, has_time=False, kept=False)
     counts = {
         "whistles": Count("whistle", distinct=True),
         "called": Count("pk", filter=called),
         "excused_n": Count("pk", filter=Q(excused=True)),
-        "due": Count("pk", filter=called & (came | Q(whistle__until__lt=now, has_time=False))),
+        "due": Count("pk", filter=called & (came | over)),
         "reported": Count("pk", filter=called & came),
         "on_time": Count("pk", filter=called & in_time),
         "graded": Count("pk", filter=~Q(grade="")),
