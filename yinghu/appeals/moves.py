@@ -448,6 +448,25 @@ MOVES: dict[Verb, Move] = {
     )
 }
 
+PRIVATE = frozenset(
+    {
+        Verb.NOTE,
+        Verb.REPLY,
+        Verb.SUPERVISE,
+        Verb.ACCOUNT,
+        Verb.LIFT,
+        Verb.MEASURES,
+        Verb.CONTEST,
+        Verb.JUDGE,
+        Verb.GRADE,
+        Verb.CHASE,
+    }
+)
+"""Verbs that a requester is not told of."""
+
+INSIDE = frozenset({Verb.NOTE, Verb.MEASURES})
+"""Verbs of which there is nothing to read for a volunteer, who is not told why."""
+
 BY_ITSELF = frozenset(verb for verb, move in MOVES.items() if move.who == {Who.SYSTEM})
 """Verbs that no page and no API call does."""
 
