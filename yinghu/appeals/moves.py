@@ -340,7 +340,7 @@ MOVES: dict[Verb, Move] = {
             Verb.REPLY,
             _LIVING,
             None,
-            _CALLED,
+            frozenset({Who.PARTY}),
             (Field("why", FieldKind.TEXT, _("协办情况（内部）")),),
             needs=ClockKind.HELP,
         ),
