@@ -65,8 +65,8 @@ def route_sorted(events: Sequence[Event]) -> None:
 def _route(event: Event, rules: list[RoutingRule]) -> None:
     appeal = Appeal.objects.get(pk=event.appeal_id)
     since = appeal.events.filter(seq__gt=event.seq).exclude(from_status=F("to_status"))
-    if appeal.status != Status.SORTED or since.exists():
-        # Somebody was faster, or a unit has returned it since: that is for the dispatcher.
+    if appeal.status != Status.SORTED or appeal.returned or since.exists():
+        # Somebody was faster, or a unit has returned it: that is for the dispatcher.
         return
     rule = route(appeal, rules)
     if rule is not None:
@@ -168,12 +168,19 @@ def _times(event: Event, verb: Verb, **more: object) -> int:
 
 def _raise(event: Event, why: str) -> None:
     """Once for an event: not where it has been raised, ended or moved on to somebody since."""
+    _try_again(_raise_once, event, why)
+
+
+def _raise_once(event: Event, why: str) -> None:
+    seen = Appeal.objects.values_list("version", flat=True).get(pk=event.appeal_id)
     since = Event.objects.filter(appeal=event.appeal_id, seq__gt=event.seq, verb=Verb.ESCALATE)
     if since.exists():
         return
     try:
-        levels.escalate(event.appeal_id, SYSTEM, why=why)
+        levels.escalate(event.appeal_id, SYSTEM, why=why, expect=seen)
     except loop.Conflict as refused:
+        if refused.code == "moved_on":
+            raise
         # At the top already, or waiting for its requester: whoever is told of it sees to it.
         log.info("not_raised", appeal=event.appeal_id, why=refused.code)
 

@@ -237,6 +237,24 @@ def test_a_desk_that_whistled_is_told_by_who_did(city: Cast) -> None:
     assert told(whistles.report_in(appeal.pk, city.urban)) == {"dispatcher": "whistler"}
 
 
+def test_whoever_whistled_and_may_not_open_the_case_any_more_is_not_told(city: Cast) -> None:
+    appeal = in_community(city)
+    desk = join("guard", "command", Role.DISPATCHER, FUTIAN)
+    whistles.whistle(
+        appeal.pk,
+        desk,
+        occasion="people",
+        units=["bureau-urban"],
+        until=tomorrow(2),
+        place="福田广场",
+        why="一起看",
+    )
+    leave("guard")
+    join("guard", "milk", Role.HANDLER)
+    event = whistles.report_in(appeal.pk, city.urban)
+    assert "guard" not in told(event)
+
+
 def test_a_bad_rating_is_told_once_though_it_reopens_the_case(city: Cast) -> None:
     appeal = taken_milk(city)
     loop.resolve(appeal.pk, city.milk, words="送到了")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from tests.web.conftest import Browse, text_of
 from yinghu.appeals.models import Appeal, Event
 from yinghu.channels import blowing
 from yinghu.channels.models import Message
+from yinghu.channels.receive import raw_of
 from yinghu.oversight.models import Summons
 from yinghu.people.models import Unit
 
@@ -69,6 +71,19 @@ def test_a_whistle_at_a_place_is_a_case_that_the_whistler_has(browse: Browse, ci
     assert client.post(PAGE, sent).status_code == 302
     assert Appeal.objects.count() == Message.objects.count() == 1
     assert Event.objects.filter(verb="whistle").count() == 1
+
+
+@pytest.mark.django_db
+def test_the_message_is_kept_as_it_came_but_for_what_guards_the_form(
+    browse: Browse, city: Cast
+) -> None:
+    client = browse("community-head")
+    sent = filled(client, csrfmiddlewaretoken="x" * 64)
+    client.post(PAGE, sent)
+    kept = json.loads(raw_of("whistle", Message.objects.get().external_id))
+    assert kept["units"] == sent["units"]
+    assert kept["why"] == [sent["why"]]
+    assert "csrfmiddlewaretoken" not in kept
 
 
 @pytest.mark.django_db

@@ -16,7 +16,7 @@ from yinghu.appeals import loop
 from yinghu.appeals.models import Policy
 from yinghu.notices import digest, words
 from yinghu.notices.models import Delivery, Notice
-from yinghu.oversight import levels
+from yinghu.oversight import levels, lists, watching
 from yinghu.people.access import SYSTEM
 from yinghu.people.models import Post, User
 
@@ -56,6 +56,19 @@ def test_everybody_reads_what_is_theirs(city: Cast, browse: Browse) -> None:
     Post.objects.filter(user=own.user).update(role="admin")
     assert client.get(f"/desk/notices/{own.pk}").headers["Location"] == "/desk/notices"
     assert browse("clerk").get(f"/desk/notices/{own.pk}").status_code == 404
+
+
+@pytest.mark.django_db
+def test_volunteers_are_not_asked_for_what_their_unit_owes(city: Cast) -> None:
+    appeal = taken_milk(city)
+    until = timezone.now() + timedelta(days=1)
+    watching.supervise(appeal.pk, city.commander, until=until, why="今天回话")
+    digest.tell_weekly(MONDAY)
+    assert "等您回话 1 件" in told()["milk-handler"]
+    assert not {"volunteer", "volunteer-2"} & set(told())
+    loop.hand(appeal.pk, city.milk, user="volunteer")
+    # Whoever holds it can say it themselves.
+    assert list(lists.asked(city.volunteer)) == [appeal]
 
 
 @pytest.mark.django_db

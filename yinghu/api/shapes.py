@@ -18,6 +18,7 @@ from pydantic import Field
 from yinghu.appeals import loop
 from yinghu.appeals.labels import headline_of, is_english, status_label
 from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.moves import INSIDE, PRIVATE
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import ClockKind, Status, Verb
 from yinghu.people import privacy
@@ -190,6 +191,7 @@ def whole(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
     reveal = may_reveal(actor, appeal)
     photos = appeal.attachments.order_by("pk") if reveal else ()
     notes = may_read_why(actor, appeal)
+    hidden = PRIVATE if not inside else frozenset() if notes else INSIDE
     read = readable(actor, appeal)
     shown = brief(appeal, actor) | {
         "title": read(appeal.title),
@@ -206,7 +208,7 @@ def whole(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
         "events": [
             event(row, inside=inside, notes=notes, read=read)
             for row in appeal.events.select_related("unit", "user").order_by("seq")
-            if notes or row.verb != Verb.NOTE
+            if row.act not in hidden
         ],
         "photos": [
             {"url": photo_url(appeal, row.pk), "width": row.width, "height": row.height}

@@ -77,6 +77,9 @@ def apply(
         case Verb.RULE if before is Status.SORTED:
             stop |= {ClockKind.RESPOND, ClockKind.ARRIVE}
             start = (ClockKind.DISPATCH,)
+        case Verb.SORT if appeal.returned:
+            # It waits for a ruling, which begins the wait for dispatch if it has to.
+            start = ()
         case Verb.SUPPLY if appeal.returned:
             restart = tuple(kind for kind in restart if kind not in _OF_THE_UNIT)
     if stop:

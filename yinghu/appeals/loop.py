@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from yinghu.appeals import clocks, holding
+from yinghu.appeals import clocks, holding, visible
 from yinghu.appeals.filing import Filed, Filing, file_many
 from yinghu.appeals.models import Appeal, Category, Clock, Event
 from yinghu.appeals.moving import (
@@ -95,7 +95,7 @@ def answer(
 
     def change(_appeal: Appeal) -> dict[str, Any]:
         # What its unit asked to give back needs no ruling any more.
-        return {"result": words, "returned": False}
+        return {"result": visible.words(words), "returned": False}
 
     return move(appeal_id, actor, Verb.ANSWER, change, words, why, expect=expect)
 
@@ -297,7 +297,7 @@ def resolve(
             raise Refused(
                 "help_pending", _("%s还没有回复协办；不等的话，请写明理由") % names, "why"
             )
-        return {"result": words}
+        return {"result": visible.words(words)}
 
     return move(appeal_id, actor, Verb.RESOLVE, change, words, why, photos=photos, expect=expect)
 
@@ -393,7 +393,13 @@ def decline(
 ) -> Event:
     """Say that it is not a matter for us, with a reason that the requester sees."""
     return move(
-        appeal_id, actor, Verb.DECLINE, lambda _a: {"result": words}, words, why, expect=expect
+        appeal_id,
+        actor,
+        Verb.DECLINE,
+        lambda _a: {"result": visible.words(words)},
+        words,
+        why,
+        expect=expect,
     )
 
 

@@ -136,6 +136,7 @@ MOVES: dict[Verb, Move] = {
             _DESKS | {Who.CALLBACK},
             (WORDS, WHY_OPTIONAL),
             start=(ClockKind.FEEDBACK,),
+            # What a unit was about to give back may have more clocks than these of the desk.
             stop=(*_PAUSABLE, ClockKind.HELP),
         ),
         Move(
@@ -446,6 +447,25 @@ MOVES: dict[Verb, Move] = {
         Move(Verb.CHASE, _LIVING, None, frozenset({Who.SYSTEM})),
     )
 }
+
+PRIVATE = frozenset(
+    {
+        Verb.NOTE,
+        Verb.REPLY,
+        Verb.SUPERVISE,
+        Verb.ACCOUNT,
+        Verb.LIFT,
+        Verb.MEASURES,
+        Verb.CONTEST,
+        Verb.JUDGE,
+        Verb.GRADE,
+        Verb.CHASE,
+    }
+)
+"""Verbs that a requester is not told of."""
+
+INSIDE = frozenset({Verb.NOTE, Verb.MEASURES})
+"""Verbs of which there is nothing to read for a volunteer, who is not told why."""
 
 BY_ITSELF = frozenset(verb for verb, move in MOVES.items() if move.who == {Who.SYSTEM})
 """Verbs that no page and no API call does."""

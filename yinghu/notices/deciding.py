@@ -51,6 +51,9 @@ _DESKS = {
     Reason.COMMAND: frozenset({Role.COMMANDER}),
     Reason.ADMIN: frozenset({Role.ADMIN}),
 }
+_SEEING = frozenset(
+    role for reason, roles in _DESKS.items() if reason is not Reason.ADMIN for role in roles
+)
 
 
 def _at_unit(event: Event) -> tuple[Group, ...]:
@@ -123,9 +126,11 @@ def _summoned(event: Event, known: Directory) -> Turns:
 
 
 def _whistlers(event: Event, known: Directory) -> Turns:
-    """Who blew it, and the people of the unit in whose name that was."""
+    """The people of the unit in whose name it was blown; who blew it, while their desk has it."""
     unit_id, user_id = known.whistler(event)
-    blower = Group(Reason.WHISTLER, user_id=user_id)
+    if user_id is None:
+        return ((_of_unit(unit_id, Reason.WHISTLER),),)
+    blower = Group(Reason.WHISTLER, _SEEING, area=event.area_id or "", user_id=user_id)
     return (_of_unit(unit_id, Reason.WHISTLER),), (blower,)
 
 

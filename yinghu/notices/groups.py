@@ -19,11 +19,11 @@ from yinghu.people.models import Post, Role, Unit, User
 @dataclass(frozen=True, slots=True)
 class Group:
     """Those who have one of `roles` in a unit, or at a desk whose post covers an `area`; of them
-    `user_id` only, where it is given. Without roles: that login, while it has any post.
+    `user_id` only, where it is given.
     """
 
     reason: Reason
-    roles: frozenset[str] = frozenset()
+    roles: frozenset[str]
     unit_id: int | None = None
     area: str | None = None
     user_id: int | None = None
@@ -49,14 +49,13 @@ class Directory:
     def people(self, group: Group) -> list[int]:
         """The ids of the active logins in it, in their order."""
         if group.area is not None:
-            return self._at_desk(group.roles, group.area)
-        if group.roles:
-            if group.unit_id is None or (group.reason is Reason.HOLDER and group.user_id is None):
-                return []
+            found = set(self._at_desk(group.roles, group.area))
+        elif group.unit_id is None or (group.reason is Reason.HOLDER and group.user_id is None):
+            return []
+        else:
             posts = self._in_units.get(group.unit_id, ())
             found = {user_id for user_id, role in posts if role in group.roles}
-            return sorted(found if group.user_id is None else found & {group.user_id})
-        return [group.user_id] if group.user_id in self._blowers else []
+        return sorted(found if group.user_id is None else found & {group.user_id})
 
     def unit(self, code: object) -> int | None:
         """The id of the unit with this code; None where there is none."""
@@ -155,12 +154,6 @@ class Directory:
             ):
                 found[appeal_id].append(tuple(call))  # type: ignore[arg-type]  # four columns
         return found
-
-    @cached_property
-    def _blowers(self) -> frozenset[int]:
-        wanted = {call[3] for calls in self._whistles.values() for call in calls} - {None}
-        posts = _serving().filter(user__in=wanted).exclude(role=Role.VOLUNTEER)
-        return frozenset(posts.values_list("user", flat=True))
 
 
 _OF_WHISTLES = ("report_in", "measures", "contest", "judge")

@@ -81,13 +81,12 @@ def escalate(appeal_id: int, actor: Actor, *, why: str, expect: int | None = Non
             "level": unit.level.value,
             "lead_id": lead,
             # Whoever has had it goes on seeing it, and may be asked what was done.
-            "also": joined(appeal, lead, appeal.unit_id or lead, without=unit.pk),
+            "also": joined(appeal, lead, appeal.unit_id or lead),
         }
 
     return move(appeal_id, actor, Verb.ESCALATE, change, why=why, facts=facts, expect=expect)
 
 
-def joined(appeal: Appeal, *units: int, without: int | None = None) -> list[int] | None:
+def joined(appeal: Appeal, *units: int) -> list[int]:
     """`Appeal.also` with these units in it."""
-    also = {*(appeal.also or ()), *units} - {without}
-    return sorted(also) or None
+    return sorted({*(appeal.also or ()), *units})

@@ -50,7 +50,10 @@ def asked(actor: Actor) -> QuerySet[Appeal]:
     a rating, an answer to a supervisor; a ruling. The next due first.
     """
     waiting = Q(kind__in=_ASKED, unit__in=actor.all_units)
-    waiting |= Q(kind=ClockKind.ACCOUNT, appeal__unit__in=actor.unit_ids)
+    # A volunteer answers only for what they hold.
+    answers = Q(appeal__unit__in=actor.party_units)
+    answers |= Q(appeal__holder=actor.user_id, appeal__unit__in=actor.unit_ids)
+    waiting |= Q(kind=ClockKind.ACCOUNT) & answers
     if actor.has(Role.DISPATCHER):
         waiting |= Q(kind=ClockKind.RULING)
     if actor.has(Role.COMMANDER, Role.SUPERVISOR):

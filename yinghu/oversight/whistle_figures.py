@@ -23,7 +23,7 @@ class Answering:
     where there is nothing to rate.
 
     `whistles` are those in which it was called, or its own. `called` leaves out whom the command
-    excused; `due` are those of which the time is up or who have come.
+    excused; `due` are those of which the time was up before the case ended, or who have come.
     """
 
     unit: Unit | None
@@ -55,7 +55,8 @@ _CLOCK = Clock.objects.filter(
     appeal=OuterRef("whistle__appeal"), unit=OuterRef("unit"), kind=ClockKind.WHISTLE
 )
 
-KEPT = Exists(_CLOCK.filter(stopped_at__lte=F("due_at")))
+# Not the clock of an earlier call, which stopped before this one.
+KEPT = Exists(_CLOCK.filter(stopped_at__gte=OuterRef("whistle__at"), stopped_at__lte=F("due_at")))
 IN_TIME = Q(reported_at__lte=F("whistle__until")) | Q(
     reported_at__isnull=False, contested_at__isnull=False, kept=True
 )
@@ -84,11 +85,13 @@ def answering(
         found = found.filter(under)
     found = found.filter(whistle__at__gte=since, whistle__at__lt=until)
     came, called = Q(reported_at__isnull=False), ~Q(excused=True)
+    # Nobody had to come any more to what ended before the time was up.
+    over = Q(whistle__until__lt=now, has_time=False, kept=False)
     counts = {
         "whistles": Count("whistle", distinct=True),
         "called": Count("pk", filter=called),
         "excused_n": Count("pk", filter=Q(excused=True)),
-        "due": Count("pk", filter=called & (came | Q(whistle__until__lt=now, has_time=False))),
+        "due": Count("pk", filter=called & (came | over)),
         "reported": Count("pk", filter=called & came),
         "on_time": Count("pk", filter=called & IN_TIME),
         "graded": Count("pk", filter=~Q(grade="")),

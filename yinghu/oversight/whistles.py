@@ -16,7 +16,7 @@ from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from yinghu.appeals import clocks
+from yinghu.appeals import clocks, visible
 from yinghu.appeals.models import Appeal, Clock, Event
 from yinghu.appeals.moving import Conflict, Refused, line, move
 from yinghu.appeals.policies import policy
@@ -245,6 +245,7 @@ def measures(
 ) -> Event:
     """The four elements: when received, whom one spoke to, the measures (`why`), the deadline."""
     spoken_to = line(spoken_to, Verb.MEASURES, "spoken_to")
+    words = visible.words(why)
     facts: dict[str, Any] = {
         "received": received.isoformat(),
         "spoken_to": spoken_to,
@@ -263,7 +264,7 @@ def measures(
             raise Refused("too_early", _("收到的时间不能早于吹哨"), "received")
         minutes_until(until, now)
         Clock.objects.filter(pk=clock.pk).update(stopped_at=now)
-        open_.update(received_at=received, done_by=until, spoken_to=spoken_to, measures=why)
+        open_.update(received_at=received, done_by=until, spoken_to=spoken_to, measures=words)
         facts.update(unit=summons.unit.code, name=summons.unit.name)
         return {}
 

@@ -87,11 +87,12 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def _blow(request: HttpRequest, form: PlaceForm, key: str) -> int:
-    given = form.cleaned_data
+    given, sent = form.cleaned_data, dict(request.POST.lists())
+    sent.pop("csrfmiddlewaretoken", None)
     return blow(
         who(request),
         key=key,
-        raw=json.dumps(request.POST.dict(), ensure_ascii=False).encode(),
+        raw=json.dumps(sent, ensure_ascii=False).encode(),
         unit=form.units[given["unit"]],
         area=given["area"],
         category=given["category"],

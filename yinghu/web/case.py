@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from yinghu.appeals import inboxes, loop, templates
 from yinghu.appeals.labels import done_label, headline_of
 from yinghu.appeals.models import Appeal, Attachment
-from yinghu.appeals.moves import MOVES, FieldKind, Move
+from yinghu.appeals.moves import INSIDE, MOVES, FieldKind, Move
 from yinghu.appeals.numbers import id_of, id_of_token, number_of
 from yinghu.appeals.photos import MAX_PHOTOS
 from yinghu.appeals.states import Klass, Satisfaction, Status, Urgency, Verb, Who
@@ -308,7 +308,7 @@ def _said_at(appeal: Appeal) -> datetime | None:
 def _story(
     request: HttpRequest, appeal: Appeal, photos: list[Attachment], reveal: bool, inside: bool
 ) -> Story:
-    story = story_of(request, appeal, () if inside else (Verb.NOTE,))
+    story = story_of(request, appeal, () if inside else INSIDE)
     with_photos(story, photos)
     for event in story.events:
         if not inside:

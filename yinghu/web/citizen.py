@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from yinghu.appeals import clocks, loop, photos, visible
 from yinghu.appeals.answered import is_made_of_answers
 from yinghu.appeals.models import Appeal, Category
-from yinghu.appeals.moves import MOVES
+from yinghu.appeals.moves import MOVES, PRIVATE
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import Status, Verb
 from yinghu.channels import flood, sms
@@ -182,7 +182,7 @@ def show_track(
         "next": next_step(appeal),
         "road": wording.road(appeal),
         "story": with_photos(
-            without_echo(story_of(request, appeal, wording.PRIVATE)),
+            without_echo(story_of(request, appeal, PRIVATE)),
             appeal.attachments.order_by("pk"),
         ),
         "forms": forms,

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_GET, require_POST
 from yinghu.appeals import inboxes, loop, photos
 from yinghu.appeals.answered import is_made_of_answers
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.moves import MOVES
+from yinghu.appeals.moves import MOVES, PRIVATE
 from yinghu.appeals.states import Status, Verb
 from yinghu.people.access import Actor, may_reveal, relations
 from yinghu.people.models import Reveal, User
@@ -241,7 +241,7 @@ def _lost(form: VerbForm) -> str:
 
 
 def _story(request: HttpRequest, appeal: Appeal, reveal: bool) -> Story:
-    story = without_echo(story_of(request, appeal, wording.PRIVATE))
+    story = without_echo(story_of(request, appeal, PRIVATE))
     if reveal:
         return with_photos(story, appeal.attachments.order_by("pk"))
     for event in story.events:

@@ -13,12 +13,12 @@ from django.db.models import Max
 from django.http import HttpRequest
 
 from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.moves import PRIVATE
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.notices.reading import unread
 from yinghu.people.access import Actor, actor_of, desks_of, may_read_why, may_see
 from yinghu.people.models import User
 from yinghu.web.hub import BADGED, DESKS, Told
-from yinghu.web.wording import PRIVATE
 
 MOST = 30
 """Things that one stream may follow: it serves all tabs of a browser."""

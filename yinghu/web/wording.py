@@ -12,26 +12,11 @@ from django.utils.translation import pgettext
 
 from yinghu.appeals.labels import done_label, status_label
 from yinghu.appeals.models import Appeal, ChaseAct, ChaseTell, Event
+from yinghu.appeals.moves import PRIVATE
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import ENDED, ClockKind, Occasion, Satisfaction, Status, Verb
 from yinghu.people.privacy import without_numbers
 from yinghu.web.forms import name_of, question_label
-
-PRIVATE = frozenset(
-    {
-        Verb.NOTE,
-        Verb.REPLY,
-        Verb.SUPERVISE,
-        Verb.ACCOUNT,
-        Verb.LIFT,
-        Verb.MEASURES,
-        Verb.CONTEST,
-        Verb.JUDGE,
-        Verb.GRADE,
-        Verb.CHASE,
-    }
-)
-"""Verbs that a requester is not told of."""
 
 
 def is_public(event: Event) -> bool:

@@ -1,0 +1,86 @@
+"""What is done inside stays inside, at the API as on the pages."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from tests.api.test_secrets import Ask, ask, key_of  # noqa: F401  # a fixture
+from tests.cast import Cast, taken_milk
+from tests.oversight.test_rulings import login
+from tests.oversight.test_whistles import at_community, call, elements
+from tests.web.conftest import Browse, browse, text_of  # noqa: F401  # a fixture
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal
+from yinghu.oversight import helping, watching, whistles
+from yinghu.oversight.models import Summons
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_requester_is_not_told_by_the_api_what_the_page_does_not_tell(
+    ask: Ask,  # noqa: F811
+    city: Cast,
+) -> None:
+    appeal = at_community(city)
+    community, health = login("community-head"), login("health-handler")
+    until = timezone.now() + timedelta(days=1)
+    watching.supervise(appeal.pk, city.commander, until=until, why="盯紧他")
+    watching.account(appeal.pk, community, why="已经在办")
+    helping.invite(appeal.pk, community, unit="bureau-urban", until=until, why="看违建")
+    helping.reply(appeal.pk, city.urban, why="不是违建")
+    whistles.whistle(appeal.pk, community, **call(units=["bureau-health"]))
+    whistles.contest(appeal.pk, health, why="不归我们")
+    whistles.report_in(appeal.pk, health)
+    whistles.measures(appeal.pk, health, **elements())
+    whistles.grade(appeal.pk, community, unit="bureau-health", satisfaction="no")
+    watching.lift(appeal.pk, city.commander, why="办得差不多了")
+    status, seen = ask(appeal.token, f"/appeals/{appeal.number}")
+    assert status == 200
+    assert [event["verb"] for event in seen["events"]] == [
+        "file",
+        "sort",
+        "assign",
+        "accept",
+        "invite",
+        "whistle",
+        "report_in",
+    ]
+
+
+def test_a_volunteer_does_not_read_whom_a_unit_has_spoken_to(
+    ask: Ask,  # noqa: F811
+    browse: Browse,  # noqa: F811
+    city: Cast,
+) -> None:
+    appeal = taken_milk(city)
+    Appeal.objects.filter(pk=appeal.pk).update(area="330782008001003")
+    whistles.whistle(appeal.pk, city.milk, **call(units=["bureau-health"]))
+    health = login("health-handler")
+    whistles.report_in(appeal.pk, health)
+    whistles.measures(appeal.pk, health, **elements(spoken_to="老王13812345678"))
+    _status, seen = ask(key_of("volunteer"), f"/appeals/{appeal.number}")
+    assert "老王" not in str(seen)
+    assert "老王" not in text_of(browse("volunteer").get(f"/desk/case/{appeal.number}"))
+    assert "老王" in text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
+
+
+def test_a_result_reads_as_it_is_written(ask: Ask, city: Cast) -> None:  # noqa: F811
+    appeal = taken_milk(city)
+    turned = "已送到\u202e楼下\u200b"
+    status, seen = ask(
+        key_of("milk-handler"), f"/appeals/{appeal.number}/resolve", {"words": turned}
+    )
+    assert status == 200
+    assert seen["appeal"]["result"] == seen["event"]["words"] == "已送到楼下"
+    loop.reopen(appeal.pk, city.clerk, words="没有收到")
+
+
+def test_measures_read_as_they_are_written(city: Cast) -> None:
+    appeal = at_community(city)
+    whistles.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
+    whistles.report_in(appeal.pk, login("health-handler"))
+    whistles.measures(appeal.pk, login("health-handler"), **elements(why="要求\u202e加装"))
+    assert Summons.objects.get().measures == "要求加装"
