@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -138,13 +139,13 @@ def test_returns_redos_extensions_and_raising(city: Cast) -> None:
     assert counted == [4, 1, 1, 1, 1]
     assert milk.rate("returned") == pytest.approx(1 / 4)
     assert milk.rate("redone") == pytest.approx(1)
-    # It counts where it was raised to; of the whole it is one case among the four.
-    assert milk["raised"] == 0
+    # It counts for the unit it was taken from; of the whole it is one case among the four.
+    assert milk["raised"] == 1
     whole = rates("unit").whole
     assert (whole["raised"], whole["assigned"]) == (1, 4)
     raised.refresh_from_db()
     assert raised.unit is not None
-    assert line("unit", raised.unit.code)["raised"] == 1
+    assert line("unit", raised.unit.code)["raised"] == 0
 
 
 def test_it_counts_for_whose_it_was_then(city: Cast) -> None:
@@ -278,8 +279,6 @@ def _said(event: Event, late: bool) -> Iterator[str]:
     facts, verb = event.facts, event.verb
     if verb in ("assign", "escalate"):
         yield "assigned"
-    if verb == "escalate":
-        yield "raised"
     if verb == "return":
         yield "returned"
     if verb in ("answer", "resolve"):
@@ -341,7 +340,11 @@ def counted(
             found[figure, "*"].add(appeal.pk)
 
         solve = appeal.clocks.get(kind="solve")
-        events = [event for event in appeal.events.order_by("seq") if within(event.at)]
+        story = list(appeal.events.order_by("seq"))
+        events = [event for event in story if within(event.at)]
+        for before, event in pairwise([None, *story]):
+            if event and event.verb == "escalate" and within(event.at):
+                add("raised", key_of(event, before.unit_id if before else None))
         for event in events:
             late = solve.stopped_at == event.at and _is_late(solve)
             for figure in _said(event, late):
