@@ -18,8 +18,8 @@ from yinghu.appeals.states import Verb
 from yinghu.notices.deciding import NOTICES
 from yinghu.notices.models import Notice
 from yinghu.oversight import helping, levels, rulings, sweep, watching, whistles
-from yinghu.people.access import Actor, actor_of
-from yinghu.people.models import Post, Role, Unit, User
+from yinghu.people.access import SYSTEM, Actor, actor_of
+from yinghu.people.models import Level, Post, Role, Unit, User
 from yinghu.reactions import react
 
 pytestmark = pytest.mark.django_db
@@ -167,6 +167,28 @@ def test_raising_tells_the_unit_above_and_the_heads_of_the_lead(city: Cast) -> N
     event = levels.escalate(appeal.pk, city.dispatcher, why="社区办不了")
     # The worker on the town's grid serves in the town's unit.
     assert told(event) == {"town-head": "unit", "grid-worker": "unit", "community-head": "lead"}
+
+
+def test_raising_to_the_top_tells_the_command_and_whoever_had_it(city: Cast) -> None:
+    appeal = in_community(city)
+    before = None
+    for _level in range(5):
+        before = appeal.unit
+        event = levels.escalate(appeal.pk, SYSTEM, why="没有人办")
+        appeal.refresh_from_db()
+        if appeal.level == Level.COMMAND:
+            break
+    reasons = told(event)
+    assert reasons["duty"] == "unit"
+    assert reasons["commander"] == "command"
+    assert reasons["community-head"] == "lead"
+    assert before is not None
+    had_it = Post.objects.filter(unit=before, role__in=(Role.HANDLER, Role.HEAD, Role.GRID_WORKER))
+    assert (
+        {name for name, reason in reasons.items() if reason == "before"}
+        == set(had_it.values_list("user__username", flat=True))
+        != set()
+    )
 
 
 def test_supervision_tells_holder_and_heads_and_the_answer_supervisors(city: Cast) -> None:

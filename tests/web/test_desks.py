@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django import Settings
 
-from tests.cast import Cast, file_one
+from tests.cast import Cast, file_one, taken_milk
 from tests.web.conftest import Browse, text_of
 from yinghu.appeals import loop, texts
 from yinghu.appeals.models import Appeal
@@ -356,3 +358,20 @@ def test_who_has_left_is_out_at_once(browse: Browse, city: Cast) -> None:
     assert client.get("/desk/triage").status_code == 403
     User.objects.filter(username="clerk").update(is_active=False)
     assert client.get("/desk/triage").status_code == 302
+
+
+def test_who_dispatches_is_led_to_what_waits_for_a_ruling(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    desk = browse("dispatcher")
+    assert "等您裁定" not in text_of(desk.get("/desk/dispatch"))
+    until = appeal.clocks.get(kind="solve").due_at + timedelta(days=2)
+    answer = browse("milk-handler").post(
+        f"/desk/case/{appeal.number}/extend",
+        {"until": timezone.localtime(until).strftime("%Y-%m-%dT%H:%M"), "why": "等货"},
+        follow=True,
+    )
+    assert f"{appeal.number}：已申请延期" in text_of(answer)
+    assert "另有 1 件等您裁定" in text_of(desk.get("/desk/dispatch"))
+    # A return stands in the desk's own list.
+    loop.return_(taken_milk(city).pk, city.milk, why="不归我们")
+    assert "另有 1 件等您裁定" in text_of(desk.get("/desk/dispatch"))

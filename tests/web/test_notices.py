@@ -13,6 +13,7 @@ from tests.web.conftest import Browse, text_of
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
 from yinghu.notices.models import Delivery, Notice
+from yinghu.notices.words import sentence, units_of
 from yinghu.people.models import Post, User
 from yinghu.reactions import react
 from yinghu.web.shared import PAGE
@@ -55,6 +56,14 @@ def test_a_notice_says_what_happened_and_leads_to_the_case(browse: Browse, city:
     assert shown(client.get(LIST)) == ["诉求人催办"]
     assert count_of(client.get(LIST)) == ""
     assert shown(client.get(f"{LIST}?unread=1")) == []
+
+
+def test_the_list_has_the_requesters_words_and_no_mail_has(browse: Browse, city: Cast) -> None:
+    _appeal, notice = urged(city, words="孩子饿了一天，打 13800001111")
+    page = text_of(browse("milk-handler").get(LIST))
+    assert "“孩子饿了一天，打" in page
+    assert "13800001111" not in page
+    assert "孩子" not in sentence(notice, units_of([notice]))
 
 
 def test_it_is_said_in_english(browse: Browse, city: Cast) -> None:
