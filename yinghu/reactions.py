@@ -153,10 +153,10 @@ def raise_chased(events: Sequence[Event]) -> None:
 
 
 def _still_late(event: Event) -> bool:
-    """Whether the clock runs on that was chased: not stopped, nor given more time, nor another."""
+    """Whether the clock runs that was chased: not stopped, paused, given more time, or another."""
     due = datetime.fromisoformat(event.facts["due"])
     unit = event.facts.get("unit_id")
-    live = Clock.objects.filter(appeal=event.appeal_id, stopped_at=None, due_at=due)
+    live = Clock.objects.filter(appeal=event.appeal_id, stopped_at=None, paused_at=None, due_at=due)
     return live.filter(kind=event.facts["clock"], unit=unit).exists()
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from urllib.parse import unquote
+
+from django.utils import timezone
 
 from tests.cast import Cast, file_one, requester, taken_milk
 from tests.web.conftest import Browse, text_of
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
+from yinghu.oversight import helping, watching
 from yinghu.people.models import Post, Unit, User
 from yinghu.triage import suggest
 from yinghu.web.shared import PAGE
@@ -151,3 +155,37 @@ def test_what_somebody_gave_back_is_marked(browse: Browse, city: Cast) -> None:
     assert marks(browse, "milk-handler", "/desk/inbox", appeal) == ["放回"]
     loop.accept(appeal.pk, city.milk)
     assert marks(browse, "milk-handler", "/desk/inbox", appeal) == []
+
+
+def test_a_demand_that_was_answered_is_marked_until_the_next(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    until = timezone.now() + timedelta(days=2)
+
+    def page() -> str:
+        return text_of(browse("supervisor").get("/desk/oversight"))
+
+    watching.supervise(appeal.pk, city.commander, until=until, why="说明原因")
+    assert "督办，已回复" not in page()
+    watching.account(appeal.pk, city.milk, why="货在路上")
+    assert "督办，已回复" in page()
+    watching.supervise(appeal.pk, city.commander, until=until, why="到了没有")
+    assert "督办，已回复" not in page()
+
+
+def test_the_desk_that_has_a_case_answers_its_supervisor(browse: Browse, city: Cast) -> None:
+    appeal = file_one()
+    until = timezone.now() + timedelta(days=2)
+    watching.supervise(appeal.pk, city.commander, until=until, why="为什么没有研判")
+    clerk = browse("clerk")
+    answer = clerk.post(f"/desk/case/{appeal.number}/account", {"why": "正在核实"}, follow=True)
+    assert f"{appeal.number}：已回复督办" in text_of(answer)
+    assert not appeal.clocks.filter(kind="account", stopped_at=None).exists()
+
+
+def test_why_one_does_not_wait_for_a_helper_is_asked_for(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    until = timezone.now() + timedelta(days=2)
+    asked = "食品组还没有回复协办，不等的理由"
+    assert asked not in text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
+    helping.invite(appeal.pk, city.milk, unit="food", until=until, why="借车")
+    assert asked in text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))

@@ -290,8 +290,7 @@ def resolve(
     """
 
     def change(appeal: Appeal) -> dict[str, Any]:
-        asked = clocks.running(appeal.pk).filter(kind=ClockKind.HELP)
-        silent = Unit.objects.filter(pk__in=asked.values("unit"))
+        silent = clocks.silent_helpers(appeal.pk)
         if silent and not why.strip():
             names = _("、").join(str(unit) for unit in silent)
             raise Refused(

@@ -358,7 +358,7 @@ MOVES: dict[Verb, Move] = {
             Verb.ACCOUNT,
             _LIVING,
             None,
-            _UNIT,
+            _UNIT | {Who.TRIAGE, Who.DISPATCH},
             (Field("why", FieldKind.TEXT, _("对督办的回复（内部）")),),
             stop=(ClockKind.ACCOUNT,),
             needs=ClockKind.ACCOUNT,

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals import inboxes, loop, templates
+from yinghu.appeals import clocks, inboxes, loop, templates
 from yinghu.appeals.labels import done_label, headline_of
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.moves import INSIDE, MOVES, FieldKind, Move
@@ -239,6 +239,9 @@ def _acts(
         form = bound
         if form is None or form.move is not move:
             form = VerbForm(move, known, initial=initial)
+        if move.verb is Verb.RESOLVE and (silent := clocks.silent_helpers(appeal.pk)):
+            names = _("、").join(name_of(unit) for unit in silent)
+            form.ask_for("why", _("%s还没有回复协办，不等的理由（内部）") % names)
         acts.append(
             {
                 "verb": move.verb,

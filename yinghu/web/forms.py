@@ -298,6 +298,10 @@ class VerbForm(forms.Form):
             )
             self.order_fields(["unreached"])
 
+    def ask_for(self, name: str, why: str) -> None:
+        """Make an optional field one that has to be filled in; its label says why."""
+        self.fields[name].required, self.fields[name].label = True, why
+
     def clean(self) -> dict[str, Any]:
         """Whoever says that it is not solved need not say how satisfied they are."""
         given: dict[str, Any] = self.cleaned_data

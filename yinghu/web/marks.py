@@ -25,6 +25,8 @@ _TOLD = _HEARD | {
     Verb.RETURN,
     Verb.RELEASE,
     Verb.NO_ANSWER,
+    Verb.SUPERVISE,
+    Verb.ACCOUNT,
 }
 
 
@@ -47,7 +49,7 @@ def marks_of(appeals: Iterable[Appeal]) -> dict[int, list[Mark]]:
     - unsolved: its requester rated it so, and nobody has taken it up again yet;
     - urged, supplied: by the requester, since they were last told anything;
     - released: by somebody who had it, while nobody of the unit has taken it again;
-    - raised: to a higher level; watched: by a supervisor;
+    - raised: to a higher level; watched: by a supervisor, whose last demand is answered or not;
     - returned: by a unit, while the dispatch desk has it;
     - called back in vain, since it was resolved, while nobody has rated it.
     """
@@ -62,6 +64,8 @@ def marks_of(appeals: Iterable[Appeal]) -> dict[int, list[Mark]]:
                 for answered in (Verb.URGE, Verb.SUPPLY, Verb.NO_ANSWER):
                     count.pop(answered, None)
             else:
+                if verb == Verb.SUPERVISE:
+                    count.pop(Verb.ACCOUNT, None)
                 count[Verb(verb)] = count.get(Verb(verb), 0) + 1
             if verb == Verb.NO_ANSWER:
                 called[appeal_id] = at
@@ -90,7 +94,9 @@ def _marks(appeal: Appeal, count: dict[Verb, int], called: datetime | None) -> I
     if appeal.lead_id is not None and appeal.state in OPEN:
         yield Mark("purple", "stairs-up", pgettext("mark", "提级"))
     if appeal.watched:
-        yield Mark("red", "eye", pgettext("mark", "督办"))
+        answered = count.get(Verb.ACCOUNT, 0)
+        text = pgettext("mark", "督办，已回复") if answered else pgettext("mark", "督办")
+        yield Mark("red", "eye", text)
     if appeal.state is Status.SORTED and (n := count.get(Verb.RETURN, 0)):
         words = pgettext("mark", "退回"), pgettext("mark", "退回 %d 次")
         yield Mark("orange", "arrow-back-up", _times(n, *words))
