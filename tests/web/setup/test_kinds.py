@@ -182,7 +182,7 @@ def test_texts_of_the_city_and_back(admin: Client, browse: Any) -> None:
         ("unit", {"code": "a b"}, "代码只用"),
         ("unit", {"code": "milk"}, "已经有了"),
         ("unit", {"name": "奶粉组"}, "已经有了"),
-        ("unit", {"name": "\u200b"}, "请填写这一项"),
+        ("unit", {"name": "\u200b"}, "请填写"),
         ("unit", {"area": "330782999999"}, "没有代码为"),
         ("unit", {"kind": "army"}, "种类应是"),
         ("category", {"code": "medicine..x"}, "代码用小写"),

@@ -128,8 +128,6 @@ class SetupForm(forms.Form):
         labels = around.kind.labels
         for name, each in self.fields.items():
             each.label = labels[name]
-            if each.required:
-                each.error_messages["required"] = _("请填写这一项")
         self.prepare()
 
     def prepare(self) -> None:
