@@ -79,6 +79,7 @@ def listing(request: HttpRequest, name: str) -> HttpResponse:
         "which": which,
         "under": under,
         "trail": kind.trail(under) if under else [],
+        "warnings": kind.warnings() if page.number == 1 and not query else [],
         "panels": kind.panels() if page.number == 1 and not query else [],
         "desk": "setup",
     }
