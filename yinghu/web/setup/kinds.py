@@ -350,7 +350,7 @@ class Kind:
         return []
 
     def count(self) -> int:
-        """How many are in use."""
+        """How many the list shows first: those in use."""
         raise NotImplementedError
 
     # --- CSV --------------------------------------------------------------------------------
