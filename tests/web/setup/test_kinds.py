@@ -111,7 +111,7 @@ def test_limits_hold_for_clocks_that_start_from_now_on(admin: Client, city: Cast
     said = text_of(admin.get("/setup/limit/"))
     assert "奶粉 · 一般" in said
     assert "同通用（1 天 2 小时）" in said
-    typed = form_of(admin.get("/setup/limit/milk:1")) | {"solve": ""}
+    typed = form_of(admin.get("/setup/limit/milk:1")) | {"empty": "1"}
     assert admin.post("/setup/limit/milk:1", typed)["Location"] == "/setup/limit/"
     assert not ClockLimit.objects.filter(category="milk").exists()
     assert last("limit").after == {"solve": None}

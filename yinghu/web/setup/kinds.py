@@ -313,7 +313,9 @@ class Kind:
         return self.hints.get(name, "")
 
     def ours(self, thing: Any) -> dict[str, Any]:
-        """For a kind whose rows stand in place of ours: `ours` in words, and whether `changed`."""
+        """For a kind whose rows stand in place of ours: `ours` in words, and whether `changed`; for
+        one whose rows can be taken away: whether this one `goes`.
+        """
         return {}
 
     def said(self, name: str, value: Any, around: Around) -> str:
