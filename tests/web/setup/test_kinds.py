@@ -140,9 +140,9 @@ def test_a_limit_that_makes_no_sense(admin: Client, typed: str, why: str) -> Non
     [("0.7 天", "16 小时 48 分钟"), ("1.1 小时", "1 小时 6 分钟"), ("0.3天", "7 小时 12 分钟")],
 )
 def test_a_limit_in_tenths(admin: Client, typed: str, kept: str) -> None:
-    fields = form_of(admin.get("/setup/limit/:1")) | {"solve": typed}
+    fields = form_of(admin.get("/setup/limit/:1")) | {"feedback": typed}
     assert admin.post("/setup/limit/:1", fields).status_code == 302
-    assert form_of(admin.get("/setup/limit/:1"))["solve"] == kept
+    assert form_of(admin.get("/setup/limit/:1"))["feedback"] == kept
 
 
 def test_texts_of_the_city_and_back(admin: Client, browse: Any) -> None:

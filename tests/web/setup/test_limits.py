@@ -58,3 +58,39 @@ def test_a_file_empties_no_row(admin: Client) -> None:
     assert "通用时限不能全空着" in text_of(page)
     assert "不要这一行了" in text_of(page)
     assert hidden(page) == {}
+
+
+@pytest.mark.parametrize("name", ["receive", "dispatch", "respond", "arrive"])
+@pytest.mark.parametrize(
+    ("longer", "solve"),
+    [("30 天", "1 小时"), ("61 分钟", "1 小时"), ("3 个工作日", "2 个工作日")],
+)
+def test_a_step_is_not_longer_than_the_whole(
+    admin: Client, name: str, longer: str, solve: str
+) -> None:
+    made = {"category": "milk", "urgency": "1", name: longer, "solve": solve}
+    page = admin.post("/setup/limit/-/new", made)
+    assert page.status_code == 422
+    assert f"比“解决”的时限（{solve}）还长" in text_of(page)
+    assert f'id="s-{name}-error"' in text_of(page)
+    assert form_of(page)[name] == longer
+    text = f"category,urgency,{name},solve\nmilk,1,{longer},{solve}\n,1,{longer},{solve}\n"
+    page = admin.post("/setup/limit/-/import", {"file": upload(text)})
+    assert text_of(page).count(f"比“解决”的时限（{solve}）还长") >= 2
+    assert hidden(page) == {}
+    assert not Change.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"respond": "1 小时", "solve": "60 分钟"},
+        {"respond": "2 天", "solve": "1 个工作日"},
+        {"respond": "3 个工作日", "solve": "3 天"},
+        {"feedback": "3 天", "progress": "3 天", "solve": "1 小时"},
+        {"respond": "3 天"},
+    ],
+)
+def test_what_does_not_compare_or_comes_after_is_free(admin: Client, typed: dict[str, str]) -> None:
+    made = {"category": "milk", "urgency": "1"} | typed
+    assert admin.post("/setup/limit/-/new", made).status_code == 302

@@ -28,6 +28,16 @@ class LimitRow:
     name: str = ""
 
 
+_BEFORE_SOLVING = (ClockKind.RECEIVE, ClockKind.DISPATCH, ClockKind.RESPOND, ClockKind.ARRIVE)
+
+
+def _longer(limit: spans.Limit, other: spans.Limit) -> bool:
+    """Whether the first is longer, as far as both are counted the same way."""
+    if isinstance(limit, dict) and isinstance(other, dict):
+        return limit["working"] > other["working"]
+    return isinstance(limit, int) and isinstance(other, int) and limit > other
+
+
 class LimitForm(SetupForm):
     fixed = ("category", "urgency")
 
@@ -66,9 +76,22 @@ class LimitForm(SetupForm):
                 raise ValidationError(_("这一类、这个紧急程度的时限已经有了，请在表里点它来改"))
             if not self.errors and not any(cleaned.get(kind) for kind in LIMITED):
                 raise ValidationError(_("时限至少写一个"))
+        self._compare_with_solving(cleaned)
         if self.key and not self.errors and not any(cleaned.get(kind) for kind in LIMITED):
             self._may_be_empty()
         return cleaned
+
+    def _compare_with_solving(self, cleaned: State) -> None:
+        """What comes before solving takes no longer; working time and the clock do not compare."""
+        solve = cleaned.get(ClockKind.SOLVE)
+        for kind in _BEFORE_SOLVING:
+            limit = cleaned.get(kind)
+            if solve and limit and _longer(limit, solve):
+                self.add_error(
+                    kind,
+                    _("比“%(solve)s”的时限（%(span)s）还长，请改短，或把“%(solve)s”改长")
+                    % {"solve": _(ClockKind.SOLVE.label), "span": spans.limit_said(solve)},
+                )
 
     def _may_be_empty(self) -> None:
         """Only an exception goes, by its button; without general limits nothing is late."""
