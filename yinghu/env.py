@@ -13,7 +13,7 @@ import ipaddress
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,28 +46,31 @@ class Variable:
 
 @dataclass(frozen=True)
 class Env:
-    """The environment, understood. Fields carry the meaning; VARIABLES carries the names."""
+    """The environment, understood. Fields carry the meaning; VARIABLES carries the names.
+
+    What is secret, or may hold a password, does not show where an `Env` is printed.
+    """
 
     home: Path
-    database_url: str | None
+    database_url: str | None = field(repr=False)
     host: str
     port: int
     web_processes: int
     demo: bool
     debug: bool
-    secret_key: str
-    data_keys: tuple[bytes, ...]
+    secret_key: str = field(repr=False)
+    data_keys: tuple[bytes, ...] = field(repr=False)
     site_url: str
     allowed_hosts: tuple[str, ...]
     trusted_proxies: tuple[Network, ...]
-    metrics_token: str
+    metrics_token: str = field(repr=False)
     time_zone: str
     phone_region: str
     log_format: str
-    email_url: str
+    email_url: str = field(repr=False)
     email_from: str
-    sms_url: str
-    sms_token: str
+    sms_url: str = field(repr=False)
+    sms_token: str = field(repr=False)
     notice_providers: tuple[str, ...]
     map_tiles: str
     map_credit: str

@@ -16,6 +16,7 @@ HOME = ENV.home
 SITE_URL = ENV.site_url
 DEMO = ENV.demo
 DEBUG = ENV.debug
+DEFAULT_EXCEPTION_REPORTER_FILTER = "yinghu.web.errors.Discreet"
 SECRET_KEY = ENV.secret_key
 DATA_KEYS = ENV.data_keys
 PHONE_REGION = ENV.phone_region

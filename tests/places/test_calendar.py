@@ -86,6 +86,9 @@ def test_own_dates_go_before_holidays_and_holidays_can_be_left_out(db: None) -> 
         each.day.day: each.why for each in calendar.reckoned(date(2026, 10, 1), date(2026, 10, 10))
     }
     assert (whys[1], whys[2], whys[8], whys[10]) == ("own", "holiday", "week", "makeup")
+    WorkDay.objects.filter(key="1").update(hours="")
+    (saturday,) = calendar.reckoned(date(2026, 10, 10), date(2026, 10, 10))
+    assert (saturday.hours, saturday.why) == ((), "week")
     WorkDay.objects.filter(key=WorkDay.STATUTORY).update(hours="no")
     calendar.lay_out(date(2026, 9, 1))
     assert calendar.worked(at("2026-10-02T00:00"), at("2026-10-03T00:00")) == 450

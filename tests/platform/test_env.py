@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import stat
 from pathlib import Path
 
 import pytest
+from django.test import RequestFactory
+from django.views.debug import technical_500_response
+from pytest_django import Settings
 
 from yinghu import env
 
@@ -155,3 +159,39 @@ def test_hosts_are_those_of_the_site_and_of_this_machine(tmp_path: Path) -> None
 def test_the_operations_page_has_the_table() -> None:
     page = (env.PROJECT / "docs" / "operations.md").read_text("utf-8")
     assert env.table() in page, "run `yinghu environment` and put its table into the page"
+
+
+SECRETS = {
+    "DATABASE_URL": OWN.replace("secret", "word-of-database"),
+    "YINGHU_SECRET_KEY": "word-of-sessions-and-of-links-in-letters",
+    "YINGHU_DATA_KEYS": base64.b64encode(b"word-of-fields-that-are-secret!!").decode(),
+    "YINGHU_METRICS_TOKEN": "word-of-metrics",
+    "YINGHU_EMAIL_URL": "smtps://mail:word-of-mail@mail.example.org:465",
+    "YINGHU_SMS_URL": "https://sms.example.org/?key=word-of-gateway",
+    "YINGHU_SMS_TOKEN": "word-of-messages",
+}
+
+
+def test_what_is_printed_of_the_environment_holds_no_secret(tmp_path: Path) -> None:
+    read = env.load({"YINGHU_HOME": str(tmp_path), **SECRETS})
+    assert (read.database_url, read.secret_key) == (
+        SECRETS["DATABASE_URL"],
+        SECRETS["YINGHU_SECRET_KEY"],
+    )
+    assert "Asia/Shanghai" in repr(read)
+    assert "word-of" not in repr(read)
+
+
+def test_the_developers_page_of_errors_shows_no_secret(
+    tmp_path: Path, rf: RequestFactory, settings: Settings
+) -> None:
+    read = env.load({"YINGHU_HOME": str(tmp_path), **SECRETS})
+    settings.ENV, settings.DEBUG = read, True
+    settings.DATABASE_URL, settings.SMS_URL = read.database_url, read.sms_url
+    settings.SECRET_KEY, settings.DATA_KEYS = read.secret_key, read.data_keys
+    settings.METRICS_TOKEN, settings.SMS_TOKEN = read.metrics_token, read.sms_token
+    page = technical_500_response(rf.get("/"), ValueError, ValueError("gone wrong"), None)
+    said = page.content.decode()
+    assert "gone wrong" in said
+    assert "DATABASE_URL" in said
+    assert "word-of" not in said

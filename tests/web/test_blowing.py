@@ -92,14 +92,14 @@ def test_the_message_is_kept_as_it_came_but_for_what_guards_the_form(
     [
         ({"area": "330782100"}, "不管这个地方"),
         ({"area": "999999"}, "没有找到这个地方"),
-        ({"units": []}, "必填|至少|请选"),
+        ({"units": []}, "请填写"),
         ({"units": ["town-fotang"]}, "town-fotang"),
         ({"units": ["community-futian"]}, "community-futian"),
         ({"unit": "town-futian"}, "town-futian"),
         ({"until": "2020-01-01T09:00"}, "以后|过去|将来"),
         ({"category": "nothing"}, "nothing"),
-        ({"why": " "}, "必填|填写"),
-        ({"place": ""}, "必填|填写"),
+        ({"why": " "}, "请填写"),
+        ({"place": ""}, "请填写"),
         ({"form_id": "made-up"}, "再按一次"),
     ],
 )

@@ -108,6 +108,28 @@ def test_the_guide_counts_as_the_pages_do(browse: Browse, city: Cast) -> None:
         assert said % shown(kind) in guide, kind
 
 
+def test_while_general_limits_lack_not_all_is_set_up(browse: Browse, city: Cast) -> None:
+    type(file_one()).objects.update(status="resolved")
+    admin = browse("admin")
+    assert "都设好了" in text_of(admin.get("/setup/guide"))
+    ClockLimit.objects.filter(category=None, kind="solve", urgency=1).delete()
+    lacking = "通用时限没有定，不计时：一般的“解决”"
+    assert lacking in text_of(admin.get("/setup/"))
+    guide = text_of(admin.get("/setup/guide"))
+    assert "都设好了" not in guide
+    assert "还剩 1 步" in guide
+    assert lacking in guide
+    # Mended at the row that is there, and done.
+    row = "/setup/limit/:1"
+    page = text_of(admin.get(row))
+    seen = re.search(r'name="seen" value="([^"]*)"', page)
+    assert seen
+    typed = {limit.kind: f"{limit.minutes} 分钟" for limit in ClockLimit.objects.filter(urgency=1)}
+    saved = admin.post(row, typed | {"seen": seen[1], "solve": "9 天"})
+    assert saved.status_code == 302
+    assert "都设好了" in text_of(admin.get("/setup/guide"))
+
+
 def test_the_ready_set_is_ordinary_rows_with_history_and_leaves_what_is_there(
     browse: Browse, city: Cast
 ) -> None:

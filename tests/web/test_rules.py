@@ -144,7 +144,7 @@ def test_a_rule_is_made_changed_and_told_in_the_history(browse: Browse, city: Ca
         ({"category": "nonsense"}, "没有代码为 nonsense"),
         ({"area": "990000"}, "没有代码为 990000"),
         ({"unit": "nobody"}, "没有代码为 nobody"),
-        ({"unit": ""}, "请填写这一项"),
+        ({"unit": ""}, "请填写"),
         ({"klass": "x"}, "性质应是"),
         ({"channel": "x"}, "没有叫 x 的来源"),
         ({"order": "20"}, "已经有规则 20 了"),

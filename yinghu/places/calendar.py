@@ -114,9 +114,10 @@ def _reckon(day: date, rows: dict[str, str], follows: bool) -> Reckoned:
     works = statutory(day) if follows else None
     if works is False and usual:
         return Reckoned(day, (), "holiday")
-    if works and not usual:
-        # A make-up workday (调休) falls on a day off: then it is worked like a Monday.
-        return Reckoned(day, hours_of(rows.get("1", "")), "makeup")
+    if works and not usual and rows.get("1"):
+        # A make-up workday (调休) falls on a day off: then it is worked like a Monday. Where Monday
+        # is one too, nobody works.
+        return Reckoned(day, hours_of(rows["1"]), "makeup")
     return Reckoned(day, hours_of(usual), "week")
 
 

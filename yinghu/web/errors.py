@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.debug import SafeExceptionReporterFilter
 
 _TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 
@@ -28,3 +31,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def failed(request: HttpRequest) -> HttpResponse:
     """500, which must not fail again: nothing of the request is looked at."""
     return render(None, "500.html", status=500)
+
+
+class Discreet(SafeExceptionReporterFilter):
+    """What the developers' page of errors leaves out: also addresses that may hold a password."""
+
+    hidden_settings = re.compile(
+        rf"{SafeExceptionReporterFilter.hidden_settings.pattern}|DATABASE_URL|SMS_URL",
+        re.IGNORECASE,
+    )

@@ -178,14 +178,17 @@ def _people() -> Step:
 
 def _categories() -> Step:
     n = Category.objects.filter(active=True).count()
-    limits = LIMITS.count()
+    limits, lacking = LIMITS.count(), LIMITS.warnings()
+    now = _("%(n)d 个类别，%(limits)d 条时限") % {"n": n, "limits": limits}
+    for text in lacking if n and limits else []:
+        now = _("%(now)s；%(why)s") % {"now": now, "why": text}
     return Step(
         "categories",
         _("类别和时限"),
         _("群众从哪些类别里选、每一类问什么、多久要办好。我们备了一套常用的，用了再改。"),
         1,
-        n > 0 and limits > 0,
-        _("%(n)d 个类别，%(limits)d 条时限") % {"n": n, "limits": limits},
+        n > 0 and limits > 0 and not lacking,
+        now,
         [(_("类别"), _list("category")), (_("时限"), _list("limit"))],
     )
 

@@ -111,7 +111,7 @@ def test_limits_hold_for_clocks_that_start_from_now_on(admin: Client, city: Cast
     said = text_of(admin.get("/setup/limit/"))
     assert "奶粉 · 一般" in said
     assert "同通用（1 天 2 小时）" in said
-    typed = form_of(admin.get("/setup/limit/milk:1")) | {"solve": ""}
+    typed = form_of(admin.get("/setup/limit/milk:1")) | {"empty": "1"}
     assert admin.post("/setup/limit/milk:1", typed)["Location"] == "/setup/limit/"
     assert not ClockLimit.objects.filter(category="milk").exists()
     assert last("limit").after == {"solve": None}
@@ -140,9 +140,9 @@ def test_a_limit_that_makes_no_sense(admin: Client, typed: str, why: str) -> Non
     [("0.7 天", "16 小时 48 分钟"), ("1.1 小时", "1 小时 6 分钟"), ("0.3天", "7 小时 12 分钟")],
 )
 def test_a_limit_in_tenths(admin: Client, typed: str, kept: str) -> None:
-    fields = form_of(admin.get("/setup/limit/:1")) | {"solve": typed}
+    fields = form_of(admin.get("/setup/limit/:1")) | {"feedback": typed}
     assert admin.post("/setup/limit/:1", fields).status_code == 302
-    assert form_of(admin.get("/setup/limit/:1"))["solve"] == kept
+    assert form_of(admin.get("/setup/limit/:1"))["feedback"] == kept
 
 
 def test_texts_of_the_city_and_back(admin: Client, browse: Any) -> None:
@@ -182,7 +182,7 @@ def test_texts_of_the_city_and_back(admin: Client, browse: Any) -> None:
         ("unit", {"code": "a b"}, "代码只用"),
         ("unit", {"code": "milk"}, "已经有了"),
         ("unit", {"name": "奶粉组"}, "已经有了"),
-        ("unit", {"name": "\u200b"}, "请填写这一项"),
+        ("unit", {"name": "\u200b"}, "请填写"),
         ("unit", {"area": "330782999999"}, "没有代码为"),
         ("unit", {"kind": "army"}, "种类应是"),
         ("category", {"code": "medicine..x"}, "代码用小写"),

@@ -173,6 +173,9 @@ class Areas(Kind):
     def find(self, key: str) -> Area | None:
         return Area.objects.filter(pk=key).defer("outline").first()
 
+    def there(self, keys: Collection[str]) -> set[str]:
+        return set(Area.objects.filter(pk__in=keys).values_list("code", flat=True))
+
     def state(self, thing: Area) -> State:
         return {
             "name": thing.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -97,19 +98,35 @@ def _page(request: HttpRequest, found: QuerySet[Change]) -> dict[str, Any]:
     query = request.GET.copy()
     query.pop("before", None)
     arounds = {name: kind.around(kind) for name, kind in KINDS.items()}
+    links = _links(changes[:PAGE])
     return {
-        "told": [tell(change, arounds.get(change.kind)) for change in changes[:PAGE]],
+        "told": [
+            tell(change, arounds.get(change.kind), links.get((change.kind, change.key), ""))
+            for change in changes[:PAGE]
+        ],
         "more": more,
         "others": query.urlencode(),
         "desk": "setup",
     }
 
 
-def tell(change: Change, around: Around | None) -> Told:
+def _links(changes: Iterable[Change]) -> dict[tuple[str, str], str]:
+    """Where the rows are that still are, by kind and key."""
+    keys: dict[str, set[str]] = {}
+    for change in changes:
+        if change.kind in KINDS and change.key:
+            keys.setdefault(change.kind, set()).add(change.key)
+    return {
+        (name, key): reverse("setup_row", args=[name, key])
+        for name, some in keys.items()
+        for key in KINDS[name].there(some)
+    }
+
+
+def tell(change: Change, around: Around | None, href: str) -> Told:
     """A change in words; of a kind that has no page here, field by field as it is."""
     kind = around.kind if around else None
     title = str(kind.one if kind else change.kind)
-    href = reverse("setup_row", args=[kind.name, change.key]) if kind and change.key else ""
     if _of_login(change):
         found = []
     elif around:

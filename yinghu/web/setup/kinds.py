@@ -128,8 +128,6 @@ class SetupForm(forms.Form):
         labels = around.kind.labels
         for name, each in self.fields.items():
             each.label = labels[name]
-            if each.required:
-                each.error_messages["required"] = _("请填写这一项")
         self.prepare()
 
     def prepare(self) -> None:
@@ -245,6 +243,10 @@ class Kind:
         """The row of this key."""
         raise NotImplementedError
 
+    def there(self, keys: Collection[str]) -> set[str]:
+        """Those of these keys that have a row, in few queries."""
+        return {self.key(thing) for thing in self.things()}.intersection(keys)
+
     def key(self, thing: Any) -> str:
         return str(thing.code)
 
@@ -311,7 +313,9 @@ class Kind:
         return self.hints.get(name, "")
 
     def ours(self, thing: Any) -> dict[str, Any]:
-        """For a kind whose rows stand in place of ours: `ours` in words, and whether `changed`."""
+        """For a kind whose rows stand in place of ours: `ours` in words, and whether `changed`; for
+        one whose rows can be taken away: whether this one `goes`.
+        """
         return {}
 
     def said(self, name: str, value: Any, around: Around) -> str:
@@ -352,7 +356,7 @@ class Kind:
         return []
 
     def count(self) -> int:
-        """How many are in use."""
+        """How many the list shows first: those in use."""
         raise NotImplementedError
 
     # --- CSV --------------------------------------------------------------------------------

@@ -28,6 +28,16 @@ class LimitRow:
     name: str = ""
 
 
+_BEFORE_SOLVING = (ClockKind.RECEIVE, ClockKind.DISPATCH, ClockKind.RESPOND, ClockKind.ARRIVE)
+
+
+def _longer(limit: spans.Limit, other: spans.Limit) -> bool:
+    """Whether the first is longer, as far as both are counted the same way."""
+    if isinstance(limit, dict) and isinstance(other, dict):
+        return limit["working"] > other["working"]
+    return isinstance(limit, int) and isinstance(other, int) and limit > other
+
+
 class LimitForm(SetupForm):
     fixed = ("category", "urgency")
 
@@ -66,7 +76,36 @@ class LimitForm(SetupForm):
                 raise ValidationError(_("这一类、这个紧急程度的时限已经有了，请在表里点它来改"))
             if not self.errors and not any(cleaned.get(kind) for kind in LIMITED):
                 raise ValidationError(_("时限至少写一个"))
+        self._compare_with_solving(cleaned)
+        if self.key and not self.errors and not any(cleaned.get(kind) for kind in LIMITED):
+            self._may_be_empty()
         return cleaned
+
+    def _compare_with_solving(self, cleaned: State) -> None:
+        """What comes before solving takes no longer; working time and the clock do not compare."""
+        solve = cleaned.get(ClockKind.SOLVE)
+        for kind in _BEFORE_SOLVING:
+            limit = cleaned.get(kind)
+            if solve and limit and _longer(limit, solve):
+                self.add_error(
+                    kind,
+                    _("比“%(solve)s”的时限（%(span)s）还长，请改短，或把“%(solve)s”改长")
+                    % {"solve": _(ClockKind.SOLVE.label), "span": spans.limit_said(solve)},
+                )
+
+    def _may_be_empty(self) -> None:
+        """Only an exception goes, by its button; without general limits nothing is late."""
+        if self.key.startswith(":"):
+            raise ValidationError(
+                _(
+                    "通用时限不能全空着：没有单独时限的类别都按它，空了就谁也不会超时。"
+                    "哪一项不计时，就只空那一项；要放宽，就写得长一些"
+                )
+            )
+        if "empty" not in self.data:
+            raise ValidationError(
+                _("时限至少写一个。不要这一行了，就打开它，按“取消这一行，改按通用”")
+            )
 
 
 class Limits(Kind):
@@ -123,6 +162,9 @@ class Limits(Kind):
                     kind=kind, **where, defaults={"minutes": minutes, "working": working}
                 )
                 thing.limits[kind] = limit
+
+    def ours(self, thing: LimitRow) -> dict[str, Any]:
+        return {"goes": bool(thing.category)}
 
     def search_words(self, thing: LimitRow) -> tuple[str, ...]:
         return (thing.category, thing.name)

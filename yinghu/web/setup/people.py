@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -58,6 +58,9 @@ class Users(Kind):
 
     def find(self, key: str) -> User | None:
         return User.objects.filter(username=key).first()
+
+    def there(self, keys: Collection[str]) -> set[str]:
+        return set(User.objects.filter(username__in=keys).values_list("username", flat=True))
 
     def key(self, thing: User) -> str:
         return thing.username
@@ -232,6 +235,11 @@ class Posts(Kind):
         user, unit, role, area = parts
         found = Post.objects.filter(user__username=user, unit__code=unit, role=role)
         return found.filter(area=area or None).select_related("user", "unit").first()
+
+    def there(self, keys: Collection[str]) -> set[str]:
+        of = {key.split(":")[0] for key in keys}
+        posts = Post.objects.select_related("user", "unit").filter(user__username__in=of)
+        return {self.key(post) for post in posts}.intersection(keys)
 
     def key(self, thing: Post) -> str:
         return _key_of(thing.user.username, thing.unit.code, thing.role, thing.area_id or "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -71,6 +71,9 @@ class Places(Kind):
 
     def find(self, key: str) -> Place | None:
         return Place.objects.select_related("area").filter(code=key).first()
+
+    def there(self, keys: Collection[str]) -> set[str]:
+        return set(Place.objects.filter(code__in=keys).values_list("code", flat=True))
 
     def state(self, thing: Place) -> State:
         return {

@@ -79,6 +79,7 @@ def listing(request: HttpRequest, name: str) -> HttpResponse:
         "which": which,
         "under": under,
         "trail": kind.trail(under) if under else [],
+        "warnings": kind.warnings() if page.number == 1 and not query else [],
         "panels": kind.panels() if page.number == 1 and not query else [],
         "desk": "setup",
     }
@@ -148,8 +149,8 @@ def row(request: HttpRequest, name: str, key: str) -> HttpResponse:
 
 
 def _emptied(kind: Kind, typed: QueryDict) -> dict[str, str]:
-    """The form with nothing in it: back to what stands there by itself."""
-    return {"seen": typed.get("seen", ""), **dict.fromkeys(kind.labels, "")}
+    """The form with nothing in it, on purpose: back to what stands there by itself."""
+    return {"seen": typed.get("seen", ""), "empty": "1", **dict.fromkeys(kind.labels, "")}
 
 
 def _crossed(

@@ -168,7 +168,7 @@ class WorkDays(Kind):
         return super().said(name, value, around)
 
     def count(self) -> int:
-        return WorkDay.objects.exclude(hours="").filter(key__in=_WEEK).count()
+        return len(list(self.things()))
 
     def warnings(self) -> list[str]:
         rows = dict(WorkDay.objects.values_list("key", "hours"))
