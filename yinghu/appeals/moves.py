@@ -67,8 +67,8 @@ class Move:
 
     `target` None means that the status stays; verbs in `BY_REST` go where the appeal rests
     (`resting_status`). `pause` and `resume` hold for every running clock of the kinds. `needs` is a
-    kind of which a clock must be running: that of a unit of the actor's, where units have their own
-    and the actor is not the command. `flag` is a column that must be true.
+    kind of which a clock must be running: that of a unit of the actor's, where units have their
+    own, or that of any unit (`any_unit`). `flag` is a column that must be true.
     """
 
     verb: Verb
@@ -81,6 +81,7 @@ class Move:
     pause: tuple[ClockKind, ...] = ()
     resume: tuple[ClockKind, ...] = ()
     needs: ClockKind | None = None
+    any_unit: bool = False
     flag: str = ""
 
 
@@ -426,6 +427,7 @@ MOVES: dict[Verb, Move] = {
             frozenset({Who.COMMAND}),
             (NAMED, Field("agree", FieldKind.BOOL, _("同意不来吗")), WHY),
             needs=ClockKind.CONTEST,
+            any_unit=True,
         ),
         Move(
             Verb.GRADE,
