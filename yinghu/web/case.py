@@ -22,7 +22,7 @@ from yinghu.appeals.moves import MOVES, FieldKind, Move
 from yinghu.appeals.numbers import id_of, id_of_token, number_of
 from yinghu.appeals.photos import MAX_PHOTOS
 from yinghu.appeals.states import Klass, Satisfaction, Status, Urgency, Verb, Who
-from yinghu.oversight import callback, whistles
+from yinghu.oversight import callback
 from yinghu.oversight.callback import Calls
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations
 from yinghu.people.models import Reveal, User
@@ -32,6 +32,7 @@ from yinghu.web.acts import arrived_before, perform
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, sort_initial
 from yinghu.web.marks import marks_of
 from yinghu.web.media import photo_file
+from yinghu.web.offering import offered
 from yinghu.web.shared import is_part, login_of, staff, version_of, who, without_numbers
 from yinghu.web.story import Story, story_of, with_photos
 
@@ -58,7 +59,6 @@ PRESSING = (
     Verb.MEASURES,
     Verb.REPLY,
     Verb.ACCOUNT,
-    Verb.GRADE,
 )
 """Verbs that somebody waits for: where one of them is offered, it comes first."""
 
@@ -132,13 +132,10 @@ def context_of(
     actor = who(request)
     reveal = may_reveal(actor, appeal)
     suggestion = getattr(appeal, "suggestion", None)
-    known = Known(appeal.unit_id, appeal.holder_id)
     suggested = suggestion if appeal.state is Status.FILED else None
-    moves = loop.available(appeal, actor)
-    if any(move.verb is Verb.WHISTLE for move in moves):
-        known.to_call = [(u.code, name_of(u)) for u in whistles.to_call(appeal, actor)]
-    if any(move.verb in (Verb.REPORT_IN, Verb.MEASURES) for move in moves):
-        known.speakers = [(u.code, name_of(u)) for u in whistles.called(appeal, actor)]
+    moves, known = offered(appeal, actor)
+    if bound is not None:
+        bound.offer(known)
     calls = _calls(appeal, moves)
     acts = _acts(request, appeal, actor, suggestion, known, bound, moves, calls)
     available = {act["verb"] for act in acts}
@@ -216,18 +213,20 @@ def _acts(
     """The verbs that this actor has now, each with its form; the one to do first comes first."""
     offered_now = {move.verb for move in moves}
     pressing = next((verb for verb in PRESSING if verb in offered_now), None)
-    first = pressing or dict(FIRST).get(appeal.state)
+    usual = dict(FIRST).get(appeal.state)
+    # A rating can wait for as long as there is something to do.
+    first = pressing or (usual if usual in offered_now else Verb.GRADE)
     if calls and calls.enough and Verb.CLOSE in offered_now:
         first = Verb.CLOSE
     if calls and not (bound and bound.move.verb is Verb.NO_ANSWER):
         # One button beside the questions: see `calls.html`.
         moves = [move for move in moves if move.verb is not Verb.NO_ANSWER]
     moves.sort(key=lambda move: move.verb is not first)
-    offered = templates.for_moves(
+    with_words = templates.for_moves(
         appeal, [move.verb for move in moves], suggestion and suggestion.category
     )
     wanted = request.GET.get("template", "")
-    chosen = next((t for each in offered.values() for t in each if str(t.pk) == wanted), None)
+    chosen = next((t for each in with_words.values() for t in each if str(t.pk) == wanted), None)
     other = _other_holder(appeal, actor) is not None
     opened = bound.move.verb if bound else chosen.verb if chosen else None if other else first
     acts = []
@@ -247,7 +246,7 @@ def _acts(
                 "danger": move.verb in _ENDING,
                 "form": form,
                 "words": words,
-                "templates": offered.get(move.verb, []) if words else [],
+                "templates": with_words.get(move.verb, []) if words else [],
                 "key": KEYS.get(move.verb, ""),
                 "at_once": move.verb is first and move.verb in _AT_ONCE,
             }
