@@ -27,7 +27,7 @@ from yinghu.oversight.callback import Calls
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations
 from yinghu.people.models import Reveal, User
 from yinghu.triage.models import Suggestion
-from yinghu.web import compare, overseen, presence, rules, wording
+from yinghu.web import compare, overseen, presence, rules, whistles, wording
 from yinghu.web.acts import arrived_before, perform
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, sort_initial
 from yinghu.web.marks import marks_of
@@ -395,7 +395,7 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     form = VerbForm(move, Known(appeal.unit_id), request.POST, request.FILES)
     back = request.POST.get("back", "")
     if not form.is_valid():
-        return show(request, appeal, bound=form, status=422)
+        return _again(request, appeal, form)
     try:
         perform(appeal.pk, who(request), form, version_of(request))
     except loop.NotFound as gone:
@@ -419,8 +419,16 @@ def _refused(
 ) -> HttpResponse:
     if refused.field in form.fields:
         form.add_error(refused.field, refused.message)
-        return show(request, fresh, bound=form, status=refused.status)
-    return show(request, fresh, bound=form, problem=refused.message, status=refused.status)
+        return _again(request, fresh, form, status=refused.status)
+    return _again(request, fresh, form, refused.message, refused.status)
+
+
+def _again(
+    request: HttpRequest, appeal: Appeal, form: VerbForm, problem: str = "", status: int = 422
+) -> HttpResponse:
+    """The page from which the form was sent, with what was wrong and what was typed."""
+    sent_there = whistles.again(request, form, problem, status)
+    return sent_there or show(request, appeal, bound=form, problem=problem, status=status)
 
 
 def _desk_at(desk: str, number: str) -> str:
