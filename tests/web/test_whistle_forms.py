@@ -56,7 +56,8 @@ def test_a_whistle_with_errors_offers_the_units_that_it_offered(browse: Browse, 
     assert not {"community-futian", "platform", "town-fotang"} & set(offered)
     given = call() | {"until": typed(call()["until"])}
     path = f"/desk/case/{appeal.number}/whistle"
-    for wrong in ({"units": []}, {"units": ["community-futian"]}, {"place": " "}):
+    wrongs: list[dict[str, Any]] = [{"units": []}]
+    for wrong in (*wrongs, {"units": ["community-futian"]}, {"place": " "}):
         answer = client.post(path, given | wrong)
         assert answer.status_code == 422
         said = form(text_of(answer), "whistle")
