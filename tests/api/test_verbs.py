@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from tests.api.conftest import Api
+from tests.oversight.clock import pass_time
 from yinghu.appeals.loop import MAX_WORDS
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moves import BY_ITSELF, MOVES
@@ -167,6 +168,18 @@ def test_verb(api: Api, problem: Check, verb: str) -> None:
     assert (after.status, after.version) == (target, before.version + 1)
     assert answer.json()["appeal"]["version"] == after.version
     assert ("why" in event) == (right != REQUESTER)
+
+
+def test_a_unit_that_never_came_is_rated_unsatisfied_only(api: Api, problem: Check) -> None:
+    filed = api.reach("handling")
+    number = filed["number"]
+    assert api.do("milk-handler", number, "whistle", **CALL).status_code == 200
+    pass_time(24 * 400, Appeal.objects.get(pk=filed["id"]))
+    rating = {"unit": "bureau-health", "satisfaction": "fairly"}
+    body = problem(api.do("milk-handler", number, "grade", **rating), 422, "never_came")
+    assert [error["field"] for error in body["errors"]] == ["satisfaction"]
+    answer = api.do("milk-handler", number, "grade", **rating | {"satisfaction": "no"})
+    assert answer.status_code == 200, answer.text
 
 
 def test_what_one_may_do_is_told(api: Api) -> None:

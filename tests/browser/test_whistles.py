@@ -135,3 +135,48 @@ def test_reporting_in_works_without_scripts(
     page.goto("/desk/whistles")
     page.locator("#for-us").get_by_role("button", name="报到").click()
     expect(page.locator("#for-us [name=spoken_to]")).to_be_visible()
+
+
+def test_what_is_opened_low_in_the_panel_comes_into_view(
+    live: Live, live_city: Cast, open_page: OpenPage
+) -> None:
+    appeal = at_community(live_city)
+    live.drain()
+    page = log_in(open_page(DESK), "community-head")
+    page.goto(f"/desk/inbox?case={appeal.number}")
+    whistle = page.locator("[data-act=whistle]")
+    # Drawn with a form open, the panel stands where it begins.
+    expect(page.locator("[data-act=report]")).to_have_attribute("open", "")
+    expect(page.locator("#case-number")).to_be_in_viewport()
+    summary = whistle.locator("summary")
+    summary.evaluate("(at) => at.scrollIntoView({ block: 'end' })")
+    expect(whistle.locator("form .choices").first).not_to_be_in_viewport()
+    summary.click()
+    expect(whistle.locator("form .choices").first).to_be_in_viewport()
+    expect(summary).to_be_in_viewport()
+
+
+def test_four_elements_with_a_wrong_date_come_back_to_the_date(
+    live: Live, live_city: Cast, open_page: OpenPage
+) -> None:
+    appeal = at_community(live_city)
+    whistles.whistle(appeal.pk, login("community-head"), **call())
+    whistles.report_in(appeal.pk, login("health-handler"))
+    live.drain()
+    page = log_in(open_page(PHONE), "health-handler")
+    page.goto("/desk/whistles")
+    form = page.locator("#for-us form", has=page.locator("[name=spoken_to]"))
+    form.locator("[name=spoken_to]").fill("社区老王")
+    form.locator("[name=why]").fill("要求加装净化器")
+    form.locator("[name=until]").fill("2020-01-01T09:00")
+    form.get_by_role("button", name="报四要素").click()
+    wrong = page.locator("#for-us [name=until]")
+    expect(wrong).to_be_focused()
+    expect(wrong).to_be_in_viewport()
+    expect(page.locator("#for-us .wrong")).to_be_in_viewport()
+    expect(page.locator("#for-us [name=why]")).to_have_value("要求加装净化器")
+    no_violations(page)
+    fits(page)
+    wrong.fill((timezone.localtime() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M"))
+    form.get_by_role("button", name="报四要素").click()
+    expect(page.locator(".alert-success")).to_contain_text("已报四要素")

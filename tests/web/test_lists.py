@@ -10,11 +10,13 @@ from django.utils import timezone
 
 from tests.cast import Cast, file_one, requester, taken_milk
 from tests.oversight.clock import pass_time, sweep_all
+from tests.oversight.test_rulings import login
+from tests.oversight.test_whistles import at_community, call
 from tests.web.conftest import Browse, text_of
 from tests.web.test_desks import queries_of
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
-from yinghu.oversight import helping, levels, watching
+from yinghu.oversight import helping, levels, watching, whistles
 from yinghu.reactions import react
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +80,25 @@ def test_the_supervisors_list(browse: Browse, city: Cast) -> None:
         assert seen["nobody"] == [lost.number]
     assert browse("milk-handler").get("/desk/oversight").status_code == 403
     assert browse("").get("/desk/oversight").status_code == 302
+
+
+def test_the_supervisors_list_names_who_was_called_and_has_not_come(
+    browse: Browse, city: Cast
+) -> None:
+    def silent() -> str:
+        page = text_of(browse("supervisor").get("/desk/oversight"))
+        return page.partition('id="silent"')[2].partition("</section>")[0]
+
+    appeal = at_community(city)
+    whistles.whistle(appeal.pk, login("community-head"), **call())
+    # Called, and with time to come: nobody has come, and nobody is late.
+    assert "没有到时还不来的" in silent()
+    pass_time(3, appeal)
+    clocks = re.findall(r'class="clock.*?<span>([^<]+)</span>', silent())
+    assert sorted(clocks) == ["报到 · 卫生健康局", "报到 · 生态环境局"]
+    whistles.report_in(appeal.pk, login("bureau-handler"))
+    clocks = re.findall(r'class="clock.*?<span>([^<]+)</span>', silent())
+    assert clocks == ["报到 · 卫生健康局"]
 
 
 def test_a_long_list_costs_no_more_queries(browse: Browse, city: Cast) -> None:

@@ -261,6 +261,12 @@ def test_the_rates_page_tells_who_came_and_opens_the_cases(browse: Browse, city:
     page = text_of(client.get("/rates?period=days"))
     told = page.partition('id="whistles"')[2].partition("</section>")[0]
     rows = re.findall(r"<tr><th>([^<]+)</th>(.*?)</tr>", told, re.DOTALL)
+    # What each column means stands at its head, and below.
+    heads = dict(re.findall(r'<th title="([^"]+)">([^<]+)</th>', told))
+    means = {label: text for text, label in heads.items()}
+    assert list(means) == ["吹哨", "叫了", "报到率", "按时", "满意率", "不用来"]
+    legend = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd>", told))
+    assert legend == means
     came = {name: re.findall(r"<b>(\d+)%</b>", row)[:1] for name, row in rows}
     assert (came["全部"], came["生态环境局"], came["卫生健康局"]) == (["50"], ["100"], ["0"])
     links = [link.replace("&amp;", "&") for link in re.findall(r'<a href="([^"]+)"', told)]
@@ -270,6 +276,10 @@ def test_the_rates_page_tells_who_came_and_opens_the_cases(browse: Browse, city:
     assert "没有人吹过哨" in text_of(client.get("/rates?since=2020-01-01&until=2020-01-02"))
     assert "没有人吹过哨" in text_of(client.get("/rates?period=days&scope=330782100"))
     book = load_workbook(io.BytesIO(client.get("/rates.xlsx?period=days").content))
+    said = list(book[book.sheetnames[-1]].values)
+    assert ("吹哨报到 · 满意率", legend["满意率"]) in said
     called, callers = (list(book[name].values) for name in book.sheetnames[1:3])
-    assert called[1][:5] == ("全部", 1, 2, 2, 1)
+    assert called[1] == ("全部", 1, 2, 2, 1, 0.5, 1, 0.5, 0, None, 0)
+    formats = [cell.number_format for cell in book[book.sheetnames[1]][2]]
+    assert [at for at, each in enumerate(formats) if each == "0.0%"] == [5, 7, 9]
     assert callers[2][0] == "福田社区居委会"

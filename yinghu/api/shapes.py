@@ -18,9 +18,8 @@ from pydantic import Field
 from yinghu.appeals import loop
 from yinghu.appeals.labels import headline_of, is_english, status_label
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.moves import INSIDE, PRIVATE
 from yinghu.appeals.numbers import number_of
-from yinghu.appeals.states import ClockKind, Status, Verb
+from yinghu.appeals.states import INSIDE, PRIVATE, ClockKind, Status, Verb
 from yinghu.people import privacy
 from yinghu.people.access import Actor, may_read_why, may_reveal
 

@@ -67,8 +67,8 @@ class Move:
 
     `target` None means that the status stays; verbs in `BY_REST` go where the appeal rests
     (`resting_status`). `pause` and `resume` hold for every running clock of the kinds. `needs` is a
-    kind of which a clock must be running: that of a unit of the actor's, where units have their own
-    and the actor is not the command. `flag` is a column that must be true.
+    kind of which a clock must be running: that of a unit of the actor's, where units have their
+    own, or that of any unit (`any_unit`). `flag` is a column that must be true.
     """
 
     verb: Verb
@@ -81,6 +81,7 @@ class Move:
     pause: tuple[ClockKind, ...] = ()
     resume: tuple[ClockKind, ...] = ()
     needs: ClockKind | None = None
+    any_unit: bool = False
     flag: str = ""
 
 
@@ -427,6 +428,7 @@ MOVES: dict[Verb, Move] = {
             frozenset({Who.COMMAND}),
             (NAMED, Field("agree", FieldKind.BOOL, _("同意不来吗")), WHY),
             needs=ClockKind.CONTEST,
+            any_unit=True,
         ),
         Move(
             Verb.GRADE,
@@ -447,25 +449,6 @@ MOVES: dict[Verb, Move] = {
         Move(Verb.CHASE, _LIVING, None, frozenset({Who.SYSTEM})),
     )
 }
-
-PRIVATE = frozenset(
-    {
-        Verb.NOTE,
-        Verb.REPLY,
-        Verb.SUPERVISE,
-        Verb.ACCOUNT,
-        Verb.LIFT,
-        Verb.MEASURES,
-        Verb.CONTEST,
-        Verb.JUDGE,
-        Verb.GRADE,
-        Verb.CHASE,
-    }
-)
-"""Verbs that a requester is not told of."""
-
-INSIDE = frozenset({Verb.NOTE, Verb.MEASURES})
-"""Verbs of which there is nothing to read for a volunteer, who is not told why."""
 
 BY_ITSELF = frozenset(verb for verb, move in MOVES.items() if move.who == {Who.SYSTEM})
 """Verbs that no page and no API call does."""

@@ -16,7 +16,7 @@ from yinghu.appeals.models import Appeal, Attachment, Clock, Event, Untallied
 from yinghu.appeals.moves import BY_REST, MOVES, Field, Move, resting_status
 from yinghu.appeals.notify import tell
 from yinghu.appeals.photos import MAX_PHOTOS, StoredPhoto
-from yinghu.appeals.states import ENDED, OF_UNITS, ClockKind, Status, Verb, Who
+from yinghu.appeals.states import ENDED, OF_UNITS, ClockKind, Status, Verb
 from yinghu.people.access import Actor, may_see, relations, serves
 from yinghu.queueing import queue
 
@@ -76,21 +76,21 @@ def available(appeal: Appeal, actor: Actor) -> list[Move]:
     if not any(m.needs for m in found):
         return [m for m in found if _flagged(m, appeal)]
     live = list(clocks.running(appeal.pk))
-    return [m for m in found if _flagged(m, appeal) and _waited_for(m, actor, mine, live)]
+    return [m for m in found if _flagged(m, appeal) and _waited_for(m, actor, live)]
 
 
 def _flagged(move: Move, appeal: Appeal) -> bool:
     return not move.flag or bool(getattr(appeal, move.flag))
 
 
-def _waited_for(move: Move, actor: Actor, mine: frozenset[str], live: list[Clock]) -> bool:
+def _waited_for(move: Move, actor: Actor, live: list[Clock]) -> bool:
     """Whether a clock runs that the verb needs: one of the actor's units', where units have their
-    own, but for the command, which deals with those of all.
+    own and it is not a verb that deals with those of all.
     """
     if move.needs is None:
         return True
     found = [clock for clock in live if clock.kind == move.needs]
-    if move.needs not in OF_UNITS or (Who.COMMAND in move.who and Who.COMMAND in mine):
+    if move.needs not in OF_UNITS or move.any_unit:
         return bool(found)
     return any(clock.unit_id in actor.all_units for clock in found)
 
@@ -178,7 +178,7 @@ def _guard(
             _("这件诉求现在是“%(status)s”，不能再“%(verb)s”")
             % {"status": status_label(appeal.state), "verb": _(move.verb.label)},
         )
-    if move.needs and not _waited_for(move, actor, mine, list(clocks.running(appeal.pk))):
+    if move.needs and not _waited_for(move, actor, list(clocks.running(appeal.pk))):
         raise Conflict("nothing_to", _(_NOTHING_TO[move.needs]))
     if expect is not None and expect != appeal.version and _moved_since(appeal, expect):
         raise Conflict("moved_on", _("您看的时候，别人已经处理过这件诉求，请看最新情况"))

@@ -186,6 +186,26 @@ class Verb(Labelled):
     CHASE = "chase", _("催督")
 
 
+PRIVATE = frozenset(
+    {
+        Verb.NOTE,
+        Verb.REPLY,
+        Verb.SUPERVISE,
+        Verb.ACCOUNT,
+        Verb.LIFT,
+        Verb.MEASURES,
+        Verb.CONTEST,
+        Verb.JUDGE,
+        Verb.GRADE,
+        Verb.CHASE,
+    }
+)
+"""Verbs that a requester is not told of."""
+
+INSIDE = frozenset({Verb.NOTE, Verb.MEASURES})
+"""Verbs of which there is nothing to read for a volunteer, who is not told why."""
+
+
 class Occasion(Labelled):
     """For what the grassroots whistle."""
 

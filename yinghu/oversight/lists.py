@@ -62,21 +62,25 @@ def asked(actor: Actor) -> QuerySet[Appeal]:
     return inboxes.visible(actor).filter(pk__in=live.values("appeal")).order_by(*inboxes.BY_DUE)
 
 
+def silent(now: datetime) -> QuerySet[Clock]:
+    """The clocks of units that were called by a whistle and have not come in their time."""
+    return Clock.objects.filter(
+        kind=ClockKind.WHISTLE, stopped_at=None, paused_at=None, due_at__lt=now
+    )
+
+
 def overseen(actor: Actor, now: datetime | None = None) -> Lists:
     """A supervisor's: what waits for a ruling, what is raised (the highest first), under watch,
     late, called for in vain; and what nobody answers for.
     """
     now = now or timezone.now()
     reach = inboxes.visible(actor)
-    silent = Clock.objects.filter(
-        kind=ClockKind.WHISTLE, stopped_at=None, paused_at=None, due_at__lt=now
-    )
     raised = reach.filter(lead__isnull=False, status__in=sorted(OPEN))
     return {
         "rulings": rulings.pending(actor),
         "raised": raised.order_by("level", *inboxes.BY_DUE),
         "watched": watching.watched(actor),
-        "silent": reach.filter(pk__in=silent.values("appeal")).order_by(*inboxes.BY_DUE),
+        "silent": reach.filter(pk__in=silent(now).values("appeal")).order_by(*inboxes.BY_DUE),
         "late": reach.filter(due_at__lt=now, status__in=sorted(OPEN)).order_by(*inboxes.BY_DUE),
         "nobody": reach.filter(pk__in=answerable.unanswered().order_by().values("pk")).order_by(
             "id"

@@ -8,7 +8,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
 
 from yinghu.appeals import inboxes
-from yinghu.appeals.models import Clock
+from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind
 from yinghu.oversight.models import Summons
 from yinghu.oversight.whistle_figures import IN_TIME, KEPT
@@ -42,6 +42,12 @@ def concerning(actor: Actor, now: datetime | None = None) -> QuerySet[Summons]:
 def waiting(actor: Actor, now: datetime | None = None) -> QuerySet[Summons]:
     """Those of them that wait for something that the actor can do."""
     return _told(actor, now or timezone.now()).filter(_WAITS)
+
+
+def to_grade(appeal: Appeal, actor: Actor) -> list[Summons]:
+    """The units that the actor's have called to this case and can rate now, by name."""
+    found = _told(actor, timezone.now()).filter(Q(whistle__appeal=appeal.pk), Q(to_grade=True))
+    return list(found.select_related("unit").order_by("unit__name", "pk"))
 
 
 def _told(actor: Actor, now: datetime) -> QuerySet[Summons]:

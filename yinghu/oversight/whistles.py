@@ -328,6 +328,11 @@ def judge(
     return move(appeal_id, actor, Verb.JUDGE, change, why=why, facts=facts, expect=expect)
 
 
+def ratings(*, came: bool) -> tuple[Satisfaction, ...]:
+    """How a unit may be rated: whoever did not come has satisfied nobody."""
+    return tuple(Satisfaction) if came else (Satisfaction.UNSATISFIED,)
+
+
 def grade(
     appeal_id: int,
     actor: Actor,
@@ -337,7 +342,7 @@ def grade(
     why: str = "",
     expect: int | None = None,
 ) -> Event:
-    """Rate a unit that one has whistled for, when it has come or the time is up."""
+    """Rate a unit that one has whistled for, when it has come or the time is up: see `ratings`."""
     if satisfaction not in list(Satisfaction):
         raise Refused("unknown_satisfaction", _("请选择满意程度"), "satisfaction")
     facts: dict[str, Any] = {"unit": unit, "satisfaction": satisfaction}
@@ -356,6 +361,10 @@ def grade(
         live = clocks.running(appeal.pk).filter(kind=ClockKind.WHISTLE, unit=summons.unit)
         if live.exclude(paused_at=None, due_at__lte=now).exists():
             raise Conflict("too_early", _("%s还有时间报到，到时再评") % summons.unit)
+        if satisfaction not in ratings(came=summons.reported_at is not None):
+            raise Refused(
+                "never_came", _("%s没有报到，只能评不满意") % summons.unit, "satisfaction"
+            )
         summons.grade = satisfaction
         summons.save(update_fields=("grade",))
         _end_when_graded(appeal, summons.whistle, now)

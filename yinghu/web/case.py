@@ -15,21 +15,21 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals import clocks, inboxes, loop, templates
+from yinghu.appeals import inboxes, loop
 from yinghu.appeals.labels import done_label, headline_of
 from yinghu.appeals.models import Appeal, Attachment
-from yinghu.appeals.moves import INSIDE, MOVES, FieldKind, Move
+from yinghu.appeals.moves import MOVES, Move
 from yinghu.appeals.numbers import id_of, id_of_token, number_of
 from yinghu.appeals.photos import MAX_PHOTOS
-from yinghu.appeals.states import Klass, Satisfaction, Status, Urgency, Verb, Who
-from yinghu.oversight import callback, whistles
+from yinghu.appeals.states import INSIDE, Klass, Satisfaction, Status, Urgency, Verb, Who
+from yinghu.oversight import callback
 from yinghu.oversight.callback import Calls
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations
-from yinghu.people.models import Reveal, User
+from yinghu.people.models import Reveal
 from yinghu.triage.models import Suggestion
-from yinghu.web import compare, overseen, presence, rules, wording
+from yinghu.web import compare, offering, overseen, presence, rules, whistles, wording
 from yinghu.web.acts import arrived_before, perform
-from yinghu.web.forms import Known, VerbForm, initial_of, name_of, sort_initial
+from yinghu.web.forms import Known, VerbForm, name_of
 from yinghu.web.marks import marks_of
 from yinghu.web.media import photo_file
 from yinghu.web.shared import is_part, login_of, staff, version_of, who, without_numbers
@@ -40,60 +40,6 @@ SAID_BEFORE = timedelta(hours=1)
 
 LINKED = 8
 """Earlier cases of the same caller shown at most."""
-
-FIRST = (
-    (Status.FILED, Verb.SORT),
-    (Status.SORTED, Verb.ASSIGN),
-    (Status.ASSIGNED, Verb.ACCEPT),
-    (Status.HANDLING, Verb.REPORT),
-    (Status.WAITING, Verb.SUPPLY),
-    (Status.RESOLVED, Verb.RATE),
-)
-"""The verb whose form lies open, by status; all others stand beneath it, folded."""
-
-PRESSING = (
-    Verb.RULE,
-    Verb.JUDGE,
-    Verb.REPORT_IN,
-    Verb.MEASURES,
-    Verb.REPLY,
-    Verb.ACCOUNT,
-    Verb.GRADE,
-)
-"""Verbs that somebody waits for: where one of them is offered, it comes first."""
-
-_ENDING = frozenset({Verb.DECLINE, Verb.RETURN, Verb.RELEASE, Verb.MERGE})
-"""Verbs whose button does not invite."""
-
-_AT_ONCE = frozenset({Verb.SORT, Verb.ACCEPT})
-"""Verbs that one key does where they come first: nothing has to be typed for them."""
-
-KEYS = {
-    Verb.SORT: "c",
-    Verb.ANSWER: "r",
-    Verb.ASSIGN: "d",
-    Verb.ACCEPT: "g",
-    Verb.HAND: "h",
-    Verb.RELEASE: "l",
-    Verb.RETURN: "b",
-    Verb.ASK: "q",
-    Verb.SUPPLY: "i",
-    Verb.REPORT: "p",
-    Verb.NOTE: "n",
-    Verb.URGE: "y",
-    Verb.EXTEND: "e",
-    Verb.ESCALATE: "t",
-    Verb.RESOLVE: "f",
-    Verb.RATE: "v",
-    Verb.REOPEN: "o",
-    Verb.CLOSE: "x",
-    Verb.MERGE: "w",
-    Verb.DECLINE: "z",
-}
-"""The key that opens a verb's form. Taken for other things: a j k m s u / ?."""
-
-ALL_KEYS = "".join(KEYS.values()) + "ams0"
-"""What a key may stand for at a case, at one time or another."""
 
 _BACK = frozenset(
     {"whistles", "own", "oversight", "triage", "dispatch", "inbox", "callback", "field"}
@@ -132,15 +78,14 @@ def context_of(
     actor = who(request)
     reveal = may_reveal(actor, appeal)
     suggestion = getattr(appeal, "suggestion", None)
-    known = Known(appeal.unit_id, appeal.holder_id)
     suggested = suggestion if appeal.state is Status.FILED else None
-    moves = loop.available(appeal, actor)
-    if any(move.verb is Verb.WHISTLE for move in moves):
-        known.to_call = [(u.code, name_of(u)) for u in whistles.to_call(appeal, actor)]
-    if any(move.verb in (Verb.REPORT_IN, Verb.MEASURES) for move in moves):
-        known.speakers = [(u.code, name_of(u)) for u in whistles.called(appeal, actor)]
+    moves, known = offering.offered(appeal, actor)
+    if bound is not None:
+        bound.offer(known)
     calls = _calls(appeal, moves)
-    acts = _acts(request, appeal, actor, suggestion, known, bound, moves, calls)
+    acts = offering.acts(
+        appeal, actor, suggestion, known, bound, moves, calls, request.GET.get("template", "")
+    )
     available = {act["verb"] for act in acts}
     lost = ""
     duplicates = compare.likely(appeal, actor)
@@ -178,19 +123,13 @@ def context_of(
         "back": back if back in _BACK else "",
         "problem": problem,
         "lost": lost,
-        "case_keys": ALL_KEYS,
+        "case_keys": offering.ALL_KEYS,
         "max_photos": MAX_PHOTOS,
-        "other_holder": _other_holder(appeal, actor),
+        "other_holder": offering.other_holder(appeal, actor),
         "may_assign": Verb.ASSIGN in available,
         "may_take_over": Verb.HAND in available and _serves(request, known),
         **(rules.dispatch_context(appeal, actor) if _dispatches(appeal, actor) else {}),
     }
-
-
-def _other_holder(appeal: Appeal, actor: Actor) -> User | None:
-    """Whoever is at it now, where that is not the reader; their next step is not the reader's."""
-    held = appeal.state is Status.HANDLING and appeal.holder_id != actor.user_id
-    return appeal.holder if held else None
 
 
 def _serves(request: HttpRequest, known: Known) -> bool:
@@ -203,76 +142,10 @@ def _dispatches(appeal: Appeal, actor: Actor) -> bool:
     return appeal.state is Status.SORTED and Who.DISPATCH in relations(actor, appeal)
 
 
-def _acts(
-    request: HttpRequest,
-    appeal: Appeal,
-    actor: Actor,
-    suggestion: Any,
-    known: Known,
-    bound: VerbForm | None,
-    moves: list[Move],
-    calls: Calls | None,
-) -> list[dict[str, Any]]:
-    """The verbs that this actor has now, each with its form; the one to do first comes first."""
-    offered_now = {move.verb for move in moves}
-    pressing = next((verb for verb in PRESSING if verb in offered_now), None)
-    first = pressing or dict(FIRST).get(appeal.state)
-    if calls and calls.enough and Verb.CLOSE in offered_now:
-        first = Verb.CLOSE
-    if calls and not (bound and bound.move.verb is Verb.NO_ANSWER):
-        # One button beside the questions: see `calls.html`.
-        moves = [move for move in moves if move.verb is not Verb.NO_ANSWER]
-    moves.sort(key=lambda move: move.verb is not first)
-    offered = templates.for_moves(
-        appeal, [move.verb for move in moves], suggestion and suggestion.category
-    )
-    wanted = request.GET.get("template", "")
-    chosen = next((t for each in offered.values() for t in each if str(t.pk) == wanted), None)
-    other = _other_holder(appeal, actor) is not None
-    opened = bound.move.verb if bound else chosen.verb if chosen else None if other else first
-    acts = []
-    for move in moves:
-        initial = _initial(move, appeal, suggestion)
-        words = text_field(move)
-        if chosen is not None and chosen.verb is move.verb and words:
-            initial[words] = chosen.words
-        form = bound
-        if form is None or form.move is not move:
-            form = VerbForm(move, known, initial=initial)
-        if move.verb is Verb.RESOLVE and (silent := clocks.silent_helpers(appeal.pk)):
-            names = _("、").join(name_of(unit) for unit in silent)
-            form.ask_for("why", _("%s还没有回复协办，不等的理由（内部）") % names)
-        acts.append(
-            {
-                "verb": move.verb,
-                "first": move.verb is first,
-                "open": move.verb is opened,
-                "danger": move.verb in _ENDING,
-                "form": form,
-                "words": words,
-                "templates": offered.get(move.verb, []) if words else [],
-                "key": KEYS.get(move.verb, ""),
-                "at_once": move.verb is first and move.verb in _AT_ONCE,
-            }
-        )
-    return acts
-
-
 def _calls(appeal: Appeal, moves: list[Move]) -> Calls | None:
     """The calls back in vain, where this actor may call back and nobody has rated the case."""
     may_call = any(move.verb is Verb.NO_ANSWER for move in moves)
     return callback.calls(appeal) if may_call and appeal.solved is None else None
-
-
-def text_field(move: Move) -> str:
-    """The field that a template of this verb fills: the first words it asks for."""
-    return next((f.name for f in move.fields if f.kind is FieldKind.TEXT), "")
-
-
-def _initial(move: Move, appeal: Appeal, suggestion: Any) -> dict[str, Any]:
-    if move.verb is Verb.SORT:
-        return sort_initial(appeal, suggestion)
-    return initial_of(move.verb, appeal)
 
 
 def _photos(appeals: list[Appeal]) -> dict[int, list[Attachment]]:
@@ -399,7 +272,7 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     form = VerbForm(move, Known(appeal.unit_id), request.POST, request.FILES)
     back = request.POST.get("back", "")
     if not form.is_valid():
-        return show(request, appeal, bound=form, status=422)
+        return _again(request, appeal, form)
     did = done_label(move.verb)
     try:
         did = wording.done(perform(appeal.pk, who(request), form, version_of(request)))
@@ -424,8 +297,16 @@ def _refused(
 ) -> HttpResponse:
     if refused.field in form.fields:
         form.add_error(refused.field, refused.message)
-        return show(request, fresh, bound=form, status=refused.status)
-    return show(request, fresh, bound=form, problem=refused.message, status=refused.status)
+        return _again(request, fresh, form, status=refused.status)
+    return _again(request, fresh, form, refused.message, refused.status)
+
+
+def _again(
+    request: HttpRequest, appeal: Appeal, form: VerbForm, problem: str = "", status: int = 422
+) -> HttpResponse:
+    """The page from which the form was sent, with what was wrong and what was typed."""
+    sent_there = whistles.again(request, form, problem, status)
+    return sent_there or show(request, appeal, bound=form, problem=problem, status=status)
 
 
 def _desk_at(desk: str, number: str) -> str:

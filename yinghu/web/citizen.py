@@ -20,9 +20,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from yinghu.appeals import clocks, loop, photos, visible
 from yinghu.appeals.answered import is_made_of_answers
 from yinghu.appeals.models import Appeal, Category
-from yinghu.appeals.moves import MOVES, PRIVATE
+from yinghu.appeals.moves import MOVES
 from yinghu.appeals.numbers import id_of, id_of_token
-from yinghu.appeals.states import Status, Verb
+from yinghu.appeals.states import PRIVATE, Status, Verb
 from yinghu.channels import flood, sms
 from yinghu.people.access import administrators, requester_of
 from yinghu.people.privacy import blind, normal_phone, unseal

@@ -22,7 +22,7 @@ from yinghu.people.access import Actor, may_see
 from yinghu.places import locate, typeahead
 from yinghu.places.models import Area, parent_code_in
 from yinghu.triage.models import Suggestion
-from yinghu.web import case, skips
+from yinghu.web import case, offering, skips
 from yinghu.web.forms import name_of
 from yinghu.web.shared import (
     MOST_SHOWN,
@@ -102,7 +102,7 @@ def _inbox(request: HttpRequest, name: str) -> HttpResponse:
         "desk": name,
         "inbox": inbox,
         "chosen": number,
-        "case_keys": case.ALL_KEYS,
+        "case_keys": offering.ALL_KEYS,
     }
     if is_part(request, "pane"):
         opened = _opened(request, number, None)

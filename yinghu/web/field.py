@@ -21,13 +21,13 @@ from django.views.decorators.http import require_GET, require_POST
 from yinghu.appeals import inboxes, loop, photos
 from yinghu.appeals.answered import is_made_of_answers
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.moves import MOVES, PRIVATE
-from yinghu.appeals.states import Status, Verb
+from yinghu.appeals.moves import MOVES
+from yinghu.appeals.states import PRIVATE, Status, Verb
 from yinghu.people.access import Actor, may_reveal, relations
 from yinghu.people.models import Reveal, User
 from yinghu.people.privacy import unseal
 from yinghu.places import locate
-from yinghu.web import case, wording
+from yinghu.web import case, offering, wording
 from yinghu.web.acts import arrived_before, perform
 from yinghu.web.forms import Known, VerbForm, name_of
 from yinghu.web.geo import point_in
@@ -219,7 +219,7 @@ def _show(
 def _acts(appeal: Appeal, actor: Actor, bound: VerbForm | None) -> list[dict[str, Any]]:
     """What the actor may do out there now, each with its form; one of them lies open."""
     moves = {move.verb: move for move in loop.available(appeal, actor)}
-    opened = bound.move.verb if bound else dict(case.FIRST).get(appeal.state)
+    opened = bound.move.verb if bound else dict(offering.FIRST).get(appeal.state)
     known = Known(appeal.unit_id)
     return [
         {

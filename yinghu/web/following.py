@@ -13,8 +13,8 @@ from django.db.models import Max
 from django.http import HttpRequest
 
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.moves import PRIVATE
 from yinghu.appeals.numbers import id_of, id_of_token
+from yinghu.appeals.states import PRIVATE
 from yinghu.notices.reading import unread
 from yinghu.people.access import Actor, actor_of, desks_of, may_read_why, may_see
 from yinghu.people.models import User

@@ -26,6 +26,7 @@ from yinghu.appeals.moves import Field as MoveField
 from yinghu.appeals.moves import FieldKind, Move
 from yinghu.appeals.numbers import id_of
 from yinghu.appeals.states import Klass, Occasion, Satisfaction, Urgency, Verb
+from yinghu.oversight.whistles import ratings
 from yinghu.people.access import serving
 from yinghu.people.models import Unit
 from yinghu.people.privacy import normal_phone
@@ -55,6 +56,8 @@ class Known:
         """The units that may be whistled for, where that is known; else all are offered."""
         self.speakers: list[tuple[str, str]] | None = None
         """The reader's units that were called, likewise."""
+        self.to_grade: list[tuple[str, str, bool]] | None = None
+        """The units that the reader can rate, likewise; each with whether it has come."""
 
     @cached_property
     def people(self) -> list[tuple[str, str]]:
@@ -254,6 +257,9 @@ def _deadlines() -> str:
     return json.dumps([hour, hours, (pgettext("day", "明天") + " 9:00", "09:00")])
 
 
+_OFFERED = frozenset({FieldKind.UNITS, FieldKind.NAMED, FieldKind.SATISFACTION})
+"""Kinds of field whose choices depend on the case: see `Known`."""
+
 _FOR_REQUESTER = frozenset({Verb.SUPPLY, Verb.RATE})
 """Verbs in which staff write down what the requester said."""
 
@@ -286,6 +292,8 @@ class VerbForm(forms.Form):
 
         if "satisfaction" in self.fields:
             self.fields["satisfaction"].required = False
+        if move.verb is Verb.GRADE and known.to_grade is not None:
+            self._only(known.to_grade)
         if "unreached" in self.fields and own:
             self.fields["unreached"].label = _("单位没有联系过我")
         elif "unreached" in self.fields:
@@ -301,6 +309,31 @@ class VerbForm(forms.Form):
     def ask_for(self, name: str, why: str) -> None:
         """Make an optional field one that has to be filled in; its label says why."""
         self.fields[name].required, self.fields[name].label = True, why
+
+    def _only(self, calls: list[tuple[str, str, bool]]) -> None:
+        """Ask for a rating of these units only; what is left to say of one, its choice says."""
+        silent = _("%s（没有报到，只能评不满意）")
+        units = [(code, name if came else silent % name) for code, name, came in calls]
+        if len(units) > 1:
+            units.insert(0, ("", _("请选择")))
+        self.fields["unit"] = forms.ChoiceField(
+            label=self.fields["unit"].label, choices=units, widget=PickerSelect
+        )
+        rated = ratings(came=any(came for _code, _name, came in calls))
+        levels = [(each.value, _(each.label)) for each in rated]
+        self.fields["satisfaction"] = forms.ChoiceField(
+            label=self.fields["satisfaction"].label,
+            choices=levels,
+            widget=forms.RadioSelect,
+            required=False,
+        )
+
+    def offer(self, known: Known) -> None:
+        """Draw the choices that `known` has, once what was sent has been judged."""
+        fresh = VerbForm(self.move, known)
+        for spec in self.move.fields:
+            if spec.kind in _OFFERED:
+                self.fields[spec.name].widget = fresh.fields[spec.name].widget
 
     def clean(self) -> dict[str, Any]:
         """Whoever says that it is not solved need not say how satisfied they are."""

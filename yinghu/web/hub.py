@@ -20,9 +20,9 @@ import psycopg
 import structlog
 from django.conf import settings
 
-from yinghu.appeals.moves import BY_REST, MOVES, PRIVATE
+from yinghu.appeals.moves import BY_REST, MOVES
 from yinghu.appeals.notify import NOTICE, NOTIFY_CHANNEL
-from yinghu.appeals.states import ENDED, Status, Verb
+from yinghu.appeals.states import ENDED, PRIVATE, Status, Verb
 
 PROOF = 30.0
 """Seconds of silence after which the listener asks whether the database is still there."""

@@ -8,11 +8,13 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from yinghu.appeals import inboxes
+from yinghu.appeals.models import Clock
 from yinghu.demo import passing
 from yinghu.oversight import lists
 from yinghu.web.shared import Row, rows_of, staff, who, with_marks
@@ -53,7 +55,7 @@ OWN = (
 OVERSEEN = (
     Section("rulings", "gavel", _("等裁定：退单、延期、异议"), _("没有等裁定的")),
     Section("nobody", "alert-triangle", _("没有人负责"), _("每一件都有人负责")),
-    Section("silent", "speakerphone", _("吹哨没有报到"), _("吹哨叫到的单位都报到了")),
+    Section("silent", "speakerphone", _("吹哨没有报到"), _("没有到时还不来的")),
     Section("watched", "eye", _("督办中"), _("没有督办中的")),
     Section("raised", "stairs-up", _("提级办理"), _("没有提级的")),
     Section("late", "clock-exclamation", _("已经超时"), _("没有超时的")),
@@ -68,12 +70,24 @@ def _page(
     shown = []
     for section in sections:
         rows = with_marks(rows_of(found[section.name][: SHOWN + 1], actor))
+        if section.name == "silent":
+            _name_silent(rows)
         shown.append(
             Shown(section, rows[:SHOWN], counts.get(section.name, 0), more=len(rows) > SHOWN)
         )
     context = {"desk": desk, "title": title, "sections": shown, "most": inboxes.COUNTED}
     context["passing"] = list(passing.CHOICES) if settings.DEMO else []
     return render(request, "web/lists/page.html", context)
+
+
+def _name_silent(rows: list[Row]) -> None:
+    """Show of each case who was called and has not come, in place of what is due; one query."""
+    late: dict[int, list[Clock]] = {}
+    found = lists.silent(timezone.now()).filter(appeal__in=[row.appeal.pk for row in rows])
+    for clock in found.select_related("unit").order_by("due_at", "pk"):
+        late.setdefault(clock.appeal_id, []).append(clock)
+    for row in rows:
+        row.clocks = late.get(row.appeal.pk, [])
 
 
 @never_cache

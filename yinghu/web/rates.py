@@ -336,14 +336,19 @@ def export(request: HttpRequest) -> HttpResponse:
     rows += [(_named(line, view), line) for line in _sorted(table.lines, view)]
     for name, line in rows:
         sheet.append([*_text(sheet, [name]), *_numbers(sheet, line, columns)])
-    for each in tables(view.since, view.until, [view.scope], may_open=False):
-        if each.rows:
-            _add_whistles(book, each)
+    whistles = [
+        each for each in tables(view.since, view.until, [view.scope], may_open=False) if each.rows
+    ]
+    for each in whistles:
+        _add_whistles(book, each)
     meanings: Any = book.create_sheet(_("口径"))
     meanings.append(_text(meanings, [_("指标"), _("怎么算")], bold=True))
     for column in columns:
         meanings.append(_text(meanings, [column.label, column.means]))
     meanings.append(_text(meanings, [_("数的是件数"), _(ONCE)]))
+    for explained in whistles[0].columns if whistles else ():
+        label = f"{_('吹哨报到')} · {explained.label}"
+        meanings.append(_text(meanings, [label, explained.means]))
     out = io.BytesIO()
     book.save(out)
     _log.info("rates exported", user=who(request).user_id, by=view.by, scope=view.scope)
@@ -361,16 +366,25 @@ def _add_whistles(book: Workbook, table: Table) -> None:
         _("叫了"),
         _("应报到"),
         _("报到"),
+        _("报到率"),
         _("按时"),
+        _("按时率"),
         _("评了"),
+        _("满意率"),
         _("不用来"),
     ]
     sheet.append(_text(sheet, heads, bold=True))
     for row in table.rows:
         line = row.line
-        numbers = (line.whistles, line.called, line.due, line.reported, line.on_time, line.graded)
+        numbers = [
+            *(line.whistles, line.called, line.due),
+            *(line.reported, _percent(sheet, line.report_in_rate)),
+            *(line.on_time, _percent(sheet, line.on_time_rate)),
+            *(line.graded, _percent(sheet, line.satisfied_rate)),
+            line.excused,
+        ]
         name = name_of(line.unit) if line.unit else _("全部")
-        sheet.append([*_text(sheet, [name]), *numbers, line.excused])
+        sheet.append([*_text(sheet, [name]), *numbers])
 
 
 ONCE = gettext_noop("一件诉求在一个时段里同样的事只算一次；几行都有它的，合起来会多于“全部”。")
@@ -398,8 +412,13 @@ def _numbers(sheet: Any, line: Line, columns: Iterable[Column]) -> list[Any]:
     cells: list[Any] = []
     for column in columns:
         if column.is_rate:
-            cell = WriteOnlyCell(sheet, value=line.rate(column.name))
-            cell.number_format = "0.0%"
-            cells.append(cell)
+            cells.append(_percent(sheet, line.rate(column.name)))
         cells += [line[name] for name, _sign in _own(column)]
     return cells
+
+
+def _percent(sheet: Any, share: float | None) -> Any:
+    """A share of 1 as a number that reads as a percentage; empty where there is none."""
+    cell = WriteOnlyCell(sheet, value=share)
+    cell.number_format = "0.0%"
+    return cell

@@ -173,6 +173,8 @@ class Row:
     """What its requester or a unit has said against it."""
     excerpt: str = ""
     """Where the words that were looked for stand, marked; "" where nothing was looked for."""
+    clocks: list[Clock] = field(default_factory=list)
+    """Those that a list is about, shown in place of `clock`."""
 
     @property
     def category(self) -> Any:

@@ -9,11 +9,41 @@ from datetime import date
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from yinghu.oversight.periods import bounds
 from yinghu.oversight.whistle_figures import Answering, By, answering
 from yinghu.web.behind import Behind
 from yinghu.web.filters import Filter
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of these tables, and how it is reckoned."""
+
+    name: str
+    label: str
+    means: str
+
+
+def columns() -> list[Column]:
+    """In the order of the page."""
+    return [
+        Column(
+            "whistles", pgettext("count", "吹哨"), _("被叫到或自己吹的哨，一次叫几个单位也算一次")
+        ),
+        Column(
+            "called", _("叫了"), _("叫单位来的次数：一次吹哨叫两个单位算两次，裁定不用来的不算")
+        ),
+        Column("report_in_rate", _("报到率"), _("来报到的 ÷ 应报到的（已经来的，和到了时间的）")),
+        Column("on_time_rate", _("按时"), _("按时报到的 ÷ 应报到的；异议期间不算时间")),
+        Column(
+            "satisfied_rate",
+            _("满意率"),
+            _("（满意 + 0.9 × 基本满意）÷ 吹哨单位评过的；后面的数是评过几次"),
+        ),
+        Column("excused", _("不用来"), _("提了异议，指挥中心裁定不用来的次数")),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +60,7 @@ class Table:
 
     title: str
     rows: list[Row]
+    columns: list[Column]
 
 
 def tables(
@@ -51,5 +82,5 @@ def tables(
             for number, figure in figures.items():
                 behind = Behind(figure, *key, since, until, scopes[0])
                 row.opens[number] = f"{reverse('cases')}?{Filter(behind=str(behind)).query()}"
-        found.append(Table(title, rows))
+        found.append(Table(title, rows, columns()))
     return found

@@ -12,9 +12,8 @@ from django.utils.translation import pgettext
 
 from yinghu.appeals.labels import done_label, status_label
 from yinghu.appeals.models import Appeal, ChaseAct, ChaseTell, Event
-from yinghu.appeals.moves import PRIVATE
 from yinghu.appeals.numbers import number_of
-from yinghu.appeals.states import ENDED, ClockKind, Occasion, Satisfaction, Status, Verb
+from yinghu.appeals.states import ENDED, PRIVATE, ClockKind, Occasion, Satisfaction, Status, Verb
 from yinghu.people.privacy import without_numbers
 from yinghu.web.forms import name_of, question_label
 

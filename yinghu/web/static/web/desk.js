@@ -195,6 +195,17 @@
       .catch(function () { note(null, sender.words("offline")); });
   });
 
+  // The form of what somebody opens low in the panel comes into view; what a page draws open moves nothing.
+  var pressed = null;
+  document.addEventListener("click", function (event) {
+    var summary = event.target.closest(".case-acts .act > summary");
+    if (summary) pressed = summary.parentElement;
+  });
+  document.addEventListener("toggle", function (event) {
+    if (event.target !== pressed) return;
+    pressed = null;
+    if (event.target.open) event.target.scrollIntoView({ block: "nearest" });
+  }, true);
   function fillIn(link) {
     var field = link.closest(".templates").nextElementSibling.querySelector("textarea");
     var typed = field.value.trim();

@@ -1,0 +1,165 @@
+"""What the page of a case offers its reader to do: which verbs, in what order, with what forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from yinghu.appeals import clocks, loop, templates
+from yinghu.appeals.models import Appeal
+from yinghu.appeals.moves import FieldKind, Move
+from yinghu.appeals.states import Status, Verb
+from yinghu.oversight import summoned, whistles
+from yinghu.oversight.callback import Calls
+from yinghu.people.access import Actor
+from yinghu.people.models import User
+from yinghu.web.forms import Known, VerbForm, initial_of, name_of, sort_initial
+
+FIRST = (
+    (Status.FILED, Verb.SORT),
+    (Status.SORTED, Verb.ASSIGN),
+    (Status.ASSIGNED, Verb.ACCEPT),
+    (Status.HANDLING, Verb.REPORT),
+    (Status.WAITING, Verb.SUPPLY),
+    (Status.RESOLVED, Verb.RATE),
+)
+"""The verb whose form lies open, by status; all others stand beneath it, folded."""
+
+PRESSING = (
+    Verb.RULE,
+    Verb.JUDGE,
+    Verb.REPORT_IN,
+    Verb.MEASURES,
+    Verb.REPLY,
+    Verb.ACCOUNT,
+)
+"""Verbs that somebody waits for: where one of them is offered, it comes first."""
+
+_ENDING = frozenset({Verb.DECLINE, Verb.RETURN, Verb.RELEASE, Verb.MERGE})
+"""Verbs whose button does not invite."""
+
+_AT_ONCE = frozenset({Verb.SORT, Verb.ACCEPT})
+"""Verbs that one key does where they come first: nothing has to be typed for them."""
+
+KEYS = {
+    Verb.SORT: "c",
+    Verb.ANSWER: "r",
+    Verb.ASSIGN: "d",
+    Verb.ACCEPT: "g",
+    Verb.HAND: "h",
+    Verb.RELEASE: "l",
+    Verb.RETURN: "b",
+    Verb.ASK: "q",
+    Verb.SUPPLY: "i",
+    Verb.REPORT: "p",
+    Verb.NOTE: "n",
+    Verb.URGE: "y",
+    Verb.EXTEND: "e",
+    Verb.ESCALATE: "t",
+    Verb.RESOLVE: "f",
+    Verb.RATE: "v",
+    Verb.REOPEN: "o",
+    Verb.CLOSE: "x",
+    Verb.MERGE: "w",
+    Verb.DECLINE: "z",
+}
+"""The key that opens a verb's form. Taken for other things: a j k m s u / ?."""
+
+ALL_KEYS = "".join(KEYS.values()) + "ams0"
+"""What a key may stand for at a case, at one time or another."""
+
+
+def offered(appeal: Appeal, actor: Actor) -> tuple[list[Move], Known]:
+    """What this actor may do now, and what their forms offer. A whistle is there to be rated once
+    somebody has come, or their time is over.
+    """
+    moves = loop.available(appeal, actor)
+    verbs = {move.verb for move in moves}
+    known = Known(appeal.unit_id, appeal.holder_id)
+    if Verb.WHISTLE in verbs:
+        known.to_call = [(u.code, name_of(u)) for u in whistles.to_call(appeal, actor)]
+    if verbs & {Verb.REPORT_IN, Verb.MEASURES}:
+        known.speakers = [(u.code, name_of(u)) for u in whistles.called(appeal, actor)]
+    if Verb.GRADE in verbs:
+        calls = summoned.to_grade(appeal, actor)
+        known.to_grade = [(c.unit.code, name_of(c.unit), c.reported_at is not None) for c in calls]
+        if not calls:
+            moves = [move for move in moves if move.verb is not Verb.GRADE]
+    return moves, known
+
+
+def other_holder(appeal: Appeal, actor: Actor) -> User | None:
+    """Whoever is at it now, where that is not the reader; their next step is not the reader's."""
+    held = appeal.state is Status.HANDLING and appeal.holder_id != actor.user_id
+    return appeal.holder if held else None
+
+
+def acts(
+    appeal: Appeal,
+    actor: Actor,
+    suggestion: Any,
+    known: Known,
+    bound: VerbForm | None,
+    moves: list[Move],
+    calls: Calls | None,
+    template: str = "",
+) -> list[dict[str, Any]]:
+    """The verbs `moves` that this actor has now, the one to do first at the top, with their forms.
+
+    `bound` is a form that was refused, `template` the id of a reply template that was chosen.
+    """
+    offered_now = {move.verb for move in moves}
+    pressing = next((verb for verb in PRESSING if verb in offered_now), None)
+    usual = dict(FIRST).get(appeal.state)
+    # A rating can wait for as long as there is something to do.
+    first = pressing or (usual if usual in offered_now else Verb.GRADE)
+    if calls and calls.enough and Verb.CLOSE in offered_now:
+        first = Verb.CLOSE
+    if calls and not (bound and bound.move.verb is Verb.NO_ANSWER):
+        # One button beside the questions: see `calls.html`.
+        moves = [move for move in moves if move.verb is not Verb.NO_ANSWER]
+    moves.sort(key=lambda move: move.verb is not first)
+    with_words = templates.for_moves(
+        appeal, [move.verb for move in moves], suggestion and suggestion.category
+    )
+    chosen = next((t for each in with_words.values() for t in each if str(t.pk) == template), None)
+    other = other_holder(appeal, actor) is not None
+    opened = bound.move.verb if bound else chosen.verb if chosen else None if other else first
+    found = []
+    for move in moves:
+        initial = _initial(move, appeal, suggestion)
+        words = text_field(move)
+        if chosen is not None and chosen.verb is move.verb and words:
+            initial[words] = chosen.words
+        form = bound
+        if form is None or form.move is not move:
+            form = VerbForm(move, known, initial=initial)
+        if move.verb is Verb.RESOLVE and (silent := clocks.silent_helpers(appeal.pk)):
+            names = _("、").join(name_of(unit) for unit in silent)
+            form.ask_for("why", _("%s还没有回复协办，不等的理由（内部）") % names)
+        found.append(
+            {
+                "verb": move.verb,
+                "first": move.verb is first,
+                "open": move.verb is opened,
+                "danger": move.verb in _ENDING,
+                "form": form,
+                "words": words,
+                "templates": with_words.get(move.verb, []) if words else [],
+                "key": KEYS.get(move.verb, ""),
+                "at_once": move.verb is first and move.verb in _AT_ONCE,
+            }
+        )
+    return found
+
+
+def text_field(move: Move) -> str:
+    """The field that a template of this verb fills: the first words it asks for."""
+    return next((f.name for f in move.fields if f.kind is FieldKind.TEXT), "")
+
+
+def _initial(move: Move, appeal: Appeal, suggestion: Any) -> dict[str, Any]:
+    if move.verb is Verb.SORT:
+        return sort_initial(appeal, suggestion)
+    return initial_of(move.verb, appeal)
