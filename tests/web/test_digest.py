@@ -38,7 +38,7 @@ def test_everybody_reads_what_is_theirs(city: Cast, browse: Browse) -> None:
     assert digest.tell_weekly(MONDAY) == Notice.objects.filter(week=MONDAY).count()
     said = told()
     milk = "milk-handler"
-    assert said[milk] == "每周小结：上周办结 1 件，手上 1 件，已超时 1 件"
+    assert said[milk] == "每周小结：上周办结 1 件，手上和待接单 1 件，已超时 1 件"
     assert said["supervisor"].endswith("：提级办理 1 件")
     # Whoever has nothing hears nothing.
     assert "food" not in " ".join(said)

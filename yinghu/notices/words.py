@@ -138,7 +138,7 @@ def sentence(notice: Notice, units: Units) -> str:
 
 _COUNTED = {
     "done": _noop("上周办结 %d 件"),
-    "mine": _noop("手上 %d 件"),
+    "mine": _noop("手上和待接单 %d 件"),
     "late": _noop("已超时 %d 件"),
     "today": _noop("今天到期 %d 件"),
     "back": _noop("退回重办 %d 件"),
