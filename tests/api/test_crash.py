@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -71,6 +72,13 @@ class City:
             check=True,
         )
         return done.stdout.strip()
+
+    def database(self) -> psycopg.Connection[Any] | None:
+        """A connection to the database; None while it is down."""
+        try:
+            return psycopg.connect(embedded.url(self.home))
+        except psycopg.OperationalError:
+            return None
 
     def kill(self, what: str) -> None:
         """kill -9: the web server with its workers, or PostgreSQL's first process."""
@@ -165,7 +173,8 @@ def test_what_was_acknowledged_is_whole_after_any_kill(city: City) -> None:
     assert sum(sender.failures for sender in senders) > 0, "nothing was felt of the kills"
 
     acknowledged = {key: value for sender in senders for key, value in sender.acknowledged.items()}
-    with psycopg.connect(embedded.url(city.home)) as db:
+    # The last kill may be felt late: what its server had forked went on for a moment.
+    with until(city.database, "the database to be back", PATIENCE) as db:
         whole = {row[0] for row in db.execute(WHOLE_SQL).fetchall()}
         filed: dict[str, int] = dict(
             db.execute(

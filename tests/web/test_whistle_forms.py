@@ -120,7 +120,7 @@ def test_what_is_wrong_is_said_where_it_was_sent_from(browse: Browse, city: Cast
         ("report_in", "health-handler", {"point": "nowhere", "why": "小林"}, "位置应写成"),
         ("contest", "health-handler", {"why": "油烟" * 5001}, "10000"),
         ("grade", "community-head", {"satisfaction": "great"}, "great"),
-        ("judge", "commander", {"agree": "yes", "why": "\u200b"}, "必填"),
+        ("judge", "commander", {"agree": "yes", "why": "\u200b"}, "请填写"),
     ],
 )
 def test_each_form_of_the_page_comes_back_with_what_was_typed(

@@ -15,7 +15,6 @@ from django.db.models.functions import Now
 from yinghu.appeals.models import NEVER, Appeal, Clock, ClockLimit
 from yinghu.appeals.moves import RESTING_CLOCK, Move
 from yinghu.appeals.states import OF_UNITS, ClockKind, Status, Verb
-from yinghu.people.models import Unit
 
 RULING_MINUTES = 24 * 60
 """How long a dispatcher has for a ruling where the city has set no limit."""
@@ -24,11 +23,6 @@ RULING_MINUTES = 24 * 60
 def running(appeal_id: int) -> QuerySet[Clock]:
     """The appeal's clocks that have not stopped (paused ones among them)."""
     return Clock.objects.filter(appeal_id=appeal_id, stopped_at__isnull=True)
-
-
-def silent_helpers(appeal_id: int) -> QuerySet[Unit]:
-    """The units that were asked to help and have not answered yet."""
-    return Unit.objects.filter(pk__in=running(appeal_id).filter(kind=ClockKind.HELP).values("unit"))
 
 
 def overdue(now: datetime) -> Q:

@@ -290,7 +290,8 @@ def resolve(
     """
 
     def change(appeal: Appeal) -> dict[str, Any]:
-        silent = clocks.silent_helpers(appeal.pk)
+        asked = clocks.running(appeal.pk).filter(kind=ClockKind.HELP)
+        silent = Unit.objects.filter(pk__in=asked.values("unit"))
         if silent and not why.strip():
             names = _("、").join(str(unit) for unit in silent)
             raise Refused(

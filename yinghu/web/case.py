@@ -83,9 +83,8 @@ def context_of(
     if bound is not None:
         bound.offer(known)
     calls = _calls(appeal, moves)
-    acts = offering.acts(
-        appeal, actor, suggestion, known, bound, moves, calls, request.GET.get("template", "")
-    )
+    live, template = overseen.running(appeal), request.GET.get("template", "")
+    acts = offering.acts(appeal, actor, suggestion, known, bound, moves, calls, live, template)
     available = {act["verb"] for act in acts}
     lost = ""
     duplicates = compare.likely(appeal, actor)
@@ -116,6 +115,7 @@ def context_of(
         "map": _map(appeal, suggested, revealed),
         "said_at": _said_at(appeal),
         "marks": marks_of([appeal]).get(appeal.pk, []),
+        "clocks": live,
         **overseen.context_of(appeal, available),
         "duplicates": [compare.pair(appeal, each, actor, photos) for each in duplicates],
         "linked": _linked(appeal, actor, reveal),

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from yinghu.appeals import clocks, loop, templates
-from yinghu.appeals.models import Appeal
+from yinghu.appeals import loop, templates
+from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.moves import FieldKind, Move
-from yinghu.appeals.states import Status, Verb
+from yinghu.appeals.states import ClockKind, Status, Verb
 from yinghu.oversight import summoned, whistles
 from yinghu.oversight.callback import Calls
 from yinghu.people.access import Actor
@@ -103,11 +103,13 @@ def acts(
     bound: VerbForm | None,
     moves: list[Move],
     calls: Calls | None,
+    live: list[Clock],
     template: str = "",
 ) -> list[dict[str, Any]]:
     """The verbs `moves` that this actor has now, the one to do first at the top, with their forms.
 
-    `bound` is a form that was refused, `template` the id of a reply template that was chosen.
+    `live` are the running clocks, `bound` is a form that was refused, `template` the id of a reply
+    template that was chosen.
     """
     offered_now = {move.verb for move in moves}
     pressing = next((verb for verb in PRESSING if verb in offered_now), None)
@@ -126,6 +128,7 @@ def acts(
     chosen = next((t for each in with_words.values() for t in each if str(t.pk) == template), None)
     other = other_holder(appeal, actor) is not None
     opened = bound.move.verb if bound else chosen.verb if chosen else None if other else first
+    silent = [name_of(each.unit) for each in live if each.kind == ClockKind.HELP]
     found = []
     for move in moves:
         initial = _initial(move, appeal, suggestion)
@@ -135,8 +138,8 @@ def acts(
         form = bound
         if form is None or form.move is not move:
             form = VerbForm(move, known, initial=initial)
-        if move.verb is Verb.RESOLVE and (silent := clocks.silent_helpers(appeal.pk)):
-            names = _("、").join(name_of(unit) for unit in silent)
+        if move.verb is Verb.RESOLVE and silent:
+            names = _("、").join(silent)
             form.ask_for("why", _("%s还没有回复协办，不等的理由（内部）") % names)
         found.append(
             {

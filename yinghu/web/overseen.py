@@ -8,22 +8,25 @@ from collections.abc import Collection
 from typing import Any
 
 from yinghu.appeals import clocks
-from yinghu.appeals.models import Appeal
+from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import Verb
 from yinghu.oversight import rulings
 from yinghu.people.models import Level, Unit
 from yinghu.web import wording
 
 
+def running(appeal: Appeal) -> list[Clock]:
+    """The case's running clocks with their units, the next due first."""
+    return list(clocks.running(appeal.pk).select_related("unit").order_by("due_at"))
+
+
 def context_of(appeal: Appeal, available: Collection[Verb]) -> dict[str, Any]:
-    """The case's running clocks, the next due first; the level at which its unit stands; the units
-    beside it; and, for whoever may rule on it, the request for more time (why it was returned
-    stands with the returns).
+    """The level at which the case's unit stands; the units beside it; and, for whoever may rule on
+    it, the request for more time (why it was returned stands with the returns).
     """
     may_rule = Verb.RULE in available and not appeal.returned
     asked = rulings.asked(appeal) if may_rule else None
     return {
-        "clocks": list(clocks.running(appeal.pk).select_related("unit").order_by("due_at")),
         "level": Level(appeal.level).label if appeal.unit_id else "",
         "parties": list(Unit.objects.filter(pk__in=appeal.also)) if appeal.also else [],
         "asked": asked,
