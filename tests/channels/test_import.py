@@ -287,7 +287,7 @@ def test_excel(own_city: City, tmp_path: Path) -> None:
     for row in (
         (7, "停水", datetime(2020, 1, 2, 3, 4, 5), 13812345678),
         (None, None, None, None),
-        (8.5, "停电", "2020/1/3", "无"),
+        (8.5, "停电_x000D_\n三小时", "2020/1/3", "无"),
         (9, None, None, None),
     ):
         sheet.append((None, *row))
@@ -297,7 +297,8 @@ def test_excel(own_city: City, tmp_path: Path) -> None:
     ran = own_city.run("import", path, "--channel", "hotline")
     assert (ran.code, ran.out.splitlines()[0] + "\n") == (1, summary(3, 2, 0, 1))
     assert rejects_of(path) == [["6", "没有诉求正文"]]
-    first, _second = Appeal.objects.order_by("pk")
+    first, second = Appeal.objects.order_by("pk")
+    assert second.body.split() == ["停电", "三小时"]
     assert first.said_at == datetime(2020, 1, 1, 19, 4, 5, tzinfo=UTC)
     assert (first.body, unseal(first.phone)) == ("停水", "+8613812345678")
     assert list(Message.objects.order_by("pk").values_list("external_id", flat=True)) == [

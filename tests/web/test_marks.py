@@ -155,6 +155,9 @@ def test_what_somebody_gave_back_is_marked(browse: Browse, city: Cast) -> None:
     assert marks(browse, "milk-handler", "/desk/inbox", appeal) == ["放回"]
     loop.accept(appeal.pk, city.milk)
     assert marks(browse, "milk-handler", "/desk/inbox", appeal) == []
+    loop.release(appeal.pk, city.milk, why="下班")
+    loop.assign(appeal.pk, city.dispatcher, unit="food", why="奶粉组没有人")
+    assert marks(browse, "food-handler", "/desk/inbox", appeal) == []
 
 
 def test_a_demand_that_was_answered_is_marked_until_the_next(browse: Browse, city: Cast) -> None:

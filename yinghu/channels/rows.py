@@ -420,15 +420,23 @@ def _no_constant(name: str) -> float:
     raise ValueError(name)
 
 
+_ESCAPED: Final = re.compile(r"_x(00[01][0-9A-Fa-f]|005[Ff])_")
+"""How a workbook writes a control character within a text, and `_` where that would look like one
+(ECMA-376 part 1, 22.9.2.19).
+"""
+
+
 def _plain(cell: Any) -> str | int | float | bool:
     """An Excel cell as JSON can hold it; a date as `2019-02-28 11:25:05`."""
+    if isinstance(cell, str):
+        return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), cell)
     if isinstance(cell, float) and cell.is_integer():
         return int(cell)
     if isinstance(cell, datetime):
         return cell.isoformat(" ", "seconds")
     if isinstance(cell, date | time | timedelta):
         return str(cell)
-    return cell  # type: ignore[no-any-return]  # calamine gives str, float, int or bool besides
+    return cell  # type: ignore[no-any-return]  # calamine gives float, int or bool besides
 
 
 def _text(cell: Any) -> str:

@@ -18,16 +18,22 @@ from yinghu.appeals.states import OPEN, Status, Verb
 _HEARD = frozenset({Verb.REPORT, Verb.ASK, Verb.ANSWER, Verb.RESOLVE})
 """After these the requester has been told something: what they said before is answered."""
 
-_TOLD = _HEARD | {
-    Verb.URGE,
-    Verb.SUPPLY,
-    Verb.REOPEN,
-    Verb.RETURN,
-    Verb.RELEASE,
-    Verb.NO_ANSWER,
-    Verb.SUPERVISE,
-    Verb.ACCOUNT,
-}
+_ANEW = {Verb.SUPERVISE: Verb.ACCOUNT, Verb.ASSIGN: Verb.RELEASE, Verb.ESCALATE: Verb.RELEASE}
+"""After these what the other has left behind counts no more: a new demand, another unit."""
+
+_TOLD = (
+    _HEARD
+    | _ANEW.keys()
+    | {
+        Verb.URGE,
+        Verb.SUPPLY,
+        Verb.REOPEN,
+        Verb.RETURN,
+        Verb.RELEASE,
+        Verb.NO_ANSWER,
+        Verb.ACCOUNT,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +70,8 @@ def marks_of(appeals: Iterable[Appeal]) -> dict[int, list[Mark]]:
                 for answered in (Verb.URGE, Verb.SUPPLY, Verb.NO_ANSWER):
                     count.pop(answered, None)
             else:
-                if verb == Verb.SUPERVISE:
-                    count.pop(Verb.ACCOUNT, None)
+                if verb in _ANEW:
+                    count.pop(_ANEW[Verb(verb)], None)
                 count[Verb(verb)] = count.get(Verb(verb), 0) + 1
             if verb == Verb.NO_ANSWER:
                 called[appeal_id] = at

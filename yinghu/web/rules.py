@@ -26,7 +26,7 @@ from yinghu.dispatch import explain
 from yinghu.dispatch.models import RoutingRule
 from yinghu.dispatch.routing import active_rules, route
 from yinghu.people import history
-from yinghu.people.access import Actor, desks_of, may_see, staffed
+from yinghu.people.access import Actor, desks_of, may_see, staffed, staffed_units
 from yinghu.people.models import Unit
 from yinghu.web.effects import effect, waiting
 from yinghu.web.forms import name_of
@@ -420,14 +420,16 @@ def _prefilled(appeal: Appeal) -> str:
 
 
 def _busy() -> list[tuple[Unit, int, bool]]:
-    """(unit, its open cases, whether there are more than were counted), the least busy first."""
-    units = {unit.pk: unit for unit in Unit.objects.filter(active=True)}
+    """(unit, its open cases, whether there are more than were counted), the least busy first; of
+    those that have people.
+    """
+    units = {unit.pk: unit for unit in staffed_units()}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT u.id, c.n FROM people_unit u CROSS JOIN LATERAL (SELECT count(*) AS n FROM ("
             "SELECT 1 FROM appeals_appeal a WHERE a.unit_id = u.id AND a.status = ANY(%s)"
-            " LIMIT %s) counted) c WHERE u.active ORDER BY c.n, u.id LIMIT %s",
-            [[status.value for status in OPEN], BUSY_COUNTED, BUSY_SHOWN],
+            " LIMIT %s) counted) c WHERE u.id = ANY(%s) ORDER BY c.n, u.id LIMIT %s",
+            [[status.value for status in OPEN], BUSY_COUNTED, list(units), BUSY_SHOWN],
         )
         rows = cursor.fetchall()
-    return [(units[pk], n, n == BUSY_COUNTED) for pk, n in rows if pk in units]
+    return [(units[pk], n, n == BUSY_COUNTED) for pk, n in rows]
