@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 from tests.cast import Cast, cast, file_one, requester, taken_milk
 from tests.cities import City, in_threads
+from tests.live import until
 from tests.oversight.clock import pass_time
 from tests.oversight.test_rulings import login, refused
 from tests.oversight.test_whistles import at_community, call, elements, waiting
@@ -169,15 +171,20 @@ def test_two_reasons_at_once_raise_a_case_once(own_city: City) -> None:
     appeal = at_community(city)
     one, two = (loop.note(appeal.pk, city.dispatcher, why=why) for why in ("甲", "乙"))
 
+    held = threading.Event()
+
     def raising(event: Event) -> Callable[[], None]:
-        return lambda: reactions._raise(event, "两个原因")
+        def after_it_is_held() -> None:
+            assert held.wait(60)
+            reactions._raise(event, "两个原因")
+
+        return after_it_is_held
 
     def hold() -> None:
         with transaction.atomic():
             Appeal.objects.select_for_update().get(pk=appeal.pk)
-            both = threads_waiting()
-            while both < 2:
-                both = threads_waiting()
+            held.set()
+            until(lambda: threads_waiting() >= 2, "both to wait for the case")
 
     in_threads(hold, raising(one), raising(two))
     assert appeal.events.filter(verb=Verb.ESCALATE).count() == 1
