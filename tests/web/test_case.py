@@ -7,16 +7,18 @@ import re
 from datetime import date, timedelta
 
 import pytest
+from django.test import RequestFactory
 from PIL import Image
 
 from tests.cast import PHONE, Cast, file_one, requester, taken_milk
 from tests.web.conftest import Browse, text_of
 from tests.web.test_desks import queries_of
 from yinghu.appeals import loop, photos
-from yinghu.appeals.models import Attachment
-from yinghu.appeals.states import Satisfaction
+from yinghu.appeals.models import Appeal, Attachment
+from yinghu.appeals.states import Satisfaction, Verb
 from yinghu.people.models import Reveal
 from yinghu.places.models import Place
+from yinghu.web.story import story_of
 
 SHOWN_PHONE = "138****5678"
 
@@ -341,3 +343,13 @@ def test_a_long_story_is_shown_a_hundred_events_at_a_time(browse: Browse, city: 
     assert page.count('class="chapter') >= 3
     loop.accept(appeal.pk, city.volunteer)
     assert browse("volunteer").get(f"/field/{appeal.number}").status_code == 200
+
+
+def test_a_page_tells_no_step_that_came_while_it_was_read(city: Cast, rf: RequestFactory) -> None:
+    appeal = taken_milk(city)
+    read = Appeal.objects.get(pk=appeal.pk)
+    loop.ask(appeal.pk, city.milk, words="几段的")
+    verbs = [event.act for event in story_of(rf.get("/"), read).events]
+    assert verbs[-1] is Verb.ACCEPT
+    read.refresh_from_db()
+    assert story_of(rf.get("/"), read).events[-1].act is Verb.ASK

@@ -39,10 +39,13 @@ def with_photos(story: Story, photos: Iterable[Attachment]) -> Story:
 
 
 def story_of(request: HttpRequest, appeal: Appeal, without: Collection[Verb] = ()) -> Story:
-    """The newest events, or those before ?before=, but for the verbs `without`."""
+    """The newest events, or those before ?before=, but for the verbs `without`. None that came
+    since `appeal` was read: a page must not tell of a step and offer what was there before it.
+    """
     given = request.GET.get("before", "")
     before = given if given.isascii() and given.isdigit() and len(given) < 10 else ""
-    found = appeal.events.select_related("user", "unit", "category", "area").order_by("-seq")
+    found = appeal.events.filter(seq__lte=appeal.version)
+    found = found.select_related("user", "unit", "category", "area").order_by("-seq")
     if without:
         found = found.exclude(verb__in=without)
     if before:
