@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_requester_is_not_told_by_the_api_what_the_page_does_not_tell(
-    ask: Ask,  # noqa: F811
+    ask: Ask,  # noqa: F811  # the fixture
     city: Cast,
 ) -> None:
     appeal = at_community(city)
@@ -51,8 +51,8 @@ def test_a_requester_is_not_told_by_the_api_what_the_page_does_not_tell(
 
 
 def test_a_volunteer_does_not_read_whom_a_unit_has_spoken_to(
-    ask: Ask,  # noqa: F811
-    browse: Browse,  # noqa: F811
+    ask: Ask,  # noqa: F811  # the fixture
+    browse: Browse,  # noqa: F811  # the fixture
     city: Cast,
 ) -> None:
     appeal = taken_milk(city)
@@ -67,7 +67,7 @@ def test_a_volunteer_does_not_read_whom_a_unit_has_spoken_to(
     assert "老王" in text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
 
 
-def test_a_result_reads_as_it_is_written(ask: Ask, city: Cast) -> None:  # noqa: F811
+def test_a_result_reads_as_it_is_written(ask: Ask, city: Cast) -> None:  # noqa: F811  # the fixture
     appeal = taken_milk(city)
     turned = "已送到\u202e楼下\u200b"
     status, seen = ask(

@@ -18,7 +18,8 @@ from tests.web.conftest import Browse, text_of
 from yinghu.appeals import loop, texts
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import number_of
-from yinghu.people.models import Post, User
+from yinghu.oversight import helping
+from yinghu.people.models import Post, Role, Unit, User
 from yinghu.places import locate
 from yinghu.places.models import Area
 from yinghu.triage import duplicates, search, suggest
@@ -371,6 +372,12 @@ def test_who_dispatches_is_led_to_what_waits_for_a_ruling(browse: Browse, city: 
         follow=True,
     )
     assert f"{appeal.number}：已申请延期" in text_of(answer)
+    assert "另有 1 件等您裁定" in text_of(desk.get("/desk/dispatch"))
+    # Help that is asked of the dispatcher's other unit is no ruling.
+    user, food = User.objects.get(username="dispatcher"), Unit.objects.get(code="food")
+    Post.objects.create(user=user, unit=food, role=Role.HANDLER)
+    until = timezone.now() + timedelta(days=2)
+    helping.invite(taken_milk(city).pk, city.milk, unit="food", until=until, why="借车")
     assert "另有 1 件等您裁定" in text_of(desk.get("/desk/dispatch"))
     # A return stands in the desk's own list.
     loop.return_(taken_milk(city).pk, city.milk, why="不归我们")

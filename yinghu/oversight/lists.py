@@ -16,7 +16,7 @@ from yinghu.people.models import Role
 
 Lists = dict[str, QuerySet[Appeal]]
 
-_ASKED = (ClockKind.HELP, ClockKind.WHISTLE, ClockKind.MEASURES, ClockKind.GRADE)
+_FROM_UNITS = (ClockKind.HELP, ClockKind.WHISTLE, ClockKind.MEASURES, ClockKind.GRADE)
 """Kinds of clock by which others wait for a unit's answer."""
 
 
@@ -49,7 +49,7 @@ def asked(actor: Actor) -> QuerySet[Appeal]:
     """What others wait for, from this person's units or desk: help, a report-in, the four elements,
     a rating, an answer to a supervisor; a ruling. The next due first.
     """
-    waiting = Q(kind__in=_ASKED, unit__in=actor.all_units)
+    waiting = Q(kind__in=_FROM_UNITS, unit__in=actor.all_units)
     # A volunteer answers only for what they hold.
     answers = Q(appeal__unit__in=actor.party_units)
     answers |= Q(appeal__holder=actor.user_id, appeal__unit__in=actor.unit_ids)

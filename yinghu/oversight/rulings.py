@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -17,11 +18,12 @@ from yinghu.appeals.states import ClockKind, Verb
 from yinghu.people.access import Actor
 
 
-def pending(actor: Actor) -> QuerySet[Appeal]:
-    """What waits for a ruling, of a dispatcher or of the command, in the actor's reach, the oldest
-    first.
+def pending(
+    actor: Actor, kinds: Collection[ClockKind] = (ClockKind.RULING, ClockKind.CONTEST)
+) -> QuerySet[Appeal]:
+    """What waits for a ruling, of a dispatcher or of the command (`kinds`), in the actor's reach,
+    the oldest first.
     """
-    kinds = (ClockKind.RULING.value, ClockKind.CONTEST.value)
     waiting = Clock.objects.filter(kind__in=kinds, stopped_at=None)
     return inboxes.visible(actor).filter(pk__in=waiting.values("appeal")).order_by("due_at", "id")
 

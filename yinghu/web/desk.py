@@ -16,8 +16,8 @@ from django.views.decorators.http import require_GET
 from yinghu.appeals import inboxes
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import id_of
-from yinghu.appeals.states import Status
-from yinghu.oversight import lists
+from yinghu.appeals.states import ClockKind, Status
+from yinghu.oversight import rulings
 from yinghu.people.access import Actor, may_see
 from yinghu.places import locate, typeahead
 from yinghu.places.models import Area, parent_code_in
@@ -122,7 +122,8 @@ def _inbox(request: HttpRequest, name: str) -> HttpResponse:
     context |= {"page": page, "is_more": bool(after), "away": away, "minutes": skips.MINUTES}
     if name == "dispatch" and not after:
         # Of a case that goes on with its unit meanwhile: it stands in no list of this desk.
-        elsewhere = lists.asked(actor).exclude(status=Status.SORTED).order_by()
+        asked = rulings.pending(actor, (ClockKind.RULING,))
+        elsewhere = asked.exclude(status=Status.SORTED).order_by()
         context["to_rule"] = elsewhere[: inboxes.COUNTED].count()
     if is_part(request, "rows"):
         return render(request, "web/desk/rows.html", context)
