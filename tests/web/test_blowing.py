@@ -15,11 +15,13 @@ from django.utils import timezone
 from tests.cast import Cast, cast
 from tests.cities import City, in_threads
 from tests.oversight.test_rulings import login
+from tests.oversight.test_whistles import at_community, call
 from tests.web.conftest import Browse, text_of
 from yinghu.appeals.models import Appeal, Event
 from yinghu.channels import blowing
 from yinghu.channels.models import Message
 from yinghu.channels.receive import raw_of
+from yinghu.oversight import whistles
 from yinghu.oversight.models import Summons
 from yinghu.people.models import Unit
 
@@ -152,3 +154,12 @@ def test_two_presses_at_once_make_one_case(own_city: City) -> None:
     in_threads(*[press] * 6)
     assert len(made) == Appeal.objects.count() == Summons.objects.count() == 1
     assert Appeal.objects.get().urgency == 2
+
+
+def test_the_whistlers_unit_does_not_stand_beside_itself(browse: Browse, city: Cast) -> None:
+    appeal = at_community(city)
+    whistles.whistle(appeal.pk, login("community-head"), **call())
+    page = text_of(browse("community-head").get(f"/desk/case/{appeal.number}"))
+    beside = page.partition("<dt>参与单位</dt>")[2].partition("</dd>")[0]
+    assert "生态环境局" in beside
+    assert "福田社区居委会" not in beside

@@ -24,11 +24,12 @@ def context_of(appeal: Appeal, available: Collection[Verb]) -> dict[str, Any]:
     """The level at which the case's unit stands; the units beside it; and, for whoever may rule on
     it, the request for more time (why it was returned stands with the returns).
     """
+    beside = {*(appeal.also or ())} - {appeal.unit_id}
     may_rule = Verb.RULE in available and not appeal.returned
     asked = rulings.asked(appeal) if may_rule else None
     return {
         "level": Level(appeal.level).label if appeal.unit_id else "",
-        "parties": list(Unit.objects.filter(pk__in=appeal.also)) if appeal.also else [],
+        "parties": list(Unit.objects.filter(pk__in=beside)) if beside else [],
         "asked": asked,
         "asked_until": wording.facts(asked) if asked else "",
     }
