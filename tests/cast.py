@@ -6,6 +6,8 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import transaction
+
 from yinghu.appeals import loop
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal
@@ -61,11 +63,19 @@ def file_one(body: str = "家里婴儿没有奶粉了，需要一段两罐", **g
     return Appeal.objects.get(pk=received.appeal_id)
 
 
+def dispatched(appeal: Appeal, city: Cast, *, category: str = "milk", unit: str = "milk") -> Appeal:
+    """The appeal sorted and assigned once: a worker that lives has no time to assign it by a rule
+    in between.
+    """
+    with transaction.atomic():
+        loop.sort(appeal.pk, city.clerk, category=category)
+        loop.assign(appeal.pk, city.dispatcher, unit=unit)
+    return appeal
+
+
 def taken_milk(city: Cast) -> Appeal:
     """An appeal for milk powder, sorted, assigned to its group and accepted by its handler."""
-    appeal = file_one()
-    loop.sort(appeal.pk, city.clerk, category="milk")
-    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    appeal = dispatched(file_one(), city)
     loop.accept(appeal.pk, city.milk)
     appeal.refresh_from_db()
     return appeal

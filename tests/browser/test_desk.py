@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.test_loop import OpenPage, log_in, photo
-from tests.cast import Cast, file_one
+from tests.cast import Cast, dispatched, file_one
 from tests.conftest import DESK, PHONE
 from tests.live import Live
 from yinghu.appeals import loop
@@ -141,9 +141,7 @@ def test_a_clerks_morning_by_keyboard_alone(
 def test_a_handlers_day(live: Live, live_city: Cast, open_page: OpenPage) -> None:
     colleague = User.objects.get(username="food-handler")
     Post.objects.create(user=colleague, unit=Unit.objects.get(code="milk"), role=Role.HANDLER)
-    appeal = file_one()
-    loop.sort(appeal.pk, live_city.clerk, category="milk")
-    loop.assign(appeal.pk, live_city.dispatcher, unit="milk")
+    appeal = dispatched(file_one(), live_city)
     live.drain()
 
     # Signed for by one key, and handed to a colleague who is typed by initials.

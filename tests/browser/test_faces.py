@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.checks import fits, no_violations, shifts, taps, watch_shifts
 from tests.browser.test_loop import OpenPage, log_in
-from tests.cast import Cast, file_one, taken_milk
+from tests.cast import Cast, dispatched, file_one, taken_milk
 from tests.conftest import DESK, PHONE
 from tests.live import Live
 from yinghu.appeals import loop
@@ -67,8 +67,7 @@ def test_nothing_to_stumble_over(
     loop.close(closed.pk, live_city.clerk)
     free, mine = file_one("还差两罐奶粉"), file_one("一段奶粉一罐")
     for appeal in (free, mine):
-        loop.sort(appeal.pk, live_city.clerk, category="milk")
-        loop.assign(appeal.pk, live_city.dispatcher, unit="milk")
+        dispatched(appeal, live_city)
     loop.accept(mine.pk, live_city.volunteer)
     numbers = {
         "free": free.number,

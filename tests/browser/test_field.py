@@ -9,10 +9,9 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.checks import fits, no_violations, taps
 from tests.browser.test_loop import OpenPage, log_in, photo
-from tests.cast import Cast, file_one
+from tests.cast import Cast, dispatched, file_one
 from tests.conftest import PHONE
 from tests.live import Live
-from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
 from yinghu.people.models import Reveal
 from yinghu.places.models import Place
@@ -24,9 +23,7 @@ SMALL = {"width": 360, "height": 640}
 def free_at(city: Cast, code: str, body: str) -> Appeal:
     place = Place.objects.get(code=code)
     appeal = file_one(body, place=place.pk, area=place.area_id)
-    loop.sort(appeal.pk, city.clerk, category="medicine")
-    loop.assign(appeal.pk, city.dispatcher, unit="medicine-central")
-    return appeal
+    return dispatched(appeal, city, category="medicine", unit="medicine-central")
 
 
 def test_the_nearest_is_taken_by_one_and_the_other_is_offered_the_next(

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_loop import log_in
-from tests.cast import Cast, file_one, requester, taken_milk
+from tests.cast import Cast, dispatched, file_one, requester, taken_milk
 from tests.conftest import DESK, PHONE
 from tests.live import Live
 from yinghu.appeals import loop
@@ -33,9 +33,7 @@ def test_the_bell_rings_by_itself_on_every_page_of_whom_it_concerns(
     fetched: list[str] = []
     other.on("request", lambda request: fetched.append(request.url))
     expect(handler.locator(COUNT)).to_have_count(0)
-    appeal = file_one()
-    loop.sort(appeal.pk, live_city.clerk, category="milk")
-    loop.assign(appeal.pk, live_city.dispatcher, unit="milk")
+    appeal = dispatched(file_one(), live_city)
     expect(handler.locator(COUNT)).to_contain_text("1")
     live.drain()
     assert [url for url in fetched if url.endswith("/bell")] == []

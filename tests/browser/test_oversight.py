@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.checks import fits, no_violations, taps
 from tests.browser.test_loop import log_in
-from tests.cast import Cast, file_one
+from tests.cast import Cast, dispatched, file_one
 from tests.conftest import DESK, PHONE
 from tests.live import Live, until
 from yinghu.appeals import loop
@@ -34,8 +34,7 @@ def test_a_case_left_alone_climbs_and_each_level_sees_it(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     appeal = file_one("楼下污水倒灌，一个星期没人来", area="330782008001003")
-    loop.sort(appeal.pk, live_city.clerk, category="environment")
-    loop.assign(appeal.pk, live_city.dispatcher, unit="grid-futian-3")
+    dispatched(appeal, live_city, category="environment", unit="grid-futian-3")
     live.drain()
     grid = log_in(open_page(PHONE), "grid-futian")
     expect(grid.locator("#bell .bell-count")).to_contain_text("1")
@@ -76,8 +75,7 @@ def test_a_community_whistles_one_comes_one_does_not_and_the_figures_tell(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     appeal = file_one("市场门口烧烤摊油烟太大", area="330782008001003")
-    loop.sort(appeal.pk, live_city.clerk, category="environment")
-    loop.assign(appeal.pk, live_city.dispatcher, unit="community-futian")
+    dispatched(appeal, live_city, category="environment", unit="community-futian")
     community = log_in(open_page(DESK), "community-head")
     loop.accept(appeal.pk, actor_of(User.objects.get(username="community-head")))
     live.drain()

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from tests.browser.checks import fits, no_violations, taps
 from tests.browser.test_loop import OpenPage, log_in
-from tests.cast import Cast, file_one
+from tests.cast import Cast, dispatched, file_one
 from tests.conftest import DESK, PHONE
 from tests.live import Live
 from yinghu.appeals import loop
@@ -25,8 +25,7 @@ pytestmark = pytest.mark.browser
 def for_milk(city: Cast, n: int) -> list[Appeal]:
     made = [file_one(f"第{i + 1}家没有奶粉了") for i in range(n)]
     for appeal in made:
-        loop.sort(appeal.pk, city.clerk, category="milk")
-        loop.assign(appeal.pk, city.dispatcher, unit="milk")
+        dispatched(appeal, city)
     return made
 
 
