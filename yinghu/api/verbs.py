@@ -15,7 +15,7 @@ from yinghu.api.auth import KNOWN, asker, gate
 from yinghu.api.cases import REFUSALS, full
 from yinghu.api.types import type_of
 from yinghu.appeals.inboxes import by_number
-from yinghu.appeals.moves import BY_ITSELF, MOVES, FieldKind, Move
+from yinghu.appeals.moves import BY_ITSELF, MOVES, OF_LEGS, FieldKind, Move
 from yinghu.appeals.numbers import id_of
 from yinghu.appeals.states import Verb
 from yinghu.oversight.verbs import VERBS
@@ -97,7 +97,7 @@ def operation(move: Move) -> Callable[..., dict[str, Any]]:
 
 
 for _move in MOVES.values():
-    if _move.verb not in {Verb.FILE} | BY_ITSELF:
+    if _move.verb not in {Verb.FILE} | BY_ITSELF | OF_LEGS:
         router.post(
             f"/appeals/{{number}}/{_move.verb.value}",
             response={200: Done} | REFUSALS,

@@ -106,3 +106,23 @@ def done_label(verb: Verb) -> str:
             return pgettext("done", "回访未接通")
         case Verb.CHASE:
             return pgettext("done", "催督")
+        case Verb.PLAN:
+            return pgettext("done", "安排跑腿")
+        case Verb.OFFER:
+            return pgettext("done", "请人帮忙")
+        case Verb.TAKE:
+            return pgettext("done", "接一程")
+        case Verb.GIVE_BACK:
+            return pgettext("done", "交回一程")
+        case Verb.HAND_OVER:
+            return pgettext("done", "交接")
+        case Verb.FINISH:
+            return pgettext("done", "办完一程")
+        case Verb.DROP:
+            return pgettext("done", "取消一程")
+        case Verb.NUDGE:
+            return pgettext("done", "问进展")
+        case Verb.REPAY:
+            return pgettext("done", "报销")
+        case Verb.SAY:
+            return pgettext("done", "留言")

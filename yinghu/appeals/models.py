@@ -70,8 +70,9 @@ class Appeal(models.Model):
     (`people.Level`). `lead` is its first receiver (首接负责), once it has been raised. `also` are
     the units that have a part in it beside `unit`: lead, co-handlers, those whistled for; NULL for
     none. `returned`: its unit asks to give it back, and the dispatcher has not ruled yet.
-    `watched`: under supervision. `due_at` is when the next of its own clocks is. `filed_at` is when
-    we received it, `said_at` when it was said, where the channel tells that.
+    `watched`: under supervision. `legs` are those of its errands that are not done. `due_at` is
+    when the next of its own clocks is. `filed_at` is when we received it, `said_at` when it was
+    said, where the channel tells that.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -92,6 +93,7 @@ class Appeal(models.Model):
     also = ArrayField(models.BigIntegerField(), null=True)
     returned = models.BooleanField(default=False, db_default=False)
     watched = models.BooleanField(default=False, db_default=False)
+    legs = models.PositiveSmallIntegerField(default=0, db_default=0)
     due_at = models.DateTimeField(default=NEVER, db_default=NEVER)
     master = models.ForeignKey("self", models.PROTECT, null=True, db_index=False)
     title = models.CharField(max_length=200, blank=True)

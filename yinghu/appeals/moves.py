@@ -68,7 +68,8 @@ class Move:
     `target` None means that the status stays; verbs in `BY_REST` go where the appeal rests
     (`resting_status`). `pause` and `resume` hold for every running clock of the kinds. `needs` is a
     kind of which a clock must be running: that of a unit of the actor's, where units have their
-    own, or that of any unit (`any_unit`). `flag` is a column that must be true.
+    own, or that of any unit (`any_unit`). `flag` is a column that must be true. `of_leg`: done to a
+    leg of an errand, by a function of `dispatch.legs`, with pages of its own.
     """
 
     verb: Verb
@@ -83,6 +84,7 @@ class Move:
     needs: ClockKind | None = None
     any_unit: bool = False
     flag: str = ""
+    of_leg: bool = False
 
 
 _DESKS = frozenset({Who.TRIAGE, Who.DISPATCH, Who.COMMAND})
@@ -93,6 +95,7 @@ _STAFF = _DESKS | _UNIT | {Who.CALLBACK, Who.VOLUNTEER, Who.PARTY}
 _ALL = frozenset(Status)
 _HELD = frozenset({Status.ASSIGNED, Status.HANDLING})
 _LIVING = OPEN | {Status.RESOLVED}
+_IN_UNIT = _HELD | {Status.WAITING}
 _CLOCKS = tuple(kind for kind in ClockKind if kind is not ClockKind.GRADE)
 _PAUSABLE = (
     ClockKind.RECEIVE,
@@ -104,6 +107,21 @@ _PAUSABLE = (
     ClockKind.PROGRESS,
     ClockKind.RULING,
 )
+
+_CHAT = Field("words", FieldKind.TEXT, _("留言"))
+_ERRANDS = frozenset({Who.HANDLER, Who.HEAD, Who.HOLDER, Who.DISPATCH, Who.COMMAND})
+
+
+def _of_leg(
+    verb: Verb,
+    who: frozenset[Who],
+    fields: tuple[Field, ...],
+    *,
+    flag: str = "legs",
+    sources: frozenset[Status] = OPEN,
+) -> Move:
+    return Move(verb, sources, None, who, fields, flag=flag, of_leg=True)
+
 
 MOVES: dict[Verb, Move] = {
     move.verb: move
@@ -447,8 +465,22 @@ MOVES: dict[Verb, Move] = {
         ),
         # What the sweep does, many at once: see `oversight.sweep`.
         Move(Verb.CHASE, _LIVING, None, frozenset({Who.SYSTEM})),
+        # Errands: each step is done to a leg, and `dispatch.legs` says by whom.
+        _of_leg(Verb.PLAN, _ERRANDS | {Who.SYSTEM}, (), flag="", sources=_IN_UNIT),
+        _of_leg(Verb.OFFER, frozenset({Who.SYSTEM}), (), sources=_IN_UNIT),
+        _of_leg(Verb.TAKE, frozenset({Who.HELPER}), (), sources=_IN_UNIT),
+        _of_leg(Verb.GIVE_BACK, frozenset({Who.HELPER, Who.SYSTEM}), (WHY,)),
+        _of_leg(Verb.HAND_OVER, frozenset({Who.HELPER}), ()),
+        _of_leg(Verb.FINISH, frozenset({Who.HELPER}), (WORDS_OPTIONAL, PHOTOS)),
+        _of_leg(Verb.DROP, _ERRANDS | {Who.SYSTEM}, (WHY,), sources=_ALL),
+        _of_leg(Verb.NUDGE, frozenset({Who.SYSTEM}), ()),
+        _of_leg(Verb.REPAY, _ERRANDS, (WHY_OPTIONAL,), flag="", sources=_ALL),
+        _of_leg(Verb.SAY, _ERRANDS | {Who.HELPER}, (_CHAT,), flag="", sources=_ALL),
     )
 }
+
+OF_LEGS = frozenset(verb for verb, move in MOVES.items() if move.of_leg)
+"""Verbs that are done to a leg of an errand."""
 
 BY_ITSELF = frozenset(verb for verb, move in MOVES.items() if move.who == {Who.SYSTEM})
 """Verbs that no page and no API call does."""

@@ -72,7 +72,9 @@ _NOTHING_TO = {
 def available(appeal: Appeal, actor: Actor) -> list[Move]:
     """What this actor may do to the appeal now, in the order of MOVES: the buttons of its page."""
     mine = relations(actor, appeal)
-    found = [m for m in MOVES.values() if appeal.status in m.sources and m.who & mine]
+    found = [
+        m for m in MOVES.values() if appeal.status in m.sources and m.who & mine and not m.of_leg
+    ]
     if not any(m.needs for m in found):
         return [m for m in found if _flagged(m, appeal)]
     live = list(clocks.running(appeal.pk))

@@ -138,6 +138,7 @@ class Who(Labelled):
     HEAD = "head", _("单位负责人")
     HOLDER = "holder", _("承办人")
     PARTY = "party", _("参与单位")
+    HELPER = "helper", _("帮手")
     CALLBACK = "callback", _("回访")
     COMMAND = "command", _("指挥中心")
     SYSTEM = "system", _("系统")
@@ -184,6 +185,16 @@ class Verb(Labelled):
     GRADE = "grade", _("评哨")
     NO_ANSWER = "no_answer", _("未接通")
     CHASE = "chase", _("催督")
+    PLAN = "plan", _("安排跑腿")
+    OFFER = "offer", _("请人帮忙")
+    TAKE = "take", _("接一程")
+    GIVE_BACK = "give_back", _("交回一程")
+    HAND_OVER = "hand_over", _("交接")
+    FINISH = "finish", _("办完一程")
+    DROP = "drop", _("取消一程")
+    NUDGE = "nudge", _("问进展")
+    REPAY = "repay", _("报销")
+    SAY = "say", _("留言")
 
 
 PRIVATE = frozenset(
@@ -198,6 +209,10 @@ PRIVATE = frozenset(
         Verb.JUDGE,
         Verb.GRADE,
         Verb.CHASE,
+        Verb.OFFER,
+        Verb.NUDGE,
+        Verb.REPAY,
+        Verb.SAY,
     }
 )
 """Verbs that a requester is not told of."""

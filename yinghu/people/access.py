@@ -38,7 +38,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: a login with its posts, the requester of one appeal, or the platform itself."""
+    """Who acts: a login with its posts, the requester of one appeal, or the platform itself.
+
+    A login with an `appeal_id` helps with a leg of that appeal's errands, whoever has the case.
+    """
 
     kind: str
     user_id: int | None = None
@@ -106,6 +109,13 @@ def requester_of(appeal_id: int) -> Actor:
     return Actor("requester", appeal_id=appeal_id)
 
 
+def helper_of(actor: Actor, appeal_id: int) -> Actor:
+    """The actor, who helps with a leg of this appeal: to be asked for by `dispatch` only, which
+    knows whose leg it is.
+    """
+    return replace(actor, appeal_id=appeal_id)
+
+
 def relations(actor: Actor, case: Case) -> frozenset[str]:
     """What the actor is to the case: values of `appeals.states.Who`; empty means a stranger."""
     if actor.kind == "system":
@@ -118,6 +128,8 @@ def relations(actor: Actor, case: Case) -> frozenset[str]:
             found.update(_DESK_ROLES[Role(grant.role)])
         if grant.role in UNIT_ROLES and case.unit_id == grant.unit_id:
             found.update(UNIT_ROLES[Role(grant.role)])
+    if actor.appeal_id == case.pk:
+        found.add("helper")
     if case.also and actor.party_units.intersection(case.also):
         found.add("party")
     # Who has left the unit holds nothing any more, whatever the row still says.
@@ -169,6 +181,8 @@ def visible_q(actor: Actor) -> Q:
     if actor.unit_ids:
         # What the actor holds is among these: only who serves in the unit can be its holder.
         reach |= Q(unit_id__in=actor.unit_ids)
+    if actor.appeal_id is not None:
+        reach |= Q(pk=actor.appeal_id)
     if actor.party_units:
         reach |= Q(also__overlap=sorted(actor.party_units))
     return reach
@@ -199,7 +213,7 @@ def revealed_q(actor: Actor) -> Q:
     return reach | held if reach else reach
 
 
-_OUTSIDE = frozenset({"volunteer", "holder"})
+_OUTSIDE = frozenset({"volunteer", "holder", "helper"})
 """All that a volunteer is to a case; whoever is staff has another relation besides."""
 
 

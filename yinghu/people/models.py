@@ -1,7 +1,12 @@
-"""Who works here: units, posts over areas, logins, tokens; and who looked at private data."""
+"""Who works here: units, posts over areas, logins, tokens, volunteers; and who looked at private
+data.
+"""
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 
@@ -178,3 +183,96 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return str(self.user)
+
+
+class Skill(models.Model):
+    """Something that not every volunteer can: drive a car, nurse, a language, heavy lifting."""
+
+    code = models.SlugField(primary_key=True, max_length=40)
+    name = models.CharField(max_length=60)
+    name_en = models.CharField(max_length=60, blank=True)
+    order = models.PositiveSmallIntegerField(default=100)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ("order", "code")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Volunteer(models.Model):
+    """Somebody who has offered to help, in a squad: from applying to leaving. What they may do to
+    cases is their post; this is what they can, where and when.
+
+    `name` and `phone` are sealed (`people.privacy`), `caller` is the blind index of the phone.
+    `skills`, `areas` and `zones` are codes: what they can, where they serve (prefixes; none is
+    wherever the squad does), which zones they may enter. `inside` is the zone in which they live,
+    and which they do not leave while it is sealed. `hours` are hours of the week in which they can
+    be asked, 0 is Monday 0:00 to 1:00 by the place's clock; none is never. `ready_until` and
+    `away_until` go before these. `lon`, `lat` (WGS-84) are where they last said they are.
+    `asked_at` is when they were last asked to help.
+    """
+
+    class State(models.TextChoices):
+        APPLIED = "applied", _("待审核")
+        ACTIVE = "active", _("在队")
+        SUSPENDED = "suspended", _("暂停")
+        LEFT = "left", _("已退出")
+
+    user = models.OneToOneField(User, models.PROTECT, primary_key=True, related_name="volunteer")
+    squad = models.ForeignKey(Unit, models.PROTECT, related_name="volunteers")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.APPLIED.value)
+    name = models.BinaryField(default=b"")
+    phone = models.BinaryField(default=b"")
+    caller = models.BinaryField(null=True)
+    skills = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    areas = ArrayField(models.CharField(max_length=24), default=list, blank=True)
+    zones = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    inside = models.CharField(max_length=40, blank=True, default="")
+    hours = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)
+    ready_until = models.DateTimeField(null=True)
+    away_until = models.DateTimeField(null=True)
+    lon = models.FloatField(null=True)
+    lat = models.FloatField(null=True)
+    located_at = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True)
+    trained_at = models.DateTimeField(null=True)
+    consented_at = models.DateTimeField(null=True)
+    applied_at = models.DateTimeField(db_default=Now())
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    note = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        constraints = (
+            # A phone belongs to one volunteer; whoever has left may come back.
+            models.UniqueConstraint(
+                fields=("caller",),
+                name="volunteer_phone_once",
+                condition=Q(caller__isnull=False) & ~Q(state="left"),
+            ),
+        )
+        indexes = (models.Index(fields=("squad", "state"), name="volunteer_squad"),)
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class Shift(models.Model):
+    """A volunteer is on duty for a squad from one moment to another: then they can be asked."""
+
+    unit = models.ForeignKey(Unit, models.CASCADE, related_name="shifts")
+    user = models.ForeignKey(User, models.CASCADE, related_name="shifts")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(ends_at__gt=models.F("starts_at")), name="shift_on"),
+            models.UniqueConstraint(fields=("user", "starts_at"), name="shift_once"),
+        )
+        indexes = (models.Index(fields=("unit", "starts_at"), name="shift_unit"),)
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.starts_at} to {self.ends_at}"

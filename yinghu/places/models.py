@@ -1,4 +1,4 @@
-"""Areas in a tree by code prefix, their other names, and places that carry a QR sticker.
+"""Areas in a tree by code prefix, their other names, places that carry a QR sticker, and zones.
 
 A county has 6 digits, its towns 9, their villages and communities 12, grids 15, cells 18 (the first
 twelve are the statistical area codes of the National Bureau of Statistics, GB/T 10114). Other
@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -155,6 +156,46 @@ class Place(models.Model):
         verbose_name = _("点位")
         verbose_name_plural = _("点位")
         constraints = (models.CheckConstraint(condition=ON_EARTH, name="place_point_on_earth"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Zone(models.Model):
+    """A part of the city that one may not simply walk into: the areas that are listed (with all
+    below them), and what lies inside `outline` (GeoJSON, like an area's).
+
+    While its `status` is open nothing holds. `entry` says who may go in else, and `skill` which
+    skill they need besides ("" for none). Things change hands at its `gate`.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("正常")
+        CONTROLLED = "controlled", _("管控")
+        SEALED = "sealed", _("封控")
+
+    class Entry(models.TextChoices):
+        ANYONE = "anyone", _("谁都可以进")
+        PASS = "pass", _("住在里面或有通行证的人")
+        NOBODY = "nobody", _("谁都不能进")
+
+    code = models.SlugField(_("代码"), max_length=40, primary_key=True)
+    name = models.CharField(_("名称"), max_length=80)
+    name_en = models.CharField(_("英文名称"), max_length=120, blank=True, default="")
+    status = models.CharField(_("状态"), max_length=10, choices=Status.choices)
+    entry = models.CharField(
+        _("谁能进"), max_length=8, choices=Entry.choices, default=Entry.PASS.value
+    )
+    skill = models.CharField(_("还要会什么"), max_length=40, blank=True, default="")
+    areas = ArrayField(models.CharField(max_length=24), default=list, blank=True)
+    outline = models.JSONField(_("边界"), null=True, blank=True)
+    gate = models.CharField(_("交接的地方"), max_length=120, blank=True, default="")
+    gate_lon = models.FloatField(_("经度"), null=True, blank=True)
+    gate_lat = models.FloatField(_("纬度"), null=True, blank=True)
+    active = models.BooleanField(_("启用"), default=True)
+
+    class Meta:
+        ordering = ("code",)
 
     def __str__(self) -> str:
         return self.name
