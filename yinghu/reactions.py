@@ -21,6 +21,7 @@ from yinghu.appeals.moves import MOVES
 from yinghu.appeals.notify import tell
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import ClockKind, Satisfaction, Status, Urgency, Verb
+from yinghu.dispatch import serving
 from yinghu.dispatch.models import RoutingRule
 from yinghu.dispatch.routing import active_rules, route
 from yinghu.notices.deciding import NOTICES
@@ -213,13 +214,24 @@ def _try_again(react_to: Callable[..., None], *given: object) -> None:
 REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
     Verb.FILE: (index_words, suggest_sorting, find_duplicates),
     Verb.SORT: (route_sorted,),
-    Verb.ASSIGN: (raise_emergency,),
+    Verb.ASSIGN: (raise_emergency, serving.plan_errands),
+    Verb.ACCEPT: (serving.plan_errands,),
+    Verb.PLAN: (serving.look_for_helpers,),
+    Verb.TAKE: (serving.let_somebody_answer, serving.look_for_helpers),
+    Verb.GIVE_BACK: (serving.look_for_helpers,),
+    Verb.HAND_OVER: (serving.resolve_when_done, serving.look_for_helpers),
+    Verb.FINISH: (serving.resolve_when_done, serving.look_for_helpers),
+    Verb.HAND: (serving.resolve_when_done,),
+    Verb.SUPPLY: (serving.resolve_when_done,),
+    Verb.DROP: (serving.look_for_helpers, serving.resolve_when_done),
+    Verb.RESOLVE: (serving.call_off,),
+    Verb.MERGE: (serving.call_off,),
     Verb.RULE: (raise_returned,),
     Verb.RATE: (reopen_unsolved,),
     Verb.REOPEN: (raise_unsatisfied,),
     Verb.CHASE: (raise_chased,),
-    Verb.WITHDRAW: (free_the_merged,),
-    Verb.DECLINE: (free_the_merged,),
+    Verb.WITHDRAW: (free_the_merged, serving.call_off),
+    Verb.DECLINE: (free_the_merged, serving.call_off),
 }
 
 
@@ -247,7 +259,7 @@ def react(events: list[int]) -> None:
 
 def _react(events: list[int]) -> None:
     found = Event.objects.filter(pk__in=events, verb__in=REACTIONS.keys() | NOTICES.keys())
-    ordered = list(found.select_related("appeal").order_by("pk"))
+    ordered = list(found.select_related("appeal", "unit").order_by("pk"))
     # First, for what then happens by itself makes events of its own, with notices of their own.
     tell_people(ordered)
     by_verb: dict[Verb, list[Event]] = {}

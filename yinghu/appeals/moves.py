@@ -180,7 +180,7 @@ MOVES: dict[Verb, Move] = {
             Verb.HAND,
             _HELD,
             Status.HANDLING,
-            frozenset({Who.HANDLER, Who.HEAD}),
+            frozenset({Who.HANDLER, Who.HEAD, Who.SYSTEM}),
             (Field("user", FieldKind.USER, _("转给谁")), WHY_OPTIONAL),
             start=(ClockKind.ARRIVE,),
             stop=(ClockKind.RESPOND,),
@@ -272,7 +272,8 @@ MOVES: dict[Verb, Move] = {
             Verb.RESOLVE,
             frozenset({Status.HANDLING}),
             Status.RESOLVED,
-            _UNIT,
+            # By itself when its errands are done.
+            _UNIT | {Who.SYSTEM},
             (
                 WORDS,
                 PHOTOS,

@@ -195,6 +195,42 @@ def _chased(event: Event, _known: Directory) -> Turns:
     return (tuple(group for level in order[start:] for group in levels[level]),)
 
 
+def _named(event: Event, reason: Reason) -> Turns:
+    """Those whom the step itself names."""
+    people = event.facts.get("told") or ()
+    return tuple((Group(reason, frozenset(), user_id=user_id),) for user_id in people)
+
+
+def _helpers(event: Event, _known: Directory) -> Turns:
+    return _named(event, Reason.HELPER)
+
+
+def _offered(event: Event, known: Directory) -> Turns:
+    """Whom a leg is offered to; whose people could not be found, where nobody was."""
+    asked = _named(event, Reason.OFFERED)
+    dispatchers = _desk(event, Reason.DISPATCHER)
+    match event.facts.get("to"):
+        case "leader":
+            leaders = tuple((_heads(pk),) for pk in known.squads(event.area_id))
+            return *asked, (_heads(event.unit_id), dispatchers), *leaders
+        case "desk":
+            return *asked, (dispatchers, _desk(event, Reason.COMMAND))
+    return asked
+
+
+def _asked_before(event: Event, _known: Directory) -> Turns:
+    return _named(event, Reason.OFFERED)
+
+
+def _helpers_and_holder(event: Event, _known: Directory) -> Turns:
+    return *_named(event, Reason.HELPER), (_holder(event), _of_unit(event.unit_id))
+
+
+def _nudged(event: Event, _known: Directory) -> Turns:
+    heads = ((_heads(event.unit_id), _holder(event)),) if event.facts.get("to") == "head" else ()
+    return *_named(event, Reason.HELPER), *heads
+
+
 NOTICES: dict[Verb, Audience] = {
     Verb.ASSIGN: _unit,
     Verb.HAND: _new_holder,
@@ -221,6 +257,15 @@ NOTICES: dict[Verb, Audience] = {
     Verb.MERGE: _holder_only,
     Verb.WITHDRAW: _holder_only,
     Verb.CHASE: _chased,
+    Verb.OFFER: _offered,
+    Verb.TAKE: _asked_before,
+    Verb.GIVE_BACK: _helpers_and_holder,
+    Verb.HAND_OVER: _helpers,
+    Verb.FINISH: _helpers,
+    Verb.DROP: _helpers,
+    Verb.NUDGE: _nudged,
+    Verb.REPAY: _helpers,
+    Verb.SAY: _helpers_and_holder,
 }
 """Whom each verb tells; verbs that tell nobody stand in lists that follow by themselves."""
 

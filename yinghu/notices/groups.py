@@ -13,13 +13,13 @@ from yinghu.appeals.models import Event
 from yinghu.appeals.states import Verb
 from yinghu.notices.models import Reason
 from yinghu.oversight.models import Summons
-from yinghu.people.models import Post, Role, Unit, User
+from yinghu.people.models import Post, Role, Unit, UnitKind, User
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """Those who have one of `roles` in a unit, or at a desk whose post covers an `area`; of them
-    `user_id` only, where it is given.
+    `user_id` only, where it is given; without roles that person, whatever they are.
     """
 
     reason: Reason
@@ -48,6 +48,9 @@ class Directory:
 
     def people(self, group: Group) -> list[int]:
         """The ids of the active logins in it, in their order."""
+        if not group.roles:
+            # Whoever was asked or helps, whatever their posts are.
+            return [] if group.user_id is None else [group.user_id]
         if group.area is not None:
             found = set(self._at_desk(group.roles, group.area))
         elif group.unit_id is None or (group.reason is Reason.HOLDER and group.user_id is None):
@@ -73,6 +76,10 @@ class Directory:
                 last = (unit_id, user_id)
         return last
 
+    def squads(self, area_id: str | None) -> list[int]:
+        """The ids of the squads that serve in this area."""
+        return [pk for pk, prefix in self._squads if (area_id or "").startswith(prefix)]
+
     def unit_before(self, event: Event) -> int | None:
         """The id of the unit that had the case before it was raised by this event."""
         return self._before.get(event.pk)
@@ -94,6 +101,8 @@ class Directory:
         wanted: set[int | None] = {*self._units.values(), *self._before.values()}
         for event in self._events:
             wanted |= {event.unit_id, event.appeal.lead_id, event.facts.get("unit_id")}
+        if any(event.facts.get("to") == "leader" for event in self._events):
+            wanted |= {pk for pk, _area in self._squads}
         for calls in self._whistles.values():
             wanted |= {unit_id for _event, _code, unit_id, _user in calls}
         posts = _serving().filter(unit__in=wanted - {None}).exclude(role__in=_AT_DESKS)
@@ -122,6 +131,11 @@ class Directory:
         if not codes:
             return {}
         return dict(Unit.objects.filter(code__in=codes).values_list("code", "pk"))
+
+    @cached_property
+    def _squads(self) -> list[tuple[int, str]]:
+        found = Unit.objects.filter(kind=UnitKind.SQUAD, active=True).order_by("pk")
+        return [(pk, area or "") for pk, area in found.values_list("pk", "area")]
 
     @cached_property
     def _before(self) -> dict[int, int | None]:

@@ -34,6 +34,8 @@ class Reason(Labelled):
     COMMAND = "command", _("您在指挥中心")
     ADMIN = "admin", _("没有别人可以通知")
     DIGEST = "digest", _("每周小结")
+    OFFERED = "offered", _("请您帮忙")
+    HELPER = "helper", _("您在帮忙")
 
 
 class Notice(models.Model):

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_noop as _noop
 
 from yinghu.appeals.labels import is_english
 from yinghu.appeals.models import ChaseAct, Event
+from yinghu.appeals.moves import OF_LEGS
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import ClockKind, Satisfaction, Verb
 from yinghu.notices.models import Notice, Reason
@@ -132,8 +133,46 @@ def sentence(notice: Notice, units: Units) -> str:
             return _("诉求人撤回了诉求，不用再办")
         case Verb.CHASE:
             return _chased(event, reason, units)
+        case _ if event.act in OF_LEGS:
+            return _of_leg(event, reason)
         case _:
             return _(event.act.label)
+
+
+def _of_leg(event: Event, reason: str) -> str:
+    """A step of an errand, to whoever helps with it, was asked to, or answers for the case."""
+    given = event.facts
+    title = given.get("title", "")
+    mine = reason in (Reason.HELPER, Reason.OFFERED)
+    match event.act:
+        case Verb.OFFER if mine:
+            return _("请您帮忙：%s") % title
+        case Verb.OFFER:
+            return _("“%s”找不到人，请您安排") % title
+        case Verb.TAKE:
+            return _("“%s”已经有人接了，谢谢您") % title
+        case Verb.GIVE_BACK if mine:
+            return _("“%s”很久没有动静，已经放回给大家") % title
+        case Verb.GIVE_BACK:
+            return _("“%s”交回来了，正在另外找人") % title
+        case Verb.HAND_OVER if given.get("done"):
+            return _("“%s”双方都确认了") % title
+        case Verb.HAND_OVER if given.get("gave"):
+            return _("“%s”：对方说给您了，请您也确认") % title
+        case Verb.HAND_OVER:
+            return _("“%s”：对方说收到了，请您也确认") % title
+        case Verb.FINISH:
+            return _("“%s”办完了，轮到您了") % title
+        case Verb.DROP:
+            return _("不用办了：%s") % _("、").join(given.get("titles", ()))
+        case Verb.NUDGE if mine:
+            return _("“%s”办得怎么样了？请报一下，或者交回") % title
+        case Verb.NUDGE:
+            return _("“%s”的帮手很久没有动静，东西在他手上") % title
+        case Verb.REPAY:
+            return _("您为“%s”垫的钱已经报销") % title
+        case _:
+            return _("有人留言")
 
 
 _COUNTED = {

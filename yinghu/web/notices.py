@@ -59,7 +59,7 @@ def _lines(request: HttpRequest, found: list[Notice]) -> list[Line]:
     return lines
 
 
-_QUOTED = (Verb.RATE, Verb.REOPEN, Verb.SUPPLY, Verb.URGE)
+_QUOTED = (Verb.RATE, Verb.REOPEN, Verb.SUPPLY, Verb.URGE, Verb.SAY)
 
 
 def _said(notice: Notice) -> str:

@@ -12,6 +12,7 @@ from django.utils.translation import pgettext
 
 from yinghu.appeals.labels import done_label, status_label
 from yinghu.appeals.models import Appeal, ChaseAct, ChaseTell, Event
+from yinghu.appeals.moves import OF_LEGS
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import ENDED, PRIVATE, ClockKind, Occasion, Satisfaction, Status, Verb
 from yinghu.people.privacy import without_numbers
@@ -84,8 +85,30 @@ def told(event: Event) -> str:
             return _("平台不予受理")
         case Verb.WITHDRAW:
             return _("您撤回了诉求")
+        case _ if event.act in OF_LEGS:
+            return _of_leg(event)
         case _:
             return _(event.act.label)
+
+
+def _of_leg(event: Event) -> str:
+    """A step of an errand as a requester reads it."""
+    title = event.facts.get("title", "")
+    match event.act:
+        case Verb.PLAN:
+            return _("已安排人帮您办：%s") % title
+        case Verb.TAKE:
+            return _("有人接下了“%s”") % title
+        case Verb.GIVE_BACK:
+            return _("“%s”正在换人") % title
+        case Verb.HAND_OVER if event.facts.get("done"):
+            return _("“%s”完成，下一位接着办") % title
+        case Verb.HAND_OVER:
+            return _("“%s”正在进行") % title
+        case Verb.FINISH:
+            return _("“%s”办好了") % title
+        case _dropped:
+            return _("取消了：%s") % _("、").join(event.facts.get("titles", ()))
 
 
 def _ruled(event: Event, unit: str) -> str:
@@ -122,6 +145,8 @@ def facts(event: Event) -> str:
             return f"→ {name_of(event.unit)}" if event.unit else ""
         case Verb.CHASE:
             return _chased(given)
+        case _ if event.act in OF_LEGS:
+            return given.get("title", "") or _("、").join(given.get("titles", ()))
         case Verb.RULE | Verb.JUDGE:
             parts = [_("同意") if given.get("agree") else _("不同意")]
             parts.append(given.get("name", "") or _(_ASKED.get(given.get("of", ""), "")))

@@ -1,0 +1,168 @@
+"""The legs of one errand together: which may be taken, which can be done, who gives to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from yinghu.dispatch.models import Leg, LegKind
+
+GOODS = frozenset({LegKind.BUY, LegKind.QUEUE, LegKind.COLLECT, LegKind.CARRY})
+"""Kinds after which somebody has something in their hands."""
+
+_WRITTEN = (
+    "state",
+    "holder_id",
+    "giver_id",
+    "kept",
+    "paid",
+    "opened_at",
+    "ready_at",
+    "taken_at",
+    "active_at",
+    "nudged_at",
+    "given_at",
+    "received_at",
+    "done_at",
+    "minutes",
+    "stage",
+    "stage_at",
+    "next_at",
+)
+_ENDED = (Leg.State.DONE, Leg.State.DROPPED)
+
+
+class Course:
+    """All legs of an errand, in order. To be read and written while the case's row is locked."""
+
+    def __init__(self, legs: Iterable[Leg]) -> None:
+        self._legs = {leg.n: leg for leg in sorted(legs, key=lambda leg: leg.n)}
+        self._read = {n: _state(leg) for n, leg in self._legs.items()}
+        self._left = self.left()
+        self.was_held_by: int | None = None
+        """Who had the leg that was opened anew last."""
+
+    def __getitem__(self, n: int) -> Leg:
+        return self._legs[n]
+
+    def __iter__(self) -> Iterator[Leg]:
+        return iter(self._legs.values())
+
+    def left(self) -> int:
+        """How many legs are not done."""
+        return sum(leg.state not in _ENDED for leg in self)
+
+    def change_of_left(self) -> int:
+        """By how many that is more or fewer than when they were read."""
+        return self.left() - self._left
+
+    def before(self, leg: Leg) -> list[Leg]:
+        return [self._legs[n] for n in leg.after]
+
+    def following(self, leg: Leg) -> list[Leg]:
+        return [each for each in self if leg.n in each.after]
+
+    def is_ready(self, leg: Leg) -> bool:
+        """Whether all before it is done, so that it can be."""
+        return all(each.state in _ENDED for each in self.before(leg))
+
+    def along(self, leg: Leg) -> list[Leg]:
+        """The leg, and those that whoever takes it has to do as well: what somebody has bought they
+        also carry, where nobody is there to take it over.
+        """
+        found = [leg]
+        for each in self:
+            carried = each.kind == LegKind.CARRY and each.state == Leg.State.OPEN
+            if carried and any(b in found and b.kind in GOODS for b in self.before(each)):
+                found.append(each)
+        return found
+
+    def held_along(self, leg: Leg) -> list[Leg]:
+        """The leg, and those that its holder has taken along with it and not done."""
+        found = [leg]
+        for each in self:
+            same = each.holder_id == leg.holder_id and each.state == Leg.State.TAKEN
+            if same and each.kind == LegKind.CARRY and any(b in found for b in self.before(each)):
+                found.append(each)
+        return found
+
+    def has_goods(self, leg: Leg) -> bool:
+        """Whether what it is about is in its holder's hands already."""
+        return leg.kind == LegKind.CARRY and any(
+            each.state == Leg.State.DONE and (each.kind in GOODS or each.kind == LegKind.HAND_OVER)
+            for each in self.before(leg)
+        )
+
+    def reopen(self, leg: Leg, kept: str) -> None:
+        """Let somebody else take it. What its holder has received they hand over to the next."""
+        self.was_held_by = leg.holder_id
+        for each in self.before(leg):
+            if each.kind == LegKind.HAND_OVER and each.state == Leg.State.DONE:
+                each.state, each.done_at = Leg.State.OPEN, None
+                each.giver_id, each.given_at, each.received_at = leg.holder_id, None, None
+            elif each.kind == LegKind.HAND_OVER:
+                each.received_at = None
+        leg.state, leg.holder_id, leg.kept = Leg.State.OPEN, None, kept
+        leg.taken_at = leg.active_at = leg.nudged_at = leg.opened_at = leg.next_at = None
+        leg.stage, leg.stage_at = 0, None
+
+    def touch(self, user_id: int | None, now: datetime) -> None:
+        """Somebody has done something: of all that they hold here."""
+        for leg in self:
+            if leg.state == Leg.State.TAKEN and leg.holder_id == user_id:
+                leg.active_at, leg.nudged_at = now, None
+
+    def follow(self, now: datetime) -> None:
+        """Set what follows from the states: who gives to whom, what may be taken, what can be
+        done. A hand-over between one and the same person is none.
+        """
+        for leg in self:
+            if leg.kind == LegKind.HAND_OVER and leg.state == Leg.State.OPEN:
+                self._meet(leg, now)
+            if self.is_ready(leg):
+                leg.ready_at = leg.ready_at or now
+            else:
+                leg.ready_at = None
+            if leg.kind != LegKind.HAND_OVER and leg.state == Leg.State.OPEN:
+                if not self._is_opened(leg):
+                    leg.opened_at = leg.next_at = None
+                elif leg.opened_at is None:
+                    leg.opened_at = leg.next_at = now
+
+    def _meet(self, leg: Leg, now: datetime) -> None:
+        givers = [b for b in self.before(leg) if b.kind != LegKind.HAND_OVER]
+        receivers = [each for each in self.following(leg) if each.state != Leg.State.DROPPED]
+        # Whoever gave their leg back after they had received it gives, whoever was before them.
+        again = self.is_ready(leg) and leg.giver_id not in {None, *(b.holder_id for b in givers)}
+        if not again:
+            leg.giver_id = givers[-1].holder_id if givers else None
+        leg.holder_id = receivers[0].holder_id if receivers else None
+        one = leg.giver_id is not None and leg.giver_id == leg.holder_id
+        if self.is_ready(leg) and (one or not receivers):
+            leg.state = Leg.State.DONE
+            leg.given_at = leg.received_at = leg.done_at = now
+
+    def _is_opened(self, leg: Leg) -> bool:
+        """Whether somebody is at all that comes before, so that it may be taken."""
+        return all(
+            self._is_opened(each) if each.kind == LegKind.HAND_OVER else each.state != "open"
+            for each in self.before(leg)
+        )
+
+    def whom_next(self, leg: Leg) -> list[int]:
+        """Who has to do the next step, now that this leg is done; not its own holder."""
+        people = {p for each in self.following(leg) for p in (each.holder_id, each.giver_id) if p}
+        return sorted(people - {leg.holder_id})
+
+    def save(self) -> None:
+        """Write what has changed."""
+        changed = [leg for leg in self if _state(leg) != self._read[leg.n]]
+        if len(changed) == 1:
+            changed[0].save(update_fields=[name.removesuffix("_id") for name in _WRITTEN])
+        elif changed:
+            Leg.objects.bulk_update(changed, [name.removesuffix("_id") for name in _WRITTEN])
+
+
+def _state(leg: Leg) -> tuple[Any, ...]:
+    return tuple(getattr(leg, name) for name in _WRITTEN)
