@@ -313,10 +313,28 @@ def _outline(feature: Any) -> tuple[str, dict[str, Any]]:
             )
             if value
         )
-        geometry = shape(feature["geometry"])
+        geometry = feature["geometry"]
     except StopIteration as why:
         raise BadRow(_("缺少 id 或 code 属性")) from why
-    except (AttributeError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError) as why:
+    except (AttributeError, KeyError, TypeError) as why:
+        raise BadRow(_("不是可用的要素：%s") % why) from why
+    return code, sound_outline(geometry)
+
+
+def sound_outline(given: Any) -> dict[str, Any]:
+    """A GeoJSON geometry as an outline is kept: a Polygon or MultiPolygon in WGS-84 degrees, which
+    is repaired where it crosses itself. Raises BadRow.
+    """
+    try:
+        geometry = shape(given)
+    except (
+        AttributeError,
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+        shapely.errors.ShapelyError,
+    ) as why:
         raise BadRow(_("不是可用的要素：%s") % why) from why
     if geometry.geom_type not in {"Polygon", "MultiPolygon"} or geometry.is_empty:
         raise BadRow(_("边界应为多边形，而不是 %s") % geometry.geom_type)
@@ -327,7 +345,8 @@ def _outline(feature: Any) -> tuple[str, dict[str, Any]]:
         geometry = shapely.make_valid(geometry, method="structure")
         if geometry.geom_type not in {"Polygon", "MultiPolygon"} or geometry.is_empty:
             raise BadRow(_("边界自相交，无法修复"))
-    return code, json.loads(shapely.to_geojson(geometry))
+    outline: dict[str, Any] = json.loads(shapely.to_geojson(geometry))
+    return outline
 
 
 def _csv_rows(

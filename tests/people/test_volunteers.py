@@ -1,0 +1,223 @@
+"""Volunteers from applying to leaving, as themselves, as their coordinator and as a thief."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.utils import timezone
+
+from tests.cast import Cast
+from tests.cities import City, in_threads
+from yinghu.people import volunteers
+from yinghu.people.access import actor_of
+from yinghu.people.models import Change, Post, Role, Unit, User, Volunteer
+from yinghu.people.privacy import unseal
+from yinghu.places.models import Zone
+
+PHONE = "+8613700000001"
+
+
+def squad() -> Unit:
+    return Unit.objects.get(code="care")
+
+
+def head() -> User:
+    return User.objects.get(username="care-head")
+
+
+def joined(phone: str = PHONE, name: str = "赵大勇") -> Volunteer:
+    return volunteers.approve(volunteers.apply(squad(), name, phone), head())
+
+
+def test_somebody_applies_and_is_taken_in(city: Cast) -> None:
+    applied = volunteers.apply(squad(), "赵大勇", PHONE, skills=["heavy", "car", "car"])
+    assert (applied.state, applied.skills) == ("applied", ["car", "heavy"])
+    assert (unseal(applied.name), unseal(applied.phone)) == ("赵大勇", PHONE)
+    assert applied.consented_at is not None
+    user = applied.user
+    assert not user.has_usable_password()
+    assert user.username.startswith("v-")
+    assert not actor_of(user).is_staff
+    volunteers.approve(applied, head())
+    applied.refresh_from_db()
+    assert (applied.state, applied.decided_by) == ("active", head())
+    grants = [(grant.role, grant.unit_id) for grant in actor_of(user).grants]
+    assert grants == [(Role.VOLUNTEER, squad().pk)]
+    told = list(Change.objects.filter(kind="volunteer", key=user.username).order_by("pk"))
+    assert [change.after.get("state") for change in told] == ["applied", "active"]
+    assert [str(change.user) for change in told] == ["赵大勇", str(head())]
+    assert PHONE[3:] not in json.dumps([change.after for change in told])
+
+
+def test_a_phone_belongs_to_one_until_they_leave(city: Cast) -> None:
+    first = joined()
+    with pytest.raises(volunteers.PhoneInUse):
+        volunteers.apply(squad(), "另一个人", PHONE)
+    volunteers.leave(first, first.user)
+    again = volunteers.apply(squad(), "赵大勇", PHONE)
+    assert again.pk != first.pk
+    assert again.state == "applied"
+
+
+def test_of_two_who_apply_at_once_with_one_phone_one_succeeds(own_city: City) -> None:
+    care = squad()
+    refused: list[bool] = []
+
+    def press() -> None:
+        try:
+            volunteers.apply(care, "赵大勇", PHONE)
+        except volunteers.PhoneInUse:
+            refused.append(True)
+
+    in_threads(*[press] * 6)
+    assert len(refused) == 5
+    assert Volunteer.objects.filter(squad=care, state="applied").count() == 1
+    assert User.objects.filter(display_name="赵大勇").count() == 1
+
+
+def test_of_two_who_decide_at_once_one_does(own_city: City) -> None:
+    applied = volunteers.apply(squad(), "赵大勇", PHONE)
+    by = head()
+    refused: list[bool] = []
+
+    def decide(act: Callable[[], object]) -> Callable[[], None]:
+        def press() -> None:
+            try:
+                act()
+            except volunteers.Refused:
+                refused.append(True)
+
+        return press
+
+    in_threads(
+        *[decide(lambda: volunteers.approve(applied, by))] * 3,
+        *[decide(lambda: volunteers.reject(applied, by, "不合适"))] * 3,
+    )
+    assert len(refused) == 5
+    applied.refresh_from_db()
+    posts = Post.objects.filter(user=applied.user, active=True).count()
+    assert (applied.state, posts) in {("active", 1), ("left", 0)}
+
+
+def test_whoever_is_suspended_is_out_at_once_everywhere_and_comes_back_where_they_were(
+    city: Cast,
+) -> None:
+    one = joined()
+    milk = Unit.objects.get(code="milk")
+    food = Unit.objects.get(code="food")
+    Post.objects.create(user=one.user, unit=milk, role=Role.VOLUNTEER)
+    Post.objects.create(user=one.user, unit=food, role=Role.VOLUNTEER, active=False)
+    client = Client()
+    client.force_login(one.user)
+    assert client.get("/field").status_code == 200
+    volunteers.suspend(one, head(), "没有按时到")
+    assert client.get("/field").status_code == 302
+    assert not Session.objects.filter(pk=client.cookies["yinghu_session"].value).exists()
+    assert not actor_of(one.user).is_staff
+    one.refresh_from_db()
+    assert (one.state, one.note) == ("suspended", "没有按时到")
+    with pytest.raises(volunteers.Refused):
+        volunteers.set_ready(one, timezone.now() + timedelta(hours=1))
+    volunteers.resume(one, head())
+    assert {grant.unit_id for grant in actor_of(one.user).grants} == {squad().pk, milk.pk}
+
+
+@pytest.mark.parametrize(
+    ("state", "possible"),
+    [
+        ("applied", {"approve", "reject", "leave"}),
+        ("active", {"suspend", "leave"}),
+        ("suspended", {"resume", "leave"}),
+        ("left", set()),
+    ],
+)
+def test_what_may_follow_on_a_state(city: Cast, state: str, possible: set[str]) -> None:
+    one = volunteers.apply(squad(), "赵大勇", PHONE)
+    by = head()
+    acts: dict[str, Callable[[], object]] = {
+        "approve": lambda: volunteers.approve(one, by),
+        "reject": lambda: volunteers.reject(one, by, "x"),
+        "suspend": lambda: volunteers.suspend(one, by, "x"),
+        "resume": lambda: volunteers.resume(one, by),
+        "leave": lambda: volunteers.leave(one, by),
+    }
+    done = set()
+    for verb, act in acts.items():
+        Volunteer.objects.filter(pk=one.pk).update(state=state)
+        try:
+            act()
+            done.add(verb)
+        except volunteers.Refused:
+            pass
+    assert done == possible
+
+
+def test_ready_and_away_go_before_hours(city: Cast) -> None:
+    one = joined()
+    # A Monday, 10:30 in Shanghai.
+    now = datetime(2026, 11, 30, 2, 30, tzinfo=UTC)
+    assert volunteers.hour_of_week(now) == 10
+    one.hours = [10]
+    assert volunteers.can_be_asked(one, now)
+    assert not volunteers.can_be_asked(one, now + timedelta(hours=1))
+    assert volunteers.can_be_asked(one, now + timedelta(hours=1), on_duty=True)
+    one.away_until = now + timedelta(hours=2)
+    assert not volunteers.can_be_asked(one, now, on_duty=True)
+    one.away_until, one.ready_until = None, now + timedelta(hours=3)
+    assert volunteers.can_be_asked(one, now + timedelta(hours=2))
+    one.state = "suspended"
+    assert not volunteers.can_be_asked(one, now)
+
+
+def test_where_somebody_is_is_kept_to_about_a_hundred_metres(city: Cast) -> None:
+    one = joined()
+    volunteers.locate(one, 120.123456, 29.987654)
+    one.refresh_from_db()
+    assert (one.lon, one.lat) == (120.123, 29.988)
+
+
+def zone(code: str = "z1", **given: str) -> Zone:
+    values = {"status": "sealed", "entry": "pass", "name": code} | given
+    return Zone.objects.create(code=code, **values)
+
+
+@pytest.mark.parametrize(
+    ("entry", "stranger", "with_pass", "inside"),
+    [
+        ("anyone", True, True, True),
+        ("pass", False, True, True),
+        ("nobody", False, False, False),
+    ],
+)
+def test_who_may_enter(
+    city: Cast, entry: str, stranger: bool, with_pass: bool, inside: bool
+) -> None:
+    one, shut = Volunteer(), zone(entry=entry)
+    assert volunteers.may_enter(shut, one) is stranger
+    assert volunteers.may_enter(shut, Volunteer(zones=["z1"])) is with_pass
+    assert volunteers.may_enter(shut, Volunteer(inside="z1")) is inside
+    shut.skill = "medical"
+    assert not volunteers.may_enter(shut, Volunteer(zones=["z1"]))
+    nurse = Volunteer(zones=["z1"], skills=["medical"])
+    assert volunteers.may_enter(shut, nurse) is with_pass
+    shut.status = "open"
+    assert volunteers.may_enter(shut, one)
+
+
+def test_who_lives_in_a_sealed_zone_stays_there(city: Cast) -> None:
+    zone("home")
+    zone("other", entry="anyone")
+    inside = Volunteer(inside="home", zones=["other"])
+    assert volunteers.may_go(inside, "home")
+    assert not volunteers.may_go(inside, "other")
+    assert not volunteers.may_go(inside, "")
+    assert not volunteers.may_go(Volunteer(), "home")
+    assert volunteers.may_go(Volunteer(), "other")
+    assert volunteers.may_go(Volunteer(), "")
+    Zone.objects.filter(pk="home").update(status="controlled")
+    assert volunteers.may_go(inside, "")

@@ -1,0 +1,330 @@
+"""What becomes of a volunteer, from applying to leaving, and where they may go.
+
+Every function that changes a state locks the row, asks STEPS, and writes who did it into the
+history, in one transaction.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from yinghu.people import history
+from yinghu.people.models import Change, Post, Role, Unit, User, Volunteer
+from yinghu.people.privacy import blind, seal, unseal
+from yinghu.people.sessions import end_sessions
+from yinghu.places.models import PLACE_ALPHABET, Zone
+
+KIND: Final = "volunteer"
+"""Of the rows of the history, whose key is the login's name."""
+LOGIN_PREFIX: Final = "v-"
+LONGEST_READY: Final = timedelta(hours=24)
+LONGEST_AWAY: Final = timedelta(days=60)
+HOURS_OF_WEEK: Final = 7 * 24
+
+State = Volunteer.State
+
+
+class Refused(Exception):
+    """What may not be done; the message says why, in the language of whoever asks."""
+
+
+class PhoneInUse(Refused):
+    """Somebody who has not left has this phone."""
+
+    def __init__(self) -> None:
+        super().__init__(_("这个手机号已经报过名了"))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of state: from where, to where, and what is said where it cannot be."""
+
+    sources: frozenset[State]
+    target: State
+    why_not: Any
+    outs: bool = False
+    """Whether it ends their post and their sessions."""
+
+
+STEPS: Final[Mapping[str, Step]] = {
+    "approve": Step(
+        frozenset({State.APPLIED}), State.ACTIVE, gettext_lazy("这份报名已经有人处理了")
+    ),
+    "reject": Step(
+        frozenset({State.APPLIED}), State.LEFT, gettext_lazy("这份报名已经有人处理了"), outs=True
+    ),
+    "suspend": Step(
+        frozenset({State.ACTIVE}), State.SUSPENDED, gettext_lazy("在队的才能暂停"), outs=True
+    ),
+    "resume": Step(frozenset({State.SUSPENDED}), State.ACTIVE, gettext_lazy("暂停的才能恢复")),
+    "leave": Step(
+        frozenset({State.APPLIED, State.ACTIVE, State.SUSPENDED}),
+        State.LEFT,
+        gettext_lazy("已经退出了"),
+        outs=True,
+    ),
+}
+
+
+# --- coming, staying, leaving -------------------------------------------------------------------
+
+
+def apply(
+    squad: Unit,
+    name: str,
+    phone: str,
+    *,
+    skills: Iterable[str] = (),
+    areas: Iterable[str] = (),
+    inside: str = "",
+    consented: bool = True,
+    by: User | None = None,
+) -> Volunteer:
+    """A new application, with a login of its own that has no password and no post yet.
+
+    `phone` is in E.164. `by` is who wrote it down for them, None where they did so themselves.
+    Raises PhoneInUse; of two at once with one phone, one succeeds.
+    """
+    caller = blind(phone)
+    if caller is None:
+        raise Refused(_("请写完整的手机号码"))
+    try:
+        with transaction.atomic():
+            user = User(username=_new_login(), display_name=name[:60])
+            user.set_unusable_password()
+            user.save()
+            volunteer = Volunteer.objects.create(
+                user=user,
+                squad=squad,
+                name=seal(name),
+                phone=seal(phone),
+                caller=caller,
+                skills=sorted(set(skills)),
+                areas=sorted(set(areas)),
+                inside=inside,
+                consented_at=timezone.now() if consented else None,
+            )
+            _record(by or user, volunteer, {}, _state(volunteer))
+    except IntegrityError as clash:
+        if "volunteer_phone_once" in str(clash):
+            raise PhoneInUse from clash
+        raise
+    return volunteer
+
+
+def approve(volunteer: Volunteer, by: User) -> Volunteer:
+    """Take them into the squad. Raises Refused where somebody has decided already."""
+    return _move("approve", volunteer, by)
+
+
+def reject(volunteer: Volunteer, by: User, why: str) -> Volunteer:
+    """Decline an application; the phone may apply again."""
+    return _move("reject", volunteer, by, why)
+
+
+def suspend(volunteer: Volunteer, by: User, why: str) -> Volunteer:
+    """Out at once, until `resume`: every post as a volunteer, every session."""
+    return _move("suspend", volunteer, by, why)
+
+
+def resume(volunteer: Volunteer, by: User) -> Volunteer:
+    """Back in the posts that `suspend` ended."""
+    return _move("resume", volunteer, by)
+
+
+def leave(volunteer: Volunteer, by: User, why: str = "") -> Volunteer:
+    """Leave the squad, by themselves or by its coordinator. The phone is free for a new one."""
+    return _move("leave", volunteer, by, why)
+
+
+def locked(volunteer: Volunteer) -> Volunteer:
+    """The row as it is now, in our hands alone until the transaction ends."""
+    found = Volunteer.objects.select_for_update(of=("self",), no_key=True)
+    return found.select_related("user", "squad").get(pk=volunteer.pk)
+
+
+def _move(verb: str, volunteer: Volunteer, by: User, why: str = "") -> Volunteer:
+    step = STEPS[verb]
+    with transaction.atomic():
+        now = locked(volunteer)
+        if State(now.state) not in step.sources:
+            raise Refused(str(step.why_not))
+        before = _state(now)
+        ended = _end_posts(now.user) if step.outs else []
+        if step.target is State.ACTIVE:
+            _begin_posts(now)
+        now.state, now.note = step.target.value, why[:200]
+        if verb in ("approve", "reject"):
+            now.decided_at, now.decided_by = timezone.now(), by
+        if step.outs:
+            now.ready_until = None
+        now.save(update_fields=("state", "note", "decided_at", "decided_by", "ready_until"))
+        _record(by, now, before | ({"posts": ended} if ended else {}), _state(now))
+        if step.outs:
+            end_sessions(now.user)
+    return now
+
+
+def _end_posts(user: User) -> list[str]:
+    """End every post as a volunteer; the units of those that were active."""
+    posts = Post.objects.filter(user=user, role=Role.VOLUNTEER, active=True)
+    ended = sorted(posts.values_list("unit__code", flat=True))
+    posts.update(active=False)
+    return ended
+
+
+def _begin_posts(volunteer: Volunteer) -> None:
+    """The post in the squad, and those that the last suspension ended."""
+    _post, new = Post.objects.get_or_create(
+        user=volunteer.user, unit=volunteer.squad, role=Role.VOLUNTEER, area=None
+    )
+    units = {volunteer.squad.code}
+    last = Change.objects.filter(kind=KIND, key=volunteer.user.username, before__has_key="posts")
+    if not new and (change := last.order_by("-id").first()):
+        units.update(change.before["posts"])
+    posts = Post.objects.filter(user=volunteer.user, role=Role.VOLUNTEER, unit__code__in=units)
+    posts.update(active=True)
+
+
+def _new_login() -> str:
+    return LOGIN_PREFIX + "".join(secrets.choice(PLACE_ALPHABET) for _i in range(8))
+
+
+# --- what they can, when and where ----------------------------------------------------------------
+
+
+def change(volunteer: Volunteer, by: User, **values: Any) -> bool:
+    """Put skills, areas, zones, inside or hours into the row; False where they were there already.
+
+    Raises Refused for whoever has left.
+    """
+    assert values.keys() <= {"skills", "areas", "zones", "inside", "hours"}  # noqa: S101  # our own words
+    with transaction.atomic():
+        now = locked(volunteer)
+        if now.state == State.LEFT:
+            raise Refused(str(STEPS["leave"].why_not))
+        before = _state(now)
+        for name, value in values.items():
+            setattr(now, name, sorted(set(value)) if isinstance(value, list | tuple) else value)
+        if before == _state(now):
+            return False
+        now.save(update_fields=list(values))
+        _record(by, now, before, _state(now))
+    return True
+
+
+def train(volunteer: Volunteer, by: User) -> Volunteer:
+    """Write down that they have been trained, now."""
+    with transaction.atomic():
+        now = locked(volunteer)
+        if now.state == State.LEFT:
+            raise Refused(str(STEPS["leave"].why_not))
+        now.trained_at = timezone.now()
+        now.save(update_fields=("trained_at",))
+        _record(by, now, {}, {"trained": True})
+    return now
+
+
+def phone_of(volunteer: Volunteer, by: User) -> str:
+    """Their whole phone number; that it was looked at is written down."""
+    _record(by, volunteer, {}, {"phone": "shown"})
+    return unseal(volunteer.phone)
+
+
+def set_ready(volunteer: Volunteer, until: datetime) -> None:
+    """They can be asked from now until then, a day at most. Raises Refused unless in the squad."""
+    until = min(until, timezone.now() + LONGEST_READY)
+    _put_active(volunteer, ready_until=until, away_until=None)
+
+
+def set_away(volunteer: Volunteer, until: datetime) -> None:
+    """They are not asked before then, whatever their hours are."""
+    until = min(until, timezone.now() + LONGEST_AWAY)
+    _put_active(volunteer, ready_until=None, away_until=until)
+
+
+def locate(volunteer: Volunteer, lon: float, lat: float) -> None:
+    """Where they say they are, in degrees of WGS-84; kept to some hundred metres."""
+    _put_active(volunteer, lon=round(lon, 3), lat=round(lat, 3), located_at=timezone.now())
+
+
+def _put_active(volunteer: Volunteer, **values: Any) -> None:
+    # One statement with its condition: nothing is in between.
+    put = Volunteer.objects.filter(pk=volunteer.pk, state=State.ACTIVE).update(**values)
+    if not put:
+        raise Refused(_("在队的志愿者才能这样做"))
+    for name, value in values.items():
+        setattr(volunteer, name, value)
+
+
+def hour_of_week(moment: datetime) -> int:
+    """0 is Monday 0:00 to 1:00 by the place's clock."""
+    here = timezone.localtime(moment)
+    return here.weekday() * 24 + here.hour
+
+
+def can_be_asked(volunteer: Volunteer, now: datetime, *, on_duty: bool = False) -> bool:
+    """Whether they may be asked at this moment: what they said goes before shifts and hours."""
+    if volunteer.state != State.ACTIVE:
+        return False
+    if volunteer.away_until and volunteer.away_until > now:
+        return False
+    if volunteer.ready_until and volunteer.ready_until > now:
+        return True
+    return on_duty or hour_of_week(now) in volunteer.hours
+
+
+# --- zones ------------------------------------------------------------------------------------
+
+
+def may_enter(zone: Zone, volunteer: Volunteer) -> bool:
+    """Whether the zone's rule lets them in."""
+    if not zone.active or zone.status == Zone.Status.OPEN:
+        return True
+    if zone.skill and zone.skill not in volunteer.skills:
+        return False
+    if zone.entry == Zone.Entry.PASS:
+        return zone.code in volunteer.zones or volunteer.inside == zone.code
+    return zone.entry == Zone.Entry.ANYONE
+
+
+def may_go(volunteer: Volunteer, zone_code: str, zones: Mapping[str, Zone] | None = None) -> bool:
+    """Whether they may go to a place in this zone, "" for a place in none: not out of the sealed
+    zone that they live in, and not into one that they may not enter.
+
+    `zones` are the zones by code, where the caller has them.
+    """
+    codes = {code for code in (zone_code, volunteer.inside) if code}
+    if zones is None:
+        zones = {zone.code: zone for zone in Zone.objects.filter(pk__in=codes)} if codes else {}
+    home = zones.get(volunteer.inside)
+    shut_in = home is not None and home.active and home.status == Zone.Status.SEALED
+    if shut_in and zone_code != volunteer.inside:
+        return False
+    zone = zones.get(zone_code)
+    return zone is None or may_enter(zone, volunteer)
+
+
+# --- the history ------------------------------------------------------------------------------
+
+_TOLD = ("state", "skills", "areas", "zones", "inside", "hours", "note")
+
+
+def _state(volunteer: Volunteer) -> dict[str, Any]:
+    """What the history tells: neither name nor phone."""
+    told = {name: getattr(volunteer, name) for name in _TOLD}
+    return told | {"squad": volunteer.squad.code}
+
+
+def _record(by: User | None, volunteer: Volunteer, before: Any, after: Any) -> None:
+    user = volunteer.user
+    history.record(by, KIND, user.username, str(user), before, after)
