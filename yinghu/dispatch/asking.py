@@ -61,7 +61,7 @@ _NEAREST = """
 SELECT v.user_id, v.lon, v.lat
 FROM people_volunteer AS v JOIN people_unit AS squad ON squad.id = v.squad_id
 WHERE v.state = 'active' AND squad.active AND {where}
-  AND v.skills @> %(skills)s::text[]
+  AND v.skills::text[] @> %(skills)s::text[]
   AND {zones}
   AND (v.areas <> '{{}}' AND EXISTS (
         SELECT FROM unnest(v.areas) AS served WHERE starts_with(%(area)s, served))
@@ -153,7 +153,7 @@ def _zone_rule(zones: set[Zone]) -> _ZoneRule | None:
     parts = ["(v.inside = '' OR v.inside = ANY(%(there)s) OR NOT v.inside = ANY(%(sealed)s))"]
     given: dict[str, Any] = {"there": [zone.pk for zone in zones], "sealed": sealed}
     for n, zone in enumerate(held):
-        parts.append(f"(v.zones @> ARRAY[%(zone{n})s]::text[] OR v.inside = %(zone{n})s)")
+        parts.append(f"(v.zones::text[] @> ARRAY[%(zone{n})s]::text[] OR v.inside = %(zone{n})s)")
         given[f"zone{n}"] = zone.pk
     skills = {zone.skill for zone in zones if zone.status != Zone.Status.OPEN and zone.skill}
     return _ZoneRule(" AND ".join(parts), given, skills)
@@ -251,7 +251,8 @@ class _Search:
             if waiting:
                 leg.next_at = min(waiting)
                 return
-            patient = leg.opened_at + timedelta(minutes=policy("offer_pool_minutes"))
+            opened = leg.opened_at or now
+            patient = opened + timedelta(minutes=policy("offer_pool_minutes"))
             if self.appeal.urgency == Urgency.NORMAL and patient > now:
                 leg.next_at = patient
                 return
@@ -263,7 +264,7 @@ class _Search:
                 self._offer(found)
                 return
             if waiting and not self._worn():
-                leg.next_at = min(*waiting, leg.stage_at + self._patience())
+                leg.next_at = min(*waiting, self._worn_at())
                 return
             if leg.stage >= Stage.LEADER and not self._worn():
                 leg.next_at = now + timedelta(minutes=policy("offer_minutes"))
@@ -287,7 +288,10 @@ class _Search:
 
     def _worn(self) -> bool:
         """Whether this stage has had its time."""
-        return bool(self.leg.stage_at) and self.now >= self.leg.stage_at + self._patience()
+        return self.now >= self._worn_at()
+
+    def _worn_at(self) -> datetime:
+        return (self.leg.stage_at or self.now) + self._patience()
 
     def _look(self, wanted: int) -> list[Found]:
         km = policy("offer_km" if self.leg.stage == Stage.NEAR else "offer_km_most")

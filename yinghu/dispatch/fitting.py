@@ -58,11 +58,8 @@ def check(actor: Actor, appeal: Appeal, legs: Sequence[Leg]) -> None:
     mine = {grant.unit_id for grant in actor.grants if grant.role in _TAKING}
     if volunteer is None and appeal.unit_id not in mine:
         raise Forbidden("not_allowed", _("您不在承办这件事的组里，也不是在队的志愿者"))
-    if (
-        volunteer is not None
-        and volunteer.caller
-        and bytes(volunteer.caller) == bytes(appeal.caller or b"")
-    ):
+    own = volunteer is not None and volunteer.caller
+    if own and bytes(own) == bytes(appeal.caller or b""):
         raise Forbidden("own_appeal", _("这是您自己的诉求，请让别人来办"))
     for leg in legs:
         _check_one(actor, volunteer, leg)
@@ -93,14 +90,14 @@ def most_held(actor: Actor, volunteer: Volunteer | None, unit_id: int | None) ->
     staff = any(g.unit_id == unit_id and g.role != Role.VOLUNTEER for g in actor.grants)
     if staff:
         return 0
-    return Unit.objects.values_list("most_held", flat=True).filter(pk=unit_id).first() or 0
+    return Unit.objects.filter(pk=unit_id or 0).values_list("most_held", flat=True).first() or 0
 
 
 def _check_load(actor: Actor, volunteer: Volunteer | None, appeal: Appeal, more: int) -> None:
     most = most_held(actor, volunteer, appeal.unit_id)
     if not most:
         return
-    User.objects.select_for_update(no_key=True).get(pk=actor.user_id)
+    User.objects.select_for_update(no_key=True).filter(pk=actor.user_id or 0).first()
     held = Leg.objects.filter(holder=actor.user_id, state=Leg.State.TAKEN)
     # What goes along with a leg is no second errand.
     if held.values("errand").distinct().count() >= most and more:

@@ -161,7 +161,7 @@ def _return(course: Course, mine: Leg, kept: str, facts: dict[str, Any]) -> None
     # Whoever has just had it is not asked again for the same.
     Offer.objects.update_or_create(
         leg_id=mine.pk,
-        user_id=facts.setdefault("user_id", course.was_held_by),
+        user_id=course.was_held_by or 0,
         defaults={"answer": Offer.Answer.NO, "until": now, "answered_at": now},
     )
     course.follow(now)

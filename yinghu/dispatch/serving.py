@@ -82,7 +82,7 @@ def resolve_when_done(events: Sequence[Event]) -> None:
         done = Leg.objects.filter(appeal=appeal_id, state=Leg.State.DONE)
         if appeal.legs or appeal.state is not Status.HANDLING or not done.exists():
             continue
-        said = [w for w in Errand.objects.filter(appeal=appeal_id).values_list("words", flat=True)]
+        said = Errand.objects.filter(appeal=appeal_id).values_list("words", flat=True)
         words = "\n".join(dict.fromkeys(filter(None, said))) or _("您要办的事已经办好了")
         try:
             loop.resolve(appeal_id, SYSTEM, words=words, expect=appeal.version)

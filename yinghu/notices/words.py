@@ -142,7 +142,7 @@ def sentence(notice: Notice, units: Units) -> str:
 def _of_leg(event: Event, reason: str) -> str:
     """A step of an errand, to whoever helps with it, was asked to, or answers for the case."""
     given = event.facts
-    title = given.get("title", "")
+    title = str(given.get("title", ""))
     mine = reason in (Reason.HELPER, Reason.OFFERED)
     match event.act:
         case Verb.OFFER if mine:

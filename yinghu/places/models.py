@@ -197,11 +197,11 @@ class Zone(models.Model):
     class Meta:
         ordering = ("code",)
 
+    def __str__(self) -> str:
+        return self.name
+
     @property
     def keeps_out(self) -> bool:
         """Whether whoever has no pass may not go in."""
         shut = self.active and self.status != Zone.Status.OPEN
         return shut and self.entry != Zone.Entry.ANYONE
-
-    def __str__(self) -> str:
-        return self.name

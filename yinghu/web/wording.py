@@ -93,7 +93,7 @@ def told(event: Event) -> str:
 
 def _of_leg(event: Event) -> str:
     """A step of an errand as a requester reads it."""
-    title = event.facts.get("title", "")
+    title = str(event.facts.get("title", ""))
     match event.act:
         case Verb.PLAN:
             return _("已安排人帮您办：%s") % title
@@ -146,7 +146,7 @@ def facts(event: Event) -> str:
         case Verb.CHASE:
             return _chased(given)
         case _ if event.act in OF_LEGS:
-            return given.get("title", "") or _("、").join(given.get("titles", ()))
+            return str(given.get("title", "")) or _("、").join(given.get("titles", ()))
         case Verb.RULE | Verb.JUDGE:
             parts = [_("同意") if given.get("agree") else _("不同意")]
             parts.append(given.get("name", "") or _(_ASKED.get(given.get("of", ""), "")))
