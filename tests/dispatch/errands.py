@@ -77,7 +77,7 @@ def helper(name: str, squad: str = "care", **given: Any) -> Actor:
 
 def again(actor: Actor) -> Actor:
     """The same login with its posts as they are now."""
-    return actor_of(User.objects.get(pk=actor.user_id))
+    return actor_of(User.objects.get(pk=actor.user_id or 0))
 
 
 def medicine_case(city: Cast, area: str = "330782001004001", **given: Any) -> Appeal:

@@ -35,8 +35,8 @@ def serves(volunteer: Volunteer, area_id: str | None) -> bool:
 
 
 def may_know(actor: Actor, leg: Leg) -> bool:
-    """Whether the leg exists for the actor: it is theirs, they were asked, they see its case, or
-    it lies open, or lay open, where they serve.
+    """Whether the leg exists for the actor: it or a leg beside it is theirs, they were asked, they
+    see its case, or it lies open, or lay open, where they serve.
     """
     if actor.kind != "user":
         return actor.kind == "system"
@@ -45,7 +45,9 @@ def may_know(actor: Actor, leg: Leg) -> bool:
     volunteer = volunteer_of(actor)
     if volunteer is not None and leg.opened_at and serves(volunteer, leg.area_id):
         return True
-    return Offer.objects.filter(leg=leg, user=actor.user_id).exists()
+    asked = Offer.objects.filter(leg=leg, user=actor.user_id)
+    beside = Leg.objects.filter(Q(holder=actor.user_id) | Q(giver=actor.user_id), errand=leg.errand)
+    return asked.exists() or beside.exists()
 
 
 def check(actor: Actor, appeal: Appeal, legs: Sequence[Leg]) -> None:
