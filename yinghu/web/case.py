@@ -27,7 +27,16 @@ from yinghu.oversight.callback import Calls
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations
 from yinghu.people.models import Reveal
 from yinghu.triage.models import Suggestion
-from yinghu.web import compare, offering, overseen, presence, rules, whistles, wording
+from yinghu.web import (
+    compare,
+    errand_part,
+    offering,
+    overseen,
+    presence,
+    rules,
+    whistles,
+    wording,
+)
 from yinghu.web.acts import arrived_before, perform
 from yinghu.web.forms import Known, VerbForm, name_of
 from yinghu.web.marks import marks_of
@@ -125,6 +134,7 @@ def context_of(
         "lost": lost,
         "case_keys": offering.ALL_KEYS,
         "max_photos": MAX_PHOTOS,
+        **errand_part.part_of(appeal, actor),
         "other_holder": offering.other_holder(appeal, actor),
         "may_assign": Verb.ASSIGN in available,
         "may_take_over": Verb.HAND in available and _serves(request, known),
