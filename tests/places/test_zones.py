@@ -55,7 +55,7 @@ def test_what_is_open_or_retired_is_none() -> None:
 def test_an_outline_that_is_none_is_refused_and_a_crossed_one_repaired() -> None:
     bow = [[0.0, 0.0], [1.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
     assert sound_outline({"type": "Polygon", "coordinates": [bow]})["type"] == "MultiPolygon"
-    bad = (
+    bad: tuple[object, ...] = (
         None,
         [],
         {},
