@@ -18,7 +18,9 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from yinghu.people import privacy
+from yinghu.people.access import is_only_volunteer
 from yinghu.people.models import ApiToken, User
+from yinghu.web.shared import who
 
 _log = structlog.get_logger("yinghu.logins")
 
@@ -85,7 +87,11 @@ _WITHOUT_CODE = ("/accounts/", "/i18n/", "/healthz", settings.STATIC_URL)
 def second_factor(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: who is logged in by password alone can only set up the second factor."""
+    """Middleware: who is logged in by password alone can only set up the second factor.
+
+    A volunteer who has read back a code holds the phone that it was sent to; that is enough for
+    what volunteers may do, and for nothing more.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if (
@@ -93,8 +99,18 @@ def second_factor(
             and request.user.is_authenticated
             and not request.path.startswith(_WITHOUT_CODE)
             and not is_mfa_enabled(request.user)
+            and not _came_by_phone(request)
         ):
             return redirect("mfa_activate_totp")
         return get_response(request)
 
     return middleware
+
+
+BY_PHONE = "by_phone"
+"""In a session: the login that was let in for the phone it holds."""
+
+
+def _came_by_phone(request: HttpRequest) -> bool:
+    """Whether this session was opened by a code sent to a volunteer, who is still nothing else."""
+    return request.session.get(BY_PHONE) == request.user.pk and is_only_volunteer(who(request))
