@@ -18,9 +18,8 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from yinghu.people import privacy
-from yinghu.people.access import is_only_volunteer
+from yinghu.people.access import actor_of, is_only_volunteer
 from yinghu.people.models import ApiToken, User
-from yinghu.web.shared import who
 
 _log = structlog.get_logger("yinghu.logins")
 
@@ -113,4 +112,7 @@ BY_PHONE = "by_phone"
 
 def _came_by_phone(request: HttpRequest) -> bool:
     """Whether this session was opened by a code sent to a volunteer, who is still nothing else."""
-    return request.session.get(BY_PHONE) == request.user.pk and is_only_volunteer(who(request))
+    user = request.user
+    if not isinstance(user, User) or request.session.get(BY_PHONE) != user.pk:
+        return False
+    return is_only_volunteer(actor_of(user))

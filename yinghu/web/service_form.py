@@ -75,7 +75,8 @@ class ServiceForm(forms.Form):
         self._choices("zones", Zone.objects.all(), volunteer.zones)
         self._choices("inside", Zone.objects.all(), [volunteer.inside], none=_("不住在里面"))
         if not coordinator:
-            del self.fields["zones"], self.fields["inside"]
+            for name in ("zones", "inside"):
+                self.fields.pop(name, None)
 
     def _choices(self, name: str, things: Any, now: list[str], none: str = "") -> None:
         """Those in use, and those out of use that they have."""
