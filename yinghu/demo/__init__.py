@@ -187,7 +187,7 @@ def _load_volunteer(row: dict[str, str]) -> None:
         defaults={
             "squad": Unit.objects.get(code=row["squad"]),
             "state": Volunteer.State.ACTIVE,
-            "name": seal(user.display_name),
+            "name": seal(row["name"]),
             "phone": seal(phone),
             "caller": blind(phone),
             **{k: _several(row[k]) for k in ("skills", "areas", "zones")},
