@@ -114,7 +114,7 @@ def test_who_is_asked_and_by_whom(task: Relay, browse: Browse) -> None:
     assert guarded.post(AT, what).status_code == 403
     token = guarded.get(AT).json()["token"]
     answer = guarded.post(AT, what, headers={"X-CSRFToken": token})
-    assert answer.json() == {"ok": True, "said": "知道了，您还在办"}
+    assert answer.json() == {"ok": True, "said": "好的，知道您在办"}
 
 
 def test_the_whole_way_each_sent_three_times(task: Relay) -> None:
@@ -153,7 +153,7 @@ def test_the_same_record_at_the_same_moment(own_city: City) -> None:
         answers.append(sent(client, what))
 
     in_threads(*(lambda client=client: press(client) for client in clients))
-    assert answers == [(200, {"ok": True, "said": "这一程办好了"})] * len(clients)
+    assert answers == [(200, {"ok": True, "said": "这一程办完了，辛苦了"})] * len(clients)
     assert task.appeal.events.filter(verb=Verb.FINISH).count() == 1
     assert Attachment.objects.filter(appeal=task.appeal).count() == len(files()) == 1
     assert FieldRecord.objects.count() == 1
@@ -332,7 +332,7 @@ def test_a_full_disk_is_no_refusal(task: Relay, monkeypatch: pytest.MonkeyPatch)
 
 def test_given_back_with_what_was_done(task: Relay) -> None:
     what = record(task.buy, "give_back", task.a, why="孩子发烧了", kept="排到 35 号")
-    assert sent(phone_of(task.a), what)[1] == {"ok": True, "said": "已放回，别人可以接"}
+    assert sent(phone_of(task.a), what)[1] == {"ok": True, "said": "已交回，别人可以接"}
     leg = Leg.objects.get(pk=task.buy.pk)
     assert (leg.state, leg.kept) == ("open", "排到 35 号")
 

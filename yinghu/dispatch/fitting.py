@@ -54,6 +54,12 @@ def check(actor: Actor, appeal: Appeal, legs: Sequence[Leg]) -> None:
     """Refuse whom these legs, which go together, do not fit. To be asked in the transaction that
     takes them: it locks the actor's row, so that what they take at once is counted.
     """
+    volunteer = check_fit(actor, appeal, legs)
+    _check_load(actor, volunteer, appeal)
+
+
+def check_fit(actor: Actor, appeal: Appeal, legs: Sequence[Leg]) -> Volunteer | None:
+    """Refuse whom these legs do not fit, whatever is in their hands; the volunteer they are."""
     if actor.user_id is None or not actor.has(*_TAKING):
         raise Forbidden("not_allowed", _("您现在不能接任务：请先加入志愿服务队，等队长审核"))
     volunteer = volunteer_of(actor)
@@ -64,11 +70,11 @@ def check(actor: Actor, appeal: Appeal, legs: Sequence[Leg]) -> None:
     if own and bytes(own) == bytes(appeal.caller or b""):
         raise Forbidden("own_appeal", _("这是您自己的诉求，请让别人来办"))
     for leg in legs:
-        _check_one(actor, volunteer, leg)
-    _check_load(actor, volunteer, appeal, len(legs))
+        _check_one(volunteer, leg)
+    return volunteer
 
 
-def _check_one(actor: Actor, volunteer: Volunteer | None, leg: Leg) -> None:
+def _check_one(volunteer: Volunteer | None, leg: Leg) -> None:
     if leg.skill and (volunteer is None or leg.skill not in volunteer.skills):
         raise Forbidden("no_skill", _("这一程要会“%s”的人来办") % _skill_said(leg.skill))
     zone = leg.zone
@@ -95,14 +101,14 @@ def most_held(actor: Actor, volunteer: Volunteer | None, unit_id: int | None) ->
     return Unit.objects.filter(pk=unit_id or 0).values_list("most_held", flat=True).first() or 0
 
 
-def _check_load(actor: Actor, volunteer: Volunteer | None, appeal: Appeal, more: int) -> None:
+def _check_load(actor: Actor, volunteer: Volunteer | None, appeal: Appeal) -> None:
     most = most_held(actor, volunteer, appeal.unit_id)
     if not most:
         return
     User.objects.select_for_update(no_key=True).filter(pk=actor.user_id or 0).first()
     held = Leg.objects.filter(holder=actor.user_id, state=Leg.State.TAKEN)
     # What goes along with a leg is no second errand.
-    if held.values("errand").distinct().count() >= most and more:
+    if held.values("errand").distinct().count() >= most:
         raise Conflict("full", _("您手上已经有 %d 件，先办完一件再接") % most)
 
 

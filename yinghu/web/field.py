@@ -23,11 +23,13 @@ from yinghu.appeals.answered import is_made_of_answers
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.moves import MOVES
 from yinghu.appeals.states import PRIVATE, Status, Verb
+from yinghu.dispatch import fitting
+from yinghu.dispatch.models import Leg
 from yinghu.people.access import Actor, may_reveal, relations
 from yinghu.people.models import Reveal, User
 from yinghu.people.privacy import unseal
 from yinghu.places import locate
-from yinghu.web import case, offering, wording
+from yinghu.web import case, legs, offering, wording
 from yinghu.web.acts import arrived_before, perform
 from yinghu.web.forms import Known, VerbForm, name_of
 from yinghu.web.geo import point_in
@@ -79,16 +81,30 @@ def field(request: HttpRequest) -> HttpResponse:
         rows = rows_of(found, actor)
         free = nearest_first(rows, Point(*me))[:PAGE]
         beyond = len(rows) > PAGE
+    mine_legs, open_legs = legs.mine(actor), _open_legs(actor, me)
     context = {
         "desk": "field",
+        "offers": legs.offered(actor),
+        "legs": mine_legs,
+        "open_legs": open_legs,
         "mine": _cards(inboxes.mine(actor).filter(unit__in=actor.unit_ids), actor),
         "free": free,
         "beyond": beyond,
+        "legs_count": len(mine_legs),
+        "open_count": len(open_legs),
         "looked_at": LOOKED_AT,
         "me": f"lon={me[0]:.3f}&lat={me[1]:.3f}" if me else "",
     }
     part = "web/field/lists.html" if is_part(request, "lists") else "web/field/field.html"
     return render(request, part, context)
+
+
+def _open_legs(actor: Actor, me: tuple[float, float] | None) -> list[legs.Card]:
+    """The legs that lie open for the actor: the most urgent first, or the nearest of them."""
+    found = fitting.pool(actor).select_related(*legs.SHOWN)
+    if me is None:
+        return legs.cards(found[:PAGE])
+    return legs.cards(found[:LOOKED_AT], Point(*me))[:PAGE]
 
 
 def _stands_at(request: HttpRequest) -> tuple[float, float] | None:
@@ -119,7 +135,13 @@ def around(request: HttpRequest) -> HttpResponse:
     free = inboxes.free(actor).select_related("place")
     held = rows_of(mine[:PAGE], actor)
     _log_shown(login_of(request), [row.appeal for row in held])
+    held_legs = fitting.mine(actor).select_related("appeal")[:PAGE]
+    for leg in held_legs:
+        if leg.state == Leg.State.TAKEN:
+            legs.log_shown(login_of(request), leg)
     points = [
+        *legs.pins(held_legs, own=True),
+        *legs.pins(fitting.pool(actor)[:LOOKED_AT], own=False),
         *_pins(held, exactly, "case"),
         *_pins(rows_of(free[:LOOKED_AT], actor), about, "blurred"),
     ]

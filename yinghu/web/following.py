@@ -15,6 +15,8 @@ from django.http import HttpRequest
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import PRIVATE
+from yinghu.dispatch.fitting import may_know
+from yinghu.dispatch.models import Leg
 from yinghu.notices.reading import unread
 from yinghu.people.access import Actor, actor_of, desks_of, may_read_why, may_see
 from yinghu.people.models import User
@@ -23,7 +25,7 @@ from yinghu.web.hub import BADGED, DESKS, Told
 MOST = 30
 """Things that one stream may follow: it serves all tabs of a browser."""
 
-_KINDS = ("desk", "badges", "notices", "case", "t")
+_KINDS = ("desk", "badges", "notices", "case", "leg", "t")
 
 
 class TooMany(Exception):
@@ -114,6 +116,8 @@ def _staff_follows(found: Followed, wants: list[Want], me: str, session_key: str
                 found.add(f"desk:{desk}", Told("badges", ""), want)
         if want.kind == "notices":
             found.add(f"notices:{actor.user_id}", Told("notices", ""), want)
+        if want.kind == "leg" and (leg := _leg(want.name, actor)) is not None:
+            found.add(f"case:{leg.appeal_id}", Told("case", want.name), want, leg.appeal_id)
     for appeal in Appeal.objects.filter(pk__in=numbers) if numbers else ():
         if may_see(actor, appeal):
             want = numbers[appeal.pk]
@@ -122,6 +126,13 @@ def _staff_follows(found: Followed, wants: list[Want], me: str, session_key: str
                 # Only those inside are shown to each other.
                 found.open.add(appeal.pk)
                 found.add(f"viewers:{appeal.pk}", Told("viewers", want.name), want, appeal.pk)
+
+
+def _leg(name: str, actor: Actor) -> Leg | None:
+    if not name.isascii() or not name.isdigit() or len(name) > 18:
+        return None
+    found = Leg.objects.select_related("errand", "appeal").filter(pk=int(name)).first()
+    return found if found is not None and may_know(actor, found) else None
 
 
 def versions(appeal_ids: set[int], user_id: int | None = None) -> dict[str, str]:

@@ -20,7 +20,7 @@ import psycopg
 import structlog
 from django.conf import settings
 
-from yinghu.appeals.moves import BY_REST, MOVES
+from yinghu.appeals.moves import BY_REST, MOVES, OF_LEGS
 from yinghu.appeals.notify import NOTICE, NOTIFY_CHANNEL
 from yinghu.appeals.states import ENDED, PRIVATE, Status, Verb
 
@@ -51,6 +51,8 @@ DESKS = frozenset({WHISTLES, *SHOWN})
 _WHISTLED = frozenset(
     {Verb.WHISTLE, Verb.REPORT_IN, Verb.MEASURES, Verb.CONTEST, Verb.JUDGE, Verb.GRADE}
 )
+_LIES_OPEN = frozenset({Verb.PLAN, Verb.TAKE, Verb.GIVE_BACK, Verb.FINISH, Verb.DROP})
+"""Steps of errands that change what anybody may take; the others concern those who are told."""
 
 
 def desks_touched(verb: str) -> frozenset[str]:
@@ -58,6 +60,8 @@ def desks_touched(verb: str) -> frozenset[str]:
     if verb in (VIEW, NOTICE, Verb.CHASE):
         # Chasing changes no list; whoever is to know of it has a notice.
         return frozenset()
+    if verb in OF_LEGS:
+        return frozenset({"field"}) if verb in _LIES_OPEN else frozenset()
     move = MOVES.get(verb)  # type: ignore[call-overload]  # a verb is a string
     if move is None or verb in BY_REST:
         return DESKS

@@ -14,11 +14,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals.labels import headline_of
+from yinghu.appeals.moves import OF_LEGS
 from yinghu.appeals.states import Verb
+from yinghu.dispatch.fitting import may_know
+from yinghu.dispatch.models import Leg
 from yinghu.notices import sending, words
 from yinghu.notices.models import Delivery, Notice, Reason
 from yinghu.notices.reading import mark_read
-from yinghu.people.access import desks_of, may_read_why, may_see
+from yinghu.people.access import Actor, desks_of, may_read_why, may_see
 from yinghu.people.privacy import without_numbers
 from yinghu.web.shared import PAGE, is_part, login_of, size_for, staff, who
 
@@ -45,20 +48,33 @@ def _lines(request: HttpRequest, found: list[Notice]) -> list[Line]:
     for notice in found:
         appeal = notice.appeal
         seen = appeal is not None and may_see(actor, appeal)
+        helps = notice.reason in _HELPING
         lines.append(
             Line(
                 notice,
                 words.sentence(notice, units),
-                said=_said(notice) if seen else "",
+                said=_said(notice) if seen or helps else "",
                 # These lines are read in the street, and on screens that others see.
                 headline=headline_of(appeal, reveal=False) if appeal and seen else "",
                 why=_(Reason(notice.reason).label) if appeal else "",
-                gone=appeal is not None and not seen and notice.reason != Reason.ADMIN,
+                gone=appeal is not None and not (seen or helps or notice.reason == Reason.ADMIN),
             )
         )
     return lines
 
 
+def _leg_of(notice: Notice, actor: Actor) -> int | None:
+    """The leg that a notice is about, for whoever helps with it or was asked to."""
+    event = notice.event
+    if event is None or event.act not in OF_LEGS or notice.reason not in _HELPING:
+        return None
+    found = Leg.objects.filter(appeal=event.appeal_id).select_related("errand", "appeal")
+    said = {"errand": event.facts.get("errand"), "n": event.facts.get("leg")}
+    leg = (found.filter(**said) if said["n"] else found.filter(holder=actor.user_id)).first()
+    return leg.pk if leg is not None and may_know(actor, leg) else None
+
+
+_HELPING = (Reason.OFFERED, Reason.HELPER)
 _QUOTED = (Verb.RATE, Verb.REOPEN, Verb.SUPPLY, Verb.URGE, Verb.SAY)
 
 
@@ -123,13 +139,16 @@ def open_one(request: HttpRequest, pk: int) -> HttpResponse:
     does not exist.
     """
     own = Notice.objects.filter(user=login_of(request), pk=pk)
-    notice = get_object_or_404(own.select_related("appeal"))
+    notice = get_object_or_404(own.select_related("appeal", "event"))
     mark_read(own, login_of(request).pk)
     actor = who(request)
     if notice.appeal is None:
         desks = desks_of(actor)
         # Whoever has another post by now may have none of these.
         return redirect(next((name for name in _MINE if name in desks), "notices"))
+    leg = _leg_of(notice, actor)
+    if leg is not None:
+        return redirect("leg", leg_id=leg)
     if may_see(actor, notice.appeal):
         inside = may_read_why(actor, notice.appeal)
         return redirect("case" if inside else "task", notice.appeal.number)

@@ -28,13 +28,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from yinghu.appeals import photos
 from yinghu.appeals.moving import Refused
-from yinghu.appeals.states import Verb
 from yinghu.dispatch import legs
 from yinghu.dispatch.models import FieldRecord, Leg
 from yinghu.people.access import Actor, desks_of
@@ -78,44 +76,42 @@ class Record:
 
 
 Kept = tuple[photos.StoredPhoto, ...]
+Step = Callable[[Leg, Actor, Record, Kept], str]
+"""How a step is done; the answer is what is said then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What a record may be about: how it is done, and what is said when it is."""
-
-    do: Callable[[Leg, Actor, Record, Kept], object]
-    said: Any
-
-
-def _finish(leg: Leg, actor: Actor, record: Record, kept: Kept) -> object:
+def _finish(leg: Leg, actor: Actor, record: Record, kept: Kept) -> str:
     words, paid = record.fields["words"], cents(record.fields["paid"])
-    return legs.finish(leg.pk, actor, words=words, photos=kept, paid=paid, at=record.at)
+    legs.finish(leg.pk, actor, words=words, photos=kept, paid=paid, at=record.at)
+    return _("这一程办完了，辛苦了")
 
 
-def _hand_over(leg: Leg, actor: Actor, record: Record, kept: Kept) -> object:
-    return legs.hand_over(leg.pk, actor, at=record.at)
+def _hand_over(leg: Leg, actor: Actor, record: Record, kept: Kept) -> str:
+    event = legs.hand_over(leg.pk, actor, at=record.at)
+    return _("双方都确认了，交接完成") if event.facts["done"] else _("已确认，等对方也确认")
 
 
-def _give_back(leg: Leg, actor: Actor, record: Record, kept: Kept) -> object:
-    return legs.give_back(leg.pk, actor, why=record.fields["why"], kept=record.fields["kept"])
+def _give_back(leg: Leg, actor: Actor, record: Record, kept: Kept) -> str:
+    legs.give_back(leg.pk, actor, why=record.fields["why"], kept=record.fields["kept"])
+    return _("已交回，别人可以接")
 
 
-def _touch(leg: Leg, actor: Actor, record: Record, kept: Kept) -> None:
+def _touch(leg: Leg, actor: Actor, record: Record, kept: Kept) -> str:
     legs.touch(leg.pk, actor)
+    return _("好的，知道您在办")
 
 
-def _say(leg: Leg, actor: Actor, record: Record, kept: Kept) -> object:
-    return legs.say(leg.appeal_id, actor, words=record.fields["words"])
+def _say(leg: Leg, actor: Actor, record: Record, kept: Kept) -> str:
+    legs.say(leg.appeal_id, actor, words=record.fields["words"])
+    return _("留言已发出")
 
 
-TOUCH = "touch"
 STEPS: dict[str, Step] = {
-    Verb.FINISH.value: Step(_finish, gettext_lazy("这一程办好了")),
-    Verb.HAND_OVER.value: Step(_hand_over, gettext_lazy("交接已确认")),
-    Verb.GIVE_BACK.value: Step(_give_back, gettext_lazy("已放回，别人可以接")),
-    TOUCH: Step(_touch, gettext_lazy("知道了，您还在办")),
-    Verb.SAY.value: Step(_say, gettext_lazy("已发给一起办的人")),
+    "finish": _finish,
+    "hand_over": _hand_over,
+    "give_back": _give_back,
+    "touch": _touch,
+    "say": _say,
 }
 """What may be recorded. Taking is not among it: only the server knows whether it is still there."""
 
@@ -178,19 +174,17 @@ def _answered(record: FieldRecord) -> dict[str, Any]:
 
 
 def _do(leg: Leg, actor: Actor, record: Record) -> dict[str, Any]:
-    step = STEPS[record.verb]
-    done = {"ok": True, "said": str(step.said)}
     kept: Kept = ()
     try:
         if len(record.uploads) > photos.MAX_PHOTOS:
             raise Refused("too_many_photos", _("最多 %d 张照片") % photos.MAX_PHOTOS, "photos")
         for upload in record.uploads:
             kept += (photos.store(upload.read()),)
-        step.do(leg, actor, record, kept)
+        said = STEPS[record.verb](leg, actor, record, kept)
     except Refused as refused:
         photos.discard(kept)
         if refused.code in _SAID_BEFORE:
-            return done
+            return {"ok": True, "said": _("已确认，等对方也确认")}
         return _refusal(refused.code, refused.message, again=refused.code in _WAITS)
     except photos.NoRoom:
         photos.discard(kept)
@@ -198,7 +192,7 @@ def _do(leg: Leg, actor: Actor, record: Record) -> dict[str, Any]:
     except photos.BadPhoto as bad:
         photos.discard(kept)
         return _refusal("bad_photo", str(bad))
-    return done
+    return {"ok": True, "said": said}
 
 
 def _refusal(code: str, said: str, *, again: bool = False) -> dict[str, Any]:

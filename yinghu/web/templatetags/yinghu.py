@@ -87,6 +87,16 @@ VERB_ICONS: dict[Verb, str] = {
     Verb.GRADE: "star",
     Verb.NO_ANSWER: "phone-off",
     Verb.CHASE: "bell-ringing",
+    Verb.PLAN: "route",
+    Verb.OFFER: "speakerphone",
+    Verb.TAKE: "hand-grab",
+    Verb.GIVE_BACK: "hand-stop",
+    Verb.HAND_OVER: "heart-handshake",
+    Verb.FINISH: "circle-check",
+    Verb.DROP: "ban",
+    Verb.NUDGE: "bell-ringing",
+    Verb.REPAY: "coin",
+    Verb.SAY: "message",
 }
 
 
@@ -184,6 +194,12 @@ def named(thing: Any) -> str:
     if not thing:
         return ""
     return name_of(thing) if hasattr(thing, "name_en") else str(thing.name)
+
+
+@register.filter
+def yuan(cents: int | None) -> str:
+    """Money of the city, from cents."""
+    return "" if cents is None else _("%s 元") % f"{cents / 100:.2f}"
 
 
 @register.filter

@@ -12,7 +12,7 @@
 
   // ---- the parts
   function parts(name) {
-    return Array.from(document.querySelectorAll('[data-follow="' + name + '"]'));
+    return Array.from(document.querySelectorAll('[data-follow~="' + name + '"]'));
   }
   function look(part) {
     timers.delete(part);
