@@ -140,7 +140,6 @@ def test_the_whole_way_each_sent_three_times(task: Relay) -> None:
     assert FieldRecord.objects.count() == len(steps)
 
 
-@pytest.mark.django_db(transaction=False)
 def test_the_same_record_at_the_same_moment(own_city: City) -> None:
     task = start(cast())
     what = record(task.buy, "finish", task.a, words="买好了", photos=1)
