@@ -18,6 +18,7 @@ from yinghu.web import (
     lists,
     mine,
     notices,
+    phone,
     rates,
     records,
     skips,
@@ -29,6 +30,9 @@ from yinghu.web.setup import sheet
 
 urlpatterns = [
     path("", citizen.start, name="start"),
+    path("manifest.webmanifest", phone.manifest, name="manifest"),
+    path("sw.js", phone.worker, name="worker"),
+    path("app-icon/<slug:name>.png", phone.app_icon, name="app_icon"),
     path("file", citizen.file, name="file"),
     path("find", citizen.find, name="find"),
     path("mine", mine.page, name="mine"),
@@ -80,6 +84,7 @@ urlpatterns = [
     path("field", field.field, name="field"),
     path("field/-/map", field.around, name="field_map"),
     path("field/-/done", field.done, name="field_done"),
+    path("field/-/offline", phone.offline, name="offline"),
     path("field/-/records", records.records, name="records"),
     path("field/-/leg/<int:leg_id>", legs.page, name="leg"),
     path("field/-/leg/<int:leg_id>/photo/<int:photo_id>", legs.photo, name="leg_photo"),
