@@ -1,4 +1,4 @@
-"""Our mark in pixels, drawn from `static/web/mark.svg`, of whose language it reads what it needs."""
+"""Our mark in pixels, drawn from `static/web/mark.svg`; of SVG it reads what stands in there."""
 
 from __future__ import annotations
 

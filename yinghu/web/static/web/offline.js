@@ -225,7 +225,7 @@
     var top = made("p", "recorded-head"), photos = made("div", "photos"), fields = record.fields;
     var words = [fields.words, fields.why, fields.kept].filter(Boolean).join("\n");
     top.append(icon(refused ? "alert-circle" : "hourglass"), made("b", "", at["verb" + record.verb]), made("time", "text-secondary", clock(record.at)));
-    top.append(made("span", "badge " + (refused ? "bg-red-lt" : "bg-yellow-lt"), refused ? at.refused : at.toSend));
+    top.append(made("span", "badge recorded-state", refused ? at.refused : at.toSend));
     box.append(top);
     if (!here && record.title) box.append(link(record.title, "/field/-/leg/" + record.leg));
     if (record.said || refused) box.append(made("p", "recorded-why", record.said || at.unreadable));
