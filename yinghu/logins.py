@@ -18,6 +18,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from yinghu.people import privacy
+from yinghu.people.access import actor_of, is_only_volunteer
 from yinghu.people.models import ApiToken, User
 
 _log = structlog.get_logger("yinghu.logins")
@@ -85,7 +86,11 @@ _WITHOUT_CODE = ("/accounts/", "/i18n/", "/healthz", settings.STATIC_URL)
 def second_factor(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: who is logged in by password alone can only set up the second factor."""
+    """Middleware: who is logged in by password alone can only set up the second factor.
+
+    A volunteer who has read back a code holds the phone that it was sent to; that is enough for
+    what volunteers may do, and for nothing more.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if (
@@ -93,8 +98,21 @@ def second_factor(
             and request.user.is_authenticated
             and not request.path.startswith(_WITHOUT_CODE)
             and not is_mfa_enabled(request.user)
+            and not _came_by_phone(request)
         ):
             return redirect("mfa_activate_totp")
         return get_response(request)
 
     return middleware
+
+
+BY_PHONE = "by_phone"
+"""In a session: the login that was let in for the phone it holds."""
+
+
+def _came_by_phone(request: HttpRequest) -> bool:
+    """Whether this session was opened by a code sent to a volunteer, who is still nothing else."""
+    user = request.user
+    if not isinstance(user, User) or request.session.get(BY_PHONE) != user.pk:
+        return False
+    return is_only_volunteer(actor_of(user))

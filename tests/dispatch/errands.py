@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
@@ -38,7 +39,11 @@ RELAY: list[dict[str, Any]] = [
 def relay(category: str = "medicine", **given: Any) -> ErrandTemplate:
     """Queue and buy at the hospital, hand over at the gate, carry in; the only one in force."""
     ErrandTemplate.objects.update(active=False)
-    ours: dict[str, Any] = {"name": "排队买药送进去", "legs": RELAY, "words": "药已经送到"}
+    ours: dict[str, Any] = {
+        "name": "排队买药送进去",
+        "legs": deepcopy(RELAY),
+        "words": "药已经送到",
+    }
     return ErrandTemplate.objects.create(category_id=category, **{**ours, **given})
 
 

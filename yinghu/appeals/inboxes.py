@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from yinghu.appeals import clocks
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import Status
-from yinghu.people.access import Actor, may_see, visible_q
+from yinghu.people.access import Actor, may_see, only_volunteers_in, visible_q
 from yinghu.people.models import Role
 
 COUNTED = 100
@@ -48,8 +48,11 @@ def unit(actor: Actor) -> QuerySet[Appeal]:
 
 
 def free(actor: Actor) -> QuerySet[Appeal]:
-    """Of the actor's units, nobody's yet: theirs to accept."""
-    return Appeal.objects.filter(unit__in=actor.unit_ids, status=Status.ASSIGNED).order_by(*_ORDER)
+    """Of the actor's units, nobody's yet: theirs to accept. What errands serve a volunteer takes by
+    its legs.
+    """
+    found = Appeal.objects.filter(unit__in=actor.unit_ids, status=Status.ASSIGNED)
+    return found.exclude(legs__gt=0, unit__in=only_volunteers_in(actor)).order_by(*_ORDER)
 
 
 def mine(actor: Actor) -> QuerySet[Appeal]:

@@ -40,7 +40,14 @@ from yinghu.appeals.moving import (
 from yinghu.appeals.photos import StoredPhoto
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import ENDED, ClockKind, Klass, Satisfaction, Urgency, Verb
-from yinghu.people.access import Actor, may_see, relations, serves, serving
+from yinghu.people.access import (
+    Actor,
+    may_see,
+    only_volunteers_in,
+    relations,
+    serves,
+    serving,
+)
 from yinghu.people.models import Unit
 from yinghu.places.models import Area
 
@@ -130,6 +137,8 @@ def accept(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None 
     """
 
     def change(appeal: Appeal) -> dict[str, Any]:
+        if appeal.legs and appeal.unit_id in only_volunteers_in(actor):
+            raise Conflict("in_legs", _("这件事已经分成几程，请接其中一程"))
         if most := holding.full_at(actor, appeal.unit_id):
             raise Conflict("hands_full", _("您手上已有 %d 件，请先办好或放回一件，再接新的") % most)
         return {"holder_id": actor.user_id}

@@ -34,6 +34,7 @@ LIMITS: dict[str, Limit] = {
     "code": Limit(10, 60.0),
     "coded": Limit(4, 120.0),
     "guess": Limit(20, 20.0),
+    "join": Limit(300, 5.0),
     "number": Limit(30, 10.0),
     "caller": Limit(30, 10.0),
     "phone": Limit(30, 10.0),
@@ -42,10 +43,11 @@ LIMITS: dict[str, Limit] = {
     "key": Limit(200, 0.2),
 }
 """What is limited: filing, acting on one's own appeal, asking for it by number and phone; codes
-sent at the word of one sender, and to one phone, and tries to read one back; how often one number,
-and one phone, are asked for, which has to be more than one sender may ask, in burst and in rate,
-for else one could keep out whose they are; searching by phone and by words, for each login; at the
-API, what anybody may ask (areas, categories) and showing a key that has to be looked up.
+sent at the word of one sender, and to one phone, and tries to read one back; codes sent to
+strangers for one squad, for which the city pays; how often one number, and one phone, are asked
+for, which has to be more than one sender may ask, in burst and in rate, for else one could keep out
+whose they are; searching by phone and by words, for each login; at the API, what anybody may ask
+(areas, categories) and showing a key that has to be looked up.
 
 `settings.FLOOD_LIMITS` ({name: (burst, seconds)}) overrides single rows.
 """

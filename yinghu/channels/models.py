@@ -28,9 +28,9 @@ class Message(models.Model):
 
 
 class Code(models.Model):
-    """A code that was sent to a phone, to show its holder what they asked for: used once.
+    """A code that was sent to a phone, whose holder shows by it that they are: used once.
 
-    `caller` is the phone's blind index, `digest` a keyed hash of the code.
+    `caller` is the phone's blind index, `digest` a keyed hash of the code and of what it opens.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from django.db.models import Q, QuerySet
 
-from yinghu.people.models import Post, Role, Unit, User
+from yinghu.people.models import Post, Role, Unit, UnitKind, User
 from yinghu.people.privacy import without_digits
 
 
@@ -26,11 +26,12 @@ class Case(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One active post: a role in a unit over an area prefix ("" is everywhere)."""
+    """One active post: a role in a unit, of a kind, over an area prefix ("" is everywhere)."""
 
     role: str
     unit_id: int
     area: str = ""
+    unit_kind: str = ""
 
     def covers(self, area_id: str | None) -> bool:
         return not self.area or (area_id or "").startswith(self.area)
@@ -97,8 +98,10 @@ def actor_of(user: User) -> Actor:
     """The actor of a login, with its active posts in active units. One query."""
     posts = Post.objects.filter(user=user, active=True, unit__active=True)
     grants = tuple(
-        Grant(role, unit_id, area or "")
-        for role, unit_id, area in posts.values_list("role", "unit_id", "area_id")
+        Grant(role, unit_id, area or "", kind)
+        for role, unit_id, area, kind in posts.values_list(
+            "role", "unit_id", "area_id", "unit__kind"
+        )
     )
     units = frozenset(grant.unit_id for grant in grants if grant.role in UNIT_ROLES)
     return Actor("user", user.pk, str(user), grants, unit_ids=units)
@@ -256,7 +259,7 @@ def words_to_search(actor: Actor, query: str) -> Sought:
 
 def desks_of(actor: Actor) -> frozenset[str]:
     """Which pages the actor has: own, triage, dispatch, inbox, field, callback, cases, oversight,
-    whistles, board, rates, setup.
+    whistles, volunteers, board, rates, setup.
     """
     desks: set[str] = set()
     if actor.has(Role.CLERK):
@@ -276,11 +279,40 @@ def desks_of(actor: Actor) -> frozenset[str]:
     # Whoever may be called, may call, or rules on it.
     if desks & {"inbox", "triage", "dispatch"} or actor.has(Role.SUPERVISOR, Role.COMMANDER):
         desks.add("whistles")
-    if any(grant.role == Role.ADMIN and not grant.area for grant in actor.grants):
+    if sets_up(actor):
         desks.add("setup")
+    if sets_up(actor) or any(
+        grant.role == Role.HEAD and grant.unit_kind in JOINED for grant in actor.grants
+    ):
+        desks.add("volunteers")
     if board_scopes(actor):
         desks |= {"board", "rates"}
     return frozenset(desks)
+
+
+JOINED = frozenset({UnitKind.GROUP, UnitKind.SQUAD})
+"""Kinds of unit that people join as volunteers."""
+
+
+def sets_up(actor: Actor) -> bool:
+    """Whether the actor sets the city up: an administrator of everywhere."""
+    return any(grant.role == Role.ADMIN and not grant.area for grant in actor.grants)
+
+
+def squads_of(actor: Actor) -> QuerySet[Unit]:
+    """The groups and squads whose volunteers the actor looks after: a head's own, for whoever sets
+    the city up all.
+    """
+    squads = Unit.objects.filter(kind__in=JOINED)
+    if sets_up(actor):
+        return squads
+    own = {grant.unit_id for grant in actor.grants if grant.role == Role.HEAD}
+    return squads.filter(pk__in=own, active=True)
+
+
+def is_only_volunteer(actor: Actor) -> bool:
+    """Whether all that the actor may do here is what volunteers may."""
+    return actor.is_staff and all(grant.role == Role.VOLUNTEER for grant in actor.grants)
 
 
 _WATCHERS = frozenset(

@@ -167,7 +167,11 @@ def _move(verb: str, volunteer: Volunteer, by: User, why: str = "") -> Volunteer
             now.decided_at, now.decided_by = timezone.now(), by
         if step.outs:
             now.ready_until = None
-        now.save(update_fields=("state", "note", "decided_at", "decided_by", "ready_until"))
+        if step.target is State.LEFT:
+            # What we promised where they agreed to the rest. `caller` tells them, if they come
+            # back, that they have left; nobody reads a number from it.
+            now.phone, now.lon, now.lat, now.located_at = b"", None, None, None
+        now.save()
         _record(by, now, before | ({"posts": ended} if ended else {}), _state(now))
         if step.outs:
             end_sessions(now.user)

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from yinghu.appeals import inboxes, loop
 from yinghu.appeals.labels import done_label, headline_of
 from yinghu.appeals.models import Appeal, Attachment
-from yinghu.appeals.moves import MOVES, Move
+from yinghu.appeals.moves import MOVES, OF_LEGS, Move
 from yinghu.appeals.numbers import id_of, id_of_token, number_of
 from yinghu.appeals.photos import MAX_PHOTOS
 from yinghu.appeals.states import INSIDE, Klass, Satisfaction, Status, Urgency, Verb, Who
@@ -27,7 +27,16 @@ from yinghu.oversight.callback import Calls
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations
 from yinghu.people.models import Reveal
 from yinghu.triage.models import Suggestion
-from yinghu.web import compare, offering, overseen, presence, rules, whistles, wording
+from yinghu.web import (
+    compare,
+    errand_part,
+    offering,
+    overseen,
+    presence,
+    rules,
+    whistles,
+    wording,
+)
 from yinghu.web.acts import arrived_before, perform
 from yinghu.web.forms import Known, VerbForm, name_of
 from yinghu.web.marks import marks_of
@@ -125,6 +134,7 @@ def context_of(
         "lost": lost,
         "case_keys": offering.ALL_KEYS,
         "max_photos": MAX_PHOTOS,
+        **errand_part.part_of(appeal, actor),
         "other_holder": offering.other_holder(appeal, actor),
         "may_assign": Verb.ASSIGN in available,
         "may_take_over": Verb.HAND in available and _serves(request, known),
@@ -266,7 +276,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
 def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     """Do a verb: back to the desk, or the page again with what was wrong and what was typed."""
     appeal = seen(request, number)
-    if verb not in list(Verb) or verb == Verb.FILE:
+    if verb not in list(Verb) or verb in {Verb.FILE} | OF_LEGS:
         raise Http404
     move = MOVES[Verb(verb)]
     form = VerbForm(move, Known(appeal.unit_id), request.POST, request.FILES)

@@ -19,11 +19,9 @@ from yinghu.appeals.numbers import id_of
 from yinghu.appeals.states import ClockKind, Status
 from yinghu.oversight import rulings
 from yinghu.people.access import Actor, may_see
-from yinghu.places import locate, typeahead
-from yinghu.places.models import Area, parent_code_in
 from yinghu.triage.models import Suggestion
 from yinghu.web import case, offering, skips
-from yinghu.web.forms import name_of
+from yinghu.web.geo import fitting
 from yinghu.web.shared import (
     MOST_SHOWN,
     PAGE,
@@ -213,18 +211,4 @@ def badges(request: HttpRequest) -> HttpResponse:
 @staff()
 def areas(request: HttpRequest) -> HttpResponse:
     """Areas whose code, name or words fit what was typed, for a field's list of hints."""
-    typed = request.GET.get("q", "").replace("\x00", "").strip()[:60]
-    return JsonResponse(
-        [
-            {"code": area.pk, "name": name_of(area), "under": _towns_name(area)}
-            for area in typeahead.find(typed)
-        ],
-        safe=False,
-    )
-
-
-def _towns_name(area: Area) -> str:
-    """The name of the area above, which tells two villages of one name apart."""
-    known = locate.known_areas()
-    above = known.get(parent_code_in(area.pk, known))
-    return name_of(above) if above else ""
+    return JsonResponse(fitting(request.GET.get("q", "")), safe=False)

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from yinghu.channels import flood
-from yinghu.places import locate
-from yinghu.places.models import Area
+from yinghu.places import locate, typeahead
+from yinghu.places.models import Area, parent_code_in
 from yinghu.web.forms import name_of
 
 
@@ -59,6 +59,31 @@ def at(request: HttpRequest) -> JsonResponse:
     point = point_in(request.GET)
     found = locate.by_point(*point) if point else None
     return JsonResponse({"code": found.pk, "name": name_of(found)} if found else {})
+
+
+@require_GET
+def areas(request: HttpRequest) -> JsonResponse:
+    """Areas whose code, name or words fit what was typed (`?q=`), for a field's list of hints."""
+    if wait := flood.too_many("words", request.META.get("REMOTE_ADDR", "")):
+        return JsonResponse({"error": _("请 %d 秒后再试") % wait}, status=429)
+    return JsonResponse(fitting(request.GET.get("q", "")), safe=False)
+
+
+def fitting(typed: str) -> list[dict[str, str]]:
+    """Areas that fit what was typed, each with the one above it, which tells two villages of one
+    name apart.
+    """
+    known = locate.known_areas()
+    return [
+        {
+            "code": found.pk,
+            "name": name_of(found),
+            "under": name_of(above)
+            if (above := known.get(parent_code_in(found.pk, known)))
+            else "",
+        }
+        for found in typeahead.find(typed.replace("\x00", "").strip()[:60])
+    ]
 
 
 def point_in(given: Any) -> tuple[float, float] | None:

@@ -37,16 +37,19 @@ SHELL = (
     "web/mark.svg",
     "web/offline.js",
     "web/phone.css",
+    "web/phone.js",
     "web/picker.js",
     "web/queue.js",
     "web/send.js",
     "web/staff.css",
     "web/theme.js",
     "web/times.js",
+    "web/volunteers.css",
+    "web/volunteers.js",
 )
 """Static files that the pages under /field are drawn with; kept on the phone from the start."""
 
-LOGINS = ("/accounts/", "/demo-login", "/invite/")
+LOGINS = ("/accounts/", "/demo-login", "/invite/", "/join/", "/volunteer")
 """How the paths begin to which forms are sent that end or begin a login."""
 
 MOST_PAGES = 30

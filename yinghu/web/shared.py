@@ -48,6 +48,7 @@ DESKS: dict[str, tuple[str, str, Any]] = {
     "callback": ("callback", "phone", _("回访")),
     "whistles": ("whistles", "speakerphone", _("吹哨")),
     "field": ("field", "map-pin", _("现场")),
+    "volunteers": ("volunteers", "users-group", _("志愿者")),
     "cases": ("cases", "list", _("全部诉求")),
     "oversight": ("oversight", "eye", _("督办")),
     "board": ("board", "chart-bar", _("看板")),

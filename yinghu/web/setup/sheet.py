@@ -80,10 +80,10 @@ def _batches(places: list[Place], size: int) -> list[list[Place]]:
 def _sticker(place: Place) -> dict[str, Any]:
     link = absolute(reverse("file_at", args=[place.code]))
     # As short as it can be typed: browsers find https by themselves.
-    return {"place": place, "link": link.removeprefix("https://"), "qr": _qr(link)}
+    return {"place": place, "link": link.removeprefix("https://"), "qr": qr_inside(link)}
 
 
-def _qr(text: str) -> SafeString:
+def qr_inside(text: str) -> SafeString:
     """A QR code within the page: hundreds of images would be hundreds of requests."""
     out = io.BytesIO()
     segno.make(text, error="m").save(

@@ -1,0 +1,67 @@
+"""The roster of a squad: who is on duty from when to when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from yinghu.people import history
+from yinghu.people.models import Shift, Unit, User, Volunteer
+from yinghu.people.volunteers import Refused, locked
+
+KIND: Final = "shift"
+LONGEST: Final = timedelta(hours=24)
+
+
+def add(unit: Unit, volunteer: Volunteer, starts: datetime, ends: datetime, by: User) -> Shift:
+    """Put somebody of the squad on duty. Raises Refused where they are on duty then already, where
+    it ends before it starts, and where it is longer than a day.
+    """
+    if ends <= starts:
+        raise Refused(_("下班要在上班以后"))
+    if ends - starts > LONGEST:
+        raise Refused(_("一班最长 24 小时，请分成两班"))
+    with transaction.atomic():
+        # Of two who plan for the same person at once, the second sees what the first did.
+        now = locked(volunteer)
+        if now.state != Volunteer.State.ACTIVE or now.squad_id != unit.pk:
+            raise Refused(_("%s 现在不在这个队里") % now.user)
+        others = Shift.objects.filter(user=now.user, starts_at__lt=ends, ends_at__gt=starts)
+        if other := others.order_by("starts_at").first():
+            said = {
+                "name": now.user,
+                "from": timezone.localtime(other.starts_at).strftime("%m-%d %H:%M"),
+                "to": timezone.localtime(other.ends_at).strftime("%m-%d %H:%M"),
+            }
+            raise Refused(_("%(name)s 从 %(from)s 到 %(to)s 已经排了班") % said)
+        shift = Shift.objects.create(unit=unit, user=now.user, starts_at=starts, ends_at=ends)
+        history.record(by, KIND, _key(shift), str(now.user), {}, _state(shift))
+    return shift
+
+
+def remove(shift: Shift, by: User) -> bool:
+    """Take a shift off the roster; False where somebody has done so already."""
+    with transaction.atomic():
+        gone, _each = Shift.objects.filter(pk=shift.pk).delete()
+        if gone:
+            history.record(by, KIND, _key(shift), str(shift.user), _state(shift), {})
+    return bool(gone)
+
+
+def on_duty(users: Iterable[int], now: datetime) -> set[int]:
+    """Those of the logins who are on duty at this moment."""
+    found = Shift.objects.filter(user__in=list(users), starts_at__lte=now, ends_at__gt=now)
+    return set(found.values_list("user_id", flat=True))
+
+
+def _key(shift: Shift) -> str:
+    return f"{shift.unit.code}:{shift.user.username}:{shift.starts_at:%Y%m%dT%H%M%z}"
+
+
+def _state(shift: Shift) -> dict[str, str]:
+    return {"from": shift.starts_at.isoformat(), "to": shift.ends_at.isoformat()}
