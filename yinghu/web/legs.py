@@ -196,6 +196,7 @@ def _show(
     )
     offer = Offer.objects.filter(leg=leg, user=actor.user_id).first()
     given = bound or {}
+    gone = leg.state == Leg.State.TAKEN and not beside
     context = {
         "desk": "field",
         "leg": leg,
@@ -223,7 +224,8 @@ def _show(
         "buys": leg.kind in (LegKind.BUY, LegKind.QUEUE),
         "max_photos": photos.MAX_PHOTOS,
         "problem": problem,
-        "next": _next(actor, leg.pk) if leg.state == Leg.State.TAKEN and not holds else None,
+        "gone": gone,
+        "next": _next(actor, leg.pk) if gone else None,
     }
     part = "web/field/leg_body.html" if is_part(request, "case") else "web/field/leg.html"
     return render(request, part, context, status=status)
