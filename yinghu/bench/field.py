@@ -152,7 +152,7 @@ def _people(count: int) -> None:
         lat,
         SPREAD * 2,
     )
-    _do("VACUUM ANALYZE people_volunteer")
+    _do("VACUUM ANALYZE")
 
 
 def _choosing(among: int) -> list[float]:
@@ -191,12 +191,13 @@ def _forget_volunteers(keep: int) -> None:
 
 
 def _sessions(count: int) -> list[str]:
-    """Session keys of so many volunteers, as after a login."""
+    """Session keys of so many volunteers, as after a login by their phone."""
     from importlib import import_module
 
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
+    from yinghu.logins import BY_PHONE
     from yinghu.people.models import User
 
     store = import_module(settings.SESSION_ENGINE).SessionStore
@@ -206,6 +207,7 @@ def _sessions(count: int) -> list[str]:
         session[SESSION_KEY] = str(user.pk)
         session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session[BY_PHONE] = user.pk
         session.create()
         keys.append(str(session.session_key))
     return keys

@@ -24,7 +24,7 @@ def request(port: int, key: str, leg: int) -> bytes:
     body = f"csrfmiddlewaretoken={_TOKEN}".encode()
     return (
         f"POST /field/-/leg/{leg}/take HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n"
-        f"cookie: sessionid={key}; csrftoken={_TOKEN}\r\n"
+        f"cookie: yinghu_session={key}; csrftoken={_TOKEN}\r\n"
         f"content-type: application/x-www-form-urlencoded\r\ncontent-length: {len(body)}\r\n"
         "connection: keep-alive\r\n\r\n"
     ).encode() + body
