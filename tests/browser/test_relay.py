@@ -80,13 +80,16 @@ def test_medicine_goes_from_hand_to_hand_into_a_sealed_zone(
     expect(asks.locator(".phone-strip")).to_contain_text("都发出去了")
 
     # At the gate both press.
-    for phone, said in ((asks, "东西交出去了"), (courier, "东西收到了")):
+    presses = ((asks, "东西交出去了", "等对方确认"), (courier, "东西收到了", "交接完成"))
+    for phone, said, then in presses:
         phone.goto(f"/field/-/leg/{gate.pk}")
         phone.get_by_role("button", name=said).click()
-    expect(courier.locator("body")).to_contain_text("送到家门口")
+        expect(phone.locator("#case")).to_contain_text(then)
+    expect(asks.locator("#case")).to_contain_text("交接完成")
     courier.goto(f"/field/-/leg/{carry.pk}")
     courier.set_input_files("#finish-photos", [photo()])
     courier.locator("form[data-record=finish]").get_by_role("button", name="办好了").click()
+    expect(courier.locator("#case")).to_contain_text("这一程已经办完")
     live.drain()
     appeal.refresh_from_db()
     assert appeal.status == Status.RESOLVED
