@@ -388,13 +388,14 @@ def _said(name: str, change: Change, names: Names) -> str:
         label, named = _FIELDS[name]
         if not value and not change.before:
             return ""
-        return f"{label}：{_('、').join(named(names, value)) or _('（空）')}"
+        return f"{label}{_('：')}{_('、').join(named(names, value)) or _('（空）')}"
     match name:
         case "state":
             why = change.after.get("note", "")
             return f"{State(value).label}{_('：') + why if why else ''}"
         case "inside" if value or change.before:
-            return f"{_('住在管控区')}：{names.zones([value])[0] if value else _('（空）')}"
+            said = names.zones([value])[0] if value else _("（空）")
+            return f"{_('住在管控区')}{_('：')}{said}"
         case "hours" if change.before:
             return _("改了每周有空的时间")
         case "trained":
