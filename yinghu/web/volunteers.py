@@ -266,7 +266,7 @@ def _show(
         "form": form or ServiceForm(volunteer, coordinator=True),
         "verbs": [verb for verb in ACTS if volunteer.state in ACTS[verb].states],
         "told": [
-            _tell(each, names) for each in changes.select_related("user").order_by("-id")[:CHANGES]
+            tell(each, names) for each in changes.select_related("user").order_by("-id")[:CHANGES]
         ],
         "problem": problem,
     }
@@ -376,7 +376,8 @@ _FIELDS: dict[str, tuple[Any, Callable[[Names, list[str]], list[str]]]] = {
 }
 
 
-def _tell(change: Change, names: Names) -> Told:
+def tell(change: Change, names: Names) -> Told:
+    """A row of the history of volunteers in words."""
     words = [said for name in change.after if (said := _said(name, change, names))]
     return Told(str(change.user or ""), change.at, words)
 
