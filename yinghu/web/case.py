@@ -279,7 +279,10 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     if verb not in list(Verb) or verb == Verb.FILE:
         raise Http404
     move = MOVES[Verb(verb)]
-    form = VerbForm(move, Known(appeal.unit_id), request.POST, request.FILES)
+    known = Known(appeal.unit_id)
+    if move.verb is Verb.CONTACT:
+        offering.name_colleagues(known, appeal, who(request))
+    form = VerbForm(move, known, request.POST, request.FILES)
     back = request.POST.get("back", "")
     if not form.is_valid():
         return _again(request, appeal, form)

@@ -58,6 +58,8 @@ class Known:
         """The reader's units that were called, likewise."""
         self.to_grade: list[tuple[str, str, bool]] | None = None
         """The units that the reader can rate, likewise; each with whether it has come."""
+        self.among: dict[str, list[tuple[str, str]]] = {}
+        """The choices that a field's `among` names, likewise."""
 
     @cached_property
     def people(self) -> list[tuple[str, str]]:
@@ -206,6 +208,14 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
         case FieldKind.UNITS:
             units = known.units if known.to_call is None else known.to_call
             return forms.MultipleChoiceField(choices=units, widget=SeveralInput, **common)
+        case FieldKind.NAMED if spec.among and required:
+            units = known.among.get(spec.among, known.units)
+            blank = [("", _("请选择"))] if len(units) != 1 else []
+            return forms.ChoiceField(choices=[*blank, *units], widget=PickerSelect, **common)
+        case FieldKind.NAMED if spec.among:
+            units = known.among.get(spec.among, known.units)
+            asked = PickerSelect if len(units) > 1 else forms.HiddenInput
+            return forms.ChoiceField(choices=[("", _("请选择")), *units], widget=asked, **common)
         case FieldKind.NAMED if not required:
             units = known.units if known.speakers is None else known.speakers
             # Who speaks for one unit is not asked for which.
@@ -237,6 +247,9 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
         case FieldKind.TIME:
             clock = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
             return forms.DateTimeField(widget=clock, **common)
+        case FieldKind.USER if spec.among:
+            choices = [("", _("我自己")), *known.among.get(spec.among, known.people)]
+            return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
         case FieldKind.USER:
             choices = [("", _("请选择")), *known.people]
             return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
@@ -332,7 +345,7 @@ class VerbForm(forms.Form):
         """Draw the choices that `known` has, once what was sent has been judged."""
         fresh = VerbForm(self.move, known)
         for spec in self.move.fields:
-            if spec.kind in _OFFERED:
+            if spec.kind in _OFFERED or spec.among:
                 self.fields[spec.name].widget = fresh.fields[spec.name].widget
 
     def clean(self) -> dict[str, Any]:
