@@ -103,7 +103,7 @@ class Share(models.Model):
 class ContactQuerySet(models.QuerySet["Contact"]):
     def standing(self) -> ContactQuerySet:
         """Those who still speak for their unit: whoever has left it can be asked no more."""
-        return self.filter(Exists(speaking(OuterRef("unit"), OuterRef("user"))))
+        return self.filter(Exists(speaking(OuterRef("unit")).filter(user=OuterRef("user"))))
 
 
 class Contact(models.Model):

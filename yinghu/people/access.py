@@ -7,7 +7,7 @@ desk's post by its area's prefix, a unit's post by the unit that the appeal is a
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet
 
 from yinghu.people.models import Post, Role, Unit, UnitKind, User
 from yinghu.people.privacy import without_digits
@@ -153,16 +153,19 @@ def serves(unit_id: int | None, user_id: int | None) -> bool:
     return user_id is not None and serving(unit_id).filter(pk=user_id).exists()
 
 
-def speaking(unit: Any, user: Any) -> QuerySet[Post]:
-    """The posts by which a login speaks for a unit: ids or, in a subquery, `OuterRef`s."""
+def speaking(units: Any) -> QuerySet[Post]:
+    """The posts by which logins speak for these units: their people without their volunteers.
+    `units` is a collection of ids or, in a subquery, one `OuterRef`.
+    """
     roles = [role for role in UNIT_ROLES if role != Role.VOLUNTEER]
-    found = Post.objects.filter(unit=unit, user=user, active=True, role__in=roles)
-    return found.filter(unit__active=True, user__is_active=True)
+    found = Post.objects.filter(active=True, role__in=roles)
+    found = found.filter(unit__active=True, user__is_active=True)
+    return found.filter(**{"unit" if isinstance(units, OuterRef) else "unit__in": units})
 
 
 def speaking_for(unit_id: int) -> QuerySet[User]:
-    """The active logins that speak for a unit: its people without its volunteers."""
-    return User.objects.filter(Exists(speaking(unit_id, OuterRef("pk")))).order_by("pk")
+    """The active logins that speak for a unit."""
+    return User.objects.filter(pk__in=speaking([unit_id]).values("user")).order_by("pk")
 
 
 def staffed() -> frozenset[int]:

@@ -208,23 +208,14 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
         case FieldKind.UNITS:
             units = known.units if known.to_call is None else known.to_call
             return forms.MultipleChoiceField(choices=units, widget=SeveralInput, **common)
-        case FieldKind.NAMED if spec.among and required:
-            units = known.among.get(spec.among, known.units)
-            blank = [("", _("请选择"))] if len(units) != 1 else []
-            return forms.ChoiceField(choices=[*blank, *units], widget=PickerSelect, **common)
-        case FieldKind.NAMED if spec.among:
-            units = known.among.get(spec.among, known.units)
-            asked = PickerSelect if len(units) > 1 else forms.HiddenInput
-            return forms.ChoiceField(choices=[("", _("请选择")), *units], widget=asked, **common)
-        case FieldKind.NAMED if not required:
-            units = known.units if known.speakers is None else known.speakers
-            # Who speaks for one unit is not asked for which.
-            asked = PickerSelect if len(units) > 1 else forms.HiddenInput
-            choices = [("", _("请选择")), *units]
-            return forms.ChoiceField(choices=choices, widget=asked, **common)
         case FieldKind.NAMED:
-            choices = [("", _("请选择")), *known.units]
-            return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
+            spoken = None if required or spec.among else known.speakers
+            units = known.among.get(spec.among, known.units if spoken is None else spoken)
+            # Who speaks for one unit is not asked for which.
+            asked = PickerSelect if required or len(units) > 1 else forms.HiddenInput
+            only = bool(required and spec.among and len(units) == 1)
+            choices = [*([] if only else [("", _("请选择"))]), *units]
+            return forms.ChoiceField(choices=choices, widget=asked, **common)
         case FieldKind.OCCASION:
             occasions = [(o.value, _(o.label)) for o in Occasion]
             return forms.ChoiceField(choices=occasions, widget=forms.RadioSelect, **common)
@@ -247,11 +238,9 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
         case FieldKind.TIME:
             clock = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
             return forms.DateTimeField(widget=clock, **common)
-        case FieldKind.USER if spec.among:
-            choices = [("", _("我自己")), *known.among.get(spec.among, known.people)]
-            return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
         case FieldKind.USER:
-            choices = [("", _("请选择")), *known.people]
+            people = known.among.get(spec.among, known.people)
+            choices = [("", _("我自己") if spec.among else _("请选择")), *people]
             return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
         case FieldKind.PHOTOS:
             return PhotosField(**common)
