@@ -42,7 +42,7 @@ def test_demo_city_has_its_towns_villages_grids_and_cells() -> None:
     assert outline["type"] == "MultiPolygon"
     assert not Area.objects.exclude(level=1).filter(outline__isnull=False).exists()
     assert AreaAlias.objects.filter(name="国际商贸城", area_id="330782008").exists()
-    assert Place.objects.count() == 12
+    assert Place.objects.count() == 16
     place = Place.objects.select_related("area").get(code="futian")
     assert (place.area.level, place.area_id[:9]) == (4, "330782008")
 
@@ -68,7 +68,7 @@ def test_a_second_import_changes_nothing() -> None:
     assert (report.created, report.changed, report.unchanged) == (0, 0, 624)
     assert importing.import_outlines(DEMO / "outlines.geojson").unchanged == 1
     assert importing.import_aliases(DEMO / "aliases.csv").created == 0
-    assert importing.import_places(DEMO / "places.csv").unchanged == 12
+    assert importing.import_places(DEMO / "places.csv").unchanged == 16
     assert list(Area.objects.values_list("code", "updated_at")) == before
 
 

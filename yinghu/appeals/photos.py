@@ -48,6 +48,10 @@ class BadPhoto(Exception):
     """What was sent is no photo that we take; the message says why, in the user's language."""
 
 
+class NoRoom(BadPhoto):
+    """The photo is good, but the disk takes none now: the same one may be taken later."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredPhoto:
     """A photo on disk, already durable: its name under the media folder, pixels and bytes."""
@@ -91,7 +95,7 @@ def store(data: bytes) -> StoredPhoto:
         _log.exception("a photo could not be written")
         with contextlib.suppress(OSError):
             path.unlink()
-        raise BadPhoto(_("照片现在存不下，请先不带照片提交")) from wrong
+        raise NoRoom(_("照片现在存不下，请先不带照片提交")) from wrong
     return StoredPhoto(name, picture.width, picture.height, out.tell())
 
 

@@ -267,3 +267,10 @@ def policy(key: str) -> int:
     kind = POLICIES[key]
     set_to = Policy.objects.filter(pk=key).values_list("value", flat=True).first()
     return kind.default if set_to is None else set_to
+
+
+def policies(prefix: str) -> dict[str, int]:
+    """All whose key begins so, by key. One query, for whoever needs several at once."""
+    found = {key: kind.default for key, kind in POLICIES.items() if key.startswith(prefix)}
+    rows = Policy.objects.filter(key__in=list(found)).values_list("key", "value")
+    return found | dict(rows)

@@ -33,5 +33,6 @@ BENCHES = {
     "pages": "yinghu.bench.pages",
     "live": "yinghu.bench.live",
     "oversight": "yinghu.bench.oversight",
+    "field": "yinghu.bench.field",
 }
 """Name -> module with `run(options) -> list[Figure]` and `configure(parser)`."""

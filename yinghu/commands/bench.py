@@ -10,7 +10,7 @@ import sys
 from yinghu.bench import BENCHES
 
 NAME = "bench"
-HELP = "measure: intake, import, pages, live or oversight; a JSON list of figures on stdout"
+HELP = "measure: intake, import, pages, live, oversight or field; a JSON list of figures on stdout"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -10,15 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.db import transaction
+from django.utils import timezone
 
 from yinghu.appeals import loop
 from yinghu.appeals.models import Category, ClockLimit, ReplyTemplate
 from yinghu.appeals.states import Satisfaction
 from yinghu.channels.receive import Incoming, receive_many
-from yinghu.dispatch.models import RoutingRule
+from yinghu.dispatch.models import ErrandTemplate, FixedHelper, RoutingRule
 from yinghu.people.access import Actor, actor_of, requester_of
-from yinghu.people.models import Post, Role, Unit, User
-from yinghu.people.privacy import normal_phone
+from yinghu.people.models import Post, Role, Skill, Unit, User, Volunteer
+from yinghu.people.privacy import blind, normal_phone, seal
 from yinghu.places.calendar import lay_out
 from yinghu.places.importing import (
     BadFile,
@@ -27,7 +28,7 @@ from yinghu.places.importing import (
     import_outlines,
     import_places,
 )
-from yinghu.places.models import Place
+from yinghu.places.models import Place, Zone
 
 HERE = Path(__file__).resolve().parent
 _STAGES = ("filed", "assigned", "handling", "resolved", "closed")
@@ -97,6 +98,42 @@ def load_city() -> None:
             },
         )
 
+    _load_errands()
+
+
+def _load_errands() -> None:
+    """Skills, zones, and by which legs what is usually served."""
+    for row in _rows("skills.csv"):
+        Skill.objects.get_or_create(
+            code=row["code"],
+            defaults={
+                "name": row["name"],
+                "name_en": row["name_en"],
+                "order": int(row["order"]),
+            },
+        )
+    for row in _rows("zones.csv"):
+        Zone.objects.get_or_create(
+            code=row["code"],
+            defaults={
+                **{k: row[k] for k in ("name", "name_en", "status", "entry", "skill", "gate")},
+                "areas": _several(row["areas"]),
+                "gate_lon": float(row["lon"]),
+                "gate_lat": float(row["lat"]),
+            },
+        )
+    for row in _rows("errand_templates.csv"):
+        ErrandTemplate.objects.get_or_create(
+            category_id=row["category"],
+            name=row["name"],
+            defaults={
+                "auto": row["auto"] == "1",
+                "order": int(row["order"]),
+                "words": row["words"],
+                "legs": json.loads(row["legs"]),
+            },
+        )
+
 
 def load_categories(path: Path) -> None:
     """Categories from a CSV of code,name,name_en,klass,icon,order,questions (JSON)."""
@@ -129,6 +166,45 @@ def load_people() -> None:
             role=row["role"],
             area_id=row["area"] or None,
         )
+    for row in _rows("volunteers.csv"):
+        _load_volunteer(row)
+    for row in _rows("fixed_helpers.csv"):
+        FixedHelper.objects.get_or_create(
+            unit=Unit.objects.get(code=row["unit"]),
+            kind=row["kind"],
+            user=User.objects.get(username=row["user"]),
+            place=Place.objects.get(code=row["place"]) if row["place"] else None,
+        )
+
+
+def _load_volunteer(row: dict[str, str]) -> None:
+    """One of the cast as a volunteer who was taken in; `hours` are those of every day."""
+    user = User.objects.get(username=row["username"])
+    phone, now = normal_phone(row["phone"]), timezone.now()
+    first, last = map(int, row["hours"].split("-"))
+    Volunteer.objects.get_or_create(
+        user=user,
+        defaults={
+            "squad": Unit.objects.get(code=row["squad"]),
+            "state": Volunteer.State.ACTIVE,
+            "name": seal(row["name"]),
+            "phone": seal(phone),
+            "caller": blind(phone),
+            **{k: _several(row[k]) for k in ("skills", "areas", "zones")},
+            "inside": row["inside"],
+            "hours": [day * 24 + hour for day in range(7) for hour in range(first, last)],
+            "lon": float(row["lon"]),
+            "lat": float(row["lat"]),
+            "located_at": now,
+            "consented_at": now,
+            "trained_at": now,
+            "decided_at": now,
+        },
+    )
+
+
+def _several(cell: str) -> list[str]:
+    return [each for each in cell.split("|") if each]
 
 
 def load_appeals() -> int:

@@ -21,7 +21,7 @@ from procrastinate.contrib.django import app as jobs
 
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.moving import Conflict, Refused, move
-from yinghu.appeals.policies import policy
+from yinghu.appeals.policies import policies, policy
 from yinghu.appeals.states import Urgency, Verb
 from yinghu.dispatch import legs
 from yinghu.dispatch.course import Course
@@ -56,29 +56,34 @@ class Found:
     metres: int | None
 
 
-# A degree is as long in any direction on Mercator's map, so the index knows who is nearest.
+# Whoever is nearest comes out of the index first, and what else must hold is looked at one by one
+# until enough are found. So nothing here is a join: the planner would take all first and sort them.
+# A degree is as long in any direction on Mercator's map, which makes the index right about near.
 _NEAREST = """
 SELECT v.user_id, v.lon, v.lat
-FROM people_volunteer AS v JOIN people_unit AS squad ON squad.id = v.squad_id
-WHERE v.state = 'active' AND squad.active AND {where}
+FROM people_volunteer AS v
+WHERE v.state = 'active' AND {where}
   AND v.skills::text[] @> %(skills)s::text[]
   AND {zones}
-  AND (v.areas <> '{{}}' AND EXISTS (
-        SELECT FROM unnest(v.areas) AS served WHERE starts_with(%(area)s, served))
-    OR v.areas = '{{}}' AND starts_with(%(area)s, coalesce(squad.area_id, '')))
   AND (v.away_until IS NULL OR v.away_until < %(now)s)
   AND (v.ready_until > %(now)s OR v.hours @> ARRAY[%(hour)s]::smallint[] OR EXISTS (
         SELECT FROM people_shift AS shift WHERE shift.user_id = v.user_id
             AND shift.starts_at <= %(now)s AND shift.ends_at > %(now)s))
   AND (v.asked_at IS NULL OR v.asked_at <= %(rested)s)
   AND v.caller IS DISTINCT FROM %(caller)s
-  AND NOT EXISTS (
-        SELECT FROM dispatch_offer AS o WHERE o.leg_id = ANY(%(legs)s) AND o.user_id = v.user_id)
+  AND (SELECT squad.active AND CASE
+            WHEN v.areas = '{{}}' THEN starts_with(%(area)s, coalesce(squad.area_id, ''))
+            ELSE EXISTS (
+                SELECT FROM unnest(v.areas) AS served WHERE starts_with(%(area)s, served)) END
+        AND (squad.most_held = 0 OR squad.most_held > (
+            SELECT count(DISTINCT held.errand_id) FROM dispatch_leg AS held
+            WHERE held.holder_id = v.user_id AND held.state = 'taken'))
+        FROM people_unit AS squad WHERE squad.id = v.squad_id)
+  AND (SELECT count(*) FROM dispatch_offer AS o
+        WHERE o.leg_id = ANY(%(legs)s) AND o.user_id = v.user_id) = 0
   AND (SELECT count(*) FROM dispatch_offer AS o
         WHERE o.user_id = v.user_id AND o.asked_at > %(yesterday)s) < %(most)s
-  AND (squad.most_held = 0 OR (SELECT count(DISTINCT held.errand_id) FROM dispatch_leg AS held
-        WHERE held.holder_id = v.user_id AND held.state = 'taken') < squad.most_held)
-  AND EXISTS (SELECT FROM people_user AS login WHERE login.id = v.user_id AND login.is_active)
+  AND (SELECT login.is_active FROM people_user AS login WHERE login.id = v.user_id)
 ORDER BY {order} LIMIT %(limit)s
 FOR NO KEY UPDATE OF v SKIP LOCKED
 """
@@ -94,7 +99,7 @@ def nearest(
     the nearest first; within `km` where it is known where they are to go. Their rows are locked:
     who is about to be asked elsewhere is left out.
     """
-    first = together[0]
+    first, offers = together[0], policies("offer_")
     zones = _zone_rule({leg.zone for leg in together if leg.zone is not None})
     if zones is None:
         return []
@@ -105,9 +110,9 @@ def nearest(
         "area": first.area_id or "",
         "now": now,
         "hour": here.weekday() * 24 + here.hour,
-        "rested": now if urgent else now - timedelta(minutes=policy("offer_gap_minutes")),
+        "rested": now if urgent else now - timedelta(minutes=offers["offer_gap_minutes"]),
         "yesterday": now - timedelta(days=1),
-        "most": policy("offer_most_a_day"),
+        "most": offers["offer_most_a_day"],
         "caller": appeal.caller,
         "legs": [leg.pk for leg in together],
         "limit": limit,
@@ -235,6 +240,7 @@ class _Search:
     def __init__(self, appeal: Appeal, course: Course, leg: Leg, now: datetime) -> None:
         self.appeal, self.leg, self.now = appeal, leg, now
         self.together = course.along(leg)
+        self.policy = policies("offer_")
         self.told: list[int] = []
         self.to = ""
 
@@ -252,12 +258,12 @@ class _Search:
                 leg.next_at = min(waiting)
                 return
             opened = leg.opened_at or now
-            patient = opened + timedelta(minutes=policy("offer_pool_minutes"))
+            patient = opened + timedelta(minutes=self.policy["offer_pool_minutes"])
             if self.appeal.urgency == Urgency.NORMAL and patient > now:
                 leg.next_at = patient
                 return
             self._reach(Stage.NEAR)
-        wanted = policy("offer_people") - len(waiting)
+        wanted = self.policy["offer_people"] - len(waiting)
         while True:
             found = self._look(wanted) if wanted > 0 else []
             if found:
@@ -267,16 +273,16 @@ class _Search:
                 leg.next_at = min(*waiting, self._worn_at())
                 return
             if leg.stage >= Stage.LEADER and not self._worn():
-                leg.next_at = now + timedelta(minutes=policy("offer_minutes"))
+                leg.next_at = now + timedelta(minutes=self.policy["offer_minutes"])
                 return
             if leg.stage == Stage.DESK:
                 # Somebody who can do it may come on duty.
-                leg.next_at = now + timedelta(minutes=policy("offer_minutes"))
+                leg.next_at = now + timedelta(minutes=self.policy["offer_minutes"])
                 return
             self._reach(Stage(leg.stage + 1))
             if leg.stage >= Stage.LEADER:
                 self.to = "leader" if leg.stage == Stage.LEADER else "desk"
-                leg.next_at = now + timedelta(minutes=policy("offer_minutes"))
+                leg.next_at = now + timedelta(minutes=self.policy["offer_minutes"])
                 return
 
     def _reach(self, stage: Stage) -> None:
@@ -284,7 +290,9 @@ class _Search:
 
     def _patience(self) -> timedelta:
         wide = self.leg.stage < Stage.LEADER
-        return timedelta(minutes=policy("offer_widen_minutes" if wide else "offer_leader_minutes"))
+        return timedelta(
+            minutes=self.policy["offer_widen_minutes" if wide else "offer_leader_minutes"]
+        )
 
     def _worn(self) -> bool:
         """Whether this stage has had its time."""
@@ -294,7 +302,7 @@ class _Search:
         return (self.leg.stage_at or self.now) + self._patience()
 
     def _look(self, wanted: int) -> list[Found]:
-        km = policy("offer_km" if self.leg.stage == Stage.NEAR else "offer_km_most")
+        km = self.policy["offer_km" if self.leg.stage == Stage.NEAR else "offer_km_most"]
         return nearest(self.appeal, self.together, wanted, km, self.now)
 
     def _fixed(self) -> list[Found]:
@@ -308,7 +316,7 @@ class _Search:
         return [Found(each.user_id, None) for each in named]
 
     def _offer(self, found: list[Found]) -> None:
-        until = self.now + timedelta(minutes=policy("offer_minutes"))
+        until = self.now + timedelta(minutes=self.policy["offer_minutes"])
         Offer.objects.bulk_create(
             [
                 Offer(

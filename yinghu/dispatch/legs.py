@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -88,7 +89,7 @@ def take(leg_id: int, actor: Actor) -> Event:
     """
     leg = known(leg_id, actor)
     _still_open(leg)
-    now = timezone.now()
+    now, idle = timezone.now(), _idle()
     facts = _facts(leg)
 
     def change(appeal: Appeal) -> dict[str, Any]:
@@ -101,13 +102,14 @@ def take(leg_id: int, actor: Actor) -> Event:
             each.state, each.holder_id = Leg.State.TAKEN, actor.user_id
             each.taken_at = each.active_at = now
             each.nudged_at = None
-            each.stage, each.stage_at, each.next_at = 0, None, now + _idle()
+            each.stage, each.stage_at, each.next_at = 0, None, now + idle
         waiting = Offer.objects.filter(leg__in=taken, answer=Offer.Answer.WAITING)
-        waiting.filter(user=actor.user_id).update(answer=Offer.Answer.YES, answered_at=now)
-        others = waiting.exclude(user=actor.user_id)
-        facts["told"] = sorted(set(others.values_list("user_id", flat=True)))
-        if facts["told"]:
-            others.update(answer=Offer.Answer.GONE, answered_at=now)
+        asked = set(waiting.values_list("user_id", flat=True))
+        if asked:
+            own = Q(user=actor.user_id)
+            waiting.filter(own).update(answer=Offer.Answer.YES, answered_at=now)
+            waiting.exclude(own).update(answer=Offer.Answer.GONE, answered_at=now)
+        facts["told"] = sorted(asked - {actor.user_id})
         course.follow(now)
         course.save()
         return {}

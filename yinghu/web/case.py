@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from yinghu.appeals import inboxes, loop
 from yinghu.appeals.labels import done_label, headline_of
 from yinghu.appeals.models import Appeal, Attachment
-from yinghu.appeals.moves import MOVES, Move
+from yinghu.appeals.moves import MOVES, OF_LEGS, Move
 from yinghu.appeals.numbers import id_of, id_of_token, number_of
 from yinghu.appeals.photos import MAX_PHOTOS
 from yinghu.appeals.states import INSIDE, Klass, Satisfaction, Status, Urgency, Verb, Who
@@ -278,7 +278,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
 def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     """Do a verb: back to the desk, or the page again with what was wrong and what was typed."""
     appeal = seen(request, number)
-    if verb not in list(Verb) or verb == Verb.FILE:
+    if verb not in list(Verb) or verb in {Verb.FILE} | OF_LEGS:
         raise Http404
     move = MOVES[Verb(verb)]
     known = Known(appeal.unit_id)

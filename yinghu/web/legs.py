@@ -214,7 +214,7 @@ def _show(
         "buys": leg.kind in (LegKind.BUY, LegKind.QUEUE),
         "max_photos": photos.MAX_PHOTOS,
         "problem": problem,
-        "next": _next(actor, leg) if leg.state == Leg.State.TAKEN and not holds else None,
+        "next": _next(actor, leg.pk) if leg.state == Leg.State.TAKEN and not holds else None,
     }
     part = "web/field/leg_body.html" if is_part(request, "case") else "web/field/leg.html"
     return render(request, part, context, status=status)
@@ -274,9 +274,9 @@ def _chat(appeal: Appeal) -> list[Event]:
     return list(said[:30])[::-1]
 
 
-def _next(actor: Actor, leg: Leg) -> Card | None:
+def _next(actor: Actor, leg_id: int) -> Card | None:
     """Another leg that lies open, for whoever came too late for this one."""
-    found = fitting.pool(actor).exclude(pk=leg.pk).select_related(*SHOWN)[:1]
+    found = fitting.pool(actor).exclude(pk=leg_id).select_related(*SHOWN)[:1]
     return next(iter(cards(found)), None)
 
 
@@ -306,6 +306,8 @@ def photo(request: HttpRequest, leg_id: int, photo_id: int) -> HttpResponse:
 @staff("field")
 def act(request: HttpRequest, leg_id: int, verb: str) -> HttpResponse:
     """One step of a leg."""
+    if verb == "take":
+        return _taking(request, leg_id)
     leg = _known(request, leg_id)
     if verb not in _ACTS:
         raise Http404
@@ -322,6 +324,26 @@ def act(request: HttpRequest, leg_id: int, verb: str) -> HttpResponse:
         messages.success(request, said)
     done = verb in ("decline", "give_back") or _is_over(leg)
     return redirect("field") if done else redirect("leg", leg_id=leg.pk)
+
+
+def _taking(request: HttpRequest, leg_id: int) -> HttpResponse:
+    """Take a leg, which many may press for at the same moment: whoever comes too late is told so
+    by a page that costs little.
+    """
+    actor = who(request)
+    try:
+        legs.take(leg_id, actor)
+    except loop.NotFound as gone:
+        raise Http404 from gone
+    except loop.Conflict as late:
+        if late.code == "gone":
+            context = {"desk": "field", "said": late.message, "next": _next(actor, leg_id)}
+            return render(request, "web/field/gone.html", context, status=late.status)
+        return _refused(request, _known(request, leg_id), "take", None, late)
+    except loop.Refused as refused:
+        return _refused(request, _known(request, leg_id), "take", None, refused)
+    messages.success(request, _("接下了，联系方式已显示"))
+    return redirect("leg", leg_id=leg_id)
 
 
 def _is_over(leg: Leg) -> bool:
@@ -343,11 +365,6 @@ def _refused(
 
 Form = Any
 Act = Callable[[Leg, Actor, Form], str]
-
-
-def _take(leg: Leg, actor: Actor, _form: Form) -> str:
-    legs.take(leg.pk, actor)
-    return _("接下了，联系方式已显示")
 
 
 def _decline(leg: Leg, actor: Actor, _form: Form) -> str:
@@ -407,7 +424,6 @@ def _say(leg: Leg, actor: Actor, form: Form) -> str:
 
 
 _ACTS: dict[str, Act] = {
-    "take": _take,
     "decline": _decline,
     "give_back": _give_back,
     "hand_over": _hand_over,

@@ -185,6 +185,8 @@ def _gaps(found: list[Shift], begins: datetime, ends: datetime) -> list[str]:
         at = max(at, shift.ends_at)
     if at < ends:
         gaps.append((at, ends))
+    if gaps == [(begins, ends)]:
+        return [_("整天")]
     return [f"{_clock(start)}–{'24:00' if end == ends else _clock(end)}" for start, end in gaps]
 
 

@@ -22,7 +22,9 @@ from yinghu.web import (
     mine,
     notices,
     own,
+    phone,
     rates,
+    records,
     roster,
     skips,
     styleguide,
@@ -34,6 +36,9 @@ from yinghu.web.setup import sheet
 
 urlpatterns = [
     path("", citizen.start, name="start"),
+    path("manifest.webmanifest", phone.manifest, name="manifest"),
+    path("sw.js", phone.worker, name="worker"),
+    path("app-icon/<slug:name>.png", phone.app_icon, name="app_icon"),
     path("join/<slug:unit_code>", joining.join, name="join"),
     path("join/<slug:unit_code>/qr.svg", joining.join_qr, name="join_qr"),
     path("volunteer", joining.come_back, name="volunteer"),
@@ -98,6 +103,8 @@ urlpatterns = [
     path("field", field.field, name="field"),
     path("field/-/map", field.around, name="field_map"),
     path("field/-/done", field.done, name="field_done"),
+    path("field/-/offline", phone.offline, name="offline"),
+    path("field/-/records", records.records, name="records"),
     path("field/-/leg/<int:leg_id>", legs.page, name="leg"),
     path("field/-/leg/<int:leg_id>/photo/<int:photo_id>", legs.photo, name="leg_photo"),
     path("field/-/leg/<int:leg_id>/<str:verb>", legs.act, name="leg_act"),

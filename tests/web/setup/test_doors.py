@@ -23,6 +23,10 @@ ROWS = {
     "rule": "1",
     "user": "clerk",
     "post": "clerk:platform:clerk:",
+    "skill": "car",
+    "zone": "futian",
+    "errand": "1",
+    "helper": "food:buy:volunteer:supply",
 }
 GETS = ("", "-/new", "-/export", "-/import", "{key}", "{key}/history", "{key}/retire")
 POSTS = ("-/new", "-/import", "{key}", "{key}/retire", "{key}/restore")

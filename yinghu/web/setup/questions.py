@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from django import forms
@@ -50,12 +51,19 @@ def typed_rows(data: Mapping[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-def rearranged(rows: list[dict[str, str]], order: str) -> list[dict[str, str]]:
-    """The rows after `add`, `up:2`, `down:2` or `remove:2`; anything else leaves them."""
+def rearranged(
+    rows: list[dict[str, str]],
+    order: str,
+    blank: Mapping[str, str] = MappingProxyType(dict.fromkeys(PARTS, "") | {"kind": "text"}),
+    most: int = MOST,
+) -> list[dict[str, str]]:
+    """The rows after `add` (of a `blank` one, up to `most`), `up:2`, `down:2` or `remove:2`;
+    anything else leaves them.
+    """
     act, _colon, at = order.partition(":")
     n = int(at) if at.isascii() and at.isdigit() and len(at) < 4 else -1
-    if act == "add" and len(rows) < MOST:
-        return [*rows, dict.fromkeys(PARTS, "") | {"kind": "text"}]
+    if act == "add" and len(rows) < most:
+        return [*rows, dict(blank)]
     if not 0 <= n < len(rows):
         return rows
     if act == "remove":

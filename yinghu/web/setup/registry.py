@@ -5,6 +5,8 @@ from __future__ import annotations
 from yinghu.web.setup.areas import AREAS
 from yinghu.web.setup.categories import CATEGORIES
 from yinghu.web.setup.chases import CHASES
+from yinghu.web.setup.errands import ERRANDS
+from yinghu.web.setup.helpers import HELPERS
 from yinghu.web.setup.kinds import Kind
 from yinghu.web.setup.limits import LIMITS
 from yinghu.web.setup.people import POSTS, USERS
@@ -12,9 +14,11 @@ from yinghu.web.setup.places import PLACES
 from yinghu.web.setup.policies import POLICY
 from yinghu.web.setup.replies import REPLIES
 from yinghu.web.setup.rules import RULES
+from yinghu.web.setup.skills import SKILLS
 from yinghu.web.setup.texts import TEXTS
 from yinghu.web.setup.units import UNITS
 from yinghu.web.setup.workdays import WORKDAYS
+from yinghu.web.setup.zones import ZONES
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
@@ -30,6 +34,10 @@ KINDS: dict[str, Kind] = {
         POLICY,
         RULES,
         PLACES,
+        SKILLS,
+        ZONES,
+        ERRANDS,
+        HELPERS,
         TEXTS,
         REPLIES,
     )

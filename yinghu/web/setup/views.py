@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -20,11 +20,11 @@ from django.utils.translation import gettext as _
 from yinghu.appeals.models import Category
 from yinghu.people import invitations
 from yinghu.places import locate
-from yinghu.places.models import Area
+from yinghu.places.models import Area, Place
 from yinghu.web import guide
 from yinghu.web.forms import FilingForm
 from yinghu.web.icons import icon_words
-from yinghu.web.setup import changing, questions
+from yinghu.web.setup import changing, errands, legs, questions
 from yinghu.web.setup.changing import Difference, Refused
 from yinghu.web.setup.doors import door, kind_of, row_of
 from yinghu.web.setup.kinds import Kind, SetupForm, State
@@ -218,6 +218,10 @@ def _page(
         context["facts"] = list(zip(kind.heads, row.cells, strict=True))
     if kind.name == "category":
         context |= _asked(form) | {"icons": icon_words().items()}
+    if kind.name == "errand":
+        context |= errands.drawn(form)
+    if kind.name == "helper" and thing is None:
+        context["places"] = Place.objects.filter(active=True).values_list("code", "name")
     if kind.name == "user" and thing is not None:
         context["open_link"] = bool(invitations.waiting([thing]))
     if thing is not None:
@@ -271,18 +275,39 @@ def _preview(rows: list[dict[str, str]]) -> list[Any]:
 def _rearranged(
     request: HttpRequest, kind: Kind, form: SetupForm, thing: Any = None
 ) -> HttpResponse:
-    """The form as typed, its questions added to, moved or fewer; nothing is saved."""
-    if kind.name != "category":
+    """The form as typed, its questions or legs added to, moved or fewer; nothing is saved."""
+    if kind.name not in _TABLES:
         raise Http404
-    order = request.POST.get("rearrange", "")[:20]
-    rows = questions.rearranged(questions.typed_rows(request.POST), order)
+    name, part, typed_rows, rearranged, drawn = _TABLES[kind.name]
+    rows = rearranged(typed_rows(request.POST), request.POST.get("rearrange", "")[:20])
     typed: Mapping[str, Any] = {
         name: request.POST[name] for name in form.fields if name in request.POST
     }
-    again = kind.form(form.around, form.key, initial={**typed, "questions": rows})
+    again = kind.form(form.around, form.key, initial={**typed, name: rows})
     if request.headers.get("HX-Request"):
-        return render(request, "web/setup/questions.html", _asked(again))
+        return render(request, part, drawn(again))
     return _page(request, kind, again, thing)
+
+
+_TABLES: dict[str, tuple[str, str, Callable[..., Any], Callable[..., Any], Callable[..., Any]]] = {
+    "category": (
+        "questions",
+        "web/setup/questions.html",
+        questions.typed_rows,
+        questions.rearranged,
+        _asked,
+    ),
+    "errand": (
+        "legs",
+        "web/setup/legs.html",
+        legs.typed_rows,
+        errands.rearranged,
+        errands.drawn,
+    ),
+}
+"""Kinds with a small table in their form: its field, the template that draws it, how its rows are
+read off what was typed, how they move, and what the template takes.
+"""
 
 
 @door("GET", "POST")

@@ -148,5 +148,5 @@ window.yinghuSend = (function () {
       form.requestSubmit();
     });
   }
-  return { start: start, words: words, say: say, ask: ask, parsed: parsed, restore: restore, filesOf: filesOf, choose: choose, note: note, expired: expired };
+  return { start: start, words: words, say: say, ask: ask, parsed: parsed, restore: restore, forget: forget, filesOf: filesOf, choose: choose, note: note, expired: expired };
 })();

@@ -9,11 +9,20 @@
       row.querySelector(".question-required").hidden = select.value === "bool";
     });
   }
+  function legs(root) {
+    root.querySelectorAll("[data-leg]").forEach(function (row) {
+      var where = row.querySelector("[data-leg-where]").value, beside = row.querySelector(".leg-beside");
+      row.querySelector(".leg-place").hidden = where !== "place";
+      row.querySelector(".leg-field").hidden = where !== "answer";
+      if (beside) beside.hidden = row.querySelector("[data-leg-kind]").value === "hand_over";
+    });
+  }
+  function fit(root) { questions(root); legs(root); }
   document.addEventListener("change", function (event) {
-    if (event.target.hasAttribute("data-question-kind")) questions(document);
+    if (event.target.matches("[data-question-kind], [data-leg-kind], [data-leg-where]")) fit(document);
   });
-  document.addEventListener("htmx:load", function (event) { questions(event.target); });
-  questions(document);
+  document.addEventListener("htmx:load", function (event) { fit(event.target); });
+  fit(document);
   // A question just added is typed into at once.
   document.addEventListener("htmx:afterSettle", function (event) {
     var pressed = event.detail.requestConfig && event.detail.requestConfig.elt;

@@ -1,0 +1,306 @@
+"""Thousands of helpers press at once: each leg taken once, how fast, and whom to ask how soon."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import time
+from typing import Any
+
+from yinghu.bench import Figure
+
+HELP = "6,500 volunteers press at once for 500 urgent cases; choosing whom to ask among 65,000"
+LIMIT_P99_MS = 250.0
+LIMIT_CHOICE_MS = 10.0
+LEAST_RATIO = 0.15
+"""Of pgbench's rate for the same statements."""
+CENTRE = (120.075, 29.306)
+SPREAD = 0.06
+"""Degrees around the centre in which people and cases are: a city of some 12 km across."""
+
+PGBENCH = r"""
+\set n random(1, {raw})
+SELECT u.id, s.expire_date FROM django_session s CROSS JOIN people_user u LIMIT 1;
+BEGIN;
+SELECT id, status, version FROM appeals_appeal WHERE id = :n FOR NO KEY UPDATE;
+SELECT * FROM dispatch_leg WHERE errand_id = (SELECT min(errand_id) FROM dispatch_leg
+    WHERE appeal_id = :n);
+SELECT * FROM people_volunteer WHERE user_id = (SELECT min(user_id) + :n FROM people_volunteer);
+UPDATE dispatch_leg SET active_at = now(), stage = stage
+    WHERE id = (SELECT min(id) FROM dispatch_leg WHERE appeal_id = :n);
+UPDATE appeals_appeal SET version = version + 1, moved_at = now() WHERE id = :n;
+INSERT INTO appeals_event (
+        appeal_id, seq, verb, from_status, to_status, actor_kind, words, why, facts, klass, at)
+    VALUES (:n, nextval('bench_seq'), 'take', 'assigned', 'assigned', 'user', '', '',
+            '{{"errand": 1, "leg": 1, "title": "x", "kind": "buy", "told": []}}', 'need', now());
+INSERT INTO appeals_untallied (event_id) VALUES (currval('appeals_event_id_seq'));
+SELECT procrastinate_defer_jobs_v1(ARRAY[ROW('react', 'yinghu.react', 0, NULL, NULL,
+    jsonb_build_object('events', jsonb_build_array(currval('appeals_event_id_seq'))), NULL
+    )::procrastinate_job_to_defer_v1]);
+SELECT pg_notify('yinghu', '{{"verb": "take", "appeals": [1]}}');
+COMMIT;
+"""
+"""One take as PostgreSQL's load generator does it: what it reads, writes, queues and announces."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--volunteers", type=int, default=6_500, help="pressing (default 6500)")
+    parser.add_argument("--cases", type=int, default=500, help="urgent ones (default 500)")
+    parser.add_argument("--among", type=int, default=65_000, help="to choose from (default 65000)")
+    parser.add_argument("--rate", type=float, default=0, help="presses a second (0: found)")
+    parser.add_argument("--seconds", type=float, default=10, help="for the limit (default 10)")
+
+
+def run(options: argparse.Namespace) -> list[Figure]:
+    """Seed; choose; press all at once; press at a rate that is sustained; hold against pgbench."""
+    from yinghu import demo
+    from yinghu.bench.city import own_database, percentile, say, serving
+    from yinghu.bench.pgbench import a_second
+
+    with own_database("field") as url:
+        demo.load_people()
+        chosen = _choosing(options.among)
+        half, most = percentile(chosen, 0.5), percentile(chosen, 0.99)
+        say(f"field: whom to ask among {options.among}: p50 {half:.1f} ms, p99 {most:.1f} ms")
+        _forget_volunteers(options.volunteers)
+        keys = _sessions(options.volunteers)
+        with serving(url) as port:
+            _cases(50)
+            _press(port, keys[:500], _legs(), 0)
+            _cases(options.cases)
+            burst = _press(port, keys, _legs(), 0)
+            _taken_once(options.cases)
+            rate = len(keys) / burst["seconds"]
+            say(f"  all at once: {rate:.0f} presses a second, {_said(burst)}")
+            wins = options.cases / burst["seconds"]
+            sustained = options.rate or rate * 0.6
+            _cases(options.cases)
+            paced = _press(port, keys, _legs(), sustained)
+            _taken_once(options.cases)
+            _cases(len(keys))
+            alone = _press(port, keys, _legs(), sustained, spread=True)
+            _taken_once(len(keys))
+        p99 = percentile(paced["times"], 0.99) * 1000
+        win99 = percentile(alone["times"], 0.99) * 1000
+        say(f"  at {sustained:.0f} a second: p99 {p99:.0f} ms, {_said(paced)}")
+        takes = len(keys) / alone["seconds"]
+        say(f"  every press a take, {takes:.0f} a second: p99 {win99:.0f} ms")
+        _do("CREATE SEQUENCE bench_seq START 100000")
+        _do("DELETE FROM appeals_untallied")
+        limit = a_second(
+            PGBENCH, url, clients=2, seconds=options.seconds, raw=options.cases, body=""
+        )
+        say(f"  pgbench, the same statements: {limit:.0f} a second")
+    return [
+        Figure("choosing whom to ask p50", half, "ms"),
+        Figure("choosing whom to ask p99", most, "ms", LIMIT_CHOICE_MS),
+        Figure("presses at once", rate, "presses/s"),
+        Figure("takes while all press", wins, "takes/s"),
+        Figure("a press p99 at a sustained rate", p99, "ms", LIMIT_P99_MS),
+        Figure("a take p99 at a sustained rate", win99, "ms", LIMIT_P99_MS),
+        Figure("takes at a sustained rate", takes, "takes/s", limit),
+    ]
+
+
+def _said(result: dict[str, Any]) -> str:
+    return ", ".join(f"{n} × {status}" for status, n in sorted(result["statuses"].items()))
+
+
+def _do(statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return list(cursor.fetchall()) if cursor.description else []
+
+
+def _people(count: int) -> None:
+    """So many active volunteers of one squad, all over the city, ready for a day."""
+    from yinghu.people.models import Unit
+
+    squad = Unit.objects.get(code="care")
+    Unit.objects.filter(pk=squad.pk).update(most_held=0)
+    lon, lat = CENTRE
+    _do(
+        """
+        WITH login AS (
+            INSERT INTO people_user (password, is_superuser, username, first_name, last_name,
+                                     email, is_staff, is_active, date_joined, display_name)
+            SELECT '', false, 'bench-' || n, '', '', '', false, true, now(), '志愿者' || n
+            FROM generate_series(1, %s) AS n RETURNING id
+        ), post AS (
+            INSERT INTO people_post (user_id, unit_id, role, active)
+            SELECT id, %s, 'volunteer', true FROM login
+        )
+        INSERT INTO people_volunteer (
+            user_id, squad_id, state, name, phone, caller, skills, areas, zones, inside, hours,
+            ready_until, lon, lat, note)
+        SELECT id, %s, 'active', '', '', decode(md5(id::text), 'hex'),
+               CASE WHEN id %% 5 = 0 THEN ARRAY['car'] ELSE '{}' END, '{}', '{}', '',
+               '{}', CASE WHEN id %% 3 > 0 THEN now() + interval '1 day' END,
+               %s + (random() - 0.5) * %s, %s + (random() - 0.5) * %s, ''
+        FROM login
+        """,
+        count,
+        squad.pk,
+        squad.pk,
+        lon,
+        SPREAD * 2,
+        lat,
+        SPREAD * 2,
+    )
+    _do("VACUUM ANALYZE")
+
+
+def _choosing(among: int) -> list[float]:
+    """Milliseconds of choosing three people for a leg, at different places; each rolled back."""
+    from django.db import transaction
+    from django.utils import timezone
+
+    from yinghu.appeals.models import Appeal
+    from yinghu.dispatch.asking import nearest
+    from yinghu.dispatch.models import Leg
+
+    _people(among)
+    appeal = Appeal(pk=0, urgency=2, caller=b"")
+    chance = random.Random(3)  # noqa: S311  # the same each run
+    times = []
+    for turn in range(220):
+        lon, lat = (at + chance.uniform(-SPREAD, SPREAD) for at in CENTRE)
+        skill = "car" if turn % 2 else ""
+        leg = Leg(pk=0, lon=lon, lat=lat, area_id="330782001", skill=skill)
+        with transaction.atomic():
+            start = time.perf_counter()
+            found = nearest(appeal, [leg], 3, 10, timezone.now())
+            times.append(1000 * (time.perf_counter() - start))
+            transaction.set_rollback(True)
+        if len(found) != 3:
+            raise RuntimeError(f"{len(found)} found of three")
+    return times[20:]
+
+
+def _forget_volunteers(keep: int) -> None:
+    _do(
+        "DELETE FROM people_volunteer WHERE user_id NOT IN (SELECT user_id FROM people_volunteer "
+        "ORDER BY user_id LIMIT %s)",
+        keep,
+    )
+
+
+def _sessions(count: int) -> list[str]:
+    """Session keys of so many volunteers, as after a login by their phone."""
+    from importlib import import_module
+
+    from django.conf import settings
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+
+    from yinghu.logins import BY_PHONE
+    from yinghu.people.models import User
+
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+    keys = []
+    for user in User.objects.filter(username__startswith="bench-").order_by("pk")[:count]:
+        session = store()
+        session[SESSION_KEY] = str(user.pk)
+        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session[BY_PHONE] = user.pk
+        session.create()
+        keys.append(str(session.session_key))
+    return keys
+
+
+def _cases(count: int) -> None:
+    """So many urgent cases, each with one leg that lies open; those before are done with."""
+    from yinghu.appeals.filing import Filing
+    from yinghu.bench.load import BODIES
+    from yinghu.channels.receive import Incoming, receive_many
+    from yinghu.people.access import Actor
+
+    _do("UPDATE dispatch_leg SET state = 'dropped', holder_id = NULL")
+    run = f"{time.time_ns():x}"
+    lon, lat = CENTRE
+    filed = receive_many(
+        [
+            Incoming(
+                f"{run}-{n}",
+                b"{}",
+                Filing(body=BODIES[1], channel="web", category="medicine", area="330782001"),
+            )
+            for n in range(count)
+        ],
+        Actor("requester"),
+    )
+    ids = [each.appeal_id for each in filed]
+    _do("DELETE FROM procrastinate_jobs")
+    _do(
+        "UPDATE appeals_appeal SET status = 'assigned', urgency = 2, legs = 1, unit_id = "
+        "(SELECT id FROM people_unit WHERE code = 'medicine') WHERE id = ANY(%s)",
+        ids,
+    )
+    _do(
+        """
+        WITH errand AS (
+            INSERT INTO dispatch_errand (appeal_id, title, words, made_at)
+            SELECT unnest(%s::bigint[]), '代买', '', now() RETURNING id, appeal_id
+        )
+        INSERT INTO dispatch_leg (
+            errand_id, appeal_id, n, after, kind, title, what, state, area_id, at_home, lon, lat,
+            skill, proof, kept, opened_at, ready_at, minutes, stage)
+        SELECT id, appeal_id, 1, '{}', 'buy', '代买', '', 'open', '330782001', false, %s, %s, '',
+               'none', '', now(), now(), 0, 1
+        FROM errand
+        """,
+        ids,
+        lon,
+        lat,
+    )
+    _do("ANALYZE dispatch_leg")
+
+
+def _legs() -> list[int]:
+    return [pk for (pk,) in _do("SELECT id FROM dispatch_leg WHERE state = 'open' ORDER BY id")]
+
+
+def _press(
+    port: int, keys: list[str], legs: list[int], rate: float, *, spread: bool = False
+) -> dict[str, Any]:
+    """Each login presses once; at `rate` a second, or all at once where it is 0. With `spread`
+    each at a leg of its own, else each at one that many others want as well.
+    """
+    chance = random.Random(5)  # noqa: S311  # the same each run
+    chosen = legs[: len(keys)] if spread else [chance.choice(legs) for _key in keys]
+    if not spread:
+        # Each is wanted by somebody, so that each has to be taken.
+        chosen[: len(legs)] = legs
+        chance.shuffle(chosen)
+    work = {"rate": rate, "presses": list(zip(keys, chosen, strict=True))}
+    done = subprocess.run(  # noqa: S603  # a module of ours
+        [sys.executable, "-m", "yinghu.bench.pressing", str(port)],
+        input=json.dumps(work),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"the load generator failed:\n{done.stderr}")
+    result: dict[str, Any] = json.loads(done.stdout)
+    strange = {status for status in result["statuses"] if status not in ("302", "409")}
+    if strange:
+        raise RuntimeError(f"answers {result['statuses']}")
+    return result
+
+
+def _taken_once(cases: int) -> None:
+    """Every leg that lay open has one holder and one event, and the winner was told so."""
+    lost = _do("SELECT count(*) FROM dispatch_leg WHERE state = 'open'")[0][0]
+    taken = _do("SELECT count(*) FROM dispatch_leg WHERE state = 'taken'")[0][0]
+    twice = _do(
+        "SELECT count(*) FROM (SELECT appeal_id FROM appeals_event WHERE verb = 'take' "
+        "GROUP BY 1 HAVING count(*) > 1) AS twice"
+    )[0][0]
+    if lost or twice or taken != cases:
+        raise RuntimeError(f"{taken} taken of {cases}, {lost} left, {twice} taken twice")

@@ -1,0 +1,165 @@
+// The service worker: pages of /field as they were last seen, for where there is no network. It answers for
+// nothing else, never a form, and what it keeps is of one login and gone when that one logs out. `/sw.js`
+// loads it, and says what it has to know.
+"use strict";
+(function () {
+  var knows = self.yinghuPhone, SHELL = "yinghu-shell-" + knows.version, PAGES = "yinghu-pages-";
+  var SLOW = 6000; // ms after which a page that is kept is shown in place of one that does not come
+  var epoch = 0;   // how often everything was forgotten: what was asked for before is not kept after
+  var HASH = /\.[0-9a-f]{12}(\.[a-z0-9]+)$/;
+  var shell = new Set(knows.shell), named = new Map();
+  knows.shell.forEach(function (path) { named.set(path.replace(HASH, "$1"), path); });
+
+  self.addEventListener("install", function (event) {
+    self.skipWaiting();
+    event.waitUntil(caches.open(SHELL).then(function (cache) {
+      return cache.addAll(knows.shell.concat([knows.offline]));
+    }));
+  });
+  self.addEventListener("activate", function (event) {
+    event.waitUntil(caches.keys().then(function (names) {
+      return Promise.all(names.filter(function (name) {
+        return name.indexOf("yinghu-shell-") === 0 && name !== SHELL;
+      }).map(function (name) { return caches.delete(name); }));
+    }).then(function () { return self.clients.claim(); }));
+  });
+
+  // ---- whose pages they are
+  function others(me) {
+    return caches.keys().then(function (names) {
+      return Promise.all(names.filter(function (name) {
+        return name.indexOf(PAGES) === 0 && name !== PAGES + me;
+      }).map(function (name) { return caches.delete(name); }));
+    });
+  }
+  function forget() {
+    epoch += 1;
+    return others("");
+  }
+  function find(path) {
+    return caches.keys().then(function (names) {
+      var name = names.find(function (each) { return each.indexOf(PAGES) === 0; });
+      return name && caches.open(name).then(function (cache) { return cache.match(path); });
+    });
+  }
+  function isKept(path) { return path === knows.pages || path.indexOf(knows.pages + "/") === 0; }
+  function isHtml(answer) { return /^text\/html/.test(answer.headers.get("Content-Type") || ""); }
+
+  // What was answered is kept if it is a page of somebody who is logged in; what is no longer theirs to
+  // see is forgotten.
+  function keep(path, answer, since) {
+    if ([403, 404, 410].indexOf(answer.status) >= 0) {
+      return caches.keys().then(function (names) {
+        return Promise.all(names.filter(function (name) { return name.indexOf(PAGES) === 0; }).map(function (name) {
+          return caches.open(name).then(function (cache) { return cache.delete(path); });
+        }));
+      });
+    }
+    if (answer.status !== 200 || answer.redirected || answer.type !== "basic" || !isHtml(answer)) return Promise.resolve();
+    return answer.text().then(function (text) {
+      var me = /<header\b[^>]*\bdata-me="(\d+)"/.exec(text);
+      if (!me || since !== epoch) return null;
+      var headers = new Headers({ "Content-Type": "text/html; charset=utf-8", "X-Kept-At": String(Date.now()) });
+      ["Content-Security-Policy", "Referrer-Policy", "X-Frame-Options"].forEach(function (name) {
+        if (answer.headers.has(name)) headers.set(name, answer.headers.get(name));
+      });
+      return others(me[1]).then(function () { return caches.open(PAGES + me[1]); }).then(function (cache) {
+        return cache.put(path, new Response(text, { headers: headers })).then(function () { return trim(cache); });
+      });
+    });
+  }
+  function trim(cache) {
+    return cache.keys().then(function (keys) {
+      // They come in the order in which they were put.
+      return Promise.all(keys.slice(0, Math.max(0, keys.length - knows.most)).map(function (key) { return cache.delete(key); }));
+    });
+  }
+  function shown(kept) {
+    return kept.text().then(function (text) {
+      return new Response(text.replace("<html ", '<html data-kept-at="' + kept.headers.get("X-Kept-At") + '" '), { headers: kept.headers });
+    });
+  }
+  function page(event, path) {
+    var since = epoch, came = fetch(event.request).then(function (answer) {
+      event.waitUntil(keep(path, answer.clone(), since));
+      return answer;
+    });
+    var none = came.then(function (answer) { return answer.status >= 500 ? null : answer; }, function () { return null; });
+    return find(path).then(function (kept) {
+      if (!kept) return came;
+      return Promise.race([none, new Promise(function (late) { setTimeout(late, SLOW, null); })]).then(function (answer) {
+        return answer || (since === epoch ? shown(kept) : came);
+      });
+    }).catch(function () {
+      return caches.match(knows.offline).then(function (words) { return words || Response.error(); });
+    });
+  }
+
+  // ---- the files that pages are drawn with
+  function file(event, path) {
+    var request = event.request;
+    if (shell.has(path) && !knows.fresh) {
+      return caches.match(path, { cacheName: SHELL }).then(function (found) { return found || fetch(request); });
+    }
+    // A page kept before an update asks for the files of its day.
+    return fetch(request).catch(function () {
+      return caches.match(named.get(path.replace(HASH, "$1")), { cacheName: SHELL }).then(function (found) { return found || Response.error(); });
+    });
+  }
+  // The outline of an area, which is no secret: the map is drawn on it.
+  function outline(event) {
+    return fetch(event.request).then(function (answer) {
+      if (!answer.ok) return answer;
+      var copy = answer.clone();
+      event.waitUntil(caches.open(SHELL).then(function (cache) { return cache.put(event.request.url, copy); }));
+      return answer;
+    }).catch(function () {
+      return caches.match(event.request.url).then(function (found) { return found || Response.error(); });
+    });
+  }
+
+  self.addEventListener("fetch", function (event) {
+    var request = event.request, url = new URL(request.url), path = url.pathname;
+    if (url.origin !== self.location.origin) return;
+    if (request.method !== "GET") {
+      // A login ends or begins: what was kept is not shown to whoever comes next.
+      if (knows.logins.some(function (each) { return path.indexOf(each) === 0; })) event.waitUntil(forget());
+      return;
+    }
+    if (request.mode === "navigate") {
+      if (isKept(path) && path !== knows.offline) event.respondWith(page(event, path));
+    } else if (named.has(path.replace(HASH, "$1"))) {
+      event.respondWith(file(event, path));
+    } else if (/^\/geo\/[^/]+\.json$/.test(path) && isKept(new URL(request.referrer || request.url).pathname)) {
+      event.respondWith(outline(event));
+    }
+  });
+
+  // ---- what pages ask for
+  function fetched(paths, anew) {
+    return paths.reduce(function (before, path) {
+      return before.then(function () {
+        if (!isKept(path)) return null;
+        return find(path).then(function (kept) {
+          var since = epoch;
+          if (kept && !anew) return null;
+          return fetch(path, { credentials: "same-origin", redirect: "manual" }).then(function (answer) {
+            return keep(path, answer, since);
+          });
+        });
+      });
+    }, Promise.resolve()).catch(function () { /* no network: there will be another time */ });
+  }
+  self.addEventListener("message", function (event) {
+    var what = event.data || {};
+    if (what.say === "keep") event.waitUntil(fetched(what.paths.slice(0, knows.most), what.anew));
+    if (what.say === "forget") event.waitUntil(forget());
+  });
+  self.addEventListener("sync", function (event) {
+    if (event.tag !== "yinghu-records") return;
+    event.waitUntil(self.yinghuQueue.send().then(function (state) {
+      // The browser tries a sync that failed once more, later.
+      if (state === "offline" || state === "failed") throw new Error(state);
+    }));
+  });
+})();
