@@ -29,6 +29,7 @@ CALL = {
     "place": "社区东门",
     "why": "老人缺药",
 }
+SHARED = {"unit": "force-medical", "why": "请协调床位"}
 NOW = "now"
 """Put where it is sent: a test may come minutes after this."""
 
@@ -109,6 +110,16 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str, str, int]] = {
         "food-handler",
         404,
     ),
+    "share": ("handling", "milk-handler", SHARED, "handling", REQUESTER, 403),
+    "contact": ("handling", "medical-handler", {}, "handling", "food-handler", 404),
+    "unshare": (
+        "handling",
+        "milk-handler",
+        {"unit": "force-medical", "why": "已经协调好"},
+        "handling",
+        "supplies-handler",
+        404,
+    ),
     "no_answer": ("resolved", "operator", {}, "resolved", "milk-handler", 403),
 }
 
@@ -125,6 +136,8 @@ BEFORE: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
         ("health-handler", "contest", {"why": "不归我们"}),
     ],
     "grade": [("milk-handler", "whistle", CALL), ("health-handler", "report_in", {})],
+    "contact": [("milk-handler", "share", SHARED)],
+    "unshare": [("milk-handler", "share", SHARED)],
 }
 """What others have done where nobody waits for a verb by itself."""
 
@@ -198,6 +211,8 @@ def test_what_one_may_do_is_told(api: Api) -> None:
         "escalate",
         "invite",
         "whistle",
+        "share",
+        "contact",
     }
     for verb in handler["can"]:
         assert Verb(verb) in MOVES

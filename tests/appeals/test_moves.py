@@ -75,6 +75,11 @@ def given_for(verb: Verb) -> dict[str, Any]:
     found = {f.name: values[f.kind] for f in MOVES[verb].fields if f.kind is not FieldKind.APPEAL}
     if verb is Verb.MERGE:
         found["master"] = file_one().pk
+    if verb is Verb.SHARE:
+        found["unit"] = "force-medical"
+    if verb is Verb.CONTACT:
+        # Whoever says it, of any unit.
+        found = {}
     return found
 
 

@@ -246,8 +246,8 @@ def test_the_counts_of_all_desks_follow_on_every_page(live: Live, live_city: Cas
 def test_which_desks_a_verb_touches_is_read_from_the_table() -> None:
     assert desks_touched("file") == {"triage", "board"}
     assert desks_touched("sort") == {"triage", "dispatch", "board"}
-    assert desks_touched("resolve") == {"inbox", "field", "callback", "board"}
-    assert desks_touched("close") == {"callback", "board", "whistles"}
+    assert desks_touched("resolve") == {"inbox", "field", "callback", "shared", "board"}
+    assert desks_touched("close") == {"callback", "shared", "board", "whistles"}
     assert "triage" in desks_touched("something-new")
     assert desks_touched("view") == set()
 

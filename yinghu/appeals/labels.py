@@ -102,6 +102,12 @@ def done_label(verb: Verb) -> str:
             return pgettext("done", "裁定异议")
         case Verb.GRADE:
             return pgettext("done", "评哨")
+        case Verb.SHARE:
+            return pgettext("done", "共享")
+        case Verb.CONTACT:
+            return pgettext("done", "定对接人")
+        case Verb.UNSHARE:
+            return pgettext("done", "结束共享")
         case Verb.NO_ANSWER:
             return pgettext("done", "回访未接通")
         case Verb.CHASE:

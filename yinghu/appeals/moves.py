@@ -4,9 +4,18 @@ Guards, buttons, the API's schema, the generated diagram and the tests all read 
 nothing of ours but its words, and nothing of Django's.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
-
+from yinghu.appeals.rows import (
+    NAMED,
+    PHOTOS,
+    SPEAKER,
+    WHY,
+    WHY_OPTIONAL,
+    WORDS,
+    WORDS_OPTIONAL,
+)
+from yinghu.appeals.rows import Field as Field
+from yinghu.appeals.rows import FieldKind as FieldKind
+from yinghu.appeals.rows import Move as Move
 from yinghu.appeals.states import ENDED, OPEN, ClockKind, Status, Verb, Who
 
 
@@ -15,80 +24,10 @@ def _(label: str) -> str:
     return label
 
 
-class FieldKind(StrEnum):
-    """How a field of a verb is typed, on a page and in the API."""
-
-    TEXT = "text"
-    CATEGORY = "category"
-    KLASS = "klass"
-    AREA = "area"
-    URGENCY = "urgency"
-    UNIT = "unit"
-    USER = "user"
-    APPEAL = "appeal"
-    BOOL = "bool"
-    SATISFACTION = "satisfaction"
-    TIME = "time"
-    PHOTOS = "photos"
-    UNITS = "units"
-    NAMED = "named"
-    OCCASION = "occasion"
-    POINT = "point"
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One thing a verb takes.
-
-    `public` words are shown to the requester; every other text stays inside. `answers` are the
-    labels of yes and no, where a truth is required.
-    """
-
-    name: str
-    kind: FieldKind
-    label: str
-    required: bool = True
-    public: bool = False
-    answers: tuple[str, str] = (_("同意"), _("不同意"))
-
-
-WORDS = Field("words", FieldKind.TEXT, _("给诉求人的话"), public=True)
-WORDS_OPTIONAL = Field("words", FieldKind.TEXT, _("给诉求人的话"), required=False, public=True)
-WHY = Field("why", FieldKind.TEXT, _("理由（内部）"))
-WHY_OPTIONAL = Field("why", FieldKind.TEXT, _("说明（内部）"), required=False)
-NAMED = Field("unit", FieldKind.NAMED, _("单位"))
-SPEAKER = Field("unit", FieldKind.NAMED, _("代表哪个单位"), required=False)
-PHOTOS = Field("photos", FieldKind.PHOTOS, _("照片"), required=False, public=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One row of the table: from where, to where, by whom, with what, and which clocks it moves.
-
-    `target` None means that the status stays; verbs in `BY_REST` go where the appeal rests
-    (`resting_status`). `pause` and `resume` hold for every running clock of the kinds. `needs` is a
-    kind of which a clock must be running: that of a unit of the actor's, where units have their
-    own, or that of any unit (`any_unit`). `flag` is a column that must be true. `of_leg`: done to a
-    leg of an errand, by a function of `dispatch.legs`, with pages of its own.
-    """
-
-    verb: Verb
-    sources: frozenset[Status]
-    target: Status | None
-    who: frozenset[Who]
-    fields: tuple[Field, ...] = ()
-    start: tuple[ClockKind, ...] = ()
-    stop: tuple[ClockKind, ...] = ()
-    pause: tuple[ClockKind, ...] = ()
-    resume: tuple[ClockKind, ...] = ()
-    needs: ClockKind | None = None
-    any_unit: bool = False
-    flag: str = ""
-    of_leg: bool = False
-
-
 _DESKS = frozenset({Who.TRIAGE, Who.DISPATCH, Who.COMMAND})
 _UNIT = frozenset({Who.HANDLER, Who.HEAD, Who.HOLDER})
+# In a unit's name, so no volunteer, who holds a case for themselves.
+_IN_NAME = _UNIT - {Who.HOLDER}
 # A unit that was called may have been given the case itself since.
 _CALLED = frozenset({Who.PARTY, Who.HANDLER, Who.HEAD})
 _STAFF = _DESKS | _UNIT | {Who.CALLBACK, Who.VOLUNTEER, Who.PARTY}
@@ -396,8 +335,7 @@ MOVES: dict[Verb, Move] = {
             Verb.WHISTLE,
             OPEN,
             None,
-            # In a unit's name, so no volunteer, who holds a case for themselves.
-            _UNIT - {Who.HOLDER} | _DESKS,
+            _IN_NAME | _DESKS,
             (
                 Field("occasion", FieldKind.OCCASION, _("为什么吹哨")),
                 Field("units", FieldKind.UNITS, _("请哪些单位报到")),
@@ -456,6 +394,35 @@ MOVES: dict[Verb, Move] = {
             _UNIT | _DESKS | {Who.PARTY},
             (NAMED, Field("satisfaction", FieldKind.SATISFACTION, _("评价")), WHY_OPTIONAL),
             needs=ClockKind.GRADE,
+        ),
+        # With a task force, both ways: see `oversight.sharing`.
+        Move(
+            Verb.SHARE,
+            frozenset({Status.SORTED}) | _IN_UNIT,
+            None,
+            _IN_NAME | {Who.DISPATCH, Who.COMMAND},
+            (
+                Field("unit", FieldKind.NAMED, _("和谁共享"), among="partners"),
+                Field("why", FieldKind.TEXT, _("请他们办什么（内部）")),
+            ),
+        ),
+        Move(
+            Verb.CONTACT,
+            _LIVING,
+            None,
+            _CALLED,
+            (
+                Field("user", FieldKind.USER, _("谁来对接"), required=False, among="colleagues"),
+                Field("unit", FieldKind.NAMED, _("代表哪个单位"), required=False, among="sides"),
+            ),
+        ),
+        Move(
+            Verb.UNSHARE,
+            _ALL,
+            None,
+            _IN_NAME | {Who.DISPATCH, Who.COMMAND, Who.PARTY},
+            (Field("unit", FieldKind.NAMED, _("结束和谁的共享"), among="shared"), WHY),
+            flag="also",
         ),
         Move(
             Verb.NO_ANSWER,

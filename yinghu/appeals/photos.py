@@ -15,7 +15,7 @@ import secrets
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import BoundedSemaphore
 
@@ -97,6 +97,20 @@ def store(data: bytes) -> StoredPhoto:
             path.unlink()
         raise NoRoom(_("照片现在存不下，请先不带照片提交")) from wrong
     return StoredPhoto(name, picture.width, picture.height, out.tell())
+
+
+def copy_of(photo: StoredPhoto) -> StoredPhoto:
+    """The same picture kept once more, for another case that it shows as well. Raises BadPhoto."""
+    root = Path(settings.MEDIA_ROOT)
+    name = f"{secrets.token_hex(1)}/{secrets.token_hex(16)}.jpg"
+    try:
+        _write_durably(root / name, (root / photo.file).read_bytes())
+    except OSError as wrong:
+        _log.exception("a photo could not be written")
+        with contextlib.suppress(OSError):
+            (root / name).unlink()
+        raise NoRoom(_("照片现在存不下，请先不带照片提交")) from wrong
+    return replace(photo, file=name)
 
 
 def discard(photos: tuple[StoredPhoto, ...]) -> None:

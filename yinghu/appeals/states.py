@@ -183,6 +183,9 @@ class Verb(Labelled):
     CONTEST = "contest", _("提异议")
     JUDGE = "judge", _("裁定异议")
     GRADE = "grade", _("评哨")
+    SHARE = "share", _("共享")
+    CONTACT = "contact", _("定对接人")
+    UNSHARE = "unshare", _("结束共享")
     NO_ANSWER = "no_answer", _("未接通")
     CHASE = "chase", _("催督")
     PLAN = "plan", _("安排跑腿")
@@ -208,6 +211,8 @@ PRIVATE = frozenset(
         Verb.CONTEST,
         Verb.JUDGE,
         Verb.GRADE,
+        Verb.CONTACT,
+        Verb.UNSHARE,
         Verb.CHASE,
         Verb.OFFER,
         Verb.NUDGE,
@@ -217,7 +222,7 @@ PRIVATE = frozenset(
 )
 """Verbs that a requester is not told of."""
 
-INSIDE = frozenset({Verb.NOTE, Verb.MEASURES})
+INSIDE = frozenset({Verb.NOTE, Verb.MEASURES, Verb.CONTACT, Verb.UNSHARE})
 """Verbs of which there is nothing to read for a volunteer, who is not told why."""
 
 

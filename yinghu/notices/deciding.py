@@ -231,6 +231,17 @@ def _nudged(event: Event, _known: Directory) -> Turns:
     return *_named(event, Reason.HELPER), *heads
 
 
+def _both_sides(event: Event, known: Directory) -> Turns:
+    """Who stands on either side of a sharing: the contacts by name, else the unit's people."""
+    codes = event.facts.get("units") or ()
+    units = tuple((_of_unit(known.unit(code), Reason.SHARED),) for code in codes)
+    return *_named(event, Reason.SHARED), *units
+
+
+def _shared_with(event: Event, known: Directory) -> Turns:
+    return ((_of_unit(known.unit(event.facts.get("unit")), Reason.SHARED),),)
+
+
 NOTICES: dict[Verb, Audience] = {
     Verb.ASSIGN: _unit,
     Verb.HAND: _new_holder,
@@ -252,6 +263,9 @@ NOTICES: dict[Verb, Audience] = {
     Verb.CONTEST: _whistlers_and_command,
     Verb.JUDGE: _summoned_and_whistlers,
     Verb.GRADE: _summoned,
+    Verb.SHARE: _shared_with,
+    Verb.CONTACT: _both_sides,
+    Verb.UNSHARE: _both_sides,
     Verb.RATE: _hands_if_discontent,
     Verb.REOPEN: _hands_if_not_told,
     Verb.MERGE: _holder_only,

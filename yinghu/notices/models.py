@@ -36,6 +36,7 @@ class Reason(Labelled):
     DIGEST = "digest", _("每周小结")
     OFFERED = "offered", _("请您帮忙")
     HELPER = "helper", _("您在帮忙")
+    SHARED = "shared", _("和您单位共享")
 
 
 class Notice(models.Model):

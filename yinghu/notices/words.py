@@ -121,6 +121,15 @@ def sentence(notice: Notice, units: Units) -> str:
         case Verb.GRADE:
             label = _(Satisfaction(given["satisfaction"]).label)
             return _("吹哨单位评价%(unit)s：%(grade)s") % {"unit": other, "grade": label}
+        case Verb.SHARE:
+            return _("%(who)s把这件诉求共享给%(unit)s") % {
+                "who": unit or _who(event),
+                "unit": other,
+            }
+        case Verb.CONTACT:
+            return _("%(unit)s的对接人：%(who)s") % {"unit": other, "who": given.get("who", "")}
+        case Verb.UNSHARE:
+            return _("和%s的共享结束了") % other
         case Verb.RATE if given.get("solved") is False:
             return _("诉求人评价：没有解决。已退回重办")
         case Verb.RATE:

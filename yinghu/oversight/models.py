@@ -1,13 +1,16 @@
-"""Whistles, and the units that they call. All else that oversight knows are events and clocks."""
+"""Whistles and the units that they call; with whom cases are shared, and each unit's contact for a
+case. All else that oversight knows are events and clocks.
+"""
 
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import Occasion, Satisfaction
+from yinghu.people.access import speaking
 
 
 class Whistle(models.Model):
@@ -67,3 +70,56 @@ class Summons(models.Model):
 
     def __str__(self) -> str:
         return f"{self.whistle} → {self.unit}"
+
+
+class Share(models.Model):
+    """A case is shared with a unit that does not have it (共享), a task force as a rule: by which
+    unit, null where a desk did it, and until when.
+    """
+
+    appeal = models.ForeignKey(Appeal, models.PROTECT, related_name="shares")
+    event = models.OneToOneField(Event, models.PROTECT, related_name="share")
+    unit = models.ForeignKey("people.Unit", models.PROTECT, related_name="+")
+    by_unit = models.ForeignKey("people.Unit", models.PROTECT, null=True, related_name="+")
+    at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("appeal", "unit"),
+                name="shared_once",
+                condition=Q(ended_at__isnull=True),
+            ),
+        )
+        indexes = (
+            models.Index(fields=("unit",), name="share_of", condition=Q(ended_at__isnull=True)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.appeal} → {self.unit}"
+
+
+class ContactQuerySet(models.QuerySet["Contact"]):
+    def standing(self) -> ContactQuerySet:
+        """Those who still speak for their unit: whoever has left it can be asked no more."""
+        return self.filter(Exists(speaking(OuterRef("unit")).filter(user=OuterRef("user"))))
+
+
+class Contact(models.Model):
+    """Whom the others ask for at a unit that has a case, or a part in it (对接人)."""
+
+    appeal = models.ForeignKey(Appeal, models.PROTECT, related_name="contacts")
+    unit = models.ForeignKey("people.Unit", models.PROTECT, related_name="+")
+    user = models.ForeignKey("people.User", models.PROTECT, related_name="+")
+    at = models.DateTimeField(db_default=Now())
+
+    objects = ContactQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("appeal", "unit"), name="one_contact_of_a_unit"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.unit} · {self.user}"

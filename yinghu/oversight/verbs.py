@@ -7,7 +7,7 @@ from collections.abc import Callable
 from yinghu.appeals import loop
 from yinghu.appeals.models import Event
 from yinghu.appeals.states import Verb
-from yinghu.oversight import helping, levels, rulings, watching, whistles
+from yinghu.oversight import helping, levels, rulings, sharing, watching, whistles
 
 VERBS: dict[Verb, Callable[..., Event]] = loop.VERBS | {
     Verb.ESCALATE: levels.escalate,
@@ -23,5 +23,8 @@ VERBS: dict[Verb, Callable[..., Event]] = loop.VERBS | {
     Verb.CONTEST: whistles.contest,
     Verb.JUDGE: whistles.judge,
     Verb.GRADE: whistles.grade,
+    Verb.SHARE: sharing.share,
+    Verb.CONTACT: sharing.contact,
+    Verb.UNSHARE: sharing.unshare,
 }
 """All take (appeal_id, actor) and the keywords that MOVES names, and `expect`."""

@@ -5,9 +5,9 @@ desk's post by its area's prefix, a unit's post by the unit that the appeal is a
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet
 
 from yinghu.people.models import Post, Role, Unit, UnitKind, User
 from yinghu.people.privacy import without_digits
@@ -153,6 +153,21 @@ def serves(unit_id: int | None, user_id: int | None) -> bool:
     return user_id is not None and serving(unit_id).filter(pk=user_id).exists()
 
 
+def speaking(units: Any) -> QuerySet[Post]:
+    """The posts by which logins speak for these units: their people without their volunteers.
+    `units` is a collection of ids or, in a subquery, one `OuterRef`.
+    """
+    roles = [role for role in UNIT_ROLES if role != Role.VOLUNTEER]
+    found = Post.objects.filter(active=True, role__in=roles)
+    found = found.filter(unit__active=True, user__is_active=True)
+    return found.filter(**{"unit" if isinstance(units, OuterRef) else "unit__in": units})
+
+
+def speaking_for(unit_id: int) -> QuerySet[User]:
+    """The active logins that speak for a unit."""
+    return User.objects.filter(pk__in=speaking([unit_id]).values("user")).order_by("pk")
+
+
 def staffed() -> frozenset[int]:
     """The units in which somebody can take a case: what is sent to any other stays there."""
     return frozenset(staffed_units().values_list("pk", flat=True))
@@ -259,7 +274,7 @@ def words_to_search(actor: Actor, query: str) -> Sought:
 
 def desks_of(actor: Actor) -> frozenset[str]:
     """Which pages the actor has: own, triage, dispatch, inbox, field, callback, cases, oversight,
-    whistles, volunteers, board, rates, setup.
+    whistles, shared, volunteers, board, rates, setup.
     """
     desks: set[str] = set()
     if actor.has(Role.CLERK):
@@ -279,6 +294,8 @@ def desks_of(actor: Actor) -> frozenset[str]:
     # Whoever may be called, may call, or rules on it.
     if desks & {"inbox", "triage", "dispatch"} or actor.has(Role.SUPERVISOR, Role.COMMANDER):
         desks.add("whistles")
+    if actor.has(*_SHARING):
+        desks.add("shared")
     if sets_up(actor):
         desks.add("setup")
     if sets_up(actor) or any(
@@ -290,6 +307,9 @@ def desks_of(actor: Actor) -> frozenset[str]:
     return frozenset(desks)
 
 
+_SHARING = (Role.HANDLER, Role.HEAD, Role.DISPATCHER, Role.SUPERVISOR, Role.COMMANDER)
+"""Roles of those who share cases with task forces, or with whom they are shared."""
+
 JOINED = frozenset({UnitKind.GROUP, UnitKind.SQUAD})
 """Kinds of unit that people join as volunteers."""
 
@@ -297,6 +317,19 @@ JOINED = frozenset({UnitKind.GROUP, UnitKind.SQUAD})
 def sets_up(actor: Actor) -> bool:
     """Whether the actor sets the city up: an administrator of everywhere."""
     return any(grant.role == Role.ADMIN and not grant.area for grant in actor.grants)
+
+
+def forces_of(actor: Actor) -> frozenset[int]:
+    """The task forces (专班) that the actor speaks for."""
+    forces = (g for g in actor.grants if g.unit_kind == UnitKind.TASK_FORCE)
+    return frozenset(grant.unit_id for grant in forces) & actor.party_units
+
+
+def overseen_q(actor: Actor) -> Q:
+    """The appeals in the area of the actor's posts at a desk that dispatches or commands."""
+    roles = (Role.DISPATCHER, Role.SUPERVISOR, Role.COMMANDER)
+    desks = tuple(grant for grant in actor.grants if grant.role in roles)
+    return visible_q(Actor("user", actor.user_id, grants=desks))
 
 
 def squads_of(actor: Actor) -> QuerySet[Unit]:

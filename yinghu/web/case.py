@@ -30,6 +30,7 @@ from yinghu.triage.models import Suggestion
 from yinghu.web import (
     compare,
     errand_part,
+    forces,
     offering,
     overseen,
     presence,
@@ -51,7 +52,7 @@ LINKED = 8
 """Earlier cases of the same caller shown at most."""
 
 _BACK = frozenset(
-    {"whistles", "own", "oversight", "triage", "dispatch", "inbox", "callback", "field"}
+    {"whistles", "shared", "own", "oversight", "triage", "dispatch", "inbox", "callback", "field"}
 )
 
 
@@ -135,6 +136,7 @@ def context_of(
         "case_keys": offering.ALL_KEYS,
         "max_photos": MAX_PHOTOS,
         **errand_part.part_of(appeal, actor),
+        **forces.part_of(appeal, actor),
         "other_holder": offering.other_holder(appeal, actor),
         "may_assign": Verb.ASSIGN in available,
         "may_take_over": Verb.HAND in available and _serves(request, known),
@@ -279,7 +281,10 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     if verb not in list(Verb) or verb in {Verb.FILE} | OF_LEGS:
         raise Http404
     move = MOVES[Verb(verb)]
-    form = VerbForm(move, Known(appeal.unit_id), request.POST, request.FILES)
+    known = Known(appeal.unit_id)
+    if move.verb is Verb.CONTACT:
+        offering.name_colleagues(known, appeal, who(request))
+    form = VerbForm(move, known, request.POST, request.FILES)
     back = request.POST.get("back", "")
     if not form.is_valid():
         return _again(request, appeal, form)
@@ -291,9 +296,10 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     except loop.Refused as refused:
         own = appeal.events.filter(user=login_of(request))
         seen_at = version_of(request)
-        # The page of whistles says no version: many act on one case there at once.
-        known = seen_at is not None or back == "whistles"
-        if not known or not arrived_before(own, form, seen_at):
+        # Two lists of what others wait for say no version: many act on one case there at once.
+        dated = seen_at is not None or back in {"whistles", "shared"}
+        same = refused.code == "contact_already" or arrived_before(own, form, seen_at)
+        if not (dated and same):
             return _refused(request, fetch(appeal.pk) or appeal, form, refused)
     messages.success(
         request,
@@ -340,7 +346,7 @@ def _next(request: HttpRequest, appeal: Appeal, verb: Verb, back: str) -> str:
         # What is done, or another unit's, is off this desk: the next one then.
         stays = inboxes.unit(who(request)).filter(pk=appeal.pk).exists()
         return f"{reverse(back)}?case={appeal.number}" if stays else following
-    if back == "whistles":
+    if back in {"whistles", "shared"}:
         return reverse(back)
     fresh = fetch(appeal.pk)
     if fresh is None or not may_see(who(request), fresh):

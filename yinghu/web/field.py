@@ -29,7 +29,7 @@ from yinghu.people.access import Actor, may_reveal, relations
 from yinghu.people.models import Reveal, User
 from yinghu.people.privacy import unseal
 from yinghu.places import locate
-from yinghu.web import case, legs, offering, wording
+from yinghu.web import case, legs, offering, shopping, wording
 from yinghu.web.acts import arrived_before, perform
 from yinghu.web.forms import Known, VerbForm, name_of
 from yinghu.web.geo import point_in
@@ -86,6 +86,7 @@ def field(request: HttpRequest) -> HttpResponse:
         "desk": "field",
         "offers": legs.offered(actor),
         "legs": mine_legs,
+        "to_buy": shopping.count(actor),
         "open_legs": open_legs,
         "mine": _cards(inboxes.mine(actor).filter(unit__in=actor.unit_ids), actor),
         "free": free,

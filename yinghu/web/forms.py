@@ -58,6 +58,8 @@ class Known:
         """The reader's units that were called, likewise."""
         self.to_grade: list[tuple[str, str, bool]] | None = None
         """The units that the reader can rate, likewise; each with whether it has come."""
+        self.among: dict[str, list[tuple[str, str]]] = {}
+        """The choices that a field's `among` names, likewise."""
 
     @cached_property
     def people(self) -> list[tuple[str, str]]:
@@ -206,15 +208,14 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
         case FieldKind.UNITS:
             units = known.units if known.to_call is None else known.to_call
             return forms.MultipleChoiceField(choices=units, widget=SeveralInput, **common)
-        case FieldKind.NAMED if not required:
-            units = known.units if known.speakers is None else known.speakers
-            # Who speaks for one unit is not asked for which.
-            asked = PickerSelect if len(units) > 1 else forms.HiddenInput
-            choices = [("", _("请选择")), *units]
-            return forms.ChoiceField(choices=choices, widget=asked, **common)
         case FieldKind.NAMED:
-            choices = [("", _("请选择")), *known.units]
-            return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
+            spoken = None if required or spec.among else known.speakers
+            units = known.among.get(spec.among, known.units if spoken is None else spoken)
+            # Who speaks for one unit is not asked for which.
+            asked = PickerSelect if required or len(units) > 1 else forms.HiddenInput
+            only = bool(required and spec.among and len(units) == 1)
+            choices = [*([] if only else [("", _("请选择"))]), *units]
+            return forms.ChoiceField(choices=choices, widget=asked, **common)
         case FieldKind.OCCASION:
             occasions = [(o.value, _(o.label)) for o in Occasion]
             return forms.ChoiceField(choices=occasions, widget=forms.RadioSelect, **common)
@@ -238,7 +239,8 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
             clock = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
             return forms.DateTimeField(widget=clock, **common)
         case FieldKind.USER:
-            choices = [("", _("请选择")), *known.people]
+            people = known.among.get(spec.among, known.people)
+            choices = [("", _("我自己") if spec.among else _("请选择")), *people]
             return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
         case FieldKind.PHOTOS:
             return PhotosField(**common)
@@ -332,7 +334,7 @@ class VerbForm(forms.Form):
         """Draw the choices that `known` has, once what was sent has been judged."""
         fresh = VerbForm(self.move, known)
         for spec in self.move.fields:
-            if spec.kind in _OFFERED:
+            if spec.kind in _OFFERED or spec.among:
                 self.fields[spec.name].widget = fresh.fields[spec.name].widget
 
     def clean(self) -> dict[str, Any]:

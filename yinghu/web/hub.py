@@ -40,6 +40,7 @@ SHOWN: dict[str, frozenset[Status]] = {
     "inbox": _HELD,
     "field": _HELD,
     "callback": frozenset({Status.RESOLVED}),
+    "shared": _HELD | {Status.RESOLVED},
     "board": frozenset(Status),
 }
 """Which statuses each desk's list shows."""

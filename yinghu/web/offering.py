@@ -10,10 +10,10 @@ from yinghu.appeals import loop, templates
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.moves import FieldKind, Move
 from yinghu.appeals.states import ClockKind, Status, Verb
-from yinghu.oversight import summoned, whistles
+from yinghu.oversight import sharing, summoned, whistles
 from yinghu.oversight.callback import Calls
-from yinghu.people.access import Actor
-from yinghu.people.models import User
+from yinghu.people.access import Actor, speaking_for
+from yinghu.people.models import Unit, User
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, sort_initial
 
 FIRST = (
@@ -86,7 +86,35 @@ def offered(appeal: Appeal, actor: Actor) -> tuple[list[Move], Known]:
         known.to_grade = [(c.unit.code, name_of(c.unit), c.reported_at is not None) for c in calls]
         if not calls:
             moves = [move for move in moves if move.verb is not Verb.GRADE]
-    return moves, known
+    if Verb.SHARE in verbs:
+        known.among["partners"] = _coded(sharing.partners(appeal))
+    if Verb.CONTACT in verbs:
+        name_colleagues(known, appeal, actor)
+    if Verb.UNSHARE in verbs:
+        known.among["shared"] = _coded(sharing.to_end(appeal, actor))
+    empty = {verb for verb, name in _WITH_SOMEBODY.items() if not known.among.get(name)}
+    return [move for move in moves if move.verb not in empty], known
+
+
+_WITH_SOMEBODY = {Verb.SHARE: "partners", Verb.UNSHARE: "shared"}
+"""Verbs that are offered where there is somebody to do them with, by where these stand."""
+
+
+def name_colleagues(known: Known, appeal: Appeal, actor: Actor) -> None:
+    """Put into `known` which of the actor's units have a part in the case, and their people."""
+    own = sharing.sides(appeal, actor)
+    known.among["sides"] = _coded(own)
+    people: dict[str, str] = {}
+    for side in own:
+        for user in speaking_for(side.pk):
+            if user.pk != actor.user_id:
+                said = f"{user} · {name_of(side)}" if len(own) > 1 else str(user)
+                people.setdefault(user.username, said)
+    known.among["colleagues"] = list(people.items())
+
+
+def _coded(units: list[Unit]) -> list[tuple[str, str]]:
+    return [(unit.code, name_of(unit)) for unit in units]
 
 
 def other_holder(appeal: Appeal, actor: Actor) -> User | None:

@@ -41,6 +41,8 @@ SHELL = (
     "web/picker.js",
     "web/queue.js",
     "web/send.js",
+    "web/shopping.css",
+    "web/shopping.js",
     "web/staff.css",
     "web/theme.js",
     "web/times.js",

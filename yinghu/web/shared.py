@@ -47,6 +47,7 @@ DESKS: dict[str, tuple[str, str, Any]] = {
     "inbox": ("inbox", "inbox", _("本单位")),
     "callback": ("callback", "phone", _("回访")),
     "whistles": ("whistles", "speakerphone", _("吹哨")),
+    "shared": ("shared", "share", _("专班共享")),
     "field": ("field", "map-pin", _("现场")),
     "volunteers": ("volunteers", "users-group", _("志愿者")),
     "cases": ("cases", "list", _("全部诉求")),

@@ -62,7 +62,7 @@ def told(event: Event) -> str:
             return _("办理时限延长了")
         case Verb.ESCALATE:
             return _("已提到上一级，由%s负责办理") % unit
-        case Verb.INVITE:
+        case Verb.INVITE | Verb.SHARE:
             return _("已请%s一起办理") % named
         case Verb.WHISTLE:
             return _("已请%s到现场一起办理") % _("、").join(event.facts.get("names", ()))
@@ -171,7 +171,9 @@ def facts(event: Event) -> str:
         case Verb.GRADE:
             label = _(Satisfaction(given["satisfaction"]).label)
             return " · ".join([given.get("name", ""), label])
-        case Verb.REPLY | Verb.CONTEST:
+        case Verb.CONTACT:
+            return " · ".join([given.get("name", ""), given.get("who", "")])
+        case Verb.REPLY | Verb.CONTEST | Verb.SHARE | Verb.UNSHARE:
             return str(given.get("name", ""))
         case Verb.HAND:
             return f"→ {given.get('name', '')}"

@@ -25,8 +25,9 @@ from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
 from yinghu.channels import registry
 from yinghu.notices import reading
+from yinghu.oversight import shared as sharing
 from yinghu.oversight import summoned
-from yinghu.people.access import Actor, desks_of
+from yinghu.people.access import Actor, desks_of, forces_of
 from yinghu.people.privacy import mask_name, mask_phone, unseal
 from yinghu.places import locate
 from yinghu.web import presence, ready, shared, times, wording
@@ -85,6 +86,9 @@ VERB_ICONS: dict[Verb, str] = {
     Verb.CONTEST: "alert-triangle",
     Verb.JUDGE: "scale",
     Verb.GRADE: "star",
+    Verb.SHARE: "share",
+    Verb.CONTACT: "user-check",
+    Verb.UNSHARE: "arrows-split",
     Verb.NO_ANSWER: "phone-off",
     Verb.CHASE: "bell-ringing",
     Verb.PLAN: "route",
@@ -414,7 +418,12 @@ def _desks(actor: Actor, here: str) -> list[dict[str, Any]]:
     mine, counted = desks_of(actor), dict[str, QuerySet[Any]](inboxes.desks_with(actor))
     if "whistles" in mine:
         counted["whistles"] = summoned.waiting(actor)
+    if "shared" in mine:
+        counted |= {"shared": sharing.waiting(actor), "shares": sharing.concerning(actor)}
     waiting = inboxes.counted(counted)
+    if not waiting.pop("shares", 0) and not forces_of(actor):
+        # Most units never share anything.
+        mine -= {"shared"}
     waiting["inbox"] = waiting.pop("unit", 0)
     return [
         {

@@ -1,0 +1,31 @@
+"""Two who share one case at the same moment, on a database of the test's own."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import connection
+
+from tests.cast import cast, taken_milk
+from tests.cities import City
+from yinghu.appeals import loop
+from yinghu.oversight import sharing
+from yinghu.oversight.models import Share
+
+
+def test_of_two_who_share_at_once_one_does(own_city: City) -> None:
+    city = cast()
+    appeal = taken_milk(city)
+
+    def press(_time: int) -> str:
+        try:
+            sharing.share(appeal.pk, city.milk, unit="force-supplies", why="请调奶粉")
+        except loop.Refused as refused:
+            return refused.code
+        finally:
+            connection.close()
+        return "shared"
+
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(press, range(2))) == ["has_part", "shared"]
+    assert Share.objects.count() == 1

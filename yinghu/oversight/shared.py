@@ -1,0 +1,178 @@
+"""What is shared with task forces: the cases given to us, and those that we have given, in pairs of
+a case and the unit on the other side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.states import ENDED, Verb
+from yinghu.oversight.models import Contact, Share
+from yinghu.people.access import Actor, forces_of, overseen_q, speaking
+from yinghu.people.models import Unit, User
+
+SAYING = (Verb.SAY, Verb.NOTE, Verb.REPORT, Verb.REPLY)
+"""Verbs that say something to those who work on a case."""
+
+_GIVING = (Verb.SHARE, Verb.INVITE, Verb.WHISTLE, Verb.ASSIGN, Verb.ESCALATE)
+"""Verbs that give a unit a case, or a part in it."""
+
+
+def given_to(actor: Actor) -> list[Unit]:
+    """The units of the actor that are given cases: their task forces, and whatever unit a case is
+    shared with now.
+    """
+    running = Share.objects.filter(unit=OuterRef("pk"), ended_at=None)
+    found = Unit.objects.filter(pk__in=actor.party_units)
+    return list(found.filter(Q(pk__in=forces_of(actor)) | Q(Exists(running))))
+
+
+def given_by(actor: Actor) -> list[Unit]:
+    """The units with which the actor, their unit or their desk shares something now."""
+    running = _running(actor).values("unit")
+    return list(Unit.objects.filter(pk__in=running))
+
+
+def for_us(actor: Actor, unit: Unit) -> QuerySet[Appeal]:
+    """What has not ended and is a task force's of the actor, or what it has a part in; of a unit of
+    another kind what is shared with it.
+    """
+    found = Appeal.objects.exclude(status__in=sorted(ENDED))
+    if unit.pk in forces_of(actor):
+        return found.filter(Q(unit=unit) | Q(also__contains=[unit.pk]))
+    return found.filter(
+        Exists(Share.objects.filter(appeal=OuterRef("pk"), unit=unit, ended_at=None))
+    )
+
+
+def by_us(actor: Actor, unit: Unit) -> QuerySet[Appeal]:
+    """What the actor's unit or desk shares with this unit, and has not ended."""
+    shared = _running(actor).filter(unit=unit)
+    return Appeal.objects.filter(pk__in=shared.values("appeal"))
+
+
+def _running(actor: Actor) -> QuerySet[Share]:
+    return _living().filter(_ours(actor))
+
+
+def _living() -> QuerySet[Share]:
+    return Share.objects.filter(ended_at=None).exclude(appeal__status__in=sorted(ENDED))
+
+
+def _ours(actor: Actor) -> Q:
+    own = sorted(actor.party_units)
+    overseen = Appeal.objects.filter(overseen_q(actor))
+    return Q(appeal__unit__in=own) | Q(by_unit__in=own) | Q(appeal__in=overseen)
+
+
+def without_contact(found: QuerySet[Appeal], unit: Unit, *, both: bool = False) -> QuerySet[Appeal]:
+    """Those of them for which this unit has no contact; with `both`, or whoever has the case."""
+    named = Contact.objects.standing().filter(appeal=OuterRef("pk"))
+    missing = ~Q(Exists(named.filter(unit=unit)))
+    if both:
+        missing |= Q(unit__isnull=False) & ~Q(Exists(named.filter(unit=OuterRef("unit"))))
+    return found.filter(missing)
+
+
+def waiting(actor: Actor) -> QuerySet[Appeal]:
+    """What is with the actor's task forces and has no contact of theirs."""
+    forces = sorted(forces_of(actor))
+    if not forces:
+        return Appeal.objects.none()
+    named = Contact.objects.standing().filter(appeal=OuterRef("pk"), unit__in=forces)
+    return Appeal.objects.filter(
+        Q(unit__in=forces) | Q(also__overlap=forces), ~Q(Exists(named))
+    ).exclude(status__in=sorted(ENDED))
+
+
+def concerning(actor: Actor) -> QuerySet[Share]:
+    """What is shared by or with the actor's units and desks: whether there is anything to see."""
+    return _living().filter(_ours(actor) | Q(unit__in=sorted(actor.party_units)))
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a sharing: the unit, and its contact if it has one."""
+
+    unit: Unit
+    contact: User | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A case with the unit that it is shared with (or that has it itself): both sides, `holds`
+    None where no unit has it or it is the same; since when and for what; and what the side that
+    is not the reader's last said.
+    """
+
+    partner: Side
+    holds: Side | None
+    given: Event | None
+    said: Event | None
+
+    @property
+    def since(self) -> datetime | None:
+        return self.given.at if self.given else None
+
+
+def pairs_of(wanted: Iterable[tuple[Appeal, Unit]], *, ours: bool) -> list[Pair]:
+    """What a list shows of each case and unit, in their order; a handful of queries for all.
+
+    `ours`: the reader is with whoever has shared it, and hears the unit; else the others.
+    """
+    wanted = list(wanted)
+    appeals = {appeal.pk for appeal, _unit in wanted}
+    contacts = {
+        (each.appeal_id, each.unit_id): each.user
+        for each in Contact.objects.standing().filter(appeal__in=appeals).select_related("user")
+    }
+    given: dict[int, list[Event]] = {}
+    for event in Event.objects.filter(appeal__in=appeals, verb__in=_GIVING).order_by("-seq"):
+        given.setdefault(event.appeal_id, []).append(event)
+    said: dict[int, list[Event]] = {}
+    for event in _said(appeals):
+        said.setdefault(event.appeal_id, []).append(event)
+    people = _people({unit.pk for _appeal, unit in wanted})
+    made = []
+    for appeal, unit in wanted:
+        holder = appeal.unit if appeal.unit_id != unit.pk else None
+        theirs = people.get(unit.pk, set())
+        heard = (e for e in said.get(appeal.pk, ()) if (e.user_id in theirs) == ours)
+        made.append(
+            Pair(
+                Side(unit, contacts.get((appeal.pk, unit.pk))),
+                Side(holder, contacts.get((appeal.pk, holder.pk))) if holder else None,
+                next((e for e in given.get(appeal.pk, ()) if _gives(e, unit)), None),
+                next(heard, None),
+            )
+        )
+    return made
+
+
+def _gives(event: Event, unit: Unit) -> bool:
+    if event.act in (Verb.SHARE, Verb.INVITE):
+        return bool(event.facts.get("unit") == unit.code)
+    if event.act is Verb.WHISTLE:
+        return unit.code in event.facts.get("units", ())
+    return event.unit_id == unit.pk
+
+
+def _said(appeals: set[int]) -> list[Event]:
+    """The last of each person at each case, the newest first."""
+    spoken = Event.objects.filter(appeal__in=appeals, verb__in=SAYING, user__isnull=False)
+    last = spoken.order_by("appeal", "user", "-seq").distinct("appeal", "user")
+    found = Event.objects.filter(pk__in=last.values("pk")).select_related("user")
+    return list(found.order_by("-at", "-pk"))
+
+
+def _people(units: set[int]) -> dict[int, set[int]]:
+    """Who speaks for each of these units."""
+    found: dict[int, set[int]] = {}
+    for unit_id, user_id in speaking(units).values_list("unit", "user"):
+        found.setdefault(unit_id, set()).add(user_id)
+    return found
