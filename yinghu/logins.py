@@ -18,7 +18,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from yinghu.people import privacy
-from yinghu.people.access import actor_of, is_only_volunteer
+from yinghu.people.access import Actor, actor_of, is_only_volunteer
 from yinghu.people.models import ApiToken, User
 
 _log = structlog.get_logger("yinghu.logins")
@@ -97,8 +97,8 @@ def second_factor(
             settings.SECOND_FACTOR_REQUIRED
             and request.user.is_authenticated
             and not request.path.startswith(_WITHOUT_CODE)
-            and not is_mfa_enabled(request.user)
             and not _came_by_phone(request)
+            and not is_mfa_enabled(request.user)
         ):
             return redirect("mfa_activate_totp")
         return get_response(request)
@@ -115,4 +115,14 @@ def _came_by_phone(request: HttpRequest) -> bool:
     user = request.user
     if not isinstance(user, User) or request.session.get(BY_PHONE) != user.pk:
         return False
-    return is_only_volunteer(actor_of(user))
+    return is_only_volunteer(actor_in(request))
+
+
+def actor_in(request: HttpRequest) -> Actor:
+    """The actor of this request's login; one query a request. A stranger has no relation at all."""
+    known: Actor | None = getattr(request, "_yinghu_actor", None)
+    if known is None:
+        user = request.user
+        known = actor_of(user) if isinstance(user, User) else Actor("stranger")
+        request._yinghu_actor = known  # type: ignore[attr-defined]  # a request-long cache
+    return known

@@ -132,13 +132,15 @@ def move(
             columns["holder_id"] = appeal.holder_id
         if appeal.status in ENDED:
             columns["closed_at"] = appeal.closed_at = now
-        clocks.apply(row, appeal, before, now, facts)
+        if not row.of_leg:
+            # Errands run beside the clocks of their case.
+            clocks.apply(row, appeal, before, now, facts)
+            columns["due_at"] = clocks.next_due(appeal)
         Appeal.objects.filter(pk=appeal.pk).update(
             **columns,
             status=appeal.status,
             version=F("version") + 1,
             moved_at=now,
-            due_at=clocks.next_due(appeal),
         )
         event = Event.objects.create(
             appeal=appeal,

@@ -23,14 +23,22 @@ SPREAD = 0.06
 
 PGBENCH = r"""
 \set n random(1, {raw})
-SELECT u.id, s.expire_date FROM django_session s CROSS JOIN people_user u LIMIT 1;
+SELECT * FROM django_session WHERE session_key = (SELECT min(session_key) FROM django_session);
+SELECT * FROM people_user WHERE id = (SELECT min(user_id) + :n FROM people_volunteer);
+SELECT p.role, p.unit_id, p.area_id, u.kind FROM people_post p
+    JOIN people_unit u ON u.id = p.unit_id
+    WHERE p.active AND u.active
+        AND p.user_id = (SELECT min(user_id) + :n FROM people_volunteer);
+SELECT * FROM dispatch_leg WHERE id = (SELECT min(id) + :n FROM dispatch_leg);
+SELECT value FROM appeals_policy WHERE key = 'leg_idle_minutes';
 BEGIN;
-SELECT id, status, version FROM appeals_appeal WHERE id = :n FOR NO KEY UPDATE;
-SELECT * FROM dispatch_leg WHERE errand_id = (SELECT min(errand_id) FROM dispatch_leg
-    WHERE appeal_id = :n);
-SELECT * FROM people_volunteer WHERE user_id = (SELECT min(user_id) + :n FROM people_volunteer);
-UPDATE dispatch_leg SET active_at = now(), stage = stage
-    WHERE id = (SELECT min(id) FROM dispatch_leg WHERE appeal_id = :n);
+SELECT * FROM appeals_appeal WHERE id = :n FOR NO KEY UPDATE;
+SELECT * FROM dispatch_leg WHERE errand_id = (SELECT min(errand_id) + :n FROM dispatch_leg);
+SELECT * FROM people_volunteer v JOIN people_unit u ON u.id = v.squad_id
+    WHERE v.user_id = (SELECT min(user_id) + :n FROM people_volunteer) FOR NO KEY UPDATE OF v;
+SELECT user_id FROM dispatch_offer WHERE leg_id = :n AND answer = '';
+UPDATE dispatch_leg SET active_at = now(), taken_at = now(), next_at = now() + interval '1 hour'
+    WHERE id = (SELECT min(id) + :n FROM dispatch_leg);
 UPDATE appeals_appeal SET version = version + 1, moved_at = now() WHERE id = :n;
 INSERT INTO appeals_event (
         appeal_id, seq, verb, from_status, to_status, actor_kind, words, why, facts, klass, at)
@@ -183,11 +191,14 @@ def _choosing(among: int) -> list[float]:
 
 
 def _forget_volunteers(keep: int) -> None:
+    """All but so many of the bench's own."""
     _do(
-        "DELETE FROM people_volunteer WHERE user_id NOT IN (SELECT user_id FROM people_volunteer "
-        "ORDER BY user_id LIMIT %s)",
+        "DELETE FROM people_volunteer WHERE user_id NOT IN (SELECT v.user_id FROM people_volunteer "
+        "AS v JOIN people_user AS u ON u.id = v.user_id WHERE u.username LIKE 'bench-%%' "
+        "ORDER BY v.user_id LIMIT %s)",
         keep,
     )
+    _do("VACUUM ANALYZE")
 
 
 def _sessions(count: int) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.moving import Conflict, Forbidden
@@ -17,6 +18,7 @@ from yinghu.people.models import Role, Skill, Unit, User, Volunteer
 from yinghu.people.volunteers import may_go
 from yinghu.places.models import Zone
 
+_NOT_NOW = gettext_noop("您现在不能接任务：请先加入志愿服务队，等队长审核")
 _TAKING = frozenset({Role.HANDLER, Role.HEAD, Role.GRID_WORKER, Role.VOLUNTEER})
 
 
@@ -34,15 +36,37 @@ def serves(volunteer: Volunteer, area_id: str | None) -> bool:
     return any((area_id or "").startswith(prefix) for prefix in areas)
 
 
-def may_know(actor: Actor, leg: Leg) -> bool:
+def lock(actor: Actor) -> Volunteer | None:
+    """The active volunteer that the actor is, their row locked: what they take at once is counted.
+    Of somebody who is none the login is locked. Forbidden for one who is out.
+    """
+    held = Volunteer.objects.select_for_update(of=("self",), no_key=True).select_related("squad")
+    volunteer = held.filter(pk=actor.user_id or 0).first()
+    if volunteer is None:
+        User.objects.select_for_update(no_key=True).filter(pk=actor.user_id or 0).first()
+    elif volunteer.state != Volunteer.State.ACTIVE:
+        # Whoever was suspended a moment ago still has the posts that their request began with.
+        if not actor.has(*(_TAKING - {Role.VOLUNTEER})):
+            raise Forbidden("not_allowed", _(_NOT_NOW))
+        return None
+    return volunteer
+
+
+def may_know(
+    actor: Actor,
+    leg: Leg,
+    appeal: Appeal | None = None,
+    volunteer: Volunteer | None = None,
+) -> bool:
     """Whether the leg exists for the actor: it or a leg beside it is theirs, they were asked, they
-    see its case, or it lies open, or lay open, where they serve.
+    see its case, or it lies open, or lay open, where they serve. `appeal` and `volunteer` where the
+    caller has them.
     """
     if actor.kind != "user":
         return actor.kind == "system"
-    if actor.user_id in {leg.holder_id, leg.giver_id} or may_see(actor, leg.appeal):
+    if actor.user_id in {leg.holder_id, leg.giver_id} or may_see(actor, appeal or leg.appeal):
         return True
-    volunteer = volunteer_of(actor)
+    volunteer = volunteer or volunteer_of(actor)
     if volunteer is not None and leg.opened_at and serves(volunteer, leg.area_id):
         return True
     asked = Offer.objects.filter(leg=leg, user=actor.user_id)
@@ -50,19 +74,24 @@ def may_know(actor: Actor, leg: Leg) -> bool:
     return asked.exists() or beside.exists()
 
 
-def check(actor: Actor, appeal: Appeal, legs: Sequence[Leg]) -> None:
+def check(actor: Actor, appeal: Appeal, legs: Sequence[Leg], volunteer: Volunteer | None) -> None:
     """Refuse whom these legs, which go together, do not fit. To be asked in the transaction that
-    takes them: it locks the actor's row, so that what they take at once is counted.
+    takes them, with what `lock` gave.
     """
-    volunteer = check_fit(actor, appeal, legs)
+    _check_fit(actor, appeal, legs, volunteer)
     _check_load(actor, volunteer, appeal)
 
 
-def check_fit(actor: Actor, appeal: Appeal, legs: Sequence[Leg]) -> Volunteer | None:
-    """Refuse whom these legs do not fit, whatever is in their hands; the volunteer they are."""
+def check_fit(actor: Actor, appeal: Appeal, legs: Sequence[Leg]) -> None:
+    """Refuse whom these legs do not fit, whatever is in their hands."""
+    _check_fit(actor, appeal, legs, volunteer_of(actor))
+
+
+def _check_fit(
+    actor: Actor, appeal: Appeal, legs: Sequence[Leg], volunteer: Volunteer | None
+) -> None:
     if actor.user_id is None or not actor.has(*_TAKING):
-        raise Forbidden("not_allowed", _("您现在不能接任务：请先加入志愿服务队，等队长审核"))
-    volunteer = volunteer_of(actor)
+        raise Forbidden("not_allowed", _(_NOT_NOW))
     mine = {grant.unit_id for grant in actor.grants if grant.role in _TAKING}
     if volunteer is None and appeal.unit_id not in mine:
         raise Forbidden("not_allowed", _("您不在承办这件事的组里，也不是在队的志愿者"))
@@ -71,7 +100,6 @@ def check_fit(actor: Actor, appeal: Appeal, legs: Sequence[Leg]) -> Volunteer | 
         raise Forbidden("own_appeal", _("这是您自己的诉求，请让别人来办"))
     for leg in legs:
         _check_one(volunteer, leg)
-    return volunteer
 
 
 def _check_one(volunteer: Volunteer | None, leg: Leg) -> None:
@@ -105,7 +133,6 @@ def _check_load(actor: Actor, volunteer: Volunteer | None, appeal: Appeal) -> No
     most = most_held(actor, volunteer, appeal.unit_id)
     if not most:
         return
-    User.objects.select_for_update(no_key=True).filter(pk=actor.user_id or 0).first()
     held = Leg.objects.filter(holder=actor.user_id, state=Leg.State.TAKEN)
     # What goes along with a leg is no second errand.
     if held.values("errand").distinct().count() >= most:

@@ -87,17 +87,23 @@ def take(leg_id: int, actor: Actor) -> Event:
     """Take a leg, and what goes along with it. Of many who press at once one has it, the others
     Conflict("gone"); Forbidden for whom it does not fit, with the reason in words.
     """
-    leg = known(leg_id, actor)
-    _still_open(leg)
+    leg = Leg.objects.filter(pk=leg_id).first() if actor.kind == "user" else None
+    if leg is None or leg.state != Leg.State.OPEN:
+        # Nobody waits for a lock to be told that they are too late.
+        leg = known(leg_id, actor)
+        _still_open(leg)
     now, idle = timezone.now(), _idle()
     facts = _facts(leg)
 
     def change(appeal: Appeal) -> dict[str, Any]:
         course = _course(leg)
         mine = course[leg.n]
+        volunteer = fitting.lock(actor)
+        if not fitting.may_know(actor, mine, appeal, volunteer):
+            raise NotFound("not_found", _("没有这一程"))
         _still_open(mine)
         taken = course.along(mine)
-        fitting.check(actor, appeal, taken)
+        fitting.check(actor, appeal, taken, volunteer)
         for each in taken:
             each.state, each.holder_id = Leg.State.TAKEN, actor.user_id
             each.taken_at = each.active_at = now

@@ -26,7 +26,8 @@ from django.utils.translation import gettext_lazy as _
 from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import OF_UNITS, ClockKind, Status
-from yinghu.people.access import Actor, actor_of, desks_of, may_reveal
+from yinghu.logins import actor_in
+from yinghu.people.access import Actor, desks_of, may_reveal
 from yinghu.people.models import Role, User
 from yinghu.people.privacy import without_numbers as without_numbers
 from yinghu.triage.models import Suggestion
@@ -74,12 +75,7 @@ _HOME = (
 
 def who(request: HttpRequest) -> Actor:
     """The actor of this request's login; one query a request. A stranger has no relation at all."""
-    known: Actor | None = getattr(request, "_yinghu_actor", None)
-    if known is None:
-        user = request.user
-        known = actor_of(user) if isinstance(user, User) else Actor("stranger")
-        request._yinghu_actor = known  # type: ignore[attr-defined]  # a request-long cache
-    return known
+    return actor_in(request)
 
 
 def login_of(request: HttpRequest) -> User:
