@@ -12,7 +12,7 @@ from tests.cast import Cast, file_one
 from tests.cities import City
 from tests.web.conftest import Browse, text_of
 from yinghu.appeals.models import Category, ClockLimit, ReplyTemplate, Text
-from yinghu.dispatch.models import RoutingRule
+from yinghu.dispatch.models import ErrandTemplate, RoutingRule
 from yinghu.people.access import actor_of
 from yinghu.people.models import Change, Invitation, Post, Unit, User
 from yinghu.places.models import Place
@@ -135,6 +135,7 @@ def test_the_ready_set_is_ordinary_rows_with_history_and_leaves_what_is_there(
 ) -> None:
     RoutingRule.objects.all().delete()
     before = Category.objects.count()
+    ErrandTemplate.objects.filter(category="food").delete()
     Category.objects.filter(pk="food").delete()
     Category.objects.filter(pk="milk").update(name="婴儿奶粉")
     ClockLimit.objects.all().delete()
