@@ -212,7 +212,16 @@ def test_a_conflict_is_explained_and_nothing_is_lost(
     expect(phone.locator("#lists")).to_be_visible()
     assert queued(phone) == []
     assert counts(task)["finish"] == 0
-    assert Leg.objects.get(pk=task.buy.pk).state == "open"
+
+    # To take it once more needs the network, and what is pressed without one is not kept for later.
+    phone.goto(address(task.buy))
+    phone.context.set_offline(True)
+    phone.get_by_role("button", name="我来办").click()
+    expect(phone.locator(".send-note")).to_contain_text("没有网络，现在不能回答")
+    assert queued(phone) == []
+    phone.context.set_offline(False)
+    phone.get_by_role("button", name="我来办").click()
+    expect(phone.locator(".person")).to_contain_text("王小明")
 
 
 def test_whoever_logs_out_leaves_no_page_and_nobody_else_sends_for_them(

@@ -14,7 +14,7 @@ from yinghu import reactions
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.photos import StoredPhoto
-from yinghu.dispatch.models import ErrandTemplate, Leg
+from yinghu.dispatch.models import ErrandTemplate, FixedHelper, Leg
 from yinghu.people import volunteers
 from yinghu.people.access import Actor, actor_of
 from yinghu.people.models import Unit, User, Volunteer
@@ -37,8 +37,12 @@ RELAY: list[dict[str, Any]] = [
 
 
 def relay(category: str = "medicine", **given: Any) -> ErrandTemplate:
-    """Queue and buy at the hospital, hand over at the gate, carry in; the only one in force."""
+    """Queue and buy at the hospital, hand over at the gate, carry in; the only one in force. Nobody
+    of the demo city helps.
+    """
     ErrandTemplate.objects.update(active=False)
+    FixedHelper.objects.update(active=False)
+    Volunteer.objects.update(away_until=timezone.now() + timedelta(days=1))
     ours: dict[str, Any] = {
         "name": "排队买药送进去",
         "legs": deepcopy(RELAY),

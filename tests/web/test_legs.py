@@ -182,3 +182,17 @@ def test_strangers_and_forged_steps(city: Cast) -> None:
     assert phone.get(f"/field/-/leg/{leg.pk}").status_code in (302, 403)
     assert phone.post(f"/field/-/leg/{leg.pk}/take").status_code in (401, 403)
     assert Leg.objects.get(pk=leg.pk).state == "taken"
+
+
+def test_the_pool_is_what_lies_open_where_one_serves(city: Cast) -> None:
+    relay()
+    hospital()
+    appeal = medicine_case(city)
+    react_to(appeal)
+    title = legs_of(appeal)[0].title
+    area = legs_of(appeal)[0].area_id or ""
+    here = helper("本区", areas=[area], ready_until=None)
+    there = helper("外区", areas=["330782999"], ready_until=None)
+    assert title in text(browser(here).get("/field"))
+    assert title not in text(browser(there).get("/field"))
+    assert browser(there).get(f"/field/-/leg/{legs_of(appeal)[0].pk}").status_code == 404

@@ -209,6 +209,8 @@ def test_a_leg_that_was_released_meanwhile(task: Relay) -> None:
     assert (status, answer["code"]) == (200, "not_yours")
     assert "放回给大家" in answer["said"]
     assert sent(a, what) == (status, answer)
+    said = sent(a, record(task.buy, "say", task.a, words="排到 35 号了"))[1]
+    assert (said["code"], said["said"]) == ("not_yours", "这件事现在不归您办了，留言没有发出")
     # Whoever takes it then is in nobody's way.
     other = helper("阿强")
     legs.take(task.buy.pk, other)

@@ -351,3 +351,24 @@ def test_roles_and_kinds_that_have_the_desk(city: Cast) -> None:
         client = Client()
         client.force_login(user)
         assert (client.get(DESK).status_code == 200) is has, (unit, role)
+
+
+def test_whoever_waits_to_be_taken_in_is_no_login_without_a_post(
+    browse: Browse, city: Cast
+) -> None:
+    applied()
+    assert "还没有岗位" not in text_of(browse("admin").get("/setup/user/"))
+
+
+def test_administrators_read_it_in_words_in_the_history_of_everything(
+    browse: Browse, city: Cast
+) -> None:
+    one = active()
+    volunteers.suspend(one, head(), "没有按时到")
+    two = active("钱多多", "+8613700000003")
+    start = timezone.now()
+    shifts.add(two.squad, two, start, start + timedelta(hours=2), head())
+    page = text_of(browse("admin").get("/setup/history"))
+    for words in ("暂停：没有按时到", "排班", "赵大勇", "待审核"):
+        assert words in page
+    assert "suspended" not in page

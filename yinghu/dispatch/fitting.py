@@ -133,7 +133,7 @@ def pool(actor: Actor) -> QuerySet[Leg]:
         return found.filter(of_units, skill="", zone=None)
     near = Q()
     for prefix in volunteer.areas or [volunteer.squad.area_id or ""]:
-        near |= Q(area__startswith=prefix) if prefix else Q(pk__isnull=False)
+        near |= Q(area__code__startswith=prefix) if prefix else Q(pk__isnull=False)
     found = found.filter(near | of_units).filter(Q(skill="") | Q(skill__in=volunteer.skills))
     if volunteer.caller:
         found = found.exclude(appeal__caller=bytes(volunteer.caller))

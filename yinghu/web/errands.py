@@ -26,8 +26,7 @@ from yinghu.people.access import Actor, may_read_why
 from yinghu.places.models import Place
 from yinghu.web import case
 from yinghu.web.errand_part import may as _may
-from yinghu.web.forms import WordsField
-from yinghu.web.legs import LEG_ICONS
+from yinghu.web.legs import LEG_ICONS, SaidField
 from yinghu.web.shared import staff, who
 
 
@@ -43,7 +42,7 @@ class PlanForm(forms.Form):
     )
     kind = forms.ChoiceField(label=gettext_lazy("哪一种"), choices=(), required=False)
     place = forms.ChoiceField(label=gettext_lazy("去哪里"), choices=(), required=False)
-    what = WordsField(label=gettext_lazy("买什么、办什么"), required=False)
+    what = SaidField(label=gettext_lazy("买什么、办什么"), required=False)
     estimate = forms.DecimalField(
         label=gettext_lazy("大约多少钱（元）"),
         required=False,
@@ -100,11 +99,11 @@ class PlanForm(forms.Form):
 
 
 class WhyForm(forms.Form):
-    why = WordsField(label=gettext_lazy("为什么取消"))
+    why = SaidField(label=gettext_lazy("为什么取消"))
 
 
 class SayForm(forms.Form):
-    words = WordsField(label=gettext_lazy("给帮手留言"))
+    words = SaidField(label=gettext_lazy("给帮手留言"))
 
 
 @never_cache

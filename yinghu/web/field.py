@@ -24,7 +24,7 @@ from yinghu.appeals.models import Appeal
 from yinghu.appeals.moves import MOVES
 from yinghu.appeals.states import PRIVATE, Status, Verb
 from yinghu.dispatch import fitting
-from yinghu.dispatch.models import Leg
+from yinghu.dispatch.models import Leg, Offer
 from yinghu.people.access import Actor, may_reveal, relations
 from yinghu.people.models import Reveal, User
 from yinghu.people.privacy import unseal
@@ -104,7 +104,10 @@ def field(request: HttpRequest) -> HttpResponse:
 
 def _open_legs(actor: Actor, me: tuple[float, float] | None) -> list[legs.Card]:
     """The legs that lie open for the actor: the most urgent first, or the nearest of them."""
-    found = fitting.pool(actor).select_related(*legs.SHOWN)
+    asked = Offer.objects.filter(
+        user=actor.user_id, answer=Offer.Answer.WAITING, until__gt=timezone.now()
+    )
+    found = fitting.pool(actor).exclude(pk__in=asked.values("leg")).select_related(*legs.SHOWN)
     if me is None:
         return legs.cards(found[:PAGE])
     return legs.cards(found[:LOOKED_AT], Point(*me))[:PAGE]

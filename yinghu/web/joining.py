@@ -9,7 +9,8 @@ from typing import Any
 from allauth.mfa.utils import is_mfa_enabled
 from django import forms
 from django.conf import settings
-from django.contrib.auth import login
+from django.contrib.auth import login, user_logged_in, user_logged_out
+from django.dispatch import receiver
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -205,6 +206,13 @@ def come_back(request: HttpRequest) -> HttpResponse:
     login(request, volunteer.user, backend=settings.AUTHENTICATION_BACKENDS[0])
     request.session[BY_PHONE] = volunteer.user.pk
     return redirect("field")
+
+
+@receiver((user_logged_in, user_logged_out))
+def forget_joining(request: HttpRequest | None = None, **_signal: Any) -> None:
+    """Whoever logs in or out here need not be the one who was joining."""
+    if request is not None:
+        request.session.pop(_KEY, None)
 
 
 def _opens(user: User) -> bool:

@@ -23,6 +23,7 @@ from django.views.decorators.http import require_GET, require_POST
 from yinghu.appeals import loop, photos
 from yinghu.appeals.answered import is_made_of_answers
 from yinghu.appeals.models import Appeal, Attachment, Event
+from yinghu.appeals.moving import MAX_WORDS
 from yinghu.appeals.states import Verb
 from yinghu.dispatch import asking, fitting, legs
 from yinghu.dispatch.course import Course
@@ -51,10 +52,18 @@ TAKEN = "leg"
 """Reason under which it is logged that whom a leg is for was shown; the leg's id follows."""
 
 
+class SaidField(WordsField):
+    """A few lines that somebody writes."""
+
+    def __init__(self, **given: Any) -> None:
+        area = forms.Textarea(attrs={"rows": 2, "maxlength": MAX_WORDS})
+        super().__init__(**{"widget": area, "max_length": MAX_WORDS, **given})
+
+
 class FinishForm(forms.Form):
     """What somebody shows when a leg is done. `paid` is in the city's currency."""
 
-    words = WordsField(label=gettext_lazy("办得怎么样"), required=False)
+    words = SaidField(label=gettext_lazy("办得怎么样"), required=False)
     paid = forms.DecimalField(
         label=gettext_lazy("垫了多少钱（元）"),
         required=False,
@@ -72,7 +81,7 @@ class FinishForm(forms.Form):
 class BackForm(forms.Form):
     """Why a leg is given back, and what was done of it."""
 
-    why = WordsField(label=gettext_lazy("为什么办不了"))
+    why = SaidField(label=gettext_lazy("为什么办不了"))
     kept = forms.CharField(
         label=gettext_lazy("已经办到哪一步了"),
         required=False,
@@ -84,7 +93,7 @@ class BackForm(forms.Form):
 class SayForm(forms.Form):
     """A line to all who work on the case."""
 
-    words = WordsField(label=gettext_lazy("给一起办这件事的人留言"))
+    words = SaidField(label=gettext_lazy("给一起办这件事的人留言"))
 
 
 @dataclass(slots=True)
@@ -187,6 +196,7 @@ def _show(
     )
     offer = Offer.objects.filter(leg=leg, user=actor.user_id).first()
     given = bound or {}
+    gone = leg.state == Leg.State.TAKEN and not beside
     context = {
         "desk": "field",
         "leg": leg,
@@ -214,7 +224,8 @@ def _show(
         "buys": leg.kind in (LegKind.BUY, LegKind.QUEUE),
         "max_photos": photos.MAX_PHOTOS,
         "problem": problem,
-        "next": _next(actor, leg.pk) if leg.state == Leg.State.TAKEN and not holds else None,
+        "gone": gone,
+        "next": _next(actor, leg.pk) if gone else None,
     }
     part = "web/field/leg_body.html" if is_part(request, "case") else "web/field/leg.html"
     return render(request, part, context, status=status)

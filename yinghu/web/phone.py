@@ -57,6 +57,9 @@ LOGINS = ("/accounts/", "/demo-login", "/invite/", "/join/", "/volunteer")
 MOST_PAGES = 30
 """Pages kept on a phone; the one that was looked at longest ago goes first."""
 
+KEPT_HOURS = 48
+"""After which a page that was kept is not shown any more: names and phones stand in some."""
+
 ICONS: dict[str, tuple[int, bool]] = {
     "180": (180, True),
     "192": (192, False),
@@ -132,6 +135,7 @@ def worker(request: HttpRequest) -> HttpResponse:
         "pages": reverse("field"),
         "logins": LOGINS,
         "most": MOST_PAGES,
+        "hours": KEPT_HOURS,
         # Without a hash in their names only the server knows whether they are still the same.
         "fresh": settings.DEBUG,
     }

@@ -32,7 +32,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from yinghu.appeals import photos
-from yinghu.appeals.moving import Refused
+from yinghu.appeals.moving import NotFound, Refused
 from yinghu.dispatch import legs
 from yinghu.dispatch.models import FieldRecord, Leg
 from yinghu.people.access import Actor, desks_of
@@ -102,7 +102,11 @@ def _touch(leg: Leg, actor: Actor, record: Record, kept: Kept) -> str:
 
 
 def _say(leg: Leg, actor: Actor, record: Record, kept: Kept) -> str:
-    legs.say(leg.appeal_id, actor, words=record.fields["words"])
+    try:
+        legs.say(leg.appeal_id, actor, words=record.fields["words"])
+    except NotFound as gone:
+        # They know of the leg, and had it when they wrote.
+        raise Refused("not_yours", _("这件事现在不归您办了，留言没有发出")) from gone
     return _("留言已发出")
 
 

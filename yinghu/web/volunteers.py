@@ -266,7 +266,7 @@ def _show(
         "form": form or ServiceForm(volunteer, coordinator=True),
         "verbs": [verb for verb in ACTS if volunteer.state in ACTS[verb].states],
         "told": [
-            _tell(each, names) for each in changes.select_related("user").order_by("-id")[:CHANGES]
+            tell(each, names) for each in changes.select_related("user").order_by("-id")[:CHANGES]
         ],
         "problem": problem,
     }
@@ -376,7 +376,8 @@ _FIELDS: dict[str, tuple[Any, Callable[[Names, list[str]], list[str]]]] = {
 }
 
 
-def _tell(change: Change, names: Names) -> Told:
+def tell(change: Change, names: Names) -> Told:
+    """A row of the history of volunteers in words."""
     words = [said for name in change.after if (said := _said(name, change, names))]
     return Told(str(change.user or ""), change.at, words)
 
@@ -388,13 +389,14 @@ def _said(name: str, change: Change, names: Names) -> str:
         label, named = _FIELDS[name]
         if not value and not change.before:
             return ""
-        return f"{label}：{_('、').join(named(names, value)) or _('（空）')}"
+        return f"{label}{_('：')}{_('、').join(named(names, value)) or _('（空）')}"
     match name:
         case "state":
             why = change.after.get("note", "")
             return f"{State(value).label}{_('：') + why if why else ''}"
         case "inside" if value or change.before:
-            return f"{_('住在管控区')}：{names.zones([value])[0] if value else _('（空）')}"
+            said = names.zones([value])[0] if value else _("（空）")
+            return f"{_('住在管控区')}{_('：')}{said}"
         case "hours" if change.before:
             return _("改了每周有空的时间")
         case "trained":

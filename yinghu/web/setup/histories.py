@@ -15,11 +15,14 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
+from yinghu.people import shifts, volunteers
 from yinghu.people.models import Change, User
+from yinghu.web.service_form import Names
 from yinghu.web.setup.changing import Difference, differences
 from yinghu.web.setup.doors import door, kind_of, row_of
 from yinghu.web.setup.kinds import Around
 from yinghu.web.setup.registry import KINDS
+from yinghu.web.volunteers import tell as tell_of_volunteer
 
 PAGE = 40
 
@@ -124,7 +127,15 @@ def _links(changes: Iterable[Change]) -> dict[tuple[str, str], str]:
 
 
 def tell(change: Change, around: Around | None, href: str) -> Told:
-    """A change in words; of a kind that has no page here, field by field as it is."""
+    """A change in words; of a kind that has no page here, field by field as it is.
+
+    What became of a volunteer has words of its own, and where it can be told a page elsewhere.
+    """
+    if change.kind == volunteers.KIND:
+        words = tell_of_volunteer(change, Names()).words
+        return Told(change, _("志愿者"), _("；").join(words) or _("修改"), href, [])
+    if change.kind == shifts.KIND:
+        return Told(change, _("值班"), _("排班") if change.after else _("去掉排班"), href, [])
     kind = around.kind if around else None
     title = str(kind.one if kind else change.kind)
     if _of_login(change):

@@ -144,7 +144,9 @@ class Users(Kind):
         return found
 
     def warnings(self) -> list[str]:
-        idle = User.objects.filter(is_active=True).exclude(posts__active=True).count()
+        # Volunteers get theirs when they are taken in, and lose it when they leave.
+        staff = User.objects.filter(is_active=True, volunteer=None)
+        idle = staff.exclude(posts__active=True).count()
         return (
             [
                 ngettext(

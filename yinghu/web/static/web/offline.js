@@ -161,12 +161,12 @@
       else draw();
     });
   }
-  // What the page shows is from before: its parts are fetched again, and kept anew.
-  function refresh() {
+  // What the page shows is from before: its parts are fetched again, and what is kept of a page as well.
+  function refresh(path) {
     document.querySelectorAll("[data-follow][hx-trigger=look]").forEach(function (part) {
       if (part.closest("#main") && window.htmx) window.htmx.trigger(part, "look");
     });
-    if (window.yinghuPhone && /\/leg\//.test(window.location.pathname)) window.yinghuPhone.again();
+    if (window.yinghuPhone) window.yinghuPhone.again(path);
   }
   var told = "", finished = false;
   queue.listen(function (what) {
@@ -174,16 +174,16 @@
     if (what.say === "sent") {
       told = what.said;
       finished = true;
-      refresh();
+      refresh("/field/-/leg/" + what.leg);
     }
-    if (what.say === "refused") refresh();
+    if (what.say === "refused") refresh("/field/-/leg/" + what.leg);
     if (what.say === "ended") { state = what.state; draw(); } else if (what.say === "changed" && !sending) draw();
   });
   window.addEventListener("online", function () {
     wait = 0;
     if (state === "offline") state = "";
     begin();
-    if (root.dataset.keptAt) refresh();
+    if (root.dataset.keptAt) refresh(window.location.pathname);
   });
   window.addEventListener("offline", function () { clearTimeout(timer); draw(); });
   document.addEventListener("visibilitychange", function () { if (!document.hidden && ready) begin(); });
@@ -279,6 +279,6 @@
   queue.open().then(function () {
     ready = true;
     begin();
-    if (root.dataset.keptAt && navigator.onLine) refresh();
+    if (root.dataset.keptAt && navigator.onLine) refresh(window.location.pathname);
   }, function () { /* a private window: plain forms */ });
 })();

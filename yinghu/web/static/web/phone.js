@@ -23,7 +23,8 @@
     if (/logout/.test(event.target.action)) post({ say: "forget" });
   });
   window.yinghuPhone = {
-    again: function () { post({ say: "keep", paths: [window.location.pathname], anew: true }); },
+    // What is kept of a page is from before.
+    again: function (path) { post({ say: "keep", paths: [path], anew: true }); },
     sync: function () {
       if (!worker) return;
       worker.ready.then(function (registration) {

@@ -39,7 +39,12 @@
   function find(path) {
     return caches.keys().then(function (names) {
       var name = names.find(function (each) { return each.indexOf(PAGES) === 0; });
-      return name && caches.open(name).then(function (cache) { return cache.match(path); });
+      return name && caches.open(name).then(function (cache) {
+        return cache.match(path).then(function (kept) {
+          if (!kept || Date.now() - Number(kept.headers.get("X-Kept-At")) < knows.hours * 3600000) return kept;
+          return cache.delete(path).then(function () { return undefined; });
+        });
+      });
     });
   }
   function isKept(path) { return path === knows.pages || path.indexOf(knows.pages + "/") === 0; }
@@ -142,7 +147,7 @@
         if (!isKept(path)) return null;
         return find(path).then(function (kept) {
           var since = epoch;
-          if (kept && !anew) return null;
+          if (anew ? !kept : kept) return null;
           return fetch(path, { credentials: "same-origin", redirect: "manual" }).then(function (answer) {
             return keep(path, answer, since);
           });
@@ -155,9 +160,15 @@
     if (what.say === "keep") event.waitUntil(fetched(what.paths.slice(0, knows.most), what.anew));
     if (what.say === "forget") event.waitUntil(forget());
   });
+  // What was sent while no page was there to see to it: a leg that is done shows nobody's phone any more.
+  var syncing = 0;
+  self.yinghuQueue.listen(function (what) {
+    if (syncing && what.say === "sent") fetched([knows.pages + "/-/leg/" + what.leg], true);
+  });
   self.addEventListener("sync", function (event) {
     if (event.tag !== "yinghu-records") return;
-    event.waitUntil(self.yinghuQueue.send().then(function (state) {
+    syncing += 1;
+    event.waitUntil(self.yinghuQueue.send().finally(function () { syncing -= 1; }).then(function (state) {
       // The browser tries a sync that failed once more, later.
       if (state === "offline" || state === "failed") throw new Error(state);
     }));
