@@ -90,6 +90,7 @@ def test_the_shell_has_every_file_of_the_field_pages(task: Relay) -> None:
         "/field/-/done",
         "/field/-/me",
         "/field/-/offline",
+        "/field/-/shopping",
         *(f"/field/-/leg/{leg.pk}" for leg in (buy, gate, carry)),
     ):
         page = a.get(path)

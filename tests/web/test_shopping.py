@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from tests.cast import Cast, dispatched, file_one
-from tests.dispatch.errands import helper, legs_of, react_to, relay
+from tests.dispatch.errands import helper, legs_of, react_to, relay, sealed
 from tests.web.conftest import text_of
 from tests.web.test_desks import queries_of
 from tests.web.test_legs import browser, picture
@@ -201,7 +201,17 @@ def test_a_fixed_buyer_sees_all_of_the_group(city: Cast, shop: Place) -> None:
         unit=Unit.objects.get(code="food"), kind="buy", user=User.objects.get(pk=buyer.user_id or 0)
     )
     assert "大米" in text_of(client.get(PAGE))
-    assert "购物清单：1 样" in text_of(client.get("/field"))
+    assert "看看可以一起买的" in text_of(client.get("/field"))
+
+
+def test_what_leads_where_one_may_not_go_is_said_and_not_offered(city: Cast, shop: Place) -> None:
+    buyer = helper("阿东")
+    bought_by(buyer, city, "盐两包")
+    sealed("330782001004001")
+    to_buy(city, "大米一袋")
+    page = text_of(browser(buyer).get(PAGE))
+    assert "大米" not in page
+    assert "另有 1 件您不能接：“北苑封控区”现在不能随便进" in page
 
 
 def test_thirty_lines(city: Cast, shop: Place) -> None:

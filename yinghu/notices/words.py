@@ -122,10 +122,7 @@ def sentence(notice: Notice, units: Units) -> str:
             label = _(Satisfaction(given["satisfaction"]).label)
             return _("吹哨单位评价%(unit)s：%(grade)s") % {"unit": other, "grade": label}
         case Verb.SHARE:
-            return _("%(who)s把这件诉求共享给%(unit)s") % {
-                "who": unit or _who(event),
-                "unit": other,
-            }
+            return _("这件诉求共享给%s，请看要办什么，定好对接人") % other
         case Verb.CONTACT:
             return _("%(unit)s的对接人：%(who)s") % {"unit": other, "who": given.get("who", "")}
         case Verb.UNSHARE:

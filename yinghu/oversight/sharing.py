@@ -120,6 +120,8 @@ def contact(
 def sides(appeal: Appeal, actor: Actor) -> list[Unit]:
     """The actor's units that have the case or a part in it; that which has it first."""
     here = actor.party_units & {appeal.unit_id, *(appeal.also or ())}
+    if appeal.unit is not None and here <= {appeal.unit_id}:
+        return [appeal.unit] if here else []
     units = Unit.objects.filter(pk__in=here)
     return sorted(units, key=lambda unit: (unit.pk != appeal.unit_id, unit.name))
 

@@ -82,11 +82,13 @@ def field(request: HttpRequest) -> HttpResponse:
         free = nearest_first(rows, Point(*me))[:PAGE]
         beyond = len(rows) > PAGE
     mine_legs, open_legs = legs.mine(actor), _open_legs(actor, me)
+    to_buy, may_buy = shopping.waits(actor)
     context = {
         "desk": "field",
         "offers": legs.offered(actor),
         "legs": mine_legs,
-        "to_buy": shopping.count(actor),
+        "to_buy": to_buy,
+        "may_buy": may_buy,
         "open_legs": open_legs,
         "mine": _cards(inboxes.mine(actor).filter(unit__in=actor.unit_ids), actor),
         "free": free,

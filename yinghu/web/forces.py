@@ -216,7 +216,7 @@ def _words(event: Event | None, *, inside: bool, reveal: bool) -> str:
 
 def part_of(appeal: Appeal, actor: Actor) -> dict[str, Any]:
     """What a case's page says of those with whom it is shared, and of who has it, with contacts."""
-    if not may_read_why(actor, appeal):
+    if not appeal.also or not may_read_why(actor, appeal):
         return {}
     running = Share.objects.filter(appeal=appeal, ended_at=None).select_related("unit")
     units = [each.unit for each in running.order_by("at", "pk")]

@@ -12,7 +12,7 @@ from yinghu.appeals.moves import FieldKind, Move
 from yinghu.appeals.states import ClockKind, Status, Verb
 from yinghu.oversight import sharing, summoned, whistles
 from yinghu.oversight.callback import Calls
-from yinghu.people.access import Actor, speaking_for
+from yinghu.people.access import Actor, speaking
 from yinghu.people.models import Unit, User
 from yinghu.web.forms import Known, VerbForm, initial_of, name_of, sort_initial
 
@@ -104,12 +104,11 @@ def name_colleagues(known: Known, appeal: Appeal, actor: Actor) -> None:
     """Put into `known` which of the actor's units have a part in the case, and their people."""
     own = sharing.sides(appeal, actor)
     known.among["sides"] = _coded(own)
+    names = {side.pk: name_of(side) for side in own}
     people: dict[str, str] = {}
-    for side in own:
-        for user in speaking_for(side.pk):
-            if user.pk != actor.user_id:
-                said = f"{user} · {name_of(side)}" if len(own) > 1 else str(user)
-                people.setdefault(user.username, said)
+    for post in speaking(names).exclude(user=actor.user_id).select_related("user"):
+        said = f"{post.user} · {names[post.unit_id]}" if len(own) > 1 else str(post.user)
+        people.setdefault(post.user.username, said)
     known.among["colleagues"] = list(people.items())
 
 

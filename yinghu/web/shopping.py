@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -18,6 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import loop, photos
 from yinghu.dispatch import fitting, legs
+from yinghu.dispatch.course import Course
 from yinghu.dispatch.models import FixedHelper, Leg, LegKind, Proof
 from yinghu.people.access import Actor
 from yinghu.people.privacy import without_numbers
@@ -31,6 +33,8 @@ BOUGHT = (LegKind.BUY, LegKind.QUEUE, LegKind.COLLECT)
 
 MOST = 100
 """Lines of a list; what is beyond comes up as these are done."""
+MOST_OPEN = 40
+"""Lines of what lies open beside it: for each it is asked whether the reader may take it."""
 _LONGEST = 160
 """Characters of a case's own words, where nothing else says what is to be bought."""
 
@@ -62,6 +66,8 @@ class At:
     place: Place | None
     lines: list[Line] = field(default_factory=list)
     open: list[Line] = field(default_factory=list)
+    not_mine: Counter[str] = field(default_factory=Counter)
+    """Why others that lie open here cannot be taken, and how many."""
 
     @property
     def key(self) -> str:
@@ -112,9 +118,28 @@ def beside(actor: Actor, places: Iterable[int]) -> QuerySet[Leg]:
     return fitting.pool(actor).filter(reach, kind__in=BOUGHT)
 
 
-def count(actor: Actor) -> int:
-    """How many lines the actor's list has: what is in hand, else what waits for its fixed buyer."""
-    return in_hand(actor)[:MOST].count() or beside(actor, ())[:MOST].count()
+def waits(actor: Actor) -> tuple[int, bool]:
+    """How many lines the actor's list has; and, where it has none, whether something waits for
+    them as a group's fixed buyer.
+    """
+    many = in_hand(actor)[:MOST].count()
+    return many, not many and beside(actor, ()).exists()
+
+
+def _why_not(found: list[Leg], actor: Actor) -> dict[int, str]:
+    """Why the actor may not take some of these, with what goes along with them."""
+    steps: dict[int, list[Leg]] = {}
+    of_errands = Leg.objects.filter(errand__in={leg.errand_id for leg in found})
+    for leg in of_errands.select_related("zone"):
+        steps.setdefault(leg.errand_id, []).append(leg)
+    refused: dict[int, str] = {}
+    for leg in found:
+        course = Course(steps[leg.errand_id])
+        try:
+            fitting.check_fit(actor, leg.appeal, course.along(course[leg.n]))
+        except loop.Refused as said:
+            refused[leg.pk] = said.message
+    return refused
 
 
 def _goods(leg: Leg) -> str:
@@ -131,11 +156,15 @@ def _lists(actor: Actor, given: Given | None) -> list[At]:
     """The list, place by place; without a place last."""
     found = list(in_hand(actor).select_related(*SHOWN).order_by("-appeal__urgency", "pk")[:MOST])
     places = {leg.place_id for leg in found if leg.place_id is not None}
-    others = list(beside(actor, places).select_related(*SHOWN)[:MOST])
+    others = list(beside(actor, places).select_related(*SHOWN)[:MOST_OPEN])
+    why_not = _why_not(others, actor)
     made: dict[int | None, At] = {}
     for leg in [*found, *others]:
         at = made.setdefault(leg.place_id, At(leg.place))
-        (at.lines if leg.state == Leg.State.TAKEN else at.open).append(_line(leg, given))
+        if leg.pk in why_not:
+            at.not_mine[why_not[leg.pk]] += 1
+        else:
+            (at.lines if leg.state == Leg.State.TAKEN else at.open).append(_line(leg, given))
     return sorted(
         made.values(), key=lambda at: (not at.lines, at.place is None, str(at.place), at.key)
     )
@@ -173,6 +202,7 @@ def _show(
         "lines": sum(len(each.lines) for each in at),
         "asks_photo": any(line.leg.proof == Proof.PHOTO for each in at for line in each.lines),
         "open_count": sum(len(each.open) for each in at),
+        "not_mine": sum((each.not_mine for each in at), Counter()).items(),
         "problem": problem,
         # Of what does not stand in the list any more, or never did.
         "gone": list(dict.fromkeys(said for pk, said in elsewhere if pk not in shown)),
@@ -197,7 +227,7 @@ def act(request: HttpRequest, verb: str) -> HttpResponse:
     mine = in_hand(actor).exclude(place=None).values_list("place", flat=True)
     found = beside(actor, set(mine))
     here = found.filter(place=None) if key == "-" else found.filter(place__in=_numbers([key]))
-    return _take(request, list(here.values_list("pk", flat=True)[:MOST]))
+    return _take(request, list(here.values_list("pk", flat=True)[:MOST_OPEN]))
 
 
 def _take(request: HttpRequest, ids: list[int]) -> HttpResponse:
@@ -238,7 +268,7 @@ def _bought(request: HttpRequest) -> HttpResponse:
     unproved = [leg for leg in own.values() if leg.proof == Proof.PHOTO]
     if unproved and not uploads:
         said = _("勾上的有 %d 样要拍小票，请先拍一张。还没有一样记成买好。") % len(unproved)
-        return _show(request, given, wrong_photo=said, status=422)
+        return _show(request, given, said, _("请拍一张小票"), status=422)
     try:
         receipt = _kept(uploads)
     except photos.BadPhoto as bad:
