@@ -8,6 +8,7 @@ under the case's lock, and only while it is due.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -347,6 +348,25 @@ def decline(leg_id: int, actor: Actor) -> bool:
         Leg.objects.filter(pk=leg_id, state=Leg.State.OPEN).update(next_at=now)
         queue(ASK_TASK, leg=leg_id)
     return True
+
+
+def free_hands(user_id: int, why: str) -> None:
+    """Somebody helps no more: what they have taken goes to others, and so does what they were asked.
+    Of what they have in their hands already the unit's head is told.
+    """
+    now, patience = timezone.now(), timedelta(minutes=policy("leg_release_minutes"))
+    for leg in Leg.objects.filter(holder=user_id, state=Leg.State.TAKEN):
+        has_goods = Course(Leg.objects.filter(errand=leg.errand_id)).has_goods(leg)
+        # Done, called off or taken by somebody else meanwhile, it needs nothing more.
+        with suppress(Refused):
+            if has_goods:
+                _nudge(leg, now, patience, to="head")
+            else:
+                legs.release(leg, leg.active_at, why=why)
+    asked = Offer.objects.filter(user=user_id, answer=Offer.Answer.WAITING)
+    waiting = list(asked.values_list("leg", flat=True))
+    asked.update(answer=Offer.Answer.NO, answered_at=now)
+    Leg.objects.filter(pk__in=waiting, state=Leg.State.OPEN).update(next_at=now)
 
 
 def ask_for(appeal_id: int) -> None:

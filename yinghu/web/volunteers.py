@@ -21,6 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from yinghu.channels import flood
+from yinghu.dispatch import asking
 from yinghu.dispatch.models import Leg
 from yinghu.parsing import digits_in
 from yinghu.people import shifts, volunteers
@@ -296,12 +297,17 @@ class Act:
 
 def _suspend(one: Volunteer, by: User, why: str) -> None:
     volunteers.suspend(one, by, why)
-    hand_back_cases(one.user, _("志愿者暂停了"))
+    _free_hands(one, _("志愿者暂停了"))
 
 
 def _let_go(one: Volunteer, by: User, why: str) -> None:
     volunteers.leave(one, by, why)
-    hand_back_cases(one.user, _("志愿者退出了"))
+    _free_hands(one, _("志愿者退出了"))
+
+
+def _free_hands(one: Volunteer, why: str) -> None:
+    hand_back_cases(one.user, why)
+    asking.free_hands(one.pk, why)
 
 
 _HERE = frozenset({State.APPLIED.value, State.ACTIVE.value, State.SUSPENDED.value})

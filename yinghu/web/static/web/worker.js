@@ -111,6 +111,26 @@
       return caches.match(named.get(path.replace(HASH, "$1")), { cacheName: SHELL }).then(function (found) { return found || Response.error(); });
     });
   }
+  // A picture that comes with a task, as of the medicine to be bought, goes with the pages.
+  function picture(event, path) {
+    var since = epoch;
+    return fetch(event.request).then(function (answer) {
+      if (answer.ok) event.waitUntil(keepPicture(path, answer.clone(), since));
+      return answer;
+    }).catch(function () {
+      return find(path).then(function (kept) { return kept || Response.error(); });
+    });
+  }
+  function keepPicture(path, answer, since) {
+    return Promise.all([answer.blob(), caches.keys()]).then(function (both) {
+      var name = both[1].find(function (each) { return each.indexOf(PAGES) === 0; });
+      if (!name || since !== epoch) return null;
+      var headers = { "Content-Type": "image/jpeg", "X-Kept-At": String(Date.now()) };
+      return caches.open(name).then(function (cache) {
+        return cache.put(path, new Response(both[0], { headers: headers })).then(function () { return trim(cache); });
+      });
+    });
+  }
   // The outline of an area, which is no secret: the map is drawn on it.
   function outline(event) {
     return fetch(event.request).then(function (answer) {
@@ -135,6 +155,8 @@
       if (isKept(path) && path !== knows.offline) event.respondWith(page(event, path));
     } else if (named.has(path.replace(HASH, "$1"))) {
       event.respondWith(file(event, path));
+    } else if (isKept(path) && /\/photo\/\d+$/.test(path)) {
+      event.respondWith(picture(event, path));
     } else if (/^\/geo\/[^/]+\.json$/.test(path) && isKept(new URL(request.referrer || request.url).pathname)) {
       event.respondWith(outline(event));
     }
