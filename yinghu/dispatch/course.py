@@ -131,17 +131,21 @@ class Course:
                     leg.opened_at = leg.next_at = now
 
     def _meet(self, leg: Leg, now: datetime) -> None:
-        givers = [b for b in self.before(leg) if b.kind != LegKind.HAND_OVER]
+        before = (b for b in self.before(leg) if b.kind != LegKind.HAND_OVER)
+        givers = [b for b in before if b.holder_id is not None]
         receivers = [each for each in self.following(leg) if each.state != Leg.State.DROPPED]
         # Whoever gave their leg back after they had received it gives, whoever was before them.
-        again = self.is_ready(leg) and leg.giver_id not in {None, *(b.holder_id for b in givers)}
-        if not again:
+        before_them = {None, *(b.holder_id for b in givers)}
+        if not (givers and self.is_ready(leg) and leg.giver_id not in before_them):
             leg.giver_id = givers[-1].holder_id if givers else None
         leg.holder_id = receivers[0].holder_id if receivers else None
         one = leg.giver_id is not None and leg.giver_id == leg.holder_id
         if self.is_ready(leg) and (one or not receivers):
             leg.state = Leg.State.DONE
             leg.given_at = leg.received_at = leg.done_at = now
+        elif self.is_ready(leg) and leg.giver_id is None:
+            # What comes before was called off: nobody has anything to give.
+            leg.state = Leg.State.DROPPED
 
     def _is_opened(self, leg: Leg) -> bool:
         """Whether somebody is at all that comes before, so that it may be taken."""
