@@ -20,6 +20,7 @@ SMALL = {
     "import": ["--rows", "1500", "--seconds", "1"],
     "pages": ["--appeals", "3000", "--requests", "3"],
     "oversight": ["--clocks", "4000", "--due", "60", "--seconds", "1"],
+    "field": ["--volunteers", "60", "--cases", "20", "--among", "300", "--seconds", "1"],
 }
 
 

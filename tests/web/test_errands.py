@@ -6,7 +6,16 @@ import pytest
 from django.test import Client
 
 from tests.cast import Cast
-from tests.dispatch.errands import helper, hospital, legs_of, medicine_case, proof, react_to, relay
+from tests.dispatch.errands import (
+    helper,
+    hospital,
+    legs_of,
+    medicine_case,
+    proof,
+    react_to,
+    relay,
+    sealed,
+)
 from tests.web.test_legs import browser, text
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
@@ -102,3 +111,29 @@ def test_volunteers_do_not_take_a_case_whole_that_is_served_by_legs(city: Cast) 
         loop.accept(appeal.pk, city.volunteer)
     assert appeal.number not in text(browser(city.volunteer).get("/field"))
     assert Appeal.objects.get(pk=appeal.pk).holder_id is None
+
+
+def test_whoever_is_suspended_has_nothing_in_hand_any_more(city: Cast) -> None:
+    relay()
+    hospital()
+    zone = sealed("330782001004001")
+    a, b = helper("阿东"), helper("小红", inside=zone.code)
+    first, second = medicine_case(city), medicine_case(city)
+    for appeal in (first, second):
+        react_to(appeal)
+    buy, gate, carry = legs_of(first)
+    legs.take(buy.pk, a)
+    legs.take(carry.pk, b)
+    legs.finish(buy.pk, a, photos=proof())
+    for who in (a, b):
+        legs.hand_over(gate.pk, who)
+    other = legs_of(second)[0]
+    legs.take(other.pk, a)
+    leader = browser(actor_of(User.objects.get(username="care-head")))
+    for who in (a, b):
+        key = User.objects.get(pk=who.user_id or 0).username
+        leader.post(f"/desk/volunteers/{key}/suspend", {"why": "联系不上"})
+    # What was only taken is free again; what is in somebody's hands is not: the head is told.
+    assert Leg.objects.get(pk=other.pk).state == "open"
+    assert Leg.objects.get(pk=carry.pk).holder_id == b.user_id
+    assert first.events.filter(verb="nudge", facts__to="head").count() == 1

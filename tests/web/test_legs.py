@@ -118,6 +118,12 @@ def test_a_relay_by_pages(city: Cast) -> None:
     assert "“送到家门口”办好了" in track
     for secret in ("阿东", "小红", "到三楼了"):
         assert secret not in track
+    # What was brought is theirs to see; a receipt, which may tell of others, is not.
+    receipt, at_the_door = appeal.attachments.order_by("pk")
+    assert Client().get(f"/t/{appeal.token}/photo/{at_the_door.pk}").status_code == 200
+    assert Client().get(f"/t/{appeal.token}/photo/{receipt.pk}").status_code == 404
+    assert f"photo/{receipt.pk}" not in track
+    assert f"photo/{at_the_door.pk}" in track
 
 
 def test_whoever_comes_too_late_is_told_and_shown_another(city: Cast) -> None:

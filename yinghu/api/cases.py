@@ -21,6 +21,7 @@ from yinghu.appeals.loop import NotFound
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import id_of, number_of
 from yinghu.appeals.states import Status
+from yinghu.dispatch.receipts import shown_to_requester
 from yinghu.people.access import Actor, may_reveal, may_search_phones, words_to_search
 from yinghu.people.models import Reveal, User
 from yinghu.people.privacy import blind, normal_phone, unseal
@@ -189,7 +190,9 @@ def photo(request: HttpRequest, number: str, photo: int) -> FileResponse:
     """A photo of an appeal whose requester the asker may know, as JPEG."""
     actor = asker(request)
     appeal = seen(number, actor)
-    row = appeal.attachments.filter(pk=min(photo, 2**63 - 1)).first()
+    own = actor.kind == "requester"
+    photos = shown_to_requester(appeal) if own else appeal.attachments.all()
+    row = photos.filter(pk=min(photo, 2**63 - 1)).first()
     if row is None or not may_reveal(actor, appeal):
         raise problems.not_found()
     response = FileResponse(

@@ -20,6 +20,7 @@ from yinghu.appeals.labels import headline_of, is_english, status_label
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import INSIDE, PRIVATE, ClockKind, Status, Verb
+from yinghu.dispatch.receipts import shown_to_requester
 from yinghu.people import privacy
 from yinghu.people.access import Actor, may_read_why, may_reveal
 
@@ -188,7 +189,8 @@ def whole(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
     """The fields of `Whole` that this actor may have. Four further statements."""
     inside = actor.kind != "requester"
     reveal = may_reveal(actor, appeal)
-    photos = appeal.attachments.order_by("pk") if reveal else ()
+    own = appeal.attachments.all() if inside else shown_to_requester(appeal)
+    photos = own.order_by("pk") if reveal else ()
     notes = may_read_why(actor, appeal)
     hidden = PRIVATE if not inside else frozenset() if notes else INSIDE
     read = readable(actor, appeal)

@@ -351,7 +351,7 @@ def decline(leg_id: int, actor: Actor) -> bool:
 
 
 def free_hands(user_id: int, why: str) -> None:
-    """Somebody helps no more: what they have taken goes to others, and so does what they were asked.
+    """Somebody helps no more: what they have taken or were asked goes to others.
     Of what they have in their hands already the unit's head is told.
     """
     now, patience = timezone.now(), timedelta(minutes=policy("leg_release_minutes"))

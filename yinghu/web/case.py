@@ -22,6 +22,7 @@ from yinghu.appeals.moves import MOVES, OF_LEGS, Move
 from yinghu.appeals.numbers import id_of, id_of_token, number_of
 from yinghu.appeals.photos import MAX_PHOTOS
 from yinghu.appeals.states import INSIDE, Klass, Satisfaction, Status, Urgency, Verb, Who
+from yinghu.dispatch.receipts import shown_to_requester
 from yinghu.oversight import callback
 from yinghu.oversight.callback import Calls
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations
@@ -387,7 +388,8 @@ def own_photo(request: HttpRequest, token: str, photo_id: int) -> HttpResponse:
     appeal_id = id_of_token(token)
     if appeal_id is None:
         raise Http404
-    found = Attachment.objects.filter(pk=photo_id, appeal_id=appeal_id).first()
+    appeal = Appeal.objects.filter(pk=appeal_id).first()
+    found = shown_to_requester(appeal).filter(pk=photo_id).first() if appeal else None
     if found is None:
         raise Http404
     return photo_file(found)

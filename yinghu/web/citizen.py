@@ -24,6 +24,7 @@ from yinghu.appeals.moves import MOVES
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import PRIVATE, Status, Verb
 from yinghu.channels import flood, sms
+from yinghu.dispatch.receipts import shown_to_requester
 from yinghu.people.access import administrators, requester_of
 from yinghu.people.privacy import blind, normal_phone, unseal
 from yinghu.places.models import Place
@@ -183,7 +184,7 @@ def show_track(
         "road": wording.road(appeal),
         "story": with_photos(
             without_echo(story_of(request, appeal, PRIVATE)),
-            appeal.attachments.order_by("pk"),
+            shown_to_requester(appeal).order_by("pk"),
         ),
         "forms": forms,
         "answers": [] if is_made_of_answers(appeal) else wording.answers_of(appeal, reveal=True),

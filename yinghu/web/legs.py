@@ -63,7 +63,7 @@ class SaidField(WordsField):
 class FinishForm(forms.Form):
     """What somebody shows when a leg is done. `paid` is in the city's currency."""
 
-    words = SaidField(label=gettext_lazy("办得怎么样"), required=False)
+    words = SaidField(label=gettext_lazy("给诉求人的话"), required=False)
     paid = forms.DecimalField(
         label=gettext_lazy("垫了多少钱（元）"),
         required=False,
