@@ -23,7 +23,7 @@ from yinghu import reactions
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Status
-from yinghu.dispatch import legs, serving
+from yinghu.dispatch import legs
 from yinghu.dispatch.models import Leg
 from yinghu.people import access
 from yinghu.people.access import Actor, actor_of
@@ -63,7 +63,7 @@ def test_what_was_done_before_it_was_reopened_resolves_nothing(city: Cast) -> No
     loop.supply(appeal.pk, requester(appeal), words="门口没有药")
     react_to(appeal)
     assert appeal.status == Status.HANDLING
-    other = access.serving(appeal.unit_id).exclude(pk=appeal.holder_id)[0]
+    other = access.serving(appeal.unit_id).exclude(pk=appeal.holder_id or 0)[0]
     loop.hand(appeal.pk, _staff(appeal), user=other.username)
     react_to(appeal)
     assert appeal.status == Status.HANDLING
@@ -153,14 +153,15 @@ def test_a_line_in_between_does_not_keep_a_case_from_being_resolved(
     react_to(appeal)
     legs.finish(buy.pk, a, photos=proof())
     last = legs.finish(carry.pk, a, photos=proof())
-    real, said = loop.resolve, []
+    real = loop.resolve
+    said: list[Any] = []
 
     def late(*given: Any, **more: Any) -> Any:
         if not said:
             said.append(legs.say(appeal.pk, a, words="放在门口了"))
         return real(*given, **more)
 
-    monkeypatch.setattr(serving.loop, "resolve", late)
+    monkeypatch.setattr(loop, "resolve", late)
     reactions.react([last.pk])
     appeal.refresh_from_db()
     assert appeal.status == Status.RESOLVED

@@ -101,6 +101,7 @@ class Course:
             if each.kind == LegKind.HAND_OVER and each.state == Leg.State.DONE:
                 each.state, each.done_at = Leg.State.OPEN, None
                 each.giver_id, each.given_at, each.received_at = leg.holder_id, None, None
+                each.nudged_at = None
             elif each.kind == LegKind.HAND_OVER:
                 each.received_at = None
         leg.state, leg.holder_id, leg.kept = Leg.State.OPEN, None, kept
@@ -118,13 +119,17 @@ class Course:
         done. A hand-over between one and the same person is none.
         """
         for leg in self:
-            if leg.kind == LegKind.HAND_OVER and leg.state == Leg.State.OPEN:
+            if leg.kind == LegKind.HAND_OVER and leg.state not in _ENDED:
                 self._meet(leg, now)
             if self.is_ready(leg):
                 leg.ready_at = leg.ready_at or now
             else:
                 leg.ready_at = None
-            if leg.kind != LegKind.HAND_OVER and leg.state == Leg.State.OPEN:
+            if leg.kind == LegKind.HAND_OVER:
+                # Whoever is to say something is asked when they do not.
+                waits = leg.state == Leg.State.OPEN and leg.ready_at is not None
+                leg.next_at = (leg.next_at or now) if waits else None
+            elif leg.state == Leg.State.OPEN:
                 if not self._is_opened(leg):
                     leg.opened_at = leg.next_at = None
                 elif leg.opened_at is None:
