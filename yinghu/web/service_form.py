@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from yinghu.people.models import Skill, Volunteer
@@ -69,7 +70,12 @@ class ServiceForm(forms.Form):
         }
         for name, label in labels.items():
             self.fields[name].label = label
-        self._choices("skills", Skill.objects.all(), volunteer.skills)
+        skills = Skill.objects.all()
+        if not coordinator:
+            # Nor do they give themselves a skill that opens a zone.
+            opening = Zone.objects.filter(active=True).exclude(skill="").values("skill")
+            skills = skills.filter(Q(pk__in=volunteer.skills) | ~Q(pk__in=opening))
+        self._choices("skills", skills, volunteer.skills)
         areas = list(zip(volunteer.areas, Names().areas(volunteer.areas), strict=True))
         self._put_choices("areas", areas)
         self._choices("zones", Zone.objects.all(), volunteer.zones)

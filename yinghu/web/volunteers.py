@@ -350,7 +350,10 @@ def act(request: HttpRequest, key: str, verb: str) -> HttpResponse:
         return _show(request, volunteer, phone=volunteers.phone_of(volunteer, by))
     if verb not in ACTS:
         raise Http404
-    why = LineField(max_length=200, required=False).clean(request.POST.get("why", "")[:200])
+    try:
+        why = LineField(max_length=200, required=False).clean(request.POST.get("why", "")[:200])
+    except forms.ValidationError as wrong:
+        return _show(request, volunteer, problem=" ".join(wrong.messages), status=422)
     if ACTS[verb].why and not why:
         return _show(request, volunteer, problem=_("请写原因：本人会看到"), status=422)
     try:
