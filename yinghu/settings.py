@@ -119,6 +119,7 @@ PROCRASTINATE_IMPORT_PATHS = [
     "yinghu.jobs",
     "yinghu.insight.tally",
     "yinghu.channels.codes",
+    "yinghu.dispatch.rezoning",
     "yinghu.oversight.answerable",
     "yinghu.oversight.sweep",
     "yinghu.notices.sending",

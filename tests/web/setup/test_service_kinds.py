@@ -7,10 +7,16 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from procrastinate.contrib.django.models import ProcrastinateJob
 
+from tests.cast import Cast
+from tests.dispatch.errands import helper, hospital, legs_of, medicine_case, react_to, relay
 from tests.web.setup.conftest import form_of, hidden, last, text_of, upload
+from yinghu.appeals import loop
 from yinghu.appeals.models import Category
+from yinghu.dispatch import legs
 from yinghu.dispatch.models import ErrandTemplate, FixedHelper
+from yinghu.dispatch.rezoning import rezone
 from yinghu.people.models import Post, Skill
 from yinghu.places.models import Place, Zone
 from yinghu.places.zones import zone_at
@@ -258,3 +264,28 @@ def test_a_fixed_helper_is_named_and_rests(admin: Client) -> None:
         page = admin.post("/setup/helper/-/new", typed | wrong)
         assert page.status_code == 422
         assert why in text_of(page), wrong
+
+
+def test_a_zone_that_is_sealed_later_keeps_out_of_what_was_planned_before(
+    admin: Client, city: Cast, django_capture_on_commit_callbacks: Any
+) -> None:
+    relay()
+    hospital()
+    Zone.objects.update(active=False)
+    a = helper("阿东")
+    appeal = medicine_case(city, area="330782001004001")
+    react_to(appeal)
+    carry = legs_of(appeal)[1]
+    assert carry.zone is None
+    with django_capture_on_commit_callbacks(execute=True):
+        zone(admin, areas="330782001004")
+    assert ProcrastinateJob.objects.filter(task_name="yinghu.rezone", status="todo").count() == 1
+    rezone()
+    carry.refresh_from_db()
+    assert carry.zone_id == "house"
+    # Who buys would have to carry it in as well.
+    with pytest.raises(loop.Forbidden, match="通行证"):
+        legs.take(legs_of(appeal)[0].pk, a)
+    admin.post("/setup/zone/house/retire")
+    rezone()
+    legs.take(legs_of(appeal)[0].pk, a)

@@ -9,14 +9,18 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from procrastinate.exceptions import AlreadyEnqueued
 
+from yinghu.dispatch.rezoning import rezone
 from yinghu.people.models import Skill, Volunteer
 from yinghu.places import locate
 from yinghu.places.importing import BadRow, sound_outline
 from yinghu.places.models import Zone
+from yinghu.queueing import queue
 from yinghu.web.forms import LineField, name_of
 from yinghu.web.setup.areas import DegreeField, both_or_none
 from yinghu.web.setup.kinds import (
@@ -167,6 +171,15 @@ class Zones(Kind):
         for name, value in columns.items():
             setattr(thing, name, value)
         thing.save(update_fields=list(columns))
+
+    def refresh(self) -> None:
+        """Legs that wait to be taken may lie in other zones now."""
+        try:
+            # Within another transaction a refusal must not spoil it.
+            with transaction.atomic():
+                queue(rezone.name)
+        except AlreadyEnqueued:
+            return
 
     def listed(self, things: Sequence[Zone]) -> list[Listed]:
         around = Around(self)
