@@ -24,6 +24,7 @@ from yinghu.dispatch.models import FixedHelper, Offer
 from yinghu.people import volunteers
 from yinghu.people.models import User, Volunteer
 from yinghu.places.locate import metres
+from yinghu.web.served import has_in_hand
 
 pytestmark = pytest.mark.django_db
 HOME = "330782001004001"
@@ -140,3 +141,20 @@ def test_who_forgets_to_say_that_it_was_handed_over_is_asked(city: Cast) -> None
     legs.hand_over(gate.pk, b)
     gate.refresh_from_db()
     assert (gate.state, gate.next_at) == ("done", None)
+
+
+def test_nobody_leaves_with_what_they_have_to_hand_over(city: Cast) -> None:
+    relay()
+    hospital()
+    zone = sealed(HOME)
+    a, b = helper("阿东"), helper("小红", inside=zone.code)
+    appeal = medicine_case(city)
+    react_to(appeal)
+    buy, gate, carry = legs_of(appeal)
+    user = User.objects.get(pk=a.user_id or 0)
+    legs.take(buy.pk, a)
+    legs.take(carry.pk, b)
+    legs.finish(buy.pk, a, photos=proof())
+    assert has_in_hand(user)
+    legs.hand_over(gate.pk, a)
+    assert not has_in_hand(user)

@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Min, QuerySet, Sum
+from django.db.models import Count, Min, Q, QuerySet, Sum
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -75,8 +76,11 @@ def hours_said(minutes: int) -> str:
 
 
 def has_in_hand(user: User) -> bool:
-    """Whether somebody has taken something that is not done yet."""
-    legs = Leg.objects.filter(state=Leg.State.TAKEN, holder=user)
+    """Whether somebody has taken something that is not done yet, or has it to hand over."""
+    gives = Q(giver=user, state=Leg.State.OPEN, kind=LegKind.HAND_OVER, given_at=None)
+    legs = Leg.objects.filter(
+        Q(state=Leg.State.TAKEN, holder=user) | gives & Q(ready_at__lte=Now())
+    )
     cases = Appeal.objects.filter(holder=user, status__in=_IN_HAND)
     return legs.exists() or cases.exists()
 
