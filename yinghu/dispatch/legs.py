@@ -118,7 +118,8 @@ def take(leg_id: int, actor: Actor) -> Event:
         facts["told"] = sorted(asked - {actor.user_id})
         course.follow(now)
         course.save()
-        return {}
+        # Whoever has both sides of a hand-over has done it by taking.
+        return {"legs": appeal.legs + course.change_of_left()}
 
     return move(leg.appeal_id, helper_of(actor, leg.appeal_id), Verb.TAKE, change, facts=facts)
 
