@@ -336,7 +336,7 @@ def say(appeal_id: int, actor: Actor, *, words: str) -> Event:
         return {}
 
     speaker = helper_of(actor, appeal_id) if helps else actor
-    return move(appeal_id, speaker, Verb.SAY, change, words, facts=facts)
+    return move(appeal_id, speaker, Verb.SAY, change, why=words, facts=facts)
 
 
 def touch(leg_id: int, actor: Actor) -> None:
