@@ -12,9 +12,13 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
+from django.contrib.auth import logout, user_logged_in
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 
 from yinghu.people import privacy
@@ -89,15 +93,22 @@ def second_factor(
     """Middleware: who is logged in by password alone can only set up the second factor.
 
     A volunteer who has read back a code holds the phone that it was sent to; that is enough for
-    what volunteers may do, and for nothing more.
+    what volunteers may do, and for nothing more: such a session ends with the first other post, and
+    gives the login neither a password nor a second factor.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        if came_by_phone(request.session, request.user):
+            if not is_only_volunteer(actor_in(request)):
+                logout(request)
+                return redirect("volunteer")
+            if request.path.startswith("/accounts/") and request.path != reverse("account_logout"):
+                raise PermissionDenied
+            return get_response(request)
         if (
             settings.SECOND_FACTOR_REQUIRED
             and request.user.is_authenticated
             and not request.path.startswith(_WITHOUT_CODE)
-            and not _came_by_phone(request)
             and not is_mfa_enabled(request.user)
         ):
             return redirect("mfa_activate_totp")
@@ -110,12 +121,16 @@ BY_PHONE = "by_phone"
 """In a session: the login that was let in for the phone it holds."""
 
 
-def _came_by_phone(request: HttpRequest) -> bool:
-    """Whether this session was opened by a code sent to a volunteer, who is still nothing else."""
-    user = request.user
-    if not isinstance(user, User) or request.session.get(BY_PHONE) != user.pk:
-        return False
-    return is_only_volunteer(actor_in(request))
+def came_by_phone(session: Any, user: Any) -> bool:
+    """Whether this session was opened by a code that was sent to the login's phone."""
+    return isinstance(user, User) and session.get(BY_PHONE) == user.pk
+
+
+@receiver(user_logged_in)
+def forget_phone(request: HttpRequest | None = None, **_signal: Any) -> None:
+    """Whoever logs in anew did so by whatever they have just shown."""
+    if request is not None:
+        request.session.pop(BY_PHONE, None)
 
 
 def actor_in(request: HttpRequest) -> Actor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from yinghu.people import volunteers
 from yinghu.people.models import Post, Role, Skill, Unit, User, Volunteer
 from yinghu.people.privacy import unseal
 from yinghu.places.models import Zone
+from yinghu.web import following
 
 PHONE, BARE = "+8613700000001", "13700000001"
 FORM = {"name": "赵大勇", "area": "", "consent": "on"}
@@ -264,7 +266,7 @@ def test_holding_the_phone_is_a_volunteers_second_factor_and_nobody_elses(
     assert browse("clerk").get("/desk/triage").status_code == 302
     # As soon as it is more than a volunteer's, the phone is not enough any more.
     Post.objects.create(user=one.user, unit=one.squad, role=Role.HEAD)
-    assert client.get("/field").headers["Location"] == "/accounts/2fa/totp/activate/"
+    assert client.get("/field").headers["Location"] == "/volunteer"
     assert client.get("/desk/inbox").status_code == 302
 
 
@@ -306,3 +308,42 @@ def test_areas_are_found_for_whoever_joins(browse: Browse, city: Cast) -> None:
     found += browse().get("/geo/areas", {"q": "福田"}).json()
     assert "330782008" in {each["code"] for each in found}
     assert browse().get("/geo/areas", {"q": "\x00"}).status_code == 200
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_a_phone_that_was_let_in_does_not_become_a_desks_login(
+    browse: Browse, settings: Settings, city: Cast, needed: bool
+) -> None:
+    client = browse()
+    one = approved(client)
+    assert prove(client, "/volunteer").status_code == 302
+    settings.DEMO, settings.SECOND_FACTOR_REQUIRED = False, needed
+    # Whoever has the phone for an hour makes the login theirs for good neither now …
+    for path in (
+        "/accounts/2fa/",
+        "/accounts/2fa/totp/activate/",
+        "/accounts/password/set/",
+        "/accounts/password/change/",
+    ):
+        page = client.get(path)
+        assert (path, page.status_code) == (path, 403)
+    # … nor when it has become a head's.
+    Post.objects.create(user=one.user, unit=one.squad, role=Role.HEAD)
+    assert client.get("/desk/volunteers").headers["Location"] == "/volunteer"
+    assert "_auth_user_id" not in client.session
+
+
+def test_a_volunteer_by_phone_hears_at_once_what_happens(
+    browse: Browse, settings: Settings, city: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The door of streams gives its connection back; this one is the test's own.
+    monkeypatch.setattr(following, "connection", SimpleNamespace(close=lambda: None))
+    client = browse()
+    one = approved(client)
+    assert prove(client, "/volunteer").status_code == 302
+    settings.SECOND_FACTOR_REQUIRED = True
+    key = client.session.session_key or ""
+    wants, me = following.wants_of("notices=1&desk=field")
+    assert following.followed(wants, me, key).user == one.user.pk
+    Post.objects.create(user=one.user, unit=one.squad, role=Role.HEAD)
+    assert following.followed(wants, me, key).user is None

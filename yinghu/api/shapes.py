@@ -18,6 +18,7 @@ from pydantic import Field
 from yinghu.appeals import loop
 from yinghu.appeals.labels import headline_of, is_english, status_label
 from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.moves import OF_LEGS
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import INSIDE, PRIVATE, ClockKind, Status, Verb
 from yinghu.dispatch.receipts import shown_to_requester
@@ -229,6 +230,9 @@ def event(
     row: Event, *, inside: bool, notes: bool, read: Callable[[Any], Any] = str
 ) -> dict[str, Any]:
     """One event; to the requester without who, why and facts, to volunteers without why."""
+    if not inside and row.act in OF_LEGS:
+        # What could be a helper's phone is not the requester's to read.
+        read = _masked
     shown = {
         "seq": row.seq,
         "verb": row.verb,

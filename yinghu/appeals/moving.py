@@ -13,7 +13,7 @@ from yinghu.appeals import clocks, visible
 from yinghu.appeals.filing import REACT_TASK
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Attachment, Clock, Event, Untallied
-from yinghu.appeals.moves import BY_REST, MOVES, Field, Move, resting_status
+from yinghu.appeals.moves import BY_ITSELF, BY_REST, MOVES, Field, Move, resting_status
 from yinghu.appeals.notify import tell
 from yinghu.appeals.photos import MAX_PHOTOS, StoredPhoto
 from yinghu.appeals.states import ENDED, OF_UNITS, ClockKind, Status, Verb
@@ -210,10 +210,12 @@ def line(text: str, verb: Verb, name: str, longest: int = 200) -> str:
 
 
 def _moved_since(appeal: Appeal, expect: int) -> bool:
-    """Whether somebody did something since: that the platform has chased does not count."""
+    """Whether somebody did something since: that the platform has chased or asked helpers by itself
+    does not count.
+    """
     if expect > appeal.version:
         return True
-    return appeal.events.filter(seq__gt=expect).exclude(verb=Verb.CHASE).exists()
+    return appeal.events.filter(seq__gt=expect).exclude(verb__in=BY_ITSELF).exists()
 
 
 def _target(move: Move, appeal: Appeal) -> Status:

@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app as jobs
@@ -24,11 +25,11 @@ from yinghu.appeals.models import Appeal
 from yinghu.appeals.moving import Conflict, Refused, move
 from yinghu.appeals.policies import policies, policy
 from yinghu.appeals.states import Urgency, Verb
-from yinghu.dispatch import legs
+from yinghu.dispatch import legs, meeting
 from yinghu.dispatch.course import Course
-from yinghu.dispatch.models import FixedHelper, Leg, Offer
-from yinghu.people.access import SYSTEM, Actor
-from yinghu.people.models import Volunteer
+from yinghu.dispatch.models import FixedHelper, Leg, LegKind, Offer
+from yinghu.people.access import SYSTEM, UNIT_ROLES, Actor
+from yinghu.people.models import Post, Volunteer
 from yinghu.places.locate import metres
 from yinghu.places.models import Zone
 from yinghu.queueing import queue
@@ -129,8 +130,13 @@ def nearest(
     with connection.cursor() as cursor:
         cursor.execute(_NEAREST.format(where=where, order=order, zones=zones.sql), given)
         rows = cursor.fetchall()
+    # It is told to them, so it is measured from where the door is shown: of several who know how
+    # far they are each, the door could be found.
+    about_lon, about_lat = first.about_lon, first.about_lat
+    if lon is None or about_lon is None or about_lat is None:
+        return [Found(user_id, None) for user_id, *_their in rows]
     return [
-        Found(user_id, round(metres(lon, lat, their_lon, their_lat)) if lon and lat else None)
+        Found(user_id, round(metres(about_lon, about_lat, their_lon, their_lat)))
         for user_id, their_lon, their_lat in rows
     ]
 
@@ -308,11 +314,18 @@ class _Search:
 
     def _fixed(self) -> list[Found]:
         """The group's own people for this, who have not been asked."""
+        serving = Post.objects.filter(active=True, unit__active=True, role__in=UNIT_ROLES)
         found = FixedHelper.objects.filter(
             unit=self.appeal.unit_id, kind=self.leg.kind, active=True, user__is_active=True
-        )
-        asked = Offer.objects.filter(leg=self.leg.pk).values_list("user_id", flat=True)
-        found = found.exclude(user__in=asked).order_by("-place", "id")
+        ).filter(user__in=serving.values("user"))
+        asked = Offer.objects.filter(leg=self.leg.pk).values("user")
+        # Of volunteers not whose own case it is, nor who has said that they are not to be asked.
+        not_now = Q(away_until__gt=self.now)
+        if self.appeal.caller is not None:
+            not_now |= Q(caller=self.appeal.caller)
+        not_now_ids = Volunteer.objects.filter(not_now).values("pk")
+        found = found.exclude(user__in=asked).exclude(user__in=not_now_ids)
+        found = found.order_by("-place", "id")
         named = [f for f in found if f.place_id in (None, self.leg.place_id)]
         return [Found(each.user_id, None) for each in named]
 
@@ -363,6 +376,7 @@ def free_hands(user_id: int, why: str) -> None:
                 _nudge(leg, now, patience, to="head")
             else:
                 legs.release(leg, leg.active_at, why=why)
+    meeting.tell_of(user_id, now)
     asked = Offer.objects.filter(user=user_id, answer=Offer.Answer.WAITING)
     waiting = list(asked.values_list("leg", flat=True))
     asked.update(answer=Offer.Answer.NO, answered_at=now)
@@ -373,6 +387,7 @@ def ask_for(appeal_id: int) -> None:
     """Go on at once with what is due of a case's legs."""
     now = timezone.now()
     due = Leg.objects.filter(appeal=appeal_id, state=Leg.State.OPEN, next_at__lte=now)
+    due = due.exclude(kind=LegKind.HAND_OVER)
     for pk in due.order_by("n").values_list("pk", flat=True):
         ask(pk)
 
@@ -443,12 +458,19 @@ def sweep(limit: int = BATCH, now: datetime | None = None) -> int:
     due = Leg.objects.filter(
         next_at__lte=now, state__in=(Leg.State.OPEN, Leg.State.TAKEN)
     ).order_by("next_at")
-    found = list(due.values_list("pk", "state")[:limit])
-    for pk, state in found:
-        if state == Leg.State.OPEN:
-            ask(pk, now)
-        else:
-            look_after(pk, now)
+    found = list(due.values_list("pk", "state", "kind")[:limit])
+    for pk, state, kind in found:
+        try:
+            if kind == LegKind.HAND_OVER:
+                meeting.look_after(pk, now)
+            elif state == Leg.State.OPEN:
+                ask(pk, now)
+            else:
+                look_after(pk, now)
+        except Exception:
+            # One at which something is wrong keeps no other waiting, and is tried again.
+            log.exception("leg_failed", leg=pk)
+            Leg.objects.filter(pk=pk).update(next_at=now + timedelta(minutes=5))
     return len(found)
 
 

@@ -101,6 +101,7 @@ class Course:
             if each.kind == LegKind.HAND_OVER and each.state == Leg.State.DONE:
                 each.state, each.done_at = Leg.State.OPEN, None
                 each.giver_id, each.given_at, each.received_at = leg.holder_id, None, None
+                each.nudged_at = None
             elif each.kind == LegKind.HAND_OVER:
                 each.received_at = None
         leg.state, leg.holder_id, leg.kept = Leg.State.OPEN, None, kept
@@ -118,30 +119,38 @@ class Course:
         done. A hand-over between one and the same person is none.
         """
         for leg in self:
-            if leg.kind == LegKind.HAND_OVER and leg.state == Leg.State.OPEN:
+            if leg.kind == LegKind.HAND_OVER and leg.state not in _ENDED:
                 self._meet(leg, now)
             if self.is_ready(leg):
                 leg.ready_at = leg.ready_at or now
             else:
                 leg.ready_at = None
-            if leg.kind != LegKind.HAND_OVER and leg.state == Leg.State.OPEN:
+            if leg.kind == LegKind.HAND_OVER:
+                # Whoever is to say something is asked when they do not.
+                waits = leg.state == Leg.State.OPEN and leg.ready_at is not None
+                leg.next_at = (leg.next_at or now) if waits else None
+            elif leg.state == Leg.State.OPEN:
                 if not self._is_opened(leg):
                     leg.opened_at = leg.next_at = None
                 elif leg.opened_at is None:
                     leg.opened_at = leg.next_at = now
 
     def _meet(self, leg: Leg, now: datetime) -> None:
-        givers = [b for b in self.before(leg) if b.kind != LegKind.HAND_OVER]
+        before = (b for b in self.before(leg) if b.kind != LegKind.HAND_OVER)
+        givers = [b for b in before if b.holder_id is not None]
         receivers = [each for each in self.following(leg) if each.state != Leg.State.DROPPED]
         # Whoever gave their leg back after they had received it gives, whoever was before them.
-        again = self.is_ready(leg) and leg.giver_id not in {None, *(b.holder_id for b in givers)}
-        if not again:
+        before_them = {None, *(b.holder_id for b in givers)}
+        if not (givers and self.is_ready(leg) and leg.giver_id not in before_them):
             leg.giver_id = givers[-1].holder_id if givers else None
         leg.holder_id = receivers[0].holder_id if receivers else None
         one = leg.giver_id is not None and leg.giver_id == leg.holder_id
         if self.is_ready(leg) and (one or not receivers):
             leg.state = Leg.State.DONE
             leg.given_at = leg.received_at = leg.done_at = now
+        elif self.is_ready(leg) and leg.giver_id is None:
+            # What comes before was called off: nobody has anything to give.
+            leg.state = Leg.State.DROPPED
 
     def _is_opened(self, leg: Leg) -> bool:
         """Whether somebody is at all that comes before, so that it may be taken."""

@@ -21,7 +21,7 @@ from yinghu.appeals.moving import Conflict, Forbidden, NotFound, Refused, move
 from yinghu.appeals.photos import StoredPhoto
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import Verb
-from yinghu.dispatch import fitting
+from yinghu.dispatch import fitting, hours
 from yinghu.dispatch.course import Course
 from yinghu.dispatch.models import Errand, ErrandTemplate, Leg, LegKind, Offer, Proof
 from yinghu.dispatch.planning import legs_of, template_for
@@ -245,9 +245,9 @@ def finish(
             if not 0 <= paid <= MOST_MONEY:
                 raise Refused("bad_money", _("金额应在 0 到 100000 元之间"), "paid")
             mine.paid = facts["paid"] = paid
-        begun = max(filter(None, (mine.taken_at, mine.ready_at)))
+        begun = hours.begun(course, mine)
         mine.done_at = _when(at, begun)
-        mine.minutes = _minutes(begun, mine.done_at)
+        mine.minutes = hours.minutes(mine, begun)
         mine.state, mine.next_at = Leg.State.DONE, None
         course.touch(actor.user_id, timezone.now())
         course.follow(timezone.now())
@@ -417,12 +417,6 @@ def _when(at: datetime | None, not_before: datetime | None) -> datetime:
     if at is None:
         return now
     return min(max(at, not_before or at), now)
-
-
-def _minutes(begun: datetime, done: datetime) -> int:
-    """Of work, as they are counted for its holder: begun ones, and no more than the city counts."""
-    worked = -((begun - done) // timedelta(minutes=1))
-    return min(max(worked, 1), policy("leg_most_minutes"))
 
 
 Step = Callable[..., Event]

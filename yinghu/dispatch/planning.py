@@ -9,6 +9,7 @@ from typing import Any
 
 from yinghu.appeals.models import Appeal
 from yinghu.dispatch.models import ErrandTemplate, Leg, LegKind, Proof, Where
+from yinghu.people.privacy import without_numbers
 from yinghu.places.models import Place, Zone
 from yinghu.places.zones import zone_at
 
@@ -109,7 +110,8 @@ def _put(leg: Leg, where: Where, spec: Mapping[str, Any], appeal: Appeal, home: 
         case Where.ANSWER:
             named = str(appeal.answers.get(str(spec.get("field", ""))) or "")
             place = Place.objects.filter(name=named, active=True).first() if named else None
-            return _at(leg, place) or named
+            # Whatever else was written there: a title is read by all who could take it.
+            return _at(leg, place) or without_numbers(named)
         case Where.PLACE:
             return _at(leg, Place.objects.filter(code=spec.get("place", ""), active=True).first())
         case _nowhere:

@@ -5,15 +5,15 @@ errands are done.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q
 from django.utils.translation import gettext as _
 
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import ENDED, OPEN, Status
+from yinghu.appeals.states import ENDED, OPEN, Status, Verb
 from yinghu.dispatch import asking, legs
 from yinghu.dispatch.models import Errand, Leg
 from yinghu.people.access import SYSTEM, UNIT_ROLES
@@ -24,18 +24,34 @@ log = structlog.get_logger(__name__)
 _GROUPS = (UnitKind.GROUP, UnitKind.SQUAD, UnitKind.TASK_FORCE)
 
 
+ATTEMPTS = 5
+
+
+def _try_again(step: Callable[[Appeal], object], appeal_id: int) -> None:
+    """Do it with the case as it is now, again where somebody touched that in between. What is
+    refused otherwise is seen to by whoever has the case.
+    """
+    for _attempt in range(ATTEMPTS):
+        appeal = Appeal.objects.select_related("place").get(pk=appeal_id)
+        try:
+            step(appeal)
+        except loop.Refused as refused:
+            log.info("not by itself", step=step.__name__, appeal=appeal_id, why=refused.code)
+            if refused.code == "moved_on":
+                continue
+        return
+
+
 def plan_errands(events: Sequence[Event]) -> None:
     """Plan the errand that a category usually takes, once a group or a squad has the case."""
     for event in events:
-        if event.unit is None or event.unit.kind not in _GROUPS:
-            continue
-        appeal = Appeal.objects.select_related("place").get(pk=event.appeal_id)
-        if appeal.status in (Status.ASSIGNED, Status.HANDLING):
-            try:
-                legs.plan_by_template(appeal)
-            except loop.Conflict:
-                # Somebody was faster, and will be reacted to.
-                log.info("not planned", appeal=appeal.pk)
+        if event.unit is not None and event.unit.kind in _GROUPS:
+            _try_again(_plan, event.appeal_id)
+
+
+def _plan(appeal: Appeal) -> None:
+    if appeal.status in (Status.ASSIGNED, Status.HANDLING):
+        legs.plan_by_template(appeal)
 
 
 def look_for_helpers(events: Sequence[Event]) -> None:
@@ -49,17 +65,14 @@ def let_somebody_answer(events: Sequence[Event]) -> None:
     has the fewest in hand.
     """
     for event in events:
-        appeal = Appeal.objects.get(pk=event.appeal_id)
-        if appeal.state is not Status.ASSIGNED:
-            continue
-        name = _who_answers(appeal)
-        if name is None:
-            continue
-        try:
-            why = _("跑腿有人接了，由您跟进")
-            loop.hand(appeal.pk, SYSTEM, user=name, why=why, expect=appeal.version)
-        except loop.Conflict:
-            log.info("answered for already", appeal=appeal.pk)
+        _try_again(_hand, event.appeal_id)
+
+
+def _hand(appeal: Appeal) -> None:
+    name = _who_answers(appeal) if appeal.state is Status.ASSIGNED else None
+    if name is not None:
+        why = _("跑腿有人接了，由您跟进")
+        loop.hand(appeal.pk, SYSTEM, user=name, why=why, expect=appeal.version)
 
 
 def _who_answers(appeal: Appeal) -> str | None:
@@ -76,19 +89,25 @@ def _who_answers(appeal: Appeal) -> str | None:
 
 
 def resolve_when_done(events: Sequence[Event]) -> None:
-    """A case of which every leg is done is resolved, with the words of its errands."""
+    """A case of which every leg is done is resolved, with the words of its errands. Not for what
+    was done before it was reopened: that did not help. Nor where a part of an errand was called
+    off: what it promises has not been done.
+    """
     for appeal_id in dict.fromkeys(event.appeal_id for event in events):
-        appeal = Appeal.objects.get(pk=appeal_id)
-        done = Leg.objects.filter(appeal=appeal_id, state=Leg.State.DONE)
-        if appeal.legs or appeal.state is not Status.HANDLING or not done.exists():
-            continue
-        said = Errand.objects.filter(appeal=appeal_id).values_list("words", flat=True)
-        words = "\n".join(dict.fromkeys(filter(None, said))) or _("您要办的事已经办好了")
-        try:
-            loop.resolve(appeal_id, SYSTEM, words=words, expect=appeal.version)
-        except loop.Refused as refused:
-            # Another unit was asked to help, or somebody has touched it: whoever has it sees to it.
-            log.info("not resolved by itself", appeal=appeal_id, why=refused.code)
+        _try_again(_resolve, appeal_id)
+
+
+def _resolve(appeal: Appeal) -> None:
+    if appeal.legs or appeal.state is not Status.HANDLING:
+        return
+    reopened = appeal.events.filter(verb=Verb.REOPEN).aggregate(last=Max("seq"))["last"] or 0
+    finished = appeal.events.filter(verb=Verb.FINISH, seq__gt=reopened)
+    errands = set(finished.values_list("facts__errand", flat=True))
+    if not errands or Leg.objects.filter(errand__in=errands, state=Leg.State.DROPPED).exists():
+        return
+    said = Errand.objects.filter(pk__in=errands).order_by("pk").values_list("words", flat=True)
+    words = "\n".join(dict.fromkeys(filter(None, said))) or _("您要办的事已经办好了")
+    loop.resolve(appeal.pk, SYSTEM, words=words, expect=appeal.version)
 
 
 def call_off(events: Sequence[Event]) -> None:

@@ -35,7 +35,7 @@ from yinghu.web.filing import MAX_BODY, Sheet, new_form_id
 from yinghu.web.following import public_version
 from yinghu.web.forms import FilingForm, Known, VerbForm
 from yinghu.web.shared import absolute, is_part, version_of
-from yinghu.web.story import story_of, with_photos, without_echo
+from yinghu.web.story import story_of, with_photos, without_echo, without_helpers_numbers
 
 SAYS = (Verb.RATE, Verb.SUPPLY, Verb.URGE, Verb.REOPEN, Verb.WITHDRAW)
 """What a requester may say on the tracking page, in the order shown."""
@@ -183,7 +183,7 @@ def show_track(
         "next": next_step(appeal),
         "road": wording.road(appeal),
         "story": with_photos(
-            without_echo(story_of(request, appeal, PRIVATE)),
+            without_helpers_numbers(without_echo(story_of(request, appeal, PRIVATE))),
             shown_to_requester(appeal).order_by("pk"),
         ),
         "forms": forms,

@@ -17,8 +17,16 @@ from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import PRIVATE
 from yinghu.dispatch.fitting import may_know
 from yinghu.dispatch.models import Leg
+from yinghu.logins import came_by_phone
 from yinghu.notices.reading import unread
-from yinghu.people.access import Actor, actor_of, desks_of, may_read_why, may_see
+from yinghu.people.access import (
+    Actor,
+    actor_of,
+    desks_of,
+    is_only_volunteer,
+    may_read_why,
+    may_see,
+)
 from yinghu.people.models import User
 from yinghu.web.hub import BADGED, DESKS, Told
 
@@ -162,6 +170,9 @@ def _actor_of_session(key: str) -> Actor | None:
     user = get_user(request)
     if not isinstance(user, User) or not user.is_active:
         return None
+    actor = actor_of(user)
+    if came_by_phone(request.session, user):
+        return actor if is_only_volunteer(actor) else None
     if settings.SECOND_FACTOR_REQUIRED and not is_mfa_enabled(user):
         return None
-    return actor_of(user)
+    return actor

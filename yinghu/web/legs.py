@@ -194,6 +194,8 @@ def _show(
     beside = may_read_why(actor, appeal) or any(
         actor.user_id in {each.holder_id, each.giver_id} for each in steps
     )
+    # What is over or somebody else's is not for whoever has no part in it: legs are numbered.
+    to_take = leg.state == Leg.State.OPEN and _to_take(leg)
     offer = Offer.objects.filter(leg=leg, user=actor.user_id).first()
     given = bound or {}
     gone = leg.state == Leg.State.TAKEN and not beside
@@ -206,8 +208,11 @@ def _show(
         "holds": holds,
         "shown": shown,
         "beside": beside,
+        "reads": to_take or beside or shown,
+        "what": leg.what if holds else without_numbers(leg.what),
+        "kept": leg.kept if holds else without_numbers(leg.kept),
         "waiting": offer if offer is not None and _may_answer(offer) else None,
-        "may_take": leg.state == Leg.State.OPEN and bool(leg.opened_at) and _to_take(leg),
+        "may_take": to_take and bool(leg.opened_at),
         "why_not": _why_not(actor, appeal, course, leg),
         "ready": course.is_ready(leg),
         "meets": _meeting(leg, actor, course),
@@ -215,7 +220,7 @@ def _show(
         "point": _point(leg, shown),
         "body": appeal.body if shown else without_numbers(appeal.body),
         "answers": [] if is_made_of_answers(appeal) else wording.answers_of(appeal, shown),
-        "photos": list(appeal.attachments.filter(event=None).order_by("pk")) if shown else [],
+        "photos": list(appeal.attachments.filter(event=None).order_by("pk")) if holds else [],
         "chat": _chat(appeal) if beside else [],
         "finish": given.get("finish") or FinishForm(auto_id="finish-%s"),
         "back": given.get("give_back") or BackForm(auto_id="back-%s"),

@@ -9,7 +9,9 @@ from itertools import pairwise
 from django.http import HttpRequest
 
 from yinghu.appeals.models import Appeal, Attachment, Event
+from yinghu.appeals.moves import OF_LEGS
 from yinghu.appeals.states import Verb
+from yinghu.people.privacy import without_numbers
 
 STORY = 100
 """Events on a page."""
@@ -61,4 +63,14 @@ def without_echo(story: Story) -> Story:
         itself = event.act is Verb.REOPEN and event.actor_kind == "system"
         if itself and before.act is Verb.RATE:
             event.words = ""
+    return story
+
+
+def without_helpers_numbers(story: Story) -> Story:
+    """The story without what could be the phone of a helper, who wrote it into what is for a
+    stranger to read.
+    """
+    for event in story.events:
+        if event.act in OF_LEGS:
+            event.words = without_numbers(event.words)
     return story

@@ -1,0 +1,45 @@
+"""How long somebody has worked on a leg: what is counted for them, and no minute of it twice."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from yinghu.appeals.policies import policy
+from yinghu.dispatch.course import Course
+from yinghu.dispatch.models import Leg, LegKind
+
+_MINUTE = timedelta(minutes=1)
+
+
+def begun(course: Course, leg: Leg) -> datetime:
+    """When its holder could begin: it was theirs, and what comes before was done. That may have
+    been told us later, by a phone without a network.
+    """
+    told = [each.done_at or leg.ready_at for each in course.before(leg)]
+    known = [moment for moment in (leg.taken_at, *told) if moment is not None]
+    return max(known)
+
+
+def minutes(leg: Leg, start: datetime) -> int:
+    """Of work from `start` until it was done, without those that are counted for another leg: who
+    buys for twenty at once has worked once. No more than the city counts.
+    """
+    assert leg.done_at is not None  # noqa: S101  # for the type checker
+    most = policy("leg_most_minutes")
+    others = Leg.objects.filter(
+        holder=leg.holder_id, state=Leg.State.DONE, done_at__gt=start, minutes__gt=0
+    ).exclude(pk=leg.pk)
+    spans = sorted(
+        (done - spent * _MINUTE, done)
+        for done, spent in others.exclude(kind=LegKind.HAND_OVER).values_list("done_at", "minutes")
+        if done is not None and done - spent * _MINUTE < leg.done_at
+    )
+    if not spans:
+        # Begun ones count whole.
+        return min(max(-((start - leg.done_at) // _MINUTE), 1), most)
+    free, at = timedelta(), start
+    for first, last in spans:
+        free += max(first - at, timedelta())
+        at = max(at, last)
+    free += max(leg.done_at - at, timedelta())
+    return min(round(free / _MINUTE), most)

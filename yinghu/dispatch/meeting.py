@@ -1,0 +1,71 @@
+"""Hand-overs that wait: whoever has not said their part is asked, after a while the unit's head is
+told. Nobody takes a hand-over, so the search for helpers does not look after it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from yinghu.appeals.models import Appeal
+from yinghu.appeals.moving import Conflict, Refused, move
+from yinghu.appeals.policies import policy
+from yinghu.appeals.states import Verb
+from yinghu.dispatch.models import Leg, LegKind
+from yinghu.people.access import SYSTEM
+
+
+def look_after(leg_id: int, now: datetime) -> bool:
+    """Go on with a hand-over that is due; whether somebody was asked or told."""
+    leg = Leg.objects.filter(pk=leg_id, state=Leg.State.OPEN, next_at__lte=now).first()
+    if leg is None:
+        return False
+    idle = timedelta(minutes=policy("leg_idle_minutes"))
+    # As long as nobody is there to receive, nobody can say anything: who comes is looked for.
+    began = [leg.ready_at, leg.given_at, leg.received_at, leg.nudged_at]
+    since = max(filter(None, began), default=now) if leg.holder_id else now
+    if since + idle <= now:
+        try:
+            _nudge(leg, now, idle, to="head" if leg.nudged_at else "")
+        except Refused as refused:
+            if refused.code == "moved_on":
+                return False
+        else:
+            return True
+    later = max(since + idle, now + timedelta(minutes=1))
+    Leg.objects.filter(pk=leg.pk, next_at=leg.next_at).update(next_at=later)
+    return False
+
+
+def tell_of(user_id: int, now: datetime) -> None:
+    """Somebody helps no more who has something in their hands for the next: their unit is told."""
+    idle = timedelta(minutes=policy("leg_idle_minutes"))
+    waiting = Leg.objects.filter(giver=user_id, state=Leg.State.OPEN, kind=LegKind.HAND_OVER)
+    for leg in waiting.filter(ready_at__isnull=False, given_at=None):
+        # Done or called off meanwhile, it needs nothing more.
+        with suppress(Refused):
+            _nudge(leg, now, idle, to="head")
+
+
+def _nudge(leg: Leg, now: datetime, idle: timedelta, to: str) -> None:
+    missing = [
+        person
+        for person, said in ((leg.giver_id, leg.given_at), (leg.holder_id, leg.received_at))
+        if person is not None and said is None
+    ]
+    facts = {"errand": leg.errand_id, "leg": leg.n, "title": leg.title, "kind": str(leg.kind)}
+
+    def change(_appeal: Appeal) -> dict[str, Any]:
+        still = Leg.objects.filter(
+            pk=leg.pk,
+            state=Leg.State.OPEN,
+            given_at=leg.given_at,
+            received_at=leg.received_at,
+            nudged_at=leg.nudged_at,
+        )
+        if not still.update(nudged_at=now, next_at=now + idle):
+            raise Conflict("moved_on", "")
+        return {}
+
+    move(leg.appeal_id, SYSTEM, Verb.NUDGE, change, facts=facts | {"told": missing, "to": to})
