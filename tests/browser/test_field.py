@@ -13,6 +13,7 @@ from tests.cast import Cast, dispatched, file_one
 from tests.conftest import PHONE
 from tests.live import Live
 from yinghu.appeals.models import Appeal
+from yinghu.dispatch.models import ErrandTemplate
 from yinghu.people.models import Reveal
 from yinghu.places.models import Place
 
@@ -22,6 +23,7 @@ SMALL = {"width": 360, "height": 640}
 
 def free_at(city: Cast, code: str, body: str) -> Appeal:
     place = Place.objects.get(code=code)
+    ErrandTemplate.objects.update(active=False)
     appeal = file_one(body, place=place.pk, area=place.area_id)
     return dispatched(appeal, city, category="medicine", unit="medicine-central")
 

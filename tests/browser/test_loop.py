@@ -15,6 +15,7 @@ from tests.conftest import DESK, PHONE
 from tests.live import Live
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Event
+from yinghu.dispatch.models import ErrandTemplate
 from yinghu.people.access import requester_of
 
 pytestmark = pytest.mark.browser
@@ -44,6 +45,8 @@ def fits(page: Page) -> None:
 
 
 def test_an_appeal_goes_all_the_way_round(live: Live, live_city: Cast, open_page: OpenPage) -> None:
+    # A city without errand templates: whoever takes a case does all of it.
+    ErrandTemplate.objects.update(active=False)
     board = log_in(open_page(DESK), "commander")
     expect(board).to_have_url(re.compile("/board$"))
     board.goto("/board?period=today")

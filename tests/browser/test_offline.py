@@ -300,6 +300,7 @@ def test_nothing_but_pages_of_the_field_is_kept(
     assert set(kept(phone)) == {
         "/field",
         "/field/-/map",
+        "/field/-/shopping",
         address(task.buy),
         address(task.gate),
     }

@@ -37,8 +37,9 @@ from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import ENDED, Status, Verb
 from yinghu.dispatch import asking, legs
-from yinghu.dispatch.models import Leg, LegKind
+from yinghu.dispatch.models import Leg, LegKind, Offer
 from yinghu.people.access import SYSTEM, Actor
+from yinghu.people.models import Volunteer
 
 HOME = "330782001004001"
 PEOPLE = 4
@@ -54,6 +55,10 @@ class Relay(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
+        # As if there had been no case before: nobody's hands are full, nobody was asked.
+        Leg.objects.update(state="dropped", holder=None, giver=None, next_at=None)
+        Offer.objects.all().delete()
+        Volunteer.objects.update(asked_at=None)
         self.appeal = medicine_case(self.city)
         react_to(self.appeal)
         self.passed = timedelta()

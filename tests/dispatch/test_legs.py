@@ -154,6 +154,24 @@ def test_one_who_does_both_needs_no_hand_over(city: Cast) -> None:
     gate.refresh_from_db()
     assert gate.state == "done"
     legs.finish(carry.pk, c, photos=proof())
+    appeal.refresh_from_db()
+    assert appeal.legs == 0
+
+
+def test_one_who_takes_up_what_they_have_bought_needs_no_hand_over(city: Cast) -> None:
+    relay()
+    hospital()
+    zone = sealed(HOME)
+    c = helper("小李", zones=[zone.code])
+    appeal = medicine_case(city)
+    react_to(appeal)
+    buy, gate, carry = legs_of(appeal)
+    legs.take(buy.pk, c)
+    legs.finish(buy.pk, c, photos=proof())
+    legs.take(carry.pk, c)
+    gate.refresh_from_db()
+    appeal.refresh_from_db()
+    assert (gate.state, appeal.legs) == ("done", 1)
 
 
 def test_what_ends_otherwise_calls_everybody_off(city: Cast) -> None:

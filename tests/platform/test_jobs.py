@@ -15,6 +15,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from tests.cast import file_one
 from tests.live import Live, until
+from tests.loops import result_of
 from yinghu.queueing import queue
 from yinghu.triage.models import Suggestion
 
@@ -101,4 +102,4 @@ def test_what_a_job_queues_belongs_to_its_transaction(live: Live) -> None:
             async with jobs.open_async():
                 await asyncio.to_thread(as_a_job)
 
-    asyncio.run(work())
+    result_of(work())

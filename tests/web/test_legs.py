@@ -71,6 +71,8 @@ def test_what_is_shown_before_and_after_taking(city: Cast) -> None:
     react_to(appeal)
     page = text(phone.get(f"/field/-/leg/{buy.pk}"))
     assert "tel:+8613812345678" in page
+    # Whoever goes to the hospital need not know the door.
+    assert DOOR not in page
     assert Reveal.objects.filter(user=a.user_id, appeal_number=appeal.number).count() == 1
     # The other leg is not theirs: neither its door nor its map.
     page = text(phone.get(f"/field/-/leg/{carry.pk}"))

@@ -47,7 +47,7 @@ _PAUSABLE = (
     ClockKind.RULING,
 )
 
-_CHAT = Field("words", FieldKind.TEXT, _("留言"))
+_CHAT = Field("why", FieldKind.TEXT, _("留言"))
 _ERRANDS = frozenset({Who.HANDLER, Who.HEAD, Who.HOLDER, Who.DISPATCH, Who.COMMAND})
 
 

@@ -118,7 +118,8 @@ def take(leg_id: int, actor: Actor) -> Event:
         facts["told"] = sorted(asked - {actor.user_id})
         course.follow(now)
         course.save()
-        return {}
+        # Whoever has both sides of a hand-over has done it by taking.
+        return {"legs": appeal.legs + course.change_of_left()}
 
     return move(leg.appeal_id, helper_of(actor, leg.appeal_id), Verb.TAKE, change, facts=facts)
 
@@ -335,7 +336,7 @@ def say(appeal_id: int, actor: Actor, *, words: str) -> Event:
         return {}
 
     speaker = helper_of(actor, appeal_id) if helps else actor
-    return move(appeal_id, speaker, Verb.SAY, change, words, facts=facts)
+    return move(appeal_id, speaker, Verb.SAY, change, why=words, facts=facts)
 
 
 def touch(leg_id: int, actor: Actor) -> None:

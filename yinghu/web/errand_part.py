@@ -6,7 +6,7 @@ from typing import Any
 
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.moves import MOVES
-from yinghu.appeals.states import Verb
+from yinghu.appeals.states import Status, Verb
 from yinghu.dispatch.models import Leg, LegKind
 from yinghu.people.access import Actor, may_read_why, relations
 from yinghu.web.legs import LEG_ICONS
@@ -14,7 +14,7 @@ from yinghu.web.legs import LEG_ICONS
 
 def part_of(appeal: Appeal, actor: Actor) -> dict[str, Any]:
     """What a case's page shows of its errands."""
-    if not may_read_why(actor, appeal):
+    if appeal.state is Status.FILED or not may_read_why(actor, appeal):
         return {}
     found = Leg.objects.filter(appeal=appeal.pk).select_related("holder", "giver")
     return {

@@ -28,7 +28,7 @@ from yinghu.appeals.states import Verb
 from yinghu.dispatch import asking, fitting, legs
 from yinghu.dispatch.course import Course
 from yinghu.dispatch.models import Leg, LegKind, Offer, Proof
-from yinghu.people.access import Actor, may_reveal, may_see
+from yinghu.people.access import Actor, may_read_why, may_reveal
 from yinghu.people.models import Reveal, User
 from yinghu.people.privacy import unseal
 from yinghu.places.locate import metres
@@ -191,7 +191,7 @@ def _show(
         Leg.objects.filter(errand=leg.errand_id).select_related("holder", "giver", "place", "zone")
     )
     steps = list(course)
-    beside = may_see(actor, appeal) or any(
+    beside = may_read_why(actor, appeal) or any(
         actor.user_id in {each.holder_id, each.giver_id} for each in steps
     )
     # What is over or somebody else's is not for whoever has no part in it: legs are numbered.

@@ -81,9 +81,10 @@ _QUOTED = (Verb.RATE, Verb.REOPEN, Verb.SUPPLY, Verb.URGE, Verb.SAY)
 def _said(notice: Notice) -> str:
     """The beginning of what its requester said, which a mail does not carry."""
     event = notice.event
-    if event is None or event.act not in _QUOTED or not event.words:
+    if event is None or event.act not in _QUOTED:
         return ""
-    return Truncator(without_numbers(event.words)).chars(80)
+    said = event.why if event.act is Verb.SAY else event.words
+    return Truncator(without_numbers(said)).chars(80)
 
 
 _MINE = ("oversight", "own", "field")

@@ -284,8 +284,10 @@ def timeline(appeal: Appeal, story: Story, reader: str = "requester") -> dict[st
 
 
 @register.inclusion_tag("web/parts/person.html")
-def person(appeal: Appeal, revealed: bool = False) -> dict[str, Any]:
-    """The requester: masked, or in full where a logged act has just revealed them."""
+def person(appeal: Appeal, revealed: bool = False, at_home: bool = True) -> dict[str, Any]:
+    """The requester: masked, or in full where a logged act has just revealed them; without the
+    address for whoever does not go there (`at_home`).
+    """
     name, phone = unseal(appeal.name), unseal(appeal.phone)
     return {
         "masked_name": mask_name(name),
@@ -293,8 +295,8 @@ def person(appeal: Appeal, revealed: bool = False) -> dict[str, Any]:
         "revealed": revealed,
         "name": name if revealed else mask_name(name),
         "phone": phone if revealed else mask_phone(phone),
-        "address": unseal(appeal.address) if revealed else "",
-        "has_address": bool(appeal.address),
+        "address": unseal(appeal.address) if revealed and at_home else "",
+        "has_address": bool(appeal.address) and at_home,
         "anonymous": not (name or phone),
     }
 
