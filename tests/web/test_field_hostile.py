@@ -43,7 +43,7 @@ HUGE = 10**25
 
 
 def _is_answered(page: Any) -> bool:
-    return 200 <= page.status_code < 500
+    return bool(200 <= page.status_code < 500)
 
 
 def test_legs_and_shopping(city: Cast) -> None:
