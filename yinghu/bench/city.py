@@ -101,8 +101,11 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(database_url: str, *extra: str) -> Iterator[int]:
-    """The web server (and `worker`, if named in `extra`) as real processes; gives the port."""
+def serving(database_url: str, *extra: str, processes: int = 1) -> Iterator[int]:
+    """The web server (and `worker`, if named in `extra`) as real processes; gives the port.
+
+    `processes` are those of the web server.
+    """
     port = free_port()
     environment = {
         **os.environ,
@@ -111,6 +114,7 @@ def serving(database_url: str, *extra: str) -> Iterator[int]:
         "YINGHU_DEMO": "off",
         "HOST": "127.0.0.1",
         "PORT": str(port),
+        "YINGHU_WEB_PROCESSES": str(processes),
         "YINGHU_SITE_URL": f"http://127.0.0.1:{port}",
         "DJANGO_SETTINGS_MODULE": "yinghu.settings",
     }

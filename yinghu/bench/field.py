@@ -58,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--volunteers", type=int, default=6_500, help="pressing (default 6500)")
     parser.add_argument("--cases", type=int, default=500, help="urgent ones (default 500)")
     parser.add_argument("--among", type=int, default=65_000, help="to choose from (default 65000)")
+    parser.add_argument("--processes", type=int, default=2, help="of the web server (default 2)")
     parser.add_argument("--rate", type=float, default=0, help="presses a second (0: found)")
     parser.add_argument("--seconds", type=float, default=10, help="for the limit (default 10)")
 
@@ -75,7 +76,7 @@ def run(options: argparse.Namespace) -> list[Figure]:
         say(f"field: whom to ask among {options.among}: p50 {half:.1f} ms, p99 {most:.1f} ms")
         _forget_volunteers(options.volunteers)
         keys = _sessions(options.volunteers)
-        with serving(url) as port:
+        with serving(url, processes=options.processes) as port:
             _cases(50)
             _press(port, keys[:500], _legs(), 0)
             _cases(options.cases)

@@ -357,8 +357,9 @@ def act(request: HttpRequest, key: str, verb: str) -> HttpResponse:
     if ACTS[verb].why and not why:
         return _show(request, volunteer, problem=_("请写原因：本人会看到"), status=422)
     try:
-        with transaction.atomic():
-            ACTS[verb].act(volunteer, by, why)
+        # Each step of it by itself: whoever holds a volunteer's row must not wait for a case's, for
+        # a take has them the other way round.
+        ACTS[verb].act(volunteer, by, why)
     except volunteers.Refused as refused:
         fresh = one_of(request, key)
         return _show(request, fresh, problem=str(refused), status=409)
