@@ -101,10 +101,10 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(database_url: str, *extra: str, processes: int = 1) -> Iterator[int]:
+def serving(database_url: str, *extra: str, web: int = 1) -> Iterator[int]:
     """The web server (and `worker`, if named in `extra`) as real processes; gives the port.
 
-    `processes` are those of the web server.
+    `web` is how many processes the web server has.
     """
     port = free_port()
     environment = {
@@ -114,7 +114,7 @@ def serving(database_url: str, *extra: str, processes: int = 1) -> Iterator[int]
         "YINGHU_DEMO": "off",
         "HOST": "127.0.0.1",
         "PORT": str(port),
-        "YINGHU_WEB_PROCESSES": str(processes),
+        "YINGHU_WEB_PROCESSES": str(web),
         "YINGHU_SITE_URL": f"http://127.0.0.1:{port}",
         "DJANGO_SETTINGS_MODULE": "yinghu.settings",
     }

@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> list[Figure]:
         say(f"field: whom to ask among {options.among}: p50 {half:.1f} ms, p99 {most:.1f} ms")
         _forget_volunteers(options.volunteers)
         keys = _sessions(options.volunteers)
-        with serving(url, processes=options.processes) as port:
+        with serving(url, web=options.processes) as port:
             _cases(50)
             _press(port, keys[:500], _legs(), 0)
             _cases(options.cases)
