@@ -45,7 +45,7 @@ def picture() -> io.BytesIO:
 
 
 def text(page: object) -> str:
-    return re.sub(r"\s+", " ", page.content.decode())  # type: ignore[attr-defined]
+    return re.sub(r"\s+", " ", page.content.decode())  # type: ignore[attr-defined]  # a response has it
 
 
 def test_what_is_shown_before_and_after_taking(city: Cast) -> None:

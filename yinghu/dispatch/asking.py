@@ -8,6 +8,7 @@ under the case's lock, and only while it is due.
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +31,7 @@ from yinghu.dispatch.course import Course
 from yinghu.dispatch.models import FixedHelper, Leg, LegKind, Offer
 from yinghu.people.access import SYSTEM, UNIT_ROLES, Actor
 from yinghu.people.models import Post, Volunteer
-from yinghu.places.locate import metres
+from yinghu.places.locate import METRES_A_DEGREE, metres
 from yinghu.places.models import Zone
 from yinghu.queueing import queue
 
@@ -91,7 +92,6 @@ FOR NO KEY UPDATE OF v SKIP LOCKED
 """
 _POINT = "point(v.lon, degrees(asinh(tan(radians(v.lat)))))"
 _THERE = "point(%(lon)s, degrees(asinh(tan(radians(%(lat)s)))))"
-_METRES_A_DEGREE = 111_320.0
 
 
 def nearest(
@@ -125,7 +125,7 @@ def nearest(
         where = f"v.lon IS NOT NULL AND v.lat IS NOT NULL AND {_POINT} <@ circle({_THERE}, %(far)s)"
         order = f"{_POINT} <-> {_THERE}"
         # Mercator's degrees stand for fewer metres the farther from the equator.
-        shrunk = _METRES_A_DEGREE * _cosine(lat)
+        shrunk = METRES_A_DEGREE * _cosine(lat)
         given |= {"lon": lon, "lat": lat, "far": km * 1000 / shrunk}
     with connection.cursor() as cursor:
         cursor.execute(_NEAREST.format(where=where, order=order, zones=zones.sql), given)
@@ -142,8 +142,6 @@ def nearest(
 
 
 def _cosine(lat: float) -> float:
-    import math
-
     return max(math.cos(math.radians(lat)), 0.01)
 
 
@@ -179,12 +177,7 @@ def ask(leg_id: int, now: datetime | None = None) -> bool:
     leg = Leg.objects.filter(pk=leg_id).first()
     if leg is None or not _due(leg, now):
         return False
-    facts: dict[str, Any] = {
-        "errand": leg.errand_id,
-        "leg": leg.n,
-        "title": leg.title,
-        "kind": str(leg.kind),
-    }
+    facts: dict[str, Any] = leg.facts
 
     def change(appeal: Appeal) -> dict[str, Any]:
         course = Course(Leg.objects.select_related("zone").filter(errand=leg.errand_id))
@@ -428,14 +421,7 @@ def look_after(leg_id: int, now: datetime | None = None) -> bool:
 
 
 def _nudge(leg: Leg, now: datetime, patience: timedelta, to: str) -> None:
-    facts = {
-        "errand": leg.errand_id,
-        "leg": leg.n,
-        "title": leg.title,
-        "kind": str(leg.kind),
-        "told": [leg.holder_id],
-        "to": to,
-    }
+    facts = leg.facts | {"told": [leg.holder_id], "to": to}
 
     def change(_appeal: Appeal) -> dict[str, Any]:
         still = Leg.objects.filter(

@@ -7,7 +7,7 @@ who press at once one has the leg. Who may take which leg is said in `fitting`, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -93,7 +93,7 @@ def take(leg_id: int, actor: Actor) -> Event:
         leg = known(leg_id, actor)
         _still_open(leg)
     now, idle = timezone.now(), _idle()
-    facts = _facts(leg)
+    facts: dict[str, Any] = leg.facts
 
     def change(appeal: Appeal) -> dict[str, Any]:
         course = _course(leg)
@@ -129,7 +129,7 @@ def give_back(leg_id: int, actor: Actor, *, why: str, kept: str = "") -> Event:
     ("number 35 in the queue"). What goes along with it goes back too.
     """
     leg = _held(leg_id, actor)
-    facts = _facts(leg)
+    facts: dict[str, Any] = leg.facts
 
     def change(appeal: Appeal) -> dict[str, Any]:
         course = _course(leg)
@@ -150,7 +150,7 @@ def give_back(leg_id: int, actor: Actor, *, why: str, kept: str = "") -> Event:
 
 def release(leg: Leg, seen_active_at: datetime | None, *, why: str) -> Event:
     """Take a leg away from whoever has done nothing about it since `seen_active_at`."""
-    facts = _facts(leg) | {"told": [leg.holder_id]}
+    facts: dict[str, Any] = leg.facts | {"told": [leg.holder_id]}
 
     def change(appeal: Appeal) -> dict[str, Any]:
         course = _course(leg)
@@ -183,7 +183,7 @@ def hand_over(leg_id: int, actor: Actor, *, at: datetime | None = None) -> Event
     Forbidden for anybody else; Conflict where the leg before is not done yet.
     """
     leg = known(leg_id, actor)
-    facts = _facts(leg)
+    facts: dict[str, Any] = leg.facts
 
     def change(appeal: Appeal) -> dict[str, Any]:
         course = _course(leg)
@@ -229,7 +229,7 @@ def finish(
     done, where a phone without a network has said so.
     """
     leg = _held(leg_id, actor)
-    facts = _facts(leg)
+    facts: dict[str, Any] = leg.facts
 
     def change(appeal: Appeal) -> dict[str, Any]:
         course = _course(leg)
@@ -310,7 +310,7 @@ def repay(leg_id: int, actor: Actor, *, why: str = "") -> Event:
     leg = Leg.objects.filter(pk=leg_id).first()
     if leg is None or not relations(actor, leg.appeal):
         raise NotFound("not_found", _("没有这一程"))
-    facts = _facts(leg) | {"paid": leg.paid}
+    facts: dict[str, Any] = leg.facts | {"paid": leg.paid}
 
     def change(_appeal: Appeal) -> dict[str, Any]:
         if not leg.paid:
@@ -401,10 +401,6 @@ def _course(leg: Leg) -> Course:
     return Course(Leg.objects.filter(errand=leg.errand_id))
 
 
-def _facts(leg: Leg) -> dict[str, Any]:
-    return {"errand": leg.errand_id, "leg": leg.n, "title": leg.title, "kind": str(leg.kind)}
-
-
 def _idle() -> timedelta:
     return timedelta(minutes=policy("leg_idle_minutes"))
 
@@ -417,14 +413,3 @@ def _when(at: datetime | None, not_before: datetime | None) -> datetime:
     if at is None:
         return now
     return min(max(at, not_before or at), now)
-
-
-Step = Callable[..., Event]
-
-STEPS: dict[Verb, Step] = {
-    Verb.TAKE: take,
-    Verb.GIVE_BACK: give_back,
-    Verb.HAND_OVER: hand_over,
-    Verb.FINISH: finish,
-}
-"""What somebody out there does to a leg; all take (leg_id, actor) and keywords."""

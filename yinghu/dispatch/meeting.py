@@ -54,7 +54,6 @@ def _nudge(leg: Leg, now: datetime, idle: timedelta, to: str) -> None:
         for person, said in ((leg.giver_id, leg.given_at), (leg.holder_id, leg.received_at))
         if person is not None and said is None
     ]
-    facts = {"errand": leg.errand_id, "leg": leg.n, "title": leg.title, "kind": str(leg.kind)}
 
     def change(_appeal: Appeal) -> dict[str, Any]:
         still = Leg.objects.filter(
@@ -68,4 +67,4 @@ def _nudge(leg: Leg, now: datetime, idle: timedelta, to: str) -> None:
             raise Conflict("moved_on", "")
         return {}
 
-    move(leg.appeal_id, SYSTEM, Verb.NUDGE, change, facts=facts | {"told": missing, "to": to})
+    move(leg.appeal_id, SYSTEM, Verb.NUDGE, change, facts=leg.facts | {"told": missing, "to": to})

@@ -226,6 +226,16 @@ class Leg(models.Model):
     def __str__(self) -> str:
         return f"{self.errand_id}.{self.n} {self.title}"
 
+    @property
+    def facts(self) -> dict[str, object]:
+        """What every event of it says of it."""
+        return {
+            "errand": self.errand_id,
+            "leg": self.n,
+            "title": self.title,
+            "kind": str(self.kind),
+        }
+
 
 class Offer(models.Model):
     """Somebody was asked to take a leg: when, until when an answer is waited for, and what came."""

@@ -10,13 +10,11 @@ from typing import Any
 from yinghu.appeals.models import Appeal
 from yinghu.dispatch.models import ErrandTemplate, Leg, LegKind, Proof, Where
 from yinghu.people.privacy import without_numbers
+from yinghu.places.locate import aside
 from yinghu.places.models import Place, Zone
 from yinghu.places.zones import zone_at
 
 MOST_LEGS = 12
-NEAREST, FARTHEST = 150.0, 300.0
-"""Metres by which somebody's door is moved on the map of those who have not taken the leg."""
-_METRES_A_DEGREE = 111_320.0
 
 
 def template_for(category: str | None) -> ErrandTemplate | None:
@@ -87,13 +85,7 @@ def _about(appeal_id: int, lon: float | None, lat: float | None) -> tuple[float,
     if before is not None and (before.lon, before.lat) == (lon, lat):
         return before.about_lon, before.about_lat  # type: ignore[return-value]  # both or neither
     drawn = secrets.SystemRandom()
-    turn = drawn.uniform(0, 2 * math.pi)
-    # By area, not by radius: no ring of the disc is likelier than another.
-    far = math.sqrt(drawn.uniform(NEAREST**2, FARTHEST**2))
-    return (
-        lon + far * math.sin(turn) / (_METRES_A_DEGREE * math.cos(math.radians(lat))),
-        lat + far * math.cos(turn) / _METRES_A_DEGREE,
-    )
+    return aside(lon, lat, drawn.uniform(0, 2 * math.pi), drawn.random())
 
 
 def _put(leg: Leg, where: Where, spec: Mapping[str, Any], appeal: Appeal, home: _Home) -> str:

@@ -399,3 +399,21 @@ def _add(known: _Known, name: str, form: _Form) -> None:
         forms.append(form)
     elif same.confidence < form.confidence:
         forms[forms.index(same)] = form
+
+
+METRES_A_DEGREE = 111_320.0
+"""Of latitude, and of longitude at the equator."""
+NEAREST, FARTHEST = 150.0, 300.0
+"""Metres by which a point is moved for whoever may know only about where it is."""
+
+
+def aside(lon: float, lat: float, turn: float, share: float) -> tuple[float, float]:
+    """A point NEAREST to FARTHEST metres away: `turn` in radians from the north, `share` from 0 to
+    1 of how far, by area, so that no ring of the disc is likelier than another.
+    """
+    far = math.sqrt(NEAREST**2 + share * (FARTHEST**2 - NEAREST**2))
+    north, east = far * math.cos(turn), far * math.sin(turn)
+    return (
+        lon + east / (METRES_A_DEGREE * math.cos(math.radians(lat))),
+        lat + north / METRES_A_DEGREE,
+    )

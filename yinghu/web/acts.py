@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -23,13 +24,23 @@ def perform(appeal_id: int, actor: Actor, form: VerbForm, expect: int | None = N
     photo is kept; a bad photo is refused at the field `photos`.
     """
     given = form.values()
+
+    def act(kept: tuple[photos.StoredPhoto, ...]) -> Event:
+        more = {"photos": kept} if kept else {}
+        return VERBS[form.move.verb](appeal_id, actor, **given, **more, expect=expect)
+
+    return keeping(act, given.pop("photos", ()))
+
+
+def keeping(
+    step: Callable[[tuple[photos.StoredPhoto, ...]], Event], uploads: Iterable[Any]
+) -> Event:
+    """Do a step with its photos judged and kept; where it is refused none is kept."""
     kept: tuple[photos.StoredPhoto, ...] = ()
     try:
-        for upload in given.pop("photos", ()):
+        for upload in uploads:
             kept += (photos.store(upload.read()),)
-        if kept:
-            given["photos"] = kept
-        return VERBS[form.move.verb](appeal_id, actor, **given, expect=expect)
+        return step(kept)
     except loop.Refused:
         photos.discard(kept)
         raise

@@ -10,7 +10,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -33,6 +32,7 @@ from yinghu.people.models import Reveal, User
 from yinghu.people.privacy import unseal
 from yinghu.places.locate import metres
 from yinghu.web import wording
+from yinghu.web.acts import keeping
 from yinghu.web.forms import PhotosField, WordsField
 from yinghu.web.media import photo_file
 from yinghu.web.nearby import Point
@@ -403,30 +403,13 @@ def _hand_over(leg: Leg, actor: Actor, _form: Form) -> str:
 
 def _finish(leg: Leg, actor: Actor, form: Form) -> str:
     given = form.cleaned_data
-    finish_with(
+    keeping(
         lambda kept: legs.finish(
             leg.pk, actor, words=given["words"], photos=kept, paid=form.cents()
         ),
         given["photos"],
     )
     return _("这一程办完了，辛苦了")
-
-
-def finish_with(
-    step: Callable[[tuple[photos.StoredPhoto, ...]], Event], uploads: Iterable[Any]
-) -> Event:
-    """Do a step with its photos judged and kept; where it is refused none is kept."""
-    kept: tuple[photos.StoredPhoto, ...] = ()
-    try:
-        for upload in uploads:
-            kept += (photos.store(upload.read()),)
-        return step(kept)
-    except loop.Refused:
-        photos.discard(kept)
-        raise
-    except photos.BadPhoto as bad:
-        photos.discard(kept)
-        raise loop.Refused("bad_photo", str(bad), "photos") from bad
 
 
 def _touch(leg: Leg, actor: Actor, _form: Form) -> str:
@@ -470,8 +453,3 @@ def pins(found: Iterable[Leg], *, own: bool) -> list[dict[str, Any]]:
                 }
             )
     return made
-
-
-def done_by(user_id: int | None) -> Q:
-    """The filter of legs that somebody has done; a hand-over is none of its own."""
-    return Q(holder=user_id, state=Leg.State.DONE) & ~Q(kind=LegKind.HAND_OVER)

@@ -12,12 +12,8 @@ from dataclasses import dataclass
 
 from yinghu.appeals.models import Appeal
 from yinghu.people.privacy import derived_key
-from yinghu.places.locate import metres
+from yinghu.places.locate import aside, metres
 from yinghu.web.shared import Row
-
-NEAREST, FARTHEST = 150.0, 300.0
-"""Metres by which a point is moved."""
-_METRES_A_DEGREE = 111_320.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +29,7 @@ def moved(appeal_id: int, lon: float, lat: float) -> Point:
     drawn = hmac.digest(derived_key("nearby"), str(appeal_id).encode(), "sha256")
     turn = 2 * math.pi * int.from_bytes(drawn[:4], "big") / 2**32
     share = int.from_bytes(drawn[4:8], "big") / 2**32
-    # By area, not by radius: no ring of the disc is likelier than another.
-    far = math.sqrt(NEAREST**2 + share * (FARTHEST**2 - NEAREST**2))
-    north, east = far * math.cos(turn), far * math.sin(turn)
-    return Point(
-        lon + east / (_METRES_A_DEGREE * math.cos(math.radians(lat))),
-        lat + north / _METRES_A_DEGREE,
-    )
+    return Point(*aside(lon, lat, turn, share))
 
 
 def about(appeal: Appeal) -> Point | None:
