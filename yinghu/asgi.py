@@ -121,12 +121,14 @@ def _load(target: str) -> tuple[Any, App]:
 def build() -> App:
     """Django and the doors as one ASGI application."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yinghu.settings")
+    import django
     from django.conf import settings
-    from django.core.asgi import get_asgi_application
 
+    django.setup(set_prefix=False)
     from yinghu import health, logs, statics
+    from yinghu.handler import PooledHandler
 
-    django_app: App = get_asgi_application()
+    django_app: App = PooledHandler()
     modules, doors = [], {}
     for key, target in DOORS.items():
         module, app = _load(target)

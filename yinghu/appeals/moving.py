@@ -3,20 +3,22 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
+from psycopg.types.json import Jsonb
 
 from yinghu.appeals import clocks, visible
 from yinghu.appeals.filing import REACT_TASK
 from yinghu.appeals.labels import status_label
-from yinghu.appeals.models import Appeal, Attachment, Clock, Event, Untallied
+from yinghu.appeals.models import Appeal, Attachment, Clock, Event
 from yinghu.appeals.moves import BY_ITSELF, BY_REST, MOVES, Field, Move, resting_status
-from yinghu.appeals.notify import tell
+from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
 from yinghu.appeals.photos import MAX_PHOTOS, StoredPhoto
 from yinghu.appeals.states import ENDED, OF_UNITS, ClockKind, Status, Verb
+from yinghu.fetching import fetch
 from yinghu.people.access import Actor, may_see, relations, serves
 from yinghu.queueing import queue
 
@@ -118,7 +120,8 @@ def move(
         raise Refused("too_many_photos", _("最多 %d 张照片") % MAX_PHOTOS, "photos")
     words, why = visible.words(words), visible.words(why)
     with transaction.atomic():
-        appeal = Appeal.objects.select_for_update(no_key=True).filter(pk=appeal_id).first()
+        found = fetch(Appeal, "WHERE id = %s FOR NO KEY UPDATE", appeal_id)
+        appeal = found[0] if found else None
         if appeal is None or not may_see(actor, appeal):
             raise NotFound("not_found", _("没有这件诉求"))
         _guard(row, appeal, actor, words, why, expect)
@@ -142,7 +145,7 @@ def move(
             version=F("version") + 1,
             moved_at=now,
         )
-        event = Event.objects.create(
+        event = Event(
             appeal=appeal,
             seq=appeal.version + 1,
             verb=verb,
@@ -159,14 +162,53 @@ def move(
             area_id=appeal.area_id,
             at=now,
         )
-        Untallied.objects.create(event_id=event.pk)
+        _record(event)
         if photos:
             Attachment.objects.bulk_create(
                 [Attachment.of(photo, appeal.pk, event.pk) for photo in photos]
             )
         queue(REACT_TASK, events=[event.pk])
-        tell(verb, [appeal.pk])
     return event
+
+
+_RECORD = """
+WITH event AS (
+    INSERT INTO appeals_event (
+        appeal_id, seq, verb, from_status, to_status, actor_kind, user_id, words, why, facts,
+        klass, category_id, unit_id, area_id, at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    RETURNING id
+), untallied AS (
+    INSERT INTO appeals_untallied (event_id) SELECT id FROM event
+)
+SELECT id, pg_notify(%s, %s) FROM event
+"""
+"""An event, to be counted and announced with the transaction: one journey to the database."""
+
+
+def _record(event: Event) -> None:
+    written: list[Any] = [
+        event.appeal_id,
+        event.seq,
+        event.verb,
+        event.from_status,
+        event.to_status,
+        event.actor_kind,
+        event.user_id,
+        event.words,
+        event.why,
+        Jsonb(event.facts),
+        event.klass,
+        event.category_id,
+        event.unit_id,
+        event.area_id,
+        event.at,
+    ]
+    told = payload(event.verb, [event.appeal_id])
+    with connection.cursor() as cursor:
+        cursor.execute(_RECORD, [*written, NOTIFY_CHANNEL, told])
+        event.pk, _none = cursor.fetchone()
+    event._state.adding = False
 
 
 def _guard(

@@ -5,6 +5,7 @@ hand.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_noop
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.moving import Conflict, Forbidden
 from yinghu.dispatch.models import Leg, LegKind, Offer
+from yinghu.fetching import fetch
 from yinghu.people.access import Actor, may_see
 from yinghu.people.models import Role, Skill, Unit, User, Volunteer
 from yinghu.people.volunteers import may_go
@@ -26,8 +28,15 @@ def volunteer_of(actor: Actor) -> Volunteer | None:
     """The active volunteer that the actor is."""
     if actor.user_id is None:
         return None
-    active = Volunteer.objects.filter(pk=actor.user_id, state=Volunteer.State.ACTIVE)
-    return active.select_related("squad").first()
+    return _volunteer("WHERE user_id = %s AND state = %s", actor.user_id, Volunteer.State.ACTIVE)
+
+
+def _volunteer(tail: str, *values: Any) -> Volunteer | None:
+    """One volunteer with their squad, `tail` being the rest of the statement."""
+    for found in fetch(Volunteer, tail, *values):
+        found.squad = fetch(Unit, "WHERE id = %s", found.squad_id)[0]
+        return found
+    return None
 
 
 def serves(volunteer: Volunteer, area_id: str | None) -> bool:
@@ -40,8 +49,7 @@ def lock(actor: Actor) -> Volunteer | None:
     """The active volunteer that the actor is, their row locked: what they take at once is counted.
     Of somebody who is none the login is locked. Forbidden for one who is out.
     """
-    held = Volunteer.objects.select_for_update(of=("self",), no_key=True).select_related("squad")
-    volunteer = held.filter(pk=actor.user_id or 0).first()
+    volunteer = _volunteer("WHERE user_id = %s FOR NO KEY UPDATE", actor.user_id)
     if volunteer is None:
         User.objects.select_for_update(no_key=True).filter(pk=actor.user_id or 0).first()
     elif volunteer.state != Volunteer.State.ACTIVE:
@@ -64,10 +72,12 @@ def may_know(
     """
     if actor.kind != "user":
         return actor.kind == "system"
-    if actor.user_id in {leg.holder_id, leg.giver_id} or may_see(actor, appeal or leg.appeal):
+    if actor.user_id in {leg.holder_id, leg.giver_id}:
         return True
     volunteer = volunteer or volunteer_of(actor)
     if volunteer is not None and leg.opened_at and serves(volunteer, leg.area_id):
+        return True
+    if may_see(actor, appeal or leg.appeal):
         return True
     asked = Offer.objects.filter(leg=leg, user=actor.user_id)
     beside = Leg.objects.filter(Q(holder=actor.user_id) | Q(giver=actor.user_id), errand=leg.errand)
@@ -149,9 +159,11 @@ def mine(actor: Actor) -> QuerySet[Leg]:
     return Leg.objects.filter(taken | meets | receives).order_by("taken_at", "errand", "n")
 
 
-def pool(actor: Actor) -> QuerySet[Leg]:
-    """The legs that lie open where the actor serves and that fit them, the most urgent first."""
-    volunteer = volunteer_of(actor)
+def pool(actor: Actor, volunteer: Volunteer | None = None) -> QuerySet[Leg]:
+    """The legs that lie open where the actor serves and that fit them, the most urgent first.
+    `volunteer` where the caller has them.
+    """
+    volunteer = volunteer or volunteer_of(actor)
     found = Leg.objects.filter(
         state=Leg.State.OPEN, opened_at__isnull=False, kind__in=_TO_TAKE
     ).order_by("-appeal__urgency", "opened_at", "id")
@@ -164,15 +176,11 @@ def pool(actor: Actor) -> QuerySet[Leg]:
     found = found.filter(near | of_units).filter(Q(skill="") | Q(skill__in=volunteer.skills))
     if volunteer.caller:
         found = found.exclude(appeal__caller=bytes(volunteer.caller))
-    zones = [zone for zone in _zones() if may_go(volunteer, zone)]
-    allowed = Q(zone__in=zones)
-    if may_go(volunteer, ""):
+    zones = {zone.code: zone for zone in Zone.objects.defer("outline")}
+    allowed = Q(zone__in=[code for code in zones if may_go(volunteer, code, zones)])
+    if may_go(volunteer, "", zones):
         allowed |= Q(zone=None)
     return found.filter(allowed)
 
 
 _TO_TAKE = [kind.value for kind in LegKind if kind is not LegKind.HAND_OVER]
-
-
-def _zones() -> list[str]:
-    return list(Zone.objects.values_list("pk", flat=True))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -25,6 +25,7 @@ from yinghu.dispatch import fitting, hours
 from yinghu.dispatch.course import Course
 from yinghu.dispatch.models import Errand, ErrandTemplate, Leg, LegKind, Offer, Proof
 from yinghu.dispatch.planning import legs_of, template_for
+from yinghu.fetching import fetch
 from yinghu.people.access import SYSTEM, Actor, helper_of, relations
 
 MOST_MONEY = 100_000_00
@@ -87,10 +88,12 @@ def take(leg_id: int, actor: Actor) -> Event:
     """Take a leg, and what goes along with it. Of many who press at once one has it, the others
     Conflict("gone"); Forbidden for whom it does not fit, with the reason in words.
     """
-    leg = Leg.objects.filter(pk=leg_id).first() if actor.kind == "user" else None
-    if leg is None or leg.state != Leg.State.OPEN:
-        # Nobody waits for a lock to be told that they are too late.
-        leg = known(leg_id, actor)
+    found = fetch(Leg, "WHERE id = %s", leg_id) if actor.kind == "user" else []
+    leg = found[0] if found else None
+    if leg is None or (leg.state != Leg.State.OPEN and not fitting.may_know(actor, leg)):
+        raise NotFound("not_found", _("没有这一程"))
+    # Nobody waits for a lock to be told that they are too late.
+    if leg.state != Leg.State.OPEN:
         _still_open(leg)
     now, idle = timezone.now(), _idle()
     facts: dict[str, Any] = leg.facts
@@ -109,19 +112,28 @@ def take(leg_id: int, actor: Actor) -> Event:
             each.taken_at = each.active_at = now
             each.nudged_at = None
             each.stage, each.stage_at, each.next_at = 0, None, now + idle
-        waiting = Offer.objects.filter(leg__in=taken, answer=Offer.Answer.WAITING)
-        asked = set(waiting.values_list("user_id", flat=True))
-        if asked:
-            own = Q(user=actor.user_id)
-            waiting.filter(own).update(answer=Offer.Answer.YES, answered_at=now)
-            waiting.exclude(own).update(answer=Offer.Answer.GONE, answered_at=now)
-        facts["told"] = sorted(asked - {actor.user_id})
+        facts["told"] = sorted(_answered(taken, actor) - {actor.user_id})
         course.follow(now)
         course.save()
         # Whoever has both sides of a hand-over has done it by taking.
         return {"legs": appeal.legs + course.change_of_left()}
 
     return move(leg.appeal_id, helper_of(actor, leg.appeal_id), Verb.TAKE, change, facts=facts)
+
+
+_ANSWER = """
+UPDATE dispatch_offer SET answered_at = %s, answer = CASE WHEN user_id = %s THEN %s ELSE %s END
+WHERE leg_id = ANY(%s) AND answer = %s RETURNING user_id
+"""
+
+
+def _answered(taken: Sequence[Leg], actor: Actor) -> set[int | None]:
+    """Everybody who was still asked about legs that the actor has taken; their offers end."""
+    ids, answer = [leg.pk for leg in taken], Offer.Answer
+    given = [timezone.now(), actor.user_id, answer.YES, answer.GONE, ids, answer.WAITING]
+    with connection.cursor() as cursor:
+        cursor.execute(_ANSWER, given)
+        return {user_id for (user_id,) in cursor.fetchall()}
 
 
 def give_back(leg_id: int, actor: Actor, *, why: str, kept: str = "") -> Event:
@@ -398,7 +410,7 @@ def _gone_said(leg: Leg) -> str:
 
 
 def _course(leg: Leg) -> Course:
-    return Course(Leg.objects.filter(errand=leg.errand_id))
+    return Course(fetch(Leg, "WHERE errand_id = %s", leg.errand_id))
 
 
 def _idle() -> timedelta:

@@ -290,10 +290,28 @@ def _chat(appeal: Appeal) -> list[Event]:
     return list(said[:30])[::-1]
 
 
+_ON_CARD = (
+    "kind",
+    "title",
+    "opened_at",
+    "appeal__urgency",
+    "appeal__category__name",
+    "appeal__category__name_en",
+    "area__name",
+    "area__name_en",
+    "zone__name",
+    "zone__name_en",
+    "place__name",
+)
+
+
 def _next(actor: Actor, leg_id: int) -> Card | None:
-    """Another leg that lies open, for whoever came too late for this one."""
-    found = fitting.pool(actor).exclude(pk=leg_id).select_related(*SHOWN)[:1]
-    return next(iter(cards(found)), None)
+    """Another leg that lies open, for whoever came too late for this one: hundreds may ask at the
+    same moment, so that no more of it is read than a card shows.
+    """
+    found = fitting.pool(actor).exclude(pk=leg_id)
+    lean = found.select_related("appeal__category", "area", "place", "zone").only(*_ON_CARD)
+    return next((Card(leg) for leg in lean[:1]), None)
 
 
 def log_shown(user: User, leg: Leg) -> None:
