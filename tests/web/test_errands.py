@@ -22,7 +22,7 @@ from yinghu.appeals.models import Appeal
 from yinghu.dispatch import legs
 from yinghu.dispatch.models import Leg
 from yinghu.people.access import Actor, actor_of
-from yinghu.people.models import User
+from yinghu.people.models import Post, Role, Unit, User
 
 pytestmark = pytest.mark.django_db
 
@@ -84,6 +84,27 @@ def test_money_is_repaid_once_and_talk_stays_inside(city: Cast, handler: Actor) 
     track = text(Client().get(f"/t/{appeal.token}"))
     assert "小票留好" not in track
     assert "42.50" not in track
+
+
+def test_nobody_writes_down_that_they_have_their_own_money_back(city: Cast, handler: Actor) -> None:
+    relay()
+    hospital()
+    appeal = medicine_case(city)
+    react_to(appeal)
+    buy = legs_of(appeal)[0]
+    legs.take(buy.pk, handler)
+    legs.finish(buy.pk, handler, photos=proof(), paid=4250)
+    desk, address = browser(handler), f"/desk/case/{appeal.number}/errands"
+    assert "/errands/repay" not in desk.get(address).content.decode()
+    refused = desk.post(f"{address}/repay", {"leg": buy.pk})
+    assert refused.status_code == 422
+    assert "请同事来记" in text(refused)
+    assert Leg.objects.get(pk=buy.pk).repaid_at is None
+    colleague = User.objects.create(username="wu", display_name="小吴")
+    unit = Unit.objects.get(code="medicine-central")
+    Post.objects.create(user=colleague, unit=unit, role=Role.HANDLER)
+    assert browser(actor_of(colleague)).post(f"{address}/repay", {"leg": buy.pk}).status_code == 302
+    assert Leg.objects.get(pk=buy.pk).repaid_at is not None
 
 
 def test_only_those_inside_see_it(city: Cast) -> None:

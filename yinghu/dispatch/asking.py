@@ -157,11 +157,11 @@ def _zone_rule(zones: set[Zone]) -> _ZoneRule | None:
     held = [zone for zone in zones if zone.keeps_out]
     if any(zone.entry == Zone.Entry.NOBODY for zone in held):
         return None
-    sealed = list(
-        Zone.objects.filter(status=Zone.Status.SEALED, active=True).values_list("pk", flat=True)
-    )
-    parts = ["(v.inside = '' OR v.inside = ANY(%(there)s) OR NOT v.inside = ANY(%(sealed)s))"]
-    given: dict[str, Any] = {"there": [zone.pk for zone in zones], "sealed": sealed}
+    parts = [
+        "(v.inside = '' OR v.inside = ANY(%(there)s) OR NOT v.inside = ANY(ARRAY("
+        "SELECT code::text FROM places_zone WHERE active AND status = %(sealed)s)))"
+    ]
+    given: dict[str, Any] = {"there": [zone.pk for zone in zones], "sealed": Zone.Status.SEALED}
     for n, zone in enumerate(held):
         parts.append(f"(v.zones::text[] @> ARRAY[%(zone{n})s]::text[] OR v.inside = %(zone{n})s)")
         given[f"zone{n}"] = zone.pk

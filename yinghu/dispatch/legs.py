@@ -318,19 +318,23 @@ def drop(
 
 
 def repay(leg_id: int, actor: Actor, *, why: str = "") -> Event:
-    """Write down that whoever has paid for a leg has their money back. Conflict a second time."""
+    """Write down that whoever has paid for a leg has their money back. Conflict a second time,
+    Refused for themselves.
+    """
     leg = Leg.objects.filter(pk=leg_id).first()
     if leg is None or not relations(actor, leg.appeal):
         raise NotFound("not_found", _("没有这一程"))
     facts: dict[str, Any] = leg.facts | {"paid": leg.paid}
 
     def change(_appeal: Appeal) -> dict[str, Any]:
+        if leg.holder_id == actor.user_id:
+            raise Refused("own_money", _("自己垫的钱，请同事来记已经报销"))
         if not leg.paid:
             raise Refused("nothing_paid", _("这一程没有垫过钱"))
         now = timezone.now()
         if not Leg.objects.filter(pk=leg.pk, repaid_at=None).update(repaid_at=now):
             raise Conflict("repaid", _("这笔钱已经报销过了"))
-        facts["told"] = [leg.holder_id] if leg.holder_id != actor.user_id else []
+        facts["told"] = [leg.holder_id]
         return {}
 
     return move(leg.appeal_id, actor, Verb.REPAY, change, why=why, facts=facts)

@@ -146,6 +146,7 @@ def _show(
     chat = appeal.events.filter(verb=Verb.SAY).select_related("user").order_by("-seq")[:50]
     context = {
         "appeal": appeal,
+        "me": actor.user_id,
         "errands": list(errands.values()),
         "paid": sum(leg.paid or 0 for leg in found),
         "owed": sum(leg.paid or 0 for leg in found if leg.repaid_at is None),

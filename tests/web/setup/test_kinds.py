@@ -279,6 +279,21 @@ def test_the_index_says_what_is_missing(admin: Client) -> None:
     assert "还没有通用时限" in said
 
 
+def test_volunteers_stand_apart_from_colleagues(admin: Client) -> None:
+    for kind in ("user", "post"):
+        assert "volunteer-2" not in text_of(admin.get(f"/setup/{kind}/"))
+        assert "volunteer-2" in text_of(admin.get(f"/setup/{kind}/?q=volunteer-2"))
+    page = admin.get("/setup/post/-/new").content.decode()
+    assert 'value="clerk"' in page
+    assert 'value="volunteer-2"' not in page
+    # Whoever is called to more than helping is a colleague.
+    assert 'value="volunteer-2"' in admin.get("/setup/post/-/new?user=volunteer-2").content.decode()
+    typed = {"user": "volunteer-2", "unit": "milk", "role": "handler", "area": ""}
+    assert admin.post("/setup/post/-/new", typed).status_code == 302
+    for kind in ("user", "post"):
+        assert "volunteer-2" in text_of(admin.get(f"/setup/{kind}/"))
+
+
 def test_a_row_with_a_long_key_has_its_history(admin: Client) -> None:
     login, unit = "l" * 40, "u" * 40
     User.objects.create(username=login, display_name="长名")

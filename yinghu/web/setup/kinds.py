@@ -239,6 +239,10 @@ class Kind:
         """Every row, in the order of lists and exports."""
         raise NotImplementedError
 
+    def unasked(self) -> Iterable[Any]:
+        """The rows of a list in which nothing is searched for."""
+        return self.things()
+
     def find(self, key: str) -> Any | None:
         """The row of this key."""
         raise NotImplementedError
@@ -291,7 +295,7 @@ class Kind:
         """The rows of a list that fit what was typed; `which` is active, retired or all."""
         return [
             thing
-            for thing in self.things()
+            for thing in (self.things() if query else self.unasked())
             if (which == "all" or self.state(thing).get("active", True) == (which == "active"))
             and (not query or fits(query, self.search_words(thing)))
         ]

@@ -10,6 +10,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
@@ -55,6 +56,9 @@ class UserForm(SetupForm):
 class Users(Kind):
     def things(self) -> Iterable[User]:
         return User.objects.prefetch_related("posts__unit").order_by("username")
+
+    def unasked(self) -> Iterable[User]:
+        return _colleagues(User.objects.prefetch_related("posts__unit").order_by("username"))
 
     def find(self, key: str) -> User | None:
         return User.objects.filter(username=key).first()
@@ -126,7 +130,7 @@ class Users(Kind):
         return str(_LAST_ADMIN) if is_admin and not others.exists() else ""
 
     def count(self) -> int:
-        return User.objects.filter(is_active=True).count()
+        return _colleagues(User.objects.filter(is_active=True)).count()
 
     def concerns(self, thing: User) -> list[Concern]:
         held = _held(thing).count()
@@ -161,6 +165,12 @@ class Users(Kind):
         )
 
 
+def _colleagues(users: QuerySet[User]) -> QuerySet[User]:
+    """Without those who only help as volunteers: there can be thousands, on a page of their own."""
+    posts = Post.objects.filter(active=True).exclude(role=Role.VOLUNTEER)
+    return users.filter(Q(volunteer=None) | Q(pk__in=posts.values("user")))
+
+
 def _held(user: User) -> Any:
     return Appeal.objects.filter(holder=user, status__in=[status.value for status in OPEN])
 
@@ -180,7 +190,13 @@ def _way_in(user: User, *, invited: bool) -> str:
 class _AroundPosts(Around):
     @cached_property
     def users(self) -> dict[str, User]:
-        return {user.username: user for user in User.objects.all()}
+        return {user.username: user for user in _colleagues(User.objects.all())}
+
+    def who(self, username: str) -> dict[str, User]:
+        """Those to choose from, and whoever has been chosen already, a volunteer for one."""
+        if username in self.users:
+            return self.users
+        return self.users | {user.username: user for user in User.objects.filter(username=username)}
 
 
 class PostForm(SetupForm):
@@ -193,9 +209,10 @@ class PostForm(SetupForm):
     def prepare(self) -> None:
         around = self.around
         assert isinstance(around, _AroundPosts)  # noqa: S101  # for the type checker
+        chosen = str(self.data.get("user") or self.initial.get("user") or "")[:150]
         people = [
             (name, with_code(str(user), name))
-            for name, user in around.users.items()
+            for name, user in around.who(chosen).items()
             if user.is_active
         ]
         units = [(code, name_of(unit)) for code, unit in around.units.items() if unit.active]
@@ -226,9 +243,17 @@ def _key_of(user: str, unit: str, role: str, area: str) -> str:
     return ":".join((user, unit, role, area))
 
 
+_OF_COLLEAGUES = ~Q(role=Role.VOLUNTEER) | Q(user__volunteer=None)
+"""Posts other than those that volunteers have as such."""
+
+
 class Posts(Kind):
     def things(self) -> Iterable[Post]:
         return Post.objects.select_related("user", "unit").order_by("unit__name", "user__username")
+
+    def unasked(self) -> Iterable[Post]:
+        found = Post.objects.select_related("user", "unit").filter(_OF_COLLEAGUES)
+        return found.order_by("unit__name", "user__username")
 
     def find(self, key: str) -> Post | None:
         parts = key.split(":")
@@ -319,7 +344,7 @@ class Posts(Kind):
         return str(_LAST_ADMIN) if last else ""
 
     def count(self) -> int:
-        return Post.objects.filter(active=True).count()
+        return Post.objects.filter(_OF_COLLEAGUES, active=True).count()
 
     def obstacle_back(self, thing: Post, states: Mapping[str, State] | None = None) -> str:
         if not thing.user.is_active:
@@ -332,7 +357,9 @@ USERS = Users(
     icon="users",
     title=gettext_lazy("人员"),
     one=pgettext_lazy("one", "账号"),
-    why=gettext_lazy("谁能登录。建好以后给他发邀请链接，密码由他自己定。"),
+    why=gettext_lazy(
+        "谁能登录。建好以后给他发邀请链接，密码由他自己定。志愿者另有一页，在这里搜得到。"
+    ),
     labels={"username": gettext_lazy("登录名"), "display_name": gettext_lazy("同事怎么称呼")},
     form=UserForm,
     heads=(pgettext_lazy("many", "岗位"), gettext_lazy("登录")),
@@ -346,7 +373,9 @@ POSTS = Posts(
     icon="briefcase",
     title=pgettext_lazy("many", "岗位"),
     one=pgettext_lazy("one", "岗位"),
-    why=gettext_lazy("谁在哪个单位、做什么、管哪一片：看得到什么、能做什么都由它定。"),
+    why=gettext_lazy(
+        "谁在哪个单位、做什么、管哪一片：看得到什么、能做什么都由它定。志愿者另有一页，在这里搜得到。"
+    ),
     labels={
         "user": gettext_lazy("谁"),
         "unit": pgettext_lazy("field", "单位"),
