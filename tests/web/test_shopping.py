@@ -10,7 +10,15 @@ import pytest
 from django.test import Client
 
 from tests.cast import Cast, dispatched, file_one
-from tests.dispatch.errands import helper, legs_of, react_to, relay, sealed
+from tests.dispatch.errands import (
+    helper,
+    hospital,
+    legs_of,
+    medicine_case,
+    react_to,
+    relay,
+    sealed,
+)
 from tests.web.conftest import text_of
 from tests.web.test_desks import queries_of
 from tests.web.test_legs import browser, picture
@@ -226,3 +234,16 @@ def test_thirty_lines(city: Cast, shop: Place) -> None:
     assert send(client, [leg.pk for leg in found], photos=picture()).status_code == 302
     assert Leg.objects.filter(kind="buy", state="done").count() == 30
     assert Attachment.objects.values("file").distinct().count() == 30
+
+
+def test_where_it_is_bought_is_not_said_of_each_thing_again(city: Cast) -> None:
+    relay()
+    hospital()
+    me = helper("阿东")
+    appeal = medicine_case(city)
+    react_to(appeal)
+    legs.take(legs_of(appeal)[0].pk, me)
+    goods = re.findall(r'class="shop-what"><b>([^<]*)', browser(me).get(PAGE).content.decode())
+    assert len(goods) == 1
+    assert "降压药" in goods[0]
+    assert "中心医院" not in goods[0]

@@ -22,6 +22,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.dateparse import parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Appeal, Clock
@@ -50,7 +51,7 @@ DESKS: dict[str, tuple[str, str, Any]] = {
     "whistles": ("whistles", "speakerphone", _("吹哨")),
     "shared": ("shared", "share", _("专班共享")),
     "field": ("field", "map-pin", _("现场")),
-    "volunteers": ("volunteers", "users-group", _("志愿者")),
+    "volunteers": ("volunteers", "users-group", pgettext_lazy("many", "志愿者")),
     "cases": ("cases", "list", _("全部诉求")),
     "oversight": ("oversight", "eye", _("督办")),
     "board": ("board", "chart-bar", _("看板")),

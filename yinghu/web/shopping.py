@@ -146,7 +146,9 @@ def _goods(leg: Leg) -> str:
     """What is to be bought; nothing in it that could be a phone: the list is read in a shop."""
     if leg.what:
         return without_numbers(leg.what)
-    answers = wording.answers_of(leg.appeal, reveal=False)
+    # Where it is to be bought stands above it.
+    place = leg.place.name if leg.place else ""
+    answers = [each for each in wording.answers_of(leg.appeal, reveal=False) if each[1] != place]
     if answers:
         return _("；").join(_("%s：%s") % pair for pair in answers)
     return without_numbers(leg.appeal.body)[:_LONGEST]
