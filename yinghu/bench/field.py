@@ -15,8 +15,6 @@ from yinghu.bench import Figure
 HELP = "6,500 volunteers press at once for 500 urgent cases; choosing whom to ask among 65,000"
 LIMIT_P99_MS = 250.0
 LIMIT_CHOICE_MS = 10.0
-LEAST_RATIO = 0.15
-"""Of pgbench's rate for the same statements."""
 SUSTAINED_SECONDS = 30
 CENTRE = (120.075, 29.306)
 SPREAD = 0.06

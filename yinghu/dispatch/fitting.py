@@ -159,11 +159,9 @@ def mine(actor: Actor) -> QuerySet[Leg]:
     return Leg.objects.filter(taken | meets | receives).order_by("taken_at", "errand", "n")
 
 
-def pool(actor: Actor, volunteer: Volunteer | None = None) -> QuerySet[Leg]:
-    """The legs that lie open where the actor serves and that fit them, the most urgent first.
-    `volunteer` where the caller has them.
-    """
-    volunteer = volunteer or volunteer_of(actor)
+def pool(actor: Actor) -> QuerySet[Leg]:
+    """The legs that lie open where the actor serves and that fit them, the most urgent first."""
+    volunteer = volunteer_of(actor)
     found = Leg.objects.filter(
         state=Leg.State.OPEN, opened_at__isnull=False, kind__in=_TO_TAKE
     ).order_by("-appeal__urgency", "opened_at", "id")
