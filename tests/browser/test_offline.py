@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.checks import fits, no_violations, taps
 from tests.browser.test_loop import OpenPage, photo
 from tests.cast import Cast
+from tests.dispatch.errands import helper
 from tests.live import Live, until
 from tests.web.test_records import Relay, start
 from yinghu.appeals.models import Attachment
@@ -145,6 +146,30 @@ def test_what_is_done_without_a_network_arrives_once_and_in_order(
     phone.context.set_offline(True)
     phone.reload()
     expect(phone.locator("#case")).to_contain_text("这一程已经办完")
+
+
+def test_a_press_that_does_not_get_through_is_answered_in_words(
+    live: Live, task: Relay, open_page: OpenPage
+) -> None:
+    legs.give_back(task.buy.pk, task.a, why="孩子病了")
+    me = helper("老郭")
+    phone = log_in(open_page(PHONE, deaf=True), me)
+    phone.goto("/field")
+    is_kept(phone, "/field")
+    phone.goto(address(task.buy))
+    press = phone.locator("form[action$='/take']")
+    expect(press).to_be_visible()
+    phone.context.set_offline(True)
+    # As where the phone believes that it has a network.
+    press.evaluate("form => HTMLFormElement.prototype.submit.call(form)")
+    expect(phone.locator("h1")).to_contain_text("没有发出去")
+    assert Leg.objects.get(pk=task.buy.pk).holder_id is None
+    phone.context.set_offline(False)
+    phone.get_by_role("link", name="回到任务").click()
+    phone.goto(address(task.buy))
+    press.locator("button").click()
+    expect(phone.locator("body")).to_contain_text("接下了")
+    assert Leg.objects.get(pk=task.buy.pk).holder_id == me.user_id
 
 
 def test_both_are_without_a_network_at_the_gate(

@@ -132,6 +132,7 @@ def worker(request: HttpRequest) -> HttpResponse:
         "version": hashlib.sha256("\n".join(shell).encode()).hexdigest()[:12],
         "shell": shell,
         "offline": reverse("offline"),
+        "unsent": reverse("offline") + "?unsent",
         "pages": reverse("field"),
         "logins": LOGINS,
         "most": MOST_PAGES,
@@ -154,5 +155,7 @@ def _shell() -> list[str]:
 @never_cache
 @require_safe
 def offline(request: HttpRequest) -> HttpResponse:
-    """What is shown in place of a page that is not kept; nothing of anybody stands in it."""
-    return render(request, "web/field/offline.html")
+    """What is shown in place of a page that is not kept, or of the answer to a press that was not
+    sent; nothing of anybody stands in it.
+    """
+    return render(request, "web/field/offline.html", {"unsent": "unsent" in request.GET})

@@ -1,5 +1,5 @@
 // The service worker: pages of /field as they were last seen, for where there is no network. It answers for
-// nothing else, never a form, and what it keeps is of one login and gone when that one logs out. `/sw.js`
+// nothing else, and of a form says no more than that it was not sent; what it keeps is of one login and gone when that one logs out. `/sw.js`
 // loads it, and says what it has to know.
 "use strict";
 (function () {
@@ -13,7 +13,7 @@
   self.addEventListener("install", function (event) {
     self.skipWaiting();
     event.waitUntil(caches.open(SHELL).then(function (cache) {
-      return cache.addAll(knows.shell.concat([knows.offline]));
+      return cache.addAll(knows.shell.concat([knows.offline, knows.unsent]));
     }));
   });
   self.addEventListener("activate", function (event) {
@@ -100,6 +100,13 @@
     });
   }
 
+  // Whether it was taken only the server knows: nothing is kept, and where it cannot be asked that is said.
+  function taking(request) {
+    return fetch(request).catch(function () {
+      return caches.match(knows.unsent).then(function (words) { return words || Response.error(); });
+    });
+  }
+
   // ---- the files that pages are drawn with
   function file(event, path) {
     var request = event.request;
@@ -149,6 +156,7 @@
     if (request.method !== "GET") {
       // A login ends or begins: what was kept is not shown to whoever comes next.
       if (knows.logins.some(function (each) { return path.indexOf(each) === 0; })) event.waitUntil(forget());
+      if (request.mode === "navigate" && isKept(path) && /\/take$/.test(path)) event.respondWith(taking(request));
       return;
     }
     if (request.mode === "navigate") {
