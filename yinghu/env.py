@@ -114,7 +114,12 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("HOST", to.host, "127.0.0.1", "IP address on which the web server listens."),
     Variable("PORT", to.port, "8000", "Port on which the web server listens."),
-    Variable("YINGHU_WEB_PROCESSES", to.count, "1", "Processes of the web server."),
+    Variable(
+        "YINGHU_WEB_PROCESSES",
+        to.count,
+        "1",
+        "Processes of the web server; one for each core where thousands come at once.",
+    ),
     Variable(
         "YINGHU_SITE_URL",
         to.site_url,
