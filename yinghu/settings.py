@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from csp.constants import NONCE, NONE, SELF
 from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool.base import AttemptWithBackoff
 
 from yinghu import embedded, env, logs
 
@@ -92,6 +93,12 @@ TEMPLATES = [
         },
     }
 ]
+
+
+# Between the pool's idle connections that an outage broke, and between its tries to reconnect: by
+# itself it waits 1, 2, 4, 8 seconds, in which everybody waits for a database that is back already.
+AttemptWithBackoff.INITIAL_DELAY = 0.02
+AttemptWithBackoff.DELAY_BACKOFF = 1.2
 
 
 def database(url: str) -> dict[str, Any]:
