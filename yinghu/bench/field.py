@@ -33,21 +33,27 @@ SELECT value FROM appeals_policy WHERE key = 'leg_idle_minutes';
 BEGIN;
 SELECT * FROM appeals_appeal WHERE id = :n FOR NO KEY UPDATE;
 SELECT * FROM dispatch_leg WHERE errand_id = (SELECT min(errand_id) + :n FROM dispatch_leg);
-SELECT * FROM people_volunteer v JOIN people_unit u ON u.id = v.squad_id
-    WHERE v.user_id = (SELECT min(user_id) + :n FROM people_volunteer) FOR NO KEY UPDATE OF v;
-SELECT user_id FROM dispatch_offer WHERE leg_id = :n AND answer = '';
+SELECT * FROM people_volunteer
+    WHERE user_id = (SELECT min(user_id) + :n FROM people_volunteer) FOR NO KEY UPDATE;
+SELECT * FROM people_unit WHERE id = (SELECT min(id) FROM people_unit);
+UPDATE dispatch_offer SET answer = 'gone', answered_at = now()
+    WHERE leg_id = :n AND answer = '' RETURNING user_id;
 UPDATE dispatch_leg SET active_at = now(), taken_at = now(), next_at = now() + interval '1 hour'
     WHERE id = (SELECT min(id) + :n FROM dispatch_leg);
 UPDATE appeals_appeal SET version = version + 1, moved_at = now() WHERE id = :n;
-INSERT INTO appeals_event (
+WITH event AS (
+    INSERT INTO appeals_event (
         appeal_id, seq, verb, from_status, to_status, actor_kind, words, why, facts, klass, at)
     VALUES (:n, nextval('bench_seq'), 'take', 'assigned', 'assigned', 'user', '', '',
-            '{{"errand": 1, "leg": 1, "title": "x", "kind": "buy", "told": []}}', 'need', now());
-INSERT INTO appeals_untallied (event_id) VALUES (currval('appeals_event_id_seq'));
+            '{{"errand": 1, "leg": 1, "title": "x", "kind": "buy", "told": []}}', 'need', now())
+    RETURNING id
+), untallied AS (
+    INSERT INTO appeals_untallied (event_id) SELECT id FROM event
+)
+SELECT id, pg_notify('yinghu', '{{"verb": "take", "appeals": [1]}}') FROM event;
 SELECT procrastinate_defer_jobs_v1(ARRAY[ROW('react', 'yinghu.react', 0, NULL, NULL,
     jsonb_build_object('events', jsonb_build_array(currval('appeals_event_id_seq'))), NULL
     )::procrastinate_job_to_defer_v1]);
-SELECT pg_notify('yinghu', '{{"verb": "take", "appeals": [1]}}');
 COMMIT;
 """
 """One take as PostgreSQL's load generator does it: what it reads, writes, queues and announces."""

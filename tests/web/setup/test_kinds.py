@@ -286,6 +286,8 @@ def test_volunteers_stand_apart_from_colleagues(admin: Client) -> None:
     page = admin.get("/setup/post/-/new").content.decode()
     assert 'value="clerk"' in page
     assert 'value="volunteer-2"' not in page
+    odd = {"user": "volunteer-2\x00", "unit": "milk", "role": "handler", "area": ""}
+    assert admin.post("/setup/post/-/new", odd).status_code == 422
     # Whoever is called to more than helping is a colleague.
     assert 'value="volunteer-2"' in admin.get("/setup/post/-/new?user=volunteer-2").content.decode()
     typed = {"user": "volunteer-2", "unit": "milk", "role": "handler", "area": ""}

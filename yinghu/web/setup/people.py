@@ -54,11 +54,11 @@ class UserForm(SetupForm):
 
 
 class Users(Kind):
-    def things(self) -> Iterable[User]:
+    def things(self) -> QuerySet[User]:
         return User.objects.prefetch_related("posts__unit").order_by("username")
 
     def unasked(self) -> Iterable[User]:
-        return _colleagues(User.objects.prefetch_related("posts__unit").order_by("username"))
+        return _colleagues(self.things())
 
     def find(self, key: str) -> User | None:
         return User.objects.filter(username=key).first()
@@ -209,7 +209,7 @@ class PostForm(SetupForm):
     def prepare(self) -> None:
         around = self.around
         assert isinstance(around, _AroundPosts)  # noqa: S101  # for the type checker
-        chosen = str(self.data.get("user") or self.initial.get("user") or "")[:150]
+        chosen = str(self.data.get("user") or self.initial.get("user") or "").replace("\x00", "")
         people = [
             (name, with_code(str(user), name))
             for name, user in around.who(chosen).items()
@@ -248,12 +248,11 @@ _OF_COLLEAGUES = ~Q(role=Role.VOLUNTEER) | Q(user__volunteer=None)
 
 
 class Posts(Kind):
-    def things(self) -> Iterable[Post]:
+    def things(self) -> QuerySet[Post]:
         return Post.objects.select_related("user", "unit").order_by("unit__name", "user__username")
 
     def unasked(self) -> Iterable[Post]:
-        found = Post.objects.select_related("user", "unit").filter(_OF_COLLEAGUES)
-        return found.order_by("unit__name", "user__username")
+        return self.things().filter(_OF_COLLEAGUES)
 
     def find(self, key: str) -> Post | None:
         parts = key.split(":")
