@@ -11,7 +11,7 @@ from django.db import transaction
 from yinghu.appeals import loop
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal
-from yinghu.channels.receive import Incoming, receive
+from yinghu.intake.receive import Incoming, receive
 from yinghu.people.access import Actor, actor_of, requester_of
 from yinghu.people.models import User
 

@@ -26,7 +26,7 @@ from tests.cities import own_city  # noqa: F401  # a fixture
 from tests.live import Live, database_url
 from tests.settings import RUN
 from yinghu import demo, embedded
-from yinghu.appeals import texts
+from yinghu.appeals import city_texts
 from yinghu.bench.city import hang_up
 
 PHONE = {"width": 360, "height": 740}
@@ -78,7 +78,7 @@ def django_db_setup(
 @pytest.fixture(autouse=True)
 def _as_at_the_beginning() -> Iterator[None]:
     """No test reads in the language of the one before, nor what it remembered of texts."""
-    texts.refresh()
+    city_texts.refresh()
     yield
     translation.deactivate()
 

@@ -21,16 +21,16 @@ from yinghu.appeals.moves import MOVES
 from yinghu.appeals.notify import tell
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import ClockKind, Satisfaction, Status, Urgency, Verb
-from yinghu.dispatch import serving
+from yinghu.common.job_queue import queue
+from yinghu.dispatch import follow_ups
 from yinghu.dispatch.models import RoutingRule
-from yinghu.dispatch.routing import active_rules, route
 from yinghu.notices.deciding import NOTICES
 from yinghu.notices.telling import tell_people
 from yinghu.oversight import levels
 from yinghu.people.access import SYSTEM
-from yinghu.queueing import queue
+from yinghu.routing.routing import active_rules, route
 from yinghu.triage import duplicates, search, suggest
-from yinghu.triage.learn import learn
+from yinghu.triage.training import learn
 
 log = structlog.get_logger()
 
@@ -214,24 +214,24 @@ def _try_again(react_to: Callable[..., None], *given: object) -> None:
 REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
     Verb.FILE: (index_words, suggest_sorting, find_duplicates),
     Verb.SORT: (route_sorted,),
-    Verb.ASSIGN: (raise_emergency, serving.plan_errands),
-    Verb.ACCEPT: (serving.plan_errands,),
-    Verb.PLAN: (serving.look_for_helpers,),
-    Verb.TAKE: (serving.let_somebody_answer, serving.look_for_helpers),
-    Verb.GIVE_BACK: (serving.look_for_helpers,),
-    Verb.HAND_OVER: (serving.resolve_when_done, serving.look_for_helpers),
-    Verb.FINISH: (serving.resolve_when_done, serving.look_for_helpers),
-    Verb.HAND: (serving.resolve_when_done,),
-    Verb.DROP: (serving.look_for_helpers, serving.resolve_when_done),
-    Verb.RESOLVE: (serving.call_off,),
-    Verb.ANSWER: (serving.call_off,),
-    Verb.MERGE: (serving.call_off,),
+    Verb.ASSIGN: (raise_emergency, follow_ups.plan_errands),
+    Verb.ACCEPT: (follow_ups.plan_errands,),
+    Verb.PLAN: (follow_ups.look_for_helpers,),
+    Verb.TAKE: (follow_ups.let_somebody_answer, follow_ups.look_for_helpers),
+    Verb.GIVE_BACK: (follow_ups.look_for_helpers,),
+    Verb.HAND_OVER: (follow_ups.resolve_when_done, follow_ups.look_for_helpers),
+    Verb.FINISH: (follow_ups.resolve_when_done, follow_ups.look_for_helpers),
+    Verb.HAND: (follow_ups.resolve_when_done,),
+    Verb.DROP: (follow_ups.look_for_helpers, follow_ups.resolve_when_done),
+    Verb.RESOLVE: (follow_ups.call_off,),
+    Verb.ANSWER: (follow_ups.call_off,),
+    Verb.MERGE: (follow_ups.call_off,),
     Verb.RULE: (raise_returned,),
     Verb.RATE: (reopen_unsolved,),
     Verb.REOPEN: (raise_unsatisfied,),
     Verb.CHASE: (raise_chased,),
-    Verb.WITHDRAW: (free_the_merged, serving.call_off),
-    Verb.DECLINE: (free_the_merged, serving.call_off),
+    Verb.WITHDRAW: (free_the_merged, follow_ups.call_off),
+    Verb.DECLINE: (free_the_merged, follow_ups.call_off),
 }
 
 

@@ -17,7 +17,7 @@ HOME = ENV.home
 SITE_URL = ENV.site_url
 DEMO = ENV.demo
 DEBUG = ENV.debug
-DEFAULT_EXCEPTION_REPORTER_FILTER = "yinghu.web.errors.Discreet"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "yinghu.ui.errors.Discreet"
 SECRET_KEY = ENV.secret_key
 DATA_KEYS = ENV.data_keys
 PHONE_REGION = ENV.phone_region
@@ -42,7 +42,20 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.humanize",
     # Before allauth, whose templates ours replace.
+    "yinghu.ui",
     "yinghu.web",
+    "yinghu.web.accounts",
+    "yinghu.web.admin",
+    "yinghu.web.case",
+    "yinghu.web.cases",
+    "yinghu.web.citizen",
+    "yinghu.web.field",
+    "yinghu.web.live",
+    "yinghu.web.notifications",
+    "yinghu.web.oversight",
+    "yinghu.web.queues",
+    "yinghu.web.statistics",
+    "yinghu.web.volunteers",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -56,7 +69,7 @@ INSTALLED_APPS = [
     "yinghu.triage",
     "yinghu.dispatch",
     "yinghu.oversight",
-    "yinghu.channels",
+    "yinghu.intake",
     "yinghu.insight",
     "yinghu.notices",
 ]
@@ -74,10 +87,10 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "yinghu.logins.second_factor",
+    "yinghu.people.logins.second_factor",
 ]
-ROOT_URLCONF = "yinghu.urls"
-ASGI_APPLICATION = "yinghu.asgi.application"
+ROOT_URLCONF = "yinghu.site.urls"
+ASGI_APPLICATION = "yinghu.site.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -123,11 +136,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
 PROCRASTINATE_IMPORT_PATHS = [
     "yinghu.reactions",
-    "yinghu.jobs",
+    "yinghu.site.periodic_jobs",
     "yinghu.insight.tally",
-    "yinghu.channels.codes",
+    "yinghu.intake.one_time_codes",
     "yinghu.dispatch.rezoning",
-    "yinghu.oversight.answerable",
+    "yinghu.oversight.orphan_cases",
     "yinghu.oversight.sweep",
     "yinghu.notices.sending",
 ]
@@ -146,19 +159,19 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
-ACCOUNT_ADAPTER = "yinghu.logins.ClosedAdapter"
+ACCOUNT_ADAPTER = "yinghu.people.logins.ClosedAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 # Nobody gets mail from us because a stranger typed their address.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_FORMS = {"login": "yinghu.web.entrance.LoginForm"}
+ACCOUNT_FORMS = {"login": "yinghu.web.accounts.login_forms.LoginForm"}
 MFA_FORMS = {
-    "authenticate": "yinghu.web.entrance.CodeForm",
-    "activate_totp": "yinghu.web.entrance.FirstCodeForm",
+    "authenticate": "yinghu.web.accounts.login_forms.CodeForm",
+    "activate_totp": "yinghu.web.accounts.login_forms.FirstCodeForm",
 }
-MFA_ADAPTER = "yinghu.logins.SealedMFAAdapter"
+MFA_ADAPTER = "yinghu.people.logins.SealedMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "应呼 Yinghu"
 # The demo's one-click logins have nobody's telephone to carry a second factor.

@@ -17,7 +17,7 @@ from yinghu.appeals.models import Appeal, Category, Clock, Event
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.bench.city import serving
 from yinghu.bench.wire import counting
-from yinghu.channels.models import Message
+from yinghu.intake.models import Message
 from yinghu.people.models import ApiToken, User
 from yinghu.people.privacy import unseal, unseal_bytes
 from yinghu.places.coords import gcj_to_wgs

@@ -14,7 +14,7 @@ from tests.oversight.test_whistles import at_community, call, elements
 from tests.web.conftest import Browse, browse, text_of  # noqa: F401  # a fixture
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
-from yinghu.oversight import helping, watching, whistles
+from yinghu.oversight import co_handling, supervision, whistles
 from yinghu.oversight.models import Summons
 
 pytestmark = pytest.mark.django_db
@@ -27,16 +27,16 @@ def test_a_requester_is_not_told_by_the_api_what_the_page_does_not_tell(
     appeal = at_community(city)
     community, health = login("community-head"), login("health-handler")
     until = timezone.now() + timedelta(days=1)
-    watching.supervise(appeal.pk, city.commander, until=until, why="盯紧他")
-    watching.account(appeal.pk, community, why="已经在办")
-    helping.invite(appeal.pk, community, unit="bureau-urban", until=until, why="看违建")
-    helping.reply(appeal.pk, city.urban, why="不是违建")
+    supervision.supervise(appeal.pk, city.commander, until=until, why="盯紧他")
+    supervision.account(appeal.pk, community, why="已经在办")
+    co_handling.invite(appeal.pk, community, unit="bureau-urban", until=until, why="看违建")
+    co_handling.reply(appeal.pk, city.urban, why="不是违建")
     whistles.whistle(appeal.pk, community, **call(units=["bureau-health"]))
     whistles.contest(appeal.pk, health, why="不归我们")
     whistles.report_in(appeal.pk, health)
     whistles.measures(appeal.pk, health, **elements())
     whistles.grade(appeal.pk, community, unit="bureau-health", satisfaction="no")
-    watching.lift(appeal.pk, city.commander, why="办得差不多了")
+    supervision.lift(appeal.pk, city.commander, why="办得差不多了")
     status, seen = ask(appeal.token, f"/appeals/{appeal.number}")
     assert status == 200
     assert [event["verb"] for event in seen["events"]] == [

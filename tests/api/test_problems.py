@@ -18,7 +18,7 @@ from tests.live import Live
 from tests.loops import result_of
 from yinghu.api import auth, intake, problems
 from yinghu.appeals.moves import BY_ITSELF, MOVES, OF_LEGS, FieldKind
-from yinghu.channels import flood
+from yinghu.common import rate_limit
 from yinghu.people.models import User
 
 Check = Callable[..., dict[str, Any]]
@@ -81,7 +81,7 @@ def test_a_session_needs_its_csrf_token(django_user_model: type[User]) -> None:
 
 
 def test_a_flood_of_wrong_keys_is_stopped_whatever_it_claims() -> None:
-    from yinghu.asgi import application
+    from yinghu.site.asgi import application
 
     async def knock() -> list[httpx.Response]:
         app: Any = application  # httpx types its own more narrowly.
@@ -99,14 +99,14 @@ def test_a_flood_of_wrong_keys_is_stopped_whatever_it_claims() -> None:
                     break
             return answers
 
-    flood.buckets.clear()
+    rate_limit.buckets.clear()
     answers = result_of(knock())
     codes = [answer.json()["code"] for answer in answers]
     assert codes[:200] == ["bad_key"] * 200
     assert codes[-1] == "flood"
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["retry-after"]) >= 1
-    flood.buckets.clear()
+    rate_limit.buckets.clear()
 
 
 def test_the_document_has_every_verb(api: Api) -> None:

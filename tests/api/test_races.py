@@ -10,7 +10,7 @@ import httpx
 
 from tests.api.conftest import Api
 from yinghu.appeals.models import Appeal, Clock, Event
-from yinghu.channels.models import Message
+from yinghu.intake.models import Message
 from yinghu.people.models import Post, Role, Unit, User
 
 

@@ -14,7 +14,7 @@ from yinghu.api import auth
 from yinghu.api.auth import new_key
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
-from yinghu.channels.flood import buckets
+from yinghu.common.rate_limit import buckets
 from yinghu.people.models import Post, User
 from yinghu.triage import search
 

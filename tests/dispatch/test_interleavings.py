@@ -36,7 +36,7 @@ from tests.live import Live
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import ENDED, Status, Verb
-from yinghu.dispatch import asking, legs
+from yinghu.dispatch import legs, offers
 from yinghu.dispatch.models import Leg, LegKind, Offer
 from yinghu.people.access import SYSTEM, Actor
 from yinghu.people.models import Volunteer
@@ -101,12 +101,12 @@ class Relay(RuleBasedStateMachine):
 
     @rule(n=which, who=some)
     def say_no(self, n: int, who: int) -> None:
-        asking.decline(self.leg(n).pk, self.people[who])
+        offers.decline(self.leg(n).pk, self.people[who])
 
     @rule(minutes=st.integers(1, 120))
     def time_passes(self, minutes: int) -> None:
         self.passed += timedelta(minutes=minutes)
-        asking.sweep(now=timezone.now() + self.passed)
+        offers.sweep(now=timezone.now() + self.passed)
 
     @rule()
     def worker(self) -> None:

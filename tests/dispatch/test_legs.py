@@ -26,7 +26,7 @@ from yinghu.dispatch.models import Leg, Offer
 from yinghu.people import volunteers
 from yinghu.people.access import Actor
 from yinghu.people.models import User, Volunteer
-from yinghu.web.wording import told
+from yinghu.ui.event_text import told
 
 pytestmark = pytest.mark.django_db
 HOME = "330782001004001"

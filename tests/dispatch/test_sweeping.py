@@ -19,12 +19,12 @@ from tests.dispatch.errands import (
     relay,
     sealed,
 )
-from yinghu.dispatch import asking, legs
+from yinghu.dispatch import legs, offers
 from yinghu.dispatch.models import FixedHelper, Offer
 from yinghu.people import volunteers
 from yinghu.people.models import User, Volunteer
 from yinghu.places.locate import metres
-from yinghu.web.served import has_in_hand
+from yinghu.web.volunteers.service_hours import has_in_hand
 
 pytestmark = pytest.mark.django_db
 HOME = "330782001004001"
@@ -40,18 +40,18 @@ def test_one_leg_that_fails_keeps_no_other_waiting(
     react_to(good)
     helper("来了")
     wrong, right = legs_of(bad)[0], legs_of(good)[0]
-    real = asking.nearest
+    real = offers.nearest
 
     def nearest(appeal: Any, *given: Any) -> Any:
         if appeal.pk == bad.pk:
             raise ValueError("wrong")
         return real(appeal, *given)
 
-    monkeypatch.setattr(asking, "nearest", nearest)
+    monkeypatch.setattr(offers, "nearest", nearest)
     now = timezone.now() + timedelta(minutes=4)
     # Even where there is room for one only in each round.
     for second in range(3):
-        asking.sweep(limit=1, now=now + timedelta(seconds=second))
+        offers.sweep(limit=1, now=now + timedelta(seconds=second))
     assert Offer.objects.filter(leg=right).exists()
     wrong.refresh_from_db()
     assert wrong.next_at is not None
@@ -112,7 +112,7 @@ def test_what_who_is_suspended_has_to_hand_over_is_somebodys_to_see_to(city: Cas
     volunteers.suspend(
         Volunteer.objects.get(pk=a.user_id), User.objects.get(username="admin"), "没来"
     )
-    asking.free_hands(a.user_id or 0, "志愿者暂停了")
+    offers.free_hands(a.user_id or 0, "志愿者暂停了")
     event = appeal.events.get(verb="nudge")
     assert (event.facts["leg"], event.facts["to"]) == (gate.n, "head")
 
@@ -131,10 +131,10 @@ def test_who_forgets_to_say_that_it_was_handed_over_is_asked(city: Cast) -> None
     legs.hand_over(gate.pk, a)
     react_to(appeal)
     for minutes in (1, 30, 46, 60):
-        asking.sweep(now=timezone.now() + timedelta(minutes=minutes))
+        offers.sweep(now=timezone.now() + timedelta(minutes=minutes))
     nudged = [event.facts for event in appeal.events.filter(verb="nudge", facts__leg=gate.n)]
     assert [(each["told"], each["to"]) for each in nudged] == [([b.user_id], "")]
-    asking.sweep(now=timezone.now() + timedelta(minutes=100))
+    offers.sweep(now=timezone.now() + timedelta(minutes=100))
     last = appeal.events.filter(verb="nudge", facts__leg=gate.n).order_by("seq").last()
     assert last is not None
     assert last.facts["to"] == "head"

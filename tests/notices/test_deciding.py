@@ -17,7 +17,7 @@ from yinghu.appeals.models import Appeal, ChaseStep, Event
 from yinghu.appeals.states import Verb
 from yinghu.notices.deciding import NOTICES
 from yinghu.notices.models import Notice
-from yinghu.oversight import helping, levels, rulings, sweep, watching, whistles
+from yinghu.oversight import co_handling, levels, rulings, supervision, sweep, whistles
 from yinghu.people.access import SYSTEM, Actor, actor_of
 from yinghu.people.models import Level, Post, Role, Unit, User
 from yinghu.reactions import react
@@ -155,11 +155,11 @@ def test_an_extension_asks_the_dispatchers_and_one_that_is_given_asks_nobody(cit
 
 def test_helpers_are_asked_and_their_reply_reaches_the_holder(city: Cast) -> None:
     appeal = taken_milk(city)
-    asked = helping.invite(
+    asked = co_handling.invite(
         appeal.pk, city.milk, unit="bureau-urban", until=tomorrow(), why="开一下门"
     )
     assert told(asked) == {"urban-handler": "asked"}
-    assert told(helping.reply(appeal.pk, city.urban, why="开了")) == {"milk-handler": "holder"}
+    assert told(co_handling.reply(appeal.pk, city.urban, why="开了")) == {"milk-handler": "holder"}
 
 
 def test_raising_tells_the_unit_above_and_the_heads_of_the_lead(city: Cast) -> None:
@@ -195,11 +195,11 @@ def test_supervision_tells_holder_and_heads_and_the_answer_supervisors(city: Cas
     join("milk-head", "milk", Role.HEAD)
     join("supervisor-fotang", "platform", Role.SUPERVISOR, "330782100")
     appeal = taken_milk(city)
-    demanded = watching.supervise(appeal.pk, city.commander, until=tomorrow(), why="说明原因")
+    demanded = supervision.supervise(appeal.pk, city.commander, until=tomorrow(), why="说明原因")
     assert told(demanded) == {"milk-handler": "holder", "milk-head": "head"}
-    answered = watching.account(appeal.pk, city.milk, why="货在路上")
+    answered = supervision.account(appeal.pk, city.milk, why="货在路上")
     assert told(answered) == {"supervisor": "supervisor"}
-    lifted = watching.lift(appeal.pk, city.commander, why="好了")
+    lifted = supervision.lift(appeal.pk, city.commander, why="好了")
     assert told(lifted) == {"milk-handler": "holder", "milk-head": "head"}
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from yinghu.appeals.models import Appeal, Event
-from yinghu.demo import passing
+from yinghu.demo import time_travel
 from yinghu.oversight import sweep
 from yinghu.reactions import react
 
 
 def pass_time(hours: float, *appeals: Appeal) -> None:
     """As if so many hours had passed for these cases; for all, where none is named."""
-    passing.pass_time(hours, [appeal.pk for appeal in appeals] or None)
+    time_travel.pass_time(hours, [appeal.pk for appeal in appeals] or None)
 
 
 def sweep_all() -> int:

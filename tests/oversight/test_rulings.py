@@ -16,7 +16,7 @@ from tests.oversight.clock import pass_time
 from yinghu.appeals import clocks, inboxes, loop
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import ClockKind, Status, Verb
-from yinghu.oversight import answerable, helping, levels, rulings, watching
+from yinghu.oversight import co_handling, levels, orphan_cases, rulings, supervision
 from yinghu.people.access import UNIT_ROLES, Actor, actor_of
 from yinghu.people.models import Post, Unit, User
 
@@ -158,15 +158,19 @@ def test_the_lead_waits_for_its_helpers_or_says_why_not(city: Cast) -> None:
     until = timezone.now() + timedelta(hours=4)
     with pytest.raises(loop.NotFound):
         loop.note(appeal.pk, food, why="路过")
-    helping.invite(appeal.pk, city.milk, unit="food", until=until, why="借车")
+    co_handling.invite(appeal.pk, city.milk, unit="food", until=until, why="借车")
     refused(
-        "asked_already", helping.invite, appeal, city.milk, unit="food", until=until, why="借车"
+        "asked_already", co_handling.invite, appeal, city.milk, unit="food", until=until, why="借车"
     )
-    refused("own_unit", helping.invite, appeal, city.milk, unit="milk", until=until, why="自己")
-    refused("unknown_unit", helping.invite, appeal, city.milk, unit="nope", until=until, why="谁")
+    refused("own_unit", co_handling.invite, appeal, city.milk, unit="milk", until=until, why="自己")
+    refused(
+        "unknown_unit", co_handling.invite, appeal, city.milk, unit="nope", until=until, why="谁"
+    )
     past = timezone.now() - timedelta(hours=4)
-    refused("past", helping.invite, appeal, city.milk, unit="bureau-health", until=past, why="晚")
-    helping.invite(appeal.pk, city.milk, unit="bureau-health", until=until, why="开证明")
+    refused(
+        "past", co_handling.invite, appeal, city.milk, unit="bureau-health", until=past, why="晚"
+    )
+    co_handling.invite(appeal.pk, city.milk, unit="bureau-health", until=until, why="开证明")
     assert inboxes.visible(food).filter(pk=appeal.pk).exists()
     assert set(
         clocks.running(appeal.pk).filter(kind="help").values_list("unit__code", flat=True)
@@ -176,27 +180,29 @@ def test_the_lead_waits_for_its_helpers_or_says_why_not(city: Cast) -> None:
     }
     refused("help_pending", loop.resolve, appeal, city.milk, words="送到了")
     # One unit's answer is not the other's.
-    helping.reply(appeal.pk, food, why="车已派")
-    refused("nothing_to", helping.reply, appeal, food, why="再答一次")
+    co_handling.reply(appeal.pk, food, why="车已派")
+    refused("nothing_to", co_handling.reply, appeal, food, why="再答一次")
     refused("help_pending", loop.resolve, appeal, city.milk, words="送到了")
-    helping.reply(appeal.pk, health, why="证明已开")
+    co_handling.reply(appeal.pk, health, why="证明已开")
     loop.resolve(appeal.pk, city.milk, words="送到了")
 
 
 def test_resolving_without_the_helpers_is_possible_with_a_reason(city: Cast) -> None:
     appeal = taken_milk(city)
     until = timezone.now() + timedelta(hours=4)
-    helping.invite(appeal.pk, city.milk, unit="food", until=until, why="借车")
+    co_handling.invite(appeal.pk, city.milk, unit="food", until=until, why="借车")
     event = loop.resolve(appeal.pk, city.milk, words="送到了", why="自己找到车了")
     assert event.why == "自己找到车了"
-    refused("wrong_status", helping.invite, appeal, city.milk, unit="daily", until=until, why="x")
-    refused("nothing_to", helping.reply, appeal, login("food-handler"), why="车来了")
+    refused(
+        "wrong_status", co_handling.invite, appeal, city.milk, unit="daily", until=until, why="x"
+    )
+    refused("nothing_to", co_handling.reply, appeal, login("food-handler"), why="车来了")
 
 
 def test_helpers_sort_out_nothing_but_their_part(city: Cast) -> None:
     appeal = taken_milk(city)
     food = login("food-handler")
-    helping.invite(
+    co_handling.invite(
         appeal.pk, city.milk, unit="food", until=timezone.now() + timedelta(hours=4), why="借车"
     )
     refused("not_allowed", loop.resolve, appeal, food, words="办好了")
@@ -209,20 +215,20 @@ def test_helpers_sort_out_nothing_but_their_part(city: Cast) -> None:
 def test_supervision_is_demanded_answered_and_lifted_in_writing(city: Cast) -> None:
     appeal = taken_milk(city)
     until = timezone.now() + timedelta(hours=6)
-    refused("not_allowed", watching.supervise, appeal, city.milk, until=until, why="自己督办")
-    refused("wrong_status", watching.lift, appeal, city.commander, why="没有督办过")
-    refused("nothing_to", watching.account, appeal, city.milk, why="没人问")
-    watching.supervise(appeal.pk, city.commander, until=until, why="今天必须送到")
+    refused("not_allowed", supervision.supervise, appeal, city.milk, until=until, why="自己督办")
+    refused("wrong_status", supervision.lift, appeal, city.commander, why="没有督办过")
+    refused("nothing_to", supervision.account, appeal, city.milk, why="没人问")
+    supervision.supervise(appeal.pk, city.commander, until=until, why="今天必须送到")
     refused(
-        "demanded_already", watching.supervise, appeal, city.commander, until=until, why="再督办"
+        "demanded_already", supervision.supervise, appeal, city.commander, until=until, why="再督办"
     )
-    assert list(watching.watched(city.commander)) == [appeal]
-    watching.account(appeal.pk, city.milk, why="下午五点送到")
-    refused("nothing_to", watching.account, appeal, city.milk, why="又答")
+    assert list(supervision.watched(city.commander)) == [appeal]
+    supervision.account(appeal.pk, city.milk, why="下午五点送到")
+    refused("nothing_to", supervision.account, appeal, city.milk, why="又答")
     # Answered is not lifted: a second demand may follow.
-    watching.supervise(appeal.pk, city.commander, until=until, why="拍照片来看")
-    watching.lift(appeal.pk, city.commander, why="照片看到了")
-    assert not watching.watched(city.commander).exists()
+    supervision.supervise(appeal.pk, city.commander, until=until, why="拍照片来看")
+    supervision.lift(appeal.pk, city.commander, why="照片看到了")
+    assert not supervision.watched(city.commander).exists()
     appeal.refresh_from_db()
     assert not clocks.running(appeal.pk).filter(kind="account").exists()
 
@@ -234,11 +240,11 @@ def test_nothing_is_without_somebody_who_answers(city: Cast) -> None:
     asked, solved = taken_milk(city), taken_milk(city)
     loop.ask(asked.pk, city.milk, words="几段？")
     loop.resolve(solved.pk, city.milk, words="送到了")
-    assert not answerable.unanswered().exists()
+    assert not orphan_cases.unanswered().exists()
     # The holder leaves: back to the unit, where others are.
     User.objects.filter(username="milk-handler").update(is_active=False)
-    assert list(answerable.unanswered()) == [held]
-    assert answerable.settle() == 1
+    assert list(orphan_cases.unanswered()) == [held]
+    assert orphan_cases.settle() == 1
     held.refresh_from_db()
     assert (held.status, held.holder) == ("assigned", None)
     # What waited for its requester comes back to the unit, not to somebody who has left.
@@ -247,18 +253,18 @@ def test_nothing_is_without_somebody_who_answers(city: Cast) -> None:
     assert (asked.status, asked.holder) == ("assigned", None)
     # Everybody leaves: the unit above has it.
     Post.objects.filter(unit__code="milk").update(active=False)
-    assert answerable.settle() == 3
+    assert orphan_cases.settle() == 3
     for case in (assigned, held, asked):
         case.refresh_from_db()
         assert (case.unit and case.unit.code, case.lead and case.lead.code) == (
             "bureau-commerce",
             "milk",
         )
-    assert not answerable.unanswered().exists()
+    assert not orphan_cases.unanswered().exists()
     # No clerk at all: that is seen as well, and nobody can mend it but people.
     Post.objects.filter(role="clerk").update(active=False)
-    assert list(answerable.unanswered()) == [filed]
-    assert answerable.settle() == 0
+    assert list(orphan_cases.unanswered()) == [filed]
+    assert orphan_cases.settle() == 0
 
 
 def test_what_nobody_can_take_keeps_nothing_else_waiting(city: Cast) -> None:
@@ -266,21 +272,21 @@ def test_what_nobody_can_take_keeps_nothing_else_waiting(city: Cast) -> None:
     loop.assign(at_the_top.pk, city.dispatcher, unit="command")
     gone = Post.objects.filter(unit__code__in=("command", "milk"), role__in=UNIT_ROLES)
     gone.update(active=False)
-    assert list(answerable.unanswered()) == [at_the_top, below]
-    assert answerable.settle(most=1) == 1
+    assert list(orphan_cases.unanswered()) == [at_the_top, below]
+    assert orphan_cases.settle(most=1) == 1
     below.refresh_from_db()
     assert (below.status, below.holder) == ("assigned", None)
-    assert answerable.settle(most=1) == 1
+    assert orphan_cases.settle(most=1) == 1
     below.refresh_from_db()
     assert below.unit is not None
     assert below.unit.code == "bureau-commerce"
-    assert list(answerable.unanswered()) == [at_the_top]
+    assert list(orphan_cases.unanswered()) == [at_the_top]
 
 
 def test_a_clerk_answers_for_their_own_area_only(city: Cast) -> None:
     here, there, nowhere = file_one(area="330782008"), file_one(area="330782100"), file_one()
     Post.objects.filter(role="clerk").update(area="330782008")
-    assert list(answerable.unanswered()) == [there, nowhere]
+    assert list(orphan_cases.unanswered()) == [there, nowhere]
     assert here.pk
 
 

@@ -15,11 +15,11 @@ from yinghu.appeals.models import Appeal
 from yinghu.appeals.moves import MOVES
 from yinghu.appeals.states import Verb, Who
 from yinghu.notices.deciding import audience
-from yinghu.oversight import helping, sharing
+from yinghu.oversight import co_handling, sharing
 from yinghu.oversight.models import Contact, Share
 from yinghu.people.access import may_see, visible_q
 from yinghu.people.models import Post, Role, Unit, User
-from yinghu.web import wording
+from yinghu.ui import event_text
 
 pytestmark = pytest.mark.django_db
 ASKED: dict[str, Any] = {"unit": "force-supplies", "why": "请调一箱奶粉"}
@@ -45,7 +45,7 @@ def test_a_case_shared_and_no_longer(city: Cast) -> None:
     assert not sees("supplies-handler", appeal)
     event = sharing.share(appeal.pk, city.milk, **ASKED)
     assert told(event) == {"supplies-handler"}
-    assert wording.told(event) == "已请物资保障专班一起办理"
+    assert event_text.told(event) == "已请物资保障专班一起办理"
     assert sees("supplies-handler", appeal)
     assert not sees("medical-handler", appeal)
     # Whoever shared it is the contact of their side.
@@ -53,7 +53,7 @@ def test_a_case_shared_and_no_longer(city: Cast) -> None:
     named = sharing.contact(appeal.pk, login("supplies-handler"))
     assert told(named) == {"milk-handler"}
     assert named.facts["who"] == "物资专班老梁"
-    assert not wording.is_public(named)
+    assert not event_text.is_public(named)
     ended = sharing.unshare(
         appeal.pk, login("supplies-handler"), unit="force-supplies", why="调好了"
     )
@@ -145,7 +145,7 @@ def test_only_ones_own_people_are_contacts(city: Cast) -> None:
 def test_another_part_outlives_the_sharing(city: Cast) -> None:
     appeal = taken_milk(city)
     sharing.share(appeal.pk, city.milk, **ASKED)
-    helping.invite(
+    co_handling.invite(
         appeal.pk,
         city.milk,
         unit="force-supplies",

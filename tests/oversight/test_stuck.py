@@ -21,7 +21,7 @@ from yinghu import reactions
 from yinghu.appeals import clocks, inboxes, loop
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import Status, Verb
-from yinghu.oversight import answerable, helping, levels, rulings, whistles
+from yinghu.oversight import co_handling, levels, orphan_cases, rulings, whistles
 from yinghu.oversight.models import Whistle
 from yinghu.oversight.whistle_figures import answering
 from yinghu.people.models import Level, Post, Unit
@@ -39,7 +39,7 @@ def test_an_answer_ends_what_a_return_waited_for(city: Cast) -> None:
     appeal.refresh_from_db()
     above = next(iter(Post.objects.filter(unit=appeal.unit, active=True)))
     actor = login(above.user.username)
-    helping.invite(
+    co_handling.invite(
         appeal.pk, actor, unit="medicine", until=timezone.now() + timedelta(days=1), why="看库存"
     )
     loop.return_(appeal.pk, actor, why="不归我们")
@@ -93,9 +93,9 @@ def test_a_helper_that_is_given_the_case_can_still_reply(city: Cast) -> None:
     appeal = at_community(city)
     community = login("community-head")
     until = timezone.now() + timedelta(days=1)
-    helping.invite(appeal.pk, community, unit="town-futian", until=until, why="派执法队")
+    co_handling.invite(appeal.pk, community, unit="town-futian", until=until, why="派执法队")
     levels.escalate(appeal.pk, community, why="社区办不了")
-    helping.reply(appeal.pk, city.town_head, why="执法队已到")
+    co_handling.reply(appeal.pk, city.town_head, why="执法队已到")
     assert not clocks.running(appeal.pk).filter(kind="help").exists()
 
 
@@ -160,7 +160,7 @@ def test_what_nobody_can_take_keeps_nothing_else_from_being_settled(city: Cast) 
         loop.assign(appeal.pk, city.dispatcher, unit=unit)
     Appeal.objects.filter(pk=stuck.pk).update(level=Level.COMMAND)
     Post.objects.filter(unit__code__in=("command", "milk")).update(active=False)
-    assert answerable.settle(most=1) == 1
+    assert orphan_cases.settle(most=1) == 1
     free.refresh_from_db()
     assert free.unit is not None
     assert free.unit.code != "milk"

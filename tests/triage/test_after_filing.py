@@ -11,15 +11,15 @@ from tests.cast import Cast, file_one, requester
 from yinghu.appeals import loop
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal, Event
-from yinghu.channels.receive import Incoming, receive_many
+from yinghu.intake.receive import Incoming, receive_many
 from yinghu.oversight import rulings
 from yinghu.people.access import SYSTEM, Actor, words_to_search
 from yinghu.places.models import Place
 from yinghu.reactions import react
-from yinghu.triage.learn import learn, predict
 from yinghu.triage.lexicon import default_reader
 from yinghu.triage.models import Duplicate, Suggestion, TrainedModel
 from yinghu.triage.search import search
+from yinghu.triage.training import learn, predict
 
 pytestmark = pytest.mark.django_db
 MESSAGES = Path(__file__).parents[3] / "shared" / "data" / "messages" / "labelled_raw.csv"

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import yinghu
 from yinghu.triage.classifier import accuracy, distinct, split
+from yinghu.triage.evaluation import bands, main
 from yinghu.triage.lexicon import DEFAULT, BadLexicon, Reader, default_reader
-from yinghu.triage.measure import bands, main
-from yinghu.triage.running_out import BadRunningOut, RunningOut
+from yinghu.triage.shortages import BadRunningOut, RunningOut
 
 LABELLED = Path(__file__).parents[3] / "shared" / "data" / "messages" / "labelled_raw.csv"
 CATEGORIES = Path(yinghu.__file__).parent / "demo" / "categories.csv"

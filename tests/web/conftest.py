@@ -12,7 +12,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from tests.cast import Cast
-from yinghu.channels.flood import buckets
+from yinghu.common.rate_limit import buckets
 from yinghu.people.models import User
 
 Browse = Callable[..., Client]

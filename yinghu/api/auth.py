@@ -22,7 +22,7 @@ from ninja.utils import check_csrf
 
 from yinghu.api import problems
 from yinghu.appeals.numbers import id_of_token
-from yinghu.channels import flood
+from yinghu.common import rate_limit
 from yinghu.people.access import Actor, actor_of, requester_of
 from yinghu.people.models import ApiToken, Post, User
 
@@ -73,7 +73,7 @@ def look_up(key: str) -> User | None:
 
 def gate(name: str, address: str) -> None:
     """Count one act of this address against the limit `name`. Raises the 429 problem."""
-    if seconds := flood.too_many(name, address):
+    if seconds := rate_limit.too_many(name, address):
         raise problems.flooded(seconds)
 
 

@@ -22,12 +22,12 @@ from pydantic import (
 
 from yinghu.api.problems import FieldError, saying
 from yinghu.api.types import Code, Line, Short, Storable, limits, storable
-from yinghu.appeals import visible
-from yinghu.appeals.answered import body_of
+from yinghu.appeals.body_from_answers import body_of
+from yinghu.appeals.channels import CHANNELS
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Category
 from yinghu.appeals.states import Urgency
-from yinghu.channels.registry import CHANNELS
+from yinghu.common import text_cleaning
 from yinghu.people.privacy import normal_phone
 from yinghu.places.coords import gcj_to_wgs
 from yinghu.places.models import Area, Place
@@ -42,14 +42,14 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _body(given: str) -> str:
-    body = visible.words(given)
+    body = text_cleaning.words(given)
     if not body:
         raise saying("nothing_visible", _("没有看得见的文字"))
     return body
 
 
 def _phone(given: str) -> str:
-    given = visible.line(given)
+    given = text_cleaning.line(given)
     phone = normal_phone(given) if given else ""
     if given and not phone:
         raise saying("bad_phone", _("这不是电话号码"))
@@ -78,7 +78,7 @@ def _answer(given: Any) -> Any:
             raise saying(
                 "string_too_long", _("最多 %(max_length)s 个字") % {"max_length": MAX_ANSWER}
             )
-        return storable(visible.words(given))
+        return storable(text_cleaning.words(given))
     if given is None or isinstance(given, bool):
         return given
     # What every JSON reader keeps exactly.
@@ -94,7 +94,7 @@ _Answer = Annotated[
 ]
 
 
-_Plain = AfterValidator(visible.line)
+_Plain = AfterValidator(text_cleaning.line)
 
 
 class Draft(BaseModel):

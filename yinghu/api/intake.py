@@ -28,8 +28,8 @@ from yinghu.api import auth, problems
 from yinghu.api.draft import Catalogue, Draft, Unknown
 from yinghu.api.writer import Busy, NoDatabase, Poison, Writer, own_connection, twice
 from yinghu.appeals.numbers import number_of, track_token
-from yinghu.bodies import TooLarge, TooSlow
-from yinghu.channels.receive import Incoming, Received, raw_of
+from yinghu.common.request_limits import TooLarge, TooSlow
+from yinghu.intake.receive import Incoming, Received, raw_of
 from yinghu.people.access import Actor
 from yinghu.people.models import User
 

@@ -18,7 +18,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from yinghu.channels.receive import Incoming, Received, receive_many
+from yinghu.intake.receive import Incoming, Received, receive_many
 from yinghu.people.access import Actor
 
 MAX_BATCH = 500

@@ -19,9 +19,9 @@ from yinghu.appeals.moves import MOVES
 from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
 from yinghu.appeals.photos import StoredPhoto
 from yinghu.appeals.states import Status, Urgency, Verb
+from yinghu.common.job_queue import queue
 from yinghu.people.access import Actor
 from yinghu.people.privacy import blind, seal
-from yinghu.queueing import queue
 
 REACT_TASK = "yinghu.react"
 

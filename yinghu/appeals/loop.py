@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from yinghu.appeals import clocks, holding, visible
+from yinghu.appeals import capacity, clocks
 from yinghu.appeals.filing import Filed, Filing, file_many
 from yinghu.appeals.models import Appeal, Category, Clock, Event
 from yinghu.appeals.moving import (
@@ -40,6 +40,7 @@ from yinghu.appeals.moving import (
 from yinghu.appeals.photos import StoredPhoto
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import ENDED, ClockKind, Klass, Satisfaction, Urgency, Verb
+from yinghu.common import text_cleaning
 from yinghu.people.access import (
     Actor,
     may_see,
@@ -102,7 +103,7 @@ def answer(
 
     def change(_appeal: Appeal) -> dict[str, Any]:
         # What its unit asked to give back needs no ruling any more.
-        return {"result": visible.words(words), "returned": False}
+        return {"result": text_cleaning.words(words), "returned": False}
 
     return move(appeal_id, actor, Verb.ANSWER, change, words, why, expect=expect)
 
@@ -139,7 +140,7 @@ def accept(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None 
     def change(appeal: Appeal) -> dict[str, Any]:
         if appeal.legs and appeal.unit_id in only_volunteers_in(actor):
             raise Conflict("in_legs", _("这件事已经分成几程，请接其中一程"))
-        if most := holding.full_at(actor, appeal.unit_id):
+        if most := capacity.full_at(actor, appeal.unit_id):
             raise Conflict("hands_full", _("您手上已有 %d 件，请先办好或放回一件，再接新的") % most)
         return {"holder_id": actor.user_id}
 
@@ -306,7 +307,7 @@ def resolve(
             raise Refused(
                 "help_pending", _("%s还没有回复协办；不等的话，请写明理由") % names, "why"
             )
-        return {"result": visible.words(words)}
+        return {"result": text_cleaning.words(words)}
 
     return move(appeal_id, actor, Verb.RESOLVE, change, words, why, photos=photos, expect=expect)
 
@@ -405,7 +406,7 @@ def decline(
         appeal_id,
         actor,
         Verb.DECLINE,
-        lambda _a: {"result": visible.words(words)},
+        lambda _a: {"result": text_cleaning.words(words)},
         words,
         why,
         expect=expect,

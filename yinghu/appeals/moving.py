@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from psycopg.types.json import Jsonb
 
-from yinghu.appeals import clocks, visible
+from yinghu.appeals import clocks
 from yinghu.appeals.filing import REACT_TASK
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Attachment, Clock, Event
@@ -18,9 +18,10 @@ from yinghu.appeals.moves import BY_ITSELF, BY_REST, MOVES, Field, Move, resting
 from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
 from yinghu.appeals.photos import MAX_PHOTOS, StoredPhoto
 from yinghu.appeals.states import ENDED, OF_UNITS, ClockKind, Status, Verb
-from yinghu.fetching import fetch
+from yinghu.common import text_cleaning
+from yinghu.common.job_queue import queue
+from yinghu.common.raw_query import fetch
 from yinghu.people.access import Actor, may_see, relations, serves
-from yinghu.queueing import queue
 
 MAX_WORDS = 10_000
 """Characters; the longest answer of an office among 2,720 real ones has 7,883."""
@@ -118,7 +119,7 @@ def move(
     row = MOVES[verb]
     if len(photos) > MAX_PHOTOS:
         raise Refused("too_many_photos", _("最多 %d 张照片") % MAX_PHOTOS, "photos")
-    words, why = visible.words(words), visible.words(why)
+    words, why = text_cleaning.words(words), text_cleaning.words(why)
     with transaction.atomic():
         found = fetch(Appeal, "WHERE id = %s FOR NO KEY UPDATE", appeal_id)
         appeal = found[0] if found else None
@@ -246,7 +247,7 @@ def check_text(text: str, field: Field, longest: int = MAX_WORDS) -> None:
 
 def line(text: str, verb: Verb, name: str, longest: int = 200) -> str:
     """A short text of a verb's field, without what cannot be seen; Refused as `move` refuses."""
-    text = visible.words(text)
+    text = text_cleaning.words(text)
     check_text(text, next(f for f in MOVES[verb].fields if f.name == name), longest)
     return text
 

@@ -191,8 +191,8 @@ def _choosing(among: int) -> list[float]:
     from django.utils import timezone
 
     from yinghu.appeals.models import Appeal
-    from yinghu.dispatch.asking import nearest
     from yinghu.dispatch.models import Leg
+    from yinghu.dispatch.offers import nearest
 
     _people(among)
     appeal = Appeal(pk=0, urgency=2, caller=b"")
@@ -230,7 +230,7 @@ def _sessions(count: int) -> list[str]:
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
-    from yinghu.logins import BY_PHONE
+    from yinghu.people.logins import BY_PHONE
     from yinghu.people.models import User
 
     store = import_module(settings.SESSION_ENGINE).SessionStore
@@ -250,7 +250,7 @@ def _cases(count: int) -> None:
     """So many urgent cases, each with one leg that lies open; those before are done with."""
     from yinghu.appeals.filing import Filing
     from yinghu.bench.load import BODIES
-    from yinghu.channels.receive import Incoming, receive_many
+    from yinghu.intake.receive import Incoming, receive_many
     from yinghu.people.access import Actor
 
     _do("UPDATE dispatch_leg SET state = 'dropped', holder_id = NULL")

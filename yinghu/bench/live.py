@@ -77,7 +77,7 @@ def _file(count: int) -> list[Any]:
     from yinghu.appeals.filing import Filing
     from yinghu.appeals.models import Appeal
     from yinghu.bench.load import BODIES
-    from yinghu.channels.receive import Incoming, receive
+    from yinghu.intake.receive import Incoming, receive
     from yinghu.people.access import Actor
 
     for number in range(count):
@@ -172,7 +172,7 @@ def _against(
     commits: list[float], found: dict[str, Any], cases: Sequence[Any], desks: list[str]
 ) -> dict[str, list[float]]:
     """Seconds from commit to what each heard; an error where something was lost or told twice."""
-    from yinghu.web.hub import desks_touched
+    from yinghu.web.live.hub import desks_touched
 
     citizens = len(found["heard"]) - len(desks)
     times: dict[str, list[float]] = {

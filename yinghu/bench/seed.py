@@ -71,7 +71,7 @@ TABLES = (
 
 def texts(count: int) -> Iterator[tuple[str, str]]:
     """`count` bodies with their search words."""
-    from yinghu.triage.likeness import search_text
+    from yinghu.triage.similarity import search_text
 
     chance = random.Random(7)  # noqa: S311  # the same each run
     for number in range(count):

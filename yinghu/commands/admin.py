@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from yinghu.people.models import User
-    from yinghu.web.setup.kinds import Kind
+    from yinghu.web.admin.kinds import Kind
 
 NAME = "admin"
 HELP = "make NAME an administrator and print a link to choose a password with"
@@ -26,8 +26,8 @@ def run(args: argparse.Namespace) -> int:
     from django.core.management import call_command
     from django.urls import reverse
 
-    from yinghu.health import unapplied_migrations
     from yinghu.people import invitations
+    from yinghu.site.health import unapplied_migrations
 
     environment = settings.ENV
     if unapplied_migrations():
@@ -58,17 +58,17 @@ def _administrator(name: str, display_name: str) -> User:
     from django.core.exceptions import ValidationError
 
     from yinghu.people.models import Unit, UnitKind
-    from yinghu.web.setup import changing
-    from yinghu.web.setup.people import POSTS, USERS
-    from yinghu.web.setup.units import UNITS
+    from yinghu.web.admin import services
+    from yinghu.web.admin.people import POSTS, USERS
+    from yinghu.web.admin.units import UNITS
 
     def made(kind: Kind, values: dict[str, str]) -> Any:
         form = kind.form(kind.around(kind), data=values)
         if not form.is_valid():
             raise ValidationError([text for texts in form.errors.values() for text in texts])
-        return changing.create(kind, None, form.cleaned_data)
+        return services.create(kind, None, form.cleaned_data)
 
-    with changing.alone():
+    with services.alone():
         desk = Unit.objects.filter(kind=UnitKind.DESK, active=True).order_by("pk").first()
         if desk is None:
             called = {"code": "platform", "name": "应呼平台", "name_en": "Yinghu desk"}
@@ -77,11 +77,11 @@ def _administrator(name: str, display_name: str) -> User:
             USERS, {"username": name, "display_name": display_name or name}
         )
         if not user.is_active:
-            changing.change(USERS, None, user, {"active": True})
+            services.change(USERS, None, user, {"active": True})
         values = {"user": name, "unit": desk.code, "role": "admin", "area": ""}
         post = POSTS.find(":".join(values.values()))
         if post is None:
             made(POSTS, values)
         else:
-            changing.change(POSTS, None, post, {"active": True})
+            services.change(POSTS, None, post, {"active": True})
     return user

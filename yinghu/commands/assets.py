@@ -16,15 +16,15 @@ from xml.etree import ElementTree
 
 from yinghu.commands import Needs
 from yinghu.env import PROJECT
-from yinghu.web.icons import FILE as ICONS
-from yinghu.web.icons import icon_names
+from yinghu.ui.icons import FILE as ICONS
+from yinghu.ui.icons import icon_names
 
 NAME = "assets"
 HELP = "fetch the front-end files by npm and compile the translations (./run does it)"
 NEEDS = Needs.NOTHING
 
-WEB = PROJECT / "yinghu" / "web"
-VENDOR = WEB / "static" / "vendor"
+UI = PROJECT / "yinghu" / "ui"
+VENDOR = UI / "static" / "vendor"
 MODULES = PROJECT / "node_modules"
 LOCALE = PROJECT / "yinghu" / "locale"
 FILES = {

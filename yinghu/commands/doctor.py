@@ -52,7 +52,7 @@ def database() -> Iterator[Finding]:
 
 def migrations() -> Iterator[Finding]:
     """The database is at the code's state."""
-    from yinghu.health import unapplied_migrations
+    from yinghu.site.health import unapplied_migrations
 
     missing = unapplied_migrations()
     if missing:
@@ -122,7 +122,7 @@ def jobs() -> Iterator[Finding]:
     from django.db import connection
 
     from yinghu.commands.worker import DEAD_SECONDS
-    from yinghu.health import LATE_JOB_SECONDS, oldest_waiting_job, unapplied_migrations
+    from yinghu.site.health import LATE_JOB_SECONDS, oldest_waiting_job, unapplied_migrations
 
     if unapplied_migrations():
         return

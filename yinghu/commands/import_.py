@@ -9,7 +9,7 @@ import time
 
 from django.utils.translation import gettext as _
 
-from yinghu.channels import arguments
+from yinghu.channels.files import arguments
 
 NAME = "import"
 HELP = "make every row of a file (CSV, Excel, JSON lines) one appeal, as often as you like"
@@ -25,9 +25,9 @@ def run(args: argparse.Namespace) -> int:
     3 where the database broke off and 130 after Ctrl-C: the same command then goes on.
     """
     # Not at the top: a parser is built before Django is set up.
-    from yinghu.channels.files import Import, Rejects
-    from yinghu.channels.progress import shown
-    from yinghu.channels.rows import Unusable
+    from yinghu.channels.files.importing import Import, Rejects
+    from yinghu.common.progress import shown
+    from yinghu.common.table_rows import Unusable
     from yinghu.insight import tally
     from yinghu.people.access import SYSTEM
 

@@ -8,7 +8,7 @@ import sys
 
 from django.utils.translation import gettext as _
 
-from yinghu.channels import arguments
+from yinghu.channels.files import arguments
 
 NAME = "replay"
 HELP = "carry the answered appeals of a file through the whole loop, from sorting to closing"
@@ -35,10 +35,10 @@ def run(args: argparse.Namespace) -> int:
     """
     # Not at the top: a parser is built before Django is set up.
     from yinghu.appeals.states import Satisfaction
-    from yinghu.channels.files import Import, Rejects
-    from yinghu.channels.progress import shown
-    from yinghu.channels.replay import Defaults, Replay
-    from yinghu.channels.rows import Unusable
+    from yinghu.channels.files.importing import Import, Rejects
+    from yinghu.channels.files.replay import Defaults, Replay
+    from yinghu.common.progress import shown
+    from yinghu.common.table_rows import Unusable
     from yinghu.insight import tally
     from yinghu.people.access import SYSTEM
 

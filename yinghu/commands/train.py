@@ -17,7 +17,7 @@ def run(args: argparse.Namespace) -> int:
     # Not at the top: a parser is built before Django is set up.
     from django.utils.translation import gettext as _
 
-    from yinghu.triage.learn import MIN_DECISIONS, learn
+    from yinghu.triage.training import MIN_DECISIONS, learn
 
     made = learn()
     if made is None:

@@ -18,17 +18,19 @@ def run(args: argparse.Namespace) -> int:
     from django.conf import settings
     from django.db import connections
 
-    from yinghu import serve
+    from yinghu.site import supervisor
 
     environment = settings.ENV
     try:
-        serve.require_free_port(environment.host, environment.port)
-        serve.prepare(environment)
-    except serve.ServeError as error:
+        supervisor.require_free_port(environment.host, environment.port)
+        supervisor.prepare(environment)
+    except supervisor.ServeError as error:
         print(f"yinghu: {error}", file=sys.stderr)
         return 1
     connections.close_all()
-    return serve.supervise(environment, lambda: announce(environment.site_url, environment.demo))
+    return supervisor.supervise(
+        environment, lambda: announce(environment.site_url, environment.demo)
+    )
 
 
 def announce(site_url: str, demo: bool) -> None:

@@ -30,24 +30,25 @@ def run(args: argparse.Namespace) -> int:
     from granian.http import HTTP1Settings
     from granian.server import Server
 
-    from yinghu import serve, statics
+    from yinghu.common import static_files
+    from yinghu.site import supervisor
 
     if args.parent is not None:
-        serve.die_with(args.parent)
+        supervisor.die_with(args.parent)
     environment = settings.ENV
     try:
         # The processes of a web server that was killed take a moment to leave the port.
-        serve.require_free_port(
+        supervisor.require_free_port(
             environment.host, environment.port, patience=0 if args.parent is None else 15
         )
-    except serve.ServeError as error:
+    except supervisor.ServeError as error:
         print(f"yinghu: {error}", file=sys.stderr)
         return 1
     if not settings.DEBUG:
-        statics.collect(settings.STATIC_ROOT)
+        static_files.collect(settings.STATIC_ROOT)
     _allow_open_files(MAX_CONNECTIONS + 256)
     server = Server(
-        "yinghu.asgi:application",
+        "yinghu.site.asgi:application",
         address=environment.host,
         port=environment.port,
         interface=Interfaces.ASGI,
@@ -82,9 +83,9 @@ def _allow_open_files(wanted: int) -> None:
 
 
 def _application() -> Any:
-    from yinghu import serve
+    from yinghu.site import supervisor
 
-    serve.die_with(None)
-    from yinghu.asgi import application
+    supervisor.die_with(None)
+    from yinghu.site.asgi import application
 
     return application

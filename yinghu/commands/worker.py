@@ -31,10 +31,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Work until SIGTERM or Ctrl-C; jobs under way are finished first."""
-    from yinghu import serve
+    from yinghu.site import supervisor
 
     if args.parent is not None:
-        serve.die_with(args.parent)
+        supervisor.die_with(args.parent)
     asyncio.run(_work(args.concurrency))
     return 0
 
@@ -134,7 +134,7 @@ def _stop_on_signals(worker: asyncio.Task[None]) -> None:
 
 async def _rescue(jobs: App) -> None:
     """Queue again, every few seconds, the jobs whose worker died in the middle of them."""
-    from yinghu.jobs import rescue
+    from yinghu.site.periodic_jobs import rescue
 
     log = structlog.get_logger(__name__)
     while True:

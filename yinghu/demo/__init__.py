@@ -15,8 +15,8 @@ from django.utils import timezone
 from yinghu.appeals import loop
 from yinghu.appeals.models import Category, ClockLimit, ReplyTemplate
 from yinghu.appeals.states import Satisfaction
-from yinghu.channels.receive import Incoming, receive_many
 from yinghu.dispatch.models import ErrandTemplate, FixedHelper, RoutingRule
+from yinghu.intake.receive import Incoming, receive_many
 from yinghu.people.access import Actor, actor_of, requester_of
 from yinghu.people.models import Post, Role, Skill, Unit, User, Volunteer
 from yinghu.people.privacy import blind, normal_phone, seal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from yinghu.appeals.policies import policy
-from yinghu.dispatch.course import Course
+from yinghu.dispatch.leg_sequence import Course
 from yinghu.dispatch.models import Leg, LegKind
 
 _MINUTE = timedelta(minutes=1)

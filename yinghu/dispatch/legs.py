@@ -15,17 +15,17 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from yinghu.appeals import visible
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moving import Conflict, Forbidden, NotFound, Refused, move
 from yinghu.appeals.photos import StoredPhoto
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import Verb
-from yinghu.dispatch import fitting, hours
-from yinghu.dispatch.course import Course
+from yinghu.common import text_cleaning
+from yinghu.common.raw_query import fetch
+from yinghu.dispatch import eligibility, hours
+from yinghu.dispatch.leg_sequence import Course
 from yinghu.dispatch.models import Errand, ErrandTemplate, Leg, LegKind, Offer, Proof
 from yinghu.dispatch.planning import legs_of, template_for
-from yinghu.fetching import fetch
 from yinghu.people.access import SYSTEM, Actor, helper_of, relations
 
 MOST_MONEY = 100_000_00
@@ -54,11 +54,11 @@ def plan(
         errand = Errand(
             appeal=appeal,
             template=template,
-            title=visible.line(title or (template.name if template else ""))[:60],
+            title=text_cleaning.line(title or (template.name if template else ""))[:60],
             words=template.words if template else "",
         )
         given = list(specs) or list(template.legs if template else ())
-        legs = legs_of(appeal, given, visible.words(what), estimate)
+        legs = legs_of(appeal, given, text_cleaning.words(what), estimate)
         if not legs:
             raise Refused("no_legs", _("请至少安排一程"), "legs")
         errand.save()
@@ -90,7 +90,7 @@ def take(leg_id: int, actor: Actor) -> Event:
     """
     found = fetch(Leg, "WHERE id = %s", leg_id) if actor.kind == "user" else []
     leg = found[0] if found else None
-    if leg is None or (leg.state != Leg.State.OPEN and not fitting.may_know(actor, leg)):
+    if leg is None or (leg.state != Leg.State.OPEN and not eligibility.may_know(actor, leg)):
         raise NotFound("not_found", _("没有这一程"))
     # Nobody waits for a lock to be told that they are too late.
     if leg.state != Leg.State.OPEN:
@@ -101,12 +101,12 @@ def take(leg_id: int, actor: Actor) -> Event:
     def change(appeal: Appeal) -> dict[str, Any]:
         course = _course(leg)
         mine = course[leg.n]
-        volunteer = fitting.lock(actor)
-        if not fitting.may_know(actor, mine, appeal, volunteer):
+        volunteer = eligibility.lock(actor)
+        if not eligibility.may_know(actor, mine, appeal, volunteer):
             raise NotFound("not_found", _("没有这一程"))
         _still_open(mine)
         taken = course.along(mine)
-        fitting.check(actor, appeal, taken, volunteer)
+        eligibility.check(actor, appeal, taken, volunteer)
         for each in taken:
             each.state, each.holder_id = Leg.State.TAKEN, actor.user_id
             each.taken_at = each.active_at = now
@@ -147,7 +147,7 @@ def give_back(leg_id: int, actor: Actor, *, why: str, kept: str = "") -> Event:
         course = _course(leg)
         mine = course[leg.n]
         _still_held(mine, actor)
-        _return(course, mine, visible.line(kept)[:200], facts)
+        _return(course, mine, text_cleaning.line(kept)[:200], facts)
         return {"legs": appeal.legs + course.change_of_left()}
 
     return move(
@@ -251,7 +251,7 @@ def finish(
             raise Conflict("too_early", _("前面的一程还没有办完，轮不到这一程"))
         if mine.proof == Proof.PHOTO and not photos:
             raise Refused("no_photo", _("请拍一张照片证明办好了"), "photos")
-        if mine.proof == Proof.WORDS and not visible.words(words):
+        if mine.proof == Proof.WORDS and not text_cleaning.words(words):
             raise Refused("missing", _("请写一句办得怎么样"), "words")
         if paid is not None:
             if not 0 <= paid <= MOST_MONEY:
@@ -366,7 +366,7 @@ def touch(leg_id: int, actor: Actor) -> None:
 def known(leg_id: int, actor: Actor) -> Leg:
     """A leg that the actor may know of. NotFound for one that they may not."""
     found = Leg.objects.select_related("errand", "appeal", "zone").filter(pk=leg_id).first()
-    if found is None or not fitting.may_know(actor, found):
+    if found is None or not eligibility.may_know(actor, found):
         raise NotFound("not_found", _("没有这一程"))
     return found
 

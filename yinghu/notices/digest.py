@@ -20,7 +20,7 @@ from yinghu.appeals.policies import policy
 from yinghu.appeals.states import Verb
 from yinghu.notices.models import Notice, Reason
 from yinghu.notices.sending import queue_deliveries
-from yinghu.oversight import lists
+from yinghu.oversight import worklists
 from yinghu.people.access import Actor, actor_of
 from yinghu.people.models import Role, User
 
@@ -44,9 +44,9 @@ def counts(actor: Actor, done: int = 0) -> dict[str, int]:
     `done` is how many the actor has resolved in the week.
     """
     found = {"done": done}
-    found |= {name: own.order_by().count() for name, own in lists.own(actor).items()}
+    found |= {name: own.order_by().count() for name, own in worklists.own(actor).items()}
     if actor.has(Role.SUPERVISOR, Role.COMMANDER):
-        seen = lists.overseen(actor)
+        seen = worklists.overseen(actor)
         found |= {name: seen[name].order_by().count() for name in _OVERSEEN}
     return {name: n for name, n in found.items() if n}
 

@@ -23,10 +23,10 @@ from django.utils import timezone, translation
 from procrastinate.contrib.django import app as jobs
 from procrastinate.exceptions import AlreadyEnqueued
 
+from yinghu.common.job_queue import queue
 from yinghu.notices import providers, words
 from yinghu.notices.models import Delivery, Notice
 from yinghu.notices.providers import Message, Provider
-from yinghu.queueing import queue
 
 log = structlog.get_logger(__name__)
 

@@ -19,8 +19,8 @@ from procrastinate.contrib.django import app as jobs
 from yinghu.appeals.filing import REACT_TASK
 from yinghu.appeals.notify import tell
 from yinghu.appeals.states import Verb
+from yinghu.common.job_queue import queue
 from yinghu.places.calendar import lay_out
-from yinghu.queueing import queue
 
 log = structlog.get_logger(__name__)
 

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from yinghu.appeals import loop
 from yinghu.appeals.models import Event
 from yinghu.appeals.states import Verb
-from yinghu.oversight import helping, levels, rulings, sharing, watching, whistles
+from yinghu.oversight import co_handling, levels, rulings, sharing, supervision, whistles
 
 VERBS: dict[Verb, Callable[..., Event]] = loop.VERBS | {
     Verb.ESCALATE: levels.escalate,
     Verb.RULE: rulings.rule,
-    Verb.INVITE: helping.invite,
-    Verb.REPLY: helping.reply,
-    Verb.SUPERVISE: watching.supervise,
-    Verb.ACCOUNT: watching.account,
-    Verb.LIFT: watching.lift,
+    Verb.INVITE: co_handling.invite,
+    Verb.REPLY: co_handling.reply,
+    Verb.SUPERVISE: supervision.supervise,
+    Verb.ACCOUNT: supervision.account,
+    Verb.LIFT: supervision.lift,
     Verb.WHISTLE: whistles.whistle,
     Verb.REPORT_IN: whistles.report_in,
     Verb.MEASURES: whistles.measures,

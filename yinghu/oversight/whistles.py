@@ -16,12 +16,13 @@ from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from yinghu.appeals import clocks, visible
+from yinghu.appeals import clocks
 from yinghu.appeals.models import Appeal, Clock, Event
 from yinghu.appeals.moving import Conflict, Refused, line, move
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import ClockKind, Occasion, Satisfaction, Verb
-from yinghu.oversight.helping import minutes_until
+from yinghu.common import text_cleaning
+from yinghu.oversight.co_handling import minutes_until
 from yinghu.oversight.levels import joined
 from yinghu.oversight.models import Summons, Whistle
 from yinghu.people.access import Actor, staffed, staffed_units
@@ -245,7 +246,7 @@ def measures(
 ) -> Event:
     """The four elements: when received, whom one spoke to, the measures (`why`), the deadline."""
     spoken_to = line(spoken_to, Verb.MEASURES, "spoken_to")
-    words = visible.words(why)
+    words = text_cleaning.words(why)
     facts: dict[str, Any] = {
         "received": received.isoformat(),
         "spoken_to": spoken_to,

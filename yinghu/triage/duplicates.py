@@ -5,11 +5,11 @@ from typing import Final
 
 from django.db import connection
 
-from yinghu.appeals.answered import labels_asked, without_labels
+from yinghu.appeals.body_from_answers import labels_asked, without_labels
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import OPEN
-from yinghu.triage.likeness import alike
 from yinghu.triage.models import Duplicate
+from yinghu.triage.similarity import alike
 
 LIKE_ENOUGH: Final = {
     ("caller", False): 0.35,

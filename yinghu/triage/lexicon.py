@@ -8,9 +8,10 @@ harmless word of an alarming one (跳楼).
 How honest the confidences are:
 - category: a logistic curve over the lead of the best category, fitted on 7,519 word lists of real
   messages to a city's mailbox with seven categories. On 480 whole messages that neither the words
-  nor the curve were made from (`python -m yinghu.triage.measure`), what it was 90 % sure of or more
-  was right in 95 of 100 cases (said: 95), from 80 to 90 % in 81 (said: 86), below that in 58 (said:
-  60); all in all 83 of 100. Needs (milk powder, medicine ...) have no such labelled messages: for
+  nor the curve were made from (`python -m yinghu.triage.evaluation`), what it was 90 % sure of or
+  more was right in 95 of 100 cases (said: 95), from 80 to 90 % in 81 (said: 86), below that in 58
+  (said: 60); all in all 83 of 100. Needs (milk powder, medicine ...) have no such labelled
+  messages: for
   them the same curve is assumed.
 - class and urgency: no labelled messages either, so they are a curve over the evidence, never above
   0.9 for a class and 0.95 for an urgency. Danger to life errs towards urgency 3: of 6,967 messages
@@ -31,7 +32,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from yinghu.places.words import Finder, fold
-from yinghu.triage.running_out import default_running_out
+from yinghu.triage.shortages import default_running_out
 
 DEFAULT: Final = Path(__file__).parent / "lexicon.csv"
 OTHER: Final = "other"

@@ -12,8 +12,8 @@ from django.db.models.expressions import RawSQL
 from yinghu.appeals.models import Appeal
 from yinghu.people.access import Sought, revealed_q
 from yinghu.people.privacy import has_digits, without_numbers
-from yinghu.triage.likeness import holds, search_query, search_text
 from yinghu.triage.models import Words
+from yinghu.triage.similarity import holds, search_query, search_text
 
 FEW = 2_000
 """Appeals that hold a query, up to which they are listed before they are ordered; and of those that

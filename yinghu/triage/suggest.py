@@ -11,7 +11,7 @@ from typing import Any
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.states import Urgency
 from yinghu.places.locate import by_point, by_words
-from yinghu.triage import learn
+from yinghu.triage import training
 from yinghu.triage.lexicon import Reading, default_reader
 from yinghu.triage.models import Suggestion
 
@@ -48,7 +48,7 @@ def read(appeals: Sequence[Appeal]) -> list[Suggestion]:
     questions_of = {code: questions for code, _klass, questions in rows}
     reader = default_reader()
     texts = [text_of(appeal) for appeal in appeals]
-    learned = learn.predict(texts)
+    learned = training.predict(texts)
     made: list[Suggestion] = []
     for place, (appeal, text) in enumerate(zip(appeals, texts, strict=True)):
         chosen = appeal.category_id or ""
@@ -95,7 +95,7 @@ def _suggestion(
     appeal: Appeal,
     text: str,
     reading: Reading,
-    learned: learn.Prediction | None,
+    learned: training.Prediction | None,
     klass_of: dict[str, str],
 ) -> Suggestion:
     category, confidence, source = reading.category, reading.confidences["category"], "lexicon"

@@ -1,0 +1,187 @@
+"""What cells mean: times, phones, names of columns; and rows that come out as they were written."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from yinghu.appeals.channels import CHANNELS, label
+from yinghu.channels.files import mapping
+from yinghu.common.table_rows import Broken, Row, _named, open_source
+from yinghu.people.privacy import normal_phone
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2019/2/28 11:25:05", (2019, 2, 28, 11, 25, 5)),
+        ("2019-02-28 11:25", (2019, 2, 28, 11, 25, 0)),
+        ("2019-02-28T11:25:05", (2019, 2, 28, 11, 25, 5)),
+        ("2019.2.28", (2019, 2, 28, 0, 0, 0)),
+        ("2019年2月28日", (2019, 2, 28, 0, 0, 0)),
+        ("2019年2月28日11时25分05秒", (2019, 2, 28, 11, 25, 5)),
+        ("2019/2/28 下午 3:05", (2019, 2, 28, 15, 5, 0)),
+        ("2019/2/28 上午9：05", (2019, 2, 28, 9, 5, 0)),
+        ("2019/2/28 PM 12:05:00", (2019, 2, 28, 12, 5, 0)),
+        ("2019/2/28 上午12:05", (2019, 2, 28, 0, 5, 0)),
+        ("20190228", (2019, 2, 28, 0, 0, 0)),
+        ("20190228 112505", (2019, 2, 28, 11, 25, 5)),
+        ("20190228112505", (2019, 2, 28, 11, 25, 5)),
+        ("2019-02-28 11:25:05.123", (2019, 2, 28, 11, 25, 5)),
+        ("1551324305", (2019, 2, 28, 11, 25, 5)),
+        ("1551324305000", (2019, 2, 28, 11, 25, 5)),
+    ],
+)
+def test_times_are_read_in_the_servers_zone(text: str, expected: tuple[int, ...]) -> None:
+    found = mapping.moment(text, SHANGHAI)
+    assert tuple(found.timetuple())[:6] == expected
+    assert found.utcoffset() == timedelta(hours=8)
+
+
+def test_a_time_with_its_own_offset_keeps_it() -> None:
+    found = mapping.moment("2019-02-28T11:25:05Z", SHANGHAI)
+    assert found == datetime(2019, 2, 28, 11, 25, 5, tzinfo=UTC)
+    assert mapping.moment("2019-02-28T11:25:05+01:00", SHANGHAI).utcoffset() == timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["昨天", "2019/2/30", "28/2/2019", "2019/13/1", "2019", "2019/2/28 25:00", "0000/1/1", "１２"],
+)
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        mapping.moment(text, SHANGHAI)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("13812345678", "+8613812345678"),
+        ("138-1234-5678", "+8613812345678"),
+        ("138 1234 5678", "+8613812345678"),
+        ("+86 13812345678", "+8613812345678"),
+        ("0579-85555555", "+8657985555555"),
+        ("(0579)85555555", "+8657985555555"),
+        ("13812345678/13900001111", "+8613812345678"),
+        ("无、13812345678", "+8613812345678"),
+        ("13812345678 13900001111", "+8613812345678"),
+        ("+39 333 1234567", "+393331234567"),
+        ("138****5678", ""),
+        ("无", ""),
+        ("", ""),
+        ("1", ""),
+        ("call me 13812345678 or", "+8613812345678"),
+    ],
+)
+def test_the_first_phone_of_a_cell(text: str, expected: str) -> None:
+    assert mapping.phone_of(text) == expected
+
+
+@given(st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True))
+def test_the_short_way_for_mobiles_says_what_phonenumbers_says(text: str) -> None:
+    number = phonenumbers.parse(text, "CN")
+    assert phonenumbers.is_possible_number(number)
+    said = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    assert normal_phone(text, "CN") == said
+
+
+def test_columns_of_one_name_are_numbered_however_many() -> None:
+    assert _named(["a", "a(2)", "a", "", "a"]) == ["a", "a(2)", "a(3)", "第4列", "a(4)"]
+    assert len(set(_named(["同名"] * 16_384))) == 16_384
+
+
+def test_guesses_by_the_names_of_columns() -> None:
+    columns = ["序号", "工单编号", "来电人", "联系电话", "诉求内容", "Created_At", "备注", "内容"]
+    assert mapping.guess(columns) == {
+        "external_id": "工单编号",
+        "name": "来电人",
+        "phone": "联系电话",
+        "body": "诉求内容",
+        "said_at": "Created_At",
+    }
+    assert mapping.guess(["content", "lon"]) == {"body": "content"}
+    with pytest.raises(mapping.BadMapping, match="请用 --map"):
+        mapping.guess(["a", "b"])
+
+
+def test_every_guess_is_a_meaning() -> None:
+    known = {*mapping.TARGETS, *mapping.REPLAY_TARGETS, "answers.likes", "answers.dislikes"}
+    assert set(mapping._GUESSES) <= known
+
+
+def test_channels_have_labels() -> None:
+    assert {"web", "api", "hotline", "feed", "file"} <= set(CHANNELS)
+    assert label("feed") == "舆情与留言"
+    assert label("gone") == "gone"
+
+
+# No lone surrogates: no file can hold them. No bare carriage return: csv takes it for a line's end.
+CELL = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+TABLE = st.lists(st.lists(CELL, min_size=3, max_size=3), max_size=8)
+
+
+@given(TABLE, st.sampled_from(["utf-8", "utf-8-sig", "gb18030", "utf-16"]), st.sampled_from(",;\t"))
+def test_a_csv_comes_out_as_it_went_in(
+    table: list[list[str]], encoding: str, delimiter: str
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.csv"
+        with path.open("w", encoding=encoding, newline="") as file:
+            csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(
+                [["一", "二", "三"], *table]
+            )
+        source = open_source(path, encoding)
+        try:
+            rows = list(source)
+        finally:
+            source.close()
+    assert all(isinstance(row, Row) for row in rows)
+    found = [list(row.cells.values()) for row in rows if isinstance(row, Row)]
+    assert found == [cells for cells in table if any(cells)]
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_break_the_reader(junk: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.csv"
+        path.write_bytes("内容,时间\r\n".encode() + junk)
+        source = open_source(path)
+        try:
+            rows = list(source)
+        finally:
+            source.close()
+    assert all(isinstance(row, Row | Broken) for row in rows)
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from("abc"),
+            st.none() | st.booleans() | st.integers() | CELL,
+            min_size=1,
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_json_lines_come_out_as_they_went_in(objects: list[dict[str, object]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.jsonl"
+        path.write_text("\n".join(json.dumps(found) for found in objects), "utf-8")
+        source = open_source(path)
+        try:
+            rows = [row for row in source if isinstance(row, Row)]
+        finally:
+            source.close()
+    assert [row.cells for row in rows] == objects

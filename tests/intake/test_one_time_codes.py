@@ -1,0 +1,208 @@
+"""Codes sent to a phone: what a gateway gets, and what one gets who guesses, replays or floods."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from django.utils import timezone, translation
+from procrastinate.contrib.django.models import ProcrastinateJob
+from pytest_django import Settings
+
+from tests.cast import PHONE, Cast, file_one
+from yinghu.common import sms
+from yinghu.intake import one_time_codes
+from yinghu.intake.models import Code
+
+OTHER = "+8613900001111"
+
+
+class Gateway(HTTPServer):
+    """A gateway on this machine that keeps what it was given, and answers as told."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answers)
+        self.got: list[tuple[str, str, dict[str, str]]] = []
+        self.status = 200
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/send"
+
+
+class _Answers(BaseHTTPRequestHandler):
+    server: Gateway
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        token = self.headers.get("Authorization", "")
+        self.server.got.append((self.path, token, json.loads(body)))
+        self.send_response(self.server.status)
+        if 300 <= self.server.status < 400:
+            self.send_header("Location", f"{self.server.url}/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_given: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def gateway(settings: Settings) -> Iterator[Gateway]:
+    server = Gateway()
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    settings.SMS_URL, settings.SMS_TOKEN = server.url, "secret-token"
+    settings.DEMO = False
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def deliver() -> None:
+    """Do the queued sendings, as the worker does."""
+    for job in ProcrastinateJob.objects.filter(task_name="yinghu.code").order_by("id"):
+        one_time_codes.send(**job.args)
+
+
+def test_the_gateway_gets_phone_and_words_and_the_queue_holds_neither(
+    city: Cast, gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    file_one()
+    # In the language of whoever asked, whatever the worker's is.
+    with translation.override("zh-hans"):
+        code = one_time_codes.make(PHONE)
+    args = json.dumps(ProcrastinateJob.objects.get(task_name="yinghu.code").args)
+    assert code not in args
+    assert "13812345678" not in args
+    with caplog.at_level(logging.DEBUG), translation.override("en"):
+        deliver()
+    assert gateway.got == [
+        (
+            "/send",
+            "Bearer secret-token",
+            {"phone": PHONE, "text": f"【应呼】验证码 {code}，10 分钟内有效。不要告诉别人。"},
+        )
+    ]
+    assert code not in caplog.text
+    assert "13812345678" not in caplog.text
+    row = Code.objects.get()
+    assert code.encode() not in bytes(row.digest)
+    assert PHONE.encode() not in bytes(row.caller)
+
+
+def test_a_stranger_gets_no_message_and_the_door_does_not_tell(
+    city: Cast, gateway: Gateway
+) -> None:
+    assert len(one_time_codes.make(OTHER)) == one_time_codes.DIGITS
+    deliver()
+    assert gateway.got == []
+
+
+@pytest.mark.parametrize("status", [302, 307, 400, 500, 503])
+def test_a_gateway_that_refuses_is_tried_again_and_nobody_it_names_is(
+    city: Cast, gateway: Gateway, status: int
+) -> None:
+    file_one()
+    code = one_time_codes.make(PHONE)
+    gateway.status = status
+    with pytest.raises(sms.Undelivered, match=f"^the SMS gateway answered {status}$") as refused:
+        deliver()
+    assert code not in str(refused.value)
+    gateway.status = 200
+    deliver()
+    assert [path for path, _token, _message in gateway.got] == ["/send", "/send"]
+    assert one_time_codes.send.retry_strategy is not None
+
+
+def test_a_gateway_that_is_down_says_nothing_of_the_message(city: Cast, settings: Settings) -> None:
+    settings.SMS_URL = "http://127.0.0.1:9/send"
+    with pytest.raises(sms.Undelivered, match=r"^the SMS gateway cannot be reached: \w+$"):
+        sms.provider().send(PHONE, "验证码 123456")
+
+
+def test_without_a_gateway_the_log_says_the_code_in_the_demo_only(
+    city: Cast, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    file_one()
+    settings.SMS_URL = ""
+    said = {}
+    for demo in (True, False):
+        settings.DEMO = demo
+        code = one_time_codes.make(PHONE)
+        caplog.clear()
+        with caplog.at_level(logging.DEBUG):
+            deliver()
+        said[demo] = code in caplog.text
+        assert "13812345678" not in caplog.text
+        ProcrastinateJob.objects.filter(task_name="yinghu.code").delete()
+        Code.objects.update(made_at=timezone.now() - timedelta(days=2))
+    assert said == {True: True, False: False}
+
+
+def test_a_late_message_is_not_sent(city: Cast, gateway: Gateway) -> None:
+    file_one()
+    one_time_codes.make(PHONE)
+    Code.objects.update(made_at=timezone.now() - one_time_codes.LIVES - timedelta(seconds=1))
+    deliver()
+    assert gateway.got == []
+
+
+def wrong(code: str) -> str:
+    return f"{(int(code) + 1) % 10**one_time_codes.DIGITS:0{one_time_codes.DIGITS}d}"
+
+
+def test_a_code_is_for_its_phone_once_and_the_newest_only(city: Cast) -> None:
+    first = one_time_codes.make(PHONE)
+    assert not one_time_codes.check(OTHER, first)
+    second = one_time_codes.make(PHONE)
+    if first != second:
+        assert not one_time_codes.check(PHONE, first)
+    assert one_time_codes.check(PHONE, second)
+    assert not one_time_codes.check(PHONE, second)
+    assert not one_time_codes.check("", second)
+
+
+def test_guessing_ends_after_five_tries_even_for_the_right_code(city: Cast) -> None:
+    code = one_time_codes.make(PHONE)
+    tried = [one_time_codes.check(PHONE, wrong(code)) for _try in range(one_time_codes.TRIES)]
+    assert not any(tried)
+    assert not one_time_codes.check(PHONE, code)
+    # The fifth try may be the right one.
+    code = one_time_codes.make(PHONE)
+    for _try in range(one_time_codes.TRIES - 1):
+        one_time_codes.check(PHONE, wrong(code))
+    assert one_time_codes.check(PHONE, code)
+
+
+def test_a_code_lives_ten_minutes(city: Cast) -> None:
+    code = one_time_codes.make(PHONE)
+    made = Code.objects.get().made_at
+    Code.objects.update(made_at=made - one_time_codes.LIVES - timedelta(seconds=1))
+    assert not one_time_codes.check(PHONE, code)
+    Code.objects.update(made_at=made)
+    assert one_time_codes.check(PHONE, code)
+
+
+def test_nobody_is_sent_codes_without_end_and_old_ones_go(city: Cast) -> None:
+    for _turn in range(5):
+        one_time_codes.make(PHONE)
+    with pytest.raises(one_time_codes.TooManyCodes) as enough:
+        one_time_codes.make(PHONE)
+    assert 3500 < enough.value.seconds <= 3601
+    one_time_codes.make(OTHER)
+    Code.objects.update(made_at=timezone.now() - timedelta(hours=2))
+    for _turn in range(5):
+        one_time_codes.make(PHONE)
+    Code.objects.update(made_at=timezone.now() - timedelta(hours=4))
+    with pytest.raises(one_time_codes.TooManyCodes):
+        one_time_codes.make(PHONE)
+    Code.objects.update(made_at=timezone.now() - timedelta(days=3))
+    one_time_codes.forget_old()
+    assert not Code.objects.exists()

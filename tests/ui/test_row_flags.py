@@ -1,0 +1,194 @@
+"""What a list says of a case beside its status, and who has it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from urllib.parse import unquote
+
+from django.utils import timezone
+
+from tests.cast import Cast, file_one, requester, taken_milk
+from tests.web.conftest import Browse, text_of
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal
+from yinghu.oversight import co_handling, supervision
+from yinghu.people.models import Post, Unit, User
+from yinghu.triage import suggest
+from yinghu.ui.pagination import PAGE_SIZE
+
+
+def marks(browse: Browse, username: str, path: str, appeal: Appeal) -> list[str]:
+    """The marks in the row of an appeal."""
+    page = text_of(browse(username).get(path))
+    row = page.partition(f'id="row-{appeal.number}"')[2].partition("</a>")[0]
+    found = re.findall(r'<span class="badge status-badge mark[^>]*>(.*?)</span>', row, re.S)
+    return [re.sub(r"<[^>]+>", "", each).strip() for each in found]
+
+
+def test_a_unit_sees_that_somebody_still_waits(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    assert marks(browse, "milk-handler", "/desk/inbox", appeal) == []
+    loop.urge(appeal.pk, requester(appeal))
+    loop.supply(appeal.pk, requester(appeal), words="还剩半罐")
+    assert marks(browse, "milk-handler", "/desk/inbox", appeal) == ["催办", "有补充"]
+
+    # Who is told something has been heard.
+    loop.report(appeal.pk, city.milk, words="已备货，下午送")
+    assert marks(browse, "milk-handler", "/desk/inbox", appeal) == []
+    page = text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
+    assert "催办" not in page.partition("case-grid")[0]
+
+
+def test_what_was_not_solved_comes_back_marked(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    for turn in (1, 2):
+        loop.resolve(appeal.pk, city.milk, words="已送到")
+        loop.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no")
+        assert "说没有解决" in marks(browse, "clerk", "/desk/callback", appeal)
+        loop.reopen(appeal.pk, requester(appeal), words="没有收到")
+        appeal.refresh_from_db()
+        if appeal.holder_id is None:
+            loop.accept(appeal.pk, city.milk)
+        said = ["重办"] if turn == 1 else ["重办 2 次"]
+        assert marks(browse, "milk-handler", "/desk/inbox", appeal) == said
+        head = text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
+        assert said[0] in head.partition("case-grid")[0]
+
+
+def test_the_dispatch_desk_sees_what_a_unit_returned(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    loop.return_(appeal.pk, city.milk, why="不归我们管")
+    assert marks(browse, "dispatcher", "/desk/dispatch", appeal) == ["退回"]
+    assert marks(browse, "dispatcher", "/desk/cases", appeal) == ["退回"]
+    loop.assign(appeal.pk, city.dispatcher, unit="food")
+    assert marks(browse, "dispatcher", "/desk/cases", appeal) == []
+
+
+def test_who_has_a_case_is_said_and_it_is_taken_over_in_one_press(
+    browse: Browse, city: Cast
+) -> None:
+    appeal = taken_milk(city)
+    colleague = User.objects.create_user("colleague", password="x", display_name="李师傅")
+    Post.objects.create(user=colleague, role="handler", unit=Unit.objects.get(code="milk"))
+    ours, theirs = browse("milk-handler"), browse("colleague")
+    assert "我在办" in text_of(ours.get("/desk/inbox"))
+    holder = str(User.objects.get(username="milk-handler"))
+    page = text_of(theirs.get(f"/desk/inbox?case={appeal.number}"))
+    assert holder in page.partition('id="case"')[0]
+    assert f"现在是 {holder} 在办" in page
+    # Nothing lies open that a passer-by would send in somebody else's name.
+    assert not re.search(r'<details class="act[^>]* open', page)
+    hand = page.partition('data-act="hand"')[2].partition("</details>")[0]
+    assert 'value="colleague"' in hand
+    assert 'value="milk-handler"' not in hand
+
+    version = Appeal.objects.get(pk=appeal.pk).version
+    over = {"user": "colleague", "version": version, "back": "inbox"}
+    assert theirs.post(f"/desk/case/{appeal.number}/hand", over).status_code == 302
+    appeal.refresh_from_db()
+    assert appeal.holder_id == colleague.pk
+    assert re.search(
+        r'<details class="act[^>]* open', text_of(theirs.get(f"/desk/case/{appeal.number}"))
+    )
+
+
+def test_what_waits_to_be_rated_lies_open_whoever_did_it(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    loop.resolve(appeal.pk, city.milk, words="已送到")
+    page = text_of(browse("operator").get(f"/desk/callback?case={appeal.number}"))
+    assert re.search(r'<details class="act[^>]* open\s+data-act="rate"', page)
+    assert "在办</span>" not in page
+
+
+def test_what_is_done_makes_room_for_the_next(browse: Browse, city: Cast) -> None:
+    appeal, other = taken_milk(city), file_one(phone="+8613900000000")
+    loop.sort(other.pk, city.clerk, category="milk")
+    loop.assign(other.pk, city.dispatcher, unit="milk")
+    client = browse("milk-handler")
+    appeal.refresh_from_db()
+    sent = {"words": "已送到", "version": appeal.version, "back": "inbox"}
+    answer = client.post(f"/desk/case/{appeal.number}/resolve", sent, follow=True)
+    assert f'id="case" data-keep-typed data-number="{other.number}"' in text_of(answer)
+
+
+def test_what_the_machine_finds_urgent_is_seen_in_the_list_and_is_not_a_decision(
+    browse: Browse, city: Cast
+) -> None:
+    appeal = file_one("父亲高血压，降压药只剩两天的量")
+    suggest.suggest([appeal])
+    row = text_of(browse("clerk").get("/desk/triage?part=rows"))
+    assert "建议：紧急" in row
+    loop.sort(appeal.pk, city.clerk, category="medicine", urgency=1)
+    assert "建议：" not in text_of(browse("clerk").get("/desk/cases"))
+
+
+def test_what_presses_is_read_first_and_every_case_stands_once(browse: Browse, city: Cast) -> None:
+    calm = [file_one(f"第 {n} 盏路灯坏了", phone=f"+86139{n:08d}") for n in range(PAGE_SIZE + 2)]
+    decided = file_one("老人摔倒了", urgency=3, phone="+8613700000001")
+    pressing = file_one("父亲的胰岛素明天就没了", phone="+8613700000002")
+    suggest.suggest([*calm, decided, pressing])
+    client = browse("clerk")
+
+    def rows(page: object) -> list[str]:
+        return re.findall(r'id="row-([0-9-]+)"', text_of(page))
+
+    page = client.get("/desk/triage?part=rows")
+    first = rows(page)
+    assert first[:3] == [decided.number, pressing.number, calm[0].number]
+    more = re.search(r'hx-get="\?part=rows&amp;after=([^"&]+)', text_of(page))
+    assert more is not None
+    both = first + rows(client.get(f"/desk/triage?part=rows&after={unquote(more[1])}"))
+    assert sorted(both) == sorted(each.number for each in [*calm, decided, pressing])
+
+
+def test_the_next_one_opens_where_one_was_in_the_list(browse: Browse, city: Cast) -> None:
+    cases = [file_one(phone=f"+86139{n:08d}") for n in range(4)]
+    sent = {"category": "milk", "version": 1, "back": "triage", "then": cases[2].number}
+    answer = browse("clerk").post(f"/desk/case/{cases[1].number}/sort", sent, follow=True)
+    assert f'data-number="{cases[2].number}"' in text_of(answer)
+
+
+def test_what_somebody_gave_back_is_marked(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    loop.release(appeal.pk, city.milk, why="车坏了")
+    assert marks(browse, "milk-handler", "/desk/inbox", appeal) == ["放回"]
+    loop.accept(appeal.pk, city.milk)
+    assert marks(browse, "milk-handler", "/desk/inbox", appeal) == []
+    loop.release(appeal.pk, city.milk, why="下班")
+    loop.assign(appeal.pk, city.dispatcher, unit="food", why="奶粉组没有人")
+    assert marks(browse, "food-handler", "/desk/inbox", appeal) == []
+
+
+def test_a_demand_that_was_answered_is_marked_until_the_next(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    until = timezone.now() + timedelta(days=2)
+
+    def page() -> str:
+        return text_of(browse("supervisor").get("/desk/oversight"))
+
+    supervision.supervise(appeal.pk, city.commander, until=until, why="说明原因")
+    assert "督办，已回复" not in page()
+    supervision.account(appeal.pk, city.milk, why="货在路上")
+    assert "督办，已回复" in page()
+    supervision.supervise(appeal.pk, city.commander, until=until, why="到了没有")
+    assert "督办，已回复" not in page()
+
+
+def test_the_desk_that_has_a_case_answers_its_supervisor(browse: Browse, city: Cast) -> None:
+    appeal = file_one()
+    until = timezone.now() + timedelta(days=2)
+    supervision.supervise(appeal.pk, city.commander, until=until, why="为什么没有研判")
+    clerk = browse("clerk")
+    answer = clerk.post(f"/desk/case/{appeal.number}/account", {"why": "正在核实"}, follow=True)
+    assert f"{appeal.number}：已回复督办" in text_of(answer)
+    assert not appeal.clocks.filter(kind="account", stopped_at=None).exists()
+
+
+def test_why_one_does_not_wait_for_a_helper_is_asked_for(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    until = timezone.now() + timedelta(days=2)
+    asked = "食品组还没有回复协办，不等的理由"
+    assert asked not in text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
+    co_handling.invite(appeal.pk, city.milk, unit="food", until=until, why="借车")
+    assert asked in text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))

@@ -1,0 +1,65 @@
+"""The first page of the set-up and the history of everything: they say what there is."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from tests.web.admin.conftest import form_of, text_of
+from yinghu.places.models import Place, WorkDay
+from yinghu.web.admin.registry import KINDS
+
+WITH_ONE_LIST = sorted(set(KINDS) - {"area", "rule"})
+"""Areas are a tree, and the rules of dispatching have a page of their own."""
+
+
+@pytest.mark.parametrize("kind", WITH_ONE_LIST)
+def test_a_tile_counts_what_its_list_shows(admin: Client, kind: str) -> None:
+    WorkDay.objects.create(key="2030-01-07", hours="")
+    Place.objects.filter(code="xiuhu").update(active=False)
+    tiles = {card["href"]: card["count"] for card in admin.get("/setup/").context["cards"]}
+    where = f"/setup/{kind}/"
+    assert tiles[where] == admin.get(where).context["total"]
+
+
+def test_a_row_that_is_gone_is_named_without_a_link(admin: Client) -> None:
+    made = admin.post("/setup/workday/-/new", {"day": "2030-01-07", "hours": "9:00-10:00"})
+    where = made["Location"]
+    assert f'href="{where}"' in text_of(admin.get("/setup/history"))
+    admin.post(where, form_of(admin.get(where)) | {"hours": ""})
+    assert admin.get(where).status_code == 404
+    said = text_of(admin.get("/setup/history"))
+    assert said.count("2030-01-07") >= 2
+    assert where not in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed"),
+    [
+        ("area", {"code": "330782990", "name": "新街道", "level": "2"}),
+        ("unit", {"code": "water", "name": "水务组", "kind": "group"}),
+        ("user", {"username": "new-one", "display_name": "新人"}),
+        ("post", {"user": "clerk", "unit": "milk", "role": "head", "area": "330782001"}),
+        ("limit", {"category": "milk", "urgency": "1", "solve": "1 天"}),
+        ("place", {"code": "gate", "name": "东大门", "area": "330782001"}),
+        ("policy", {"rule": "most_returns", "value": "5"}),
+    ],
+)
+def test_a_row_that_is_there_is_linked(admin: Client, kind: str, typed: dict[str, str]) -> None:
+    creates = KINDS[kind].creates
+    where = f"/setup/{kind}/-/new" if creates else f"/setup/{kind}/{typed['rule']}"
+    if not creates:
+        typed = form_of(admin.get(where)) | {"value": typed["value"]}
+    made = admin.post(where, typed)
+    assert made.status_code == 302, text_of(made)
+    assert f'href="{made["Location"]}"' in text_of(admin.get("/setup/history"))
+    assert made["Location"] != f"/setup/{kind}/"
+
+
+def test_a_place_taken_away_by_another_door_is_not_linked(admin: Client) -> None:
+    typed = {"code": "gate", "name": "东大门", "area": "330782001"}
+    where = admin.post("/setup/place/-/new", typed)["Location"]
+    Place.objects.filter(code="gate").delete()
+    said = text_of(admin.get("/setup/history"))
+    assert "东大门" in said
+    assert f'href="{where}"' not in said

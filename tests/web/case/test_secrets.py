@@ -1,0 +1,156 @@
+"""What one who wants a requester's phone tries at the pages, and what comes of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from pytest_django import Settings
+
+from tests.cast import PHONE, Cast, file_one
+from tests.web.conftest import Browse, text_of
+from tests.web.field.test_views import free_milk
+from tests.web.queues.test_views import numbers, read
+from yinghu.appeals import inboxes, loop
+from yinghu.appeals.labels import headline_of
+from yinghu.appeals.models import Appeal
+from yinghu.people.access import actor_of, may_reveal, relations, visible_q
+from yinghu.people.models import Post, Reveal, Role, Unit, User
+
+BARE = PHONE.removeprefix("+86")
+
+
+@pytest.mark.parametrize("who", ["volunteer", "milk-handler", "town-head", "admin"])
+def test_only_desks_find_anybody_by_a_phone(browse: Browse, city: Cast, who: str) -> None:
+    appeal = free_milk(city, "没有奶粉了，电话13812345678或138 1234 5678，3号楼501")
+    read(appeal)
+    thief = browse(who)
+    tried = (BARE, "138 1234 5678", PHONE, "１３８１２３４５６７８", "奶粉 13812345678")
+    for query in tried:
+        found = numbers(thief.get("/desk/search", {"q": query}))
+        # What is left of the words may be found, the digits say nothing.
+        same = numbers(thief.get("/desk/search", {"q": query.replace("5678", "5679")}))
+        assert found == same
+    for desk in ("clerk", "dispatcher", "operator", "commander"):
+        assert numbers(browse(desk).get("/desk/search", {"q": BARE})) == [appeal.number]
+
+
+def test_a_desk_that_tries_many_phones_is_slowed(
+    browse: Browse, city: Cast, settings: Settings
+) -> None:
+    settings.FLOOD_LIMITS = {"phone": (3, 60.0)}
+    file_one()
+    clerk = browse("clerk")
+    tried = [clerk.get("/desk/search", {"q": f"1381234567{digit}"}) for digit in range(5)]
+    assert [page.status_code for page in tried] == [200, 200, 200, 429, 429]
+    assert int(tried[-1].headers["Retry-After"]) > 0
+    assert "秒后再试" in text_of(tried[-1])
+    assert clerk.get("/desk/search", {"q": "奶粉"}).status_code == 200
+    assert browse("operator").get("/desk/search", {"q": BARE}).status_code == 200
+
+
+def test_a_volunteer_reads_no_name_no_phone_and_nothing_inside_before_taking(
+    browse: Browse, city: Cast
+) -> None:
+    appeal = free_milk(city, "没有奶粉了，电话138.1234.5678")
+    loop.note(appeal.pk, city.clerk, why="同一人第三次，回拨13812345678")
+    thief = browse("volunteer")
+    for path in (f"/desk/case/{appeal.number}", f"/field/{appeal.number}"):
+        said = text_of(thief.get(path))
+        assert "没有奶粉了" in said
+        for secret in ("138.1234", "5678", "138****5678", "王**", "同一人第三次", "有详细地址"):
+            assert secret not in said, (path, secret)
+    said = text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
+    assert "同一人第三次" in said
+    assert "王**" in said
+
+
+def test_a_number_at_the_cut_of_a_headline_is_masked_whole(browse: Browse, city: Cast) -> None:
+    appeal = free_milk(city, "长" * 54 + "13812345678")
+    read(appeal)
+    assert "13812" not in headline_of(appeal, reveal=False)
+    thief = browse("volunteer")
+    said = text_of(thief.get("/desk/search", {"q": "长长"}))
+    assert appeal.number in said
+    assert "13812" not in said
+    assert "13812" not in text_of(thief.get("/field"))
+    assert "138123" in text_of(browse("clerk").get("/desk/search", {"q": "长长"}))
+
+
+def test_access_ends_with_the_post_and_with_the_unit(browse: Browse, city: Cast) -> None:
+    appeal = free_milk(city)
+    loop.accept(appeal.pk, city.volunteer)
+    thief = browse("volunteer")
+    assert PHONE in text_of(thief.get(f"/field/{appeal.number}"))
+    Post.objects.filter(user__username="volunteer").exclude(unit__code="food").delete()
+    food = Unit.objects.get(code="food")
+    Post.objects.get_or_create(
+        user=User.objects.get(username="volunteer"), unit=food, role=Role.VOLUNTEER
+    )
+    actor = actor_of(User.objects.get(username="volunteer"))
+    appeal.refresh_from_db()
+    assert appeal.holder_id == actor.user_id
+    assert not relations(actor, appeal)
+    assert not Appeal.objects.filter(visible_q(actor)).exists()
+    assert inboxes.by_number(actor, appeal.pk) is None
+    assert thief.get(f"/field/{appeal.number}").status_code == 404
+    assert thief.post(f"/desk/case/{appeal.number}/reveal", {"why": "x"}).status_code == 404
+    assert appeal.number not in text_of(thief.get("/field"))
+
+
+@pytest.mark.parametrize("role", [Role.VOLUNTEER, Role.HANDLER])
+def test_a_volunteer_reveals_only_while_it_is_in_hand(
+    browse: Browse, city: Cast, role: Role
+) -> None:
+    Post.objects.filter(user__username="volunteer").update(role=role)
+    actor = actor_of(User.objects.get(username="volunteer"))
+    appeal = free_milk(city)
+    loop.accept(appeal.pk, actor)
+    client = browse("volunteer")
+    path = f"/desk/case/{appeal.number}/reveal"
+    assert client.post(path, {"why": "送货"}).status_code == 200
+    loop.resolve(appeal.pk, actor, words="送到了")
+    appeal.refresh_from_db()
+    staff = role is Role.HANDLER
+    assert may_reveal(actor, appeal) is staff
+    assert client.post(path, {"why": "再看"}).status_code == (200 if staff else 403)
+    said = text_of(client.get(f"/field/{appeal.number}"))
+    assert (BARE in said) is staff
+
+
+def test_each_taking_is_written_down(browse: Browse, city: Cast) -> None:
+    appeal = free_milk(city)
+    client = browse("volunteer")
+    for _turn in range(2):
+        client.post(f"/field/{appeal.number}/accept")
+        client.get(f"/field/{appeal.number}")
+        client.get(f"/field/{appeal.number}")
+        client.post(f"/field/{appeal.number}/release", {"why": "临时有事"})
+    seen = list(Reveal.objects.order_by("pk").values_list("why", flat=True))
+    assert seen == ["taken 4", "taken 6"]
+
+
+@pytest.mark.parametrize(
+    "key", ["9999-12-31T23:59:59-23:59~1", "0001-01-01T00:00:00%2B23:59~1", "2026-02-30T00:00Z~1"]
+)
+def test_a_page_key_outside_of_all_calendars_is_the_first_page(
+    browse: Browse, city: Cast, key: str
+) -> None:
+    appeal = file_one()
+    loop.answer(appeal.pk, city.clerk, words="请带身份证")
+    page = browse("operator").get(f"/desk/callback?after={key}")
+    assert page.status_code == 200
+    assert numbers(page) == [appeal.number]
+
+
+def test_when_it_was_said_is_shown_where_that_was_long_before(browse: Browse, city: Cast) -> None:
+    appeal = file_one()
+    client = browse("clerk")
+
+    def shown(before: timedelta) -> bool:
+        Appeal.objects.filter(pk=appeal.pk).update(said_at=appeal.filed_at - before)
+        return "说于" in text_of(client.get(f"/desk/case/{appeal.number}"))
+
+    assert "说于" not in text_of(client.get(f"/desk/case/{appeal.number}"))
+    assert not shown(timedelta(minutes=50))
+    assert shown(timedelta(hours=3))

@@ -1,0 +1,192 @@
+"""Many cases at once: told before, done one by one, told after, taken back where that is true."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.cast import Cast, file_one
+from tests.web.conftest import Browse, text_of
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.states import Status, Verb
+from yinghu.people.access import actor_of
+from yinghu.people.models import User
+from yinghu.web.cases.batch import MOST, VERBS
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def three(city: Cast) -> list[Appeal]:
+    """Three appeals that wait to be accepted by the milk group."""
+    made = [file_one(f"第{n}家没有奶粉了") for n in range(3)]
+    for appeal in made:
+        loop.sort(appeal.pk, city.clerk, category="milk")
+        loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    return [Appeal.objects.get(pk=appeal.pk) for appeal in made]
+
+
+def press(client: Client, appeals: list[Appeal], verb: str, **given: Any) -> Any:
+    """Choose these and do the verb, as the page's form sends it."""
+    chosen = {"pick": [appeal.number for appeal in appeals], "verb": verb}
+    versions = {f"version-{appeal.number}": appeal.version for appeal in appeals}
+    return client.post("/desk/batch", chosen | versions | given)
+
+
+def undo_of(page: Any) -> str:
+    found = re.search(r'name="undo" value="([^"]+)"', text_of(page))
+    return found[1] if found else ""
+
+
+def statuses(appeals: list[Appeal]) -> list[str]:
+    return [Appeal.objects.get(pk=appeal.pk).status for appeal in appeals]
+
+
+def test_one_sees_first_for_which_it_works_and_why_not(
+    browse: Browse, city: Cast, three: list[Appeal]
+) -> None:
+    foreign = file_one("别的单位的")
+    loop.accept(three[2].pk, city.milk)
+    client = browse("milk-handler")
+    said = text_of(press(client, [*three, foreign], ""))
+    assert re.search(r'value="accept"\s*>.*?接单 <span class="count">2</span>', said, re.DOTALL)
+    page = press(client, [*three, foreign], "accept")
+    said = text_of(page)
+    assert "接单：2 件" in said
+    assert "现在是“办理中”" in said
+    assert "没有这件诉求，或者它不归您看" in said
+    assert foreign.body not in said
+    assert statuses(three) == ["assigned", "assigned", "handling"]
+    assert Event.objects.filter(verb="accept").count() == 1
+
+
+def test_done_one_by_one_and_taken_back(browse: Browse, three: list[Appeal]) -> None:
+    client = browse("milk-handler")
+    page = press(client, three, "accept", do="1")
+    assert "接单：3 件" in text_of(page)
+    assert statuses(three) == ["handling"] * 3
+    events = Event.objects.filter(verb="accept")
+    assert {event.user and event.user.username for event in events} == {"milk-handler"}
+    # Pressed again: each one says that it has been done, nothing happens twice.
+    again = press(client, three, "accept", do="1")
+    assert "接单：0 件" in text_of(again)
+    assert Event.objects.filter(verb="accept").count() == 3
+
+    token = undo_of(page)
+    assert browse("food-handler").post("/desk/batch/undo", {"undo": token}).status_code == 404
+    assert client.post("/desk/batch/undo", {"undo": token[:-2] + "xx"}).status_code == 404
+    loop.report(three[1].pk, actor_of_user("milk-handler"), words="已在路上")
+    back = text_of(client.post("/desk/batch/undo", {"undo": token}))
+    assert "撤销：2 件，共选 3 件" in back
+    assert statuses(three) == ["assigned", "handling", "assigned"]
+    released = Event.objects.filter(verb="release")
+    assert {event.why for event in released} == {"撤销刚才的批量操作"}
+    # Once more changes nothing.
+    assert "撤销：0 件" in text_of(client.post("/desk/batch/undo", {"undo": token}))
+    assert statuses(three) == ["assigned", "handling", "assigned"]
+
+
+def test_what_the_requester_was_told_is_not_taken_back(browse: Browse, three: list[Appeal]) -> None:
+    page = press(browse("milk-handler"), three, "accept", do="1", words="马上去买")
+    assert "接单：3 件" in text_of(page)
+    assert {event.words for event in Event.objects.filter(verb="accept")} == {"马上去买"}
+    assert undo_of(page) == ""
+
+
+def actor_of_user(username: str) -> Any:
+    return actor_of(User.objects.get(username=username))
+
+
+def test_what_was_handed_or_assigned_goes_back_to_whoever_had_it(
+    browse: Browse, city: Cast, three: list[Appeal]
+) -> None:
+    loop.accept(three[0].pk, city.milk)
+    three[0].refresh_from_db()
+    client = browse("milk-handler")
+    page = press(client, three, "hand", do="1", user="volunteer")
+    assert statuses(three) == ["handling"] * 3
+    # Only the one that somebody held before: the others a handler cannot put back.
+    said = text_of(client.post("/desk/batch/undo", {"undo": undo_of(page)}))
+    assert "撤销：1 件" in said
+    holders = [Appeal.objects.get(pk=appeal.pk).holder_id for appeal in three]
+    assert holders == [city.milk.user_id, city.volunteer.user_id, city.volunteer.user_id]
+
+    other = file_one("又一家")
+    loop.sort(other.pk, city.clerk, category="milk")
+    loop.assign(other.pk, city.dispatcher, unit="food")
+    other.refresh_from_db()
+    page = press(browse("dispatcher"), [other], "assign", do="1", unit="milk")
+    browse("dispatcher").post("/desk/batch/undo", {"undo": undo_of(page)})
+    other.refresh_from_db()
+    assert other.unit is not None
+    assert other.unit.code == "food"
+
+
+def test_words_that_are_missing_are_asked_for_and_nothing_is_done(
+    browse: Browse, city: Cast, three: list[Appeal]
+) -> None:
+    for appeal in three:
+        loop.accept(appeal.pk, city.milk)
+        appeal.refresh_from_db()
+    client = browse("milk-handler")
+    page = press(client, three, "resolve", do="1", words=" ")
+    assert page.status_code == 422
+    assert 'class="wrong"' in text_of(page)
+    assert statuses(three) == ["handling"] * 3
+    loop.ask(three[0].pk, city.milk, words="几段？")
+    done = text_of(press(client, three, "resolve", do="1", words="都送到了"))
+    assert "办结：2 件，共选 3 件" in done
+    assert "现在是“待补充”" in done
+    assert statuses(three) == ["waiting", "resolved", "resolved"]
+    # Words have been read: no undo is promised.
+    assert undo_of(done_page(client, three)) == ""
+
+
+def done_page(client: Client, appeals: list[Appeal]) -> Any:
+    return press(client, appeals, "note", do="1", why="已核对")
+
+
+def test_a_case_that_moved_meanwhile_is_left_alone(
+    browse: Browse, city: Cast, three: list[Appeal]
+) -> None:
+    loop.note(three[0].pk, city.clerk, why="先别动")
+    said = text_of(press(browse("milk-handler"), three, "accept", do="1"))
+    assert "接单：2 件" in said
+    assert "别人已经处理过" in said
+    assert statuses(three) == ["assigned", "handling", "handling"]
+
+
+@pytest.mark.parametrize("verb", [verb for verb in Verb if verb not in VERBS] + ["drop table"])
+def test_other_verbs_are_not_done_to_many(browse: Browse, three: list[Appeal], verb: str) -> None:
+    before = Event.objects.count()
+    said = text_of(press(browse("clerk"), three, verb, do="1", words="x", why="x"))
+    assert "要做什么" in said
+    assert Event.objects.count() == before
+
+
+def test_photos_and_endless_lists_are_not_taken(browse: Browse, three: list[Appeal]) -> None:
+    said = text_of(press(browse("milk-handler"), three, "report"))
+    assert "要做什么" not in said
+    assert 'type="file"' not in said
+    many = {"pick": [f"9{n:03d}-9999-0" for n in range(3 * MOST)], "verb": "accept"}
+    page = browse("milk-handler").post("/desk/batch", many)
+    assert text_of(page).count('<li class="not">') == MOST
+    assert f"还有 {2 * MOST} 件没有选进来" in text_of(page)
+    assert Client().post("/desk/batch", many).status_code in {302, 401}
+    assert Status.ASSIGNED.value in statuses(three)
+
+
+def test_volunteers_take_one_case_at_a_time(browse: Browse, city: Cast) -> None:
+    free = file_one()
+    loop.sort(free.pk, city.clerk, category="milk")
+    loop.assign(free.pk, city.dispatcher, unit="milk")
+    page = browse("volunteer").post(
+        "/desk/batch", {"pick": [free.number], "verb": "accept", "do": "1"}
+    )
+    assert "您不能对这件做" in text_of(page)
+    free.refresh_from_db()
+    assert free.status == "assigned"

@@ -1,0 +1,311 @@
+"""The list of all cases: filtered, found, kept, given out; each figure of the board opens it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+from django.test import Client
+from django.utils import timezone
+
+from tests.cast import Cast, file_one, taken_milk
+from tests.web.conftest import Browse, text_of
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal, Clock
+from yinghu.appeals.numbers import id_of
+from yinghu.appeals.states import Status
+from yinghu.insight.tally import fold_all
+from yinghu.people.models import Post, Unit, User
+from yinghu.places.models import Area
+from yinghu.triage import search
+from yinghu.ui import pagination
+from yinghu.web.cases import views as cases_views
+from yinghu.web.cases.filters import Filter, FilterForm
+from yinghu.web.cases.views import MOST_VIEWS
+from yinghu.web.models import SavedView
+
+pytestmark = pytest.mark.django_db
+FUTIAN = "330782008"
+
+
+def listed(client: Client, query: str) -> list[str]:
+    """The numbers on the page of a filter."""
+    page = client.get(f"/desk/cases?{query}")
+    assert page.status_code == 200
+    return re.findall(r'name="pick" value="([0-9-]+)"', text_of(page))
+
+
+@pytest.fixture
+def moved(city: Cast) -> dict[str, Appeal]:
+    """Appeals at several places in several hands."""
+    made = {
+        "filed": file_one("路灯坏了", area=f"{FUTIAN}001003"),
+        "milk": taken_milk(city),
+        "food": file_one("没有米了", category="food", area=FUTIAN, urgency=3),
+        "closed": taken_milk(city),
+        "late": file_one("等了很久", channel="hotline"),
+    }
+    loop.sort(made["food"].pk, city.clerk, category="food")
+    loop.assign(made["food"].pk, city.dispatcher, unit="food")
+    loop.resolve(made["closed"].pk, city.milk, words="已送到")
+    loop.close(made["closed"].pk, city.clerk)
+    past = timezone.now() - timedelta(hours=1)
+    Clock.objects.filter(appeal=made["late"], kind="receive").update(due_at=past)
+    Appeal.objects.filter(pk=made["late"].pk).update(filed_at=timezone.now() - timedelta(days=3))
+    return {name: Appeal.objects.get(pk=appeal.pk) for name, appeal in made.items()}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", {"filed", "milk", "food", "closed", "late"}),
+        ("status=filed", {"filed", "late"}),
+        ("status=filed&status=closed", {"filed", "late", "closed"}),
+        ("category=milk", {"milk", "closed"}),
+        ("category=-", {"filed", "late"}),
+        ("unit=food", {"food"}),
+        ("unit=-", {"filed", "late"}),
+        (f"area={FUTIAN}", {"filed", "food"}),
+        (f"area={FUTIAN}&area_only=1", {"food"}),
+        ("area=-", {"milk", "closed", "late"}),
+        ("area=福田街道", {"filed", "food"}),
+        ("klass=need", {"milk", "closed", "food"}),
+        ("channel=hotline", {"late"}),
+        ("urgency=3", {"food"}),
+        ("late=1", {"late"}),
+        ("free=1&status=assigned", {"food"}),
+        ("q=没有米", {"food"}),
+        ("q=没有米&status=filed", set()),
+    ],
+)
+def test_each_filter_finds_what_it_says(
+    browse: Browse, moved: dict[str, Appeal], query: str, found: set[str]
+) -> None:
+    search.index(list(moved.values()))
+    numbers = listed(browse("clerk"), query)
+    assert numbers == [
+        appeal.number
+        for name, appeal in sorted(moved.items(), key=lambda item: -item[1].pk)
+        if name in found
+    ]
+
+
+def test_days_are_whole_days_of_the_place(browse: Browse, moved: dict[str, Appeal]) -> None:
+    day = timezone.localdate(moved["late"].filed_at).isoformat()
+    assert listed(browse("clerk"), f"since={day}&until={day}") == [moved["late"].number]
+    page = browse("clerk").get("/desk/cases?since=2026-02-01&until=2026-01-01")
+    assert "结束日期在开始日期之前" in text_of(page)
+    part = browse("clerk").get("/desk/cases?since=2026-02-01&until=2026-01-01&part=found")
+    assert "结束日期在开始日期之前" in text_of(part)
+
+
+def test_what_is_due_today_and_what_came_back(
+    browse: Browse, moved: dict[str, Appeal], city: Cast
+) -> None:
+    midnight = timezone.localtime().replace(hour=23, minute=59, second=59)
+    Clock.objects.filter(stopped_at=None).update(due_at=midnight + timedelta(minutes=5))
+    Clock.objects.filter(appeal=moved["food"], kind="respond").update(due_at=midnight)
+    assert listed(browse("clerk"), "today=1") == [moved["food"].number]
+    loop.return_(moved["milk"].pk, city.milk, why="不归我们")
+    again = taken_milk(city)
+    loop.return_(again.pk, city.milk, why="不归我们")
+    loop.assign(again.pk, city.dispatcher, unit="food")
+    assert listed(browse("dispatcher"), "returned=1") == [moved["milk"].number]
+    assert re.search(
+        r'returned=1">退回来的 <b>1</b>',
+        text_of(browse("dispatcher").get("/desk/cases?part=views")),
+    )
+
+
+@pytest.mark.parametrize("near", [(4, 6), (1, 2)])
+def test_more_than_are_counted_are_all_there_page_by_page(
+    browse: Browse, city: Cast, monkeypatch: pytest.MonkeyPatch, near: tuple[int, int]
+) -> None:
+    made = [file_one(f"第{n}件") for n in range(9)]
+    late = [appeal for n, appeal in enumerate(made) if n not in (3, 7, 8)]
+    past = timezone.now() - timedelta(hours=1)
+    Clock.objects.filter(appeal__in=late).update(due_at=past)
+    for name, value in (("MOST_COUNTED", 3), ("NEAR", near), ("PAGE", 2)):
+        monkeypatch.setattr(cases_views, name, value)
+    monkeypatch.setattr(pagination, "PAGE_SIZE", 2)
+    for query, wanted in (("late=1", late), ("late=1&status=filed", late), ("", made)):
+        address, numbers, client = f"/desk/cases?{query}", [], browse("clerk")
+        while address:
+            page = text_of(client.get(address))
+            assert "共 3+ 件" in page or "after=" in address
+            numbers += re.findall(r'name="pick" value="([0-9-]+)"', page)
+            more = re.search(r'class="row-more" href="([^"]+)"', page)
+            address = f"/desk/cases{more[1].replace('&amp;', '&')}" if more else ""
+        assert numbers == [appeal.number for appeal in reversed(wanted)]
+
+
+def test_mine_are_those_that_i_hold(browse: Browse, moved: dict[str, Appeal]) -> None:
+    assert listed(browse("milk-handler"), "mine=1&status=handling") == [moved["milk"].number]
+    assert listed(browse("volunteer"), "mine=1") == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=x&urgency=9&klass=<b>&channel='--&unit=nope&category=%00",
+        "since=gestern&until=9999-99-99",
+        "area=没有这样的地方",
+        "after=1~2&late=maybe",
+        "urgency=1e9&area_only=1&category_only=1",
+        "area=%00&q=%00",
+    ],
+)
+def test_nonsense_is_said_at_its_field_and_asks_for_nothing(
+    browse: Browse, moved: dict[str, Appeal], query: str
+) -> None:
+    page = browse("clerk").get(f"/desk/cases?{query}")
+    assert page.status_code == 200
+    assert len(re.findall('name="pick"', text_of(page))) in {1, 5}
+
+
+def test_a_filter_comes_back_from_its_own_address() -> None:
+    given = "q=a+b&status=filed&status=closed&category=-&urgency=2&since=2026-01-01&late=1"
+    wanted = FilterForm(QueryDict(given)).filter()
+    assert FilterForm(QueryDict(wanted.query())).filter() == wanted
+    assert wanted.without("q").without("status").without("late") == Filter(
+        category="-", urgency=2, since=wanted.since
+    )
+
+
+def test_nobody_finds_what_is_not_theirs(browse: Browse, moved: dict[str, Appeal]) -> None:
+    everything = {appeal.number for appeal in moved.values()}
+    assert set(listed(browse("food-handler"), "")) == {moved["food"].number}
+    milk = {moved["milk"].number, moved["closed"].number}
+    assert set(listed(browse("milk-handler"), "unit=food")) == set()
+    assert set(listed(browse("milk-handler"), "")) == milk
+    assert set(listed(browse("clerk"), "")) == everything
+    assert Client().get("/desk/cases").status_code == 302
+
+
+def test_the_place_where_it_was_found_is_shown_marked_and_masked(
+    browse: Browse, city: Cast
+) -> None:
+    body = "请看看我们小区，" * 20 + "电话13812345678，西门的路灯坏了三天<b>"
+    appeal = file_one(body, category="milk")
+    loop.sort(appeal.pk, city.clerk, category="milk")
+    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    search.index([appeal])
+    shown = text_of(browse("clerk").get("/desk/search?q=路灯"))
+    assert "西门的<mark>路灯</mark>坏了三天&lt;b&gt;" in shown
+    assert "13812345678" in shown
+    # A volunteer has not taken it: what is around the words stays masked.
+    shown = text_of(browse("volunteer").get("/desk/search?q=路灯"))
+    assert "<mark>路灯</mark>" in shown
+    assert "13812345678" not in shown
+
+
+def test_filters_are_kept_by_each_for_themselves(browse: Browse, moved: Any) -> None:
+    clerk, other = browse("clerk"), browse("dispatcher")
+    clerk.post("/desk/cases/save", {"name": " 热线 的 ", "query": "channel=hotline&nonsense=1"})
+    view = SavedView.objects.get()
+    assert (view.name, view.query) == ("热线 的", "channel=hotline")
+    # The page comes first, how many each finds after it.
+    assert re.search(r'channel=hotline">热线 的 <b', text_of(clerk.get("/desk/cases")))
+    counted = text_of(clerk.get("/desk/cases?part=views&here=channel%3Dhotline"))
+    assert re.search(r'channel=hotline" aria-current="true">热线 的 <b>1</b>', counted)
+    assert "热线 的" not in text_of(other.get("/desk/cases"))
+    for act in ("rename", "delete"):
+        assert other.post(f"/desk/cases/view/{view.pk}/{act}", {"name": "x"}).status_code == 404
+    clerk.post("/desk/cases/save", {"name": "热线 的", "query": "channel=hotline&late=1"})
+    assert SavedView.objects.get().query == "channel=hotline&late=1"
+    clerk.post(f"/desk/cases/view/{view.pk}/rename", {"name": "超时热线"})
+    assert SavedView.objects.get().name == "超时热线"
+    gone = text_of(clerk.post(f"/desk/cases/view/{view.pk}/delete", follow=True))
+    assert not SavedView.objects.exists()
+    # Back with one press; and only the next page offers it.
+    again = dict(re.findall(r'name="(name|query)" value="([^"]+)"', gone[gone.index("已删除") :]))
+    assert "已删除" not in text_of(clerk.get("/desk/cases"))
+    clerk.post("/desk/cases/save", {k: v.replace("&amp;", "&") for k, v in again.items()})
+    view = SavedView.objects.get()
+    assert (view.name, view.query) == ("超时热线", "channel=hotline&late=1")
+    view.delete()
+    for n in range(MOST_VIEWS + 3):
+        clerk.post("/desk/cases/save", {"name": f"第{n}个", "query": "late=1"})
+    assert SavedView.objects.count() == MOST_VIEWS
+
+
+def test_the_export_is_masked_and_not_for_everybody(browse: Browse, moved: Any) -> None:
+    page = browse("clerk").get("/desk/cases.csv?status=handling")
+    lines = page.content.decode("utf-8-sig").splitlines()
+    assert lines[0].startswith("number,status,urgency")
+    assert len(lines) == 2
+    assert moved["milk"].number in lines[1]
+    assert "王**,138****5678" in lines[1]
+    for who in ("milk-handler", "volunteer", "town-head"):
+        assert browse(who).get("/desk/cases.csv").status_code == 403
+
+
+def test_every_figure_of_the_board_opens_exactly_its_cases(
+    browse: Browse, moved: dict[str, Appeal], city: Cast
+) -> None:
+    # A county that is nobody's town, a child of a category, and more lines than a table shows.
+    file_one("全市的事", area="330782")
+    for town in Area.objects.filter(level=2):
+        file_one("到处都有", area=town.pk)
+    fold_all()
+    client = browse("commander")
+    opened = 0
+    for period in ("today", "week", "all"):
+        page = text_of(client.get(f"/board?period={period}&lines=all"))
+        links = re.findall(r'<a href="(/desk/cases\?[^"]*)"[^>]*>(.*?)</a>', page)
+        figures = [(link, re.sub(r"<[^>]*>", " ", said).split()[-1]) for link, said in links]
+        assert len(figures) > 30
+        for link, figure in figures:
+            opened += 1
+            said = text_of(client.get(link.replace("&amp;", "&")))
+            (n,) = re.findall(r'<span role="status">共 (\d+)\+? 件', said)
+            assert n == figure.replace(",", ""), f"{period}: {link}"
+    assert opened > 100
+
+
+def test_figures_open_nothing_for_whoever_may_not_see_the_cases(browse: Browse, moved: Any) -> None:
+    for who in ("admin", "town-head"):
+        assert "/desk/cases?" not in text_of(browse(who).get("/board?period=all"))
+    watcher = User.objects.get(username="commander")
+    Post.objects.filter(user=watcher).update(area=FUTIAN)
+    page = text_of(browse("commander").get("/board?period=all"))
+    assert f"area={FUTIAN}" in page
+    assert listed(browse("commander"), "") == [moved["food"].number, moved["filed"].number]
+    assert Status.FILED.value in page
+
+
+def test_a_phone_with_a_right_check_digit_is_a_phone(browse: Browse, city: Cast) -> None:
+    # One in ten is, by chance.
+    appeal = file_one(phone="+8613800000102")
+    assert id_of("13800000102") is not None
+    assert listed(browse("clerk"), "q=13800000102") == [appeal.number]
+    assert listed(browse("clerk"), f"q={appeal.number.replace('-', '')}") == [appeal.number]
+
+
+def test_a_phone_is_kept_in_no_filter_and_counted_in_files_too(browse: Browse, city: Cast) -> None:
+    clerk = browse("clerk")
+    clerk.post("/desk/cases/save", {"name": "他", "query": "q=13812345678"})
+    assert not SavedView.objects.exists()
+    codes = [clerk.get("/desk/cases.csv?q=13812345678").status_code for _turn in range(40)]
+    assert codes[0] == 200
+    assert codes[-1] == 429
+
+
+def test_a_file_holds_of_requesters_what_a_page_shows(browse: Browse, city: Cast) -> None:
+    free = file_one("请打 13712345671")
+    loop.sort(free.pk, city.clerk, category="milk")
+    loop.assign(free.pk, city.dispatcher, unit="milk")
+    Post.objects.create(
+        user=User.objects.get(username="volunteer"),
+        unit=Unit.objects.get(code="platform"),
+        role="clerk",
+        area_id="330782100",
+    )
+    said = browse("volunteer").get("/desk/cases.csv").content.decode()
+    assert free.number in said
+    assert "138****5678" not in said
+    for who in ("volunteer", "clerk"):
+        assert "13712345671" not in browse(who).get("/desk/cases.csv").content.decode()

@@ -1,0 +1,127 @@
+"""What makes the field pages an app: manifest, icons, service worker, and what it keeps."""
+
+from __future__ import annotations
+
+import json
+import re
+from io import BytesIO
+
+import pytest
+from django.test import Client
+from PIL import Image
+
+from tests.cast import Cast
+from tests.dispatch.errands import legs_of
+from tests.web.conftest import text_of
+from tests.web.field.test_offline_sync import Relay, phone_of, start
+from yinghu.appeals import city_texts
+from yinghu.appeals.models import Text
+from yinghu.web.field import mark, pwa
+
+_USED = re.compile(r'"/static/([^"#]+)')
+
+
+@pytest.fixture
+def task(city: Cast) -> Relay:
+    return start(city)
+
+
+def test_the_app_has_the_citys_name(client: Client, db: None) -> None:
+    Text.objects.update_or_create(key="name", defaults={"words": "义乌应呼"})
+    city_texts.refresh()
+    page = client.get("/manifest.webmanifest")
+    assert page["Content-Type"] == "application/manifest+json"
+    found = page.json()
+    assert (found["name"], found["start_url"], found["display"]) == (
+        "义乌应呼",
+        "/field",
+        "standalone",
+    )
+    assert {icon["type"] for icon in found["icons"]} == {"image/svg+xml", "image/png"}
+    for icon in found["icons"]:
+        if icon["type"] != "image/png":
+            continue
+        answer = client.get(icon["src"])
+        assert answer["Content-Type"] == "image/png"
+        side = int(icon["sizes"].partition("x")[0])
+        with Image.open(BytesIO(answer.content)) as picture:
+            assert picture.size == (side, side)
+
+
+def _is(picture: Image.Image, at: tuple[int, int], colour: tuple[int, int, int]) -> bool:
+    found = picture.convert("RGB").getpixel(at)
+    assert isinstance(found, tuple)
+    return all(abs(a - b) < 12 for a, b in zip(found, colour, strict=True))
+
+
+def test_the_icons_are_our_mark(client: Client, db: None) -> None:
+    with Image.open(BytesIO(mark.png(64))) as picture:
+        assert picture.getpixel((0, 0)) == (0, 0, 0, 0)
+        assert picture.getpixel((6, 32)) == (0x0B, 0x6E, 0x69, 255)
+        # The ring, the hook in it, and nothing outside of it.
+        assert _is(picture, (32, 16), (255, 255, 255))
+        assert _is(picture, (30, 36), (0xFF, 0xD2, 0x7A))
+        assert picture.getpixel((32, 55)) == (0x0B, 0x6E, 0x69, 255)
+    with Image.open(BytesIO(mark.png(64, full=True))) as picture:
+        assert picture.getpixel((0, 0)) == (0x0B, 0x6E, 0x69, 255)
+    assert client.get("/app-icon/1000000.png").status_code == 404
+    with pytest.raises(ValueError, match="a path with Q"):
+        mark.points("M1 1Q2 2 3 3")
+
+
+def test_the_service_worker_knows_what_to_keep(client: Client, db: None) -> None:
+    page = client.get("/sw.js")
+    assert page["Content-Type"].startswith("text/javascript")
+    assert page["Cache-Control"] == "no-cache"
+    assert "'unsafe" not in page["Content-Security-Policy"]
+    knows = json.loads(text_of(page).partition("= ")[2].partition(";\n")[0])
+    assert knows["shell"][0].startswith("/static/")
+    assert knows["pages"] == "/field"
+    assert text_of(page).count("importScripts(") == 1
+
+
+def test_the_shell_has_every_file_of_the_field_pages(task: Relay) -> None:
+    a = phone_of(task.a)
+    used: set[str] = set()
+    buy, gate, carry = legs_of(task.appeal)
+    for path in (
+        "/field",
+        "/field/-/map",
+        "/field/-/done",
+        "/field/-/me",
+        "/field/-/offline",
+        "/field/-/shopping",
+        *(f"/field/-/leg/{leg.pk}" for leg in (buy, gate, carry)),
+    ):
+        page = a.get(path)
+        assert page.status_code == 200, path
+        used |= set(_USED.findall(text_of(page)))
+    assert used - set(pwa.SHELL) == set()
+    # Scripts that others load by a name in their data are not looked for in pages.
+    assert set(pwa.SHELL) - used <= {"live/live.js", "vendor/icons.svg"}
+
+
+def test_the_page_for_no_network_is_nobodys(task: Relay) -> None:
+    page = text_of(phone_of(task.a).get("/field/-/offline"))
+    assert "没有网络" in page
+    assert "data-me" not in page
+    assert "阿东" not in page
+
+
+def test_only_field_pages_bring_the_worker(task: Relay) -> None:
+    a = phone_of(task.a)
+    page = text_of(a.get("/field"))
+    assert 'data-worker="/sw.js"' in page
+    assert 'rel="manifest" href="/manifest.webmanifest"' in page
+    other = text_of(a.get("/desk/notices"))
+    assert "data-worker" not in other
+    assert 'rel="manifest"' in other
+
+
+def test_what_can_be_recorded_says_so(task: Relay) -> None:
+    page = text_of(phone_of(task.a).get(f"/field/-/leg/{task.buy.pk}"))
+    for verb in ("finish", "give_back", "touch", "say"):
+        assert f'data-record="{verb}" data-leg="{task.buy.pk}"' in page
+    # Not ready yet: to be recorded without a network only.
+    early = text_of(phone_of(task.b).get(f"/field/-/leg/{task.gate.pk}"))
+    assert early.index("data-offline hidden") < early.index('data-record="hand_over"')

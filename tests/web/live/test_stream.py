@@ -1,0 +1,313 @@
+"""Live updates through the real server: who may follow what, and what is told to whom."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import httpx
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from tests.cast import Cast, file_one
+from tests.live import Live, until
+from yinghu.appeals import loop
+from yinghu.people.access import requester_of
+from yinghu.people.models import User
+from yinghu.web.live import presence
+from yinghu.web.live.hub import desks_touched
+from yinghu.web.live.stream_permissions import public_version
+from yinghu.web.models import Viewing
+
+PATIENCE = 15.0
+
+
+class Ears:
+    """An open stream: `next()` is the name of the next event that is no mere sign of life; `mark`
+    is the last one told.
+    """
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self._lines = answer.iter_lines()
+        self.mark = ""
+        self.key = ""
+
+    def next(self) -> str:
+        while (name := self.hear()) == "here":
+            pass
+        return name
+
+    def hear(self) -> str:
+        """The name of the next event, signs of life among them."""
+        name = ""
+        for line in self._lines:
+            if line.startswith("event: "):
+                name = line.removeprefix("event: ")
+            elif line.startswith("id: "):
+                self.mark = line.removeprefix("id: ")
+            elif line.startswith("data: "):
+                self.key = json.loads(line.removeprefix("data: ")).get("key", "")
+            elif not line and name:
+                return name
+        raise AssertionError("the stream has ended")
+
+
+@contextlib.contextmanager
+def listening(live: Live, query: str, username: str = "") -> Iterator[Ears]:
+    cookies = {}
+    if username:
+        client = Client()
+        client.force_login(User.objects.get(username=username))
+        cookies = {name: morsel.value for name, morsel in client.cookies.items()}
+    with (
+        httpx.Client(base_url=live.url, timeout=PATIENCE, cookies=cookies) as http,
+        http.stream("GET", f"/live?{query}") as answer,
+    ):
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        yield Ears(answer)
+
+
+def test_a_desk_is_told_of_a_filing_within_a_second(live: Live, live_city: Cast) -> None:
+    with listening(live, "desk=triage", "clerk") as ears:
+        assert ears.next() == "desk"
+        file_one()
+        assert ears.next() == "desk"
+
+
+def test_a_requester_hears_of_the_own_appeal_and_of_no_other(live: Live, live_city: Cast) -> None:
+    mine, other = file_one(), file_one(phone="")
+    live.drain()
+    with listening(live, f"t={mine.token}&version={mine.version}") as ears:
+        loop.sort(other.pk, live_city.clerk, category="milk")
+        loop.sort(mine.pk, live_city.clerk, category="milk")
+        assert ears.next() == "case"
+        mine.refresh_from_db()
+    with listening(live, f"t={mine.token}&version=1") as ears:
+        # What happened between the page and the stream is told at once.
+        assert ears.next() == "case"
+
+
+def test_what_is_done_inside_only_is_no_news_to_the_requester(live: Live, live_city: Cast) -> None:
+    appeal = file_one()
+    live.drain()
+    page = httpx.get(f"{live.url}/t/{appeal.token}").text
+    version = re.search(r"/live\?t=[^&]+&amp;version=(\d+)", page)
+    assert version is not None
+    query = f"t={appeal.token}&version={version[1]}"
+    with listening(live, f"case={appeal.number}", "clerk") as inside:
+        with listening(live, query) as ears:
+            assert ears.hear() == "here"
+            loop.note(appeal.pk, live_city.clerk, why="只给里面看")
+            # Inside it is told at once; outside, the next that is told is what can be seen there.
+            assert inside.next() == "case"
+            loop.urge(appeal.pk, live_city.commander)
+            assert ears.next() == "case"
+            told = ears.mark
+        loop.note(appeal.pk, live_city.clerk, why="还是只给里面看")
+        assert inside.next() == "case"
+        # Nor does coming back tell of it, with a mark or with the version of a page made before.
+        now = public_version(appeal.pk)
+        for missed in (f"t={appeal.token}~{now}~{told}", f"t={appeal.token}&version={now}"):
+            with listening(live, missed) as ears:
+                assert ears.hear() == "here"
+
+
+def test_a_desk_and_the_case_open_beside_it_share_one_stream(live: Live, live_city: Cast) -> None:
+    appeal = file_one()
+    live.drain()
+    query = f"desk=triage&case={appeal.number}&version={appeal.version}"
+    with listening(live, query, "clerk") as ears:
+        assert ears.next() == "desk"
+        loop.note(appeal.pk, live_city.clerk, why="x")
+        assert {ears.next(), ears.next(), ears.next()} == {"case", "desk", "viewers"}
+
+
+@pytest.mark.parametrize(
+    ("query", "username"),
+    [
+        ("", ""),
+        ("desk=triage", ""),
+        ("desk=triage", "volunteer"),
+        ("desk=nothing", "clerk"),
+        ("t=1-aaaaaaaaaaaaaaaaaaaaaaaa", ""),
+        ("case=0000-0000-0", "clerk"),
+        ("case=MINE", "urban-handler"),
+        ("case=MINE", ""),
+    ],
+)
+def test_what_one_may_not_see_one_may_not_follow(
+    live: Live, live_city: Cast, query: str, username: str
+) -> None:
+    appeal = file_one()
+    query = query.replace("MINE", appeal.number)
+    with pytest.raises(AssertionError, match="403"), listening(live, query, username):
+        pass
+
+
+def test_the_stream_lives_on_when_the_database_drops_its_listener(
+    live: Live, live_city: Cast
+) -> None:
+    from django.db import connection
+
+    with listening(live, "desk=board", "commander") as ears:
+        assert ears.next() == "desk"
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name = 'yinghu live' AND datname = current_database()"
+            )
+        # Whoever listens again tells everybody to look: something may have been missed.
+        assert ears.next() == "desk"
+        file_one()
+        assert ears.next() == "desk"
+
+
+def test_whoever_comes_back_with_a_mark_is_told_what_was_missed_and_nothing_else(
+    live: Live, live_city: Cast
+) -> None:
+    case, other = file_one("路灯坏了"), file_one("没有水了")
+    live.drain()  # what the worker makes of them is told too
+    asked = f"desk=board~~MARK&t={case.token}~{case.version}~MARK"
+    with listening(live, asked.replace("~MARK", ""), "commander") as ears:
+        # The case is as the page shows it; of a list nobody knows.
+        assert (ears.next(), ears.key) == ("desk", "board")
+        first = ears.mark
+    with listening(live, asked.replace("MARK", first), "commander") as ears:
+        # Nothing was missed: the first that is told is what happens now.
+        assert ears.hear() == "here"
+        loop.note(other.pk, live_city.clerk, why="x")
+        assert (ears.next(), ears.key) == ("desk", "board")
+    loop.urge(case.pk, live_city.commander)
+    for mark in (first, "0a1b2c3d.7"):
+        # A mark of another process says nothing: all may have been missed.
+        with listening(live, asked.replace("MARK", mark), "commander") as ears:
+            assert (ears.next(), ears.key) == ("case", case.token)
+            assert (ears.next(), ears.key) == ("desk", "board")
+
+
+def test_what_is_done_while_nobody_listens_is_told_afterwards(live: Live, live_city: Cast) -> None:
+    from django.db import connection
+
+    mine = file_one()
+    live.drain()
+    with listening(live, f"t={mine.token}&version={mine.version}") as ears:
+        assert ears.hear() == "here"
+        for _time in range(3):
+            with connection.cursor() as cursor:
+                # In one transaction: the listener is gone when the event is announced.
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                    "WHERE application_name = 'yinghu live' AND datname = current_database()"
+                )
+                loop.note(mine.pk, live_city.clerk, why="x")
+            assert ears.next() == "case"
+
+
+def test_many_at_once_are_told_in_few_words_and_each_is_told(live: Live, live_city: Cast) -> None:
+    cases = [file_one(f"第 {number} 件") for number in range(20)]
+    live.drain()
+    query = "&".join(f"case={case.number}~{case.version}" for case in cases)
+    with listening(live, f"desk=triage&{query}", "clerk") as ears:
+        assert ears.next() == "desk"
+        for case in cases:
+            loop.note(case.pk, live_city.clerk, why="x")
+        missing = {case.number for case in cases}
+        while missing:
+            if ears.next() == "case":
+                missing.discard(ears.key)
+
+
+def test_more_than_a_browser_needs_is_not_followed(live: Live, live_city: Cast) -> None:
+    query = "&".join(f"case=0000-0000-{number}" for number in range(40))
+    with pytest.raises(AssertionError, match="400"), listening(live, query, "clerk"):
+        pass
+
+
+def test_a_page_made_for_another_login_follows_nothing(live: Live, live_city: Cast) -> None:
+    query = f"desk=triage&me={live_city.commander.user_id}"
+    with pytest.raises(AssertionError, match="403"), listening(live, query, "clerk"):
+        pass
+    with listening(live, f"desk=triage&me={live_city.clerk.user_id}", "clerk") as ears:
+        assert ears.next() == "desk"
+
+
+def test_the_counts_of_all_desks_follow_on_every_page(live: Live, live_city: Cast) -> None:
+    with listening(live, "badges=1", "clerk") as ears:
+        assert ears.next() == "badges"
+        file_one()
+        assert ears.next() == "badges"
+
+
+def test_which_desks_a_verb_touches_is_read_from_the_table() -> None:
+    assert desks_touched("file") == {"triage", "board"}
+    assert desks_touched("sort") == {"triage", "dispatch", "board"}
+    assert desks_touched("resolve") == {"inbox", "field", "callback", "shared", "board"}
+    assert desks_touched("close") == {"callback", "shared", "board", "whistles"}
+    assert "triage" in desks_touched("something-new")
+    assert desks_touched("view") == set()
+
+
+def names(client: Client, number: str) -> str:
+    """Who else has the case open, as a desk's page says it."""
+    part = client.get(f"/desk/case/{number}?part=viewers")
+    assert part.status_code == 200
+    return part.content.decode()
+
+
+def test_colleagues_know_who_else_has_the_case_open(live: Live, live_city: Cast) -> None:
+    appeal = file_one()
+    live.drain()
+    query = f"case={appeal.number}&version={appeal.version}"
+    clerk, dispatcher = Client(), Client()
+    clerk.force_login(User.objects.get(username="clerk"))
+    dispatcher.force_login(User.objects.get(username="dispatcher"))
+    with listening(live, query, "clerk") as ears:
+        assert ears.next() == "viewers"
+        assert names(clerk, appeal.number).strip() == ""
+        with listening(live, query, "dispatcher") as others:
+            assert others.next() == "viewers"
+            # Nothing about the case has changed: it is not asked for again.
+            assert ears.next() == "viewers"
+            assert "派单员老陈" in names(clerk, appeal.number)
+            assert "研判员小周" in names(dispatcher, appeal.number)
+        assert ears.next() == "viewers"
+        assert "派单员老陈" not in names(clerk, appeal.number)
+    until(lambda: not Viewing.objects.exists(), "the last one to be gone")
+
+
+def test_a_second_page_of_ones_own_is_nobody_else(live: Live, live_city: Cast) -> None:
+    appeal = file_one()
+    live.drain()
+    query = f"case={appeal.number}&version={appeal.version}"
+    dispatcher = Client()
+    dispatcher.force_login(User.objects.get(username="dispatcher"))
+    with listening(live, query, "clerk") as ears:
+        assert ears.next() == "viewers"
+        with listening(live, query, "clerk"):
+            pass
+        loop.note(appeal.pk, live_city.dispatcher, why="x")
+        assert ears.next() == "case"
+        assert "研判员小周" in names(dispatcher, appeal.number)
+
+
+def test_ghosts_are_forgotten_and_outsiders_learn_no_name(live: Live, live_city: Cast) -> None:
+    appeal = file_one()
+    clerk = User.objects.get(username="clerk")
+    Viewing.objects.create(appeal=appeal, user=clerk)
+    assert presence.others(live_city.dispatcher, appeal) == [clerk]
+    loop.sort(appeal.pk, live_city.clerk, category="milk")
+    loop.assign(appeal.pk, live_city.dispatcher, unit="milk")
+    appeal.refresh_from_db()
+    assert presence.others(live_city.milk, appeal) == [clerk]
+    assert presence.others(live_city.volunteer, appeal) == []
+    assert presence.others(requester_of(appeal.pk), appeal) == []
+    stranger = Client()
+    stranger.force_login(User.objects.get(username="food-handler"))
+    assert stranger.get(f"/desk/case/{appeal.number}?part=viewers").status_code == 404
+    Viewing.objects.update(seen_at=timezone.now() - timedelta(seconds=presence.FRESH))
+    assert presence.others(live_city.dispatcher, appeal) == []

@@ -1,0 +1,229 @@
+"""The list of what I am told: in both languages, mine alone, and what could not be sent."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from tests.cast import PHONE, Cast, file_one, requester, taken_milk
+from tests.web.conftest import Browse, text_of
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal
+from yinghu.notices.models import Delivery, Notice
+from yinghu.notices.words import sentence, units_of
+from yinghu.people.models import Post, User
+from yinghu.reactions import react
+from yinghu.ui.pagination import PAGE_SIZE
+
+LIST = "/desk/notices"
+
+
+def urged(city: Cast, **given: Any) -> tuple[Appeal, Notice]:
+    """A case that its holder has been urged about."""
+    appeal = taken_milk(city)
+    event = loop.urge(appeal.pk, requester(appeal), **given)
+    react(events=[event.pk])
+    return appeal, Notice.objects.get(event=event)
+
+
+def shown(page: Any) -> list[str]:
+    return [
+        " ".join(re.sub(r"<[^>]+>", "", said).split())
+        for said in re.findall(r'class="notice-said">(.*?)</span>\n', text_of(page), re.S)
+    ]
+
+
+def count_of(page: Any) -> str:
+    found = re.search(r'class="bell-count">([0-9+]+)', text_of(page))
+    return found[1] if found else ""
+
+
+def test_a_notice_says_what_happened_and_leads_to_the_case(browse: Browse, city: Cast) -> None:
+    appeal, notice = urged(city)
+    client = browse("milk-handler")
+    page = client.get(LIST)
+    assert shown(page) == ["未读：诉求人催办"]
+    assert "您在办" in text_of(page)
+    assert appeal.number in text_of(page)
+    assert count_of(page) == "1"
+    opened = client.get(f"{LIST}/{notice.pk}")
+    assert opened["Location"] == f"/desk/case/{appeal.number}"
+    notice.refresh_from_db()
+    assert notice.read_at is not None
+    assert shown(client.get(LIST)) == ["诉求人催办"]
+    assert count_of(client.get(LIST)) == ""
+    assert shown(client.get(f"{LIST}?unread=1")) == []
+
+
+def test_the_list_has_the_requesters_words_and_no_mail_has(browse: Browse, city: Cast) -> None:
+    _appeal, notice = urged(city, words="孩子饿了一天，打 13800001111")
+    page = text_of(browse("milk-handler").get(LIST))
+    assert "“孩子饿了一天，打" in page
+    assert "13800001111" not in page
+    assert "孩子" not in sentence(notice, units_of([notice]))
+
+
+def test_it_is_said_in_english(browse: Browse, city: Cast) -> None:
+    urged(city)
+    client = browse("milk-handler")
+    client.post("/i18n/setlang/", {"language": "en"})
+    assert client.get(LIST).status_code == 200
+
+
+def test_no_name_and_no_phone_stands_in_the_list(browse: Browse, city: Cast) -> None:
+    appeal = file_one(f"请打 {PHONE[3:]} 找我，没有奶粉了")
+    loop.sort(appeal.pk, city.clerk, category="milk")
+    react(events=[loop.assign(appeal.pk, city.dispatcher, unit="milk").pk])
+    said = text_of(browse("milk-handler").get(LIST))
+    assert "没有奶粉了" in said
+    assert PHONE[3:] not in said
+    assert "王小明" not in said
+
+
+def test_a_volunteer_is_led_to_the_task(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    react(events=[loop.hand(appeal.pk, city.milk, user="volunteer").pk])
+    client = browse("volunteer")
+    notice = Notice.objects.get()
+    assert shown(client.get(LIST)) == ["未读：奶粉组小李把这件诉求转给您办"]
+    assert client.get(f"{LIST}/{notice.pk}")["Location"] == f"/field/{appeal.number}"
+
+
+def test_what_is_not_theirs_any_more_is_not_shown_again(browse: Browse, city: Cast) -> None:
+    appeal, notice = urged(city)
+    loop.assign(appeal.pk, city.dispatcher, unit="food")
+    client = browse("milk-handler")
+    said = text_of(client.get(LIST))
+    assert "已不在您这里" in said
+    assert "奶粉了" not in said
+    assert client.get(f"{LIST}/{notice.pk}")["Location"] == LIST
+    assert "这件诉求已经不在您这里了" in text_of(client.get(LIST))
+
+
+def test_somebody_elses_notice_can_be_neither_read_nor_marked(browse: Browse, city: Cast) -> None:
+    _appeal, notice = urged(city)
+    for attacker in ("food-handler", "admin", "commander"):
+        client = browse(attacker)
+        assert client.get(f"{LIST}/{notice.pk}").status_code == 404
+        client.post(f"{LIST}/read", {"until": str(notice.pk + 1000)})
+        assert shown(client.get(LIST)) == []
+        assert count_of(client.get(f"{LIST}/bell")) == ""
+    stranger = browse()
+    for path in (LIST, f"{LIST}/bell", f"{LIST}/{notice.pk}", f"{LIST}/failed"):
+        assert stranger.get(path)["Location"].startswith("/accounts/login/")
+    assert stranger.post(f"{LIST}/read", {"until": "999999"}).status_code == 401
+    notice.refresh_from_db()
+    assert notice.read_at is None
+
+
+def test_all_that_was_there_is_read_and_nothing_that_came_since(browse: Browse, city: Cast) -> None:
+    _appeal, before = urged(city)
+    _appeal, after = urged(city)
+    client = browse("milk-handler")
+    said = client.post(f"{LIST}/read", {"until": str(before.pk)}, follow=True)
+    assert "1 条已标为已读" in text_of(said)
+    before.refresh_from_db()
+    after.refresh_from_db()
+    assert before.read_at is not None
+    assert after.read_at is None
+
+
+@pytest.mark.parametrize("until", ["", "x", "-1", "٣", "9" * 30, "1.5"])
+def test_a_mark_that_makes_no_sense_changes_nothing(browse: Browse, city: Cast, until: str) -> None:
+    _appeal, notice = urged(city)
+    client = browse("milk-handler")
+    said = client.post(f"{LIST}/read", {"until": until}, follow=True)
+    assert "没有说到哪一条为止" in text_of(said)
+    notice.refresh_from_db()
+    assert notice.read_at is None
+    assert client.get(f"{LIST}/read").status_code == 405
+    assert client.get(f"{LIST}?before={until}").status_code == 200
+
+
+def test_pages_go_on_where_the_last_ended(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    user = User.objects.get(username="milk-handler")
+    events = [loop.report(appeal.pk, city.milk, words=f"第{n}次") for n in range(PAGE_SIZE + 5)]
+    Notice.objects.bulk_create(
+        Notice(user=user, event=event, appeal=appeal, reason="holder") for event in events
+    )
+    client = browse("milk-handler")
+    first = text_of(client.get(LIST))
+    ids = re.findall(r'id="notice-(\d+)"', first)
+    more = re.search(r'href="\?before=(\d+)"', first)
+    assert more is not None
+    rest = text_of(client.get(f"{LIST}?before={more[1]}"))
+    ids += re.findall(r'id="notice-(\d+)"', rest)
+    newest_first = Notice.objects.order_by("-id").values_list("pk", flat=True)
+    assert ids == [str(pk) for pk in newest_first]
+    assert 'href="?before=' not in rest
+
+
+def test_a_hundred_are_not_counted_further(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    user = User.objects.get(username="milk-handler")
+    events = [loop.report(appeal.pk, city.milk, words=f"第{n}次") for n in range(100)]
+    Notice.objects.bulk_create(
+        Notice(user=user, event=event, appeal=appeal, reason="holder") for event in events
+    )
+    assert count_of(browse("milk-handler").get(f"{LIST}/bell")) == "99+"
+
+
+def failed_one(city: Cast) -> Delivery:
+    _appeal, notice = urged(city)
+    Delivery.objects.filter(notice=notice).delete()
+    return Delivery.objects.create(
+        notice=notice,
+        provider="email",
+        state="failed",
+        attempts=6,
+        tried_at=timezone.now(),
+        error="451 <come back later>",
+    )
+
+
+def test_administrators_see_what_failed_and_try_it_again(browse: Browse, city: Cast) -> None:
+    delivery = failed_one(city)
+    client = browse("admin")
+    said = text_of(client.get(f"{LIST}/failed"))
+    assert "451 &lt;come back later&gt;" in said
+    assert "奶粉组小李" in said
+    assert "奶粉了" not in said
+    done = client.post(f"{LIST}/again", {"delivery": str(delivery.pk)}, follow=True)
+    assert "1 条已重新排队" in text_of(done)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts) == ("queued", 0)
+    again = client.post(f"{LIST}/again", follow=True)
+    assert "0 条已重新排队" in text_of(again)
+    assert "都送到了" in text_of(again)
+
+
+@pytest.mark.parametrize("delivery", ["x", "9" * 30])
+def test_a_delivery_that_there_is_not_is_refused(browse: Browse, city: Cast, delivery: str) -> None:
+    kept = failed_one(city)
+    said = browse("admin").post(f"{LIST}/again", {"delivery": delivery}, follow=True)
+    assert "没有这条记录" in text_of(said)
+    kept.refresh_from_db()
+    assert kept.state == "failed"
+
+
+def test_nobody_else_sees_or_repeats_what_failed(browse: Browse, city: Cast) -> None:
+    delivery = failed_one(city)
+    for attacker in ("milk-handler", "commander", "volunteer"):
+        client = browse(attacker)
+        assert client.get(f"{LIST}/failed").status_code == 403
+        post = client.post(f"{LIST}/again", {"delivery": str(delivery.pk)})
+        assert post.status_code == 403
+    delivery.refresh_from_db()
+    assert delivery.state == "failed"
+
+
+def test_who_works_here_no_more_has_no_bell(browse: Browse, city: Cast) -> None:
+    _appeal, notice = urged(city)
+    client = browse("milk-handler")
+    Post.objects.filter(user__username="milk-handler").update(active=False)
+    assert client.get(LIST).status_code == 403
+    assert client.get(f"{LIST}/{notice.pk}").status_code == 403

@@ -1,0 +1,266 @@
+"""The desk around the list: skipping, counts, templates, duplicates side by side, ended logins."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from PIL import Image
+
+from tests.cast import PHONE, Cast, file_one, taken_milk
+from tests.web.conftest import Browse, text_of
+from tests.web.queues.test_views import numbers, queries_of, read
+from yinghu.appeals import inboxes, loop, photos, reply_templates
+from yinghu.appeals.models import Attachment, Category, ReplyTemplate
+from yinghu.appeals.states import Verb
+from yinghu.people.models import Post, Reveal, Unit
+from yinghu.triage.models import Duplicate
+from yinghu.web.case.duplicates import differences
+from yinghu.web.models import Skip
+
+
+def test_what_one_skips_is_out_of_ones_own_list_for_a_while(browse: Browse, city: Cast) -> None:
+    one, two = file_one(), file_one("小区路灯坏了", phone="")
+    clerk, dispatcher = browse("clerk"), browse("dispatcher")
+    page = clerk.post("/desk/skip", {"number": one.number, "back": "triage"}, follow=True)
+    assert numbers(page) == [two.number]
+    assert f"{one.number}：已跳过" in text_of(page)
+    assert "跳过 1 件" in text_of(page)
+    # Twice is once; nobody else's list is touched, and nothing of the case.
+    clerk.post("/desk/skip", {"number": one.number, "back": "triage"})
+    assert Skip.objects.count() == 1
+    one.refresh_from_db()
+    assert one.version == 1
+    Post.objects.filter(user__username="dispatcher").update(role="clerk")
+    assert numbers(dispatcher.get("/desk/triage")) == [one.number, two.number]
+    # By itself, when its time has come.
+    Skip.objects.update(until=timezone.now() - timedelta(seconds=1))
+    said = clerk.get("/desk/triage")
+    assert numbers(said) == [one.number, two.number]
+    assert "跳过 1 件" not in text_of(said)
+
+
+def test_a_skip_is_undone_and_all_are_fetched_back(browse: Browse, city: Cast) -> None:
+    appeals = [file_one(f"第{turn}件", phone="") for turn in range(3)]
+    clerk = browse("clerk")
+    for appeal in appeals:
+        clerk.post("/desk/skip", {"number": appeal.number, "back": "triage"})
+    page = clerk.get("/desk/triage")
+    assert numbers(page) == []
+    assert "跳过 3 件" in text_of(page)
+    assert "都研判完了" not in text_of(page)
+    undone = clerk.post("/desk/unskip", {"number": appeals[1].number, "back": "triage"})
+    assert undone.headers["Location"] == f"/desk/triage?case={appeals[1].number}"
+    assert numbers(clerk.get("/desk/triage")) == [appeals[1].number]
+    back = clerk.post("/desk/unskip", {"back": "triage"}, follow=True)
+    assert numbers(back) == [appeal.number for appeal in appeals]
+
+
+def test_only_what_one_sees_is_skipped_and_one_never_leaves_the_house(
+    browse: Browse, city: Cast
+) -> None:
+    appeal = file_one(area="330782100")
+    post = Post.objects.get(user__username="clerk")
+    post.area_id = "330782008"
+    post.save()
+    clerk = browse("clerk")
+    for address in ("/desk/skip", "/desk/unskip"):
+        given = {"number": appeal.number, "back": "triage"}
+        assert clerk.post(address, given).status_code == 404
+        for back in ("", "https://evil.example/", "inbox", "board"):
+            assert clerk.post(address, {**given, "back": back}).status_code == 404
+        assert browse("milk-handler").post(address, given).status_code == 403
+        assert clerk.get(address).status_code == 405
+    assert not Skip.objects.exists()
+
+
+def test_badges_count_what_waits_in_ones_scope_and_not_beyond_a_hundred(
+    browse: Browse, city: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for turn in range(3):
+        file_one(f"第{turn}件", phone="")
+    taken_milk(city)
+
+    def shown(username: str) -> list[str]:
+        page = text_of(browse(username).get("/desk/badges?here=triage"))
+        return re.findall(r'class="waiting">([0-9+]+)<', page)
+
+    assert inboxes.counts(city.clerk) == {"triage": 3, "callback": 0}
+    assert inboxes.counts(city.volunteer) == {}
+    assert shown("clerk") == ["3"]
+    assert shown("milk-handler") == ["1"]
+    assert shown("urban-handler") == []
+    monkeypatch.setattr(inboxes, "COUNTED", 2)
+    assert shown("clerk") == ["1+"]
+    assert browse().get("/desk/badges").status_code == 302
+    assert queries_of(browse("clerk"), "/desk/badges") <= 4
+
+
+def test_templates_fit_the_verb_the_category_and_the_unit(browse: Browse, city: Cast) -> None:
+    ReplyTemplate.objects.all().delete()
+    milk = Unit.objects.get(code="milk")
+    Category.objects.create(code="milk.special", name="特殊奶粉", klass="need")
+
+    def made(name: str, **given: object) -> None:
+        fields = {"verb": "resolve", "words": "{编号}/{number} {单位}{unit} {类别}", "name": name}
+        ReplyTemplate.objects.create(**fields | given)
+
+    made("谁都行", order=2)
+    made("奶粉类", category="milk", order=1)
+    made("本组的", unit=milk, order=3)
+    made("别组的", unit=Unit.objects.get(code="food"))
+    made("别类的", category="mil")
+    made("更细的", category="milk.special")
+    made("停用的", active=False)
+    made("别的动作", verb="ask")
+    appeal = taken_milk(city)
+    found = reply_templates.for_moves(appeal, [Verb.RESOLVE])[Verb.RESOLVE]
+    assert [each.name for each in found] == ["奶粉类", "谁都行", "本组的"]
+    assert found[0].words == f"{appeal.number}/{appeal.number} 奶粉组奶粉组 奶粉"
+    appeal.category_id = "milk.special"
+    names = {each.name for each in reply_templates.for_moves(appeal, [Verb.RESOLVE])[Verb.RESOLVE]}
+    assert names == {"奶粉类", "谁都行", "本组的", "更细的"}
+    # Without scripts a link fills the field and opens its form.
+    handler = browse("milk-handler")
+    page = text_of(handler.get(f"/desk/case/{appeal.number}?template={found[0].pk}"))
+    assert re.search(r'<details class="act" open data-act="resolve"', page)
+    assert f"{found[0].words}</textarea>" in page
+    for template in ("0", "x", str(ReplyTemplate.objects.get(name="别组的").pk)):
+        page = text_of(handler.get(f"/desk/case/{appeal.number}?template={template}"))
+        assert f"{found[0].words}</textarea>" not in page
+
+
+def test_two_cases_stand_side_by_side_and_either_is_kept(browse: Browse, city: Cast) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "PNG")
+    old = file_one("3幢路灯坏了三天，请来修", photos=(photos.store(out.getvalue()),))
+    new, other = file_one("3幢路灯坏了一周，请来修"), file_one("3幢路灯坏了，请来修")
+    read(old, new, other)
+    clerk = browse("clerk")
+    said = text_of(clerk.get(f"/desk/triage?case={new.number}"))
+    assert "<mark>一周</mark>" in said
+    assert "<mark>三天</mark>" in said
+    assert "同一个电话" in said
+    assert f'src="/photo/{Attachment.objects.get().pk}"' in said
+    # Keeping the one that lies open merges the other, and it stays open.
+    form = {"version": "1", "back": "triage", "master": new.number, "stay": new.number}
+    page = clerk.post(f"/desk/case/{old.number}/merge", form)
+    assert page.headers["Location"] == f"/desk/triage?case={new.number}"
+    old.refresh_from_db()
+    assert (old.status, old.master_id) == ("merged", new.pk)
+    # What has ended is kept by nobody.
+    said = text_of(clerk.get(f"/desk/triage?case={new.number}"))
+    assert f"/desk/case/{new.number}/merge" in said
+    assert f'name="master" value="{old.number}"' not in said
+    assert "并到这一件里的" in said
+
+
+def test_a_duplicate_out_of_ones_scope_is_not_shown(browse: Browse, city: Cast) -> None:
+    far = file_one("王阿姨在佛堂镇丢了钱包", area="330782100")
+    near = file_one("王阿姨丢了钱包", area="330782008")
+    Duplicate.objects.create(appeal=near, other=far, score=0.9, why="caller")
+    post = Post.objects.get(user__username="clerk")
+    post.area_id = "330782008"
+    post.save()
+    said = text_of(browse("clerk").get(f"/desk/triage?case={near.number}"))
+    assert near.number in said
+    assert far.number not in said
+    assert "佛堂镇丢了" not in said
+
+
+def test_differences_are_marked_from_two_characters_on() -> None:
+    mine, theirs = differences("甲乙丙丁戊", "甲乙戊己")
+    assert "".join(piece.text for piece in mine) == "甲乙丙丁戊"
+    assert "".join(piece.text for piece in theirs) == "甲乙戊己"
+    assert [piece.differs for piece in mine] == [False, True]
+    assert differences("", "") == ([], [])
+    same, also = differences("一样", "一样")
+    assert same == also == [("一样", False)]
+
+
+def test_an_ended_login_shows_what_was_written_and_the_way_back(browse: Browse, city: Cast) -> None:
+    appeal = file_one()
+    stranger = browse()
+    words = "请带<script>alert(1)</script>身份证"
+    page = stranger.post(
+        f"/desk/case/{appeal.number}/answer",
+        {"words": words, "why": "ok", "version": "1", "back": "triage", "password": "别 记"},
+        headers={"referer": f"http://testserver/desk/triage?case={appeal.number}"},
+    )
+    said = text_of(page)
+    assert page.status_code == 401
+    assert "no-store" in page.headers["Cache-Control"]
+    assert "请带&lt;script&gt;alert(1)&lt;/script&gt;身份证</textarea>" in said
+    assert ">ok</textarea>" in said
+    assert "别 记" not in said
+    assert f"next=%2Fdesk%2Ftriage%3Fcase%3D{appeal.number}" in said
+    assert appeal.number not in re.sub(r"next=[^\"]+", "", said)
+    for referer in ("https://evil.example/x", "http://testserver//evil.example/", "\\\\evil", ""):
+        page = stranger.post("/desk/skip", {"why": "x"}, headers={"referer": referer})
+        assert "next=%2Fdesk&" in text_of(page) or 'next=%2Fdesk"' in text_of(page), referer
+    # A part of a page that asks again is told so, and never given the login page to draw.
+    part = stranger.get("/desk/triage?part=rows", headers={"HX-Request": "true"})
+    assert (part.status_code, part.content) == (204, b"")
+    assert part.headers["X-Logged-Out"] == "yes"
+    appeal.refresh_from_db()
+    assert appeal.version == 1
+
+
+def test_photos_of_an_event_stand_beside_it_and_not_among_those_of_the_filing(
+    browse: Browse, city: Cast
+) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "PNG")
+    appeal = taken_milk(city)
+    loop.report(appeal.pk, city.milk, words="在路上", photos=(photos.store(out.getvalue()),))
+    said = text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
+    src = f'src="/photo/{Attachment.objects.get().pk}"'
+    assert said.count(src) == 1
+    story = said[said.index('class="story"') :]
+    assert src in story[: story.index("</li>")]
+    # A volunteer who does not hold it sees none.
+    assert src not in text_of(browse("volunteer").get(f"/desk/case/{appeal.number}"))
+
+
+def test_the_map_shows_the_requesters_own_point_to_those_only_who_ask_for_it(
+    browse: Browse, city: Cast
+) -> None:
+    appeal = file_one(lon=120.0712345, lat=29.3098765, area="330782008", phone="")
+    loop.sort(appeal.pk, city.clerk, category="milk")
+    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    for who in ("clerk", "milk-handler"):
+        client = browse(who)
+        assert "120.0712345" not in text_of(client.get(f"/desk/case/{appeal.number}"))
+        shown = client.post(f"/desk/case/{appeal.number}/reveal", {"why": "找不到门"})
+        assert "120.0712345" in text_of(shown)
+    assert Reveal.objects.count() == 2
+    said = text_of(browse("volunteer").get(f"/desk/case/{appeal.number}"))
+    assert "120.0712345" not in said
+    assert "blurred" in said
+
+
+def test_what_is_printed_is_masked_even_when_it_was_revealed(browse: Browse, city: Cast) -> None:
+    appeal = file_one(address="3号楼501")
+    page = browse("clerk").post(f"/desk/case/{appeal.number}/reveal", {"why": "核对"})
+    person = re.search(r'<div class="person">.*?</section>', text_of(page), re.DOTALL)
+    assert person is not None
+    printed = re.sub(r'<(\w+) class="[^"]*d-print-none">.*?</\1>', "", person[0], flags=re.DOTALL)
+    assert PHONE in person[0]
+    assert PHONE not in printed
+    assert "3号楼501" not in printed
+    assert "王小明" not in printed
+    assert "138****5678" in printed
+
+
+def test_the_pane_comes_by_itself(browse: Browse, city: Cast) -> None:
+    appeal = file_one()
+    clerk = browse("clerk")
+    page = clerk.get(f"/desk/triage?part=pane&case={appeal.number}")
+    assert f'data-number="{appeal.number}"' in text_of(page)
+    assert 'id="rows"' not in text_of(page)
+    assert "没有这件诉求" in text_of(clerk.get("/desk/triage?part=pane&case=0000-9999-0"))
+    other = browse("urban-handler").get(f"/desk/inbox?part=pane&case={appeal.number}")
+    assert appeal.body not in text_of(other)

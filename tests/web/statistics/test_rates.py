@@ -1,0 +1,341 @@
+"""The page of the rates: who sees which figures, what a number opens, a workbook that is safe."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import timedelta
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from openpyxl import load_workbook
+from pytest_django import DjangoAssertNumQueries
+
+from tests.cast import Cast, file_one, requester, taken_milk
+from tests.web.conftest import Browse, text_of
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal, Clock
+from yinghu.oversight.rates import DIMENSIONS, FIGURES
+from yinghu.people.models import Post, Role, Unit
+from yinghu.web.cases.drilldown import parsed
+
+pytestmark = pytest.mark.django_db
+FUTIAN, FOTANG = "330782008", "330782100"
+
+
+@pytest.fixture
+def history(city: Cast) -> dict[str, Appeal]:
+    """Four cases of the milk group in two towns, and one that nobody has received."""
+    made = {}
+    said = [("good", "yes", FUTIAN), ("fair", "fairly", FOTANG), ("bad", "no", FUTIAN)]
+    for name, satisfaction, area in said:
+        appeal = made[name] = taken_milk(city)
+        Appeal.objects.filter(pk=appeal.pk).update(area=area)
+        if name == "bad":
+            past = timezone.now() - timedelta(hours=1)
+            Clock.objects.filter(appeal=appeal, kind="solve").update(due_at=past)
+        loop.resolve(appeal.pk, city.milk, words="已送到")
+        solved = satisfaction != "no"
+        loop.rate(
+            appeal.pk,
+            requester(appeal) if name == "good" else city.operator,
+            solved=solved,
+            satisfaction=satisfaction,
+            unreached=not solved,
+        )
+    loop.reopen(made["bad"].pk, city.operator, words="没送到")
+    made["back"] = taken_milk(city)
+    loop.return_(made["back"].pk, city.milk, why="不归我们")
+    made["new"] = file_one(channel="hotline", phone="")
+    past = timezone.now() - timedelta(minutes=1)
+    Clock.objects.filter(appeal=made["new"], kind="receive").update(due_at=past)
+    return made
+
+
+def numbers(page: str) -> list[tuple[str, str]]:
+    """(address, number) of every number on the page that opens something."""
+    links = re.findall(r'<a href="(/desk/cases\?behind[^"]*)"[^>]*>(.*?)</a>', page)
+    return [
+        (link.replace("&amp;", "&"), re.sub(r"<[^>]*>", " ", said).split()[-1])
+        for link, said in links
+    ]
+
+
+def opened(client: Client, link: str) -> str:
+    """How many the list behind an address says it has."""
+    (n,) = re.findall(r'<span role="status">共 (\d+)\+? 件', text_of(client.get(link)))
+    return str(n)
+
+
+def test_each_number_opens_exactly_its_cases(browse: Browse, history: Any) -> None:
+    client, seen = browse("commander"), set()
+    for by in DIMENSIONS:
+        for view in ("period=all", "period=today", f"period=all&scope={FUTIAN}"):
+            page = text_of(client.get(f"/rates?by={by}&{view}"))
+            found = numbers(page)
+            assert found, view
+            for link, n in found:
+                assert opened(client, link) == n, link
+                seen.add(unquote(link).split("=")[1].split("~")[0])
+    # All but what did not happen here, and what is no number on the page.
+    assert set(FIGURES) - seen == {
+        *("vain", "extended", "raised", "whistled", "called", "came"),
+        *("unreached", "unsolved", "unsatisfied"),
+    }
+
+
+def test_the_page_says_what_happened(browse: Browse, history: Any) -> None:
+    page = text_of(browse("commander").get("/rates?period=days&by=unit"))
+    whole, milk, none = re.findall(r"<tr[^>]*><th scope=\"row\">(.*?)</tr>", page, re.DOTALL)
+    assert [re.sub("<.*", "", each, flags=re.DOTALL) for each in (whole, milk, none)] == [
+        "全部",
+        "奶粉组",
+        "未定",
+    ]
+    # responded, solved, satisfied (1 + 0.9) / 3, overall; then in time, returned, redone.
+    assert re.findall(r"<b>(.*?)</b>", milk) == [
+        *("66.7%", "66.7%", "63.3%", "65.3%"),
+        *("—", "66.7%", "25.0%", "33.3%"),
+    ]
+    assert re.findall(r"<b>(.*?)</b>", none)[4] == "80.0%"
+
+
+def test_the_list_says_what_it_lists_and_joins_other_filters(
+    browse: Browse, history: dict[str, Appeal]
+) -> None:
+    client = browse("commander")
+    today = timezone.localdate().isoformat()
+    asked = f"behind=unsolved~unit~milk~{today}~{today}~"
+    page = text_of(client.get(f"/desk/cases?{asked}"))
+    assert f"没有解决的 · 奶粉组 · {today}" in page
+    assert history["bad"].number in page
+    assert opened(client, f"/desk/cases?{asked}&status=handling") == "1"
+    assert opened(client, f"/desk/cases?{asked}&status=closed") == "0"
+    # The bar's form keeps it, and the file holds the same.
+    assert f'name="behind" value="unsolved~unit~milk~{today}~{today}~"' in page
+    lines = client.get(f"/desk/cases.csv?{asked}").content.decode("utf-8-sig").splitlines()
+    assert len(lines) == 2
+    assert history["bad"].number in lines[1]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "nothing~~~~~",
+        "valid",
+        "valid~~",
+        "valid~nobody~~~~",
+        "valid~~milk~~~",
+        "valid~unit~milk~yesterday~~",
+        "valid~unit~milk~0001-01-01~~",
+        "valid~~~~~~",
+        "valid~unit~\x00~~~",
+    ],
+)
+def test_what_is_no_figure_asks_nothing_and_says_so(browse: Browse, history: Any, bad: str) -> None:
+    assert parsed(bad) is None
+    page = browse("commander").get("/desk/cases", {"behind": bad})
+    assert page.status_code == 200
+    assert 'class="wrong"' in text_of(page)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "valid~unit~' OR true --~~~",
+        "valid~area~%~~~%",
+        "valid~category~%~~~",
+        "solved~klass~nothing~~~",
+        "solved~channel~nothing~~~",
+        "valid~unit~奶粉组~~~",
+    ],
+)
+def test_odd_keys_find_nothing(browse: Browse, history: Any, odd: str) -> None:
+    page = browse("commander").get("/desk/cases", {"behind": odd})
+    assert "共 0 件" in text_of(page)
+
+
+def test_a_figure_opens_no_case_that_is_not_ones_own(
+    browse: Browse, history: dict[str, Appeal]
+) -> None:
+    asked = "/desk/cases?behind=valid~~~~~"
+    assert opened(browse("commander"), asked) == "3"
+    # A handler of another unit and a volunteer find none, a handler of the unit their own.
+    for who in ("urban-handler", "volunteer-2"):
+        assert opened(browse(who), asked) == "0"
+    assert opened(browse("milk-handler"), asked) == "3"
+
+
+def test_only_who_has_the_board_sees_rates(browse: Browse, history: Any) -> None:
+    assert browse().get("/rates").status_code == 302
+    for who in ("volunteer", "milk-handler", "operator"):
+        for path in ("/rates", "/rates.xlsx"):
+            assert browse(who).get(path).status_code == 403, who
+        assert 'href="/rates"' not in text_of(browse(who).get("/desk/cases"))
+    for who in ("commander", "supervisor", "clerk", "dispatcher", "admin"):
+        assert browse(who).get("/rates").status_code == 200, who
+
+
+def test_a_head_sees_the_own_town_whatever_is_asked_for(browse: Browse, history: Any) -> None:
+    post = Post.objects.get(user__username="town-head", role=Role.HEAD)
+    assert post.area_id
+    whole = text_of(browse("commander").get("/rates?period=all"))
+    own = text_of(browse("town-head").get("/rates?period=all"))
+    assert own != whole
+    for asked in ("", FOTANG, "3", "%", "330782", "' OR 1=1"):
+        if asked.startswith(post.area_id):
+            continue
+        page = text_of(browse("town-head").get("/rates", {"period": "all", "scope": asked}))
+        assert f"scope={post.area_id}" in page
+        assert "/desk/cases?behind" not in page  # figures, not cases
+        cells = re.findall(r"<b>.*?</b>", page)
+        assert cells == re.findall(r"<b>.*?</b>", own)
+    book = browse("town-head").get("/rates.xlsx", {"period": "all", "scope": FOTANG})
+    shown = load_workbook(io.BytesIO(book.content)).worksheets[0]
+    assert shown["C1"].value == post.area.name  # type: ignore[union-attr]
+    # A head whose unit has no area has no rates.
+    Post.objects.filter(pk=post.pk).update(area=None)
+    assert browse("town-head").get("/rates").status_code == 403
+
+
+def test_days_of_ones_own(browse: Browse, history: Any) -> None:
+    client, today = browse("commander"), timezone.localdate()
+    page = text_of(client.get(f"/rates?since={today}&until={today}"))
+    assert len(numbers(page)) > 10
+    before = today - timedelta(days=1)
+    page = text_of(client.get(f"/rates?since={before}&until={before}"))
+    assert numbers(page) == []
+    assert 'aria-current="true">今天' not in page
+    for wrong in ("since=x", "since=2026-02-30", "since=0001-01-01", "until=9999-12-31"):
+        assert client.get(f"/rates?{wrong}").status_code == 200
+    page = text_of(client.get(f"/rates?since={today}&until={before}"))
+    assert "结束日期在开始日期之前" in page
+
+
+def test_any_column_sorts_and_the_whole_stays_first(browse: Browse, history: Any) -> None:
+    client = browse("commander")
+    page = text_of(client.get("/rates?period=today&by=area"))
+    sorts = re.findall(r'href="\?([^"]*sort=[^"]*)"', page.split("<thead>")[1].split("</thead>")[0])
+    assert len(sorts) == 13
+    for query in sorts:
+        for way in (query, query + ".up", query.removesuffix(".up")):
+            shown = text_of(client.get("/rates?" + way.replace("&amp;", "&")))
+            names = re.findall(r'<th scope="row">(?:<a[^>]*>)?([^<]*)', shown)
+            assert names[0] == "全部"
+            assert sorted(names) == sorted(["全部", "福田街道", "佛堂镇", "未定"])
+    by_solved = text_of(client.get("/rates?period=today&by=area&sort=solved"))
+    names = re.findall(r'<th scope="row">(?:<a[^>]*>)?([^<]*)', by_solved)
+    assert names == ["全部", "佛堂镇", "福田街道", "未定"]  # no rate: last either way
+    by_solved = text_of(client.get("/rates?period=today&by=area&sort=solved.up"))
+    names = re.findall(r'<th scope="row">(?:<a[^>]*>)?([^<]*)', by_solved)
+    assert names == ["全部", "福田街道", "佛堂镇", "未定"]
+    assert 'aria-sort="ascending"' in by_solved
+
+
+def test_the_workbook_has_the_same_figures_and_what_they_mean(browse: Browse, history: Any) -> None:
+    page = browse("commander").get("/rates.xlsx?period=today&by=unit")
+    assert page.headers["Content-Disposition"].startswith('attachment; filename="rates-')
+    rates, meanings = load_workbook(io.BytesIO(page.content)).worksheets
+    rows = [[cell.value for cell in row] for row in rates.iter_rows(min_row=2)]
+    heads, whole, milk = rows[:3]
+    told = dict(zip(heads, milk, strict=True))
+    assert (whole[0], told["单位"]) == ("全部", "奶粉组")
+    assert told["解决率"] == pytest.approx(2 / 3)
+    assert told["满意率"] == pytest.approx(1.9 / 3)
+    assert (told["有效回访"], told["解决了的"], told["办结超时的"], told["派出的"]) == (3, 2, 1, 4)
+    assert told["按时接收率"] is None
+    means = {row[0].value: row[1].value for row in meanings.iter_rows()}
+    assert means["综合"] == "0.1 × 响应率 + 0.5 × 解决率 + 0.4 × 满意率"
+    assert "王小明" not in str(rows)
+
+
+@pytest.mark.parametrize(
+    "name", ["=1+1", "+1", "-2", "@SUM(A1)", '=HYPERLINK("http://x")', "a\x01b"]
+)
+def test_no_name_is_a_formula(browse: Browse, history: Any, name: str) -> None:
+    Unit.objects.filter(code="milk").update(name=name)
+    page = browse("commander").get("/rates.xlsx?period=today&by=unit")
+    cell = load_workbook(io.BytesIO(page.content)).worksheets[0]["A4"]
+    assert (cell.value, cell.data_type) == (name.replace("\x01", ""), "s")
+    shown = text_of(browse("commander").get("/rates?period=today"))
+    assert "<script" not in shown.split("<tbody>")[1].split("</tbody>")[0]
+
+
+def test_the_page_costs_the_same_however_many_lines(
+    browse: Browse, history: Any, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    client = browse("commander")
+    client.get("/rates")
+    for by in DIMENSIONS:
+        with django_assert_max_num_queries(14):
+            client.get(f"/rates?period=all&by={by}")
+
+
+# ---- The callback desk
+
+
+def test_three_questions_and_a_button(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    loop.resolve(appeal.pk, city.milk, words="已送到")
+    client, at = browse("operator"), f"/desk/case/{appeal.number}"
+    page = text_of(client.get(f"{at}?back=callback"))
+    form = page.split('data-act="rate"')[1].split("</details>")[0]
+    asked = re.findall(r'<legend class="form-label">([^<]*)', form)
+    assert [each.strip() for each in asked] == ["单位联系过诉求人吗", "解决了吗", "满意程度"]
+    assert f'action="{at}/no_answer"' in form
+    said = {"solved": "yes", "satisfaction": "fairly"}
+    assert client.post(f"{at}/rate", said).status_code == 422
+    assert client.post(f"{at}/rate", said | {"unreached": "yes"}).status_code == 302
+    facts = appeal.events.get(verb="rate").facts
+    assert facts == {"solved": True, "satisfaction": "fairly", "unreached": True}
+
+
+def test_calls_in_vain_are_shown_and_then_it_may_be_closed(browse: Browse, city: Cast) -> None:
+    first, second = taken_milk(city), taken_milk(city)
+    for appeal in (first, second):
+        loop.resolve(appeal.pk, city.milk, words="已送到")
+    client, at = browse("operator"), f"/desk/case/{first.number}"
+    for call in range(3):
+        first.refresh_from_db()
+        said = {"version": first.version, "back": "callback", "then": second.number}
+        answer = client.post(f"{at}/no_answer", said)
+        # The next one is called meanwhile.
+        assert answer.headers["Location"].endswith(f"?case={second.number}")
+        page = text_of(client.get("/desk/callback?part=rows"))
+        words = "未接通" if call == 0 else f"未接通 {call + 1} 次"
+        assert re.search(rf"{words} <time", page)
+        # It waits behind the others now.
+        assert page.index(second.number) < page.index(first.number)
+    page = text_of(client.get(f"{at}?back=callback"))
+    assert "可以销号了" in page
+    assert re.search(r'<details class="act first"\s+open\s+data-act="close"', page)
+    assert client.post(f"{at}/close", {"back": "callback"}).status_code == 302
+    assert Appeal.objects.get(pk=first.pk).status == "closed"
+
+
+def test_a_second_press_is_one_call(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    loop.resolve(appeal.pk, city.milk, words="已送到")
+    appeal.refresh_from_db()
+    client, at = browse("operator"), f"/desk/case/{appeal.number}/no_answer"
+    for _press in range(2):
+        assert client.post(at, {"version": appeal.version}).status_code == 302
+    assert appeal.events.filter(verb="no_answer").count() == 1
+
+
+def test_the_requester_is_asked_one_thing_more(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    loop.resolve(appeal.pk, city.milk, words="已送到")
+    page = text_of(browse().get(f"/t/{appeal.token}"))
+    form = page.split('id="act-rate"')[1].split("</details>")[0]
+    assert "单位没有联系过我" in form
+    assert form.count('type="checkbox"') == 1
+    version = Appeal.objects.get(pk=appeal.pk).version
+    said = {"version": version, "solved": "yes", "satisfaction": "yes", "unreached": "on"}
+    at = f"/t/{appeal.token}/rate"
+    for _press in range(2):
+        assert browse().post(at, said).status_code == 302
+    assert appeal.events.get(verb="rate").facts["unreached"] is True

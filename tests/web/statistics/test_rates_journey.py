@@ -1,0 +1,56 @@
+"""The rates at a desk and on a phone: read, sorted, opened; a callback by keyboard."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser_checks import fits, no_violations, taps
+from tests.cast import Cast, requester, taken_milk
+from tests.conftest import DESK, PHONE
+from tests.journeys.test_loop import OpenPage, log_in
+from tests.live import Live
+from yinghu.appeals import loop
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_call_is_made_and_the_rates_tell_it(
+    live: Live, live_city: Cast, open_page: OpenPage
+) -> None:
+    called, rated = taken_milk(live_city), taken_milk(live_city)
+    for appeal in (called, rated):
+        loop.resolve(appeal.pk, live_city.milk, words="已送到")
+    loop.rate(rated.pk, requester(rated), solved=True, satisfaction="fairly")
+    live.drain()
+    operator = log_in(open_page(DESK), "operator")
+    operator.goto(f"/desk/callback?case={called.number}")
+    expect(operator.locator(".split.is-ready #case")).to_have_attribute(
+        "data-number", called.number
+    )
+    no_violations(operator)
+    operator.keyboard.press("0")
+    expect(operator.locator("#messages")).to_contain_text("回访未接通")
+    expect(operator.locator(f"#row-{called.number}")).to_contain_text("未接通")
+    operator.locator(f"#row-{called.number}").click()
+    expect(operator.locator(".calls")).to_contain_text("打过 1 次没有接通")
+
+    board = log_in(open_page(DESK), "commander")
+    board.goto("/rates?period=today")
+    expect(board.locator(".whole")).to_contain_text("90.0%")
+    no_violations(board)
+    fits(board)
+    board.get_by_role("link", name="解决率").click()
+    expect(board.locator("th[aria-sort]")).to_contain_text("解决率")
+    board.locator(".whole td").first.get_by_role("link").click()
+    expect(board).to_have_url(re.compile("behind=valid"))
+    expect(board.locator("#found")).to_contain_text(rated.number)
+
+    phone = log_in(open_page(PHONE), "commander")
+    phone.goto("/rates?period=today&by=category")
+    expect(phone.locator(".whole")).to_contain_text("90.0%")
+    fits(phone)
+    taps(phone)
+    no_violations(phone)

@@ -1,0 +1,332 @@
+"""Which column of a file means what, and what one row of it asks for."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from yinghu.appeals.filing import Filing
+from yinghu.appeals.models import Category
+from yinghu.common import text_cleaning
+from yinghu.common.table_rows import Row, Unusable
+from yinghu.people.privacy import normal_phone
+from yinghu.places import coords, locate
+
+MAX_BODY: Final = 20_000
+"""Characters; the longest letters to a city's mailbox that we have seen had 9,000."""
+MAX_TITLE: Final = 200
+MAX_NAME: Final = 100
+MAX_ADDRESS: Final = 300
+MAX_ID: Final = 120
+
+TARGETS: Final[dict[str, str]] = {
+    "body": gettext_noop("诉求正文（必须有）"),
+    "title": gettext_noop("标题"),
+    "name": gettext_noop("姓名"),
+    "phone": gettext_noop("电话"),
+    "address": gettext_noop("详细地址"),
+    "category": gettext_noop("类别（代码或名称）"),
+    "area": gettext_noop("区域（代码或名称）"),
+    "said_at": gettext_noop("何时说的"),
+    "external_id": gettext_noop("对方的编号"),
+    "caller": gettext_noop("对方的用户编号"),
+    "lon": gettext_noop("经度"),
+    "lat": gettext_noop("纬度"),
+    "answers.*": gettext_noop("其他内容，存为 answers 里的这一项"),
+}
+"""What a column of an imported file can mean."""
+
+REPLAY_TARGETS: Final[dict[str, str]] = {
+    "answer": gettext_noop("承办单位的答复"),
+    "answered_at": gettext_noop("何时答复的"),
+    "unit": gettext_noop("承办单位（代码或名称）"),
+}
+"""What else a column can mean to `yinghu replay`."""
+
+_GUESSES: Final[dict[str, str]] = {
+    "body": "留言详情 留言内容 诉求内容 诉求描述 问题描述 反映内容 投诉内容 求助内容 事件描述 "
+    "内容 正文 详情 描述 诉求 body content text description message details detail",
+    "title": "留言主题 诉求标题 主题 标题 title subject headline",
+    "name": "姓名 诉求人 来电人 反映人 求助人 联系人 name contact requester",
+    "phone": "电话 联系电话 手机 手机号 手机号码 来电号码 联系方式 phone mobile tel telephone",
+    "address": "地址 详细地址 住址 事发地址 事发地点 地点 address location",
+    "category": "类别 分类 诉求类别 category",
+    "area": "区域 所属区域 镇街 乡镇街道 村社区 area district",
+    "said_at": "留言时间 诉求时间 来电时间 提交时间 反映时间 创建时间 时间 "
+    "saidat time date datetime createdat",
+    "external_id": "留言编号 诉求编号 工单编号 工单号 编号 externalid id",
+    "caller": "留言用户 用户编号 用户 caller user userid openid",
+    "lon": "经度 lon lng longitude",
+    "lat": "纬度 lat latitude",
+    "answers.likes": "点赞数 likes",
+    "answers.dislikes": "反对数 dislikes",
+    "answer": "答复意见 答复内容 回复内容 办理结果 answer reply",
+    "answered_at": "答复时间 回复时间 办结时间 answeredat repliedat",
+    "unit": "承办单位 办理单位 答复单位 unit department",
+}
+_BY_NAME: Final = {name: target for target, names in _GUESSES.items() for name in names.split()}
+
+_KEY = re.compile(r"answers\.[^.\s]{1,40}")
+_NUL_AND_KIN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class BadMapping(Unusable):
+    """The mapping cannot be used with this file; the message names every fault."""
+
+
+class Unclear(Exception):
+    """A row that cannot become an appeal, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A row as an appeal to be, with what had to be left out of it (for the summary)."""
+
+    filing: Filing
+    left_out: tuple[str, ...] = ()
+
+
+def clean(value: Any) -> str:
+    """A cell as text, without spaces around it or signs that PostgreSQL or a page cannot show."""
+    if value is None:
+        return ""
+    return _NUL_AND_KIN.sub("", str(value)).strip()
+
+
+def parse(
+    options: Iterable[str], columns: Sequence[str], *, replay: bool = False
+) -> dict[str, str]:
+    """{target: column} of options such as `留言详情=body`. Raises BadMapping."""
+    found: dict[str, str] = {}
+    faults: list[str] = []
+    targets = [*TARGETS, *(REPLAY_TARGETS if replay else ())]
+    for option in options:
+        column, _sign, target = (part.strip() for part in option.rpartition("="))
+        if not column:
+            faults.append(_("“%s”：要写成 列名=含义") % option)
+        elif target not in targets and not _KEY.fullmatch(target):
+            faults.append(_("“%(option)s”：没有“%(target)s”这个含义") % locals())
+        elif column not in columns:
+            near = get_close_matches(column, columns, 1)
+            hint = _("，是不是“%s”？") % near[0] if near else ""
+            faults.append(_("“%(option)s”：文件里没有“%(column)s”这一列") % locals() + hint)
+        elif target in found:
+            faults.append(
+                _("“%(option)s”：“%(target)s”已经是“%(other)s”了")
+                % {"option": option, "target": target, "other": found[target]}
+            )
+        else:
+            found[target] = column
+    if not faults and "body" not in found:
+        faults.append(_("没有指明哪一列是诉求正文（body）"))
+    if ("lon" in found) != ("lat" in found):
+        faults.append(_("经度和纬度要一起指明"))
+    if faults:
+        raise BadMapping("\n".join([*faults, *_possible(columns, replay)]))
+    return found
+
+
+def guess(columns: Sequence[str], *, replay: bool = False) -> dict[str, str]:
+    """{target: column} by the columns' names alone. Raises BadMapping where none is the body."""
+    found: dict[str, str] = {}
+    for column in columns:
+        target = _BY_NAME.get(re.sub(r"[\s_\-]", "", column).lower())
+        if target and (replay or target not in REPLAY_TARGETS):
+            found.setdefault(target, column)
+    if ("lon" in found) != ("lat" in found):
+        found.pop("lon", None)
+        found.pop("lat", None)
+    if "body" not in found:
+        fault = _("从列名看不出哪一列是诉求正文，请用 --map 列名=body 指明")
+        raise BadMapping("\n".join([fault, *_possible(columns, replay)]))
+    return found
+
+
+def shown(columns: Sequence[str]) -> str:
+    """Names of columns for a message, neither too long nor too many."""
+    names = [column if len(column) <= 30 else column[:30] + "…" for column in columns[:60]]
+    return _("、").join(names)
+
+
+def _possible(columns: Sequence[str], replay: bool) -> list[str]:
+    targets = TARGETS | (REPLAY_TARGETS if replay else {})
+    return [
+        _("文件里的列：%s") % shown(columns),
+        _("可以有的含义：%s") % _("、").join(f"{key} {_(label)}" for key, label in targets.items()),
+    ]
+
+
+_WHEN = re.compile(
+    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
+    r"(?:[T\s]*(上午|下午|AM|PM)?\s*(\d{1,2})[:：时点](\d{1,2})?分?(?:[:：]?(\d{1,2})(?:\.\d+)?秒?)?)?"
+)
+_SHORT_WHEN = re.compile(r"(\d{4})(\d\d)(\d\d)(?:\s?(\d\d)(\d\d)(\d\d)?)?")
+
+
+def moment(text: str, zone: ZoneInfo) -> datetime:
+    """A point in time as files write it, in `zone` where it has no offset of its own.
+
+    `2019/2/28 11:25:05`, `2019年2月28日`, ISO 8601, Unix time; ValueError for anything else.
+    """
+    if match := _WHEN.fullmatch(text):
+        year, month, day, half, hour, minute, second = match.groups()
+        hours = int(hour or 0)
+        if half and hours <= 12:
+            hours = hours % 12 + (12 if half in ("下午", "PM") else 0)
+        return datetime(
+            int(year), int(month), int(day), hours, int(minute or 0), int(second or 0), tzinfo=zone
+        )
+    if match := _SHORT_WHEN.fullmatch(text):
+        year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
+        return datetime(year, month, day, hour, minute, second, tzinfo=zone)
+    if re.fullmatch(r"\d{10}|\d{13}", text):
+        return datetime.fromtimestamp(int(text[:10]), zone)
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=zone)
+
+
+@lru_cache(maxsize=20_000)
+def _area_of(text: str) -> str | None:
+    """The area that a code or a few words name."""
+    if text.isascii() and text.isalnum():
+        area = locate.by_code(text)
+        return area.code if area else None
+    matches = locate.by_words(text)
+    return matches[0].area.code if matches and matches[0].confidence >= locate.SHORT else None
+
+
+def phone_of(text: str) -> str:
+    """The first phone number of a cell in E.164, or "" (also for masked ones)."""
+    parts = re.split(r"[/,，;；、]+", text)
+    for part in [*(re.sub(r"\s", "", part) for part in parts), *text.split()]:
+        # phonenumbers reads past letters and stars, and would make of 138****5678 another's number.
+        if re.fullmatch(r"\+?[\d\-()（）]{5,}", part) and (phone := normal_phone(part)):
+            return phone
+    return ""
+
+
+@dataclass
+class Reader:
+    """Understands the rows of a file as messages of one channel, by `mapping` {target: column}."""
+
+    channel: str
+    mapping: dict[str, str]
+    gcj02: bool = False
+    guessed: bool = False
+    """Whether nobody said what the columns are: an unknown category then rejects no row."""
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo(settings.TIME_ZONE))
+
+    def __post_init__(self) -> None:
+        _area_of.cache_clear()
+        active = list(Category.objects.filter(active=True).values_list("code", "name", "name_en"))
+        self._categories = (
+            {name_en.lower(): code for code, _n, name_en in active if name_en}
+            | {name.lower(): code for code, name, _e in active}
+            | {code.lower(): code for code, _n, _e in active}
+        )
+        self._answers = {
+            target.partition(".")[2]: column
+            for target, column in self.mapping.items()
+            if target.startswith("answers.")
+        }
+
+    def cell(self, row: Row, target: str) -> str:
+        """The row's cell of that meaning, "" where there is none."""
+        column = self.mapping.get(target)
+        return clean(row.cells.get(column)) if column else ""
+
+    def understand(self, row: Row) -> Understood:
+        """What the row asks for. Raises Unclear."""
+        body = text_cleaning.words(self.cell(row, "body"))
+        title = text_cleaning.line(self.cell(row, "title"))
+        if not body:
+            raise Unclear(_("没有诉求正文"))
+        if len(title) > MAX_TITLE:
+            body, title = f"{title}\n{body}", title[: MAX_TITLE - 1] + "…"
+        if len(body) > MAX_BODY:
+            raise Unclear(
+                _("正文有 %(n)d 字，最多 %(most)d 字") % {"n": len(body), "most": MAX_BODY}
+            )
+        filing = Filing(
+            body=body,
+            channel=self.channel,
+            title=title,
+            name=text_cleaning.line(self.cell(row, "name")),
+            address=text_cleaning.line(self.cell(row, "address")),
+            said_at=self.when(row, "said_at"),
+        )
+        if len(filing.name) > MAX_NAME or len(filing.address) > MAX_ADDRESS:
+            raise Unclear(
+                _("姓名最多 %(name)d 字，地址最多 %(address)d 字")
+                % {"name": MAX_NAME, "address": MAX_ADDRESS}
+            )
+        if caller := self.cell(row, "caller"):
+            # Another channel's user of the same number is somebody else.
+            filing.caller = f"{self.channel}:{caller}"
+        left_out = [
+            *self._category(row, filing),
+            *self._phone(row, filing),
+            *self._where(row, filing),
+        ]
+        for key, column in self._answers.items():
+            value = row.cells.get(column)
+            if value is not None and value != "":
+                filing.answers[key] = clean(value) if isinstance(value, str) else value
+        return Understood(filing, tuple(left_out))
+
+    def when(self, row: Row, target: str) -> datetime | None:
+        """The point in time in that cell. Raises Unclear."""
+        text = self.cell(row, target)
+        if not text:
+            return None
+        try:
+            found = moment(text, self.zone)
+            # Years that no calendar of PostgreSQL or of this zone holds.
+            found.astimezone(ZoneInfo("UTC"))
+        except (ValueError, OverflowError) as error:
+            raise Unclear(_("看不懂的时间：%s") % text[:40]) from error
+        return found
+
+    def _category(self, row: Row, filing: Filing) -> Iterable[str]:
+        text = self.cell(row, "category")
+        filing.category = self._categories.get(text.lower()) if text else None
+        if text and filing.category is None:
+            if not self.guessed:
+                raise Unclear(_("没有这个类别：%s") % text[:60])
+            yield _("类别不认识，留空了")
+
+    def _phone(self, row: Row, filing: Filing) -> Iterable[str]:
+        text = text_cleaning.line(self.cell(row, "phone"))
+        filing.phone = phone_of(text)
+        if text and not filing.phone:
+            yield _("电话看不懂")
+
+    def _where(self, row: Row, filing: Filing) -> Iterable[str]:
+        """Point and area. What names no area that we know goes in front of the address."""
+        text = text_cleaning.line(self.cell(row, "area"))
+        filing.area = _area_of(text) if text else None
+        if text and not filing.area:
+            yield _("区域找不到，写进了地址")
+            if text not in filing.address:
+                filing.address = f"{text} {filing.address}".strip()[:MAX_ADDRESS]
+        lon, lat = self.cell(row, "lon"), self.cell(row, "lat")
+        if not lon and not lat:
+            return
+        try:
+            point = float(lon), float(lat)
+            if not (-180 <= point[0] <= 180 and -90 <= point[1] <= 90):
+                raise ValueError
+        except ValueError:
+            yield _("坐标看不懂")
+            return
+        filing.lon, filing.lat = coords.gcj_to_wgs(*point) if self.gcj02 else point
+        if not filing.area and (area := locate.by_point(filing.lon, filing.lat)):
+            filing.area = area.code

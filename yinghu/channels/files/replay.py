@@ -1,0 +1,304 @@
+"""Carries appeals that were answered elsewhere to their end, through the loop like everybody else.
+
+It is sorted as suggested, in the platform's name: no clerk has decided it, so nothing is learned
+from it. Then the right people of the city do the rest: the rule or the dispatcher assigns, a
+handler of that unit accepts and resolves with the office's own answer (where no rule takes a
+question of policy, a clerk gives it), the requester rates, a clerk closes. Each appeal is picked up
+where it stands, and moves on in one transaction.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal, Category, Event
+from yinghu.appeals.moves import MOVES
+from yinghu.appeals.states import ENDED, Klass, Satisfaction, Status, Verb
+from yinghu.channels.files.importing import Ids, Rejects
+from yinghu.channels.files.mapping import Reader, Unclear
+from yinghu.common.table_rows import Row, Source
+from yinghu.intake.receive import appeals_by_id
+from yinghu.people.access import SYSTEM, Actor, actor_of, relations, requester_of
+from yinghu.people.models import Post, Role, Unit, User
+from yinghu.routing.routing import active_rules, route
+from yinghu.triage import suggest
+from yinghu.triage.models import Suggestion
+
+BATCH: Final = 100
+SURE_AREA: Final = 0.8
+"""The area that the words name is taken when the suggestion is as sure of it as this."""
+_TRIES: Final = 30
+"""Looks at one appeal: five moves, and as many again for every time somebody else moves it."""
+
+_HANDLING_ROLES: Final = (Role.HANDLER, Role.HEAD, Role.GRID_WORKER)
+
+
+class Unable(Exception):
+    """An appeal that cannot be carried on by anybody we have, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a file says of one appeal: the answer, when it was given, the unit's code or name."""
+
+    words: str
+    at: datetime | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the file does not say: who takes what no rule takes, and how requesters rate."""
+
+    unit: str = ""
+    category: str = "other"
+    satisfaction: Satisfaction = Satisfaction.SATISFIED
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of the rows: closed by this run, ended before it, without an answer, unable."""
+
+    closed: int = 0
+    ended_before: int = 0
+    unanswered: int = 0
+    unable: int = 0
+
+    @property
+    def read(self) -> int:
+        return self.closed + self.ended_before + self.unanswered + self.unable
+
+
+class City:
+    """The people of this city who can do each step, and its rules; looked up once."""
+
+    def __init__(self, defaults: Defaults) -> None:
+        self.defaults = defaults
+        self.rules = active_rules()
+        self.categories = set(Category.objects.filter(active=True).values_list("pk", flat=True))
+        self._units = {unit.code: unit for unit in Unit.objects.filter(active=True)}
+        self._units |= {unit.name: unit for unit in self._units.values()}
+        self._actors: dict[int, Actor] = {}
+        posts = Post.objects.filter(active=True, unit__active=True, user__is_active=True)
+        self._posts = list(posts.order_by("pk").select_related("user"))
+
+    def unit(self, name: str) -> Unit:
+        """The active unit of that code or name. Raises Unable."""
+        found = self._units.get(name)
+        if found is None:
+            raise Unable(_("没有这个单位：%s") % name)
+        return found
+
+    def holder(self, user_id: int) -> Actor:
+        """The actor of a login."""
+        if user_id not in self._actors:
+            self._actors[user_id] = actor_of(User.objects.get(pk=user_id))
+        return self._actors[user_id]
+
+    def able(self, verb: Verb, appeal: Appeal, *roles: Role) -> Actor:
+        """The first one with one of the roles who may do this to the appeal. Raises Unable."""
+        for post in self._posts:
+            if post.role in roles and MOVES[verb].who & relations(
+                actor := self.holder(post.user_id), appeal
+            ):
+                return actor
+        raise Unable(
+            _("没有人能“%(verb)s”：%(where)s没有%(roles)s")
+            % {
+                "verb": _(verb.label),
+                "where": appeal.unit or appeal.area or _("平台"),
+                "roles": _("、").join(str(role.label) for role in roles),
+            }
+        )
+
+
+class Replay:
+    """One run over one file whose rows have been imported. `report` is right at any time."""
+
+    def __init__(
+        self, source: Source, reader: Reader, rejects: Rejects, defaults: Defaults
+    ) -> None:
+        self.report = Report()
+        self._source, self._reader, self._rejects = source, reader, rejects
+        self._city = City(defaults)
+        self._ids = Ids(reader.mapping.get("external_id"))
+
+    def run(self, step: Callable[[], None] = lambda: None) -> Report:
+        """Carry every answered row to its end; `step` is called after each batch."""
+        batch: list[tuple[Row, str]] = []
+        for row in self._source:
+            try:
+                external_id = self._ids.of(row, self._own_id(row))
+            except Unclear:
+                self._ids.by_content(row)
+                continue
+            if isinstance(row, Row):
+                batch.append((row, external_id))
+            if len(batch) >= BATCH:
+                self._carry_all(batch)
+                batch = []
+                step()
+        self._carry_all(batch)
+        step()
+        return self.report
+
+    def _own_id(self, row: object) -> str:
+        return self._reader.cell(row, "external_id") if isinstance(row, Row) else ""
+
+    def _carry_all(self, batch: Sequence[tuple[Row, str]]) -> None:
+        found = appeals_by_id(self._reader.channel, [external_id for _row, external_id in batch])
+        answered: list[tuple[Row, int, Answered]] = []
+        for row, external_id in batch:
+            if external_id not in found:
+                continue
+            try:
+                answer = self._answer(row)
+            except Unclear as why:
+                self._refuse(row, str(why))
+                continue
+            if answer is None:
+                self.report.unanswered += 1
+            else:
+                answered.append((row, found[external_id], answer))
+        self._suggest([appeal_id for _row, appeal_id, _answer in answered])
+        for row, appeal_id, answer in answered:
+            try:
+                self._carry(appeal_id, answer)
+            except (Unable, loop.Refused) as why:
+                self._refuse(row, str(why))
+
+    def _answer(self, row: Row) -> Answered | None:
+        words = self._reader.cell(row, "answer")
+        if not words:
+            return None
+        if len(words) > loop.MAX_WORDS:
+            raise Unclear(_("答复有 %d 字，太长") % len(words))
+        return Answered(
+            words, self._reader.when(row, "answered_at"), self._reader.cell(row, "unit")
+        )
+
+    def _suggest(self, appeal_ids: list[int]) -> None:
+        """Suggest what the worker has not come to yet."""
+        waiting = Appeal.objects.filter(
+            pk__in=appeal_ids, status=Status.FILED, suggestion__isnull=True
+        )
+        suggest.suggest(list(waiting))
+        self._suggested = Suggestion.objects.in_bulk(appeal_ids)
+
+    def _refuse(self, row: Row, why: str) -> None:
+        self.report.unable += 1
+        self._rejects.add(row, why)
+
+    def _carry(self, appeal_id: int, answer: Answered) -> None:
+        """Move one appeal from where it stands to its end; what could be done stays done."""
+        unable: Unable | None = None
+        with transaction.atomic():
+            moved = False
+            appeal = Appeal.objects.get(pk=appeal_id)
+            for _look in range(_TRIES):
+                if appeal.state in ENDED:
+                    break
+                try:
+                    event = self._next(appeal, answer)
+                except loop.Conflict:
+                    # Somebody else has moved it since we looked.
+                    appeal = Appeal.objects.get(pk=appeal_id)
+                except Unable as why:
+                    unable = why
+                    break
+                else:
+                    moved = True
+                    appeal = event.appeal
+                    appeal.version = event.seq
+            else:
+                unable = Unable(_("别人一直在处理这件诉求"))
+        if unable is not None:
+            raise unable
+        if moved:
+            self.report.closed += 1
+        else:
+            self.report.ended_before += 1
+
+    def _next(self, appeal: Appeal, answer: Answered) -> Event:
+        """The one move that this status asks for."""
+        city, pk, version = self._city, appeal.pk, appeal.version
+        match appeal.state:
+            case Status.FILED:
+                return self._sort(appeal)
+            case Status.SORTED:
+                return self._assign(appeal, answer)
+            case Status.ASSIGNED:
+                return loop.accept(
+                    pk, city.able(Verb.ACCEPT, appeal, *_HANDLING_ROLES), expect=version
+                )
+            case Status.HANDLING if appeal.holder_id is not None:
+                holder = city.holder(appeal.holder_id)
+                return loop.resolve(pk, holder, words=answer.words, expect=version)
+            case Status.RESOLVED if appeal.solved is None:
+                rating = city.defaults.satisfaction
+                return loop.rate(
+                    pk, requester_of(pk), solved=True, satisfaction=rating, expect=version
+                )
+            case Status.RESOLVED:
+                clerk = city.able(Verb.CLOSE, appeal, Role.CLERK, Role.OPERATOR)
+                return loop.close(pk, clerk, why=_why(answer), expect=version)
+            case _:
+                raise Unable(_("正在等诉求人补充"))
+
+    def _sort(self, appeal: Appeal) -> Event:
+        city = self._city
+        made = self._suggested.get(appeal.pk)
+        category = made.category_id if made else None
+        if category not in city.categories:
+            category = city.defaults.category
+        area = ""
+        if made and made.area_id and made.area_confidence >= SURE_AREA and not appeal.area_id:
+            area = made.area_id
+        return loop.sort(
+            appeal.pk,
+            SYSTEM,
+            category=category,
+            area=area,
+            urgency=made.urgency if made else None,
+            why=_("回放：按建议"),
+            expect=appeal.version,
+        )
+
+    def _assign(self, appeal: Appeal, answer: Answered) -> Event:
+        city = self._city
+        rule = None if answer.unit else route(appeal, city.rules)
+        if rule is not None:
+            why = _("规则 %d") % rule.order
+            return loop.assign(
+                appeal.pk, SYSTEM, unit=rule.unit.code, why=why, expect=appeal.version
+            )
+        if appeal.klass == Klass.POLICY and not answer.unit:
+            # A question of policy needs an answer only, and nobody to go anywhere.
+            clerk = city.able(Verb.ANSWER, appeal, Role.CLERK, Role.OPERATOR)
+            return loop.answer(
+                appeal.pk, clerk, words=answer.words, why=_("回放"), expect=appeal.version
+            )
+        if not (answer.unit or city.defaults.unit):
+            raise Unable(
+                _("类别“%s”没有路由规则，也没有用 --unit 指定单位")
+                % (appeal.category and appeal.category.name)
+            )
+        unit = city.unit(answer.unit or city.defaults.unit)
+        dispatcher = city.able(
+            Verb.ASSIGN, appeal, Role.DISPATCHER, Role.SUPERVISOR, Role.COMMANDER
+        )
+        return loop.assign(
+            appeal.pk, dispatcher, unit=unit.code, why=_("回放"), expect=appeal.version
+        )
+
+
+def _why(answer: Answered) -> str:
+    if answer.at is None:
+        return _("回放")
+    return _("回放：原答复于 %s") % timezone.localtime(answer.at).strftime("%Y-%m-%d %H:%M:%S")

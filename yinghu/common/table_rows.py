@@ -1,0 +1,443 @@
+"""Rows out of CSV, Excel and JSON-lines files, one after another; nothing unreadable is lost.
+
+A file that cannot be used at all is a `BadFile`. A row that cannot be read is a `Broken` among the
+rows, and the ones after it are read as if it were not there.
+"""
+
+import codecs
+import csv
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, Final, Protocol, Self
+
+from django.utils.translation import gettext as _
+from python_calamine import CalamineError, CalamineWorkbook
+
+from yinghu.common import workbooks
+
+MAX_CELL: Final = 16 * 2**20
+"""Characters in one cell; a longer one is a quotation mark that was never closed."""
+MAX_LINE: Final = 2 * MAX_CELL
+_PEEK_ROWS: Final = 500
+"""JSON lines looked at for the names of their columns."""
+_SURE_LINES: Final = 5000
+"""Lines with other than ASCII characters looked at to tell the encoding."""
+REJECT_COLUMNS: Final = ("行号", "原因")
+"""The first two columns of our own rejects files; not the row's, should such a file be imported."""
+WHOLE_COLUMN: Final = "原文"
+"""Their last column: a row that could not be told into cells."""
+
+_EXCEL = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
+_JSON = {".jsonl", ".ndjson", ".json"}
+
+csv.field_size_limit(MAX_CELL)
+
+
+_FORMULA: Final = re.compile(r"'*[=+\-@＝＋－＠\t\r]")
+
+
+def defused(cell: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula; `plain_again` undoes it, whatever it was."""
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+
+
+def plain_again(cell: Any) -> Any:
+    """The cell before it was `defused`."""
+    if isinstance(cell, str) and cell.startswith("'") and _FORMULA.match(cell):
+        return cell[1:]
+    return cell
+
+
+class Unusable(Exception):
+    """The file cannot be imported as it was asked for; the message says why and what to do."""
+
+
+class BadFile(Unusable):
+    """The file cannot be read at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its line (or sheet row) from 1, its cells by column, its bytes as they came."""
+
+    line: int
+    cells: dict[str, Any]
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A row that could not be told into cells, and why."""
+
+    line: int
+    raw: bytes
+    why: str
+
+
+class Source(Protocol):
+    """An open file. `columns` are in order; `open_ended` where further ones may come."""
+
+    columns: list[str]
+    open_ended: bool
+
+    def __iter__(self) -> Iterator[Row | Broken]: ...
+
+    def fraction(self) -> float:
+        """How much of the file has been read, 0 to 1."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+def open_source(path: Path, encoding: str = "", delimiter: str = "", sheet: str = "") -> Source:
+    """The file's rows, its kind told by its ending or its first bytes. Raises BadFile."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise BadFile(
+            _("读不了 %(file)s：%(why)s") % {"file": path, "why": error.strerror}
+        ) from error
+    if not head.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n"):
+        raise BadFile(_("%s 是空的") % path)
+    suffix = path.suffix.lower()
+    if suffix in _EXCEL or head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        return ExcelSource(path, sheet)
+    lines = Lines(path, encoding or _encoding_of(path, head))
+    try:
+        if suffix in _JSON or head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+            return JsonSource(lines)
+        return CsvSource(lines, delimiter)
+    except BaseException:
+        lines.close()
+        raise
+
+
+def _encoding_of(path: Path, head: bytes) -> str:
+    """UTF-16 by its mark; else UTF-8 or GB18030, whichever reads more of the lines."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    read = {"utf-8-sig": 0, "gb18030": 0}
+    looked = 0
+    with path.open("rb") as file:
+        while looked < _SURE_LINES and (line := file.readline(MAX_LINE)):
+            if line.isascii():
+                continue
+            looked += 1
+            for encoding in read:
+                try:
+                    line.decode(encoding)
+                    read[encoding] += 1
+                except UnicodeDecodeError:
+                    continue
+    # GB18030 reads most of anything, UTF-8 hardly anything else: half of the lines are proof.
+    return "utf-8-sig" if 2 * read["utf-8-sig"] >= looked else "gb18030"
+
+
+class Lines:
+    """A file's lines with their numbers, which remembers those of the row being read."""
+
+    def __init__(self, path: Path, encoding: str) -> None:
+        # What cannot be decoded is kept as lone surrogates, so that its bytes come out again;
+        # UTF-16 and UTF-32 cannot do that.
+        errors = (
+            "replace" if encoding.lower().startswith(("utf-16", "utf-32")) else "surrogateescape"
+        )
+        try:
+            codecs.lookup(encoding)
+        except LookupError as error:
+            raise BadFile(_("没有这种编码：%s") % encoding) from error
+        self._bytes = path.open("rb")
+        self._file = io.TextIOWrapper(self._bytes, encoding, errors, newline="")
+        self._size = max(1, path.stat().st_size)
+        self.path, self.encoding = path, encoding
+        self._again: list[str] = []
+        self.number = 0
+        self.held: list[str] = []
+        self.starved = self.cut = False
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.pop() if self._again else self._file.readline(MAX_LINE)
+        if not line:
+            self.starved = bool(self.held)
+            raise StopIteration
+        if len(line) == MAX_LINE and not line.endswith(("\n", "\r")):
+            self.cut = True
+            while (more := self._file.readline(MAX_LINE)) and not more.endswith(("\n", "\r")):
+                pass
+        self.number += 1
+        self.held.append(line)
+        return line
+
+    def begin(self) -> None:
+        """A new row begins with the next line."""
+        self.held.clear()
+        self.starved = self.cut = False
+
+    def give_back(self, keep: int = 1) -> None:
+        """Read all but the first `keep` of the row's lines again, as rows of their own."""
+        self._again.extend(reversed(self.held[keep:]))
+        self.number -= len(self.held[keep:])
+        del self.held[keep:]
+
+    def raw(self) -> bytes:
+        """The row's lines as they stand in the file."""
+        # Not the mark at the front, which the codec would write anew.
+        codec = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}.get(self.encoding, self.encoding)
+        return "".join(self.held).encode(codec, "surrogateescape")
+
+    def fraction(self) -> float:
+        """How much of the file has been read; all of it once it is closed."""
+        return 1.0 if self._bytes.closed else min(1.0, self._bytes.tell() / self._size)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class CsvSource:
+    """A CSV file with a line of names; empty lines are no rows."""
+
+    open_ended = False
+
+    def __init__(self, lines: Lines, delimiter: str = "") -> None:
+        self._lines = lines
+        if len(delimiter) > 1:
+            raise BadFile(_("分隔符只能是一个字符，不能是“%s”") % delimiter)
+        first = next((line for line in self._lines if line.strip()), "")
+        self._lines.give_back(0)
+        self._reader = csv.reader(self._lines, delimiter=delimiter or _delimiter_of(first))
+        try:
+            names = next(cells for cells in self._reader if any(cells))
+        except (csv.Error, StopIteration) as error:
+            raise BadFile(_("%s 的第一行不是列名") % lines.path) from error
+        if any("\udc80" <= char <= "\udcff" for name in names for char in name):
+            raise BadFile(
+                _("%(file)s 不像是 %(encoding)s 编码，请用 --encoding 指明")
+                % {"file": lines.path, "encoding": lines.encoding}
+            )
+        self._names = _named(names)
+        self._table = Table(self._names)
+        self.columns = self._table.columns
+
+    def fraction(self) -> float:
+        return self._lines.fraction()
+
+    def close(self) -> None:
+        self._lines.close()
+
+    def __iter__(self) -> Iterator[Row | Broken]:
+        lines, width = self._lines, len(self._names)
+        while True:
+            lines.begin()
+            line = lines.number + 1
+            try:
+                cells = next(self._reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                lines.give_back()
+                why = _("一格超过 %d 字") % MAX_CELL if "field larger" in str(error) else str(error)
+                yield Broken(line, lines.raw(), why)
+                continue
+            if lines.starved:
+                lines.give_back()
+                yield Broken(line, lines.raw(), _("引号没有合上"))
+                continue
+            if not any(cells):
+                continue
+            if len(cells) > width and not any(cells[width:]):
+                del cells[width:]
+            if len(cells) != width or lines.cut:
+                why = _("有 %(cells)d 格，而表头有 %(columns)d 列") % {
+                    "cells": len(cells),
+                    "columns": width,
+                }
+                yield Broken(line, lines.raw(), _("这一行太长") if lines.cut else why)
+                continue
+            try:
+                yield self._table.row(line, cells)
+            except UnicodeEncodeError:
+                yield Broken(line, lines.raw(), _("有不能识别的字节，请检查文件的编码"))
+
+
+class JsonSource:
+    """One JSON object a line. An object within it makes columns such as `user.name`."""
+
+    open_ended = True
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._peeked = [row for row, _i in zip(self._read(), range(_PEEK_ROWS), strict=False)]
+        rows = [row for row in self._peeked if isinstance(row, Row)]
+        if not rows:
+            raise BadFile(_("%s 里没有一行是 JSON 对象：每行应是一个 {…}") % lines.path)
+        self.columns = list(dict.fromkeys(name for row in rows for name in row.cells))
+
+    def fraction(self) -> float:
+        return self._lines.fraction()
+
+    def close(self) -> None:
+        self._lines.close()
+
+    def __iter__(self) -> Iterator[Row | Broken]:
+        peeked, self._peeked = self._peeked, []
+        yield from peeked
+        yield from self._read()
+
+    def _read(self) -> Iterator[Row | Broken]:
+        lines = self._lines
+        while True:
+            lines.begin()
+            text = next(lines, None)
+            if text is None:
+                return
+            if not text.strip():
+                continue
+            raw = lines.raw()
+            try:
+                found = json.loads(text, parse_constant=_no_constant)
+                if not isinstance(found, dict):
+                    raise ValueError(_("不是 JSON 对象"))
+                cells = dict(_flat(found))
+                json.dumps(cells, ensure_ascii=False).encode()
+            except UnicodeEncodeError:
+                yield Broken(lines.number, raw, _("有不能识别的字节，请检查文件的编码"))
+            except (ValueError, RecursionError) as error:
+                yield Broken(lines.number, raw, _("不是一行完整的 JSON：%s") % error)
+            else:
+                yield Row(lines.number, cells, raw)
+
+
+class ExcelSource:
+    """One sheet of a workbook, the first by default; its first row with words names the columns."""
+
+    open_ended = False
+
+    def __init__(self, path: Path, sheet: str = "") -> None:
+        if why := workbooks.fault(path):
+            raise BadFile(_("%(file)s 不能导入：%(why)s") % {"file": path, "why": why})
+        try:
+            self._book = book = CalamineWorkbook.from_path(path)
+            names = book.sheet_names
+            if sheet and sheet not in names:
+                raise BadFile(
+                    _("%(file)s 没有工作表“%(sheet)s”，有：%(names)s")
+                    % {"file": path, "sheet": sheet, "names": _("、").join(names)}
+                )
+            found = book.get_sheet_by_name(sheet) if sheet else book.get_sheet_by_index(0)
+        except (CalamineError, OSError) as error:
+            raise BadFile(
+                _("%(file)s 不是能打开的 Excel 文件：%(why)s") % {"file": path, "why": error}
+            ) from error
+        self._height = max(1, found.total_height)
+        self._rows = enumerate(found.iter_rows(), start=1)
+        self._at = 0
+        header = next((cells for _line, cells in self._rows if any(map(_text, cells))), None)
+        if header is None:
+            raise BadFile(_("%s 是空的") % path)
+        self._table = Table(_named([_text(cell) for cell in header]))
+        self.columns = self._table.columns
+
+    def fraction(self) -> float:
+        return min(1.0, self._at / self._height)
+
+    def close(self) -> None:
+        self._book.close()
+
+    def __iter__(self) -> Iterator[Row | Broken]:
+        for line, cells in self._rows:
+            self._at = line
+            values = [_plain(cell) for cell in cells]
+            if any(value != "" for value in values):
+                yield self._table.row(line, values)
+
+
+class Table:
+    """Columns by name. Of our own rejects files: those of the rows, as they were before."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._own = tuple(names[:2]) == REJECT_COLUMNS
+        self._whole = self._own and len(names) > 2 and names[-1] == WHOLE_COLUMN
+        self._kept = slice(2 if self._own else 0, len(names) - 1 if self._whole else len(names))
+        self._last = len(names) - 1
+        kept = names[self._kept]
+        self.columns = [plain_again(name) for name in kept] if self._own else kept
+
+    def row(self, line: int, cells: Sequence[Any]) -> Row | Broken:
+        """One row. Raises UnicodeEncodeError where a cell holds what is no text."""
+        kept = cells[self._kept]
+        if self._own:
+            kept = [plain_again(cell) for cell in kept]
+            # Nobody has mended it: it stays what it was, with its reason.
+            whole = (
+                plain_again(cells[self._last]) if self._whole and self._last < len(cells) else ""
+            )
+            if whole and all(cell == "" for cell in kept):
+                return Broken(line, str(whole).encode(), str(cells[1]))
+        found = dict(zip(self.columns, kept, strict=False))
+        return Row(line, found, json.dumps(found, ensure_ascii=False).encode())
+
+
+def _named(names: list[str]) -> list[str]:
+    """Every column with a name of its own: nameless and repeated ones are numbered."""
+    found: dict[str, None] = {}
+    counts: Counter[str] = Counter()
+    for place, name in enumerate(names, start=1):
+        wanted = name.strip().lstrip("\ufeff") or _("第%d列") % place
+        own = wanted
+        while own in found:
+            counts[wanted] += 1
+            own = f"{wanted}({counts[wanted] + 1})"
+        found[own] = None
+    return list(found)
+
+
+def _delimiter_of(line: str) -> str:
+    """The likeliest sign between the names of the first line."""
+    counts = {sign: line.count(sign) for sign in ",\t;|"}
+    best = max(counts, key=lambda sign: counts[sign])
+    return best if counts[best] else ","
+
+
+def _flat(found: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in found.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(name)
+
+
+_ESCAPED: Final = re.compile(r"_x(00[01][0-9A-Fa-f]|005[Ff])_")
+"""How a workbook writes a control character within a text, and `_` where that would look like one
+(ECMA-376 part 1, 22.9.2.19).
+"""
+
+
+def _plain(cell: Any) -> str | int | float | bool:
+    """An Excel cell as JSON can hold it; a date as `2019-02-28 11:25:05`."""
+    if isinstance(cell, str):
+        return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), cell)
+    if isinstance(cell, float) and cell.is_integer():
+        return int(cell)
+    if isinstance(cell, datetime):
+        return cell.isoformat(" ", "seconds")
+    if isinstance(cell, date | time | timedelta):
+        return str(cell)
+    return cell  # type: ignore[no-any-return]  # calamine gives float, int or bool besides
+
+
+def _text(cell: Any) -> str:
+    return str(_plain(cell)).strip()

@@ -1,0 +1,149 @@
+"""The one door for messages from outside: kept as they came, each exactly one appeal.
+
+Message and appeal are written in one transaction. (channel, external id) is unique in the database,
+so a retry, a replayed form or a file imported twice finds the appeal that was made the first time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from yinghu.appeals.filing import Filing, bulk_cursor
+from yinghu.appeals.loop import file_many
+from yinghu.intake.models import Message
+from yinghu.people.access import Actor
+from yinghu.people.privacy import seal, unseal_bytes
+
+MAX_ERROR = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message: the sender's own id for it, its bytes as they came, and what we understood."""
+
+    external_id: str
+    raw: bytes
+    filing: Filing
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The appeal of a message; `new` is False where this message had come before."""
+
+    appeal_id: int
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A message that we could not understand, and why."""
+
+    external_id: str
+    raw: bytes
+    error: str
+
+
+# The row of a message that was kept unread takes the appeal, once it is understood.
+_KEEP_SQL = """
+INSERT INTO channels_message (channel, external_id, raw, error, appeal_id)
+SELECT channel, external_id, raw, '', nextval('appeals_appeal_id_seq')
+FROM unnest(%b::text[], %b::text[], %b::bytea[]) AS given(channel, external_id, raw)
+ON CONFLICT (channel, external_id) DO UPDATE
+SET raw = excluded.raw, error = '', appeal_id = excluded.appeal_id
+WHERE channels_message.appeal_id IS NULL
+RETURNING channel, external_id, appeal_id
+"""
+
+_KEEP_UNREAD_SQL = """
+INSERT INTO channels_message (channel, external_id, raw, error)
+SELECT %s::text, external_id, raw, error
+FROM unnest(%b::text[], %b::bytea[], %b::text[]) AS given(external_id, raw, error)
+ON CONFLICT (channel, external_id) DO UPDATE SET raw = excluded.raw, error = excluded.error
+WHERE channels_message.appeal_id IS NULL
+"""
+
+
+def receive_many(incoming: Sequence[Incoming], actor: Actor) -> list[Received]:
+    """Keep the messages and file their appeals; a `Received` for each, in order.
+
+    All or none: raises Django's IntegrityError or DataError where one of them cannot be stored.
+    """
+    if not incoming:
+        return []
+    # The same message twice in one go is one message.
+    once: dict[tuple[str, str], Incoming] = {}
+    for item in incoming:
+        once.setdefault((item.filing.channel, item.external_id), item)
+    first = list(once.values())
+    with transaction.atomic():
+        with bulk_cursor() as cursor:
+            cursor.execute(
+                _KEEP_SQL,
+                [
+                    [item.filing.channel for item in first],
+                    [item.external_id for item in first],
+                    [seal(item.raw) for item in first],
+                ],
+            )
+            found = {(channel, key): appeal_id for channel, key, appeal_id in cursor.fetchall()}
+        fresh: list[Filing] = []
+        for item in first:
+            item.filing.id = found.get((item.filing.channel, item.external_id))
+            if item.filing.id is not None:
+                fresh.append(item.filing)
+        file_many(fresh, actor)
+        again = [item for item in first if item.filing.id is None]
+        if again:
+            found |= _appeals_of(again)
+    new = {id(filing) for filing in fresh}
+    return [
+        Received(found[(item.filing.channel, item.external_id)], id(item.filing) in new)
+        for item in incoming
+    ]
+
+
+def receive(item: Incoming, actor: Actor) -> Received:
+    """Receive one message; see `receive_many`."""
+    return receive_many([item], actor)[0]
+
+
+def keep_unread(channel: str, unread: Sequence[Unread]) -> None:
+    """Keep messages that nothing could be made of; one that has become an appeal stays as it is."""
+    once = {item.external_id: item for item in unread}
+    if once:
+        with bulk_cursor() as cursor:
+            cursor.execute(
+                _KEEP_UNREAD_SQL,
+                [
+                    channel,
+                    list(once),
+                    [seal(item.raw) for item in once.values()],
+                    [item.error[:MAX_ERROR] for item in once.values()],
+                ],
+            )
+
+
+def appeals_by_id(channel: str, external_ids: Sequence[str]) -> dict[str, int]:
+    """{external id: appeal id} of those messages of the channel that have become appeals."""
+    rows = Message.objects.filter(
+        channel=channel, external_id__in=external_ids, appeal__isnull=False
+    ).values_list("external_id", "appeal_id")
+    return {key: appeal_id for key, appeal_id in rows if appeal_id is not None}
+
+
+def raw_of(channel: str, external_id: str) -> bytes:
+    """The message as it came; b"" where there is none. Raises Unreadable."""
+    rows = Message.objects.filter(channel=channel, external_id=external_id)
+    sealed = rows.values_list("raw", flat=True).first()
+    return unseal_bytes(sealed) if sealed is not None else b""
+
+
+def _appeals_of(items: Sequence[Incoming]) -> dict[tuple[str, str], int]:
+    """The appeals that earlier messages of these ids became."""
+    rows = Message.objects.filter(
+        channel__in={item.filing.channel for item in items},
+        external_id__in={item.external_id for item in items},
+        appeal__isnull=False,
+    ).values_list("channel", "external_id", "appeal_id")
+    return {(channel, key): appeal_id for channel, key, appeal_id in rows if appeal_id is not None}

@@ -1,0 +1,61 @@
+"""Whistling at a place (吹哨) where there is no case yet: the whistle makes one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from yinghu.appeals import loop
+from yinghu.appeals.filing import Filing
+from yinghu.appeals.models import Appeal
+from yinghu.appeals.states import Occasion, Urgency
+from yinghu.intake.receive import Incoming, receive
+from yinghu.oversight import whistles
+from yinghu.people.access import SYSTEM, Actor, staffed_units
+from yinghu.people.models import Level, Unit
+
+CHANNEL = "whistle"
+
+
+def callers(actor: Actor) -> list[Unit]:
+    """The actor's units that may whistle at a place: those below the command, by name."""
+    own = staffed_units().filter(pk__in=actor.party_units).select_related("area")
+    return [unit for unit in own.order_by("name") if unit.level > Level.COMMAND]
+
+
+def to_call(unit: Unit, actor: Actor) -> list[Unit]:
+    """The units that this one may whistle for in its own area."""
+    return whistles.to_call(Appeal(unit=unit, area=unit.area), actor)
+
+
+def blow(
+    actor: Actor,
+    *,
+    key: str,
+    raw: bytes,
+    unit: Unit,
+    area: str,
+    category: str,
+    whistle: Mapping[str, Any],
+) -> int:
+    """Make the case at an area, take it for the actor in the name of `unit` (one of `callers`) and
+    whistle for others, as `whistles.whistle` takes it; the case's id.
+
+    `key` names the form that was sent: sent again, it finds its case. Refused changes nothing.
+    """
+    if not area.startswith(unit.area_id or ""):
+        raise loop.Refused("elsewhere", _("%s不管这个地方") % unit, "area")
+    filing = Filing(body=whistle["why"], channel=CHANNEL, area=area)
+    urgent = whistle["occasion"] == Occasion.EMERGENCY
+    urgency = Urgency.URGENT if urgent else Urgency.NORMAL
+    with transaction.atomic():
+        got = receive(Incoming(f"{actor.user_id}:{key}", raw, filing), actor)
+        if got.new:
+            loop.sort(got.appeal_id, SYSTEM, category=category, area=area, urgency=urgency)
+            loop.assign(got.appeal_id, SYSTEM, unit=unit.code, why=_("就地吹哨"))
+            loop.accept(got.appeal_id, actor)
+            whistles.whistle(got.appeal_id, actor, **whistle)
+    return got.appeal_id

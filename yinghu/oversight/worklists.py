@@ -1,0 +1,88 @@
+"""What one person has to see to, and what a supervisor has to see: lists of cases, by name."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from yinghu.appeals import inboxes
+from yinghu.appeals.models import Appeal, Clock, Event
+from yinghu.appeals.states import OPEN, ClockKind, Status, Verb
+from yinghu.oversight import orphan_cases, rulings, supervision
+from yinghu.people.access import Actor
+from yinghu.people.models import Role
+
+Lists = dict[str, QuerySet[Appeal]]
+
+_FROM_UNITS = (ClockKind.HELP, ClockKind.WHISTLE, ClockKind.MEASURES, ClockKind.GRADE)
+"""Kinds of clock by which others wait for a unit's answer."""
+
+
+def own(actor: Actor, now: datetime | None = None) -> Lists:
+    """Everyone's own: what others wait for; late, due today, come back, under watch, all in hand.
+
+    A head answers for all of the unit's cases, everybody else for what they hold, and with their
+    colleagues for what nobody has accepted yet; a volunteer may leave that to others.
+    """
+    now = now or timezone.now()
+    headed = [grant.unit_id for grant in actor.grants if grant.role == Role.HEAD]
+    held = Q(holder=actor.user_id, unit__in=actor.unit_ids) | Q(unit__in=headed)
+    free = Q(unit__in=actor.party_units, status=Status.ASSIGNED)
+    mine = Appeal.objects.filter(
+        held | free, status__in=(Status.ASSIGNED, Status.HANDLING, Status.WAITING)
+    ).order_by(*inboxes.BY_DUE)
+    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    back = Event.objects.filter(appeal=OuterRef("pk"), verb=Verb.REOPEN)
+    return {
+        "asked": asked(actor),
+        "late": mine.filter(due_at__lt=now),
+        "today": mine.filter(due_at__gte=now, due_at__lt=midnight + timedelta(days=1)),
+        "back": mine.filter(Exists(back)),
+        "watched": mine.filter(watched=True),
+        "mine": mine,
+    }
+
+
+def asked(actor: Actor) -> QuerySet[Appeal]:
+    """What others wait for, from this person's units or desk: help, a report-in, the four elements,
+    a rating, an answer to a supervisor; a ruling. The next due first.
+    """
+    waiting = Q(kind__in=_FROM_UNITS, unit__in=actor.all_units)
+    # A volunteer answers only for what they hold.
+    answers = Q(appeal__unit__in=actor.party_units)
+    answers |= Q(appeal__holder=actor.user_id, appeal__unit__in=actor.unit_ids)
+    waiting |= Q(kind=ClockKind.ACCOUNT) & answers
+    if actor.has(Role.DISPATCHER):
+        waiting |= Q(kind=ClockKind.RULING)
+    if actor.has(Role.COMMANDER, Role.SUPERVISOR):
+        waiting |= Q(kind=ClockKind.CONTEST)
+    live = Clock.objects.filter(waiting, stopped_at=None)
+    return inboxes.visible(actor).filter(pk__in=live.values("appeal")).order_by(*inboxes.BY_DUE)
+
+
+def silent(now: datetime) -> QuerySet[Clock]:
+    """The clocks of units that were called by a whistle and have not come in their time."""
+    return Clock.objects.filter(
+        kind=ClockKind.WHISTLE, stopped_at=None, paused_at=None, due_at__lt=now
+    )
+
+
+def overseen(actor: Actor, now: datetime | None = None) -> Lists:
+    """A supervisor's: what waits for a ruling, what is raised (the highest first), under watch,
+    late, called for in vain; and what nobody answers for.
+    """
+    now = now or timezone.now()
+    reach = inboxes.visible(actor)
+    raised = reach.filter(lead__isnull=False, status__in=sorted(OPEN))
+    return {
+        "rulings": rulings.pending(actor),
+        "raised": raised.order_by("level", *inboxes.BY_DUE),
+        "watched": supervision.watched(actor),
+        "silent": reach.filter(pk__in=silent(now).values("appeal")).order_by(*inboxes.BY_DUE),
+        "late": reach.filter(due_at__lt=now, status__in=sorted(OPEN)).order_by(*inboxes.BY_DUE),
+        "nobody": reach.filter(pk__in=orphan_cases.unanswered().order_by().values("pk")).order_by(
+            "id"
+        ),
+    }

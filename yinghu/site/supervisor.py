@@ -1,0 +1,238 @@
+"""Keeping Yinghu's processes up: web and worker as children of one supervisor, or each alone.
+
+The supervisor restarts a child that dies (waiting longer each time it dies soon), and the embedded
+database too. Children live in sessions of their own, so a Ctrl-C in a terminal reaches only the
+supervisor, which stops web, then worker, then the database. If the supervisor itself is killed,
+the kernel tells the children to stop, and the last of them stops the database.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import http.client
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from yinghu import embedded
+from yinghu.env import Env
+
+_PR_SET_PDEATHSIG = 1
+_STEADY_SECONDS = 60.0
+_LONGEST_WAIT_SECONDS = 30.0
+_log = structlog.get_logger("yinghu.up")
+
+
+class ServeError(Exception):
+    """Serving cannot begin; the message says what to do."""
+
+
+def die_with(parent: int | None) -> None:
+    """Have the kernel send this process SIGTERM when the thread that started it ends.
+
+    Exits at once if the parent, given by its process id, is gone already.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if parent is not None and os.getppid() != parent:
+        sys.exit(1)
+
+
+def require_free_port(host: str, port: int, patience: float = 0.0) -> None:
+    """Raise `ServeError` if something listens on host:port for longer than `patience` seconds."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    deadline = time.monotonic() + patience
+    while True:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # Not SO_REUSEPORT: with it, two servers of one user would share the port unnoticed.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+                return
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE and time.monotonic() < deadline:
+                    time.sleep(0.1)
+                    continue
+                why = {
+                    errno.EADDRINUSE: "something else listens there; stop it or choose another "
+                    "with PORT=8001",
+                    errno.EACCES: "ports below 1024 are for root; choose another with PORT=8000",
+                    errno.EADDRNOTAVAIL: "this machine has no such address; choose another HOST",
+                }.get(error.errno or 0, str(error))
+                raise ServeError(f"cannot listen on {host}:{port}: {why}") from error
+
+
+def prepare(environment: Env) -> None:
+    """Bring the database to the code's state and, in demo mode, load the demo city once.
+
+    Without demo mode the logins of a demo city, which have no passwords, are closed.
+
+    Needs Django set up and the database running. One process at a time, by a lock in the database.
+    """
+    from django.core.management import call_command
+    from django.db import connection, transaction
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext('yinghu.prepare'))")
+    try:
+        call_command("migrate", interactive=False, verbosity=0)
+        if environment.demo:
+            from yinghu import demo
+
+            # Whole or not at all, for whoever interrupts the first start.
+            with transaction.atomic():
+                if demo.load():
+                    demo.load_appeals()
+                    _log.info("demo city loaded")
+        else:
+            from yinghu.demo.logins import close_demo_logins
+
+            close_demo_logins()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(hashtext('yinghu.prepare'))")
+
+
+@dataclass
+class Child:
+    """One process under the supervisor, and how often it died."""
+
+    name: str
+    arguments: list[str]
+    stop_seconds: float
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    deaths: int = 0
+    due: float = field(default=0.0)
+
+    def start(self) -> None:
+        """Start the process in a session of its own."""
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(  # noqa: S603  # this program again
+            [sys.executable, "-m", "yinghu", *self.arguments, f"--parent={os.getpid()}"],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def look(self) -> None:
+        """Note a death and when to try again; start what is due."""
+        now = time.monotonic()
+        if self.process is not None and (code := self.process.poll()) is not None:
+            self._end_session(signal.SIGTERM)
+            self.process = None
+            self.deaths = 1 if now - self.started > _STEADY_SECONDS else self.deaths + 1
+            wait = min(0.2 * 2 ** (self.deaths - 1), _LONGEST_WAIT_SECONDS)
+            self.due = now + wait
+            _log.error("process died", process=self.name, code=code, again_in_seconds=wait)
+        if self.process is None and now >= self.due:
+            self.start()
+
+    def stop(self, hurry: Callable[[], bool]) -> None:
+        """Ask it to stop; kill its whole session if it does not in time."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        deadline = time.monotonic() + self.stop_seconds
+        while self.process.poll() is None:
+            if hurry() or time.monotonic() > deadline:
+                _log.warning("process killed, it did not stop in time", process=self.name)
+                self._end_session(signal.SIGKILL)
+                self.process.wait()
+                break
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.1)
+        self.process = None
+
+    def _end_session(self, number: int) -> None:
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, number)
+
+
+class Signals:
+    """SIGINT, SIGTERM and SIGHUP as a request to stop, SIGCHLD as a reason to look."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._reader, self._writer = socket.socketpair()
+
+    def __enter__(self) -> Signals:
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self._before = {
+            number: signal.signal(number, self._stop)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        }
+        self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._wakeup = signal.set_wakeup_fd(self._writer.fileno())
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._reader, selectors.EVENT_READ)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        signal.set_wakeup_fd(self._wakeup)
+        for number, handler in self._before.items():
+            # Only the way out is left: a second Ctrl-C must not cut the database's stop short.
+            signal.signal(number, handler if number == signal.SIGCHLD else signal.SIG_IGN)
+        self._selector.close()
+        self._reader.close()
+        self._writer.close()
+
+    def _stop(self, number: int, frame: object) -> None:
+        self.asked += 1
+
+    def wait(self, seconds: float) -> None:
+        """Return after `seconds`, or as soon as a signal came."""
+        if self._selector.select(seconds):
+            with contextlib.suppress(BlockingIOError):
+                self._reader.recv(4096)
+
+
+def _answers(environment: Env) -> bool:
+    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # asks there, does not listen
+    host = own.get(environment.host, environment.host)
+    connection = http.client.HTTPConnection(host, environment.port, timeout=5)
+    try:
+        connection.request("GET", "/healthz", headers={"Host": "localhost"})
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def supervise(environment: Env, announce: Callable[[], None]) -> int:
+    """Run web and worker until asked to stop; `announce` is called once, when the web answers."""
+    children = [
+        Child("web", ["web"], stop_seconds=10),
+        Child("worker", ["worker"], stop_seconds=20),
+    ]
+    announced = False
+    with Signals() as signals:
+        try:
+            while not signals.asked:
+                if environment.embedded and not embedded.is_up(environment.home):
+                    _log.error("database died; starting it again")
+                    embedded.ensure(environment.home)
+                for child in children:
+                    child.look()
+                if not announced and _answers(environment):
+                    announced = True
+                    announce()
+                signals.wait(1.0 if announced else 0.1)
+        finally:
+            asked = signals.asked
+            for child in children:
+                child.stop(lambda: signals.asked > max(asked, 1))
+    return 0

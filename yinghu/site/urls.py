@@ -1,0 +1,92 @@
+"""Addresses of the Django side; the doors that bypass Django stand in `site/asgi.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from allauth.account import urls as account_urls
+from allauth.mfa import urls as mfa_urls
+from django.conf import settings
+from django.contrib.staticfiles.urls import staticfiles_urlpatterns
+from django.http import Http404, HttpRequest
+from django.urls import URLPattern, URLResolver, include, path
+
+from yinghu.api.app import api
+from yinghu.site import health
+
+_ALWAYS = {"account_login", "account_logout", "account_inactive", "account_reauthenticate"}
+_OWN_PASSWORD = {"account_change_password", "account_set_password"}
+_BY_MAIL = {
+    "account_email",
+    "account_email_verification_sent",
+    "account_confirm_email",
+    "account_reset_password",
+    "account_reset_password_done",
+    "account_reset_password_from_key",
+    "account_reset_password_from_key_done",
+}
+_CODE_ASKED_FOR = {"mfa_authenticate", "mfa_reauthenticate"}
+
+
+def account_routes(*, mail: bool) -> list[URLPattern]:
+    """What of allauth's accounts there is: nobody signs up, and without mail nothing needs one.
+
+    In demo mode nobody has a password, nor may give one to a login that everybody shares.
+    """
+    routes = []
+    for route in account_urls.urlpatterns:
+        if route.name in _ALWAYS:
+            routes.append(route)
+        elif route.name in _OWN_PASSWORD or (mail and route.name in _BY_MAIL):
+            routes.append(_guarded(route, lambda: not settings.DEMO))
+    return routes
+
+
+def mfa_routes() -> list[URLPattern | URLResolver]:
+    """The second factor: set up only where it is required, asked for wherever somebody has one."""
+
+    def guarded(routes: list[Any]) -> list[URLPattern | URLResolver]:
+        flat: list[URLPattern | URLResolver] = []
+        for route in routes:
+            if not isinstance(route, URLResolver):
+                required = route.name not in _CODE_ASKED_FOR
+                flat.append(
+                    _guarded(route, lambda: settings.SECOND_FACTOR_REQUIRED) if required else route
+                )
+                continue
+            inner = guarded(route.url_patterns)
+            flat.append(path(str(route.pattern), include(inner)))
+        return flat
+
+    return guarded(mfa_urls.urlpatterns)
+
+
+def _guarded(route: URLPattern, is_open: Callable[[], bool]) -> URLPattern:
+    view = route.callback
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if not is_open():
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return URLPattern(route.pattern, guarded, route.default_args, route.name)
+
+
+urlpatterns = [
+    path("healthz", health.healthz),
+    path("metrics", health.metrics),
+    path("api/v1/", api.urls),
+    path("accounts/2fa/", include(mfa_routes())),
+    path("accounts/", include(account_routes(mail=bool(settings.ENV.email_url)))),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("yinghu.web.urls")),
+]
+handler400 = "yinghu.ui.errors.bad_request"
+handler403 = "yinghu.ui.errors.forbidden"
+handler404 = "yinghu.ui.errors.not_found"
+handler500 = "yinghu.ui.errors.failed"
+if settings.DEBUG:
+    urlpatterns += staticfiles_urlpatterns()

@@ -1,0 +1,116 @@
+"""How right the lexicon and the classifier are, on labelled messages of one's own.
+
+    python -m yinghu.triage.evaluation labelled.csv [--tokens tokens.csv]
+        [--categories categories.csv]
+
+`labelled.csv` has a title, a body and a category name, in columns named by --title, --body and
+--category (留言主题, 留言详情, 一级分类 unless told otherwise). Names and codes of categories come
+from `categories.csv` (the demo city's by default). `--tokens` adds word lists to learn from; one
+that `tok_row` says is the same message as a labelled one is left out.
+
+Half of the messages, chosen by a hash of the text, were used to write the lexicon; the figures are
+from the other half. For 994 messages to a city's mailbox in seven categories, November 2026:
+
+    lexicon                                  0.828
+    classifier after    512 decisions        0.780
+                      1,001                  0.824
+                      1,495                  0.853
+                      4,458                  0.867
+                      7,926                  0.886
+
+So the lexicon serves a new city, and the clerks' decisions overtake it after some 1,500.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from yinghu.triage.classifier import Model, Pair, Predictor, accuracy, distinct, split, train
+from yinghu.triage.lexicon import default_reader
+
+BANDS: Final = ((0.0, 0.5), (0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 1.01))
+
+
+def bands(predictor: Predictor, pairs: Sequence[Pair]) -> list[tuple[str, int, float, float]]:
+    """For each band of confidence: its name, how many, mean confidence, share that was right."""
+    said = predictor.predict([text for text, _code in pairs])
+    rows = []
+    for low, high in BANDS:
+        inside = [
+            (sure, guess == code)
+            for (guess, sure), (_text, code) in zip(said, pairs, strict=True)
+            if low <= sure < high
+        ]
+        if inside:
+            mean = sum(sure for sure, _right in inside) / len(inside)
+            right = sum(right for _sure, right in inside) / len(inside)
+            rows.append((f"{low:.1f}-{min(high, 1):.1f}", len(inside), mean, right))
+    return rows
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m yinghu.triage.evaluation")
+    parser.add_argument("labelled", type=Path)
+    parser.add_argument("--tokens", type=Path)
+    parser.add_argument(
+        "--categories",
+        type=Path,
+        default=Path(__file__).parent.parent / "demo" / "categories.csv",
+    )
+    parser.add_argument("--title", default="留言主题")
+    parser.add_argument("--body", default="留言详情")
+    parser.add_argument("--category", default="一级分类")
+    args = parser.parse_args(argv)
+    codes = {row["name"]: row["code"] for row in _rows(args.categories)}
+    labelled = _rows(args.labelled)
+    unknown = {row[args.category] for row in labelled} - codes.keys()
+    if unknown:
+        print(f"no such category in {args.categories}: {', '.join(unknown)}", file=sys.stderr)
+        return 2
+    pairs = distinct(
+        (f"{row[args.title]}\n{row[args.body]}", codes[row[args.category]]) for row in labelled
+    )
+    half, held = split(pairs, 0.5)
+    lexicon = default_reader()
+    print(f"messages {len(pairs)}, held back {len(held)}")
+    print(f"lexicon: {accuracy(lexicon, half):.3f} on its own half, ", end="")
+    print(f"{accuracy(lexicon, held):.3f} held back")
+    _show_bands(lexicon, held)
+    _show("classifier, half", train(half), held)
+    if args.tokens:
+        same = {int(float(row["tok_row"])) for row in labelled if row.get("tok_row")}
+        more = [
+            (row["tokens"].replace(" ", ""), codes[row[args.category]])
+            for row in _rows(args.tokens)
+            if int(row["row"]) not in same
+        ]
+        # Such files come sorted by category; any part of them should hold all.
+        more.sort(key=lambda pair: zlib.crc32(pair[0].encode()))
+        for number in (500, 1000, 2000, 4000, len(more)):
+            _show("classifier, half and more", train([*half, *more[:number]]), held)
+    return 0
+
+
+def _show(name: str, model: Model, held: Sequence[Pair]) -> None:
+    print(f"{name}: {accuracy(model, held):.3f} after {model.trained_on} decisions")
+    _show_bands(model, held)
+
+
+def _show_bands(predictor: Predictor, pairs: Sequence[Pair]) -> None:
+    for band, number, sure, right in bands(predictor, pairs):
+        print(f"    sure {band}: {number:4d} messages, said {sure:.2f}, right {right:.2f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""Access to the pages of staff: the `staff` decorator and the answer after a login has ended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, cast
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from yinghu.people.access import desks_of
+from yinghu.ui.requests import who
+
+P = ParamSpec("P")
+
+
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+def staff(*desks: str) -> Callable[[View[P]], View[P]]:
+    """For logins with one of these desks (any post at all where none is named)."""
+
+    def wrap(view: View[P]) -> View[P]:
+        @wraps(view)
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if not request.user.is_authenticated:
+                if request.method == "GET" and "HX-Request" not in request.headers:
+                    return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
+                if request.method == "GET":
+                    # A part that renews itself draws nothing then; `desk.js` says why.
+                    return HttpResponse(status=204, headers={"X-Logged-Out": "yes"})
+                return logged_out(request)
+            actor = who(request)
+            if not actor.is_staff or (desks and not desks_of(actor) & set(desks)):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return cast("View[P]", guarded)
+
+    return wrap
+
+
+_NOT_WORDS = frozenset({"csrfmiddlewaretoken", "version", "back", "stay", "next", "number"})
+
+
+_CHOSEN = re.compile(r"[A-Za-z0-9_.:+ -]{0,40}", re.ASCII)
+"""What a button or a list fills in; whoever lost it chooses again in a moment."""
+
+
+def logged_out(request: HttpRequest) -> HttpResponse:
+    """401 to whoever sent a form after their login had ended: what they wrote, to copy, and the
+    way back. None of it is kept here, nor written to a log.
+    """
+    written = [
+        value.replace("\x00", "")
+        for name, values in request.POST.lists()
+        if name not in _NOT_WORDS and "password" not in name
+        for value in values
+        if value.strip() and (name in ("words", "why") or not _CHOSEN.fullmatch(value))
+    ]
+    try:
+        came = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:
+        came = urlsplit("")
+    back = came.path + (f"?{came.query}" if came.query else "")
+    if came.netloc != request.get_host() or not url_has_allowed_host_and_scheme(back, None):
+        back = reverse("desk")
+    login = f"{reverse(settings.LOGIN_URL)}?{urlencode({'next': back})}"
+    page = render(
+        request,
+        "ui/logged_out.html",
+        {"written": written, "login": login, "photos": bool(request.FILES)},
+        status=401,
+    )
+    add_never_cache_headers(page)
+    return page

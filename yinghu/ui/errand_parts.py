@@ -1,0 +1,30 @@
+"""What pages of errands share: the icons of legs, and a field for a few lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from yinghu.appeals.loop import MAX_WORDS
+from yinghu.dispatch.models import LegKind
+from yinghu.ui.forms import WordsField
+
+LEG_ICONS = {
+    LegKind.BUY: "shopping-cart",
+    LegKind.QUEUE: "users",
+    LegKind.COLLECT: "package",
+    LegKind.HAND_OVER: "heart-handshake",
+    LegKind.CARRY: "truck-delivery",
+    LegKind.DRIVE: "car",
+    LegKind.VISIT: "door-enter",
+    LegKind.PHONE: "phone",
+}
+
+
+class SeveralLinesField(WordsField):
+    """A few lines that somebody writes."""
+
+    def __init__(self, **given: Any) -> None:
+        area = forms.Textarea(attrs={"rows": 2, "maxlength": MAX_WORDS})
+        super().__init__(**{"widget": area, "max_length": MAX_WORDS, **given})

@@ -1,0 +1,96 @@
+"""What maps draw: outlines and names of areas, and which area a point lies in. Nothing private."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from django.http import Http404, HttpRequest, JsonResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from yinghu.common import rate_limit
+from yinghu.places import locate, typeahead
+from yinghu.places.models import Area, parent_code_in
+from yinghu.ui.forms import name_of
+
+
+@require_GET
+def area(request: HttpRequest, code: str) -> JsonResponse:
+    """An area's outline, or that of the smallest one around it that has one, and the centres of
+    those one level below.
+    """
+    known = "\x00" not in code
+    found = Area.objects.filter(pk=code, retired_at=None).first() if known else None
+    if found is None:
+        raise Http404
+    below = Area.objects.filter(
+        code__startswith=found.pk, level=found.level + 1, retired_at=None, lon__isnull=False
+    )
+    answer = JsonResponse(
+        {
+            "code": found.pk,
+            "name": name_of(found),
+            "outline": found.outline or _outline_around(found),
+            "children": [
+                {"code": each.pk, "name": name_of(each), "lon": each.lon, "lat": each.lat}
+                for each in below.defer("outline")[:400]
+            ],
+        }
+    )
+    answer.headers["Cache-Control"] = "private, max-age=600"
+    # Names are in the reader's language.
+    answer.headers["Vary"] = "Cookie, Accept-Language"
+    return answer
+
+
+def _outline_around(area: Area) -> dict[str, Any] | None:
+    codes = [area.pk[:length] for length in range(1, len(area.pk))]
+    around = Area.objects.filter(pk__in=codes, retired_at=None, outline__isnull=False)
+    found = around.order_by("-level").first()
+    return found.outline if found else None
+
+
+@require_GET
+def at(request: HttpRequest) -> JsonResponse:
+    """The area that a point lies in, `?lon=&lat=` in degrees of WGS-84; `{}` where none is near."""
+    if wait := rate_limit.too_many("words", request.META.get("REMOTE_ADDR", "")):
+        return JsonResponse({"error": _("请 %d 秒后再试") % wait}, status=429)
+    point = point_in(request.GET)
+    found = locate.by_point(*point) if point else None
+    return JsonResponse({"code": found.pk, "name": name_of(found)} if found else {})
+
+
+@require_GET
+def areas(request: HttpRequest) -> JsonResponse:
+    """Areas whose code, name or words fit what was typed (`?q=`), for a field's list of hints."""
+    if wait := rate_limit.too_many("words", request.META.get("REMOTE_ADDR", "")):
+        return JsonResponse({"error": _("请 %d 秒后再试") % wait}, status=429)
+    return JsonResponse(fitting(request.GET.get("q", "")), safe=False)
+
+
+def fitting(typed: str) -> list[dict[str, str]]:
+    """Areas that fit what was typed, each with the one above it, which tells two villages of one
+    name apart.
+    """
+    known = locate.known_areas()
+    return [
+        {
+            "code": found.pk,
+            "name": name_of(found),
+            "under": name_of(above)
+            if (above := known.get(parent_code_in(found.pk, known)))
+            else "",
+        }
+        for found in typeahead.find(typed.replace("\x00", "").strip()[:60])
+    ]
+
+
+def point_in(given: Any) -> tuple[float, float] | None:
+    """`lon` and `lat` of a form or a query, if they are a point on earth."""
+    try:
+        lon, lat = float(given.get("lon", "")), float(given.get("lat", ""))
+    except ValueError:
+        return None
+    on_earth = math.isfinite(lon) and math.isfinite(lat) and abs(lon) <= 180 and abs(lat) <= 90
+    return (lon, lat) if on_earth else None

@@ -1,0 +1,454 @@
+"""The small set of components that every page is built from."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.db.models import QuerySet
+from django.forms import CheckboxSelectMultiple
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from yinghu.appeals import channels, city_texts, inboxes
+from yinghu.appeals.labels import status_label
+from yinghu.appeals.models import Appeal, Clock
+from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
+from yinghu.notices import reading
+from yinghu.oversight import shared_cases as sharing
+from yinghu.oversight import whistle_duties
+from yinghu.people.access import Actor, desks_of, forces_of
+from yinghu.people.privacy import mask_name, mask_phone, unseal
+from yinghu.places import locate
+from yinghu.ui import event_text, navigation, requests, times
+from yinghu.ui.forms import SeveralInput, name_of
+from yinghu.ui.timeline import Story
+
+register = template.Library()
+
+STATUS_LOOKS: dict[Status, tuple[str, str]] = {
+    Status.FILED: ("azure", "clipboard-text"),
+    Status.SORTED: ("indigo", "route"),
+    Status.ASSIGNED: ("orange", "bell"),
+    Status.HANDLING: ("blue", "bolt"),
+    Status.WAITING: ("yellow", "message-question"),
+    Status.RESOLVED: ("teal", "circle-check"),
+    Status.CLOSED: ("green", "checks"),
+    Status.MERGED: ("secondary", "git-merge"),
+    Status.DECLINED: ("secondary", "ban"),
+    Status.WITHDRAWN: ("secondary", "arrow-back-up"),
+}
+"""Colour and icon of each status; the word always stands beside them."""
+
+VERB_ICONS: dict[Verb, str] = {
+    Verb.FILE: "send",
+    Verb.SORT: "clipboard-text",
+    Verb.ANSWER: "message-circle",
+    Verb.ASSIGN: "route",
+    Verb.ACCEPT: "hand-grab",
+    Verb.HAND: "user-check",
+    Verb.RELEASE: "hand-stop",
+    Verb.RETURN: "arrow-back-up",
+    Verb.ASK: "message-question",
+    Verb.SUPPLY: "plus",
+    Verb.REPORT: "flag",
+    Verb.NOTE: "lock",
+    Verb.URGE: "flame",
+    Verb.EXTEND: "calendar-time",
+    Verb.ESCALATE: "stairs-up",
+    Verb.RESOLVE: "circle-check",
+    Verb.RATE: "star",
+    Verb.REOPEN: "refresh",
+    Verb.CLOSE: "checks",
+    Verb.MERGE: "git-merge",
+    Verb.DECLINE: "ban",
+    Verb.WITHDRAW: "arrow-back-up",
+    Verb.RULE: "gavel",
+    Verb.INVITE: "users-plus",
+    Verb.REPLY: "message-check",
+    Verb.SUPERVISE: "eye",
+    Verb.ACCOUNT: "writing",
+    Verb.LIFT: "eye-off",
+    Verb.WHISTLE: "speakerphone",
+    Verb.REPORT_IN: "map-pin-check",
+    Verb.MEASURES: "list-check",
+    Verb.CONTEST: "alert-triangle",
+    Verb.JUDGE: "scale",
+    Verb.GRADE: "star",
+    Verb.SHARE: "share",
+    Verb.CONTACT: "user-check",
+    Verb.UNSHARE: "arrows-split",
+    Verb.NO_ANSWER: "phone-off",
+    Verb.CHASE: "bell-ringing",
+    Verb.PLAN: "route",
+    Verb.OFFER: "speakerphone",
+    Verb.TAKE: "hand-grab",
+    Verb.GIVE_BACK: "hand-stop",
+    Verb.HAND_OVER: "heart-handshake",
+    Verb.FINISH: "circle-check",
+    Verb.DROP: "ban",
+    Verb.NUDGE: "bell-ringing",
+    Verb.REPAY: "coin",
+    Verb.SAY: "message",
+}
+
+
+_POINTING = frozenset(
+    {"arrow-back-up", "arrow-left", "arrow-right", "chevron-left", "chevron-right", "send"}
+)
+"""Icons that point the way one reads; they are turned where that is from right to left."""
+
+
+@register.simple_tag
+@lru_cache(maxsize=512)
+def icon(name: str, extra: str = "") -> SafeString:
+    """A symbol of our sprite; decorative, for a word always stands beside it."""
+    if name in _POINTING:
+        extra = f"{extra} points".strip()
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        extra,
+        static("vendor/icons.svg"),
+        name or "dots",
+    )
+
+
+@register.simple_tag
+def status_badge(status: str, extra: str = "") -> SafeString:
+    """Colour, icon and word of a status."""
+    state = Status(status)
+    colour, symbol = STATUS_LOOKS[state]
+    return format_html(
+        '<span class="badge status-badge is-{0} {1}">{2} {3}</span>',
+        colour,
+        extra,
+        icon(symbol),
+        status_label(state),
+    )
+
+
+@register.simple_tag
+def urgency_badge(urgency: int, guessed: int = 0) -> SafeString | str:
+    """Urgent and emergency stand out; the ordinary needs no badge. What the machine has `guessed`
+    and nobody has decided looks paler and says so.
+    """
+    if guessed:
+        words = _("建议：%s") % _(Urgency(guessed).label)
+        colour = "red" if guessed == Urgency.EMERGENCY else "orange"
+        return format_html(
+            '<span class="badge status-badge is-{}">{} {}</span>', colour, icon("sparkles"), words
+        )
+    level = Urgency(urgency)
+    if level is Urgency.NORMAL:
+        return ""
+    colour, symbol = (
+        ("red", "alert-triangle") if level is Urgency.EMERGENCY else ("orange", "flame")
+    )
+    return format_html(
+        '<span class="badge status-badge bg-{} text-white">{} {}</span>',
+        colour,
+        icon(symbol),
+        _(level.label),
+    )
+
+
+@register.simple_tag
+def says(key: str) -> str:
+    """The city's own words for a place of `appeals.texts`, or ours."""
+    return city_texts.text(key)
+
+
+@register.filter
+def nth(things: Any, index: int) -> Any:
+    """One of several by its place; "" where there are not so many."""
+    return things[index] if index < len(things) else ""
+
+
+@register.filter
+def verb_icon(verb: Any) -> str:
+    return VERB_ICONS[Verb(verb)]
+
+
+@register.filter
+def label(member: Any) -> str:
+    """The label of a status, verb, class … in the language of the page."""
+    return _(member.label) if member else ""
+
+
+@register.filter
+def channel_label(code: str) -> str:
+    """The channel that an appeal came by, in words."""
+    return _(channels.label(code))
+
+
+@register.filter
+def named(thing: Any) -> str:
+    """A category's, unit's, area's or place's name in the language of the page."""
+    if not thing:
+        return ""
+    return name_of(thing) if hasattr(thing, "name_en") else str(thing.name)
+
+
+@register.filter
+def yuan(cents: int | None) -> str:
+    """Money of the city, from cents."""
+    return "" if cents is None else _("%s 元") % f"{cents / 100:.2f}"
+
+
+@register.filter
+def distance(metres: float | None) -> str:
+    """About how far: in steps of 100 m, from 10 km on in whole kilometres."""
+    if metres is None:
+        return ""
+    if metres < 1000:
+        return _("约 %d 米") % max(100, round(metres / 100) * 100)
+    kilometres = metres / 1000
+    shown = f"{kilometres:.0f}" if kilometres >= 10 else f"{kilometres:.1f}"
+    return _("约 %s 公里") % shown
+
+
+register.filter("ago", times.since)
+register.filter("day_time", times.day_time)
+register.simple_tag(times.words, name="time_words")
+
+
+@register.simple_tag
+def clock(running: Clock, bare: bool = False) -> SafeString:
+    """One running clock: which, how long left or how late, or that it holds still. While the page
+    stands open, `times.js` goes on with it.
+    """
+    left = running.due_at - timezone.now()
+    named = "" if bare else _(ClockKind(running.kind).label)
+    if named and running.unit_id:
+        named = f"{named} · {name_of(running.unit)}"
+    paused = running.paused_at is not None
+    if paused:
+        look, symbol = "secondary", "clock-pause"
+    elif left < timedelta():
+        look, symbol = "red", "clock-exclamation"
+    else:
+        look, symbol = "orange" if left < times.SOON else "secondary", "clock"
+    return format_html(
+        '<span class="clock text-{}" title="{}"{}>{}{} <span class="clock-left">{}</span></span>',
+        look,
+        times.day_time(running.due_at),
+        "" if paused else format_html(' data-due="{}"', int(running.due_at.timestamp())),
+        icon(symbol),
+        format_html("<span>{}</span>", named) if named else "",
+        _("暂停计时") if paused else times.left(left),
+    )
+
+
+@register.filter
+def clock_kind(kind: str) -> str:
+    """Which of the six first-times."""
+    return _(ClockKind(kind).label)
+
+
+@register.inclusion_tag("ui/parts/timeline.html")
+def timeline(appeal: Appeal, story: Story, reader: str = "requester") -> dict[str, Any]:
+    """What happened, newest first, with ways to what came before it.
+
+    Only a `reader` "staff" is shown who and why; "field" reads public words, but of a requester who
+    is somebody else.
+    """
+    inside = reader == "staff"
+    token = appeal.token if reader == "requester" else ""
+    steps = [
+        {
+            "event": event,
+            "icon": VERB_ICONS[event.act],
+            "text": event_text.told(event) if reader == "requester" else event_text.done(event),
+            "who": event_text.by_whom(event),
+            "facts": event_text.facts(event) if inside else "",
+            "public": event_text.is_public(event),
+            "photos": story.photos.get(event.pk, ()),
+        }
+        for event in story.events
+        if inside or event_text.is_public(event)
+    ]
+    page = {"requester": "track", "staff": "case", "field": "task"}[reader]
+    here = reverse(page, args=[appeal.token if reader == "requester" else appeal.number])
+    return {"steps": steps[::-1], "inside": inside, "story": story, "here": here, "token": token}
+
+
+@register.inclusion_tag("ui/parts/person.html")
+def person(appeal: Appeal, revealed: bool = False, at_home: bool = True) -> dict[str, Any]:
+    """The requester: masked, or in full where a logged act has just revealed them; without the
+    address for whoever does not go there (`at_home`).
+    """
+    name, phone = unseal(appeal.name), unseal(appeal.phone)
+    return {
+        "masked_name": mask_name(name),
+        "masked_phone": mask_phone(phone),
+        "revealed": revealed,
+        "name": name if revealed else mask_name(name),
+        "phone": phone if revealed else mask_phone(phone),
+        "address": unseal(appeal.address) if revealed and at_home else "",
+        "has_address": bool(appeal.address) and at_home,
+        "anonymous": not (name or phone),
+    }
+
+
+@register.inclusion_tag("ui/parts/photos.html")
+def photos(appeal: Appeal, token: str = "", first: bool = False) -> dict[str, Any]:
+    """The photos of an appeal, by the secret link or by the login; `first`: of its filing only."""
+    found = appeal.attachments.order_by("id")
+    return {"photos": list(found.filter(event=None) if first else found), "token": token}
+
+
+@register.inclusion_tag("ui/parts/map.html")
+def area_map(
+    points: list[dict[str, Any]] | None = None,
+    area: str = "",
+    pick: str = "",
+    extra: str = "",
+    wait: bool = False,
+    near: bool = False,
+) -> dict[str, Any]:
+    """A map of `points` ({lon, lat, label, href, kind}, degrees of WGS-84) within an `area`'s
+    outline. `pick` is the id of the element whose inputs lon and lat a press on it fills: it then
+    begins at what all areas lie in, or at the whole country where none says where it is. With
+    `wait` it is drawn only when a script asks (`yinghuMap`), with `near` as near as its points
+    allow. Pages load `ui/map.js` for it.
+    """
+    given = {
+        "points": points or [],
+        "area": area,
+        "pick": pick,
+        "near": near,
+        "box": locate.box() if pick else None,
+    }
+    return {
+        "given": json.dumps(given),
+        "tiles": settings.MAP_TILES,
+        "credit": settings.MAP_CREDIT,
+        "datum": settings.MAP_DATUM,
+        "extra": extra,
+        "wait": wait,
+    }
+
+
+@register.inclusion_tag("ui/parts/empty.html")
+def empty_state(symbol: str, title: str, text: str = "", then: str = "") -> dict[str, str]:
+    """Nothing here, said kindly, with what to do."""
+    return {"symbol": symbol, "title": title, "text": text, "then": then}
+
+
+@register.inclusion_tag("ui/parts/field.html")
+def field(bound: Any, hint: str = "", plain: bool = False, mark: str = "") -> dict[str, Any]:
+    """One field of a form: label, control, what is wrong with it. `plain`: where nothing is needed,
+    it need not be said of each one. `mark` is said of it in place of "optional".
+    """
+    widget = bound.field.widget
+    kind = getattr(widget, "input_type", "textarea")
+    many = isinstance(widget, CheckboxSelectMultiple)
+    attrs = _attrs(bound, "radio" if many else kind)
+    if kind == "radio" or many:
+        # Its options are drawn one by one, by what the widget itself carries.
+        widget.attrs |= {name: text for name, text in attrs.items() if name != "class"}
+    return {
+        "bound": bound,
+        "hint": hint,
+        "plain": plain,
+        "kind": "radio" if many else kind,
+        "many": many,
+        "find": isinstance(widget, SeveralInput),
+        "required": bound.field.required,
+        "mark": mark,
+        "control": bound.as_widget(attrs=attrs),
+    }
+
+
+def _attrs(bound: Any, kind: str) -> dict[str, str]:
+    looks = {"select": "form-select", "checkbox": "form-check-input", "radio": "form-selectgroup"}
+    attrs = {"class": looks.get(kind, "form-control") + (" is-invalid" if bound.errors else "")}
+    if bound.field.required:
+        attrs["data-missing"] = str(bound.field.error_messages["required"])
+    if bound.errors:
+        attrs["aria-invalid"] = "true"
+        attrs["aria-describedby"] = f"{bound.auto_id}-error"
+    return attrs
+
+
+@register.simple_tag(takes_context=True)
+def desks(context: template.Context) -> list[dict[str, Any]]:
+    """The desks of whoever is logged in, for the header; empty for citizens and on error pages."""
+    request: HttpRequest | None = context.get("request")
+    if request is None or not getattr(request, "user", None) or not request.user.is_authenticated:
+        return []
+    # The header asks twice: whether there are any, and for them.
+    known: list[dict[str, Any]] | None = getattr(request, "_yinghu_desks", None)
+    if known is None:
+        known = _desks(requests.who(request), str(context.get("desk", "")))
+        request._yinghu_desks = known  # type: ignore[attr-defined]  # a request-long cache
+    return known
+
+
+@register.simple_tag(takes_context=True)
+def any_counted(context: template.Context) -> bool:
+    """Whether a desk in the header has a count that follows what happens."""
+    return any(desk["counted"] for desk in desks(context))
+
+
+def _desks(actor: Actor, here: str) -> list[dict[str, Any]]:
+    mine, counted = desks_of(actor), dict[str, QuerySet[Any]](inboxes.desks_with(actor))
+    if "whistles" in mine:
+        counted["whistles"] = whistle_duties.waiting(actor)
+    if "shared" in mine:
+        counted |= {"shared": sharing.waiting(actor), "shares": sharing.concerning(actor)}
+    waiting = inboxes.counted(counted)
+    if not waiting.pop("shares", 0) and not forces_of(actor):
+        # Most units never share anything.
+        mine -= {"shared"}
+    waiting["inbox"] = waiting.pop("unit", 0)
+    return [
+        {
+            "url": url,
+            "icon": symbol,
+            "label": text,
+            "here": here == desk,
+            "waiting": _at_most(waiting.get(desk, 0)),
+            "counted": desk in navigation.BADGED,
+        }
+        for desk, (url, symbol, text) in navigation.DESKS.items()
+        if desk in mine
+    ]
+
+
+def _at_most(count: int) -> str:
+    """A count as a badge shows it: "" for none, `99+` for what was not counted further."""
+    return (
+        "" if not count else f"{inboxes.COUNTED - 1}+" if count >= inboxes.COUNTED else str(count)
+    )
+
+
+@register.simple_tag(takes_context=True)
+def unread_notices(context: template.Context) -> dict[str, str]:
+    """What the bell of whoever is logged in shows: `count`, "" for none, and its `version`."""
+    found = reading.unread(requests.login_of(context["request"]).pk)
+    return {"count": _at_most(found.count), "version": found.version}
+
+
+@register.simple_tag(takes_context=True)
+def guide_open(context: template.Context) -> bool:
+    """Whether an administrator is at the first-run guide: each page then shows the way back."""
+    request: HttpRequest | None = context.get("request")
+    if not desks(context) or request is None or not request.session.get("guide"):
+        return False
+    return "setup" in desks_of(requests.who(request))
+
+
+@register.simple_tag
+def demo_mode() -> bool:
+    """Whether the one-click logins exist."""
+    return bool(settings.DEMO)

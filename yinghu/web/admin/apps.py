@@ -1,0 +1,10 @@
+"""The app of the pages for the set-up, for administrators."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class AdminConfig(AppConfig):
+    name = "yinghu.web.admin"
+    label = "web_admin"

@@ -1,0 +1,375 @@
+"""The first-run guide: from an empty city to the first appeal, each step read from the database."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from yinghu import demo
+from yinghu.appeals.labels import status_label
+from yinghu.appeals.models import Appeal, Category, Text
+from yinghu.appeals.states import Status
+from yinghu.dispatch.models import RoutingRule
+from yinghu.people.access import desks_of
+from yinghu.people.models import Change, Post, Role, Unit, UnitKind, User
+from yinghu.places.models import Area, Place
+from yinghu.ui.requests import login_of, who
+from yinghu.web.admin import services, tables
+from yinghu.web.admin.categories import CATEGORIES
+from yinghu.web.admin.decorators import door
+from yinghu.web.admin.kinds import Kind
+from yinghu.web.admin.limits import LIMITS
+from yinghu.web.admin.people import POSTS, USERS
+from yinghu.web.admin.replies import REPLIES
+from yinghu.web.models import GuidePutOff
+
+NEEDED = (Role.CLERK, Role.DISPATCHER, Role.HANDLER)
+"""Without one of these an appeal stays where it is: whoever sorts, sends, does."""
+
+_SEEN_THROUGH = (Status.RESOLVED, Status.CLOSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: what it is for, whether it is done, what there is by now, where it is done."""
+
+    name: str
+    title: str
+    why: str
+    minutes: int
+    done: bool
+    now: str
+    links: list[tuple[str, str]] = field(default_factory=list)
+    optional: bool = False
+
+
+_OPEN = "guide"
+"""In the session of whoever is at it: the pages that one goes to then show the way back."""
+
+
+def begins(request: HttpRequest) -> bool:
+    """Whether this login's day begins at the guide: an administrator's first page, as long as
+    something is left and they have not put it off for good.
+    """
+    if "setup" not in desks_of(who(request)) or _OPEN in request.session:
+        return False
+    put_off = GuidePutOff.objects.filter(user=login_of(request)).exists()
+    return not put_off and bool(_left(steps()))
+
+
+def take_up(request: HttpRequest) -> None:
+    """Show the way back from here on, to whoever came to the set-up by another way than the guide
+    and would begin at it.
+    """
+    if begins(request):
+        request.session[_OPEN] = True
+
+
+def _left(found: Iterable[Step]) -> list[Step]:
+    return [step for step in found if not step.done and not step.optional]
+
+
+@door("POST")
+def later(request: HttpRequest) -> HttpResponse:
+    """Leave the guide for good; it stays where it is, for whoever goes there."""
+    GuidePutOff.objects.get_or_create(user=login_of(request))
+    request.session.pop(_OPEN, None)
+    messages.info(request, _("以后登录不再先到这里；要用时，点“第一次设置”"))
+    return redirect("setup")
+
+
+@door("GET")
+def page(request: HttpRequest) -> HttpResponse:
+    """All steps, with what is left and how long that takes."""
+    request.session[_OPEN] = True
+    found = steps()
+    left = _left(found)
+    context = {
+        "steps": found,
+        "left": len(left),
+        "minutes": sum(step.minutes for step in left),
+        "next": left[0].name if left else "",
+        "alone": _alone_posts(login_of(request)) if Unit.objects.exists() else [],
+        "desk": "setup",
+    }
+    if not left:
+        request.session.pop(_OPEN)
+    return render(request, "admin/first_run.html", context)
+
+
+def steps() -> list[Step]:
+    """Every step as it stands."""
+    return [make() for make in _STEPS]
+
+
+def _list(name: str) -> str:
+    return reverse("setup_list", args=[name])
+
+
+def _import(name: str) -> str:
+    return reverse("setup_import", args=[name])
+
+
+def _new(name: str) -> str:
+    return reverse("setup_new", args=[name])
+
+
+def _areas() -> Step:
+    n = Area.objects.filter(retired_at=None).count()
+    return Step(
+        "areas",
+        _("区域"),
+        _("区县、镇街、村社区的名称和代码。统计局的村表可以直接导入；先试试的话，建一个区县就够。"),
+        2,
+        n > 0,
+        _("%d 个区域") % n,
+        [(_("从表格导入"), _import("area")), (_("建一个"), _new("area"))],
+    )
+
+
+def _units() -> Step:
+    every = Unit.objects.filter(active=True)
+    n = every.exclude(kind=UnitKind.DESK).count()
+    said = {"all": every.count(), "n": n}
+    return Step(
+        "units",
+        _("单位"),
+        _("诉求派给谁办：部门、镇街、功能组、志愿队。先建一个就能试。"),
+        1,
+        n > 0,
+        _("单位共 %(all)d 个，其中办事的 %(n)d 个") % said,
+        [(_("建一个"), _new("unit")), (_("从表格导入"), _import("unit"))],
+    )
+
+
+def _people() -> Step:
+    posts = Post.objects.filter(active=True, unit__active=True, user__is_active=True)
+    there = set(posts.values_list("role", flat=True))
+    # A head does what a handler does.
+    there |= {Role.HANDLER.value} if Role.HEAD.value in there else set()
+    missing = [str(role.label) for role in NEEDED if role.value not in there]
+    n = posts.values("user").distinct().count()
+    now = _("账号共 %(all)d 个，其中有岗位的 %(n)d 个") % {"all": USERS.count(), "n": n}
+    if missing:
+        now += _("；还缺：%s") % _("、").join(missing)
+    return Step(
+        "people",
+        _("人员"),
+        _("至少要有人研判、有人派单、单位里有人办。建好账号，把邀请链接发给本人，由他自己设密码。"),
+        2,
+        not missing,
+        now,
+        [
+            (_("加一个人"), _new("user")),
+            (_("安排岗位"), _new("post")),
+            (_("从表格导入"), _import("user")),
+        ],
+    )
+
+
+def _categories() -> Step:
+    n = Category.objects.filter(active=True).count()
+    limits, lacking = LIMITS.count(), LIMITS.warnings()
+    now = _("%(n)d 个类别，%(limits)d 条时限") % {"n": n, "limits": limits}
+    for text in lacking if n and limits else []:
+        now = _("%(now)s；%(why)s") % {"now": now, "why": text}
+    return Step(
+        "categories",
+        _("类别和时限"),
+        _("群众从哪些类别里选、每一类问什么、多久要办好。我们备了一套常用的，用了再改。"),
+        1,
+        n > 0 and limits > 0 and not lacking,
+        now,
+        [(_("类别"), _list("category")), (_("时限"), _list("limit"))],
+    )
+
+
+def _rules() -> Step:
+    n = RoutingRule.objects.filter(active=True).count()
+    return Step(
+        "rules",
+        _("派单规则"),
+        _("哪一类、哪个地方的诉求自动派给哪个单位。没有规则合得上的，由派单员派。"),
+        1,
+        n > 0,
+        _("%d 条规则") % n,
+        [(_("写一条"), _new("rule")), (_("全部规则"), _list("rule"))],
+    )
+
+
+def _places() -> Step:
+    n = Place.objects.filter(active=True).count()
+    return Step(
+        "places",
+        _("点位和二维码"),
+        _("贴在社区、市场、车站的二维码：扫了就知道在哪里。建一个点位，打印它的贴纸。"),
+        1,
+        n > 0,
+        _("%d 个点位") % n,
+        [(_("建一个"), _new("place")), (_("打印贴纸"), reverse("setup_sheet"))],
+    )
+
+
+def _texts() -> Step:
+    n = Text.objects.exclude(words="", words_en="").count()
+    return Step(
+        "texts",
+        _("文字"),
+        _("平台的名称、首页的话、紧急电话。不改也能用。"),
+        1,
+        n > 0,
+        _("改了 %d 处") % n,
+        [(_("去改文字"), _list("text"))],
+        optional=True,
+    )
+
+
+def _oversight() -> Step:
+    n = Change.objects.filter(kind__in=("workday", "chase", "policy")).count()
+    return Step(
+        "oversight",
+        _("上班时间和催督"),
+        _("哪几天上班、快到期和超时找谁、退几次提级。我们备了常用的，不改也能用。"),
+        1,
+        n > 0,
+        _("改了 %d 处") % n,
+        [
+            (_("上班时间"), _list("workday")),
+            (_("催督"), _list("chase")),
+            (_("办理规则"), _list("policy")),
+        ],
+        optional=True,
+    )
+
+
+def _test() -> Step:
+    done = Appeal.objects.filter(status__in=_SEEN_THROUGH).exists()
+    first = None if done else Appeal.objects.order_by("-id").only("id", "status").first()
+    if done:
+        now = _("已经有办结的诉求")
+    elif first is not None:
+        said = {"number": first.number, "status": status_label(first.state)}
+        now = _("%(number)s 现在是“%(status)s”") % said
+    else:
+        now = _("还没有诉求")
+    links = [(_("提一件试试"), reverse("file"))]
+    if first is not None:
+        links.append((_("去工作台接着办"), _desk_of(first.state)))
+    return Step(
+        "test",
+        _("试一件，办到底"),
+        _("像群众那样提一件，再研判、派单、接单、办结。走通了，平台就能用了。"),
+        3,
+        done,
+        now,
+        links,
+    )
+
+
+_DESKS = {Status.FILED: "triage", Status.SORTED: "dispatch"}
+
+
+def _desk_of(status: Status) -> str:
+    return reverse(_DESKS.get(status, "inbox"))
+
+
+_STEPS: tuple[Callable[[], Step], ...] = (
+    _areas,
+    _units,
+    _people,
+    _categories,
+    _rules,
+    _places,
+    _texts,
+    _oversight,
+    _test,
+)
+
+
+def _alone_posts(user: User) -> list[dict[str, str]]:
+    """The posts that somebody lacks to see an appeal through alone, as values of `POSTS`."""
+    desk = Unit.objects.filter(active=True, kind=UnitKind.DESK).order_by("pk").first()
+    unit = Unit.objects.filter(active=True).exclude(kind=UnitKind.DESK).order_by("pk").first()
+    if desk is None or unit is None:
+        return []
+    held = set(Post.objects.filter(user=user, active=True).values_list("role", flat=True))
+    wanted = ((Role.CLERK, desk), (Role.DISPATCHER, desk), (Role.HANDLER, unit))
+    return [
+        {"user": user.username, "unit": where.code, "role": role.value, "area": ""}
+        for role, where in wanted
+        if role.value not in held
+    ]
+
+
+@door("POST")
+def alone(request: HttpRequest) -> HttpResponse:
+    """Whoever sets up takes all posts of the loop, to try it without waiting for others."""
+    user = login_of(request)
+    with services.alone():
+        wanted = _alone_posts(user)
+        for values in wanted:
+            old = POSTS.find(":".join(values.values()))
+            if old is None:
+                services.create(POSTS, user, values)
+            else:
+                services.change(POSTS, user, old, {"active": True})
+    if wanted:
+        said = _("现在您也是研判员、派单员和经办人；以后可以在“岗位”里停用")
+        messages.success(request, said)
+    return redirect("guide")
+
+
+@door("POST")
+def starter(request: HttpRequest) -> HttpResponse:
+    """Common categories, limits and replies, as rows like any other; what is there stays."""
+    made = 0
+    with services.alone():
+        for kind, rows in (
+            (CATEGORIES, (row | {"department": ""} for row in _rows("categories.csv"))),
+            (LIMITS, _limit_rows()),
+            (REPLIES, (row for row in _rows("templates.csv") if not row["unit"])),
+        ):
+            plan = tables.plan(kind, _new_rows(kind, rows))
+            plan.lines = plan.of("new")
+            made += tables.carry_out(kind, login_of(request), plan)
+    if made:
+        said = ngettext(
+            "已放好 %d 项，都可以改、可以停用", "已放好 %d 项，都可以改、可以停用", made
+        )
+        messages.success(request, said % made)
+    else:
+        messages.info(request, _("都已经有了，没有改动"))
+    return redirect("guide")
+
+
+def _rows(name: str) -> Iterable[dict[str, str]]:
+    with (demo.HERE / name).open(encoding="utf-8-sig", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def _limit_rows() -> Iterable[dict[str, str]]:
+    """The six limits of a category and urgency in one row, as the set-up has them."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for row in _rows("limits.csv"):
+        at = (row["category"], row["urgency"])
+        cells = found.setdefault(at, {"category": at[0], "urgency": at[1]})
+        cells[row["kind"]] = row["minutes"]
+    return found.values()
+
+
+def _new_rows(kind: Kind, rows: Iterable[dict[str, Any]]) -> list[tuple[int, dict[str, str]]]:
+    around = kind.around(kind)
+    return [
+        (number, row)
+        for number, row in enumerate(rows, 1)
+        if kind.key_in(row, around) not in around.states
+    ]

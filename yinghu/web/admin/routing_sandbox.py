@@ -1,0 +1,122 @@
+"""Trying a message: what the reader makes of it and which rule would take it, nothing written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from yinghu.appeals import channels
+from yinghu.appeals.models import Appeal
+from yinghu.appeals.states import Urgency
+from yinghu.people.access import desks_of
+from yinghu.routing import explanation
+from yinghu.routing.routing import active_rules
+from yinghu.triage import suggest
+from yinghu.ui.decorators import staff
+from yinghu.ui.forms import AreaField, AreaInput, PickerSelect, WordsField, name_of, question_label
+from yinghu.ui.requests import who
+from yinghu.web.admin.routing_rules import told
+from yinghu.web.admin.rules import Names, channel_said, choices_of, klass_said
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@staff("dispatch", "setup")
+def try_rules(request: HttpRequest) -> HttpResponse:
+    """What the reader makes of some words, and which rule would take them; nothing is written."""
+    names = Names()
+    posted = request.method == "POST"
+    form = TryForm(request.POST if posted else None, names=names)
+    context: dict[str, Any] = {"form": form, "desk": "setup" if _edits(request) else "dispatch"}
+    if posted and form.is_valid():
+        context |= _tried(form, names)
+    status = 422 if posted and form.errors else 200
+    return render(request, "admin/routing_sandbox.html", context, status=status)
+
+
+def _edits(request: HttpRequest) -> bool:
+    return "setup" in desks_of(who(request))
+
+
+def _tried(form: TryForm, names: Names) -> dict[str, Any]:
+    given = form.cleaned_data
+    appeal = Appeal(
+        body=given["words"],
+        channel=given["channel"] or "web",
+        category_id=given["category"] or None,
+        area_id=given["area"] or None,
+        answers=form.answers(),
+    )
+    suggestion = suggest.read([appeal])[0]
+    appeal.category_id, appeal.klass = suggestion.category_id, suggestion.klass
+    appeal.area_id = suggestion.area_id
+    trail = explanation.trail(appeal, active_rules())
+    read = [
+        (_("类别"), names.category(appeal.category_id or ""), suggestion.category_confidence),
+        (_("性质"), klass_said(appeal.klass), suggestion.klass_confidence),
+        (_("地点"), names.area(appeal.area_id or ""), suggestion.area_confidence),
+        (_("紧急程度"), _(Urgency(suggestion.urgency).label), suggestion.urgency_confidence),
+    ]
+    return {
+        "read": [(label, said, f"{sure:.0%}") for label, said, sure in read],
+        "words": suggestion.why,
+        "trail": told(appeal, trail, names),
+        "takes": trail[-1].rule if trail and trail[-1].fits else None,
+        "questions": form.questions_of(appeal.category_id or ""),
+    }
+
+
+class TryForm(forms.Form):
+    """Words as somebody might send them, and what of them may be known besides."""
+
+    words = WordsField(max_length=2000, widget=forms.Textarea(attrs={"rows": 4, "maxlength": 2000}))
+    category = forms.ChoiceField(required=False, widget=PickerSelect)
+    area = AreaField(max_length=120, required=False, widget=AreaInput)
+    channel = forms.ChoiceField(required=False)
+
+    def __init__(self, data: Any, *, names: Names) -> None:
+        super().__init__(data, auto_id="try-%s")
+        self.names = names
+        labels = (_("一段话"), _("类别"), _("地点"), _("来源"))
+        for bound, label in zip(self.fields.values(), labels, strict=True):
+            bound.label = label
+        self.fields["words"].error_messages["required"] = _("请写一段话")
+        category, channel = self.fields["category"], self.fields["channel"]
+        assert isinstance(category, forms.ChoiceField)  # noqa: S101  # for the type checker
+        assert isinstance(channel, forms.ChoiceField)  # noqa: S101  # for the type checker
+        known = names.categories.values()
+        category.choices = [
+            ("", _("让系统来认")),
+            *((each.code, name_of(each)) for each in known if each.active),
+        ]
+        channel.choices = [(code, channel_said(code)) for code in channels.CHANNELS]
+
+    def answers(self) -> dict[str, Any]:
+        """What was answered to the questions that the page asked."""
+        found: dict[str, Any] = {}
+        for name, value in self.data.items():
+            if name.startswith("q-") and value and len(found) < 20:
+                said = str(value).replace("\x00", "").strip()[:80]
+                yes_no = {"True": True, "False": False}
+                found[name.removeprefix("q-")] = yes_no.get(said, said)
+        return found
+
+    def questions_of(self, category: str) -> list[dict[str, Any]]:
+        """The questions of a category, each with what was answered and what can be."""
+        found = self.names.categories.get(category)
+        given = self.answers()
+        return [
+            {
+                "name": f"q-{each['key']}",
+                "label": question_label(each),
+                "value": str(given.get(each["key"], "")),
+                "choices": choices_of(each),
+            }
+            for each in (found.questions if found else ())
+        ]

@@ -1,0 +1,10 @@
+"""The app of the pages for one case, for staff."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class CaseConfig(AppConfig):
+    name = "yinghu.web.case"
+    label = "web_case"

@@ -1,0 +1,226 @@
+"""The errands of a case for those who answer for it: plan, follow, call off, repay, talk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.states import Verb
+from yinghu.dispatch import legs
+from yinghu.dispatch.models import Errand, ErrandTemplate, Leg, LegKind, Offer, Where
+from yinghu.dispatch.planning import template_for
+from yinghu.people.access import Actor, may_read_why
+from yinghu.places.models import Place
+from yinghu.ui.decorators import staff
+from yinghu.ui.errand_parts import LEG_ICONS, SeveralLinesField
+from yinghu.ui.requests import who
+from yinghu.web.case import views as case_views
+from yinghu.web.case.errand_panel import may as _may
+
+
+class PlanForm(forms.Form):
+    """An errand by a template, or one leg that is none of its templates'."""
+
+    template = forms.ChoiceField(label=gettext_lazy("怎么办"))
+    title = forms.CharField(
+        label=gettext_lazy("这一程做什么"),
+        max_length=60,
+        required=False,
+        widget=forms.TextInput(attrs={"placeholder": gettext_lazy("比如：上门看看老人")}),
+    )
+    kind = forms.ChoiceField(label=gettext_lazy("哪一种"), choices=(), required=False)
+    place = forms.ChoiceField(label=gettext_lazy("去哪里"), choices=(), required=False)
+    what = SeveralLinesField(label=gettext_lazy("买什么、办什么"), required=False)
+    estimate = forms.DecimalField(
+        label=gettext_lazy("大约多少钱（元）"),
+        required=False,
+        min_value=0,
+        max_value=100_000,
+        decimal_places=2,
+    )
+
+    ONE = "one"
+
+    def __init__(self, appeal: Appeal, data: Any = None) -> None:
+        super().__init__(data, auto_id="plan-%s")
+        usual = template_for(appeal.category_id)
+        found = ErrandTemplate.objects.filter(active=True)
+        templates = sorted(found, key=lambda each: (each != usual, each.order, each.pk))
+        choices: dict[str, list[tuple[str, Any]]] = {
+            "template": [
+                *((str(each.pk), each.name) for each in templates),
+                (self.ONE, _("只安排一程")),
+            ],
+            "kind": [(kind.value, kind.label) for kind in LegKind if kind is not LegKind.HAND_OVER],
+            "place": [
+                ("", _("诉求人那里")),
+                *Place.objects.filter(active=True).order_by("name").values_list("code", "name"),
+            ],
+        }
+        for name, given in choices.items():
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)  # noqa: S101  # for the type checker
+            field.choices = given
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if given.get("template") == self.ONE and not given.get("title"):
+            self.add_error("title", _("请写这一程做什么"))
+        return given
+
+    def values(self) -> dict[str, Any]:
+        """The keywords of `legs.plan`."""
+        given = self.cleaned_data
+        estimate = given["estimate"]
+        found: dict[str, Any] = {
+            "what": given["what"],
+            "estimate": None if estimate is None else int(Decimal(estimate) * 100),
+        }
+        if given["template"] != self.ONE:
+            return found | {"template": ErrandTemplate.objects.get(pk=given["template"])}
+        where = Where.PLACE if given["place"] else Where.HOME
+        leg = {"kind": given["kind"] or LegKind.VISIT, "title": given["title"]}
+        return found | {
+            "title": given["title"],
+            "specs": [leg | {"where": where, "place": given["place"], "proof": "none"}],
+        }
+
+
+class WhyForm(forms.Form):
+    why = SeveralLinesField(label=gettext_lazy("为什么取消"))
+
+
+class SayForm(forms.Form):
+    words = SeveralLinesField(label=gettext_lazy("给帮手留言"))
+
+
+@never_cache
+@require_GET
+@staff()
+def page(request: HttpRequest, number: str) -> HttpResponse:
+    """All errands of a case."""
+    return _show(request, _seen(request, number))
+
+
+def _seen(request: HttpRequest, number: str) -> Appeal:
+    appeal = case_views.seen(request, number)
+    if not may_read_why(who(request), appeal):
+        # Whoever only helps has a page of their own leg.
+        raise Http404
+    return appeal
+
+
+def _show(
+    request: HttpRequest,
+    appeal: Appeal,
+    *,
+    bound: dict[str, forms.Form] | None = None,
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    actor, given = who(request), bound or {}
+    found = Leg.objects.filter(appeal=appeal.pk).order_by("errand", "n")
+    found = found.select_related("holder", "giver", "place", "zone", "area")
+    asked: dict[int, list[Offer]] = {}
+    for offer in Offer.objects.filter(leg__appeal=appeal.pk).select_related("user").order_by("pk"):
+        asked.setdefault(offer.leg_id, []).append(offer)
+    errands: dict[int, dict[str, Any]] = {}
+    for errand in Errand.objects.filter(appeal=appeal.pk).order_by("pk"):
+        errands[errand.pk] = {"errand": errand, "legs": []}
+    for leg in found:
+        icon = LEG_ICONS[LegKind(leg.kind)]
+        offers = asked.get(leg.pk, [])
+        errands[leg.errand_id]["legs"].append({"leg": leg, "icon": icon, "offers": offers})
+    chat = appeal.events.filter(verb=Verb.SAY).select_related("user").order_by("-seq")[:50]
+    context = {
+        "appeal": appeal,
+        "me": actor.user_id,
+        "errands": list(errands.values()),
+        "paid": sum(leg.paid or 0 for leg in found),
+        "owed": sum(leg.paid or 0 for leg in found if leg.repaid_at is None),
+        "chat": list(chat)[::-1],
+        "may_plan": _may(actor, appeal, Verb.PLAN),
+        "may_drop": _may(actor, appeal, Verb.DROP),
+        "may_repay": _may(actor, appeal, Verb.REPAY),
+        "may_say": _may(actor, appeal, Verb.SAY),
+        "plan": given.get("plan") or PlanForm(appeal),
+        "why": given.get("drop") or WhyForm(auto_id="why-%s"),
+        "say": given.get("say") or SayForm(auto_id="say-%s"),
+        "problem": problem,
+    }
+    return render(request, "case/errands.html", context, status=status)
+
+
+@never_cache
+@require_POST
+@staff()
+def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
+    """Plan, drop, repay, say."""
+    appeal = _seen(request, number)
+    if verb not in _ACTS:
+        raise Http404
+    make, do = _ACTS[verb]
+    form = make(appeal, request.POST)
+    if not form.is_valid():
+        return _show(request, appeal, bound={verb: form}, status=422)
+    try:
+        said = do(appeal, who(request), form, request.POST.get("leg", ""))
+    except loop.Forbidden as refused:
+        raise PermissionDenied(refused.message) from refused
+    except loop.Refused as refused:
+        fresh = case_views.fetch(appeal.pk) or appeal
+        return _show(
+            request, fresh, bound={verb: form}, problem=refused.message, status=refused.status
+        )
+    if said:
+        messages.success(request, said)
+    return redirect("errands", number=appeal.number)
+
+
+def _leg(appeal: Appeal, given: str) -> Leg:
+    number = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0
+    leg = Leg.objects.filter(pk=number, appeal=appeal.pk).first()
+    if leg is None:
+        raise loop.Refused("not_found", _("没有这一程"))
+    return leg
+
+
+def _plan(appeal: Appeal, actor: Actor, form: Any, _given: str) -> str:
+    event: Event = legs.plan(appeal.pk, actor, **form.values())
+    return _("安排好了：%s") % str(event.facts["title"])
+
+
+def _drop(appeal: Appeal, actor: Actor, form: Any, given: str) -> str:
+    legs.drop(appeal.pk, actor, why=form.cleaned_data["why"], leg_ids=[_leg(appeal, given).pk])
+    return _("已取消，在办的人会收到通知")
+
+
+def _repay(appeal: Appeal, actor: Actor, _form: Any, given: str) -> str:
+    legs.repay(_leg(appeal, given).pk, actor)
+    return _("已记下报销")
+
+
+def _say(appeal: Appeal, actor: Actor, form: Any, _given: str) -> str:
+    legs.say(appeal.pk, actor, words=form.cleaned_data["words"])
+    return ""
+
+
+_ACTS: dict[str, tuple[Callable[..., forms.Form], Callable[..., str]]] = {
+    "plan": (PlanForm, _plan),
+    "drop": (lambda _appeal, data: WhyForm(data, auto_id="why-%s"), _drop),
+    "repay": (lambda _appeal, data: forms.Form(data), _repay),
+    "say": (lambda _appeal, data: SayForm(data, auto_id="say-%s"), _say),
+}

@@ -1,0 +1,398 @@
+"""The case page: everything about one appeal, and what may be done to it now, as MOVES says."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Prefetch, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from yinghu.appeals import inboxes, loop
+from yinghu.appeals.labels import done_label, headline_of
+from yinghu.appeals.models import Appeal, Attachment
+from yinghu.appeals.moves import MOVES, OF_LEGS, Move
+from yinghu.appeals.numbers import id_of, id_of_token, number_of
+from yinghu.appeals.photos import MAX_PHOTOS
+from yinghu.appeals.states import INSIDE, Klass, Satisfaction, Status, Urgency, Verb, Who
+from yinghu.dispatch.receipts import shown_to_requester
+from yinghu.oversight import callback
+from yinghu.oversight.callback import Calls
+from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations
+from yinghu.people.models import Reveal
+from yinghu.people.privacy import without_numbers
+from yinghu.triage.models import Suggestion
+from yinghu.ui import event_text
+from yinghu.ui.decorators import staff
+from yinghu.ui.forms import Known, VerbForm, name_of
+from yinghu.ui.photo_response import photo_file
+from yinghu.ui.requests import is_part, login_of, version_of, who
+from yinghu.ui.row_flags import marks_of
+from yinghu.ui.timeline import Story, story_of, with_photos
+from yinghu.ui.verb_views import arrived_before, perform
+from yinghu.web.admin import routing_rules
+from yinghu.web.case import (
+    case_actions,
+    errand_panel,
+    oversight_panel,
+)
+from yinghu.web.case import (
+    duplicates as case_duplicates,
+)
+from yinghu.web.live import presence
+from yinghu.web.oversight import shared_cases, whistles
+
+SAID_BEFORE = timedelta(hours=1)
+"""Between saying and filing, from which on both are shown."""
+
+LINKED = 8
+"""Earlier cases of the same caller shown at most."""
+
+_BACK = frozenset(
+    {"whistles", "shared", "own", "oversight", "triage", "dispatch", "inbox", "callback", "field"}
+)
+
+
+def fetch(appeal_id: int | None) -> Appeal | None:
+    """One appeal with what its page shows."""
+    if appeal_id is None:
+        return None
+    found = Appeal.objects.filter(pk=appeal_id)
+    found = found.select_related("category", "area", "unit", "holder", "place", "lead")
+    found = found.defer("area__outline")
+    suggestions = Suggestion.objects.select_related("category", "area")
+    return found.prefetch_related(Prefetch("suggestion", suggestions)).first()
+
+
+def seen(request: HttpRequest, number: str) -> Appeal:
+    """The appeal of a number as typed, or 404: also where it is not this actor's to know of."""
+    appeal = fetch(id_of(number))
+    if appeal is None or not may_see(who(request), appeal):
+        raise Http404
+    return appeal
+
+
+def context_of(
+    request: HttpRequest,
+    appeal: Appeal,
+    *,
+    back: str = "",
+    bound: VerbForm | None = None,
+    problem: str = "",
+    revealed: bool = False,
+) -> dict[str, Any]:
+    """What the case page and the pane of a desk show."""
+    actor = who(request)
+    reveal = may_reveal(actor, appeal)
+    suggestion = getattr(appeal, "suggestion", None)
+    suggested = suggestion if appeal.state is Status.FILED else None
+    moves, known = case_actions.offered(appeal, actor)
+    if bound is not None:
+        bound.offer(known)
+    calls = _calls(appeal, moves)
+    live, template = oversight_panel.running(appeal), request.GET.get("template", "")
+    acts = case_actions.acts(appeal, actor, suggestion, known, bound, moves, calls, live, template)
+    available = {act["verb"] for act in acts}
+    lost = ""
+    duplicates = case_duplicates.likely(appeal, actor)
+    photos = _photos([appeal, *(each.other for each in duplicates)])
+    own = photos.get(appeal.pk, []) if reveal else []
+    if bound is not None and bound.move.verb not in available:
+        lost = "\n".join(str(bound.data.get(name, "")) for name in ("words", "why")).strip()
+    return {
+        "appeal": appeal,
+        "case_number": appeal.number,
+        "may_reveal": reveal,
+        "revealed": revealed,
+        "is_named": bool(appeal.name or appeal.phone or appeal.address),
+        "body": appeal.body if reveal else without_numbers(appeal.body),
+        "title": appeal.title if reveal else without_numbers(appeal.title),
+        "answers": event_text.answers_of(appeal, reveal),
+        "klass_label": _(Klass(appeal.klass).label) if appeal.klass else "",
+        "satisfaction_label": _(Satisfaction(appeal.satisfaction).label)
+        if appeal.satisfaction
+        else "",
+        "suggestion": suggested,
+        "suggestion_source": _source(suggested.source) if suggested else "",
+        "suggested": _suggested(suggested) if suggested else [],
+        "acts": acts,
+        "calls": calls,
+        "story": _story(request, appeal, own, reveal, may_read_why(actor, appeal)),
+        "photos": [photo for photo in own if photo.event_id is None],
+        "map": _map(appeal, suggested, revealed),
+        "said_at": _said_at(appeal),
+        "marks": marks_of([appeal]).get(appeal.pk, []),
+        "clocks": live,
+        **oversight_panel.context_of(appeal, available),
+        "duplicates": [case_duplicates.pair(appeal, each, actor, photos) for each in duplicates],
+        "linked": _linked(appeal, actor, reveal),
+        "merged_in": _merged_in(appeal, actor),
+        "back": back if back in _BACK else "",
+        "problem": problem,
+        "lost": lost,
+        "case_keys": case_actions.ALL_KEYS,
+        "max_photos": MAX_PHOTOS,
+        **errand_panel.part_of(appeal, actor),
+        **shared_cases.part_of(appeal, actor),
+        "other_holder": case_actions.other_holder(appeal, actor),
+        "may_assign": Verb.ASSIGN in available,
+        "may_take_over": Verb.HAND in available and _serves(request, known),
+        **(routing_rules.dispatch_context(appeal, actor) if _dispatches(appeal, actor) else {}),
+    }
+
+
+def _serves(request: HttpRequest, known: Known) -> bool:
+    """Whether the reader is one of the unit's people, to whom a case may be handed."""
+    return login_of(request).username in dict(known.people)
+
+
+def _dispatches(appeal: Appeal, actor: Actor) -> bool:
+    """Whether the case waits for this actor to dispatch it."""
+    return appeal.state is Status.SORTED and Who.DISPATCH in relations(actor, appeal)
+
+
+def _calls(appeal: Appeal, moves: list[Move]) -> Calls | None:
+    """The calls back in vain, where this actor may call back and nobody has rated the case."""
+    may_call = any(move.verb is Verb.NO_ANSWER for move in moves)
+    return callback.calls(appeal) if may_call and appeal.solved is None else None
+
+
+def _photos(appeals: list[Appeal]) -> dict[int, list[Attachment]]:
+    """The photos of the cases, by the case's id."""
+    found: dict[int, list[Attachment]] = {}
+    for each in Attachment.objects.filter(appeal__in=appeals).order_by("id"):
+        found.setdefault(each.appeal_id, []).append(each)
+    return found
+
+
+def _map(appeal: Appeal, suggested: Any, revealed: bool) -> dict[str, Any] | None:
+    """Where it is, as exactly as its reader may know: the point, the place, or the area's middle.
+
+    A place with a sticker is public; the requester's own point is shown with the name and phone,
+    when that is asked for and written down.
+    """
+    area = appeal.area or (suggested and suggested.area)
+    place = appeal.place
+    if revealed and appeal.lon is not None:
+        point = {"lon": appeal.lon, "lat": appeal.lat, "label": _("诉求人标的位置")}
+    elif place is not None and place.lon is not None:
+        point = {"lon": place.lon, "lat": place.lat, "label": place.name}
+    elif area and area.lon is not None:
+        point = {"lon": area.lon, "lat": area.lat, "label": name_of(area), "kind": "blurred"}
+    else:
+        return None
+    return {"points": [point], "area": area.pk if area else ""}
+
+
+def _said_at(appeal: Appeal) -> datetime | None:
+    """When it was said, where that is not when it was filed."""
+    said = appeal.said_at
+    return said if said and abs(appeal.filed_at - said) > SAID_BEFORE else None
+
+
+def _story(
+    request: HttpRequest, appeal: Appeal, photos: list[Attachment], reveal: bool, inside: bool
+) -> Story:
+    story = story_of(request, appeal, () if inside else INSIDE)
+    with_photos(story, photos)
+    for event in story.events:
+        if not inside:
+            event.why = ""
+        if not reveal:
+            event.words = without_numbers(event.words)
+    return story
+
+
+def _source(source: str) -> str:
+    """Who suggests it, in words."""
+    known = {"requester": _("诉求人自选"), "lexicon": _("关键词")}
+    return known.get(source) or _("学自历次研判")
+
+
+def _suggested(suggestion: Any) -> list[dict[str, Any]]:
+    """What the machine suggests, each with how sure it is, in percent."""
+    parts = [
+        (_("类别"), suggestion.category and name_of(suggestion.category), "category"),
+        (_("性质"), suggestion.klass and _(Klass(suggestion.klass).label), "klass"),
+        (_("地点"), suggestion.area and name_of(suggestion.area), "area"),
+        (_("紧急程度"), _(Urgency(suggestion.urgency).label), "urgency"),
+    ]
+    return [
+        {
+            "label": label,
+            "value": value,
+            "percent": round(100 * getattr(suggestion, f"{name}_confidence")),
+        }
+        for label, value, name in parts
+        if value
+    ]
+
+
+def _linked(appeal: Appeal, actor: Actor, reveal: bool) -> list[Any]:
+    """Other cases of the same caller, the newest first."""
+    if not appeal.caller or not reveal:
+        return []
+    others = inboxes.visible(actor).filter(caller=appeal.caller).exclude(pk=appeal.pk)
+    return _headlines(others, actor)
+
+
+def _merged_in(appeal: Appeal, actor: Actor) -> list[dict[str, Any]]:
+    """The cases that were merged into this one, the newest first."""
+    return _headlines(inboxes.visible(actor).filter(master=appeal.pk), actor)
+
+
+def _headlines(found: QuerySet[Appeal], actor: Actor) -> list[dict[str, Any]]:
+    return [
+        {"appeal": each, "headline": headline_of(each, reveal=may_reveal(actor, each))}
+        for each in found.order_by("-id")[:LINKED]
+    ]
+
+
+def show(request: HttpRequest, appeal: Appeal, *, status: int = 200, **more: Any) -> HttpResponse:
+    """The case page."""
+    back = request.POST.get("back", request.GET.get("back", ""))
+    context = context_of(request, appeal, back=back, **more)
+    part = request.GET.get("part", "")
+    template = "case/case_body.html" if part == "case" else "case/case.html"
+    return render(request, template, context, status=status)
+
+
+@never_cache
+@require_GET
+@staff()
+def page(request: HttpRequest, number: str) -> HttpResponse:
+    """Everything about one appeal."""
+    appeal = seen(request, number)
+    if is_part(request, "viewers"):
+        viewers = presence.others(who(request), appeal)
+        return render(request, "live/viewers.html", {"viewers": viewers})
+    return show(request, appeal)
+
+
+@never_cache
+@require_POST
+@staff()
+def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
+    """Do a verb: back to the desk, or the page again with what was wrong and what was typed."""
+    appeal = seen(request, number)
+    if verb not in list(Verb) or verb in {Verb.FILE} | OF_LEGS:
+        raise Http404
+    move = MOVES[Verb(verb)]
+    known = Known(appeal.unit_id)
+    if move.verb is Verb.CONTACT:
+        case_actions.name_colleagues(known, appeal, who(request))
+    form = VerbForm(move, known, request.POST, request.FILES)
+    back = request.POST.get("back", "")
+    if not form.is_valid():
+        return _again(request, appeal, form)
+    did = done_label(move.verb)
+    try:
+        did = event_text.done(perform(appeal.pk, who(request), form, version_of(request)))
+    except loop.NotFound as gone:
+        raise Http404 from gone
+    except loop.Refused as refused:
+        own = appeal.events.filter(user=login_of(request))
+        seen_at = version_of(request)
+        # Two lists of what others wait for say no version: many act on one case there at once.
+        dated = seen_at is not None or back in {"whistles", "shared"}
+        same = refused.code == "contact_already" or arrived_before(own, form, seen_at)
+        if not (dated and same):
+            return _refused(request, fetch(appeal.pk) or appeal, form, refused)
+    messages.success(
+        request,
+        _("%(number)s：已%(verb)s") % {"number": appeal.number, "verb": did},
+    )
+    return redirect(_next(request, appeal, move.verb, back))
+
+
+def _refused(
+    request: HttpRequest, fresh: Appeal, form: VerbForm, refused: loop.Refused
+) -> HttpResponse:
+    if refused.field in form.fields:
+        form.add_error(refused.field, refused.message)
+        return _again(request, fresh, form, status=refused.status)
+    return _again(request, fresh, form, refused.message, refused.status)
+
+
+def _again(
+    request: HttpRequest, appeal: Appeal, form: VerbForm, problem: str = "", status: int = 422
+) -> HttpResponse:
+    """The page from which the form was sent, with what was wrong and what was typed."""
+    sent_there = whistles.again(request, form, problem, status)
+    return sent_there or show(request, appeal, bound=form, problem=problem, status=status)
+
+
+def _desk_at(desk: str, number: str) -> str:
+    """A desk with this case open, or its first one where the number is none."""
+    found = id_of(number)
+    return reverse(desk) if found is None else f"{reverse(desk)}?case={number_of(found)}"
+
+
+def _next(request: HttpRequest, appeal: Appeal, verb: Verb, back: str) -> str:
+    """Where one goes after an act: the desk's next case, or the same one if it stays there."""
+    stay = request.POST.get("stay", "")
+    if back in _BACK - {"field"} and id_of(stay) is not None:
+        return _desk_at(back, stay)
+    following = _desk_at(back, request.POST.get("then", "")) if back in _BACK else ""
+    if back in {"triage", "dispatch", "callback"}:
+        fresh = fetch(appeal.pk)
+        if verb is Verb.NO_ANSWER or (fresh is not None and fresh.status != appeal.status):
+            return following
+        return f"{reverse(back)}?case={appeal.number}"
+    if back == "inbox":
+        # What is done, or another unit's, is off this desk: the next one then.
+        stays = inboxes.unit(who(request)).filter(pk=appeal.pk).exists()
+        return f"{reverse(back)}?case={appeal.number}" if stays else following
+    if back in {"whistles", "shared"}:
+        return reverse(back)
+    fresh = fetch(appeal.pk)
+    if fresh is None or not may_see(who(request), fresh):
+        return reverse("desk")
+    return reverse("case", args=[appeal.number])
+
+
+@never_cache
+@require_POST
+@staff()
+def reveal(request: HttpRequest, number: str) -> HttpResponse:
+    """Show name, phone and address once, and write down who looked and why."""
+    appeal = seen(request, number)
+    if not may_reveal(who(request), appeal):
+        raise PermissionDenied
+    why = request.POST.get("why", "").replace("\x00", "").strip()
+    if not why:
+        problem = _("请写明为什么要看联系方式，会留下记录")
+        return show(request, appeal, problem=problem, status=422)
+    Reveal.objects.create(user=login_of(request), appeal_number=appeal.number, why=why[:200])
+    return show(request, appeal, revealed=True)
+
+
+@require_GET
+def photo(request: HttpRequest, photo_id: int) -> HttpResponse:
+    """A photo, for staff who may know whom it shows."""
+    if not request.user.is_authenticated:
+        raise Http404
+    found = Attachment.objects.filter(pk=photo_id).select_related("appeal").first()
+    if found is None or not may_reveal(who(request), found.appeal):
+        raise Http404
+    return photo_file(found)
+
+
+@require_GET
+def own_photo(request: HttpRequest, token: str, photo_id: int) -> HttpResponse:
+    """A photo, for whoever holds the appeal's secret link."""
+    appeal_id = id_of_token(token)
+    if appeal_id is None:
+        raise Http404
+    appeal = Appeal.objects.filter(pk=appeal_id).first()
+    found = shown_to_requester(appeal).filter(pk=photo_id).first() if appeal else None
+    if found is None:
+        raise Http404
+    return photo_file(found)

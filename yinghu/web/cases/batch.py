@@ -1,0 +1,263 @@
+"""One act for many cases: shown first for which it will work, then done one by one, each in its own
+transaction, and told one by one. What can truly be taken back, can be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.contrib import messages
+from django.core import signing
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from yinghu.appeals import loop
+from yinghu.appeals.labels import done_label, status_label
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.moves import MOVES, FieldKind, Move
+from yinghu.appeals.numbers import id_of
+from yinghu.appeals.states import Status, Verb
+from yinghu.people.access import Actor, may_see, relations
+from yinghu.people.models import User
+from yinghu.ui.case_rows import CaseRow, case_rows
+from yinghu.ui.decorators import staff
+from yinghu.ui.forms import Known, VerbForm
+from yinghu.ui.requests import login_of, who
+from yinghu.ui.verb_views import perform
+
+MOST = 100
+"""Cases in one batch."""
+
+VERBS = (
+    Verb.ACCEPT,
+    Verb.HAND,
+    Verb.SORT,
+    Verb.ASSIGN,
+    Verb.ANSWER,
+    Verb.REPORT,
+    Verb.ASK,
+    Verb.RESOLVE,
+    Verb.RELEASE,
+    Verb.RETURN,
+    Verb.CLOSE,
+    Verb.MERGE,
+    Verb.DECLINE,
+    Verb.NOTE,
+    Verb.URGE,
+)
+"""What may be done to many at once. Not: what one requester says (supply, rate, withdraw), and what
+is weighed case by case (extend, escalate, reopen)."""
+
+UNDONE_WITHIN = 10 * 60
+"""Seconds for which a batch can be taken back."""
+
+_ROLES: dict[Verb, frozenset[str]] = {
+    verb: frozenset(MOVES[verb].who) - {"volunteer"} for verb in VERBS
+}
+"""Who may. Volunteers take one case at a time: each shows them somebody's name and address."""
+
+
+def verbs_of(actor: Actor) -> list[Verb]:
+    """What the actor's posts allow at all, in the order offered."""
+    mine: set[str] = set()
+    for grant in actor.grants:
+        reached = Appeal(area_id=grant.area or None, unit_id=grant.unit_id, holder_id=actor.user_id)
+        mine |= relations(actor, reached)
+    return [verb for verb in VERBS if mine & _ROLES[verb]]
+
+
+@dataclass(slots=True)
+class Line:
+    """One chosen case: whether the verb can be done to it and, where not, why; then what came of
+    it.
+    """
+
+    number: str
+    row: CaseRow | None = None
+    why_not: str = ""
+    done: bool = False
+
+
+def _without_photos(verb: Verb) -> Move:
+    """The move as many cases share it: each photo shows one of them."""
+    move = MOVES[verb]
+    kept = tuple(field for field in move.fields if field.kind is not FieldKind.PHOTOS)
+    return replace(move, fields=kept)
+
+
+@never_cache
+@require_POST
+@staff()
+def batch(request: HttpRequest) -> HttpResponse:
+    """Choose a verb, see for which of the chosen cases it works, give its words, do it."""
+    actor = who(request)
+    chosen = list(dict.fromkeys(number[:20] for number in request.POST.getlist("pick")))
+    numbers = chosen[:MOST]
+    verb = next((each for each in VERBS if each == request.POST.get("verb")), None)
+    lines = _lines(actor, numbers)
+    context: dict[str, Any] = {
+        "desk": "cases",
+        "lines": lines,
+        "most": MOST,
+        "left_out": len(chosen) - len(numbers),
+        "verb": verb,
+        "back": _back(request),
+    }
+    if verb is None:
+        context["verbs"] = [
+            (each, sum(_why_not(line, each, actor) == "" for line in lines))
+            for each in verbs_of(actor)
+        ]
+        return render(request, "cases/batch.html", context)
+    for line in lines:
+        line.why_not = _why_not(line, verb, actor)
+    able = [line for line in lines if not line.why_not]
+    unit = next((line.row.appeal.unit_id for line in able if line.row), None)
+    bound = request.POST if "do" in request.POST else None
+    form = VerbForm(_without_photos(verb), Known(unit), bound)
+    context |= {"form": form, "able": len(able), "can_undo": verb in _UNDO}
+    if bound is None:
+        return render(request, "cases/batch.html", context)
+    if not form.is_valid():
+        return render(request, "cases/batch.html", context, status=422)
+    undo = [token for line in able if (token := _do(request, actor, line, form))]
+    now = {line.number: line for line in _lines(actor, numbers)}
+    for line in lines:
+        line.row = now[line.number].row or line.row
+    context |= {
+        "n": sum(line.done for line in lines),
+        "done_label": done_label(verb),
+        "undo": _signer(request).sign_object([verb.value, undo]) if undo else "",
+        "undoes": len(undo),
+    }
+    return render(request, "cases/batch_done.html", context)
+
+
+def _lines(actor: Actor, numbers: list[str]) -> list[Line]:
+    ids = [appeal_id for number in numbers if (appeal_id := id_of(number)) is not None]
+    rows = {row.appeal.number: row for row in case_rows(Appeal.objects.filter(pk__in=ids), actor)}
+    lines = []
+    for number in numbers:
+        row = rows.get(number)
+        seen = row is not None and may_see(actor, row.appeal)
+        lines.append(Line(number, row if seen else None))
+    return lines
+
+
+def _why_not(line: Line, verb: Verb, actor: Actor) -> str:
+    """Why the verb cannot be done to it now, as MOVES says; "" where it can."""
+    if line.row is None:
+        return _("没有这件诉求，或者它不归您看")
+    appeal, move = line.row.appeal, MOVES[verb]
+    if not _ROLES[verb] & relations(actor, appeal):
+        return _("您不能对这件做“%s”") % _(verb.label)
+    if appeal.status not in move.sources:
+        return _("现在是“%s”") % status_label(appeal.state)
+    return ""
+
+
+def _do(request: HttpRequest, actor: Actor, line: Line, form: VerbForm) -> list[Any] | None:
+    """Do it to one case, as it was when it was shown; what its undoing needs, if it can be."""
+    if line.row is None:
+        return None
+    appeal = line.row.appeal
+    shown = request.POST.get(f"version-{line.number}", "")
+    expect = int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 10 else None
+    try:
+        event = perform(appeal.pk, actor, form, expect)
+    except loop.Refused as refused:
+        line.why_not = refused.message
+        return None
+    line.done = True
+    undo = _UNDO.get(form.move.verb)
+    given = undo(appeal, actor, event.words) if undo else None
+    return [appeal.pk, event.seq, *given] if given is not None else None
+
+
+def _undo_accept(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
+    """Nobody held it: it is put back, unless the requester has been told something with it."""
+    return None if said else [Verb.RELEASE.value, {}]
+
+
+def _undo_hand(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
+    """Somebody held it: they have it back. Where nobody did, only a head may put it back."""
+    if before.holder_id is not None:
+        holder = User.objects.filter(pk=before.holder_id).values_list("username", flat=True).first()
+        return [Verb.HAND.value, {"user": holder}]
+    return [Verb.RELEASE.value, {}] if "head" in relations(actor, before) else None
+
+
+def _undo_assign(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
+    """Another unit had not accepted it yet: it has it back, with its clock going on."""
+    if before.state is Status.ASSIGNED and before.unit is not None:
+        return [Verb.ASSIGN.value, {"unit": before.unit.code}]
+    return None
+
+
+_UNDO = {Verb.ACCEPT: _undo_accept, Verb.HAND: _undo_hand, Verb.ASSIGN: _undo_assign}
+"""What another verb truly takes back. Nothing else: words have been read (answer, report, ask,
+resolve, decline), a rule has acted on it (sort), a unit has been told (return), or it has no way
+back in MOVES (merge and close reopen as new work, note and urge stay)."""
+
+
+def _signer(request: HttpRequest) -> signing.TimestampSigner:
+    """Bound to the login: nobody takes back what somebody else did."""
+    return signing.TimestampSigner(salt=f"yinghu.web.cases.batch:{login_of(request).pk}")
+
+
+@never_cache
+@require_POST
+@staff()
+def undo(request: HttpRequest) -> HttpResponse:
+    """Take a batch back, case by case, where nobody has touched it since."""
+    try:
+        verb, undone = _signer(request).unsign_object(
+            request.POST.get("undo", ""), max_age=UNDONE_WITHIN
+        )
+    except signing.SignatureExpired:
+        messages.error(request, _("过了十分钟，不能成批撤销了；可以一件件改"))
+        return redirect(_back(request))
+    except signing.BadSignature as forged:
+        raise Http404 from forged
+    actor, lines = who(request), []
+    for appeal_id, seq, back, given in undone:
+        line = Line(Appeal(pk=appeal_id).number)
+        lines.append(line)
+        try:
+            _take_back(appeal_id, actor, Verb(back), given, seq)
+            line.done = True
+        except loop.Refused as refused:
+            line.why_not = refused.message
+    rows = {row.appeal.pk: row for row in case_rows(_again(undone), actor)}
+    for line in lines:
+        row = rows.get(id_of(line.number) or 0)
+        line.row = row if row is not None and may_see(actor, row.appeal) else None
+    context = {
+        "desk": "cases",
+        "lines": lines,
+        "verb": Verb(verb),
+        "n": sum(line.done for line in lines),
+        "done_label": _("撤销"),
+        "back": _back(request),
+    }
+    return render(request, "cases/batch_done.html", context)
+
+
+def _take_back(appeal_id: int, actor: Actor, verb: Verb, given: dict[str, Any], seq: int) -> Event:
+    why = _("撤销刚才的批量操作")
+    return loop.VERBS[verb](appeal_id, actor, **given, why=why, expect=seq)
+
+
+def _again(undone: list[Any]) -> Any:
+    return Appeal.objects.filter(pk__in=[each[0] for each in undone])
+
+
+def _back(request: HttpRequest) -> str:
+    """The list that one came from."""
+    query = request.POST.get("query", "")[:1000].replace("\n", "").replace("\r", "")
+    return f"{reverse('cases')}?{query}" if query else reverse("cases")

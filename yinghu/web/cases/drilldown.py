@@ -1,0 +1,101 @@
+"""The cases behind a figure of the rates, as a part of an address: which figure, of which line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import astuple, dataclass
+from datetime import date
+from typing import Any
+
+from django.db.models.expressions import RawSQL
+from django.utils.translation import gettext as _
+
+from yinghu.appeals import channels
+from yinghu.appeals.models import Category
+from yinghu.appeals.states import Klass
+from yinghu.oversight import rates
+from yinghu.people.models import Unit
+from yinghu.places.models import Area
+from yinghu.ui.forms import name_of
+
+_SEPARATOR = "~"
+_CODE = re.compile(r"[^\x00~]{0,60}")
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A figure of `rates.FIGURES` in a period under a scope, of all or of one line."""
+
+    figure: str
+    by: str = ""
+    key: str = ""
+    since: date | None = None
+    until: date | None = None
+    scope: str = ""
+
+    def __str__(self) -> str:
+        return _SEPARATOR.join("" if part is None else str(part) for part in astuple(self))
+
+    def ids(self) -> RawSQL:
+        """The ids of the cases, as a subquery."""
+        return rates.ids_behind(self.figure, self.by, self.key, self.since, self.until, self.scope)
+
+    def words(self) -> str:
+        """What is listed, in the reader's language."""
+        parts = [_(rates.FIGURES[self.figure].label)]
+        if self.by:
+            parts.append(line_name(self.by, self.key))
+        parts.append(days(self.since, self.until))
+        if self.scope:
+            parts.append(_area(self.scope))
+        return " · ".join(parts)
+
+
+def parsed(text: str) -> Behind | None:
+    """What `str` of one says; None for anything else."""
+    parts = text.split(_SEPARATOR)
+    if len(parts) != 6 or not all(_CODE.fullmatch(part) for part in parts):
+        return None
+    figure, by, key, since, until, scope = parts
+    if figure not in rates.FIGURES or by not in {"", *rates.DIMENSIONS} or (key and not by):
+        return None
+    try:
+        first, last = (date.fromisoformat(day) if day else None for day in (since, until))
+    except ValueError:
+        return None
+    if not all(day is None or 1970 <= day.year <= 8999 for day in (first, last)):
+        return None
+    return Behind(figure, by, key, first, last, scope)
+
+
+def days(since: date | None, until: date | None) -> str:
+    """A period in words: its first and its last day."""
+    if since is None and until is None:
+        return _("从开始到现在")
+    if since == until:
+        return str(since)
+    return _("%(since)s 到 %(until)s") % {"since": since or "…", "until": until or "…"}
+
+
+def line_name(by: str, key: str) -> str:
+    """What a line is called: the name of its unit, area, category, channel or class."""
+    if not key:
+        return _("未定")
+    thing: Any = None
+    match by:
+        case "unit":
+            thing = Unit.objects.filter(code=key).first()
+        case "category":
+            thing = Category.objects.filter(code=key).first()
+        case "area":
+            return _area(key)
+        case "channel":
+            return _(channels.label(key))
+        case "klass":
+            return _(Klass(key).label) if key in set(Klass) else key
+    return name_of(thing) if thing else key
+
+
+def _area(code: str) -> str:
+    area = Area.objects.filter(pk=code).defer("outline").first()
+    return name_of(area) if area else code

@@ -1,0 +1,305 @@
+"""The filter of the list of cases: what stands behind the ? of its address, checked and applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from yinghu.appeals import clocks
+from yinghu.appeals.channels import CHANNELS
+from yinghu.appeals.labels import status_label
+from yinghu.appeals.models import Appeal, Category, Clock, Event
+from yinghu.appeals.states import OPEN, Klass, Status, Urgency, Verb
+from yinghu.people.access import Actor
+from yinghu.people.models import Unit
+from yinghu.places.locate import known_areas
+from yinghu.places.models import Area
+from yinghu.ui.forms import AreaField, AreaInput, PickerSelect, name_of
+from yinghu.web.cases.drilldown import parsed
+
+NONE = "-"
+"""The value that asks for cases which have no category, area, unit or class yet."""
+MOST_COUNTED = 1000
+"""Cases of a list counted at most; more are told as such."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What is looked for; an empty value asks for nothing. Dates are days of the server's zone.
+
+    `category_only` and `area_only` take a category without those under it and an area without
+    those within it, as the board's lines do. `behind` is a `Behind`: the cases of a figure.
+    """
+
+    q: str = ""
+    by: str = ""
+    status: tuple[str, ...] = ()
+    klass: str = ""
+    category: str = ""
+    area: str = ""
+    unit: str = ""
+    channel: str = ""
+    urgency: int | None = None
+    since: date | None = None
+    until: date | None = None
+    late: bool = False
+    today: bool = False
+    mine: bool = False
+    free: bool = False
+    returned: bool = False
+    category_only: bool = False
+    area_only: bool = False
+    behind: str = ""
+
+    def __bool__(self) -> bool:
+        return self != Filter()
+
+    def query(self) -> str:
+        """The filter as a query string, always in one order."""
+        given: dict[str, Any] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is True:
+                given[each.name] = "1"
+            elif value:
+                given[each.name] = value
+        return urlencode(given, doseq=True)
+
+    def without(self, name: str) -> Filter:
+        """The filter without one of its parts."""
+        nothing = Filter()
+        dropped = {name: getattr(nothing, name)}
+        if name == "q":
+            dropped["by"] = ""
+        if f"{name}_only" in {each.name for each in fields(self)}:
+            dropped[f"{name}_only"] = False
+        return replace(self, **dropped)
+
+    def apply(self, found: QuerySet[Appeal], actor: Actor) -> QuerySet[Appeal]:
+        """Those of `found` that it asks for; `q` is `finding.matching`'s."""
+        found = found.filter(self._what() & self._where())
+        if self.since:
+            found = found.filter(filed_at__gte=_midnight(self.since))
+        if self.until:
+            found = found.filter(filed_at__lt=_midnight(self.until + timedelta(days=1)))
+        if figure := parsed(self.behind):
+            found = found.filter(pk__in=figure.ids())
+        for clock in self.clocks().values():
+            found = found.filter(pk__in=clock.values("appeal"))
+        if self.returned:
+            # Sorted and not sent again: what was returned long ago and solved elsewhere is history.
+            back = Event.objects.filter(verb=Verb.RETURN, appeal=OuterRef("pk"))
+            found = found.filter(Exists(back), status=Status.SORTED)
+        if self.mine:
+            found = found.filter(holder=actor.user_id)
+        if self.free:
+            found = found.filter(holder=None)
+        return found
+
+    def clocks(self) -> dict[str, QuerySet[Clock]]:
+        """The clocks of which an appeal must have one, by the part that asks for them."""
+        now = timezone.now()
+        asked: dict[str, QuerySet[Clock]] = {}
+        if self.late:
+            asked["late"] = Clock.objects.filter(clocks.overdue(now))
+        if self.today:
+            tomorrow = _midnight(timezone.localdate(now) + timedelta(days=1))
+            asked["today"] = Clock.objects.filter(clocks.overdue(tomorrow), due_at__gte=now)
+        return asked
+
+    def _what(self) -> Q:
+        statuses = set(self.status or Status) & OPEN if self.free else set(self.status)
+        # Of what has ended nobody asks who has it.
+        wanted = Q(status__in=sorted(statuses)) if self.status or self.free else Q()
+        if self.klass:
+            wanted &= Q(klass="" if self.klass == NONE else self.klass)
+        if self.category == NONE:
+            wanted &= Q(category=None)
+        elif self.category:
+            under = Category.objects.filter(code__startswith=f"{self.category}.")
+            codes = [] if self.category_only else list(under.values_list("pk", flat=True))
+            wanted &= Q(category__in=[self.category, *codes])
+        if self.channel:
+            wanted &= Q(channel=self.channel)
+        if self.urgency:
+            wanted &= Q(urgency=self.urgency)
+        return wanted
+
+    def _where(self) -> Q:
+        wanted = Q()
+        if self.area == NONE:
+            wanted &= Q(area=None)
+        elif self.area and self.area_only:
+            wanted &= Q(area=self.area)
+        elif self.area:
+            wanted &= Q(area__code__startswith=self.area)
+        if self.unit == NONE:
+            wanted &= Q(unit=None)
+        elif self.unit:
+            unit = Unit.objects.filter(code=self.unit).values_list("pk", flat=True).first()
+            wanted &= Q(unit=unit or 0)
+        return wanted
+
+    def words(self) -> list[tuple[str, str]]:
+        """(name of the part, what it says) in the reader's language."""
+        said: list[tuple[str, str]] = [("q", _("“%s”") % self.q)] if self.q else []
+        if figure := parsed(self.behind):
+            said.append(("behind", figure.words()))
+        if self.status:
+            names = _("、").join(status_label(Status(status)) for status in self.status)
+            said.append(("status", names))
+        if self.klass:
+            label = _("性质未定") if self.klass == NONE else _(Klass(self.klass).label)
+            said.append(("klass", label))
+        for name, table, none in (
+            ("category", Category, _("类别未定")),
+            ("unit", Unit, _("还没有派")),
+        ):
+            code = getattr(self, name)
+            row = table.objects.filter(code=code).first() if code else None
+            if code:
+                said.append((name, none if code == NONE else name_of(row) if row else code))
+        if self.area:
+            area = known_areas().get(self.area)
+            known = name_of(area) if area else self.area
+            said.append(("area", _("地点未定") if self.area == NONE else known))
+        if self.channel:
+            said.append(("channel", _(CHANNELS[self.channel].label)))
+        if self.urgency:
+            said.append(("urgency", _(Urgency(self.urgency).label)))
+        if self.since:
+            said.append(("since", _("%s 起") % self.since.isoformat()))
+        if self.until:
+            said.append(("until", _("到 %s") % self.until.isoformat()))
+        said += [(name, label) for name, label in _flags() if getattr(self, name)]
+        return said
+
+
+def _flags() -> list[tuple[str, str]]:
+    """What is asked for by a tick: name and label."""
+    return [
+        ("late", _("超时的")),
+        ("today", _("今天到期的")),
+        ("mine", _("我手上的")),
+        ("free", _("没有人办的")),
+        ("returned", _("退回来的")),
+    ]
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time()))
+
+
+class _AreaOrNone(AreaField):
+    """An area, or `NONE`."""
+
+    def clean(self, value: Any) -> str:
+        text = str(value or "").strip()
+        if not text:
+            return ""
+        # Retired ones are not offered, but cases stand there.
+        is_known = text == NONE or Area.objects.filter(pk=text[:24].replace("\x00", "")).exists()
+        return text if is_known else super().clean(value)
+
+
+class Choices:
+    """Categories and units to choose from, retired ones too; fetched once for many forms."""
+
+    @cached_property
+    def categories(self) -> list[tuple[str, str]]:
+        return [(c.code, name_of(c)) for c in Category.objects.all()]
+
+    @cached_property
+    def units(self) -> list[tuple[str, str]]:
+        return [(u.code, name_of(u)) for u in Unit.objects.all()]
+
+
+class FilterForm(forms.Form):
+    """The bar above the list. What cannot be understood is said at its field and asks nothing."""
+
+    status = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    category = forms.ChoiceField(required=False, widget=PickerSelect)
+    unit = forms.ChoiceField(required=False, widget=PickerSelect)
+    area = _AreaOrNone(required=False, max_length=120, widget=AreaInput)
+    klass = forms.ChoiceField(required=False)
+    urgency = forms.TypedChoiceField(required=False, coerce=int, empty_value=None)
+    channel = forms.ChoiceField(required=False)
+    since = forms.DateField(required=False)
+    until = forms.DateField(required=False)
+    late = forms.BooleanField(required=False)
+    today = forms.BooleanField(required=False)
+    mine = forms.BooleanField(required=False)
+    free = forms.BooleanField(required=False)
+    returned = forms.BooleanField(required=False)
+    behind = forms.CharField(required=False, max_length=300, widget=forms.HiddenInput)
+
+    def __init__(self, data: Any, choices: Choices | None = None) -> None:
+        super().__init__(data, auto_id="filter-%s")
+        choices = choices or Choices()
+        anything = ("", _("不限"))
+        self._choose("status", _("状态"), [(s.value, status_label(s)) for s in Status])
+        self._choose("category", _("类别"), [anything, (NONE, _("类别未定")), *choices.categories])
+        self._choose("unit", _("承办单位"), [anything, (NONE, _("还没有派")), *choices.units])
+        klasses = [(k.value, _(k.label)) for k in Klass]
+        self._choose("klass", _("性质"), [anything, (NONE, _("性质未定")), *klasses])
+        levels = [(u.value, _(u.label)) for u in Urgency]
+        self._choose("urgency", _("紧急程度"), [anything, *levels])
+        channels = [(c.code, _(c.label)) for c in CHANNELS.values()]
+        self._choose("channel", _("来源"), [anything, *channels])
+        self.fields["area"].label, self.fields["behind"].label = _("地点"), _("统计数字")
+        for name, label in (("since", _("提交日期，从")), ("until", _("提交日期，到"))):
+            self.fields[name].label = label
+            self.fields[name].widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        for name, label in _flags():
+            self.fields[name].label = label
+
+    def _choose(self, name: str, label: str, choices: list[tuple[Any, str]]) -> None:
+        field: Any = self.fields[name]
+        field.label, field.choices = label, choices
+
+    def rows(self) -> list[forms.BoundField]:
+        """The fields between the statuses and the ticks."""
+        ticks = {name for name, _label in _flags()}
+        return [bound for bound in self if bound.name not in ticks | {"status", "behind"}]
+
+    def ticks(self) -> list[forms.BoundField]:
+        """The fields that are ticks."""
+        return [self[name] for name, _label in _flags()]
+
+    def filter(self) -> Filter:
+        """What is asked for by what could be understood."""
+        self.is_valid()
+        given = {name: value for name, value in self.cleaned_data.items() if value}
+        given["status"] = tuple(given.get("status", ()))
+        query = str(self.data.get("q", "")).replace("\x00", "").strip()[:120]
+        by = "words" if query and self.data.get("by") == "words" else ""
+        for name in ("category", "area"):
+            given[f"{name}_only"] = bool(self.data.get(f"{name}_only") and given.get(name))
+        return Filter(q=query, by=by, **given)
+
+    def clean_behind(self) -> str:
+        text: str = self.cleaned_data["behind"]
+        figure = parsed(text) if text else None
+        if text and figure is None:
+            raise ValidationError(_("没有这个统计数字，请从“三率”里点开"))
+        return str(figure or "")
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        for name in ("since", "until"):
+            if (day := given.get(name)) and not 1970 <= day.year <= 8999:
+                self.add_error(name, _("请写一个真实的日期"))
+                given.pop(name, None)
+        since, until = given.get("since"), given.get("until")
+        if since and until and since > until:
+            self.add_error("until", _("结束日期在开始日期之前"))
+        return given

@@ -1,0 +1,292 @@
+"""Filing as a citizen does it: the form that keeps what was typed, and becomes one appeal only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import messages
+from django.core import signing
+from django.db import DataError, IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import CsrfViewMiddleware, get_token
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.datastructures import MultiValueDict
+from django.utils.html import format_html
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from yinghu.appeals import photos
+from yinghu.appeals.filing import Filing
+from yinghu.appeals.models import Category
+from yinghu.appeals.numbers import number_of, track_token
+from yinghu.appeals.photos import BadPhoto, StoredPhoto
+from yinghu.common import rate_limit
+from yinghu.intake.receive import Incoming, Received, raw_of, receive
+from yinghu.people.access import Actor
+from yinghu.people.privacy import blind
+from yinghu.places.locate import by_point, by_words, metres
+from yinghu.places.models import Area, Place
+from yinghu.triage.duplicates import note_corrected
+from yinghu.ui.forms import CERTAIN, FilingForm
+from yinghu.ui.maps import point_in
+
+CHANNEL = "web"
+FAR = 200_000
+"""Metres from all that the city knows beyond which a position is none: forged, or of a phone that
+does not know where it is."""
+MAX_BODY = photos.MAX_PHOTOS * photos.MAX_UPLOAD_BYTES + 2**20
+
+
+def new_form_id(request: HttpRequest) -> str:
+    """A name for one form in one browser, signed: nobody can ask by a name they made up."""
+    get_token(request)
+    return _signer_for(request).sign(uuid.uuid4().hex)
+
+
+def genuine_form_id(request: HttpRequest, text: str) -> str:
+    """The bare name, "" where we did not give it to this browser."""
+    try:
+        return _signer_for(request).unsign(text)
+    except signing.BadSignature:
+        return ""
+
+
+def _signer_for(request: HttpRequest) -> signing.Signer:
+    """Bound to the browser's CSRF secret: a form found elsewhere opens nobody's case."""
+    return signing.Signer(salt=f"yinghu.web.citizen.filing:{request.META.get('CSRF_COOKIE', '')}")
+
+
+@dataclass(slots=True)
+class Sheet:
+    """One filing form on its way: what was typed, for which place and category, what is wrong."""
+
+    form: FilingForm
+    place: Place | None
+    form_id: str
+    problem: str = ""
+    photo_problem: str = ""
+    photos_lost: bool = False
+    unknown_place: bool = False
+    categories: list[Category] = field(default_factory=list)
+    root: str = ""
+    """The area whose outline the map shows."""
+
+    def show(self, request: HttpRequest, status: int = 200, template: str = "") -> HttpResponse:
+        """The form as a page."""
+        top = Area.objects.filter(retired_at=None).order_by("level", "code")
+        self.root = top.values_list("code", flat=True).first() or ""
+        self.categories = list(Category.objects.filter(active=True))
+        return render(
+            request,
+            template or "citizen/file.html",
+            {"sheet": self, "form": self.form, "max_photos": photos.MAX_PHOTOS},
+            status=status,
+        )
+
+
+class _Check(CsrfViewMiddleware):
+    """Django's check, told as a reason and not as a page: a page would lose what was typed."""
+
+    def _reject(self, request: HttpRequest, reason: str) -> Any:
+        return reason
+
+
+def forged(request: HttpRequest) -> bool:
+    """Whether the form did not come from our page."""
+    check = _Check(lambda _r: HttpResponse())
+    check.process_request(request)
+    return check.process_view(request, _unchecked, (), {}) is not None
+
+
+def _unchecked(request: HttpRequest) -> HttpResponse:
+    """A view without exemption, for the check to look at."""
+    return HttpResponse()
+
+
+def category_of(request: HttpRequest) -> Category | None:
+    """The category that was just picked, or stands in the form's hidden field or the link."""
+    given = (request.POST.get("pick"), request.POST.get("category"), request.GET.get("category"))
+    code = next((text for text in given if text is not None), "")
+    if not code or len(code) > 60 or "\x00" in code:
+        return None
+    return Category.objects.filter(pk=code, active=True).first()
+
+
+def take(request: HttpRequest, place: Place | None) -> HttpResponse:
+    """File what was typed: the result's page, or the same form with what is wrong beside it."""
+    sheet = Sheet(
+        FilingForm(request.POST, category_of(request)), place, request.POST.get("form_id", "")
+    )
+    pictures = request.FILES.getlist("photos")
+    form_id = genuine_form_id(request, sheet.form_id)
+    if forged(request) or not form_id:
+        get_token(request)
+        sheet.form_id = sheet.form_id if form_id else new_form_id(request)
+        sheet.problem = _("页面放得太久，没有提交成功。您写的都还在，请再按一次“提交”。")
+        sheet.photos_lost = bool(pictures)
+        return sheet.show(request, 403)
+    if wait := rate_limit.too_many("file", request.META.get("REMOTE_ADDR", "")):
+        sheet.problem = _("提交得太频繁，请 %d 秒后再按一次。您写的都还在。") % wait
+        sheet.photos_lost = bool(pictures)
+        page = sheet.show(request, 429)
+        page.headers["Retry-After"] = str(wait)
+        return page
+    stored: tuple[StoredPhoto, ...] = ()
+    sums: list[str] = []
+    valid = sheet.form.is_valid()
+    try:
+        if len(pictures) > photos.MAX_PHOTOS:
+            raise BadPhoto(_("最多 %d 张照片") % photos.MAX_PHOTOS)
+        if valid:
+            for picture in pictures:
+                data = picture.read()
+                stored += (photos.store(data),)
+                sums.append(hashlib.sha256(data).hexdigest())
+    except BadPhoto as wrong:
+        photos.discard(stored)
+        sheet.photo_problem = str(wrong)
+    if not valid or sheet.photo_problem:
+        sheet.photos_lost = bool(pictures)
+        return sheet.show(request, 422)
+    filing = _filing(sheet, stored)
+    try:
+        first, received = _receive(request, form_id, filing, sums)
+    except (IntegrityError, DataError):
+        # Other errors leave it open whether the commit went through: then the photos may be needed.
+        photos.discard(stored)
+        raise
+    if not received.new:
+        photos.discard(stored)
+        messages.info(request, _("这张表已经提交过了，没有重复登记，就是下面这一件。"))
+    elif received.appeal_id != first:
+        _tell_of_both(request, first)
+    if request.headers.get("Accept") == "application/json":
+        # Our script: it goes there itself, so that what we say is read there and not by it.
+        there = reverse("filed", args=[track_token(received.appeal_id)])
+        return JsonResponse({"filed": there}, status=201)
+    return redirect("filed", token=track_token(received.appeal_id))
+
+
+def _receive(
+    request: HttpRequest, form_id: str, filing: Filing, sums: list[str]
+) -> tuple[int, Received]:
+    """File the form; returns the appeal that it became at first, and what it is now.
+
+    Sent again as it was, it is that appeal. With anything changed in it (people go back, and mend
+    a phone) it is an appeal of its own, once: what is sealed of the first one, who is found by it
+    and where it has got to meanwhile are not for a form to change, and a supplement would have to
+    say the phone in words that all may read.
+    """
+    said = _digest([_content(filing)])
+    raw = _raw(request, said, sums)
+    received = receive(Incoming(form_id, raw, filing), Actor("requester"))
+    first = received.appeal_id
+    if received.new or _is_in(raw_of(CHANNEL, form_id), said, sums):
+        return first, received
+    changed = Incoming(f"{form_id}:{_digest([said, sorted(sums)])}", raw, filing)
+    with transaction.atomic():
+        received = receive(changed, Actor("requester"))
+        if received.new:
+            note_corrected(received.appeal_id, first)
+    return first, received
+
+
+def _content(filing: Filing) -> list[Any]:
+    """All that a form can say, as we understood it, but for its photos."""
+    return [
+        filing.body,
+        filing.name,
+        filing.phone,
+        filing.address,
+        filing.category,
+        filing.place,
+        filing.answers,
+        filing.lon,
+        filing.lat,
+    ]
+
+
+def _digest(things: list[Any]) -> str:
+    """Keyed, for it stands beside what is sealed: nobody tries phones against it."""
+    text = json.dumps(things, ensure_ascii=False, sort_keys=True)
+    return (blind(text) or b"").hex()
+
+
+def _is_in(raw: bytes, said: str, sums: list[str]) -> bool:
+    """Whether the message as it came first says all of this; photos left out add nothing."""
+    first = json.loads(raw or b"{}")
+    return first.get("said") == said and set(sums) <= set(first.get("photo_sums", ()))
+
+
+def _tell_of_both(request: HttpRequest, first: int) -> None:
+    """Say that what was changed is an appeal of its own, and where the first one is."""
+    link = format_html(
+        '<a href="{}">{}</a>', reverse("track", args=[track_token(first)]), number_of(first)
+    )
+    messages.info(
+        request,
+        format_html(
+            _(
+                "这张表提交过一次，这次内容有改动，所以另外登记了一件，就是下面这一件，"
+                "您改的都收到了。原来的 {number} 没有变；不再需要的话，请打开它撤回。"
+            ),
+            number=link,
+        ),
+    )
+
+
+def _filing(sheet: Sheet, stored: tuple[StoredPhoto, ...]) -> Filing:
+    given, place, form = sheet.form.cleaned_data, sheet.place, sheet.form
+    where = given["where"]
+    point = _near(point_in(given))
+    area = place.area_id if place else None
+    if area is None and where:
+        matches = by_words(where)
+        area = matches[0].area.pk if matches and matches[0].confidence >= CERTAIN else None
+    if area is None and point:
+        found = by_point(*point)
+        area = found.pk if found else None
+    if point is None and place and place.lon is not None and place.lat is not None:
+        point = (place.lon, place.lat)
+    return Filing(
+        body=given["words"],
+        channel=CHANNEL,
+        name=given["name"],
+        phone=given["phone"],
+        address=where,
+        category=form.category.pk if form.category else None,
+        area=area,
+        place=place.pk if place else None,
+        lon=point[0] if point else None,
+        lat=point[1] if point else None,
+        answers=form.answers(),
+        language=get_language() or "zh-hans",
+        photos=stored,
+    )
+
+
+def _near(point: tuple[float, float] | None) -> tuple[float, float] | None:
+    """The point, unless it is far from every place that the city knows; None then."""
+    if point is None:
+        return None
+    known = Area.objects.filter(lon__isnull=False, lat__isnull=False, retired_at=None)
+    middle = known.order_by("level", "code").first()
+    if middle is None or middle.lon is None or middle.lat is None:
+        return point
+    return point if metres(*point, middle.lon, middle.lat) <= FAR else None
+
+
+def _raw(request: HttpRequest, said: str, sums: list[str]) -> bytes:
+    """The form as it came, photos by name, with what tells it from another one."""
+    sent: dict[str, list[str]] = {
+        key: request.POST.getlist(key) for key in request.POST if key != "csrfmiddlewaretoken"
+    }
+    files: MultiValueDict[str, Any] = request.FILES
+    sent["photos"] = [str(file.name) for file in files.getlist("photos")]
+    kept = {"path": request.path, "form": sent, "said": said, "photo_sums": sums}
+    return json.dumps(kept, ensure_ascii=False).encode()

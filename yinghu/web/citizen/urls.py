@@ -1,0 +1,19 @@
+"""Addresses of the pages for requesters."""
+
+from django.urls import path
+
+from yinghu.web.citizen import requester_cases, views
+
+urlpatterns = [
+    path("", views.start, name="start"),
+    path("file", views.file, name="file"),
+    path("find", views.find, name="find"),
+    path("mine", requester_cases.page, name="mine"),
+    path("mine/leave", requester_cases.leave, name="mine_leave"),
+    path("p/<slug:place_code>", views.file, name="file_at"),
+    path("p/<slug:place_code>/qr.svg", views.place_qr, name="place_qr"),
+    path("t/<str:token>", views.track, name="track"),
+    path("t/<str:token>/filed", views.filed, name="filed"),
+    path("t/<str:token>/qr.svg", views.track_qr, name="track_qr"),
+    path("t/<str:token>/<str:verb>", views.say, name="say"),
+]

@@ -1,0 +1,456 @@
+"""A leg of an errand on the phone: what is to be done, where, for whom, and each step of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from yinghu.appeals import loop, photos
+from yinghu.appeals.body_from_answers import is_made_of_answers
+from yinghu.appeals.models import Appeal, Attachment, Event
+from yinghu.appeals.states import Verb
+from yinghu.dispatch import eligibility, legs, offers
+from yinghu.dispatch.leg_sequence import Course
+from yinghu.dispatch.models import Leg, LegKind, Offer, Proof
+from yinghu.people.access import Actor, may_read_why, may_reveal
+from yinghu.people.models import Reveal, User
+from yinghu.people.privacy import unseal, without_numbers
+from yinghu.places.locate import metres
+from yinghu.ui import event_text
+from yinghu.ui.decorators import staff
+from yinghu.ui.errand_parts import LEG_ICONS, SeveralLinesField
+from yinghu.ui.forms import PhotosField
+from yinghu.ui.photo_response import photo_file
+from yinghu.ui.requests import is_part, login_of, who
+from yinghu.ui.verb_views import keeping
+from yinghu.web.field.distance import Point
+
+TAKEN = "leg"
+"""Reason under which it is logged that whom a leg is for was shown; the leg's id follows."""
+
+
+class FinishForm(forms.Form):
+    """What somebody shows when a leg is done. `paid` is in the city's currency."""
+
+    words = SeveralLinesField(label=gettext_lazy("给诉求人的话"), required=False)
+    paid = forms.DecimalField(
+        label=gettext_lazy("垫了多少钱（元）"),
+        required=False,
+        min_value=0,
+        max_value=100_000,
+        decimal_places=2,
+    )
+    photos = PhotosField(label=gettext_lazy("照片"), required=False)
+
+    def cents(self) -> int | None:
+        paid = self.cleaned_data.get("paid")
+        return None if paid is None else int(Decimal(paid) * 100)
+
+
+class BackForm(forms.Form):
+    """Why a leg is given back, and what was done of it."""
+
+    why = SeveralLinesField(label=gettext_lazy("为什么办不了"))
+    kept = forms.CharField(
+        label=gettext_lazy("已经办到哪一步了"),
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(attrs={"placeholder": gettext_lazy("比如：排到 35 号")}),
+    )
+
+
+class SayForm(forms.Form):
+    """A line to all who work on the case."""
+
+    words = SeveralLinesField(label=gettext_lazy("给一起办这件事的人留言"))
+
+
+@dataclass(slots=True)
+class Card:
+    """A leg in a list: how far it is in metres, whether it is one's turn, what one was asked."""
+
+    leg: Leg
+    metres: float | None = None
+    offer: Offer | None = None
+    turn: bool = False
+
+    @property
+    def icon(self) -> str:
+        return LEG_ICONS[LegKind(self.leg.kind)]
+
+
+def cards(found: Iterable[Leg], me: Point | None = None) -> list[Card]:
+    """The legs as they are listed; with `me` the nearest first, as far as that is known before they
+    are taken.
+    """
+    made = [Card(leg, _far(leg, me)) for leg in found]
+    if me is not None:
+        made.sort(key=lambda card: (card.metres is None, card.metres or 0))
+    return made
+
+
+def _far(leg: Leg, me: Point | None) -> float | None:
+    if me is None or leg.about_lon is None or leg.about_lat is None:
+        return None
+    return metres(me.lon, me.lat, leg.about_lon, leg.about_lat)
+
+
+def offered(actor: Actor) -> list[Card]:
+    """What the actor is asked to take, and may still answer."""
+    waiting = Offer.objects.filter(
+        user=actor.user_id,
+        answer=Offer.Answer.WAITING,
+        until__gt=timezone.now(),
+        leg__state=Leg.State.OPEN,
+    )
+    found = waiting.select_related(*(f"leg__{name}" for name in SHOWN)).order_by("until")
+    return [Card(offer.leg, offer.metres, offer) for offer in found[:10]]
+
+
+def mine(actor: Actor) -> list[Card]:
+    """What is in the actor's hands; first what can be done now."""
+    found = eligibility.mine(actor).select_related(*SHOWN)[:50]
+    made = [Card(leg, turn=_is_turn(leg, actor)) for leg in found]
+    return sorted(made, key=lambda card: not card.turn)
+
+
+def _is_turn(leg: Leg, actor: Actor) -> bool:
+    """Whether the actor can do something about it now."""
+    if leg.ready_at is None:
+        return False
+    if leg.kind != LegKind.HAND_OVER:
+        return True
+    said = leg.given_at if leg.giver_id == actor.user_id else leg.received_at
+    return said is None
+
+
+SHOWN = ("errand", "appeal", "appeal__category", "area", "place", "zone")
+
+
+@never_cache
+@require_GET
+@staff("field")
+def page(request: HttpRequest, leg_id: int) -> HttpResponse:
+    """One leg."""
+    return _show(request, _known(request, leg_id))
+
+
+def _known(request: HttpRequest, leg_id: int) -> Leg:
+    try:
+        legs.known(leg_id, who(request))
+    except loop.NotFound as gone:
+        raise Http404 from gone
+    return Leg.objects.select_related(*SHOWN).get(pk=leg_id)
+
+
+def _show(
+    request: HttpRequest,
+    leg: Leg,
+    *,
+    bound: dict[str, forms.Form] | None = None,
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    actor, appeal = who(request), leg.appeal
+    holds = legs.holds(actor, leg)
+    shown = holds or may_reveal(actor, appeal)
+    if holds:
+        log_shown(login_of(request), leg)
+    course = Course(
+        Leg.objects.filter(errand=leg.errand_id).select_related("holder", "giver", "place", "zone")
+    )
+    steps = list(course)
+    beside = may_read_why(actor, appeal) or any(
+        actor.user_id in {each.holder_id, each.giver_id} for each in steps
+    )
+    # What is over or somebody else's is not for whoever has no part in it: legs are numbered.
+    to_take = leg.state == Leg.State.OPEN and _to_take(leg)
+    offer = Offer.objects.filter(leg=leg, user=actor.user_id).first()
+    given = bound or {}
+    gone = leg.state == Leg.State.TAKEN and not beside
+    context = {
+        "desk": "field",
+        "leg": leg,
+        "appeal": appeal,
+        "icon_of": LEG_ICONS[LegKind(leg.kind)],
+        "steps": [_step(each, course, beside) for each in steps],
+        "holds": holds,
+        "shown": shown,
+        "beside": beside,
+        "reads": to_take or beside or shown,
+        "what": leg.what if holds else without_numbers(leg.what),
+        "kept": leg.kept if holds else without_numbers(leg.kept),
+        "waiting": offer if offer is not None and _may_answer(offer) else None,
+        "may_take": to_take and bool(leg.opened_at),
+        "why_not": _why_not(actor, appeal, course, leg),
+        "ready": course.is_ready(leg),
+        "meets": _meeting(leg, actor, course),
+        "phone": unseal(appeal.phone) if shown else "",
+        "point": _point(leg, shown),
+        "body": appeal.body if shown else without_numbers(appeal.body),
+        "answers": [] if is_made_of_answers(appeal) else event_text.answers_of(appeal, shown),
+        "photos": list(appeal.attachments.filter(event=None).order_by("pk")) if holds else [],
+        "chat": _chat(appeal) if beside else [],
+        "finish": given.get("finish") or FinishForm(auto_id="finish-%s"),
+        "back": given.get("give_back") or BackForm(auto_id="back-%s"),
+        "say": given.get("say") or SayForm(auto_id="say-%s"),
+        "needs_photo": leg.proof == Proof.PHOTO,
+        "buys": leg.kind in (LegKind.BUY, LegKind.QUEUE),
+        "max_photos": photos.MAX_PHOTOS,
+        "problem": problem,
+        "gone": gone,
+        "next": _next(actor, leg.pk) if gone else None,
+    }
+    part = "field/leg_body.html" if is_part(request, "case") else "field/leg.html"
+    return render(request, part, context, status=status)
+
+
+def _to_take(leg: Leg) -> bool:
+    return leg.kind != LegKind.HAND_OVER
+
+
+def _may_answer(offer: Offer) -> bool:
+    return offer.answer == Offer.Answer.WAITING and offer.until > timezone.now()
+
+
+def _why_not(actor: Actor, appeal: Appeal, course: Course, leg: Leg) -> str:
+    """Why the actor may not take it, in words; "" where they may."""
+    if leg.state != Leg.State.OPEN or not _to_take(leg):
+        return ""
+    try:
+        eligibility.check_fit(actor, appeal, course.along(course[leg.n]))
+    except loop.Refused as refused:
+        return refused.message
+    return ""
+
+
+def _step(leg: Leg, course: Course, beside: bool) -> dict[str, Any]:
+    """A leg as one of the steps of its errand. Who has it is told to those who help beside them."""
+    now = leg.state in (Leg.State.OPEN, Leg.State.TAKEN) and course.is_ready(leg)
+    people = [person for person in (leg.giver, leg.holder) if person is not None]
+    return {
+        "leg": leg,
+        "icon": LEG_ICONS[LegKind(leg.kind)],
+        "now": now,
+        "who": " → ".join(dict.fromkeys(map(str, people))) if beside else "",
+    }
+
+
+def _meeting(leg: Leg, actor: Actor, course: Course) -> dict[str, Any] | None:
+    """Of a hand-over that the actor has a part in: what they say, and what the other has said."""
+    if leg.kind != LegKind.HAND_OVER or actor.user_id not in (leg.giver_id, leg.holder_id):
+        return None
+    gives = leg.giver_id == actor.user_id
+    return {
+        "gives": gives,
+        "said": leg.given_at if gives else leg.received_at,
+        "other_said": leg.received_at if gives else leg.given_at,
+        "other": course[leg.n].holder if gives else course[leg.n].giver,
+    }
+
+
+def _point(leg: Leg, shown: bool) -> Point | None:
+    lon, lat = (leg.lon, leg.lat) if shown or not leg.at_home else (leg.about_lon, leg.about_lat)
+    return None if lon is None or lat is None else Point(lon, lat)
+
+
+def _chat(appeal: Appeal) -> list[Event]:
+    said = appeal.events.filter(verb=Verb.SAY).select_related("user").order_by("-seq")
+    return list(said[:30])[::-1]
+
+
+_ON_CARD = (
+    "kind",
+    "title",
+    "opened_at",
+    "appeal__urgency",
+    "appeal__category__name",
+    "appeal__category__name_en",
+    "area__name",
+    "area__name_en",
+    "zone__name",
+    "zone__name_en",
+    "place__name",
+)
+
+
+def _next(actor: Actor, leg_id: int) -> Card | None:
+    """Another leg that lies open, for whoever came too late for this one: hundreds may ask at the
+    same moment, so that no more of it is read than a card shows.
+    """
+    found = eligibility.pool(actor).exclude(pk=leg_id)
+    lean = found.select_related("appeal__category", "area", "place", "zone").only(*_ON_CARD)
+    return next((Card(leg) for leg in lean[:1]), None)
+
+
+def log_shown(user: User, leg: Leg) -> None:
+    """Whoever takes a leg sees whom it is for; that they saw it is written down, once a leg."""
+    number, why = leg.appeal.number, f"{TAKEN} {leg.pk}"
+    if not Reveal.objects.filter(user=user, appeal_number=number, why=why).exists():
+        Reveal.objects.create(user=user, appeal_number=number, why=why)
+
+
+@never_cache
+@require_GET
+@staff("field")
+def photo(request: HttpRequest, leg_id: int, photo_id: int) -> HttpResponse:
+    """A photo that the requester sent, for whoever has the leg in hand."""
+    leg = _known(request, leg_id)
+    if not legs.holds(who(request), leg):
+        raise Http404
+    found = Attachment.objects.filter(pk=photo_id, appeal=leg.appeal_id, event=None).first()
+    if found is None:
+        raise Http404
+    return photo_file(found)
+
+
+@never_cache
+@require_POST
+@staff("field")
+def act(request: HttpRequest, leg_id: int, verb: str) -> HttpResponse:
+    """One step of a leg."""
+    if verb == "take":
+        return _taking(request, leg_id)
+    leg = _known(request, leg_id)
+    if verb not in _ACTS:
+        raise Http404
+    form = _FORMS[verb](request.POST, request.FILES) if verb in _FORMS else None
+    if form is not None and not form.is_valid():
+        return _show(request, leg, bound={verb: form}, status=422)
+    try:
+        said = _ACTS[verb](leg, who(request), form)
+    except loop.NotFound as gone:
+        raise Http404 from gone
+    except loop.Refused as refused:
+        return _refused(request, leg, verb, form, refused)
+    if said:
+        messages.success(request, said)
+    done = verb in ("decline", "give_back") or _is_over(leg)
+    return redirect("field") if done else redirect("leg", leg_id=leg.pk)
+
+
+def _taking(request: HttpRequest, leg_id: int) -> HttpResponse:
+    """Take a leg, which many may press for at the same moment: whoever comes too late is told so
+    by a page that costs little.
+    """
+    actor = who(request)
+    try:
+        legs.take(leg_id, actor)
+    except loop.NotFound as gone:
+        raise Http404 from gone
+    except loop.Conflict as late:
+        if late.code == "gone":
+            context = {"desk": "field", "said": late.message, "next": _next(actor, leg_id)}
+            return render(request, "field/gone.html", context, status=late.status)
+        return _refused(request, _known(request, leg_id), "take", None, late)
+    except loop.Refused as refused:
+        return _refused(request, _known(request, leg_id), "take", None, refused)
+    messages.success(request, _("接下了，联系方式已显示"))
+    return redirect("leg", leg_id=leg_id)
+
+
+def _is_over(leg: Leg) -> bool:
+    return Leg.objects.filter(pk=leg.pk, state=Leg.State.DONE).exists()
+
+
+def _refused(
+    request: HttpRequest, leg: Leg, verb: str, form: forms.Form | None, refused: loop.Refused
+) -> HttpResponse:
+    fresh = _known(request, leg.pk)
+    if form is not None and refused.field in form.fields:
+        form.add_error(refused.field, refused.message)
+        return _show(request, fresh, bound={verb: form}, status=refused.status)
+    if isinstance(refused, loop.Forbidden) and not eligibility.may_know(who(request), fresh):
+        raise PermissionDenied(refused.message) from refused
+    bound = {verb: form} if form is not None else None
+    return _show(request, fresh, bound=bound, problem=refused.message, status=refused.status)
+
+
+Form = Any
+Act = Callable[[Leg, Actor, Form], str]
+
+
+def _decline(leg: Leg, actor: Actor, _form: Form) -> str:
+    offers.decline(leg.pk, actor)
+    return _("好的，我们请别人")
+
+
+def _give_back(leg: Leg, actor: Actor, form: Form) -> str:
+    given = form.cleaned_data
+    legs.give_back(leg.pk, actor, why=given["why"], kept=given["kept"])
+    return _("已交回，别人可以接")
+
+
+def _hand_over(leg: Leg, actor: Actor, _form: Form) -> str:
+    event = legs.hand_over(leg.pk, actor)
+    if event.facts.get("done"):
+        return _("双方都确认了，交接完成")
+    return _("已确认，等对方也确认")
+
+
+def _finish(leg: Leg, actor: Actor, form: Form) -> str:
+    given = form.cleaned_data
+    keeping(
+        lambda kept: legs.finish(
+            leg.pk, actor, words=given["words"], photos=kept, paid=form.cents()
+        ),
+        given["photos"],
+    )
+    return _("这一程办完了，辛苦了")
+
+
+def _touch(leg: Leg, actor: Actor, _form: Form) -> str:
+    legs.touch(leg.pk, actor)
+    return _("好的，知道您在办")
+
+
+def _say(leg: Leg, actor: Actor, form: Form) -> str:
+    legs.say(leg.appeal_id, actor, words=form.cleaned_data["words"])
+    return ""
+
+
+_ACTS: dict[str, Act] = {
+    "decline": _decline,
+    "give_back": _give_back,
+    "hand_over": _hand_over,
+    "finish": _finish,
+    "touch": _touch,
+    "say": _say,
+}
+_FORMS: dict[str, type[forms.Form]] = {
+    "give_back": BackForm,
+    "finish": FinishForm,
+    "say": SayForm,
+}
+
+
+def pins(found: Iterable[Leg], *, own: bool) -> list[dict[str, Any]]:
+    """The legs as points of a map: one's own where they are, others about there."""
+    made = []
+    for leg in found:
+        point = _point(leg, own)
+        if point is not None:
+            made.append(
+                {
+                    "lon": point.lon,
+                    "lat": point.lat,
+                    "label": leg.title,
+                    "href": reverse("leg", args=[leg.pk]),
+                    "kind": "case" if own or not leg.at_home else "blurred",
+                }
+            )
+    return made

@@ -1,0 +1,349 @@
+"""The shopping list: all that somebody has to buy, place by place, ticked off with one receipt."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from yinghu.appeals import loop, photos
+from yinghu.dispatch import eligibility, legs
+from yinghu.dispatch.leg_sequence import Course
+from yinghu.dispatch.models import FixedHelper, Leg, LegKind, Proof
+from yinghu.people.access import Actor
+from yinghu.people.privacy import without_numbers
+from yinghu.places.models import Place
+from yinghu.ui import event_text
+from yinghu.ui.decorators import staff
+from yinghu.ui.requests import who
+from yinghu.web.field.legs import SHOWN
+
+BOUGHT = (LegKind.BUY, LegKind.QUEUE, LegKind.COLLECT)
+"""Kinds of leg after which somebody has something in their hands that they did not have before."""
+
+MOST = 100
+"""Lines of a list; what is beyond comes up as these are done."""
+MOST_OPEN = 40
+"""Lines of what lies open beside it: for each it is asked whether the reader may take it."""
+_LONGEST = 160
+"""Characters of a case's own words, where nothing else says what is to be bought."""
+
+
+@dataclass(slots=True)
+class Line:
+    """A leg in the list: what is to be bought, and what was typed of it if that was refused."""
+
+    leg: Leg
+    goods: str
+    ticked: bool = False
+    paid: str = ""
+    words: str = ""
+    problem: str = ""
+
+    @property
+    def ready(self) -> bool:
+        return self.leg.ready_at is not None
+
+    @property
+    def asks_words(self) -> bool:
+        return self.leg.proof == Proof.WORDS
+
+
+@dataclass(slots=True)
+class At:
+    """What is to be bought at one place (None: wherever it is), and what others may still take."""
+
+    place: Place | None
+    lines: list[Line] = field(default_factory=list)
+    open: list[Line] = field(default_factory=list)
+    not_mine: Counter[str] = field(default_factory=Counter)
+    """Why others that lie open here cannot be taken, and how many."""
+
+    @property
+    def key(self) -> str:
+        return str(self.place.pk) if self.place else "-"
+
+    @property
+    def cases(self) -> int:
+        return len({line.leg.appeal_id for line in self.lines})
+
+
+@dataclass(slots=True)
+class Given:
+    """A form of the list as it was sent: which legs are ticked, and what was typed of each."""
+
+    ids: list[int]
+    paid: dict[int, str]
+    words: dict[int, str]
+    problems: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Given:
+        ids = list(dict.fromkeys(_numbers(request.POST.getlist("tick"))))[:MOST]
+        return cls(
+            ids,
+            {pk: request.POST.get(f"paid-{pk}", "").strip()[:20] for pk in ids},
+            {pk: request.POST.get(f"words-{pk}", "")[:2000] for pk in ids},
+        )
+
+
+def _numbers(texts: Iterable[str]) -> list[int]:
+    return [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 19]
+
+
+def in_hand(actor: Actor) -> QuerySet[Leg]:
+    """What the actor has to buy, to queue for or to collect."""
+    return eligibility.mine(actor).filter(state=Leg.State.TAKEN, kind__in=BOUGHT)
+
+
+def beside(actor: Actor, places: Iterable[int]) -> QuerySet[Leg]:
+    """What lies open at the same places; of a group whose fixed buyer the actor is, all that is to
+    be bought.
+    """
+    reach = Q(place__in=list(places))
+    fixed = FixedHelper.objects.filter(user=actor.user_id, kind=LegKind.BUY, active=True)
+    for unit_id, place_id in fixed.values_list("unit", "place"):
+        own = Q(appeal__unit=unit_id, kind=LegKind.BUY)
+        reach |= own & Q(place=place_id) if place_id else own
+    return eligibility.pool(actor).filter(reach, kind__in=BOUGHT)
+
+
+def waits(actor: Actor) -> tuple[int, bool]:
+    """How many lines the actor's list has; and, where it has none, whether something waits for
+    them as a group's fixed buyer.
+    """
+    many = in_hand(actor)[:MOST].count()
+    return many, not many and beside(actor, ()).exists()
+
+
+def _why_not(found: list[Leg], actor: Actor) -> dict[int, str]:
+    """Why the actor may not take some of these, with what goes along with them."""
+    steps: dict[int, list[Leg]] = {}
+    of_errands = Leg.objects.filter(errand__in={leg.errand_id for leg in found})
+    for leg in of_errands.select_related("zone"):
+        steps.setdefault(leg.errand_id, []).append(leg)
+    refused: dict[int, str] = {}
+    for leg in found:
+        course = Course(steps[leg.errand_id])
+        try:
+            eligibility.check_fit(actor, leg.appeal, course.along(course[leg.n]))
+        except loop.Refused as said:
+            refused[leg.pk] = said.message
+    return refused
+
+
+def _goods(leg: Leg) -> str:
+    """What is to be bought; nothing in it that could be a phone: the list is read in a shop."""
+    if leg.what:
+        return without_numbers(leg.what)
+    # Where it is to be bought stands above it.
+    place = leg.place.name if leg.place else ""
+    answers = [each for each in event_text.answers_of(leg.appeal, reveal=False) if each[1] != place]
+    if answers:
+        return _("；").join(_("%s：%s") % pair for pair in answers)
+    return without_numbers(leg.appeal.body)[:_LONGEST]
+
+
+def _lists(actor: Actor, given: Given | None) -> list[At]:
+    """The list, place by place; without a place last."""
+    found = list(in_hand(actor).select_related(*SHOWN).order_by("-appeal__urgency", "pk")[:MOST])
+    places = {leg.place_id for leg in found if leg.place_id is not None}
+    others = list(beside(actor, places).select_related(*SHOWN)[:MOST_OPEN])
+    why_not = _why_not(others, actor)
+    made: dict[int | None, At] = {}
+    for leg in [*found, *others]:
+        at = made.setdefault(leg.place_id, At(leg.place))
+        if leg.pk in why_not:
+            at.not_mine[why_not[leg.pk]] += 1
+        else:
+            (at.lines if leg.state == Leg.State.TAKEN else at.open).append(_line(leg, given))
+    return sorted(
+        made.values(), key=lambda at: (not at.lines, at.place is None, str(at.place), at.key)
+    )
+
+
+def _line(leg: Leg, given: Given | None) -> Line:
+    line = Line(leg, _goods(leg))
+    if given is not None and leg.pk in given.paid:
+        line.ticked, line.paid, line.words = True, given.paid[leg.pk], given.words[leg.pk]
+        line.problem = given.problems.get(leg.pk, "")
+    return line
+
+
+@never_cache
+@require_GET
+@staff("field")
+def page(request: HttpRequest) -> HttpResponse:
+    """All that the actor has to buy, and what they could take along."""
+    return _show(request)
+
+
+def _show(
+    request: HttpRequest,
+    given: Given | None = None,
+    problem: str = "",
+    wrong_photo: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    at = _lists(who(request), given)
+    shown = {line.leg.pk for each in at for line in each.lines}
+    elsewhere = given.problems.items() if given else ()
+    context: dict[str, Any] = {
+        "desk": "field",
+        "places": at,
+        "lines": sum(len(each.lines) for each in at),
+        "asks_photo": any(line.leg.proof == Proof.PHOTO for each in at for line in each.lines),
+        "open_count": sum(len(each.open) for each in at),
+        "not_mine": sum((each.not_mine for each in at), Counter()).items(),
+        "problem": problem,
+        # Of what does not stand in the list any more, or never did.
+        "gone": list(dict.fromkeys(said for pk, said in elsewhere if pk not in shown)),
+        "wrong_photo": wrong_photo,
+        "max_photos": photos.MAX_PHOTOS,
+    }
+    return render(request, "field/shopping.html", context, status=status)
+
+
+@never_cache
+@require_POST
+@staff("field")
+def act(request: HttpRequest, verb: str) -> HttpResponse:
+    """What is ticked has been bought; or one leg is taken, or all at a place."""
+    if verb == "finish":
+        return _bought(request)
+    if verb not in ("take", "take_all"):
+        raise Http404
+    if verb == "take":
+        return _take(request, _numbers(request.POST.getlist("leg"))[:1])
+    actor, key = who(request), request.POST.get("place", "")
+    mine = in_hand(actor).exclude(place=None).values_list("place", flat=True)
+    found = beside(actor, set(mine))
+    here = found.filter(place=None) if key == "-" else found.filter(place__in=_numbers([key]))
+    return _take(request, list(here.values_list("pk", flat=True)[:MOST_OPEN]))
+
+
+def _take(request: HttpRequest, ids: list[int]) -> HttpResponse:
+    """Take these one by one, and say how many that were and why the others were not."""
+    actor, taken = who(request), 0
+    why_not: dict[str, int] = {}
+    for n, pk in enumerate(ids):
+        try:
+            legs.take(pk, actor)
+            taken += 1
+        except loop.Refused as refused:
+            full = refused.code == "full"
+            left = len(ids) - n if full else 1
+            why_not[refused.message] = why_not.get(refused.message, 0) + left
+            if full:
+                break
+    if taken:
+        said = ngettext("接下了 %d 件", "接下了 %d 件", taken) % taken
+        messages.success(request, said)
+    elif not why_not:
+        messages.info(request, _("这里没有等人接的了"))
+    for why, many in why_not.items():
+        said = ngettext("有 %(n)d 件没有接：%(why)s", "有 %(n)d 件没有接：%(why)s", many)
+        messages.warning(request, said % {"n": many, "why": why})
+    return redirect("shopping")
+
+
+def _bought(request: HttpRequest) -> HttpResponse:
+    """Finish each leg that is ticked, by itself: what cannot be is said, the others are done."""
+    actor, given = who(request), Given.of(request)
+    if not given.ids:
+        return _show(request, given, _("请先把买好的勾上"), status=422)
+    uploads = request.FILES.getlist("photos")
+    if len(uploads) > photos.MAX_PHOTOS:
+        said = _("最多 %d 张照片") % photos.MAX_PHOTOS
+        return _show(request, given, wrong_photo=said, status=422)
+    own = {leg.pk: leg for leg in in_hand(actor).filter(pk__in=given.ids).select_related(*SHOWN)}
+    unproved = [leg for leg in own.values() if leg.proof == Proof.PHOTO]
+    if unproved and not uploads:
+        said = _("勾上的有 %d 样要拍小票，请先拍一张。还没有一样记成买好。") % len(unproved)
+        return _show(request, given, said, _("请拍一张小票"), status=422)
+    try:
+        receipt = _kept(uploads)
+    except photos.BadPhoto as bad:
+        return _show(request, given, wrong_photo=str(bad), status=422)
+    done = before = 0
+    try:
+        for pk in given.ids:
+            if pk not in own and _was_done(pk, actor):
+                before += 1
+            elif said := _finish(pk, actor, given, receipt):
+                given.problems[pk] = said
+            else:
+                done += 1
+    finally:
+        photos.discard(receipt)
+    if done:
+        messages.success(request, ngettext("买好了 %d 样", "买好了 %d 样", done) % done)
+    elif before and not given.problems:
+        messages.info(request, _("这些已经记成买好了"))
+    if not given.problems:
+        return redirect("shopping")
+    many = len(given.problems)
+    said = ngettext("有 %d 样没有办成，原因写在下面", "有 %d 样没有办成，原因写在下面", many) % many
+    return _show(request, given, said, status=422)
+
+
+def _kept(uploads: Iterable[Any]) -> tuple[photos.StoredPhoto, ...]:
+    """The photos judged and kept; where one is bad none is."""
+    kept: tuple[photos.StoredPhoto, ...] = ()
+    try:
+        for upload in uploads:
+            kept += (photos.store(upload.read()),)
+    except photos.BadPhoto:
+        photos.discard(kept)
+        raise
+    return kept
+
+
+def _was_done(pk: int, actor: Actor) -> bool:
+    """Whether the actor has done it before: the form was sent twice."""
+    done = Leg.objects.filter(pk=pk, holder=actor.user_id, state=Leg.State.DONE)
+    return done.exists()
+
+
+def _finish(pk: int, actor: Actor, given: Given, receipt: tuple[photos.StoredPhoto, ...]) -> str:
+    """Finish one leg, with copies of the receipt of its own; why it could not be, "" if it was."""
+    kept: tuple[photos.StoredPhoto, ...] = ()
+    try:
+        paid = _cents(given.paid[pk])
+        for photo in receipt:
+            kept += (photos.copy_of(photo),)
+        legs.finish(pk, actor, words=given.words[pk], photos=kept, paid=paid)
+    except loop.Refused as refused:
+        photos.discard(kept)
+        return refused.message
+    except photos.BadPhoto as bad:
+        photos.discard(kept)
+        return str(bad)
+    return ""
+
+
+def _cents(text: str) -> int | None:
+    """What was paid, in cents; None for nothing. Refused for what is no such price."""
+    if not text:
+        return None
+    try:
+        price = Decimal(text.replace("，", ".").replace(",", "."))
+    except InvalidOperation:
+        price = Decimal("NaN")
+    whole = price * 100 if price.is_finite() and abs(price) < 10**9 else Decimal("NaN")
+    if not whole.is_finite() or whole != whole.to_integral_value():
+        raise loop.Refused("bad_money", _("价钱请写数字，比如 12.5"), "paid")
+    if not 0 <= whole <= legs.MOST_MONEY:
+        raise loop.Refused("bad_money", _("金额应在 0 到 100000 元之间"), "paid")
+    return int(whole)

@@ -1,0 +1,357 @@
+"""Pages of whoever goes out: on a phone, with one thumb."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from yinghu.appeals import inboxes, loop, photos
+from yinghu.appeals.body_from_answers import is_made_of_answers
+from yinghu.appeals.models import Appeal
+from yinghu.appeals.moves import MOVES
+from yinghu.appeals.states import PRIVATE, Status, Verb
+from yinghu.dispatch import eligibility
+from yinghu.dispatch.models import Leg, Offer
+from yinghu.people.access import Actor, may_reveal, relations
+from yinghu.people.models import Reveal, User
+from yinghu.people.privacy import unseal, without_numbers
+from yinghu.places import locate
+from yinghu.ui import event_text
+from yinghu.ui.case_rows import CaseRow, case_rows
+from yinghu.ui.decorators import staff
+from yinghu.ui.forms import Known, VerbForm, name_of
+from yinghu.ui.maps import point_in
+from yinghu.ui.pagination import PAGE_SIZE
+from yinghu.ui.requests import is_part, login_of, version_of, who
+from yinghu.ui.timeline import Story, story_of, with_photos, without_echo
+from yinghu.ui.verb_views import arrived_before, perform
+from yinghu.web.case import case_actions
+from yinghu.web.case import views as case_views
+from yinghu.web.field import legs, shopping
+from yinghu.web.field.distance import Point, about, exactly, nearest_first
+
+ACTS = (Verb.ACCEPT, Verb.REPORT, Verb.RESOLVE, Verb.RELEASE)
+"""What is done out there, in the order shown; everything else is desk work."""
+
+LOOKED_AT = 300
+"""Free cases among which the nearest are looked for: the most urgent and oldest of the actor's
+units. What lies beyond comes up as these are taken."""
+
+DONE_DAYS = 30
+
+NEAR_FOR = 30 * 60
+"""Seconds for which the list goes on to begin with what is near where its reader was."""
+_NEAR = "field_near"
+
+TAKEN = "taken"
+"""Reason under which the reveal is logged that comes with taking a case; the seq of the event by
+which it was taken follows."""
+
+
+@never_cache
+@require_GET
+@staff("field")
+def field(request: HttpRequest) -> HttpResponse:
+    """What I have taken, and what is free for me to take."""
+    actor = who(request)
+    me = _stands_at(request)
+    free: list[tuple[CaseRow, float | None]]
+    if me is None:
+        rows = case_rows(inboxes.free(actor)[: PAGE_SIZE + 1], actor)
+        free, beyond = [(row, None) for row in rows[:PAGE_SIZE]], len(rows) > PAGE_SIZE
+    else:
+        found = inboxes.free(actor).select_related("place")[:LOOKED_AT]
+        rows = case_rows(found, actor)
+        free = nearest_first(rows, Point(*me))[:PAGE_SIZE]
+        beyond = len(rows) > PAGE_SIZE
+    mine_legs, open_legs = legs.mine(actor), _open_legs(actor, me)
+    to_buy, may_buy = shopping.waits(actor)
+    context = {
+        "desk": "field",
+        "offers": legs.offered(actor),
+        "legs": mine_legs,
+        "to_buy": to_buy,
+        "may_buy": may_buy,
+        "open_legs": open_legs,
+        "mine": _cards(inboxes.mine(actor).filter(unit__in=actor.unit_ids), actor),
+        "free": free,
+        "beyond": beyond,
+        "legs_count": len(mine_legs),
+        "open_count": len(open_legs),
+        "looked_at": LOOKED_AT,
+        "me": f"lon={me[0]:.3f}&lat={me[1]:.3f}" if me else "",
+    }
+    part = "field/lists.html" if is_part(request, "lists") else "field/field.html"
+    return render(request, part, context)
+
+
+def _open_legs(actor: Actor, me: tuple[float, float] | None) -> list[legs.Card]:
+    """The legs that lie open for the actor: the most urgent first, or the nearest of them."""
+    asked = Offer.objects.filter(
+        user=actor.user_id, answer=Offer.Answer.WAITING, until__gt=timezone.now()
+    )
+    found = eligibility.pool(actor).exclude(pk__in=asked.values("leg")).select_related(*legs.SHOWN)
+    if me is None:
+        return legs.cards(found[:PAGE_SIZE])
+    return legs.cards(found[:LOOKED_AT], Point(*me))[:PAGE_SIZE]
+
+
+def _stands_at(request: HttpRequest) -> tuple[float, float] | None:
+    """Where the reader says they are, now or `NEAR_FOR` ago at most; `?order=urgent` forgets it."""
+    if request.GET.get("order") == "urgent":
+        request.session.pop(_NEAR, None)
+        return None
+    if here := point_in(request.GET):
+        if is_part(request, "lists"):
+            # The page looks again by itself, and nobody has said anything new.
+            return here
+        request.session[_NEAR] = {"at": [round(here[0], 3), round(here[1], 3)], "said": time.time()}
+        return here
+    kept: dict[str, Any] = request.session.get(_NEAR) or {}
+    if time.time() - float(kept.get("said", 0)) > NEAR_FOR:
+        return None
+    lon, lat = kept["at"]
+    return lon, lat
+
+
+@never_cache
+@require_GET
+@staff("field")
+def around(request: HttpRequest) -> HttpResponse:
+    """A map: what is free, about where it is; what is mine, where it is."""
+    actor = who(request)
+    mine = inboxes.mine(actor).filter(unit__in=actor.unit_ids).select_related("place")
+    free = inboxes.free(actor).select_related("place")
+    held = case_rows(mine[:PAGE_SIZE], actor)
+    _log_shown(login_of(request), [row.appeal for row in held])
+    held_legs = eligibility.mine(actor).select_related("appeal")[:PAGE_SIZE]
+    for leg in held_legs:
+        if leg.state == Leg.State.TAKEN:
+            legs.log_shown(login_of(request), leg)
+    points = [
+        *legs.pins(held_legs, own=True),
+        *legs.pins(eligibility.pool(actor)[:LOOKED_AT], own=False),
+        *_pins(held, exactly, "case"),
+        *_pins(case_rows(free[:LOOKED_AT], actor), about, "blurred"),
+    ]
+    county = min(locate.known_areas().values(), key=lambda area: area.level, default=None)
+    context = {"desk": "field", "points": points, "county": county.pk if county else ""}
+    return render(request, "field/map.html", context)
+
+
+def _pins(
+    rows: list[CaseRow], where: Callable[[Appeal], Point | None], kind: str
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "lon": point.lon,
+            "lat": point.lat,
+            "label": " · ".join(name_of(each) for each in (row.category, row.area) if each)
+            or row.appeal.number,
+            "href": reverse("task", args=[row.appeal.number]),
+            "kind": kind,
+        }
+        for row in rows
+        if (point := where(row.appeal)) is not None
+    ]
+
+
+@never_cache
+@require_GET
+@staff("field")
+def done(request: HttpRequest) -> HttpResponse:
+    """What I have done in the last 30 days; nothing in it of whom it was for."""
+    actor = who(request)
+    found = Appeal.objects.filter(
+        holder=actor.user_id,
+        status__in=(Status.RESOLVED, Status.CLOSED),
+        moved_at__gte=timezone.now() - timedelta(days=DONE_DAYS),
+    )
+    found = found.select_related("category", "area", "unit").defer("area__outline")
+    context = {"desk": "field", "done": found.order_by("-moved_at")[:PAGE_SIZE]}
+    return render(request, "field/done.html", context)
+
+
+def _cards(found: QuerySet[Appeal], actor: Actor) -> list[CaseRow]:
+    """Rows whose words hide what could be a phone: they are read in the street."""
+    return case_rows(found[:PAGE_SIZE], actor)
+
+
+@never_cache
+@require_GET
+@staff("field")
+def task(request: HttpRequest, number: str) -> HttpResponse:
+    """One case on the phone."""
+    return _show(request, case_views.seen(request, number))
+
+
+def _show(
+    request: HttpRequest,
+    appeal: Appeal,
+    *,
+    bound: VerbForm | None = None,
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    actor = who(request)
+    holds = "holder" in relations(actor, appeal) and may_reveal(actor, appeal)
+    gone = appeal.state is Status.HANDLING and not holds
+    if gone and bound is not None and bound.move.verb is Verb.ACCEPT:
+        # Said below, with what else is free.
+        problem = ""
+    if holds:
+        _log_taken(login_of(request), appeal)
+    reveal = may_reveal(actor, appeal)
+    acts = _acts(appeal, actor, bound)
+    offered = {each["verb"] for each in acts}
+    context = {
+        "desk": "field",
+        "appeal": appeal,
+        "may_reveal": reveal,
+        "holds": holds,
+        "phone": unseal(appeal.phone) if holds else "",
+        "point": exactly(appeal) if holds else None,
+        "gone": gone,
+        "next": _next_free(actor, appeal) if gone else None,
+        "acts": acts,
+        "max_photos": photos.MAX_PHOTOS,
+        # Before taking it, its words only: people write their phone into them.
+        "body": appeal.body if holds else without_numbers(appeal.body),
+        "answers": [] if is_made_of_answers(appeal) else event_text.answers_of(appeal, reveal),
+        "clocks": appeal.clocks.filter(stopped_at=None).order_by("due_at"),
+        "story": _story(request, appeal, reveal),
+        "problem": problem,
+        "lost": _lost(bound) if bound is not None and bound.move.verb not in offered else "",
+    }
+    part = "field/task_body.html" if is_part(request, "case") else "field/task.html"
+    return render(request, part, context, status=status)
+
+
+def _acts(appeal: Appeal, actor: Actor, bound: VerbForm | None) -> list[dict[str, Any]]:
+    """What the actor may do out there now, each with its form; one of them lies open."""
+    moves = {move.verb: move for move in loop.available(appeal, actor)}
+    opened = bound.move.verb if bound else dict(case_actions.FIRST).get(appeal.state)
+    known = Known(appeal.unit_id)
+    return [
+        {
+            "verb": verb,
+            "form": bound
+            if bound is not None and bound.move.verb is verb
+            else VerbForm(moves[verb], known),
+            "open": verb is opened,
+            "danger": verb is Verb.RELEASE,
+        }
+        for verb in ACTS
+        if verb in moves
+    ]
+
+
+def _lost(form: VerbForm) -> str:
+    """What was written for a step that is not possible any more, to be copied."""
+    return "\n".join(str(form.data.get(name, "")) for name in ("words", "why")).strip()
+
+
+def _story(request: HttpRequest, appeal: Appeal, reveal: bool) -> Story:
+    story = without_echo(story_of(request, appeal, PRIVATE))
+    if reveal:
+        return with_photos(story, appeal.attachments.order_by("pk"))
+    for event in story.events:
+        event.words = without_numbers(event.words)
+    return story
+
+
+def _next_free(actor: Actor, appeal: Appeal) -> CaseRow | None:
+    """Another free case, for whoever came too late for this one."""
+    rows = case_rows(inboxes.free(actor).exclude(pk=appeal.pk)[:1], actor)
+    return rows[0] if rows else None
+
+
+def _log_shown(user: User, held: list[Appeal]) -> None:
+    """Where somebody is to be helped is shown to whoever holds the case, and that is written down,
+    however they came to hold it.
+    """
+    numbers = [appeal.number for appeal in held]
+    known = Reveal.objects.filter(user=user, appeal_number__in=numbers)
+    logged = set(known.values_list("appeal_number", flat=True))
+    for appeal in held:
+        if appeal.number not in logged:
+            _log_taken(user, appeal)
+
+
+def _log_taken(user: User, appeal: Appeal) -> None:
+    """Whoever takes a case sees whom to help; that they saw it is written down, once a taking."""
+    taken = appeal.events.filter(verb=Verb.ACCEPT, user=user).order_by("seq").last()
+    why = f"{TAKEN} {taken.seq}" if taken else TAKEN
+    if not Reveal.objects.filter(user=user, appeal_number=appeal.number, why=why).exists():
+        Reveal.objects.create(user=user, appeal_number=appeal.number, why=why)
+
+
+@never_cache
+@require_POST
+@staff("field")
+def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
+    """Take, report, hand back, resolve."""
+    appeal = case_views.seen(request, number)
+    if verb not in {each.value for each in ACTS}:
+        raise Http404
+    move = MOVES[Verb(verb)]
+    form = VerbForm(move, Known(appeal.unit_id), request.POST, request.FILES)
+    if not form.is_valid():
+        return _show(request, appeal, bound=form, status=422)
+    actor = who(request)
+    try:
+        perform(appeal.pk, actor, form, version_of(request))
+    except loop.NotFound as gone:
+        raise Http404 from gone
+    except loop.Refused as refused:
+        if not _arrived_before(request, appeal, form):
+            if isinstance(refused, loop.Forbidden):
+                raise PermissionDenied(refused.message) from refused
+            return _refused(request, appeal, form, refused)
+    if move.verb is Verb.ACCEPT:
+        _log_taken(login_of(request), appeal)
+        messages.success(request, _("接单成功，联系方式已显示"))
+        return redirect("task", number=appeal.number)
+    done: dict[Verb, Any] = {
+        Verb.REPORT: _("进展已发给诉求人"),
+        Verb.RESOLVE: _("已办结，辛苦了"),
+        Verb.RELEASE: _("已放回，别人可以接单"),
+    }
+    messages.success(request, done[move.verb])
+    if move.verb is Verb.REPORT:
+        return redirect("task", number=appeal.number)
+    return redirect("field")
+
+
+def _arrived_before(request: HttpRequest, appeal: Appeal, form: VerbForm) -> bool:
+    """Whether this form came through already; a case that was taken must still be in hand."""
+    user, seen = login_of(request), version_of(request)
+    if seen is None or not arrived_before(appeal.events.filter(user=user), form, seen):
+        return False
+    fresh = case_views.fetch(appeal.pk)
+    return form.move.verb is not Verb.ACCEPT or (fresh is not None and fresh.holder_id == user.pk)
+
+
+def _refused(
+    request: HttpRequest, appeal: Appeal, form: VerbForm, refused: loop.Refused
+) -> HttpResponse:
+    fresh = case_views.fetch(appeal.pk) or appeal
+    if not relations(who(request), fresh):
+        raise Http404
+    if refused.field in form.fields:
+        form.add_error(refused.field, refused.message)
+        return _show(request, fresh, bound=form, status=refused.status)
+    return _show(request, fresh, bound=form, problem=refused.message, status=refused.status)

@@ -1,0 +1,10 @@
+"""The app of the pages for live updates."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class LiveConfig(AppConfig):
+    name = "yinghu.web.live"
+    label = "web_live"

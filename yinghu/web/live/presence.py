@@ -1,0 +1,185 @@
+"""Who has a case open: said while the page lives, shown to those who may see the case.
+
+A web process keeps what its own streams have open, and writes the changes together, a few times a
+second at most; it says all of it again every `AGAIN` seconds. So a process that dies leaves names
+for no longer than `FRESH` seconds, and whoever lives on sweeps them away and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Iterable
+from datetime import timedelta
+
+import structlog
+from asgiref.sync import sync_to_async
+from django.db import Error, connection, transaction
+from django.utils import timezone
+
+from yinghu.appeals.models import Appeal
+from yinghu.appeals.notify import MAX_IDS, tell
+from yinghu.people.access import Actor, may_read_why
+from yinghu.people.models import User
+from yinghu.web.live.hub import VIEW
+from yinghu.web.models import Viewing
+
+FRESH = 75
+"""Seconds for which somebody is shown after they were last seen."""
+AGAIN = 30.0
+"""Seconds after which a process says again what its streams have open."""
+SWEEP = 5.0
+"""Seconds between two looks for those who were not seen again."""
+PACE = 0.2
+"""Seconds between two writes."""
+MOST_OF_ONE = 50
+"""Cases that one login may be said to have open in one process."""
+Open = tuple[int, int]
+"""A login and a case, by their ids."""
+
+_log = structlog.get_logger("yinghu.live")
+
+
+class Presence:
+    """What the streams of this process have open."""
+
+    def __init__(self) -> None:
+        self._open: Counter[Open] = Counter()
+        self._of_one: Counter[int] = Counter()
+        self._changed: set[Open] = set()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def come(self, user: int, appeals: Iterable[int]) -> list[int]:
+        """A stream of this login has these cases open. Gives those of which this says nothing new,
+        so that nobody will be told.
+        """
+        known = []
+        for appeal in appeals:
+            pair = (user, appeal)
+            if pair in self._open:
+                known.append(appeal)
+            elif self._of_one[user] >= MOST_OF_ONE:
+                known.append(appeal)
+                continue
+            else:
+                self._of_one[user] += 1
+                self._change(pair)
+            self._open[pair] += 1
+        return known
+
+    def go(self, user: int, appeals: Iterable[int]) -> None:
+        """It has them no more."""
+        for appeal in appeals:
+            pair = (user, appeal)
+            if pair not in self._open:
+                continue
+            self._open[pair] -= 1
+            if not self._open[pair]:
+                del self._open[pair]
+                self._of_one[user] -= 1
+                if not self._of_one[user]:
+                    del self._of_one[user]
+                self._change(pair)
+
+    def _change(self, pair: Open) -> None:
+        self._changed.add(pair)
+        self._wake.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._keep(), name="yinghu.presence")
+
+    async def stop(self) -> None:
+        """Say that nothing of this process is open any more."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        gone = {*self._open, *self._changed}
+        self._open.clear()
+        with contextlib.suppress(Error):
+            await sync_to_async(_write)(set(), gone)
+
+    async def _keep(self) -> None:
+        """Write what has changed, and from time to time everything, for as long as anything is."""
+        now = asyncio.get_running_loop().time
+        said_at, swept_at = now(), 0.0
+        while self._open or self._changed:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SWEEP):
+                    await self._wake.wait()
+            self._wake.clear()
+            changed, self._changed = self._changed, set()
+            come = {pair for pair in changed if pair in self._open}
+            try:
+                await sync_to_async(_write)(come, changed - come)
+                if now() - said_at > AGAIN:
+                    said_at = now()
+                    await sync_to_async(_write)(set(self._open), set(), quiet=True)
+                if now() - swept_at > SWEEP:
+                    swept_at = now()
+                    await sync_to_async(_sweep)()
+            except Error as error:
+                self._changed |= changed
+                self._wake.set()
+                _log.warning("who has what open was not written", error=str(error))
+                await asyncio.sleep(1)
+            await asyncio.sleep(PACE)
+
+
+_COME_SQL = """
+INSERT INTO web_viewing (user_id, appeal_id, seen_at)
+SELECT u.id, a.id, now() FROM unnest(%s::bigint[], %s::bigint[]) AS come (user_id, appeal_id)
+JOIN people_user u ON u.id = come.user_id JOIN appeals_appeal a ON a.id = come.appeal_id
+ORDER BY a.id, u.id
+ON CONFLICT (appeal_id, user_id) DO UPDATE SET seen_at = now()
+"""
+_GO_SQL = """
+DELETE FROM web_viewing v USING unnest(%s::bigint[], %s::bigint[]) AS gone (user_id, appeal_id)
+WHERE v.user_id = gone.user_id AND v.appeal_id = gone.appeal_id
+"""
+
+
+def _write(come: set[Open], gone: set[Open], *, quiet: bool = False) -> None:
+    if not come and not gone:
+        return
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            for sql, pairs in ((_COME_SQL, come), (_GO_SQL, gone)):
+                if pairs:
+                    cursor.execute(sql, [[p[0] for p in pairs], [p[1] for p in pairs]])
+            if not quiet:
+                _tell({appeal for _user, appeal in come | gone})
+    finally:
+        connection.close()
+
+
+def _sweep() -> None:
+    """Forget whoever was not seen again, and tell those who look at the same case."""
+    try:
+        with transaction.atomic():
+            # Sooner by as much as the next look may come too late.
+            before = timezone.now() - timedelta(seconds=FRESH - SWEEP)
+            old = Viewing.objects.filter(seen_at__lt=before)
+            appeals = set(old.values_list("appeal", flat=True))
+            if appeals:
+                old.delete()
+                _tell(appeals)
+    finally:
+        connection.close()
+
+
+def _tell(appeals: set[int]) -> None:
+    ordered = sorted(appeals)
+    for start in range(0, len(ordered), MAX_IDS):
+        tell(VIEW, ordered[start : start + MAX_IDS])
+
+
+def others(actor: Actor, appeal: Appeal) -> list[User]:
+    """Who has it open besides the actor, for those inside; nobody for requesters and volunteers."""
+    if not may_read_why(actor, appeal):
+        return []
+    since = timezone.now() - timedelta(seconds=FRESH)
+    found = Viewing.objects.filter(appeal=appeal, seen_at__gte=since, user__is_active=True)
+    found = found.exclude(user=actor.user_id).select_related("user").order_by("pk")
+    return [viewing.user for viewing in found[:10]]

@@ -1,0 +1,179 @@
+"""What a stream asks to follow, and what of it its browser may: the permissions of `/live`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from urllib.parse import parse_qs
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.db import connection
+from django.db.models import Max
+from django.http import HttpRequest
+
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.numbers import id_of, id_of_token
+from yinghu.appeals.states import PRIVATE
+from yinghu.dispatch.eligibility import may_know
+from yinghu.dispatch.models import Leg
+from yinghu.notices.reading import unread
+from yinghu.people.access import (
+    Actor,
+    actor_of,
+    desks_of,
+    is_only_volunteer,
+    may_read_why,
+    may_see,
+)
+from yinghu.people.logins import came_by_phone
+from yinghu.people.models import User
+from yinghu.ui.navigation import BADGED
+from yinghu.web.live.hub import DESKS, Told
+
+MOST = 30
+"""Things that one stream may follow: it serves all tabs of a browser."""
+
+_KINDS = ("desk", "badges", "notices", "case", "leg", "t")
+
+
+class TooMany(Exception):
+    """More than `MOST` things asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """One thing asked for: its kind and name; the version shown; the mark it was last told at."""
+
+    kind: str
+    name: str
+    version: str = ""
+    mark: str = ""
+
+
+def wants_of(query: str) -> tuple[list[Want], str]:
+    """What a query string asks to follow, and whose page it says it is ("" where it says nothing).
+
+    Each as `name`, `name~version` or `name~version~mark`. Raises `TooMany`.
+    """
+    given = parse_qs(query, max_num_fields=MOST + 10)
+    version = given.get("version", [""])[0]
+    found: list[Want] = []
+    for kind in _KINDS:
+        for value in given.get(kind, ()):
+            name, shown, mark, *_rest = [*value[:120].split("~"), "", ""]
+            found.append(Want(kind, name, shown or version, mark))
+    if len(found) > MOST:
+        raise TooMany
+    return found, given.get("me", [""])[0]
+
+
+@dataclass(slots=True)
+class Followed:
+    """What a stream may follow."""
+
+    topics: dict[str, set[Told]] = field(default_factory=dict)
+    user: int | None = None
+    tokens: set[int] = field(default_factory=set)
+    """Cases that are followed by their secret link."""
+    open: set[int] = field(default_factory=set)
+    """Cases that a login inside has open."""
+    since: list[tuple[str, Want, int | None]] = field(default_factory=list)
+    """(topic, what asked for it, the case's id), to find out what was missed."""
+
+    def add(self, topic: str, told: Told, want: Want, appeal_id: int | None = None) -> None:
+        self.topics.setdefault(topic, set()).add(told)
+        self.since.append((topic, want, appeal_id))
+
+
+def followed(wants: list[Want], me: str, session_key: str) -> Followed:
+    """What of `wants` may be followed by whoever holds these tokens and this session.
+
+    Nothing of a login's, where the page was made for another login (`me`).
+    """
+    found = Followed()
+    try:
+        for want in wants:
+            appeal_id = id_of_token(want.name) if want.kind == "t" else None
+            if appeal_id is not None:
+                found.tokens.add(appeal_id)
+                told = Told("case", want.name)
+                found.add(f"public:{appeal_id}", told, want, appeal_id)
+        if session_key and any(want.kind != "t" for want in wants):
+            _staff_follows(found, wants, me, session_key)
+    finally:
+        # Outside a Django request nobody else would give it back to the pool.
+        connection.close()
+    return found
+
+
+def _staff_follows(found: Followed, wants: list[Want], me: str, session_key: str) -> None:
+    actor = _actor_of_session(session_key)
+    if actor is None or not actor.is_staff or me not in ("", str(actor.user_id)):
+        return
+    found.user = actor.user_id
+    mine = desks_of(actor)
+    numbers: dict[int, Want] = {}
+    for want in wants:
+        if want.kind == "case" and (appeal_id := id_of(want.name)) is not None:
+            numbers[appeal_id] = want
+    for want in wants:
+        if want.kind == "desk" and want.name in DESKS and want.name in mine:
+            found.add(f"desk:{want.name}", Told("desk", want.name), want)
+        if want.kind == "badges":
+            for desk in sorted(mine & BADGED):
+                found.add(f"desk:{desk}", Told("badges", ""), want)
+        if want.kind == "notices":
+            found.add(f"notices:{actor.user_id}", Told("notices", ""), want)
+        if want.kind == "leg" and (leg := _leg(want.name, actor)) is not None:
+            found.add(f"case:{leg.appeal_id}", Told("case", want.name), want, leg.appeal_id)
+    for appeal in Appeal.objects.filter(pk__in=numbers) if numbers else ():
+        if may_see(actor, appeal):
+            want = numbers[appeal.pk]
+            found.add(f"case:{appeal.pk}", Told("case", want.name), want, appeal.pk)
+            if may_read_why(actor, appeal):
+                # Only those inside are shown to each other.
+                found.open.add(appeal.pk)
+                found.add(f"viewers:{appeal.pk}", Told("viewers", want.name), want, appeal.pk)
+
+
+def _leg(name: str, actor: Actor) -> Leg | None:
+    if not name.isascii() or not name.isdigit() or len(name) > 18:
+        return None
+    found = Leg.objects.select_related("errand", "appeal").filter(pk=int(name)).first()
+    return found if found is not None and may_know(actor, found) else None
+
+
+def versions(appeal_ids: set[int], user_id: int | None = None) -> dict[str, str]:
+    """The versions of these cases now, by topic: for those inside, and for their requesters; and of
+    what a login has to read.
+    """
+    try:
+        found = Appeal.objects.filter(pk__in=appeal_ids).values_list("pk", "version")
+        inside = {f"case:{pk}": str(version) for pk, version in found}
+        own = {f"notices:{user_id}": unread(user_id).version} if user_id else {}
+        return own | inside | {f"public:{pk}": public_version(pk) for pk in appeal_ids}
+    finally:
+        connection.close()
+
+
+def public_version(appeal_id: int) -> str:
+    """Of all that its requester is told, the last: what happens inside only leaves it as it is."""
+    told = Event.objects.filter(appeal=appeal_id).exclude(verb__in=PRIVATE)
+    return str(told.aggregate(last=Max("seq"))["last"])
+
+
+def _actor_of_session(key: str) -> Actor | None:
+    from allauth.mfa.utils import is_mfa_enabled
+
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    user = get_user(request)
+    if not isinstance(user, User) or not user.is_active:
+        return None
+    actor = actor_of(user)
+    if came_by_phone(request.session, user):
+        return actor if is_only_volunteer(actor) else None
+    if settings.SECOND_FACTOR_REQUIRED and not is_mfa_enabled(user):
+        return None
+    return actor

@@ -1,0 +1,19 @@
+"""The tag that shows who else has a case open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+
+from yinghu.appeals.models import Appeal
+from yinghu.ui import requests
+from yinghu.web.live import presence as presence_now
+
+register = template.Library()
+
+
+@register.inclusion_tag("live/viewers.html", takes_context=True)
+def viewers(context: template.Context, appeal: Appeal) -> dict[str, Any]:
+    """Who else has the case open, by name, for those inside."""
+    return {"viewers": presence_now.others(requests.who(context["request"]), appeal)}

@@ -1,0 +1,211 @@
+"""What I am told: the bell and its list, for everyone with a login; and what could not be sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from yinghu.appeals.labels import headline_of
+from yinghu.appeals.moves import OF_LEGS
+from yinghu.appeals.states import Verb
+from yinghu.dispatch.eligibility import may_know
+from yinghu.dispatch.models import Leg
+from yinghu.notices import sending, words
+from yinghu.notices.models import Delivery, Notice, Reason
+from yinghu.notices.reading import mark_read
+from yinghu.people.access import Actor, desks_of, may_read_why, may_see
+from yinghu.people.privacy import without_numbers
+from yinghu.ui.decorators import staff
+from yinghu.ui.pagination import PAGE_SIZE, size_for
+from yinghu.ui.requests import is_part, login_of, who
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A notice as its reader sees it. What is not theirs to see any more has no `headline`."""
+
+    notice: Notice
+    sentence: str
+    said: str
+    headline: str
+    why: str
+    gone: bool
+
+    @property
+    def unread(self) -> bool:
+        return self.notice.read_at is None
+
+
+def _lines(request: HttpRequest, found: list[Notice]) -> list[Line]:
+    actor, units = who(request), words.units_of(found)
+    lines = []
+    for notice in found:
+        appeal = notice.appeal
+        seen = appeal is not None and may_see(actor, appeal)
+        helps = notice.reason in _HELPING
+        lines.append(
+            Line(
+                notice,
+                words.sentence(notice, units),
+                said=_said(notice) if seen or helps else "",
+                # These lines are read in the street, and on screens that others see.
+                headline=headline_of(appeal, reveal=False) if appeal and seen else "",
+                why=_(Reason(notice.reason).label) if appeal else "",
+                gone=appeal is not None and not (seen or helps or notice.reason == Reason.ADMIN),
+            )
+        )
+    return lines
+
+
+def _leg_of(notice: Notice, actor: Actor) -> int | None:
+    """The leg that a notice is about, for whoever helps with it or was asked to."""
+    event = notice.event
+    if event is None or event.act not in OF_LEGS or notice.reason not in _HELPING:
+        return None
+    found = Leg.objects.filter(appeal=event.appeal_id).select_related("errand", "appeal")
+    said = {"errand": event.facts.get("errand"), "n": event.facts.get("leg")}
+    leg = (found.filter(**said) if said["n"] else found.filter(holder=actor.user_id)).first()
+    return leg.pk if leg is not None and may_know(actor, leg) else None
+
+
+_HELPING = (Reason.OFFERED, Reason.HELPER)
+_QUOTED = (Verb.RATE, Verb.REOPEN, Verb.SUPPLY, Verb.URGE, Verb.SAY)
+
+
+def _said(notice: Notice) -> str:
+    """The beginning of what its requester said, which a mail does not carry."""
+    event = notice.event
+    if event is None or event.act not in _QUOTED:
+        return ""
+    said = event.why if event.act is Verb.SAY else event.words
+    return Truncator(without_numbers(said)).chars(80)
+
+
+_MINE = ("oversight", "own", "field")
+"""Where what a digest counts is listed: the first of these that its reader has."""
+
+
+def _before(request: HttpRequest) -> int | None:
+    """The id that the page begins after; None for the first page, and where it is none."""
+    text = request.GET.get("before", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
+
+
+@never_cache
+@require_GET
+@staff()
+def page(request: HttpRequest) -> HttpResponse:
+    """The newest first, page by page; `?unread=1` leaves out what has been read."""
+    before, only = _before(request), request.GET.get("unread") == "1"
+    own = Notice.objects.filter(user=login_of(request))
+    newest = own.order_by("-id").values_list("pk", flat=True).first() or 0
+    found = own.filter(read_at=None) if only else own
+    if before is not None:
+        found = found.filter(pk__lt=before)
+    size = size_for(request.GET.get("shown", "")) if before is None else PAGE_SIZE
+    found = found.select_related("event__unit", "event__user", "appeal").order_by("-id")
+    some = list(found[: size + 1])
+    more = some[size - 1].pk if len(some) > size else None
+    context = {
+        "desk": "notices",
+        "lines": _lines(request, some[:size]),
+        "more": more,
+        "newest": newest,
+        "only": only,
+        "is_more": before is not None,
+    }
+    part = is_part(request, "rows")
+    return render(request, f"web/notices/{'rows' if part else 'list'}.html", context)
+
+
+@never_cache
+@require_GET
+@staff()
+def bell(request: HttpRequest) -> HttpResponse:
+    """The bell of the header again."""
+    return render(request, "ui/parts/bell_again.html")
+
+
+@never_cache
+@require_GET
+@staff()
+def open_one(request: HttpRequest, pk: int) -> HttpResponse:
+    """To the case that it is about, or to one's own list, and it has been read. Somebody else's
+    does not exist.
+    """
+    own = Notice.objects.filter(user=login_of(request), pk=pk)
+    notice = get_object_or_404(own.select_related("appeal", "event"))
+    mark_read(own, login_of(request).pk)
+    actor = who(request)
+    if notice.appeal is None:
+        desks = desks_of(actor)
+        # Whoever has another post by now may have none of these.
+        return redirect(next((name for name in _MINE if name in desks), "notices"))
+    leg = _leg_of(notice, actor)
+    if leg is not None:
+        return redirect("leg", leg_id=leg)
+    if may_see(actor, notice.appeal):
+        inside = may_read_why(actor, notice.appeal)
+        return redirect("case" if inside else "task", notice.appeal.number)
+    if notice.reason == Reason.ADMIN:
+        messages.warning(request, _("没有人可以通知：请给督办员、指挥长和各单位安排人。"))
+        return redirect("setup")
+    messages.info(request, _("这件诉求已经不在您这里了。"))
+    return redirect("notices")
+
+
+@never_cache
+@require_POST
+@staff()
+def read(request: HttpRequest) -> HttpResponse:
+    """All that was there when the page was made has been read; what has come since has not."""
+    text = request.POST.get("until", "")
+    if not (text.isascii() and text.isdigit() and len(text) < 18):
+        messages.error(request, _("没有说到哪一条为止，请刷新后再试"))
+        return redirect("notices")
+    count = mark_read(Notice.objects.filter(pk__lte=int(text)), login_of(request).pk)
+    said = ngettext("%d 条已标为已读", "%d 条已标为已读", count) % count
+    messages.success(request, said)
+    return redirect("notices")
+
+
+@never_cache
+@require_GET
+@staff("setup")
+def failed(request: HttpRequest) -> HttpResponse:
+    """What no provider would take, with its error, for administrators."""
+    before = _before(request)
+    found = Delivery.objects.filter(state=Delivery.State.FAILED).order_by("-id")
+    if before is not None:
+        found = found.filter(pk__lt=before)
+    some = list(found.select_related("notice__user", "notice__appeal")[: PAGE_SIZE + 1])
+    context = {
+        "desk": "setup",
+        "rows": some[:PAGE_SIZE],
+        "more": some[PAGE_SIZE - 1].pk if len(some) > PAGE_SIZE else None,
+        "attempts": sending.ATTEMPTS,
+    }
+    return render(request, "notifications/failed.html", context)
+
+
+@never_cache
+@require_POST
+@staff("setup")
+def again(request: HttpRequest) -> HttpResponse:
+    """Queue one that failed once more, or all of them."""
+    text = request.POST.get("delivery", "")
+    if text and not (text.isascii() and text.isdigit() and len(text) < 18):
+        messages.error(request, _("没有这条记录"))
+        return redirect("notices_failed")
+    count = sending.try_again([int(text)] if text else None)
+    said = ngettext("%d 条已重新排队", "%d 条已重新排队", count) % count
+    (messages.success if count else messages.info)(request, said)
+    return redirect("notices_failed")

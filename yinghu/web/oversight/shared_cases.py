@@ -1,0 +1,225 @@
+"""What is shared with task forces (专班): the list of both sides, and what a case's page says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from yinghu.appeals import inboxes
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.states import Verb
+from yinghu.oversight import shared_cases
+from yinghu.oversight.models import Share
+from yinghu.oversight.shared_cases import Pair, Side
+from yinghu.people.access import Actor, forces_of, may_read_why
+from yinghu.people.models import Unit
+from yinghu.people.privacy import without_numbers
+from yinghu.ui.case_rows import CaseRow, case_rows, with_marks
+from yinghu.ui.decorators import staff
+from yinghu.ui.pagination import case_page
+from yinghu.ui.requests import is_part, who
+
+SHOWN = 10
+"""Rows of one unit, where all are shown; the list of that unit has them page by page."""
+
+_KEYS = ("-urgency", "id")
+
+_SAYS_WHY = frozenset({Verb.NOTE, Verb.REPLY})
+"""Verbs whose words are those that stay inside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A case in the list of a unit: both sides, and what the other one said, as the reader may have
+    it. `missing` are sides of the reader's own without a contact.
+    """
+
+    row: CaseRow
+    pair: Pair
+    asked: str
+    said: str
+    sides: list[Side]
+    missing: list[Side]
+
+
+@dataclass(slots=True)
+class Section:
+    """The cases with one unit: given to it, where it is ours; given by us, where it is not."""
+
+    name: str
+    unit: Unit
+    found: QuerySet[Appeal]
+    lines: list[Line]
+    count: int = 0
+    more: str = ""
+    """The address of the whole list, or of its next page; "" at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the page is asked for: a list (`for_us`, `by_us`, "" for both), a unit by its code, only
+    what has no contact, and a key to go on after.
+    """
+
+    name: str
+    unit: str
+    bare: bool
+    after: str
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Asked:
+        name = request.GET.get("list", "")
+        return cls(
+            name if name in ("for_us", "by_us") else "",
+            request.GET.get("unit", "")[:40].replace("\x00", ""),
+            request.GET.get("contact") == "none",
+            request.GET.get("after", "")[:80],
+        )
+
+    def address(self, **changed: str) -> str:
+        """The query of this, with something changed."""
+        now = {"list": self.name, "unit": self.unit, "contact": "none" if self.bare else ""}
+        given = {name: value for name, value in (now | changed).items() if value}
+        return f"?{urlencode(given)}"
+
+
+@never_cache
+@require_GET
+@staff("shared")
+def page(request: HttpRequest) -> HttpResponse:
+    """Given to us, and given by us: unit by unit, or one unit page by page."""
+    actor, asked = who(request), Asked.of(request)
+    units = {"for_us": shared_cases.given_to(actor), "by_us": shared_cases.given_by(actor)}
+    sections = [
+        Section(name, unit, _found(actor, name, unit, bare=asked.bare), [])
+        for name, own in units.items()
+        for unit in own
+        if asked.name in ("", name) and asked.unit in ("", unit.code)
+    ]
+    if asked.name and len(sections) == 1:
+        _whole(sections[0], actor, asked)
+    else:
+        _beginnings(sections, actor, asked)
+    counts = inboxes.counted({str(n): each.found for n, each in enumerate(sections)})
+    for n, each in enumerate(sections):
+        each.count = counts.get(str(n), 0)
+    context: dict[str, Any] = {
+        "desk": "shared",
+        "asked": asked,
+        "for_us": [each for each in sections if each.name == "for_us"],
+        "by_us": [each for each in sections if each.name == "by_us"],
+        "chips": _chips(asked, units),
+        "bare_address": asked.address(contact="" if asked.bare else "none"),
+        "address": asked.address(),
+        "in_force": bool(forces_of(actor)),
+        "most": inboxes.COUNTED,
+        "shown": SHOWN,
+    }
+    if is_part(request, "rows"):
+        return (
+            render(request, "oversight/shared_rows.html", context | {"each": sections[0]})
+            if len(sections) == 1
+            else HttpResponse(status=404)
+        )
+    part = (
+        "oversight/shared_lists.html"
+        if is_part(request, "lists")
+        else "oversight/shared_cases.html"
+    )
+    return render(request, part, context)
+
+
+def _chips(asked: Asked, units: dict[str, list[Unit]]) -> list[dict[str, Any]]:
+    """The units to filter by; none where there is nothing to choose."""
+    every = {unit.code: unit for own in units.values() for unit in own}
+    if len(every) < 2:
+        return []
+    return [
+        {
+            "unit": unit,
+            "here": unit.code == asked.unit,
+            "address": asked.address(unit=code, list=""),
+        }
+        for code, unit in sorted(every.items(), key=lambda pair: pair[1].name)
+    ]
+
+
+def _found(actor: Actor, name: str, unit: Unit, *, bare: bool) -> QuerySet[Appeal]:
+    ours = name == "by_us"
+    found = shared_cases.by_us(actor, unit) if ours else shared_cases.for_us(actor, unit)
+    return shared_cases.without_contact(found, unit, both=ours) if bare else found
+
+
+def _whole(section: Section, actor: Actor, asked: Asked) -> None:
+    """One page of one unit's list."""
+    got = case_page(section.found, asked.after, _KEYS, actor)
+    section.lines = _lines(section.name, [(row, section.unit) for row in got.rows], actor)
+    section.more = asked.address(after=got.more) if got.more else ""
+
+
+def _beginnings(sections: list[Section], actor: Actor, asked: Asked) -> None:
+    """The first rows of each; as many queries for all as for one, but for the numbers."""
+    first = {
+        id(each): list(each.found.order_by(*_KEYS).values_list("pk", flat=True)[: SHOWN + 1])
+        for each in sections
+    }
+    wanted = {pk for pks in first.values() for pk in pks[:SHOWN]}
+    rows = with_marks(case_rows(Appeal.objects.filter(pk__in=wanted), actor))
+    by_id = {row.appeal.pk: row for row in rows}
+    for name in ("for_us", "by_us"):
+        own = [each for each in sections if each.name == name]
+        # Who gives a case away between two queries is not shown it any more.
+        pairs = [
+            (by_id[pk], each.unit) for each in own for pk in first[id(each)][:SHOWN] if pk in by_id
+        ]
+        lines = iter(_lines(name, pairs, actor))
+        for each in own:
+            count = sum(pk in by_id for pk in first[id(each)][:SHOWN])
+            each.lines = [next(lines) for _line in range(count)]
+            if len(first[id(each)]) > SHOWN:
+                each.more = asked.address(list=name, unit=each.unit.code)
+
+
+def _lines(name: str, rows: list[tuple[CaseRow, Unit]], actor: Actor) -> list[Line]:
+    pairs = shared_cases.pairs_of([(row.appeal, unit) for row, unit in rows], ours=name == "by_us")
+    return [_line(row, pair, actor) for (row, _unit), pair in zip(rows, pairs, strict=True)]
+
+
+def _line(row: CaseRow, pair: Pair, actor: Actor) -> Line:
+    inside = may_read_why(actor, row.appeal)
+    sides = [pair.partner, *([pair.holds] if pair.holds else [])]
+    return Line(
+        row,
+        pair,
+        pair.given.why if pair.given and inside else "",
+        _words(pair.said, inside=inside, reveal=row.reveal),
+        sides,
+        [side for side in sides if side.contact is None and side.unit.pk in actor.party_units],
+    )
+
+
+def _words(event: Event | None, *, inside: bool, reveal: bool) -> str:
+    if event is None:
+        return ""
+    if event.act in _SAYS_WHY:
+        return event.why if inside else ""
+    return event.words if reveal else without_numbers(event.words)
+
+
+def part_of(appeal: Appeal, actor: Actor) -> dict[str, Any]:
+    """What a case's page says of those with whom it is shared, and of who has it, with contacts."""
+    if not appeal.also or not may_read_why(actor, appeal):
+        return {}
+    running = Share.objects.filter(appeal=appeal, ended_at=None).select_related("unit")
+    units = [each.unit for each in running.order_by("at", "pk")]
+    if not units:
+        return {}
+    pairs = shared_cases.pairs_of([(appeal, unit) for unit in units], ours=True)
+    return {"shared_with": pairs, "shared_by": next((p.holds for p in pairs if p.holds), None)}

@@ -1,0 +1,11 @@
+"""Addresses of the pages for whistles and task forces."""
+
+from django.urls import path
+
+from yinghu.web.oversight import shared_cases, whistle_create, whistles
+
+urlpatterns = [
+    path("desk/whistles", whistles.page, name="whistles"),
+    path("desk/whistles/new", whistle_create.page, name="whistle_new"),
+    path("desk/shared", shared_cases.page, name="shared"),
+]

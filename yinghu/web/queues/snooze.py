@@ -1,0 +1,90 @@
+"""Cases that somebody left for later: out of their own list for a while, then back by themselves.
+
+Nobody else's list changes, and nothing about the case does.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.contrib import messages
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from yinghu.appeals.inboxes import COUNTED
+from yinghu.appeals.models import Appeal
+from yinghu.people.models import User
+from yinghu.ui.decorators import staff
+from yinghu.ui.requests import login_of
+from yinghu.web.case import views as case_views
+from yinghu.web.models import Skip
+
+MINUTES = 15
+DESKS = frozenset({"triage", "dispatch", "callback"})
+"""Desks where one works from the top; in a unit's inbox one chooses."""
+
+
+def _skipped(user: User) -> Exists:
+    return Exists(Skip.objects.filter(appeal=OuterRef("pk"), user=user, until__gt=timezone.now()))
+
+
+def without(found: QuerySet[Appeal], user: User) -> QuerySet[Appeal]:
+    """What this login has not left for later."""
+    return found.filter(~_skipped(user))
+
+
+def count(found: QuerySet[Appeal], user: User) -> int:
+    """How many of these this login has left for later, `COUNTED` at most."""
+    return found.filter(_skipped(user)).order_by()[:COUNTED].count()
+
+
+def is_skipped(appeal_id: int | None, user: User) -> bool:
+    """Whether this login has just left it for later."""
+    if appeal_id is None:
+        return False
+    return Skip.objects.filter(appeal=appeal_id, user=user, until__gt=timezone.now()).exists()
+
+
+def _desk(request: HttpRequest) -> str:
+    back = request.POST.get("back", "")
+    if back not in DESKS:
+        raise Http404
+    return back
+
+
+@never_cache
+@require_POST
+@staff(*DESKS)
+def skip(request: HttpRequest) -> HttpResponse:
+    """Leave a case for later, and on to the next one."""
+    back, me = _desk(request), login_of(request)
+    appeal = case_views.seen(request, request.POST.get("number", ""))
+    now = timezone.now()
+    Skip.objects.filter(user=me, until__lte=now).delete()
+    until = now + timedelta(minutes=MINUTES)
+    Skip.objects.update_or_create(user=me, appeal=appeal, defaults={"until": until})
+    return redirect(f"{reverse(back)}?skipped={appeal.number}")
+
+
+@never_cache
+@require_POST
+@staff(*DESKS)
+def unskip(request: HttpRequest) -> HttpResponse:
+    """Bring back one case that was skipped, or all of them where none is named."""
+    back, me = _desk(request), login_of(request)
+    mine = Skip.objects.filter(user=me)
+    number = request.POST.get("number", "")
+    if not number:
+        mine.delete()
+        messages.success(request, _("跳过的都回来了"))
+        return redirect(back)
+    appeal = case_views.seen(request, number)
+    mine.filter(appeal=appeal).delete()
+    messages.success(request, _("%s：回来了") % appeal.number)
+    return redirect(f"{reverse(back)}?case={appeal.number}")

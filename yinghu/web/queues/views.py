@@ -1,0 +1,207 @@
+"""The desks: lists of what waits, one beside the case that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import F, QuerySet
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from yinghu.appeals import inboxes
+from yinghu.appeals.models import Appeal
+from yinghu.appeals.numbers import id_of
+from yinghu.appeals.states import ClockKind, Status
+from yinghu.oversight import rulings
+from yinghu.people.access import Actor, may_see
+from yinghu.triage.models import Suggestion
+from yinghu.ui.case_rows import case_rows, with_marks
+from yinghu.ui.decorators import staff
+from yinghu.ui.maps import fitting
+from yinghu.ui.pagination import MAX_SHOWN, PAGE_SIZE, CasePage, case_page, size_for
+from yinghu.ui.requests import is_part, login_of, who
+from yinghu.web.case import case_actions
+from yinghu.web.case import views as case_views
+from yinghu.web.queues import snooze
+
+URGENT_FIRST = ("-urgency", "id")
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """One desk's list: where its rows come from, in what order; what it says when empty, and what
+    to do then.
+    """
+
+    name: str
+    title: Any
+    found: Callable[[Actor], QuerySet[Appeal]]
+    keys: tuple[str, ...]
+    empty: Any
+    then: Any
+
+
+INBOXES = {
+    inbox.name: inbox
+    for inbox in (
+        Inbox(
+            "triage",
+            _("待研判"),
+            inboxes.triage,
+            URGENT_FIRST,
+            _("都研判完了"),
+            _("有空时，可以到“回访”问问办结的诉求是否真的解决了。"),
+        ),
+        Inbox(
+            "dispatch",
+            _("待派单"),
+            inboxes.dispatch,
+            URGENT_FIRST,
+            _("都派出去了"),
+            _("规则派不了的、单位退回的，才会到这里。有空时，可以到“看板”看看哪里忙不过来。"),
+        ),
+        Inbox(
+            "inbox",
+            _("本单位在办"),
+            inboxes.unit,
+            inboxes.BY_DUE,
+            _("没有在办的诉求"),
+            _("以前办过的，可以在上面按编号或关键词搜索。"),
+        ),
+        Inbox(
+            "callback",
+            _("待回访"),
+            inboxes.callback,
+            ("moved_at", "id"),
+            _("都回访完了"),
+            _("单位办结后，要问的会到这里。诉求人来电，可以在上面按电话搜索。"),
+        ),
+    )
+}
+
+
+def _inbox(request: HttpRequest, name: str) -> HttpResponse:
+    inbox = INBOXES[name]
+    actor = who(request)
+    number = request.GET.get("case", "")
+    context: dict[str, Any] = {
+        "desk": name,
+        "inbox": inbox,
+        "chosen": number,
+        "case_keys": case_actions.ALL_KEYS,
+    }
+    if is_part(request, "pane"):
+        opened = _opened(request, number, None)
+        if opened is not None:
+            context |= case_views.context_of(request, opened, back=name)
+        return render(request, "case/pane.html", context)
+    found, after = inbox.found(actor), request.GET.get("after", "")
+    away = 0
+    if name in snooze.DESKS:
+        away = 0 if after else snooze.count(found, login_of(request))
+        found = snooze.without(found, login_of(request))
+    size = PAGE_SIZE if after else size_for(request.GET.get("shown", ""))
+    if name == "triage":
+        page = _pressing_first(found, after, inbox.keys, actor, size)
+    else:
+        page = case_page(found, after, inbox.keys, actor, size)
+    context |= {"page": page, "is_more": bool(after), "away": away, "minutes": snooze.MINUTES}
+    if name == "dispatch" and not after:
+        # Of a case that goes on with its unit meanwhile: it stands in no list of this desk.
+        asked = rulings.pending(actor, (ClockKind.RULING,))
+        elsewhere = asked.exclude(status=Status.SORTED).order_by()
+        context["to_rule"] = elsewhere[: inboxes.COUNTED].count()
+    if is_part(request, "rows"):
+        return render(request, "queues/rows.html", context)
+    opened = _opened(request, number, page.rows[0].appeal.pk if page.rows else None)
+    if opened is not None:
+        context |= case_views.context_of(request, opened, back=name)
+    skipped = request.GET.get("skipped", "")[:20]
+    if skipped and snooze.is_skipped(id_of(skipped), login_of(request)):
+        context["skipped"] = skipped
+    return render(request, "queues/inbox.html", context)
+
+
+LOOKED_AT = 2000
+"""Cases that wait longest, among which those that the machine finds urgent are looked for."""
+
+
+def _pressing_first(
+    found: QuerySet[Appeal], after: str, keys: tuple[str, ...], actor: Actor, size: int
+) -> CasePage:
+    """The page, in the order of decided and suggested urgency, then of time.
+
+    A suggestion is nobody's decision, but somebody has to read the most urgent before the others.
+    """
+    waiting = found.order_by(*keys).values("pk")[:LOOKED_AT]
+    pressing = list(
+        Suggestion.objects.filter(appeal__in=waiting, urgency__gt=F("appeal__urgency"))
+        .order_by("-urgency", "appeal")
+        .values_list("appeal", flat=True)[:MAX_SHOWN]
+    )
+    page = case_page(found.exclude(pk__in=pressing), after, keys, actor, size)
+    if not pressing or after:
+        return page
+    first = with_marks(case_rows(Appeal.objects.filter(pk__in=pressing), actor))
+    rows = sorted([*first, *page.rows], key=lambda row: (-row.pressing, row.appeal.pk))
+    return CasePage(rows, page.more)
+
+
+def _opened(request: HttpRequest, number: str, first: int | None) -> Appeal | None:
+    """The case named, else the first of the list; only one that may be seen."""
+    wanted = id_of(number[:40]) if number else first
+    found = case_views.fetch(wanted) if wanted is not None else None
+    return found if found is not None and may_see(who(request), found) else None
+
+
+@never_cache
+@require_GET
+@staff("triage")
+def triage(request: HttpRequest) -> HttpResponse:
+    """What nobody has sorted yet, with what the machine suggests."""
+    return _inbox(request, "triage")
+
+
+@never_cache
+@require_GET
+@staff("dispatch")
+def dispatch(request: HttpRequest) -> HttpResponse:
+    """What no rule could route, and what a unit returned."""
+    return _inbox(request, "dispatch")
+
+
+@never_cache
+@require_GET
+@staff("inbox")
+def inbox(request: HttpRequest) -> HttpResponse:
+    """What the actor's units have to accept or are handling."""
+    return _inbox(request, "inbox")
+
+
+@never_cache
+@require_GET
+@staff("callback")
+def callback(request: HttpRequest) -> HttpResponse:
+    """What is resolved and waits to be rated and closed."""
+    return _inbox(request, "callback")
+
+
+@never_cache
+@require_GET
+@staff()
+def badges(request: HttpRequest) -> HttpResponse:
+    """The desks of the header again, with how many wait at each."""
+    return render(request, "ui/parts/desks.html", {"desk": request.GET.get("here", "")})
+
+
+@never_cache
+@require_GET
+@staff()
+def areas(request: HttpRequest) -> HttpResponse:
+    """Areas whose code, name or words fit what was typed, for a field's list of hints."""
+    return JsonResponse(fitting(request.GET.get("q", "")), safe=False)

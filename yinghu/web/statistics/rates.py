@@ -1,0 +1,425 @@
+"""The rates: how appeals were dealt with in a period, line by line; each number opens its cases."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+import structlog
+from django import forms
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop, pgettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.styles import Font
+
+from yinghu.appeals import channels
+from yinghu.appeals.labels import is_english
+from yinghu.appeals.states import Verb
+from yinghu.oversight.periods import PERIODS, period
+from yinghu.oversight.rates import (
+    DIMENSIONS,
+    FIGURES,
+    OVERALL_MEANS,
+    RATES,
+    Line,
+    rates,
+)
+from yinghu.people.access import board_scopes, sees_area
+from yinghu.ui.decorators import staff
+from yinghu.ui.forms import name_of
+from yinghu.ui.requests import who
+from yinghu.web.cases.drilldown import Behind, days, line_name
+from yinghu.web.cases.filters import Filter
+from yinghu.web.statistics.whistle_tables import Table, tables
+
+TOP = 100
+"""Lines on the page before the rest are left to the export."""
+
+_log = structlog.get_logger("yinghu.rates")
+
+BY = {
+    "unit": gettext_lazy("单位"),
+    "area": gettext_lazy("地区"),
+    "category": gettext_lazy("类别"),
+    "channel": gettext_lazy("来源"),
+    "klass": gettext_lazy("性质"),
+}
+
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: a rate with the figures that it is made of, or one figure alone."""
+
+    name: str
+    label: str
+    means: str
+    figures: tuple[tuple[str, str], ...]
+    """Each with the sign before it: a part of the rate, or what it is divided by."""
+    is_rate: bool = False
+    good: bool = True
+
+
+def _columns() -> list[Column]:
+    found = [_count("valid", "", _("各件最后一次评价：诉求人自评，或回访员打通的电话"))]
+    for name in ("responded", "solved", "satisfied"):
+        found.append(_rate(name))
+    found.append(Column("overall", _("综合"), _(OVERALL_MEANS), (), is_rate=True))
+    for name in ("received_in_time", "resolved_in_time", "returned", "redone"):
+        found.append(_rate(name))
+    return [
+        *found,
+        _count("extended", _(Verb.EXTEND.label), _("平台直接延期的，和同意单位延期申请的")),
+        _count("raised", _(Verb.ESCALATE.label), _("提到上一级的，算到原来办的单位")),
+        _count(
+            "vain",
+            _(Verb.NO_ANSWER.label),
+            _("打了回访电话没有接通，也没有评价的；不算有效回访"),
+        ),
+    ]
+
+
+def _rate(name: str) -> Column:
+    rate = RATES[name]
+    first = _("超时 ") if rate.others else ""
+    parts = [(part, "+" if n else first) for n, (part, _weight) in enumerate(rate.parts)]
+    figures = (*parts, (rate.of, "/"))
+    return Column(name, _(rate.label), _(rate.means), figures, is_rate=True, good=rate.good)
+
+
+def _count(name: str, label: str, means: str) -> Column:
+    return Column(name, label or _(FIGURES[name].label), means, ((name, ""),))
+
+
+class Asked(forms.Form):
+    """Days of one's own; what cannot be understood is said at its field and asks nothing."""
+
+    since = forms.DateField(required=False)
+    until = forms.DateField(required=False)
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(data, auto_id="rates-%s")
+        for name, label in (("since", _("从")), ("until", _("到"))):
+            self.fields[name].label = label
+            self.fields[name].widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        for name in ("since", "until"):
+            if (day := given.get(name)) and not 1970 <= day.year <= 8999:
+                self.add_error(name, _("请写一个真实的日期"))
+        since, until = given.get("since"), given.get("until")
+        if since and until and since > until:
+            self.add_error("until", _("结束日期在开始日期之前"))
+        return given
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is asked for: period, dimension, scope, order. `period` is "" for days of one's own."""
+
+    period: str
+    since: date | None
+    until: date | None
+    by: str
+    scope: str
+    sort: str
+    up: bool
+    may_open: bool
+
+    def query(self, **other: Any) -> str:
+        """The query string of this view, but for what is `other`."""
+        own: dict[str, Any] = {"by": self.by, "scope": self.scope}
+        own["sort"] = f"{self.sort}.up" if self.up else self.sort
+        if self.period:
+            own["period"] = self.period
+        else:
+            own |= {"since": self.since or "", "until": self.until or ""}
+        if "period" in other:
+            own = {name: text for name, text in own.items() if name not in ("since", "until")}
+        return urlencode({name: text for name, text in (own | other).items() if text})
+
+    def sorted_by(self, name: str) -> str:
+        """The query string that sorts by a column: the most first, or the least on a second go."""
+        again = name == self.sort and self.up == (name == "name")
+        return self.query(sort=f"{name}.up" if again != (name == "name") else name)
+
+    def link(self, figure: str, line: Line, *, whole: bool) -> str:
+        """The list of a figure's cases; "" for whoever may see figures, not cases."""
+        if not self.may_open or not line[figure]:
+            return ""
+        by, key = ("", "") if whole else (self.by, line.key)
+        asked = Behind(figure, by, key, self.since, self.until, self.scope)
+        return f"{reverse('cases')}?{Filter(behind=str(asked)).query()}"
+
+
+def _asked(request: HttpRequest) -> tuple[View, Asked]:
+    """What the address asks for, within what its reader may see."""
+    given: QueryDict = request.GET
+    form = Asked(given)
+    own = form.is_valid() and any(form.cleaned_data.get(name) for name in ("since", "until"))
+    wanted = given.get("period", "month")
+    named = "" if own else wanted if wanted in PERIODS else "month"
+    since, until = (
+        period(named)
+        if named
+        else (
+            form.cleaned_data.get("since"),
+            form.cleaned_data.get("until"),
+        )
+    )
+    scopes = board_scopes(who(request))
+    asked = given.get("scope", "")[:24].replace("\x00", "")
+    # Somebody with one town's post is shown that town or a part of it, whatever they ask for.
+    scope = asked if any(asked.startswith(each) for each in scopes) else scopes[0]
+    by = given.get("by", "unit")
+    sort, _dot, way = given.get("sort", "valid").partition(".")
+    known = {"name", *(column.name for column in _columns())}
+    view = View(
+        period=named,
+        since=since,
+        until=until,
+        by=by if by in DIMENSIONS else "unit",
+        scope=scope,
+        sort=sort if sort in known else "valid",
+        up=way == "up",
+        may_open=sees_area(who(request), scope),
+    )
+    return view, form
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A share of 1 (None where there is none) with its figures, or a figure alone."""
+
+    column: Column
+    share: float | None
+    figures: list[tuple[str, str, int, str]] = field(default_factory=list)
+    """Sign, label, number, address of its cases."""
+
+    @property
+    def percent(self) -> str:
+        return "—" if self.share is None else f"{self.share:.1%}"
+
+    @property
+    def is_empty(self) -> bool:
+        """A rate of nothing."""
+        return self.column.is_rate and self.share is None
+
+    @property
+    def bar(self) -> int:
+        """Of a hundred; the bar of a return rate may be full."""
+        return round(100 * min(1, max(0, self.share or 0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line as the page shows it; `down` is the address of what lies within it."""
+
+    name: str
+    cells: list[Cell]
+    down: str = ""
+
+
+def _sorted(lines: list[Line], view: View) -> list[Line]:
+    """In the order that was asked for; what has no rate comes last either way."""
+
+    def value(line: Line) -> float | None:
+        if view.sort in FIGURES and view.sort not in RATES:
+            return line[view.sort]
+        return line.rate(view.sort)
+
+    lines = sorted(lines, key=lambda line: (not line.key, _named(line, view)))
+    if view.sort == "name":
+        return lines if view.up else lines[::-1]
+    known = [line for line in lines if value(line) is not None]
+    known.sort(key=lambda line: value(line) or 0, reverse=not view.up)
+    return known + [line for line in lines if value(line) is None]
+
+
+def _named(line: Line, view: View) -> str:
+    if not line.key:
+        return _("未定")
+    if view.by == "channel":
+        return _(channels.label(line.key))
+    if view.by == "klass":
+        return _(line.name)
+    return (is_english() and line.name_en) or line.name
+
+
+def _row(line: Line, view: View, columns: Iterable[Column], *, whole: bool = False) -> Row:
+    cells = [
+        Cell(
+            column,
+            line.rate(column.name) if column.is_rate else None,
+            [
+                (sign, _(FIGURES[name].label), line[name], view.link(name, line, whole=whole))
+                for name, sign in column.figures
+            ],
+        )
+        for column in columns
+    ]
+    if whole:
+        return Row(_("全部"), cells)
+    within = view.by == "area" and line.key and len(line.key) > len(view.scope)
+    down = f"?{view.query(scope=line.key)}" if within else ""
+    return Row(_named(line, view), cells, down)
+
+
+@never_cache
+@require_GET
+@staff("rates")
+def page(request: HttpRequest) -> HttpResponse:
+    """The table of a period by one dimension, the whole first."""
+    view, form = _asked(request)
+    columns = _columns()
+    table = rates(view.by, view.since, view.until, view.scope)
+    lines = _sorted(table.lines, view)
+    scopes = board_scopes(who(request))
+    context = {
+        "desk": "rates",
+        "view": view,
+        "form": form,
+        "days": days(view.since, view.until),
+        "periods": [(name, _(text), view.query(period=name)) for name, text in PERIODS.items()],
+        "dimensions": [(name, text, view.query(by=name)) for name, text in BY.items()],
+        "by": BY[view.by],
+        "columns": [(column, view.sorted_by(column.name)) for column in columns],
+        "by_name": view.sorted_by("name"),
+        "whole": _row(table.whole, view, columns, whole=True),
+        "rows": [_row(line, view, columns) for line in lines[:TOP]],
+        "rest": len(lines[TOP:]),
+        "scope": line_name("area", view.scope) if view.scope else "",
+        "scopes": [
+            (line_name("area", each) if each else _("全部"), view.query(scope=each))
+            for each in (scopes if len(scopes) > 1 or view.scope not in scopes else ())
+        ],
+        "whistles": tables(view.since, view.until, [view.scope], may_open=view.may_open),
+        "export": view.query(),
+        "once": _(ONCE),
+        "at": timezone.now(),
+    }
+    return render(request, "statistics/rates.html", context)
+
+
+@never_cache
+@require_GET
+@staff("rates")
+def export(request: HttpRequest) -> HttpResponse:
+    """The same table as a workbook, with what each column means on a second sheet."""
+    view, _form = _asked(request)
+    columns = _columns()
+    table = rates(view.by, view.since, view.until, view.scope)
+    book = Workbook(write_only=True)
+    sheet: Any = book.create_sheet(_("三率"))
+    sheet.freeze_panes = "B3"
+    scope = line_name("area", view.scope) if view.scope else _("全部")
+    sheet.append(_text(sheet, [_("三率"), days(view.since, view.until), scope]))
+    heads = [str(BY[view.by])]
+    for column in columns:
+        heads += [column.label] if column.is_rate else []
+        heads += [_(FIGURES[name].label) for name, _sign in _own(column)]
+    sheet.append(_text(sheet, heads, bold=True))
+    rows = [(_("全部"), table.whole)]
+    rows += [(_named(line, view), line) for line in _sorted(table.lines, view)]
+    for name, line in rows:
+        sheet.append([*_text(sheet, [name]), *_numbers(sheet, line, columns)])
+    whistles = [
+        each for each in tables(view.since, view.until, [view.scope], may_open=False) if each.rows
+    ]
+    for each in whistles:
+        _add_whistles(book, each)
+    meanings: Any = book.create_sheet(_("口径"))
+    meanings.append(_text(meanings, [_("指标"), _("怎么算")], bold=True))
+    for column in columns:
+        meanings.append(_text(meanings, [column.label, column.means]))
+    meanings.append(_text(meanings, [_("数的是件数"), _(ONCE)]))
+    for explained in whistles[0].columns if whistles else ():
+        label = f"{_('吹哨报到')} · {explained.label}"
+        meanings.append(_text(meanings, [label, explained.means]))
+    out = io.BytesIO()
+    book.save(out)
+    _log.info("rates exported", user=who(request).user_id, by=view.by, scope=view.scope)
+    answer = HttpResponse(out.getvalue(), content_type=WORKBOOK)
+    name = f"rates-{timezone.localtime():%Y%m%d-%H%M}.xlsx"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+def _add_whistles(book: Workbook, table: Table) -> None:
+    sheet: Any = book.create_sheet(f"{_('吹哨报到')} {table.title}"[:31])
+    heads = [
+        _("单位"),
+        pgettext("count", "吹哨"),
+        _("叫了"),
+        _("应报到"),
+        _("报到"),
+        _("报到率"),
+        _("按时"),
+        _("按时率"),
+        _("评了"),
+        _("满意率"),
+        _("不用来"),
+    ]
+    sheet.append(_text(sheet, heads, bold=True))
+    for row in table.rows:
+        line = row.line
+        numbers = [
+            *(line.whistles, line.called, line.due),
+            *(line.reported, _percent(sheet, line.report_in_rate)),
+            *(line.on_time, _percent(sheet, line.on_time_rate)),
+            *(line.graded, _percent(sheet, line.satisfied_rate)),
+            line.excused,
+        ]
+        name = name_of(line.unit) if line.unit else _("全部")
+        sheet.append([*_text(sheet, [name]), *numbers])
+
+
+ONCE = gettext_noop("一件诉求在一个时段里同样的事只算一次；几行都有它的，合起来会多于“全部”。")
+
+
+def _own(column: Column) -> tuple[tuple[str, str], ...]:
+    """The figures that stand in a column of their own: "valid" has one already."""
+    return tuple(each for each in column.figures if each != ("valid", "/"))
+
+
+def _text(sheet: Any, words: Iterable[str], *, bold: bool = False) -> list[Any]:
+    """Cells that are text whatever stands in them: no name is taken for a formula."""
+    cells = []
+    for text in words:
+        cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", text))
+        cell.data_type = "s"
+        cell.quotePrefix = True
+        if bold:
+            cell.font = Font(bold=True)
+        cells.append(cell)
+    return cells
+
+
+def _numbers(sheet: Any, line: Line, columns: Iterable[Column]) -> list[Any]:
+    cells: list[Any] = []
+    for column in columns:
+        if column.is_rate:
+            cells.append(_percent(sheet, line.rate(column.name)))
+        cells += [line[name] for name, _sign in _own(column)]
+    return cells
+
+
+def _percent(sheet: Any, share: float | None) -> Any:
+    """A share of 1 as a number that reads as a percentage; empty where there is none."""
+    cell = WriteOnlyCell(sheet, value=share)
+    cell.number_format = "0.0%"
+    return cell

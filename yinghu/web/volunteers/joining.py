@@ -1,0 +1,220 @@
+"""Joining a squad from its QR code, and coming back by phone: pages of volunteers-to-be."""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import Any
+
+from allauth.mfa.utils import is_mfa_enabled
+from django import forms
+from django.conf import settings
+from django.contrib.auth import login, user_logged_in, user_logged_out
+from django.dispatch import receiver
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods
+
+from yinghu.intake.one_time_codes import Purpose
+from yinghu.people import volunteers
+from yinghu.people.access import JOINED, actor_of, is_only_volunteer, squads_of
+from yinghu.people.logins import BY_PHONE
+from yinghu.people.models import Skill, Unit, User, Volunteer
+from yinghu.people.privacy import blind, mask_phone, seal, unseal
+from yinghu.places.models import Zone
+from yinghu.ui.decorators import staff
+from yinghu.ui.forms import AreaField, AreaInput, LineField, name_of
+from yinghu.ui.qr import qr_image, qr_inline
+from yinghu.ui.requests import absolute, who
+from yinghu.web.citizen import phone_code
+
+OPEN_FOR = 30 * 60
+"""Seconds for which a code opens the form in the browser where it was read back."""
+_KEY = "join"
+_JOIN_DOOR = "volunteers/join_door.html"
+_DOOR = "volunteers/volunteer_door.html"
+
+State = Volunteer.State
+
+
+def skill_choices() -> list[tuple[str, str]]:
+    """The skills in use, in the language of the page."""
+    return [(skill.code, name_of(skill)) for skill in Skill.objects.filter(active=True)]
+
+
+def zone_choices() -> list[tuple[str, str]]:
+    """The zones in use, likewise."""
+    return [(zone.code, name_of(zone)) for zone in Zone.objects.filter(active=True)]
+
+
+class JoinForm(forms.Form):
+    """What somebody says of themselves who wants to help."""
+
+    name = LineField(max_length=60)
+    skills = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    area = AreaField(max_length=120, required=False)
+    inside = forms.ChoiceField(required=False)
+    consent = forms.BooleanField()
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data, auto_id="j-%s")
+        labels = {
+            "name": _("怎么称呼您"),
+            "skills": _("您会什么"),
+            "area": _("愿意在哪一片帮忙"),
+            "inside": _("您住的小区现在出不来吗"),
+            "consent": _("我看过上面的话，同意"),
+        }
+        for name, label in labels.items():
+            self.fields[name].label = label
+        self.fields["name"].widget.attrs["autocomplete"] = "name"
+        self.fields["name"].error_messages["required"] = _("请写一个名字，队长好找您")
+        self.fields["consent"].error_messages["required"] = _("要您同意，我们才能记下这些")
+        area = AreaInput()
+        area.attrs["data-areas"] = reverse("geo_areas")
+        self.fields["area"].widget = area
+        skills, inside = self.fields["skills"], self.fields["inside"]
+        assert isinstance(skills, forms.MultipleChoiceField)  # noqa: S101  # for the type checker
+        assert isinstance(inside, forms.ChoiceField)  # noqa: S101  # for the type checker
+        skills.choices = skill_choices()
+        zones = zone_choices()
+        inside.choices = [("", _("没有，进出自由")), *zones]
+        if not zones:
+            del self.fields["inside"]
+        if not skills.choices:
+            del self.fields["skills"]
+
+
+def _squad(code: str) -> Unit:
+    """The squad or group of an address, while it can be joined."""
+    squad = Unit.objects.filter(code=code, kind__in=JOINED, active=True).first()
+    if squad is None:
+        raise Http404
+    return squad
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def join(request: HttpRequest, unit_code: str) -> HttpResponse:
+    """Phone, code, a few words about oneself; then the coordinator decides."""
+    squad = _squad(unit_code)
+    phone = _proved(request, squad)
+    if request.method == "POST" and "phone" in request.POST:
+        step = phone_code.turn(request, Purpose.JOIN, paid_by=squad.code)
+        if not step.proved:
+            return step.show(request, _JOIN_DOOR, squad=squad)
+        request.session[_KEY] = {
+            "squad": squad.code,
+            "phone": base64.b64encode(seal(step.proved)).decode(),
+            "until": time.time() + OPEN_FOR,
+        }
+        return redirect("join", squad.code)
+    if not phone:
+        # Also for whoever took longer than the code counts for: what they wrote their browser has.
+        return phone_code.Step().show(request, _JOIN_DOOR, squad=squad)
+    if (known := _volunteer(phone)) and known.state != State.LEFT:
+        return _told(request, known)
+    form = JoinForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        try:
+            volunteer = volunteers.apply(
+                squad,
+                given["name"],
+                phone,
+                skills=given.get("skills", ()),
+                areas=[given["area"]] if given["area"] else (),
+                inside=given.get("inside", ""),
+            )
+        except volunteers.PhoneInUse:
+            # Pressed twice, or on two phones at once: what there is now is said.
+            return redirect("join", squad.code)
+        return _told(request, volunteer, fresh=True)
+    context = {"squad": squad, "form": form, "phone": mask_phone(phone)}
+    status = 422 if request.method == "POST" else 200
+    return render(request, "volunteers/join.html", context, status=status)
+
+
+def _proved(request: HttpRequest, squad: Unit) -> str:
+    """The phone that was proved in this browser for this squad; "" for none."""
+    kept: dict[str, Any] = request.session.get(_KEY) or {}
+    if kept.get("squad") != squad.code or float(kept.get("until", 0)) < time.time():
+        return ""
+    return unseal(base64.b64decode(kept["phone"]))
+
+
+def _volunteer(phone: str) -> Volunteer | None:
+    """Whose phone this is: who has not left, or else whoever left last."""
+    found = Volunteer.objects.filter(caller=blind(phone)).select_related("squad", "user")
+    rows = sorted(found, key=lambda one: (one.state == State.LEFT, -one.pk))
+    return rows[0] if rows else None
+
+
+def _told(
+    request: HttpRequest, volunteer: Volunteer | None, *, fresh: bool = False, status: int = 200
+) -> HttpResponse:
+    """How somebody stands, who has shown that they hold the phone."""
+    context = {"volunteer": volunteer, "fresh": fresh}
+    return render(request, "volunteers/volunteer_told.html", context, status=status)
+
+
+@require_GET
+def join_qr(request: HttpRequest, unit_code: str) -> HttpResponse:
+    """The QR code of a squad's address."""
+    return qr_image(absolute(reverse("join", args=[_squad(unit_code).code])))
+
+
+@never_cache
+@require_GET
+@staff("volunteers")
+def poster(request: HttpRequest, unit_code: str) -> HttpResponse:
+    """A sheet of A4 with the code, to hang up, and the same as a link to send."""
+    squad = _squad(unit_code)
+    if not squads_of(who(request)).filter(pk=squad.pk).exists():
+        raise Http404
+    link = absolute(reverse("join", args=[squad.code]))
+    context = {
+        "squad": squad,
+        "link": link,
+        "typed": link.removeprefix("https://"),
+        "qr": qr_inline(link),
+        "desk": "volunteers",
+    }
+    return render(request, "volunteers/poster.html", context)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def come_back(request: HttpRequest) -> HttpResponse:
+    """A volunteer logs in by phone and code; whoever may not is told how they stand."""
+    if request.method != "POST":
+        if request.user.is_authenticated and is_only_volunteer(who(request)):
+            return redirect("field")
+        return phone_code.Step().show(request, _DOOR)
+    step = phone_code.turn(request, Purpose.VOLUNTEER)
+    if not step.proved:
+        return step.show(request, _DOOR)
+    volunteer = _volunteer(step.proved)
+    if volunteer is None or volunteer.state != State.ACTIVE:
+        return _told(request, volunteer, status=403)
+    if not _opens(volunteer.user):
+        # A phone is enough for what volunteers do, not for a desk.
+        return render(request, "volunteers/volunteer_desk.html", status=403)
+    login(request, volunteer.user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    request.session[BY_PHONE] = volunteer.user.pk
+    return redirect("field")
+
+
+@receiver((user_logged_in, user_logged_out))
+def forget_joining(request: HttpRequest | None = None, **_signal: Any) -> None:
+    """Whoever logs in or out here need not be the one who was joining."""
+    if request is not None:
+        request.session.pop(_KEY, None)
+
+
+def _opens(user: User) -> bool:
+    """Whether holding the phone is enough for this login."""
+    return user.is_active and is_only_volunteer(actor_of(user)) and not is_mfa_enabled(user)

@@ -1,0 +1,209 @@
+"""A squad's week: who is on duty when, and when nobody is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from yinghu.people import shifts
+from yinghu.people.access import squads_of
+from yinghu.people.models import Shift, Unit, Volunteer
+from yinghu.people.volunteers import Refused
+from yinghu.ui.decorators import staff
+from yinghu.ui.forms import PickerSelect
+from yinghu.ui.requests import login_of, who
+from yinghu.web.volunteers.views import of_coordinator
+
+_DAY = timedelta(days=1)
+
+
+class ShiftForm(forms.Form):
+    """Who, on which day, from when to when; an end not later than the start is the next day's."""
+
+    person = forms.ChoiceField(widget=PickerSelect)
+    day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    starts = forms.TimeField(widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+    ends = forms.TimeField(widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+
+    def __init__(self, people: list[Volunteer], monday: date, data: Any = None) -> None:
+        first = {"day": max(monday, timezone.localdate()), "starts": "08:00", "ends": "20:00"}
+        super().__init__(data, initial=first, auto_id="r-%s")
+        for name, label in (
+            ("person", _("谁")),
+            ("day", _("哪一天")),
+            ("starts", _("几点上班")),
+            ("ends", _("几点下班")),
+        ):
+            self.fields[name].label = label
+        field = self.fields["person"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # for the type checker
+        field.choices = [
+            ("", _("请选择")),
+            *((one.user.username, str(one.user)) for one in people),
+        ]
+
+    def span(self) -> tuple[datetime, datetime]:
+        """From when to when, by the place's clock."""
+        day, starts, ends = (self.cleaned_data[name] for name in ("day", "starts", "ends"))
+        last = day if ends > starts else day + _DAY
+        return _moment(day, starts), _moment(last, ends)
+
+
+def _moment(day: date, at: time = time()) -> datetime:
+    return timezone.make_aware(datetime.combine(day, at))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A shift as one day shows it."""
+
+    shift: Shift
+    text: str
+    begins: bool
+    """Whether it begins on this day, and did not come over from the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day of the roster; `gaps` are when nobody is on duty."""
+
+    day: date
+    today: bool
+    spans: list[Span]
+    gaps: list[str]
+
+
+def _squad(request: HttpRequest) -> tuple[Unit, list[Unit]]:
+    """The squad that is asked for, or the first, and all of the reader's."""
+    squads = list(squads_of(who(request)).filter(active=True).order_by("name"))
+    code = request.GET.get("squad", "")
+    chosen = next((unit for unit in squads if unit.code == code), None)
+    if not squads or (code and chosen is None):
+        raise Http404
+    if chosen is None:
+        rostered = set(Shift.objects.filter(unit__in=squads).values_list("unit_id", flat=True))
+        chosen = next((unit for unit in squads if unit.pk in rostered), squads[0])
+    return chosen, squads
+
+
+def _monday(request: HttpRequest) -> date:
+    """The Monday of the week that is asked for, or of this one."""
+    try:
+        day = parse_date(request.GET.get("week", "")) or timezone.localdate()
+    except ValueError:
+        day = timezone.localdate()
+    if not 2000 <= day.year < 9000:
+        day = timezone.localdate()
+    return day - timedelta(days=day.weekday())
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff("volunteers")
+def page(request: HttpRequest) -> HttpResponse:
+    """The week as a table, and one shift more."""
+    squad, squads = _squad(request)
+    monday = _monday(request)
+    people = list(
+        of_coordinator(request)
+        .filter(squad=squad, state=Volunteer.State.ACTIVE)
+        .order_by("user__display_name")
+    )
+    form, problem, status = ShiftForm(people, monday), "", 200
+    if request.method == "POST":
+        form, status = ShiftForm(people, monday, request.POST), 422
+        if form.is_valid():
+            one = next(p for p in people if p.user.username == form.cleaned_data["person"])
+            try:
+                shifts.add(squad, one, *form.span(), login_of(request))
+            except Refused as refused:
+                problem, status = str(refused), 409
+            else:
+                messages.success(request, _("已排上"))
+                return redirect(_address(squad, form.cleaned_data["day"]))
+    context = {
+        "desk": "volunteers",
+        "squad": squad,
+        "squads": squads,
+        "days": _days(squad, monday),
+        "monday": monday,
+        "last": monday + 6 * _DAY,
+        "before": (monday - 7 * _DAY).isoformat(),
+        "after": (monday + 7 * _DAY).isoformat(),
+        "form": form,
+        "people": people,
+        "problem": problem,
+    }
+    return render(request, "volunteers/roster.html", context, status=status)
+
+
+def _address(squad: Unit, day: date) -> str:
+    return f"{reverse('roster')}?squad={squad.code}&week={day.isoformat()}"
+
+
+def _days(squad: Unit, monday: date) -> list[Day]:
+    first, last = _moment(monday), _moment(monday + 7 * _DAY)
+    found = list(
+        Shift.objects.filter(unit=squad, starts_at__lt=last, ends_at__gt=first)
+        .select_related("user")
+        .order_by("starts_at", "pk")
+    )
+    today = timezone.localdate()
+    days = []
+    for n in range(7):
+        day = monday + n * _DAY
+        begins, ends = _moment(day), _moment(day + _DAY)
+        here = [each for each in found if each.starts_at < ends and each.ends_at > begins]
+        spans = [Span(each, _said(each), each.starts_at >= begins) for each in here]
+        days.append(Day(day, day == today, spans, _gaps(here, begins, ends) if found else []))
+    return days
+
+
+def _said(shift: Shift) -> str:
+    starts, ends = timezone.localtime(shift.starts_at), timezone.localtime(shift.ends_at)
+    next_day = _("次日 ") if ends.date() > starts.date() else ""
+    return f"{_clock(starts)}–{next_day}{_clock(ends)}"
+
+
+def _gaps(found: list[Shift], begins: datetime, ends: datetime) -> list[str]:
+    """The parts of a day in which nobody is on duty."""
+    gaps, at = [], begins
+    for shift in found:
+        if shift.starts_at > at:
+            gaps.append((at, shift.starts_at))
+        at = max(at, shift.ends_at)
+    if at < ends:
+        gaps.append((at, ends))
+    if gaps == [(begins, ends)]:
+        return [_("整天")]
+    return [f"{_clock(start)}–{'24:00' if end == ends else _clock(end)}" for start, end in gaps]
+
+
+def _clock(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%H:%M}"
+
+
+@never_cache
+@require_POST
+@staff("volunteers")
+def remove(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take a shift of one of the reader's squads off the roster."""
+    own = Shift.objects.filter(unit__in=squads_of(who(request))).select_related("unit", "user")
+    shift = own.filter(pk=pk).first()
+    if shift is None:
+        raise Http404
+    shifts.remove(shift, login_of(request))
+    messages.success(request, _("已去掉"))
+    return redirect(_address(shift.unit, timezone.localtime(shift.starts_at).date()))

@@ -1,0 +1,104 @@
+"""What a volunteer can and where they serve, as a form: their own, and their coordinator's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+from django import forms
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from yinghu.people.models import Skill, Volunteer
+from yinghu.places import locate
+from yinghu.places.models import Area, Zone
+from yinghu.ui.forms import AreaField, AreaInput, name_of
+
+
+class Names:
+    """Skills, zones and areas by name for one page, each read once and only if needed; those out of
+    use as well, and a code that is none any more stays.
+    """
+
+    @cached_property
+    def _skills(self) -> dict[str, str]:
+        return {skill.code: name_of(skill) for skill in Skill.objects.all()}
+
+    @cached_property
+    def _zones(self) -> dict[str, str]:
+        return {zone.code: name_of(zone) for zone in Zone.objects.defer("outline")}
+
+    @cached_property
+    def _areas(self) -> dict[str, Area]:
+        return locate.known_areas()
+
+    def skills(self, codes: Iterable[str]) -> list[str]:
+        """Skills by name."""
+        return [self._skills.get(code, code) for code in codes]
+
+    def zones(self, codes: Iterable[str]) -> list[str]:
+        """Zones by name."""
+        return [self._zones.get(code, code) for code in codes]
+
+    def areas(self, codes: Iterable[str]) -> list[str]:
+        """Areas by name."""
+        return [name_of(self._areas[code]) if code in self._areas else code for code in codes]
+
+
+class ServiceForm(forms.Form):
+    """Skills and areas; with `coordinator` also passes into zones and the zone they live in, which
+    nobody gives themselves.
+    """
+
+    skills = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    areas = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    more = AreaField(max_length=120, required=False, widget=AreaInput)
+    zones = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    inside = forms.ChoiceField(required=False)
+
+    def __init__(self, volunteer: Volunteer, data: Any = None, *, coordinator: bool) -> None:
+        initial = {name: getattr(volunteer, name) for name in ("skills", "areas", "zones")}
+        super().__init__(data, initial=initial | {"inside": volunteer.inside}, auto_id="v-%s")
+        self.volunteer = volunteer
+        labels = {
+            "skills": _("会什么"),
+            "areas": _("在哪几片服务"),
+            "more": _("再加一片"),
+            "zones": _("能进哪些管控区（通行证）"),
+            "inside": _("住在哪个管控区里"),
+        }
+        for name, label in labels.items():
+            self.fields[name].label = label
+        skills = Skill.objects.all()
+        if not coordinator:
+            # Nor do they give themselves a skill that opens a zone.
+            opening = Zone.objects.filter(active=True).exclude(skill="").values("skill")
+            skills = skills.filter(Q(pk__in=volunteer.skills) | ~Q(pk__in=opening))
+        self._choices("skills", skills, volunteer.skills)
+        areas = list(zip(volunteer.areas, Names().areas(volunteer.areas), strict=True))
+        self._put_choices("areas", areas)
+        self._choices("zones", Zone.objects.all(), volunteer.zones)
+        self._choices("inside", Zone.objects.all(), [volunteer.inside], none=_("不住在里面"))
+        if not coordinator:
+            for name in ("zones", "inside"):
+                self.fields.pop(name, None)
+
+    def _choices(self, name: str, things: Any, now: list[str], none: str = "") -> None:
+        """Those in use, and those out of use that they have."""
+        found = [(one.code, name_of(one)) for one in things if one.active or one.code in now]
+        self._put_choices(name, [("", none), *found] if none else found)
+
+    def _put_choices(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # for the type checker
+        field.choices = choices
+        if not [value for value, _label in choices if value]:
+            del self.fields[name]
+
+    def values(self) -> dict[str, Any]:
+        """What `volunteers.change` takes."""
+        given = dict(self.cleaned_data)
+        more = given.pop("more")
+        areas = given.get("areas", [])
+        return given | {"areas": [*areas, more] if more else areas}

@@ -1,0 +1,22 @@
+"""Addresses of the pages for volunteers and their coordinators."""
+
+from django.urls import path
+
+from yinghu.web.volunteers import joining, roster, views, volunteer_profile
+
+urlpatterns = [
+    path("join/<slug:unit_code>", joining.join, name="join"),
+    path("join/<slug:unit_code>/qr.svg", joining.join_qr, name="join_qr"),
+    path("volunteer", joining.come_back, name="volunteer"),
+    path("desk/volunteers", views.listing, name="volunteers"),
+    path("desk/volunteers/-/add", views.add, name="volunteer_add"),
+    path("desk/volunteers/-/roster", roster.page, name="roster"),
+    path("desk/volunteers/-/roster/<int:pk>/remove", roster.remove, name="shift_remove"),
+    path("desk/volunteers/-/poster/<slug:unit_code>", joining.poster, name="join_poster"),
+    path("desk/volunteers/<str:key>", views.one, name="volunteer_one"),
+    path("desk/volunteers/<str:key>/<str:verb>", views.act, name="volunteer_act"),
+    path("field/-/me", volunteer_profile.page, name="field_me"),
+    path("field/-/me/<str:verb>", volunteer_profile.act, name="field_me_act"),
+    path("field/-/certificate", volunteer_profile.certificate, name="certificate"),
+    path("certificate/<str:token>", volunteer_profile.check, name="certificate_check"),
+]

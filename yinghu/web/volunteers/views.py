@@ -1,0 +1,423 @@
+"""A coordinator's desk: the volunteers of their squads, from application to leaving."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from yinghu.common import rate_limit
+from yinghu.dispatch import offers
+from yinghu.dispatch.models import Leg
+from yinghu.parsing import digits_in
+from yinghu.people import shifts, volunteers
+from yinghu.people.access import squads_of
+from yinghu.people.models import Change, Unit, User, Volunteer
+from yinghu.people.privacy import blind, mask_phone, normal_phone, unseal
+from yinghu.ui.decorators import staff
+from yinghu.ui.forms import LineField, name_of
+from yinghu.ui.requests import login_of, who
+from yinghu.web.volunteers.service_form import Names, ServiceForm
+from yinghu.web.volunteers.service_hours import (
+    Served,
+    hand_back_cases,
+    month_began,
+    served,
+    served_by,
+)
+
+PAGE = 50
+LEGS = 30
+CHANGES = 50
+State = Volunteer.State
+
+LOOKS: dict[str, tuple[str, str]] = {
+    State.APPLIED: ("orange", "hourglass"),
+    State.ACTIVE: ("green", "circle-check"),
+    State.SUSPENDED: ("red", "player-pause"),
+    State.LEFT: ("secondary", "logout"),
+}
+"""Colour and icon of each state; its word always stands beside them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A volunteer in the list."""
+
+    one: Volunteer
+    look: tuple[str, str]
+    phone: str
+    skills: list[str]
+    areas: list[str]
+    inside: list[str]
+    ready: bool
+    month: Served
+
+
+class AddForm(forms.Form):
+    """Somebody whom the coordinator adds directly: they know each other."""
+
+    squad = forms.ChoiceField()
+    name = LineField(max_length=60)
+    phone = LineField(max_length=40)
+    agreed = forms.BooleanField()
+
+    def __init__(self, squads: list[Unit], data: Any = None) -> None:
+        super().__init__(data, auto_id="a-%s")
+        labels = {
+            "squad": _("哪个队"),
+            "name": _("姓名"),
+            "phone": _("手机号码"),
+            "agreed": _("本人同意平台记下姓名、手机号和服务情况，退出时删掉手机号"),
+        }
+        for name, label in labels.items():
+            self.fields[name].label = label
+        squad = self.fields["squad"]
+        assert isinstance(squad, forms.ChoiceField)  # noqa: S101  # for the type checker
+        squad.choices = [(unit.code, name_of(unit)) for unit in squads]
+        if len(squads) == 1:
+            squad.widget = forms.HiddenInput()
+            squad.initial = squads[0].code
+        self.fields["phone"].widget.attrs |= {"inputmode": "tel"}
+        self.fields["agreed"].error_messages["required"] = _("先问过本人，同意了再加")
+
+    def clean_phone(self) -> str:
+        phone = normal_phone(self.cleaned_data["phone"])
+        if not phone:
+            raise forms.ValidationError(_("请写完整的手机号码"))
+        return phone
+
+
+def _squads(request: HttpRequest) -> list[Unit]:
+    return list(squads_of(who(request)).order_by("name"))
+
+
+def of_coordinator(request: HttpRequest) -> QuerySet[Volunteer]:
+    """The volunteers whom the reader looks after; there are no others for them."""
+    found = Volunteer.objects.filter(squad__in=squads_of(who(request)))
+    return found.select_related("user", "squad")
+
+
+def one_of(request: HttpRequest, key: str) -> Volunteer:
+    """The volunteer of an address; 404 for one of somebody else's."""
+    found = None if "\x00" in key else of_coordinator(request).filter(user__username=key).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+@never_cache
+@require_GET
+@staff("volunteers")
+def listing(request: HttpRequest) -> HttpResponse:
+    """Volunteers by state, found by name or phone."""
+    return _list(request, AddForm(_squads(request)))
+
+
+def _list(request: HttpRequest, form: AddForm, status: int = 200) -> HttpResponse:
+    squads = _squads(request)
+    found = of_coordinator(request)
+    code = request.GET.get("squad", "")
+    squad = next((unit for unit in squads if unit.code == code), None)
+    if squad is not None:
+        found = found.filter(squad=squad)
+    counts = dict(found.values_list("state").annotate(n=Count("pk")))
+    query = request.GET.get("q", "").replace("\x00", "").strip()[:60]
+    problem = ""
+    if query:
+        found, problem = _fitting(request, found, query)
+    default = State.APPLIED if counts.get(State.APPLIED) else State.ACTIVE
+    state = request.GET.get("state", "" if query else default.value)
+    if state in State.values:
+        found = found.filter(state=state)
+    pages = Paginator(found.order_by("state", "-applied_at", "pk"), PAGE)
+    page = pages.get_page(request.GET.get("page"))
+    context = {
+        "desk": "volunteers",
+        "squads": squads,
+        "squad": squad,
+        "states": [
+            (value, label, counts.get(value, 0), value == state) for value, label in State.choices
+        ],
+        "state": state,
+        "lines": _lines(list(page.object_list)),
+        "page": page,
+        "total": pages.count,
+        "query": query,
+        "problem": problem,
+        "form": form,
+    }
+    return render(request, "volunteers/list.html", context, status=status)
+
+
+def _fitting(
+    request: HttpRequest, found: QuerySet[Volunteer], query: str
+) -> tuple[QuerySet[Volunteer], str]:
+    """Those of the reader's volunteers who fit; by phone only a whole number, so that nobody can
+    feel their way along its digits.
+    """
+    if len(digits_in(query)) < 5:
+        named = Q(user__display_name__icontains=query) | Q(user__username__iexact=query)
+        return found.filter(named), ""
+    if wait := rate_limit.too_many("phone", f"user {login_of(request).pk}"):
+        return found.none(), _("查得太多了，请 %d 秒后再查") % wait
+    phone = normal_phone(query)
+    if not phone:
+        return found.none(), _("按手机号找，请写完整的号码")
+    return found.filter(caller=blind(phone)), ""
+
+
+def _lines(rows: list[Volunteer]) -> list[Line]:
+    users = [one.pk for one in rows]
+    done = served(users, month_began())
+    now, names = timezone.now(), Names()
+    duty = shifts.on_duty(users, now)
+    return [
+        Line(
+            one,
+            LOOKS[one.state],
+            mask_phone(unseal(one.phone)),
+            names.skills(one.skills),
+            names.areas(one.areas),
+            names.zones([one.inside] if one.inside else []),
+            volunteers.can_be_asked(one, now, on_duty=one.pk in duty),
+            done.get(one.pk, Served()),
+        )
+        for one in rows
+    ]
+
+
+@never_cache
+@require_POST
+@staff("volunteers")
+def add(request: HttpRequest) -> HttpResponse:
+    """Somebody the coordinator knows: in the squad at once, and logs in by phone."""
+    squads = [unit for unit in _squads(request) if unit.active]
+    form = AddForm(squads, request.POST)
+    if not form.is_valid():
+        return _list(request, form, status=422)
+    given = form.cleaned_data
+    squad = next(unit for unit in squads if unit.code == given["squad"])
+    by = login_of(request)
+    try:
+        with transaction.atomic():
+            one = volunteers.apply(squad, given["name"], given["phone"], by=by)
+            volunteers.approve(one, by)
+    except volunteers.Refused as refused:
+        form.add_error("phone", str(refused))
+        return _list(request, form, status=409)
+    messages.success(request, _("已加进来。请告诉本人：用手机号在“志愿者登录”就能登录"))
+    return redirect("volunteer_one", one.user.username)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff("volunteers")
+def one(request: HttpRequest, key: str) -> HttpResponse:
+    """One volunteer: what they can, what they did, what was decided; and changing what they can."""
+    volunteer = one_of(request, key)
+    if request.method != "POST":
+        return _show(request, volunteer)
+    form = ServiceForm(volunteer, request.POST, coordinator=True)
+    if not form.is_valid():
+        return _show(request, volunteer, form=form, status=422)
+    try:
+        changed = volunteers.change(volunteer, login_of(request), **form.values())
+    except volunteers.Refused as refused:
+        return _show(request, volunteer, form=form, problem=str(refused), status=409)
+    messages.success(request, _("已保存，马上生效") if changed else _("没有改动"))
+    return redirect("volunteer_one", key)
+
+
+def _show(
+    request: HttpRequest,
+    volunteer: Volunteer,
+    *,
+    form: ServiceForm | None = None,
+    problem: str = "",
+    phone: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    now, user, names = timezone.now(), volunteer.user, Names()
+    duty = user.pk in shifts.on_duty([user.pk], now)
+    legs = Leg.objects.filter(holder=user).exclude(state=Leg.State.DROPPED)
+    legs = legs.select_related("area").defer("area__outline").order_by("-done_at", "-taken_at")
+    changes = Change.objects.filter(kind=volunteers.KIND, key=user.username)
+    context = {
+        "desk": "volunteers",
+        "one": volunteer,
+        "look": LOOKS[volunteer.state],
+        "phone": phone or mask_phone(unseal(volunteer.phone)),
+        "shown": bool(phone),
+        "ready": volunteers.can_be_asked(volunteer, now, on_duty=duty),
+        "on_duty": duty,
+        "away": volunteer.away_until if (volunteer.away_until or now) > now else None,
+        "inside": names.zones([volunteer.inside] if volunteer.inside else []),
+        "before": _before(request, volunteer),
+        "month": served_by(user, month_began()),
+        "all": served_by(user),
+        "legs": legs[:LEGS],
+        "form": form or ServiceForm(volunteer, coordinator=True),
+        "verbs": [verb for verb in ACTS if volunteer.state in ACTS[verb].states],
+        "told": [
+            tell(each, names) for each in changes.select_related("user").order_by("-id")[:CHANGES]
+        ],
+        "problem": problem,
+    }
+    return render(request, "volunteers/one.html", context, status=status)
+
+
+def _before(request: HttpRequest, volunteer: Volunteer) -> list[Volunteer]:
+    """When the same phone was in one of the reader's squads before."""
+    if volunteer.caller is None:
+        return []
+    found = of_coordinator(request).filter(caller=volunteer.caller, state=State.LEFT)
+    return list(found.exclude(pk=volunteer.pk).order_by("-applied_at")[:5])
+
+
+# --- what is done to one ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A button: in which states it stands there, what it does, what is said then."""
+
+    states: frozenset[str]
+    done: Any
+    act: Callable[[Volunteer, User, str], object]
+    why: bool = False
+
+
+def _suspend(one: Volunteer, by: User, why: str) -> None:
+    volunteers.suspend(one, by, why)
+    _free_hands(one, _("志愿者暂停了"))
+
+
+def _let_go(one: Volunteer, by: User, why: str) -> None:
+    volunteers.leave(one, by, why)
+    _free_hands(one, _("志愿者退出了"))
+
+
+def _free_hands(one: Volunteer, why: str) -> None:
+    hand_back_cases(one.user, why)
+    offers.free_hands(one.pk, why)
+
+
+_HERE = frozenset({State.APPLIED.value, State.ACTIVE.value, State.SUSPENDED.value})
+ACTS: dict[str, Act] = {
+    "approve": Act(
+        frozenset({State.APPLIED}),
+        gettext_lazy("已通过，可以登录接任务了"),
+        lambda one, by, why: volunteers.approve(one, by),
+    ),
+    "resume": Act(
+        frozenset({State.SUSPENDED}),
+        gettext_lazy("已恢复"),
+        lambda one, by, why: volunteers.resume(one, by),
+    ),
+    "trained": Act(
+        _HERE,
+        gettext_lazy("已记下培训"),
+        lambda one, by, why: volunteers.train(one, by),
+    ),
+    "reject": Act(frozenset({State.APPLIED}), gettext_lazy("已婉拒"), volunteers.reject, why=True),
+    "suspend": Act(
+        frozenset({State.ACTIVE}),
+        gettext_lazy("已暂停，马上退出登录；手上的已放回"),
+        _suspend,
+        why=True,
+    ),
+    "let-go": Act(
+        frozenset({State.ACTIVE, State.SUSPENDED}), gettext_lazy("已退队"), _let_go, why=True
+    ),
+}
+
+
+@never_cache
+@require_POST
+@staff("volunteers")
+def act(request: HttpRequest, key: str, verb: str) -> HttpResponse:
+    """Do one of ACTS, or show the phone, which is written down."""
+    volunteer, by = one_of(request, key), login_of(request)
+    if verb == "phone":
+        return _show(request, volunteer, phone=volunteers.phone_of(volunteer, by))
+    if verb not in ACTS:
+        raise Http404
+    try:
+        why = LineField(max_length=200, required=False).clean(request.POST.get("why", "")[:200])
+    except forms.ValidationError as wrong:
+        return _show(request, volunteer, problem=" ".join(wrong.messages), status=422)
+    if ACTS[verb].why and not why:
+        return _show(request, volunteer, problem=_("请写原因：本人会看到"), status=422)
+    try:
+        # Each step of it by itself: whoever holds a volunteer's row must not wait for a case's, for
+        # a take has them the other way round.
+        ACTS[verb].act(volunteer, by, why)
+    except volunteers.Refused as refused:
+        fresh = one_of(request, key)
+        return _show(request, fresh, problem=str(refused), status=409)
+    messages.success(request, str(ACTS[verb].done))
+    return redirect("volunteer_one", key)
+
+
+# --- the history in words -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One change: who, when, and in words what."""
+
+    by: str
+    at: datetime
+    words: list[str]
+
+
+_FIELDS: dict[str, tuple[Any, Callable[[Names, list[str]], list[str]]]] = {
+    "skills": (gettext_lazy("会什么"), Names.skills),
+    "areas": (gettext_lazy("服务区域"), Names.areas),
+    "zones": (gettext_lazy("通行证"), Names.zones),
+}
+
+
+def tell(change: Change, names: Names) -> Told:
+    """A row of the history of volunteers in words."""
+    words = [said for name in change.after if (said := _said(name, change, names))]
+    return Told(str(change.user or ""), change.at, words)
+
+
+def _said(name: str, change: Change, names: Names) -> str:
+    """One field of a change; "" for what another of its fields says."""
+    value = change.after[name]
+    if name in _FIELDS:
+        label, named = _FIELDS[name]
+        if not value and not change.before:
+            return ""
+        return f"{label}{_('：')}{_('、').join(named(names, value)) or _('（空）')}"
+    match name:
+        case "state":
+            why = change.after.get("note", "")
+            return f"{State(value).label}{_('：') + why if why else ''}"
+        case "inside" if value or change.before:
+            said = names.zones([value])[0] if value else _("（空）")
+            return f"{_('住在管控区')}{_('：')}{said}"
+        case "hours" if change.before:
+            return _("改了每周有空的时间")
+        case "trained":
+            return _("培训过了")
+        case "phone":
+            return _("看了手机号")
+    return ""
