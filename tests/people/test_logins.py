@@ -15,7 +15,7 @@ from django.urls import include, path
 from tests.cast import Cast
 from tests.live import Live
 from yinghu import demo
-from yinghu.demo.logins import close_demo_logins
+from yinghu.demo.cast import close_demo_logins
 from yinghu.people.models import ApiToken, User
 from yinghu.site.urls import account_routes
 

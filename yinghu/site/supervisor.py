@@ -96,7 +96,7 @@ def prepare(environment: Env) -> None:
                     demo.load_appeals()
                     _log.info("demo city loaded")
         else:
-            from yinghu.demo.logins import close_demo_logins
+            from yinghu.demo.cast import close_demo_logins
 
             close_demo_logins()
     finally:

@@ -34,9 +34,3 @@ def test_with_nothing_chosen_it_says_what_to_choose(admin: Client) -> None:
     assert "先选好要印哪些" in empty
     assert "这里没有在用的点位" in text_of(admin.get(f"{SHEET}?code=nowhere"))
     assert "先选好要印哪些" not in text_of(admin.get(f"{SHEET}?all=1"))
-
-
-def test_the_old_addresses_lead_here(admin: Client) -> None:
-    assert admin.get("/desk/places").headers["Location"] == "/setup/place/"
-    old = admin.get("/desk/places/xiuhu/sticker")
-    assert old.headers["Location"] == f"{SHEET}?code=xiuhu&per=1"

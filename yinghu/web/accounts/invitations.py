@@ -23,7 +23,7 @@ from django.views.decorators.http import require_http_methods
 
 from yinghu.appeals.city_texts import text
 from yinghu.common import rate_limit
-from yinghu.demo.logins import demo_logins
+from yinghu.demo.cast import demo_logins
 from yinghu.people import history, invitations
 from yinghu.people.models import Post, Role, User
 from yinghu.people.sessions import end_sessions

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.demo import time_travel
-from yinghu.demo.logins import demo_logins
+from yinghu.demo.cast import demo_logins
 from yinghu.people.models import User
 from yinghu.ui.decorators import staff
 from yinghu.ui.navigation import home_of

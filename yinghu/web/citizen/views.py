@@ -22,7 +22,7 @@ from yinghu.appeals.moves import MOVES
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import PRIVATE, Status, Verb
 from yinghu.common import rate_limit, sms, text_cleaning
-from yinghu.demo.logins import demo_logins
+from yinghu.demo.cast import demo_logins
 from yinghu.dispatch.receipts import shown_to_requester
 from yinghu.people.access import administrators, requester_of
 from yinghu.people.privacy import blind, normal_phone, unseal
