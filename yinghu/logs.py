@@ -76,7 +76,6 @@ def configure(form: str, *, debug: bool = False) -> None:
             "filters": {"refusals": {"()": lambda: _without_traceback}},
             "handlers": {
                 "stderr": {"class": "logging.StreamHandler", "formatter": "structlog"},
-                "nowhere": {"class": "logging.NullHandler"},
             },
             "root": {"handlers": ["stderr"], "level": "INFO"},
             "loggers": {
@@ -87,8 +86,6 @@ def configure(form: str, *, debug: bool = False) -> None:
                 "django.utils.autoreload": {"level": "INFO"},
                 # Every scanner on the Internet tries it; the 400 is in django.request.
                 "django.security.DisallowedHost": {"level": "CRITICAL"},
-                # It names addresses; what went wrong stands with the delivery (`notices`).
-                "apprise": {"handlers": ["nowhere"], "propagate": False},
                 # Each job would say three things about itself.
                 "procrastinate": {"level": "WARNING"},
                 "psycopg.pool": {"level": "WARNING"},

@@ -178,7 +178,7 @@ def log_format(value: str) -> str:
 
 
 PROVIDERS = ("log", "email")
-"""By what notices can go out (`notices.providers`)."""
+"""By what notices can go out (`notifications.transports`)."""
 
 
 def providers(value: str) -> tuple[str, ...]:

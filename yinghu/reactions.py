@@ -24,8 +24,8 @@ from yinghu.appeals.states import ClockKind, Satisfaction, Status, Urgency, Verb
 from yinghu.common.job_queue import queue
 from yinghu.dispatch import follow_ups
 from yinghu.dispatch.models import RoutingRule
-from yinghu.notices.deciding import NOTICES
-from yinghu.notices.telling import tell_people
+from yinghu.notifications.audience import AUDIENCES
+from yinghu.notifications.outbox import notify_audience
 from yinghu.oversight import levels
 from yinghu.people.access import SYSTEM
 from yinghu.routing.routing import active_rules, route
@@ -258,10 +258,10 @@ def react(events: list[int]) -> None:
 
 
 def _react(events: list[int]) -> None:
-    found = Event.objects.filter(pk__in=events, verb__in=REACTIONS.keys() | NOTICES.keys())
+    found = Event.objects.filter(pk__in=events, verb__in=REACTIONS.keys() | AUDIENCES.keys())
     ordered = list(found.select_related("appeal", "unit").order_by("pk"))
     # First, for what then happens by itself makes events of its own, with notices of their own.
-    tell_people(ordered)
+    notify_audience(ordered)
     by_verb: dict[Verb, list[Event]] = {}
     for event in ordered:
         by_verb.setdefault(event.act, []).append(event)

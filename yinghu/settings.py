@@ -24,7 +24,7 @@ PHONE_REGION = ENV.phone_region
 METRICS_TOKEN = ENV.metrics_token
 SMS_URL = ENV.sms_url
 SMS_TOKEN = ENV.sms_token
-NOTICE_PROVIDERS = ENV.notice_providers
+NOTIFICATION_TRANSPORTS = ENV.notice_providers
 MAP_TILES = ENV.map_tiles
 MAP_CREDIT = ENV.map_credit
 MAP_DATUM = ENV.map_datum
@@ -71,7 +71,7 @@ INSTALLED_APPS = [
     "yinghu.oversight",
     "yinghu.intake",
     "yinghu.insight",
-    "yinghu.notices",
+    "yinghu.notifications",
 ]
 MIDDLEWARE = [
     # First, so that whatever goes wrong behind it is a problem to the API's callers.
@@ -142,7 +142,8 @@ PROCRASTINATE_IMPORT_PATHS = [
     "yinghu.dispatch.rezoning",
     "yinghu.oversight.orphan_cases",
     "yinghu.oversight.sweep",
-    "yinghu.notices.sending",
+    "yinghu.notifications.delivery",
+    "yinghu.notifications.digest",
 ]
 
 AUTH_USER_MODEL = "people.User"

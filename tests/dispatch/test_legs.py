@@ -190,7 +190,7 @@ def test_what_ends_otherwise_calls_everybody_off(city: Cast) -> None:
         legs.finish(buy.pk, a)
     event = Event.objects.get(appeal=appeal, verb=Verb.DROP)
     assert event.facts["told"] == [a.user_id]
-    assert event.notices.filter(user=a.user_id).count() == 1
+    assert event.notifications.filter(user=a.user_id).count() == 1
 
 
 def test_whoever_is_suspended_or_a_stranger_takes_nothing(city: Cast) -> None:

@@ -25,7 +25,7 @@ from yinghu.dispatch import legs
 from yinghu.dispatch import offers as dispatch_offers
 from yinghu.dispatch.models import FixedHelper, Leg, Offer
 from yinghu.dispatch.offers import Stage
-from yinghu.notices.models import Notice
+from yinghu.notifications.models import Notification
 from yinghu.people.access import Actor
 from yinghu.people.models import Shift, Unit, User, Volunteer
 
@@ -83,7 +83,7 @@ def test_the_nearest_few_are_asked_and_each_silence_is_replaced(city: Cast) -> N
     assert leg.stage == Stage.WIDE
     offers = appeal.events.filter(verb=Verb.OFFER).order_by("seq")
     assert set(offers[0].facts["told"]) == ids(*near[:3])
-    assert Notice.objects.filter(event=offers[0], reason="offered").count() == 3
+    assert Notification.objects.filter(event=offers[0], reason="offered").count() == 3
 
 
 def test_nobody_left_means_the_leader_then_the_desk(city: Cast) -> None:
@@ -93,7 +93,7 @@ def test_nobody_left_means_the_leader_then_the_desk(city: Cast) -> None:
     assert leg.stage == Stage.LEADER
     event = appeal.events.get(verb=Verb.OFFER)
     assert (event.facts["to"], event.facts["told"]) == ("leader", [])
-    assert Notice.objects.filter(event=event, user=leader).exists()
+    assert Notification.objects.filter(event=event, user=leader).exists()
     later(5)
     assert appeal.events.filter(verb=Verb.OFFER).count() == 1
     later(11)
@@ -103,7 +103,7 @@ def test_nobody_left_means_the_leader_then_the_desk(city: Cast) -> None:
     from yinghu import reactions
 
     reactions.react([last.pk])
-    assert Notice.objects.filter(event=last, user__username="dispatcher").exists()
+    assert Notification.objects.filter(event=last, user__username="dispatcher").exists()
     # Whoever comes on duty is still asked.
     came = helper("来了")
     later(20)

@@ -14,7 +14,7 @@ from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.moves import MOVES
 from yinghu.appeals.states import Verb, Who
-from yinghu.notices.deciding import audience
+from yinghu.notifications.audience import find_audience
 from yinghu.oversight import co_handling, sharing
 from yinghu.oversight.models import Contact, Share
 from yinghu.people.access import may_see, visible_q
@@ -26,7 +26,7 @@ ASKED: dict[str, Any] = {"unit": "force-supplies", "why": "请调一箱奶粉"}
 
 
 def told(event: Any) -> set[str]:
-    found = audience([event])
+    found = find_audience([event])
     return set(
         User.objects.filter(pk__in=[u for _e, u, _r in found]).values_list("username", flat=True)
     )

@@ -176,6 +176,7 @@ def test_links_in_mails_lead_to_the_site_whatever_host_was_asked(
         assert sent.status_code == 302
     (mail,) = mailoutbox
     assert mail.to == ["clerk@example.org"]
+    assert mail.message()["Auto-Submitted"] == "auto-generated"
     assert "https://help.example.org/accounts/password/reset/key/" in mail.body
     assert "//evil.example" not in mail.body
     assert client.get("/accounts/signup/").status_code == 404

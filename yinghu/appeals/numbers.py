@@ -1,4 +1,6 @@
-"""The number that people read out, and the tracking link's secret; both made from the id."""
+"""The number that people read out, and the secrets of tracking links and mail threads; all derived
+from the appeal's id.
+"""
 
 import base64
 import hmac
@@ -39,8 +41,18 @@ def id_of(number: str) -> int | None:
 
 def track_token(appeal_id: int) -> str:
     """`<id>-<secret>`, the secret 120 bits of a keyed hash in lower-case base32 (24 characters)."""
-    secret = hmac.digest(derived_key("track"), str(appeal_id).encode(), "sha256")[:_SECRET_BYTES]
-    return f"{appeal_id}-{base64.b32encode(secret).decode().lower()}"
+    return f"{appeal_id}-{secret_of('track', appeal_id)}"
+
+
+def thread_token(appeal_id: int) -> str:
+    """Like `track_token`, for the mails about an appeal: a reply that names it belongs to it."""
+    return f"{appeal_id}-{secret_of('mail-thread', appeal_id)}"
+
+
+def secret_of(purpose: str, number: int) -> str:
+    """24 characters that only this installation can derive from a number, for one purpose."""
+    secret = hmac.digest(derived_key(purpose), str(number).encode(), "sha256")[:_SECRET_BYTES]
+    return base64.b32encode(secret).decode().lower()
 
 
 def id_of_token(token: str) -> int | None:

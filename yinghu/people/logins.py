@@ -38,6 +38,11 @@ class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is 
         except ValueError:
             return False
 
+    def render_mail(self, *given: Any, headers: dict[str, str] | None = None) -> Any:
+        """Mails say that no program is to answer them (RFC 3834)."""
+        headers = {"Auto-Submitted": "auto-generated"} | (headers or {})
+        return super().render_mail(*given, headers=headers)
+
     def get_reset_password_from_key_url(self, key: str) -> str:
         return of_the_site(super().get_reset_password_from_key_url(key))
 

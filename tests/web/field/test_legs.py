@@ -146,7 +146,7 @@ def test_whoever_comes_too_late_is_told_and_shown_another(city: Cast) -> None:
     assert f"/field/-/leg/{other.pk}" in page
     assert "阿东" not in page
     assert Offer.objects.get(leg=leg, user=b.user_id).answer == "gone"
-    told = Event.objects.get(appeal=first, verb="take").notices.get()
+    told = Event.objects.get(appeal=first, verb="take").notifications.get()
     assert (told.user_id, told.reason) == (b.user_id, "offered")
 
 

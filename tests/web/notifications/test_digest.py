@@ -14,8 +14,8 @@ from tests.oversight.clock import pass_time
 from tests.web.conftest import Browse, text_of
 from yinghu.appeals import loop
 from yinghu.appeals.models import Policy
-from yinghu.notices import digest, words
-from yinghu.notices.models import Delivery, Notice
+from yinghu.notifications import digest, texts
+from yinghu.notifications.models import Delivery, Notification
 from yinghu.oversight import levels, supervision, worklists
 from yinghu.people.access import SYSTEM
 from yinghu.people.models import Post, User
@@ -25,8 +25,12 @@ MONDAY = date(2026, 11, 30)
 
 def told() -> dict[str, str]:
     """What everybody reads, by login."""
-    found = Notice.objects.filter(week__isnull=False).select_related("user")
-    return {each.user.username: words.sentence(each, words.units_of([each])) for each in found}
+    found = Notification.objects.filter(week__isnull=False).select_related("user")
+    said = {}
+    for each in found:
+        assert each.user is not None
+        said[each.user.username] = texts.notification_text(each, texts.units_of([each]))
+    return said
 
 
 @pytest.mark.django_db
@@ -35,7 +39,7 @@ def test_everybody_reads_what_is_theirs(city: Cast, browse: Browse) -> None:
     levels.escalate(raised.pk, SYSTEM, why="两家都推")
     loop.resolve(done.pk, city.milk, words="已送到")
     pass_time(24 * 10, late)
-    assert digest.tell_weekly(MONDAY) == Notice.objects.filter(week=MONDAY).count()
+    assert digest.tell_weekly(MONDAY) == Notification.objects.filter(week=MONDAY).count()
     said = told()
     milk = "milk-handler"
     assert said[milk] == "每周小结：上周办结 1 件，手上和待接单 1 件，已超时 1 件"
@@ -46,7 +50,7 @@ def test_everybody_reads_what_is_theirs(city: Cast, browse: Browse) -> None:
     page = text_of(client.get("/desk/notices"))
     assert said[milk] in page
     assert 'class="bell-count"' in page
-    own = Notice.objects.get(user__username=milk, week=MONDAY)
+    own = Notification.objects.get(user__username=milk, week=MONDAY)
     answer = client.get(f"/desk/notices/{own.pk}")
     assert answer.status_code == 302
     assert answer.headers["Location"] == "/desk/own"
@@ -78,9 +82,9 @@ def test_it_is_sent_once_for_a_day(city: Cast) -> None:
     assert first > 0
     assert digest.tell_weekly(MONDAY) == 0
     assert digest.tell_weekly(MONDAY + timedelta(days=7)) == first
-    assert Delivery.objects.filter(notice__week=MONDAY).count() == first
+    assert Delivery.objects.filter(notification__week=MONDAY).count() == first
     with pytest.raises(IntegrityError), transaction.atomic():
-        Notice.objects.create(user=User.objects.get(username="milk-handler"), reason="digest")
+        Notification.objects.create(user=User.objects.get(username="milk-handler"), reason="digest")
 
 
 @pytest.mark.django_db
@@ -101,9 +105,9 @@ def test_the_city_says_on_which_day_and_from_which_hour(city: Cast) -> None:
 def test_two_workers_at_once_tell_nobody_twice(own_city: City) -> None:
     taken_milk(cast())
     in_threads(*[lambda: digest.tell_weekly(MONDAY)] * 4)
-    users = list(Notice.objects.filter(week=MONDAY).values_list("user", flat=True))
+    users = list(Notification.objects.filter(week=MONDAY).values_list("user", flat=True))
     assert len(users) == len(set(users)) > 0
-    assert Delivery.objects.filter(notice__week=MONDAY).count() == len(users)
+    assert Delivery.objects.filter(notification__week=MONDAY).count() == len(users)
 
 
 @pytest.mark.django_db
@@ -111,16 +115,15 @@ def test_one_login_that_fails_keeps_nobody_else_waiting(city: Cast) -> None:
     taken_milk(city)
     levels.escalate(taken_milk(city).pk, SYSTEM, why="两家都推")
     everybody = digest.tell_weekly(MONDAY - timedelta(days=7))
-    first = (
-        Notice.objects.filter(week__isnull=False).order_by("user").values_list("user", flat=True)
-    )
+    weekly = Notification.objects.filter(week__isnull=False)
+    first = weekly.order_by("user").values_list("user", flat=True)
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(
-            "ALTER TABLE notices_notice ADD CONSTRAINT broken "
+            "ALTER TABLE notifications_notification ADD CONSTRAINT broken "
             f"CHECK (user_id <> {first[0]} OR week < '{MONDAY}')"
         )
     assert digest.tell_weekly(MONDAY) == everybody - 1 > 0
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE notices_notice DROP CONSTRAINT broken")
+        cursor.execute("ALTER TABLE notifications_notification DROP CONSTRAINT broken")
     assert digest.tell_weekly(MONDAY) == 1

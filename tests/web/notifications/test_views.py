@@ -12,8 +12,8 @@ from tests.cast import PHONE, Cast, file_one, requester, taken_milk
 from tests.web.conftest import Browse, text_of
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
-from yinghu.notices.models import Delivery, Notice
-from yinghu.notices.words import sentence, units_of
+from yinghu.notifications.models import Delivery, Notification
+from yinghu.notifications.texts import notification_text, units_of
 from yinghu.people.models import Post, User
 from yinghu.reactions import react
 from yinghu.ui.pagination import PAGE_SIZE
@@ -21,12 +21,12 @@ from yinghu.ui.pagination import PAGE_SIZE
 LIST = "/desk/notices"
 
 
-def urged(city: Cast, **given: Any) -> tuple[Appeal, Notice]:
+def urged(city: Cast, **given: Any) -> tuple[Appeal, Notification]:
     """A case that its holder has been urged about."""
     appeal = taken_milk(city)
     event = loop.urge(appeal.pk, requester(appeal), **given)
     react(events=[event.pk])
-    return appeal, Notice.objects.get(event=event)
+    return appeal, Notification.objects.get(event=event)
 
 
 def shown(page: Any) -> list[str]:
@@ -63,7 +63,7 @@ def test_the_list_has_the_requesters_words_and_no_mail_has(browse: Browse, city:
     page = text_of(browse("milk-handler").get(LIST))
     assert "“孩子饿了一天，打" in page
     assert "13800001111" not in page
-    assert "孩子" not in sentence(notice, units_of([notice]))
+    assert "孩子" not in notification_text(notice, units_of([notice]))
 
 
 def test_it_is_said_in_english(browse: Browse, city: Cast) -> None:
@@ -87,7 +87,7 @@ def test_a_volunteer_is_led_to_the_task(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     react(events=[loop.hand(appeal.pk, city.milk, user="volunteer").pk])
     client = browse("volunteer")
-    notice = Notice.objects.get()
+    notice = Notification.objects.get()
     assert shown(client.get(LIST)) == ["未读：奶粉组小李把这件诉求转给您办"]
     assert client.get(f"{LIST}/{notice.pk}")["Location"] == f"/field/{appeal.number}"
 
@@ -147,8 +147,8 @@ def test_pages_go_on_where_the_last_ended(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     user = User.objects.get(username="milk-handler")
     events = [loop.report(appeal.pk, city.milk, words=f"第{n}次") for n in range(PAGE_SIZE + 5)]
-    Notice.objects.bulk_create(
-        Notice(user=user, event=event, appeal=appeal, reason="holder") for event in events
+    Notification.objects.bulk_create(
+        Notification(user=user, event=event, appeal=appeal, reason="holder") for event in events
     )
     client = browse("milk-handler")
     first = text_of(client.get(LIST))
@@ -157,7 +157,7 @@ def test_pages_go_on_where_the_last_ended(browse: Browse, city: Cast) -> None:
     assert more is not None
     rest = text_of(client.get(f"{LIST}?before={more[1]}"))
     ids += re.findall(r'id="notice-(\d+)"', rest)
-    newest_first = Notice.objects.order_by("-id").values_list("pk", flat=True)
+    newest_first = Notification.objects.order_by("-id").values_list("pk", flat=True)
     assert ids == [str(pk) for pk in newest_first]
     assert 'href="?before=' not in rest
 
@@ -166,18 +166,18 @@ def test_a_hundred_are_not_counted_further(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     user = User.objects.get(username="milk-handler")
     events = [loop.report(appeal.pk, city.milk, words=f"第{n}次") for n in range(100)]
-    Notice.objects.bulk_create(
-        Notice(user=user, event=event, appeal=appeal, reason="holder") for event in events
+    Notification.objects.bulk_create(
+        Notification(user=user, event=event, appeal=appeal, reason="holder") for event in events
     )
     assert count_of(browse("milk-handler").get(f"{LIST}/bell")) == "99+"
 
 
 def failed_one(city: Cast) -> Delivery:
     _appeal, notice = urged(city)
-    Delivery.objects.filter(notice=notice).delete()
+    Delivery.objects.filter(notification=notice).delete()
     return Delivery.objects.create(
-        notice=notice,
-        provider="email",
+        notification=notice,
+        transport="email",
         state="failed",
         attempts=6,
         tried_at=timezone.now(),

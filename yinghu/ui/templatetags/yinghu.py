@@ -23,7 +23,7 @@ from yinghu.appeals import channels, city_texts, inboxes
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
-from yinghu.notices import reading
+from yinghu.notifications import read_state
 from yinghu.oversight import shared_cases as sharing
 from yinghu.oversight import whistle_duties
 from yinghu.people.access import Actor, desks_of, forces_of
@@ -435,7 +435,7 @@ def _at_most(count: int) -> str:
 @register.simple_tag(takes_context=True)
 def unread_notices(context: template.Context) -> dict[str, str]:
     """What the bell of whoever is logged in shows: `count`, "" for none, and its `version`."""
-    found = reading.unread(requests.login_of(context["request"]).pk)
+    found = read_state.unread(requests.login_of(context["request"]).pk)
     return {"count": _at_most(found.count), "version": found.version}
 
 

@@ -17,7 +17,7 @@ from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import PRIVATE
 from yinghu.dispatch.eligibility import may_know
 from yinghu.dispatch.models import Leg
-from yinghu.notices.reading import unread
+from yinghu.notifications.read_state import unread
 from yinghu.people.access import (
     Actor,
     actor_of,

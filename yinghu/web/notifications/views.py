@@ -18,9 +18,9 @@ from yinghu.appeals.moves import OF_LEGS
 from yinghu.appeals.states import Verb
 from yinghu.dispatch.eligibility import may_know
 from yinghu.dispatch.models import Leg
-from yinghu.notices import sending, words
-from yinghu.notices.models import Delivery, Notice, Reason
-from yinghu.notices.reading import mark_read
+from yinghu.notifications import delivery, texts
+from yinghu.notifications.models import Delivery, Notification, Reason
+from yinghu.notifications.read_state import mark_read
 from yinghu.people.access import Actor, desks_of, may_read_why, may_see
 from yinghu.people.privacy import without_numbers
 from yinghu.ui.decorators import staff
@@ -32,7 +32,7 @@ from yinghu.ui.requests import is_part, login_of, who
 class Line:
     """A notice as its reader sees it. What is not theirs to see any more has no `headline`."""
 
-    notice: Notice
+    notice: Notification
     sentence: str
     said: str
     headline: str
@@ -44,8 +44,8 @@ class Line:
         return self.notice.read_at is None
 
 
-def _lines(request: HttpRequest, found: list[Notice]) -> list[Line]:
-    actor, units = who(request), words.units_of(found)
+def _lines(request: HttpRequest, found: list[Notification]) -> list[Line]:
+    actor, units = who(request), texts.units_of(found)
     lines = []
     for notice in found:
         appeal = notice.appeal
@@ -54,18 +54,18 @@ def _lines(request: HttpRequest, found: list[Notice]) -> list[Line]:
         lines.append(
             Line(
                 notice,
-                words.sentence(notice, units),
+                texts.notification_text(notice, units),
                 said=_said(notice) if seen or helps else "",
                 # These lines are read in the street, and on screens that others see.
                 headline=headline_of(appeal, reveal=False) if appeal and seen else "",
-                why=_(Reason(notice.reason).label) if appeal else "",
+                why=str(Reason(notice.reason).label) if appeal else "",
                 gone=appeal is not None and not (seen or helps or notice.reason == Reason.ADMIN),
             )
         )
     return lines
 
 
-def _leg_of(notice: Notice, actor: Actor) -> int | None:
+def _leg_of(notice: Notification, actor: Actor) -> int | None:
     """The leg that a notice is about, for whoever helps with it or was asked to."""
     event = notice.event
     if event is None or event.act not in OF_LEGS or notice.reason not in _HELPING:
@@ -80,7 +80,7 @@ _HELPING = (Reason.OFFERED, Reason.HELPER)
 _QUOTED = (Verb.RATE, Verb.REOPEN, Verb.SUPPLY, Verb.URGE, Verb.SAY)
 
 
-def _said(notice: Notice) -> str:
+def _said(notice: Notification) -> str:
     """The beginning of what its requester said, which a mail does not carry."""
     event = notice.event
     if event is None or event.act not in _QUOTED:
@@ -105,7 +105,7 @@ def _before(request: HttpRequest) -> int | None:
 def page(request: HttpRequest) -> HttpResponse:
     """The newest first, page by page; `?unread=1` leaves out what has been read."""
     before, only = _before(request), request.GET.get("unread") == "1"
-    own = Notice.objects.filter(user=login_of(request))
+    own = Notification.objects.filter(user=login_of(request))
     newest = own.order_by("-id").values_list("pk", flat=True).first() or 0
     found = own.filter(read_at=None) if only else own
     if before is not None:
@@ -141,7 +141,7 @@ def open_one(request: HttpRequest, pk: int) -> HttpResponse:
     """To the case that it is about, or to one's own list, and it has been read. Somebody else's
     does not exist.
     """
-    own = Notice.objects.filter(user=login_of(request), pk=pk)
+    own = Notification.objects.filter(user=login_of(request), pk=pk)
     notice = get_object_or_404(own.select_related("appeal", "event"))
     mark_read(own, login_of(request).pk)
     actor = who(request)
@@ -171,7 +171,7 @@ def read(request: HttpRequest) -> HttpResponse:
     if not (text.isascii() and text.isdigit() and len(text) < 18):
         messages.error(request, _("没有说到哪一条为止，请刷新后再试"))
         return redirect("notices")
-    count = mark_read(Notice.objects.filter(pk__lte=int(text)), login_of(request).pk)
+    count = mark_read(Notification.objects.filter(pk__lte=int(text)), login_of(request).pk)
     said = ngettext("%d 条已标为已读", "%d 条已标为已读", count) % count
     messages.success(request, said)
     return redirect("notices")
@@ -181,17 +181,17 @@ def read(request: HttpRequest) -> HttpResponse:
 @require_GET
 @staff("setup")
 def failed(request: HttpRequest) -> HttpResponse:
-    """What no provider would take, with its error, for administrators."""
+    """What could not be sent, with its error, for administrators."""
     before = _before(request)
     found = Delivery.objects.filter(state=Delivery.State.FAILED).order_by("-id")
     if before is not None:
         found = found.filter(pk__lt=before)
-    some = list(found.select_related("notice__user", "notice__appeal")[: PAGE_SIZE + 1])
+    some = list(found.select_related("notification__user", "notification__appeal")[: PAGE_SIZE + 1])
     context = {
         "desk": "setup",
         "rows": some[:PAGE_SIZE],
         "more": some[PAGE_SIZE - 1].pk if len(some) > PAGE_SIZE else None,
-        "attempts": sending.ATTEMPTS,
+        "attempts": delivery.ATTEMPTS,
     }
     return render(request, "notifications/failed.html", context)
 
@@ -205,7 +205,7 @@ def again(request: HttpRequest) -> HttpResponse:
     if text and not (text.isascii() and text.isdigit() and len(text) < 18):
         messages.error(request, _("没有这条记录"))
         return redirect("notices_failed")
-    count = sending.try_again([int(text)] if text else None)
+    count = delivery.try_again([int(text)] if text else None)
     said = ngettext("%d 条已重新排队", "%d 条已重新排队", count) % count
     (messages.success if count else messages.info)(request, said)
     return redirect("notices_failed")

@@ -1,4 +1,6 @@
-"""What a notice says: one sentence in the reader's language, without a word of the requester's."""
+"""The text of a notification: one sentence in the reader's language, and none of the requester's
+own words.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,15 @@ from yinghu.appeals.models import ChaseAct, Event
 from yinghu.appeals.moves import OF_LEGS
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import ClockKind, Satisfaction, Verb
-from yinghu.notices.models import Notice, Reason
+from yinghu.notifications.models import Notification, Reason
+from yinghu.notifications.recipients import RecipientKind
 from yinghu.oversight.models import Whistle
 from yinghu.people.models import Unit
 
 
 @dataclass(frozen=True, slots=True)
-class Units:
-    """The units that some notices speak of, by id and by code, and who whistled at an event."""
+class UnitNames:
+    """The units that notifications speak of, by id and by code, and who whistled at an event."""
 
     by_id: dict[int, Unit] = field(default_factory=dict)
     by_code: dict[str, Unit] = field(default_factory=dict)
@@ -32,19 +35,19 @@ class Units:
     def name(self, key: object, otherwise: object = "") -> str:
         """A unit's name by id or code, else the name that the event keeps."""
         found = self.by_id.get(key) if isinstance(key, int) else self.by_code.get(str(key))
-        return named(found) if found else str(otherwise or "")
+        return unit_name(found) if found else str(otherwise or "")
 
 
-def named(unit: Unit | None) -> str:
+def unit_name(unit: Unit | None) -> str:
     """A unit's name in the language of the reader; "" for none."""
     if unit is None:
         return ""
     return str((is_english() and unit.name_en) or unit.name)
 
 
-def units_of(notices: Iterable[Notice]) -> Units:
+def units_of(notifications: Iterable[Notification]) -> UnitNames:
     """The units that these speak of; two queries, or three."""
-    events = {event.pk: event for notice in notices if (event := notice.event)}.values()
+    events = {event.pk: event for each in notifications if (event := each.event)}.values()
     ids: set[int] = set()
     codes: set[str] = set()
     for event in events:
@@ -52,20 +55,22 @@ def units_of(notices: Iterable[Notice]) -> Units:
         codes |= {str(event.facts["unit"])} if event.facts.get("unit") else set()
     whistled = [event.pk for event in events if event.act is Verb.WHISTLE]
     blown = Whistle.objects.filter(event__in=whistled).select_related("unit") if whistled else ()
-    return Units(
+    return UnitNames(
         Unit.objects.in_bulk(ids) if ids else {},
         Unit.objects.in_bulk(codes, field_name="code") if codes else {},
         {each.event_id: each.unit for each in blown},
     )
 
 
-def sentence(notice: Notice, units: Units) -> str:
+def notification_text(notification: Notification, units: UnitNames) -> str:
     """What has happened, and what is expected of this reader."""
-    event, reason = notice.event, notice.reason
+    event, reason = notification.event, notification.reason
+    if notification.recipient_kind != RecipientKind.LOGIN:
+        return _outside(notification)
     if event is None:
-        return _weekly(notice.counts or {})
+        return _weekly(notification.counts or {})
     given = event.facts
-    unit = named(event.unit)
+    unit = unit_name(event.unit)
     other = units.name(given.get("unit"), given.get("name"))
     until = _time(given.get("until"))
     match event.act:
@@ -103,7 +108,7 @@ def sentence(notice: Notice, units: Units) -> str:
             return _("督办已解除")
         case Verb.WHISTLE:
             return _("%(unit)s吹哨，请到“%(place)s”报到，%(until)s 以前") % {
-                "unit": named(units.whistlers.get(event.pk)) or unit,
+                "unit": unit_name(units.whistlers.get(event.pk)) or unit,
                 "place": given.get("place", ""),
                 "until": until,
             }
@@ -143,6 +148,13 @@ def sentence(notice: Notice, units: Units) -> str:
             return _of_leg(event, reason)
         case _:
             return _(event.act.label)
+
+
+def _outside(notification: Notification) -> str:
+    """For recipients without a login: that there is something new, and nothing of the inside."""
+    if notification.recipient_kind == RecipientKind.REQUESTER:
+        return _("您的诉求有新进展")
+    return _("有新进展")
 
 
 def _of_leg(event: Event, reason: str) -> str:
@@ -194,7 +206,7 @@ _COUNTED = {
     "silent": _noop("吹哨没有报到 %d 件"),
     "raised": _noop("提级办理 %d 件"),
 }
-"""What a weekly digest says of each of `digest.counts`, in this order."""
+"""What a weekly digest says of each of `digest.digest_counts`, in this order."""
 
 
 def _weekly(counts: dict[str, int]) -> str:
@@ -220,11 +232,11 @@ _FROM_ABOVE = (Reason.SUPERVISOR, Reason.COMMAND, Reason.ADMIN)
 """Who has to be told whose case it is."""
 
 
-def _chased(event: Event, reason: str, units: Units) -> str:
+def _chased(event: Event, reason: str, units: UnitNames) -> str:
     """Whose clock, how much is left of it or since when it is over, and what follows."""
     given = event.facts
     due = parse_datetime(given["due"])
-    above = named(event.unit) if reason in _FROM_ABOVE else ""
+    above = unit_name(event.unit) if reason in _FROM_ABOVE else ""
     own = units.name(given.get("unit_id"), above)
     said = {
         "unit": own,

@@ -1,7 +1,8 @@
-"""The weekly digest: once a week everybody is told what is in their hands, and what they have done.
+"""The weekly digest: once a week each login is told what it has in hand and has resolved.
 
-The day of the week and the hour are policies. Each login's is one transaction, and one for each
-day (`notice_weekly`): run again, or by two workers, it goes on where it was.
+The day of the week and the hour are policies. Each login gets one digest for a day
+(`notification_weekly`), in a transaction of its own: a second run, or a second worker, continues
+where the first one stopped.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from yinghu.appeals.models import Event
 from yinghu.appeals.notify import tell_users
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import Verb
-from yinghu.notices.models import Notice, Reason
-from yinghu.notices.sending import queue_deliveries
+from yinghu.notifications.delivery import queue_deliveries
+from yinghu.notifications.models import Notification, Reason, SubjectKind
+from yinghu.notifications.recipients import Recipient
 from yinghu.oversight import worklists
 from yinghu.people.access import Actor, actor_of
 from yinghu.people.models import Role, User
@@ -31,18 +33,13 @@ _OVERSEEN = ("rulings", "nobody", "silent", "raised")
 
 
 def is_time(now: datetime | None = None) -> bool:
-    """Whether `now` is on the day of the digest, in its hour or a later one, by the place's own
-    clock.
-    """
+    """Whether `now` is on the day of the digest, in its hour or later, in local time."""
     here = timezone.localtime(now)
     return here.isoweekday() == policy("digest_day") and here.hour >= policy("digest_hour")
 
 
-def counts(actor: Actor, done: int = 0) -> dict[str, int]:
-    """What a digest says, by name: how many there are of each; what there is none of is left out.
-
-    `done` is how many the actor has resolved in the week.
-    """
+def digest_counts(actor: Actor, done: int = 0) -> dict[str, int]:
+    """The counts of a digest by name, without zeros; `done` is what the actor has resolved."""
     found = {"done": done}
     found |= {name: own.order_by().count() for name, own in worklists.own(actor).items()}
     if actor.has(Role.SUPERVISOR, Role.COMMANDER):
@@ -52,19 +49,17 @@ def counts(actor: Actor, done: int = 0) -> dict[str, int]:
 
 
 def tell_weekly(day: date) -> int:
-    """Tell everybody of whom there is something to say, and who has not been told of this day; how
-    many.
-    """
+    """Tell each login that has something to be told and has no digest of this day; how many."""
     resolved = Event.objects.filter(
         verb__in=(Verb.RESOLVE, Verb.ANSWER), at__gte=timezone.now() - WEEK, user__isnull=False
     )
     done: dict[int, int] = dict(resolved.values_list("user").annotate(Count("pk")).order_by())
-    told = Notice.objects.filter(week=day).values("user")
+    told = Notification.objects.filter(week=day).values("user")
     waiting = User.objects.filter(is_active=True, posts__active=True).exclude(pk__in=told)
     sent = 0
     for user in waiting.distinct().order_by("pk"):
         try:
-            found = counts(actor_of(user), done.get(user.pk, 0))
+            found = digest_counts(actor_of(user), done.get(user.pk, 0))
             if found:
                 _tell(user, day, found)
                 sent += 1
@@ -76,11 +71,13 @@ def tell_weekly(day: date) -> int:
 
 @transaction.atomic
 def _tell(user: User, day: date, found: dict[str, int]) -> None:
-    row = Notice(user=user, week=day, counts=found, reason=Reason.DIGEST)
+    row = Notification(
+        user=user, subject_kind=SubjectKind.DIGEST, week=day, counts=found, reason=Reason.DIGEST
+    )
     # Another worker may be at the same: then it has told them.
-    Notice.objects.bulk_create([row], ignore_conflicts=True)
-    made = Notice.objects.filter(user=user, week=day).values_list("pk", flat=True).get()
-    queue_deliveries([(made, user.pk)])
+    Notification.objects.bulk_create([row], ignore_conflicts=True)
+    made = Notification.objects.filter(user=user, week=day).values_list("pk", flat=True).get()
+    queue_deliveries([(made, Recipient.login(user.pk))])
     tell_users([user.pk])
 
 

@@ -1,4 +1,4 @@
-"""Who is told of what and why: each row of NOTICES, by what people do; and nobody twice."""
+"""Who is told of what and why: each row of AUDIENCES, by what people do; and nobody twice."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.oversight.clock import pass_time
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, ChaseStep, Event
 from yinghu.appeals.states import Verb
-from yinghu.notices.deciding import NOTICES
-from yinghu.notices.models import Notice
+from yinghu.notifications.audience import AUDIENCES
+from yinghu.notifications.models import Notification
 from yinghu.oversight import co_handling, levels, rulings, supervision, sweep, whistles
 from yinghu.people.access import SYSTEM, Actor, actor_of
 from yinghu.people.models import Level, Post, Role, Unit, User
@@ -29,9 +29,9 @@ FUTIAN = "330782008001"
 def told(event: Event) -> dict[str, str]:
     """{login: reason} of whom an event tells, when the worker has reacted to it."""
     react(events=[event.pk])
-    found = Notice.objects.filter(event=event).select_related("user")
-    assert all(notice.appeal_id == event.appeal_id for notice in found)
-    return {notice.user.username: notice.reason for notice in found}
+    found = Notification.objects.filter(event=event)
+    assert set(found.values_list("appeal", flat=True)) <= {event.appeal_id}
+    return dict(found.values_list("user__username", "reason"))
 
 
 def join(username: str, unit: str, role: str, area: str | None = None) -> Actor:
@@ -432,7 +432,7 @@ def test_a_second_run_adds_nothing_though_the_case_has_another_holder_by_then(ci
     assert told(urged) == {"milk-handler": "holder"}
     loop.hand(appeal.pk, city.milk, user="volunteer")
     assert told(urged) == {"milk-handler": "holder"}
-    assert Notice.objects.filter(event=urged).count() == 1
+    assert Notification.objects.filter(event=urged).count() == 1
 
 
 def test_a_batch_costs_the_same_however_many_events_it_has(city: Cast) -> None:
@@ -447,8 +447,8 @@ def test_a_batch_costs_the_same_however_many_events_it_has(city: Cast) -> None:
 
     one, many = urges(1), urges(12)
     assert queries(many) == queries(one) <= 10
-    assert Notice.objects.filter(event__in=many).count() == 12
+    assert Notification.objects.filter(event__in=many).count() == 12
 
 
 def test_every_verb_that_the_table_names_is_one() -> None:
-    assert set(NOTICES) < set(Verb)
+    assert set(AUDIENCES) < set(Verb)

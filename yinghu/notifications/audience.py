@@ -1,9 +1,9 @@
-"""Who is told of what, and why: one table from verbs to people, read for many events at once.
+"""The audience of an event: one table from verbs to people, read for many events at once.
 
-What an event says is all that decides, with the posts as they are now. A row names groups of
-people in turns: of each turn the first group with anybody in it is told. So a chase that a unit
-without a head would get goes to the supervisors, and none reaches nobody while the city has an
-administrator. Nobody is told of what they did themselves, and volunteers only of what they hold.
+Only the event and the present posts decide. A row names groups of people in turns: of each turn
+the first group with anybody in it is told. So a chase for a unit without a head goes to the
+supervisors, and every chase reaches somebody while the city has an administrator. Nobody is told of
+what they did themselves; volunteers are told only of what they hold, were offered or help with.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from yinghu.appeals.models import ChaseTell, Event
 from yinghu.appeals.states import ClockKind, Satisfaction, Status, Verb
-from yinghu.notices.groups import Directory, Group
-from yinghu.notices.models import Reason
+from yinghu.notifications.groups import Directory, Group
+from yinghu.notifications.models import Reason
 from yinghu.people.access import UNIT_ROLES
 from yinghu.people.models import Level, Role
 
 Turns = Sequence[Sequence[Group]]
-"""For each turn the groups that it may reach; of these, the first with anybody in it is told."""
+"""For each turn, groups in order; the first one with anybody in it is told."""
 
 Audience = Callable[[Event, Directory], Turns]
 
@@ -61,7 +61,7 @@ def _at_unit(event: Event) -> tuple[Group, ...]:
 
 
 def _in_hand(event: Event) -> tuple[Group, ...]:
-    """Whoever has it to do: the holder, else the unit, else the desk where it waits."""
+    """Who works on it: the holder, else the unit, else the desk where it waits."""
     dispatchers = _desk(event, Reason.DISPATCHER)
     if event.to_status == Status.SORTED:
         return (dispatchers,)
@@ -100,7 +100,7 @@ def _dispatchers_if_asked(event: Event, known: Directory) -> Turns:
 
 
 def _asking_unit(event: Event, known: Directory) -> Turns:
-    """A return that was agreed to has left the case without a unit; its facts name it."""
+    """An agreed return leaves the case without a unit, so the facts name it."""
     return ((_of_unit(known.unit(event.facts.get("unit")) or event.unit_id),),)
 
 
@@ -109,7 +109,7 @@ def _helper(event: Event, known: Directory) -> Turns:
 
 
 def _raised_to(event: Event, known: Directory) -> Turns:
-    """Who has to accept it; the command, where it has come to the top; and who has had it."""
+    """The unit that has to accept it, the command at the top level, and those who had it."""
     top = (_desk(event, Reason.COMMAND),) if event.facts.get("to") == Level.COMMAND else ()
     lead = _heads(event.appeal.lead_id, Reason.LEAD)
     before = _of_unit(known.unit_before(event), Reason.BEFORE)
@@ -126,7 +126,7 @@ def _summoned(event: Event, known: Directory) -> Turns:
 
 
 def _whistlers(event: Event, known: Directory) -> Turns:
-    """The people of the unit in whose name it was blown; who blew it, while their desk has it."""
+    """The people of the whistling unit, and who whistled, while their desk covers the case."""
     unit_id, user_id = known.whistler(event)
     if user_id is None:
         return ((_of_unit(unit_id, Reason.WHISTLER),),)
@@ -148,7 +148,7 @@ def _hands_if_discontent(event: Event, known: Directory) -> Turns:
 
 
 def _hands_if_not_told(event: Event, known: Directory) -> Turns:
-    """What comes back by itself after a rating: that rating has told them."""
+    """Nobody where a rating reopened it: they were told of the rating."""
     by_rating = event.actor_kind == "system" and event.from_status in _RATED
     return () if by_rating else _hands(event, known)
 
@@ -172,7 +172,7 @@ _PARTY = {
 
 
 def _chased(event: Event, _known: Directory) -> Turns:
-    """From the level that the step names upwards, as far as somebody is there."""
+    """The level that the step names, or the next one above that has anybody."""
     kind, own = ClockKind(event.facts["clock"]), event.facts.get("unit_id")
     desk = _WAITING_AT.get(kind)
     heads: tuple[Group, ...] = ()
@@ -196,7 +196,7 @@ def _chased(event: Event, _known: Directory) -> Turns:
 
 
 def _named(event: Event, reason: Reason) -> Turns:
-    """Those whom the step itself names."""
+    """The logins that the facts of the event name."""
     people = event.facts.get("told") or ()
     return tuple((Group(reason, frozenset(), user_id=user_id),) for user_id in people)
 
@@ -206,7 +206,7 @@ def _helpers(event: Event, _known: Directory) -> Turns:
 
 
 def _offered(event: Event, known: Directory) -> Turns:
-    """Whom a leg is offered to; whose people could not be found, where nobody was."""
+    """Those whom a leg is offered to; where none was found, those who have to find somebody."""
     asked = _named(event, Reason.OFFERED)
     dispatchers = _desk(event, Reason.DISPATCHER)
     match event.facts.get("to"):
@@ -232,7 +232,7 @@ def _nudged(event: Event, _known: Directory) -> Turns:
 
 
 def _both_sides(event: Event, known: Directory) -> Turns:
-    """Who stands on either side of a sharing: the contacts by name, else the unit's people."""
+    """Both sides of a sharing: the named contacts, else the people of the units."""
     codes = event.facts.get("units") or ()
     units = tuple((_of_unit(known.unit(code), Reason.SHARED),) for code in codes)
     return *_named(event, Reason.SHARED), *units
@@ -242,7 +242,7 @@ def _shared_with(event: Event, known: Directory) -> Turns:
     return ((_of_unit(known.unit(event.facts.get("unit")), Reason.SHARED),),)
 
 
-NOTICES: dict[Verb, Audience] = {
+AUDIENCES: dict[Verb, Audience] = {
     Verb.ASSIGN: _unit,
     Verb.HAND: _new_holder,
     Verb.RELEASE: _unit,
@@ -281,10 +281,10 @@ NOTICES: dict[Verb, Audience] = {
     Verb.REPAY: _helpers,
     Verb.SAY: _helpers_and_holder,
 }
-"""Whom each verb tells; verbs that tell nobody stand in lists that follow by themselves."""
+"""Whom each verb tells. Verbs that are not here tell nobody; they show in live lists."""
 
 
-def audience(events: Sequence[Event]) -> list[tuple[Event, int, Reason]]:
+def find_audience(events: Sequence[Event]) -> list[tuple[Event, int, Reason]]:
     """(event, user id, reason) for all whom these events tell, in the order of the events; each
     person once for an event, with the first reason. A handful of queries, however many events.
     """
@@ -292,7 +292,7 @@ def audience(events: Sequence[Event]) -> list[tuple[Event, int, Reason]]:
     found: list[tuple[Event, int, Reason]] = []
     for event in events:
         told: dict[int, Reason] = {}
-        for turn in NOTICES[event.act](event, known):
+        for turn in AUDIENCES[event.act](event, known):
             for user_id, reason in _first(turn, known):
                 told.setdefault(user_id, reason)
         told.pop(event.user_id or 0, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.cast import cast, requester, taken_milk
 from tests.cities import City, in_threads
 from yinghu.appeals import loop
-from yinghu.notices.models import Delivery, Notice
+from yinghu.notifications.models import Delivery, Notification
 from yinghu.reactions import react
 
 
@@ -14,5 +14,5 @@ def test_workers_at_the_same_events_tell_nobody_twice(own_city: City) -> None:
     appeals = [taken_milk(people) for _each in range(20)]
     events = [loop.urge(appeal.pk, requester(appeal)).pk for appeal in appeals]
     in_threads(*[lambda: react(events=events)] * 4)
-    assert Notice.objects.filter(event__in=events).count() == 20
-    assert Delivery.objects.filter(notice__event__in=events).count() == 20
+    assert Notification.objects.filter(event__in=events).count() == 20
+    assert Delivery.objects.filter(notification__event__in=events).count() == 20

@@ -12,13 +12,14 @@ from types import TracebackType
 
 
 class Mailbox:
-    """Listens on `port` of this machine. `mails` are those taken; the next `refusals` are refused,
-    and while `silent` is set nothing is said to a mail that has been sent whole.
+    """Listens on `port` of this machine. `mails` are those taken; the next `refusals` are refused
+    with the answer `refusal`, and while `silent` is set a mail that was sent whole gets no answer.
     """
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.refusals = 0
+        self.refusal = "451 come back later"
         self.tried = 0
         self.silent = threading.Event()
         self.reached = threading.Event()
@@ -83,7 +84,7 @@ class Mailbox:
             return
         if self.refusals:
             self.refusals -= 1
-            say("451 come back later")
+            say(self.refusal)
             return
         self.mails.append(email.message_from_bytes(b"".join(lines), policy=email.policy.default))
         say("250 taken")

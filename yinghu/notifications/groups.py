@@ -1,4 +1,4 @@
-"""Groups of people, and who is in them by the posts of this moment; read once for many events."""
+"""Groups of people, and who is in them by the present posts; read once for many events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 
 from yinghu.appeals.models import Event
 from yinghu.appeals.states import Verb
-from yinghu.notices.models import Reason
+from yinghu.notifications.models import Reason
 from yinghu.oversight.models import Summons
 from yinghu.people.models import Post, Role, Unit, UnitKind, User
 
@@ -40,14 +40,14 @@ _AT_DESKS = (
 
 
 class Directory:
-    """The posts that these events may need, each kind fetched once, and only if asked for."""
+    """The posts that these events may need; each kind is fetched once, when first used."""
 
     def __init__(self, events: Sequence[Event]) -> None:
         self._events = events
         self._covering: dict[tuple[frozenset[str], str], list[int]] = {}
 
     def people(self, group: Group) -> list[int]:
-        """The ids of the active logins in it, in their order."""
+        """The ids of the active logins in the group, sorted."""
         if not group.roles:
             # Whoever was asked or helps, whatever their posts are.
             return [] if group.user_id is None else [group.user_id]

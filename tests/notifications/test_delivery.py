@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from subprocess import Popen
 
@@ -14,30 +13,13 @@ from pytest_django import Settings
 from tests.cast import Cast, cast, requester, taken_milk
 from tests.cities import City, in_threads
 from tests.live import until
-from tests.notices.smtp import Mailbox
+from tests.notifications.smtp import Mailbox
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
-from yinghu.notices import sending
-from yinghu.notices.models import Delivery, Notice
+from yinghu.notifications import delivery
+from yinghu.notifications.models import Delivery, Notification
 from yinghu.people.models import User
 from yinghu.reactions import react
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with Mailbox() as box:
-        yield box
-
-
-@pytest.fixture
-def by_mail(settings: Settings, mailbox: Mailbox) -> Mailbox:
-    """Notices go out by mail, to this mailbox."""
-    settings.NOTICE_PROVIDERS = ("email",)
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mailbox.port
-    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
-    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-    settings.DEFAULT_FROM_EMAIL = "yinghu@example.org"
-    return mailbox
 
 
 def urged(city: Cast) -> Appeal:
@@ -56,21 +38,21 @@ def due_now() -> None:
 @pytest.mark.django_db
 def test_a_mail_is_sent_once_and_says_nothing_private(city: Cast, by_mail: Mailbox) -> None:
     appeal = urged(city)
-    sending.deliver(timestamp=0)
-    sending.deliver(timestamp=0)
+    delivery.deliver(timestamp=0)
+    delivery.deliver(timestamp=0)
     due_now()
-    sending.deliver(timestamp=0)
+    delivery.deliver(timestamp=0)
     (mail,) = by_mail.mails
-    notice, delivery = Notice.objects.get(), Delivery.objects.get()
+    notice, row = Notification.objects.get(), Delivery.objects.get()
     assert mail["To"] == "li@example.org"
     assert mail["From"].addresses[0].addr_spec == "yinghu@example.org"
     assert mail["Subject"] == f"诉求人催办（诉求 {appeal.number}）"
-    assert mail["X-Yinghu-Notice"] == str(delivery.pk)
+    assert mail["X-Yinghu-Notice"] == str(row.pk)
     assert mail.get_content().strip().endswith(f"/desk/notices/{notice.pk}")
     for private in ("王小明", "13812345678", "奶粉"):
         assert private not in mail.as_string() + mail["Subject"] + mail.get_content()
-    assert (delivery.state, delivery.attempts, delivery.error) == ("sent", 1, "")
-    assert delivery.sent_at is not None
+    assert (row.state, row.attempts, row.error) == ("sent", 1, "")
+    assert row.sent_at is not None
 
 
 @pytest.mark.django_db
@@ -78,38 +60,38 @@ def test_what_is_refused_is_tried_again_after_growing_waits(city: Cast, by_mail:
     urged(city)
     by_mail.refusals = 2
     for attempt, wait in ((1, 1), (2, 5)):
-        sending.deliver(timestamp=0)
-        delivery = Delivery.objects.get()
-        assert (delivery.state, delivery.attempts) == ("queued", attempt)
-        assert "451" in delivery.error
-        minutes = (delivery.due_at - timezone.now()) / timedelta(minutes=1)
+        delivery.deliver(timestamp=0)
+        row = Delivery.objects.get()
+        assert (row.state, row.attempts) == ("queued", attempt)
+        assert "451" in row.error
+        minutes = (row.due_at - timezone.now()) / timedelta(minutes=1)
         assert wait - 0.5 < minutes <= wait
         # Not before its time.
-        sending.deliver(timestamp=0)
+        delivery.deliver(timestamp=0)
         assert by_mail.tried == attempt
         due_now()
-    sending.deliver(timestamp=0)
-    delivery.refresh_from_db()
-    assert (delivery.state, delivery.attempts, delivery.error) == ("sent", 3, "")
+    delivery.deliver(timestamp=0)
+    row.refresh_from_db()
+    assert (row.state, row.attempts, row.error) == ("sent", 3, "")
     assert len(by_mail.mails) == 1
 
 
 @pytest.mark.django_db
 def test_what_is_always_refused_fails_and_can_be_tried_again(city: Cast, by_mail: Mailbox) -> None:
     urged(city)
-    by_mail.refusals = sending.ATTEMPTS
-    for _attempt in range(sending.ATTEMPTS + 2):
+    by_mail.refusals = delivery.ATTEMPTS
+    for _attempt in range(delivery.ATTEMPTS + 2):
         due_now()
-        sending.deliver(timestamp=0)
-    delivery = Delivery.objects.get()
-    assert (delivery.state, delivery.attempts) == ("failed", sending.ATTEMPTS)
-    assert by_mail.tried == sending.ATTEMPTS
+        delivery.deliver(timestamp=0)
+    row = Delivery.objects.get()
+    assert (row.state, row.attempts) == ("failed", delivery.ATTEMPTS)
+    assert by_mail.tried == delivery.ATTEMPTS
     assert by_mail.mails == []
-    assert sending.try_again([delivery.pk]) == 1
-    assert sending.try_again([delivery.pk]) == 0
-    sending.deliver(timestamp=0)
-    delivery.refresh_from_db()
-    assert (delivery.state, delivery.attempts) == ("sent", 1)
+    assert delivery.try_again([row.pk]) == 1
+    assert delivery.try_again([row.pk]) == 0
+    delivery.deliver(timestamp=0)
+    row.refresh_from_db()
+    assert (row.state, row.attempts) == ("sent", 1)
     assert len(by_mail.mails) == 1
 
 
@@ -119,17 +101,17 @@ def test_a_server_that_is_not_there_is_an_error_like_any_other(
 ) -> None:
     urged(city)
     settings.EMAIL_PORT = 1
-    sending.deliver(timestamp=0)
-    delivery = Delivery.objects.get()
-    assert (delivery.state, delivery.attempts) == ("queued", 1)
-    assert "127.0.0.1" in delivery.error
+    delivery.deliver(timestamp=0)
+    row = Delivery.objects.get()
+    assert (row.state, row.attempts) == ("queued", 1)
+    assert "127.0.0.1" in row.error
 
 
 @pytest.mark.django_db
 def test_who_has_no_address_is_told_on_the_pages_alone(city: Cast, by_mail: Mailbox) -> None:
     appeal = taken_milk(city)
     react(events=[loop.urge(appeal.pk, requester(appeal)).pk])
-    assert Notice.objects.count() == 1
+    assert Notification.objects.count() == 1
     assert not Delivery.objects.exists()
 
 
@@ -137,39 +119,39 @@ def test_who_has_no_address_is_told_on_the_pages_alone(city: Cast, by_mail: Mail
 def test_who_has_left_since_gets_no_mail(city: Cast, by_mail: Mailbox) -> None:
     urged(city)
     User.objects.filter(username="milk-handler").update(is_active=False)
-    sending.deliver(timestamp=0)
+    delivery.deliver(timestamp=0)
     assert by_mail.tried == 0
-    assert Delivery.objects.get().error == "the login has no address any more"
+    assert Delivery.objects.get().error == "the recipient has no address any more"
 
 
 @pytest.mark.django_db
 def test_the_log_has_a_line_for_each_and_no_word_of_it(city: Cast) -> None:
     appeal = urged(city)
     with structlog.testing.capture_logs() as lines:
-        sending.deliver(timestamp=0)
-    (said,) = [line for line in lines if line["event"] == "notice"]
+        delivery.deliver(timestamp=0)
+    (said,) = [line for line in lines if line["event"] == "notification"]
     user = User.objects.get(username="milk-handler")
-    delivery = Delivery.objects.get()
+    row = Delivery.objects.get()
     assert said == {
-        "event": "notice",
+        "event": "notification",
         "log_level": "info",
-        "user": user.pk,
+        "recipient": f"login {user.pk}",
         "appeal": appeal.number,
         "verb": "urge",
         "reason": "holder",
-        "number": delivery.pk,
+        "number": row.pk,
     }
-    assert (delivery.provider, delivery.state) == ("log", "sent")
+    assert (row.transport, row.state) == ("log", "sent")
 
 
 @pytest.mark.django_db
-def test_two_providers_have_a_delivery_each(
+def test_two_transports_have_a_delivery_each(
     city: Cast, by_mail: Mailbox, settings: Settings
 ) -> None:
-    settings.NOTICE_PROVIDERS = ("log", "email")
+    settings.NOTIFICATION_TRANSPORTS = ("log", "email")
     urged(city)
-    sending.deliver(timestamp=0)
-    assert sorted(Delivery.objects.values_list("provider", "state")) == [
+    delivery.deliver(timestamp=0)
+    assert sorted(Delivery.objects.values_list("transport", "state")) == [
         ("email", "sent"),
         ("log", "sent"),
     ]
@@ -177,23 +159,23 @@ def test_two_providers_have_a_delivery_each(
 
 
 @pytest.mark.django_db
-def test_a_provider_that_breaks_is_a_refusal_and_said(
+def test_a_transport_that_breaks_is_a_refusal_and_said(
     city: Cast, by_mail: Mailbox, settings: Settings
 ) -> None:
     urged(city)
     # No such address can be connected to at all.
     settings.EMAIL_HOST = None
-    sending.deliver(timestamp=0)
-    delivery = Delivery.objects.get()
-    assert (delivery.state, delivery.attempts) == ("queued", 1)
-    assert delivery.error
+    delivery.deliver(timestamp=0)
+    row = Delivery.objects.get()
+    assert (row.state, row.attempts) == ("queued", 1)
+    assert row.error
 
 
 def test_workers_side_by_side_send_each_mail_once(own_city: City, by_mail: Mailbox) -> None:
     people = cast()
     for _each in range(12):
         urged(people)
-    in_threads(*[lambda: sending.deliver(timestamp=0)] * 4)
+    in_threads(*[lambda: delivery.deliver(timestamp=0)] * 4)
     assert len({mail["X-Yinghu-Notice"] for mail in by_mail.mails}) == 12
     assert len(by_mail.mails) == 12
     assert set(Delivery.objects.values_list("state", "attempts")) == {("sent", 1)}
@@ -213,13 +195,13 @@ def test_a_worker_killed_while_the_server_has_not_answered_loses_nothing(
     assert attempts() == [("queued", 0), ("queued", 1)]
     # Whoever comes next leaves it alone until it cannot be under way any more.
     by_mail.silent.clear()
-    sending.deliver(timestamp=0)
+    delivery.deliver(timestamp=0)
     assert len(by_mail.mails) == 1
     assert attempts() == [("queued", 1), ("sent", 1)]
     under_way = Delivery.objects.get(state="queued")
-    assert timedelta() < under_way.due_at - timezone.now() < sending.LEASE
+    assert timedelta() < under_way.due_at - timezone.now() < delivery.LEASE
     due_now()
-    sending.deliver(timestamp=0)
+    delivery.deliver(timestamp=0)
     assert attempts() == [("sent", 1), ("sent", 2)]
     assert len({mail["X-Yinghu-Notice"] for mail in by_mail.mails}) == len(by_mail.mails) == 2
 
@@ -245,4 +227,4 @@ def test_a_running_worker_sends_at_once_what_an_event_has_told(
     loop.urge(appeal.pk, requester(appeal))
     # Its assignment, and that it was urged.
     until(lambda: len(by_mail.mails) == 2, "both mails")
-    assert Notice.objects.filter(user__username="milk-handler").count() == 2
+    assert Notification.objects.filter(user__username="milk-handler").count() == 2

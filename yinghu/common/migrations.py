@@ -1,0 +1,121 @@
+"""Migrations of an app whose label changes while installations keep their tables.
+
+Django knows an app's tables and its applied migrations by its label. To rename the app `old`, whose
+last migration is `0005_last`, to `new`:
+
+1. Move the package, and replace its migrations by `0001_initial` of `new` with
+   `replaces = [("old", "0005_last")]`. It creates everything, as a new installation needs it. Its
+   first operation is `RunPython(require_migrated("old", "0005_last", table="old_thing"))`.
+2. `0002_adopt` of `new` is `RunPython(adopt_tables(…))`. Where `0005_last` was applied, Django
+   takes `0001_initial` as applied, and the tables get their new names here. A new installation has
+   none with the old names, and nothing happens.
+3. Functions whose text names a table must be created again by `RunSQL` after that. Triggers, rows,
+   grants and foreign keys follow their table by themselves.
+4. Migrations of other apps that depend on one of `old` depend on `0001_initial` of `new` instead,
+   and `old.Thing` in them is `new.Thing`. An app that becomes two has two such pairs of
+   migrations, each with the tables that it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.recorder import MigrationRecorder
+
+Step = Callable[[Any, BaseDatabaseSchemaEditor], None]
+"""What `RunPython` calls, with the models at that point and the schema editor."""
+
+_LONGEST_NAME = 63
+"""Bytes; PostgreSQL cuts longer ones (`NAMEDATALEN`). Our names are ASCII."""
+
+_OF_TABLE = """
+SELECT 'constraint', conname FROM pg_constraint
+WHERE conrelid = %s::regclass AND contype <> 'n'
+UNION ALL
+SELECT 'index', relname FROM pg_index JOIN pg_class ON oid = indexrelid
+WHERE indrelid = %s::regclass
+    AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype IN ('p', 'u'))
+UNION ALL
+SELECT 'sequence', relname FROM pg_depend JOIN pg_class ON oid = objid
+WHERE refobjid = %s::regclass AND classid = 'pg_class'::regclass AND relkind = 'S'
+"""
+_RENAME = {
+    "constraint": "ALTER TABLE {0} RENAME CONSTRAINT {1} TO {2}",
+    "index": "ALTER INDEX {1} RENAME TO {2}",
+    "sequence": "ALTER SEQUENCE {1} RENAME TO {2}",
+}
+
+
+class NotMigrated(CommandError):
+    """The database is older than what this release can take over."""
+
+
+def require_migrated(old_app: str, last: str, table: str) -> Step:
+    """A step that refuses a database where `table` of the old app stands without its last migration
+    (NotMigrated).
+    """
+
+    def check(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+        done = MigrationRecorder(editor.connection).applied_migrations()
+        if _exists(editor, table) and (old_app, last) not in done:
+            raise NotMigrated(
+                f"This database has tables of {old_app} that are not at its migration {last}, so "
+                "they cannot be taken over. Start the last release that has the package "
+                f"yinghu.{old_app} once on this database, which migrates it, and then this one."
+            )
+
+    return check
+
+
+def adopt_tables(
+    old_app: str,
+    new_app: str,
+    models: Mapping[str, str],
+    columns: Mapping[str, Mapping[str, str]],
+    names: Mapping[str, str],
+) -> Step:
+    """A step that gives the tables of the old app, where there are any, the names of the new one.
+
+    `models` maps each model's old name to its new one, in lower case; a table is
+    `<label>_<model>`. Constraints, indexes and sequences that begin with the table's old name
+    follow. `columns` maps, by new model name, old columns to new ones; `names` maps old names of
+    constraints and indexes to new ones, where they do not begin with the table's. Content types
+    follow too.
+    """
+
+    def adopt(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+        quote = editor.quote_name
+        for old_model, model in models.items():
+            old, new = f"{old_app}_{old_model}", f"{new_app}_{model}"
+            if not _exists(editor, old):
+                continue
+            editor.execute(f"ALTER TABLE {quote(old)} RENAME TO {quote(new)}")
+            for before, after in columns.get(model, {}).items():
+                rename = f"RENAME COLUMN {quote(before)} TO {quote(after)}"
+                editor.execute(f"ALTER TABLE {quote(new)} {rename}")
+            with editor.connection.cursor() as cursor:
+                cursor.execute(_OF_TABLE, [new, new, new])
+                found = cursor.fetchall()
+            for kind, name in found:
+                fresh = names.get(name, name)
+                if name.startswith(f"{old}_"):
+                    fresh = (new + name.removeprefix(old))[:_LONGEST_NAME]
+                if fresh != name:
+                    editor.execute(_RENAME[kind].format(quote(new), quote(name), quote(fresh)))
+            if _exists(editor, "django_content_type"):
+                editor.execute(
+                    "UPDATE django_content_type SET app_label = %s, model = %s "
+                    "WHERE app_label = %s AND model = %s",
+                    [new_app, model, old_app, old_model],
+                )
+
+    return adopt
+
+
+def _exists(editor: BaseDatabaseSchemaEditor, table: str) -> bool:
+    with editor.connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [table])
+        return bool(cursor.fetchone()[0])

@@ -1,0 +1,214 @@
+"""The delivery queue: each message is sent once, tried again where refused, and failures are kept.
+
+A delivery is claimed by a conditional UPDATE that counts the attempt and moves `due_at` on by
+`LEASE`; then it is sent, and marked. What a transport refuses, or fails to send, is tried again
+after growing waits, `ATTEMPTS` times in all. If a worker is killed before the transport has taken a
+message, nothing is lost: the delivery falls due again after the lease. If it is killed after that
+and before the mark, the message is sent twice, since no mail server can be asked whether it has
+taken a mail. Both carry the same number (`OutgoingMessage.number`), so that a reader or a rule at
+the mail server can tell.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone, translation
+from procrastinate.contrib.django import app as jobs
+from procrastinate.exceptions import AlreadyEnqueued
+
+from yinghu.appeals.numbers import track_token
+from yinghu.common.job_queue import queue
+from yinghu.notifications import texts, transports
+from yinghu.notifications.models import Delivery, Notification
+from yinghu.notifications.recipients import Recipient, RecipientKind
+from yinghu.notifications.transports.base import OutgoingMessage, Transport
+
+log = structlog.get_logger(__name__)
+
+TASK = "yinghu.deliver"
+WAITS = tuple(timedelta(minutes=each) for each in (1, 5, 30, 120, 480))
+"""After the first, second … refusal."""
+ATTEMPTS = len(WAITS) + 1
+LEASE = timedelta(minutes=10)
+"""Longer than the longest that a transport takes for what it is given at once."""
+TURN = 10.0
+"""Seconds after which a job leaves the rest to the next one: a worker has to be able to stop."""
+KEPT = timedelta(days=180)
+"""For how long notifications are kept; the events themselves stay with the case for ever."""
+
+
+def queue_deliveries(made: Sequence[tuple[int, Recipient]]) -> None:
+    """Queue notifications, as (id, recipient), with each transport in use that reaches them."""
+    recipients = {recipient for _id, recipient in made}
+    rows = []
+    for name, transport in transports.in_use().items():
+        reached = transport.find_addresses(recipients)
+        rows += [
+            Delivery(notification_id=pk, transport=name)
+            for pk, recipient in made
+            if recipient in reached
+        ]
+    if rows:
+        Delivery.objects.bulk_create(rows, ignore_conflicts=True)
+        # After the commit, so that no two transactions wait for each other's job; if the process
+        # dies before, the periodic run sends them.
+        transaction.on_commit(soon)
+
+
+def soon() -> None:
+    """Have what is due sent as soon as a worker is free."""
+    with contextlib.suppress(AlreadyEnqueued):
+        queue(TASK, timestamp=0)
+
+
+@jobs.periodic(cron="* * * * * */10", periodic_id="deliver")
+@jobs.task(
+    name=TASK,
+    queue="deliver",
+    queueing_lock="yinghu.deliver",
+    # One at a time: a mail server that hangs must not hold all of a worker's hands.
+    lock="yinghu.deliver",
+)
+def deliver(timestamp: int) -> None:
+    """Send what is due; every ten seconds, and as soon as something is queued."""
+    end = time.monotonic() + TURN
+    for name, transport in transports.in_use().items():
+        while send_some(name, transport):
+            if time.monotonic() > end:
+                soon()
+                return
+
+
+# Materialized, or PostgreSQL may look for the due ones again for each row, and lock others.
+_CLAIM = """
+WITH due AS MATERIALIZED (
+    SELECT id FROM notifications_delivery
+    WHERE transport = %s AND state = 'queued' AND due_at <= statement_timestamp()
+    ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED
+)
+UPDATE notifications_delivery AS delivery SET attempts = attempts + 1,
+    tried_at = statement_timestamp(), due_at = statement_timestamp() + %s::interval
+FROM due WHERE delivery.id = due.id
+RETURNING delivery.id
+"""
+
+
+def claim(name: str, at_once: int) -> list[Delivery]:
+    """Up to `at_once` due deliveries of the transport `name`; nobody else's for `LEASE`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [name, at_once, f"{LEASE.total_seconds()} seconds"])
+        claimed = [row[0] for row in cursor.fetchall()]
+    found = Delivery.objects.filter(pk__in=claimed).order_by("pk")
+    return list(
+        found.select_related(
+            "notification__appeal", "notification__event__unit", "notification__event__user"
+        )
+    )
+
+
+def send_some(name: str, transport: Transport) -> int:
+    """Claim, send and mark what the transport takes at once; how many that were."""
+    claimed = claim(name, transport.at_once)
+    if not claimed:
+        return 0
+    refused = _send(name, transport, claimed)
+    now = timezone.now()
+    taken = [each.pk for each in claimed if each.pk not in refused]
+    Delivery.objects.filter(pk__in=taken, state=Delivery.State.QUEUED).update(
+        state=Delivery.State.SENT, sent_at=now, error=""
+    )
+    for each in claimed:
+        if each.pk not in refused:
+            continue
+        # A worker that took it over after our lease has counted another attempt and sees to it.
+        own = Delivery.objects.filter(
+            pk=each.pk, state=Delivery.State.QUEUED, attempts=each.attempts
+        )
+        error = refused[each.pk][:300]
+        if each.attempts >= ATTEMPTS:
+            own.update(state=Delivery.State.FAILED, error=error)
+            log.error("notification not delivered", delivery=each.pk, transport=name)
+        else:
+            own.update(due_at=now + WAITS[each.attempts - 1], error=error)
+    return len(claimed)
+
+
+def _send(name: str, transport: Transport, claimed: Sequence[Delivery]) -> dict[int, str]:
+    """What was refused: {delivery id: why}, without the recipient's address."""
+    recipients = {each.pk: each.notification.recipient for each in claimed}
+    addresses = transport.find_addresses(set(recipients.values()))
+    units = texts.units_of(each.notification for each in claimed)
+    messages, refused = [], {}
+    for each in claimed:
+        recipient = recipients[each.pk]
+        if recipient in addresses:
+            messages.append(_message(each, recipient, addresses[recipient], units))
+        else:
+            refused[each.pk] = "the recipient has no address any more"
+    try:
+        with translation.override(settings.LANGUAGE_CODE):
+            refused |= transport.send(messages)
+    except Exception as error:
+        # It may have taken some of them: which, only it could have said.
+        log.exception("transport failed", transport=name)
+        why = f"{type(error).__name__}: {error}"
+        refused |= {message.number: why for message in messages}
+    for message in messages:
+        # Servers repeat it in their answers; the list of failures is not the place for it.
+        if message.address and message.number in refused:
+            refused[message.number] = refused[message.number].replace(message.address, "…")
+    return refused
+
+
+def _message(
+    delivery: Delivery, recipient: Recipient, address: str, units: texts.UnitNames
+) -> OutgoingMessage:
+    notification = delivery.notification
+    event, appeal = notification.event, notification.appeal
+    link, language = settings.SITE_URL, settings.LANGUAGE_CODE
+    if recipient.kind is RecipientKind.LOGIN:
+        # A login has no language of its own yet.
+        link = f"{link}/desk/notices/{notification.pk}"
+    elif recipient.kind is RecipientKind.REQUESTER and appeal:
+        link, language = f"{link}/t/{track_token(appeal.pk)}", appeal.language
+    with translation.override(language):
+        text = texts.notification_text(notification, units)
+    return OutgoingMessage(
+        number=delivery.pk,
+        recipient=recipient,
+        address=address,
+        text=text,
+        link=link,
+        appeal_id=appeal.pk if appeal else 0,
+        appeal=appeal.number if appeal else "",
+        verb=event.verb if event else "",
+        reason=notification.reason,
+    )
+
+
+def try_again(only: Sequence[int] | None = None) -> int:
+    """Queue again what has failed, all of it or these; how many."""
+    which = Q() if only is None else Q(pk__in=only)
+    queued = Delivery.objects.filter(which, state=Delivery.State.FAILED).update(
+        state=Delivery.State.QUEUED, attempts=0, due_at=timezone.now()
+    )
+    if queued:
+        transaction.on_commit(soon)
+    return queued
+
+
+@jobs.periodic(cron="41 4 * * *", periodic_id="delete_old_notifications")
+@jobs.task(name="yinghu.delete_old_notifications", queueing_lock="yinghu.delete_old_notifications")
+def delete_old_notifications(timestamp: int = 0) -> None:
+    """Delete notifications older than `KEPT`, with their deliveries."""
+    gone, _of_each = Notification.objects.filter(at__lt=timezone.now() - KEPT).delete()
+    if gone:
+        log.info("old notifications deleted", rows=gone)

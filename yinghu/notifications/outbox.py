@@ -1,0 +1,120 @@
+"""The outbox: writes each notification once and queues its deliveries, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+from django.db import connection, transaction
+
+from yinghu.appeals.models import Event
+from yinghu.appeals.notify import tell_users
+from yinghu.notifications.audience import AUDIENCES, find_audience
+from yinghu.notifications.delivery import queue_deliveries
+from yinghu.notifications.models import Notification, Reason, SubjectKind
+from yinghu.notifications.recipients import Recipient, RecipientKind
+from yinghu.people.privacy import blind, seal
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a recipient is told of: an event, or the scan, search or signal with the id `key`.
+
+    `appeal_id` is the case that it belongs to, if any.
+    """
+
+    kind: SubjectKind
+    key: int
+    appeal_id: int | None = None
+
+    @classmethod
+    def event(cls, event: Event) -> Self:
+        return cls(SubjectKind.EVENT, event.pk, event.appeal_id)
+
+
+class NewNotification(NamedTuple):
+    """One notification to write."""
+
+    subject: Subject
+    recipient: Recipient
+    reason: Reason
+
+
+_WRITE = """
+INSERT INTO notifications_notification (subject_kind, event_id, subject_id, appeal_id,
+    recipient_kind, user_id, reference, address, address_index, reason)
+SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
+    %s::text[], %s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[], %s::text[])
+ON CONFLICT DO NOTHING
+RETURNING id, recipient_kind, coalesce(user_id, reference, appeal_id), address_index
+"""
+
+
+def notify_audience(events: Sequence[Event]) -> int:
+    """Tell the logins whom these events concern (`AUDIENCES`); how many notifications that made.
+    All or none.
+
+    An event that somebody has been told of is done with: a second run adds nothing, even if the
+    case has another holder or the unit other people by then.
+    """
+    events = [event for event in events if event.act in AUDIENCES]
+    if not events:
+        return 0
+    done = set(Notification.objects.filter(event__in=events).values_list("event", flat=True))
+    found = find_audience([event for event in events if event.pk not in done])
+    return notify(
+        [
+            NewNotification(Subject.event(event), Recipient.login(user_id), reason)
+            for event, user_id, reason in found
+        ]
+    )
+
+
+def notify(told: Sequence[NewNotification]) -> int:
+    """Write these notifications and queue their deliveries; how many were new. All or none.
+
+    Each recipient is told of a subject once, whatever the reason.
+    """
+    if not told:
+        return 0
+    # In one order, so that two runs of the same events wait for each other at most.
+    told = sorted(told, key=lambda each: (each.subject.key, each.recipient.key))
+    columns = [list(column) for column in zip(*map(_row, told), strict=True)]
+    recipients = {each.recipient for each in told}
+    known = {(each.kind, _index(each) or each.key): each for each in recipients}
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(_WRITE, columns)
+            made = [
+                (pk, known[RecipientKind(kind), bytes(index) if index else key])
+                for pk, kind, key, index in cursor.fetchall()
+            ]
+        queue_deliveries(made)
+        logins = {one.key for _pk, one in made if one.kind is RecipientKind.LOGIN}
+        tell_users(sorted(logins))
+    return len(made)
+
+
+def _index(recipient: Recipient) -> bytes | None:
+    """The blind index of a bare address, whatever the case of its letters."""
+    return blind(recipient.uri.casefold())
+
+
+def _row(told: NewNotification) -> tuple[Any, ...]:
+    subject, recipient, reason = told
+    of_event = subject.kind is SubjectKind.EVENT
+    requested = recipient.kind is RecipientKind.REQUESTER
+    referred = recipient.kind in (RecipientKind.GUARDIAN, RecipientKind.PARTNER)
+    return (
+        subject.kind.value,
+        subject.key if of_event else None,
+        None if of_event else subject.key,
+        recipient.key if requested else subject.appeal_id,
+        recipient.kind.value,
+        recipient.key if recipient.kind is RecipientKind.LOGIN else None,
+        recipient.key if referred else None,
+        seal(recipient.uri) or None,
+        _index(recipient),
+        reason.value,
+    )

@@ -1,0 +1,89 @@
+"""Recipients: whom a notification can go to, and where each kind of them can be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Self
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from yinghu.appeals.models import Appeal
+from yinghu.people.models import User
+from yinghu.people.privacy import unseal
+
+
+class RecipientKind(models.TextChoices):
+    """What a recipient is. Guardians and partners have no table yet: a row names one by its id."""
+
+    LOGIN = "login", _("账号")
+    REQUESTER = "requester", _("诉求人")
+    GUARDIAN = "guardian", _("监护人")
+    PARTNER = "partner", _("合作单位")
+    ADDRESS = "address", _("外部地址")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One recipient. `key` is the id of the login, guardian or partner, or of the appeal whose
+    requester it is; a bare address has no id but a URI (`mailto:li@example.org`, `tel:+86…`).
+    """
+
+    kind: RecipientKind
+    key: int = 0
+    uri: str = field(default="", repr=False)
+
+    @classmethod
+    def login(cls, user_id: int) -> Self:
+        return cls(RecipientKind.LOGIN, user_id)
+
+    @classmethod
+    def requester(cls, appeal_id: int) -> Self:
+        return cls(RecipientKind.REQUESTER, appeal_id)
+
+    @classmethod
+    def address(cls, uri: str) -> Self:
+        """Raises ValueError where `uri` has no scheme that says what kind of address it is."""
+        scheme, _colon, rest = uri.partition(":")
+        if not scheme.isalpha() or not rest:
+            raise ValueError("an address needs its scheme, such as mailto:li@example.org")
+        return cls(RecipientKind.ADDRESS, uri=uri)
+
+    def __str__(self) -> str:
+        """Kind and id, which may stand in a log: `login 7`, `address`."""
+        return f"{self.kind.value} {self.key}" if self.key else self.kind.value
+
+
+def addresses_of(recipients: Collection[Recipient], scheme: str) -> dict[Recipient, str]:
+    """Addresses of one scheme (`mailto`, `tel`), without it; who has none is left out.
+
+    One query for each kind of recipient. Addresses are personal data: for transports only.
+    """
+    found: dict[Recipient, str] = {}
+    for kind in {recipient.kind for recipient in recipients}:
+        some = [recipient for recipient in recipients if recipient.kind is kind]
+        if kind is RecipientKind.ADDRESS:
+            parts = ((recipient, recipient.uri.split(":", 1)) for recipient in some)
+            found |= {recipient: rest for recipient, (own, rest) in parts if own == scheme}
+        elif (look_up := _LOOKUPS.get((kind, scheme))) is not None:
+            known = look_up([recipient.key for recipient in some])
+            found |= {each: known[each.key] for each in some if known.get(each.key)}
+    return found
+
+
+def _emails_of_logins(ids: Collection[int]) -> dict[int, str]:
+    active = User.objects.filter(pk__in=ids, is_active=True)
+    return dict(active.values_list("pk", "email"))
+
+
+def _phones_of_requesters(ids: Collection[int]) -> dict[int, str]:
+    sealed = Appeal.objects.filter(pk__in=ids).values_list("pk", "phone")
+    return {pk: unseal(phone) for pk, phone in sealed}
+
+
+_LOOKUPS: dict[tuple[RecipientKind, str], Callable[[Collection[int]], dict[int, str]]] = {
+    (RecipientKind.LOGIN, "mailto"): _emails_of_logins,
+    (RecipientKind.REQUESTER, "tel"): _phones_of_requesters,
+}
+"""Which kinds of recipients have an address of a scheme, and how it is found: {id: address}."""

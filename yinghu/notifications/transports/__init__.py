@@ -1,0 +1,19 @@
+"""The transports that there are, one line each, and those in use."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from yinghu.notifications.transports.base import Transport
+from yinghu.notifications.transports.email.transport import EmailTransport
+from yinghu.notifications.transports.log.transport import LogTransport
+
+TRANSPORTS: dict[str, type[Transport]] = {
+    "log": LogTransport,
+    "email": EmailTransport,
+}
+
+
+def in_use() -> dict[str, Transport]:
+    """By name, the transports that this city has chosen (`YINGHU_NOTICE_PROVIDERS`)."""
+    return {name: TRANSPORTS[name]() for name in settings.NOTIFICATION_TRANSPORTS}
