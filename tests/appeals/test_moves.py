@@ -15,8 +15,8 @@ from tests.cast import Cast, file_one, requester
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Clock, Event
 from yinghu.appeals.moves import BY_ITSELF, BY_REST, MOVES, OF_LEGS, RESTING_CLOCK, FieldKind
-from yinghu.appeals.photos import MAX_PHOTOS, StoredPhoto
 from yinghu.appeals.states import ClockKind, Status, Verb, Who
+from yinghu.common.photos import MAX_PHOTOS, StoredPhoto
 from yinghu.oversight import levels
 from yinghu.oversight.verbs import VERBS
 from yinghu.people.access import SYSTEM, Actor, relations

@@ -13,7 +13,7 @@ from tests.cast import Cast, file_one
 from yinghu import reactions
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.photos import StoredPhoto
+from yinghu.common.photos import StoredPhoto
 from yinghu.dispatch.models import ErrandTemplate, FixedHelper, Leg
 from yinghu.people import volunteers
 from yinghu.people.access import Actor, actor_of

@@ -17,9 +17,9 @@ from django.db.backends.utils import CursorWrapper
 from yinghu.appeals.models import NEVER, Attachment
 from yinghu.appeals.moves import MOVES
 from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
-from yinghu.appeals.photos import StoredPhoto
 from yinghu.appeals.states import Status, Urgency, Verb
 from yinghu.common.job_queue import queue
+from yinghu.common.photos import StoredPhoto
 from yinghu.people.access import Actor
 from yinghu.people.privacy import blind, seal
 

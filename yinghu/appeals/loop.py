@@ -37,10 +37,10 @@ from yinghu.appeals.moving import (
 from yinghu.appeals.moving import (
     move,
 )
-from yinghu.appeals.photos import StoredPhoto
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import ENDED, ClockKind, Klass, Satisfaction, Urgency, Verb
 from yinghu.common import text_cleaning
+from yinghu.common.photos import StoredPhoto
 from yinghu.people.access import (
     Actor,
     may_see,

@@ -12,8 +12,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy
 
 from yinghu.appeals.numbers import number_of, track_token
-from yinghu.appeals.photos import StoredPhoto
 from yinghu.appeals.states import ASKED, OPEN, ClockKind, Klass, Satisfaction, Status, Urgency, Verb
+from yinghu.common.photos import StoredPhoto
 
 _OPEN_VALUES = sorted(status.value for status in OPEN)
 

@@ -16,10 +16,10 @@ from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Attachment, Clock, Event
 from yinghu.appeals.moves import BY_ITSELF, BY_REST, MOVES, Field, Move, resting_status
 from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
-from yinghu.appeals.photos import MAX_PHOTOS, StoredPhoto
 from yinghu.appeals.states import ENDED, OF_UNITS, ClockKind, Status, Verb
 from yinghu.common import text_cleaning
 from yinghu.common.job_queue import queue
+from yinghu.common.photos import MAX_PHOTOS, StoredPhoto
 from yinghu.common.raw_query import fetch
 from yinghu.people.access import Actor, may_see, relations, serves
 

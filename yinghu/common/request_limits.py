@@ -10,7 +10,7 @@ MAX_BODY_BYTES = 2 * 1024 * 1024 + 64 * 1024
 """All the words of a form fit, and a file of Django's own limit."""
 
 MAX_BODY_WITH_PHOTOS = 80 * 1024 * 1024
-"""Six photos of 12 MB (`appeals.photos`) and all the words of a form fit."""
+"""Six photos of 12 MB (`common.photos`) and all the words of a form fit."""
 
 WITH_PHOTOS = ("/file", "/p/", "/t/", "/desk/", "/field/")
 """How the paths begin to which photos are sent."""

@@ -17,10 +17,10 @@ from django.utils.translation import gettext as _
 
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moving import Conflict, Forbidden, NotFound, Refused, move
-from yinghu.appeals.photos import StoredPhoto
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import Verb
 from yinghu.common import text_cleaning
+from yinghu.common.photos import StoredPhoto
 from yinghu.common.raw_query import fetch
 from yinghu.dispatch import eligibility, hours
 from yinghu.dispatch.leg_sequence import Course

@@ -17,7 +17,6 @@ from django.utils import timezone
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from yinghu.appeals import photos
 from yinghu.appeals.body_from_answers import body_of
 from yinghu.appeals.labels import is_english
 from yinghu.appeals.loop import MAX_WORDS
@@ -26,7 +25,7 @@ from yinghu.appeals.moves import Field as MoveField
 from yinghu.appeals.moves import FieldKind, Move
 from yinghu.appeals.numbers import id_of
 from yinghu.appeals.states import Klass, Occasion, Satisfaction, Urgency, Verb
-from yinghu.common import text_cleaning
+from yinghu.common import photos, text_cleaning
 from yinghu.oversight.whistles import ratings
 from yinghu.people.access import serving
 from yinghu.people.models import Unit

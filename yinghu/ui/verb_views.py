@@ -9,10 +9,10 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from yinghu.appeals import loop, photos
+from yinghu.appeals import loop
 from yinghu.appeals.models import Event
 from yinghu.appeals.states import Verb
-from yinghu.common import text_cleaning
+from yinghu.common import photos, text_cleaning
 from yinghu.oversight.verbs import VERBS
 from yinghu.people.access import Actor
 from yinghu.ui.forms import VerbForm

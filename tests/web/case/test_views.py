@@ -13,9 +13,10 @@ from PIL import Image
 from tests.cast import PHONE, Cast, file_one, requester, taken_milk
 from tests.web.conftest import Browse, text_of
 from tests.web.queues.test_views import queries_of
-from yinghu.appeals import loop, photos
+from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.states import Satisfaction, Verb
+from yinghu.common import photos
 from yinghu.people.models import Reveal
 from yinghu.places.models import Place
 from yinghu.ui.timeline import story_of

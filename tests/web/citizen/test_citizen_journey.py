@@ -14,8 +14,9 @@ from tests import browser_checks
 from tests.cast import Cast, file_one, taken_milk
 from tests.conftest import DESK, PHONE
 from tests.live import Live
-from yinghu.appeals import loop, photos
+from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Attachment
+from yinghu.common import photos
 from yinghu.intake.models import Code
 from yinghu.people.access import requester_of
 from yinghu.people.privacy import unseal

@@ -30,9 +30,9 @@ from tests.dispatch.errands import (
     sealed,
 )
 from tests.web.conftest import Browse
-from yinghu.appeals import photos as keeping
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.states import Verb
+from yinghu.common import photos as keeping
 from yinghu.dispatch import legs
 from yinghu.dispatch.models import FieldRecord, Leg
 from yinghu.people import volunteers

@@ -16,7 +16,7 @@ from tests.web.conftest import text_of
 from tests.web.field.test_offline_sync import Relay, phone_of, start
 from yinghu.appeals import city_texts
 from yinghu.appeals.models import Text
-from yinghu.web.field import mark, pwa
+from yinghu.web.field import pwa
 
 _USED = re.compile(r'"/static/([^"#]+)')
 
@@ -54,19 +54,24 @@ def _is(picture: Image.Image, at: tuple[int, int], colour: tuple[int, int, int])
     return all(abs(a - b) < 12 for a, b in zip(found, colour, strict=True))
 
 
-def test_the_icons_are_our_mark(client: Client, db: None) -> None:
-    with Image.open(BytesIO(mark.png(64))) as picture:
-        assert picture.getpixel((0, 0)) == (0, 0, 0, 0)
-        assert picture.getpixel((6, 32)) == (0x0B, 0x6E, 0x69, 255)
-        # The ring, the hook in it, and nothing outside of it.
-        assert _is(picture, (32, 16), (255, 255, 255))
-        assert _is(picture, (30, 36), (0xFF, 0xD2, 0x7A))
-        assert picture.getpixel((32, 55)) == (0x0B, 0x6E, 0x69, 255)
-    with Image.open(BytesIO(mark.png(64, full=True))) as picture:
-        assert picture.getpixel((0, 0)) == (0x0B, 0x6E, 0x69, 255)
+@pytest.mark.parametrize("name", pwa.ICONS)
+def test_the_icons_are_our_mark(name: str, client: Client) -> None:
+    side, full = pwa.ICONS[name]
+    teal = (0x0B, 0x6E, 0x69, 255)
+    with Image.open(BytesIO(client.get(f"/app-icon/{name}.png").content)) as opened:
+        assert opened.size == (side, side)
+        # Where the points lie in the SVG, which is 64 wide.
+        picture = opened.convert("RGBA").resize((64, 64), Image.Resampling.BOX)
+    assert picture.getpixel((0, 0)) == (teal if full else (0, 0, 0, 0))
+    assert picture.getpixel((6, 32)) == teal
+    # The ring, the hook in it, and nothing outside of it.
+    assert _is(picture, (32, 16), (255, 255, 255))
+    assert _is(picture, (30, 36), (0xFF, 0xD2, 0x7A))
+    assert picture.getpixel((32, 55)) == teal
+
+
+def test_an_icon_of_another_name_is_not_found(client: Client, db: None) -> None:
     assert client.get("/app-icon/1000000.png").status_code == 404
-    with pytest.raises(ValueError, match="a path with Q"):
-        mark.points("M1 1Q2 2 3 3")
 
 
 def test_the_service_worker_knows_what_to_keep(client: Client, db: None) -> None:

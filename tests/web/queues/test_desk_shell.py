@@ -13,9 +13,10 @@ from PIL import Image
 from tests.cast import PHONE, Cast, file_one, taken_milk
 from tests.web.conftest import Browse, text_of
 from tests.web.queues.test_views import numbers, queries_of, read
-from yinghu.appeals import inboxes, loop, photos, reply_templates
+from yinghu.appeals import inboxes, loop, reply_templates
 from yinghu.appeals.models import Attachment, Category, ReplyTemplate
 from yinghu.appeals.states import Verb
+from yinghu.common import photos
 from yinghu.people.models import Post, Reveal, Unit
 from yinghu.triage.models import Duplicate
 from yinghu.web.case.duplicates import differences

@@ -20,8 +20,8 @@ from yinghu.appeals.labels import done_label, headline_of
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.moves import MOVES, OF_LEGS, Move
 from yinghu.appeals.numbers import id_of, id_of_token, number_of
-from yinghu.appeals.photos import MAX_PHOTOS
 from yinghu.appeals.states import INSIDE, Klass, Satisfaction, Status, Urgency, Verb, Who
+from yinghu.common.photos import MAX_PHOTOS
 from yinghu.dispatch.receipts import shown_to_requester
 from yinghu.oversight import callback
 from yinghu.oversight.callback import Calls

@@ -20,12 +20,11 @@ from django.utils.html import format_html
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from yinghu.appeals import photos
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Category
 from yinghu.appeals.numbers import number_of, track_token
-from yinghu.appeals.photos import BadPhoto, StoredPhoto
-from yinghu.common import rate_limit
+from yinghu.common import photos, rate_limit
+from yinghu.common.photos import BadPhoto, StoredPhoto
 from yinghu.intake.receive import Incoming, Received, raw_of, receive
 from yinghu.people.access import Actor
 from yinghu.people.privacy import blind

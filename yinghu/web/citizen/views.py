@@ -15,13 +15,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from yinghu.appeals import clocks, loop, photos
+from yinghu.appeals import clocks, loop
 from yinghu.appeals.body_from_answers import is_made_of_answers
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.moves import MOVES
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import PRIVATE, Status, Verb
-from yinghu.common import rate_limit, sms, text_cleaning
+from yinghu.common import photos, rate_limit, sms, text_cleaning
 from yinghu.demo.cast import demo_logins
 from yinghu.dispatch.receipts import shown_to_requester
 from yinghu.people.access import administrators, requester_of

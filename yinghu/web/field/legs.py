@@ -19,10 +19,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals import loop, photos
+from yinghu.appeals import loop
 from yinghu.appeals.body_from_answers import is_made_of_answers
 from yinghu.appeals.models import Appeal, Attachment, Event
 from yinghu.appeals.states import Verb
+from yinghu.common import photos
 from yinghu.dispatch import eligibility, legs, offers
 from yinghu.dispatch.leg_sequence import Course
 from yinghu.dispatch.models import Leg, LegKind, Offer, Proof

@@ -31,8 +31,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from yinghu.appeals import photos
 from yinghu.appeals.moving import NotFound, Refused
+from yinghu.common import photos
 from yinghu.dispatch import legs
 from yinghu.dispatch.models import FieldRecord, Leg
 from yinghu.people.access import Actor, desks_of

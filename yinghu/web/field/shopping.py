@@ -17,7 +17,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals import loop, photos
+from yinghu.appeals import loop
+from yinghu.common import photos
 from yinghu.dispatch import eligibility, legs
 from yinghu.dispatch.leg_sequence import Course
 from yinghu.dispatch.models import FixedHelper, Leg, LegKind, Proof

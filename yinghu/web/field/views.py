@@ -18,11 +18,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals import inboxes, loop, photos
+from yinghu.appeals import inboxes, loop
 from yinghu.appeals.body_from_answers import is_made_of_answers
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.moves import MOVES
 from yinghu.appeals.states import PRIVATE, Status, Verb
+from yinghu.common import photos
 from yinghu.dispatch import eligibility
 from yinghu.dispatch.models import Leg, Offer
 from yinghu.people.access import Actor, may_reveal, relations

@@ -1,0 +1,101 @@
+"""Photo decoder: a process of its own that turns strangers' photos into small, plain JPEGs.
+
+`photos.py` runs this file as a script. It imports nothing of ours, gets no environment, and decodes
+each photo in a fork with limits on memory, CPU and time, so a hostile file costs a bounded amount
+and sees neither secrets nor other people's photos.
+"""
+
+import io
+import os
+import resource
+import signal
+import socket
+import struct
+import sys
+
+from PIL import Image, ImageOps
+from pillow_heif import register_heif_opener
+
+FORMATS = ("JPEG", "HEIF", "PNG", "WEBP", "GIF")
+MAX_PIXELS = 50_000_000
+"""JPEG is decoded small; HEIF, of which phones write 48 million, needs 350 MB."""
+MAX_PIXELS_OF = {"PNG": 25_000_000, "GIF": 25_000_000, "WEBP": 12_500_000}
+"""These are decoded whole, with further copies."""
+MAX_PIXELS_PROGRESSIVE = 25_000_000
+"""A progressive JPEG keeps all its coefficients in memory."""
+MAX_MEMORY = 512 * 2**20
+"""Bytes of address space; the largest photos that we accept need 410 MB."""
+MAX_SECONDS = 30
+"""Wall-clock time for one photo. The CPU limit comes with the photo."""
+MAX_SIDE = 1600
+
+Image.MAX_IMAGE_PIXELS = None  # We have limits of our own.
+Image.init()
+register_heif_opener(thumbnails=False, decode_threads=1)
+
+
+def reencode(data: bytes) -> bytes:
+    """The photo upright, within MAX_SIDE, without metadata.
+
+    Width and height (16 bits each, big-endian), then the JPEG; where both are 0, the reason for
+    refusal: "pixels", or the decoder's error.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as photo:
+            most = MAX_PIXELS_OF.get(str(photo.format), MAX_PIXELS)
+            if photo.info.get("progressive"):
+                most = MAX_PIXELS_PROGRESSIVE
+            if photo.width * photo.height > most:
+                return bytes(4) + b"pixels"
+            photo.draft("RGB", (MAX_SIDE, MAX_SIDE))
+            # Small first: each later step makes a copy.
+            photo.thumbnail((MAX_SIDE, MAX_SIDE))
+            picture = _upright(photo)
+        if picture.mode.startswith("I"):
+            # 16 bits of grey: converting clips, and would leave white.
+            picture = picture.point(lambda grey: grey * (1 / 256)).convert("L")
+        picture = picture.convert("RGB")
+        # Pillow would write comments from here into the new file.
+        picture.info.clear()
+        out = io.BytesIO()
+        picture.save(out, "JPEG", quality=82, optimize=True)
+        return struct.pack(">HH", *picture.size) + out.getvalue()
+    except Exception as error:  # Damaged files raise errors of every kind.
+        return bytes(4) + repr(error).encode()
+
+
+def _upright(photo: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(photo)
+    except Exception:  # Damaged EXIF: as if there were none.
+        return photo
+
+
+def main(control: socket.socket) -> None:
+    """Receive photos as sockets, with the CPU seconds each may take, until the sender ends."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Nobody waits for the forks.
+    for limit, most in (
+        (resource.RLIMIT_AS, MAX_MEMORY),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(limit, (most, most))
+    control.send(b"\0")
+    while True:
+        cpu_seconds, photos, _flags, _address = socket.recv_fds(control, 1, 1)
+        if not photos:
+            return
+        with socket.socket(fileno=photos[0]) as photo:
+            if os.fork() == 0:
+                try:
+                    control.close()  # The other photos are not this one's business.
+                    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds[0], cpu_seconds[0]))
+                    signal.alarm(MAX_SECONDS)
+                    with photo.makefile("rb") as sent:
+                        photo.sendall(reencode(sent.read()))
+                finally:
+                    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))

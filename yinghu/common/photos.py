@@ -1,0 +1,167 @@
+"""Photos: checked, written anew without metadata, kept as files.
+
+We keep nothing of the sender's file: what we store is our own JPEG of its pixels, so neither a
+false image nor the place where it was taken travels on. `photo_decoder.py` makes it, in a process
+with limits.
+"""
+
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import struct
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import BoundedSemaphore, Lock
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+MAX_UPLOAD_BYTES = 12 * 1024 * 1024
+MAX_PHOTOS = 6
+CPU_SECONDS = 5
+"""For one photo; the largest that we accept take 1.5 s."""
+_TIMEOUT = 35
+"""Seconds without an answer; the decoder ends sooner by itself."""
+
+_log = logging.getLogger(__name__)
+
+
+class BadPhoto(Exception):
+    """The photo is refused; the message says why, in the user's language."""
+
+
+class NoRoom(BadPhoto):
+    """The photo is good, but cannot be kept now: the same one may be accepted later."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPhoto:
+    """A photo on disk, already durable: its name under the media folder, pixels and bytes."""
+
+    file: str
+    width: int
+    height: int
+    bytes: int
+
+
+def store(data: bytes) -> StoredPhoto:
+    """Check, re-encode and keep one photo, on disk when this returns. Raises BadPhoto.
+
+    Also where the disk is full: a person's words must not be lost for lack of room.
+    """
+    if len(data) > MAX_UPLOAD_BYTES:
+        raise BadPhoto(_("照片太大，最多 %d MB") % (MAX_UPLOAD_BYTES // 1024 // 1024))
+    answer = _decode(data)
+    width, height = struct.unpack_from(">HH", answer.ljust(4, b"\0"))
+    if not (width and answer.endswith(_END_OF_JPEG)):
+        if answer[4:] == b"pixels":
+            raise BadPhoto(_("照片的像素太多"))
+        _log.info("photo refused: %s", answer[4:].decode(errors="replace") or "decoder ended")
+        raise BadPhoto(_("这不是能打开的照片（支持 JPEG、PNG、WebP、GIF、HEIC）"))
+    return StoredPhoto(_keep(answer[4:]), width, height, len(answer) - 4)
+
+
+def copy_of(photo: StoredPhoto) -> StoredPhoto:
+    """The same picture kept once more, for another case that it shows as well. Raises BadPhoto."""
+    try:
+        data = (Path(settings.MEDIA_ROOT) / photo.file).read_bytes()
+    except OSError as error:
+        raise _no_room("a photo could not be read") from error
+    return replace(photo, file=_keep(data))
+
+
+def discard(photos: tuple[StoredPhoto, ...]) -> None:
+    """Remove photos whose appeal was not filed after all."""
+    for photo in photos:
+        (Path(settings.MEDIA_ROOT) / photo.file).unlink(missing_ok=True)
+
+
+_END_OF_JPEG = b"\xff\xd9"
+_AT_ONCE = BoundedSemaphore(2)
+"""Each photo may take the decoder's whole memory."""
+_starting = Lock()
+_running: tuple[subprocess.Popen[bytes], socket.socket] | None = None
+
+
+def _decode(data: bytes) -> bytes:
+    """The decoder's answer, empty where it died of the photo. Raises NoRoom if none can run."""
+    ours, theirs = socket.socketpair()
+    with _AT_ONCE, ours:
+        with theirs:
+            try:
+                socket.send_fds(_decoder(), [bytes([CPU_SECONDS])], [theirs.fileno()])
+            except OSError as error:
+                raise _no_room("the photo decoder does not run") from error
+        ours.settimeout(_TIMEOUT)
+        try:
+            ours.sendall(data)
+            ours.shutdown(socket.SHUT_WR)
+            with ours.makefile("rb") as answer:
+                return answer.read(MAX_UPLOAD_BYTES)
+        except OSError:
+            return b""
+
+
+def _decoder() -> socket.socket:
+    """Where this process's decoder takes photos; started for the first one, ends with us."""
+    global _running
+    with _starting:
+        if _running is None or _running[0].poll() is not None:
+            if _running:
+                _running[1].close()
+            _running = _start()
+        return _running[1]
+
+
+def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    script = Path(__file__).with_name("photo_decoder.py")
+    with theirs:
+        end = theirs.fileno()
+        process = subprocess.Popen(  # noqa: S603  # our own script, and a number
+            [sys.executable, "-I", "-Wignore", script, str(end)],
+            pass_fds=[end],
+            env={},
+            start_new_session=True,
+        )
+    if not ours.recv(1):
+        ours.close()
+        raise ChildProcessError(f"it ended with {process.wait()} before it was ready")
+    return process, ours
+
+
+def _keep(data: bytes) -> str:
+    """Write a photo durably; its name under the media folder."""
+    name = f"{secrets.token_hex(1)}/{secrets.token_hex(16)}.jpg"
+    path = Path(settings.MEDIA_ROOT) / name
+    try:
+        _write_durably(path, data)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise _no_room("a photo could not be written") from error
+    return name
+
+
+def _no_room(event: str) -> NoRoom:
+    _log.exception(event)
+    return NoRoom(_("照片现在存不下，请先不带照片提交"))
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    # For the process that serves it alone: other users of the machine have no business here.
+    path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
