@@ -56,7 +56,7 @@ class City:
             **os.environ,
             "DATABASE_URL": database_url(self.name),
             "YINGHU_HOME": str(settings.HOME),
-            "DJANGO_SETTINGS_MODULE": "yinghu.settings",
+            "DJANGO_SETTINGS_MODULE": "yinghu.config.settings",
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "yinghu", *map(str, words)],

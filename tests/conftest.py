@@ -25,9 +25,10 @@ from tests.cast import Cast, cast
 from tests.cities import own_city  # noqa: F401  # a fixture
 from tests.live import Live, database_url
 from tests.settings import RUN
-from yinghu import demo, embedded
+from yinghu import demo
 from yinghu.appeals import city_texts
 from yinghu.bench.city import hang_up
+from yinghu.server import embedded
 
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 800}

@@ -22,7 +22,7 @@ from psycopg import sql
 
 from tests.settings import SERVER_URL
 from yinghu.bench.city import drop
-from yinghu.env import DEMO_CONSENT
+from yinghu.config.environment import DEMO_CONSENT
 
 # Rows of the live worker itself, which lives on when a test has ended.
 _KEPT = ("django_migrations", "procrastinate_workers")
@@ -100,7 +100,7 @@ class Live:
             "YINGHU_HOME": str(self.home),
             "YINGHU_DEMO": DEMO_CONSENT,
             "PORT": self.url.rpartition(":")[2],
-            "DJANGO_SETTINGS_MODULE": "yinghu.settings",
+            "DJANGO_SETTINGS_MODULE": "yinghu.config.settings",
         }
         with self.log(process).open("ab") as log:
             self.processes[process] = subprocess.Popen(

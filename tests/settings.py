@@ -15,9 +15,9 @@ os.environ["PYTEST_RUN_OF_YINGHU"] = str(RUN)
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 os.environ["YINGHU_HOME"] = str(RUN / WORKER)
 
-from yinghu import embedded  # noqa: E402  # reads YINGHU_HOME
-from yinghu.settings import *  # noqa: E402, F403  # likewise, and all of it
-from yinghu.settings import DATABASES, ENV, STORAGES, database  # noqa: E402  # reads YINGHU_HOME
+from yinghu.config.settings import *  # noqa: E402, F403  # likewise, and all of it
+from yinghu.config.settings import DATABASES, ENV, STORAGES, database  # noqa: E402  # reads YINGHU_HOME
+from yinghu.server import embedded  # noqa: E402  # reads YINGHU_HOME
 
 SERVER_URL = ENV.database_url or embedded.url(RUN)
 DATABASES["default"] = database(SERVER_URL) | {

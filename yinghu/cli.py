@@ -45,17 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(0o077)
     args = parser().parse_args(arguments)
     needs = getattr(args.command, "NEEDS", Needs.DATABASE)
-    from yinghu import embedded, env
+    from yinghu.config.env_source import EnvError
+    from yinghu.config.environment import Environment
+    from yinghu.server import embedded
 
     with contextlib.ExitStack() as stack:
         try:
             if needs is not Needs.NOTHING:
-                settings = env.load()
-                if needs is Needs.DATABASE and settings.embedded:
-                    stack.enter_context(embedded.running(settings.home))
+                environment = Environment()
+                if needs is Needs.DATABASE and environment.embedded:
+                    stack.enter_context(embedded.running(environment.home))
                 _django(stack)
             return int(args.command.run(args) or 0)
-        except env.EnvError as error:
+        except EnvError as error:
             for problem in error.problems:
                 print(f"yinghu: {problem}", file=sys.stderr)
             return 2
@@ -71,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _django(stack: contextlib.ExitStack) -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yinghu.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yinghu.config.settings")
     import django
 
     django.setup()

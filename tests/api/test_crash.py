@@ -19,8 +19,8 @@ import pytest
 from django.conf import settings
 
 from tests.live import answers, free_port, until
-from yinghu import embedded
 from yinghu.bench.intake import WHOLE_SQL
+from yinghu.server import embedded
 
 KILLS = ("web", "database", "web", "database")
 SENDERS = 6

@@ -33,7 +33,7 @@ def test_bench(name: str) -> None:
             **os.environ,
             "DATABASE_URL": SERVER_URL,
             "YINGHU_HOME": str(settings.HOME),
-            "DJANGO_SETTINGS_MODULE": "yinghu.settings",
+            "DJANGO_SETTINGS_MODULE": "yinghu.config.settings",
         },
         capture_output=True,
         text=True,

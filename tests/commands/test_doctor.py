@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 
-from yinghu import env
 from yinghu.commands import doctor
+from yinghu.config.environment import Environment
 
 SITE = "https://help.example.org"
 
@@ -31,7 +31,7 @@ SITE = "https://help.example.org"
 def test_a_proxy_that_is_not_named_is_told(
     tmp_path: Path, given: dict[str, str], wrong: list[str]
 ) -> None:
-    read = env.load({"YINGHU_HOME": str(tmp_path), **given})
+    read = Environment({"YINGHU_HOME": str(tmp_path), **given})
     https = read.site_url.startswith("https:")
     with override_settings(ENV=read, SITE_URL=read.site_url, HTTPS=https, DEMO=read.demo):
         said = list(doctor.site())

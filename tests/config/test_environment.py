@@ -11,18 +11,19 @@ from django.test import RequestFactory
 from django.views.debug import technical_500_response
 from pytest_django import Settings
 
-from yinghu import env
+from yinghu.config import PROJECT
+from yinghu.config.env_source import EnvError
+from yinghu.config.environment import DEMO_CONSENT, Environment, table
 
 OPEN = {"HOST": "0.0.0.0", "YINGHU_SITE_URL": "https://a.example"}
 BEHIND = {"YINGHU_SITE_URL": "https://help.example.org"}
 PROXIED = {"YINGHU_TRUSTED_PROXIES": "127.0.0.1/32"}
 OWN = "postgresql://yinghu:secret@db.example.org/yinghu"
-CONSENT = env.DEMO_CONSENT
 
 
 def problems(home: Path, **given: str) -> list[str]:
-    with pytest.raises(env.EnvError) as caught:
-        env.load({"YINGHU_HOME": str(home), **given})
+    with pytest.raises(EnvError) as caught:
+        Environment({"YINGHU_HOME": str(home), **given})
     return caught.value.problems
 
 
@@ -66,6 +67,22 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     assert len(problems(tmp_path, PORT="x", YINGHU_DEBUG="x", YINGHU_HOUSE="x")) == 3
 
 
+def test_a_contradiction_is_told_with_other_problems_and_where_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "debug"
+    path.write_text("on")
+    port, site, debug = problems(
+        tmp_path, HOST="0.0.0.0", PORT="x", YINGHU_DEMO="off", YINGHU_DEBUG_FILE=str(path)
+    )
+    assert port == "PORT: must be a port number from 1 to 65535"
+    assert site.startswith("YINGHU_SITE_URL: needed because HOST=0.0.0.0 is open to others")
+    assert debug.startswith(f"YINGHU_DEBUG_FILE ({path}): shows secrets")
+
+
+def test_no_secret_is_made_while_there_is_a_problem(tmp_path: Path) -> None:
+    assert len(problems(tmp_path, YINGHU_MAP_DATUM="bd09")) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_unknown_name_is_refused_and_the_right_one_suggested(tmp_path: Path) -> None:
     assert problems(tmp_path, YINGHU_DEMMO="on") == [
         "YINGHU_DEMMO: there is no such variable; did you mean YINGHU_DEMO?"
@@ -76,7 +93,8 @@ def test_a_value_may_lie_in_a_file(tmp_path: Path) -> None:
     path = tmp_path / "url"
     path.write_text(f"{OWN}\n")
     assert (
-        env.load({"YINGHU_HOME": str(tmp_path), "DATABASE_URL_FILE": str(path)}).database_url == OWN
+        Environment({"YINGHU_HOME": str(tmp_path), "DATABASE_URL_FILE": str(path)}).database_url
+        == OWN
     )
 
 
@@ -101,21 +119,21 @@ def test_a_bad_value_in_a_file_is_refused_with_the_file(tmp_path: Path) -> None:
         ({"YINGHU_DEMO": "off"}, False),
         ({"HOST": "::1"}, True),
         ({"DATABASE_URL": OWN}, False),
-        ({"DATABASE_URL": OWN, "YINGHU_DEMO": CONSENT}, True),
+        ({"DATABASE_URL": OWN, "YINGHU_DEMO": DEMO_CONSENT}, True),
         (OPEN, False),
         ({"YINGHU_SITE_URL": "http://localhost:9000"}, True),
         ({"YINGHU_SITE_URL": "http://[::1]:9000"}, True),
         # Behind a proxy on the same machine HOST is this machine, too.
         (BEHIND, False),
         (PROXIED, False),
-        (BEHIND | {"YINGHU_DEMO": CONSENT}, True),
-        (OPEN | {"YINGHU_DEMO": CONSENT}, True),
+        (BEHIND | {"YINGHU_DEMO": DEMO_CONSENT}, True),
+        (OPEN | {"YINGHU_DEMO": DEMO_CONSENT}, True),
     ],
 )
 def test_the_demo_is_on_by_itself_only_where_nobody_else_can_come(
     tmp_path: Path, given: dict[str, str], on: bool
 ) -> None:
-    assert env.load({"YINGHU_HOME": str(tmp_path), **given}).demo is on
+    assert Environment({"YINGHU_HOME": str(tmp_path), **given}).demo is on
 
 
 @pytest.mark.parametrize("given", [{"DATABASE_URL": OWN}, OPEN, BEHIND, PROXIED])
@@ -133,7 +151,7 @@ def test_an_open_host_needs_the_address_that_people_use(tmp_path: Path) -> None:
 
 
 def test_secrets_are_made_once_for_the_owner_alone(tmp_path: Path) -> None:
-    first, second = (env.load({"YINGHU_HOME": str(tmp_path)}) for _ in range(2))
+    first, second = (Environment({"YINGHU_HOME": str(tmp_path)}) for _ in range(2))
     assert (first.secret_key, first.data_keys) == (second.secret_key, second.data_keys)
     assert [len(key) for key in first.data_keys] == [32]
     assert {
@@ -143,7 +161,7 @@ def test_secrets_are_made_once_for_the_owner_alone(tmp_path: Path) -> None:
 
 
 def test_hosts_are_those_of_the_site_and_of_this_machine(tmp_path: Path) -> None:
-    loaded = env.load(
+    loaded = Environment(
         {
             "YINGHU_HOME": str(tmp_path),
             "YINGHU_SITE_URL": "https://help.example.org",
@@ -157,8 +175,8 @@ def test_hosts_are_those_of_the_site_and_of_this_machine(tmp_path: Path) -> None
 
 
 def test_the_operations_page_has_the_table() -> None:
-    page = (env.PROJECT / "docs" / "operations.md").read_text("utf-8")
-    assert env.table() in page, "run `yinghu environment` and put its table into the page"
+    page = (PROJECT / "docs" / "operations.md").read_text("utf-8")
+    assert table() in page, "run `yinghu environment` and put its table into the page"
 
 
 SECRETS = {
@@ -173,7 +191,7 @@ SECRETS = {
 
 
 def test_what_is_printed_of_the_environment_holds_no_secret(tmp_path: Path) -> None:
-    read = env.load({"YINGHU_HOME": str(tmp_path), **SECRETS})
+    read = Environment({"YINGHU_HOME": str(tmp_path), **SECRETS})
     assert (read.database_url, read.secret_key) == (
         SECRETS["DATABASE_URL"],
         SECRETS["YINGHU_SECRET_KEY"],
@@ -185,7 +203,7 @@ def test_what_is_printed_of_the_environment_holds_no_secret(tmp_path: Path) -> N
 def test_the_developers_page_of_errors_shows_no_secret(
     tmp_path: Path, rf: RequestFactory, settings: Settings
 ) -> None:
-    read = env.load({"YINGHU_HOME": str(tmp_path), **SECRETS})
+    read = Environment({"YINGHU_HOME": str(tmp_path), **SECRETS})
     settings.ENV, settings.DEBUG = read, True
     settings.DATABASE_URL, settings.SMS_URL = read.database_url, read.sms_url
     settings.SECRET_KEY, settings.DATA_KEYS = read.secret_key, read.data_keys

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from yinghu import env
-from yinghu.logs import without_secrets
+from yinghu.config import PROJECT
+from yinghu.config.log_config import without_secrets
 
 SECRET = "abcdefghijklmnopqrstuv23"
 SAYS = f"""
 import logging, sys
 import structlog
-from yinghu import logs
-logs.configure(sys.argv[1])
+from yinghu.config import log_config
+log_config.configure(sys.argv[1])
 def fail(phone):
     shown = phone[::-1]
     raise ValueError("it broke at /t/17-{SECRET}")
@@ -37,7 +37,7 @@ structlog.get_logger("yinghu.test").info("said", words="see /live?t=17-{SECRET}&
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_neither_locals_nor_tracking_secrets_are_logged(form: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SAYS, form], cwd=env.PROJECT, capture_output=True, text=True
+        [sys.executable, "-c", SAYS, form], cwd=PROJECT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     said = done.stderr
@@ -86,8 +86,8 @@ def test_links_in_mails_do_not_get_into_the_log(
 ) -> None:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("YINGHU_", "DATABASE_"))}
     done = subprocess.run(
-        [sys.executable, "-c", "from yinghu import settings; print(settings.EMAIL_BACKEND)"],
-        cwd=env.PROJECT,
+        [sys.executable, "-c", "from yinghu.config import settings; print(settings.EMAIL_BACKEND)"],
+        cwd=PROJECT,
         env={**kept, "YINGHU_HOME": str(tmp_path), **given},
         capture_output=True,
         text=True,

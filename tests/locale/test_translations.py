@@ -2,7 +2,7 @@ r"""The English catalogue: whole with respect to the source, and every entry fit
 
 New words come into it with GNU gettext installed, in the folder `yinghu`:
 
-    DJANGO_SETTINGS_MODULE=yinghu.settings python -m django makemessages -l en \
+    DJANGO_SETTINGS_MODULE=yinghu.config.settings python -m django makemessages -l en \
         --no-location --no-obsolete
 
 then fill every msgstr that is empty, and look again at those marked fuzzy.
@@ -22,7 +22,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from yinghu.commands import assets
-from yinghu.env import PROJECT
+from yinghu.config import PROJECT
 
 PACKAGE = PROJECT / "yinghu"
 PO = assets.LOCALE / "en" / "LC_MESSAGES" / "django.po"

@@ -12,10 +12,10 @@ from pytest_django import Settings
 
 from tests.cast import PHONE, Cast, requester, taken_milk
 from tests.notifications.smtp import Mailbox
-from yinghu import parsing
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import track_token
+from yinghu.config import environment
 from yinghu.notifications import delivery, transports
 from yinghu.notifications.models import Delivery, Notification, Reason, SubjectKind
 from yinghu.notifications.outbox import NewNotification, Subject, notify
@@ -110,7 +110,7 @@ class Texting:
 
 
 def test_the_environment_knows_every_transport() -> None:
-    assert set(transports.TRANSPORTS) == set(parsing.PROVIDERS)
+    assert set(transports.TRANSPORTS) == set(environment.NOTICE_PROVIDERS)
 
 
 def test_a_requester_reads_in_their_language_and_gets_the_tracking_link(

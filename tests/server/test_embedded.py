@@ -17,14 +17,15 @@ import psycopg
 import pytest
 
 from tests.live import until
-from yinghu import embedded, env
+from yinghu.config import PROJECT
+from yinghu.server import embedded
 
 pytestmark = pytest.mark.embedded
 
 HOLD = """
 import sys
 from pathlib import Path
-from yinghu import embedded
+from yinghu.server import embedded
 with embedded.running(Path(sys.argv[1]), durable=False):
     print("up", flush=True)
     sys.stdin.read()
@@ -51,7 +52,7 @@ def holder(home: Path, *wrapper: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=env.PROJECT,
+        cwd=PROJECT,
     ) as process:
         assert process.stdout is not None
         said = process.stdout.readline()

@@ -9,8 +9,8 @@ import tomllib
 import pytest
 
 from yinghu.commands import assets
+from yinghu.config import PROJECT
 from yinghu.demo import HERE as DEMO
-from yinghu.env import PROJECT
 from yinghu.ui import icons
 
 

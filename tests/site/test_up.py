@@ -20,8 +20,9 @@ import psycopg
 import pytest
 
 from tests.live import answers, database_url, free_port, until
-from yinghu import embedded, env
 from yinghu.bench.city import drop
+from yinghu.config import PROJECT
+from yinghu.server import embedded
 
 STARTUP_SECONDS = 120.0
 
@@ -41,7 +42,7 @@ class Up:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "yinghu", "up"],
-                cwd=env.PROJECT,
+                cwd=PROJECT,
                 env={**inherited, "YINGHU_HOME": str(home), "PORT": str(port), **given},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -242,7 +243,7 @@ def test_run_says_what_is_missing() -> None:
         ([], {"PYTHON": shutil.which("false") or "false"}, "no Python 3.11 or later found"),
     ):
         done = subprocess.run(
-            [env.PROJECT / "run", *arguments],
+            [PROJECT / "run", *arguments],
             env={**os.environ, **given},
             capture_output=True,
             text=True,

@@ -14,9 +14,9 @@ from pytest_django import Settings
 
 from tests.cast import Cast
 from tests.web.conftest import Browse, text_of
+from yinghu.config.settings import _origin
 from yinghu.places import locate
 from yinghu.places.models import Area
-from yinghu.settings import _origin
 
 pytestmark = pytest.mark.django_db
 

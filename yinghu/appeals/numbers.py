@@ -8,7 +8,7 @@ import hmac
 from stdnum import damm
 from stdnum.exceptions import ValidationError
 
-from yinghu.parsing import plain_digits
+from yinghu.common.text import plain_digits
 from yinghu.people.privacy import derived_key
 
 _SECRET_BYTES = 15

@@ -116,7 +116,7 @@ def serving(database_url: str, *extra: str, web: int = 1) -> Iterator[int]:
         "PORT": str(port),
         "YINGHU_WEB_PROCESSES": str(web),
         "YINGHU_SITE_URL": f"http://127.0.0.1:{port}",
-        "DJANGO_SETTINGS_MODULE": "yinghu.settings",
+        "DJANGO_SETTINGS_MODULE": "yinghu.config.settings",
     }
     log = Path(settings.HOME) / "bench.log"
     processes: list[subprocess.Popen[bytes]] = []

@@ -140,7 +140,7 @@ def _deal(url: str, workers: int) -> float:
 
 
 def _env(url: str) -> dict[str, str]:
-    return {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "yinghu.settings"}
+    return {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "yinghu.config.settings"}
 
 
 def _dealt_with_once(count: int) -> None:

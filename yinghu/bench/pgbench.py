@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from yinghu import embedded
+from yinghu.server import embedded
 
 FILING = r"""
 \set n random(1, 1000000000)

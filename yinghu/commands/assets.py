@@ -15,7 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from yinghu.commands import Needs
-from yinghu.env import PROJECT
+from yinghu.config import PROJECT
 from yinghu.ui.icons import FILE as ICONS
 from yinghu.ui.icons import icon_names
 

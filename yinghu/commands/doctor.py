@@ -98,7 +98,7 @@ def site() -> Iterator[Finding]:
     """The address that people are given is a safe one."""
     from django.conf import settings
 
-    from yinghu.env import is_loopback
+    from yinghu.config.environment import is_loopback
 
     listens_to_others = not is_loopback(settings.ENV.host)
     for_others = not is_loopback(urlsplit(settings.SITE_URL).hostname or "")

@@ -17,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print it as Markdown."""
-    from yinghu.env import table
+    from yinghu.config.environment import table
 
     print(table())
     return 0

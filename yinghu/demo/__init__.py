@@ -1,7 +1,7 @@
 """The demo city: areas, sticker places, categories, limits, units, rules, and a small cast.
 
 All of it is data beside this file. Loading twice changes nothing. Nobody of the cast has a
-password: they are logged in by one click, which exists in demo mode only (`env.py`).
+password: they are logged in by one click, which exists in demo mode only (`config/environment.py`).
 """
 
 import csv

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from stdnum import damm
 
-from yinghu.parsing import digits_in
+from yinghu.common.text import digits_in
 
 _VERSION = b"\x01"
 _MASKED = re.compile(r"[*＊×●•]|[xX]{2}")

@@ -120,14 +120,14 @@ def _load(target: str) -> tuple[Any, App]:
 
 def build() -> App:
     """Django and the doors as one ASGI application."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yinghu.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yinghu.config.settings")
     import django
     from django.conf import settings
 
     django.setup(set_prefix=False)
-    from yinghu import logs
     from yinghu.common import static_files
     from yinghu.common.concurrency_limit import PooledHandler
+    from yinghu.config.log_config import without_secrets
     from yinghu.site import health
 
     django_app: App = PooledHandler()
@@ -190,7 +190,7 @@ def build() -> App:
             await (door or django_app)(scope, heard, watched)
         except (TooLarge, TooSlow) as error:
             log.warning(
-                "a body was not taken", why=type(error).__name__, path=logs.without_secrets(path)
+                "a body was not taken", why=type(error).__name__, path=without_secrets(path)
             )
             await _refuse(scope, watched, error)
 

@@ -17,7 +17,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from yinghu.env import is_loopback
+from yinghu.config.environment import is_loopback
 
 LATE_JOB_SECONDS = 120.0
 """A job that waits longer than this means that no worker lives, or that it cannot keep up."""

@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from yinghu import embedded
-from yinghu.env import Env
+from yinghu.config.environment import Environment
+from yinghu.server import embedded
 
 _PR_SET_PDEATHSIG = 1
 _STEADY_SECONDS = 60.0
@@ -73,7 +73,7 @@ def require_free_port(host: str, port: int, patience: float = 0.0) -> None:
                 raise ServeError(f"cannot listen on {host}:{port}: {why}") from error
 
 
-def prepare(environment: Env) -> None:
+def prepare(environment: Environment) -> None:
     """Bring the database to the code's state and, in demo mode, load the demo city once.
 
     Without demo mode the logins of a demo city, which have no passwords, are closed.
@@ -199,7 +199,7 @@ class Signals:
                 self._reader.recv(4096)
 
 
-def _answers(environment: Env) -> bool:
+def _answers(environment: Environment) -> bool:
     own = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # asks there, does not listen
     host = own.get(environment.host, environment.host)
     connection = http.client.HTTPConnection(host, environment.port, timeout=5)
@@ -212,7 +212,7 @@ def _answers(environment: Env) -> bool:
         connection.close()
 
 
-def supervise(environment: Env, announce: Callable[[], None]) -> int:
+def supervise(environment: Environment, announce: Callable[[], None]) -> int:
     """Run web and worker until asked to stop; `announce` is called once, when the web answers."""
     children = [
         Child("web", ["web"], stop_seconds=10),

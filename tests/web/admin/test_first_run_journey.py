@@ -20,7 +20,7 @@ from tests.browser_checks import no_violations
 from tests.conftest import DESK, PHONE
 from tests.journeys.test_loop import fits
 from tests.site.test_up import Up, folder, up
-from yinghu import env
+from yinghu.config import PROJECT
 
 pytestmark = [pytest.mark.browser, pytest.mark.embedded]
 
@@ -48,7 +48,7 @@ def admin_link(run: Up, name: str) -> str:
     }
     said = subprocess.run(
         [sys.executable, "-m", "yinghu", "admin", name],
-        cwd=env.PROJECT,
+        cwd=PROJECT,
         env={**inherited, "YINGHU_HOME": str(run.home), "PORT": str(run.port), **OFF},
         capture_output=True,
         text=True,

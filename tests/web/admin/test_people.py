@@ -13,7 +13,7 @@ from django.utils import timezone
 from tests.cast import Cast, taken_milk
 from tests.web.conftest import Browse, text_of
 from yinghu.common.rate_limit import buckets
-from yinghu.logs import without_secrets
+from yinghu.config.log_config import without_secrets
 from yinghu.people.access import actor_of
 from yinghu.people.models import Change, Invitation, Post, User
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from yinghu.appeals.models import Policy
 from yinghu.appeals.policies import MINUTES, POLICIES, PolicyKind
-from yinghu.parsing import plain_digits
+from yinghu.common.text import plain_digits
 from yinghu.web.admin import spans
 from yinghu.web.admin.kinds import NO, YES, Around, Kind, Listed, SetupForm, State
 

@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from yinghu.parsing import plain_digits
+from yinghu.common.text import plain_digits
 
 _UNITS = (
     (1, ("分钟", "分", "minutes", "minute", "mins", "min", "m")),

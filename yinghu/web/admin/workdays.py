@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from procrastinate.exceptions import AlreadyEnqueued
 
 from yinghu.common.job_queue import queue
+from yinghu.common.text import plain_digits
 from yinghu.oversight.sweep import lay_out_anew
-from yinghu.parsing import plain_digits
 from yinghu.places import calendar
 from yinghu.places.models import WorkDay
 from yinghu.places.workdays import Hours, statutory

@@ -18,9 +18,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from yinghu.common import rate_limit, sms, text_cleaning
+from yinghu.common.text import digits_in
 from yinghu.intake import one_time_codes
 from yinghu.intake.one_time_codes import Purpose
-from yinghu.parsing import digits_in
 from yinghu.people.privacy import blind, normal_phone
 
 _DEMO_KEY = "by_phone_demo"

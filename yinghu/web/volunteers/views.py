@@ -21,9 +21,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from yinghu.common import rate_limit
+from yinghu.common.text import digits_in
 from yinghu.dispatch import offers
 from yinghu.dispatch.models import Leg
-from yinghu.parsing import digits_in
 from yinghu.people import shifts, volunteers
 from yinghu.people.access import squads_of
 from yinghu.people.models import Change, Unit, User, Volunteer

@@ -1,4 +1,4 @@
-"""The Django project's settings; what a process is told comes from the environment (`env.py`)."""
+"""The Django project's settings. What differs between processes comes from the environment."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from csp.constants import NONCE, NONE, SELF
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool.base import AttemptWithBackoff
 
-from yinghu import embedded, env, logs
+from yinghu.config import PROJECT, log_config
+from yinghu.config.environment import Environment
+from yinghu.server import embedded
 
-ENV = env.load()
-PROJECT = env.PROJECT
+ENV = Environment()
 HOME = ENV.home
 SITE_URL = ENV.site_url
 DEMO = ENV.demo
@@ -41,7 +42,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
-    # Before allauth, whose templates ours replace.
+    # Before allauth, whose templates ours override.
     "yinghu.ui",
     "yinghu.web",
     "yinghu.web.accounts",
@@ -74,7 +75,7 @@ INSTALLED_APPS = [
     "yinghu.notifications",
 ]
 MIDDLEWARE = [
-    # First, so that whatever goes wrong behind it is a problem to the API's callers.
+    # First, so that the API answers with a problem document whatever fails behind it.
     "yinghu.api.app.always_problems",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -108,14 +109,14 @@ TEMPLATES = [
 ]
 
 
-# Between the pool's idle connections that an outage broke, and between its tries to reconnect: by
-# itself it waits 1, 2, 4, 8 seconds, in which everybody waits for a database that is back already.
+# Delays before the pool replaces another connection that an outage broke, and before it tries to
+# reconnect. With its own 1, 2, 4, 8 seconds everybody waits for a database that is back already.
 AttemptWithBackoff.INITIAL_DELAY = 0.02
 AttemptWithBackoff.DELAY_BACKOFF = 1.2
 
 
 def database(url: str) -> dict[str, Any]:
-    """Django's description of a database from its URL; libpq's own words stay options."""
+    """Django's description of a database from its URL; libpq's other parameters stay options."""
     options: dict[str, Any] = {**conninfo_to_dict(url)}
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -175,7 +176,7 @@ MFA_FORMS = {
 MFA_ADAPTER = "yinghu.people.logins.SealedMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "应呼 Yinghu"
-# The demo's one-click logins have nobody's telephone to carry a second factor.
+# Nobody has a second factor for the demo's one-click logins.
 SECOND_FACTOR_REQUIRED = not DEMO
 
 SESSION_ENGINE = "yinghu.people.sessionstore"
@@ -193,7 +194,7 @@ X_FRAME_OPTIONS = "DENY"
 
 
 def _origin(address: str) -> list[str]:
-    """Where an address is, as a content security policy names it; {s} stands for any host there."""
+    """The origin of an address for a content security policy; {s} stands for any subdomain."""
     parts = urlsplit(address)
     host = parts.netloc.replace("{s}.", "*.")
     return [f"{parts.scheme}://{host}"] if host else []
@@ -240,7 +241,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 20
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        # Failed logins are counted here: made-up names must not wash the count of a true one out.
+        # Failed logins are counted here: made-up names must not push a real one out.
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
 }
@@ -249,8 +250,8 @@ CACHES = {
 def _mail(url: str, *, demo: bool) -> dict[str, Any]:
     """Django's mail settings from smtp://, smtp+tls:// or smtps://.
 
-    Without a server mails go nowhere, for links that let somebody in do not belong into a log; in
-    demo mode, where there is nothing to protect, they go to the terminal.
+    Without a server, mails are dropped, because links that let somebody in do not belong in a log;
+    in demo mode, where there is nothing to protect, they go to the terminal.
     """
     parts = urlsplit(url)
     if not url:
@@ -272,4 +273,4 @@ globals().update(_mail(ENV.email_url, demo=DEMO))
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENV.email_from
 
 LOGGING_CONFIG = None
-logs.configure(ENV.log_format, debug=DEBUG)
+log_config.configure(ENV.log_format, debug=DEBUG)

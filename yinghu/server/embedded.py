@@ -1,13 +1,13 @@
-"""PostgreSQL 18 out of a wheel: made, started, shared and stopped without an administrator.
+"""PostgreSQL 18 from a wheel: created, started, shared and stopped without an administrator.
 
-Only the wheel's programs are used. The server listens on a Unix socket and nowhere else, and asks
-the kernel who calls (peer authentication), so there is no password to keep or to lose; the role
-`yinghu` owns the database and is no superuser.
+Only the wheel's programs are used. The server listens on a Unix socket only and asks the kernel
+who connects (peer authentication), so there is no password to keep. The role `yinghu` owns the
+database and is no superuser.
 
-Several processes may use one server. Each holds a shared lock on the file `users`; whoever starts
-or stops the server holds `lock` alone; the last user out stops the server. The kernel drops locks
-when a process dies, however it dies, so nothing has to be cleaned up after a kill -9: the next
-user finds the server up, or starts it again and PostgreSQL recovers from its log.
+Several processes may use one server. Each holds a shared lock on the file `users`; a process that
+starts or stops the server holds `lock` exclusively; the last one to leave stops the server. The
+kernel releases locks when a process dies, however it dies, so a kill -9 needs no cleaning up: the
+next process finds the server running, or starts it and PostgreSQL recovers from its log.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from yinghu.cluster import (
+from yinghu.server.cluster import (
     MAJOR,
     Cluster,
     EmbeddedError,
+    allow_traversal,
     binary,
     create,
-    open_the_way,
-    populate,
+    create_database,
     postmaster,
     processes,
     start,
@@ -48,24 +48,24 @@ __all__ = [
 
 
 def url(home: Path) -> str:
-    """Address of the embedded database under `home`, whether or not the server is up."""
+    """Address of the embedded database under `home`, whether or not the server runs."""
     return _cluster(home).url()
 
 
 def ensure(home: Path, *, durable: bool = True) -> str:
-    """Start the server if it is down; use it until this process ends. Returns its address.
+    """Start the server if it is down and use it until this process ends. Returns its address.
 
-    Idempotent and safe between processes. `durable=False` gives up safety against a crash of the
-    machine for speed; it counts only for whoever starts the server, and is meant for tests.
-    Raises `EmbeddedError`.
+    Idempotent and safe between processes. `durable=False`, for tests, trades safety against a
+    crash of the machine for speed; it has no effect on a server that runs already. Raises
+    `EmbeddedError`.
     """
     home = home.absolute()
     with _guard:
         key = (os.getpid(), home)
         if key in _held:
             cluster = _cluster(home)
-            with _alone(cluster):
-                _up(cluster, durable)
+            with _locked(cluster):
+                _start_if_down(cluster, durable)
             return cluster.url()
         manager = running(home, durable=durable)
         address = manager.__enter__()
@@ -74,7 +74,7 @@ def ensure(home: Path, *, durable: bool = True) -> str:
 
 
 def release(home: Path) -> None:
-    """Undo `ensure` before this process ends; the last user out stops the server."""
+    """Undo `ensure` before this process ends; the last process to leave stops the server."""
     with _guard:
         manager = _held.pop((os.getpid(), home.absolute()), None)
     if manager is not None:
@@ -83,27 +83,27 @@ def release(home: Path) -> None:
 
 @contextlib.contextmanager
 def running(home: Path, *, durable: bool = True) -> Iterator[str]:
-    """The server is up inside the block, which gets its address; see `ensure`."""
+    """Run the server for the block, which gets its address; see `ensure`."""
     cluster = _cluster(home)
     parent, users = os.getppid(), -1
     try:
-        with _alone(cluster):
+        with _locked(cluster):
             users = os.open(cluster.folder / "users", os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(users, fcntl.LOCK_SH)
-            _up(cluster, durable)
+            _start_if_down(cluster, durable)
         yield cluster.url()
     finally:
         if users >= 0:
-            _leave(cluster, users, patience=0 if _lives(parent) else 2)
+            _leave(cluster, users, patience=0 if _is_alive(parent) else 2)
 
 
 def is_up(home: Path) -> bool:
-    """Whether the server's first process lives."""
+    """Does the server run?"""
     return postmaster(_cluster(home)) is not None
 
 
 def server_processes(home: Path) -> list[int]:
-    """Process ids of the server under `home`; orphans of one that was killed are among them."""
+    """Process ids of the server under `home`, orphans of a killed one included."""
     return processes(_cluster(home))
 
 
@@ -123,7 +123,7 @@ def _cluster(home: Path) -> Cluster:
 
 
 @contextlib.contextmanager
-def _alone(cluster: Cluster) -> Iterator[None]:
+def _locked(cluster: Cluster) -> Iterator[None]:
     try:
         cluster.folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(cluster.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -136,8 +136,8 @@ def _alone(cluster: Cluster) -> Iterator[None]:
         os.close(lock)
 
 
-def _up(cluster: Cluster, durable: bool) -> None:
-    """Bring the server up; the caller holds the lock."""
+def _start_if_down(cluster: Cluster, durable: bool) -> None:
+    """Start the server; the caller holds the lock."""
     if postmaster(cluster) is None:
         if not (cluster.data / "PG_VERSION").is_file():
             create(cluster, durable)
@@ -147,23 +147,23 @@ def _up(cluster: Cluster, durable: bool) -> None:
                 f"{cluster.data} was made by PostgreSQL {version}, this is {MAJOR}: dump it with "
                 "the older Yinghu (pg_dump), move the folder away, start, and restore the dump"
             )
-        open_the_way(cluster, cluster.data)
-        open_the_way(cluster, binary("postgres"))
+        allow_traversal(cluster, cluster.data)
+        allow_traversal(cluster, binary("postgres"))
         start(cluster, durable)
-    populate(cluster)
+    create_database(cluster)
 
 
 def _leave(cluster: Cluster, users: int, patience: float) -> None:
-    """Give up a share of the server, and stop it if it was the last.
+    """Stop using the server, and stop it if nobody else uses it.
 
-    A parent that was killed tells its children before the kernel has dropped its locks, so after
-    such an end they look again for `patience` seconds before they leave the server to others.
+    The children of a killed parent learn of its death before the kernel has released its locks,
+    so they keep trying for `patience` seconds before they leave the server to others.
     """
     deadline = time.monotonic() + patience
     try:
         fcntl.flock(users, fcntl.LOCK_UN)
         while True:
-            with _alone(cluster):
+            with _locked(cluster):
                 try:
                     fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
@@ -177,13 +177,13 @@ def _leave(cluster: Cluster, users: int, patience: float) -> None:
         os.close(users)
 
 
-def _lives(parent: int) -> bool:
-    """Whether the parent that this process began with is there still, and not about to end."""
+def _is_alive(parent: int) -> bool:
+    """Is the parent that this process began with still there, and not about to end?"""
     if os.getppid() != parent:
         return False
     try:
         state = (Path("/proc") / str(parent) / "stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return False
-    # A zombie for as long as its other threads take to end.
+    # It is a zombie until its other threads have ended.
     return state not in {"Z", "X"}

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 
-from yinghu.env import PROJECT
+from yinghu.config import PROJECT
 
 _KNOWN = """
 import django
@@ -23,7 +23,7 @@ def test_a_worker_imports_each_module_that_declares_a_task() -> None:
     for path in (PROJECT / "yinghu").rglob("*.py"):
         declared |= set(re.findall(r'task\(\s*name="(yinghu\.\w+)"', path.read_text("utf-8")))
     # A process of its own: this one has imported more than a worker does.
-    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "yinghu.settings"}
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "yinghu.config.settings"}
     found = subprocess.run(
         [sys.executable, "-c", _KNOWN], env=environment, capture_output=True, text=True
     )

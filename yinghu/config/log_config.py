@@ -1,4 +1,4 @@
-"""One log for everything a process says: lines for people on a terminal, JSON for machines."""
+"""One log for all output of a process: lines for people on a terminal, JSON for machines."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _TOKEN = re.compile(r"(?<!\d)(\d{1,18}(?:-|%2[dD]))[a-z2-7]{24}(?![a-z2-7])")
 
 
 def without_secrets(text: str) -> str:
-    """`text` with the secret of every tracking link and invitation in it put out: `/t/17-…`.
+    """`text` without the secrets of tracking links and invitations: `/t/17-…`.
 
-    Who has that secret reads the appeal, or comes in, so whoever reads the log must not.
+    Such a secret opens an appeal or an account, so readers of the log must not see it.
     """
     return _INVITATION.sub(r"\1…", _TOKEN.sub(r"\1…", _LINK.sub(r"\1…", text)))
 
 
-def _put_secrets_out(logger: object, method: str, line: object) -> str:
-    # Behind the renderer, so that no path, message, traceback or field gets past it.
+def _remove_secrets(logger: object, method: str, line: object) -> str:
+    # After the renderer, so that no path, message, traceback or field escapes it.
     return without_secrets(str(line))
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
-    """A refusal (a 403, a 404) says where it was; how the code came there is nobody's question."""
+    """A refusal (403, 404) says where it happened; its traceback tells nothing more."""
     if record.levelno < logging.ERROR:
         record.exc_info = None
     return True
@@ -46,7 +46,7 @@ def configure(form: str, *, debug: bool = False) -> None:
     last: list[structlog.typing.Processor]
     if form == "json":
         last = [
-            # Locals hold names and phones that were just decrypted.
+            # Local variables hold decrypted names and phones.
             structlog.processors.ExceptionRenderer(
                 structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
             ),
@@ -69,7 +69,7 @@ def configure(form: str, *, debug: bool = False) -> None:
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                         *last,
-                        _put_secrets_out,
+                        _remove_secrets,
                     ],
                 }
             },
@@ -84,9 +84,9 @@ def configure(form: str, *, debug: bool = False) -> None:
                 "django.request": {"filters": ["refusals"]},
                 "django.template": {"level": "INFO"},
                 "django.utils.autoreload": {"level": "INFO"},
-                # Every scanner on the Internet tries it; the 400 is in django.request.
+                # Every scanner on the Internet tries it; django.request has the 400.
                 "django.security.DisallowedHost": {"level": "CRITICAL"},
-                # Each job would say three things about itself.
+                # It would write three lines for each job.
                 "procrastinate": {"level": "WARNING"},
                 "psycopg.pool": {"level": "WARNING"},
             },

@@ -1,7 +1,7 @@
-"""One PostgreSQL cluster out of a wheel: made, configured, started, found and stopped.
+"""One PostgreSQL cluster from a wheel: create, configure, start, find and stop it.
 
-Nothing here knows that several processes may share the server; `embedded.py` sees to that, and
-calls these functions alone, one process at a time.
+Nothing here knows that several processes may share the server; `embedded.py` takes care of that
+and calls these functions from one process at a time.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ _STOP_SECONDS = 60
 
 
 class EmbeddedError(Exception):
-    """The embedded server cannot be had; the message says what to do."""
+    """The embedded server cannot be used; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where one embedded server keeps its things, and as whom it runs."""
+    """Paths and owner of one embedded server."""
 
     home: Path
 
     @cached_property
     def owner(self) -> pwd.struct_passwd:
-        """Who runs the server; made on first use where this is root and there is none yet."""
+        """The account that runs the server; created on first use where root needs one."""
         return _owner(self.data)
 
     @property
@@ -64,7 +64,7 @@ class Cluster:
 
     @property
     def mark(self) -> str:
-        """A name that stands in the title of every server process of this cluster."""
+        """A name that appears in the title of every server process of this cluster."""
         return "yinghu-" + hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]
 
     @property
@@ -97,7 +97,7 @@ def _say(text: str) -> None:
 
 
 def _owner(data: Path) -> pwd.struct_passwd:
-    """Who runs the server: this user, or an unprivileged one where this is root."""
+    """The account to run the server: this user's, or an unprivileged one if this is root."""
     me = os.geteuid()
     if data.is_dir() and (uid := data.stat().st_uid) != me:
         if me != 0:
@@ -112,7 +112,7 @@ def _owner(data: Path) -> pwd.struct_passwd:
         return pwd.getpwnam(_SYSTEM_USER)
     except KeyError:
         pass
-    # PostgreSQL refuses to run as root, whose rights a flaw in it would inherit.
+    # PostgreSQL refuses to run as root, because a flaw in it would then give root's rights away.
     useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
     command = [useradd or "useradd", "--system", "--user-group", "--no-create-home"]
     command += ["--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", _SYSTEM_USER]
@@ -168,7 +168,7 @@ def _run(
 
 
 def _own(cluster: Cluster, folder: Path) -> None:
-    """Make `folder` if absent, for the server's user alone; refuse one planted by another."""
+    """Create `folder` for the server's user alone; refuse one that another user created."""
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
         os.chown(folder, cluster.owner.pw_uid, cluster.owner.pw_gid)
@@ -177,8 +177,8 @@ def _own(cluster: Cluster, folder: Path) -> None:
         raise EmbeddedError(f"{folder} does not belong to {cluster.owner.pw_name}: remove it")
 
 
-def open_the_way(cluster: Cluster, path: Path) -> None:
-    """Let the server's user pass through the folders above `path`, where they are ours."""
+def allow_traversal(cluster: Cluster, path: Path) -> None:
+    """Let the server's user traverse the folders above `path`, as far as we own them."""
     user = cluster.owner
     if os.geteuid() == user.pw_uid:
         return
@@ -203,12 +203,12 @@ def open_the_way(cluster: Cluster, path: Path) -> None:
 
 
 def create(cluster: Cluster, durable: bool) -> None:
-    """Make the cluster beside its place and move it there whole, so that a half is never seen."""
+    """Create the cluster beside its place, then rename it: nobody ever sees half of one."""
     fresh = cluster.folder / "data.new"
     shutil.rmtree(fresh, ignore_errors=True)
     _own(cluster, fresh)
-    open_the_way(cluster, fresh)
-    open_the_way(cluster, binary("initdb"))
+    allow_traversal(cluster, fresh)
+    allow_traversal(cluster, binary("initdb"))
     # The builtin provider knows all of Unicode and is the same on every machine; the wheel has
     # no ICU, and a libc's order may change under an index when the system is upgraded.
     done = _run(
@@ -314,8 +314,8 @@ def start(cluster: Cluster, durable: bool) -> None:
         time.sleep(0.05)
     _own(cluster, cluster.log)
     _own(cluster, cluster.socket_folder)
-    # Their process is gone; the number in them may by now be a stranger's, or that of a zombie
-    # which nobody collects (a container without an init), and PostgreSQL would not start.
+    # Their process is gone. Its id may by now belong to another process, or to a zombie that
+    # nobody reaps (a container without an init), and PostgreSQL would refuse to start.
     for path in (
         cluster.data / "postmaster.pid",
         cluster.socket_folder / _SOCKET,
@@ -359,7 +359,7 @@ def stop(cluster: Cluster) -> None:
 
 
 def _command_line(pid: int, uid: int) -> list[str]:
-    """Arguments of a live process of that user; none for a zombie or another's process."""
+    """Arguments of a live process of that user; empty for a zombie or another user's process."""
     folder = Path("/proc") / str(pid)
     try:
         if folder.stat().st_uid != uid:
@@ -370,7 +370,7 @@ def _command_line(pid: int, uid: int) -> list[str]:
 
 
 def postmaster(cluster: Cluster) -> int | None:
-    """The server's first process, if it lives. Its file may outlive it and name a stranger."""
+    """Process id of a live server. Its file may outlive it, and the id may be reused."""
     try:
         pid = int((cluster.data / "postmaster.pid").read_text().split("\n", 1)[0])
     except (FileNotFoundError, ValueError):
@@ -380,7 +380,7 @@ def postmaster(cluster: Cluster) -> int | None:
 
 
 def processes(cluster: Cluster) -> list[int]:
-    """All processes of this cluster's server, known by their command line or title."""
+    """All processes of this cluster's server, recognised by command line or title."""
     found = []
     for entry in os.listdir("/proc"):
         if entry.isdigit():
@@ -393,8 +393,8 @@ def processes(cluster: Cluster) -> list[int]:
     return found
 
 
-def populate(cluster: Cluster) -> None:
-    """Make the role and the database where they are absent."""
+def create_database(cluster: Cluster) -> None:
+    """Create the role and the database if they do not exist."""
     import psycopg
     from psycopg import sql
 
