@@ -13,8 +13,8 @@ import pytest
 
 from tests.live import Live
 from yinghu import demo
-from yinghu.api.auth import new_key
 from yinghu.people.models import User
+from yinghu.people.tokens import new_key
 
 _once = itertools.count(1)
 

@@ -12,14 +12,14 @@ import pytest
 
 from tests.api.conftest import Api
 from tests.live import Live, database_url, until
-from yinghu.api.auth import new_key
 from yinghu.appeals.models import Appeal, Category, Clock, Event
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.bench.city import serving
 from yinghu.bench.wire import counting
+from yinghu.common.opening import unseal, unseal_bytes
 from yinghu.intake.models import Message
 from yinghu.people.models import ApiToken, User
-from yinghu.people.privacy import unseal, unseal_bytes
+from yinghu.people.tokens import new_key
 from yinghu.places.coords import gcj_to_wgs
 
 Check = Callable[..., dict[str, Any]]

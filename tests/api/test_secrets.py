@@ -11,11 +11,11 @@ from pytest_django import Settings
 
 from tests.cast import Cast, file_one
 from yinghu.api import auth
-from yinghu.api.auth import new_key
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal
 from yinghu.common.rate_limit import buckets
 from yinghu.people.models import Post, User
+from yinghu.people.tokens import new_key
 from yinghu.triage import search
 
 Ask = Callable[..., Any]

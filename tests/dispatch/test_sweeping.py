@@ -20,11 +20,11 @@ from tests.dispatch.errands import (
     sealed,
 )
 from yinghu.dispatch import legs, offers
+from yinghu.dispatch.membership import has_in_hand
 from yinghu.dispatch.models import FixedHelper, Offer
 from yinghu.people import volunteers
 from yinghu.people.models import User, Volunteer
 from yinghu.places.locate import metres
-from yinghu.web.volunteers.service_hours import has_in_hand
 
 pytestmark = pytest.mark.django_db
 HOME = "330782001004001"

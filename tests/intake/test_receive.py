@@ -10,6 +10,7 @@ from django.db import DataError, IntegrityError
 from tests.cities import City, in_threads
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal
+from yinghu.common.opening import unseal
 from yinghu.intake.models import Message
 from yinghu.intake.receive import (
     Incoming,
@@ -20,7 +21,6 @@ from yinghu.intake.receive import (
     receive_many,
 )
 from yinghu.people.access import SYSTEM
-from yinghu.people.privacy import unseal
 
 
 def message(key: str, body: str = "停水", **given: Any) -> Incoming:

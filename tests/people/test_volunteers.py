@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from tests.cast import Cast
 from tests.cities import City, in_threads
+from yinghu.common.opening import unseal
 from yinghu.people import volunteers
 from yinghu.people.access import actor_of
 from yinghu.people.models import Change, Post, Role, Unit, User, Volunteer
-from yinghu.people.privacy import unseal
 from yinghu.places.models import Zone
 
 PHONE = "+8613700000001"

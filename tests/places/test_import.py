@@ -13,6 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.places.conftest import DEMO
 from yinghu.commands import areas as command
+from yinghu.common.table_reader import BadFile
 from yinghu.places import importing
 from yinghu.places.models import Area, AreaAlias, Place, level_of, parent_code_in
 
@@ -210,7 +211,7 @@ def test_outlines_take_the_good_and_tell_the_bad(tmp_path: Path) -> None:
     assert [reject.line for reject in report.rejects] == [3, 4, 5, 6, 7, 8]
     inside = Area.objects.get(code="330782")
     assert (inside.lon, inside.lat) == (120.5, 29.5)
-    with pytest.raises(importing.BadFile):
+    with pytest.raises(BadFile):
         importing.import_outlines(write(tmp_path, "[1, 2", "bad.json"))
 
 

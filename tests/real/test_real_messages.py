@@ -17,9 +17,9 @@ from tests.live import until
 from yinghu.appeals.loop import MAX_WORDS
 from yinghu.appeals.models import Appeal, Clock, Event, Untallied
 from yinghu.appeals.states import Status
+from yinghu.common.opening import unseal
 from yinghu.insight.board import Board, board
 from yinghu.intake.models import Message
-from yinghu.people.privacy import unseal
 
 MESSAGES = Path(__file__).resolve().parents[3] / "shared" / "data" / "messages"
 STREAM, REPLIED = MESSAGES / "stream_4326.csv", MESSAGES / "replied_2816.csv"

@@ -6,7 +6,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import translation
 
-from yinghu.ui.csv_download import MAX_BYTES, BadFile, download, read
+from yinghu.common.table_reader import BadFile
+from yinghu.common.workbook_writer import WorkbookWriter
+from yinghu.ui.csv_download import MAX_BYTES, download, read
 
 
 def upload(data: bytes) -> SimpleUploadedFile:
@@ -31,7 +33,7 @@ def test_what_goes_out_comes_back_the_same() -> None:
 
 
 def test_files_as_spreadsheets_save_them() -> None:
-    said = "code,name\r\n1,甲\r\n\r\n2, 乙 \r\n"
+    said = "code,name,,\r\n1,甲\r\n\r\n2, 乙 ,,\r\n"
     for data in (said.encode("utf-8-sig"), said.encode("gb18030")):
         table = read(upload(data))
         assert table.columns == ["code", "name"]
@@ -48,7 +50,7 @@ def test_files_as_spreadsheets_save_them() -> None:
         (b"code,name\n1,a,b\n", "第 2 行有 3 格，表头有 2 格"),
         (b"code,name\n1,a\n\n2\n", "第 4 行有 1 格，表头有 2 格"),
         (b"code\n\x00\n", "不是 CSV"),
-        (b"PK\x03\x04\xff\xfe\xfa\x80\x80", "不是 CSV"),
+        (b"PK\x03\x04\xff\xfe\xfa\x80\x80", "table.csv 不是能打开的 Excel 文件"),
         (b"code\n" + b"1\n" * 20_001, "行数太多"),
         (b"code\n" + b"x" * MAX_BYTES, "文件太大"),
     ],
@@ -56,3 +58,15 @@ def test_files_as_spreadsheets_save_them() -> None:
 def test_what_is_no_table_is_refused_in_words(data: bytes, why: str) -> None:
     with translation.override("zh-hans"), pytest.raises(BadFile, match=why):
         read(upload(data))
+
+
+def test_workbooks_and_json_lines_are_tables_as_well() -> None:
+    book = WorkbookWriter()
+    sheet = book.sheet("甲")
+    sheet.row(["code", "name", "n"], bold=True)
+    sheet.row(["1", "=甲", 3])
+    lines = '{"code": "1", "name": "=甲", "n": 3}\n'.encode()
+    for name, data in (("table.xlsx", book.content()), ("table.jsonl", lines)):
+        table = read(SimpleUploadedFile(name, data))
+        assert table.columns == ["code", "name", "n"]
+        assert [cells for _line, cells in table.rows] == [{"code": "1", "name": "=甲", "n": "3"}]

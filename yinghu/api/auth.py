@@ -1,6 +1,6 @@
 """Who asks: a neighbouring system by its key, staff by session, a requester by tracking token.
 
-A key (`yh_…`) acts as its user, while that one has a post; of it only the SHA-256 digest is kept.
+A key (`yh_…`) acts as its user, while that one has a post (`people.tokens`).
 A key that was found good is believed for BELIEVED seconds without asking the database again,
 so that to file with a revoked one works that much longer at most. Every key that has to be looked
 up, good or bad, counts against its sender (`channels.flood`).
@@ -8,13 +8,10 @@ up, good or bad, counts against its sender (`channels.flood`).
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import threading
 import time
 from typing import Any, cast
 
-from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 from ninja.security.apikey import APIKeyCookie
@@ -24,26 +21,14 @@ from yinghu.api import problems
 from yinghu.appeals.numbers import id_of_token
 from yinghu.common import rate_limit
 from yinghu.people.access import Actor, actor_of, requester_of
-from yinghu.people.models import ApiToken, Post, User
+from yinghu.people.models import User
+from yinghu.people.tokens import PREFIX, digest_of, user_of
 
-PREFIX = "yh_"
 BELIEVED = 10.0
 _KEPT = 10_000
 
 _believed: dict[bytes, tuple[float, User]] = {}
 _lock = threading.Lock()
-
-
-def digest_of(key: str) -> bytes:
-    """What is kept of a key."""
-    return hashlib.sha256(key.encode("utf-8", "replace")).digest()
-
-
-def new_key(user: User, name: str) -> str:
-    """Make a key for `user`; it can be read this once only."""
-    key = PREFIX + secrets.token_urlsafe(32)
-    ApiToken.objects.create(user=user, name=name, digest=digest_of(key))
-    return key
 
 
 def believed(key: str) -> User | None:
@@ -55,20 +40,15 @@ def believed(key: str) -> User | None:
 def look_up(key: str) -> User | None:
     """The user of a key, from the database: one statement. None where it opens nothing."""
     digest = digest_of(key)
-    serving = Post.objects.filter(user=OuterRef("user"), active=True, unit__active=True)
-    token = (
-        ApiToken.objects.select_related("user")
-        .filter(Exists(serving), digest=digest, revoked_at=None, user__is_active=True)
-        .first()
-    )
+    user = user_of(digest)
     with _lock:
         if len(_believed) >= _KEPT:
             _believed.clear()
-        if token is None:
+        if user is None:
             _believed.pop(digest, None)
-            return None
-        _believed[digest] = (time.monotonic() + BELIEVED, token.user)
-    return token.user
+        else:
+            _believed[digest] = (time.monotonic() + BELIEVED, user)
+    return user
 
 
 def gate(name: str, address: str) -> None:

@@ -21,10 +21,11 @@ from yinghu.appeals.loop import NotFound
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import id_of, number_of
 from yinghu.appeals.states import Status
-from yinghu.dispatch.receipts import shown_to_requester
-from yinghu.people.access import Actor, may_reveal, may_search_phones, words_to_search
-from yinghu.people.models import Reveal, User
-from yinghu.people.privacy import blind, normal_phone, unseal
+from yinghu.common.phones import normal_phone
+from yinghu.common.sealing import blind
+from yinghu.dispatch.receipts import photo_for
+from yinghu.people import disclosure
+from yinghu.people.access import Actor, may_search_phones, words_to_search
 from yinghu.triage.search import search
 
 REFUSALS: dict[Any, Any] = dict.fromkeys(
@@ -167,13 +168,14 @@ def reveal(request: HttpRequest, number: str, payload: RevealIn) -> dict[str, An
     """Show what is masked elsewhere. Who looked, when and why is kept for good."""
     actor = asker(request)
     appeal = seen(number, actor)
-    if actor.user_id is None or not may_reveal(actor, appeal):
-        raise problems.forbidden(_("您不能查看诉求人的联系方式"), "may_not_reveal")
-    Reveal.objects.create(user=User(pk=actor.user_id), appeal_number=appeal.number, why=payload.why)
+    try:
+        person = disclosure.show_requester(actor, appeal, payload.why)
+    except disclosure.Denied as denied:
+        raise problems.forbidden(_("您不能查看诉求人的联系方式"), "may_not_reveal") from denied
     return {
-        "name": unseal(appeal.name),
-        "phone": unseal(appeal.phone),
-        "address": unseal(appeal.address),
+        "name": person.name,
+        "phone": person.phone,
+        "address": person.address,
         "lon": appeal.lon,
         "lat": appeal.lat,
     }
@@ -190,10 +192,8 @@ def photo(request: HttpRequest, number: str, photo: int) -> FileResponse:
     """A photo of an appeal whose requester the asker may know, as JPEG."""
     actor = asker(request)
     appeal = seen(number, actor)
-    own = actor.kind == "requester"
-    photos = shown_to_requester(appeal) if own else appeal.attachments.all()
-    row = photos.filter(pk=min(photo, 2**63 - 1)).first()
-    if row is None or not may_reveal(actor, appeal):
+    row = photo_for(actor, photo)
+    if row is None or row.appeal_id != appeal.pk:
         raise problems.not_found()
     response = FileResponse(
         open(Path(settings.MEDIA_ROOT) / row.file, "rb"),  # noqa: SIM115  # the response closes it

@@ -21,8 +21,9 @@ from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moves import OF_LEGS
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import INSIDE, PRIVATE, ClockKind, Status, Verb
+from yinghu.common.masking import without_numbers
 from yinghu.dispatch.receipts import shown_to_requester
-from yinghu.people import privacy
+from yinghu.people import disclosure
 from yinghu.people.access import Actor, may_read_why, may_reveal
 
 
@@ -163,7 +164,7 @@ def _masked(said: Any) -> Any:
     if isinstance(said, list):
         return [_masked(each) for each in said]
     text = str(said)
-    masked = privacy.without_numbers(text)
+    masked = without_numbers(text)
     return said if masked == text else masked
 
 
@@ -267,11 +268,8 @@ def clock(row: Any, now: datetime) -> dict[str, Any]:
 
 def requester(appeal: Appeal) -> Requester:
     """Masked name and phone."""
-    return Requester(
-        name=privacy.mask_name(privacy.unseal(appeal.name)),
-        phone=privacy.mask_phone(privacy.unseal(appeal.phone)),
-        language=appeal.language,
-    )
+    masked = disclosure.masked(appeal)
+    return Requester(name=masked.name, phone=masked.phone, language=appeal.language)
 
 
 def api_url(number: str) -> str:

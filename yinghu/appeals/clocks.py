@@ -5,6 +5,7 @@ clock; when somebody is chased for it is a table as well (`ChaseStep`). Both are
 database (`places_shift`, `appeals_next_chase`), so that a filing, a move and the sweep agree.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,8 @@ from django.db.models.functions import Now
 from yinghu.appeals.models import NEVER, Appeal, Clock, ClockLimit
 from yinghu.appeals.moves import RESTING_CLOCK, Move
 from yinghu.appeals.states import OF_UNITS, ClockKind, Status, Verb
+from yinghu.people.access import Actor
+from yinghu.people.models import Role
 
 RULING_MINUTES = 24 * 60
 """How long a dispatcher has for a ruling where the city has set no limit."""
@@ -91,6 +94,19 @@ def apply(
     if start:
         for limit in limits_for(appeal, start):
             begin(appeal.pk, ClockKind(limit.kind), now, limit.minutes, working=limit.working)
+
+
+def first_due(appeals: Iterable[Appeal], actor: Actor) -> dict[int, Clock]:
+    """By the appeal's id, the running clock that is due first for this reader: what other units
+    have to do is no hurry of theirs. One query.
+    """
+    others = OF_UNITS if actor.has(Role.DISPATCHER) else (*OF_UNITS, ClockKind.RULING)
+    found = Clock.objects.filter(appeal__in=list(appeals), stopped_at__isnull=True)
+    found = found.filter(~Q(kind__in=others) | Q(unit__in=actor.party_units))
+    first: dict[int, Clock] = {}
+    for clock in found.order_by("due_at").select_related("unit"):
+        first.setdefault(clock.appeal_id, clock)
+    return first
 
 
 _OF_THE_UNIT = (ClockKind.RESPOND, ClockKind.ARRIVE)

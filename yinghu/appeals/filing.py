@@ -20,8 +20,8 @@ from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
 from yinghu.appeals.states import Status, Urgency, Verb
 from yinghu.common.job_queue import queue
 from yinghu.common.photos import StoredPhoto
+from yinghu.common.sealing import blind, seal
 from yinghu.people.access import Actor
-from yinghu.people.privacy import blind, seal
 
 REACT_TASK = "yinghu.react"
 

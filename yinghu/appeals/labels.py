@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Status, Verb
-from yinghu.people.privacy import without_numbers
+from yinghu.common.masking import without_numbers
 
 _LOOKED_AT = 600
 """Characters of the words that a headline is made of: masking shortens them, never to a tenth."""

@@ -65,7 +65,7 @@ class Category(models.Model):
 class Appeal(models.Model):
     """One appeal from filing to closing. `version` counts its events.
 
-    `name`, `phone` and `address` are sealed (`people.privacy`); `caller` is the blind index of the
+    `name`, `phone` and `address` are sealed (`common.sealing`); `caller` is the blind index of the
     phone. `lon`, `lat` are WGS-84 degrees. `level` is at which of the five levels it stands
     (`people.Level`). `lead` is its first receiver (首接负责), once it has been raised. `also` are
     the units that have a part in it beside `unit`: lead, co-handlers, those whistled for; NULL for

@@ -8,8 +8,8 @@ import hmac
 from stdnum import damm
 from stdnum.exceptions import ValidationError
 
+from yinghu.common.sealing import derived_key
 from yinghu.common.text import plain_digits
-from yinghu.people.privacy import derived_key
 
 _SECRET_BYTES = 15
 

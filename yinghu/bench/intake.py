@@ -24,11 +24,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> list[Figure]:
     """Load the real server; count what is in the database; then let pgbench have its turn."""
-    from yinghu.api.auth import new_key
     from yinghu.bench.city import login, own_database, percentile, say, serving
     from yinghu.bench.load import BODIES
     from yinghu.bench.pgbench import FILING, a_second, quiet
     from yinghu.bench.wire import counting
+    from yinghu.people.tokens import new_key
 
     clients, count = options.clients, options.count
     extra = ("worker",) if options.worker else ()

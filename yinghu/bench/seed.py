@@ -110,7 +110,7 @@ def fill(appeals: int, spread: Spread = SPREAD) -> None:
 
 
 def _stage(cursor: Any, count: int, spread: Spread) -> None:
-    from yinghu.people.privacy import blind, seal
+    from yinghu.common.sealing import blind, seal
 
     cursor.execute(
         "CREATE UNLOGGED TABLE bench_text (n int PRIMARY KEY, body text, words tsvector)"

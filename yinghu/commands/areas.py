@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """0 if every row was taken, 1 if some were rejected, 2 if the file cannot be used at all."""
     from django.utils.translation import gettext as _
 
+    from yinghu.common.table_reader import BadFile
     from yinghu.places import importing
 
     file: Path = args.file
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         report = load(file)
-    except (importing.BadFile, OSError) as why:
+    except (BadFile, OSError) as why:
         print(why, file=sys.stderr)
         return 2
     print(

@@ -66,7 +66,8 @@ def keys() -> Iterator[Finding]:
     from django.conf import settings
 
     from yinghu.appeals.models import Appeal
-    from yinghu.people import privacy
+    from yinghu.common.sealing import Unreadable
+    from yinghu.people import disclosure
 
     folder = settings.ENV.secrets
     if folder.is_dir() and folder.stat().st_mode & 0o077:
@@ -76,8 +77,8 @@ def keys() -> Iterator[Finding]:
         yield True, f"{len(settings.DATA_KEYS)} of them; nothing is sealed yet"
         return
     try:
-        privacy.unseal(row.phone)
-    except privacy.Unreadable as error:
+        disclosure.check_readable(row.phone)
+    except Unreadable as error:
         yield False, f"{error} (looked in YINGHU_DATA_KEYS and {folder / 'data_keys'})"
     else:
         yield True, f"{len(settings.DATA_KEYS)} of them; they open the newest appeal"

@@ -17,27 +17,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the new key, this once; without NAME list the keys."""
-    from django.utils import timezone
-
-    from yinghu.api.auth import new_key
-    from yinghu.people.models import ApiToken, User
+    from yinghu.people import tokens
+    from yinghu.people.models import User
 
     user = User.objects.filter(username=args.user, is_active=True).first()
     if user is None:
         print(f"yinghu: there is no active user {args.user}", file=sys.stderr)
         return 1
-    tokens = ApiToken.objects.filter(user=user)
     if args.name is None:
-        for token in tokens.order_by("created_at"):
+        for token in user.tokens.order_by("created_at"):
             revoked = f"revoked {token.revoked_at:%Y-%m-%d %H:%M}" if token.revoked_at else "valid"
             print(f"{token.name}\t{token.created_at:%Y-%m-%d %H:%M}\t{revoked}")
         return 0
     if args.revoke:
-        gone = tokens.filter(name=args.name, revoked_at=None).update(revoked_at=timezone.now())
+        gone = tokens.revoke(user, args.name)
         print(f"revoked: {gone}", file=sys.stderr)
         return 0 if gone else 1
     if len(args.name) > 60:
         print("yinghu: NAME has at most 60 characters", file=sys.stderr)
         return 1
-    print(new_key(user, args.name))
+    print(tokens.new_key(user, args.name))
     return 0

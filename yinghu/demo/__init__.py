@@ -15,14 +15,15 @@ from django.utils import timezone
 from yinghu.appeals import loop
 from yinghu.appeals.models import Category, ClockLimit, ReplyTemplate
 from yinghu.appeals.states import Satisfaction
+from yinghu.common.phones import normal_phone
+from yinghu.common.sealing import blind, seal
+from yinghu.common.table_reader import BadFile
 from yinghu.dispatch.models import ErrandTemplate, FixedHelper, RoutingRule
 from yinghu.intake.receive import Incoming, receive_many
 from yinghu.people.access import Actor, actor_of, requester_of
 from yinghu.people.models import Post, Role, Skill, Unit, User, Volunteer
-from yinghu.people.privacy import blind, normal_phone, seal
 from yinghu.places.calendar import lay_out
 from yinghu.places.importing import (
-    BadFile,
     import_aliases,
     import_areas,
     import_outlines,

@@ -26,7 +26,7 @@ from yinghu.dispatch import eligibility, hours
 from yinghu.dispatch.leg_sequence import Course
 from yinghu.dispatch.models import Errand, ErrandTemplate, Leg, LegKind, Offer, Proof
 from yinghu.dispatch.planning import legs_of, template_for
-from yinghu.people.access import SYSTEM, Actor, helper_of, relations
+from yinghu.people.access import SYSTEM, Actor, helper_of, holds_leg, relations
 
 MOST_MONEY = 100_000_00
 """Cents; what an errand costs is no more than that."""
@@ -371,11 +371,6 @@ def known(leg_id: int, actor: Actor) -> Leg:
     return found
 
 
-def holds(actor: Actor, leg: Leg) -> bool:
-    """Whether it is in the actor's hands: what they need for it is shown to them."""
-    return leg.state == Leg.State.TAKEN and leg.holder_id == actor.user_id
-
-
 def _held(leg_id: int, actor: Actor) -> Leg:
     leg = known(leg_id, actor)
     _still_held(leg, actor)
@@ -389,7 +384,7 @@ def _still_held(leg: Leg, actor: Actor) -> None:
         raise Conflict("done", _("这一程已经办完了"))
     if leg.state == Leg.State.DROPPED:
         raise Conflict("dropped", _gone_said(leg))
-    if not holds(actor, leg):
+    if not holds_leg(actor, leg):
         raise Conflict("not_yours", _("这一程现在不在您手上，可能太久没有动静，已经放回给大家了"))
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from yinghu.appeals.models import Appeal
+from yinghu.common.masking import without_numbers
 from yinghu.dispatch.models import ErrandTemplate, Leg, LegKind, Proof, Where
-from yinghu.people.privacy import without_numbers
 from yinghu.places.locate import aside
 from yinghu.places.models import Place, Zone
 from yinghu.places.zones import zone_at

@@ -11,9 +11,10 @@ from django.db import transaction
 
 from yinghu.appeals.filing import Filing, bulk_cursor
 from yinghu.appeals.loop import file_many
+from yinghu.common.sealing import seal
 from yinghu.intake.models import Message
+from yinghu.people import disclosure
 from yinghu.people.access import Actor
-from yinghu.people.privacy import seal, unseal_bytes
 
 MAX_ERROR = 300
 
@@ -136,7 +137,7 @@ def raw_of(channel: str, external_id: str) -> bytes:
     """The message as it came; b"" where there is none. Raises Unreadable."""
     rows = Message.objects.filter(channel=channel, external_id=external_id)
     sealed = rows.values_list("raw", flat=True).first()
-    return unseal_bytes(sealed) if sealed is not None else b""
+    return disclosure.open_message(sealed) if sealed is not None else b""
 
 
 def _appeals_of(items: Sequence[Incoming]) -> dict[tuple[str, str], int]:

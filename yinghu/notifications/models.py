@@ -8,9 +8,9 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from yinghu.appeals.models import Appeal, Event
+from yinghu.common.opening import unseal
 from yinghu.notifications.recipients import Recipient, RecipientKind
 from yinghu.people.models import User
-from yinghu.people.privacy import unseal
 
 
 class Reason(models.TextChoices):

@@ -10,11 +10,11 @@ from django.db import connection, transaction
 
 from yinghu.appeals.models import Event
 from yinghu.appeals.notify import tell_users
+from yinghu.common.sealing import blind, seal
 from yinghu.notifications.audience import AUDIENCES, find_audience
 from yinghu.notifications.delivery import queue_deliveries
 from yinghu.notifications.models import Notification, Reason, SubjectKind
 from yinghu.notifications.recipients import Recipient, RecipientKind
-from yinghu.people.privacy import blind, seal
 
 
 @dataclass(frozen=True, slots=True)

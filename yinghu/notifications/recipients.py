@@ -10,8 +10,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from yinghu.appeals.models import Appeal
+from yinghu.people import disclosure
 from yinghu.people.models import User
-from yinghu.people.privacy import unseal
 
 
 class RecipientKind(models.TextChoices):
@@ -79,7 +79,7 @@ def _emails_of_logins(ids: Collection[int]) -> dict[int, str]:
 
 def _phones_of_requesters(ids: Collection[int]) -> dict[int, str]:
     sealed = Appeal.objects.filter(pk__in=ids).values_list("pk", "phone")
-    return {pk: unseal(phone) for pk, phone in sealed}
+    return {pk: disclosure.own_phone(phone) for pk, phone in sealed}
 
 
 _LOOKUPS: dict[tuple[RecipientKind, str], Callable[[Collection[int]], dict[int, str]]] = {

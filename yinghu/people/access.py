@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from django.db import connection
 from django.db.models import OuterRef, Q, QuerySet
 
+from yinghu.common.masking import without_digits
 from yinghu.people.models import Post, Role, Unit, UnitKind, User
-from yinghu.people.privacy import without_digits
 
 
 class Case(Protocol):
@@ -23,6 +23,15 @@ class Case(Protocol):
     unit_id: int | None
     holder_id: int | None
     also: list[int] | None
+
+
+class Task(Protocol):
+    """A leg of an errand, as far as showing its requester depends on it."""
+
+    state: str
+    appeal_id: int
+    holder_id: int | None
+    at_home: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,8 @@ UNIT_ROLES = {
 _IN_HAND = ("handling", "waiting")
 """Values of `appeals.states.Status` while somebody works on it; that room is above this one."""
 
+_TAKEN = "taken"
+"""Value of `dispatch.models.Leg.State`, likewise."""
 
 _POSTS = """
 SELECT post.role, post.unit_id, coalesce(post.area_id, ''), unit.kind
@@ -221,6 +232,11 @@ def may_reveal(actor: Actor, case: Case) -> bool:
     if mine - _OUTSIDE:
         return True
     return "holder" in mine and case.status in _IN_HAND
+
+
+def holds_leg(actor: Actor, leg: Task) -> bool:
+    """Whether the leg is in the actor's hands: they are shown whom it is for."""
+    return leg.state == _TAKEN and actor.user_id is not None and leg.holder_id == actor.user_id
 
 
 def revealed_q(actor: Actor) -> Q:

@@ -11,13 +11,18 @@ import secrets
 from collections.abc import Iterable
 from datetime import timedelta
 
+from allauth.mfa.models import Authenticator
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from yinghu.people import history
 from yinghu.people.models import Invitation, User
+from yinghu.people.sessions import end_sessions
 
 VALID_FOR = timedelta(days=7)
+_KIND = "user"
+"""Of the rows of the history."""
 _BYTES = 24
 """192 random bits."""
 
@@ -32,6 +37,35 @@ def make(user: User, by: User | None) -> str:
             user=user, digest=_digest(secret), made_by=by, expires_at=timezone.now() + VALID_FOR
         )
     return secret
+
+
+def invite(user: User, by: User) -> str:
+    """A new link, as `make` gives it, told in the history."""
+    secret = make(user, by)
+    history.record(by, _KIND, user.username, str(user), {}, {"invited": True})
+    return secret
+
+
+def withdraw(user: User, by: User) -> int:
+    """End the login's open links; how many there were. Told in the history."""
+    gone = revoke(user)
+    if gone:
+        history.record(by, _KIND, user.username, str(user), {"invited": True}, {})
+    return gone
+
+
+def lose_factors(user: User, by: User) -> None:
+    """After a lost phone: the second factor goes, and so does the password, which alone must open
+    nothing. Whoever is logged in with them is out.
+    """
+    with transaction.atomic():
+        gone, _by_kind = Authenticator.objects.filter(user=user).delete()
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+        end_sessions(user)
+        if gone:
+            before, after = {"second_factor": True}, {"second_factor": False}
+            history.record(by, _KIND, user.username, str(user), before, after)
 
 
 def revoke(user: User) -> int:
@@ -67,6 +101,7 @@ def accept(secret: str, password: str) -> User | None:
         revoke(user)
         user.set_password(password)
         user.save(update_fields=["password"])
+        history.record(user, _KIND, user.username, str(user), {}, {"password": True})
     return user
 
 

@@ -19,7 +19,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from yinghu.people import privacy
+from yinghu.common.opening import unseal
+from yinghu.common.sealing import seal
 from yinghu.people.access import Actor, actor_of, is_only_volunteer
 from yinghu.people.models import User
 
@@ -54,10 +55,10 @@ class SealedMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is u
     """Secrets of second factors lie in the database encrypted, like everything personal."""
 
     def encrypt(self, text: str) -> str:
-        return base64.b64encode(privacy.seal(text)).decode()
+        return base64.b64encode(seal(text)).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        return privacy.unseal(base64.b64decode(encrypted_text))
+        return unseal(base64.b64decode(encrypted_text))
 
 
 def of_the_site(url: str) -> str:
@@ -102,6 +103,11 @@ def second_factor(
 
 BY_PHONE = "by_phone"
 """In a session: the login that was let in for the phone it holds."""
+
+
+def phone_opens(user: User) -> bool:
+    """Whether holding the phone is enough for this login: it is for volunteers, not for desks."""
+    return user.is_active and is_only_volunteer(actor_of(user)) and not is_mfa_enabled(user)
 
 
 def came_by_phone(session: Any, user: Any) -> bool:

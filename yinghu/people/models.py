@@ -135,15 +135,34 @@ class ApiToken(models.Model):
 
 
 class Reveal(models.Model):
-    """Somebody looked at a requester's name and phone: who, when, which appeal, why."""
+    """The access log: somebody was shown personal data in full. `disclosure.py` alone writes it,
+    and the database keeps it for good.
+
+    Whose it was: a requester's (`appeal_number`) or a volunteer's. `shown` is what of it: name,
+    phone, address, place; rows older than this column have none. `asked` tells a look that somebody
+    asked for from one that came with work in hand; of those an index lets one in for the same
+    reason in a quarter of an hour, also where two pages ask at the same moment.
+    """
 
     user = models.ForeignKey(User, models.PROTECT)
-    appeal_number = models.CharField(max_length=16, db_index=True)
-    why = models.CharField(max_length=200, blank=True)
-    at = models.DateTimeField(auto_now_add=True)
+    appeal_number = models.CharField(max_length=16, db_index=True, blank=True, default="")
+    volunteer = models.ForeignKey(
+        "people.Volunteer", models.PROTECT, null=True, related_name="reveals"
+    )
+    shown = ArrayField(models.CharField(max_length=10), default=list)
+    asked = models.BooleanField(default=False)
+    why = models.CharField(max_length=200, blank=True, default="", db_default="")
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(volunteer=None) ^ Q(appeal_number=""), name="reveal_of_one"
+            ),
+        )
 
     def __str__(self) -> str:
-        return f"{self.user} · {self.appeal_number}"
+        return f"{self.user} · {self.appeal_number or self.volunteer}"
 
 
 class Change(models.Model):
@@ -205,7 +224,7 @@ class Volunteer(models.Model):
     """Somebody who has offered to help, in a squad: from applying to leaving. What they may do to
     cases is their post; this is what they can, where and when.
 
-    `name` and `phone` are sealed (`people.privacy`), `caller` is the blind index of the phone.
+    `name` and `phone` are sealed (`common.sealing`), `caller` is the blind index of the phone.
     `skills`, `areas` and `zones` are codes: what they can, where they serve (prefixes; none is
     wherever the squad does), which zones they may enter. `inside` is the zone in which they live,
     and which they do not leave while it is sealed. `hours` are hours of the week in which they can

@@ -17,9 +17,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from yinghu.common.sealing import blind, seal
 from yinghu.people import history
 from yinghu.people.models import Change, Post, Role, Unit, User, Volunteer
-from yinghu.people.privacy import blind, seal, unseal
 from yinghu.people.sessions import end_sessions
 from yinghu.places.models import PLACE_ALPHABET, Zone
 
@@ -28,7 +28,6 @@ KIND: Final = "volunteer"
 LOGIN_PREFIX: Final = "v-"
 LONGEST_READY: Final = timedelta(hours=24)
 LONGEST_AWAY: Final = timedelta(days=60)
-HOURS_OF_WEEK: Final = 7 * 24
 
 State = Volunteer.State
 
@@ -121,6 +120,12 @@ def apply(
     return volunteer
 
 
+def add(squad: Unit, name: str, phone: str, by: User) -> Volunteer:
+    """Somebody whom the coordinator knows, in the squad at once. Raises Refused."""
+    with transaction.atomic():
+        return approve(apply(squad, name, phone, by=by), by)
+
+
 def approve(volunteer: Volunteer, by: User) -> Volunteer:
     """Take them into the squad. Raises Refused where somebody has decided already."""
     return _move("approve", volunteer, by)
@@ -203,6 +208,13 @@ def _new_login() -> str:
     return LOGIN_PREFIX + "".join(secrets.choice(PLACE_ALPHABET) for _i in range(8))
 
 
+def of_phone(phone: str) -> Volunteer | None:
+    """Whose phone (E.164) this is: who has not left, or else whoever left last."""
+    found = Volunteer.objects.filter(caller=blind(phone)).select_related("squad", "user")
+    rows = sorted(found, key=lambda one: (one.state == State.LEFT, -one.pk))
+    return rows[0] if rows else None
+
+
 # --- what they can, when and where ----------------------------------------------------------------
 
 
@@ -236,12 +248,6 @@ def train(volunteer: Volunteer, by: User) -> Volunteer:
         now.save(update_fields=("trained_at",))
         _record(by, now, {}, {"trained": True})
     return now
-
-
-def phone_of(volunteer: Volunteer, by: User) -> str:
-    """Their whole phone number; that it was looked at is written down."""
-    _record(by, volunteer, {}, {"phone": "shown"})
-    return unseal(volunteer.phone)
 
 
 def set_ready(volunteer: Volunteer, until: datetime) -> None:

@@ -6,8 +6,6 @@ column that it lacks, an empty cell) stays as it is.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import re
@@ -23,6 +21,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from shapely.geometry import shape
 
+from yinghu.common.csv_writer import ENCODING, write_rows
+from yinghu.common.table_reader import BadFile, read_table
 from yinghu.places import locate
 from yinghu.places.models import LENGTHS, Area, AreaAlias, Place, level_of, parent_code_in
 
@@ -62,10 +62,6 @@ class BadRow(ValueError):
     """A row that cannot be used, with the reason as its text."""
 
 
-class BadFile(ValueError):
-    """A file that cannot be used at all, with the reason as its text."""
-
-
 def import_areas(path: Path | str, *, whole: str = "") -> Report:
     """Create and update areas from a CSV with a header; 37,000 take two seconds or three.
 
@@ -80,8 +76,8 @@ def import_areas(path: Path | str, *, whole: str = "") -> Report:
     report = Report()
     rows: dict[str, dict[str, Any]] = {}
     aliases: set[tuple[str, str]] = set()
-    for line, cells in _csv_rows(
-        path, report, ({"code", "name"}, {"village_code", "village_name"})
+    for line, cells in _table_rows(
+        path, report, (("code", "name"), ("village_code", "village_name"))
     ):
         try:
             found = _areas_in(cells)
@@ -193,7 +189,7 @@ def import_aliases(path: Path | str) -> Report:
     report = Report()
     codes = set(Area.objects.values_list("code", flat=True))
     aliases: set[tuple[str, str]] = set()
-    for line, cells in _csv_rows(path, report, ({"code", "name"},)):
+    for line, cells in _table_rows(path, report, (("code", "name"),)):
         try:
             aliases.add((_known(cells["code"], codes), _name(cells["name"])))
         except BadRow as why:
@@ -223,7 +219,7 @@ def import_places(path: Path | str) -> Report:
     seen: set[str] = set()
     to_create: list[Place] = []
     to_change: list[Place] = []
-    for line, cells in _csv_rows(path, report, ({"code", "name", "area_code"},)):
+    for line, cells in _table_rows(path, report, (("code", "name", "area_code"),)):
         try:
             code = cells["code"]
             if not SLUG.fullmatch(code):
@@ -349,61 +345,23 @@ def sound_outline(given: Any) -> dict[str, Any]:
     return outline
 
 
-def _csv_rows(
-    path: Path | str, report: Report, wanted: tuple[set[str], ...]
+def _table_rows(
+    path: Path | str, report: Report, wanted: tuple[tuple[str, ...], ...]
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Each row's line and its cells by column name, blank lines left out."""
-    raw = Path(path).read_bytes()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            text = raw.decode("gb18030")
-        except UnicodeDecodeError:
-            # Some lines are broken: those with the replacement mark are rejected below.
-            text = raw.decode("utf-8-sig", errors="replace")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=False)
-    header = [cell.strip() for cell in next(reader, [])]
-    if not any(columns <= set(header) for columns in wanted):
-        raise BadFile(
-            _("%(file)s 的表头应有 %(wanted)s，而不是“%(found)s”")
-            % {
-                "file": path,
-                "wanted": " / ".join(",".join(sorted(columns)) for columns in wanted),
-                "found": ",".join(header)[:200],
-            }
-        )
-    line = reader.line_num
-    while True:
-        start = line + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as why:
-            line = reader.line_num
-            report.rejects.append(Reject(start, _("不是可读的 CSV：%s") % why))
-            continue
-        line = reader.line_num
-        if not any(cell.strip() for cell in row):
-            continue
-        cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
-        if len(row) != len(header):
-            reason = _("有 %(found)d 列，表头有 %(wanted)d 列") % {
-                "found": len(row),
-                "wanted": len(header),
-            }
-            report.rejects.append(Reject(start, reason, ",".join(row)[:200]))
-            continue
-        yield start, cells
+    """Each row's line and its cells by column name; rows that cannot be read are rejected."""
+    rows, broken = read_table(Path(path), *wanted)
+    for each in broken:
+        shown = each.raw.decode("utf-8", "replace").rstrip("\r\n")[:200]
+        report.rejects.append(Reject(each.line, each.why, shown))
+    yield from rows
+    report.rejects.sort(key=lambda reject: reject.line)
 
 
 def write_rejects(rejects: list[Reject], path: Path) -> None:
-    """Rejected rows as CSV `line,reason,row`, for a spreadsheet to open (UTF-8 with its mark)."""
-    with path.open("w", encoding="utf-8-sig", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(["line", "reason", "row"])
-        writer.writerows([reject.line, reject.reason, reject.row] for reject in rejects)
+    """Rejected rows as CSV `line,reason,row`, for a spreadsheet to open."""
+    with path.open("w", encoding=ENCODING, newline="") as out:
+        write_rows(out, [("line", "reason", "row")])
+        write_rows(out, ((reject.line, reject.reason, reject.row) for reject in rejects))
 
 
 def _shown(cells: dict[str, str]) -> str:

@@ -3,7 +3,22 @@
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, Protocol
 
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.states import Status, Verb
 from yinghu.dispatch.models import RoutingRule
+from yinghu.people.access import Actor, may_see
+
+LOOKED_AT: Final = (
+    *("id", "version", "status", "category_id", "klass", "area_id", "channel", "answers"),
+    *("unit_id", "holder_id"),
+)
+"""Columns of an appeal that routing, and permission to see it, depend on."""
+WAITING: Final = 500
+"""Cases at the dispatch desk that one press sends, and on which changed rules are tried."""
 
 
 class Routable(Protocol):
@@ -61,6 +76,34 @@ def active_rules() -> list[RoutingRule]:
     """The rules in force, in order, their units at hand."""
     found = RoutingRule.objects.filter(active=True, unit__active=True)
     return list(found.select_related("unit"))
+
+
+def waiting() -> list[Appeal]:
+    """What waits for dispatch, the most urgent first, but for what a unit has returned."""
+    found = Appeal.objects.filter(status=Status.SORTED).order_by("-urgency", "id")
+    back = Event.objects.filter(appeal__in=found[:WAITING], verb=Verb.RETURN)
+    returned = set(back.values_list("appeal", flat=True))
+    return [each for each in found.only(*LOOKED_AT)[:WAITING] if each.pk not in returned]
+
+
+def send_waiting(actor: Actor) -> int:
+    """Assign what waits for dispatch by the rules, as far as the actor may; how many. What was
+    returned stays for a person.
+    """
+    rules = active_rules()
+    sent = 0
+    for appeal in waiting():
+        rule = route(appeal, rules)
+        if rule is None or not may_see(actor, appeal):
+            continue
+        why = _("规则 %d") % rule.order
+        try:
+            with transaction.atomic():
+                loop.assign(appeal.pk, actor, unit=rule.unit.code, why=why, expect=appeal.version)
+        except loop.Refused:
+            continue
+        sent += 1
+    return sent
 
 
 def covers(earlier: RoutingRule, later: RoutingRule) -> bool:

@@ -10,8 +10,8 @@ from django.db.models import BooleanField, F, Func, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from yinghu.appeals.models import Appeal
+from yinghu.common.masking import has_digits, without_numbers
 from yinghu.people.access import Sought, revealed_q
-from yinghu.people.privacy import has_digits, without_numbers
 from yinghu.triage.models import Words
 from yinghu.triage.similarity import holds, search_query, search_text
 

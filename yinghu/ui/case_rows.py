@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
+from yinghu.appeals.clocks import first_due
 from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Appeal, Clock
-from yinghu.appeals.states import OF_UNITS, ClockKind, Status
+from yinghu.appeals.states import Status
 from yinghu.people.access import Actor, may_reveal
-from yinghu.people.models import Role
 from yinghu.triage.models import Suggestion
 from yinghu.ui.row_flags import Mark, marks_of
 
@@ -82,13 +82,7 @@ def case_rows(found: QuerySet[Appeal], actor: Actor) -> list[CaseRow]:
     appeals = list(found.defer("area__outline"))
     suggestions = Suggestion.objects.filter(appeal__in=appeals).select_related("category", "area")
     suggested = {each.appeal_id: each for each in suggestions.defer("area__outline")}
-    first: dict[int, Clock] = {}
-    running = Clock.objects.filter(appeal__in=appeals, stopped_at__isnull=True)
-    # What other units have to do is no hurry of the reader's.
-    others = OF_UNITS if actor.has(Role.DISPATCHER) else (*OF_UNITS, ClockKind.RULING)
-    running = running.filter(~Q(kind__in=others) | Q(unit__in=actor.party_units))
-    for clock in running.order_by("due_at").select_related("unit"):
-        first.setdefault(clock.appeal_id, clock)
+    first = first_due(appeals, actor)
     return [
         CaseRow(
             appeal,

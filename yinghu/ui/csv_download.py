@@ -1,51 +1,30 @@
-"""Tables as CSV that a spreadsheet opens: what a set-up page gives out and takes in."""
+"""Tables that pages give out and take in: CSV that a spreadsheet opens, and whatever it saves."""
 
 from __future__ import annotations
 
-import csv
-import io
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
-MAX_BYTES = 2 * 2**20
-MAX_ROWS = 20_000
+from yinghu.common.csv_writer import plain_again, table_bytes
+from yinghu.common.table_reader import BadFile, Broken, open_source, trimmed
 
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")
-"""With these, also in full width, a spreadsheet takes a cell for a formula; an apostrophe in front
-makes it text.
-"""
-
-
-class BadFile(Exception):
-    """A file that cannot be read as a table; the message says why, in the user's language."""
+MAX_BYTES: Final = 2 * 2**20
+MAX_ROWS: Final = 20_000
 
 
 def download(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> HttpResponse:
-    """The rows as `name`.csv, with a mark by which spreadsheets know that it is UTF-8."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_cell(row.get(column)) for column in columns])
-    answer = HttpResponse("\ufeff" + out.getvalue(), content_type="text/csv; charset=utf-8")
+    """The rows as `name`.csv."""
+    answer = HttpResponse(table_bytes(columns, rows), content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return answer
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    text = str(value)
-    is_number = text.lstrip("+-").replace(".", "", 1).isdigit()
-    return f"'{text}" if text.startswith(_FORMULA) and not is_number else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,47 +36,43 @@ class Table:
 
 
 def read(upload: UploadedFile[Any]) -> Table:
-    """The table of an uploaded CSV, cells trimmed; blank rows are left out. UTF-8 or GB18030.
-
-    Raises BadFile where it is too large or no table: each row has a cell for each column.
+    """The table of an uploaded CSV, workbook or JSON-lines file, cells trimmed; blank rows are left
+    out. Raises BadFile where it is too large or any row of it cannot be read.
     """
     if (upload.size or 0) > MAX_BYTES:
         raise BadFile(_("文件太大，最多 %d MB") % (MAX_BYTES // 2**20))
-    reader = csv.reader(io.StringIO(_text(upload.read()), newline=""))
-    try:
-        columns = _until_blank([name.strip() for name in next(reader, [])])
-        if twice := [name for name in columns if name and columns.count(name) > 1]:
-            raise BadFile(_("有两列都叫“%s”，请去掉一列") % twice[0][:40])
-        rows: list[tuple[int, dict[str, str]]] = []
-        for row in reader:
-            cells = [_plain(value) for value in row]
-            if not any(cells):
-                continue
-            # Spreadsheets put commas after the last column; what is blank there says nothing.
-            cells = cells[: len(columns)] + _until_blank(cells[len(columns) :])
-            if len(cells) != len(columns):
-                raise BadFile(
-                    _("第 %(line)d 行有 %(cells)d 格，表头有 %(columns)d 格；带逗号的格子要加引号")
-                    % {"line": reader.line_num, "cells": len(cells), "columns": len(columns)}
-                )
-            rows.append((reader.line_num, dict(zip(columns, cells, strict=True))))
-            if len(rows) > MAX_ROWS:
-                raise BadFile(_("行数太多，最多 %d 行") % MAX_ROWS)
-    except csv.Error as wrong:
-        raise BadFile(
-            _("第 %(line)d 行读不懂：%(why)s") % {"line": reader.line_num, "why": wrong}
-        ) from wrong
+    name = Path(upload.name or "")
+    with tempfile.NamedTemporaryFile(suffix=name.suffix) as copy:
+        copy.writelines(upload.chunks())
+        copy.flush()
+        with closing(open_source(Path(copy.name), name=name.name)) as source:
+            columns = _until_blank(source.header)
+            if twice := [each for each in columns if each and columns.count(each) > 1]:
+                raise BadFile(_("有两列都叫“%s”，请去掉一列") % twice[0][:40])
+            rows: list[tuple[int, dict[str, str]]] = []
+            for row in source:
+                if isinstance(row, Broken):
+                    raise _bad(row.line, row.cells, len(columns), row.why)
+                cells = [_plain(row.cells.get(column)) for column in source.columns]
+                if any(cells[len(columns) :]):
+                    raise _bad(row.line, len(_until_blank(cells)), len(columns))
+                if any("\x00" in cell for cell in cells):
+                    raise BadFile(_("这不是 CSV 文本文件，请从表格软件另存为 CSV（UTF-8）"))
+                if any(cells):
+                    rows.append((row.line, dict(zip(columns, cells, strict=False))))
+                if len(rows) > MAX_ROWS:
+                    raise BadFile(_("行数太多，最多 %d 行") % MAX_ROWS)
     return Table(columns, rows)
 
 
-def _text(data: bytes) -> str:
-    """A file's text; BadFile where it is none."""
-    for encoding in ("utf-8-sig", "gb18030"):
-        with suppress(UnicodeDecodeError):
-            text = data.decode(encoding)
-            if "\x00" not in text:
-                return text
-    raise BadFile(_("这不是 CSV 文本文件，请从表格软件另存为 CSV（UTF-8）"))
+def _bad(line: int, cells: int, columns: int, why: str = "") -> BadFile:
+    """What is wrong with a line: how many cells it has, or `why` it cannot be read."""
+    if not cells:
+        return BadFile(_("第 %(line)d 行读不懂：%(why)s") % {"line": line, "why": why})
+    return BadFile(
+        _("第 %(line)d 行有 %(cells)d 格，表头有 %(columns)d 格；带逗号的格子要加引号")
+        % {"line": line, "cells": cells, "columns": columns}
+    )
 
 
 def _until_blank(cells: list[str]) -> list[str]:
@@ -106,7 +81,6 @@ def _until_blank(cells: list[str]) -> list[str]:
     return cells[:last]
 
 
-def _plain(value: str) -> str:
+def _plain(value: Any) -> str:
     """A cell without the blanks around it, and without the apostrophe that `download` put there."""
-    value = value.strip()
-    return value[1:] if value.startswith("'") and value[1:2] in _FORMULA else value
+    return str(plain_again(trimmed(value)))

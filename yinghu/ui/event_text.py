@@ -15,7 +15,7 @@ from yinghu.appeals.models import Appeal, ChaseAct, ChaseTell, Event
 from yinghu.appeals.moves import OF_LEGS
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import ENDED, PRIVATE, ClockKind, Occasion, Satisfaction, Status, Verb
-from yinghu.people.privacy import without_numbers
+from yinghu.common.masking import without_numbers
 from yinghu.ui.forms import name_of, question_label
 
 

@@ -26,10 +26,10 @@ from yinghu.appeals.moves import FieldKind, Move
 from yinghu.appeals.numbers import id_of
 from yinghu.appeals.states import Klass, Occasion, Satisfaction, Urgency, Verb
 from yinghu.common import photos, text_cleaning
+from yinghu.common.phones import normal_phone
 from yinghu.oversight.whistles import ratings
 from yinghu.people.access import serving
 from yinghu.people.models import Unit
-from yinghu.people.privacy import normal_phone
 from yinghu.places.locate import by_code, by_words
 from yinghu.places.models import Area
 from yinghu.places.typeahead import initials

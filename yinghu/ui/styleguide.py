@@ -17,8 +17,9 @@ from django.utils.translation import pgettext
 from yinghu.appeals.models import Appeal, Category, Clock, Event
 from yinghu.appeals.moves import MOVES
 from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
+from yinghu.common.sealing import seal
+from yinghu.people.disclosure import Person
 from yinghu.people.models import Unit, User
-from yinghu.people.privacy import seal
 from yinghu.ui.forms import FilingForm, Known, VerbForm
 from yinghu.ui.icons import icon_names
 from yinghu.ui.row_flags import Mark
@@ -54,6 +55,7 @@ def page(request: HttpRequest) -> HttpResponse:
             Mark("red", "refresh", pgettext("mark", "重办 %d 次") % 2),
             Mark("orange", "flame", pgettext("mark", "催办")),
         ],
+        "shown": Person("王小明", "+8613812345678", "3号楼2单元501"),
         "icons": icon_names(),
         "rtl": request.GET.get("dir") == "rtl",
     }

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from yinghu.appeals.models import Appeal, Attachment, Event
 from yinghu.appeals.moves import OF_LEGS
 from yinghu.appeals.states import Verb
-from yinghu.people.privacy import without_numbers
+from yinghu.common.masking import without_numbers
 
 STORY = 100
 """Events on a page."""

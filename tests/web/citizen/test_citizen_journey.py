@@ -17,9 +17,9 @@ from tests.live import Live
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.common import photos
+from yinghu.common.opening import unseal
 from yinghu.intake.models import Code
 from yinghu.people.access import requester_of
-from yinghu.people.privacy import unseal
 from yinghu.places.models import Area
 
 pytestmark = pytest.mark.browser

@@ -20,8 +20,8 @@ from tests.web.conftest import Browse, form_of, text_of
 from yinghu.appeals.loop import MAX_WORDS
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.numbers import number_of
+from yinghu.common.opening import unseal
 from yinghu.intake.models import Message
-from yinghu.people.privacy import unseal
 from yinghu.places.models import Area, Place
 
 WORDS = "家里婴儿没有奶粉了，需要一段两罐"

@@ -14,13 +14,13 @@ from tests.cast import Cast, file_one
 from tests.cities import City, in_threads
 from tests.web.conftest import Browse, text_of
 from yinghu.common import sms
+from yinghu.common.opening import unseal
 from yinghu.common.rate_limit import buckets
 from yinghu.intake import one_time_codes
 from yinghu.intake.models import Code
 from yinghu.intake.one_time_codes import Purpose
 from yinghu.people import volunteers
 from yinghu.people.models import Post, Role, Skill, Unit, User, Volunteer
-from yinghu.people.privacy import unseal
 from yinghu.places.models import Zone
 from yinghu.web.live import stream_permissions
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 if TYPE_CHECKING:
     from yinghu.channels.files.importing import Report
     from yinghu.channels.files.mapping import Reader
-    from yinghu.common.table_rows import Source
+    from yinghu.common.table_reader import Source
 
 BROKEN_OFF: Final = 3
 STOPPED: Final = 130
@@ -63,12 +63,12 @@ def opened(
     """
     from yinghu.appeals.channels import CHANNELS
     from yinghu.channels.files import mapping
-    from yinghu.common import table_rows
+    from yinghu.common import table_reader
 
     channel = CHANNELS.get(args.channel)
     if channel is None or not channel.by_file:
         known = _("、").join(f"{c.code} {_(c.label)}" for c in CHANNELS.values() if c.by_file)
-        raise table_rows.Unusable(
+        raise table_reader.Unusable(
             _("没有可导入的渠道“%(channel)s”，有：%(known)s")
             % {"channel": args.channel, "known": known}
         )
@@ -90,7 +90,7 @@ def opened(
 
 def _rejects_path(args: argparse.Namespace) -> Path:
     """Where rejected rows go: beside the file, else into the current folder. Raises Unusable."""
-    from yinghu.common import table_rows
+    from yinghu.common import table_reader
 
     path: Path = args.rejects or args.file.with_name(args.file.name + ".rejects.csv")
     if not args.rejects and not os.access(path.parent, os.W_OK):
@@ -101,15 +101,15 @@ def _rejects_path(args: argparse.Namespace) -> Path:
         or path.is_symlink()
         or (path.exists() and (not os.access(path, os.W_OK) or path.samefile(args.file)))
     ):
-        raise table_rows.Unusable(_("写不了 %s，请用 --rejects 另指一处") % path)
+        raise table_reader.Unusable(_("写不了 %s，请用 --rejects 另指一处") % path)
     return path
 
 
 def source_of(args: argparse.Namespace, closing: contextlib.ExitStack) -> Source:
     """The file from its beginning; `closing` closes it. Raises Unusable."""
-    from yinghu.common import table_rows
+    from yinghu.common import table_reader
 
-    source = table_rows.open_source(args.file, args.encoding, args.delimiter, args.sheet)
+    source = table_reader.open_source(args.file, args.encoding, args.delimiter, args.sheet)
     closing.callback(source.close)
     return source
 

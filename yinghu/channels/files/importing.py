@@ -6,7 +6,6 @@ brings only what is new. Rows are kept and filed in batches, each in one transac
 the same command goes on where it stood.
 """
 
-import csv
 import hashlib
 import json
 import os
@@ -23,7 +22,9 @@ from django.db import DataError, IntegrityError, OperationalError, connections
 from django.utils.translation import gettext as _
 
 from yinghu.channels.files.mapping import MAX_ID, Reader, Unclear
-from yinghu.common.table_rows import REJECT_COLUMNS, WHOLE_COLUMN, Broken, Row, Source, defused
+from yinghu.common.csv_writer import ENCODING, write_rows
+from yinghu.common.sealing import derived_key
+from yinghu.common.table_reader import REJECT_COLUMNS, WHOLE_COLUMN, Broken, Row, Source
 from yinghu.intake.receive import (
     Incoming,
     Received,
@@ -33,7 +34,6 @@ from yinghu.intake.receive import (
     receive_many,
 )
 from yinghu.people.access import Actor
-from yinghu.people.privacy import derived_key
 
 BATCH_ROWS: Final = 1000
 BATCH_BYTES: Final = 8 * 2**20
@@ -85,8 +85,7 @@ class Rejects:
     def add(self, row: Row | Broken, why: str) -> None:
         """Write one. A row that could not be told into cells stands in the last column whole."""
         if self._file is None:
-            # The mark at the front tells Excel that this is UTF-8.
-            self._file = os.fdopen(_own_file(self.path), "w", encoding="utf-8-sig", newline="")
+            self._file = os.fdopen(_own_file(self.path), "w", encoding=ENCODING, newline="")
             self._write([*REJECT_COLUMNS, *self._columns, WHOLE_COLUMN])
         if isinstance(row, Row) and self._columns:
             cells = [row.cells.get(column) for column in self._columns]
@@ -97,7 +96,7 @@ class Rejects:
 
     def _write(self, cells: Iterable[Any]) -> None:
         assert self._file is not None  # noqa: S101  # for the type checker
-        csv.writer(self._file).writerow([defused(cell) for cell in cells])
+        write_rows(self._file, [cells])
 
     def settle(self, *, whole: bool) -> None:
         """The run has ended; if it was `whole` and rejected nothing, an earlier run's file goes."""

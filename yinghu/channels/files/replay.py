@@ -22,7 +22,7 @@ from yinghu.appeals.moves import MOVES
 from yinghu.appeals.states import ENDED, Klass, Satisfaction, Status, Verb
 from yinghu.channels.files.importing import Ids, Rejects
 from yinghu.channels.files.mapping import Reader, Unclear
-from yinghu.common.table_rows import Row, Source
+from yinghu.common.table_reader import Row, Source
 from yinghu.intake.receive import appeals_by_id
 from yinghu.people.access import SYSTEM, Actor, actor_of, relations, requester_of
 from yinghu.people.models import Post, Role, Unit, User

@@ -26,8 +26,9 @@ from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
 from yinghu.notifications import read_state
 from yinghu.oversight import shared_cases as sharing
 from yinghu.oversight import whistle_duties
+from yinghu.people import disclosure
 from yinghu.people.access import Actor, desks_of, forces_of
-from yinghu.people.privacy import mask_name, mask_phone, unseal
+from yinghu.people.disclosure import Person
 from yinghu.places import locate
 from yinghu.ui import event_text, navigation, requests, times
 from yinghu.ui.forms import SeveralInput, name_of
@@ -282,20 +283,15 @@ def timeline(appeal: Appeal, story: Story, reader: str = "requester") -> dict[st
 
 
 @register.inclusion_tag("ui/parts/person.html")
-def person(appeal: Appeal, revealed: bool = False, at_home: bool = True) -> dict[str, Any]:
-    """The requester: masked, or in full where a logged act has just revealed them; without the
-    address for whoever does not go there (`at_home`).
-    """
-    name, phone = unseal(appeal.name), unseal(appeal.phone)
+def person(appeal: Appeal, shown: Person | None = None) -> dict[str, Any]:
+    """The requester: masked, or in full where `disclosure` has just let the reader see them."""
+    masked = disclosure.masked(appeal)
     return {
-        "masked_name": mask_name(name),
-        "masked_phone": mask_phone(phone),
-        "revealed": revealed,
-        "name": name if revealed else mask_name(name),
-        "phone": phone if revealed else mask_phone(phone),
-        "address": unseal(appeal.address) if revealed and at_home else "",
-        "has_address": bool(appeal.address) and at_home,
-        "anonymous": not (name or phone),
+        "masked": masked,
+        "revealed": shown is not None,
+        "person": shown or masked,
+        "has_address": bool(appeal.address),
+        "anonymous": not (masked.name or masked.phone),
     }
 
 

@@ -6,13 +6,11 @@ from typing import Any
 
 import segno
 from allauth.account.internal.flows.login import record_authentication
-from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.forms import SetPasswordForm
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -24,9 +22,8 @@ from django.views.decorators.http import require_http_methods
 from yinghu.appeals.city_texts import text
 from yinghu.common import rate_limit
 from yinghu.demo.cast import demo_logins
-from yinghu.people import history, invitations
+from yinghu.people import invitations
 from yinghu.people.models import Post, Role, User
-from yinghu.people.sessions import end_sessions
 from yinghu.ui.forms import name_of
 from yinghu.ui.requests import absolute, login_of
 from yinghu.web.admin.decorators import door
@@ -47,9 +44,8 @@ def invite(request: HttpRequest, key: str) -> HttpResponse:
         messages.info(request, _("演示里的人点一下就登录，不用邀请。新建一个账号试试。"))
         return redirect("setup_row", "user", key)
     if "anew" in request.POST:
-        _forget(request, user)
-    secret = invitations.make(user, login_of(request))
-    history.record(login_of(request), "user", key, str(user), {}, {"invited": True})
+        invitations.lose_factors(user, login_of(request))
+    secret = invitations.invite(user, login_of(request))
     link = absolute(reverse("invited", args=[secret]))
     context = {
         "called": str(user),
@@ -71,26 +67,11 @@ def invite(request: HttpRequest, key: str) -> HttpResponse:
     return render(request, "accounts/link.html", context)
 
 
-def _forget(request: HttpRequest, user: User) -> None:
-    """A lost phone: the second factor goes, and the password, which alone must open nothing, too.
-    Whoever is logged in with them is out.
-    """
-    with transaction.atomic():
-        gone, _by_kind = Authenticator.objects.filter(user=user).delete()
-        user.set_unusable_password()
-        user.save(update_fields=["password"])
-        end_sessions(user)
-        if gone:
-            before, after = {"second_factor": True}, {"second_factor": False}
-            history.record(login_of(request), "user", user.username, str(user), before, after)
-
-
 @door("POST")
 def revoke(request: HttpRequest, key: str) -> HttpResponse:
     """End a login's open link."""
     user = _user(key)
-    if invitations.revoke(user):
-        history.record(login_of(request), "user", key, str(user), {"invited": True}, {})
+    if invitations.withdraw(user, login_of(request)):
         messages.success(request, _("邀请链接已作废"))
     return redirect("setup_row", "user", key)
 
@@ -116,7 +97,6 @@ def invited(request: HttpRequest, secret: str) -> HttpResponse:
         accepted = invitations.accept(secret, form.cleaned_data["new_password1"])
         if accepted is None:
             return render(request, "accounts/gone.html", status=404)
-        history.record(accepted, "user", accepted.username, str(accepted), {}, {"password": True})
         if is_mfa_enabled(accepted):
             # The link stands for the password alone; it must not get past a second factor.
             messages.success(request, _("新密码已设好。请用它和手机上的动态码登录。"))

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from yinghu.common.table_reader import BadFile
 from yinghu.ui import csv_download
 from yinghu.ui.requests import login_of
 from yinghu.web.admin import question_table, services, tables
@@ -55,13 +56,13 @@ def take_in(request: HttpRequest, name: str) -> HttpResponse:
     try:
         table = csv_download.read(upload)
         if not table.rows:
-            raise csv_download.BadFile(_("文件里一行也没有"))
+            raise BadFile(_("文件里一行也没有"))
         if missing := kind.missing_in(table.columns):
-            raise csv_download.BadFile(_("缺少这些列：%s") % _("、").join(missing))
+            raise BadFile(_("缺少这些列：%s") % _("、").join(missing))
         sealed = signing.dumps(table.rows, salt=_salt(request, kind), compress=True)
         if len(sealed) > MOST_SEALED:
-            raise csv_download.BadFile(_("文件太大了，请分成几个文件，分几次导入"))
-    except csv_download.BadFile as bad:
+            raise BadFile(_("文件太大了，请分成几个文件，分几次导入"))
+    except BadFile as bad:
         return _page(request, kind, problem=str(bad))
     unknown = kind.unknown_in(table.columns)
     return _preview(request, kind, tables.plan(kind, table.rows), sealed, unknown=unknown)

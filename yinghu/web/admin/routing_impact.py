@@ -8,18 +8,16 @@ from dataclasses import dataclass, field
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import Status, Verb
+from yinghu.appeals.models import Appeal
+from yinghu.appeals.states import Status
 from yinghu.dispatch.models import RoutingRule
 from yinghu.people.access import Actor, may_see
 from yinghu.routing import explanation
+from yinghu.routing.routing import LOOKED_AT, waiting
 from yinghu.ui.forms import name_of
 
 SAMPLE = 500
 """Cases, the newest, on which other rules are tried."""
-
-WAITING = 500
-"""Cases at the dispatch desk on which other rules are tried, and that one press sends."""
 
 REACH = 20_000
 """Ids that are looked through for the sample, however few of them are sorted."""
@@ -67,21 +65,7 @@ def sample() -> list[Appeal]:
     newest = Appeal.objects.aggregate(n=Max("pk"))["n"] or 0
     found = Appeal.objects.filter(pk__gt=newest - REACH, category__isnull=False)
     found = found.exclude(status=Status.FILED).order_by("-pk")
-    return list(found.only(*_LOOKED_AT)[:SAMPLE])
-
-
-def waiting() -> list[Appeal]:
-    """What waits for dispatch, the most urgent first, but for what a unit has returned."""
-    found = Appeal.objects.filter(status=Status.SORTED).order_by("-urgency", "id")
-    back = Event.objects.filter(appeal__in=found[:WAITING], verb=Verb.RETURN)
-    returned = set(back.values_list("appeal", flat=True))
-    return [each for each in found.only(*_LOOKED_AT)[:WAITING] if each.pk not in returned]
-
-
-_LOOKED_AT = (
-    *("id", "version", "status", "category_id", "klass", "area_id", "channel", "answers"),
-    *("unit_id", "holder_id"),
-)
+    return list(found.only(*LOOKED_AT)[:SAMPLE])
 
 
 def effect(before: Sequence[RoutingRule], after: Sequence[RoutingRule], actor: Actor) -> Effect:

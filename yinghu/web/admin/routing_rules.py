@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core import signing
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection
 from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -19,7 +19,6 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import OPEN, Verb
 from yinghu.dispatch.models import RoutingRule
@@ -27,14 +26,14 @@ from yinghu.people import history
 from yinghu.people.access import Actor, desks_of, may_see, staffed, staffed_units
 from yinghu.people.models import Unit
 from yinghu.routing import explanation
-from yinghu.routing.routing import active_rules, route
+from yinghu.routing.routing import active_rules, route, send_waiting, waiting
 from yinghu.ui.decorators import staff
 from yinghu.ui.forms import name_of
 from yinghu.ui.requests import login_of, who
 from yinghu.web.admin import services
 from yinghu.web.admin.decorators import door, row_of
 from yinghu.web.admin.kinds import State
-from yinghu.web.admin.routing_impact import effect, waiting
+from yinghu.web.admin.routing_impact import effect
 from yinghu.web.admin.rules import (
     RULES,
     Names,
@@ -290,21 +289,7 @@ def _swap(user: Any, one: RoutingRule, two: RoutingRule) -> None:
 @staff("dispatch")
 def rule_send(request: HttpRequest) -> HttpResponse:
     """Send what waits at the dispatch desk by the rules; what was returned stays for a person."""
-    actor = who(request)
-    rules = active_rules()
-    sent = 0
-    for appeal in waiting():
-        found = route(appeal, rules)
-        if found is None or not may_see(actor, appeal):
-            continue
-        try:
-            with transaction.atomic():
-                why = _("规则 %d") % found.order
-                unit = found.unit.code
-                loop.assign(appeal.pk, actor, unit=unit, why=why, expect=appeal.version)
-        except loop.Refused:
-            continue
-        sent += 1
+    sent = send_waiting(who(request))
     said = ngettext("按规则派出了 %d 件", "按规则派出了 %d 件", sent) % sent
     (messages.success if sent else messages.info)(request, said)
     return redirect("rules")

@@ -13,8 +13,8 @@ from yinghu.appeals import loop
 from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.states import ENDED, Status, Verb
+from yinghu.common.masking import without_numbers
 from yinghu.people.access import Actor, may_reveal, may_see
-from yinghu.people.privacy import without_numbers
 from yinghu.triage.models import Duplicate
 
 COMPARED = 400

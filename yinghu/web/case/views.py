@@ -21,13 +21,21 @@ from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.moves import MOVES, OF_LEGS, Move
 from yinghu.appeals.numbers import id_of, id_of_token, number_of
 from yinghu.appeals.states import INSIDE, Klass, Satisfaction, Status, Urgency, Verb, Who
+from yinghu.common.masking import without_numbers
 from yinghu.common.photos import MAX_PHOTOS
-from yinghu.dispatch.receipts import shown_to_requester
+from yinghu.dispatch.receipts import photo_for
 from yinghu.oversight import callback
 from yinghu.oversight.callback import Calls
-from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations
-from yinghu.people.models import Reveal
-from yinghu.people.privacy import without_numbers
+from yinghu.people import disclosure
+from yinghu.people.access import (
+    Actor,
+    may_read_why,
+    may_reveal,
+    may_see,
+    relations,
+    requester_of,
+)
+from yinghu.people.disclosure import Person
 from yinghu.triage.models import Suggestion
 from yinghu.ui import event_text
 from yinghu.ui.decorators import staff
@@ -86,7 +94,7 @@ def context_of(
     back: str = "",
     bound: VerbForm | None = None,
     problem: str = "",
-    revealed: bool = False,
+    revealed: Person | None = None,
 ) -> dict[str, Any]:
     """What the case page and the pane of a desk show."""
     actor = who(request)
@@ -172,7 +180,7 @@ def _photos(appeals: list[Appeal]) -> dict[int, list[Attachment]]:
     return found
 
 
-def _map(appeal: Appeal, suggested: Any, revealed: bool) -> dict[str, Any] | None:
+def _map(appeal: Appeal, suggested: Any, revealed: Person | None) -> dict[str, Any] | None:
     """Where it is, as exactly as its reader may know: the point, the place, or the area's middle.
 
     A place with a sticker is public; the requester's own point is shown with the name and phone,
@@ -362,16 +370,15 @@ def _next(request: HttpRequest, appeal: Appeal, verb: Verb, back: str) -> str:
 @require_POST
 @staff()
 def reveal(request: HttpRequest, number: str) -> HttpResponse:
-    """Show name, phone and address once, and write down who looked and why."""
-    appeal = seen(request, number)
-    if not may_reveal(who(request), appeal):
+    """Show name, phone and address once, to somebody who says why."""
+    appeal, actor = seen(request, number), who(request)
+    if not may_reveal(actor, appeal):
         raise PermissionDenied
     why = request.POST.get("why", "").replace("\x00", "").strip()
     if not why:
         problem = _("请写明为什么要看联系方式，会留下记录")
         return show(request, appeal, problem=problem, status=422)
-    Reveal.objects.create(user=login_of(request), appeal_number=appeal.number, why=why[:200])
-    return show(request, appeal, revealed=True)
+    return show(request, appeal, revealed=disclosure.show_requester(actor, appeal, why))
 
 
 @require_GET
@@ -379,10 +386,7 @@ def photo(request: HttpRequest, photo_id: int) -> HttpResponse:
     """A photo, for staff who may know whom it shows."""
     if not request.user.is_authenticated:
         raise Http404
-    found = Attachment.objects.filter(pk=photo_id).select_related("appeal").first()
-    if found is None or not may_reveal(who(request), found.appeal):
-        raise Http404
-    return photo_file(found)
+    return _photo_page(who(request), photo_id)
 
 
 @require_GET
@@ -391,8 +395,11 @@ def own_photo(request: HttpRequest, token: str, photo_id: int) -> HttpResponse:
     appeal_id = id_of_token(token)
     if appeal_id is None:
         raise Http404
-    appeal = Appeal.objects.filter(pk=appeal_id).first()
-    found = shown_to_requester(appeal).filter(pk=photo_id).first() if appeal else None
+    return _photo_page(requester_of(appeal_id), photo_id)
+
+
+def _photo_page(actor: Actor, photo_id: int) -> HttpResponse:
+    found = photo_for(actor, photo_id)
     if found is None:
         raise Http404
     return photo_file(found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
@@ -18,16 +17,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.states import Status, Urgency
 from yinghu.common import rate_limit
+from yinghu.common.masking import without_numbers
+from yinghu.insight import exports
 from yinghu.people.access import Actor, may_export
-from yinghu.people.privacy import mask_name, mask_phone, unseal, without_numbers
 from yinghu.ui import csv_download
-from yinghu.ui.case_rows import case_rows
 from yinghu.ui.decorators import staff
-from yinghu.ui.forms import name_of
 from yinghu.ui.pagination import PAGE_SIZE, CasePage, case_page, newest_first
 from yinghu.ui.requests import is_part, login_of, who
 from yinghu.web.cases import search
@@ -38,9 +34,6 @@ from yinghu.web.models import SavedView
 
 MOST_VIEWS = 20
 """Filters that one login may keep."""
-EXPORTED = 10_000
-
-_log = structlog.get_logger("yinghu.cases")
 
 SEARCHED = 100
 """What is found by frequent words is counted one by one: fewer, then."""
@@ -48,21 +41,6 @@ NEAR = (1000, 20_000)
 """Late cases among which the newest are looked for, then more, before all are gone through."""
 KEPT = "web.cases.deleted"
 """The session's place for a filter that was just deleted, so that it can be had back."""
-
-COLUMNS = (
-    "number",
-    "status",
-    "urgency",
-    "category",
-    "area",
-    "unit",
-    "channel",
-    "filed_at",
-    "due_at",
-    "name",
-    "phone",
-    "words",
-)
 
 
 @never_cache
@@ -231,7 +209,7 @@ def delete_view(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 @staff()
 def export(request: HttpRequest) -> HttpResponse:
-    """The list as CSV, masked as a page is; who took it, and what, is logged."""
+    """The list as CSV; see `insight.exports`."""
     actor, form = who(request), FilterForm(request.GET)
     wanted = form.filter()
     if not may_export(actor):
@@ -240,31 +218,8 @@ def export(request: HttpRequest) -> HttpResponse:
     if wanted.q and (wait := rate_limit.too_many(limit, f"user {actor.user_id}")):
         return _slowed(request, _asked(request, form, wanted) | {"kind": limit}, wait)
     kind, found = search.found(actor, wanted)
-    rows = [_line(row) for row in case_rows(newest_first(found)[:EXPORTED], actor)]
     # A phone that was looked for is as private in a log as elsewhere.
     query = wanted.without("q").query()
-    _log.info("cases exported", user=actor.user_id, rows=len(rows), kind=kind, query=query)
+    lines = exports.case_lines(actor, newest_first(found), kind=kind, query=query)
     name = f"cases-{timezone.localtime():%Y%m%d-%H%M}"
-    return csv_download.download(name, COLUMNS, rows)
-
-
-def _line(row: Any) -> dict[str, Any]:
-    appeal: Appeal = row.appeal
-    # What leaves as a file is masked for everybody: no look into it is written down afterwards.
-    said = without_numbers(f"{appeal.title} {appeal.body}".strip())
-    return {
-        "number": appeal.number,
-        "status": status_label(Status(appeal.status)),
-        "urgency": _(Urgency(appeal.urgency).label),
-        "category": name_of(appeal.category) if appeal.category else "",
-        "area": name_of(appeal.area) if appeal.area else "",
-        "unit": name_of(appeal.unit) if appeal.unit else "",
-        "channel": appeal.channel,
-        "filed_at": timezone.localtime(appeal.filed_at).strftime("%Y-%m-%d %H:%M"),
-        "due_at": timezone.localtime(row.clock.due_at).strftime("%Y-%m-%d %H:%M")
-        if row.clock
-        else "",
-        "name": mask_name(unseal(appeal.name)) if row.reveal else "",
-        "phone": mask_phone(unseal(appeal.phone)) if row.reveal else "",
-        "words": said[:2000],
-    }
+    return csv_download.download(name, exports.CASE_COLUMNS, lines)

@@ -25,9 +25,9 @@ from yinghu.appeals.models import Category
 from yinghu.appeals.numbers import number_of, track_token
 from yinghu.common import photos, rate_limit
 from yinghu.common.photos import BadPhoto, StoredPhoto
+from yinghu.common.sealing import blind
 from yinghu.intake.receive import Incoming, Received, raw_of, receive
 from yinghu.people.access import Actor
-from yinghu.people.privacy import blind
 from yinghu.places.locate import by_point, by_words, metres
 from yinghu.places.models import Area, Place
 from yinghu.triage.duplicates import note_corrected

@@ -18,10 +18,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from yinghu.common import rate_limit, sms, text_cleaning
+from yinghu.common.phones import normal_phone
+from yinghu.common.sealing import blind
 from yinghu.common.text import digits_in
 from yinghu.intake import one_time_codes
 from yinghu.intake.one_time_codes import Purpose
-from yinghu.people.privacy import blind, normal_phone
 
 _DEMO_KEY = "by_phone_demo"
 """The code that the demo showed to this browser, with its caller and its purpose."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import Any
 
 from django.conf import settings
@@ -15,17 +14,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from yinghu.appeals import clocks, loop
+from yinghu.appeals import clocks, inboxes, loop
 from yinghu.appeals.body_from_answers import is_made_of_answers
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.moves import MOVES
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import PRIVATE, Status, Verb
 from yinghu.common import photos, rate_limit, sms, text_cleaning
+from yinghu.common.phones import normal_phone
+from yinghu.common.sealing import blind
 from yinghu.demo.cast import demo_logins
 from yinghu.dispatch.receipts import shown_to_requester
+from yinghu.people import disclosure
 from yinghu.people.access import administrators, requester_of
-from yinghu.people.privacy import blind, normal_phone, unseal
 from yinghu.places.models import Place
 from yinghu.ui import event_text
 from yinghu.ui.forms import FilingForm, Known, VerbForm
@@ -188,7 +189,7 @@ def show_track(
         ),
         "forms": forms,
         "answers": [] if is_made_of_answers(appeal) else event_text.answers_of(appeal, reveal=True),
-        "address": unseal(appeal.address),
+        "address": disclosure.own_record(appeal).address,
         "problem": problem,
         "max_photos": photos.MAX_PHOTOS,
         "master": master,
@@ -262,9 +263,7 @@ def find(request: HttpRequest) -> HttpResponse:
         page = render(request, "citizen/find.html", context, status=429)
         page.headers["Retry-After"] = str(wait)
         return page
-    appeal = Appeal.objects.filter(pk=appeal_id).first() if appeal_id is not None else None
-    right = bytes(appeal.caller) if appeal is not None and appeal.caller else b"\0" * 16
-    if appeal is not None and hmac.compare_digest(right, caller):
+    if appeal := inboxes.of_caller(appeal_id, caller):
         return redirect("track", token=appeal.token)
     context["problem"] = (
         _("没有找到：请核对编号，以及提交时留的电话")

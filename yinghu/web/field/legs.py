@@ -21,27 +21,28 @@ from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import loop
 from yinghu.appeals.body_from_answers import is_made_of_answers
-from yinghu.appeals.models import Appeal, Attachment, Event
+from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import Verb
 from yinghu.common import photos
+from yinghu.common.masking import without_numbers
 from yinghu.dispatch import eligibility, legs, offers
 from yinghu.dispatch.leg_sequence import Course
 from yinghu.dispatch.models import Leg, LegKind, Offer, Proof
-from yinghu.people.access import Actor, may_read_why, may_reveal
-from yinghu.people.models import Reveal, User
-from yinghu.people.privacy import unseal, without_numbers
+from yinghu.dispatch.receipts import photo_of_leg
+from yinghu.people import disclosure
+from yinghu.people.access import Actor, holds_leg, may_read_why, may_reveal
 from yinghu.places.locate import metres
 from yinghu.ui import event_text
 from yinghu.ui.decorators import staff
 from yinghu.ui.errand_parts import LEG_ICONS, SeveralLinesField
 from yinghu.ui.forms import PhotosField
 from yinghu.ui.photo_response import photo_file
-from yinghu.ui.requests import is_part, login_of, who
+from yinghu.ui.requests import is_part, who
 from yinghu.ui.verb_views import keeping
 from yinghu.web.field.distance import Point
 
 TAKEN = "leg"
-"""Reason under which it is logged that whom a leg is for was shown; the leg's id follows."""
+"""Reason for which a helper is shown a leg's requester; the leg's id follows."""
 
 
 class FinishForm(forms.Form):
@@ -167,10 +168,8 @@ def _show(
     status: int = 200,
 ) -> HttpResponse:
     actor, appeal = who(request), leg.appeal
-    holds = legs.holds(actor, leg)
+    holds = holds_leg(actor, leg)
     shown = holds or may_reveal(actor, appeal)
-    if holds:
-        log_shown(login_of(request), leg)
     course = Course(
         Leg.objects.filter(errand=leg.errand_id).select_related("holder", "giver", "place", "zone")
     )
@@ -200,7 +199,7 @@ def _show(
         "why_not": _why_not(actor, appeal, course, leg),
         "ready": course.is_ready(leg),
         "meets": _meeting(leg, actor, course),
-        "phone": unseal(appeal.phone) if shown else "",
+        "whom": disclosure.show_to_helper(actor, leg, appeal, why_shown(leg)) if holds else None,
         "point": _point(leg, shown),
         "body": appeal.body if shown else without_numbers(appeal.body),
         "answers": [] if is_made_of_answers(appeal) else event_text.answers_of(appeal, shown),
@@ -298,11 +297,9 @@ def _next(actor: Actor, leg_id: int) -> Card | None:
     return next((Card(leg) for leg in lean[:1]), None)
 
 
-def log_shown(user: User, leg: Leg) -> None:
-    """Whoever takes a leg sees whom it is for; that they saw it is written down, once a leg."""
-    number, why = leg.appeal.number, f"{TAKEN} {leg.pk}"
-    if not Reveal.objects.filter(user=user, appeal_number=number, why=why).exists():
-        Reveal.objects.create(user=user, appeal_number=number, why=why)
+def why_shown(leg: Leg) -> str:
+    """Names the leg for which somebody who has it in hand is shown its requester."""
+    return f"{TAKEN} {leg.pk}"
 
 
 @never_cache
@@ -311,9 +308,7 @@ def log_shown(user: User, leg: Leg) -> None:
 def photo(request: HttpRequest, leg_id: int, photo_id: int) -> HttpResponse:
     """A photo that the requester sent, for whoever has the leg in hand."""
     leg = _known(request, leg_id)
-    if not legs.holds(who(request), leg):
-        raise Http404
-    found = Attachment.objects.filter(pk=photo_id, appeal=leg.appeal_id, event=None).first()
+    found = photo_of_leg(who(request), leg, photo_id)
     if found is None:
         raise Http404
     return photo_file(found)

@@ -9,7 +9,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -19,22 +18,23 @@ from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import loop
 from yinghu.common import photos
-from yinghu.dispatch import eligibility, legs
-from yinghu.dispatch.leg_sequence import Course
-from yinghu.dispatch.models import FixedHelper, Leg, LegKind, Proof
+from yinghu.common.masking import without_numbers
+from yinghu.dispatch import legs
+from yinghu.dispatch.models import Leg, Proof
+from yinghu.dispatch.shopping_list import (
+    MOST_LINES,
+    legs_beside,
+    legs_to_buy,
+    reasons_against,
+    take_each,
+)
 from yinghu.people.access import Actor
-from yinghu.people.privacy import without_numbers
 from yinghu.places.models import Place
 from yinghu.ui import event_text
 from yinghu.ui.decorators import staff
 from yinghu.ui.requests import who
 from yinghu.web.field.legs import SHOWN
 
-BOUGHT = (LegKind.BUY, LegKind.QUEUE, LegKind.COLLECT)
-"""Kinds of leg after which somebody has something in their hands that they did not have before."""
-
-MOST = 100
-"""Lines of a list; what is beyond comes up as these are done."""
 MOST_OPEN = 40
 """Lines of what lies open beside it: for each it is asked whether the reader may take it."""
 _LONGEST = 160
@@ -91,7 +91,7 @@ class Given:
 
     @classmethod
     def of(cls, request: HttpRequest) -> Given:
-        ids = list(dict.fromkeys(_numbers(request.POST.getlist("tick"))))[:MOST]
+        ids = list(dict.fromkeys(_numbers(request.POST.getlist("tick"))))[:MOST_LINES]
         return cls(
             ids,
             {pk: request.POST.get(f"paid-{pk}", "").strip()[:20] for pk in ids},
@@ -101,47 +101,6 @@ class Given:
 
 def _numbers(texts: Iterable[str]) -> list[int]:
     return [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 19]
-
-
-def in_hand(actor: Actor) -> QuerySet[Leg]:
-    """What the actor has to buy, to queue for or to collect."""
-    return eligibility.mine(actor).filter(state=Leg.State.TAKEN, kind__in=BOUGHT)
-
-
-def beside(actor: Actor, places: Iterable[int]) -> QuerySet[Leg]:
-    """What lies open at the same places; of a group whose fixed buyer the actor is, all that is to
-    be bought.
-    """
-    reach = Q(place__in=list(places))
-    fixed = FixedHelper.objects.filter(user=actor.user_id, kind=LegKind.BUY, active=True)
-    for unit_id, place_id in fixed.values_list("unit", "place"):
-        own = Q(appeal__unit=unit_id, kind=LegKind.BUY)
-        reach |= own & Q(place=place_id) if place_id else own
-    return eligibility.pool(actor).filter(reach, kind__in=BOUGHT)
-
-
-def waits(actor: Actor) -> tuple[int, bool]:
-    """How many lines the actor's list has; and, where it has none, whether something waits for
-    them as a group's fixed buyer.
-    """
-    many = in_hand(actor)[:MOST].count()
-    return many, not many and beside(actor, ()).exists()
-
-
-def _why_not(found: list[Leg], actor: Actor) -> dict[int, str]:
-    """Why the actor may not take some of these, with what goes along with them."""
-    steps: dict[int, list[Leg]] = {}
-    of_errands = Leg.objects.filter(errand__in={leg.errand_id for leg in found})
-    for leg in of_errands.select_related("zone"):
-        steps.setdefault(leg.errand_id, []).append(leg)
-    refused: dict[int, str] = {}
-    for leg in found:
-        course = Course(steps[leg.errand_id])
-        try:
-            eligibility.check_fit(actor, leg.appeal, course.along(course[leg.n]))
-        except loop.Refused as said:
-            refused[leg.pk] = said.message
-    return refused
 
 
 def _goods(leg: Leg) -> str:
@@ -158,10 +117,12 @@ def _goods(leg: Leg) -> str:
 
 def _lists(actor: Actor, given: Given | None) -> list[At]:
     """The list, place by place; without a place last."""
-    found = list(in_hand(actor).select_related(*SHOWN).order_by("-appeal__urgency", "pk")[:MOST])
+    found = list(
+        legs_to_buy(actor).select_related(*SHOWN).order_by("-appeal__urgency", "pk")[:MOST_LINES]
+    )
     places = {leg.place_id for leg in found if leg.place_id is not None}
-    others = list(beside(actor, places).select_related(*SHOWN)[:MOST_OPEN])
-    why_not = _why_not(others, actor)
+    others = list(legs_beside(actor, places).select_related(*SHOWN)[:MOST_OPEN])
+    why_not = reasons_against(others, actor)
     made: dict[int | None, At] = {}
     for leg in [*found, *others]:
         at = made.setdefault(leg.place_id, At(leg.place))
@@ -228,26 +189,15 @@ def act(request: HttpRequest, verb: str) -> HttpResponse:
     if verb == "take":
         return _take(request, _numbers(request.POST.getlist("leg"))[:1])
     actor, key = who(request), request.POST.get("place", "")
-    mine = in_hand(actor).exclude(place=None).values_list("place", flat=True)
-    found = beside(actor, set(mine))
+    mine = legs_to_buy(actor).exclude(place=None).values_list("place", flat=True)
+    found = legs_beside(actor, set(mine))
     here = found.filter(place=None) if key == "-" else found.filter(place__in=_numbers([key]))
     return _take(request, list(here.values_list("pk", flat=True)[:MOST_OPEN]))
 
 
 def _take(request: HttpRequest, ids: list[int]) -> HttpResponse:
     """Take these one by one, and say how many that were and why the others were not."""
-    actor, taken = who(request), 0
-    why_not: dict[str, int] = {}
-    for n, pk in enumerate(ids):
-        try:
-            legs.take(pk, actor)
-            taken += 1
-        except loop.Refused as refused:
-            full = refused.code == "full"
-            left = len(ids) - n if full else 1
-            why_not[refused.message] = why_not.get(refused.message, 0) + left
-            if full:
-                break
+    taken, why_not = take_each(ids, who(request))
     if taken:
         said = ngettext("接下了 %d 件", "接下了 %d 件", taken) % taken
         messages.success(request, said)
@@ -268,7 +218,9 @@ def _bought(request: HttpRequest) -> HttpResponse:
     if len(uploads) > photos.MAX_PHOTOS:
         said = _("最多 %d 张照片") % photos.MAX_PHOTOS
         return _show(request, given, wrong_photo=said, status=422)
-    own = {leg.pk: leg for leg in in_hand(actor).filter(pk__in=given.ids).select_related(*SHOWN)}
+    own = {
+        leg.pk: leg for leg in legs_to_buy(actor).filter(pk__in=given.ids).select_related(*SHOWN)
+    }
     unproved = [leg for leg in own.values() if leg.proof == Proof.PHOTO]
     if unproved and not uploads:
         said = _("勾上的有 %d 样要拍小票，请先拍一张。还没有一样记成买好。") % len(unproved)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,15 +20,15 @@ from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import inboxes, loop
 from yinghu.appeals.body_from_answers import is_made_of_answers
-from yinghu.appeals.models import Appeal
+from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moves import MOVES
 from yinghu.appeals.states import PRIVATE, Status, Verb
 from yinghu.common import photos
-from yinghu.dispatch import eligibility
-from yinghu.dispatch.models import Leg, Offer
+from yinghu.common.masking import without_numbers
+from yinghu.dispatch import eligibility, shopping_list
+from yinghu.dispatch.models import Offer
+from yinghu.people import disclosure
 from yinghu.people.access import Actor, may_reveal, relations
-from yinghu.people.models import Reveal, User
-from yinghu.people.privacy import unseal, without_numbers
 from yinghu.places import locate
 from yinghu.ui import event_text
 from yinghu.ui.case_rows import CaseRow, case_rows
@@ -41,7 +41,7 @@ from yinghu.ui.timeline import Story, story_of, with_photos, without_echo
 from yinghu.ui.verb_views import arrived_before, perform
 from yinghu.web.case import case_actions
 from yinghu.web.case import views as case_views
-from yinghu.web.field import legs, shopping
+from yinghu.web.field import legs
 from yinghu.web.field.distance import Point, about, exactly, nearest_first
 
 ACTS = (Verb.ACCEPT, Verb.REPORT, Verb.RESOLVE, Verb.RELEASE)
@@ -58,8 +58,8 @@ NEAR_FOR = 30 * 60
 _NEAR = "field_near"
 
 TAKEN = "taken"
-"""Reason under which the reveal is logged that comes with taking a case; the seq of the event by
-which it was taken follows."""
+"""Reason for which a case's holder is shown its requester; the seq of the event by which the case
+was taken follows."""
 
 
 @never_cache
@@ -79,7 +79,7 @@ def field(request: HttpRequest) -> HttpResponse:
         free = nearest_first(rows, Point(*me))[:PAGE_SIZE]
         beyond = len(rows) > PAGE_SIZE
     mine_legs, open_legs = legs.mine(actor), _open_legs(actor, me)
-    to_buy, may_buy = shopping.waits(actor)
+    to_buy, may_buy = shopping_list.count_waiting(actor)
     context = {
         "desk": "field",
         "offers": legs.offered(actor),
@@ -137,11 +137,11 @@ def around(request: HttpRequest) -> HttpResponse:
     mine = inboxes.mine(actor).filter(unit__in=actor.unit_ids).select_related("place")
     free = inboxes.free(actor).select_related("place")
     held = case_rows(mine[:PAGE_SIZE], actor)
-    _log_shown(login_of(request), [row.appeal for row in held])
     held_legs = eligibility.mine(actor).select_related("appeal")[:PAGE_SIZE]
-    for leg in held_legs:
-        if leg.state == Leg.State.TAKEN:
-            legs.log_shown(login_of(request), leg)
+    takings = _takings(actor, [row.appeal for row in held])
+    shown = [(row.appeal.number, takings[row.appeal.pk]) for row in held]
+    shown += [(leg.appeal.number, legs.why_shown(leg)) for leg in held_legs if leg.at_home]
+    disclosure.log_places(actor, shown)
     points = [
         *legs.pins(held_legs, own=True),
         *legs.pins(eligibility.pool(actor)[:LOOKED_AT], own=False),
@@ -213,8 +213,10 @@ def _show(
     if gone and bound is not None and bound.move.verb is Verb.ACCEPT:
         # Said below, with what else is free.
         problem = ""
+    whom = None
     if holds:
-        _log_taken(login_of(request), appeal)
+        why = _takings(actor, [appeal])[appeal.pk]
+        whom = disclosure.show_to_holder(actor, appeal, why)
     reveal = may_reveal(actor, appeal)
     acts = _acts(appeal, actor, bound)
     offered = {each["verb"] for each in acts}
@@ -223,7 +225,7 @@ def _show(
         "appeal": appeal,
         "may_reveal": reveal,
         "holds": holds,
-        "phone": unseal(appeal.phone) if holds else "",
+        "whom": whom,
         "point": exactly(appeal) if holds else None,
         "gone": gone,
         "next": _next_free(actor, appeal) if gone else None,
@@ -280,24 +282,11 @@ def _next_free(actor: Actor, appeal: Appeal) -> CaseRow | None:
     return rows[0] if rows else None
 
 
-def _log_shown(user: User, held: list[Appeal]) -> None:
-    """Where somebody is to be helped is shown to whoever holds the case, and that is written down,
-    however they came to hold it.
-    """
-    numbers = [appeal.number for appeal in held]
-    known = Reveal.objects.filter(user=user, appeal_number__in=numbers)
-    logged = set(known.values_list("appeal_number", flat=True))
-    for appeal in held:
-        if appeal.number not in logged:
-            _log_taken(user, appeal)
-
-
-def _log_taken(user: User, appeal: Appeal) -> None:
-    """Whoever takes a case sees whom to help; that they saw it is written down, once a taking."""
-    taken = appeal.events.filter(verb=Verb.ACCEPT, user=user).order_by("seq").last()
-    why = f"{TAKEN} {taken.seq}" if taken else TAKEN
-    if not Reveal.objects.filter(user=user, appeal_number=appeal.number, why=why).exists():
-        Reveal.objects.create(user=user, appeal_number=appeal.number, why=why)
+def _takings(actor: Actor, held: Iterable[Appeal]) -> dict[int, str]:
+    """By the case's id, the reason for which its holder is shown its requester. One query."""
+    taken = Event.objects.filter(appeal__in=held, verb=Verb.ACCEPT, user=actor.user_id)
+    last = dict(taken.values_list("appeal").annotate(Max("seq")))
+    return {each.pk: f"{TAKEN} {last[each.pk]}" if each.pk in last else TAKEN for each in held}
 
 
 @never_cache
@@ -323,7 +312,6 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
                 raise PermissionDenied(refused.message) from refused
             return _refused(request, appeal, form, refused)
     if move.verb is Verb.ACCEPT:
-        _log_taken(login_of(request), appeal)
         messages.success(request, _("接单成功，联系方式已显示"))
         return redirect("task", number=appeal.number)
     done: dict[Verb, Any] = {

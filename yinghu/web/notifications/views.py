@@ -16,13 +16,13 @@ from django.views.decorators.http import require_GET, require_POST
 from yinghu.appeals.labels import headline_of
 from yinghu.appeals.moves import OF_LEGS
 from yinghu.appeals.states import Verb
+from yinghu.common.masking import without_numbers
 from yinghu.dispatch.eligibility import may_know
 from yinghu.dispatch.models import Leg
 from yinghu.notifications import delivery, texts
 from yinghu.notifications.models import Delivery, Notification, Reason
 from yinghu.notifications.read_state import mark_read
 from yinghu.people.access import Actor, desks_of, may_read_why, may_see
-from yinghu.people.privacy import without_numbers
 from yinghu.ui.decorators import staff
 from yinghu.ui.pagination import PAGE_SIZE, size_for
 from yinghu.ui.requests import is_part, login_of, who

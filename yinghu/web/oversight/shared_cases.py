@@ -15,12 +15,12 @@ from django.views.decorators.http import require_GET
 from yinghu.appeals import inboxes
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import Verb
+from yinghu.common.masking import without_numbers
 from yinghu.oversight import shared_cases
 from yinghu.oversight.models import Share
 from yinghu.oversight.shared_cases import Pair, Side
 from yinghu.people.access import Actor, forces_of, may_read_why
 from yinghu.people.models import Unit
-from yinghu.people.privacy import without_numbers
 from yinghu.ui.case_rows import CaseRow, case_rows, with_marks
 from yinghu.ui.decorators import staff
 from yinghu.ui.pagination import case_page

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,14 +18,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop, pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Font
 
 from yinghu.appeals import channels
 from yinghu.appeals.labels import is_english
 from yinghu.appeals.states import Verb
+from yinghu.common.workbook_writer import MEDIA_TYPE, Share, WorkbookWriter
 from yinghu.oversight.periods import PERIODS, period
 from yinghu.oversight.rates import (
     DIMENSIONS,
@@ -56,8 +52,6 @@ BY = {
     "channel": gettext_lazy("来源"),
     "klass": gettext_lazy("性质"),
 }
-
-WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,44 +317,40 @@ def export(request: HttpRequest) -> HttpResponse:
     view, _form = _asked(request)
     columns = _columns()
     table = rates(view.by, view.since, view.until, view.scope)
-    book = Workbook(write_only=True)
-    sheet: Any = book.create_sheet(_("三率"))
-    sheet.freeze_panes = "B3"
+    book = WorkbookWriter()
+    sheet = book.sheet(_("三率"), freeze="B3")
     scope = line_name("area", view.scope) if view.scope else _("全部")
-    sheet.append(_text(sheet, [_("三率"), days(view.since, view.until), scope]))
+    sheet.row([_("三率"), days(view.since, view.until), scope])
     heads = [str(BY[view.by])]
     for column in columns:
         heads += [column.label] if column.is_rate else []
         heads += [_(FIGURES[name].label) for name, _sign in _own(column)]
-    sheet.append(_text(sheet, heads, bold=True))
+    sheet.row(heads, bold=True)
     rows = [(_("全部"), table.whole)]
     rows += [(_named(line, view), line) for line in _sorted(table.lines, view)]
     for name, line in rows:
-        sheet.append([*_text(sheet, [name]), *_numbers(sheet, line, columns)])
+        sheet.row([name, *_numbers(line, columns)])
     whistles = [
         each for each in tables(view.since, view.until, [view.scope], may_open=False) if each.rows
     ]
     for each in whistles:
         _add_whistles(book, each)
-    meanings: Any = book.create_sheet(_("口径"))
-    meanings.append(_text(meanings, [_("指标"), _("怎么算")], bold=True))
+    meanings = book.sheet(_("口径"))
+    meanings.row([_("指标"), _("怎么算")], bold=True)
     for column in columns:
-        meanings.append(_text(meanings, [column.label, column.means]))
-    meanings.append(_text(meanings, [_("数的是件数"), _(ONCE)]))
+        meanings.row([column.label, column.means])
+    meanings.row([_("数的是件数"), _(ONCE)])
     for explained in whistles[0].columns if whistles else ():
-        label = f"{_('吹哨报到')} · {explained.label}"
-        meanings.append(_text(meanings, [label, explained.means]))
-    out = io.BytesIO()
-    book.save(out)
+        meanings.row([f"{_('吹哨报到')} · {explained.label}", explained.means])
     _log.info("rates exported", user=who(request).user_id, by=view.by, scope=view.scope)
-    answer = HttpResponse(out.getvalue(), content_type=WORKBOOK)
+    answer = HttpResponse(book.content(), content_type=MEDIA_TYPE)
     name = f"rates-{timezone.localtime():%Y%m%d-%H%M}.xlsx"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 
 
-def _add_whistles(book: Workbook, table: Table) -> None:
-    sheet: Any = book.create_sheet(f"{_('吹哨报到')} {table.title}"[:31])
+def _add_whistles(book: WorkbookWriter, table: Table) -> None:
+    sheet = book.sheet(f"{_('吹哨报到')} {table.title}")
     heads = [
         _("单位"),
         pgettext("count", "吹哨"),
@@ -374,18 +364,18 @@ def _add_whistles(book: Workbook, table: Table) -> None:
         _("满意率"),
         _("不用来"),
     ]
-    sheet.append(_text(sheet, heads, bold=True))
+    sheet.row(heads, bold=True)
     for row in table.rows:
         line = row.line
-        numbers = [
+        numbers: list[Any] = [
             *(line.whistles, line.called, line.due),
-            *(line.reported, _percent(sheet, line.report_in_rate)),
-            *(line.on_time, _percent(sheet, line.on_time_rate)),
-            *(line.graded, _percent(sheet, line.satisfied_rate)),
+            *(line.reported, Share(line.report_in_rate)),
+            *(line.on_time, Share(line.on_time_rate)),
+            *(line.graded, Share(line.satisfied_rate)),
             line.excused,
         ]
         name = name_of(line.unit) if line.unit else _("全部")
-        sheet.append([*_text(sheet, [name]), *numbers])
+        sheet.row([name, *numbers])
 
 
 ONCE = gettext_noop("一件诉求在一个时段里同样的事只算一次；几行都有它的，合起来会多于“全部”。")
@@ -396,30 +386,10 @@ def _own(column: Column) -> tuple[tuple[str, str], ...]:
     return tuple(each for each in column.figures if each != ("valid", "/"))
 
 
-def _text(sheet: Any, words: Iterable[str], *, bold: bool = False) -> list[Any]:
-    """Cells that are text whatever stands in them: no name is taken for a formula."""
-    cells = []
-    for text in words:
-        cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", text))
-        cell.data_type = "s"
-        cell.quotePrefix = True
-        if bold:
-            cell.font = Font(bold=True)
-        cells.append(cell)
-    return cells
-
-
-def _numbers(sheet: Any, line: Line, columns: Iterable[Column]) -> list[Any]:
+def _numbers(line: Line, columns: Iterable[Column]) -> list[Any]:
     cells: list[Any] = []
     for column in columns:
         if column.is_rate:
-            cells.append(_percent(sheet, line.rate(column.name)))
+            cells.append(Share(line.rate(column.name)))
         cells += [line[name] for name, _sign in _own(column)]
     return cells
-
-
-def _percent(sheet: Any, share: float | None) -> Any:
-    """A share of 1 as a number that reads as a percentage; empty where there is none."""
-    cell = WriteOnlyCell(sheet, value=share)
-    cell.number_format = "0.0%"
-    return cell

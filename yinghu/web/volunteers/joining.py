@@ -6,7 +6,6 @@ import base64
 import time
 from typing import Any
 
-from allauth.mfa.utils import is_mfa_enabled
 from django import forms
 from django.conf import settings
 from django.contrib.auth import login, user_logged_in, user_logged_out
@@ -18,12 +17,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
+from yinghu.common.masking import mask_phone
+from yinghu.common.sealing import seal
 from yinghu.intake.one_time_codes import Purpose
-from yinghu.people import volunteers
-from yinghu.people.access import JOINED, actor_of, is_only_volunteer, squads_of
-from yinghu.people.logins import BY_PHONE
-from yinghu.people.models import Skill, Unit, User, Volunteer
-from yinghu.people.privacy import blind, mask_phone, seal, unseal
+from yinghu.people import disclosure, volunteers
+from yinghu.people.access import JOINED, is_only_volunteer, squads_of
+from yinghu.people.logins import BY_PHONE, phone_opens
+from yinghu.people.models import Skill, Unit, Volunteer
 from yinghu.places.models import Zone
 from yinghu.ui.decorators import staff
 from yinghu.ui.forms import AreaField, AreaInput, LineField, name_of
@@ -115,7 +115,7 @@ def join(request: HttpRequest, unit_code: str) -> HttpResponse:
     if not phone:
         # Also for whoever took longer than the code counts for: what they wrote their browser has.
         return phone_code.Step().show(request, _JOIN_DOOR, squad=squad)
-    if (known := _volunteer(phone)) and known.state != State.LEFT:
+    if (known := volunteers.of_phone(phone)) and known.state != State.LEFT:
         return _told(request, known)
     form = JoinForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
@@ -143,14 +143,7 @@ def _proved(request: HttpRequest, squad: Unit) -> str:
     kept: dict[str, Any] = request.session.get(_KEY) or {}
     if kept.get("squad") != squad.code or float(kept.get("until", 0)) < time.time():
         return ""
-    return unseal(base64.b64decode(kept["phone"]))
-
-
-def _volunteer(phone: str) -> Volunteer | None:
-    """Whose phone this is: who has not left, or else whoever left last."""
-    found = Volunteer.objects.filter(caller=blind(phone)).select_related("squad", "user")
-    rows = sorted(found, key=lambda one: (one.state == State.LEFT, -one.pk))
-    return rows[0] if rows else None
+    return disclosure.own_phone(base64.b64decode(kept["phone"]))
 
 
 def _told(
@@ -197,10 +190,10 @@ def come_back(request: HttpRequest) -> HttpResponse:
     step = phone_code.turn(request, Purpose.VOLUNTEER)
     if not step.proved:
         return step.show(request, _DOOR)
-    volunteer = _volunteer(step.proved)
+    volunteer = volunteers.of_phone(step.proved)
     if volunteer is None or volunteer.state != State.ACTIVE:
         return _told(request, volunteer, status=403)
-    if not _opens(volunteer.user):
+    if not phone_opens(volunteer.user):
         # A phone is enough for what volunteers do, not for a desk.
         return render(request, "volunteers/volunteer_desk.html", status=403)
     login(request, volunteer.user, backend=settings.AUTHENTICATION_BACKENDS[0])
@@ -213,8 +206,3 @@ def forget_joining(request: HttpRequest | None = None, **_signal: Any) -> None:
     """Whoever logs in or out here need not be the one who was joining."""
     if request is not None:
         request.session.pop(_KEY, None)
-
-
-def _opens(user: User) -> bool:
-    """Whether holding the phone is enough for this login."""
-    return user.is_active and is_only_volunteer(actor_of(user)) and not is_mfa_enabled(user)

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Min, Q, QuerySet, Sum
-from django.db.models.functions import Now
+from django.db.models import Count, Min, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from yinghu.appeals import loop
-from yinghu.appeals.models import Appeal
-from yinghu.appeals.moves import MOVES
-from yinghu.appeals.states import Status, Verb
 from yinghu.dispatch.models import Leg, LegKind
-from yinghu.people.access import SYSTEM, serves
 from yinghu.people.models import User
-
-_IN_HAND = (Status.HANDLING.value, Status.WAITING.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +64,3 @@ def hours_said(minutes: int) -> str:
     if not rest:
         return ngettext("%d 小时", "%d 小时", hours) % hours
     return _("%(hours)d 小时 %(minutes)d 分") % {"hours": hours, "minutes": rest}
-
-
-def has_in_hand(user: User) -> bool:
-    """Whether somebody has taken something that is not done yet, or has it to hand over."""
-    gives = Q(giver=user, state=Leg.State.OPEN, kind=LegKind.HAND_OVER, given_at=None)
-    legs = Leg.objects.filter(
-        Q(state=Leg.State.TAKEN, holder=user) | gives & Q(ready_at__lte=Now())
-    )
-    cases = Appeal.objects.filter(holder=user, status__in=_IN_HAND)
-    return legs.exists() or cases.exists()
-
-
-def hand_back_cases(user: User, why: str) -> None:
-    """Give the cases that somebody holds, and may not hold any more, back to their units, in the
-    platform's name.
-    """
-    for appeal in Appeal.objects.filter(holder=user, status__in=MOVES[Verb.RELEASE].sources):
-        if serves(appeal.unit_id, user.pk):
-            continue
-        # Resolved, returned or handed on meanwhile, it needs no release.
-        with suppress(loop.Refused):
-            loop.release(appeal.pk, SYSTEM, why=why)

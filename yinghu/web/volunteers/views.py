@@ -10,7 +10,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -21,24 +20,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from yinghu.common import rate_limit
+from yinghu.common.phones import normal_phone
+from yinghu.common.sealing import blind
 from yinghu.common.text import digits_in
-from yinghu.dispatch import offers
+from yinghu.dispatch import membership
 from yinghu.dispatch.models import Leg
-from yinghu.people import shifts, volunteers
+from yinghu.people import disclosure, shifts, volunteers
 from yinghu.people.access import squads_of
 from yinghu.people.models import Change, Unit, User, Volunteer
-from yinghu.people.privacy import blind, mask_phone, normal_phone, unseal
 from yinghu.ui.decorators import staff
 from yinghu.ui.forms import LineField, name_of
 from yinghu.ui.requests import login_of, who
 from yinghu.web.volunteers.service_form import Names, ServiceForm
-from yinghu.web.volunteers.service_hours import (
-    Served,
-    hand_back_cases,
-    month_began,
-    served,
-    served_by,
-)
+from yinghu.web.volunteers.service_hours import Served, month_began, served, served_by
 
 PAGE = 50
 LEGS = 30
@@ -190,7 +184,7 @@ def _lines(rows: list[Volunteer]) -> list[Line]:
         Line(
             one,
             LOOKS[one.state],
-            mask_phone(unseal(one.phone)),
+            disclosure.masked(one).phone,
             names.skills(one.skills),
             names.areas(one.areas),
             names.zones([one.inside] if one.inside else []),
@@ -214,9 +208,7 @@ def add(request: HttpRequest) -> HttpResponse:
     squad = next(unit for unit in squads if unit.code == given["squad"])
     by = login_of(request)
     try:
-        with transaction.atomic():
-            one = volunteers.apply(squad, given["name"], given["phone"], by=by)
-            volunteers.approve(one, by)
+        one = volunteers.add(squad, given["name"], given["phone"], by)
     except volunteers.Refused as refused:
         form.add_error("phone", str(refused))
         return _list(request, form, status=409)
@@ -261,7 +253,7 @@ def _show(
         "desk": "volunteers",
         "one": volunteer,
         "look": LOOKS[volunteer.state],
-        "phone": phone or mask_phone(unseal(volunteer.phone)),
+        "phone": phone or disclosure.masked(volunteer).phone,
         "shown": bool(phone),
         "ready": volunteers.can_be_asked(volunteer, now, on_duty=duty),
         "on_duty": duty,
@@ -302,21 +294,6 @@ class Act:
     why: bool = False
 
 
-def _suspend(one: Volunteer, by: User, why: str) -> None:
-    volunteers.suspend(one, by, why)
-    _free_hands(one, _("志愿者暂停了"))
-
-
-def _let_go(one: Volunteer, by: User, why: str) -> None:
-    volunteers.leave(one, by, why)
-    _free_hands(one, _("志愿者退出了"))
-
-
-def _free_hands(one: Volunteer, why: str) -> None:
-    hand_back_cases(one.user, why)
-    offers.free_hands(one.pk, why)
-
-
 _HERE = frozenset({State.APPLIED.value, State.ACTIVE.value, State.SUSPENDED.value})
 ACTS: dict[str, Act] = {
     "approve": Act(
@@ -338,11 +315,14 @@ ACTS: dict[str, Act] = {
     "suspend": Act(
         frozenset({State.ACTIVE}),
         gettext_lazy("已暂停，马上退出登录；手上的已放回"),
-        _suspend,
+        membership.suspend,
         why=True,
     ),
     "let-go": Act(
-        frozenset({State.ACTIVE, State.SUSPENDED}), gettext_lazy("已退队"), _let_go, why=True
+        frozenset({State.ACTIVE, State.SUSPENDED}),
+        gettext_lazy("已退队"),
+        membership.let_go,
+        why=True,
     ),
 }
 
@@ -354,7 +334,8 @@ def act(request: HttpRequest, key: str, verb: str) -> HttpResponse:
     """Do one of ACTS, or show the phone, which is written down."""
     volunteer, by = one_of(request, key), login_of(request)
     if verb == "phone":
-        return _show(request, volunteer, phone=volunteers.phone_of(volunteer, by))
+        phone = disclosure.show_volunteer_phone(who(request), volunteer)
+        return _show(request, volunteer, phone=phone)
     if verb not in ACTS:
         raise Http404
     try:
@@ -364,8 +345,6 @@ def act(request: HttpRequest, key: str, verb: str) -> HttpResponse:
     if ACTS[verb].why and not why:
         return _show(request, volunteer, problem=_("请写原因：本人会看到"), status=422)
     try:
-        # Each step of it by itself: whoever holds a volunteer's row must not wait for a case's, for
-        # a take has them the other way round.
         ACTS[verb].act(volunteer, by, why)
     except volunteers.Refused as refused:
         fresh = one_of(request, key)

@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.core import signing
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -21,9 +20,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.common import rate_limit
-from yinghu.people import shifts, volunteers
+from yinghu.common.sealing import derived_key
+from yinghu.dispatch import membership
+from yinghu.people import disclosure, shifts, volunteers
 from yinghu.people.models import Shift, Volunteer
-from yinghu.people.privacy import derived_key, mask_name, unseal
 from yinghu.places import locate
 from yinghu.ui.decorators import staff
 from yinghu.ui.forms import AreaField, AreaInput, name_of
@@ -34,7 +34,6 @@ from yinghu.web.volunteers.service_form import Names, ServiceForm
 from yinghu.web.volunteers.service_hours import (
     Served,
     done_legs,
-    has_in_hand,
     hours_said,
     month_began,
     served_by,
@@ -122,7 +121,7 @@ def _show(
             "near": _near(me),
             "where": AreaInput().render("area", "", {"class": "form-control", "id": "me-area"}),
             "wrong_where": wrong_where,
-            "busy": has_in_hand(user),
+            "busy": membership.has_in_hand(user),
         }
     return render(request, "volunteers/me.html", context, status=status)
 
@@ -235,11 +234,7 @@ def _service(request: HttpRequest, me: Volunteer) -> HttpResponse:
 def _leave(request: HttpRequest, me: Volunteer) -> HttpResponse:
     if not request.POST.get("sure"):
         return _show(request, me, problem=_("真的要退出，请先勾上那一格"), status=422)
-    with transaction.atomic():
-        now = volunteers.locked(me)
-        if has_in_hand(me.user):
-            raise volunteers.Refused(_("您手上还有没办完的，请先办好或放回，再退出"))
-        left = volunteers.leave(now, me.user)
+    left = membership.leave(me)
     logout(request)
     return render(request, "volunteers/volunteer_told.html", {"volunteer": left})
 
@@ -273,7 +268,7 @@ def certificate(request: HttpRequest) -> HttpResponse:
     link = absolute(reverse("certificate_check", args=[_token(me, all_done, today)]))
     context = {
         "desk": "field",
-        "name": unseal(me.name),
+        "name": disclosure.own_name(me),
         "squad": me.squad,
         "all": all_done,
         "first": _first(me, all_done),
@@ -293,7 +288,7 @@ def _first(me: Volunteer, done: Served) -> date:
 def _token(me: Volunteer, done: Served, today: date) -> str:
     """All that the page of the check shows, signed: nothing to look up, no name to read in it."""
     said = {
-        "name": mask_name(unseal(me.name)),
+        "name": disclosure.masked(me).name,
         "squad": me.squad.name,
         "tasks": done.tasks,
         "minutes": done.minutes,

@@ -10,7 +10,8 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from django.utils.translation import gettext as _
 from python_calamine import CalamineError, CalamineWorkbook
 
 from yinghu.common import workbooks
+from yinghu.common.csv_writer import plain_again
 
 MAX_CELL: Final = 16 * 2**20
 """Characters in one cell; a longer one is a quotation mark that was never closed."""
@@ -37,21 +39,6 @@ _EXCEL = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
 _JSON = {".jsonl", ".ndjson", ".json"}
 
 csv.field_size_limit(MAX_CELL)
-
-
-_FORMULA: Final = re.compile(r"'*[=+\-@＝＋－＠\t\r]")
-
-
-def defused(cell: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula; `plain_again` undoes it, whatever it was."""
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
-
-
-def plain_again(cell: Any) -> Any:
-    """The cell before it was `defused`."""
-    if isinstance(cell, str) and cell.startswith("'") and _FORMULA.match(cell):
-        return cell[1:]
-    return cell
 
 
 class Unusable(Exception):
@@ -73,17 +60,23 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A row that could not be told into cells, and why."""
+    """A row that could not be told into cells, and why; `cells` is how many it has, where that is
+    not how many columns there are.
+    """
 
     line: int
     raw: bytes
     why: str
+    cells: int = 0
 
 
 class Source(Protocol):
-    """An open file. `columns` are in order; `open_ended` where further ones may come."""
+    """An open file. `columns` are in order, each with a name of its own; `header` has their names
+    as they stand in the file. `open_ended` where further columns may come.
+    """
 
     columns: list[str]
+    header: list[str]
     open_ended: bool
 
     def __iter__(self) -> Iterator[Row | Broken]: ...
@@ -95,21 +88,26 @@ class Source(Protocol):
         """Let go of the file."""
 
 
-def open_source(path: Path, encoding: str = "", delimiter: str = "", sheet: str = "") -> Source:
-    """The file's rows, its kind told by its ending or its first bytes. Raises BadFile."""
+def open_source(
+    path: Path, encoding: str = "", delimiter: str = "", sheet: str = "", *, name: str = ""
+) -> Source:
+    """The file's rows, its kind told by its ending or its first bytes. Errors call it `name`, or by
+    its path. Raises BadFile.
+    """
+    name = name or str(path)
     try:
         with path.open("rb") as file:
             head = file.read(4096)
     except OSError as error:
         raise BadFile(
-            _("读不了 %(file)s：%(why)s") % {"file": path, "why": error.strerror}
+            _("读不了 %(file)s：%(why)s") % {"file": name, "why": error.strerror}
         ) from error
     if not head.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n"):
-        raise BadFile(_("%s 是空的") % path)
+        raise BadFile(_("%s 是空的") % name)
     suffix = path.suffix.lower()
     if suffix in _EXCEL or head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        return ExcelSource(path, sheet)
-    lines = Lines(path, encoding or _encoding_of(path, head))
+        return ExcelSource(path, sheet, name)
+    lines = Lines(path, encoding or _encoding_of(path, head), name)
     try:
         if suffix in _JSON or head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
             return JsonSource(lines)
@@ -117,6 +115,40 @@ def open_source(path: Path, encoding: str = "", delimiter: str = "", sheet: str 
     except BaseException:
         lines.close()
         raise
+
+
+def read_table(
+    path: Path, *wanted: Collection[str]
+) -> tuple[list[tuple[int, dict[str, str]]], list[Broken]]:
+    """A whole file: its rows, each with its line and its trimmed cells by column, and the rows that
+    cannot be read. Raises BadFile, also where it lacks the columns of each of `wanted`.
+    """
+    rows: list[tuple[int, dict[str, str]]] = []
+    broken: list[Broken] = []
+    with closing(open_source(path)) as source:
+        if not any(set(columns) <= set(source.columns) for columns in wanted):
+            said = {
+                "file": path,
+                "wanted": " / ".join(",".join(columns) for columns in wanted),
+                "found": ",".join(source.columns)[:200],
+            }
+            raise BadFile(_("%(file)s 的表头应有 %(wanted)s，而不是“%(found)s”") % said)
+        for row in source:
+            if isinstance(row, Broken):
+                broken.append(row)
+                continue
+            cells = {name: trimmed(cell) for name, cell in row.cells.items()}
+            if any("\x00" in cell for cell in cells.values()):
+                why = _("有不能识别的字节，请检查文件的编码")
+                broken.append(Broken(row.line, row.raw, why))
+            else:
+                rows.append((row.line, cells))
+    return rows, broken
+
+
+def trimmed(cell: Any) -> str:
+    """A cell as text without the blanks around it."""
+    return "" if cell is None else str(cell).strip()
 
 
 def _encoding_of(path: Path, head: bytes) -> str:
@@ -143,7 +175,7 @@ def _encoding_of(path: Path, head: bytes) -> str:
 class Lines:
     """A file's lines with their numbers, which remembers those of the row being read."""
 
-    def __init__(self, path: Path, encoding: str) -> None:
+    def __init__(self, path: Path, encoding: str, name: str) -> None:
         # What cannot be decoded is kept as lone surrogates, so that its bytes come out again;
         # UTF-16 and UTF-32 cannot do that.
         errors = (
@@ -156,7 +188,7 @@ class Lines:
         self._bytes = path.open("rb")
         self._file = io.TextIOWrapper(self._bytes, encoding, errors, newline="")
         self._size = max(1, path.stat().st_size)
-        self.path, self.encoding = path, encoding
+        self.name, self.encoding = name, encoding
         self._again: list[str] = []
         self.number = 0
         self.held: list[str] = []
@@ -218,13 +250,14 @@ class CsvSource:
         try:
             names = next(cells for cells in self._reader if any(cells))
         except (csv.Error, StopIteration) as error:
-            raise BadFile(_("%s 的第一行不是列名") % lines.path) from error
+            raise BadFile(_("%s 的第一行不是列名") % lines.name) from error
         if any("\udc80" <= char <= "\udcff" for name in names for char in name):
             raise BadFile(
                 _("%(file)s 不像是 %(encoding)s 编码，请用 --encoding 指明")
-                % {"file": lines.path, "encoding": lines.encoding}
+                % {"file": lines.name, "encoding": lines.encoding}
             )
-        self._names = _named(names)
+        self.header = [each.strip().lstrip("\ufeff") for each in names]
+        self._names = _named(self.header)
         self._table = Table(self._names)
         self.columns = self._table.columns
 
@@ -236,6 +269,8 @@ class CsvSource:
 
     def __iter__(self) -> Iterator[Row | Broken]:
         lines, width = self._lines, len(self._names)
+        # What stands in no named column may be missing.
+        least = max((n for n, name in enumerate(self.header, 1) if name), default=0)
         while True:
             lines.begin()
             line = lines.number + 1
@@ -256,12 +291,13 @@ class CsvSource:
                 continue
             if len(cells) > width and not any(cells[width:]):
                 del cells[width:]
-            if len(cells) != width or lines.cut:
-                why = _("有 %(cells)d 格，而表头有 %(columns)d 列") % {
-                    "cells": len(cells),
-                    "columns": width,
-                }
-                yield Broken(line, lines.raw(), _("这一行太长") if lines.cut else why)
+            if lines.cut:
+                yield Broken(line, lines.raw(), _("这一行太长"))
+                continue
+            if not least <= len(cells) <= width:
+                many = {"cells": len(cells), "columns": width}
+                why = _("有 %(cells)d 格，而表头有 %(columns)d 列") % many
+                yield Broken(line, lines.raw(), why, len(cells))
                 continue
             try:
                 yield self._table.row(line, cells)
@@ -279,8 +315,9 @@ class JsonSource:
         self._peeked = [row for row, _i in zip(self._read(), range(_PEEK_ROWS), strict=False)]
         rows = [row for row in self._peeked if isinstance(row, Row)]
         if not rows:
-            raise BadFile(_("%s 里没有一行是 JSON 对象：每行应是一个 {…}") % lines.path)
+            raise BadFile(_("%s 里没有一行是 JSON 对象：每行应是一个 {…}") % lines.name)
         self.columns = list(dict.fromkeys(name for row in rows for name in row.cells))
+        self.header = self.columns
 
     def fraction(self) -> float:
         return self._lines.fraction()
@@ -322,29 +359,30 @@ class ExcelSource:
 
     open_ended = False
 
-    def __init__(self, path: Path, sheet: str = "") -> None:
+    def __init__(self, path: Path, sheet: str, name: str) -> None:
         if why := workbooks.fault(path):
-            raise BadFile(_("%(file)s 不能导入：%(why)s") % {"file": path, "why": why})
+            raise BadFile(_("%(file)s 不能导入：%(why)s") % {"file": name, "why": why})
         try:
             self._book = book = CalamineWorkbook.from_path(path)
             names = book.sheet_names
             if sheet and sheet not in names:
                 raise BadFile(
                     _("%(file)s 没有工作表“%(sheet)s”，有：%(names)s")
-                    % {"file": path, "sheet": sheet, "names": _("、").join(names)}
+                    % {"file": name, "sheet": sheet, "names": _("、").join(names)}
                 )
             found = book.get_sheet_by_name(sheet) if sheet else book.get_sheet_by_index(0)
         except (CalamineError, OSError) as error:
             raise BadFile(
-                _("%(file)s 不是能打开的 Excel 文件：%(why)s") % {"file": path, "why": error}
+                _("%(file)s 不是能打开的 Excel 文件：%(why)s") % {"file": name, "why": error}
             ) from error
         self._height = max(1, found.total_height)
         self._rows = enumerate(found.iter_rows(), start=1)
         self._at = 0
         header = next((cells for _line, cells in self._rows if any(map(_text, cells))), None)
         if header is None:
-            raise BadFile(_("%s 是空的") % path)
-        self._table = Table(_named([_text(cell) for cell in header]))
+            raise BadFile(_("%s 是空的") % name)
+        self.header = [_text(cell) for cell in header]
+        self._table = Table(_named(self.header))
         self.columns = self._table.columns
 
     def fraction(self) -> float:
@@ -392,7 +430,7 @@ def _named(names: list[str]) -> list[str]:
     found: dict[str, None] = {}
     counts: Counter[str] = Counter()
     for place, name in enumerate(names, start=1):
-        wanted = name.strip().lstrip("\ufeff") or _("第%d列") % place
+        wanted = name or _("第%d列") % place
         own = wanted
         while own in found:
             counts[wanted] += 1

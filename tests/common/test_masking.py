@@ -1,4 +1,4 @@
-"""What is private stays unreadable without the keys, and is found again with them."""
+"""What is masked neither names anybody nor can be called."""
 
 from __future__ import annotations
 
@@ -6,21 +6,14 @@ import time
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pytest_django import Settings
 
 from yinghu.appeals.numbers import number_of
-from yinghu.people.privacy import (
-    Unreadable,
-    blind,
+from yinghu.common.masking import (
     has_digits,
     mask_name,
     mask_phone,
-    normal_phone,
-    seal,
-    unseal,
-    unseal_bytes,
     without_digits,
     without_numbers,
 )
@@ -30,61 +23,6 @@ CHINESE = {
     for digit, same in enumerate(["〇零", "一幺", "二两", *"三四五六七八九"])
     for drawn in same
 }
-OLD, NEW = b"o" * 32, b"n" * 32
-
-
-@given(st.text(min_size=1))
-def test_what_is_sealed_comes_back_and_never_twice_the_same(text: str) -> None:
-    text = text.encode("utf-8", "ignore").decode()
-    if text:
-        assert unseal(seal(text)) == text
-        assert seal(text) != seal(text)
-        assert len(seal(text)) == len(text.encode()) + 33
-
-
-def test_empty_stays_empty() -> None:
-    assert seal("") == b""
-    assert unseal(b"") == ""
-    assert blind("") is None
-
-
-def test_a_changed_byte_is_noticed() -> None:
-    sealed = bytearray(seal("王小明"))
-    sealed[-1] ^= 1
-    with pytest.raises(Unreadable, match="changed"):
-        unseal_bytes(bytes(sealed))
-
-
-def test_a_newer_key_in_front_loses_nothing(settings: Settings) -> None:
-    settings.DATA_KEYS = (OLD,)
-    sealed, index = seal("王小明"), blind("+8613812345678")
-    settings.DATA_KEYS = (NEW, OLD)
-    assert unseal(sealed) == "王小明"
-    assert blind("+8613812345678") == index
-    assert seal("x")[:5] != sealed[:5]
-    settings.DATA_KEYS = (NEW,)
-    with pytest.raises(Unreadable, match="YINGHU_DATA_KEYS"):
-        unseal(sealed)
-
-
-@pytest.mark.parametrize(
-    ("typed", "number"),
-    [
-        ("138 1234 5678", "+8613812345678"),
-        ("+86-138-1234-5678", "+8613812345678"),
-        ("０１３８", ""),
-        ("0579-85551234", "+8657985551234"),
-        ("+971 50 123 4567", "+971501234567"),
-        ("123", ""),
-        ("138****5678", ""),
-        ("138XXXX5678", ""),
-        ("电话", ""),
-        ("", ""),
-        ("1" * 400, ""),
-    ],
-)
-def test_phones_are_understood_however_typed(typed: str, number: str) -> None:
-    assert normal_phone(typed) == number
 
 
 def test_masks_show_too_little_to_call_or_to_name() -> None:
@@ -213,6 +151,8 @@ def written(draw: st.DrawFn) -> tuple[str, str]:
     return phone, drawn[0] + "".join(a + b for a, b in zip(gaps, drawn[1:], strict=True))
 
 
+# The first example reads all of Unicode.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(written(), st.sampled_from(["", "请打", "+86 ", "3号楼", "2026-11-22 14:05 ", "我一 "]))
 def test_no_phone_is_legible_however_it_is_written(number: tuple[str, str], before: str) -> None:
     phone, text = number

@@ -1,0 +1,57 @@
+"""Personal data and secrets as the database holds them: encrypted, and found by a keyed index.
+
+Sealed form: one version byte, the first 4 bytes of the key's SHA-256, a 12-byte nonce, AES-256-GCM
+text. The newest key (first of `settings.DATA_KEYS`) seals; every key opens (`opening.py`). Index
+and link keys are derived from the oldest one, so that adding a newer key in front loses neither.
+"""
+
+import hashlib
+import hmac
+import os
+from functools import lru_cache
+from typing import Final
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+
+VERSION: Final = b"\x01"
+
+
+class Unreadable(Exception):
+    """A sealed value that no key opens: the keys in use are not those it was sealed with."""
+
+
+@lru_cache(maxsize=8)
+def cipher_of(key: bytes) -> tuple[bytes, AESGCM]:
+    """A data key's name in sealed values, and its cipher."""
+    return hashlib.sha256(key).digest()[:4], AESGCM(key)
+
+
+def seal(plain: str | bytes) -> bytes:
+    """Encrypt with the newest key; empty stays empty. Adds 33 bytes."""
+    if not plain:
+        return b""
+    name, cipher = cipher_of(settings.DATA_KEYS[0])
+    nonce = os.urandom(12)
+    data = plain.encode() if isinstance(plain, str) else plain
+    return VERSION + name + nonce + cipher.encrypt(nonce, data, None)
+
+
+def derived_key(purpose: str) -> bytes:
+    """A 32-byte key for one purpose, from the oldest data key."""
+    return _derived(settings.DATA_KEYS[-1], purpose)
+
+
+@lru_cache(maxsize=64)
+def _derived(key: bytes, purpose: str) -> bytes:
+    return hmac.digest(key, f"yinghu:{purpose}".encode(), "sha256")
+
+
+def blind(contact: str) -> bytes | None:
+    """A keyed 16-byte index of a normalised phone (or a channel's user id); None for an empty one.
+
+    Equal contacts give equal indexes; without the key nothing can be read or tried from it.
+    """
+    if not contact:
+        return None
+    return hmac.digest(derived_key("blind"), contact.encode(), "sha256")[:16]

@@ -1,0 +1,75 @@
+"""Volunteers who stop helping for a while or for good, and what becomes of what they have in hand.
+
+What they have taken goes back after the volunteer's row is settled, each case in a transaction of
+its own: whoever holds a volunteer's row must not wait for a case's, for a take locks them the other
+way round.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal
+from yinghu.appeals.moves import MOVES
+from yinghu.appeals.states import Status, Verb
+from yinghu.dispatch import offers
+from yinghu.dispatch.models import Leg, LegKind
+from yinghu.people import volunteers
+from yinghu.people.access import SYSTEM, serves
+from yinghu.people.models import User, Volunteer
+
+_IN_HAND = (Status.HANDLING.value, Status.WAITING.value)
+
+
+def suspend(volunteer: Volunteer, by: User, why: str) -> None:
+    """Out at once, by their coordinator; what they have in hand goes to others. Raises Refused."""
+    volunteers.suspend(volunteer, by, why)
+    _free_hands(volunteer, _("志愿者暂停了"))
+
+
+def let_go(volunteer: Volunteer, by: User, why: str) -> None:
+    """Out of the squad for good, by their coordinator, likewise. Raises Refused."""
+    volunteers.leave(volunteer, by, why)
+    _free_hands(volunteer, _("志愿者退出了"))
+
+
+def leave(volunteer: Volunteer) -> Volunteer:
+    """Leave the squad by themselves. Raises Refused while they have something in hand."""
+    with transaction.atomic():
+        now = volunteers.locked(volunteer)
+        if has_in_hand(volunteer.user):
+            raise volunteers.Refused(_("您手上还有没办完的，请先办好或放回，再退出"))
+        return volunteers.leave(now, volunteer.user)
+
+
+def has_in_hand(user: User) -> bool:
+    """Whether somebody has taken something that is not done yet, or has it to hand over."""
+    gives = Q(giver=user, state=Leg.State.OPEN, kind=LegKind.HAND_OVER, given_at=None)
+    legs = Leg.objects.filter(
+        Q(state=Leg.State.TAKEN, holder=user) | gives & Q(ready_at__lte=Now())
+    )
+    cases = Appeal.objects.filter(holder=user, status__in=_IN_HAND)
+    return legs.exists() or cases.exists()
+
+
+def _free_hands(volunteer: Volunteer, why: str) -> None:
+    _release_cases(volunteer.user, why)
+    offers.free_hands(volunteer.pk, why)
+
+
+def _release_cases(user: User, why: str) -> None:
+    """Give the cases that somebody holds, and may not hold any more, back to their units, in the
+    platform's name.
+    """
+    for appeal in Appeal.objects.filter(holder=user, status__in=MOVES[Verb.RELEASE].sources):
+        if serves(appeal.unit_id, user.pk):
+            continue
+        # Resolved, returned or handed on meanwhile, it needs no release.
+        with suppress(loop.Refused):
+            loop.release(appeal.pk, SYSTEM, why=why)
