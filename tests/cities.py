@@ -18,9 +18,9 @@ from django.conf import settings
 from django.db import connection, connections
 from psycopg import sql
 
+from benchmarks.databases import drop
 from tests.live import database_url
 from yinghu import cli
-from yinghu.bench.city import drop
 
 _numbers = itertools.count(1)
 

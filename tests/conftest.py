@@ -21,13 +21,13 @@ from django.test.utils import setup_databases, teardown_databases
 from django.utils import translation
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from benchmarks.databases import disconnect
 from tests.cast import Cast, cast
 from tests.cities import own_city  # noqa: F401  # a fixture
 from tests.live import Live, database_url
 from tests.settings import RUN
 from yinghu import demo
 from yinghu.appeals import city_texts
-from yinghu.bench.city import hang_up
 from yinghu.server import embedded
 
 PHONE = {"width": 360, "height": 740}
@@ -72,7 +72,7 @@ def django_db_setup(
     with django_db_blocker.unblock():
         # A thread of some test's may have left a connection open.
         with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
-            hang_up(admin, connection.settings_dict["NAME"])
+            disconnect(admin, connection.settings_dict["NAME"])
         teardown_databases(before, verbosity=0)
 
 

@@ -20,8 +20,8 @@ from django.conf import settings
 from django.db import connection, connections
 from psycopg import sql
 
+from benchmarks.databases import drop
 from tests.settings import SERVER_URL
-from yinghu.bench.city import drop
 from yinghu.config.environment import DEMO_CONSENT
 
 # Rows of the live worker itself, which lives on when a test has ended.

@@ -20,6 +20,7 @@ from yinghu.config.settings import DATABASES, ENV, STORAGES, database  # noqa: E
 from yinghu.server import embedded  # noqa: E402  # reads YINGHU_HOME
 
 SERVER_URL = ENV.database_url or embedded.url(RUN)
+DATABASE_URL = SERVER_URL
 DATABASES["default"] = database(SERVER_URL) | {
     "CONN_HEALTH_CHECKS": False,
     "TEST": {"NAME": f"test_{RUN.name.replace('-', '_')}"},

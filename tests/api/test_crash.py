@@ -18,8 +18,8 @@ import psycopg
 import pytest
 from django.conf import settings
 
+from benchmarks.intake import COMPLETE_SQL
 from tests.live import answers, free_port, until
-from yinghu.bench.intake import WHOLE_SQL
 from yinghu.server import embedded
 
 KILLS = ("web", "database", "web", "database")
@@ -175,7 +175,7 @@ def test_what_was_acknowledged_is_whole_after_any_kill(city: City) -> None:
     acknowledged = {key: value for sender in senders for key, value in sender.acknowledged.items()}
     # The last kill may be felt late: what its server had forked went on for a moment.
     with until(city.database, "the database to be back", PATIENCE) as db:
-        whole = {row[0] for row in db.execute(WHOLE_SQL).fetchall()}
+        whole = {row[0] for row in db.execute(COMPLETE_SQL).fetchall()}
         filed: dict[str, int] = dict(
             db.execute(
                 "SELECT substring(external_id FROM ':(.*)'), appeal_id FROM channels_message "

@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
+from benchmarks.processes import serving
+from benchmarks.statement_proxy import statement_proxy
 from tests.api.conftest import Api
 from tests.live import Live, database_url, until
 from yinghu.appeals.models import Appeal, Category, Clock, Event
 from yinghu.appeals.numbers import id_of, id_of_token
-from yinghu.bench.city import serving
-from yinghu.bench.wire import counting
 from yinghu.common.opening import unseal, unseal_bytes
 from yinghu.intake.models import Message
 from yinghu.people.models import ApiToken, User
@@ -294,7 +294,7 @@ def test_what_changes_in_the_catalogue_is_seen(api: Api, problem: Check) -> None
 def test_a_lone_filing_takes_six_statements_at_most(api: Api, live: Live) -> None:
     key = api.key("operator")
     api.file(category="milk")
-    with counting(database_url(live.name)) as proxy, serving(proxy.url) as port:
+    with statement_proxy(database_url(live.name)) as proxy, serving(proxy.url) as port:
         headers = {"Authorization": f"Bearer {key}"}
         filing = {"body": "没有奶粉了", "category": "milk", "area": "330782001"}
         seen = []

@@ -15,12 +15,12 @@ from django.conf import settings
 from django.db import transaction
 from django.test import Client
 
+from benchmarks.take_client import take_request
 from tests.cast import Cast, dispatched, file_one
 from tests.dispatch.errands import helper
 from tests.live import Live, database_url, until
 from tests.loops import result_of
 from yinghu.appeals.models import Event
-from yinghu.bench.pressing import request
 from yinghu.common.concurrency_limit import AT_ONCE, Line
 from yinghu.dispatch import legs
 from yinghu.dispatch.models import ErrandTemplate, Leg
@@ -138,7 +138,7 @@ def test_what_was_begun_is_finished_though_the_phone_hangs_up(live: Live, live_c
         locked(live, "SELECT 1 FROM appeals_appeal FOR UPDATE") as other,
         socket.create_connection((host, int(port)), timeout=30) as phone,
     ):
-        phone.sendall(request(int(port), key, leg.pk))
+        phone.sendall(take_request(int(port), key, leg.pk))
         until(lambda: waiting(other), "the press to wait for its case")
     until(lambda: Leg.objects.get(pk=leg.pk).state == Leg.State.TAKEN, "the leg to be taken")
     assert Event.objects.filter(appeal=appeal, verb="take").count() == 1

@@ -19,8 +19,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from benchmarks.databases import drop
 from tests.live import answers, database_url, free_port, until
-from yinghu.bench.city import drop
 from yinghu.config import PROJECT
 from yinghu.server import embedded
 

@@ -24,6 +24,7 @@ from yinghu.common.sealing import blind, seal
 from yinghu.people.access import Actor
 
 REACT_TASK = "yinghu.react"
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(slots=True)
@@ -80,29 +81,35 @@ WITH input AS (
         language, said_at
     )
 ), limited AS MATERIALIZED (
-    SELECT input.id, wanted.kind, applying.minutes, applying.working
-    FROM input, unnest(%(clocks)s::text[]) AS wanted(kind), LATERAL (
+    SELECT matter.urgency, matter.category, wanted.kind, applying.minutes, applying.working
+    FROM (SELECT DISTINCT urgency, coalesce(category_id, '') AS category FROM input) AS matter,
+         unnest(%(clocks)s::text[]) AS wanted(kind), LATERAL (
         SELECT minutes, working FROM appeals_clocklimit AS lim
-        WHERE lim.kind = wanted.kind AND lim.urgency = input.urgency
-          AND (lim.category_id = input.category_id OR lim.category_id IS NULL)
+        WHERE lim.kind = wanted.kind AND lim.urgency = matter.urgency
+          AND (lim.category_id = matter.category OR lim.category_id IS NULL)
         ORDER BY lim.category_id NULLS LAST LIMIT 1
     ) AS applying
 ), due AS MATERIALIZED (
-    -- Reckoned once for all that have the same limit.
-    SELECT kind, minutes, working, places_shift(statement_timestamp(), minutes, working) AS at
-    FROM (SELECT DISTINCT kind, minutes, working FROM limited) AS each
+    -- Materialized, so that each limit's times are computed once and not for every clock.
+    SELECT kind, minutes, working, at,
+           appeals_next_chase(kind, minutes, working, at, statement_timestamp()) AS next_at
+    FROM (SELECT DISTINCT kind, minutes, working FROM limited) AS each,
+         places_shift(statement_timestamp(), minutes, working) AS at
+), timed AS MATERIALIZED (
+    SELECT urgency, category, kind, minutes, working, at, next_at
+    FROM limited JOIN due USING (kind, minutes, working)
 ), first AS (
-    SELECT limited.id, min(due.at) AS at
-    FROM limited JOIN due USING (kind, minutes, working) GROUP BY limited.id
+    SELECT urgency, category, min(at) AS at FROM timed GROUP BY urgency, category
 ), appeal AS (
     INSERT INTO appeals_appeal (
         id, status, version, channel, klass, category_id, urgency, level, area_id, place_id,
         title, body, answers, lon, lat, name, phone, address, caller, language, said_at,
         result, satisfaction, due_at)
-    SELECT id, %(status)s::text, 1, channel, klass, category_id, urgency, 3, area_id, place_id,
-           title, body, answers::jsonb, lon, lat, name, phone, address, caller, language, said_at,
-           '', '', coalesce(first.at, %(never)s::timestamptz)
-    FROM input LEFT JOIN first USING (id)
+    SELECT id, %(status)s::text, 1, channel, klass, category_id, input.urgency, 3, area_id,
+           place_id, title, body, answers::jsonb, lon, lat, name, phone, address, caller, language,
+           said_at, '', '', coalesce(first.at, %(never)s::timestamptz)
+    FROM input LEFT JOIN first
+         ON first.urgency = input.urgency AND first.category = coalesce(input.category_id, '')
     RETURNING id, klass, category_id, urgency, area_id
 ), event AS (
     INSERT INTO appeals_event (
@@ -116,12 +123,9 @@ WITH input AS (
     INSERT INTO appeals_untallied (event_id) SELECT id FROM event
 ), clock AS (
     INSERT INTO appeals_clock (appeal_id, kind, due_at, minutes, working, next_at)
-    SELECT limited.id, kind, chased.at, minutes, working, chased.next_at
-    FROM limited JOIN (
-        SELECT due.*, appeals_next_chase(
-            kind, minutes, working, at, statement_timestamp()) AS next_at
-        FROM due
-    ) AS chased USING (kind, minutes, working)
+    SELECT input.id, kind, at, minutes, working, next_at
+    FROM input JOIN timed
+         ON timed.urgency = input.urgency AND timed.category = coalesce(input.category_id, '')
 )
 SELECT array_agg(appeal_id ORDER BY id), array_agg(id ORDER BY id),
        pg_notify(%(notify)s::text, %(told)s::text)
@@ -184,7 +188,7 @@ def _columns(filings: Sequence[Filing], actor: Actor) -> dict[str, Any]:
         "place": [f.place for f in filings],
         "title": [f.title for f in filings],
         "body": [f.body for f in filings],
-        "answers": [json.dumps(f.answers, ensure_ascii=False) for f in filings],
+        "answers": [_json(f.answers) if f.answers else "{}" for f in filings],
         "lon": [f.lon for f in filings],
         "lat": [f.lat for f in filings],
         "name": [seal(f.name) for f in filings],

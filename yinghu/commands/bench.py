@@ -1,29 +1,34 @@
-"""`yinghu bench NAME`: see `yinghu/bench/`."""
+"""`yinghu bench NAME`: runs a benchmark of `benchmarks/`, which only a checkout has."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import sys
 
-from yinghu.bench import BENCHES
+from yinghu.commands import Needs
+from yinghu.config import PROJECT
 
 NAME = "bench"
-HELP = "measure: intake, import, pages, live, oversight or field; a JSON list of figures on stdout"
+HELP = "measure performance, in a checkout: intake, import, pages, live, oversight or field"
+AVAILABLE = (PROJECT / "benchmarks" / "pgbench.py").is_file()
+NEEDS = Needs.DATABASE if AVAILABLE else Needs.NOTHING
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    choices = parser.add_subparsers(metavar="NAME", required=True, dest="bench")
-    for name, module in BENCHES.items():
-        found = importlib.import_module(module)
-        sub = choices.add_parser(name, help=found.HELP, description=found.HELP)
-        found.configure(sub)
+    parser.add_argument("benchmark", metavar="NAME", help="followed by --help: its options")
+    parser.add_argument("options", nargs=argparse.REMAINDER, help="options of the benchmark")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print."""
-    figures = importlib.import_module(BENCHES[args.bench]).run(args)
-    json.dump([figure.row() for figure in figures], sys.stdout, ensure_ascii=False, indent=1)
-    print(flush=True)
-    return 0
+    """Measure, and print a JSON list of figures on stdout; 2 where there are no benchmarks."""
+    if not AVAILABLE:
+        print(
+            f"yinghu: {PROJECT} has no benchmarks: they are not part of the installed package; "
+            "run this command in a checkout of the source",
+            file=sys.stderr,
+        )
+        return 2
+    sys.path.insert(0, str(PROJECT))
+    code: int = importlib.import_module("benchmarks").main([args.benchmark, *args.options])
+    return code

@@ -39,6 +39,7 @@ _EXCEL = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
 _JSON = {".jsonl", ".ndjson", ".json"}
 
 csv.field_size_limit(MAX_CELL)
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Unusable(Exception):
@@ -422,7 +423,7 @@ class Table:
             if whole and all(cell == "" for cell in kept):
                 return Broken(line, str(whole).encode(), str(cells[1]))
         found = dict(zip(self.columns, kept, strict=False))
-        return Row(line, found, json.dumps(found, ensure_ascii=False).encode())
+        return Row(line, found, _encode(found).encode())
 
 
 def _named(names: list[str]) -> list[str]:

@@ -33,7 +33,7 @@ _BLANK = "\u2800"
 
 def line(text: str) -> str:
     """A name, an address, a title without hidden signs; "" where nothing of it can be seen."""
-    return _seen(_NOT_IN_A_LINE.sub("", text))
+    return _seen(_NOT_IN_A_LINE.sub("", text)) if text else ""
 
 
 def words(text: str) -> str:

@@ -64,6 +64,11 @@ ON CONFLICT (channel, external_id) DO UPDATE SET raw = excluded.raw, error = exc
 WHERE channels_message.appeal_id IS NULL
 """
 
+_KNOWN_SQL = """
+SELECT external_id, appeal_id FROM channels_message
+WHERE channel = %s AND external_id = ANY(%b::text[]) AND appeal_id IS NOT NULL
+"""
+
 
 def receive_many(incoming: Sequence[Incoming], actor: Actor) -> list[Received]:
     """Keep the messages and file their appeals; a `Received` for each, in order.
@@ -127,10 +132,9 @@ def keep_unread(channel: str, unread: Sequence[Unread]) -> None:
 
 def appeals_by_id(channel: str, external_ids: Sequence[str]) -> dict[str, int]:
     """{external id: appeal id} of those messages of the channel that have become appeals."""
-    rows = Message.objects.filter(
-        channel=channel, external_id__in=external_ids, appeal__isnull=False
-    ).values_list("external_id", "appeal_id")
-    return {key: appeal_id for key, appeal_id in rows if appeal_id is not None}
+    with bulk_cursor() as cursor:
+        cursor.execute(_KNOWN_SQL, [channel, list(external_ids)])
+        return dict(cursor.fetchall())
 
 
 def raw_of(channel: str, external_id: str) -> bytes:

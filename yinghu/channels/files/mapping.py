@@ -205,6 +205,8 @@ def _area_of(text: str) -> str | None:
 
 def phone_of(text: str) -> str:
     """The first phone number of a cell in E.164, or "" (also for masked ones)."""
+    if text.isdecimal():
+        return normal_phone(text) if len(text) >= 5 else ""
     parts = re.split(r"[/,，;；、]+", text)
     for part in [*(re.sub(r"\s", "", part) for part in parts), *text.split()]:
         # phonenumbers reads past letters and stars, and would make of 138****5678 another's number.
@@ -237,6 +239,7 @@ class Reader:
             for target, column in self.mapping.items()
             if target.startswith("answers.")
         }
+        self._columns = [pair for pair in self.mapping.items() if pair[0] in TARGETS]
 
     def cell(self, row: Row, target: str) -> str:
         """The row's cell of that meaning, "" where there is none."""
@@ -245,8 +248,11 @@ class Reader:
 
     def understand(self, row: Row) -> Understood:
         """What the row asks for. Raises Unclear."""
-        body = text_cleaning.words(self.cell(row, "body"))
-        title = text_cleaning.line(self.cell(row, "title"))
+        # All cells at once: this runs for each of a hundred thousand rows.
+        cells = dict.fromkeys(TARGETS, "")
+        cells.update((target, clean(row.cells.get(column))) for target, column in self._columns)
+        body = text_cleaning.words(cells["body"])
+        title = text_cleaning.line(cells["title"])
         if not body:
             raise Unclear(_("没有诉求正文"))
         if len(title) > MAX_TITLE:
@@ -259,22 +265,22 @@ class Reader:
             body=body,
             channel=self.channel,
             title=title,
-            name=text_cleaning.line(self.cell(row, "name")),
-            address=text_cleaning.line(self.cell(row, "address")),
-            said_at=self.when(row, "said_at"),
+            name=text_cleaning.line(cells["name"]),
+            address=text_cleaning.line(cells["address"]),
+            said_at=self._moment(cells["said_at"]),
         )
         if len(filing.name) > MAX_NAME or len(filing.address) > MAX_ADDRESS:
             raise Unclear(
                 _("姓名最多 %(name)d 字，地址最多 %(address)d 字")
                 % {"name": MAX_NAME, "address": MAX_ADDRESS}
             )
-        if caller := self.cell(row, "caller"):
+        if caller := cells["caller"]:
             # Another channel's user of the same number is somebody else.
             filing.caller = f"{self.channel}:{caller}"
         left_out = [
-            *self._category(row, filing),
-            *self._phone(row, filing),
-            *self._where(row, filing),
+            *self._category(cells, filing),
+            *self._phone(cells, filing),
+            *self._where(cells, filing),
         ]
         for key, column in self._answers.items():
             value = row.cells.get(column)
@@ -284,7 +290,9 @@ class Reader:
 
     def when(self, row: Row, target: str) -> datetime | None:
         """The point in time in that cell. Raises Unclear."""
-        text = self.cell(row, target)
+        return self._moment(self.cell(row, target))
+
+    def _moment(self, text: str) -> datetime | None:
         if not text:
             return None
         try:
@@ -295,29 +303,29 @@ class Reader:
             raise Unclear(_("看不懂的时间：%s") % text[:40]) from error
         return found
 
-    def _category(self, row: Row, filing: Filing) -> Iterable[str]:
-        text = self.cell(row, "category")
+    def _category(self, cells: dict[str, str], filing: Filing) -> Iterable[str]:
+        text = cells["category"]
         filing.category = self._categories.get(text.lower()) if text else None
         if text and filing.category is None:
             if not self.guessed:
                 raise Unclear(_("没有这个类别：%s") % text[:60])
             yield _("类别不认识，留空了")
 
-    def _phone(self, row: Row, filing: Filing) -> Iterable[str]:
-        text = text_cleaning.line(self.cell(row, "phone"))
+    def _phone(self, cells: dict[str, str], filing: Filing) -> Iterable[str]:
+        text = text_cleaning.line(cells["phone"])
         filing.phone = phone_of(text)
         if text and not filing.phone:
             yield _("电话看不懂")
 
-    def _where(self, row: Row, filing: Filing) -> Iterable[str]:
+    def _where(self, cells: dict[str, str], filing: Filing) -> Iterable[str]:
         """Point and area. What names no area that we know goes in front of the address."""
-        text = text_cleaning.line(self.cell(row, "area"))
+        text = text_cleaning.line(cells["area"])
         filing.area = _area_of(text) if text else None
         if text and not filing.area:
             yield _("区域找不到，写进了地址")
             if text not in filing.address:
                 filing.address = f"{text} {filing.address}".strip()[:MAX_ADDRESS]
-        lon, lat = self.cell(row, "lon"), self.cell(row, "lat")
+        lon, lat = cells["lon"], cells["lat"]
         if not lon and not lat:
             return
         try:

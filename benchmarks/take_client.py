@@ -1,9 +1,9 @@
-"""Helpers who press "I do it" over HTTP: raw sockets, each with a login of its own.
+"""Volunteers who take legs over HTTP: raw sockets, each with a login of its own.
 
-    python -m yinghu.bench.pressing PORT < {"rate": 0, "presses": [[session key, leg id], …]}
+    python -m benchmarks.take_client PORT < {"rate": 0, "presses": [[session key, leg id], …]}
 
-Prints one JSON object: seconds, the time of each answer in seconds, and how many of each status. At
-rate 0 as many as 256 are on their way at any moment; else one begins each 1 / rate seconds.
+Prints one JSON object: total seconds, seconds of each answer, and the number of each status. At
+rate 0 up to `AT_ONCE` requests are under way at any moment, else one starts every 1 / rate seconds.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from collections import Counter
 
 AT_ONCE = 256
 _TOKEN = "b" * 32
-"""The secret that form and cookie share against forged forms; any will do that is in both."""
+"""CSRF token: any value that form and cookie share."""
 
 
-def request(port: int, key: str, leg: int) -> bytes:
-    """The press as bytes of HTTP/1.1."""
+def take_request(port: int, key: str, leg: int) -> bytes:
+    """The request as bytes of HTTP/1.1."""
     body = f"csrfmiddlewaretoken={_TOKEN}".encode()
     return (
         f"POST /field/-/leg/{leg}/take HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n"
@@ -31,14 +31,14 @@ def request(port: int, key: str, leg: int) -> bytes:
 
 
 class Pool:
-    """Connections that are kept open, as a proxy in front of the server keeps them."""
+    """Connections kept open, as by a proxy in front of the server."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def ask(self, data: bytes) -> int:
-        """The status of the answer."""
+        """Send a request; the status of its answer."""
         line = self.free.pop() if self.free else None
         reader, writer = line or await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(data)
@@ -62,7 +62,7 @@ def _length(head: bytes) -> int | None:
 
 
 async def press(port: int, rate: float, presses: list[tuple[str, int]]) -> dict[str, object]:
-    """Press them all."""
+    """Send all presses."""
     pool, times = Pool(port), [0.0] * len(presses)
     statuses: Counter[int] = Counter()
     gate = asyncio.Semaphore(AT_ONCE if not rate else len(presses))
@@ -73,7 +73,7 @@ async def press(port: int, rate: float, presses: list[tuple[str, int]]) -> dict[
             await asyncio.sleep(max(0.0, begun + n / rate - time.perf_counter()))
         async with gate:
             start = time.perf_counter()
-            statuses[await pool.ask(request(port, key, leg))] += 1
+            statuses[await pool.ask(take_request(port, key, leg))] += 1
             times[n] = time.perf_counter() - start
 
     await asyncio.gather(*(one(n, key, leg) for n, (key, leg) in enumerate(presses)))
@@ -86,7 +86,7 @@ async def press(port: int, rate: float, presses: list[tuple[str, int]]) -> dict[
 
 
 def main() -> None:
-    """Read what to press from stdin and go."""
+    """Read the presses from stdin and send them."""
     work = json.load(sys.stdin)
     presses = [(str(key), int(leg)) for key, leg in work["presses"]]
     try:

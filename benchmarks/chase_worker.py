@@ -1,6 +1,6 @@
-"""A process of `yinghu bench oversight`: chases what is due and does the reactions, like a worker.
+"""A process of `yinghu bench oversight`: chases due clocks and runs the reactions, like a worker.
 
-Says "ready", and begins when it is told a line.
+Prints "ready" and begins when it reads a line.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import django
 
 
 def _reactions() -> int:
-    """Do one batch of reactions that waits, as a worker takes a job; 0 where none does."""
+    """Run one waiting batch of reactions, as a worker takes a job; its size, 0 if none waits."""
     from django.db import connection, transaction
 
     from yinghu.reactions import react
@@ -32,7 +32,7 @@ def _reactions() -> int:
 
 
 def main() -> None:
-    """Chase until nothing is left that nobody is at."""
+    """Chase until no due clock or job is left."""
     django.setup()
     from yinghu.oversight import sweep
 

@@ -1,9 +1,9 @@
-"""The load generator: its own process, raw sockets, keep-alive, as many clients as asked.
+"""Clients that file over HTTP: raw sockets, keep-alive.
 
-    python -m yinghu.bench.load PORT CLIENTS COUNT < key
+    python -m benchmarks.filing_client PORT CLIENTS COUNT < key
 
-Prints one JSON object: seconds, the time of each answer, and how many of each status. Each client
-sends its next filing when the answer to the last one is there.
+Prints one JSON object: total seconds, seconds of each answer, and the number of each status. Each
+client sends its next filing when the last one is answered.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Client(asyncio.Protocol):
 
 
 async def load(port: int, clients: int, work: list[bytes]) -> dict[str, object]:
-    """Send it all."""
+    """Send all requests."""
     loop = asyncio.get_running_loop()
     statuses: Counter[int] = Counter()
     times: list[float] = []
@@ -105,7 +105,7 @@ async def load(port: int, clients: int, work: list[bytes]) -> dict[str, object]:
 
 
 def main() -> None:
-    """Read the key from stdin and go."""
+    """Read the key from stdin and file."""
     port, clients, count = (int(text) for text in sys.argv[1:4])
     work = list(requests(sys.stdin.read().strip(), count, f"{time.time_ns():x}"))
     gc.disable()

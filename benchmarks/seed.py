@@ -1,8 +1,8 @@
-"""A city with years of appeals, made in minutes: the rows that the loop would have left behind.
+"""A city with years of appeals, seeded in minutes with the rows that the loop would have written.
 
-The texts are made here from parts, each with the words by which it is found; everything else is
-spread over them by the database. Indexes and foreign keys are taken off while it fills and put back
-after it, so that what is measured afterwards is the schema as it is.
+Texts are combined here from parts, with their search words; the database generates everything else.
+Indexes and foreign keys are dropped while the tables fill and restored afterwards, so the schema
+that is measured is the real one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from typing import Any
 from django.db import connection
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from yinghu.bench.city import console
+from benchmarks.processes import console
+from yinghu.common.sealing import blind, seal
+from yinghu.insight import tally
+from yinghu.triage.similarity import search_text
 
 WHO = ("我是小区住户", "我家老人", "我们商铺", "孩子学校门口", "我们村", "楼下邻居", "公司员工")
 WHERE = ("东门", "西区", "菜场旁边", "公交站", "三号楼", "地下车库", "河边步道", "十字路口", "广场")
@@ -41,7 +44,7 @@ WISH = (
     "很着急。",
 )
 SEALED = 2000
-"""Different requesters; each has many appeals, as in life."""
+"""Number of requesters; each has many appeals, as in real life."""
 
 Spread = Sequence[tuple[str, int]]
 
@@ -57,7 +60,7 @@ SPREAD: Spread = (
     ("withdrawn", 10),
     ("closed", 880),
 )
-"""Of a thousand appeals, how many stand where."""
+"""Status of each of a thousand appeals."""
 
 TABLES = (
     "appeals_appeal",
@@ -71,8 +74,6 @@ TABLES = (
 
 def texts(count: int) -> Iterator[tuple[str, str]]:
     """`count` bodies with their search words."""
-    from yinghu.triage.similarity import search_text
-
     chance = random.Random(7)  # noqa: S311  # the same each run
     for number in range(count):
         parts = [chance.choice(WHO), "，", chance.choice(WHERE), chance.choice(WHAT)]
@@ -82,14 +83,14 @@ def texts(count: int) -> Iterator[tuple[str, str]]:
 
 
 def fill(appeals: int, spread: Spread = SPREAD) -> None:
-    """Put `appeals` appeals into the (empty, migrated, demo) database of Django's connection; of a
-    thousand, as many at each status as `spread` says.
+    """Put `appeals` appeals into the database of Django's connection, which holds the demo city and
+    no appeals. `spread` gives the number at each status, of a thousand.
     """
     steps: list[tuple[str, Any, Sequence[Any]]] = [
         ("texts and requesters", _stage, [min(40_000, max(1000, appeals // 25)), spread]),
-        ("taking indexes off", _strip, []),
+        ("dropping indexes", _drop_indexes, []),
         *((name, sql, []) for name, sql in _statements(appeals)),
-        ("putting indexes back", _dress, []),
+        ("restoring indexes", _restore_indexes, []),
         ("counting for the board", _tallies, []),
         ("vacuum and analyze", "VACUUM (ANALYZE)", []),
     ]
@@ -110,8 +111,6 @@ def fill(appeals: int, spread: Spread = SPREAD) -> None:
 
 
 def _stage(cursor: Any, count: int, spread: Spread) -> None:
-    from yinghu.common.sealing import blind, seal
-
     cursor.execute(
         "CREATE UNLOGGED TABLE bench_text (n int PRIMARY KEY, body text, words tsvector)"
     )
@@ -146,8 +145,8 @@ def _stage(cursor: Any, count: int, spread: Spread) -> None:
     cursor.execute("ANALYZE")
 
 
-def _strip(cursor: Any) -> None:
-    """Remember and drop foreign keys and plain indexes of TABLES (unique ones stay)."""
+def _drop_indexes(cursor: Any) -> None:
+    """Note and drop foreign keys and non-unique indexes of TABLES."""
     cursor.execute(
         """
         CREATE TABLE bench_later AS
@@ -169,7 +168,7 @@ def _strip(cursor: Any) -> None:
         cursor.execute(statement)
 
 
-def _dress(cursor: Any) -> None:
+def _restore_indexes(cursor: Any) -> None:
     cursor.execute("SELECT back FROM bench_later ORDER BY step")
     for (statement,) in cursor.fetchall():
         cursor.execute(statement)
@@ -178,13 +177,11 @@ def _dress(cursor: Any) -> None:
 
 
 def _tallies(cursor: Any) -> None:
-    from yinghu.insight import tally
-
     tally.rebuild()
 
 
 def _statements(appeals: int) -> list[tuple[str, str]]:
-    """What fills each table, from the number of an appeal alone."""
+    """Name and SQL of each step; all values derive from an appeal's number."""
     sizes = {
         "appeals": appeals,
         "texts": "(SELECT count(*) FROM bench_text)",
@@ -369,4 +366,4 @@ FILL = (
     ),
     ("sequences", "SELECT setval('appeals_appeal_id_seq', $appeals)"),
 )
-"""Name and statement; `g` and `h` scatter an appeal's number."""
+"""Name and statement of each step; `g` and `h` are hashes of an appeal's number."""

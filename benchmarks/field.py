@@ -1,16 +1,30 @@
-"""Thousands of helpers press at once: each leg taken once, how fast, and whom to ask how soon."""
+"""Thousands of volunteers take legs at once; and choosing whom to ask among tens of thousands."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import random
-import subprocess
-import sys
 import time
 from typing import Any
 
-from yinghu.bench import Figure
+from django.db import transaction
+from django.utils import timezone
+
+from benchmarks import Figure
+from benchmarks.databases import execute, own_database
+from benchmarks.filing_client import BODIES
+from benchmarks.logins import session_key
+from benchmarks.pgbench import measure
+from benchmarks.processes import percentile, run_client, say, serving
+from yinghu.appeals.filing import Filing
+from yinghu.appeals.models import Appeal
+from yinghu.dispatch.models import Leg
+from yinghu.dispatch.offers import nearest
+from yinghu.intake.receive import Incoming, receive_many
+from yinghu.people.access import Actor
+from yinghu.people.logins import BY_PHONE
+from yinghu.people.models import Unit, User
 
 HELP = "6,500 volunteers press at once for 500 urgent cases; choosing whom to ask among 65,000"
 LIMIT_P99_MS = 250.0
@@ -18,7 +32,7 @@ LIMIT_CHOICE_MS = 10.0
 SUSTAINED_SECONDS = 30
 CENTRE = (120.075, 29.306)
 SPREAD = 0.06
-"""Degrees around the centre in which people and cases are: a city of some 12 km across."""
+"""Degrees around the centre in which people and cases are: a city about 12 km across."""
 
 PGBENCH = r"""
 \set n random(1, {raw})
@@ -56,7 +70,7 @@ SELECT procrastinate_defer_jobs_v1(ARRAY[ROW('react', 'yinghu.react', 0, NULL, N
     )::procrastinate_job_to_defer_v1]);
 COMMIT;
 """
-"""One take as PostgreSQL's load generator does it: what it reads, writes, queues and announces."""
+"""One take per transaction: everything that it reads, writes, queues and announces."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -68,40 +82,35 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> list[Figure]:
-    """Seed; choose; press all at once; press at a rate that is sustained; hold against pgbench."""
-    from yinghu import demo
-    from yinghu.bench.city import own_database, percentile, say, serving
-    from yinghu.bench.pgbench import a_second
-
-    with own_database("field") as url:
-        demo.load_people()
+    """Seed; choose; press all at once; press at a sustained rate; compare with pgbench."""
+    with own_database("field", template=options.template) as url:
         chosen = _choosing(options.among)
         half, slow = percentile(chosen, 0.5), percentile(chosen, 0.99)
         say(f"field: whom to ask among {options.among}: p50 {half:.1f} ms, p99 {slow:.1f} ms")
         _forget_volunteers(options.volunteers)
         keys = _sessions(options.volunteers)
         with serving(url, web=options.processes) as port:
-            _cases(50)
+            _cases(min(50, options.cases))
             _press(port, keys[:500], _legs(), 0)
             _cases(options.cases)
             burst = _press(port, keys, _legs(), 0)
-            _taken_once(options.cases)
+            _check_taken_once(options.cases)
             rate = len(keys) / burst["seconds"]
-            say(f"  all at once: {rate:.0f} presses a second, {_said(burst)}")
+            say(f"  all at once: {rate:.0f} presses a second, {_statuses(burst)}")
             share = options.cases / len(keys)
             pressed, p99 = _sustained(port, keys, share, rate)
             _cases(len(keys))
             alone = _press(port, keys, _legs(), 0, spread=True)
-            _taken_once(len(keys))
+            _check_taken_once(len(keys))
             most = len(keys) / alone["seconds"]
             say(f"  every press a take, all at once: {most:.0f} a second")
             takes, win99 = _sustained(port, keys, 1, most)
-        _do("CREATE SEQUENCE bench_seq START 100000")
-        _do("DELETE FROM appeals_untallied")
-        limit = a_second(
+        execute("CREATE SEQUENCE bench_seq START 100000")
+        execute("DELETE FROM appeals_untallied")
+        limit = measure(
             PGBENCH, url, clients=2, seconds=options.seconds, raw=options.cases, body=""
         )
-        say(f"  pgbench, the same statements: {limit:.0f} a second")
+        say(f"  pgbench, the same statements: {limit:.0f} takes/s")
     return [
         Figure("choosing whom to ask p50", half, "ms"),
         Figure("choosing whom to ask p99", slow, "ms", LIMIT_CHOICE_MS),
@@ -114,47 +123,36 @@ def run(options: argparse.Namespace) -> list[Figure]:
 
 
 def _sustained(port: int, keys: list[str], share: float, most: float) -> tuple[float, float]:
-    """The highest rate tried at which 99 of 100 are answered within the limit, and that p99 in ms:
-    from nine tenths of `most` downwards, the last one whatever it gave. `share` of the presses can
-    be takes.
-    """
-    from yinghu.bench.city import percentile, say
+    """The highest rate tried at which 99 of 100 are answered within the limit, and that p99 in ms.
 
+    Tries rates from nine tenths of `most` downwards; if none holds the limit, returns the last.
+    `share` of the presses can be takes.
+    """
     done = p99 = 0.0
     for rate in (most * 0.9 * 0.85**n for n in range(6)):
         pressing = keys[: max(200, int(rate * SUSTAINED_SECONDS))]
         cases = max(1, round(len(pressing) * share))
         _cases(cases)
         result = _press(port, pressing, _legs(), rate, spread=share == 1)
-        _taken_once(cases)
+        _check_taken_once(cases)
         p99 = percentile(result["times"], 0.99) * 1000
         done = len(pressing) / result["seconds"]
-        say(f"  at {rate:.0f} a second: {done:.0f} done, p99 {p99:.0f} ms, {_said(result)}")
+        say(f"  at {rate:.0f} a second: {done:.0f} done, p99 {p99:.0f} ms, {_statuses(result)}")
         if p99 < LIMIT_P99_MS:
             break
     return done, p99
 
 
-def _said(result: dict[str, Any]) -> str:
+def _statuses(result: dict[str, Any]) -> str:
     return ", ".join(f"{n} × {status}" for status, n in sorted(result["statuses"].items()))
 
 
-def _do(statement: str, *values: Any) -> list[tuple[Any, ...]]:
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return list(cursor.fetchall()) if cursor.description else []
-
-
 def _people(count: int) -> None:
-    """So many active volunteers of one squad, all over the city, ready for a day."""
-    from yinghu.people.models import Unit
-
+    """Add active volunteers of one squad, spread over the city, ready for a day."""
     squad = Unit.objects.get(code="care")
     Unit.objects.filter(pk=squad.pk).update(most_held=0)
     lon, lat = CENTRE
-    _do(
+    execute(
         """
         WITH login AS (
             INSERT INTO people_user (password, is_superuser, username, first_name, last_name,
@@ -182,18 +180,11 @@ def _people(count: int) -> None:
         lat,
         SPREAD * 2,
     )
-    _do("VACUUM ANALYZE")
+    execute("VACUUM ANALYZE")
 
 
 def _choosing(among: int) -> list[float]:
     """Milliseconds of choosing three people for a leg, at different places; each rolled back."""
-    from django.db import transaction
-    from django.utils import timezone
-
-    from yinghu.appeals.models import Appeal
-    from yinghu.dispatch.models import Leg
-    from yinghu.dispatch.offers import nearest
-
     _people(among)
     appeal = Appeal(pk=0, urgency=2, caller=b"")
     chance = random.Random(3)  # noqa: S311  # the same each run
@@ -213,47 +204,25 @@ def _choosing(among: int) -> list[float]:
 
 
 def _forget_volunteers(keep: int) -> None:
-    """All but so many of the bench's own."""
-    _do(
+    """Delete all volunteers except this many of the benchmark's own."""
+    execute(
         "DELETE FROM people_volunteer WHERE user_id NOT IN (SELECT v.user_id FROM people_volunteer "
         "AS v JOIN people_user AS u ON u.id = v.user_id WHERE u.username LIKE 'bench-%%' "
         "ORDER BY v.user_id LIMIT %s)",
         keep,
     )
-    _do("VACUUM ANALYZE")
+    execute("VACUUM ANALYZE")
 
 
 def _sessions(count: int) -> list[str]:
-    """Session keys of so many volunteers, as after a login by their phone."""
-    from importlib import import_module
-
-    from django.conf import settings
-    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-
-    from yinghu.people.logins import BY_PHONE
-    from yinghu.people.models import User
-
-    store = import_module(settings.SESSION_ENGINE).SessionStore
-    keys = []
-    for user in User.objects.filter(username__startswith="bench-").order_by("pk")[:count]:
-        session = store()
-        session[SESSION_KEY] = str(user.pk)
-        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
-        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-        session[BY_PHONE] = user.pk
-        session.create()
-        keys.append(str(session.session_key))
-    return keys
+    """Session keys of this many volunteers, as after a login by phone."""
+    users = User.objects.filter(username__startswith="bench-").order_by("pk")[:count]
+    return [session_key(user, **{BY_PHONE: user.pk}) for user in users]
 
 
 def _cases(count: int) -> None:
-    """So many urgent cases, each with one leg that lies open; those before are done with."""
-    from yinghu.appeals.filing import Filing
-    from yinghu.bench.load import BODIES
-    from yinghu.intake.receive import Incoming, receive_many
-    from yinghu.people.access import Actor
-
-    _do("UPDATE dispatch_leg SET state = 'dropped', holder_id = NULL")
+    """Add urgent cases, each with one open leg; earlier legs are dropped."""
+    execute("UPDATE dispatch_leg SET state = 'dropped', holder_id = NULL")
     run = f"{time.time_ns():x}"
     lon, lat = CENTRE
     filed = receive_many(
@@ -268,13 +237,13 @@ def _cases(count: int) -> None:
         Actor("requester"),
     )
     ids = [each.appeal_id for each in filed]
-    _do("DELETE FROM procrastinate_jobs")
-    _do(
+    execute("DELETE FROM procrastinate_jobs")
+    execute(
         "UPDATE appeals_appeal SET status = 'assigned', urgency = 2, legs = 1, unit_id = "
         "(SELECT id FROM people_unit WHERE code = 'medicine') WHERE id = ANY(%s)",
         ids,
     )
-    _do(
+    execute(
         """
         WITH errand AS (
             INSERT INTO dispatch_errand (appeal_id, title, words, made_at)
@@ -291,47 +260,38 @@ def _cases(count: int) -> None:
         lon,
         lat,
     )
-    _do("ANALYZE dispatch_leg")
+    execute("ANALYZE dispatch_leg")
 
 
 def _legs() -> list[int]:
-    return [pk for (pk,) in _do("SELECT id FROM dispatch_leg WHERE state = 'open' ORDER BY id")]
+    return [pk for (pk,) in execute("SELECT id FROM dispatch_leg WHERE state = 'open' ORDER BY id")]
 
 
 def _press(
     port: int, keys: list[str], legs: list[int], rate: float, *, spread: bool = False
 ) -> dict[str, Any]:
-    """Each login presses once; at `rate` a second, or all at once where it is 0. With `spread`
-    each at a leg of its own, else each at one that many others want as well.
+    """Each login presses once, at `rate` per second or all at once if it is 0: with `spread` each
+    for a leg of its own, else each for one that many others want as well.
     """
     chance = random.Random(5)  # noqa: S311  # the same each run
     chosen = legs[: len(keys)] if spread else [chance.choice(legs) for _key in keys]
     if not spread:
-        # Each is wanted by somebody, so that each has to be taken.
+        # Somebody wants each leg, so each has to be taken.
         chosen[: len(legs)] = legs
         chance.shuffle(chosen)
     work = {"rate": rate, "presses": list(zip(keys, chosen, strict=True))}
-    done = subprocess.run(  # noqa: S603  # a module of ours
-        [sys.executable, "-m", "yinghu.bench.pressing", str(port)],
-        input=json.dumps(work),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"the load generator failed:\n{done.stderr}")
-    result: dict[str, Any] = json.loads(done.stdout)
+    result = run_client("benchmarks.take_client", port, stdin=json.dumps(work))
     strange = {status for status in result["statuses"] if status not in ("302", "409")}
     if strange:
         raise RuntimeError(f"answers {result['statuses']}")
     return result
 
 
-def _taken_once(cases: int) -> None:
-    """Every leg that lay open has one holder and one event, and the winner was told so."""
-    lost = _do("SELECT count(*) FROM dispatch_leg WHERE state = 'open'")[0][0]
-    taken = _do("SELECT count(*) FROM dispatch_leg WHERE state = 'taken'")[0][0]
-    twice = _do(
+def _check_taken_once(cases: int) -> None:
+    """Every leg that was open has one holder and one event."""
+    lost = execute("SELECT count(*) FROM dispatch_leg WHERE state = 'open'")[0][0]
+    taken = execute("SELECT count(*) FROM dispatch_leg WHERE state = 'taken'")[0][0]
+    twice = execute(
         "SELECT count(*) FROM (SELECT appeal_id FROM appeals_event WHERE verb = 'take' "
         "GROUP BY 1 HAVING count(*) > 1) AS twice"
     )[0][0]

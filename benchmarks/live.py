@@ -1,4 +1,4 @@
-"""From the commit of a move to the pages that show it, with a thousand pages open."""
+"""Time from the commit of a move to the pages that show it, with a thousand pages open."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ import argparse
 import bisect
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from yinghu.bench import Figure
+from benchmarks import Figure
+from benchmarks.databases import own_database
+from benchmarks.filing_client import BODIES
+from benchmarks.logins import new_user, staff_cookie
+from benchmarks.processes import percentile, say, serving, start
+from yinghu.appeals import loop
+from yinghu.appeals.filing import Filing
+from yinghu.appeals.models import Appeal
+from yinghu.intake.receive import Incoming, receive
+from yinghu.people.access import Actor, actor_of
+from yinghu.people.models import Role, User
+from yinghu.web.live.hub import desks_touched
 
 HELP = "from commit to event and to the part fetched again, with 1,000 pages open"
 LIMIT_MS = 500.0
@@ -23,8 +33,7 @@ DESKS = (
 )
 OF_ONE_ADDRESS = 40
 SAMPLE = 50
-"""Every so many-th citizen's page fetches its part again, as all do at home."""
-PATIENCE = 30.0
+"""One in this many citizens' pages fetches its part again, as all do in real life."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,16 +46,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> list[Figure]:
-    """Open the pages, move cases at a steady rate, and hold each event against its commit."""
-    from yinghu import demo
-    from yinghu.bench.city import own_database, percentile, say, serving
-
+    """Open the pages, move cases at a steady rate, and compare each event with its commit."""
     citizens = options.viewers - options.staff - options.boards
     moves = int(options.rate * options.seconds)
     if moves > citizens:
         raise SystemExit("each move is of another citizen's case: fewer moves or more viewers")
-    with own_database("live") as url:
-        demo.load_people()
+    with own_database("live", template=options.template) as url:
         cases = _file(citizens)
         wanted = [*_citizens(cases), *_staff(options)]
         say(f"live: {citizens} citizens, {options.staff} at desks, {options.boards} boards")
@@ -74,12 +79,6 @@ def run(options: argparse.Namespace) -> list[Figure]:
 
 
 def _file(count: int) -> list[Any]:
-    from yinghu.appeals.filing import Filing
-    from yinghu.appeals.models import Appeal
-    from yinghu.bench.load import BODIES
-    from yinghu.intake.receive import Incoming, receive
-    from yinghu.people.access import Actor
-
     for number in range(count):
         filing = Filing(body=f"{BODIES[number % len(BODIES)]}（{number}）", channel="web")
         receive(Incoming(f"bench-{number}", b"{}", filing), Actor("requester"))
@@ -91,22 +90,20 @@ def _citizens(cases: Sequence[Any]) -> list[list[str]]:
     for number, case in enumerate(cases):
         part = "" if number % SAMPLE else f"/t/{case.token}?part=state"
         path = f"/live?t={case.token}&version={case.version}"
-        # From addresses of their own: of one address only so many are served.
+        # From several addresses: the number of streams per address is limited.
         found.append([path, "", f"127.0.0.{2 + number // OF_ONE_ADDRESS}", part])
     return found
 
 
 def _staff(options: argparse.Namespace) -> list[list[str]]:
-    from yinghu.bench.pages import session
-
-    cookies = {name: session(name) for name in ("clerk", "dispatcher")}
+    cookies = {name: staff_cookie(name) for name in ("clerk", "dispatcher")}
     posts = [DESKS[number % len(DESKS)] for number in range(options.staff)]
     found = []
     for who, desk in posts:
         part = "" if options.no_fetch else f"/desk/{desk}?part=rows"
         found.append([f"/live?desk={desk}", cookies[who], "127.0.0.1", part])
     part = "" if options.no_fetch else "/board?part=figures"
-    # Of one login only so many are served either.
+    # The number of streams per login is limited, too.
     watchers = [_watcher(number) for number in range(-(-options.boards // OF_ONE_ADDRESS))]
     for number in range(options.boards):
         cookie = watchers[number // OF_ONE_ADDRESS]
@@ -115,49 +112,35 @@ def _staff(options: argparse.Namespace) -> list[list[str]]:
 
 
 def _watcher(number: int) -> str:
-    """The session of somebody more who may look at boards."""
-    from yinghu.bench.pages import session
-    from yinghu.people.models import Post, Role, Unit, User
-
-    user = User.objects.create_user(f"watcher-{number}")
-    Post.objects.create(user=user, unit=Unit.objects.all()[0], role=Role.COMMANDER)
-    return session(user.username)
+    """The session of one more login that may see boards."""
+    return staff_cookie(new_user(f"watcher-{number}", Role.COMMANDER).username)
 
 
 def _watch(
     port: int, url: str, wanted: list[list[str]], cases: Sequence[Any], rate: float
 ) -> tuple[list[float], dict[str, Any]]:
-    watchers = subprocess.Popen(  # noqa: S603  # a module of ours
-        [sys.executable, "-m", "yinghu.bench.watch", str(port), url],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        if watchers.stdin is None or watchers.stdout is None:
-            raise RuntimeError("the viewers have no pipes")
-        watchers.stdin.write(json.dumps(wanted) + "\n")
-        watchers.stdin.flush()
-        if watchers.stdout.readline() != "ready\n":
-            raise RuntimeError("the viewers did not come in")
-        commits = _move(cases, rate)
-        # The last events and parts are on their way: no new work comes, only time goes.
-        time.sleep(3.0)
-        watchers.stdin.write("\n")
-        watchers.stdin.flush()
-        found: dict[str, Any] = json.loads(watchers.stdout.readline())
-        return commits, found
-    finally:
-        watchers.kill()
-        watchers.wait(PATIENCE)
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with start("benchmarks.live_client", str(port), url, text=True, **pipes) as viewers:
+        try:
+            if viewers.stdin is None or viewers.stdout is None:
+                raise RuntimeError("the viewers have no pipes")
+            viewers.stdin.write(json.dumps(wanted) + "\n")
+            viewers.stdin.flush()
+            if viewers.stdout.readline() != "ready\n":
+                raise RuntimeError("the viewers did not connect")
+            commits = _move(cases, rate)
+            # The last events and parts are still on their way.
+            time.sleep(3.0)
+            viewers.stdin.write("\n")
+            viewers.stdin.flush()
+            found: dict[str, Any] = json.loads(viewers.stdout.readline())
+            return commits, found
+        finally:
+            viewers.kill()
 
 
 def _move(cases: Sequence[Any], rate: float) -> list[float]:
-    """Sort each case, `rate` a second; the times when each was committed."""
-    from yinghu.appeals import loop
-    from yinghu.people.access import actor_of
-    from yinghu.people.models import User
-
+    """Sort each case, `rate` per second; the times when each was committed."""
     clerk = actor_of(User.objects.get(username="clerk"))
     start = time.monotonic()
     commits = []
@@ -171,9 +154,7 @@ def _move(cases: Sequence[Any], rate: float) -> list[float]:
 def _against(
     commits: list[float], found: dict[str, Any], cases: Sequence[Any], desks: list[str]
 ) -> dict[str, list[float]]:
-    """Seconds from commit to what each heard; an error where something was lost or told twice."""
-    from yinghu.web.live.hub import desks_touched
-
+    """Seconds from commit to each viewer's event; an error if one was lost or sent twice."""
     citizens = len(found["heard"]) - len(desks)
     times: dict[str, list[float]] = {
         name: []
@@ -188,18 +169,18 @@ def _against(
     raw = {ids[0]: at for at, ids in found["raw"] if len(ids) == 1}
     for case, commit, heard in zip(cases, commits, found["heard"], strict=False):
         if len(heard) != 1:
-            raise RuntimeError(f"{case.number}: moved once, told {len(heard)} times")
+            raise RuntimeError(f"{case.number}: moved once, {len(heard)} events")
         times["citizen's event"].append(heard[0] - commit)
         times["raw LISTEN"].append(raw[case.pk] - commit)
     for commit, fetched in zip(commits, found["fetched"], strict=False):
         times["citizen's part"] += [there - commit for _event, there in fetched]
     if any(found["heard"][len(cases) : citizens]):
-        raise RuntimeError("somebody was told of a case that is not theirs")
-    # Sorting touches no callback desk: those pages hear nothing.
+        raise RuntimeError("a viewer was told of somebody else's case")
+    # Sorting does not change the callback desk: those pages hear nothing.
     staff = zip(desks, found["heard"][citizens:], found["fetched"][citizens:], strict=True)
     for desk, heard, fetched in staff:
         if (desk in desks_touched("sort")) is not bool(heard):
-            raise RuntimeError(f"{desk}: told {len(heard)} times")
+            raise RuntimeError(f"{desk}: {len(heard)} events")
         if heard:
             _of_a_desk(commits, heard, fetched, times)
     return times
@@ -211,9 +192,9 @@ def _of_a_desk(
     fetched: list[tuple[float, float]],
     times: dict[str, list[float]],
 ) -> None:
-    """Each commit against the next event, which may stand for many."""
+    """Compare each commit with the next event, which may stand for several."""
     for commit in commits:
-        # An event may come a moment before the commit has returned to whoever made it.
+        # An event may arrive a moment before the commit has returned to its caller.
         at = bisect.bisect_left(heard, commit - 0.02)
         if at == len(heard):
             raise RuntimeError("a desk was not told of the last moves")

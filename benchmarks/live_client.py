@@ -1,12 +1,12 @@
-"""The viewers of `yinghu bench live`: their own process, raw sockets, one stream each.
+"""Viewers of `yinghu bench live`: raw sockets, one stream each.
 
-    python -m yinghu.bench.watch PORT DATABASE_URL
+    python -m benchmarks.live_client PORT DATABASE_URL
 
-On stdin a JSON list of `[path, cookie, source address, part to fetch at each event or ""]`, then,
-to end, an empty line. On stdout `ready` when all are served and have heard what they hear on
-coming, and at the end one JSON object: `heard`, for each viewer the times of its events; `fetched`,
-for each the pairs (event, its part there); `raw`, what LISTEN alone heard: pairs (time, ids). Times
-are of the clock that all processes of a machine share, `time.monotonic`.
+Reads a JSON list of `[path, cookie, source address, part to fetch at each event or ""]` from stdin
+and, to end, an empty line. Prints `ready` when all are connected and have heard their first events,
+and at the end one JSON object: `heard`, for each viewer the times of its events; `fetched`, for
+each the pairs (event, its part received); `raw`, the pairs (time, ids) that LISTEN alone heard.
+Times are `time.monotonic`, which all processes of a machine share.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ import psycopg
 from yinghu.appeals.notify import NOTIFY_CHANNEL
 
 AT_ONCE = 50
-"""Viewers that come at the same time."""
+"""Viewers that connect at the same time."""
 GAP = 1.0
-"""Seconds between two looks of one page at one part."""
+"""Seconds between two fetches of one part by one page."""
 SETTLED = 2.0
-"""Seconds without an event after which all have heard what they hear on coming."""
+"""Seconds without an event after which all have heard their first events."""
 
 
 @dataclass
 class Part:
-    """What a page asks for again: the events it owes, when it last asked, and its share of time."""
+    """A part that a page fetches again: events not fetched yet, last fetch, spread in seconds."""
 
     owed: list[float] = field(default_factory=list)
     looked: float = 0.0
@@ -41,7 +41,7 @@ class Part:
 
 
 class Viewers:
-    """All streams, and what they heard."""
+    """All streams and their events."""
 
     def __init__(self, port: int, wanted: list[list[str]]) -> None:
         self.port, self.wanted = port, wanted
@@ -54,7 +54,7 @@ class Viewers:
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def open(self, number: int) -> None:
-        """Come, and listen from then on."""
+        """Connect and listen."""
         path, cookie, source, _part = self.wanted[number]
         async with self.coming:
             reader, writer = await self._connect(source)
@@ -62,7 +62,7 @@ class Viewers:
             head = await reader.readuntil(b"\r\n\r\n")
             if not head.startswith(b"HTTP/1.1 200 "):
                 raise RuntimeError(f"{path}: {head[:40]!r}")
-        # Kept: a writer that nobody holds closes its connection.
+        # A writer without a reference closes its connection.
         self.writers.append(writer)
         self._do(self._listen(number, reader))
 
@@ -96,8 +96,8 @@ class Viewers:
                 self.tasks.add(looking)
 
     async def _look(self, number: int, part: Part) -> None:
-        """Ask for the part as a page does (`follow.js`): at once, or spread where many are told the
-        same; not twice in a second; and once more for what was told meanwhile.
+        """Fetch the part as a page does (`follow.js`): at once, or spread over time where many are
+        notified; not twice in a second; and once more for events that arrived meanwhile.
         """
         while part.owed:
             wait = part.looked + max(GAP, part.spread) - time.monotonic()
@@ -118,14 +118,14 @@ class Viewers:
         self.fetched[number] += [(since, there) for since in owed]
 
     async def listen_raw(self, database_url: str) -> None:
-        """Hear what PostgreSQL says, and nothing in between."""
+        """Listen to PostgreSQL directly."""
         async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as raw:
             await raw.execute(f"LISTEN {NOTIFY_CHANNEL}")
             async for note in raw.notifies():
                 self.raw.append((time.monotonic(), json.loads(note.payload)["appeals"]))
 
     def failed(self) -> BaseException | None:
-        """What went wrong, if something did."""
+        """The first error of a stream, if any."""
         over = [task for task in self.tasks if task.done()]
         return next((error for task in over if (error := task.exception())), None)
 
@@ -137,7 +137,7 @@ def _request(path: str, cookie: str, *, close: bool = False) -> bytes:
 
 
 async def watch(port: int, database_url: str) -> None:
-    """Come, say so, listen until told to end, say what was heard."""
+    """Connect, report it, listen until told to end, print the events."""
     loop = asyncio.get_running_loop()
     viewers = Viewers(port, json.loads(sys.stdin.readline()))
     raw = asyncio.create_task(viewers.listen_raw(database_url))

@@ -1,7 +1,7 @@
-"""Counting SQL statements on the wire: a proxy in front of PostgreSQL that reads what clients say.
+"""A proxy in front of PostgreSQL that records the SQL statements of its clients.
 
 Every simple query and every Execute of the extended protocol is one statement, BEGIN and COMMIT
-among them: what the server is asked to do, whoever asks.
+included.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from psycopg.conninfo import conninfo_to_dict
 
 
-class Counting:
-    """The proxy: `url` to connect to, `statements` seen since the last `reset`."""
+class StatementProxy:
+    """`url` to connect to, `statements` seen since the last `reset`."""
 
     def __init__(self, database_url: str, folder: Path) -> None:
         self._target = conninfo_to_dict(database_url)
         parts = urlsplit(database_url)
-        # Whoever was named before the @ stays, the host becomes this proxy.
+        # The user stays, the host becomes this proxy.
         who, at, _host = parts.netloc.rpartition("@")
         query = f"host={quote(str(folder), safe='')}&sslmode=disable"
         self.url = urlunsplit(parts._replace(netloc=who + at, query=query))
@@ -34,11 +34,11 @@ class Counting:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def reset(self) -> None:
-        """Begin to count anew."""
+        """Forget the statements seen so far."""
         self.statements = []
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Accept no more connections."""
         self._listener.close()
 
     def _accept(self) -> None:
@@ -100,10 +100,10 @@ def _pass_on(server: socket.socket, client: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def counting(database_url: str) -> Iterator[Counting]:
+def statement_proxy(database_url: str) -> Iterator[StatementProxy]:
     """A proxy in front of this database."""
     with tempfile.TemporaryDirectory(prefix="yh-wire-") as folder:
-        proxy = Counting(database_url, Path(folder))
+        proxy = StatementProxy(database_url, Path(folder))
         try:
             yield proxy
         finally:

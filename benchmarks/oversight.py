@@ -1,21 +1,24 @@
-"""The sweep of clocks: finding what is due among a million that run, and dealing with it."""
+"""Chasing: finding the clocks that are due among a million open ones, and processing them."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
-import sys
 import time
 from typing import Any
 
-from yinghu.bench import Figure
+from benchmarks import Figure
+from benchmarks.databases import execute, own_database
+from benchmarks.pgbench import measure
+from benchmarks.processes import environment, percentile, say, start
+from benchmarks.seed import fill
+from yinghu.oversight import sweep
 
-HELP = "chasing: a thousand due among a million open clocks, found and dealt with"
+HELP = "chasing: a thousand due clocks among a million open ones, found and processed"
 LIMIT_MS = 50.0
 LIMIT_RATE = 500.0
 OPEN = (("assigned", 1000),)
-"""Each case waits to be accepted: two clocks run for it."""
+"""Each case waits to be accepted: two clocks run for it (see `seed.Spread`)."""
 
 PGBENCH = r"""
 \set n random(1, {raw})
@@ -29,7 +32,7 @@ INSERT INTO appeals_event (
             '{{"clock": "respond", "act": "urge", "tell": "holder"}}', 'need', now());
 COMMIT;
 """
-"""One step of chasing as a transaction of its own, by PostgreSQL's load generator."""
+"""One step of chasing per transaction."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,17 +43,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> list[Figure]:
-    """Seed; find; let one process and then `workers` deal with it, each with its reactions."""
-    from yinghu import demo
-    from yinghu.bench.city import own_database, percentile, say
-    from yinghu.bench.pgbench import a_second
-    from yinghu.bench.seed import fill
-
+    """Seed; find; let one process and then `workers` chase, each with its reactions."""
     cases = options.clocks // 2
-    with own_database("oversight") as url:
-        demo.load_people()
+    with own_database("oversight", template=options.template) as url:
         fill(cases, OPEN)
-        _nothing_is_due()
+        _postpone_all()
         _make_due(options.due)
         found = _find(options.due)
         half, most = percentile(found, 0.5), percentile(found, 0.95)
@@ -58,12 +55,13 @@ def run(options: argparse.Namespace) -> list[Figure]:
         rates = []
         for workers in (1, options.workers):
             _make_due(options.due)
-            seconds = _deal(url, workers)
-            _dealt_with_once(options.due)
+            seconds = _chase(url, workers)
+            _check_chased_once(options.due)
             rates.append(options.due / seconds)
-            say(f"  {workers} at it: {rates[-1]:.0f} a second, each once, everybody told")
-        limit = _limit(a_second, url, cases, options.seconds)
-        say(f"  pgbench, one step a transaction: {limit:.0f} a second")
+            say(f"  {workers} processes: {rates[-1]:.0f} clocks/s, each once, everybody notified")
+        execute("CREATE SEQUENCE bench_seq START 1000")
+        limit = measure(PGBENCH, url, clients=2, seconds=options.seconds, raw=cases, body="")
+        say(f"  pgbench, one step per transaction: {limit:.0f} steps/s")
     return [
         Figure("finding what is due p50", half, "ms"),
         Figure("finding what is due p95", most, "ms", LIMIT_MS),
@@ -73,26 +71,18 @@ def run(options: argparse.Namespace) -> list[Figure]:
     ]
 
 
-def _do(statement: str, *values: Any) -> list[tuple[Any, ...]]:
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return list(cursor.fetchall()) if cursor.description else []
-
-
-def _nothing_is_due() -> None:
-    _do(
+def _postpone_all() -> None:
+    execute(
         "UPDATE appeals_clock SET next_at = now() + (1 + 9 * random()) * interval '1 day' "
         "WHERE stopped_at IS NULL"
     )
-    _do("DELETE FROM procrastinate_jobs")
-    _do("VACUUM ANALYZE appeals_clock")
+    execute("DELETE FROM procrastinate_jobs")
+    execute("VACUUM ANALYZE appeals_clock")
 
 
 def _make_due(count: int) -> None:
-    """Let so many clocks, scattered over the table, have come to their limit a moment ago."""
-    _do(
+    """Let this many clocks, scattered over the table, have reached their limit a moment ago."""
+    execute(
         """
         UPDATE appeals_clock SET due_at = now() - interval '1 second',
             next_at = now() - interval '1 second', minutes = 1440
@@ -106,9 +96,7 @@ def _make_due(count: int) -> None:
 
 
 def _find(count: int) -> list[float]:
-    """Milliseconds of finding all that is due, as the sweep does, fifty times."""
-    from yinghu.oversight import sweep
-
+    """Milliseconds of finding all due clocks, as the sweep does, fifty times."""
     times = []
     for _time in range(50):
         start = time.perf_counter()
@@ -119,43 +107,33 @@ def _find(count: int) -> list[float]:
     return times
 
 
-def _deal(url: str, workers: int) -> float:
-    """Seconds until as many processes have chased all that is due and told everybody."""
-    command = [sys.executable, "-m", "yinghu.bench.chaser"]
+def _chase(url: str, workers: int) -> float:
+    """Seconds until this many processes have chased all due clocks and notified everybody."""
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    env = environment(url)
     started = [
-        subprocess.Popen(  # noqa: S603  # a module of ours
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_env(url)
-        )
-        for _n in range(workers)
+        start("benchmarks.chase_worker", env=env, text=True, **pipes) for _n in range(workers)
     ]
     for each in started:
         assert each.stdout is not None  # noqa: S101  # narrows the type
         each.stdout.readline()
-    start = time.perf_counter()
+    begun = time.perf_counter()
     ended = [each.communicate("go\n")[0] for each in started]
-    seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - begun
     if any(each.returncode for each in started):
-        raise RuntimeError(f"a chaser failed: {ended}")
+        raise RuntimeError(f"a chase worker failed: {ended}")
     return seconds
 
 
-def _env(url: str) -> dict[str, str]:
-    return {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "yinghu.config.settings"}
-
-
-def _dealt_with_once(count: int) -> None:
+def _check_chased_once(count: int) -> None:
     """Every clock that was due has one event, and no job waits."""
-    rows = _do(
+    rows = execute(
         "SELECT appeal_id, facts->>'due', count(*) FROM appeals_event WHERE verb = 'chase' "
         "GROUP BY 1, 2 HAVING count(*) > 1"
     )
-    left = _do("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'yinghu.react'")[0][0]
-    due = _do("SELECT count(*) FROM appeals_clock WHERE next_at <= now() AND stopped_at IS NULL")
+    left = execute("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'yinghu.react'")[0][0]
+    due = execute(
+        "SELECT count(*) FROM appeals_clock WHERE next_at <= now() AND stopped_at IS NULL"
+    )
     if rows or left or due[0][0]:
         raise RuntimeError(f"{len(rows)} twice, {left} jobs and {due[0][0]} clocks left of {count}")
-
-
-def _limit(a_second: Any, url: str, cases: int, seconds: float) -> float:
-    _do("CREATE SEQUENCE bench_seq START 1000")
-    rate: float = a_second(PGBENCH, url, clients=2, seconds=seconds, raw=cases, body="")
-    return rate

@@ -1,0 +1,22 @@
+"""Production's addresses and the bare page, which other pages are compared with."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+
+from yinghu.appeals.models import Category
+from yinghu.site.urls import handler400, handler403, handler404, handler500
+from yinghu.site.urls import urlpatterns as production
+
+__all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
+
+
+def bare_page(request: HttpRequest) -> HttpResponse:
+    """The base template without content, for nobody in particular, after one query."""
+    Category.objects.filter(code="milk").first()
+    return render(request, "ui/base.html")
+
+
+urlpatterns = [path("bare", bare_page), *production]
