@@ -239,6 +239,8 @@ class Live:
                 copy = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))
                 with db.cursor().copy(copy) as target:
                     target.write(rows)
+        # Foreign keys are checked now: a table with checks to come cannot be altered.
+        db.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for table in self.guarded:
             name = sql.Identifier(table)
             db.execute(sql.SQL("ALTER TABLE {} ENABLE TRIGGER USER").format(name))

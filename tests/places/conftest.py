@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import yinghu
+from yinghu.administration import files
 from yinghu.people.models import Post, Unit
 from yinghu.places import importing, locate
 from yinghu.places.models import Area, Place
@@ -35,9 +36,8 @@ def no_areas(db: None) -> None:
 def yiwu(no_areas: None) -> None:
     """Areas, outline, aliases and places of the demo city, freshly imported."""
     for load, name in (
-        (importing.import_areas, "areas.csv"),
+        (files.import_areas, "areas.csv"),
         (importing.import_outlines, "outlines.geojson"),
-        (importing.import_aliases, "aliases.csv"),
-        (importing.import_places, "places.csv"),
+        (files.import_places, "places.csv"),
     ):
         assert load(DEMO / name).rejects == []

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.cast import Cast
+from yinghu.common.pinyin import initials
 from yinghu.places.models import Area
-from yinghu.places.typeahead import find, initials
+from yinghu.places.typeahead import find
 
 
 def names(text: str) -> list[str]:

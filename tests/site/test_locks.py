@@ -9,9 +9,9 @@ import tomllib
 import pytest
 
 from yinghu.commands import assets
+from yinghu.common import icons
 from yinghu.config import PROJECT
 from yinghu.demo import HERE as DEMO
-from yinghu.ui import icons
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-test.lock"])

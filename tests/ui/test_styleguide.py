@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from tests.cast import Cast
 from yinghu.appeals.states import Status
-from yinghu.ui.icons import icon_names
+from yinghu.common.icons import icon_names
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,7 @@ from tests.web.conftest import Browse, text_of
 from yinghu.appeals import loop
 from yinghu.appeals.models import Category, ReplyTemplate
 from yinghu.dispatch.models import RoutingRule
-from yinghu.people.models import Unit, User
+from yinghu.people.models import Change, Unit, User
 from yinghu.places.models import Area, AreaAlias, Place
 from yinghu.triage.models import Suggestion
 
@@ -99,6 +99,16 @@ def english(city: Cast, settings: Settings) -> dict[str, Any]:
     }
 
 
+def without_recorded(said: str) -> str:
+    """A page without the city's words as the history keeps them, in the language they had."""
+    recorded: set[str] = set()
+    for name, after in Change.objects.values_list("name", "after"):
+        recorded |= {name, *(value for value in after.values() if isinstance(value, str))}
+    for text in sorted(filter(CHINESE.search, recorded), key=len, reverse=True):
+        said = said.replace(text, "")
+    return said
+
+
 @pytest.mark.parametrize("who", PAGES)
 def test_no_chinese_on_an_english_page(browse: Browse, english: dict[str, Any], who: str) -> None:
     client = browse(who, headers={"accept-language": "en"})
@@ -108,6 +118,8 @@ def test_no_chinese_on_an_english_page(browse: Browse, english: dict[str, Any], 
         page = client.get(where)
         assert page.status_code == 200, where
         said = html.unescape(NOT_SAID.sub("", text_of(page)))
+        if where.endswith("/history"):
+            said = without_recorded(said)
         found += [
             f"{where}: {said[max(0, at.start() - 40) : at.end() + 20]!r}"
             for at in list(CHINESE.finditer(said))[:3]

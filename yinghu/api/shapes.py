@@ -16,11 +16,12 @@ from ninja import Schema
 from pydantic import Field
 
 from yinghu.appeals import loop
-from yinghu.appeals.labels import headline_of, is_english, status_label
+from yinghu.appeals.labels import headline_of, status_label
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moves import OF_LEGS
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import INSIDE, PRIVATE, ClockKind, Status, Verb
+from yinghu.common.language import is_english
 from yinghu.common.masking import without_numbers
 from yinghu.dispatch.receipts import shown_to_requester
 from yinghu.people import disclosure

@@ -15,8 +15,8 @@ from django.db import Error, connection
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from yinghu.appeals.labels import is_english
 from yinghu.appeals.models import Text
+from yinghu.common.language import is_english
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from django.utils.translation import get_language, pgettext
+from typing import Any
+
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Status, Verb
+from yinghu.common.language import is_english
 from yinghu.common.masking import without_numbers
 
 _LOOKED_AT = 600
 """Characters of the words that a headline is made of: masking shortens them, never to a tenth."""
 
 
-def is_english() -> bool:
-    """Whether the reader's language is English; everybody else reads a city's Chinese words."""
-    return (get_language() or "").startswith("en")
+def question_label(question: dict[str, Any]) -> str:
+    """A category's question as asked, in the language of the page."""
+    return str((is_english() and question.get("label_en")) or question["label"])
 
 
 def headline_of(appeal: Appeal, *, reveal: bool) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from yinghu.appeals.labels import is_english
 from yinghu.appeals.models import Appeal, Category, ReplyTemplate
 from yinghu.appeals.states import Verb
+from yinghu.common.language import is_english
 
 
 @dataclass(frozen=True, slots=True)

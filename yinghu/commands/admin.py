@@ -7,8 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from yinghu.common.config_type import ConfigType
     from yinghu.people.models import User
-    from yinghu.web.admin.kinds import Kind
 
 NAME = "admin"
 HELP = "make NAME an administrator and print a link to choose a password with"
@@ -57,18 +57,18 @@ def _administrator(name: str, display_name: str) -> User:
     """
     from django.core.exceptions import ValidationError
 
+    from yinghu.administration import services
+    from yinghu.people.config_units import UNITS
+    from yinghu.people.config_users import POSTS, USERS
     from yinghu.people.models import Unit, UnitKind
-    from yinghu.web.admin import services
-    from yinghu.web.admin.people import POSTS, USERS
-    from yinghu.web.admin.units import UNITS
 
-    def made(kind: Kind, values: dict[str, str]) -> Any:
-        form = kind.form(kind.around(kind), data=values)
+    def made(config_type: ConfigType, values: dict[str, str]) -> Any:
+        form = config_type.bind(data=values)
         if not form.is_valid():
             raise ValidationError([text for texts in form.errors.values() for text in texts])
-        return services.create(kind, None, form.cleaned_data)
+        return services.create(config_type, None, form.cleaned_data)
 
-    with services.alone():
+    with services.exclusive():
         desk = Unit.objects.filter(kind=UnitKind.DESK, active=True).order_by("pk").first()
         if desk is None:
             called = {"code": "platform", "name": "应呼平台", "name_en": "Yinghu desk"}
@@ -77,11 +77,11 @@ def _administrator(name: str, display_name: str) -> User:
             USERS, {"username": name, "display_name": display_name or name}
         )
         if not user.is_active:
-            services.change(USERS, None, user, {"active": True})
+            services.update(USERS, None, user, {"active": True})
         values = {"user": name, "unit": desk.code, "role": "admin", "area": ""}
         post = POSTS.find(":".join(values.values()))
         if post is None:
             made(POSTS, values)
         else:
-            services.change(POSTS, None, post, {"active": True})
+            services.update(POSTS, None, post, {"active": True})
     return user

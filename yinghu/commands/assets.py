@@ -15,9 +15,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from yinghu.commands import Needs
+from yinghu.common.icons import FILE as ICONS
+from yinghu.common.icons import icon_names
 from yinghu.config import PROJECT
-from yinghu.ui.icons import FILE as ICONS
-from yinghu.ui.icons import icon_names
 
 NAME = "assets"
 HELP = "fetch the front-end files by npm and compile the translations (./run does it)"

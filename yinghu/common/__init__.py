@@ -1,1 +1,1 @@
-"""Helpers that know nothing of what Yinghu does."""
+"""Building blocks that know nothing of the domain."""

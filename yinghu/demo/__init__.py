@@ -6,30 +6,26 @@ password: they are logged in by one click, which exists in demo mode only (`conf
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from django.db import transaction
 from django.utils import timezone
 
+from yinghu.administration import tables
+from yinghu.administration.registry import TYPES
 from yinghu.appeals import loop
-from yinghu.appeals.models import Category, ClockLimit, ReplyTemplate
 from yinghu.appeals.states import Satisfaction
 from yinghu.common.phones import normal_phone
 from yinghu.common.sealing import blind, seal
 from yinghu.common.table_reader import BadFile
-from yinghu.dispatch.models import ErrandTemplate, FixedHelper, RoutingRule
 from yinghu.intake.receive import Incoming, receive_many
 from yinghu.people.access import Actor, actor_of, requester_of
-from yinghu.people.models import Post, Role, Skill, Unit, User, Volunteer
+from yinghu.people.models import Role, Unit, User, Volunteer
+from yinghu.places import locate
 from yinghu.places.calendar import lay_out
-from yinghu.places.importing import (
-    import_aliases,
-    import_areas,
-    import_outlines,
-    import_places,
-)
-from yinghu.places.models import Place, Zone
+from yinghu.places.importing import import_outlines
+from yinghu.places.models import Place
 
 HERE = Path(__file__).resolve().parent
 _STAGES = ("filed", "assigned", "handling", "resolved", "closed")
@@ -45,137 +41,57 @@ def load() -> bool:
     return True
 
 
+_CITY = {
+    "place": "places.csv",
+    "unit": "units.csv",
+    "category": "categories.csv",
+    "limit": "limits.csv",
+    "rule": "rules.csv",
+    "reply": "templates.csv",
+    "skill": "skills.csv",
+    "zone": "zones.csv",
+    "errand": "errand_templates.csv",
+}
+"""Configuration types with their files, which have the columns of the set-up's own."""
+
+
 def load_city() -> None:
     """Areas, places, categories, limits, units and rules, without any login."""
-    for load, name in (
-        (import_areas, "areas.csv"),
-        (import_outlines, "outlines.geojson"),
-        (import_aliases, "aliases.csv"),
-        (import_places, "places.csv"),
-    ):
-        rejects = load(HERE / name).rejects
-        if rejects:
-            raise BadFile(f"{name}, line {rejects[0].line}: {rejects[0].reason}")
-    load_categories(HERE / "categories.csv")
-    for row in _rows("limits.csv"):
-        ClockLimit.objects.get_or_create(
-            kind=row["kind"],
-            urgency=int(row["urgency"]),
-            category_id=row["category"] or None,
-            defaults={"minutes": int(row["minutes"])},
-        )
-    for row in _rows("units.csv"):
-        Unit.objects.get_or_create(
-            code=row["code"],
-            defaults={
-                "name": row["name"],
-                "name_en": row["name_en"],
-                "kind": row["kind"],
-                "area_id": row["area"] or None,
-            },
-        )
-    for row in _rows("categories.csv"):
-        if row["department"]:
-            department = Unit.objects.get(code=row["department"])
-            Category.objects.filter(pk=row["code"], department=None).update(department=department)
+    _load("area", _rows("areas.csv"))
+    # The next rows name areas of a transaction that is still open.
+    locate.refresh()
+    if rejects := import_outlines(HERE / "outlines.geojson").rejects:
+        raise BadFile(f"outlines.geojson, {rejects[0].line}: {rejects[0].reason}")
+    for name, file in _CITY.items():
+        _load(name, _rows(file))
     lay_out()
-    for row in _rows("rules.csv"):
-        RoutingRule.objects.get_or_create(
-            order=int(row["order"]),
-            defaults={
-                "unit": Unit.objects.get(code=row["unit"]),
-                **{k: row[k] for k in ("category", "klass", "area", "channel", "field", "value")},
-            },
-        )
-    for row in _rows("templates.csv"):
-        ReplyTemplate.objects.get_or_create(
-            verb=row["verb"],
-            name=row["name"],
-            defaults={
-                "words": row["words"],
-                "category": row["category"],
-                "unit": Unit.objects.get(code=row["unit"]) if row["unit"] else None,
-                "order": int(row["order"]),
-            },
-        )
-
-    _load_errands()
 
 
-def _load_errands() -> None:
-    """Skills, zones, and by which legs what is usually served."""
-    for row in _rows("skills.csv"):
-        Skill.objects.get_or_create(
-            code=row["code"],
-            defaults={
-                "name": row["name"],
-                "name_en": row["name_en"],
-                "order": int(row["order"]),
-            },
-        )
-    for row in _rows("zones.csv"):
-        Zone.objects.get_or_create(
-            code=row["code"],
-            defaults={
-                **{k: row[k] for k in ("name", "name_en", "status", "entry", "skill", "gate")},
-                "areas": _several(row["areas"]),
-                "gate_lon": float(row["lon"]),
-                "gate_lat": float(row["lat"]),
-            },
-        )
-    for row in _rows("errand_templates.csv"):
-        ErrandTemplate.objects.get_or_create(
-            category_id=row["category"],
-            name=row["name"],
-            defaults={
-                "auto": row["auto"] == "1",
-                "order": int(row["order"]),
-                "words": row["words"],
-                "legs": json.loads(row["legs"]),
-            },
-        )
+def _load(name: str, rows: Iterable[dict[str, str]]) -> None:
+    """Rows of a configuration type that do not exist yet, checked and recorded like any other."""
+    plan = tables.import_new(TYPES[name], None, rows)
+    if refused := plan.of("refused"):
+        raise BadFile(f"{name}, line {refused[0].number}: {' '.join(refused[0].why)}")
 
 
-def load_categories(path: Path) -> None:
-    """Categories from a CSV of code,name,name_en,klass,icon,order,questions (JSON)."""
-    for row in _rows(path):
-        Category.objects.get_or_create(
-            code=row["code"],
-            defaults={
-                "name": row["name"],
-                "name_en": row["name_en"],
-                "klass": row["klass"],
-                "icon": row["icon"],
-                "order": int(row["order"]),
-                "questions": json.loads(row["questions"] or "[]"),
-            },
-        )
+def starter_rows() -> dict[str, list[dict[str, str]]]:
+    """Rows by configuration type with which a city of its own can begin: what needs no unit."""
+    return {
+        "category": [row | {"department": ""} for row in _rows("categories.csv")],
+        "limit": list(_rows("limits.csv")),
+        "reply": [row for row in _rows("templates.csv") if not row["unit"]],
+    }
 
 
 def load_people() -> None:
     """The cast, with their posts."""
-    for row in _rows("people.csv"):
-        user, new = User.objects.get_or_create(
-            username=row["username"], defaults={"display_name": row["display_name"]}
-        )
-        if new:
-            user.set_unusable_password()
-            user.save()
-        Post.objects.get_or_create(
-            user=user,
-            unit=Unit.objects.get(code=row["unit"]),
-            role=row["role"],
-            area_id=row["area"] or None,
-        )
+    people = list(_rows("people.csv"))
+    logins = {row["username"]: row for row in people}
+    _load("user", logins.values())
+    _load("post", (row | {"user": row["username"]} for row in people))
     for row in _rows("volunteers.csv"):
         _load_volunteer(row)
-    for row in _rows("fixed_helpers.csv"):
-        FixedHelper.objects.get_or_create(
-            unit=Unit.objects.get(code=row["unit"]),
-            kind=row["kind"],
-            user=User.objects.get(username=row["user"]),
-            place=Place.objects.get(code=row["place"]) if row["place"] else None,
-        )
+    _load("helper", _rows("fixed_helpers.csv"))
 
 
 def _load_volunteer(row: dict[str, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from django.db.models import QuerySet
@@ -11,9 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from yinghu.appeals import clocks
-from yinghu.appeals.labels import is_english, status_label
+from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Urgency
+from yinghu.common.language import name_of
 from yinghu.common.masking import without_numbers
 from yinghu.people import disclosure
 from yinghu.people.access import Actor, may_export, may_reveal
@@ -50,9 +51,9 @@ def _cells(appeal: Appeal, due_at: datetime | None, actor: Actor) -> dict[str, s
         "number": appeal.number,
         "status": status_label(appeal.state),
         "urgency": _(Urgency(appeal.urgency).label),
-        "category": _named(appeal.category),
-        "area": _named(appeal.area),
-        "unit": _named(appeal.unit),
+        "category": name_of(appeal.category) if appeal.category else "",
+        "area": name_of(appeal.area) if appeal.area else "",
+        "unit": name_of(appeal.unit) if appeal.unit else "",
         "channel": appeal.channel,
         "filed_at": _at(appeal.filed_at),
         "due_at": _at(due_at) if due_at else "",
@@ -60,10 +61,6 @@ def _cells(appeal: Appeal, due_at: datetime | None, actor: Actor) -> dict[str, s
         "phone": masked.phone if masked else "",
         "words": without_numbers(f"{appeal.title} {appeal.body}".strip())[:_MOST_WORDS],
     }
-
-
-def _named(thing: Any) -> str:
-    return str((is_english() and thing.name_en) or thing.name) if thing else ""
 
 
 def _at(moment: datetime) -> str:

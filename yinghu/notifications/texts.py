@@ -13,11 +13,11 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop as _noop
 
-from yinghu.appeals.labels import is_english
 from yinghu.appeals.models import ChaseAct, Event
 from yinghu.appeals.moves import OF_LEGS
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import ClockKind, Satisfaction, Verb
+from yinghu.common.language import is_english
 from yinghu.notifications.models import Notification, Reason
 from yinghu.notifications.recipients import RecipientKind
 from yinghu.oversight.models import Whistle

@@ -6,23 +6,20 @@ from typing import Any
 
 from yinghu.people.models import Change, User
 
+State = dict[str, Any]
 
-def record(
-    user: User | None,
-    kind: str,
-    key: str,
-    name: str,
-    before: dict[str, Any],
-    after: dict[str, Any],
+
+def change_between(
+    user: User | None, kind: str, key: str, name: str, before: State, after: State
 ) -> Change | None:
-    """Write down what differs between two states of a row, as JSON values; None if nothing does.
+    """What differs between two states of a row, as a history entry to write; None if nothing does.
 
-    `before` is empty for a row that is new, `after` for one that is gone.
+    `before` is empty for a new row, `after` for one that is gone.
     """
     changed = [each for each in {**before, **after} if before.get(each) != after.get(each)]
     if not changed:
         return None
-    return Change.objects.create(
+    return Change(
         user=user,
         kind=kind,
         key=key,
@@ -30,3 +27,13 @@ def record(
         before={each: before[each] for each in changed if each in before},
         after={each: after[each] for each in changed if each in after},
     )
+
+
+def record(
+    user: User | None, kind: str, key: str, name: str, before: State, after: State
+) -> Change | None:
+    """Write down what differs between two states of a row; None if nothing does."""
+    change = change_between(user, kind, key, name, before, after)
+    if change is not None:
+        change.save(force_insert=True)
+    return change

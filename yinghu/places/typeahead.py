@@ -5,19 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from pypinyin import Style, lazy_pinyin
-
+from yinghu.common.pinyin import initials
 from yinghu.places import locate
 from yinghu.places.models import Area
-
-
-@lru_cache(maxsize=65536)
-def initials(name: str) -> str:
-    """`福田街道` -> `ftjd`: the first letter of each character's usual reading, other characters as
-    they are, in lower case.
-    """
-    parts = lazy_pinyin(name, style=Style.FIRST_LETTER)
-    return "".join(parts).lower().replace(" ", "")
 
 
 class _Typed(NamedTuple):

@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 
 from yinghu.appeals.loop import MAX_WORDS
+from yinghu.common.form_fields import WordsField
 from yinghu.dispatch.models import LegKind
-from yinghu.ui.forms import WordsField
 
 LEG_ICONS = {
     LegKind.BUY: "shopping-cart",

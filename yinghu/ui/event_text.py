@@ -10,13 +10,13 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from yinghu.appeals.labels import done_label, status_label
+from yinghu.appeals.labels import done_label, question_label, status_label
 from yinghu.appeals.models import Appeal, ChaseAct, ChaseTell, Event
 from yinghu.appeals.moves import OF_LEGS
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import ENDED, PRIVATE, ClockKind, Occasion, Satisfaction, Status, Verb
+from yinghu.common.language import name_of
 from yinghu.common.masking import without_numbers
-from yinghu.ui.forms import name_of, question_label
 
 
 def is_public(event: Event) -> bool:

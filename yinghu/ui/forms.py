@@ -12,36 +12,27 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
 from yinghu.appeals.body_from_answers import body_of
-from yinghu.appeals.labels import is_english
+from yinghu.appeals.labels import question_label
 from yinghu.appeals.loop import MAX_WORDS
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.moves import Field as MoveField
 from yinghu.appeals.moves import FieldKind, Move
 from yinghu.appeals.numbers import id_of
 from yinghu.appeals.states import Klass, Occasion, Satisfaction, Urgency, Verb
-from yinghu.common import photos, text_cleaning
+from yinghu.common import photos
+from yinghu.common.form_fields import LineField, PickerSelect, WordsField
+from yinghu.common.language import is_english, name_of
 from yinghu.common.phones import normal_phone
+from yinghu.common.pinyin import initials
 from yinghu.oversight.whistles import ratings
 from yinghu.people.access import serving
 from yinghu.people.models import Unit
-from yinghu.places.locate import by_code, by_words
-from yinghu.places.models import Area
-from yinghu.places.typeahead import initials
-
-CERTAIN = 0.9
-"""An area found in words is taken for decided from this confidence on."""
-
-
-def name_of(thing: Any) -> str:
-    """The thing's name in the language of the page."""
-    english = is_english()
-    return str((english and thing.name_en) or thing.name)
+from yinghu.places.area_fields import AreaField, AreaInput
 
 
 class Known:
@@ -73,26 +64,6 @@ class Known:
     @cached_property
     def units(self) -> list[tuple[str, str]]:
         return [(u.code, name_of(u)) for u in Unit.objects.filter(active=True)]
-
-
-class WordsField(forms.CharField):
-    """What somebody says; empty where nothing of it can be seen."""
-
-    def to_python(self, value: Any) -> str:
-        return text_cleaning.words(str(super().to_python(value)))
-
-
-class PickerSelect(forms.Select):
-    """A select that `picker.js` turns into a field to type in; options carry their initials."""
-
-    def __init__(self, **given: Any) -> None:
-        super().__init__(**given)
-        self.attrs["data-picker"] = ""
-
-    def create_option(self, *args: Any, **given: Any) -> dict[str, Any]:
-        option = super().create_option(*args, **given)
-        option["attrs"]["data-initials"] = initials(str(option["label"]))
-        return option
 
 
 class SeveralInput(forms.CheckboxSelectMultiple):
@@ -127,44 +98,6 @@ class PhotosField(forms.Field):
         if len(value) > photos.MAX_PHOTOS:
             raise ValidationError(_("最多 %d 张照片") % photos.MAX_PHOTOS)
         return list(value)
-
-
-class LineField(forms.CharField):
-    """A name, an address, a phone: without signs that would make it read as something else."""
-
-    def to_python(self, value: Any) -> str:
-        return text_cleaning.line(str(super().to_python(value)))
-
-
-class AreaInput(forms.TextInput):
-    """A field in which an area is typed; `picker.js` shows what fits."""
-
-    def __init__(self, **given: Any) -> None:
-        super().__init__(**given)
-        self.attrs |= {"data-areas": "/desk/areas", "autocomplete": "off"}
-
-
-class AreaField(forms.CharField):
-    """An area by its code or its name; the value is its code."""
-
-    def clean(self, value: Any) -> str:
-        text = str(super().clean(value)).strip()
-        if not text:
-            return ""
-        head = text.split()[0]
-        found = by_code(head)
-        if found is not None:
-            return found.pk
-        named = Area.objects.filter(Q(name=text) | Q(name_en=text), retired_at=None)[:2]
-        if len(named) == 1:
-            return named[0].pk
-        matches = by_words(text)
-        if len(matches) == 1 or (matches and matches[0].confidence >= CERTAIN):
-            return matches[0].area.pk
-        if matches:
-            names = _("、").join(f"{m.area.name}（{m.area.pk}）" for m in matches[:4])
-            raise ValidationError(_("有几个地方叫这个名字，请写明是哪一个：%s") % names)
-        raise ValidationError(_("没有找到这个地方，请从提示里选，或写区域代码"))
 
 
 class AppealField(forms.CharField):
@@ -460,12 +393,6 @@ class FilingForm(forms.Form):
             if value is not None and value is not False and value != "":
                 found[name.removeprefix("q_")] = value
         return found
-
-
-def question_label(question: dict[str, Any]) -> str:
-    """A question as asked, in the language of the page."""
-    english = is_english()
-    return str((english and question.get("label_en")) or question["label"])
 
 
 def _question(question: dict[str, Any]) -> forms.Field:

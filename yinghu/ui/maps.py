@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from yinghu.common import rate_limit
+from yinghu.common.language import name_of
 from yinghu.places import locate, typeahead
 from yinghu.places.models import Area, parent_code_in
-from yinghu.ui.forms import name_of
 
 
 @require_GET

@@ -17,11 +17,11 @@ from django.utils.translation import pgettext
 from yinghu.appeals.models import Appeal, Category, Clock, Event
 from yinghu.appeals.moves import MOVES
 from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
+from yinghu.common.icons import icon_names
 from yinghu.common.sealing import seal
 from yinghu.people.disclosure import Person
 from yinghu.people.models import Unit, User
 from yinghu.ui.forms import FilingForm, Known, VerbForm
-from yinghu.ui.icons import icon_names
 from yinghu.ui.row_flags import Mark
 from yinghu.ui.timeline import Story
 

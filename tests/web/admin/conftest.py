@@ -11,6 +11,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from tests.history import new_changes
 from yinghu.people.models import Change
 
 Browse = Callable[..., Client]
@@ -67,6 +68,6 @@ def hidden(page: Any) -> dict[str, str]:
 
 def last(kind: str) -> Change:
     """The newest line of a kind's history."""
-    change = Change.objects.filter(kind=kind).order_by("-id").first()
+    change = new_changes().filter(kind=kind).order_by("-id").first()
     assert change is not None
     return change

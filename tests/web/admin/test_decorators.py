@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from tests.history import new_changes
 from tests.web.admin.conftest import Browse
-from yinghu.people.models import Change, User
-from yinghu.web.admin.registry import KINDS
+from yinghu.administration.registry import TYPES
+from yinghu.people.models import User
 
 ROWS = {
     "area": "330782001",
@@ -32,7 +33,7 @@ GETS = ("", "-/new", "-/export", "-/import", "{key}", "{key}/history", "{key}/re
 POSTS = ("-/new", "-/import", "{key}", "{key}/retire", "{key}/restore")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TYPES)
 def test_only_administrators(browse: Browse, kind: str) -> None:
     stranger = browse()
     staff = [browse(name) for name in ("clerk", "commander", "volunteer", "milk-handler")]
@@ -49,7 +50,7 @@ def test_only_administrators(browse: Browse, kind: str) -> None:
             )
     for where in ("/setup/", "/setup/history", "/setup/place/-/sheet?all=1"):
         assert {client.get(where).status_code for client in staff} == {403}
-    assert not Change.objects.exists()
+    assert not new_changes().exists()
 
 
 def test_no_request_from_another_site(city: object) -> None:
@@ -58,7 +59,7 @@ def test_no_request_from_another_site(city: object) -> None:
     for end in POSTS:
         where = f"/setup/unit/{end.format(key='milk')}"
         assert client.post(where, {"name": "x"}).status_code == 403
-    assert not Change.objects.exists()
+    assert not new_changes().exists()
 
 
 def test_what_is_not_there(admin: Client) -> None:

@@ -10,11 +10,12 @@ from pytest_django import Settings
 
 from tests.cast import Cast, file_one
 from tests.cities import City
+from tests.history import new_changes
 from tests.web.conftest import Browse, text_of
 from yinghu.appeals.models import Category, ClockLimit, ReplyTemplate, Text
 from yinghu.dispatch.models import ErrandTemplate, RoutingRule
 from yinghu.people.access import actor_of
-from yinghu.people.models import Change, Invitation, Post, Unit, User
+from yinghu.people.models import Invitation, Post, Unit, User
 from yinghu.places.models import Place
 from yinghu.web.admin.first_run import steps
 
@@ -147,11 +148,11 @@ def test_the_ready_set_is_ordinary_rows_with_history_and_leaves_what_is_there(
     assert ClockLimit.objects.filter(kind="receive", urgency=3).get().minutes == 5
     assert not ReplyTemplate.objects.exclude(unit=None).exists()
     assert ReplyTemplate.objects.exists()
-    change = Change.objects.get(kind="category")
+    change = new_changes().get(kind="category")
     assert (change.key, change.user) == ("food", User.objects.get(username="admin"))
-    made = Change.objects.count()
+    made = new_changes().count()
     admin.post("/setup/guide/starter")
-    assert Change.objects.count() == made
+    assert new_changes().count() == made
 
 
 def test_one_person_may_take_all_posts_for_a_try(browse: Browse, city: Cast) -> None:
@@ -201,8 +202,8 @@ def test_the_command_lets_somebody_in_and_only_by_its_newest_link(own_city: City
     Post.objects.filter(user=user).update(active=False)
     assert own_city.run("admin", "mayor").code == 0
     assert actor_of(user).has("admin")
-    assert set(Change.objects.values_list("user", flat=True)) == {None}
-    assert {"user", "post"} == set(Change.objects.values_list("kind", flat=True))
+    assert set(new_changes().values_list("user", flat=True)) == {None}
+    assert {"user", "post"} == set(new_changes().values_list("kind", flat=True))
     bad = own_city.run("admin", "Not a name")
     assert (bad.code, bad.out) == (1, "")
     assert "登录名" in bad.err

@@ -6,10 +6,10 @@ import pytest
 from django.test import Client
 
 from tests.web.admin.conftest import form_of, text_of
+from yinghu.administration.registry import TYPES
 from yinghu.places.models import Place, WorkDay
-from yinghu.web.admin.registry import KINDS
 
-WITH_ONE_LIST = sorted(set(KINDS) - {"area", "rule"})
+WITH_ONE_LIST = sorted(set(TYPES) - {"area", "rule"})
 """Areas are a tree, and the rules of dispatching have a page of their own."""
 
 
@@ -46,7 +46,7 @@ def test_a_row_that_is_gone_is_named_without_a_link(admin: Client) -> None:
     ],
 )
 def test_a_row_that_is_there_is_linked(admin: Client, kind: str, typed: dict[str, str]) -> None:
-    creates = KINDS[kind].creates
+    creates = TYPES[kind].creates
     where = f"/setup/{kind}/-/new" if creates else f"/setup/{kind}/{typed['rule']}"
     if not creates:
         typed = form_of(admin.get(where)) | {"value": typed["value"]}

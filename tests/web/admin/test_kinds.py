@@ -9,12 +9,13 @@ import pytest
 from django.test import Client
 
 from tests.cast import Cast, file_one, taken_milk
+from tests.history import new_changes
 from tests.web.admin.conftest import form_of, last, text_of
 from yinghu.appeals import city_texts, clocks
 from yinghu.appeals.models import Appeal, Category, Clock, ClockLimit, ReplyTemplate
 from yinghu.appeals.moves import MOVES
 from yinghu.appeals.states import Verb
-from yinghu.people.models import Change, Post, Role, Unit, User
+from yinghu.people.models import Post, Role, Unit, User
 from yinghu.places import locate
 from yinghu.places.models import Area, Place
 
@@ -132,7 +133,7 @@ def test_a_limit_that_makes_no_sense(admin: Client, typed: str, why: str) -> Non
     assert page.status_code == 422
     assert why in text_of(page)
     assert form_of(page)["solve"] == typed
-    assert not Change.objects.exists()
+    assert not new_changes().exists()
 
 
 @pytest.mark.parametrize(
@@ -205,7 +206,7 @@ def test_what_is_wrong_is_said_at_its_field(
     kept = form_of(page)
     for name, text in typed.items():
         assert name in ("kind", "icon", "verb", "level") or kept[name] == text
-    assert not Change.objects.exists()
+    assert not new_changes().exists()
 
 
 def test_a_town_goes_with_all_that_is_below_it(admin: Client, city: Cast) -> None:
@@ -216,7 +217,7 @@ def test_a_town_goes_with_all_that_is_below_it(admin: Client, city: Cast) -> Non
     assert "1 件没办完的诉求在这里" in said
     admin.post("/setup/area/330782001/retire")
     assert not Area.objects.filter(code__startswith="330782001", retired_at=None).exists()
-    assert Change.objects.filter(kind="area").count() == below + 1
+    assert new_changes().filter(kind="area").count() == below + 1
     # A part of it does not come back by itself.
     page = admin.post("/setup/area/330782001004/restore", follow=True)
     assert "请先恢复上级" in text_of(page)

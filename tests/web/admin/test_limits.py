@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.history import new_changes
 from tests.web.admin.conftest import form_of, hidden, last, text_of, upload
 from yinghu.appeals.models import ClockLimit
 from yinghu.appeals.states import LIMITED
-from yinghu.people.models import Change
 
 EMPTY = {kind.value: "" for kind in LIMITED}
 GENERAL, MILK = "/setup/limit/:1", "/setup/limit/milk:1"
@@ -31,7 +31,7 @@ def test_the_general_limits_of_an_urgency_never_go(admin: Client, button: dict[s
     assert "通用时限不能全空着" in text_of(page)
     assert "取消这一行" not in text_of(admin.get(GENERAL))
     assert of(None) == len(LIMITED)
-    assert not Change.objects.exists()
+    assert not new_changes().exists()
     # One of them may go untimed.
     assert save(admin, GENERAL, ruling="").status_code == 302
     assert of(None) == len(LIMITED) - 1
@@ -78,7 +78,7 @@ def test_a_step_is_not_longer_than_the_whole(
     page = admin.post("/setup/limit/-/import", {"file": upload(text)})
     assert text_of(page).count(f"比“解决”的时限（{solve}）还长") >= 2
     assert hidden(page) == {}
-    assert not Change.objects.exists()
+    assert not new_changes().exists()
 
 
 @pytest.mark.parametrize(

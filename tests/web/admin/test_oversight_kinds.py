@@ -9,12 +9,13 @@ from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from tests.cast import Cast, file_one
+from tests.history import new_changes
 from tests.oversight.clock import pass_time, sweep_all
 from tests.web.admin.conftest import Browse, form_of, hidden, last, text_of, upload
 from yinghu.appeals.models import Category, ChaseStep, Clock, ClockLimit, Policy
 from yinghu.appeals.policies import policy
 from yinghu.oversight import sweep
-from yinghu.people.models import Change, Post, Unit
+from yinghu.people.models import Post, Unit
 from yinghu.places.models import WorkDay, WorkSpan
 
 STEP = {"kind": "solve", "percent": "100", "minutes": "超时 5 天", "act": "report"} | {
@@ -54,7 +55,7 @@ def test_a_limit_of_working_time(admin: Client, typed: str, minutes: int, shown:
     assert last("limit").after == {"solve": {"working": minutes}}
     assert form_of(admin.get(where))["solve"] == shown
     save(admin, where)
-    assert Change.objects.filter(kind="limit").count() == 1
+    assert new_changes().filter(kind="limit").count() == 1
     assert shown in text_of(admin.get(f"{where}/history"))
     save(admin, where, solve="3 天")
     limit.refresh_from_db()
@@ -82,7 +83,7 @@ def test_a_limit_of_working_time_that_makes_no_sense(admin: Client, typed: str, 
     assert page.status_code == 422
     assert why in text_of(page)
     assert form_of(page)["ruling"] == typed
-    assert not Change.objects.exists()
+    assert not new_changes().exists()
 
 
 def test_a_step_of_chasing_and_what_it_comes_to(admin: Client) -> None:
@@ -125,7 +126,7 @@ def test_a_step_that_makes_no_sense(admin: Client, typed: dict[str, str], why: s
     page = admin.post("/setup/chase/-/new", STEP | typed)
     assert page.status_code == 422
     assert why in text_of(page)
-    assert not Change.objects.exists()
+    assert not new_changes().exists()
 
 
 def test_where_nobody_would_know_it_says_so(admin: Client) -> None:
@@ -216,7 +217,7 @@ def test_days_that_make_no_sense(
     page = admin.post(f"/setup/workday/{where}", typed)
     assert page.status_code == 422
     assert why in text_of(page)
-    assert not Change.objects.exists()
+    assert not new_changes().exists()
 
 
 def test_a_week_without_work_is_told(admin: Client) -> None:
@@ -268,7 +269,7 @@ def test_policies_that_make_no_sense(admin: Client, rule: str, typed: str, why: 
     assert page.status_code == 422
     assert why in text_of(page)
     assert form_of(page)["value"] == typed
-    assert not Change.objects.exists()
+    assert not new_changes().exists()
 
 
 def test_no_policy_is_invented(admin: Client) -> None:
@@ -299,12 +300,12 @@ def test_a_file_goes_in_comes_out_and_changes_nothing_more(
         code = Unit.objects.filter(kind="department").order_by("code").values_list("code")[1][0]
         text = text.replace("bureau-health", code)
     assert put(admin, kind, text).status_code == 302
-    n = Change.objects.filter(kind=kind).count()
+    n = new_changes().filter(kind=kind).count()
     assert n == text.count("\n") - 1
     out = admin.get(f"/setup/{kind}/-/export").content.decode("utf-8-sig")
     page = admin.post(f"/setup/{kind}/-/import", {"file": upload(out)})
     assert "这个文件什么也不会改" in text_of(page)
-    assert Change.objects.filter(kind=kind).count() == n
+    assert new_changes().filter(kind=kind).count() == n
 
 
 @pytest.mark.parametrize("cell", ['=HYPERLINK("http://x")', "@SUM(1)", "<script>alert(1)</script>"])
@@ -330,7 +331,7 @@ def test_hostile_cells_are_refused_and_shown_as_text(
     assert page.status_code == 200
     assert hidden(page) == {}
     assert b"<script>alert" not in page.content
-    assert not Change.objects.exists()
+    assert not new_changes().exists()
 
 
 @pytest.mark.parametrize(
@@ -351,7 +352,7 @@ def test_of_two_who_save_at_once_the_second_is_told(
     assert crossed.status_code == 409
     assert "管理员小吴" in text_of(crossed)
     assert form_of(crossed)[field] == ours
-    assert Change.objects.count() == 1
+    assert new_changes().count() == 1
 
 
 @pytest.mark.parametrize("kind", ["limit", "chase", "workday", "policy"])
@@ -363,7 +364,7 @@ def test_only_an_administrator_may(browse: Browse, kind: str, login: str) -> Non
     client.post("/setup/chase/-/new", STEP)
     client.post("/setup/workday/1", {"hours": "休息"})
     client.post("/setup/policy/most_returns", {"value": "4"})
-    assert not Change.objects.exists()
+    assert not new_changes().exists()
 
 
 def test_departments_of_categories_and_a_city_without_command(admin: Client) -> None:

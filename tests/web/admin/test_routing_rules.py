@@ -12,11 +12,12 @@ from django.db import connection
 from django.test import Client
 
 from tests.cast import Cast, file_one
+from tests.history import new_changes
 from tests.web.conftest import Browse, text_of
 from yinghu.appeals import loop
 from yinghu.appeals.models import Appeal, Category, Event
 from yinghu.dispatch.models import RoutingRule
-from yinghu.people.models import Change, Post, Role, Unit, User
+from yinghu.people.models import Post, Role, Unit, User
 from yinghu.triage.models import Suggestion
 
 RULES = "/setup/rule/"
@@ -54,7 +55,7 @@ def test_who_may_read_and_who_may_change(browse: Browse, city: Cast) -> None:
         assert browse(username).post(f"{RULES}-/send").status_code == 403
     assert admin.post(f"{RULES}-/send").status_code == 403
     assert browse().get(RULES).status_code == 302
-    assert not Change.objects.filter(kind="rule").exists()
+    assert not new_changes().filter(kind="rule").exists()
 
 
 def test_a_preview_says_what_would_change_and_saves_nothing(browse: Browse, city: Cast) -> None:
@@ -182,7 +183,7 @@ def test_moving_is_once_and_of_the_order_one_saw(browse: Browse, city: Cast) -> 
     other.refresh_from_db()
     assert (rule.order, other.order) == (30, 20)
     assert sorted(orders()) == sorted(before)
-    assert Change.objects.filter(kind="rule").count() == 2
+    assert new_changes().filter(kind="rule").count() == 2
     # Whoever moves a rule past one that it overlaps is told what that does.
     there = sorted_one(city, "medicine", answers={"hospital": "妇幼保健院"})
     loop.assign(there.pk, city.dispatcher, unit="medicine-maternal")
@@ -220,7 +221,7 @@ def test_two_administrators_move_at_once(live_city: Cast) -> None:
     assert sorted(orders()) == sorted(before)
     rule.refresh_from_db()
     assert rule.order in (20, 40)
-    assert Change.objects.filter(kind="rule").count() == 2
+    assert new_changes().filter(kind="rule").count() == 2
 
 
 def test_the_list_warns_of_rules_that_do_nothing(browse: Browse, city: Cast) -> None:
@@ -261,7 +262,7 @@ def test_rules_go_out_as_a_file_and_come_back_with_a_preview(browse: Browse, cit
     admin.post(f"{RULES}-/import", given)
     assert RoutingRule.objects.get(order=20).unit.code == "medicine-tcm"
     assert RoutingRule.objects.get(order=700).area == "330782008"
-    assert Change.objects.filter(kind="rule").count() == 2
+    assert new_changes().filter(kind="rule").count() == 2
 
 
 def test_the_dispatcher_sees_why_and_sends_what_rules_take_now(browse: Browse, city: Cast) -> None:

@@ -11,10 +11,10 @@ from playwright.sync_api import Page, expect
 from tests.browser_checks import no_violations
 from tests.cast import Cast
 from tests.conftest import DESK, PHONE
+from tests.history import new_changes
 from tests.journeys.test_loop import fits, log_in
 from tests.live import Live
 from yinghu.appeals.models import Appeal, Category
-from yinghu.people.models import Change
 
 pytestmark = pytest.mark.browser
 
@@ -112,7 +112,7 @@ def test_a_category_a_sticker_and_whoever_scans_it(
         phone.goto(where)
         fits(phone)
     expect(phone.locator(".setup-told", has_text="管理员小吴")).to_be_visible()
-    assert Change.objects.count() == 2
+    assert new_changes().count() == 2
 
 
 def test_somebody_is_invited_and_comes(

@@ -9,26 +9,27 @@ from django.core import signing
 from django.db import connection
 from django.test import Client
 
+from tests.history import new_changes
 from tests.web.admin.conftest import Browse, hidden, last, text_of, upload
+from yinghu.administration.registry import TYPES
 from yinghu.appeals.models import Category, ReplyTemplate, Text
-from yinghu.people.models import Change, Post, Role, Unit, User
+from yinghu.people.models import Post, Role, Unit, User
 from yinghu.places import locate
 from yinghu.places.models import Area, Place
 from yinghu.ui.csv_download import MAX_BYTES
-from yinghu.web.admin.registry import KINDS
 
 
 def preview(admin: Client, kind: str, text: str) -> Any:
     return admin.post(f"/setup/{kind}/-/import", {"file": upload(text)})
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TYPES)
 def test_what_was_exported_changes_nothing(admin: Client, kind: str) -> None:
     ReplyTemplate.objects.create(verb="resolve", name="甲", words="=1+1 {编号}")
     Text.objects.create(key="motto", words="-有求必应")
     Unit.objects.filter(code="food").update(active=False)
     text = admin.get(f"/setup/{kind}/-/export").content.decode("utf-8-sig")
-    assert text.splitlines()[0] == ",".join(KINDS[kind].exported)
+    assert text.splitlines()[0] == ",".join(TYPES[kind].exported)
     page = preview(admin, kind, text)
     assert "这个文件什么也不会改" in text_of(page)
     assert hidden(page) == {}
@@ -60,12 +61,12 @@ def test_good_rows_go_in_and_bad_ones_say_why(admin: Client) -> None:
     assert not Unit.objects.filter(code="water").exists()
     strict = admin.post("/setup/unit/-/import", hidden(page) | {"strict": "1"})
     assert strict.status_code == 409
-    assert not Change.objects.exists()
+    assert not new_changes().exists()
     assert admin.post("/setup/unit/-/import", hidden(page)).status_code == 302
     assert Unit.objects.get(code="water").area_id == "330782001"
     assert Unit.objects.get(code="milk").name == "奶粉大组"
     assert Unit.objects.get(code="milk").name_en == "Milk powder group"  # a column not in the file
-    assert Change.objects.filter(kind="unit").count() == 2
+    assert new_changes().filter(kind="unit").count() == 2
     assert last("unit").before == {"name": "奶粉组"}
 
 
@@ -92,7 +93,7 @@ def test_a_preview_is_only_its_makers_and_only_of_its_kind(admin: Client) -> Non
         page = admin.post(f"/setup/{kind}/-/import", given)
         assert page.status_code == 422
         assert "已经过期" in text_of(page)
-    assert not Change.objects.exists()
+    assert not new_changes().exists()
 
 
 def test_areas_under_their_parents_and_the_bureaus_list(admin: Client) -> None:
@@ -105,7 +106,7 @@ def test_areas_under_their_parents_and_the_bureaus_list(admin: Client) -> None:
     assert admin.post("/setup/area/-/import", hidden(page)).status_code == 302
     made = Area.objects.filter(code__startswith="330782098").order_by("code")
     assert [(area.name, area.level) for area in made] == [("新街道", 2), ("甲村", 3), ("乙村", 3)]
-    assert Change.objects.filter(kind="area").count() == 3
+    assert new_changes().filter(kind="area").count() == 3
     locate.refresh()
     bad = "code,name\n330999001,孤儿\n330782098003,甲村\n"
     said = text_of(preview(admin, "area", bad))
@@ -181,7 +182,7 @@ def test_places_without_a_code_get_one_when_they_are_written(admin: Client) -> N
     assert admin.post("/setup/place/-/import", hidden(page)).status_code == 302
     made = Place.objects.filter(name__in=("东大门", "西大门"))
     assert sorted(place.name for place in made) == ["东大门", "西大门"]
-    assert {change.after["code"] for change in Change.objects.filter(kind="place")} == {
+    assert {change.after["code"] for change in new_changes().filter(kind="place")} == {
         place.code for place in made
     }
     typed = {"code": "", "name": "南大门", "area": "330782001"}
@@ -228,7 +229,7 @@ def test_what_another_door_made_meanwhile_is_said(admin: Client) -> None:
     told = admin.post("/setup/unit/-/import", hidden(page))
     assert told.status_code == 409
     assert "一行也没有导入：刚刚有人在别处建了同样的" in text_of(told)
-    assert not Change.objects.exists()
+    assert not new_changes().exists()
 
 
 def test_in_use_and_out_of_use_by_a_file_are_as_by_hand(admin: Client) -> None:
@@ -240,7 +241,7 @@ def test_in_use_and_out_of_use_by_a_file_are_as_by_hand(admin: Client) -> None:
     assert admin.post("/setup/area/-/import", hidden(page)).status_code == 302
     assert villages > 0
     assert not inside.filter(retired_at=None).exists()
-    changes = Change.objects.filter(kind="area")
+    changes = new_changes().filter(kind="area")
     assert changes.filter(after={"active": False}).count() == villages + 1
     assert changes.filter(after={"name": "稠城街"}).count() == 1
 

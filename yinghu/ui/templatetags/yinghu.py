@@ -23,6 +23,7 @@ from yinghu.appeals import channels, city_texts, inboxes
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
+from yinghu.common.language import name_of
 from yinghu.notifications import read_state
 from yinghu.oversight import shared_cases as sharing
 from yinghu.oversight import whistle_duties
@@ -31,7 +32,7 @@ from yinghu.people.access import Actor, desks_of, forces_of
 from yinghu.people.disclosure import Person
 from yinghu.places import locate
 from yinghu.ui import event_text, navigation, requests, times
-from yinghu.ui.forms import SeveralInput, name_of
+from yinghu.ui.forms import SeveralInput
 from yinghu.ui.timeline import Story
 
 register = template.Library()

@@ -21,10 +21,10 @@ from django.views.decorators.http import require_http_methods
 
 from yinghu.appeals.city_texts import text
 from yinghu.common import rate_limit
+from yinghu.common.language import name_of
 from yinghu.demo.cast import demo_logins
 from yinghu.people import invitations
 from yinghu.people.models import Post, Role, User
-from yinghu.ui.forms import name_of
 from yinghu.ui.requests import absolute, login_of
 from yinghu.web.admin.decorators import door
 

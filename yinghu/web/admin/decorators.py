@@ -1,4 +1,4 @@
-"""Who comes in, which kind and row an address means: what all views of the set-up share."""
+"""What all set-up views share: who may enter, and which type and row an address means."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from django.http import Http404
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from yinghu.administration.registry import TYPES
+from yinghu.common.config_type import ConfigType
 from yinghu.ui.decorators import staff
-from yinghu.web.admin.kinds import Kind
-from yinghu.web.admin.registry import KINDS
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -26,16 +26,16 @@ def door(*methods: str) -> Callable[[V], V]:
     return wrap
 
 
-def kind_of(name: str) -> Kind:
-    """The kind of an address; 404 for none."""
-    if name not in KINDS:
+def type_of(name: str) -> ConfigType:
+    """The configuration type of an address; 404 for none."""
+    if name not in TYPES:
         raise Http404
-    return KINDS[name]
+    return TYPES[name]
 
 
-def row_of(kind: Kind, key: str) -> Any:
+def row_of(config_type: ConfigType, key: str) -> Any:
     """The row of an address; 404 for none."""
-    thing = None if "\x00" in key else kind.find(key)
-    if thing is None:
+    row = None if "\x00" in key else config_type.find(key)
+    if row is None:
         raise Http404
-    return thing
+    return row

@@ -1,4 +1,4 @@
-"""CSV in and out of every kind: export, and import with a preview before anything is written."""
+"""CSV export of every configuration type, and import with a preview before anything is written."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from yinghu.administration import services, tables
+from yinghu.appeals import config_question_table as question_table
+from yinghu.common.config_type import ConfigType
 from yinghu.common.table_reader import BadFile
 from yinghu.ui import csv_download
 from yinghu.ui.requests import login_of
-from yinghu.web.admin import question_table, services, tables
-from yinghu.web.admin.decorators import door, kind_of
-from yinghu.web.admin.kinds import Kind, label_of
+from yinghu.web.admin.decorators import door, type_of
 
 SHOWN = 200
 """Lines of each sort in a preview; a page of twenty thousand helps nobody."""
@@ -31,82 +32,83 @@ PATIENCE_SECONDS = 3600
 @door("GET")
 def export(request: HttpRequest, name: str) -> HttpResponse:
     """All rows, those out of use too; of areas those under a code, if one is given."""
-    kind = kind_of(name)
+    config = type_of(name)
     under = request.GET.get("under", "")[:24]
-    things = [thing for thing in kind.things() if not under or kind.key(thing).startswith(under)]
-    if kind.name == "category" and request.GET.get("table") == "questions":
-        rows = question_table.rows_out(things)
-        return csv_download.download("yinghu-questions", tuple(question_table.HEADS), rows)
-    return csv_download.download(
-        f"yinghu-{kind.name}", kind.exported, tables.rows_out(kind, things)
-    )
+    rows = [row for row in config.rows() if not under or config.key(row).startswith(under)]
+    if config.name == "category" and request.GET.get("table") == "questions":
+        lines = question_table.question_rows(rows)
+        return csv_download.download("yinghu-questions", tuple(question_table.HEADS), lines)
+    cells = (config.cells(row) for row in rows)
+    return csv_download.download(f"yinghu-{config.name}", config.exported, cells)
 
 
 @door("GET", "POST")
 def take_in(request: HttpRequest, name: str) -> HttpResponse:
     """First what a file would do, then, pressed again, doing it."""
-    kind = kind_of(name)
+    config = type_of(name)
     if request.method == "GET":
-        return _page(request, kind)
+        return _page(request, config)
     if "sealed" in request.POST:
-        return _confirmed(request, kind)
+        return _confirmed(request, config)
     upload = request.FILES.get("file")
     if not isinstance(upload, UploadedFile):
-        return _page(request, kind, problem=_("请先选一个 CSV 文件"))
+        return _page(request, config, problem=_("请先选一个 CSV 文件"))
     try:
         table = csv_download.read(upload)
         if not table.rows:
             raise BadFile(_("文件里一行也没有"))
-        if missing := kind.missing_in(table.columns):
+        if missing := config.missing_in(table.columns):
             raise BadFile(_("缺少这些列：%s") % _("、").join(missing))
-        sealed = signing.dumps(table.rows, salt=_salt(request, kind), compress=True)
+        sealed = signing.dumps(table.rows, salt=_salt(request, config), compress=True)
         if len(sealed) > MOST_SEALED:
             raise BadFile(_("文件太大了，请分成几个文件，分几次导入"))
     except BadFile as bad:
-        return _page(request, kind, problem=str(bad))
-    unknown = kind.unknown_in(table.columns)
-    return _preview(request, kind, tables.plan(kind, table.rows), sealed, unknown=unknown)
+        return _page(request, config, problem=str(bad))
+    unknown = config.unknown_in(table.columns)
+    return _preview(
+        request, config, tables.plan_import(config, table.rows), sealed, unknown=unknown
+    )
 
 
-def _salt(request: HttpRequest, kind: Kind) -> str:
-    """A preview is its maker's own, and of this kind."""
-    return f"yinghu.setup:{kind.name}:{login_of(request).pk}"
+def _salt(request: HttpRequest, config: ConfigType) -> str:
+    """A preview is its maker's own, and of this config."""
+    return f"yinghu.setup:{config.name}:{login_of(request).pk}"
 
 
-def _confirmed(request: HttpRequest, kind: Kind) -> HttpResponse:
+def _confirmed(request: HttpRequest, config: ConfigType) -> HttpResponse:
     sealed = request.POST["sealed"]
     try:
-        found: Any = signing.loads(sealed, salt=_salt(request, kind), max_age=PATIENCE_SECONDS)
+        found: Any = signing.loads(sealed, salt=_salt(request, config), max_age=PATIENCE_SECONDS)
     except signing.BadSignature:
-        return _page(request, kind, problem=_("这个预览已经过期，请把文件再选一次"))
+        return _page(request, config, problem=_("这个预览已经过期，请把文件再选一次"))
     rows = [(int(number), dict(cells)) for number, cells in found]
     try:
-        with services.alone():
-            plan = tables.plan(kind, rows)
+        with services.exclusive():
+            plan = tables.plan_import(config, rows)
             if plan.digest != request.POST.get("digest"):
                 problem = _("看过预览以后有人改了数据，下面是现在的情况，请再看一遍")
-                return _preview(request, kind, plan, sealed, problem=problem)
+                return _preview(request, config, plan, sealed, problem=problem)
             if "strict" in request.POST and plan.of("refused"):
                 problem = _("有不能用的行，按您的选择，一行也没有导入")
-                return _preview(request, kind, plan, sealed, problem=problem)
-            done = tables.carry_out(kind, login_of(request), plan)
+                return _preview(request, config, plan, sealed, problem=problem)
+            done = tables.apply_import(login_of(request), plan)
     except services.Refused as refused:
         problem = _("一行也没有导入。%s") % refused
-        return _preview(request, kind, tables.plan(kind, rows), sealed, problem=problem)
+        return _preview(request, config, tables.plan_import(config, rows), sealed, problem=problem)
     except IntegrityError:
-        # Whoever writes by the command line does not wait for us.
+        # Another process may write without our lock.
         problem = _("一行也没有导入：刚刚有人在别处建了同样的。下面是现在的情况，请再看一遍")
-        return _preview(request, kind, tables.plan(kind, rows), sealed, problem=problem)
+        return _preview(request, config, tables.plan_import(config, rows), sealed, problem=problem)
     said = _("已导入：新增 %(new)d，改动 %(changed)d，没变 %(same)d，没用上 %(refused)d")
     numbers = {does: len(plan.of(does)) for does in ("new", "changed", "same", "refused")}
     (messages.success if done else messages.info)(request, said % numbers)
-    return redirect("setup_list", kind.name)
+    return redirect("setup_list", config.name)
 
 
 def _preview(
     request: HttpRequest,
-    kind: Kind,
-    plan: tables.Plan,
+    config: ConfigType,
+    plan: tables.ImportPlan,
     sealed: str,
     *,
     problem: str = "",
@@ -115,9 +117,9 @@ def _preview(
     found = {does: plan.of(does) for does in ("new", "changed", "same", "refused")}
     shown = {does: lines[:SHOWN] for does, lines in found.items()}
     for line in (*shown["new"], *shown["changed"]):
-        tables.say(kind, plan, line)
+        tables.describe_line(plan, line)
     context = {
-        "kind": kind,
+        "kind": config,
         "numbers": {does: len(lines) for does, lines in found.items()},
         "lines": shown,
         "more": {does: max(0, len(lines) - SHOWN) for does, lines in found.items()},
@@ -130,17 +132,22 @@ def _preview(
     return render(request, "admin/preview.html", context, status=409 if problem else 200)
 
 
-def _page(request: HttpRequest, kind: Kind, problem: str = "") -> HttpResponse:
+def _page(request: HttpRequest, config: ConfigType, problem: str = "") -> HttpResponse:
     context = {
-        "kind": kind,
+        "kind": config,
         "columns": [
-            (name, label_of(kind, name), kind.hints.get(name, ""), name in kind.needed)
-            for name in kind.exported
+            (
+                name,
+                config.label_of(name),
+                config.field(name).hint,
+                name in config.required,
+            )
+            for name in config.exported
         ],
         "question_columns": [
             (name, head, name in question_table.NEEDED)
             for name, head in question_table.HEADS.items()
-            if kind.name == "category"
+            if config.name == "category"
         ],
         "problem": problem,
         "most_rows": csv_download.MAX_ROWS,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -15,21 +13,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from yinghu import demo
+from yinghu.administration import services, tables
+from yinghu.administration.registry import TYPES
+from yinghu.appeals.config_limits import LIMITS
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Category, Text
 from yinghu.appeals.states import Status
 from yinghu.dispatch.models import RoutingRule
 from yinghu.people.access import desks_of
+from yinghu.people.config_users import POSTS, USERS
 from yinghu.people.models import Change, Post, Role, Unit, UnitKind, User
 from yinghu.places.models import Area, Place
 from yinghu.ui.requests import login_of, who
-from yinghu.web.admin import services, tables
-from yinghu.web.admin.categories import CATEGORIES
 from yinghu.web.admin.decorators import door
-from yinghu.web.admin.kinds import Kind
-from yinghu.web.admin.limits import LIMITS
-from yinghu.web.admin.people import POSTS, USERS
-from yinghu.web.admin.replies import REPLIES
 from yinghu.web.models import GuidePutOff
 
 NEEDED = (Role.CLERK, Role.DISPATCHER, Role.HANDLER)
@@ -314,14 +310,14 @@ def _alone_posts(user: User) -> list[dict[str, str]]:
 def alone(request: HttpRequest) -> HttpResponse:
     """Whoever sets up takes all posts of the loop, to try it without waiting for others."""
     user = login_of(request)
-    with services.alone():
+    with services.exclusive():
         wanted = _alone_posts(user)
         for values in wanted:
             old = POSTS.find(":".join(values.values()))
             if old is None:
                 services.create(POSTS, user, values)
             else:
-                services.change(POSTS, user, old, {"active": True})
+                services.update(POSTS, user, old, {"active": True})
     if wanted:
         said = _("现在您也是研判员、派单员和经办人；以后可以在“岗位”里停用")
         messages.success(request, said)
@@ -331,16 +327,10 @@ def alone(request: HttpRequest) -> HttpResponse:
 @door("POST")
 def starter(request: HttpRequest) -> HttpResponse:
     """Common categories, limits and replies, as rows like any other; what is there stays."""
-    made = 0
-    with services.alone():
-        for kind, rows in (
-            (CATEGORIES, (row | {"department": ""} for row in _rows("categories.csv"))),
-            (LIMITS, _limit_rows()),
-            (REPLIES, (row for row in _rows("templates.csv") if not row["unit"])),
-        ):
-            plan = tables.plan(kind, _new_rows(kind, rows))
-            plan.lines = plan.of("new")
-            made += tables.carry_out(kind, login_of(request), plan)
+    made = sum(
+        len(tables.import_new(TYPES[name], login_of(request), rows).acts)
+        for name, rows in demo.starter_rows().items()
+    )
     if made:
         said = ngettext(
             "已放好 %d 项，都可以改、可以停用", "已放好 %d 项，都可以改、可以停用", made
@@ -349,27 +339,3 @@ def starter(request: HttpRequest) -> HttpResponse:
     else:
         messages.info(request, _("都已经有了，没有改动"))
     return redirect("guide")
-
-
-def _rows(name: str) -> Iterable[dict[str, str]]:
-    with (demo.HERE / name).open(encoding="utf-8-sig", newline="") as file:
-        yield from csv.DictReader(file)
-
-
-def _limit_rows() -> Iterable[dict[str, str]]:
-    """The six limits of a category and urgency in one row, as the set-up has them."""
-    found: dict[tuple[str, str], dict[str, str]] = {}
-    for row in _rows("limits.csv"):
-        at = (row["category"], row["urgency"])
-        cells = found.setdefault(at, {"category": at[0], "urgency": at[1]})
-        cells[row["kind"]] = row["minutes"]
-    return found.values()
-
-
-def _new_rows(kind: Kind, rows: Iterable[dict[str, Any]]) -> list[tuple[int, dict[str, str]]]:
-    around = kind.around(kind)
-    return [
-        (number, row)
-        for number, row in enumerate(rows, 1)
-        if kind.key_in(row, around) not in around.states
-    ]

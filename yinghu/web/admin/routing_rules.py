@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.core import signing
 from django.db import IntegrityError, connection
-from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,32 +18,30 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from yinghu.administration import services
+from yinghu.administration.history import Difference, changed_meanwhile
+from yinghu.administration.routing_impact import effect
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import OPEN, Verb
+from yinghu.common.config_form import State
+from yinghu.common.language import name_of
 from yinghu.dispatch.models import RoutingRule
-from yinghu.people import history
 from yinghu.people.access import Actor, desks_of, may_see, staffed, staffed_units
 from yinghu.people.models import Unit
 from yinghu.routing import explanation
-from yinghu.routing.routing import active_rules, route, send_waiting, waiting
-from yinghu.ui.decorators import staff
-from yinghu.ui.forms import name_of
-from yinghu.ui.requests import login_of, who
-from yinghu.web.admin import services
-from yinghu.web.admin.decorators import door, row_of
-from yinghu.web.admin.kinds import State
-from yinghu.web.admin.routing_impact import effect
-from yinghu.web.admin.rules import (
+from yinghu.routing.config_types import (
     RULES,
-    Names,
+    RuleContext,
     RuleForm,
-    RulesAround,
+    RuleNames,
     channel_said,
     choices_of,
     klass_said,
-    put,
 )
-from yinghu.web.admin.services import Difference
+from yinghu.routing.routing import active_rules, route, send_waiting, waiting
+from yinghu.ui.decorators import staff
+from yinghu.ui.requests import login_of, who
+from yinghu.web.admin.decorators import door, row_of
 
 
 @dataclass(slots=True)
@@ -64,7 +61,7 @@ def _with(rules: Iterable[RoutingRule], changed: RoutingRule) -> list[RoutingRul
     return sorted(found, key=lambda rule: rule.order)
 
 
-def lines_of(rules: Sequence[RoutingRule], names: Names) -> list[Line]:
+def lines_of(rules: Sequence[RoutingRule], names: RuleNames) -> list[Line]:
     """Rules in words, each with what is wrong with it."""
     hidden = explanation.shadowed([rule for rule in rules if rule.active and rule.unit.active])
     served = staffed()
@@ -78,7 +75,7 @@ def lines_of(rules: Sequence[RoutingRule], names: Names) -> list[Line]:
 
 
 def _wrong(
-    rule: RoutingRule, names: Names, hidden: RoutingRule | None, served: Collection[int]
+    rule: RoutingRule, names: RuleNames, hidden: RoutingRule | None, served: Collection[int]
 ) -> list[str]:
     found = []
     if not rule.unit.active:
@@ -99,8 +96,8 @@ def _wrong(
 @staff("setup", "dispatch")
 def listing(request: HttpRequest) -> HttpResponse:
     """All rules in order, in sentences; dispatchers read them."""
-    names = Names()
-    rules = list(RULES.things())
+    names = RuleNames()
+    rules = list(RULES.rows())
     desks = desks_of(who(request))
     active = [rule for rule in rules if rule.active]
     force = [rule for rule in active if rule.unit.active]
@@ -120,14 +117,14 @@ def listing(request: HttpRequest) -> HttpResponse:
 @door("GET", "POST")
 def rule_new(request: HttpRequest) -> HttpResponse:
     """A new rule."""
-    around = RulesAround(RULES)
     if request.method == "GET":
         given = {name: request.GET.get(name, "").replace("\x00", "")[:80] for name in _GIVEN}
-        form = RuleForm(around, initial={"order": around.next_order} | given)
+        context = RuleContext(RULES)
+        form = RuleForm(context, initial={"order": context.next_order} | given)
         return _page(request, form)
     try:
-        with services.alone():
-            form = RuleForm(RulesAround(RULES), data=request.POST)
+        with services.exclusive():
+            form = _form(data=request.POST)
             if not form.is_valid():
                 return _page(request, form, status=422)
             made = services.create(RULES, login_of(request), form.cleaned_data)
@@ -145,19 +142,19 @@ def rule(request: HttpRequest, key: str) -> HttpResponse:
     """One rule, to look at and to change."""
     thing = row_of(RULES, key)
     if request.method == "GET":
-        form = RuleForm(RulesAround(RULES), key, initial=_cells(thing))
+        form = _form(key, initial=_cells(thing))
         return _page(request, form, thing)
-    with services.alone():
+    with services.exclusive():
         thing = row_of(RULES, key)
-        form = RuleForm(RulesAround(RULES), key, request.POST)
+        form = _form(key, request.POST)
         if not form.is_valid():
             return _page(request, form, thing, status=422)
         now = RULES.state(thing)
         seen = _seen(request, key)
         if seen != now:
-            others = services.meanwhile(RULES, key, seen, now)
+            others = changed_meanwhile(RULES, key, seen, now)
             return _page(request, form, thing, status=409, others=others, stale=True)
-        done = services.change(RULES, login_of(request), thing, form.cleaned_data)
+        done = services.update(RULES, login_of(request), thing, form.cleaned_data)
     said = _("已保存，马上生效；已经派出去的不动") if done else _("没有改动")
     messages.success(request, said)
     return redirect("rules")
@@ -167,15 +164,16 @@ def rule(request: HttpRequest, key: str) -> HttpResponse:
 def rule_preview(request: HttpRequest, key: str) -> HttpResponse:
     """What a rule as typed would change; nothing is saved."""
     thing = None if key == "-" else row_of(RULES, key)
-    form = RuleForm(RulesAround(RULES), "" if thing is None else key, request.POST)
+    form = _form("" if thing is None else key, request.POST)
     if not form.is_valid():
         return _page(request, form, thing, status=422)
     changed = RoutingRule(pk=thing.pk if thing else 0, active=thing.active if thing else True)
-    put(changed, form.cleaned_data)
+    for name, value in RULES.attributes(form.cleaned_data).items():
+        setattr(changed, name, value)
     before = active_rules()
     after = _with(before, changed)
     found = effect(before, after, who(request))
-    names = Names()
+    names = RuleNames()
     earlier, later = explanation.shadowed(before), explanation.shadowed(after)
     found.warnings = _wrong(changed, names, later.get(changed.pk), staffed())
     found.warnings += [
@@ -187,9 +185,13 @@ def rule_preview(request: HttpRequest, key: str) -> HttpResponse:
     return _page(request, form, thing, effect=found, sentence=sentence, to=name_of(changed.unit))
 
 
+def _form(key: str = "", data: Any = None, initial: Any = None) -> RuleForm:
+    return RuleForm(RuleContext(RULES), key, data, initial)
+
+
 def _cells(thing: RoutingRule) -> dict[str, str]:
     """A rule as a form shows it first."""
-    return RULES.cells(thing) | {"value": Names().answer(thing)}
+    return RULES.cells(thing) | {"value": RuleNames().answer(thing)}
 
 
 def _seen(request: HttpRequest, key: str) -> State:
@@ -221,7 +223,7 @@ def _page(
     context = {
         "kind": RULES,
         "form": form,
-        "fields": [(bound, RULES.hints.get(bound.name, "")) for bound in form],
+        "fields": [(bound, RULES.field(bound.name).hint) for bound in form],
         "answers": form.answers(),
         "thing": thing,
         "key": key,
@@ -241,9 +243,9 @@ def rule_move(request: HttpRequest, key: str) -> HttpResponse:
     """One place up or down among the rules in force, unless somebody else was faster."""
     user = login_of(request)
     up = request.POST.get("way") == "up"
-    with services.alone():
+    with services.exclusive():
         row_of(RULES, key)
-        rules = list(RULES.things())
+        rules = list(RULES.rows())
         locked = RoutingRule.objects.select_for_update().order_by("pk")
         list(locked.filter(pk__in=[each.pk for each in rules]))
         active = [each for each in rules if each.active]
@@ -256,7 +258,8 @@ def rule_move(request: HttpRequest, key: str) -> HttpResponse:
         other = at - 1 if up else at + 1
         if 0 <= other < len(active):
             before = active_rules()
-            _swap(user, active[at], active[other])
+            free = max(each.order for each in rules) + 1
+            services.exchange(RULES, user, active[at], active[other], name="order", free=free)
             found = effect(before, active_rules(), who(request))
             said = _("已移动，马上生效；已经派出去的不动")
             if n := len(found.elsewhere):
@@ -268,20 +271,6 @@ def rule_move(request: HttpRequest, key: str) -> HttpResponse:
                 said = _("%(first)s。%(second)s") % {"first": said, "second": text % n}
             messages.success(request, said)
     return redirect("rules")
-
-
-def _swap(user: Any, one: RoutingRule, two: RoutingRule) -> None:
-    """Exchange the numbers of two locked rules; at no moment are there two of one number."""
-    orders = (one.order, two.order)
-    free = (RoutingRule.objects.aggregate(n=Max("order"))["n"] or 0) + 1
-    RoutingRule.objects.filter(pk=two.pk).update(order=free)
-    for each, order in zip((one, two), reversed(orders), strict=True):
-        before = RULES.state(each)
-        each.order = order
-        each.save(update_fields=["order"])
-        history.record(
-            user, "rule", RULES.key(each), RULES.label(each), before, before | {"order": order}
-        )
 
 
 @never_cache
@@ -307,7 +296,7 @@ class Miss:
     warnings: tuple[str, ...] = ()
 
 
-def told(appeal: Any, tried: Iterable[explanation.Tried], names: Names) -> list[Miss]:
+def told(appeal: Any, tried: Iterable[explanation.Tried], names: RuleNames) -> list[Miss]:
     """What each rule made of an appeal, in words."""
     return [
         Miss(
@@ -321,7 +310,7 @@ def told(appeal: Any, tried: Iterable[explanation.Tried], names: Names) -> list[
     ]
 
 
-def _missing(appeal: Any, tried: explanation.Tried, names: Names) -> str:
+def _missing(appeal: Any, tried: explanation.Tried, names: RuleNames) -> str:
     """The first condition that fails, in words: what is there instead, or that nothing is."""
     rule = tried.rule
     if tried.first == "category":
@@ -356,7 +345,7 @@ BUSY_COUNTED = 1000
 
 def dispatch_context(appeal: Appeal, actor: Actor) -> dict[str, Any]:
     """Why no rule has taken a sorted case, who returned it, and how busy the units are."""
-    names = Names()
+    names = RuleNames()
     tried = explanation.trail(appeal, active_rules())
     takes = tried[-1] if tried and tried[-1].fits else None
     near = [each for each in explanation.nearest(tried) if explanation.concerns(each)]

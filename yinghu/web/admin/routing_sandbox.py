@@ -12,17 +12,20 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from yinghu.appeals import channels
+from yinghu.appeals.labels import question_label
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Urgency
+from yinghu.common.form_fields import PickerSelect, WordsField
+from yinghu.common.language import name_of
 from yinghu.people.access import desks_of
+from yinghu.places.area_fields import AreaField, AreaInput
 from yinghu.routing import explanation
+from yinghu.routing.config_types import RuleNames, channel_said, choices_of, klass_said
 from yinghu.routing.routing import active_rules
 from yinghu.triage import suggest
 from yinghu.ui.decorators import staff
-from yinghu.ui.forms import AreaField, AreaInput, PickerSelect, WordsField, name_of, question_label
 from yinghu.ui.requests import who
 from yinghu.web.admin.routing_rules import told
-from yinghu.web.admin.rules import Names, channel_said, choices_of, klass_said
 
 
 @never_cache
@@ -30,7 +33,7 @@ from yinghu.web.admin.rules import Names, channel_said, choices_of, klass_said
 @staff("dispatch", "setup")
 def try_rules(request: HttpRequest) -> HttpResponse:
     """What the reader makes of some words, and which rule would take them; nothing is written."""
-    names = Names()
+    names = RuleNames()
     posted = request.method == "POST"
     form = TryForm(request.POST if posted else None, names=names)
     context: dict[str, Any] = {"form": form, "desk": "setup" if _edits(request) else "dispatch"}
@@ -44,7 +47,7 @@ def _edits(request: HttpRequest) -> bool:
     return "setup" in desks_of(who(request))
 
 
-def _tried(form: TryForm, names: Names) -> dict[str, Any]:
+def _tried(form: TryForm, names: RuleNames) -> dict[str, Any]:
     given = form.cleaned_data
     appeal = Appeal(
         body=given["words"],
@@ -80,7 +83,7 @@ class TryForm(forms.Form):
     area = AreaField(max_length=120, required=False, widget=AreaInput)
     channel = forms.ChoiceField(required=False)
 
-    def __init__(self, data: Any, *, names: Names) -> None:
+    def __init__(self, data: Any, *, names: RuleNames) -> None:
         super().__init__(data, auto_id="try-%s")
         self.names = names
         labels = (_("一段话"), _("类别"), _("地点"), _("来源"))

@@ -10,11 +10,12 @@ from yinghu.appeals import loop, reply_templates
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.moves import FieldKind, Move
 from yinghu.appeals.states import ClockKind, Status, Verb
+from yinghu.common.language import name_of
 from yinghu.oversight import sharing, whistle_duties, whistles
 from yinghu.oversight.callback import Calls
 from yinghu.people.access import Actor, speaking
 from yinghu.people.models import Unit, User
-from yinghu.ui.forms import Known, VerbForm, initial_of, name_of, sort_initial
+from yinghu.ui.forms import Known, VerbForm, initial_of, sort_initial
 
 FIRST = (
     (Status.FILED, Verb.SORT),

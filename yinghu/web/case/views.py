@@ -21,6 +21,7 @@ from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.moves import MOVES, OF_LEGS, Move
 from yinghu.appeals.numbers import id_of, id_of_token, number_of
 from yinghu.appeals.states import INSIDE, Klass, Satisfaction, Status, Urgency, Verb, Who
+from yinghu.common.language import name_of
 from yinghu.common.masking import without_numbers
 from yinghu.common.photos import MAX_PHOTOS
 from yinghu.dispatch.receipts import photo_for
@@ -39,7 +40,7 @@ from yinghu.people.disclosure import Person
 from yinghu.triage.models import Suggestion
 from yinghu.ui import event_text
 from yinghu.ui.decorators import staff
-from yinghu.ui.forms import Known, VerbForm, name_of
+from yinghu.ui.forms import Known, VerbForm
 from yinghu.ui.photo_response import photo_file
 from yinghu.ui.requests import is_part, login_of, version_of, who
 from yinghu.ui.row_flags import marks_of

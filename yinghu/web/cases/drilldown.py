@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from yinghu.appeals import channels
 from yinghu.appeals.models import Category
 from yinghu.appeals.states import Klass
+from yinghu.common.language import name_of
 from yinghu.oversight import rates
 from yinghu.people.models import Unit
 from yinghu.places.models import Area
-from yinghu.ui.forms import name_of
 
 _SEPARATOR = "~"
 _CODE = re.compile(r"[^\x00~]{0,60}")

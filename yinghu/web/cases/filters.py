@@ -19,11 +19,13 @@ from yinghu.appeals.channels import CHANNELS
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Category, Clock, Event
 from yinghu.appeals.states import OPEN, Klass, Status, Urgency, Verb
+from yinghu.common.form_fields import PickerSelect
+from yinghu.common.language import name_of
 from yinghu.people.access import Actor
 from yinghu.people.models import Unit
+from yinghu.places.area_fields import AreaField, AreaInput
 from yinghu.places.locate import known_areas
 from yinghu.places.models import Area
-from yinghu.ui.forms import AreaField, AreaInput, PickerSelect, name_of
 from yinghu.web.cases.drilldown import parsed
 
 NONE = "-"

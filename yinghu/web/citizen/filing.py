@@ -28,10 +28,11 @@ from yinghu.common.photos import BadPhoto, StoredPhoto
 from yinghu.common.sealing import blind
 from yinghu.intake.receive import Incoming, Received, raw_of, receive
 from yinghu.people.access import Actor
+from yinghu.places.area_fields import CERTAIN
 from yinghu.places.locate import by_point, by_words, metres
 from yinghu.places.models import Area, Place
 from yinghu.triage.duplicates import note_corrected
-from yinghu.ui.forms import CERTAIN, FilingForm
+from yinghu.ui.forms import FilingForm
 from yinghu.ui.maps import point_in
 
 CHANNEL = "web"

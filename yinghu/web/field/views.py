@@ -24,6 +24,7 @@ from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moves import MOVES
 from yinghu.appeals.states import PRIVATE, Status, Verb
 from yinghu.common import photos
+from yinghu.common.language import name_of
 from yinghu.common.masking import without_numbers
 from yinghu.dispatch import eligibility, shopping_list
 from yinghu.dispatch.models import Offer
@@ -33,7 +34,7 @@ from yinghu.places import locate
 from yinghu.ui import event_text
 from yinghu.ui.case_rows import CaseRow, case_rows
 from yinghu.ui.decorators import staff
-from yinghu.ui.forms import Known, VerbForm, name_of
+from yinghu.ui.forms import Known, VerbForm
 from yinghu.ui.maps import point_in
 from yinghu.ui.pagination import PAGE_SIZE
 from yinghu.ui.requests import is_part, login_of, version_of, who

@@ -19,10 +19,13 @@ from yinghu.appeals.models import Appeal
 from yinghu.appeals.moves import MOVES
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import Verb
+from yinghu.common.form_fields import PickerSelect
+from yinghu.common.language import name_of
 from yinghu.intake.whistle_filing import blow, callers, to_call
 from yinghu.people.models import Unit
+from yinghu.places.area_fields import AreaField, AreaInput
 from yinghu.ui.decorators import staff
-from yinghu.ui.forms import AreaField, AreaInput, Known, PickerSelect, VerbForm, initial_of, name_of
+from yinghu.ui.forms import Known, VerbForm, initial_of
 from yinghu.ui.requests import who
 from yinghu.web.citizen.filing import genuine_form_id, new_form_id
 

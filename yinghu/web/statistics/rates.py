@@ -20,8 +20,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from yinghu.appeals import channels
-from yinghu.appeals.labels import is_english
 from yinghu.appeals.states import Verb
+from yinghu.common.language import is_english, name_of
 from yinghu.common.workbook_writer import MEDIA_TYPE, Share, WorkbookWriter
 from yinghu.oversight.periods import PERIODS, period
 from yinghu.oversight.rates import (
@@ -34,7 +34,6 @@ from yinghu.oversight.rates import (
 )
 from yinghu.people.access import board_scopes, sees_area
 from yinghu.ui.decorators import staff
-from yinghu.ui.forms import name_of
 from yinghu.ui.requests import who
 from yinghu.web.cases.drilldown import Behind, days, line_name
 from yinghu.web.cases.filters import Filter

@@ -17,6 +17,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
+from yinghu.common.form_fields import LineField
+from yinghu.common.language import name_of
 from yinghu.common.masking import mask_phone
 from yinghu.common.sealing import seal
 from yinghu.intake.one_time_codes import Purpose
@@ -24,9 +26,9 @@ from yinghu.people import disclosure, volunteers
 from yinghu.people.access import JOINED, is_only_volunteer, squads_of
 from yinghu.people.logins import BY_PHONE, phone_opens
 from yinghu.people.models import Skill, Unit, Volunteer
+from yinghu.places.area_fields import AreaField, AreaInput
 from yinghu.places.models import Zone
 from yinghu.ui.decorators import staff
-from yinghu.ui.forms import AreaField, AreaInput, LineField, name_of
 from yinghu.ui.qr import qr_image, qr_inline
 from yinghu.ui.requests import absolute, who
 from yinghu.web.citizen import phone_code

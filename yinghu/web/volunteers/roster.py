@@ -17,12 +17,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from yinghu.common.form_fields import PickerSelect
 from yinghu.people import shifts
 from yinghu.people.access import squads_of
 from yinghu.people.models import Shift, Unit, Volunteer
 from yinghu.people.volunteers import Refused
 from yinghu.ui.decorators import staff
-from yinghu.ui.forms import PickerSelect
 from yinghu.ui.requests import login_of, who
 from yinghu.web.volunteers.views import of_coordinator
 

@@ -20,6 +20,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from yinghu.common import rate_limit
+from yinghu.common.form_fields import LineField
+from yinghu.common.language import name_of
 from yinghu.common.phones import normal_phone
 from yinghu.common.sealing import blind
 from yinghu.common.text import digits_in
@@ -29,7 +31,6 @@ from yinghu.people import disclosure, shifts, volunteers
 from yinghu.people.access import squads_of
 from yinghu.people.models import Change, Unit, User, Volunteer
 from yinghu.ui.decorators import staff
-from yinghu.ui.forms import LineField, name_of
 from yinghu.ui.requests import login_of, who
 from yinghu.web.volunteers.service_form import Names, ServiceForm
 from yinghu.web.volunteers.service_hours import Served, month_began, served, served_by

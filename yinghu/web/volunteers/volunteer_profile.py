@@ -20,13 +20,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.common import rate_limit
+from yinghu.common.language import name_of
 from yinghu.common.sealing import derived_key
 from yinghu.dispatch import membership
 from yinghu.people import disclosure, shifts, volunteers
 from yinghu.people.models import Shift, Volunteer
 from yinghu.places import locate
+from yinghu.places.area_fields import AreaField, AreaInput
 from yinghu.ui.decorators import staff
-from yinghu.ui.forms import AreaField, AreaInput, name_of
 from yinghu.ui.maps import point_in
 from yinghu.ui.qr import qr_inline
 from yinghu.ui.requests import absolute, login_of

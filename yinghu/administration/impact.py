@@ -1,0 +1,273 @@
+"""What a change of the configuration touches elsewhere: told before, and done after.
+
+Here and not with the types, because units, areas and people know nothing of the cases and rules
+that refer to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext_lazy
+
+from yinghu.administration.routing_impact import effect
+from yinghu.appeals import loop
+from yinghu.appeals.models import Appeal, Category
+from yinghu.appeals.moves import MOVES
+from yinghu.appeals.states import OPEN, Verb
+from yinghu.common.config_type import ConfigType, few
+from yinghu.common.language import name_of
+from yinghu.dispatch.models import Leg, RoutingRule
+from yinghu.dispatch.rezoning import rezone
+from yinghu.oversight.sweep import lay_out_anew, plan_chases_anew
+from yinghu.people.access import SYSTEM, Actor
+from yinghu.people.models import Post, Skill, Unit, User, Volunteer
+from yinghu.places.models import Area, Place, Zone
+from yinghu.routing.routing import active_rules
+
+_JOBS = {
+    "workday": lay_out_anew.name,
+    "chase": plan_chases_anew.name,
+    "zone": rezone.name,
+}
+
+
+def job_after(config_type: ConfigType) -> str:
+    """The job that works out what follows from a change of a type; "" if there is none to do."""
+    if config_type.name == "zone" and not Leg.objects.exists():
+        return ""
+    return _JOBS.get(config_type.name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Something that retiring a row touches; `grave` if it is a reason to wait."""
+
+    text: str
+    grave: bool = False
+
+
+def concerns(config_type: ConfigType, row: Any) -> list[Concern]:
+    """What retiring a row would touch."""
+    find = _CONCERNS.get(config_type.name)
+    return find(row) if find else []
+
+
+def _touched(n: int, text: Any, *, grave: bool = False) -> list[Concern]:
+    """A concern about `n` things, if there are any; `text` is a lazy ngettext."""
+    return [Concern(text % n, grave)] if n else []
+
+
+def _count_open(**where: Any) -> int:
+    return _open_cases(Appeal.objects.filter(**where)).count()
+
+
+def _open_cases(found: QuerySet[Appeal]) -> QuerySet[Appeal]:
+    return found.filter(status__in=[status.value for status in OPEN])
+
+
+def _of_area(area: Area) -> list[Concern]:
+    inside = Q(area__code__startswith=area.code)
+    below = Area.objects.filter(code__startswith=area.code, retired_at=None).exclude(pk=area.pk)
+    return [
+        *_touched(
+            below.count(),
+            ngettext_lazy("下面 %d 个区域也一起停用", "下面 %d 个区域也一起停用"),
+            grave=True,
+        ),
+        *_touched(
+            _open_cases(Appeal.objects.filter(inside)).count(),
+            ngettext_lazy(
+                "%d 件没办完的诉求在这里：它们照常办，区域名照旧显示",
+                "%d 件没办完的诉求在这里：它们照常办，区域名照旧显示",
+            ),
+        ),
+        *_touched(
+            Place.objects.filter(inside, active=True).count(),
+            ngettext_lazy(
+                "%d 个点位在这里：贴纸照常能扫，但最好改到别的区域",
+                "%d 个点位在这里：贴纸照常能扫，但最好改到别的区域",
+            ),
+        ),
+        *_touched(
+            RoutingRule.objects.filter(active=True, area__startswith=area.code).count(),
+            ngettext_lazy(
+                "%d 条派单规则写着它：以后不会再有诉求合上",
+                "%d 条派单规则写着它：以后不会再有诉求合上",
+            ),
+        ),
+        *_touched(
+            Unit.objects.filter(inside, active=True).count(),
+            ngettext_lazy(
+                "%d 个单位管这里：请给它们改管辖区域", "%d 个单位管这里：请给它们改管辖区域"
+            ),
+        ),
+        *_touched(
+            Post.objects.filter(inside, active=True).count(),
+            ngettext_lazy(
+                "%d 个岗位只管这里：这些人以后收不到新的诉求",
+                "%d 个岗位只管这里：这些人以后收不到新的诉求",
+            ),
+        ),
+    ]
+
+
+def _of_unit(unit: Unit) -> list[Concern]:
+    return [
+        *_touched(
+            _count_open(unit=unit),
+            ngettext_lazy(
+                "%d 件没办完的诉求在它手里：停用以后它的人看不到了，请先让派单员改派",
+                "%d 件没办完的诉求在它手里：停用以后它的人看不到了，请先让派单员改派",
+            ),
+            grave=True,
+        ),
+        *_touched(
+            Post.objects.filter(unit=unit, active=True).count(),
+            ngettext_lazy(
+                "%d 个岗位在这里：这些人就没有这个岗位了，恢复单位时一起回来",
+                "%d 个岗位在这里：这些人就没有这个岗位了，恢复单位时一起回来",
+            ),
+            grave=True,
+        ),
+        *_touched(
+            RoutingRule.objects.filter(unit=unit, active=True).count(),
+            ngettext_lazy(
+                "%d 条派单规则派给它：停用期间跳过，这些诉求会落到后面的规则或派单席",
+                "%d 条派单规则派给它：停用期间跳过，这些诉求会落到后面的规则或派单席",
+            ),
+        ),
+        *_touched(
+            Unit.objects.filter(parent=unit, active=True).count(),
+            ngettext_lazy("%d 个单位是它的下级：它们照常工作", "%d 个单位是它的下级：它们照常工作"),
+        ),
+    ]
+
+
+def _of_user(user: User) -> list[Concern]:
+    first = Concern(_("马上就进不来了，已经登录的也会退出，邀请链接作废"))
+    held = ngettext_lazy(
+        "手上有 %d 件没办完的：在办的会放回单位，由别人接",
+        "手上有 %d 件没办完的：在办的会放回单位，由别人接",
+    )
+    return [first, *_touched(_count_open(holder=user), held, grave=True)]
+
+
+def _of_category(category: Category) -> list[Concern]:
+    below = f"{category.code}."
+    named = RoutingRule.objects.filter(active=True, category__startswith=category.code)
+    codes = named.values_list("category", flat=True)
+    return [
+        Concern(_("首页和表单上不再有这一类，研判也不能再选它")),
+        *_touched(
+            _count_open(category=category),
+            ngettext_lazy(
+                "%d 件没办完的诉求是这一类：它们照常办，类别照旧显示",
+                "%d 件没办完的诉求是这一类：它们照常办，类别照旧显示",
+            ),
+        ),
+        *_touched(
+            sum(f"{code}.".startswith(below) for code in codes),
+            ngettext_lazy(
+                "%d 条派单规则写着它：以后只对已有的诉求起作用",
+                "%d 条派单规则写着它：以后只对已有的诉求起作用",
+            ),
+        ),
+        *_touched(
+            Category.objects.filter(code__startswith=below, active=True).count(),
+            ngettext_lazy(
+                "%d 个子类不会跟着停用，要停请逐个停", "%d 个子类不会跟着停用，要停请逐个停"
+            ),
+        ),
+    ]
+
+
+def _of_place(place: Place) -> list[Concern]:
+    first = _("已经贴出去的贴纸还能扫：页面会说没有认出这张贴纸，请人写明地点，照样能求助")
+    cases = ngettext_lazy(
+        "%d 件没办完的诉求是在这里提的：它们照常办", "%d 件没办完的诉求是在这里提的：它们照常办"
+    )
+    return [Concern(first), *_touched(_count_open(place=place), cases)]
+
+
+_HERE = Volunteer.objects.exclude(state=Volunteer.State.LEFT)
+
+
+def _of_skill(skill: Skill) -> list[Concern]:
+    first = Concern(_("报名时不再问它；已经有它的人照旧，要它的任务也照旧"))
+    having = _HERE.filter(skills__contains=[skill.code]).count()
+    return [first, *_touched(having, ngettext_lazy("%d 位志愿者会它", "%d 位志愿者会它"))]
+
+
+def _of_zone(zone: Zone) -> list[Concern]:
+    first = Concern(_("马上就不再管控：谁都能进，里面的人也能接外面的任务"), grave=True)
+    inside = _HERE.filter(inside=zone.code).count()
+    said = ngettext_lazy("%d 位志愿者住在里面", "%d 位志愿者住在里面")
+    return [first, *_touched(inside, said)]
+
+
+def _of_rule(rule: RoutingRule) -> list[Concern]:
+    before = active_rules()
+    found = effect(before, [each for each in before if each.pk != rule.pk], Actor("stranger"))
+    return [
+        *_touched(
+            len(found.elsewhere),
+            ngettext_lazy(
+                "像最近 %d 件这样的，以后改去别的单位", "像最近 %d 件这样的，以后改去别的单位"
+            ),
+        ),
+        *_touched(
+            len(found.left),
+            ngettext_lazy(
+                "像最近 %d 件这样的，以后要派单员来派", "像最近 %d 件这样的，以后要派单员来派"
+            ),
+            grave=True,
+        ),
+    ]
+
+
+_CONCERNS: dict[str, Callable[[Any], list[Concern]]] = {
+    "area": _of_area,
+    "unit": _of_unit,
+    "user": _of_user,
+    "category": _of_category,
+    "place": _of_place,
+    "skill": _of_skill,
+    "zone": _of_zone,
+    "rule": _of_rule,
+}
+
+
+def after_retiring(config_type: ConfigType, row: Any) -> None:
+    """What retiring a row brings with it: whoever loses a login holds no case any more."""
+    if config_type.name != "user":
+        return
+    releasable = MOVES[Verb.RELEASE].sources
+    for appeal in _open_cases(Appeal.objects.filter(holder=row)).filter(status__in=releasable):
+        # Resolved, returned or handed on meanwhile, it needs no release.
+        with suppress(loop.Refused):
+            loop.release(appeal.pk, SYSTEM, why=_("承办人的账号停用了"))
+
+
+def warnings(config_type: ConfigType) -> list[str]:
+    """What a type's rows lack, for the index."""
+    found = config_type.warnings()
+    if config_type.name != "category":
+        return found
+    rules = list(RoutingRule.objects.filter(active=True, unit__active=True))
+    unrouted = [
+        name_of(each)
+        for each in Category.objects.filter(active=True)
+        if not any(
+            (not rule.category or f"{each.code}.".startswith(f"{rule.category}."))
+            and rule.klass in ("", each.klass)
+            for rule in rules
+        )
+    ]
+    lacking = _("没有派单规则，要派单员一件件派：%s")
+    return [*([lacking % few(unrouted)] if unrouted else []), *found]

@@ -1,0 +1,28 @@
+"""All configuration types, in the order in which a city is set up."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from yinghu.appeals import config_types as appeals
+from yinghu.common.config_type import ConfigType
+from yinghu.dispatch import config_types as dispatch
+from yinghu.oversight import config_types as oversight
+from yinghu.people import config_types as people
+from yinghu.places import config_types as places
+from yinghu.routing import config_types as routing
+
+_ORDER = (
+    *("area", "unit", "user", "post", "category", "limit", "workday", "chase", "policy", "rule"),
+    *("place", "skill", "zone", "errand", "helper", "text", "reply"),
+)
+
+TYPES: dict[str, ConfigType] = {
+    each.name: each
+    for each in sorted(
+        chain(
+            *(each.TYPES for each in (places, people, appeals, oversight, routing, dispatch)),
+        ),
+        key=lambda each: _ORDER.index(each.name),
+    )
+}

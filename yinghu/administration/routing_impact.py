@@ -1,0 +1,95 @@
+"""What other routing rules would change, tried on real cases before anybody saves them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from yinghu.appeals.models import Appeal
+from yinghu.appeals.states import Status
+from yinghu.common.language import name_of
+from yinghu.dispatch.models import RoutingRule
+from yinghu.people.access import Actor, may_see
+from yinghu.routing import explanation
+from yinghu.routing.routing import LOOKED_AT, waiting
+
+SAMPLE = 500
+"""Cases, the newest, on which other rules are tried."""
+
+REACH = 20_000
+"""Ids that are looked through for the sample, however few of them are sorted."""
+
+SHOWN = 30
+"""Cases of each sort that a preview names."""
+
+
+@dataclass(slots=True)
+class Change:
+    """Cases that would go another way, in words; those that the reader may see with a link."""
+
+    appeal: Appeal
+    before: str
+    after: str
+    link: bool
+
+
+@dataclass(slots=True)
+class Effect:
+    """What other rules would change, of what has been sorted lately and of what waits now."""
+
+    tried: int
+    waiting: int
+    elsewhere: list[Change] = field(default_factory=list)
+    taken: list[Change] = field(default_factory=list)
+    left: list[Change] = field(default_factory=list)
+    sent: list[Change] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def groups(self) -> list[tuple[str, list[Change], int]]:
+        """(what happens to them, the first of them, how many more)."""
+        found = [
+            (_("改去别的单位"), self.elsewhere),
+            (_("以前要人派，以后自动派"), self.taken),
+            (_("以前自动派，以后要人派"), self.left),
+            (_("现在等派单、以后合得上的"), self.sent),
+        ]
+        return [(said, each[:SHOWN], max(0, len(each) - SHOWN)) for said, each in found if each]
+
+
+def sample() -> list[Appeal]:
+    """The newest sorted cases."""
+    newest = Appeal.objects.aggregate(n=Max("pk"))["n"] or 0
+    found = Appeal.objects.filter(pk__gt=newest - REACH, category__isnull=False)
+    found = found.exclude(status=Status.FILED).order_by("-pk")
+    return list(found.only(*LOOKED_AT)[:SAMPLE])
+
+
+def effect(before: Sequence[RoutingRule], after: Sequence[RoutingRule], actor: Actor) -> Effect:
+    """What the rules `after` would do otherwise than the rules `before`; writes nothing."""
+    lately, now = sample(), waiting()
+    waits = {each.pk for each in now}
+    lately = [each for each in lately if each.pk not in waits]
+    found = Effect(len(lately), len(now))
+    for each in explanation.moved(lately, before, after):
+        change = _change(actor, each)
+        if each.before and each.after:
+            found.elsewhere.append(change)
+        else:
+            (found.taken if each.after else found.left).append(change)
+    found.sent = [
+        _change(actor, each) for each in explanation.moved(now, before, after) if each.after
+    ]
+    return found
+
+
+def _change(actor: Actor, moved: explanation.Moved) -> Change:
+    appeal = moved.appeal
+    assert isinstance(appeal, Appeal)  # noqa: S101  # for the type checker
+    before, after = (
+        name_of(rule.unit) if rule else _("派单员来派") for rule in (moved.before, moved.after)
+    )
+    return Change(appeal, before, after, may_see(actor, appeal))

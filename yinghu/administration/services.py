@@ -1,0 +1,115 @@
+"""Writing rows of configuration types: one writer at a time in the whole city, with history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from django.db import connection, transaction
+from procrastinate.exceptions import AlreadyEnqueued
+
+from yinghu.administration import impact
+from yinghu.common.config_form import State
+from yinghu.common.config_type import ConfigType
+from yinghu.common.job_queue import queue
+from yinghu.people import history
+from yinghu.people.models import Change, User
+
+
+class Refused(Exception):
+    """What may not be done now; the message says why, in the user's language."""
+
+
+@contextmanager
+def exclusive() -> Iterator[None]:
+    """A transaction in which nobody else changes the configuration: what was checked stays true."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('yinghu.setup'))")
+        yield
+
+
+def create(config_type: ConfigType, user: User | None, values: State) -> Any:
+    """Write a new row, within `exclusive`."""
+    (row,) = create_many(config_type, user, [values])
+    return row
+
+
+def create_many(config_type: ConfigType, user: User | None, many: Sequence[State]) -> list[Any]:
+    """Write new rows, within `exclusive`."""
+    rows = config_type.create_many(many)
+    active = {"active": True} if config_type.retires else {}
+    changes = (
+        history.change_between(
+            user,
+            config_type.name,
+            config_type.key(row),
+            config_type.label(row),
+            {},
+            values | config_type.key_values(row) | active,
+        )
+        for row, values in zip(rows, many, strict=True)
+    )
+    written = [change for change in changes if change is not None]
+    Change.objects.bulk_create(written, batch_size=2000)
+    transaction.on_commit(lambda: _refresh(config_type))
+    return rows
+
+
+def update(config_type: ConfigType, user: User | None, row: Any, values: State) -> bool:
+    """Write values to a row, within `exclusive`; False if they were there already."""
+    before = config_type.state(row)
+    new = {name: value for name, value in values.items() if before.get(name) != value}
+    if not new:
+        return False
+    config_type.write(row, new)
+    _record(config_type, user, row, before, before | new)
+    if new.get("active") is False:
+        impact.after_retiring(config_type, row)
+    transaction.on_commit(lambda: _refresh(config_type))
+    return True
+
+
+def exchange(
+    config_type: ConfigType, user: User | None, one: Any, two: Any, *, name: str, free: int
+) -> None:
+    """Exchange a number that no two rows may share, within `exclusive`; `free` is nobody's."""
+    before = [config_type.state(row) for row in (one, two)]
+    config_type.write(two, {name: free})
+    for row, was, other in zip((one, two), before, reversed(before), strict=True):
+        config_type.write(row, {name: other[name]})
+        _record(config_type, user, row, was, was | {name: other[name]})
+
+
+def _record(
+    config_type: ConfigType, user: User | None, row: Any, before: State, after: State
+) -> None:
+    key, label = config_type.key(row), config_type.label(row)
+    history.record(user, config_type.name, key, label, before, after)
+
+
+def retire(config_type: ConfigType, user: User | None, row: Any) -> int:
+    """Take a row out of use, and what goes with it; how many rows. Raises Refused."""
+    if why := config_type.retire_obstacle(row):
+        raise Refused(why)
+    rows = [row, *config_type.below(row)]
+    return sum(update(config_type, user, each, {"active": False}) for each in rows)
+
+
+def restore(config_type: ConfigType, user: User | None, row: Any) -> None:
+    """Bring a retired row back into use. Raises Refused."""
+    if why := config_type.restore_obstacle(row):
+        raise Refused(why)
+    update(config_type, user, row, {"active": True})
+
+
+def _refresh(config_type: ConfigType) -> None:
+    """After the commit: this process drops its caches, the worker works out what follows, once for
+    a whole file.
+    """
+    config_type.refresh()
+    if job := impact.job_after(config_type):
+        # Within another transaction a refusal must not spoil it.
+        with suppress(AlreadyEnqueued), transaction.atomic():
+            queue(job)

@@ -1,0 +1,10 @@
+"""Configuration types of appeals: what can be asked for, by when, and in which words."""
+
+from yinghu.appeals.config_categories import CATEGORIES
+from yinghu.appeals.config_limits import LIMITS
+from yinghu.appeals.config_policies import POLICY_TYPE
+from yinghu.appeals.config_replies import REPLIES
+from yinghu.appeals.config_stickers import STICKERS
+from yinghu.appeals.config_texts import TEXTS
+
+TYPES = (CATEGORIES, LIMITS, POLICY_TYPE, STICKERS, TEXTS, REPLIES)

@@ -1,0 +1,196 @@
+"""Durations as people write them: 2 小时, 3 天, 1 天 2 小时, 90 (minutes), 2 hours; and in working
+time: 3 个工作日, 4 工作小时, 2 working days.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from yinghu.common.text import plain_digits
+
+_UNITS = (
+    (1, ("分钟", "分", "minutes", "minute", "mins", "min", "m")),
+    (60, ("个小时", "小时", "钟头", "时", "hours", "hour", "hrs", "hr", "h")),
+    (24 * 60, ("天", "日", "days", "day", "d")),
+    (7 * 24 * 60, ("周", "星期", "weeks", "week", "w")),
+)
+WORKING_DAY = 450
+"""Minutes of a working day (工作日) as it is typed and shown: seven hours and a half. What is kept
+are minutes, so a city whose days are longer may as well write hours.
+"""
+
+_WORKING_UNITS = (
+    (1, ("个工作分钟", "工作分钟", "working minutes", "working minute")),
+    (60, ("个工作小时", "工作小时", "工作时", "working hours", "working hour")),
+    (WORKING_DAY, ("个工作日", "工作日", "个工作天", "工作天", "working days", "working day")),
+)
+
+
+def _factors(units: Sequence[tuple[int, tuple[str, ...]]]) -> dict[str, int]:
+    return {word: factor for factor, words in units for word in words}
+
+
+def _part(factors: Iterable[str]) -> re.Pattern[str]:
+    words = "|".join(sorted(factors, key=len, reverse=True))
+    number = r"\s*(\d{1,6}(?:\.\d{1,3})?)\s*"
+    return re.compile(f"{number}({words}|)\\s*(?:,|，|又|and)?", re.ASCII | re.IGNORECASE)
+
+
+_FACTORS, _WORKING_FACTORS = _factors(_UNITS), _factors(_WORKING_UNITS)
+_PART, _WORKING_PART = _part(_FACTORS), _part(_WORKING_FACTORS)
+_WORKING = re.compile("工作|working", re.IGNORECASE)
+_HALF = str.maketrans("．　", ". ")
+LONGEST = 366 * 24 * 60
+
+
+def minutes_in(text: str) -> int:
+    """How many minutes `text` says. ValueError where it says none."""
+    return _read(text, _PART, _FACTORS)
+
+
+def working_minutes_in(text: str) -> int | None:
+    """How many minutes of working time `text` says; None where it speaks of no working time.
+    ValueError where it says none.
+    """
+    return _read(text, _WORKING_PART, _WORKING_FACTORS) if _WORKING.search(text) else None
+
+
+def _read(text: str, part: re.Pattern[str], factors: Mapping[str, int]) -> int:
+    rest = plain_digits(text).translate(_HALF).strip()
+    total, at, parts = Decimal(0), 0, 0
+    while at < len(rest):
+        found = part.match(rest, at)
+        if found is None or (not found[2] and (parts or found.end() < len(rest))):
+            raise ValueError(text)
+        total += Decimal(found[1]) * factors.get(found[2].lower(), 1)
+        at, parts = found.end(), parts + 1
+    if not parts or total != int(total):
+        raise ValueError(text)
+    return int(total)
+
+
+def said(minutes: int) -> str:
+    """So many minutes in words, exactly; what `minutes_in` reads again."""
+    days, rest = divmod(minutes, 24 * 60)
+    hours, left = divmod(rest, 60)
+    parts = []
+    if days:
+        parts.append(ngettext("%d 天", "%d 天", days) % days)
+    if hours:
+        parts.append(ngettext("%d 小时", "%d 小时", hours) % hours)
+    if left or not parts:
+        parts.append(ngettext("%d 分钟", "%d 分钟", left) % left)
+    return " ".join(parts)
+
+
+def working_said(minutes: int) -> str:
+    """So many minutes of working time in words; what `working_minutes_in` reads again."""
+    days, rest = divmod(minutes, WORKING_DAY)
+    hours, left = divmod(rest, 60)
+    parts = []
+    if days:
+        parts.append(ngettext("%d 个工作日", "%d 个工作日", days) % days)
+    if hours:
+        parts.append(ngettext("%d 个工作小时", "%d 个工作小时", hours) % hours)
+    if left or not parts:
+        parts.append(ngettext("%d 个工作分钟", "%d 个工作分钟", left) % left)
+    return " ".join(parts)
+
+
+Limit = int | dict[str, int]
+"""A limit in a row's state: minutes, or {"working": minutes} of working time."""
+
+
+def limit_said(limit: Limit) -> str:
+    """A limit in words; what `LimitField` reads again."""
+    return working_said(limit["working"]) if isinstance(limit, dict) else said(limit)
+
+
+class SpanField(forms.CharField):
+    """A length of time in words; the value is whole minutes, None where nothing is written."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, max_length=30)
+
+    def clean(self, value: Any) -> int | None:
+        text = str(super().clean(value)).strip()
+        if not text:
+            return None
+        try:
+            minutes = minutes_in(text)
+        except ValueError:
+            raise ValidationError(
+                _("“%s”看不懂；请写成“30 分钟”“2 小时”“3 天”这样") % text
+            ) from None
+        return _bounded(minutes)
+
+
+def _bounded(minutes: int) -> int:
+    if minutes == 0:
+        raise ValidationError(_("不能是零：一提交就超时了。不计时就空着"))
+    if minutes > LONGEST:
+        raise ValidationError(_("太长了，最多一年"))
+    return minutes
+
+
+class LimitField(SpanField):
+    """A limit in words, which may be of working time; the value is a `Limit` or None."""
+
+    def clean(self, value: Any) -> Any:
+        text = str(forms.CharField.clean(self, value)).strip()
+        try:
+            working = working_minutes_in(text)
+        except ValueError:
+            raise ValidationError(
+                _("“%s”看不懂；工作时间请写成“3 个工作日”“4 个工作小时”") % text
+            ) from None
+        if working is None:
+            return super().clean(value)
+        return {"working": _bounded(working)}
+
+
+_SIDE = re.compile(
+    r"\s*(到期前|提前|超时前|before|-|−|－)?\s*(超时后|超时|再过|after|\+|＋)?\s*(.*?)\s*(before|after)?\s*",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+class OffsetField(forms.CharField):
+    """How long before (到期前 1 天, -1 天) or after (超时 5 天) a moment; in minutes, 0 for ""."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, max_length=30)
+
+    def clean(self, value: Any) -> int:
+        text = str(super().clean(value)).strip()
+        found = _SIDE.fullmatch(text)
+        if not text or found is None or text == "0":
+            return 0
+        early, late, length, side = found.groups()
+        side = (side or "").lower()
+        try:
+            if bool(early) + bool(late) + bool(side) > 1:
+                raise ValueError(text)
+            minutes = minutes_in(length)
+        except ValueError:
+            raise ValidationError(
+                _("“%s”看不懂；请写成“到期前 1 天”或“超时 5 天”，不加减就空着") % text
+            ) from None
+        if minutes > LONGEST:
+            raise ValidationError(_("太长了，最多一年"))
+        return -minutes if early or side == "before" else minutes
+
+
+def offset_said(minutes: int) -> str:
+    """An offset in words; what `OffsetField` reads again. "" for none."""
+    if not minutes:
+        return ""
+    return (_("到期前 %s") if minutes < 0 else _("超时 %s")) % said(abs(minutes))

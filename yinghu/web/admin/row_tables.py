@@ -1,0 +1,134 @@
+"""The small tables inside two forms: a category's questions and an errand's legs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from yinghu.appeals import config_questions as questions
+from yinghu.appeals.labels import question_label
+from yinghu.appeals.models import Category
+from yinghu.common.config_form import ConfigForm
+from yinghu.common.form_fields import RowsInput
+from yinghu.common.language import name_of
+from yinghu.dispatch import config_legs as legs
+from yinghu.dispatch.config_errands import ErrandForm
+from yinghu.dispatch.models import LegKind, Proof, Where
+from yinghu.ui.forms import FilingForm
+
+
+@dataclass(frozen=True, slots=True)
+class RowTable:
+    """A form's field that is edited as rows, the template that draws it, and what that takes."""
+
+    field: str
+    template: str
+    widget: RowsInput
+    blank: Mapping[str, str]
+    context: Callable[[ConfigForm], dict[str, Any]]
+
+    def rearranged(self, data: Mapping[str, Any], order: str) -> list[dict[str, str]]:
+        """The rows as typed after `add`, `up:2`, `down:2` or `remove:2`; anything else leaves them
+        as they are.
+        """
+        rows = self.widget.typed(data)
+        act, _colon, at = order.partition(":")
+        n = int(at) if at.isascii() and at.isdigit() and len(at) < 4 else -1
+        if act == "add" and len(rows) < self.widget.most:
+            return [*rows, dict(self.blank)]
+        if not 0 <= n < len(rows):
+            return rows
+        if act == "remove":
+            return rows[:n] + rows[n + 1 :]
+        other = {"up": n - 1, "down": n + 1}.get(act, -1)
+        if 0 <= other < len(rows):
+            rows[n], rows[other] = rows[other], rows[n]
+        return rows
+
+
+def _question_context(form: ConfigForm) -> dict[str, Any]:
+    """A category's questions as rows to edit, and as the citizen will see them."""
+    value = form["questions"].value()
+    rows = _question_rows(value) if isinstance(value, str) else value or []
+    kept = _question_rows(form.context.cells(form.key).get("questions", ""))
+    old = {each["key"] for each in kept if each["key"]}
+    rows = [each | {"old": "1" if each["key"] in old else ""} for each in rows]
+    return {
+        "questions": rows,
+        "question_kinds": questions.QUESTION_KINDS.items(),
+        "may_add": len(rows) < questions.MOST,
+        "preview": _question_preview(rows),
+    }
+
+
+def _question_rows(text: str) -> list[dict[str, str]]:
+    """What is stored or was sent, also where it breaks a rule: it can be mended here."""
+    try:
+        return questions.rows_in(text)
+    except ValidationError:
+        return []
+
+
+def _question_preview(rows: list[dict[str, str]]) -> list[Any]:
+    """The complete questions as fields of the citizen's form."""
+    whole: list[dict[str, Any]] = []
+    for each in rows:
+        try:
+            whole += questions.QuestionsField(required=False).clean([each])
+        except ValidationError:
+            continue
+    for n, question in enumerate(whole):
+        question["key"] = f"{n}"
+    return FilingForm(category=Category(questions=whole)).asked()
+
+
+_BLANK_LEG = dict.fromkeys(legs.PARTS, "") | legs.BLANK
+
+
+def _leg_context(form: ConfigForm) -> dict[str, Any]:
+    """An errand's legs as rows to edit, with what can be chosen in them."""
+    assert isinstance(form, ErrandForm)  # noqa: S101  # for the type checker
+    value = form["legs"].value()
+    try:
+        rows = legs.rows_in(value) if isinstance(value, str) else value or []
+    except ValidationError:
+        rows = []
+    categories = form.context.all_of(Category)
+    category = categories.get(form["category"].value())
+    asked = [
+        (question["key"], _asked_label(each, question, alone=category is not None))
+        for each in ([category] if category else categories.values())
+        for question in each.questions
+        if question["kind"] in ("choice", "text")
+    ]
+    return {
+        "legs": rows or [_BLANK_LEG],
+        "leg_kinds": LegKind.choices,
+        "leg_wheres": Where.choices,
+        "leg_proofs": Proof.choices,
+        "leg_skills": form.context.skills.items(),
+        "leg_fields": asked,
+        "places": form.context.places.items(),
+        "may_add": len(rows) < legs.MOST,
+    }
+
+
+def _asked_label(category: Category, question: dict[str, Any], *, alone: bool) -> str:
+    label = question_label(question)
+    return label if alone else f"{name_of(category)} · {label}"
+
+
+TABLES = {
+    "category": RowTable(
+        "questions",
+        "admin/questions.html",
+        questions.QUESTION_ROWS,
+        dict.fromkeys(questions.PARTS, "") | {"kind": "text"},
+        _question_context,
+    ),
+    "errand": RowTable("legs", "admin/legs.html", legs.LEG_ROWS, _BLANK_LEG, _leg_context),
+}
+"""By configuration type."""
