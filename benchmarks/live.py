@@ -15,7 +15,6 @@ from benchmarks.databases import own_database
 from benchmarks.filing_client import BODIES
 from benchmarks.logins import new_user, staff_cookie
 from benchmarks.processes import percentile, say, serving, start
-from yinghu.appeals import loop
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal
 from yinghu.intake.receive import Incoming, receive
@@ -141,12 +140,14 @@ def _watch(
 
 def _move(cases: Sequence[Any], rate: float) -> list[float]:
     """Sort each case, `rate` per second; the times when each was committed."""
+    from yinghu.appeals import actions
+
     clerk = actor_of(User.objects.get(username="clerk"))
     start = time.monotonic()
     commits = []
     for number, case in enumerate(cases):
         time.sleep(max(0.0, start + number / rate - time.monotonic()))
-        loop.sort(case.pk, clerk, category="milk")
+        actions.sort(case.pk, clerk, category="milk")
         commits.append(time.monotonic())
     return commits
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
-from yinghu.appeals import loop
+from yinghu.appeals import actions
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal
 from yinghu.intake.receive import Incoming, receive
@@ -68,15 +68,15 @@ def dispatched(appeal: Appeal, city: Cast, *, category: str = "milk", unit: str 
     in between.
     """
     with transaction.atomic():
-        loop.sort(appeal.pk, city.clerk, category=category)
-        loop.assign(appeal.pk, city.dispatcher, unit=unit)
+        actions.sort(appeal.pk, city.clerk, category=category)
+        actions.assign(appeal.pk, city.dispatcher, unit=unit)
     return appeal
 
 
 def taken_milk(city: Cast) -> Appeal:
     """An appeal for milk powder, sorted, assigned to its group and accepted by its handler."""
     appeal = dispatched(file_one(), city)
-    loop.accept(appeal.pk, city.milk)
+    actions.accept(appeal.pk, city.milk)
     appeal.refresh_from_db()
     return appeal
 

@@ -14,23 +14,31 @@ from django.utils.translation import gettext as _
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app as jobs
 
-from yinghu.appeals import loop
-from yinghu.appeals.filing import REACT_TASK
+from yinghu.appeals import actions, closing_actions, moving
+from yinghu.appeals.actions import ACCEPT, ANSWER, ASSIGN, HAND, RETURN, SORT
+from yinghu.appeals.closing_actions import DECLINE, MERGE, RATE, REOPEN, WITHDRAW
+from yinghu.appeals.filing import FILE, REACT_TASK
+from yinghu.appeals.handling_actions import RESOLVE
 from yinghu.appeals.models import Appeal, ChaseAct, Clock, Event
-from yinghu.appeals.moves import MOVES
 from yinghu.appeals.notify import tell
 from yinghu.appeals.policies import policy
-from yinghu.appeals.states import ClockKind, Satisfaction, Status, Urgency, Verb
+from yinghu.appeals.states import ClockKind, Satisfaction, Status, Urgency
+from yinghu.appeals.verb import Verb
 from yinghu.common.job_queue import queue
 from yinghu.dispatch import follow_ups
+from yinghu.dispatch.actions import DROP, PLAN
+from yinghu.dispatch.leg_actions import FINISH, GIVE_BACK, HAND_OVER, TAKE
 from yinghu.dispatch.models import RoutingRule
 from yinghu.notifications.audience import AUDIENCES
 from yinghu.notifications.outbox import notify_audience
-from yinghu.oversight import levels
+from yinghu.oversight import actions as oversight_actions
+from yinghu.oversight.actions import CHASE, ESCALATE, RULE
+from yinghu.oversight.whistle_actions import WHISTLE
 from yinghu.people.access import SYSTEM
 from yinghu.routing.routing import active_rules, route
 from yinghu.triage import duplicates, search, suggest
 from yinghu.triage.training import learn
+from yinghu.verbs import verb_of
 
 log = structlog.get_logger()
 
@@ -72,7 +80,7 @@ def _route(event: Event, rules: list[RoutingRule]) -> None:
     rule = route(appeal, rules)
     if rule is not None:
         why = _("规则 %d") % rule.order
-        loop.assign(appeal.pk, SYSTEM, unit=rule.unit.code, why=why, expect=appeal.version)
+        actions.assign(appeal.pk, SYSTEM, unit=rule.unit.code, why=why, expect=appeal.version)
 
 
 def reopen_unsolved(events: Sequence[Event]) -> None:
@@ -88,7 +96,7 @@ def _content(solved: object, satisfaction: object) -> bool:
     return solved is not False and satisfaction != Satisfaction.UNSATISFIED
 
 
-_SETTLED = (Verb.RATE, Verb.REOPEN, Verb.RESOLVE, Verb.ANSWER)
+_SETTLED = (RATE.name, REOPEN.name, RESOLVE.name, ANSWER.name)
 """After one of these a rating is no longer the last word."""
 
 
@@ -96,10 +104,10 @@ def _reopen(event: Event) -> None:
     appeal = Appeal.objects.get(pk=event.appeal_id)
     since = appeal.events.filter(seq__gt=event.seq, verb__in=_SETTLED)
     rated = appeal.solved is not None and not _content(appeal.solved, appeal.satisfaction)
-    if rated and not since.exists() and appeal.status in MOVES[Verb.REOPEN].sources:
+    if rated and not since.exists() and appeal.status in REOPEN.sources:
         unsolved = _("诉求人评价：没有解决")
         words = event.words or (_("诉求人评价：不满意") if appeal.solved else unsolved)
-        loop.reopen(appeal.pk, SYSTEM, words=words, expect=appeal.version)
+        closing_actions.reopen(appeal.pk, SYSTEM, words=words, expect=appeal.version)
 
 
 def raise_unsatisfied(events: Sequence[Event]) -> None:
@@ -108,7 +116,7 @@ def raise_unsatisfied(events: Sequence[Event]) -> None:
     for event in events:
         itself = event.actor_kind == "system" and event.from_status in _DONE
         again = {"actor_kind": "system", "from_status__in": _DONE}
-        if most and itself and _times(event, Verb.REOPEN, **again) >= most:
+        if most and itself and _times(event, REOPEN, **again) >= most:
             _raise(event, _("%d 次没有解决或不满意") % most)
 
 
@@ -121,10 +129,10 @@ def raise_returned(events: Sequence[Event]) -> None:
     """
     most = policy("raise_returned")
     for event in events:
-        if not most or event.facts.get("of") != Verb.RETURN or not event.facts.get("agree"):
+        if not most or event.facts.get("of") != RETURN.name or not event.facts.get("agree"):
             continue
-        refused = {"facts__of": Verb.RETURN.value, "facts__agree": False}
-        times = _times(event, Verb.RETURN) - _times(event, Verb.RULE, **refused)
+        refused = {"facts__of": RETURN.name, "facts__agree": False}
+        times = _times(event, RETURN) - _times(event, RULE, **refused)
         if times >= most:
             _raise(event, _("退了 %d 次") % most)
 
@@ -147,9 +155,9 @@ def raise_chased(events: Sequence[Event]) -> None:
             _raise(event, _("“%(clock)s”用到时限的 %(percent)d%%") % said)
         elif silent and (kind, act) == (ClockKind.WHISTLE, ChaseAct.REPORT) and _still_late(event):
             blown = Event.objects.filter(appeal=event.appeal_id, seq__lt=event.seq)
-            since = blown.filter(verb=Verb.WHISTLE).order_by("-seq").values("seq")[:1]
+            since = blown.filter(verb=WHISTLE.name).order_by("-seq").values("seq")[:1]
             # It is reported to one level after the other; it goes up for the first time only.
-            if not blown.filter(verb=Verb.ESCALATE, seq__gt=since).exists():
+            if not blown.filter(verb=ESCALATE.name, seq__gt=since).exists():
                 _raise(event, _("吹哨后没有报到"))
 
 
@@ -174,12 +182,12 @@ def _raise(event: Event, why: str) -> None:
 
 def _raise_once(event: Event, why: str) -> None:
     seen = Appeal.objects.values_list("version", flat=True).get(pk=event.appeal_id)
-    since = Event.objects.filter(appeal=event.appeal_id, seq__gt=event.seq, verb=Verb.ESCALATE)
+    since = Event.objects.filter(appeal=event.appeal_id, seq__gt=event.seq, verb=ESCALATE.name)
     if since.exists():
         return
     try:
-        levels.escalate(event.appeal_id, SYSTEM, why=why, expect=seen)
-    except loop.Conflict as refused:
+        oversight_actions.escalate(event.appeal_id, SYSTEM, why=why, expect=seen)
+    except moving.Conflict as refused:
         if refused.code == "moved_on":
             raise
         # At the top already, or waiting for its requester: whoever is told of it sees to it.
@@ -198,7 +206,7 @@ def _part(appeal_id: int) -> None:
     helpless = (Status.WITHDRAWN, Status.DECLINED)
     if appeal.status == Status.MERGED and appeal.master and appeal.master.status in helpless:
         words = _("并入的那件诉求没有办下去，您的诉求重新办理")
-        loop.reopen(appeal.pk, SYSTEM, words=words, expect=appeal.version)
+        closing_actions.reopen(appeal.pk, SYSTEM, words=words, expect=appeal.version)
 
 
 def _try_again(react_to: Callable[..., None], *given: object) -> None:
@@ -206,32 +214,32 @@ def _try_again(react_to: Callable[..., None], *given: object) -> None:
     for attempt in range(ATTEMPTS):
         try:
             return react_to(*given)
-        except loop.Conflict:
+        except moving.Conflict:
             if attempt == ATTEMPTS - 1:
                 raise
 
 
 REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
-    Verb.FILE: (index_words, suggest_sorting, find_duplicates),
-    Verb.SORT: (route_sorted,),
-    Verb.ASSIGN: (raise_emergency, follow_ups.plan_errands),
-    Verb.ACCEPT: (follow_ups.plan_errands,),
-    Verb.PLAN: (follow_ups.look_for_helpers,),
-    Verb.TAKE: (follow_ups.let_somebody_answer, follow_ups.look_for_helpers),
-    Verb.GIVE_BACK: (follow_ups.look_for_helpers,),
-    Verb.HAND_OVER: (follow_ups.resolve_when_done, follow_ups.look_for_helpers),
-    Verb.FINISH: (follow_ups.resolve_when_done, follow_ups.look_for_helpers),
-    Verb.HAND: (follow_ups.resolve_when_done,),
-    Verb.DROP: (follow_ups.look_for_helpers, follow_ups.resolve_when_done),
-    Verb.RESOLVE: (follow_ups.call_off,),
-    Verb.ANSWER: (follow_ups.call_off,),
-    Verb.MERGE: (follow_ups.call_off,),
-    Verb.RULE: (raise_returned,),
-    Verb.RATE: (reopen_unsolved,),
-    Verb.REOPEN: (raise_unsatisfied,),
-    Verb.CHASE: (raise_chased,),
-    Verb.WITHDRAW: (free_the_merged, follow_ups.call_off),
-    Verb.DECLINE: (free_the_merged, follow_ups.call_off),
+    FILE: (index_words, suggest_sorting, find_duplicates),
+    SORT: (route_sorted,),
+    ASSIGN: (raise_emergency, follow_ups.plan_errands),
+    ACCEPT: (follow_ups.plan_errands,),
+    PLAN: (follow_ups.look_for_helpers,),
+    TAKE: (follow_ups.let_somebody_answer, follow_ups.look_for_helpers),
+    GIVE_BACK: (follow_ups.look_for_helpers,),
+    HAND_OVER: (follow_ups.resolve_when_done, follow_ups.look_for_helpers),
+    FINISH: (follow_ups.resolve_when_done, follow_ups.look_for_helpers),
+    HAND: (follow_ups.resolve_when_done,),
+    DROP: (follow_ups.look_for_helpers, follow_ups.resolve_when_done),
+    RESOLVE: (follow_ups.call_off,),
+    ANSWER: (follow_ups.call_off,),
+    MERGE: (follow_ups.call_off,),
+    RULE: (raise_returned,),
+    RATE: (reopen_unsolved,),
+    REOPEN: (raise_unsatisfied,),
+    CHASE: (raise_chased,),
+    WITHDRAW: (free_the_merged, follow_ups.call_off),
+    DECLINE: (free_the_merged, follow_ups.call_off),
 }
 
 
@@ -258,13 +266,14 @@ def react(events: list[int]) -> None:
 
 
 def _react(events: list[int]) -> None:
-    found = Event.objects.filter(pk__in=events, verb__in=REACTIONS.keys() | AUDIENCES.keys())
+    verbs = {verb.name for verb in REACTIONS} | AUDIENCES.keys()
+    found = Event.objects.filter(pk__in=events, verb__in=verbs)
     ordered = list(found.select_related("appeal", "unit").order_by("pk"))
     # First, for what then happens by itself makes events of its own, with notices of their own.
     notify_audience(ordered)
     by_verb: dict[Verb, list[Event]] = {}
     for event in ordered:
-        by_verb.setdefault(event.act, []).append(event)
+        by_verb.setdefault(verb_of(event), []).append(event)
     for verb, batch in by_verb.items():
         for reaction in REACTIONS.get(verb, ()):
             reaction(batch)

@@ -12,9 +12,10 @@ from tests.cast import Cast, taken_milk
 from tests.oversight.test_rulings import login
 from tests.oversight.test_whistles import at_community, call, elements
 from tests.web.conftest import Browse, browse, text_of  # noqa: F401  # a fixture
-from yinghu.appeals import loop
+from yinghu.appeals import closing_actions
 from yinghu.appeals.models import Appeal
-from yinghu.oversight import co_handling, supervision, whistles
+from yinghu.oversight import actions as oversight_actions
+from yinghu.oversight import whistle_actions
 from yinghu.oversight.models import Summons
 
 pytestmark = pytest.mark.django_db
@@ -27,16 +28,16 @@ def test_a_requester_is_not_told_by_the_api_what_the_page_does_not_tell(
     appeal = at_community(city)
     community, health = login("community-head"), login("health-handler")
     until = timezone.now() + timedelta(days=1)
-    supervision.supervise(appeal.pk, city.commander, until=until, why="盯紧他")
-    supervision.account(appeal.pk, community, why="已经在办")
-    co_handling.invite(appeal.pk, community, unit="bureau-urban", until=until, why="看违建")
-    co_handling.reply(appeal.pk, city.urban, why="不是违建")
-    whistles.whistle(appeal.pk, community, **call(units=["bureau-health"]))
-    whistles.contest(appeal.pk, health, why="不归我们")
-    whistles.report_in(appeal.pk, health)
-    whistles.measures(appeal.pk, health, **elements())
-    whistles.grade(appeal.pk, community, unit="bureau-health", satisfaction="no")
-    supervision.lift(appeal.pk, city.commander, why="办得差不多了")
+    oversight_actions.supervise(appeal.pk, city.commander, until=until, why="盯紧他")
+    oversight_actions.account(appeal.pk, community, why="已经在办")
+    oversight_actions.invite(appeal.pk, community, unit="bureau-urban", until=until, why="看违建")
+    oversight_actions.reply(appeal.pk, city.urban, why="不是违建")
+    whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health"]))
+    whistle_actions.contest(appeal.pk, health, why="不归我们")
+    whistle_actions.report_in(appeal.pk, health)
+    whistle_actions.measures(appeal.pk, health, **elements())
+    whistle_actions.grade(appeal.pk, community, unit="bureau-health", satisfaction="no")
+    oversight_actions.lift(appeal.pk, city.commander, why="办得差不多了")
     status, seen = ask(appeal.token, f"/appeals/{appeal.number}")
     assert status == 200
     assert [event["verb"] for event in seen["events"]] == [
@@ -57,10 +58,10 @@ def test_a_volunteer_does_not_read_whom_a_unit_has_spoken_to(
 ) -> None:
     appeal = taken_milk(city)
     Appeal.objects.filter(pk=appeal.pk).update(area="330782008001003")
-    whistles.whistle(appeal.pk, city.milk, **call(units=["bureau-health"]))
+    whistle_actions.whistle(appeal.pk, city.milk, **call(units=["bureau-health"]))
     health = login("health-handler")
-    whistles.report_in(appeal.pk, health)
-    whistles.measures(appeal.pk, health, **elements(spoken_to="老王13812345678"))
+    whistle_actions.report_in(appeal.pk, health)
+    whistle_actions.measures(appeal.pk, health, **elements(spoken_to="老王13812345678"))
     _status, seen = ask(key_of("volunteer"), f"/appeals/{appeal.number}")
     assert "老王" not in str(seen)
     assert "老王" not in text_of(browse("volunteer").get(f"/desk/case/{appeal.number}"))
@@ -75,12 +76,12 @@ def test_a_result_reads_as_it_is_written(ask: Ask, city: Cast) -> None:  # noqa:
     )
     assert status == 200
     assert seen["appeal"]["result"] == seen["event"]["words"] == "已送到楼下"
-    loop.reopen(appeal.pk, city.clerk, words="没有收到")
+    closing_actions.reopen(appeal.pk, city.clerk, words="没有收到")
 
 
 def test_measures_read_as_they_are_written(city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
-    whistles.report_in(appeal.pk, login("health-handler"))
-    whistles.measures(appeal.pk, login("health-handler"), **elements(why="要求\u202e加装"))
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
+    whistle_actions.report_in(appeal.pk, login("health-handler"))
+    whistle_actions.measures(appeal.pk, login("health-handler"), **elements(why="要求\u202e加装"))
     assert Summons.objects.get().measures == "要求加装"

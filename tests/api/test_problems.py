@@ -17,9 +17,10 @@ from tests.api.conftest import Api
 from tests.live import Live
 from tests.loops import result_of
 from yinghu.api import auth, intake, problems
-from yinghu.appeals.moves import BY_ITSELF, MOVES, OF_LEGS, FieldKind
+from yinghu.appeals.verb import FieldKind, Subject
 from yinghu.common import rate_limit
 from yinghu.people.models import User
+from yinghu.verbs import VERBS
 
 Check = Callable[..., dict[str, Any]]
 
@@ -113,21 +114,24 @@ def test_the_document_has_every_verb(api: Api) -> None:
     document = api.get("/openapi.json").json()
     assert document["openapi"].startswith("3.1")
     paths = document["paths"]
-    for verb, move in MOVES.items():
-        if verb in BY_ITSELF | OF_LEGS:
-            assert f"/api/v1/appeals/{{number}}/{verb.value}" not in paths
+    for name, verb in VERBS.items():
+        of_case = verb.subject is Subject.CASE
+        path = f"/api/v1/appeals/{{number}}/{name}" if of_case else f"/api/v1/legs/{{leg}}/{name}"
+        if name == "file":
+            path = "/api/v1/appeals"
+        elif verb.by_itself or verb.pages_only:
+            assert path not in paths
             continue
-        path = "/api/v1/appeals" + ("" if verb == "file" else f"/{{number}}/{verb.value}")
         operation = paths[path]["post"]
         reference = operation["requestBody"]["content"]["application/json"]["schema"]
-        if verb == "file":
+        if name == "file":
             continue
-        name = reference.get("$ref", f"/{verb.value.title()}In").rpartition("/")[2]
-        schema = document["components"]["schemas"][name]
+        shape = reference.get("$ref", f"/{name.title()}In").rpartition("/")[2]
+        schema = document["components"]["schemas"][shape]
         assert set(schema["properties"]) == {
-            field.name for field in move.fields if field.kind is not FieldKind.PHOTOS
-        } | {"version"}
-        required = {field.name for field in move.fields if field.required}
+            field.name for field in verb.fields if field.kind is not FieldKind.PHOTOS
+        } | ({"version"} if of_case else set())
+        required = {field.name for field in verb.fields if field.required}
         assert set(schema.get("required", [])) == required
         assert "application/problem+json" in operation["responses"]["409"]["content"]
     assert paths["/api/v1/appeals"]["post"]["responses"]["201"]["headers"]["Location"]

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from tests.cast import Cast, file_one
 from yinghu.api import auth
-from yinghu.appeals import loop
+from yinghu.appeals import actions, handling_actions
 from yinghu.appeals.models import Appeal
 from yinghu.common.rate_limit import buckets
 from yinghu.people.models import Post, User
@@ -51,16 +51,16 @@ def key_of(username: str) -> str:
 
 def free_milk(city: Cast, body: str, **given: object) -> Appeal:
     appeal = file_one(body, **given)
-    loop.sort(appeal.pk, city.clerk, category="milk", why="内部：疑似同一人")
-    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    actions.sort(appeal.pk, city.clerk, category="milk", why="内部：疑似同一人")
+    actions.assign(appeal.pk, city.dispatcher, unit="milk")
     return appeal
 
 
 def test_a_volunteer_reads_no_requester_no_why_and_no_number(ask: Ask, city: Cast) -> None:
     appeal = free_milk(city, "长" * 54 + "13812345678", answers={"tel": 13812345678, "cans": 2})
-    loop.note(appeal.pk, city.clerk, why="回拨13812345678")
-    loop.accept(appeal.pk, city.milk)
-    loop.resolve(appeal.pk, city.milk, words="已送到，联系138，1234，5678")
+    handling_actions.note(appeal.pk, city.clerk, why="回拨13812345678")
+    actions.accept(appeal.pk, city.milk)
+    handling_actions.resolve(appeal.pk, city.milk, words="已送到，联系138，1234，5678")
     Appeal.objects.filter(pk=appeal.pk).update(lon=120.07, lat=29.3)
     path = f"/appeals/{appeal.number}"
     status, seen = ask(key_of("volunteer"), path)

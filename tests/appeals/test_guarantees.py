@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from tests.cast import PHONE, Cast, file_one, taken_milk
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, handling_actions, moving
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal, Event, Untallied
 from yinghu.appeals.numbers import id_of, id_of_token, number_of, track_token
@@ -102,8 +102,8 @@ def test_nobody_sees_what_is_not_theirs(city: Cast) -> None:
         if Appeal.objects.filter(visible_q(getattr(city, name)), pk=appeal.pk).exists()
     }
     assert sees == {"clerk", "dispatcher", "operator", "commander", "milk", "volunteer"}
-    with pytest.raises(loop.NotFound):
-        loop.note(appeal.pk, city.medicine, why="看看")
+    with pytest.raises(moving.NotFound):
+        handling_actions.note(appeal.pk, city.medicine, why="看看")
 
 
 def test_numbers_find_every_slip_of_the_finger() -> None:
@@ -136,16 +136,16 @@ def test_a_tracking_token_cannot_be_guessed_from_another() -> None:
 
 def test_of_many_who_accept_at_once_exactly_one_has_it(live_city: Cast) -> None:
     appeal = file_one()
-    loop.sort(appeal.pk, live_city.clerk, category="other")
-    loop.assign(appeal.pk, live_city.dispatcher, unit="milk")
+    actions.sort(appeal.pk, live_city.clerk, category="other")
+    actions.assign(appeal.pk, live_city.dispatcher, unit="milk")
     start = Barrier(8)
 
     def press(turn: int) -> str:
         actor = live_city.milk if turn % 2 else live_city.volunteer
         try:
             start.wait(timeout=30)
-            loop.accept(appeal.pk, actor)
-        except loop.Conflict as refused:
+            actions.accept(appeal.pk, actor)
+        except moving.Conflict as refused:
             return refused.code
         finally:
             connection.close()
@@ -161,8 +161,8 @@ def free_milk(city: Cast, number: int) -> list[Appeal]:
     """Appeals that wait in the milk group for somebody to take them."""
     found = [file_one(f"第 {each} 件") for each in range(number)]
     for appeal in found:
-        loop.sort(appeal.pk, city.clerk, category="other")
-        loop.assign(appeal.pk, city.dispatcher, unit="milk")
+        actions.sort(appeal.pk, city.clerk, category="other")
+        actions.assign(appeal.pk, city.dispatcher, unit="milk")
     return found
 
 
@@ -176,8 +176,8 @@ def test_a_volunteer_who_takes_many_at_once_has_no_more_than_the_unit_allows(
     def press(appeal: Appeal) -> str:
         try:
             start.wait(timeout=30)
-            loop.accept(appeal.pk, live_city.volunteer)
-        except loop.Conflict as refused:
+            actions.accept(appeal.pk, live_city.volunteer)
+        except moving.Conflict as refused:
             return refused.code
         finally:
             connection.close()
@@ -193,16 +193,16 @@ def test_a_volunteer_who_takes_many_at_once_has_no_more_than_the_unit_allows(
 def test_how_many_a_volunteer_may_hold_is_the_units_to_say(city: Cast) -> None:
     appeals = free_milk(city, 8)
     for appeal in appeals[:5]:
-        loop.accept(appeal.pk, city.volunteer)
-    with pytest.raises(loop.Conflict, match="手上已有 5 件") as refused:
-        loop.accept(appeals[5].pk, city.volunteer)
+        actions.accept(appeal.pk, city.volunteer)
+    with pytest.raises(moving.Conflict, match="手上已有 5 件") as refused:
+        actions.accept(appeals[5].pk, city.volunteer)
     assert refused.value.code == "hands_full"
     # Staff of the unit have no such limit, and a hand that is free again may take the next.
-    loop.accept(appeals[5].pk, city.milk)
-    loop.resolve(appeals[0].pk, city.volunteer, words="送到了")
-    loop.accept(appeals[6].pk, city.volunteer)
+    actions.accept(appeals[5].pk, city.milk)
+    handling_actions.resolve(appeals[0].pk, city.volunteer, words="送到了")
+    actions.accept(appeals[6].pk, city.volunteer)
     Unit.objects.filter(code="milk").update(most_held=0)
-    loop.accept(appeals[7].pk, city.volunteer)
+    actions.accept(appeals[7].pk, city.volunteer)
 
 
 def test_the_same_message_from_many_at_once_is_one_appeal(live_city: Cast) -> None:
@@ -232,8 +232,8 @@ def test_opposite_merges_do_not_wait_for_each_other(live_city: Cast) -> None:
         def join(pair: tuple[int, int], start: Barrier = start) -> bool:
             try:
                 start.wait(timeout=30)
-                loop.merge(pair[0], live_city.clerk, master=pair[1])
-            except loop.Refused:
+                closing_actions.merge(pair[0], live_city.clerk, master=pair[1])
+            except moving.Refused:
                 return False
             finally:
                 connection.close()

@@ -1,5 +1,5 @@
-"""Every row of MOVES, tried from every status by everyone: what it allows happens, and nothing
-else.
+"""Every verb of a case, tried from every status by everyone: what its row allows happens, and
+nothing else.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from tests.cast import Cast, file_one, requester
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, handling_actions, moving
+from yinghu.appeals.actions import SORT
+from yinghu.appeals.closing_actions import MERGE
 from yinghu.appeals.models import Appeal, Clock, Event
-from yinghu.appeals.moves import BY_ITSELF, BY_REST, MOVES, OF_LEGS, RESTING_CLOCK, FieldKind
-from yinghu.appeals.states import ClockKind, Status, Verb, Who
+from yinghu.appeals.states import RESTING_CLOCK, ClockKind, Status, Who
+from yinghu.appeals.verb import BY_ITSELF, FieldKind, Verb
 from yinghu.common.photos import MAX_PHOTOS, StoredPhoto
-from yinghu.oversight import levels
-from yinghu.oversight.verbs import VERBS
+from yinghu.oversight import actions as oversight_actions
+from yinghu.oversight.sharing_actions import CONTACT, SHARE
 from yinghu.people.access import SYSTEM, Actor, relations
+from yinghu.verbs import VERBS, available
 
 pytestmark = pytest.mark.django_db
 
@@ -30,21 +33,26 @@ def bring_to(status: Status, city: Cast) -> Appeal:
     """A fresh appeal, moved to `status` by the people whose work that is."""
     appeal = file_one()
     me, pk = requester(appeal), appeal.pk
-    sort = (loop.sort, city.clerk, {"category": "milk"})
-    assign = (loop.assign, city.dispatcher, {"unit": "milk"})
-    accept: tuple[Any, Actor, dict[str, Any]] = (loop.accept, city.milk, {})
-    resolve = (loop.resolve, city.milk, {"words": "已送到"})
+    sort = (actions.sort, city.clerk, {"category": "milk"})
+    assign = (actions.assign, city.dispatcher, {"unit": "milk"})
+    accept: tuple[Any, Actor, dict[str, Any]] = (actions.accept, city.milk, {})
+    resolve = (handling_actions.resolve, city.milk, {"words": "已送到"})
     path: dict[Status, list[tuple[Any, Actor, dict[str, Any]]]] = {
         Status.FILED: [],
         Status.SORTED: [sort],
         Status.ASSIGNED: [sort, assign],
         Status.HANDLING: [sort, assign, accept],
-        Status.WAITING: [sort, assign, accept, (loop.ask, city.milk, {"words": "几段？"})],
+        Status.WAITING: [
+            sort,
+            assign,
+            accept,
+            (handling_actions.ask, city.milk, {"words": "几段？"}),
+        ],
         Status.RESOLVED: [sort, assign, accept, resolve],
-        Status.CLOSED: [sort, assign, accept, resolve, (loop.close, city.clerk, {})],
-        Status.MERGED: [(loop.merge, city.clerk, {"master": file_one().pk})],
-        Status.DECLINED: [(loop.decline, city.clerk, {"words": "不属于受理范围"})],
-        Status.WITHDRAWN: [(loop.withdraw, me, {})],
+        Status.CLOSED: [sort, assign, accept, resolve, (closing_actions.close, city.clerk, {})],
+        Status.MERGED: [(closing_actions.merge, city.clerk, {"master": file_one().pk})],
+        Status.DECLINED: [(closing_actions.decline, city.clerk, {"words": "不属于受理范围"})],
+        Status.WITHDRAWN: [(closing_actions.withdraw, me, {})],
     }
     for verb, actor, given in path[status]:
         verb(pk, actor, **given)
@@ -72,18 +80,18 @@ def given_for(verb: Verb) -> dict[str, Any]:
         FieldKind.OCCASION: "people",
         FieldKind.POINT: "120.1,29.3",
     }
-    found = {f.name: values[f.kind] for f in MOVES[verb].fields if f.kind is not FieldKind.APPEAL}
-    if verb is Verb.MERGE:
+    found = {f.name: values[f.kind] for f in verb.fields if f.kind is not FieldKind.APPEAL}
+    if verb is MERGE:
         found["master"] = file_one().pk
-    if verb is Verb.SHARE:
+    if verb is SHARE:
         found["unit"] = "force-medical"
-    if verb is Verb.CONTACT:
+    if verb is CONTACT:
         # Whoever says it, of any unit.
         found = {}
     return found
 
 
-_OWN_TESTS = {Verb.FILE} | BY_ITSELF | OF_LEGS
+OF_CASES = [verb for verb in VERBS.values() if verb.function is not None and not verb.errand]
 """What is done to a leg is tried in `tests/dispatch`."""
 
 
@@ -93,33 +101,37 @@ def everyone(appeal: Appeal, city: Cast) -> list[Actor]:
 
 
 @pytest.mark.parametrize("status", list(Status))
-@pytest.mark.parametrize("verb", [verb for verb in Verb if verb not in _OWN_TESTS])
+@pytest.mark.parametrize("verb", OF_CASES, ids=str)
 def test_a_verb_happens_exactly_where_moves_allows_it(
     verb: Verb, status: Status, city: Cast
 ) -> None:
     appeal = bring_to(status, city)
-    move, given = MOVES[verb], given_for(verb)
+    given = given_for(verb)
     for actor in everyone(appeal, city):
         mine = relations(actor, appeal)
-        allowed = bool(mine & move.who) and status in move.sources
+        allowed = bool(mine & verb.who) and status in verb.sources
         # Nothing waits for it: `tests/oversight` has those.
-        allowed = allowed and not (move.needs or move.flag)
-        assert (move in loop.available(appeal, actor)) == allowed
+        allowed = allowed and not (verb.needs or verb.flag)
+        assert (verb in available(appeal, actor)) == allowed
         before = (appeal.status, appeal.version, appeal.events.count())
         tried = transaction.savepoint()
         if allowed:
-            event = VERBS[verb](appeal.pk, actor, **given)
+            event = verb.perform(appeal.pk, actor, **given)
             appeal.refresh_from_db()
             assert appeal.version == before[1] + 1 == appeal.events.count() == event.seq
             assert (event.from_status, event.to_status) == (status, appeal.status)
-            if verb not in BY_REST:
-                assert appeal.status == (move.target or status)
+            if not verb.rests_from:
+                assert appeal.status == (verb.target or status)
         else:
             refusal = (
-                loop.Conflict if mine & move.who else loop.Forbidden if mine else loop.NotFound
+                moving.Conflict
+                if mine & verb.who
+                else moving.Forbidden
+                if mine
+                else moving.NotFound
             )
             with pytest.raises(refusal):
-                VERBS[verb](appeal.pk, actor, **given)
+                verb.perform(appeal.pk, actor, **given)
             appeal.refresh_from_db()
             assert (appeal.status, appeal.version, appeal.events.count()) == before
         transaction.savepoint_rollback(tried)
@@ -129,34 +141,35 @@ def test_a_verb_happens_exactly_where_moves_allows_it(
 @pytest.mark.parametrize(
     ("verb", "field"),
     [
-        (verb, field.name)
-        for verb, move in MOVES.items()
-        if verb not in _OWN_TESTS and not (move.needs or move.flag)
-        for field in move.fields
+        pytest.param(verb, field.name, id=f"{verb}-{field.name}")
+        for verb in OF_CASES
+        if not (verb.needs or verb.flag)
+        for field in verb.fields
         if field.required and field.kind is FieldKind.TEXT
     ],
 )
 def test_words_that_are_needed_cannot_be_blank_or_endless(
     verb: Verb, field: str, city: Cast
 ) -> None:
-    move = MOVES[verb]
-    appeal = bring_to(min(move.sources), city)
-    actor = next(a for a in everyone(appeal, city) if relations(a, appeal) & move.who)
+    appeal = bring_to(min(verb.sources), city)
+    actor = next(a for a in everyone(appeal, city) if relations(a, appeal) & verb.who)
     for text, code in (
         ("  ", "missing"),
         ("\u200b\u202e", "missing"),
-        ("长" * (loop.MAX_WORDS + 1), "too_long"),
+        ("长" * (moving.MAX_WORDS + 1), "too_long"),
         ("a\x00b", "bad_text"),
     ):
-        with pytest.raises(loop.Refused) as refused:
-            VERBS[verb](appeal.pk, actor, **{**given_for(verb), field: text})
+        with pytest.raises(moving.Refused) as refused:
+            verb.perform(appeal.pk, actor, **{**given_for(verb), field: text})
         assert (refused.value.code, refused.value.field) == (code, field)
 
 
 def test_every_who_and_every_status_is_used() -> None:
-    assert set().union(*(move.who for move in MOVES.values())) == set(Who)
-    assert set().union(*(move.sources for move in MOVES.values())) == set(Status)
-    assert set(MOVES) == set(Verb) == {*VERBS, Verb.FILE} | BY_ITSELF | OF_LEGS
+    assert set().union(*(verb.who for verb in VERBS.values())) == set(Who)
+    assert set().union(*(verb.sources for verb in VERBS.values())) == set(Status)
+    without = {verb.name for verb in VERBS.values() if verb.function is None}
+    assert without == {"file", *BY_ITSELF}
+    assert {verb.name for verb in VERBS.values() if verb.by_itself} == BY_ITSELF
 
 
 @pytest.mark.parametrize("status", list(Status))
@@ -183,7 +196,7 @@ def test_a_question_holds_the_clocks_and_the_answer_moves_them_on(city: Cast) ->
     solve = appeal.clocks.get(kind=ClockKind.SOLVE)
     assert solve.paused_at is not None
     Clock.objects.filter(pk=solve.pk).update(paused_at=solve.paused_at - timedelta(hours=5))
-    loop.supply(appeal.pk, requester(appeal), words="一段")
+    handling_actions.supply(appeal.pk, requester(appeal), words="一段")
     after = appeal.clocks.get(kind=ClockKind.SOLVE)
     assert after.paused_at is None
     assert timedelta(hours=5) <= after.due_at - solve.due_at < timedelta(hours=5, minutes=1)
@@ -193,8 +206,8 @@ def test_a_question_goes_back_to_where_it_was_asked_from(city: Cast) -> None:
     for status in (Status.FILED, Status.SORTED, Status.ASSIGNED, Status.HANDLING):
         appeal = bring_to(status, city)
         asker = city.clerk if status in (Status.FILED, Status.SORTED) else city.milk
-        loop.ask(appeal.pk, asker, words="哪家医院？")
-        loop.supply(appeal.pk, requester(appeal), words="中心医院")
+        handling_actions.ask(appeal.pk, asker, words="哪家医院？")
+        handling_actions.supply(appeal.pk, requester(appeal), words="中心医院")
         appeal.refresh_from_db()
         assert appeal.status == status
 
@@ -202,7 +215,7 @@ def test_a_question_goes_back_to_where_it_was_asked_from(city: Cast) -> None:
 def test_reopening_goes_to_whoever_had_it_and_without_one_to_its_desk(city: Cast) -> None:
     closed, declined = bring_to(Status.CLOSED, city), bring_to(Status.DECLINED, city)
     for appeal, back in ((closed, Status.HANDLING), (declined, Status.FILED)):
-        loop.reopen(appeal.pk, requester(appeal), words="没有解决")
+        closing_actions.reopen(appeal.pk, requester(appeal), words="没有解决")
         appeal.refresh_from_db()
         assert (appeal.status, appeal.closed_at) == (back, None)
         running = {clock.kind for clock in appeal.clocks.filter(stopped_at=None)}
@@ -212,18 +225,18 @@ def test_reopening_goes_to_whoever_had_it_and_without_one_to_its_desk(city: Cast
 def test_an_act_on_an_old_version_is_refused(city: Cast) -> None:
     appeal = bring_to(Status.SORTED, city)
     seen = appeal.version
-    loop.note(appeal.pk, city.clerk, why="已电话核实")
-    with pytest.raises(loop.Conflict) as refused:
-        loop.assign(appeal.pk, city.dispatcher, unit="milk", expect=seen)
+    handling_actions.note(appeal.pk, city.clerk, why="已电话核实")
+    with pytest.raises(moving.Conflict) as refused:
+        actions.assign(appeal.pk, city.dispatcher, unit="milk", expect=seen)
     assert refused.value.code == "moved_on"
 
 
 def test_urging_twice_in_an_hour_is_refused_and_said_until_when(city: Cast) -> None:
     appeal = bring_to(Status.ASSIGNED, city)
-    loop.urge(appeal.pk, requester(appeal))
-    with pytest.raises(loop.Conflict, match="以后可以再催"):
-        loop.urge(appeal.pk, requester(appeal))
-    loop.urge(appeal.pk, city.commander)
+    handling_actions.urge(appeal.pk, requester(appeal))
+    with pytest.raises(moving.Conflict, match="以后可以再催"):
+        handling_actions.urge(appeal.pk, requester(appeal))
+    handling_actions.urge(appeal.pk, city.commander)
 
 
 def test_merging_refuses_itself_the_ended_and_the_invisible(city: Cast) -> None:
@@ -233,41 +246,41 @@ def test_merging_refuses_itself_the_ended_and_the_invisible(city: Cast) -> None:
         (ended.pk, "ended_master"),
         (10**12, "unknown_master"),
     ):
-        with pytest.raises(loop.Refused) as refused:
-            loop.merge(appeal.pk, city.clerk, master=master)
+        with pytest.raises(moving.Refused) as refused:
+            closing_actions.merge(appeal.pk, city.clerk, master=master)
         assert refused.value.code == code
 
 
 @pytest.mark.parametrize(
     ("verb", "given", "code"),
     [
-        (Verb.SORT, {"category": "no-such"}, "unknown_category"),
-        (Verb.SORT, {"category": "milk", "area": "999999"}, "unknown_area"),
-        (Verb.SORT, {"category": "milk", "klass": "x"}, "unknown_klass"),
-        (Verb.SORT, {"category": "milk", "urgency": 9}, "unknown_urgency"),
+        (SORT, {"category": "no-such"}, "unknown_category"),
+        (SORT, {"category": "milk", "area": "999999"}, "unknown_area"),
+        (SORT, {"category": "milk", "klass": "x"}, "unknown_klass"),
+        (SORT, {"category": "milk", "urgency": 9}, "unknown_urgency"),
     ],
 )
 def test_unknown_codes_are_named(verb: Verb, given: dict[str, Any], code: str, city: Cast) -> None:
-    with pytest.raises(loop.Refused) as refused:
-        VERBS[verb](file_one().pk, city.clerk, **given)
+    with pytest.raises(moving.Refused) as refused:
+        verb.perform(file_one().pk, city.clerk, **given)
     assert refused.value.code == code
 
 
 def test_a_level_cannot_be_raised_above_the_city(city: Cast) -> None:
     appeal = bring_to(Status.HANDLING, city)
     for _level in (2, 1):
-        levels.escalate(appeal.pk, city.commander, why="超出本组能力")
-    with pytest.raises(loop.Conflict, match="最高"):
-        levels.escalate(appeal.pk, city.commander, why="再提")
+        oversight_actions.escalate(appeal.pk, city.commander, why="超出本组能力")
+    with pytest.raises(moving.Conflict, match="最高"):
+        oversight_actions.escalate(appeal.pk, city.commander, why="再提")
 
 
 def test_an_extension_into_the_past_is_refused(city: Cast) -> None:
     appeal = bring_to(Status.HANDLING, city)
     until = timezone.now() + timedelta(days=20)
-    loop.extend(appeal.pk, city.dispatcher, until=until, why="等待到货")
+    handling_actions.extend(appeal.pk, city.dispatcher, until=until, why="等待到货")
     assert appeal.clocks.get(kind=ClockKind.SOLVE).due_at == until
-    with pytest.raises(loop.Refused) as refused:
-        loop.extend(
+    with pytest.raises(moving.Refused) as refused:
+        handling_actions.extend(
             appeal.pk, city.dispatcher, until=timezone.now() - timedelta(hours=1), why="晚了"
         )
     assert refused.value.code == "past"
@@ -275,8 +288,8 @@ def test_an_extension_into_the_past_is_refused(city: Cast) -> None:
 
 def test_an_extension_has_an_end(city: Cast) -> None:
     appeal = bring_to(Status.HANDLING, city)
-    with pytest.raises(loop.Refused) as refused:
-        loop.extend(
+    with pytest.raises(moving.Refused) as refused:
+        handling_actions.extend(
             appeal.pk, city.dispatcher, until=timezone.now() + timedelta(days=9999), why="永远"
         )
     assert (refused.value.code, refused.value.field) == ("too_far", "until")
@@ -284,25 +297,27 @@ def test_an_extension_has_an_end(city: Cast) -> None:
 
 def test_nobody_rates_over_the_requester(city: Cast) -> None:
     appeal = bring_to(Status.RESOLVED, city)
-    loop.rate(appeal.pk, city.operator, solved=True, satisfaction="fairly")
-    loop.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no")
-    with pytest.raises(loop.Conflict) as refused:
-        loop.rate(appeal.pk, city.clerk, solved=True, satisfaction="yes")
+    closing_actions.rate(appeal.pk, city.operator, solved=True, satisfaction="fairly")
+    closing_actions.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no")
+    with pytest.raises(moving.Conflict) as refused:
+        closing_actions.rate(appeal.pk, city.clerk, solved=True, satisfaction="yes")
     assert refused.value.code == "rated_already"
-    loop.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes")
+    closing_actions.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes")
 
 
 def test_a_reopened_appeal_carries_no_result_of_before(city: Cast) -> None:
     appeal = bring_to(Status.RESOLVED, city)
-    loop.reopen(appeal.pk, requester(appeal), words="送错了")
+    closing_actions.reopen(appeal.pk, requester(appeal), words="送错了")
     appeal.refresh_from_db()
     assert (appeal.result, appeal.solved) == ("", None)
 
 
 def test_the_whole_loop_leaves_an_event_for_each_step(city: Cast) -> None:
     appeal = bring_to(Status.RESOLVED, city)
-    loop.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes", words="谢谢")
-    loop.close(appeal.pk, city.clerk)
+    closing_actions.rate(
+        appeal.pk, requester(appeal), solved=True, satisfaction="yes", words="谢谢"
+    )
+    closing_actions.close(appeal.pk, city.clerk)
     assert list(appeal.events.order_by("seq").values_list("verb", "to_status")) == [
         ("file", "filed"),
         ("sort", "sorted"),
@@ -318,15 +333,15 @@ def test_the_whole_loop_leaves_an_event_for_each_step(city: Cast) -> None:
 def test_a_case_is_handed_to_somebody_of_its_unit_alone(city: Cast) -> None:
     appeal = bring_to(Status.ASSIGNED, city)
     for stranger in ("food-handler", "clerk", "nobody"):
-        with pytest.raises(loop.Refused) as refused:
-            loop.hand(appeal.pk, city.milk, user=stranger)
+        with pytest.raises(moving.Refused) as refused:
+            actions.hand(appeal.pk, city.milk, user=stranger)
         assert (refused.value.code, refused.value.field) == ("unknown_user", "user")
-    event = loop.hand(appeal.pk, city.milk, user="volunteer")
+    event = actions.hand(appeal.pk, city.milk, user="volunteer")
     appeal.refresh_from_db()
     assert (appeal.status, appeal.holder_id) == (Status.HANDLING, city.volunteer.user_id)
     assert event.facts == {"user": "volunteer", "name": "志愿者小王"}
-    with pytest.raises(loop.Conflict) as held:
-        loop.hand(appeal.pk, city.milk, user="volunteer")
+    with pytest.raises(moving.Conflict) as held:
+        actions.hand(appeal.pk, city.milk, user="volunteer")
     assert held.value.code == "held_already"
     assert "holder" in relations(city.volunteer, appeal)
 
@@ -334,12 +349,14 @@ def test_a_case_is_handed_to_somebody_of_its_unit_alone(city: Cast) -> None:
 def test_photos_come_with_what_was_done_and_not_with_what_was_refused(city: Cast) -> None:
     appeal = bring_to(Status.HANDLING, city)
     photo = StoredPhoto("aa/one.jpg", 640, 480, 1000)
-    event = loop.report(appeal.pk, city.milk, words="已买到", photos=(photo,))
+    event = handling_actions.report(appeal.pk, city.milk, words="已买到", photos=(photo,))
     kept = appeal.attachments.get()
     assert (kept.event_id, kept.file, kept.width) == (event.pk, "aa/one.jpg", 640)
-    with pytest.raises(loop.Refused) as refused:
-        loop.resolve(appeal.pk, city.milk, words="好了", photos=(photo,) * (MAX_PHOTOS + 1))
+    with pytest.raises(moving.Refused) as refused:
+        handling_actions.resolve(
+            appeal.pk, city.milk, words="好了", photos=(photo,) * (MAX_PHOTOS + 1)
+        )
     assert refused.value.field == "photos"
-    with pytest.raises(loop.Refused):
-        loop.report(appeal.pk, city.milk, words=" ", photos=(photo,))
+    with pytest.raises(moving.Refused):
+        handling_actions.report(appeal.pk, city.milk, words=" ", photos=(photo,))
     assert appeal.attachments.count() == 1

@@ -22,7 +22,7 @@ from tests.live import Live, database_url, until
 from tests.loops import result_of
 from yinghu.appeals.models import Event
 from yinghu.common.concurrency_limit import AT_ONCE, Line
-from yinghu.dispatch import legs
+from yinghu.dispatch import actions as errand_actions
 from yinghu.dispatch.models import ErrandTemplate, Leg
 from yinghu.people.access import SYSTEM
 from yinghu.people.models import User
@@ -128,7 +128,7 @@ def test_what_was_begun_is_finished_though_the_phone_hangs_up(live: Live, live_c
     with transaction.atomic():
         # So that the live worker does not serve it before it is served here.
         appeal = dispatched(file_one(area="330782001"), live_city)
-        legs.plan(appeal.pk, SYSTEM, specs=[{"kind": "visit", "where": "home"}])
+        errand_actions.plan(appeal.pk, SYSTEM, specs=[{"kind": "visit", "where": "home"}])
     leg = Leg.objects.get(appeal=appeal)
     client = Client()
     client.force_login(User.objects.get(pk=helper("跑腿小李").user_id or 0))

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tests.cast import Cast, file_one
 from yinghu import reactions
-from yinghu.appeals import loop
+from yinghu.appeals import actions
 from yinghu.appeals.models import Appeal
 from yinghu.common.photos import StoredPhoto
 from yinghu.dispatch.models import ErrandTemplate, FixedHelper, Leg
@@ -93,8 +93,8 @@ def medicine_case(city: Cast, area: str = "330782001004001", **given: Any) -> Ap
     """Sorted and with the group of its hospital; urgent."""
     answers = {"hospital": "中心医院", "medicine": "降压药"}
     appeal = file_one("家里老人的降压药吃完了", area=area, answers=answers, **given)
-    loop.sort(appeal.pk, city.clerk, category="medicine", urgency=2)
-    loop.assign(appeal.pk, city.dispatcher, unit="medicine-central")
+    actions.sort(appeal.pk, city.clerk, category="medicine", urgency=2)
+    actions.assign(appeal.pk, city.dispatcher, unit="medicine-central")
     appeal.refresh_from_db()
     return appeal
 

@@ -20,10 +20,11 @@ from tests.dispatch.errands import (
     sealed,
 )
 from yinghu import reactions
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, handling_actions
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Status
-from yinghu.dispatch import legs
+from yinghu.dispatch import actions as errand_actions
+from yinghu.dispatch import leg_actions
 from yinghu.dispatch.models import Leg
 from yinghu.people import access
 from yinghu.people.access import Actor, actor_of
@@ -46,10 +47,10 @@ def _brought(city: Cast) -> Appeal:
     appeal = medicine_case(city)
     react_to(appeal)
     buy, carry = legs_of(appeal)
-    legs.take(buy.pk, a)
+    leg_actions.take(buy.pk, a)
     react_to(appeal)
-    legs.finish(buy.pk, a, photos=proof())
-    legs.finish(carry.pk, a, photos=proof())
+    leg_actions.finish(buy.pk, a, photos=proof())
+    leg_actions.finish(carry.pk, a, photos=proof())
     react_to(appeal)
     assert appeal.status == Status.RESOLVED
     return appeal
@@ -57,23 +58,25 @@ def _brought(city: Cast) -> Appeal:
 
 def test_what_was_done_before_it_was_reopened_resolves_nothing(city: Cast) -> None:
     appeal = _brought(city)
-    loop.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no", words="没有收到")
+    closing_actions.rate(
+        appeal.pk, requester(appeal), solved=False, satisfaction="no", words="没有收到"
+    )
     react_to(appeal)
     assert appeal.status == Status.HANDLING
-    loop.supply(appeal.pk, requester(appeal), words="门口没有药")
+    handling_actions.supply(appeal.pk, requester(appeal), words="门口没有药")
     react_to(appeal)
     assert appeal.status == Status.HANDLING
     other = access.serving(appeal.unit_id).exclude(pk=appeal.holder_id or 0)[0]
-    loop.hand(appeal.pk, _staff(appeal), user=other.username)
+    actions.hand(appeal.pk, _staff(appeal), user=other.username)
     react_to(appeal)
     assert appeal.status == Status.HANDLING
     # What is planned anew and done then does.
     a = helper("小李")
-    legs.plan(appeal.pk, _staff(appeal), specs=[{"kind": "visit", "where": "home"}])
+    errand_actions.plan(appeal.pk, _staff(appeal), specs=[{"kind": "visit", "where": "home"}])
     react_to(appeal)
     last = legs_of(appeal)[-1]
-    legs.take(last.pk, a)
-    legs.finish(last.pk, a)
+    leg_actions.take(last.pk, a)
+    leg_actions.finish(last.pk, a)
     react_to(appeal)
     assert appeal.status == Status.RESOLVED
     # And it does not say once more what it said the first time.
@@ -87,18 +90,18 @@ def test_what_was_bought_and_never_brought_is_not_resolved(city: Cast) -> None:
     appeal = medicine_case(city)
     react_to(appeal)
     buy, carry = legs_of(appeal)
-    legs.take(buy.pk, a)
+    leg_actions.take(buy.pk, a)
     react_to(appeal)
-    legs.finish(buy.pk, a, photos=proof())
-    legs.drop(appeal.pk, _staff(appeal), why="车坏了，另外安排", leg_ids=[carry.pk])
+    leg_actions.finish(buy.pk, a, photos=proof())
+    errand_actions.drop(carry.pk, _staff(appeal), why="车坏了，另外安排")
     react_to(appeal)
     assert (appeal.status, appeal.legs) == (Status.HANDLING, 0)
     # Of another errand that was called off whole nothing is waited for, nor told.
-    legs.plan(appeal.pk, _staff(appeal), specs=[{"kind": "carry", "where": "home"}])
+    errand_actions.plan(appeal.pk, _staff(appeal), specs=[{"kind": "carry", "where": "home"}])
     react_to(appeal)
     last = legs_of(appeal)[-1]
-    legs.take(last.pk, a)
-    legs.finish(last.pk, a)
+    leg_actions.take(last.pk, a)
+    leg_actions.finish(last.pk, a)
     react_to(appeal)
     assert appeal.status == Status.HANDLING
 
@@ -109,10 +112,10 @@ def test_an_answer_of_the_desk_calls_helpers_off(city: Cast) -> None:
     a = helper("阿东")
     appeal = medicine_case(city)
     react_to(appeal)
-    legs.take(legs_of(appeal)[0].pk, a)
+    leg_actions.take(legs_of(appeal)[0].pk, a)
     react_to(appeal)
-    loop.return_(appeal.pk, _staff(appeal), why="不归我们")
-    loop.answer(appeal.pk, city.dispatcher, words="社区已经送到")
+    actions.return_(appeal.pk, _staff(appeal), why="不归我们")
+    actions.answer(appeal.pk, city.dispatcher, words="社区已经送到")
     react_to(appeal)
     assert {leg.state for leg in legs_of(appeal)} == {"dropped"}
     assert appeal.legs == 0
@@ -128,14 +131,14 @@ def test_a_hand_over_from_nobody_does_not_hold_up_who_carries(city: Cast) -> Non
     react_to(appeal)
     buy, gate, carry = legs_of(appeal)
     a = helper("阿东")
-    legs.take(buy.pk, a)
-    legs.take(carry.pk, b)
-    legs.drop(appeal.pk, _staff(appeal), why="家里找到了药", leg_ids=[buy.pk])
+    leg_actions.take(buy.pk, a)
+    leg_actions.take(carry.pk, b)
+    errand_actions.drop(buy.pk, _staff(appeal), why="家里找到了药")
     react_to(appeal)
     gate.refresh_from_db()
     assert gate.state == "dropped"
     assert appeal.legs == 1
-    legs.finish(carry.pk, b, photos=proof())
+    leg_actions.finish(carry.pk, b, photos=proof())
     appeal.refresh_from_db()
     assert appeal.legs == 0
 
@@ -149,19 +152,19 @@ def test_a_line_in_between_does_not_keep_a_case_from_being_resolved(
     appeal = medicine_case(city)
     react_to(appeal)
     buy, carry = legs_of(appeal)
-    legs.take(buy.pk, a)
+    leg_actions.take(buy.pk, a)
     react_to(appeal)
-    legs.finish(buy.pk, a, photos=proof())
-    last = legs.finish(carry.pk, a, photos=proof())
-    real = loop.resolve
+    leg_actions.finish(buy.pk, a, photos=proof())
+    last = leg_actions.finish(carry.pk, a, photos=proof())
+    real = handling_actions.resolve
     said: list[Any] = []
 
     def late(*given: Any, **more: Any) -> Any:
         if not said:
-            said.append(legs.say(appeal.pk, a, words="放在门口了"))
+            said.append(errand_actions.say(appeal.pk, a, why="放在门口了"))
         return real(*given, **more)
 
-    monkeypatch.setattr(loop, "resolve", late)
+    monkeypatch.setattr(handling_actions, "resolve", late)
     reactions.react([last.pk])
     appeal.refresh_from_db()
     assert appeal.status == Status.RESOLVED
@@ -177,4 +180,4 @@ def test_somebody_asking_does_not_spoil_the_form_of_who_has_the_case(city: Cast)
     assert appeal.events.filter(verb="offer").exists()
     shown = appeal.events.filter(verb="plan").get().seq
     assert shown > seen
-    loop.accept(appeal.pk, _staff(appeal), expect=shown)
+    actions.accept(appeal.pk, _staff(appeal), expect=shown)

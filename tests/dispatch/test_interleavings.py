@@ -33,10 +33,12 @@ from tests.dispatch.errands import (
     sealed,
 )
 from tests.live import Live
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, handling_actions, moving
+from yinghu.appeals.actions import HAND
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import ENDED, Status, Verb
-from yinghu.dispatch import legs, offers
+from yinghu.appeals.states import ENDED, Status
+from yinghu.dispatch import leg_actions, offers
+from yinghu.dispatch.leg_actions import TAKE
 from yinghu.dispatch.models import Leg, LegKind, Offer
 from yinghu.people.access import SYSTEM, Actor
 from yinghu.people.models import Volunteer
@@ -74,7 +76,7 @@ class Relay(RuleBasedStateMachine):
         refused = ""
         try:
             step()
-        except loop.Refused as why:
+        except moving.Refused as why:
             refused = why.message
         assert not refused or self.seen() == before
         self.appeal.refresh_from_db()
@@ -85,19 +87,19 @@ class Relay(RuleBasedStateMachine):
 
     @rule(n=which, who=some)
     def take(self, n: int, who: int) -> None:
-        self.tried(lambda: legs.take(self.leg(n).pk, self.people[who]))
+        self.tried(lambda: leg_actions.take(self.leg(n).pk, self.people[who]))
 
     @rule(n=which, who=some)
     def give_back(self, n: int, who: int) -> None:
-        self.tried(lambda: legs.give_back(self.leg(n).pk, self.people[who], why="有事"))
+        self.tried(lambda: leg_actions.give_back(self.leg(n).pk, self.people[who], why="有事"))
 
     @rule(n=which, who=some)
     def hand_over(self, n: int, who: int) -> None:
-        self.tried(lambda: legs.hand_over(self.leg(n).pk, self.people[who]))
+        self.tried(lambda: leg_actions.hand_over(self.leg(n).pk, self.people[who]))
 
     @rule(n=which, who=some)
     def finish(self, n: int, who: int) -> None:
-        self.tried(lambda: legs.finish(self.leg(n).pk, self.people[who], photos=proof()))
+        self.tried(lambda: leg_actions.finish(self.leg(n).pk, self.people[who], photos=proof()))
 
     @rule(n=which, who=some)
     def say_no(self, n: int, who: int) -> None:
@@ -116,11 +118,11 @@ class Relay(RuleBasedStateMachine):
     def ends_otherwise(self, end: str) -> None:
         me = requester(self.appeal)
         if end == "withdraw" and self.passed > timedelta(hours=3):
-            self.tried(lambda: loop.withdraw(self.appeal.pk, me))
+            self.tried(lambda: closing_actions.withdraw(self.appeal.pk, me))
         elif end == "release":
-            self.tried(lambda: loop.release(self.appeal.pk, SYSTEM, why="换人"))
+            self.tried(lambda: actions.release(self.appeal.pk, SYSTEM, why="换人"))
         elif end == "resolve" and self.passed > timedelta(hours=4):
-            self.tried(lambda: loop.resolve(self.appeal.pk, SYSTEM, words="好了"))
+            self.tried(lambda: handling_actions.resolve(self.appeal.pk, SYSTEM, words="好了"))
 
     @invariant()
     def nothing_is_held_twice_or_lost(self) -> None:
@@ -198,7 +200,7 @@ def at_once(steps: list[Callable[[], Any]]) -> list[Any]:
         try:
             gate.wait(20)
             found[n] = steps[n]()
-        except loop.Refused as refused:
+        except moving.Refused as refused:
             found[n] = refused
         finally:
             connections.close_all()
@@ -221,16 +223,16 @@ def test_of_many_who_press_at_once_one_has_it(live: Live) -> None:
     live.drain()
     leg = legs_of(appeal)[0]
     connection.close()
-    found = at_once([partial(legs.take, leg.pk, who) for who in people])
+    found = at_once([partial(leg_actions.take, leg.pk, who) for who in people])
     taken = [each for each in found if isinstance(each, Event)]
-    refused = [each for each in found if isinstance(each, loop.Refused)]
+    refused = [each for each in found if isinstance(each, moving.Refused)]
     assert (len(taken), len(refused)) == (1, 11)
     assert {each.code for each in refused} == {"gone"}
     leg.refresh_from_db()
     assert leg.holder_id == taken[0].user_id
-    assert appeal.events.filter(verb=Verb.TAKE).count() == 1
+    assert appeal.events.filter(verb=TAKE.name).count() == 1
     live.drain()
-    assert appeal.events.filter(verb=Verb.HAND).count() == 1
+    assert appeal.events.filter(verb=HAND.name).count() == 1
 
 
 def test_both_press_a_hand_over_at_once(live: Live) -> None:
@@ -242,11 +244,11 @@ def test_both_press_a_hand_over_at_once(live: Live) -> None:
     appeal = medicine_case(city)
     live.drain()
     buy, gate, carry = legs_of(appeal)
-    legs.take(buy.pk, a)
-    legs.take(carry.pk, b)
-    legs.finish(buy.pk, a, photos=proof())
+    leg_actions.take(buy.pk, a)
+    leg_actions.take(carry.pk, b)
+    leg_actions.finish(buy.pk, a, photos=proof())
     connection.close()
-    found = at_once([partial(legs.hand_over, gate.pk, who) for who in (a, b, a, b)])
+    found = at_once([partial(leg_actions.hand_over, gate.pk, who) for who in (a, b, a, b)])
     assert sum(isinstance(each, Event) for each in found) == 2
     gate.refresh_from_db()
     assert (gate.state, bool(gate.given_at), bool(gate.received_at)) == ("done", True, True)
@@ -260,15 +262,15 @@ def test_a_take_at_the_moment_of_a_release_is_whole(live: Live) -> None:
     appeal = medicine_case(city)
     live.drain()
     leg = legs_of(appeal)[0]
-    legs.take(leg.pk, a)
+    leg_actions.take(leg.pk, a)
     leg.refresh_from_db()
     connection.close()
     at_once(
         [
-            lambda: legs.release(leg, leg.active_at, why="没有动静"),
-            lambda: legs.take(leg.pk, b),
-            lambda: legs.finish(leg.pk, a, photos=proof()),
-            lambda: legs.give_back(leg.pk, a, why="有事"),
+            lambda: leg_actions.release(leg, leg.active_at, why="没有动静"),
+            lambda: leg_actions.take(leg.pk, b),
+            lambda: leg_actions.finish(leg.pk, a, photos=proof()),
+            lambda: leg_actions.give_back(leg.pk, a, why="有事"),
         ]
     )
     leg.refresh_from_db()

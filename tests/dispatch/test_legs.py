@@ -18,15 +18,17 @@ from tests.dispatch.errands import (
     relay,
     sealed,
 )
-from yinghu.appeals import loop
+from yinghu.appeals import closing_actions, moving
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import PRIVATE, Status, Verb
-from yinghu.dispatch import legs
+from yinghu.appeals.states import Status
+from yinghu.dispatch import leg_actions
+from yinghu.dispatch.actions import DROP
 from yinghu.dispatch.models import Leg, Offer
 from yinghu.people import volunteers
 from yinghu.people.access import Actor
 from yinghu.people.models import User, Volunteer
 from yinghu.ui.event_text import told
+from yinghu.verbs import PRIVATE
 
 pytestmark = pytest.mark.django_db
 HOME = "330782001004001"
@@ -50,30 +52,30 @@ def test_a_relay_into_a_sealed_zone(city: Cast) -> None:
     # The one inside cannot go to the hospital, so only the other was asked.
     assert list(Offer.objects.filter(leg=buy).values_list("user", flat=True)) == [a.user_id]
 
-    legs.take(buy.pk, a)
+    leg_actions.take(buy.pk, a)
     react_to(appeal)
     assert appeal.status == Status.HANDLING
     assert appeal.holder is not None
     assert appeal.holder.posts.filter(unit=appeal.unit).exclude(role="volunteer").exists()
-    with pytest.raises(loop.Forbidden, match="通行证"):
-        legs.take(carry.pk, helper("路人"))
-    legs.take(carry.pk, b)
-    with pytest.raises(loop.Conflict, match="轮不到"):
-        legs.finish(carry.pk, b, photos=proof())
-    with pytest.raises(loop.Refused, match="照片"):
-        legs.finish(buy.pk, a)
-    legs.finish(buy.pk, a, photos=proof(), paid=4250)
-    with pytest.raises(loop.Forbidden, match="不能替别人"):
-        legs.hand_over(gate.pk, _staff_of(appeal))
-    legs.hand_over(gate.pk, a)
-    with pytest.raises(loop.Conflict, match="等对方"):
-        legs.hand_over(gate.pk, a)
-    with pytest.raises(loop.Conflict, match="轮不到"):
-        legs.finish(carry.pk, b, photos=proof())
-    legs.hand_over(gate.pk, b)
+    with pytest.raises(moving.Forbidden, match="通行证"):
+        leg_actions.take(carry.pk, helper("路人"))
+    leg_actions.take(carry.pk, b)
+    with pytest.raises(moving.Conflict, match="轮不到"):
+        leg_actions.finish(carry.pk, b, photos=proof())
+    with pytest.raises(moving.Refused, match="照片"):
+        leg_actions.finish(buy.pk, a)
+    leg_actions.finish(buy.pk, a, photos=proof(), paid=4250)
+    with pytest.raises(moving.Forbidden, match="不能替别人"):
+        leg_actions.hand_over(gate.pk, _staff_of(appeal))
+    leg_actions.hand_over(gate.pk, a)
+    with pytest.raises(moving.Conflict, match="等对方"):
+        leg_actions.hand_over(gate.pk, a)
+    with pytest.raises(moving.Conflict, match="轮不到"):
+        leg_actions.finish(carry.pk, b, photos=proof())
+    leg_actions.hand_over(gate.pk, b)
     react_to(appeal)
     assert appeal.legs == 1
-    legs.finish(carry.pk, b, photos=proof())
+    leg_actions.finish(carry.pk, b, photos=proof())
     react_to(appeal)
     assert (appeal.status, appeal.legs, appeal.result) == (Status.RESOLVED, 0, "药已经送到")
     done = list(Leg.objects.filter(appeal=appeal).order_by("n"))
@@ -104,10 +106,10 @@ def test_where_there_is_no_zone_whoever_buys_also_carries(city: Cast) -> None:
     appeal = medicine_case(city)
     react_to(appeal)
     buy, carry = legs_of(appeal)
-    legs.take(buy.pk, a)
+    leg_actions.take(buy.pk, a)
     assert {leg.holder_id for leg in legs_of(appeal)} == {a.user_id}
     # Both go back together, and what was done is told to the next.
-    legs.give_back(buy.pk, a, why="临时有事", kept="排到 35 号")
+    leg_actions.give_back(buy.pk, a, why="临时有事", kept="排到 35 号")
     buy, carry = legs_of(appeal)
     assert [buy.state, carry.state] == ["open", "open"]
     assert (buy.kept, carry.opened_at) == ("排到 35 号", None)
@@ -122,20 +124,20 @@ def test_what_was_received_is_handed_on_when_it_is_given_back(city: Cast) -> Non
     appeal = medicine_case(city)
     react_to(appeal)
     buy, gate, carry = legs_of(appeal)
-    legs.take(buy.pk, a)
-    legs.take(carry.pk, b)
-    legs.finish(buy.pk, a, photos=proof())
-    legs.hand_over(gate.pk, b)
-    legs.hand_over(gate.pk, a)
-    legs.give_back(carry.pk, b, why="摔了一跤")
+    leg_actions.take(buy.pk, a)
+    leg_actions.take(carry.pk, b)
+    leg_actions.finish(buy.pk, a, photos=proof())
+    leg_actions.hand_over(gate.pk, b)
+    leg_actions.hand_over(gate.pk, a)
+    leg_actions.give_back(carry.pk, b, why="摔了一跤")
     gate.refresh_from_db()
     assert (gate.state, gate.giver_id, gate.holder_id) == ("open", b.user_id, None)
-    legs.take(carry.pk, c)
-    with pytest.raises(loop.Forbidden):
-        legs.hand_over(gate.pk, a)
-    legs.hand_over(gate.pk, b)
-    legs.hand_over(gate.pk, c)
-    legs.finish(carry.pk, c, photos=proof())
+    leg_actions.take(carry.pk, c)
+    with pytest.raises(moving.Forbidden):
+        leg_actions.hand_over(gate.pk, a)
+    leg_actions.hand_over(gate.pk, b)
+    leg_actions.hand_over(gate.pk, c)
+    leg_actions.finish(carry.pk, c, photos=proof())
     react_to(appeal)
     assert appeal.status == Status.RESOLVED
 
@@ -148,12 +150,12 @@ def test_one_who_does_both_needs_no_hand_over(city: Cast) -> None:
     appeal = medicine_case(city)
     react_to(appeal)
     buy, gate, carry = legs_of(appeal)
-    legs.take(buy.pk, c)
-    legs.take(carry.pk, c)
-    legs.finish(buy.pk, c, photos=proof())
+    leg_actions.take(buy.pk, c)
+    leg_actions.take(carry.pk, c)
+    leg_actions.finish(buy.pk, c, photos=proof())
     gate.refresh_from_db()
     assert gate.state == "done"
-    legs.finish(carry.pk, c, photos=proof())
+    leg_actions.finish(carry.pk, c, photos=proof())
     appeal.refresh_from_db()
     assert appeal.legs == 0
 
@@ -166,9 +168,9 @@ def test_one_who_takes_up_what_they_have_bought_needs_no_hand_over(city: Cast) -
     appeal = medicine_case(city)
     react_to(appeal)
     buy, gate, carry = legs_of(appeal)
-    legs.take(buy.pk, c)
-    legs.finish(buy.pk, c, photos=proof())
-    legs.take(carry.pk, c)
+    leg_actions.take(buy.pk, c)
+    leg_actions.finish(buy.pk, c, photos=proof())
+    leg_actions.take(carry.pk, c)
     gate.refresh_from_db()
     appeal.refresh_from_db()
     assert (gate.state, appeal.legs) == ("done", 1)
@@ -181,14 +183,14 @@ def test_what_ends_otherwise_calls_everybody_off(city: Cast) -> None:
     appeal = medicine_case(city)
     react_to(appeal)
     buy = legs_of(appeal)[0]
-    legs.take(buy.pk, a)
-    loop.withdraw(appeal.pk, requester(appeal))
+    leg_actions.take(buy.pk, a)
+    closing_actions.withdraw(appeal.pk, requester(appeal))
     react_to(appeal)
     assert {leg.state for leg in legs_of(appeal)} == {"dropped"}
     assert appeal.legs == 0
-    with pytest.raises(loop.Conflict, match="取消"):
-        legs.finish(buy.pk, a)
-    event = Event.objects.get(appeal=appeal, verb=Verb.DROP)
+    with pytest.raises(moving.Conflict, match="取消"):
+        leg_actions.finish(buy.pk, a)
+    event = Event.objects.get(appeal=appeal, verb=DROP.name)
     assert event.facts["told"] == [a.user_id]
     assert event.notifications.filter(user=a.user_id).count() == 1
 
@@ -204,12 +206,12 @@ def test_whoever_is_suspended_or_a_stranger_takes_nothing(city: Cast) -> None:
         Volunteer.objects.get(pk=a.user_id), User.objects.get(username="admin"), "没来"
     )
     # Even with the posts that they had when their request began.
-    with pytest.raises(loop.Forbidden):
-        legs.take(buy.pk, a)
-    with pytest.raises(loop.NotFound):
-        legs.take(buy.pk, city.urban)
-    with pytest.raises(loop.NotFound):
-        legs.take(buy.pk, requester(appeal))
+    with pytest.raises(moving.Forbidden):
+        leg_actions.take(buy.pk, a)
+    with pytest.raises(moving.NotFound):
+        leg_actions.take(buy.pk, city.urban)
+    with pytest.raises(moving.NotFound):
+        leg_actions.take(buy.pk, requester(appeal))
 
 
 def test_one_does_not_help_oneself_nor_take_too_many(city: Cast) -> None:
@@ -219,8 +221,8 @@ def test_one_does_not_help_oneself_nor_take_too_many(city: Cast) -> None:
     Volunteer.objects.filter(pk=a.user_id).update(caller=medicine_case(city).caller)
     appeal = medicine_case(city)
     react_to(appeal)
-    with pytest.raises(loop.Forbidden, match="自己的诉求"):
-        legs.take(legs_of(appeal)[0].pk, a)
+    with pytest.raises(moving.Forbidden, match="自己的诉求"):
+        leg_actions.take(legs_of(appeal)[0].pk, a)
     b = helper("小红")
     Volunteer.objects.get(pk=b.user_id).squad.__class__.objects.filter(code="care").update(
         most_held=2
@@ -228,9 +230,9 @@ def test_one_does_not_help_oneself_nor_take_too_many(city: Cast) -> None:
     for _each in range(2):
         other = medicine_case(city)
         react_to(other)
-        legs.take(legs_of(other)[0].pk, b)
-    with pytest.raises(loop.Conflict, match="2 件"):
-        legs.take(legs_of(appeal)[0].pk, b)
+        leg_actions.take(legs_of(other)[0].pk, b)
+    with pytest.raises(moving.Conflict, match="2 件"):
+        leg_actions.take(legs_of(appeal)[0].pk, b)
 
 
 def test_a_phone_with_a_wrong_clock_counts_no_more_than_can_be(city: Cast) -> None:
@@ -240,9 +242,9 @@ def test_a_phone_with_a_wrong_clock_counts_no_more_than_can_be(city: Cast) -> No
     appeal = medicine_case(city)
     react_to(appeal)
     buy, carry = legs_of(appeal)
-    legs.take(buy.pk, a)
-    legs.finish(buy.pk, a, photos=proof(), at=timezone.now() + timedelta(days=400))
-    legs.finish(carry.pk, a, photos=proof(), at=timezone.now() - timedelta(days=400))
+    leg_actions.take(buy.pk, a)
+    leg_actions.finish(buy.pk, a, photos=proof(), at=timezone.now() + timedelta(days=400))
+    leg_actions.finish(carry.pk, a, photos=proof(), at=timezone.now() - timedelta(days=400))
     for leg in legs_of(appeal):
         assert leg.done_at is not None
         assert leg.minutes == 1

@@ -20,9 +20,10 @@ from tests.dispatch.errands import (
     sealed,
 )
 from yinghu.appeals.models import Appeal, Event, Policy
-from yinghu.appeals.states import Verb
-from yinghu.dispatch import legs
+from yinghu.dispatch import leg_actions
 from yinghu.dispatch import offers as dispatch_offers
+from yinghu.dispatch.actions import NUDGE, OFFER
+from yinghu.dispatch.leg_actions import GIVE_BACK
 from yinghu.dispatch.models import FixedHelper, Leg, Offer
 from yinghu.dispatch.offers import Stage
 from yinghu.notifications.models import Notification
@@ -81,7 +82,7 @@ def test_the_nearest_few_are_asked_and_each_silence_is_replaced(city: Cast) -> N
     assert asked(leg) == ids(far)
     leg.refresh_from_db()
     assert leg.stage == Stage.WIDE
-    offers = appeal.events.filter(verb=Verb.OFFER).order_by("seq")
+    offers = appeal.events.filter(verb=OFFER.name).order_by("seq")
     assert set(offers[0].facts["told"]) == ids(*near[:3])
     assert Notification.objects.filter(event=offers[0], reason="offered").count() == 3
 
@@ -91,13 +92,13 @@ def test_nobody_left_means_the_leader_then_the_desk(city: Cast) -> None:
     appeal, leg = first_leg(city)
     leg.refresh_from_db()
     assert leg.stage == Stage.LEADER
-    event = appeal.events.get(verb=Verb.OFFER)
+    event = appeal.events.get(verb=OFFER.name)
     assert (event.facts["to"], event.facts["told"]) == ("leader", [])
     assert Notification.objects.filter(event=event, user=leader).exists()
     later(5)
-    assert appeal.events.filter(verb=Verb.OFFER).count() == 1
+    assert appeal.events.filter(verb=OFFER.name).count() == 1
     later(11)
-    last = appeal.events.filter(verb=Verb.OFFER).last()
+    last = appeal.events.filter(verb=OFFER.name).last()
     assert last is not None
     assert last.facts["to"] == "desk"
     from yinghu import reactions
@@ -142,7 +143,7 @@ def test_a_skill_a_pass_and_the_load_count(city: Cast) -> None:
     helper("没车")
     appeal, leg = first_leg(city)
     assert asked(leg) == ids(driver)
-    legs.take(leg.pk, driver)
+    leg_actions.take(leg.pk, driver)
     nurse = helper("护士", skills=["medical"], zones=["north"])
     helper("有证不懂医", zones=["north"])
     helper("懂医没证", skills=["medical"])
@@ -205,20 +206,20 @@ def test_what_is_not_urgent_lies_open_first(city: Cast) -> None:
 def test_a_take_without_a_sign_is_asked_about_then_released(city: Cast) -> None:
     one = helper("老王")
     appeal, leg = first_leg(city)
-    legs.take(leg.pk, one)
+    leg_actions.take(leg.pk, one)
     later(40)
-    assert not appeal.events.filter(verb=Verb.NUDGE).exists()
+    assert not appeal.events.filter(verb=NUDGE.name).exists()
     later(46)
-    assert appeal.events.get(verb=Verb.NUDGE).facts["told"] == [one.user_id]
+    assert appeal.events.get(verb=NUDGE.name).facts["told"] == [one.user_id]
     # They say that they are at it: their time begins anew.
-    legs.touch(leg.pk, one)
+    leg_actions.touch(leg.pk, one)
     later(76)
     leg.refresh_from_db()
     assert leg.state == "taken"
     later(107)
     leg.refresh_from_db()
     assert (leg.state, leg.holder_id) == ("open", None)
-    gone = Event.objects.get(appeal=appeal, verb=Verb.GIVE_BACK)
+    gone = Event.objects.get(appeal=appeal, verb=GIVE_BACK.name)
     assert (gone.actor_kind, gone.facts["told"]) == ("system", [one.user_id])
     assert Offer.objects.get(leg=leg, user=one.user_id).answer == "no"
 

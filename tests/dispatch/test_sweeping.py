@@ -19,7 +19,7 @@ from tests.dispatch.errands import (
     relay,
     sealed,
 )
-from yinghu.dispatch import legs, offers
+from yinghu.dispatch import leg_actions, offers
 from yinghu.dispatch.membership import has_in_hand
 from yinghu.dispatch.models import FixedHelper, Offer
 from yinghu.people import volunteers
@@ -85,7 +85,7 @@ def test_how_far_somebodys_door_is_tells_nobody_where_it_is(city: Cast) -> None:
     b = helper("小红", inside=zone.code)
     appeal = medicine_case(city, lon=120.0722, lat=29.3076)
     react_to(appeal)
-    legs.take(legs_of(appeal)[0].pk, helper("阿东"))
+    leg_actions.take(legs_of(appeal)[0].pk, helper("阿东"))
     react_to(appeal)
     carry = legs_of(appeal)[2]
     offer = Offer.objects.get(leg=carry, user=b.user_id)
@@ -105,9 +105,9 @@ def test_what_who_is_suspended_has_to_hand_over_is_somebodys_to_see_to(city: Cas
     appeal = medicine_case(city)
     react_to(appeal)
     buy, gate, carry = legs_of(appeal)
-    legs.take(buy.pk, a)
-    legs.take(carry.pk, b)
-    legs.finish(buy.pk, a, photos=proof())
+    leg_actions.take(buy.pk, a)
+    leg_actions.take(carry.pk, b)
+    leg_actions.finish(buy.pk, a, photos=proof())
     react_to(appeal)
     volunteers.suspend(
         Volunteer.objects.get(pk=a.user_id), User.objects.get(username="admin"), "没来"
@@ -125,10 +125,10 @@ def test_who_forgets_to_say_that_it_was_handed_over_is_asked(city: Cast) -> None
     appeal = medicine_case(city)
     react_to(appeal)
     buy, gate, carry = legs_of(appeal)
-    legs.take(buy.pk, a)
-    legs.take(carry.pk, b)
-    legs.finish(buy.pk, a, photos=proof())
-    legs.hand_over(gate.pk, a)
+    leg_actions.take(buy.pk, a)
+    leg_actions.take(carry.pk, b)
+    leg_actions.finish(buy.pk, a, photos=proof())
+    leg_actions.hand_over(gate.pk, a)
     react_to(appeal)
     for minutes in (1, 30, 46, 60):
         offers.sweep(now=timezone.now() + timedelta(minutes=minutes))
@@ -138,7 +138,7 @@ def test_who_forgets_to_say_that_it_was_handed_over_is_asked(city: Cast) -> None
     last = appeal.events.filter(verb="nudge", facts__leg=gate.n).order_by("seq").last()
     assert last is not None
     assert last.facts["to"] == "head"
-    legs.hand_over(gate.pk, b)
+    leg_actions.hand_over(gate.pk, b)
     gate.refresh_from_db()
     assert (gate.state, gate.next_at) == ("done", None)
 
@@ -152,9 +152,9 @@ def test_nobody_leaves_with_what_they_have_to_hand_over(city: Cast) -> None:
     react_to(appeal)
     buy, gate, carry = legs_of(appeal)
     user = User.objects.get(pk=a.user_id or 0)
-    legs.take(buy.pk, a)
-    legs.take(carry.pk, b)
-    legs.finish(buy.pk, a, photos=proof())
+    leg_actions.take(buy.pk, a)
+    leg_actions.take(carry.pk, b)
+    leg_actions.finish(buy.pk, a, photos=proof())
     assert has_in_hand(user)
-    legs.hand_over(gate.pk, a)
+    leg_actions.hand_over(gate.pk, a)
     assert not has_in_hand(user)

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.cast import cast
 from tests.cities import City
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, filing, handling_actions
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal, Untallied
 from yinghu.appeals.states import Status
@@ -24,7 +24,7 @@ FUTIAN, FOTANG = "330782008", "330782100"
 
 
 def file(channel: str = "web", area: str | None = None, **given: Any) -> int:
-    return loop.file(Filing("要奶粉", channel, area=area, **given), SYSTEM).appeal_id
+    return filing.file(Filing("要奶粉", channel, area=area, **given), SYSTEM).appeal_id
 
 
 def filed_on(appeal_id: int, days_ago: int) -> None:
@@ -40,20 +40,20 @@ def scenario() -> list[int]:
     """Six appeals: closed, resolved, assigned, merged, filed three days and forty days ago."""
     people = cast()
     done = file("web", "330782008001")
-    loop.sort(done, people.clerk, category="milk")
-    loop.assign(done, people.dispatcher, unit="milk")
-    loop.accept(done, people.milk)
-    loop.resolve(done, people.milk, words="送到了")
-    loop.rate(done, requester_of(done), solved=True, satisfaction="yes")
-    loop.close(done, people.clerk)
+    actions.sort(done, people.clerk, category="milk")
+    actions.assign(done, people.dispatcher, unit="milk")
+    actions.accept(done, people.milk)
+    handling_actions.resolve(done, people.milk, words="送到了")
+    closing_actions.rate(done, requester_of(done), solved=True, satisfaction="yes")
+    closing_actions.close(done, people.clerk)
     answered = file("hotline")
-    loop.sort(answered, people.clerk, category="policy")
-    loop.answer(answered, people.clerk, words="可以")
+    actions.sort(answered, people.clerk, category="policy")
+    actions.answer(answered, people.clerk, words="可以")
     given = file("feed", FOTANG)
-    loop.sort(given, people.clerk, category="medicine")
-    loop.assign(given, people.dispatcher, unit="medicine")
+    actions.sort(given, people.clerk, category="medicine")
+    actions.assign(given, people.dispatcher, unit="medicine")
     twin = file("feed")
-    loop.merge(twin, people.clerk, master=given)
+    closing_actions.merge(twin, people.clerk, master=given)
     recent, old = file("feed"), file("feed")
     filed_on(recent, 3)
     filed_on(old, 40)
@@ -158,7 +158,7 @@ def test_late_counts_appeals_not_clocks(own_city: City) -> None:
     assert board("today").late == 1
     assert board(scope=FOTANG).late == 1
     assert board("today", FUTIAN).late == 0
-    loop.ask(given, cast().medicine, words="哪家医院？")
+    handling_actions.ask(given, cast().medicine, words="哪家医院？")
     assert board().late == 2
 
 

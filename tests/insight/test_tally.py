@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from tests.cast import cast
 from tests.cities import City, in_threads
 from tests.live import Live, until
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, filing, handling_actions, moving
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal, Event, Untallied
 from yinghu.appeals.states import ENDED, Status
@@ -80,13 +80,13 @@ def move_about(seed: int, moves: int) -> None:
             area = chance.choice(AREAS)
             channel = chance.choice(("web", "feed"))
             count = chance.randint(1, 3)
-            loop.file_many([Filing("求助", channel, area=area) for _i in range(count)], SYSTEM)
+            filing.file_many([Filing("求助", channel, area=area) for _i in range(count)], SYSTEM)
             continue
         case = chance.choice(known)
         actor = chance.choice([*staff, requester_of(case)])
         try:
             _do(chance, case, actor)
-        except loop.Refused:
+        except moving.Refused:
             continue
 
 
@@ -94,19 +94,19 @@ def _do(chance: random.Random, case: int, actor: Actor) -> None:
     match chance.randrange(9):
         case 0 | 1:
             area = chance.choice(AREAS) or ""
-            loop.sort(case, actor, category=chance.choice(CATEGORIES), area=area)
+            actions.sort(case, actor, category=chance.choice(CATEGORIES), area=area)
         case 2 | 3:
-            loop.assign(case, actor, unit=chance.choice(UNITS))
+            actions.assign(case, actor, unit=chance.choice(UNITS))
         case 4:
-            loop.accept(case, actor)
+            actions.accept(case, actor)
         case 5:
-            loop.resolve(case, actor, words="好了")
+            handling_actions.resolve(case, actor, words="好了")
         case 6:
-            loop.close(case, actor)
+            closing_actions.close(case, actor)
         case 7:
-            loop.reopen(case, actor, words="没好")
+            closing_actions.reopen(case, actor, words="没好")
         case _:
-            loop.return_(case, actor, why="不归我")
+            actions.return_(case, actor, why="不归我")
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -161,7 +161,7 @@ def test_the_order_of_folding_does_not_matter(own_city: City) -> None:
 
 
 def test_the_worker_folds_by_itself(live: Live) -> None:
-    filed = loop.file(Filing("求助", "web"), SYSTEM)
+    filed = filing.file(Filing("求助", "web"), SYSTEM)
     until(lambda: not Untallied.objects.exists(), "the fold")
     assert board().received == 1
     assert set(Tally.objects.filter(dim="all").values_list("status", "n")) == {(Status.FILED, 1)}

@@ -13,7 +13,7 @@ from playwright.sync_api import FilePayload, Page, expect
 from tests.cast import Cast, file_one
 from tests.conftest import DESK, PHONE
 from tests.live import Live
-from yinghu.appeals import loop
+from yinghu.appeals import handling_actions
 from yinghu.appeals.models import Appeal, Event
 from yinghu.dispatch.models import ErrandTemplate
 from yinghu.people.access import requester_of
@@ -187,7 +187,7 @@ def test_what_a_clerk_types_is_not_swapped_away(
     clerk = log_in(open_page(DESK), "clerk")
     clerk.locator("summary", has_text="答复").first.click()
     clerk.fill("#answer-words", "请带身份证到窗口")
-    loop.supply(appeal.pk, requester_of(appeal.pk), words="急用")
+    handling_actions.supply(appeal.pk, requester_of(appeal.pk), words="急用")
     expect(clerk.locator(".stale-note")).to_be_visible()
     expect(clerk.locator("#answer-words")).to_have_value("请带身份证到窗口")
 
@@ -201,9 +201,9 @@ def test_a_case_renews_itself_without_a_complaint_of_the_browser(
     clerk.goto(f"/desk/case/{appeal.number}")
     # As dragging its corner leaves it. Copied on by htmx, such a style breaks our CSP.
     clerk.locator("#sort-why").evaluate("box => { box.style.height = '120px' }")
-    loop.supply(appeal.pk, requester_of(appeal.pk), words="急用")
+    handling_actions.supply(appeal.pk, requester_of(appeal.pk), words="急用")
     expect(clerk.locator(".story")).to_contain_text("急用")
-    loop.note(appeal.pk, live_city.clerk, why="已电话核实")
+    handling_actions.note(appeal.pk, live_city.clerk, why="已电话核实")
     expect(clerk.locator(".story")).to_contain_text("已电话核实")
 
 

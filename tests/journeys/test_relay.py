@@ -14,7 +14,7 @@ from tests.journeys.test_loop import OpenPage, photo
 from tests.journeys.test_loop import log_in as by_name
 from tests.live import Live
 from tests.web.field.test_offline_journey import is_kept, log_in
-from yinghu.appeals import loop
+from yinghu.appeals import actions
 from yinghu.appeals.states import Status
 from yinghu.dispatch.models import Offer
 from yinghu.people.models import Reveal
@@ -48,7 +48,7 @@ def test_medicine_goes_from_hand_to_hand_into_a_sealed_zone(
         expect(phone.locator(".offer")).to_have_count(0)
 
     # The clerk sorts; a rule knows the hospital's group, and its template the legs.
-    loop.sort(appeal.pk, live_city.clerk, category="medicine", urgency=2)
+    actions.sort(appeal.pk, live_city.clerk, category="medicine", urgency=2)
     for phone in phones:
         expect(phone.locator(".offer")).to_contain_text("去中心医院排队买药")
         assert DOOR not in phone.content()
@@ -126,7 +126,7 @@ def test_the_desk_sees_the_relay(live: Live, live_city: Cast, open_page: OpenPag
     hospital()
     one = helper("阿东")
     appeal = file_one("药吃完了", area=HOME, answers={"hospital": "中心医院"})
-    loop.sort(appeal.pk, live_city.clerk, category="medicine", urgency=2)
+    actions.sort(appeal.pk, live_city.clerk, category="medicine", urgency=2)
     live.drain()
     phone = log_in(open_page(PHONE), one)
     phone.goto("/field")

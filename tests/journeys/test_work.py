@@ -16,7 +16,7 @@ from tests.cast import Cast, dispatched, file_one
 from tests.conftest import DESK, PHONE
 from tests.journeys.test_loop import OpenPage, log_in
 from tests.live import Live
-from yinghu.appeals import loop
+from yinghu.appeals import actions, handling_actions
 from yinghu.appeals.models import Appeal, Clock
 
 pytestmark = pytest.mark.browser
@@ -71,7 +71,7 @@ def test_a_handler_does_many_at_once(live: Live, live_city: Cast, open_page: Ope
     assert statuses(made) == ["handling"] * 5
 
     # One has gone on meanwhile; the others are put back.
-    loop.report(made[0].pk, live_city.milk, words="已买到")
+    handling_actions.report(made[0].pk, live_city.milk, words="已买到")
     page.get_by_role("button", name="撤销这 5 件").click()
     expect(page.locator("h1")).to_have_text("撤销：4 件，共选 5 件")
     expect(page.locator(".line-why")).to_contain_text("别人已经处理过")
@@ -83,7 +83,7 @@ def test_on_a_phone_without_a_script_it_works_too(
 ) -> None:
     made = for_milk(live_city, 3)
     for appeal in made[:2]:
-        loop.accept(appeal.pk, live_city.milk)
+        actions.accept(appeal.pk, live_city.milk)
     live.drain()
     phone = log_in(open_page(PHONE), "milk-handler")
     phone.goto("/desk/cases")

@@ -13,7 +13,7 @@ from django.db import connection
 
 from tests.cast import cast, requester, taken_milk
 from tests.cities import City
-from yinghu.appeals import loop
+from yinghu.appeals import handling_actions
 from yinghu.common.migrations import NotMigrated
 from yinghu.notifications import read_state
 from yinghu.notifications.models import Delivery, Notification
@@ -88,7 +88,7 @@ def test_what_comes_after_is_written_as_ever(own_city: City) -> None:
     go_back()
     call_command("migrate", verbosity=0)
     appeal = taken_milk(cast())
-    event = loop.urge(appeal.pk, requester(appeal))
+    event = handling_actions.urge(appeal.pk, requester(appeal))
     react(events=[event.pk])
     assert Notification.objects.get(event=event).pk > 5
     assert Delivery.objects.get(notification__event=event).pk > 9

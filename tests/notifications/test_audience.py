@@ -12,15 +12,21 @@ from django.utils import timezone
 
 from tests.cast import Cast, file_one, requester, taken_milk
 from tests.oversight.clock import pass_time
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, handling_actions
+from yinghu.appeals.closing_actions import REOPEN
 from yinghu.appeals.models import Appeal, ChaseStep, Event
-from yinghu.appeals.states import Verb
 from yinghu.notifications.audience import AUDIENCES
 from yinghu.notifications.models import Notification
-from yinghu.oversight import co_handling, levels, rulings, supervision, sweep, whistles
+from yinghu.oversight import actions as oversight_actions
+from yinghu.oversight import (
+    sweep,
+    whistle_actions,
+)
+from yinghu.oversight.actions import CHASE
 from yinghu.people.access import SYSTEM, Actor, actor_of
 from yinghu.people.models import Level, Post, Role, Unit, User
 from yinghu.reactions import react
+from yinghu.verbs import VERBS
 
 pytestmark = pytest.mark.django_db
 FUTIAN = "330782008001"
@@ -57,51 +63,51 @@ def tomorrow(hours: float = 24) -> Any:
 def in_community(city: Cast) -> Appeal:
     """A street lamp of Futian, in the hands of its community."""
     appeal = file_one("路灯坏了", area=FUTIAN)
-    loop.sort(appeal.pk, city.clerk, category="urban")
-    loop.assign(appeal.pk, city.dispatcher, unit="community-futian")
-    loop.accept(appeal.pk, who("community-head"))
+    actions.sort(appeal.pk, city.clerk, category="urban")
+    actions.assign(appeal.pk, city.dispatcher, unit="community-futian")
+    actions.accept(appeal.pk, who("community-head"))
     return appeal
 
 
 def sorted_milk(city: Cast) -> Appeal:
     appeal = file_one()
-    loop.sort(appeal.pk, city.clerk, category="milk")
+    actions.sort(appeal.pk, city.clerk, category="milk")
     return appeal
 
 
 def test_filing_and_sorting_tell_nobody(city: Cast) -> None:
     appeal = file_one()
     assert told(appeal.events.get()) == {}
-    assert told(loop.note(appeal.pk, city.clerk, why="看过")) == {}
+    assert told(handling_actions.note(appeal.pk, city.clerk, why="看过")) == {}
 
 
 def test_an_assignment_tells_the_people_who_can_take_it(city: Cast) -> None:
     join("milk-head", "milk", Role.HEAD)
     appeal = sorted_milk(city)
-    event = loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    event = actions.assign(appeal.pk, city.dispatcher, unit="milk")
     assert told(event) == {"milk-handler": "unit", "milk-head": "unit"}
 
 
 def test_volunteers_are_told_only_of_what_they_hold(city: Cast) -> None:
     appeal = taken_milk(city)
-    assert told(loop.hand(appeal.pk, city.milk, user="volunteer")) == {"volunteer": "holder"}
-    urged = loop.urge(appeal.pk, requester(appeal))
+    assert told(actions.hand(appeal.pk, city.milk, user="volunteer")) == {"volunteer": "holder"}
+    urged = handling_actions.urge(appeal.pk, requester(appeal))
     assert told(urged) == {"volunteer": "holder"}
-    released = loop.release(appeal.pk, city.volunteer, why="去不了")
+    released = actions.release(appeal.pk, city.volunteer, why="去不了")
     assert told(released) == {"milk-handler": "unit"}
 
 
 def test_taking_a_case_tells_nobody(city: Cast) -> None:
     join("milk-head", "milk", Role.HEAD)
     appeal = sorted_milk(city)
-    loop.assign(appeal.pk, city.dispatcher, unit="milk")
-    assert told(loop.accept(appeal.pk, city.milk)) == {}
+    actions.assign(appeal.pk, city.dispatcher, unit="milk")
+    assert told(actions.accept(appeal.pk, city.milk)) == {}
 
 
 def test_nobody_is_told_of_what_they_did_themselves(city: Cast) -> None:
     join("milk-head", "milk", Role.HEAD)
     appeal = taken_milk(city)
-    released = loop.release(appeal.pk, city.milk, why="去不了")
+    released = actions.release(appeal.pk, city.milk, why="去不了")
     assert told(released) == {"milk-head": "unit"}
 
 
@@ -109,16 +115,16 @@ def test_what_its_requester_adds_reaches_whoever_has_it_in_hand(city: Cast) -> N
     appeal = file_one()
 
     def adds(actor: Actor) -> dict[str, str]:
-        return told(loop.supply(appeal.pk, actor, words="要二段"))
+        return told(handling_actions.supply(appeal.pk, actor, words="要二段"))
 
     mine = requester(appeal)
-    assert told(loop.urge(appeal.pk, mine)) == {"clerk": "clerk"}
+    assert told(handling_actions.urge(appeal.pk, mine)) == {"clerk": "clerk"}
     assert adds(mine) == {"clerk": "clerk"}
-    loop.sort(appeal.pk, city.clerk, category="milk")
+    actions.sort(appeal.pk, city.clerk, category="milk")
     assert adds(mine) == {"dispatcher": "dispatcher"}
-    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    actions.assign(appeal.pk, city.dispatcher, unit="milk")
     assert adds(mine) == {"milk-handler": "unit"}
-    loop.accept(appeal.pk, city.milk)
+    actions.accept(appeal.pk, city.milk)
     join("milk-head", "milk", Role.HEAD)
     assert adds(mine) == adds(city.operator) == {"milk-handler": "holder"}
     # Who has left holds nothing any more, whatever the row says.
@@ -133,38 +139,40 @@ def test_a_return_asks_the_dispatchers_of_its_area_and_the_ruling_tells_the_unit
     join("dispatcher-futian", "platform", Role.DISPATCHER, "330782008")
     appeal = in_community(city)
     head = who("community-head")
-    event = loop.return_(appeal.pk, head, why="不归我们")
+    event = actions.return_(appeal.pk, head, why="不归我们")
     assert told(event) == {"dispatcher": "dispatcher", "dispatcher-futian": "dispatcher"}
-    refused = rulings.rule(appeal.pk, city.dispatcher, agree=False, why="归你们")
+    refused = oversight_actions.rule(appeal.pk, city.dispatcher, agree=False, why="归你们")
     assert told(refused) == {"community-head": "unit"}
-    loop.return_(appeal.pk, head, why="真的不归我们")
-    agreed = rulings.rule(appeal.pk, city.dispatcher, agree=True, why="好")
+    actions.return_(appeal.pk, head, why="真的不归我们")
+    agreed = oversight_actions.rule(appeal.pk, city.dispatcher, agree=True, why="好")
     assert agreed.unit_id is None
     assert told(agreed) == {"community-head": "unit"}
 
 
 def test_an_extension_asks_the_dispatchers_and_one_that_is_given_asks_nobody(city: Cast) -> None:
     appeal = taken_milk(city)
-    asked = loop.extend(appeal.pk, city.milk, until=tomorrow(24 * 20), why="等货")
+    asked = handling_actions.extend(appeal.pk, city.milk, until=tomorrow(24 * 20), why="等货")
     assert told(asked) == {"dispatcher": "dispatcher"}
-    ruled = rulings.rule(appeal.pk, city.dispatcher, agree=True, why="好")
+    ruled = oversight_actions.rule(appeal.pk, city.dispatcher, agree=True, why="好")
     assert told(ruled) == {"milk-handler": "unit"}
-    given = loop.extend(appeal.pk, city.dispatcher, until=tomorrow(24 * 40), why="节日")
+    given = handling_actions.extend(appeal.pk, city.dispatcher, until=tomorrow(24 * 40), why="节日")
     assert told(given) == {}
 
 
 def test_helpers_are_asked_and_their_reply_reaches_the_holder(city: Cast) -> None:
     appeal = taken_milk(city)
-    asked = co_handling.invite(
+    asked = oversight_actions.invite(
         appeal.pk, city.milk, unit="bureau-urban", until=tomorrow(), why="开一下门"
     )
     assert told(asked) == {"urban-handler": "asked"}
-    assert told(co_handling.reply(appeal.pk, city.urban, why="开了")) == {"milk-handler": "holder"}
+    assert told(oversight_actions.reply(appeal.pk, city.urban, why="开了")) == {
+        "milk-handler": "holder"
+    }
 
 
 def test_raising_tells_the_unit_above_and_the_heads_of_the_lead(city: Cast) -> None:
     appeal = in_community(city)
-    event = levels.escalate(appeal.pk, city.dispatcher, why="社区办不了")
+    event = oversight_actions.escalate(appeal.pk, city.dispatcher, why="社区办不了")
     # The worker on the town's grid serves in the town's unit.
     assert told(event) == {"town-head": "unit", "grid-worker": "unit", "community-head": "lead"}
 
@@ -174,7 +182,7 @@ def test_raising_to_the_top_tells_the_command_and_whoever_had_it(city: Cast) -> 
     before = None
     for _level in range(5):
         before = appeal.unit
-        event = levels.escalate(appeal.pk, SYSTEM, why="没有人办")
+        event = oversight_actions.escalate(appeal.pk, SYSTEM, why="没有人办")
         appeal.refresh_from_db()
         if appeal.level == Level.COMMAND:
             break
@@ -195,18 +203,20 @@ def test_supervision_tells_holder_and_heads_and_the_answer_supervisors(city: Cas
     join("milk-head", "milk", Role.HEAD)
     join("supervisor-fotang", "platform", Role.SUPERVISOR, "330782100")
     appeal = taken_milk(city)
-    demanded = supervision.supervise(appeal.pk, city.commander, until=tomorrow(), why="说明原因")
+    demanded = oversight_actions.supervise(
+        appeal.pk, city.commander, until=tomorrow(), why="说明原因"
+    )
     assert told(demanded) == {"milk-handler": "holder", "milk-head": "head"}
-    answered = supervision.account(appeal.pk, city.milk, why="货在路上")
+    answered = oversight_actions.account(appeal.pk, city.milk, why="货在路上")
     assert told(answered) == {"supervisor": "supervisor"}
-    lifted = supervision.lift(appeal.pk, city.commander, why="好了")
+    lifted = oversight_actions.lift(appeal.pk, city.commander, why="好了")
     assert told(lifted) == {"milk-handler": "holder", "milk-head": "head"}
 
 
 def blown(city: Cast) -> tuple[Appeal, Event]:
     """The community whistles for two departments."""
     appeal = in_community(city)
-    event = whistles.whistle(
+    event = whistle_actions.whistle(
         appeal.pk,
         who("community-head"),
         occasion="people",
@@ -223,8 +233,8 @@ def test_a_whistle_calls_each_unit_and_what_they_say_reaches_the_whistler(city: 
     appeal, event = blown(city)
     assert told(event) == {"urban-handler": "summoned", "health-handler": "summoned"}
     whistler = {"community-head": "whistler", "community-worker": "whistler"}
-    assert told(whistles.report_in(appeal.pk, city.urban)) == whistler
-    four = whistles.measures(
+    assert told(whistle_actions.report_in(appeal.pk, city.urban)) == whistler
+    four = whistle_actions.measures(
         appeal.pk,
         city.urban,
         received=timezone.now(),
@@ -233,13 +243,13 @@ def test_a_whistle_calls_each_unit_and_what_they_say_reaches_the_whistler(city: 
         until=tomorrow(),
     )
     assert told(four) == whistler
-    contested = whistles.contest(appeal.pk, who("health-handler"), why="不归我们")
+    contested = whistle_actions.contest(appeal.pk, who("health-handler"), why="不归我们")
     assert told(contested) == whistler | {"commander": "command"}
-    judged = whistles.judge(
+    judged = whistle_actions.judge(
         appeal.pk, city.commander, unit="bureau-health", agree=False, why="要来"
     )
     assert told(judged) == whistler | {"health-handler": "summoned"}
-    graded = whistles.grade(
+    graded = whistle_actions.grade(
         appeal.pk, who("community-head"), unit="bureau-urban", satisfaction="yes"
     )
     assert told(graded) == {"urban-handler": "summoned"}
@@ -247,7 +257,7 @@ def test_a_whistle_calls_each_unit_and_what_they_say_reaches_the_whistler(city: 
 
 def test_a_desk_that_whistled_is_told_by_who_did(city: Cast) -> None:
     appeal = in_community(city)
-    whistles.whistle(
+    whistle_actions.whistle(
         appeal.pk,
         city.dispatcher,
         occasion="people",
@@ -256,13 +266,13 @@ def test_a_desk_that_whistled_is_told_by_who_did(city: Cast) -> None:
         place="福田广场",
         why="一起看",
     )
-    assert told(whistles.report_in(appeal.pk, city.urban)) == {"dispatcher": "whistler"}
+    assert told(whistle_actions.report_in(appeal.pk, city.urban)) == {"dispatcher": "whistler"}
 
 
 def test_whoever_whistled_and_may_not_open_the_case_any_more_is_not_told(city: Cast) -> None:
     appeal = in_community(city)
     desk = join("guard", "command", Role.DISPATCHER, FUTIAN)
-    whistles.whistle(
+    whistle_actions.whistle(
         appeal.pk,
         desk,
         occasion="people",
@@ -273,29 +283,29 @@ def test_whoever_whistled_and_may_not_open_the_case_any_more_is_not_told(city: C
     )
     leave("guard")
     join("guard", "milk", Role.HANDLER)
-    event = whistles.report_in(appeal.pk, city.urban)
+    event = whistle_actions.report_in(appeal.pk, city.urban)
     assert "guard" not in told(event)
 
 
 def test_a_bad_rating_is_told_once_though_it_reopens_the_case(city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.resolve(appeal.pk, city.milk, words="送到了")
-    rated = loop.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no")
+    handling_actions.resolve(appeal.pk, city.milk, words="送到了")
+    rated = closing_actions.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no")
     assert told(rated) == {"milk-handler": "holder"}
-    reopened = appeal.events.get(verb=Verb.REOPEN)
+    reopened = appeal.events.get(verb=REOPEN.name)
     assert told(reopened) == {}
-    loop.resolve(appeal.pk, city.milk, words="这次真的送到了")
-    good = loop.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes")
+    handling_actions.resolve(appeal.pk, city.milk, words="这次真的送到了")
+    good = closing_actions.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes")
     assert told(good) == {}
-    again = loop.reopen(appeal.pk, requester(appeal), words="又没有了")
+    again = closing_actions.reopen(appeal.pk, requester(appeal), words="又没有了")
     assert told(again) == {"milk-handler": "holder"}
 
 
 def test_a_holder_hears_that_there_is_nothing_left_to_do(city: Cast) -> None:
     appeal, other = taken_milk(city), taken_milk(city)
-    merged = loop.merge(other.pk, city.clerk, master=appeal.pk)
+    merged = closing_actions.merge(other.pk, city.clerk, master=appeal.pk)
     assert told(merged) == {"milk-handler": "holder"}
-    withdrawn = loop.withdraw(appeal.pk, requester(appeal))
+    withdrawn = closing_actions.withdraw(appeal.pk, requester(appeal))
     assert told(withdrawn) == {"milk-handler": "holder"}
 
 
@@ -311,7 +321,7 @@ def chased(appeal: Appeal) -> dict[str, str]:
     """Whom the chasing of its one step tells."""
     pass_time(24 * 60, appeal)
     assert sweep.chase() >= 1
-    return told(appeal.events.filter(verb=Verb.CHASE).latest("seq"))
+    return told(appeal.events.filter(verb=CHASE.name).latest("seq"))
 
 
 @pytest.mark.parametrize(
@@ -348,33 +358,33 @@ def test_a_clock_that_waits_for_a_desk_is_told_there(
     chase_only(kind, "holder")
     appeal = file_one()
     if kind != "receive":
-        loop.sort(appeal.pk, city.clerk, category="milk")
+        actions.sort(appeal.pk, city.clerk, category="milk")
     if kind in ("respond", "ruling", "feedback"):
-        loop.assign(appeal.pk, city.dispatcher, unit="milk")
+        actions.assign(appeal.pk, city.dispatcher, unit="milk")
     if kind == "ruling":
-        loop.return_(appeal.pk, city.milk, why="不归我们")
+        actions.return_(appeal.pk, city.milk, why="不归我们")
     if kind == "feedback":
-        loop.accept(appeal.pk, city.milk)
-        loop.resolve(appeal.pk, city.milk, words="送到了")
+        actions.accept(appeal.pk, city.milk)
+        handling_actions.resolve(appeal.pk, city.milk, words="送到了")
     assert chased(appeal) == expected
 
 
 def test_a_clock_of_a_unit_is_told_to_that_unit_and_then_to_its_heads(city: Cast) -> None:
     chase_only("whistle", "holder")
     appeal, _event = blown(city)
-    whistles.report_in(appeal.pk, city.urban)
+    whistle_actions.report_in(appeal.pk, city.urban)
     assert chased(appeal) == {"health-handler": "summoned"}
     join("health-head", "bureau-health", Role.HEAD)
     chase_only("whistle", "head")
     other, _event = blown(city)
-    whistles.report_in(other.pk, city.urban)
+    whistle_actions.report_in(other.pk, city.urban)
     assert chased(other) == {"health-head": "head"}
 
 
 def test_a_contest_waits_for_the_command(city: Cast) -> None:
     chase_only("contest", "holder")
     appeal, _event = blown(city)
-    whistles.contest(appeal.pk, city.urban, why="不归我们")
+    whistle_actions.contest(appeal.pk, city.urban, why="不归我们")
     assert chased(appeal) == {"commander": "command"}
 
 
@@ -420,17 +430,17 @@ def test_logins_units_and_posts_that_are_closed_are_not_told(city: Cast) -> None
     User.objects.filter(username="one").update(is_active=False)
     leave("two")
     appeal = sorted_milk(city)
-    assert told(loop.assign(appeal.pk, city.dispatcher, unit="milk")) == {"milk-handler": "unit"}
-    urged = loop.urge(appeal.pk, requester(appeal))
+    assert told(actions.assign(appeal.pk, city.dispatcher, unit="milk")) == {"milk-handler": "unit"}
+    urged = handling_actions.urge(appeal.pk, requester(appeal))
     Unit.objects.filter(code="milk").update(active=False)
     assert told(urged) == {"dispatcher": "dispatcher"}
 
 
 def test_a_second_run_adds_nothing_though_the_case_has_another_holder_by_then(city: Cast) -> None:
     appeal = taken_milk(city)
-    urged = loop.urge(appeal.pk, requester(appeal))
+    urged = handling_actions.urge(appeal.pk, requester(appeal))
     assert told(urged) == {"milk-handler": "holder"}
-    loop.hand(appeal.pk, city.milk, user="volunteer")
+    actions.hand(appeal.pk, city.milk, user="volunteer")
     assert told(urged) == {"milk-handler": "holder"}
     assert Notification.objects.filter(event=urged).count() == 1
 
@@ -438,7 +448,7 @@ def test_a_second_run_adds_nothing_though_the_case_has_another_holder_by_then(ci
 def test_a_batch_costs_the_same_however_many_events_it_has(city: Cast) -> None:
     def urges(count: int) -> list[int]:
         appeals = [taken_milk(city) for _each in range(count)]
-        return [loop.urge(appeal.pk, requester(appeal)).pk for appeal in appeals]
+        return [handling_actions.urge(appeal.pk, requester(appeal)).pk for appeal in appeals]
 
     def queries(events: list[int]) -> int:
         with CaptureQueriesContext(connection) as seen:
@@ -451,4 +461,4 @@ def test_a_batch_costs_the_same_however_many_events_it_has(city: Cast) -> None:
 
 
 def test_every_verb_that_the_table_names_is_one() -> None:
-    assert set(AUDIENCES) < set(Verb)
+    assert set(AUDIENCES) < set(VERBS)

@@ -14,7 +14,7 @@ from tests.cast import Cast, cast, requester, taken_milk
 from tests.cities import City, in_threads
 from tests.live import until
 from tests.notifications.smtp import Mailbox
-from yinghu.appeals import loop
+from yinghu.appeals import handling_actions
 from yinghu.appeals.models import Appeal
 from yinghu.notifications import delivery
 from yinghu.notifications.models import Delivery, Notification
@@ -26,7 +26,7 @@ def urged(city: Cast) -> Appeal:
     """A case whose holder, who has an address, has just been urged."""
     User.objects.filter(username="milk-handler").update(email="li@example.org")
     appeal = taken_milk(city)
-    react(events=[loop.urge(appeal.pk, requester(appeal)).pk])
+    react(events=[handling_actions.urge(appeal.pk, requester(appeal)).pk])
     return appeal
 
 
@@ -110,7 +110,7 @@ def test_a_server_that_is_not_there_is_an_error_like_any_other(
 @pytest.mark.django_db
 def test_who_has_no_address_is_told_on_the_pages_alone(city: Cast, by_mail: Mailbox) -> None:
     appeal = taken_milk(city)
-    react(events=[loop.urge(appeal.pk, requester(appeal)).pk])
+    react(events=[handling_actions.urge(appeal.pk, requester(appeal)).pk])
     assert Notification.objects.count() == 1
     assert not Delivery.objects.exists()
 
@@ -224,7 +224,7 @@ def test_a_running_worker_sends_at_once_what_an_event_has_told(
     start_worker(own_city, by_mail, monkeypatch)
     User.objects.filter(username="milk-handler").update(email="li@example.org")
     appeal = taken_milk(cast())
-    loop.urge(appeal.pk, requester(appeal))
+    handling_actions.urge(appeal.pk, requester(appeal))
     # Its assignment, and that it was urged.
     until(lambda: len(by_mail.mails) == 2, "both mails")
     assert Notification.objects.filter(user__username="milk-handler").count() == 2

@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from tests.cast import Cast, requester, taken_milk
 from tests.notifications.smtp import Mailbox
-from yinghu.appeals import loop
+from yinghu.appeals import handling_actions
 from yinghu.appeals.models import Appeal
 from yinghu.notifications import delivery, digest
 from yinghu.notifications.models import Delivery
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 def urge(appeal: Appeal) -> None:
     User.objects.filter(username="milk-handler").update(email="li@example.org")
-    react(events=[loop.urge(appeal.pk, requester(appeal)).pk])
+    react(events=[handling_actions.urge(appeal.pk, requester(appeal)).pk])
 
 
 def test_mails_of_a_case_are_one_thread_that_nobody_can_guess(

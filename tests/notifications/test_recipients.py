@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from tests.cast import PHONE, Cast, requester, taken_milk
 from tests.notifications.smtp import Mailbox
-from yinghu.appeals import loop
+from yinghu.appeals import handling_actions
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import track_token
 from yinghu.config import environment
@@ -30,7 +30,7 @@ OUTSIDE = Recipient.address("mailto:wang@example.net")
 
 def urge(city: Cast) -> Event:
     appeal = taken_milk(city)
-    return loop.urge(appeal.pk, requester(appeal))
+    return handling_actions.urge(appeal.pk, requester(appeal))
 
 
 def tell(event: Event, *recipients: Recipient, reason: Reason = Reason.COPIED) -> int:

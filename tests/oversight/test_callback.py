@@ -8,9 +8,10 @@ import pytest
 
 from tests.cast import Cast, requester, taken_milk
 from yinghu import reactions
-from yinghu.appeals import loop
+from yinghu.appeals import closing_actions, handling_actions, moving
+from yinghu.appeals.closing_actions import RATE, REOPEN
 from yinghu.appeals.models import Appeal, Event, Policy
-from yinghu.appeals.states import Status, Verb
+from yinghu.appeals.states import Status
 from yinghu.oversight import callback
 from yinghu.people.models import Level
 
@@ -24,13 +25,13 @@ def react(appeal: Appeal, since: int = 0) -> None:
         reactions._react([event.pk for event in events if event.verb in _OURS])
 
 
-_OURS = (Verb.RATE, Verb.REOPEN)
+_OURS = (RATE.name, REOPEN.name)
 
 
 def done(city: Cast, appeal: Appeal | None = None) -> Appeal:
     """A case that its unit says is done."""
     appeal = appeal or taken_milk(city)
-    loop.resolve(appeal.pk, city.milk, words="已送到")
+    handling_actions.resolve(appeal.pk, city.milk, words="已送到")
     appeal.refresh_from_db()
     return appeal
 
@@ -38,7 +39,7 @@ def done(city: Cast, appeal: Appeal | None = None) -> Appeal:
 def rated(appeal: Appeal, actor: Any = None, **said: Any) -> Event:
     """A rating, and what follows by itself."""
     given = {"solved": False, "satisfaction": "no", **said}
-    event = loop.rate(appeal.pk, actor or requester(appeal), **given)
+    event = closing_actions.rate(appeal.pk, actor or requester(appeal), **given)
     react(appeal, event.seq - 1)
     appeal.refresh_from_db()
     return event
@@ -114,7 +115,9 @@ def test_a_late_retry_does_not_undo_what_came_after(city: Cast) -> None:
     appeal = done(city)
     event = rated(appeal, words="是空罐子")
     done(city, appeal)
-    loop.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no", words="少一罐")
+    closing_actions.rate(
+        appeal.pk, requester(appeal), solved=False, satisfaction="no", words="少一罐"
+    )
     reactions._react([event.pk])
     appeal.refresh_from_db()
     assert appeal.status == Status.RESOLVED  # that is for the second rating's own reaction
@@ -125,14 +128,14 @@ def test_a_late_retry_does_not_undo_what_came_after(city: Cast) -> None:
 def test_who_rates_twice_is_taken_at_the_last_word(city: Cast) -> None:
     appeal, me = done(city), None
     me = requester(appeal)
-    first = loop.rate(appeal.pk, me, solved=False, satisfaction="no", words="没送到")
-    second = loop.rate(appeal.pk, me, solved=True, satisfaction="yes", words="刚送到")
+    first = closing_actions.rate(appeal.pk, me, solved=False, satisfaction="no", words="没送到")
+    second = closing_actions.rate(appeal.pk, me, solved=True, satisfaction="yes", words="刚送到")
     reactions._react([first.pk, second.pk])
     appeal.refresh_from_db()
     assert appeal.status == Status.RESOLVED
 
-    third = loop.rate(appeal.pk, me, solved=False, satisfaction="no", words="打开是坏的")
-    fourth = loop.rate(appeal.pk, me, solved=False, satisfaction="no", words="真的坏的")
+    third = closing_actions.rate(appeal.pk, me, solved=False, satisfaction="no", words="打开是坏的")
+    fourth = closing_actions.rate(appeal.pk, me, solved=False, satisfaction="no", words="真的坏的")
     reactions._react([third.pk, fourth.pk])
     appeal.refresh_from_db()
     assert verbs(appeal).count("reopen") == 1
@@ -142,20 +145,20 @@ def test_who_rates_twice_is_taken_at_the_last_word(city: Cast) -> None:
 
 def test_an_operator_does_not_overrule_the_requester(city: Cast) -> None:
     appeal = done(city)
-    loop.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no")
-    with pytest.raises(loop.Conflict) as refused:
-        loop.rate(appeal.pk, city.operator, solved=True, satisfaction="yes")
+    closing_actions.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no")
+    with pytest.raises(moving.Conflict) as refused:
+        closing_actions.rate(appeal.pk, city.operator, solved=True, satisfaction="yes")
     assert refused.value.code == "rated_already"
 
 
 def test_a_rating_after_closing_takes_it_up_again(city: Cast) -> None:
     appeal = done(city)
-    loop.close(appeal.pk, city.clerk)
+    closing_actions.close(appeal.pk, city.clerk)
     rated(appeal, words="又坏了")
     assert appeal.status == Status.HANDLING
     assert appeal.closed_at is None
     done(city, appeal)
-    loop.close(appeal.pk, city.clerk)
+    closing_actions.close(appeal.pk, city.clerk)
     rated(appeal)
     assert verbs(appeal)[-1] == "escalate"
 
@@ -163,8 +166,8 @@ def test_a_rating_after_closing_takes_it_up_again(city: Cast) -> None:
 def test_reopening_for_another_reason_is_no_complaint(city: Cast) -> None:
     """What was merged into a case that ended unhelped is freed by itself; it had not been rated."""
     master, appeal = taken_milk(city), taken_milk(city)
-    loop.merge(appeal.pk, city.clerk, master=master.pk)
-    withdrawn = loop.withdraw(master.pk, requester(master))
+    closing_actions.merge(appeal.pk, city.clerk, master=master.pk)
+    withdrawn = closing_actions.withdraw(master.pk, requester(master))
     reactions._react([withdrawn.pk])
     assert verbs(appeal)[-1] == "reopen"
     done(city, appeal)
@@ -176,13 +179,13 @@ def test_calls_in_vain_are_counted_since_it_was_done(city: Cast) -> None:
     appeal = done(city)
     assert not callback.calls(appeal).enough
     for _call in range(2):
-        loop.no_answer(appeal.pk, city.operator)
+        callback.no_answer(appeal.pk, city.operator)
     assert len(callback.calls(appeal).at) == 2
-    loop.reopen(appeal.pk, city.operator, words="又没了")
+    closing_actions.reopen(appeal.pk, city.operator, words="又没了")
     done(city, appeal)
     assert callback.calls(appeal).at == ()
     for _call in range(3):
-        event = loop.no_answer(appeal.pk, city.operator)
+        event = callback.no_answer(appeal.pk, city.operator)
     calls = callback.calls(appeal)
     assert calls.enough
     assert calls.at[0] == event.at
@@ -196,7 +199,7 @@ def test_calls_in_vain_are_counted_since_it_was_done(city: Cast) -> None:
 @pytest.mark.parametrize("who", ["milk", "volunteer", "dispatcher"])
 def test_only_the_callback_desk_calls(city: Cast, who: str) -> None:
     appeal = done(city)
-    with pytest.raises(loop.Refused) as refused:
-        loop.no_answer(appeal.pk, getattr(city, who))
+    with pytest.raises(moving.Refused) as refused:
+        callback.no_answer(appeal.pk, getattr(city, who))
     assert refused.value.status in (403, 404)
     assert callback.calls(appeal).at == ()

@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from tests.cast import Cast, file_one, requester, taken_milk
 from tests.oversight.clock import pass_time, sweep_all
-from yinghu.appeals import clocks, loop
+from yinghu.appeals import actions, clocks, handling_actions
 from yinghu.appeals.models import NEVER, Appeal, ChaseStep, Clock, ClockLimit
 from yinghu.appeals.states import ClockKind
-from yinghu.oversight import levels, rulings
+from yinghu.oversight import actions as oversight_actions
+from yinghu.oversight import rulings
 from yinghu.people.access import actor_of
 from yinghu.people.models import User
 from yinghu.places import calendar
@@ -67,13 +68,13 @@ def test_a_filing_gets_its_limits_in_the_time_that_they_count(city: Cast) -> Non
     assert receive.next_at == receive.started_at + timedelta(minutes=96)
     # A pause in working time costs the working time of it, not more.
     pass_time(1, appeal)
-    loop.ask(appeal.pk, city.clerk, words="几段？")
+    handling_actions.ask(appeal.pk, city.clerk, words="几段？")
     assert Appeal.objects.get(pk=appeal.pk).due_at == NEVER
     pass_time(30, appeal)
     held = running(appeal, ClockKind.SOLVE)
     assert held.paused_at is not None
     left = calendar.worked(held.paused_at, held.due_at)
-    loop.supply(appeal.pk, requester(appeal), words="一段")
+    handling_actions.supply(appeal.pk, requester(appeal), words="一段")
     again = running(appeal, ClockKind.SOLVE)
     assert calendar.worked(timezone.now(), again.due_at) == pytest.approx(left, abs=1)
     assert again.next_at is not None
@@ -83,14 +84,14 @@ def test_the_next_step_follows_the_due_time_through_pause_and_extension(city: Ca
     appeal = taken_milk(city)
     solve = running(appeal, ClockKind.SOLVE)
     assert solve.next_at == solve.due_at - timedelta(minutes=0.2 * solve.minutes)
-    loop.ask(appeal.pk, city.milk, words="几段？")
+    handling_actions.ask(appeal.pk, city.milk, words="几段？")
     pass_time(5, appeal)
-    loop.supply(appeal.pk, requester(appeal), words="一段")
+    handling_actions.supply(appeal.pk, requester(appeal), words="一段")
     later = running(appeal, ClockKind.SOLVE)
     assert timedelta() <= later.due_at - solve.due_at < timedelta(minutes=1)
     assert later.next_at == later.due_at - timedelta(minutes=0.2 * solve.minutes)
     until = timezone.now() + timedelta(days=30)
-    loop.extend(appeal.pk, city.dispatcher, until=until, why="等货")
+    handling_actions.extend(appeal.pk, city.dispatcher, until=until, why="等货")
     extended = running(appeal, ClockKind.SOLVE)
     assert (extended.due_at, extended.next_at) == (
         until,
@@ -112,7 +113,7 @@ def test_raising_begins_the_clocks_anew_and_a_report_the_wait_for_the_next(city:
     appeal = taken_milk(city)
     old = running(appeal, ClockKind.SOLVE)
     pass_time(100, appeal)
-    levels.escalate(appeal.pk, city.milk, why="全市缺货")
+    oversight_actions.escalate(appeal.pk, city.milk, why="全市缺货")
     old.refresh_from_db()
     assert old.stopped_at is not None
     assert {c.kind for c in clocks.running(appeal.pk)} == {"respond", "solve", "progress"}
@@ -121,23 +122,23 @@ def test_raising_begins_the_clocks_anew_and_a_report_the_wait_for_the_next(city:
     progress = running(appeal, ClockKind.PROGRESS)
     pass_time(10, appeal)
     bureau = actor_of(User.objects.get(username="bureau-handler"))
-    loop.accept(appeal.pk, bureau)
-    loop.report(appeal.pk, bureau, words="正在调货")
+    actions.accept(appeal.pk, bureau)
+    handling_actions.report(appeal.pk, bureau, words="正在调货")
     after = running(appeal, ClockKind.PROGRESS)
     assert after.pk != progress.pk
     assert after.due_at > timezone.now() + timedelta(hours=47)
-    loop.resolve(appeal.pk, bureau, words="送到了")
+    handling_actions.resolve(appeal.pk, bureau, words="送到了")
     assert {c.kind for c in clocks.running(appeal.pk)} == {"feedback"}
 
 
 def test_a_return_holds_the_units_clocks_until_it_is_ruled_on(city: Cast) -> None:
     appeal = taken_milk(city)
     arrive = running(appeal, ClockKind.ARRIVE)
-    loop.return_(appeal.pk, city.milk, why="不归我们")
+    actions.return_(appeal.pk, city.milk, why="不归我们")
     assert running(appeal, ClockKind.ARRIVE).paused_at is not None
     assert running(appeal, ClockKind.RULING).due_at < timezone.now() + timedelta(hours=5)
     pass_time(3, appeal)
-    rulings.rule(appeal.pk, city.dispatcher, agree=False, why="就是你们的")
+    oversight_actions.rule(appeal.pk, city.dispatcher, agree=False, why="就是你们的")
     back = running(appeal, ClockKind.ARRIVE)
     assert (back.pk, back.paused_at) == (arrive.pk, None)
     assert timedelta() <= back.due_at - arrive.due_at < timedelta(minutes=1)
@@ -146,32 +147,34 @@ def test_a_return_holds_the_units_clocks_until_it_is_ruled_on(city: Cast) -> Non
 
 def test_a_question_holds_still_what_cannot_be_done_meanwhile(city: Cast) -> None:
     appeal = taken_milk(city)
-    levels.escalate(appeal.pk, city.milk, why="全市缺货")
+    oversight_actions.escalate(appeal.pk, city.milk, why="全市缺货")
     bureau = actor_of(User.objects.get(username="bureau-handler"))
-    loop.accept(appeal.pk, bureau)
-    loop.extend(appeal.pk, bureau, until=timezone.now() + timedelta(days=40), why="等货")
+    actions.accept(appeal.pk, bureau)
+    handling_actions.extend(
+        appeal.pk, bureau, until=timezone.now() + timedelta(days=40), why="等货"
+    )
     kinds = (ClockKind.PROGRESS, ClockKind.RULING)
     before = [running(appeal, kind).due_at for kind in kinds]
-    loop.ask(appeal.pk, bureau, words="几段？")
+    handling_actions.ask(appeal.pk, bureau, words="几段？")
     pass_time(100, appeal)
     assert sweep_all() == 0
-    loop.supply(appeal.pk, requester(appeal), words="一段")
+    handling_actions.supply(appeal.pk, requester(appeal), words="一段")
     for kind, due in zip(kinds, before, strict=True):
         assert timedelta() <= running(appeal, kind).due_at - due < timedelta(minutes=1)
 
 
 def test_a_return_that_is_refused_leaves_the_dispatch_desk_no_clock(city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.return_(appeal.pk, city.milk, why="不归我们")
-    loop.sort(appeal.pk, city.dispatcher, category="milk")
-    rulings.rule(appeal.pk, city.dispatcher, agree=False, why="就是你们的")
+    actions.return_(appeal.pk, city.milk, why="不归我们")
+    actions.sort(appeal.pk, city.dispatcher, category="milk")
+    oversight_actions.rule(appeal.pk, city.dispatcher, agree=False, why="就是你们的")
     assert {c.kind for c in clocks.running(appeal.pk)} == {"arrive", "solve"}
 
 
 def test_an_answer_ends_the_wait_for_a_ruling(city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.return_(appeal.pk, city.milk, why="问政策的")
-    loop.answer(appeal.pk, city.dispatcher, words="凭户口本领取")
+    actions.return_(appeal.pk, city.milk, why="问政策的")
+    actions.answer(appeal.pk, city.dispatcher, words="凭户口本领取")
     appeal.refresh_from_db()
     assert (appeal.status, appeal.returned) == ("resolved", False)
     assert {c.kind for c in clocks.running(appeal.pk)} == {"feedback"}

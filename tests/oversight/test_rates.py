@@ -14,9 +14,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from tests.cast import Cast, file_one, requester, taken_milk
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, handling_actions
 from yinghu.appeals.models import Appeal, Clock, Event
-from yinghu.oversight import levels, rulings
+from yinghu.oversight import actions as oversight_actions
+from yinghu.oversight import callback
 from yinghu.oversight.models import Summons, Whistle
 from yinghu.oversight.periods import PERIODS, period
 from yinghu.oversight.rates import (
@@ -38,7 +39,7 @@ def resolved(city: Cast, **given: Any) -> Appeal:
     appeal = taken_milk(city)
     if given:
         Appeal.objects.filter(pk=appeal.pk).update(**given)
-    loop.resolve(appeal.pk, city.milk, words="已送到")
+    handling_actions.resolve(appeal.pk, city.milk, words="已送到")
     appeal.refresh_from_db()
     return appeal
 
@@ -56,7 +57,7 @@ def test_the_three_rates_are_of_valid_callbacks(city: Cast) -> None:
     ]
     for solved, satisfaction, unreached in said:
         appeal = resolved(city)
-        loop.rate(
+        closing_actions.rate(
             appeal.pk,
             city.operator,
             solved=solved,
@@ -78,8 +79,8 @@ def test_the_three_rates_are_of_valid_callbacks(city: Cast) -> None:
 
 def test_of_one_case_the_last_rating_counts(city: Cast) -> None:
     appeal = resolved(city)
-    loop.rate(appeal.pk, city.operator, solved=False, satisfaction="no", unreached=True)
-    loop.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes")
+    closing_actions.rate(appeal.pk, city.operator, solved=False, satisfaction="no", unreached=True)
+    closing_actions.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes")
     whole = rates().whole
     assert [whole[name] for name in ("valid", "solved", "unsolved", "unreached")] == [1, 1, 0, 0]
     assert list(behind("solved")) == [appeal]
@@ -89,13 +90,13 @@ def test_of_one_case_the_last_rating_counts(city: Cast) -> None:
 def test_a_case_tried_in_vain_and_closed_is_no_valid_callback(city: Cast) -> None:
     appeal = resolved(city)
     for _call in range(3):
-        loop.no_answer(appeal.pk, city.operator)
-    loop.close(appeal.pk, city.operator)
+        callback.no_answer(appeal.pk, city.operator)
+    closing_actions.close(appeal.pk, city.operator)
     whole = rates().whole
     assert (whole["valid"], whole["vain"]) == (0, 1)
     assert whole.rate("solved") is whole.rate("overall") is None
     # What its requester says afterwards counts all the same.
-    loop.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes")
+    closing_actions.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes")
     whole = rates().whole
     assert (whole["valid"], whole["vain"]) == (1, 0)
 
@@ -109,7 +110,7 @@ def test_late_is_what_a_clock_says(city: Cast) -> None:
     # Asked back in time, its clock holds still: it is not late, whatever the hour.
     Clock.objects.filter(appeal=waiting, kind="receive").update(paused_at=past - timedelta(hours=1))
     for appeal in (on_time, late):
-        loop.resolve(appeal.pk, city.milk, words="已送到")
+        handling_actions.resolve(appeal.pk, city.milk, words="已送到")
     whole = rates().whole
     assert (whole["resolved"], whole["resolved_late"]) == (2, 1)
     assert whole.rate("resolved_in_time") == pytest.approx(0.5)
@@ -120,20 +121,20 @@ def test_late_is_what_a_clock_says(city: Cast) -> None:
     # The desk receives, not a unit.
     assert line("unit", "milk")["received"] == 0
     assert line("unit", "")["received"] == 3
-    loop.withdraw(waiting.pk, requester(waiting))
+    closing_actions.withdraw(waiting.pk, requester(waiting))
     assert rates().whole["received_late"] == 1
 
 
 def test_returns_redos_extensions_and_raising(city: Cast) -> None:
     back, more, raised, again = (taken_milk(city) for _n in range(4))
-    loop.return_(back.pk, city.milk, why="不归我们")
+    actions.return_(back.pk, city.milk, why="不归我们")
     until = timezone.now() + timedelta(days=20)
-    loop.extend(more.pk, city.milk, until=until, why="等货")
+    handling_actions.extend(more.pk, city.milk, until=until, why="等货")
     assert rates().whole["extended"] == 0  # asked for is not given
-    rulings.rule(more.pk, city.dispatcher, agree=True, why="可以")
-    levels.escalate(raised.pk, city.milk, why="办不了")
-    loop.resolve(again.pk, city.milk, words="送到了")
-    loop.reopen(again.pk, requester(again), words="是空罐子")
+    oversight_actions.rule(more.pk, city.dispatcher, agree=True, why="可以")
+    oversight_actions.escalate(raised.pk, city.milk, why="办不了")
+    handling_actions.resolve(again.pk, city.milk, words="送到了")
+    closing_actions.reopen(again.pk, requester(again), words="是空罐子")
     milk = line("unit", "milk")
     counted = [milk[n] for n in ("assigned", "returned", "extended", "resolved", "redone")]
     assert counted == [4, 1, 1, 1, 1]
@@ -150,9 +151,9 @@ def test_returns_redos_extensions_and_raising(city: Cast) -> None:
 
 def test_it_counts_for_whose_it_was_then(city: Cast) -> None:
     appeal = resolved(city, area=FUTIAN)
-    loop.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no")
-    loop.reopen(appeal.pk, city.operator, words="没有解决")
-    loop.assign(appeal.pk, city.dispatcher, unit="food")
+    closing_actions.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no")
+    closing_actions.reopen(appeal.pk, city.operator, words="没有解决")
+    actions.assign(appeal.pk, city.dispatcher, unit="food")
     assert line("unit", "milk")["unsolved"] == 1
     assert all(each.key != "food" or not each["valid"] for each in rates("unit").lines)
     assert line("area", FUTIAN)["unsolved"] == 1

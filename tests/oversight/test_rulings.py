@@ -13,10 +13,12 @@ from django.utils import timezone
 
 from tests.cast import Cast, file_one, requester, taken_milk
 from tests.oversight.clock import pass_time
-from yinghu.appeals import clocks, inboxes, loop
+from yinghu.appeals import actions, clocks, handling_actions, inboxes, moving
+from yinghu.appeals.handling_actions import EXTEND
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import ClockKind, Status, Verb
-from yinghu.oversight import co_handling, levels, orphan_cases, rulings, supervision
+from yinghu.appeals.states import ClockKind, Status
+from yinghu.oversight import actions as oversight_actions
+from yinghu.oversight import levels, orphan_cases, rulings, supervision
 from yinghu.people.access import UNIT_ROLES, Actor, actor_of
 from yinghu.people.models import Post, Unit, User
 
@@ -28,7 +30,7 @@ def refused(
 ) -> None:
     """The act is refused so, and nothing has changed."""
     before = (appeal.events.count(), Appeal.objects.values().get(pk=appeal.pk))
-    with pytest.raises(loop.Refused) as why:
+    with pytest.raises(moving.Refused) as why:
         act(appeal.pk, *given, **more)
     assert why.value.code == code
     assert (appeal.events.count(), Appeal.objects.values().get(pk=appeal.pk)) == before
@@ -40,15 +42,17 @@ def login(username: str) -> Actor:
 
 def test_a_return_stays_with_its_unit_until_it_is_agreed_to(city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.return_(appeal.pk, city.milk, why="是药不是奶粉")
+    actions.return_(appeal.pk, city.milk, why="是药不是奶粉")
     appeal.refresh_from_db()
     assert (appeal.status, appeal.returned, appeal.holder_id) == ("sorted", True, city.milk.user_id)
     assert list(rulings.pending(city.dispatcher)) == [appeal]
     assert list(rulings.pending(city.milk)) == [appeal]
     assert not rulings.pending(city.urban).exists()
     # Nobody rules for themselves.
-    refused("not_allowed", rulings.rule, appeal, city.milk, agree=True, why="我们自己同意")
-    rulings.rule(appeal.pk, city.dispatcher, agree=True, why="确实是药")
+    refused(
+        "not_allowed", oversight_actions.rule, appeal, city.milk, agree=True, why="我们自己同意"
+    )
+    oversight_actions.rule(appeal.pk, city.dispatcher, agree=True, why="确实是药")
     appeal.refresh_from_db()
     assert (appeal.status, appeal.unit, appeal.holder, appeal.returned) == (
         "sorted",
@@ -57,21 +61,23 @@ def test_a_return_stays_with_its_unit_until_it_is_agreed_to(city: Cast) -> None:
         False,
     )
     assert {c.kind for c in clocks.running(appeal.pk)} == {"dispatch", "solve"}
-    refused("nothing_to", rulings.rule, appeal, city.dispatcher, agree=True, why="再同意一次")
+    refused(
+        "nothing_to", oversight_actions.rule, appeal, city.dispatcher, agree=True, why="再同意一次"
+    )
 
 
 def test_a_return_that_is_refused_goes_back_to_whoever_had_it(city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.return_(appeal.pk, city.milk, why="不想办")
-    rulings.rule(appeal.pk, city.dispatcher, agree=False, why="就是奶粉")
+    actions.return_(appeal.pk, city.milk, why="不想办")
+    oversight_actions.rule(appeal.pk, city.dispatcher, agree=False, why="就是奶粉")
     appeal.refresh_from_db()
     assert (appeal.status, appeal.holder_id) == ("handling", city.milk.user_id)
 
 
 def test_to_send_it_elsewhere_is_a_ruling_too(city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.return_(appeal.pk, city.milk, why="是药")
-    loop.assign(appeal.pk, city.dispatcher, unit="medicine")
+    actions.return_(appeal.pk, city.milk, why="是药")
+    actions.assign(appeal.pk, city.dispatcher, unit="medicine")
     appeal.refresh_from_db()
     assert (appeal.status, appeal.returned) == ("assigned", False)
     assert not rulings.pending(city.dispatcher).exists()
@@ -80,13 +86,13 @@ def test_to_send_it_elsewhere_is_a_ruling_too(city: Cast) -> None:
 
 def test_a_question_does_not_make_a_return_forgotten(city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.return_(appeal.pk, city.milk, why="是药")
-    loop.ask(appeal.pk, city.dispatcher, words="是奶粉还是药？")
-    loop.supply(appeal.pk, requester(appeal), words="奶粉")
+    actions.return_(appeal.pk, city.milk, why="是药")
+    handling_actions.ask(appeal.pk, city.dispatcher, words="是奶粉还是药？")
+    handling_actions.supply(appeal.pk, requester(appeal), words="奶粉")
     appeal.refresh_from_db()
     assert (appeal.status, appeal.returned) == ("sorted", True)
     assert clocks.running(appeal.pk).get(kind=ClockKind.ARRIVE).paused_at is not None
-    rulings.rule(appeal.pk, city.dispatcher, agree=False, why="是奶粉")
+    oversight_actions.rule(appeal.pk, city.dispatcher, agree=False, why="是奶粉")
     appeal.refresh_from_db()
     assert appeal.status == Status.HANDLING
 
@@ -94,29 +100,41 @@ def test_a_question_does_not_make_a_return_forgotten(city: Cast) -> None:
 def test_ping_pong_has_an_end(city: Cast) -> None:
     appeal = taken_milk(city)
     for _ in range(3):
-        loop.return_(appeal.pk, city.milk, why="不归我们")
-        rulings.rule(appeal.pk, city.dispatcher, agree=False, why="归你们")
-    refused("returned_often", loop.return_, appeal, city.milk, why="真不归我们")
+        actions.return_(appeal.pk, city.milk, why="不归我们")
+        oversight_actions.rule(appeal.pk, city.dispatcher, agree=False, why="归你们")
+    refused("returned_often", actions.return_, appeal, city.milk, why="真不归我们")
 
 
 def test_more_time_is_asked_for_before_the_time_is_up_and_ruled_on(city: Cast) -> None:
     appeal = taken_milk(city)
     due = clocks.running(appeal.pk).get(kind=ClockKind.SOLVE).due_at
     later = due + timedelta(days=5)
-    refused("shorter", loop.extend, appeal, city.milk, until=due - timedelta(hours=1), why="等货")
-    loop.extend(appeal.pk, city.milk, until=later, why="等货")
+    refused(
+        "shorter",
+        handling_actions.extend,
+        appeal,
+        city.milk,
+        until=due - timedelta(hours=1),
+        why="等货",
+    )
+    handling_actions.extend(appeal.pk, city.milk, until=later, why="等货")
     assert clocks.running(appeal.pk).get(kind=ClockKind.SOLVE).due_at == due
-    refused("asked_already", loop.extend, appeal, city.milk, until=later, why="快点")
-    event = rulings.rule(appeal.pk, city.dispatcher, agree=True, why="同意")
+    refused("asked_already", handling_actions.extend, appeal, city.milk, until=later, why="快点")
+    event = oversight_actions.rule(appeal.pk, city.dispatcher, agree=True, why="同意")
     assert (event.facts["of"], event.to_status) == ("extend", "handling")
     assert clocks.running(appeal.pk).get(kind=ClockKind.SOLVE).due_at == later
-    loop.extend(appeal.pk, city.milk, until=later + timedelta(days=1), why="还等")
-    rulings.rule(appeal.pk, city.dispatcher, agree=False, why="不能再等")
+    handling_actions.extend(appeal.pk, city.milk, until=later + timedelta(days=1), why="还等")
+    oversight_actions.rule(appeal.pk, city.dispatcher, agree=False, why="不能再等")
     assert clocks.running(appeal.pk).get(kind=ClockKind.SOLVE).due_at == later
-    loop.extend(appeal.pk, city.milk, until=later + timedelta(days=1), why="还等")
-    rulings.rule(appeal.pk, city.dispatcher, agree=True, why="最后一次")
+    handling_actions.extend(appeal.pk, city.milk, until=later + timedelta(days=1), why="还等")
+    oversight_actions.rule(appeal.pk, city.dispatcher, agree=True, why="最后一次")
     refused(
-        "extended_often", loop.extend, appeal, city.milk, until=later + timedelta(days=9), why="再"
+        "extended_often",
+        handling_actions.extend,
+        appeal,
+        city.milk,
+        until=later + timedelta(days=9),
+        why="再",
     )
 
 
@@ -124,53 +142,79 @@ def test_after_the_deadline_nobody_asks_for_more(city: Cast) -> None:
     appeal = taken_milk(city)
     pass_time(170, appeal)
     until = timezone.now() + timedelta(days=3)
-    refused("too_late", loop.extend, appeal, city.milk, until=until, why="忘了")
+    refused("too_late", handling_actions.extend, appeal, city.milk, until=until, why="忘了")
     # Who dispatches may still give it.
-    loop.extend(appeal.pk, city.dispatcher, until=until, why="情况特殊")
+    handling_actions.extend(appeal.pk, city.dispatcher, until=until, why="情况特殊")
 
 
 def test_a_ruling_that_comes_after_the_time_asked_for_cannot_grant_it(city: Cast) -> None:
     appeal = taken_milk(city)
     until = clocks.running(appeal.pk).get(kind=ClockKind.SOLVE).due_at + timedelta(minutes=1)
-    event = loop.extend(appeal.pk, city.milk, until=until, why="等货")
+    event = handling_actions.extend(appeal.pk, city.milk, until=until, why="等货")
     assert event.facts["asked"] is True
     past = (timezone.now() - timedelta(hours=1)).isoformat()
     # As if it had been asked for long ago: events are for ever, so another one says it.
-    loop.note(appeal.pk, city.milk, why="等裁定")
+    handling_actions.note(appeal.pk, city.milk, why="等裁定")
     Appeal.objects.filter(pk=appeal.pk).update(version=F("version") + 1)
     appeal.refresh_from_db()
     Event.objects.create(
         appeal=appeal,
         seq=appeal.version,
-        verb=Verb.EXTEND,
+        verb=EXTEND.name,
         from_status="handling",
         to_status="handling",
         actor_kind="user",
         facts={"asked": True, "until": past},
     )
-    refused("past", rulings.rule, appeal, city.dispatcher, agree=True, why="同意")
-    rulings.rule(appeal.pk, city.dispatcher, agree=False, why="晚了")
+    refused("past", oversight_actions.rule, appeal, city.dispatcher, agree=True, why="同意")
+    oversight_actions.rule(appeal.pk, city.dispatcher, agree=False, why="晚了")
 
 
 def test_the_lead_waits_for_its_helpers_or_says_why_not(city: Cast) -> None:
     appeal = taken_milk(city)
     food, health = login("food-handler"), login("health-handler")
     until = timezone.now() + timedelta(hours=4)
-    with pytest.raises(loop.NotFound):
-        loop.note(appeal.pk, food, why="路过")
-    co_handling.invite(appeal.pk, city.milk, unit="food", until=until, why="借车")
+    with pytest.raises(moving.NotFound):
+        handling_actions.note(appeal.pk, food, why="路过")
+    oversight_actions.invite(appeal.pk, city.milk, unit="food", until=until, why="借车")
     refused(
-        "asked_already", co_handling.invite, appeal, city.milk, unit="food", until=until, why="借车"
+        "asked_already",
+        oversight_actions.invite,
+        appeal,
+        city.milk,
+        unit="food",
+        until=until,
+        why="借车",
     )
-    refused("own_unit", co_handling.invite, appeal, city.milk, unit="milk", until=until, why="自己")
     refused(
-        "unknown_unit", co_handling.invite, appeal, city.milk, unit="nope", until=until, why="谁"
+        "own_unit",
+        oversight_actions.invite,
+        appeal,
+        city.milk,
+        unit="milk",
+        until=until,
+        why="自己",
+    )
+    refused(
+        "unknown_unit",
+        oversight_actions.invite,
+        appeal,
+        city.milk,
+        unit="nope",
+        until=until,
+        why="谁",
     )
     past = timezone.now() - timedelta(hours=4)
     refused(
-        "past", co_handling.invite, appeal, city.milk, unit="bureau-health", until=past, why="晚"
+        "past",
+        oversight_actions.invite,
+        appeal,
+        city.milk,
+        unit="bureau-health",
+        until=past,
+        why="晚",
     )
-    co_handling.invite(appeal.pk, city.milk, unit="bureau-health", until=until, why="开证明")
+    oversight_actions.invite(appeal.pk, city.milk, unit="bureau-health", until=until, why="开证明")
     assert inboxes.visible(food).filter(pk=appeal.pk).exists()
     assert set(
         clocks.running(appeal.pk).filter(kind="help").values_list("unit__code", flat=True)
@@ -178,36 +222,42 @@ def test_the_lead_waits_for_its_helpers_or_says_why_not(city: Cast) -> None:
         "food",
         "bureau-health",
     }
-    refused("help_pending", loop.resolve, appeal, city.milk, words="送到了")
+    refused("help_pending", handling_actions.resolve, appeal, city.milk, words="送到了")
     # One unit's answer is not the other's.
-    co_handling.reply(appeal.pk, food, why="车已派")
-    refused("nothing_to", co_handling.reply, appeal, food, why="再答一次")
-    refused("help_pending", loop.resolve, appeal, city.milk, words="送到了")
-    co_handling.reply(appeal.pk, health, why="证明已开")
-    loop.resolve(appeal.pk, city.milk, words="送到了")
+    oversight_actions.reply(appeal.pk, food, why="车已派")
+    refused("nothing_to", oversight_actions.reply, appeal, food, why="再答一次")
+    refused("help_pending", handling_actions.resolve, appeal, city.milk, words="送到了")
+    oversight_actions.reply(appeal.pk, health, why="证明已开")
+    handling_actions.resolve(appeal.pk, city.milk, words="送到了")
 
 
 def test_resolving_without_the_helpers_is_possible_with_a_reason(city: Cast) -> None:
     appeal = taken_milk(city)
     until = timezone.now() + timedelta(hours=4)
-    co_handling.invite(appeal.pk, city.milk, unit="food", until=until, why="借车")
-    event = loop.resolve(appeal.pk, city.milk, words="送到了", why="自己找到车了")
+    oversight_actions.invite(appeal.pk, city.milk, unit="food", until=until, why="借车")
+    event = handling_actions.resolve(appeal.pk, city.milk, words="送到了", why="自己找到车了")
     assert event.why == "自己找到车了"
     refused(
-        "wrong_status", co_handling.invite, appeal, city.milk, unit="daily", until=until, why="x"
+        "wrong_status",
+        oversight_actions.invite,
+        appeal,
+        city.milk,
+        unit="daily",
+        until=until,
+        why="x",
     )
-    refused("nothing_to", co_handling.reply, appeal, login("food-handler"), why="车来了")
+    refused("nothing_to", oversight_actions.reply, appeal, login("food-handler"), why="车来了")
 
 
 def test_helpers_sort_out_nothing_but_their_part(city: Cast) -> None:
     appeal = taken_milk(city)
     food = login("food-handler")
-    co_handling.invite(
+    oversight_actions.invite(
         appeal.pk, city.milk, unit="food", until=timezone.now() + timedelta(hours=4), why="借车"
     )
-    refused("not_allowed", loop.resolve, appeal, food, words="办好了")
-    refused("not_allowed", loop.return_, appeal, food, why="不办")
-    refused("not_allowed", levels.escalate, appeal, food, why="提级")
+    refused("not_allowed", handling_actions.resolve, appeal, food, words="办好了")
+    refused("not_allowed", actions.return_, appeal, food, why="不办")
+    refused("not_allowed", oversight_actions.escalate, appeal, food, why="提级")
     # A volunteer of the helping unit is nobody to it.
     assert not inboxes.visible(city.volunteer_2).filter(pk=appeal.pk).exists()
 
@@ -215,19 +265,26 @@ def test_helpers_sort_out_nothing_but_their_part(city: Cast) -> None:
 def test_supervision_is_demanded_answered_and_lifted_in_writing(city: Cast) -> None:
     appeal = taken_milk(city)
     until = timezone.now() + timedelta(hours=6)
-    refused("not_allowed", supervision.supervise, appeal, city.milk, until=until, why="自己督办")
-    refused("wrong_status", supervision.lift, appeal, city.commander, why="没有督办过")
-    refused("nothing_to", supervision.account, appeal, city.milk, why="没人问")
-    supervision.supervise(appeal.pk, city.commander, until=until, why="今天必须送到")
     refused(
-        "demanded_already", supervision.supervise, appeal, city.commander, until=until, why="再督办"
+        "not_allowed", oversight_actions.supervise, appeal, city.milk, until=until, why="自己督办"
+    )
+    refused("wrong_status", oversight_actions.lift, appeal, city.commander, why="没有督办过")
+    refused("nothing_to", oversight_actions.account, appeal, city.milk, why="没人问")
+    oversight_actions.supervise(appeal.pk, city.commander, until=until, why="今天必须送到")
+    refused(
+        "demanded_already",
+        oversight_actions.supervise,
+        appeal,
+        city.commander,
+        until=until,
+        why="再督办",
     )
     assert list(supervision.watched(city.commander)) == [appeal]
-    supervision.account(appeal.pk, city.milk, why="下午五点送到")
-    refused("nothing_to", supervision.account, appeal, city.milk, why="又答")
+    oversight_actions.account(appeal.pk, city.milk, why="下午五点送到")
+    refused("nothing_to", oversight_actions.account, appeal, city.milk, why="又答")
     # Answered is not lifted: a second demand may follow.
-    supervision.supervise(appeal.pk, city.commander, until=until, why="拍照片来看")
-    supervision.lift(appeal.pk, city.commander, why="照片看到了")
+    oversight_actions.supervise(appeal.pk, city.commander, until=until, why="拍照片来看")
+    oversight_actions.lift(appeal.pk, city.commander, why="照片看到了")
     assert not supervision.watched(city.commander).exists()
     appeal.refresh_from_db()
     assert not clocks.running(appeal.pk).filter(kind="account").exists()
@@ -235,11 +292,11 @@ def test_supervision_is_demanded_answered_and_lifted_in_writing(city: Cast) -> N
 
 def test_nothing_is_without_somebody_who_answers(city: Cast) -> None:
     filed, assigned, held = file_one(), file_one(), taken_milk(city)
-    loop.sort(assigned.pk, city.clerk, category="milk")
-    loop.assign(assigned.pk, city.dispatcher, unit="milk")
+    actions.sort(assigned.pk, city.clerk, category="milk")
+    actions.assign(assigned.pk, city.dispatcher, unit="milk")
     asked, solved = taken_milk(city), taken_milk(city)
-    loop.ask(asked.pk, city.milk, words="几段？")
-    loop.resolve(solved.pk, city.milk, words="送到了")
+    handling_actions.ask(asked.pk, city.milk, words="几段？")
+    handling_actions.resolve(solved.pk, city.milk, words="送到了")
     assert not orphan_cases.unanswered().exists()
     # The holder leaves: back to the unit, where others are.
     User.objects.filter(username="milk-handler").update(is_active=False)
@@ -248,7 +305,7 @@ def test_nothing_is_without_somebody_who_answers(city: Cast) -> None:
     held.refresh_from_db()
     assert (held.status, held.holder) == ("assigned", None)
     # What waited for its requester comes back to the unit, not to somebody who has left.
-    loop.supply(asked.pk, requester(asked), words="一段")
+    handling_actions.supply(asked.pk, requester(asked), words="一段")
     asked.refresh_from_db()
     assert (asked.status, asked.holder) == ("assigned", None)
     # Everybody leaves: the unit above has it.
@@ -269,7 +326,7 @@ def test_nothing_is_without_somebody_who_answers(city: Cast) -> None:
 
 def test_what_nobody_can_take_keeps_nothing_else_waiting(city: Cast) -> None:
     at_the_top, below = taken_milk(city), taken_milk(city)
-    loop.assign(at_the_top.pk, city.dispatcher, unit="command")
+    actions.assign(at_the_top.pk, city.dispatcher, unit="command")
     gone = Post.objects.filter(unit__code__in=("command", "milk"), role__in=UNIT_ROLES)
     gone.update(active=False)
     assert list(orphan_cases.unanswered()) == [at_the_top, below]
@@ -292,8 +349,8 @@ def test_a_clerk_answers_for_their_own_area_only(city: Cast) -> None:
 
 def test_the_unit_above_is_its_superior_its_areas_or_its_categorys(city: Cast) -> None:
     appeal = file_one(area="330782008001003")
-    loop.sort(appeal.pk, city.clerk, category="health")
-    loop.assign(appeal.pk, city.dispatcher, unit="grid-futian-3")
+    actions.sort(appeal.pk, city.clerk, category="health")
+    actions.assign(appeal.pk, city.dispatcher, unit="grid-futian-3")
     appeal.refresh_from_db()
 
     def above() -> str:

@@ -10,13 +10,14 @@ from django.utils import timezone
 
 from tests.cast import Cast, requester, taken_milk
 from tests.oversight.test_rulings import login
-from yinghu.appeals import loop
+from yinghu.appeals import actions, handling_actions, moving
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.moves import MOVES
-from yinghu.appeals.states import Verb, Who
+from yinghu.appeals.states import Who
 from yinghu.notifications.audience import find_audience
-from yinghu.oversight import co_handling, sharing
+from yinghu.oversight import actions as oversight_actions
+from yinghu.oversight import sharing, sharing_actions
 from yinghu.oversight.models import Contact, Share
+from yinghu.oversight.sharing_actions import CONTACT, SHARE, UNSHARE
 from yinghu.people.access import may_see, visible_q
 from yinghu.people.models import Post, Role, Unit, User
 from yinghu.ui import event_text
@@ -43,29 +44,29 @@ def sees(name: str, appeal: Appeal) -> bool:
 def test_a_case_shared_and_no_longer(city: Cast) -> None:
     appeal = taken_milk(city)
     assert not sees("supplies-handler", appeal)
-    event = sharing.share(appeal.pk, city.milk, **ASKED)
+    event = sharing_actions.share(appeal.pk, city.milk, **ASKED)
     assert told(event) == {"supplies-handler"}
     assert event_text.told(event) == "已请物资保障专班一起办理"
     assert sees("supplies-handler", appeal)
     assert not sees("medical-handler", appeal)
     # Whoever shared it is the contact of their side.
     assert Contact.objects.get(appeal=appeal).user_id == city.milk.user_id
-    named = sharing.contact(appeal.pk, login("supplies-handler"))
+    named = sharing_actions.contact(appeal.pk, login("supplies-handler"))
     assert told(named) == {"milk-handler"}
     assert named.facts["who"] == "物资专班老梁"
     assert not event_text.is_public(named)
-    ended = sharing.unshare(
+    ended = sharing_actions.unshare(
         appeal.pk, login("supplies-handler"), unit="force-supplies", why="调好了"
     )
     assert told(ended) == {"milk-handler"}
     assert not sees("supplies-handler", appeal)
     assert Contact.objects.filter(appeal=appeal).count() == 1
-    with pytest.raises(loop.NotFound):
-        loop.note(appeal.pk, login("supplies-handler"), why="还能写吗")
-    with pytest.raises(loop.Conflict):
-        sharing.unshare(appeal.pk, city.milk, unit="force-supplies", why="再来")
+    with pytest.raises(moving.NotFound):
+        handling_actions.note(appeal.pk, login("supplies-handler"), why="还能写吗")
+    with pytest.raises(moving.Conflict):
+        sharing_actions.unshare(appeal.pk, city.milk, unit="force-supplies", why="再来")
     # And once more, from the beginning.
-    sharing.share(appeal.pk, city.dispatcher, **ASKED)
+    sharing_actions.share(appeal.pk, city.dispatcher, **ASKED)
     assert Share.objects.filter(appeal=appeal).count() == 2
 
 
@@ -81,61 +82,61 @@ def test_a_case_shared_and_no_longer(city: Cast) -> None:
 def test_with_whom_it_cannot_be_shared(city: Cast, unit: str, code: str) -> None:
     Unit.objects.create(code="empty", name="空专班", kind="task_force")
     appeal = taken_milk(city)
-    with pytest.raises(loop.Refused) as refused:
-        sharing.share(appeal.pk, city.milk, unit=unit, why="请办")
+    with pytest.raises(moving.Refused) as refused:
+        sharing_actions.share(appeal.pk, city.milk, unit=unit, why="请办")
     assert (refused.value.code, refused.value.field) == (code, "unit")
     Unit.objects.filter(code="force-supplies").update(active=False)
-    with pytest.raises(loop.Refused, match="没有这个单位"):
-        sharing.share(appeal.pk, city.milk, **ASKED)
+    with pytest.raises(moving.Refused, match="没有这个单位"):
+        sharing_actions.share(appeal.pk, city.milk, **ASKED)
 
 
 def test_what_has_a_part_already_is_not_shared_again(city: Cast) -> None:
     appeal = taken_milk(city)
-    sharing.share(appeal.pk, city.milk, **ASKED)
+    sharing_actions.share(appeal.pk, city.milk, **ASKED)
     for actor in (city.milk, city.dispatcher):
-        with pytest.raises(loop.Refused, match="已经参与"):
-            sharing.share(appeal.pk, actor, **ASKED)
+        with pytest.raises(moving.Refused, match="已经参与"):
+            sharing_actions.share(appeal.pk, actor, **ASKED)
 
 
 def test_a_task_force_shares_its_own_with_any_unit(city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.assign(appeal.pk, city.dispatcher, unit="force-supplies")
+    actions.assign(appeal.pk, city.dispatcher, unit="force-supplies")
     force = login("supplies-handler")
     appeal.refresh_from_db()
     assert {"food", "force-medical"} <= {unit.code for unit in sharing.partners(appeal)}
-    event = sharing.share(appeal.pk, force, unit="food", why="请备货")
+    event = sharing_actions.share(appeal.pk, force, unit="food", why="请备货")
     assert told(event) == {"food-handler"}
     assert sees("food-handler", appeal)
-    sharing.contact(appeal.pk, login("food-handler"))
+    sharing_actions.contact(appeal.pk, login("food-handler"))
     # The other side may end it; a third may not, and does not know of it.
-    with pytest.raises(loop.NotFound):
-        sharing.unshare(appeal.pk, login("medical-handler"), unit="food", why="不要")
-    sharing.unshare(appeal.pk, force, unit="food", why="备好了")
+    with pytest.raises(moving.NotFound):
+        sharing_actions.unshare(appeal.pk, login("medical-handler"), unit="food", why="不要")
+    sharing_actions.unshare(appeal.pk, force, unit="food", why="备好了")
     assert not sees("food-handler", appeal)
 
 
 def test_only_ones_own_people_are_contacts(city: Cast) -> None:
     appeal = taken_milk(city)
-    sharing.share(appeal.pk, city.milk, **ASKED)
+    sharing_actions.share(appeal.pk, city.milk, **ASKED)
     force = login("supplies-handler")
     for stranger in ("milk-handler", "medical-handler", "volunteer", "nobody"):
-        with pytest.raises(loop.Refused) as refused:
-            sharing.contact(appeal.pk, force, user=stranger)
+        with pytest.raises(moving.Refused) as refused:
+            sharing_actions.contact(appeal.pk, force, user=stranger)
         assert refused.value.code == "unknown_user"
     # A volunteer of the unit speaks for nobody.
-    with pytest.raises(loop.Refused):
-        sharing.contact(appeal.pk, city.milk, user="volunteer")
-    with pytest.raises(loop.Refused) as refused:
-        sharing.contact(appeal.pk, force, unit="milk")
+    with pytest.raises(moving.Refused):
+        sharing_actions.contact(appeal.pk, city.milk, user="volunteer")
+    with pytest.raises(moving.Refused) as refused:
+        sharing_actions.contact(appeal.pk, force, unit="milk")
     assert refused.value.code == "not_yours"
     other = User.objects.create_user("supplies-2", display_name="物资专班小孔")
     post = Post.objects.create(
         user=other, unit=Unit.objects.get(code="force-supplies"), role=Role.HANDLER
     )
-    event = sharing.contact(appeal.pk, force, user="supplies-2")
+    event = sharing_actions.contact(appeal.pk, force, user="supplies-2")
     assert told(event) == {"supplies-2", "milk-handler"}
-    with pytest.raises(loop.Conflict, match="已经是对接人"):
-        sharing.contact(appeal.pk, force, user="supplies-2")
+    with pytest.raises(moving.Conflict, match="已经是对接人"):
+        sharing_actions.contact(appeal.pk, force, user="supplies-2")
     assert Contact.objects.standing().filter(appeal=appeal).count() == 2
     # Whoever has left is nobody's contact any more.
     post.delete()
@@ -144,31 +145,33 @@ def test_only_ones_own_people_are_contacts(city: Cast) -> None:
 
 def test_another_part_outlives_the_sharing(city: Cast) -> None:
     appeal = taken_milk(city)
-    sharing.share(appeal.pk, city.milk, **ASKED)
-    co_handling.invite(
+    sharing_actions.share(appeal.pk, city.milk, **ASKED)
+    oversight_actions.invite(
         appeal.pk,
         city.milk,
         unit="force-supplies",
         until=timezone.now() + timedelta(days=2),
         why="借车",
     )
-    sharing.unshare(appeal.pk, city.commander, unit="force-supplies", why="不用了")
+    sharing_actions.unshare(appeal.pk, city.commander, unit="force-supplies", why="不用了")
     assert sees("supplies-handler", appeal)
 
 
 def test_who_has_a_part_of_another_kind_ends_nothing(city: Cast) -> None:
     appeal = taken_milk(city)
-    sharing.share(appeal.pk, city.milk, **ASKED)
-    sharing.share(appeal.pk, city.milk, unit="force-medical", why="请看")
-    with pytest.raises(loop.Forbidden):
-        sharing.unshare(appeal.pk, login("medical-handler"), unit="force-supplies", why="不要")
+    sharing_actions.share(appeal.pk, city.milk, **ASKED)
+    sharing_actions.share(appeal.pk, city.milk, unit="force-medical", why="请看")
+    with pytest.raises(moving.Forbidden):
+        sharing_actions.unshare(
+            appeal.pk, login("medical-handler"), unit="force-supplies", why="不要"
+        )
 
 
 def test_volunteers_and_requesters_share_nothing(city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.hand(appeal.pk, city.milk, user="volunteer")
-    for verb in (Verb.SHARE, Verb.CONTACT, Verb.UNSHARE):
-        assert not MOVES[verb].who & {Who.VOLUNTEER, Who.HOLDER, Who.REQUESTER}
+    actions.hand(appeal.pk, city.milk, user="volunteer")
+    for verb in (SHARE, CONTACT, UNSHARE):
+        assert not verb.who & {Who.VOLUNTEER, Who.HOLDER, Who.REQUESTER}
     for actor in (city.volunteer, requester(appeal)):
-        with pytest.raises(loop.Forbidden):
-            sharing.share(appeal.pk, actor, **ASKED)
+        with pytest.raises(moving.Forbidden):
+            sharing_actions.share(appeal.pk, actor, **ASKED)

@@ -8,8 +8,8 @@ from django.db import connection
 
 from tests.cast import cast, taken_milk
 from tests.cities import City
-from yinghu.appeals import loop
-from yinghu.oversight import sharing
+from yinghu.appeals import moving
+from yinghu.oversight import sharing_actions
 from yinghu.oversight.models import Share
 
 
@@ -19,8 +19,8 @@ def test_of_two_who_share_at_once_one_does(own_city: City) -> None:
 
     def press(_time: int) -> str:
         try:
-            sharing.share(appeal.pk, city.milk, unit="force-supplies", why="请调奶粉")
-        except loop.Refused as refused:
+            sharing_actions.share(appeal.pk, city.milk, unit="force-supplies", why="请调奶粉")
+        except moving.Refused as refused:
             return refused.code
         finally:
             connection.close()

@@ -18,10 +18,12 @@ from tests.oversight.clock import pass_time
 from tests.oversight.test_rulings import login, refused
 from tests.oversight.test_whistles import at_community, call, elements, waiting
 from yinghu import reactions
-from yinghu.appeals import clocks, inboxes, loop
+from yinghu.appeals import actions, clocks, closing_actions, handling_actions, inboxes
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import Status, Verb
-from yinghu.oversight import co_handling, levels, orphan_cases, rulings, whistles
+from yinghu.appeals.states import Status
+from yinghu.oversight import actions as oversight_actions
+from yinghu.oversight import orphan_cases, rulings, whistle_actions
+from yinghu.oversight.actions import ESCALATE
 from yinghu.oversight.models import Whistle
 from yinghu.oversight.whistle_figures import answering
 from yinghu.people.models import Level, Post, Unit
@@ -35,15 +37,15 @@ def live(appeal: Appeal) -> set[str]:
 @pytest.mark.django_db
 def test_an_answer_ends_what_a_return_waited_for(city: Cast) -> None:
     appeal = taken_milk(city)
-    levels.escalate(appeal.pk, city.milk, why="货源不够")
+    oversight_actions.escalate(appeal.pk, city.milk, why="货源不够")
     appeal.refresh_from_db()
     above = next(iter(Post.objects.filter(unit=appeal.unit, active=True)))
     actor = login(above.user.username)
-    co_handling.invite(
+    oversight_actions.invite(
         appeal.pk, actor, unit="medicine", until=timezone.now() + timedelta(days=1), why="看库存"
     )
-    loop.return_(appeal.pk, actor, why="不归我们")
-    loop.answer(appeal.pk, city.dispatcher, words="可以在社区超市买到")
+    actions.return_(appeal.pk, actor, why="不归我们")
+    actions.answer(appeal.pk, city.dispatcher, words="可以在社区超市买到")
     assert live(appeal) == {"feedback"}
     assert not rulings.pending(city.dispatcher).exists()
 
@@ -51,9 +53,9 @@ def test_an_answer_ends_what_a_return_waited_for(city: Cast) -> None:
 @pytest.mark.django_db
 def test_sorting_what_is_to_be_returned_leaves_no_clock_behind(city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.return_(appeal.pk, city.milk, why="是药")
-    loop.sort(appeal.pk, city.dispatcher, category="medicine")
-    rulings.rule(appeal.pk, city.dispatcher, agree=False, why="还是你们办")
+    actions.return_(appeal.pk, city.milk, why="是药")
+    actions.sort(appeal.pk, city.dispatcher, category="medicine")
+    oversight_actions.rule(appeal.pk, city.dispatcher, agree=False, why="还是你们办")
     appeal.refresh_from_db()
     assert appeal.status == Status.HANDLING
     assert live(appeal) == {"arrive", "solve"}
@@ -62,8 +64,8 @@ def test_sorting_what_is_to_be_returned_leaves_no_clock_behind(city: Cast) -> No
 @pytest.mark.django_db
 def test_no_rule_of_routing_rules_on_a_return(city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.return_(appeal.pk, city.milk, why="是谁的说不清")
-    event = loop.sort(appeal.pk, city.dispatcher, category="milk")
+    actions.return_(appeal.pk, city.milk, why="是谁的说不清")
+    event = actions.sort(appeal.pk, city.dispatcher, category="milk")
     reactions.react(events=[event.pk])
     appeal.refresh_from_db()
     assert (appeal.status, appeal.returned) == (Status.SORTED, True)
@@ -73,19 +75,21 @@ def test_no_rule_of_routing_rules_on_a_return(city: Cast) -> None:
 @pytest.mark.django_db
 def test_a_question_holds_what_nobody_can_do_before_it_is_answered(city: Cast) -> None:
     appeal = at_community(city)
-    levels.escalate(appeal.pk, login("community-head"), why="社区办不了")
-    loop.accept(appeal.pk, city.town_head)
+    oversight_actions.escalate(appeal.pk, login("community-head"), why="社区办不了")
+    actions.accept(appeal.pk, city.town_head)
     solve = clocks.running(appeal.pk).get(kind="solve")
-    loop.extend(appeal.pk, city.town_head, until=solve.due_at + timedelta(days=1), why="等货")
-    loop.ask(appeal.pk, city.town_head, words="是哪一家？")
-    refused("wrong_status", loop.report, appeal, city.town_head, words="在等回答")
-    refused("wrong_status", rulings.rule, appeal, city.dispatcher, agree=True, why="同意")
+    handling_actions.extend(
+        appeal.pk, city.town_head, until=solve.due_at + timedelta(days=1), why="等货"
+    )
+    handling_actions.ask(appeal.pk, city.town_head, words="是哪一家？")
+    refused("wrong_status", handling_actions.report, appeal, city.town_head, words="在等回答")
+    refused("wrong_status", oversight_actions.rule, appeal, city.dispatcher, agree=True, why="同意")
     assert not clocks.running(appeal.pk).filter(paused_at=None).exists()
     pass_time(2000, appeal)
-    loop.supply(appeal.pk, requester(appeal), words="东头那家")
+    handling_actions.supply(appeal.pk, requester(appeal), words="东头那家")
     assert not clocks.running(appeal.pk).filter(clocks.overdue(timezone.now())).exists()
     assert {"progress", "ruling", "solve"} <= live(appeal)
-    rulings.rule(appeal.pk, city.dispatcher, agree=False, why="不用等")
+    oversight_actions.rule(appeal.pk, city.dispatcher, agree=False, why="不用等")
 
 
 @pytest.mark.django_db
@@ -93,9 +97,9 @@ def test_a_helper_that_is_given_the_case_can_still_reply(city: Cast) -> None:
     appeal = at_community(city)
     community = login("community-head")
     until = timezone.now() + timedelta(days=1)
-    co_handling.invite(appeal.pk, community, unit="town-futian", until=until, why="派执法队")
-    levels.escalate(appeal.pk, community, why="社区办不了")
-    co_handling.reply(appeal.pk, city.town_head, why="执法队已到")
+    oversight_actions.invite(appeal.pk, community, unit="town-futian", until=until, why="派执法队")
+    oversight_actions.escalate(appeal.pk, community, why="社区办不了")
+    oversight_actions.reply(appeal.pk, city.town_head, why="执法队已到")
     assert not clocks.running(appeal.pk).filter(kind="help").exists()
 
 
@@ -103,12 +107,12 @@ def test_a_helper_that_is_given_the_case_can_still_reply(city: Cast) -> None:
 def test_whoever_was_called_answers_also_when_the_case_has_gone_on_from_them(city: Cast) -> None:
     appeal = at_community(city)
     community = login("community-head")
-    whistles.whistle(appeal.pk, community, **call(units=["town-futian"]))
-    levels.escalate(appeal.pk, community, why="社区办不了")
-    loop.assign(appeal.pk, city.dispatcher, unit="bureau-environment")
+    whistle_actions.whistle(appeal.pk, community, **call(units=["town-futian"]))
+    oversight_actions.escalate(appeal.pk, community, why="社区办不了")
+    actions.assign(appeal.pk, city.dispatcher, unit="bureau-environment")
     assert inboxes.visible(city.town_head).filter(pk=appeal.pk).exists()
-    whistles.report_in(appeal.pk, city.town_head)
-    whistles.measures(appeal.pk, city.town_head, **elements())
+    whistle_actions.report_in(appeal.pk, city.town_head)
+    whistle_actions.measures(appeal.pk, city.town_head, **elements())
     assert waiting(appeal) == {("grade", "community-futian")}
 
 
@@ -116,19 +120,19 @@ def test_whoever_was_called_answers_also_when_the_case_has_gone_on_from_them(cit
 def test_more_time_that_is_agreed_to_takes_none_away(city: Cast) -> None:
     appeal = taken_milk(city)
     due = clocks.running(appeal.pk).get(kind="solve").due_at
-    loop.extend(appeal.pk, city.milk, until=due + timedelta(days=1), why="等货")
+    handling_actions.extend(appeal.pk, city.milk, until=due + timedelta(days=1), why="等货")
     far = due + timedelta(days=9)
-    loop.extend(appeal.pk, city.dispatcher, until=far, why="全市缺货")
-    rulings.rule(appeal.pk, city.dispatcher, agree=True, why="同意")
+    handling_actions.extend(appeal.pk, city.dispatcher, until=far, why="全市缺货")
+    oversight_actions.rule(appeal.pk, city.dispatcher, agree=True, why="同意")
     assert clocks.running(appeal.pk).get(kind="solve").due_at == far
 
 
 @pytest.mark.django_db
 def test_nobody_had_to_come_to_what_ended_before_its_time(city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
-    loop.withdraw(appeal.pk, requester(appeal))
-    refused("wrong_status", whistles.report_in, appeal, login("health-handler"))
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
+    closing_actions.withdraw(appeal.pk, requester(appeal))
+    refused("wrong_status", whistle_actions.report_in, appeal, login("health-handler"))
     pass_time(3, appeal)
     together = answering(timezone.now())[0]
     assert (together.called, together.due, together.report_in_rate) == (1, 0, None)
@@ -138,16 +142,18 @@ def test_nobody_had_to_come_to_what_ended_before_its_time(city: Cast) -> None:
 def test_to_have_come_in_time_once_excuses_no_second_time(city: Cast) -> None:
     appeal = at_community(city)
     community, health = login("community-head"), login("health-handler")
-    whistles.whistle(appeal.pk, community, **call(units=["bureau-health"]))
-    whistles.report_in(appeal.pk, health)
-    whistles.grade(appeal.pk, community, unit="bureau-health", satisfaction="yes")
-    whistles.whistle(appeal.pk, community, **call(units=["bureau-health"]))
-    whistles.contest(appeal.pk, health, why="来过了")
-    whistles.judge(appeal.pk, city.commander, unit="bureau-health", agree=False, why="还要来")
+    whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health"]))
+    whistle_actions.report_in(appeal.pk, health)
+    whistle_actions.grade(appeal.pk, community, unit="bureau-health", satisfaction="yes")
+    whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health"]))
+    whistle_actions.contest(appeal.pk, health, why="来过了")
+    whistle_actions.judge(
+        appeal.pk, city.commander, unit="bureau-health", agree=False, why="还要来"
+    )
     over = timezone.now() - timedelta(minutes=1)
     clocks.running(appeal.pk).filter(kind="whistle").update(due_at=over)
     Whistle.objects.filter(pk=Whistle.objects.latest("pk").pk).update(until=over)
-    assert whistles.report_in(appeal.pk, health).facts["late"] is True
+    assert whistle_actions.report_in(appeal.pk, health).facts["late"] is True
     together = answering(timezone.now())[0]
     assert (together.due, together.on_time) == (2, 1)
 
@@ -156,8 +162,8 @@ def test_to_have_come_in_time_once_excuses_no_second_time(city: Cast) -> None:
 def test_what_nobody_can_take_keeps_nothing_else_from_being_settled(city: Cast) -> None:
     stuck, free = (file_one(area="330782008001003") for _ in range(2))
     for appeal, unit in ((stuck, "command"), (free, "milk")):
-        loop.sort(appeal.pk, city.clerk, category="milk")
-        loop.assign(appeal.pk, city.dispatcher, unit=unit)
+        actions.sort(appeal.pk, city.clerk, category="milk")
+        actions.assign(appeal.pk, city.dispatcher, unit=unit)
     Appeal.objects.filter(pk=stuck.pk).update(level=Level.COMMAND)
     Post.objects.filter(unit__code__in=("command", "milk")).update(active=False)
     assert orphan_cases.settle(most=1) == 1
@@ -169,7 +175,7 @@ def test_what_nobody_can_take_keeps_nothing_else_from_being_settled(city: Cast) 
 def test_two_reasons_at_once_raise_a_case_once(own_city: City) -> None:
     city = cast()
     appeal = at_community(city)
-    one, two = (loop.note(appeal.pk, city.dispatcher, why=why) for why in ("甲", "乙"))
+    one, two = (handling_actions.note(appeal.pk, city.dispatcher, why=why) for why in ("甲", "乙"))
 
     held = threading.Event()
 
@@ -187,7 +193,7 @@ def test_two_reasons_at_once_raise_a_case_once(own_city: City) -> None:
             until(lambda: threads_waiting() >= 2, "both to wait for the case")
 
     in_threads(hold, raising(one), raising(two))
-    assert appeal.events.filter(verb=Verb.ESCALATE).count() == 1
+    assert appeal.events.filter(verb=ESCALATE.name).count() == 1
     appeal.refresh_from_db()
     assert appeal.unit == Unit.objects.get(code="town-futian")
 

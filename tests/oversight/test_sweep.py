@@ -15,10 +15,11 @@ from tests.cast import Cast, cast, file_one, requester, taken_milk
 from tests.cities import City, in_threads
 from tests.live import database_url
 from tests.oversight.clock import pass_time, sweep_all
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, handling_actions, moving
 from yinghu.appeals.models import Appeal, ChaseStep, Clock, Event, Policy
-from yinghu.appeals.states import Verb
-from yinghu.oversight import levels, rulings, sweep, whistles
+from yinghu.oversight import actions as oversight_actions
+from yinghu.oversight import sweep, whistle_actions
+from yinghu.oversight.actions import CHASE, ESCALATE
 from yinghu.people.access import actor_of
 from yinghu.people.models import User
 from yinghu.reactions import react
@@ -28,7 +29,7 @@ HOURS_OF_SOLVE = 168
 
 def chased(appeal: Appeal) -> list[tuple[str, str, str]]:
     """(clock, act, tell) of each step so far."""
-    events = appeal.events.filter(verb=Verb.CHASE).order_by("seq")
+    events = appeal.events.filter(verb=CHASE.name).order_by("seq")
     return [(e.facts["clock"], e.facts["act"], e.facts["tell"]) for e in events]
 
 
@@ -53,7 +54,7 @@ def test_each_step_comes_in_its_turn_and_once(city: Cast) -> None:
     appeal.refresh_from_db()
     # Events stay numbered without a gap, and nobody's work is refused for them.
     assert list(appeal.events.order_by("seq").values_list("seq", flat=True)) == [1, 2, 3, 4, 5, 6]
-    loop.sort(appeal.pk, city.clerk, category="milk", expect=1)
+    actions.sort(appeal.pk, city.clerk, category="milk", expect=1)
 
 
 @pytest.mark.django_db
@@ -67,9 +68,9 @@ def test_what_was_slept_through_is_told_at_once_but_for_the_reminder(city: Cast)
 @pytest.mark.django_db
 def test_paused_and_stopped_clocks_are_left_alone(city: Cast) -> None:
     waiting, done = taken_milk(city), taken_milk(city)
-    loop.ask(waiting.pk, city.milk, words="几段？")
-    loop.resolve(done.pk, city.milk, words="送到了")
-    loop.close(done.pk, city.clerk)
+    handling_actions.ask(waiting.pk, city.milk, words="几段？")
+    handling_actions.resolve(done.pk, city.milk, words="送到了")
+    closing_actions.close(done.pk, city.clerk)
     pass_time(5000)
     assert sweep_all() == 0
 
@@ -100,8 +101,8 @@ def test_changed_steps_hold_for_clocks_that_run_already(city: Cast) -> None:
 @pytest.mark.django_db
 def test_a_case_left_alone_climbs_from_the_grid_to_the_citys_command(city: Cast) -> None:
     appeal = file_one(area="330782008001003", category="environment")
-    loop.sort(appeal.pk, city.clerk, category="environment")
-    loop.assign(appeal.pk, city.dispatcher, unit="grid-futian-3")
+    actions.sort(appeal.pk, city.clerk, category="environment")
+    actions.assign(appeal.pk, city.dispatcher, unit="grid-futian-3")
     appeal.refresh_from_db()
     assert (appeal.level, appeal.lead) == (5, None)
     path = []
@@ -120,7 +121,7 @@ def test_a_case_left_alone_climbs_from_the_grid_to_the_citys_command(city: Cast)
     ]
     assert appeal.lead is not None
     assert appeal.lead.code == "grid-futian-3"
-    raised = appeal.events.filter(verb=Verb.ESCALATE).order_by("seq")
+    raised = appeal.events.filter(verb=ESCALATE.name).order_by("seq")
     assert [(e.actor_kind, e.facts["from"], e.facts["to"]) for e in raised] == [
         ("system", 5, 4),
         ("system", 4, 3),
@@ -129,9 +130,9 @@ def test_a_case_left_alone_climbs_from_the_grid_to_the_citys_command(city: Cast)
     ]
     # The first receiver still sees it, and so may the department above; strangers do not.
     grid = actor_of(User.objects.get(username="grid-futian"))
-    loop.note(appeal.pk, grid, why="白天去看过")
-    with pytest.raises(loop.NotFound):
-        loop.note(appeal.pk, city.milk, why="路过")
+    handling_actions.note(appeal.pk, grid, why="白天去看过")
+    with pytest.raises(moving.NotFound):
+        handling_actions.note(appeal.pk, city.milk, why="路过")
 
 
 @pytest.mark.django_db
@@ -142,7 +143,7 @@ def test_a_reaction_that_runs_twice_raises_once(city: Cast) -> None:
     events = list(Event.objects.values_list("pk", flat=True))
     for _ in range(3):
         react(events=events)
-    raised = appeal.events.get(verb=Verb.ESCALATE)
+    raised = appeal.events.get(verb=ESCALATE.name)
     assert raised.why == "“解决”用到时限的 200%"
 
 
@@ -151,19 +152,19 @@ def test_what_was_done_meanwhile_is_not_raised(city: Cast) -> None:
     appeal = taken_milk(city)
     pass_time(HOURS_OF_SOLVE * 2.1, appeal)
     sweep.chase()
-    loop.resolve(appeal.pk, city.milk, words="刚刚送到")
+    handling_actions.resolve(appeal.pk, city.milk, words="刚刚送到")
     react(events=list(Event.objects.values_list("pk", flat=True)))
-    assert not appeal.events.filter(verb=Verb.ESCALATE).exists()
+    assert not appeal.events.filter(verb=ESCALATE.name).exists()
 
 
 @pytest.mark.django_db
 def test_returned_twice_it_goes_a_level_up(city: Cast) -> None:
     appeal = file_one(area="330782008001003")
-    loop.sort(appeal.pk, city.clerk, category="environment")
+    actions.sort(appeal.pk, city.clerk, category="environment")
     for turn in (1, 2):
-        loop.assign(appeal.pk, city.dispatcher, unit="town-futian")
-        loop.return_(appeal.pk, city.town_head, why="不归街道")
-        event = rulings.rule(appeal.pk, city.dispatcher, agree=True, why="同意")
+        actions.assign(appeal.pk, city.dispatcher, unit="town-futian")
+        actions.return_(appeal.pk, city.town_head, why="不归街道")
+        event = oversight_actions.rule(appeal.pk, city.dispatcher, agree=True, why="同意")
         react(events=[event.pk])
         appeal.refresh_from_db()
         assert (appeal.level < 3) == (turn == 2)
@@ -171,10 +172,10 @@ def test_returned_twice_it_goes_a_level_up(city: Cast) -> None:
     assert appeal.unit.code == "bureau-environment"
     # More time for the unit above is no further return.
     bureau = actor_of(User.objects.get(username="bureau-handler"))
-    loop.accept(appeal.pk, bureau)
+    actions.accept(appeal.pk, bureau)
     until = timezone.now() + timedelta(days=40)
-    loop.extend(appeal.pk, bureau, until=until, why="要检测")
-    event = rulings.rule(appeal.pk, city.dispatcher, agree=True, why="同意")
+    handling_actions.extend(appeal.pk, bureau, until=until, why="要检测")
+    event = oversight_actions.rule(appeal.pk, city.dispatcher, agree=True, why="同意")
     react(events=[event.pk])
     appeal.refresh_from_db()
     assert (appeal.level, appeal.status) == (2, "handling")
@@ -184,11 +185,11 @@ def test_returned_twice_it_goes_a_level_up(city: Cast) -> None:
 @pytest.mark.parametrize("agree", [True, False])
 def test_what_was_sent_on_at_once_was_given_back_too(city: Cast, agree: bool) -> None:
     appeal = taken_milk(city)
-    loop.return_(appeal.pk, city.milk, why="是药")
-    loop.assign(appeal.pk, city.dispatcher, unit="food")
+    actions.return_(appeal.pk, city.milk, why="是药")
+    actions.assign(appeal.pk, city.dispatcher, unit="food")
     food = actor_of(User.objects.get(username="food-handler"))
-    loop.return_(appeal.pk, food, why="也不归我们")
-    event = rulings.rule(appeal.pk, city.dispatcher, agree=agree, why="看过")
+    actions.return_(appeal.pk, food, why="也不归我们")
+    event = oversight_actions.rule(appeal.pk, city.dispatcher, agree=agree, why="看过")
     react(events=[event.pk])
     appeal.refresh_from_db()
     assert (appeal.level < 3) == agree
@@ -201,9 +202,11 @@ def test_unsatisfied_goes_back_to_whoever_had_it_and_then_a_level_up(city: Cast)
         if turn == 2:
             appeal.refresh_from_db()
             assert (appeal.status, appeal.holder_id) == ("handling", city.milk.user_id)
-        loop.resolve(appeal.pk, city.milk, words="送到了")
+        handling_actions.resolve(appeal.pk, city.milk, words="送到了")
         me = requester(appeal)
-        rated = loop.rate(appeal.pk, me, solved=True, satisfaction="no", words="还是空罐")
+        rated = closing_actions.rate(
+            appeal.pk, me, solved=True, satisfaction="no", words="还是空罐"
+        )
         react(events=[rated.pk])
         reopened = appeal.events.get(seq=rated.seq + 1)
         assert (reopened.verb, reopened.words) == ("reopen", "还是空罐")
@@ -219,8 +222,8 @@ def test_danger_to_life_goes_up_where_the_city_says_so(city: Cast) -> None:
     for wanted in (0, 1):
         Policy.objects.update_or_create(pk="raise_emergency", defaults={"value": wanted})
         appeal = file_one(category="medical")
-        loop.sort(appeal.pk, city.clerk, category="medical", urgency=3)
-        event = loop.assign(appeal.pk, city.dispatcher, unit="medical")
+        actions.sort(appeal.pk, city.clerk, category="medical", urgency=3)
+        event = actions.assign(appeal.pk, city.dispatcher, unit="medical")
         react(events=[event.pk])
         appeal.refresh_from_db()
         assert (appeal.lead is not None) == bool(wanted)
@@ -229,10 +232,10 @@ def test_danger_to_life_goes_up_where_the_city_says_so(city: Cast) -> None:
 @pytest.mark.django_db
 def test_a_whistle_that_nobody_answers_raises_the_case(city: Cast) -> None:
     appeal = file_one(area="330782008001003")
-    loop.sort(appeal.pk, city.clerk, category="environment")
-    loop.assign(appeal.pk, city.dispatcher, unit="community-futian")
+    actions.sort(appeal.pk, city.clerk, category="environment")
+    actions.assign(appeal.pk, city.dispatcher, unit="community-futian")
     community = actor_of(User.objects.get(username="community-head"))
-    whistles.whistle(
+    whistle_actions.whistle(
         appeal.pk,
         community,
         occasion="people",
@@ -254,10 +257,10 @@ def test_a_whistle_that_nobody_answers_raises_the_case(city: Cast) -> None:
 def test_above_the_top_there_is_nothing(city: Cast) -> None:
     appeal = taken_milk(city)
     for _ in range(2):
-        levels.escalate(appeal.pk, city.commander, why="提级")
+        oversight_actions.escalate(appeal.pk, city.commander, why="提级")
     before = appeal.events.count()
-    with pytest.raises(loop.Conflict) as refused:
-        levels.escalate(appeal.pk, city.commander, why="再提")
+    with pytest.raises(moving.Conflict) as refused:
+        oversight_actions.escalate(appeal.pk, city.commander, why="再提")
     assert refused.value.code == "top_level"
     assert appeal.events.count() == before
 
@@ -282,7 +285,7 @@ def test_any_number_of_workers_share_the_work_and_do_nothing_twice(own_city: Cit
     # Whoever found nothing may have come while others held the rest.
     work()
     assert sum(dealt) == len(appeals)
-    events = Event.objects.filter(verb=Verb.CHASE)
+    events = Event.objects.filter(verb=CHASE.name)
     assert Counter(events.values_list("appeal", flat=True)) == {a.pk: 1 for a in appeals}
     for appeal in Appeal.objects.all():
         assert appeal.version == appeal.events.count() == 2
@@ -290,7 +293,7 @@ def test_any_number_of_workers_share_the_work_and_do_nothing_twice(own_city: Cit
 
 def test_a_worker_killed_in_the_middle_loses_and_repeats_nothing(own_city: City) -> None:
     appeals = many(10, 2.1)
-    given: dict[str, Any] = {"now": timezone.now(), "limit": 6, "verb": Verb.CHASE.value}
+    given: dict[str, Any] = {"now": timezone.now(), "limit": 6, "verb": CHASE.name}
     with psycopg.connect(database_url(own_city.name)) as dying:
         found = dying.execute(sweep._CHASE, given).fetchone()
         assert found is not None
@@ -304,7 +307,7 @@ def test_a_worker_killed_in_the_middle_loses_and_repeats_nothing(own_city: City)
             dying.execute("SELECT 1")
     assert sweep.chase() == 6
     assert sweep.chase() == 0
-    events = Event.objects.filter(verb=Verb.CHASE)
+    events = Event.objects.filter(verb=CHASE.name)
     assert Counter(events.values_list("appeal", flat=True)) == {a.pk: 1 for a in appeals}
 
 
@@ -313,11 +316,11 @@ def test_a_case_that_somebody_is_at_is_left_for_the_next_sweep(own_city: City) -
     with psycopg.connect(database_url(own_city.name)) as somebody:
         somebody.execute("SELECT FROM appeals_appeal WHERE id = %s FOR NO KEY UPDATE", [first.pk])
         assert sweep.chase() == 1
-        assert second.events.filter(verb=Verb.CHASE).exists()
-        assert not first.events.filter(verb=Verb.CHASE).exists()
+        assert second.events.filter(verb=CHASE.name).exists()
+        assert not first.events.filter(verb=CHASE.name).exists()
     assert sweep.chase() == 1
     clerk = cast().clerk
-    loop.sort(first.pk, clerk, category="milk", expect=1)
+    actions.sort(first.pk, clerk, category="milk", expect=1)
 
 
 def test_the_sweep_reads_what_is_due_and_not_the_table(own_city: City) -> None:

@@ -12,11 +12,13 @@ from tests.cast import Cast, taken_milk
 from tests.oversight.clock import pass_time
 from tests.oversight.test_rulings import login, refused
 from tests.oversight.test_whistles import at_community, call, elements, waiting
-from yinghu.appeals import loop
+from yinghu import verbs
+from yinghu.appeals import actions
 from yinghu.appeals.models import Event
-from yinghu.appeals.states import Verb
-from yinghu.oversight import levels, whistles
+from yinghu.oversight import actions as oversight_actions
+from yinghu.oversight import whistle_actions
 from yinghu.oversight.models import Summons
+from yinghu.oversight.whistle_actions import WHISTLE
 from yinghu.oversight.whistle_figures import answering
 
 pytestmark = pytest.mark.django_db
@@ -28,46 +30,46 @@ TWO = ["bureau-environment", "bureau-transport"]
 def test_whoever_speaks_for_several_units_says_for_which(city: Cast) -> None:
     appeal = at_community(city)
     bureau = login("bureau-handler")
-    whistles.whistle(appeal.pk, login("community-head"), **call(units=TWO))
-    whistles.contest(appeal.pk, bureau, unit="bureau-transport", why="不归交通")
-    whistles.report_in(appeal.pk, bureau, unit="bureau-environment")
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=TWO))
+    whistle_actions.contest(appeal.pk, bureau, unit="bureau-transport", why="不归交通")
+    whistle_actions.report_in(appeal.pk, bureau, unit="bureau-environment")
     came = dict(Summons.objects.values_list("unit__code", "reported_at"))
     assert came["bureau-environment"] is not None
     assert came["bureau-transport"] is None
     assert ("contest", "bureau-transport") in waiting(appeal)
     # Another's is not theirs to speak for.
-    refused("nothing_to", whistles.report_in, appeal, bureau, unit="bureau-health")
-    whistles.report_in(appeal.pk, bureau, unit="bureau-transport")
-    whistles.measures(appeal.pk, bureau, unit="bureau-transport", **elements())
+    refused("nothing_to", whistle_actions.report_in, appeal, bureau, unit="bureau-health")
+    whistle_actions.report_in(appeal.pk, bureau, unit="bureau-transport")
+    whistle_actions.measures(appeal.pk, bureau, unit="bureau-transport", **elements())
     assert Summons.objects.get(unit__code="bureau-environment").measures == ""
     assert Summons.objects.get(unit__code="bureau-transport").measures != ""
 
 
 def test_a_unit_that_is_given_the_case_itself_can_still_report_in(city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call(units=["town-futian"]))
-    levels.escalate(appeal.pk, login("community-head"), why="社区办不了")
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["town-futian"]))
+    oversight_actions.escalate(appeal.pk, login("community-head"), why="社区办不了")
     appeal.refresh_from_db()
     assert appeal.unit is not None
     assert appeal.unit.code == "town-futian"
-    whistles.report_in(appeal.pk, city.town_head)
-    whistles.measures(appeal.pk, city.town_head, **elements())
+    whistle_actions.report_in(appeal.pk, city.town_head)
+    whistle_actions.measures(appeal.pk, city.town_head, **elements())
     assert waiting(appeal) == {("grade", "community-futian")}
 
 
 def test_the_time_of_a_contest_counts_for_nobody(city: Cast) -> None:
     appeal = at_community(city)
     community, health = login("community-head"), login("health-handler")
-    whistles.whistle(appeal.pk, community, **call(units=["bureau-health"]))
-    whistles.contest(appeal.pk, health, why="不归我们")
+    whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health"]))
+    whistle_actions.contest(appeal.pk, health, why="不归我们")
     pass_time(3, appeal)
     early: dict[str, Any] = {"unit": "bureau-health", "satisfaction": "no"}
     # Command has not ruled: nobody is rated for what they need not have done yet.
-    refused("too_early", whistles.grade, appeal, community, **early)
-    whistles.judge(appeal.pk, city.commander, unit="bureau-health", agree=False, why="要来")
-    refused("too_early", whistles.grade, appeal, community, **early)
+    refused("too_early", whistle_actions.grade, appeal, community, **early)
+    whistle_actions.judge(appeal.pk, city.commander, unit="bureau-health", agree=False, why="要来")
+    refused("too_early", whistle_actions.grade, appeal, community, **early)
     pass_time(1, appeal)
-    event = whistles.report_in(appeal.pk, health)
+    event = whistle_actions.report_in(appeal.pk, health)
     assert event.facts["late"] is False
     assert answering(timezone.now())[0].on_time == 1
 
@@ -75,34 +77,33 @@ def test_the_time_of_a_contest_counts_for_nobody(city: Cast) -> None:
 def test_after_a_contest_the_rest_of_the_time_runs_out(city: Cast) -> None:
     appeal = at_community(city)
     health = login("health-handler")
-    whistles.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
-    whistles.contest(appeal.pk, health, why="不归我们")
-    whistles.judge(appeal.pk, city.commander, unit="bureau-health", agree=False, why="要来")
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
+    whistle_actions.contest(appeal.pk, health, why="不归我们")
+    whistle_actions.judge(appeal.pk, city.commander, unit="bureau-health", agree=False, why="要来")
     pass_time(3, appeal)
-    assert whistles.report_in(appeal.pk, health).facts["late"] is True
+    assert whistle_actions.report_in(appeal.pk, health).facts["late"] is True
     assert answering(timezone.now())[0].on_time == 0
 
 
 def test_from_far_away_nobody_has_come_to_the_place(city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call())
-    event = whistles.report_in(appeal.pk, login("health-handler"), point="120.2,29.4")
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call())
+    event = whistle_actions.report_in(appeal.pk, login("health-handler"), point="120.2,29.4")
     assert event.facts["away"] is True
-    near = whistles.report_in(appeal.pk, login("bureau-handler"), point="120.1037,29.3413")
+    near = whistle_actions.report_in(appeal.pk, login("bureau-handler"), point="120.1037,29.3413")
     assert near.facts["away"] is False
 
 
 def test_a_volunteer_who_holds_a_case_whistles_for_nobody(city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.hand(appeal.pk, city.milk, user="volunteer")
-    refused("not_allowed", whistles.whistle, appeal, city.volunteer, **call())
-    assert not Event.objects.filter(appeal=appeal, verb=Verb.WHISTLE).exists()
-    offered = {move.verb for move in loop.available(appeal, city.volunteer)}
-    assert Verb.WHISTLE not in offered
+    actions.hand(appeal.pk, city.milk, user="volunteer")
+    refused("not_allowed", whistle_actions.whistle, appeal, city.volunteer, **call())
+    assert not Event.objects.filter(appeal=appeal, verb=WHISTLE.name).exists()
+    assert WHISTLE not in verbs.available(appeal, city.volunteer)
 
 
 def test_a_deadline_of_a_whistle_lies_ahead(city: Cast) -> None:
     appeal = at_community(city)
     past = call(until=timezone.now() - timedelta(minutes=1))
-    refused("past", whistles.whistle, appeal, login("community-head"), **past)
+    refused("past", whistle_actions.whistle, appeal, login("community-head"), **past)
     assert waiting(appeal) == set()

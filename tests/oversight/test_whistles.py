@@ -13,10 +13,12 @@ from tests.cast import Cast, cast, file_one
 from tests.cities import City, in_threads
 from tests.oversight.clock import pass_time
 from tests.oversight.test_rulings import login, refused
-from yinghu.appeals import clocks, inboxes, loop
+from yinghu import verbs
+from yinghu.appeals import actions, clocks, closing_actions, handling_actions, inboxes, moving
 from yinghu.appeals.models import Appeal
-from yinghu.oversight import whistles
+from yinghu.oversight import whistle_actions, whistles
 from yinghu.oversight.models import Summons
+from yinghu.oversight.whistle_actions import WHISTLE
 from yinghu.oversight.whistle_figures import answering
 from yinghu.people.models import Post, Unit
 
@@ -26,9 +28,9 @@ HERE = "330782008001003"
 def at_community(city: Cast) -> Appeal:
     """A case that the community has in hand."""
     appeal = file_one("烧烤摊油烟太大", area=HERE)
-    loop.sort(appeal.pk, city.clerk, category="environment")
-    loop.assign(appeal.pk, city.dispatcher, unit="community-futian")
-    loop.accept(appeal.pk, login("community-head"))
+    actions.sort(appeal.pk, city.clerk, category="environment")
+    actions.assign(appeal.pk, city.dispatcher, unit="community-futian")
+    actions.accept(appeal.pk, login("community-head"))
     return appeal
 
 
@@ -67,39 +69,39 @@ def test_two_are_called_one_comes_and_both_are_rated(city: Cast) -> None:
         login(name) for name in ("community-head", "bureau-handler", "health-handler")
     )
     assert not inboxes.visible(health).filter(pk=appeal.pk).exists()
-    whistles.whistle(appeal.pk, community, **call())
+    whistle_actions.whistle(appeal.pk, community, **call())
     assert waiting(appeal) == {
         ("whistle", "bureau-environment"),
         ("whistle", "bureau-health"),
         ("grade", "community-futian"),
     }
     # A place some 300 m to the north of the grid's middle.
-    whistles.report_in(appeal.pk, bureau, point="120.1037,29.3413", why="蒋科长等两人")
+    whistle_actions.report_in(appeal.pk, bureau, point="120.1037,29.3413", why="蒋科长等两人")
     came = Summons.objects.get(unit__code="bureau-environment")
     assert came.reported_by is not None
     assert came.metres == pytest.approx(300, abs=15)
-    refused("nothing_to", whistles.report_in, appeal, bureau)
+    refused("nothing_to", whistle_actions.report_in, appeal, bureau)
     early: dict[str, Any] = {"unit": "bureau-health", "satisfaction": "no"}
-    refused("too_early", whistles.grade, appeal, community, **early)
+    refused("too_early", whistle_actions.grade, appeal, community, **early)
     refused(
         "too_early",
-        whistles.measures,
+        whistle_actions.measures,
         appeal,
         bureau,
         **elements(received=timezone.now() - timedelta(hours=9)),
     )
     future = timezone.now() + timedelta(hours=1)
-    refused("future", whistles.measures, appeal, bureau, **elements(received=future))
-    whistles.measures(appeal.pk, bureau, **elements())
-    refused("nothing_to", whistles.measures, appeal, bureau, **elements())
+    refused("future", whistle_actions.measures, appeal, bureau, **elements(received=future))
+    whistle_actions.measures(appeal.pk, bureau, **elements())
+    refused("nothing_to", whistle_actions.measures, appeal, bureau, **elements())
     pass_time(3, appeal)
     good: dict[str, Any] = {"unit": "bureau-environment", "satisfaction": "fairly"}
-    whistles.grade(appeal.pk, community, **good)
-    refused("graded_already", whistles.grade, appeal, community, **good)
+    whistle_actions.grade(appeal.pk, community, **good)
+    refused("graded_already", whistle_actions.grade, appeal, community, **good)
     # Late, but it has come after all.
-    event = whistles.report_in(appeal.pk, health)
+    event = whistle_actions.report_in(appeal.pk, health)
     assert event.facts["late"] is True
-    whistles.grade(appeal.pk, community, unit="bureau-health", satisfaction="no")
+    whistle_actions.grade(appeal.pk, community, unit="bureau-health", satisfaction="no")
     assert waiting(appeal) == {("measures", "bureau-health")}
     together, *lines = answering(timezone.now(), scopes=("330782008",))
     assert (together.called, together.reported, together.on_time) == (2, 2, 1)
@@ -115,8 +117,8 @@ def test_two_are_called_one_comes_and_both_are_rated(city: Cast) -> None:
 @pytest.mark.django_db
 def test_whoever_does_not_come_is_seen_in_the_figures(city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call())
-    whistles.report_in(appeal.pk, login("bureau-handler"))
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call())
+    whistle_actions.report_in(appeal.pk, login("bureau-handler"))
     assert answering(timezone.now())[0].due == 1
     pass_time(3, appeal)
     rates = {line.unit.code: line.report_in_rate for line in answering(timezone.now()) if line.unit}
@@ -145,7 +147,7 @@ def test_whoever_does_not_come_is_seen_in_the_figures(city: Cast) -> None:
 def test_a_wrong_whistle_calls_nobody(wrong: dict[str, Any], code: str, city: Cast) -> None:
     appeal = at_community(city)
     Post.objects.filter(unit__code="bureau-urban").update(active=False)
-    refused(code, whistles.whistle, appeal, login("community-head"), **call(**wrong))
+    refused(code, whistle_actions.whistle, appeal, login("community-head"), **call(**wrong))
     assert not Summons.objects.exists()
     assert not waiting(appeal)
 
@@ -163,62 +165,72 @@ def test_only_units_that_may_be_called_are_offered(city: Cast) -> None:
 @pytest.mark.django_db
 def test_a_volunteer_whistles_for_nobody(city: Cast) -> None:
     appeal = file_one()
-    loop.sort(appeal.pk, city.clerk, category="milk")
-    loop.assign(appeal.pk, city.dispatcher, unit="milk")
-    loop.accept(appeal.pk, city.volunteer)
-    refused("not_allowed", whistles.whistle, appeal, city.volunteer, **call())
+    actions.sort(appeal.pk, city.clerk, category="milk")
+    actions.assign(appeal.pk, city.dispatcher, unit="milk")
+    actions.accept(appeal.pk, city.volunteer)
+    refused("not_allowed", whistle_actions.whistle, appeal, city.volunteer, **call())
     appeal.refresh_from_db()
-    assert "whistle" not in {move.verb for move in loop.available(appeal, city.volunteer)}
+    assert WHISTLE not in verbs.available(appeal, city.volunteer)
     # Whoever serves in the unit does.
-    assert "whistle" in {move.verb for move in loop.available(appeal, city.milk)}
+    assert WHISTLE in verbs.available(appeal, city.milk)
 
 
 @pytest.mark.django_db
 def test_a_second_whistle_waits_for_the_ratings_of_the_first(city: Cast) -> None:
     appeal = at_community(city)
     community = login("community-head")
-    whistles.whistle(appeal.pk, community, **call(units=["bureau-health"]))
-    refused("whistled_already", whistles.whistle, appeal, community, **call(units=["town-futian"]))
-    whistles.report_in(appeal.pk, login("health-handler"))
-    whistles.grade(appeal.pk, community, unit="bureau-health", satisfaction="yes")
-    whistles.whistle(appeal.pk, community, **call(units=["town-futian"]))
+    whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health"]))
+    refused(
+        "whistled_already",
+        whistle_actions.whistle,
+        appeal,
+        community,
+        **call(units=["town-futian"]),
+    )
+    whistle_actions.report_in(appeal.pk, login("health-handler"))
+    whistle_actions.grade(appeal.pk, community, unit="bureau-health", satisfaction="yes")
+    whistle_actions.whistle(appeal.pk, community, **call(units=["town-futian"]))
 
 
 @pytest.mark.django_db
 def test_a_contest_holds_the_clock_until_the_command_has_ruled(city: Cast) -> None:
     appeal = at_community(city)
     community, health = login("community-head"), login("health-handler")
-    whistles.whistle(appeal.pk, community, **call(units=["bureau-health", "town-futian"]))
-    refused("not_allowed", whistles.contest, appeal, city.commander, why="代他们提")
-    whistles.contest(appeal.pk, health, why="油烟不归卫健")
-    refused("contested_already", whistles.contest, appeal, health, why="再提")
+    whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health", "town-futian"]))
+    refused("not_allowed", whistle_actions.contest, appeal, city.commander, why="代他们提")
+    whistle_actions.contest(appeal.pk, health, why="油烟不归卫健")
+    refused("contested_already", whistle_actions.contest, appeal, health, why="再提")
     pass_time(5, appeal)
     ruling: dict[str, Any] = {"unit": "bureau-health", "agree": False, "why": "要来认定"}
-    refused("not_allowed", whistles.judge, appeal, community, **ruling)
+    refused("not_allowed", whistle_actions.judge, appeal, community, **ruling)
     refused(
-        "nothing_to", whistles.judge, appeal, city.commander, **ruling | {"unit": "town-futian"}
+        "nothing_to",
+        whistle_actions.judge,
+        appeal,
+        city.commander,
+        **ruling | {"unit": "town-futian"},
     )
-    whistles.judge(appeal.pk, city.commander, **ruling)
-    refused("nothing_to", whistles.judge, appeal, city.commander, **ruling)
+    whistle_actions.judge(appeal.pk, city.commander, **ruling)
+    refused("nothing_to", whistle_actions.judge, appeal, city.commander, **ruling)
     clock = clocks.running(appeal.pk).get(kind="whistle", unit__code="bureau-health")
     left = clock.due_at - timezone.now()
     assert timedelta(hours=1, minutes=55) < left < timedelta(hours=2, minutes=1)
     # The town is excused, and then waits for nothing more.
     town = login("town-head")
-    whistles.contest(appeal.pk, town, why="已经移交")
-    whistles.judge(appeal.pk, city.commander, unit="town-futian", agree=True, why="属实")
-    refused("nothing_to", whistles.report_in, appeal, town)
+    whistle_actions.contest(appeal.pk, town, why="已经移交")
+    whistle_actions.judge(appeal.pk, city.commander, unit="town-futian", agree=True, why="属实")
+    refused("nothing_to", whistle_actions.report_in, appeal, town)
     graded: dict[str, Any] = {"unit": "town-futian", "satisfaction": "no"}
-    refused("graded_already", whistles.grade, appeal, community, **graded)
+    refused("graded_already", whistle_actions.grade, appeal, community, **graded)
 
 
 @pytest.mark.django_db
 def test_coming_settles_a_contest(city: Cast) -> None:
     appeal = at_community(city)
     health = login("health-handler")
-    whistles.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
-    whistles.contest(appeal.pk, health, why="不归我们")
-    whistles.report_in(appeal.pk, health)
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
+    whistle_actions.contest(appeal.pk, health, why="不归我们")
+    whistle_actions.report_in(appeal.pk, health)
     assert ("contest", "bureau-health") not in waiting(appeal)
 
 
@@ -226,37 +238,37 @@ def test_coming_settles_a_contest(city: Cast) -> None:
 @pytest.mark.parametrize("point", ["1", "a,b", "200,10", "120.1;29.3", "nan,1", "inf,2"])
 def test_a_position_that_is_none_is_refused(point: str, city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
-    refused("bad_point", whistles.report_in, appeal, login("health-handler"), point=point)
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
+    refused("bad_point", whistle_actions.report_in, appeal, login("health-handler"), point=point)
 
 
 @pytest.mark.django_db
 def test_a_case_that_is_closed_meanwhile_can_still_be_rated(city: Cast) -> None:
     appeal = at_community(city)
     community = login("community-head")
-    whistles.whistle(appeal.pk, community, **call(units=["bureau-health"]))
-    loop.resolve(appeal.pk, community, words="摊子搬走了")
-    loop.close(appeal.pk, city.clerk)
+    whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health"]))
+    handling_actions.resolve(appeal.pk, community, words="摊子搬走了")
+    closing_actions.close(appeal.pk, city.clerk)
     assert waiting(appeal) == {("grade", "community-futian")}
-    refused("wrong_status", whistles.report_in, appeal, login("health-handler"))
+    refused("wrong_status", whistle_actions.report_in, appeal, login("health-handler"))
     pass_time(3, appeal)
-    whistles.grade(appeal.pk, community, unit="bureau-health", satisfaction="no")
+    whistle_actions.grade(appeal.pk, community, unit="bureau-health", satisfaction="no")
     assert not waiting(appeal)
 
 
 def test_of_two_phones_of_one_unit_one_reports_in(own_city: City) -> None:
     city = cast()
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
     health = login("health-handler")
     said: list[str] = []
 
     def report(n: int) -> Callable[[], None]:
         def phone() -> None:
             try:
-                whistles.report_in(appeal.pk, health, why=f"手机{n}")
+                whistle_actions.report_in(appeal.pk, health, why=f"手机{n}")
                 said.append("in")
-            except loop.Conflict as late:
+            except moving.Conflict as late:
                 said.append(late.code)
 
         return phone

@@ -22,8 +22,8 @@ from tests.dispatch.errands import (
     sealed,
 )
 from tests.web.conftest import text_of
-from yinghu.appeals import loop
-from yinghu.dispatch import legs
+from yinghu.appeals import actions
+from yinghu.dispatch import leg_actions
 from yinghu.people import disclosure, volunteers
 from yinghu.people.access import SYSTEM, Actor
 from yinghu.people.models import Reveal, Unit, User
@@ -63,16 +63,16 @@ def test_strangers_and_volunteers_before_taking_are_shown_nothing(city: Cast) ->
 @pytest.mark.django_db
 def test_a_holder_is_shown_all_until_it_is_done_and_each_taking_is_one_entry(city: Cast) -> None:
     appeal = dispatched(file_one(address=DOOR), city)
-    loop.accept(appeal.pk, city.volunteer)
+    actions.accept(appeal.pk, city.volunteer)
     appeal.refresh_from_db()
     for _turn in range(3):
         shown = disclosure.show_to_holder(city.volunteer, appeal, "taken 4")
     assert shown == disclosure.Person("王小明", PHONE, DOOR)
-    loop.release(appeal.pk, city.volunteer, why="临时有事")
+    actions.release(appeal.pk, city.volunteer, why="临时有事")
     appeal.refresh_from_db()
     with pytest.raises(disclosure.Denied):
         disclosure.show_to_holder(city.volunteer, appeal, "taken 4")
-    loop.accept(appeal.pk, city.volunteer)
+    actions.accept(appeal.pk, city.volunteer)
     appeal.refresh_from_db()
     disclosure.show_to_holder(city.volunteer, appeal, "taken 6")
     assert looks() == [
@@ -144,8 +144,8 @@ def test_a_leg_shows_its_requester_while_it_is_in_hand(city: Cast) -> None:
         for actor in (a, b, city.volunteer, Actor("stranger")):
             with pytest.raises(disclosure.Denied):
                 disclosure.show_to_helper(actor, leg, appeal, f"leg {leg.pk}")
-    legs.take(buy.pk, a)
-    legs.take(carry.pk, b)
+    leg_actions.take(buy.pk, a)
+    leg_actions.take(carry.pk, b)
     buy, _gate, carry = legs_of(appeal)
     assert disclosure.show_to_helper(a, buy, appeal, "buy") == disclosure.Person("王小明", PHONE)
     assert disclosure.show_to_helper(b, carry, appeal, "carry").address == DOOR
@@ -157,7 +157,7 @@ def test_a_leg_shows_its_requester_while_it_is_in_hand(city: Cast) -> None:
         (name_of(a), appeal.number, ["name", "phone"], "buy"),
         (name_of(b), appeal.number, FULL, "carry"),
     ]
-    legs.give_back(buy.pk, a, why="病了", kept="")
+    leg_actions.give_back(buy.pk, a, why="病了", kept="")
     with pytest.raises(disclosure.Denied):
         disclosure.show_to_helper(a, legs_of(appeal)[0], appeal, "again")
     assert len(looks()) == 2
@@ -172,7 +172,7 @@ def test_pages_log_each_look_once(city: Cast) -> None:
     appeal = medicine_case(city, address=DOOR, lon=120.0722, lat=29.3076)
     react_to(appeal)
     buy, _gate, carry = legs_of(appeal)
-    legs.take(buy.pk, a)
+    leg_actions.take(buy.pk, a)
     react_to(appeal)
     walk, page = browser(b), f"/field/-/leg/{carry.pk}"
     assert PHONE not in text_of(walk.get(page))

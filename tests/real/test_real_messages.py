@@ -14,8 +14,8 @@ import pytest
 
 from tests.cities import City
 from tests.live import until
-from yinghu.appeals.loop import MAX_WORDS
 from yinghu.appeals.models import Appeal, Clock, Event, Untallied
+from yinghu.appeals.moving import MAX_WORDS
 from yinghu.appeals.states import Status
 from yinghu.common.opening import unseal
 from yinghu.insight.board import Board, board

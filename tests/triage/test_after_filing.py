@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.cast import Cast, file_one, requester
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, handling_actions
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal, Event
 from yinghu.intake.receive import Incoming, receive_many
-from yinghu.oversight import rulings
+from yinghu.oversight import actions as oversight_actions
 from yinghu.people.access import SYSTEM, Actor, words_to_search
 from yinghu.places.models import Place
 from yinghu.reactions import react
@@ -125,7 +125,7 @@ def test_who_calls_again_about_the_same_thing_is_seen_whatever_the_words(city: C
     first = file_one("家里婴儿没有奶粉了，需要一段两罐", category="milk")
     again = file_one("都两天了，孩子还饿着，什么时候送来？", category="milk")
     other = file_one("小区路灯坏了，晚上看不见", category="urban")
-    loop.withdraw(first.pk, requester(first))
+    closing_actions.withdraw(first.pk, requester(first))
     later = file_one("孩子还是没吃的", category="milk")
     react_to_all()
     found = {(d.appeal_id, d.other_id): d.score for d in Duplicate.objects.all()}
@@ -169,7 +169,7 @@ def test_the_first_fitting_rule_chooses_the_unit(
     category: str, answers: dict[str, object], unit: str, city: Cast
 ) -> None:
     appeal = file_one(answers=answers)
-    loop.sort(appeal.pk, city.clerk, category=category)
+    actions.sort(appeal.pk, city.clerk, category=category)
     react_to_all()
     appeal.refresh_from_db()
     assert appeal.unit is not None
@@ -179,7 +179,7 @@ def test_the_first_fitting_rule_chooses_the_unit(
 
 def test_what_no_rule_takes_stays_with_the_dispatcher(city: Cast) -> None:
     appeal = file_one()
-    loop.sort(appeal.pk, city.clerk, category="other")
+    actions.sort(appeal.pk, city.clerk, category="other")
     react_to_all()
     appeal.refresh_from_db()
     assert (appeal.status, appeal.unit) == ("sorted", None)
@@ -187,10 +187,10 @@ def test_what_no_rule_takes_stays_with_the_dispatcher(city: Cast) -> None:
 
 def test_a_returned_appeal_is_not_routed_to_the_same_unit_again(city: Cast) -> None:
     appeal = file_one()
-    loop.sort(appeal.pk, city.clerk, category="milk")
+    actions.sort(appeal.pk, city.clerk, category="milk")
     react_to_all()
-    loop.return_(appeal.pk, city.milk, why="不是奶粉")
-    rulings.rule(appeal.pk, city.dispatcher, agree=True, why="确实不是")
+    actions.return_(appeal.pk, city.milk, why="不是奶粉")
+    oversight_actions.rule(appeal.pk, city.dispatcher, agree=True, why="确实不是")
     react_to_all()
     appeal.refresh_from_db()
     assert (appeal.status, appeal.unit) == ("sorted", None)
@@ -198,8 +198,8 @@ def test_a_returned_appeal_is_not_routed_to_the_same_unit_again(city: Cast) -> N
 
 def test_a_note_in_between_does_not_keep_a_rule_from_its_work(city: Cast) -> None:
     appeal = file_one()
-    loop.sort(appeal.pk, city.clerk, category="milk")
-    loop.note(appeal.pk, city.clerk, why="已电话核实")
+    actions.sort(appeal.pk, city.clerk, category="milk")
+    handling_actions.note(appeal.pk, city.clerk, why="已电话核实")
     react_to_all()
     appeal.refresh_from_db()
     assert appeal.status == "assigned"
@@ -208,12 +208,12 @@ def test_a_note_in_between_does_not_keep_a_rule_from_its_work(city: Cast) -> Non
 @pytest.mark.parametrize("verb", ["withdraw", "decline"])
 def test_what_was_merged_into_an_appeal_that_ends_unhelped_goes_on(verb: str, city: Cast) -> None:
     first, middle, master = file_one(), file_one(), file_one()
-    loop.merge(first.pk, city.clerk, master=middle.pk)
-    loop.merge(middle.pk, city.clerk, master=master.pk)
+    closing_actions.merge(first.pk, city.clerk, master=middle.pk)
+    closing_actions.merge(middle.pk, city.clerk, master=master.pk)
     if verb == "withdraw":
-        loop.withdraw(master.pk, requester(master))
+        closing_actions.withdraw(master.pk, requester(master))
     else:
-        loop.decline(master.pk, city.clerk, words="不属于受理范围")
+        closing_actions.decline(master.pk, city.clerk, words="不属于受理范围")
     react_to_all()
     first.refresh_from_db()
     middle.refresh_from_db()
@@ -223,12 +223,14 @@ def test_what_was_merged_into_an_appeal_that_ends_unhelped_goes_on(verb: str, ci
 
 def test_what_is_rated_unsolved_goes_back_with_the_words(city: Cast) -> None:
     appeal = file_one()
-    loop.sort(appeal.pk, city.clerk, category="milk")
-    loop.assign(appeal.pk, city.dispatcher, unit="milk")
-    loop.accept(appeal.pk, city.milk)
-    loop.resolve(appeal.pk, city.milk, words="已送到")
-    loop.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no", words="送错了段位")
-    loop.note(appeal.pk, city.operator, why="诉求人来电")
+    actions.sort(appeal.pk, city.clerk, category="milk")
+    actions.assign(appeal.pk, city.dispatcher, unit="milk")
+    actions.accept(appeal.pk, city.milk)
+    handling_actions.resolve(appeal.pk, city.milk, words="已送到")
+    closing_actions.rate(
+        appeal.pk, requester(appeal), solved=False, satisfaction="no", words="送错了段位"
+    )
+    handling_actions.note(appeal.pk, city.operator, why="诉求人来电")
     react_to_all()
     appeal.refresh_from_db()
     assert (appeal.status, appeal.holder_id) == ("handling", city.milk.user_id)
@@ -258,7 +260,7 @@ def test_the_machine_learns_from_the_clerks_and_takes_over_once_it_is_better(cit
     received = receive_many(items, Actor("requester"))
     assert learn() is None
     for row, item in zip(rows, received, strict=True):
-        loop.sort(item.appeal_id, city.clerk, category=code[row["一级分类"]])
+        actions.sort(item.appeal_id, city.clerk, category=code[row["一级分类"]])
     made = learn()
     assert made is not None
     assert made.decisions == len({(row["留言主题"], row["留言详情"]) for row in rows})
@@ -274,7 +276,7 @@ def test_the_machine_learns_from_the_clerks_and_takes_over_once_it_is_better(cit
     TrainedModel.objects.all().delete()
     for row, item in zip(rows, received, strict=True):
         read = default_reader().read(f"{row['留言主题']}\n{row['留言详情']}").category
-        loop.sort(item.appeal_id, city.clerk, category=read)
+        actions.sort(item.appeal_id, city.clerk, category=read)
     not_better = learn()
     assert not_better is not None
     assert not_better.lexicon_accuracy == 1

@@ -11,7 +11,7 @@ from tests.cast import Cast, dispatched, file_one, taken_milk
 from tests.conftest import DESK, PHONE
 from tests.journeys.test_loop import OpenPage, log_in
 from tests.live import Live
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, handling_actions
 
 pytestmark = pytest.mark.browser
 
@@ -63,12 +63,12 @@ def test_nothing_to_stumble_over(
     live: Live, live_city: Cast, open_page: OpenPage, who: str, by_day: bool
 ) -> None:
     closed = taken_milk(live_city)
-    loop.resolve(closed.pk, live_city.milk, words="已送到")
-    loop.close(closed.pk, live_city.clerk)
+    handling_actions.resolve(closed.pk, live_city.milk, words="已送到")
+    closing_actions.close(closed.pk, live_city.clerk)
     free, mine = file_one("还差两罐奶粉"), file_one("一段奶粉一罐")
     for appeal in (free, mine):
         dispatched(appeal, live_city)
-    loop.accept(mine.pk, live_city.volunteer)
+    actions.accept(mine.pk, live_city.volunteer)
     numbers = {
         "free": free.number,
         "mine": mine.number,

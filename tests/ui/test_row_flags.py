@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from tests.cast import Cast, file_one, requester, taken_milk
 from tests.web.conftest import Browse, text_of
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, handling_actions
 from yinghu.appeals.models import Appeal
-from yinghu.oversight import co_handling, supervision
+from yinghu.oversight import actions as oversight_actions
 from yinghu.people.models import Post, Unit, User
 from yinghu.triage import suggest
 from yinghu.ui.pagination import PAGE_SIZE
@@ -29,12 +29,12 @@ def marks(browse: Browse, username: str, path: str, appeal: Appeal) -> list[str]
 def test_a_unit_sees_that_somebody_still_waits(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     assert marks(browse, "milk-handler", "/desk/inbox", appeal) == []
-    loop.urge(appeal.pk, requester(appeal))
-    loop.supply(appeal.pk, requester(appeal), words="还剩半罐")
+    handling_actions.urge(appeal.pk, requester(appeal))
+    handling_actions.supply(appeal.pk, requester(appeal), words="还剩半罐")
     assert marks(browse, "milk-handler", "/desk/inbox", appeal) == ["催办", "有补充"]
 
     # Who is told something has been heard.
-    loop.report(appeal.pk, city.milk, words="已备货，下午送")
+    handling_actions.report(appeal.pk, city.milk, words="已备货，下午送")
     assert marks(browse, "milk-handler", "/desk/inbox", appeal) == []
     page = text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
     assert "催办" not in page.partition("case-grid")[0]
@@ -43,13 +43,13 @@ def test_a_unit_sees_that_somebody_still_waits(browse: Browse, city: Cast) -> No
 def test_what_was_not_solved_comes_back_marked(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     for turn in (1, 2):
-        loop.resolve(appeal.pk, city.milk, words="已送到")
-        loop.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no")
+        handling_actions.resolve(appeal.pk, city.milk, words="已送到")
+        closing_actions.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no")
         assert "说没有解决" in marks(browse, "clerk", "/desk/callback", appeal)
-        loop.reopen(appeal.pk, requester(appeal), words="没有收到")
+        closing_actions.reopen(appeal.pk, requester(appeal), words="没有收到")
         appeal.refresh_from_db()
         if appeal.holder_id is None:
-            loop.accept(appeal.pk, city.milk)
+            actions.accept(appeal.pk, city.milk)
         said = ["重办"] if turn == 1 else ["重办 2 次"]
         assert marks(browse, "milk-handler", "/desk/inbox", appeal) == said
         head = text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
@@ -58,10 +58,10 @@ def test_what_was_not_solved_comes_back_marked(browse: Browse, city: Cast) -> No
 
 def test_the_dispatch_desk_sees_what_a_unit_returned(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.return_(appeal.pk, city.milk, why="不归我们管")
+    actions.return_(appeal.pk, city.milk, why="不归我们管")
     assert marks(browse, "dispatcher", "/desk/dispatch", appeal) == ["退回"]
     assert marks(browse, "dispatcher", "/desk/cases", appeal) == ["退回"]
-    loop.assign(appeal.pk, city.dispatcher, unit="food")
+    actions.assign(appeal.pk, city.dispatcher, unit="food")
     assert marks(browse, "dispatcher", "/desk/cases", appeal) == []
 
 
@@ -95,7 +95,7 @@ def test_who_has_a_case_is_said_and_it_is_taken_over_in_one_press(
 
 def test_what_waits_to_be_rated_lies_open_whoever_did_it(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.resolve(appeal.pk, city.milk, words="已送到")
+    handling_actions.resolve(appeal.pk, city.milk, words="已送到")
     page = text_of(browse("operator").get(f"/desk/callback?case={appeal.number}"))
     assert re.search(r'<details class="act[^>]* open\s+data-act="rate"', page)
     assert "在办</span>" not in page
@@ -103,8 +103,8 @@ def test_what_waits_to_be_rated_lies_open_whoever_did_it(browse: Browse, city: C
 
 def test_what_is_done_makes_room_for_the_next(browse: Browse, city: Cast) -> None:
     appeal, other = taken_milk(city), file_one(phone="+8613900000000")
-    loop.sort(other.pk, city.clerk, category="milk")
-    loop.assign(other.pk, city.dispatcher, unit="milk")
+    actions.sort(other.pk, city.clerk, category="milk")
+    actions.assign(other.pk, city.dispatcher, unit="milk")
     client = browse("milk-handler")
     appeal.refresh_from_db()
     sent = {"words": "已送到", "version": appeal.version, "back": "inbox"}
@@ -119,7 +119,7 @@ def test_what_the_machine_finds_urgent_is_seen_in_the_list_and_is_not_a_decision
     suggest.suggest([appeal])
     row = text_of(browse("clerk").get("/desk/triage?part=rows"))
     assert "建议：紧急" in row
-    loop.sort(appeal.pk, city.clerk, category="medicine", urgency=1)
+    actions.sort(appeal.pk, city.clerk, category="medicine", urgency=1)
     assert "建议：" not in text_of(browse("clerk").get("/desk/cases"))
 
 
@@ -151,12 +151,12 @@ def test_the_next_one_opens_where_one_was_in_the_list(browse: Browse, city: Cast
 
 def test_what_somebody_gave_back_is_marked(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.release(appeal.pk, city.milk, why="车坏了")
+    actions.release(appeal.pk, city.milk, why="车坏了")
     assert marks(browse, "milk-handler", "/desk/inbox", appeal) == ["放回"]
-    loop.accept(appeal.pk, city.milk)
+    actions.accept(appeal.pk, city.milk)
     assert marks(browse, "milk-handler", "/desk/inbox", appeal) == []
-    loop.release(appeal.pk, city.milk, why="下班")
-    loop.assign(appeal.pk, city.dispatcher, unit="food", why="奶粉组没有人")
+    actions.release(appeal.pk, city.milk, why="下班")
+    actions.assign(appeal.pk, city.dispatcher, unit="food", why="奶粉组没有人")
     assert marks(browse, "food-handler", "/desk/inbox", appeal) == []
 
 
@@ -167,18 +167,18 @@ def test_a_demand_that_was_answered_is_marked_until_the_next(browse: Browse, cit
     def page() -> str:
         return text_of(browse("supervisor").get("/desk/oversight"))
 
-    supervision.supervise(appeal.pk, city.commander, until=until, why="说明原因")
+    oversight_actions.supervise(appeal.pk, city.commander, until=until, why="说明原因")
     assert "督办，已回复" not in page()
-    supervision.account(appeal.pk, city.milk, why="货在路上")
+    oversight_actions.account(appeal.pk, city.milk, why="货在路上")
     assert "督办，已回复" in page()
-    supervision.supervise(appeal.pk, city.commander, until=until, why="到了没有")
+    oversight_actions.supervise(appeal.pk, city.commander, until=until, why="到了没有")
     assert "督办，已回复" not in page()
 
 
 def test_the_desk_that_has_a_case_answers_its_supervisor(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     until = timezone.now() + timedelta(days=2)
-    supervision.supervise(appeal.pk, city.commander, until=until, why="为什么没有研判")
+    oversight_actions.supervise(appeal.pk, city.commander, until=until, why="为什么没有研判")
     clerk = browse("clerk")
     answer = clerk.post(f"/desk/case/{appeal.number}/account", {"why": "正在核实"}, follow=True)
     assert f"{appeal.number}：已回复督办" in text_of(answer)
@@ -190,5 +190,5 @@ def test_why_one_does_not_wait_for_a_helper_is_asked_for(browse: Browse, city: C
     until = timezone.now() + timedelta(days=2)
     asked = "食品组还没有回复协办，不等的理由"
     assert asked not in text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
-    co_handling.invite(appeal.pk, city.milk, unit="food", until=until, why="借车")
+    oversight_actions.invite(appeal.pk, city.milk, unit="food", until=until, why="借车")
     assert asked in text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from tests.cast import Cast, file_one
 from tests.web.conftest import Browse, text_of
-from yinghu.appeals import loop
+from yinghu.appeals import actions, handling_actions
 from yinghu.appeals.models import Category, ReplyTemplate
 from yinghu.dispatch.models import RoutingRule
 from yinghu.people.models import Change, Unit, User
@@ -69,10 +69,10 @@ def english(city: Cast, settings: Settings) -> dict[str, Any]:
     """The small city with English words alone, and a case in hand."""
     settings.DEMO = False  # its cast has Chinese names
     appeal = file_one("Help, please", name="Wang", category="medicine")
-    loop.sort(appeal.pk, city.clerk, category="medicine")
-    loop.assign(appeal.pk, city.dispatcher, unit="milk", why="why")
-    loop.accept(appeal.pk, city.milk)
-    loop.report(appeal.pk, city.milk, words="under way")
+    actions.sort(appeal.pk, city.clerk, category="medicine")
+    actions.assign(appeal.pk, city.dispatcher, unit="milk", why="why")
+    actions.accept(appeal.pk, city.milk)
+    handling_actions.report(appeal.pk, city.milk, words="under way")
     file_one("Help, please", name="Li")
     Area.objects.update(name=F("code"))
     AreaAlias.objects.all().delete()

@@ -16,10 +16,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy
 
 from yinghu.administration.routing_impact import effect
-from yinghu.appeals import loop
+from yinghu.appeals import actions, moving
 from yinghu.appeals.models import Appeal, Category
-from yinghu.appeals.moves import MOVES
-from yinghu.appeals.states import OPEN, Verb
+from yinghu.appeals.states import OPEN
 from yinghu.common.config_type import ConfigType, few
 from yinghu.common.language import name_of
 from yinghu.dispatch.models import Leg, RoutingRule
@@ -247,11 +246,11 @@ def after_retiring(config_type: ConfigType, row: Any) -> None:
     """What retiring a row brings with it: whoever loses a login holds no case any more."""
     if config_type.name != "user":
         return
-    releasable = MOVES[Verb.RELEASE].sources
+    releasable = actions.RELEASE.sources
     for appeal in _open_cases(Appeal.objects.filter(holder=row)).filter(status__in=releasable):
         # Resolved, returned or handed on meanwhile, it needs no release.
-        with suppress(loop.Refused):
-            loop.release(appeal.pk, SYSTEM, why=_("承办人的账号停用了"))
+        with suppress(moving.Refused):
+            actions.release(appeal.pk, SYSTEM, why=_("承办人的账号停用了"))
 
 
 def warnings(config_type: ConfigType) -> list[str]:

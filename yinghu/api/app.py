@@ -24,7 +24,7 @@ from pydantic_core import from_json
 from yinghu.api import cases, catalogue, problems, verbs
 from yinghu.api.auth import KNOWN
 from yinghu.api.document import add_filing
-from yinghu.appeals.loop import Refused
+from yinghu.appeals.moving import Refused
 
 ROOT = "/api/"
 MAX_BODY = 256 * 1024

@@ -17,8 +17,8 @@ from yinghu.api import problems, shapes
 from yinghu.api.auth import KNOWN, asker, gate
 from yinghu.api.types import Line, LineNeeded, Short
 from yinghu.appeals import inboxes
-from yinghu.appeals.loop import NotFound
 from yinghu.appeals.models import Appeal
+from yinghu.appeals.moving import NotFound
 from yinghu.appeals.numbers import id_of, number_of
 from yinghu.appeals.states import Status
 from yinghu.common.phones import normal_phone

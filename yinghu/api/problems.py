@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation.trans_real import parse_accept_lang_header
 from pydantic_core import PydanticCustomError
 
-from yinghu.appeals.loop import Refused
+from yinghu.appeals.moving import Refused
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -8,24 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 from ninja import Schema
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
-from yinghu.appeals import loop
 from yinghu.appeals.labels import headline_of, status_label
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.moves import OF_LEGS
 from yinghu.appeals.numbers import number_of
-from yinghu.appeals.states import INSIDE, PRIVATE, ClockKind, Status, Verb
+from yinghu.appeals.states import ClockKind, Status
 from yinghu.common.language import is_english
 from yinghu.common.masking import without_numbers
 from yinghu.dispatch.receipts import shown_to_requester
 from yinghu.people import disclosure
 from yinghu.people.access import Actor, may_read_why, may_reveal
+from yinghu.verbs import ERRANDS, INSIDE, PRIVATE, VERBS, available, verb_of
+
+VerbName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(VERBS)})]
+"""The name of a verb."""
 
 
 class ProblemOut(Schema):
@@ -63,7 +65,7 @@ class EventOut(Schema):
     """One thing that happened. `why`, `user` and `facts` are there for those inside only."""
 
     seq: int
-    verb: Verb
+    verb: VerbName
     label: str
     status: Status
     at: datetime
@@ -137,7 +139,7 @@ class Whole(Brief):
     master: str | None
     events: list[EventOut]
     photos: list[PhotoOut]
-    can: list[Verb] = Field(description="What the asker may do to it now.")
+    can: list[VerbName] = Field(description="What the asker may do to it now.")
     clocks: list[ClockOut] | None = None
     requester: Requester | None = None
     holder: str | None = None
@@ -212,13 +214,13 @@ def whole(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
         "events": [
             event(row, inside=inside, notes=notes, read=read)
             for row in appeal.events.select_related("unit", "user").order_by("seq")
-            if row.act not in hidden
+            if row.verb not in hidden
         ],
         "photos": [
             {"url": photo_url(appeal, row.pk), "width": row.width, "height": row.height}
             for row in photos
         ],
-        "can": [move.verb for move in loop.available(appeal, actor)],
+        "can": [verb.name for verb in available(appeal, actor)],
     }
     if reveal:
         shown["requester"] = requester(appeal)
@@ -232,13 +234,13 @@ def event(
     row: Event, *, inside: bool, notes: bool, read: Callable[[Any], Any] = str
 ) -> dict[str, Any]:
     """One event; to the requester without who, why and facts, to volunteers without why."""
-    if not inside and row.act in OF_LEGS:
+    if not inside and row.verb in ERRANDS:
         # What could be a helper's phone is not the requester's to read.
         read = _masked
     shown = {
         "seq": row.seq,
         "verb": row.verb,
-        "label": _(row.act.label),
+        "label": _(verb_of(row).label),
         "status": row.to_status,
         "at": row.at,
         "by": {"requester": "requester", "system": "system"}.get(row.actor_kind, "staff"),

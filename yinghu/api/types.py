@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 from pydantic import AfterValidator, AwareDatetime, Field, StrictBool, StringConstraints
 
 from yinghu.api.problems import saying
-from yinghu.appeals.loop import MAX_WORDS
-from yinghu.appeals.moves import FieldKind
+from yinghu.appeals.moving import MAX_WORDS
 from yinghu.appeals.states import Klass, Occasion, Satisfaction, Urgency
+from yinghu.appeals.verb import FieldKind
 
 
 def storable(text: str) -> str:
@@ -55,9 +55,10 @@ _TYPES: dict[FieldKind, Any] = {
     FieldKind.NAMED: Code,
     FieldKind.UNITS: list[Code],
     FieldKind.OCCASION: Literal[tuple(o.value for o in Occasion)],
+    FieldKind.MONEY: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)],
     FieldKind.POINT: Annotated[Line, Field(examples=["120.0754,29.3062"])],
 }
-"""How each kind of field of MOVES is typed."""
+"""How each kind of a verb's fields is typed."""
 
 
 def type_of(kind: FieldKind, *, required: bool) -> Any:

@@ -9,8 +9,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from yinghu.appeals.loop import MAX_WORDS
 from yinghu.appeals.models import Appeal, Category
+from yinghu.appeals.moving import MAX_WORDS
 
 
 def body_of(category: Category, answers: Mapping[str, Any], language: str) -> str:

@@ -1,11 +1,11 @@
-"""The clocks of an appeal: started, stopped, paused and resumed by what MOVES says, never by hand.
+"""The clocks of an appeal: started, stopped, paused and resumed as the rows of verbs say.
 
 How long one may run is a limit that the city sets (`ClockLimit`), in working time or round the
 clock; when somebody is chased for it is a table as well (`ChaseStep`). Both are reckoned in the
 database (`places_shift`, `appeals_next_chase`), so that a filing, a move and the sweep agree.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +14,8 @@ from django.db.models import DateTimeField, F, Func, Min, Q, QuerySet, Value
 from django.db.models.functions import Now
 
 from yinghu.appeals.models import NEVER, Appeal, Clock, ClockLimit
-from yinghu.appeals.moves import RESTING_CLOCK, Move
-from yinghu.appeals.states import OF_UNITS, ClockKind, Status, Verb
+from yinghu.appeals.states import LIMITED, OF_UNITS, ClockKind, Status
+from yinghu.appeals.verb import Verb
 from yinghu.people.access import Actor
 from yinghu.people.models import Role
 
@@ -56,43 +56,26 @@ def limits_for(appeal: Appeal, kinds: tuple[ClockKind, ...]) -> list[ClockLimit]
 
 
 def apply(
-    move: Move, appeal: Appeal, before: Status, now: datetime, facts: dict[str, Any] | None = None
+    verb: Verb, appeal: Appeal, before: Status, now: datetime, facts: Mapping[str, Any]
 ) -> None:
-    """Move the appeal's clocks as its row of MOVES says, the appeal carrying its new columns.
+    """Move the appeal's clocks as the verb's row says, the appeal carrying its new columns.
 
-    A clock that already runs is not started again. A report that one has `arrived` stops the arrive
-    clock, and any report starts the wait for the next, where one is asked for.
+    A clock that already runs is not started again.
     """
-    start, stop, restart = move.start, set(move.stop), move.resume
-    match move.verb:
-        case Verb.REPORT:
-            stop |= {ClockKind.ARRIVE} if (facts or {}).get("arrived") else set()
-            if _progress(appeal.pk).exists():
-                stop.add(ClockKind.PROGRESS)
-                start = (ClockKind.PROGRESS,)
-        case Verb.REOPEN:
-            start = (*start, RESTING_CLOCK[appeal.state])
-            start = (*start, ClockKind.PROGRESS) if appeal.lead_id else start
-        case Verb.RULE if before is Status.SORTED and appeal.state is not before:
-            # Back at its unit, whose clocks have held still; the desk may have sorted it anew.
-            stop |= {ClockKind.DISPATCH}
-            restart = (ClockKind.RESPOND, ClockKind.ARRIVE)
-        case Verb.RULE if before is Status.SORTED:
-            stop |= {ClockKind.RESPOND, ClockKind.ARRIVE}
-            start = (ClockKind.DISPATCH,)
-        case Verb.SORT if appeal.returned:
-            # It waits for a ruling, which begins the wait for dispatch if it has to.
-            start = ()
-        case Verb.SUPPLY if appeal.returned:
-            restart = tuple(kind for kind in restart if kind not in _OF_THE_UNIT)
-    if stop:
-        running(appeal.pk).filter(kind__in=stop).update(stopped_at=now)
-    if move.pause:
-        running(appeal.pk).filter(kind__in=move.pause, paused_at__isnull=True).update(paused_at=now)
-    if restart:
-        resume(running(appeal.pk).filter(kind__in=restart, paused_at__isnull=False), now)
-    if start:
-        for limit in limits_for(appeal, start):
+    changes = verb.clocks
+    if verb.adjust_clocks is not None:
+        changes = verb.adjust_clocks(changes, appeal, before, facts)
+    if changes.stop:
+        running(appeal.pk).filter(kind__in=changes.stop).update(stopped_at=now)
+    if changes.pause:
+        to_pause = running(appeal.pk).filter(kind__in=changes.pause, paused_at__isnull=True)
+        to_pause.update(paused_at=now)
+    if changes.resume:
+        resume(running(appeal.pk).filter(kind__in=changes.resume, paused_at__isnull=False), now)
+    if verb.new_limits:
+        reckon_anew(appeal, now)
+    if changes.start:
+        for limit in limits_for(appeal, changes.start):
             begin(appeal.pk, ClockKind(limit.kind), now, limit.minutes, working=limit.working)
 
 
@@ -107,13 +90,6 @@ def first_due(appeals: Iterable[Appeal], actor: Actor) -> dict[int, Clock]:
     for clock in found.order_by("due_at").select_related("unit"):
         first.setdefault(clock.appeal_id, clock)
     return first
-
-
-_OF_THE_UNIT = (ClockKind.RESPOND, ClockKind.ARRIVE)
-
-
-def _progress(appeal_id: int) -> QuerySet[Clock]:
-    return running(appeal_id).filter(kind=ClockKind.PROGRESS)
 
 
 def begin(
@@ -162,6 +138,47 @@ def resume(clocks: QuerySet[Clock], now: datetime) -> None:
             """,
             [now, now, now, [clock.pk for clock in clocks]],
         )
+
+
+_RECKON_ANEW = """
+UPDATE appeals_clock AS clock
+SET minutes = given.minutes, working = given.working, due_at = new.due, next_at =
+    appeals_next_chase(clock.kind, given.minutes, given.working, new.due, %(now)s)
+FROM appeals_clock AS old
+JOIN unnest(%(kinds)s::text[], %(minutes)s::float8[], %(working)s::boolean[])
+    AS given(kind, minutes, working) USING (kind),
+LATERAL (
+    -- Up to here went the limit itself; what lies beyond are pauses and extensions.
+    SELECT places_shift(old.started_at, old.minutes, old.working) AS due
+) AS plain,
+LATERAL (
+    SELECT places_shift(old.started_at, given.minutes, given.working) AS due
+) AS fresh,
+LATERAL (
+    SELECT CASE WHEN given.working
+        THEN places_shift(fresh.due, places_worked(plain.due, old.due_at), true)
+        ELSE fresh.due + (old.due_at - plain.due) END AS due
+) AS new
+WHERE old.appeal_id = %(appeal)s AND old.stopped_at IS NULL AND clock.id = old.id
+  AND (old.minutes, old.working) <> (given.minutes, given.working)
+"""
+
+
+def reckon_anew(appeal: Appeal, now: datetime) -> None:
+    """Reckon the running clocks by the limits that now hold for the case, each from its start; what
+    pauses and extensions have added stays added. A kind that has no limit now keeps the one it had.
+    Chasing goes on with the next step that is still to come.
+    """
+    limits = limits_for(appeal, LIMITED)
+    given: dict[str, Any] = {
+        "appeal": appeal.pk,
+        "now": now,
+        "kinds": [limit.kind for limit in limits],
+        "minutes": [limit.minutes for limit in limits],
+        "working": [limit.working for limit in limits],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_RECKON_ANEW, given)
 
 
 def extend(appeal_id: int, until: datetime) -> int:

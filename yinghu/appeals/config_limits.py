@@ -11,13 +11,13 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from yinghu.appeals.labels import name_of
 from yinghu.appeals.models import Category, ClockLimit
 from yinghu.appeals.states import LIMITED, ClockKind, Urgency
 from yinghu.common import durations
 from yinghu.common.config_form import ConfigForm, FormContext, State, labelled
 from yinghu.common.config_type import ConfigType, Field
 from yinghu.common.form_fields import PickerSelect
-from yinghu.common.language import name_of
 
 
 @dataclass(slots=True)

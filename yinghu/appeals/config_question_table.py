@@ -17,10 +17,10 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy
 
 from yinghu.appeals.config_questions import COLUMNS, QUESTION_KINDS
+from yinghu.appeals.labels import name_of
 from yinghu.appeals.models import Category
 from yinghu.common import text_cleaning
 from yinghu.common.config_form import NO, YES, State
-from yinghu.common.language import name_of
 
 HEADS: dict[str, Any] = {
     "category": gettext_lazy("类别的代码；空着就是上一行的那一类"),

@@ -10,10 +10,11 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from yinghu.appeals.actions import ACCEPT, ANSWER, RETURN
+from yinghu.appeals.closing_actions import DECLINE
+from yinghu.appeals.handling_actions import ASK, REPORT, RESOLVE
 from yinghu.appeals.models import Category, ReplyTemplate
-from yinghu.appeals.moves import MOVES, FieldKind
-from yinghu.appeals.states import Verb
-from yinghu.common.config_form import ConfigForm, State, labelled, order_field, value_label
+from yinghu.common.config_form import ConfigForm, State, order_field, value_label
 from yinghu.common.config_type import Field
 from yinghu.common.form_fields import LineField, PickerSelect, WordsField
 from yinghu.common.language import is_english, name_of
@@ -23,28 +24,17 @@ from yinghu.people.models import Unit
 PLACEHOLDERS = ("编号", "单位", "类别", "number", "unit", "category")
 _BRACES = re.compile(r"\{[^{}]*\}|[{}]")
 
+VERB_LABELS = {
+    verb.name: verb.label for verb in (ANSWER, ACCEPT, RETURN, ASK, REPORT, RESOLVE, DECLINE)
+}
+"""Verbs that have templates: those in which staff write to the requester, and the return of a
+case, whose reasons recur.
+"""
+
 
 def offered() -> tuple[str, ...]:
     """The placeholders in the language of the page; those of the other one are understood too."""
     return PLACEHOLDERS[3:] if is_english() else PLACEHOLDERS[:3]
-
-
-def verbs() -> list[Verb]:
-    """The verbs in which staff write words to the requester, and the return of a case, whose
-    reasons recur.
-    """
-    return [
-        verb
-        for verb in Verb
-        if verb in MOVES
-        and verb not in (Verb.FILE, Verb.RATE, Verb.WITHDRAW, Verb.REOPEN, Verb.URGE, Verb.SUPPLY)
-        and (
-            verb is Verb.RETURN
-            or any(
-                spec.name == "words" and spec.kind is FieldKind.TEXT for spec in MOVES[verb].fields
-            )
-        )
-    ]
 
 
 class ReplyForm(ConfigForm):
@@ -61,8 +51,8 @@ class ReplyForm(ConfigForm):
         placeholders = " ".join(f"{{{name}}}" for name in offered())
         attrs = {"rows": 5, "maxlength": 2000, "placeholder": placeholders}
         self.fields["words"].widget = forms.Textarea(attrs=attrs)
-        wrong = _("动作应是这几个之一：%s") % _("、").join(verbs())
-        self.choose("verb", labelled(verbs()), wrong)
+        wrong = _("动作应是这几个之一：%s") % _("、").join(VERB_LABELS)
+        self.choose("verb", [(name, _(label)) for name, label in VERB_LABELS.items()], wrong)
         found = self.context.all_of(Category).values()
         categories = [(each.code, name_of(each)) for each in found]
         self.choose("category", categories, _("没有代码为 %(value)s 的类别"), _("所有类别"))
@@ -99,7 +89,7 @@ class ReplyType(ModelType):
     why = gettext_lazy("办结、答复、请补充时常说的话，写一次，大家从它改起。")
     form = ReplyForm
     fields = (
-        Field("verb", gettext_lazy("什么时候用"), choices=Verb),
+        Field("verb", gettext_lazy("什么时候用"), choices=VERB_LABELS),
         Field("name", gettext_lazy("名称")),
         Field(
             "words",
@@ -129,7 +119,7 @@ class ReplyType(ModelType):
     def list_cells(self, rows: Sequence[ReplyTemplate]) -> list[Sequence[str]]:
         return [
             (
-                value_label(Verb, each.verb),
+                value_label(VERB_LABELS, each.verb),
                 each.words if len(each.words) < 60 else each.words[:60] + "…",
                 name_of(each.unit) if each.unit else _("所有单位"),
             )

@@ -1,7 +1,7 @@
 """The first verb, for one appeal or a thousand: all that a filed appeal is, in one statement.
 
 A whole city knocks here, so rows, events and clocks are written together by one SQL statement
-instead of row by row; `loop.py` calls it, and it obeys MOVES like every other verb.
+instead of row by row. Its row is like every other verb's.
 """
 
 import json
@@ -13,11 +13,13 @@ from typing import Any
 import psycopg
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from yinghu.appeals.models import NEVER, Attachment
-from yinghu.appeals.moves import MOVES
 from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
-from yinghu.appeals.states import Status, Urgency, Verb
+from yinghu.appeals.phrases import own_or_ours
+from yinghu.appeals.states import ClockKind, Status, Urgency, Who
+from yinghu.appeals.verb import ClockChanges, Verb
 from yinghu.common.job_queue import queue
 from yinghu.common.photos import StoredPhoto
 from yinghu.common.sealing import blind, seal
@@ -25,6 +27,18 @@ from yinghu.people.access import Actor
 
 REACT_TASK = "yinghu.react"
 _json = json.JSONEncoder(ensure_ascii=False).encode
+
+FILE = Verb(
+    "file",
+    gettext_noop("提交"),
+    pgettext_lazy("done", "提交"),
+    "send",
+    who=frozenset({Who.REQUESTER, Who.TRIAGE, Who.CALLBACK, Who.SYSTEM}),
+    sources=frozenset(),
+    target=Status.FILED,
+    clocks=ClockChanges(start=(ClockKind.RECEIVE, ClockKind.SOLVE)),
+    told=own_or_ours(gettext_noop("您提交了诉求"), gettext_noop("诉求已登记")),
+)
 
 
 @dataclass(slots=True)
@@ -146,6 +160,11 @@ def bulk_cursor() -> CursorWrapper:
     return connection.make_cursor(cursor)
 
 
+def file(filing: Filing, actor: Actor) -> Filed:
+    """File one appeal; see `file_many`."""
+    return file_many([filing], actor)[0]
+
+
 def file_many(filings: Sequence[Filing], actor: Actor) -> list[Filed]:
     """File all or none, in one transaction (or the caller's); in the order given.
 
@@ -177,7 +196,6 @@ def _reserve_ids(filings: Sequence[Filing], cursor: CursorWrapper) -> None:
 
 def _columns(filings: Sequence[Filing], actor: Actor) -> dict[str, Any]:
     """The statement's parameters: a list for each column, private ones sealed."""
-    move = MOVES[Verb.FILE]
     return {
         "id": [f.id for f in filings],
         "channel": [f.channel for f in filings],
@@ -198,13 +216,13 @@ def _columns(filings: Sequence[Filing], actor: Actor) -> dict[str, Any]:
         "language": [f.language for f in filings],
         "said_at": [f.said_at for f in filings],
         "status": Status.FILED.value,
-        "verb": Verb.FILE.value,
+        "verb": FILE.name,
         "actor_kind": actor.kind,
         "user_id": actor.user_id,
-        "clocks": [kind.value for kind in move.start],
+        "clocks": [kind.value for kind in FILE.clocks.start],
         "never": NEVER,
         "notify": NOTIFY_CHANNEL,
-        "told": payload(Verb.FILE, [f.id for f in filings if f.id is not None]),
+        "told": payload(FILE.name, [f.id for f in filings if f.id is not None]),
     }
 
 

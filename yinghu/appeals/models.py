@@ -1,4 +1,4 @@
-"""The tables of the loop. Only `loop.py` (and `filing.py`, its first verb) writes them."""
+"""The tables of the loop. Only `moving` and `filing`, its first verb, write them."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy
 
 from yinghu.appeals.numbers import number_of, track_token
-from yinghu.appeals.states import ASKED, OPEN, ClockKind, Klass, Satisfaction, Status, Urgency, Verb
+from yinghu.appeals.states import ASKED, OPEN, ClockKind, Klass, Satisfaction, Status, Urgency
 from yinghu.common.photos import StoredPhoto
 
 _OPEN_VALUES = sorted(status.value for status in OPEN)
 
 COUNTED_VERBS = (
-    Verb.ANSWER.value,
-    Verb.ASSIGN.value,
-    Verb.ESCALATE.value,
-    Verb.EXTEND.value,
-    Verb.NO_ANSWER.value,
-    Verb.RATE.value,
-    Verb.REOPEN.value,
-    Verb.RESOLVE.value,
-    Verb.RETURN.value,
-    Verb.RULE.value,
+    "answer",
+    "assign",
+    "escalate",
+    "extend",
+    "no_answer",
+    "rate",
+    "reopen",
+    "resolve",
+    "return",
+    "rule",
 )
-"""Verbs that the rates count."""
+"""Names of the verbs that the rates count; an index has their events (`Event.Meta`)."""
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a case is due for which nothing runs: after all others."""
@@ -242,10 +242,6 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{number_of(self.appeal_id)} #{self.seq} {self.verb}"
-
-    @property
-    def act(self) -> Verb:
-        return Verb(self.verb)
 
 
 class Untallied(models.Model):

@@ -1,6 +1,6 @@
 """The one door through which everything goes that changes an appeal: `move`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.db import connection, transaction
@@ -14,9 +14,9 @@ from yinghu.appeals import clocks
 from yinghu.appeals.filing import REACT_TASK
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Attachment, Clock, Event
-from yinghu.appeals.moves import BY_ITSELF, BY_REST, MOVES, Field, Move, resting_status
 from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
-from yinghu.appeals.states import ENDED, OF_UNITS, ClockKind, Status, Verb
+from yinghu.appeals.states import ENDED, OF_UNITS, ClockKind, Status, resting_status
+from yinghu.appeals.verb import BY_ITSELF, Field, Verb
 from yinghu.common import text_cleaning
 from yinghu.common.job_queue import queue
 from yinghu.common.photos import MAX_PHOTOS, StoredPhoto
@@ -69,33 +69,35 @@ _NOTHING_TO = {
     ClockKind.CONTEST: gettext_noop("没有等着裁定的异议，可能别人刚刚裁定过"),
     ClockKind.GRADE: gettext_noop("没有等着您的单位评价的吹哨，或者已经评过"),
 }
-"""What is said where a verb needs a clock (`Move.needs`) and none runs."""
+"""What is said where a verb needs a clock (`Verb.needs`) and none runs."""
 
 
-def available(appeal: Appeal, actor: Actor) -> list[Move]:
-    """What this actor may do to the appeal now, in the order of MOVES: the buttons of its page."""
+def possible(verbs: Iterable[Verb], appeal: Appeal, actor: Actor) -> list[Verb]:
+    """Of these verbs those that this actor may do to the case now, in their order."""
     mine = relations(actor, appeal)
     found = [
-        m for m in MOVES.values() if appeal.status in m.sources and m.who & mine and not m.of_leg
+        verb
+        for verb in verbs
+        if appeal.status in verb.sources and verb.who & mine and not verb.errand
     ]
-    if not any(m.needs for m in found):
-        return [m for m in found if _flagged(m, appeal)]
+    if not any(verb.needs for verb in found):
+        return [verb for verb in found if _flagged(verb, appeal)]
     live = list(clocks.running(appeal.pk))
-    return [m for m in found if _flagged(m, appeal) and _waited_for(m, actor, live)]
+    return [verb for verb in found if _flagged(verb, appeal) and _waited_for(verb, actor, live)]
 
 
-def _flagged(move: Move, appeal: Appeal) -> bool:
-    return not move.flag or bool(getattr(appeal, move.flag))
+def _flagged(verb: Verb, appeal: Appeal) -> bool:
+    return not verb.flag or bool(getattr(appeal, verb.flag))
 
 
-def _waited_for(move: Move, actor: Actor, live: list[Clock]) -> bool:
+def _waited_for(verb: Verb, actor: Actor, live: list[Clock]) -> bool:
     """Whether a clock runs that the verb needs: one of the actor's units', where units have their
     own and it is not a verb that deals with those of all.
     """
-    if move.needs is None:
+    if verb.needs is None:
         return True
-    found = [clock for clock in live if clock.kind == move.needs]
-    if move.needs not in OF_UNITS or move.any_unit:
+    found = [clock for clock in live if clock.kind == verb.needs]
+    if verb.needs not in OF_UNITS or verb.any_unit:
         return bool(found)
     return any(clock.unit_id in actor.all_units for clock in found)
 
@@ -116,7 +118,6 @@ def move(
     `change` is called with the locked row and returns the columns to write; `expect` is the version
     that the actor saw, where acting on an older one would be wrong.
     """
-    row = MOVES[verb]
     if len(photos) > MAX_PHOTOS:
         raise Refused("too_many_photos", _("最多 %d 张照片") % MAX_PHOTOS, "photos")
     words, why = text_cleaning.words(words), text_cleaning.words(why)
@@ -125,20 +126,20 @@ def move(
         appeal = found[0] if found else None
         if appeal is None or not may_see(actor, appeal):
             raise NotFound("not_found", _("没有这件诉求"))
-        _guard(row, appeal, actor, words, why, expect)
+        _guard(verb, appeal, actor, words, why, expect)
         columns = change(appeal) if change else {}
         now = timezone.now()
         before, holder = appeal.state, appeal.holder_id
         for name, value in columns.items():
             setattr(appeal, name, value)
-        appeal.status = _target(row, appeal)
+        appeal.status = _target(verb, appeal)
         if appeal.holder_id != holder:
             columns["holder_id"] = appeal.holder_id
-        if appeal.status in ENDED:
+        if appeal.status in ENDED and before not in ENDED:
             columns["closed_at"] = appeal.closed_at = now
-        if not row.of_leg:
+        if not verb.errand:
             # Errands run beside the clocks of their case.
-            clocks.apply(row, appeal, before, now, facts)
+            clocks.apply(verb, appeal, before, now, facts or {})
             columns["due_at"] = clocks.next_due(appeal)
         Appeal.objects.filter(pk=appeal.pk).update(
             **columns,
@@ -149,7 +150,7 @@ def move(
         event = Event(
             appeal=appeal,
             seq=appeal.version + 1,
-            verb=verb,
+            verb=verb.name,
             from_status=before,
             to_status=appeal.status,
             actor_kind=actor.kind,
@@ -213,24 +214,24 @@ def _record(event: Event) -> None:
 
 
 def _guard(
-    move: Move, appeal: Appeal, actor: Actor, words: str, why: str, expect: int | None
+    verb: Verb, appeal: Appeal, actor: Actor, words: str, why: str, expect: int | None
 ) -> None:
-    """Refuse what MOVES does not allow, in the order: who, when, with what."""
+    """Refuse what its row does not allow, in the order: who, when, with what."""
     mine = relations(actor, appeal)
-    if not move.who & mine:
-        raise Forbidden("not_allowed", _("您不能对这件诉求做“%s”") % _(move.verb.label))
-    if appeal.status not in move.sources or not _flagged(move, appeal):
+    if not verb.who & mine:
+        raise Forbidden("not_allowed", _("您不能对这件诉求做“%s”") % _(verb.label))
+    if appeal.status not in verb.sources or not _flagged(verb, appeal):
         raise Conflict(
             "wrong_status",
             _("这件诉求现在是“%(status)s”，不能再“%(verb)s”")
-            % {"status": status_label(appeal.state), "verb": _(move.verb.label)},
+            % {"status": status_label(appeal.state), "verb": _(verb.label)},
         )
-    if move.needs and not _waited_for(move, actor, list(clocks.running(appeal.pk))):
-        raise Conflict("nothing_to", _(_NOTHING_TO[move.needs]))
+    if verb.needs and not _waited_for(verb, actor, list(clocks.running(appeal.pk))):
+        raise Conflict("nothing_to", _(_NOTHING_TO[verb.needs]))
     if expect is not None and expect != appeal.version and _moved_since(appeal, expect):
         raise Conflict("moved_on", _("您看的时候，别人已经处理过这件诉求，请看最新情况"))
     given = {"words": words, "why": why}
-    for field in move.fields:
+    for field in verb.fields:
         if field.name in given:
             check_text(given[field.name], field)
 
@@ -248,7 +249,7 @@ def check_text(text: str, field: Field, longest: int = MAX_WORDS) -> None:
 def line(text: str, verb: Verb, name: str, longest: int = 200) -> str:
     """A short text of a verb's field, without what cannot be seen; Refused as `move` refuses."""
     text = text_cleaning.words(text)
-    check_text(text, next(f for f in MOVES[verb].fields if f.name == name), longest)
+    check_text(text, next(f for f in verb.fields if f.name == name), longest)
     return text
 
 
@@ -261,10 +262,9 @@ def _moved_since(appeal: Appeal, expect: int) -> bool:
     return appeal.events.filter(seq__gt=expect).exclude(verb__in=BY_ITSELF).exists()
 
 
-def _target(move: Move, appeal: Appeal) -> Status:
-    """The status after the move, `appeal` carrying its new columns already."""
-    rests = move.verb is not Verb.SUPPLY or appeal.status == Status.WAITING
-    if move.verb in BY_REST and rests:
+def _target(verb: Verb, appeal: Appeal) -> Status:
+    """The status after the verb, `appeal` carrying its new columns already."""
+    if appeal.status in verb.rests_from:
         # Whoever has left the unit meanwhile holds nothing any more.
         held = serves(appeal.unit_id, appeal.holder_id)
         appeal.holder_id = appeal.holder_id if held else None
@@ -274,4 +274,4 @@ def _target(move: Move, appeal: Appeal) -> Status:
             category=appeal.category_id is not None,
             returned=appeal.returned,
         )
-    return move.target or Status(appeal.status)
+    return verb.target or appeal.state

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from yinghu.appeals.models import Appeal, Category, ReplyTemplate
-from yinghu.appeals.states import Verb
+from yinghu.appeals.verb import Verb
 from yinghu.common.language import is_english
 
 
@@ -17,15 +17,15 @@ class Filled:
     """A template with the case's number, unit and category in their places."""
 
     pk: int
-    verb: Verb
+    verb: str
     name: str
     words: str
 
 
-def for_moves(
+def for_verbs(
     appeal: Appeal, verbs: Collection[Verb], category: Category | None = None
-) -> dict[Verb, list[Filled]]:
-    """The templates that fit the case, by verb, in their order; one query.
+) -> dict[str, list[Filled]]:
+    """The templates that fit the case, by the verb's name, in their order; one query.
 
     `category` stands in where nobody has decided one yet. A unit's templates are offered for what
     that unit holds, those of no unit for everything.
@@ -39,14 +39,13 @@ def for_moves(
     found = ReplyTemplate.objects.filter(
         Q(unit=None) | Q(unit=appeal.unit_id),
         active=True,
-        verb__in=[verb.value for verb in verbs],
+        verb__in=[verb.name for verb in verbs],
         category__in=prefixes,
     )
-    by_verb: dict[Verb, list[Filled]] = {}
+    by_verb: dict[str, list[Filled]] = {}
     for each in found.order_by("order", "pk"):
-        verb = Verb(each.verb)
-        filled = Filled(each.pk, verb, each.name, _fill(each.words, appeal, category))
-        by_verb.setdefault(verb, []).append(filled)
+        filled = Filled(each.pk, each.verb, each.name, _fill(each.words, appeal, category))
+        by_verb.setdefault(each.verb, []).append(filled)
     return by_verb
 
 

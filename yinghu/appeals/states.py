@@ -1,4 +1,4 @@
-"""The words of an appeal: its statuses, the verbs done to it, its clocks, who is what to it.
+"""The words of an appeal: its statuses, its clocks, who is what to it.
 
 They import nothing of ours and nothing of Django's. A label is Chinese and is translated where it
 is shown.
@@ -144,86 +144,21 @@ class Who(Labelled):
     SYSTEM = "system", _("系统")
 
 
-class Verb(Labelled):
-    """What can be done to an appeal; each is a function of the same name in `loop.py`, or in a
-    module of `oversight`.
-    """
+DESKS = frozenset({Who.TRIAGE, Who.DISPATCH, Who.COMMAND})
+UNIT = frozenset({Who.HANDLER, Who.HEAD, Who.HOLDER})
+IN_UNITS_NAME = UNIT - {Who.HOLDER}
+"""Those who act in a unit's name: no volunteer, who holds a case for themselves."""
 
-    FILE = "file", _("提交")
-    SORT = "sort", _("研判")
-    ANSWER = "answer", _("答复")
-    ASSIGN = "assign", _("派单")
-    ACCEPT = "accept", _("接单")
-    HAND = "hand", _("转交")
-    RELEASE = "release", _("放回")
-    RETURN = "return", _("退单")
-    ASK = "ask", _("请补充")
-    SUPPLY = "supply", _("补充")
-    REPORT = "report", _("报进展")
-    NOTE = "note", _("内部备注")
-    URGE = "urge", _("催办")
-    EXTEND = "extend", _("延期")
-    ESCALATE = "escalate", _("提级")
-    RESOLVE = "resolve", _("办结")
-    RATE = "rate", _("评价")
-    REOPEN = "reopen", _("重办")
-    CLOSE = "close", _("销号")
-    MERGE = "merge", _("并单")
-    DECLINE = "decline", _("不予受理")
-    WITHDRAW = "withdraw", _("撤回")
-    RULE = "rule", _("裁定")
-    INVITE = "invite", _("请协办")
-    REPLY = "reply", _("协办回复")
-    SUPERVISE = "supervise", _("督办")
-    ACCOUNT = "account", _("回复督办")
-    LIFT = "lift", _("解除督办")
-    WHISTLE = "whistle", _("吹哨")
-    REPORT_IN = "report_in", _("报到")
-    MEASURES = "measures", _("报四要素")
-    CONTEST = "contest", _("提异议")
-    JUDGE = "judge", _("裁定异议")
-    GRADE = "grade", _("评哨")
-    SHARE = "share", _("共享")
-    CONTACT = "contact", _("定对接人")
-    UNSHARE = "unshare", _("结束共享")
-    NO_ANSWER = "no_answer", _("未接通")
-    CHASE = "chase", _("催督")
-    PLAN = "plan", _("安排跑腿")
-    OFFER = "offer", _("请人帮忙")
-    TAKE = "take", _("接一程")
-    GIVE_BACK = "give_back", _("交回一程")
-    HAND_OVER = "hand_over", _("交接")
-    FINISH = "finish", _("办完一程")
-    DROP = "drop", _("取消一程")
-    NUDGE = "nudge", _("问进展")
-    REPAY = "repay", _("报销")
-    SAY = "say", _("留言")
+PARTIES = frozenset({Who.PARTY, Who.HANDLER, Who.HEAD})
+"""Those who speak for a unit with a part in a case, which may have been given the case since."""
 
+EVERY_STATUS = frozenset(Status)
+HELD = frozenset({Status.ASSIGNED, Status.HANDLING})
+"""A unit has it to do."""
 
-PRIVATE = frozenset(
-    {
-        Verb.NOTE,
-        Verb.REPLY,
-        Verb.SUPERVISE,
-        Verb.ACCOUNT,
-        Verb.LIFT,
-        Verb.MEASURES,
-        Verb.CONTEST,
-        Verb.JUDGE,
-        Verb.GRADE,
-        Verb.CONTACT,
-        Verb.UNSHARE,
-        Verb.CHASE,
-        Verb.OFFER,
-        Verb.NUDGE,
-        Verb.REPAY,
-        Verb.SAY,
-    }
-)
-"""Verbs that a requester is not told of."""
-
-INSIDE = frozenset({Verb.NOTE, Verb.MEASURES, Verb.CONTACT, Verb.UNSHARE})
-"""Verbs of which there is nothing to read for a volunteer, who is not told why."""
+IN_UNIT = HELD | {Status.WAITING}
+UNRATED = OPEN | {Status.RESOLVED}
+"""It has not ended."""
 
 
 class Occasion(Labelled):
@@ -232,3 +167,34 @@ class Occasion(Labelled):
     PEOPLE = "people", _("群众诉求")
     JOINT = "joint", _("联合执法")
     EMERGENCY = "emergency", _("应急处置")
+
+
+def resting_status(*, held: bool, unit: bool, category: bool, returned: bool = False) -> Status:
+    """Where an appeal belongs by what is known of it: after a question or a ruling, and when
+    reopened.
+
+    With a holder it is in handling, with a unit only it waits to be accepted, with a category only
+    it waits for dispatch, else for triage. What its unit asks to give back waits for dispatch.
+    """
+    if returned:
+        return Status.SORTED
+    if held:
+        return Status.HANDLING
+    if unit:
+        return Status.ASSIGNED
+    return Status.SORTED if category else Status.FILED
+
+
+RESTING_CLOCK = {
+    Status.FILED: ClockKind.RECEIVE,
+    Status.SORTED: ClockKind.DISPATCH,
+    Status.ASSIGNED: ClockKind.RESPOND,
+    Status.HANDLING: ClockKind.ARRIVE,
+}
+"""The first-time that runs while an appeal rests at a status; `reopen` starts it."""
+
+PAUSABLE = (*FIRST_TIMES[:-1], ClockKind.PROGRESS, ClockKind.RULING)
+"""Kinds that hold still while the requester is asked: nobody can report, or rule, either."""
+
+STOPPED_AT_END = tuple(kind for kind in ClockKind if kind is not ClockKind.GRADE)
+"""Kinds that stop when a case ends; a whistle may still be rated."""

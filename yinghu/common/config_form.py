@@ -181,7 +181,11 @@ def order_field() -> forms.IntegerField:
 
 
 def value_label(choices: Any, value: Any) -> str:
-    """The label of a value of an enumeration, in the language of the page."""
+    """The label of a value of an enumeration, or of a mapping to labels, in the language of the
+    page.
+    """
+    if isinstance(choices, Mapping):
+        return _(choices[value]) if value in choices else str(value)
     return _(choices(value).label) if value in set(choices) else str(value)
 
 

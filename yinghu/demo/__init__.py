@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from yinghu.administration import tables
 from yinghu.administration.registry import TYPES
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, filing, handling_actions
 from yinghu.appeals.states import Satisfaction
 from yinghu.common.phones import normal_phone
 from yinghu.common.sealing import blind, seal
@@ -142,7 +142,7 @@ def load_appeals() -> int:
 
 def _incoming(line: int, row: dict[str, str], places: dict[str, Place]) -> Incoming:
     place = places[row["place"]] if row["place"] else None
-    filing = loop.Filing(
+    one = filing.Filing(
         body=row["body"],
         channel="web",
         name=row["name"],
@@ -152,7 +152,7 @@ def _incoming(line: int, row: dict[str, str], places: dict[str, Place]) -> Incom
         area=place.area_id if place else None,
         answers=json.loads(row["answers"]),
     )
-    return Incoming(f"demo-{line}", json.dumps(row, ensure_ascii=False).encode(), filing)
+    return Incoming(f"demo-{line}", json.dumps(row, ensure_ascii=False).encode(), one)
 
 
 def _move_along(appeal_id: int, row: dict[str, str]) -> None:
@@ -162,17 +162,17 @@ def _move_along(appeal_id: int, row: dict[str, str]) -> None:
         return
     clerk, dispatcher = (_actor(role=role) for role in (Role.CLERK, Role.DISPATCHER))
     holder = _actor(role__in=(Role.HANDLER, Role.HEAD), unit__code=row["unit"])
-    loop.sort(appeal_id, clerk, category=row["category_sorted"])
-    loop.assign(appeal_id, dispatcher, unit=row["unit"])
+    actions.sort(appeal_id, clerk, category=row["category_sorted"])
+    actions.assign(appeal_id, dispatcher, unit=row["unit"])
     if reached >= _STAGES.index("handling"):
-        loop.accept(appeal_id, holder)
-        loop.report(appeal_id, holder, words=row["words"])
+        actions.accept(appeal_id, holder)
+        handling_actions.report(appeal_id, holder, words=row["words"])
     if reached >= _STAGES.index("resolved"):
-        loop.resolve(appeal_id, holder, words=row["words"])
+        handling_actions.resolve(appeal_id, holder, words=row["words"])
     if row["stage"] == "closed":
         me = requester_of(appeal_id)
-        loop.rate(appeal_id, me, solved=True, satisfaction=Satisfaction.SATISFIED)
-        loop.close(appeal_id, clerk)
+        closing_actions.rate(appeal_id, me, solved=True, satisfaction=Satisfaction.SATISFIED)
+        closing_actions.close(appeal_id, clerk)
 
 
 def _actor(**post: object) -> Actor:

@@ -11,10 +11,13 @@ import structlog
 from django.db.models import Count, Max, Q
 from django.utils.translation import gettext as _
 
-from yinghu.appeals import loop
+from yinghu.appeals import actions, handling_actions, moving
+from yinghu.appeals.closing_actions import REOPEN
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import ENDED, OPEN, Status, Verb
-from yinghu.dispatch import legs, offers
+from yinghu.appeals.states import ENDED, OPEN, Status
+from yinghu.dispatch import actions as errand_actions
+from yinghu.dispatch import offers
+from yinghu.dispatch.leg_actions import FINISH
 from yinghu.dispatch.models import Errand, Leg
 from yinghu.people.access import SYSTEM, UNIT_ROLES
 from yinghu.people.models import Role, UnitKind, User
@@ -35,7 +38,7 @@ def _try_again(step: Callable[[Appeal], object], appeal_id: int) -> None:
         appeal = Appeal.objects.select_related("place").get(pk=appeal_id)
         try:
             step(appeal)
-        except loop.Refused as refused:
+        except moving.Refused as refused:
             log.info("not by itself", step=step.__name__, appeal=appeal_id, why=refused.code)
             if refused.code == "moved_on":
                 continue
@@ -51,7 +54,7 @@ def plan_errands(events: Sequence[Event]) -> None:
 
 def _plan(appeal: Appeal) -> None:
     if appeal.status in (Status.ASSIGNED, Status.HANDLING):
-        legs.plan_by_template(appeal)
+        errand_actions.plan_by_template(appeal)
 
 
 def look_for_helpers(events: Sequence[Event]) -> None:
@@ -72,7 +75,7 @@ def _hand(appeal: Appeal) -> None:
     name = _who_answers(appeal) if appeal.state is Status.ASSIGNED else None
     if name is not None:
         why = _("跑腿有人接了，由您跟进")
-        loop.hand(appeal.pk, SYSTEM, user=name, why=why, expect=appeal.version)
+        actions.hand(appeal.pk, SYSTEM, user=name, why=why, expect=appeal.version)
 
 
 def _who_answers(appeal: Appeal) -> str | None:
@@ -100,14 +103,14 @@ def resolve_when_done(events: Sequence[Event]) -> None:
 def _resolve(appeal: Appeal) -> None:
     if appeal.legs or appeal.state is not Status.HANDLING:
         return
-    reopened = appeal.events.filter(verb=Verb.REOPEN).aggregate(last=Max("seq"))["last"] or 0
-    finished = appeal.events.filter(verb=Verb.FINISH, seq__gt=reopened)
+    reopened = appeal.events.filter(verb=REOPEN.name).aggregate(last=Max("seq"))["last"] or 0
+    finished = appeal.events.filter(verb=FINISH.name, seq__gt=reopened)
     errands = set(finished.values_list("facts__errand", flat=True))
     if not errands or Leg.objects.filter(errand__in=errands, state=Leg.State.DROPPED).exists():
         return
     said = Errand.objects.filter(pk__in=errands).order_by("pk").values_list("words", flat=True)
     words = "\n".join(dict.fromkeys(filter(None, said))) or _("您要办的事已经办好了")
-    loop.resolve(appeal.pk, SYSTEM, words=words, expect=appeal.version)
+    handling_actions.resolve(appeal.pk, SYSTEM, words=words, expect=appeal.version)
 
 
 def call_off(events: Sequence[Event]) -> None:
@@ -116,4 +119,4 @@ def call_off(events: Sequence[Event]) -> None:
         appeal = Appeal.objects.get(pk=event.appeal_id)
         over = appeal.state in ENDED or appeal.state not in OPEN
         if over and appeal.legs:
-            legs.drop(appeal.pk, SYSTEM, why=_("这件诉求已经不用办了"))
+            errand_actions.drop_all(appeal.pk, SYSTEM, why=_("这件诉求已经不用办了"))

@@ -11,7 +11,7 @@ from typing import Any
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.moving import Conflict, Refused, move
 from yinghu.appeals.policies import policy
-from yinghu.appeals.states import Verb
+from yinghu.dispatch.actions import NUDGE
 from yinghu.dispatch.models import Leg, LegKind
 from yinghu.people.access import SYSTEM
 
@@ -67,4 +67,4 @@ def _nudge(leg: Leg, now: datetime, idle: timedelta, to: str) -> None:
             raise Conflict("moved_on", "")
         return {}
 
-    move(leg.appeal_id, SYSTEM, Verb.NUDGE, change, facts=leg.facts | {"told": missing, "to": to})
+    move(leg.appeal_id, SYSTEM, NUDGE, change, facts=leg.facts | {"told": missing, "to": to})

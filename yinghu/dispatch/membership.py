@@ -14,10 +14,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from yinghu.appeals import loop
+from yinghu.appeals import actions, moving
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.moves import MOVES
-from yinghu.appeals.states import Status, Verb
+from yinghu.appeals.states import Status
 from yinghu.dispatch import offers
 from yinghu.dispatch.models import Leg, LegKind
 from yinghu.people import volunteers
@@ -67,9 +66,9 @@ def _release_cases(user: User, why: str) -> None:
     """Give the cases that somebody holds, and may not hold any more, back to their units, in the
     platform's name.
     """
-    for appeal in Appeal.objects.filter(holder=user, status__in=MOVES[Verb.RELEASE].sources):
+    for appeal in Appeal.objects.filter(holder=user, status__in=actions.RELEASE.sources):
         if serves(appeal.unit_id, user.pk):
             continue
         # Resolved, returned or handed on meanwhile, it needs no release.
-        with suppress(loop.Refused):
-            loop.release(appeal.pk, SYSTEM, why=why)
+        with suppress(moving.Refused):
+            actions.release(appeal.pk, SYSTEM, why=why)

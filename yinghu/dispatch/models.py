@@ -115,7 +115,7 @@ class FixedHelper(models.Model):
 
 
 class Errand(models.Model):
-    """One way to serve a case, in legs. Only `dispatch.legs` writes it and them."""
+    """One way to serve a case, in legs. Only the verbs of errands write it and them."""
 
     appeal = models.ForeignKey(Appeal, models.PROTECT, related_name="errands")
     template = models.ForeignKey(ErrandTemplate, models.SET_NULL, null=True)

@@ -25,9 +25,10 @@ from procrastinate.contrib.django import app as jobs
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.moving import Conflict, Refused, move
 from yinghu.appeals.policies import policies, policy
-from yinghu.appeals.states import Urgency, Verb
+from yinghu.appeals.states import Urgency
 from yinghu.common.job_queue import queue
-from yinghu.dispatch import handover_reminders, legs
+from yinghu.dispatch import handover_reminders, leg_actions
+from yinghu.dispatch.actions import NUDGE, OFFER
 from yinghu.dispatch.leg_sequence import Course
 from yinghu.dispatch.models import FixedHelper, Leg, LegKind, Offer
 from yinghu.people.access import SYSTEM, UNIT_ROLES, Actor
@@ -193,7 +194,7 @@ def ask(leg_id: int, now: datetime | None = None) -> bool:
         return {}
 
     try:
-        move(leg.appeal_id, SYSTEM, Verb.OFFER, change, facts=facts)
+        move(leg.appeal_id, SYSTEM, OFFER, change, facts=facts)
     except _NobodyYet as nobody:
         # Without an event, for nothing has happened; only if nobody else was at it.
         later = nobody.leg
@@ -368,7 +369,7 @@ def free_hands(user_id: int, why: str) -> None:
             if has_goods:
                 _nudge(leg, now, patience, to="head")
             else:
-                legs.release(leg, leg.active_at, why=why)
+                leg_actions.release(leg, leg.active_at, why=why)
     handover_reminders.tell_of(user_id, now)
     asked = Offer.objects.filter(user=user_id, answer=Offer.Answer.WAITING)
     waiting = list(asked.values_list("leg", flat=True))
@@ -410,7 +411,7 @@ def look_after(leg_id: int, now: datetime | None = None) -> bool:
         return False
     try:
         if fresh.nudged_at and not course.has_goods(fresh):
-            legs.release(fresh, fresh.active_at, why=_("很久没有动静，放回给大家"))
+            leg_actions.release(fresh, fresh.active_at, why=_("很久没有动静，放回给大家"))
         else:
             _nudge(leg, now, patience, to="head" if fresh.nudged_at else "")
     except Refused as refused:
@@ -431,7 +432,7 @@ def _nudge(leg: Leg, now: datetime, patience: timedelta, to: str) -> None:
             raise Conflict("moved_on", "")
         return {}
 
-    move(leg.appeal_id, SYSTEM, Verb.NUDGE, change, facts=facts)
+    move(leg.appeal_id, SYSTEM, NUDGE, change, facts=facts)
 
 
 def _again(leg: Leg, at: datetime) -> None:

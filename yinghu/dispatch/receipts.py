@@ -8,7 +8,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from yinghu.appeals.models import Appeal, Attachment, Event
-from yinghu.appeals.states import Verb
+from yinghu.dispatch.leg_actions import FINISH
 from yinghu.dispatch.models import Leg, LegKind
 from yinghu.people.access import Actor, holds_leg, may_reveal
 
@@ -40,6 +40,6 @@ def shown_to_requester(appeal: Appeal) -> QuerySet[Attachment]:
     may tell of several people.
     """
     receipts = Event.objects.filter(
-        appeal=appeal.pk, verb=Verb.FINISH, facts__kind__in=_WITH_RECEIPTS
+        appeal=appeal.pk, verb=FINISH.name, facts__kind__in=_WITH_RECEIPTS
     )
     return appeal.attachments.exclude(event__in=receipts.values("pk"))

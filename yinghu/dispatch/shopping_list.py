@@ -9,7 +9,7 @@ from typing import Final
 from django.db.models import Q, QuerySet
 
 from yinghu.appeals.moving import Refused
-from yinghu.dispatch import eligibility, legs
+from yinghu.dispatch import eligibility, leg_actions
 from yinghu.dispatch.leg_sequence import Course
 from yinghu.dispatch.models import FixedHelper, Leg, LegKind
 from yinghu.people.access import Actor
@@ -68,7 +68,7 @@ def take_each(ids: Sequence[int], actor: Actor) -> tuple[int, Counter[str]]:
     taken, reasons = 0, Counter[str]()
     for n, pk in enumerate(ids):
         try:
-            legs.take(pk, actor)
+            leg_actions.take(pk, actor)
         except Refused as refused:
             if refused.code == "full":
                 reasons[refused.message] += len(ids) - n

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from yinghu.appeals.filing import Filing, bulk_cursor
-from yinghu.appeals.loop import file_many
+from yinghu.appeals.filing import Filing, bulk_cursor, file_many
 from yinghu.common.sealing import seal
 from yinghu.intake.models import Message
 from yinghu.people import disclosure

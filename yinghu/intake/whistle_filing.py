@@ -8,12 +8,12 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from yinghu.appeals import loop
+from yinghu.appeals import actions, moving
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Occasion, Urgency
 from yinghu.intake.receive import Incoming, receive
-from yinghu.oversight import whistles
+from yinghu.oversight import whistle_actions, whistles
 from yinghu.people.access import SYSTEM, Actor, staffed_units
 from yinghu.people.models import Level, Unit
 
@@ -42,20 +42,20 @@ def blow(
     whistle: Mapping[str, Any],
 ) -> int:
     """Make the case at an area, take it for the actor in the name of `unit` (one of `callers`) and
-    whistle for others, as `whistles.whistle` takes it; the case's id.
+    whistle for others, as `whistle_actions.whistle` takes it; the case's id.
 
     `key` names the form that was sent: sent again, it finds its case. Refused changes nothing.
     """
     if not area.startswith(unit.area_id or ""):
-        raise loop.Refused("elsewhere", _("%s不管这个地方") % unit, "area")
+        raise moving.Refused("elsewhere", _("%s不管这个地方") % unit, "area")
     filing = Filing(body=whistle["why"], channel=CHANNEL, area=area)
     urgent = whistle["occasion"] == Occasion.EMERGENCY
     urgency = Urgency.URGENT if urgent else Urgency.NORMAL
     with transaction.atomic():
         got = receive(Incoming(f"{actor.user_id}:{key}", raw, filing), actor)
         if got.new:
-            loop.sort(got.appeal_id, SYSTEM, category=category, area=area, urgency=urgency)
-            loop.assign(got.appeal_id, SYSTEM, unit=unit.code, why=_("就地吹哨"))
-            loop.accept(got.appeal_id, actor)
-            whistles.whistle(got.appeal_id, actor, **whistle)
+            actions.sort(got.appeal_id, SYSTEM, category=category, area=area, urgency=urgency)
+            actions.assign(got.appeal_id, SYSTEM, unit=unit.code, why=_("就地吹哨"))
+            actions.accept(got.appeal_id, actor)
+            whistle_actions.whistle(got.appeal_id, actor, **whistle)
     return got.appeal_id

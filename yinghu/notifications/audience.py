@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from yinghu.appeals.models import ChaseTell, Event
-from yinghu.appeals.states import ClockKind, Satisfaction, Status, Verb
+from yinghu.appeals.states import ClockKind, Satisfaction, Status
 from yinghu.notifications.groups import Directory, Group
 from yinghu.notifications.models import Reason
 from yinghu.people.access import UNIT_ROLES
@@ -242,44 +242,44 @@ def _shared_with(event: Event, known: Directory) -> Turns:
     return ((_of_unit(known.unit(event.facts.get("unit")), Reason.SHARED),),)
 
 
-AUDIENCES: dict[Verb, Audience] = {
-    Verb.ASSIGN: _unit,
-    Verb.HAND: _new_holder,
-    Verb.RELEASE: _unit,
-    Verb.SUPPLY: _hands,
-    Verb.URGE: _hands,
-    Verb.RETURN: _dispatchers,
-    Verb.EXTEND: _dispatchers_if_asked,
-    Verb.RULE: _asking_unit,
-    Verb.INVITE: _helper,
-    Verb.REPLY: _hands,
-    Verb.ESCALATE: _raised_to,
-    Verb.SUPERVISE: _holder_and_heads,
-    Verb.ACCOUNT: _supervisors,
-    Verb.LIFT: _holder_and_heads,
-    Verb.WHISTLE: _summoned,
-    Verb.REPORT_IN: _whistlers,
-    Verb.MEASURES: _whistlers,
-    Verb.CONTEST: _whistlers_and_command,
-    Verb.JUDGE: _summoned_and_whistlers,
-    Verb.GRADE: _summoned,
-    Verb.SHARE: _shared_with,
-    Verb.CONTACT: _both_sides,
-    Verb.UNSHARE: _both_sides,
-    Verb.RATE: _hands_if_discontent,
-    Verb.REOPEN: _hands_if_not_told,
-    Verb.MERGE: _holder_only,
-    Verb.WITHDRAW: _holder_only,
-    Verb.CHASE: _chased,
-    Verb.OFFER: _offered,
-    Verb.TAKE: _asked_before,
-    Verb.GIVE_BACK: _helpers_and_holder,
-    Verb.HAND_OVER: _helpers,
-    Verb.FINISH: _helpers,
-    Verb.DROP: _helpers,
-    Verb.NUDGE: _nudged,
-    Verb.REPAY: _helpers,
-    Verb.SAY: _helpers_and_holder,
+AUDIENCES: dict[str, Audience] = {
+    "assign": _unit,
+    "hand": _new_holder,
+    "release": _unit,
+    "supply": _hands,
+    "urge": _hands,
+    "return": _dispatchers,
+    "extend": _dispatchers_if_asked,
+    "rule": _asking_unit,
+    "invite": _helper,
+    "reply": _hands,
+    "escalate": _raised_to,
+    "supervise": _holder_and_heads,
+    "account": _supervisors,
+    "lift": _holder_and_heads,
+    "whistle": _summoned,
+    "report_in": _whistlers,
+    "measures": _whistlers,
+    "contest": _whistlers_and_command,
+    "judge": _summoned_and_whistlers,
+    "grade": _summoned,
+    "share": _shared_with,
+    "contact": _both_sides,
+    "unshare": _both_sides,
+    "rate": _hands_if_discontent,
+    "reopen": _hands_if_not_told,
+    "merge": _holder_only,
+    "withdraw": _holder_only,
+    "chase": _chased,
+    "offer": _offered,
+    "take": _asked_before,
+    "give_back": _helpers_and_holder,
+    "hand_over": _helpers,
+    "finish": _helpers,
+    "drop": _helpers,
+    "nudge": _nudged,
+    "repay": _helpers,
+    "say": _helpers_and_holder,
 }
 """Whom each verb tells. Verbs that are not here tell nobody; they show in live lists."""
 
@@ -292,7 +292,7 @@ def find_audience(events: Sequence[Event]) -> list[tuple[Event, int, Reason]]:
     found: list[tuple[Event, int, Reason]] = []
     for event in events:
         told: dict[int, Reason] = {}
-        for turn in AUDIENCES[event.act](event, known):
+        for turn in AUDIENCES[event.verb](event, known):
             for user_id, reason in _first(turn, known):
                 told.setdefault(user_id, reason)
         told.pop(event.user_id or 0, None)

@@ -15,10 +15,11 @@ from django.db.models import Count
 from django.utils import timezone
 from procrastinate.contrib.django import app as jobs
 
+from yinghu.appeals.actions import ANSWER
+from yinghu.appeals.handling_actions import RESOLVE
 from yinghu.appeals.models import Event
 from yinghu.appeals.notify import tell_users
 from yinghu.appeals.policies import policy
-from yinghu.appeals.states import Verb
 from yinghu.notifications.delivery import queue_deliveries
 from yinghu.notifications.models import Notification, Reason, SubjectKind
 from yinghu.notifications.recipients import Recipient
@@ -51,7 +52,7 @@ def digest_counts(actor: Actor, done: int = 0) -> dict[str, int]:
 def tell_weekly(day: date) -> int:
     """Tell each login that has something to be told and has no digest of this day; how many."""
     resolved = Event.objects.filter(
-        verb__in=(Verb.RESOLVE, Verb.ANSWER), at__gte=timezone.now() - WEEK, user__isnull=False
+        verb__in=(RESOLVE.name, ANSWER.name), at__gte=timezone.now() - WEEK, user__isnull=False
     )
     done: dict[int, int] = dict(resolved.values_list("user").annotate(Count("pk")).order_by())
     told = Notification.objects.filter(week=day).values("user")

@@ -10,8 +10,8 @@ from functools import cached_property
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from yinghu.appeals.models import Event
-from yinghu.appeals.states import Verb
 from yinghu.notifications.models import Reason
+from yinghu.oversight.actions import ESCALATE
 from yinghu.oversight.models import Summons
 from yinghu.people.models import Post, Role, Unit, UnitKind, User
 
@@ -139,7 +139,7 @@ class Directory:
 
     @cached_property
     def _before(self) -> dict[int, int | None]:
-        raised = [event.pk for event in self._events if event.verb == Verb.ESCALATE]
+        raised = [event.pk for event in self._events if event.verb == ESCALATE.name]
         if not raised:
             return {}
         earlier = Event.objects.filter(appeal=OuterRef("appeal"), seq__lt=OuterRef("seq"))

@@ -58,7 +58,7 @@ def notify_audience(events: Sequence[Event]) -> int:
     An event that somebody has been told of is done with: a second run adds nothing, even if the
     case has another holder or the unit other people by then.
     """
-    events = [event for event in events if event.act in AUDIENCES]
+    events = [event for event in events if event.verb in AUDIENCES]
     if not events:
         return 0
     done = set(Notification.objects.filter(event__in=events).values_list("event", flat=True))

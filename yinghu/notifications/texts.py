@@ -14,14 +14,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop as _noop
 
 from yinghu.appeals.models import ChaseAct, Event
-from yinghu.appeals.moves import OF_LEGS
 from yinghu.appeals.numbers import number_of
-from yinghu.appeals.states import ClockKind, Satisfaction, Verb
+from yinghu.appeals.states import ClockKind, Satisfaction
 from yinghu.common.language import is_english
 from yinghu.notifications.models import Notification, Reason
 from yinghu.notifications.recipients import RecipientKind
 from yinghu.oversight.models import Whistle
 from yinghu.people.models import Unit
+from yinghu.verbs import ERRANDS, verb_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def units_of(notifications: Iterable[Notification]) -> UnitNames:
     for event in events:
         ids |= {event.facts["unit_id"]} if event.facts.get("unit_id") else set()
         codes |= {str(event.facts["unit"])} if event.facts.get("unit") else set()
-    whistled = [event.pk for event in events if event.act is Verb.WHISTLE]
+    whistled = [event.pk for event in events if event.verb == "whistle"]
     blown = Whistle.objects.filter(event__in=whistled).select_related("unit") if whistled else ()
     return UnitNames(
         Unit.objects.in_bulk(ids) if ids else {},
@@ -73,81 +73,81 @@ def notification_text(notification: Notification, units: UnitNames) -> str:
     unit = unit_name(event.unit)
     other = units.name(given.get("unit"), given.get("name"))
     until = _time(given.get("until"))
-    match event.act:
-        case Verb.ASSIGN:
+    match event.verb:
+        case "assign":
             return _("派给%s，等人接单") % unit
-        case Verb.RELEASE:
+        case "release":
             return _("放回%s，等人接单") % unit
-        case Verb.HAND:
+        case "hand":
             return _("%s把这件诉求转给您办") % _who(event)
-        case Verb.SUPPLY:
+        case "supply":
             return _("%s补充了情况") % _who(event)
-        case Verb.URGE:
+        case "urge":
             return _("%s催办") % _who(event)
-        case Verb.RETURN:
+        case "return":
             return _("%s申请退单，请裁定") % unit
-        case Verb.EXTEND:
+        case "extend":
             return _("%(unit)s申请延期到 %(until)s，请裁定") % {"unit": unit, "until": until}
-        case Verb.RULE:
+        case "rule":
             return _ruled(event, until)
-        case Verb.INVITE:
+        case "invite":
             return _("请%(unit)s协办，%(until)s 以前回复") % {"unit": other, "until": until}
-        case Verb.REPLY:
+        case "reply":
             return _("%s回复了协办") % other
-        case Verb.ESCALATE if reason == Reason.LEAD:
+        case "escalate" if reason == Reason.LEAD:
             return _("已提级到%s，您单位仍是首接单位") % unit
-        case Verb.ESCALATE if reason == Reason.BEFORE:
+        case "escalate" if reason == Reason.BEFORE:
             return _("已提级到%s，由他们接着办") % unit
-        case Verb.ESCALATE:
+        case "escalate":
             return _("提级到%s，等人接单") % unit
-        case Verb.SUPERVISE:
+        case "supervise":
             return _("督办：请在 %s 以前书面回复") % until
-        case Verb.ACCOUNT:
+        case "account":
             return _("%s回复了督办") % unit
-        case Verb.LIFT:
+        case "lift":
             return _("督办已解除")
-        case Verb.WHISTLE:
+        case "whistle":
             return _("%(unit)s吹哨，请到“%(place)s”报到，%(until)s 以前") % {
                 "unit": unit_name(units.whistlers.get(event.pk)) or unit,
                 "place": given.get("place", ""),
                 "until": until,
             }
-        case Verb.REPORT_IN:
+        case "report_in":
             return (_("%s报到了，迟到") if given.get("late") else _("%s报到了")) % other
-        case Verb.MEASURES:
+        case "measures":
             return _("%s报了四要素") % other
-        case Verb.CONTEST if reason in (Reason.COMMAND, Reason.ADMIN):
+        case "contest" if reason in (Reason.COMMAND, Reason.ADMIN):
             return _("%s认为吹哨不该叫它，请裁定") % other
-        case Verb.CONTEST:
+        case "contest":
             return _("%s认为吹哨不该叫它，等指挥中心裁定") % other
-        case Verb.JUDGE:
+        case "judge":
             agreed = bool(given.get("agree"))
             return (_("裁定：%s不用来") if agreed else _("裁定：%s仍要报到")) % other
-        case Verb.GRADE:
+        case "grade":
             label = _(Satisfaction(given["satisfaction"]).label)
             return _("吹哨单位评价%(unit)s：%(grade)s") % {"unit": other, "grade": label}
-        case Verb.SHARE:
+        case "share":
             return _("这件诉求共享给%s，请看要办什么，定好对接人") % other
-        case Verb.CONTACT:
+        case "contact":
             return _("%(unit)s的对接人：%(who)s") % {"unit": other, "who": given.get("who", "")}
-        case Verb.UNSHARE:
+        case "unshare":
             return _("和%s的共享结束了") % other
-        case Verb.RATE if given.get("solved") is False:
+        case "rate" if given.get("solved") is False:
             return _("诉求人评价：没有解决。已退回重办")
-        case Verb.RATE:
+        case "rate":
             return _("诉求人评价：不满意。已退回重办")
-        case Verb.REOPEN:
+        case "reopen":
             return _("要重新办理")
-        case Verb.MERGE if isinstance(given.get("master"), int):
+        case "merge" if isinstance(given.get("master"), int):
             return _("已并入 %s，不用单独办") % number_of(given["master"])
-        case Verb.WITHDRAW:
+        case "withdraw":
             return _("诉求人撤回了诉求，不用再办")
-        case Verb.CHASE:
+        case "chase":
             return _chased(event, reason, units)
-        case _ if event.act in OF_LEGS:
+        case _ if event.verb in ERRANDS:
             return _of_leg(event, reason)
         case _:
-            return _(event.act.label)
+            return _(verb_of(event).label)
 
 
 def _outside(notification: Notification) -> str:
@@ -162,32 +162,32 @@ def _of_leg(event: Event, reason: str) -> str:
     given = event.facts
     title = str(given.get("title", ""))
     mine = reason in (Reason.HELPER, Reason.OFFERED)
-    match event.act:
-        case Verb.OFFER if mine:
+    match event.verb:
+        case "offer" if mine:
             return _("请您帮忙：%s") % title
-        case Verb.OFFER:
+        case "offer":
             return _("“%s”找不到人，请您安排") % title
-        case Verb.TAKE:
+        case "take":
             return _("“%s”已经有人接了，谢谢您") % title
-        case Verb.GIVE_BACK if mine:
+        case "give_back" if mine:
             return _("“%s”很久没有动静，已经放回给大家") % title
-        case Verb.GIVE_BACK:
+        case "give_back":
             return _("“%s”交回来了，正在另外找人") % title
-        case Verb.HAND_OVER if given.get("done"):
+        case "hand_over" if given.get("done"):
             return _("“%s”双方都确认了") % title
-        case Verb.HAND_OVER if given.get("gave"):
+        case "hand_over" if given.get("gave"):
             return _("“%s”：对方说给您了，请您也确认") % title
-        case Verb.HAND_OVER:
+        case "hand_over":
             return _("“%s”：对方说收到了，请您也确认") % title
-        case Verb.FINISH:
+        case "finish":
             return _("“%s”办完了，轮到您了") % title
-        case Verb.DROP:
+        case "drop":
             return _("不用办了：%s") % _("、").join(given.get("titles", ()))
-        case Verb.NUDGE if mine:
+        case "nudge" if mine:
             return _("“%s”办得怎么样了？请报一下，或者交回") % title
-        case Verb.NUDGE:
+        case "nudge":
             return _("“%s”的帮手很久没有动静，东西在他手上") % title
-        case Verb.REPAY:
+        case "repay":
             return _("您为“%s”垫的钱已经报销") % title
         case _:
             return _("有人留言")
@@ -223,7 +223,7 @@ def _who(event: Event) -> str:
 
 def _ruled(event: Event, until: str) -> str:
     agreed = bool(event.facts.get("agree"))
-    if event.facts.get("of") == Verb.RETURN:
+    if event.facts.get("of") == "return":
         return _("同意退单") if agreed else _("不同意退单，请继续办理")
     return _("同意延期到 %s") % until if agreed else _("不同意延期，请按原时限办理")
 

@@ -6,14 +6,8 @@ keeps the highest level that it has reached until it is closed.
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.utils.translation import gettext as _
-
-from yinghu.appeals.models import Appeal, Category, Event
-from yinghu.appeals.moving import Conflict, move
-from yinghu.appeals.states import Verb
-from yinghu.people.access import Actor, staffed
+from yinghu.appeals.models import Appeal, Category
+from yinghu.people.access import staffed
 from yinghu.people.models import Level, Unit, UnitKind
 
 _LOCAL = {Level.COMMUNITY: UnitKind.COMMUNITY, Level.TOWN: UnitKind.TOWN}
@@ -64,29 +58,6 @@ def _department(category: str | None, people: frozenset[int]) -> Unit | None:
     return next((unit for unit in named if unit and unit.active and unit.pk in people), None)
 
 
-def escalate(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -> Event:
-    """Raise it to the unit above, which then has to accept it; its clocks begin anew there."""
-    facts: dict[str, Any] = {}
-
-    def change(appeal: Appeal) -> dict[str, Any]:
-        unit = above(appeal)
-        if unit is None:
-            raise Conflict("top_level", _("已经是最高一级，或者上面没有可以接的单位"))
-        facts.update({"from": appeal.level, "to": unit.level.value, "unit": unit.code})
-        lead = appeal.lead_id or appeal.unit_id or unit.pk
-        return {
-            "unit_id": unit.pk,
-            "holder_id": None,
-            "returned": False,
-            "level": unit.level.value,
-            "lead_id": lead,
-            # Whoever has had it goes on seeing it, and may be asked what was done.
-            "also": joined(appeal, lead, appeal.unit_id or lead),
-        }
-
-    return move(appeal_id, actor, Verb.ESCALATE, change, why=why, facts=facts, expect=expect)
-
-
-def joined(appeal: Appeal, *units: int) -> list[int]:
+def joined_units(appeal: Appeal, *units: int) -> list[int]:
     """`Appeal.also` with these units in it."""
     return sorted({*(appeal.also or ()), *units})

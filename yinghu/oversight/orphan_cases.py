@@ -12,10 +12,10 @@ from django.db.models.functions import Coalesce, StrIndex
 from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app as jobs
 
-from yinghu.appeals import loop
+from yinghu.appeals import actions, moving
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Status
-from yinghu.oversight import levels
+from yinghu.oversight import actions as oversight_actions
 from yinghu.people.access import SYSTEM, UNIT_ROLES
 from yinghu.people.models import Post, Role
 
@@ -65,11 +65,11 @@ def settle(most: int = 500) -> int:
         try:
             if appeal.state is Status.HANDLING:
                 why = _("承办人已经不在本单位，放回给大家")
-                loop.release(appeal.pk, SYSTEM, why=why, expect=appeal.version)
+                actions.release(appeal.pk, SYSTEM, why=why, expect=appeal.version)
             else:
                 why = _("单位里没有人了，由上一级接手")
-                levels.escalate(appeal.pk, SYSTEM, why=why, expect=appeal.version)
-        except loop.Conflict:
+                oversight_actions.escalate(appeal.pk, SYSTEM, why=why, expect=appeal.version)
+        except moving.Conflict:
             stuck += 1
         else:
             done += 1

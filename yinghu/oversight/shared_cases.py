@@ -10,16 +10,21 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from yinghu.appeals.actions import ASSIGN
+from yinghu.appeals.handling_actions import NOTE, REPORT
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import ENDED, Verb
+from yinghu.appeals.states import ENDED
+from yinghu.oversight.actions import ESCALATE, INVITE, REPLY
 from yinghu.oversight.models import Contact, Share
+from yinghu.oversight.sharing_actions import SHARE
+from yinghu.oversight.whistle_actions import WHISTLE
 from yinghu.people.access import Actor, forces_of, overseen_q, speaking
 from yinghu.people.models import Unit, User
 
-SAYING = (Verb.SAY, Verb.NOTE, Verb.REPORT, Verb.REPLY)
-"""Verbs that say something to those who work on a case."""
+SAYING = ("say", NOTE.name, REPORT.name, REPLY.name)
+"""Verbs that say something to those who work on a case; the first is one of errands."""
 
-_GIVING = (Verb.SHARE, Verb.INVITE, Verb.WHISTLE, Verb.ASSIGN, Verb.ESCALATE)
+_GIVING = tuple(verb.name for verb in (SHARE, INVITE, WHISTLE, ASSIGN, ESCALATE))
 """Verbs that give a unit a case, or a part in it."""
 
 
@@ -155,9 +160,9 @@ def pairs_of(wanted: Iterable[tuple[Appeal, Unit]], *, ours: bool) -> list[Pair]
 
 
 def _gives(event: Event, unit: Unit) -> bool:
-    if event.act in (Verb.SHARE, Verb.INVITE):
+    if event.verb in (SHARE.name, INVITE.name):
         return bool(event.facts.get("unit") == unit.code)
-    if event.act is Verb.WHISTLE:
+    if event.verb == WHISTLE.name:
         return unit.code in event.facts.get("units", ())
     return event.unit_id == unit.pk
 

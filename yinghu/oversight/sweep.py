@@ -18,8 +18,8 @@ from procrastinate.contrib.django import app as jobs
 
 from yinghu.appeals.filing import REACT_TASK
 from yinghu.appeals.notify import tell
-from yinghu.appeals.states import Verb
 from yinghu.common.job_queue import queue
+from yinghu.oversight.actions import CHASE
 from yinghu.places.calendar import lay_out
 
 log = structlog.get_logger(__name__)
@@ -90,13 +90,13 @@ def due(limit: int = BATCH, now: datetime | None = None) -> int:
 
 def chase(limit: int = BATCH, now: datetime | None = None) -> int:
     """Deal with up to `limit` clocks of which a step is due; how many. All of them or none."""
-    given: dict[str, Any] = {"now": now or timezone.now(), "limit": limit, "verb": Verb.CHASE.value}
+    given: dict[str, Any] = {"now": now or timezone.now(), "limit": limit, "verb": CHASE.name}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_CHASE, given)
         found, events, appeals = cursor.fetchone()
         if events:
             queue(REACT_TASK, events=events)
-            tell(Verb.CHASE, appeals)
+            tell(CHASE.name, appeals)
     return int(found)
 
 

@@ -8,8 +8,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from yinghu.appeals import inboxes
+from yinghu.appeals.closing_actions import REOPEN
 from yinghu.appeals.models import Appeal, Clock, Event
-from yinghu.appeals.states import OPEN, ClockKind, Status, Verb
+from yinghu.appeals.states import OPEN, ClockKind, Status
 from yinghu.oversight import orphan_cases, rulings, supervision
 from yinghu.people.access import Actor
 from yinghu.people.models import Role
@@ -34,7 +35,7 @@ def own(actor: Actor, now: datetime | None = None) -> Lists:
         held | free, status__in=(Status.ASSIGNED, Status.HANDLING, Status.WAITING)
     ).order_by(*inboxes.BY_DUE)
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    back = Event.objects.filter(appeal=OuterRef("pk"), verb=Verb.REOPEN)
+    back = Event.objects.filter(appeal=OuterRef("pk"), verb=REOPEN.name)
     return {
         "asked": asked(actor),
         "late": mine.filter(due_at__lt=now),

@@ -1,6 +1,6 @@
 """Who may see and do what to which appeal: the only module that turns posts into permission.
 
-Pages, API, live updates and `loop.py` all ask here. A post reaches an appeal by unit or by area: a
+Pages, API, live updates and verbs all ask here. A post reaches an appeal by unit or by area: a
 desk's post by its area's prefix, a unit's post by the unit that the appeal is assigned to.
 """
 

@@ -6,9 +6,9 @@ from typing import Final, NamedTuple, Protocol
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from yinghu.appeals import loop
+from yinghu.appeals import actions, moving
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import Status, Verb
+from yinghu.appeals.states import Status
 from yinghu.dispatch.models import RoutingRule
 from yinghu.people.access import Actor, may_see
 
@@ -81,7 +81,7 @@ def active_rules() -> list[RoutingRule]:
 def waiting() -> list[Appeal]:
     """What waits for dispatch, the most urgent first, but for what a unit has returned."""
     found = Appeal.objects.filter(status=Status.SORTED).order_by("-urgency", "id")
-    back = Event.objects.filter(appeal__in=found[:WAITING], verb=Verb.RETURN)
+    back = Event.objects.filter(appeal__in=found[:WAITING], verb=actions.RETURN.name)
     returned = set(back.values_list("appeal", flat=True))
     return [each for each in found.only(*LOOKED_AT)[:WAITING] if each.pk not in returned]
 
@@ -99,8 +99,10 @@ def send_waiting(actor: Actor) -> int:
         why = _("规则 %d") % rule.order
         try:
             with transaction.atomic():
-                loop.assign(appeal.pk, actor, unit=rule.unit.code, why=why, expect=appeal.version)
-        except loop.Refused:
+                actions.assign(
+                    appeal.pk, actor, unit=rule.unit.code, why=why, expect=appeal.version
+                )
+        except moving.Refused:
             continue
         sent += 1
     return sent

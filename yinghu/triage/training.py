@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from django.db import transaction
 
+from yinghu.appeals.actions import SORT
 from yinghu.appeals.models import Event
-from yinghu.appeals.states import Verb
 from yinghu.triage import classifier
 from yinghu.triage.lexicon import default_reader
 from yinghu.triage.models import TrainedModel
@@ -34,7 +34,7 @@ class Prediction:
 def decisions() -> list[tuple[str, str]]:
     """(text, category code) of each appeal that a person sorted, by their last decision."""
     rows = (
-        Event.objects.filter(verb=Verb.SORT, actor_kind="user", category__isnull=False)
+        Event.objects.filter(verb=SORT.name, actor_kind="user", category__isnull=False)
         .order_by("appeal", "-seq")
         .distinct("appeal")
         .values_list("appeal__title", "appeal__body", "category_id")

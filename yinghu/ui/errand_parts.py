@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from yinghu.appeals.loop import MAX_WORDS
+from yinghu.appeals.moving import MAX_WORDS
 from yinghu.common.form_fields import WordsField
 from yinghu.dispatch.models import LegKind
 

@@ -3,127 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
-from django.utils.dateparse import parse_datetime
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from yinghu.appeals.labels import done_label, question_label, status_label
-from yinghu.appeals.models import Appeal, ChaseAct, ChaseTell, Event
-from yinghu.appeals.moves import OF_LEGS
-from yinghu.appeals.numbers import number_of
-from yinghu.appeals.states import ENDED, PRIVATE, ClockKind, Occasion, Satisfaction, Status, Verb
+from yinghu.appeals.closing_actions import RATE, REOPEN
+from yinghu.appeals.handling_actions import SUPPLY
+from yinghu.appeals.labels import question_label, status_label
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.states import ENDED, ClockKind, Status
+from yinghu.appeals.verb import Verb
 from yinghu.common.language import name_of
 from yinghu.common.masking import without_numbers
+from yinghu.verbs import PRIVATE, verb_of
 
 
 def is_public(event: Event) -> bool:
     """Whether the requester is told of it."""
-    return event.act not in PRIVATE
+    return event.verb not in PRIVATE
 
 
 def told(event: Event) -> str:
     """The event as a requester reads it: units, never people."""
-    unit = name_of(event.unit) if event.unit else pgettext("sentence", "承办单位")
-    named = str(event.facts.get("name", ""))
-    mine = event.actor_kind == "requester"
-    match event.act:
-        case Verb.FILE:
-            return _("您提交了诉求") if mine else _("诉求已登记")
-        case Verb.SORT:
-            return _("平台已研判")
-        case Verb.ANSWER:
-            return _("平台答复了您")
-        case Verb.ASSIGN:
-            return _("已派给%s") % unit
-        case Verb.ACCEPT:
-            return _("%s已接单，开始办理") % unit
-        case Verb.HAND:
-            return _("%s已安排专人办理") % unit
-        case Verb.RELEASE:
-            return _("%s正在换人办理") % unit
-        case Verb.RETURN:
-            return _("%s认为不归他们办，平台正在判定") % unit
-        case Verb.RULE:
-            return _ruled(event, unit)
-        case Verb.ASK:
-            return _("需要您补充")
-        case Verb.SUPPLY:
-            return _("您补充了情况") if mine else _("平台代您补充了情况")
-        case Verb.REPORT:
-            return _("%s报告了进展") % unit
-        case Verb.URGE:
-            return _("您催了一次") if mine else _("平台催了一次")
-        case Verb.EXTEND if event.facts.get("asked"):
-            return _("%s申请延长办理时限") % unit
-        case Verb.EXTEND:
-            return _("办理时限延长了")
-        case Verb.ESCALATE:
-            return _("已提到上一级，由%s负责办理") % unit
-        case Verb.INVITE | Verb.SHARE:
-            return _("已请%s一起办理") % named
-        case Verb.WHISTLE:
-            return _("已请%s到现场一起办理") % _("、").join(event.facts.get("names", ()))
-        case Verb.REPORT_IN:
-            return (_("%s已报到") if event.facts.get("away") else _("%s已到现场")) % named
-        case Verb.NO_ANSWER:
-            return _("平台给您打电话回访，没有接通")
-        case Verb.RESOLVE:
-            return _("%s已办结，等您评价") % unit
-        case Verb.RATE:
-            rated = _("您评价了：%s") if mine else _("平台回访了您：%s")
-            return rated % _rating(event)
-        case Verb.REOPEN:
-            return _("重新办理")
-        case Verb.CLOSE:
-            return _("诉求已办完销号")
-        case Verb.MERGE:
-            return _("与另一件相同的诉求一并办理")
-        case Verb.DECLINE:
-            return _("平台不予受理")
-        case Verb.WITHDRAW:
-            return _("您撤回了诉求")
-        case _ if event.act in OF_LEGS:
-            return _of_leg(event)
-        case _:
-            return _(event.act.label)
-
-
-def _of_leg(event: Event) -> str:
-    """A step of an errand as a requester reads it."""
-    title = str(event.facts.get("title", ""))
-    match event.act:
-        case Verb.PLAN:
-            return _("已安排人帮您办：%s") % title
-        case Verb.TAKE:
-            return _("有人接下了“%s”") % title
-        case Verb.GIVE_BACK:
-            return _("“%s”正在换人") % title
-        case Verb.HAND_OVER if event.facts.get("done"):
-            return _("“%s”完成，下一位接着办") % title
-        case Verb.HAND_OVER:
-            return _("“%s”正在进行") % title
-        case Verb.FINISH:
-            return _("“%s”办好了") % title
-        case _dropped:
-            return _("取消了：%s") % _("、").join(event.facts.get("titles", ()))
-
-
-def _ruled(event: Event, unit: str) -> str:
-    """A ruling as a requester reads it."""
-    agreed = bool(event.facts.get("agree"))
-    if event.facts.get("of") == Verb.RETURN:
-        return _("平台正在重新安排承办单位") if agreed else _("平台判定仍由%s办理") % unit
-    return _("办理时限延长了") if agreed else _("办理时限没有延长")
+    return verb_of(event).told_of(event)
 
 
 def done(event: Event) -> str:
     """The event as staff read it: what was done, in a word."""
-    if event.act is Verb.EXTEND and event.facts.get("asked"):
-        return pgettext("done", "申请延期")
-    return done_label(event.act)
+    return verb_of(event).done_by(event)
 
 
 def by_whom(event: Event) -> str:
@@ -135,86 +42,7 @@ def by_whom(event: Event) -> str:
 
 def facts(event: Event) -> str:
     """What else the event says, in one line, for staff."""
-    given = event.facts
-    match event.act:
-        case Verb.SORT:
-            parts = [name_of(event.category) if event.category else ""]
-            parts.append(name_of(event.area) if event.area else "")
-            return " · ".join(part for part in parts if part)
-        case Verb.ASSIGN | Verb.ESCALATE:
-            return f"→ {name_of(event.unit)}" if event.unit else ""
-        case Verb.CHASE:
-            return _chased(given)
-        case _ if event.act in OF_LEGS:
-            return str(given.get("title", "")) or _("、").join(given.get("titles", ()))
-        case Verb.RULE | Verb.JUDGE:
-            parts = [_("同意") if given.get("agree") else _("不同意")]
-            parts.append(given.get("name", "") or _(_ASKED.get(given.get("of", ""), "")))
-            return " · ".join(part for part in parts if part)
-        case Verb.WHISTLE:
-            occasion = _(Occasion(given["occasion"]).label)
-            parts = [occasion, _("、").join(given.get("names", ())), given.get("place", "")]
-            return " · ".join([*parts, _by(given)])
-        case Verb.INVITE:
-            return " · ".join([given.get("name", ""), _by(given)])
-        case Verb.SUPERVISE:
-            return _by(given)
-        case Verb.REPORT_IN:
-            parts = [given.get("name", ""), _("迟到") if given.get("late") else ""]
-            metres = given.get("metres")
-            parts.append(_("离集合地点 %d 米") % metres if metres is not None else "")
-            parts.append(_("不在现场") if given.get("away") else "")
-            return " · ".join(part for part in parts if part)
-        case Verb.MEASURES:
-            said = _("对接：%s") % given.get("spoken_to", "")
-            return " · ".join([given.get("name", ""), said, _by(given)])
-        case Verb.GRADE:
-            label = _(Satisfaction(given["satisfaction"]).label)
-            return " · ".join([given.get("name", ""), label])
-        case Verb.CONTACT:
-            return " · ".join([given.get("name", ""), given.get("who", "")])
-        case Verb.REPLY | Verb.CONTEST | Verb.SHARE | Verb.UNSHARE:
-            return str(given.get("name", ""))
-        case Verb.HAND:
-            return f"→ {given.get('name', '')}"
-        case Verb.MERGE if isinstance(given.get("master"), int):
-            return f"→ {number_of(given['master'])}"
-        case Verb.RATE:
-            return _rating(event)
-        case Verb.REPORT if given.get("arrived"):
-            return _("已到场")
-        case Verb.EXTEND if until := parse_datetime(given.get("until", "")):
-            return f"→ {localtime(until):%Y-%m-%d %H:%M}"
-        case _:
-            return ""
-
-
-_ASKED = {Verb.RETURN.value: Verb.RETURN.label, Verb.EXTEND.value: Verb.EXTEND.label}
-
-
-def _by(given: dict[str, Any]) -> str:
-    """The deadline that an event sets."""
-    until = parse_datetime(given.get("until", ""))
-    return _("%s 以前") % f"{localtime(until):%Y-%m-%d %H:%M}" if until else ""
-
-
-def _chased(given: dict[str, Any]) -> str:
-    """Which clock, and what was done about it: who is told stands in the notices."""
-    clock = _(ClockKind(given["clock"]).label)
-    act, tell = ChaseAct(given["act"]), ChaseTell(given["tell"])
-    return _("%(clock)s · %(act)s → %(tell)s") % {
-        "clock": clock,
-        "act": act.label,
-        "tell": tell.label,
-    }
-
-
-def _rating(event: Event) -> str:
-    solved = _("解决了") if event.facts.get("solved") else _("没有解决")
-    parts = [solved, _(Satisfaction(event.facts["satisfaction"]).label)]
-    if event.facts.get("unreached"):
-        parts.append(_("单位没有联系过"))
-    return " · ".join(parts)
+    return verb_of(event).detail_of(event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,13 +60,13 @@ def setback(appeal: Appeal) -> Setback | None:
     """The last one, where it still matters: not for what has ended since."""
     if appeal.status in ENDED and appeal.solved is not False:
         return None
-    found = appeal.events.filter(verb__in=(Verb.RATE, Verb.REOPEN)).order_by("-seq")[:2]
+    found = appeal.events.filter(verb__in=(RATE.name, REOPEN.name)).order_by("-seq")[:2]
     last, before = [*found, None, None][:2]
     if last is None:
         return None
-    if last.act is Verb.RATE:
+    if last.verb == RATE.name:
         if appeal.solved is not False:
-            return _setback_of(before) if before and before.act is Verb.REOPEN else None
+            return _setback_of(before) if before and before.verb == REOPEN.name else None
         return Setback(last.words, own=last.actor_kind == "requester", unsolved=True)
     if last.actor_kind == "system" and before and before.facts.get("solved") is False:
         # It was taken up by itself, for what they had said in their rating.
@@ -274,7 +102,7 @@ def standing(appeal: Appeal, after: Setback | None = None) -> Standing:
     if appeal.state in (Status.RESOLVED, Status.CLOSED):
         if appeal.solved is not False:
             asked = _("上次没有解决，这次请告诉我们是否真的解决了。还没有解决的，再重新办理。")
-            return replace(usual, text=asked) if usual.turn is Verb.RATE else usual
+            return replace(usual, text=asked) if usual.turn is RATE else usual
         unit = name_of(appeal.unit) if appeal.unit else ""
         text = _("马上退回%s重新办理，您不用再提交。") % (unit or _("平台"))
         return Standing(_("重新办理"), text, sorry=sorry)
@@ -302,7 +130,7 @@ def _standing(appeal: Appeal) -> Standing:
             return Standing(
                 _("等您补充"),
                 _("我们有一个问题要问您，请在下面回答，答复后马上继续办理。"),
-                turn=Verb.SUPPLY,
+                turn=SUPPLY,
             )
         case Status.RESOLVED if appeal.solved:
             return Standing(
@@ -313,7 +141,7 @@ def _standing(appeal: Appeal) -> Standing:
                 _("已办结"),
                 _("请告诉我们是否真的解决了。没有解决的，会重新办理。"),
                 ClockKind.FEEDBACK,
-                Verb.RATE,
+                RATE,
             )
         case Status.CLOSED:
             return Standing(_("已办完"), _("这件诉求已经办完。如果问题又出现，可以要求重办。"))

@@ -1,4 +1,4 @@
-"""Forms made from tables: a verb's from MOVES, a category's questions from its row."""
+"""Forms made from tables: a verb's from its row, a category's questions from its row."""
 
 from __future__ import annotations
 
@@ -16,19 +16,23 @@ from django.utils import timezone
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
+from yinghu.appeals.actions import ASSIGN
 from yinghu.appeals.body_from_answers import body_of
-from yinghu.appeals.labels import question_label
-from yinghu.appeals.loop import MAX_WORDS
+from yinghu.appeals.handling_actions import EXTEND
+from yinghu.appeals.labels import name_of, question_label
 from yinghu.appeals.models import Appeal, Category
-from yinghu.appeals.moves import Field as MoveField
-from yinghu.appeals.moves import FieldKind, Move
+from yinghu.appeals.moving import MAX_WORDS
 from yinghu.appeals.numbers import id_of
-from yinghu.appeals.states import Klass, Occasion, Satisfaction, Urgency, Verb
+from yinghu.appeals.states import Klass, Occasion, Satisfaction, Urgency
+from yinghu.appeals.verb import Field as VerbField
+from yinghu.appeals.verb import FieldKind, Verb
 from yinghu.common import photos
 from yinghu.common.form_fields import LineField, PickerSelect, WordsField
-from yinghu.common.language import is_english, name_of
+from yinghu.common.language import is_english
 from yinghu.common.phones import normal_phone
 from yinghu.common.pinyin import initials
+from yinghu.oversight.actions import INVITE, SUPERVISE
+from yinghu.oversight.whistle_actions import GRADE, MEASURES, WHISTLE
 from yinghu.oversight.whistles import ratings
 from yinghu.people.access import serving
 from yinghu.people.models import Unit
@@ -113,7 +117,7 @@ class AppealField(forms.CharField):
         return found
 
 
-def _field(spec: MoveField, known: Known) -> forms.Field:
+def _field(spec: VerbField, known: Known) -> forms.Field:
     """The form field of a verb's field."""
     label, required = _(spec.label), spec.required
     common: dict[str, Any] = {"label": label, "required": required}
@@ -177,10 +181,8 @@ def _field(spec: MoveField, known: Known) -> forms.Field:
             return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
         case FieldKind.PHOTOS:
             return PhotosField(**common)
-
-
-_HURRIED = frozenset({Verb.INVITE, Verb.SUPERVISE, Verb.WHISTLE})
-"""Verbs that set others a deadline, which is often one of a few."""
+        case FieldKind.MONEY:
+            return forms.IntegerField(min_value=0, **common)
 
 
 def _deadlines() -> str:
@@ -195,39 +197,40 @@ def _deadlines() -> str:
 _OFFERED = frozenset({FieldKind.UNITS, FieldKind.NAMED, FieldKind.SATISFACTION})
 """Kinds of field whose choices depend on the case: see `Known`."""
 
-_FOR_REQUESTER = frozenset({Verb.SUPPLY, Verb.RATE})
-"""Verbs in which staff write down what the requester said."""
-
 
 class VerbForm(forms.Form):
-    """What a verb takes, as MOVES says. `values()` are the keywords of its function."""
+    """What a verb takes, as its row says, with or without its photos. `values()` are the keywords
+    of its function.
+    """
 
     def __init__(
         self,
-        move: Move,
+        verb: Verb,
         known: Known,
         data: Mapping[str, Any] | None = None,
         files: Any = None,
         initial: dict[str, Any] | None = None,
         *,
         own: bool = False,
+        photos: bool = True,
     ) -> None:
-        super().__init__(data, files, initial=initial or {}, auto_id=f"{move.verb.value}-%s")
-        self.move = move
-        for spec in move.fields:
+        super().__init__(data, files, initial=initial or {}, auto_id=f"{verb.name}-%s")
+        self.verb = verb
+        self.specs = [f for f in verb.fields if photos or f.kind is not FieldKind.PHOTOS]
+        for spec in self.specs:
             self.fields[spec.name] = _field(spec, known)
-        if move.verb in _HURRIED:
+        if verb.hurried:
             now = timezone.localtime().strftime("%Y-%m-%dT%H:%M:%S")
             self.fields["until"].widget.attrs |= {"data-quick": _deadlines(), "data-now": now}
         # The table says to whom words go; here it matters whose they are.
         if "words" in self.fields and own:
             self.fields["words"].label = _("您想说的")
-        elif "words" in self.fields and move.verb in _FOR_REQUESTER:
+        elif "words" in self.fields and verb.for_requester:
             self.fields["words"].label = _("诉求人的话")
 
         if "satisfaction" in self.fields:
             self.fields["satisfaction"].required = False
-        if move.verb is Verb.GRADE and known.to_grade is not None:
+        if verb is GRADE and known.to_grade is not None:
             self._only(known.to_grade)
         if "unreached" in self.fields and own:
             self.fields["unreached"].label = _("单位没有联系过我")
@@ -265,8 +268,8 @@ class VerbForm(forms.Form):
 
     def offer(self, known: Known) -> None:
         """Draw the choices that `known` has, once what was sent has been judged."""
-        fresh = VerbForm(self.move, known)
-        for spec in self.move.fields:
+        fresh = VerbForm(self.verb, known)
+        for spec in self.specs:
             if spec.kind in _OFFERED or spec.among:
                 self.fields[spec.name].widget = fresh.fields[spec.name].widget
 
@@ -283,7 +286,7 @@ class VerbForm(forms.Form):
     def values(self) -> dict[str, Any]:
         """What was given; a field left empty that is not required keeps the function's default."""
         given: dict[str, Any] = {}
-        for spec in self.move.fields:
+        for spec in self.specs:
             value = self.cleaned_data[spec.name]
             if spec.required or value not in ("", None, []):
                 given[spec.name] = value
@@ -304,22 +307,29 @@ def sort_initial(appeal: Appeal, suggestion: Any) -> dict[str, Any]:
     }
 
 
+def sorted_initial(appeal: Appeal) -> dict[str, Any]:
+    """What was decided about a case, for whoever changes it; its class goes with its category where
+    it has that of the category.
+    """
+    usual = appeal.category is not None and appeal.klass == appeal.category.klass
+    return sort_initial(appeal, None) | ({"klass": ""} if usual else {})
+
+
 def initial_of(verb: Verb, appeal: Appeal) -> dict[str, Any]:
     """Sensible first values of the other verbs' fields."""
-    if verb is Verb.ASSIGN and appeal.unit is not None:
+    if verb is ASSIGN and appeal.unit is not None:
         return {"unit": appeal.unit.code}
     now = timezone.localtime().replace(second=0, microsecond=0)
     tomorrow = now.replace(minute=0) + timedelta(days=1)
-    match verb:
-        case Verb.EXTEND | Verb.INVITE | Verb.SUPERVISE:
-            return {"until": tomorrow}
-        case Verb.WHISTLE:
-            where = appeal.place or appeal.area
-            soon = now.replace(minute=0) + timedelta(hours=3)
-            place = name_of(where) if where else ""
-            return {"until": soon, "occasion": Occasion.PEOPLE.value, "place": place}
-        case Verb.MEASURES:
-            return {"received": now, "until": tomorrow}
+    if verb in (EXTEND, INVITE, SUPERVISE):
+        return {"until": tomorrow}
+    if verb is WHISTLE:
+        where = appeal.place or appeal.area
+        soon = now.replace(minute=0) + timedelta(hours=3)
+        place = name_of(where) if where else ""
+        return {"until": soon, "occasion": Occasion.PEOPLE.value, "place": place}
+    if verb is MEASURES:
+        return {"received": now, "until": tomorrow}
     return {}
 
 

@@ -12,26 +12,33 @@ from datetime import datetime
 
 from django.utils.translation import pgettext
 
+from yinghu.appeals.actions import ANSWER, ASSIGN, RELEASE, RETURN
+from yinghu.appeals.closing_actions import REOPEN
+from yinghu.appeals.handling_actions import ASK, REPORT, RESOLVE, SUPPLY, URGE
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import OPEN, Status, Verb
+from yinghu.appeals.states import OPEN, Status
+from yinghu.appeals.verb import Verb
+from yinghu.oversight.actions import ACCOUNT, ESCALATE, SUPERVISE
+from yinghu.oversight.callback import NO_ANSWER
+from yinghu.verbs import VERBS
 
-_HEARD = frozenset({Verb.REPORT, Verb.ASK, Verb.ANSWER, Verb.RESOLVE})
+_HEARD = frozenset({REPORT, ASK, ANSWER, RESOLVE})
 """After these the requester has been told something: what they said before is answered."""
 
-_ANEW = {Verb.SUPERVISE: Verb.ACCOUNT, Verb.ASSIGN: Verb.RELEASE, Verb.ESCALATE: Verb.RELEASE}
+_ANEW = {SUPERVISE: ACCOUNT, ASSIGN: RELEASE, ESCALATE: RELEASE}
 """After these what the other has left behind counts no more: a new demand, another unit."""
 
 _TOLD = (
     _HEARD
     | _ANEW.keys()
     | {
-        Verb.URGE,
-        Verb.SUPPLY,
-        Verb.REOPEN,
-        Verb.RETURN,
-        Verb.RELEASE,
-        Verb.NO_ANSWER,
-        Verb.ACCOUNT,
+        URGE,
+        SUPPLY,
+        REOPEN,
+        RETURN,
+        RELEASE,
+        NO_ANSWER,
+        ACCOUNT,
     }
 )
 
@@ -63,47 +70,49 @@ def marks_of(appeals: Iterable[Appeal]) -> dict[int, list[Mark]]:
     counts: dict[int, dict[Verb, int]] = {pk: {} for pk in living}
     called: dict[int, datetime] = {}
     if living:
-        told = Event.objects.filter(appeal__in=living, verb__in=_TOLD).order_by("appeal", "seq")
-        for appeal_id, verb, at in told.values_list("appeal_id", "verb", "at"):
-            count = counts[appeal_id]
+        told = Event.objects.filter(
+            appeal__in=living, verb__in=[verb.name for verb in _TOLD]
+        ).order_by("appeal", "seq")
+        for appeal_id, name, at in told.values_list("appeal_id", "verb", "at"):
+            verb, count = VERBS[name], counts[appeal_id]
             if verb in _HEARD:
-                for answered in (Verb.URGE, Verb.SUPPLY, Verb.NO_ANSWER):
+                for answered in (URGE, SUPPLY, NO_ANSWER):
                     count.pop(answered, None)
             else:
                 if verb in _ANEW:
-                    count.pop(_ANEW[Verb(verb)], None)
-                count[Verb(verb)] = count.get(Verb(verb), 0) + 1
-            if verb == Verb.NO_ANSWER:
+                    count.pop(_ANEW[verb], None)
+                count[verb] = count.get(verb, 0) + 1
+            if verb is NO_ANSWER:
                 called[appeal_id] = at
     found = {pk: list(_marks(appeal, counts[pk], called.get(pk))) for pk, appeal in living.items()}
     return {pk: marks for pk, marks in found.items() if marks}
 
 
 def _marks(appeal: Appeal, count: dict[Verb, int], called: datetime | None) -> Iterable[Mark]:
-    if n := count.get(Verb.REOPEN, 0):
+    if n := count.get(REOPEN, 0):
         words = pgettext("mark", "重办"), pgettext("mark", "重办 %d 次")
         yield Mark("red", "refresh", _times(n, *words))
     if appeal.solved is False and appeal.state is Status.RESOLVED:
         yield Mark("red", "mood-sad", pgettext("mark", "说没有解决"))
     unrated = appeal.state is Status.RESOLVED and appeal.solved is None
-    if unrated and (n := count.get(Verb.NO_ANSWER, 0)):
+    if unrated and (n := count.get(NO_ANSWER, 0)):
         words = pgettext("mark", "未接通"), pgettext("mark", "未接通 %d 次")
         yield Mark("yellow", "phone-off", _times(n, *words), called)
-    if n := count.get(Verb.URGE, 0):
+    if n := count.get(URGE, 0):
         words = pgettext("mark", "催办"), pgettext("mark", "催办 %d 次")
         yield Mark("orange", "flame", _times(n, *words))
-    if count.get(Verb.SUPPLY, 0):
+    if count.get(SUPPLY, 0):
         yield Mark("azure", "plus", pgettext("mark", "有补充"))
-    if appeal.state is Status.ASSIGNED and (n := count.get(Verb.RELEASE, 0)):
+    if appeal.state is Status.ASSIGNED and (n := count.get(RELEASE, 0)):
         words = pgettext("mark", "放回"), pgettext("mark", "放回 %d 次")
         yield Mark("orange", "hand-stop", _times(n, *words))
     if appeal.lead_id is not None and appeal.state in OPEN:
         yield Mark("purple", "stairs-up", pgettext("mark", "提级"))
     if appeal.watched:
-        answered = count.get(Verb.ACCOUNT, 0)
+        answered = count.get(ACCOUNT, 0)
         text = pgettext("mark", "督办，已回复") if answered else pgettext("mark", "督办")
         yield Mark("red", "eye", text)
-    if appeal.state is Status.SORTED and (n := count.get(Verb.RETURN, 0)):
+    if appeal.state is Status.SORTED and (n := count.get(RETURN, 0)):
         words = pgettext("mark", "退回"), pgettext("mark", "退回 %d 次")
         yield Mark("orange", "arrow-back-up", _times(n, *words))
 

@@ -14,9 +14,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from yinghu.appeals.actions import ASSIGN, SORT
+from yinghu.appeals.filing import FILE
+from yinghu.appeals.handling_actions import REPORT
 from yinghu.appeals.models import Appeal, Category, Clock, Event
-from yinghu.appeals.moves import MOVES
-from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
+from yinghu.appeals.states import ClockKind, Status, Urgency
+from yinghu.appeals.verb import Verb
 from yinghu.common.icons import icon_names
 from yinghu.common.sealing import seal
 from yinghu.people.disclosure import Person
@@ -44,8 +47,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "stranger": Appeal(pk=124, status=Status.FILED.value),
         "story": _story(appeal),
         "wrong": wrong,
-        "verb_form": VerbForm(MOVES[Verb.SORT], Known(), initial={"urgency": "2"}),
-        "photo_form": VerbForm(MOVES[Verb.REPORT], Known()),
+        "verb_form": VerbForm(SORT, Known(), initial={"urgency": "2"}),
+        "photo_form": VerbForm(REPORT, Known()),
         "points": [
             {"lon": 120.0754, "lat": 29.3063, "label": _("诉求"), "kind": "case"},
             {"lon": 120.0915, "lat": 29.2950, "label": _("超时"), "kind": "late"},
@@ -94,17 +97,17 @@ def _clocks(appeal: Appeal) -> list[Clock]:
 def _story(appeal: Appeal) -> Story:
     person = User(pk=1, username="handler", display_name=_("经办人"))
     steps: list[tuple[Verb, dict[str, Any]]] = [
-        (Verb.FILE, {"actor_kind": "requester"}),
-        (Verb.SORT, {"actor_kind": "user", "user": person, "category": appeal.category}),
-        (Verb.ASSIGN, {"actor_kind": "system", "unit": appeal.unit, "why": _("规则 %d") % 10}),
-        (Verb.REPORT, {"actor_kind": "user", "user": person, "words": _("正在路上。")}),
+        (FILE, {"actor_kind": "requester"}),
+        (SORT, {"actor_kind": "user", "user": person, "category": appeal.category}),
+        (ASSIGN, {"actor_kind": "system", "unit": appeal.unit, "why": _("规则 %d") % 10}),
+        (REPORT, {"actor_kind": "user", "user": person, "words": _("正在路上。")}),
     ]
     events = [
         Event(
             pk=number,
             appeal=appeal,
             seq=number,
-            verb=verb.value,
+            verb=verb.name,
             to_status=appeal.status,
             at=appeal.filed_at + timedelta(minutes=20 * number),
             **{"unit": appeal.unit, **given},

@@ -8,10 +8,10 @@ from itertools import pairwise
 
 from django.http import HttpRequest
 
+from yinghu.appeals.closing_actions import RATE, REOPEN
 from yinghu.appeals.models import Appeal, Attachment, Event
-from yinghu.appeals.moves import OF_LEGS
-from yinghu.appeals.states import Verb
 from yinghu.common.masking import without_numbers
+from yinghu.verbs import ERRANDS
 
 STORY = 100
 """Events on a page."""
@@ -40,9 +40,9 @@ def with_photos(story: Story, photos: Iterable[Attachment]) -> Story:
     return story
 
 
-def story_of(request: HttpRequest, appeal: Appeal, without: Collection[Verb] = ()) -> Story:
-    """The newest events, or those before ?before=, but for the verbs `without`. None that came
-    since `appeal` was read: a page must not tell of a step and offer what was there before it.
+def story_of(request: HttpRequest, appeal: Appeal, without: Collection[str] = ()) -> Story:
+    """The newest events, or those before ?before=, but for verbs of the names `without`. None that
+    came since `appeal` was read: a page must not tell of a step and offer what was there before it.
     """
     given = request.GET.get("before", "")
     before = given if given.isascii() and given.isdigit() and len(given) < 10 else ""
@@ -60,8 +60,8 @@ def story_of(request: HttpRequest, appeal: Appeal, without: Collection[Verb] = (
 def without_echo(story: Story) -> Story:
     """The story without a rating's words once more at the reopening that followed by itself."""
     for before, event in pairwise(story.events):
-        itself = event.act is Verb.REOPEN and event.actor_kind == "system"
-        if itself and before.act is Verb.RATE:
+        itself = event.verb == REOPEN.name and event.actor_kind == "system"
+        if itself and before.verb == RATE.name:
             event.words = ""
     return story
 
@@ -71,6 +71,6 @@ def without_helpers_numbers(story: Story) -> Story:
     stranger to read.
     """
     for event in story.events:
-        if event.act in OF_LEGS:
+        if event.verb in ERRANDS:
             event.words = without_numbers(event.words)
     return story

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.cast import cast
 from tests.cities import City
 from tests.live import Live
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, handling_actions
 from yinghu.appeals.models import Appeal, Event
 from yinghu.intake.models import Message
 from yinghu.people.models import Post, User
@@ -82,7 +82,7 @@ def test_the_whole_way_by_the_right_people(own_city: City, tmp_path: Path) -> No
 def test_a_question_of_policy_is_answered_at_the_desk(own_city: City, tmp_path: Path) -> None:
     path = write(tmp_path / "r.csv", [POLICY])
     own_city.run("import", path, "--channel", "feed")
-    loop.sort(of("2").pk, cast().clerk, category="policy")
+    actions.sort(of("2").pk, cast().clerk, category="policy")
     assert own_city.run("replay", path, "--channel", "feed").code == 0
     assert verbs(of("2")) == ["file", "sort", "answer", "rate", "close"]
 
@@ -94,20 +94,20 @@ def test_each_is_picked_up_where_it_stands(own_city: City, tmp_path: Path) -> No
     own_city.run("import", path, "--channel", "feed")
     cases = [of(row[0]).pk for row in rows]
     for case in cases[1:8]:
-        loop.sort(case, people.clerk, category="milk")
+        actions.sort(case, people.clerk, category="milk")
     for case in cases[2:8]:
-        loop.assign(case, people.dispatcher, unit="milk")
+        actions.assign(case, people.dispatcher, unit="milk")
     for case in cases[3:8]:
-        loop.accept(case, people.milk)
+        actions.accept(case, people.milk)
     for case in cases[4:7]:
-        loop.resolve(case, people.milk, words="好了")
+        handling_actions.resolve(case, people.milk, words="好了")
     from yinghu.people.access import requester_of
 
     for case in cases[5:7]:
-        loop.rate(case, requester_of(case), solved=True, satisfaction="fairly")
-    loop.close(cases[6], people.clerk)
-    loop.ask(cases[7], people.milk, words="哪个牌子？")
-    loop.decline(cases[8], people.clerk, words="不归我们管")
+        closing_actions.rate(case, requester_of(case), solved=True, satisfaction="fairly")
+    closing_actions.close(cases[6], people.clerk)
+    handling_actions.ask(cases[7], people.milk, words="哪个牌子？")
+    closing_actions.decline(cases[8], people.clerk, words="不归我们管")
     ran = own_city.run("replay", path, "--channel", "feed")
     assert ran.code == 1
     assert ran.out.splitlines()[1] == tally(6, 2, 0, 1)

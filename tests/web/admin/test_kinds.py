@@ -12,9 +12,8 @@ from tests.cast import Cast, file_one, taken_milk
 from tests.history import new_changes
 from tests.web.admin.conftest import form_of, last, text_of
 from yinghu.appeals import city_texts, clocks
+from yinghu.appeals.filing import FILE
 from yinghu.appeals.models import Appeal, Category, Clock, ClockLimit, ReplyTemplate
-from yinghu.appeals.moves import MOVES
-from yinghu.appeals.states import Verb
 from yinghu.people.models import Post, Role, Unit, User
 from yinghu.places import locate
 from yinghu.places.models import Area, Place
@@ -106,7 +105,7 @@ def test_limits_hold_for_clocks_that_start_from_now_on(admin: Client, city: Cast
     assert made["Location"] == "/setup/limit/milk:1"
     appeal = Appeal.objects.get(pk=before.pk)
     appeal.category_id = "milk"
-    kinds = MOVES[Verb.FILE].start
+    kinds = FILE.clocks.start
     limits = {limit.kind: limit.minutes for limit in clocks.limits_for(appeal, kinds)}
     assert limits["solve"] == 3 * 60
     said = text_of(admin.get("/setup/limit/"))

@@ -10,7 +10,7 @@ from django.test import Client
 from tests.cast import Cast, taken_milk
 from tests.cities import in_threads
 from tests.live import Live, until
-from yinghu.appeals import loop
+from yinghu.appeals import handling_actions
 from yinghu.people.models import User
 
 
@@ -33,7 +33,7 @@ def test_a_case_resolved_while_its_holder_leaves_stays_resolved(
 
     def resolve() -> None:
         with transaction.atomic():
-            loop.resolve(resolved.pk, live_city.milk, words="送到了")
+            handling_actions.resolve(resolved.pk, live_city.milk, words="送到了")
             written.set()
             until(somebody_waits, "the retirement to come to the case")
 

@@ -14,7 +14,7 @@ from django.test import Client
 from tests.cast import Cast, file_one
 from tests.history import new_changes
 from tests.web.conftest import Browse, text_of
-from yinghu.appeals import loop
+from yinghu.appeals import actions
 from yinghu.appeals.models import Appeal, Category, Event
 from yinghu.dispatch.models import RoutingRule
 from yinghu.people.models import Post, Role, Unit, User
@@ -27,7 +27,7 @@ NEW = {"category": "urban", "area": "330782008", "unit": "town-futian", "order":
 def sorted_one(city: Cast, category: str = "urban", **given: Any) -> Appeal:
     """A case that waits for dispatch: the reaction to its sorting has not run."""
     appeal = file_one("小区路灯坏了", **{"phone": "", **given})
-    loop.sort(appeal.pk, city.clerk, category=category, area=given.get("area", ""))
+    actions.sort(appeal.pk, city.clerk, category=category, area=given.get("area", ""))
     return Appeal.objects.get(pk=appeal.pk)
 
 
@@ -61,7 +61,7 @@ def test_who_may_read_and_who_may_change(browse: Browse, city: Cast) -> None:
 def test_a_preview_says_what_would_change_and_saves_nothing(browse: Browse, city: Cast) -> None:
     unit = Unit.objects.get(code="milk")
     there = sorted_one(city, area="330782008")
-    loop.assign(there.pk, city.dispatcher, unit="bureau-urban")
+    actions.assign(there.pk, city.dispatcher, unit="bureau-urban")
     RoutingRule.objects.filter(category="environment").delete()
     waits = sorted_one(city, category="environment")
     admin = browse("admin")
@@ -186,7 +186,7 @@ def test_moving_is_once_and_of_the_order_one_saw(browse: Browse, city: Cast) -> 
     assert new_changes().filter(kind="rule").count() == 2
     # Whoever moves a rule past one that it overlaps is told what that does.
     there = sorted_one(city, "medicine", answers={"hospital": "妇幼保健院"})
-    loop.assign(there.pk, city.dispatcher, unit="medicine-maternal")
+    actions.assign(there.pk, city.dispatcher, unit="medicine-maternal")
     fifty = RoutingRule.objects.get(order=50)
     moved = admin.post(f"{RULES}{fifty.pk}/move", {"way": "up", "order": "50"}, follow=True)
     assert "像最近 1 件这样的，以后改去别的单位" in text_of(moved)
@@ -269,8 +269,8 @@ def test_the_dispatcher_sees_why_and_sends_what_rules_take_now(browse: Browse, c
     RoutingRule.objects.filter(category="medicine", field="").delete()
     waits = sorted_one(city, category="medicine")
     back = sorted_one(city)
-    loop.assign(back.pk, city.dispatcher, unit="bureau-urban")
-    loop.return_(back.pk, city.urban, why="不归<b>我们</b>管")
+    actions.assign(back.pk, city.dispatcher, unit="bureau-urban")
+    actions.return_(back.pk, city.urban, why="不归<b>我们</b>管")
     dispatcher = browse("dispatcher")
     said = text_of(dispatcher.get(f"/desk/case/{waits.number}"))
     assert "规则 20 差一点：" in said

@@ -10,7 +10,7 @@ from tests.cast import Cast, file_one
 from tests.conftest import DESK, PHONE
 from tests.journeys.test_loop import OpenPage, log_in
 from tests.live import Live
-from yinghu.appeals import loop
+from yinghu.appeals import actions
 from yinghu.dispatch.models import RoutingRule
 from yinghu.people.models import Post, Role, Unit, User
 
@@ -25,7 +25,7 @@ def test_a_rule_made_from_a_case_takes_the_next_one_by_itself(
     user = User.objects.get(username="dispatcher")
     Post.objects.create(user=user, unit=Unit.objects.get(code="medicine"), role=Role.ADMIN)
     left = file_one(PILLS)
-    loop.sort(left.pk, live_city.clerk, category="medicine")
+    actions.sort(left.pk, live_city.clerk, category="medicine")
     live.drain()
 
     desk = log_in(open_page(DESK), "dispatcher")
@@ -58,7 +58,7 @@ def test_a_rule_made_from_a_case_takes_the_next_one_by_itself(
     left.refresh_from_db()
     assert left.status == "sorted"
     after = file_one(PILLS, phone="")
-    loop.sort(after.pk, live_city.clerk, category="medicine")
+    actions.sort(after.pk, live_city.clerk, category="medicine")
     live.drain()
     after.refresh_from_db()
     assert after.unit is not None

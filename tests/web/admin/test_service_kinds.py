@@ -12,9 +12,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from tests.cast import Cast
 from tests.dispatch.errands import helper, hospital, legs_of, medicine_case, react_to, relay
 from tests.web.admin.conftest import form_of, hidden, last, text_of, upload
-from yinghu.appeals import loop
+from yinghu.appeals import moving
 from yinghu.appeals.models import Category
-from yinghu.dispatch import legs
+from yinghu.dispatch import leg_actions
 from yinghu.dispatch.models import ErrandTemplate, FixedHelper
 from yinghu.dispatch.rezoning import rezone
 from yinghu.people.models import Post, Skill
@@ -284,8 +284,8 @@ def test_a_zone_that_is_sealed_later_keeps_out_of_what_was_planned_before(
     carry.refresh_from_db()
     assert carry.zone_id == "house"
     # Who buys would have to carry it in as well.
-    with pytest.raises(loop.Forbidden, match="通行证"):
-        legs.take(legs_of(appeal)[0].pk, a)
+    with pytest.raises(moving.Forbidden, match="通行证"):
+        leg_actions.take(legs_of(appeal)[0].pk, a)
     admin.post("/setup/zone/house/retire")
     rezone()
-    legs.take(legs_of(appeal)[0].pk, a)
+    leg_actions.take(legs_of(appeal)[0].pk, a)

@@ -17,9 +17,9 @@ from tests.dispatch.errands import (
     sealed,
 )
 from tests.web.field.test_legs import browser, text
-from yinghu.appeals import loop
+from yinghu.appeals import actions, moving
 from yinghu.appeals.models import Appeal
-from yinghu.dispatch import legs
+from yinghu.dispatch import leg_actions
 from yinghu.dispatch.models import Leg
 from yinghu.people.access import Actor, actor_of
 from yinghu.people.models import Post, Role, Unit, User
@@ -52,7 +52,7 @@ def test_a_desk_plans_and_calls_off(city: Cast, handler: Actor) -> None:
     appeal.refresh_from_db()
     assert appeal.legs == 3
     a = helper("阿东")
-    legs.take(buy.pk, a)
+    leg_actions.take(buy.pk, a)
     page = text(desk.get(address))
     assert "阿东" in page
     desk.post(f"{address}/drop", {"leg": buy.pk, "why": "家属自己买了"})
@@ -71,8 +71,8 @@ def test_money_is_repaid_once_and_talk_stays_inside(city: Cast, handler: Actor) 
     appeal = medicine_case(city)
     react_to(appeal)
     buy = legs_of(appeal)[0]
-    legs.take(buy.pk, a)
-    legs.finish(buy.pk, a, photos=proof(), paid=4250)
+    leg_actions.take(buy.pk, a)
+    leg_actions.finish(buy.pk, a, photos=proof(), paid=4250)
     desk, address = browser(handler), f"/desk/case/{appeal.number}/errands"
     desk.post(f"{address}/say", {"words": "小票留好"})
     assert "42.50 元" in text(desk.get(address))
@@ -92,8 +92,8 @@ def test_nobody_writes_down_that_they_have_their_own_money_back(city: Cast, hand
     appeal = medicine_case(city)
     react_to(appeal)
     buy = legs_of(appeal)[0]
-    legs.take(buy.pk, handler)
-    legs.finish(buy.pk, handler, photos=proof(), paid=4250)
+    leg_actions.take(buy.pk, handler)
+    leg_actions.finish(buy.pk, handler, photos=proof(), paid=4250)
     desk, address = browser(handler), f"/desk/case/{appeal.number}/errands"
     assert "/errands/repay" not in desk.get(address).content.decode()
     refused = desk.post(f"{address}/repay", {"leg": buy.pk})
@@ -128,8 +128,8 @@ def test_volunteers_do_not_take_a_case_whole_that_is_served_by_legs(city: Cast) 
     hospital()
     appeal = medicine_case(city)
     react_to(appeal)
-    with pytest.raises(loop.Conflict):
-        loop.accept(appeal.pk, city.volunteer)
+    with pytest.raises(moving.Conflict):
+        actions.accept(appeal.pk, city.volunteer)
     assert appeal.number not in text(browser(city.volunteer).get("/field"))
     assert Appeal.objects.get(pk=appeal.pk).holder_id is None
 
@@ -143,13 +143,13 @@ def test_whoever_is_suspended_has_nothing_in_hand_any_more(city: Cast) -> None:
     for appeal in (first, second):
         react_to(appeal)
     buy, gate, carry = legs_of(first)
-    legs.take(buy.pk, a)
-    legs.take(carry.pk, b)
-    legs.finish(buy.pk, a, photos=proof())
+    leg_actions.take(buy.pk, a)
+    leg_actions.take(carry.pk, b)
+    leg_actions.finish(buy.pk, a, photos=proof())
     for who in (a, b):
-        legs.hand_over(gate.pk, who)
+        leg_actions.hand_over(gate.pk, who)
     other = legs_of(second)[0]
-    legs.take(other.pk, a)
+    leg_actions.take(other.pk, a)
     leader = browser(actor_of(User.objects.get(username="care-head")))
     for who in (a, b):
         key = User.objects.get(pk=who.user_id or 0).username

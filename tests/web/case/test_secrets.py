@@ -11,7 +11,7 @@ from tests.cast import PHONE, Cast, file_one
 from tests.web.conftest import Browse, text_of
 from tests.web.field.test_views import free_milk
 from tests.web.queues.test_views import numbers, read
-from yinghu.appeals import inboxes, loop
+from yinghu.appeals import actions, handling_actions, inboxes
 from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Appeal
 from yinghu.people.access import actor_of, may_reveal, relations, visible_q
@@ -53,7 +53,7 @@ def test_a_volunteer_reads_no_name_no_phone_and_nothing_inside_before_taking(
     browse: Browse, city: Cast
 ) -> None:
     appeal = free_milk(city, "没有奶粉了，电话138.1234.5678")
-    loop.note(appeal.pk, city.clerk, why="同一人第三次，回拨13812345678")
+    handling_actions.note(appeal.pk, city.clerk, why="同一人第三次，回拨13812345678")
     thief = browse("volunteer")
     for path in (f"/desk/case/{appeal.number}", f"/field/{appeal.number}"):
         said = text_of(thief.get(path))
@@ -79,7 +79,7 @@ def test_a_number_at_the_cut_of_a_headline_is_masked_whole(browse: Browse, city:
 
 def test_access_ends_with_the_post_and_with_the_unit(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city)
-    loop.accept(appeal.pk, city.volunteer)
+    actions.accept(appeal.pk, city.volunteer)
     thief = browse("volunteer")
     assert PHONE in text_of(thief.get(f"/field/{appeal.number}"))
     Post.objects.filter(user__username="volunteer").exclude(unit__code="food").delete()
@@ -105,11 +105,11 @@ def test_a_volunteer_reveals_only_while_it_is_in_hand(
     Post.objects.filter(user__username="volunteer").update(role=role)
     actor = actor_of(User.objects.get(username="volunteer"))
     appeal = free_milk(city)
-    loop.accept(appeal.pk, actor)
+    actions.accept(appeal.pk, actor)
     client = browse("volunteer")
     path = f"/desk/case/{appeal.number}/reveal"
     assert client.post(path, {"why": "送货"}).status_code == 200
-    loop.resolve(appeal.pk, actor, words="送到了")
+    handling_actions.resolve(appeal.pk, actor, words="送到了")
     appeal.refresh_from_db()
     staff = role is Role.HANDLER
     assert may_reveal(actor, appeal) is staff
@@ -137,7 +137,7 @@ def test_a_page_key_outside_of_all_calendars_is_the_first_page(
     browse: Browse, city: Cast, key: str
 ) -> None:
     appeal = file_one()
-    loop.answer(appeal.pk, city.clerk, words="请带身份证")
+    actions.answer(appeal.pk, city.clerk, words="请带身份证")
     page = browse("operator").get(f"/desk/callback?after={key}")
     assert page.status_code == 200
     assert numbers(page) == [appeal.number]

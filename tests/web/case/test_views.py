@@ -13,9 +13,12 @@ from PIL import Image
 from tests.cast import PHONE, Cast, file_one, requester, taken_milk
 from tests.web.conftest import Browse, text_of
 from tests.web.queues.test_views import queries_of
-from yinghu.appeals import loop
+from yinghu import verbs
+from yinghu.appeals import actions, closing_actions, handling_actions
+from yinghu.appeals.actions import ACCEPT
+from yinghu.appeals.handling_actions import ASK
 from yinghu.appeals.models import Appeal, Attachment
-from yinghu.appeals.states import Satisfaction, Verb
+from yinghu.appeals.states import Satisfaction
 from yinghu.common import photos
 from yinghu.people.models import Reveal
 from yinghu.places.models import Place
@@ -69,11 +72,11 @@ def test_the_place_and_the_address_in_the_requesters_words_stand_apart(
 
 def test_closing_what_nobody_has_rated_says_so(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.resolve(appeal.pk, city.milk, words="送到了")
+    handling_actions.resolve(appeal.pk, city.milk, words="送到了")
     client = browse("clerk")
     assert "诉求人还没有评价" in text_of(client.get(f"/desk/case/{appeal.number}"))
     satisfied = Satisfaction.SATISFIED
-    loop.rate(appeal.pk, requester(appeal), solved=True, satisfaction=satisfied)
+    closing_actions.rate(appeal.pk, requester(appeal), solved=True, satisfaction=satisfied)
     page = client.get(f"/desk/case/{appeal.number}")
     assert "close" in acts_of(page)
     assert "诉求人还没有评价" not in text_of(page)
@@ -81,8 +84,8 @@ def test_closing_what_nobody_has_rated_says_so(browse: Browse, city: Cast) -> No
 
 def test_nothing_is_revealed_without_a_reason_or_to_a_volunteer(browse: Browse, city: Cast) -> None:
     appeal = file_one("没有奶粉了，打13812345678给我")
-    loop.sort(appeal.pk, city.clerk, category="milk")
-    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    actions.sort(appeal.pk, city.clerk, category="milk")
+    actions.assign(appeal.pk, city.dispatcher, unit="milk")
     page = browse("milk-handler").post(f"/desk/case/{appeal.number}/reveal", {"why": " "})
     assert page.status_code == 422
     volunteer = browse("volunteer")
@@ -111,7 +114,7 @@ def test_another_units_case_does_not_exist(browse: Browse, city: Cast) -> None:
 def test_buttons_are_what_the_table_allows_and_nothing_else(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     for username, actor in (("milk-handler", city.milk), ("clerk", city.clerk)):
-        wanted = {move.verb.value for move in loop.available(appeal, actor)}
+        wanted = {verb.name for verb in verbs.available(appeal, actor)}
         page = browse(username).get(f"/desk/case/{appeal.number}")
         assert set(acts_of(page)) - {"reveal"} == wanted
 
@@ -144,7 +147,7 @@ def test_an_older_view_is_told_so_and_keeps_what_was_typed(browse: Browse, city:
     appeal = taken_milk(city)
     client = browse("milk-handler")
     seen = appeal.version
-    loop.supply(appeal.pk, requester(appeal), words="改要二段")
+    handling_actions.supply(appeal.pk, requester(appeal), words="改要二段")
     page = client.post(
         f"/desk/case/{appeal.number}/report", {"version": seen, "words": "一段已经买好"}
     )
@@ -236,8 +239,8 @@ def test_every_verb_goes_through_its_page(browse: Browse, city: Cast) -> None:
 
 def test_inside_and_public_words_stand_clearly_apart(browse: Browse, city: Cast) -> None:
     appeal = file_one()
-    loop.note(appeal.pk, city.clerk, why="<b>内部</b>情况")
-    loop.ask(appeal.pk, city.clerk, words="请问住几楼")
+    handling_actions.note(appeal.pk, city.clerk, why="<b>内部</b>情况")
+    handling_actions.ask(appeal.pk, city.clerk, words="请问住几楼")
     said = text_of(browse("clerk").get(f"/desk/case/{appeal.number}"))
     assert "&lt;b&gt;内部&lt;/b&gt;情况" in said
     assert said.count("诉求人可见</span>") == 1
@@ -275,8 +278,8 @@ def test_a_volunteer_sees_photos_only_of_what_he_has_taken(browse: Browse, city:
     out = io.BytesIO()
     Image.new("RGB", (8, 8)).save(out, "PNG")
     appeal = file_one(photos=(photos.store(out.getvalue()),))
-    loop.sort(appeal.pk, city.clerk, category="milk")
-    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    actions.sort(appeal.pk, city.clerk, category="milk")
+    actions.assign(appeal.pk, city.dispatcher, unit="milk")
     address = f"/photo/{Attachment.objects.get().pk}"
     pages = (f"/field/{appeal.number}", f"/desk/case/{appeal.number}")
 
@@ -287,10 +290,10 @@ def test_a_volunteer_sees_photos_only_of_what_he_has_taken(browse: Browse, city:
         return on_pages.pop()
 
     assert not shown("volunteer")
-    loop.accept(appeal.pk, city.volunteer)
+    actions.accept(appeal.pk, city.volunteer)
     assert shown("volunteer")
     assert not shown("volunteer-2")
-    loop.resolve(appeal.pk, city.volunteer, words="送到了")
+    handling_actions.resolve(appeal.pk, city.volunteer, words="送到了")
     assert not shown("volunteer")
 
 
@@ -317,17 +320,17 @@ def test_the_case_page_costs_the_same_with_a_long_story(browse: Browse, city: Ca
     client = browse("milk-handler")
     before = queries_of(client, f"/desk/case/{appeal.number}")
     for turn in range(10):
-        loop.report(appeal.pk, city.milk, words=f"第{turn}步")
+        handling_actions.report(appeal.pk, city.milk, words=f"第{turn}步")
     assert queries_of(client, f"/desk/case/{appeal.number}") == before
     assert before <= 22
 
 
 def test_a_long_story_is_shown_a_hundred_events_at_a_time(browse: Browse, city: Cast) -> None:
     appeal = file_one()
-    loop.sort(appeal.pk, city.clerk, category="milk")
-    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    actions.sort(appeal.pk, city.clerk, category="milk")
+    actions.assign(appeal.pk, city.dispatcher, unit="milk")
     for turn in range(1, 131):
-        loop.note(appeal.pk, city.clerk, why=f"备注之{turn}。")
+        handling_actions.note(appeal.pk, city.clerk, why=f"备注之{turn}。")
     clerk = browse("clerk")
     page = text_of(clerk.get(f"/desk/case/{appeal.number}"))
     assert re.findall(r"备注之(\d+)。", page) == [str(turn) for turn in range(130, 30, -1)]
@@ -342,15 +345,15 @@ def test_a_long_story_is_shown_a_hundred_events_at_a_time(browse: Browse, city: 
     assert "备注之" not in page
     assert "before=" not in page
     assert page.count('class="chapter') >= 3
-    loop.accept(appeal.pk, city.volunteer)
+    actions.accept(appeal.pk, city.volunteer)
     assert browse("volunteer").get(f"/field/{appeal.number}").status_code == 200
 
 
 def test_a_page_tells_no_step_that_came_while_it_was_read(city: Cast, rf: RequestFactory) -> None:
     appeal = taken_milk(city)
     read = Appeal.objects.get(pk=appeal.pk)
-    loop.ask(appeal.pk, city.milk, words="几段的")
-    verbs = [event.act for event in story_of(rf.get("/"), read).events]
-    assert verbs[-1] is Verb.ACCEPT
+    handling_actions.ask(appeal.pk, city.milk, words="几段的")
+    verbs = [event.verb for event in story_of(rf.get("/"), read).events]
+    assert verbs[-1] == ACCEPT.name
     read.refresh_from_db()
-    assert story_of(rf.get("/"), read).events[-1].act is Verb.ASK
+    assert story_of(rf.get("/"), read).events[-1].verb == ASK.name

@@ -10,12 +10,13 @@ from django.test import Client
 
 from tests.cast import Cast, file_one
 from tests.web.conftest import Browse, text_of
-from yinghu.appeals import loop
+from yinghu.appeals import actions, handling_actions
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import Status, Verb
+from yinghu.appeals.states import Status
 from yinghu.people.access import actor_of
 from yinghu.people.models import User
-from yinghu.web.cases.batch import MOST, VERBS
+from yinghu.verbs import VERBS
+from yinghu.web.cases.batch import BATCHED, MOST
 
 pytestmark = pytest.mark.django_db
 
@@ -25,8 +26,8 @@ def three(city: Cast) -> list[Appeal]:
     """Three appeals that wait to be accepted by the milk group."""
     made = [file_one(f"第{n}家没有奶粉了") for n in range(3)]
     for appeal in made:
-        loop.sort(appeal.pk, city.clerk, category="milk")
-        loop.assign(appeal.pk, city.dispatcher, unit="milk")
+        actions.sort(appeal.pk, city.clerk, category="milk")
+        actions.assign(appeal.pk, city.dispatcher, unit="milk")
     return [Appeal.objects.get(pk=appeal.pk) for appeal in made]
 
 
@@ -50,7 +51,7 @@ def test_one_sees_first_for_which_it_works_and_why_not(
     browse: Browse, city: Cast, three: list[Appeal]
 ) -> None:
     foreign = file_one("别的单位的")
-    loop.accept(three[2].pk, city.milk)
+    actions.accept(three[2].pk, city.milk)
     client = browse("milk-handler")
     said = text_of(press(client, [*three, foreign], ""))
     assert re.search(r'value="accept"\s*>.*?接单 <span class="count">2</span>', said, re.DOTALL)
@@ -79,7 +80,7 @@ def test_done_one_by_one_and_taken_back(browse: Browse, three: list[Appeal]) -> 
     token = undo_of(page)
     assert browse("food-handler").post("/desk/batch/undo", {"undo": token}).status_code == 404
     assert client.post("/desk/batch/undo", {"undo": token[:-2] + "xx"}).status_code == 404
-    loop.report(three[1].pk, actor_of_user("milk-handler"), words="已在路上")
+    handling_actions.report(three[1].pk, actor_of_user("milk-handler"), words="已在路上")
     back = text_of(client.post("/desk/batch/undo", {"undo": token}))
     assert "撤销：2 件，共选 3 件" in back
     assert statuses(three) == ["assigned", "handling", "assigned"]
@@ -104,7 +105,7 @@ def actor_of_user(username: str) -> Any:
 def test_what_was_handed_or_assigned_goes_back_to_whoever_had_it(
     browse: Browse, city: Cast, three: list[Appeal]
 ) -> None:
-    loop.accept(three[0].pk, city.milk)
+    actions.accept(three[0].pk, city.milk)
     three[0].refresh_from_db()
     client = browse("milk-handler")
     page = press(client, three, "hand", do="1", user="volunteer")
@@ -116,8 +117,8 @@ def test_what_was_handed_or_assigned_goes_back_to_whoever_had_it(
     assert holders == [city.milk.user_id, city.volunteer.user_id, city.volunteer.user_id]
 
     other = file_one("又一家")
-    loop.sort(other.pk, city.clerk, category="milk")
-    loop.assign(other.pk, city.dispatcher, unit="food")
+    actions.sort(other.pk, city.clerk, category="milk")
+    actions.assign(other.pk, city.dispatcher, unit="food")
     other.refresh_from_db()
     page = press(browse("dispatcher"), [other], "assign", do="1", unit="milk")
     browse("dispatcher").post("/desk/batch/undo", {"undo": undo_of(page)})
@@ -130,14 +131,14 @@ def test_words_that_are_missing_are_asked_for_and_nothing_is_done(
     browse: Browse, city: Cast, three: list[Appeal]
 ) -> None:
     for appeal in three:
-        loop.accept(appeal.pk, city.milk)
+        actions.accept(appeal.pk, city.milk)
         appeal.refresh_from_db()
     client = browse("milk-handler")
     page = press(client, three, "resolve", do="1", words=" ")
     assert page.status_code == 422
     assert 'class="wrong"' in text_of(page)
     assert statuses(three) == ["handling"] * 3
-    loop.ask(three[0].pk, city.milk, words="几段？")
+    handling_actions.ask(three[0].pk, city.milk, words="几段？")
     done = text_of(press(client, three, "resolve", do="1", words="都送到了"))
     assert "办结：2 件，共选 3 件" in done
     assert "现在是“待补充”" in done
@@ -153,14 +154,16 @@ def done_page(client: Client, appeals: list[Appeal]) -> Any:
 def test_a_case_that_moved_meanwhile_is_left_alone(
     browse: Browse, city: Cast, three: list[Appeal]
 ) -> None:
-    loop.note(three[0].pk, city.clerk, why="先别动")
+    handling_actions.note(three[0].pk, city.clerk, why="先别动")
     said = text_of(press(browse("milk-handler"), three, "accept", do="1"))
     assert "接单：2 件" in said
     assert "别人已经处理过" in said
     assert statuses(three) == ["assigned", "handling", "handling"]
 
 
-@pytest.mark.parametrize("verb", [verb for verb in Verb if verb not in VERBS] + ["drop table"])
+@pytest.mark.parametrize(
+    "verb", [*(verb.name for verb in VERBS.values() if verb not in BATCHED), "drop table"]
+)
 def test_other_verbs_are_not_done_to_many(browse: Browse, three: list[Appeal], verb: str) -> None:
     before = Event.objects.count()
     said = text_of(press(browse("clerk"), three, verb, do="1", words="x", why="x"))
@@ -182,8 +185,8 @@ def test_photos_and_endless_lists_are_not_taken(browse: Browse, three: list[Appe
 
 def test_volunteers_take_one_case_at_a_time(browse: Browse, city: Cast) -> None:
     free = file_one()
-    loop.sort(free.pk, city.clerk, category="milk")
-    loop.assign(free.pk, city.dispatcher, unit="milk")
+    actions.sort(free.pk, city.clerk, category="milk")
+    actions.assign(free.pk, city.dispatcher, unit="milk")
     page = browse("volunteer").post(
         "/desk/batch", {"pick": [free.number], "verb": "accept", "do": "1"}
     )

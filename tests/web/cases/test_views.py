@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from tests.cast import Cast, file_one, taken_milk
 from tests.web.conftest import Browse, text_of
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, handling_actions
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.numbers import id_of
 from yinghu.appeals.states import Status
@@ -48,10 +48,10 @@ def moved(city: Cast) -> dict[str, Appeal]:
         "closed": taken_milk(city),
         "late": file_one("等了很久", channel="hotline"),
     }
-    loop.sort(made["food"].pk, city.clerk, category="food")
-    loop.assign(made["food"].pk, city.dispatcher, unit="food")
-    loop.resolve(made["closed"].pk, city.milk, words="已送到")
-    loop.close(made["closed"].pk, city.clerk)
+    actions.sort(made["food"].pk, city.clerk, category="food")
+    actions.assign(made["food"].pk, city.dispatcher, unit="food")
+    handling_actions.resolve(made["closed"].pk, city.milk, words="已送到")
+    closing_actions.close(made["closed"].pk, city.clerk)
     past = timezone.now() - timedelta(hours=1)
     Clock.objects.filter(appeal=made["late"], kind="receive").update(due_at=past)
     Appeal.objects.filter(pk=made["late"].pk).update(filed_at=timezone.now() - timedelta(days=3))
@@ -109,10 +109,10 @@ def test_what_is_due_today_and_what_came_back(
     Clock.objects.filter(stopped_at=None).update(due_at=midnight + timedelta(minutes=5))
     Clock.objects.filter(appeal=moved["food"], kind="respond").update(due_at=midnight)
     assert listed(browse("clerk"), "today=1") == [moved["food"].number]
-    loop.return_(moved["milk"].pk, city.milk, why="不归我们")
+    actions.return_(moved["milk"].pk, city.milk, why="不归我们")
     again = taken_milk(city)
-    loop.return_(again.pk, city.milk, why="不归我们")
-    loop.assign(again.pk, city.dispatcher, unit="food")
+    actions.return_(again.pk, city.milk, why="不归我们")
+    actions.assign(again.pk, city.dispatcher, unit="food")
     assert listed(browse("dispatcher"), "returned=1") == [moved["milk"].number]
     assert re.search(
         r'returned=1">退回来的 <b>1</b>',
@@ -190,8 +190,8 @@ def test_the_place_where_it_was_found_is_shown_marked_and_masked(
 ) -> None:
     body = "请看看我们小区，" * 20 + "电话13812345678，西门的路灯坏了三天<b>"
     appeal = file_one(body, category="milk")
-    loop.sort(appeal.pk, city.clerk, category="milk")
-    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    actions.sort(appeal.pk, city.clerk, category="milk")
+    actions.assign(appeal.pk, city.dispatcher, unit="milk")
     search.index([appeal])
     shown = text_of(browse("clerk").get("/desk/search?q=路灯"))
     assert "西门的<mark>路灯</mark>坏了三天&lt;b&gt;" in shown
@@ -296,8 +296,8 @@ def test_a_phone_is_kept_in_no_filter_and_counted_in_files_too(browse: Browse, c
 
 def test_a_file_holds_of_requesters_what_a_page_shows(browse: Browse, city: Cast) -> None:
     free = file_one("请打 13712345671")
-    loop.sort(free.pk, city.clerk, category="milk")
-    loop.assign(free.pk, city.dispatcher, unit="milk")
+    actions.sort(free.pk, city.clerk, category="milk")
+    actions.assign(free.pk, city.dispatcher, unit="milk")
     Post.objects.create(
         user=User.objects.get(username="volunteer"),
         unit=Unit.objects.get(code="platform"),

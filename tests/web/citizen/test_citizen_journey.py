@@ -14,7 +14,7 @@ from tests import browser_checks
 from tests.cast import Cast, file_one, taken_milk
 from tests.conftest import DESK, PHONE
 from tests.live import Live
-from yinghu.appeals import loop
+from yinghu.appeals import closing_actions, handling_actions
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.common import photos
 from yinghu.common.opening import unseal
@@ -349,7 +349,7 @@ def test_large_type_leaves_how_long_there_is_in_its_box(
     live: Live, live_city: Cast, page: Page
 ) -> None:
     appeal = taken_milk(live_city)
-    loop.resolve(appeal.pk, live_city.milk, words="送到了")
+    handling_actions.resolve(appeal.pk, live_city.milk, words="送到了")
     page.goto(f"/t/{appeal.token}")
     page.get_by_role("button", name="大字").click()
     expect(page.locator(".facts-list .clock")).to_be_visible()
@@ -398,11 +398,11 @@ def test_a_first_visit_is_light_and_asks_nobody_else(
 def cases(city: Cast) -> dict[str, str]:
     """Citizens' pages by name, with cases in the states that look different."""
     fresh, held, done = file_one(), taken_milk(city), taken_milk(city)
-    loop.report(held.pk, city.milk, words="正在路上，十分钟后到")
-    loop.urge(held.pk, requester_of(held.pk), words="快一点")
-    loop.resolve(done.pk, city.milk, words="已送到小区门口，家属签收")
+    handling_actions.report(held.pk, city.milk, words="正在路上，十分钟后到")
+    handling_actions.urge(held.pk, requester_of(held.pk), words="快一点")
+    handling_actions.resolve(done.pk, city.milk, words="已送到小区门口，家属签收")
     gone = file_one("不需要了的事")
-    loop.withdraw(gone.pk, requester_of(gone.pk))
+    closing_actions.withdraw(gone.pk, requester_of(gone.pk))
     return {
         "start": "/",
         "file": "/p/hospital-central?category=medicine",

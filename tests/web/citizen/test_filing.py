@@ -17,8 +17,8 @@ from pytest_django import Settings
 
 from tests.cast import Cast
 from tests.web.conftest import Browse, form_of, text_of
-from yinghu.appeals.loop import MAX_WORDS
 from yinghu.appeals.models import Appeal, Attachment
+from yinghu.appeals.moving import MAX_WORDS
 from yinghu.appeals.numbers import number_of
 from yinghu.common.opening import unseal
 from yinghu.intake.models import Message

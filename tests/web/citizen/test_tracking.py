@@ -11,7 +11,7 @@ from pytest_django import Settings
 from tests.cast import PHONE, Cast, file_one, requester, taken_milk
 from tests.web.citizen.test_filing import photo
 from tests.web.conftest import Browse, text_of
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, handling_actions
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import Status
@@ -22,8 +22,8 @@ from yinghu.reactions import react
 
 def test_the_link_tells_the_unit_and_never_a_name(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.report(appeal.pk, city.milk, words="今天下午送到")
-    loop.note(appeal.pk, city.milk, why="内部：库存紧张")
+    handling_actions.report(appeal.pk, city.milk, words="今天下午送到")
+    handling_actions.note(appeal.pk, city.milk, why="内部：库存紧张")
     said = text_of(browse().get(f"/t/{appeal.token}"))
     assert "奶粉组正在为您办理" in said
     assert "今天下午送到" in said
@@ -62,7 +62,7 @@ def test_a_requester_supplies_urges_rates_and_reopens(browse: Browse, city: Cast
 
     assert say("supply", words="要的是一段") == 302
     assert say("urge") == 302
-    loop.resolve(appeal.pk, city.milk, words="送到了")
+    handling_actions.resolve(appeal.pk, city.milk, words="送到了")
     asked, thanked = "请告诉我们是否真的解决了", "谢谢您的评价"
     said = text_of(client.get(f"/t/{appeal.token}"))
     assert (asked in said, thanked in said) == (True, False)
@@ -92,7 +92,7 @@ def test_urging_again_too_soon_is_explained_and_a_double_press_is_one(
 
 def test_what_was_typed_stays_when_the_appeal_has_moved_on(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.report(appeal.pk, city.milk, words="在路上")
+    handling_actions.report(appeal.pk, city.milk, words="在路上")
     page = browse().post(
         f"/t/{appeal.token}/supply", {"version": appeal.version, "words": "换成二段"}
     )
@@ -104,7 +104,7 @@ def test_what_was_typed_stays_when_the_appeal_has_moved_on(browse: Browse, city:
 
 def test_a_say_that_is_not_possible_any_more_is_kept_to_copy(browse: Browse, city: Cast) -> None:
     appeal = file_one()
-    loop.withdraw(appeal.pk, requester_of(appeal.pk))
+    closing_actions.withdraw(appeal.pk, requester_of(appeal.pk))
     page = browse().post(f"/t/{appeal.token}/supply", {"words": "写了很久的话"})
     assert page.status_code == 409
     assert "写了很久的话" in text_of(page)
@@ -120,9 +120,9 @@ def test_only_a_requesters_verbs_exist_there(browse: Browse, city: Cast) -> None
 def test_a_merged_appeal_leads_to_where_the_matter_stands(browse: Browse, city: Cast) -> None:
     master = file_one("小区停水三天了，我是三幢的李大姐，电话13900001111")
     copy = file_one("我们小区停水了", phone="+8613700000000")
-    loop.sort(master.pk, city.clerk, category="urban")
-    loop.assign(master.pk, city.dispatcher, unit="bureau-urban")
-    loop.merge(copy.pk, city.clerk, master=master.pk)
+    actions.sort(master.pk, city.clerk, category="urban")
+    actions.assign(master.pk, city.dispatcher, unit="bureau-urban")
+    closing_actions.merge(copy.pk, city.clerk, master=master.pk)
     said = text_of(browse().get(f"/t/{copy.token}"))
     assert "住房和城乡建设局" in said
     assert "李大姐" not in said
@@ -269,9 +269,9 @@ def test_the_newest_hundred_are_shown_and_the_rest_can_be_reached(
 ) -> None:
     appeal = file_one()
     for turn in range(1, 151):
-        loop.supply(appeal.pk, requester_of(appeal.pk), words=f"补充之{turn}。")
+        handling_actions.supply(appeal.pk, requester_of(appeal.pk), words=f"补充之{turn}。")
         if turn % 5 == 0:
-            loop.note(appeal.pk, city.clerk, why="内部的话")
+            handling_actions.note(appeal.pk, city.clerk, why="内部的话")
     client = browse()
 
     def shown(address: str) -> tuple[list[int], str]:
@@ -302,13 +302,13 @@ def test_whoever_has_urged_is_told_when_they_may_again(browse: Browse, city: Cas
     client = browse()
     action = f'action="/t/{appeal.token}/urge"'
     assert action in text_of(client.get(f"/t/{appeal.token}"))
-    loop.urge(appeal.pk, requester_of(appeal.pk))
+    handling_actions.urge(appeal.pk, requester_of(appeal.pk))
     said = text_of(client.get(f"/t/{appeal.token}"))
     assert action not in said
     assert "以后可以再催" in said
     # The office's own urging takes nothing from the requester.
     other = taken_milk(city)
-    loop.urge(other.pk, city.commander, words="请尽快")
+    handling_actions.urge(other.pk, city.commander, words="请尽快")
     assert f'action="/t/{other.token}/urge"' in text_of(client.get(f"/t/{other.token}"))
 
 
@@ -341,7 +341,7 @@ def test_the_road_shows_how_far_it_is_and_withdrawing_asks_once_more(
     assert at(fresh)[:3] == [("done", "提交"), ("now", "研判"), ("ahead", "派单")]
     assert [state for state, _name in at(taken)] == ["done"] * 4 + ["now", "ahead"]
     assert "确定不需要了吗" in text_of(browse().get(f"/t/{fresh.token}"))
-    loop.withdraw(fresh.pk, requester_of(fresh.pk))
+    closing_actions.withdraw(fresh.pk, requester_of(fresh.pk))
     assert at(fresh) == []
 
 
@@ -349,7 +349,7 @@ def test_a_rating_can_be_corrected_at_once_and_a_double_press_is_one(
     browse: Browse, city: Cast
 ) -> None:
     appeal = taken_milk(city)
-    loop.resolve(appeal.pk, city.milk, words="送到了")
+    handling_actions.resolve(appeal.pk, city.milk, words="送到了")
     appeal.refresh_from_db()
     client, at = browse(), f"/t/{appeal.token}/rate"
     first = {"version": appeal.version, "solved": "yes", "satisfaction": "fairly"}
@@ -385,7 +385,7 @@ def test_what_was_not_solved_is_taken_up_again_with_an_apology(browse: Browse, c
         sent = client.post(f"/t/{appeal.token}/{verb}", {"version": version, **typed})
         assert sent.status_code == 302
 
-    loop.resolve(appeal.pk, city.milk, words="送到了")
+    handling_actions.resolve(appeal.pk, city.milk, words="送到了")
     say("rate", solved="no", satisfaction="no", words="送来的是空罐子")
     said = page()
     assert re.search(
@@ -402,7 +402,7 @@ def test_what_was_not_solved_is_taken_up_again_with_an_apology(browse: Browse, c
     assert said.count("送来的是空罐子") == 2
     assert "最迟办结" in said
     assert "您评价了：没有解决 · 不满意" in said
-    loop.resolve(appeal.pk, city.milk, words="换了两罐新的")
+    handling_actions.resolve(appeal.pk, city.milk, words="换了两罐新的")
     said = page()
     assert "上次没有解决，这次请告诉我们是否真的解决了" in said
     assert "对不起" not in said
@@ -420,8 +420,8 @@ def test_what_was_withdrawn_and_is_wanted_again_needs_no_apology(
 ) -> None:
     appeal = file_one()
     mine = requester_of(appeal.pk)
-    loop.withdraw(appeal.pk, mine)
-    loop.reopen(appeal.pk, mine, words="还是要的")
+    closing_actions.withdraw(appeal.pk, mine)
+    closing_actions.reopen(appeal.pk, mine, words="还是要的")
     said = text_of(browse().get(f"/t/{appeal.token}"))
     assert "已收到" in said
     assert "对不起" not in said
@@ -439,7 +439,7 @@ def test_the_one_word_for_urging(browse: Browse, city: Cast) -> None:
 
 def test_a_rating_needs_one_answer_where_it_was_not_solved(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.resolve(appeal.pk, city.milk, words="已送到")
+    handling_actions.resolve(appeal.pk, city.milk, words="已送到")
     client, link = browse(), f"/t/{appeal.token}"
     appeal.refresh_from_db()
     said = {"version": appeal.version, "solved": "yes"}
@@ -458,9 +458,9 @@ def test_a_rating_needs_one_answer_where_it_was_not_solved(browse: Browse, city:
 
 def test_whoever_rated_is_through_and_reads_the_own_address(browse: Browse, city: Cast) -> None:
     appeal = file_one(address="3号楼402")
-    loop.sort(appeal.pk, city.clerk, category="milk")
-    loop.answer(appeal.pk, city.clerk, words="已送到")
-    loop.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes")
+    actions.sort(appeal.pk, city.clerk, category="milk")
+    actions.answer(appeal.pk, city.clerk, words="已送到")
+    closing_actions.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes")
     page = text_of(browse().get(f"/t/{appeal.token}"))
     assert "待评价" not in page
     assert 'class="is-now"' not in page
@@ -471,7 +471,7 @@ def test_what_the_requester_says_on_the_phone_goes_on_with_the_case(
     browse: Browse, city: Cast
 ) -> None:
     appeal = taken_milk(city)
-    loop.ask(appeal.pk, city.milk, words="几段？")
+    handling_actions.ask(appeal.pk, city.milk, words="几段？")
     appeal.refresh_from_db()
     said = {"version": appeal.version, "words": "一段", "back": "inbox"}
     client = browse("milk-handler")

@@ -22,7 +22,7 @@ from tests.dispatch.errands import (
 )
 from tests.web.conftest import Browse
 from tests.web.field.test_legs import browser
-from yinghu.dispatch import legs
+from yinghu.dispatch import leg_actions
 from yinghu.people.models import Skill, User, Volunteer
 from yinghu.places.models import Zone
 
@@ -53,7 +53,7 @@ def test_legs_and_shopping(city: Cast) -> None:
     appeal = medicine_case(city)
     react_to(appeal)
     buy = legs_of(appeal)[0]
-    legs.take(buy.pk, a)
+    leg_actions.take(buy.pk, a)
     phone = browser(a)
     for number in (0, HUGE, 2**63 - 1, 2**63):
         assert phone.get(f"/field/-/leg/{number}").status_code == 404
@@ -110,7 +110,7 @@ def test_records(city: Cast) -> None:
     appeal = medicine_case(city)
     react_to(appeal)
     buy = legs_of(appeal)[0]
-    legs.take(buy.pk, a)
+    leg_actions.take(buy.pk, a)
     phone = browser(a)
     good = {
         "me": str(a.user_id),
@@ -181,8 +181,8 @@ def test_errands_of_a_case(browse: Browse, city: Cast) -> None:
     react_to(appeal)
     react_to(other)
     theirs = legs_of(other)[0]
-    legs.take(theirs.pk, a)
-    legs.finish(theirs.pk, a, photos=proof(), paid=100)
+    leg_actions.take(theirs.pk, a)
+    leg_actions.finish(theirs.pk, a, photos=proof(), paid=100)
     desk = browse("medicine-handler")
     for odd in ODD:
         for verb in ("plan", "drop", "repay", "say", "x"):

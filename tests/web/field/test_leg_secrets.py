@@ -16,7 +16,8 @@ from tests.dispatch.errands import (
 )
 from tests.web.field.test_legs import browser, text
 from yinghu.appeals.models import Appeal
-from yinghu.dispatch import legs
+from yinghu.dispatch import actions as errand_actions
+from yinghu.dispatch import leg_actions
 
 pytestmark = pytest.mark.django_db
 NUMBER = "13912345678"
@@ -43,13 +44,13 @@ def test_what_was_written_for_the_next_shows_no_number_before_it_is_taken(city: 
     appeal = medicine_case(city)
     react_to(appeal)
     buy = legs_of(appeal)[0]
-    legs.take(buy.pk, a)
-    legs.give_back(buy.pk, a, why="临时有事", kept=f"排到 35 号，问 {NUMBER}")
+    leg_actions.take(buy.pk, a)
+    leg_actions.give_back(buy.pk, a, why="临时有事", kept=f"排到 35 号，问 {NUMBER}")
     phone = browser(b)
     page = text(phone.get(f"/field/-/leg/{buy.pk}"))
     assert "排到 35 号" in page
     assert NUMBER not in page
-    legs.take(buy.pk, b)
+    leg_actions.take(buy.pk, b)
     assert NUMBER in text(phone.get(f"/field/-/leg/{buy.pk}"))
 
 
@@ -62,16 +63,16 @@ def test_what_is_over_is_no_ones_to_read_who_had_no_part_in_it(city: Cast) -> No
     buy, carry = legs_of(appeal)
     stranger = browser(b)
     assert "降压药吃完了" in text(stranger.get(f"/field/-/leg/{buy.pk}"))
-    legs.take(buy.pk, a)
+    leg_actions.take(buy.pk, a)
     late = stranger.get(f"/field/-/leg/{buy.pk}")
     # They are told that they came too late, and nothing more of the case.
     assert late.status_code == 200
     assert "降压药" not in text(late)
-    legs.finish(buy.pk, a, photos=proof(), paid=4250)
+    leg_actions.finish(buy.pk, a, photos=proof(), paid=4250)
     over = text(stranger.get(f"/field/-/leg/{buy.pk}"))
     assert "降压药" not in over
     assert "42.50" not in over
-    legs.finish(carry.pk, a, photos=proof())
+    leg_actions.finish(carry.pk, a, photos=proof())
     # Whoever did it may still look at what they did.
     assert "降压药" in text(browser(a).get(f"/field/-/leg/{carry.pk}"))
 
@@ -83,9 +84,9 @@ def test_a_number_in_a_helpers_words_does_not_reach_the_requester(city: Cast) ->
     appeal = medicine_case(city)
     react_to(appeal)
     buy, _carry = legs_of(appeal)
-    legs.take(buy.pk, a)
-    legs.finish(buy.pk, a, photos=proof(), words=f"买到了，找我 {NUMBER}")
-    legs.say(appeal.pk, a, words="门口见")
+    leg_actions.take(buy.pk, a)
+    leg_actions.finish(buy.pk, a, photos=proof(), words=f"买到了，找我 {NUMBER}")
+    errand_actions.say(appeal.pk, a, why="门口见")
     client = browser(city.clerk)
     client.logout()
     page = client.get(f"/t/{appeal.token}")

@@ -17,8 +17,8 @@ from tests.journeys.test_loop import OpenPage, photo
 from tests.live import Live, until
 from tests.web.field.test_offline_sync import Relay, start
 from yinghu.appeals.models import Attachment
-from yinghu.appeals.states import Verb
-from yinghu.dispatch import legs
+from yinghu.dispatch import leg_actions
+from yinghu.dispatch.leg_actions import FINISH
 from yinghu.dispatch.models import FieldRecord, Leg
 from yinghu.people.access import Actor
 from yinghu.people.models import User
@@ -151,7 +151,7 @@ def test_what_is_done_without_a_network_arrives_once_and_in_order(
 def test_a_press_that_does_not_get_through_is_answered_in_words(
     live: Live, task: Relay, open_page: OpenPage
 ) -> None:
-    legs.give_back(task.buy.pk, task.a, why="孩子病了")
+    leg_actions.give_back(task.buy.pk, task.a, why="孩子病了")
     me = helper("老郭")
     phone = log_in(open_page(PHONE, deaf=True), me)
     phone.goto("/field")
@@ -218,7 +218,7 @@ def test_a_conflict_is_explained_and_nothing_is_lost(
     phone.get_by_role("button", name="办好了").click()
     expect(phone.locator(".phone-strip")).to_contain_text("已记下 1 步")
     buy = Leg.objects.get(pk=task.buy.pk)
-    legs.release(buy, buy.active_at, why="太久没有动静")
+    leg_actions.release(buy, buy.active_at, why="太久没有动静")
 
     phone.context.set_offline(False)
     card = phone.locator(".recorded-step.is-refused")
@@ -282,8 +282,8 @@ def test_whoever_logs_out_leaves_no_page_and_nobody_else_sends_for_them(
     phone.set_input_files("#finish-photos", [photo()])
     phone.get_by_role("button", name="办好了").click()
     expect(phone.locator(".phone-strip")).to_contain_text("都发出去了")
-    legs.hand_over(task.gate.pk, task.a)
-    legs.hand_over(task.gate.pk, task.b)
+    leg_actions.hand_over(task.gate.pk, task.a)
+    leg_actions.hand_over(task.gate.pk, task.b)
     phone.reload()
     expect(phone.locator(".phone-strip")).to_contain_text("别人登录时记下的 1 步")
     assert queued(phone) == [[task.carry.pk, "finish", "again"]]
@@ -294,7 +294,7 @@ def test_whoever_logs_out_leaves_no_page_and_nobody_else_sends_for_them(
     phone.goto("/field")
     expect(phone.locator(".phone-strip")).to_contain_text("都发出去了")
     assert queued(phone) == []
-    assert task.appeal.events.filter(verb=Verb.FINISH, words="放在门口了").count() == 1
+    assert task.appeal.events.filter(verb=FINISH.name, words="放在门口了").count() == 1
 
 
 def test_the_login_ends_while_something_waits(live: Live, task: Relay, open_page: OpenPage) -> None:

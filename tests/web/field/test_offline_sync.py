@@ -31,9 +31,10 @@ from tests.dispatch.errands import (
 )
 from tests.web.conftest import Browse
 from yinghu.appeals.models import Appeal, Attachment
-from yinghu.appeals.states import Verb
 from yinghu.common import photos as keeping
-from yinghu.dispatch import legs
+from yinghu.dispatch import leg_actions
+from yinghu.dispatch.actions import SAY
+from yinghu.dispatch.leg_actions import FINISH, HAND_OVER
 from yinghu.dispatch.models import FieldRecord, Leg
 from yinghu.people import volunteers
 from yinghu.people.access import Actor
@@ -64,8 +65,8 @@ def start(city: Cast) -> Relay:
     appeal = medicine_case(city)
     react_to(appeal)
     buy, gate, carry = legs_of(appeal)
-    legs.take(buy.pk, a)
-    legs.take(carry.pk, b)
+    leg_actions.take(buy.pk, a)
+    leg_actions.take(carry.pk, b)
     return Relay(appeal, buy, gate, carry, a, b)
 
 
@@ -131,8 +132,8 @@ def test_the_whole_way_each_sent_three_times(task: Relay) -> None:
         assert answers[0][0] == 200
         assert answers[0][1]["ok"] is True
         assert answers[1] == answers[2] == answers[0]
-    for verb, many in ((Verb.SAY, 1), (Verb.FINISH, 2), (Verb.HAND_OVER, 2)):
-        assert task.appeal.events.filter(verb=verb).count() == many
+    for verb, many in ((SAY, 1), (FINISH, 2), (HAND_OVER, 2)):
+        assert task.appeal.events.filter(verb=verb.name).count() == many
     assert Attachment.objects.filter(appeal=task.appeal).count() == len(files()) == 3
     assert {leg.state for leg in legs_of(task.appeal)} == {"done"}
     task.buy.refresh_from_db()
@@ -153,7 +154,7 @@ def test_the_same_record_at_the_same_moment(own_city: City) -> None:
 
     in_threads(*(lambda client=client: press(client) for client in clients))
     assert answers == [(200, {"ok": True, "said": "这一程办完了，辛苦了"})] * len(clients)
-    assert task.appeal.events.filter(verb=Verb.FINISH).count() == 1
+    assert task.appeal.events.filter(verb=FINISH.name).count() == 1
     assert Attachment.objects.filter(appeal=task.appeal).count() == len(files()) == 1
     assert FieldRecord.objects.count() == 1
 
@@ -178,7 +179,7 @@ def test_a_hand_over_that_was_said_already_is_done(task: Relay) -> None:
     sent(a, record(task.buy, "finish", task.a, photos=1))
     assert sent(a, record(task.gate, "hand_over", task.a))[1]["ok"] is True
     assert sent(a, record(task.gate, "hand_over", task.a))[1]["ok"] is True
-    assert task.appeal.events.filter(verb=Verb.HAND_OVER).count() == 1
+    assert task.appeal.events.filter(verb=HAND_OVER.name).count() == 1
 
 
 def test_what_is_refused_for_good_stays_refused(task: Relay) -> None:
@@ -203,7 +204,7 @@ def test_what_is_refused_for_good_stays_refused(task: Relay) -> None:
 def test_a_leg_that_was_released_meanwhile(task: Relay) -> None:
     a = phone_of(task.a)
     buy = Leg.objects.get(pk=task.buy.pk)
-    legs.release(buy, buy.active_at, why="太久没有动静")
+    leg_actions.release(buy, buy.active_at, why="太久没有动静")
     what = record(task.buy, "finish", task.a, words="买到了", photos=1)
     status, answer = sent(a, what)
     assert (status, answer["code"]) == (200, "not_yours")
@@ -213,7 +214,7 @@ def test_a_leg_that_was_released_meanwhile(task: Relay) -> None:
     assert (said["code"], said["said"]) == ("not_yours", "这件事现在不归您办了，留言没有发出")
     # Whoever takes it then is in nobody's way.
     other = helper("阿强")
-    legs.take(task.buy.pk, other)
+    leg_actions.take(task.buy.pk, other)
     assert sent(a, record(task.buy, "finish", task.a, photos=1))[1]["code"] == "not_yours"
     assert files() == []
 
@@ -229,7 +230,7 @@ def test_forged_ones(task: Relay, city: Cast) -> None:
     answer = sent(phone_of(near), record(task.gate, "hand_over", near))[1]
     assert (answer["ok"], answer["code"]) in {(False, "not_yours"), (False, "not_found")}
     assert sent(phone_of(near), record(task.buy, "finish", near, photos=1))[1]["ok"] is False
-    assert not task.appeal.events.filter(verb__in=(Verb.FINISH, Verb.HAND_OVER)).exists()
+    assert not task.appeal.events.filter(verb__in=(FINISH.name, HAND_OVER.name)).exists()
     assert files() == []
 
 

@@ -23,7 +23,7 @@ from tests.web.conftest import text_of
 from tests.web.field.test_legs import browser, picture
 from tests.web.queues.test_views import queries_of
 from yinghu.appeals.models import Appeal, Attachment
-from yinghu.dispatch import legs
+from yinghu.dispatch import leg_actions
 from yinghu.dispatch.models import FixedHelper, Leg
 from yinghu.people.access import Actor
 from yinghu.people.models import Unit, User
@@ -51,7 +51,7 @@ def bought_by(actor: Actor, city: Cast, *whats: str) -> list[Leg]:
     found = []
     for what in whats:
         (leg, *_others) = legs_of(to_buy(city, what))
-        legs.take(leg.pk, actor)
+        leg_actions.take(leg.pk, actor)
         leg.refresh_from_db()
         found.append(leg)
     return found
@@ -242,7 +242,7 @@ def test_where_it_is_bought_is_not_said_of_each_thing_again(city: Cast) -> None:
     me = helper("阿东")
     appeal = medicine_case(city)
     react_to(appeal)
-    legs.take(legs_of(appeal)[0].pk, me)
+    leg_actions.take(legs_of(appeal)[0].pk, me)
     goods = re.findall(r'class="shop-what"><b>([^<]*)', browser(me).get(PAGE).content.decode())
     assert len(goods) == 1
     assert "降压药" in goods[0]

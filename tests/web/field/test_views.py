@@ -14,7 +14,7 @@ from PIL import Image
 from tests.cast import PHONE, Cast, file_one
 from tests.web.conftest import Browse, text_of
 from tests.web.queues.test_views import queries_of
-from yinghu.appeals import loop
+from yinghu.appeals import actions, handling_actions
 from yinghu.appeals.models import Appeal
 from yinghu.people.models import Post, Reveal, Role, Unit, User
 from yinghu.places.locate import metres
@@ -25,8 +25,8 @@ from yinghu.web.field.distance import moved
 
 def free_milk(city: Cast, body: str = "家里没有奶粉了，我的电话13812345678") -> Appeal:
     appeal = file_one(body, address="稠城街道3号楼501")
-    loop.sort(appeal.pk, city.clerk, category="milk")
-    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    actions.sort(appeal.pk, city.clerk, category="milk")
+    actions.assign(appeal.pk, city.dispatcher, unit="milk")
     return appeal
 
 
@@ -64,7 +64,7 @@ def test_of_two_who_take_it_one_has_it_and_the_other_is_told(browse: Browse, cit
 
 def test_what_another_has_taken_keeps_its_secrets(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city)
-    loop.accept(appeal.pk, city.milk)
+    actions.accept(appeal.pk, city.milk)
     said = text_of(browse("volunteer").get(f"/field/{appeal.number}"))
     assert "13812345678" not in said
     assert "3号楼501" not in said
@@ -91,12 +91,12 @@ def test_report_hand_back_take_again_and_resolve(browse: Browse, city: Cast) -> 
 
 def test_mine_and_free_in_constant_queries(browse: Browse, city: Cast) -> None:
     first = free_milk(city)
-    loop.accept(first.pk, city.milk)
+    actions.accept(first.pk, city.milk)
     free_milk(city)
     client = browse("milk-handler")
     before = queries_of(client, "/field")
     for _turn in range(5):
-        loop.accept(free_milk(city).pk, city.milk)
+        actions.accept(free_milk(city).pk, city.milk)
         free_milk(city)
     assert queries_of(client, "/field") == before
     said = text_of(client.get("/field"))
@@ -128,8 +128,8 @@ def test_where_a_free_case_is_is_told_about_and_always_the_same(browse: Browse, 
     assert place.lat is not None
     door = {"lon": place.lon + 0.01, "lat": place.lat + 0.01}
     appeal = file_one("没有奶粉", place=place.pk, area=place.area_id, **door)
-    loop.sort(appeal.pk, city.clerk, category="milk")
-    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    actions.sort(appeal.pk, city.clerk, category="milk")
+    actions.assign(appeal.pk, city.dispatcher, unit="milk")
     client = browse("volunteer")
 
     def point() -> dict[str, Any]:
@@ -173,8 +173,8 @@ def test_nearest_first_for_whoever_says_where_they_are(browse: Browse, city: Cas
     for code in ("fotang", "siji", "futian"):
         place = Place.objects.get(code=code)
         made[code] = file_one("没有奶粉", place=place.pk, area=place.area_id)
-        loop.sort(made[code].pk, city.clerk, category="milk")
-        loop.assign(made[code].pk, city.dispatcher, unit="milk")
+        actions.sort(made[code].pk, city.clerk, category="milk")
+        actions.assign(made[code].pk, city.dispatcher, unit="milk")
     client = browse("volunteer")
 
     def order(query: str) -> list[str]:
@@ -191,15 +191,15 @@ def test_nearest_first_for_whoever_says_where_they_are(browse: Browse, city: Cas
     assert "改成最急的在前" not in text_of(client.get("/field"))
     assert "约 " in text_of(client.get("/field?lon=120.104&lat=29.339"))
     far = file_one("不知在哪里的", category="milk")
-    loop.sort(far.pk, city.clerk, category="milk")
-    loop.assign(far.pk, city.dispatcher, unit="milk")
+    actions.sort(far.pk, city.clerk, category="milk")
+    actions.assign(far.pk, city.dispatcher, unit="milk")
     said = text_of(client.get("/field?lon=120.104&lat=29.339"))
     assert said.rindex(far.number) > said.rindex(made["fotang"].number)
 
 
 def test_whoever_comes_too_late_is_offered_the_next(browse: Browse, city: Cast) -> None:
     gone, other = free_milk(city), free_milk(city)
-    loop.accept(gone.pk, city.milk)
+    actions.accept(gone.pk, city.milk)
     late = browse("volunteer").post(f"/field/{gone.number}/accept", {"version": "3"})
     assert late.status_code == 409
     said = text_of(late)
@@ -210,10 +210,10 @@ def test_whoever_comes_too_late_is_offered_the_next(browse: Browse, city: Cast) 
 
 def test_what_was_done_says_nothing_of_whom_it_was_for(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city)
-    loop.accept(appeal.pk, city.volunteer)
+    actions.accept(appeal.pk, city.volunteer)
     client = browse("volunteer")
     assert appeal.number not in text_of(client.get("/field/-/done"))
-    loop.resolve(appeal.pk, city.volunteer, words="送到了，电话13812345678")
+    handling_actions.resolve(appeal.pk, city.volunteer, words="送到了，电话13812345678")
     said = text_of(client.get("/field/-/done"))
     assert appeal.number in said
     assert all(hidden not in said for hidden in ("13812345678", "王小明", "3号楼501", "没有奶粉"))
@@ -235,7 +235,7 @@ def test_a_form_whose_answer_was_lost_is_done_once_however_often_it_is_sent(
     assert do("report", 4, words="另外的话") == 409
     assert [do("release", 5, why="下班了") for _turn in range(2)] == [302, 302]
     # Of another it is no second press.
-    loop.accept(appeal.pk, city.milk)
+    actions.accept(appeal.pk, city.milk)
     assert do("accept", 6) == 409
     assert [event.verb for event in appeal.events.order_by("seq")][3:] == [
         "accept",
@@ -248,7 +248,7 @@ def test_a_form_whose_answer_was_lost_is_done_once_however_often_it_is_sent(
 
 def test_the_photos_of_a_case_are_the_holders_alone(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city)
-    loop.accept(appeal.pk, city.volunteer)
+    actions.accept(appeal.pk, city.volunteer)
     client = browse("volunteer")
     out = io.BytesIO()
     Image.new("RGB", (40, 30), "teal").save(out, "JPEG")
@@ -284,7 +284,7 @@ def test_a_task_costs_no_more_than_it_shows(browse: Browse, city: Cast) -> None:
     client = browse("volunteer")
     assert client.get(f"/field/{appeal.number}").status_code == 200
     assert queries_of(client, f"/field/{appeal.number}") == 8
-    loop.accept(appeal.pk, city.volunteer)
+    actions.accept(appeal.pk, city.volunteer)
     said = text_of(client.get(f"/field/{appeal.number}"))
     # The photos of a report are chosen as a citizen chooses theirs.
     assert "拍照或选照片" in said
@@ -295,9 +295,9 @@ def test_a_volunteer_with_full_hands_is_told_what_to_do(browse: Browse, city: Ca
     Unit.objects.filter(code="milk").update(most_held=1)
     taken_by_volunteer, other = file_one("第一件"), file_one("第二件")
     for appeal in (taken_by_volunteer, other):
-        loop.sort(appeal.pk, city.clerk, category="other")
-        loop.assign(appeal.pk, city.dispatcher, unit="milk")
-    loop.accept(taken_by_volunteer.pk, city.volunteer)
+        actions.sort(appeal.pk, city.clerk, category="other")
+        actions.assign(appeal.pk, city.dispatcher, unit="milk")
+    actions.accept(taken_by_volunteer.pk, city.volunteer)
     client = browse("volunteer")
     version = Appeal.objects.get(pk=other.pk).version
     page = client.post(f"/field/{other.number}/accept", {"version": version})

@@ -13,7 +13,7 @@ from tests.cast import Cast, file_one
 from tests.conftest import DESK, PHONE
 from tests.journeys.test_loop import log_in
 from tests.live import Live
-from yinghu.appeals import loop
+from yinghu.appeals import handling_actions
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
@@ -70,7 +70,7 @@ def test_eight_tabs_of_one_browser_follow_and_outlive_a_killed_server(
         expect(tab.locator(LOST)).to_be_visible()
         expect(tab.locator(LOST)).to_contain_text("连接断开，正在重连；下面的可能不是最新")
     third = file_one("有人晕倒了")
-    loop.note(case.pk, live_city.clerk, why="断线时写的")
+    handling_actions.note(case.pk, live_city.clerk, why="断线时写的")
     live.launch("web")
     live.wait_for_web()
     for tab in tabs[:5]:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from tests.cast import Cast, file_one
 from tests.live import Live, until
 from tests.web.live.test_stream import listening
-from yinghu.appeals import loop
+from yinghu.appeals import handling_actions
 from yinghu.appeals.models import Appeal
 from yinghu.people.access import Actor
 from yinghu.people.models import User
@@ -37,7 +37,7 @@ def test_a_requester_hears_nothing_of_who_looks(live: Live, live_city: Cast) -> 
         assert requester.hear() == "here"
         with listening(live, f"case={case.number}&version={case.version}", "clerk") as clerk:
             assert clerk.next() == "viewers"
-        loop.ask(case.pk, live_city.clerk, words="哪家医院？")
+        handling_actions.ask(case.pk, live_city.clerk, words="哪家医院？")
         assert requester.next() == "case"
 
 

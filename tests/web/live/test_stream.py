@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from tests.cast import Cast, file_one
 from tests.live import Live, until
-from yinghu.appeals import loop
+from yinghu.appeals import actions, handling_actions
 from yinghu.people.access import requester_of
 from yinghu.people.models import User
 from yinghu.web.live import presence
@@ -83,8 +83,8 @@ def test_a_requester_hears_of_the_own_appeal_and_of_no_other(live: Live, live_ci
     mine, other = file_one(), file_one(phone="")
     live.drain()
     with listening(live, f"t={mine.token}&version={mine.version}") as ears:
-        loop.sort(other.pk, live_city.clerk, category="milk")
-        loop.sort(mine.pk, live_city.clerk, category="milk")
+        actions.sort(other.pk, live_city.clerk, category="milk")
+        actions.sort(mine.pk, live_city.clerk, category="milk")
         assert ears.next() == "case"
         mine.refresh_from_db()
     with listening(live, f"t={mine.token}&version=1") as ears:
@@ -102,13 +102,13 @@ def test_what_is_done_inside_only_is_no_news_to_the_requester(live: Live, live_c
     with listening(live, f"case={appeal.number}", "clerk") as inside:
         with listening(live, query) as ears:
             assert ears.hear() == "here"
-            loop.note(appeal.pk, live_city.clerk, why="只给里面看")
+            handling_actions.note(appeal.pk, live_city.clerk, why="只给里面看")
             # Inside it is told at once; outside, the next that is told is what can be seen there.
             assert inside.next() == "case"
-            loop.urge(appeal.pk, live_city.commander)
+            handling_actions.urge(appeal.pk, live_city.commander)
             assert ears.next() == "case"
             told = ears.mark
-        loop.note(appeal.pk, live_city.clerk, why="还是只给里面看")
+        handling_actions.note(appeal.pk, live_city.clerk, why="还是只给里面看")
         assert inside.next() == "case"
         # Nor does coming back tell of it, with a mark or with the version of a page made before.
         now = public_version(appeal.pk)
@@ -123,7 +123,7 @@ def test_a_desk_and_the_case_open_beside_it_share_one_stream(live: Live, live_ci
     query = f"desk=triage&case={appeal.number}&version={appeal.version}"
     with listening(live, query, "clerk") as ears:
         assert ears.next() == "desk"
-        loop.note(appeal.pk, live_city.clerk, why="x")
+        handling_actions.note(appeal.pk, live_city.clerk, why="x")
         assert {ears.next(), ears.next(), ears.next()} == {"case", "desk", "viewers"}
 
 
@@ -180,9 +180,9 @@ def test_whoever_comes_back_with_a_mark_is_told_what_was_missed_and_nothing_else
     with listening(live, asked.replace("MARK", first), "commander") as ears:
         # Nothing was missed: the first that is told is what happens now.
         assert ears.hear() == "here"
-        loop.note(other.pk, live_city.clerk, why="x")
+        handling_actions.note(other.pk, live_city.clerk, why="x")
         assert (ears.next(), ears.key) == ("desk", "board")
-    loop.urge(case.pk, live_city.commander)
+    handling_actions.urge(case.pk, live_city.commander)
     for mark in (first, "0a1b2c3d.7"):
         # A mark of another process says nothing: all may have been missed.
         with listening(live, asked.replace("MARK", mark), "commander") as ears:
@@ -204,7 +204,7 @@ def test_what_is_done_while_nobody_listens_is_told_afterwards(live: Live, live_c
                     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
                     "WHERE application_name = 'yinghu live' AND datname = current_database()"
                 )
-                loop.note(mine.pk, live_city.clerk, why="x")
+                handling_actions.note(mine.pk, live_city.clerk, why="x")
             assert ears.next() == "case"
 
 
@@ -215,7 +215,7 @@ def test_many_at_once_are_told_in_few_words_and_each_is_told(live: Live, live_ci
     with listening(live, f"desk=triage&{query}", "clerk") as ears:
         assert ears.next() == "desk"
         for case in cases:
-            loop.note(case.pk, live_city.clerk, why="x")
+            handling_actions.note(case.pk, live_city.clerk, why="x")
         missing = {case.number for case in cases}
         while missing:
             if ears.next() == "case":
@@ -290,7 +290,7 @@ def test_a_second_page_of_ones_own_is_nobody_else(live: Live, live_city: Cast) -
         assert ears.next() == "viewers"
         with listening(live, query, "clerk"):
             pass
-        loop.note(appeal.pk, live_city.dispatcher, why="x")
+        handling_actions.note(appeal.pk, live_city.dispatcher, why="x")
         assert ears.next() == "case"
         assert "研判员小周" in names(dispatcher, appeal.number)
 
@@ -300,8 +300,8 @@ def test_ghosts_are_forgotten_and_outsiders_learn_no_name(live: Live, live_city:
     clerk = User.objects.get(username="clerk")
     Viewing.objects.create(appeal=appeal, user=clerk)
     assert presence.others(live_city.dispatcher, appeal) == [clerk]
-    loop.sort(appeal.pk, live_city.clerk, category="milk")
-    loop.assign(appeal.pk, live_city.dispatcher, unit="milk")
+    actions.sort(appeal.pk, live_city.clerk, category="milk")
+    actions.assign(appeal.pk, live_city.dispatcher, unit="milk")
     appeal.refresh_from_db()
     assert presence.others(live_city.milk, appeal) == [clerk]
     assert presence.others(live_city.volunteer, appeal) == []

@@ -12,11 +12,12 @@ from tests.cast import Cast, cast, taken_milk
 from tests.cities import City, in_threads
 from tests.oversight.clock import pass_time
 from tests.web.conftest import Browse, text_of
-from yinghu.appeals import loop
+from yinghu.appeals import actions, handling_actions
 from yinghu.appeals.models import Policy
 from yinghu.notifications import digest, texts
 from yinghu.notifications.models import Delivery, Notification
-from yinghu.oversight import levels, supervision, worklists
+from yinghu.oversight import actions as oversight_actions
+from yinghu.oversight import worklists
 from yinghu.people.access import SYSTEM
 from yinghu.people.models import Post, User
 
@@ -36,8 +37,8 @@ def told() -> dict[str, str]:
 @pytest.mark.django_db
 def test_everybody_reads_what_is_theirs(city: Cast, browse: Browse) -> None:
     late, done, raised = (taken_milk(city) for _ in range(3))
-    levels.escalate(raised.pk, SYSTEM, why="两家都推")
-    loop.resolve(done.pk, city.milk, words="已送到")
+    oversight_actions.escalate(raised.pk, SYSTEM, why="两家都推")
+    handling_actions.resolve(done.pk, city.milk, words="已送到")
     pass_time(24 * 10, late)
     assert digest.tell_weekly(MONDAY) == Notification.objects.filter(week=MONDAY).count()
     said = told()
@@ -66,11 +67,11 @@ def test_everybody_reads_what_is_theirs(city: Cast, browse: Browse) -> None:
 def test_volunteers_are_not_asked_for_what_their_unit_owes(city: Cast) -> None:
     appeal = taken_milk(city)
     until = timezone.now() + timedelta(days=1)
-    supervision.supervise(appeal.pk, city.commander, until=until, why="今天回话")
+    oversight_actions.supervise(appeal.pk, city.commander, until=until, why="今天回话")
     digest.tell_weekly(MONDAY)
     assert "等您回话 1 件" in told()["milk-handler"]
     assert not {"volunteer", "volunteer-2"} & set(told())
-    loop.hand(appeal.pk, city.milk, user="volunteer")
+    actions.hand(appeal.pk, city.milk, user="volunteer")
     # Whoever holds it can say it themselves.
     assert list(worklists.asked(city.volunteer)) == [appeal]
 
@@ -113,7 +114,7 @@ def test_two_workers_at_once_tell_nobody_twice(own_city: City) -> None:
 @pytest.mark.django_db
 def test_one_login_that_fails_keeps_nobody_else_waiting(city: Cast) -> None:
     taken_milk(city)
-    levels.escalate(taken_milk(city).pk, SYSTEM, why="两家都推")
+    oversight_actions.escalate(taken_milk(city).pk, SYSTEM, why="两家都推")
     everybody = digest.tell_weekly(MONDAY - timedelta(days=7))
     weekly = Notification.objects.filter(week__isnull=False)
     first = weekly.order_by("user").values_list("user", flat=True)

@@ -11,7 +11,7 @@ from tests.cast import Cast, dispatched, file_one, requester, taken_milk
 from tests.conftest import DESK, PHONE
 from tests.journeys.test_loop import log_in
 from tests.live import Live
-from yinghu.appeals import loop
+from yinghu.appeals import handling_actions
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
@@ -56,7 +56,7 @@ def test_a_list_that_is_open_grows_and_all_tabs_empty_when_all_is_read(
     is_live(first)
     is_live(second)
     appeal = taken_milk(live_city)
-    loop.urge(appeal.pk, requester(appeal))
+    handling_actions.urge(appeal.pk, requester(appeal))
     expect(first.locator(".notice.unread")).to_have_count(2)
     expect(second.locator(COUNT)).to_contain_text("2")
     live.drain()

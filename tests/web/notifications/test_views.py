@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from tests.cast import PHONE, Cast, file_one, requester, taken_milk
 from tests.web.conftest import Browse, text_of
-from yinghu.appeals import loop
+from yinghu.appeals import actions, handling_actions
 from yinghu.appeals.models import Appeal
 from yinghu.notifications.models import Delivery, Notification
 from yinghu.notifications.texts import notification_text, units_of
@@ -24,7 +24,7 @@ LIST = "/desk/notices"
 def urged(city: Cast, **given: Any) -> tuple[Appeal, Notification]:
     """A case that its holder has been urged about."""
     appeal = taken_milk(city)
-    event = loop.urge(appeal.pk, requester(appeal), **given)
+    event = handling_actions.urge(appeal.pk, requester(appeal), **given)
     react(events=[event.pk])
     return appeal, Notification.objects.get(event=event)
 
@@ -75,8 +75,8 @@ def test_it_is_said_in_english(browse: Browse, city: Cast) -> None:
 
 def test_no_name_and_no_phone_stands_in_the_list(browse: Browse, city: Cast) -> None:
     appeal = file_one(f"请打 {PHONE[3:]} 找我，没有奶粉了")
-    loop.sort(appeal.pk, city.clerk, category="milk")
-    react(events=[loop.assign(appeal.pk, city.dispatcher, unit="milk").pk])
+    actions.sort(appeal.pk, city.clerk, category="milk")
+    react(events=[actions.assign(appeal.pk, city.dispatcher, unit="milk").pk])
     said = text_of(browse("milk-handler").get(LIST))
     assert "没有奶粉了" in said
     assert PHONE[3:] not in said
@@ -85,7 +85,7 @@ def test_no_name_and_no_phone_stands_in_the_list(browse: Browse, city: Cast) -> 
 
 def test_a_volunteer_is_led_to_the_task(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
-    react(events=[loop.hand(appeal.pk, city.milk, user="volunteer").pk])
+    react(events=[actions.hand(appeal.pk, city.milk, user="volunteer").pk])
     client = browse("volunteer")
     notice = Notification.objects.get()
     assert shown(client.get(LIST)) == ["未读：奶粉组小李把这件诉求转给您办"]
@@ -94,7 +94,7 @@ def test_a_volunteer_is_led_to_the_task(browse: Browse, city: Cast) -> None:
 
 def test_what_is_not_theirs_any_more_is_not_shown_again(browse: Browse, city: Cast) -> None:
     appeal, notice = urged(city)
-    loop.assign(appeal.pk, city.dispatcher, unit="food")
+    actions.assign(appeal.pk, city.dispatcher, unit="food")
     client = browse("milk-handler")
     said = text_of(client.get(LIST))
     assert "已不在您这里" in said
@@ -146,7 +146,10 @@ def test_a_mark_that_makes_no_sense_changes_nothing(browse: Browse, city: Cast, 
 def test_pages_go_on_where_the_last_ended(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     user = User.objects.get(username="milk-handler")
-    events = [loop.report(appeal.pk, city.milk, words=f"第{n}次") for n in range(PAGE_SIZE + 5)]
+    events = [
+        handling_actions.report(appeal.pk, city.milk, words=f"第{n}次")
+        for n in range(PAGE_SIZE + 5)
+    ]
     Notification.objects.bulk_create(
         Notification(user=user, event=event, appeal=appeal, reason="holder") for event in events
     )
@@ -165,7 +168,7 @@ def test_pages_go_on_where_the_last_ended(browse: Browse, city: Cast) -> None:
 def test_a_hundred_are_not_counted_further(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     user = User.objects.get(username="milk-handler")
-    events = [loop.report(appeal.pk, city.milk, words=f"第{n}次") for n in range(100)]
+    events = [handling_actions.report(appeal.pk, city.milk, words=f"第{n}次") for n in range(100)]
     Notification.objects.bulk_create(
         Notification(user=user, event=event, appeal=appeal, reason="holder") for event in events
     )

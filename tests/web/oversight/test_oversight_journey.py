@@ -12,7 +12,7 @@ from tests.cast import Cast, dispatched, file_one
 from tests.conftest import DESK, PHONE
 from tests.journeys.test_loop import log_in
 from tests.live import Live, until
-from yinghu.appeals import loop
+from yinghu.appeals import actions
 from yinghu.appeals.models import Appeal
 from yinghu.demo import time_travel
 from yinghu.people.access import actor_of
@@ -77,7 +77,7 @@ def test_a_community_whistles_one_comes_one_does_not_and_the_figures_tell(
     appeal = file_one("市场门口烧烤摊油烟太大", area="330782008001003")
     dispatched(appeal, live_city, category="environment", unit="community-futian")
     community = log_in(open_page(DESK), "community-head")
-    loop.accept(appeal.pk, actor_of(User.objects.get(username="community-head")))
+    actions.accept(appeal.pk, actor_of(User.objects.get(username="community-head")))
     live.drain()
     community.goto(f"/desk/case/{appeal.number}")
     community.click("[data-act=whistle] summary")

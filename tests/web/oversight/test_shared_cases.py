@@ -11,10 +11,10 @@ from tests.cast import Cast, dispatched, file_one, taken_milk
 from tests.oversight.test_rulings import login
 from tests.web.conftest import Browse, text_of
 from tests.web.queues.test_views import queries_of
-from yinghu.appeals import loop
+from yinghu.appeals import actions, handling_actions
 from yinghu.appeals.models import Appeal
-from yinghu.dispatch import legs
-from yinghu.oversight import sharing
+from yinghu.dispatch import actions as errand_actions
+from yinghu.oversight import sharing_actions
 from yinghu.oversight.models import Contact
 from yinghu.people.models import Post
 from yinghu.web.live.hub import desks_touched
@@ -25,7 +25,7 @@ PAGE = "/desk/shared"
 
 def shared(city: Cast, unit: str = "force-supplies", why: str = "请调一箱奶粉") -> Appeal:
     appeal = taken_milk(city)
-    sharing.share(appeal.pk, city.milk, unit=unit, why=why)
+    sharing_actions.share(appeal.pk, city.milk, unit=unit, why=why)
     return appeal
 
 
@@ -38,7 +38,7 @@ def parts(client: Client, query: str = "") -> dict[str, str]:
 
 def test_both_sides_see_it_and_name_their_contacts(browse: Browse, city: Cast) -> None:
     appeal = shared(city)
-    loop.note(appeal.pk, city.milk, why="奶粉在二号仓")
+    handling_actions.note(appeal.pk, city.milk, why="奶粉在二号仓")
     force, milk = browse("supplies-handler"), browse("milk-handler")
     theirs = parts(force)["for-us"]
     for words in (appeal.number, "请调一箱奶粉", "奶粉组小李", "奶粉在二号仓", "我来对接"):
@@ -50,7 +50,7 @@ def test_both_sides_see_it_and_name_their_contacts(browse: Browse, city: Cast) -
     )
     assert (answer.status_code, answer.headers["Location"]) == (302, PAGE)
     assert "我来对接" not in parts(force)["for-us"]
-    loop.note(appeal.pk, login("supplies-handler"), why="下午三点送到")
+    handling_actions.note(appeal.pk, login("supplies-handler"), why="下午三点送到")
     given = parts(milk)["by-us"]
     assert "物资专班老梁" in given
     assert "下午三点送到" in given
@@ -65,8 +65,8 @@ def test_both_sides_see_it_and_name_their_contacts(browse: Browse, city: Cast) -
 
 def test_others_see_none_of_it(browse: Browse, city: Cast) -> None:
     appeal = shared(city)
-    loop.hand(appeal.pk, city.milk, user="volunteer")
-    sharing.contact(appeal.pk, login("supplies-handler"))
+    actions.hand(appeal.pk, city.milk, user="volunteer")
+    sharing_actions.contact(appeal.pk, login("supplies-handler"))
     for name in ("medical-handler", "food-handler", "town-head", "urban-handler"):
         assert appeal.number not in text_of(browse(name).get(PAGE))
         assert browse(name).get(f"/desk/case/{appeal.number}").status_code == 404
@@ -79,7 +79,7 @@ def test_others_see_none_of_it(browse: Browse, city: Cast) -> None:
     track = text_of(Client().get(f"/t/{appeal.token}"))
     assert "物资保障专班" in track
     assert "老梁" not in track
-    sharing.unshare(appeal.pk, city.milk, unit="force-supplies", why="好了")
+    sharing_actions.unshare(appeal.pk, city.milk, unit="force-supplies", why="好了")
     force = browse("supplies-handler")
     assert appeal.number not in text_of(force.get(PAGE))
     assert force.get(f"/desk/case/{appeal.number}").status_code == 404
@@ -96,7 +96,7 @@ def test_desks_see_what_is_in_their_area(browse: Browse, city: Cast) -> None:
 
 def test_what_has_no_contact_is_filtered(browse: Browse, city: Cast) -> None:
     bare, named = shared(city), shared(city)
-    sharing.contact(named.pk, login("supplies-handler"))
+    sharing_actions.contact(named.pk, login("supplies-handler"))
     for name, part in (("supplies-handler", "for-us"), ("milk-handler", "by-us")):
         found = parts(browse(name), "?contact=none")[part]
         assert bare.number in found
@@ -135,7 +135,7 @@ def test_as_many_queries_for_many_as_for_few(browse: Browse, city: Cast) -> None
     few = queries_of(force, PAGE)
     for _case in range(6):
         appeal = shared(city)
-        legs.say(appeal.pk, city.milk, words="到了")
+        errand_actions.say(appeal.pk, city.milk, why="到了")
     assert queries_of(force, PAGE) == few
 
 
@@ -187,6 +187,6 @@ def test_what_a_task_force_holds_stands_in_its_list(browse: Browse, city: Cast) 
     force = browse("community-handler")
     assert appeal.number in parts(force)["for-us"]
     assert "我来对接" in parts(force)["for-us"]
-    sharing.share(appeal.pk, login("community-handler"), unit="food", why="请备菜")
+    sharing_actions.share(appeal.pk, login("community-handler"), unit="food", why="请备菜")
     assert "请备菜" in parts(force)["by-us"]
     assert "请备菜" in parts(browse("food-handler"))["for-us"]

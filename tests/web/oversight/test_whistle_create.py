@@ -21,7 +21,7 @@ from yinghu.appeals.models import Appeal, Event
 from yinghu.intake import whistle_filing
 from yinghu.intake.models import Message
 from yinghu.intake.receive import raw_of
-from yinghu.oversight import whistles
+from yinghu.oversight import whistle_actions
 from yinghu.oversight.models import Summons
 from yinghu.people.models import Unit
 
@@ -158,7 +158,7 @@ def test_two_presses_at_once_make_one_case(own_city: City) -> None:
 
 def test_the_whistlers_unit_does_not_stand_beside_itself(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call())
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     page = text_of(browse("community-head").get(f"/desk/case/{appeal.number}"))
     beside = page.partition("<dt>参与单位</dt>")[2].partition("</dd>")[0]
     assert "生态环境局" in beside

@@ -16,9 +16,9 @@ from tests.oversight.test_rulings import login
 from tests.oversight.test_whistles import at_community, call, elements
 from tests.web.conftest import Browse, text_of
 from tests.web.oversight.test_whistles import act, sections, typed
-from yinghu.appeals import loop
+from yinghu.appeals import closing_actions, handling_actions
 from yinghu.appeals.models import Appeal
-from yinghu.oversight import whistles
+from yinghu.oversight import whistle_actions
 from yinghu.oversight.models import Summons
 
 pytestmark = pytest.mark.django_db
@@ -70,7 +70,7 @@ def test_whoever_speaks_for_one_unit_is_not_asked_for_which_when_something_is_wr
     browse: Browse, city: Cast
 ) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
     answer = browse("health-handler").post(
         f"/desk/case/{appeal.number}/report_in", {"point": "nowhere", "why": "小林"}
     )
@@ -81,8 +81,8 @@ def test_whoever_speaks_for_one_unit_is_not_asked_for_which_when_something_is_wr
 
 def test_what_is_wrong_is_said_where_it_was_sent_from(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
-    whistles.report_in(appeal.pk, login("health-handler"))
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
+    whistle_actions.report_in(appeal.pk, login("health-handler"))
     summons = Summons.objects.get()
     client = browse("health-handler")
     assert f'name="call" value="{summons.pk}"' in sections(client)["for-us"]
@@ -127,11 +127,11 @@ def test_each_form_of_the_page_comes_back_with_what_was_typed(
     verb: str, name: str, given: dict[str, Any], said: str, browse: Browse, city: Cast
 ) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
     if verb == "judge":
-        whistles.contest(appeal.pk, login("health-handler"), why="不归我们")
+        whistle_actions.contest(appeal.pk, login("health-handler"), why="不归我们")
     if verb == "grade":
-        whistles.report_in(appeal.pk, login("health-handler"))
+        whistle_actions.report_in(appeal.pk, login("health-handler"))
     summons = Summons.objects.get()
     given = {"unit": "bureau-health", "call": summons.pk} | given
     answer = act(browse(name), appeal, verb, **given)
@@ -148,8 +148,8 @@ def test_each_form_of_the_page_comes_back_with_what_was_typed(
 
 def test_too_late_is_said_with_the_call_and_what_was_typed(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
-    whistles.report_in(appeal.pk, login("health-handler"))
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
+    whistle_actions.report_in(appeal.pk, login("health-handler"))
     given = {"unit": "bureau-health", "call": Summons.objects.get().pk, "why": "小林也到了"}
     answer = act(browse("health-handler"), appeal, "report_in", **given)
     assert answer.status_code == 409
@@ -164,8 +164,8 @@ def test_too_late_is_said_with_the_call_and_what_was_typed(browse: Browse, city:
 
 def test_whoever_never_came_is_rated_unsatisfied_only(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call())
-    whistles.report_in(appeal.pk, login("bureau-handler"))
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call())
+    whistle_actions.report_in(appeal.pk, login("bureau-handler"))
     pass_time(3, appeal)
     client = browse("community-head")
     ours = re.findall(r"<article.*?</article>", sections(client)["ours"], re.S)
@@ -197,9 +197,9 @@ def test_a_rating_is_offered_when_there_is_something_to_rate(browse: Browse, cit
     appeal = at_community(city)
     client = browse("community-head")
     assert first(case_page(client, appeal)) == "report"
-    whistles.whistle(appeal.pk, login("community-head"), **call())
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     assert form(case_page(client, appeal), "grade") == ""
-    whistles.report_in(appeal.pk, login("bureau-handler"))
+    whistle_actions.report_in(appeal.pk, login("bureau-handler"))
     page = case_page(client, appeal)
     assert choices(form(page, "grade"), "unit") == ["bureau-environment"]
     assert first(page) == "report"
@@ -210,16 +210,16 @@ def test_a_rating_is_offered_when_there_is_something_to_rate(browse: Browse, cit
         assert form(case_page(browse(name), appeal), "grade") == ""
     given = {"unit": "bureau-environment", "satisfaction": "yes"}
     assert act(browse("commander"), appeal, "grade", **given).status_code == 409
-    loop.resolve(appeal.pk, login("community-head"), words="办好了")
-    loop.close(appeal.pk, city.clerk)
+    handling_actions.resolve(appeal.pk, login("community-head"), words="办好了")
+    closing_actions.close(appeal.pk, city.clerk)
     assert first(case_page(client, appeal)) == "grade"
 
 
 def test_the_command_rates_whom_it_has_called_itself(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, city.commander, **call(units=["bureau-health"]))
-    whistles.report_in(appeal.pk, login("health-handler"))
+    whistle_actions.whistle(appeal.pk, city.commander, **call(units=["bureau-health"]))
+    whistle_actions.report_in(appeal.pk, login("health-handler"))
     assert choices(form(case_page(browse("commander"), appeal), "grade"), "unit") == [
         "bureau-health"
     ]
-    whistles.grade(appeal.pk, city.commander, unit="bureau-health", satisfaction="yes")
+    whistle_actions.grade(appeal.pk, city.commander, unit="bureau-health", satisfaction="yes")

@@ -18,9 +18,9 @@ from tests.oversight.test_rulings import login
 from tests.oversight.test_whistles import at_community, call, elements
 from tests.web.conftest import Browse, text_of
 from tests.web.queues.test_views import queries_of
-from yinghu.appeals import loop
+from yinghu.appeals import closing_actions, handling_actions
 from yinghu.appeals.models import Appeal
-from yinghu.oversight import whistles
+from yinghu.oversight import whistle_actions
 from yinghu.oversight.models import Summons
 from yinghu.oversight.whistle_figures import answering
 from yinghu.people.models import Post, Role, Unit, User
@@ -57,7 +57,7 @@ def test_the_whole_story_by_the_page(browse: Browse, city: Cast) -> None:
     caller, bureau, health = (
         browse(name) for name in ("community-head", "bureau-handler", "health-handler")
     )
-    whistles.whistle(appeal.pk, login("community-head"), **call())
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     assert (badge(caller), badge(bureau), badge(health)) == ("", "1", "1")
     assert "报到</button>" in sections(bureau)["for-us"]
     answer = act(bureau, appeal, "report_in", point="120.1037,29.3413", why="蒋科长")
@@ -86,18 +86,18 @@ def test_the_whole_story_by_the_page(browse: Browse, city: Cast) -> None:
 
 def test_far_away_is_said(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call())
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     act(browse("bureau-handler"), appeal, "report_in", point="120.3,29.5")
     assert "不在现场" in sections(browse("community-head"))["ours"]
 
 
 def test_late_is_who_came_after_the_time_that_a_contest_left(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call())
-    whistles.contest(appeal.pk, login("health-handler"), why="不归我们")
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call())
+    whistle_actions.contest(appeal.pk, login("health-handler"), why="不归我们")
     pass_time(3, appeal)
     given: dict[str, Any] = {"unit": "bureau-health", "agree": False, "why": "要来"}
-    whistles.judge(appeal.pk, city.commander, **given)
+    whistle_actions.judge(appeal.pk, city.commander, **given)
     caller = browse("community-head")
     act(browse("health-handler"), appeal, "report_in")
     assert "迟到" not in sections(caller)["ours"]
@@ -107,7 +107,7 @@ def test_late_is_who_came_after_the_time_that_a_contest_left(browse: Browse, cit
 
 def test_the_same_press_twice_is_one_report(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call())
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     bureau = browse("bureau-handler")
     for _press in range(2):
         assert act(bureau, appeal, "report_in", why="蒋科长").headers["Location"] == PAGE
@@ -118,8 +118,8 @@ def test_the_same_press_twice_is_one_report(browse: Browse, city: Cast) -> None:
 
 def test_nobody_reads_of_other_places(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call())
-    whistles.contest(appeal.pk, login("health-handler"), why="油烟不归我们管")
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call())
+    whistle_actions.contest(appeal.pk, login("health-handler"), why="油烟不归我们管")
     Post.objects.filter(user__username="supervisor").update(area="330782100")
     supervisor = browse("supervisor")
     assert "judge" not in sections(supervisor)
@@ -132,7 +132,7 @@ def test_nobody_reads_of_other_places(browse: Browse, city: Cast) -> None:
     assert "油烟不归我们管" in sections(browse("commander"))["judge"]
     # Of the unit that whistled, but of another area.
     desk = Unit.objects.get(code="platform")
-    whistles.whistle(appeal.pk, city.clerk, **call(units=["bureau-education"]))
+    whistle_actions.whistle(appeal.pk, city.clerk, **call(units=["bureau-education"]))
     other = User.objects.create_user("clerk-2")
     Post.objects.create(user=other, unit=desk, role=Role.CLERK, area_id="330782100")
     assert appeal.number not in text_of(browse("clerk-2").get(PAGE))
@@ -145,10 +145,10 @@ def test_nobody_reads_of_other_places(browse: Browse, city: Cast) -> None:
 def test_called_again_only_the_last_call_waits(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     community, health = login("community-head"), login("health-handler")
-    whistles.whistle(appeal.pk, community, **call(units=["bureau-health"]))
-    whistles.contest(appeal.pk, health, why="已经移交")
-    whistles.judge(appeal.pk, city.commander, unit="bureau-health", agree=True, why="属实")
-    whistles.whistle(appeal.pk, community, **call(units=["bureau-health"]))
+    whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health"]))
+    whistle_actions.contest(appeal.pk, health, why="已经移交")
+    whistle_actions.judge(appeal.pk, city.commander, unit="bureau-health", agree=True, why="属实")
+    whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health"]))
     said = sections(browse("health-handler"))["for-us"]
     assert said.count("报到</button>") == 1
     assert "等裁定" not in said
@@ -159,15 +159,15 @@ def test_called_again_only_the_last_call_waits(browse: Browse, city: Cast) -> No
 def test_whoever_came_for_two_says_once_what_is_done(city: Cast) -> None:
     appeal = at_community(city)
     community, health = login("community-head"), login("health-handler")
-    whistles.whistle(appeal.pk, community, **call(units=["bureau-health"]))
-    whistles.report_in(appeal.pk, health)
+    whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health"]))
+    whistle_actions.report_in(appeal.pk, health)
     # The desk calls the same unit to the same case before it has entered anything.
-    whistles.whistle(appeal.pk, city.clerk, **call(units=["bureau-health"]))
-    whistles.measures(appeal.pk, health, **elements())
+    whistle_actions.whistle(appeal.pk, city.clerk, **call(units=["bureau-health"]))
+    whistle_actions.measures(appeal.pk, health, **elements())
     first, second = Summons.objects.order_by("pk")
     assert (first.measures, second.measures) == ("要求加装净化器", "")
-    whistles.report_in(appeal.pk, health)
-    whistles.measures(appeal.pk, health, **elements(why="再查一次"))
+    whistle_actions.report_in(appeal.pk, health)
+    whistle_actions.measures(appeal.pk, health, **elements(why="再查一次"))
     first.refresh_from_db()
     second.refresh_from_db()
     assert (first.measures, second.measures) == ("要求加装净化器", "再查一次")
@@ -176,9 +176,9 @@ def test_whoever_came_for_two_says_once_what_is_done(city: Cast) -> None:
 def test_a_closed_case_waits_for_its_rating_only(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     community = login("community-head")
-    whistles.whistle(appeal.pk, community, **call(units=["bureau-health"]))
-    loop.resolve(appeal.pk, community, words="办好了")
-    loop.close(appeal.pk, city.clerk)
+    whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health"]))
+    handling_actions.resolve(appeal.pk, community, words="办好了")
+    closing_actions.close(appeal.pk, city.clerk)
     assert badge(browse("health-handler")) == ""
     assert "报到</button>" not in sections(browse("health-handler"))["for-us"]
     pass_time(3, appeal)
@@ -187,8 +187,8 @@ def test_a_closed_case_waits_for_its_rating_only(browse: Browse, city: Cast) -> 
 
 def test_figures_by_the_unit_called_and_by_the_whistler(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call())
-    whistles.report_in(appeal.pk, login("bureau-handler"))
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call())
+    whistle_actions.report_in(appeal.pk, login("bureau-handler"))
     pass_time(3, appeal)
     now = appeal.moved_at
     together, *lines = answering(now, by="whistle__unit")
@@ -208,11 +208,11 @@ def test_figures_by_the_unit_called_and_by_the_whistler(browse: Browse, city: Ca
 def test_many_cost_no_more_queries_than_one(browse: Browse, city: Cast) -> None:
     client = browse("health-handler")
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
     one = queries_of(client, PAGE)
     for _ in range(4):
         appeal = at_community(city)
-        whistles.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
+        whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
     assert queries_of(client, PAGE) == one
     assert one <= 14
 
@@ -227,7 +227,7 @@ def test_the_page_hears_of_whistles_and_of_what_ends_them() -> None:
 def test_each_button_speaks_for_the_unit_beside_it(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     both = call(units=["bureau-environment", "bureau-transport"])
-    whistles.whistle(appeal.pk, login("community-head"), **both)
+    whistle_actions.whistle(appeal.pk, login("community-head"), **both)
     bureau = browse("bureau-handler")
     said = text_of(bureau.get("/desk/whistles"))
     for code in both["units"]:
@@ -244,7 +244,7 @@ def test_each_button_speaks_for_the_unit_beside_it(browse: Browse, city: Cast) -
 
 def test_the_one_unit_of_a_login_is_not_asked_for(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
     health = browse("health-handler")
     path = f"/desk/case/{appeal.number}"
     assert "代表哪个单位" not in text_of(health.get(path))
@@ -254,8 +254,8 @@ def test_the_one_unit_of_a_login_is_not_asked_for(browse: Browse, city: Cast) ->
 
 def test_the_rates_page_tells_who_came_and_opens_the_cases(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call())
-    whistles.report_in(appeal.pk, login("bureau-handler"))
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call())
+    whistle_actions.report_in(appeal.pk, login("bureau-handler"))
     pass_time(3, appeal)
     client = browse("commander")
     page = text_of(client.get("/rates?period=days"))

@@ -17,7 +17,7 @@ from tests.live import Live
 from tests.oversight.test_rulings import login
 from tests.oversight.test_whistles import at_community, call
 from tests.web.notifications.test_notifications_journey import is_live
-from yinghu.oversight import whistles
+from yinghu.oversight import whistle_actions
 from yinghu.oversight.models import Summons, Whistle
 
 pytestmark = pytest.mark.browser
@@ -84,7 +84,7 @@ def test_a_position_reaches_the_whistler_and_a_contest_the_command(
     boss.goto("/desk/whistles")
     for page in (caller, boss):
         is_live(page)
-    whistles.whistle(appeal.pk, login("community-head"), **call())
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     expect(caller.locator("#ours .whistle")).to_have_count(2)
     live.drain()
     bureau = log_in(open_page(PHONE, **allowed), "bureau-handler")
@@ -114,7 +114,7 @@ def test_a_position_goes_along_from_the_page_of_the_case_too(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     appeal = at_community(live_city)
-    whistles.whistle(appeal.pk, login("community-head"), **call())
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     live.drain()
     where = {"longitude": 120.1037, "latitude": 29.3413}
     page = open_page(PHONE, geolocation=where, permissions=["geolocation"])
@@ -130,7 +130,7 @@ def test_reporting_in_works_without_scripts(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     appeal = at_community(live_city)
-    whistles.whistle(appeal.pk, login("community-head"), **call())
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     page = log_in(open_page(PHONE, java_script_enabled=False), "health-handler")
     page.goto("/desk/whistles")
     page.locator("#for-us").get_by_role("button", name="报到").click()
@@ -160,8 +160,8 @@ def test_four_elements_with_a_wrong_date_come_back_to_the_date(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     appeal = at_community(live_city)
-    whistles.whistle(appeal.pk, login("community-head"), **call())
-    whistles.report_in(appeal.pk, login("health-handler"))
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call())
+    whistle_actions.report_in(appeal.pk, login("health-handler"))
     live.drain()
     page = log_in(open_page(PHONE), "health-handler")
     page.goto("/desk/whistles")

@@ -12,7 +12,7 @@ from tests.cast import Cast, dispatched, file_one
 from tests.conftest import DESK, PHONE
 from tests.journeys.test_loop import OpenPage, log_in, photo
 from tests.live import Live
-from yinghu.appeals import loop
+from yinghu.appeals import handling_actions
 from yinghu.appeals.models import Appeal, Attachment, ReplyTemplate
 from yinghu.people.access import requester_of
 from yinghu.people.models import Post, Role, Unit, User
@@ -185,7 +185,7 @@ def test_a_handlers_day(live: Live, live_city: Cast, open_page: OpenPage) -> Non
     other.get_by_role("link", name="品牌和段数").press("Enter")
     other.locator("form:has(#ask-words) button").press("Enter")
     expect(other.locator("#messages")).to_contain_text("已请补充")
-    loop.supply(appeal.pk, requester_of(appeal.pk), words="一段，两罐")
+    handling_actions.supply(appeal.pk, requester_of(appeal.pk), words="一段，两罐")
     expect(other.locator(".story")).to_contain_text("一段，两罐")
     other.get_by_role("button", name="对外").click()
     expect(other.locator(".story .is-inside:not(.is-public)")).to_have_count(0)
@@ -281,7 +281,7 @@ def test_two_clerks_at_one_case(live: Live, live_city: Cast, open_page: OpenPage
         re.compile("别人已经处理过|不能再“研判”")
     )
     # Nor does what happens next take that away.
-    loop.note(appeal.pk, live_city.commander, why="请快一点")
+    handling_actions.note(appeal.pk, live_city.commander, why="请快一点")
     expect(second.locator(".stale-note")).to_be_visible()
     expect(second.locator("#case .alert-danger")).to_be_visible()
     expect(second.locator("#case")).to_contain_text("已电话核实")

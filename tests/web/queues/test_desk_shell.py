@@ -13,9 +13,9 @@ from PIL import Image
 from tests.cast import PHONE, Cast, file_one, taken_milk
 from tests.web.conftest import Browse, text_of
 from tests.web.queues.test_views import numbers, queries_of, read
-from yinghu.appeals import inboxes, loop, reply_templates
+from yinghu.appeals import actions, handling_actions, inboxes, reply_templates
+from yinghu.appeals.handling_actions import RESOLVE
 from yinghu.appeals.models import Attachment, Category, ReplyTemplate
-from yinghu.appeals.states import Verb
 from yinghu.common import photos
 from yinghu.people.models import Post, Reveal, Unit
 from yinghu.triage.models import Duplicate
@@ -118,11 +118,11 @@ def test_templates_fit_the_verb_the_category_and_the_unit(browse: Browse, city: 
     made("停用的", active=False)
     made("别的动作", verb="ask")
     appeal = taken_milk(city)
-    found = reply_templates.for_moves(appeal, [Verb.RESOLVE])[Verb.RESOLVE]
+    found = reply_templates.for_verbs(appeal, [RESOLVE])[RESOLVE.name]
     assert [each.name for each in found] == ["奶粉类", "谁都行", "本组的"]
     assert found[0].words == f"{appeal.number}/{appeal.number} 奶粉组奶粉组 奶粉"
     appeal.category_id = "milk.special"
-    names = {each.name for each in reply_templates.for_moves(appeal, [Verb.RESOLVE])[Verb.RESOLVE]}
+    names = {each.name for each in reply_templates.for_verbs(appeal, [RESOLVE])[RESOLVE.name]}
     assert names == {"奶粉类", "谁都行", "本组的", "更细的"}
     # Without scripts a link fills the field and opens its form.
     handler = browse("milk-handler")
@@ -216,7 +216,9 @@ def test_photos_of_an_event_stand_beside_it_and_not_among_those_of_the_filing(
     out = io.BytesIO()
     Image.new("RGB", (8, 8)).save(out, "PNG")
     appeal = taken_milk(city)
-    loop.report(appeal.pk, city.milk, words="在路上", photos=(photos.store(out.getvalue()),))
+    handling_actions.report(
+        appeal.pk, city.milk, words="在路上", photos=(photos.store(out.getvalue()),)
+    )
     said = text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
     src = f'src="/photo/{Attachment.objects.get().pk}"'
     assert said.count(src) == 1
@@ -230,8 +232,8 @@ def test_the_map_shows_the_requesters_own_point_to_those_only_who_ask_for_it(
     browse: Browse, city: Cast
 ) -> None:
     appeal = file_one(lon=120.0712345, lat=29.3098765, area="330782008", phone="")
-    loop.sort(appeal.pk, city.clerk, category="milk")
-    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    actions.sort(appeal.pk, city.clerk, category="milk")
+    actions.assign(appeal.pk, city.dispatcher, unit="milk")
     for who in ("clerk", "milk-handler"):
         client = browse(who)
         assert "120.0712345" not in text_of(client.get(f"/desk/case/{appeal.number}"))

@@ -15,10 +15,10 @@ from pytest_django import Settings
 
 from tests.cast import Cast, file_one, taken_milk
 from tests.web.conftest import Browse, text_of
-from yinghu.appeals import city_texts, loop
+from yinghu.appeals import actions, city_texts, closing_actions
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import number_of
-from yinghu.oversight import co_handling
+from yinghu.oversight import actions as oversight_actions
 from yinghu.people.models import Post, Role, Unit, User
 from yinghu.places import locate
 from yinghu.places.models import Area
@@ -93,7 +93,7 @@ def test_a_made_up_page_key_is_the_first_page(browse: Browse, city: Cast, key: s
 
 def test_the_callback_desk_pages_by_time(browse: Browse, city: Cast) -> None:
     for turn in range(PAGE_SIZE + 2):
-        loop.answer(file_one(f"第{turn}件", phone="").pk, city.clerk, words="请带身份证")
+        actions.answer(file_one(f"第{turn}件", phone="").pk, city.clerk, words="请带身份证")
     client = browse("operator")
     first = client.get("/desk/callback")
     after = re.search(r'href="\?after=([^"]+)"', text_of(first))
@@ -165,8 +165,8 @@ def test_search_finds_numbers_whole_phones_and_words_in_scope_only(
     assert found("飞碟") == []
     assert found("' OR 1=1 --") == []
     assert found("\x00") == []
-    loop.sort(milk.pk, city.clerk, category="milk")
-    loop.assign(milk.pk, city.dispatcher, unit="milk")
+    actions.sort(milk.pk, city.clerk, category="milk")
+    actions.assign(milk.pk, city.dispatcher, unit="milk")
     client = browse("milk-handler")
     assert found(milk.number) == [milk.number]
     assert found(light.number) == []
@@ -264,14 +264,14 @@ def test_areas_are_hinted_by_name_code_and_alias(browse: Browse, city: Cast) -> 
 def test_the_board_counts_what_was_filed(browse: Browse, city: Cast) -> None:
     file_one()
     two = file_one(area="330782008", phone="")
-    loop.answer(two.pk, city.clerk, words="可以")
-    loop.close(two.pk, city.clerk)
+    actions.answer(two.pk, city.clerk, words="可以")
+    closing_actions.close(two.pk, city.clerk)
     said = text_of(browse("commander").get("/board?period=today"))
     tiles = dict(re.findall(r'id="n-(\w+)">([^<]+)<', said))
     assert tiles == {"received": "2", "open": "1", "closed": "1", "late": "0", "rate": "50.0%"}
     assert "福田街道" in said
     assert 'id="at-merged"' not in said
-    loop.merge(file_one().pk, city.clerk, master=file_one(phone="").pk)
+    closing_actions.merge(file_one().pk, city.clerk, master=file_one(phone="").pk)
     said = text_of(browse("commander").get("/board?period=today"))
     # All that was received stands somewhere.
     stand = dict(re.findall(r'id="at-(\w+)">([^<]+)<', said))
@@ -306,8 +306,8 @@ def test_what_a_volunteer_may_not_read_is_not_found_either(browse: Browse, city:
     appeal = file_one(
         HIDDEN, title="急 13 82 74 69 15 3", answers={"brand": "打 1,3,8,2,7,4,6,9,1,5,3"}
     )
-    loop.sort(appeal.pk, city.clerk, category="milk")
-    loop.assign(appeal.pk, city.dispatcher, unit="milk")
+    actions.sort(appeal.pk, city.clerk, category="milk")
+    actions.assign(appeal.pk, city.dispatcher, unit="milk")
     read(appeal)
     thief = browse("volunteer")
 
@@ -325,7 +325,7 @@ def test_what_a_volunteer_may_not_read_is_not_found_either(browse: Browse, city:
     # What is legible is found, and all of it by whoever took the case.
     for query in ("奶粉", "3", "3号楼", "电话 138", "或"):
         assert found(query) == [appeal.number], query
-    loop.accept(appeal.pk, city.volunteer)
+    actions.accept(appeal.pk, city.volunteer)
     for query in ("2746", "74", "七三"):
         assert found(query) == [appeal.number]
     assert found("2746", browse("volunteer-2")) == []
@@ -377,8 +377,8 @@ def test_who_dispatches_is_led_to_what_waits_for_a_ruling(browse: Browse, city: 
     user, food = User.objects.get(username="dispatcher"), Unit.objects.get(code="food")
     Post.objects.create(user=user, unit=food, role=Role.HANDLER)
     until = timezone.now() + timedelta(days=2)
-    co_handling.invite(taken_milk(city).pk, city.milk, unit="food", until=until, why="借车")
+    oversight_actions.invite(taken_milk(city).pk, city.milk, unit="food", until=until, why="借车")
     assert "另有 1 件等您裁定" in text_of(desk.get("/desk/dispatch"))
     # A return stands in the desk's own list.
-    loop.return_(taken_milk(city).pk, city.milk, why="不归我们")
+    actions.return_(taken_milk(city).pk, city.milk, why="不归我们")
     assert "另有 1 件等您裁定" in text_of(desk.get("/desk/dispatch"))

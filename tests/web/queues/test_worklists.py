@@ -14,9 +14,10 @@ from tests.oversight.test_rulings import login
 from tests.oversight.test_whistles import at_community, call
 from tests.web.conftest import Browse, text_of
 from tests.web.queues.test_views import queries_of
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, handling_actions
 from yinghu.appeals.models import Appeal
-from yinghu.oversight import co_handling, levels, supervision, whistles
+from yinghu.oversight import actions as oversight_actions
+from yinghu.oversight import whistle_actions
 from yinghu.reactions import react
 
 pytestmark = pytest.mark.django_db
@@ -33,13 +34,13 @@ def parts(page: str) -> dict[str, list[str]]:
 def test_everyones_own_list(browse: Browse, city: Cast) -> None:
     plain, late, back, watched, asked, foreign = (taken_milk(city) for _ in range(6))
     pass_time(100, late)
-    loop.resolve(back.pk, city.milk, words="送到了")
-    event = loop.rate(back.pk, requester(back), solved=False, satisfaction="no")
+    handling_actions.resolve(back.pk, city.milk, words="送到了")
+    event = closing_actions.rate(back.pk, requester(back), solved=False, satisfaction="no")
     react(events=[event.pk])
     until = timezone.now() + timedelta(days=2)
-    supervision.supervise(watched.pk, city.commander, until=until, why="今天办好")
-    co_handling.invite(asked.pk, city.milk, unit="food", until=until, why="借车")
-    loop.release(foreign.pk, city.milk, why="下班")
+    oversight_actions.supervise(watched.pk, city.commander, until=until, why="今天办好")
+    oversight_actions.invite(asked.pk, city.milk, unit="food", until=until, why="借车")
+    actions.release(foreign.pk, city.milk, why="下班")
     mine = parts(text_of(browse("milk-handler").get("/desk/own")))
     assert mine["late"] == [late.number]
     assert mine["back"] == [back.number]
@@ -61,11 +62,11 @@ def test_everyones_own_list(browse: Browse, city: Cast) -> None:
 
 def test_the_supervisors_list(browse: Browse, city: Cast) -> None:
     returned, extended, raised, watched, late, lost = (taken_milk(city) for _ in range(6))
-    loop.return_(returned.pk, city.milk, why="不归我们")
+    actions.return_(returned.pk, city.milk, why="不归我们")
     solve = extended.clocks.get(kind="solve").due_at
-    loop.extend(extended.pk, city.milk, until=solve + timedelta(days=2), why="等货")
-    levels.escalate(raised.pk, city.milk, why="缺货")
-    supervision.supervise(
+    handling_actions.extend(extended.pk, city.milk, until=solve + timedelta(days=2), why="等货")
+    oversight_actions.escalate(raised.pk, city.milk, why="缺货")
+    oversight_actions.supervise(
         watched.pk, city.commander, until=timezone.now() + timedelta(days=2), why="办"
     )
     pass_time(100, late)
@@ -90,13 +91,13 @@ def test_the_supervisors_list_names_who_was_called_and_has_not_come(
         return page.partition('id="silent"')[2].partition("</section>")[0]
 
     appeal = at_community(city)
-    whistles.whistle(appeal.pk, login("community-head"), **call())
+    whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     # Called, and with time to come: nobody has come, and nobody is late.
     assert "没有到时还不来的" in silent()
     pass_time(3, appeal)
     clocks = re.findall(r'class="clock.*?<span>([^<]+)</span>', silent())
     assert sorted(clocks) == ["报到 · 卫生健康局", "报到 · 生态环境局"]
-    whistles.report_in(appeal.pk, login("bureau-handler"))
+    whistle_actions.report_in(appeal.pk, login("bureau-handler"))
     clocks = re.findall(r'class="clock.*?<span>([^<]+)</span>', silent())
     assert clocks == ["报到 · 卫生健康局"]
 

@@ -16,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.cast import Cast, file_one, requester, taken_milk
 from tests.web.conftest import Browse, text_of
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, handling_actions
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.oversight.rates import DIMENSIONS, FIGURES
 from yinghu.people.models import Post, Role, Unit
@@ -37,18 +37,18 @@ def history(city: Cast) -> dict[str, Appeal]:
         if name == "bad":
             past = timezone.now() - timedelta(hours=1)
             Clock.objects.filter(appeal=appeal, kind="solve").update(due_at=past)
-        loop.resolve(appeal.pk, city.milk, words="已送到")
+        handling_actions.resolve(appeal.pk, city.milk, words="已送到")
         solved = satisfaction != "no"
-        loop.rate(
+        closing_actions.rate(
             appeal.pk,
             requester(appeal) if name == "good" else city.operator,
             solved=solved,
             satisfaction=satisfaction,
             unreached=not solved,
         )
-    loop.reopen(made["bad"].pk, city.operator, words="没送到")
+    closing_actions.reopen(made["bad"].pk, city.operator, words="没送到")
     made["back"] = taken_milk(city)
-    loop.return_(made["back"].pk, city.milk, why="不归我们")
+    actions.return_(made["back"].pk, city.milk, why="不归我们")
     made["new"] = file_one(channel="hotline", phone="")
     past = timezone.now() - timedelta(minutes=1)
     Clock.objects.filter(appeal=made["new"], kind="receive").update(due_at=past)
@@ -279,7 +279,7 @@ def test_the_page_costs_the_same_however_many_lines(
 
 def test_three_questions_and_a_button(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.resolve(appeal.pk, city.milk, words="已送到")
+    handling_actions.resolve(appeal.pk, city.milk, words="已送到")
     client, at = browse("operator"), f"/desk/case/{appeal.number}"
     page = text_of(client.get(f"{at}?back=callback"))
     form = page.split('data-act="rate"')[1].split("</details>")[0]
@@ -296,7 +296,7 @@ def test_three_questions_and_a_button(browse: Browse, city: Cast) -> None:
 def test_calls_in_vain_are_shown_and_then_it_may_be_closed(browse: Browse, city: Cast) -> None:
     first, second = taken_milk(city), taken_milk(city)
     for appeal in (first, second):
-        loop.resolve(appeal.pk, city.milk, words="已送到")
+        handling_actions.resolve(appeal.pk, city.milk, words="已送到")
     client, at = browse("operator"), f"/desk/case/{first.number}"
     for call in range(3):
         first.refresh_from_db()
@@ -318,7 +318,7 @@ def test_calls_in_vain_are_shown_and_then_it_may_be_closed(browse: Browse, city:
 
 def test_a_second_press_is_one_call(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.resolve(appeal.pk, city.milk, words="已送到")
+    handling_actions.resolve(appeal.pk, city.milk, words="已送到")
     appeal.refresh_from_db()
     client, at = browse("operator"), f"/desk/case/{appeal.number}/no_answer"
     for _press in range(2):
@@ -328,7 +328,7 @@ def test_a_second_press_is_one_call(browse: Browse, city: Cast) -> None:
 
 def test_the_requester_is_asked_one_thing_more(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
-    loop.resolve(appeal.pk, city.milk, words="已送到")
+    handling_actions.resolve(appeal.pk, city.milk, words="已送到")
     page = text_of(browse().get(f"/t/{appeal.token}"))
     form = page.split('id="act-rate"')[1].split("</details>")[0]
     assert "单位没有联系过我" in form

@@ -12,7 +12,7 @@ from tests.cast import Cast, requester, taken_milk
 from tests.conftest import DESK, PHONE
 from tests.journeys.test_loop import OpenPage, log_in
 from tests.live import Live
-from yinghu.appeals import loop
+from yinghu.appeals import closing_actions, handling_actions
 
 pytestmark = pytest.mark.browser
 
@@ -22,8 +22,8 @@ def test_a_call_is_made_and_the_rates_tell_it(
 ) -> None:
     called, rated = taken_milk(live_city), taken_milk(live_city)
     for appeal in (called, rated):
-        loop.resolve(appeal.pk, live_city.milk, words="已送到")
-    loop.rate(rated.pk, requester(rated), solved=True, satisfaction="fairly")
+        handling_actions.resolve(appeal.pk, live_city.milk, words="已送到")
+    closing_actions.rate(rated.pk, requester(rated), solved=True, satisfaction="fairly")
     live.drain()
     operator = log_in(open_page(DESK), "operator")
     operator.goto(f"/desk/callback?case={called.number}")

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from tests.cast import Cast, dispatched, file_one
 from tests.cities import City, in_threads
 from tests.web.conftest import Browse, text_of
-from yinghu.appeals import loop
+from yinghu.appeals import actions
 from yinghu.dispatch.models import Errand, Leg
 from yinghu.people import shifts, volunteers
 from yinghu.people.access import actor_of
@@ -232,7 +232,7 @@ def test_hours_are_counted_without_hand_overs_and_without_names(browse: Browse, 
 def test_what_a_suspended_one_held_is_free_again(browse: Browse, city: Cast) -> None:
     one = active()
     appeal = dispatched(file_one(), city, category="care", unit="care")
-    loop.accept(appeal.pk, actor_of(one.user))
+    actions.accept(appeal.pk, actor_of(one.user))
     browse("care-head").post(f"{page_of(one)}/suspend", {"why": "没有按时到"})
     appeal.refresh_from_db()
     assert (appeal.status, appeal.holder_id) == ("assigned", None)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from tests.cast import Cast, dispatched, file_one
 from tests.web.conftest import Browse, text_of
 from tests.web.volunteers.test_views import active, leg_of
-from yinghu.appeals import loop
+from yinghu.appeals import actions
 from yinghu.people import volunteers
 from yinghu.people.access import actor_of
 from yinghu.people.models import Change, Skill, User, Volunteer
@@ -140,7 +140,7 @@ def test_nobody_leaves_with_something_in_hand(city: Cast, what: str) -> None:
         leg_of(one, state="taken", done_at=None)
     else:
         appeal = dispatched(file_one(), city, category="care", unit="care")
-        loop.accept(appeal.pk, actor_of(one.user))
+        actions.accept(appeal.pk, actor_of(one.user))
     client = browser_of(one)
     assert "我真的要退出" not in text_of(client.get(ME))
     page = press(client, "leave", sure="1")

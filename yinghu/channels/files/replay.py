@@ -16,10 +16,12 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from yinghu.appeals import loop
+from yinghu.appeals import actions, closing_actions, handling_actions, moving
+from yinghu.appeals.actions import ACCEPT, ANSWER, ASSIGN
+from yinghu.appeals.closing_actions import CLOSE
 from yinghu.appeals.models import Appeal, Category, Event
-from yinghu.appeals.moves import MOVES
-from yinghu.appeals.states import ENDED, Klass, Satisfaction, Status, Verb
+from yinghu.appeals.states import ENDED, Klass, Satisfaction, Status
+from yinghu.appeals.verb import Verb
 from yinghu.channels.files.importing import Ids, Rejects
 from yinghu.channels.files.mapping import Reader, Unclear
 from yinghu.common.table_reader import Row, Source
@@ -104,7 +106,7 @@ class City:
     def able(self, verb: Verb, appeal: Appeal, *roles: Role) -> Actor:
         """The first one with one of the roles who may do this to the appeal. Raises Unable."""
         for post in self._posts:
-            if post.role in roles and MOVES[verb].who & relations(
+            if post.role in roles and verb.who & relations(
                 actor := self.holder(post.user_id), appeal
             ):
                 return actor
@@ -170,14 +172,14 @@ class Replay:
         for row, appeal_id, answer in answered:
             try:
                 self._carry(appeal_id, answer)
-            except (Unable, loop.Refused) as why:
+            except (Unable, moving.Refused) as why:
                 self._refuse(row, str(why))
 
     def _answer(self, row: Row) -> Answered | None:
         words = self._reader.cell(row, "answer")
         if not words:
             return None
-        if len(words) > loop.MAX_WORDS:
+        if len(words) > moving.MAX_WORDS:
             raise Unclear(_("答复有 %d 字，太长") % len(words))
         return Answered(
             words, self._reader.when(row, "answered_at"), self._reader.cell(row, "unit")
@@ -206,7 +208,7 @@ class Replay:
                     break
                 try:
                     event = self._next(appeal, answer)
-                except loop.Conflict:
+                except moving.Conflict:
                     # Somebody else has moved it since we looked.
                     appeal = Appeal.objects.get(pk=appeal_id)
                 except Unable as why:
@@ -234,20 +236,20 @@ class Replay:
             case Status.SORTED:
                 return self._assign(appeal, answer)
             case Status.ASSIGNED:
-                return loop.accept(
-                    pk, city.able(Verb.ACCEPT, appeal, *_HANDLING_ROLES), expect=version
+                return actions.accept(
+                    pk, city.able(ACCEPT, appeal, *_HANDLING_ROLES), expect=version
                 )
             case Status.HANDLING if appeal.holder_id is not None:
                 holder = city.holder(appeal.holder_id)
-                return loop.resolve(pk, holder, words=answer.words, expect=version)
+                return handling_actions.resolve(pk, holder, words=answer.words, expect=version)
             case Status.RESOLVED if appeal.solved is None:
                 rating = city.defaults.satisfaction
-                return loop.rate(
+                return closing_actions.rate(
                     pk, requester_of(pk), solved=True, satisfaction=rating, expect=version
                 )
             case Status.RESOLVED:
-                clerk = city.able(Verb.CLOSE, appeal, Role.CLERK, Role.OPERATOR)
-                return loop.close(pk, clerk, why=_why(answer), expect=version)
+                clerk = city.able(CLOSE, appeal, Role.CLERK, Role.OPERATOR)
+                return closing_actions.close(pk, clerk, why=_why(answer), expect=version)
             case _:
                 raise Unable(_("正在等诉求人补充"))
 
@@ -260,7 +262,7 @@ class Replay:
         area = ""
         if made and made.area_id and made.area_confidence >= SURE_AREA and not appeal.area_id:
             area = made.area_id
-        return loop.sort(
+        return actions.sort(
             appeal.pk,
             SYSTEM,
             category=category,
@@ -275,13 +277,13 @@ class Replay:
         rule = None if answer.unit else route(appeal, city.rules)
         if rule is not None:
             why = _("规则 %d") % rule.order
-            return loop.assign(
+            return actions.assign(
                 appeal.pk, SYSTEM, unit=rule.unit.code, why=why, expect=appeal.version
             )
         if appeal.klass == Klass.POLICY and not answer.unit:
             # A question of policy needs an answer only, and nobody to go anywhere.
-            clerk = city.able(Verb.ANSWER, appeal, Role.CLERK, Role.OPERATOR)
-            return loop.answer(
+            clerk = city.able(ANSWER, appeal, Role.CLERK, Role.OPERATOR)
+            return actions.answer(
                 appeal.pk, clerk, words=answer.words, why=_("回放"), expect=appeal.version
             )
         if not (answer.unit or city.defaults.unit):
@@ -290,10 +292,8 @@ class Replay:
                 % (appeal.category and appeal.category.name)
             )
         unit = city.unit(answer.unit or city.defaults.unit)
-        dispatcher = city.able(
-            Verb.ASSIGN, appeal, Role.DISPATCHER, Role.SUPERVISOR, Role.COMMANDER
-        )
-        return loop.assign(
+        dispatcher = city.able(ASSIGN, appeal, Role.DISPATCHER, Role.SUPERVISOR, Role.COMMANDER)
+        return actions.assign(
             appeal.pk, dispatcher, unit=unit.code, why=_("回放"), expect=appeal.version
         )
 

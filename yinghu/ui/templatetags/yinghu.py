@@ -20,10 +20,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from yinghu.appeals import channels, city_texts, inboxes
-from yinghu.appeals.labels import status_label
+from yinghu.appeals.labels import name_of, status_label
 from yinghu.appeals.models import Appeal, Clock
-from yinghu.appeals.states import ClockKind, Status, Urgency, Verb
-from yinghu.common.language import name_of
+from yinghu.appeals.states import ClockKind, Status, Urgency
+from yinghu.appeals.verb import Verb
 from yinghu.notifications import read_state
 from yinghu.oversight import shared_cases as sharing
 from yinghu.oversight import whistle_duties
@@ -34,6 +34,7 @@ from yinghu.places import locate
 from yinghu.ui import event_text, navigation, requests, times
 from yinghu.ui.forms import SeveralInput
 from yinghu.ui.timeline import Story
+from yinghu.verbs import VERBS, verb_of
 
 register = template.Library()
 
@@ -50,59 +51,6 @@ STATUS_LOOKS: dict[Status, tuple[str, str]] = {
     Status.WITHDRAWN: ("secondary", "arrow-back-up"),
 }
 """Colour and icon of each status; the word always stands beside them."""
-
-VERB_ICONS: dict[Verb, str] = {
-    Verb.FILE: "send",
-    Verb.SORT: "clipboard-text",
-    Verb.ANSWER: "message-circle",
-    Verb.ASSIGN: "route",
-    Verb.ACCEPT: "hand-grab",
-    Verb.HAND: "user-check",
-    Verb.RELEASE: "hand-stop",
-    Verb.RETURN: "arrow-back-up",
-    Verb.ASK: "message-question",
-    Verb.SUPPLY: "plus",
-    Verb.REPORT: "flag",
-    Verb.NOTE: "lock",
-    Verb.URGE: "flame",
-    Verb.EXTEND: "calendar-time",
-    Verb.ESCALATE: "stairs-up",
-    Verb.RESOLVE: "circle-check",
-    Verb.RATE: "star",
-    Verb.REOPEN: "refresh",
-    Verb.CLOSE: "checks",
-    Verb.MERGE: "git-merge",
-    Verb.DECLINE: "ban",
-    Verb.WITHDRAW: "arrow-back-up",
-    Verb.RULE: "gavel",
-    Verb.INVITE: "users-plus",
-    Verb.REPLY: "message-check",
-    Verb.SUPERVISE: "eye",
-    Verb.ACCOUNT: "writing",
-    Verb.LIFT: "eye-off",
-    Verb.WHISTLE: "speakerphone",
-    Verb.REPORT_IN: "map-pin-check",
-    Verb.MEASURES: "list-check",
-    Verb.CONTEST: "alert-triangle",
-    Verb.JUDGE: "scale",
-    Verb.GRADE: "star",
-    Verb.SHARE: "share",
-    Verb.CONTACT: "user-check",
-    Verb.UNSHARE: "arrows-split",
-    Verb.NO_ANSWER: "phone-off",
-    Verb.CHASE: "bell-ringing",
-    Verb.PLAN: "route",
-    Verb.OFFER: "speakerphone",
-    Verb.TAKE: "hand-grab",
-    Verb.GIVE_BACK: "hand-stop",
-    Verb.HAND_OVER: "heart-handshake",
-    Verb.FINISH: "circle-check",
-    Verb.DROP: "ban",
-    Verb.NUDGE: "bell-ringing",
-    Verb.REPAY: "coin",
-    Verb.SAY: "message",
-}
-
 
 _POINTING = frozenset(
     {"arrow-back-up", "arrow-left", "arrow-right", "chevron-left", "chevron-right", "send"}
@@ -176,8 +124,15 @@ def nth(things: Any, index: int) -> Any:
 
 
 @register.filter
-def verb_icon(verb: Any) -> str:
-    return VERB_ICONS[Verb(verb)]
+def verb_icon(verb: Verb | str) -> str:
+    """The icon of a verb or of its name."""
+    return VERBS[str(verb)].icon
+
+
+@register.filter
+def verb_label(name: str) -> str:
+    """The label of a verb's name in the language of the page."""
+    return _(VERBS[name].label)
 
 
 @register.filter
@@ -268,7 +223,7 @@ def timeline(appeal: Appeal, story: Story, reader: str = "requester") -> dict[st
     steps = [
         {
             "event": event,
-            "icon": VERB_ICONS[event.act],
+            "icon": verb_of(event).icon,
             "text": event_text.told(event) if reader == "requester" else event_text.done(event),
             "who": event_text.by_whom(event),
             "facts": event_text.facts(event) if inside else "",

@@ -21,8 +21,9 @@ from django.views.decorators.http import require_GET, require_POST
 from yinghu.administration import services
 from yinghu.administration.history import Difference, changed_meanwhile
 from yinghu.administration.routing_impact import effect
+from yinghu.appeals.actions import RETURN
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import OPEN, Verb
+from yinghu.appeals.states import OPEN
 from yinghu.common.config_form import State
 from yinghu.common.language import name_of
 from yinghu.dispatch.models import RoutingRule
@@ -350,7 +351,7 @@ def dispatch_context(appeal: Appeal, actor: Actor) -> dict[str, Any]:
     takes = tried[-1] if tried and tried[-1].fits else None
     near = [each for each in explanation.nearest(tried) if explanation.concerns(each)]
     returns = list(
-        Event.objects.filter(appeal=appeal, verb=Verb.RETURN)
+        Event.objects.filter(appeal=appeal, verb=RETURN.name)
         .select_related("user")
         .order_by("-seq")
     )

@@ -6,99 +6,59 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from yinghu.appeals import loop, reply_templates
+from yinghu.appeals import reply_templates
+from yinghu.appeals.closing_actions import CLOSE
+from yinghu.appeals.handling_actions import RESOLVE
+from yinghu.appeals.labels import name_of
 from yinghu.appeals.models import Appeal, Clock
-from yinghu.appeals.moves import FieldKind, Move
-from yinghu.appeals.states import ClockKind, Status, Verb
-from yinghu.common.language import name_of
+from yinghu.appeals.states import ClockKind, Status
+from yinghu.appeals.verb import FieldKind, Verb
 from yinghu.oversight import sharing, whistle_duties, whistles
-from yinghu.oversight.callback import Calls
+from yinghu.oversight.callback import NO_ANSWER, Calls
+from yinghu.oversight.sharing_actions import CONTACT, SHARE, UNSHARE
+from yinghu.oversight.whistle_actions import GRADE, MEASURES, REPORT_IN, WHISTLE
 from yinghu.people.access import Actor, speaking
 from yinghu.people.models import Unit, User
-from yinghu.ui.forms import Known, VerbForm, initial_of, sort_initial
+from yinghu.ui.forms import Known, VerbForm, initial_of, sort_initial, sorted_initial
+from yinghu.verbs import VERBS, available
 
-FIRST = (
-    (Status.FILED, Verb.SORT),
-    (Status.SORTED, Verb.ASSIGN),
-    (Status.ASSIGNED, Verb.ACCEPT),
-    (Status.HANDLING, Verb.REPORT),
-    (Status.WAITING, Verb.SUPPLY),
-    (Status.RESOLVED, Verb.RATE),
-)
-"""The verb whose form lies open, by status; all others stand beneath it, folded."""
-
-PRESSING = (
-    Verb.RULE,
-    Verb.JUDGE,
-    Verb.REPORT_IN,
-    Verb.MEASURES,
-    Verb.REPLY,
-    Verb.ACCOUNT,
-)
-"""Verbs that somebody waits for: where one of them is offered, it comes first."""
-
-_ENDING = frozenset({Verb.DECLINE, Verb.RETURN, Verb.RELEASE, Verb.MERGE})
-"""Verbs whose button does not invite."""
-
-_AT_ONCE = frozenset({Verb.SORT, Verb.ACCEPT})
-"""Verbs that one key does where they come first: nothing has to be typed for them."""
-
-KEYS = {
-    Verb.SORT: "c",
-    Verb.ANSWER: "r",
-    Verb.ASSIGN: "d",
-    Verb.ACCEPT: "g",
-    Verb.HAND: "h",
-    Verb.RELEASE: "l",
-    Verb.RETURN: "b",
-    Verb.ASK: "q",
-    Verb.SUPPLY: "i",
-    Verb.REPORT: "p",
-    Verb.NOTE: "n",
-    Verb.URGE: "y",
-    Verb.EXTEND: "e",
-    Verb.ESCALATE: "t",
-    Verb.RESOLVE: "f",
-    Verb.RATE: "v",
-    Verb.REOPEN: "o",
-    Verb.CLOSE: "x",
-    Verb.MERGE: "w",
-    Verb.DECLINE: "z",
-}
-"""The key that opens a verb's form. Taken for other things: a j k m s u / ?."""
-
-ALL_KEYS = "".join(KEYS.values()) + "ams0"
-"""What a key may stand for at a case, at one time or another."""
+ALL_KEYS = "".join(verb.key for verb in VERBS.values()) + "ams0"
+"""What a key may stand for at a case, at one time or another. Taken for other things: j k u / ?."""
 
 
-def offered(appeal: Appeal, actor: Actor) -> tuple[list[Move], Known]:
+def first_at(status: Status) -> Verb | None:
+    """The verb whose form lies open at a status; all others stand beneath it, folded."""
+    return next((verb for verb in VERBS.values() if verb.first_at is status), None)
+
+
+def offered(appeal: Appeal, actor: Actor) -> tuple[list[Verb], Known]:
     """What this actor may do now, and what their forms offer. A whistle is there to be rated once
     somebody has come, or their time is over.
     """
-    moves = loop.available(appeal, actor)
-    verbs = {move.verb for move in moves}
+    verbs = available(appeal, actor)
     known = Known(appeal.unit_id, appeal.holder_id)
-    if Verb.WHISTLE in verbs:
+    if WHISTLE in verbs:
         known.to_call = [(u.code, name_of(u)) for u in whistles.to_call(appeal, actor)]
-    if verbs & {Verb.REPORT_IN, Verb.MEASURES}:
+    if REPORT_IN in verbs or MEASURES in verbs:
         known.speakers = [(u.code, name_of(u)) for u in whistles.called(appeal, actor)]
-    if Verb.GRADE in verbs:
+    if GRADE in verbs:
         calls = whistle_duties.to_grade(appeal, actor)
         known.to_grade = [(c.unit.code, name_of(c.unit), c.reported_at is not None) for c in calls]
         if not calls:
-            moves = [move for move in moves if move.verb is not Verb.GRADE]
-    if Verb.SHARE in verbs:
+            verbs.remove(GRADE)
+    if SHARE in verbs:
         known.among["partners"] = _coded(sharing.partners(appeal))
-    if Verb.CONTACT in verbs:
+    if CONTACT in verbs:
         name_colleagues(known, appeal, actor)
-    if Verb.UNSHARE in verbs:
+    if UNSHARE in verbs:
         known.among["shared"] = _coded(sharing.to_end(appeal, actor))
-    empty = {verb for verb, name in _WITH_SOMEBODY.items() if not known.among.get(name)}
-    return [move for move in moves if move.verb not in empty], known
+    return [verb for verb in verbs if _has_choices(verb, known)], known
 
 
-_WITH_SOMEBODY = {Verb.SHARE: "partners", Verb.UNSHARE: "shared"}
-"""Verbs that are offered where there is somebody to do them with, by where these stand."""
+def _has_choices(verb: Verb, known: Known) -> bool:
+    """Whether there is somebody to do it with, where it needs one of a few."""
+    asked = [field.among for field in verb.fields if field.among and field.required]
+    return all(known.among.get(name) for name in asked)
 
 
 def name_colleagues(known: Known, appeal: Appeal, actor: Actor) -> None:
@@ -129,68 +89,66 @@ def acts(
     suggestion: Any,
     known: Known,
     bound: VerbForm | None,
-    moves: list[Move],
+    verbs: list[Verb],
     calls: Calls | None,
     live: list[Clock],
     template: str = "",
 ) -> list[dict[str, Any]]:
-    """The verbs `moves` that this actor has now, the one to do first at the top, with their forms.
+    """The `verbs` that this actor has now, the one to do first at the top, with their forms.
 
     `live` are the running clocks, `bound` is a form that was refused, `template` the id of a reply
     template that was chosen.
     """
-    offered_now = {move.verb for move in moves}
-    pressing = next((verb for verb in PRESSING if verb in offered_now), None)
-    usual = dict(FIRST).get(appeal.state)
+    pressing = min((v for v in verbs if v.pressing), key=lambda v: v.pressing, default=None)
+    usual = first_at(appeal.state)
     # A rating can wait for as long as there is something to do.
-    first = pressing or (usual if usual in offered_now else Verb.GRADE)
-    if calls and calls.enough and Verb.CLOSE in offered_now:
-        first = Verb.CLOSE
-    if calls and not (bound and bound.move.verb is Verb.NO_ANSWER):
+    first = pressing or (usual if usual in verbs else GRADE)
+    if calls and calls.enough and CLOSE in verbs:
+        first = CLOSE
+    if calls and not (bound and bound.verb is NO_ANSWER):
         # One button beside the questions: see `calls.html`.
-        moves = [move for move in moves if move.verb is not Verb.NO_ANSWER]
-    moves.sort(key=lambda move: move.verb is not first)
-    with_words = reply_templates.for_moves(
-        appeal, [move.verb for move in moves], suggestion and suggestion.category
-    )
+        verbs = [verb for verb in verbs if verb is not NO_ANSWER]
+    verbs.sort(key=lambda verb: verb is not first)
+    with_words = reply_templates.for_verbs(appeal, verbs, suggestion and suggestion.category)
     chosen = next((t for each in with_words.values() for t in each if str(t.pk) == template), None)
     other = other_holder(appeal, actor) is not None
-    opened = bound.move.verb if bound else chosen.verb if chosen else None if other else first
+    opened = bound.verb if bound else VERBS[chosen.verb] if chosen else None if other else first
     silent = [name_of(each.unit) for each in live if each.kind == ClockKind.HELP]
     found = []
-    for move in moves:
-        initial = _initial(move, appeal, suggestion)
-        words = text_field(move)
-        if chosen is not None and chosen.verb is move.verb and words:
+    for verb in verbs:
+        initial = _initial(verb, appeal, suggestion)
+        words = text_field(verb)
+        if chosen is not None and chosen.verb == verb.name and words:
             initial[words] = chosen.words
         form = bound
-        if form is None or form.move is not move:
-            form = VerbForm(move, known, initial=initial)
-        if move.verb is Verb.RESOLVE and silent:
+        if form is None or form.verb is not verb:
+            form = VerbForm(verb, known, initial=initial)
+        if verb is RESOLVE and silent:
             names = _("、").join(silent)
             form.ask_for("why", _("%s还没有回复协办，不等的理由（内部）") % names)
         found.append(
             {
-                "verb": move.verb,
-                "first": move.verb is first,
-                "open": move.verb is opened,
-                "danger": move.verb in _ENDING,
+                "verb": verb,
+                "first": verb is first,
+                "open": verb is opened,
+                "danger": verb.ending,
                 "form": form,
                 "words": words,
-                "templates": with_words.get(move.verb, []) if words else [],
-                "key": KEYS.get(move.verb, ""),
-                "at_once": move.verb is first and move.verb in _AT_ONCE,
+                "templates": with_words.get(verb.name, []) if words else [],
+                "key": verb.key,
+                "at_once": verb is first and verb.at_once,
             }
         )
     return found
 
 
-def text_field(move: Move) -> str:
+def text_field(verb: Verb) -> str:
     """The field that a template of this verb fills: the first words it asks for."""
-    return next((f.name for f in move.fields if f.kind is FieldKind.TEXT), "")
+    return next((f.name for f in verb.fields if f.kind is FieldKind.TEXT), "")
 
 
-def _initial(move: Move, appeal: Appeal, suggestion: Any) -> dict[str, Any]:
-    if move.verb is Verb.SORT:
-        return sort_initial(appeal, suggestion)
-    return initial_of(move.verb, appeal)
+def _initial(verb: Verb, appeal: Appeal, suggestion: Any) -> dict[str, Any]:
+    category = next((f for f in verb.fields if f.kind is FieldKind.CATEGORY), None)
+    if category is None:
+        return initial_of(verb, appeal)
+    return sort_initial(appeal, suggestion) if category.required else sorted_initial(appeal)

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
-from yinghu.appeals import loop
+from yinghu import verbs
+from yinghu.appeals.closing_actions import MERGE
 from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Appeal, Attachment
-from yinghu.appeals.states import ENDED, Status, Verb
+from yinghu.appeals.states import ENDED, Status
 from yinghu.common.masking import without_numbers
 from yinghu.people.access import Actor, may_reveal, may_see
 from yinghu.triage.models import Duplicate
@@ -123,9 +124,7 @@ def _side(
     *,
     here: bool,
 ) -> Side:
-    may_keep = appeal.state not in ENDED and any(
-        move.verb is Verb.MERGE for move in loop.available(merged, actor)
-    )
+    may_keep = appeal.state not in ENDED and MERGE in verbs.available(merged, actor)
     shown: Sequence[Attachment] = photos.get(appeal.pk, ()) if may_reveal(actor, appeal) else ()
     return Side(appeal, here, pieces, shown, merged, may_keep)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.moves import MOVES
-from yinghu.appeals.states import Status, Verb
+from yinghu.appeals.states import Status
+from yinghu.appeals.verb import Verb
+from yinghu.dispatch.actions import PLAN
 from yinghu.dispatch.models import Leg, LegKind
 from yinghu.people.access import Actor, may_read_why, relations
 from yinghu.ui.errand_parts import LEG_ICONS
@@ -22,11 +23,10 @@ def part_of(appeal: Appeal, actor: Actor) -> dict[str, Any]:
             {"leg": leg, "icon": LEG_ICONS[LegKind(leg.kind)]}
             for leg in found.order_by("errand", "n")
         ],
-        "may_plan": may(actor, appeal, Verb.PLAN),
+        "may_plan": may(actor, appeal, PLAN),
     }
 
 
 def may(actor: Actor, appeal: Appeal, verb: Verb) -> bool:
     """Whether the actor may do this to its errands now."""
-    move = MOVES[verb]
-    return bool(move.who & relations(actor, appeal)) and appeal.status in move.sources
+    return bool(verb.who & relations(actor, appeal)) and appeal.status in verb.sources

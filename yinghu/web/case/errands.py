@@ -16,10 +16,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals import loop
+from yinghu.appeals import moving
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import Verb
-from yinghu.dispatch import legs
+from yinghu.dispatch import actions as errand_actions
+from yinghu.dispatch.actions import DROP, PLAN, REPAY, SAY
 from yinghu.dispatch.models import Errand, ErrandTemplate, Leg, LegKind, Offer, Where
 from yinghu.dispatch.planning import template_for
 from yinghu.people.access import Actor, may_read_why
@@ -82,7 +82,7 @@ class PlanForm(forms.Form):
         return given
 
     def values(self) -> dict[str, Any]:
-        """The keywords of `legs.plan`."""
+        """The keywords of `errand_actions.plan`."""
         given = self.cleaned_data
         estimate = given["estimate"]
         found: dict[str, Any] = {
@@ -144,7 +144,7 @@ def _show(
         icon = LEG_ICONS[LegKind(leg.kind)]
         offers = asked.get(leg.pk, [])
         errands[leg.errand_id]["legs"].append({"leg": leg, "icon": icon, "offers": offers})
-    chat = appeal.events.filter(verb=Verb.SAY).select_related("user").order_by("-seq")[:50]
+    chat = appeal.events.filter(verb=SAY.name).select_related("user").order_by("-seq")[:50]
     context = {
         "appeal": appeal,
         "me": actor.user_id,
@@ -152,10 +152,10 @@ def _show(
         "paid": sum(leg.paid or 0 for leg in found),
         "owed": sum(leg.paid or 0 for leg in found if leg.repaid_at is None),
         "chat": list(chat)[::-1],
-        "may_plan": _may(actor, appeal, Verb.PLAN),
-        "may_drop": _may(actor, appeal, Verb.DROP),
-        "may_repay": _may(actor, appeal, Verb.REPAY),
-        "may_say": _may(actor, appeal, Verb.SAY),
+        "may_plan": _may(actor, appeal, PLAN),
+        "may_drop": _may(actor, appeal, DROP),
+        "may_repay": _may(actor, appeal, REPAY),
+        "may_say": _may(actor, appeal, SAY),
         "plan": given.get("plan") or PlanForm(appeal),
         "why": given.get("drop") or WhyForm(auto_id="why-%s"),
         "say": given.get("say") or SayForm(auto_id="say-%s"),
@@ -178,9 +178,9 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
         return _show(request, appeal, bound={verb: form}, status=422)
     try:
         said = do(appeal, who(request), form, request.POST.get("leg", ""))
-    except loop.Forbidden as refused:
+    except moving.Forbidden as refused:
         raise PermissionDenied(refused.message) from refused
-    except loop.Refused as refused:
+    except moving.Refused as refused:
         fresh = case_views.fetch(appeal.pk) or appeal
         return _show(
             request, fresh, bound={verb: form}, problem=refused.message, status=refused.status
@@ -194,27 +194,27 @@ def _leg(appeal: Appeal, given: str) -> Leg:
     number = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0
     leg = Leg.objects.filter(pk=number, appeal=appeal.pk).first()
     if leg is None:
-        raise loop.Refused("not_found", _("没有这一程"))
+        raise moving.Refused("not_found", _("没有这一程"))
     return leg
 
 
 def _plan(appeal: Appeal, actor: Actor, form: Any, _given: str) -> str:
-    event: Event = legs.plan(appeal.pk, actor, **form.values())
+    event: Event = errand_actions.plan(appeal.pk, actor, **form.values())
     return _("安排好了：%s") % str(event.facts["title"])
 
 
 def _drop(appeal: Appeal, actor: Actor, form: Any, given: str) -> str:
-    legs.drop(appeal.pk, actor, why=form.cleaned_data["why"], leg_ids=[_leg(appeal, given).pk])
+    errand_actions.drop(_leg(appeal, given).pk, actor, why=form.cleaned_data["why"])
     return _("已取消，在办的人会收到通知")
 
 
 def _repay(appeal: Appeal, actor: Actor, _form: Any, given: str) -> str:
-    legs.repay(_leg(appeal, given).pk, actor)
+    errand_actions.repay(_leg(appeal, given).pk, actor)
     return _("已记下报销")
 
 
 def _say(appeal: Appeal, actor: Actor, form: Any, _given: str) -> str:
-    legs.say(appeal.pk, actor, words=form.cleaned_data["words"])
+    errand_actions.say(appeal.pk, actor, why=form.cleaned_data["words"])
     return ""
 
 

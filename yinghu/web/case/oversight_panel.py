@@ -9,8 +9,9 @@ from typing import Any
 
 from yinghu.appeals import clocks
 from yinghu.appeals.models import Appeal, Clock
-from yinghu.appeals.states import Verb
+from yinghu.appeals.verb import Verb
 from yinghu.oversight import rulings
+from yinghu.oversight.actions import RULE
 from yinghu.people.models import Level, Unit
 from yinghu.ui import event_text
 
@@ -25,7 +26,7 @@ def context_of(appeal: Appeal, available: Collection[Verb]) -> dict[str, Any]:
     it, the request for more time (why it was returned stands with the returns).
     """
     beside = {*(appeal.also or ())} - {appeal.unit_id}
-    may_rule = Verb.RULE in available and not appeal.returned
+    may_rule = RULE in available and not appeal.returned
     asked = rulings.asked(appeal) if may_rule else None
     return {
         "level": Level(appeal.level).label if appeal.unit_id else "",

@@ -1,4 +1,4 @@
-"""The case page: everything about one appeal, and what may be done to it now, as MOVES says."""
+"""The case page: everything about one appeal, and what may be done to it now."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals import inboxes, loop
-from yinghu.appeals.labels import done_label, headline_of
+from yinghu.appeals import inboxes, moving
+from yinghu.appeals.actions import ASSIGN, HAND
+from yinghu.appeals.labels import headline_of, name_of
 from yinghu.appeals.models import Appeal, Attachment
-from yinghu.appeals.moves import MOVES, OF_LEGS, Move
 from yinghu.appeals.numbers import id_of, id_of_token, number_of
-from yinghu.appeals.states import INSIDE, Klass, Satisfaction, Status, Urgency, Verb, Who
-from yinghu.common.language import name_of
+from yinghu.appeals.states import Klass, Satisfaction, Status, Urgency, Who
+from yinghu.appeals.verb import Verb
 from yinghu.common.masking import without_numbers
 from yinghu.common.photos import MAX_PHOTOS
 from yinghu.dispatch.receipts import photo_for
 from yinghu.oversight import callback
-from yinghu.oversight.callback import Calls
+from yinghu.oversight.callback import NO_ANSWER, Calls
+from yinghu.oversight.sharing_actions import CONTACT
 from yinghu.people import disclosure
 from yinghu.people.access import (
     Actor,
@@ -46,6 +47,7 @@ from yinghu.ui.requests import is_part, login_of, version_of, who
 from yinghu.ui.row_flags import marks_of
 from yinghu.ui.timeline import Story, story_of, with_photos
 from yinghu.ui.verb_views import arrived_before, perform
+from yinghu.verbs import INSIDE, VERBS
 from yinghu.web.admin import routing_rules
 from yinghu.web.case import (
     case_actions,
@@ -102,18 +104,18 @@ def context_of(
     reveal = may_reveal(actor, appeal)
     suggestion = getattr(appeal, "suggestion", None)
     suggested = suggestion if appeal.state is Status.FILED else None
-    moves, known = case_actions.offered(appeal, actor)
+    verbs, known = case_actions.offered(appeal, actor)
     if bound is not None:
         bound.offer(known)
-    calls = _calls(appeal, moves)
+    calls = _calls(appeal, verbs)
     live, template = oversight_panel.running(appeal), request.GET.get("template", "")
-    acts = case_actions.acts(appeal, actor, suggestion, known, bound, moves, calls, live, template)
+    acts = case_actions.acts(appeal, actor, suggestion, known, bound, verbs, calls, live, template)
     available = {act["verb"] for act in acts}
     lost = ""
     duplicates = case_duplicates.likely(appeal, actor)
     photos = _photos([appeal, *(each.other for each in duplicates)])
     own = photos.get(appeal.pk, []) if reveal else []
-    if bound is not None and bound.move.verb not in available:
+    if bound is not None and bound.verb not in available:
         lost = "\n".join(str(bound.data.get(name, "")) for name in ("words", "why")).strip()
     return {
         "appeal": appeal,
@@ -151,8 +153,8 @@ def context_of(
         **errand_panel.part_of(appeal, actor),
         **shared_cases.part_of(appeal, actor),
         "other_holder": case_actions.other_holder(appeal, actor),
-        "may_assign": Verb.ASSIGN in available,
-        "may_take_over": Verb.HAND in available and _serves(request, known),
+        "may_assign": ASSIGN in available,
+        "may_take_over": HAND in available and _serves(request, known),
         **(routing_rules.dispatch_context(appeal, actor) if _dispatches(appeal, actor) else {}),
     }
 
@@ -167,10 +169,9 @@ def _dispatches(appeal: Appeal, actor: Actor) -> bool:
     return appeal.state is Status.SORTED and Who.DISPATCH in relations(actor, appeal)
 
 
-def _calls(appeal: Appeal, moves: list[Move]) -> Calls | None:
+def _calls(appeal: Appeal, verbs: list[Verb]) -> Calls | None:
     """The calls back in vain, where this actor may call back and nobody has rated the case."""
-    may_call = any(move.verb is Verb.NO_ANSWER for move in moves)
-    return callback.calls(appeal) if may_call and appeal.solved is None else None
+    return callback.calls(appeal) if NO_ANSWER in verbs and appeal.solved is None else None
 
 
 def _photos(appeals: list[Appeal]) -> dict[int, list[Attachment]]:
@@ -291,22 +292,22 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
 def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     """Do a verb: back to the desk, or the page again with what was wrong and what was typed."""
     appeal = seen(request, number)
-    if verb not in list(Verb) or verb in {Verb.FILE} | OF_LEGS:
+    row = VERBS.get(verb)
+    if row is None or row.function is None or row.errand:
         raise Http404
-    move = MOVES[Verb(verb)]
     known = Known(appeal.unit_id)
-    if move.verb is Verb.CONTACT:
+    if row is CONTACT:
         case_actions.name_colleagues(known, appeal, who(request))
-    form = VerbForm(move, known, request.POST, request.FILES)
+    form = VerbForm(row, known, request.POST, request.FILES)
     back = request.POST.get("back", "")
     if not form.is_valid():
         return _again(request, appeal, form)
-    did = done_label(move.verb)
+    did = str(row.done)
     try:
         did = event_text.done(perform(appeal.pk, who(request), form, version_of(request)))
-    except loop.NotFound as gone:
+    except moving.NotFound as gone:
         raise Http404 from gone
-    except loop.Refused as refused:
+    except moving.Refused as refused:
         own = appeal.events.filter(user=login_of(request))
         seen_at = version_of(request)
         # Two lists of what others wait for say no version: many act on one case there at once.
@@ -318,11 +319,11 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
         request,
         _("%(number)s：已%(verb)s") % {"number": appeal.number, "verb": did},
     )
-    return redirect(_next(request, appeal, move.verb, back))
+    return redirect(_next(request, appeal, row, back))
 
 
 def _refused(
-    request: HttpRequest, fresh: Appeal, form: VerbForm, refused: loop.Refused
+    request: HttpRequest, fresh: Appeal, form: VerbForm, refused: moving.Refused
 ) -> HttpResponse:
     if refused.field in form.fields:
         form.add_error(refused.field, refused.message)
@@ -352,7 +353,7 @@ def _next(request: HttpRequest, appeal: Appeal, verb: Verb, back: str) -> str:
     following = _desk_at(back, request.POST.get("then", "")) if back in _BACK else ""
     if back in {"triage", "dispatch", "callback"}:
         fresh = fetch(appeal.pk)
-        if verb is Verb.NO_ANSWER or (fresh is not None and fresh.status != appeal.status):
+        if verb is NO_ANSWER or (fresh is not None and fresh.status != appeal.status):
             return following
         return f"{reverse(back)}?case={appeal.number}"
     if back == "inbox":

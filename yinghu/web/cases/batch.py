@@ -4,7 +4,7 @@ transaction, and told one by one. What can truly be taken back, can be.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -16,12 +16,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from yinghu.appeals import loop
-from yinghu.appeals.labels import done_label, status_label
+from yinghu.appeals import moving
+from yinghu.appeals.actions import ACCEPT, ANSWER, ASSIGN, HAND, RELEASE, RETURN, SORT
+from yinghu.appeals.closing_actions import CLOSE, DECLINE, MERGE
+from yinghu.appeals.handling_actions import ASK, NOTE, REPORT, RESOLVE, URGE
+from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.moves import MOVES, FieldKind, Move
 from yinghu.appeals.numbers import id_of
-from yinghu.appeals.states import Status, Verb
+from yinghu.appeals.states import Status
+from yinghu.appeals.verb import Verb
 from yinghu.people.access import Actor, may_see, relations
 from yinghu.people.models import User
 from yinghu.ui.case_rows import CaseRow, case_rows
@@ -29,26 +32,27 @@ from yinghu.ui.decorators import staff
 from yinghu.ui.forms import Known, VerbForm
 from yinghu.ui.requests import login_of, who
 from yinghu.ui.verb_views import perform
+from yinghu.verbs import VERBS
 
 MOST = 100
 """Cases in one batch."""
 
-VERBS = (
-    Verb.ACCEPT,
-    Verb.HAND,
-    Verb.SORT,
-    Verb.ASSIGN,
-    Verb.ANSWER,
-    Verb.REPORT,
-    Verb.ASK,
-    Verb.RESOLVE,
-    Verb.RELEASE,
-    Verb.RETURN,
-    Verb.CLOSE,
-    Verb.MERGE,
-    Verb.DECLINE,
-    Verb.NOTE,
-    Verb.URGE,
+BATCHED = (
+    ACCEPT,
+    HAND,
+    SORT,
+    ASSIGN,
+    ANSWER,
+    REPORT,
+    ASK,
+    RESOLVE,
+    RELEASE,
+    RETURN,
+    CLOSE,
+    MERGE,
+    DECLINE,
+    NOTE,
+    URGE,
 )
 """What may be done to many at once. Not: what one requester says (supply, rate, withdraw), and what
 is weighed case by case (extend, escalate, reopen)."""
@@ -56,9 +60,7 @@ is weighed case by case (extend, escalate, reopen)."""
 UNDONE_WITHIN = 10 * 60
 """Seconds for which a batch can be taken back."""
 
-_ROLES: dict[Verb, frozenset[str]] = {
-    verb: frozenset(MOVES[verb].who) - {"volunteer"} for verb in VERBS
-}
+_ROLES: dict[Verb, frozenset[str]] = {verb: frozenset(verb.who) - {"volunteer"} for verb in BATCHED}
 """Who may. Volunteers take one case at a time: each shows them somebody's name and address."""
 
 
@@ -68,7 +70,7 @@ def verbs_of(actor: Actor) -> list[Verb]:
     for grant in actor.grants:
         reached = Appeal(area_id=grant.area or None, unit_id=grant.unit_id, holder_id=actor.user_id)
         mine |= relations(actor, reached)
-    return [verb for verb in VERBS if mine & _ROLES[verb]]
+    return [verb for verb in BATCHED if mine & _ROLES[verb]]
 
 
 @dataclass(slots=True)
@@ -83,13 +85,6 @@ class Line:
     done: bool = False
 
 
-def _without_photos(verb: Verb) -> Move:
-    """The move as many cases share it: each photo shows one of them."""
-    move = MOVES[verb]
-    kept = tuple(field for field in move.fields if field.kind is not FieldKind.PHOTOS)
-    return replace(move, fields=kept)
-
-
 @never_cache
 @require_POST
 @staff()
@@ -98,7 +93,7 @@ def batch(request: HttpRequest) -> HttpResponse:
     actor = who(request)
     chosen = list(dict.fromkeys(number[:20] for number in request.POST.getlist("pick")))
     numbers = chosen[:MOST]
-    verb = next((each for each in VERBS if each == request.POST.get("verb")), None)
+    verb = next((each for each in BATCHED if each.name == request.POST.get("verb")), None)
     lines = _lines(actor, numbers)
     context: dict[str, Any] = {
         "desk": "cases",
@@ -119,7 +114,8 @@ def batch(request: HttpRequest) -> HttpResponse:
     able = [line for line in lines if not line.why_not]
     unit = next((line.row.appeal.unit_id for line in able if line.row), None)
     bound = request.POST if "do" in request.POST else None
-    form = VerbForm(_without_photos(verb), Known(unit), bound)
+    # Each photo shows one of the cases.
+    form = VerbForm(verb, Known(unit), bound, photos=False)
     context |= {"form": form, "able": len(able), "can_undo": verb in _UNDO}
     if bound is None:
         return render(request, "cases/batch.html", context)
@@ -131,8 +127,8 @@ def batch(request: HttpRequest) -> HttpResponse:
         line.row = now[line.number].row or line.row
     context |= {
         "n": sum(line.done for line in lines),
-        "done_label": done_label(verb),
-        "undo": _signer(request).sign_object([verb.value, undo]) if undo else "",
+        "done_label": verb.done,
+        "undo": _signer(request).sign_object([verb.name, undo]) if undo else "",
         "undoes": len(undo),
     }
     return render(request, "cases/batch_done.html", context)
@@ -150,13 +146,13 @@ def _lines(actor: Actor, numbers: list[str]) -> list[Line]:
 
 
 def _why_not(line: Line, verb: Verb, actor: Actor) -> str:
-    """Why the verb cannot be done to it now, as MOVES says; "" where it can."""
+    """Why the verb cannot be done to it now, as its row says; "" where it can."""
     if line.row is None:
         return _("没有这件诉求，或者它不归您看")
-    appeal, move = line.row.appeal, MOVES[verb]
+    appeal = line.row.appeal
     if not _ROLES[verb] & relations(actor, appeal):
         return _("您不能对这件做“%s”") % _(verb.label)
-    if appeal.status not in move.sources:
+    if appeal.status not in verb.sources:
         return _("现在是“%s”") % status_label(appeal.state)
     return ""
 
@@ -170,39 +166,39 @@ def _do(request: HttpRequest, actor: Actor, line: Line, form: VerbForm) -> list[
     expect = int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 10 else None
     try:
         event = perform(appeal.pk, actor, form, expect)
-    except loop.Refused as refused:
+    except moving.Refused as refused:
         line.why_not = refused.message
         return None
     line.done = True
-    undo = _UNDO.get(form.move.verb)
+    undo = _UNDO.get(form.verb)
     given = undo(appeal, actor, event.words) if undo else None
     return [appeal.pk, event.seq, *given] if given is not None else None
 
 
 def _undo_accept(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
     """Nobody held it: it is put back, unless the requester has been told something with it."""
-    return None if said else [Verb.RELEASE.value, {}]
+    return None if said else [RELEASE.name, {}]
 
 
 def _undo_hand(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
     """Somebody held it: they have it back. Where nobody did, only a head may put it back."""
     if before.holder_id is not None:
         holder = User.objects.filter(pk=before.holder_id).values_list("username", flat=True).first()
-        return [Verb.HAND.value, {"user": holder}]
-    return [Verb.RELEASE.value, {}] if "head" in relations(actor, before) else None
+        return [HAND.name, {"user": holder}]
+    return [RELEASE.name, {}] if "head" in relations(actor, before) else None
 
 
 def _undo_assign(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
     """Another unit had not accepted it yet: it has it back, with its clock going on."""
     if before.state is Status.ASSIGNED and before.unit is not None:
-        return [Verb.ASSIGN.value, {"unit": before.unit.code}]
+        return [ASSIGN.name, {"unit": before.unit.code}]
     return None
 
 
-_UNDO = {Verb.ACCEPT: _undo_accept, Verb.HAND: _undo_hand, Verb.ASSIGN: _undo_assign}
+_UNDO = {ACCEPT: _undo_accept, HAND: _undo_hand, ASSIGN: _undo_assign}
 """What another verb truly takes back. Nothing else: words have been read (answer, report, ask,
 resolve, decline), a rule has acted on it (sort), a unit has been told (return), or it has no way
-back in MOVES (merge and close reopen as new work, note and urge stay)."""
+back (merge and close reopen as new work, note and urge stay)."""
 
 
 def _signer(request: HttpRequest) -> signing.TimestampSigner:
@@ -229,9 +225,9 @@ def undo(request: HttpRequest) -> HttpResponse:
         line = Line(Appeal(pk=appeal_id).number)
         lines.append(line)
         try:
-            _take_back(appeal_id, actor, Verb(back), given, seq)
+            _take_back(appeal_id, actor, VERBS[back], given, seq)
             line.done = True
-        except loop.Refused as refused:
+        except moving.Refused as refused:
             line.why_not = refused.message
     rows = {row.appeal.pk: row for row in case_rows(_again(undone), actor)}
     for line in lines:
@@ -240,7 +236,7 @@ def undo(request: HttpRequest) -> HttpResponse:
     context = {
         "desk": "cases",
         "lines": lines,
-        "verb": Verb(verb),
+        "verb": VERBS[verb],
         "n": sum(line.done for line in lines),
         "done_label": _("撤销"),
         "back": _back(request),
@@ -250,7 +246,7 @@ def undo(request: HttpRequest) -> HttpResponse:
 
 def _take_back(appeal_id: int, actor: Actor, verb: Verb, given: dict[str, Any], seq: int) -> Event:
     why = _("撤销刚才的批量操作")
-    return loop.VERBS[verb](appeal_id, actor, **given, why=why, expect=seq)
+    return verb.perform(appeal_id, actor, **given, why=why, expect=seq)
 
 
 def _again(undone: list[Any]) -> Any:

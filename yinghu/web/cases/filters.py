@@ -15,12 +15,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from yinghu.appeals import clocks
+from yinghu.appeals.actions import RETURN
 from yinghu.appeals.channels import CHANNELS
-from yinghu.appeals.labels import status_label
+from yinghu.appeals.labels import name_of, status_label
 from yinghu.appeals.models import Appeal, Category, Clock, Event
-from yinghu.appeals.states import OPEN, Klass, Status, Urgency, Verb
+from yinghu.appeals.states import OPEN, Klass, Status, Urgency
 from yinghu.common.form_fields import PickerSelect
-from yinghu.common.language import name_of
 from yinghu.people.access import Actor
 from yinghu.people.models import Unit
 from yinghu.places.area_fields import AreaField, AreaInput
@@ -99,7 +99,7 @@ class Filter:
             found = found.filter(pk__in=clock.values("appeal"))
         if self.returned:
             # Sorted and not sent again: what was returned long ago and solved elsewhere is history.
-            back = Event.objects.filter(verb=Verb.RETURN, appeal=OuterRef("pk"))
+            back = Event.objects.filter(verb=RETURN.name, appeal=OuterRef("pk"))
             found = found.filter(Exists(back), status=Status.SORTED)
         if self.mine:
             found = found.filter(holder=actor.user_id)

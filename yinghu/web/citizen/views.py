@@ -14,12 +14,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from yinghu.appeals import clocks, inboxes, loop
+from yinghu import verbs
+from yinghu.appeals import clocks, handling_actions, inboxes, moving
 from yinghu.appeals.body_from_answers import is_made_of_answers
+from yinghu.appeals.closing_actions import RATE, REOPEN, WITHDRAW
+from yinghu.appeals.handling_actions import ASK, SUPPLY, URGE
 from yinghu.appeals.models import Appeal, Category
-from yinghu.appeals.moves import MOVES
 from yinghu.appeals.numbers import id_of, id_of_token
-from yinghu.appeals.states import PRIVATE, Status, Verb
+from yinghu.appeals.states import Status
 from yinghu.common import photos, rate_limit, sms, text_cleaning
 from yinghu.common.phones import normal_phone
 from yinghu.common.sealing import blind
@@ -34,11 +36,12 @@ from yinghu.ui.qr import qr_image
 from yinghu.ui.requests import absolute, is_part, version_of
 from yinghu.ui.timeline import story_of, with_photos, without_echo, without_helpers_numbers
 from yinghu.ui.verb_views import arrived_before, perform
+from yinghu.verbs import PRIVATE
 from yinghu.web.citizen import filing
 from yinghu.web.citizen.filing import MAX_BODY, Sheet, new_form_id
 from yinghu.web.live.stream_permissions import public_version
 
-SAYS = (Verb.RATE, Verb.SUPPLY, Verb.URGE, Verb.REOPEN, Verb.WITHDRAW)
+SAYS = (RATE, SUPPLY, URGE, REOPEN, WITHDRAW)
 """What a requester may say on the tracking page, in the order shown."""
 
 
@@ -124,8 +127,8 @@ def next_step(appeal: Appeal) -> dict[str, Any]:
     setback = event_text.setback(appeal)
     standing = event_text.standing(appeal, setback)
     asked = None
-    if standing.turn is Verb.SUPPLY:
-        asked = appeal.events.filter(verb=Verb.ASK).order_by("seq").last()
+    if standing.turn is SUPPLY:
+        asked = appeal.events.filter(verb=ASK.name).order_by("seq").last()
     running = {clock.kind: clock for clock in clocks.running(appeal.pk)}
     clock = running.get(standing.clock.value) if standing.clock else None
     solve = running.get("solve") if standing.clock != "solve" else None
@@ -163,18 +166,18 @@ def show_track(
     known = Known()
     forms = []
     turn = event_text.standing(appeal, event_text.setback(appeal)).turn
-    moves = {move.verb: move for move in loop.available(appeal, requester_of(appeal.pk))}
+    possible = verbs.available(appeal, requester_of(appeal.pk))
     for verb in SAYS:
-        if verb not in moves or (verb is Verb.REOPEN and _is_coming_back(appeal)):
+        if verb not in possible or (verb is REOPEN and _is_coming_back(appeal)):
             continue
-        is_bound = bound is not None and bound.move.verb is verb
-        form = bound if is_bound and bound else VerbForm(moves[verb], known, own=True)
+        is_bound = bound is not None and bound.verb is verb
+        form = bound if is_bound and bound else VerbForm(verb, known, own=True)
         forms.append(
             {
                 "verb": verb,
                 "form": form,
                 "open": is_bound or verb is turn,
-                "again": loop.urge_again_at(appeal) if verb is Verb.URGE else None,
+                "again": handling_actions.urge_again_at(appeal) if verb is URGE else None,
             },
         )
     master = _final_master(appeal)
@@ -194,7 +197,7 @@ def show_track(
         "max_photos": photos.MAX_PHOTOS,
         "master": master,
         "master_next": next_step(master) if master else None,
-        "lost": bound.data.get("words", "") if bound and bound.move.verb not in moves else "",
+        "lost": bound.data.get("words", "") if bound and bound.verb not in possible else "",
     }
     parts = {"state": "citizen/track_state.html", "acts": "citizen/track_acts.html"}
     part = next((parts[name] for name in parts if is_part(request, name)), None)
@@ -214,11 +217,11 @@ def _final_master(appeal: Appeal) -> Appeal | None:
 def say(request: HttpRequest, token: str, verb: str) -> HttpResponse:
     """A requester's word on their own appeal."""
     appeal = _by_token(token)
-    if verb not in {each.value for each in SAYS}:
+    row = next((each for each in SAYS if each.name == verb), None)
+    if row is None:
         raise Http404
-    act = Verb(verb)
     actor = requester_of(appeal.pk)
-    form = VerbForm(MOVES[act], Known(), request.POST, request.FILES, own=True)
+    form = VerbForm(row, Known(), request.POST, request.FILES, own=True)
     wait = rate_limit.too_many("act", request.META.get("REMOTE_ADDR", ""))
     # The appeal as well, as at the API: whoever holds its link has more than one address.
     if wait := wait or rate_limit.too_many("act", f"appeal {appeal.pk}"):
@@ -231,7 +234,7 @@ def say(request: HttpRequest, token: str, verb: str) -> HttpResponse:
     seen = version_of(request)
     try:
         perform(appeal.pk, actor, form, seen)
-    except loop.Refused as refused:
+    except moving.Refused as refused:
         if arrived_before(appeal.events.filter(actor_kind="requester"), form, seen):
             return redirect("track", token=token)
         if refused.field in form.fields:

@@ -19,13 +19,14 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals import loop
+from yinghu.appeals import moving
 from yinghu.appeals.body_from_answers import is_made_of_answers
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import Verb
 from yinghu.common import photos
 from yinghu.common.masking import without_numbers
-from yinghu.dispatch import eligibility, legs, offers
+from yinghu.dispatch import actions as errand_actions
+from yinghu.dispatch import eligibility, leg_actions, offers
+from yinghu.dispatch.actions import SAY
 from yinghu.dispatch.leg_sequence import Course
 from yinghu.dispatch.models import Leg, LegKind, Offer, Proof
 from yinghu.dispatch.receipts import photo_of_leg
@@ -153,8 +154,8 @@ def page(request: HttpRequest, leg_id: int) -> HttpResponse:
 
 def _known(request: HttpRequest, leg_id: int) -> Leg:
     try:
-        legs.known(leg_id, who(request))
-    except loop.NotFound as gone:
+        leg_actions.known(leg_id, who(request))
+    except moving.NotFound as gone:
         raise Http404 from gone
     return Leg.objects.select_related(*SHOWN).get(pk=leg_id)
 
@@ -233,7 +234,7 @@ def _why_not(actor: Actor, appeal: Appeal, course: Course, leg: Leg) -> str:
         return ""
     try:
         eligibility.check_fit(actor, appeal, course.along(course[leg.n]))
-    except loop.Refused as refused:
+    except moving.Refused as refused:
         return refused.message
     return ""
 
@@ -269,7 +270,7 @@ def _point(leg: Leg, shown: bool) -> Point | None:
 
 
 def _chat(appeal: Appeal) -> list[Event]:
-    said = appeal.events.filter(verb=Verb.SAY).select_related("user").order_by("-seq")
+    said = appeal.events.filter(verb=SAY.name).select_related("user").order_by("-seq")
     return list(said[:30])[::-1]
 
 
@@ -329,9 +330,9 @@ def act(request: HttpRequest, leg_id: int, verb: str) -> HttpResponse:
         return _show(request, leg, bound={verb: form}, status=422)
     try:
         said = _ACTS[verb](leg, who(request), form)
-    except loop.NotFound as gone:
+    except moving.NotFound as gone:
         raise Http404 from gone
-    except loop.Refused as refused:
+    except moving.Refused as refused:
         return _refused(request, leg, verb, form, refused)
     if said:
         messages.success(request, said)
@@ -345,15 +346,15 @@ def _taking(request: HttpRequest, leg_id: int) -> HttpResponse:
     """
     actor = who(request)
     try:
-        legs.take(leg_id, actor)
-    except loop.NotFound as gone:
+        leg_actions.take(leg_id, actor)
+    except moving.NotFound as gone:
         raise Http404 from gone
-    except loop.Conflict as late:
+    except moving.Conflict as late:
         if late.code == "gone":
             context = {"desk": "field", "said": late.message, "next": _next(actor, leg_id)}
             return render(request, "field/gone.html", context, status=late.status)
         return _refused(request, _known(request, leg_id), "take", None, late)
-    except loop.Refused as refused:
+    except moving.Refused as refused:
         return _refused(request, _known(request, leg_id), "take", None, refused)
     messages.success(request, _("接下了，联系方式已显示"))
     return redirect("leg", leg_id=leg_id)
@@ -364,13 +365,13 @@ def _is_over(leg: Leg) -> bool:
 
 
 def _refused(
-    request: HttpRequest, leg: Leg, verb: str, form: forms.Form | None, refused: loop.Refused
+    request: HttpRequest, leg: Leg, verb: str, form: forms.Form | None, refused: moving.Refused
 ) -> HttpResponse:
     fresh = _known(request, leg.pk)
     if form is not None and refused.field in form.fields:
         form.add_error(refused.field, refused.message)
         return _show(request, fresh, bound={verb: form}, status=refused.status)
-    if isinstance(refused, loop.Forbidden) and not eligibility.may_know(who(request), fresh):
+    if isinstance(refused, moving.Forbidden) and not eligibility.may_know(who(request), fresh):
         raise PermissionDenied(refused.message) from refused
     bound = {verb: form} if form is not None else None
     return _show(request, fresh, bound=bound, problem=refused.message, status=refused.status)
@@ -387,12 +388,12 @@ def _decline(leg: Leg, actor: Actor, _form: Form) -> str:
 
 def _give_back(leg: Leg, actor: Actor, form: Form) -> str:
     given = form.cleaned_data
-    legs.give_back(leg.pk, actor, why=given["why"], kept=given["kept"])
+    leg_actions.give_back(leg.pk, actor, why=given["why"], kept=given["kept"])
     return _("已交回，别人可以接")
 
 
 def _hand_over(leg: Leg, actor: Actor, _form: Form) -> str:
-    event = legs.hand_over(leg.pk, actor)
+    event = leg_actions.hand_over(leg.pk, actor)
     if event.facts.get("done"):
         return _("双方都确认了，交接完成")
     return _("已确认，等对方也确认")
@@ -401,7 +402,7 @@ def _hand_over(leg: Leg, actor: Actor, _form: Form) -> str:
 def _finish(leg: Leg, actor: Actor, form: Form) -> str:
     given = form.cleaned_data
     keeping(
-        lambda kept: legs.finish(
+        lambda kept: leg_actions.finish(
             leg.pk, actor, words=given["words"], photos=kept, paid=form.cents()
         ),
         given["photos"],
@@ -410,12 +411,12 @@ def _finish(leg: Leg, actor: Actor, form: Form) -> str:
 
 
 def _touch(leg: Leg, actor: Actor, _form: Form) -> str:
-    legs.touch(leg.pk, actor)
+    leg_actions.touch(leg.pk, actor)
     return _("好的，知道您在办")
 
 
 def _say(leg: Leg, actor: Actor, form: Form) -> str:
-    legs.say(leg.appeal_id, actor, words=form.cleaned_data["words"])
+    errand_actions.say(leg.appeal_id, actor, why=form.cleaned_data["words"])
     return ""
 
 

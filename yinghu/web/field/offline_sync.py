@@ -33,7 +33,8 @@ from django.views.decorators.http import require_http_methods
 
 from yinghu.appeals.moving import NotFound, Refused
 from yinghu.common import photos
-from yinghu.dispatch import legs
+from yinghu.dispatch import actions as errand_actions
+from yinghu.dispatch import leg_actions
 from yinghu.dispatch.models import FieldRecord, Leg
 from yinghu.people.access import Actor, desks_of
 from yinghu.people.models import User
@@ -82,28 +83,28 @@ Step = Callable[[Leg, Actor, Record, Kept], str]
 
 def _finish(leg: Leg, actor: Actor, record: Record, kept: Kept) -> str:
     words, paid = record.fields["words"], cents(record.fields["paid"])
-    legs.finish(leg.pk, actor, words=words, photos=kept, paid=paid, at=record.at)
+    leg_actions.finish(leg.pk, actor, words=words, photos=kept, paid=paid, at=record.at)
     return _("这一程办完了，辛苦了")
 
 
 def _hand_over(leg: Leg, actor: Actor, record: Record, kept: Kept) -> str:
-    event = legs.hand_over(leg.pk, actor, at=record.at)
+    event = leg_actions.hand_over(leg.pk, actor, at=record.at)
     return _("双方都确认了，交接完成") if event.facts["done"] else _("已确认，等对方也确认")
 
 
 def _give_back(leg: Leg, actor: Actor, record: Record, kept: Kept) -> str:
-    legs.give_back(leg.pk, actor, why=record.fields["why"], kept=record.fields["kept"])
+    leg_actions.give_back(leg.pk, actor, why=record.fields["why"], kept=record.fields["kept"])
     return _("已交回，别人可以接")
 
 
 def _touch(leg: Leg, actor: Actor, record: Record, kept: Kept) -> str:
-    legs.touch(leg.pk, actor)
+    leg_actions.touch(leg.pk, actor)
     return _("好的，知道您在办")
 
 
 def _say(leg: Leg, actor: Actor, record: Record, kept: Kept) -> str:
     try:
-        legs.say(leg.appeal_id, actor, words=record.fields["words"])
+        errand_actions.say(leg.appeal_id, actor, why=record.fields["words"])
     except NotFound as gone:
         # They know of the leg, and had it when they wrote.
         raise Refused("not_yours", _("这件事现在不归您办了，留言没有发出")) from gone
@@ -151,7 +152,7 @@ def _once(user: User, actor: Actor, record: Record) -> dict[str, Any]:
     if "field" not in desks_of(actor):
         return _refusal("not_allowed", _("您现在不在队里，不能办任务。请联系队长。"))
     try:
-        leg = legs.known(record.leg_id, actor)
+        leg = leg_actions.known(record.leg_id, actor)
     except Refused as gone:
         raise Bad(gone.code, gone.message, gone.status) from gone
     with transaction.atomic():

@@ -16,10 +16,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals import loop
+from yinghu.appeals import moving
 from yinghu.common import photos
 from yinghu.common.masking import without_numbers
-from yinghu.dispatch import legs
+from yinghu.dispatch import leg_actions
 from yinghu.dispatch.models import Leg, Proof
 from yinghu.dispatch.shopping_list import (
     MOST_LINES,
@@ -276,8 +276,8 @@ def _finish(pk: int, actor: Actor, given: Given, receipt: tuple[photos.StoredPho
         paid = _cents(given.paid[pk])
         for photo in receipt:
             kept += (photos.copy_of(photo),)
-        legs.finish(pk, actor, words=given.words[pk], photos=kept, paid=paid)
-    except loop.Refused as refused:
+        leg_actions.finish(pk, actor, words=given.words[pk], photos=kept, paid=paid)
+    except moving.Refused as refused:
         photos.discard(kept)
         return refused.message
     except photos.BadPhoto as bad:
@@ -296,7 +296,7 @@ def _cents(text: str) -> int | None:
         price = Decimal("NaN")
     whole = price * 100 if price.is_finite() and abs(price) < 10**9 else Decimal("NaN")
     if not whole.is_finite() or whole != whole.to_integral_value():
-        raise loop.Refused("bad_money", _("价钱请写数字，比如 12.5"), "paid")
-    if not 0 <= whole <= legs.MOST_MONEY:
-        raise loop.Refused("bad_money", _("金额应在 0 到 100000 元之间"), "paid")
+        raise moving.Refused("bad_money", _("价钱请写数字，比如 12.5"), "paid")
+    if not 0 <= whole <= leg_actions.MOST_MONEY:
+        raise moving.Refused("bad_money", _("金额应在 0 到 100000 元之间"), "paid")
     return int(whole)

@@ -18,11 +18,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals import inboxes, loop
+from yinghu import verbs
+from yinghu.appeals import inboxes, moving
+from yinghu.appeals.actions import ACCEPT, RELEASE
 from yinghu.appeals.body_from_answers import is_made_of_answers
+from yinghu.appeals.handling_actions import REPORT, RESOLVE
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.moves import MOVES
-from yinghu.appeals.states import PRIVATE, Status, Verb
+from yinghu.appeals.states import Status
+from yinghu.appeals.verb import Verb
 from yinghu.common import photos
 from yinghu.common.language import name_of
 from yinghu.common.masking import without_numbers
@@ -40,12 +43,13 @@ from yinghu.ui.pagination import PAGE_SIZE
 from yinghu.ui.requests import is_part, login_of, version_of, who
 from yinghu.ui.timeline import Story, story_of, with_photos, without_echo
 from yinghu.ui.verb_views import arrived_before, perform
+from yinghu.verbs import PRIVATE
 from yinghu.web.case import case_actions
 from yinghu.web.case import views as case_views
 from yinghu.web.field import legs
 from yinghu.web.field.distance import Point, about, exactly, nearest_first
 
-ACTS = (Verb.ACCEPT, Verb.REPORT, Verb.RESOLVE, Verb.RELEASE)
+ACTS = (ACCEPT, REPORT, RESOLVE, RELEASE)
 """What is done out there, in the order shown; everything else is desk work."""
 
 LOOKED_AT = 300
@@ -211,7 +215,7 @@ def _show(
     actor = who(request)
     holds = "holder" in relations(actor, appeal) and may_reveal(actor, appeal)
     gone = appeal.state is Status.HANDLING and not holds
-    if gone and bound is not None and bound.move.verb is Verb.ACCEPT:
+    if gone and bound is not None and bound.verb is ACCEPT:
         # Said below, with what else is free.
         problem = ""
     whom = None
@@ -238,7 +242,7 @@ def _show(
         "clocks": appeal.clocks.filter(stopped_at=None).order_by("due_at"),
         "story": _story(request, appeal, reveal),
         "problem": problem,
-        "lost": _lost(bound) if bound is not None and bound.move.verb not in offered else "",
+        "lost": _lost(bound) if bound is not None and bound.verb not in offered else "",
     }
     part = "field/task_body.html" if is_part(request, "case") else "field/task.html"
     return render(request, part, context, status=status)
@@ -246,20 +250,18 @@ def _show(
 
 def _acts(appeal: Appeal, actor: Actor, bound: VerbForm | None) -> list[dict[str, Any]]:
     """What the actor may do out there now, each with its form; one of them lies open."""
-    moves = {move.verb: move for move in loop.available(appeal, actor)}
-    opened = bound.move.verb if bound else dict(case_actions.FIRST).get(appeal.state)
+    possible = verbs.available(appeal, actor)
+    opened = bound.verb if bound else case_actions.first_at(appeal.state)
     known = Known(appeal.unit_id)
     return [
         {
             "verb": verb,
-            "form": bound
-            if bound is not None and bound.move.verb is verb
-            else VerbForm(moves[verb], known),
+            "form": bound if bound is not None and bound.verb is verb else VerbForm(verb, known),
             "open": verb is opened,
-            "danger": verb is Verb.RELEASE,
+            "danger": verb is RELEASE,
         }
         for verb in ACTS
-        if verb in moves
+        if verb in possible
     ]
 
 
@@ -285,7 +287,7 @@ def _next_free(actor: Actor, appeal: Appeal) -> CaseRow | None:
 
 def _takings(actor: Actor, held: Iterable[Appeal]) -> dict[int, str]:
     """By the case's id, the reason for which its holder is shown its requester. One query."""
-    taken = Event.objects.filter(appeal__in=held, verb=Verb.ACCEPT, user=actor.user_id)
+    taken = Event.objects.filter(appeal__in=held, verb=ACCEPT.name, user=actor.user_id)
     last = dict(taken.values_list("appeal").annotate(Max("seq")))
     return {each.pk: f"{TAKEN} {last[each.pk]}" if each.pk in last else TAKEN for each in held}
 
@@ -296,32 +298,32 @@ def _takings(actor: Actor, held: Iterable[Appeal]) -> dict[int, str]:
 def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     """Take, report, hand back, resolve."""
     appeal = case_views.seen(request, number)
-    if verb not in {each.value for each in ACTS}:
+    row = next((each for each in ACTS if each.name == verb), None)
+    if row is None:
         raise Http404
-    move = MOVES[Verb(verb)]
-    form = VerbForm(move, Known(appeal.unit_id), request.POST, request.FILES)
+    form = VerbForm(row, Known(appeal.unit_id), request.POST, request.FILES)
     if not form.is_valid():
         return _show(request, appeal, bound=form, status=422)
     actor = who(request)
     try:
         perform(appeal.pk, actor, form, version_of(request))
-    except loop.NotFound as gone:
+    except moving.NotFound as gone:
         raise Http404 from gone
-    except loop.Refused as refused:
+    except moving.Refused as refused:
         if not _arrived_before(request, appeal, form):
-            if isinstance(refused, loop.Forbidden):
+            if isinstance(refused, moving.Forbidden):
                 raise PermissionDenied(refused.message) from refused
             return _refused(request, appeal, form, refused)
-    if move.verb is Verb.ACCEPT:
+    if row is ACCEPT:
         messages.success(request, _("接单成功，联系方式已显示"))
         return redirect("task", number=appeal.number)
     done: dict[Verb, Any] = {
-        Verb.REPORT: _("进展已发给诉求人"),
-        Verb.RESOLVE: _("已办结，辛苦了"),
-        Verb.RELEASE: _("已放回，别人可以接单"),
+        REPORT: _("进展已发给诉求人"),
+        RESOLVE: _("已办结，辛苦了"),
+        RELEASE: _("已放回，别人可以接单"),
     }
-    messages.success(request, done[move.verb])
-    if move.verb is Verb.REPORT:
+    messages.success(request, done[row])
+    if row is REPORT:
         return redirect("task", number=appeal.number)
     return redirect("field")
 
@@ -332,11 +334,11 @@ def _arrived_before(request: HttpRequest, appeal: Appeal, form: VerbForm) -> boo
     if seen is None or not arrived_before(appeal.events.filter(user=user), form, seen):
         return False
     fresh = case_views.fetch(appeal.pk)
-    return form.move.verb is not Verb.ACCEPT or (fresh is not None and fresh.holder_id == user.pk)
+    return form.verb is not ACCEPT or (fresh is not None and fresh.holder_id == user.pk)
 
 
 def _refused(
-    request: HttpRequest, appeal: Appeal, form: VerbForm, refused: loop.Refused
+    request: HttpRequest, appeal: Appeal, form: VerbForm, refused: moving.Refused
 ) -> HttpResponse:
     fresh = case_views.fetch(appeal.pk) or appeal
     if not relations(who(request), fresh):

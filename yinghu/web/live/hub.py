@@ -20,9 +20,11 @@ import psycopg
 import structlog
 from django.conf import settings
 
-from yinghu.appeals.moves import BY_REST, MOVES, OF_LEGS
 from yinghu.appeals.notify import NOTICE, NOTIFY_CHANNEL
-from yinghu.appeals.states import ENDED, PRIVATE, Status, Verb
+from yinghu.appeals.states import ENDED, Status
+from yinghu.appeals.verb import Privacy
+from yinghu.oversight.actions import CHASE
+from yinghu.verbs import VERBS
 
 PROOF = 30.0
 """Seconds of silence after which the listener asks whether the database is still there."""
@@ -47,39 +49,35 @@ SHOWN: dict[str, frozenset[Status]] = {
 WHISTLES = "whistles"
 """The desk whose list shows no status, but whom a whistle calls."""
 DESKS = frozenset({WHISTLES, *SHOWN})
-_WHISTLED = frozenset(
-    {Verb.WHISTLE, Verb.REPORT_IN, Verb.MEASURES, Verb.CONTEST, Verb.JUDGE, Verb.GRADE}
-)
-_LIES_OPEN = frozenset({Verb.PLAN, Verb.TAKE, Verb.GIVE_BACK, Verb.FINISH, Verb.DROP})
-"""Steps of errands that change what anybody may take; the others concern those who are told."""
 
 
-def desks_touched(verb: str) -> frozenset[str]:
-    """The desks whose list a verb may change, as MOVES says; all, for what is no verb."""
-    if verb in (VIEW, NOTICE, Verb.CHASE):
+def desks_touched(name: str) -> frozenset[str]:
+    """The desks whose list a verb may change, as its row says; all, for what is no verb."""
+    verb = VERBS.get(name)
+    if name in (VIEW, NOTICE) or verb is CHASE:
         # Chasing changes no list; whoever is to know of it has a notice.
         return frozenset()
-    if verb in OF_LEGS:
-        return frozenset({"field"}) if verb in _LIES_OPEN else frozenset()
-    move = MOVES.get(verb)  # type: ignore[call-overload]  # a verb is a string
-    if move is None or verb in BY_REST:
+    if verb is not None and verb.errand:
+        return verb.lists
+    if verb is None or verb.rests_from:
         return DESKS
-    touched = move.sources | ({move.target} if move.target else set())
-    whistles = {WHISTLES} if verb in _WHISTLED or move.target in ENDED else set()
-    return frozenset({desk for desk, shown in SHOWN.items() if shown & touched} | whistles)
+    touched = verb.sources | ({verb.target} if verb.target else set())
+    whistles = {WHISTLES} if verb.target in ENDED else set()
+    shown = {desk for desk, statuses in SHOWN.items() if statuses & touched}
+    return frozenset(shown | whistles | verb.lists)
 
 
-def kinds_meant(verb: str) -> tuple[str, ...]:
+def kinds_meant(name: str) -> tuple[str, ...]:
     """The kinds of topic that a verb means for its cases: `case` for those inside; `public` for
     whoever follows it by its link, who must not learn that something was done inside only.
     `notices` of those logins that have something new to read.
     """
-    if verb == VIEW:
+    if name == VIEW:
         return ("viewers",)
-    if verb == NOTICE:
+    if name == NOTICE:
         return ("notices",)
-    known = MOVES.get(verb)  # type: ignore[call-overload]  # a verb is a string
-    return ("case", "public") if known and known.verb not in PRIVATE else ("case",)
+    verb = VERBS.get(name)
+    return ("case", "public") if verb and verb.privacy is Privacy.PUBLIC else ("case",)
 
 
 class Told(NamedTuple):

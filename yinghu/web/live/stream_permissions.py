@@ -14,7 +14,6 @@ from django.http import HttpRequest
 
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import id_of, id_of_token
-from yinghu.appeals.states import PRIVATE
 from yinghu.dispatch.eligibility import may_know
 from yinghu.dispatch.models import Leg
 from yinghu.notifications.read_state import unread
@@ -29,6 +28,7 @@ from yinghu.people.access import (
 from yinghu.people.logins import came_by_phone
 from yinghu.people.models import User
 from yinghu.ui.navigation import BADGED
+from yinghu.verbs import PRIVATE
 from yinghu.web.live.hub import DESKS, Told
 
 MOST = 30

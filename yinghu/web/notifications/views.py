@@ -13,10 +13,11 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from yinghu.appeals.closing_actions import RATE, REOPEN
+from yinghu.appeals.handling_actions import SUPPLY, URGE
 from yinghu.appeals.labels import headline_of
-from yinghu.appeals.moves import OF_LEGS
-from yinghu.appeals.states import Verb
 from yinghu.common.masking import without_numbers
+from yinghu.dispatch.actions import SAY
 from yinghu.dispatch.eligibility import may_know
 from yinghu.dispatch.models import Leg
 from yinghu.notifications import delivery, texts
@@ -26,6 +27,7 @@ from yinghu.people.access import Actor, desks_of, may_read_why, may_see
 from yinghu.ui.decorators import staff
 from yinghu.ui.pagination import PAGE_SIZE, size_for
 from yinghu.ui.requests import is_part, login_of, who
+from yinghu.verbs import ERRANDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def _lines(request: HttpRequest, found: list[Notification]) -> list[Line]:
 def _leg_of(notice: Notification, actor: Actor) -> int | None:
     """The leg that a notice is about, for whoever helps with it or was asked to."""
     event = notice.event
-    if event is None or event.act not in OF_LEGS or notice.reason not in _HELPING:
+    if event is None or event.verb not in ERRANDS or notice.reason not in _HELPING:
         return None
     found = Leg.objects.filter(appeal=event.appeal_id).select_related("errand", "appeal")
     said = {"errand": event.facts.get("errand"), "n": event.facts.get("leg")}
@@ -77,15 +79,15 @@ def _leg_of(notice: Notification, actor: Actor) -> int | None:
 
 
 _HELPING = (Reason.OFFERED, Reason.HELPER)
-_QUOTED = (Verb.RATE, Verb.REOPEN, Verb.SUPPLY, Verb.URGE, Verb.SAY)
+_QUOTED = tuple(verb.name for verb in (RATE, REOPEN, SUPPLY, URGE, SAY))
 
 
 def _said(notice: Notification) -> str:
     """The beginning of what its requester said, which a mail does not carry."""
     event = notice.event
-    if event is None or event.act not in _QUOTED:
+    if event is None or event.verb not in _QUOTED:
         return ""
-    said = event.why if event.act is Verb.SAY else event.words
+    said = event.why if event.verb == SAY.name else event.words
     return Truncator(without_numbers(said)).chars(80)
 
 

@@ -13,10 +13,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from yinghu.appeals import inboxes
+from yinghu.appeals.handling_actions import NOTE
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import Verb
 from yinghu.common.masking import without_numbers
 from yinghu.oversight import shared_cases
+from yinghu.oversight.actions import REPLY
 from yinghu.oversight.models import Share
 from yinghu.oversight.shared_cases import Pair, Side
 from yinghu.people.access import Actor, forces_of, may_read_why
@@ -31,7 +32,7 @@ SHOWN = 10
 
 _KEYS = ("-urgency", "id")
 
-_SAYS_WHY = frozenset({Verb.NOTE, Verb.REPLY})
+_SAYS_WHY = frozenset({NOTE.name, REPLY.name})
 """Verbs whose words are those that stay inside."""
 
 
@@ -208,7 +209,7 @@ def _line(row: CaseRow, pair: Pair, actor: Actor) -> Line:
 def _words(event: Event | None, *, inside: bool, reveal: bool) -> str:
     if event is None:
         return ""
-    if event.act in _SAYS_WHY:
+    if event.verb in _SAYS_WHY:
         return event.why if inside else ""
     return event.words if reveal else without_numbers(event.words)
 

@@ -14,14 +14,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from yinghu.appeals import loop
+from yinghu.appeals import moving
+from yinghu.appeals.labels import name_of
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.moves import MOVES
 from yinghu.appeals.numbers import number_of
-from yinghu.appeals.states import Verb
 from yinghu.common.form_fields import PickerSelect
-from yinghu.common.language import name_of
 from yinghu.intake.whistle_filing import blow, callers, to_call
+from yinghu.oversight.whistle_actions import WHISTLE
 from yinghu.people.models import Unit
 from yinghu.places.area_fields import AreaField, AreaInput
 from yinghu.ui.decorators import staff
@@ -34,7 +33,7 @@ class PlaceForm(VerbForm):
     """A whistle's own fields, and the unit, area and category of the case that it makes."""
 
     def __init__(self, units: list[Unit], known: Known, **given: Any) -> None:
-        super().__init__(MOVES[Verb.WHISTLE], known, **given)
+        super().__init__(WHISTLE, known, **given)
         several = PickerSelect if len(units) > 1 else forms.HiddenInput
         self.units = {unit.code: unit for unit in units}
         self.fields["unit"] = forms.ChoiceField(
@@ -67,7 +66,7 @@ def page(request: HttpRequest) -> HttpResponse:
     form_id, problem = request.POST.get("form_id", ""), ""
     if request.method == "GET":
         here = units[0].area
-        initial = initial_of(Verb.WHISTLE, Appeal(area=here))
+        initial = initial_of(WHISTLE, Appeal(area=here))
         initial |= {"unit": units[0].code, "area": f"{here.pk} {here.name}" if here else ""}
         return _show(request, PlaceForm(units, known, initial=initial), new_form_id(request))
     form, key = PlaceForm(units, known, data=request.POST), genuine_form_id(request, form_id)
@@ -76,7 +75,7 @@ def page(request: HttpRequest) -> HttpResponse:
     elif form.is_valid():
         try:
             return _done(request, _blow(request, form, key))
-        except loop.Refused as refused:
+        except moving.Refused as refused:
             at = refused.field if refused.field in form.fields else None
             form.add_error(at, refused.message)
     return _show(request, form, form_id, problem, 400)

@@ -15,11 +15,12 @@ from django.views.decorators.http import require_GET
 
 from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Clock, Event
-from yinghu.appeals.moves import MOVES
 from yinghu.appeals.policies import policy
-from yinghu.appeals.states import OF_UNITS, ClockKind, Occasion, Satisfaction, Verb
+from yinghu.appeals.states import OF_UNITS, ClockKind, Occasion, Satisfaction
+from yinghu.appeals.verb import Verb
 from yinghu.intake.whistle_filing import callers
 from yinghu.oversight.models import Summons, Whistle
+from yinghu.oversight.whistle_actions import CONTEST, GRADE, JUDGE, MEASURES, REPORT_IN
 from yinghu.oversight.whistle_duties import LATELY, WAITING_FIRST, concerning
 from yinghu.oversight.whistles import ratings
 from yinghu.people.access import Actor, board_scopes, may_reveal, sees_area
@@ -43,7 +44,7 @@ class Wrong:
 
     @property
     def verb(self) -> Verb:
-        return self.form.move.verb
+        return self.form.verb
 
     @property
     def why(self) -> str:
@@ -53,7 +54,7 @@ class Wrong:
     @property
     def said(self) -> str:
         """What is wrong, but for what the fields of the four elements say themselves."""
-        shown = self.form.visible_fields() if self.verb is Verb.MEASURES else []
+        shown = self.form.visible_fields() if self.verb is MEASURES else []
         names = {bound.name for bound in shown}
         found = [each for name, each in self.form.errors.items() if name not in names]
         return " ".join([self.problem, *(str(text) for each in found for text in each)]).strip()
@@ -108,7 +109,7 @@ def again(request: HttpRequest, form: VerbForm, problem: str, status: int) -> Ht
         return None
     wrong = Wrong(int(call), form, problem)
     lists = _lists(who(request), wrong)
-    part = {Verb.JUDGE: "to_judge", Verb.GRADE: "ours"}.get(wrong.verb, "for_us")
+    part = {JUDGE: "to_judge", GRADE: "ours"}.get(wrong.verb, "for_us")
     if not any(each.wrong for each in lists[part]):
         return None
     return _whole(request, lists, status)
@@ -152,7 +153,7 @@ def _calls(actor: Actor, wrong: Wrong | None) -> list[Call]:
 
 def _reasons(appeals: Iterable[int]) -> dict[tuple[int, str], str]:
     """Why each unit contests, by the case and the unit's code."""
-    told = Event.objects.filter(appeal__in=appeals, verb=Verb.CONTEST).order_by("seq")
+    told = Event.objects.filter(appeal__in=appeals, verb=CONTEST.name).order_by("seq")
     return {(event.appeal_id, event.facts.get("unit", "")): event.why for event in told}
 
 
@@ -175,11 +176,11 @@ def _call(
         clock = live.get((appeal.pk, summons.unit_id, ClockKind.MEASURES))
     may_contest = summons.to_report and summons.contested_at is None
     shown = {
-        Verb.REPORT_IN: summons.to_report,
-        Verb.CONTEST: may_contest,
-        Verb.MEASURES: summons.to_enter,
-        Verb.GRADE: summons.to_grade,
-        Verb.JUDGE: summons.to_judge,
+        REPORT_IN: summons.to_report,
+        CONTEST: may_contest,
+        MEASURES: summons.to_enter,
+        GRADE: summons.to_grade,
+        JUDGE: summons.to_judge,
     }
     return Call(
         summons,
@@ -199,7 +200,7 @@ def _call(
         grade=_(Satisfaction(summons.grade).label) if summons.grade else "",
         far=summons.metres is not None and summons.metres > near,
         wrong=wrong,
-        wrong_at="" if wrong is None else wrong.verb if shown.get(wrong.verb) else "gone",
+        wrong_at="" if wrong is None else wrong.verb.name if shown.get(wrong.verb) else "gone",
     )
 
 
@@ -207,14 +208,14 @@ def _elements(summons: Any, wrong: Wrong | None) -> VerbForm:
     """The form of the four elements, empty or as it was refused."""
     known = Known()
     known.speakers = [(summons.unit.code, summons.unit.name)]
-    if wrong is not None and wrong.verb is Verb.MEASURES:
+    if wrong is not None and wrong.verb is MEASURES:
         form = wrong.form
         form.offer(known)
         at = next((bound for bound in form.visible_fields() if bound.errors), None)
         if at is not None:
             at.field.widget.attrs["autofocus"] = True
     else:
-        initial = initial_of(Verb.MEASURES, summons.whistle.appeal) | {"unit": summons.unit.code}
-        form = VerbForm(MOVES[Verb.MEASURES], known, initial=initial)
+        initial = initial_of(MEASURES, summons.whistle.appeal) | {"unit": summons.unit.code}
+        form = VerbForm(MEASURES, known, initial=initial)
     form.auto_id = f"m{summons.pk}-%s"
     return form

@@ -20,9 +20,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from yinghu.appeals import channels
-from yinghu.appeals.states import Verb
-from yinghu.common.language import is_english, name_of
+from yinghu.appeals.handling_actions import EXTEND
+from yinghu.appeals.labels import name_of
+from yinghu.common.language import is_english
 from yinghu.common.workbook_writer import MEDIA_TYPE, Share, WorkbookWriter
+from yinghu.oversight.actions import ESCALATE
+from yinghu.oversight.callback import NO_ANSWER
 from yinghu.oversight.periods import PERIODS, period
 from yinghu.oversight.rates import (
     DIMENSIONS,
@@ -75,11 +78,11 @@ def _columns() -> list[Column]:
         found.append(_rate(name))
     return [
         *found,
-        _count("extended", _(Verb.EXTEND.label), _("平台直接延期的，和同意单位延期申请的")),
-        _count("raised", _(Verb.ESCALATE.label), _("提到上一级的，算到原来办的单位")),
+        _count("extended", _(EXTEND.label), _("平台直接延期的，和同意单位延期申请的")),
+        _count("raised", _(ESCALATE.label), _("提到上一级的，算到原来办的单位")),
         _count(
             "vain",
-            _(Verb.NO_ANSWER.label),
+            _(NO_ANSWER.label),
             _("打了回访电话没有接通，也没有评价的；不算有效回访"),
         ),
     ]

@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
+from yinghu.appeals.labels import name_of
 from yinghu.common.form_fields import LineField
-from yinghu.common.language import name_of
 from yinghu.common.masking import mask_phone
 from yinghu.common.sealing import seal
 from yinghu.intake.one_time_codes import Purpose

@@ -1,4 +1,4 @@
-"""What is done to the legs of an errand: each is one event of its case, through `appeals.moving`.
+"""The verbs of helpers, done to a leg of an errand, each row with its function.
 
 The case's row is locked by every step, so legs need no lock of their own: of any number of people
 who press at once one has the leg. Who may take which leg is said in `fitting`, who is asked to in
@@ -7,83 +7,59 @@ who press at once one has the leg. Who may take which leg is said in `fitting`, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moving import Conflict, Forbidden, NotFound, Refused, move
+from yinghu.appeals.phrases import fact_said
 from yinghu.appeals.policies import policy
-from yinghu.appeals.states import Verb
+from yinghu.appeals.states import IN_UNIT, OPEN, Who
+from yinghu.appeals.verb import (
+    PHOTOS,
+    WHY,
+    WORDS_OPTIONAL,
+    Field,
+    FieldKind,
+    Subject,
+    Verb,
+)
 from yinghu.common import text_cleaning
 from yinghu.common.photos import StoredPhoto
 from yinghu.common.raw_query import fetch
 from yinghu.dispatch import eligibility, hours
+from yinghu.dispatch.actions import title_detail
 from yinghu.dispatch.leg_sequence import Course
-from yinghu.dispatch.models import Errand, ErrandTemplate, Leg, LegKind, Offer, Proof
-from yinghu.dispatch.planning import legs_of, template_for
-from yinghu.people.access import SYSTEM, Actor, helper_of, holds_leg, relations
+from yinghu.dispatch.models import Leg, LegKind, Offer, Proof
+from yinghu.people.access import SYSTEM, Actor, helper_of, holds_leg
 
 MOST_MONEY = 100_000_00
 """Cents; what an errand costs is no more than that."""
 
 
-def plan(
-    appeal_id: int,
-    actor: Actor,
-    *,
-    template: ErrandTemplate | None = None,
-    specs: Sequence[dict[str, Any]] = (),
-    title: str = "",
-    what: str = "",
-    estimate: int | None = None,
-    expect: int | None = None,
-) -> Event:
-    """Serve the case by an errand: that of the template, or of `specs` (as `ErrandTemplate.legs`).
-
-    `what` is what is to be bought or done, "" for what the case itself says; `estimate` is in
-    cents. Refused where there is nothing to do.
-    """
-    facts: dict[str, Any] = {}
-
-    def change(appeal: Appeal) -> dict[str, Any]:
-        errand = Errand(
-            appeal=appeal,
-            template=template,
-            title=text_cleaning.line(title or (template.name if template else ""))[:60],
-            words=template.words if template else "",
-        )
-        given = list(specs) or list(template.legs if template else ())
-        legs = legs_of(appeal, given, text_cleaning.words(what), estimate)
-        if not legs:
-            raise Refused("no_legs", _("请至少安排一程"), "legs")
-        errand.save()
-        for leg in legs:
-            leg.errand = errand
-        course = Course(legs)
-        course.follow(timezone.now())
-        Leg.objects.bulk_create(legs)
-        facts.update(errand=errand.pk, title=errand.title, legs=len(legs))
-        return {"legs": appeal.legs + course.left()}
-
-    return move(appeal_id, actor, Verb.PLAN, change, facts=facts, expect=expect)
+TAKE = Verb(
+    "take",
+    gettext_noop("接一程"),
+    pgettext_lazy("done", "接一程"),
+    "hand-grab",
+    who=frozenset({Who.HELPER}),
+    sources=IN_UNIT,
+    flag="legs",
+    errand=True,
+    subject=Subject.LEG,
+    told=fact_said(gettext_noop("有人接下了“%s”"), "title"),
+    detail=title_detail,
+    lists=frozenset({"field"}),
+)
 
 
-def plan_by_template(appeal: Appeal) -> Event | None:
-    """Serve a case by the errand that its category usually takes; None where there is none, or the
-    case has one already.
-    """
-    template = template_for(appeal.category_id)
-    if template is None or not template.auto or appeal.errands.exists():
-        return None
-
-    return plan(appeal.pk, SYSTEM, template=template, expect=appeal.version)
-
-
+@TAKE.action
 def take(leg_id: int, actor: Actor) -> Event:
     """Take a leg, and what goes along with it. Of many who press at once one has it, the others
     Conflict("gone"); Forbidden for whom it does not fit, with the reason in words.
@@ -118,7 +94,7 @@ def take(leg_id: int, actor: Actor) -> Event:
         # Whoever has both sides of a hand-over has done it by taking.
         return {"legs": appeal.legs + course.change_of_left()}
 
-    return move(leg.appeal_id, helper_of(actor, leg.appeal_id), Verb.TAKE, change, facts=facts)
+    return move(leg.appeal_id, helper_of(actor, leg.appeal_id), TAKE, change, facts=facts)
 
 
 _ANSWER = """
@@ -136,6 +112,27 @@ def _answered(taken: Sequence[Leg], actor: Actor) -> set[int | None]:
         return {user_id for (user_id,) in cursor.fetchall()}
 
 
+GIVE_BACK = Verb(
+    "give_back",
+    gettext_noop("交回一程"),
+    pgettext_lazy("done", "交回一程"),
+    "hand-stop",
+    who=frozenset({Who.HELPER, Who.SYSTEM}),
+    sources=OPEN,
+    fields=(
+        WHY,
+        Field("kept", FieldKind.TEXT, gettext_noop("已经办到哪一步了"), required=False),
+    ),
+    flag="legs",
+    errand=True,
+    subject=Subject.LEG,
+    told=fact_said(gettext_noop("“%s”正在换人"), "title"),
+    detail=title_detail,
+    lists=frozenset({"field"}),
+)
+
+
+@GIVE_BACK.action
 def give_back(leg_id: int, actor: Actor, *, why: str, kept: str = "") -> Event:
     """Give a leg back that one cannot do; what was done so far stays, and `kept` says what it was
     ("number 35 in the queue"). What goes along with it goes back too.
@@ -153,7 +150,7 @@ def give_back(leg_id: int, actor: Actor, *, why: str, kept: str = "") -> Event:
     return move(
         leg.appeal_id,
         helper_of(actor, leg.appeal_id),
-        Verb.GIVE_BACK,
+        GIVE_BACK,
         change,
         why=why,
         facts=facts,
@@ -172,7 +169,7 @@ def release(leg: Leg, seen_active_at: datetime | None, *, why: str) -> Event:
         _return(course, mine, mine.kept, facts)
         return {"legs": appeal.legs + course.change_of_left()}
 
-    return move(leg.appeal_id, SYSTEM, Verb.GIVE_BACK, change, why=why, facts=facts)
+    return move(leg.appeal_id, SYSTEM, GIVE_BACK, change, why=why, facts=facts)
 
 
 def _return(course: Course, mine: Leg, kept: str, facts: dict[str, Any]) -> None:
@@ -189,6 +186,28 @@ def _return(course: Course, mine: Leg, kept: str, facts: dict[str, Any]) -> None
     course.save()
 
 
+def _hand_over_told(event: Event) -> str:
+    done = event.facts.get("done")
+    text = _("“%s”完成，下一位接着办") if done else _("“%s”正在进行")
+    return text % title_detail(event)
+
+
+HAND_OVER = Verb(
+    "hand_over",
+    gettext_noop("交接"),
+    pgettext_lazy("done", "交接"),
+    "heart-handshake",
+    who=frozenset({Who.HELPER}),
+    sources=OPEN,
+    flag="legs",
+    errand=True,
+    subject=Subject.LEG,
+    told=_hand_over_told,
+    detail=title_detail,
+)
+
+
+@HAND_OVER.action
 def hand_over(leg_id: int, actor: Actor, *, at: datetime | None = None) -> Event:
     """Say that one has given, or received, what is handed over here; it is done when both have.
 
@@ -225,9 +244,31 @@ def hand_over(leg_id: int, actor: Actor, *, at: datetime | None = None) -> Event
         facts["told"] = [other] if other and other != actor.user_id else []
         return {"legs": appeal.legs + course.change_of_left()}
 
-    return move(leg.appeal_id, helper_of(actor, leg.appeal_id), Verb.HAND_OVER, change, facts=facts)
+    return move(leg.appeal_id, helper_of(actor, leg.appeal_id), HAND_OVER, change, facts=facts)
 
 
+FINISH = Verb(
+    "finish",
+    gettext_noop("办完一程"),
+    pgettext_lazy("done", "办完一程"),
+    "circle-check",
+    who=frozenset({Who.HELPER}),
+    sources=OPEN,
+    fields=(
+        WORDS_OPTIONAL,
+        PHOTOS,
+        Field("paid", FieldKind.MONEY, gettext_noop("垫了多少钱（分）"), required=False),
+    ),
+    flag="legs",
+    errand=True,
+    subject=Subject.LEG,
+    told=fact_said(gettext_noop("“%s”办好了"), "title"),
+    detail=title_detail,
+    lists=frozenset({"field"}),
+)
+
+
+@FINISH.action
 def finish(
     leg_id: int,
     actor: Actor,
@@ -271,88 +312,12 @@ def finish(
     return move(
         leg.appeal_id,
         helper_of(actor, leg.appeal_id),
-        Verb.FINISH,
+        FINISH,
         change,
         words,
         facts=facts,
         photos=photos,
     )
-
-
-def drop(
-    appeal_id: int, actor: Actor, *, why: str, leg_ids: Iterable[int] | None = None
-) -> Event | None:
-    """Call off these legs of the case, or all that are not done; None where there are none. Those
-    who have them, or were asked, are told.
-    """
-    facts: dict[str, Any] = {}
-    left = Leg.objects.filter(appeal=appeal_id, state__in=(Leg.State.OPEN, Leg.State.TAKEN))
-    if leg_ids is not None:
-        left = left.filter(pk__in=list(leg_ids))
-    if not left.exists():
-        return None
-
-    def change(appeal: Appeal) -> dict[str, Any]:
-        found = list(left.order_by("errand", "n"))
-        if not found:
-            raise Conflict("gone", _("没有还在办的一程"))
-        now, gone = timezone.now(), {leg.pk for leg in found}
-        told = {user for leg in found for user in (leg.holder_id, leg.giver_id) if user}
-        asked = Offer.objects.filter(leg__in=gone, answer=Offer.Answer.WAITING)
-        told |= set(asked.values_list("user_id", flat=True))
-        asked.update(answer=Offer.Answer.GONE, answered_at=now)
-        ended = 0
-        for errand in sorted({leg.errand_id for leg in found}):
-            course = Course(Leg.objects.filter(errand=errand))
-            for leg in course:
-                if leg.pk in gone:
-                    leg.state, leg.next_at = Leg.State.DROPPED, None
-                    leg.holder_id = leg.holder_id if leg.kind == LegKind.HAND_OVER else None
-            course.follow(now)
-            course.save()
-            ended += course.change_of_left()
-        facts.update(titles=[leg.title for leg in found], told=sorted(told - {actor.user_id}))
-        return {"legs": appeal.legs + ended}
-
-    return move(appeal_id, actor, Verb.DROP, change, why=why, facts=facts)
-
-
-def repay(leg_id: int, actor: Actor, *, why: str = "") -> Event:
-    """Write down that whoever has paid for a leg has their money back. Conflict a second time,
-    Refused for themselves.
-    """
-    leg = Leg.objects.filter(pk=leg_id).first()
-    if leg is None or not relations(actor, leg.appeal):
-        raise NotFound("not_found", _("没有这一程"))
-    facts: dict[str, Any] = leg.facts | {"paid": leg.paid}
-
-    def change(_appeal: Appeal) -> dict[str, Any]:
-        if leg.holder_id == actor.user_id:
-            raise Refused("own_money", _("自己垫的钱，请同事来记已经报销"))
-        if not leg.paid:
-            raise Refused("nothing_paid", _("这一程没有垫过钱"))
-        now = timezone.now()
-        if not Leg.objects.filter(pk=leg.pk, repaid_at=None).update(repaid_at=now):
-            raise Conflict("repaid", _("这笔钱已经报销过了"))
-        facts["told"] = [leg.holder_id]
-        return {}
-
-    return move(leg.appeal_id, actor, Verb.REPAY, change, why=why, facts=facts)
-
-
-def say(appeal_id: int, actor: Actor, *, words: str) -> Event:
-    """A line to all who work on the case: helpers and unit, not the requester."""
-    facts: dict[str, Any] = {}
-    on = Leg.objects.filter(appeal=appeal_id, state__in=(Leg.State.OPEN, Leg.State.TAKEN))
-    helps = Leg.objects.filter(appeal=appeal_id, holder=actor.user_id).exists()
-
-    def change(_appeal: Appeal) -> dict[str, Any]:
-        pairs = on.values_list("holder_id", "giver_id")
-        facts["told"] = sorted({u for pair in pairs for u in pair if u} - {actor.user_id})
-        return {}
-
-    speaker = helper_of(actor, appeal_id) if helps else actor
-    return move(appeal_id, speaker, Verb.SAY, change, why=words, facts=facts)
 
 
 def touch(leg_id: int, actor: Actor) -> None:

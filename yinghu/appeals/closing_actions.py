@@ -1,0 +1,267 @@
+"""The verbs that rate, reopen and end a case, each row with its function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, pgettext_lazy
+
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.moving import Conflict, Refused, move
+from yinghu.appeals.numbers import number_of
+from yinghu.appeals.phrases import rating_of, said
+from yinghu.appeals.states import (
+    DESKS,
+    ENDED,
+    OPEN,
+    RESTING_CLOCK,
+    STOPPED_AT_END,
+    ClockKind,
+    Satisfaction,
+    Status,
+    Who,
+)
+from yinghu.appeals.verb import (
+    WHY_OPTIONAL,
+    WORDS,
+    WORDS_OPTIONAL,
+    ClockChanges,
+    Field,
+    FieldKind,
+    Verb,
+)
+from yinghu.common import text_cleaning
+from yinghu.people.access import Actor, may_see, serves
+
+
+def _rate_told(event: Event) -> str:
+    rated = _("您评价了：%s") if event.actor_kind == "requester" else _("平台回访了您：%s")
+    return rated % rating_of(event.facts)
+
+
+RATE = Verb(
+    "rate",
+    gettext_noop("评价"),
+    pgettext_lazy("done", "评价"),
+    "star",
+    who=frozenset({Who.REQUESTER, Who.CALLBACK}),
+    sources=frozenset({Status.RESOLVED, Status.CLOSED}),
+    fields=(
+        Field(
+            "solved",
+            FieldKind.BOOL,
+            gettext_noop("解决了吗"),
+            answers=(gettext_noop("解决了"), gettext_noop("没有解决")),
+        ),
+        Field("satisfaction", FieldKind.SATISFACTION, gettext_noop("满意程度")),
+        Field("unreached", FieldKind.BOOL, gettext_noop("单位没有联系过诉求人"), required=False),
+        WORDS_OPTIONAL,
+    ),
+    clocks=ClockChanges(stop=(ClockKind.FEEDBACK,)),
+    told=_rate_told,
+    detail=lambda event: rating_of(event.facts),
+    key="v",
+    first_at=Status.RESOLVED,
+    for_requester=True,
+)
+
+
+@RATE.action
+def rate(
+    appeal_id: int,
+    actor: Actor,
+    *,
+    solved: bool,
+    satisfaction: str,
+    unreached: bool = False,
+    words: str = "",
+    expect: int | None = None,
+) -> Event:
+    """Say whether it was solved, how satisfied one is (`Satisfaction`), and whether the unit has
+    never been in touch (`unreached`).
+    """
+    if satisfaction not in list(Satisfaction):
+        raise Refused("unknown_satisfaction", _("请选择满意程度"), "satisfaction")
+
+    def change(appeal: Appeal) -> dict[str, Any]:
+        own = appeal.satisfaction and appeal.events.filter(verb=RATE.name).order_by("seq").last()
+        if own and own.actor_kind == "requester" and actor.kind != "requester":
+            raise Conflict("rated_already", _("诉求人自己评价过了，不能代替他改"))
+        return {"solved": solved, "satisfaction": satisfaction}
+
+    return move(
+        appeal_id,
+        actor,
+        RATE,
+        change,
+        words,
+        facts={"solved": solved, "satisfaction": satisfaction, "unreached": unreached},
+        expect=expect,
+    )
+
+
+def _reopen_clocks(
+    usual: ClockChanges, appeal: Appeal, _before: Status, _facts: Mapping[str, Any]
+) -> ClockChanges:
+    """That of where it rests, and that of reports where it has been raised."""
+    start = (*usual.start, RESTING_CLOCK[appeal.state])
+    return usual._replace(start=(*start, ClockKind.PROGRESS) if appeal.lead_id else start)
+
+
+REOPEN = Verb(
+    "reopen",
+    gettext_noop("重办"),
+    pgettext_lazy("done", "重办"),
+    "refresh",
+    who=frozenset({Who.REQUESTER, Who.CALLBACK, Who.TRIAGE, Who.COMMAND, Who.SYSTEM}),
+    sources=frozenset({Status.RESOLVED}) | ENDED,
+    rests_from=frozenset({Status.RESOLVED}) | ENDED,
+    fields=(WORDS,),
+    clocks=ClockChanges(start=(ClockKind.SOLVE,), stop=(ClockKind.FEEDBACK,)),
+    adjust_clocks=_reopen_clocks,
+    told=said(gettext_noop("重新办理")),
+    key="o",
+)
+
+
+@REOPEN.action
+def reopen(appeal_id: int, actor: Actor, *, words: str, expect: int | None = None) -> Event:
+    """Take it up again: with whoever had it, if they still serve there; else with its unit, else at
+    the desk where it belongs.
+    """
+
+    def change(appeal: Appeal) -> dict[str, Any]:
+        held = serves(appeal.unit_id, appeal.holder_id)
+        return {
+            "holder_id": appeal.holder_id if held else None,
+            "returned": False,
+            "master_id": None,
+            "result": "",
+            "solved": None,
+            "satisfaction": "",
+            "closed_at": None,
+        }
+
+    return move(appeal_id, actor, REOPEN, change, words, expect=expect)
+
+
+CLOSE = Verb(
+    "close",
+    gettext_noop("销号"),
+    pgettext_lazy("done", "销号"),
+    "checks",
+    who=frozenset({Who.TRIAGE, Who.CALLBACK, Who.COMMAND, Who.SYSTEM}),
+    sources=frozenset({Status.RESOLVED}),
+    target=Status.CLOSED,
+    fields=(WHY_OPTIONAL,),
+    clocks=ClockChanges(stop=STOPPED_AT_END),
+    told=said(gettext_noop("诉求已办完销号")),
+    key="x",
+)
+
+
+@CLOSE.action
+def close(appeal_id: int, actor: Actor, *, why: str = "", expect: int | None = None) -> Event:
+    """End it for good (though it can be reopened)."""
+    return move(appeal_id, actor, CLOSE, None, why=why, expect=expect)
+
+
+def _merge_detail(event: Event) -> str:
+    master = event.facts.get("master")
+    return f"→ {number_of(master)}" if isinstance(master, int) else ""
+
+
+MERGE = Verb(
+    "merge",
+    gettext_noop("并单"),
+    pgettext_lazy("done", "并单"),
+    "git-merge",
+    who=DESKS,
+    sources=OPEN,
+    target=Status.MERGED,
+    fields=(Field("master", FieldKind.APPEAL, gettext_noop("并入")), WHY_OPTIONAL),
+    clocks=ClockChanges(stop=STOPPED_AT_END),
+    told=said(gettext_noop("与另一件相同的诉求一并办理")),
+    detail=_merge_detail,
+    key="w",
+    ending=True,
+)
+
+
+@MERGE.action
+def merge(
+    appeal_id: int, actor: Actor, *, master: int, why: str = "", expect: int | None = None
+) -> Event:
+    """Make it part of another open appeal (by id), which the requester then follows."""
+
+    with transaction.atomic():
+        # Both rows, in the order of their ids: two opposite merges must not wait for each other.
+        pair = Appeal.objects.filter(pk__in=(appeal_id, master)).order_by("pk")
+        target = {row.pk: row for row in pair.select_for_update(no_key=True)}.get(master)
+
+        def change(appeal: Appeal) -> dict[str, Any]:
+            if target is None or not may_see(actor, target):
+                raise Refused("unknown_master", _("没有这件诉求"), "master")
+            if target.pk == appeal.pk:
+                raise Refused("own_master", _("不能并入自己"), "master")
+            if target.status in ENDED:
+                raise Refused("ended_master", _("%s 已经结束，不能并入") % target.number, "master")
+            return {"master_id": target.pk}
+
+        facts = {"master": master}
+        return move(appeal_id, actor, MERGE, change, why=why, facts=facts, expect=expect)
+
+
+DECLINE = Verb(
+    "decline",
+    gettext_noop("不予受理"),
+    pgettext_lazy("done", "不予受理"),
+    "ban",
+    who=DESKS,
+    sources=frozenset({Status.FILED, Status.SORTED}),
+    target=Status.DECLINED,
+    fields=(WORDS, WHY_OPTIONAL),
+    clocks=ClockChanges(stop=STOPPED_AT_END),
+    told=said(gettext_noop("平台不予受理")),
+    key="z",
+    ending=True,
+)
+
+
+@DECLINE.action
+def decline(
+    appeal_id: int, actor: Actor, *, words: str, why: str = "", expect: int | None = None
+) -> Event:
+    """Say that it is not a matter for us, with a reason that the requester sees."""
+    return move(
+        appeal_id,
+        actor,
+        DECLINE,
+        lambda _a: {"result": text_cleaning.words(words)},
+        words,
+        why,
+        expect=expect,
+    )
+
+
+WITHDRAW = Verb(
+    "withdraw",
+    gettext_noop("撤回"),
+    pgettext_lazy("done", "撤回"),
+    "arrow-back-up",
+    who=frozenset({Who.REQUESTER}),
+    sources=OPEN,
+    target=Status.WITHDRAWN,
+    fields=(WORDS_OPTIONAL,),
+    clocks=ClockChanges(stop=STOPPED_AT_END),
+    told=said(gettext_noop("您撤回了诉求")),
+)
+
+
+@WITHDRAW.action
+def withdraw(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None = None) -> Event:
+    """The requester no longer needs it."""
+    return move(appeal_id, actor, WITHDRAW, None, words, expect=expect)

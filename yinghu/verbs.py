@@ -1,0 +1,65 @@
+"""All verbs by name, collected from the packages that declare them.
+
+Pages, API, notifications, documents and tests read this table; a row stands with its function.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType, ModuleType
+
+from yinghu.appeals import actions as appeal_actions
+from yinghu.appeals import closing_actions, filing, handling_actions
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.moving import possible
+from yinghu.appeals.verb import Privacy, Verb
+from yinghu.dispatch import actions as errand_actions
+from yinghu.dispatch import leg_actions
+from yinghu.oversight import actions as oversight_actions
+from yinghu.oversight import callback, sharing_actions, whistle_actions
+from yinghu.people.access import Actor
+
+MODULES: tuple[ModuleType, ...] = (
+    filing,
+    appeal_actions,
+    handling_actions,
+    closing_actions,
+    oversight_actions,
+    whistle_actions,
+    sharing_actions,
+    callback,
+    errand_actions,
+    leg_actions,
+)
+"""Where rows are declared, lower packages first: buttons stand in this order."""
+
+
+def _collect() -> dict[str, Verb]:
+    rows: list[Verb] = []
+    for module in MODULES:
+        for row in vars(module).values():
+            if isinstance(row, Verb) and row not in rows:
+                names = [each.name for each in rows]
+                rows.insert(names.index(row.after) + 1 if row.after else len(rows), row)
+    return {row.name: row for row in rows}
+
+
+VERBS = MappingProxyType(_collect())
+
+ERRANDS = frozenset(row.name for row in VERBS.values() if row.errand)
+"""Names of the steps of errands."""
+
+PRIVATE = frozenset(row.name for row in VERBS.values() if row.privacy is not Privacy.PUBLIC)
+"""Names of the verbs that a requester is not told of."""
+
+INSIDE = frozenset(row.name for row in VERBS.values() if row.privacy is Privacy.INSIDE)
+"""Names of those that volunteers are not told of either."""
+
+
+def verb_of(event: Event) -> Verb:
+    """The row of what was done."""
+    return VERBS[event.verb]
+
+
+def available(appeal: Appeal, actor: Actor) -> list[Verb]:
+    """What this actor may do to the case now, in the order of its page's buttons."""
+    return possible(VERBS.values(), appeal, actor)
