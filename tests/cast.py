@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.db import transaction
@@ -35,8 +36,9 @@ class Cast:
     volunteer_2: Actor
 
 
+@cache
 def cast() -> Cast:
-    """The actors, from the logins of the loaded demo."""
+    """The actors, from the logins of the loaded demo: the same in each copy of the template."""
 
     def actor(username: str) -> Actor:
         return actor_of(User.objects.get(username=username))

@@ -7,19 +7,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection, connections
-from psycopg import sql
+from django.db import connections
 
-from benchmarks.databases import drop
-from tests.live import database_url
+from tests import databases
+from tests.settings import TEMPLATE, WORKER
 from yinghu import cli
 
 _numbers = itertools.count(1)
@@ -54,7 +51,7 @@ class City:
         """Start a command of `yinghu` as a process of its own, to be killed perhaps."""
         environment = {
             **os.environ,
-            "DATABASE_URL": database_url(self.name),
+            "DATABASE_URL": databases.database_url(self.name),
             "YINGHU_HOME": str(settings.HOME),
             "DJANGO_SETTINGS_MODULE": "yinghu.config.settings",
         }
@@ -77,40 +74,17 @@ def own_city(
 ) -> Iterator[City]:
     """A fresh demo city of the test's own."""
     with django_db_blocker.unblock():
-        source = connection.settings_dict["NAME"]
-        name = f"{source}_{next(_numbers)}"
-        with _database(name, template=source), _queries_go_to(name):
-            found = City(name, capsys)
-            yield found
-            for process in found.started:
-                process.kill()
-                process.communicate()
-
-
-@contextmanager
-def _database(name: str, template: str) -> Iterator[None]:
-    connections.close_all()
-    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-    with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
-        admin.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
-    try:
-        yield
-    finally:
-        connections.close_all()
-        with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
-            drop(admin, name)
-
-
-@contextmanager
-def _queries_go_to(name: str) -> Iterator[None]:
-    own = connection.settings_dict["NAME"]
-    connections.close_all()
-    connection.settings_dict["NAME"] = name
-    try:
-        yield
-    finally:
-        connections.close_all()
-        connection.settings_dict["NAME"] = own
+        name = f"{TEMPLATE}_{WORKER}_{next(_numbers)}"
+        databases.copy_template(name)
+        try:
+            with databases.queries_go_to(name):
+                found = City(name, capsys)
+                yield found
+                for process in found.started:
+                    process.kill()
+                    process.communicate()
+        finally:
+            databases.drop(name)
 
 
 def in_threads(*jobs: Callable[[], object]) -> None:

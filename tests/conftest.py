@@ -13,25 +13,24 @@ import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import psycopg
 import pytest
-from django.conf import settings
-from django.db import connection
-from django.test.utils import setup_databases, teardown_databases
+import pytest_django
+from django.db import connection, transaction
 from django.utils import translation
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pytest_django.plugin import blocking_manager_key
 
-from benchmarks.databases import disconnect
+from tests import databases
 from tests.cast import Cast, cast
 from tests.cities import own_city  # noqa: F401  # a fixture
-from tests.live import Live, database_url
-from tests.settings import RUN
-from yinghu import demo
+from tests.live import Live
+from tests.settings import RUN, TEMPLATE, WORKER
 from yinghu.appeals import city_texts
-from yinghu.server import embedded
 
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 800}
+PATIENCE = 15_000
+"""Milliseconds within which a page has to do what is expected of it, on a busy machine as well."""
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -44,36 +43,45 @@ CHROMIUM_FLAGS = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, so that no worker is left with it when the others are done."""
-    items.sort(key=lambda item: "real" not in item.path.parts)
+    """Mark what starts processes, and put the longest first, so that no worker ends with one."""
+    for item in items:
+        if "live_processes" in getattr(item, "fixturenames", ()):
+            item.add_marker("process")
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    if "real" in item.path.parts:
+        return 0
+    marks = [item.get_closest_marker(name) for name in ("embedded", "browser", "process")]
+    return next((turn for turn, mark in enumerate(marks, 1) if mark), len(marks) + 1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if settings.ENV.embedded:
-        embedded.ensure(RUN, durable=False)
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if settings.ENV.embedded:
-        embedded.release(RUN)
-    if not hasattr(config, "workerinput"):
-        shutil.rmtree(RUN, ignore_errors=True)
+    if hasattr(config, "workerinput"):
+        return
+    config.add_cleanup(lambda: shutil.rmtree(RUN, ignore_errors=True))
+    if config.option.collectonly:
+        return
+    assert config.cache is not None
+    config.add_cleanup(databases.destroy_template)
+    with config.stash[blocking_manager_key].unblock():
+        databases.build_template(config.cache.mkdir("yinghu-template"))
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(
-    django_test_environment: None, django_db_blocker: Any, django_db_modify_db_settings: None
+    django_test_environment: None, django_db_blocker: pytest_django.DjangoDbBlocker
 ) -> Iterator[None]:
     """The database of this worker; pytest-django's own makes none for tests that ask for `live`."""
+    name = f"{TEMPLATE}_{WORKER}"
     with django_db_blocker.unblock():
-        before = setup_databases(verbosity=0, interactive=False, aliases={"default": {}})
-        demo.load()
+        databases.copy_template(name)
+        connection.settings_dict["NAME"] = name
+        cast()
     yield
     with django_db_blocker.unblock():
-        # A thread of some test's may have left a connection open.
-        with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
-            disconnect(admin, connection.settings_dict["NAME"])
-        teardown_databases(before, verbosity=0)
+        databases.drop(name)
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +90,27 @@ def _as_at_the_beginning() -> Iterator[None]:
     city_texts.refresh()
     yield
     translation.deactivate()
+
+
+@pytest.fixture(scope="module")
+def module_db(
+    django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker
+) -> Iterator[None]:
+    """A transaction for a whole module: what its fixtures make in it, each of its tests finds.
+
+    Its tests take `savepoint`, and nothing that needs `db`.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def savepoint(module_db: None) -> Iterator[None]:
+    """What a test does in the transaction of its module is undone."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture
@@ -131,6 +160,7 @@ def browser() -> Iterator[Browser]:
     """One Chromium for all tests of this worker; each page has its own context and cookies."""
     # Playwright keeps an event loop in this thread, in which Django would refuse to query.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         chrome = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
         yield chrome
@@ -161,7 +191,7 @@ def open_page(live: Live, browser: Browser) -> Iterator[Callable[..., Page]]:
             base_url=live.url,
             **{"locale": "zh-CN"} | options,
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         fresh = context.new_page()
         fresh.on("pageerror", lambda error: complaints.append(str(error)))

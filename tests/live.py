@@ -13,33 +13,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 from django.conf import settings
-from django.db import connection, connections
 from psycopg import sql
 
-from benchmarks.databases import drop
-from tests.settings import SERVER_URL
+from tests import databases
+from tests.databases import database_url
+from tests.settings import TEMPLATE, WORKER
 from yinghu.config.environment import DEMO_CONSENT
 
 # Rows of the live worker itself, which lives on when a test has ended.
 _KEPT = ("django_migrations", "procrastinate_workers")
 _PATIENCE = 30.0
+HOST = "127.0.0.1"
 
 
 def free_port() -> int:
     """A port that nobody listens on at this moment."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
-
-
-def database_url(name: str) -> str:
-    """Address of another database on the server of the tests."""
-    parts = urlsplit(SERVER_URL)
-    return urlunsplit(parts._replace(path="/" + quote(name)))
 
 
 def until(condition: Callable[[], Any], what: str, seconds: float = _PATIENCE) -> Any:
@@ -69,19 +63,16 @@ class Live:
     home: Path
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     baseline: dict[str, bytes] = field(default_factory=dict)
+    seen: dict[str, tuple[int, int]] = field(default_factory=dict)
+    guarded: set[str] = field(default_factory=set)
     read_to: dict[str, int] = field(default_factory=dict)
-    guarded: list[str] = field(default_factory=list)
 
     @classmethod
     def start(cls) -> Live:
-        """Copy the test database as it is after migrations, and start the processes on it."""
-        source = connection.settings_dict["NAME"]
-        name = f"{source}_live"
-        connections.close_all()
-        with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
-            create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-            admin.execute(create.format(sql.Identifier(name), sql.Identifier(source)))
-        live = cls(name, f"http://127.0.0.1:{free_port()}", settings.HOME)
+        """Start the processes on a database of their own."""
+        name = f"{TEMPLATE}_{WORKER}_live"
+        databases.copy_template(name)
+        live = cls(name, f"http://{HOST}:{free_port()}", settings.HOME)
         live.remember()
         for process in ("web", "worker"):
             live.launch(process)
@@ -128,24 +119,18 @@ class Live:
             process.terminate()
         for process in self.processes.values():
             process.wait(_PATIENCE)
-        connections.close_all()
-        with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
-            drop(admin, self.name)
+        databases.drop(self.name)
 
     @contextlib.contextmanager
     def lent(self) -> Iterator[None]:
         """For one test: its queries go to the live database, which is put back afterwards."""
-        own = connection.settings_dict["NAME"]
-        connections.close_all()
-        connection.settings_dict["NAME"] = self.name
-        self.read_to = {name: self.log(name).stat().st_size for name in self.processes}
+        self.forgive()
         try:
-            yield
-            self.drain()
-            assert self.tracebacks() == ""
+            with databases.queries_go_to(self.name):
+                yield
+                self.drain()
+                assert self.tracebacks() == ""
         finally:
-            connections.close_all()
-            connection.settings_dict["NAME"] = own
             self.put_back()
 
     def drain(self) -> None:
@@ -205,7 +190,8 @@ class Live:
                 "SELECT DISTINCT relname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid "
                 "WHERE NOT tgisinternal AND relnamespace = 'public'::regnamespace"
             ).fetchall()
-            self.guarded = [table for (table,) in guarded]
+            self.guarded = {table for (table,) in guarded}
+            self.seen = self._look(db)
 
     def put_back(self) -> None:
         """Make the tables what they were before the test, past the triggers that guard them."""
@@ -227,20 +213,40 @@ class Live:
             return False
         return True
 
+    def _look(self, db: psycopg.Connection) -> dict[str, tuple[int, int]]:
+        """Of every table, how many rows it has, and the newest transaction that wrote one.
+
+        Whatever changes a table changes one of the two.
+        """
+        one = "SELECT {}, count(*), coalesce(max(xmin::text::bigint), 0) FROM {}"
+        every = [
+            sql.SQL(one).format(sql.Literal(table), sql.Identifier(table))
+            for table in self.baseline
+        ]
+        rows = db.execute(sql.SQL(" UNION ALL ").join(every)).fetchall()
+        return {table: (count, newest) for table, count, newest in rows}
+
     def _refill(self, db: psycopg.Connection) -> None:
-        for table in self.guarded:
+        names = sql.SQL(", ").join(map(sql.Identifier, self.baseline))
+        # Whoever still writes for the last test is waited for.
+        db.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(names))
+        now = self._look(db)
+        changed = [table for table in self.baseline if now[table] != self.seen[table]]
+        db.execute("SET CONSTRAINTS ALL DEFERRED")
+        for table in self.guarded.intersection(changed):
             name = sql.Identifier(table)
             db.execute(sql.SQL("ALTER TABLE {} DISABLE TRIGGER USER").format(name))
-        names = sql.SQL(", ").join(map(sql.Identifier, self.baseline))
         # Ids go on: what a server still writes for the last test must not meet the next one's rows.
-        db.execute(sql.SQL("TRUNCATE {}").format(names))
-        for table, rows in self.baseline.items():
-            if rows:
+        # Backwards, since periodic defers of jobs hold these, and that is no deferrable constraint.
+        for table in reversed(changed):
+            db.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+        for table in changed:
+            if rows := self.baseline[table]:
                 copy = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))
                 with db.cursor().copy(copy) as target:
                     target.write(rows)
-        # Foreign keys are checked now: a table with checks to come cannot be altered.
         db.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for table in self.guarded:
+        for table in self.guarded.intersection(changed):
             name = sql.Identifier(table)
             db.execute(sql.SQL("ALTER TABLE {} ENABLE TRIGGER USER").format(name))
+        self.seen = self._look(db)

@@ -146,6 +146,7 @@ class Sender:
 
 
 @pytest.mark.skipif(not settings.ENV.embedded, reason="needs only to be shown once, on the wheel's")
+@pytest.mark.process
 def test_what_was_acknowledged_is_whole_after_any_kill(city: City) -> None:
     enough = threading.Event()
     key = city.key()

@@ -13,7 +13,8 @@ import pytest
 from benchmarks.processes import serving
 from benchmarks.statement_proxy import statement_proxy
 from tests.api.conftest import Api
-from tests.live import Live, database_url, until
+from tests.databases import database_url
+from tests.live import Live, until
 from yinghu.appeals.models import Appeal, Category, Clock, Event
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.common.opening import unseal, unseal_bytes

@@ -6,16 +6,15 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
 from django.test import Client
 
-from tests.live import database_url
+from tests.databases import database_url
+from tests.settings import TEMPLATE
 from yinghu import cli
 from yinghu.config import PROJECT
 
@@ -30,17 +29,17 @@ SMALL = {
 COLUMNS = {"name", "value", "unit", "limit", "ratio"}
 
 
-@pytest.fixture
-def city(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
-    """The database of this pytest worker, to be copied: it holds the demo city and no appeals."""
-    with django_db_blocker.unblock():
-        yield connection.settings_dict["NAME"]
-
-
+@pytest.mark.process
 @pytest.mark.parametrize("name", SMALL)
-def test_it_runs_and_reports(name: str, city: str, capsys: pytest.CaptureFixture[str]) -> None:
-    args = cli.parser().parse_args(["bench", name, "--template", city, *SMALL[name].split()])
-    assert args.command.run(args) == 0
+def test_it_runs_and_reports(
+    name: str,
+    django_db_setup: None,
+    django_db_blocker: Any,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    args = cli.parser().parse_args(["bench", name, "--template", TEMPLATE, *SMALL[name].split()])
+    with django_db_blocker.unblock():
+        assert args.command.run(args) == 0
     said = capsys.readouterr()
     figures: list[dict[str, Any]] = json.loads(said.out)
     assert figures

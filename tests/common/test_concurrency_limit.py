@@ -17,8 +17,9 @@ from django.test import Client
 
 from benchmarks.take_client import take_request
 from tests.cast import Cast, dispatched, file_one
+from tests.databases import database_url
 from tests.dispatch.errands import helper
-from tests.live import Live, database_url, until
+from tests.live import Live, until
 from tests.loops import result_of
 from yinghu.appeals.models import Event
 from yinghu.common.concurrency_limit import AT_ONCE, Line

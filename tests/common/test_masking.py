@@ -10,13 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from yinghu.appeals.numbers import number_of
-from yinghu.common.masking import (
-    has_digits,
-    mask_name,
-    mask_phone,
-    without_digits,
-    without_numbers,
-)
+from yinghu.common.masking import has_digits, mask_name, mask_phone, without_digits, without_numbers
 
 CHINESE = {
     drawn: str(digit)

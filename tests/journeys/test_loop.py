@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload, Page, expect
 
+from tests.browser_logins import log_in, press_demo_login
 from tests.cast import Cast, file_one
 from tests.conftest import DESK, PHONE
 from tests.live import Live
@@ -21,13 +22,6 @@ from yinghu.people.access import requester_of
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
 WORDS = "我父亲高血压的药只够明天一天了，小区出不去，请帮忙到中心医院配药。"
-
-
-def log_in(page: Page, username: str) -> Page:
-    """One click on the start page's demo box."""
-    page.goto("/")
-    page.click(f'button[value="{username}"]')
-    return page
 
 
 def photo() -> FilePayload:
@@ -47,7 +41,7 @@ def fits(page: Page) -> None:
 def test_an_appeal_goes_all_the_way_round(live: Live, live_city: Cast, open_page: OpenPage) -> None:
     # A city without errand templates: whoever takes a case does all of it.
     ErrandTemplate.objects.update(active=False)
-    board = log_in(open_page(DESK), "commander")
+    board = press_demo_login(open_page(DESK), "commander")
     expect(board).to_have_url(re.compile("/board$"))
     board.goto("/board?period=today")
     expect(board.locator("#n-received")).to_have_text("0")
@@ -173,7 +167,7 @@ def test_without_javascript_one_files_follows_and_says(
         {"what": "米和油"},
     )
 
-    clerk = log_in(open_page(DESK, java_script_enabled=False), "clerk")
+    clerk = press_demo_login(open_page(DESK, java_script_enabled=False), "clerk")
     clerk.select_option("#sort-category", "food")
     clerk.get_by_text("确认研判").click()
     assert f"{number}：已研判" in clerk.content()

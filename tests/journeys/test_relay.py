@@ -7,11 +7,11 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser_logins import log_in as by_name
 from tests.cast import Cast, file_one
 from tests.conftest import DESK, PHONE
 from tests.dispatch.errands import helper, hospital, legs_of, relay, sealed
 from tests.journeys.test_loop import OpenPage, photo
-from tests.journeys.test_loop import log_in as by_name
 from tests.live import Live
 from tests.web.field.test_offline_journey import is_kept, log_in
 from yinghu.appeals import actions

@@ -12,9 +12,10 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from tests.browser_checks import fits, no_violations, taps
+from tests.browser_logins import log_in
 from tests.cast import Cast, dispatched, file_one
 from tests.conftest import DESK, PHONE
-from tests.journeys.test_loop import OpenPage, log_in
+from tests.journeys.test_loop import OpenPage
 from tests.live import Live
 from yinghu.appeals import actions, handling_actions
 from yinghu.appeals.models import Appeal, Clock

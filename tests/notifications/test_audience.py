@@ -18,10 +18,7 @@ from yinghu.appeals.models import Appeal, ChaseStep, Event
 from yinghu.notifications.audience import AUDIENCES
 from yinghu.notifications.models import Notification
 from yinghu.oversight import actions as oversight_actions
-from yinghu.oversight import (
-    sweep,
-    whistle_actions,
-)
+from yinghu.oversight import sweep, whistle_actions
 from yinghu.oversight.actions import CHASE
 from yinghu.people.access import SYSTEM, Actor, actor_of
 from yinghu.people.models import Level, Post, Role, Unit, User

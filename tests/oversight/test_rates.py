@@ -20,15 +20,7 @@ from yinghu.oversight import actions as oversight_actions
 from yinghu.oversight import callback
 from yinghu.oversight.models import Summons, Whistle
 from yinghu.oversight.periods import PERIODS, period
-from yinghu.oversight.rates import (
-    DIMENSIONS,
-    FIGURES,
-    RATES,
-    WHISTLES,
-    Line,
-    behind,
-    rates,
-)
+from yinghu.oversight.rates import DIMENSIONS, FIGURES, RATES, WHISTLES, Line, behind, rates
 from yinghu.people.models import Unit
 
 pytestmark = pytest.mark.django_db

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from tests.cast import Cast, cast, file_one, requester, taken_milk
 from tests.cities import City, in_threads
-from tests.live import database_url
+from tests.databases import database_url
 from tests.oversight.clock import pass_time, sweep_all
 from yinghu.appeals import actions, closing_actions, handling_actions, moving
 from yinghu.appeals.models import Appeal, ChaseStep, Clock, Event, Policy

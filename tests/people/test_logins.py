@@ -97,10 +97,12 @@ def test_the_second_factor_is_sealed_and_asked_for(client: Client, clerk: User) 
     client.get(ACTIVATE)
     secret = client.session["mfa.totp.secret"]
 
-    def code() -> str:
-        return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
+    def activate() -> int:
+        code = format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+        return client.post(ACTIVATE, {"code": code}).status_code
 
-    assert client.post(ACTIVATE, {"code": code()}).status_code == 302
+    # Once more where the thirty seconds of the first code have just ended.
+    assert activate() == 302 or activate() == 302
     kept = Authenticator.objects.get(user=clerk, type=Authenticator.Type.TOTP)
     assert secret not in str(kept.data)
     client.logout()

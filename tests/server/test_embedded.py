@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from tests.live import until
+from tests.settings import SCRATCH
 from yinghu.config import PROJECT
 from yinghu.server import embedded
 
@@ -34,7 +35,7 @@ with embedded.running(Path(sys.argv[1]), durable=False):
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="yh-") as folder:
+    with tempfile.TemporaryDirectory(prefix="yh-", dir=SCRATCH) as folder:
         Path(folder).chmod(0o711)
         yield Path(folder)
         leftover = embedded.server_processes(Path(folder))

@@ -7,9 +7,10 @@ from __future__ import annotations
 import pytest
 
 from tests.browser_checks import fits, no_violations, shifts, taps, watch_shifts
+from tests.browser_logins import log_in
 from tests.cast import Cast, dispatched, file_one, taken_milk
 from tests.conftest import DESK, PHONE
-from tests.journeys.test_loop import OpenPage, log_in
+from tests.journeys.test_loop import OpenPage
 from tests.live import Live
 from yinghu.appeals import actions, closing_actions, handling_actions
 

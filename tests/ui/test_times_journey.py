@@ -10,9 +10,9 @@ import pytest
 from django.utils import timezone, translation
 from playwright.sync_api import Page, expect
 
+from tests.browser_logins import log_in
 from tests.cast import Cast, taken_milk
 from tests.conftest import DESK
-from tests.journeys.test_loop import log_in
 from tests.live import Live
 from yinghu.appeals.models import Clock
 from yinghu.ui import times

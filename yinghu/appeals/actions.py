@@ -18,13 +18,7 @@ from yinghu.appeals import capacity
 from yinghu.appeals.labels import name_of
 from yinghu.appeals.models import Appeal, Category, Event
 from yinghu.appeals.moving import Conflict, Refused, move
-from yinghu.appeals.phrases import (
-    joined,
-    name_detail,
-    said,
-    unit_detail,
-    unit_said,
-)
+from yinghu.appeals.phrases import joined, name_detail, said, unit_detail, unit_said
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import (
     DESKS,

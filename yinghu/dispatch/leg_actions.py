@@ -21,15 +21,7 @@ from yinghu.appeals.moving import Conflict, Forbidden, NotFound, Refused, move
 from yinghu.appeals.phrases import fact_said
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import IN_UNIT, OPEN, Who
-from yinghu.appeals.verb import (
-    PHOTOS,
-    WHY,
-    WORDS_OPTIONAL,
-    Field,
-    FieldKind,
-    Subject,
-    Verb,
-)
+from yinghu.appeals.verb import PHOTOS, WHY, WORDS_OPTIONAL, Field, FieldKind, Subject, Verb
 from yinghu.common import text_cleaning
 from yinghu.common.photos import StoredPhoto
 from yinghu.common.raw_query import fetch

@@ -28,24 +28,8 @@ from yinghu.appeals.phrases import (
     unit_of,
     unit_said,
 )
-from yinghu.appeals.states import (
-    DESKS,
-    EVERY_STATUS,
-    HELD,
-    UNIT,
-    UNRATED,
-    ClockKind,
-    Status,
-    Who,
-)
-from yinghu.appeals.verb import (
-    WHY,
-    ClockChanges,
-    Field,
-    FieldKind,
-    Privacy,
-    Verb,
-)
+from yinghu.appeals.states import DESKS, EVERY_STATUS, HELD, UNIT, UNRATED, ClockKind, Status, Who
+from yinghu.appeals.verb import WHY, ClockChanges, Field, FieldKind, Privacy, Verb
 from yinghu.oversight.deadlines import minutes_until
 from yinghu.oversight.levels import above, joined_units
 from yinghu.oversight.rulings import asked

@@ -41,13 +41,7 @@ from yinghu.common import text_cleaning
 from yinghu.oversight.deadlines import minutes_until
 from yinghu.oversight.levels import joined_units
 from yinghu.oversight.models import Summons, Whistle
-from yinghu.oversight.whistles import (
-    caller_of,
-    check_callable,
-    meeting_point,
-    ratings,
-    units_named,
-)
+from yinghu.oversight.whistles import caller_of, check_callable, meeting_point, ratings, units_named
 from yinghu.people.access import Actor
 from yinghu.places.locate import metres
 

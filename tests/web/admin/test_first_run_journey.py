@@ -85,6 +85,12 @@ def choose(page: Page, label: str, text: str) -> None:
     page.get_by_role("option", name=text).first.click()
 
 
+def type_code(page: Page) -> None:
+    secret = page.locator("#authenticator_secret").input_value()
+    page.locator("input[name=code]").fill(code(secret))
+    page.get_by_role("button", name="启用").click()
+
+
 def back_to_guide(page: Page) -> None:
     page.get_by_role("link", name="回到第一次设置").click()
     expect(page).to_have_url(re.compile("/setup/guide$"))
@@ -107,11 +113,13 @@ def test_from_nothing_to_the_first_appeal(run: Up, browser: Browser) -> None:
     admin.locator("#id_new_password2").fill(PASSWORD)
     admin.get_by_role("button", name="就用这个密码").click()
     expect(admin).to_have_url(re.compile("/accounts/2fa/totp/activate/"))
-    admin.locator("input[name=code]").fill(
-        code(admin.locator("#authenticator_secret").input_value())
-    )
-    admin.get_by_role("button", name="启用").click()
-    admin.get_by_role("link", name="抄好了").click()
+    type_code(admin)
+    done = admin.get_by_role("link", name="抄好了")
+    expect(done.or_(admin.locator("input[name=code][aria-invalid=true]"))).to_be_visible()
+    if not done.is_visible():
+        # The thirty seconds of the first code ended before the server looked at it.
+        type_code(admin)
+    done.click()
     expect(admin).to_have_url(re.compile("/setup/guide$"))
     # Nothing of it is in what the server wrote down.
     assert link.rpartition("/")[2] not in run.said()

@@ -6,9 +6,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import browser_checks
+from tests.browser_logins import log_in
 from tests.cast import Cast, file_one
 from tests.conftest import DESK, PHONE
-from tests.journeys.test_loop import OpenPage, log_in
+from tests.journeys.test_loop import OpenPage
 from tests.live import Live
 from yinghu.appeals import actions
 from yinghu.dispatch.models import RoutingRule

@@ -9,10 +9,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser_checks import no_violations
+from tests.browser_logins import log_in
 from tests.cast import Cast
 from tests.conftest import DESK, PHONE
 from tests.history import new_changes
-from tests.journeys.test_loop import fits, log_in
+from tests.journeys.test_loop import fits
 from tests.live import Live
 from yinghu.appeals.models import Appeal, Category
 

@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser_checks import fits, no_violations, taps
+from tests.browser_logins import log_in
 from tests.cast import Cast, dispatched, file_one
 from tests.conftest import PHONE
-from tests.journeys.test_loop import OpenPage, log_in, photo
+from tests.journeys.test_loop import OpenPage, photo
 from tests.live import Live
 from yinghu.appeals.models import Appeal
 from yinghu.dispatch.models import ErrandTemplate

@@ -11,15 +11,7 @@ import pytest
 from django.test import Client
 
 from tests.cast import Cast
-from tests.dispatch.errands import (
-    helper,
-    hospital,
-    legs_of,
-    medicine_case,
-    proof,
-    react_to,
-    relay,
-)
+from tests.dispatch.errands import helper, hospital, legs_of, medicine_case, proof, react_to, relay
 from tests.web.conftest import Browse
 from tests.web.field.test_legs import browser
 from yinghu.dispatch import leg_actions

@@ -5,15 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cast import Cast
-from tests.dispatch.errands import (
-    helper,
-    hospital,
-    legs_of,
-    medicine_case,
-    proof,
-    react_to,
-    relay,
-)
+from tests.dispatch.errands import helper, hospital, legs_of, medicine_case, proof, react_to, relay
 from tests.web.field.test_legs import browser, text
 from yinghu.appeals.models import Appeal
 from yinghu.dispatch import actions as errand_actions

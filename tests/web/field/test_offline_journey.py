@@ -6,11 +6,10 @@ import re
 from typing import Any
 
 import pytest
-from django.conf import settings
-from django.test import Client
 from playwright.sync_api import Page, expect
 
 from tests.browser_checks import fits, no_violations, taps
+from tests.browser_logins import start_session
 from tests.cast import Cast
 from tests.dispatch.errands import helper
 from tests.journeys.test_loop import OpenPage, photo
@@ -44,12 +43,7 @@ def task(live: Live, live_city: Cast) -> Relay:
 
 
 def log_in(page: Page, actor: Actor) -> Page:
-    client = Client()
-    client.force_login(User.objects.get(pk=actor.user_id or 0))
-    name = settings.SESSION_COOKIE_NAME
-    page.goto("/healthz")
-    page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": page.url}])
-    return page
+    return start_session(page, User.objects.get(pk=actor.user_id or 0))
 
 
 def kept(page: Page) -> list[str]:

@@ -20,15 +20,7 @@ from PIL import Image
 
 from tests.cast import Cast, cast
 from tests.cities import City, in_threads
-from tests.dispatch.errands import (
-    helper,
-    hospital,
-    legs_of,
-    medicine_case,
-    react_to,
-    relay,
-    sealed,
-)
+from tests.dispatch.errands import helper, hospital, legs_of, medicine_case, react_to, relay, sealed
 from tests.web.conftest import Browse
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.common import photos as keeping

@@ -10,15 +10,7 @@ import pytest
 from django.test import Client
 
 from tests.cast import Cast, dispatched, file_one
-from tests.dispatch.errands import (
-    helper,
-    hospital,
-    legs_of,
-    medicine_case,
-    react_to,
-    relay,
-    sealed,
-)
+from tests.dispatch.errands import helper, hospital, legs_of, medicine_case, react_to, relay, sealed
 from tests.web.conftest import text_of
 from tests.web.field.test_legs import browser, picture
 from tests.web.queues.test_views import queries_of

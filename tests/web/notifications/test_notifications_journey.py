@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser_logins import log_in
 from tests.cast import Cast, dispatched, file_one, requester, taken_milk
 from tests.conftest import DESK, PHONE
-from tests.journeys.test_loop import log_in
 from tests.live import Live
 from yinghu.appeals import handling_actions
 

@@ -10,9 +10,9 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from tests.browser_checks import fits, no_violations, taps
+from tests.browser_logins import log_in
 from tests.cast import Cast
 from tests.conftest import DESK, PHONE
-from tests.journeys.test_loop import log_in
 from tests.live import Live
 from tests.oversight.test_rulings import login
 from tests.oversight.test_whistles import at_community, call

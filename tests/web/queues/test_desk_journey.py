@@ -8,9 +8,10 @@ import pytest
 from django.contrib.sessions.models import Session
 from playwright.sync_api import FilePayload, Page, expect
 
+from tests.browser_logins import log_in, press_demo_login
 from tests.cast import Cast, dispatched, file_one
 from tests.conftest import DESK, PHONE
-from tests.journeys.test_loop import OpenPage, log_in, photo
+from tests.journeys.test_loop import OpenPage, photo
 from tests.live import Live
 from yinghu.appeals import handling_actions
 from yinghu.appeals.models import Appeal, Attachment, ReplyTemplate
@@ -234,12 +235,12 @@ def test_an_ended_login_and_a_lost_network_lose_no_words(
         clerk.locator(".send-note a").click()
     expect(opened.value).to_have_url(re.compile("/login/"))
     # Somebody else at the same device does not send what this one wrote.
-    log_in(opened.value, "milk-handler")
+    press_demo_login(opened.value, "milk-handler")
     answer.locator("button").click()
     expect(clerk.locator(".send-note")).to_contain_text("现在登录的是别人")
     opened.value.locator("form[action*=logout] button").click()
     # The new login changes the secret that forms carry; the same button works all the same.
-    log_in(opened.value, "clerk")
+    press_demo_login(opened.value, "clerk")
     expect(opened.value.locator(".split")).to_be_visible()
     clerk.locator("#answer-words").press("Control+Enter")
     expect(clerk.locator("#messages")).to_contain_text("已答复")

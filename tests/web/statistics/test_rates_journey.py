@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser_checks import fits, no_violations, taps
+from tests.browser_logins import log_in
 from tests.cast import Cast, requester, taken_milk
 from tests.conftest import DESK, PHONE
-from tests.journeys.test_loop import OpenPage, log_in
+from tests.journeys.test_loop import OpenPage
 from tests.live import Live
 from yinghu.appeals import closing_actions, handling_actions
 

@@ -29,14 +29,7 @@ from yinghu.oversight import callback
 from yinghu.oversight.callback import NO_ANSWER, Calls
 from yinghu.oversight.sharing_actions import CONTACT
 from yinghu.people import disclosure
-from yinghu.people.access import (
-    Actor,
-    may_read_why,
-    may_reveal,
-    may_see,
-    relations,
-    requester_of,
-)
+from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations, requester_of
 from yinghu.people.disclosure import Person
 from yinghu.triage.models import Suggestion
 from yinghu.ui import event_text
@@ -49,14 +42,8 @@ from yinghu.ui.timeline import Story, story_of, with_photos
 from yinghu.ui.verb_views import arrived_before, perform
 from yinghu.verbs import INSIDE, VERBS
 from yinghu.web.admin import routing_rules
-from yinghu.web.case import (
-    case_actions,
-    errand_panel,
-    oversight_panel,
-)
-from yinghu.web.case import (
-    duplicates as case_duplicates,
-)
+from yinghu.web.case import case_actions, errand_panel, oversight_panel
+from yinghu.web.case import duplicates as case_duplicates
 from yinghu.web.live import presence
 from yinghu.web.oversight import shared_cases, whistles
 

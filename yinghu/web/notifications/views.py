@@ -125,7 +125,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "is_more": before is not None,
     }
     part = is_part(request, "rows")
-    return render(request, f"web/notices/{'rows' if part else 'list'}.html", context)
+    return render(request, f"notifications/{'rows' if part else 'list'}.html", context)
 
 
 @never_cache

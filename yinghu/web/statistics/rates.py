@@ -27,14 +27,7 @@ from yinghu.common.workbook_writer import MEDIA_TYPE, Share, WorkbookWriter
 from yinghu.oversight.actions import ESCALATE
 from yinghu.oversight.callback import NO_ANSWER
 from yinghu.oversight.periods import PERIODS, period
-from yinghu.oversight.rates import (
-    DIMENSIONS,
-    FIGURES,
-    OVERALL_MEANS,
-    RATES,
-    Line,
-    rates,
-)
+from yinghu.oversight.rates import DIMENSIONS, FIGURES, OVERALL_MEANS, RATES, Line, rates
 from yinghu.people.access import board_scopes, sees_area
 from yinghu.ui.decorators import staff
 from yinghu.ui.requests import who
