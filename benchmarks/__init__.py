@@ -22,11 +22,11 @@ MODULES = {
     "oversight": "benchmarks.oversight",
     "field": "benchmarks.field",
 }
-"""Name -> module with `HELP`, `configure(parser)` and `run(options) -> list[Figure]`."""
+"""Name -> module with `HELP`, `configure(parser)` and `run(options) -> list[Measurement]`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Measurement:
     """One measured value; `limit` is the value it is compared with, `ratio` is value / limit."""
 
     name: str
@@ -36,7 +36,7 @@ class Figure:
 
     def row(self) -> dict[str, Any]:
         """The figure as printed."""
-        # A limit in milliseconds may be zero or negative: a notification can overtake the commit.
+        # A limit in milliseconds may be ≤ 0: a notification can overtake the commit.
         ratio = round(self.value / self.limit, 3) if self.limit and self.limit > 0 else None
         limit = round(self.limit, 3) if self.limit is not None else None
         return {**asdict(self), "value": round(self.value, 3), "limit": limit, "ratio": ratio}

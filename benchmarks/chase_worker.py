@@ -12,7 +12,7 @@ import django
 
 
 def _reactions() -> int:
-    """Run one waiting batch of reactions, as a worker takes a job; its size, 0 if none waits."""
+    """Run one waiting batch of reactions, as a worker does; return its size, 0 if none waits."""
     from django.db import connection, transaction
 
     from yinghu.reactions import react

@@ -1,4 +1,4 @@
-"""Databases of benchmarks and tests: created, disconnected, dropped."""
+"""Databases of benchmarks and tests: create, disconnect, drop."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from django.core.management import call_command
 from django.db import connection, connections
 from psycopg import sql
 
-from benchmarks.processes import say
+from benchmarks.processes import progress
 
 
-def drop(admin: psycopg.Connection[Any], database: str) -> None:
+def drop_database(admin: psycopg.Connection[Any], database: str) -> None:
     """Drop a database and end all connections to it.
 
-    Not WITH (FORCE): while autovacuum works there, only a superuser may do that.
+    Not WITH (FORCE): while autovacuum runs there, that needs a superuser.
     """
     disconnect(admin, database)
     admin.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(database)))
@@ -39,10 +39,10 @@ def disconnect(admin: psycopg.Connection[Any], database: str) -> None:
 
 @contextlib.contextmanager
 def own_database(name: str, *, template: str = "", keep: bool = False) -> Iterator[str]:
-    """A new database with all tables and the demo city, and no appeals; yields its URL.
+    """Create a database with all tables and the demo city but no appeals; yield its URL.
 
-    Inside, Django's connection points to it. `template` is a database to copy, which must hold all
-    that; without one, the tables are created by the migrations.
+    Django's connection points to it meanwhile. `template` is a database to copy instead of running
+    the migrations.
     """
     from yinghu import demo
 
@@ -64,9 +64,9 @@ def own_database(name: str, *, template: str = "", keep: bool = False) -> Iterat
         finally:
             _connect_to(before)
             if keep:
-                say(f"kept: {url}")
+                progress(f"kept: {url}")
             else:
-                drop(admin, database)
+                drop_database(admin, database)
 
 
 def _connect_to(database: str) -> None:
@@ -76,7 +76,7 @@ def _connect_to(database: str) -> None:
 
 
 def execute(statement: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Run a statement on Django's connection; its rows, if it returns any."""
+    """Run a statement on Django's connection; return its rows, if any."""
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return list(cursor.fetchall()) if cursor.description else []

@@ -1,4 +1,4 @@
-"""Thousands of volunteers take legs at once; and choosing whom to ask among tens of thousands."""
+"""Benchmark: thousands of volunteers take legs at once; choosing candidates among 65,000."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from benchmarks import Figure
+from benchmarks import Measurement
 from benchmarks.databases import execute, own_database
 from benchmarks.filing_client import BODIES
 from benchmarks.logins import session_key
 from benchmarks.pgbench import measure
-from benchmarks.processes import percentile, run_client, say, serving
+from benchmarks.processes import percentile, progress, run_client, running_server
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal
 from yinghu.dispatch.models import Leg
@@ -32,7 +32,7 @@ LIMIT_CHOICE_MS = 10.0
 SUSTAINED_SECONDS = 30
 CENTRE = (120.075, 29.306)
 SPREAD = 0.06
-"""Degrees around the centre in which people and cases are: a city about 12 km across."""
+"""People and cases lie within this many degrees of the centre: a city about 12 km across."""
 
 PGBENCH = r"""
 \set n random(1, {raw})
@@ -70,7 +70,7 @@ SELECT procrastinate_defer_jobs_v1(ARRAY[ROW('react', 'yinghu.react', 0, NULL, N
     )::procrastinate_job_to_defer_v1]);
 COMMIT;
 """
-"""One take per transaction: everything that it reads, writes, queues and announces."""
+"""One take per transaction: all its reads, writes, jobs and notifications."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -81,63 +81,65 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=10, help="for the limit (default 10)")
 
 
-def run(options: argparse.Namespace) -> list[Figure]:
-    """Seed; choose; press all at once; press at a sustained rate; compare with pgbench."""
+def run(options: argparse.Namespace) -> list[Measurement]:
+    """Seed; choose candidates; take at once; take at a sustained rate; compare with pgbench."""
     with own_database("field", template=options.template) as url:
-        chosen = _choosing(options.among)
+        chosen = _time_choosing(options.among)
         half, slow = percentile(chosen, 0.5), percentile(chosen, 0.99)
-        say(f"field: whom to ask among {options.among}: p50 {half:.1f} ms, p99 {slow:.1f} ms")
+        progress(f"field: whom to ask among {options.among}: p50 {half:.1f} ms, p99 {slow:.1f} ms")
         _forget_volunteers(options.volunteers)
         keys = _sessions(options.volunteers)
-        with serving(url, web=options.processes) as port:
-            _cases(min(50, options.cases))
-            _press(port, keys[:500], _legs(), 0)
-            _cases(options.cases)
-            burst = _press(port, keys, _legs(), 0)
+        with running_server(url, web=options.processes) as port:
+            _add_cases(min(50, options.cases))
+            _press(port, keys[:500], _open_legs(), 0)
+            _add_cases(options.cases)
+            burst = _press(port, keys, _open_legs(), 0)
             _check_taken_once(options.cases)
             rate = len(keys) / burst["seconds"]
-            say(f"  all at once: {rate:.0f} presses a second, {_statuses(burst)}")
+            progress(f"  all at once: {rate:.0f} presses a second, {_statuses(burst)}")
             share = options.cases / len(keys)
-            pressed, p99 = _sustained(port, keys, share, rate)
-            _cases(len(keys))
-            alone = _press(port, keys, _legs(), 0, spread=True)
+            pressed, p99 = _sustained_rate(port, keys, share, rate)
+            _add_cases(len(keys))
+            alone = _press(port, keys, _open_legs(), 0, spread=True)
             _check_taken_once(len(keys))
             most = len(keys) / alone["seconds"]
-            say(f"  every press a take, all at once: {most:.0f} a second")
-            takes, win99 = _sustained(port, keys, 1, most)
+            progress(f"  every press a take, all at once: {most:.0f} a second")
+            takes, win99 = _sustained_rate(port, keys, 1, most)
         execute("CREATE SEQUENCE bench_seq START 100000")
         execute("DELETE FROM appeals_untallied")
         limit = measure(
             PGBENCH, url, clients=2, seconds=options.seconds, raw=options.cases, body=""
         )
-        say(f"  pgbench, the same statements: {limit:.0f} takes/s")
+        progress(f"  pgbench, the same statements: {limit:.0f} takes/s")
     return [
-        Figure("choosing whom to ask p50", half, "ms"),
-        Figure("choosing whom to ask p99", slow, "ms", LIMIT_CHOICE_MS),
-        Figure("presses at once", rate, "presses/s"),
-        Figure("presses at a sustained rate", pressed, "presses/s"),
-        Figure("a press p99 at a sustained rate", p99, "ms", LIMIT_P99_MS),
-        Figure("a take p99 at a sustained rate", win99, "ms", LIMIT_P99_MS),
-        Figure("takes at a sustained rate", takes, "takes/s", limit),
+        Measurement("choosing whom to ask p50", half, "ms"),
+        Measurement("choosing whom to ask p99", slow, "ms", LIMIT_CHOICE_MS),
+        Measurement("presses at once", rate, "presses/s"),
+        Measurement("presses at a sustained rate", pressed, "presses/s"),
+        Measurement("a press p99 at a sustained rate", p99, "ms", LIMIT_P99_MS),
+        Measurement("a take p99 at a sustained rate", win99, "ms", LIMIT_P99_MS),
+        Measurement("takes at a sustained rate", takes, "takes/s", limit),
     ]
 
 
-def _sustained(port: int, keys: list[str], share: float, most: float) -> tuple[float, float]:
-    """The highest rate tried at which 99 of 100 are answered within the limit, and that p99 in ms.
+def _sustained_rate(port: int, keys: list[str], share: float, most: float) -> tuple[float, float]:
+    """Return the highest tried rate whose p99 is within the limit, and that p99 in ms.
 
-    Tries rates from nine tenths of `most` downwards; if none holds the limit, returns the last.
-    `share` of the presses can be takes.
+    Tries rates from 0.9 × `most` downwards; returns the last if none holds the limit. `share` of
+    the presses can be takes.
     """
     done = p99 = 0.0
     for rate in (most * 0.9 * 0.85**n for n in range(6)):
         pressing = keys[: max(200, int(rate * SUSTAINED_SECONDS))]
         cases = max(1, round(len(pressing) * share))
-        _cases(cases)
-        result = _press(port, pressing, _legs(), rate, spread=share == 1)
+        _add_cases(cases)
+        result = _press(port, pressing, _open_legs(), rate, spread=share == 1)
         _check_taken_once(cases)
         p99 = percentile(result["times"], 0.99) * 1000
         done = len(pressing) / result["seconds"]
-        say(f"  at {rate:.0f} a second: {done:.0f} done, p99 {p99:.0f} ms, {_statuses(result)}")
+        progress(
+            f"  at {rate:.0f} a second: {done:.0f} done, p99 {p99:.0f} ms, {_statuses(result)}"
+        )
         if p99 < LIMIT_P99_MS:
             break
     return done, p99
@@ -147,8 +149,8 @@ def _statuses(result: dict[str, Any]) -> str:
     return ", ".join(f"{n} × {status}" for status, n in sorted(result["statuses"].items()))
 
 
-def _people(count: int) -> None:
-    """Add active volunteers of one squad, spread over the city, ready for a day."""
+def _add_volunteers(count: int) -> None:
+    """Add active volunteers of one squad, spread over the city, two thirds of them on call."""
     squad = Unit.objects.get(code="care")
     Unit.objects.filter(pk=squad.pk).update(most_held=0)
     lon, lat = CENTRE
@@ -183,9 +185,9 @@ def _people(count: int) -> None:
     execute("VACUUM ANALYZE")
 
 
-def _choosing(among: int) -> list[float]:
-    """Milliseconds of choosing three people for a leg, at different places; each rolled back."""
-    _people(among)
+def _time_choosing(among: int) -> list[float]:
+    """Milliseconds of choosing three people for a leg, in different places; each rolled back."""
+    _add_volunteers(among)
     appeal = Appeal(pk=0, urgency=2, caller=b"")
     chance = random.Random(3)  # noqa: S311  # the same each run
     times = []
@@ -204,7 +206,7 @@ def _choosing(among: int) -> list[float]:
 
 
 def _forget_volunteers(keep: int) -> None:
-    """Delete all volunteers except this many of the benchmark's own."""
+    """Delete all volunteers except `keep` of the benchmark's own."""
     execute(
         "DELETE FROM people_volunteer WHERE user_id NOT IN (SELECT v.user_id FROM people_volunteer "
         "AS v JOIN people_user AS u ON u.id = v.user_id WHERE u.username LIKE 'bench-%%' "
@@ -215,13 +217,13 @@ def _forget_volunteers(keep: int) -> None:
 
 
 def _sessions(count: int) -> list[str]:
-    """Session keys of this many volunteers, as after a login by phone."""
+    """Session keys of `count` volunteers, as after a login by phone."""
     users = User.objects.filter(username__startswith="bench-").order_by("pk")[:count]
     return [session_key(user, **{BY_PHONE: user.pk}) for user in users]
 
 
-def _cases(count: int) -> None:
-    """Add urgent cases, each with one open leg; earlier legs are dropped."""
+def _add_cases(count: int) -> None:
+    """Add urgent cases with one open leg each; drop earlier legs."""
     execute("UPDATE dispatch_leg SET state = 'dropped', holder_id = NULL")
     run = f"{time.time_ns():x}"
     lon, lat = CENTRE
@@ -263,20 +265,20 @@ def _cases(count: int) -> None:
     execute("ANALYZE dispatch_leg")
 
 
-def _legs() -> list[int]:
+def _open_legs() -> list[int]:
     return [pk for (pk,) in execute("SELECT id FROM dispatch_leg WHERE state = 'open' ORDER BY id")]
 
 
 def _press(
     port: int, keys: list[str], legs: list[int], rate: float, *, spread: bool = False
 ) -> dict[str, Any]:
-    """Each login presses once, at `rate` per second or all at once if it is 0: with `spread` each
-    for a leg of its own, else each for one that many others want as well.
+    """Press once per login, at `rate` per second or all at once if it is 0; with `spread` each for
+    its own leg, else many for the same leg.
     """
     chance = random.Random(5)  # noqa: S311  # the same each run
     chosen = legs[: len(keys)] if spread else [chance.choice(legs) for _key in keys]
     if not spread:
-        # Somebody wants each leg, so each has to be taken.
+        # Each leg is wanted at least once, so each has to be taken.
         chosen[: len(legs)] = legs
         chance.shuffle(chosen)
     work = {"rate": rate, "presses": list(zip(keys, chosen, strict=True))}
@@ -288,7 +290,7 @@ def _press(
 
 
 def _check_taken_once(cases: int) -> None:
-    """Every leg that was open has one holder and one event."""
+    """Check that every open leg got exactly one holder and one event."""
     lost = execute("SELECT count(*) FROM dispatch_leg WHERE state = 'open'")[0][0]
     taken = execute("SELECT count(*) FROM dispatch_leg WHERE state = 'taken'")[0][0]
     twice = execute(

@@ -1,4 +1,4 @@
-"""Clients that file over HTTP: raw sockets, keep-alive.
+"""Load generator: clients that file over HTTP on raw keep-alive sockets.
 
     python -m benchmarks.filing_client PORT CLIENTS COUNT < key
 
@@ -26,7 +26,7 @@ BODIES = (
 
 
 def requests(key: str, count: int, run: str) -> Iterator[bytes]:
-    """`count` filings as bytes of HTTP/1.1, each different."""
+    """Generate `count` different filings as HTTP/1.1 requests."""
     chance = random.Random(run)  # noqa: S311  # the run is its seed
     for number in range(count):
         filing = {
@@ -49,7 +49,7 @@ def requests(key: str, count: int, run: str) -> Iterator[bytes]:
 
 
 class Client(asyncio.Protocol):
-    """One connection: a filing, its answer, the next."""
+    """One connection, which sends filings one after another."""
 
     def __init__(self, work: Iterator[bytes], statuses: Counter[int], times: list[float]) -> None:
         self.work, self.statuses, self.times = work, statuses, times
@@ -89,7 +89,7 @@ class Client(asyncio.Protocol):
             self.done.set_exception(error or ConnectionError("the server hung up"))
 
 
-async def load(port: int, clients: int, work: list[bytes]) -> dict[str, object]:
+async def send_filings(port: int, clients: int, work: list[bytes]) -> dict[str, object]:
     """Send all requests."""
     loop = asyncio.get_running_loop()
     statuses: Counter[int] = Counter()
@@ -112,9 +112,9 @@ def main() -> None:
     try:
         import uvloop
     except ImportError:
-        result = asyncio.run(load(port, clients, work))
+        result = asyncio.run(send_filings(port, clients, work))
     else:
-        result = uvloop.run(load(port, clients, work))
+        result = uvloop.run(send_filings(port, clients, work))
     json.dump(result, sys.stdout)
 
 

@@ -1,4 +1,4 @@
-"""Rows of a file into complete appeals, by the command that people use."""
+"""Benchmark: `yinghu import` of a file."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import Figure
+from benchmarks import Measurement
 from benchmarks.databases import own_database
 from benchmarks.filing_client import BODIES
 from benchmarks.intake import count_complete
 from benchmarks.pgbench import BATCH, BATCH_FILING, measure, silence_jobs
-from benchmarks.processes import environment, say, start
+from benchmarks.processes import environment, progress, spawn
 
 HELP = "rows of a file per second into complete appeals, by `yinghu import`"
 PROMISED = 5_000
-"""Rows per second that the project promises."""
+"""Rows per second promised by the project."""
 COLUMNS = {
     "编号": "external_id",
     "标题": "title",
@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=10, help="for the limit (default 10)")
 
 
-def run(options: argparse.Namespace) -> list[Figure]:
+def run(options: argparse.Namespace) -> list[Measurement]:
     """Import a file twice (the second run finds nothing new), then run pgbench."""
     with (
         own_database("import", template=options.template) as url,
@@ -42,27 +42,27 @@ def run(options: argparse.Namespace) -> list[Figure]:
     ):
         file = Path(folder) / "messages.csv"
         write_messages(file, options.rows)
-        say(f"import: {options.rows} rows, {file.stat().st_size // 1024} KB")
-        seconds = [_import(url, file, options.rows) for _time in range(2)]
+        progress(f"import: {options.rows} rows, {file.stat().st_size // 1024} KB")
+        seconds = [_time_import(url, file, options.rows) for _time in range(2)]
         rate = options.rows / seconds[0]
-        say(f"  {rate:.0f} rows/s, start of the command included; all complete, none twice")
+        progress(f"  {rate:.0f} rows/s, start of the command included; all complete, none twice")
         silence_jobs(url)
         limit = BATCH * measure(
             BATCH_FILING, url, clients=1, raw=420, body=BODIES[0], seconds=options.seconds
         )
-        say(f"  pgbench, a thousand rows per transaction: {limit:.0f} rows/s")
+        progress(f"  pgbench, a thousand rows per transaction: {limit:.0f} rows/s")
     return [
-        Figure("import", rate, "rows/s", limit),
-        Figure("import again, nothing new", options.rows / seconds[1], "rows/s"),
-        Figure("import against the promise", rate, "rows/s", PROMISED),
+        Measurement("import", rate, "rows/s", limit),
+        Measurement("import again, nothing new", options.rows / seconds[1], "rows/s"),
+        Measurement("import against the promise", rate, "rows/s", PROMISED),
     ]
 
 
-def _import(url: str, file: Path, rows: int) -> float:
+def _time_import(url: str, file: Path, rows: int) -> float:
     """Seconds of one `yinghu import` of the file."""
     mapping = [f"{column}={target}" for column, target in COLUMNS.items()]
     begun = time.perf_counter()
-    command = start(
+    command = spawn(
         "yinghu",
         *("import", str(file), "--channel", "feed", "--map", *mapping),
         env=environment(url),
@@ -70,10 +70,10 @@ def _import(url: str, file: Path, rows: int) -> float:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    said, _nothing = command.communicate()
+    output, _nothing = command.communicate()
     seconds = time.perf_counter() - begun
     if command.returncode:
-        raise RuntimeError(f"the import failed:\n{said}")
+        raise RuntimeError(f"the import failed:\n{output}")
     if (complete := count_complete()) != rows:
         raise RuntimeError(f"{complete} complete appeals of {rows} rows")
     return seconds

@@ -1,4 +1,4 @@
-"""Filings over HTTP, each durable and complete before its 201, against pgbench's rate."""
+"""Benchmark: filings over HTTP, each committed before its 201, against pgbench's rate."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import argparse
 import json
 import urllib.request
 
-from benchmarks import Figure
+from benchmarks import Measurement
 from benchmarks.databases import execute, own_database
 from benchmarks.filing_client import BODIES
 from benchmarks.logins import new_user
 from benchmarks.pgbench import FILING, measure, silence_jobs
-from benchmarks.processes import percentile, run_client, say, serving
+from benchmarks.processes import percentile, progress, run_client, running_server
 from benchmarks.statement_proxy import StatementProxy, statement_proxy
 from yinghu.people.models import Role
 from yinghu.people.tokens import new_key
@@ -28,14 +28,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--worker", action="store_true", help="with a worker running the jobs")
 
 
-def run(options: argparse.Namespace) -> list[Figure]:
-    """Load the real server, count what is in the database, then run pgbench."""
+def run(options: argparse.Namespace) -> list[Measurement]:
+    """Load the server, count the complete appeals, then run pgbench."""
     clients, count = options.clients, options.count
     extra = ("worker",) if options.worker else ()
     with own_database("intake", template=options.template) as url:
         key = new_key(new_user("bench", Role.OPERATOR), "bench")
-        say(f"intake: {clients} clients, {count} filings, worker {'on' if extra else 'off'}")
-        with serving(url, *extra) as port:
+        progress(f"intake: {clients} clients, {count} filings, worker {'on' if extra else 'off'}")
+        with running_server(url, *extra) as port:
             run_client(CLIENT, port, clients, min(2_000, count), stdin=key)
             before = count_complete()
             done = run_client(CLIENT, port, clients, count, stdin=key)
@@ -44,24 +44,24 @@ def run(options: argparse.Namespace) -> list[Figure]:
         if done["statuses"] != {"201": count} or found != count:
             raise RuntimeError(f"{done['statuses']} answers, {found} complete appeals of {count}")
         rate = count / done["seconds"]
-        say(f"  {rate:.0f} filings/s; every 201 is an appeal with event, clocks and job")
-        with statement_proxy(url) as proxy, serving(proxy.url) as port:
-            statements = _statements(proxy, port, key)
-        say(f"  {statements} statements for a single filing")
+        progress(f"  {rate:.0f} filings/s; every 201 is an appeal with event, clocks and job")
+        with statement_proxy(url) as proxy, running_server(proxy.url) as port:
+            statements = _count_statements(proxy, port, key)
+        progress(f"  {statements} statements for a single filing")
         rows = {"clients": clients, "raw": 420, "body": BODIES[0], "seconds": options.seconds}
         announced = measure(FILING, url, **rows)
         silence_jobs(url)
         limit = measure(FILING, url, **rows)
-        say(f"  pgbench: {limit:.0f} filings/s; {announced:.0f} with each job announced")
+        progress(f"  pgbench: {limit:.0f} filings/s; {announced:.0f} with each job announced")
     times, lone = done["times"], alone["times"]
     return [
-        Figure("intake", rate, "filings/s", limit),
-        Figure("intake limit with each job announced", announced, "filings/s"),
-        Figure("intake p50", 1000 * percentile(times, 0.5), "ms"),
-        Figure("intake p99", 1000 * percentile(times, 0.99), "ms"),
-        Figure("intake alone p50", 1000 * percentile(lone, 0.5), "ms"),
-        Figure("intake alone p99", 1000 * percentile(lone, 0.99), "ms"),
-        Figure("intake statements alone", statements, "statements", MAX_STATEMENTS),
+        Measurement("intake", rate, "filings/s", limit),
+        Measurement("intake limit with each job announced", announced, "filings/s"),
+        Measurement("intake p50", 1000 * percentile(times, 0.5), "ms"),
+        Measurement("intake p99", 1000 * percentile(times, 0.99), "ms"),
+        Measurement("intake alone p50", 1000 * percentile(lone, 0.5), "ms"),
+        Measurement("intake alone p99", 1000 * percentile(lone, 0.99), "ms"),
+        Measurement("intake statements alone", statements, "statements", MAX_STATEMENTS),
     ]
 
 
@@ -80,7 +80,7 @@ LEFT JOIN (
 LEFT JOIN triage_words w ON w.appeal_id = a.id
 WHERE j.event_id IS NOT NULL OR w.appeal_id IS NOT NULL
 """
-"""Appeals with their message, first event, both clocks and a job, queued or done."""
+"""Appeals with message, first event, both clocks and a job, queued or done."""
 
 
 def count_complete() -> int:
@@ -91,8 +91,8 @@ def count_complete() -> int:
     return count
 
 
-def _statements(proxy: StatementProxy, port: int, key: str) -> int:
-    """Statements of one filing whose key has to be looked up, in a process that is warm."""
+def _count_statements(proxy: StatementProxy, port: int, key: str) -> int:
+    """Number of statements of one filing, key look-up included, in a warm process."""
     body = json.dumps({"body": "家里没有奶粉了", "category": "milk", "area": "330782001"}).encode()
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/api/v1/appeals",

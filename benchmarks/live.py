@@ -1,4 +1,4 @@
-"""Time from the commit of a move to the pages that show it, with a thousand pages open."""
+"""Benchmark: time from commit to event and updated part, with a thousand pages open."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import Figure
+from benchmarks import Measurement
 from benchmarks.databases import own_database
 from benchmarks.filing_client import BODIES
 from benchmarks.logins import new_user, staff_cookie
-from benchmarks.processes import percentile, say, serving, start
+from benchmarks.processes import percentile, progress, running_server, spawn
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal
 from yinghu.intake.receive import Incoming, receive
@@ -32,7 +32,7 @@ DESKS = (
 )
 OF_ONE_ADDRESS = 40
 SAMPLE = 50
-"""One in this many citizens' pages fetches its part again, as all do in real life."""
+"""One in this many citizens' pages fetches its part again; in real life all do."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -44,21 +44,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-fetch", action="store_true", help="desks and boards only listen")
 
 
-def run(options: argparse.Namespace) -> list[Figure]:
-    """Open the pages, move cases at a steady rate, and compare each event with its commit."""
+def run(options: argparse.Namespace) -> list[Measurement]:
+    """Open the pages, sort cases at a steady rate, and compare each event with its commit."""
     citizens = options.viewers - options.staff - options.boards
     moves = int(options.rate * options.seconds)
     if moves > citizens:
         raise SystemExit("each move is of another citizen's case: fewer moves or more viewers")
     with own_database("live", template=options.template) as url:
-        cases = _file(citizens)
-        wanted = [*_citizens(cases), *_staff(options)]
-        say(f"live: {citizens} citizens, {options.staff} at desks, {options.boards} boards")
-        with serving(url) as port:
-            commits, found = _watch(port, url, wanted, cases[:moves], options.rate)
+        cases = _file_cases(citizens)
+        wanted = [*_citizen_viewers(cases), *_staff_viewers(options)]
+        progress(f"live: {citizens} citizens, {options.staff} at desks, {options.boards} boards")
+        with running_server(url) as port:
+            commits, found = _run_viewers(port, url, wanted, cases[:moves], options.rate)
     desks = [path.rpartition("desk=")[2] for path, *_rest in wanted if "desk=" in path]
-    times = _against(commits, found, cases[:moves], desks)
-    figures: list[Figure] = []
+    times = _compare_times(commits, found, cases[:moves], desks)
+    figures: list[Measurement] = []
     for name, limit in (
         ("raw LISTEN", None),
         ("citizen's event", LIMIT_MS),
@@ -70,31 +70,31 @@ def run(options: argparse.Namespace) -> list[Figure]:
         if not milliseconds:
             continue
         half, most = percentile(milliseconds, 0.5), percentile(milliseconds, 0.99)
-        say(f"  {name}: p50 {half:.1f} ms, p99 {most:.1f} ms, of {len(milliseconds)}")
+        progress(f"  {name}: p50 {half:.1f} ms, p99 {most:.1f} ms, of {len(milliseconds)}")
         raw = figures[0].value if figures else None
-        figures.append(Figure(f"{name} p50", half, "ms", raw))
-        figures.append(Figure(f"{name} p99", most, "ms", limit))
+        figures.append(Measurement(f"{name} p50", half, "ms", raw))
+        figures.append(Measurement(f"{name} p99", most, "ms", limit))
     return figures
 
 
-def _file(count: int) -> list[Any]:
+def _file_cases(count: int) -> list[Any]:
     for number in range(count):
         filing = Filing(body=f"{BODIES[number % len(BODIES)]}（{number}）", channel="web")
         receive(Incoming(f"bench-{number}", b"{}", filing), Actor("requester"))
     return list(Appeal.objects.order_by("pk"))
 
 
-def _citizens(cases: Sequence[Any]) -> list[list[str]]:
+def _citizen_viewers(cases: Sequence[Any]) -> list[list[str]]:
     found = []
     for number, case in enumerate(cases):
         part = "" if number % SAMPLE else f"/t/{case.token}?part=state"
         path = f"/live?t={case.token}&version={case.version}"
-        # From several addresses: the number of streams per address is limited.
+        # Several addresses, since the number of streams per address is limited.
         found.append([path, "", f"127.0.0.{2 + number // OF_ONE_ADDRESS}", part])
     return found
 
 
-def _staff(options: argparse.Namespace) -> list[list[str]]:
+def _staff_viewers(options: argparse.Namespace) -> list[list[str]]:
     cookies = {name: staff_cookie(name) for name in ("clerk", "dispatcher")}
     posts = [DESKS[number % len(DESKS)] for number in range(options.staff)]
     found = []
@@ -102,24 +102,24 @@ def _staff(options: argparse.Namespace) -> list[list[str]]:
         part = "" if options.no_fetch else f"/desk/{desk}?part=rows"
         found.append([f"/live?desk={desk}", cookies[who], "127.0.0.1", part])
     part = "" if options.no_fetch else "/board?part=figures"
-    # The number of streams per login is limited, too.
-    watchers = [_watcher(number) for number in range(-(-options.boards // OF_ONE_ADDRESS))]
+    # Several logins, since the number of streams per login is limited.
+    watchers = [_new_board_cookie(number) for number in range(-(-options.boards // OF_ONE_ADDRESS))]
     for number in range(options.boards):
         cookie = watchers[number // OF_ONE_ADDRESS]
         found.append(["/live?desk=board", cookie, "127.0.0.1", part])
     return found
 
 
-def _watcher(number: int) -> str:
-    """The session of one more login that may see boards."""
+def _new_board_cookie(number: int) -> str:
+    """Session cookie of a new login that may see the board."""
     return staff_cookie(new_user(f"watcher-{number}", Role.COMMANDER).username)
 
 
-def _watch(
+def _run_viewers(
     port: int, url: str, wanted: list[list[str]], cases: Sequence[Any], rate: float
 ) -> tuple[list[float], dict[str, Any]]:
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with start("benchmarks.live_client", str(port), url, text=True, **pipes) as viewers:
+    with spawn("benchmarks.live_client", str(port), url, text=True, **pipes) as viewers:
         try:
             if viewers.stdin is None or viewers.stdout is None:
                 raise RuntimeError("the viewers have no pipes")
@@ -127,8 +127,8 @@ def _watch(
             viewers.stdin.flush()
             if viewers.stdout.readline() != "ready\n":
                 raise RuntimeError("the viewers did not connect")
-            commits = _move(cases, rate)
-            # The last events and parts are still on their way.
+            commits = _sort_cases(cases, rate)
+            # The last events and parts are still in transit.
             time.sleep(3.0)
             viewers.stdin.write("\n")
             viewers.stdin.flush()
@@ -138,8 +138,8 @@ def _watch(
             viewers.kill()
 
 
-def _move(cases: Sequence[Any], rate: float) -> list[float]:
-    """Sort each case, `rate` per second; the times when each was committed."""
+def _sort_cases(cases: Sequence[Any], rate: float) -> list[float]:
+    """Sort each case, `rate` per second; return the commit times."""
     from yinghu.appeals import actions
 
     clerk = actor_of(User.objects.get(username="clerk"))
@@ -152,10 +152,10 @@ def _move(cases: Sequence[Any], rate: float) -> list[float]:
     return commits
 
 
-def _against(
+def _compare_times(
     commits: list[float], found: dict[str, Any], cases: Sequence[Any], desks: list[str]
 ) -> dict[str, list[float]]:
-    """Seconds from commit to each viewer's event; an error if one was lost or sent twice."""
+    """Seconds from commit to each viewer's event; raises if one was lost or sent twice."""
     citizens = len(found["heard"]) - len(desks)
     times: dict[str, list[float]] = {
         name: []
@@ -176,29 +176,29 @@ def _against(
     for commit, fetched in zip(commits, found["fetched"], strict=False):
         times["citizen's part"] += [there - commit for _event, there in fetched]
     if any(found["heard"][len(cases) : citizens]):
-        raise RuntimeError("a viewer was told of somebody else's case")
-    # Sorting does not change the callback desk: those pages hear nothing.
+        raise RuntimeError("a viewer received an event of another case")
+    # Sorting does not change the callback desk, so its pages get no events.
     staff = zip(desks, found["heard"][citizens:], found["fetched"][citizens:], strict=True)
     for desk, heard, fetched in staff:
         if (desk in desks_touched("sort")) is not bool(heard):
             raise RuntimeError(f"{desk}: {len(heard)} events")
         if heard:
-            _of_a_desk(commits, heard, fetched, times)
+            _add_desk_times(commits, heard, fetched, times)
     return times
 
 
-def _of_a_desk(
+def _add_desk_times(
     commits: list[float],
     heard: list[float],
     fetched: list[tuple[float, float]],
     times: dict[str, list[float]],
 ) -> None:
-    """Compare each commit with the next event, which may stand for several."""
+    """Compare each commit with the next event, which may cover several commits."""
     for commit in commits:
-        # An event may arrive a moment before the commit has returned to its caller.
+        # An event may arrive just before the commit returns.
         at = bisect.bisect_left(heard, commit - 0.02)
         if at == len(heard):
-            raise RuntimeError("a desk was not told of the last moves")
+            raise RuntimeError("a desk missed the last events")
         times["desk's event"].append(heard[at] - commit)
         asked = [there for event, there in fetched if event >= commit - 0.02]
         if asked:

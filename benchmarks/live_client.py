@@ -1,12 +1,12 @@
-"""Viewers of `yinghu bench live`: raw sockets, one stream each.
+"""Load generator of `yinghu bench live`: viewers on raw sockets, one stream each.
 
     python -m benchmarks.live_client PORT DATABASE_URL
 
-Reads a JSON list of `[path, cookie, source address, part to fetch at each event or ""]` from stdin
-and, to end, an empty line. Prints `ready` when all are connected and have heard their first events,
-and at the end one JSON object: `heard`, for each viewer the times of its events; `fetched`, for
-each the pairs (event, its part received); `raw`, the pairs (time, ids) that LISTEN alone heard.
-Times are `time.monotonic`, which all processes of a machine share.
+Reads a JSON list of `[path, cookie, source address, part to fetch at each event or ""]` from stdin;
+an empty line ends the run. Prints `ready` when all are connected and have received their first
+events, and at the end one JSON object: `heard`, the event times of each viewer; `fetched`, the
+pairs (event, part received) of each; `raw`, the pairs (time, ids) received by LISTEN. Times are
+`time.monotonic`, which all processes of a machine share.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ AT_ONCE = 50
 GAP = 1.0
 """Seconds between two fetches of one part by one page."""
 SETTLED = 2.0
-"""Seconds without an event after which all have heard their first events."""
+"""Seconds without an event after which the first events are over."""
 
 
 @dataclass
 class Part:
-    """A part that a page fetches again: events not fetched yet, last fetch, spread in seconds."""
+    """A part of a page: events not yet followed by a fetch, last fetch, spread in seconds."""
 
     owed: list[float] = field(default_factory=list)
     looked: float = 0.0
@@ -96,8 +96,8 @@ class Viewers:
                 self.tasks.add(looking)
 
     async def _look(self, number: int, part: Part) -> None:
-        """Fetch the part as a page does (`follow.js`): at once, or spread over time where many are
-        notified; not twice in a second; and once more for events that arrived meanwhile.
+        """Fetch the part as `follow.js` does: at once or spread over time, at most once per second,
+        and again for events that arrived meanwhile.
         """
         while part.owed:
             wait = part.looked + max(GAP, part.spread) - time.monotonic()

@@ -1,4 +1,4 @@
-"""Logins of a benchmark: sessions as the browser would hold them."""
+"""Users and session cookies for benchmarks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from yinghu.people.models import Post, Unit, User
 
 
 def session_key(user: User, **values: Any) -> str:
-    """Key of a new session of this user, with further session values."""
+    """Create a session of the user with further values; return its key."""
     session = import_module(settings.SESSION_ENGINE).SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
@@ -24,14 +24,14 @@ def session_key(user: User, **values: Any) -> str:
 
 
 def staff_cookie(username: str) -> str:
-    """Session cookie of a login with a second factor, as production requires."""
+    """Session cookie of a user with a second factor, as production requires."""
     user = User.objects.get(username=username)
     Authenticator.objects.get_or_create(user=user, type="totp", defaults={"data": {}})
     return f"{settings.SESSION_COOKIE_NAME}={session_key(user)}"
 
 
 def new_user(username: str, role: str) -> User:
-    """A new login with a post of this role."""
+    """Create a user with a post of this role."""
     user = User.objects.create_user(username)
     Post.objects.create(user=user, unit=Unit.objects.all()[0], role=role)
     return user

@@ -1,4 +1,4 @@
-"""Chasing: finding the clocks that are due among a million open ones, and processing them."""
+"""Benchmark: find and process due clocks among a million open ones."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import subprocess
 import time
 from typing import Any
 
-from benchmarks import Figure
+from benchmarks import Measurement
 from benchmarks.databases import execute, own_database
 from benchmarks.pgbench import measure
-from benchmarks.processes import environment, percentile, say, start
+from benchmarks.processes import environment, percentile, progress, spawn
 from benchmarks.seed import fill
 from yinghu.oversight import sweep
 
@@ -18,7 +18,7 @@ HELP = "chasing: a thousand due clocks among a million open ones, found and proc
 LIMIT_MS = 50.0
 LIMIT_RATE = 500.0
 OPEN = (("assigned", 1000),)
-"""Each case waits to be accepted: two clocks run for it (see `seed.Spread`)."""
+"""All cases wait to be accepted, with two running clocks each (see `seed.Spread`)."""
 
 PGBENCH = r"""
 \set n random(1, {raw})
@@ -42,32 +42,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=10, help="for the limit (default 10)")
 
 
-def run(options: argparse.Namespace) -> list[Figure]:
-    """Seed; find; let one process and then `workers` chase, each with its reactions."""
+def run(options: argparse.Namespace) -> list[Measurement]:
+    """Seed; find; chase with one process, then with `workers`, reactions included."""
     cases = options.clocks // 2
     with own_database("oversight", template=options.template) as url:
         fill(cases, OPEN)
         _postpone_all()
         _make_due(options.due)
-        found = _find(options.due)
+        found = _time_finding(options.due)
         half, most = percentile(found, 0.5), percentile(found, 0.95)
-        say(f"oversight: {options.clocks} open clocks, {options.due} due: p95 {most:.1f} ms")
+        progress(f"oversight: {options.clocks} open clocks, {options.due} due: p95 {most:.1f} ms")
         rates = []
         for workers in (1, options.workers):
             _make_due(options.due)
-            seconds = _chase(url, workers)
+            seconds = _time_chasing(url, workers)
             _check_chased_once(options.due)
             rates.append(options.due / seconds)
-            say(f"  {workers} processes: {rates[-1]:.0f} clocks/s, each once, everybody notified")
+            progress(f"  {workers} processes: {rates[-1]:.0f} clocks/s, each once, all notified")
         execute("CREATE SEQUENCE bench_seq START 1000")
         limit = measure(PGBENCH, url, clients=2, seconds=options.seconds, raw=cases, body="")
-        say(f"  pgbench, one step per transaction: {limit:.0f} steps/s")
+        progress(f"  pgbench, one step per transaction: {limit:.0f} steps/s")
     return [
-        Figure("finding what is due p50", half, "ms"),
-        Figure("finding what is due p95", most, "ms", LIMIT_MS),
-        Figure("dealt with by one", rates[0], "clocks/s", LIMIT_RATE),
-        Figure(f"dealt with by {options.workers}", rates[1], "clocks/s", LIMIT_RATE),
-        Figure("steps by pgbench", limit, "steps/s"),
+        Measurement("finding what is due p50", half, "ms"),
+        Measurement("finding what is due p95", most, "ms", LIMIT_MS),
+        Measurement("dealt with by one", rates[0], "clocks/s", LIMIT_RATE),
+        Measurement(f"dealt with by {options.workers}", rates[1], "clocks/s", LIMIT_RATE),
+        Measurement("steps by pgbench", limit, "steps/s"),
     ]
 
 
@@ -81,7 +81,7 @@ def _postpone_all() -> None:
 
 
 def _make_due(count: int) -> None:
-    """Let this many clocks, scattered over the table, have reached their limit a moment ago."""
+    """Make `count` clocks, scattered over the table, due a second ago."""
     execute(
         """
         UPDATE appeals_clock SET due_at = now() - interval '1 second',
@@ -95,8 +95,8 @@ def _make_due(count: int) -> None:
     )
 
 
-def _find(count: int) -> list[float]:
-    """Milliseconds of finding all due clocks, as the sweep does, fifty times."""
+def _time_finding(count: int) -> list[float]:
+    """Milliseconds of finding all due clocks as the sweep does, fifty times."""
     times = []
     for _time in range(50):
         start = time.perf_counter()
@@ -107,12 +107,12 @@ def _find(count: int) -> list[float]:
     return times
 
 
-def _chase(url: str, workers: int) -> float:
-    """Seconds until this many processes have chased all due clocks and notified everybody."""
+def _time_chasing(url: str, workers: int) -> float:
+    """Seconds until `workers` processes have chased all due clocks and run the reactions."""
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     env = environment(url)
     started = [
-        start("benchmarks.chase_worker", env=env, text=True, **pipes) for _n in range(workers)
+        spawn("benchmarks.chase_worker", env=env, text=True, **pipes) for _n in range(workers)
     ]
     for each in started:
         assert each.stdout is not None  # noqa: S101  # narrows the type
@@ -126,7 +126,7 @@ def _chase(url: str, workers: int) -> float:
 
 
 def _check_chased_once(count: int) -> None:
-    """Every clock that was due has one event, and no job waits."""
+    """Check that every due clock has exactly one event and no job waits."""
     rows = execute(
         "SELECT appeal_id, facts->>'due', count(*) FROM appeals_event WHERE verb = 'chase' "
         "GROUP BY 1, 2 HAVING count(*) > 1"

@@ -1,4 +1,4 @@
-"""The pages that people wait for, over the real server, with a million appeals behind them."""
+"""Benchmark: response times of the main pages with a million appeals."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import time
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
-from benchmarks import Figure
+from benchmarks import Measurement
 from benchmarks.databases import own_database
 from benchmarks.logins import staff_cookie
-from benchmarks.processes import percentile, say, serving
+from benchmarks.processes import percentile, progress, running_server
 from benchmarks.seed import fill
 from yinghu.appeals.numbers import number_of
 
 HELP = "triage inbox, unit inbox, case, search and board with a million appeals"
 LIMIT_MS = 100.0
 BARE_PAGE = "/bare"
-"""Of `benchmarks.urls`, which production does not have."""
+"""Defined by `benchmarks.urls` only."""
 WARM_UP = 10
 TERMS = (
     "路灯",
@@ -57,34 +57,35 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", action="store_true", help="keep the database and print its URL")
 
 
-def run(options: argparse.Namespace) -> list[Figure]:
-    """Seed and serve; request each page `requests` times, each time followed by the bare page."""
+def run(options: argparse.Namespace) -> list[Measurement]:
+    """Seed and serve; request each page `requests` times, alternating with the bare page."""
     figures = []
     with own_database("pages", template=options.template, keep=options.keep) as url:
         start = time.perf_counter()
         fill(options.appeals)
-        say(f"pages: {options.appeals} appeals seeded in {time.perf_counter() - start:.0f} s")
+        progress(f"pages: {options.appeals} appeals seeded in {time.perf_counter() - start:.0f} s")
         cookies = {name: staff_cookie(name) for name in ("clerk", "urban-handler", "commander")}
         all_bare = []
-        with serving(url, settings_module="benchmarks.settings") as port:
+        with running_server(url, settings_module="benchmarks.settings") as port:
             for name, login, path in _pages(options.appeals):
-                times, bare = _request(port, cookies[login], path, options.requests)
+                times, bare = _time_requests(port, cookies[login], path, options.requests)
                 all_bare += bare
                 half, most = percentile(times, 0.5), percentile(times, 0.95)
                 bare_half = percentile(bare, 0.5)
-                say(
+                progress(
                     f"  {name}: p50 {half:.1f} ms, p95 {most:.1f} ms, "
                     f"{half / bare_half:.1f} times the bare page"
                 )
-                figures.append(Figure(f"{name} p50", half, "ms"))
-                figures.append(Figure(f"{name} p95", most, "ms", LIMIT_MS))
-                figures.append(Figure(f"{name} p50, against the bare page", half, "ms", bare_half))
-    figures.append(Figure("bare page p50", percentile(all_bare, 0.5), "ms"))
+                figures.append(Measurement(f"{name} p50", half, "ms"))
+                figures.append(Measurement(f"{name} p95", most, "ms", LIMIT_MS))
+                figures.append(
+                    Measurement(f"{name} p50, against the bare page", half, "ms", bare_half)
+                )
+    figures.append(Measurement("bare page p50", percentile(all_bare, 0.5), "ms"))
     return figures
 
 
 def _pages(appeals: int) -> Sequence[tuple[str, str, Callable[[], str]]]:
-    """Name, login and path of each page."""
     chance = random.Random(3)  # noqa: S311  # the same each run
 
     def search() -> str:
@@ -105,11 +106,11 @@ def _pages(appeals: int) -> Sequence[tuple[str, str, Callable[[], str]]]:
     )
 
 
-def _request(
+def _time_requests(
     port: int, cookie: str, path: Callable[[], str], requests: int
 ) -> tuple[list[float], list[float]]:
-    """Milliseconds of the page and of the bare page, in turn, on one connection, after a warm-up:
-    from sending the request to the last byte of the answer.
+    """Milliseconds until the last byte of the page and of the bare page, requested in turn on one
+    connection, after a warm-up.
     """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 

@@ -1,4 +1,4 @@
-"""Server and client processes of a benchmark, and its progress on stderr."""
+"""Server and client processes of benchmarks, and progress on stderr."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ _TIMEOUT = 60.0
 console = Console(stderr=True)
 
 
-def say(text: str) -> None:
+def progress(text: str) -> None:
     """Print a line of progress."""
     console.print(text, highlight=False)
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The value below which `share` of the values lie."""
+    """Return the value below which `share` of the values lie."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def free_port() -> int:
-    """A port that is free at this moment."""
+    """Return a currently free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def environment(database_url: str, **extra: str) -> dict[str, str]:
-    """Environment of a process that works on this database."""
+    """Environment of a process using this database."""
     return {
         **os.environ,
         "DATABASE_URL": database_url,
@@ -52,18 +52,18 @@ def environment(database_url: str, **extra: str) -> dict[str, str]:
     }
 
 
-def start(
+def spawn(
     module: str, *arguments: str, env: dict[str, str] | None = None, **options: Any
 ) -> subprocess.Popen[Any]:
-    """Start a Python module of this checkout as a process of its own."""
+    """Start a Python module of this checkout as a process."""
     command = [sys.executable, "-m", module, *arguments]
     return subprocess.Popen(command, cwd=ROOT, env=env, **options)  # noqa: S603  # our own module
 
 
 def run_client(module: str, *arguments: object, stdin: str) -> dict[str, Any]:
-    """Run a load generator to its end; the JSON object that it prints."""
+    """Run a load generator to its end; return the JSON object that it prints."""
     pipe = subprocess.PIPE
-    client = start(module, *map(str, arguments), stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    client = spawn(module, *map(str, arguments), stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     out, error = client.communicate(stdin)
     if client.returncode:
         raise RuntimeError(f"the load generator failed:\n{error}")
@@ -72,15 +72,13 @@ def run_client(module: str, *arguments: object, stdin: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def serving(
+def running_server(
     database_url: str,
     *extra: str,
     web: int = 1,
     settings_module: str = "yinghu.config.settings",
 ) -> Iterator[int]:
-    """The web server, with `web` processes, and the commands in `extra` (`worker`); yields the
-    port.
-    """
+    """Run the web server with `web` processes, and the commands in `extra`; yield the port."""
     port = free_port()
     env = environment(
         database_url,
@@ -98,9 +96,9 @@ def serving(
         try:
             for name in ("web", *extra):
                 processes.append(
-                    start("yinghu", name, parent, env=env, start_new_session=True, **streams)
+                    spawn("yinghu", name, parent, env=env, start_new_session=True, **streams)
                 )
-            _wait_for(port, processes, log)
+            _wait_until_up(port, processes, log)
             yield port
         finally:
             for process in processes:
@@ -109,7 +107,7 @@ def serving(
                 process.wait(_TIMEOUT)
 
 
-def _wait_for(port: int, processes: list[subprocess.Popen[Any]], log: Path) -> None:
+def _wait_until_up(port: int, processes: list[subprocess.Popen[Any]], log: Path) -> None:
     deadline = time.monotonic() + _TIMEOUT
     while True:
         with contextlib.suppress(OSError):

@@ -1,8 +1,7 @@
-"""A city with years of appeals, seeded in minutes with the rows that the loop would have written.
+"""Seed data: a city with years of appeals, with the rows that the product would have written.
 
-Texts are combined here from parts, with their search words; the database generates everything else.
-Indexes and foreign keys are dropped while the tables fill and restored afterwards, so the schema
-that is measured is the real one.
+Texts are combined here from parts; the database generates everything else. Indexes and foreign keys
+are dropped during the load and restored afterwards.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ WISH = (
     "很着急。",
 )
 SEALED = 2000
-"""Number of requesters; each has many appeals, as in real life."""
+"""Number of requesters; each has many appeals."""
 
 Spread = Sequence[tuple[str, int]]
 
@@ -60,7 +59,7 @@ SPREAD: Spread = (
     ("withdrawn", 10),
     ("closed", 880),
 )
-"""Status of each of a thousand appeals."""
+"""Number of appeals per status, of a thousand."""
 
 TABLES = (
     "appeals_appeal",
@@ -73,7 +72,7 @@ TABLES = (
 
 
 def texts(count: int) -> Iterator[tuple[str, str]]:
-    """`count` bodies with their search words."""
+    """Generate `count` bodies with their search words."""
     chance = random.Random(7)  # noqa: S311  # the same each run
     for number in range(count):
         parts = [chance.choice(WHO), "，", chance.choice(WHERE), chance.choice(WHAT)]
@@ -83,15 +82,17 @@ def texts(count: int) -> Iterator[tuple[str, str]]:
 
 
 def fill(appeals: int, spread: Spread = SPREAD) -> None:
-    """Put `appeals` appeals into the database of Django's connection, which holds the demo city and
-    no appeals. `spread` gives the number at each status, of a thousand.
-    """
+    """Add appeals, distributed by `spread`, to a database with the demo city and none yet."""
     steps: list[tuple[str, Any, Sequence[Any]]] = [
-        ("texts and requesters", _stage, [min(40_000, max(1000, appeals // 25)), spread]),
+        (
+            "texts and requesters",
+            _stage_sources,
+            [min(40_000, max(1000, appeals // 25)), spread],
+        ),
         ("dropping indexes", _drop_indexes, []),
-        *((name, sql, []) for name, sql in _statements(appeals)),
+        *((name, sql, []) for name, sql in _fill_statements(appeals)),
         ("restoring indexes", _restore_indexes, []),
-        ("counting for the board", _tallies, []),
+        ("counting for the board", lambda _cursor: tally.rebuild(), []),
         ("vacuum and analyze", "VACUUM (ANALYZE)", []),
     ]
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -110,7 +111,7 @@ def fill(appeals: int, spread: Spread = SPREAD) -> None:
     connection.close()
 
 
-def _stage(cursor: Any, count: int, spread: Spread) -> None:
+def _stage_sources(cursor: Any, count: int, spread: Spread) -> None:
     cursor.execute(
         "CREATE UNLOGGED TABLE bench_text (n int PRIMARY KEY, body text, words tsvector)"
     )
@@ -146,7 +147,7 @@ def _stage(cursor: Any, count: int, spread: Spread) -> None:
 
 
 def _drop_indexes(cursor: Any) -> None:
-    """Note and drop foreign keys and non-unique indexes of TABLES."""
+    """Drop foreign keys and non-unique indexes of TABLES, noting how to restore them."""
     cursor.execute(
         """
         CREATE TABLE bench_later AS
@@ -176,12 +177,8 @@ def _restore_indexes(cursor: Any) -> None:
         cursor.execute(f"DROP TABLE bench_{name}")
 
 
-def _tallies(cursor: Any) -> None:
-    tally.rebuild()
-
-
-def _statements(appeals: int) -> list[tuple[str, str]]:
-    """Name and SQL of each step; all values derive from an appeal's number."""
+def _fill_statements(appeals: int) -> list[tuple[str, str]]:
+    """Name and SQL of each step; all values derive from the appeal's number."""
     sizes = {
         "appeals": appeals,
         "texts": "(SELECT count(*) FROM bench_text)",

@@ -1,5 +1,5 @@
-"""Settings of the server that `yinghu bench pages` measures: production's, with one page more."""
+"""Settings of the server measured by `yinghu bench pages`: production's plus the bare page."""
 
-from yinghu.config.settings import *  # noqa: F403  # all of it
+from yinghu.config.settings import *  # noqa: F403  # all settings
 
 ROOT_URLCONF = "benchmarks.urls"

@@ -1,7 +1,7 @@
-"""A proxy in front of PostgreSQL that records the SQL statements of its clients.
+"""Proxy in front of PostgreSQL that records its clients' SQL statements.
 
-Every simple query and every Execute of the extended protocol is one statement, BEGIN and COMMIT
-included.
+A simple query or an Execute of the extended protocol counts as one statement, including BEGIN and
+COMMIT.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from psycopg.conninfo import conninfo_to_dict
 
 
 class StatementProxy:
-    """`url` to connect to, `statements` seen since the last `reset`."""
+    """Proxy at `url`; `statements` holds those since the last `reset`."""
 
     def __init__(self, database_url: str, folder: Path) -> None:
         self._target = conninfo_to_dict(database_url)
         parts = urlsplit(database_url)
-        # The user stays, the host becomes this proxy.
+        # Keep the user, replace the host.
         who, at, _host = parts.netloc.rpartition("@")
         query = f"host={quote(str(folder), safe='')}&sslmode=disable"
         self.url = urlunsplit(parts._replace(netloc=who + at, query=query))
@@ -48,8 +48,8 @@ class StatementProxy:
             except OSError:
                 return
             server = self._connect()
-            threading.Thread(target=self._listen_to, args=(client, server), daemon=True).start()
-            threading.Thread(target=_pass_on, args=(server, client), daemon=True).start()
+            threading.Thread(target=self._record, args=(client, server), daemon=True).start()
+            threading.Thread(target=_forward, args=(server, client), daemon=True).start()
 
     def _connect(self) -> socket.socket:
         host, port = str(self._target.get("host") or "localhost"), self._target.get("port") or 5432
@@ -59,9 +59,9 @@ class StatementProxy:
             return server
         return socket.create_connection((host, int(port)))
 
-    def _listen_to(self, client: socket.socket, server: socket.socket) -> None:
+    def _record(self, client: socket.socket, server: socket.socket) -> None:
         read, started, prepared = b"", False, ""
-        while data := _received(client):
+        while data := _receive(client):
             read += data
             while True:
                 # The first message of a connection has no type byte.
@@ -83,15 +83,15 @@ class StatementProxy:
         server.close()
 
 
-def _received(connection: socket.socket) -> bytes:
+def _receive(connection: socket.socket) -> bytes:
     try:
         return connection.recv(65536)
     except OSError:
         return b""
 
 
-def _pass_on(server: socket.socket, client: socket.socket) -> None:
-    while data := _received(server):
+def _forward(server: socket.socket, client: socket.socket) -> None:
+    while data := _receive(server):
         try:
             client.sendall(data)
         except OSError:
@@ -101,7 +101,7 @@ def _pass_on(server: socket.socket, client: socket.socket) -> None:
 
 @contextlib.contextmanager
 def statement_proxy(database_url: str) -> Iterator[StatementProxy]:
-    """A proxy in front of this database."""
+    """Run a proxy in front of the database."""
     with tempfile.TemporaryDirectory(prefix="yh-wire-") as folder:
         proxy = StatementProxy(database_url, Path(folder))
         try:

@@ -1,9 +1,9 @@
-"""Volunteers who take legs over HTTP: raw sockets, each with a login of its own.
+"""Load generator: volunteers take legs over HTTP on raw sockets, each with an own login.
 
     python -m benchmarks.take_client PORT < {"rate": 0, "presses": [[session key, leg id], …]}
 
 Prints one JSON object: total seconds, seconds of each answer, and the number of each status. At
-rate 0 up to `AT_ONCE` requests are under way at any moment, else one starts every 1 / rate seconds.
+rate 0, up to `AT_ONCE` requests run concurrently; else one starts every 1 / rate seconds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TOKEN = "b" * 32
 
 
 def take_request(port: int, key: str, leg: int) -> bytes:
-    """The request as bytes of HTTP/1.1."""
+    """Build the HTTP/1.1 request."""
     body = f"csrfmiddlewaretoken={_TOKEN}".encode()
     return (
         f"POST /field/-/leg/{leg}/take HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n"
@@ -31,19 +31,19 @@ def take_request(port: int, key: str, leg: int) -> bytes:
 
 
 class Pool:
-    """Connections kept open, as by a proxy in front of the server."""
+    """Pool of keep-alive connections."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def ask(self, data: bytes) -> int:
-        """Send a request; the status of its answer."""
+        """Send a request; return the status of the answer."""
         line = self.free.pop() if self.free else None
         reader, writer = line or await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(data)
         head = await reader.readuntil(b"\r\n\r\n")
-        status, length = int(head[9:12]), _length(head)
+        status, length = int(head[9:12]), _content_length(head)
         if length is None:
             while True:
                 size = int((await reader.readline()).strip() or b"0", 16)
@@ -56,7 +56,7 @@ class Pool:
         return status
 
 
-def _length(head: bytes) -> int | None:
+def _content_length(head: bytes) -> int | None:
     at = head.lower().find(b"content-length:")
     return int(head[at + 15 :].partition(b"\r\n")[0]) if at >= 0 else None
 

@@ -1,4 +1,4 @@
-"""Production's addresses and the bare page, which other pages are compared with."""
+"""Production's URLs and the bare page, which other pages are compared with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"
 
 
 def bare_page(request: HttpRequest) -> HttpResponse:
-    """The base template without content, for nobody in particular, after one query."""
+    """Render the base template without content or user, after one query."""
     Category.objects.filter(code="milk").first()
     return render(request, "ui/base.html")
 

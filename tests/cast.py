@@ -1,4 +1,4 @@
-"""The small city that every test knows: the demo's, by role, with helpers to file and to act."""
+"""Actors of the demo city by role, and helpers that file appeals and move them on."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Cast:
 
 @cache
 def cast() -> Cast:
-    """The actors, from the logins of the loaded demo: the same in each copy of the template."""
+    """Return the demo's actors; their ids are the same in each copy of the template."""
 
     def actor(username: str) -> Actor:
         return actor_of(User.objects.get(username=username))
@@ -58,7 +58,7 @@ def cast() -> Cast:
 
 
 def file_one(body: str = "家里婴儿没有奶粉了，需要一段两罐", **given: Any) -> Appeal:
-    """An appeal as a requester files it on the web, with `PHONE` and a name."""
+    """File an appeal as a requester does on the web, with `PHONE` and a name."""
     ours = {"channel": "web", "name": "王小明", "phone": PHONE}
     filing = Filing(body=body, **{**ours, **given})
     received = receive(Incoming(f"cast-{next(_once)}", b"{}", filing), Actor("requester"))
@@ -66,9 +66,7 @@ def file_one(body: str = "家里婴儿没有奶粉了，需要一段两罐", **g
 
 
 def dispatched(appeal: Appeal, city: Cast, *, category: str = "milk", unit: str = "milk") -> Appeal:
-    """The appeal sorted and assigned once: a worker that lives has no time to assign it by a rule
-    in between.
-    """
+    """Sort and assign the appeal in one transaction, so that no worker routes it in between."""
     with transaction.atomic():
         actions.sort(appeal.pk, city.clerk, category=category)
         actions.assign(appeal.pk, city.dispatcher, unit=unit)
@@ -76,7 +74,7 @@ def dispatched(appeal: Appeal, city: Cast, *, category: str = "milk", unit: str 
 
 
 def taken_milk(city: Cast) -> Appeal:
-    """An appeal for milk powder, sorted, assigned to its group and accepted by its handler."""
+    """File an appeal for milk powder, sort, assign and accept it."""
     appeal = dispatched(file_one(), city)
     actions.accept(appeal.pk, city.milk)
     appeal.refresh_from_db()
@@ -84,5 +82,5 @@ def taken_milk(city: Cast) -> Appeal:
 
 
 def requester(appeal: Appeal) -> Actor:
-    """Whoever holds the appeal's tracking link."""
+    """The actor who holds the appeal's tracking link."""
     return requester_of(appeal.pk)

@@ -1,4 +1,4 @@
-"""Fresh cities: a database for each test whose commands commit, start threads or are killed."""
+"""Own databases for tests whose commands commit, start threads or are killed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _numbers = itertools.count(1)
 
 @dataclass
 class Ran:
-    """What a command left: its exit code and what it said."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -33,14 +33,14 @@ class Ran:
 
 @dataclass
 class City:
-    """A database with the demo city, to which the test's own queries go as well."""
+    """A database with the demo city, which the test's own queries use too."""
 
     name: str
     capsys: pytest.CaptureFixture[str]
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def run(self, *words: str | Path) -> Ran:
-        """Run a command of `yinghu` in this process, with the arguments that a shell would give."""
+        """Run a command of `yinghu` in this process."""
         args = cli.parser().parse_args([str(word) for word in words])
         self.capsys.readouterr()
         code = args.command.run(args)
@@ -48,7 +48,7 @@ class City:
         return Ran(code, said.out, said.err)
 
     def start(self, *words: str | Path) -> subprocess.Popen[str]:
-        """Start a command of `yinghu` as a process of its own, to be killed perhaps."""
+        """Start a command of `yinghu` as a process; it is killed at the end of the test."""
         environment = {
             **os.environ,
             "DATABASE_URL": databases.database_url(self.name),
@@ -72,7 +72,7 @@ class City:
 def own_city(
     django_db_setup: None, django_db_blocker: Any, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[City]:
-    """A fresh demo city of the test's own."""
+    """A fresh demo city for this test."""
     with django_db_blocker.unblock():
         name = f"{TEMPLATE}_{WORKER}_{next(_numbers)}"
         databases.copy_template(name)
@@ -88,7 +88,7 @@ def own_city(
 
 
 def in_threads(*jobs: Callable[[], object]) -> None:
-    """Run all of them at once, each on a connection of its own; raises what one of them raised."""
+    """Run the jobs concurrently, each on its own connection; raise the first error."""
     from concurrent.futures import ThreadPoolExecutor
 
     def job_of(job: Callable[[], object]) -> Callable[[], None]:

@@ -1,9 +1,9 @@
-"""What every test may ask for: a database, real processes on it, and browsers.
+"""Fixtures for all tests: databases, real processes and browsers.
 
-`db` (pytest-django's) gives a test its own transaction. `live` gives it a web server and a worker
-as real processes on a database that both they and the test see; whatever the test leaves there is
-taken away after it. `own_city` (`tests/cities.py`) is a database of the test's own, for commands
-that commit, start threads or are killed. `open_page`, `page` and `desk` are browsers on those.
+`db` (pytest-django's) gives a test its own transaction. `live` provides a web server and a worker
+as real processes on a database that the test sees too and that is restored after it. `own_city`
+(`tests/cities.py`) is a database for one test, for commands that commit, start threads or are
+killed. `open_page`, `page` and `desk` are browser pages on `live`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from yinghu.appeals import city_texts
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 800}
 PATIENCE = 15_000
-"""Milliseconds within which a page has to do what is expected of it, on a busy machine as well."""
+"""Browser timeout in milliseconds, also on a busy machine."""
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -43,14 +43,14 @@ CHROMIUM_FLAGS = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts processes, and put the longest first, so that no worker ends with one."""
+    """Mark tests that start processes; run the longest first, so that no worker ends with one."""
     for item in items:
         if "live_processes" in getattr(item, "fixturenames", ()):
             item.add_marker("process")
-    items.sort(key=_turn)
+    items.sort(key=_run_order)
 
 
-def _turn(item: pytest.Item) -> int:
+def _run_order(item: pytest.Item) -> int:
     if "real" in item.path.parts:
         return 0
     marks = [item.get_closest_marker(name) for name in ("embedded", "browser", "process")]
@@ -73,7 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def django_db_setup(
     django_test_environment: None, django_db_blocker: pytest_django.DjangoDbBlocker
 ) -> Iterator[None]:
-    """The database of this worker; pytest-django's own makes none for tests that ask for `live`."""
+    """Database of this worker; pytest-django's fixture creates none for tests that use `live`."""
     name = f"{TEMPLATE}_{WORKER}"
     with django_db_blocker.unblock():
         databases.copy_template(name)
@@ -85,8 +85,8 @@ def django_db_setup(
 
 
 @pytest.fixture(autouse=True)
-def _as_at_the_beginning() -> Iterator[None]:
-    """No test reads in the language of the one before, nor what it remembered of texts."""
+def _reset_language_and_texts() -> Iterator[None]:
+    """Reset language and cached texts between tests."""
     city_texts.refresh()
     yield
     translation.deactivate()
@@ -96,9 +96,9 @@ def _as_at_the_beginning() -> Iterator[None]:
 def module_db(
     django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker
 ) -> Iterator[None]:
-    """A transaction for a whole module: what its fixtures make in it, each of its tests finds.
+    """A transaction for a whole module, shared by its fixtures and tests.
 
-    Its tests take `savepoint`, and nothing that needs `db`.
+    Its tests use `savepoint` and nothing that needs `db`.
     """
     with django_db_blocker.unblock(), transaction.atomic():
         yield
@@ -107,7 +107,7 @@ def module_db(
 
 @pytest.fixture
 def savepoint(module_db: None) -> Iterator[None]:
-    """What a test does in the transaction of its module is undone."""
+    """Undo the test's changes in the transaction of its module."""
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
@@ -115,19 +115,19 @@ def savepoint(module_db: None) -> Iterator[None]:
 
 @pytest.fixture
 def city(db: None) -> Cast:
-    """The demo city's people (`tests/cast.py`), in a transaction of the test's own."""
+    """The demo city's actors, in a transaction of the test."""
     return cast()
 
 
 @pytest.fixture
 def live_city(live: Live) -> Cast:
-    """The demo city's people on the database of `live`, where what is committed is."""
+    """The demo city's actors, on the database of `live`."""
     return cast()
 
 
 @pytest.fixture(scope="session")
 def live_processes(django_db_setup: None, django_db_blocker: Any) -> Iterator[Live]:
-    """Web server and worker of this pytest worker; use `live` instead."""
+    """Web server and worker of this pytest worker; tests use `live`."""
     with django_db_blocker.unblock():
         processes = Live.start()
         try:
@@ -138,19 +138,19 @@ def live_processes(django_db_setup: None, django_db_blocker: Any) -> Iterator[Li
 
 @pytest.fixture
 def live(live_processes: Live, django_db_blocker: Any) -> Iterator[Live]:
-    """A web server and a worker, on the database that the test's own queries go to as well."""
+    """A web server and a worker, on the database that the test's queries use too."""
     with django_db_blocker.unblock(), live_processes.lent():
         yield live_processes
 
 
 @pytest.fixture
 def live_url(live: Live) -> str:
-    """Address of the web server, with no slash at its end."""
+    """URL of the web server, without trailing slash."""
     return live.url
 
 
 def chromium() -> str | None:
-    """The system's Chromium or Chrome; None leaves it to Playwright's own."""
+    """Path of the system's Chromium or Chrome; None selects Playwright's own."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
@@ -158,7 +158,7 @@ def chromium() -> str | None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests of this worker; each page has its own context and cookies."""
-    # Playwright keeps an event loop in this thread, in which Django would refuse to query.
+    # Playwright runs an event loop in this thread, where Django refuses queries.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
@@ -169,16 +169,15 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(live: Live, browser: Browser) -> Iterator[Callable[..., Page]]:
-    """`open_page(PHONE or DESK, **context options)`: a new person at a browser of their own.
+    """`open_page(PHONE or DESK, **context options)`: a page in a new browser context.
 
-    A page that raises an error in its scripts, or breaks the content security policy, fails the
-    test at its end; with `deaf`, where servers are killed or the network is cut on purpose, that a
-    part of it could not be fetched is not heard.
+    Script errors and violations of the content security policy fail the test at its end; with
+    `deaf`, for tests that kill servers or cut the network, failed fetches are ignored.
     """
     contexts, complaints = [], []
 
     def hear(message: Any, deaf: bool) -> None:
-        # Answers of 4xx and 5xx are what some tests are about.
+        # Some tests provoke answers of 4xx and 5xx.
         expected = ["Failed to load resource"]
         if deaf:
             expected += ["htmx:", "Response Status Error"]
@@ -206,11 +205,11 @@ def open_page(live: Live, browser: Browser) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture
 def page(open_page: Callable[..., Page]) -> Page:
-    """A phone of 360 by 740."""
+    """A page on a phone, 360 × 740."""
     return open_page(PHONE)
 
 
 @pytest.fixture
 def desk(open_page: Callable[..., Page]) -> Page:
-    """A desk's screen of 1280 by 800."""
+    """A page on a desktop screen, 1280 × 800."""
     return open_page(DESK)

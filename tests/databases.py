@@ -1,9 +1,8 @@
-"""Databases of tests: one template for the run, of which all others are copies.
+"""Test databases: a migrated template with the demo city, which is copied for each use.
 
-The template is migrated, and the demo city is loaded. Migrating takes seconds, so the embedded
-server's data folder with the migrated database is kept in pytest's cache, under a hash of what
-migrations are made of. The demo is loaded anew in every run: that takes half a second, and a hash
-would have to cover most of the product.
+Migrating takes seconds, so the embedded server's data folder after migration is kept in pytest's
+cache under a hash of the migrations and their imports. The demo is loaded in each run: that takes
+half a second, and its hash would have to cover most of the product.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from django.core.management import call_command
 from django.db import connection, connections
 from psycopg import sql
 
-from benchmarks.databases import drop as drop_database
+from benchmarks.databases import drop_database
 from tests.settings import RUN, SERVER_URL, TEMPLATE
 from yinghu import demo
 from yinghu.config import PROJECT
@@ -34,27 +33,27 @@ _DATA = RUN / "postgres" / "data"
 
 
 def database_url(name: str) -> str:
-    """Address of a database on the server of the tests."""
+    """URL of a database on the test server."""
     parts = urlsplit(SERVER_URL)
     return urlunsplit(parts._replace(path="/" + quote(name)))
 
 
 def build_template(cache: Path) -> None:
-    """Make the template, and start its server if that is the run's own.
+    """Create the template, and start the embedded server if it is used.
 
-    `cache` is a folder that later runs find again.
+    `cache` is a folder that persists between runs.
     """
     if not settings.ENV.embedded:
         _migrate()
     else:
         kept = cache / _digest()
-        if not _copied(kept, _DATA):
+        if not _copy(kept, _DATA):
             embedded.ensure(RUN, durable=False)
             _migrate()
             connections.close_all()
-            # Stopped, so that its files are whole.
+            # Stopped, so that its files are consistent.
             embedded.release(RUN)
-            _keep(kept)
+            _keep_data(kept)
         embedded.ensure(RUN, durable=False)
     with queries_go_to(TEMPLATE):
         demo.load()
@@ -69,13 +68,13 @@ def destroy_template() -> None:
 
 
 def copy_template(name: str) -> None:
-    """Make the database `name`, a copy of the template."""
+    """Create the database `name` as a copy of the template."""
     create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
-    _administer(create.format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
+    _execute(create.format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
 
 
 def drop(name: str) -> None:
-    """Remove a database, and end whoever is still connected to it."""
+    """Drop a database and end its connections."""
     connections.close_all()
     with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
         drop_database(admin, name)
@@ -83,7 +82,7 @@ def drop(name: str) -> None:
 
 @contextmanager
 def queries_go_to(name: str) -> Iterator[None]:
-    """Inside, Django's connection is to the database `name`."""
+    """Point Django's connection to the database `name` meanwhile."""
     own = connection.settings_dict["NAME"]
     connections.close_all()
     connection.settings_dict["NAME"] = name
@@ -94,19 +93,19 @@ def queries_go_to(name: str) -> Iterator[None]:
         connection.settings_dict["NAME"] = own
 
 
-def _administer(statement: sql.Composed) -> None:
+def _execute(statement: sql.Composed) -> None:
     with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
         admin.execute(statement)
 
 
 def _migrate() -> None:
-    _administer(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+    _execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
     with queries_go_to(TEMPLATE):
         call_command("migrate", verbosity=0, interactive=False)
 
 
 def _digest() -> str:
-    """Of the locked packages, the models, the migrations, and what these import of ours."""
+    """Hash of the locked packages, models, migrations and the project modules they import."""
     product = PROJECT / "yinghu"
     open_ = [PROJECT / "requirements-test.lock", *product.rglob("models.py")]
     open_ += product.rglob("migrations/*.py")
@@ -125,29 +124,29 @@ def _digest() -> str:
 
 
 def _imported(migration: Path) -> Iterator[Path]:
-    """The modules of ours that a migration imports."""
+    """The project modules that a migration imports."""
     pattern = r"^(?:from|import) (yinghu[\w.]*)(?: import (\w+))?"
     for module, name in re.findall(pattern, migration.read_text("utf-8"), re.M):
         folder = PROJECT / module.replace(".", "/")
         yield from filter(Path.is_file, (folder.with_suffix(".py"), folder / f"{name}.py"))
 
 
-def _copied(source: Path, target: Path) -> bool:
-    """Whether there was a folder to copy, with owners and modes."""
+def _copy(source: Path, target: Path) -> bool:
+    """Copy a folder with owners and modes; return False if there is none."""
     if not source.is_dir():
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(["cp", "-a", "--reflink=auto", source, target], capture_output=True)
     if done.returncode:
-        # Another run has just replaced it.
+        # Another run has just replaced the source.
         shutil.rmtree(target, ignore_errors=True)
     return done.returncode == 0
 
 
-def _keep(folder: Path) -> None:
-    """Keep the data folder as `folder`, and no older one."""
+def _keep_data(folder: Path) -> None:
+    """Keep the data folder as `folder`; delete older ones."""
     for old in folder.parent.iterdir():
         shutil.rmtree(old, ignore_errors=True)
     fresh = folder.with_name(f"{folder.name}.{os.getpid()}")
-    if _copied(_DATA, fresh):
+    if _copy(_DATA, fresh):
         fresh.rename(folder)

@@ -1,10 +1,9 @@
-"""A web server and a worker as real processes, on a database that tests share one after another."""
+"""Web server and worker as real processes, on a database restored after each test."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,26 +17,20 @@ import psycopg
 from django.conf import settings
 from psycopg import sql
 
+from benchmarks.processes import free_port
 from tests import databases
 from tests.databases import database_url
 from tests.settings import TEMPLATE, WORKER
 from yinghu.config.environment import DEMO_CONSENT
 
-# Rows of the live worker itself, which lives on when a test has ended.
+# Tables with rows of the running worker, which outlives the test.
 _KEPT = ("django_migrations", "procrastinate_workers")
 _PATIENCE = 30.0
 HOST = "127.0.0.1"
 
 
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
 def until(condition: Callable[[], Any], what: str, seconds: float = _PATIENCE) -> Any:
-    """The first true answer of `condition`; AssertionError if there is none in time."""
+    """Poll `condition`; return its first true result, AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (answer := condition()):
         assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
@@ -46,7 +39,7 @@ def until(condition: Callable[[], Any], what: str, seconds: float = _PATIENCE) -
 
 
 def answers(url: str) -> bool:
-    """Whether a GET of this address gets a 200."""
+    """Does a GET of this URL return 200?"""
     try:
         with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310  # our own server
             return bool(response.status == 200)
@@ -56,7 +49,7 @@ def answers(url: str) -> bool:
 
 @dataclass
 class Live:
-    """Processes of Yinghu, serving `url` on the database `name`."""
+    """Web server at `url` and worker, on the database `name`."""
 
     name: str
     url: str
@@ -69,7 +62,7 @@ class Live:
 
     @classmethod
     def start(cls) -> Live:
-        """Start the processes on a database of their own."""
+        """Start the processes on a new database."""
         name = f"{TEMPLATE}_{WORKER}_live"
         databases.copy_template(name)
         live = cls(name, f"http://{HOST}:{free_port()}", settings.HOME)
@@ -80,7 +73,7 @@ class Live:
         return live
 
     def log(self, process: str) -> Path:
-        """Where a process writes what it says."""
+        """Path of the log of a process."""
         return self.home / f"{process}.log"
 
     def launch(self, process: str) -> None:
@@ -104,7 +97,7 @@ class Live:
             )
 
     def wait_for_web(self) -> None:
-        """Return when the web server answers."""
+        """Wait until the web server answers."""
 
         def ready() -> bool:
             said = self.log("web").read_text("utf-8")
@@ -123,18 +116,19 @@ class Live:
 
     @contextlib.contextmanager
     def lent(self) -> Iterator[None]:
-        """For one test: its queries go to the live database, which is put back afterwards."""
+        """Lend the database to one test: its queries use it; restore it afterwards."""
         self.forgive()
         try:
             with databases.queries_go_to(self.name):
                 yield
                 self.drain()
-                assert self.tracebacks() == ""
+                logged = self.tracebacks()
+                assert not logged, logged
         finally:
-            self.put_back()
+            self.restore()
 
     def drain(self) -> None:
-        """Return when the worker has done every job that is due."""
+        """Wait until the worker has done all due jobs."""
         due = (
             "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing' OR status = 'todo' "
             "AND coalesce(scheduled_at, now()) <= now()"
@@ -159,7 +153,7 @@ class Live:
                 raise AssertionError(f"{late}\n{rows}\nworker ended: {ended}\n{said}") from late
 
     def tracebacks(self) -> str:
-        """What the processes logged since the test began, if a traceback is in it."""
+        """Logs of processes with a traceback since the start of the test, else ""."""
         said = ""
         for name in self.processes:
             with self.log(name).open("rb") as log:
@@ -170,11 +164,11 @@ class Live:
         return said
 
     def forgive(self) -> None:
-        """Let the tracebacks logged so far not fail the test, which caused them on purpose."""
+        """Ignore tracebacks logged so far, which the test caused on purpose."""
         self.read_to = {name: self.log(name).stat().st_size for name in self.processes}
 
     def remember(self) -> None:
-        """Note what every table holds, as what each test begins with."""
+        """Save the content of all tables as the baseline of each test."""
         with psycopg.connect(database_url(self.name)) as db:
             tables = db.execute(
                 "SELECT relname FROM pg_class WHERE relkind = 'r' AND NOT relispartition "
@@ -191,33 +185,29 @@ class Live:
                 "WHERE NOT tgisinternal AND relnamespace = 'public'::regnamespace"
             ).fetchall()
             self.guarded = {table for (table,) in guarded}
-            self.seen = self._look(db)
+            self.seen = self._fingerprints(db)
 
-    def put_back(self) -> None:
-        """Make the tables what they were before the test, past the triggers that guard them."""
-        until(self._put_back, "requests and jobs that outlived their test to end")
+    def restore(self) -> None:
+        """Restore the baseline, bypassing the triggers that guard the tables."""
+        until(self._try_restore, "requests and jobs that outlived their test to end")
 
-    def _put_back(self) -> bool:
-        """Whether nobody was in the way."""
+    def _try_restore(self) -> bool:
+        """Try to restore; return False if requests or jobs were in the way."""
         try:
             with psycopg.connect(database_url(self.name)) as db:
                 db.execute("SET LOCAL lock_timeout = '10s'")
-                # In the order in which the worker takes them, which would else be the one to fail
-                # at a deadlock, and end.
+                # In the worker's own order, to avoid a deadlock that would end the worker.
                 db.execute("LOCK TABLE procrastinate_periodic_defers, procrastinate_jobs")
                 doing = db.execute("SELECT 1 FROM procrastinate_jobs WHERE status = 'doing'")
                 if doing.fetchone() is not None:
                     return False
-                self._refill(db)
+                self._restore_tables(db)
         except (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
             return False
         return True
 
-    def _look(self, db: psycopg.Connection) -> dict[str, tuple[int, int]]:
-        """Of every table, how many rows it has, and the newest transaction that wrote one.
-
-        Whatever changes a table changes one of the two.
-        """
+    def _fingerprints(self, db: psycopg.Connection) -> dict[str, tuple[int, int]]:
+        """Number of rows and newest writing transaction per table; every change alters one."""
         one = "SELECT {}, count(*), coalesce(max(xmin::text::bigint), 0) FROM {}"
         every = [
             sql.SQL(one).format(sql.Literal(table), sql.Identifier(table))
@@ -226,18 +216,18 @@ class Live:
         rows = db.execute(sql.SQL(" UNION ALL ").join(every)).fetchall()
         return {table: (count, newest) for table, count, newest in rows}
 
-    def _refill(self, db: psycopg.Connection) -> None:
+    def _restore_tables(self, db: psycopg.Connection) -> None:
         names = sql.SQL(", ").join(map(sql.Identifier, self.baseline))
-        # Whoever still writes for the last test is waited for.
+        # Waits for writers of the last test.
         db.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(names))
-        now = self._look(db)
+        now = self._fingerprints(db)
         changed = [table for table in self.baseline if now[table] != self.seen[table]]
         db.execute("SET CONSTRAINTS ALL DEFERRED")
         for table in self.guarded.intersection(changed):
             name = sql.Identifier(table)
             db.execute(sql.SQL("ALTER TABLE {} DISABLE TRIGGER USER").format(name))
-        # Ids go on: what a server still writes for the last test must not meet the next one's rows.
-        # Backwards, since periodic defers of jobs hold these, and that is no deferrable constraint.
+        # Sequences continue: late writes of the last test must not meet rows of the next one.
+        # In reverse: the constraint from periodic defers to jobs is not deferrable.
         for table in reversed(changed):
             db.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
         for table in changed:
@@ -249,4 +239,4 @@ class Live:
         for table in self.guarded.intersection(changed):
             name = sql.Identifier(table)
             db.execute(sql.SQL("ALTER TABLE {} ENABLE TRIGGER USER").format(name))
-        self.seen = self._look(db)
+        self.seen = self._fingerprints(db)

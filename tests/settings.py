@@ -1,7 +1,7 @@
-"""Settings of the tests: the project's own, on a database server that this run starts for itself.
+"""Test settings: the product's, with a database server started for this run.
 
-With DATABASE_URL in the environment, that server is used; its role must be allowed to make
-databases. Each worker of pytest-xdist has a database and a home of its own.
+If DATABASE_URL is set, that server is used; its role must be allowed to create databases. Each
+pytest-xdist worker has its own database and home.
 """
 
 import os
@@ -9,11 +9,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-# In memory, where there is room: hundreds of databases are copied and dropped in a run.
+# In memory if there is room: a run copies and drops hundreds of databases.
 MEMORY = Path("/dev/shm")
 ROOMY = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= 4 * 2**30
 SCRATCH = MEMORY if ROOMY else Path(tempfile.gettempdir())
-# Not YINGHU_*: the environment's strict reading would refuse the name.
+# Not YINGHU_*: unknown names with this prefix are refused.
 RUN = Path(os.environ.get("PYTEST_RUN_OF_YINGHU") or tempfile.mkdtemp("", "yh-test-", SCRATCH))
 RUN.chmod(0o711)
 os.environ["PYTEST_RUN_OF_YINGHU"] = str(RUN)
@@ -25,7 +25,7 @@ if (RUN / "main" / "secrets").is_dir() and not HOME_OF_WORKER.exists():
     HOME_OF_WORKER.mkdir()
     shutil.copytree(RUN / "main" / "secrets", HOME_OF_WORKER / "secrets")
 
-from yinghu.config.settings import *  # noqa: E402, F403  # likewise, and all of it
+from yinghu.config.settings import *  # noqa: E402, F403  # reads YINGHU_HOME; all settings
 from yinghu.config.settings import DATABASES, ENV, STORAGES, database  # noqa: E402  # reads YINGHU_HOME
 from yinghu.server import embedded  # noqa: E402  # reads YINGHU_HOME
 
@@ -45,5 +45,5 @@ STORAGES = STORAGES | {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 }
 
-# Areas are kept in memory; a test's own must not live on into the next.
+# Reload areas at once: cached areas of one test must not reach the next.
 AREAS_POLL_SECONDS = 0

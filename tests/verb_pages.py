@@ -12,7 +12,7 @@ from pathlib import Path
 
 import django
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yinghu.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yinghu.config.settings")
 django.setup()
 
 from yinghu.appeals.states import (  # noqa: E402  # after the set-up

@@ -1,4 +1,4 @@
-"""`yinghu COMMAND`: finds the commands in `yinghu/commands/` and runs one."""
+"""Command line `yinghu COMMAND`: finds the modules of `yinghu/commands/` and runs one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from yinghu.commands import Needs
 
 
 def commands() -> dict[str, ModuleType]:
-    """Every command by its name, in the order of the names."""
+    """Return the command modules by name, sorted."""
     found = {}
     for info in pkgutil.iter_modules(yinghu.commands.__path__):
         module = importlib.import_module(f"yinghu.commands.{info.name}")
@@ -25,7 +25,7 @@ def commands() -> dict[str, ModuleType]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+    """Build the parser of the whole command line."""
     top = argparse.ArgumentParser(
         prog="yinghu", description="应呼: every call is answered.", allow_abbrev=False
     )
@@ -40,8 +40,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit code (2 for a usage or environment error)."""
-    # Photos, rejected rows, exports and logs are for whoever runs this, nobody else on the machine.
+    """Run a command; returns the exit code (2 for a usage or environment error)."""
+    # Photos, rejected rows, exports and logs are private to the user who runs this.
     os.umask(0o077)
     args = parser().parse_args(arguments)
     needs = getattr(args.command, "NEEDS", Needs.DATABASE)
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             if needs is not Needs.NOTHING:
                 environment = Environment()
-                if needs is Needs.DATABASE and environment.embedded:
+                if environment.embedded:
                     stack.enter_context(embedded.running(environment.home))
                 _django(stack)
             return int(args.command.run(args) or 0)
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             return 130
         except BrokenPipeError:
-            # Whoever read our output has left; Python must not try to flush it at exit.
+            # The reader of our output has gone; Python must not flush to it at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
 
@@ -87,5 +87,5 @@ def _django(stack: contextlib.ExitStack) -> None:
             if isinstance(connection, DatabaseWrapper):
                 connection.close_pool()
 
-    # Before the database goes, so that the pools' threads do not meet a dead server.
+    # Runs before the database stops, while the pools' threads still have a server.
     stack.callback(close)

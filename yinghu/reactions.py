@@ -1,8 +1,8 @@
-"""What happens by itself after each event: one table, read by one job.
+"""Automatic reactions to events: one table, run by one job.
 
-Whatever writes an event (`appeals.moving`, `appeals.filing`, `oversight.sweep`) queues the job
-`yinghu.react` in its transaction, so it comes exactly when the event does. A reaction may run again
-after a crash: each one is written so that a second run changes nothing.
+Every writer of events (`appeals.moving`, `appeals.filing`, `oversight.sweep`) queues the job
+`yinghu.react` in its transaction, so the job exists exactly if the event does. A reaction may run
+again after a crash: each one is idempotent.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,24 +48,24 @@ Reaction = Callable[[Sequence[Event]], None]
 
 
 def index_words(events: Sequence[Event]) -> None:
-    """Make the appeals findable by their words."""
+    """Index the appeals for search."""
     search.index([event.appeal for event in events])
 
 
 def suggest_sorting(events: Sequence[Event]) -> None:
     """Suggest category, class, area and urgency to the triage desk."""
     suggest.suggest([event.appeal for event in events])
-    # Lists showed the appeal when it was filed; its suggestion is something new to look at.
+    # Lists showed the appeal when it was filed; its suggestion is news for them.
     tell("suggest", [event.appeal_id for event in events])
 
 
 def find_duplicates(events: Sequence[Event]) -> None:
-    """Note which earlier appeals are likely the same matter."""
+    """Record likely duplicates among earlier appeals."""
     duplicates.find([event.appeal for event in events])
 
 
 def route_sorted(events: Sequence[Event]) -> None:
-    """Hand a sorted appeal to the unit of the first fitting rule; else the dispatch desk has it."""
+    """Assign a sorted appeal by the first fitting rule; else it stays with the dispatch desk."""
     rules = active_rules()
     for event in events:
         _try_again(_route, event, rules)
@@ -75,7 +75,7 @@ def _route(event: Event, rules: list[RoutingRule]) -> None:
     appeal = Appeal.objects.get(pk=event.appeal_id)
     since = appeal.events.filter(seq__gt=event.seq).exclude(from_status=F("to_status"))
     if appeal.status != Status.SORTED or appeal.returned or since.exists():
-        # Somebody was faster, or a unit has returned it: that is for the dispatcher.
+        # Changed meanwhile, or returned by a unit: the dispatcher decides.
         return
     rule = route(appeal, rules)
     if rule is not None:
@@ -84,26 +84,24 @@ def _route(event: Event, rules: list[RoutingRule]) -> None:
 
 
 def reopen_unsolved(events: Sequence[Event]) -> None:
-    """What its requester rates as unsolved or is not satisfied with goes back to whoever had it,
-    with the words; the second time (`policies`) to a higher level.
-    """
+    """Reopen a case that its requester rates as unsolved or unsatisfactory, with their words."""
     for event in events:
-        if not _content(event.facts.get("solved"), event.facts.get("satisfaction")):
+        if not _is_content(event.facts.get("solved"), event.facts.get("satisfaction")):
             _try_again(_reopen, event)
 
 
-def _content(solved: object, satisfaction: object) -> bool:
+def _is_content(solved: object, satisfaction: object) -> bool:
     return solved is not False and satisfaction != Satisfaction.UNSATISFIED
 
 
 _SETTLED = (RATE.name, REOPEN.name, RESOLVE.name, ANSWER.name)
-"""After one of these a rating is no longer the last word."""
+"""After one of these a rating is outdated."""
 
 
 def _reopen(event: Event) -> None:
     appeal = Appeal.objects.get(pk=event.appeal_id)
     since = appeal.events.filter(seq__gt=event.seq, verb__in=_SETTLED)
-    rated = appeal.solved is not None and not _content(appeal.solved, appeal.satisfaction)
+    rated = appeal.solved is not None and not _is_content(appeal.solved, appeal.satisfaction)
     if rated and not since.exists() and appeal.status in REOPEN.sources:
         unsolved = _("诉求人评价：没有解决")
         words = event.words or (_("诉求人评价：不满意") if appeal.solved else unsolved)
@@ -111,12 +109,12 @@ def _reopen(event: Event) -> None:
 
 
 def raise_unsatisfied(events: Sequence[Event]) -> None:
-    """What has come back from its requester too often goes a level up."""
+    """Raise cases that came back from their requester too often, by policy."""
     most = policy("raise_unsatisfied")
     for event in events:
         itself = event.actor_kind == "system" and event.from_status in _DONE
         again = {"actor_kind": "system", "from_status__in": _DONE}
-        if most and itself and _times(event, REOPEN, **again) >= most:
+        if most and itself and _count_done(event, REOPEN, **again) >= most:
             _raise(event, _("%d 次没有解决或不满意") % most)
 
 
@@ -124,21 +122,19 @@ _DONE = (Status.RESOLVED, Status.CLOSED)
 
 
 def raise_returned(events: Sequence[Event]) -> None:
-    """What units have given back too often goes a level up, instead of round and round. What a
-    dispatcher sent on to another unit at once was given back as well.
-    """
+    """Raise cases that units returned too often, including those reassigned at once."""
     most = policy("raise_returned")
     for event in events:
         if not most or event.facts.get("of") != RETURN.name or not event.facts.get("agree"):
             continue
         refused = {"facts__of": RETURN.name, "facts__agree": False}
-        times = _times(event, RETURN) - _times(event, RULE, **refused)
+        times = _count_done(event, RETURN) - _count_done(event, RULE, **refused)
         if times >= most:
             _raise(event, _("退了 %d 次") % most)
 
 
 def raise_emergency(events: Sequence[Event]) -> None:
-    """A danger to life goes a level up as soon as it has a unit, where the city says so."""
+    """Raise a danger to life as soon as it has a unit, by policy."""
     if policy("raise_emergency"):
         for event in events:
             if event.appeal.urgency == Urgency.EMERGENCY and event.appeal.lead_id is None:
@@ -146,7 +142,7 @@ def raise_emergency(events: Sequence[Event]) -> None:
 
 
 def raise_chased(events: Sequence[Event]) -> None:
-    """What a step of chasing raises, and once what a whistle leaves silent (`policies`)."""
+    """Raise cases whose chasing step says so, and once those of unanswered whistles, by policy."""
     silent = policy("raise_silent_whistle")
     for event in events:
         kind, act = event.facts["clock"], event.facts["act"]
@@ -154,29 +150,28 @@ def raise_chased(events: Sequence[Event]) -> None:
             said = {"clock": _(ClockKind(kind).label), "percent": event.facts["percent"]}
             _raise(event, _("“%(clock)s”用到时限的 %(percent)d%%") % said)
         elif silent and (kind, act) == (ClockKind.WHISTLE, ChaseAct.REPORT) and _still_late(event):
-            blown = Event.objects.filter(appeal=event.appeal_id, seq__lt=event.seq)
-            since = blown.filter(verb=WHISTLE.name).order_by("-seq").values("seq")[:1]
-            # It is reported to one level after the other; it goes up for the first time only.
-            if not blown.filter(verb=ESCALATE.name, seq__gt=since).exists():
+            earlier = Event.objects.filter(appeal=event.appeal_id, seq__lt=event.seq)
+            since = earlier.filter(verb=WHISTLE.name).order_by("-seq").values("seq")[:1]
+            # The report goes to one level after another; only the first one raises the case.
+            if not earlier.filter(verb=ESCALATE.name, seq__gt=since).exists():
                 _raise(event, _("吹哨后没有报到"))
 
 
 def _still_late(event: Event) -> bool:
-    """Whether the clock runs that was chased: not stopped, paused, given more time, or another."""
+    """Does the chased clock still run: not stopped, paused, extended or replaced?"""
     due = datetime.fromisoformat(event.facts["due"])
     unit = event.facts.get("unit_id")
     live = Clock.objects.filter(appeal=event.appeal_id, stopped_at=None, paused_at=None, due_at=due)
     return live.filter(kind=event.facts["clock"], unit=unit).exists()
 
 
-def _times(event: Event, verb: Verb, **more: object) -> int:
-    """How often this had been done to the appeal, up to this event."""
+def _count_done(event: Event, verb: Verb, **more: object) -> int:
     done = Event.objects.filter(appeal=event.appeal_id, seq__lte=event.seq, verb=verb, **more)
     return done.count()
 
 
 def _raise(event: Event, why: str) -> None:
-    """Once for an event: not where it has been raised, ended or moved on to somebody since."""
+    """Raise the case once for an event, unless it has been raised or ended since."""
     _try_again(_raise_once, event, why)
 
 
@@ -190,18 +185,18 @@ def _raise_once(event: Event, why: str) -> None:
     except moving.Conflict as refused:
         if refused.code == "moved_on":
             raise
-        # At the top already, or waiting for its requester: whoever is told of it sees to it.
+        # At the top already, or waiting for its requester: the people notified handle it.
         log.info("not_raised", appeal=event.appeal_id, why=refused.code)
 
 
-def free_the_merged(events: Sequence[Event]) -> None:
-    """What had been merged into an appeal that ends unhelped is taken up again by itself."""
+def reopen_merged(events: Sequence[Event]) -> None:
+    """Reopen cases that were merged into an appeal that was withdrawn or declined."""
     for event in events:
         for child in Appeal.objects.filter(master=event.appeal_id, status=Status.MERGED):
-            _try_again(_part, child.pk)
+            _try_again(_reopen_one_merged, child.pk)
 
 
-def _part(appeal_id: int) -> None:
+def _reopen_one_merged(appeal_id: int) -> None:
     appeal = Appeal.objects.select_related("master").get(pk=appeal_id)
     helpless = (Status.WITHDRAWN, Status.DECLINED)
     if appeal.status == Status.MERGED and appeal.master and appeal.master.status in helpless:
@@ -210,7 +205,6 @@ def _part(appeal_id: int) -> None:
 
 
 def _try_again(react_to: Callable[..., None], *given: object) -> None:
-    """Call it again where somebody touched the appeal between its look and its move."""
     for attempt in range(ATTEMPTS):
         try:
             return react_to(*given)
@@ -225,35 +219,35 @@ REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
     ASSIGN: (raise_emergency, follow_ups.plan_errands),
     ACCEPT: (follow_ups.plan_errands,),
     PLAN: (follow_ups.look_for_helpers,),
-    TAKE: (follow_ups.let_somebody_answer, follow_ups.look_for_helpers),
+    TAKE: (follow_ups.hand_to_member, follow_ups.look_for_helpers),
     GIVE_BACK: (follow_ups.look_for_helpers,),
     HAND_OVER: (follow_ups.resolve_when_done, follow_ups.look_for_helpers),
     FINISH: (follow_ups.resolve_when_done, follow_ups.look_for_helpers),
     HAND: (follow_ups.resolve_when_done,),
     DROP: (follow_ups.look_for_helpers, follow_ups.resolve_when_done),
-    RESOLVE: (follow_ups.call_off,),
-    ANSWER: (follow_ups.call_off,),
-    MERGE: (follow_ups.call_off,),
+    RESOLVE: (follow_ups.cancel_errands,),
+    ANSWER: (follow_ups.cancel_errands,),
+    MERGE: (follow_ups.cancel_errands,),
     RULE: (raise_returned,),
     RATE: (reopen_unsolved,),
     REOPEN: (raise_unsatisfied,),
     CHASE: (raise_chased,),
-    WITHDRAW: (free_the_merged, follow_ups.call_off),
-    DECLINE: (free_the_merged, follow_ups.call_off),
+    WITHDRAW: (reopen_merged, follow_ups.cancel_errands),
+    DECLINE: (reopen_merged, follow_ups.cancel_errands),
 }
 
 
 @jobs.task(
     name=REACT_TASK,
     queue="react",
-    # A second, two, four … about an hour: longer than a restart, shorter than a shift.
+    # Seconds: 1, 2, 4 … for about an hour in all, longer than a restart, shorter than a shift.
     retry=RetryStrategy(max_attempts=12, exponential_wait=2),
 )
 def react(events: list[int]) -> None:
-    """Tell people of these events and do what REACTIONS says. In batches: all of one verb at once.
+    """Notify people of these events and run REACTIONS, in batches of one verb.
 
-    Where a batch fails, each of its events is tried by itself, so that one bad appeal does not keep
-    a thousand others waiting.
+    If a batch fails, each of its events is tried alone, so that one bad appeal does not hold up the
+    others.
     """
     try:
         _react(events)
@@ -269,7 +263,7 @@ def _react(events: list[int]) -> None:
     verbs = {verb.name for verb in REACTIONS} | AUDIENCES.keys()
     found = Event.objects.filter(pk__in=events, verb__in=verbs)
     ordered = list(found.select_related("appeal", "unit").order_by("pk"))
-    # First, for what then happens by itself makes events of its own, with notices of their own.
+    # First, because reactions write events of their own, with their own notifications.
     notify_audience(ordered)
     by_verb: dict[Verb, list[Event]] = {}
     for event in ordered:
@@ -282,7 +276,7 @@ def _react(events: list[int]) -> None:
 @jobs.periodic(cron="23 3 * * *", periodic_id="learn")
 @jobs.task(name="yinghu.learn", queueing_lock="yinghu.learn")
 def learn_nightly(timestamp: int) -> None:
-    """Train on the clerks' decisions while the city sleeps."""
+    """Train the classifier on the clerks' decisions, every night."""
     made = learn()
     if made is not None:
         log.info("learned", decisions=made.decisions, accuracy=made.accuracy, in_use=made.in_use)

@@ -1,6 +1,6 @@
-"""All verbs by name, collected from the packages that declare them.
+"""Registry of all verbs by name, collected from the packages that declare them.
 
-Pages, API, notifications, documents and tests read this table; a row stands with its function.
+Pages, API, notifications, documents and tests read this table; a row is declared with its function.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MODULES: tuple[ModuleType, ...] = (
     errand_actions,
     leg_actions,
 )
-"""Where rows are declared, lower packages first: buttons stand in this order."""
+"""Modules with rows, lower packages first; buttons are in this order."""
 
 
 def _collect() -> dict[str, Verb]:
@@ -46,20 +46,20 @@ def _collect() -> dict[str, Verb]:
 VERBS = MappingProxyType(_collect())
 
 ERRANDS = frozenset(row.name for row in VERBS.values() if row.errand)
-"""Names of the steps of errands."""
+"""Names of the verbs of errands."""
 
 PRIVATE = frozenset(row.name for row in VERBS.values() if row.privacy is not Privacy.PUBLIC)
-"""Names of the verbs that a requester is not told of."""
+"""Names of verbs hidden from requesters."""
 
 INSIDE = frozenset(row.name for row in VERBS.values() if row.privacy is Privacy.INSIDE)
-"""Names of those that volunteers are not told of either."""
+"""Names of verbs also hidden from volunteers."""
 
 
 def verb_of(event: Event) -> Verb:
-    """The row of what was done."""
+    """Return the event's verb."""
     return VERBS[event.verb]
 
 
 def available(appeal: Appeal, actor: Actor) -> list[Verb]:
-    """What this actor may do to the case now, in the order of its page's buttons."""
+    """Return the verbs that this actor may use on the case now, in the order of the buttons."""
     return possible(VERBS.values(), appeal, actor)

@@ -19,7 +19,8 @@ import pytest
 from django.conf import settings
 
 from benchmarks.intake import COMPLETE_SQL
-from tests.live import answers, free_port, until
+from benchmarks.processes import free_port
+from tests.live import answers, until
 from yinghu.server import embedded
 
 KILLS = ("web", "database", "web", "database")

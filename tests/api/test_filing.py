@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from benchmarks.processes import serving
+from benchmarks.processes import running_server
 from benchmarks.statement_proxy import statement_proxy
 from tests.api.conftest import Api
 from tests.databases import database_url
@@ -295,7 +295,7 @@ def test_what_changes_in_the_catalogue_is_seen(api: Api, problem: Check) -> None
 def test_a_lone_filing_takes_six_statements_at_most(api: Api, live: Live) -> None:
     key = api.key("operator")
     api.file(category="milk")
-    with statement_proxy(database_url(live.name)) as proxy, serving(proxy.url) as port:
+    with statement_proxy(database_url(live.name)) as proxy, running_server(proxy.url) as port:
         headers = {"Authorization": f"Bearer {key}"}
         filing = {"body": "没有奶粉了", "category": "milk", "area": "330782001"}
         seen = []

@@ -8,11 +8,11 @@ from yinghu.commands import assets
 
 
 def test_npm_trusts_what_the_system_trusts() -> None:
-    given = assets.trusting({"A": "b"})
+    given = assets.node_environment({"A": "b"})
     wanted = str(assets.CERTIFICATES) if assets.CERTIFICATES.is_file() else None
     assert given == {"A": "b"} | ({"NODE_EXTRA_CA_CERTS": wanted} if wanted else {})
     own = {"NODE_EXTRA_CA_CERTS": "/own.pem"}
-    assert assets.trusting(own) == own
+    assert assets.node_environment(own) == own
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_npm_trusts_what_the_system_trusts() -> None:
     ],
 )
 def test_a_certificate_that_is_not_trusted_is_named(said: str, named: bool) -> None:
-    assert ("NODE_EXTRA_CA_CERTS" in assets.hint(said)) is named
+    assert ("NODE_EXTRA_CA_CERTS" in assets.npm_hint(said)) is named
 
 
 def test_files_of_the_front_end_can_be_read_by_whoever_runs_it() -> None:

@@ -12,8 +12,8 @@ from tests.cast import Cast, file_one
 from tests.live import Live
 from yinghu.appeals.numbers import track_token
 from yinghu.web.live import stream as streams
-from yinghu.web.live.hub import Hub, Told, Viewer
-from yinghu.web.live.stream_permissions import Followed
+from yinghu.web.live.hub import Hub, RefreshEvent, Viewer
+from yinghu.web.live.stream_permissions import PermittedTopics
 
 
 def status_of(stack: contextlib.ExitStack, live: Live, token: str) -> int:
@@ -41,15 +41,15 @@ def test_one_link_does_not_take_all_the_streams(
 
 def test_one_login_does_not_take_all_the_streams_and_one_network_counts_once() -> None:
     def of_staff(user: int) -> dict[str, int]:
-        return streams._shares({"client": ("192.0.2.1", 1)}, Followed(user=user))
+        return streams._shares({"client": ("192.0.2.1", 1)}, PermittedTopics(user=user))
 
     def of_stranger(address: str) -> dict[str, int]:
-        return streams._shares({"client": (address, 1)}, Followed(tokens={1}))
+        return streams._shares({"client": (address, 1)}, PermittedTopics(tokens={1}))
 
     hub = Hub()
     for _number in range(streams.MAX_OF_ONE_LOGIN):
         assert hub.has_room(of_staff(1))
-        hub.add(Viewer({"desk:field": frozenset({Told("desk", "field")})}, of_staff(1)))
+        hub.add(Viewer({"desk:field": frozenset({RefreshEvent("desk", "field")})}, of_staff(1)))
     assert not hub.has_room(of_staff(1))
     assert hub.has_room(of_staff(2))
     # Whoever has an IPv6 address has a whole network of them.
@@ -60,7 +60,7 @@ def test_one_login_does_not_take_all_the_streams_and_one_network_counts_once() -
 def test_staff_keep_half_of_the_streams_and_what_is_left_is_given_back() -> None:
     hub = Hub()
     shares = {"strangers": 2, "address:192.0.2.1": 1}
-    first = Viewer({"case:1": frozenset({Told("case", "x")})}, shares)
+    first = Viewer({"case:1": frozenset({RefreshEvent("case", "x")})}, shares)
     assert hub.has_room(shares)
     hub.add(first)
     assert not hub.has_room(shares)

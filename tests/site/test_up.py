@@ -20,9 +20,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from benchmarks.databases import drop
+from benchmarks.databases import drop_database
+from benchmarks.processes import free_port
 from tests.databases import database_url
-from tests.live import answers, free_port, until
+from tests.live import answers, until
 from tests.settings import SCRATCH
 from yinghu.config import PROJECT
 from yinghu.server import embedded
@@ -263,7 +264,7 @@ def test_on_a_database_of_ones_own_no_server_is_started_and_the_demo_is_off(fold
                 with psycopg.connect(database_url(name)) as db:
                     assert db.execute("SELECT count(*) FROM people_user").fetchone() == (0,)
         finally:
-            drop(admin, name)
+            drop_database(admin, name)
 
 
 def test_a_bad_environment_is_said_in_one_line_each(folder: Path) -> None:

@@ -1,1 +1,1 @@
-"""Changing what a city is made of: one service for pages, files, the demo loader and commands."""
+"""Services for changing a city's configuration: for pages, files, the demo loader and commands."""

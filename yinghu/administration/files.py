@@ -1,6 +1,6 @@
-"""Importing tables from files on disk, with the checks and the history of the set-up pages.
+"""Import of tables from files on disk, with the checks and the history of the set-up pages.
 
-A bad row is reported with its line and the reason, and stops nothing.
+A bad row is reported with its line and the reason; the others are imported.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def import_file(config_type: ConfigType, path: Path) -> Report:
 
 def import_areas(path: Path, *, whole: str = "") -> Report:
     """Import areas from a CSV `code,name[,name_en,lon,lat,level,aliases]`, or from the statistics
-    bureau's list of villages. What a file does not say (a missing column, an empty cell) stays.
+    bureau's list of villages. Values for missing columns and empty cells stay unchanged.
 
-    `whole`, a code prefix, says that the file has every area below it: those that it lacks are
-    retired, and retired ones that it names are brought back. Raises BadFile.
+    `whole`, a code prefix, says that the file has every area below it: areas that it lacks are
+    retired, and retired ones that it names are restored. Raises BadFile.
     """
     lines, rejects = _read(path, ("code", "name"), ("village_code", "village_name"))
     areas = TYPES["area"]
@@ -36,7 +36,7 @@ def import_areas(path: Path, *, whole: str = "") -> Report:
     for line, cells in lines:
         for each in areas.split_line(cells):
             at = (each.get("code", ""), each.get("name", ""))
-            rows.setdefault(at, (line, {}))[1].update(_filled(each))
+            rows.setdefault(at, (line, {}))[1].update(_non_empty(each))
     known = list(rows.values())
     _add_known_aliases(known)
     if whole:
@@ -44,7 +44,7 @@ def import_areas(path: Path, *, whole: str = "") -> Report:
             (line, cells | {"active": "1"} if cells.get("code", "").startswith(whole) else cells)
             for line, cells in known
         ]
-    # Parents first: an area must lie below one that exists.
+    # Parents first: an area must be below an existing one.
     known.sort(key=lambda row: len(row[1].get("code", "")))
     if whole and known:
         found = Area.objects.filter(code__startswith=whole, retired_at=None)
@@ -54,7 +54,7 @@ def import_areas(path: Path, *, whole: str = "") -> Report:
 
 
 def import_aliases(path: Path) -> Report:
-    """Add other names of areas from a CSV `code,name`. Raises BadFile."""
+    """Add aliases of areas from a CSV `code,name`. Raises BadFile."""
     lines, rejects = _read(path, ("code", "name"))
     found: dict[str, tuple[int, list[str]]] = {}
     for line, cells in lines:
@@ -67,12 +67,10 @@ def import_aliases(path: Path) -> Report:
 
 
 def import_places(path: Path) -> Report:
-    """Import places from a CSV `code,name,area_code[,address,lon,lat,active]`; what the file does
-    not say stays. Raises BadFile.
-    """
+    """Import places from a CSV `code,name,area_code[,address,lon,lat,active]`. Raises BadFile."""
     lines, rejects = _read(path, ("code", "name", "area_code"), ("code", "name", "area"))
     rows = [
-        (line, _filled({"area" if k == "area_code" else k: text for k, text in cells.items()}))
+        (line, _non_empty({"area" if k == "area_code" else k: text for k, text in cells.items()}))
         for line, cells in lines
     ]
     return _import(TYPES["place"], rows, rejects)
@@ -97,12 +95,12 @@ def _import(config_type: ConfigType, rows: Rows, rejects: list[Reject]) -> Repor
     )
 
 
-def _filled(cells: dict[str, str]) -> dict[str, str]:
+def _non_empty(cells: dict[str, str]) -> dict[str, str]:
     return {name: text for name, text in cells.items() if text}
 
 
 def _add_known_aliases(rows: list[tuple[int, dict[str, str]]]) -> None:
-    """Add to the rows the aliases that their areas have already: a file takes none away."""
+    """Add the existing aliases of their areas to the rows: a file removes none."""
     codes = {cells.get("code") for _line, cells in rows if cells.get("aliases")}
     known: dict[str, list[str]] = {}
     for alias in AreaAlias.objects.filter(area__in=codes):
@@ -116,9 +114,7 @@ def _add_known_aliases(rows: list[tuple[int, dict[str, str]]]) -> None:
 def _read(
     path: Path, *wanted: Collection[str]
 ) -> tuple[list[tuple[int, dict[str, str]]], list[Reject]]:
-    """The rows of a table that has all columns of one of `wanted`, each with its line, and the rows
-    that are not readable. Raises BadFile.
-    """
+    """Read rows with all columns of one of `wanted`, and the unreadable ones. Raises BadFile."""
     rows, broken = read_table(path, *wanted)
     return rows, [Reject(each.line, each.why, _shown(each.raw)) for each in broken]
 

@@ -1,4 +1,4 @@
-"""The history of the configuration in words: what changed, who did it, and what was done."""
+"""History of the configuration in words: what changed, and who did it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Difference:
 
 
 def differences(before: State, after: State, context: FormContext) -> list[Difference]:
-    """The fields that differ between two states of a row, in the order of the columns."""
+    """Return the fields that differ between two states of a row, in the order of the columns."""
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     order = {name: at for at, name in enumerate(context.type.columns)}
     names.sort(key=lambda name: order.get(name, 99))
@@ -41,7 +41,7 @@ def _difference(
 def changed_meanwhile(
     config_type: ConfigType, key: str, seen: State, now: State
 ) -> list[Difference]:
-    """What others have changed since a form was made, and who it was."""
+    """Describe what others have changed since a form was loaded, and who they are."""
     found, context = [], config_type.context(config_type)
     for name in seen:
         if seen[name] == now.get(name):
@@ -54,7 +54,7 @@ def changed_meanwhile(
 
 
 def describe(change: Change, context: FormContext | None) -> list[Difference]:
-    """The differences of a change; field by field as stored if its type has no description."""
+    """Return the differences of a change; raw fields if its type has no form."""
     if _done_to_login(change):
         return []
     if context:
@@ -70,7 +70,7 @@ def _stored(value: object) -> str:
 
 
 def what_was_done(change: Change) -> str:
-    """Added, changed, removed, retired or brought back; or what was done to a login."""
+    """Name the change: added, changed, removed, retired, restored, or an action on a login."""
     if done := _done_to_login(change):
         return done
     if not change.before:
@@ -83,7 +83,7 @@ def what_was_done(change: Change) -> str:
 
 
 def _done_to_login(change: Change) -> str:
-    """What was done about logging in, which no form of a login has; "" for anything else."""
+    """Describe an action on a login that is not in its form; "" for anything else."""
     names = {*change.before, *change.after}
     if len(names) != 1:
         return ""

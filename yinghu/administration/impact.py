@@ -1,7 +1,7 @@
-"""What a change of the configuration touches elsewhere: told before, and done after.
+"""Effects of a configuration change elsewhere: warnings before, follow-up work after.
 
-Here and not with the types, because units, areas and people know nothing of the cases and rules
-that refer to them.
+Not in the types themselves, because units, areas and people do not know the cases and rules that
+refer to them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _JOBS = {
 
 
 def job_after(config_type: ConfigType) -> str:
-    """The job that works out what follows from a change of a type; "" if there is none to do."""
+    """Return the job to run after a change of a type; "" if there is none."""
     if config_type.name == "zone" and not Leg.objects.exists():
         return ""
     return _JOBS.get(config_type.name, "")
@@ -45,14 +45,14 @@ def job_after(config_type: ConfigType) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """Something that retiring a row touches; `grave` if it is a reason to wait."""
+    """An effect of retiring a row; `grave` if it is a reason to wait."""
 
     text: str
     grave: bool = False
 
 
 def concerns(config_type: ConfigType, row: Any) -> list[Concern]:
-    """What retiring a row would touch."""
+    """Return the effects of retiring a row."""
     find = _CONCERNS.get(config_type.name)
     return find(row) if find else []
 
@@ -194,18 +194,18 @@ def _of_place(place: Place) -> list[Concern]:
     return [Concern(first), *_touched(_count_open(place=place), cases)]
 
 
-_HERE = Volunteer.objects.exclude(state=Volunteer.State.LEFT)
+_VOLUNTEERS = Volunteer.objects.exclude(state=Volunteer.State.LEFT)
 
 
 def _of_skill(skill: Skill) -> list[Concern]:
     first = Concern(_("报名时不再问它；已经有它的人照旧，要它的任务也照旧"))
-    having = _HERE.filter(skills__contains=[skill.code]).count()
+    having = _VOLUNTEERS.filter(skills__contains=[skill.code]).count()
     return [first, *_touched(having, ngettext_lazy("%d 位志愿者会它", "%d 位志愿者会它"))]
 
 
 def _of_zone(zone: Zone) -> list[Concern]:
     first = Concern(_("马上就不再管控：谁都能进，里面的人也能接外面的任务"), grave=True)
-    inside = _HERE.filter(inside=zone.code).count()
+    inside = _VOLUNTEERS.filter(inside=zone.code).count()
     said = ngettext_lazy("%d 位志愿者住在里面", "%d 位志愿者住在里面")
     return [first, *_touched(inside, said)]
 
@@ -243,18 +243,18 @@ _CONCERNS: dict[str, Callable[[Any], list[Concern]]] = {
 
 
 def after_retiring(config_type: ConfigType, row: Any) -> None:
-    """What retiring a row brings with it: whoever loses a login holds no case any more."""
+    """Follow up after retiring a row: the cases of a retired login are released."""
     if config_type.name != "user":
         return
     releasable = actions.RELEASE.sources
     for appeal in _open_cases(Appeal.objects.filter(holder=row)).filter(status__in=releasable):
-        # Resolved, returned or handed on meanwhile, it needs no release.
+        # If it was resolved, returned or handed on meanwhile, it needs no release.
         with suppress(moving.Refused):
             actions.release(appeal.pk, SYSTEM, why=_("承办人的账号停用了"))
 
 
 def warnings(config_type: ConfigType) -> list[str]:
-    """What a type's rows lack, for the index."""
+    """Return what a type's rows lack, for the index."""
     found = config_type.warnings()
     if config_type.name != "category":
         return found

@@ -1,4 +1,4 @@
-"""All configuration types, in the order in which a city is set up."""
+"""Registry of all configuration types, in the order in which a city is set up."""
 
 from __future__ import annotations
 

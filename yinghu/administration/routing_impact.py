@@ -1,4 +1,4 @@
-"""What other routing rules would change, tried on real cases before anybody saves them."""
+"""Preview of changed routing rules, tried on real cases before saving."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from yinghu.routing import explanation
 from yinghu.routing.routing import LOOKED_AT, waiting
 
 SAMPLE = 500
-"""Cases, the newest, on which other rules are tried."""
+"""Newest cases on which changed rules are tried."""
 
 REACH = 20_000
-"""Ids that are looked through for the sample, however few of them are sorted."""
+"""Ids that are searched for the sample, even if few of them are sorted."""
 
 SHOWN = 30
-"""Cases of each sort that a preview names."""
+"""Cases of each kind that a preview names."""
 
 
 @dataclass(slots=True)
 class Change:
-    """Cases that would go another way, in words; those that the reader may see with a link."""
+    """Cases that would go elsewhere, in words; with a link if the reader may see them."""
 
     appeal: Appeal
     before: str
@@ -38,7 +38,7 @@ class Change:
 
 @dataclass(slots=True)
 class Effect:
-    """What other rules would change, of what has been sorted lately and of what waits now."""
+    """The effect of changed rules on recently sorted cases and on waiting ones."""
 
     tried: int
     waiting: int
@@ -50,7 +50,7 @@ class Effect:
 
     @property
     def groups(self) -> list[tuple[str, list[Change], int]]:
-        """(what happens to them, the first of them, how many more)."""
+        """(change, the first cases, how many more)."""
         found = [
             (_("改去别的单位"), self.elsewhere),
             (_("以前要人派，以后自动派"), self.taken),
@@ -61,7 +61,7 @@ class Effect:
 
 
 def sample() -> list[Appeal]:
-    """The newest sorted cases."""
+    """Return the newest sorted cases."""
     newest = Appeal.objects.aggregate(n=Max("pk"))["n"] or 0
     found = Appeal.objects.filter(pk__gt=newest - REACH, category__isnull=False)
     found = found.exclude(status=Status.FILED).order_by("-pk")
@@ -69,7 +69,7 @@ def sample() -> list[Appeal]:
 
 
 def effect(before: Sequence[RoutingRule], after: Sequence[RoutingRule], actor: Actor) -> Effect:
-    """What the rules `after` would do otherwise than the rules `before`; writes nothing."""
+    """Compare the rules `after` with the rules `before`; writes nothing."""
     lately, now = sample(), waiting()
     waits = {each.pk for each in now}
     lately = [each for each in lately if each.pk not in waits]

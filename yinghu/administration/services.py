@@ -1,4 +1,4 @@
-"""Writing rows of configuration types: one writer at a time in the whole city, with history."""
+"""Writing rows of configuration types, with history; one writer at a time in the whole city."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from yinghu.people.models import Change, User
 
 
 class Refused(Exception):
-    """What may not be done now; the message says why, in the user's language."""
+    """The change is not possible now; the message says why, in the user's language."""
 
 
 @contextmanager
 def exclusive() -> Iterator[None]:
-    """A transaction in which nobody else changes the configuration: what was checked stays true."""
+    """Open a transaction that excludes other changes, so that checks stay valid."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('yinghu.setup'))")
@@ -58,7 +58,7 @@ def create_many(config_type: ConfigType, user: User | None, many: Sequence[State
 
 
 def update(config_type: ConfigType, user: User | None, row: Any, values: State) -> bool:
-    """Write values to a row, within `exclusive`; False if they were there already."""
+    """Write values to a row, within `exclusive`; False if nothing changes."""
     before = config_type.state(row)
     new = {name: value for name, value in values.items() if before.get(name) != value}
     if not new:
@@ -74,7 +74,7 @@ def update(config_type: ConfigType, user: User | None, row: Any, values: State) 
 def exchange(
     config_type: ConfigType, user: User | None, one: Any, two: Any, *, name: str, free: int
 ) -> None:
-    """Exchange a number that no two rows may share, within `exclusive`; `free` is nobody's."""
+    """Exchange a unique number of two rows, within `exclusive`; `free` is an unused number."""
     before = [config_type.state(row) for row in (one, two)]
     config_type.write(two, {name: free})
     for row, was, other in zip((one, two), before, reversed(before), strict=True):
@@ -90,7 +90,7 @@ def _record(
 
 
 def retire(config_type: ConfigType, user: User | None, row: Any) -> int:
-    """Take a row out of use, and what goes with it; how many rows. Raises Refused."""
+    """Retire a row and the rows below it; return how many. Raises Refused."""
     if why := config_type.retire_obstacle(row):
         raise Refused(why)
     rows = [row, *config_type.below(row)]
@@ -98,18 +98,16 @@ def retire(config_type: ConfigType, user: User | None, row: Any) -> int:
 
 
 def restore(config_type: ConfigType, user: User | None, row: Any) -> None:
-    """Bring a retired row back into use. Raises Refused."""
+    """Restore a retired row. Raises Refused."""
     if why := config_type.restore_obstacle(row):
         raise Refused(why)
     update(config_type, user, row, {"active": True})
 
 
 def _refresh(config_type: ConfigType) -> None:
-    """After the commit: this process drops its caches, the worker works out what follows, once for
-    a whole file.
-    """
+    """After the commit, drop this process's caches and queue the follow-up job, once per file."""
     config_type.refresh()
     if job := impact.job_after(config_type):
-        # Within another transaction a refusal must not spoil it.
+        # A refused job must not break an outer transaction.
         with suppress(AlreadyEnqueued), transaction.atomic():
             queue(job)

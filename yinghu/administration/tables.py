@@ -1,4 +1,4 @@
-"""Importing tables: first what a file would do, line by line, then doing it."""
+"""Import of tables: a plan of each line's effect first, then its execution."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NEW = "new "
 
 @dataclass(slots=True)
 class PlannedLine:
-    """What one line of a file does: new, changed, same, or refused and why."""
+    """The effect of one line of a file: new, changed, same, or refused and why."""
 
     number: int
     key: str
@@ -35,17 +35,17 @@ class PlannedLine:
     differences: list[Difference] = field(default_factory=list)
     """In words; set by `describe_line` for the lines that are shown."""
     below: int = 0
-    """How many rows are retired with this one; likewise."""
+    """Number of rows retired with this one; set by `describe_line`."""
 
     @property
     def known_as(self) -> str:
-        """The key to show beside the name; "" for a row that has yet to get one."""
+        """The key to show beside the name; "" for a row that has none yet."""
         return "" if self.key == self.name or self.key.startswith(_NEW) else self.key
 
 
 @dataclass(slots=True)
 class ImportPlan:
-    """What a whole file does."""
+    """The effect of a whole file."""
 
     lines: list[PlannedLine]
     context: FormContext
@@ -59,7 +59,7 @@ class ImportPlan:
 
     @property
     def digest(self) -> str:
-        """Changes as soon as the file would do something else."""
+        """Changes as soon as the file would have another effect."""
         told = [
             (line.number, line.key, line.does, line.before, line.values, line.why)
             for line in self.lines
@@ -68,7 +68,7 @@ class ImportPlan:
 
 
 def plan_import(config_type: ConfigType, rows: Rows) -> ImportPlan:
-    """What these rows would do; writes nothing."""
+    """Compute the effect of these rows; writes nothing."""
     context = config_type.context(config_type)
     lines: list[PlannedLine] = []
     done: dict[str, tuple[int, dict[str, str]]] = {}
@@ -76,7 +76,7 @@ def plan_import(config_type: ConfigType, rows: Rows) -> ImportPlan:
         for each in config_type.split_line(cells):
             key = config_type.key_in(each, context)
             if key in done and done[key][1] == each and each is not cells:
-                continue  # the county in a list of villages stands on every line
+                continue  # a list of villages names the county on every line
             if key in done:
                 why = [_("和第 %d 行是同一个") % done[key][0]]
                 line = PlannedLine(number, key, each.get("name") or key, "refused", why=why)
@@ -85,7 +85,7 @@ def plan_import(config_type: ConfigType, rows: Rows) -> ImportPlan:
             if key:
                 done[key] = (number, each)
             line = _plan_line(context, number, each)
-            # The key of a new row once it is read: two lines may write one area differently.
+            # A new row's key is known once it is parsed: two lines may write one area differently.
             if line.key:
                 done.setdefault(line.key, (number, each))
             lines.append(line)
@@ -104,7 +104,7 @@ def _plan_line(context: FormContext, number: int, cells: dict[str, str]) -> Plan
     form = config_type.form(context, key if now is not None else "", {**shown, **known})
     absent = [name for name, each in form.fields.items() if each.required and name not in known]
     if now is None and config_type.form.fixed == ("code",) and "name" in absent:
-        # A file without names is not meant to make something new.
+        # A file without names is not meant to create rows.
         said = {"key": key, "columns": _("、").join(absent)}
         why = _("没有代码为 %(key)s 的；要新建，文件里还要有这些列：%(columns)s") % said
         return _refuse(line, why)
@@ -138,7 +138,7 @@ def _refuse(line: PlannedLine, *why: str) -> PlannedLine:
 
 
 def _obstacle(context: FormContext, key: str, new: State) -> str:
-    """Why a row may not be retired or brought back as its line says; "" if it may."""
+    """Return why a row may not be retired or restored as its line says; "" if it may."""
     if "active" not in new:
         return ""
     row = context.rows[key]
@@ -148,12 +148,12 @@ def _obstacle(context: FormContext, key: str, new: State) -> str:
 
 
 def describe_line(plan: ImportPlan, line: PlannedLine) -> None:
-    """Put into a line what it does, in words, and how many rows are retired with it."""
+    """Set the line's differences in words, and the number of rows retired with it."""
     config_type, after = plan.context.type, line.values
     if line.does == "new":
         blank = {name for name, value in after.items() if value in ("", None, [])}
         fixed = config_type.form.fixed
-        # A key of one field already stands beside the name.
+        # A key of one field is already shown beside the name.
         hidden = blank.union(fixed if len(fixed) == 1 else ())
         after = {name: value for name, value in after.items() if name not in hidden}
     elif after.get("active") is False:
@@ -162,7 +162,6 @@ def describe_line(plan: ImportPlan, line: PlannedLine) -> None:
 
 
 def _reasons(config_type: ConfigType, form: forms.Form) -> list[str]:
-    """What is wrong with a line, in words."""
     return [
         str(text)
         if name == "__all__"
@@ -173,7 +172,7 @@ def _reasons(config_type: ConfigType, form: forms.Form) -> list[str]:
 
 
 def apply_import(user: User | None, plan: ImportPlan) -> int:
-    """Do what a plan says, within the `exclusive` in which it was made; how many lines.
+    """Execute a plan, within the `exclusive` in which it was made; return the number of lines.
 
     Raises Refused, and the transaction must then be rolled back: each of two units may be retired,
     but not both.
@@ -185,7 +184,7 @@ def apply_import(user: User | None, plan: ImportPlan) -> int:
             many = [_without_active(line) for line in lines]
             made = services.create_many(config_type, user, many)
         for n, line in enumerate(lines):
-            # Read again: a line before may have retired it with what is above it.
+            # Read again: an earlier line may have retired it with its parent.
             row = made[n] if made else config_type.find(line.key)
             try:
                 if not made:
@@ -207,7 +206,7 @@ def _without_active(line: PlannedLine) -> State:
 def import_new(
     config_type: ConfigType, user: User | None, rows: Iterable[dict[str, str]]
 ) -> ImportPlan:
-    """Write the rows that do not exist yet, and leave the others as they are."""
+    """Write the rows that do not exist yet; leave the others unchanged."""
     with services.exclusive():
         context = config_type.context(config_type)
         new = [

@@ -1,4 +1,4 @@
-"""The API as Django serves it: routers, errors, document. Filing has its own door (`intake.py`)."""
+"""The Ninja API: routers, error handlers, OpenAPI document. Filing bypasses it (`intake.py`)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _log = structlog.get_logger(__name__)
 
 
 class StrictParser(Parser):
-    """JSON as RFC 8259 has it: no NaN, no half surrogates, no nesting without end."""
+    """Strict RFC 8259 JSON: no NaN, no lone surrogates, limited nesting."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         if len(request.body) > MAX_BODY:
@@ -48,13 +48,13 @@ class StrictParser(Parser):
 
 
 class Renderer(JSONRenderer):
-    """Chinese as itself: a third of the bytes."""
+    """JSON with unescaped Chinese, a third of the bytes."""
 
     json_dumps_params: Mapping[str, Any] = MappingProxyType({"ensure_ascii": False})
 
 
 class Api(NinjaAPI):
-    """Ninja, with the filing door in its document and problems for errors."""
+    """Ninja API whose document includes the filing endpoint."""
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
         schema = super().get_openapi_schema(**options)
@@ -105,7 +105,7 @@ def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
 def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
     if error.status_code == 401:
         return problems.no_key().response()
-    # Ninja wraps whatever the parser raised.
+    # Ninja wraps what the parser raised.
     if isinstance(error.__cause__, problems.Problem):
         return error.__cause__.response()
     if isinstance(error.__cause__, RequestDataTooBig):
@@ -139,9 +139,9 @@ def _broken(request: HttpRequest, error: Exception) -> HttpResponse:
 def always_problems(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware: under /api/ an error is a problem, whoever made it.
+    """Middleware that turns every error under /api/ into a problem.
 
-    That is a 404 or 405 of the URL table, a forged host, the gate of the second factor.
+    Django makes such errors itself: 404, 405, a forged host, the redirect to the second factor.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:

@@ -1,9 +1,8 @@
-"""Who asks: a neighbouring system by its key, staff by session, a requester by tracking token.
+"""Authentication of the API: keys of other systems, staff sessions, requesters' tracking tokens.
 
-A key (`yh_…`) acts as its user, while that one has a post (`people.tokens`).
-A key that was found good is believed for BELIEVED seconds without asking the database again,
-so that to file with a revoked one works that much longer at most. Every key that has to be looked
-up, good or bad, counts against its sender (`channels.flood`).
+A key (`yh_…`) acts as its user while that user has a post (`people.tokens`). A valid key is cached
+for CACHE_SECONDS, so a revoked one can file that much longer. Every look-up of a key counts against
+the sender's rate limit (`common.rate_limit`).
 """
 
 from __future__ import annotations
@@ -24,50 +23,50 @@ from yinghu.people.access import Actor, actor_of, requester_of
 from yinghu.people.models import User
 from yinghu.people.tokens import PREFIX, digest_of, user_of
 
-BELIEVED = 10.0
-_KEPT = 10_000
+CACHE_SECONDS = 10.0
+_MAX_CACHED = 10_000
 
-_believed: dict[bytes, tuple[float, User]] = {}
+_cached: dict[bytes, tuple[float, User]] = {}
 _lock = threading.Lock()
 
 
-def believed(key: str) -> User | None:
-    """The user of a key that was found good a moment ago; no database."""
-    found = _believed.get(digest_of(key))
+def cached_user(key: str) -> User | None:
+    """Return the user of a recently checked key, without the database."""
+    found = _cached.get(digest_of(key))
     return found[1] if found is not None and found[0] > time.monotonic() else None
 
 
 def look_up(key: str) -> User | None:
-    """The user of a key, from the database: one statement. None where it opens nothing."""
+    """Look a key's user up in the database, with one statement; None if it is invalid."""
     digest = digest_of(key)
     user = user_of(digest)
     with _lock:
-        if len(_believed) >= _KEPT:
-            _believed.clear()
+        if len(_cached) >= _MAX_CACHED:
+            _cached.clear()
         if user is None:
-            _believed.pop(digest, None)
+            _cached.pop(digest, None)
         else:
-            _believed[digest] = (time.monotonic() + BELIEVED, user)
+            _cached[digest] = (time.monotonic() + CACHE_SECONDS, user)
     return user
 
 
-def gate(name: str, address: str) -> None:
-    """Count one act of this address against the limit `name`. Raises the 429 problem."""
+def count_request(name: str, address: str) -> None:
+    """Count a request of this address against the limit `name`. Raises the 429 problem."""
     if seconds := rate_limit.too_many(name, address):
         raise problems.flooded(seconds)
 
 
 def actor_of_key(key: str, address: str) -> Actor:
-    """The actor behind a bearer token of either kind. Raises the 401 or 429 problem."""
+    """Return the actor of a bearer token of either kind. Raises the 401 or 429 problem."""
     if not key.startswith(PREFIX):
         appeal_id = id_of_token(key)
         if appeal_id is None:
-            gate("key", address)
+            count_request("key", address)
             raise problems.bad_key()
         return requester_of(appeal_id)
-    user = believed(key)
+    user = cached_user(key)
     if user is None:
-        gate("key", address)
+        count_request("key", address)
         user = look_up(key)
     if user is None:
         raise problems.bad_key()
@@ -78,7 +77,7 @@ def actor_of_key(key: str, address: str) -> Actor:
 
 
 class Bearer(HttpBearer):
-    """`Authorization: Bearer …`, an API key or an appeal's tracking token."""
+    """Bearer authentication: an API key or an appeal's tracking token."""
 
     openapi_description = "An API key (yh_…), or the tracking token of one appeal."
 
@@ -96,7 +95,7 @@ class Bearer(HttpBearer):
 
 
 class Session(APIKeyCookie):
-    """The session cookie of whoever is logged in; what changes something needs X-CSRFToken too."""
+    """Session authentication; unsafe methods need X-CSRFToken too."""
 
     param_name = "yinghu_session"
     openapi_description = "The session of a login; POST needs the X-CSRFToken header as well."
@@ -112,20 +111,20 @@ class Session(APIKeyCookie):
         return actor_of(cast(User, request.user))
 
 
-class Anybody:
-    """Whoever asks, logged in or not, within the limit for strangers."""
+class RateLimitedVisitor:
+    """No authentication, but the rate limit for strangers."""
 
     def __call__(self, request: HttpRequest) -> Any:
-        gate("ask", request.META.get("REMOTE_ADDR", ""))
+        count_request("ask", request.META.get("REMOTE_ADDR", ""))
         return "anybody"
 
 
 KNOWN = [Bearer(), Session()]
-"""Whoever has a key, a tracking token or a session."""
+"""Authentication by key, tracking token or session."""
 
 
-def asker(request: HttpRequest) -> Actor:
-    """Who asks; only behind KNOWN."""
+def request_actor(request: HttpRequest) -> Actor:
+    """Return the actor of a request to an endpoint with `auth=KNOWN`."""
     actor = getattr(request, "auth", None)
     if not isinstance(actor, Actor):
         raise problems.no_key()

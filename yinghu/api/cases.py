@@ -1,4 +1,4 @@
-"""Reading appeals: one, a list in the asker's scope, photos; and the reveal, which is logged."""
+"""Read endpoints for appeals: list, detail, photos, and the logged reveal of the requester."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ninja import Query, Router, Schema
 from pydantic import BeforeValidator, Field
 
 from yinghu.api import problems, shapes
-from yinghu.api.auth import KNOWN, asker, gate
+from yinghu.api.auth import KNOWN, count_request, request_actor
 from yinghu.api.types import Line, LineNeeded, Short
 from yinghu.appeals import inboxes
 from yinghu.appeals.models import Appeal
@@ -31,7 +31,7 @@ from yinghu.triage.search import search
 REFUSALS: dict[Any, Any] = dict.fromkeys(
     (400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503), shapes.ProblemOut
 )
-"""What any request may be answered with instead."""
+"""Error responses of every endpoint."""
 
 MAX_PAGE = 200
 router = Router(tags=["appeals"], auth=KNOWN)
@@ -45,7 +45,7 @@ class Listed(Schema):
 
 
 class Filters(Schema):
-    """What to list; all that are given must hold."""
+    """Filters of the list, combined with AND."""
 
     status: Annotated[
         list[Status], BeforeValidator(lambda v: v if isinstance(v, list) else [v])
@@ -76,8 +76,8 @@ class Revealed(Schema):
     lat: float | None
 
 
-def full(appeal: Appeal) -> Appeal:
-    """The appeal with what its page shows of other tables."""
+def with_names(appeal: Appeal) -> Appeal:
+    """Fetch the appeal again with its related rows."""
     return _with_names(Appeal.objects.filter(pk=appeal.pk)).get()
 
 
@@ -87,8 +87,8 @@ def _with_names(appeals: QuerySet[Appeal]) -> QuerySet[Appeal]:
     )
 
 
-def seen(number: str, actor: Actor) -> Appeal:
-    """The appeal of this number; NotFound where there is none or it is not this actor's to see."""
+def visible_appeal(number: str, actor: Actor) -> Appeal:
+    """Return the appeal of this number. Raises NotFound also if the actor may not see it."""
     appeal = inboxes.by_number(actor, id_of(number))
     if appeal is None:
         raise NotFound("not_found", _("没有这件诉求"))
@@ -98,21 +98,21 @@ def seen(number: str, actor: Actor) -> Appeal:
 @router.get("/appeals", response={200: Listed} | REFUSALS, operation_id="list", summary="List")
 def list_appeals(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any]:
     """Appeals that the asker may see, newest first."""
-    actor = asker(request)
-    found = inboxes.visible(actor).filter(_wanted(filters, actor))
+    actor = request_actor(request)
+    found = inboxes.visible(actor).filter(_filter_query(filters, actor))
     if filters.q:
-        gate("words", f"{actor.kind} {actor.user_id or actor.appeal_id}")
+        count_request("words", f"{actor.kind} {actor.user_id or actor.appeal_id}")
         found = search(found, words_to_search(actor, filters.q))
     page = list(_with_names(found).order_by("-id")[: filters.limit + 1])
     more = len(page) > filters.limit
     page = page[: filters.limit]
     return {
-        "items": [shapes.brief(appeal, actor) for appeal in page],
+        "items": [shapes.brief_fields(appeal, actor) for appeal in page],
         "next": number_of(page[-1].pk) if more else None,
     }
 
 
-def _wanted(filters: Filters, actor: Actor) -> Q:
+def _filter_query(filters: Filters, actor: Actor) -> Q:
     wanted = Q()
     if filters.status:
         wanted &= Q(status__in=filters.status)
@@ -126,7 +126,7 @@ def _wanted(filters: Filters, actor: Actor) -> Q:
     if filters.channel:
         wanted &= Q(channel=filters.channel)
     if filters.phone:
-        wanted &= Q(caller=blind(_phone(filters.phone, actor)))
+        wanted &= Q(caller=blind(_searched_phone(filters.phone, actor)))
     if filters.before:
         last = id_of(filters.before)
         if last is None:
@@ -135,10 +135,10 @@ def _wanted(filters: Filters, actor: Actor) -> Q:
     return wanted
 
 
-def _phone(given: str, actor: Actor) -> str:
+def _searched_phone(given: str, actor: Actor) -> str:
     if not may_search_phones(actor):
         raise problems.forbidden(_("只有平台席位可以按电话查找"), "phone_search")
-    gate("phone", f"user {actor.user_id}")
+    count_request("phone", f"user {actor.user_id}")
     phone = normal_phone(given)
     if not phone:
         raise problems.one_field("phone", "bad_phone", _("这不是电话号码"))
@@ -154,8 +154,8 @@ def _phone(given: str, actor: Actor) -> str:
 )
 def get_appeal(request: HttpRequest, number: str) -> dict[str, Any]:
     """One appeal with its events: its requester has the public part, those inside the rest too."""
-    actor = asker(request)
-    return shapes.whole(full(seen(number, actor)), actor, timezone.now())
+    actor = request_actor(request)
+    return shapes.whole_fields(with_names(visible_appeal(number, actor)), actor, timezone.now())
 
 
 @router.post(
@@ -164,10 +164,10 @@ def get_appeal(request: HttpRequest, number: str) -> dict[str, Any]:
     operation_id="reveal",
     summary="See the requester's name, phone and place",
 )
-def reveal(request: HttpRequest, number: str, payload: RevealIn) -> dict[str, Any]:
+def reveal_requester(request: HttpRequest, number: str, payload: RevealIn) -> dict[str, Any]:
     """Show what is masked elsewhere. Who looked, when and why is kept for good."""
-    actor = asker(request)
-    appeal = seen(number, actor)
+    actor = request_actor(request)
+    appeal = visible_appeal(number, actor)
     try:
         person = disclosure.show_requester(actor, appeal, payload.why)
     except disclosure.Denied as denied:
@@ -188,10 +188,10 @@ def reveal(request: HttpRequest, number: str, payload: RevealIn) -> dict[str, An
     summary="A photo",
     openapi_extra={"responses": {200: {"description": "JPEG", "content": {"image/jpeg": {}}}}},
 )
-def photo(request: HttpRequest, number: str, photo: int) -> FileResponse:
+def get_photo(request: HttpRequest, number: str, photo: int) -> FileResponse:
     """A photo of an appeal whose requester the asker may know, as JPEG."""
-    actor = asker(request)
-    appeal = seen(number, actor)
+    actor = request_actor(request)
+    appeal = visible_appeal(number, actor)
     row = photo_for(actor, photo)
     if row is None or row.appeal_id != appeal.pk:
         raise problems.not_found()

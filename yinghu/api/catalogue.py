@@ -1,4 +1,4 @@
-"""What may stand in a filing: categories, areas, units."""
+"""Catalogue endpoints: categories, areas, units."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from yinghu.api import problems
-from yinghu.api.auth import KNOWN, Anybody, asker
+from yinghu.api.auth import KNOWN, RateLimitedVisitor, request_actor
 from yinghu.api.cases import REFUSALS
 from yinghu.api.types import Line, Short
 from yinghu.appeals.models import Category
@@ -69,11 +69,11 @@ class AreaSearch(Schema):
 @router.get(
     "/categories",
     response={200: list[CategoryOut]} | REFUSALS,
-    auth=Anybody(),
+    auth=RateLimitedVisitor(),
     operation_id="categories",
     summary="Categories",
 )
-def categories(request: HttpRequest) -> Any:
+def list_categories(request: HttpRequest) -> Any:
     """The categories in use, in their order."""
     return Category.objects.filter(active=True)
 
@@ -81,11 +81,11 @@ def categories(request: HttpRequest) -> Any:
 @router.get(
     "/areas",
     response={200: list[AreaOut]} | REFUSALS,
-    auth=Anybody(),
+    auth=RateLimitedVisitor(),
     operation_id="areas",
     summary="Find areas",
 )
-def areas(request: HttpRequest, search: Query[AreaSearch]) -> Any:
+def find_areas(request: HttpRequest, search: Query[AreaSearch]) -> Any:
     """Areas by a point (the deepest that holds it), by words (likeliest first), or by code."""
     if search.lon is not None and search.lat is not None:
         held = locate.by_point(search.lon, search.lat)
@@ -111,9 +111,9 @@ def areas(request: HttpRequest, search: Query[AreaSearch]) -> Any:
     operation_id="units",
     summary="Units",
 )
-def units(request: HttpRequest) -> Any:
+def list_units(request: HttpRequest) -> Any:
     """The units in use, to those who work here."""
-    actor = asker(request)
+    actor = request_actor(request)
     if actor.kind == "requester":
         raise problems.forbidden(_("只有工作人员可以查看单位"), "staff_only")
     return [

@@ -1,4 +1,4 @@
-"""The filing door in the OpenAPI document, which Django's side of the API would not know of."""
+"""OpenAPI description of the filing endpoint, which Ninja does not serve."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ REFUSALS: dict[int, dict[str, str]] = {
         "no_database": "the database is away; nothing was promised, send it again",
     },
 }
-"""What the door says instead of filing: status -> code -> when."""
+"""Errors of the filing endpoint: status -> code -> when."""
 
 _HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
-"""What comes with it."""
+"""Header of each such error."""
 
 
 class Filed(BaseModel):
@@ -48,7 +48,7 @@ class Filed(BaseModel):
 
 
 def add_filing(schema: dict[str, Any]) -> None:
-    """Put POST /api/v1/appeals into the document."""
+    """Add POST /api/v1/appeals to the document."""
     components = schema["components"]["schemas"]
     for model in (Draft, Filed):
         described = model.model_json_schema(ref_template=_REF)
@@ -84,7 +84,7 @@ def add_filing(schema: dict[str, Any]) -> None:
     }
     paths = schema["paths"]
     paths["/api/v1/appeals"] = {"post": operation, **paths.get("/api/v1/appeals", {})}
-    _problems_are_problems(paths)
+    _set_problem_media_type(paths)
 
 
 def _refusal(status: int) -> dict[str, Any]:
@@ -98,8 +98,8 @@ def _refusal(status: int) -> dict[str, Any]:
     return refusal
 
 
-def _problems_are_problems(paths: dict[str, Any]) -> None:
-    """Errors go out under their own media type; ninja writes application/json for every answer."""
+def _set_problem_media_type(paths: dict[str, Any]) -> None:
+    """Describe errors as application/problem+json; Ninja writes application/json everywhere."""
     for operations in paths.values():
         for operation in operations.values():
             for status, answer in operation["responses"].items():

@@ -1,4 +1,4 @@
-"""What a neighbouring system may file, checked field by field; and the codes that it may use."""
+"""Schema of filings from other systems, and the cached catalogue that checks their codes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from yinghu.api.problems import FieldError, saying
-from yinghu.api.types import Code, Line, Short, Storable, limits, storable
+from yinghu.api.problems import FieldError, validation_error
+from yinghu.api.types import Code, Line, Short, Storable, storable, text_limits
 from yinghu.appeals.body_from_answers import body_of
 from yinghu.appeals.channels import CHANNELS
 from yinghu.appeals.filing import Filing
@@ -36,7 +36,7 @@ MAX_BODY = 10_000
 MAX_ANSWERS = 40
 MAX_ANSWER = 2_000
 OPEN_CHANNELS = tuple(code for code in CHANNELS if code not in {"web", "file"})
-"""What a neighbouring system may file under: not the doors that are our own."""
+"""Channels that other systems may file under: all but our own."""
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -44,7 +44,7 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 def _body(given: str) -> str:
     body = text_cleaning.words(given)
     if not body:
-        raise saying("nothing_visible", _("没有看得见的文字"))
+        raise validation_error("nothing_visible", _("没有看得见的文字"))
     return body
 
 
@@ -52,39 +52,39 @@ def _phone(given: str) -> str:
     given = text_cleaning.line(given)
     phone = normal_phone(given) if given else ""
     if given and not phone:
-        raise saying("bad_phone", _("这不是电话号码"))
+        raise validation_error("bad_phone", _("这不是电话号码"))
     return phone
 
 
 def _channel(name: str) -> str:
     if name not in OPEN_CHANNELS:
         known = _("、").join(OPEN_CHANNELS)
-        raise saying("unknown_channel", _("没有这个渠道，只能是 %s") % known)
+        raise validation_error("unknown_channel", _("没有这个渠道，只能是 %s") % known)
     return name
 
 
 def _when(moment: datetime) -> datetime:
     if moment < _EARLIEST:
-        raise saying("bad_time", _("时间太早"))
-    # Clocks of neighbouring systems differ; a day ahead is a mistake.
+        raise validation_error("bad_time", _("时间太早"))
+    # Tolerates wrong clocks and time zones of other systems.
     if moment > datetime.now(UTC) + timedelta(days=1):
-        raise saying("bad_time", _("时间在将来"))
+        raise validation_error("bad_time", _("时间在将来"))
     return moment
 
 
 def _answer(given: Any) -> Any:
     if isinstance(given, str):
         if len(given) > MAX_ANSWER:
-            raise saying(
+            raise validation_error(
                 "string_too_long", _("最多 %(max_length)s 个字") % {"max_length": MAX_ANSWER}
             )
         return storable(text_cleaning.words(given))
     if given is None or isinstance(given, bool):
         return given
-    # What every JSON reader keeps exactly.
+    # The range that every JSON reader keeps exactly.
     if isinstance(given, int | float) and abs(given) <= 2**53:
         return given
-    raise saying("bad_answer", _("必须是文字、数字、true、false 或 null"))
+    raise validation_error("bad_answer", _("必须是文字、数字、true、false 或 null"))
 
 
 _Answer = Annotated[
@@ -102,7 +102,7 @@ class Draft(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    body: Annotated[str, limits(MAX_BODY, 1), Storable, AfterValidator(_body)] = Field(
+    body: Annotated[str, text_limits(MAX_BODY, 1), Storable, AfterValidator(_body)] = Field(
         default="",
         description="What the requester says. May be left out where a category is given and at "
         "least one of its questions answered: then it is made from the answers.",
@@ -119,7 +119,7 @@ class Draft(BaseModel):
         default="wgs84", description="Phones give WGS-84, WeChat and Chinese maps GCJ-02."
     )
     name: Annotated[Short, _Plain] = ""
-    phone: Annotated[str, limits(40), AfterValidator(_phone)] = Field(
+    phone: Annotated[str, text_limits(40), AfterValidator(_phone)] = Field(
         default="", description="Sealed at rest, masked everywhere."
     )
     address: Annotated[Line, _Plain] = ""
@@ -135,7 +135,7 @@ class Draft(BaseModel):
     language: Annotated[
         str, StringConstraints(strict=True, pattern=r"^[a-z]{2,3}(-[a-z]{2,4})?$")
     ] = Field(default="zh-hans", description="The requester's language.")
-    external_id: Annotated[str, limits(100, 1), Storable] | None = Field(
+    external_id: Annotated[str, text_limits(100, 1), Storable] | None = Field(
         default=None,
         description="Your own id of it: sent again, it is the same appeal. "
         "The Idempotency-Key header does the same.",
@@ -147,8 +147,8 @@ class Draft(BaseModel):
     )
 
 
-class Spot(NamedTuple):
-    """A sticker's place."""
+class StickerPlace(NamedTuple):
+    """The place of a sticker."""
 
     id: int
     area: str
@@ -156,8 +156,8 @@ class Spot(NamedTuple):
     lat: float | None
 
 
-class Unknown(Exception):
-    """Codes that the catalogue does not have (it has just been read again)."""
+class UnknownCodes(Exception):
+    """Codes that a freshly read catalogue does not have."""
 
     def __init__(self, errors: list[FieldError]) -> None:
         super().__init__(errors)
@@ -165,14 +165,14 @@ class Unknown(Exception):
 
 
 class Catalogue:
-    """Codes of categories, areas and places, kept in memory; read again when old or one is missing.
+    """In-memory cache of the codes of categories, areas and places.
 
-    `fresh` says whether a filing's codes can be judged without the database.
+    Call `read` before `filing` unless the cache is `fresh` for the draft.
     """
 
-    OLD_SECONDS = 60.0
-    AGAIN_SECONDS = 1.0
-    MOST_PLACES = 20_000
+    MAX_AGE_SECONDS = 60.0
+    RETRY_SECONDS = 1.0
+    MAX_PLACES = 20_000
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -180,22 +180,22 @@ class Catalogue:
         self._read_at = -1e9
         self.categories: dict[str, Category] = {}
         self.areas: frozenset[str] = frozenset()
-        self.places: dict[str, tuple[float, Spot | None]] = {}
+        self.places: dict[str, tuple[float, StickerPlace | None]] = {}
 
     def fresh(self, draft: Draft) -> bool:
-        """Whether everything that this draft names is known, or known to be missing."""
+        """Can the codes of this draft be checked without the database?"""
         age = self._clock() - self._read_at
         missing = (draft.category is not None and draft.category not in self.categories) or (
             draft.area is not None and draft.area not in self.areas
         )
-        if missing and age > self.AGAIN_SECONDS:
+        if missing and age > self.RETRY_SECONDS:
             return False
-        if (draft.category is not None or draft.area is not None) and age > self.OLD_SECONDS:
+        if (draft.category is not None or draft.area is not None) and age > self.MAX_AGE_SECONDS:
             return False
-        return draft.place is None or self._spot(draft.place) is not None
+        return draft.place is None or self._place(draft.place) is not None
 
     def read(self, draft: Draft) -> None:
-        """Read what this draft names from the database: at most three statements."""
+        """Read the codes that this draft uses; at most three statements."""
         with self._lock:
             if draft.category is not None or draft.area is not None:
                 self.categories = {each.pk: each for each in Category.objects.filter(active=True)}
@@ -205,18 +205,18 @@ class Catalogue:
                 self._read_at = self._clock()
             if draft.place is not None:
                 row = Place.objects.filter(code=draft.place, active=True).first()
-                if len(self.places) >= self.MOST_PLACES:
+                if len(self.places) >= self.MAX_PLACES:
                     self.places.clear()
-                spot = Spot(row.pk, row.area_id, row.lon, row.lat) if row else None
-                until = self._clock() + (self.OLD_SECONDS if row else self.AGAIN_SECONDS)
+                spot = StickerPlace(row.pk, row.area_id, row.lon, row.lat) if row else None
+                until = self._clock() + (self.MAX_AGE_SECONDS if row else self.RETRY_SECONDS)
                 self.places[draft.place] = (until, spot)
 
-    def _spot(self, code: str) -> tuple[float, Spot | None] | None:
+    def _place(self, code: str) -> tuple[float, StickerPlace | None] | None:
         found = self.places.get(code)
         return found if found is not None and found[0] > self._clock() else None
 
     def filing(self, draft: Draft) -> Filing:
-        """The draft as a filing. Raises `Unknown` for codes that do not exist."""
+        """Convert the draft. Raises `UnknownCodes` for codes that do not exist."""
         errors: list[FieldError] = []
         if draft.category is not None and draft.category not in self.categories:
             words = _("没有这个类别：%s") % draft.category
@@ -224,7 +224,7 @@ class Catalogue:
         if draft.area is not None and draft.area not in self.areas:
             words = _("没有这个区域：%s") % draft.area
             errors.append(FieldError("area", "unknown_area", words))
-        spot: Spot | None = None
+        spot: StickerPlace | None = None
         if draft.place is not None:
             spot = self.places.get(draft.place, (0.0, None))[1]
             if spot is None:
@@ -241,7 +241,7 @@ class Catalogue:
             words = _("必须填写；给出了类别，并至少回答了它的一个问题的，可以不填")
             errors.append(FieldError("body", "missing", words))
         if errors:
-            raise Unknown(errors)
+            raise UnknownCodes(errors)
         lon, lat = draft.lon, draft.lat
         if lon is not None and lat is not None and draft.coordinates == "gcj02":
             lon, lat = gcj_to_wgs(lon, lat)

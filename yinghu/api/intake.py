@@ -1,9 +1,8 @@
-"""POST /api/v1/appeals: the filing door, plain ASGI, where a whole city may knock at once.
+"""Filing endpoint POST /api/v1/appeals, plain ASGI for high load.
 
-It looks at the key, reads and checks the JSON, and hands the message to the writer; it thinks about
-nothing. The answer is 201 only after the COMMIT in which message, appeal, event, clocks and job
-were written. The same external id again is 200 and the same appeal; with
-other content it is 409, for nothing of that would be kept. All errors are problems.
+It checks key and JSON and passes the message to the writer. It answers 201 after the COMMIT of
+message, appeal, event, clocks and job; a repeated external id gets 200 and the same appeal, or 409
+if the content differs, because that would be lost. All errors are problems.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from yinghu.api import auth, problems
-from yinghu.api.draft import Catalogue, Draft, Unknown
-from yinghu.api.writer import Busy, NoDatabase, Poison, Writer, own_connection, twice
+from yinghu.api.draft import Catalogue, Draft, UnknownCodes
+from yinghu.api.writer import Busy, NoDatabase, Poison, Writer, own_connection, retry_once
 from yinghu.appeals.numbers import number_of, track_token
 from yinghu.common.request_limits import TooLarge, TooSlow
 from yinghu.intake.receive import Incoming, Received, raw_of
@@ -36,19 +35,19 @@ from yinghu.people.models import User
 MAX_REQUEST = 256 * 1024
 """Bytes of a request's body: 10,000 characters escaped as \\uXXXX and all other fields fit."""
 
-MAX_UNHEARD = 8 * 1024 * 1024
-"""Bytes of a refused request that are still taken off the line before it is answered."""
+MAX_DRAINED = 8 * 1024 * 1024
+"""Bytes of a refused request that are still read before it is answered."""
 
-UNHEARD_SECONDS = 5
-"""How long they are waited for."""
+DRAIN_SECONDS = 5
+"""Seconds for which they are read at most."""
 
 _log = structlog.get_logger(__name__)
 Send = Callable[[dict[str, Any]], Any]
 T = TypeVar("T")
 
 
-class Door:
-    """The writer, a thread that looks things up, the catalogue of codes; one for each process."""
+class FilingDoor:
+    """State of the endpoint, one for each process: writer, look-up thread, catalogue of codes."""
 
     def __init__(self) -> None:
         self.writer = Writer()
@@ -56,21 +55,21 @@ class Door:
         self._lookups = ThreadPoolExecutor(1, "filing-lookup", initializer=own_connection)
 
     def open(self) -> None:
-        """Begin to take filings."""
+        """Start taking filings."""
         self.writer.start()
 
     def close(self) -> None:
-        """Write what was taken and end."""
+        """Write the queued filings and stop."""
         self.writer.stop()
         self._lookups.submit(connections.close_all).result()
         self._lookups.shutdown()
 
     async def look_up(self, work: Callable[[], T]) -> T:
-        """Ask the database, beside the event loop. Raises NoDatabase."""
-        return await asyncio.get_running_loop().run_in_executor(self._lookups, twice, work)
+        """Run a query in the look-up thread. Raises NoDatabase."""
+        return await asyncio.get_running_loop().run_in_executor(self._lookups, retry_once, work)
 
     async def file(self, scope: dict[str, Any], receive: Any) -> Received:
-        """Take one filing. Raises Problem, Unknown, Busy, NoDatabase or Poison."""
+        """Take one filing. Raises Problem, UnknownCodes, Busy, NoDatabase or Poison."""
         headers = dict(scope["headers"])
         user = await self._user(headers, (scope.get("client") or ("", 0))[0])
         raw = await _body(headers, receive)
@@ -79,13 +78,13 @@ class Door:
         if not self.catalogue.fresh(draft):
             await self.look_up(lambda: self.catalogue.read(draft))
         filing = self.catalogue.filing(draft)
-        # Each system numbers its messages by itself: another's same number is another message.
+        # External ids are unique for each system only.
         incoming = Incoming(f"u{user.pk}:{key}", raw, filing)
         actor = Actor("user", user.pk, str(user))
         received = await self.writer.submit(incoming, actor)
         if not received.new:
             earlier = await self.look_up(lambda: raw_of(filing.channel, incoming.external_id))
-            if earlier and _said(earlier) != _said(raw):
+            if earlier and _content_of(earlier) != _content_of(raw):
                 raise problems.id_reused(key)
         return received
 
@@ -93,11 +92,11 @@ class Door:
         scheme, _space, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         key = key.strip()
         if scheme.lower() != "bearer" or not key:
-            auth.gate("key", address)
+            auth.count_request("key", address)
             raise problems.no_key()
-        user = auth.believed(key)
+        user = auth.cached_user(key)
         if user is None:
-            auth.gate("key", address)
+            auth.count_request("key", address)
             user = await self.look_up(lambda: auth.look_up(key))
         if user is None:
             raise problems.bad_key()
@@ -146,15 +145,15 @@ def _external_id(draft: Draft, headers: dict[bytes, bytes]) -> str:
     return draft.external_id or header or secrets.token_hex(16)
 
 
-def _said(raw: bytes) -> dict[str, Any]:
-    """What a message says, however it is written; its id may stand in it or in the header."""
+def _content_of(raw: bytes) -> dict[str, Any]:
+    """Parse a message for comparison, without the id, which may come by header instead."""
     said: dict[str, Any] = json.loads(raw)
     said.pop("external_id", None)
     return said
 
 
-def _poison(error: Poison) -> problems.Problem:
-    """A code that has gone since the catalogue was read, or what nobody can store."""
+def _storage_problem(error: Poison) -> problems.Problem:
+    """Explain a refused filing: a code deleted since it was cached, or an error of ours."""
     cause = error.__cause__ and error.__cause__.__cause__
     constraint = getattr(getattr(cause, "diag", None), "constraint_name", "")
     for name in ("category", "area", "place"):
@@ -164,13 +163,13 @@ def _poison(error: Poison) -> problems.Problem:
 
 
 @functools.cache
-def _tracking_page() -> str:
-    # Once: making an address costs more than all else that is said in an answer.
+def _tracking_prefix() -> str:
+    # Cached because reversing the URL is the costliest part of an answer.
     return settings.SITE_URL + reverse("track", args=["TOKEN"]).removesuffix("TOKEN")
 
 
-def filed(received: Received) -> dict[str, Any]:
-    """What the sender is told of its appeal."""
+def filed_body(received: Received) -> dict[str, Any]:
+    """Return the response body for a filed appeal."""
     number = number_of(received.appeal_id)
     token = track_token(received.appeal_id)
     return {
@@ -178,7 +177,7 @@ def filed(received: Received) -> dict[str, Any]:
         "number": number,
         "new": received.new,
         "url": f"{settings.SITE_URL}/api/v1/appeals/{number}",
-        "tracking": _tracking_page() + token,
+        "tracking": _tracking_prefix() + token,
         "token": token,
     }
 
@@ -195,8 +194,8 @@ async def _answer(send: Send, status: int, body: bytes, kind: str, headers: dict
     await send({"type": "http.response.body", "body": body})
 
 
-class Listener:
-    """A request's `receive`, which knows whether all was heard."""
+class DrainingReceiver:
+    """Wrapper of a request's `receive` that knows whether the whole body was read."""
 
     def __init__(self, headers: dict[bytes, bytes], receive: Any) -> None:
         self._receive = receive
@@ -209,41 +208,41 @@ class Listener:
         self._ended = message["type"] != "http.request" or not message.get("more_body")
         return message
 
-    async def hear_out(self) -> bool:
-        """Take what is still being sent, within reason; whether that was all.
+    async def drain(self) -> bool:
+        """Read the rest of the body within limits; returns whether that was all.
 
-        The server closes a connection on which something was left unheard, and the sender's next
-        words on it would be lost without an answer.
+        The server closes a connection with unread data, and the sender's next request on it would
+        be lost.
         """
-        if not self._ended and (self._length or 0) <= MAX_UNHEARD:
+        if not self._ended and (self._length or 0) <= MAX_DRAINED:
             heard = 0
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(UNHEARD_SECONDS):
-                    while not self._ended and heard <= MAX_UNHEARD:
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    while not self._ended and heard <= MAX_DRAINED:
                         heard += len((await self()).get("body", b""))
         return self._ended
 
 
 async def _refuse(
-    send: Send, language: str, make: Callable[[], problems.Problem], said: Listener
+    send: Send, language: str, make: Callable[[], problems.Problem], said: DrainingReceiver
 ) -> None:
     with problems.in_language(language):
         problem = make()
         body = problem.body()
     headers = dict(problem.headers)
-    if not await said.hear_out():
+    if not await said.drain():
         headers["Connection"] = "close"
     await _answer(send, problem.status, body, problems.MEDIA_TYPE, headers)
 
 
-_door: Door | None = None
+_door: FilingDoor | None = None
 
 
 @contextlib.asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
-    """The door is open for as long as the web process serves."""
+    """Run the endpoint's threads for as long as the web process serves."""
     global _door
-    _door = Door()
+    _door = FilingDoor()
     _door.open()
     try:
         yield
@@ -255,7 +254,7 @@ async def lifespan() -> AsyncIterator[None]:
 async def application(scope: dict[str, Any], receive: Any, send: Send) -> None:
     """File one appeal."""
     headers = dict(scope["headers"])
-    listener = Listener(headers, receive)
+    listener = DrainingReceiver(headers, receive)
     accept = headers.get(b"accept-language", b"").decode("latin-1")
     language = problems.language_of(accept) if accept else settings.LANGUAGE_CODE
     if _door is None:
@@ -263,19 +262,19 @@ async def application(scope: dict[str, Any], receive: Any, send: Send) -> None:
         return
     make: Callable[[], problems.Problem]
     try:
-        # The language stands for everything that is said while this request is looked at.
+        # Texts made while the request is handled are in its language.
         with problems.in_language(language):
             received = await _door.file(scope, listener)
     except problems.Problem as problem:
-        make = functools.partial(_same, problem)
-    except Unknown as unknown:
+        make = functools.partial(_unchanged, problem)
+    except UnknownCodes as unknown:
         make = functools.partial(problems.invalid, unknown.errors)
     except Busy:
         make = problems.busy
     except NoDatabase:
         make = problems.no_database
     except Poison as poison:
-        make = functools.partial(_poison, poison)
+        make = functools.partial(_storage_problem, poison)
     except ConnectionError:
         return
     except (TooLarge, TooSlow):
@@ -284,7 +283,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Send) -> None:
         _log.exception("a filing failed")
         make = problems.broken
     else:
-        told = filed(received)
+        told = filed_body(received)
         body = json.dumps(told, ensure_ascii=False).encode()
         status = 201 if received.new else 200
         await _answer(send, status, body, "application/json", {"location": told["url"]})
@@ -292,5 +291,5 @@ async def application(scope: dict[str, Any], receive: Any, send: Send) -> None:
     await _refuse(send, language, make, listener)
 
 
-def _same(problem: problems.Problem) -> problems.Problem:
+def _unchanged(problem: problems.Problem) -> problems.Problem:
     return problem

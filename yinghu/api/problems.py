@@ -1,4 +1,4 @@
-"""Every error of the API as RFC 9457 `application/problem+json`, made in one place.
+"""Errors of the API as RFC 9457 `application/problem+json`.
 
     {"type": "urn:yinghu:problem:unknown_area", "title": "内容有误", "status": 422,
      "detail": "没有这个区域：999", "code": "unknown_area",
@@ -40,7 +40,7 @@ TITLES: dict[int, str] = {
     500: gettext_noop("服务器出错了"),
     503: gettext_noop("暂时无法处理"),
 }
-"""What an HTTP status means, in a word."""
+"""Title of each HTTP status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class FieldError:
 
 @dataclass(eq=False)
 class Problem(Exception):
-    """An error that ends a request; its texts are already in the language of whoever asked."""
+    """An error that ends a request; its texts are already in the asker's language."""
 
     status: int
     code: str
@@ -63,7 +63,7 @@ class Problem(Exception):
     headers: dict[str, str] = field(default_factory=dict)
 
     def body(self) -> bytes:
-        """The problem as JSON."""
+        """Return the problem as JSON."""
         problem: dict[str, Any] = {
             "type": f"urn:yinghu:problem:{self.code}",
             "title": _(TITLES[self.status]),
@@ -79,14 +79,14 @@ class Problem(Exception):
         return json.dumps(problem, ensure_ascii=False).encode("utf-8", "replace")
 
     def response(self) -> HttpResponse:
-        """The problem as Django's answer."""
+        """Return the problem as a Django response."""
         return HttpResponse(
             self.body(), status=self.status, content_type=MEDIA_TYPE, headers=self.headers
         )
 
 
 def language_of(header: str) -> str:
-    """The language of ours that an Accept-Language header asks for first; else the first of all."""
+    """Choose our best language for an Accept-Language header, else the default."""
     from django.conf import settings
 
     for wanted, _quality in parse_accept_lang_header(header.lower()[:200]):
@@ -98,33 +98,33 @@ def language_of(header: str) -> str:
 
 
 in_language = override
-"""`with in_language(code):` the texts made inside are in that language."""
+"""Context manager for the language of texts."""
 
 
 def refused(error: Refused) -> Problem:
-    """What the loop refused."""
+    """A refusal of the loop."""
     errors = [FieldError(error.field, error.code, error.message)] if error.field else []
     return Problem(error.status, error.code, error.message, errors)
 
 
 def invalid(errors: Iterable[FieldError]) -> Problem:
-    """Fields that cannot be used; the detail is the first one's, for those who show no more."""
+    """Invalid fields; the detail is that of the first, for clients that show only one."""
     found = list(errors)
     return Problem(422, "invalid", f"{found[0].field}: {found[0].detail}", found)
 
 
 def one_field(name: str, code: str, detail: str) -> Problem:
-    """One field that cannot be used."""
+    """One invalid field."""
     return Problem(422, code, detail, [FieldError(name, code, detail)])
 
 
 def bad_json() -> Problem:
-    """A body that is no JSON of ours: broken, too deep, NaN, half a surrogate pair."""
+    """Invalid JSON: broken, too deep, NaN, a lone surrogate."""
     return Problem(400, "bad_json", _("正文不是有效的 JSON（UTF-8 编码）"))
 
 
 def not_json() -> Problem:
-    """A body of another kind than JSON."""
+    """A body with another content type than JSON."""
     return Problem(415, "not_json", _("请用 Content-Type: application/json"))
 
 
@@ -134,7 +134,7 @@ def too_large(limit: int) -> Problem:
 
 
 def no_key() -> Problem:
-    """Neither a session nor a key was shown."""
+    """Neither session nor key."""
     return Problem(
         401,
         "no_key",
@@ -144,7 +144,7 @@ def no_key() -> Problem:
 
 
 def bad_key() -> Problem:
-    """A key was shown that opens nothing."""
+    """An invalid or revoked key."""
     return Problem(
         401,
         "bad_key",
@@ -163,20 +163,20 @@ def flooded(seconds: int) -> Problem:
     )
 
 
-def busy(seconds: int = 1) -> Problem:
-    """More arrives than can be written just now."""
-    return Problem(503, "busy", _("现在人太多，请稍后再试"), headers={"Retry-After": str(seconds)})
+def busy() -> Problem:
+    """More filings than can be written now."""
+    return Problem(503, "busy", _("现在人太多，请稍后再试"), headers={"Retry-After": "1"})
 
 
-def no_database(seconds: int = 2) -> Problem:
-    """The database does not answer; whatever was asked for has not been promised."""
+def no_database() -> Problem:
+    """No database connection; nothing was promised."""
     return Problem(
-        503, "no_database", _("数据库暂时连不上，请稍后重试"), headers={"Retry-After": str(seconds)}
+        503, "no_database", _("数据库暂时连不上，请稍后重试"), headers={"Retry-After": "2"}
     )
 
 
 def id_reused(key: str) -> Problem:
-    """A message under an id that stands for another one already; nothing of it is kept."""
+    """An external id used before for other content; nothing of it is kept."""
     return Problem(
         409,
         "id_reused",
@@ -185,27 +185,27 @@ def id_reused(key: str) -> Problem:
 
 
 def broken() -> Problem:
-    """Something of ours failed; the log says what."""
+    """An internal error; see the log."""
     return of_status(500)
 
 
 def not_found() -> Problem:
-    """No such thing, or none that this asker may know of."""
+    """A missing object, or one that the asker may not know of."""
     return Problem(404, "not_found", _("没有这个地址或内容"))
 
 
 def forbidden(detail: str, code: str = "forbidden") -> Problem:
-    """Known, and not allowed."""
+    """Authenticated, but not permitted."""
     return Problem(403, code, detail)
 
 
 def no_csrf() -> Problem:
-    """A session without the token that shows that the page was ours."""
+    """A session without a valid CSRF token."""
     return forbidden(_("缺少或不符的 X-CSRFToken，请刷新页面再试"), "csrf")
 
 
 def of_status(status: int) -> Problem:
-    """A problem for a bare status, where nothing more is known."""
+    """A problem for a bare HTTP status."""
     known = status if status in TITLES else (500 if status >= 500 else 400)
     codes = {
         403: "forbidden",
@@ -219,9 +219,7 @@ def of_status(status: int) -> Problem:
     )
 
 
-# --- pydantic's findings ----------------------------------------------------------------------
-
-_SAYINGS: dict[str, str] = {
+_MESSAGES: dict[str, str] = {
     "missing": gettext_noop("必须填写"),
     "extra_forbidden": gettext_noop("没有这个字段"),
     "string_type": gettext_noop("必须是文字"),
@@ -251,11 +249,11 @@ _SAYINGS: dict[str, str] = {
     "model_attributes_type": gettext_noop("必须是对象"),
     "list_type": gettext_noop("必须是数组"),
 }
-"""What each of pydantic's findings means to a person; the rest are "格式不对"."""
+"""Messages by pydantic error type; the rest are "格式不对"."""
 
 
 def field_errors(found: Iterable[Mapping[str, Any]]) -> list[FieldError]:
-    """Pydantic's errors (`ValidationError.errors()`) as ours, in the current language."""
+    """Convert pydantic's errors (`ValidationError.errors()`), in the current language."""
     errors: list[FieldError] = []
     for item in found:
         kind, context = str(item["type"]), dict(item.get("ctx") or {})
@@ -264,13 +262,13 @@ def field_errors(found: Iterable[Mapping[str, Any]]) -> list[FieldError]:
         elif kind.startswith("datetime"):
             code, detail = "bad_time", _("必须是 ISO 8601 时间，例如 2026-11-22T09:30:00+08:00")
         else:
-            code, detail = kind, _(_SAYINGS.get(kind, gettext_noop("格式不对"))) % context
+            code, detail = kind, _(_MESSAGES.get(kind, gettext_noop("格式不对"))) % context
         errors.append(FieldError(path_of(item["loc"]), code, detail))
     return errors
 
 
-def saying(code: str, words: str) -> PydanticCustomError:
-    """To be raised in a validator of ours: a stable code and the words for people."""
+def validation_error(code: str, words: str) -> PydanticCustomError:
+    """Make an error for our validators to raise: a stable code and its message."""
     return PydanticCustomError(code, "{words}", {"words": words})
 
 
@@ -278,7 +276,7 @@ _SOURCES = {"body", "query", "path", "payload", "filters"}
 
 
 def path_of(location: Iterable[object]) -> str:
-    """`("body", "payload", "answers", "hospital")` is `answers.hospital`; the whole is `body`."""
+    """Shorten `("body", "payload", "answers", "hospital")` to `answers.hospital`; () is `body`."""
     parts = [str(part) for part in location]
     while len(parts) > 1 and parts[0] in _SOURCES:
         parts.pop(0)

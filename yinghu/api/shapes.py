@@ -1,7 +1,7 @@
-"""How an appeal looks from outside: to its requester, and to those who work on it.
+"""Response schemas for appeals and their conversion, for requesters and for staff.
 
-What is inside only (`why`, who, facts) and what is private (masked name and phone) is left out for
-those who may not have it, never sent empty. The exact point belongs to the reveal alone.
+Internal fields (`why`, `user`, `facts`) and private ones (masked name and phone) are left out for
+readers without permission, never sent empty. Only the reveal returns the exact point.
 """
 
 from __future__ import annotations
@@ -145,23 +145,23 @@ class Whole(Brief):
     holder: str | None = None
 
 
-def named(row: Any) -> Named | None:
-    """A category, area or unit, by the language in force."""
+def code_and_name(row: Any) -> Named | None:
+    """Convert a category, area or unit, in the current language."""
     if row is None:
         return None
     english = is_english() and row.name_en
     return Named(code=row.code, name=english or row.name)
 
 
-def readable(actor: Actor, appeal: Appeal) -> Callable[[Any], Any]:
-    """What becomes of people's words before this actor reads them."""
+def masking_for(actor: Actor, appeal: Appeal) -> Callable[[Any], Any]:
+    """Return the function that masks people's words for this actor."""
     if may_reveal(actor, appeal):
         return lambda words: words
     return _masked
 
 
 def _masked(said: Any) -> Any:
-    """Words, numbers and lists of them, without what could be a phone."""
+    """Mask possible phone numbers in a text, number or list."""
     if said is None or isinstance(said, bool):
         return said
     if isinstance(said, list):
@@ -171,8 +171,8 @@ def _masked(said: Any) -> Any:
     return said if masked == text else masked
 
 
-def brief(appeal: Appeal, actor: Actor) -> dict[str, Any]:
-    """The fields of `Brief`; needs category, area and unit selected."""
+def brief_fields(appeal: Appeal, actor: Actor) -> dict[str, Any]:
+    """Return the fields of `Brief`; needs category, area and unit selected."""
     return {
         "number": appeal.number,
         "status": appeal.status,
@@ -181,25 +181,25 @@ def brief(appeal: Appeal, actor: Actor) -> dict[str, Any]:
         "urgency": appeal.urgency,
         "channel": appeal.channel,
         "klass": appeal.klass or None,
-        "category": named(appeal.category),
-        "area": named(appeal.area),
-        "unit": named(appeal.unit),
+        "category": code_and_name(appeal.category),
+        "area": code_and_name(appeal.area),
+        "unit": code_and_name(appeal.unit),
         "headline": headline_of(appeal, reveal=may_reveal(actor, appeal)),
         "filed_at": appeal.filed_at,
         "moved_at": appeal.moved_at,
     }
 
 
-def whole(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
-    """The fields of `Whole` that this actor may have. Four further statements."""
+def whole_fields(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
+    """Return the fields of `Whole` that this actor may see; four statements."""
     inside = actor.kind != "requester"
     reveal = may_reveal(actor, appeal)
     own = appeal.attachments.all() if inside else shown_to_requester(appeal)
     photos = own.order_by("pk") if reveal else ()
     notes = may_read_why(actor, appeal)
     hidden = PRIVATE if not inside else frozenset() if notes else INSIDE
-    read = readable(actor, appeal)
-    shown = brief(appeal, actor) | {
+    read = masking_for(actor, appeal)
+    shown = brief_fields(appeal, actor) | {
         "title": read(appeal.title),
         "body": read(appeal.body),
         "answers": {key: read(answer) for key, answer in appeal.answers.items()},
@@ -212,7 +212,7 @@ def whole(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
         "level": appeal.level,
         "master": number_of(appeal.master_id) if appeal.master_id is not None else None,
         "events": [
-            event(row, inside=inside, notes=notes, read=read)
+            event_fields(row, inside=inside, notes=notes, read=read)
             for row in appeal.events.select_related("unit", "user").order_by("seq")
             if row.verb not in hidden
         ],
@@ -223,19 +223,19 @@ def whole(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
         "can": [verb.name for verb in available(appeal, actor)],
     }
     if reveal:
-        shown["requester"] = requester(appeal)
+        shown["requester"] = masked_requester(appeal)
     if inside:
-        shown["clocks"] = [clock(row, now) for row in appeal.clocks.order_by("pk")]
+        shown["clocks"] = [clock_fields(row, now) for row in appeal.clocks.order_by("pk")]
         shown["holder"] = str(appeal.holder) if appeal.holder else None
     return shown
 
 
-def event(
+def event_fields(
     row: Event, *, inside: bool, notes: bool, read: Callable[[Any], Any] = str
 ) -> dict[str, Any]:
-    """One event; to the requester without who, why and facts, to volunteers without why."""
+    """Convert an event: without user, why and facts for requesters, without why for volunteers."""
     if not inside and row.verb in ERRANDS:
-        # What could be a helper's phone is not the requester's to read.
+        # Requesters may not see a helper's phone.
         read = _masked
     shown = {
         "seq": row.seq,
@@ -245,7 +245,7 @@ def event(
         "at": row.at,
         "by": {"requester": "requester", "system": "system"}.get(row.actor_kind, "staff"),
         "words": read(row.words),
-        "unit": named(row.unit),
+        "unit": code_and_name(row.unit),
     }
     if inside:
         user = str(row.user) if row.user else None
@@ -255,8 +255,8 @@ def event(
     return shown
 
 
-def clock(row: Any, now: datetime) -> dict[str, Any]:
-    """One clock; overdue is derived as everywhere."""
+def clock_fields(row: Any, now: datetime) -> dict[str, Any]:
+    """Convert a clock."""
     running = row.stopped_at is None and row.paused_at is None
     return {
         "kind": row.kind,
@@ -269,17 +269,17 @@ def clock(row: Any, now: datetime) -> dict[str, Any]:
     }
 
 
-def requester(appeal: Appeal) -> Requester:
-    """Masked name and phone."""
+def masked_requester(appeal: Appeal) -> Requester:
+    """Return the requester, masked."""
     masked = disclosure.masked(appeal)
     return Requester(name=masked.name, phone=masked.phone, language=appeal.language)
 
 
 def api_url(number: str) -> str:
-    """Where the API has an appeal."""
+    """Return the API's URL of an appeal."""
     return f"{settings.SITE_URL}/api/v1/appeals/{number}"
 
 
 def photo_url(appeal: Appeal, photo_id: int) -> str:
-    """Where the API has a photo."""
+    """Return the API's URL of a photo."""
     return f"{api_url(appeal.number)}/photos/{photo_id}"

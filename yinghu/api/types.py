@@ -1,4 +1,4 @@
-"""The kinds of value that the API takes, each with its limits, for pydantic."""
+"""Types of the API's input values, with their limits, for pydantic."""
 
 from __future__ import annotations
 
@@ -7,36 +7,35 @@ from typing import Annotated, Any, Literal
 from django.utils.translation import gettext as _
 from pydantic import AfterValidator, AwareDatetime, Field, StrictBool, StringConstraints
 
-from yinghu.api.problems import saying
+from yinghu.api.problems import validation_error
 from yinghu.appeals.moving import MAX_WORDS
 from yinghu.appeals.states import Klass, Occasion, Satisfaction, Urgency
 from yinghu.appeals.verb import FieldKind
 
 
 def storable(text: str) -> str:
-    """The text, unless PostgreSQL cannot hold it."""
-    # PostgreSQL's text holds every character but this one.
+    """Reject text with NUL, the one character that PostgreSQL cannot store."""
     if "\x00" in text:
-        raise saying("bad_text", _("文字里有不能保存的字符"))
+        raise validation_error("bad_text", _("文字里有不能保存的字符"))
     return text
 
 
 Storable = AfterValidator(storable)
 
 
-def limits(longest: int, shortest: int = 0) -> StringConstraints:
-    """Words of `shortest` to `longest` characters, without spaces around them."""
+def text_limits(longest: int, shortest: int = 0) -> StringConstraints:
+    """Constrain a string to `shortest` to `longest` characters, stripped."""
     return StringConstraints(
         strict=True, strip_whitespace=True, min_length=shortest, max_length=longest
     )
 
 
-Words = Annotated[str, limits(MAX_WORDS), Storable]
-WordsNeeded = Annotated[str, limits(MAX_WORDS, 1), Storable]
-Line = Annotated[str, limits(200), Storable]
-LineNeeded = Annotated[str, limits(200, 1), Storable]
-Short = Annotated[str, limits(60), Storable]
-Code = Annotated[str, limits(60, 1), Storable]
+Words = Annotated[str, text_limits(MAX_WORDS), Storable]
+WordsNeeded = Annotated[str, text_limits(MAX_WORDS, 1), Storable]
+Line = Annotated[str, text_limits(200), Storable]
+LineNeeded = Annotated[str, text_limits(200, 1), Storable]
+Short = Annotated[str, text_limits(60), Storable]
+Code = Annotated[str, text_limits(60, 1), Storable]
 
 _TYPES: dict[FieldKind, Any] = {
     FieldKind.TEXT: Words,
@@ -58,9 +57,9 @@ _TYPES: dict[FieldKind, Any] = {
     FieldKind.MONEY: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)],
     FieldKind.POINT: Annotated[Line, Field(examples=["120.0754,29.3062"])],
 }
-"""How each kind of a verb's fields is typed."""
+"""Type of each kind of a verb's fields."""
 
 
-def type_of(kind: FieldKind, *, required: bool) -> Any:
-    """The type of one field of a verb; words that are required may not be empty."""
+def field_type(kind: FieldKind, *, required: bool) -> Any:
+    """Return the type of a verb's field; required words may not be empty."""
     return WordsNeeded if required and kind is FieldKind.TEXT else _TYPES[kind]

@@ -1,6 +1,4 @@
-"""Every verb as POST /appeals/{number}/{verb} or /legs/{id}/{verb}: its row gives schema and
-permission.
-"""
+"""Verb endpoints POST /appeals/{number}/{verb} and /legs/{id}/{verb}, made from the verbs' rows."""
 
 from __future__ import annotations
 
@@ -13,9 +11,9 @@ from ninja import Body, Router, Schema
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from yinghu.api import shapes
-from yinghu.api.auth import KNOWN, asker, gate
-from yinghu.api.cases import REFUSALS, full
-from yinghu.api.types import type_of
+from yinghu.api.auth import KNOWN, count_request, request_actor
+from yinghu.api.cases import REFUSALS, with_names
+from yinghu.api.types import field_type
 from yinghu.appeals.inboxes import by_number
 from yinghu.appeals.models import Event
 from yinghu.appeals.numbers import id_of
@@ -33,14 +31,14 @@ class Done(Schema):
     appeal: shapes.Whole | None
 
 
-def schema_of(verb: Verb) -> type[BaseModel]:
-    """The request of one verb, from its row."""
+def _request_schema(verb: Verb) -> type[BaseModel]:
+    """Make the request schema of a verb."""
     fields: dict[str, Any] = {}
     for field in verb.fields:
         if field.kind is FieldKind.PHOTOS:
-            # A JSON document carries none; they come by the pages.
+            # JSON carries no photos; only the pages take them.
             continue
-        kind = type_of(field.kind, required=field.required)
+        kind = field_type(field.kind, required=field.required)
         label = field.label + ("（诉求人可见）" if field.public else "")
         if field.required:
             fields[field.name] = (kind, Field(description=label))
@@ -60,66 +58,66 @@ def schema_of(verb: Verb) -> type[BaseModel]:
     return create_model(f"{verb.name.title()}In", __config__=ConfigDict(extra="forbid"), **fields)
 
 
-def case_view(verb: Verb) -> Callable[..., dict[str, Any]]:
-    """The view of a verb that is done to a case."""
+def _case_view(verb: Verb) -> Callable[..., dict[str, Any]]:
+    """Make the view of a verb on a case."""
 
     def view(request: HttpRequest, number: str, payload: Any) -> dict[str, Any]:
-        actor = _gated(request)
+        actor = _counted_actor(request)
         given = payload.model_dump(exclude_none=True)
         expect = given.pop("version", None)
         for field in verb.fields:
             if field.kind is FieldKind.APPEAL and field.name in given:
-                # No appeal has the id 0; the loop says so in its own words.
+                # No appeal has the id 0, so the loop refuses it.
                 given[field.name] = id_of(given[field.name]) or 0
         appeal_id = id_of(number)
         event = verb.perform(appeal_id or 0, actor, **given, expect=expect)
-        return _done(event, actor)
+        return _outcome(event, actor)
 
     return view
 
 
-def leg_view(verb: Verb) -> Callable[..., dict[str, Any]]:
-    """The view of a verb that is done to a leg of an errand."""
+def _leg_view(verb: Verb) -> Callable[..., dict[str, Any]]:
+    """Make the view of a verb on a leg of an errand."""
 
     def view(request: HttpRequest, leg: int, payload: Any) -> dict[str, Any]:
-        actor = _gated(request)
+        actor = _counted_actor(request)
         given = payload.model_dump(exclude_none=True)
-        # No leg has the id 0, and none a higher one than the database can hold.
+        # No leg has the id 0; larger ones would overflow the column.
         event = verb.perform(leg if 0 < leg < 2**63 else 0, actor, **given)
-        return _done(event, actor)
+        return _outcome(event, actor)
 
     return view
 
 
-def _gated(request: HttpRequest) -> Actor:
-    """Who asks; a requester's acts are counted. Raises the 429 problem."""
-    actor = asker(request)
+def _counted_actor(request: HttpRequest) -> Actor:
+    """Return the actor, counting a requester's acts. Raises the 429 problem."""
+    actor = request_actor(request)
     if actor.kind == "requester":
-        gate("act", request.META.get("REMOTE_ADDR", ""))
-        gate("act", f"appeal {actor.appeal_id}")
+        count_request("act", request.META.get("REMOTE_ADDR", ""))
+        count_request("act", f"appeal {actor.appeal_id}")
     return actor
 
 
-def _done(event: Event, actor: Actor) -> dict[str, Any]:
-    """What was done, and the case where the actor sees it; who only helps with a leg does not, and
-    of the event has what a requester would have.
+def _outcome(event: Event, actor: Actor) -> dict[str, Any]:
+    """Return the event, and the case if the actor may see it; mere helpers see neither case nor
+    internal fields.
     """
     now = by_number(actor, event.appeal_id)
-    # What one has just written oneself is no secret.
+    # Staff may read back what they have just written.
     inside = actor.kind != "requester" and (now is not None or event.verb not in ERRANDS)
     return {
-        "event": shapes.event(event, inside=inside, notes=inside),
-        "appeal": shapes.whole(full(now), actor, timezone.now()) if now else None,
+        "event": shapes.event_fields(event, inside=inside, notes=inside),
+        "appeal": shapes.whole_fields(with_names(now), actor, timezone.now()) if now else None,
     }
 
 
 def _register(verb: Verb) -> None:
-    """Serve a verb by the path of what it is done to."""
+    """Register the endpoint of a verb."""
     of_case = verb.subject is Subject.CASE
-    view = case_view(verb) if of_case else leg_view(verb)
-    schema = schema_of(verb)
+    view = _case_view(verb) if of_case else _leg_view(verb)
+    schema = _request_schema(verb)
     needs_body = any(field.required for field in verb.fields)
-    # ninja reads annotation and default; the schema is made here, from the row.
+    # Ninja reads the schema from annotation and default.
     view.__annotations__["payload"] = schema
     body: Any = Body(... if needs_body else schema())  # type: ignore[type-arg]  # ninja types it so
     view.__defaults__ = (body,)

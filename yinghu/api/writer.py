@@ -1,8 +1,7 @@
-"""One thread with one connection writes a web process's filings: what arrives together, together.
+"""Group commit for filings: one thread with one connection writes those of a web process.
 
-No filing waits for company: the thread takes whatever is in line, writes it in one transaction and
-takes what has come meanwhile. So one that comes alone goes at once, and under load the batches grow
-by themselves.
+The thread writes all that is queued in one transaction, then takes the next batch. A single filing
+is written at once; under load the batches grow.
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ T = TypeVar("T")
 
 
 class Busy(Exception):
-    """More is in line than can be written soon."""
+    """The queue is full."""
 
 
 class NoDatabase(Exception):
-    """The database does not answer; what was asked for may be tried again with the same id."""
+    """The database does not answer; the filing may be sent again with the same id."""
 
 
 class Poison(Exception):
-    """The database refuses this very item; the cause says why."""
+    """The database refuses this filing; see the cause."""
 
 
 @dataclass(slots=True)
@@ -49,7 +48,7 @@ class _Waiting:
 
 
 def own_connection() -> BaseDatabaseWrapper:
-    """A connection for this thread alone, outside the pool; it tells fast of a dead server."""
+    """Give this thread a connection outside the pool that detects a dead server quickly."""
     wrapper = connections.create_connection("default")
     options = {k: v for k, v in wrapper.settings_dict["OPTIONS"].items() if k != "pool"}
     options.setdefault("connect_timeout", CONNECT_SECONDS)
@@ -63,11 +62,11 @@ def own_connection() -> BaseDatabaseWrapper:
     return wrapper
 
 
-def twice(work: Callable[[], T]) -> T:
-    """Do it, and once more on a new connection where the old one turned out to be dead.
+def retry_once(work: Callable[[], T]) -> T:
+    """Do the work, and repeat it on a new connection if the old one was dead. Raises NoDatabase.
 
-    Raises NoDatabase. What is done must bear being done twice, as receiving by external id does:
-    nobody can know whether a COMMIT whose answer was lost has happened.
+    The work must be idempotent, as receiving by external id is: a COMMIT whose answer was lost may
+    have happened.
     """
     for last in (False, True):
         try:
@@ -80,34 +79,33 @@ def twice(work: Callable[[], T]) -> T:
 
 
 class Writer:
-    """The queue, its thread, and `submit` for the event loop."""
+    """The writer's queue and thread; the event loop calls `submit`."""
 
-    def __init__(self, most: int = MAX_WAITING, batch: int = MAX_BATCH) -> None:
-        self._most, self._batch = most, batch
-        self._line: deque[_Waiting] = deque()
-        self._come = threading.Condition()
+    def __init__(self) -> None:
+        self._queue: deque[_Waiting] = deque()
+        self._arrived = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name="filing", daemon=True)
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is in line, then end; blocks until done."""
-        with self._come:
+        """Write the queue, then stop; blocks until done."""
+        with self._arrived:
             self._stopping = True
-            self._come.notify()
+            self._arrived.notify()
         self._thread.join()
 
     async def submit(self, incoming: Incoming, actor: Actor) -> Received:
-        """The appeal of this message, once it is committed. Raises Busy, NoDatabase or Poison."""
+        """File a message; returns after the commit. Raises Busy, NoDatabase or Poison."""
         done: asyncio.Future[Received] = asyncio.get_running_loop().create_future()
-        with self._come:
-            if self._stopping or len(self._line) >= self._most:
+        with self._arrived:
+            if self._stopping or len(self._queue) >= MAX_WAITING:
                 raise Busy
-            self._line.append(_Waiting(incoming, actor, done))
-            self._come.notify()
+            self._queue.append(_Waiting(incoming, actor, done))
+            self._arrived.notify()
         return await done
 
     def _work(self) -> None:
@@ -120,44 +118,44 @@ class Writer:
             connections["default"].close()
 
     def _next(self) -> list[_Waiting]:
-        with self._come:
-            while not self._line:
+        with self._arrived:
+            while not self._queue:
                 if self._stopping:
                     return []
-                self._come.wait()
-            count = min(len(self._line), self._batch)
-            return [self._line.popleft() for _ in range(count)]
+                self._arrived.wait()
+            count = min(len(self._queue), MAX_BATCH)
+            return [self._queue.popleft() for _ in range(count)]
 
     def _write(self, items: list[_Waiting], actor: Actor) -> None:
         try:
-            _tell(items, _receive(items, actor))
+            _deliver(items, _receive(items, actor))
         except NoDatabase as error:
             _log.error("filings not written, no database", filings=len(items), error=str(error))
-            _tell(items, [error] * len(items))
+            _deliver(items, [error] * len(items))
         except Exception as error:
             if len(items) > 1:
-                # One of them is not storable: alone, each of the others is.
+                # One of them cannot be stored: write the others one by one.
                 for item in items:
                     self._write([item], actor)
                 return
             _log.exception("a filing could not be written")
             refused = Poison(str(error))
             refused.__cause__ = error
-            _tell(items, [refused])
+            _deliver(items, [refused])
 
 
 def _receive(items: Sequence[_Waiting], actor: Actor) -> list[Received]:
     def work() -> list[Received]:
         for item in items:
-            # A first attempt may have reserved ids that were rolled back with it.
+            # An earlier attempt may have set an id that was rolled back.
             item.incoming.filing.id = None
         return receive_many([item.incoming for item in items], actor)
 
-    return twice(work)
+    return retry_once(work)
 
 
 def _by_actor(batch: list[_Waiting]) -> list[tuple[Actor, list[_Waiting]]]:
-    """The batch by who files, each part in one order: processes must not wait for each other."""
+    """Group a batch by actor, each sorted to prevent deadlocks between processes."""
     parts: dict[Actor, list[_Waiting]] = {}
     for item in batch:
         parts.setdefault(item.actor, []).append(item)
@@ -166,8 +164,8 @@ def _by_actor(batch: list[_Waiting]) -> list[tuple[Actor, list[_Waiting]]]:
     return list(parts.items())
 
 
-def _tell(items: Sequence[_Waiting], results: Sequence[Received | Exception]) -> None:
-    """Give each waiter its result, in one call for each event loop."""
+def _deliver(items: Sequence[_Waiting], results: Sequence[Received | Exception]) -> None:
+    """Pass each waiter its result, with one call for each event loop."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Received], Any]]] = {}
     for item, result in zip(items, results, strict=True):
         by_loop.setdefault(item.done.get_loop(), []).append((item.done, result))
@@ -175,7 +173,7 @@ def _tell(items: Sequence[_Waiting], results: Sequence[Received | Exception]) ->
         try:
             loop.call_soon_threadsafe(_settle, results_of)
         except RuntimeError:
-            # The loop is closed: the process is ending, and whoever waited has gone.
+            # The loop is closed because the process is ending.
             _log.warning("nobody waits for these filings any more", filings=len(results_of))
 
 

@@ -1,9 +1,7 @@
-"""The verbs that bring a case to a unit and into somebody's hands, each row with its function.
+"""Verbs that bring a case to a unit and a holder, each declared with its function.
 
-A page, an API call, a chat message and a sweep call these same functions, and each goes through
-`moving.move`: in one transaction the row is locked, the verb's row checked, case and event written,
-clocks moved, the reaction queued and viewers told, or nothing. Filing is in `filing`, the verbs
-that follow are in `handling_actions` and `closing_actions`.
+Pages, the API, chat messages and sweeps call these functions, and each goes through `moving.move`
+in one transaction. Filing is in `filing`, later verbs in `handling_actions` and `closing_actions`.
 """
 
 from __future__ import annotations
@@ -15,7 +13,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, pgettext_lazy
 
 from yinghu.appeals import capacity
-from yinghu.appeals.labels import name_of
 from yinghu.appeals.models import Appeal, Category, Event
 from yinghu.appeals.moving import Conflict, Refused, move
 from yinghu.appeals.phrases import joined, name_detail, said, unit_detail, unit_said
@@ -44,6 +41,7 @@ from yinghu.appeals.verb import (
     Verb,
 )
 from yinghu.common import text_cleaning
+from yinghu.common.language import name_of
 from yinghu.people.access import Actor, only_volunteers_in, serving
 from yinghu.people.models import Unit
 from yinghu.places.models import Area
@@ -52,7 +50,7 @@ from yinghu.places.models import Area
 def _sort_clocks(
     usual: ClockChanges, appeal: Appeal, _before: Status, _facts: Mapping[str, Any]
 ) -> ClockChanges:
-    """What waits for a ruling does not wait for dispatch, unless the ruling says so."""
+    """A returned case waits for a ruling, so the dispatch clock does not start."""
     return usual._replace(start=()) if appeal.returned else usual
 
 
@@ -93,13 +91,13 @@ def sort(
     why: str = "",
     expect: int | None = None,
 ) -> Event:
-    """Decide category, class, area and urgency. The class defaults to the category's."""
-    decided = _decided(category, klass, area, urgency)
+    """Set category, class (by default the category's), area and urgency."""
+    decided = _classify(category, klass, area, urgency)
     return move(appeal_id, actor, SORT, lambda _a: decided, why=why, expect=expect)
 
 
-def _decided(category: str | None, klass: str, area: str, urgency: int | None) -> dict[str, Any]:
-    """The columns of what is decided about a case; Refused for a code that does not exist."""
+def _classify(category: str | None, klass: str, area: str, urgency: int | None) -> dict[str, Any]:
+    """Return the columns for a classification. Raises Refused for an unknown code."""
     found: dict[str, Any] = {"klass": klass} if klass else {}
     if category is not None:
         kind = Category.objects.filter(pk=category, active=True).first()
@@ -135,7 +133,7 @@ CORRECT = Verb(
     pgettext_lazy("done", "更正"),
     "edit",
     who=DESKS,
-    # What nobody has studied yet is sorted instead.
+    # A case that has only been filed is sorted instead.
     sources=EVERY_STATUS - {Status.FILED},
     fields=(
         Field("category", FieldKind.CATEGORY, gettext_noop("类别"), required=False),
@@ -162,11 +160,12 @@ def correct(
     urgency: int | None = None,
     expect: int | None = None,
 ) -> Event:
-    """Put right what was sorted wrongly, also after closing: the requester is not told, nobody is
-    sent elsewhere, clocks that run follow the limits that now hold. A new category brings its class
-    where none is given. `facts` keep what it was.
+    """Correct category, class, area or urgency at any time, also after closing.
+
+    The requester is not told and the case stays where it is; running clocks follow the new limits.
+    A new category sets its class unless one is given. `facts` keep the old values.
     """
-    decided = _decided(category or None, klass, area, urgency)
+    decided = _classify(category or None, klass, area, urgency)
     facts: dict[str, Any] = {}
 
     def change(appeal: Appeal) -> dict[str, Any]:
@@ -192,7 +191,7 @@ ANSWER = Verb(
     sources=frozenset({Status.FILED, Status.SORTED}),
     target=Status.RESOLVED,
     fields=(WORDS, WHY_OPTIONAL),
-    # What a unit was about to give back may have more clocks than these of the desk.
+    # A returned case may have more running clocks than these of the desk.
     clocks=ClockChanges(start=(ClockKind.FEEDBACK,), stop=(*PAUSABLE, ClockKind.HELP)),
     told=said(gettext_noop("平台答复了您")),
     key="r",
@@ -203,10 +202,10 @@ ANSWER = Verb(
 def answer(
     appeal_id: int, actor: Actor, *, words: str, why: str = "", expect: int | None = None
 ) -> Event:
-    """Answer at once what needs only an answer; it then waits for the requester's rating."""
+    """Answer a case that needs nothing else; the requester then rates it."""
 
     def change(_appeal: Appeal) -> dict[str, Any]:
-        # What its unit asked to give back needs no ruling any more.
+        # An answer makes a pending ruling on a return unnecessary.
         return {"result": text_cleaning.words(words), "returned": False}
 
     return move(appeal_id, actor, ANSWER, change, words, why, expect=expect)
@@ -236,13 +235,13 @@ ASSIGN = Verb(
 def assign(
     appeal_id: int, actor: Actor, *, unit: str, why: str = "", expect: int | None = None
 ) -> Event:
-    """Hand it to a unit (by code), which then has to accept it."""
+    """Assign the case to a unit (by code), which then has to accept it."""
     target = Unit.objects.filter(code=unit, active=True).first()
     if target is None:
         raise Refused("unknown_unit", _("没有这个单位：%s") % unit, "unit")
 
     def change(appeal: Appeal) -> dict[str, Any]:
-        # What has been raised does not sink again.
+        # A raised case keeps its level.
         level = min(appeal.level, target.level) if appeal.lead_id else target.level
         return {"unit_id": target.pk, "holder_id": None, "returned": False, "level": level}
 
@@ -276,14 +275,12 @@ ACCEPT = Verb(
 
 @ACCEPT.action
 def accept(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None = None) -> Event:
-    """Take it in one's own name. Of many who press at once one has it, the others Conflict; so has
-    a volunteer who has as many in hand as their unit allows.
-    """
+    """Become the holder. Raises Conflict if somebody was first or a volunteer is at their limit."""
 
     def change(appeal: Appeal) -> dict[str, Any]:
         if appeal.legs and appeal.unit_id in only_volunteers_in(actor):
             raise Conflict("in_legs", _("这件事已经分成几程，请接其中一程"))
-        if most := capacity.full_at(actor, appeal.unit_id):
+        if most := capacity.reached_limit(actor, appeal.unit_id):
             raise Conflict("hands_full", _("您手上已有 %d 件，请先办好或放回一件，再接新的") % most)
         return {"holder_id": actor.user_id}
 
@@ -310,7 +307,7 @@ HAND = Verb(
 def hand(
     appeal_id: int, actor: Actor, *, user: str, why: str = "", expect: int | None = None
 ) -> Event:
-    """Hand it to one person of the same unit (by user name), who then holds it."""
+    """Make another member of the unit (by user name) the holder."""
     facts: dict[str, Any] = {}
 
     def change(appeal: Appeal) -> dict[str, Any]:
@@ -343,7 +340,7 @@ RELEASE = Verb(
 
 @RELEASE.action
 def release(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -> Event:
-    """Put it back for others of the same unit."""
+    """Put the case back for others of the same unit."""
     return move(appeal_id, actor, RELEASE, lambda _a: {"holder_id": None}, why=why, expect=expect)
 
 
@@ -369,9 +366,7 @@ RETURN = Verb(
 
 @RETURN.action
 def return_(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -> Event:
-    """Ask to give it back: it is not this unit's. The dispatcher rules (`oversight.rulings`); until
-    then it stays the unit's to answer for.
-    """
+    """Ask to give the case back; it stays with the unit until the ruling (`oversight.rulings`)."""
 
     def change(appeal: Appeal) -> dict[str, Any]:
         most = policy("most_returns")

@@ -1,3 +1,5 @@
+"""Django app of the appeals package."""
+
 from django.apps import AppConfig
 
 

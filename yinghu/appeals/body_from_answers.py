@@ -1,4 +1,4 @@
-"""An appeal's words where only questions were answered: a person in need may leave it at that."""
+"""Compose an appeal's text from its answers when the requester wrote nothing else."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from yinghu.appeals.moving import MAX_WORDS
 
 
 def body_of(category: Category, answers: Mapping[str, Any], language: str) -> str:
-    """What was answered to the category's questions, as words: `奶粉：几罐 2；还能吃几天 1`.
+    """Return the answers to the category's questions as text, e.g. `奶粉：几罐 2；还能吃几天 1`.
 
-    "" where none of them was answered. An answer of "no" is one, nothing and "" are none.
+    "" if no question was answered. False counts as an answer; None and "" do not.
     """
     english = language.startswith("en")
     said: list[str] = []
@@ -26,7 +26,7 @@ def body_of(category: Category, answers: Mapping[str, Any], language: str) -> st
             if answer is None or answer == "":
                 continue
             label = (english and question.get("label_en")) or question["label"]
-            said.append(f"{label} {_shown(question, answer, english=english)}")
+            said.append(f"{label} {_format_answer(question, answer, english=english)}")
         if not said:
             return ""
         name = (english and category.name_en) or category.name
@@ -34,7 +34,7 @@ def body_of(category: Category, answers: Mapping[str, Any], language: str) -> st
 
 
 def is_made_of_answers(appeal: Appeal) -> bool:
-    """Whether its words only repeat its answers: then one of the two is enough to show."""
+    """Does the appeal's text only repeat its answers?"""
     category = appeal.category
     return category is not None and appeal.body == body_of(
         category, appeal.answers, appeal.language
@@ -42,7 +42,7 @@ def is_made_of_answers(appeal: Appeal) -> bool:
 
 
 def labels_asked() -> dict[str, list[str]]:
-    """The labels of each category's questions, by the category's name, in both languages."""
+    """Return the question labels of each category in both languages, by category name."""
     found: dict[str, list[str]] = {}
     for category in Category.objects.all():
         found[category.name] = [question["label"] for question in category.questions]
@@ -53,9 +53,9 @@ def labels_asked() -> dict[str, list[str]]:
 
 
 def without_labels(text: str, labels: Mapping[str, list[str]]) -> str:
-    """What somebody said, without what they were asked: questions make strangers alike.
+    """Remove question labels from a text, since shared labels make unrelated appeals look alike.
 
-    Words that `body_of` did not make are not touched. `labels` are those of `labels_asked`.
+    Only texts composed by `body_of` are changed. `labels` comes from `labels_asked`.
     """
     name = re.split("[：:]", text, maxsplit=1)[0]
     for label in labels.get(name, ()):
@@ -63,7 +63,7 @@ def without_labels(text: str, labels: Mapping[str, list[str]]) -> str:
     return text
 
 
-def _shown(question: Mapping[str, Any], answer: Any, *, english: bool) -> str:
+def _format_answer(question: Mapping[str, Any], answer: Any, *, english: bool) -> str:
     if isinstance(answer, bool):
         return _("是") if answer else _("否")
     choices, shown = question.get("choices", []), question.get("choices_en", [])

@@ -1,4 +1,4 @@
-"""How many cases a volunteer may have in hand at once: what the unit says, counted in a lock."""
+"""Limit on the number of cases a volunteer may hold at once."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from yinghu.people.access import Actor, only_volunteers_in
 from yinghu.people.models import Unit, User
 
 
-def full_at(actor: Actor, unit_id: int | None) -> int:
-    """The unit's limit, where the actor has reached it; 0 where they may take one more.
+def reached_limit(actor: Actor, unit_id: int | None) -> int:
+    """Return the unit's limit if the actor has reached it, else 0.
 
-    To be asked in the transaction that takes the case: it locks the volunteer's row until then, so
-    that two cases taken at once are counted one after the other. Staff of the unit have no limit.
+    Call it in the transaction that takes the case: it locks the volunteer's row, so that concurrent
+    takes are counted one after the other. Staff have no limit.
     """
     units = only_volunteers_in(actor)
     if actor.user_id is None or unit_id not in units:

@@ -1,7 +1,4 @@
-"""The channels that there are: an appeal's `channel` is one of these codes.
-
-One channel is one module and one line here; `docs/channels.md` tells how to add one.
-"""
+"""Registry of the channels through which appeals arrive; see `docs/channels.md`."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +8,7 @@ from django.utils.translation import gettext_noop as _
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Where messages come from. `by_file`: whether `yinghu import` may bring its messages."""
+    """A channel. `by_file`: may `yinghu import` file its messages?"""
 
     code: str
     label: str
@@ -33,6 +30,6 @@ CHANNELS: Final[dict[str, Channel]] = {
 
 
 def label(code: str) -> str:
-    """The channel's Chinese label, for a page to translate; the code itself of one long gone."""
+    """Return the channel's Chinese label (a msgid), or the code itself if it is unknown."""
     channel = CHANNELS.get(code)
     return channel.label if channel else code

@@ -1,7 +1,4 @@
-"""What a city may say in its own words: the places where it can, and what we say where it does not.
-
-A city's words stand in the table `Text` and are edited in a page, with history.
-"""
+"""Texts that a city can replace with its own, kept in the table `Text`."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from yinghu.common.language import is_english
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One place for a city's own words: where it is, what stands there otherwise (a msgid)."""
+    """A replaceable text: where it appears and its default (a msgid)."""
 
     key: str
     where: str
@@ -56,66 +53,66 @@ TEXTS: dict[str, Place] = {
     )
 }
 
-_HOLDS = 3.0
-"""Seconds for which a process goes on with what it read."""
+_MAX_AGE = 3.0
+"""Seconds for which cached rows are used without checking the database."""
 
 _log = structlog.get_logger(__name__)
 _lock = threading.Lock()
-_read: dict[str, tuple[str, str]] = {}
-_read_of = ""
-_read_at = 0.0
-"""When, by the monotonic clock; 0 where what was read is known to be old."""
-_asked = 0
-"""How often it was asked to read anew: what was read meanwhile may be from before."""
+_cache: dict[str, tuple[str, str]] = {}
+_cached_database = ""
+_cached_at = 0.0
+"""Monotonic time of the last read; 0 if the cache is known to be stale."""
+_refreshes = 0
+"""Number of calls to `refresh`; a read that overlaps one may be stale."""
 
 
 def refresh() -> None:
-    """Read the table again at the next question."""
-    global _asked, _read_at
-    _asked += 1
-    _read_at = 0.0
+    """Drop the cache, so that the next look-up reads the table."""
+    global _refreshes, _cached_at
+    _refreshes += 1
+    _cached_at = 0.0
 
 
 def text(key: str) -> str:
-    """The city's words for a place in the reader's language, else our own. KeyError for no place.
+    """Return the city's text in the reader's language, or our default. KeyError for an unknown key.
 
-    English falls back to our own English, not to the city's Chinese.
+    English falls back to our own English text, not to the city's Chinese.
     """
-    words, words_en = _words().get(key, ("", ""))
+    words, words_en = _cached_texts().get(key, ("", ""))
     english = is_english()
     own = words_en if english else words
     default = TEXTS[key].default
     return own or (_(default) if default else "")
 
 
-def _words() -> dict[str, tuple[str, str]]:
+def _cached_texts() -> dict[str, tuple[str, str]]:
     name = str(connection.settings_dict["NAME"])
     if _is_fresh(name):
-        return _read
-    # What has only grown old is good enough until the one who reads it anew is done.
-    if not _lock.acquire(blocking=not _read_at or _read_of != name):
-        return _read
+        return _cache
+    # An expired cache may be served while another thread reloads it.
+    if not _lock.acquire(blocking=not _cached_at or _cached_database != name):
+        return _cache
     try:
         if not _is_fresh(name):
-            _renew(name)
-        return _read
+            _reload(name)
+        return _cache
     finally:
         _lock.release()
 
 
 def _is_fresh(name: str) -> bool:
-    holds = getattr(settings, "TEXTS_POLL_SECONDS", _HOLDS)
-    return bool(_read_of == name and _read_at and time.monotonic() - _read_at < holds)
+    holds = getattr(settings, "TEXTS_POLL_SECONDS", _MAX_AGE)
+    return bool(_cached_database == name and _cached_at and time.monotonic() - _cached_at < holds)
 
 
-def _renew(name: str) -> None:
-    global _read, _read_at, _read_of
-    asked = _asked
+def _reload(name: str) -> None:
+    global _cache, _cached_at, _cached_database
+    asked = _refreshes
     try:
         rows = list(Text.objects.values_list("key", "words", "words_en"))
     except Error as error:
-        # The page that says so has a header, too: it goes on with what was read before.
-        _log.warning("the city's own words could not be read", error=str(error), again_in=_HOLDS)
+        # The error page has a header too, so keep serving the cached texts.
+        _log.warning("the city's own words could not be read", error=str(error), again_in=_MAX_AGE)
     else:
-        _read = {key: (words, words_en) for key, words, words_en in rows}
-    _read_of, _read_at = name, time.monotonic() if asked == _asked else 0.0
+        _cache = {key: (words, words_en) for key, words, words_en in rows}
+    _cached_database, _cached_at = name, time.monotonic() if asked == _refreshes else 0.0

@@ -1,8 +1,7 @@
-"""The clocks of an appeal: started, stopped, paused and resumed as the rows of verbs say.
+"""Clocks of an appeal: start, stop, pause and resume them as the verb's row says.
 
-How long one may run is a limit that the city sets (`ClockLimit`), in working time or round the
-clock; when somebody is chased for it is a table as well (`ChaseStep`). Both are reckoned in the
-database (`places_shift`, `appeals_next_chase`), so that a filing, a move and the sweep agree.
+Limits (`ClockLimit`, in working or elapsed time) and chasing (`ChaseStep`) are tables. The database
+computes both (`places_shift`, `appeals_next_chase`), so filing, moves and the sweep agree.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,22 +19,22 @@ from yinghu.people.access import Actor
 from yinghu.people.models import Role
 
 RULING_MINUTES = 24 * 60
-"""How long a dispatcher has for a ruling where the city has set no limit."""
+"""Time limit of a ruling if the city has set none."""
 
 
 def running(appeal_id: int) -> QuerySet[Clock]:
-    """The appeal's clocks that have not stopped (paused ones among them)."""
+    """Return the appeal's clocks that have not stopped, paused ones included."""
     return Clock.objects.filter(appeal_id=appeal_id, stopped_at__isnull=True)
 
 
 def overdue(now: datetime) -> Q:
-    """The filter of a clock that is late: running, not paused, its due time past."""
+    """Filter for overdue clocks: running, not paused, due before `now`."""
     return Q(stopped_at__isnull=True, paused_at__isnull=True, due_at__lt=now)
 
 
 def next_due(appeal: Appeal) -> datetime:
-    """When the next of the appeal's own clocks is due; `NEVER` where none runs. A ruling is the
-    dispatcher's hurry, not that of a unit which goes on with the case.
+    """Return when the next of the appeal's own clocks is due, or `NEVER`. A pending ruling counts
+    only while the case is with the dispatcher.
     """
     others = OF_UNITS if appeal.state is Status.SORTED else (*OF_UNITS, ClockKind.RULING)
     live = running(appeal.pk).filter(paused_at=None).exclude(kind__in=others)
@@ -43,8 +42,8 @@ def next_due(appeal: Appeal) -> datetime:
 
 
 def limits_for(appeal: Appeal, kinds: tuple[ClockKind, ...]) -> list[ClockLimit]:
-    """The limit of each kind for this appeal: its category's, else the general one. A ruling is
-    waited for in any case, or nobody would see that one is asked for.
+    """Return the limit of each kind for this appeal: its category's, else the general one. A ruling
+    always has a limit, so that it gets a clock.
     """
     rows = ClockLimit.objects.filter(
         Q(category=None) | Q(category_id=appeal.category_id), kind__in=kinds, urgency=appeal.urgency
@@ -58,10 +57,7 @@ def limits_for(appeal: Appeal, kinds: tuple[ClockKind, ...]) -> list[ClockLimit]
 def apply(
     verb: Verb, appeal: Appeal, before: Status, now: datetime, facts: Mapping[str, Any]
 ) -> None:
-    """Move the appeal's clocks as the verb's row says, the appeal carrying its new columns.
-
-    A clock that already runs is not started again.
-    """
+    """Update the appeal's clocks as the verb's row says, after its columns were changed."""
     changes = verb.clocks
     if verb.adjust_clocks is not None:
         changes = verb.adjust_clocks(changes, appeal, before, facts)
@@ -73,16 +69,14 @@ def apply(
     if changes.resume:
         resume(running(appeal.pk).filter(kind__in=changes.resume, paused_at__isnull=False), now)
     if verb.new_limits:
-        reckon_anew(appeal, now)
+        recompute_due(appeal, now)
     if changes.start:
         for limit in limits_for(appeal, changes.start):
             begin(appeal.pk, ClockKind(limit.kind), now, limit.minutes, working=limit.working)
 
 
 def first_due(appeals: Iterable[Appeal], actor: Actor) -> dict[int, Clock]:
-    """By the appeal's id, the running clock that is due first for this reader: what other units
-    have to do is no hurry of theirs. One query.
-    """
+    """Return the running clock of this reader that is due first, by appeal id, in one query."""
     others = OF_UNITS if actor.has(Role.DISPATCHER) else (*OF_UNITS, ClockKind.RULING)
     found = Clock.objects.filter(appeal__in=list(appeals), stopped_at__isnull=True)
     found = found.filter(~Q(kind__in=others) | Q(unit__in=actor.party_units))
@@ -101,7 +95,7 @@ def begin(
     working: bool = False,
     unit: int | None = None,
 ) -> bool:
-    """Start a clock; False where the same one runs already."""
+    """Start a clock; return False if it runs already."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -121,7 +115,7 @@ def begin(
 
 
 def resume(clocks: QuerySet[Clock], now: datetime) -> None:
-    """Let them run on: due after as much more time as they had left when they were paused."""
+    """Resume paused clocks with the time they had left."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -140,7 +134,7 @@ def resume(clocks: QuerySet[Clock], now: datetime) -> None:
         )
 
 
-_RECKON_ANEW = """
+_RECOMPUTE_SQL = """
 UPDATE appeals_clock AS clock
 SET minutes = given.minutes, working = given.working, due_at = new.due, next_at =
     appeals_next_chase(clock.kind, given.minutes, given.working, new.due, %(now)s)
@@ -164,10 +158,11 @@ WHERE old.appeal_id = %(appeal)s AND old.stopped_at IS NULL AND clock.id = old.i
 """
 
 
-def reckon_anew(appeal: Appeal, now: datetime) -> None:
-    """Reckon the running clocks by the limits that now hold for the case, each from its start; what
-    pauses and extensions have added stays added. A kind that has no limit now keeps the one it had.
-    Chasing goes on with the next step that is still to come.
+def recompute_due(appeal: Appeal, now: datetime) -> None:
+    """Recompute running clocks from their start by the current limits.
+
+    Pauses and extensions are kept, and so is the limit of a kind that has none now. Chasing
+    continues with the next future step.
     """
     limits = limits_for(appeal, LIMITED)
     given: dict[str, Any] = {
@@ -178,11 +173,11 @@ def reckon_anew(appeal: Appeal, now: datetime) -> None:
         "working": [limit.working for limit in limits],
     }
     with connection.cursor() as cursor:
-        cursor.execute(_RECKON_ANEW, given)
+        cursor.execute(_RECOMPUTE_SQL, given)
 
 
 def extend(appeal_id: int, until: datetime) -> int:
-    """Move the solve clock's due time to `until`; how many clocks moved (0 where none runs)."""
+    """Move the solve clock's due time to `until`; return how many clocks moved."""
     chase: Any = Func(
         F("kind"),
         F("minutes"),

@@ -1,4 +1,4 @@
-"""The verbs that rate, reopen and end a case, each row with its function."""
+"""Verbs that rate, reopen and end a case, each declared with its function."""
 
 from __future__ import annotations
 
@@ -80,9 +80,7 @@ def rate(
     words: str = "",
     expect: int | None = None,
 ) -> Event:
-    """Say whether it was solved, how satisfied one is (`Satisfaction`), and whether the unit has
-    never been in touch (`unreached`).
-    """
+    """Record a rating (`satisfaction` is a `Satisfaction`; `unreached`: no contact by the unit)."""
     if satisfaction not in list(Satisfaction):
         raise Refused("unknown_satisfaction", _("请选择满意程度"), "satisfaction")
 
@@ -106,7 +104,7 @@ def rate(
 def _reopen_clocks(
     usual: ClockChanges, appeal: Appeal, _before: Status, _facts: Mapping[str, Any]
 ) -> ClockChanges:
-    """That of where it rests, and that of reports where it has been raised."""
+    """Start the clock of the resting status, and that of reports if the case was raised."""
     start = (*usual.start, RESTING_CLOCK[appeal.state])
     return usual._replace(start=(*start, ClockKind.PROGRESS) if appeal.lead_id else start)
 
@@ -129,9 +127,7 @@ REOPEN = Verb(
 
 @REOPEN.action
 def reopen(appeal_id: int, actor: Actor, *, words: str, expect: int | None = None) -> Event:
-    """Take it up again: with whoever had it, if they still serve there; else with its unit, else at
-    the desk where it belongs.
-    """
+    """Reopen a case for its holder, if they still serve the unit, else the unit or the desk."""
 
     def change(appeal: Appeal) -> dict[str, Any]:
         held = serves(appeal.unit_id, appeal.holder_id)
@@ -165,7 +161,7 @@ CLOSE = Verb(
 
 @CLOSE.action
 def close(appeal_id: int, actor: Actor, *, why: str = "", expect: int | None = None) -> Event:
-    """End it for good (though it can be reopened)."""
+    """Close the case; it can still be reopened."""
     return move(appeal_id, actor, CLOSE, None, why=why, expect=expect)
 
 
@@ -195,10 +191,10 @@ MERGE = Verb(
 def merge(
     appeal_id: int, actor: Actor, *, master: int, why: str = "", expect: int | None = None
 ) -> Event:
-    """Make it part of another open appeal (by id), which the requester then follows."""
+    """Merge into another open appeal (by id), which the requester then follows."""
 
     with transaction.atomic():
-        # Both rows, in the order of their ids: two opposite merges must not wait for each other.
+        # Lock both rows in id order, so that opposite merges cannot deadlock.
         pair = Appeal.objects.filter(pk__in=(appeal_id, master)).order_by("pk")
         target = {row.pk: row for row in pair.select_for_update(no_key=True)}.get(master)
 
@@ -235,7 +231,7 @@ DECLINE = Verb(
 def decline(
     appeal_id: int, actor: Actor, *, words: str, why: str = "", expect: int | None = None
 ) -> Event:
-    """Say that it is not a matter for us, with a reason that the requester sees."""
+    """Decline the case as outside our remit, with a reason that the requester sees."""
     return move(
         appeal_id,
         actor,
@@ -263,5 +259,5 @@ WITHDRAW = Verb(
 
 @WITHDRAW.action
 def withdraw(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None = None) -> Event:
-    """The requester no longer needs it."""
+    """Withdraw the case because the requester no longer needs it."""
     return move(appeal_id, actor, WITHDRAW, None, words, expect=expect)

@@ -1,4 +1,4 @@
-"""Configuration of categories: what kinds of matter there are, and what each asks."""
+"""Configuration of categories and the questions that each asks."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ class CategoryForm(ConfigForm):
 
 
 def _show_questions(questions: list[dict[str, Any]], context: FormContext) -> str:
-    return "\n".join(f"{n}. {_asked(each)}" for n, each in enumerate(questions, 1))
+    return "\n".join(f"{n}. {_describe_question(each)}" for n, each in enumerate(questions, 1))
 
 
-def _asked(question: dict[str, Any]) -> str:
-    """A question in words: what is asked and how it is answered."""
+def _describe_question(question: dict[str, Any]) -> str:
+    """Describe a question: its label and how it is answered."""
     how = str(QUESTION_KINDS.get(question.get("kind", ""), question.get("kind")))
     if question.get("choices"):
         how += _("：") + _("、").join(question["choices"])
@@ -113,12 +113,12 @@ class CategoryType(ModelType):
     heads = (gettext_lazy("性质"), gettext_lazy("主管部门"), gettext_lazy("要问的问题"))
 
     def cells(self, row: Category) -> dict[str, str]:
-        # An empty list of questions has nothing to tell that it is JSON.
+        # An empty list must still read as JSON.
         return super().cells(row) | {"questions": cell(row.questions) or "[]"}
 
     @property
     def exported(self) -> tuple[str, ...]:
-        """Questions have a table of their own; files that have them in a cell are still read."""
+        """Exclude questions, which have a table of their own; imports still accept the column."""
         return tuple(name for name in self.columns if name != "questions")
 
     def missing_in(self, columns: Collection[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Configuration of time limits: eight clocks by urgency, in general and for single categories."""
+"""Configuration of time limits by clock and urgency, in general and per category."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from yinghu.appeals.labels import name_of
 from yinghu.appeals.models import Category, ClockLimit
 from yinghu.appeals.states import LIMITED, ClockKind, Urgency
 from yinghu.common import durations
 from yinghu.common.config_form import ConfigForm, FormContext, State, labelled
 from yinghu.common.config_type import ConfigType, Field
 from yinghu.common.form_fields import PickerSelect
+from yinghu.common.language import name_of
 
 
 @dataclass(slots=True)
 class LimitRow:
-    """The limits of a category ("" is the general rule) at one urgency."""
+    """Limits of a category ("" for the general rule) at one urgency."""
 
     category: str
     urgency: int
@@ -34,7 +34,7 @@ _BEFORE_SOLVING = (ClockKind.RECEIVE, ClockKind.DISPATCH, ClockKind.RESPOND, Clo
 
 
 def _longer(limit: durations.Limit, other: durations.Limit) -> bool:
-    """Whether the first is longer, as far as both are counted the same way."""
+    """Is the first longer? False if they are counted differently."""
     if isinstance(limit, dict) and isinstance(other, dict):
         return limit["working"] > other["working"]
     return isinstance(limit, int) and isinstance(other, int) and limit > other
@@ -67,13 +67,13 @@ class LimitForm(ConfigForm):
                 raise ValidationError(_("这一类、这个紧急程度的时限已经有了，请在表里点它来改"))
             if not self.errors and not any(cleaned.get(kind) for kind in LIMITED):
                 raise ValidationError(_("时限至少写一个"))
-        self._compare_with_solving(cleaned)
+        self._check_against_solving(cleaned)
         if self.key and not self.errors and not any(cleaned.get(kind) for kind in LIMITED):
-            self._may_be_empty()
+            self._refuse_empty_row()
         return cleaned
 
-    def _compare_with_solving(self, cleaned: State) -> None:
-        """What comes before solving takes no longer; working time and the clock do not compare."""
+    def _check_against_solving(self, cleaned: State) -> None:
+        """Require earlier limits to be no longer than solving, where both are counted alike."""
         solve = cleaned.get(ClockKind.SOLVE)
         for kind in _BEFORE_SOLVING:
             limit = cleaned.get(kind)
@@ -84,8 +84,8 @@ class LimitForm(ConfigForm):
                     % {"solve": _(ClockKind.SOLVE.label), "span": durations.limit_said(solve)},
                 )
 
-    def _may_be_empty(self) -> None:
-        """Only an exception goes, by its button; without general limits nothing is late."""
+    def _refuse_empty_row(self) -> None:
+        """Refuse to empty a row: exceptions have a button for it, general limits are required."""
         if self.key.startswith(":"):
             raise ValidationError(
                 _(

@@ -1,4 +1,4 @@
-"""Configuration of handling rules: the numbers of `appeals.policies`, ours and the city's."""
+"""Configuration of the policies in `appeals.policies`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,10 @@ from yinghu.common.config_type import ConfigType, Field
 from yinghu.common.text import plain_digits
 
 Value = int | bool | dict[str, int] | None
-"""A rule's number in its state, so that the history can say it in words: {"minutes": 90} of time,
-yes or no where it is that; None where the city sets nothing.
-"""
+"""A policy's value in its state: {"minutes": 90} for times, a bool for yes or no, None if unset."""
 
 
-def _kept(kind: PolicyKind, value: int) -> Value:
+def _state_value(kind: PolicyKind, value: int) -> Value:
     if kind.unit == MINUTES:
         return {"minutes": value}
     return bool(value) if _is_yes_or_no(kind) else value
@@ -52,13 +50,13 @@ class PolicyForm(ConfigForm):
         elif _is_yes_or_no(kind) and text.lower() in YES | NO:
             value = int(text.lower() in YES)
         else:
-            value = _whole(text)
+            value = _parse_number(text)
         if value is None or not kind.least <= value <= kind.most:
-            least, most = _said(kind, kind.least), _said(kind, kind.most)
+            least, most = _format_value(kind, kind.least), _format_value(kind, kind.most)
             raise ValidationError(
                 _("应在 %(least)s 到 %(most)s 之间") % {"least": least, "most": most}
             )
-        return _kept(kind, value)
+        return _state_value(kind, value)
 
     def clean(self) -> State:
         cleaned = super().clean() or {}
@@ -67,7 +65,7 @@ class PolicyForm(ConfigForm):
         return cleaned
 
 
-def _whole(text: str) -> int:
+def _parse_number(text: str) -> int:
     try:
         return int(plain_digits(text))
     except ValueError:
@@ -78,7 +76,7 @@ def _is_yes_or_no(kind: PolicyKind) -> bool:
     return (kind.least, kind.most) == (0, 1)
 
 
-def _said(kind: PolicyKind, value: int) -> str:
+def _format_value(kind: PolicyKind, value: int) -> str:
     if kind.unit == MINUTES:
         return durations.said(value)
     if _is_yes_or_no(kind):
@@ -88,7 +86,7 @@ def _said(kind: PolicyKind, value: int) -> str:
 
 @dataclass(slots=True)
 class PolicyRow:
-    """A rule as it stands; `value` is None where the city sets nothing."""
+    """A policy; `value` is None if the city sets nothing."""
 
     key: str
     value: int | None = None
@@ -135,12 +133,12 @@ class PolicyType(ConfigType):
         return {"rule": row.key}
 
     def state(self, row: PolicyRow) -> State:
-        return {"value": None if row.value is None else _kept(row.kind, row.value)}
+        return {"value": None if row.value is None else _state_value(row.kind, row.value)}
 
     def cells(self, row: PolicyRow) -> dict[str, str]:
         value = "" if row.value is None else str(row.value)
         if value and (row.kind.unit == MINUTES or _is_yes_or_no(row.kind)):
-            value = _said(row.kind, int(value))
+            value = _format_value(row.kind, int(value))
         return {"rule": row.key, "value": value}
 
     def write(self, row: PolicyRow, values: State) -> None:
@@ -163,8 +161,8 @@ class PolicyType(ConfigType):
     def list_cells(self, rows: Sequence[PolicyRow]) -> list[Sequence[str]]:
         return [
             (
-                _said(row.kind, row.kind.default if row.value is None else row.value),
-                _said(row.kind, row.kind.default),
+                _format_value(row.kind, row.kind.default if row.value is None else row.value),
+                _format_value(row.kind, row.kind.default),
                 _(row.kind.hint),
             )
             for row in rows
@@ -174,7 +172,7 @@ class PolicyType(ConfigType):
         return _(row.kind.hint) if name == "value" and row else super().hint(name, row)
 
     def extras(self, row: PolicyRow) -> dict[str, Any]:
-        return {"ours": _said(row.kind, row.kind.default), "changed": row.value is not None}
+        return {"ours": _format_value(row.kind, row.kind.default), "changed": row.value is not None}
 
     def count(self) -> int:
         return len(POLICIES)

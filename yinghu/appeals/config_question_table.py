@@ -1,8 +1,7 @@
-"""The questions of categories as a table of their own: one line for each question, its choices in
-one cell, so that it can be edited in a spreadsheet.
+"""Categories' questions as a spreadsheet: one line per question, its choices in one cell.
 
-A file that names a category gives all its questions, in the order of its lines; categories that it
-does not name keep theirs.
+A file replaces all questions of each category that it names, in the order of its lines; other
+categories keep theirs.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy
 
 from yinghu.appeals.config_questions import COLUMNS, QUESTION_KINDS
-from yinghu.appeals.labels import name_of
 from yinghu.appeals.models import Category
 from yinghu.common import text_cleaning
 from yinghu.common.config_form import NO, YES, State
+from yinghu.common.language import name_of
 
 HEADS: dict[str, Any] = {
     "category": gettext_lazy("类别的代码；空着就是上一行的那一类"),
@@ -40,12 +39,12 @@ _BARS = re.compile(r"[|｜\n]")
 
 
 def is_question_table(columns: Collection[str]) -> bool:
-    """Whether a table of these columns is one of questions."""
+    """Are these the columns of a question table?"""
     return "question" in columns
 
 
 def question_rows(categories: Iterable[Category]) -> Iterable[dict[str, str]]:
-    """A line for each question, and one for each category that asks nothing."""
+    """Yield a line for each question, and one for each category without questions."""
     for category in categories:
         where = {"category": category.pk, "category_name": name_of(category)}
         for question in category.questions:
@@ -66,10 +65,7 @@ def question_rows(categories: Iterable[Category]) -> Iterable[dict[str, str]]:
 def merge_questions(
     rows: Sequence[tuple[int, dict[str, str]]], states: dict[str, State]
 ) -> list[tuple[int, dict[str, str]]]:
-    """The lines of a table of questions as lines of categories, each with the number of its first.
-
-    `states` are the categories as they are: a question of the same words keeps its key.
-    """
+    """Convert lines of questions to lines of categories; known labels keep their keys."""
     found: dict[str, tuple[int, list[dict[str, str]]]] = {}
     code = ""
     for number, cells in rows:
@@ -85,14 +81,14 @@ def merge_questions(
 
 
 def _row(cells: dict[str, str], kept: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """A line as a row of `questions.PARTS`. A question that is there already, by its key or by its
-    words, keeps its key and what the file has no column for.
+    """Convert a line to a row of `questions.PARTS`. An existing question (same key or label) keeps
+    its key and the parts that the file has no column for.
     """
     row = {part: cells.get(column, "") for part, column in COLUMNS.items()}
     if not any(row.values()):
         return row
-    row["kind"] = _kinds().get(row["kind"].casefold(), row["kind"])
-    row["required"] = _ticked(row["required"].lower())
+    row["kind"] = _kinds_by_name().get(row["kind"].casefold(), row["kind"])
+    row["required"] = _tick_value(row["required"].lower())
     for part in ("choices", "choices_en"):
         row[part] = "\n".join(filter(None, map(text_cleaning.line, _BARS.split(row[part]))))
     label = text_cleaning.line(row["label"])
@@ -107,7 +103,7 @@ def _row(cells: dict[str, str], kept: Iterable[dict[str, Any]]) -> dict[str, str
     absent = {part for part, column in COLUMNS.items() if column not in cells}
     was = {part: "\n".join(old.get(part, ())) for part in ("choices", "choices_en")}
     if "choices" not in absent and row["choices"] != was["choices"]:
-        absent.discard("choices_en")  # they stood beside other choices
+        absent.discard("choices_en")  # they belong to the old choices
     was |= {
         "label_en": old.get("label_en", ""),
         "required": "1" if old.get("required") else "",
@@ -117,8 +113,8 @@ def _row(cells: dict[str, str], kept: Iterable[dict[str, Any]]) -> dict[str, str
 
 
 @cache
-def _kinds() -> dict[str, str]:
-    """A way to answer by its code and by its name in each language."""
+def _kinds_by_name() -> dict[str, str]:
+    """Map codes and names (both languages) of question kinds to codes."""
     found = {kind: kind for kind in QUESTION_KINDS}
     for language in ("zh-hans", "en"):
         with translation.override(language):
@@ -126,5 +122,5 @@ def _kinds() -> dict[str, str]:
     return found
 
 
-def _ticked(text: str) -> str:
+def _tick_value(text: str) -> str:
     return "1" if text in YES else "" if text in NO else text

@@ -33,7 +33,7 @@ COLUMNS = {
     "required": "required",
     "urgent": "urgent",
 }
-"""Part of a question -> its column in a table of questions (`config_question_table.py`)."""
+"""Part of a question -> its column in a question table (`config_question_table.py`)."""
 MOST = 20
 MOST_CHOICES = 30
 
@@ -45,7 +45,7 @@ QUESTION_ROWS = RowsInput("question", PARTS, MOST)
 
 
 class QuestionsField(forms.Field):
-    """The value is the list that `Category.questions` keeps. Errors name the question's number."""
+    """The value is the list stored in `Category.questions`. Errors name the question's number."""
 
     widget = QUESTION_ROWS
 
@@ -54,7 +54,7 @@ class QuestionsField(forms.Field):
             rows = rows_in(value)
         else:
             rows = [row for row in value if any(row[part] for part in PARTS if part != "kind")]
-            _must_be_text(rows)
+            _check_texts(rows)
         if len(rows) > MOST:
             raise ValidationError(_("最多 %d 个问题；群众一次答不了更多") % MOST)
         questions: list[dict[str, Any]] = []
@@ -62,21 +62,19 @@ class QuestionsField(forms.Field):
         keys = {row["key"].strip() for row in rows}
         for number, row in enumerate(rows, 1):
             try:
-                question = _question(row, keys)
+                question = _parse_question(row, keys)
                 if question["key"] in {other["key"] for other in questions}:
                     raise ValidationError(_("代号 %s 用了两次") % question["key"], "key")
                 questions.append(question)
             except ValidationError as why:
-                wrong += [_placed(each, number, row) for each in why.error_list]
+                wrong += [_error_with_place(each, number, row) for each in why.error_list]
         if wrong:
             raise ValidationError(wrong)
         return questions
 
 
-def _placed(wrong: ValidationError, number: int, row: Mapping[str, str]) -> str:
-    """What is wrong with a question, and where: in which line and column, if it came from a table,
-    which says the line as `line`.
-    """
+def _error_with_place(wrong: ValidationError, number: int, row: Mapping[str, str]) -> str:
+    """Prefix an error with the question number, or line and column if it came from a table."""
     why = wrong.messages[0]
     if not row.get("line"):
         return _("第 %(n)d 个问题：%(why)s") % {"n": number, "why": why}
@@ -86,7 +84,7 @@ def _placed(wrong: ValidationError, number: int, row: Mapping[str, str]) -> str:
 
 
 def rows_in(text: str) -> list[dict[str, str]]:
-    """Rows from the JSON of a file's cell, right or not. ValidationError where there are none."""
+    """Parse rows from the JSON of a cell, without checking them. Raises ValidationError."""
     try:
         found = json.loads(text or "[]")
         if not isinstance(found, list):
@@ -101,12 +99,12 @@ def rows_in(text: str) -> list[dict[str, str]]:
         ]
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise ValidationError(_("问题一栏应是 JSON 列表；用“导出问题”的那张表来改更容易")) from None
-    _must_be_text(rows)
+    _check_texts(rows)
     return rows
 
 
-def _must_be_text(rows: list[dict[str, str]]) -> None:
-    """JSON can say what no database and no page can keep."""
+def _check_texts(rows: list[dict[str, str]]) -> None:
+    """Refuse JSON values that the database or a page cannot hold."""
     for number, row in enumerate(rows, 1):
         if any(_NO_TEXT.search(row[part]) for part in PARTS):
             raise ValidationError(
@@ -118,7 +116,7 @@ def _text(value: Any) -> str:
     return "" if value is None or value is False else str(value)
 
 
-def _question(row: Mapping[str, str], keys: set[str]) -> dict[str, Any]:
+def _parse_question(row: Mapping[str, str], keys: set[str]) -> dict[str, Any]:
     label = text_cleaning.line(row["label"])
     key = row["key"].strip() or _new_key(label, row, keys)
     if not label:
@@ -144,16 +142,16 @@ def _question(row: Mapping[str, str], keys: set[str]) -> dict[str, Any]:
         question["label_en"] = label_en
     question["kind"] = row["kind"]
     if row["kind"] == "choice":
-        question |= _choices(row)
+        question |= _parse_choices(row)
     if row["required"] and row["kind"] != "bool":
         question["required"] = True
     if row["kind"] == "number" and row["urgent"].strip():
-        question["urgent"] = _urgent(row["urgent"].strip())
+        question["urgent"] = _urgent_threshold(row["urgent"].strip())
     return question
 
 
-def _urgent(text: str) -> int | float:
-    """The answer from which downwards an appeal is suggested as urgent."""
+def _urgent_threshold(text: str) -> int | float:
+    """Parse the threshold below which an appeal is suggested as urgent."""
     if not re.fullmatch(r"\d{1,6}(?:\.\d{1,2})?", text, re.ASCII):
         raise ValidationError(
             _("“答这个数或更少就建议加急”要填一个数，例如 3；也可以空着"), "urgent"
@@ -162,7 +160,7 @@ def _urgent(text: str) -> int | float:
 
 
 def _new_key(label: str, row: Mapping[str, str], keys: set[str]) -> str:
-    """A key from the label's pinyin initials that no other question has."""
+    """Make a unique key from the label's pinyin initials."""
     stem = re.sub(r"[^a-z0-9]", "", initials(label))[:20].lstrip("0123456789") or "q"
     key, n = stem, 1
     while key in keys:
@@ -172,7 +170,7 @@ def _new_key(label: str, row: Mapping[str, str], keys: set[str]) -> str:
     return key
 
 
-def _choices(row: Mapping[str, str]) -> dict[str, list[str]]:
+def _parse_choices(row: Mapping[str, str]) -> dict[str, list[str]]:
     choices = _lines(row["choices"])
     english = _lines(row["choices_en"])
     if len(choices) < 2:
@@ -182,7 +180,7 @@ def _choices(row: Mapping[str, str]) -> dict[str, list[str]]:
         raise ValidationError(_("最多 %d 个选项") % MOST_CHOICES, "choices")
     if len(set(choices)) < len(choices):
         raise ValidationError(_("有两个一样的选项"), "choices")
-    # A routing rule compares an answer with at most so many characters.
+    # Routing rules compare at most this many characters.
     if any(len(choice) > 80 for choice in (*choices, *english)):
         raise ValidationError(_("每个选项最多 80 个字"), "choices")
     if english and len(english) != len(choices):

@@ -1,4 +1,4 @@
-"""Configuration of reply templates: the words that a desk starts from."""
+"""Configuration of reply templates."""
 
 from __future__ import annotations
 
@@ -27,13 +27,11 @@ _BRACES = re.compile(r"\{[^{}]*\}|[{}]")
 VERB_LABELS = {
     verb.name: verb.label for verb in (ANSWER, ACCEPT, RETURN, ASK, REPORT, RESOLVE, DECLINE)
 }
-"""Verbs that have templates: those in which staff write to the requester, and the return of a
-case, whose reasons recur.
-"""
+"""Verbs with templates: those that write to the requester, and returns, whose reasons recur."""
 
 
 def offered() -> tuple[str, ...]:
-    """The placeholders in the language of the page; those of the other one are understood too."""
+    """Return the placeholders in the reader's language; both languages are accepted."""
     return PLACEHOLDERS[3:] if is_english() else PLACEHOLDERS[:3]
 
 

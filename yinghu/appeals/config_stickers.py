@@ -44,11 +44,11 @@ class PlaceForm(ConfigForm):
             else:
                 cleaned["area"] = found.pk
         if cleaned.get("name") and cleaned.get("area"):
-            self._is_only_here(cleaned["name"], cleaned["area"])
+            self._check_unique_name(cleaned["name"], cleaned["area"])
         return cleaned
 
-    def _is_only_here(self, name: str, area: str) -> None:
-        """Two stickers of one name in one area could not be told apart when printed."""
+    def _check_unique_name(self, name: str, area: str) -> None:
+        """Require a name that is unique in its area, so that printed stickers can be told apart."""
         for key in self.context.names.get(name, ()):
             if key != self.key and self.context.states[key]["area"] == area:
                 self.add_error("name", _("这个区域里已经有叫“%s”的点位了") % name)
@@ -105,7 +105,7 @@ class PlaceType(ModelType):
         return super().rows().select_related("area").defer("area__outline")
 
     def new(self, values: State) -> Place:
-        # Drawn only now: a preview must not differ each time that it is made.
+        # Generated only on creation, so that previews do not differ.
         place: Place = super().new(values | {"code": values["code"] or new_place_code()})
         return place
 

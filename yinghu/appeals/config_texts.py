@@ -1,4 +1,4 @@
-"""Configuration of the city's own texts: every place of `appeals.texts`, with ours beside it."""
+"""Configuration of the texts in `appeals.city_texts`, each with our default."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class TextType(ConfigType):
 
 
 def default_text(key: str, language: str) -> str:
-    """Our text for a place, which the city's own replaces."""
+    """Return our default for a text."""
     said = city_texts.TEXTS[key].default
     with translation.override(language):
         return _(said) if said else ""

@@ -1,4 +1,4 @@
-"""Configuration types of appeals: what can be asked for, by when, and in which words."""
+"""Configuration types of the appeals package."""
 
 from yinghu.appeals.config_categories import CATEGORIES
 from yinghu.appeals.config_limits import LIMITS

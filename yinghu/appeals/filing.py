@@ -1,7 +1,6 @@
-"""The first verb, for one appeal or a thousand: all that a filed appeal is, in one statement.
+"""Filing, the first verb: writes one appeal or many, with events and clocks, in one statement.
 
-A whole city knocks here, so rows, events and clocks are written together by one SQL statement
-instead of row by row. Its row is like every other verb's.
+One SQL statement instead of one per row, because a whole city may file at once.
 """
 
 import json
@@ -17,7 +16,7 @@ from django.utils.translation import gettext_noop, pgettext_lazy
 
 from yinghu.appeals.models import NEVER, Attachment
 from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
-from yinghu.appeals.phrases import own_or_ours
+from yinghu.appeals.phrases import by_requester_or_staff
 from yinghu.appeals.states import ClockKind, Status, Urgency, Who
 from yinghu.appeals.verb import ClockChanges, Verb
 from yinghu.common.job_queue import queue
@@ -37,19 +36,19 @@ FILE = Verb(
     sources=frozenset(),
     target=Status.FILED,
     clocks=ClockChanges(start=(ClockKind.RECEIVE, ClockKind.SOLVE)),
-    told=own_or_ours(gettext_noop("您提交了诉求"), gettext_noop("诉求已登记")),
+    told=by_requester_or_staff(gettext_noop("您提交了诉求"), gettext_noop("诉求已登记")),
 )
 
 
 @dataclass(slots=True)
 class Filing:
-    """What a channel understood of one message, ready to become an appeal.
+    """A channel's message, parsed and ready to become an appeal.
 
-    `phone` is E.164 or empty; `caller` is what identifies the requester where there is no phone (a
-    channel's user id). `id` is set where the caller reserved one. Codes must exist.
+    `phone` is E.164 or empty; `caller` identifies the requester without a phone (a channel's user
+    id). `id` is set if the caller reserved one. Codes must exist.
     """
 
-    # What is private does not show in a traceback or a log.
+    # Private data must not appear in a traceback or a log.
     body: str = field(repr=False)
     channel: str
     title: str = field(default="", repr=False)
@@ -73,7 +72,7 @@ class Filing:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """An appeal's id with its first event's id."""
+    """An appeal's id and its first event's id."""
 
     appeal_id: int
     event_id: int
@@ -148,10 +147,10 @@ FROM event
 
 
 def bulk_cursor() -> CursorWrapper:
-    """A cursor in Django's current transaction whose `%b` parameters travel as bytes.
+    """Return a cursor in Django's transaction whose `%b` parameters are sent as binary.
 
-    Django's own writes every value into the text of the statement; for the lists of a batch that
-    took longer than all else (measured: 137 of 190 microseconds for a row, against 13).
+    Django's own cursor interpolates values into the statement, which for batches took longer than
+    everything else (measured: 137 of 190 microseconds per row, against 13).
     """
     connection.ensure_connection()
     cursor: Any = psycopg.Cursor(connection.connection)
@@ -166,10 +165,10 @@ def file(filing: Filing, actor: Actor) -> Filed:
 
 
 def file_many(filings: Sequence[Filing], actor: Actor) -> list[Filed]:
-    """File all or none, in one transaction (or the caller's); in the order given.
+    """File all or none, in order, in one transaction (or the caller's).
 
-    Permission is the channel's: whoever reached a channel may file. Raises Django's IntegrityError
-    where a code does not exist. The reaction is queued once for all.
+    The caller checks permission. Raises Django's IntegrityError for a code that does not exist. One
+    reaction is queued for all.
     """
     if not filings:
         return []
@@ -184,7 +183,7 @@ def file_many(filings: Sequence[Filing], actor: Actor) -> list[Filed]:
 
 
 def _reserve_ids(filings: Sequence[Filing], cursor: CursorWrapper) -> None:
-    """Give an id to each filing that has none; one statement, or none at all."""
+    """Reserve ids for the filings that have none, in at most one statement."""
     bare = [filing for filing in filings if filing.id is None]
     if bare:
         cursor.execute(
@@ -195,7 +194,7 @@ def _reserve_ids(filings: Sequence[Filing], cursor: CursorWrapper) -> None:
 
 
 def _columns(filings: Sequence[Filing], actor: Actor) -> dict[str, Any]:
-    """The statement's parameters: a list for each column, private ones sealed."""
+    """Return the statement's parameters: a list for each column, private ones sealed."""
     return {
         "id": [f.id for f in filings],
         "channel": [f.channel for f in filings],

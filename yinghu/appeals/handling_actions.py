@@ -1,4 +1,4 @@
-"""The verbs of a case that is being handled, each row with its function."""
+"""Verbs of a case that is being handled, each declared with its function."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_noop, pgettext, pgettext_lazy
 from yinghu.appeals import clocks
 from yinghu.appeals.models import Appeal, Clock, Event
 from yinghu.appeals.moving import Conflict, Refused, move
-from yinghu.appeals.phrases import own_or_ours, said, unit_of, unit_said
+from yinghu.appeals.phrases import by_requester_or_staff, said, unit_of, unit_said
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import (
     DESKS,
@@ -64,14 +64,14 @@ ASK = Verb(
 
 @ASK.action
 def ask(appeal_id: int, actor: Actor, *, words: str, expect: int | None = None) -> Event:
-    """Ask the requester something; the clocks hold still until they supply it."""
+    """Ask the requester a question; clocks pause until they answer."""
     return move(appeal_id, actor, ASK, None, words, expect=expect)
 
 
 def _supply_clocks(
     usual: ClockChanges, appeal: Appeal, _before: Status, _facts: Mapping[str, Any]
 ) -> ClockChanges:
-    """What its unit asks to give back holds still for the unit until that is ruled on."""
+    """A returned case keeps the unit's clocks paused until the ruling."""
     if not appeal.returned:
         return usual
     held_still = (ClockKind.RESPOND, ClockKind.ARRIVE)
@@ -89,7 +89,7 @@ SUPPLY = Verb(
     fields=(WORDS, PHOTOS),
     clocks=ClockChanges(resume=PAUSABLE),
     adjust_clocks=_supply_clocks,
-    told=own_or_ours(gettext_noop("您补充了情况"), gettext_noop("平台代您补充了情况")),
+    told=by_requester_or_staff(gettext_noop("您补充了情况"), gettext_noop("平台代您补充了情况")),
     key="i",
     first_at=Status.WAITING,
     for_requester=True,
@@ -105,14 +105,14 @@ def supply(
     photos: Sequence[StoredPhoto] = (),
     expect: int | None = None,
 ) -> Event:
-    """Add what was asked for, or anything else; if it waited, it goes back to who asked."""
+    """Add information from the requester; a waiting case goes back into handling."""
     return move(appeal_id, actor, SUPPLY, None, words, photos=photos, expect=expect)
 
 
 def _report_clocks(
     usual: ClockChanges, appeal: Appeal, _before: Status, facts: Mapping[str, Any]
 ) -> ClockChanges:
-    """Arriving stops that clock; where reports are asked for, the wait for the next begins."""
+    """Stop the arrival clock on arrival; restart that of progress reports if one runs."""
     stop = (ClockKind.ARRIVE,) if facts.get("arrived") else ()
     if not clocks.running(appeal.pk).filter(kind=ClockKind.PROGRESS).exists():
         return usual._replace(stop=stop)
@@ -149,7 +149,7 @@ def report(
     arrived: bool = False,
     expect: int | None = None,
 ) -> Event:
-    """Tell the requester how far it is."""
+    """Tell the requester about progress."""
     facts = {"arrived": arrived}
     return move(appeal_id, actor, REPORT, None, words, facts=facts, photos=photos, expect=expect)
 
@@ -169,12 +169,12 @@ NOTE = Verb(
 
 @NOTE.action
 def note(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -> Event:
-    """Write something that only those inside see."""
+    """Add a note that only staff read."""
     return move(appeal_id, actor, NOTE, None, why=why, expect=expect)
 
 
 def urge_again_at(appeal: Appeal) -> datetime | None:
-    """When its requester may urge again; None where they may now."""
+    """Return when the requester may urge again; None if they may now."""
     last = appeal.events.filter(verb=URGE.name, actor_kind="requester").last()
     again = last.at + URGE_EVERY if last else None
     return again if again and again > timezone.now() else None
@@ -188,14 +188,14 @@ URGE = Verb(
     who=frozenset({Who.REQUESTER, Who.CALLBACK, Who.COMMAND}),
     sources=OPEN,
     fields=(WORDS_OPTIONAL,),
-    told=own_or_ours(gettext_noop("您催了一次"), gettext_noop("平台催了一次")),
+    told=by_requester_or_staff(gettext_noop("您催了一次"), gettext_noop("平台催了一次")),
     key="y",
 )
 
 
 @URGE.action
 def urge(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None = None) -> Event:
-    """Press for it; a requester at most once in `URGE_EVERY`."""
+    """Press for progress; a requester at most once in `URGE_EVERY`."""
 
     def change(appeal: Appeal) -> dict[str, Any]:
         if actor.kind == "requester" and (again := urge_again_at(appeal)):
@@ -241,10 +241,7 @@ EXTEND = Verb(
 def extend(
     appeal_id: int, actor: Actor, *, until: datetime, why: str, expect: int | None = None
 ) -> Event:
-    """Give the unit until `until` to solve it; not into the past, and only while its clock runs.
-
-    A unit can only ask for it, before the time is up; the dispatcher rules (`oversight.rulings`).
-    """
+    """Extend the running solve clock; a unit's request waits for a ruling (`oversight.rulings`)."""
     facts: dict[str, Any] = {"until": until.isoformat()}
 
     def change(appeal: Appeal) -> dict[str, Any]:
@@ -259,15 +256,15 @@ def extend(
         if relations(actor, appeal) & {"dispatch", "command"}:
             clocks.extend(appeal.pk, until)
             return {}
-        _ask_for_time(appeal, solve, until, now)
+        _request_extension(appeal, solve, until, now)
         facts["asked"] = True
         return {}
 
     return move(appeal_id, actor, EXTEND, change, why=why, facts=facts, expect=expect)
 
 
-def _ask_for_time(appeal: Appeal, solve: Clock, until: datetime, now: datetime) -> None:
-    """Start the wait for a ruling, where a unit may still ask for one."""
+def _request_extension(appeal: Appeal, solve: Clock, until: datetime, now: datetime) -> None:
+    """Start the ruling clock if a unit may still ask for an extension."""
     if solve.paused_at is None and solve.due_at <= now:
         raise Conflict("too_late", _("已经过了办理时限，不能再申请延期；延期要在到期以前申请"))
     if until <= solve.due_at:
@@ -286,7 +283,7 @@ RESOLVE = Verb(
     gettext_noop("办结"),
     pgettext_lazy("done", "办结"),
     "circle-check",
-    # By itself when its errands are done.
+    # The system resolves a case when its errands are done.
     who=UNIT | {Who.SYSTEM},
     sources=frozenset({Status.HANDLING}),
     target=Status.RESOLVED,
@@ -321,9 +318,7 @@ def resolve(
     why: str = "",
     expect: int | None = None,
 ) -> Event:
-    """Say that it is done and how; the requester then rates it. Not before the units that were
-    asked to help have answered, or without saying why.
-    """
+    """Resolve the case; a reason is needed while co-handlers have not answered."""
 
     def change(appeal: Appeal) -> dict[str, Any]:
         asked = clocks.running(appeal.pk).filter(kind=ClockKind.HELP)

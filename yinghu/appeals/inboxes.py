@@ -1,7 +1,7 @@
-"""What each desk sees: one queryset each, in working order, in the actor's scope only.
+"""Inboxes of the desks: one queryset each, within the actor's scope, in working order.
 
-At the desks most urgent first, then oldest; with units what is due next. Whoever shows one slices
-it: none of them is bounded here.
+Desks see the most urgent first, then the oldest; units what is due next. Querysets are not limited;
+the caller slices them.
 """
 
 import hmac
@@ -20,63 +20,61 @@ from yinghu.people.access import Actor, may_see, only_volunteers_in, visible_q
 from yinghu.people.models import Role
 
 COUNTED = 100
-"""Rows that are counted at most: whether it is a hundred or ten thousand, nobody does it today."""
+"""Highest count that is computed; pages show "99+" from it on."""
 
 _ORDER = ("-urgency", "id")
 BY_DUE = ("due_at", "id")
 
 
 def visible(actor: Actor) -> QuerySet[Appeal]:
-    """Every appeal that the actor may see."""
+    """Return every appeal that the actor may see."""
     return Appeal.objects.filter(visible_q(actor))
 
 
 def triage(actor: Actor) -> QuerySet[Appeal]:
-    """Waiting to be sorted."""
+    """Return filed appeals, which wait to be sorted."""
     return visible(actor).filter(status=Status.FILED).order_by(*_ORDER)
 
 
 def dispatch(actor: Actor) -> QuerySet[Appeal]:
-    """Sorted, and no rule took it (or a unit returned it)."""
+    """Return sorted appeals without a unit, and those that a unit returned."""
     return visible(actor).filter(status=Status.SORTED).order_by(*_ORDER)
 
 
 def unit(actor: Actor) -> QuerySet[Appeal]:
-    """Of the actor's units: waiting to be accepted or in handling."""
+    """Return appeals of the actor's units that wait to be accepted or are in handling."""
     return Appeal.objects.filter(
         unit__in=actor.unit_ids, status__in=(Status.ASSIGNED, Status.HANDLING, Status.WAITING)
     ).order_by(*BY_DUE)
 
 
 def free(actor: Actor) -> QuerySet[Appeal]:
-    """Of the actor's units, nobody's yet: theirs to accept. What errands serve a volunteer takes by
-    its legs.
-    """
+    """Return cases of the actor's units without a holder; volunteers take legs of errands."""
     found = Appeal.objects.filter(unit__in=actor.unit_ids, status=Status.ASSIGNED)
     return found.exclude(legs__gt=0, unit__in=only_volunteers_in(actor)).order_by(*_ORDER)
 
 
 def mine(actor: Actor) -> QuerySet[Appeal]:
-    """Held by the actor and not yet resolved."""
+    """Return appeals that the actor holds and that are not resolved."""
     return Appeal.objects.filter(
         holder=actor.user_id, status__in=(Status.HANDLING, Status.WAITING)
     ).order_by(*BY_DUE)
 
 
 def callback(actor: Actor) -> QuerySet[Appeal]:
-    """Resolved: to be rated and closed; longest waiting first."""
+    """Return resolved appeals, to be rated and closed; longest waiting first."""
     return visible(actor).filter(status=Status.RESOLVED).order_by("moved_at")
 
 
 def late(now: datetime) -> QuerySet[Appeal]:
-    """Appeals with an overdue clock."""
+    """Return appeals with an overdue clock."""
     return Appeal.objects.filter(
         Exists(Clock.objects.filter(clocks.overdue(now), appeal=OuterRef("pk")))
     )
 
 
 def desks_with(actor: Actor) -> dict[str, QuerySet[Appeal]]:
-    """The inboxes that this actor works in, by name, in the order of the loop."""
+    """Return the actor's inboxes by name, in the order of the loop."""
     found: dict[str, QuerySet[Appeal]] = {}
     if actor.has(Role.CLERK):
         found["triage"] = triage(actor)
@@ -90,12 +88,12 @@ def desks_with(actor: Actor) -> dict[str, QuerySet[Appeal]]:
 
 
 def counts(actor: Actor) -> dict[str, int]:
-    """How many wait in each inbox of `desks_with`, `COUNTED` at most; one query."""
+    """Count the actor's inboxes, each up to `COUNTED`, in one query."""
     return counted(desks_with(actor))
 
 
 def counted(lists: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
-    """How many each of these finds, `COUNTED` at most; one query. What finds nothing may lack."""
+    """Count each queryset up to `COUNTED` in one query. Empty ones may be missing."""
     names: list[str] = []
     parts: list[str] = []
     values: list[Any] = []
@@ -117,14 +115,14 @@ def counted(lists: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
 
 
 def of_caller(appeal_id: int | None, caller: bytes | None) -> Appeal | None:
-    """The appeal of this number, for whoever knows the phone (by its blind index) given with it."""
+    """Return the appeal with this number if it was filed with this phone (by its blind index)."""
     found = Appeal.objects.filter(pk=appeal_id).first() if appeal_id is not None else None
     right = bytes(found.caller) if found is not None and found.caller else b"\0" * 16
     return found if hmac.compare_digest(right, caller or b"") else None
 
 
 def by_number(actor: Actor, appeal_id: int | None) -> Appeal | None:
-    """The appeal, or None where there is none or it is not this actor's to see."""
+    """Return the appeal, or None if it does not exist or the actor may not see it."""
     if appeal_id is None:
         return None
     found = Appeal.objects.filter(pk=appeal_id).first()

@@ -1,4 +1,4 @@
-"""The tables of the loop. Only `moving` and `filing`, its first verb, write them."""
+"""Tables of the appeal loop, written only by `moving` and `filing`."""
 
 from __future__ import annotations
 
@@ -29,18 +29,17 @@ COUNTED_VERBS = (
     "return",
     "rule",
 )
-"""Names of the verbs that the rates count; an index has their events (`Event.Meta`)."""
+"""Verbs that the rates count; a partial index covers their events (`Event.Meta`)."""
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""When a case is due for which nothing runs: after all others."""
+"""`due_at` of a case without a running clock; sorts after all others."""
 
 
 class Category(models.Model):
-    """What kind of matter. A dot in the code makes a child: `medicine.fever` is under `medicine`.
+    """A category. A dot in the code makes a child: `medicine.fever` is under `medicine`.
 
     `questions` is a list of {key, label, label_en, kind: text|choice|number|bool, choices?,
-    required?} that this category asks of the requester. `department` is the city's department for
-    it, to which a case is raised from a town; where there is none, that of the category above.
+    required?}. `department` receives cases that a town raises; the parent category's if empty.
     """
 
     code = models.CharField(primary_key=True, max_length=60)
@@ -63,16 +62,15 @@ class Category(models.Model):
 
 
 class Appeal(models.Model):
-    """One appeal from filing to closing. `version` counts its events.
+    """An appeal from filing to closing. `version` counts its events.
 
     `name`, `phone` and `address` are sealed (`common.sealing`); `caller` is the blind index of the
-    phone. `lon`, `lat` are WGS-84 degrees. `level` is at which of the five levels it stands
-    (`people.Level`). `lead` is its first receiver (首接负责), once it has been raised. `also` are
-    the units that have a part in it beside `unit`: lead, co-handlers, those whistled for; NULL for
-    none. `returned`: its unit asks to give it back, and the dispatcher has not ruled yet.
-    `watched`: under supervision. `legs` are those of its errands that are not done. `due_at` is
-    when the next of its own clocks is. `filed_at` is when we received it, `said_at` when it was
-    said, where the channel tells that.
+    phone. `lon`, `lat` are WGS-84 degrees. `level` is a `people.Level`. `lead` is the first
+    receiver (首接负责) of a raised case. `also` are the units with a part in it beside `unit`
+    (lead, co-handlers, units called by a whistle), NULL for none. `returned`: its unit asked to
+    give it back, and the ruling is pending. `watched`: under supervision. `legs` counts unfinished
+    legs of errands. `due_at` is when its next own clock is due. `filed_at` is when we received it,
+    `said_at` when the channel did, if known.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -118,7 +116,7 @@ class Appeal(models.Model):
 
     class Meta:
         indexes = (
-            # Each inbox is one of these, newest or most urgent first, and small: open appeals only.
+            # The inboxes; partial indexes, because open appeals are few.
             models.Index(
                 fields=("status", "-urgency", "id"),
                 name="appeal_desk",
@@ -155,7 +153,7 @@ class Appeal(models.Model):
                 name="appeal_area",
                 opclasses=("text_pattern_ops", "int8_ops"),
             ),
-            # A period's appeals and their areas, without a look at the appeals themselves.
+            # Covers counts by period and area without reading the rows.
             models.Index(fields=("filed_at",), name="appeal_filed", include=("id", "area")),
             models.Index(
                 fields=("master",), name="appeal_master", condition=Q(master__isnull=False)
@@ -165,7 +163,7 @@ class Appeal(models.Model):
                 name="appeal_callback",
                 condition=Q(status=Status.RESOLVED.value),
             ),
-            # What the list of cases asks for, and may find rarely or never.
+            # Filters of the case list that may match few rows or none.
             models.Index(fields=("category", "id"), name="appeal_category"),
             models.Index(fields=("klass", "id"), name="appeal_klass"),
             models.Index(fields=("channel", "id"), name="appeal_channel"),
@@ -186,12 +184,12 @@ class Appeal(models.Model):
 
     @property
     def number(self) -> str:
-        """The human number, `0000-0123-4`, with a check digit."""
+        """Human-readable number with a check digit, `0000-0123-4`."""
         return number_of(self.pk)
 
     @property
     def token(self) -> str:
-        """The secret of the tracking link: whoever holds it is the requester."""
+        """Secret of the tracking link; its holder is treated as the requester."""
         return track_token(self.pk)
 
     @property
@@ -200,16 +198,16 @@ class Appeal(models.Model):
 
     @property
     def headline(self) -> str:
-        """The title, or the beginning of the words."""
+        """Title, or the beginning of the text."""
         return self.title or self.body[:60]
 
 
 class Event(models.Model):
-    """One thing that happened to one appeal, for ever: the database refuses UPDATE and DELETE.
+    """Something that happened to an appeal; the database refuses UPDATE and DELETE.
 
-    `words` are public to the requester, `why` is inside only. `klass`, `category_id`, `unit_id`,
-    `area_id` are the appeal's after the event, so that figures of any moment can be derived from
-    events alone.
+    The requester reads `words`, only staff read `why`. `klass`, `category_id`, `unit_id` and
+    `area_id` are the appeal's after the event, so that past figures can be derived from events
+    alone.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -232,7 +230,7 @@ class Event(models.Model):
     class Meta:
         constraints = (models.UniqueConstraint(fields=("appeal", "seq"), name="event_seq"),)
         indexes = (
-            # What rates are counted from (`oversight.rates`), and nothing else.
+            # Covers the events that rates count (`oversight.rates`).
             models.Index(
                 fields=("verb", "at"),
                 name="event_counted",
@@ -245,9 +243,10 @@ class Event(models.Model):
 
 
 class Untallied(models.Model):
-    """An event that the tallies have not counted yet: written with it, deleted by the fold.
+    """An event not yet in the tallies: written with it, deleted when tallies are folded.
 
-    Counts are exact at any moment as tallies plus these, and no two writers meet on a counter row.
+    Counts are tallies plus these rows, so they are exact and writers never contend for a counter
+    row.
     """
 
     event = models.OneToOneField(
@@ -259,13 +258,11 @@ class Untallied(models.Model):
 
 
 class Clock(models.Model):
-    """One of the six first-times of an appeal, or what oversight waits for: runs until stopped,
-    holds still while paused.
+    """A clock: one of an appeal's six time limits, or an answer that oversight waits for.
 
-    It was given `minutes`, of working time where `working`. `due_at` is moved on by the length of
-    each pause. Overdue is derived: running and `due_at` past. `next_at` is when the next step of
-    chasing falls due (`ChaseStep`), null after the last. `unit` is whose it is, where that is not
-    the unit that has the case.
+    It was given `minutes`, of working time if `working`. `due_at` moves by the length of each
+    pause. It is overdue when running past `due_at`. `next_at` is when the next step of chasing is
+    due (`ChaseStep`), null after the last. `unit` is set if it is not the unit that has the case.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -295,20 +292,20 @@ class Clock(models.Model):
                 name="clock_due",
                 condition=Q(stopped_at__isnull=True, paused_at__isnull=True),
             ),
-            # What the sweep looks for, and nothing else.
+            # Covers the query of the sweep.
             models.Index(
                 fields=("next_at",),
                 name="clock_next",
                 condition=Q(stopped_at__isnull=True, paused_at__isnull=True, next_at__isnull=False),
             ),
-            # Few, beside the clocks of all open cases: what is waited for, and from which unit.
+            # What each unit is waited for; few rows.
             models.Index(
                 fields=("kind", "unit"),
                 name="clock_asked",
                 include=("appeal",),
                 condition=Q(kind__in=[kind.value for kind in ASKED], stopped_at__isnull=True),
             ),
-            # Whether what was received and solved in a period was in time, by the index alone.
+            # Covers whether a period's cases were received and solved in time.
             models.Index(
                 fields=("kind", "stopped_at"),
                 name="clock_stopped",
@@ -325,9 +322,7 @@ class Clock(models.Model):
 
 
 class ClockLimit(models.Model):
-    """How long a clock may run, by kind, urgency and (optionally) category: in minutes, of working
-    time where `working`.
-    """
+    """Time limit by clock kind, urgency and category; minutes of working time if `working`."""
 
     kind = models.CharField(max_length=8, choices=[(k.value, k.label) for k in ClockKind])
     urgency = models.PositiveSmallIntegerField(choices=[(u.value, u.label) for u in Urgency])
@@ -348,7 +343,7 @@ class ClockLimit(models.Model):
 
 
 class ChaseAct(models.TextChoices):
-    """What a step of chasing does, from the gentlest to the hardest."""
+    """What a step of chasing does, gentlest first."""
 
     REMIND = "remind", gettext_lazy("提醒")
     URGE = "urge", gettext_lazy("催办")
@@ -357,7 +352,7 @@ class ChaseAct(models.TextChoices):
 
 
 class ChaseTell(models.TextChoices):
-    """Whom a step of chasing reaches."""
+    """Whom a step of chasing notifies."""
 
     HOLDER = "holder", gettext_lazy("承办人")
     HEAD = "head", gettext_lazy("单位负责人")
@@ -366,8 +361,8 @@ class ChaseTell(models.TextChoices):
 
 
 class ChaseStep(models.Model):
-    """One step of what happens when a clock runs out: at `percent` of its limit and `minutes` more
-    (fewer where negative, both of working time where the clock is), for clocks of `kind` ("": all).
+    """A step of chasing: due at `percent` of the limit plus `minutes` (may be negative; working
+    time if the clock's is), for clocks of `kind` ("" for all).
     """
 
     kind = models.CharField(max_length=8, blank=True)
@@ -385,7 +380,7 @@ class ChaseStep(models.Model):
 
 
 class Policy(models.Model):
-    """A number that a city sets instead of ours; `key` is one of `policies.POLICIES`."""
+    """A city's value for one of `policies.POLICIES`."""
 
     key = models.CharField(primary_key=True, max_length=40)
     value = models.IntegerField()
@@ -410,7 +405,7 @@ class Attachment(models.Model):
 
     @classmethod
     def of(cls, photo: StoredPhoto, appeal_id: int, event_id: int | None = None) -> Attachment:
-        """The row of a photo that lies on disk; with the event that brought it, if not filing."""
+        """Build the row of a stored photo; `event_id` is empty if it came with the filing."""
         return cls(
             appeal_id=appeal_id,
             event_id=event_id,
@@ -422,7 +417,7 @@ class Attachment(models.Model):
 
 
 class Text(models.Model):
-    """What a city says in its own words instead of ours; `key` is one of `texts.TEXTS`."""
+    """A city's replacement for one of `city_texts.TEXTS`."""
 
     key = models.CharField(primary_key=True, max_length=40)
     words = models.TextField(blank=True)
@@ -433,9 +428,9 @@ class Text(models.Model):
 
 
 class ReplyTemplate(models.Model):
-    """Words that a desk starts from when it does a verb (`resolve`, `answer`, `ask` …).
+    """A template for the text of a verb (`resolve`, `answer`, `ask` …).
 
-    `category` is a prefix like a routing rule's and `unit` whose it is; empty means everyone's.
+    `category` is a prefix as in routing rules, `unit` its owner; empty means all.
     """
 
     verb = models.CharField(max_length=10)

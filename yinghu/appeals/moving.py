@@ -1,4 +1,4 @@
-"""The one door through which everything goes that changes an appeal: `move`."""
+"""`move`, the only function that changes an appeal."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -24,15 +24,15 @@ from yinghu.common.raw_query import fetch
 from yinghu.people.access import Actor, may_see, relations, serves
 
 MAX_WORDS = 10_000
-"""Characters; the longest answer of an office among 2,720 real ones has 7,883."""
+"""Characters; the longest of 2,720 real answers has 7,883."""
 
 Change = Callable[[Appeal], dict[str, Any]]
 
 
 class Refused(Exception):
-    """A verb that was not done, and nothing changed. `code` is stable, `message` is for people.
+    """The verb was refused and nothing changed. `code` is stable, `message` is for people.
 
-    `field` names the field at fault, if one is. `status` is the HTTP status that fits.
+    `field` names the invalid field, if any; `status` is the matching HTTP status.
     """
 
     status = 422
@@ -43,24 +43,24 @@ class Refused(Exception):
 
 
 class NotFound(Refused):
-    """No such appeal, or none that this actor may know of."""
+    """The appeal does not exist, or the actor may not see it."""
 
     status = 404
 
 
 class Forbidden(Refused):
-    """The actor sees the appeal, but may not do this to it."""
+    """The actor sees the appeal but may not do this."""
 
     status = 403
 
 
 class Conflict(Refused):
-    """The appeal has moved on: the verb does not fit its status or version any more."""
+    """The verb no longer fits the appeal's status or version."""
 
     status = 409
 
 
-_NOTHING_TO = {
+_CLOCK_MESSAGES = {
     ClockKind.RULING: gettext_noop("没有等着裁定的申请，可能别人刚刚裁定过"),
     ClockKind.HELP: gettext_noop("没有请您的单位协办，或者已经回复过"),
     ClockKind.ACCOUNT: gettext_noop("没有等着回复的督办要求，或者已经回复过"),
@@ -69,11 +69,11 @@ _NOTHING_TO = {
     ClockKind.CONTEST: gettext_noop("没有等着裁定的异议，可能别人刚刚裁定过"),
     ClockKind.GRADE: gettext_noop("没有等着您的单位评价的吹哨，或者已经评过"),
 }
-"""What is said where a verb needs a clock (`Verb.needs`) and none runs."""
+"""Message if a verb needs a running clock (`Verb.needs`) and there is none."""
 
 
 def possible(verbs: Iterable[Verb], appeal: Appeal, actor: Actor) -> list[Verb]:
-    """Of these verbs those that this actor may do to the case now, in their order."""
+    """Return those verbs that the actor may do to the case now, in their order."""
     mine = relations(actor, appeal)
     found = [
         verb
@@ -81,18 +81,18 @@ def possible(verbs: Iterable[Verb], appeal: Appeal, actor: Actor) -> list[Verb]:
         if appeal.status in verb.sources and verb.who & mine and not verb.errand
     ]
     if not any(verb.needs for verb in found):
-        return [verb for verb in found if _flagged(verb, appeal)]
+        return [verb for verb in found if _flag_is_set(verb, appeal)]
     live = list(clocks.running(appeal.pk))
-    return [verb for verb in found if _flagged(verb, appeal) and _waited_for(verb, actor, live)]
+    return [verb for verb in found if _flag_is_set(verb, appeal) and _clock_runs(verb, actor, live)]
 
 
-def _flagged(verb: Verb, appeal: Appeal) -> bool:
+def _flag_is_set(verb: Verb, appeal: Appeal) -> bool:
     return not verb.flag or bool(getattr(appeal, verb.flag))
 
 
-def _waited_for(verb: Verb, actor: Actor, live: list[Clock]) -> bool:
-    """Whether a clock runs that the verb needs: one of the actor's units', where units have their
-    own and it is not a verb that deals with those of all.
+def _clock_runs(verb: Verb, actor: Actor, live: list[Clock]) -> bool:
+    """Does a clock run that the verb needs? If units have their own, it must be of the actor's
+    units, unless the verb deals with any unit's.
     """
     if verb.needs is None:
         return True
@@ -113,10 +113,10 @@ def move(
     photos: Sequence[StoredPhoto] = (),
     expect: int | None = None,
 ) -> Event:
-    """Do a verb. Raises NotFound, Forbidden, Conflict or Refused, and then nothing has changed.
+    """Do a verb. Raises NotFound, Forbidden, Conflict or Refused without changing anything.
 
-    `change` is called with the locked row and returns the columns to write; `expect` is the version
-    that the actor saw, where acting on an older one would be wrong.
+    `change` receives the locked row and returns the columns to write; `expect` is the version that
+    the actor saw, where acting on an older one would be wrong.
     """
     if len(photos) > MAX_PHOTOS:
         raise Refused("too_many_photos", _("最多 %d 张照片") % MAX_PHOTOS, "photos")
@@ -126,19 +126,19 @@ def move(
         appeal = found[0] if found else None
         if appeal is None or not may_see(actor, appeal):
             raise NotFound("not_found", _("没有这件诉求"))
-        _guard(verb, appeal, actor, words, why, expect)
+        _check_allowed(verb, appeal, actor, words, why, expect)
         columns = change(appeal) if change else {}
         now = timezone.now()
         before, holder = appeal.state, appeal.holder_id
         for name, value in columns.items():
             setattr(appeal, name, value)
-        appeal.status = _target(verb, appeal)
+        appeal.status = _target_status(verb, appeal)
         if appeal.holder_id != holder:
             columns["holder_id"] = appeal.holder_id
         if appeal.status in ENDED and before not in ENDED:
             columns["closed_at"] = appeal.closed_at = now
         if not verb.errand:
-            # Errands run beside the clocks of their case.
+            # Errands do not affect the clocks of their case.
             clocks.apply(verb, appeal, before, now, facts or {})
             columns["due_at"] = clocks.next_due(appeal)
         Appeal.objects.filter(pk=appeal.pk).update(
@@ -173,7 +173,7 @@ def move(
     return event
 
 
-_RECORD = """
+_RECORD_SQL = """
 WITH event AS (
     INSERT INTO appeals_event (
         appeal_id, seq, verb, from_status, to_status, actor_kind, user_id, words, why, facts,
@@ -185,7 +185,7 @@ WITH event AS (
 )
 SELECT id, pg_notify(%s, %s) FROM event
 """
-"""An event, to be counted and announced with the transaction: one journey to the database."""
+"""Insert an event, queue its count and announce it, in one round trip."""
 
 
 def _record(event: Event) -> None:
@@ -208,26 +208,26 @@ def _record(event: Event) -> None:
     ]
     told = payload(event.verb, [event.appeal_id])
     with connection.cursor() as cursor:
-        cursor.execute(_RECORD, [*written, NOTIFY_CHANNEL, told])
+        cursor.execute(_RECORD_SQL, [*written, NOTIFY_CHANNEL, told])
         event.pk, _none = cursor.fetchone()
     event._state.adding = False
 
 
-def _guard(
+def _check_allowed(
     verb: Verb, appeal: Appeal, actor: Actor, words: str, why: str, expect: int | None
 ) -> None:
-    """Refuse what its row does not allow, in the order: who, when, with what."""
+    """Check actor, status, clocks, version and texts against the verb's row."""
     mine = relations(actor, appeal)
     if not verb.who & mine:
         raise Forbidden("not_allowed", _("您不能对这件诉求做“%s”") % _(verb.label))
-    if appeal.status not in verb.sources or not _flagged(verb, appeal):
+    if appeal.status not in verb.sources or not _flag_is_set(verb, appeal):
         raise Conflict(
             "wrong_status",
             _("这件诉求现在是“%(status)s”，不能再“%(verb)s”")
             % {"status": status_label(appeal.state), "verb": _(verb.label)},
         )
-    if verb.needs and not _waited_for(verb, actor, list(clocks.running(appeal.pk))):
-        raise Conflict("nothing_to", _(_NOTHING_TO[verb.needs]))
+    if verb.needs and not _clock_runs(verb, actor, list(clocks.running(appeal.pk))):
+        raise Conflict("nothing_to", _(_CLOCK_MESSAGES[verb.needs]))
     if expect is not None and expect != appeal.version and _moved_since(appeal, expect):
         raise Conflict("moved_on", _("您看的时候，别人已经处理过这件诉求，请看最新情况"))
     given = {"words": words, "why": why}
@@ -237,7 +237,7 @@ def _guard(
 
 
 def check_text(text: str, field: Field, longest: int = MAX_WORDS) -> None:
-    """Refuse words that are missing, endless, or not to be stored."""
+    """Refuse text that is missing, too long or cannot be stored."""
     if field.required and not text:
         raise Refused("missing", _("请填写“%s”") % _(field.label), field.name)
     if len(text) > longest:
@@ -247,25 +247,23 @@ def check_text(text: str, field: Field, longest: int = MAX_WORDS) -> None:
 
 
 def line(text: str, verb: Verb, name: str, longest: int = 200) -> str:
-    """A short text of a verb's field, without what cannot be seen; Refused as `move` refuses."""
+    """Clean a one-line text field. Raises Refused."""
     text = text_cleaning.words(text)
     check_text(text, next(f for f in verb.fields if f.name == name), longest)
     return text
 
 
 def _moved_since(appeal: Appeal, expect: int) -> bool:
-    """Whether somebody did something since: that the platform has chased or asked helpers by itself
-    does not count.
-    """
+    """Has a person acted since that version? The platform's own chasing does not count."""
     if expect > appeal.version:
         return True
     return appeal.events.filter(seq__gt=expect).exclude(verb__in=BY_ITSELF).exists()
 
 
-def _target(verb: Verb, appeal: Appeal) -> Status:
-    """The status after the verb, `appeal` carrying its new columns already."""
+def _target_status(verb: Verb, appeal: Appeal) -> Status:
+    """Return the status after the verb; `appeal` carries its new columns."""
     if appeal.status in verb.rests_from:
-        # Whoever has left the unit meanwhile holds nothing any more.
+        # A holder who has left the unit no longer counts.
         held = serves(appeal.unit_id, appeal.holder_id)
         appeal.holder_id = appeal.holder_id if held else None
         return resting_status(

@@ -1,4 +1,4 @@
-"""Tells every process that something happened, when the transaction commits: ids, nothing else."""
+"""PostgreSQL notifications to every process on commit: ids only."""
 
 import json
 from collections.abc import Sequence
@@ -7,27 +7,25 @@ from django.db import connection
 
 NOTIFY_CHANNEL = "yinghu"
 MAX_IDS = 100
-"""More would not fit PostgreSQL's 8,000 bytes; an empty list then stands for many."""
+"""Limit from PostgreSQL's 8,000 bytes; an empty list stands for more."""
 NOTICE = "notice"
-"""Verb of a notification that means logins, which have something new to read, or nothing more."""
+"""Verb of notifications that address logins with something new to read."""
 
 
 def payload(verb: str, appeal_ids: Sequence[int]) -> str:
-    """`{"verb": …, "appeals": [ids]}`, the list empty where there are more than `MAX_IDS`."""
+    """Build `{"verb": …, "appeals": [ids]}`, with an empty list for more than `MAX_IDS`."""
     return json.dumps(
         {"verb": str(verb), "appeals": appeal_ids if len(appeal_ids) <= MAX_IDS else []}
     )
 
 
 def tell(verb: str, appeal_ids: Sequence[int]) -> None:
-    """Say that this was done to these appeals; `verb` may also be what no person does (suggest)."""
+    """Announce a change to these appeals; `verb` may be an automatic step (suggest)."""
     _notify([payload(verb, appeal_ids)])
 
 
 def tell_users(user_ids: Sequence[int]) -> None:
-    """Say to these logins that what they have to read has changed: `{"verb": …, "users": [ids]}`,
-    in as many notifications as they need, for nobody else is to look.
-    """
+    """Announce something new to logins, in parts: `{"verb": …, "users": [ids]}`."""
     parts = [user_ids[at : at + MAX_IDS] for at in range(0, len(user_ids), MAX_IDS)]
     _notify([json.dumps({"verb": NOTICE, "users": part}) for part in parts])
 

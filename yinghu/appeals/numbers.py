@@ -1,6 +1,4 @@
-"""The number that people read out, and the secrets of tracking links and mail threads; all derived
-from the appeal's id.
-"""
+"""Appeal numbers and the secrets of tracking links and mail threads, derived from the id."""
 
 import base64
 import hmac
@@ -15,10 +13,7 @@ _SECRET_BYTES = 15
 
 
 def number_of(appeal_id: int) -> str:
-    """`123` -> `0000-0123-x`: eight digits or more in fours, then a Damm check digit.
-
-    Damm's digit finds every single wrong digit and every swap of neighbours (H. M. Damm, 2004).
-    """
+    """Format an id as `0000-0123-x`: groups of four and a Damm check digit (H. M. Damm, 2004)."""
     digits = f"{appeal_id:08d}"
     head = digits[:-8]
     parts = [part for part in (head, digits[-8:-4], digits[-4:]) if part]
@@ -26,9 +21,7 @@ def number_of(appeal_id: int) -> str:
 
 
 def id_of(number: str) -> int | None:
-    """The id behind a number as typed, full-width or not, spaces and dashes aside; None where it
-    cannot be one.
-    """
+    """Return the id of a typed number (full-width digits, spaces and dashes allowed), or None."""
     digits = "".join(char for char in plain_digits(number) if char not in " -－　")
     if not (9 <= len(digits) <= 19 and digits.isascii() and digits.isdigit()):
         return None
@@ -40,23 +33,23 @@ def id_of(number: str) -> int | None:
 
 
 def track_token(appeal_id: int) -> str:
-    """`<id>-<secret>`, the secret 120 bits of a keyed hash in lower-case base32 (24 characters)."""
+    """Return `<id>-<secret>`: 120 bits of a keyed hash in lower-case base32 (24 characters)."""
     return f"{appeal_id}-{secret_of('track', appeal_id)}"
 
 
 def thread_token(appeal_id: int) -> str:
-    """Like `track_token`, for the mails about an appeal: a reply that names it belongs to it."""
+    """Return the token that links mail replies to an appeal; same form as `track_token`."""
     return f"{appeal_id}-{secret_of('mail-thread', appeal_id)}"
 
 
 def secret_of(purpose: str, number: int) -> str:
-    """24 characters that only this installation can derive from a number, for one purpose."""
+    """Derive 24 characters from a number, the purpose and this installation's key."""
     secret = hmac.digest(derived_key(purpose), str(number).encode(), "sha256")[:_SECRET_BYTES]
     return base64.b32encode(secret).decode().lower()
 
 
 def id_of_token(token: str) -> int | None:
-    """The id of a genuine tracking token, compared in constant time; None for any other text."""
+    """Return the id of a valid tracking token, compared in constant time, else None."""
     head, _, _ = token.partition("-")
     if not (head.isascii() and head.isdigit() and len(head) <= 18):
         return None

@@ -1,7 +1,7 @@
-"""What the rows of verbs are worded with: texts that depend on an event.
+"""Building blocks for the texts of verbs that depend on an event.
 
-`*_said(text)` returns a function that translates the text when an event is read and puts into it
-what the event says: mark the text with `gettext_noop`.
+`*_said(text)` returns a function that translates `text` (marked with `gettext_noop`) and fills in
+the event's facts.
 """
 
 from __future__ import annotations
@@ -14,60 +14,59 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from yinghu.appeals.labels import name_of
 from yinghu.appeals.models import Event
 from yinghu.appeals.states import Satisfaction
 from yinghu.appeals.verb import EventText
+from yinghu.common.language import name_of
 
 
 def said(text: str) -> EventText:
-    """The text as it stands."""
+    """The text as it is."""
     return lambda _event: _(text)
 
 
 def unit_said(text: str) -> EventText:
-    """With the unit that has the case."""
+    """The text with the name of the unit that has the case."""
     return lambda event: _(text) % unit_of(event)
 
 
 def unit_of(event: Event) -> str:
-    """The name of the unit that has the case after the event, for a sentence."""
+    """Return the name of the event's unit."""
     return name_of(event.unit) if event.unit else pgettext("sentence", "承办单位")
 
 
 def fact_said(text: str, fact: str = "name") -> EventText:
-    """With one of the event's facts."""
+    """The text with one of the event's facts."""
     return lambda event: _(text) % str(event.facts.get(fact, ""))
 
 
-def own_or_ours(own: str, ours: str) -> EventText:
-    """One text where its requester did it, another where somebody did it for them."""
+def by_requester_or_staff(own: str, ours: str) -> EventText:
+    """`own` if the requester acted, `ours` if staff did it for them."""
     return lambda event: _(own) if event.actor_kind == "requester" else _(ours)
 
 
 def name_detail(event: Event) -> str:
-    """The name that an event keeps."""
     return str(event.facts.get("name", ""))
 
 
 def unit_detail(event: Event) -> str:
-    """To which unit the case goes."""
+    """Return the unit that the case goes to."""
     return f"→ {name_of(event.unit)}" if event.unit else ""
 
 
 def deadline_detail(event: Event) -> str:
-    """The deadline that an event sets."""
+    """Return the deadline that the event sets."""
     until = parse_datetime(event.facts.get("until", ""))
     return _("%s 以前") % f"{localtime(until):%Y-%m-%d %H:%M}" if until else ""
 
 
 def agreement_of(event: Event) -> str:
-    """Whether somebody agreed."""
+    """Return "agreed" or "refused" as text."""
     return _("同意") if event.facts.get("agree") else _("不同意")
 
 
 def rating_of(facts: Mapping[str, Any]) -> str:
-    """What a requester's rating says."""
+    """Return a rating as text."""
     return joined(
         _("解决了") if facts.get("solved") else _("没有解决"),
         _(Satisfaction(facts["satisfaction"]).label),
@@ -76,5 +75,5 @@ def rating_of(facts: Mapping[str, Any]) -> str:
 
 
 def joined(*parts: str) -> str:
-    """Parts of a line, but for the empty ones."""
+    """Join the non-empty parts."""
     return " · ".join(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""Numbers that a city sets: what they are, what they say if it sets none, and reading them."""
+"""Policies: numbers that a city can set, their defaults and bounds, and reading them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from yinghu.appeals.models import Policy
 
 
 def _(label: str) -> str:
-    """Marks a label for the translators; it is translated where it is shown."""
+    """Mark a label for translation."""
     return label
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyKind:
-    """One number: its label and hint, what it is by itself, and its bounds. 0 is "never" where
-    `least` is 0.
-    """
+    """A policy's label, hint, default and bounds. If `least` is 0, 0 means "never"."""
 
     key: str
     label: str
@@ -263,14 +261,14 @@ POLICIES: dict[str, PolicyKind] = {
 
 
 def policy(key: str) -> int:
-    """What the city sets, else what is so by itself. One query. KeyError for an unknown key."""
+    """Return the city's value or the default, in one query. KeyError for an unknown key."""
     kind = POLICIES[key]
     set_to = Policy.objects.filter(pk=key).values_list("value", flat=True).first()
     return kind.default if set_to is None else set_to
 
 
 def policies(prefix: str) -> dict[str, int]:
-    """All whose key begins so, by key. One query, for whoever needs several at once."""
+    """Return all policies whose key has this prefix, by key, in one query."""
     found = {key: kind.default for key, kind in POLICIES.items() if key.startswith(prefix)}
     rows = Policy.objects.filter(key__in=list(found)).values_list("key", "value")
     return found | dict(rows)

@@ -1,4 +1,4 @@
-"""Words that a desk starts from when it does a verb: which ones fit a case, filled in for it."""
+"""Reply templates: select those that fit a case and fill them in."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from django.db.models import Q
 
 from yinghu.appeals.models import Appeal, Category, ReplyTemplate
 from yinghu.appeals.verb import Verb
-from yinghu.common.language import is_english
+from yinghu.common.language import name_of
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A template with the case's number, unit and category in their places."""
+    """A template with the case's number, unit and category filled in."""
 
     pk: int
     verb: str
@@ -25,10 +25,10 @@ class Filled:
 def for_verbs(
     appeal: Appeal, verbs: Collection[Verb], category: Category | None = None
 ) -> dict[str, list[Filled]]:
-    """The templates that fit the case, by the verb's name, in their order; one query.
+    """Return the templates that fit the case by verb name, in order, in one query.
 
-    `category` stands in where nobody has decided one yet. A unit's templates are offered for what
-    that unit holds, those of no unit for everything.
+    `category` is used if the case has none yet. A unit's templates are offered for its own cases,
+    those without a unit for all.
     """
     category = appeal.category or category
     code = category.pk if category else ""
@@ -50,17 +50,10 @@ def for_verbs(
 
 
 def _fill(words: str, appeal: Appeal, category: Category | None) -> str:
-    english = is_english()
-
-    def name(thing: Category | None) -> str:
-        return ((english and thing.name_en) or thing.name) if thing else ""
-
-    unit = appeal.unit
-    unit_name = ((english and unit.name_en) or unit.name) if unit else ""
     for places, value in (
         (("{编号}", "{number}"), appeal.number),
-        (("{单位}", "{unit}"), unit_name),
-        (("{类别}", "{category}"), name(category)),
+        (("{单位}", "{unit}"), name_of(appeal.unit) if appeal.unit else ""),
+        (("{类别}", "{category}"), name_of(category) if category else ""),
     ):
         for place in places:
             words = words.replace(place, value)

@@ -1,7 +1,6 @@
-"""The words of an appeal: its statuses, its clocks, who is what to it.
+"""Enumerations of an appeal: statuses, classes, clocks and an actor's relations to it.
 
-They import nothing of ours and nothing of Django's. A label is Chinese and is translated where it
-is shown.
+Imports neither our own modules nor Django. Labels are Chinese msgids.
 """
 
 from enum import IntEnum, StrEnum
@@ -9,12 +8,12 @@ from typing import Self
 
 
 def _(label: str) -> str:
-    """Marks a label for the translators; it is translated where it is shown."""
+    """Mark a label for translation."""
     return label
 
 
 class Labelled(StrEnum):
-    """A string enum whose members carry their Chinese label beside them."""
+    """A string enum whose members carry their Chinese label."""
 
     label: str
 
@@ -26,7 +25,7 @@ class Labelled(StrEnum):
 
 
 class Status(Labelled):
-    """In whose hands an appeal is."""
+    """Status of an appeal: who has it."""
 
     FILED = "filed", _("待研判")
     SORTED = "sorted", _("待派单")
@@ -41,14 +40,14 @@ class Status(Labelled):
 
 
 OPEN = frozenset({Status.FILED, Status.SORTED, Status.ASSIGNED, Status.HANDLING, Status.WAITING})
-"""Somebody still has to do something so that the requester is helped."""
+"""Statuses in which somebody still has to act."""
 
 ENDED = frozenset({Status.CLOSED, Status.MERGED, Status.DECLINED, Status.WITHDRAWN})
-"""Nobody holds it; only `reopen` brings it back."""
+"""Ended statuses; only `reopen` leaves them."""
 
 
 class Klass(Labelled):
-    """The three classes of an appeal, as study and judgement (研判) tells them apart."""
+    """The three classes of an appeal (研判)."""
 
     POLICY = "policy", _("政策解答")
     OPINION = "opinion", _("舆情处置")
@@ -56,7 +55,7 @@ class Klass(Labelled):
 
 
 class Urgency(IntEnum):
-    """How soon: 1 within the ordinary limits, 2 today, 3 danger to life or property."""
+    """Urgency: 1 within the ordinary limits, 2 today, 3 danger to life or property."""
 
     label: str
 
@@ -72,7 +71,7 @@ class Urgency(IntEnum):
 
 
 class Satisfaction(Labelled):
-    """How satisfied; weighs 1, 0.9 and 0 in the satisfied rate (Beijing-style three rates)."""
+    """Satisfaction; weighs 1, 0.9 and 0 in the satisfied rate (Beijing's three rates)."""
 
     SATISFIED = "yes", _("满意")
     FAIRLY = "fairly", _("基本满意")
@@ -80,9 +79,9 @@ class Satisfaction(Labelled):
 
 
 class ClockKind(Labelled):
-    """What may be late: the six first-times (六个第一时间), and what oversight waits for.
+    """Kinds of clock: the six time limits (六个第一时间) and what oversight waits for.
 
-    Of a kind in `OF_UNITS` each unit that is asked has its own.
+    For kinds in `OF_UNITS` each unit has its own clock.
     """
 
     RECEIVE = "receive", _("接收")
@@ -109,10 +108,10 @@ FIRST_TIMES = (
     ClockKind.SOLVE,
     ClockKind.FEEDBACK,
 )
-"""The six of every appeal, in their order."""
+"""The six of every appeal, in order."""
 
 LIMITED = (*FIRST_TIMES, ClockKind.PROGRESS, ClockKind.RULING)
-"""Kinds whose length is a limit that the city sets; that of the others is set each time."""
+"""Kinds whose limit the city sets; for others it is set each time."""
 
 OF_UNITS = (
     ClockKind.HELP,
@@ -121,14 +120,14 @@ OF_UNITS = (
     ClockKind.CONTEST,
     ClockKind.GRADE,
 )
-"""Kinds that run for a named unit, whoever has the case."""
+"""Kinds that run for a named unit."""
 
 ASKED = (*OF_UNITS, ClockKind.ACCOUNT, ClockKind.RULING)
-"""Kinds by which somebody waits for what they have asked of a unit or a desk."""
+"""Kinds by which somebody waits for an answer of a unit or a desk."""
 
 
 class Who(Labelled):
-    """What an actor is to one appeal; `people.access.relations` says which of these hold."""
+    """An actor's relation to an appeal; `people.access.relations` computes them."""
 
     REQUESTER = "requester", _("诉求人")
     TRIAGE = "triage", _("研判")
@@ -147,22 +146,22 @@ class Who(Labelled):
 DESKS = frozenset({Who.TRIAGE, Who.DISPATCH, Who.COMMAND})
 UNIT = frozenset({Who.HANDLER, Who.HEAD, Who.HOLDER})
 IN_UNITS_NAME = UNIT - {Who.HOLDER}
-"""Those who act in a unit's name: no volunteer, who holds a case for themselves."""
+"""Those who act in a unit's name; volunteers act in their own."""
 
 PARTIES = frozenset({Who.PARTY, Who.HANDLER, Who.HEAD})
-"""Those who speak for a unit with a part in a case, which may have been given the case since."""
+"""Those who speak for a unit with a part in a case, also if it has the case now."""
 
 EVERY_STATUS = frozenset(Status)
 HELD = frozenset({Status.ASSIGNED, Status.HANDLING})
-"""A unit has it to do."""
+"""Statuses in which a unit has the case."""
 
 IN_UNIT = HELD | {Status.WAITING}
 UNRATED = OPEN | {Status.RESOLVED}
-"""It has not ended."""
+"""Statuses of a case that has not ended."""
 
 
 class Occasion(Labelled):
-    """For what the grassroots whistle."""
+    """Occasion of a grassroots whistle."""
 
     PEOPLE = "people", _("群众诉求")
     JOINT = "joint", _("联合执法")
@@ -170,11 +169,10 @@ class Occasion(Labelled):
 
 
 def resting_status(*, held: bool, unit: bool, category: bool, returned: bool = False) -> Status:
-    """Where an appeal belongs by what is known of it: after a question or a ruling, and when
-    reopened.
+    """Return the status an appeal goes back to after a question or a ruling, or when reopened.
 
-    With a holder it is in handling, with a unit only it waits to be accepted, with a category only
-    it waits for dispatch, else for triage. What its unit asks to give back waits for dispatch.
+    With a holder: handling. With a unit only: assigned. With a category only, or returned: sorted,
+    waiting for dispatch. Else filed.
     """
     if returned:
         return Status.SORTED
@@ -191,10 +189,10 @@ RESTING_CLOCK = {
     Status.ASSIGNED: ClockKind.RESPOND,
     Status.HANDLING: ClockKind.ARRIVE,
 }
-"""The first-time that runs while an appeal rests at a status; `reopen` starts it."""
+"""Clock that runs while an appeal rests at a status; `reopen` starts it."""
 
 PAUSABLE = (*FIRST_TIMES[:-1], ClockKind.PROGRESS, ClockKind.RULING)
-"""Kinds that hold still while the requester is asked: nobody can report, or rule, either."""
+"""Kinds that pause while the requester is asked."""
 
 STOPPED_AT_END = tuple(kind for kind in ClockKind if kind is not ClockKind.GRADE)
-"""Kinds that stop when a case ends; a whistle may still be rated."""
+"""Kinds that stop when a case ends; a whistle may still be graded."""

@@ -1,7 +1,6 @@
-"""A row for each verb: who may do it from which status, what it takes, moves and is called.
+"""`Verb`: one row with everything about a verb: who, from which status, fields, clocks, texts.
 
-Each package declares its rows beside their functions (`actions.py`); `yinghu.verbs` collects them
-for pages, API, notifications and documents. A new verb is one row with its function.
+Packages declare their rows beside the functions (`actions.py`); `yinghu.verbs` collects them.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Action = TypeVar("Action", bound=Callable[..., Any])
 
 
 class FieldKind(StrEnum):
-    """How a field of a verb is typed, on a page and in the API."""
+    """Kind of input for a verb's field, on pages and in the API."""
 
     TEXT = "text"
     CATEGORY = "category"
@@ -48,11 +47,10 @@ class FieldKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One thing a verb takes.
+    """A field of a verb.
 
-    `public` words are shown to the requester; every other text stays inside. `answers` are the
-    labels of yes and no, where a truth is required. `among` names the choices that only some cases
-    have, where a page knows them.
+    The requester reads `public` texts; others stay internal. `answers` are the labels of yes and no
+    for a required boolean. `among` names the choices that depend on the case.
     """
 
     name: str
@@ -74,25 +72,25 @@ PHOTOS = Field("photos", FieldKind.PHOTOS, gettext_noop("照片"), required=Fals
 
 
 class Privacy(Enum):
-    """Who reads that a verb was done."""
+    """Who may read that a verb was done."""
 
     PUBLIC = "public"
-    """The requester, too."""
+    """Everybody, the requester included."""
     PRIVATE = "private"
     """Those who work on the case."""
     INSIDE = "inside"
-    """Of these not volunteers, to whom it would say nothing without its reason."""
+    """Those who work on the case, without volunteers."""
 
 
 class Subject(Enum):
-    """What the function of a verb is called with: the id of a case, or of a leg of an errand."""
+    """What a verb's function is called with: the id of a case, or of a leg of an errand."""
 
     CASE = "case"
     LEG = "leg"
 
 
 class ClockChanges(NamedTuple):
-    """The kinds of clock that a verb starts, stops, pauses and resumes."""
+    """Kinds of clock that a verb starts, stops, pauses and resumes."""
 
     start: tuple[ClockKind, ...] = ()
     stop: tuple[ClockKind, ...] = ()
@@ -106,37 +104,31 @@ AdjustClocks = Callable[
     [ClockChanges, "Appeal", Status, Mapping[str, Any]],
     ClockChanges,
 ]
-"""From what a row says to what holds for one case: given the row's changes, the case with its new
-columns, the status before and the event's facts.
-"""
+"""Adjusts a row's changes, given the case with its new columns, the status before and the facts."""
 
 EventText = Callable[["Event"], str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verb:
-    """One row. Texts are Chinese and translated where they are shown.
+    """A verb. Texts are Chinese msgids.
 
-    Rules:
-    `sources` are the statuses from which it is done; `target` is the one that follows, None where
-    it stays; from those in `rests_from` the case goes where it rests (`states.resting_status`).
-    `needs` is a kind of which a clock must be running: that of a unit of the actor's, where units
-    have their own, or of any unit (`any_unit`). `flag` is a column that must be true. `clocks` is
-    what it does to the clocks, `adjust_clocks` where that depends on the case, and `new_limits`
-    reckons running clocks by the limits that now hold. A step of an `errand` leaves clocks and
-    status alone. `subject` is what the function is called with.
+    Rules: `sources` are the statuses from which it is done, `target` the one that follows (None:
+    unchanged); from `rests_from` the case goes to its `states.resting_status`. `needs` is a kind of
+    clock that must be running: for kinds that units have their own of, one of the actor's units, or
+    of any unit (`any_unit`). `flag` is a column that must be true. `clocks` are the changes to
+    clocks, adjusted per case by `adjust_clocks`; `new_limits` recomputes running clocks. A step of
+    an `errand` leaves clocks and status alone. `subject` is what the function is called with.
 
-    Words:
-    `label` is the button, `done` the past tense for staff (`done_as` where that depends on the
-    event), `told` what the requester reads and `detail` what staff read beside it.
+    Texts: `label` is the button, `done` the past tense for staff (`done_as` if that depends on the
+    event), `told` what the requester reads, `detail` what staff read beside it.
 
-    Pages:
-    `icon`; the `key` that opens its form; its form lies open `first_at` a status; `pressing` ranks
-    what others wait for (1 first, 0 not); the button of an `ending` verb does not invite; `at_once`
-    needs no typing; a `hurried` one sets others a deadline; `for_requester`: staff write down what
-    the requester said; `lists` are desks whose list it changes beside those of its statuses. It
-    stands behind the button of the verb `after`, else in the order of declaration. `pages_only`:
-    its function takes what only a page can make, so that the API does not serve it.
+    Pages: `icon`; `key`, the shortcut; `first_at`, the status at which its form is open; `pressing`
+    ranks what others wait for (1 first, 0 not); an `ending` verb has a plain button; `at_once`
+    needs no typing; a `hurried` one sets others a deadline; `for_requester`: staff record what the
+    requester said; `lists` are further desks whose list it changes; `after` is the verb behind
+    whose button it stands (default: order of declaration); `pages_only`: not in the API, because
+    only a page can supply its arguments.
     """
 
     name: str
@@ -181,35 +173,33 @@ class Verb:
 
     @property
     def by_itself(self) -> bool:
-        """Whether only the platform does it: no page and no API call."""
+        """Is it done only by the platform, without a page or API call?"""
         return self.who == {Who.SYSTEM}
 
     def action(self, function: Action) -> Action:
-        """Attach the function that does it; a decorator."""
+        """Attach the function that does the verb; a decorator."""
         object.__setattr__(self, "function", function)
         return function
 
     def perform(self, subject_id: int, actor: Any, **given: Any) -> Event:
-        """Do it to a case, or to a leg: see `subject`."""
+        """Do the verb to its `subject`."""
         if self.function is None:
-            raise TypeError(f"nobody does {self.name} by hand")
+            raise TypeError(f"{self.name} has no function")
         event: Event = self.function(subject_id, actor, **given)
         return event
 
     def done_by(self, event: Event) -> str:
-        """What was done, for staff."""
+        """Text for staff: what was done."""
         return self.done_as(event) if self.done_as else str(self.done)
 
     def told_of(self, event: Event) -> str:
-        """What was done, as its requester reads it: units, never people."""
+        """Text for the requester, which names units but never people."""
         return self.told(event) if self.told else _(self.label)
 
     def detail_of(self, event: Event) -> str:
-        """What else the event says, in one line, for staff."""
+        """One more line for staff."""
         return self.detail(event) if self.detail else ""
 
 
 BY_ITSELF: set[str] = set()
-"""Names of the verbs that only the platform does. Known from the rows as they are declared: the
-guard of `move` asks, below the packages whose verbs these are.
-"""
+"""Names of verbs that only the platform does; filled as rows are declared, used by `move`."""

@@ -1,14 +1,13 @@
-"""The commands of `yinghu`: one module is one command, found by being in this folder.
+"""Commands of `yinghu`: each module in this folder is one command.
 
 A module has
-    NAME: str                                   what people type (default: the module's name)
+    NAME: str                                   name to type (default: the module's name)
     HELP: str                                   one line
-    NEEDS: Needs = Needs.DATABASE               what must stand before `run` is called
+    NEEDS: Needs = Needs.DATABASE               what to set up before `run` is called
     configure(parser: ArgumentParser) -> None   adds the arguments
     run(args: Namespace) -> int                 the exit code
 
-Every module is imported for `yinghu --help`, so its top imports nothing heavy and nothing of
-Django; `run` does that.
+`yinghu --help` imports every module, so heavy imports and Django's belong inside `run`.
 """
 
 from __future__ import annotations
@@ -17,8 +16,7 @@ import enum
 
 
 class Needs(enum.Enum):
-    """What must stand before a command runs."""
+    """What a command needs set up before it runs."""
 
     NOTHING = "nothing"
-    DJANGO = "Django's settings and models"
     DATABASE = "Django, and the database up (the embedded one is started for as long as needed)"

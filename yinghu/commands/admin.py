@@ -1,4 +1,4 @@
-"""`yinghu admin NAME`: somebody who may set the city up, and the link by which they get in."""
+"""`yinghu admin NAME`: creates an administrator and prints an invitation link."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the link, this once. Whoever has a login keeps its password until the link is used."""
+    """Print the one-time link. An existing password stays valid until the link is used."""
     from django.conf import settings
     from django.core.exceptions import ValidationError
     from django.core.management import call_command
@@ -52,8 +52,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _administrator(name: str, display_name: str) -> User:
-    """The login with an administrator's post at the platform's desk; what lacks is made, and goes
-    into the history. ValidationError where the name cannot be one.
+    """Find or create the login with an administrator's post at the platform's desk, with history.
+
+    Raises ValidationError for an invalid name.
     """
     from django.core.exceptions import ValidationError
 

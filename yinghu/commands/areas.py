@@ -1,4 +1,4 @@
-"""`yinghu areas FILE`: import areas, outlines, aliases or places."""
+"""`yinghu areas FILE`: imports areas, outlines, aliases or places."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 if every row was taken, 1 if some were rejected, 2 if the file cannot be used at all."""
+    """Import; returns 0 if every row was taken, 1 if some were rejected, 2 for an unusable file."""
     from yinghu.administration import files
     from yinghu.commands.setup import report_import
     from yinghu.places import importing

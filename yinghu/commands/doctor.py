@@ -1,4 +1,4 @@
-"""`yinghu doctor`: looks at everything that must be right, and says what is not."""
+"""`yinghu doctor`: checks the installation and reports what is wrong."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one line for each check; 0 if all is well."""
+    """Print one line for each check; returns 1 if something is wrong."""
     wrong = 0
     for check in (database, migrations, keys, disk, site, jobs):
         for ok, words in check():
@@ -33,7 +33,7 @@ Finding = tuple[bool, str]
 
 
 def database() -> Iterator[Finding]:
-    """PostgreSQL is there, new enough, and speaks UTF-8."""
+    """Check PostgreSQL's version and encoding."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -51,7 +51,7 @@ def database() -> Iterator[Finding]:
 
 
 def migrations() -> Iterator[Finding]:
-    """The database is at the code's state."""
+    """Check that all migrations are applied."""
     from yinghu.site.health import unapplied_migrations
 
     missing = unapplied_migrations()
@@ -62,7 +62,7 @@ def migrations() -> Iterator[Finding]:
 
 
 def keys() -> Iterator[Finding]:
-    """The keys in use open what is sealed in the database."""
+    """Check that the data keys open what is sealed in the database."""
     from django.conf import settings
 
     from yinghu.appeals.models import Appeal
@@ -85,7 +85,7 @@ def keys() -> Iterator[Finding]:
 
 
 def disk() -> Iterator[Finding]:
-    """There is room where state is kept."""
+    """Check free space and write access of YINGHU_HOME."""
     from django.conf import settings
 
     settings.HOME.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def disk() -> Iterator[Finding]:
 
 
 def site() -> Iterator[Finding]:
-    """The address that people are given is a safe one."""
+    """Check that the site's address is safe for the people who can reach it."""
     from django.conf import settings
 
     from yinghu.config.environment import is_loopback
@@ -119,7 +119,7 @@ def site() -> Iterator[Finding]:
 
 
 def jobs() -> Iterator[Finding]:
-    """A worker lives, and jobs do not wait for it."""
+    """Check that a worker lives and keeps up, and that no job has failed."""
     from django.db import connection
 
     from yinghu.commands.worker import DEAD_SECONDS

@@ -1,4 +1,4 @@
-"""`yinghu environment`: the table of variables."""
+"""`yinghu environment`: prints the table of environment variables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print it as Markdown."""
+    """Print the table as Markdown."""
     from yinghu.config.environment import table
 
     print(table())

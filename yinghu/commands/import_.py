@@ -1,4 +1,4 @@
-"""`yinghu import`: a file of messages into appeals, each row exactly one."""
+"""`yinghu import`: makes every row of a file exactly one appeal."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 if every row is an appeal now, 1 if some were rejected, 2 if the file cannot be used.
+    """Import; returns 0, 1 if rows were rejected, 2 for an unusable file.
 
-    3 where the database broke off and 130 after Ctrl-C: the same command then goes on.
+    3 after a database failure, 130 after Ctrl-C; running the same command again continues.
     """
-    # Not at the top: a parser is built before Django is set up.
+    # The parser is built before Django is set up.
     from yinghu.channels.files.importing import Import, Rejects
     from yinghu.common.progress import shown
     from yinghu.common.table_reader import Unusable
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         with arguments.may_break_off() as work, shown(_("导入")) as show:
 
             def step() -> None:
-                # The board adds up what is not folded yet: a long import must not leave it much.
+                # Keeps the number of unfolded events low, which the board sums up live.
                 nonlocal folded
                 if report.read - folded >= tally.BATCH:
                     folded = report.read

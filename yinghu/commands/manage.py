@@ -1,4 +1,4 @@
-"""Django's own management commands."""
+"""`yinghu manage`: runs a management command of Django."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ HELP = "run one of Django's management commands, such as `yinghu manage shell`"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Everything after `manage` is Django's."""
+    """Pass everything after `manage` to Django."""
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Hand over to Django, which exits by itself on an error."""
+    """Run the command; Django exits the process on an error."""
     from django.core.management import ManagementUtility
 
     ManagementUtility(["yinghu manage", *args.arguments]).execute()

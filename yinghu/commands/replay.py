@@ -29,11 +29,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 if every answered row is ended, 1 if some could not be, 2 if the file cannot be used.
+    """Replay; returns 0, 1 if rows could not be taken or ended, 2 for an unusable file.
 
-    3 where the database broke off and 130 after Ctrl-C: the same command then goes on.
+    3 after a database failure, 130 after Ctrl-C; running the same command again continues.
     """
-    # Not at the top: a parser is built before Django is set up.
+    # The parser is built before Django is set up.
     from yinghu.appeals.states import Satisfaction
     from yinghu.channels.files.importing import Import, Rejects
     from yinghu.channels.files.replay import Defaults, Replay

@@ -1,4 +1,4 @@
-"""`yinghu setup TYPE FILE`: import a CSV of the set-up, as its page does."""
+"""`yinghu setup TYPE FILE`: imports a CSV of configuration, as its page does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 if every row was taken, 1 if some were rejected, 2 if the file cannot be used at all."""
+    """Import; returns 0 if every row was taken, 1 if some were rejected, 2 for an unusable file."""
     from yinghu.administration import files
     from yinghu.administration.registry import TYPES
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def report_import(load: Callable[[Path], Report], file: Path, rejects: Path | None) -> int:
-    """Import a file and print what was done; the exit code."""
+    """Import a file and print what was done; returns the exit code."""
     from django.utils.translation import gettext as _
 
     from yinghu.administration.services import Refused

@@ -1,4 +1,4 @@
-"""`yinghu tally`: brings the board's counters up to date, or counts them anew."""
+"""`yinghu tally`: updates the board's counters, or rebuilds them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0; the worker does the same every two seconds, without --rebuild."""
+    """Fold new events into the counters, as the worker does every two seconds."""
     from yinghu.insight import tally
 
     if args.rebuild:

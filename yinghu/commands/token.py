@@ -1,4 +1,4 @@
-"""`yinghu token USER NAME`: keys for neighbouring systems."""
+"""`yinghu token USER NAME`: manages API keys for other systems."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the new key, this once; without NAME list the keys."""
+    """Print a new key, once only; without NAME list the keys."""
     from yinghu.people import tokens
     from yinghu.people.models import User
 

@@ -1,4 +1,4 @@
-"""`yinghu train`: learn from the clerks' decisions now, instead of tonight."""
+"""`yinghu train`: trains the classifier now, instead of tonight."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ HELP = "train the classifier on the clerks' decisions; used only if it beats the
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = HELP
+    """No arguments."""
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 whether or not the classifier is put to use; what came of it is printed."""
-    # Not at the top: a parser is built before Django is set up.
+    """Train, and print whether the classifier is put to use."""
+    # The parser is built before Django is set up.
     from django.utils.translation import gettext as _
 
     from yinghu.triage.training import MIN_DECISIONS, learn

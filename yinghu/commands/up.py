@@ -1,4 +1,4 @@
-"""`yinghu up`: everything, on one machine."""
+"""`yinghu up`: runs database, web server and worker on one machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HELP = "start everything: database, web, worker; load the demo city once in demo
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """No arguments: the environment says it all."""
+    """No arguments."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,13 +28,13 @@ def run(args: argparse.Namespace) -> int:
         print(f"yinghu: {error}", file=sys.stderr)
         return 1
     connections.close_all()
-    return supervisor.supervise(
+    return supervisor.run_children(
         environment, lambda: announce(environment.site_url, environment.demo)
     )
 
 
 def announce(site_url: str, demo: bool) -> None:
-    """Print where it is and, in demo mode, who can log in there."""
+    """Print the site's address and, in demo mode, its logins."""
     from rich.console import Console
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""`yinghu web`: the web server alone."""
+"""`yinghu web`: runs the web server alone."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ NAME = "web"
 HELP = "serve pages, the API and live updates"
 
 MAX_CONNECTIONS = 8192
-"""Of one process at a time. Every open page is one (`web.live.MAX_VIEWERS`), and the server stops
-answering when there is none left."""
+"""Connections of one process. Every open page holds one (`web.live.stream.MAX_VIEWERS`)."""
 
 IDLE_SECONDS = 65
-"""Until a connection on which nobody says anything is closed; a proxy keeps its own for 60."""
+"""Idle timeout of connections; longer than the 60 seconds of common proxies."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """`--parent` is the supervisor's own."""
+    """Add `--parent`, which only the supervisor uses."""
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until SIGTERM or Ctrl-C; requests under way are finished first."""
+    """Serve until SIGTERM or Ctrl-C; finishes running requests first."""
     from django.conf import settings
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
@@ -37,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         supervisor.die_with(args.parent)
     environment = settings.ENV
     try:
-        # The processes of a web server that was killed take a moment to leave the port.
+        # Processes of a killed web server take a moment to release the port.
         supervisor.require_free_port(
             environment.host, environment.port, patience=0 if args.parent is None else 15
         )
@@ -53,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         port=environment.port,
         interface=Interfaces.ASGI,
         workers=environment.web_processes,
-        # Where it has to find out by itself, it waits for ever for somebody's first word.
+        # Protocol detection would wait for the first byte without a timeout.
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=IDLE_SECONDS * 1000),
         backpressure=MAX_CONNECTIONS,
@@ -67,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _allow_open_files(wanted: int) -> None:
-    """Let this process and its children have that many files and connections open, or say so."""
+    """Raise the limit of open files, or warn if it cannot be raised enough."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY
     if soft == unlimited or soft >= wanted:

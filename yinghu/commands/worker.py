@@ -1,4 +1,4 @@
-"""`yinghu worker`: does the jobs that events leave behind."""
+"""`yinghu worker`: runs queued jobs."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ PAUSE_SECONDS = 1.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """How many jobs at once; `--parent` is the supervisor's own."""
+    """Add `--concurrency`, and `--parent`, which only the supervisor uses."""
     parser.add_argument("--concurrency", type=int, default=4, help="jobs at once (default 4)")
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Work until SIGTERM or Ctrl-C; jobs under way are finished first."""
+    """Work until SIGTERM or Ctrl-C; finishes running jobs first."""
     from yinghu.site import supervisor
 
     if args.parent is not None:
@@ -60,11 +60,10 @@ async def _work(concurrency: int) -> None:
 
 
 async def _keep_working(jobs: App, concurrency: int) -> None:
-    """Work until cancelled; after a failure of the database begin anew, as a new worker.
+    """Work until cancelled; after a database failure continue as a new worker.
 
-    A job that was done but could not be marked so would else stay "doing" for as long as this
-    process lives, and keep all that wait for its lock from ever being done. The new worker finds it
-    without an owner, and does it again.
+    Otherwise a job that was done but could not be marked so would stay "doing", and block its lock,
+    for as long as this process lives. As the old worker is dead, such a job is queued again.
     """
     from procrastinate.exceptions import ConnectorException
     from procrastinate.worker import Worker
@@ -83,9 +82,9 @@ async def _keep_working(jobs: App, concurrency: int) -> None:
             install_signal_handlers=False,
             update_heartbeat_interval=HEARTBEAT_SECONDS,
             stalled_worker_timeout=DEAD_SECONDS,
-            task_middleware=[_with_a_sound_connection],
+            task_middleware=[_with_fresh_connections],
         )
-        loop.set_exception_handler(partial(_begin_anew, worker))
+        loop.set_exception_handler(partial(_restart_worker, worker))
         try:
             await worker.run()
         except ConnectorException:
@@ -96,8 +95,8 @@ async def _keep_working(jobs: App, concurrency: int) -> None:
         log.warning("the worker begins anew")
 
 
-def _with_a_sound_connection(do: Callable[[], Any], context: JobContext, worker: Worker) -> Any:
-    """As around a request: what broke under one job must not fail all later ones of its thread."""
+def _with_fresh_connections(do: Callable[[], Any], context: JobContext, worker: Worker) -> Any:
+    """Task middleware that drops broken connections, as Django does around a request."""
     from django.db import close_old_connections
 
     close_old_connections()
@@ -107,17 +106,19 @@ def _with_a_sound_connection(do: Callable[[], Any], context: JobContext, worker:
         close_old_connections()
 
 
-def _begin_anew(worker: Worker, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What became of a job could not be written down, most likely."""
+def _restart_worker(
+    worker: Worker, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+) -> None:
+    """Stop the worker after an error outside a job: most likely a result could not be saved."""
     loop.default_exception_handler(context)
     worker.stop()
 
 
 def _stop_on_signals(worker: asyncio.Task[None]) -> None:
-    """Let the first SIGTERM or SIGINT stop the worker, and the next ones do nothing.
+    """Stop the worker on the first SIGTERM or SIGINT and ignore further ones.
 
-    The kernel sends one for each thread of a supervisor that was killed; the second must not end
-    this process before it has left the database, as procrastinate's own handlers would let it.
+    The kernel sends one for each thread of a killed supervisor; with procrastinate's handlers the
+    second would end this process before it has left the database.
     """
     loop = asyncio.get_running_loop()
     asked = False
@@ -133,7 +134,7 @@ def _stop_on_signals(worker: asyncio.Task[None]) -> None:
 
 
 async def _rescue(jobs: App) -> None:
-    """Queue again, every few seconds, the jobs whose worker died in the middle of them."""
+    """Requeue the jobs of dead workers every few seconds."""
     from yinghu.site.periodic_jobs import rescue
 
     log = structlog.get_logger(__name__)
@@ -141,6 +142,6 @@ async def _rescue(jobs: App) -> None:
         try:
             await rescue(jobs, DEAD_SECONDS)
         except Exception:
-            # The database was away, say, or the job was done after all: look again later.
+            # For example no database, or the job was done after all: try again later.
             log.exception("jobs of dead workers could not be queued again")
         await asyncio.sleep(HEARTBEAT_SECONDS)

@@ -1,1 +1,1 @@
-"""Building blocks that know nothing of the domain."""
+"""Building blocks without domain knowledge."""

@@ -1,9 +1,8 @@
-"""Django behind ASGI, each request from its first signal to its last in one thread of a pool.
+"""ASGI handler with a concurrency limit, which runs each request in one thread of a pool.
 
-Everything of ours that Django serves is synchronous. Its own ASGI handler begins a thread for each
-request and changes threads five times; where many come at once they all run at once, and spend more
-on taking turns than on the work. Here a few run and the rest wait in line, which answers all of
-them sooner.
+Our Django code is synchronous. Django's own handler starts a thread per request and changes threads
+five times; under load all run at once and contend. Here a few run and the others queue, so all are
+answered sooner.
 """
 
 from __future__ import annotations
@@ -24,18 +23,17 @@ from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
 THREADS = 16
-"""Requests of one process that can be under way. Fewer than its connections to the database, so
-that none waits for a connection in vain."""
+"""Threads of a process; fewer than its database connections, so that no request waits for one."""
 AT_ONCE = 3
-"""Requests of one process that run side by side: one computes while the others wait for the
-database. Measured with `yinghu bench field`: 2 to 4 do half as much again as 16."""
+"""Requests that run at the same time; by `yinghu bench field`, 2 to 4 serve half as many again as
+16.
+"""
 SLOW = 0.3
-"""Seconds after which a request no longer counts among them: whoever reads in a workbook, or waits
-for a lock, keeps nobody from being served."""
+"""Seconds after which a request gives up its slot, as an import or a wait for a lock does."""
 
 
 class Line:
-    """Lets `AT_ONCE` through at a time, not counting those who take longer than `SLOW`."""
+    """Concurrency limiter; a request slower than `SLOW` gives up its slot."""
 
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(AT_ONCE)
@@ -60,12 +58,10 @@ class Line:
 
 
 class PooledHandler(ASGIHandler):
-    """An ASGI application. A request that was begun is finished, whether or not its sender waits:
-    what it does to the database is not cut in two.
-    """
+    """ASGI application. A request runs to its end even if the client disconnects."""
 
     def __init__(self) -> None:
-        # Not the parent's own: that loads the middleware to be awaited.
+        # Not the parent's __init__, which loads the middleware as async.
         BaseHandler.__init__(self)
         self.load_middleware(is_async=False)
         self._pool = ThreadPoolExecutor(THREADS, "request")
@@ -77,7 +73,7 @@ class PooledHandler(ASGIHandler):
             body = await self.read_body(receive)
         except RequestAborted:
             return
-        # What a request sets for itself, its language for one, is gone with the request.
+        # Context variables set by a request, such as its language, end with it.
         own = contextvars.copy_context()
         loop = asyncio.get_running_loop()
         async with self._line.turn():
@@ -90,15 +86,15 @@ class PooledHandler(ASGIHandler):
         request, refused = self.create_request(scope, body)
         response: Any = refused if request is None else self.get_response(request)
         try:
-            return _whole(response) if response.streaming else response
+            return _collect_body(response) if response.streaming else response
         finally:
-            # Sends `request_finished`, which gives the connection back.
+            # Sends `request_finished`, which returns the database connection.
             response.close()
             body.close()
 
 
-def _whole(response: Any) -> HttpResponse:
-    """A response that was to be read piece by piece, read: ours are photos of some kilobytes."""
+def _collect_body(response: Any) -> HttpResponse:
+    """Collect a streaming response; ours are photos of some kilobytes."""
     made = HttpResponse(b"".join(response), status=response.status_code, headers=response.headers)
     made.cookies = response.cookies
     return made

@@ -1,4 +1,4 @@
-"""Forms of configuration types: one check of a row, for pages and for lines of a file."""
+"""Forms of configuration types, which check rows of pages and of imported files alike."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ NO = frozenset({"", "0", "false", "no", "否", "停用"})
 
 
 class FormContext:
-    """What a form needs to know beyond its own row; shared by all lines of a file.
+    """Data that forms need beyond their own row; shared by all lines of a file.
 
-    Everything is read once, on first use. Lines of a file add the rows that they will make, so
-    that a village may follow its town.
+    Read once, on first use. Lines of a file add the rows that they will create, so that a village
+    may follow its town.
     """
 
     def __init__(self, config_type: ConfigType) -> None:
@@ -58,7 +58,7 @@ class FormContext:
         return found
 
     def remember(self, function: Callable[..., Any], *given: Any) -> Any:
-        """The result of a look-up, made once for this context."""
+        """Return the cached result of a look-up."""
         at = (function, given)
         if at not in self._remembered:
             self._remembered[at] = function(*given)
@@ -83,7 +83,7 @@ class FormContext:
         ]
 
     def add(self, key: str, state: State) -> None:
-        """Take another row, or a row's future state, into account for the lines that follow."""
+        """Add a new row, or a row's future state, for the lines that follow."""
         before = self.states.get(key, {})
         if before.get("name") and key in self.names.get(before["name"], ()):
             self.names[before["name"]].remove(key)
@@ -93,15 +93,15 @@ class FormContext:
 
 
 class ConfigForm(forms.Form):
-    """The one check of a row, for a page and for a line of a file.
+    """Checks one row, from a page or a line of a file.
 
-    `key` is the row's key, "" for a new row; the fields in `fixed` are set at creation only and
-    make the key. `cleaned_data` is the row's state without `active`.
+    `key` is the row's key, "" for a new row; fields in `fixed` are set on creation only and make
+    the key. `cleaned_data` is the row's state without `active`.
     """
 
     fixed: ClassVar[tuple[str, ...]] = ("code",)
     unique_name: ClassVar[bool] = False
-    """Whether no two active rows may have one name: people could not tell them apart."""
+    """Must names of active rows be unique?"""
 
     def __init__(
         self,
@@ -129,14 +129,14 @@ class ConfigForm(forms.Form):
     def choose(
         self, name: str, choices: Iterable[tuple[Any, Any]], wrong: str, empty: str | None = None
     ) -> None:
-        """Give a field its choices, and the message for a value that is none of them."""
+        """Set a field's choices and its message for invalid ones."""
         field = self.fields.get(name)
-        if isinstance(field, forms.ChoiceField):  # a fixed field is gone once the row exists
+        if isinstance(field, forms.ChoiceField):  # fixed fields are removed once the row exists
             field.choices = [*([] if empty is None else [("", empty)]), *choices]
             field.error_messages["invalid_choice"] = wrong
 
     def new_key(self, key: str) -> str:
-        """The key of a new row, unless there is one already."""
+        """Return the key for a new row; an error if it exists."""
         if key in self.context.states:
             raise ValidationError(_("代码 %s 已经有了，请换一个") % key)
         return key
@@ -154,7 +154,7 @@ class ConfigForm(forms.Form):
         return name
 
     def is_duplicate(self, cleaned: State) -> bool:
-        """Whether another row has the same identity."""
+        """Does another row have the same identity?"""
         identity = self.context.type.identity_of(cleaned)
         return any(
             key != self.key and self.context.type.identity_of(state) == identity
@@ -176,26 +176,24 @@ class CodeField(forms.CharField):
 
 
 def order_field() -> forms.IntegerField:
-    """The position among the rows of a list."""
+    """Return a field for the position in a list."""
     return forms.IntegerField(min_value=0, max_value=30_000, initial=100)
 
 
 def value_label(choices: Any, value: Any) -> str:
-    """The label of a value of an enumeration, or of a mapping to labels, in the language of the
-    page.
-    """
+    """Return the label of a value in an enumeration or mapping, in the reader's language."""
     if isinstance(choices, Mapping):
         return _(choices[value]) if value in choices else str(value)
     return _(choices(value).label) if value in set(choices) else str(value)
 
 
 def labelled(choices: Iterable[Any]) -> list[tuple[Any, str]]:
-    """(value, label) of the members of an enumeration, in the language of the page."""
+    """Return (value, label) of an enumeration's members, in the reader's language."""
     return [(each.value, _(each.label)) for each in choices]
 
 
 def natural_key(model: type[Model]) -> str:
-    """The field by which people and files name a row of a model."""
+    """Return the field that identifies a model's rows on pages and in files."""
     return str(getattr(model, "USERNAME_FIELD", "code"))
 
 

@@ -60,7 +60,7 @@ _UNLISTED = {
     "password": Field("password", gettext_lazy("用邀请链接设了密码")),
     "second_factor": Field("second_factor", gettext_lazy("动态码")),
 }
-"""Fields of the history that no form has."""
+"""Fields that occur only in the history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class ListedRow:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A table below a list, worked out from its rows; `rows` are cells below `heads`."""
+    """A table below a list, computed from its rows; `rows` are cells below `heads`."""
 
     title: str
     heads: Sequence[Any]
@@ -93,24 +93,24 @@ class ConfigType:
     icon: ClassVar[str]
     title: ClassVar[Any]
     one: ClassVar[Any]
-    """What a single row is called."""
+    """Name of a single row."""
     why: ClassVar[Any]
-    """What it is for, in a sentence."""
+    """Purpose, in one sentence."""
     fields: ClassVar[tuple[Field, ...]]
-    """In the order of forms and CSV; those that make the key come first."""
+    """In the order of forms and CSV; key fields first."""
     form: ClassVar[type[ConfigForm]]
     context: ClassVar[type[FormContext]] = FormContext
     identity: ClassVar[tuple[str, ...]] = ()
-    """Fields by which a line of CSV finds its row, for rows whose key means nothing elsewhere."""
+    """Fields by which a CSV line finds its row, if the key has no meaning outside."""
     needed: ClassVar[tuple[str, ...]] = ()
-    """Columns that a CSV must have, if other than those of the key."""
+    """Columns that a CSV must have, if other than the key's."""
     heads: ClassVar[tuple[Any, ...]] = ()
     """Column heads of the list, beside the name."""
     row_icon: ClassVar[str] = ""
     creates: ClassVar[bool] = True
     retires: ClassVar[bool] = True
     shows_key: ClassVar[bool] = True
-    """Whether a row's key means something to people."""
+    """Is the key meaningful to users?"""
 
     def bind(
         self,
@@ -136,22 +136,22 @@ class ConfigType:
         return next((row for row in self.rows() if self.key(row) == key), None)
 
     def existing(self, keys: Collection[str]) -> set[str]:
-        """Those of the keys that have a row, in few queries."""
+        """Return the keys that exist, in few queries."""
         return {self.key(row) for row in self.rows()}.intersection(keys)
 
     def key_values(self, row: Any) -> State:
-        """The fields that make the key, with their values."""
+        """Return the key fields and their values."""
         raise NotImplementedError
 
     def key(self, row: Any) -> str:
         return self.key_for(self.key_values(row))
 
     def key_for(self, values: Mapping[str, Any]) -> str:
-        """The key of a new row with these values; "" if it gets one when it is written."""
+        """Return the key of a new row with these values; "" if it is assigned on writing."""
         return ":".join(str(values.get(name) or "") for name in self.form.fixed)
 
     def key_in(self, cells: Mapping[str, str], context: FormContext) -> str:
-        """The key that a line of CSV names; "" for a row that has yet to get one."""
+        """Return the key that a CSV line names; "" for a row without a key yet."""
         if not self.identity:
             return self.key_for(cells)
         wanted = self.identity_of(cells)
@@ -162,7 +162,7 @@ class ConfigType:
         return tuple(cell(values.get(name)) for name in self.identity)
 
     def state(self, row: Any) -> State:
-        """The row's values other than its key; with `active` if it can be retired."""
+        """Return the row's values without its key; with `active` if it can be retired."""
         raise NotImplementedError
 
     def create(self, values: State) -> Any:
@@ -177,7 +177,7 @@ class ConfigType:
         raise NotImplementedError
 
     def refresh(self) -> None:
-        """Called after a change was committed: drop what this process has cached."""
+        """Drop this process's caches after a committed change."""
 
     # --- display ----------------------------------------------------------------------------
 
@@ -193,11 +193,11 @@ class ConfigType:
         return str(self.field(name).label)
 
     def label(self, row: Any) -> str:
-        """What a row is called, in the language of the page."""
+        """Return the row's name in the reader's language."""
         return name_of(row) if hasattr(row, "name_en") else str(row.name)
 
     def search_words(self, row: Any) -> tuple[str, ...]:
-        """The words that find a row."""
+        """Return the words by which search finds a row."""
         return (self.key(row), str(row.name), str(getattr(row, "name_en", "")))
 
     def search(self, query: str, which: str, under: str) -> list[Any]:
@@ -234,14 +234,14 @@ class ConfigType:
         return self.label(row)
 
     def note(self, row: Any) -> str:
-        """What stands beside the name in a list."""
+        """Return the text beside the name in a list."""
         return self.key(row) if self.shows_key else ""
 
     def icon_of(self, row: Any) -> str:
         return self.row_icon
 
     def list_cells(self, rows: Sequence[Any]) -> list[Sequence[str]]:
-        """Of each row, the cells below `heads`."""
+        """Return each row's cells below `heads`."""
         return [()] * len(rows)
 
     def panels(self) -> list[Panel]:
@@ -253,24 +253,21 @@ class ConfigType:
         return self.field(name).hint
 
     def extras(self, row: Any) -> dict[str, Any]:
-        """For the row's page: `ours`, our default in words, and whether it is `changed`, if rows
-        replace our defaults; `goes`, if the row can be removed.
+        """Return extra context for the row's page: `ours` (our default as text) and `changed`, if
+        rows replace our defaults; `goes`, if the row can be removed.
         """
         return {}
 
     def display_value(self, name: str, value: Any, context: FormContext) -> str:
-        """A field's value in words, for the history and the preview of a file."""
+        """Return a field's value as text, for the history and previews."""
         return self.field(name).display(value, context)
 
     def retire_obstacle(self, row: Any) -> str:
-        """Why the row may not be retired now; "" if it may."""
+        """Return why the row may not be retired now; "" if it may."""
         return ""
 
     def restore_obstacle(self, row: Any, states: Mapping[str, State] | None = None) -> str:
-        """Why the row may not be brought back; "" if it may.
-
-        `states` are the rows of this type as they will be by then; None means as they are now.
-        """
+        """Return why the row may not be restored, given the future `states`; "" if it may."""
         return ""
 
     def below(self, row: Any) -> list[Any]:
@@ -278,11 +275,11 @@ class ConfigType:
         return []
 
     def warnings(self) -> list[str]:
-        """What is missing, for the index."""
+        """Return hints on missing configuration, for the index."""
         return []
 
     def count(self) -> int:
-        """How many rows are in use."""
+        """Count the rows in use."""
         raise NotImplementedError
 
     # --- CSV --------------------------------------------------------------------------------
@@ -307,7 +304,7 @@ class ConfigType:
         return [name for name in self.required if name not in columns]
 
     def unknown_in(self, columns: Collection[str]) -> list[str]:
-        """Columns of a file that mean nothing here."""
+        """Return the columns of a file that this type does not have."""
         return [name for name in columns if name not in self.columns]
 
     def merge_lines(self, rows: Rows, context: FormContext) -> Rows:
@@ -326,9 +323,9 @@ class ConfigType:
 
 
 def matches(query: str, words: Iterable[str]) -> bool:
-    """Whether one of the words contains the query, literally or as pinyin initials."""
+    """Does one of the words contain the query, literally or as pinyin initials?"""
     text = query.lower()
-    # Codes and English names have no initials, and looking them up takes time.
+    # Codes and English names have no initials, and the look-up is slow.
     return any(
         text in word.lower() or (text.isascii() and not word.isascii() and text in initials(word))
         for word in words
@@ -336,7 +333,7 @@ def matches(query: str, words: Iterable[str]) -> bool:
 
 
 def cell(value: Any) -> str:
-    """A state's value as the text of a cell."""
+    """Format a state's value as the text of a cell."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -363,12 +360,12 @@ def _plain(value: Any) -> str:
 
 
 def with_code(name: str, code: str) -> str:
-    """A name with its code beside it."""
+    """Format a name with its code."""
     return _("%(name)s（%(code)s）") % {"name": name, "code": code}
 
 
 def few(names: Sequence[str], most: int = 5) -> str:
-    """The first few names, and that there are more."""
+    """Join the first few names, and say that there are more."""
     said = _("、").join(names[:most])
     return (
         _("%(names)s 等 %(n)d 个") % {"names": said, "n": len(names)} if len(names) > most else said

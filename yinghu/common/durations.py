@@ -1,5 +1,6 @@
-"""Durations as people write them: 2 小时, 3 天, 1 天 2 小时, 90 (minutes), 2 hours; and in working
-time: 3 个工作日, 4 工作小时, 2 working days.
+"""Parse and format durations as people write them.
+
+Examples: 2 小时, 1 天 2 小时, 90 (minutes), 2 hours; of working time: 3 个工作日, 2 working days.
 """
 
 from __future__ import annotations
@@ -23,9 +24,7 @@ _UNITS = (
     (7 * 24 * 60, ("周", "星期", "weeks", "week", "w")),
 )
 WORKING_DAY = 450
-"""Minutes of a working day (工作日) as it is typed and shown: seven hours and a half. What is kept
-are minutes, so a city whose days are longer may as well write hours.
-"""
+"""Minutes of a working day (工作日) as typed and displayed; minutes are stored."""
 
 _WORKING_UNITS = (
     (1, ("个工作分钟", "工作分钟", "working minutes", "working minute")),
@@ -38,32 +37,30 @@ def _factors(units: Sequence[tuple[int, tuple[str, ...]]]) -> dict[str, int]:
     return {word: factor for factor, words in units for word in words}
 
 
-def _part(factors: Iterable[str]) -> re.Pattern[str]:
+def _part_pattern(factors: Iterable[str]) -> re.Pattern[str]:
     words = "|".join(sorted(factors, key=len, reverse=True))
     number = r"\s*(\d{1,6}(?:\.\d{1,3})?)\s*"
     return re.compile(f"{number}({words}|)\\s*(?:,|，|又|and)?", re.ASCII | re.IGNORECASE)
 
 
 _FACTORS, _WORKING_FACTORS = _factors(_UNITS), _factors(_WORKING_UNITS)
-_PART, _WORKING_PART = _part(_FACTORS), _part(_WORKING_FACTORS)
+_PART, _WORKING_PART = _part_pattern(_FACTORS), _part_pattern(_WORKING_FACTORS)
 _WORKING = re.compile("工作|working", re.IGNORECASE)
 _HALF = str.maketrans("．　", ". ")
 LONGEST = 366 * 24 * 60
 
 
-def minutes_in(text: str) -> int:
-    """How many minutes `text` says. ValueError where it says none."""
-    return _read(text, _PART, _FACTORS)
+def parse_minutes(text: str) -> int:
+    """Parse a duration to minutes. Raises ValueError."""
+    return _parse(text, _PART, _FACTORS)
 
 
-def working_minutes_in(text: str) -> int | None:
-    """How many minutes of working time `text` says; None where it speaks of no working time.
-    ValueError where it says none.
-    """
-    return _read(text, _WORKING_PART, _WORKING_FACTORS) if _WORKING.search(text) else None
+def parse_working_minutes(text: str) -> int | None:
+    """Parse a duration of working time to minutes; None for other durations. Raises ValueError."""
+    return _parse(text, _WORKING_PART, _WORKING_FACTORS) if _WORKING.search(text) else None
 
 
-def _read(text: str, part: re.Pattern[str], factors: Mapping[str, int]) -> int:
+def _parse(text: str, part: re.Pattern[str], factors: Mapping[str, int]) -> int:
     rest = plain_digits(text).translate(_HALF).strip()
     total, at, parts = Decimal(0), 0, 0
     while at < len(rest):
@@ -78,7 +75,7 @@ def _read(text: str, part: re.Pattern[str], factors: Mapping[str, int]) -> int:
 
 
 def said(minutes: int) -> str:
-    """So many minutes in words, exactly; what `minutes_in` reads again."""
+    """Format minutes so that `parse_minutes` reads them back exactly."""
     days, rest = divmod(minutes, 24 * 60)
     hours, left = divmod(rest, 60)
     parts = []
@@ -92,7 +89,7 @@ def said(minutes: int) -> str:
 
 
 def working_said(minutes: int) -> str:
-    """So many minutes of working time in words; what `working_minutes_in` reads again."""
+    """Format minutes of working time so that `parse_working_minutes` reads them back."""
     days, rest = divmod(minutes, WORKING_DAY)
     hours, left = divmod(rest, 60)
     parts = []
@@ -110,12 +107,12 @@ Limit = int | dict[str, int]
 
 
 def limit_said(limit: Limit) -> str:
-    """A limit in words; what `LimitField` reads again."""
+    """Format a limit so that `LimitField` reads it back."""
     return working_said(limit["working"]) if isinstance(limit, dict) else said(limit)
 
 
 class SpanField(forms.CharField):
-    """A length of time in words; the value is whole minutes, None where nothing is written."""
+    """A duration; the value is whole minutes, None if empty."""
 
     def __init__(self) -> None:
         super().__init__(required=False, max_length=30)
@@ -125,7 +122,7 @@ class SpanField(forms.CharField):
         if not text:
             return None
         try:
-            minutes = minutes_in(text)
+            minutes = parse_minutes(text)
         except ValueError:
             raise ValidationError(
                 _("“%s”看不懂；请写成“30 分钟”“2 小时”“3 天”这样") % text
@@ -142,12 +139,12 @@ def _bounded(minutes: int) -> int:
 
 
 class LimitField(SpanField):
-    """A limit in words, which may be of working time; the value is a `Limit` or None."""
+    """A limit, possibly of working time; the value is a `Limit` or None."""
 
     def clean(self, value: Any) -> Any:
         text = str(forms.CharField.clean(self, value)).strip()
         try:
-            working = working_minutes_in(text)
+            working = parse_working_minutes(text)
         except ValueError:
             raise ValidationError(
                 _("“%s”看不懂；工作时间请写成“3 个工作日”“4 个工作小时”") % text
@@ -164,7 +161,7 @@ _SIDE = re.compile(
 
 
 class OffsetField(forms.CharField):
-    """How long before (到期前 1 天, -1 天) or after (超时 5 天) a moment; in minutes, 0 for ""."""
+    """A span before (到期前 1 天, -1 天) or after (超时 5 天) a moment; in minutes, 0 for ""."""
 
     def __init__(self) -> None:
         super().__init__(required=False, max_length=30)
@@ -179,7 +176,7 @@ class OffsetField(forms.CharField):
         try:
             if bool(early) + bool(late) + bool(side) > 1:
                 raise ValueError(text)
-            minutes = minutes_in(length)
+            minutes = parse_minutes(length)
         except ValueError:
             raise ValidationError(
                 _("“%s”看不懂；请写成“到期前 1 天”或“超时 5 天”，不加减就空着") % text
@@ -190,7 +187,7 @@ class OffsetField(forms.CharField):
 
 
 def offset_said(minutes: int) -> str:
-    """An offset in words; what `OffsetField` reads again. "" for none."""
+    """Format an offset so that `OffsetField` reads it back; "" for zero."""
     if not minutes:
         return ""
     return (_("到期前 %s") if minutes < 0 else _("超时 %s")) % said(abs(minutes))

@@ -1,4 +1,4 @@
-"""Form fields that need nothing of the domain."""
+"""Form fields without domain knowledge."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from yinghu.common.pinyin import initials
 
 
 class WordsField(forms.CharField):
-    """Free text; empty if none of it is visible."""
+    """Free text; empty if nothing in it is visible."""
 
     def to_python(self, value: Any) -> str:
         return text_cleaning.words(str(super().to_python(value)))
 
 
 class LineField(forms.CharField):
-    """A name, an address, a phone number: one line without invisible characters."""
+    """A single line without invisible characters: a name, an address, a phone number."""
 
     def to_python(self, value: Any) -> str:
         return " ".join(text_cleaning.line(str(super().to_python(value))).splitlines())
 
 
 class PickerSelect(forms.Select):
-    """A select that `picker.js` turns into a search field; options carry their pinyin initials."""
+    """A select that `picker.js` makes searchable; options carry their pinyin initials."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -40,10 +40,10 @@ class PickerSelect(forms.Select):
 
 
 class RowsInput(forms.Widget):
-    """The rows of a small table inside a form, or the JSON of a file's cell.
+    """A widget for a small table inside a form, or the JSON of a file's cell.
 
-    A row's parts come as `<prefix>-<index>-<part>`; each row has a part `kind`. The page's template
-    draws them.
+    Inputs are named `<prefix>-<index>-<part>`; each row has a part `kind`. The page's template
+    renders them.
     """
 
     def __init__(self, prefix: str, parts: Sequence[str], most: int) -> None:
@@ -51,7 +51,7 @@ class RowsInput(forms.Widget):
         self.prefix, self.parts, self.most = prefix, parts, most
 
     def typed(self, data: Mapping[str, Any]) -> list[dict[str, str]]:
-        """The rows of the page as they were typed, in order."""
+        """Return the rows of the submitted page, in order."""
         index = re.compile(rf"{self.prefix}-(\d{{1,3}})-kind")
         indices = sorted(int(found[1]) for name in data if (found := index.fullmatch(name)))
         return [

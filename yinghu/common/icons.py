@@ -1,4 +1,4 @@
-"""The icons that pages and categories may use, from `icons.txt`: one a line, # for remarks."""
+"""Icons available to pages and categories, from `icons.txt` (one per line, # for comments)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ FILE = Path(__file__).with_name("icons.txt")
 
 @lru_cache(maxsize=1)
 def icon_words() -> dict[str, str]:
-    """Their names, in order, each with the Chinese words by which it is found."""
+    """Return icon names in order, each with its Chinese search words."""
     lines = (line.partition("#")[0].split() for line in FILE.read_text("utf-8").splitlines())
     return {name: " ".join(words) for name, *words in sorted(line for line in lines if line)}
 
 
 def icon_names() -> list[str]:
-    """Their names, in order."""
+    """Return icon names in order."""
     return list(icon_words())

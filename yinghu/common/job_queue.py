@@ -1,4 +1,4 @@
-"""Queueing a job in the transaction of what it belongs to."""
+"""Queue jobs in the open transaction."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ _ON_DJANGOS_CONNECTION = JobManager(DjangoConnector())
 
 
 def queue(task: str, **given: JSONValue) -> None:
-    """Queue the task of this name with these arguments: with the transaction that is open, or not
-    at all; AlreadyEnqueued where only one may wait and one does.
+    """Queue a task in the open transaction. Raises AlreadyEnqueued if only one may wait and one
+    does.
 
-    The library's own `defer` is enough in a request. In a worker, where its app has a connection
-    of its own, that would queue at once: the job could begin before there is anything to find, or
-    remain after its transaction was rolled back.
+    The library's own `defer` does this in a request only. In a worker its app has a connection of
+    its own, so the job could start before its data is committed, or survive a rollback.
     """
     job = app.configure_task(task).job
     JobDeferrer(_ON_DJANGOS_CONNECTION, job).defer(**given)

@@ -1,4 +1,4 @@
-"""The language of the reader, and names that a city keeps in two languages."""
+"""The reader's language, and names kept in two languages."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from django.utils.translation import get_language
 
 
 def is_english() -> bool:
-    """Whether the reader's language is English; everybody else reads a city's Chinese words."""
+    """Does the reader use English? All others read the city's Chinese texts."""
     return (get_language() or "").startswith("en")
 
 
 def name_of(row: Any) -> str:
-    """The row's name in the language of the page."""
+    """Return the row's name in the reader's language."""
     return str((is_english() and row.name_en) or row.name)

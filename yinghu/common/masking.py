@@ -1,4 +1,4 @@
-"""Names, phones and free text as they may be shown: too little to call or to name anybody."""
+"""Mask names, phones and free text, so that nobody can be called or identified."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ from stdnum import damm
 
 from yinghu.common.text import digits_in
 
-_DRAWN = (
+_DIGIT_FORMS = (
     "〇零○◯",
     "一幺壹",
     "二两兩贰貳",
@@ -21,25 +21,23 @@ _DRAWN = (
     "八捌",
     "九玖",
 )
-_CHINESE = {drawn: str(digit) for digit, same in enumerate(_DRAWN) for drawn in same}
-"""Chinese digits, as people write and say them."""
+_CHINESE_DIGITS = {drawn: str(digit) for digit, same in enumerate(_DIGIT_FORMS) for drawn in same}
+"""Chinese digits in their written and spoken forms."""
 _HAN = "०१२३४५६७८९"
 _SEVERAL = "٠"
-"""Plain forms (`_Plain`) of Chinese digits, and of a character that is several digits."""
-_REMEMBERED = 20_000
-"""Characters whose plain form is kept at hand; a city's words have some thousands."""
+"""Plain forms (`_Plain`) of Chinese digits, and of a character that stands for several digits."""
+_MAX_CACHED = 20_000
+"""Characters whose plain form is cached; a city's texts use some thousands."""
 
 
 @lru_cache(maxsize=1_000)
 def _digits_of(char: str) -> tuple[str, bool]:
-    """The digits that a character stands for, however it is drawn ("" for all else), and whether
-    it is Chinese.
-    """
+    """Return the digits that a character stands for ("" for none), and whether it is Chinese."""
     plain = unicodedata.normalize("NFKC", char).lstrip("(〔")
-    if plain[:1] in _CHINESE:
-        return _CHINESE[plain[0]], True
+    if plain[:1] in _CHINESE_DIGITS:
+        return _CHINESE_DIGITS[plain[0]], True
     if plain[:1].isdecimal():
-        # `1.`, `1日`, `10` are one character each; `㎡` is no number.
+        # `1.`, `1日`, `10` are one character each; `㎡` is not a number.
         return digits_in(plain), False
     value = unicodedata.numeric(char, -1.0)
     known = value >= 0 and unicodedata.category(char) in ("No", "Nl")
@@ -47,8 +45,8 @@ def _digits_of(char: str) -> tuple[str, bool]:
 
 
 class _Plain(dict[int, str]):
-    """For `str.translate`, one character for one, so that a pattern reads every script: a digit as
-    0 to 9, a Chinese one as one of `_HAN`, one of several digits as `_SEVERAL`; `\\d` is all.
+    """Mapping for `str.translate`, one character to one, so that patterns match every script:
+    digits become 0 to 9, Chinese ones `_HAN`, several in one `_SEVERAL`; all match `\\d`.
     """
 
     def __missing__(self, code: int) -> str:
@@ -59,7 +57,7 @@ class _Plain(dict[int, str]):
             plain = _SEVERAL
         elif chinese:
             plain = _HAN[int(digits)]
-        if len(self) < _REMEMBERED:
+        if len(self) < _MAX_CACHED:
             self[code] = plain
         return plain
 
@@ -67,28 +65,28 @@ class _Plain(dict[int, str]):
 _plain = _Plain()
 
 _MAYBE_PHONE = re.compile(r"\d(?:[\W_]{0,3}\d){3,}")
-"""Digits with up to three marks or blanks between two; four may be seven, ㊿ is two."""
+"""Digits with up to three marks or blanks between; four may be seven, because ㊿ is two."""
 _PART_OF_PHONE = re.compile(r"\d(?:[\W_]{0,3}\d){4,}")
-_FEWEST = 7
+_SHORTEST_PHONE = 7
 """Digits of the shortest phone."""
 
 _DATE = r"20[0-9]{2}(?P<mark>[-./])(?:0?[1-9]|1[0-2])(?P=mark)(?:0?[1-9]|[12][0-9]|3[01])"
 _TIME = r"(?:[01]?[0-9]|2[0-4])[:：][0-5][0-9](?:[:：][0-5][0-9])?"
-_STAMP = re.compile(
+_NOT_A_PHONE = re.compile(
     rf"(?<!\d)(?<!\d[-./:：])(?:(?P<date>{_DATE})|(?P<case>[0-9]{{4}}-[0-9]{{4}}-[0-9])"
     rf"|{_TIME}(?:\s?[-~～‐‑–—－]\s?{_TIME})?)(?!\d|[-./:：]\d)"
 )
-"""What stands by itself and is no phone: a date, a case number, a time or two."""
+"""Numbers that are not phones: dates, case numbers, one or two times."""
 _MOBILE = re.compile(r"(?:(?:00)?86|0)?1[3-9][0-9]{9}")
 _LIST_MARKS = frozenset(",，、")
 
 
 def without_numbers(text: str) -> str:
-    """The text with what could be a phone or identity number made unreadable.
+    """Mask everything that could be a phone or identity number.
 
-    People write their phone into their words; a volunteer sees it only after taking the case. Seven
-    digits and more go, in any script and in Chinese, with up to three marks, blanks or invisible
-    characters between two. Our own case numbers (by their check digit), dates, times and lists of
+    People write their phone into the text, which volunteers see before they take the case. Runs of
+    seven or more digits are masked, in any script and in Chinese, with up to three marks, blanks or
+    invisible characters between. Our own case numbers (by check digit), dates, times and lists of
     small numbers stay.
     """
     plain = text.translate(_plain)
@@ -96,13 +94,13 @@ def without_numbers(text: str) -> str:
     end = 0
     for found in _MAYBE_PHONE.finditer(plain):
         start, stop = found.span()
-        parts += (text[end:start], _masked(text[start:stop], found[0]))
+        parts += (text[end:start], _mask_run(text[start:stop], found[0]))
         end = stop
     return "".join((*parts, text[end:]))
 
 
 def without_digits(text: str) -> str:
-    """The text without what could be a part of a phone: five digits and more, written as above."""
+    """Remove everything that could be part of a phone: runs of five or more digits, as above."""
     text = unicodedata.normalize("NFKC", text)
     parts: list[str] = []
     end = 0
@@ -113,24 +111,24 @@ def without_digits(text: str) -> str:
 
 
 def has_digits(text: str) -> bool:
-    """Whether any character stands for a digit."""
+    """Does any character stand for a digit?"""
     return any(map(str.isdecimal, unicodedata.normalize("NFKC", text).translate(_plain)))
 
 
-def _masked(said: str, plain: str) -> str:
-    """A run of digits, with what lies between them, as it may be shown."""
-    first, last, beside = _without_words(plain)
+def _mask_run(said: str, plain: str) -> str:
+    """Mask a run of digits and separators where needed."""
+    first, last, beside = _span_without_words(plain)
     parts = [said[:first]]
     end = first
-    for start, stop in (*_stamps(plain), (last, last)):
-        parts += (_hidden(said[end:start], plain[end:start], beside), said[start:stop])
+    for start, stop in (*_harmless_spans(plain), (last, last)):
+        parts += (_mask_digits(said[end:start], plain[end:start], beside), said[start:stop])
         end = stop
     return "".join((*parts, said[last:]))
 
 
-def _without_words(plain: str) -> tuple[int, int, int]:
-    """The span of a run without one Chinese digit at either end where the rest is written otherwise
-    (`13812345678一直打不通`, `两 13812345678`), and how many these were.
+def _span_without_words(plain: str) -> tuple[int, int, int]:
+    """Return the span of a run without a single Chinese digit at either end if the rest is in other
+    digits (`13812345678一直打不通`, `两 13812345678`), and how many were cut.
     """
     places = [at for at, char in enumerate(plain) if char.isdecimal()]
     first, last, beside = 0, len(plain), 0
@@ -141,13 +139,13 @@ def _without_words(plain: str) -> tuple[int, int, int]:
     return first, last, beside
 
 
-def _stamps(plain: str) -> list[tuple[int, int]]:
-    """Spans of what stands by itself (`_STAMP`), unless some groups of the digits, which do not
-    begin in a date, make a mobile number together with it: `138 2012-12-12`.
+def _harmless_spans(plain: str) -> list[tuple[int, int]]:
+    """Return the spans of non-phones (`_NOT_A_PHONE`), except those that form a mobile number with
+    neighbouring digits (`138 2012-12-12`).
     """
     if _SEVERAL in plain:
         return []
-    found = [stamp for stamp in _STAMP.finditer(plain) if _is_real(stamp)]
+    found = [stamp for stamp in _NOT_A_PHONE.finditer(plain) if _is_valid_case_number(stamp)]
     if not found:
         return []
     dated = {at for stamp in found if stamp["date"] for at in range(*stamp.span())}
@@ -167,16 +165,16 @@ def _stamps(plain: str) -> list[tuple[int, int]]:
     return [stamp.span() for stamp in found if mobile.isdisjoint(range(*stamp.span()))]
 
 
-def _is_real(stamp: re.Match[str]) -> bool:
+def _is_valid_case_number(stamp: re.Match[str]) -> bool:
     return not stamp["case"] or damm.is_valid(stamp["case"].replace("-", ""))
 
 
-def _hidden(said: str, plain: str, beside: int) -> str:
-    """A run of digits with what is around it, hidden where it is long enough for a phone; a list of
-    small numbers is not, with the `beside` ones that may belong to it.
+def _mask_digits(said: str, plain: str, beside: int) -> str:
+    """Mask a run as long as a phone, except a list of small numbers; `beside` more may belong to
+    it.
     """
     digits = "".join(_digits_of(char)[0] for char in said)
-    if len(digits) < _FEWEST:
+    if len(digits) < _SHORTEST_PHONE:
         return said
     groups = re.findall(r"\d+", plain)
     first, *_, last = (at for at, char in enumerate(plain) if char.isdecimal())

@@ -1,19 +1,18 @@
-"""Migrations of an app whose label changes while installations keep their tables.
+"""Helpers for migrations that rename an app label while installations keep their tables.
 
-Django knows an app's tables and its applied migrations by its label. To rename the app `old`, whose
-last migration is `0005_last`, to `new`:
+Django identifies an app's tables and migrations by its label. To rename `old`, whose last migration
+is `0005_last`, to `new`:
 
-1. Move the package, and replace its migrations by `0001_initial` of `new` with
-   `replaces = [("old", "0005_last")]`. It creates everything, as a new installation needs it. Its
-   first operation is `RunPython(require_migrated("old", "0005_last", table="old_thing"))`.
-2. `0002_adopt` of `new` is `RunPython(adopt_tables(…))`. Where `0005_last` was applied, Django
-   takes `0001_initial` as applied, and the tables get their new names here. A new installation has
-   none with the old names, and nothing happens.
-3. Functions whose text names a table must be created again by `RunSQL` after that. Triggers, rows,
-   grants and foreign keys follow their table by themselves.
-4. Migrations of other apps that depend on one of `old` depend on `0001_initial` of `new` instead,
-   and `old.Thing` in them is `new.Thing`. An app that becomes two has two such pairs of
-   migrations, each with the tables that it takes.
+1. Move the package, and replace its migrations by `0001_initial` of `new` with `replaces = [("old",
+   "0005_last")]`, which creates everything for a new installation. Its first operation is
+   `RunPython(require_migrated("old", "0005_last", table="old_thing"))`.
+2. `0002_adopt` of `new` is `RunPython(adopt_tables(…))`. If `0005_last` was applied, Django takes
+   `0001_initial` as applied, and this step renames the tables. A new installation has no old
+   tables, so it does nothing.
+3. Recreate functions whose text names a table by `RunSQL` after that. Triggers, rows, grants and
+   foreign keys follow their table.
+4. Migrations of other apps that depend on `old` depend on `0001_initial` of `new` instead, and
+   refer to `new.Thing`. An app that is split has two such pairs of migrations.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.recorder import MigrationRecorder
 
 Step = Callable[[Any, BaseDatabaseSchemaEditor], None]
-"""What `RunPython` calls, with the models at that point and the schema editor."""
+"""Callable for `RunPython`: receives the historical models and the schema editor."""
 
 _LONGEST_NAME = 63
-"""Bytes; PostgreSQL cuts longer ones (`NAMEDATALEN`). Our names are ASCII."""
+"""Bytes; PostgreSQL truncates longer names (`NAMEDATALEN`). Our names are ASCII."""
 
 _OF_TABLE = """
 SELECT 'constraint', conname FROM pg_constraint
@@ -50,13 +49,11 @@ _RENAME = {
 
 
 class NotMigrated(CommandError):
-    """The database is older than what this release can take over."""
+    """The database is too old for this release."""
 
 
 def require_migrated(old_app: str, last: str, table: str) -> Step:
-    """A step that refuses a database where `table` of the old app stands without its last migration
-    (NotMigrated).
-    """
+    """Return a step that raises NotMigrated if `table` exists without the app's last migration."""
 
     def check(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
         done = MigrationRecorder(editor.connection).applied_migrations()
@@ -77,13 +74,12 @@ def adopt_tables(
     columns: Mapping[str, Mapping[str, str]],
     names: Mapping[str, str],
 ) -> Step:
-    """A step that gives the tables of the old app, where there are any, the names of the new one.
+    """Return a step that renames the old app's tables, if any, to the new one's.
 
-    `models` maps each model's old name to its new one, in lower case; a table is
-    `<label>_<model>`. Constraints, indexes and sequences that begin with the table's old name
-    follow. `columns` maps, by new model name, old columns to new ones; `names` maps old names of
-    constraints and indexes to new ones, where they do not begin with the table's. Content types
-    follow too.
+    `models` maps old to new model names in lower case; tables are `<label>_<model>`. Constraints,
+    indexes and sequences that begin with the table's old name follow, and so do content types.
+    `columns` maps old to new columns by new model name; `names` maps constraints and indexes that
+    do not begin with the table's name.
     """
 
     def adopt(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:

@@ -1,4 +1,4 @@
-"""Configuration types whose rows are the rows of one model."""
+"""Configuration types backed by one model."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from yinghu.common.config_type import ConfigType
 class ModelType(ConfigType):
     """A configuration type whose rows are the rows of one model.
 
-    How rows are found, read and written follows from the model and the list of fields. A foreign
-    key is represented by the natural key of its target. The key is what the form's `fixed` fields
-    say, or else the primary key.
+    Reading and writing follow from the model and the list of fields. A foreign key is represented
+    by its target's natural key. The key is made of the form's `fixed` fields, or else the primary
+    key.
     """
 
     model: ClassVar[type[Model]]
@@ -26,7 +26,7 @@ class ModelType(ConfigType):
 
     @cached_property
     def _columns(self) -> dict[str, _Column]:
-        """The fields that are columns of the model."""
+        """Fields that are columns of the model."""
         found = {
             field.name: self.model._meta.get_field(field.attribute or field.name)
             for field in self.fields
@@ -109,7 +109,7 @@ class ModelType(ConfigType):
 
 
 class _Column:
-    """How a field's value is read from and written to a model."""
+    """Reads and writes a field's value on a model."""
 
     def __init__(self, field: Any) -> None:
         self.name: str = field.name
@@ -135,7 +135,7 @@ class _Column:
         return manager.get(**{self.target_key: value}) if value else None
 
     def condition(self, value: str) -> tuple[str, Any]:
-        """A query's condition that the column has this value."""
+        """Return a filter's lookup and value for this column."""
         if self.target is None:
             return self.name, value
         return (f"{self.name}__{self.target_key}", value) if value else (self.name, None)

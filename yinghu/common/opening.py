@@ -1,6 +1,7 @@
-"""Opens what `sealing.py` sealed. Import-linter lets a few modules import this one: personal data
-is opened by `people/disclosure.py` alone, machine secrets and queued jobs by the modules that own
-them.
+"""Decryption of what `sealing.py` encrypted.
+
+Import-linter limits who may import this: `people/disclosure.py` for personal data, and the owners
+of machine secrets and queued jobs.
 """
 
 from cryptography.exceptions import InvalidTag
@@ -10,7 +11,7 @@ from yinghu.common.sealing import VERSION, Unreadable, cipher_of
 
 
 def unseal_bytes(sealed: bytes | memoryview) -> bytes:
-    """Decrypt what `seal` made. Raises Unreadable where no key fits or the text was changed."""
+    """Decrypt a value of `seal`. Raises Unreadable if no key fits or it was changed."""
     sealed = bytes(sealed)
     if not sealed:
         return b""
@@ -27,5 +28,5 @@ def unseal_bytes(sealed: bytes | memoryview) -> bytes:
 
 
 def unseal(sealed: bytes | memoryview) -> str:
-    """`unseal_bytes` as text."""
+    """Decrypt as text; see `unseal_bytes`."""
     return unseal_bytes(sealed).decode()

@@ -1,4 +1,4 @@
-"""Phone numbers in one form, however they were typed."""
+"""Normalise phone numbers."""
 
 import re
 
@@ -10,17 +10,17 @@ _CHINESE_MOBILE = re.compile(r"1[3-9][0-9]{9}")
 
 
 def normal_phone(text: str, region: str = "") -> str:
-    """The number in E.164 (`+8613812345678`), or "" where the text is no valid phone number.
+    """Return the number in E.164 (`+8613812345678`), or "" if the text is not a valid number.
 
-    `region` is the ISO country that numbers without a country code belong to; by default
-    `settings.PHONE_REGION`. A masked number (`138****5678`) is none.
+    `region` is the ISO country of numbers without a country code, by default
+    `settings.PHONE_REGION`. A masked number (`138****5678`) is not valid.
     """
     if _MASKED.search(text):
-        # phonenumbers would leave the stars out, and call somebody else.
+        # phonenumbers would drop the stars and return another number.
         return ""
     region = region or settings.PHONE_REGION
     if region == "CN" and _CHINESE_MOBILE.fullmatch(text):
-        # Nearly every phone that comes; asking phonenumbers costs more than all else of a filing.
+        # Shortcut for nearly all numbers: phonenumbers costs more than the rest of a filing.
         return f"+86{text}"
     try:
         number = phonenumbers.parse(text, region)

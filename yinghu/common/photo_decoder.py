@@ -1,8 +1,8 @@
-"""Photo decoder: a process of its own that turns strangers' photos into small, plain JPEGs.
+"""Photo decoder: a separate process that converts untrusted photos to small, plain JPEGs.
 
 `photos.py` runs this file as a script. It imports nothing of ours, gets no environment, and decodes
-each photo in a fork with limits on memory, CPU and time, so a hostile file costs a bounded amount
-and sees neither secrets nor other people's photos.
+each photo in a fork with limits on memory, CPU and time, so that a hostile file costs little and
+sees neither secrets nor other photos.
 """
 
 import io
@@ -18,15 +18,15 @@ from pillow_heif import register_heif_opener
 
 FORMATS = ("JPEG", "HEIF", "PNG", "WEBP", "GIF")
 MAX_PIXELS = 50_000_000
-"""JPEG is decoded small; HEIF, of which phones write 48 million, needs 350 MB."""
+"""JPEG is decoded at reduced size; HEIF of a phone's 48 million pixels needs 350 MB."""
 MAX_PIXELS_OF = {"PNG": 25_000_000, "GIF": 25_000_000, "WEBP": 12_500_000}
-"""These are decoded whole, with further copies."""
+"""These are decoded at full size, with further copies."""
 MAX_PIXELS_PROGRESSIVE = 25_000_000
-"""A progressive JPEG keeps all its coefficients in memory."""
+"""A progressive JPEG keeps all coefficients in memory."""
 MAX_MEMORY = 512 * 2**20
-"""Bytes of address space; the largest photos that we accept need 410 MB."""
+"""Bytes of address space; the largest accepted photos need 410 MB."""
 MAX_SECONDS = 30
-"""Wall-clock time for one photo. The CPU limit comes with the photo."""
+"""Wall-clock time per photo. The CPU limit comes with the photo."""
 MAX_SIDE = 1600
 
 Image.MAX_IMAGE_PIXELS = None  # We have limits of our own.
@@ -35,10 +35,10 @@ register_heif_opener(thumbnails=False, decode_threads=1)
 
 
 def reencode(data: bytes) -> bytes:
-    """The photo upright, within MAX_SIDE, without metadata.
+    """Return the photo upright, within MAX_SIDE, without metadata.
 
-    Width and height (16 bits each, big-endian), then the JPEG; where both are 0, the reason for
-    refusal: "pixels", or the decoder's error.
+    Output: width and height (16 bits each, big-endian), then the JPEG; if both are 0, the reason
+    for refusal ("pixels", or the decoder's error).
     """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as photo:
@@ -48,14 +48,14 @@ def reencode(data: bytes) -> bytes:
             if photo.width * photo.height > most:
                 return bytes(4) + b"pixels"
             photo.draft("RGB", (MAX_SIDE, MAX_SIDE))
-            # Small first: each later step makes a copy.
+            # Shrink first, because each later step copies.
             photo.thumbnail((MAX_SIDE, MAX_SIDE))
             picture = _upright(photo)
         if picture.mode.startswith("I"):
-            # 16 bits of grey: converting clips, and would leave white.
+            # 16-bit grey: a plain conversion would clip to white.
             picture = picture.point(lambda grey: grey * (1 / 256)).convert("L")
         picture = picture.convert("RGB")
-        # Pillow would write comments from here into the new file.
+        # Pillow would copy comments from here to the new file.
         picture.info.clear()
         out = io.BytesIO()
         picture.save(out, "JPEG", quality=82, optimize=True)
@@ -72,8 +72,8 @@ def _upright(photo: Image.Image) -> Image.Image:
 
 
 def main(control: socket.socket) -> None:
-    """Receive photos as sockets, with the CPU seconds each may take, until the sender ends."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Nobody waits for the forks.
+    """Receive photos as sockets, each with its CPU seconds, until the sender closes."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Forks are not waited for.
     for limit, most in (
         (resource.RLIMIT_AS, MAX_MEMORY),
         (resource.RLIMIT_FSIZE, 0),
@@ -88,7 +88,7 @@ def main(control: socket.socket) -> None:
         with socket.socket(fileno=photos[0]) as photo:
             if os.fork() == 0:
                 try:
-                    control.close()  # The other photos are not this one's business.
+                    control.close()  # A fork handles only its own photo.
                     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds[0], cpu_seconds[0]))
                     signal.alarm(MAX_SECONDS)
                     with photo.makefile("rb") as sent:

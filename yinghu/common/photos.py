@@ -1,8 +1,7 @@
-"""Photos: checked, written anew without metadata, kept as files.
+"""Photos: check, re-encode without metadata, store as files.
 
-We keep nothing of the sender's file: what we store is our own JPEG of its pixels, so neither a
-false image nor the place where it was taken travels on. `photo_decoder.py` makes it, in a process
-with limits.
+Only our own JPEG of the pixels is stored, so neither malformed files nor GPS positions are passed
+on. `photo_decoder.py` makes it in a process with limits.
 """
 
 import contextlib
@@ -23,9 +22,9 @@ from django.utils.translation import gettext as _
 MAX_UPLOAD_BYTES = 12 * 1024 * 1024
 MAX_PHOTOS = 6
 CPU_SECONDS = 5
-"""For one photo; the largest that we accept take 1.5 s."""
+"""Per photo; the largest accepted one takes 1.5 s."""
 _TIMEOUT = 35
-"""Seconds without an answer; the decoder ends sooner by itself."""
+"""Seconds to wait for an answer; longer than the decoder's own limit."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,12 +34,12 @@ class BadPhoto(Exception):
 
 
 class NoRoom(BadPhoto):
-    """The photo is good, but cannot be kept now: the same one may be accepted later."""
+    """The photo cannot be stored now; retrying later may work."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPhoto:
-    """A photo on disk, already durable: its name under the media folder, pixels and bytes."""
+    """A stored photo: its name under the media folder, pixels and bytes."""
 
     file: str
     width: int
@@ -49,10 +48,7 @@ class StoredPhoto:
 
 
 def store(data: bytes) -> StoredPhoto:
-    """Check, re-encode and keep one photo, on disk when this returns. Raises BadPhoto.
-
-    Also where the disk is full: a person's words must not be lost for lack of room.
-    """
+    """Check, re-encode and store a photo durably. Raises BadPhoto (NoRoom for a full disk)."""
     if len(data) > MAX_UPLOAD_BYTES:
         raise BadPhoto(_("照片太大，最多 %d MB") % (MAX_UPLOAD_BYTES // 1024 // 1024))
     answer = _decode(data)
@@ -62,35 +58,35 @@ def store(data: bytes) -> StoredPhoto:
             raise BadPhoto(_("照片的像素太多"))
         _log.info("photo refused: %s", answer[4:].decode(errors="replace") or "decoder ended")
         raise BadPhoto(_("这不是能打开的照片（支持 JPEG、PNG、WebP、GIF、HEIC）"))
-    return StoredPhoto(_keep(answer[4:]), width, height, len(answer) - 4)
+    return StoredPhoto(_write_new_file(answer[4:]), width, height, len(answer) - 4)
 
 
 def copy_of(photo: StoredPhoto) -> StoredPhoto:
-    """The same picture kept once more, for another case that it shows as well. Raises BadPhoto."""
+    """Store the picture again, for another case. Raises BadPhoto."""
     try:
         data = (Path(settings.MEDIA_ROOT) / photo.file).read_bytes()
     except OSError as error:
         raise _no_room("a photo could not be read") from error
-    return replace(photo, file=_keep(data))
+    return replace(photo, file=_write_new_file(data))
 
 
 def discard(photos: tuple[StoredPhoto, ...]) -> None:
-    """Remove photos whose appeal was not filed after all."""
+    """Delete photos whose appeal was not filed."""
     for photo in photos:
         (Path(settings.MEDIA_ROOT) / photo.file).unlink(missing_ok=True)
 
 
 _END_OF_JPEG = b"\xff\xd9"
-_AT_ONCE = BoundedSemaphore(2)
-"""Each photo may take the decoder's whole memory."""
+_decoding = BoundedSemaphore(2)
+"""Each photo may use the decoder's whole memory."""
 _starting = Lock()
 _running: tuple[subprocess.Popen[bytes], socket.socket] | None = None
 
 
 def _decode(data: bytes) -> bytes:
-    """The decoder's answer, empty where it died of the photo. Raises NoRoom if none can run."""
+    """Return the decoder's answer, empty if it died. Raises NoRoom if none can be started."""
     ours, theirs = socket.socketpair()
-    with _AT_ONCE, ours:
+    with _decoding, ours:
         with theirs:
             try:
                 socket.send_fds(_decoder(), [bytes([CPU_SECONDS])], [theirs.fileno()])
@@ -107,17 +103,17 @@ def _decode(data: bytes) -> bytes:
 
 
 def _decoder() -> socket.socket:
-    """Where this process's decoder takes photos; started for the first one, ends with us."""
+    """Return the socket of this process's decoder, started on first use."""
     global _running
     with _starting:
         if _running is None or _running[0].poll() is not None:
             if _running:
                 _running[1].close()
-            _running = _start()
+            _running = _start_decoder()
         return _running[1]
 
 
-def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
+def _start_decoder() -> tuple[subprocess.Popen[bytes], socket.socket]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     script = Path(__file__).with_name("photo_decoder.py")
     with theirs:
@@ -134,8 +130,8 @@ def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
     return process, ours
 
 
-def _keep(data: bytes) -> str:
-    """Write a photo durably; its name under the media folder."""
+def _write_new_file(data: bytes) -> str:
+    """Write a photo durably; return its name under the media folder."""
     name = f"{secrets.token_hex(1)}/{secrets.token_hex(16)}.jpg"
     path = Path(settings.MEDIA_ROOT) / name
     try:
@@ -153,7 +149,7 @@ def _no_room(event: str) -> NoRoom:
 
 
 def _write_durably(path: Path, data: bytes) -> None:
-    # For the process that serves it alone: other users of the machine have no business here.
+    # Readable by the serving process's user only.
     path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:

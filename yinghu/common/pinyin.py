@@ -9,8 +9,6 @@ from pypinyin import Style, lazy_pinyin
 
 @lru_cache(maxsize=65536)
 def initials(name: str) -> str:
-    """`福田街道` -> `ftjd`: the first letter of each character's usual reading, other characters as
-    they are, in lower case.
-    """
+    """Return `ftjd` for `福田街道`: initials of the usual readings, in lower case."""
     parts = lazy_pinyin(name, style=Style.FIRST_LETTER)
     return "".join(parts).lower().replace(" ", "")

@@ -1,4 +1,4 @@
-"""How far a long command is: a bar where somebody watches, a line now and then in a log."""
+"""Progress of long commands: a bar on a terminal, occasional lines in a log."""
 
 import sys
 import time
@@ -21,7 +21,7 @@ LOG_SECONDS: Final = 10.0
 
 @contextmanager
 def shown(title: str) -> Iterator[Callable[[float, str], None]]:
-    """Gives a function to call with the fraction done, 0 to 1, and a few words. On stderr."""
+    """Yield a function to call with the fraction done (0 to 1) and a few words. On stderr."""
     if not sys.stderr.isatty():
         last = time.monotonic()
 

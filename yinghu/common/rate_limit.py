@@ -1,8 +1,7 @@
-"""Floods from one address: a bucket of tokens for each, in the memory of each web process.
+"""Rate limits per address: token buckets in the memory of each web process.
 
-The server's door has already decided who the sender is (a proxy's word counts only where the proxy
-is trusted), so nothing that a stranger writes in a header opens another bucket. Generous by
-default: whole neighbourhoods of mobile phones share one address.
+The web server determines the sender (proxy headers count only from trusted proxies), so a forged
+header opens no other bucket. Limits are generous, because mobile phones share addresses.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from threading import Lock
 from django.conf import settings
 
 MAX_KEYS = 50_000
-"""Buckets kept at most; beyond it the full ones, which say nothing, are forgotten first."""
+"""Maximum number of buckets; beyond it the fullest are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`burst` acts at once, then one every `seconds`."""
+    """`burst` actions at once, then one every `seconds`."""
 
     burst: int
     seconds: float
@@ -42,19 +41,17 @@ LIMITS: dict[str, Limit] = {
     "ask": Limit(120, 0.25),
     "key": Limit(200, 0.2),
 }
-"""What is limited: filing, acting on one's own appeal, asking for it by number and phone; codes
-sent at the word of one sender, and to one phone, and tries to read one back; codes sent to
-strangers for one squad, for which the city pays; how often one number, and one phone, are asked
-for, which has to be more than one sender may ask, in burst and in rate, for else one could keep out
-whose they are; searching by phone and by words, for each login; at the API, what anybody may ask
-(areas, categories) and showing a key that has to be looked up.
+"""Limits for filing; acting on one's own appeal; asking for it by number and phone; one-time codes
+per sender and per phone, and attempts to enter one; codes per squad, which the city pays for;
+look-ups per number and per phone (more generous than per sender, or one sender could lock others
+out); searches by phone and by words, per login; at the API, anonymous requests and unknown keys.
 
 `settings.FLOOD_LIMITS` ({name: (burst, seconds)}) overrides single rows.
 """
 
 
 class Buckets:
-    """Token buckets by key. `take` is the only question; thread-safe."""
+    """Thread-safe token buckets by key."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -62,28 +59,28 @@ class Buckets:
         self._lock = Lock()
 
     def take(self, name: str, key: str) -> float:
-        """Take a token; 0.0 where there was one, else the seconds until there is."""
+        """Take a token; return 0.0, or the seconds until there is one."""
         limit = limit_of(name)
         now = self._clock()
         with self._lock:
-            # A bucket is one number: when it will be full again. Each token taken moves it on.
+            # A bucket is stored as the time when it will be full; each token taken moves it on.
             full_at = max(self._full_at.get((name, key), now), now)
             wait = full_at + limit.seconds - now - limit.burst * limit.seconds
             if wait > 1e-9:
                 return wait
             if len(self._full_at) >= MAX_KEYS:
-                self._forget(now)
+                self._evict(now)
             self._full_at[name, key] = full_at + limit.seconds
         return 0.0
 
     def clear(self) -> None:
-        """Forget everybody."""
+        """Drop all buckets."""
         with self._lock:
             self._full_at.clear()
 
-    def _forget(self, now: float) -> None:
+    def _evict(self, now: float) -> None:
         self._full_at = {key: at for key, at in self._full_at.items() if at > now}
-        # A flood from ever new addresses: the emptiest buckets are the ones worth keeping.
+        # Many new addresses: keep the emptiest buckets.
         if len(self._full_at) >= MAX_KEYS:
             keep = sorted(self._full_at.items(), key=lambda item: -item[1])[: MAX_KEYS // 2]
             self._full_at = dict(keep)
@@ -93,13 +90,13 @@ buckets = Buckets()
 
 
 def limit_of(name: str) -> Limit:
-    """The limit in force."""
+    """Return the limit in force."""
     given: dict[str, tuple[int, float]] = getattr(settings, "FLOOD_LIMITS", {})
     return Limit(*given[name]) if name in given else LIMITS[name]
 
 
 def address_key(address: str) -> str:
-    """What counts as one sender: an IPv4 address, or the /64 that an IPv6 host has for itself."""
+    """Return the key of a sender: the IPv4 address, or the /64 of an IPv6 address."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -112,6 +109,6 @@ def address_key(address: str) -> str:
 
 
 def too_many(name: str, address: str) -> int:
-    """Count one act of `address`: 0 where it may go on, else the whole seconds to wait."""
+    """Count an action of `address`; return 0 if allowed, else the whole seconds to wait."""
     wait = buckets.take(name, address_key(address))
     return int(wait) + 1 if wait else 0

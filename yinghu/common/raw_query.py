@@ -1,8 +1,7 @@
-"""Rows read by a condition that is written in SQL: for the few reads that hundreds do at once.
+"""Load model rows by a raw SQL condition, for the most frequent reads.
 
-A queryset is put together and translated each time it is asked. For a row of the widest table that
-takes a millisecond, four times as long as here; with several such reads in a press, those decide
-how many people can press a second.
+Building and compiling a queryset for the widest table takes a millisecond, four times as long as
+this; with several reads per action that limits throughput.
 """
 
 from __future__ import annotations
@@ -17,10 +16,8 @@ M = TypeVar("M", bound=Model)
 
 
 def fetch(model: type[M], tail: str, *values: Any) -> list[M]:
-    """The rows of a model, `tail` being the statement from WHERE on, its %s filled with `values`.
-    They are as a queryset gives them.
-    """
-    start, names, converters = _read_of(model)
+    """Return a model's rows; `tail` is the SQL from WHERE on, its %s filled with `values`."""
+    start, names, converters = _statement_of(model)
     with connection.cursor() as cursor:
         cursor.execute(start + tail, values)
         found = cursor.fetchall()
@@ -34,10 +31,8 @@ def fetch(model: type[M], tail: str, *values: Any) -> list[M]:
 
 
 @cache
-def _read_of(model: type[Model]) -> tuple[str, list[str], list[tuple[int, Any]]]:
-    """The statement up to its condition, the attributes in its order, and what is to be converted
-    how, by place.
-    """
+def _statement_of(model: type[Model]) -> tuple[str, list[str], list[tuple[int, Any]]]:
+    """Return the SQL up to its condition, the attributes in order, and converters by position."""
     fields = model._meta.concrete_fields
     quote = connection.ops.quote_name
     columns = ", ".join(quote(str(field.column)) for field in fields)

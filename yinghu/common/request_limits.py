@@ -1,4 +1,4 @@
-"""Bodies of requests: how much of them is listened to, and how long."""
+"""Request body size and read-timeout limits."""
 
 from __future__ import annotations
 
@@ -7,32 +7,31 @@ import time
 from typing import Any
 
 MAX_BODY_BYTES = 2 * 1024 * 1024 + 64 * 1024
-"""All the words of a form fit, and a file of Django's own limit."""
+"""Fits all texts of a form, and a file of Django's own limit."""
 
 MAX_BODY_WITH_PHOTOS = 80 * 1024 * 1024
-"""Six photos of 12 MB (`common.photos`) and all the words of a form fit."""
+"""Fits six photos of 12 MB (`common.photos`) and all texts of a form."""
 
 WITH_PHOTOS = ("/file", "/p/", "/t/", "/desk/", "/field/")
-"""How the paths begin to which photos are sent."""
+"""Path prefixes that accept photos."""
 
 PATIENCE_SECONDS = 30.0
 SLOWEST_BYTES_A_SECOND = 8 * 1024
-"""How long a body may be on its way: this long, and longer by what has come at this rate."""
+"""A body may take `PATIENCE_SECONDS`, and longer by what has arrived at this rate."""
 
 
 class TooLarge(Exception):
-    """A request's body is longer than anything that we take."""
+    """The request body exceeds the limit."""
 
 
 class TooSlow(Exception):
-    """A request's body does not arrive."""
+    """The request body arrives too slowly."""
 
 
 def bounded(receive: Any, most: int) -> Any:
-    """`receive`, raising TooLarge after `most` bytes of body, and TooSlow where it does not come.
+    """Wrap `receive` to raise TooLarge after `most` bytes and TooSlow on a timeout.
 
-    Django keeps a whole body on disk before any view runs, and one sent in chunks need not say how
-    long it will be.
+    Django spools the whole body before a view runs, and a chunked body declares no length.
     """
     size, ended = 0, False
     began = time.monotonic()
@@ -40,10 +39,10 @@ def bounded(receive: Any, most: int) -> Any:
     async def counted() -> Any:
         nonlocal size, ended
         if ended:
-            # What comes now is that the sender has gone: an open stream waits for it for hours.
+            # Only a disconnect can follow, which may take hours on an open stream.
             return await receive()
         deadline = began + PATIENCE_SECONDS + size / SLOWEST_BYTES_A_SECOND
-        # What lies there is taken, however late we ask for it.
+        # A positive timeout, so that data which has arrived is read even after the deadline.
         left = max(deadline - time.monotonic(), 0.2)
         try:
             message = await asyncio.wait_for(receive(), left)
@@ -59,5 +58,5 @@ def bounded(receive: Any, most: int) -> Any:
 
 
 def most_for(path: str) -> int:
-    """The bytes that a body sent to this path may have."""
+    """Return the maximum body size in bytes for a path."""
     return MAX_BODY_WITH_PHOTOS if path.startswith(WITH_PHOTOS) else MAX_BODY_BYTES

@@ -1,8 +1,8 @@
-"""Personal data and secrets as the database holds them: encrypted, and found by a keyed index.
+"""Encryption of stored personal data and secrets, and blind indexes to find it by.
 
-Sealed form: one version byte, the first 4 bytes of the key's SHA-256, a 12-byte nonce, AES-256-GCM
-text. The newest key (first of `settings.DATA_KEYS`) seals; every key opens (`opening.py`). Index
-and link keys are derived from the oldest one, so that adding a newer key in front loses neither.
+Format: one version byte, the first 4 bytes of the key's SHA-256, a 12-byte nonce, AES-256-GCM text.
+The newest key (first of `settings.DATA_KEYS`) encrypts; every key decrypts (`opening.py`). Index
+and link keys derive from the oldest key, so that adding a key in front changes neither.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ VERSION: Final = b"\x01"
 
 
 class Unreadable(Exception):
-    """A sealed value that no key opens: the keys in use are not those it was sealed with."""
+    """A sealed value that no current key can decrypt."""
 
 
 @lru_cache(maxsize=8)
 def cipher_of(key: bytes) -> tuple[bytes, AESGCM]:
-    """A data key's name in sealed values, and its cipher."""
+    """Return a data key's id in sealed values, and its cipher."""
     return hashlib.sha256(key).digest()[:4], AESGCM(key)
 
 
@@ -48,9 +48,9 @@ def _derived(key: bytes, purpose: str) -> bytes:
 
 
 def blind(contact: str) -> bytes | None:
-    """A keyed 16-byte index of a normalised phone (or a channel's user id); None for an empty one.
+    """Return the keyed 16-byte index of a normalised phone (or a channel's user id); None if empty.
 
-    Equal contacts give equal indexes; without the key nothing can be read or tried from it.
+    Equal contacts have equal indexes; without the key they cannot be guessed.
     """
     if not contact:
         return None

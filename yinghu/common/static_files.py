@@ -1,7 +1,7 @@
-"""Static files: gathered once, compressed, and sent from memory.
+"""Static files: collected once, compressed, and served from memory.
 
-Names carry a hash of their content, so a browser may keep them for ever; Granian's own static
-mount would send them uncompressed, half a megabyte of style sheet to a phone on a bad network.
+File names contain a content hash, so browsers may cache them for ever. Granian's own static mount
+does not compress, which is half a megabyte of styles for a phone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STAMP = ".stamp"
 
 
 class StaticFile(NamedTuple):
-    """A file as it is sent; `packed` is empty where packing gains nothing."""
+    """A file to serve; `packed` is empty if compression gains nothing."""
 
     content: bytes
     packed: bytes
@@ -32,7 +32,7 @@ class StaticFile(NamedTuple):
 
 
 def collect(root: Path) -> bool:
-    """Gather the static files of all apps in `root`, unless they are there; whether it had to."""
+    """Collect the static files of all apps in `root` unless present; return whether it did."""
     from django.conf import settings
     from django.contrib.staticfiles.finders import get_finders
     from django.core.management import call_command
@@ -62,7 +62,7 @@ def _read(root: Path, name: str) -> StaticFile | None:
             return None
         content = path.read_bytes()
     except (OSError, ValueError):
-        # A name that no file can have: too long, or with a NUL in it.
+        # Not a valid file name: too long, or with a NUL.
         return None
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     packed = b""
@@ -88,7 +88,7 @@ def _read(root: Path, name: str) -> StaticFile | None:
 
 
 def application(root: Path) -> Callable[..., Awaitable[None]]:
-    """An ASGI application that sends what lies under `root` at `/static/`; anything else is 404."""
+    """Return an ASGI application that serves `root` at `/static/`, 404 otherwise."""
 
     async def serve(scope: dict[str, Any], receive: Any, send: Any) -> None:
         name = scope["path"].removeprefix(PREFIX)

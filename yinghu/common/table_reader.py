@@ -1,7 +1,7 @@
-"""Rows out of CSV, Excel and JSON-lines files, one after another; nothing unreadable is lost.
+"""Read rows from CSV, Excel and JSON-lines files as a stream.
 
-A file that cannot be used at all is a `BadFile`. A row that cannot be read is a `Broken` among the
-rows, and the ones after it are read as if it were not there.
+A file that cannot be used is a `BadFile`. A row that cannot be read is yielded as a `Broken`, and
+the following rows are read normally.
 """
 
 import codecs
@@ -24,16 +24,16 @@ from yinghu.common import workbooks
 from yinghu.common.csv_writer import plain_again
 
 MAX_CELL: Final = 16 * 2**20
-"""Characters in one cell; a longer one is a quotation mark that was never closed."""
+"""Characters in one cell; a longer one is taken for an unclosed quotation mark."""
 MAX_LINE: Final = 2 * MAX_CELL
 _PEEK_ROWS: Final = 500
-"""JSON lines looked at for the names of their columns."""
-_SURE_LINES: Final = 5000
-"""Lines with other than ASCII characters looked at to tell the encoding."""
+"""JSON lines that are read ahead for column names."""
+_ENCODING_SAMPLE: Final = 5000
+"""Non-ASCII lines that are examined to detect the encoding."""
 REJECT_COLUMNS: Final = ("行号", "原因")
-"""The first two columns of our own rejects files; not the row's, should such a file be imported."""
+"""First two columns of our own rejects files; ignored when such a file is imported."""
 WHOLE_COLUMN: Final = "原文"
-"""Their last column: a row that could not be told into cells."""
+"""Their last column: a row that could not be split into cells."""
 
 _EXCEL = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
 _JSON = {".jsonl", ".ndjson", ".json"}
@@ -43,7 +43,7 @@ _encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Unusable(Exception):
-    """The file cannot be imported as it was asked for; the message says why and what to do."""
+    """The file cannot be imported as requested; the message says why and what to do."""
 
 
 class BadFile(Unusable):
@@ -52,7 +52,7 @@ class BadFile(Unusable):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its line (or sheet row) from 1, its cells by column, its bytes as they came."""
+    """One row: its line (or sheet row) from 1, its cells by column, its original bytes."""
 
     line: int
     cells: dict[str, Any]
@@ -61,9 +61,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A row that could not be told into cells, and why; `cells` is how many it has, where that is
-    not how many columns there are.
-    """
+    """A row that could not be read, and why; `cells` is its number of cells if that is wrong."""
 
     line: int
     raw: bytes
@@ -72,8 +70,8 @@ class Broken:
 
 
 class Source(Protocol):
-    """An open file. `columns` are in order, each with a name of its own; `header` has their names
-    as they stand in the file. `open_ended` where further columns may come.
+    """An open file. `columns` have unique names; `header` has the names as in the file.
+    `open_ended`: more columns may follow.
     """
 
     columns: list[str]
@@ -83,18 +81,16 @@ class Source(Protocol):
     def __iter__(self) -> Iterator[Row | Broken]: ...
 
     def fraction(self) -> float:
-        """How much of the file has been read, 0 to 1."""
+        """Return how much of the file has been read, 0 to 1."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
 
 
 def open_source(
     path: Path, encoding: str = "", delimiter: str = "", sheet: str = "", *, name: str = ""
 ) -> Source:
-    """The file's rows, its kind told by its ending or its first bytes. Errors call it `name`, or by
-    its path. Raises BadFile.
-    """
+    """Open a file by suffix or first bytes. Errors call it `name` or its path. Raises BadFile."""
     name = name or str(path)
     try:
         with path.open("rb") as file:
@@ -121,8 +117,8 @@ def open_source(
 def read_table(
     path: Path, *wanted: Collection[str]
 ) -> tuple[list[tuple[int, dict[str, str]]], list[Broken]]:
-    """A whole file: its rows, each with its line and its trimmed cells by column, and the rows that
-    cannot be read. Raises BadFile, also where it lacks the columns of each of `wanted`.
+    """Read a whole file: rows with line number and trimmed cells by column, and unreadable rows.
+    Raises BadFile, also if it lacks the columns of each of `wanted`.
     """
     rows: list[tuple[int, dict[str, str]]] = []
     broken: list[Broken] = []
@@ -148,18 +144,18 @@ def read_table(
 
 
 def trimmed(cell: Any) -> str:
-    """A cell as text without the blanks around it."""
+    """Return a cell as text without surrounding blanks."""
     return "" if cell is None else str(cell).strip()
 
 
 def _encoding_of(path: Path, head: bytes) -> str:
-    """UTF-16 by its mark; else UTF-8 or GB18030, whichever reads more of the lines."""
+    """Detect UTF-16 by its BOM; else UTF-8 or GB18030, whichever decodes more lines."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     read = {"utf-8-sig": 0, "gb18030": 0}
     looked = 0
     with path.open("rb") as file:
-        while looked < _SURE_LINES and (line := file.readline(MAX_LINE)):
+        while looked < _ENCODING_SAMPLE and (line := file.readline(MAX_LINE)):
             if line.isascii():
                 continue
             looked += 1
@@ -169,16 +165,16 @@ def _encoding_of(path: Path, head: bytes) -> str:
                     read[encoding] += 1
                 except UnicodeDecodeError:
                     continue
-    # GB18030 reads most of anything, UTF-8 hardly anything else: half of the lines are proof.
+    # GB18030 decodes nearly anything, UTF-8 hardly anything else: half of the lines are proof.
     return "utf-8-sig" if 2 * read["utf-8-sig"] >= looked else "gb18030"
 
 
 class Lines:
-    """A file's lines with their numbers, which remembers those of the row being read."""
+    """Numbered lines of a file; remembers those of the current row."""
 
     def __init__(self, path: Path, encoding: str, name: str) -> None:
-        # What cannot be decoded is kept as lone surrogates, so that its bytes come out again;
-        # UTF-16 and UTF-32 cannot do that.
+        # Undecodable bytes become lone surrogates, so that they can be written back; UTF-16 and
+        # UTF-32 do not support that.
         errors = (
             "replace" if encoding.lower().startswith(("utf-16", "utf-32")) else "surrogateescape"
         )
@@ -193,7 +189,7 @@ class Lines:
         self._again: list[str] = []
         self.number = 0
         self.held: list[str] = []
-        self.starved = self.cut = False
+        self.unclosed = self.cut = False
 
     def __iter__(self) -> Self:
         return self
@@ -201,7 +197,7 @@ class Lines:
     def __next__(self) -> str:
         line = self._again.pop() if self._again else self._file.readline(MAX_LINE)
         if not line:
-            self.starved = bool(self.held)
+            self.unclosed = bool(self.held)
             raise StopIteration
         if len(line) == MAX_LINE and not line.endswith(("\n", "\r")):
             self.cut = True
@@ -212,24 +208,24 @@ class Lines:
         return line
 
     def begin(self) -> None:
-        """A new row begins with the next line."""
+        """Start a new row at the next line."""
         self.held.clear()
-        self.starved = self.cut = False
+        self.unclosed = self.cut = False
 
     def give_back(self, keep: int = 1) -> None:
-        """Read all but the first `keep` of the row's lines again, as rows of their own."""
+        """Re-read all but the first `keep` lines of the row as rows of their own."""
         self._again.extend(reversed(self.held[keep:]))
         self.number -= len(self.held[keep:])
         del self.held[keep:]
 
     def raw(self) -> bytes:
-        """The row's lines as they stand in the file."""
-        # Not the mark at the front, which the codec would write anew.
+        """Return the row's original bytes."""
+        # Codecs that do not write the BOM again.
         codec = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}.get(self.encoding, self.encoding)
         return "".join(self.held).encode(codec, "surrogateescape")
 
     def fraction(self) -> float:
-        """How much of the file has been read; all of it once it is closed."""
+        """Return how much has been read; 1 once closed."""
         return 1.0 if self._bytes.closed else min(1.0, self._bytes.tell() / self._size)
 
     def close(self) -> None:
@@ -237,7 +233,7 @@ class Lines:
 
 
 class CsvSource:
-    """A CSV file with a line of names; empty lines are no rows."""
+    """A CSV file with a header; empty lines are skipped."""
 
     open_ended = False
 
@@ -270,7 +266,7 @@ class CsvSource:
 
     def __iter__(self) -> Iterator[Row | Broken]:
         lines, width = self._lines, len(self._names)
-        # What stands in no named column may be missing.
+        # Cells beyond the last named column may be missing.
         least = max((n for n, name in enumerate(self.header, 1) if name), default=0)
         while True:
             lines.begin()
@@ -284,7 +280,7 @@ class CsvSource:
                 why = _("一格超过 %d 字") % MAX_CELL if "field larger" in str(error) else str(error)
                 yield Broken(line, lines.raw(), why)
                 continue
-            if lines.starved:
+            if lines.unclosed:
                 lines.give_back()
                 yield Broken(line, lines.raw(), _("引号没有合上"))
                 continue
@@ -307,7 +303,7 @@ class CsvSource:
 
 
 class JsonSource:
-    """One JSON object a line. An object within it makes columns such as `user.name`."""
+    """JSON lines, one object each. Nested objects become columns such as `user.name`."""
 
     open_ended = True
 
@@ -342,10 +338,10 @@ class JsonSource:
                 continue
             raw = lines.raw()
             try:
-                found = json.loads(text, parse_constant=_no_constant)
+                found = json.loads(text, parse_constant=_refuse_constant)
                 if not isinstance(found, dict):
                     raise ValueError(_("不是 JSON 对象"))
-                cells = dict(_flat(found))
+                cells = dict(_flatten(found))
                 json.dumps(cells, ensure_ascii=False).encode()
             except UnicodeEncodeError:
                 yield Broken(lines.number, raw, _("有不能识别的字节，请检查文件的编码"))
@@ -356,7 +352,7 @@ class JsonSource:
 
 
 class ExcelSource:
-    """One sheet of a workbook, the first by default; its first row with words names the columns."""
+    """One sheet of a workbook, the first by default; the first non-empty row is the header."""
 
     open_ended = False
 
@@ -395,13 +391,13 @@ class ExcelSource:
     def __iter__(self) -> Iterator[Row | Broken]:
         for line, cells in self._rows:
             self._at = line
-            values = [_plain(cell) for cell in cells]
+            values = [_json_value(cell) for cell in cells]
             if any(value != "" for value in values):
                 yield self._table.row(line, values)
 
 
 class Table:
-    """Columns by name. Of our own rejects files: those of the rows, as they were before."""
+    """Builds rows by column name. Rejects files yield the original rows."""
 
     def __init__(self, names: list[str]) -> None:
         self._own = tuple(names[:2]) == REJECT_COLUMNS
@@ -412,11 +408,11 @@ class Table:
         self.columns = [plain_again(name) for name in kept] if self._own else kept
 
     def row(self, line: int, cells: Sequence[Any]) -> Row | Broken:
-        """One row. Raises UnicodeEncodeError where a cell holds what is no text."""
+        """Return one row. Raises UnicodeEncodeError for a cell with invalid text."""
         kept = cells[self._kept]
         if self._own:
             kept = [plain_again(cell) for cell in kept]
-            # Nobody has mended it: it stays what it was, with its reason.
+            # Still unreadable: keep it as it was, with its reason.
             whole = (
                 plain_again(cells[self._last]) if self._whole and self._last < len(cells) else ""
             )
@@ -427,7 +423,7 @@ class Table:
 
 
 def _named(names: list[str]) -> list[str]:
-    """Every column with a name of its own: nameless and repeated ones are numbered."""
+    """Make column names unique by numbering nameless and repeated ones."""
     found: dict[str, None] = {}
     counts: Counter[str] = Counter()
     for place, name in enumerate(names, start=1):
@@ -441,32 +437,30 @@ def _named(names: list[str]) -> list[str]:
 
 
 def _delimiter_of(line: str) -> str:
-    """The likeliest sign between the names of the first line."""
+    """Guess the delimiter from the first line."""
     counts = {sign: line.count(sign) for sign in ",\t;|"}
     best = max(counts, key=lambda sign: counts[sign])
     return best if counts[best] else ","
 
 
-def _flat(found: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(found: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in found.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from _flatten(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
 
 
-def _no_constant(name: str) -> float:
+def _refuse_constant(name: str) -> float:
     raise ValueError(name)
 
 
 _ESCAPED: Final = re.compile(r"_x(00[01][0-9A-Fa-f]|005[Ff])_")
-"""How a workbook writes a control character within a text, and `_` where that would look like one
-(ECMA-376 part 1, 22.9.2.19).
-"""
+"""Escaped control characters and `_` in workbook texts (ECMA-376 part 1, 22.9.2.19)."""
 
 
-def _plain(cell: Any) -> str | int | float | bool:
-    """An Excel cell as JSON can hold it; a date as `2019-02-28 11:25:05`."""
+def _json_value(cell: Any) -> str | int | float | bool:
+    """Return an Excel cell as a JSON value; dates as `2019-02-28 11:25:05`."""
     if isinstance(cell, str):
         return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), cell)
     if isinstance(cell, float) and cell.is_integer():
@@ -479,4 +473,4 @@ def _plain(cell: Any) -> str | int | float | bool:
 
 
 def _text(cell: Any) -> str:
-    return str(_plain(cell)).strip()
+    return str(_json_value(cell)).strip()

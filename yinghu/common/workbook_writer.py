@@ -1,4 +1,4 @@
-"""Excel workbooks whose text is text, whatever stands in it."""
+"""Excel writer; texts are never formulas."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Font
 
 MEDIA_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_MOST_TITLE: Final = 31
-"""Characters in the name of a sheet, as Excel allows."""
+_MAX_TITLE: Final = 31
+"""Excel's limit for sheet names, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share of 1 that reads as a percentage; None is an empty cell."""
+    """A share of 1, displayed as a percentage; None is an empty cell."""
 
     of_one: float | None
 
@@ -31,13 +31,13 @@ class WorkbookWriter:
         self._book = Workbook(write_only=True)
 
     def sheet(self, title: str, *, freeze: str = "") -> SheetWriter:
-        """A further sheet; `freeze` is the first cell that scrolls, such as B3."""
-        sheet: Any = self._book.create_sheet(title[:_MOST_TITLE])
+        """Add a sheet; `freeze` is the first cell that scrolls, such as B3."""
+        sheet: Any = self._book.create_sheet(title[:_MAX_TITLE])
         sheet.freeze_panes = freeze or None
         return SheetWriter(sheet)
 
     def content(self) -> bytes:
-        """The finished file."""
+        """Return the finished file."""
         out = io.BytesIO()
         self._book.save(out)
         return out.getvalue()
@@ -50,7 +50,7 @@ class SheetWriter:
         self._sheet = sheet
 
     def row(self, cells: Iterable[str | int | float | Share | None], *, bold: bool = False) -> None:
-        """The next row: no text is taken for a formula."""
+        """Append a row; texts are never formulas."""
         self._sheet.append([self._cell(cell, bold) for cell in cells])
 
     def _cell(self, value: str | int | float | Share | None, bold: bool) -> Any:

@@ -1,7 +1,7 @@
-"""Looks into a zipped workbook before it is read: a few bytes can stand for billions of cells.
+"""Safety check of zipped workbooks before reading: a few bytes can declare billions of cells.
 
-The reader makes the whole rectangle up to the last used cell in memory, and ends the process where
-that is too much. So sizes and cell references are looked at first, as a stream.
+The reader allocates the whole rectangle up to the last used cell and may crash the process, so
+sizes and cell references are checked first, as a stream.
 """
 
 import re
@@ -14,14 +14,14 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 MAX_PART: Final = 300 * 2**20
-"""Bytes of one part (a sheet, the table of texts), unpacked."""
+"""Unpacked bytes of one part (a sheet, the table of texts)."""
 MAX_CELLS: Final = 20_000_000
 """Highest row times highest column."""
 MAX_ROW: Final = 2**20
 _CHUNK: Final = 2**20
 _MAX_TAG: Final = 4 * _CHUNK
 
-# Also where the reader would be lenient: any attribute `r`, whatever its tag.
+# As lenient as the reader: any attribute `r`, whatever its tag.
 _REFERENCE: Final = re.compile(rb"""[\s"']r\s*=\s*["']\s*\$?([A-Za-z]*)\$?([0-9]*)\s*["']""")
 _TABLE_TAG: Final = re.compile(
     rb"<table:(table|table-row|table-cell|covered-table-cell)([\s/>][^<]*)"
@@ -30,7 +30,7 @@ _REPEATED: Final = re.compile(rb"""number-(?:columns|rows)-repeated\s*=\s*["']\s
 
 
 def fault(path: Path) -> str:
-    """Why this file must not be read, or "": also for a file that is no zip at all."""
+    """Return why this file must not be read, or "", also for a file that is not a zip."""
     try:
         with zipfile.ZipFile(path) as book:
             for part in book.infolist():
@@ -43,7 +43,7 @@ def fault(path: Path) -> str:
     except _TooLarge:
         return _("展开后超过 %d MB，请拆开或另存为 CSV") % (MAX_PART // 2**20)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
-        # Whoever reads it next says what is wrong with it, unless this is a trick.
+        # Other files are left to the reader to report, unless they look like a zip.
         return _("压缩包已损坏") if zipfile.is_zipfile(path) else ""
     return ""
 
@@ -53,7 +53,7 @@ class _TooLarge(Exception):
 
 
 def _tags(book: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[bytes]:
-    """The part in pieces which no tag straddles."""
+    """Yield the part in pieces that do not split tags."""
     size, rest = 0, b""
     with book.open(part) as file:
         while chunk := file.read(_CHUNK):
@@ -67,7 +67,7 @@ def _tags(book: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[bytes]:
     yield rest
 
 
-def _too_many(rows: int, columns: int) -> str:
+def _cells_fault(rows: int, columns: int) -> str:
     if rows > MAX_ROW or rows * columns > MAX_CELLS:
         return _("有 %(rows)d 行 × %(columns)d 列，太多了；请删去末尾的空行空列，或另存为 CSV") % {
             "rows": rows,
@@ -77,24 +77,24 @@ def _too_many(rows: int, columns: int) -> str:
 
 
 class _Sheet:
-    """The highest row and column that a sheet of an xlsx names."""
+    """Highest row and column named in an xlsx sheet."""
 
     def __init__(self) -> None:
         self._rows = self._columns = 0
 
     def fault(self, text: bytes) -> str:
         for letters, digits in _REFERENCE.findall(text):
-            # Longer ones than any sheet has, cut so that they stay cheap.
+            # Cut overlong numbers, so that parsing stays cheap.
             self._rows = max(self._rows, int(digits[:10] or 0))
             column = 0
             for letter in letters[:7].upper():
                 column = column * 26 + letter - 64
             self._columns = max(self._columns, column)
-        return _too_many(self._rows, self._columns)
+        return _cells_fault(self._rows, self._columns)
 
 
 class _Table:
-    """The last row and column with something in them in the tables of an ods."""
+    """Last used row and column of the tables of an ods."""
 
     def __init__(self) -> None:
         self._row = self._column = self._rows = self._columns = 0
@@ -113,4 +113,4 @@ class _Table:
                 if b"value-type" in attributes or b"formula" in attributes:
                     self._rows = max(self._rows, self._row)
                     self._columns = max(self._columns, self._column)
-        return _too_many(self._rows, self._columns)
+        return _cells_fault(self._rows, self._columns)

@@ -1,7 +1,7 @@
-"""Strict reading of environment variables into a class of pydantic-settings.
+"""Settings source for pydantic-settings: strict reading of environment variables.
 
-The library overlooks unknown names and knows neither NAME_FILE nor messages that name the variable;
-this source adds them.
+The library ignores unknown names and supports neither NAME_FILE nor messages that name the
+variable.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class EnvError(Exception):
 
 
 class VariableSource(PydanticBaseSettingsSource):
-    """Source of settings: each variable, or the file that its NAME_FILE names.
+    """Settings source: each variable, or the file that its NAME_FILE names.
 
-    What cannot be read is passed on as the exception that says why, and an unknown YINGHU_* name
-    as it is, so that the class reports them with everything else.
+    Reading errors are passed on as exceptions, and unknown YINGHU_* names as they are, so that the
+    class reports them with all other problems.
     """
 
     def __init__(self, settings_class: type[BaseSettings], environ: Mapping[str, str]) -> None:

@@ -1,8 +1,8 @@
-"""Environment variables: one declared class, read strictly.
+"""Environment variables, declared in one class and read strictly.
 
-Every variable may also be given as NAME_FILE, the path of a file that holds the value (for mounted
-secrets). A bad value, a value given twice and an unknown YINGHU_* name are errors that say what is
-wrong, where, and what to do. `docs/operations.md` contains the table; a test compares the two.
+Every variable may also be given as NAME_FILE, the path of a file with the value (for mounted
+secrets). Bad values, duplicates and unknown YINGHU_* names are errors that say what is wrong,
+where, and what to do. `docs/operations.md` contains the table; a test compares the two.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ DEMO_CONSENT = "yes-this-is-a-demo"
 """Value of YINGHU_DEMO that allows the demo where other people can reach it."""
 
 NOTICE_PROVIDERS = ("log", "email")
-"""Names of the classes that send notices (`notices.providers`)."""
+"""Names of the transports that send notifications (`notifications.transports`)."""
 
 
 def is_loopback(host: str) -> bool:
@@ -54,8 +54,8 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-# Validators raise ValueError with what to write instead. In `info.data` they find the variables
-# declared above their own, except those that were refused.
+# Validators raise ValueError with a correction. `info.data` holds the variables declared above,
+# except refused ones.
 
 
 def _must(requirement: str, test: Callable[[str], object] = bool) -> WrapValidator:
@@ -152,7 +152,7 @@ def _demo(text: str | None, info: ValidationInfo) -> bool:
 
 
 def _debug(on: bool, info: ValidationInfo) -> bool:
-    # Where others can come, the demo is on by consent only.
+    # On a public site, debugging needs the demo's consent.
     if on and not _is_private(info.data) and not info.data.get("demo"):
         raise ValueError(
             "shows secrets on its error pages; turn it off, or use the embedded database on this "
@@ -242,7 +242,7 @@ def _variable(
 
 
 class Environment(BaseSettings):
-    """The environment of a process, understood.
+    """The parsed environment of a process.
 
     `Environment()` reads the process's own, `Environment(mapping)` another one. Raises `EnvError`
     with every problem at once.
@@ -405,7 +405,7 @@ class Environment(BaseSettings):
 
 
 def _kept_secret(path: Path, generate: Callable[[], str]) -> str:
-    """The text of `path`, generated on first use, readable by the owner only."""
+    """Return the text of `path`; generate it on first use, readable by the owner only."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         return path.read_text("ascii").strip()
@@ -427,7 +427,7 @@ def _kept_secret(path: Path, generate: Callable[[], str]) -> str:
 
 
 def table() -> str:
-    """The variables as a Markdown table, as it stands in `docs/operations.md`."""
+    """Return the variables as the Markdown table in `docs/operations.md`."""
     rows = ["| variable | default | meaning |", "| --- | --- | --- |"]
     for name, row in Environment.model_json_schema()["properties"].items():
         default = row.get("shown") or (f"`{row['default']}`" if row["default"] else "")

@@ -1,4 +1,4 @@
-"""One log for all output of a process: lines for people on a terminal, JSON for machines."""
+"""Logging of a process: lines for people on a terminal, JSON for machines."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ def configure(form: str, *, debug: bool = False) -> None:
                 "django.request": {"filters": ["refusals"]},
                 "django.template": {"level": "INFO"},
                 "django.utils.autoreload": {"level": "INFO"},
-                # Every scanner on the Internet tries it; django.request has the 400.
+                # Caused by every scanner on the Internet; django.request logs the 400.
                 "django.security.DisallowedHost": {"level": "CRITICAL"},
-                # It would write three lines for each job.
+                # It would log three lines per job.
                 "procrastinate": {"level": "WARNING"},
                 "psycopg.pool": {"level": "WARNING"},
             },

@@ -1,4 +1,4 @@
-"""The Django project's settings. What differs between processes comes from the environment."""
+"""Django settings; values that differ between processes come from the environment."""
 
 from __future__ import annotations
 
@@ -109,8 +109,8 @@ TEMPLATES = [
 ]
 
 
-# Delays before the pool replaces another connection that an outage broke, and before it tries to
-# reconnect. With its own 1, 2, 4, 8 seconds everybody waits for a database that is back already.
+# Delays before the pool replaces a connection that an outage broke, and before it reconnects. Its
+# default of 1, 2, 4, 8 seconds would prolong every outage.
 AttemptWithBackoff.INITIAL_DELAY = 0.02
 AttemptWithBackoff.DELAY_BACKOFF = 1.2
 
@@ -165,7 +165,7 @@ ACCOUNT_ADAPTER = "yinghu.people.logins.ClosedAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
-# Nobody gets mail from us because a stranger typed their address.
+# Strangers must not cause mail to addresses without an account.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_FORMS = {"login": "yinghu.web.accounts.login_forms.LoginForm"}
@@ -176,7 +176,7 @@ MFA_FORMS = {
 MFA_ADAPTER = "yinghu.people.logins.SealedMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "应呼 Yinghu"
-# Nobody has a second factor for the demo's one-click logins.
+# The demo's one-click logins have no second factor.
 SECOND_FACTOR_REQUIRED = not DEMO
 
 SESSION_ENGINE = "yinghu.people.sessionstore"

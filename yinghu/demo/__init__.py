@@ -1,7 +1,7 @@
-"""The demo city: areas, sticker places, categories, limits, units, rules, and a small cast.
+"""Loader of the demo city: areas, places, categories, limits, units, rules and a small cast.
 
-All of it is data beside this file. Loading twice changes nothing. Nobody of the cast has a
-password: they are logged in by one click, which exists in demo mode only (`config/environment.py`).
+The data lies beside this file. Loading twice changes nothing. The cast has no passwords: they log
+in by one click, in demo mode only (`config/environment.py`).
 """
 
 import csv
@@ -32,7 +32,7 @@ _STAGES = ("filed", "assigned", "handling", "resolved", "closed")
 
 
 def load() -> bool:
-    """Load the demo city into an empty database; False where there already are logins."""
+    """Load the demo city into an empty database; returns False if there are logins."""
     with transaction.atomic():
         if User.objects.exists():
             return False
@@ -52,13 +52,13 @@ _CITY = {
     "zone": "zones.csv",
     "errand": "errand_templates.csv",
 }
-"""Configuration types with their files, which have the columns of the set-up's own."""
+"""Files by configuration type, with the columns of its CSV export."""
 
 
 def load_city() -> None:
-    """Areas, places, categories, limits, units and rules, without any login."""
+    """Load everything but logins."""
     _load("area", _rows("areas.csv"))
-    # The next rows name areas of a transaction that is still open.
+    # The next rows name areas that are not committed yet.
     locate.refresh()
     if rejects := import_outlines(HERE / "outlines.geojson").rejects:
         raise BadFile(f"outlines.geojson, {rejects[0].line}: {rejects[0].reason}")
@@ -68,14 +68,14 @@ def load_city() -> None:
 
 
 def _load(name: str, rows: Iterable[dict[str, str]]) -> None:
-    """Rows of a configuration type that do not exist yet, checked and recorded like any other."""
+    """Import new rows of a configuration type, with its checks and history."""
     plan = tables.import_new(TYPES[name], None, rows)
     if refused := plan.of("refused"):
         raise BadFile(f"{name}, line {refused[0].number}: {' '.join(refused[0].why)}")
 
 
 def starter_rows() -> dict[str, list[dict[str, str]]]:
-    """Rows by configuration type with which a city of its own can begin: what needs no unit."""
+    """Return rows by configuration type that a new city can start with: those that need no unit."""
     return {
         "category": [row | {"department": ""} for row in _rows("categories.csv")],
         "limit": list(_rows("limits.csv")),
@@ -84,7 +84,7 @@ def starter_rows() -> dict[str, list[dict[str, str]]]:
 
 
 def load_people() -> None:
-    """The cast, with their posts."""
+    """Load the cast, with their posts."""
     people = list(_rows("people.csv"))
     logins = {row["username"]: row for row in people}
     _load("user", logins.values())
@@ -95,7 +95,7 @@ def load_people() -> None:
 
 
 def _load_volunteer(row: dict[str, str]) -> None:
-    """One of the cast as a volunteer who was taken in; `hours` are those of every day."""
+    """Make one of the cast an active volunteer; `hours` apply to every day."""
     user = User.objects.get(username=row["username"])
     phone, now = normal_phone(row["phone"]), timezone.now()
     first, last = map(int, row["hours"].split("-"))
@@ -125,9 +125,9 @@ def _several(cell: str) -> list[str]:
 
 
 def load_appeals() -> int:
-    """File the demo's appeals, invented like everything in them, and move some along the loop.
+    """File the demo's invented appeals and move some along the loop; returns the number filed.
 
-    They come in as messages, so a second call files nothing; the number of new ones.
+    They are received as messages, so a second call files nothing.
     """
     places = {place.name: place for place in Place.objects.select_related("area")}
     rows = list(_rows("appeals.csv"))
@@ -156,7 +156,7 @@ def _incoming(line: int, row: dict[str, str], places: dict[str, Place]) -> Incom
 
 
 def _move_along(appeal_id: int, row: dict[str, str]) -> None:
-    """The cast does what brings the appeal to the row's stage."""
+    """Let the cast bring the appeal to the row's stage."""
     reached = _STAGES.index(row["stage"])
     if reached == 0:
         return
@@ -176,14 +176,14 @@ def _move_along(appeal_id: int, row: dict[str, str]) -> None:
 
 
 def _actor(**post: object) -> Actor:
-    """The first of the cast with such a post."""
+    """Return the first of the cast with such a post."""
     return actor_of(
         User.objects.filter(**{f"posts__{k}": v for k, v in post.items()}).order_by("pk")[0]
     )
 
 
 def logins() -> list[tuple[str, str]]:
-    """(username, what they are) of the cast, for the start page and the console."""
+    """List (username, description) of the cast, for the start page and the console."""
     first: dict[str, str] = {}
     for row in _rows("people.csv"):
         first.setdefault(row["username"], f"{row['display_name']} · {Role(row['role']).label}")

@@ -1,4 +1,4 @@
-"""The one-click logins of the demo city's cast."""
+"""One-click logins of the demo city's cast."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _log = structlog.get_logger(__name__)
 
 
 def demo_logins() -> list[tuple[str, str]]:
-    """(username, who that is) of the demo's cast; nobody outside demo mode."""
+    """List (username, description) of the cast; empty outside demo mode."""
     return demo.logins() if settings.DEMO else []
 
 
 def close_demo_logins() -> list[str]:
-    """Let nobody in as one of the demo's cast any more; the user names that were open until now.
+    """Deactivate the demo's logins and revoke their keys; returns the usernames that were active.
 
-    Nothing happens unless the whole cast is there: a single `clerk` is somebody's own.
+    Does nothing unless the whole cast exists: a single `clerk` belongs to a real city.
     """
     names = [name for name, _words in demo.logins()]
     cast = User.objects.filter(username__in=names)

@@ -1,4 +1,4 @@
-"""Letting time pass in the demo, so that one can watch what it brings without waiting for days."""
+"""Time travel in the demo: moves running deadlines, to show what happens after days."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from django.db import connection, transaction
 
 CHOICES = {"2": 2, "12": 12, "48": 48}
-"""Hours that the demo's page offers."""
+"""Hours by form value."""
 
 _BY = "%(hours)s * interval '1 hour'"
 _THESE = "(%(only)s::bigint[] IS NULL OR {} = ANY(%(only)s))"
 
-# Whatever still runs is so much nearer its end, or further past it; what happened stays as it was.
+# Only running deadlines move; past events stay as they are.
 _STATEMENTS = (
     f"""
     UPDATE appeals_clock SET started_at = started_at - {_BY}, due_at = due_at - {_BY},
@@ -37,9 +37,7 @@ _STATEMENTS = (
 
 
 def pass_time(hours: float, appeals: Sequence[int] | None = None) -> None:
-    """As if so many hours had passed for these cases (ids), or for all; clocks that hold still have
-    held still for so much longer.
-    """
+    """Let this many hours pass for these cases (ids), or for all; pauses last that much longer."""
     with transaction.atomic(), connection.cursor() as cursor:
         for statement in _STATEMENTS:
             cursor.execute(statement, {"hours": hours, "only": list(appeals) if appeals else None})

@@ -1,6 +1,6 @@
-"""The verbs of errands for those who answer for the case, each row with its function.
+"""Verbs of errands for desks and units, each row with its function.
 
-Each is one event of its case, through `appeals.moving`, which locks the case's row: legs need no
+Each is one event of its case, written by `appeals.moving`, which locks the case's row: legs need no
 lock of their own. The verbs of helpers are in `leg_actions`.
 """
 
@@ -25,11 +25,11 @@ from yinghu.dispatch.planning import legs_of, template_for
 from yinghu.people.access import SYSTEM, Actor, helper_of, relations
 
 ERRAND_DESKS = UNIT | {Who.DISPATCH, Who.COMMAND}
-"""Those who answer for the errands of a case."""
+"""The parties that manage the errands of a case."""
 
 
 def title_detail(event: Event) -> str:
-    """What a step of an errand is about."""
+    """The title of the step."""
     return str(event.facts.get("title", ""))
 
 
@@ -60,10 +60,10 @@ def plan(
     estimate: int | None = None,
     expect: int | None = None,
 ) -> Event:
-    """Serve the case by an errand: that of the template, or of `specs` (as `ErrandTemplate.legs`).
+    """Plan an errand for the case, from a template or from `specs` (as in `ErrandTemplate.legs`).
 
-    `what` is what is to be bought or done, "" for what the case itself says; `estimate` is in
-    cents. Refused where there is nothing to do.
+    `what` is the item or task, "" to use the case's own text; `estimate` is in cents. Refused if
+    there is nothing to do.
     """
     facts: dict[str, Any] = {}
 
@@ -91,9 +91,7 @@ def plan(
 
 
 def plan_by_template(appeal: Appeal) -> Event | None:
-    """Serve a case by the errand that its category usually takes; None where there is none, or the
-    case has one already.
-    """
+    """Plan the category's usual errand; None without a template, or if the case has an errand."""
     template = template_for(appeal.category_id)
     if template is None or not template.auto or appeal.errands.exists():
         return None
@@ -128,7 +126,7 @@ DROP = Verb(
 
 @DROP.action
 def drop(leg_id: int, actor: Actor, *, why: str) -> Event:
-    """Call off one leg. Those who have it, or were asked, are told."""
+    """Cancel one leg. Its holder and the people who were asked are told."""
     leg = _leg_of_seen_case(leg_id, actor)
     event = drop_all(leg.appeal_id, actor, why=why, leg_ids=[leg.pk])
     if event is None:
@@ -139,9 +137,7 @@ def drop(leg_id: int, actor: Actor, *, why: str) -> Event:
 def drop_all(
     appeal_id: int, actor: Actor, *, why: str, leg_ids: Iterable[int] | None = None
 ) -> Event | None:
-    """Call off these legs of the case, or all that are not done; None where there are none. Those
-    who have them, or were asked, are told.
-    """
+    """Cancel these legs, or all that are not done, and tell those involved; None without any."""
     facts: dict[str, Any] = {}
     left = Leg.objects.filter(appeal=appeal_id, state__in=(Leg.State.OPEN, Leg.State.TAKEN))
     if leg_ids is not None:
@@ -191,9 +187,7 @@ REPAY = Verb(
 
 @REPAY.action
 def repay(leg_id: int, actor: Actor, *, why: str = "") -> Event:
-    """Write down that whoever has paid for a leg has their money back. Conflict a second time,
-    Refused for themselves.
-    """
+    """Record that the payer of a leg was repaid. Conflict if repeated, Refused for the payer."""
     leg = _leg_of_seen_case(leg_id, actor)
     facts: dict[str, Any] = leg.facts | {"paid": leg.paid}
 
@@ -233,10 +227,10 @@ SAY = Verb(
 
 @SAY.action
 def say(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -> Event:
-    """A line to all who work on the case: helpers and unit, not the requester."""
+    """Write a line to everyone who works on the case: helpers and unit, not the requester."""
     facts: dict[str, Any] = {}
     on = Leg.objects.filter(appeal=appeal_id, state__in=(Leg.State.OPEN, Leg.State.TAKEN))
-    # A requester has no login, and legs that nobody has have no holder.
+    # A requester has no login, and a leg without a holder has no holder id.
     helps = actor.user_id and Leg.objects.filter(appeal=appeal_id, holder=actor.user_id).exists()
 
     def change(_appeal: Appeal) -> dict[str, Any]:
@@ -273,4 +267,4 @@ NUDGE = Verb(
     privacy=Privacy.PRIVATE,
     detail=title_detail,
 )
-"""Both are done by `asking`; a nudge by `meeting`, too."""
+"""Both are used by `offers`; a nudge also by `handover_reminders`."""

@@ -1,10 +1,11 @@
+"""The app of routing rules and errands."""
+
 from django.apps import AppConfig
 
 
 class DispatchConfig(AppConfig):
     name = "yinghu.dispatch"
-    label = "dispatch"
 
     def ready(self) -> None:
-        """Declare the rows of its verbs: the guard of `move` knows those of the platform itself."""
+        """Register the verbs of this package, so that `move` accepts them."""
         from yinghu.dispatch import actions  # noqa: F401

@@ -1,4 +1,4 @@
-"""Configuration of errand templates: the legs that usually serve the cases of a category."""
+"""Configuration type of errand templates: the legs that usually serve cases of a category."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from yinghu.places.models import Place
 
 
 class ErrandContext(FormContext):
-    """Adds what legs refer to, by code: active places and skills."""
+    """Form context with the active places and skills by code."""
 
     @cached_property
     def places(self) -> dict[str, str]:
@@ -80,11 +80,10 @@ class ErrandForm(ConfigForm):
 
 
 def _show_legs(legs: list[Leg], context: FormContext) -> str:
-    return "\n".join(f"{n}. {_leg_said(leg)}" for n, leg in enumerate(legs, 1))
+    return "\n".join(f"{n}. {_leg_in_words(leg)}" for n, leg in enumerate(legs, 1))
 
 
-def _leg_said(leg: Leg) -> str:
-    """One leg in words: what, where, what is shown."""
+def _leg_in_words(leg: Leg) -> str:
     parts = [str(LegKind(leg["kind"]).label), str(Where(leg["where"]).label)]
     parts += [leg[part] for part in ("place", "field", "skill") if part in leg]
     if leg["proof"] != Proof.NONE:
@@ -150,7 +149,7 @@ class ErrandType(ModelType):
         ]
 
     def warnings(self) -> list[str]:
-        """Legs that refer to a place or question that is gone would lead nowhere."""
+        """Warn of legs that refer to a place or question that no longer exists."""
         places = set(Place.objects.filter(active=True).values_list("code", flat=True))
         skills = set(Skill.objects.values_list("code", flat=True))
         lost = [

@@ -1,4 +1,4 @@
-"""Configuration of fixed buyers and couriers: whom a group asks first."""
+"""Configuration type of fixed buyers and couriers, who are offered a group's legs first."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from yinghu.places.models import Place
 
 
 class HelperContext(FormContext):
-    """Adds who works where, and the active places by code."""
+    """Form context with people who have posts, and the active places by code."""
 
     @cached_property
     def people(self) -> list[tuple[str, str]]:
-        """Those with a post in a group or a squad: login and what they are called."""
+        """Login and display name of everyone with a post in a group or a squad."""
         posts = Post.objects.filter(active=True, user__is_active=True, unit__kind__in=JOINED)
         users = User.objects.filter(pk__in=posts.values("user")).order_by("username")
         return [(user.username, with_code(str(user), user.username)) for user in users]
@@ -54,7 +54,7 @@ class HelperForm(ConfigForm):
             for code, unit in self.context.all_of(Unit).items()
             if unit.active and unit.kind in JOINED
         ]
-        # A hand-over is between those who give and receive.
+        # Both sides of a hand-over follow from the legs around it.
         kinds = [(k.value, str(k.label)) for k in LegKind if k is not LegKind.HAND_OVER]
         known, choose = _("、").join(value for value, _label in kinds), _("请选择")
         self.choose("unit", units, _("没有代码为 %(value)s 的在用的组或队"), choose)
@@ -63,7 +63,7 @@ class HelperForm(ConfigForm):
         self.fields["place"].widget.attrs |= {"list": "setup-places", "autocomplete": "off"}
 
     def clean_place(self) -> str:
-        """By its code, as the hints have it first, or by a name that only one has."""
+        """Accept a code, as the suggestions begin with it, or an unambiguous name."""
         text: str = self.cleaned_data["place"]
         if not text:
             return ""

@@ -1,4 +1,4 @@
-"""The legs of an errand template as a form field: rows on the page, JSON in a file, a list."""
+"""Form field for the legs of an errand template: rows on the page, JSON in a file, a list."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from yinghu.dispatch.models import LegKind, Proof, Where
 PARTS = ("kind", "title", "title_en", "where", "place", "field", "skill", "proof", "beside")
 MOST = 12
 LONGEST = 60
-"""Characters of a title, as of `dispatch.models.Leg`."""
+"""Characters of a title, as in `dispatch.models.Leg`."""
 BLANK = {"kind": LegKind.CARRY.value, "where": Where.HOME.value, "proof": Proof.NONE.value}
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
@@ -27,7 +27,7 @@ Leg = dict[str, Any]
 
 
 def rows_in(text: str) -> list[dict[str, str]]:
-    """Rows from the JSON of a file's cell, right or not. ValidationError where there are none."""
+    """Parse rows from a cell's JSON, valid or not. Raises ValidationError if there are none."""
     try:
         found = json.loads(text or "[]")
         if not isinstance(found, list):
@@ -47,10 +47,7 @@ LEG_ROWS = RowsInput("leg", PARTS, MOST)
 
 
 class LegsField(forms.Field):
-    """The value is the list that `ErrandTemplate.legs` keeps. Errors name the number of the leg.
-
-    What its words stand for (`place`, `field`, `skill`) is looked up by `unknown_in`.
-    """
+    """The list stored in `ErrandTemplate.legs`; `unknown_in` checks the references in it."""
 
     widget = LEG_ROWS
 
@@ -68,15 +65,15 @@ class LegsField(forms.Field):
             try:
                 legs.append(_leg(row, first=number == 1))
             except ValidationError as why:
-                wrong += [placed(number, text) for text in why.messages]
-        wrong += [] if wrong else _hand_overs_wrong(legs)
+                wrong += [leg_error(number, text) for text in why.messages]
+        wrong += [] if wrong else _hand_over_errors(legs)
         if wrong:
             raise ValidationError(wrong)
         return legs
 
 
-def placed(number: int, why: str) -> str:
-    """What is wrong with a leg, and with which."""
+def leg_error(number: int, why: str) -> str:
+    """Prefix an error with the number of its leg."""
     return _("第 %(n)d 步：%(why)s") % {"n": number, "why": why}
 
 
@@ -109,19 +106,19 @@ def _leg(row: Mapping[str, str], *, first: bool) -> Leg:
         leg[part] = row[part].split()[0]
     if row["skill"].strip():
         leg["skill"] = row["skill"].strip()
-    # Nothing is before the first, and a hand-over is between two.
+    # The first leg has none before it, and a hand-over needs the legs on both sides.
     leg["beside"] = bool(row["beside"]) and not first and leg["kind"] != LegKind.HAND_OVER
     order = (*PARTS[:-1], "beside")
     return {part: leg[part] for part in order if part in leg}
 
 
-def _hand_overs_wrong(legs: Sequence[Leg]) -> list[str]:
-    """Hand-overs that have not somebody who gives before them, and somebody who receives after."""
+def _hand_over_errors(legs: Sequence[Leg]) -> list[str]:
+    """Return errors for hand-overs without a giver before or a receiver after them."""
     kinds = [leg["kind"] for leg in legs]
     edges = [LegKind.HAND_OVER.value, *kinds, LegKind.HAND_OVER.value]
     why = _("交接的前一步和后一步都要有人去做，不能在头尾，也不能两次交接挨着")
     return [
-        placed(number, why)
+        leg_error(number, why)
         for number, kind in enumerate(kinds, 1)
         if kind == LegKind.HAND_OVER and LegKind.HAND_OVER in (edges[number - 1], edges[number + 1])
     ]
@@ -130,14 +127,14 @@ def _hand_overs_wrong(legs: Sequence[Leg]) -> list[str]:
 def unknown_in(
     legs: Sequence[Leg], places: set[str], fields: set[str], skills: set[str]
 ) -> list[str]:
-    """What the legs name and there is not: places in use, questions of the category, skills."""
+    """Return errors for unknown places, questions of the category and skills."""
     known = (
         ("place", places, _("没有代码为 %s 的在用点位")),
         ("field", fields, _("这个类别没有代号为 %s 的问题")),
         ("skill", skills, _("没有代码为 %s 的技能")),
     )
     return [
-        placed(number, why % leg[part])
+        leg_error(number, why % leg[part])
         for number, leg in enumerate(legs, 1)
         for part, there, why in known
         if part in leg and leg[part] not in there

@@ -1,4 +1,4 @@
-"""Configuration of zones: parts of the city with restricted access."""
+"""Configuration type of zones: parts of the city with restricted access."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _show_outline(outline: dict[str, Any], context: FormContext) -> str:
 
 
 def _points(coordinates: Any) -> int:
-    """How many points there are in coordinates, however deep."""
+    """Count the points in coordinates, at any depth."""
     if coordinates and isinstance(coordinates[0], int | float):
         return 1
     return sum(_points(each) for each in coordinates)

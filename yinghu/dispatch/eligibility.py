@@ -1,6 +1,4 @@
-"""Who may take which leg, and who sees it: by post, squad, area, zone, skill and what one has in
-hand.
-"""
+"""Eligibility: who may take and see which leg, by post, squad, area, zone, skill and load."""
 
 from __future__ import annotations
 
@@ -25,14 +23,14 @@ _TAKING = frozenset({Role.HANDLER, Role.HEAD, Role.GRID_WORKER, Role.VOLUNTEER})
 
 
 def volunteer_of(actor: Actor) -> Volunteer | None:
-    """The active volunteer that the actor is."""
+    """Return the actor's active volunteer record, if any."""
     if actor.user_id is None:
         return None
     return _volunteer("WHERE user_id = %s AND state = %s", actor.user_id, Volunteer.State.ACTIVE)
 
 
 def _volunteer(tail: str, *values: Any) -> Volunteer | None:
-    """One volunteer with their squad, `tail` being the rest of the statement."""
+    """Fetch one volunteer with their squad; `tail` is the rest of the statement."""
     for found in fetch(Volunteer, tail, *values):
         found.squad = fetch(Unit, "WHERE id = %s", found.squad_id)[0]
         return found
@@ -40,20 +38,18 @@ def _volunteer(tail: str, *values: Any) -> Volunteer | None:
 
 
 def serves(volunteer: Volunteer, area_id: str | None) -> bool:
-    """Whether the volunteer serves there."""
+    """Does the volunteer serve in this area?"""
     areas = volunteer.areas or [volunteer.squad.area_id or ""]
     return any((area_id or "").startswith(prefix) for prefix in areas)
 
 
 def lock(actor: Actor) -> Volunteer | None:
-    """The active volunteer that the actor is, their row locked: what they take at once is counted.
-    Of somebody who is none the login is locked. Forbidden for one who is out.
-    """
+    """Lock the actor's volunteer row or login, to count parallel takes. Forbidden if suspended."""
     volunteer = _volunteer("WHERE user_id = %s FOR NO KEY UPDATE", actor.user_id)
     if volunteer is None:
         User.objects.select_for_update(no_key=True).filter(pk=actor.user_id or 0).first()
     elif volunteer.state != Volunteer.State.ACTIVE:
-        # Whoever was suspended a moment ago still has the posts that their request began with.
+        # The request of someone just suspended still has the posts it began with.
         if not actor.has(*(_TAKING - {Role.VOLUNTEER})):
             raise Forbidden("not_allowed", _(_NOT_NOW))
         return None
@@ -66,9 +62,10 @@ def may_know(
     appeal: Appeal | None = None,
     volunteer: Volunteer | None = None,
 ) -> bool:
-    """Whether the leg exists for the actor: it or a leg beside it is theirs, they were asked, they
-    see its case, or it lies open, or lay open, where they serve. `appeal` and `volunteer` where the
-    caller has them.
+    """May the actor know that the leg exists?
+
+    True if they hold it or another leg of its errand, were asked, may see its case, or it is or was
+    open where they serve. Pass `appeal` and `volunteer` if at hand.
     """
     if actor.kind != "user":
         return actor.kind == "system"
@@ -85,15 +82,13 @@ def may_know(
 
 
 def check(actor: Actor, appeal: Appeal, legs: Sequence[Leg], volunteer: Volunteer | None) -> None:
-    """Refuse whom these legs, which go together, do not fit. To be asked in the transaction that
-    takes them, with what `lock` gave.
-    """
+    """Refuse an actor who may not take these legs; call it with the result of `lock`."""
     _check_fit(actor, appeal, legs, volunteer)
     _check_load(actor, volunteer, appeal)
 
 
 def check_fit(actor: Actor, appeal: Appeal, legs: Sequence[Leg]) -> None:
-    """Refuse whom these legs do not fit, whatever is in their hands."""
+    """Refuse an actor whom these legs do not fit, regardless of load."""
     _check_fit(actor, appeal, legs, volunteer_of(actor))
 
 
@@ -114,7 +109,7 @@ def _check_fit(
 
 def _check_one(volunteer: Volunteer | None, leg: Leg) -> None:
     if leg.skill and (volunteer is None or leg.skill not in volunteer.skills):
-        raise Forbidden("no_skill", _("这一程要会“%s”的人来办") % _skill_said(leg.skill))
+        raise Forbidden("no_skill", _("这一程要会“%s”的人来办") % _skill_name(leg.skill))
     zone = leg.zone
     if volunteer is not None and not may_go(volunteer, leg.zone_id or ""):
         if zone is None:
@@ -124,13 +119,13 @@ def _check_one(volunteer: Volunteer | None, leg: Leg) -> None:
         raise Forbidden("zone", _("“%s”现在不能随便进，您没有通行证") % zone.name)
 
 
-def _skill_said(code: str) -> str:
+def _skill_name(code: str) -> str:
     found = Skill.objects.filter(pk=code).first()
     return found.name if found else code
 
 
 def most_held(actor: Actor, volunteer: Volunteer | None, unit_id: int | None) -> int:
-    """How many legs and cases the actor may have in hand at once; 0 is no limit."""
+    """How many errands and cases the actor may hold at once; 0 is no limit."""
     if volunteer is not None:
         return volunteer.squad.most_held
     staff = any(g.unit_id == unit_id and g.role != Role.VOLUNTEER for g in actor.grants)
@@ -144,23 +139,21 @@ def _check_load(actor: Actor, volunteer: Volunteer | None, appeal: Appeal) -> No
     if not most:
         return
     held = Leg.objects.filter(holder=actor.user_id, state=Leg.State.TAKEN)
-    # What goes along with a leg is no second errand.
+    # Legs of the same errand count as one.
     if held.values("errand").distinct().count() >= most:
         raise Conflict("full", _("您手上已经有 %d 件，先办完一件再接") % most)
 
 
 def mine(actor: Actor) -> QuerySet[Leg]:
-    """The legs in the actor's hands, and the hand-overs that wait for them; what can be done now
-    first.
-    """
+    """Return the actor's legs and pending hand-overs; those that can be done now first."""
     taken = Q(holder=actor.user_id, state=Leg.State.TAKEN)
-    meets = Q(giver=actor.user_id, state=Leg.State.OPEN, kind=LegKind.HAND_OVER)
+    gives = Q(giver=actor.user_id, state=Leg.State.OPEN, kind=LegKind.HAND_OVER)
     receives = Q(holder=actor.user_id, state=Leg.State.OPEN, kind=LegKind.HAND_OVER)
-    return Leg.objects.filter(taken | meets | receives).order_by("taken_at", "errand", "n")
+    return Leg.objects.filter(taken | gives | receives).order_by("taken_at", "errand", "n")
 
 
 def pool(actor: Actor) -> QuerySet[Leg]:
-    """The legs that lie open where the actor serves and that fit them, the most urgent first."""
+    """Return open legs that fit the actor where they serve, most urgent first."""
     volunteer = volunteer_of(actor)
     found = Leg.objects.filter(
         state=Leg.State.OPEN, opened_at__isnull=False, kind__in=_TO_TAKE

@@ -1,7 +1,4 @@
-"""What follows by itself from the steps of errands: they are planned where a group has a case of
-their kind, somebody answers for the case, helpers are looked for, and a case is resolved when its
-errands are done.
-"""
+"""Automatic follow-ups of errands: planning, handing over, looking for helpers, resolving."""
 
 from __future__ import annotations
 
@@ -24,16 +21,14 @@ from yinghu.people.models import Role, UnitKind, User
 
 log = structlog.get_logger(__name__)
 
-_GROUPS = (UnitKind.GROUP, UnitKind.SQUAD, UnitKind.TASK_FORCE)
+_PLANNED_FOR = (UnitKind.GROUP, UnitKind.SQUAD, UnitKind.TASK_FORCE)
 
 
 ATTEMPTS = 5
 
 
 def _try_again(step: Callable[[Appeal], object], appeal_id: int) -> None:
-    """Do it with the case as it is now, again where somebody touched that in between. What is
-    refused otherwise is seen to by whoever has the case.
-    """
+    """Run the step on the current case; retry after a concurrent change, log other refusals."""
     for _attempt in range(ATTEMPTS):
         appeal = Appeal.objects.select_related("place").get(pk=appeal_id)
         try:
@@ -46,9 +41,9 @@ def _try_again(step: Callable[[Appeal], object], appeal_id: int) -> None:
 
 
 def plan_errands(events: Sequence[Event]) -> None:
-    """Plan the errand that a category usually takes, once a group or a squad has the case."""
+    """Plan the usual errand of the category, once a group or a squad has the case."""
     for event in events:
-        if event.unit is not None and event.unit.kind in _GROUPS:
+        if event.unit is not None and event.unit.kind in _PLANNED_FOR:
             _try_again(_plan, event.appeal_id)
 
 
@@ -58,27 +53,25 @@ def _plan(appeal: Appeal) -> None:
 
 
 def look_for_helpers(events: Sequence[Event]) -> None:
-    """Ask on at once for what is to be taken now."""
+    """Continue the search for helpers at once."""
     for appeal_id in dict.fromkeys(event.appeal_id for event in events):
         offers.ask_for(appeal_id)
 
 
-def let_somebody_answer(events: Sequence[Event]) -> None:
-    """A case whose first leg was taken is in handling: somebody of its unit answers for it, whoever
-    has the fewest in hand.
-    """
+def hand_to_member(events: Sequence[Event]) -> None:
+    """Hand a case whose first leg was taken to the unit's member who holds the fewest cases."""
     for event in events:
-        _try_again(_hand, event.appeal_id)
+        _try_again(_hand_to_member, event.appeal_id)
 
 
-def _hand(appeal: Appeal) -> None:
-    name = _who_answers(appeal) if appeal.state is Status.ASSIGNED else None
+def _hand_to_member(appeal: Appeal) -> None:
+    name = _least_loaded_member(appeal) if appeal.state is Status.ASSIGNED else None
     if name is not None:
         why = _("跑腿有人接了，由您跟进")
         actions.hand(appeal.pk, SYSTEM, user=name, why=why, expect=appeal.version)
 
 
-def _who_answers(appeal: Appeal) -> str | None:
+def _least_loaded_member(appeal: Appeal) -> str | None:
     posts = Q(posts__unit=appeal.unit_id, posts__active=True)
     held = Count(
         "appeal", filter=Q(appeal__status__in=(Status.HANDLING, Status.WAITING)), distinct=True
@@ -92,9 +85,10 @@ def _who_answers(appeal: Appeal) -> str | None:
 
 
 def resolve_when_done(events: Sequence[Event]) -> None:
-    """A case of which every leg is done is resolved, with the words of its errands. Not for what
-    was done before it was reopened: that did not help. Nor where a part of an errand was called
-    off: what it promises has not been done.
+    """Resolve a case when all its legs are done, with the words of its errands.
+
+    Legs done before a reopening do not count: they did not help. Nothing is resolved if a leg was
+    cancelled: its errand is incomplete.
     """
     for appeal_id in dict.fromkeys(event.appeal_id for event in events):
         _try_again(_resolve, appeal_id)
@@ -113,8 +107,8 @@ def _resolve(appeal: Appeal) -> None:
     handling_actions.resolve(appeal.pk, SYSTEM, words=words, expect=appeal.version)
 
 
-def call_off(events: Sequence[Event]) -> None:
-    """Nobody goes on with an errand of a case that has ended or been resolved otherwise."""
+def cancel_errands(events: Sequence[Event]) -> None:
+    """Cancel the errands of a case that has ended or was resolved otherwise."""
     for event in events:
         appeal = Appeal.objects.get(pk=event.appeal_id)
         over = appeal.state in ENDED or appeal.state not in OPEN

@@ -1,5 +1,7 @@
-"""Hand-overs that wait: whoever has not said their part is asked, after a while the unit's head is
-told. Nobody takes a hand-over, so the search for helpers does not look after it.
+"""Reminders of hand-overs: a side that has not confirmed is reminded, later the unit's head is
+told.
+
+Nobody takes a hand-over, so the search for helpers does not cover it.
 """
 
 from __future__ import annotations
@@ -17,12 +19,12 @@ from yinghu.people.access import SYSTEM
 
 
 def look_after(leg_id: int, now: datetime) -> bool:
-    """Go on with a hand-over that is due; whether somebody was asked or told."""
+    """Process a hand-over that is due; return whether anyone was reminded or told."""
     leg = Leg.objects.filter(pk=leg_id, state=Leg.State.OPEN, next_at__lte=now).first()
     if leg is None:
         return False
     idle = timedelta(minutes=policy("leg_idle_minutes"))
-    # As long as nobody is there to receive, nobody can say anything: who comes is looked for.
+    # Until there is a receiver nobody can confirm anything: the search for one is going on.
     began = [leg.ready_at, leg.given_at, leg.received_at, leg.nudged_at]
     since = max(filter(None, began), default=now) if leg.holder_id else now
     if since + idle <= now:
@@ -38,12 +40,12 @@ def look_after(leg_id: int, now: datetime) -> bool:
     return False
 
 
-def tell_of(user_id: int, now: datetime) -> None:
-    """Somebody helps no more who has something in their hands for the next: their unit is told."""
+def report_held_goods(user_id: int, now: datetime) -> None:
+    """Tell the unit that a helper who left still has something to hand over."""
     idle = timedelta(minutes=policy("leg_idle_minutes"))
     waiting = Leg.objects.filter(giver=user_id, state=Leg.State.OPEN, kind=LegKind.HAND_OVER)
     for leg in waiting.filter(ready_at__isnull=False, given_at=None):
-        # Done or called off meanwhile, it needs nothing more.
+        # If it was done or cancelled meanwhile, nothing is left to do.
         with suppress(Refused):
             _nudge(leg, now, idle, to="head")
 

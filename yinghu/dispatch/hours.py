@@ -1,4 +1,4 @@
-"""How long somebody has worked on a leg: what is counted for them, and no minute of it twice."""
+"""Working time of helpers on a leg; no minute is counted twice."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ _MINUTE = timedelta(minutes=1)
 
 
 def begun(course: Course, leg: Leg) -> datetime:
-    """When its holder could begin: it was theirs, and what comes before was done. That may have
-    been told us later, by a phone without a network.
-    """
+    """When its holder could begin: it was taken, and the legs before it were done."""
     told = [each.done_at or leg.ready_at for each in course.before(leg)]
     known = [moment for moment in (leg.taken_at, *told) if moment is not None]
     return max(known)
 
 
 def minutes(leg: Leg, start: datetime) -> int:
-    """Of work from `start` until it was done, without those that are counted for another leg: who
-    buys for twenty at once has worked once. No more than the city counts.
-    """
+    """Minutes from `start` until it was done that no other leg counts, up to the city's maximum."""
     assert leg.done_at is not None  # noqa: S101  # for the type checker
     most = policy("leg_most_minutes")
     others = Leg.objects.filter(
@@ -35,7 +31,7 @@ def minutes(leg: Leg, start: datetime) -> int:
         if done is not None and done - spent * _MINUTE < leg.done_at
     )
     if not spans:
-        # Begun ones count whole.
+        # Round up.
         return min(max(-((start - leg.done_at) // _MINUTE), 1), most)
     free, at = timedelta(), start
     for first, last in spans:

@@ -1,8 +1,7 @@
-"""The verbs of helpers, done to a leg of an errand, each row with its function.
+"""Verbs of helpers on a leg of an errand, each row with its function.
 
-The case's row is locked by every step, so legs need no lock of their own: of any number of people
-who press at once one has the leg. Who may take which leg is said in `fitting`, who is asked to in
-`asking`.
+Every step locks the case's row, so legs need no lock of their own: of people who press at once, one
+gets the leg. `eligibility` says who may take a leg, `offers` who is asked to.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from yinghu.dispatch.models import Leg, LegKind, Offer, Proof
 from yinghu.people.access import SYSTEM, Actor, helper_of, holds_leg
 
 MOST_MONEY = 100_000_00
-"""Cents; what an errand costs is no more than that."""
+"""Upper limit of the cost of an errand, in cents."""
 
 
 TAKE = Verb(
@@ -53,26 +52,24 @@ TAKE = Verb(
 
 @TAKE.action
 def take(leg_id: int, actor: Actor) -> Event:
-    """Take a leg, and what goes along with it. Of many who press at once one has it, the others
-    Conflict("gone"); Forbidden for whom it does not fit, with the reason in words.
-    """
+    """Take a leg and those that go along. Conflict("gone") if it is taken, Forbidden if unfit."""
     found = fetch(Leg, "WHERE id = %s", leg_id) if actor.kind == "user" else []
     leg = found[0] if found else None
     if leg is None or (leg.state != Leg.State.OPEN and not eligibility.may_know(actor, leg)):
         raise NotFound("not_found", _("没有这一程"))
-    # Nobody waits for a lock to be told that they are too late.
+    # Answer late takes without waiting for a lock.
     if leg.state != Leg.State.OPEN:
-        _still_open(leg)
-    now, idle = timezone.now(), _idle()
+        _check_open(leg)
+    now, idle = timezone.now(), _idle_time()
     facts: dict[str, Any] = leg.facts
 
     def change(appeal: Appeal) -> dict[str, Any]:
-        course = _course(leg)
+        course = _load_course(leg)
         mine = course[leg.n]
         volunteer = eligibility.lock(actor)
         if not eligibility.may_know(actor, mine, appeal, volunteer):
             raise NotFound("not_found", _("没有这一程"))
-        _still_open(mine)
+        _check_open(mine)
         taken = course.along(mine)
         eligibility.check(actor, appeal, taken, volunteer)
         for each in taken:
@@ -80,10 +77,10 @@ def take(leg_id: int, actor: Actor) -> Event:
             each.taken_at = each.active_at = now
             each.nudged_at = None
             each.stage, each.stage_at, each.next_at = 0, None, now + idle
-        facts["told"] = sorted(_answered(taken, actor) - {actor.user_id})
+        facts["told"] = sorted(_close_offers(taken, actor) - {actor.user_id})
         course.follow(now)
         course.save()
-        # Whoever has both sides of a hand-over has done it by taking.
+        # With both sides held by one person, the hand-over is done by taking.
         return {"legs": appeal.legs + course.change_of_left()}
 
     return move(leg.appeal_id, helper_of(actor, leg.appeal_id), TAKE, change, facts=facts)
@@ -95,8 +92,8 @@ WHERE leg_id = ANY(%s) AND answer = %s RETURNING user_id
 """
 
 
-def _answered(taken: Sequence[Leg], actor: Actor) -> set[int | None]:
-    """Everybody who was still asked about legs that the actor has taken; their offers end."""
+def _close_offers(taken: Sequence[Leg], actor: Actor) -> set[int | None]:
+    """End the offers of legs that the actor has taken; return everyone who was still asked."""
     ids, answer = [leg.pk for leg in taken], Offer.Answer
     given = [timezone.now(), actor.user_id, answer.YES, answer.GONE, ids, answer.WAITING]
     with connection.cursor() as cursor:
@@ -126,17 +123,15 @@ GIVE_BACK = Verb(
 
 @GIVE_BACK.action
 def give_back(leg_id: int, actor: Actor, *, why: str, kept: str = "") -> Event:
-    """Give a leg back that one cannot do; what was done so far stays, and `kept` says what it was
-    ("number 35 in the queue"). What goes along with it goes back too.
-    """
-    leg = _held(leg_id, actor)
+    """Give back a leg and those that go along; `kept` says what was done so far."""
+    leg = _get_held_leg(leg_id, actor)
     facts: dict[str, Any] = leg.facts
 
     def change(appeal: Appeal) -> dict[str, Any]:
-        course = _course(leg)
+        course = _load_course(leg)
         mine = course[leg.n]
-        _still_held(mine, actor)
-        _return(course, mine, text_cleaning.line(kept)[:200], facts)
+        _check_held(mine, actor)
+        _reopen_legs(course, mine, text_cleaning.line(kept)[:200], facts)
         return {"legs": appeal.legs + course.change_of_left()}
 
     return move(
@@ -150,25 +145,25 @@ def give_back(leg_id: int, actor: Actor, *, why: str, kept: str = "") -> Event:
 
 
 def release(leg: Leg, seen_active_at: datetime | None, *, why: str) -> Event:
-    """Take a leg away from whoever has done nothing about it since `seen_active_at`."""
+    """Take a leg away from a holder who has done nothing about it since `seen_active_at`."""
     facts: dict[str, Any] = leg.facts | {"told": [leg.holder_id]}
 
     def change(appeal: Appeal) -> dict[str, Any]:
-        course = _course(leg)
+        course = _load_course(leg)
         mine = course[leg.n]
         if mine.state != Leg.State.TAKEN or mine.active_at != seen_active_at:
             raise Conflict("moved_on", _("已经有进展了"))
-        _return(course, mine, mine.kept, facts)
+        _reopen_legs(course, mine, mine.kept, facts)
         return {"legs": appeal.legs + course.change_of_left()}
 
     return move(leg.appeal_id, SYSTEM, GIVE_BACK, change, why=why, facts=facts)
 
 
-def _return(course: Course, mine: Leg, kept: str, facts: dict[str, Any]) -> None:
+def _reopen_legs(course: Course, mine: Leg, kept: str, facts: dict[str, Any]) -> None:
     now = timezone.now()
     for each in course.held_along(mine):
         course.reopen(each, kept if each.n == mine.n else each.kept)
-    # Whoever has just had it is not asked again for the same.
+    # Do not offer the same leg to its last holder again.
     Offer.objects.update_or_create(
         leg_id=mine.pk,
         user_id=course.was_held_by or 0,
@@ -201,24 +196,21 @@ HAND_OVER = Verb(
 
 @HAND_OVER.action
 def hand_over(leg_id: int, actor: Actor, *, at: datetime | None = None) -> Event:
-    """Say that one has given, or received, what is handed over here; it is done when both have.
-
-    Forbidden for anybody else; Conflict where the leg before is not done yet.
-    """
+    """Confirm one side of a hand-over. Forbidden for others, Conflict before the leg before it."""
     leg = known(leg_id, actor)
     facts: dict[str, Any] = leg.facts
 
     def change(appeal: Appeal) -> dict[str, Any]:
-        course = _course(leg)
+        course = _load_course(leg)
         mine = course[leg.n]
         gives, receives = mine.giver_id == actor.user_id, mine.holder_id == actor.user_id
         if mine.kind != LegKind.HAND_OVER or not (gives or receives):
             raise Forbidden("not_yours", _("这次交接不是您的，不能替别人确认"))
         if mine.state != Leg.State.OPEN:
-            raise Conflict("gone", _gone_said(mine))
+            raise Conflict("gone", _gone_reason(mine))
         if not course.is_ready(mine):
             raise Conflict("too_early", _("前一程还没有办完，不能交接"))
-        when = _when(at, mine.ready_at)
+        when = _plausible_time(at, mine.ready_at)
         already = (not gives or mine.given_at) and (not receives or mine.received_at)
         if already:
             raise Conflict("said_already", _("您已经确认过，正在等对方确认"))
@@ -270,16 +262,14 @@ def finish(
     paid: int | None = None,
     at: datetime | None = None,
 ) -> Event:
-    """Say that a leg is done, with what it asks as proof. `paid` is in cents; `at` is when it was
-    done, where a phone without a network has said so.
-    """
-    leg = _held(leg_id, actor)
+    """Mark a leg as done, with its proof; `paid` in cents, `at` as an offline phone reported it."""
+    leg = _get_held_leg(leg_id, actor)
     facts: dict[str, Any] = leg.facts
 
     def change(appeal: Appeal) -> dict[str, Any]:
-        course = _course(leg)
+        course = _load_course(leg)
         mine = course[leg.n]
-        _still_held(mine, actor)
+        _check_held(mine, actor)
         if not course.is_ready(mine):
             raise Conflict("too_early", _("前面的一程还没有办完，轮不到这一程"))
         if mine.proof == Proof.PHOTO and not photos:
@@ -291,7 +281,7 @@ def finish(
                 raise Refused("bad_money", _("金额应在 0 到 100000 元之间"), "paid")
             mine.paid = facts["paid"] = paid
         begun = hours.begun(course, mine)
-        mine.done_at = _when(at, begun)
+        mine.done_at = _plausible_time(at, begun)
         mine.minutes = hours.minutes(mine, begun)
         mine.state, mine.next_at = Leg.State.DONE, None
         course.touch(actor.user_id, timezone.now())
@@ -313,49 +303,49 @@ def finish(
 
 
 def touch(leg_id: int, actor: Actor) -> None:
-    """Its holder says that they are at it: nobody asks them for a while."""
-    leg = _held(leg_id, actor)
+    """Record that the holder is working on it, which postpones the next reminder."""
+    leg = _get_held_leg(leg_id, actor)
     now = timezone.now()
     held = Leg.objects.filter(pk=leg.pk, holder=actor.user_id, state=Leg.State.TAKEN)
-    held.update(active_at=now, nudged_at=None, next_at=now + _idle())
+    held.update(active_at=now, nudged_at=None, next_at=now + _idle_time())
 
 
 def known(leg_id: int, actor: Actor) -> Leg:
-    """A leg that the actor may know of. NotFound for one that they may not."""
+    """Return a leg that the actor may know of, else raise NotFound."""
     found = Leg.objects.select_related("errand", "appeal", "zone").filter(pk=leg_id).first()
     if found is None or not eligibility.may_know(actor, found):
         raise NotFound("not_found", _("没有这一程"))
     return found
 
 
-def _held(leg_id: int, actor: Actor) -> Leg:
+def _get_held_leg(leg_id: int, actor: Actor) -> Leg:
     leg = known(leg_id, actor)
-    _still_held(leg, actor)
+    _check_held(leg, actor)
     return leg
 
 
-def _still_held(leg: Leg, actor: Actor) -> None:
+def _check_held(leg: Leg, actor: Actor) -> None:
     if leg.kind == LegKind.HAND_OVER:
         raise Refused("wrong_kind", _("交接要双方各自确认"))
     if leg.state == Leg.State.DONE:
         raise Conflict("done", _("这一程已经办完了"))
     if leg.state == Leg.State.DROPPED:
-        raise Conflict("dropped", _gone_said(leg))
+        raise Conflict("dropped", _gone_reason(leg))
     if not holds_leg(actor, leg):
         raise Conflict("not_yours", _("这一程现在不在您手上，可能太久没有动静，已经放回给大家了"))
 
 
-def _still_open(leg: Leg) -> None:
+def _check_open(leg: Leg) -> None:
     if leg.kind == LegKind.HAND_OVER:
         raise Refused("wrong_kind", _("交接不用接，前后两程的人各自确认"))
     if leg.state != Leg.State.OPEN:
-        raise Conflict("gone", _gone_said(leg))
+        raise Conflict("gone", _gone_reason(leg))
     if leg.opened_at is None:
         raise Conflict("too_early", _("前面的一程还没有人接，请过一会儿再看"))
 
 
-def _gone_said(leg: Leg) -> str:
-    """Why it cannot be had, in words, and without a name."""
+def _gone_reason(leg: Leg) -> str:
+    """Why it cannot be taken, in words, without a name."""
     match leg.state:
         case Leg.State.TAKEN:
             return _("这一程刚刚被别人接了，谢谢您")
@@ -365,18 +355,16 @@ def _gone_said(leg: Leg) -> str:
             return _("这一程已经取消，不用办了")
 
 
-def _course(leg: Leg) -> Course:
+def _load_course(leg: Leg) -> Course:
     return Course(fetch(Leg, "WHERE errand_id = %s", leg.errand_id))
 
 
-def _idle() -> timedelta:
+def _idle_time() -> timedelta:
     return timedelta(minutes=policy("leg_idle_minutes"))
 
 
-def _when(at: datetime | None, not_before: datetime | None) -> datetime:
-    """What a phone says it was, within what can be: it may have been without a network, and its
-    clock may be wrong.
-    """
+def _plausible_time(at: datetime | None, not_before: datetime | None) -> datetime:
+    """Limit a time reported by a phone, perhaps late or by a wrong clock, to what is possible."""
     now = timezone.now()
     if at is None:
         return now

@@ -1,4 +1,4 @@
-"""The legs of one errand together: which may be taken, which can be done, who gives to whom."""
+"""The sequence of an errand's legs: which may be taken, which can be done, who gives to whom."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from yinghu.dispatch.models import Leg, LegKind
 
 GOODS = frozenset({LegKind.BUY, LegKind.QUEUE, LegKind.COLLECT, LegKind.CARRY})
-"""Kinds after which somebody has something in their hands."""
+"""Kinds that leave goods in the holder's hands."""
 
 _WRITTEN = (
     "state",
@@ -34,14 +34,14 @@ _ENDED = (Leg.State.DONE, Leg.State.DROPPED)
 
 
 class Course:
-    """All legs of an errand, in order. To be read and written while the case's row is locked."""
+    """All legs of an errand, in order. Read and write them only while the case's row is locked."""
 
     def __init__(self, legs: Iterable[Leg]) -> None:
         self._legs = {leg.n: leg for leg in sorted(legs, key=lambda leg: leg.n)}
         self._read = {n: _state(leg) for n, leg in self._legs.items()}
         self._left = self.left()
         self.was_held_by: int | None = None
-        """Who had the leg that was opened anew last."""
+        """Holder of the leg that was reopened last."""
 
     def __getitem__(self, n: int) -> Leg:
         return self._legs[n]
@@ -54,7 +54,7 @@ class Course:
         return sum(leg.state not in _ENDED for leg in self)
 
     def change_of_left(self) -> int:
-        """By how many that is more or fewer than when they were read."""
+        """Change of `left` since the legs were read."""
         return self.left() - self._left
 
     def before(self, leg: Leg) -> list[Leg]:
@@ -64,13 +64,11 @@ class Course:
         return [each for each in self if leg.n in each.after]
 
     def is_ready(self, leg: Leg) -> bool:
-        """Whether all before it is done, so that it can be."""
+        """Are all legs before it done, so that it can be done?"""
         return all(each.state in _ENDED for each in self.before(leg))
 
     def along(self, leg: Leg) -> list[Leg]:
-        """The leg, and those that whoever takes it has to do as well: what somebody has bought they
-        also carry, where nobody is there to take it over.
-        """
+        """Return the leg and those its taker must also do: carry the goods if no one takes over."""
         found = [leg]
         for each in self:
             carried = each.kind == LegKind.CARRY and each.state == Leg.State.OPEN
@@ -79,7 +77,7 @@ class Course:
         return found
 
     def held_along(self, leg: Leg) -> list[Leg]:
-        """The leg, and those that its holder has taken along with it and not done."""
+        """Return the leg and the unfinished legs that its holder took along with it."""
         found = [leg]
         for each in self:
             same = each.holder_id == leg.holder_id and each.state == Leg.State.TAKEN
@@ -88,14 +86,14 @@ class Course:
         return found
 
     def has_goods(self, leg: Leg) -> bool:
-        """Whether what it is about is in its holder's hands already."""
+        """Does the holder have the goods of this leg already?"""
         return leg.kind == LegKind.CARRY and any(
             each.state == Leg.State.DONE and (each.kind in GOODS or each.kind == LegKind.HAND_OVER)
             for each in self.before(leg)
         )
 
     def reopen(self, leg: Leg, kept: str) -> None:
-        """Let somebody else take it. What its holder has received they hand over to the next."""
+        """Reopen a leg for others. Goods that its holder received go to the next holder."""
         self.was_held_by = leg.holder_id
         for each in self.before(leg):
             if each.kind == LegKind.HAND_OVER and each.state == Leg.State.DONE:
@@ -109,37 +107,35 @@ class Course:
         leg.stage, leg.stage_at = 0, None
 
     def touch(self, user_id: int | None, now: datetime) -> None:
-        """Somebody has done something: of all that they hold here."""
+        """Mark everything that this person holds here as active."""
         for leg in self:
             if leg.state == Leg.State.TAKEN and leg.holder_id == user_id:
                 leg.active_at, leg.nudged_at = now, None
 
     def follow(self, now: datetime) -> None:
-        """Set what follows from the states: who gives to whom, what may be taken, what can be
-        done. A hand-over between one and the same person is none.
-        """
+        """Derive from the states who gives and receives, and which legs may be taken or done."""
         for leg in self:
             if leg.kind == LegKind.HAND_OVER and leg.state not in _ENDED:
-                self._meet(leg, now)
+                self._update_hand_over(leg, now)
             if self.is_ready(leg):
                 leg.ready_at = leg.ready_at or now
             else:
                 leg.ready_at = None
             if leg.kind == LegKind.HAND_OVER:
-                # Whoever is to say something is asked when they do not.
+                # A side that does not confirm is reminded.
                 waits = leg.state == Leg.State.OPEN and leg.ready_at is not None
                 leg.next_at = (leg.next_at or now) if waits else None
             elif leg.state == Leg.State.OPEN:
-                if not self._is_opened(leg):
+                if not self._may_be_taken(leg):
                     leg.opened_at = leg.next_at = None
                 elif leg.opened_at is None:
                     leg.opened_at = leg.next_at = now
 
-    def _meet(self, leg: Leg, now: datetime) -> None:
+    def _update_hand_over(self, leg: Leg, now: datetime) -> None:
         before = (b for b in self.before(leg) if b.kind != LegKind.HAND_OVER)
         givers = [b for b in before if b.holder_id is not None]
         receivers = [each for each in self.following(leg) if each.state != Leg.State.DROPPED]
-        # Whoever gave their leg back after they had received it gives, whoever was before them.
+        # A holder who received the goods and gave the leg back stays the giver.
         before_them = {None, *(b.holder_id for b in givers)}
         if not (givers and self.is_ready(leg) and leg.giver_id not in before_them):
             leg.giver_id = givers[-1].holder_id if givers else None
@@ -149,23 +145,22 @@ class Course:
             leg.state = Leg.State.DONE
             leg.given_at = leg.received_at = leg.done_at = now
         elif self.is_ready(leg) and leg.giver_id is None:
-            # What comes before was called off: nobody has anything to give.
+            # The legs before it were cancelled, so there is nothing to hand over.
             leg.state = Leg.State.DROPPED
 
-    def _is_opened(self, leg: Leg) -> bool:
-        """Whether somebody is at all that comes before, so that it may be taken."""
+    def _may_be_taken(self, leg: Leg) -> bool:
         return all(
-            self._is_opened(each) if each.kind == LegKind.HAND_OVER else each.state != "open"
+            self._may_be_taken(each) if each.kind == LegKind.HAND_OVER else each.state != "open"
             for each in self.before(leg)
         )
 
     def whom_next(self, leg: Leg) -> list[int]:
-        """Who has to do the next step, now that this leg is done; not its own holder."""
+        """Return the people who have to do the next step, except this leg's holder."""
         people = {p for each in self.following(leg) for p in (each.holder_id, each.giver_id) if p}
         return sorted(people - {leg.holder_id})
 
     def save(self) -> None:
-        """Write what has changed."""
+        """Write the changed legs."""
         changed = [leg for leg in self if _state(leg) != self._read[leg.n]]
         if len(changed) == 1:
             changed[0].save(update_fields=[name.removesuffix("_id") for name in _WRITTEN])

@@ -1,8 +1,7 @@
-"""Volunteers who stop helping for a while or for good, and what becomes of what they have in hand.
+"""Volunteers who pause or leave, and the reassignment of what they hold.
 
-What they have taken goes back after the volunteer's row is settled, each case in a transaction of
-its own: whoever holds a volunteer's row must not wait for a case's, for a take locks them the other
-way round.
+Legs and cases are given back after the volunteer's row is committed, each case in its own
+transaction: a take locks case, then volunteer, so the opposite order would deadlock.
 """
 
 from __future__ import annotations
@@ -27,19 +26,19 @@ _IN_HAND = (Status.HANDLING.value, Status.WAITING.value)
 
 
 def suspend(volunteer: Volunteer, by: User, why: str) -> None:
-    """Out at once, by their coordinator; what they have in hand goes to others. Raises Refused."""
+    """Suspend a volunteer and release their work, by their coordinator. Raises Refused."""
     volunteers.suspend(volunteer, by, why)
     _free_hands(volunteer, _("志愿者暂停了"))
 
 
 def let_go(volunteer: Volunteer, by: User, why: str) -> None:
-    """Out of the squad for good, by their coordinator, likewise. Raises Refused."""
+    """Remove a volunteer from the squad, by a coordinator, releasing their work. Raises Refused."""
     volunteers.leave(volunteer, by, why)
     _free_hands(volunteer, _("志愿者退出了"))
 
 
 def leave(volunteer: Volunteer) -> Volunteer:
-    """Leave the squad by themselves. Raises Refused while they have something in hand."""
+    """Leave the squad on one's own request. Raises Refused while something is in hand."""
     with transaction.atomic():
         now = volunteers.locked(volunteer)
         if has_in_hand(volunteer.user):
@@ -48,7 +47,7 @@ def leave(volunteer: Volunteer) -> Volunteer:
 
 
 def has_in_hand(user: User) -> bool:
-    """Whether somebody has taken something that is not done yet, or has it to hand over."""
+    """Does this person hold a leg that is not done, or goods to hand over?"""
     gives = Q(giver=user, state=Leg.State.OPEN, kind=LegKind.HAND_OVER, given_at=None)
     legs = Leg.objects.filter(
         Q(state=Leg.State.TAKEN, holder=user) | gives & Q(ready_at__lte=Now())
@@ -63,12 +62,10 @@ def _free_hands(volunteer: Volunteer, why: str) -> None:
 
 
 def _release_cases(user: User, why: str) -> None:
-    """Give the cases that somebody holds, and may not hold any more, back to their units, in the
-    platform's name.
-    """
+    """Release cases that this person may no longer hold to their units, as the platform."""
     for appeal in Appeal.objects.filter(holder=user, status__in=actions.RELEASE.sources):
         if serves(appeal.unit_id, user.pk):
             continue
-        # Resolved, returned or handed on meanwhile, it needs no release.
+        # If it was resolved, returned or handed on meanwhile, it needs no release.
         with suppress(moving.Refused):
             actions.release(appeal.pk, SYSTEM, why=why)

@@ -1,4 +1,4 @@
-"""Routing rules, which say to which unit an appeal goes; and errands, by which it is served."""
+"""Routing rules, which choose an appeal's unit; and errands, which serve it."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -11,7 +11,7 @@ from yinghu.people.models import User
 
 
 class RoutingRule(models.Model):
-    """Every condition that is set must hold; the first active rule in `order` chooses the unit.
+    """The first active rule in `order` whose conditions all hold chooses the unit.
 
     `category` and `area` match as prefixes, `field` names one of the category's questions (such as
     `hospital`) whose answer must equal `value`.
@@ -35,7 +35,7 @@ class RoutingRule(models.Model):
 
 
 class LegKind(models.TextChoices):
-    """What is done on a leg of an errand."""
+    """The kind of work on a leg of an errand."""
 
     BUY = "buy", _("代买")
     QUEUE = "queue", _("排队")
@@ -58,7 +58,7 @@ class Where(models.TextChoices):
 
 
 class Proof(models.TextChoices):
-    """What whoever does a leg has to show."""
+    """Proof that is required when a leg is done."""
 
     NONE = "none", _("不用")
     WORDS = "words", _("写一句")
@@ -69,10 +69,10 @@ class ErrandTemplate(models.Model):
     """The legs by which cases of a category (and of those below it) are usually served.
 
     `legs` is a list of {kind, title, title_en?, where, place?, field?, skill?, proof, beside}:
-    `place` is the code of a place, `field` the question whose answer names one, `skill` what it
-    takes to do it; `beside` is true where it need not wait for the leg before. With
-    `auto` the errand is made as soon as such a case is with a group or a squad. `words` are what
-    the requester is told when all is done.
+    `place` is the code of a place, `field` the question whose answer names one, `skill` the skill
+    that is needed; `beside` is true if it need not wait for the leg before. With `auto` the errand
+    is planned as soon as a group or a squad has such a case. `words` are sent to the requester when
+    all is done.
     """
 
     category = models.ForeignKey("appeals.Category", models.PROTECT, related_name="+")
@@ -91,9 +91,7 @@ class ErrandTemplate(models.Model):
 
 
 class FixedHelper(models.Model):
-    """A group's own buyer or courier: who is asked first, and alone, for legs of this kind; at one
-    place only, where one is named.
-    """
+    """A group's own buyer or courier, asked first and alone for legs of this kind (at a place)."""
 
     unit = models.ForeignKey("people.Unit", models.CASCADE, related_name="fixed_helpers")
     kind = models.CharField(max_length=10, choices=LegKind.choices)
@@ -115,7 +113,7 @@ class FixedHelper(models.Model):
 
 
 class Errand(models.Model):
-    """One way to serve a case, in legs. Only the verbs of errands write it and them."""
+    """One way to serve a case, in legs. Only the verbs of errands write errands and legs."""
 
     appeal = models.ForeignKey(Appeal, models.PROTECT, related_name="errands")
     template = models.ForeignKey(ErrandTemplate, models.SET_NULL, null=True)
@@ -130,15 +128,15 @@ class Errand(models.Model):
 class Leg(models.Model):
     """One part of an errand, done by one person; a hand-over by two.
 
-    `after` are the numbers of the legs that must be done before it can be. `opened_at`: since when
-    it may be taken (those before it are taken); `ready_at`: since when it can be done (those before
-    it are done). Of a hand-over `giver` is who gives, `holder` who receives, and each has said so
-    at `given_at` and `received_at`. `lon`, `lat` are where it is done, `about_lon`, `about_lat`
-    what is shown of that before it is taken: off by a way that was drawn once for the case.
+    `after` are the numbers of the legs that must be done first. `opened_at`: since when it may be
+    taken (those before it are taken); `ready_at`: since when it can be done (those before it are
+    done). A hand-over is from `giver` to `holder`, who confirm it at `given_at` and `received_at`.
+    `lon`, `lat` are where it is done, `about_lon`, `about_lat` the blurred point shown before it is
+    taken, by an offset drawn once per case.
 
-    `stage` says whom the search for somebody has come to (`dispatch.asking.Stage`), and `next_at`
-    when the sweep looks at it again. `active_at` is when its holder last did something about it.
-    Money is in cents of the city's currency.
+    `stage` is how far the search for a helper has come (`dispatch.offers.Stage`), `next_at` when
+    the sweep looks at it again. `active_at` is when its holder last did something about it. Money
+    is in cents of the city's currency.
     """
 
     class State(models.TextChoices):
@@ -190,7 +188,7 @@ class Leg(models.Model):
             models.UniqueConstraint(fields=("errand", "n"), name="leg_n"),
             models.CheckConstraint(
                 name="leg_held",
-                # Of a hand-over `holder` may be known before it is done.
+                # The holder of a hand-over may be known before it is done.
                 condition=Q(kind="hand_over") | ~Q(state="taken") | Q(holder__isnull=False),
             ),
             models.CheckConstraint(
@@ -228,7 +226,7 @@ class Leg(models.Model):
 
     @property
     def facts(self) -> dict[str, object]:
-        """What every event of it says of it."""
+        """The facts that every event of a leg carries."""
         return {
             "errand": self.errand_id,
             "leg": self.n,
@@ -238,7 +236,7 @@ class Leg(models.Model):
 
 
 class Offer(models.Model):
-    """Somebody was asked to take a leg: when, until when an answer is waited for, and what came."""
+    """A request to take a leg: when it was made, when it expires, and the answer."""
 
     class Answer(models.TextChoices):
         WAITING = "", _("等回答")
@@ -268,8 +266,9 @@ class Offer(models.Model):
 
 
 class FieldRecord(models.Model):
-    """A step that a phone has recorded, maybe without a network, and sent: done once, however often
-    it arrives. `key` is what the phone made up for it, `result` what it was answered.
+    """A step recorded by a phone, perhaps offline, and sent; done once, however often it arrives.
+
+    `key` is the phone's own id for it, `result` the answer that it got.
     """
 
     user = models.ForeignKey(User, models.CASCADE, related_name="+")

@@ -1,8 +1,8 @@
-"""Who is asked to take a leg: the group's own people, then the nearest few who fit, each refusal
-and each silence replaced; then those farther away, then the squads' leaders, then the desk.
+"""Offers of legs to helpers: first the group's fixed helpers, then the nearest eligible few, then
+those farther away, then the squad leaders, then the desk.
 
-How many, how long, how far and how often are policies. Whoever is asked has an `Offer`; that
-somebody was asked is an event of the case. Any number of workers may be at it: each step is done
+Each refusal or silence is replaced. Numbers, times and distances are policies. Each person asked
+has an `Offer`; asking is an event of the case. Any number of workers may run: each step is done
 under the case's lock, and only while it is due.
 """
 
@@ -43,7 +43,7 @@ ASK_TASK = "yinghu.ask"
 
 
 class Stage(IntEnum):
-    """Whom the search for somebody has come to."""
+    """How far the search for a helper has come."""
 
     FIXED = 0
     NEAR = 1
@@ -54,15 +54,15 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Somebody who fits; how far they are, where that is known."""
+    """An eligible person, with their distance if known."""
 
     user_id: int
     metres: int | None
 
 
-# Whoever is nearest comes out of the index first, and what else must hold is looked at one by one
-# until enough are found. So nothing here is a join: the planner would take all first and sort them.
-# A degree is as long in any direction on Mercator's map, which makes the index right about near.
+# The index yields the nearest first, and the other conditions are checked one by one until enough
+# are found. So there are no joins: with them the planner would fetch all and sort. In Mercator's
+# projection a degree is equally long in all directions, so the index orders by distance.
 _NEAREST = """
 SELECT v.user_id, v.lon, v.lat
 FROM people_volunteer AS v
@@ -98,9 +98,11 @@ _THERE = "point(%(lon)s, degrees(asinh(tan(radians(%(lat)s)))))"
 def nearest(
     appeal: Appeal, together: list[Leg], limit: int, km: float, now: datetime
 ) -> list[Found]:
-    """Up to `limit` volunteers who fit these legs, which are taken together, and can be asked now,
-    the nearest first; within `km` where it is known where they are to go. Their rows are locked:
-    who is about to be asked elsewhere is left out.
+    """Find up to `limit` volunteers who can be asked to take these legs together now, nearest
+    first.
+
+    Limited to `km` if the destination is known. Their rows are locked; volunteers who are being
+    asked by another worker are left out.
     """
     first, offers = together[0], policies("offer_")
     zones = _zone_rule({leg.zone for leg in together if leg.zone is not None})
@@ -125,14 +127,14 @@ def nearest(
     if lon is not None and lat is not None:
         where = f"v.lon IS NOT NULL AND v.lat IS NOT NULL AND {_POINT} <@ circle({_THERE}, %(far)s)"
         order = f"{_POINT} <-> {_THERE}"
-        # Mercator's degrees stand for fewer metres the farther from the equator.
-        shrunk = METRES_A_DEGREE * _cosine(lat)
-        given |= {"lon": lon, "lat": lat, "far": km * 1000 / shrunk}
+        # A degree in Mercator's projection is shorter on the ground the farther from the equator.
+        metres_per_degree = METRES_A_DEGREE * _cosine(lat)
+        given |= {"lon": lon, "lat": lat, "far": km * 1000 / metres_per_degree}
     with connection.cursor() as cursor:
         cursor.execute(_NEAREST.format(where=where, order=order, zones=zones.sql), given)
         rows = cursor.fetchall()
-    # It is told to them, so it is measured from where the door is shown: of several who know how
-    # far they are each, the door could be found.
+    # The distance is shown to them, so it is measured from the blurred point: from several exact
+    # distances the door could be found.
     about_lon, about_lat = first.about_lon, first.about_lat
     if lon is None or about_lon is None or about_lat is None:
         return [Found(user_id, None) for user_id, *_their in rows]
@@ -154,7 +156,7 @@ class _ZoneRule:
 
 
 def _zone_rule(zones: set[Zone]) -> _ZoneRule | None:
-    """Who may go there, as a condition on `v`; None where nobody may."""
+    """Return the condition on `v` for entering these zones; None if nobody may."""
     held = [zone for zone in zones if zone.keeps_out]
     if any(zone.entry == Zone.Entry.NOBODY for zone in held):
         return None
@@ -171,9 +173,7 @@ def _zone_rule(zones: set[Zone]) -> _ZoneRule | None:
 
 
 def ask(leg_id: int, now: datetime | None = None) -> bool:
-    """Go on with the search for somebody who takes this leg, if that is due; whether anybody was
-    asked or told.
-    """
+    """Continue the search for a helper if it is due; return whether anyone was asked or told."""
     now = now or timezone.now()
     leg = Leg.objects.filter(pk=leg_id).first()
     if leg is None or not _due(leg, now):
@@ -186,17 +186,17 @@ def ask(leg_id: int, now: datetime | None = None) -> bool:
         if not _due(fresh, now):
             raise Conflict("moved_on", "")
         search = _Search(appeal, course, fresh, now)
-        search.go()
+        search.advance()
         course.save()
         if not search.told and not search.to:
-            raise _NobodyYet(fresh)
+            raise _NobodyFound(fresh)
         facts.update(told=search.told, to=search.to)
         return {}
 
     try:
         move(leg.appeal_id, SYSTEM, OFFER, change, facts=facts)
-    except _NobodyYet as nobody:
-        # Without an event, for nothing has happened; only if nobody else was at it.
+    except _NobodyFound as nobody:
+        # Nothing has happened, so without an event; only if no other worker changed the leg.
         later = nobody.leg
         Leg.objects.filter(pk=leg.pk, next_at=leg.next_at, state=Leg.State.OPEN).update(
             next_at=later.next_at, stage=later.stage, stage_at=later.stage_at
@@ -206,15 +206,15 @@ def ask(leg_id: int, now: datetime | None = None) -> bool:
     except Refused as refused:
         if refused.code == "moved_on":
             return False
-        # The case is not where anybody can help with it: look again later.
+        # The case's status does not allow helpers now: look again later.
         later_at = now + timedelta(minutes=policy("offer_minutes"))
         Leg.objects.filter(pk=leg.pk, next_at=leg.next_at).update(next_at=later_at)
         return False
     return True
 
 
-class _NobodyYet(Exception):
-    """There was nobody to ask; the leg says when to look again."""
+class _NobodyFound(Exception):
+    """There was nobody to ask; `leg` says when to look again."""
 
     def __init__(self, leg: Leg) -> None:
         super().__init__(leg.pk)
@@ -236,7 +236,7 @@ def _expire(leg_id: int, now: datetime) -> None:
 
 
 class _Search:
-    """One step of looking for somebody, under the case's lock."""
+    """One step of the search for a helper, under the case's lock."""
 
     def __init__(self, appeal: Appeal, course: Course, leg: Leg, now: datetime) -> None:
         self.appeal, self.leg, self.now = appeal, leg, now
@@ -245,75 +245,70 @@ class _Search:
         self.told: list[int] = []
         self.to = ""
 
-    def go(self) -> None:
+    def advance(self) -> None:
         leg, now = self.leg, self.now
         _expire(leg.pk, now)
         open_offers = Offer.objects.filter(leg=leg.pk, answer=Offer.Answer.WAITING)
         waiting = list(open_offers.values_list("until", flat=True))
         if leg.stage == Stage.FIXED:
-            fixed = self._fixed() if not waiting else []
+            fixed = self._fixed_helpers() if not waiting else []
             if fixed:
-                self._offer(fixed)
+                self._make_offers(fixed)
                 return
             if waiting:
                 leg.next_at = min(waiting)
                 return
             opened = leg.opened_at or now
-            patient = opened + timedelta(minutes=self.policy["offer_pool_minutes"])
-            if self.appeal.urgency == Urgency.NORMAL and patient > now:
-                leg.next_at = patient
+            pool_until = opened + timedelta(minutes=self.policy["offer_pool_minutes"])
+            if self.appeal.urgency == Urgency.NORMAL and pool_until > now:
+                leg.next_at = pool_until
                 return
-            self._reach(Stage.NEAR)
+            self._enter_stage(Stage.NEAR)
         wanted = self.policy["offer_people"] - len(waiting)
+        later = now + timedelta(minutes=self.policy["offer_minutes"])
         while True:
-            found = self._look(wanted) if wanted > 0 else []
+            found = self._find_nearest(wanted) if wanted > 0 else []
             if found:
-                self._offer(found)
+                self._make_offers(found)
                 return
-            if waiting and not self._worn():
-                leg.next_at = min(*waiting, self._worn_at())
+            if waiting and not self._is_stage_over():
+                leg.next_at = min(*waiting, self._stage_ends_at())
                 return
-            if leg.stage >= Stage.LEADER and not self._worn():
-                leg.next_at = now + timedelta(minutes=self.policy["offer_minutes"])
+            if leg.stage == Stage.DESK or (leg.stage == Stage.LEADER and not self._is_stage_over()):
+                # Somebody eligible may come on duty.
+                leg.next_at = later
                 return
-            if leg.stage == Stage.DESK:
-                # Somebody who can do it may come on duty.
-                leg.next_at = now + timedelta(minutes=self.policy["offer_minutes"])
-                return
-            self._reach(Stage(leg.stage + 1))
+            self._enter_stage(Stage(leg.stage + 1))
             if leg.stage >= Stage.LEADER:
                 self.to = "leader" if leg.stage == Stage.LEADER else "desk"
-                leg.next_at = now + timedelta(minutes=self.policy["offer_minutes"])
+                leg.next_at = later
                 return
 
-    def _reach(self, stage: Stage) -> None:
+    def _enter_stage(self, stage: Stage) -> None:
         self.leg.stage, self.leg.stage_at = stage, self.now
 
-    def _patience(self) -> timedelta:
-        wide = self.leg.stage < Stage.LEADER
-        return timedelta(
-            minutes=self.policy["offer_widen_minutes" if wide else "offer_leader_minutes"]
-        )
+    def _stage_duration(self) -> timedelta:
+        searching = self.leg.stage < Stage.LEADER
+        name = "offer_widen_minutes" if searching else "offer_leader_minutes"
+        return timedelta(minutes=self.policy[name])
 
-    def _worn(self) -> bool:
-        """Whether this stage has had its time."""
-        return self.now >= self._worn_at()
+    def _is_stage_over(self) -> bool:
+        return self.now >= self._stage_ends_at()
 
-    def _worn_at(self) -> datetime:
-        return (self.leg.stage_at or self.now) + self._patience()
+    def _stage_ends_at(self) -> datetime:
+        return (self.leg.stage_at or self.now) + self._stage_duration()
 
-    def _look(self, wanted: int) -> list[Found]:
+    def _find_nearest(self, wanted: int) -> list[Found]:
         km = self.policy["offer_km" if self.leg.stage == Stage.NEAR else "offer_km_most"]
         return nearest(self.appeal, self.together, wanted, km, self.now)
 
-    def _fixed(self) -> list[Found]:
-        """The group's own people for this, who have not been asked."""
+    def _fixed_helpers(self) -> list[Found]:
         serving = Post.objects.filter(active=True, unit__active=True, role__in=UNIT_ROLES)
         found = FixedHelper.objects.filter(
             unit=self.appeal.unit_id, kind=self.leg.kind, active=True, user__is_active=True
         ).filter(user__in=serving.values("user"))
         asked = Offer.objects.filter(leg=self.leg.pk).values("user")
-        # Of volunteers not whose own case it is, nor who has said that they are not to be asked.
+        # Not the requester, nor volunteers who are away.
         not_now = Q(away_until__gt=self.now)
         if self.appeal.caller is not None:
             not_now |= Q(caller=self.appeal.caller)
@@ -323,30 +318,20 @@ class _Search:
         named = [f for f in found if f.place_id in (None, self.leg.place_id)]
         return [Found(each.user_id, None) for each in named]
 
-    def _offer(self, found: list[Found]) -> None:
+    def _make_offers(self, found: list[Found]) -> None:
         until = self.now + timedelta(minutes=self.policy["offer_minutes"])
-        Offer.objects.bulk_create(
-            [
-                Offer(
-                    leg_id=self.leg.pk,
-                    user_id=each.user_id,
-                    asked_at=self.now,
-                    until=until,
-                    metres=each.metres,
-                )
-                for each in found
-            ],
-            ignore_conflicts=True,
-        )
+        offers = [
+            Offer(leg=self.leg, user_id=f.user_id, metres=f.metres, asked_at=self.now, until=until)
+            for f in found
+        ]
+        Offer.objects.bulk_create(offers, ignore_conflicts=True)
         self.told = [each.user_id for each in found]
         Volunteer.objects.filter(pk__in=self.told).update(asked_at=self.now)
         self.leg.next_at = until
 
 
 def decline(leg_id: int, actor: Actor) -> bool:
-    """Say no to an offer: somebody else is asked at once. False where there is nothing to answer
-    any more, which is no mistake of theirs.
-    """
+    """Decline an offer; the next person is asked at once. False if it is no longer waiting."""
     now = timezone.now()
     with transaction.atomic():
         waiting = Offer.objects.filter(leg=leg_id, user=actor.user_id, answer=Offer.Answer.WAITING)
@@ -358,19 +343,17 @@ def decline(leg_id: int, actor: Actor) -> bool:
 
 
 def free_hands(user_id: int, why: str) -> None:
-    """Somebody helps no more: what they have taken or were asked goes to others.
-    Of what they have in their hands already the unit's head is told.
-    """
+    """Release legs and offers of a person who stops helping; report goods to the unit's head."""
     now, patience = timezone.now(), timedelta(minutes=policy("leg_release_minutes"))
     for leg in Leg.objects.filter(holder=user_id, state=Leg.State.TAKEN):
         has_goods = Course(Leg.objects.filter(errand=leg.errand_id)).has_goods(leg)
-        # Done, called off or taken by somebody else meanwhile, it needs nothing more.
+        # If it was done, cancelled or taken meanwhile, nothing is left to do.
         with suppress(Refused):
             if has_goods:
                 _nudge(leg, now, patience, to="head")
             else:
                 leg_actions.release(leg, leg.active_at, why=why)
-    handover_reminders.tell_of(user_id, now)
+    handover_reminders.report_held_goods(user_id, now)
     asked = Offer.objects.filter(user=user_id, answer=Offer.Answer.WAITING)
     waiting = list(asked.values_list("leg", flat=True))
     asked.update(answer=Offer.Answer.NO, answered_at=now)
@@ -378,7 +361,7 @@ def free_hands(user_id: int, why: str) -> None:
 
 
 def ask_for(appeal_id: int) -> None:
-    """Go on at once with what is due of a case's legs."""
+    """Continue the search for all due legs of a case at once."""
     now = timezone.now()
     due = Leg.objects.filter(appeal=appeal_id, state=Leg.State.OPEN, next_at__lte=now)
     due = due.exclude(kind=LegKind.HAND_OVER)
@@ -387,9 +370,7 @@ def ask_for(appeal_id: int) -> None:
 
 
 def look_after(leg_id: int, now: datetime | None = None) -> bool:
-    """Ask whoever has a leg and does nothing about it; after a while give it to somebody else, but
-    not what they have in their hands already: then the unit's head is told. Whether one of these.
-    """
+    """Remind the holder of an idle leg; later reopen it or tell the unit's head. Was any done?"""
     now = now or timezone.now()
     leg = Leg.objects.filter(pk=leg_id).first()
     if leg is None or leg.state != Leg.State.TAKEN or leg.next_at is None or leg.next_at > now:
@@ -399,15 +380,15 @@ def look_after(leg_id: int, now: datetime | None = None) -> bool:
     idle = timedelta(minutes=policy("leg_idle_minutes"))
     since = max(filter(None, (fresh.active_at, fresh.ready_at)))
     if not course.is_ready(fresh):
-        # It is not their turn: nobody can expect anything of them.
-        _again(leg, now + idle)
+        # The holder cannot do anything yet.
+        _postpone(leg, now + idle)
         return False
     if since + idle > now:
-        _again(leg, since + idle)
+        _postpone(leg, since + idle)
         return False
     patience = timedelta(minutes=policy("leg_release_minutes"))
     if fresh.nudged_at and fresh.nudged_at + patience > now:
-        _again(leg, fresh.nudged_at + patience)
+        _postpone(leg, fresh.nudged_at + patience)
         return False
     try:
         if fresh.nudged_at and not course.has_goods(fresh):
@@ -416,7 +397,7 @@ def look_after(leg_id: int, now: datetime | None = None) -> bool:
             _nudge(leg, now, patience, to="head" if fresh.nudged_at else "")
     except Refused as refused:
         if refused.code != "moved_on":
-            _again(leg, now + patience)
+            _postpone(leg, now + patience)
         return False
     return True
 
@@ -435,12 +416,12 @@ def _nudge(leg: Leg, now: datetime, patience: timedelta, to: str) -> None:
     move(leg.appeal_id, SYSTEM, NUDGE, change, facts=facts)
 
 
-def _again(leg: Leg, at: datetime) -> None:
+def _postpone(leg: Leg, at: datetime) -> None:
     Leg.objects.filter(pk=leg.pk, next_at=leg.next_at).update(next_at=at)
 
 
 def sweep(limit: int = BATCH, now: datetime | None = None) -> int:
-    """Go on with up to `limit` legs that are due; how many."""
+    """Process up to `limit` due legs; return how many."""
     now = now or timezone.now()
     due = Leg.objects.filter(
         next_at__lte=now, state__in=(Leg.State.OPEN, Leg.State.TAKEN)
@@ -455,7 +436,7 @@ def sweep(limit: int = BATCH, now: datetime | None = None) -> int:
             else:
                 look_after(pk, now)
         except Exception:
-            # One at which something is wrong keeps no other waiting, and is tried again.
+            # A leg that fails does not hold up the others, and is tried again.
             log.exception("leg_failed", leg=pk)
             Leg.objects.filter(pk=pk).update(next_at=now + timedelta(minutes=5))
     return len(found)
@@ -463,14 +444,14 @@ def sweep(limit: int = BATCH, now: datetime | None = None) -> int:
 
 @jobs.periodic(cron="* * * * * */5", periodic_id="errands")
 @jobs.task(name="yinghu.errands", queueing_lock="yinghu.errands", queue="oversight")
-def go_on(timestamp: int) -> None:
-    """Every five seconds: all legs whose next step is due."""
+def process_due_legs(timestamp: int) -> None:
+    """Process all due legs, every five seconds."""
     done = sweep()
     if done:
         log.info("errands", legs=done)
 
 
 @jobs.task(name=ASK_TASK, queue="react")
-def ask_at_once(leg: int) -> None:
-    """Somebody has said no: ask the next."""
+def ask_next(leg: int) -> None:
+    """Ask the next person after a refusal."""
     ask(leg)

@@ -1,6 +1,4 @@
-"""After zones were drawn, sealed or opened: legs that wait to be taken lie in other zones than when
-they were planned, and nobody may walk into a sealed one because it was open then.
-"""
+"""Rezoning of open legs, so that no helper is sent into a zone sealed since planning."""
 
 from __future__ import annotations
 
@@ -14,10 +12,8 @@ from yinghu.places.zones import zone_at
 log = structlog.get_logger(__name__)
 
 
-def put_anew() -> int:
-    """Look up for every leg that nobody has taken in which zone it lies now; how many it changed.
-    What is in somebody's hands stays with them: they are told at the gate.
-    """
+def update_zones() -> int:
+    """Update the zones of all legs that nobody has taken; return how many changed."""
     changed = 0
     waiting = Leg.objects.filter(Q(at_home=True) | Q(place__isnull=False), state=Leg.State.OPEN)
     for leg in waiting.exclude(kind=LegKind.HAND_OVER).iterator():
@@ -29,5 +25,5 @@ def put_anew() -> int:
 
 @jobs.task(name="yinghu.rezone", queueing_lock="yinghu.rezone", queue="oversight")
 def rezone() -> None:
-    """After zones were changed."""
-    log.info("legs put into zones anew", legs=put_anew())
+    """Rezone after a change of zones."""
+    log.info("legs put into zones anew", legs=update_zones())

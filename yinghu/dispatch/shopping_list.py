@@ -1,4 +1,4 @@
-"""What somebody has to buy for several errands, and what they could take along."""
+"""Shopping list of a helper: items of several errands, and others that they could take along."""
 
 from __future__ import annotations
 
@@ -15,20 +15,18 @@ from yinghu.dispatch.models import FixedHelper, Leg, LegKind
 from yinghu.people.access import Actor
 
 BOUGHT: Final = (LegKind.BUY, LegKind.QUEUE, LegKind.COLLECT)
-"""Kinds of leg after which somebody has something in their hands that they did not have before."""
+"""Kinds of leg that put new goods into the helper's hands."""
 MOST_LINES: Final = 100
-"""Lines of a list; further ones come up as these are done."""
+"""Lines of a list; further ones follow as these are done."""
 
 
 def legs_to_buy(actor: Actor) -> QuerySet[Leg]:
-    """What the actor has to buy, to queue for or to collect."""
+    """Return the legs for which the actor has to buy, queue or collect something."""
     return eligibility.mine(actor).filter(state=Leg.State.TAKEN, kind__in=BOUGHT)
 
 
 def legs_beside(actor: Actor, places: Iterable[int]) -> QuerySet[Leg]:
-    """What lies open at the same places; of a group whose fixed buyer the actor is, all that is to
-    be bought.
-    """
+    """Return the open legs at these places, and for a fixed buyer all purchases of their groups."""
     reach = Q(place__in=list(places))
     fixed = FixedHelper.objects.filter(user=actor.user_id, kind=LegKind.BUY, active=True)
     for unit_id, place_id in fixed.values_list("unit", "place"):
@@ -38,15 +36,13 @@ def legs_beside(actor: Actor, places: Iterable[int]) -> QuerySet[Leg]:
 
 
 def count_waiting(actor: Actor) -> tuple[int, bool]:
-    """How many lines the actor's list has; and, where it has none, whether something waits for
-    them as a group's fixed buyer.
-    """
+    """The length of the actor's list; if 0, whether purchases wait for them as a fixed buyer."""
     many = legs_to_buy(actor)[:MOST_LINES].count()
     return many, not many and legs_beside(actor, ()).exists()
 
 
 def reasons_against(found: Sequence[Leg], actor: Actor) -> dict[int, str]:
-    """Why the actor may not take some of these legs, with what goes along with them, by leg."""
+    """Return why the actor may not take some of these legs (with those that go along), by leg."""
     steps: dict[int, list[Leg]] = {}
     of_errands = Leg.objects.filter(errand__in={leg.errand_id for leg in found})
     for leg in of_errands.select_related("zone"):
@@ -62,9 +58,7 @@ def reasons_against(found: Sequence[Leg], actor: Actor) -> dict[int, str]:
 
 
 def take_each(ids: Sequence[int], actor: Actor) -> tuple[int, Counter[str]]:
-    """Take these legs one by one until the actor's hands are full: how many were taken, and of
-    those that were not how many for which reason.
-    """
+    """Take legs until the actor's load is full; return how many, and reasons for the others."""
     taken, reasons = 0, Counter[str]()
     for n, pk in enumerate(ids):
         try:

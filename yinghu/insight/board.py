@@ -1,7 +1,8 @@
-"""The figures of the board: exact at every moment, read in one statement.
+"""The figures of the board, exact at any time, read in one statement.
 
-Counted are the appeals filed in the period, by where they stand now. What `tally.py` has folded and
-what it has not folded yet are read in one snapshot, so the sum equals a count of the appeals.
+Counts the appeals filed in the period by their present status. The folded counters and the events
+that `tally.py` has not folded yet are read in one snapshot, so the sum equals a count of the
+appeals.
 """
 
 from collections.abc import Mapping
@@ -23,14 +24,14 @@ from yinghu.places.models import Area
 
 Period = Literal["today", "week", "all"]
 PERIODS: Final[dict[Period, int | None]] = {"today": 1, "week": 7, "all": None}
-"""Days, with today as the last of them; None is everything."""
+"""Length in days, including today; None is all time."""
 
 SERIES_DAYS: Final = 30
 
 
 @dataclass(slots=True)
 class Counts:
-    """Appeals by status. A rate is None where nothing was received."""
+    """Appeals by status. A rate is None if nothing was received."""
 
     statuses: dict[Status, int] = field(default_factory=dict)
 
@@ -39,17 +40,17 @@ class Counts:
 
     @property
     def received(self) -> int:
-        """All that were filed in the period, whatever became of them."""
+        """All appeals filed in the period, in any status."""
         return sum(self.statuses.values())
 
     @property
     def open(self) -> int:
-        """Somebody still has to do something (`appeals.states.OPEN`)."""
+        """Appeals that need action (`appeals.states.OPEN`)."""
         return sum(n for status, n in self.statuses.items() if status in OPEN)
 
     @property
     def resolved(self) -> int:
-        """Done, and waiting for the requester's rating (待评价)."""
+        """Resolved and waiting for the requester's rating (待评价)."""
         return self[Status.RESOLVED]
 
     @property
@@ -64,12 +65,12 @@ class Counts:
 
     @property
     def handed_over(self) -> int:
-        """Past the triage desk: sorted at least, or ended."""
+        """Past the triage desk: sorted, or ended."""
         return self.received - self[Status.FILED]
 
     @property
     def closed_rate(self) -> float | None:
-        """Closed of received, 0 to 1 (办结率 as the two cities report it)."""
+        """Share of received appeals that are closed, 0 to 1 (办结率 as both cities report it)."""
         return self.closed / self.received if self.received else None
 
 
@@ -77,8 +78,8 @@ class Counts:
 class Line(Counts):
     """The counts of one class, category, unit, town or channel.
 
-    `key` is the class or the code of category, unit, town or channel, and "" with a name of "" for
-    those that have none yet. A channel's name is its code: its label is in `channels.registry`.
+    `key` is the class or the code of category, unit, town or channel; key and name are "" for
+    appeals that have none yet. A channel's name is its code: its label is in `channels.registry`.
     """
 
     key: str = ""
@@ -88,10 +89,10 @@ class Line(Counts):
 
 @dataclass(slots=True)
 class Board(Counts):
-    """Everything that the board shows. Lines are ordered by what they received, most first.
+    """All figures of the board. Lines are ordered by received appeals, most first.
 
-    `late` counts appeals, not clocks. `days` is what was received on each of the last 30 days,
-    today last, whatever the period.
+    `late` counts appeals, not clocks. `days` are the appeals received on each of the last 30 days,
+    today last, regardless of the period.
     """
 
     period: Period = "all"
@@ -108,10 +109,11 @@ class Board(Counts):
 
 
 def board(period: Period = "all", scope: str = "") -> Board:
-    """The board of the appeals filed in `period`, by the server's days, under the prefix `scope`.
+    """Return the board of appeals filed in `period`, by the server's days, under the prefix
+    `scope`.
 
-    Counters go down to towns; under a finer scope the appeals themselves are counted, which are
-    not many.
+    Counters exist down to towns; under a finer scope the appeals themselves are counted, which are
+    few.
     """
     today = timezone.localdate()
     length = PERIODS[period]
@@ -120,11 +122,7 @@ def board(period: Period = "all", scope: str = "") -> Board:
     first = today - timedelta(days=SERIES_DAYS - 1)
     received: dict[date, int] = {}
     lines: dict[str, dict[str, Line]] = {
-        "klass": {},
-        "category": {},
-        "unit": {},
-        "town": {},
-        "channel": {},
+        dim: {} for dim in ("klass", "category", "unit", "town", "channel")
     }
     for dim, key, status, day, n in _read(since, first, scope):
         if day is not None:
@@ -148,36 +146,27 @@ def board(period: Period = "all", scope: str = "") -> Board:
 def _read(
     since: date | None, series: date, scope: str
 ) -> list[tuple[str, str, str, date | None, Decimal]]:
-    return _fetch(
-        sql.BY_INDEX,
-        sql.read(since=since is not None, scope=scope),
-        {"since": since, "series": series, "ever": EVER, "scope": _prefix(scope)},
-    )
+    query = sql.read(since=since is not None, scope=scope)
+    return _fetch(sql.BY_INDEX, query, scope, {"since": since, "series": series, "ever": EVER})
 
 
 def _late(since: date | None, scope: str) -> int:
     query = sql.late(since=since is not None, scope=scope)
-    return int(_fetch(sql.UNCOMPILED, query, {"since": since, "scope": _prefix(scope)})[0][0])
+    return int(_fetch(sql.UNCOMPILED, query, scope, {"since": since})[0][0])
 
 
 def _fetch(
-    first: str, query: str, parameters: dict[str, str | date | None]
+    first: str, query: str, scope: str, dates: Mapping[str, date | None]
 ) -> list[tuple[Any, ...]]:
+    prefix = connection.ops.prep_for_like_query(scope) + "%"
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(first)
-        cursor.execute(query, parameters | {"zone": settings.TIME_ZONE})
+        cursor.execute(query, {**dates, "scope": prefix, "zone": settings.TIME_ZONE})
         return list(cursor.fetchall())
 
 
-def _prefix(scope: str) -> str:
-    """`scope` as a LIKE pattern; a code's own signs mean themselves."""
-    for sign in "\\%_":
-        scope = scope.replace(sign, f"\\{sign}")
-    return scope + "%"
-
-
 def _name(lines: Mapping[str, dict[str, Line]]) -> None:
-    """Give every line its name; a query for each table that has names."""
+    """Set the names of all lines; one query for each table of names."""
     categories = {c.code: c for c in Category.objects.filter(pk__in=lines["category"])}
     units = {str(u.pk): u for u in Unit.objects.filter(pk__in=filter(None, lines["unit"]))}
     towns = Area.objects.filter(pk__in=lines["town"]).in_bulk()
@@ -193,7 +182,4 @@ def _name(lines: Mapping[str, dict[str, Line]]) -> None:
         for key, line in group.items():
             named = found.get(key)
             if named is not None:
-                line.name, line.name_en = named.name, named.name_en
-    for key, line in lines["unit"].items():
-        if key in units:
-            line.key = units[key].code
+                line.key, line.name, line.name_en = named.code, named.name, named.name_en

@@ -1,4 +1,4 @@
-"""Cases taken away as a file: who may, how many, and what stands in it."""
+"""Export of cases to a file: permission, size limit and columns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from yinghu.people import disclosure
 from yinghu.people.access import Actor, may_export, may_reveal
 
 MOST_CASES: Final = 10_000
-"""Cases in one file, the newest."""
+"""Cases in one file, newest first."""
 _MOST_WORDS: Final = 2000
 CASE_COLUMNS: Final = (
     *("number", "status", "urgency", "category", "area", "unit", "channel"),
@@ -31,10 +31,8 @@ _log = structlog.get_logger("yinghu.cases")
 
 
 def case_lines(actor: Actor, found: QuerySet[Appeal], **asked: str) -> list[dict[str, str]]:
-    """The lines of a file of these cases, in their order, by `CASE_COLUMNS`; who took how many of
-    what was `asked` is logged. Raises PermissionDenied unless the actor may export.
-
-    Whoever takes it, it is masked: no look into a file is written down afterwards.
+    """Return the lines of these cases, masked for everyone, and log the export with what was
+    `asked`. Raises PermissionDenied unless the actor may export.
     """
     if not may_export(actor):
         raise disclosure.Denied

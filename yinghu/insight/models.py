@@ -1,4 +1,4 @@
-"""Counters behind the board. `tally.py` folds events into them; nothing else writes them."""
+"""Counters of the board, written by `tally.py` only."""
 
 from datetime import date
 from typing import Final
@@ -10,7 +10,7 @@ EVER: Final = date.min
 
 
 class Tally(models.Model):
-    """How many appeals that were filed on `day` in `town` stand at `status` now, by one dimension.
+    """How many appeals filed on `day` in `town` have `status` now, by one dimension.
 
     `town` is the first nine characters of the area code ("" for unknown). `dim` is all, klass,
     category, unit or channel, and `key` its value ("" for unknown): a unit by its id, the others by

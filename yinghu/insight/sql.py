@@ -1,6 +1,6 @@
-"""The statements of tallies and board, made of a few shared pieces.
+"""SQL statements of tallies and board, composed of shared parts.
 
-Only constants of this file are put into them, everything else is a parameter: `zone` (IANA name),
+Only constants of this file are inserted, everything else is a parameter: `zone` (IANA name),
 `since`, `series` and `ever` (dates), `scope` (a LIKE pattern), `limit`.
 """
 # ruff: noqa: S608  (no statement here contains anything from outside)
@@ -14,13 +14,13 @@ LATERAL (VALUES
     ('all', ''), ('klass', base.klass), ('category', base.category), ('unit', base.unit),
     ('channel', base.channel)) AS along(dim, key)
 """
-"""Every counter that the appeals of a row of `base` stand in, within their town."""
+"""All counters that count the appeals of a row of `base`, within their town."""
 
 _DAYS: Final = f"LATERAL (VALUES (base.day), (DATE '{EVER.isoformat()}')) AS per(day)"
 
 
 def _place(row: str) -> str:
-    """Where an appeal or event stands; a town is an area code's first nine characters."""
+    """Status and dimensions of an appeal or event; a town is nine characters of an area code."""
     return f"""
     {row}.klass, coalesce({row}.category_id, '') AS category,
     coalesce({row}.unit_id::text, '') AS unit, left(coalesce({row}.area_id, ''), 9) AS town
@@ -28,7 +28,7 @@ def _place(row: str) -> str:
 
 
 def _base_of_events(events: str) -> str:
-    """What the events in the table `events` change, grouped first: a burst is then a few rows."""
+    """The changes by the events in table `events`, grouped: a burst becomes a few rows."""
     return f"""
     SELECT day, klass, category, unit, town, channel, status, sum(n) AS n FROM (
         SELECT (appeal.filed_at AT TIME ZONE %(zone)s)::date AS day, appeal.channel, side.*
@@ -63,10 +63,10 @@ BY_INDEX: Final = """
 SELECT set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true),
        set_config('enable_mergejoin', 'off', true)
 """
-"""Before FOLD and `read`, in their transaction: a few thousand events are looked up by index.
+"""Run before FOLD and `read`, in their transaction: look up a few thousand events by index.
 
-The planner takes the unfolded ones for many and reads the whole history instead (measured with a
-million appeals: 350 ms, against 60).
+The planner overestimates the number of unfolded events and reads the whole history instead
+(measured with a million appeals: 350 ms, against 60).
 """
 
 UNCOMPILED: Final = "SELECT set_config('jit', 'off', true)"
@@ -88,14 +88,14 @@ WITH picked AS MATERIALIZED (
     FROM base, {_DIMENSIONS}, {_DAYS}
     GROUP BY 1, 2, 3, 4, 5
     HAVING sum(base.n) <> 0
-    -- Two folds lock the counters in one order, so neither waits for the other in a circle.
+    -- Folds lock the counters in one order, so they cannot deadlock.
     ORDER BY along.dim, per.day, base.town, along.key, base.status
     ON CONFLICT (dim, day, town, key, status) DO UPDATE SET n = insight_tally.n + excluded.n
     RETURNING id, n
 )
 SELECT (SELECT count(*) FROM taken), array(SELECT id FROM written WHERE n = 0)
 """
-"""-> how many events were folded, and the ids of the counters that came to nothing."""
+"""-> number of events folded, and the ids of counters that are now 0."""
 
 REBUILD: Final = f"""
 INSERT INTO insight_tally (day, town, dim, key, status, n)
@@ -105,7 +105,7 @@ GROUP BY 1, 2, 3, 4, 5
 """
 
 TOWN_LENGTH: Final = 9
-"""Counters know where an appeal is to this many characters of its area's code."""
+"""Length of the area codes in counters."""
 
 
 def read(*, since: bool, scope: str) -> str:
@@ -148,12 +148,12 @@ def read(*, since: bool, scope: str) -> str:
 
 
 def late(*, since: bool, scope: str) -> str:
-    """-> how many appeals have an overdue clock (`appeals.clocks.overdue`)."""
+    """-> number of appeals with an overdue clock (`appeals.clocks.overdue`)."""
     overdue = "stopped_at IS NULL AND paused_at IS NULL AND due_at < statement_timestamp()"
     if not (since or scope):
         return f"SELECT count(DISTINCT appeal_id) FROM appeals_clock WHERE {overdue}"
     begin = "%(since)s::date::timestamp AT TIME ZONE %(zone)s"
-    # A clock falls due after its appeal was filed: its index knows the period, too.
+    # A clock falls due after its appeal was filed, so its index is limited by the period, too.
     return f"""
     SELECT count(*)
     FROM appeals_appeal AS appeal

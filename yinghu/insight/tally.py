@@ -1,9 +1,8 @@
-"""Folds what happened into the counters behind the board, exactly, while everybody goes on working.
+"""Exact counters behind the board, folded from events while others keep writing.
 
-An event moves its appeal from one set of counters to another: minus one where the event before it
-had put the appeal, plus one where this event puts it. Sums do not care for the order in which
-events are folded, and the events not folded yet (`appeals.Untallied`) are the difference between
-the counters and the truth.
+An event moves its appeal from one set of counters to another: minus one where the previous event
+had put it, plus one where this event puts it. Sums do not depend on the order of folding, and the
+events not folded yet (`appeals.Untallied`) are exactly the difference between counters and appeals.
 """
 
 from typing import Final
@@ -15,14 +14,11 @@ from procrastinate.contrib.django import app as jobs
 from yinghu.insight import sql
 
 BATCH: Final = 5000
-"""Events folded in one transaction: some 100 ms, no other fold waits longer than that."""
+"""Events folded in one transaction: about 100 ms, the longest that another fold waits."""
 
 
 def fold(limit: int = BATCH) -> int:
-    """Fold up to `limit` events, in one transaction; how many it were.
-
-    Any number of processes may fold at once: each takes events that no other has.
-    """
+    """Fold up to `limit` events that no other process is folding; return how many."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql.BY_INDEX)
         cursor.execute(sql.FOLD, {"zone": settings.TIME_ZONE, "limit": limit})
@@ -33,7 +29,7 @@ def fold(limit: int = BATCH) -> int:
 
 
 def fold_all() -> int:
-    """Fold until nothing is left that no other process is folding; how many events it were."""
+    """Fold until nothing is left that no other process is folding; return how many events."""
     total = 0
     while folded := fold():
         total += folded
@@ -41,14 +37,14 @@ def fold_all() -> int:
 
 
 def rebuild() -> int:
-    """Count everything anew from the appeals, in one snapshot; the number of counters written.
+    """Recount all appeals in one snapshot; return the number of counters written.
 
-    Folds wait meanwhile, filing and moving go on: what they commit after the snapshot stays
-    untallied and is folded later. Must not be called inside a transaction.
+    Folds wait meanwhile, filing and moving go on: events committed after the snapshot stay
+    untallied and are folded later. Must not be called inside a transaction.
     """
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        # Before the first query, which takes the snapshot: every fold is then done or waiting.
+        # Lock before the first query takes the snapshot: every fold is then finished or waiting.
         cursor.execute("LOCK TABLE insight_tally IN SHARE ROW EXCLUSIVE MODE")
         cursor.execute("DELETE FROM appeals_untallied")
         cursor.execute("DELETE FROM insight_tally")
@@ -58,6 +54,6 @@ def rebuild() -> int:
 
 @jobs.periodic(cron="* * * * * */2", periodic_id="tally")
 @jobs.task(name="yinghu.tally", queueing_lock="yinghu.tally", lock="yinghu.tally", priority=100)
-def fold_by_the_clock(timestamp: int) -> None:
-    """Every two seconds, ahead of waiting reactions: what the board must add up stays short."""
+def fold_periodically(timestamp: int) -> None:
+    """Fold every two seconds, before pending reactions; the board adds up few events then."""
     fold_all()

@@ -1,3 +1,5 @@
+"""The app of messages from outside; its tables keep the label `channels`."""
+
 from django.apps import AppConfig
 
 

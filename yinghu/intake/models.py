@@ -1,14 +1,11 @@
-"""Every message from outside, as it came, before anybody understood it."""
+"""Messages from outside as they were received, and one-time codes."""
 
 from django.db import models
 from django.db.models.functions import Now
 
 
 class Message(models.Model):
-    """One message of one channel, once; `raw` is sealed, for it holds names and phones.
-
-    `appeal` is null while nothing could be made of it; `error` then says why.
-    """
+    """A message of one channel, sealed as `raw`; `appeal` is null if it failed with `error`."""
 
     id = models.BigAutoField(primary_key=True)
     channel = models.CharField(max_length=40)
@@ -28,9 +25,9 @@ class Message(models.Model):
 
 
 class Code(models.Model):
-    """A code that was sent to a phone, whose holder shows by it that they are: used once.
+    """A single-use code sent to a phone, which proves that the sender holds the phone.
 
-    `caller` is the phone's blind index, `digest` a keyed hash of the code and of what it opens.
+    `caller` is the phone's blind index, `digest` a keyed hash of the code and its purpose.
     """
 
     id = models.BigAutoField(primary_key=True)

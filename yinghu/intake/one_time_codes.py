@@ -1,8 +1,8 @@
-"""A code of six digits, sent to a phone: whoever can read it back holds that phone.
+"""One-time codes of six digits: entering the code proves that one holds the phone.
 
-Of each code only a keyed digest is kept. The newest one of a phone counts, for ten minutes, five
-tries and one use; how many are made for a phone is limited in the database, so that neither many
-web processes nor a restart give a guesser more (at most 50 guesses in a million a day).
+Only a keyed digest of each code is stored. The newest code of a phone is valid for ten minutes,
+five tries and one use. The number of codes per phone is limited in the database, so that neither
+several web processes nor a restart help an attacker (at most 50 guesses in a million a day).
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ LIVES = timedelta(minutes=10)
 TRIES = 5
 DIGITS = 6
 MOST = ((timedelta(hours=1), 5), (timedelta(days=1), 10))
-"""Codes made for one phone at most: (in how long, how many)."""
+"""Maximum number of codes per phone: (period, number)."""
 KEPT = timedelta(days=2)
-"""How long rows are kept: longer than any limit looks back."""
+"""How long rows are kept: longer than the longest limit."""
 
 
 class Purpose(StrEnum):
-    """What a code opens; one made for another purpose does not."""
+    """The purpose of a code; it is valid for this purpose only."""
 
     CASES = "cases"
     JOIN = "join"
@@ -52,13 +52,11 @@ class Purpose(StrEnum):
 
 REACHES: Final[Mapping[Purpose, Callable[[bytes], bool]]] = {
     Purpose.CASES: lambda caller: Appeal.objects.filter(caller=caller).exists(),
-    # Whoever joins is a stranger yet.
+    # Someone who joins is not known yet.
     Purpose.JOIN: lambda caller: True,
     Purpose.VOLUNTEER: lambda caller: Volunteer.objects.filter(caller=caller).exists(),
 }
-"""To which phones, by their blind index, a code goes out: no cost for the city, and no messages for
-strangers whose phone somebody typed.
-"""
+"""Phones, by blind index, that a code may be sent to: no messages to strangers."""
 
 WORDS: Final[Mapping[Purpose, Any]] = {
     Purpose.CASES: gettext_lazy("【%(name)s】验证码 %(code)s，10 分钟内有效。不要告诉别人。"),
@@ -72,7 +70,7 @@ WORDS: Final[Mapping[Purpose, Any]] = {
 
 
 class TooManyCodes(Exception):
-    """This phone has been sent enough; `seconds` until there may be another."""
+    """This phone has been sent too many codes; `seconds` until the next is possible."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"no more codes for {seconds} s")
@@ -80,15 +78,14 @@ class TooManyCodes(Exception):
 
 
 def make(phone: str, purpose: Purpose = Purpose.CASES) -> str:
-    """Make a code for a phone (E.164) and queue its sending; returns it. Raises TooManyCodes.
+    """Make a code for a phone (E.164), queue its sending and return it. Raises TooManyCodes.
 
-    Whether the phone is known makes no difference here: that is looked up by the job, so that the
-    door's answer and its time say nothing.
+    The job checks whether the phone is known, so that answer and response time reveal nothing.
     """
     caller = _caller(phone)
     code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
     with transaction.atomic():
-        _within_limits(caller)
+        _check_limits(caller)
         row = Code.objects.create(caller=caller, digest=b"")
         Code.objects.filter(pk=row.pk).update(digest=_digest(row.pk, code, purpose))
         language = translation.get_language() or "zh-hans"
@@ -98,12 +95,10 @@ def make(phone: str, purpose: Purpose = Purpose.CASES) -> str:
 
 
 def check(phone: str, code: str, purpose: Purpose = Purpose.CASES) -> bool:
-    """Whether this is the phone's newest code, made for this purpose, and in time; that uses it up,
-    and so do five tries.
-    """
+    """Check the phone's newest code for this purpose. A match uses it up, and so do five tries."""
     now = timezone.now()
     with transaction.atomic():
-        # The lock makes guesses that come at once stand in line, and be counted.
+        # The lock serializes simultaneous guesses, so that all are counted.
         newest = Code.objects.filter(caller=_caller(phone)).order_by("-id").select_for_update()
         row = newest.first()
         if row is None or row.used_at or row.tries >= TRIES or now - row.made_at > LIVES:
@@ -116,7 +111,7 @@ def check(phone: str, code: str, purpose: Purpose = Purpose.CASES) -> bool:
 
 
 def forget_old() -> None:
-    """Remove codes that no limit looks at any more."""
+    """Delete codes that no limit considers any more."""
     Code.objects.filter(made_at__lt=timezone.now() - KEPT).delete()
 
 
@@ -128,7 +123,7 @@ def _digest(row: int, code: str, purpose: Purpose) -> bytes:
     return hmac.digest(derived_key("code"), f"{purpose}:{row}:{code}".encode(), "sha256")
 
 
-def _within_limits(caller: bytes) -> None:
+def _check_limits(caller: bytes) -> None:
     now = timezone.now()
     for span, most in MOST:
         made = Code.objects.filter(caller=caller, made_at__gt=now - span).order_by("-id")
@@ -139,11 +134,11 @@ def _within_limits(caller: bytes) -> None:
 
 @app.task(
     name="yinghu.code",
-    # After 2, 4, 8 … seconds, within the ten minutes that the code lives.
+    # After 2, 4, 8 … seconds, within the ten minutes that the code is valid.
     retry=RetryStrategy(max_attempts=8, exponential_wait=2),
 )
 def send(message: str) -> None:
-    """Send a code to its phone, if its purpose reaches that, and it is still of use."""
+    """Send a code to its phone, if its purpose allows that, and it is still valid."""
     number, language, phone, code, purpose = unseal(base64.b64decode(message)).split(" ")
     row = Code.objects.filter(pk=int(number)).first()
     if row is None or row.used_at or timezone.now() - row.made_at > LIVES:

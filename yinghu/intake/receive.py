@@ -1,7 +1,7 @@
-"""The one door for messages from outside: kept as they came, each exactly one appeal.
+"""Intake of all messages from outside: stored as received, each becomes exactly one appeal.
 
 Message and appeal are written in one transaction. (channel, external id) is unique in the database,
-so a retry, a replayed form or a file imported twice finds the appeal that was made the first time.
+so a retry, a replayed form or a file imported twice finds the appeal of the first time.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ MAX_ERROR = 300
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message: the sender's own id for it, its bytes as they came, and what we understood."""
+    """A message: the sender's id for it, its raw bytes, and the appeal to file."""
 
     external_id: str
     raw: bytes
@@ -29,7 +29,7 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """The appeal of a message; `new` is False where this message had come before."""
+    """The appeal of a message; `new` is False if the message was received before."""
 
     appeal_id: int
     new: bool
@@ -37,14 +37,14 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A message that we could not understand, and why."""
+    """A message that could not be parsed, and why."""
 
     external_id: str
     raw: bytes
     error: str
 
 
-# The row of a message that was kept unread takes the appeal, once it is understood.
+# If an unread message is understood later, its row gets the appeal.
 _KEEP_SQL = """
 INSERT INTO channels_message (channel, external_id, raw, error, appeal_id)
 SELECT channel, external_id, raw, '', nextval('appeals_appeal_id_seq')
@@ -70,13 +70,13 @@ WHERE channel = %s AND external_id = ANY(%b::text[]) AND appeal_id IS NOT NULL
 
 
 def receive_many(incoming: Sequence[Incoming], actor: Actor) -> list[Received]:
-    """Keep the messages and file their appeals; a `Received` for each, in order.
+    """Store the messages and file their appeals; return a `Received` for each, in order.
 
-    All or none: raises Django's IntegrityError or DataError where one of them cannot be stored.
+    All or none: raises Django's IntegrityError or DataError if one of them cannot be stored.
     """
     if not incoming:
         return []
-    # The same message twice in one go is one message.
+    # The same message twice in one call is one message.
     once: dict[tuple[str, str], Incoming] = {}
     for item in incoming:
         once.setdefault((item.filing.channel, item.external_id), item)
@@ -114,7 +114,7 @@ def receive(item: Incoming, actor: Actor) -> Received:
 
 
 def keep_unread(channel: str, unread: Sequence[Unread]) -> None:
-    """Keep messages that nothing could be made of; one that has become an appeal stays as it is."""
+    """Store messages that could not be parsed; one that has become an appeal stays unchanged."""
     once = {item.external_id: item for item in unread}
     if once:
         with bulk_cursor() as cursor:
@@ -130,21 +130,20 @@ def keep_unread(channel: str, unread: Sequence[Unread]) -> None:
 
 
 def appeals_by_id(channel: str, external_ids: Sequence[str]) -> dict[str, int]:
-    """{external id: appeal id} of those messages of the channel that have become appeals."""
+    """Return {external id: appeal id} for messages of the channel that have become appeals."""
     with bulk_cursor() as cursor:
         cursor.execute(_KNOWN_SQL, [channel, list(external_ids)])
         return dict(cursor.fetchall())
 
 
 def raw_of(channel: str, external_id: str) -> bytes:
-    """The message as it came; b"" where there is none. Raises Unreadable."""
+    """Return the message as received; b"" if there is none. Raises Unreadable."""
     rows = Message.objects.filter(channel=channel, external_id=external_id)
     sealed = rows.values_list("raw", flat=True).first()
     return disclosure.open_message(sealed) if sealed is not None else b""
 
 
 def _appeals_of(items: Sequence[Incoming]) -> dict[tuple[str, str], int]:
-    """The appeals that earlier messages of these ids became."""
     rows = Message.objects.filter(
         channel__in={item.filing.channel for item in items},
         external_id__in={item.external_id for item in items},

@@ -1,4 +1,4 @@
-"""Whistling at a place (吹哨) where there is no case yet: the whistle makes one."""
+"""Whistling at a place (吹哨) without a case: the whistle creates the case."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CHANNEL = "whistle"
 
 
 def callers(actor: Actor) -> list[Unit]:
-    """The actor's units that may whistle at a place: those below the command, by name."""
+    """Return the actor's units that may whistle at a place: those below the command, by name."""
     own = staffed_units().filter(pk__in=actor.party_units).select_related("area")
     return [unit for unit in own.order_by("name") if unit.level > Level.COMMAND]
 
 
 def to_call(unit: Unit, actor: Actor) -> list[Unit]:
-    """The units that this one may whistle for in its own area."""
+    """Return the units that this one may whistle for in its own area."""
     return whistles.to_call(Appeal(unit=unit, area=unit.area), actor)
 
 
@@ -41,10 +41,10 @@ def blow(
     category: str,
     whistle: Mapping[str, Any],
 ) -> int:
-    """Make the case at an area, take it for the actor in the name of `unit` (one of `callers`) and
-    whistle for others, as `whistle_actions.whistle` takes it; the case's id.
+    """Create a case at an area, take it for the actor in the name of `unit` (one of `callers`) and
+    whistle for others, as in `whistle_actions.whistle`; return the case's id.
 
-    `key` names the form that was sent: sent again, it finds its case. Refused changes nothing.
+    `key` identifies the form: a repeated submission finds its case. Refused changes nothing.
     """
     if not area.startswith(unit.area_id or ""):
         raise moving.Refused("elsewhere", _("%s不管这个地方") % unit, "area")

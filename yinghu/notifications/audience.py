@@ -1,9 +1,10 @@
 """The audience of an event: one table from verbs to people, read for many events at once.
 
-Only the event and the present posts decide. A row names groups of people in turns: of each turn
-the first group with anybody in it is told. So a chase for a unit without a head goes to the
+It depends only on the event and the present posts. A row names groups of people in turns; in each
+turn the first group that is not empty is told. So a chase for a unit without a head goes to the
 supervisors, and every chase reaches somebody while the city has an administrator. Nobody is told of
-what they did themselves; volunteers are told only of what they hold, were offered or help with.
+their own action; volunteers are told only of cases and legs that they hold, were offered or help
+with.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from yinghu.people.access import UNIT_ROLES
 from yinghu.people.models import Level, Role
 
 Turns = Sequence[Sequence[Group]]
-"""For each turn, groups in order; the first one with anybody in it is told."""
+"""For each turn, groups in order; the first one that is not empty is told."""
 
 Audience = Callable[[Event, Directory], Turns]
 
@@ -60,8 +61,8 @@ def _at_unit(event: Event) -> tuple[Group, ...]:
     return _holder(event), _of_unit(event.unit_id)
 
 
-def _in_hand(event: Event) -> tuple[Group, ...]:
-    """Who works on it: the holder, else the unit, else the desk where it waits."""
+def _working_on_it(event: Event) -> tuple[Group, ...]:
+    """The people working on it: the holder, else the unit, else the desk where it waits."""
     dispatchers = _desk(event, Reason.DISPATCHER)
     if event.to_status == Status.SORTED:
         return (dispatchers,)
@@ -74,8 +75,8 @@ def _unit(event: Event, _known: Directory) -> Turns:
     return ((_of_unit(event.unit_id),),)
 
 
-def _hands(event: Event, _known: Directory) -> Turns:
-    return (_in_hand(event),)
+def _workers(event: Event, _known: Directory) -> Turns:
+    return (_working_on_it(event),)
 
 
 def _holder_only(event: Event, _known: Directory) -> Turns:
@@ -83,7 +84,7 @@ def _holder_only(event: Event, _known: Directory) -> Turns:
 
 
 def _holder_and_heads(event: Event, _known: Directory) -> Turns:
-    return _in_hand(event), (_heads(event.unit_id),)
+    return _working_on_it(event), (_heads(event.unit_id),)
 
 
 def _new_holder(event: Event, known: Directory) -> Turns:
@@ -100,7 +101,7 @@ def _dispatchers_if_asked(event: Event, known: Directory) -> Turns:
 
 
 def _asking_unit(event: Event, known: Directory) -> Turns:
-    """An agreed return leaves the case without a unit, so the facts name it."""
+    """A granted return leaves the case without a unit, so the facts name it."""
     return ((_of_unit(known.unit(event.facts.get("unit")) or event.unit_id),),)
 
 
@@ -109,7 +110,7 @@ def _helper(event: Event, known: Directory) -> Turns:
 
 
 def _raised_to(event: Event, known: Directory) -> Turns:
-    """The unit that has to accept it, the command at the top level, and those who had it."""
+    """The unit that has to accept it, the command at the top level, and the previous unit."""
     top = (_desk(event, Reason.COMMAND),) if event.facts.get("to") == Level.COMMAND else ()
     lead = _heads(event.appeal.lead_id, Reason.LEAD)
     before = _of_unit(known.unit_before(event), Reason.BEFORE)
@@ -126,12 +127,12 @@ def _summoned(event: Event, known: Directory) -> Turns:
 
 
 def _whistlers(event: Event, known: Directory) -> Turns:
-    """The people of the whistling unit, and who whistled, while their desk covers the case."""
+    """The people of the whistling unit, and the whistler while their desk covers the case."""
     unit_id, user_id = known.whistler(event)
     if user_id is None:
         return ((_of_unit(unit_id, Reason.WHISTLER),),)
-    blower = Group(Reason.WHISTLER, _SEEING, area=event.area_id or "", user_id=user_id)
-    return (_of_unit(unit_id, Reason.WHISTLER),), (blower,)
+    whistler = Group(Reason.WHISTLER, _SEEING, area=event.area_id or "", user_id=user_id)
+    return (_of_unit(unit_id, Reason.WHISTLER),), (whistler,)
 
 
 def _whistlers_and_command(event: Event, known: Directory) -> Turns:
@@ -142,15 +143,15 @@ def _summoned_and_whistlers(event: Event, known: Directory) -> Turns:
     return *_summoned(event, known), *_whistlers(event, known)
 
 
-def _hands_if_discontent(event: Event, known: Directory) -> Turns:
+def _workers_if_dissatisfied(event: Event, known: Directory) -> Turns:
     unsatisfied = event.facts.get("satisfaction") == Satisfaction.UNSATISFIED
-    return _hands(event, known) if unsatisfied or event.facts.get("solved") is False else ()
+    return _workers(event, known) if unsatisfied or event.facts.get("solved") is False else ()
 
 
-def _hands_if_not_told(event: Event, known: Directory) -> Turns:
-    """Nobody where a rating reopened it: they were told of the rating."""
+def _workers_if_not_told(event: Event, known: Directory) -> Turns:
+    """Nobody if a rating reopened it: they were told of the rating."""
     by_rating = event.actor_kind == "system" and event.from_status in _RATED
-    return () if by_rating else _hands(event, known)
+    return () if by_rating else _workers(event, known)
 
 
 _RATED = (Status.RESOLVED, Status.CLOSED)
@@ -162,7 +163,7 @@ _WAITING_AT = {
     ClockKind.FEEDBACK: Reason.CALLBACK,
     ClockKind.CONTEST: Reason.COMMAND,
 }
-"""The clocks that wait for a desk; all others wait for a unit, their own or the case's."""
+"""Clocks that wait for a desk; all others wait for a unit, their own or the case's."""
 _PARTY = {
     ClockKind.HELP: Reason.ASKED,
     ClockKind.WHISTLE: Reason.SUMMONED,
@@ -172,7 +173,7 @@ _PARTY = {
 
 
 def _chased(event: Event, _known: Directory) -> Turns:
-    """The level that the step names, or the next one above that has anybody."""
+    """The level that the step names, or the next one above that is not empty."""
     kind, own = ClockKind(event.facts["clock"]), event.facts.get("unit_id")
     desk = _WAITING_AT.get(kind)
     heads: tuple[Group, ...] = ()
@@ -183,7 +184,7 @@ def _chased(event: Event, _known: Directory) -> Turns:
     elif event.unit_id is not None and event.to_status != Status.SORTED:
         first, heads = _at_unit(event), (_heads(event.unit_id),)
     else:
-        first = _in_hand(event)
+        first = _working_on_it(event)
     levels = {
         ChaseTell.HOLDER: first,
         ChaseTell.HEAD: heads,
@@ -196,7 +197,6 @@ def _chased(event: Event, _known: Directory) -> Turns:
 
 
 def _named(event: Event, reason: Reason) -> Turns:
-    """The logins that the facts of the event name."""
     people = event.facts.get("told") or ()
     return tuple((Group(reason, frozenset(), user_id=user_id),) for user_id in people)
 
@@ -206,7 +206,7 @@ def _helpers(event: Event, _known: Directory) -> Turns:
 
 
 def _offered(event: Event, known: Directory) -> Turns:
-    """Those whom a leg is offered to; where none was found, those who have to find somebody."""
+    """The people a leg is offered to; if nobody was found, those who have to find a helper."""
     asked = _named(event, Reason.OFFERED)
     dispatchers = _desk(event, Reason.DISPATCHER)
     match event.facts.get("to"):
@@ -246,13 +246,13 @@ AUDIENCES: dict[str, Audience] = {
     "assign": _unit,
     "hand": _new_holder,
     "release": _unit,
-    "supply": _hands,
-    "urge": _hands,
+    "supply": _workers,
+    "urge": _workers,
     "return": _dispatchers,
     "extend": _dispatchers_if_asked,
     "rule": _asking_unit,
     "invite": _helper,
-    "reply": _hands,
+    "reply": _workers,
     "escalate": _raised_to,
     "supervise": _holder_and_heads,
     "account": _supervisors,
@@ -266,8 +266,8 @@ AUDIENCES: dict[str, Audience] = {
     "share": _shared_with,
     "contact": _both_sides,
     "unshare": _both_sides,
-    "rate": _hands_if_discontent,
-    "reopen": _hands_if_not_told,
+    "rate": _workers_if_dissatisfied,
+    "reopen": _workers_if_not_told,
     "merge": _holder_only,
     "withdraw": _holder_only,
     "chase": _chased,
@@ -281,12 +281,14 @@ AUDIENCES: dict[str, Audience] = {
     "repay": _helpers,
     "say": _helpers_and_holder,
 }
-"""Whom each verb tells. Verbs that are not here tell nobody; they show in live lists."""
+"""The audience of each verb. Other verbs tell nobody; they show in live lists."""
 
 
 def find_audience(events: Sequence[Event]) -> list[tuple[Event, int, Reason]]:
-    """(event, user id, reason) for all whom these events tell, in the order of the events; each
-    person once for an event, with the first reason. A handful of queries, however many events.
+    """Return (event, user id, reason) for everyone to be told, in the order of the events.
+
+    Each person occurs once per event, with the first reason. A handful of queries for any number of
+    events.
     """
     known = Directory(events)
     found: list[tuple[Event, int, Reason]] = []

@@ -1,12 +1,11 @@
-"""The delivery queue: each message is sent once, tried again where refused, and failures are kept.
+"""Delivery queue: each message is sent once, refused ones are retried, and failures are kept.
 
 A delivery is claimed by a conditional UPDATE that counts the attempt and moves `due_at` on by
-`LEASE`; then it is sent, and marked. What a transport refuses, or fails to send, is tried again
-after growing waits, `ATTEMPTS` times in all. If a worker is killed before the transport has taken a
-message, nothing is lost: the delivery falls due again after the lease. If it is killed after that
-and before the mark, the message is sent twice, since no mail server can be asked whether it has
-taken a mail. Both carry the same number (`OutgoingMessage.number`), so that a reader or a rule at
-the mail server can tell.
+`LEASE`; then it is sent, and marked. If a transport refuses it or fails, it is retried after
+growing waits, `ATTEMPTS` times in all. If a worker is killed before the transport has taken a
+message, the delivery falls due again after the lease. If it is killed after that and before the
+mark, the message is sent twice, since a mail server cannot be asked whether it has accepted a mail.
+Both carry the same number (`OutgoingMessage.number`), so that a reader or a mail filter can tell.
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ log = structlog.get_logger(__name__)
 
 TASK = "yinghu.deliver"
 WAITS = tuple(timedelta(minutes=each) for each in (1, 5, 30, 120, 480))
-"""After the first, second … refusal."""
+"""Waits after the first, second … refusal."""
 ATTEMPTS = len(WAITS) + 1
 LEASE = timedelta(minutes=10)
-"""Longer than the longest that a transport takes for what it is given at once."""
+"""Longer than any transport needs for one batch."""
 TURN = 10.0
-"""Seconds after which a job leaves the rest to the next one: a worker has to be able to stop."""
+"""Seconds after which a job leaves the rest to the next one, so that a worker can stop."""
 KEPT = timedelta(days=180)
-"""For how long notifications are kept; the events themselves stay with the case for ever."""
+"""How long notifications are kept; the events stay with the case permanently."""
 
 
 def queue_deliveries(made: Sequence[tuple[int, Recipient]]) -> None:
@@ -64,7 +63,7 @@ def queue_deliveries(made: Sequence[tuple[int, Recipient]]) -> None:
 
 
 def soon() -> None:
-    """Have what is due sent as soon as a worker is free."""
+    """Send due deliveries as soon as a worker is free."""
     with contextlib.suppress(AlreadyEnqueued):
         queue(TASK, timestamp=0)
 
@@ -74,11 +73,11 @@ def soon() -> None:
     name=TASK,
     queue="deliver",
     queueing_lock="yinghu.deliver",
-    # One at a time: a mail server that hangs must not hold all of a worker's hands.
+    # One at a time: a mail server that hangs must not block all slots of a worker.
     lock="yinghu.deliver",
 )
 def deliver(timestamp: int) -> None:
-    """Send what is due; every ten seconds, and as soon as something is queued."""
+    """Send due deliveries, every ten seconds and when something is queued."""
     end = time.monotonic() + TURN
     for name, transport in transports.in_use().items():
         while send_some(name, transport):
@@ -102,7 +101,7 @@ RETURNING delivery.id
 
 
 def claim(name: str, at_once: int) -> list[Delivery]:
-    """Up to `at_once` due deliveries of the transport `name`; nobody else's for `LEASE`."""
+    """Claim up to `at_once` due deliveries of the transport `name` for `LEASE`."""
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [name, at_once, f"{LEASE.total_seconds()} seconds"])
         claimed = [row[0] for row in cursor.fetchall()]
@@ -115,7 +114,7 @@ def claim(name: str, at_once: int) -> list[Delivery]:
 
 
 def send_some(name: str, transport: Transport) -> int:
-    """Claim, send and mark what the transport takes at once; how many that were."""
+    """Claim, send and mark one batch of the transport; return its size."""
     claimed = claim(name, transport.at_once)
     if not claimed:
         return 0
@@ -128,7 +127,7 @@ def send_some(name: str, transport: Transport) -> int:
     for each in claimed:
         if each.pk not in refused:
             continue
-        # A worker that took it over after our lease has counted another attempt and sees to it.
+        # A worker that took it over after our lease has counted another attempt and handles it.
         own = Delivery.objects.filter(
             pk=each.pk, state=Delivery.State.QUEUED, attempts=each.attempts
         )
@@ -142,7 +141,7 @@ def send_some(name: str, transport: Transport) -> int:
 
 
 def _send(name: str, transport: Transport, claimed: Sequence[Delivery]) -> dict[int, str]:
-    """What was refused: {delivery id: why}, without the recipient's address."""
+    """Send the batch; return {delivery id: reason} of refusals, without the recipient's address."""
     recipients = {each.pk: each.notification.recipient for each in claimed}
     addresses = transport.find_addresses(set(recipients.values()))
     units = texts.units_of(each.notification for each in claimed)
@@ -157,12 +156,12 @@ def _send(name: str, transport: Transport, claimed: Sequence[Delivery]) -> dict[
         with translation.override(settings.LANGUAGE_CODE):
             refused |= transport.send(messages)
     except Exception as error:
-        # It may have taken some of them: which, only it could have said.
+        # Some may have been sent; the transport did not say which.
         log.exception("transport failed", transport=name)
         why = f"{type(error).__name__}: {error}"
         refused |= {message.number: why for message in messages}
     for message in messages:
-        # Servers repeat it in their answers; the list of failures is not the place for it.
+        # Servers repeat the address in their answers; it must not be stored with the failures.
         if message.address and message.number in refused:
             refused[message.number] = refused[message.number].replace(message.address, "…")
     return refused
@@ -175,7 +174,7 @@ def _message(
     event, appeal = notification.event, notification.appeal
     link, language = settings.SITE_URL, settings.LANGUAGE_CODE
     if recipient.kind is RecipientKind.LOGIN:
-        # A login has no language of its own yet.
+        # Logins have no language setting yet.
         link = f"{link}/desk/notices/{notification.pk}"
     elif recipient.kind is RecipientKind.REQUESTER and appeal:
         link, language = f"{link}/t/{track_token(appeal.pk)}", appeal.language
@@ -195,7 +194,7 @@ def _message(
 
 
 def try_again(only: Sequence[int] | None = None) -> int:
-    """Queue again what has failed, all of it or these; how many."""
+    """Queue failed deliveries again, all or `only` these; return how many."""
     which = Q() if only is None else Q(pk__in=only)
     queued = Delivery.objects.filter(which, state=Delivery.State.FAILED).update(
         state=Delivery.State.QUEUED, attempts=0, due_at=timezone.now()

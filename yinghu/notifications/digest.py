@@ -1,8 +1,7 @@
-"""The weekly digest: once a week each login is told what it has in hand and has resolved.
+"""Weekly digest: tells each login once a week how many cases they hold and have resolved.
 
-The day of the week and the hour are policies. Each login gets one digest for a day
-(`notification_weekly`), in a transaction of its own: a second run, or a second worker, continues
-where the first one stopped.
+Weekday and hour are policies. Each login gets one digest per day (`notification_weekly`), in its
+own transaction: a second run, or a second worker, continues where the first one stopped.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ _OVERSEEN = ("rulings", "nobody", "silent", "raised")
 
 
 def is_time(now: datetime | None = None) -> bool:
-    """Whether `now` is on the day of the digest, in its hour or later, in local time."""
+    """Is `now` on the day of the digest, in its hour or later, in local time?"""
     here = timezone.localtime(now)
     return here.isoweekday() == policy("digest_day") and here.hour >= policy("digest_hour")
 
 
 def digest_counts(actor: Actor, done: int = 0) -> dict[str, int]:
-    """The counts of a digest by name, without zeros; `done` is what the actor has resolved."""
+    """Return the counts of a digest by name, without zeros; `done` counts resolved cases."""
     found = {"done": done}
     found |= {name: own.order_by().count() for name, own in worklists.own(actor).items()}
     if actor.has(Role.SUPERVISOR, Role.COMMANDER):
@@ -50,7 +49,7 @@ def digest_counts(actor: Actor, done: int = 0) -> dict[str, int]:
 
 
 def tell_weekly(day: date) -> int:
-    """Tell each login that has something to be told and has no digest of this day; how many."""
+    """Send the digest of this day to logins with counts that lack it; return how many."""
     resolved = Event.objects.filter(
         verb__in=(RESOLVE.name, ANSWER.name), at__gte=timezone.now() - WEEK, user__isnull=False
     )
@@ -65,7 +64,7 @@ def tell_weekly(day: date) -> int:
                 _tell(user, day, found)
                 sent += 1
         except Exception:
-            # The next hour tries again; until then the others are not to wait for this one.
+            # Retried an hour later; one failure must not hold up the others.
             log.exception("no digest", user=user.pk)
     return sent
 
@@ -75,7 +74,7 @@ def _tell(user: User, day: date, found: dict[str, int]) -> None:
     row = Notification(
         user=user, subject_kind=SubjectKind.DIGEST, week=day, counts=found, reason=Reason.DIGEST
     )
-    # Another worker may be at the same: then it has told them.
+    # Another worker may have written it already.
     Notification.objects.bulk_create([row], ignore_conflicts=True)
     made = Notification.objects.filter(user=user, week=day).values_list("pk", flat=True).get()
     queue_deliveries([(made, Recipient.login(user.pk))])
@@ -85,6 +84,6 @@ def _tell(user: User, day: date, found: dict[str, int]) -> None:
 @jobs.periodic(cron="0 * * * *", periodic_id="digest")
 @jobs.task(name="yinghu.digest", queueing_lock="yinghu.digest", lock="yinghu.digest")
 def send_weekly(timestamp: int) -> None:
-    """Every hour: on the city's day, from its hour on, whoever has not been told."""
+    """Send missing digests, every hour from the chosen hour on."""
     if is_time() and (sent := tell_weekly(timezone.localdate())):
         log.info("weekly digest", people=sent)

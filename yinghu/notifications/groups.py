@@ -1,4 +1,4 @@
-"""Groups of people, and who is in them by the present posts; read once for many events."""
+"""Groups of people, resolved by the present posts, for many events at once."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from yinghu.people.models import Post, Role, Unit, UnitKind, User
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Those who have one of `roles` in a unit, or at a desk whose post covers an `area`; of them
-    `user_id` only, where it is given; without roles that person, whatever they are.
+    """People with one of `roles` in a unit, or at a desk whose post covers an `area`; with
+    `user_id` only that person of them. Without roles: that person, regardless of posts.
     """
 
     reason: Reason
@@ -47,9 +47,9 @@ class Directory:
         self._covering: dict[tuple[frozenset[str], str], list[int]] = {}
 
     def people(self, group: Group) -> list[int]:
-        """The ids of the active logins in the group, sorted."""
+        """Return the ids of the active logins in the group, sorted."""
         if not group.roles:
-            # Whoever was asked or helps, whatever their posts are.
+            # People who were asked or help, regardless of posts.
             return [] if group.user_id is None else [group.user_id]
         if group.area is not None:
             found = set(self._at_desk(group.roles, group.area))
@@ -61,15 +61,15 @@ class Directory:
         return sorted(found if group.user_id is None else found & {group.user_id})
 
     def unit(self, code: object) -> int | None:
-        """The id of the unit with this code; None where there is none."""
+        """Return the id of the unit with this code, if any."""
         return self._units.get(str(code or ""))
 
     def login(self, username: object) -> int | None:
-        """The id of a login by its name, as the facts of a hand-over have it."""
+        """Return the id of a login by its name, as in the facts of a hand-over."""
         return self._logins.get(str(username or ""))
 
     def whistler(self, event: Event) -> tuple[int | None, int | None]:
-        """(unit, login) of the last whistle before this event that called the unit of its facts."""
+        """Return (unit, login) of the last earlier whistle that called the unit of the facts."""
         last: tuple[int | None, int | None] = (None, None)
         for event_id, code, unit_id, user_id in self._whistles.get(event.appeal_id, ()):
             if event_id < event.pk and code == event.facts.get("unit"):
@@ -77,11 +77,11 @@ class Directory:
         return last
 
     def squads(self, area_id: str | None) -> list[int]:
-        """The ids of the squads that serve in this area."""
+        """Return the ids of the squads that serve in this area."""
         return [pk for pk, prefix in self._squads if (area_id or "").startswith(prefix)]
 
     def unit_before(self, event: Event) -> int | None:
-        """The id of the unit that had the case before it was raised by this event."""
+        """Return the id of the unit that had the case before this event raised it."""
         return self._before.get(event.pk)
 
     def _at_desk(self, roles: frozenset[str], area: str) -> list[int]:
@@ -118,7 +118,7 @@ class Directory:
         return [
             (user_id, role, area or "")
             for user_id, role, area in rows
-            # Who sets up a part of the city only is nobody whom an unheard call falls to.
+            # An administrator of a part of the city is not the last resort for a chase.
             if role != Role.ADMIN or not area
         ]
 

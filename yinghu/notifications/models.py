@@ -1,4 +1,4 @@
-"""Notifications: who was told of what and why, and what was sent by which transport."""
+"""Notifications: who was told what and why, and the deliveries by transport."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from yinghu.people.models import User
 
 
 class Reason(models.TextChoices):
-    """Why a recipient is told: what they are to the case at that moment."""
+    """Why a recipient is told: their relation to the case at that moment."""
 
     HOLDER = "holder", _("您在办")
     UNIT = "unit", _("您单位承办")
@@ -39,7 +39,7 @@ class Reason(models.TextChoices):
 
 
 class SubjectKind(models.TextChoices):
-    """What a notification is about. Scans, searches and signals have no tables yet."""
+    """The kind of subject of a notification. Scans, searches and signals have no tables yet."""
 
     EVENT = "event"
     SCAN = "scan"
@@ -65,8 +65,7 @@ _SUBJECT_COLUMNS: dict[str, tuple[str, ...]] = {
 """The columns that are set for a kind; those of all other kinds are NULL."""
 
 
-def _fitting(field: str, columns: dict[str, tuple[str, ...]]) -> Q:
-    """Exactly the columns of its kind are set."""
+def _kind_check(field: str, columns: dict[str, tuple[str, ...]]) -> Q:
     every = sorted({name for names in columns.values() for name in names})
     fits = Q()
     for kind, names in columns.items():
@@ -75,7 +74,7 @@ def _fitting(field: str, columns: dict[str, tuple[str, ...]]) -> Q:
 
 
 class Notification(models.Model):
-    """One recipient is told of one subject, for one reason. Unread while `read_at` is null.
+    """Tells one recipient of one subject, for one reason. Unread while `read_at` is null.
 
     The recipient (`recipient_kind`) is a login (`user`), the requester of `appeal`, a guardian or a
     partner (`reference`, an id), or an address, sealed, with its blind index. The subject
@@ -97,7 +96,7 @@ class Notification(models.Model):
     subject_kind = models.CharField(
         max_length=6, choices=SubjectKind.choices, default=SubjectKind.EVENT
     )
-    # Events and appeals stay for ever: to have each row looked up again would only cost time.
+    # Events and appeals are never deleted: checking each row again would only cost time.
     event = models.ForeignKey(
         Event,
         models.PROTECT,
@@ -127,7 +126,7 @@ class Notification(models.Model):
             models.UniqueConstraint(
                 fields=("week", "user"), name="notification_weekly", condition=Q(week__isnull=False)
             ),
-            # Small: of what most rows are, a login and an event, it has nothing.
+            # Small: it leaves out most rows, which have a login and an event.
             models.UniqueConstraint(
                 fields=(
                     "subject_kind",
@@ -145,11 +144,11 @@ class Notification(models.Model):
                 nulls_distinct=False,
             ),
             models.CheckConstraint(
-                condition=_fitting("recipient_kind", _RECIPIENT_COLUMNS),
+                condition=_kind_check("recipient_kind", _RECIPIENT_COLUMNS),
                 name="notification_recipient",
             ),
             models.CheckConstraint(
-                condition=_fitting("subject_kind", _SUBJECT_COLUMNS), name="notification_subject"
+                condition=_kind_check("subject_kind", _SUBJECT_COLUMNS), name="notification_subject"
             ),
             models.CheckConstraint(
                 condition=Q(appeal__isnull=False)
@@ -173,7 +172,7 @@ class Notification(models.Model):
 
     @property
     def recipient(self) -> Recipient:
-        """Whom it goes to; opens a sealed address."""
+        """The recipient; opens a sealed address."""
         match RecipientKind(self.recipient_kind):
             case RecipientKind.LOGIN:
                 return Recipient.login(self.user_id or 0)
@@ -186,8 +185,8 @@ class Notification(models.Model):
 
 
 class Delivery(models.Model):
-    """One notification by one transport. A worker that takes it moves `due_at` on, past the longest
-    that sending may take: until then it is nobody else's, and after that it is tried again.
+    """One notification by one transport. A worker that claims it moves `due_at` past the longest
+    time that sending may take; until then no other worker sends it, and after that it is retried.
     """
 
     class State(models.TextChoices):

@@ -19,10 +19,7 @@ from yinghu.notifications.recipients import Recipient, RecipientKind
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a recipient is told of: an event, or the scan, search or signal with the id `key`.
-
-    `appeal_id` is the case that it belongs to, if any.
-    """
+    """An event, or the scan, search or signal with the id `key`, with its case if any."""
 
     kind: SubjectKind
     key: int
@@ -52,11 +49,11 @@ RETURNING id, recipient_kind, coalesce(user_id, reference, appeal_id), address_i
 
 
 def notify_audience(events: Sequence[Event]) -> int:
-    """Tell the logins whom these events concern (`AUDIENCES`); how many notifications that made.
-    All or none.
+    """Tell the logins whom these events concern (`AUDIENCES`); return the number of new
+    notifications.
 
-    An event that somebody has been told of is done with: a second run adds nothing, even if the
-    case has another holder or the unit other people by then.
+    All or none. An event that was notified is finished: a second run adds nothing, even if the case
+    has another holder or the unit other people by then.
     """
     events = [event for event in events if event.verb in AUDIENCES]
     if not events:
@@ -72,13 +69,10 @@ def notify_audience(events: Sequence[Event]) -> int:
 
 
 def notify(told: Sequence[NewNotification]) -> int:
-    """Write these notifications and queue their deliveries; how many were new. All or none.
-
-    Each recipient is told of a subject once, whatever the reason.
-    """
+    """Write the new ones, once per recipient and subject, with deliveries, and return how many."""
     if not told:
         return 0
-    # In one order, so that two runs of the same events wait for each other at most.
+    # Sorted, so that two runs of the same events cannot deadlock.
     told = sorted(told, key=lambda each: (each.subject.key, each.recipient.key))
     columns = [list(column) for column in zip(*map(_row, told), strict=True)]
     recipients = {each.recipient for each in told}
@@ -97,7 +91,7 @@ def notify(told: Sequence[NewNotification]) -> int:
 
 
 def _index(recipient: Recipient) -> bytes | None:
-    """The blind index of a bare address, whatever the case of its letters."""
+    """The blind index of a bare address, case-insensitive."""
     return blind(recipient.uri.casefold())
 
 

@@ -1,4 +1,4 @@
-"""What a login has not read yet, and marking it as read."""
+"""Unread notifications of a login, and marking them as read."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from yinghu.appeals.notify import tell_users
 from yinghu.notifications.models import Notification
 
 COUNTED = 100
-"""Unread notifications that are counted at most."""
+"""Upper limit of the unread count."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadCount:
-    """How many are unread, `COUNTED` at most, and the id of the newest of them; 0 for none."""
+    """The number of unread notifications, up to `COUNTED`, and the newest one's id (or 0)."""
 
     count: int
     newest: int
@@ -29,14 +29,14 @@ class UnreadCount:
 
 
 def unread(user_id: int) -> UnreadCount:
-    """What this login has not read; one query, however much that is."""
+    """Return this login's unread count, in one query."""
     found = Notification.objects.filter(user=user_id, read_at=None).order_by("-id")
     ids = list(found.values_list("pk", flat=True)[:COUNTED])
     return UnreadCount(len(ids), ids[0] if ids else 0)
 
 
 def mark_read(notifications: QuerySet[Notification], user_id: int) -> int:
-    """Mark those that are this login's and unread; how many. All open pages of theirs refresh."""
+    """Mark this login's unread ones as read and refresh its open pages; return how many."""
     with transaction.atomic():
         own = notifications.filter(user=user_id, read_at=None)
         marked = own.update(read_at=timezone.now())

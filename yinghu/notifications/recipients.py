@@ -1,4 +1,4 @@
-"""Recipients: whom a notification can go to, and where each kind of them can be reached."""
+"""Recipients of notifications, and their addresses by kind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from yinghu.people.models import User
 
 
 class RecipientKind(models.TextChoices):
-    """What a recipient is. Guardians and partners have no table yet: a row names one by its id."""
+    """The kind of a recipient. Guardians and partners have no table yet, only ids."""
 
     LOGIN = "login", _("账号")
     REQUESTER = "requester", _("诉求人")
@@ -26,8 +26,8 @@ class RecipientKind(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One recipient. `key` is the id of the login, guardian or partner, or of the appeal whose
-    requester it is; a bare address has no id but a URI (`mailto:li@example.org`, `tel:+86…`).
+    """One recipient. `key` is the id of the login, guardian or partner, or of the requester's
+    appeal; a bare address has a URI instead (`mailto:li@example.org`, `tel:+86…`).
     """
 
     kind: RecipientKind
@@ -44,22 +44,19 @@ class Recipient:
 
     @classmethod
     def address(cls, uri: str) -> Self:
-        """Raises ValueError where `uri` has no scheme that says what kind of address it is."""
+        """Raises ValueError if `uri` has no scheme of a known kind of address."""
         scheme, _colon, rest = uri.partition(":")
         if not scheme.isalpha() or not rest:
             raise ValueError("an address needs its scheme, such as mailto:li@example.org")
         return cls(RecipientKind.ADDRESS, uri=uri)
 
     def __str__(self) -> str:
-        """Kind and id, which may stand in a log: `login 7`, `address`."""
+        """Kind and id, safe for logs: `login 7`, `address`."""
         return f"{self.kind.value} {self.key}" if self.key else self.kind.value
 
 
 def addresses_of(recipients: Collection[Recipient], scheme: str) -> dict[Recipient, str]:
-    """Addresses of one scheme (`mailto`, `tel`), without it; who has none is left out.
-
-    One query for each kind of recipient. Addresses are personal data: for transports only.
-    """
+    """Return the recipients' addresses of one scheme, without it: for transports only."""
     found: dict[Recipient, str] = {}
     for kind in {recipient.kind for recipient in recipients}:
         some = [recipient for recipient in recipients if recipient.kind is kind]
@@ -86,4 +83,4 @@ _LOOKUPS: dict[tuple[RecipientKind, str], Callable[[Collection[int]], dict[int, 
     (RecipientKind.LOGIN, "mailto"): _emails_of_logins,
     (RecipientKind.REQUESTER, "tel"): _phones_of_requesters,
 }
-"""Which kinds of recipients have an address of a scheme, and how it is found: {id: address}."""
+"""Kinds of recipients with an address of a scheme, and its look-up: {id: address}."""

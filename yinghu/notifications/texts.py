@@ -1,6 +1,4 @@
-"""The text of a notification: one sentence in the reader's language, and none of the requester's
-own words.
-"""
+"""Texts of notifications: one sentence in the reader's language, without the requester's words."""
 
 from __future__ import annotations
 
@@ -26,14 +24,14 @@ from yinghu.verbs import ERRANDS, verb_of
 
 @dataclass(frozen=True, slots=True)
 class UnitNames:
-    """The units that notifications speak of, by id and by code, and who whistled at an event."""
+    """Names of the units in notifications, by id and by code, and the whistler of an event."""
 
     by_id: dict[int, Unit] = field(default_factory=dict)
     by_code: dict[str, Unit] = field(default_factory=dict)
     whistlers: dict[int, Unit] = field(default_factory=dict)
 
     def name(self, key: object, otherwise: object = "") -> str:
-        """A unit's name by id or code, else the name that the event keeps."""
+        """A unit's name by id or code, else the name stored in the event."""
         found = self.by_id.get(key) if isinstance(key, int) else self.by_code.get(str(key))
         return unit_name(found) if found else str(otherwise or "")
 
@@ -46,7 +44,7 @@ def unit_name(unit: Unit | None) -> str:
 
 
 def units_of(notifications: Iterable[Notification]) -> UnitNames:
-    """The units that these speak of; two queries, or three."""
+    """Fetch the units that these notifications mention, in two or three queries."""
     events = {event.pk: event for each in notifications if (event := each.event)}.values()
     ids: set[int] = set()
     codes: set[str] = set()
@@ -63,33 +61,33 @@ def units_of(notifications: Iterable[Notification]) -> UnitNames:
 
 
 def notification_text(notification: Notification, units: UnitNames) -> str:
-    """What has happened, and what is expected of this reader."""
+    """Say what has happened, and what this reader is expected to do."""
     event, reason = notification.event, notification.reason
     if notification.recipient_kind != RecipientKind.LOGIN:
-        return _outside(notification)
+        return _external_text(notification)
     if event is None:
-        return _weekly(notification.counts or {})
+        return _digest_text(notification.counts or {})
     given = event.facts
     unit = unit_name(event.unit)
     other = units.name(given.get("unit"), given.get("name"))
-    until = _time(given.get("until"))
+    until = _format_time(given.get("until"))
     match event.verb:
         case "assign":
             return _("派给%s，等人接单") % unit
         case "release":
             return _("放回%s，等人接单") % unit
         case "hand":
-            return _("%s把这件诉求转给您办") % _who(event)
+            return _("%s把这件诉求转给您办") % _colleague(event)
         case "supply":
-            return _("%s补充了情况") % _who(event)
+            return _("%s补充了情况") % _colleague(event)
         case "urge":
-            return _("%s催办") % _who(event)
+            return _("%s催办") % _colleague(event)
         case "return":
             return _("%s申请退单，请裁定") % unit
         case "extend":
             return _("%(unit)s申请延期到 %(until)s，请裁定") % {"unit": unit, "until": until}
         case "rule":
-            return _ruled(event, until)
+            return _ruling_text(event, until)
         case "invite":
             return _("请%(unit)s协办，%(until)s 以前回复") % {"unit": other, "until": until}
         case "reply":
@@ -143,22 +141,21 @@ def notification_text(notification: Notification, units: UnitNames) -> str:
         case "withdraw":
             return _("诉求人撤回了诉求，不用再办")
         case "chase":
-            return _chased(event, reason, units)
+            return _chase_text(event, reason, units)
         case _ if event.verb in ERRANDS:
-            return _of_leg(event, reason)
+            return _leg_text(event, reason)
         case _:
             return _(verb_of(event).label)
 
 
-def _outside(notification: Notification) -> str:
-    """For recipients without a login: that there is something new, and nothing of the inside."""
+def _external_text(notification: Notification) -> str:
+    """For recipients without a login: that there is news, without internal details."""
     if notification.recipient_kind == RecipientKind.REQUESTER:
         return _("您的诉求有新进展")
     return _("有新进展")
 
 
-def _of_leg(event: Event, reason: str) -> str:
-    """A step of an errand, to whoever helps with it, was asked to, or answers for the case."""
+def _leg_text(event: Event, reason: str) -> str:
     given = event.facts
     title = str(given.get("title", ""))
     mine = reason in (Reason.HELPER, Reason.OFFERED)
@@ -193,7 +190,7 @@ def _of_leg(event: Event, reason: str) -> str:
             return _("有人留言")
 
 
-_COUNTED = {
+_DIGEST_PHRASES = {
     "done": _noop("上周办结 %d 件"),
     "mine": _noop("手上和待接单 %d 件"),
     "late": _noop("已超时 %d 件"),
@@ -206,22 +203,22 @@ _COUNTED = {
     "silent": _noop("吹哨没有报到 %d 件"),
     "raised": _noop("提级办理 %d 件"),
 }
-"""What a weekly digest says of each of `digest.digest_counts`, in this order."""
+"""Phrases of a weekly digest for each of `digest.digest_counts`, in this order."""
 
 
-def _weekly(counts: dict[str, int]) -> str:
-    parts = [_(said) % counts[name] for name, said in _COUNTED.items() if name in counts]
+def _digest_text(counts: dict[str, int]) -> str:
+    parts = [_(said) % counts[name] for name, said in _DIGEST_PHRASES.items() if name in counts]
     return _("每周小结：") + _("，").join(parts)
 
 
-def _who(event: Event) -> str:
-    """A colleague by name; a requester never."""
+def _colleague(event: Event) -> str:
+    """A colleague by name; never a requester."""
     if event.user is not None:
         return str(event.user)
     return _("诉求人") if event.actor_kind == "requester" else _("系统")
 
 
-def _ruled(event: Event, until: str) -> str:
+def _ruling_text(event: Event, until: str) -> str:
     agreed = bool(event.facts.get("agree"))
     if event.facts.get("of") == "return":
         return _("同意退单") if agreed else _("不同意退单，请继续办理")
@@ -229,11 +226,11 @@ def _ruled(event: Event, until: str) -> str:
 
 
 _FROM_ABOVE = (Reason.SUPERVISOR, Reason.COMMAND, Reason.ADMIN)
-"""Who has to be told whose case it is."""
+"""Recipients who have to be told whose case it is."""
 
 
-def _chased(event: Event, reason: str, units: UnitNames) -> str:
-    """Whose clock, how much is left of it or since when it is over, and what follows."""
+def _chase_text(event: Event, reason: str, units: UnitNames) -> str:
+    """Whose clock it is, the time left or since when it is overdue, and the next step."""
     given = event.facts
     due = parse_datetime(given["due"])
     above = unit_name(event.unit) if reason in _FROM_ABOVE else ""
@@ -241,7 +238,7 @@ def _chased(event: Event, reason: str, units: UnitNames) -> str:
     said = {
         "unit": own,
         "clock": _(ClockKind(given["clock"]).label),
-        "due": _time(given["due"]),
+        "due": _format_time(given["due"]),
         "left": 100 - given["percent"],
     }
     if due is not None and event.at < due:
@@ -257,8 +254,8 @@ def _chased(event: Event, reason: str, units: UnitNames) -> str:
             return _("催办：%(unit)s“%(clock)s”已超时，时限是 %(due)s") % said
 
 
-def _time(text: object) -> str:
-    """`11月25日 09:00` of an ISO moment, in the zone of the place: it may be read days later."""
+def _format_time(text: object) -> str:
+    """`11月25日 09:00` of an ISO moment, in the city's time zone: it may be read days later."""
     moment = parse_datetime(str(text or ""))
     if moment is None:
         return ""

@@ -1,6 +1,4 @@
-"""The verbs of oversight, each row with its function: rulings, raising a case (提级), co-handling
-(协办) and supervision (督办).
-"""
+"""Verbs of oversight: rulings, raising (提级), co-handling (协办) and supervision (督办)."""
 
 from __future__ import annotations
 
@@ -40,13 +38,11 @@ from yinghu.people.models import Unit
 def _rule_clocks(
     usual: ClockChanges, appeal: Appeal, before: Status, _facts: Mapping[str, Any]
 ) -> ClockChanges:
-    """A return that is refused is back at its unit, whose clocks have held still; one that is
-    agreed to waits for dispatch.
-    """
+    """After a refused return the unit's paused clocks resume; a granted one awaits dispatch."""
     if before is not Status.SORTED:
         return usual
     if appeal.state is not before:
-        # The desk may have sorted it anew meanwhile.
+        # The desk may have sorted it again meanwhile.
         stop = (*usual.stop, ClockKind.DISPATCH)
         return usual._replace(stop=stop, resume=(ClockKind.RESPOND, ClockKind.ARRIVE))
     stop = (*usual.stop, ClockKind.RESPOND, ClockKind.ARRIVE)
@@ -90,10 +86,10 @@ RULE = Verb(
 def rule(
     appeal_id: int, actor: Actor, *, agree: bool, why: str, expect: int | None = None
 ) -> Event:
-    """Rule on what the unit asks for, with the reason.
+    """Rule on the unit's request, with the reason.
 
-    A return that is agreed to waits for another unit, a refused one goes back to whoever had it. To
-    send it to another unit at once is a ruling, too: `assign`.
+    A granted return waits for another unit, a refused one goes back to its last holder. Sending it
+    to another unit at once (`assign`) is also a ruling.
     """
     facts: dict[str, Any] = {"agree": agree}
 
@@ -118,7 +114,7 @@ def rule(
 def _grant(appeal: Appeal, until: datetime) -> None:
     if until <= timezone.now():
         raise Conflict("past", _("申请延到的时间已经过了，不能再同意；请写明理由，不同意"))
-    # The desk may have given more by itself meanwhile.
+    # The desk may have given more time by itself meanwhile.
     if clocks.running(appeal.pk).filter(kind=ClockKind.SOLVE, due_at__lt=until).exists():
         clocks.extend(appeal.pk, until)
 
@@ -152,7 +148,7 @@ ESCALATE = Verb(
 
 @ESCALATE.action
 def escalate(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -> Event:
-    """Raise it to the unit above, which then has to accept it; its clocks begin anew there."""
+    """Raise the case to the unit above, which has to accept it; its clocks start anew there."""
     facts: dict[str, Any] = {}
 
     def change(appeal: Appeal) -> dict[str, Any]:
@@ -167,7 +163,7 @@ def escalate(appeal_id: int, actor: Actor, *, why: str, expect: int | None = Non
             "returned": False,
             "level": unit.level.value,
             "lead_id": lead,
-            # Whoever has had it goes on seeing it, and may be asked what was done.
+            # Units that had it still see it, and may be asked what was done.
             "also": joined_units(appeal, lead, appeal.unit_id or lead),
         }
 
@@ -239,7 +235,7 @@ REPLY = Verb(
 
 @REPLY.action
 def reply(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -> Event:
-    """Answer what one's unit was asked to help with."""
+    """Answer the request for help in the name of one's unit."""
     facts: dict[str, Any] = {}
 
     def change(appeal: Appeal) -> dict[str, Any]:
@@ -273,7 +269,7 @@ SUPERVISE = Verb(
 def supervise(
     appeal_id: int, actor: Actor, *, until: datetime, why: str, expect: int | None = None
 ) -> Event:
-    """Put it under watch: what is demanded, to be answered in writing until a time."""
+    """Put the case under supervision: a demand, to be answered in writing until a time."""
 
     def change(appeal: Appeal) -> dict[str, Any]:
         now = timezone.now()
@@ -302,7 +298,7 @@ ACCOUNT = Verb(
 
 @ACCOUNT.action
 def account(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -> Event:
-    """Answer the demand in writing."""
+    """Answer the supervisor's demand in writing."""
     return move(appeal_id, actor, ACCOUNT, None, why=why, expect=expect)
 
 
@@ -322,12 +318,12 @@ LIFT = Verb(
 
 @LIFT.action
 def lift(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -> Event:
-    """End the watch."""
+    """End the supervision."""
     return move(appeal_id, actor, LIFT, lambda _a: {"watched": False}, why=why, expect=expect)
 
 
 def _chase_detail(event: Event) -> str:
-    """Which clock, and what was done about it: who is told stands in the notices."""
+    """Which clock, and the step taken; the recipients are in the notifications."""
     given = event.facts
     return _("%(clock)s · %(act)s → %(tell)s") % {
         "clock": _(ClockKind(given["clock"]).label),
@@ -346,4 +342,4 @@ CHASE = Verb(
     privacy=Privacy.PRIVATE,
     detail=_chase_detail,
 )
-"""Done by `sweep`, to many cases at once."""
+"""Written by `sweep`, for many cases at once."""

@@ -1,10 +1,11 @@
+"""The app of supervision, whistles and shared cases."""
+
 from django.apps import AppConfig
 
 
 class OversightConfig(AppConfig):
     name = "yinghu.oversight"
-    label = "oversight"
 
     def ready(self) -> None:
-        """Declare the rows of its verbs: the guard of `move` knows those of the platform itself."""
+        """Register the verbs of this package, so that `move` accepts them."""
         from yinghu.oversight import actions  # noqa: F401

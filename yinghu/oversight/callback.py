@@ -1,4 +1,4 @@
-"""Calling back who asked for help: how often it was tried in vain, and when that is enough."""
+"""Calling back requesters: unanswered calls, and when a case may be closed after them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ from yinghu.people.access import Actor
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The calls that nobody took since the case was last resolved, the newest first; `most` is
-    after how many its page says that it may be closed without a rating (`policies`).
-    """
+    """Unanswered calls since resolution, newest first; after `most` the case may be closed."""
 
     at: tuple[datetime, ...]
     most: int
@@ -46,12 +44,12 @@ NO_ANSWER = Verb(
 
 @NO_ANSWER.action
 def no_answer(appeal_id: int, actor: Actor, *, why: str = "", expect: int | None = None) -> Event:
-    """Write down that the requester was called back and did not answer: no rating, no verdict."""
+    """Record that the requester was called back and did not answer: no rating, no verdict."""
     return move(appeal_id, actor, NO_ANSWER, None, why=why, expect=expect)
 
 
 def calls(appeal: Appeal) -> Calls:
-    """The calls in vain of one case. Two queries."""
+    """Return the unanswered calls of a case, in two queries."""
     found = appeal.events.filter(verb__in=(NO_ANSWER.name, RESOLVE.name, ANSWER.name))
     at: list[datetime] = []
     for event in found.order_by("-seq"):

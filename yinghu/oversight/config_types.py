@@ -1,4 +1,4 @@
-"""Configuration of chasing: what happens when a clock runs out, to whom, and when."""
+"""Configuration type of chasing: steps when a clock runs out, with recipients and times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from yinghu.common.config_type import Field, Panel
 from yinghu.common.model_type import ModelType
 
 _SHOWN = (120, 7 * 24 * 60)
-"""The limits, in minutes, for which the list shows when each step comes."""
+"""The limits, in minutes, for which the list shows the time of each step."""
 
 
 class ChaseForm(ConfigForm):
@@ -121,7 +121,7 @@ class ChaseType(ModelType):
     def list_cells(self, rows: Sequence[ChaseStep]) -> list[Sequence[str]]:
         return [
             (
-                _kind_said(step.kind),
+                _kind_name(step.kind),
                 str(ChaseAct(step.act).label),
                 str(ChaseTell(step.tell).label),
             )
@@ -129,13 +129,13 @@ class ChaseType(ModelType):
         ]
 
     def panels(self) -> list[Panel]:
-        """For a short and a long limit, when each step comes."""
+        """Show for a short and a long limit when each step comes."""
         steps = list(self.rows().filter(active=True))
         if not steps:
             return []
         heads = [_("哪一步"), *(_("时限 %s") % durations.said(limit) for limit in _SHOWN)]
         rows = [
-            [sentence(step), *(_comes(step, limit) for limit in _SHOWN)]
+            [sentence(step), *(_time_in_words(step, limit) for limit in _SHOWN)]
             for step in sorted(steps, key=lambda s: (s.kind, _offset(s, _SHOWN[1]), s.pk))
         ]
         why = _("从开始计时算起。有自己步骤的计时只按自己的，不再按“所有计时”的。")
@@ -145,7 +145,7 @@ class ChaseType(ModelType):
         steps = list(ChaseStep.objects.filter(active=True))
         own = {step.kind for step in steps if step.kind}
         silent = [
-            _kind_said(kind)
+            _kind_name(kind)
             for kind in ("", *sorted(own))
             if not any(
                 step.kind == kind
@@ -162,19 +162,19 @@ def _offset(step: ChaseStep, limit: int) -> float:
     return (step.percent - 100) * limit / 100 + step.minutes
 
 
-def _comes(step: ChaseStep, limit: int) -> str:
+def _time_in_words(step: ChaseStep, limit: int) -> str:
     at = round(limit + _offset(step, limit))
     return durations.said(at) if at > 0 else _("一开始就过了，不催")
 
 
-def _kind_said(kind: str) -> str:
+def _kind_name(kind: str) -> str:
     return _(ClockKind(kind).label) if kind in set(ClockKind) else kind or _("所有计时")
 
 
 def sentence(step: ChaseStep) -> str:
-    """A step in plain words: when it comes, what is done, to whom."""
+    """Describe a step in a sentence: when it comes, what is done, to whom."""
     said = {
-        "kind": _kind_said(step.kind),
+        "kind": _kind_name(step.kind),
         "percent": step.percent,
         "span": durations.said(abs(step.minutes)),
         "tell": ChaseTell(step.tell).label,

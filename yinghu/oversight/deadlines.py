@@ -1,4 +1,4 @@
-"""Deadlines that somebody sets for others."""
+"""Checks of deadlines that users set for others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from yinghu.appeals.moving import Refused
 
 
 def minutes_until(until: datetime, now: datetime, field: str = "until") -> float:
-    """How long from `now` a deadline leaves; Refused where it is past or further than a year."""
+    """Minutes from `now` until a deadline; Refused if it is past or more than a year ahead."""
     if until <= now:
         raise Refused("past", _("请写将来的时间"), field)
     if until > now + LONGEST_EXTENSION:

@@ -1,7 +1,7 @@
 """Raising a case (提级): from grid to community, town, department and the city's command.
 
-Its first receiver stays its lead (首接负责制): it sees the case, reports, answers for it. The case
-keeps the highest level that it has reached until it is closed.
+Its first receiver stays its lead (首接负责制): it sees the case, reports on it and is responsible
+for it. The case keeps the highest level that it has reached until it is closed.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from yinghu.people.access import staffed
 from yinghu.people.models import Level, Unit, UnitKind
 
 _LOCAL = {Level.COMMUNITY: UnitKind.COMMUNITY, Level.TOWN: UnitKind.TOWN}
-"""Levels at which the area says whose a case is."""
+"""Levels whose unit is found by area."""
 
 
 def above(appeal: Appeal) -> Unit | None:
-    """The unit to which the appeal would be raised; None where it is at the top already, or nobody
-    is there.
+    """Return the unit to which the appeal would be raised; None if it is at the top or there is no
+    unit.
 
-    The superior that its unit names goes first. Else, level by level: the community and the town in
-    whose area it is, the department of its category, the command. Units without people are passed.
+    The superior that its unit names goes first. Else, level by level: community and town of its
+    area, department of its category, the command. Units without people are skipped.
     """
     people = staffed()
     own = appeal.unit
@@ -27,13 +27,13 @@ def above(appeal: Appeal) -> Unit | None:
     if superior is not None and superior.active and superior.level < appeal.level:
         return superior
     for level in range(appeal.level - 1, Level.COMMAND - 1, -1):
-        found = _at(Level(level), appeal, people)
+        found = _unit_at(Level(level), appeal, people)
         if found is not None and found.pk != appeal.unit_id:
             return found
     return None
 
 
-def _at(level: Level, appeal: Appeal, people: frozenset[int]) -> Unit | None:
+def _unit_at(level: Level, appeal: Appeal, people: frozenset[int]) -> Unit | None:
     if level is Level.DEPARTMENT:
         return _department(appeal.category_id, people)
     kind = _LOCAL.get(level, UnitKind.COMMAND)
@@ -42,12 +42,12 @@ def _at(level: Level, appeal: Appeal, people: frozenset[int]) -> Unit | None:
     covering = [unit for unit in units if here.startswith(unit.area_id or "")]
     if level is not Level.COMMAND:
         covering = [unit for unit in covering if unit.area_id]
-    # The one with the smallest area: the village's before the town's.
+    # The smallest area first: the village before the town.
     return max(covering, key=lambda unit: (len(unit.area_id or ""), -unit.pk), default=None)
 
 
 def _department(category: str | None, people: frozenset[int]) -> Unit | None:
-    """The department of a category, or of the nearest category above it that has one."""
+    """Return the department of a category, or of the nearest category above that has one."""
     parts = (category or "").split(".")
     codes = [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
     found = {
@@ -59,5 +59,5 @@ def _department(category: str | None, people: frozenset[int]) -> Unit | None:
 
 
 def joined_units(appeal: Appeal, *units: int) -> list[int]:
-    """`Appeal.also` with these units in it."""
+    """`Appeal.also` with these units added."""
     return sorted({*(appeal.also or ()), *units})

@@ -1,6 +1,4 @@
-"""Whistles and the units that they call; with whom cases are shared, and each unit's contact for a
-case. All else that oversight knows are events and clocks.
-"""
+"""Whistles, summonses, shares and contacts; other oversight is stored in events and clocks."""
 
 from __future__ import annotations
 
@@ -14,10 +12,10 @@ from yinghu.people.access import speaking
 
 
 class Whistle(models.Model):
-    """A unit of the grassroots calls others to a case (吹哨): for what, where to and until when.
+    """A grassroots unit calls others to a case (吹哨): for what, where to and until when.
 
-    `lon`, `lat` are where they are to meet, WGS-84 degrees, as far as that is known. `tier` is the
-    level of the whistler: a village whistles for its town, a town for the city's departments.
+    `lon`, `lat` are the meeting place, WGS-84 degrees, if known. `tier` is the level of the
+    whistler: a village whistles for its town, a town for the city's departments.
     """
 
     appeal = models.ForeignKey(Appeal, models.PROTECT, related_name="whistles")
@@ -39,10 +37,10 @@ class Whistle(models.Model):
 
 
 class Summons(models.Model):
-    """One unit that a whistle calls: whether it reported in (报到), from where, what it found and
-    will do (四要素), whether it contested being named, and how the whistler rates it.
+    """One unit that a whistle calls: whether it reported in (报到), from where, its findings and
+    measures (四要素), whether it contested being named, and its rating by the whistler.
 
-    `metres` is how far from the meeting place it reported in; null where nobody knows.
+    `metres` is its distance from the meeting place when it reported in; null if unknown.
     """
 
     whistle = models.ForeignKey(Whistle, models.PROTECT, related_name="summons")
@@ -73,9 +71,7 @@ class Summons(models.Model):
 
 
 class Share(models.Model):
-    """A case is shared with a unit that does not have it (共享), a task force as a rule: by which
-    unit, null where a desk did it, and until when.
-    """
+    """A case shared (共享) with a unit, by which unit (null for a desk) and until when."""
 
     appeal = models.ForeignKey(Appeal, models.PROTECT, related_name="shares")
     event = models.OneToOneField(Event, models.PROTECT, related_name="share")
@@ -102,12 +98,12 @@ class Share(models.Model):
 
 class ContactQuerySet(models.QuerySet["Contact"]):
     def standing(self) -> ContactQuerySet:
-        """Those who still speak for their unit: whoever has left it can be asked no more."""
+        """Contacts who still speak for their unit; those who left it are excluded."""
         return self.filter(Exists(speaking(OuterRef("unit")).filter(user=OuterRef("user"))))
 
 
 class Contact(models.Model):
-    """Whom the others ask for at a unit that has a case, or a part in it (对接人)."""
+    """The person to ask for at a unit that has a case, or a part in it (对接人)."""
 
     appeal = models.ForeignKey(Appeal, models.PROTECT, related_name="contacts")
     unit = models.ForeignKey("people.Unit", models.PROTECT, related_name="+")

@@ -1,7 +1,7 @@
-"""Nothing is without somebody answerable: which cases would be, and what is done about them.
+"""Orphan cases: cases for which nobody is responsible, and their reassignment.
 
-Who answers depends on where a case stands: at a desk, a person of that desk whose post covers its
-area; with a unit, somebody who serves there; in handling, the holder.
+Responsible for a case at a desk is a person of that desk whose post covers its area; with a unit, a
+person who serves there; in handling, its holder.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ log = structlog.get_logger(__name__)
 _POSTS = Post.objects.filter(active=True, user__is_active=True, unit__active=True)
 
 
-def _desk(*roles: str) -> Exists:
-    """Somebody at a desk whose post covers the case's area."""
+def _has_desk(*roles: str) -> Exists:
+    """Does a desk have someone whose post covers the case's area?"""
     area = Coalesce(OuterRef("area_id"), Value(""))
     covering = _POSTS.filter(role__in=roles).annotate(found=StrIndex(area, F("area_id")))
     return Exists(covering.filter(Q(area=None) | Q(found=1)))
 
 
-def _unit(**more: object) -> Exists:
+def _has_unit(**more: object) -> Exists:
     return Exists(_POSTS.filter(role__in=UNIT_ROLES, unit=OuterRef("unit_id"), **more))
 
 
 def unanswered() -> QuerySet[Appeal]:
-    """The cases that are not ended and for which nobody answers, the oldest first."""
-    triage = _desk(Role.CLERK)
-    dispatch = _desk(Role.DISPATCHER, Role.SUPERVISOR, Role.COMMANDER)
-    callback = _desk(Role.CLERK, Role.OPERATOR)
-    unit, holder = _unit(), _unit(user=OuterRef("holder_id"))
+    """Return open cases for which nobody is responsible, oldest first."""
+    triage = _has_desk(Role.CLERK)
+    dispatch = _has_desk(Role.DISPATCHER, Role.SUPERVISOR, Role.COMMANDER)
+    callback = _has_desk(Role.CLERK, Role.OPERATOR)
+    unit, holder = _has_unit(), _has_unit(user=OuterRef("holder_id"))
     return Appeal.objects.filter(
         Q(status=Status.FILED) & ~triage
         | Q(status=Status.SORTED) & ~dispatch
@@ -53,10 +53,7 @@ def unanswered() -> QuerySet[Appeal]:
 
 
 def settle(most: int = 500) -> int:
-    """Give up to `most` of these somebody who answers: what its holder has left goes back to the
-    unit, what a unit has left to the unit above. How many; what nobody can take stays on the
-    supervisor's list (`lists.overseen`), and keeps none of the others waiting.
-    """
+    """Reassign up to `most` cases, from holders who left and empty units; return how many."""
     done = stuck = 0
     left = unanswered().filter(status__in=(Status.ASSIGNED, Status.HANDLING))
     for appeal in left.iterator(chunk_size=most):
@@ -81,6 +78,6 @@ def settle(most: int = 500) -> int:
 @jobs.periodic(cron="*/5 * * * *", periodic_id="settle")
 @jobs.task(name="yinghu.settle", queueing_lock="yinghu.settle", queue="oversight")
 def settle_all(timestamp: int) -> None:
-    """Every five minutes."""
+    """Settle orphan cases, every five minutes."""
     if done := settle():
         log.info("settled", cases=done)

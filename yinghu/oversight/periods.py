@@ -1,4 +1,4 @@
-"""Periods of whole days, as rates and whistles are asked for: by name, by days, as moments."""
+"""Periods of whole days for rates and whistles: by name, as days, as moments."""
 
 from __future__ import annotations
 
@@ -6,14 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from yinghu.appeals.models import NEVER
-
-
-def _(label: str) -> str:
-    """Marks a label for the translators; it is translated where it is shown."""
-    return label
-
 
 BEGINNING: Final = datetime(1900, 1, 1, tzinfo=UTC)
 """Before anything was filed."""
@@ -29,7 +24,7 @@ PERIODS: Final = {
 
 
 def period(name: str) -> tuple[date | None, date | None]:
-    """First and last day of a period of PERIODS. KeyError for any other."""
+    """Return the first and last day of a period of PERIODS. KeyError for an unknown name."""
     today = timezone.localdate()
     month = today.replace(day=1)
     days: dict[str, tuple[date | None, date | None]] = {
@@ -44,7 +39,7 @@ def period(name: str) -> tuple[date | None, date | None]:
 
 
 def bounds(since: date | None, until: date | None) -> tuple[datetime, datetime]:
-    """The moment in which a period begins, and that before which it ends."""
+    """Return the moment at which a period begins, and the one before which it ends."""
     begin = _midnight(since) if since else BEGINNING
     return begin, _midnight(until + timedelta(days=1)) if until else NEVER
 

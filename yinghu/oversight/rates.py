@@ -1,12 +1,12 @@
-"""The rates: the one definition of each, counted in the database, and the cases behind each number.
+"""Rates: the single definition of each, counted in the database, and the cases behind each number.
 
-A `Figure` is a number of cases: those of which something was said or done in a period (days of the
-server). Whatever is said twice of one case in a period counts once: of its ratings the last one, of
-all else that it happened. A `Rate` is made of figures and of nothing else. An event counts for the
-unit, category, area and class that the case had then; who may see it (`scope`, an area's prefix)
-goes by where the case is now, as on the board, so that the cases can be opened.
+A `Figure` is a number of cases with certain events in a period (days of the server). Each case
+counts once per period: by its last rating, or by whether the event occurred. A `Rate` is made of
+figures only. An event counts for the unit, category, area and class that the case had then; who may
+see it (`scope`, an area's prefix) depends on where the case is now, as on the board, so that the
+cases can be opened.
 """
-# ruff: noqa: S608  (statements are made of constants of this file; all else is a parameter)
+# ruff: noqa: S608  (statements consist of constants of this file; everything else is a parameter)
 
 from __future__ import annotations
 
@@ -17,18 +17,13 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
+from django.utils.translation import gettext_noop as _
 
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.states import Klass
 from yinghu.oversight.periods import bounds
 from yinghu.people.models import Unit
 from yinghu.places.models import LENGTHS, Area
-
-
-def _(label: str) -> str:
-    """Marks a label for the translators; it is translated where it is shown."""
-    return label
-
 
 RATINGS: Final = """
 SELECT DISTINCT ON (event.appeal_id) event.appeal_id, event.verb, event.facts,
@@ -37,8 +32,8 @@ FROM appeals_event AS event
 WHERE event.verb IN ('rate', 'no_answer') AND event.at >= %s AND event.at < %s
 ORDER BY event.appeal_id, event.verb = 'rate' DESC, event.seq DESC
 """
-"""Of each case its last rating in the period; a call that nobody took where there is none. From
-when it is resolved until it is rated a case stays with its unit: a rating counts for who resolved.
+"""The last rating of each case in the period, else an unanswered call. A resolved case stays with
+its unit until it is rated, so a rating counts for the unit that resolved it.
 """
 
 WORK: Final = """
@@ -56,8 +51,8 @@ WHERE event.verb IN (
         'answer', 'assign', 'escalate', 'extend', 'reopen', 'resolve', 'return', 'rule')
   AND event.at >= %s AND event.at < %s
 """
-"""What was done in the period. `late`: the solve clock that it stopped had run out. A clock is
-stopped in the moment of its event (`moving.move`).
+"""Events of work in the period. `late`: the solve clock that the event stopped had run out. A clock
+stops at the moment of its event (`moving.move`).
 """
 
 RAISED: Final = """
@@ -70,7 +65,7 @@ LEFT JOIN LATERAL (
 ) AS before ON true
 WHERE event.verb = 'escalate' AND event.at >= %s AND event.at < %s
 """
-"""What was raised in the period, by the unit from which it was taken."""
+"""Cases raised in the period, by the unit from which they were taken."""
 
 RECEIPTS: Final = """
 SELECT clock.appeal_id, clock.late, stands.klass, stands.category_id, NULL::bigint AS unit_id,
@@ -85,8 +80,8 @@ FROM (
 ) AS clock
 LEFT JOIN appeals_appeal AS stands ON stands.id = clock.appeal_id
 """
-"""Receive clocks that stopped in the period, and those that ran out in it and run on. The desk
-receives: no unit has the case yet, and of the rest a clock knows what is so now.
+"""Receive clocks that stopped in the period, or ran out in it and still run. The desk receives, so
+there is no unit yet; the other columns are the case's present ones.
 """
 
 WHISTLES: Final = """
@@ -101,14 +96,14 @@ JOIN LATERAL (
 JOIN appeals_appeal AS stands ON stands.id = whistle.appeal_id
 WHERE whistle.at >= %s AND whistle.at < %s
 """
-"""Whistles of the period: for each unit called that was not excused, and for the whistler. Only to
-open the cases: calls are counted, not cases, by `whistle_figures`.
+"""Whistles of the period, for each unit called and not excused, and for the whistler. Used only to
+open the cases: `whistle_figures` counts calls, not cases.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number of cases: those with a row of `source` of which `where` holds."""
+    """A number of cases: those with a row of `source` for which `where` holds."""
 
     name: str
     label: str
@@ -196,16 +191,16 @@ FIGURES: Final[dict[str, Figure]] = {
 }
 """All numbers of cases, by name.
 
-- valid: callbacks that count, each case by its last rating: its requester's own or an operator's
-  call. A case tried in vain and then closed has no rating, and is none.
-- contacted: the unit has been in touch; all but those that say it never was (`unreached`).
-- received: its receive clock stopped, or ran out and runs on; `received_late` of these.
-- assigned: sent to a unit, by rule, by hand or by raising; `returned`: a unit asked to give it
-  back, whatever was ruled.
-- resolved: a unit said that it is done, or the desk answered; `resolved_late`: when the solve clock
-  had run out. `redone`: taken up again after that.
-- extended: more time was given, by the desk itself or by a ruling. `raised`: to a level above; it
-  counts for the unit that had it before.
+- valid: callbacks that count, each case by its last rating, by the requester or by an operator's
+  call. A case called in vain and then closed has no rating.
+- contacted: the unit has been in touch; all except those rated as never contacted (`unreached`).
+- received: its receive clock stopped, or ran out and still runs; `received_late` of these.
+- assigned: sent to a unit, by rule, by hand or by raising; `returned`: a unit asked to return it,
+  whatever the ruling.
+- resolved: a unit reported it done, or the desk answered; `resolved_late`: after the solve clock
+  had run out. `redone`: reopened after that.
+- extended: more time was given, by the desk itself or by a ruling. `raised`: to a level above,
+  counted for the unit that had it before.
 - whistled: a unit whistled for others; called: it was called, and not excused; came: it was called
   and reported in.
 """
@@ -213,7 +208,7 @@ FIGURES: Final[dict[str, Figure]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A share of `of`: the weighted sum of `parts`, or all but these where `others`."""
+    """The weighted sum of `parts` as a share of `of`; with `others`, its complement."""
 
     name: str
     label: str
@@ -222,11 +217,11 @@ class Rate:
     means: str
     others: bool = False
     good: bool = True
-    """Whether more is better."""
+    """Is a higher rate better?"""
 
 
 FAIRLY: Final = 0.9
-"""What "fairly satisfied" weighs beside "satisfied"."""
+"""Weight of "fairly satisfied" relative to "satisfied"."""
 
 RATES: Final[dict[str, Rate]] = {
     rate.name: rate
@@ -280,9 +275,9 @@ RATES: Final[dict[str, Rate]] = {
         ),
     )
 }
-"""All rates but the overall one. Responded, solved and satisfied are the three rates by which
-Beijing judges how its 12345 appeals are dealt with (接诉即办), with its weight of `FAIRLY`;
-on-time receipt and resolution, returns and redos are what other cities' hotlines publish.
+"""All rates except the overall one. Responded, solved and satisfied are the three rates by which
+Beijing judges the handling of its 12345 appeals (接诉即办), with its weight `FAIRLY`; on-time
+receipt and resolution, returns and redos are published by other cities' hotlines.
 """
 
 OVERALL: Final = (("responded", 0.1), ("solved", 0.5), ("satisfied", 0.4))
@@ -296,15 +291,12 @@ DIMENSIONS: Final[dict[str, str]] = {
     "channel": "appeal.channel",
     "klass": "found.klass",
 }
-"""By what the cases can be told apart, with the key of a line; "" is what has none yet."""
+"""Dimensions of the lines, with the SQL key of a line; "" for cases that have none yet."""
 
 
 @dataclass(slots=True)
 class Line:
-    """The figures of one unit, area, category, channel or class, or of all; but those of whistles.
-
-    `key` is its code, "" for what has none yet. A channel's name is its code.
-    """
+    """Figures of one line, except whistles; `key` is its code, "" for cases that have none yet."""
 
     key: str = ""
     name: str = ""
@@ -315,8 +307,8 @@ class Line:
         return self.counts.get(figure, 0)
 
     def rate(self, name: str) -> float | None:
-        """A rate of RATES, or "overall", from 0 to 1; None where there is nothing to divide by. A
-        rate of what was done in a period over what was sent in it may exceed 1.
+        """Return a rate of RATES, or "overall", from 0 to 1; None if the divisor is 0. A rate of
+        work done in a period over cases sent in it may exceed 1.
         """
         if name == "overall":
             parts = [(self.rate(each), weight) for each, weight in OVERALL]
@@ -342,14 +334,14 @@ class Table:
 def rates(
     by: str = "", since: date | None = None, until: date | None = None, scope: str = ""
 ) -> Table:
-    """The figures from day `since` to day `until` (None is without end), under the prefix `scope`.
+    """Return the figures of the days `since` to `until` (None: unbounded) under the prefix `scope`.
 
-    Areas are the towns, or what lies next under a scope that is one. KeyError for no dimension.
+    Areas are the towns, or the level below a scope that is one. KeyError for an unknown dimension.
     """
     found: dict[str, Line] = {}
     whole = Line()
     with transaction.atomic(), connection.cursor() as cursor:
-        # Compiling the statement takes longer than running it; a million cases fit in this.
+        # Compiling the statement takes longer than running it; 64 MB is enough for a million cases.
         cursor.execute(
             "SELECT set_config('jit', 'off', true), set_config('work_mem', '64MB', true)"
         )
@@ -368,14 +360,14 @@ def rates(
 
 
 _ONE_EACH: Final = ("", "channel")
-"""Dimensions in which a case stands in one line only: the whole is then the sum of the lines."""
+"""Dimensions in which each case has one line: the whole is then the sum of the lines."""
 
 
 def _statement(
     by: str, since: date | None, until: date | None, scope: str
 ) -> tuple[str, list[Any]]:
-    """-> (is it of the whole, key, a bit for each of FIGURES, how many cases): each case once for
-    each line, with the figures that count it; then how many are alike.
+    """-> (is it the whole, key, a bit for each of FIGURES, number of cases). Each case occurs once
+    per line, with a bit for each figure that counts it; equal ones are then counted.
     """
     key, keyed = _key("" if by in _ONE_EACH else by, scope)
     parts, given = [], []
@@ -395,7 +387,7 @@ def _statement(
         ) AS every
         GROUP BY 3
     """
-    # A case has one channel: looking it up can wait until each case is there once.
+    # A case has one channel, so it is looked up after grouping by case.
     channel = "LEFT JOIN appeals_appeal AS appeal ON appeal.id = one.appeal_id"
     text = f"""
         WITH one AS MATERIALIZED (
@@ -410,21 +402,20 @@ def _statement(
 
 
 def _rows(source: str, since: date | None, until: date | None, scope: str) -> tuple[str, list[Any]]:
-    """FROM and WHERE of a source's rows in a period, under a scope."""
     begin, end = bounds(since, until)
     text = f"FROM ({source}) AS found LEFT JOIN appeals_appeal AS appeal"
     text += " ON appeal.id = found.appeal_id"
     given: list[Any] = [begin, end] * (source.count("%s") // 2)
     if scope:
-        return f"{text} WHERE appeal.area_id LIKE %s", [*given, _prefix(scope)]
+        text += " WHERE appeal.area_id LIKE %s"
+        given.append(connection.ops.prep_for_like_query(scope) + "%")
     return text, given
 
 
 def _key(by: str, scope: str) -> tuple[str, list[Any]]:
-    """The key of a row's line, with its parameters."""
     if not by:
         return "''", []
-    # What lies next under a town that is all there is; otherwise towns.
+    # Areas: the next level below the scope, or towns.
     longer = (length for length in LENGTHS[1:] if length > len(scope))
     return DIMENSIONS[by], [next(longer, LENGTHS[-1])] if by == "area" else []
 
@@ -437,9 +428,7 @@ def ids_behind(
     until: date | None = None,
     scope: str = "",
 ) -> RawSQL:
-    """The ids of the cases that a figure counts, of all or of the line `key` of a dimension, by the
-    very text that counts them. KeyError for a figure or a dimension that there is not.
-    """
+    """Select the ids of a figure's cases, of all or of one line. KeyError for unknown names."""
     counted = FIGURES[figure]
     of, keyed = _key(by, scope)
     rows, given = _rows(counted.source, since, until, scope)
@@ -450,7 +439,7 @@ def ids_behind(
             key = str(unit or 0)
         text += f" AND {of} = %s"
         given += [*keyed, key]
-    # Constants of this file; whatever comes from outside is a parameter.
+    # Constants of this file; everything from outside is a parameter.
     return RawSQL(text, given)  # noqa: S611
 
 
@@ -466,15 +455,8 @@ def behind(
     return Appeal.objects.filter(pk__in=ids_behind(figure, by, key, since, until, scope))
 
 
-def _prefix(scope: str) -> str:
-    """`scope` as a LIKE pattern; a code's own signs mean themselves."""
-    for sign in "\\%_":
-        scope = scope.replace(sign, f"\\{sign}")
-    return scope + "%"
-
-
 def _name(by: str, lines: list[Line]) -> None:
-    """Give every line its name, and a unit's line its code; one query."""
+    """Set the names of all lines, and the codes of units; one query."""
     keys = [line.key for line in lines if line.key]
     named: dict[str, Any] = {}
     match by:

@@ -1,4 +1,4 @@
-"""What a unit asks for and a dispatcher rules on: giving a case back (退单), more time (延期)."""
+"""Requests of units that a dispatcher rules on: returning a case (退单), more time (延期)."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ from yinghu.people.access import Actor
 def pending(
     actor: Actor, kinds: Collection[ClockKind] = (ClockKind.RULING, ClockKind.CONTEST)
 ) -> QuerySet[Appeal]:
-    """What waits for a ruling, of a dispatcher or of the command (`kinds`), in the actor's reach,
-    the oldest first.
-    """
+    """Return pending requests of these `kinds` within the actor's reach, oldest first."""
     waiting = Clock.objects.filter(kind__in=kinds, stopped_at=None)
     return inboxes.visible(actor).filter(pk__in=waiting.values("appeal")).order_by("due_at", "id")
 
 
 def asked(appeal: Appeal) -> Event | None:
-    """The request that waits for a ruling; None where none does."""
+    """Return the request that waits for a ruling, if any."""
     if appeal.returned:
         return appeal.events.filter(verb=RETURN.name).order_by("-seq").first()
     if not clocks.running(appeal.pk).filter(kind=ClockKind.RULING).exists():

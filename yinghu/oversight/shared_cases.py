@@ -1,6 +1,4 @@
-"""What is shared with task forces: the cases given to us, and those that we have given, in pairs of
-a case and the unit on the other side.
-"""
+"""Cases shared with and by the actor's units, as pairs of a case and the unit on the other side."""
 
 from __future__ import annotations
 
@@ -22,31 +20,27 @@ from yinghu.people.access import Actor, forces_of, overseen_q, speaking
 from yinghu.people.models import Unit, User
 
 SAYING = ("say", NOTE.name, REPORT.name, REPLY.name)
-"""Verbs that say something to those who work on a case; the first is one of errands."""
+"""Verbs that write to those who work on a case; the first is one of errands."""
 
 _GIVING = tuple(verb.name for verb in (SHARE, INVITE, WHISTLE, ASSIGN, ESCALATE))
 """Verbs that give a unit a case, or a part in it."""
 
 
 def given_to(actor: Actor) -> list[Unit]:
-    """The units of the actor that are given cases: their task forces, and whatever unit a case is
-    shared with now.
-    """
+    """The actor's task forces, and those of their units that a case is shared with now."""
     running = Share.objects.filter(unit=OuterRef("pk"), ended_at=None)
     found = Unit.objects.filter(pk__in=actor.party_units)
     return list(found.filter(Q(pk__in=forces_of(actor)) | Q(Exists(running))))
 
 
 def given_by(actor: Actor) -> list[Unit]:
-    """The units with which the actor, their unit or their desk shares something now."""
-    running = _running(actor).values("unit")
+    """Return the units with which the actor, their unit or their desk shares something now."""
+    running = _own_shares(actor).values("unit")
     return list(Unit.objects.filter(pk__in=running))
 
 
 def for_us(actor: Actor, unit: Unit) -> QuerySet[Appeal]:
-    """What has not ended and is a task force's of the actor, or what it has a part in; of a unit of
-    another kind what is shared with it.
-    """
+    """Return the open cases of an actor's task force, or the cases shared with another unit."""
     found = Appeal.objects.exclude(status__in=sorted(ENDED))
     if unit.pk in forces_of(actor):
         return found.filter(Q(unit=unit) | Q(also__contains=[unit.pk]))
@@ -56,27 +50,27 @@ def for_us(actor: Actor, unit: Unit) -> QuerySet[Appeal]:
 
 
 def by_us(actor: Actor, unit: Unit) -> QuerySet[Appeal]:
-    """What the actor's unit or desk shares with this unit, and has not ended."""
-    shared = _running(actor).filter(unit=unit)
+    """Return the open cases that the actor's unit or desk shares with this unit."""
+    shared = _own_shares(actor).filter(unit=unit)
     return Appeal.objects.filter(pk__in=shared.values("appeal"))
 
 
-def _running(actor: Actor) -> QuerySet[Share]:
-    return _living().filter(_ours(actor))
+def _own_shares(actor: Actor) -> QuerySet[Share]:
+    return _open_shares().filter(_own_side(actor))
 
 
-def _living() -> QuerySet[Share]:
+def _open_shares() -> QuerySet[Share]:
     return Share.objects.filter(ended_at=None).exclude(appeal__status__in=sorted(ENDED))
 
 
-def _ours(actor: Actor) -> Q:
+def _own_side(actor: Actor) -> Q:
     own = sorted(actor.party_units)
     overseen = Appeal.objects.filter(overseen_q(actor))
     return Q(appeal__unit__in=own) | Q(by_unit__in=own) | Q(appeal__in=overseen)
 
 
 def without_contact(found: QuerySet[Appeal], unit: Unit, *, both: bool = False) -> QuerySet[Appeal]:
-    """Those of them for which this unit has no contact; with `both`, or whoever has the case."""
+    """Filter cases without a contact of this unit; with `both`, or of the unit that has it."""
     named = Contact.objects.standing().filter(appeal=OuterRef("pk"))
     missing = ~Q(Exists(named.filter(unit=unit)))
     if both:
@@ -85,7 +79,7 @@ def without_contact(found: QuerySet[Appeal], unit: Unit, *, both: bool = False) 
 
 
 def waiting(actor: Actor) -> QuerySet[Appeal]:
-    """What is with the actor's task forces and has no contact of theirs."""
+    """Return the cases of the actor's task forces that have no contact of theirs."""
     forces = sorted(forces_of(actor))
     if not forces:
         return Appeal.objects.none()
@@ -96,8 +90,8 @@ def waiting(actor: Actor) -> QuerySet[Appeal]:
 
 
 def concerning(actor: Actor) -> QuerySet[Share]:
-    """What is shared by or with the actor's units and desks: whether there is anything to see."""
-    return _living().filter(_ours(actor) | Q(unit__in=sorted(actor.party_units)))
+    """Return what is shared by or with the actor's units and desks."""
+    return _open_shares().filter(_own_side(actor) | Q(unit__in=sorted(actor.party_units)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +104,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A case with the unit that it is shared with (or that has it itself): both sides, `holds`
-    None where no unit has it or it is the same; since when and for what; and what the side that
-    is not the reader's last said.
+    """A case and the unit it is shared with (or that has it), with both sides and their last words.
+
+    `holds` is None if no unit has the case, or if it is the same unit. `given` is the event that
+    gave the unit the case, `said` the last words of the other side.
     """
 
     partner: Side
@@ -126,9 +121,9 @@ class Pair:
 
 
 def pairs_of(wanted: Iterable[tuple[Appeal, Unit]], *, ours: bool) -> list[Pair]:
-    """What a list shows of each case and unit, in their order; a handful of queries for all.
+    """Build the pairs of a list, in its order, in a handful of queries.
 
-    `ours`: the reader is with whoever has shared it, and hears the unit; else the others.
+    `ours`: the reader shared the case and sees the unit's words; else the other side's.
     """
     wanted = list(wanted)
     appeals = {appeal.pk for appeal, _unit in wanted}
@@ -140,9 +135,9 @@ def pairs_of(wanted: Iterable[tuple[Appeal, Unit]], *, ours: bool) -> list[Pair]
     for event in Event.objects.filter(appeal__in=appeals, verb__in=_GIVING).order_by("-seq"):
         given.setdefault(event.appeal_id, []).append(event)
     said: dict[int, list[Event]] = {}
-    for event in _said(appeals):
+    for event in _last_words(appeals):
         said.setdefault(event.appeal_id, []).append(event)
-    people = _people({unit.pk for _appeal, unit in wanted})
+    people = _speakers({unit.pk for _appeal, unit in wanted})
     made = []
     for appeal, unit in wanted:
         holder = appeal.unit if appeal.unit_id != unit.pk else None
@@ -152,14 +147,14 @@ def pairs_of(wanted: Iterable[tuple[Appeal, Unit]], *, ours: bool) -> list[Pair]
             Pair(
                 Side(unit, contacts.get((appeal.pk, unit.pk))),
                 Side(holder, contacts.get((appeal.pk, holder.pk))) if holder else None,
-                next((e for e in given.get(appeal.pk, ()) if _gives(e, unit)), None),
+                next((e for e in given.get(appeal.pk, ()) if _gave_to(e, unit)), None),
                 next(heard, None),
             )
         )
     return made
 
 
-def _gives(event: Event, unit: Unit) -> bool:
+def _gave_to(event: Event, unit: Unit) -> bool:
     if event.verb in (SHARE.name, INVITE.name):
         return bool(event.facts.get("unit") == unit.code)
     if event.verb == WHISTLE.name:
@@ -167,16 +162,14 @@ def _gives(event: Event, unit: Unit) -> bool:
     return event.unit_id == unit.pk
 
 
-def _said(appeals: set[int]) -> list[Event]:
-    """The last of each person at each case, the newest first."""
+def _last_words(appeals: set[int]) -> list[Event]:
     spoken = Event.objects.filter(appeal__in=appeals, verb__in=SAYING, user__isnull=False)
     last = spoken.order_by("appeal", "user", "-seq").distinct("appeal", "user")
     found = Event.objects.filter(pk__in=last.values("pk")).select_related("user")
     return list(found.order_by("-at", "-pk"))
 
 
-def _people(units: set[int]) -> dict[int, set[int]]:
-    """Who speaks for each of these units."""
+def _speakers(units: set[int]) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
     for unit_id, user_id in speaking(units).values_list("unit", "user"):
         found.setdefault(unit_id, set()).add(user_id)

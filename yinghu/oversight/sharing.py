@@ -1,4 +1,4 @@
-"""Sharing a case with a task force (专班): with which units, and who may end it."""
+"""Rules of sharing a case with a task force (专班): possible units, and who may end it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from yinghu.people.models import Unit, UnitKind
 
 
 def partners(appeal: Appeal) -> list[Unit]:
-    """The units with which the case can be shared now; the task forces first."""
+    """Return the units with which the case can be shared now; task forces first."""
     found = staffed_units().select_related(None)
     if appeal.unit is None or appeal.unit.kind != UnitKind.TASK_FORCE:
         found = found.filter(kind=UnitKind.TASK_FORCE)
@@ -23,7 +23,7 @@ def partners(appeal: Appeal) -> list[Unit]:
 
 
 def why_not_shared(appeal: Appeal, unit: Unit, people: frozenset[int]) -> tuple[str, str] | None:
-    """Why it cannot be shared with a unit, as a code and in words; None where it can."""
+    """Return why it cannot be shared with a unit, as a code and in words; None if it can."""
     if unit.pk == appeal.unit_id:
         return "own_unit", _("它就是承办单位，不用共享")
     if unit.pk in (appeal.also or ()):
@@ -37,7 +37,7 @@ def why_not_shared(appeal: Appeal, unit: Unit, people: frozenset[int]) -> tuple[
 
 
 def sides(appeal: Appeal, actor: Actor) -> list[Unit]:
-    """The actor's units that have the case or a part in it; that which has it first."""
+    """Return the actor's units that have the case or a part in it; the unit that has it first."""
     here = actor.party_units & {appeal.unit_id, *(appeal.also or ())}
     if appeal.unit is not None and here <= {appeal.unit_id}:
         return [appeal.unit] if here else []
@@ -46,7 +46,7 @@ def sides(appeal: Appeal, actor: Actor) -> list[Unit]:
 
 
 def to_end(appeal: Appeal, actor: Actor) -> list[Unit]:
-    """The units with which the actor may end the sharing of the case, by name."""
+    """Return the units with which the actor may end the sharing of the case, by name."""
     running = Share.objects.filter(appeal=appeal, ended_at=None).select_related("unit")
     return [each.unit for each in running.order_by("unit__name") if may_end(each, appeal, actor)]
 

@@ -1,8 +1,7 @@
-"""The verbs of sharing a case with a task force (专班), each row with its function: two units see
-one case, each with a contact.
+"""Verbs of sharing a case with a task force (专班), each row with its function.
 
-The unit with which it is shared has a part in it (`Appeal.also`) until that ends. No clock runs for
-it: who has the case goes on having it.
+Both units see the case, each with a contact. The unit it is shared with has a part in it
+(`Appeal.also`) until that ends. No clock runs for that unit; the case stays with its own.
 """
 
 from __future__ import annotations
@@ -54,10 +53,10 @@ SHARE = Verb(
 
 @SHARE.action
 def share(appeal_id: int, actor: Actor, *, unit: str, why: str, expect: int | None = None) -> Event:
-    """Share it with an active task force (by code), or what a task force has with any unit: it sees
-    the case from then on, and is told what is asked of it.
+    """Share the case with an active task force (by code), or a task force's case with any unit.
 
-    Whoever shares it is their own unit's contact, until that unit names another.
+    The unit sees the case from then on and is told the request. The person who shares it is their
+    own unit's contact until the unit names another.
     """
     partner = Unit.objects.filter(code=unit, active=True).first()
     if partner is None:
@@ -104,10 +103,7 @@ CONTACT = Verb(
 def contact(
     appeal_id: int, actor: Actor, *, user: str = "", unit: str = "", expect: int | None = None
 ) -> Event:
-    """Name one's own unit's contact (by login) for the case; without a name that is who says it.
-
-    `unit` (by code) says for which of one's units, where several have a part in it.
-    """
+    """Name the contact (by login, or oneself) of one's own unit, or of the given one of several."""
     facts: dict[str, Any] = {}
 
     def change(appeal: Appeal) -> dict[str, Any]:
@@ -116,7 +112,7 @@ def contact(
         if side is None:
             raise Refused("not_yours", _("您不代表这个单位：%s") % unit, "unit")
         wanted = Q(username=user) if user else Q(pk=actor.user_id)
-        # Without a unit: the first of one's own in which the person is.
+        # Without a unit: the first of one's own in which the person serves.
         pairs = ((each, speaking_for(each.pk).filter(wanted).first()) for each in own)
         found = [(each, who) for each, who in pairs if who and (each == side or not unit)]
         if not found:
@@ -131,9 +127,9 @@ def contact(
         Contact.objects.update_or_create(
             appeal=appeal, unit=side, defaults={"user": person, "at": timezone.now()}
         )
-        others, desks = _beside(appeal, side.pk)
+        others, desks = _other_side(appeal, side.pk)
         facts.update(unit=side.code, name=side.name, user=person.username, who=str(person))
-        facts.update(_ears(appeal, others, [person.pk, *desks]))
+        facts.update(_recipients(appeal, others, [person.pk, *desks]))
         return {}
 
     return move(appeal_id, actor, CONTACT, change, facts=facts, expect=expect)
@@ -157,9 +153,7 @@ UNSHARE = Verb(
 def unshare(
     appeal_id: int, actor: Actor, *, unit: str, why: str, expect: int | None = None
 ) -> Event:
-    """End the sharing with a unit (by code), which then sees the case no more, unless it has
-    another part in it. The side that shared it may, the unit itself, dispatch and command.
-    """
+    """End the sharing with a unit (by code), which loses sight of the case without another part."""
     facts: dict[str, Any] = {}
 
     def change(appeal: Appeal) -> dict[str, Any]:
@@ -169,9 +163,9 @@ def unshare(
             raise Conflict("not_shared", _("没有和这个单位共享，或者已经结束：%s") % unit)
         if not may_end(shared, appeal, actor):
             raise Forbidden("not_allowed", _("只有共享的双方、派单和指挥中心可以结束"))
-        others, desks = _beside(appeal, shared.unit_id)
-        ears = _ears(appeal, {shared.unit_id, *others}, desks)
-        facts.update(unit=unit, name=shared.unit.name, **ears)
+        others, desks = _other_side(appeal, shared.unit_id)
+        recipients = _recipients(appeal, {shared.unit_id, *others}, desks)
+        facts.update(unit=unit, name=shared.unit.name, **recipients)
         Share.objects.filter(pk=shared.pk).update(ended_at=timezone.now())
         if shared.unit_id == appeal.unit_id or _has_other_part(appeal, shared.unit):
             return {}
@@ -182,9 +176,7 @@ def unshare(
 
 
 def _has_other_part(appeal: Appeal, unit: Unit) -> bool:
-    """Whether it was asked for help, called by a whistle or whistled itself, was the first to have
-    the case, or had it before it was raised.
-    """
+    """Was it asked for help, in a whistle, the first receiver, or its unit before raising?"""
     events = appeal.events.all()
     raised = events.filter(verb=ESCALATE.name).exists() and events.filter(unit=unit.pk).exists()
     return (
@@ -202,9 +194,9 @@ def _contact(appeal: Appeal, unit_id: int) -> User | None:
     return one.user if one else None
 
 
-def _beside(appeal: Appeal, unit_id: int) -> tuple[set[int], list[int]]:
-    """The units on the other side of the sharing from this one, and of desks those who shared it:
-    for who has the case all with whom it is shared, for each of these who has it.
+def _other_side(appeal: Appeal, unit_id: int) -> tuple[set[int], list[int]]:
+    """The units on the other side of the sharing, and the desk users who shared it: for the unit
+    that has the case, all it is shared with; for each of these, the unit that has it.
     """
     running = Share.objects.filter(appeal=appeal, ended_at=None)
     if unit_id == appeal.unit_id:
@@ -214,8 +206,8 @@ def _beside(appeal: Appeal, unit_id: int) -> tuple[set[int], list[int]]:
     return ({appeal.unit_id} if appeal.unit_id else set()), desks
 
 
-def _ears(appeal: Appeal, units: Iterable[int], people: list[int]) -> dict[str, Any]:
-    """Who is told, as facts of an event: of each unit its contact, else all of its people."""
+def _recipients(appeal: Appeal, units: Iterable[int], people: list[int]) -> dict[str, Any]:
+    """Recipients, as facts of an event: each unit's contact, else all of its people."""
     contacts = dict(
         Contact.objects.standing().filter(appeal=appeal, unit__in=units).values_list("unit", "user")
     )

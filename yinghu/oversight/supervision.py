@@ -1,4 +1,4 @@
-"""What is under supervision (督办)."""
+"""List of cases under supervision (督办)."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from yinghu.people.access import Actor
 
 
 def watched(actor: Actor) -> QuerySet[Appeal]:
-    """What is under supervision, in the actor's reach, the next due first."""
+    """Return the cases under supervision within the actor's reach, next due first."""
     return inboxes.visible(actor).filter(watched=True).order_by("due_at", "id")

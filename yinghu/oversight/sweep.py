@@ -1,9 +1,9 @@
-"""What time brings by itself: the steps of chasing that are due, found by an index, many at once.
+"""Sweep of due chasing steps, found by an index and processed in batches.
 
-One statement takes what is due and nobody else is at, writes an event for each step, and puts each
-clock at its next one. So any number of workers share the work without doing a thing twice, and a
-worker that is killed has done a batch whole or not at all. Whom a step tells is read from its event
-(`notices`); what it does besides stands in `reactions.py`.
+One statement takes due clocks that no other worker is processing, writes an event for each step,
+and sets each clock to its next step. So any number of workers share the work without doing a step
+twice, and a worker that is killed has done a batch completely or not at all. Recipients are derived
+from the event (`notifications.audience`); other effects are in `reactions.py`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from yinghu.places.calendar import lay_out
 log = structlog.get_logger(__name__)
 
 BATCH = 500
-"""Clocks that are dealt with in one transaction."""
+"""Clocks processed in one transaction."""
 
-# `unit` is a clock's own, where it is not that of the unit which has the case. A reminder of what
-# is late already would say less than what is said of that. Cases are in the same state after it, so
-# the tallies need not count these events.
+# `unit` is a clock's own, where it differs from the unit that has the case. Reminders of overdue
+# clocks are skipped: the overdue step says more. The status does not change, so the tallies need
+# not count these events.
 _DUE = """
     SELECT clock.id, clock.kind, clock.unit_id, clock.minutes, clock.working, clock.due_at,
            clock.next_at, clock.appeal_id, appeal.version, appeal.status, appeal.klass,
@@ -81,7 +81,7 @@ SELECT (SELECT count(*) FROM due), array(SELECT id FROM event ORDER BY id),
 
 
 def due(limit: int = BATCH, now: datetime | None = None) -> int:
-    """How many clocks, up to `limit`, the next sweep would find."""
+    """Count the clocks, up to `limit`, that the next sweep would find."""
     given: dict[str, Any] = {"now": now or timezone.now(), "limit": limit}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_DUE, given)
@@ -89,7 +89,7 @@ def due(limit: int = BATCH, now: datetime | None = None) -> int:
 
 
 def chase(limit: int = BATCH, now: datetime | None = None) -> int:
-    """Deal with up to `limit` clocks of which a step is due; how many. All of them or none."""
+    """Process up to `limit` clocks with a due step, all or none; return how many."""
     given: dict[str, Any] = {"now": now or timezone.now(), "limit": limit, "verb": CHASE.name}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_CHASE, given)
@@ -101,8 +101,9 @@ def chase(limit: int = BATCH, now: datetime | None = None) -> int:
 
 
 def plan_anew(limit: int = 5000) -> int:
-    """Reckon for every running clock when it is chased next, after the steps were changed; how many
-    clocks. What is past is not made up for; what is due now is left to the sweep, or it would be
+    """Recompute the next step of every running clock after the steps were changed; return how many.
+
+    Steps in the past are not made up for; steps due now are left to the sweep, or they would be
     lost.
     """
     last, done = 0, 0
@@ -132,7 +133,7 @@ def plan_anew(limit: int = 5000) -> int:
 @jobs.periodic(cron="* * * * * */10", periodic_id="chase")
 @jobs.task(name="yinghu.chase", queueing_lock="yinghu.chase", queue="oversight")
 def chase_all(timestamp: int) -> None:
-    """Every ten seconds: all that is due, batch by batch."""
+    """Process all due steps in batches, every ten seconds."""
     done = 0
     while found := chase():
         done += found
@@ -144,12 +145,12 @@ def chase_all(timestamp: int) -> None:
 
 @jobs.task(name="yinghu.plan_chases", queueing_lock="yinghu.plan_chases", queue="oversight")
 def plan_chases_anew() -> None:
-    """After the steps, or the limits of working time, were changed."""
+    """Replan after the steps, or the limits of working time, were changed."""
     log.info("chases planned anew", clocks=plan_anew())
 
 
 @jobs.periodic(cron="40 2 * * *", periodic_id="lay_out")
 @jobs.task(name="yinghu.lay_out", queueing_lock="yinghu.lay_out", queue="oversight")
 def lay_out_anew(timestamp: int = 0) -> None:
-    """Every night, and after the working days were changed: their spans, then the chases."""
+    """Recompute spans of working time, then chases: nightly, and after a change of working days."""
     log.info("working time laid out", spans=lay_out(), clocks=plan_anew())

@@ -1,9 +1,9 @@
-"""The verbs of whistle and report-in (吹哨报到), each row with its function: the grassroots call
-departments, which must come and say so.
+"""Verbs of whistle and report-in (吹哨报到), each row with its function.
 
-Each unit called has a clock until the deadline. Reporting in stops it and starts that of the four
-elements (四要素): when received, whom they spoke to, measures, deadline. The whistler rates each of
-them. A unit may contest being named; the command rules.
+The grassroots call departments, which must come and report in. Each unit called has a clock until
+the deadline. Reporting in stops it and starts that of the four elements (四要素): time of receipt,
+person spoken to, measures, deadline. The whistler rates each unit. A unit may contest being named;
+the command rules.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def whistle(
     why: str,
     expect: int | None = None,
 ) -> Event:
-    """Whistle for units (by code) of a higher level than one's own: to be at `place` by `until`."""
+    """Call units (by code) of a higher level than one's own to be at `place` by `until`."""
     if occasion not in list(Occasion):
         raise Refused("unknown_occasion", _("请选择为什么吹哨"), "occasion")
     place = line(place, WHISTLE, "place")
@@ -129,7 +129,7 @@ def whistle(
         event = move(appeal_id, actor, WHISTLE, change, why=why, facts=facts, expect=expect)
         appeal, caller = made["appeal"], made["caller"]
         lon, lat = meeting_point(appeal)
-        blown = Whistle.objects.create(
+        record = Whistle.objects.create(
             appeal=appeal,
             event=event,
             unit=caller,
@@ -141,23 +141,21 @@ def whistle(
             until=until,
             at=event.at,
         )
-        Summons.objects.bulk_create(Summons(whistle=blown, unit=unit) for unit in called)
+        Summons.objects.bulk_create(Summons(whistle=record, unit=unit) for unit in called)
     return event
 
 
-def _summoned(appeal: Appeal, actor: Actor, kind: ClockKind, unit: str) -> tuple[Summons, Clock]:
-    """The latest call of the actor's unit for which a clock of this kind runs: of this code, or
-    where it is "" the next due.
-    """
+def _summons_of(appeal: Appeal, actor: Actor, kind: ClockKind, unit: str) -> tuple[Summons, Clock]:
+    """Return the unit's latest call with a running clock of this kind; for "" the next due."""
     found = clocks.running(appeal.pk).filter(kind=kind, unit__in=actor.party_units)
     found = found.filter(unit__code=unit) if unit else found
     clock = found.order_by("due_at", "pk").first()
     if clock is None:
         raise Conflict("nothing_to", _("没有吹哨请您的单位报到，或者已经报到过"))
-    return _calls(appeal, clock.unit_id).latest("pk"), clock
+    return _summonses(appeal, clock.unit_id).latest("pk"), clock
 
 
-def _calls(appeal: Appeal, unit_id: int | None) -> QuerySet[Summons]:
+def _summonses(appeal: Appeal, unit_id: int | None) -> QuerySet[Summons]:
     found = Summons.objects.filter(whistle__appeal=appeal, unit=unit_id)
     return found.select_related("whistle", "unit")
 
@@ -208,19 +206,19 @@ def report_in(
     why: str = "",
     expect: int | None = None,
 ) -> Event:
-    """Say that one's unit has come: `point` is "lon,lat" of the phone, WGS-84, `why` who came.
+    """Report in for one's unit: `point` is "lon,lat" of the phone, WGS-84, `why` who came.
 
-    `unit` is which of one's units, here as in the two verbs below, for whoever speaks for several.
+    `unit`, here and in the next two verbs, is for people who speak for several units.
     """
     here = _point(point)
     facts: dict[str, Any] = {}
 
     def change(appeal: Appeal) -> dict[str, Any]:
         now = timezone.now()
-        summons, clock = _summoned(appeal, actor, ClockKind.WHISTLE, unit)
+        summons, clock = _summons_of(appeal, actor, ClockKind.WHISTLE, unit)
         own = Clock.objects.filter(pk=clock.pk)
         if clock.paused_at is not None:
-            # For as long as the command did not rule, nobody had to come.
+            # Nobody had to come before the command ruled.
             clocks.resume(own, now)
             clock.refresh_from_db()
         own.update(stopped_at=now)
@@ -232,7 +230,7 @@ def report_in(
             summons.metres = metres(*here, called.lon, called.lat)
             facts["metres"] = round(summons.metres)
             facts["away"] = summons.metres > policy("report_in_metres")
-        # A contest is settled by coming.
+        # Coming settles a contest.
         waiting = clocks.running(appeal.pk).filter(kind=ClockKind.CONTEST, unit=clock.unit_id)
         waiting.update(stopped_at=now)
         summons.reported_at, summons.reported_by_id = now, actor.user_id
@@ -294,7 +292,7 @@ def measures(
     unit: str = "",
     expect: int | None = None,
 ) -> Event:
-    """The four elements: when received, whom one spoke to, the measures (`why`), the deadline."""
+    """Enter the four elements: time of receipt, person spoken to, measures (`why`), deadline."""
     spoken_to = line(spoken_to, MEASURES, "spoken_to")
     words = text_cleaning.words(why)
     facts: dict[str, Any] = {
@@ -305,9 +303,9 @@ def measures(
 
     def change(appeal: Appeal) -> dict[str, Any]:
         now = timezone.now()
-        summons, clock = _summoned(appeal, actor, ClockKind.MEASURES, unit)
-        # Whoever came twice, for two whistlers, says what is done once.
-        open_ = _calls(appeal, clock.unit_id).filter(reported_at__isnull=False, measures="")
+        summons, clock = _summons_of(appeal, actor, ClockKind.MEASURES, unit)
+        # A unit called by two whistlers enters its measures once.
+        open_ = _summonses(appeal, clock.unit_id).filter(reported_at__isnull=False, measures="")
         first = open_.aggregate(at=Min("whistle__at"))["at"] or summons.whistle.at
         if received > now:
             raise Refused("future", _("收到的时间不能是将来"), "received")
@@ -341,12 +339,12 @@ CONTEST = Verb(
 def contest(
     appeal_id: int, actor: Actor, *, why: str, unit: str = "", expect: int | None = None
 ) -> Event:
-    """Say that one's unit is wrongly named. Its clock holds still until the command has ruled."""
+    """Contest that one's unit is named. Its clock is paused until the command has ruled."""
     facts: dict[str, Any] = {}
 
     def change(appeal: Appeal) -> dict[str, Any]:
         now = timezone.now()
-        summons, clock = _summoned(appeal, actor, ClockKind.WHISTLE, unit)
+        summons, clock = _summons_of(appeal, actor, ClockKind.WHISTLE, unit)
         if summons.contested_at is not None:
             raise Conflict("contested_already", _("已经提过异议"))
         clocks.begin(
@@ -388,7 +386,7 @@ def judge(
     why: str,
     expect: int | None = None,
 ) -> Event:
-    """Rule on a unit's contest: `agree` excuses it, else it has to come, with its time run on."""
+    """Rule on a unit's contest: `agree` excuses it, else it has to come, and its clock resumes."""
     facts: dict[str, Any] = {"unit": unit, "agree": agree}
 
     def change(appeal: Appeal) -> dict[str, Any]:
@@ -397,7 +395,7 @@ def judge(
         clock = waiting.first()
         if clock is None:
             raise Conflict("nothing_to", _("这个单位没有等着裁定的异议"))
-        summons = _calls(appeal, clock.unit_id).latest("pk")
+        summons = _summonses(appeal, clock.unit_id).latest("pk")
         waiting.update(stopped_at=now)
         called = clocks.running(appeal.pk).filter(kind=ClockKind.WHISTLE, unit=clock.unit_id)
         if agree:
@@ -446,7 +444,7 @@ def grade(
     why: str = "",
     expect: int | None = None,
 ) -> Event:
-    """Rate a unit that one has whistled for, when it has come or the time is up: see `ratings`."""
+    """Rate a unit that one has called, after it came or its time is over: see `ratings`."""
     if satisfaction not in list(Satisfaction):
         raise Refused("unknown_satisfaction", _("请选择满意程度"), "satisfaction")
     facts: dict[str, Any] = {"unit": unit, "satisfaction": satisfaction}
@@ -461,7 +459,7 @@ def grade(
             raise Refused("not_called", _("您的单位没有吹哨叫过这个单位"), "unit")
         if summons.grade or summons.excused:
             raise Conflict("graded_already", _("%s已经评过，或者不用来") % summons.unit)
-        # A contest gives more time; a case that was closed leaves nobody who had to come.
+        # A contest extends the time; once the case is closed no unit has to come.
         live = clocks.running(appeal.pk).filter(kind=ClockKind.WHISTLE, unit=summons.unit)
         if live.exclude(paused_at=None, due_at__lte=now).exists():
             raise Conflict("too_early", _("%s还有时间报到，到时再评") % summons.unit)
@@ -478,8 +476,8 @@ def grade(
     return move(appeal_id, actor, GRADE, change, why=why, facts=facts, expect=expect)
 
 
-def _end_when_graded(appeal: Appeal, blown: Whistle, now: datetime) -> None:
-    """A whistle of which every unit is rated or excused waits for nothing any more."""
-    if not blown.summons.filter(grade="").exclude(excused=True).exists():
-        waiting = clocks.running(appeal.pk).filter(kind=ClockKind.GRADE, unit=blown.unit)
+def _end_when_graded(appeal: Appeal, record: Whistle, now: datetime) -> None:
+    """Stop waiting for a whistle whose units are all rated or excused."""
+    if not record.summons.filter(grade="").exclude(excused=True).exists():
+        waiting = clocks.running(appeal.pk).filter(kind=ClockKind.GRADE, unit=record.unit)
         waiting.update(stopped_at=now)

@@ -1,4 +1,4 @@
-"""What whistles wait for, and from whom: the page, its badge and its buttons read it here."""
+"""Pending duties of whistles, for the page, its badge and its buttons."""
 
 from __future__ import annotations
 
@@ -16,53 +16,53 @@ from yinghu.people.access import Actor
 from yinghu.people.models import Role
 
 LATELY = timedelta(days=30)
-"""For how long a whistle that waits for nothing any more is still shown."""
+"""How long a whistle without pending duties is still shown."""
 
 _WAITS = Q(to_report=True, held=False) | Q(to_enter=True) | Q(to_grade=True) | Q(to_judge=True)
 
 WAITING_FIRST = ("-to_judge", "-to_report", "-to_enter", "-to_grade")
-"""The order in which what waits comes first."""
+"""Order of pending duties, for sorting."""
 
 
 def concerning(actor: Actor, now: datetime | None = None) -> QuerySet[Summons]:
-    """The units called that concern the actor: their own, those that they whistled for, and for
-    command those that contest; of cases that they may see.
+    """Return the summonses that concern the actor, of cases that they may see: of their units, by
+    their units, and for command the contested ones.
 
-    Each says what waits for the actor at `now`: `to_report`, `to_enter` (the four elements),
-    `to_grade`, `to_judge`; `held` is a contest that command has not ruled on, `superseded` that the
-    unit was called again for the case, `late` that it came after its time.
+    Annotated at `now` with the actor's duties: `to_report`, `to_enter` (the four elements),
+    `to_grade`, `to_judge`; `held`: a contest not ruled on, `superseded`: the unit was called again
+    for the case, `late`: it came too late.
     """
     now = now or timezone.now()
-    found = _told(actor, now)
+    found = _annotated(actor, now)
     mine = Q(unit__in=actor.party_units) | Q(whistle__unit__in=actor.all_units) | Q(to_judge=True)
     recent = Q(whistle__at__gt=now - LATELY) | _WAITS
     return found.filter(mine, recent)
 
 
 def waiting(actor: Actor, now: datetime | None = None) -> QuerySet[Summons]:
-    """Those of them that wait for something that the actor can do."""
-    return _told(actor, now or timezone.now()).filter(_WAITS)
+    """Return the summonses with a duty of the actor."""
+    return _annotated(actor, now or timezone.now()).filter(_WAITS)
 
 
 def to_grade(appeal: Appeal, actor: Actor) -> list[Summons]:
-    """The units that the actor's have called to this case and can rate now, by name."""
-    found = _told(actor, timezone.now()).filter(Q(whistle__appeal=appeal.pk), Q(to_grade=True))
+    """Return the summonses of this case that the actor's units can rate now, by name."""
+    found = _annotated(actor, timezone.now()).filter(Q(whistle__appeal=appeal.pk), Q(to_grade=True))
     return list(found.select_related("unit").order_by("unit__name", "pk"))
 
 
-def _told(actor: Actor, now: datetime) -> QuerySet[Summons]:
-    # No unit is number 0: an empty list would be no condition that can be told.
+def _annotated(actor: Actor, now: datetime) -> QuerySet[Summons]:
+    # 0 is no unit's id: with an empty list the annotation would be no expression.
     ours = Q(unit__in=sorted(actor.party_units) or [0])
     called_by_us = Q(whistle__unit__in=sorted(actor.all_units) or [0])
     came, excused = Q(reported_at__isnull=False), Q(excused=True)
-    # Called twice for one case, a unit answers the later call.
+    # A unit that was called twice for a case answers the later call.
     later = Summons.objects.filter(
         whistle__appeal=OuterRef("whistle__appeal"), unit=OuterRef("unit"), pk__gt=OuterRef("pk")
     )
     missing = ~came & ~excused & Q(superseded=False)
     contests = Q(contested_at__isnull=False, excused=None) & missing
     commands = actor.has(Role.COMMANDER, Role.SUPERVISOR)
-    # A contest gives more time than the whistle did.
+    # A contest extends the time.
     has_time = Clock.objects.filter(
         ~Q(paused_at=None) | Q(due_at__gt=now),
         appeal=OuterRef("whistle__appeal"),
@@ -90,7 +90,6 @@ def _told(actor: Actor, now: datetime) -> QuerySet[Summons]:
 
 
 def _runs(kind: ClockKind, unit: str = "unit") -> Q:
-    """Whether a clock of this kind runs for the unit."""
     running = Clock.objects.filter(
         appeal=OuterRef("whistle__appeal"), unit=OuterRef(unit), kind=kind, stopped_at=None
     )

@@ -1,4 +1,4 @@
-"""How whistles are answered: how many, who comes, who comes in time, how they are rated."""
+"""Figures of whistles: how many, who comes, who comes in time, and the ratings."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from yinghu.people.models import Unit
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """How one unit answered whistles, or how its own were answered (None: all). A rate is None
-    where there is nothing to rate.
+    """How one unit answered whistles, or how its own were answered (None: all). A rate is None if
+    there is nothing to rate.
 
-    `whistles` are those in which it was called, or its own. `called` leaves out whom the command
-    excused; `due` are those of which the time was up before the case ended, or who have come.
+    `whistles` counts those in which it was called, or its own. `called` excludes units that the
+    command excused; `due` counts those who came, or whose time ended before the case did.
     """
 
     unit: Unit | None
@@ -60,9 +60,7 @@ KEPT = Exists(_CLOCK.filter(stopped_at__gte=OuterRef("whistle__at"), stopped_at_
 IN_TIME = Q(reported_at__lte=F("whistle__until")) | Q(
     reported_at__isnull=False, contested_at__isnull=False, kept=True
 )
-"""Whether a unit came in time, of summons that have `KEPT` as `kept`: a contest gives more time
-than the whistle did, and then the clock says it.
-"""
+"""Did the unit come in time, by the whistle or by a clock extended by a contest (`KEPT`)?"""
 
 
 def answering(
@@ -72,9 +70,10 @@ def answering(
     scopes: Sequence[str] = ("",),
     by: By = "unit",
 ) -> list[Answering]:
-    """All together first, then each unit that was called (or `by` each that whistled) from
-    `since` until before `until`, for cases under one of the area prefixes ("" is everywhere), by
-    name; three queries.
+    """Return the total first, then each unit called (`by` each that whistled), by name.
+
+    Covers `since` until before `until` and cases under one of the area prefixes ("" is everywhere).
+    Three queries.
     """
     has_time = _CLOCK.filter(~Q(paused_at=None) | Q(due_at__gt=now), stopped_at=None)
     found = Summons.objects.annotate(has_time=Exists(has_time), kept=KEPT)
@@ -85,7 +84,7 @@ def answering(
         found = found.filter(under)
     found = found.filter(whistle__at__gte=since, whistle__at__lt=until)
     came, called = Q(reported_at__isnull=False), ~Q(excused=True)
-    # Nobody had to come any more to what ended before the time was up.
+    # Nobody had to come if the case ended before the deadline.
     over = Q(whistle__until__lt=now, has_time=False, kept=False)
     counts = {
         "whistles": Count("whistle", distinct=True),
@@ -102,7 +101,7 @@ def answering(
     units = Unit.objects.in_bulk([row[by] for row in rows])
     lines = [_line(units[row[by]], row) for row in rows]
     lines.sort(key=lambda line: line.unit.name if line.unit else "")
-    # A whistle for two units is one.
+    # A whistle for two units counts once.
     return [_line(None, found.aggregate(**counts)), *lines] if lines else []
 
 

@@ -1,4 +1,4 @@
-"""Whistles: which units can be called, which were, and how they may be rated."""
+"""Rules of whistles: which units can be called, which were, and how they may be rated."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ MOST_UNITS = 20
 
 
 def to_call(appeal: Appeal, actor: Actor) -> list[Unit]:
-    """The units that the actor may whistle for at this case, the lowest level first."""
+    """Return the units that the actor may call to this case, lowest level first."""
     here = appeal.area_id or ""
-    # A city has thousands of grids, and each case page asks: those of other places are not read.
+    # A city has thousands of grids, and each case page asks: units of other places are not read.
     near = Q(area=None) | Q(area__in=[here[:length] for length in range(1, len(here) + 1)])
     caller, units = caller_of(appeal, actor), list(staffed_units().filter(near))
     people = frozenset(unit.pk for unit in units)
@@ -29,7 +29,7 @@ def to_call(appeal: Appeal, actor: Actor) -> list[Unit]:
 
 
 def units_named(codes: Sequence[str]) -> list[Unit]:
-    """The units of these codes, in their order; Refused for none, too many or an unknown one."""
+    """Return the units of these codes, in order; Refused for none, too many or an unknown one."""
     wanted = list(dict.fromkeys(codes))
     if not wanted:
         raise Refused("missing", _("请选至少一个单位"), "units")
@@ -42,7 +42,7 @@ def units_named(codes: Sequence[str]) -> list[Unit]:
 
 
 def caller_of(appeal: Appeal, actor: Actor) -> Unit:
-    """The unit in whose name the actor whistles: that of the case, if it is theirs."""
+    """Return the unit in whose name the actor whistles: that of the case, if it is theirs."""
     own = actor.all_units
     if appeal.unit is not None and appeal.unit_id in own:
         return appeal.unit
@@ -61,7 +61,7 @@ def check_callable(units: Sequence[Unit], caller: Unit, appeal: Appeal) -> None:
 def why_not_called(
     unit: Unit, caller: Unit, appeal: Appeal, people: frozenset[int]
 ) -> tuple[str, str] | None:
-    """Why a unit cannot be called, as a code and in words; None where it can."""
+    """Return why a unit cannot be called, as a code and in words; None if it can."""
     if unit.pk == caller.pk:
         return "own_unit", _("不能吹哨叫自己的单位")
     if unit.level >= caller.level and caller.level > Level.COMMAND:
@@ -74,7 +74,7 @@ def why_not_called(
 
 
 def meeting_point(appeal: Appeal) -> tuple[float | None, float | None]:
-    """Where the case is, as far as anybody knows: its own point, its place's, its area's."""
+    """Return the case's location if known: its own point, its place's, its area's."""
     for each in (appeal, appeal.place, appeal.area):
         if each is not None and each.lon is not None:
             return each.lon, each.lat
@@ -82,12 +82,12 @@ def meeting_point(appeal: Appeal) -> tuple[float | None, float | None]:
 
 
 def called(appeal: Appeal, actor: Actor) -> list[Unit]:
-    """The actor's units that have still to report in, or to say the four elements."""
+    """Return the actor's units that still have to report in, or to enter the four elements."""
     kinds = (ClockKind.WHISTLE, ClockKind.MEASURES)
     live = clocks.running(appeal.pk).filter(kind__in=kinds, unit__in=actor.party_units)
     return list(Unit.objects.filter(pk__in=live.values("unit")))
 
 
 def ratings(*, came: bool) -> tuple[Satisfaction, ...]:
-    """How a unit may be rated: whoever did not come has satisfied nobody."""
+    """Return the possible ratings of a unit; one that did not come cannot satisfy."""
     return tuple(Satisfaction) if came else (Satisfaction.UNSATISFIED,)

@@ -1,4 +1,4 @@
-"""What one person has to see to, and what a supervisor has to see: lists of cases, by name."""
+"""Worklists: named lists of cases for each person and for supervisors."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from yinghu.people.models import Role
 Lists = dict[str, QuerySet[Appeal]]
 
 _FROM_UNITS = (ClockKind.HELP, ClockKind.WHISTLE, ClockKind.MEASURES, ClockKind.GRADE)
-"""Kinds of clock by which others wait for a unit's answer."""
+"""Kinds of clock that wait for a unit's answer to others."""
 
 
 def own(actor: Actor, now: datetime | None = None) -> Lists:
-    """Everyone's own: what others wait for; late, due today, come back, under watch, all in hand.
+    """Return a person's lists: asked by others, late, due today, come back, supervised, all in
+    hand.
 
-    A head answers for all of the unit's cases, everybody else for what they hold, and with their
-    colleagues for what nobody has accepted yet; a volunteer may leave that to others.
+    A head is responsible for all of the unit's cases, everybody else for what they hold, and with
+    colleagues for cases not accepted yet; a volunteer may leave those to others.
     """
     now = now or timezone.now()
     headed = [grant.unit_id for grant in actor.grants if grant.role == Role.HEAD]
@@ -47,11 +48,9 @@ def own(actor: Actor, now: datetime | None = None) -> Lists:
 
 
 def asked(actor: Actor) -> QuerySet[Appeal]:
-    """What others wait for, from this person's units or desk: help, a report-in, the four elements,
-    a rating, an answer to a supervisor; a ruling. The next due first.
-    """
+    """Return cases in which others wait for this person's units or desk, next due first."""
     waiting = Q(kind__in=_FROM_UNITS, unit__in=actor.all_units)
-    # A volunteer answers only for what they hold.
+    # A volunteer answers only for the cases they hold.
     answers = Q(appeal__unit__in=actor.party_units)
     answers |= Q(appeal__holder=actor.user_id, appeal__unit__in=actor.unit_ids)
     waiting |= Q(kind=ClockKind.ACCOUNT) & answers
@@ -64,16 +63,14 @@ def asked(actor: Actor) -> QuerySet[Appeal]:
 
 
 def silent(now: datetime) -> QuerySet[Clock]:
-    """The clocks of units that were called by a whistle and have not come in their time."""
+    """Return the clocks of units that were called by a whistle and have not come in time."""
     return Clock.objects.filter(
         kind=ClockKind.WHISTLE, stopped_at=None, paused_at=None, due_at__lt=now
     )
 
 
 def overseen(actor: Actor, now: datetime | None = None) -> Lists:
-    """A supervisor's: what waits for a ruling, what is raised (the highest first), under watch,
-    late, called for in vain; and what nobody answers for.
-    """
+    """Return a supervisor's lists, by name; raised cases with the highest level first."""
     now = now or timezone.now()
     reach = inboxes.visible(actor)
     raised = reach.filter(lead__isnull=False, status__in=sorted(OPEN))

@@ -1,7 +1,7 @@
-"""Who may see and do what to which appeal: the only module that turns posts into permission.
+"""Permissions: who may see and do what to which appeal, derived from posts.
 
-Pages, API, live updates and verbs all ask here. A post reaches an appeal by unit or by area: a
-desk's post by its area's prefix, a unit's post by the unit that the appeal is assigned to.
+Pages, API, live updates and verbs all ask here. A post reaches an appeal by area prefix (desks) or
+by the unit that the appeal is assigned to.
 """
 
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ from yinghu.people.models import Post, Role, Unit, UnitKind, User
 
 
 class Case(Protocol):
-    """What permission depends on."""
+    """The attributes of an appeal that permissions depend on."""
 
     pk: int
     status: str
@@ -26,7 +26,7 @@ class Case(Protocol):
 
 
 class Task(Protocol):
-    """A leg of an errand, as far as showing its requester depends on it."""
+    """The attributes of an errand's leg that permissions depend on."""
 
     state: str
     appeal_id: int
@@ -51,7 +51,7 @@ class Grant:
 class Actor:
     """Who acts: a login with its posts, the requester of one appeal, or the platform itself.
 
-    A login with an `appeal_id` helps with a leg of that appeal's errands, whoever has the case.
+    A login with an `appeal_id` helps with a leg of that appeal's errands.
     """
 
     kind: str
@@ -70,12 +70,12 @@ class Actor:
 
     @property
     def all_units(self) -> frozenset[int]:
-        """The units that the actor speaks for: not those whose volunteer they are."""
+        """The actor's units, without those where they only volunteer."""
         return frozenset(g.unit_id for g in self.grants if g.role != Role.VOLUNTEER)
 
     @property
     def party_units(self) -> frozenset[int]:
-        """Those of them that can have a part in another unit's case."""
+        """Those that can have a part in another unit's case."""
         return frozenset(
             g.unit_id for g in self.grants if g.role in UNIT_ROLES and g.role != Role.VOLUNTEER
         )
@@ -90,7 +90,7 @@ _DESK_ROLES = {
     Role.SUPERVISOR: ("command",),
     Role.COMMANDER: ("command",),
 }
-"""Roles whose reach is an area, with the relations (`appeals.states.Who`) that they give."""
+"""Roles that reach an area, with the relations (`appeals.states.Who`) that they give."""
 
 UNIT_ROLES = {
     Role.HANDLER: ("handler",),
@@ -98,45 +98,43 @@ UNIT_ROLES = {
     Role.VOLUNTEER: ("volunteer",),
     Role.GRID_WORKER: ("handler",),
 }
-"""Roles whose reach is the unit that an appeal is assigned to."""
+"""Roles that reach the unit that an appeal is assigned to."""
 
 _IN_HAND = ("handling", "waiting")
-"""Values of `appeals.states.Status` while somebody works on it; that room is above this one."""
+"""Values of `appeals.states.Status` while somebody works on it; that package is above this one."""
 
 _TAKEN = "taken"
 """Value of `dispatch.models.Leg.State`, likewise."""
 
-_POSTS = """
+_POSTS_SQL = """
 SELECT post.role, post.unit_id, coalesce(post.area_id, ''), unit.kind
 FROM people_post AS post JOIN people_unit AS unit ON unit.id = post.unit_id
 WHERE post.user_id = %s AND post.active AND unit.active
 """
-"""Asked by every request of every login."""
+"""Runs on every request of a login."""
 
 
 def actor_of(user: User) -> Actor:
-    """The actor of a login, with its active posts in active units. One query."""
+    """Return the actor of a login, with its active posts in active units, in one query."""
     with connection.cursor() as cursor:
-        cursor.execute(_POSTS, [user.pk])
+        cursor.execute(_POSTS_SQL, [user.pk])
         grants = tuple(Grant(*row) for row in cursor.fetchall())
     units = frozenset(grant.unit_id for grant in grants if grant.role in UNIT_ROLES)
     return Actor("user", user.pk, str(user), grants, unit_ids=units)
 
 
 def requester_of(appeal_id: int) -> Actor:
-    """Whoever holds the secret link (or answers the phone number) of one appeal."""
+    """Return the actor for the holder of an appeal's tracking link or phone number."""
     return Actor("requester", appeal_id=appeal_id)
 
 
 def helper_of(actor: Actor, appeal_id: int) -> Actor:
-    """The actor, who helps with a leg of this appeal: to be asked for by `dispatch` only, which
-    knows whose leg it is.
-    """
+    """Return the actor as a helper with a leg; only for `dispatch`, which checks whose it is."""
     return replace(actor, appeal_id=appeal_id)
 
 
 def relations(actor: Actor, case: Case) -> frozenset[str]:
-    """What the actor is to the case: values of `appeals.states.Who`; empty means a stranger."""
+    """Return the actor's relations to the case (values of `appeals.states.Who`); empty for none."""
     if actor.kind == "system":
         return frozenset({"system"})
     if actor.kind == "requester":
@@ -151,7 +149,7 @@ def relations(actor: Actor, case: Case) -> frozenset[str]:
         found.add("helper")
     if case.also and actor.party_units.intersection(case.also):
         found.add("party")
-    # Who has left the unit holds nothing any more, whatever the row still says.
+    # A holder who has left the unit no longer counts, whatever the row says.
     serves = any(case.unit_id == g.unit_id and g.role in UNIT_ROLES for g in actor.grants)
     if actor.user_id is not None and actor.user_id == case.holder_id and serves:
         found.add("holder")
@@ -159,20 +157,18 @@ def relations(actor: Actor, case: Case) -> frozenset[str]:
 
 
 def serving(unit_id: int | None) -> QuerySet[User]:
-    """The active logins that may hold a case of this unit."""
+    """Return the active logins that may hold a case of this unit."""
     posts = Post.objects.filter(unit=unit_id, unit__active=True, active=True, role__in=UNIT_ROLES)
     return User.objects.filter(is_active=True, pk__in=posts.values("user")).order_by("pk")
 
 
 def serves(unit_id: int | None, user_id: int | None) -> bool:
-    """Whether this login may hold a case of this unit."""
+    """May this login hold a case of this unit?"""
     return user_id is not None and serving(unit_id).filter(pk=user_id).exists()
 
 
 def speaking(units: Any) -> QuerySet[Post]:
-    """The posts by which logins speak for these units: their people without their volunteers.
-    `units` is a collection of ids or, in a subquery, one `OuterRef`.
-    """
+    """Return posts of members except volunteers; `units` is ids or, in a subquery, `OuterRef`."""
     roles = [role for role in UNIT_ROLES if role != Role.VOLUNTEER]
     found = Post.objects.filter(active=True, role__in=roles)
     found = found.filter(unit__active=True, user__is_active=True)
@@ -180,28 +176,28 @@ def speaking(units: Any) -> QuerySet[Post]:
 
 
 def speaking_for(unit_id: int) -> QuerySet[User]:
-    """The active logins that speak for a unit."""
+    """Return the active logins that speak for a unit."""
     return User.objects.filter(pk__in=speaking([unit_id]).values("user")).order_by("pk")
 
 
 def staffed() -> frozenset[int]:
-    """The units in which somebody can take a case: what is sent to any other stays there."""
+    """Return the units with somebody who can take a case."""
     return frozenset(staffed_units().values_list("pk", flat=True))
 
 
 def staffed_units() -> QuerySet[Unit]:
-    """These units themselves."""
+    """Return the units of `staffed`."""
     posts = Post.objects.filter(active=True, user__is_active=True, role__in=UNIT_ROLES)
     return Unit.objects.filter(active=True, pk__in=posts.values("unit"))
 
 
 def may_see(actor: Actor, case: Case) -> bool:
-    """Whether the case exists at all for this actor; the same rule as `visible_q`, for one case."""
+    """Does the case exist for this actor? Same rule as `visible_q`, for one case."""
     return bool(relations(actor, case))
 
 
 def visible_q(actor: Actor) -> Q:
-    """The appeals that this actor may see, as a filter on `appeals.Appeal`."""
+    """Filter `appeals.Appeal` to those that the actor may see."""
     if actor.kind == "system":
         return Q()
     if actor.kind == "requester":
@@ -213,7 +209,7 @@ def visible_q(actor: Actor) -> Q:
                 return Q()
             reach |= Q(area__code__startswith=grant.area)
     if actor.unit_ids:
-        # What the actor holds is among these: only who serves in the unit can be its holder.
+        # Includes what the actor holds, because only members of the unit can hold its cases.
         reach |= Q(unit_id__in=actor.unit_ids)
     if actor.appeal_id is not None:
         reach |= Q(pk=actor.appeal_id)
@@ -223,26 +219,20 @@ def visible_q(actor: Actor) -> Q:
 
 
 def may_reveal(actor: Actor, case: Case) -> bool:
-    """Name, phone, exact address and photos (faces, doors, prescriptions): desks in their area, the
-    unit's own staff, and the requester.
-
-    A volunteer sees them only after taking the case, and while it is in hand.
-    """
+    """May the actor see names, phones, addresses and photos? A volunteer only while holding it."""
     mine = relations(actor, case)
-    if mine - _OUTSIDE:
+    if mine - _VOLUNTEER_RELATIONS:
         return True
     return "holder" in mine and case.status in _IN_HAND
 
 
 def holds_leg(actor: Actor, leg: Task) -> bool:
-    """Whether the leg is in the actor's hands: they are shown whom it is for."""
+    """Does the actor have this leg in hand?"""
     return leg.state == _TAKEN and actor.user_id is not None and leg.holder_id == actor.user_id
 
 
 def revealed_q(actor: Actor) -> Q:
-    """Of the appeals that the actor may see, those of which `may_reveal` holds, as a filter; `Q()`
-    is all of them.
-    """
+    """Filter visible appeals to those for which `may_reveal` holds; `Q()` is all of them."""
     if not actor.has(Role.VOLUNTEER):
         return Q()
     inside = tuple(grant for grant in actor.grants if grant.role != Role.VOLUNTEER)
@@ -252,49 +242,44 @@ def revealed_q(actor: Actor) -> Q:
     return reach | held if reach else reach
 
 
-_OUTSIDE = frozenset({"volunteer", "holder", "helper"})
-"""All that a volunteer is to a case; whoever is staff has another relation besides."""
+_VOLUNTEER_RELATIONS = frozenset({"volunteer", "holder", "helper"})
+"""Relations that a volunteer can have; staff always have another one."""
 
 
 def only_volunteers_in(actor: Actor) -> frozenset[int]:
-    """The units in which the actor is a volunteer and nothing else."""
+    """Return the units in which the actor is nothing but a volunteer."""
     inside = {grant.unit_id for grant in actor.grants if grant.role != Role.VOLUNTEER}
     return frozenset(g.unit_id for g in actor.grants if g.role == Role.VOLUNTEER) - inside
 
 
 def may_read_why(actor: Actor, case: Case) -> bool:
-    """What those inside write for each other: not for the requester, and not for volunteers."""
-    return bool(relations(actor, case) - _OUTSIDE - {"requester"})
+    """May the actor read internal reasons? Not the requester, and not volunteers."""
+    return bool(relations(actor, case) - _VOLUNTEER_RELATIONS - {"requester"})
 
 
 def may_search_phones(actor: Actor) -> bool:
-    """Finding appeals by a phone number: the desks that answer phones or supervise, nobody else.
+    """May the actor find appeals by phone number? Only desks that answer phones or supervise.
 
-    Whoever may try numbers one by one learns who asked for help.
+    Trying numbers one by one would reveal who asked for help.
     """
     return actor.has(Role.CLERK, Role.DISPATCHER, Role.OPERATOR, Role.SUPERVISOR, Role.COMMANDER)
 
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Words to look for and who looks: cases that one may not read whole are found by what of them
-    one may read.
-    """
+    """Search words and who searches: cases match only by fields that the searcher may read."""
 
     words: str
     actor: Actor
 
 
 def words_to_search(actor: Actor, query: str) -> Sought:
-    """The query without what could be part of a phone number, where the actor may not search those.
-
-    Runs of five digits and more go, in any script, also with blanks and marks between the digits.
-    """
+    """Return search words; without possible phones unless the actor may search those."""
     return Sought(query if may_search_phones(actor) else without_digits(query), actor)
 
 
 def desks_of(actor: Actor) -> frozenset[str]:
-    """Which pages the actor has: own, triage, dispatch, inbox, field, callback, cases, oversight,
+    """Return the actor's pages: own, triage, dispatch, inbox, field, callback, cases, oversight,
     whistles, shared, volunteers, board, rates, setup.
     """
     desks: set[str] = set()
@@ -312,14 +297,14 @@ def desks_of(actor: Actor) -> frozenset[str]:
         desks |= {"cases", "own"}
     if actor.has(Role.SUPERVISOR, Role.COMMANDER, Role.DISPATCHER):
         desks.add("oversight")
-    # Whoever may be called, may call, or rules on it.
+    # Those who may call units, be called, or rule on calls.
     if desks & {"inbox", "triage", "dispatch"} or actor.has(Role.SUPERVISOR, Role.COMMANDER):
         desks.add("whistles")
-    if actor.has(*_SHARING):
+    if actor.has(*_SHARING_ROLES):
         desks.add("shared")
-    if sets_up(actor):
+    if is_city_admin(actor):
         desks.add("setup")
-    if sets_up(actor) or any(
+    if is_city_admin(actor) or any(
         grant.role == Role.HEAD and grant.unit_kind in JOINED for grant in actor.grants
     ):
         desks.add("volunteers")
@@ -328,79 +313,75 @@ def desks_of(actor: Actor) -> frozenset[str]:
     return frozenset(desks)
 
 
-_SHARING = (Role.HANDLER, Role.HEAD, Role.DISPATCHER, Role.SUPERVISOR, Role.COMMANDER)
-"""Roles of those who share cases with task forces, or with whom they are shared."""
+_SHARING_ROLES = (Role.HANDLER, Role.HEAD, Role.DISPATCHER, Role.SUPERVISOR, Role.COMMANDER)
+"""Roles that share cases with task forces, or with whom cases are shared."""
 
 JOINED = frozenset({UnitKind.GROUP, UnitKind.SQUAD})
 """Kinds of unit that people join as volunteers."""
 
 
-def sets_up(actor: Actor) -> bool:
-    """Whether the actor sets the city up: an administrator of everywhere."""
+def is_city_admin(actor: Actor) -> bool:
+    """Is the actor an administrator of everything?"""
     return any(grant.role == Role.ADMIN and not grant.area for grant in actor.grants)
 
 
 def forces_of(actor: Actor) -> frozenset[int]:
-    """The task forces (专班) that the actor speaks for."""
+    """Return the task forces (专班) that the actor speaks for."""
     forces = (g for g in actor.grants if g.unit_kind == UnitKind.TASK_FORCE)
     return frozenset(grant.unit_id for grant in forces) & actor.party_units
 
 
 def overseen_q(actor: Actor) -> Q:
-    """The appeals in the area of the actor's posts at a desk that dispatches or commands."""
+    """Filter appeals to the areas where the actor dispatches or commands."""
     roles = (Role.DISPATCHER, Role.SUPERVISOR, Role.COMMANDER)
     desks = tuple(grant for grant in actor.grants if grant.role in roles)
     return visible_q(Actor("user", actor.user_id, grants=desks))
 
 
 def squads_of(actor: Actor) -> QuerySet[Unit]:
-    """The groups and squads whose volunteers the actor looks after: a head's own, for whoever sets
-    the city up all.
-    """
+    """Return the groups and squads that the actor coordinates: a head's own, an admin's all."""
     squads = Unit.objects.filter(kind__in=JOINED)
-    if sets_up(actor):
+    if is_city_admin(actor):
         return squads
     own = {grant.unit_id for grant in actor.grants if grant.role == Role.HEAD}
     return squads.filter(pk__in=own, active=True)
 
 
 def is_only_volunteer(actor: Actor) -> bool:
-    """Whether all that the actor may do here is what volunteers may."""
+    """Is the actor nothing but a volunteer?"""
     return actor.is_staff and all(grant.role == Role.VOLUNTEER for grant in actor.grants)
 
 
-_WATCHERS = frozenset(
+_BOARD_ROLES = frozenset(
     {Role.SUPERVISOR, Role.COMMANDER, Role.CLERK, Role.DISPATCHER, Role.HEAD, Role.ADMIN}
 )
 
 
 def administrators() -> QuerySet[Post]:
-    """The posts of those who can set the city up: what they set holds everywhere, as they do."""
+    """Return the posts of city-wide administrators."""
     return Post.objects.filter(
         role=Role.ADMIN, area=None, active=True, unit__active=True, user__is_active=True
     )
 
 
 def board_scopes(actor: Actor) -> tuple[str, ...]:
-    """The area prefixes whose figures the actor may see: ("",) is everywhere, () nowhere.
+    """Return the area prefixes whose figures the actor may see: ("",) is everywhere, () nowhere.
 
-    A head reaches cases by the unit, so an empty area there is none, not all of them.
+    A head's reach is the unit, so an empty area in such a post does not mean all areas.
     """
     scopes = {
         grant.area
         for grant in actor.grants
-        if grant.role in _WATCHERS and (grant.area or grant.role != Role.HEAD)
+        if grant.role in _BOARD_ROLES and (grant.area or grant.role != Role.HEAD)
     }
     return ("",) if "" in scopes else tuple(sorted(scopes))
 
 
 def sees_area(actor: Actor, prefix: str) -> bool:
-    """Whether the actor may see every appeal under an area prefix ("" is everywhere), as desks do
-    whose post covers it.
-    """
+    """May the actor see every appeal under an area prefix ("" is everywhere), by a desk's post?"""
     return any(g.role in _DESK_ROLES and prefix.startswith(g.area) for g in actor.grants)
 
 
 def may_export(actor: Actor) -> bool:
-    """Taking a list away as a file: the desks whose reach is an area, nobody else."""
+    """May the actor export lists? Only desks that reach an area."""
     return any(grant.role in _DESK_ROLES for grant in actor.grants)

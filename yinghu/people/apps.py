@@ -1,3 +1,5 @@
+"""Django app of the people package."""
+
 from django.apps import AppConfig
 
 

@@ -1,4 +1,4 @@
-"""Configuration types of people and what they belong to."""
+"""Configuration types of the people package."""
 
 from yinghu.people.config_units import SKILLS, UNITS
 from yinghu.people.config_users import POSTS, USERS

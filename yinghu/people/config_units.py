@@ -1,4 +1,4 @@
-"""Configuration of units, which can be answerable for an appeal, and of volunteers' skills."""
+"""Configuration of units and of volunteers' skills."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class UnitType(ModelType):
     )
 
     def create_many(self, many: Sequence[State]) -> list[Unit]:
-        # One by one: a unit may be the parent of the next.
+        # One by one, because a unit may be the parent of the next.
         return [self.create(values) for values in many]
 
     def list_cells(self, rows: Sequence[Unit]) -> list[Sequence[str]]:

@@ -1,4 +1,4 @@
-"""Configuration of people: who can log in, and which posts they hold."""
+"""Configuration of logins and their posts."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class UserType(ModelType):
         super().write(row, values)
         if values.get("active") is False:
             invitations.revoke(row)
-            # Otherwise they would be logged in again wherever they were, once back in use.
+            # Otherwise old sessions would be valid again once the login is reactivated.
             end_sessions(row)
 
     def label(self, row: User) -> str:
@@ -96,7 +96,7 @@ class UserType(ModelType):
 
     def list_cells(self, rows: Sequence[User]) -> list[Sequence[str]]:
         waiting = invitations.waiting(rows)
-        return [(_show_posts(user), _way_in(user, invited=user.pk in waiting)) for user in rows]
+        return [(_show_posts(user), _login_note(user, invited=user.pk in waiting)) for user in rows]
 
     def retire_obstacle(self, row: User) -> str:
         others = administrators().exclude(user=row)
@@ -107,7 +107,7 @@ class UserType(ModelType):
         return _colleagues(User.objects.filter(is_active=True)).count()
 
     def warnings(self) -> list[str]:
-        # Volunteers get theirs when they are taken in, and lose it when they leave.
+        # Volunteers get their posts on approval and lose them on leaving.
         staff = User.objects.filter(is_active=True, volunteer=None)
         idle = staff.exclude(posts__active=True).count()
         said = ngettext(
@@ -119,7 +119,7 @@ class UserType(ModelType):
 
 
 def _colleagues(users: QuerySet[User]) -> QuerySet[User]:
-    """Without those who are volunteers only: there can be thousands, on a page of their own."""
+    """Exclude logins that only volunteer: there can be thousands, listed on their own page."""
     posts = Post.objects.filter(active=True).exclude(role=Role.VOLUNTEER)
     return users.filter(Q(volunteer=None) | Q(pk__in=posts.values("user")))
 
@@ -130,7 +130,7 @@ def _show_posts(user: User) -> str:
     return _("；").join(said) or _("没有岗位")
 
 
-def _way_in(user: User, *, invited: bool) -> str:
+def _login_note(user: User, *, invited: bool) -> str:
     if user.has_usable_password():
         return _("有密码")
     return _("已邀请，还没来") if invited else _("还没有密码")
@@ -147,7 +147,7 @@ class PostContext(FormContext):
         return {user.username: user for user in _colleagues(User.objects.all())}
 
     def people(self, chosen: str) -> dict[str, User]:
-        """Those to choose from, and whoever has been chosen already, such as a volunteer."""
+        """Return the people to choose from, and the chosen one even if a volunteer."""
         if chosen in self.colleagues:
             return self.colleagues
         found = User.objects.filter(username=chosen)
@@ -190,8 +190,8 @@ class PostForm(ConfigForm):
         return given
 
 
-_OF_COLLEAGUES = ~Q(role=Role.VOLUNTEER) | Q(user__volunteer=None)
-"""Posts other than those that volunteers hold as such."""
+_STAFF_POSTS = ~Q(role=Role.VOLUNTEER) | Q(user__volunteer=None)
+"""Posts other than those of volunteers."""
 
 
 class PostType(ModelType):
@@ -229,7 +229,7 @@ class PostType(ModelType):
     row_icon = "briefcase"
 
     def default_rows(self) -> QuerySet[Post]:
-        return self.rows().filter(_OF_COLLEAGUES)
+        return self.rows().filter(_STAFF_POSTS)
 
     def existing(self, keys: Collection[str]) -> set[str]:
         of = {key.split(":")[0] for key in keys}
@@ -260,7 +260,7 @@ class PostType(ModelType):
         return str(_LAST_ADMIN) if last else ""
 
     def count(self) -> int:
-        return Post.objects.filter(_OF_COLLEAGUES, active=True).count()
+        return Post.objects.filter(_STAFF_POSTS, active=True).count()
 
     def restore_obstacle(self, row: Post, states: Mapping[str, State] | None = None) -> str:
         if not row.user.is_active:

@@ -1,19 +1,17 @@
-"""The only module that opens stored personal data: it checks permission, writes the access log and
-returns the values.
+"""Disclosure of stored personal data: checks permission, writes the access log, returns values.
 
-What counts as a look: somebody is shown a value in full that belongs to somebody else. Each look is
-one row of `Reveal`: who, when, whose, what was shown, and why. It is written before the value is
-returned, in one statement.
+No other module opens personal data. A look is somebody being shown another person's value in full.
+Each is one row of `Reveal` (who, when, whose, what, why), written before the value is returned, in
+one statement.
 
-- Whoever gives a reason (`show_requester`, `show_volunteer_phone`) gets a row each time.
-- A page that shows what somebody needs for work in hand (`show_to_holder`, `show_to_helper`,
-  `log_places`) renews itself, and people go back and forth. A look for the same reason at no more
-  than was shown adds no row within `WINDOW`: an auditor reads when somebody looked, to the quarter
-  of an hour, and not how often their phone redrew the page. `why` names the taking or the leg, so
-  that taking a case again is a new look.
-- Masked values (`masked`) are no look: they name nobody, and nobody can call them.
-- Whoever reads their own data (`own_record`, `own_name`, `own_phone`) is shown nothing new, and the
-  platform itself (`open_message`, `check_readable`) shows nothing to anybody: no row.
+- `show_requester` and `show_volunteer_phone`, which need a reason, write a row each time.
+- Pages for work in hand (`show_to_holder`, `show_to_helper`, `log_places`) refresh themselves. A
+  look for the same reason at no more than before adds no row within `WINDOW`, so the log tells when
+  somebody looked, to the quarter of an hour. `why` names the taking or the leg, so that taking a
+  case again is a new look.
+- Masked values (`masked`) identify nobody and are not logged.
+- People's own data (`own_record`, `own_name`, `own_phone`) and the platform's own checks
+  (`open_message`, `check_readable`) are not logged.
 """
 
 from __future__ import annotations
@@ -34,17 +32,17 @@ from yinghu.people.access import Actor, Case, Task
 from yinghu.people.models import Reveal, User, Volunteer
 
 WINDOW: Final = timedelta(minutes=15)
-"""For so long a page for work in hand, opened again, is the same look."""
+"""A page for work in hand that is opened again within this time is the same look."""
 _MAX_WHY: Final = 200
 _CONTACT: Final = ("name", "phone")
 _ALL: Final = (*_CONTACT, "address", "place")
-"""What can be shown: `place` is the exact point on the map."""
+"""What can be shown; `place` is the exact point on the map."""
 
 Sealed = bytes | memoryview
 
 
 class Contact(Protocol):
-    """A row with a sealed name and phone: of an appeal or of a volunteer."""
+    """A row with a sealed name and phone, of an appeal or of a volunteer."""
 
     @property
     def name(self) -> Sealed: ...
@@ -53,7 +51,7 @@ class Contact(Protocol):
 
 
 class Record(Contact, Case, Protocol):
-    """An appeal with what its requester told of themselves, sealed."""
+    """An appeal with its requester's sealed data."""
 
     @property
     def address(self) -> Sealed: ...
@@ -62,12 +60,12 @@ class Record(Contact, Case, Protocol):
 
 
 class Denied(PermissionDenied):
-    """The actor may not be shown this."""
+    """The actor may not see this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A name, a phone (E.164) and an address, as they may be shown; "" for what was not given."""
+    """Name, phone (E.164) and address as they may be shown; "" if not given."""
 
     name: str
     phone: str
@@ -75,58 +73,53 @@ class Person:
 
 
 def masked(contact: Contact) -> Person:
-    """Name and phone for lists, pages and exports of those inside: too little to call anybody."""
+    """Return masked name and phone, for staff's lists, pages and exports."""
     return Person(mask_name(unseal(contact.name)), mask_phone(unseal(contact.phone)))
 
 
-# --- looks --------------------------------------------------------------------------------------
+# --- logged -------------------------------------------------------------------------------------
 
 
 def show_requester(actor: Actor, record: Record, why: str) -> Person:
-    """A requester to somebody who says why they need to know. Raises Denied."""
+    """Show a requester to somebody who gives a reason. Raises Denied."""
     if not access.may_reveal(actor, record):
         raise Denied
     Reveal.objects.create(
-        user_id=_login(actor),
+        user_id=_login_id(actor),
         appeal_number=record.number,
         shown=list(_ALL),
         asked=True,
         why=why[:_MAX_WHY],
     )
-    return _opened(record)
+    return _person_of(record)
 
 
 def show_to_holder(actor: Actor, record: Record, why: str) -> Person:
-    """A requester to whoever has the case in hand; `why` names the taking. Raises Denied."""
+    """Show a requester to the case's holder; `why` names the taking. Raises Denied."""
     if not access.may_reveal(actor, record):
         raise Denied
-    _log(actor, [(record.number, why)], _ALL)
-    return _opened(record)
+    _log_looks(actor, [(record.number, why)], _ALL)
+    return _person_of(record)
 
 
 def show_to_helper(actor: Actor, leg: Task, record: Record, why: str) -> Person:
-    """A requester to whoever has this leg of the case's errand in hand: with the address where the
-    leg goes to their door. Raises Denied.
-    """
+    """Show a requester to the leg's holder; the address if it goes to their door. Raises Denied."""
     if leg.appeal_id != record.pk or not access.holds_leg(actor, leg):
         raise Denied
-    _log(actor, [(record.number, why)], _ALL if leg.at_home else _CONTACT)
-    return _opened(record) if leg.at_home else Person(unseal(record.name), unseal(record.phone))
+    _log_looks(actor, [(record.number, why)], _ALL if leg.at_home else _CONTACT)
+    return _person_of(record) if leg.at_home else Person(unseal(record.name), unseal(record.phone))
 
 
 def log_places(actor: Actor, looks: Iterable[tuple[str, str]]) -> None:
-    """Write down that a map shows where these requesters are to be helped: (number, why) each."""
-    _log(actor, looks, ("place",))
+    """Log that a map shows requesters' locations, as pairs (number, why)."""
+    _log_looks(actor, looks, ("place",))
 
 
 def show_volunteer_phone(actor: Actor, volunteer: Volunteer) -> str:
-    """A volunteer's phone to a coordinator of their squad. Raises Denied.
-
-    The volunteer's history, which coordinators and administrators read, tells of it as well.
-    """
+    """Show a volunteer's phone to a coordinator, and record it in the history. Raises Denied."""
     if not access.squads_of(actor).filter(pk=volunteer.squad_id).exists():
         raise Denied
-    by, user = _login(actor), volunteer.user
+    by, user = _login_id(actor), volunteer.user
     with transaction.atomic():
         Reveal.objects.create(user_id=by, volunteer=volunteer, shown=["phone"], asked=True)
         shown = {"phone": "shown"}
@@ -134,7 +127,7 @@ def show_volunteer_phone(actor: Actor, volunteer: Volunteer) -> str:
     return unseal(volunteer.phone)
 
 
-_LOG = """
+_LOG_SQL = """
 INSERT INTO people_reveal (user_id, appeal_number, shown, asked, why)
 SELECT %(user)s, number, %(shown)s::varchar[], false, why
 FROM unnest(%(numbers)s::text[], %(whys)s::text[]) AS look(number, why)
@@ -147,60 +140,54 @@ ON CONFLICT DO NOTHING
 """
 
 
-def _log(actor: Actor, looks: Iterable[tuple[str, str]], shown: Iterable[str]) -> None:
-    """One row for each look that is not among those of the last `WINDOW`, in one statement."""
+def _log_looks(actor: Actor, looks: Iterable[tuple[str, str]], shown: Iterable[str]) -> None:
+    """Log each look that is not a repeat within `WINDOW`, in one statement."""
     looks = list(looks)
     if looks:
         values: dict[str, Any] = {
-            "user": _login(actor),
+            "user": _login_id(actor),
             "shown": list(shown),
             "numbers": [number for number, _why in looks],
             "whys": [why[:_MAX_WHY] for _number, why in looks],
             "since": timezone.now() - WINDOW,
         }
         with connection.cursor() as cursor:
-            cursor.execute(_LOG, values)
+            cursor.execute(_LOG_SQL, values)
 
 
-def _login(actor: Actor) -> int:
+def _login_id(actor: Actor) -> int:
     if actor.user_id is None:
         raise Denied
     return actor.user_id
 
 
-def _opened(record: Record) -> Person:
+def _person_of(record: Record) -> Person:
     return Person(unseal(record.name), unseal(record.phone), unseal(record.address))
 
 
-# --- no looks -----------------------------------------------------------------------------------
+# --- not logged ---------------------------------------------------------------------------------
 
 
 def own_record(record: Record) -> Person:
-    """What requesters told of themselves, for the page of their own tracking link. Not logged: the
-    secret link is theirs, and no other person is shown anything.
-    """
-    return _opened(record)
+    """Return requesters' own data, for the page of their tracking link. Not logged."""
+    return _person_of(record)
 
 
 def own_name(volunteer: Volunteer) -> str:
-    """A volunteer's name for their own page and certificate. Not logged, as it is theirs."""
+    """Return a volunteer's own name, for their page and certificate. Not logged."""
     return unseal(volunteer.name)
 
 
 def own_phone(sealed: Sealed) -> str:
-    """Somebody's own phone, kept while they show that they hold it, or to send something to it. Not
-    logged: it goes to nobody else.
-    """
+    """Return somebody's own phone, to verify that they hold it or to send to it. Not logged."""
     return unseal(sealed)
 
 
 def open_message(sealed: Sealed) -> bytes:
-    """A message as it came, for the platform to tell whether its sender sent the same again. Not
-    logged: nobody is shown it.
-    """
+    """Return a message as received, for the platform to detect repeats. Not logged."""
     return unseal_bytes(sealed)
 
 
 def check_readable(sealed: Sealed) -> None:
-    """Raise `sealing.Unreadable` where the keys in use do not open this. Returns nothing of it."""
+    """Raise `sealing.Unreadable` if the current keys cannot open the value."""
     unseal(sealed)

@@ -1,4 +1,4 @@
-"""Who changed what the city is made of: written beside the change, in its transaction."""
+"""Configuration history: `Change` rows written in the transaction of the change."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ State = dict[str, Any]
 def change_between(
     user: User | None, kind: str, key: str, name: str, before: State, after: State
 ) -> Change | None:
-    """What differs between two states of a row, as a history entry to write; None if nothing does.
-
-    `before` is empty for a new row, `after` for one that is gone.
-    """
+    """Return the unsaved entry for a change; `before` is empty for a new row. None if equal."""
     changed = [each for each in {**before, **after} if before.get(each) != after.get(each)]
     if not changed:
         return None
@@ -32,7 +29,7 @@ def change_between(
 def record(
     user: User | None, kind: str, key: str, name: str, before: State, after: State
 ) -> Change | None:
-    """Write down what differs between two states of a row; None if nothing does."""
+    """Save the history entry for what differs between two states; return it, or None."""
     change = change_between(user, kind, key, name, before, after)
     if change is not None:
         change.save(force_insert=True)

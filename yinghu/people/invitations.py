@@ -1,7 +1,7 @@
-"""Links by which somebody chooses the password of a login that was made for them: once, for a week.
+"""Invitations: links, valid once and for a week, by which somebody sets their login's password.
 
-Only a link's digest is kept. A new link for a login ends the older ones; so a forgotten password is
-a new link from an administrator.
+Only the digest is stored. A new link replaces older ones, so a forgotten password is solved by a
+new link from an administrator.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from yinghu.people.sessions import end_sessions
 
 VALID_FOR = timedelta(days=7)
 _KIND = "user"
-"""Of the rows of the history."""
+"""Kind of the history's rows."""
 _BYTES = 24
 """192 random bits."""
 
 
 def make(user: User, by: User | None) -> str:
-    """A new link's secret for a login, shown this once; links made before for it open nothing."""
+    """Create a link's secret, returned only this once; earlier links of the login end."""
     secret = secrets.token_urlsafe(_BYTES)
     with transaction.atomic():
         _lock(user.pk)
@@ -40,14 +40,14 @@ def make(user: User, by: User | None) -> str:
 
 
 def invite(user: User, by: User) -> str:
-    """A new link, as `make` gives it, told in the history."""
+    """Create a link as `make` does, and record it in the history."""
     secret = make(user, by)
     history.record(by, _KIND, user.username, str(user), {}, {"invited": True})
     return secret
 
 
 def withdraw(user: User, by: User) -> int:
-    """End the login's open links; how many there were. Told in the history."""
+    """End the login's open links and record it in the history; return how many there were."""
     gone = revoke(user)
     if gone:
         history.record(by, _KIND, user.username, str(user), {"invited": True}, {})
@@ -55,9 +55,7 @@ def withdraw(user: User, by: User) -> int:
 
 
 def lose_factors(user: User, by: User) -> None:
-    """After a lost phone: the second factor goes, and so does the password, which alone must open
-    nothing. Whoever is logged in with them is out.
-    """
+    """Remove the second factor of a lost phone and the password, and end the sessions."""
     with transaction.atomic():
         gone, _by_kind = Authenticator.objects.filter(user=user).delete()
         user.set_unusable_password()
@@ -69,33 +67,30 @@ def lose_factors(user: User, by: User) -> None:
 
 
 def revoke(user: User) -> int:
-    """End the login's open links; how many there were."""
-    return _open().filter(user=user).update(revoked_at=timezone.now())
+    """End the login's open links; return how many there were."""
+    return _valid().filter(user=user).update(revoked_at=timezone.now())
 
 
 def waiting(users: Iterable[User]) -> set[int]:
-    """Those of the logins, by primary key, that have an open link."""
-    return set(_open().filter(user__in=users).values_list("user_id", flat=True))
+    """Return the primary keys of those logins that have an open link."""
+    return set(_valid().filter(user__in=users).values_list("user_id", flat=True))
 
 
 def invited(secret: str) -> User | None:
-    """Whose link this is, while it can be used."""
-    found = _open().filter(digest=_digest(secret), user__is_active=True)
+    """Return the login of a valid link, else None."""
+    found = _valid().filter(digest=_digest(secret), user__is_active=True)
     invitation = found.select_related("user").first()
     return invitation.user if invitation is not None else None
 
 
 def accept(secret: str, password: str) -> User | None:
-    """Give the login its password and end the link; None where it cannot be used (any more).
-
-    Of two who use one link at once, one succeeds; no other link of the login outlives it.
-    """
+    """Set the login's password and end all its links; None if the link is not valid (any more)."""
     with transaction.atomic():
-        found = _open().filter(digest=_digest(secret)).first()
+        found = _valid().filter(digest=_digest(secret)).first()
         if found is None:
             return None
         user = _lock(found.user_id)
-        used = _open().filter(pk=found.pk).update(used_at=timezone.now()) if user.is_active else 0
+        used = _valid().filter(pk=found.pk).update(used_at=timezone.now()) if user.is_active else 0
         if not used:
             return None
         revoke(user)
@@ -106,11 +101,11 @@ def accept(secret: str, password: str) -> User | None:
 
 
 def _lock(user_id: int) -> User:
-    """The login, its links from now on in our hands alone. First of all locks, so none crosses."""
+    """Lock the login; taken before all other locks, so that there is no deadlock."""
     return User.objects.select_for_update(no_key=True).get(pk=user_id)
 
 
-def _open() -> QuerySet[Invitation]:
+def _valid() -> QuerySet[Invitation]:
     return Invitation.objects.filter(used_at=None, revoked_at=None, expires_at__gt=timezone.now())
 
 

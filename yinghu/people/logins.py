@@ -1,4 +1,4 @@
-"""How staff log in: allauth with public sign-up closed, second factors sealed, and required."""
+"""Staff login with allauth: no public sign-up, sealed and mandatory second factors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _log = structlog.get_logger("yinghu.people.logins")
 
 
 class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is untyped
-    """Accounts are made by those who run the place, never by whoever comes by."""
+    """Account adapter without public sign-up: administrators create accounts."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
@@ -40,19 +40,19 @@ class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is 
             return False
 
     def render_mail(self, *given: Any, headers: dict[str, str] | None = None) -> Any:
-        """Mails say that no program is to answer them (RFC 3834)."""
+        """Mark mails as automatic (RFC 3834)."""
         headers = {"Auto-Submitted": "auto-generated"} | (headers or {})
         return super().render_mail(*given, headers=headers)
 
     def get_reset_password_from_key_url(self, key: str) -> str:
-        return of_the_site(super().get_reset_password_from_key_url(key))
+        return at_site_url(super().get_reset_password_from_key_url(key))
 
     def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
-        return of_the_site(super().get_email_confirmation_url(request, emailconfirmation))
+        return at_site_url(super().get_email_confirmation_url(request, emailconfirmation))
 
 
 class SealedMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is untyped
-    """Secrets of second factors lie in the database encrypted, like everything personal."""
+    """Stores the secrets of second factors encrypted."""
 
     def encrypt(self, text: str) -> str:
         return base64.b64encode(seal(text)).decode()
@@ -61,24 +61,24 @@ class SealedMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is u
         return unseal(base64.b64decode(encrypted_text))
 
 
-def of_the_site(url: str) -> str:
-    """`url` at the site's own address, whatever host the request claimed to be for."""
+def at_site_url(url: str) -> str:
+    """Return `url` at the site's own address, whatever Host the request had."""
     parts, site = urlsplit(url), urlsplit(settings.SITE_URL)
     return parts._replace(scheme=site.scheme, netloc=site.netloc).geturl()
 
 
-# Style sheets come this way only while debugging; their look at the page would renew its secret.
-_WITHOUT_CODE = ("/accounts/", "/i18n/", "/healthz", settings.STATIC_URL)
+# Static files come this way only while debugging; the check would renew the page's secret.
+_EXEMPT_PATHS = ("/accounts/", "/i18n/", "/healthz", settings.STATIC_URL)
 
 
 def second_factor(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: who is logged in by password alone can only set up the second factor.
+    """Middleware: a login by password alone can only set up the second factor.
 
-    A volunteer who has read back a code holds the phone that it was sent to; that is enough for
-    what volunteers may do, and for nothing more: such a session ends with the first other post, and
-    gives the login neither a password nor a second factor.
+    A volunteer who logged in by a code sent to their phone needs no second factor for what
+    volunteers may do. Such a session ends with the first other post, and cannot set a password or a
+    second factor.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
@@ -92,7 +92,7 @@ def second_factor(
         if (
             settings.SECOND_FACTOR_REQUIRED
             and request.user.is_authenticated
-            and not request.path.startswith(_WITHOUT_CODE)
+            and not request.path.startswith(_EXEMPT_PATHS)
             and not is_mfa_enabled(request.user)
         ):
             return redirect("mfa_activate_totp")
@@ -102,28 +102,28 @@ def second_factor(
 
 
 BY_PHONE = "by_phone"
-"""In a session: the login that was let in for the phone it holds."""
+"""Session key: the login that was admitted by its phone."""
 
 
 def phone_opens(user: User) -> bool:
-    """Whether holding the phone is enough for this login: it is for volunteers, not for desks."""
+    """May this login be admitted by its phone alone? Only volunteers."""
     return user.is_active and is_only_volunteer(actor_of(user)) and not is_mfa_enabled(user)
 
 
 def came_by_phone(session: Any, user: Any) -> bool:
-    """Whether this session was opened by a code that was sent to the login's phone."""
+    """Was this session opened by a code sent to the login's phone?"""
     return isinstance(user, User) and session.get(BY_PHONE) == user.pk
 
 
 @receiver(user_logged_in)
 def forget_phone(request: HttpRequest | None = None, **_signal: Any) -> None:
-    """Whoever logs in anew did so by whatever they have just shown."""
+    """Drop the mark of a login by phone, as somebody logs in another way."""
     if request is not None:
         request.session.pop(BY_PHONE, None)
 
 
 def actor_in(request: HttpRequest) -> Actor:
-    """The actor of this request's login; one query a request. A stranger has no relation at all."""
+    """Return the request's actor, cached per request; without relations if anonymous."""
     known: Actor | None = getattr(request, "_yinghu_actor", None)
     if known is None:
         user = request.user

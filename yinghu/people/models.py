@@ -1,6 +1,4 @@
-"""Who works here: units, posts over areas, logins, tokens, volunteers; and who looked at private
-data.
-"""
+"""Tables of units, posts, logins, tokens and volunteers, the access log and the history."""
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
@@ -11,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class User(AbstractUser):
-    """A login. `display_name` is what colleagues see; a requester never sees it."""
+    """A login. Colleagues see `display_name`, requesters never do."""
 
     display_name = models.CharField(max_length=60, blank=True)
 
@@ -20,7 +18,7 @@ class User(AbstractUser):
 
 
 class Level(models.IntegerChoices):
-    """The five levels up which a case is raised (提级), from the grid to the city's command."""
+    """The five levels up which a case is raised (提级), from grid to city command."""
 
     COMMAND = 1, _("指挥中心")
     DEPARTMENT = 2, _("部门")
@@ -52,14 +50,14 @@ LEVEL_OF = {
     UnitKind.SQUAD: Level.COMMUNITY,
     UnitKind.TASK_FORCE: Level.DEPARTMENT,
 }
-"""The level at which a unit of a kind stands: what it cannot solve goes one up from there."""
+"""Level of a unit by its kind; what it cannot solve goes up from there."""
 
 
 class Unit(models.Model):
-    """A department, town, group, squad or task force that can be answerable for an appeal.
+    """A department, town, group, squad or task force that handles appeals.
 
-    `area` is what it covers; empty means everywhere. `most_held` is how many cases one of its
-    volunteers may have in hand at once; 0 is no limit.
+    `area` is what it covers, empty for everywhere. `most_held` limits the cases that one of its
+    volunteers may hold; 0 is no limit.
     """
 
     MOST_HELD = 5
@@ -85,7 +83,7 @@ class Unit(models.Model):
 
 
 class Role(models.TextChoices):
-    """What a post allows; `access.py` alone turns roles into permissions."""
+    """What a post allows; only `access.py` turns roles into permissions."""
 
     OPERATOR = "operator", _("话务员")
     CLERK = "clerk", _("研判员")
@@ -100,7 +98,7 @@ class Role(models.TextChoices):
 
 
 class Post(models.Model):
-    """A user's role in a unit over an area. An empty area means everywhere."""
+    """A user's role in a unit over an area; an empty area means everywhere."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="posts")
     unit = models.ForeignKey(Unit, models.PROTECT, related_name="posts")
@@ -122,7 +120,7 @@ class Post(models.Model):
 
 
 class ApiToken(models.Model):
-    """A neighbouring system's key: only its SHA-256 digest is kept; it acts as its user."""
+    """An API key of another system, which acts as its user; only the SHA-256 digest is stored."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
     name = models.CharField(max_length=60)
@@ -135,13 +133,12 @@ class ApiToken(models.Model):
 
 
 class Reveal(models.Model):
-    """The access log: somebody was shown personal data in full. `disclosure.py` alone writes it,
-    and the database keeps it for good.
+    """The access log: somebody was shown personal data in full. Written by `disclosure.py` only,
+    and never changed.
 
-    Whose it was: a requester's (`appeal_number`) or a volunteer's. `shown` is what of it: name,
-    phone, address, place; rows older than this column have none. `asked` tells a look that somebody
-    asked for from one that came with work in hand; of those an index lets one in for the same
-    reason in a quarter of an hour, also where two pages ask at the same moment.
+    It belongs to a requester (`appeal_number`) or a volunteer. `shown` lists the fields: name,
+    phone, address, place; older rows have none. `asked` is false for looks that come with work in
+    hand; an index admits one of those per reason and quarter of an hour, also under concurrency.
     """
 
     user = models.ForeignKey(User, models.PROTECT)
@@ -166,16 +163,16 @@ class Reveal(models.Model):
 
 
 class Change(models.Model):
-    """Somebody changed what the city is made of (an area, a rule, a post …): for ever.
+    """A change of configuration (an area, a rule, a post …), kept for good.
 
-    `kind` names the table and `key` the row as its page does, `name` what it was called. `before`
-    and `after` hold the changed fields only; `before` is empty for what was new.
+    `kind` and `key` identify the row as its page does, `name` is what it was called. `before` and
+    `after` hold the changed fields only; `before` is empty for a new row.
     """
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(User, models.PROTECT, null=True)
     kind = models.CharField(max_length=40)
-    # A post's: its login (150), its unit (40), its role and its area (24).
+    # Longest for a post: its login (150), unit (40), role and area (24).
     key = models.CharField(max_length=240)
     name = models.CharField(max_length=200, blank=True)
     before = models.JSONField(default=dict)
@@ -190,7 +187,7 @@ class Change(models.Model):
 
 
 class Invitation(models.Model):
-    """A link by which a new login chooses its password, once: only its SHA-256 digest is kept."""
+    """A single-use link to set a new login's password; only its SHA-256 digest is stored."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="invitations")
     digest = models.BinaryField(unique=True, max_length=32)
@@ -205,7 +202,7 @@ class Invitation(models.Model):
 
 
 class Skill(models.Model):
-    """Something that not every volunteer can: drive a car, nurse, a language, heavy lifting."""
+    """A volunteer's skill: driving, nursing, a language, heavy lifting."""
 
     code = models.SlugField(primary_key=True, max_length=40)
     name = models.CharField(max_length=60)
@@ -221,16 +218,16 @@ class Skill(models.Model):
 
 
 class Volunteer(models.Model):
-    """Somebody who has offered to help, in a squad: from applying to leaving. What they may do to
-    cases is their post; this is what they can, where and when.
+    """A volunteer of a squad, from applying to leaving. Their post says what they may do; this says
+    what they can do, where and when.
 
     `name` and `phone` are sealed (`common.sealing`), `caller` is the blind index of the phone.
-    `skills`, `areas` and `zones` are codes: what they can, where they serve (prefixes; none is
-    wherever the squad does), which zones they may enter. `inside` is the zone in which they live,
-    and which they do not leave while it is sealed. `hours` are hours of the week in which they can
-    be asked, 0 is Monday 0:00 to 1:00 by the place's clock; none is never. `ready_until` and
-    `away_until` go before these. `lon`, `lat` (WGS-84) are where they last said they are.
-    `asked_at` is when they were last asked to help.
+    `skills`, `areas` and `zones` are codes: skills, where they serve (prefixes; none for the
+    squad's area), zones they may enter. `inside` is the zone where they live and which they do not
+    leave while it is sealed. `hours` are the hours of the week when they can be asked, 0 is Monday
+    0:00 to 1:00 local time; none is never. `ready_until` and `away_until` override them. `lon`,
+    `lat` (WGS-84) are where they last reported to be. `asked_at` is when they were last asked to
+    help.
     """
 
     class State(models.TextChoices):
@@ -265,7 +262,7 @@ class Volunteer(models.Model):
 
     class Meta:
         constraints = (
-            # A phone belongs to one volunteer; whoever has left may come back.
+            # A phone belongs to one volunteer, but those who left may come back.
             models.UniqueConstraint(
                 fields=("caller",),
                 name="volunteer_phone_once",
@@ -279,7 +276,7 @@ class Volunteer(models.Model):
 
 
 class Shift(models.Model):
-    """A volunteer is on duty for a squad from one moment to another: then they can be asked."""
+    """A volunteer's shift for a squad, during which they can be asked."""
 
     unit = models.ForeignKey(Unit, models.CASCADE, related_name="shifts")
     user = models.ForeignKey(User, models.CASCADE, related_name="shifts")

@@ -1,4 +1,4 @@
-"""Ending the sessions of one login: whoever must not work here any more is out at once."""
+"""End the sessions of a login."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from yinghu.people.models import User
 
 
 def end_sessions(user: User) -> int:
-    """End all sessions of this login; how many. They hold whose they are sealed, so all that live
-    are opened: some 20,000 a second, and sessions live half a day.
-    """
+    """End the login's sessions; return how many. Decodes all live ones: some 20,000 a second."""
     living = Session.objects.filter(expire_date__gt=timezone.now())
     own = [
         session.pk

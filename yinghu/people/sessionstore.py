@@ -1,4 +1,4 @@
-"""Django's sessions in the database, asked only for keys that a session can have."""
+"""Session store that refuses impossible session keys without asking the database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _KEY = re.compile(r"[a-z0-9]{8,40}")
 
 
 class SessionStore(DatabaseStore):
-    """A cookie may hold anything; PostgreSQL cannot even be asked for some of it."""
+    """Database sessions that ignore cookies with characters that PostgreSQL rejects."""
 
     def __init__(self, session_key: Any = None) -> None:
         is_one = isinstance(session_key, str) and _KEY.fullmatch(session_key)

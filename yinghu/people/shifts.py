@@ -1,4 +1,4 @@
-"""The roster of a squad: who is on duty from when to when."""
+"""Shifts of a squad's volunteers."""
 
 from __future__ import annotations
 
@@ -19,15 +19,13 @@ LONGEST: Final = timedelta(hours=24)
 
 
 def add(unit: Unit, volunteer: Volunteer, starts: datetime, ends: datetime, by: User) -> Shift:
-    """Put somebody of the squad on duty. Raises Refused where they are on duty then already, where
-    it ends before it starts, and where it is longer than a day.
-    """
+    """Add a shift. Raises Refused for an overlap, an end before the start, or more than a day."""
     if ends <= starts:
         raise Refused(_("下班要在上班以后"))
     if ends - starts > LONGEST:
         raise Refused(_("一班最长 24 小时，请分成两班"))
     with transaction.atomic():
-        # Of two who plan for the same person at once, the second sees what the first did.
+        # Serialises planners, so that the second sees the first one's shift.
         now = locked(volunteer)
         if now.state != Volunteer.State.ACTIVE or now.squad_id != unit.pk:
             raise Refused(_("%s 现在不在这个队里") % now.user)
@@ -45,7 +43,7 @@ def add(unit: Unit, volunteer: Volunteer, starts: datetime, ends: datetime, by: 
 
 
 def remove(shift: Shift, by: User) -> bool:
-    """Take a shift off the roster; False where somebody has done so already."""
+    """Remove a shift; False if it is already gone."""
     with transaction.atomic():
         gone, _each = Shift.objects.filter(pk=shift.pk).delete()
         if gone:
@@ -54,7 +52,7 @@ def remove(shift: Shift, by: User) -> bool:
 
 
 def on_duty(users: Iterable[int], now: datetime) -> set[int]:
-    """Those of the logins who are on duty at this moment."""
+    """Return which of the logins are on duty at `now`."""
     found = Shift.objects.filter(user__in=list(users), starts_at__lte=now, ends_at__gt=now)
     return set(found.values_list("user_id", flat=True))
 

@@ -1,7 +1,6 @@
-"""What becomes of a volunteer, from applying to leaving, and where they may go.
+"""Volunteers: applying, approval, suspension, leaving, availability, and zones they may enter.
 
-Every function that changes a state locks the row, asks STEPS, and writes who did it into the
-history, in one transaction.
+Every change of state locks the row, checks STEPS and writes the history, in one transaction.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from yinghu.people.sessions import end_sessions
 from yinghu.places.models import PLACE_ALPHABET, Zone
 
 KIND: Final = "volunteer"
-"""Of the rows of the history, whose key is the login's name."""
+"""Kind of the history's rows, whose key is the username."""
 LOGIN_PREFIX: Final = "v-"
 LONGEST_READY: Final = timedelta(hours=24)
 LONGEST_AWAY: Final = timedelta(days=60)
@@ -33,11 +32,11 @@ State = Volunteer.State
 
 
 class Refused(Exception):
-    """What may not be done; the message says why, in the language of whoever asks."""
+    """The step is not allowed; the message says why, in the reader's language."""
 
 
 class PhoneInUse(Refused):
-    """Somebody who has not left has this phone."""
+    """An active or applying volunteer has this phone."""
 
     def __init__(self) -> None:
         super().__init__(_("这个手机号已经报过名了"))
@@ -45,13 +44,13 @@ class PhoneInUse(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change of state: from where, to where, and what is said where it cannot be."""
+    """A change of state: sources, target, and the message if it is refused."""
 
     sources: frozenset[State]
     target: State
     why_not: Any
-    outs: bool = False
-    """Whether it ends their post and their sessions."""
+    ends: bool = False
+    """Does it end their posts and sessions?"""
 
 
 STEPS: Final[Mapping[str, Step]] = {
@@ -59,22 +58,22 @@ STEPS: Final[Mapping[str, Step]] = {
         frozenset({State.APPLIED}), State.ACTIVE, gettext_lazy("这份报名已经有人处理了")
     ),
     "reject": Step(
-        frozenset({State.APPLIED}), State.LEFT, gettext_lazy("这份报名已经有人处理了"), outs=True
+        frozenset({State.APPLIED}), State.LEFT, gettext_lazy("这份报名已经有人处理了"), ends=True
     ),
     "suspend": Step(
-        frozenset({State.ACTIVE}), State.SUSPENDED, gettext_lazy("在队的才能暂停"), outs=True
+        frozenset({State.ACTIVE}), State.SUSPENDED, gettext_lazy("在队的才能暂停"), ends=True
     ),
     "resume": Step(frozenset({State.SUSPENDED}), State.ACTIVE, gettext_lazy("暂停的才能恢复")),
     "leave": Step(
         frozenset({State.APPLIED, State.ACTIVE, State.SUSPENDED}),
         State.LEFT,
         gettext_lazy("已经退出了"),
-        outs=True,
+        ends=True,
     ),
 }
 
 
-# --- coming, staying, leaving -------------------------------------------------------------------
+# --- membership --------------------------------------------------------------------------------
 
 
 def apply(
@@ -88,10 +87,10 @@ def apply(
     consented: bool = True,
     by: User | None = None,
 ) -> Volunteer:
-    """A new application, with a login of its own that has no password and no post yet.
+    """Create an application, with a login that has no password and no post yet.
 
-    `phone` is in E.164. `by` is who wrote it down for them, None where they did so themselves.
-    Raises PhoneInUse; of two at once with one phone, one succeeds.
+    `phone` is in E.164. `by` is the coordinator who entered it, None for the volunteer. Raises
+    PhoneInUse, also if two apply with one phone at the same time.
     """
     caller = blind(phone)
     if caller is None:
@@ -121,13 +120,13 @@ def apply(
 
 
 def add(squad: Unit, name: str, phone: str, by: User) -> Volunteer:
-    """Somebody whom the coordinator knows, in the squad at once. Raises Refused."""
+    """Add somebody whom the coordinator knows to the squad at once. Raises Refused."""
     with transaction.atomic():
         return approve(apply(squad, name, phone, by=by), by)
 
 
 def approve(volunteer: Volunteer, by: User) -> Volunteer:
-    """Take them into the squad. Raises Refused where somebody has decided already."""
+    """Take an applicant into the squad. Raises Refused if already decided."""
     return _move("approve", volunteer, by)
 
 
@@ -137,22 +136,22 @@ def reject(volunteer: Volunteer, by: User, why: str) -> Volunteer:
 
 
 def suspend(volunteer: Volunteer, by: User, why: str) -> Volunteer:
-    """Out at once, until `resume`: every post as a volunteer, every session."""
+    """End every post as a volunteer and every session, until `resume`."""
     return _move("suspend", volunteer, by, why)
 
 
 def resume(volunteer: Volunteer, by: User) -> Volunteer:
-    """Back in the posts that `suspend` ended."""
+    """Restore the posts that `suspend` ended."""
     return _move("resume", volunteer, by)
 
 
 def leave(volunteer: Volunteer, by: User, why: str = "") -> Volunteer:
-    """Leave the squad, by themselves or by its coordinator. The phone is free for a new one."""
+    """Leave the squad, by the volunteer or a coordinator. The phone becomes free."""
     return _move("leave", volunteer, by, why)
 
 
 def locked(volunteer: Volunteer) -> Volunteer:
-    """The row as it is now, in our hands alone until the transaction ends."""
+    """Return the row, locked until the transaction ends."""
     found = Volunteer.objects.select_for_update(of=("self",), no_key=True)
     return found.select_related("user", "squad").get(pk=volunteer.pk)
 
@@ -164,27 +163,27 @@ def _move(verb: str, volunteer: Volunteer, by: User, why: str = "") -> Volunteer
         if State(now.state) not in step.sources:
             raise Refused(str(step.why_not))
         before = _state(now)
-        ended = _end_posts(now.user) if step.outs else []
+        ended = _end_posts(now.user) if step.ends else []
         if step.target is State.ACTIVE:
             _begin_posts(now)
         now.state, now.note = step.target.value, why[:200]
         if verb in ("approve", "reject"):
             now.decided_at, now.decided_by = timezone.now(), by
-        if step.outs:
+        if step.ends:
             now.ready_until = None
         if step.target is State.LEFT:
-            # What we promised where they agreed to the rest. `caller` tells them, if they come
-            # back, that they have left; nobody reads a number from it.
+            # Promised in the consent text. `caller` remains, so that a returning volunteer is
+            # recognised; the number cannot be read from it.
             now.phone, now.lon, now.lat, now.located_at = b"", None, None, None
         now.save()
         _record(by, now, before | ({"posts": ended} if ended else {}), _state(now))
-        if step.outs:
+        if step.ends:
             end_sessions(now.user)
     return now
 
 
 def _end_posts(user: User) -> list[str]:
-    """End every post as a volunteer; the units of those that were active."""
+    """End every post as a volunteer; return the units of those that were active."""
     posts = Post.objects.filter(user=user, role=Role.VOLUNTEER, active=True)
     ended = sorted(posts.values_list("unit__code", flat=True))
     posts.update(active=False)
@@ -192,7 +191,7 @@ def _end_posts(user: User) -> list[str]:
 
 
 def _begin_posts(volunteer: Volunteer) -> None:
-    """The post in the squad, and those that the last suspension ended."""
+    """Activate the post in the squad, and those that the last suspension ended."""
     _post, new = Post.objects.get_or_create(
         user=volunteer.user, unit=volunteer.squad, role=Role.VOLUNTEER, area=None
     )
@@ -209,20 +208,17 @@ def _new_login() -> str:
 
 
 def of_phone(phone: str) -> Volunteer | None:
-    """Whose phone (E.164) this is: who has not left, or else whoever left last."""
+    """Return the volunteer with this phone (E.164): the current one, else the last who left."""
     found = Volunteer.objects.filter(caller=blind(phone)).select_related("squad", "user")
     rows = sorted(found, key=lambda one: (one.state == State.LEFT, -one.pk))
     return rows[0] if rows else None
 
 
-# --- what they can, when and where ----------------------------------------------------------------
+# --- skills, places, availability -----------------------------------------------------------------
 
 
 def change(volunteer: Volunteer, by: User, **values: Any) -> bool:
-    """Put skills, areas, zones, inside or hours into the row; False where they were there already.
-
-    Raises Refused for whoever has left.
-    """
+    """Update skills, areas, zones, inside or hours; False if nothing changes. Raises Refused."""
     assert values.keys() <= {"skills", "areas", "zones", "inside", "hours"}  # noqa: S101  # our own words
     with transaction.atomic():
         now = locked(volunteer)
@@ -239,7 +235,7 @@ def change(volunteer: Volunteer, by: User, **values: Any) -> bool:
 
 
 def train(volunteer: Volunteer, by: User) -> Volunteer:
-    """Write down that they have been trained, now."""
+    """Record that they have been trained, now."""
     with transaction.atomic():
         now = locked(volunteer)
         if now.state == State.LEFT:
@@ -251,24 +247,24 @@ def train(volunteer: Volunteer, by: User) -> Volunteer:
 
 
 def set_ready(volunteer: Volunteer, until: datetime) -> None:
-    """They can be asked from now until then, a day at most. Raises Refused unless in the squad."""
+    """Make them available until then, a day at most. Raises Refused unless in the squad."""
     until = min(until, timezone.now() + LONGEST_READY)
-    _put_active(volunteer, ready_until=until, away_until=None)
+    _update_active(volunteer, ready_until=until, away_until=None)
 
 
 def set_away(volunteer: Volunteer, until: datetime) -> None:
-    """They are not asked before then, whatever their hours are."""
+    """Make them unavailable until then, whatever their hours are."""
     until = min(until, timezone.now() + LONGEST_AWAY)
-    _put_active(volunteer, ready_until=None, away_until=until)
+    _update_active(volunteer, ready_until=None, away_until=until)
 
 
 def locate(volunteer: Volunteer, lon: float, lat: float) -> None:
-    """Where they say they are, in degrees of WGS-84; kept to some hundred metres."""
-    _put_active(volunteer, lon=round(lon, 3), lat=round(lat, 3), located_at=timezone.now())
+    """Store where they report to be (WGS-84 degrees), rounded to some hundred metres."""
+    _update_active(volunteer, lon=round(lon, 3), lat=round(lat, 3), located_at=timezone.now())
 
 
-def _put_active(volunteer: Volunteer, **values: Any) -> None:
-    # One statement with its condition: nothing is in between.
+def _update_active(volunteer: Volunteer, **values: Any) -> None:
+    # One statement with its condition, so no lock is needed.
     put = Volunteer.objects.filter(pk=volunteer.pk, state=State.ACTIVE).update(**values)
     if not put:
         raise Refused(_("在队的志愿者才能这样做"))
@@ -277,13 +273,13 @@ def _put_active(volunteer: Volunteer, **values: Any) -> None:
 
 
 def hour_of_week(moment: datetime) -> int:
-    """0 is Monday 0:00 to 1:00 by the place's clock."""
+    """Return the hour of the week; 0 is Monday 0:00 to 1:00 local time."""
     here = timezone.localtime(moment)
     return here.weekday() * 24 + here.hour
 
 
 def can_be_asked(volunteer: Volunteer, now: datetime, *, on_duty: bool = False) -> bool:
-    """Whether they may be asked at this moment: what they said goes before shifts and hours."""
+    """Can they be asked now? Their own statement overrides shifts and hours."""
     if volunteer.state != State.ACTIVE:
         return False
     if volunteer.away_until and volunteer.away_until > now:
@@ -297,7 +293,7 @@ def can_be_asked(volunteer: Volunteer, now: datetime, *, on_duty: bool = False) 
 
 
 def may_enter(zone: Zone, volunteer: Volunteer) -> bool:
-    """Whether the zone's rule lets them in."""
+    """Does the zone's rule let them in?"""
     if not zone.active or zone.status == Zone.Status.OPEN:
         return True
     if zone.skill and zone.skill not in volunteer.skills:
@@ -308,11 +304,7 @@ def may_enter(zone: Zone, volunteer: Volunteer) -> bool:
 
 
 def may_go(volunteer: Volunteer, zone_code: str, zones: Mapping[str, Zone] | None = None) -> bool:
-    """Whether they may go to a place in this zone, "" for a place in none: not out of the sealed
-    zone that they live in, and not into one that they may not enter.
-
-    `zones` are the zones by code, where the caller has them.
-    """
+    """May they go to a place in this zone ("" for none)? Zones are read if not given."""
     codes = {code for code in (zone_code, volunteer.inside) if code}
     if zones is None:
         zones = {zone.code: zone for zone in Zone.objects.filter(pk__in=codes)} if codes else {}
@@ -326,12 +318,12 @@ def may_go(volunteer: Volunteer, zone_code: str, zones: Mapping[str, Zone] | Non
 
 # --- the history ------------------------------------------------------------------------------
 
-_TOLD = ("state", "skills", "areas", "zones", "inside", "hours", "note")
+_HISTORY_FIELDS = ("state", "skills", "areas", "zones", "inside", "hours", "note")
 
 
 def _state(volunteer: Volunteer) -> dict[str, Any]:
-    """What the history tells: neither name nor phone."""
-    told = {name: getattr(volunteer, name) for name in _TOLD}
+    """The values in the history, without name and phone."""
+    told = {name: getattr(volunteer, name) for name in _HISTORY_FIELDS}
     return told | {"squad": volunteer.squad.code}
 
 

@@ -1,3 +1,5 @@
+"""Django app of the places package."""
+
 from typing import Any
 
 from django.apps import AppConfig
@@ -10,11 +12,11 @@ class PlacesConfig(AppConfig):
     label = "places"
 
     def ready(self) -> None:
-        post_migrate.connect(_lay_out, sender=self)
+        post_migrate.connect(_lay_out_working_time, sender=self)
 
 
-def _lay_out(**given: Any) -> None:
-    """Working time is there as soon as its tables are, in a city that nobody has set up yet too."""
+def _lay_out_working_time(**given: Any) -> None:
+    """Lay out working time after migrations, also in a city that is not set up yet."""
     from yinghu.places.calendar import keep_laid_out
 
     tables = connection.introspection.table_names()

@@ -20,11 +20,11 @@ from yinghu.places.importing import ALIAS_MARKS, CODE, BadRow, sound_outline
 from yinghu.places.models import Area
 
 CERTAIN = 0.9
-"""From this confidence on, an area found in a text counts as decided."""
+"""Confidence from which an area found in a text counts as decided."""
 
 _MARKS = re.compile(r"[|\n;；、，]")
-_MOST_AREAS = 500
-_MOST_OUTLINE = 400_000
+_MAX_AREAS = 500
+_MAX_OUTLINE = 400_000
 """Characters of an outline."""
 
 
@@ -103,8 +103,8 @@ class AreasField(forms.CharField):
 
     def clean(self, value: Any) -> list[str]:
         lines = [line for part in _MARKS.split(super().clean(value)) if (line := part.strip())]
-        if len(lines) > _MOST_AREAS:
-            raise ValidationError(_("最多 %d 个区域；再大就写上一级的") % _MOST_AREAS)
+        if len(lines) > _MAX_AREAS:
+            raise ValidationError(_("最多 %d 个区域；再大就写上一级的") % _MAX_AREAS)
         one, codes, wrong = ExactAreaField(max_length=120), set(), []
         for line in lines:
             try:
@@ -163,7 +163,7 @@ class OutlineField(forms.CharField):
 
     def __init__(self) -> None:
         rows = forms.Textarea(attrs={"rows": 4, "spellcheck": "false"})
-        super().__init__(required=False, max_length=_MOST_OUTLINE, widget=rows)
+        super().__init__(required=False, max_length=_MAX_OUTLINE, widget=rows)
 
     def clean(self, value: Any) -> dict[str, Any] | None:
         text = str(super().clean(value)).strip()

@@ -1,8 +1,8 @@
-"""The city's working time as rows: which spans it has, and the arithmetic of the database on them.
+"""Working time: generate spans from working days, and compute with them in the database.
 
-`places_shift(moment, minutes, working)` of the database moves a moment on (or back) by minutes that
-go on round the clock or in working time only; `places_worked(from, to)` is the working time
-between two moments, in minutes. Both read `WorkSpan`, which `lay_out` makes from `WorkDay`.
+SQL `places_shift(moment, minutes, working)` moves a moment by elapsed or working minutes (back if
+negative); `places_worked(from, to)` returns the working minutes between two moments. Both read
+`WorkSpan`, which `lay_out` generates from `WorkDay`.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from yinghu.places.workdays import Hours, statutory
 
 BACK = timedelta(days=60)
 AHEAD = timedelta(days=3 * 366)
-"""How far spans are laid out from today. Beyond them time goes on round the clock."""
+"""How far ahead spans are generated. Beyond them all time counts."""
 
 _SPAN = re.compile(r"(\d{1,2}):([0-5]\d)\s*[-–~至]\s*(\d{1,2}):([0-5]\d)")  # as typed
 _BETWEEN = re.compile(r"[\s,，;；、]*")
 
 
 class BadHours(ValueError):
-    """Hours that are none: `args[0]` is the part that could not be read."""
+    """Invalid hours: `args[0]` is the part that could not be read."""
 
 
 def hours_of(text: str) -> Hours:
-    """Spans of a day as typed ("8:30-12:00 13:30-17:30"), in minutes after midnight; () for "".
+    """Parse spans of a day ("8:30-12:00 13:30-17:30") to minutes after midnight; () for "".
 
-    Raises BadHours for what is no span, and for spans that end before they begin or overlap.
+    Raises BadHours for what is not a span, and for spans that overlap or end before they begin.
     """
     spans: list[tuple[int, int]] = []
     at = 0
@@ -54,7 +54,7 @@ def hours_of(text: str) -> Hours:
 
 
 def lay_out(today: date | None = None) -> int:
-    """Make the spans anew from the days, from `BACK` before `today` to `AHEAD` after; how many."""
+    """Regenerate spans, from `BACK` before `today` to `AHEAD` after; return how many."""
     today = today or timezone.localdate()
     spans: list[WorkSpan] = []
     before = 0.0
@@ -62,7 +62,7 @@ def lay_out(today: date | None = None) -> int:
         spans.append(WorkSpan(opens=opens, closes=closes, before=before))
         before += (closes - opens) / timedelta(minutes=1)
     with transaction.atomic(), connection.cursor() as cursor:
-        # Whoever reckons meanwhile reads the old spans whole, and two layers-out follow in turn.
+        # Concurrent readers see the old spans, and concurrent writers wait.
         cursor.execute("LOCK TABLE places_workspan IN SHARE ROW EXCLUSIVE MODE")
         WorkSpan.objects.all().delete()
         WorkSpan.objects.bulk_create(spans, batch_size=2000)
@@ -70,9 +70,7 @@ def lay_out(today: date | None = None) -> int:
 
 
 def keep_laid_out() -> bool:
-    """See to it that there are spans for a long time to come, as on an installation that has only
-    been migrated; whether they had to be laid out.
-    """
+    """Generate spans if they do not reach far enough ahead; return whether that was needed."""
     last = WorkSpan.objects.order_by("-opens").first()
     if last is not None and last.closes > timezone.now() + AHEAD - timedelta(days=60):
         return False
@@ -80,22 +78,20 @@ def keep_laid_out() -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Reckoned:
-    """When a day is worked, and why: `own` date, `holiday`, `makeup` workday or day of the
-    `week`.
-    """
+class DayRule:
+    """Hours of a day and their source: `own`, `holiday`, `makeup` or `week`."""
 
     day: date
     hours: Hours
     why: str
 
 
-def reckoned(first: date, last: date) -> Iterator[Reckoned]:
-    """Every day from `first` to `last`, as the rows have it now."""
+def reckoned(first: date, last: date) -> Iterator[DayRule]:
+    """Yield every day from `first` to `last` by the current rows."""
     rows = dict(WorkDay.objects.values_list("key", "hours"))
     follows = rows.get(WorkDay.STATUTORY, "") == "yes"
     for n in range((last - first).days + 1):
-        yield _reckon(first + timedelta(days=n), rows, follows)
+        yield _day_rule(first + timedelta(days=n), rows, follows)
 
 
 def _spans(first: date, last: date) -> Iterator[tuple[datetime, datetime]]:
@@ -106,23 +102,22 @@ def _spans(first: date, last: date) -> Iterator[tuple[datetime, datetime]]:
             yield midnight + timedelta(minutes=opens), midnight + timedelta(minutes=closes)
 
 
-def _reckon(day: date, rows: dict[str, str], follows: bool) -> Reckoned:
+def _day_rule(day: date, rows: dict[str, str], follows: bool) -> DayRule:
     own = rows.get(day.isoformat())
     if own is not None:
-        return Reckoned(day, hours_of(own), "own")
+        return DayRule(day, hours_of(own), "own")
     usual = rows.get(str(day.isoweekday()), "")
     works = statutory(day) if follows else None
     if works is False and usual:
-        return Reckoned(day, (), "holiday")
+        return DayRule(day, (), "holiday")
     if works and not usual and rows.get("1"):
-        # A make-up workday (调休) falls on a day off: then it is worked like a Monday. Where Monday
-        # is one too, nobody works.
-        return Reckoned(day, hours_of(rows["1"]), "makeup")
-    return Reckoned(day, hours_of(usual), "week")
+        # A make-up workday (调休) has Monday's hours; if Monday is off, so is this day.
+        return DayRule(day, hours_of(rows["1"]), "makeup")
+    return DayRule(day, hours_of(usual), "week")
 
 
 def shift(moment: datetime, minutes: float, working: bool) -> datetime:
-    """`places_shift` for one moment."""
+    """Call `places_shift` for one moment."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT places_shift(%s, %s, %s)", [moment, minutes, working])
         found: datetime = cursor.fetchone()[0]
@@ -130,7 +125,7 @@ def shift(moment: datetime, minutes: float, working: bool) -> datetime:
 
 
 def worked(begin: datetime, end: datetime) -> float:
-    """`places_worked` for two moments."""
+    """Call `places_worked` for two moments."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT places_worked(%s, %s)", [begin, end])
         return float(cursor.fetchone()[0])

@@ -26,7 +26,7 @@ from yinghu.places.models import LENGTHS, Area, AreaAlias, Level, level_of, pare
 
 
 class AreaContext(FormContext):
-    """Adds the tree that the codes make."""
+    """Adds the tree of area codes."""
 
     @cached_property
     def siblings(self) -> dict[tuple[str, str], list[str]]:
@@ -90,7 +90,7 @@ class AreaForm(ConfigForm):
         return cleaned
 
     def _check_level(self, code: str, above: str, cleaned: State) -> None:
-        """The level is below that of the area above, and above those of the areas below."""
+        """Require a level below the parent's and above the children's."""
         states, level = self.context.states, cleaned["level"]
         where = "code" if "code" in self.fields else "level"
         if above and states[above]["level"] >= level:
@@ -116,8 +116,8 @@ def _level(code: str, above: int) -> int:
     return level_of(code) if len(code) in LENGTHS else min(5, above + 1)
 
 
-_NOTHING = "—"
-"""In the list, for an area that has none below it."""
+_NO_CHILD = "—"
+"""Shown in the list for an area without children."""
 
 
 class AreaType(ModelType):
@@ -192,7 +192,7 @@ class AreaType(ModelType):
             _set_aliases(row, values["aliases"])
         for name, value in self.attributes(values).items():
             setattr(row, name, value)
-        # `updated_at` as well: other processes look for a newer one.
+        # Update `updated_at`, by which other processes notice changes.
         row.save(
             update_fields=["name", "name_en", "level", "lon", "lat", "retired_at", "updated_at"]
         )
@@ -201,18 +201,18 @@ class AreaType(ModelType):
         locate.refresh()
 
     def listed(self, rows: Sequence[Area]) -> list[ListedRow]:
-        return [replace(row, is_parent=row.cells[1] != _NOTHING) for row in super().listed(rows)]
+        return [replace(row, is_parent=row.cells[1] != _NO_CHILD) for row in super().listed(rows)]
 
     def list_cells(self, rows: Sequence[Area]) -> list[Sequence[str]]:
         codes = sorted(Area.objects.values_list("code", flat=True)) if rows else []
         found: list[Sequence[str]] = []
         for area in rows:
             n = bisect_right(codes, f"{area.code}\uffff") - bisect_right(codes, area.code)
-            found.append((str(Level(area.level).label), str(n) if n else _NOTHING))
+            found.append((str(Level(area.level).label), str(n) if n else _NO_CHILD))
         return found
 
     def search(self, query: str, which: str, under: str) -> list[Area]:
-        """All that match a query; without one, those directly below `under`."""
+        """Return all areas that match a query; without one, the children of `under`."""
         found = Area.objects.only("code", "name", "name_en", "level", "retired_at")
         if which != "all":
             found = found.filter(retired_at__isnull=which == "active")
@@ -220,7 +220,7 @@ class AreaType(ModelType):
             matching = [area for area in found if matches(query, self.search_words(area))]
             return sorted(matching, key=lambda area: (area.code != query, area.level, area.code))
         areas = list(found.filter(code__startswith=under).exclude(code=under).order_by("code"))
-        # In the order of codes an area comes right before all that is below it.
+        # In code order an area comes directly before its descendants.
         children: list[Area] = []
         for area in areas:
             if not (children and area.code.startswith(children[-1].code)):
@@ -228,7 +228,7 @@ class AreaType(ModelType):
         return children
 
     def trail(self, code: str) -> list[Area]:
-        """The area with this code and those above it, the widest first."""
+        """Return the area and its ancestors, widest first."""
         prefixes = [code[:n] for n in range(1, len(code) + 1)]
         return list(Area.objects.filter(pk__in=prefixes).defer("outline").order_by("code"))
 
@@ -269,7 +269,7 @@ class AreaType(ModelType):
         return [] if "village_code" in columns else super().unknown_in(columns)
 
     def split_line(self, cells: dict[str, str]) -> list[dict[str, str]]:
-        """Also the statistics bureau's lists, where a line names a village and what it is in."""
+        """Accept the statistics bureau's lists, where a line names a village and its ancestors."""
         if "village_code" not in cells:
             return [cells]
         levels = (("county", "1"), ("town", "2"), ("village", "3"))
@@ -286,7 +286,7 @@ def _set_aliases(area: Area, names: list[str]) -> None:
     AreaAlias.objects.bulk_create(
         [AreaAlias(area=area, name=name) for name in names if name not in known]
     )
-    # A prefetched list would be the old one.
+    # Drop the stale prefetched list.
     getattr(area, "_prefetched_objects_cache", {}).pop("aliases", None)
 
 

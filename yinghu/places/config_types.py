@@ -1,4 +1,4 @@
-"""Configuration types of places and working time."""
+"""Configuration types of the places package."""
 
 from yinghu.places.config_areas import AREAS
 from yinghu.places.config_workdays import WORKDAYS

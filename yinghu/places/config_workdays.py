@@ -23,22 +23,22 @@ from yinghu.places.workdays import Hours, statutory
 _WEEK = tuple("1234567")
 _OFF = frozenset({"休息", "休", "放假", "off", "day off"})
 _SIGNS = str.maketrans("：－—　", ":-- ")
-_LONGEST = 80
-"""Characters that the hours of a day may have as they are kept."""
+_MAX_HOURS = 80
+"""Maximum length of a day's hours as stored."""
 
 _NEAR, _FAR = timedelta(days=20), timedelta(days=200)
-"""How far ahead the list shows every day, and how far the days that differ from the week."""
+"""How far ahead the list shows every day, and exceptions only."""
 
 
 class WorkDayForm(ConfigForm):
-    """`hours` of the state: "8:30-12:00 …", "" for a day off, None for a date without a rule of its
-    own; for the row of statutory holidays "yes" or "no".
+    """`hours` of the state: "8:30-12:00 …", "" for a day off, None for a date without its own rule;
+    "yes" or "no" for the row of statutory holidays.
     """
 
     fixed = ("day",)
 
     day = forms.CharField(max_length=10)
-    hours = forms.CharField(required=False, max_length=_LONGEST)
+    hours = forms.CharField(required=False, max_length=_MAX_HOURS)
 
     def clean_day(self) -> str:
         text: str = plain_digits(self.cleaned_data["day"]).translate(_SIGNS)
@@ -65,18 +65,18 @@ class WorkDayForm(ConfigForm):
                 raise ValidationError(_("请写几点到几点，或者写“休息”"))
             return "" if self.key in _WEEK else None
         try:
-            written = _written(calendar.hours_of(text))
+            written = _format_spans(calendar.hours_of(text))
         except calendar.BadHours as bad:
             raise ValidationError(
                 _("“%s”看不懂，或者和前面的重叠；请写成“8:30-12:00 13:30-17:30”")
                 % str(bad.args[0])[:30]
             ) from None
-        if len(written) > _LONGEST:
+        if len(written) > _MAX_HOURS:
             raise ValidationError(_("一天最多写六段"))
         return written
 
 
-def _written(hours: Hours) -> str:
+def _format_spans(hours: Hours) -> str:
     return " ".join(
         f"{opens // 60}:{opens % 60:02}-{closes // 60}:{closes % 60:02}" for opens, closes in hours
     )
@@ -123,7 +123,7 @@ class WorkDayType(ConfigType):
         return {"hours": row.hours or "no" if row.key == WorkDay.STATUTORY else row.hours}
 
     def cells(self, row: WorkDay) -> dict[str, str]:
-        return {"day": row.key, "hours": _hours_said(self.state(row)["hours"])}
+        return {"day": row.key, "hours": _format_hours(self.state(row)["hours"])}
 
     def create(self, values: State) -> WorkDay:
         return WorkDay.objects.create(key=values["day"], hours=values["hours"])
@@ -144,15 +144,15 @@ class WorkDayType(ConfigType):
         return (row.key, self.label(row), row.hours)
 
     def list_cells(self, rows: Sequence[WorkDay]) -> list[Sequence[str]]:
-        return [(_hours_said(self.state(row)["hours"]),) for row in rows]
+        return [(_format_hours(self.state(row)["hours"]),) for row in rows]
 
     def panels(self) -> list[Panel]:
         today = timezone.localdate()
         near, far = today + _NEAR, today + _FAR
         days = list(calendar.reckoned(today, far))
         heads = (_("日期"), _("几点到几点"), _("为什么"))
-        shown = [_day(each) for each in days if each.day <= near]
-        other = [_day(each) for each in days if each.day > near and each.why != "week"]
+        shown = [_day_row(each) for each in days if each.day <= near]
+        other = [_day_row(each) for each in days if each.day > near and each.why != "week"]
         found = [Panel(_("接下来三周"), heads, shown)]
         return [*found, Panel(_("再往后，和平常不一样的日子"), heads, other)] if other else found
 
@@ -163,7 +163,7 @@ class WorkDayType(ConfigType):
 
     def display_value(self, name: str, value: Any, context: FormContext) -> str:
         if name == "hours":
-            return _("照平常") if value is None else _hours_said(value)
+            return _("照平常") if value is None else _format_hours(value)
         return super().display_value(name, value, context)
 
     def count(self) -> int:
@@ -181,14 +181,14 @@ class WorkDayType(ConfigType):
         return []
 
 
-def _hours_said(hours: str) -> str:
-    """Hours in words, which the form reads again."""
+def _format_hours(hours: str) -> str:
+    """Format hours so that the form can parse them again."""
     if hours in ("yes", "no"):
         return pgettext("value", "是") if hours == "yes" else pgettext("value", "否")
     return hours or _("休息")
 
 
-def _day(each: calendar.Reckoned) -> tuple[str, str, str]:
+def _day_row(each: calendar.DayRule) -> tuple[str, str, str]:
     why = {
         "own": _("本地定的"),
         "holiday": _("法定节假日"),
@@ -196,7 +196,7 @@ def _day(each: calendar.Reckoned) -> tuple[str, str, str]:
         "week": _("照平常"),
     }
     day = f"{each.day.isoformat()} {WEEKDAYS[each.day.weekday()]}"
-    return day, _hours_said(_written(each.hours)), why[each.why]
+    return day, _format_hours(_format_spans(each.hours)), why[each.why]
 
 
 WORKDAYS = WorkDayType()

@@ -1,9 +1,9 @@
-"""WGS-84 (GPS, phones, everything we store) and GCJ-02 (Chinese maps, WeChat).
+"""Coordinate conversion between WGS-84 (GPS, everything we store) and GCJ-02 (Chinese maps).
 
-GCJ-02 is an obfuscation of WGS-84 by up to some 700 metres within China. Its formula was never
-published; the one here is the reverse-engineered one in general use (Krasovsky 1940 ellipsoid and
-two series of sines, as in the open-source projects "eviltransform" and "coordtransform"), accurate
-to a metre or two against map services. The way back is found by iteration.
+GCJ-02 shifts WGS-84 by up to some 700 metres within China. Its formula was never published; this is
+the reverse-engineered one in general use (Krasovsky 1940 ellipsoid and two series of sines, as in
+the open-source projects "eviltransform" and "coordtransform"), accurate to a metre or two. The
+inverse is found by iteration.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _EE: Final = 0.00669342162296594323
 
 
 def in_gcj_box(lon: float, lat: float) -> bool:
-    """Whether the formula shifts this point at all: a box around China, some neighbours in it."""
+    """Is the point in the box (China and parts of its neighbours) where the formula applies?"""
     return 72.004 <= lon <= 137.8347 and 0.8293 <= lat <= 55.8271
 
 
 def _shift(lon: float, lat: float) -> tuple[float, float]:
-    """How far GCJ-02 moves a WGS-84 point, degrees of longitude and latitude."""
+    """Return the offset of GCJ-02 from WGS-84 in degrees of longitude and latitude."""
     x, y = lon - 105.0, lat - 35.0
     root = sqrt(abs(x))
     wave = 20.0 * sin(6.0 * x * pi) + 20.0 * sin(2.0 * x * pi)
@@ -53,7 +53,7 @@ def _shift(lon: float, lat: float) -> tuple[float, float]:
 
 
 def wgs_to_gcj(lon: float, lat: float) -> tuple[float, float]:
-    """WGS-84 degrees to GCJ-02 degrees; unchanged outside the box (see `in_gcj_box`)."""
+    """Convert WGS-84 degrees to GCJ-02; unchanged outside the box (see `in_gcj_box`)."""
     if not in_gcj_box(lon, lat):
         return lon, lat
     east, north = _shift(lon, lat)
@@ -61,11 +61,11 @@ def wgs_to_gcj(lon: float, lat: float) -> tuple[float, float]:
 
 
 def gcj_to_wgs(lon: float, lat: float) -> tuple[float, float]:
-    """GCJ-02 degrees to WGS-84 degrees, there and back within a centimetre in China."""
+    """Convert GCJ-02 degrees to WGS-84; a round trip is exact to a centimetre in China."""
     if not in_gcj_box(lon, lat):
         return lon, lat
-    # The shift changes by less than 1 in 100 from one point to its neighbour, so each round
-    # gains two digits: six leave nothing that a double could show.
+    # The offset changes by less than 1 in 100 between neighbouring points, so each iteration gains
+    # two digits; six reach the precision of a double.
     east, north = _shift(lon, lat)
     for _round in range(6):
         east, north = _shift(lon - east, lat - north)

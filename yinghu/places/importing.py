@@ -1,4 +1,4 @@
-"""Outlines of areas from files, and what is reported of any import."""
+"""Import of area outlines from GeoJSON, and import reports."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ from yinghu.places import locate
 from yinghu.places.models import Area
 
 CODE: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,23}")
-SLUG: Final = re.compile(r"[0-9A-Za-z_-]{1,40}")
 ALIAS_MARKS: Final = re.compile(r"[|;；、]")
 
 
 @dataclass(frozen=True)
 class Reject:
-    """One row that was left out: its line in the file (or its number, in GeoJSON), and why."""
+    """A row that was left out: its line in the file (its number, in GeoJSON), and why."""
 
     line: int
     reason: str
@@ -35,7 +34,7 @@ class Reject:
 
 @dataclass
 class Report:
-    """What an import did; its numbers are rows of the database, not lines."""
+    """Result of an import; counts are database rows, not lines."""
 
     created: int = 0
     changed: int = 0
@@ -45,14 +44,15 @@ class Report:
 
 
 class BadRow(ValueError):
-    """A row that cannot be used, with the reason as its text."""
+    """A row that cannot be used; the text says why."""
 
 
 def import_outlines(path: Path | str) -> Report:
-    """Outlines from a GeoJSON FeatureCollection, each feature with `id`, `code` or `adcode`.
+    """Import outlines from a GeoJSON FeatureCollection whose features have `id`, `code` or
+    `adcode`.
 
-    A Polygon or MultiPolygon in WGS-84 degrees; one that crosses itself is repaired. An area
-    without a centre gets a point inside its outline. BadFile if it is not a FeatureCollection.
+    Geometries are Polygons or MultiPolygons in WGS-84 degrees; self-crossing ones are repaired. An
+    area without a centre gets a point inside its outline. Raises BadFile for other files.
     """
     report = Report()
     try:
@@ -109,9 +109,7 @@ def _outline(feature: Any) -> tuple[str, dict[str, Any]]:
 
 
 def sound_outline(given: Any) -> dict[str, Any]:
-    """A GeoJSON geometry as an outline is kept: a Polygon or MultiPolygon in WGS-84 degrees, which
-    is repaired where it crosses itself. Raises BadRow.
-    """
+    """Validate a GeoJSON (Multi)Polygon in WGS-84 degrees, repairing crossings. Raises BadRow."""
     try:
         geometry = shape(given)
     except (
@@ -137,7 +135,7 @@ def sound_outline(given: Any) -> dict[str, Any]:
 
 
 def write_rejects(rejects: list[Reject], path: Path) -> None:
-    """Rejected rows as CSV `line,reason,row`, for a spreadsheet to open (UTF-8 with its mark)."""
+    """Write rejected rows as CSV `line,reason,row` (UTF-8 with BOM, for spreadsheets)."""
     with path.open("w", encoding="utf-8-sig", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(["line", "reason", "row"])

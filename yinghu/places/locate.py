@@ -1,8 +1,8 @@
-"""Which area is meant: by a point, a code, or words in a message.
+"""Find areas by point, by code, or by words in a text.
 
-Each process keeps the areas in memory and looks every few seconds whether they have changed
-(settings.AREAS_POLL_SECONDS, 3 by default; one query of counts and newest times). `refresh()`
-makes it look again at the next question. Retired areas are never found.
+Each process caches the areas and checks for changes every few seconds
+(`settings.AREAS_POLL_SECONDS`, 3 by default; one query of counts and newest times). `refresh()`
+forces a check. Retired areas are never found.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ EARTH: Final = 6_371_008.8
 """Mean radius of the Earth, metres (IUGG)."""
 
 REACH: Final[dict[int, float]] = {1: 30_000, 2: 8_000, 3: 1_500, 4: 500, 5: 150}
-"""Metres from an area's centre within which a point is taken to be in it, by level."""
+"""Metres from an area's centre within which a point counts as inside, by level."""
 
 
 Box = tuple[float, float, float, float]
@@ -41,7 +41,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Match:
-    """`area` may be meant by `words`, which is text[span[0]:span[1]]; confidence 0..1."""
+    """An area that may be meant by `words`, text[span[0]:span[1]]; confidence 0..1."""
 
     area: Area
     words: str
@@ -50,7 +50,7 @@ class Match:
 
 
 def metres(lon1: float, lat1: float, lon2: float, lat2: float) -> float:
-    """Great-circle distance (haversine) between two WGS-84 points in degrees."""
+    """Return the great-circle distance (haversine) between two WGS-84 points in degrees."""
     phi1, phi2 = math.radians(lat1), math.radians(lat2)
     a = (
         math.sin((phi2 - phi1) / 2) ** 2
@@ -63,11 +63,11 @@ def metres(lon1: float, lat1: float, lon2: float, lat2: float) -> float:
 
 
 def by_point(lon: float, lat: float, reach: dict[int, float] | None = None) -> Area | None:
-    """The deepest area that the point (WGS-84 degrees) is known to be in, or None.
+    """Return the deepest area known to contain the point (WGS-84 degrees), or None.
 
-    First the outlines: the deepest that holds the point is sure, and whatever lies under an
-    outline that does not hold it is out. Then, under what is sure, the deepest level that has a
-    centre within `reach` (metres by level, REACH by default), nearest first.
+    The deepest outline that contains the point is certain; areas under an outline that does not
+    contain it are excluded. Below the certain area, the nearest centre within `reach` (metres by
+    level, default REACH) on the deepest level wins.
     """
     if not (math.isfinite(lon) and math.isfinite(lat) and abs(lon) <= 180 and abs(lat) <= 90):
         return None
@@ -75,8 +75,8 @@ def by_point(lon: float, lat: float, reach: dict[int, float] | None = None) -> A
     point = shapely.Point(lon, lat)
     holding = [code for code, outline in known.outlines if outline.intersects(point)]
     sure = max(holding, key=len, default="")
-    # Outlines from different sources may overlap: the deepest that holds the point is trusted
-    # even where its parent's outline misses it.
+    # Outlines from different sources may disagree: the deepest that contains the point counts even
+    # if its parent's outline does not.
     missing = tuple(
         code
         for code, _outline in known.outlines
@@ -99,7 +99,7 @@ def by_point(lon: float, lat: float, reach: dict[int, float] | None = None) -> A
 
 @dataclass(frozen=True)
 class _Centres:
-    """Centres of the areas of one level, in the order of `codes`; radians."""
+    """Centres of one level's areas, in the order of `codes`; radians."""
 
     codes: list[str]
     lon: npt.NDArray[np.float64]
@@ -117,14 +117,13 @@ class _Centres:
 
 
 def by_code(code: str) -> Area | None:
-    """The area with this code, or with its longest known prefix, or None."""
-    areas = _known().areas
-    return next((areas[code[:n]] for n in range(len(code), 0, -1) if code[:n] in areas), None)
+    """Return the area with this code, or with its longest known prefix, or None."""
+    return _known().deepest(code)
 
 
 # --- by words ---------------------------------------------------------------------------------
 
-# Taken off an official name, longest first, to reach what people say.
+# Suffixes of official names, longest first; people leave them out.
 _COMMITTEES: Final = (
     ("社区居民委员会", "社区"),
     ("社区居委会", "社区"),
@@ -139,22 +138,22 @@ _KINDS: Final = ("社区", "街道", "地区", "新区", "村", "镇", "乡", "�
 _WAYS: Final = "路街道桥巷弄"
 
 FULL: Final = 0.95
-"""The official name, or with its kind (田心村)."""
+"""Confidence of the official name, or of a name with its kind (田心村)."""
 ALIAS: Final = 0.9
 TOWN_SHORT: Final = 0.85
 """A town or county without its kind (佛堂)."""
 SHORT: Final = 0.6
 """A village without its kind, three characters or more (孝子祠)."""
 SHORTEST: Final = 0.3
-"""A village without its kind, two characters: as often a surname or a road."""
+"""A village without its kind, two characters: often a surname or a road instead."""
 IN_TOWN: Final = 0.9
-"""Any of the last two where its town is named in the same text."""
+"""One of the last two if its town is named in the same text."""
 
 
-def forms_of(name: str) -> dict[str, bool]:
-    """What an area may be called: each form, and whether it lost the word that says its kind.
+def spoken_names(name: str) -> dict[str, bool]:
+    """Return the names an area may be called by, each with whether it lost the word for its kind.
 
-    forms_of("江滨社区居委会") == {"江滨社区居委会": False, "江滨社区": False, "江滨": True}
+    spoken_names("江滨社区居委会") == {"江滨社区居委会": False, "江滨社区": False, "江滨": True}
     """
     forms = {name: False}
     called = name
@@ -163,7 +162,7 @@ def forms_of(name: str) -> dict[str, bool]:
             called = name.removesuffix(committee)
             if not called.endswith(kind):
                 called += kind
-            # A bare 居委会 leaves a name without a kind.
+            # Removing a bare 居委会 leaves a name without a kind.
             forms.setdefault(called, kind == "")
             break
     for kind in _KINDS:
@@ -173,17 +172,16 @@ def forms_of(name: str) -> dict[str, bool]:
     return {
         form: short
         for form, short in forms.items()
-        if form == name or (len(form) >= 2 and form not in _everyday())
+        if form == name or (len(form) >= 2 and form not in _everyday_words())
     }
 
 
 def by_words(text: str, within: str = "") -> list[Match]:
-    """The areas that `text` may mean, likeliest first, the deeper first among equals.
+    """Return the areas that `text` may mean, most likely first, deeper first among equals.
 
-    `within` is a code prefix to which the answer is held. Official names, short forms and aliases
-    count, the longest first. A form that fits several areas is settled by a town (or any area
-    above) that is named too; else all that fit are given, each with its share of the confidence.
-    An area above a likely match is not given besides it.
+    `within` is a code prefix that limits the result. Official names, short forms and aliases count,
+    the longest first. An ambiguous form is resolved by an ancestor named in the same text;
+    otherwise all candidates share the confidence. Ancestors of a likely match are left out.
     """
     known = _known()
     matches: list[Match] = []
@@ -194,20 +192,22 @@ def by_words(text: str, within: str = "") -> list[Match]:
         if fitting and found.start >= last:
             spots.append((found, fitting))
             last = found.end
-    # Areas named beyond doubt, and where, by which short and ambiguous forms elsewhere in the
-    # text are judged; that it all is in this county goes without saying.
+    # Areas named with certainty, by which short and ambiguous forms elsewhere in the text are
+    # judged. The county is implied.
     named = [
         (tops[0].code, found.start)
         for found, forms in spots
-        if len(tops := _topmost(forms)) == 1
+        if len(tops := _without_descendants(forms)) == 1
         and tops[0].confidence > SHORT
         and known.areas[tops[0].code].level >= 2
     ]
+    scope = known.deepest(within)
+    limited = scope is not None and scope.level >= 2
     for found, forms in spots:
         above = tuple(code for code, start in named if start != found.start)
         inside = [form for form in forms if form.code.startswith(above)]
-        held = bool(inside) or (within != "" and known.level(within) >= 2)
-        chosen = _topmost(inside or forms)
+        held = bool(inside) or limited
+        chosen = _without_descendants(inside or forms)
         for form in chosen:
             confidence = form.confidence
             if held and form.short:
@@ -229,15 +229,15 @@ def by_words(text: str, within: str = "") -> list[Match]:
 
 @dataclass(frozen=True)
 class _Form:
-    """One thing that people call an area."""
+    """A name by which an area may be called."""
 
     code: str
     confidence: float
     short: bool
 
 
-def _topmost(forms: list[_Form]) -> list[_Form]:
-    """Without those under another of them: 福田 the street holds 福田 the community."""
+def _without_descendants(forms: list[_Form]) -> list[_Form]:
+    """Remove forms whose ancestor is among them: 福田 the street over 福田 the community."""
     return [
         form
         for form in forms
@@ -258,8 +258,7 @@ def _ranked(matches: list[Match]) -> list[Match]:
         if not any(other != code and other.startswith(code) for other in likely)
     ]
     left.sort(key=lambda match: (-match.confidence, -len(match.area.code), match.span))
-    # Several places apart in one message: the appeal is about one of them, which is not known.
-    # Those named first are likelier.
+    # Several distinct places: the appeal is about one of them, more likely one named earlier.
     rivals = sorted((m for m in left if m.confidence >= 0.5), key=lambda match: match.span)
     if len(rivals) < 2:
         return left
@@ -272,17 +271,17 @@ def _ranked(matches: list[Match]) -> list[Match]:
 
 
 @cache
-def _everyday() -> frozenset[str]:
+def _everyday_words() -> frozenset[str]:
     lines = (Path(__file__).parent / "everyday_words.txt").read_text("utf-8").splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
-# --- what is kept in memory -------------------------------------------------------------------
+# --- cache ------------------------------------------------------------------------------------
 
 
 @dataclass
 class _Known:
-    """All living areas as of `version`."""
+    """All active areas as of `version`."""
 
     version: tuple[Any, ...]
     areas: dict[str, Area] = field(default_factory=dict)
@@ -292,12 +291,10 @@ class _Known:
     finder: Finder = field(default_factory=lambda: Finder(()))
     box: Box | None = None
 
-    def level(self, code: str) -> int:
-        """Level of the deepest area with a prefix of `code`, 0 for none."""
-        return next(
-            (self.areas[code[:n]].level for n in range(len(code), 0, -1) if code[:n] in self.areas),
-            0,
-        )
+    def deepest(self, code: str) -> Area | None:
+        """Return the area with the longest known prefix of `code`, or None."""
+        prefixes = (code[:n] for n in range(len(code), 0, -1))
+        return next((self.areas[each] for each in prefixes if each in self.areas), None)
 
 
 _lock = threading.Lock()
@@ -306,23 +303,23 @@ _checked = 0.0
 
 
 def refresh() -> None:
-    """Look at the next question whether areas have changed, however short ago that was done."""
+    """Check for changed areas at the next look-up."""
     global _checked
     _checked = 0.0
 
 
 def known_areas() -> dict[str, Area]:
-    """Every area that is not retired, by its code, without outlines; not to be changed."""
+    """Return active areas by code, without outlines; do not modify."""
     return _known().areas
 
 
 def box() -> Box | None:
-    """What all areas that are not retired lie in; None where not one has a centre or an outline."""
+    """Return the bounding box of all active areas; None if none has a centre or an outline."""
     return _known().box
 
 
 def version() -> tuple[Any, ...]:
-    """Another value as soon as `known_areas` are others."""
+    """Return a value that changes whenever `known_areas` does."""
     return _known().version
 
 
@@ -352,17 +349,17 @@ def _load(version: tuple[Any, ...]) -> _Known:
         known.areas[area.code] = area
         if area.lon is not None and area.lat is not None:
             centres.setdefault(area.level, []).append((area.code, area.lon, area.lat))
-        for form, short in forms_of(area.name).items():
+        for form, short in spoken_names(area.name).items():
             confidence = FULL
             if short:
                 confidence = TOWN_SHORT if area.level <= 2 else SHORT
                 confidence = SHORTEST if area.level > 2 and len(form) == 2 else confidence
-            _add(known, form, _Form(area.code, confidence, short))
+            _add_form(known, form, _Form(area.code, confidence, short))
         if len(area.name_en) >= 3:
-            _add(known, area.name_en, _Form(area.code, FULL, False))
+            _add_form(known, area.name_en, _Form(area.code, FULL, False))
     for code, name in AreaAlias.objects.values_list("area_id", "name"):
         if len(name) >= 2 and code in known.areas:
-            _add(known, name, _Form(code, ALIAS, False))
+            _add_form(known, name, _Form(code, ALIAS, False))
     known.finder = Finder(known.forms)
     outlined = Area.objects.filter(retired_at=None, outline__isnull=False)
     for code, outline in outlined.values_list("code", "outline"):
@@ -391,8 +388,8 @@ def _box(boxes: Sequence[Box]) -> Box | None:
     return min(west), min(south), max(east), max(north)
 
 
-def _add(known: _Known, name: str, form: _Form) -> None:
-    """One form for each name and area, the surest."""
+def _add_form(known: _Known, name: str, form: _Form) -> None:
+    """Keep the most certain form per name and area."""
     forms = known.forms.setdefault(fold(name), [])
     same = next((other for other in forms if other.code == form.code), None)
     if same is None:
@@ -404,12 +401,12 @@ def _add(known: _Known, name: str, form: _Form) -> None:
 METRES_A_DEGREE = 111_320.0
 """Of latitude, and of longitude at the equator."""
 NEAREST, FARTHEST = 150.0, 300.0
-"""Metres by which a point is moved for whoever may know only about where it is."""
+"""Metres by which a point is moved for readers who may know it only roughly."""
 
 
 def aside(lon: float, lat: float, turn: float, share: float) -> tuple[float, float]:
-    """A point NEAREST to FARTHEST metres away: `turn` in radians from the north, `share` from 0 to
-    1 of how far, by area, so that no ring of the disc is likelier than another.
+    """Move a point by NEAREST to FARTHEST metres; `turn` is radians from north, `share` (0 to 1)
+    the distance, uniform by area.
     """
     far = math.sqrt(NEAREST**2 + share * (FARTHEST**2 - NEAREST**2))
     north, east = far * math.cos(turn), far * math.sin(turn)

@@ -1,9 +1,8 @@
-"""Areas in a tree by code prefix, their other names, places that carry a QR sticker, and zones.
+"""Tables of areas (a tree by code prefix), sticker places, zones and working time.
 
-A county has 6 digits, its towns 9, their villages and communities 12, grids 15, cells 18 (the first
-twelve are the statistical area codes of the National Bureau of Statistics, GB/T 10114). Other
-countries bring their own prefix codes: nothing here needs digits or these lengths, only that a
-child's code begins with its parent's.
+A county's code has 6 digits, its towns' 9, villages and communities 12, grids 15, cells 18 (the
+first twelve are the statistical codes of the National Bureau of Statistics, GB/T 10114). Other
+countries' codes work too, as long as a child's code begins with its parent's.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ LENGTHS: Final[tuple[int, ...]] = (6, 9, 12, 15, 18)
 """Code lengths of levels 1 to 5 by default."""
 
 PLACE_ALPHABET: Final = "23456789abcdefghjkmnpqrstuvwxyz"
-"""No 0/o, 1/l/i: a code is sometimes typed from a sticker."""
+"""Without 0/o and 1/l/i, because codes are typed from stickers."""
 
-# Without the two "not null" a half point would pass: a CHECK that comes out NULL holds.
+# The "not null" conditions are needed because a CHECK that yields NULL passes.
 ON_EARTH: Final = Q(lon__isnull=True, lat__isnull=True) | Q(
     lon__isnull=False,
     lat__isnull=False,
@@ -45,21 +44,21 @@ class Level(models.IntegerChoices):
 
 
 def level_of(code: str) -> int:
-    """Level 1..5 by the length of `code`: the deepest whose length it reaches, at least 1."""
+    """Return the level (1..5) by the length of `code`, at least 1."""
     return max(1, sum(len(code) >= length for length in LENGTHS))
 
 
 def new_place_code() -> str:
-    """Eight characters from PLACE_ALPHABET, some 40 random bits: a name on a sticker, no secret."""
+    """Return eight random characters of PLACE_ALPHABET, some 40 bits; not a secret."""
     return "".join(secrets.choice(PLACE_ALPHABET) for _i in range(8))
 
 
 class Area(models.Model):
-    """One area. `outline` is a GeoJSON Polygon or MultiPolygon, `lon` and `lat` its centre, both
-    in degrees of WGS-84.
+    """An area. `outline` is a GeoJSON Polygon or MultiPolygon, `lon` and `lat` its centre, in
+    degrees of WGS-84.
 
     The primary key's `_like` index (varchar_pattern_ops) makes `code__startswith` an index range.
-    An area is never deleted, only retired, for appeals go on pointing to it.
+    Areas are retired instead of deleted, because appeals refer to them.
     """
 
     code = models.CharField(_("代码"), max_length=24, primary_key=True)
@@ -87,12 +86,12 @@ class Area(models.Model):
 
 
 def parent_code_in(code: str, known: Container[str]) -> str:
-    """The longest proper prefix of `code` that is in `known`, or ""."""
+    """Return the longest proper prefix of `code` in `known`, or ""."""
     return next((code[:n] for n in range(len(code) - 1, 0, -1) if code[:n] in known), "")
 
 
 class AreaAlias(models.Model):
-    """Another name people use for an area ("国际商贸城" for the street that it stands in)."""
+    """An informal name of an area ("国际商贸城" for the street that it stands in)."""
 
     area = models.ForeignKey(Area, on_delete=models.CASCADE, related_name="aliases")
     name = models.CharField(_("别名"), max_length=80)
@@ -108,14 +107,14 @@ class AreaAlias(models.Model):
 
 
 class WorkDay(models.Model):
-    """When offices work: on a day of the week ("1" is Monday) or on one date ("2026-02-17").
+    """Working hours of a day of the week ("1" is Monday) or of one date ("2026-02-17").
 
-    `hours` are spans such as "8:30-12:00 13:30-17:30", "" is a day off. A date goes before a day of
-    the week; between them stand the statutory holidays, if the city follows them (`STATUTORY`).
+    `hours` are spans such as "8:30-12:00 13:30-17:30", "" is a day off. Dates override statutory
+    holidays (if the city follows them, `STATUTORY`), which override days of the week.
     """
 
     STATUTORY = "statutory"
-    """The key of the row whose `hours` are "yes" where statutory holidays and make-up days hold."""
+    """Key of the row whose `hours` are "yes" if statutory holidays and make-up days apply."""
 
     key = models.CharField(primary_key=True, max_length=10)
     hours = models.CharField(max_length=80, blank=True)
@@ -125,8 +124,8 @@ class WorkDay(models.Model):
 
 
 class WorkSpan(models.Model):
-    """A span of working time, made from the days (`calendar.lay_out`); `before` are the working
-    minutes of all spans before it, so that working time is a subtraction.
+    """A span of working time, made by `calendar.lay_out`; `before` sums the minutes of earlier
+    spans.
     """
 
     opens = models.DateTimeField(primary_key=True)
@@ -141,7 +140,7 @@ class WorkSpan(models.Model):
 
 
 class Place(models.Model):
-    """A point with a QR sticker: scanning it says where the requester is."""
+    """A place with a QR sticker; scanning it gives the requester's location."""
 
     code = models.SlugField(_("代码"), max_length=40, unique=True, default=new_place_code)
     name = models.CharField(_("名称"), max_length=80)
@@ -162,11 +161,11 @@ class Place(models.Model):
 
 
 class Zone(models.Model):
-    """A part of the city that one may not simply walk into: the areas that are listed (with all
-    below them), and what lies inside `outline` (GeoJSON, like an area's).
+    """A zone with restricted access: the listed areas (with descendants) and the inside of
+    `outline` (GeoJSON, like an area's).
 
-    While its `status` is open nothing holds. `entry` says who may go in else, and `skill` which
-    skill they need besides ("" for none). Things change hands at its `gate`.
+    Nothing is restricted while `status` is open. Otherwise `entry` says who may go in and `skill`
+    which skill they need ("" for none). Goods change hands at its `gate`.
     """
 
     class Status(models.TextChoices):
@@ -202,6 +201,6 @@ class Zone(models.Model):
 
     @property
     def keeps_out(self) -> bool:
-        """Whether whoever has no pass may not go in."""
+        """Is entry limited to pass holders?"""
         shut = self.active and self.status != Zone.Status.OPEN
         return shut and self.entry != Zone.Entry.ANYONE

@@ -1,4 +1,4 @@
-"""Areas as they are typed: by code, by the beginning or a part of the name, by pinyin initials."""
+"""Typeahead search for areas, by code, part of the name or pinyin initials."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from yinghu.places import locate
 from yinghu.places.models import Area
 
 
-class _Typed(NamedTuple):
+class _Candidate(NamedTuple):
     code: str
     level: int
     names: tuple[str, ...]
@@ -18,9 +18,9 @@ class _Typed(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def _typed(version: object) -> list[_Typed]:
+def _candidates(version: object) -> list[_Candidate]:
     return [
-        _Typed(
+        _Candidate(
             area.code,
             area.level,
             tuple(name.lower() for name in (area.name, area.name_en) if name),
@@ -31,24 +31,21 @@ def _typed(version: object) -> list[_Typed]:
 
 
 def find(text: str, most: int = 12) -> list[Area]:
-    """The areas that `text` may mean, likeliest first, wide areas before narrow ones.
-
-    Letters are also read as pinyin initials: `ftjd` finds 福田街道.
-    """
+    """Return areas matching names or pinyin initials (`ftjd` for 福田街道), most likely first."""
     text = text.strip().lower()
     if not text:
         return []
     areas = locate.known_areas()
     ranked = sorted(
         (rank, area.level, area.code)
-        for area in _typed(locate.version())
+        for area in _candidates(locate.version())
         if (rank := _rank(area, text)) is not None
     )
     found = [areas[code] for _rank_, _level, code in ranked[:most] if code in areas]
     return found or [near.area for near in locate.by_words(text)[:most]]
 
 
-def _rank(area: _Typed, text: str) -> int | None:
+def _rank(area: _Candidate, text: str) -> int | None:
     if area.code == text:
         return 0
     if any(name.startswith(text) for name in area.names):

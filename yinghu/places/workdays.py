@@ -1,7 +1,7 @@
-"""Workdays: China's statutory holidays and make-up workdays (调休).
+"""China's statutory holidays and make-up workdays (调休), from `chinesecalendar`.
 
-They come from `chinesecalendar`, whose table is published year by year after the State Council's
-notice. A year that it does not have (next year before November, say) is taken as Monday to Friday.
+Its table follows the State Council's yearly notice. Years that it lacks (next year before November,
+for example) count as Monday to Friday.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ from typing import Final
 import chinese_calendar
 
 Hours = tuple[tuple[int, int], ...]
-"""Spans of a working day in minutes after midnight, in order and apart."""
+"""Spans of a working day in minutes after midnight, sorted and disjoint."""
 
 _YEARS: Final = range(min(chinese_calendar.holidays).year, max(chinese_calendar.holidays).year + 1)
 
 
 def statutory(day: date) -> bool | None:
-    """Whether China's holidays make `day` a workday (调休 too) or a day off; None in a year without
-    a table.
-    """
+    """Is `day` a workday by holidays and make-up days? None for a year without a table."""
     return bool(chinese_calendar.is_workday(day)) if day.year in _YEARS else None

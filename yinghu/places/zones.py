@@ -1,4 +1,4 @@
-"""In which zone a place lies, of those that are not open."""
+"""Look up the restricted zone of a place."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from yinghu.places import locate
 from yinghu.places.models import Zone, level_of
 
 _METRES_OF_DEGREE = 111_195.0
-"""Of latitude, on a sphere of `locate.EARTH`."""
+"""Metres per degree of latitude, on a sphere of `locate.EARTH`."""
 
 
 def zone_at(area_code: str, lon: float | None, lat: float | None) -> Zone | None:
-    """The zone around a place, None where it lies in none that is controlled or sealed.
+    """Return the controlled or sealed zone that contains a place, or None.
 
-    A zone holds the areas that it lists with all below them, and what lies inside its outline. Of
-    several the smallest is meant: a sealed house in a controlled town is sealed.
+    A zone contains its listed areas with descendants and the inside of its outline. Of several, the
+    smallest counts.
     """
     found = [
         (size, zone.code, zone)
@@ -29,7 +29,7 @@ def zone_at(area_code: str, lon: float | None, lat: float | None) -> Zone | None
 
 
 def _size_around(zone: Zone, area_code: str, lon: float | None, lat: float | None) -> float | None:
-    """About how many metres the part of the zone reaches in which the place lies; None if none."""
+    """Return the approximate size in metres of the zone around the place; None if outside."""
     sizes = [
         locate.REACH[_level(code)] for code in zone.areas if code and area_code.startswith(code)
     ]

@@ -1,4 +1,4 @@
-"""Configuration of routing rules: what a rule consists of, in a sentence, and what is valid."""
+"""Configuration type of routing rules: columns, validation, and rules as sentences."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from yinghu.routing.explanation import shadowed
 from yinghu.routing.routing import under
 
 STEP = 10
-"""Between the numbers of rules that are made at the end, so that others fit in between."""
+"""Gap between the order numbers of new rules, so that others fit in between."""
 
 COLUMNS = ("order", "category", "klass", "area", "channel", "field", "value", "unit")
 
 
 class RuleNames:
-    """What rules refer to, in words; each table is read once, and only if needed."""
+    """Display names of the rows that rules refer to; each table is read once, when needed."""
 
     @cached_property
     def categories(self) -> dict[str, Category]:
@@ -57,21 +57,21 @@ class RuleNames:
         return self.areas.get(code, code)
 
     def asked(self, prefix: str) -> Iterator[tuple[Category, dict[str, Any]]]:
-        """The questions that an appeal under a category may have been asked."""
+        """Yield the questions that an appeal under a category may be asked."""
         for code, category in self.categories.items():
             if under(prefix, code):
                 for question in category.questions:
                     yield category, question
 
     def question(self, rule: RoutingRule) -> str:
-        """What a rule's field is called."""
+        """The label of a rule's question."""
         for _category, question in self.asked(rule.category):
             if question["key"] == rule.field:
                 return question_label(question)
         return rule.field
 
     def answer(self, rule: RoutingRule, given: str | None = None) -> str:
-        """The answer that a rule wants, or one given to its question, as its choices are shown."""
+        """The answer that a rule wants (or the one given), as the question's choices show it."""
         value = rule.value if given is None else given
         for _category, question in self.asked(rule.category):
             if question["key"] == rule.field:
@@ -92,7 +92,7 @@ class RuleNames:
         return _("%(question)s = %(answer)s") % {"question": question, "answer": answer}
 
     def sentence(self, rule: RoutingRule) -> str:
-        """A rule's conditions as one reads them."""
+        """All conditions of a rule as a sentence."""
         names = [name for name in COLUMNS[1:6] if getattr(rule, name)]
         said = pgettext("rule", " 且 ").join(self.condition(rule, name) for name in names)
         return said or _("不论什么")
@@ -115,12 +115,12 @@ def _show_answer(value: str, context: FormContext) -> str:
 
 
 def answer_said(value: str) -> str:
-    """An answer as the rules compare it, in words."""
+    """An answer, as rules compare it, in words."""
     return {"True": pgettext("value", "是"), "False": pgettext("value", "否")}.get(value, value)
 
 
 class RuleContext(FormContext):
-    """Adds what rules refer to."""
+    """Form context with the names that rules refer to."""
 
     @cached_property
     def words(self) -> RuleNames:
@@ -128,7 +128,7 @@ class RuleContext(FormContext):
 
     @property
     def next_order(self) -> int:
-        """The number of a rule that is added at the end."""
+        """The order number of a rule that is added at the end."""
         last = max((state["order"] for state in self.states.values()), default=0)
         return last + STEP - last % STEP
 
@@ -171,7 +171,7 @@ class RuleForm(ConfigForm):
         self.fields["value"].widget.attrs["list"] = "rule-answers"
 
     def answers(self) -> list[tuple[str, str, str]]:
-        """(question's key, its label, an answer to choose) of every question with choices."""
+        """(question key, its label, answer) for every answer of a question with choices."""
         found = []
         for _category, question in self.context.words.asked(""):
             for _value, choice in choices_of(question):
@@ -200,7 +200,7 @@ class RuleForm(ConfigForm):
         return cleaned
 
     def _answers(self, cleaned: State, field: str, value: str) -> None:
-        """The category asks this, and the answer is one that can be given."""
+        """Check that the category asks the question and that the answer can be given."""
         asked = self.context.words.asked(cleaned.get("category", ""))
         questions = [each for _category, each in asked if each["key"] == field]
         if not questions:
@@ -263,7 +263,7 @@ class RuleType(ModelType):
     )
 
     def key_in(self, cells: Mapping[str, str], context: FormContext) -> str:
-        # A key for a new rule as well: two lines of a file may not have one number.
+        # New rules get a key too: two lines of a file may not have the same number.
         return super().key_in(cells, context) or f"new {cells.get('order', '')}"
 
     def label(self, row: RoutingRule) -> str:
@@ -315,7 +315,7 @@ RULES = RuleType()
 
 
 def choices_of(question: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(answer as the rules compare it, in words) of a question that lets one choose."""
+    """(answer as rules compare it, in words) for each choice of a question."""
     if question["kind"] == "bool":
         return [("True", answer_said("True")), ("False", answer_said("False"))]
     if question["kind"] != "choice":

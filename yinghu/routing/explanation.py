@@ -1,4 +1,4 @@
-"""Why no rule, or which one, takes an appeal; and what other rules would change."""
+"""Which rule takes an appeal and why, and how other rules would change that."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ from yinghu.routing.routing import Routable, asked, covers, route
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What one rule made of an appeal: the names of the conditions that hold, and that do not.
-
-    Names are those of `routing.CONDITIONS`; a rule whose `failed` is empty takes the appeal.
-    """
+    """The outcome of a rule: the `routing.CONDITIONS` that hold, and those that fail."""
 
     rule: RoutingRule
     held: tuple[str, ...]
@@ -26,12 +23,12 @@ class Tried:
 
     @property
     def first(self) -> str:
-        """The first condition that fails, "" where none does."""
+        """The first condition that fails, "" if none does."""
         return self.failed[0] if self.failed else ""
 
     @property
     def near(self) -> bool:
-        """Whether one thing alone is missing, and the rest is not nothing."""
+        """Does exactly one condition fail while others hold?"""
         return len(self.failed) == 1 and bool(self.held)
 
 
@@ -45,7 +42,7 @@ class Moved:
 
 
 def trail(appeal: Routable, rules: Iterable[RoutingRule]) -> list[Tried]:
-    """What each rule makes of the appeal, in order, up to the one that takes it."""
+    """Return the outcome of each rule for the appeal, in order, up to the one that takes it."""
     found = []
     for rule in rules:
         held: list[str] = []
@@ -59,23 +56,21 @@ def trail(appeal: Routable, rules: Iterable[RoutingRule]) -> list[Tried]:
 
 
 def concerns(tried: Tried) -> bool:
-    """Whether somebody who asks why the appeal was not taken should hear of this rule: one that
-    names its category, or names none and has something else in common with it.
-    """
+    """Does the rule share the appeal's category, or else another condition, without taking it?"""
     if tried.fits or not tried.held:
         return False
     return "category" in tried.held or not tried.rule.category
 
 
 def nearest(tried: Sequence[Tried]) -> list[Tried]:
-    """Those that came nearest first: by what is missing, then by what is there, then in order."""
+    """Sort by how close each rule came: fewest failed, then most held conditions, then order."""
     return sorted(tried, key=lambda each: (len(each.failed), -len(each.held), each.rule.order))
 
 
 def moved(
     appeals: Iterable[Routable], before: Sequence[RoutingRule], after: Sequence[RoutingRule]
 ) -> list[Moved]:
-    """The appeals that would go to another unit under the rules `after` than under `before`."""
+    """Return the appeals that go to another unit under the rules `after` than under `before`."""
     found = []
     for appeal in appeals:
         old, new = route(appeal, before), route(appeal, after)
@@ -85,7 +80,7 @@ def moved(
 
 
 def shadowed(rules: Sequence[RoutingRule]) -> dict[int, RoutingRule]:
-    """Rules (by id) that never fire, each with the earlier one that has it all."""
+    """Return rules (by id) that never fire, each with the earlier rule that covers it."""
     found: dict[int, RoutingRule] = {}
     for at, later in enumerate(rules):
         first = next((each for each in rules[:at] if covers(each, later)), None)

@@ -1,4 +1,4 @@
-"""Which unit an appeal goes to: the first rule, in order, whose every condition holds."""
+"""Routing: the first active rule, in order, whose conditions all hold chooses the unit."""
 
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, Protocol
@@ -16,13 +16,13 @@ LOOKED_AT: Final = (
     *("id", "version", "status", "category_id", "klass", "area_id", "channel", "answers"),
     *("unit_id", "holder_id"),
 )
-"""Columns of an appeal that routing, and permission to see it, depend on."""
+"""Columns of an appeal that routing and the permission to see it depend on."""
 WAITING: Final = 500
-"""Cases at the dispatch desk that one press sends, and on which changed rules are tried."""
+"""Cases at the dispatch desk that are sent at once, and on which changed rules are tried."""
 
 
 class Routable(Protocol):
-    """What the rules look at."""
+    """The columns that rules look at."""
 
     category_id: str | None
     klass: str
@@ -32,14 +32,14 @@ class Routable(Protocol):
 
 
 class Condition(NamedTuple):
-    """One thing that a rule may ask of an appeal. A rule in which it is empty does not ask."""
+    """One condition that a rule may set. A rule whose column is empty does not set it."""
 
     name: str
     holds: Callable[[RoutingRule, Routable], bool]
 
 
 def under(prefix: str, code: str | None) -> bool:
-    """Category prefixes end at a dot: `medicine` covers `medicine.fever`, not `medicines`."""
+    """Is `code` in the category `prefix`? `medicine` covers `medicine.fever`, not `medicines`."""
     return not prefix or code == prefix or (code or "").startswith(prefix + ".")
 
 
@@ -50,36 +50,33 @@ CONDITIONS: Final = (
     Condition("channel", lambda rule, appeal: rule.channel == appeal.channel),
     Condition("field", lambda rule, appeal: str(appeal.answers.get(rule.field, "")) == rule.value),
 )
-"""Named as the rule's columns, in the order in which they are said."""
+"""Named as the rule's columns, in the order in which they are shown."""
 
 
 def asked(rule: RoutingRule) -> list[Condition]:
-    """The conditions that a rule sets."""
+    """Return the conditions that a rule sets."""
     return [each for each in CONDITIONS if getattr(rule, each.name)]
 
 
 def fits(rule: RoutingRule, appeal: Routable) -> bool:
-    """Whether every condition that the rule sets holds for the appeal."""
+    """Do all conditions that the rule sets hold for the appeal?"""
     return all(each.holds(rule, appeal) for each in asked(rule))
 
 
 def route(appeal: Routable, rules: Iterable[RoutingRule] | None = None) -> RoutingRule | None:
-    """The rule that takes the appeal, or None where the dispatch desk must decide.
-
-    `rules` saves the query where many appeals are routed at once (`active_rules`).
-    """
+    """Return the first of the rules (by default the active ones) that takes the appeal, if any."""
     tried = active_rules() if rules is None else rules
     return next((rule for rule in tried if fits(rule, appeal)), None)
 
 
 def active_rules() -> list[RoutingRule]:
-    """The rules in force, in order, their units at hand."""
+    """Return the active rules in order, with their units."""
     found = RoutingRule.objects.filter(active=True, unit__active=True)
     return list(found.select_related("unit"))
 
 
 def waiting() -> list[Appeal]:
-    """What waits for dispatch, the most urgent first, but for what a unit has returned."""
+    """Return cases waiting for dispatch, most urgent first, without those a unit returned."""
     found = Appeal.objects.filter(status=Status.SORTED).order_by("-urgency", "id")
     back = Event.objects.filter(appeal__in=found[:WAITING], verb=actions.RETURN.name)
     returned = set(back.values_list("appeal", flat=True))
@@ -87,9 +84,7 @@ def waiting() -> list[Appeal]:
 
 
 def send_waiting(actor: Actor) -> int:
-    """Assign what waits for dispatch by the rules, as far as the actor may; how many. What was
-    returned stays for a person.
-    """
+    """Assign waiting cases by the rules, except returned ones; return how many."""
     rules = active_rules()
     sent = 0
     for appeal in waiting():
@@ -109,7 +104,7 @@ def send_waiting(actor: Actor) -> int:
 
 
 def covers(earlier: RoutingRule, later: RoutingRule) -> bool:
-    """Whether whatever fits the later rule fits the earlier one, so that the later never fires."""
+    """Does the earlier rule take every appeal that fits the later, so that it never fires?"""
     return (
         under(earlier.category, later.category)
         and earlier.klass in ("", later.klass)

@@ -167,7 +167,7 @@ def _run(
     )
 
 
-def _own(cluster: Cluster, folder: Path) -> None:
+def _own_folder(cluster: Cluster, folder: Path) -> None:
     """Create `folder` for the server's user alone; refuse one that another user created."""
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
@@ -203,10 +203,10 @@ def allow_traversal(cluster: Cluster, path: Path) -> None:
 
 
 def create(cluster: Cluster, durable: bool) -> None:
-    """Create the cluster beside its place, then rename it: nobody ever sees half of one."""
+    """Create the cluster under another name, then rename it, so that it appears complete."""
     fresh = cluster.folder / "data.new"
     shutil.rmtree(fresh, ignore_errors=True)
-    _own(cluster, fresh)
+    _own_folder(cluster, fresh)
     allow_traversal(cluster, fresh)
     allow_traversal(cluster, binary("initdb"))
     # The builtin provider knows all of Unicode and is the same on every machine; the wheel has
@@ -312,8 +312,8 @@ def start(cluster: Cluster, durable: bool) -> None:
                 "wait for them, or end them with kill"
             )
         time.sleep(0.05)
-    _own(cluster, cluster.log)
-    _own(cluster, cluster.socket_folder)
+    _own_folder(cluster, cluster.log)
+    _own_folder(cluster, cluster.socket_folder)
     # Their process is gone. Its id may by now belong to another process, or to a zombie that
     # nobody reaps (a container without an init), and PostgreSQL would refuse to start.
     for path in (

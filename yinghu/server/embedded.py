@@ -60,7 +60,7 @@ def ensure(home: Path, *, durable: bool = True) -> str:
     `EmbeddedError`.
     """
     home = home.absolute()
-    with _guard:
+    with _thread_lock:
         key = (os.getpid(), home)
         if key in _held:
             cluster = _cluster(home)
@@ -75,7 +75,7 @@ def ensure(home: Path, *, durable: bool = True) -> str:
 
 def release(home: Path) -> None:
     """Undo `ensure` before this process ends; the last process to leave stops the server."""
-    with _guard:
+    with _thread_lock:
         manager = _held.pop((os.getpid(), home.absolute()), None)
     if manager is not None:
         manager.__exit__(None, None, None)
@@ -94,7 +94,7 @@ def running(home: Path, *, durable: bool = True) -> Iterator[str]:
         yield cluster.url()
     finally:
         if users >= 0:
-            _leave(cluster, users, patience=0 if _is_alive(parent) else 2)
+            _stop_using(cluster, users, patience=0 if _is_alive(parent) else 2)
 
 
 def is_up(home: Path) -> bool:
@@ -107,7 +107,7 @@ def server_processes(home: Path) -> list[int]:
     return processes(_cluster(home))
 
 
-_guard = threading.RLock()
+_thread_lock = threading.RLock()
 _held: dict[tuple[int, Path], contextlib.AbstractContextManager[str]] = {}
 
 
@@ -153,7 +153,7 @@ def _start_if_down(cluster: Cluster, durable: bool) -> None:
     create_database(cluster)
 
 
-def _leave(cluster: Cluster, users: int, patience: float) -> None:
+def _stop_using(cluster: Cluster, users: int, patience: float) -> None:
     """Stop using the server, and stop it if nobody else uses it.
 
     The children of a killed parent learn of its death before the kernel has released its locks,

@@ -1,7 +1,6 @@
-"""The first thing a request meets: who sent it, and which door it goes through.
+"""ASGI entry point: finds the true sender and routes to Django or to an application of DOORS.
 
-Most doors are Django's. Those where a whole city knocks at once are plain ASGI applications
-beside it; they stand in DOORS, one line each.
+DOORS lists the endpoints for high load, which are plain ASGI applications beside Django.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ DOORS: dict[tuple[str, str], str] = {
     ("POST", "/api/v1/appeals"): "yinghu.api.intake:application",
     ("GET", "/live"): "yinghu.web.live.stream:application",
 }
-"""(method, path) -> "module:application". A module may also have `lifespan()`, an asynchronous
-context manager that is open for as long as the web process serves."""
+"""(method, path) -> "module:application". The module may have `lifespan()`, an asynchronous context
+manager that is entered for as long as the web process serves."""
 
 _FORWARDING = frozenset(
     {
@@ -41,15 +40,14 @@ _FORWARDING = frozenset(
 
 
 def resolve_sender(scope: Scope, trusted: Sequence[Any]) -> None:
-    """Put the true sender's address and scheme into `scope`, and take forwarding headers out.
+    """Put the true sender's address and scheme into `scope`, and remove forwarding headers.
 
-    X-Forwarded-For is read from its right end, and only as far as proxies in `trusted` wrote it;
-    what a stranger claims about himself is dropped. `scope["state"]["forwarded"]` keeps whether
-    the request had claimed to come through a proxy at all.
+    X-Forwarded-For is read from the right, only as far as `trusted` proxies wrote it.
+    `scope["state"]["forwarded"]` says whether the request had forwarding headers.
     """
     headers: list[tuple[bytes, bytes]] = scope["headers"]
     if (client := scope.get("client")) and ":" in client[0]:
-        scope["client"] = (_plain(client[0]), client[1])
+        scope["client"] = (_unmapped(client[0]), client[1])
     claims = [(name, value) for name, value in headers if name in _FORWARDING]
     scope.setdefault("state", {})["forwarded"] = bool(claims)
     if not claims:
@@ -62,7 +60,7 @@ def resolve_sender(scope: Scope, trusted: Sequence[Any]) -> None:
     address = client[0]
     for hop in reversed([part.strip().decode("latin-1") for part in hops.split(b",")]):
         try:
-            address = _plain(str(ipaddress.ip_address(hop.strip("[]"))))
+            address = _unmapped(str(ipaddress.ip_address(hop.strip("[]"))))
         except ValueError:
             break
         if not _is_trusted(address, trusted):
@@ -73,18 +71,18 @@ def resolve_sender(scope: Scope, trusted: Sequence[Any]) -> None:
         scope["scheme"] = scheme.decode()
 
 
-_WORDS = {
+_REFUSALS = {
     413: "太大了，请少传几张照片。 Too large; please send fewer photos.",
     408: "网络太慢，没有收到，请再试一次。 The network was too slow; please try again.",
 }
 
 
 async def _refuse(scope: Scope, send: Any, error: TooLarge | TooSlow) -> None:
-    """Answer, and hang up on what is still being said."""
+    """Answer and close the connection, with the rest of the body unread."""
     from yinghu.api import problems
 
     code = 413 if isinstance(error, TooLarge) else 408
-    kind, body = "text/plain; charset=utf-8", _WORDS[code].encode()
+    kind, body = "text/plain; charset=utf-8", _REFUSALS[code].encode()
     if scope["path"].startswith("/api/"):
         accepted = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
         with problems.in_language(problems.language_of(accepted)):
@@ -94,8 +92,8 @@ async def _refuse(scope: Scope, send: Any, error: TooLarge | TooSlow) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _plain(address: str) -> str:
-    """An IPv4 address as such, also where the server listens on IPv6 and writes ::ffff:10.0.0.1."""
+def _unmapped(address: str) -> str:
+    """Convert ::ffff:10.0.0.1, as a server on IPv6 writes IPv4 addresses, to 10.0.0.1."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -119,7 +117,7 @@ def _load(target: str) -> tuple[Any, App]:
 
 
 def build() -> App:
-    """Django and the doors as one ASGI application."""
+    """Build the ASGI application of Django and DOORS."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yinghu.config.settings")
     import django
     from django.conf import settings
@@ -161,7 +159,7 @@ def build() -> App:
             await lifespan(receive, send)
             return
         if scope["type"] != "http":
-            # Nothing here speaks WebSocket; live updates are server-sent events.
+            # No WebSockets: live updates are server-sent events.
             await send({"type": "websocket.close", "code": 1000})
             return
         resolve_sender(scope, trusted)
@@ -184,7 +182,7 @@ def build() -> App:
                 )
             await send(message)
 
-        # The doors beside Django stop listening by themselves.
+        # DOORS have stricter limits of their own.
         heard = bounded(receive, MAX_BODY_WITH_PHOTOS if door else most_for(path))
         try:
             await (door or django_app)(scope, heard, watched)

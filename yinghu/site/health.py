@@ -1,4 +1,4 @@
-"""How the place is doing, for machines: /healthz for a load balancer, /metrics for Prometheus."""
+"""Health endpoints: /healthz for load balancers, /metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from prometheus_client import (
 from yinghu.config.environment import is_loopback
 
 LATE_JOB_SECONDS = 120.0
-"""A job that waits longer than this means that no worker lives, or that it cannot keep up."""
+"""A due job that waits longer means that no worker lives, or that it cannot keep up."""
 
 _requests = Counter("yinghu_http_requests", "Requests answered.", ["door", "method", "status"])
 _seconds = Histogram(
@@ -33,14 +33,14 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 def observe(door: str, method: str, status: int, seconds: float) -> None:
-    """Count one answer; `door` is a path from the table of doors, or "django"."""
-    # A method is free text from outside; each label value costs memory for ever.
+    """Count one response; `door` is a path of DOORS, or "django"."""
+    # Methods are arbitrary text, and each label value costs memory.
     _requests.labels(door, method if method in _METHODS else "other", str(status)).inc()
     _seconds.labels(door).observe(seconds)
 
 
 def unapplied_migrations() -> list[str]:
-    """Names of the migrations that the code has and the database has not."""
+    """List the migrations that the database lacks."""
     from django.db.migrations.executor import MigrationExecutor
 
     executor = MigrationExecutor(connection)
@@ -49,7 +49,7 @@ def unapplied_migrations() -> list[str]:
 
 
 def oldest_waiting_job() -> float:
-    """Seconds for which the oldest due job has waited; 0 where none waits."""
+    """Return the seconds for which the oldest due job has waited; 0 if none waits."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -68,12 +68,12 @@ def oldest_waiting_job() -> float:
 
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 where a request could be served whole, else 503; the body says what is wrong."""
+    """Answer 200 if requests can be served, else 503; the body says what is wrong."""
     try:
         missing = unapplied_migrations()
         late = 0.0 if missing else oldest_waiting_job()
     except Error as error:
-        # The error's text may name hosts and users; the log of Django has it in full.
+        # The error's text may name hosts and users; Django's log has it.
         return JsonResponse({"ok": False, "database": type(error).__name__}, status=503)
     ok = not missing
     body = {
@@ -86,19 +86,19 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return JsonResponse(body, status=200 if ok else 503)
 
 
-def _may_measure(request: HttpRequest) -> bool:
+def _may_read_metrics(request: HttpRequest) -> bool:
     if settings.METRICS_TOKEN:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
         return hmac.compare_digest(given.encode(), settings.METRICS_TOKEN.encode())
-    # Behind a proxy on this machine, everybody seems to come from this machine.
+    # Behind a proxy on this machine, everybody has its address.
     forwarded = getattr(request, "scope", {}).get("state", {}).get("forwarded", False)
     return is_loopback(request.META.get("REMOTE_ADDR", "")) and not forwarded
 
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Figures of this process and of the job queue in Prometheus' format."""
-    if not _may_measure(request):
+    """Answer with the metrics of this process and of the job queue."""
+    if not _may_read_metrics(request):
         return HttpResponse("set YINGHU_METRICS_TOKEN and send it as a bearer token\n", status=403)
     registry = CollectorRegistry()
     jobs = Gauge("yinghu_jobs", "Jobs in the queue.", ["status"], registry=registry)

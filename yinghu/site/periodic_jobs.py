@@ -1,4 +1,4 @@
-"""Housekeeping that the worker does by the clock."""
+"""Periodic housekeeping jobs of the worker."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ KEEP_FAILED_HOURS = 30 * 24
 
 
 async def rescue(jobs: App, dead_seconds: float) -> int:
-    """Queue again the jobs whose worker gave no sign of life for `dead_seconds`; how many.
+    """Requeue the jobs of workers without a heartbeat for `dead_seconds`; returns how many.
 
-    One of a kind that may wait only once (a queueing lock), and waits already, is dropped instead:
-    left as it is, its lock would keep all later ones of its kind from ever being done.
+    A job with a queueing lock is dropped if another of its kind waits: its lock would block all
+    later ones.
     """
     manager = jobs.job_manager
     stalled = list(await manager.get_stalled_jobs(seconds_since_heartbeat=dead_seconds))
@@ -28,31 +28,31 @@ async def rescue(jobs: App, dead_seconds: float) -> int:
             await manager.retry_job(job)
         except UniqueViolation:
             await manager.finish_job(job, Status.FAILED, delete_job=True)
-            _log.warning("job of a dead worker dropped, another of its kind waits", **_named(job))
+            _log.warning(
+                "job of a dead worker dropped, another of its kind waits", **_job_fields(job)
+            )
         else:
-            _log.warning("job of a dead worker queued again", **_named(job))
+            _log.warning("job of a dead worker queued again", **_job_fields(job))
     return len(stalled)
 
 
-def _named(job: Job) -> dict[str, Any]:
+def _job_fields(job: Job) -> dict[str, Any]:
     return {"job": job.id, "task": job.task_name}
 
 
 @app.periodic(cron="17 * * * *", periodic_id="sweep")
 @app.task(name="yinghu.sweep", queueing_lock="yinghu.sweep", pass_context=True)
-async def sweep(context: JobContext, timestamp: int) -> None:
-    """Remove failed jobs after 30 days (finished ones go at once), sessions that ended, and codes
-    that are long past.
-    """
+async def clean_up(context: JobContext, timestamp: int) -> None:
+    """Delete jobs that failed 30 days ago, expired sessions and old one-time codes."""
     from asgiref.sync import sync_to_async
 
     await context.app.job_manager.delete_old_jobs(
         nb_hours=KEEP_FAILED_HOURS, include_failed=True, include_cancelled=True
     )
-    await sync_to_async(_forget_what_ended)()
+    await sync_to_async(_delete_expired)()
 
 
-def _forget_what_ended() -> None:
+def _delete_expired() -> None:
     from django.core.management import call_command
     from django.db import close_old_connections
 

@@ -1,9 +1,8 @@
-"""Keeping Yinghu's processes up: web and worker as children of one supervisor, or each alone.
+"""Supervisor of Yinghu's processes: web server and worker as its children.
 
-The supervisor restarts a child that dies (waiting longer each time it dies soon), and the embedded
-database too. Children live in sessions of their own, so a Ctrl-C in a terminal reaches only the
-supervisor, which stops web, then worker, then the database. If the supervisor itself is killed,
-the kernel tells the children to stop, and the last of them stops the database.
+It restarts the embedded database and children that die, with growing delays. Children have sessions
+of their own, so Ctrl-C reaches only the supervisor, which stops web, worker, then the database. If
+the supervisor is killed, the kernel stops the children, and the last of them stops the database.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
@@ -34,13 +33,13 @@ _log = structlog.get_logger("yinghu.up")
 
 
 class ServeError(Exception):
-    """Serving cannot begin; the message says what to do."""
+    """Serving cannot start; the message says what to do."""
 
 
 def die_with(parent: int | None) -> None:
     """Have the kernel send this process SIGTERM when the thread that started it ends.
 
-    Exits at once if the parent, given by its process id, is gone already.
+    Exits at once if the parent (a process id) has already ended.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0) != 0:
@@ -74,11 +73,9 @@ def require_free_port(host: str, port: int, patience: float = 0.0) -> None:
 
 
 def prepare(environment: Environment) -> None:
-    """Bring the database to the code's state and, in demo mode, load the demo city once.
+    """Migrate the database and load the demo city once; outside demo mode close the demo's logins.
 
-    Without demo mode the logins of a demo city, which have no passwords, are closed.
-
-    Needs Django set up and the database running. One process at a time, by a lock in the database.
+    Needs Django set up and the database running; a lock in the database admits one process.
     """
     from django.core.management import call_command
     from django.db import connection, transaction
@@ -90,7 +87,7 @@ def prepare(environment: Environment) -> None:
         if environment.demo:
             from yinghu import demo
 
-            # Whole or not at all, for whoever interrupts the first start.
+            # Atomic, in case the first start is interrupted.
             with transaction.atomic():
                 if demo.load():
                     demo.load_appeals()
@@ -106,7 +103,7 @@ def prepare(environment: Environment) -> None:
 
 @dataclass
 class Child:
-    """One process under the supervisor, and how often it died."""
+    """A supervised process, and how often it died in succession."""
 
     name: str
     arguments: list[str]
@@ -114,10 +111,10 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     deaths: int = 0
-    due: float = field(default=0.0)
+    due: float = 0.0
 
     def start(self) -> None:
-        """Start the process in a session of its own."""
+        """Start the process in its own session."""
         self.started = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603  # this program again
             [sys.executable, "-m", "yinghu", *self.arguments, f"--parent={os.getpid()}"],
@@ -126,7 +123,7 @@ class Child:
         )
 
     def look(self) -> None:
-        """Note a death and when to try again; start what is due."""
+        """Restart the process if it has died and its delay is over."""
         now = time.monotonic()
         if self.process is not None and (code := self.process.poll()) is not None:
             self._end_session(signal.SIGTERM)
@@ -139,7 +136,7 @@ class Child:
             self.start()
 
     def stop(self, hurry: Callable[[], bool]) -> None:
-        """Ask it to stop; kill its whole session if it does not in time."""
+        """Stop the process; kill its session if it takes too long or `hurry()` is true."""
         if self.process is None:
             return
         self.process.terminate()
@@ -161,7 +158,7 @@ class Child:
 
 
 class Signals:
-    """SIGINT, SIGTERM and SIGHUP as a request to stop, SIGCHLD as a reason to look."""
+    """Signal handling: SIGINT, SIGTERM and SIGHUP ask to stop, SIGCHLD wakes the supervisor."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -183,7 +180,7 @@ class Signals:
     def __exit__(self, *error: object) -> None:
         signal.set_wakeup_fd(self._wakeup)
         for number, handler in self._before.items():
-            # Only the way out is left: a second Ctrl-C must not cut the database's stop short.
+            # A second Ctrl-C must not interrupt the stop of the database.
             signal.signal(number, handler if number == signal.SIGCHLD else signal.SIG_IGN)
         self._selector.close()
         self._reader.close()
@@ -193,13 +190,13 @@ class Signals:
         self.asked += 1
 
     def wait(self, seconds: float) -> None:
-        """Return after `seconds`, or as soon as a signal came."""
+        """Wait for `seconds` or a signal."""
         if self._selector.select(seconds):
             with contextlib.suppress(BlockingIOError):
                 self._reader.recv(4096)
 
 
-def _answers(environment: Environment) -> bool:
+def _is_serving(environment: Environment) -> bool:
     own = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # asks there, does not listen
     host = own.get(environment.host, environment.host)
     connection = http.client.HTTPConnection(host, environment.port, timeout=5)
@@ -212,8 +209,8 @@ def _answers(environment: Environment) -> bool:
         connection.close()
 
 
-def supervise(environment: Environment, announce: Callable[[], None]) -> int:
-    """Run web and worker until asked to stop; `announce` is called once, when the web answers."""
+def run_children(environment: Environment, announce: Callable[[], None]) -> int:
+    """Run web and worker until asked to stop; calls `announce` once the web server answers."""
     children = [
         Child("web", ["web"], stop_seconds=10),
         Child("worker", ["worker"], stop_seconds=20),
@@ -227,7 +224,7 @@ def supervise(environment: Environment, announce: Callable[[], None]) -> int:
                     embedded.ensure(environment.home)
                 for child in children:
                     child.look()
-                if not announced and _answers(environment):
+                if not announced and _is_serving(environment):
                     announced = True
                     announce()
                 signals.wait(1.0 if announced else 0.1)

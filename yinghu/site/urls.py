@@ -1,4 +1,4 @@
-"""Addresses of the Django side; the doors that bypass Django stand in `site/asgi.py`."""
+"""Root URLs of Django; DOORS in `site/asgi.py` bypass them."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _CODE_ASKED_FOR = {"mfa_authenticate", "mfa_reauthenticate"}
 
 
 def account_routes(*, mail: bool) -> list[URLPattern]:
-    """What of allauth's accounts there is: nobody signs up, and without mail nothing needs one.
+    """Select the routes of allauth.account: no sign-up, and those that send mail only with `mail`.
 
-    In demo mode nobody has a password, nor may give one to a login that everybody shares.
+    Demo mode closes the routes for passwords: its logins are shared and have none.
     """
     routes = []
     for route in account_urls.urlpatterns:
@@ -45,7 +45,7 @@ def account_routes(*, mail: bool) -> list[URLPattern]:
 
 
 def mfa_routes() -> list[URLPattern | URLResolver]:
-    """The second factor: set up only where it is required, asked for wherever somebody has one."""
+    """Select the routes of allauth.mfa: set-up only where a second factor is required."""
 
     def guarded(routes: list[Any]) -> list[URLPattern | URLResolver]:
         flat: list[URLPattern | URLResolver] = []
@@ -84,9 +84,9 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("yinghu.web.urls")),
 ]
-handler400 = "yinghu.ui.errors.bad_request"
-handler403 = "yinghu.ui.errors.forbidden"
-handler404 = "yinghu.ui.errors.not_found"
-handler500 = "yinghu.ui.errors.failed"
+handler400 = "yinghu.ui.errors.bad_request_page"
+handler403 = "yinghu.ui.errors.forbidden_page"
+handler404 = "yinghu.ui.errors.not_found_page"
+handler500 = "yinghu.ui.errors.server_error_page"
 if settings.DEBUG:
     urlpatterns += staticfiles_urlpatterns()

@@ -1,9 +1,8 @@
-"""A classifier of texts that learns from the clerks' own decisions.
+"""Text classifier that learns from the clerks' decisions.
 
 Character 1-3-grams, hashed (nothing to store but the weights), into a linear model that gives
-probabilities. A model is arrays of numbers and a list of codes: it travels as npz bytes without
-pickle, so that bytes from a database or a back-up can never run code. scikit-learn is imported
-only when a model is trained or asked.
+probabilities. A model is stored as npz arrays without pickle, so bytes from a database or a backup
+can never run code. scikit-learn is imported only when a model is trained or used.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ if TYPE_CHECKING:
 
 FEATURES: Final = 2**16
 LONGEST: Final = 2_000
-"""Characters of a text that count: what it is about is said before that."""
+"""Characters of a text that are read; the subject is stated before that."""
 LEAST_OF_A_CODE: Final = 3
 """A category with fewer decisions than this is not learnt yet."""
 HELD_BACK: Final = 0.2
-"""Share of decisions that judge instead of teach."""
+"""Share of decisions used for evaluation instead of training."""
 MARGIN: Final = 0.02
-"""How much better, in accuracy, a model must be to take over from the lexicon."""
+"""Accuracy by which a model must beat the lexicon to replace it."""
 LEAST_HELD_BACK: Final = 50
-"""With fewer decisions held back than this, accuracy says too little to change over."""
+"""With fewer decisions held back, the accuracy is too uncertain to switch."""
 
 Pair = tuple[str, str]
 """A text and the category code that was decided."""
@@ -48,7 +47,7 @@ class BadModel(ValueError):
 
 
 class Predictor(Protocol):
-    """Anything that names a category and its confidence for each of many texts."""
+    """Names a category and its confidence for each of many texts."""
 
     def predict(self, texts: Sequence[str]) -> list[tuple[str, float]]: ...
 
@@ -63,7 +62,7 @@ class Model:
     trained_on: int
 
     def predict(self, texts: Sequence[str]) -> list[tuple[str, float]]:
-        """For each text the likeliest category and its probability, 0..1."""
+        """Return the most likely category of each text with its probability, 0 to 1."""
         if not texts:
             return []
         chances = self.chances(texts)
@@ -73,15 +72,15 @@ class Model:
         ]
 
     def chances(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Probability of each of `codes` for each text, shape (texts, codes), rows adding to 1."""
-        scores = np.asarray(_features(texts) @ self._working(), dtype=np.float64) + self.bias
+        """Probability of each of `codes` for each text, shape (texts, codes); rows sum to 1."""
+        scores = np.asarray(_features(texts) @ self._weights_t(), dtype=np.float64) + self.bias
         scores -= scores.max(axis=1, keepdims=True)
         powers = np.exp(scores)
         result: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
         return result
 
     def to_bytes(self) -> bytes:
-        """The model as npz, without pickle."""
+        """Serialize the model as npz, without pickle."""
         out = io.BytesIO()
         np.savez_compressed(
             out,
@@ -94,18 +93,18 @@ class Model:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Model:
-        """The model that `to_bytes` wrote; BadModel for anything else."""
+        """Load a model that `to_bytes` wrote; raises BadModel for anything else."""
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 codes = tuple(json.loads(arrays["codes"].tobytes()))
                 model = cls(codes, arrays["weights"], arrays["bias"], int(arrays["trained_on"]))
-        except Exception as why:  # numpy raises a dozen kinds for bytes that are not its own
+        except Exception as why:  # numpy raises many kinds for foreign bytes
             raise BadModel(f"not a model: {why}") from why
         if model.weights.shape != (len(codes), FEATURES) or model.bias.shape != (len(codes),):
             raise BadModel(f"a model with weights of {model.weights.shape} for {len(codes)} codes")
         return model
 
-    def _working(self) -> npt.NDArray[np.float32]:
+    def _weights_t(self) -> npt.NDArray[np.float32]:
         kept: npt.NDArray[np.float32] | None = self.__dict__.get("_kept")
         if kept is None:
             kept = np.ascontiguousarray(self.weights.T, dtype=np.float32)
@@ -114,13 +113,10 @@ class Model:
 
 
 def train(pairs: Iterable[Pair]) -> Model:
-    """A model of decisions; equal texts count once, rare categories not at all (see NotEnough).
-
-    1,000 messages take about a second of one core, 10,000 some ten.
-    """
+    """Train on distinct texts of the common categories, about 1,000 a second. Raises NotEnough."""
     from sklearn.linear_model import LogisticRegression
 
-    learnt = _enough(distinct(pairs))
+    learnt = _learnable(distinct(pairs))
     codes = sorted({code for _text, code in learnt})
     if len(codes) < 2:
         raise NotEnough(f"categories with {LEAST_OF_A_CODE} decisions or more: {len(codes)}")
@@ -129,21 +125,21 @@ def train(pairs: Iterable[Pair]) -> Model:
     model.fit(inputs, np.array([codes.index(code) for _text, code in learnt]))
     weights, bias = model.coef_, model.intercept_
     if len(codes) == 2:
-        # Two classes come as one row, the second against the first.
+        # With two classes scikit-learn returns one row, the second against the first.
         weights, bias = np.vstack([0 * weights, weights]), np.append(0.0, bias)
     return Model(tuple(codes), weights.astype(np.float16), bias.astype(np.float32), len(learnt))
 
 
 def distinct(pairs: Iterable[Pair]) -> list[Pair]:
-    """Each text once, with the category decided last."""
+    """Return each text once, with its latest category."""
     return [(text, code) for text, code in dict(pairs).items() if text.strip()]
 
 
 def split(pairs: Iterable[Pair], share: float = HELD_BACK) -> tuple[list[Pair], list[Pair]]:
-    """Decisions to learn from and decisions held back, about `share` of them.
+    """Split decisions into a training part and a held-back part of about `share`.
 
-    Where a text goes depends on the text alone: it stays there as decisions are added, and equal
-    texts, dropped first, cannot be on both sides.
+    The side depends on the text alone: it stays the same as decisions are added, and equal texts,
+    dropped first, cannot be on both sides.
     """
     learn: list[Pair] = []
     held_back: list[Pair] = []
@@ -155,7 +151,7 @@ def split(pairs: Iterable[Pair], share: float = HELD_BACK) -> tuple[list[Pair], 
 
 
 def accuracy(predictor: Predictor, pairs: Sequence[Pair]) -> float:
-    """Share of `pairs` whose category the predictor names, 0..1; 0 for no pairs."""
+    """Share of `pairs` whose category the predictor names, 0 to 1; 0 for no pairs."""
     if not pairs:
         return 0.0
     said = predictor.predict([text for text, _code in pairs])
@@ -165,13 +161,13 @@ def accuracy(predictor: Predictor, pairs: Sequence[Pair]) -> float:
 
 
 def better(model: Predictor, lexicon: Predictor, held_back: Sequence[Pair]) -> bool:
-    """Whether `model` should take over: LEAST_HELD_BACK decisions or more, and MARGIN above."""
+    """Should `model` replace the lexicon? Needs LEAST_HELD_BACK decisions and a lead of MARGIN."""
     if len(held_back) < LEAST_HELD_BACK:
         return False
     return accuracy(model, held_back) >= accuracy(lexicon, held_back) + MARGIN
 
 
-def _enough(pairs: list[Pair]) -> list[Pair]:
+def _learnable(pairs: list[Pair]) -> list[Pair]:
     numbers: dict[str, int] = {}
     for _text, code in pairs:
         numbers[code] = numbers.get(code, 0) + 1
@@ -194,9 +190,9 @@ def _vectorizer() -> Any:
 
 
 def _features(texts: Sequence[str]) -> Any:
-    """Hashed 1-3-grams, shape (texts, FEATURES), sparse; counts damped by a square root.
+    """Hashed 1-3-grams, shape (texts, FEATURES), sparse, with square roots of the counts.
 
-    A title counts three times: measured, that is worth 3 points of accuracy with 700 decisions.
+    A title counts three times: measured, that adds 3 points of accuracy with 700 decisions.
     """
     from sklearn.preprocessing import normalize
 

@@ -1,4 +1,4 @@
-"""Likely duplicates of an appeal: earlier ones of the same caller or place, with like words."""
+"""Likely duplicates: earlier appeals of the same caller or place with similar words."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -17,13 +17,13 @@ LIKE_ENOUGH: Final = {
     ("place", False): 0.5,
     ("place", True): 0.15,
 }
-"""From what likeness of words on (0 to 1) an earlier appeal is shown, by what else they share and
-whether it is of the same category and still open: whoever calls again about what nobody has done
-yet uses other words, and neighbours say one thing in many ways.
+"""Minimum similarity (0 to 1) by what the two share and whether the earlier appeal is open and of
+the same category: a caller who asks again about an open matter uses other words, and neighbours
+describe one problem in many ways.
 """
 
 _SAME_CATEGORY: Final = 0.5
-"""The least score of an open one of the same caller and category: likelier than not."""
+"""Minimum score for an open appeal of the same caller and category."""
 
 _CANDIDATES_SQL = """
 SELECT later.id, earlier.id, earlier.title || earlier.body, earlier.why,
@@ -50,14 +50,12 @@ ORDER BY later.id, earlier.why, earlier.id DESC
 
 
 def note_corrected(later_id: int, earlier_id: int) -> None:
-    """Note that both came from one form, sent again with something mended in it: perhaps the very
-    phone by which `find` would know the caller.
-    """
+    """Record a corrected form as a duplicate, even where `find` would not know the caller."""
     Duplicate.objects.create(appeal_id=later_id, other_id=earlier_id, score=1.0, why="caller")
 
 
 def find(appeals: Sequence[Appeal]) -> None:
-    """Note the likely duplicates of appeals that have suggestions; again is harmless."""
+    """Record the likely duplicates of appeals that have suggestions; idempotent."""
     by_id = {appeal.pk: appeal for appeal in appeals}
     labels = labels_asked()
     with connection.cursor() as cursor:

@@ -1,12 +1,12 @@
-"""How right the lexicon and the classifier are, on labelled messages of one's own.
+"""Accuracy of the lexicon and the classifier on labelled messages.
 
     python -m yinghu.triage.evaluation labelled.csv [--tokens tokens.csv]
         [--categories categories.csv]
 
-`labelled.csv` has a title, a body and a category name, in columns named by --title, --body and
---category (留言主题, 留言详情, 一级分类 unless told otherwise). Names and codes of categories come
-from `categories.csv` (the demo city's by default). `--tokens` adds word lists to learn from; one
-that `tok_row` says is the same message as a labelled one is left out.
+`labelled.csv` has a title, a body and a category name, in the columns given by --title, --body and
+--category (default 留言主题, 留言详情, 一级分类). Names and codes of categories come from
+`categories.csv` (default: the demo city's). `--tokens` adds word lists to train on; those whose
+`tok_row` is that of a labelled message are left out.
 
 Half of the messages, chosen by a hash of the text, were used to write the lexicon; the figures are
 from the other half. For 994 messages to a city's mailbox in seven categories, November 2026:
@@ -18,7 +18,7 @@ from the other half. For 994 messages to a city's mailbox in seven categories, N
                       4,458                  0.867
                       7,926                  0.886
 
-So the lexicon serves a new city, and the clerks' decisions overtake it after some 1,500.
+So the lexicon serves a new city, and the classifier overtakes it after about 1,500 decisions.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ BANDS: Final = ((0.0, 0.5), (0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9
 
 
 def bands(predictor: Predictor, pairs: Sequence[Pair]) -> list[tuple[str, int, float, float]]:
-    """For each band of confidence: its name, how many, mean confidence, share that was right."""
+    """For each band of confidence: name, number of texts, mean confidence, share correct."""
     said = predictor.predict([text for text, _code in pairs])
     rows = []
     for low, high in BANDS:
@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for row in _rows(args.tokens)
             if int(row["row"]) not in same
         ]
-        # Such files come sorted by category; any part of them should hold all.
+        # Such files are sorted by category; each part of them should contain all categories.
         more.sort(key=lambda pair: zlib.crc32(pair[0].encode()))
         for number in (500, 1000, 2000, 4000, len(more)):
             _show("classifier, half and more", train([*half, *more[:number]]), held)

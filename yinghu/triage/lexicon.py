@@ -1,23 +1,22 @@
-"""Reading an appeal by the words in it, from rules that are data (`lexicon.csv`).
+"""Keyword reader: category, class and urgency of an appeal, from rules in `lexicon.csv`.
 
-A rule is a line: words (parted by |), a category or none, a class or none, an urgency or none, and
-the weight of each word as evidence. A word may stand in several lines; their weights add up. A
-longer word hides the shorter ones in it, so a line with urgency 1 and weight 0 (跳楼价) makes a
-harmless word of an alarming one (跳楼).
+A rule is a line: words (separated by |), a category or none, a class or none, an urgency or none,
+and the weight of each word as evidence. A word may occur in several lines; their weights add up. A
+longer word hides the shorter ones in it, so a line with urgency 1 and weight 0 (跳楼价) makes an
+alarming word (跳楼) harmless.
 
-How honest the confidences are:
+How well the confidences are calibrated:
 - category: a logistic curve over the lead of the best category, fitted on 7,519 word lists of real
-  messages to a city's mailbox with seven categories. On 480 whole messages that neither the words
-  nor the curve were made from (`python -m yinghu.triage.evaluation`), what it was 90 % sure of or
-  more was right in 95 of 100 cases (said: 95), from 80 to 90 % in 81 (said: 86), below that in 58
-  (said: 60); all in all 83 of 100. Needs (milk powder, medicine ...) have no such labelled
-  messages: for
-  them the same curve is assumed.
-- class and urgency: no labelled messages either, so they are a curve over the evidence, never above
-  0.9 for a class and 0.95 for an urgency. Danger to life errs towards urgency 3: of 6,967 messages
-  to that mailbox 86 were raised to it, and a person looks at each. Medicine and an infant's food
-  that run out (`running_out.py`) are urgency 2: of 10,724 messages to that mailbox, which brings
-  no such needs, 3 were raised by it.
+  messages to a city's mailbox with seven categories. On 480 whole messages used for neither the
+  words nor the curve (`python -m yinghu.triage.evaluation`), 95 % were right where the stated
+  confidence was 90 % or more (mean 95 %), 81 % from 80 to 90 % (mean 86 %), 58 % below that (mean
+  60 %); 83 % overall. For needs (milk powder, medicine ...) there are no labelled messages: the
+  same curve is assumed.
+- class and urgency: no labelled messages either; the confidence is a curve over the evidence, at
+  most 0.9 for a class and 0.95 for an urgency. Danger to life errs towards urgency 3: 86 of 6,967
+  messages to that mailbox were raised to it, and a person looks at each. Shortages of medicine and
+  infant food (`shortages.py`) are urgency 2: this raised 3 of 10,724 messages to that mailbox,
+  which receives no such needs.
 """
 
 from __future__ import annotations
@@ -36,20 +35,20 @@ from yinghu.triage.shortages import default_running_out
 
 DEFAULT: Final = Path(__file__).parent / "lexicon.csv"
 OTHER: Final = "other"
-"""Category code of what no rule knows."""
+"""Category code where no rule matches."""
 
 CLASSES: Final = ("policy", "opinion", "need")
 LONGEST: Final = 20_000
-"""Characters that are read; what comes after adds nothing but time."""
+"""Characters that are read; more would only take time."""
 
 TITLE_WEIGHT: Final = 2.0
-"""How much more a word counts in the first line, where that is a title (`title_of`)."""
+"""Weight of a word in the title (`title_of`), relative to the body."""
 TITLE_LENGTH: Final = 60
 BRIEF: Final = 100
-"""Characters up to which one weak word of alarm is enough for the highest urgency."""
+"""Characters up to which one weak alarming word is enough for the highest urgency."""
 
 RUNNING_OUT: Final = 3.0
-"""Evidence for urgency 2 where medicine or an infant's food runs out (`running_out.py`)."""
+"""Evidence for urgency 2 where medicine or infant food runs out (`shortages.py`)."""
 
 # p(right) = 1 / (1 + exp(-(A + B·lead + C·ln(1 + best)))), lead = (best - next) / (best + 1).
 CURVE: Final = (-1.03, 4.1, 0.25)
@@ -57,11 +56,11 @@ CURVE: Final = (-1.03, 4.1, 0.25)
 _NOT: Final = re.compile(
     r"(?:没有|没|未|无|并非|不是|避免|防止|预防|以防|杜绝|防范|免得|谨防)[^，。！？,.!?]{0,3}$"
 )
-"""Before an alarming word, it takes the alarm away: 避免火灾."""
+"""Negates an alarming word that follows it: 避免火灾."""
 
 
 class Rule(NamedTuple):
-    """What one word is evidence for; empty or 0 for "nothing said"."""
+    """Evidence that one word gives; empty or 0 where it gives none."""
 
     category: str
     klass: str
@@ -71,10 +70,10 @@ class Rule(NamedTuple):
 
 @dataclass(frozen=True)
 class Reading:
-    """What an appeal seems to be. `confidences` has "category", "klass" and "urgency", 0..1 each.
+    """Category, class and urgency read from an appeal, with `confidences` for each, 0 to 1.
 
-    `urgency` is 1 normal, 2 urgent, 3 danger to life or threat of an extreme act; `why` the words
-    that spoke for the category, the class and the urgency, strongest first.
+    `urgency` is 1 normal, 2 urgent, 3 danger to life or threat of an extreme act; `why` are the
+    words that were evidence, strongest first.
     """
 
     category: str
@@ -85,11 +84,11 @@ class Reading:
 
 
 class BadLexicon(ValueError):
-    """A rule that cannot be used: file, line and reason."""
+    """An unusable rule: file, line and reason."""
 
 
 class Reader:
-    """Rules in memory. A text of 500 characters costs some 0.2 ms and no database is asked."""
+    """Reads texts by rules in memory: about 0.2 ms for 500 characters, without a query."""
 
     def __init__(self, rules: Mapping[str, Iterable[Rule]]) -> None:
         self._rules = {fold(word): tuple(found) for word, found in rules.items()}
@@ -103,7 +102,7 @@ class Reader:
 
     @classmethod
     def load(cls, path: Path | str = DEFAULT) -> Reader:
-        """Rules from a CSV `words,category,klass,urgency,weight`; BadLexicon names a bad line."""
+        """Load a CSV `words,category,klass,urgency,weight`; BadLexicon names a bad line."""
         rules: dict[str, list[Rule]] = {}
         with Path(path).open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines)
@@ -129,11 +128,11 @@ class Reader:
     def read(
         self, text: str, answers: Mapping[str, object] | None = None, chosen: str = ""
     ) -> Reading:
-        """Category, class and urgency of an appeal.
+        """Return category, class and urgency of an appeal.
 
-        `text` is the body, or title and body parted by a line break. `answers` to a category's
-        questions are read as part of the text. `chosen` is the category that the requester chose:
-        it says of what "只剩一天了" is said.
+        `text` is the body, or title and body separated by a line break. `answers` to a category's
+        questions are read as part of the text. `chosen` is the category that the requester chose;
+        it tells which supply "只剩一天了" refers to.
         """
         said = [str(value) for value in (answers or {}).values() if isinstance(value, str)]
         text = "\n".join([text[:LONGEST], *said])[:LONGEST]
@@ -144,15 +143,15 @@ class Reader:
             counts[word] = counts.get(word, 0.0) + (TITLE_WEIGHT if end <= title_end else 1.0)
             if not _NOT.search(text[max(0, start - 6) : start]):
                 alarming.add(word)
-        # A word of alarm in a few words is the message; in a letter of complaint it is a figure of
-        # speech or a fear as often as not, and needs a second one or a stronger.
+        # In a short message an alarming word is the message; in a long complaint it is often a
+        # figure of speech or a fear, and needs a second or a stronger one.
         alarm = 2.0 if len(text) <= BRIEF else 1.0
         categories: dict[str, float] = {}
         klasses = dict.fromkeys(CLASSES, 0.0)
         urgencies = {2: 0.0, 3: 0.0}
         strength: dict[str, float] = {}
         for word, count in counts.items():
-            # The tenth "工资" says little more than the third.
+            # Diminishing returns: the tenth "工资" adds little to the third.
             times = 1.0 + math.log(count) if count > 1 else count
             for rule in self._rules[word]:
                 weight = rule.weight * times
@@ -174,11 +173,11 @@ class Reader:
             klass,
             urgency,
             {"category": sure, "klass": klass_sure, "urgency": urgency_sure},
-            _with(running_out, self._why(strength, alarming, category, klass, urgency)),
+            _prepend(running_out, self._why(strength, alarming, category, klass, urgency)),
         )
 
     def predict(self, texts: Sequence[str]) -> list[tuple[str, float]]:
-        """(category, confidence) of each text, as the classifier gives them."""
+        """Return (category, confidence) of each text, like the classifier."""
         readings = (self.read(text) for text in texts)
         return [(reading.category, reading.confidences["category"]) for reading in readings]
 
@@ -194,9 +193,9 @@ class Reader:
         return code, round(1.0 / (1.0 + math.exp(-(a + b * lead + c * math.log1p(best)))), 3)
 
     def _klass(self, category: str, scores: dict[str, float]) -> tuple[str, float]:
-        """The class that the category usually has, unless the words say another, louder."""
+        """Return the category's usual class, unless the evidence for another is stronger."""
         usual = self._klass_of.get(category, "opinion")
-        # A need stays one however it is put: "能否帮忙买奶粉" is no question about policy.
+        # A need stays a need however it is phrased: "能否帮忙买奶粉" is no question about policy.
         scores = scores | {usual: scores[usual] + (3.0 if usual == "need" else 1.0)}
         klass = max(CLASSES, key=lambda name: (scores[name], name == usual))
         return klass, round(0.3 + 0.6 * scores[klass] / (sum(scores.values()) + 0.5), 3)
@@ -223,18 +222,18 @@ class Reader:
 
 @cache
 def default_reader() -> Reader:
-    """The reader with the lexicon that comes with Yinghu, loaded once in a process."""
+    """Return the reader with the lexicon included in Yinghu, loaded once per process."""
     return Reader.load()
 
 
 def title_of(text: str) -> str:
-    """The first line, where it is short and not all there is; else nothing."""
+    """Return the first line if it is short and more text follows, else ""."""
     head, mark, rest = text.partition("\n")
     return head if mark and rest.strip() and len(head) <= TITLE_LENGTH else ""
 
 
-def _with(said: str, words: tuple[str, ...]) -> tuple[str, ...]:
-    """The words with what was said before them, unless one of them says it."""
+def _prepend(said: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    """Prepend `said` to the words, unless one of them contains it."""
     return words if not said or any(said in word for word in words) else (said, *words[:7])
 
 

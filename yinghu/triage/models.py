@@ -1,4 +1,4 @@
-"""What the machine made of an appeal: suggestions, duplicates, words to search, trained models."""
+"""Machine suggestions, duplicates, search words and trained models."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
@@ -30,7 +30,7 @@ class Suggestion(models.Model):
 
 
 class Duplicate(models.Model):
-    """`other` is likely the same matter as `appeal` (the later one); `score` is from 0 to 1."""
+    """`other` is earlier, and likely the same matter as `appeal`; `score` is from 0 to 1."""
 
     appeal = models.ForeignKey("appeals.Appeal", models.CASCADE, related_name="duplicates")
     other = models.ForeignKey("appeals.Appeal", models.CASCADE, related_name="repeated_by")
@@ -45,7 +45,7 @@ class Duplicate(models.Model):
 
 
 class Words(models.Model):
-    """An appeal's words as a search vector: pairs of characters for Chinese, else whole words."""
+    """An appeal's words as a search vector: character bigrams for Chinese, else whole words."""
 
     appeal = models.OneToOneField("appeals.Appeal", models.CASCADE, primary_key=True)
     vector = SearchVectorField()
@@ -58,10 +58,7 @@ class Words(models.Model):
 
 
 class TrainedModel(models.Model):
-    """A classifier trained on the clerks' decisions, with how it did on held-back ones.
-
-    `weights` is an npz file of arrays; the newest one `in_use` reads the appeals.
-    """
+    """A classifier trained on decisions, as npz; the newest one `in_use` classifies the appeals."""
 
     weights = models.BinaryField()
     decisions = models.PositiveIntegerField()

@@ -1,6 +1,4 @@
-"""Full-text search over appeals: character bigrams in a tsvector, so that Chinese needs no word
-segmenter.
-"""
+"""Full-text search over appeals: character bigrams in a tsvector, without a word segmenter."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,8 +14,7 @@ from yinghu.triage.models import Words
 from yinghu.triage.similarity import holds, search_query, search_text
 
 FEW = 2_000
-"""Appeals that hold a query, up to which they are listed before they are ordered; and of those that
-the actor reads masked, the newest that are looked at one by one."""
+"""Matches listed before ordering, and masked matches checked one by one, at most."""
 
 _INDEX_SQL = """
 INSERT INTO triage_words (appeal_id, vector)
@@ -28,61 +25,60 @@ ON CONFLICT (appeal_id) DO UPDATE SET vector = excluded.vector
 
 
 def index(appeals: Sequence[Appeal]) -> None:
-    """Write the words of these appeals, in one statement; again is harmless."""
+    """Write the words of these appeals, in one statement; idempotent."""
     with connection.cursor() as cursor:
         cursor.execute(
             _INDEX_SQL,
             [
                 [appeal.pk for appeal in appeals],
-                [search_text(_said(appeal)) for appeal in appeals],
+                [search_text(_text_of(appeal)) for appeal in appeals],
             ],
         )
 
 
-def _said(appeal: Appeal, shown: Callable[[str], str] = str) -> str:
-    """Title, body, and the answers to a category's questions in words, each as it is shown."""
+def _text_of(appeal: Appeal, shown: Callable[[str], str] = str) -> str:
+    """Title, body and answers to a category's questions, each passed through `shown`."""
     answered = (answer for answer in appeal.answers.values() if isinstance(answer, str))
     return "\n".join(map(shown, (appeal.title, appeal.body, *answered)))
 
 
 def search(appeals: QuerySet[Appeal], sought: Sought) -> QuerySet[Appeal]:
-    """Those of `appeals` that hold every part of the query, newest first.
+    """Return those of `appeals` that contain every term of the query, newest first.
 
-    Appeals that the actor reads masked must also hold it in what is left of their words: what finds
-    a case tells what is in it. A query with nothing to look for finds nothing.
+    Appeals that the actor sees masked must also match in their masked text, or a match would reveal
+    hidden words. A query without terms finds nothing.
     """
     wanted = search_query(sought.words)
     if not wanted:
         return appeals.none()
-    found = _holding(appeals, wanted)
+    found = _matching(appeals, wanted)
     revealed = revealed_q(sought.actor)
-    # A mask hides digits and the marks between them; by all other words it changes nothing.
+    # A mask hides only digits and the marks between them.
     if not revealed or not has_digits(sought.words):
         return found
     masked = found.exclude(revealed).only("title", "body", "answers")[:FEW]
     legible = [
-        appeal.pk for appeal in masked if holds(_said(appeal, without_numbers), sought.words)
+        appeal.pk for appeal in masked if holds(_text_of(appeal, without_numbers), sought.words)
     ]
     return found.filter(revealed | Q(pk__in=legible))
 
 
-def _holding(appeals: QuerySet[Appeal], wanted: str) -> QuerySet[Appeal]:
-    """Those that hold the query, whoever may read it, newest first."""
+def _matching(appeals: QuerySet[Appeal], wanted: str) -> QuerySet[Appeal]:
     # Newest first and full text are two indexes, and PostgreSQL cannot tell which one finds the
-    # first page sooner: it takes neighbouring pairs of characters for independent, and so a
-    # frequent phrase for a rare one (measured on a million appeals: seconds). So the rare are
-    # found by their words, the frequent by walking back from the newest: the next is never far.
+    # first page sooner: it takes neighbouring bigrams for independent, and so a frequent phrase for
+    # a rare one (measured on a million appeals: seconds). So rare phrases are found by the text
+    # index, frequent ones by walking back from the newest appeal.
     few = list(
         Words.objects.filter(vector=_Lexemes(wanted)).values_list("pk", flat=True)[: FEW + 1]
     )
     if len(few) <= FEW:
-        # As one array: two thousand values spelled out cost more than looking them up.
+        # As one array: two thousand separate values cost more than looking them up.
         return appeals.filter(pk__in=RawSQL("SELECT unnest(%s::bigint[])", [few])).order_by("-id")
-    return appeals.filter(_Holds(F("words__vector"), _Lexemes(wanted))).order_by("-id")
+    return appeals.filter(_Matches(F("words__vector"), _Lexemes(wanted))).order_by("-id")
 
 
-class _Holds(Func):
-    """What `@@` does, by its function's name, which no index answers."""
+class _Matches(Func):
+    """`@@` by the name of its function, which uses no index."""
 
     function = "ts_match_vq"
     output_field = BooleanField()

@@ -1,13 +1,13 @@
-"""What must not run out, and soon will: medicine, and an infant's food.
+"""Shortages of medicine and infant food, detected in a text.
 
-"降压药只剩两天" alarms by none of its words; it is the supply, how much is left of it and how long
-that lasts which make it urgent together. All words are data (`running_out.csv`), in lines of
+"降压药只剩两天" contains no alarming word; the supply, the amount left and how long it lasts make
+it urgent together. All words are data (`running_out.csv`), in lines of these roles:
 
-- `supply`: what must not run out, of which category, and below how many hours it is urgent;
-- `not`: longer words that hide a supply in them (药店);
-- `out`: said of a supply, it is gone or nearly; `lack`: so does this right before it (没有奶粉);
-- `left`: makes an amount in the same clause what is left (只剩两天, two days left);
-- `unit`: what one of it lasts, in hours; `moment`: how long until then, in hours (只够到明天).
+- `supply`: a supply, its category, and the hours below which a shortage is urgent;
+- `not`: longer words that contain a supply but are none (药店);
+- `out`: says that a supply is gone or nearly gone; `lack`: the same, right before it (没有奶粉);
+- `left`: marks an amount in the same clause as the rest (只剩两天, two days left);
+- `unit`: how long one of it lasts, in hours; `moment`: how long until then, in hours (只够到明天).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROLES: Final = ("supply", "not", "out", "lack", "left", "unit", "moment")
 WITH_HOURS: Final = frozenset({"supply", "unit", "moment"})
 
 BRIEF: Final = 100
-"""Characters up to which a text is about one matter: supply and shortage may stand anywhere."""
+"""Characters up to which a text is one sentence: supply and shortage may be anywhere in it."""
 
 _SENTENCE: Final = re.compile(r"[。！？!?；;\n]+")
 _CLAUSE: Final = re.compile(r"[，,、]|(?<!\d)\.|\.(?!\d)")
@@ -46,11 +46,11 @@ _NUMBER: Final = (
 
 
 class BadRunningOut(ValueError):
-    """A line that cannot be used: file, line and reason."""
+    """An unusable line: file, line and reason."""
 
 
 class RunningOut:
-    """The lines in memory."""
+    """Detects shortages by the lines of the CSV."""
 
     def __init__(self, lines: list[tuple[str, list[str], str, float]]) -> None:
         self._hours: dict[tuple[str, str], float] = {}
@@ -62,19 +62,19 @@ class RunningOut:
                 self._hours[role, word] = hours
             if role == "supply" and category:
                 self._of_category[category] = max(hours, self._of_category.get(category, 0.0))
-        self._supplies = _any(words["supply"] + words["not"])
+        self._supplies = _any_of(words["supply"] + words["not"])
         self._not = frozenset(words["not"])
-        self._out = _any(words["out"])
-        self._lack = re.compile(rf"{_any(words['lack']).pattern}\s?$")
-        self._left = _any(words["left"])
-        self._moment = _any(words["moment"])
+        self._out = _any_of(words["out"])
+        self._lack = re.compile(rf"{_any_of(words['lack']).pattern}\s?$")
+        self._left = _any_of(words["left"])
+        self._moment = _any_of(words["moment"])
         self._amount = re.compile(
-            rf"(?<![a-z0-9])(?P<number>{_NUMBER})\s?个?(?P<unit>{_any(words['unit']).pattern})"
+            rf"(?<![a-z0-9])(?P<number>{_NUMBER})\s?个?(?P<unit>{_any_of(words['unit']).pattern})"
         )
 
     @classmethod
     def load(cls, path: Path | str = DEFAULT) -> RunningOut:
-        """From a CSV `role,words,category,hours`; BadRunningOut names a bad line."""
+        """Load a CSV `role,words,category,hours`; BadRunningOut names a bad line."""
         lines: list[tuple[str, list[str], str, float]] = []
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -94,10 +94,7 @@ class RunningOut:
         return cls(lines)
 
     def found(self, text: str, category: str = "") -> str:
-        """The words that say so ("只剩两天"), "" where nothing runs out soon.
-
-        `category` is what the requester chose: then the supply need not be named again.
-        """
+        """Return the words that state a shortage, or ""; `category` may imply the supply."""
         folded = fold(text)
         of_category = self._of_category.get(category, 0.0)
         for start, sentence in _sentences(folded):
@@ -120,39 +117,39 @@ class RunningOut:
                 return before.start(), supply.end()
         starts = {supply.start() for supply in supplies}
         for out in self._out.finditer(sentence):
-            # "吃完药就头晕" has taken it, and has more.
+            # "吃完药就头晕" means the medicine was taken, not that it ran out.
             if not _NOT_YET.search(sentence[: out.start()]) and out.end() not in starts:
                 return out.span()
         at = 0
         for clause in _CLAUSE.split(sentence):
             start = sentence.index(clause, at)
             at = start + len(clause)
-            if span := self._little(clause, hours):
+            if span := self._short_amount(clause, hours):
                 return start + span[0], start + span[1]
         return None
 
-    def _little(self, clause: str, hours: float) -> tuple[int, int] | None:
-        """Where in the clause it says that what is left lasts no longer than `hours`."""
+    def _short_amount(self, clause: str, hours: float) -> tuple[int, int] | None:
+        """Find where the clause says that the rest lasts no longer than `hours`."""
         lefts = [found.span() for found in self._left.finditer(clause)]
         if not lefts:
             return None
         for amount in self._amount.finditer(clause):
             if number(amount["number"]) * self._hours["unit", amount["unit"]] <= hours:
-                return _around(lefts, amount.span())
+                return _span_between(lefts, amount.span())
         for moment in self._moment.finditer(clause):
             if self._hours["moment", moment[0]] <= hours:
-                return _around(lefts, moment.span())
+                return _span_between(lefts, moment.span())
         return None
 
 
 @cache
 def default_running_out() -> RunningOut:
-    """The lines that come with Yinghu, loaded once in a process."""
+    """Return the lines included in Yinghu, loaded once per process."""
     return RunningOut.load()
 
 
 def number(said: str) -> float:
-    """A number as people write it: 2, 1.5, 两, 两三 (the more), 十二, a few."""
+    """Parse a number as people write it: 2, 1.5, 两, 两三 (the larger), 十二, a few."""
     if said[0].isdigit():
         return float(said)
     if said in _ENGLISH:
@@ -163,8 +160,8 @@ def number(said: str) -> float:
     return _DIGITS[said[-1]]
 
 
-def _any(words: list[str]) -> re.Pattern[str]:
-    """One of the words, the longest that fits; Latin ones only where they begin and end."""
+def _any_of(words: list[str]) -> re.Pattern[str]:
+    """Match one of the words, the longest first; Latin ones only as whole words."""
     longest = sorted(set(words), key=lambda word: (-len(word), word))
     return re.compile("(?:" + "|".join(map(_word, longest)) + ")" if longest else r"(?!)")
 
@@ -175,7 +172,7 @@ def _word(word: str) -> str:
 
 
 def _sentences(text: str) -> Iterator[tuple[int, str]]:
-    """(where it starts, sentence); a brief text is one."""
+    """Yield (offset, sentence); a brief text is one sentence."""
     if len(text) <= BRIEF:
         yield 0, text
         return
@@ -186,7 +183,7 @@ def _sentences(text: str) -> Iterator[tuple[int, str]]:
     yield start, text[start:]
 
 
-def _around(lefts: list[tuple[int, int]], span: tuple[int, int]) -> tuple[int, int]:
-    """From the nearest word of what is left to the amount, or the other way round."""
+def _span_between(lefts: list[tuple[int, int]], span: tuple[int, int]) -> tuple[int, int]:
+    """The span from the nearest `left` word to the amount, in either order."""
     near = min(lefts, key=lambda left: min(abs(left[1] - span[0]), abs(left[0] - span[1])))
     return min(near[0], span[0]), max(near[1], span[1])

@@ -1,13 +1,13 @@
-"""How alike two texts are, and the pieces by which a text is searched.
+"""Similarity of two texts, and the lexemes by which a text is searched.
 
-Chinese has no blanks between words, so both work on pairs of neighbouring characters (bigrams); no
-word segmenter is needed. For search each piece becomes a lexeme:
-- of a run of Chinese (Japanese, Korean) characters, every pair, and its last character alone, so
-  that every character begins some lexeme and one character can be asked for by prefix;
-- of anything else, words of letters and digits, in lower case.
+Both use pairs of neighbouring characters (bigrams), since Chinese has no spaces between words; no
+segmenter is needed. Lexemes for search:
+- of a run of Chinese, Japanese or Korean characters: every pair, and the last character alone, so
+  that every character begins some lexeme and a single one can be found by prefix;
+- of anything else: words of letters and digits, in lower case.
 
-Store `lexemes` with `array_to_tsvector` and ask with `search_query(q)::tsquery`: then no parser,
-dictionary or locale of PostgreSQL comes between (`to_tsvector` drops characters that are newer
+Store `lexemes` with `array_to_tsvector` and query with `search_query(q)::tsquery`, so that no
+parser, dictionary or locale of PostgreSQL interferes (`to_tsvector` drops characters that are newer
 than its tables).
 """
 
@@ -18,7 +18,7 @@ import unicodedata
 from typing import Final
 
 LONGEST_WORD: Final = 64
-"""Characters of a word that count; a tsvector takes lexemes of up to 2,046 bytes."""
+"""Characters of a word that are indexed; a tsvector takes lexemes of up to 2,046 bytes."""
 MOST_LEXEMES: Final = 20_000
 """Different lexemes of one text; a tsvector takes up to 1 MB."""
 MOST_TERMS: Final = 32
@@ -34,12 +34,12 @@ _IS_CJK: Final = re.compile(rf"[{_CJK}]")
 
 
 def normal(text: str) -> str:
-    """`text` as compared: wide forms narrow (NFKC), lower case."""
+    """Normalize for comparison: wide forms narrow (NFKC), lower case."""
     return unicodedata.normalize("NFKC", text).lower()
 
 
 def grams(text: str) -> frozenset[str]:
-    """Pairs of neighbouring letters, digits or characters, all else dropped; a lone one by itself.
+    """Return pairs of neighbouring letters, digits or characters; a single one stands alone.
 
     grams("A市，停水") == {"a市", "市停", "停水"}
     """
@@ -50,17 +50,17 @@ def grams(text: str) -> frozenset[str]:
 
 
 def alike(a: str, b: str) -> float:
-    """How alike two texts are, 0 to 1, the same either way round; 1 for the same words.
+    """Similarity of two texts, 0 to 1, symmetric; 1 for the same words.
 
-    The share of pairs they have in common (Jaccard), or, where one may be a longer telling of the
-    other, the share of the shorter one's pairs that are in the longer, discounted for short texts:
-    "停水了" is in many messages that are not about it.
+    The Jaccard index of their bigrams or, where one may be a longer version of the other, the share
+    of the shorter one's bigrams in the longer, discounted for short texts: "停水了" occurs in many
+    messages about something else.
     """
     return alike_grams(grams(a), grams(b))
 
 
 def alike_grams(a: frozenset[str], b: frozenset[str]) -> float:
-    """`alike` for texts whose pairs are at hand."""
+    """`alike` for the bigrams of two texts."""
     if not a or not b:
         return 0.0
     common = len(a & b)
@@ -71,8 +71,7 @@ def alike_grams(a: frozenset[str], b: frozenset[str]) -> float:
 
 
 def lexemes(text: str) -> list[str]:
-    """What a text is found by, sorted, each once, without blanks, quotes or NUL; for
-    `array_to_tsvector`."""
+    """Return the sorted, unique lexemes of a text, without blanks, quotes or NUL."""
     found: set[str] = set()
     for run in _RUNS.findall(normal(text)):
         if _IS_CJK.match(run):
@@ -86,21 +85,21 @@ def lexemes(text: str) -> list[str]:
 
 
 def search_text(text: str) -> str:
-    """`lexemes` parted by blanks."""
+    """Return `lexemes` joined by blanks."""
     return " ".join(lexemes(text))
 
 
 def search_query(q: str) -> str:
-    """A tsquery that wants every term of `q`; "" where it has none (then nothing is found).
+    """Return a tsquery for every term of `q`; "" if it has none (nothing is found then).
 
-    Safe for any input: only letters, digits and CJK characters come through, each term in quotes.
+    Safe for any input: only letters, digits and CJK characters pass, each term in quotes.
     search_query("消防栓 A3区") == "'消防' & '防栓' & 'a3' & '区':*"
     """
     return " & ".join(f"'{term}':*" if prefix else f"'{term}'" for term, prefix in _terms(q))
 
 
 def holds(text: str, q: str) -> bool:
-    """Whether `text` has every term of `q`: what PostgreSQL says of their lexemes and query."""
+    """Does `text` contain every term of `q`? Agrees with PostgreSQL on lexemes and query."""
     terms = _terms(q)
     found = lexemes(text)
     known = frozenset(found)
@@ -111,7 +110,7 @@ def holds(text: str, q: str) -> bool:
 
 
 def _terms(q: str) -> list[tuple[str, bool]]:
-    """What `q` asks for, each once, and whether a lexeme need only begin with it."""
+    """Return the terms of `q`, each once, and whether each is a prefix."""
     terms: dict[tuple[str, bool], None] = {}
     for run in _RUNS.findall(normal(q)[:1000]):
         if not _IS_CJK.match(run):

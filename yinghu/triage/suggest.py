@@ -1,7 +1,7 @@
-"""What the machine suggests to the triage clerk, with how sure it is and why; it decides nothing.
+"""Suggestions to the triage clerk, each with a confidence and reasons; nothing is decided here.
 
-What the requester chose stands first; then the classifier, once one has beaten the lexicon; then
-the lexicon.
+In order of precedence: the requester's choice, the classifier once it has beaten the lexicon, the
+lexicon.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,9 +16,9 @@ from yinghu.triage.lexicon import Reading, default_reader
 from yinghu.triage.models import Suggestion
 
 CHOSEN = 0.9
-"""How sure we are of a category that the requester chose: people pick a near one in haste."""
+"""Confidence of a category that the requester chose: people in a hurry pick one that is near."""
 ANSWERED = 0.9
-"""How sure we are that an appeal is urgent whose answer is as low as its question says."""
+"""Confidence that an appeal is urgent if an answer is as low as its question's limit."""
 
 _FIELDS = (
     "category",
@@ -35,14 +35,14 @@ _FIELDS = (
 
 
 def suggest(appeals: Sequence[Appeal]) -> None:
-    """Write a suggestion for each of these appeals; again replaces the earlier one."""
+    """Write a suggestion for each of these appeals, replacing earlier ones."""
     Suggestion.objects.bulk_create(
         read(appeals), update_conflicts=True, unique_fields=("appeal",), update_fields=_FIELDS
     )
 
 
 def read(appeals: Sequence[Appeal]) -> list[Suggestion]:
-    """What would be suggested for each; writes nothing, so they may be unsaved."""
+    """Compute a suggestion for each; writes nothing, so the appeals may be unsaved."""
     rows = Category.objects.filter(active=True).values_list("code", "klass", "questions")
     klass_of = {code: klass for code, klass, _questions in rows}
     questions_of = {code: questions for code, _klass, questions in rows}
@@ -53,20 +53,20 @@ def read(appeals: Sequence[Appeal]) -> list[Suggestion]:
     for place, (appeal, text) in enumerate(zip(appeals, texts, strict=True)):
         chosen = appeal.category_id or ""
         reading = reader.read(text, appeal.answers, chosen)
-        if little := _little(questions_of.get(chosen, ()), appeal.answers):
-            reading = _urgent(reading, little)
+        if low := _low_answer(questions_of.get(chosen, ()), appeal.answers):
+            reading = _urgent(reading, low)
         guess = learned[place] if learned else None
         made.append(_suggestion(appeal, text, reading, guess, klass_of))
     return made
 
 
 def text_of(appeal: Appeal) -> str:
-    """Title and words as the readers see them."""
+    """Title and body, as the readers take them."""
     return f"{appeal.title}\n{appeal.body}" if appeal.title else appeal.body
 
 
-def _little(questions: Iterable[Mapping[str, Any]], answers: Mapping[str, Any]) -> str:
-    """The question and its answer by which an appeal is urgent; "" where none is so low."""
+def _low_answer(questions: Iterable[Mapping[str, Any]], answers: Mapping[str, Any]) -> str:
+    """Return the question and answer that make an appeal urgent; "" if no answer is that low."""
     for question in questions:
         limit, answer = question.get("urgent"), answers.get(question.get("key", ""))
         if limit is None or answer is None or isinstance(answer, bool):
@@ -81,7 +81,6 @@ def _little(questions: Iterable[Mapping[str, Any]], answers: Mapping[str, Any]) 
 
 
 def _urgent(reading: Reading, why: str) -> Reading:
-    """The reading, urgent at least, with what speaks for it first."""
     sure = reading.confidences["urgency"] if reading.urgency > Urgency.NORMAL else 0.0
     return replace(
         reading,
@@ -125,7 +124,7 @@ def _suggestion(
 
 
 def _area(appeal: Appeal, text: str) -> tuple[str | None, float]:
-    """The area given with the appeal, else that of its point, else one that its words name."""
+    """The appeal's own area, else that of its point, else one that its text names."""
     if appeal.area_id:
         return appeal.area_id, 1.0
     if appeal.lon is not None and appeal.lat is not None:

@@ -1,9 +1,8 @@
-"""Learning from the clerks: a classifier trained on their decisions, used once it beats the
+"""Nightly training of the classifier on the clerks' decisions; it is used once it beats the
 lexicon.
 
-Trained and held-back decisions are split by a hash of the text, so a decision never moves from one
-side to the other, and equal texts are counted once. What is not better is kept as a row, and not
-used.
+Training and held-back decisions are split by a hash of the text, so a decision never changes sides,
+and equal texts count once. A model that is not better is stored, but not used.
 """
 
 from collections.abc import Sequence
@@ -19,12 +18,12 @@ from yinghu.triage.lexicon import default_reader
 from yinghu.triage.models import TrainedModel
 
 MIN_DECISIONS = 200
-"""Below this many a held-back fifth says too little about which of the two reads better."""
+"""With fewer decisions, a held-back fifth says too little about which of the two is better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the classifier makes of one text: a category code and how sure it is, 0 to 1."""
+    """The classifier's category for one text, with its confidence, 0 to 1."""
 
     category: str
     confidence: float
@@ -32,7 +31,7 @@ class Prediction:
 
 
 def decisions() -> list[tuple[str, str]]:
-    """(text, category code) of each appeal that a person sorted, by their last decision."""
+    """Return (text, category code) of each appeal that a person sorted, by the latest decision."""
     rows = (
         Event.objects.filter(verb=SORT.name, actor_kind="user", category__isnull=False)
         .order_by("appeal", "-seq")
@@ -43,10 +42,7 @@ def decisions() -> list[tuple[str, str]]:
 
 
 def learn() -> TrainedModel | None:
-    """Train on all decisions so far and, if it beats the lexicon on held-back ones, put it to use.
-
-    None where there are fewer than `MIN_DECISIONS` decisions, or all are of one category.
-    """
+    """Train on all decisions, and use the model if it is better; None with too few decisions."""
     pairs = classifier.distinct(decisions())
     if len(pairs) < MIN_DECISIONS:
         return None
@@ -71,7 +67,7 @@ def learn() -> TrainedModel | None:
 
 
 def predict(texts: Sequence[str]) -> list[Prediction] | None:
-    """What the classifier in use makes of each text; None while there is none."""
+    """Classify texts with the model in use; None if there is none."""
     newest = TrainedModel.objects.filter(in_use=True).order_by("-pk").values_list("pk").first()
     if newest is None or not texts:
         return None

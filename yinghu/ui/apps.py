@@ -1,4 +1,4 @@
-"""The app of what all pages share: components, base templates, styles."""
+"""Django app of the components, base templates and styles that all pages share."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ class UiConfig(AppConfig):
     label = "ui"
 
     def ready(self) -> None:
-        """Ask for an empty required field in our words, also in other packages' forms (login)."""
+        """Set our message for empty required fields, also in other packages' forms (login)."""
         Field.default_error_messages["required"] = gettext_lazy("请填写")

@@ -1,4 +1,4 @@
-"""Appeals as rows of a list."""
+"""Rows of case lists."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from yinghu.ui.row_flags import Mark, marks_of
 
 @dataclass(slots=True)
 class CaseRow:
-    """An appeal in a list, with the machine's suggestion if it has one, and its next due time."""
+    """An appeal in a list, with its suggestion, if any, and its next due clock."""
 
     appeal: Appeal
     suggestion: Suggestion | None
     clock: Clock | None
     now: datetime
     reveal: bool
-    """Whether the reader may see a phone that stands in the words."""
+    """Whether the reader may see phone numbers in the text."""
     marks: list[Mark] = field(default_factory=list)
-    """What its requester or a unit has said against it."""
+    """Warnings shown beside the status (`row_flags`)."""
     excerpt: str = ""
-    """Where the words that were looked for stand, marked; "" where nothing was looked for."""
+    """The search hit with the search words marked; "" without a search."""
     clocks: list[Clock] = field(default_factory=list)
-    """Those that a list is about, shown in place of `clock`."""
+    """Clocks shown instead of `clock` where the list is about them."""
 
     @property
     def category(self) -> Any:
@@ -45,37 +45,37 @@ class CaseRow:
 
     @property
     def guessed_urgency(self) -> int:
-        """The machine's, where it is higher and nobody has sorted the case; else 0."""
+        """The suggested urgency if it is higher and the case is not sorted yet; else 0."""
         if self.suggestion is None or self.appeal.state is not Status.FILED:
             return 0
         return self.suggestion.urgency if self.suggestion.urgency > self.appeal.urgency else 0
 
     @property
     def pressing(self) -> int:
-        """The urgency by which somebody should read it: decided, or suggested where higher."""
+        """The higher of the decided and the suggested urgency."""
         return max(self.appeal.urgency, self.guessed_urgency)
 
     @property
     def text(self) -> str:
-        """The headline with what could be a phone hidden, for lists that are read in the street."""
+        """The headline with possible phone numbers hidden, for lists read in public."""
         return headline_of(self.appeal, reveal=False)
 
     @property
     def headline(self) -> str:
-        """The headline as its reader may have it."""
+        """The headline as this reader may see it."""
         return headline_of(self.appeal, reveal=self.reveal)
 
     @property
     def guessed(self) -> bool:
-        """Whether the category shown is the machine's and nobody's decision."""
+        """Whether the category shown is only a suggestion."""
         return self.appeal.category_id is None and self.category is not None
 
 
 def case_rows(found: QuerySet[Appeal], actor: Actor) -> list[CaseRow]:
-    """Rows of all these appeals, as the actor may read them.
+    """Make rows of these appeals, masked for the actor.
 
-    Three queries, for appeals, their suggestions and their clocks: in one, PostgreSQL takes ten
-    times longer to think in which order to join eight tables than to do it.
+    Three queries (appeals, suggestions, clocks): PostgreSQL plans a single join of these eight
+    tables ten times longer than it runs it.
     """
     now = timezone.now()
     found = found.select_related("category", "area", "unit", "holder")
@@ -96,7 +96,7 @@ def case_rows(found: QuerySet[Appeal], actor: Actor) -> list[CaseRow]:
 
 
 def with_marks(rows: list[CaseRow]) -> list[CaseRow]:
-    """The rows, each with its marks; one query."""
+    """Add the marks to the rows, with one query."""
     found = marks_of(row.appeal for row in rows)
     for row in rows:
         row.marks = found.get(row.appeal.pk, [])

@@ -1,4 +1,4 @@
-"""Tables that pages give out and take in: CSV that a spreadsheet opens, and whatever it saves."""
+"""CSV downloads and uploaded tables (CSV, workbook, JSON lines)."""
 
 from __future__ import annotations
 
@@ -21,23 +21,24 @@ MAX_ROWS: Final = 20_000
 
 
 def download(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> HttpResponse:
-    """The rows as `name`.csv."""
+    """Make a response that downloads the rows as `name`.csv."""
     answer = HttpResponse(table_bytes(columns, rows), content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return answer
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """What a file holds: its columns, and its rows, each with its line and its cells by column."""
+class UploadedTable:
+    """An uploaded table: its columns, and its rows as (line number, cells by column)."""
 
     columns: list[str]
     rows: list[tuple[int, dict[str, str]]]
 
 
-def read(upload: UploadedFile[Any]) -> Table:
-    """The table of an uploaded CSV, workbook or JSON-lines file, cells trimmed; blank rows are left
-    out. Raises BadFile where it is too large or any row of it cannot be read.
+def read(upload: UploadedFile[Any]) -> UploadedTable:
+    """Read an uploaded CSV, workbook or JSON-lines file; trims cells, skips blank rows.
+
+    Raises BadFile if it is too large or a row cannot be read.
     """
     if (upload.size or 0) > MAX_BYTES:
         raise BadFile(_("文件太大，最多 %d MB") % (MAX_BYTES // 2**20))
@@ -62,11 +63,10 @@ def read(upload: UploadedFile[Any]) -> Table:
                     rows.append((row.line, dict(zip(columns, cells, strict=False))))
                 if len(rows) > MAX_ROWS:
                     raise BadFile(_("行数太多，最多 %d 行") % MAX_ROWS)
-    return Table(columns, rows)
+    return UploadedTable(columns, rows)
 
 
 def _bad(line: int, cells: int, columns: int, why: str = "") -> BadFile:
-    """What is wrong with a line: how many cells it has, or `why` it cannot be read."""
     if not cells:
         return BadFile(_("第 %(line)d 行读不懂：%(why)s") % {"line": line, "why": why})
     return BadFile(
@@ -76,11 +76,11 @@ def _bad(line: int, cells: int, columns: int, why: str = "") -> BadFile:
 
 
 def _until_blank(cells: list[str]) -> list[str]:
-    """The cells up to the last in which something stands."""
+    """Cut trailing blank cells."""
     last = max((n for n, cell in enumerate(cells, 1) if cell), default=0)
     return cells[:last]
 
 
 def _plain(value: Any) -> str:
-    """A cell without the blanks around it, and without the apostrophe that `download` put there."""
+    """Trim a cell, and drop the apostrophe that `download` adds against formulas."""
     return str(plain_again(trimmed(value)))

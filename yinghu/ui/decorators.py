@@ -1,4 +1,4 @@
-"""Access to the pages of staff: the `staff` decorator and the answer after a login has ended."""
+"""Access control of staff pages: the `staff` decorator and the answer to logged-out requests."""
 
 from __future__ import annotations
 
@@ -21,13 +21,11 @@ from yinghu.people.access import desks_of
 from yinghu.ui.requests import who
 
 P = ParamSpec("P")
-
-
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
 def staff(*desks: str) -> Callable[[View[P]], View[P]]:
-    """For logins with one of these desks (any post at all where none is named)."""
+    """Restrict a view to logins with one of these desks, or with any post if none is named."""
 
     def wrap(view: View[P]) -> View[P]:
         @wraps(view)
@@ -36,7 +34,7 @@ def staff(*desks: str) -> Callable[[View[P]], View[P]]:
                 if request.method == "GET" and "HX-Request" not in request.headers:
                     return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
                 if request.method == "GET":
-                    # A part that renews itself draws nothing then; `desk.js` says why.
+                    # A refreshing part of a page draws nothing; `desk.js` tells the user.
                     return HttpResponse(status=204, headers={"X-Logged-Out": "yes"})
                 return logged_out(request)
             actor = who(request)
@@ -49,23 +47,22 @@ def staff(*desks: str) -> Callable[[View[P]], View[P]]:
     return wrap
 
 
-_NOT_WORDS = frozenset({"csrfmiddlewaretoken", "version", "back", "stay", "next", "number"})
+_NOT_TYPED = frozenset({"csrfmiddlewaretoken", "version", "back", "stay", "next", "number"})
 
-
-_CHOSEN = re.compile(r"[A-Za-z0-9_.:+ -]{0,40}", re.ASCII)
-"""What a button or a list fills in; whoever lost it chooses again in a moment."""
+_PICKED_VALUE = re.compile(r"[A-Za-z0-9_.:+ -]{0,40}", re.ASCII)
+"""Values that buttons and lists fill in; not worth giving back."""
 
 
 def logged_out(request: HttpRequest) -> HttpResponse:
-    """401 to whoever sent a form after their login had ended: what they wrote, to copy, and the
-    way back. None of it is kept here, nor written to a log.
+    """Answer a form sent after the login had ended: 401 with the typed text to copy, and a link to
+    log in and return. Nothing is stored or logged.
     """
     written = [
         value.replace("\x00", "")
         for name, values in request.POST.lists()
-        if name not in _NOT_WORDS and "password" not in name
+        if name not in _NOT_TYPED and "password" not in name
         for value in values
-        if value.strip() and (name in ("words", "why") or not _CHOSEN.fullmatch(value))
+        if value.strip() and (name in ("words", "why") or not _PICKED_VALUE.fullmatch(value))
     ]
     try:
         came = urlsplit(request.headers.get("Referer", ""))

@@ -1,4 +1,4 @@
-"""What pages of errands share: the icons of legs, and a field for a few lines."""
+"""Shared parts of errand pages: icons of legs and a short text area."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEG_ICONS = {
 
 
 class SeveralLinesField(WordsField):
-    """A few lines that somebody writes."""
+    """A text area of two rows."""
 
     def __init__(self, **given: Any) -> None:
         area = forms.Textarea(attrs={"rows": 2, "maxlength": MAX_WORDS})

@@ -1,4 +1,4 @@
-"""Errors as pages, in plain words; templates 400 to 500 say them."""
+"""Error pages; their texts are in templates 400.html to 500.html."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from django.views.debug import SafeExceptionReporterFilter
 _TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """400, or 413 where it was simply too much."""
+def bad_request_page(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 400, or 413 if the request was too large."""
     status = 413 if isinstance(exception, _TOO_MUCH) else 400
     return render(request, f"{status}.html", status=status)
 
 
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """403, for those who are known and may not."""
+def forbidden_page(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 403."""
     return render(request, "403.html", status=403)
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """404: there is nothing, or nothing that this visitor may know of; the page is the same."""
+def not_found_page(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 404, the same for missing objects and for those that the visitor may not see."""
     return render(request, "404.html", status=404)
 
 
-def failed(request: HttpRequest) -> HttpResponse:
-    """500, which must not fail again: nothing of the request is looked at."""
+def server_error_page(request: HttpRequest) -> HttpResponse:
+    """Answer 500 without using the request, so that it cannot fail again."""
     return render(None, "500.html", status=500)
 
 
 class Discreet(SafeExceptionReporterFilter):
-    """What the developers' page of errors leaves out: also addresses that may hold a password."""
+    """Filter for Django's debug page that also hides URLs which may contain a password."""
 
     hidden_settings = re.compile(
         rf"{SafeExceptionReporterFilter.hidden_settings.pattern}|DATABASE_URL|SMS_URL",

@@ -1,11 +1,11 @@
-"""What happened and what comes next, in plain words: to requesters (`told`), inside (`done`)."""
+"""Texts for events and statuses: for requesters (`told`, `standing`) and for staff (`done`)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import pgettext, pgettext_lazy
 
 from yinghu.appeals.closing_actions import RATE, REOPEN
 from yinghu.appeals.handling_actions import SUPPLY
@@ -19,36 +19,36 @@ from yinghu.verbs import PRIVATE, verb_of
 
 
 def is_public(event: Event) -> bool:
-    """Whether the requester is told of it."""
+    """Is the requester told of this event?"""
     return event.verb not in PRIVATE
 
 
 def told(event: Event) -> str:
-    """The event as a requester reads it: units, never people."""
+    """Word an event for the requester; names units, never people."""
     return verb_of(event).told_of(event)
 
 
 def done(event: Event) -> str:
-    """The event as staff read it: what was done, in a word."""
+    """Word an event for staff."""
     return verb_of(event).done_by(event)
 
 
 def by_whom(event: Event) -> str:
-    """Who did it, for staff."""
+    """Name the person, requester or system behind an event, for staff."""
     if event.user is not None:
         return str(event.user)
     return _("诉求人") if event.actor_kind == "requester" else _("系统")
 
 
 def facts(event: Event) -> str:
-    """What else the event says, in one line, for staff."""
+    """Word an event's further facts in one line, for staff."""
     return verb_of(event).detail_of(event)
 
 
 @dataclass(frozen=True, slots=True)
 class Setback:
-    """That an appeal had to be taken up again: what was said then, by its requester or by us, and
-    whether that was because it had not been solved.
+    """A reopening or negative rating: its words, whether they are the requester's `own`, and
+    whether it came because the appeal was `unsolved`.
     """
 
     words: str
@@ -57,7 +57,7 @@ class Setback:
 
 
 def setback(appeal: Appeal) -> Setback | None:
-    """The last one, where it still matters: not for what has ended since."""
+    """Find the latest setback of an appeal; None if it has ended successfully since."""
     if appeal.status in ENDED and appeal.solved is not False:
         return None
     found = appeal.events.filter(verb__in=(RATE.name, REOPEN.name)).order_by("-seq")[:2]
@@ -69,21 +69,20 @@ def setback(appeal: Appeal) -> Setback | None:
             return _setback_of(before) if before and before.verb == REOPEN.name else None
         return Setback(last.words, own=last.actor_kind == "requester", unsolved=True)
     if last.actor_kind == "system" and before and before.facts.get("solved") is False:
-        # It was taken up by itself, for what they had said in their rating.
+        # The system reopened it because of the rating before.
         return Setback(before.words, own=before.actor_kind == "requester", unsolved=True)
     return _setback_of(last)
 
 
 def _setback_of(event: Event) -> Setback:
-    """What a `reopen` says of itself."""
     unsolved = event.from_status in (Status.RESOLVED, Status.CLOSED)
     return Setback(event.words, own=event.actor_kind == "requester", unsolved=unsolved)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where an appeal stands, for its requester: headline, what happens next, by which clock, what
-    they are asked to do themselves, and what we are sorry for.
+    """An appeal's status for its requester: headline, next step and its clock, the verb that is the
+    requester's `turn`, and an apology.
     """
 
     title: str
@@ -94,7 +93,7 @@ class Standing:
 
 
 def standing(appeal: Appeal, after: Setback | None = None) -> Standing:
-    """The status in plain words, `after` it had to be taken up again if it had."""
+    """Describe an appeal's status for its requester, considering the setback before it."""
     usual = _standing(appeal)
     if after is None or not after.unsolved:
         return usual
@@ -155,7 +154,7 @@ def _standing(appeal: Appeal) -> Standing:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """One of the steps from filing to the end: its name, and whether it is done, now or ahead."""
+    """One step of the progress bar; `state` is done, now or ahead."""
 
     label: str
     state: str
@@ -170,16 +169,16 @@ _REACHED = {
     Status.RESOLVED: 5,
     Status.CLOSED: 6,
 }
-"""How many steps lie behind an appeal, or all but one where it stands in the last."""
+"""Steps done in each status."""
 
 
 def road(appeal: Appeal) -> list[Stretch]:
-    """The six steps of an appeal; empty where it left the road (merged, declined, withdrawn)."""
+    """Make the six steps of the progress bar; empty for merged, declined and withdrawn appeals."""
     at = _REACHED.get(appeal.state)
     if at is None:
         return []
     if appeal.state is Status.WAITING and appeal.unit is None:
-        # Asked before anybody knew whose it is.
+        # A question asked before a unit was assigned.
         at = _REACHED[Status.FILED]
     names = (
         pgettext("step", "提交"),
@@ -190,33 +189,29 @@ def road(appeal: Appeal) -> list[Stretch]:
         pgettext("step", "评价"),
     )
     if appeal.state is Status.RESOLVED and appeal.solved is not None:
-        # Rated: nothing is left for them to do, or it goes back to whoever had it.
+        # Rated: finished, or about to return to the unit.
         at = len(names) if appeal.solved else _REACHED[Status.ASSIGNED]
     states = ["done"] * at + ["now"] + ["ahead"] * 6
     return [Stretch(name, state) for name, state in zip(names, states, strict=False)]
 
 
+_PROMISES = {
+    ClockKind.RECEIVE: pgettext_lazy("promise", "研判"),
+    ClockKind.DISPATCH: pgettext_lazy("promise", "安排承办单位"),
+    ClockKind.RESPOND: pgettext_lazy("promise", "接单"),
+    ClockKind.ARRIVE: pgettext_lazy("promise", "到场"),
+    ClockKind.SOLVE: pgettext_lazy("promise", "办结"),
+    ClockKind.FEEDBACK: pgettext_lazy("promise", "回访"),
+}
+
+
 def promise(kind: ClockKind) -> str:
-    """What will be done by the due time of a clock of this kind."""
-    match kind:
-        case ClockKind.RECEIVE:
-            return pgettext("promise", "研判")
-        case ClockKind.DISPATCH:
-            return pgettext("promise", "安排承办单位")
-        case ClockKind.RESPOND:
-            return pgettext("promise", "接单")
-        case ClockKind.ARRIVE:
-            return pgettext("promise", "到场")
-        case ClockKind.SOLVE:
-            return pgettext("promise", "办结")
-        case ClockKind.FEEDBACK:
-            return pgettext("promise", "回访")
-        case _:
-            return _(kind.label)
+    """Name what is promised by the due time of a clock of this kind."""
+    return str(_PROMISES.get(kind) or _(kind.label))
 
 
 def answers_of(appeal: Appeal, reveal: bool) -> list[tuple[str, str]]:
-    """(question, answer), in the category's order; answers of another category keep their key."""
+    """List (question, answer) in the category's order; unknown questions are shown by key."""
     questions = appeal.category.questions if appeal.category else []
     labels = {question["key"]: question_label(question) for question in questions}
     order = [*(key for key in labels if key in appeal.answers)]

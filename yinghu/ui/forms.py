@@ -1,4 +1,4 @@
-"""Forms made from tables: a verb's from its row, a category's questions from its row."""
+"""Forms built from verb rows and from the questions of categories."""
 
 from __future__ import annotations
 
@@ -40,21 +40,22 @@ from yinghu.places.area_fields import AreaField, AreaInput
 
 
 class Known:
-    """Categories, units and a unit's people for the choices of one page, each fetched once and
-    only if needed. `holder_id` has the case already: nobody hands it to them.
+    """Choices for the forms of one page, each fetched once and only if needed.
+
+    People are those of `unit_id` without `holder_id`, who has the case already.
     """
 
     def __init__(self, unit_id: int | None = None, holder_id: int | None = None) -> None:
         self.unit_id = unit_id
         self.holder_id = holder_id
         self.to_call: list[tuple[str, str]] | None = None
-        """The units that may be whistled for, where that is known; else all are offered."""
+        """Units that may be whistled for; None offers all."""
         self.speakers: list[tuple[str, str]] | None = None
-        """The reader's units that were called, likewise."""
+        """The reader's units that were called; None offers all."""
         self.to_grade: list[tuple[str, str, bool]] | None = None
-        """The units that the reader can rate, likewise; each with whether it has come."""
+        """Units that the reader can rate, as (code, name, whether it has come); None offers all."""
         self.among: dict[str, list[tuple[str, str]]] = {}
-        """The choices that a field's `among` names, likewise."""
+        """Choices by the `among` of a field."""
 
     @cached_property
     def people(self) -> list[tuple[str, str]]:
@@ -71,7 +72,7 @@ class Known:
 
 
 class SeveralInput(forms.CheckboxSelectMultiple):
-    """Boxes to tick; `picker.js` adds a field to find one by name or initials."""
+    """Check boxes; `picker.js` adds a search field by name or initials."""
 
     def create_option(self, *args: Any, **given: Any) -> dict[str, Any]:
         option = super().create_option(*args, **given)
@@ -80,7 +81,7 @@ class SeveralInput(forms.CheckboxSelectMultiple):
 
 
 class PhotosInput(forms.FileInput):
-    """Several photos at once."""
+    """File input for several photos."""
 
     allow_multiple_selected = True
 
@@ -94,7 +95,7 @@ class PhotosInput(forms.FileInput):
 
 
 class PhotosField(forms.Field):
-    """Photos as they came; `acts.perform` judges and keeps them. The value is a list of files."""
+    """Uploaded photos, as a list of files; `verb_views.perform` checks and stores them."""
 
     widget = PhotosInput
 
@@ -105,7 +106,7 @@ class PhotosField(forms.Field):
 
 
 class AppealField(forms.CharField):
-    """An appeal by its number; the value is its id."""
+    """An appeal's number; the value is its id."""
 
     def clean(self, value: Any) -> int | None:
         text = str(super().clean(value)).strip()
@@ -148,7 +149,7 @@ def _field(spec: VerbField, known: Known) -> forms.Field:
         case FieldKind.NAMED:
             spoken = None if required or spec.among else known.speakers
             units = known.among.get(spec.among, known.units if spoken is None else spoken)
-            # Who speaks for one unit is not asked for which.
+            # Do not ask when there is only one unit to choose.
             asked = PickerSelect if required or len(units) > 1 else forms.HiddenInput
             only = bool(required and spec.among and len(units) == 1)
             choices = [*([] if only else [("", _("请选择"))]), *units]
@@ -185,23 +186,19 @@ def _field(spec: VerbField, known: Known) -> forms.Field:
             return forms.IntegerField(min_value=0, **common)
 
 
-def _deadlines() -> str:
-    """A few deadlines for `picker.js`, which sets them from the time of the place: minutes from
-    now, or a time of tomorrow.
-    """
+def _quick_deadlines() -> str:
+    """Deadline buttons for `picker.js` as JSON: [label, minutes from now or a time of tomorrow]."""
     hour = ngettext("%d 小时", "%d 小时", 1) % 1, 60
     hours = ngettext("%d 小时", "%d 小时", 4) % 4, 240
     return json.dumps([hour, hours, (pgettext("day", "明天") + " 9:00", "09:00")])
 
 
-_OFFERED = frozenset({FieldKind.UNITS, FieldKind.NAMED, FieldKind.SATISFACTION})
+_CASE_DEPENDENT = frozenset({FieldKind.UNITS, FieldKind.NAMED, FieldKind.SATISFACTION})
 """Kinds of field whose choices depend on the case: see `Known`."""
 
 
 class VerbForm(forms.Form):
-    """What a verb takes, as its row says, with or without its photos. `values()` are the keywords
-    of its function.
-    """
+    """The form of a verb, built from its row; `values()` returns the keywords of its function."""
 
     def __init__(
         self,
@@ -221,8 +218,8 @@ class VerbForm(forms.Form):
             self.fields[spec.name] = _field(spec, known)
         if verb.hurried:
             now = timezone.localtime().strftime("%Y-%m-%dT%H:%M:%S")
-            self.fields["until"].widget.attrs |= {"data-quick": _deadlines(), "data-now": now}
-        # The table says to whom words go; here it matters whose they are.
+            self.fields["until"].widget.attrs |= {"data-quick": _quick_deadlines(), "data-now": now}
+        # The row names the reader of the words; this form shows whose words they are.
         if "words" in self.fields and own:
             self.fields["words"].label = _("您想说的")
         elif "words" in self.fields and verb.for_requester:
@@ -235,7 +232,7 @@ class VerbForm(forms.Form):
         if "unreached" in self.fields and own:
             self.fields["unreached"].label = _("单位没有联系过我")
         elif "unreached" in self.fields:
-            # Whoever calls asks it first, and hears one answer or the other.
+            # The first question of a callback; it needs an answer.
             self.fields["unreached"] = forms.TypedChoiceField(
                 label=_("单位联系过诉求人吗"),
                 choices=[("no", _("联系过")), ("yes", _("没有联系过"))],
@@ -245,11 +242,11 @@ class VerbForm(forms.Form):
             self.order_fields(["unreached"])
 
     def ask_for(self, name: str, why: str) -> None:
-        """Make an optional field one that has to be filled in; its label says why."""
+        """Make an optional field required, with a label that says why."""
         self.fields[name].required, self.fields[name].label = True, why
 
     def _only(self, calls: list[tuple[str, str, bool]]) -> None:
-        """Ask for a rating of these units only; what is left to say of one, its choice says."""
+        """Offer only these units and the ratings that they can get."""
         silent = _("%s（没有报到，只能评不满意）")
         units = [(code, name if came else silent % name) for code, name, came in calls]
         if len(units) > 1:
@@ -267,14 +264,14 @@ class VerbForm(forms.Form):
         )
 
     def offer(self, known: Known) -> None:
-        """Draw the choices that `known` has, once what was sent has been judged."""
+        """Replace the widgets' choices by those of `known`, after validation."""
         fresh = VerbForm(self.verb, known)
         for spec in self.specs:
-            if spec.kind in _OFFERED or spec.among:
+            if spec.kind in _CASE_DEPENDENT or spec.among:
                 self.fields[spec.name].widget = fresh.fields[spec.name].widget
 
     def clean(self) -> dict[str, Any]:
-        """Whoever says that it is not solved need not say how satisfied they are."""
+        """Take "not solved" as unsatisfied if no satisfaction is given."""
         given: dict[str, Any] = self.cleaned_data
         if "satisfaction" in self.fields and not given.get("satisfaction"):
             if given.get("solved") is False:
@@ -284,7 +281,7 @@ class VerbForm(forms.Form):
         return given
 
     def values(self) -> dict[str, Any]:
-        """What was given; a field left empty that is not required keeps the function's default."""
+        """Return the keywords of the verb's function, without empty optional fields."""
         given: dict[str, Any] = {}
         for spec in self.specs:
             value = self.cleaned_data[spec.name]
@@ -294,7 +291,7 @@ class VerbForm(forms.Form):
 
 
 def sort_initial(appeal: Appeal, suggestion: Any) -> dict[str, Any]:
-    """What the sort form shows before anybody typed: what is decided, else what is suggested."""
+    """Initial values of the sort form: the decided ones, else the suggested ones."""
     area = appeal.area or (suggestion and suggestion.area)
     urgency = max(appeal.urgency, suggestion.urgency if suggestion else 1)
     category = appeal.category_id or (suggestion and suggestion.category_id) or ""
@@ -308,15 +305,15 @@ def sort_initial(appeal: Appeal, suggestion: Any) -> dict[str, Any]:
 
 
 def sorted_initial(appeal: Appeal) -> dict[str, Any]:
-    """What was decided about a case, for whoever changes it; its class goes with its category where
-    it has that of the category.
+    """Initial values for correcting a sorted case; the class stays empty where it follows from the
+    category.
     """
     usual = appeal.category is not None and appeal.klass == appeal.category.klass
     return sort_initial(appeal, None) | ({"klass": ""} if usual else {})
 
 
 def initial_of(verb: Verb, appeal: Appeal) -> dict[str, Any]:
-    """Sensible first values of the other verbs' fields."""
+    """Initial values of the other verbs' forms."""
     if verb is ASSIGN and appeal.unit is not None:
         return {"unit": appeal.unit.code}
     now = timezone.localtime().replace(second=0, microsecond=0)
@@ -334,7 +331,7 @@ def initial_of(verb: Verb, appeal: Appeal) -> dict[str, Any]:
 
 
 class FilingForm(forms.Form):
-    """What a citizen types. With a category come its questions, as fields `q_<key>`."""
+    """The filing form of citizens; a category adds its questions as fields `q_<key>`."""
 
     # Needed only where no question was answered: see `clean`.
     words = WordsField(max_length=MAX_WORDS, required=False)
@@ -353,18 +350,18 @@ class FilingForm(forms.Form):
         words, where = self.fields["words"], self.fields["where"]
         words.label, where.label = _("您需要什么帮助？"), _("在什么地方")
         words.widget = forms.Textarea(attrs={"rows": 4, "maxlength": MAX_WORDS})
-        # With this, what was said of the field goes as soon as something is written.
+        # `app.js` clears the field's error once something is typed.
         words.widget.attrs["data-missing"] = _("请写几个字，说说您需要什么")
         where.widget.attrs |= {"autocomplete": "street-address"}
         self.fields["name"].label, self.fields["phone"].label = _("怎么称呼您"), _("手机或电话")
         self.fields["name"].widget.attrs |= {"autocomplete": "name"}
         self.fields["phone"].widget.attrs |= {"autocomplete": "tel", "inputmode": "tel"}
         for question in category.questions if category else []:
-            self.fields[f"q_{question['key']}"] = _question(question)
+            self.fields[f"q_{question['key']}"] = _question_field(question)
             self.questions.append(f"q_{question['key']}")
 
     def asked(self) -> list[forms.BoundField]:
-        """The category's questions, for the page."""
+        """The fields of the category's questions."""
         return [self[name] for name in self.questions]
 
     def clean_phone(self) -> str:
@@ -377,13 +374,13 @@ class FilingForm(forms.Form):
         return phone
 
     def clean(self) -> dict[str, Any]:
-        """Words, or a category with an answer, are enough; answers alone become words."""
+        """Require words or an answer; make the words from the answers where they are missing."""
         given: dict[str, Any] = self.cleaned_data
         if "words" in given and not given["words"]:
             language = get_language() or ""
             answers = self.answers()
             given["words"] = body_of(self.category, answers, language) if self.category else ""
-            # A question that is wrong is said at the question.
+            # An invalid answer is reported at its question instead.
             if not given["words"] and not any(name in self.errors for name in self.questions):
                 self.add_error(
                     "words",
@@ -394,7 +391,7 @@ class FilingForm(forms.Form):
         return given
 
     def answers(self) -> dict[str, Any]:
-        """What was answered, by the questions' keys; what was left empty is left out."""
+        """Return the non-empty answers by question key."""
         found: dict[str, Any] = {}
         for name in self.questions:
             value = self.cleaned_data.get(name)
@@ -405,7 +402,7 @@ class FilingForm(forms.Form):
         return found
 
 
-def _question(question: dict[str, Any]) -> forms.Field:
+def _question_field(question: dict[str, Any]) -> forms.Field:
     english = is_english()
     common: dict[str, Any] = {
         "label": question_label(question),

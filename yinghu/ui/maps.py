@@ -1,4 +1,4 @@
-"""What maps draw: outlines and names of areas, and which area a point lies in. Nothing private."""
+"""Public map data: outlines, names and look-up of areas."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from yinghu.places.models import Area, parent_code_in
 
 
 @require_GET
-def area(request: HttpRequest, code: str) -> JsonResponse:
-    """An area's outline, or that of the smallest one around it that has one, and the centres of
-    those one level below.
+def area_outline(request: HttpRequest, code: str) -> JsonResponse:
+    """Answer with an area's outline (or that of the smallest enclosing area that has one) and the
+    centres of the areas one level below.
     """
     known = "\x00" not in code
     found = Area.objects.filter(pk=code, retired_at=None).first() if known else None
@@ -31,7 +31,7 @@ def area(request: HttpRequest, code: str) -> JsonResponse:
         {
             "code": found.pk,
             "name": name_of(found),
-            "outline": found.outline or _outline_around(found),
+            "outline": found.outline or _enclosing_outline(found),
             "children": [
                 {"code": each.pk, "name": name_of(each), "lon": each.lon, "lat": each.lat}
                 for each in below.defer("outline")[:400]
@@ -44,7 +44,7 @@ def area(request: HttpRequest, code: str) -> JsonResponse:
     return answer
 
 
-def _outline_around(area: Area) -> dict[str, Any] | None:
+def _enclosing_outline(area: Area) -> dict[str, Any] | None:
     codes = [area.pk[:length] for length in range(1, len(area.pk))]
     around = Area.objects.filter(pk__in=codes, retired_at=None, outline__isnull=False)
     found = around.order_by("-level").first()
@@ -52,8 +52,8 @@ def _outline_around(area: Area) -> dict[str, Any] | None:
 
 
 @require_GET
-def at(request: HttpRequest) -> JsonResponse:
-    """The area that a point lies in, `?lon=&lat=` in degrees of WGS-84; `{}` where none is near."""
+def area_at_point(request: HttpRequest) -> JsonResponse:
+    """Answer with the area of the point `?lon=&lat=` (degrees of WGS-84); `{}` if there is none."""
     if wait := rate_limit.too_many("words", request.META.get("REMOTE_ADDR", "")):
         return JsonResponse({"error": _("请 %d 秒后再试") % wait}, status=429)
     point = point_in(request.GET)
@@ -62,17 +62,15 @@ def at(request: HttpRequest) -> JsonResponse:
 
 
 @require_GET
-def areas(request: HttpRequest) -> JsonResponse:
-    """Areas whose code, name or words fit what was typed (`?q=`), for a field's list of hints."""
+def area_hints(request: HttpRequest) -> JsonResponse:
+    """Answer with areas whose code, name or words match `?q=`, for suggestions while typing."""
     if wait := rate_limit.too_many("words", request.META.get("REMOTE_ADDR", "")):
         return JsonResponse({"error": _("请 %d 秒后再试") % wait}, status=429)
     return JsonResponse(fitting(request.GET.get("q", "")), safe=False)
 
 
 def fitting(typed: str) -> list[dict[str, str]]:
-    """Areas that fit what was typed, each with the one above it, which tells two villages of one
-    name apart.
-    """
+    """Find areas that match the text, with their parents' names to tell apart equal names."""
     known = locate.known_areas()
     return [
         {
@@ -87,7 +85,7 @@ def fitting(typed: str) -> list[dict[str, str]]:
 
 
 def point_in(given: Any) -> tuple[float, float] | None:
-    """`lon` and `lat` of a form or a query, if they are a point on earth."""
+    """Read `lon` and `lat` of a form or query; None unless they are a valid point."""
     try:
         lon, lat = float(given.get("lon", "")), float(given.get("lat", ""))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The desks: their addresses, icons and labels, and the page where a login's day begins."""
+"""Navigation of staff pages: desks (URL, icon, label) and the home page of a login."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ DESKS: dict[str, tuple[str, str, Any]] = {
     "rates": ("rates", "chart-line", _("三率")),
     "setup": ("setup", "settings", _("设置")),
 }
-"""Desk of `access.desks_of` -> (name of its URL, icon, label), in the order of the header."""
+"""Desk of `access.desks_of` -> (URL name, icon, label), in the order of the header."""
 
 BADGED = frozenset({"triage", "dispatch", "inbox", "callback", "whistles", "shared"})
-"""The desks whose count stands on their tab."""
+"""Desks whose tab shows a count."""
 
 _HOME = (
     (Role.CLERK, "triage"),
@@ -46,5 +46,5 @@ _HOME = (
 
 
 def home_of(actor: Actor) -> str:
-    """The name of the URL where this actor's day begins."""
+    """Return the URL name of the actor's home page."""
     return next((url for role, url in _HOME if actor.has(role)), "start")

@@ -20,19 +20,19 @@ PAGE_SIZE = 30
 
 
 MAX_SHOWN = 10 * PAGE_SIZE
-"""Rows of a list that are asked for again at once."""
+"""Most rows fetched when a list is refreshed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CasePage:
-    """One page of a list; `more` is the key to give as ?after= for the next one, "" at the end."""
+    """One page of a list; `more` is the ?after= key of the next page, "" on the last."""
 
     rows: list[CaseRow]
     more: str
 
 
 def size_for(shown: str) -> int:
-    """Rows of a list that follows, where so many are shown: whole pages, `MAX_SHOWN` at most."""
+    """Round the number of rows shown up to whole pages, at most `MAX_SHOWN`."""
     many = int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 6 else 0
     return min(MAX_SHOWN, max(1, -(-many // PAGE_SIZE)) * PAGE_SIZE)
 
@@ -40,29 +40,28 @@ def size_for(shown: str) -> int:
 def case_page(
     found: QuerySet[Appeal], after: str, keys: Sequence[str], actor: Actor, size: int = 0
 ) -> CasePage:
-    """The rows after the key `after`, by keyset: as fast on the last page as on the first.
+    """Fetch the page of `size` rows (default `PAGE_SIZE`) after the key `after`.
 
-    `size` rows, or a page of them. `keys` are the fields of the order (a minus for descending) and
-    end with the unique `id`.
+    `keys` are the fields of the order (a minus for descending) and end with the unique `id`.
     """
     size = size or PAGE_SIZE
     found = found.order_by(*keys)
-    if values := _parsed(after, keys):
-        found = found.filter(_beyond(keys, values))
+    if values := _key_values(after, keys):
+        found = found.filter(_after_key(keys, values))
     rows = case_rows(found[: size + 1], actor)
     more = ""
     if len(rows) > size:
         rows.pop()
         last = rows[-1].appeal
-        more = "~".join(_text(getattr(last, key.lstrip("-"))) for key in keys)
+        more = "~".join(_key_text(getattr(last, key.lstrip("-"))) for key in keys)
     return CasePage(with_marks(rows), more)
 
 
-def _text(value: object) -> str:
+def _key_text(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _parsed(after: str, keys: Sequence[str]) -> list[object]:
+def _key_values(after: str, keys: Sequence[str]) -> list[object]:
     parts = after.split("~")
     if not after or len(parts) != len(keys):
         return []
@@ -73,7 +72,7 @@ def _parsed(after: str, keys: Sequence[str]) -> list[object]:
                 moment = parse_datetime(part)
                 if moment is None or timezone.is_naive(moment):
                     return []
-                # Its zone may put the moment outside of all calendars.
+                # Overflows at the ends of the calendar.
                 values.append(moment.astimezone(UTC))
             except (ValueError, OverflowError):
                 return []
@@ -86,10 +85,10 @@ def _parsed(after: str, keys: Sequence[str]) -> list[object]:
     return values
 
 
-def _beyond(keys: Sequence[str], values: Sequence[object]) -> Q:
-    """(a, b, c) after (x, y, z) in the order of `keys`, spelled out for mixed directions."""
+def _after_key(keys: Sequence[str], values: Sequence[object]) -> Q:
+    """Row comparison (a, b, c) > (x, y, z), spelled out for mixed directions."""
     first = keys[0].lstrip("-")
-    # Implied by the rest, but an index can begin at it.
+    # Redundant, but lets PostgreSQL use an index.
     bound = Q(**{f"{first}__{'lte' if keys[0].startswith('-') else 'gte'}": values[0]})
     beyond, equal = Q(), Q()
     for key, value in zip(keys, values, strict=True):
@@ -100,5 +99,5 @@ def _beyond(keys: Sequence[str], values: Sequence[object]) -> Q:
 
 
 def newest_first(found: QuerySet[Appeal]) -> QuerySet[Appeal]:
-    """By id, the newest first."""
+    """Order by id, newest first."""
     return found.order_by(F("id").desc())

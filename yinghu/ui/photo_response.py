@@ -1,4 +1,4 @@
-"""Photos as answers to a request whose permission was checked."""
+"""HTTP responses with photos; the caller checks permission."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from yinghu.appeals.models import Attachment
 
 
 def photo_file(found: Attachment) -> HttpResponse:
-    """The photo itself, for this one browser to keep and for nobody between."""
+    """Answer with the photo, cacheable by the browser only."""
     path = Path(settings.MEDIA_ROOT) / found.file
     try:
-        # Small, since we wrote it ourselves; under ASGI a stream would only cost threads.
+        # Small files of our own making; streaming under ASGI would cost threads.
         page = HttpResponse(path.read_bytes(), content_type="image/jpeg")
     except FileNotFoundError as gone:
         raise Http404 from gone

@@ -1,4 +1,4 @@
-"""QR codes: as an image of its own, and inline in a page."""
+"""QR codes as SVG responses and inline SVG."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 
 def qr_image(text: str) -> HttpResponse:
-    """A QR code as an image without any style of its own."""
+    """Answer with a QR code as an unstyled SVG image."""
     out = io.BytesIO()
     segno.make(text, error="m").save(
         out, kind="svg", border=2, scale=8, svgclass=None, lineclass=None, light="#fff"
@@ -19,7 +19,7 @@ def qr_image(text: str) -> HttpResponse:
 
 
 def qr_inline(text: str) -> SafeString:
-    """A QR code within the page: hundreds of images would be hundreds of requests."""
+    """Draw a QR code as inline SVG, for pages with hundreds of them."""
     out = io.BytesIO()
     segno.make(text, error="m").save(
         out,

@@ -1,4 +1,4 @@
-"""What views ask of a request: its actor, its login, the part and the version that it names."""
+"""Accessors for requests: actor, login, requested part and version."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from yinghu.people.models import User
 
 
 def who(request: HttpRequest) -> Actor:
-    """The actor of this request's login; one query a request. A stranger has no relation at all."""
+    """Return the actor of the request's login, cached; a stranger has no relations."""
     return actor_in(request)
 
 
 def login_of(request: HttpRequest) -> User:
-    """The login of a view for staff."""
+    """Return the login of a staff request."""
     if not isinstance(request.user, User):
         raise PermissionDenied
     return request.user
 
 
 def absolute(path: str) -> str:
-    """The address by which people outside reach a path of ours."""
+    """Make a full URL of a path of this site."""
     return f"{settings.SITE_URL}{path}"
 
 
 def is_part(request: HttpRequest, name: str) -> bool:
-    """Whether a page in a browser asks for one part of itself again."""
+    """Does the request ask for this part of the page only?"""
     return request.GET.get("part") == name
 
 
 def version_of(request: HttpRequest) -> int | None:
-    """The version that the form was made for; None where it says none."""
+    """Return the case version that the form was made for, if given."""
     text = request.POST.get("version", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

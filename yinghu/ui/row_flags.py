@@ -1,7 +1,6 @@
-"""What a list says of a case beside its status: what its requester or a unit has said against it.
+"""Warning marks of cases in lists, such as reopened, urged or returned.
 
-A case that came back looks like a new one by its status; whoever picks the next one should see
-that somebody is still waiting, or waits once more.
+By its status alone, a case that came back looks like a new one.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ from yinghu.oversight.actions import ACCOUNT, ESCALATE, SUPERVISE
 from yinghu.oversight.callback import NO_ANSWER
 from yinghu.verbs import VERBS
 
-_HEARD = frozenset({REPORT, ASK, ANSWER, RESOLVE})
-"""After these the requester has been told something: what they said before is answered."""
+_TELLS_REQUESTER = frozenset({REPORT, ASK, ANSWER, RESOLVE})
+"""Verbs that answer the requester; they clear the marks of what the requester said before."""
 
-_ANEW = {SUPERVISE: ACCOUNT, ASSIGN: RELEASE, ESCALATE: RELEASE}
-"""After these what the other has left behind counts no more: a new demand, another unit."""
+_CANCELS = {SUPERVISE: ACCOUNT, ASSIGN: RELEASE, ESCALATE: RELEASE}
+"""Verb -> the verb whose earlier events it cancels."""
 
-_TOLD = (
-    _HEARD
-    | _ANEW.keys()
+_COUNTED_VERBS = (
+    _TELLS_REQUESTER
+    | _CANCELS.keys()
     | {
         URGE,
         SUPPLY,
@@ -45,9 +44,7 @@ _TOLD = (
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One thing to know of a case: its colour, icon and, in the language of the page, its words;
-    with when it was last so, where that matters.
-    """
+    """A mark of a case: colour, icon, translated text and, where it matters, the latest time."""
 
     colour: str
     icon: str
@@ -56,56 +53,56 @@ class Mark:
 
 
 def marks_of(appeals: Iterable[Appeal]) -> dict[int, list[Mark]]:
-    """The marks of those that are not ended, by id; one query.
+    """Find the marks of appeals that have not ended, by id, with one query.
 
-    - reopened: as often as it was;
-    - unsolved: its requester rated it so, and nobody has taken it up again yet;
-    - urged, supplied: by the requester, since they were last told anything;
-    - released: by somebody who had it, while nobody of the unit has taken it again;
-    - raised: to a higher level; watched: by a supervisor, whose last demand is answered or not;
-    - returned: by a unit, while the dispatch desk has it;
-    - called back in vain, since it was resolved, while nobody has rated it.
+    - reopened, with the number of times;
+    - unsolved: rated so by the requester and not reopened yet;
+    - urged, supplied: by the requester, since the last answer;
+    - released: put back, and not accepted again yet;
+    - raised to a higher level; supervised, with whether the last demand is answered;
+    - returned by a unit, while at the dispatch desk;
+    - called back in vain since it was resolved, while unrated.
     """
-    living = {each.pk: each for each in appeals if each.state in OPEN | {Status.RESOLVED}}
-    counts: dict[int, dict[Verb, int]] = {pk: {} for pk in living}
+    active = {each.pk: each for each in appeals if each.state in OPEN | {Status.RESOLVED}}
+    counts: dict[int, dict[Verb, int]] = {pk: {} for pk in active}
     called: dict[int, datetime] = {}
-    if living:
-        told = Event.objects.filter(
-            appeal__in=living, verb__in=[verb.name for verb in _TOLD]
+    if active:
+        events = Event.objects.filter(
+            appeal__in=active, verb__in=[verb.name for verb in _COUNTED_VERBS]
         ).order_by("appeal", "seq")
-        for appeal_id, name, at in told.values_list("appeal_id", "verb", "at"):
+        for appeal_id, name, at in events.values_list("appeal_id", "verb", "at"):
             verb, count = VERBS[name], counts[appeal_id]
-            if verb in _HEARD:
+            if verb in _TELLS_REQUESTER:
                 for answered in (URGE, SUPPLY, NO_ANSWER):
                     count.pop(answered, None)
             else:
-                if verb in _ANEW:
-                    count.pop(_ANEW[verb], None)
+                if verb in _CANCELS:
+                    count.pop(_CANCELS[verb], None)
                 count[verb] = count.get(verb, 0) + 1
             if verb is NO_ANSWER:
                 called[appeal_id] = at
-    found = {pk: list(_marks(appeal, counts[pk], called.get(pk))) for pk, appeal in living.items()}
+    found = {pk: list(_marks(appeal, counts[pk], called.get(pk))) for pk, appeal in active.items()}
     return {pk: marks for pk, marks in found.items() if marks}
 
 
 def _marks(appeal: Appeal, count: dict[Verb, int], called: datetime | None) -> Iterable[Mark]:
     if n := count.get(REOPEN, 0):
         words = pgettext("mark", "重办"), pgettext("mark", "重办 %d 次")
-        yield Mark("red", "refresh", _times(n, *words))
+        yield Mark("red", "refresh", _count_text(n, *words))
     if appeal.solved is False and appeal.state is Status.RESOLVED:
         yield Mark("red", "mood-sad", pgettext("mark", "说没有解决"))
     unrated = appeal.state is Status.RESOLVED and appeal.solved is None
     if unrated and (n := count.get(NO_ANSWER, 0)):
         words = pgettext("mark", "未接通"), pgettext("mark", "未接通 %d 次")
-        yield Mark("yellow", "phone-off", _times(n, *words), called)
+        yield Mark("yellow", "phone-off", _count_text(n, *words), called)
     if n := count.get(URGE, 0):
         words = pgettext("mark", "催办"), pgettext("mark", "催办 %d 次")
-        yield Mark("orange", "flame", _times(n, *words))
+        yield Mark("orange", "flame", _count_text(n, *words))
     if count.get(SUPPLY, 0):
         yield Mark("azure", "plus", pgettext("mark", "有补充"))
     if appeal.state is Status.ASSIGNED and (n := count.get(RELEASE, 0)):
         words = pgettext("mark", "放回"), pgettext("mark", "放回 %d 次")
-        yield Mark("orange", "hand-stop", _times(n, *words))
+        yield Mark("orange", "hand-stop", _count_text(n, *words))
     if appeal.lead_id is not None and appeal.state in OPEN:
         yield Mark("purple", "stairs-up", pgettext("mark", "提级"))
     if appeal.watched:
@@ -114,9 +111,9 @@ def _marks(appeal: Appeal, count: dict[Verb, int], called: datetime | None) -> I
         yield Mark("red", "eye", text)
     if appeal.state is Status.SORTED and (n := count.get(RETURN, 0)):
         words = pgettext("mark", "退回"), pgettext("mark", "退回 %d 次")
-        yield Mark("orange", "arrow-back-up", _times(n, *words))
+        yield Mark("orange", "arrow-back-up", _count_text(n, *words))
 
 
-def _times(n: int, once: str, often: str) -> str:
-    """Once is said without a number, which no plural form does."""
+def _count_text(n: int, once: str, often: str) -> str:
+    """Word a count; once is worded without a number, which no plural form can do."""
     return once if n == 1 else often % n

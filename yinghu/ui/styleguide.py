@@ -1,4 +1,4 @@
-"""Every component on one page, for whoever builds pages: only where YINGHU_DEBUG is on."""
+"""Style guide: every component on one page, for developers (YINGHU_DEBUG=on)."""
 
 from __future__ import annotations
 
@@ -29,10 +29,8 @@ from yinghu.ui.row_flags import Mark
 from yinghu.ui.timeline import Story
 
 
-def page(request: HttpRequest) -> HttpResponse:
-    """The page; 404 in a city that is served for real. `?dir=rtl` turns it to be read from right
-    to left.
-    """
+def styleguide_page(request: HttpRequest) -> HttpResponse:
+    """Show the style guide; 404 without YINGHU_DEBUG. `?dir=rtl` mirrors it."""
     if not settings.DEBUG:
         raise Http404
     messages.success(request, _("收到，谢谢您"))

@@ -1,4 +1,4 @@
-"""What happened to one appeal, page by page: whoever may add to it can add without end."""
+"""Timeline of an appeal, paginated because its length is unbounded."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from yinghu.appeals.models import Appeal, Attachment, Event
 from yinghu.common.masking import without_numbers
 from yinghu.verbs import ERRANDS
 
-STORY = 100
+EVENTS_PER_PAGE = 100
 """Events on a page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Some events in their order. `older` is to be given as ?before= for those that came before
-    them, "" where none did; `before` is what was given for these, "" for the newest. `photos` are
-    those that came with an event and that the reader may see, by the event's id.
+    """One page of an appeal's events, oldest first.
+
+    `older` is the ?before= of the previous page, "" on the first; `before` is that of this page, ""
+    for the newest. `photos` are those that the reader may see, by event id.
     """
 
     events: list[Event]
@@ -31,9 +32,7 @@ class Story:
 
 
 def with_photos(story: Story, photos: Iterable[Attachment]) -> Story:
-    """The story with those of the appeal's photos that came with its events, for a reader who may
-    see them.
-    """
+    """Add the photos that came with the story's events, for a reader who may see them."""
     for photo in photos:
         if photo.event_id is not None:
             story.photos.setdefault(photo.event_id, []).append(photo)
@@ -41,8 +40,9 @@ def with_photos(story: Story, photos: Iterable[Attachment]) -> Story:
 
 
 def story_of(request: HttpRequest, appeal: Appeal, without: Collection[str] = ()) -> Story:
-    """The newest events, or those before ?before=, but for verbs of the names `without`. None that
-    came since `appeal` was read: a page must not tell of a step and offer what was there before it.
+    """Fetch the newest events, or those before ?before=, except verbs named in `without`.
+
+    Events newer than `appeal.version` are left out, to match the state that the page shows.
     """
     given = request.GET.get("before", "")
     before = given if given.isascii() and given.isdigit() and len(given) < 10 else ""
@@ -52,13 +52,13 @@ def story_of(request: HttpRequest, appeal: Appeal, without: Collection[str] = ()
         found = found.exclude(verb__in=without)
     if before:
         found = found.filter(seq__lt=int(before))
-    events = list(found[: STORY + 1])
-    older = str(events[STORY - 1].seq) if len(events) > STORY else ""
-    return Story(events[:STORY][::-1], older, before)
+    events = list(found[: EVENTS_PER_PAGE + 1])
+    older = str(events[EVENTS_PER_PAGE - 1].seq) if len(events) > EVENTS_PER_PAGE else ""
+    return Story(events[:EVENTS_PER_PAGE][::-1], older, before)
 
 
 def without_echo(story: Story) -> Story:
-    """The story without a rating's words once more at the reopening that followed by itself."""
+    """Remove a rating's words where the automatic reopening repeats them."""
     for before, event in pairwise(story.events):
         itself = event.verb == REOPEN.name and event.actor_kind == "system"
         if itself and before.verb == RATE.name:
@@ -67,9 +67,7 @@ def without_echo(story: Story) -> Story:
 
 
 def without_helpers_numbers(story: Story) -> Story:
-    """The story without what could be the phone of a helper, who wrote it into what is for a
-    stranger to read.
-    """
+    """Mask possible phone numbers in the words of helpers."""
     for event in story.events:
         if event.verb in ERRANDS:
             event.words = without_numbers(event.words)

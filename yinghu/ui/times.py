@@ -1,7 +1,7 @@
-"""Times in words: how long, how long ago, how long is left.
+"""Durations and times in words.
 
-What a page says when it is drawn, `times.js` goes on saying while it stands open: it finds the
-moment in `data-due` or `data-since` (seconds since 1970) and the words in `words`.
+`times.js` keeps them up to date in open pages: it finds the moment in `data-due` or `data-since`
+(seconds since 1970) and the texts in `time_words`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 SOON = timedelta(hours=1)
-"""Less than this is left: the clock is drawn as pressing."""
+"""Clocks with less than this left are highlighted."""
 
 
 def span(length: timedelta) -> str:
-    """A length of time in words, as exact as is useful: 3 天, 15 小时, 1 小时 20 分, 12 分钟."""
+    """Word a duration with useful precision: 3 天, 15 小时, 1 小时 20 分, 12 分钟."""
     minutes = int(abs(length.total_seconds()) // 60)
     hours, rest = divmod(minutes, 60)
     if hours >= 48:
@@ -50,13 +50,13 @@ def _hours_minutes() -> str:
 
 
 def ago(moment: datetime) -> str:
-    """How long ago, in words."""
+    """Word how long ago a moment was."""
     passed = timezone.now() - moment
     return _("刚刚") if passed < timedelta(minutes=1) else _("%s前") % span(passed)
 
 
 def since(moment: datetime) -> SafeString:
-    """The same as an element that goes on counting."""
+    """Make a <time> element of `ago` that keeps counting."""
     return format_html(
         '<time datetime="{}" data-since="{}">{}</time>',
         moment.isoformat(timespec="seconds"),
@@ -66,17 +66,17 @@ def since(moment: datetime) -> SafeString:
 
 
 def left(rest: timedelta) -> str:
-    """How long is left, or how late it is where that is below zero, in words."""
+    """Word the time left, or the delay if it is negative."""
     return (_("超时 %s") if rest < timedelta() else _("还剩 %s")) % span(rest)
 
 
-def words() -> str:
-    """What `times.js` needs to say the same, and the server's time, as JSON."""
+def time_words() -> str:
+    """Return the texts for `times.js` and the server's time, as JSON."""
     return json.dumps(
         {
             "now": timezone.now().timestamp(),
             "soon": SOON.total_seconds(),
-            # Of one and of several.
+            # Singular and plural.
             "days": [_days(1), _days(2)],
             "hours": [_hours(1), _hours(2)],
             "minutes": [_minutes(1), _minutes(2)],
@@ -91,7 +91,7 @@ def words() -> str:
 
 
 def day_time(moment: datetime) -> str:
-    """`今天 14:05`, `明天 09:00`, else `11月25日 09:00`, in the zone of the place."""
+    """Word a moment as `今天 14:05`, `明天 09:00` or `11月25日 09:00`, in local time."""
     local = timezone.localtime(moment)
     days = (local.date() - timezone.localdate()).days
     clock = local.strftime("%H:%M")

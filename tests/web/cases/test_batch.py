@@ -16,7 +16,7 @@ from yinghu.appeals.states import Status
 from yinghu.people.access import actor_of
 from yinghu.people.models import User
 from yinghu.verbs import VERBS
-from yinghu.web.cases.batch import BATCHED, MOST
+from yinghu.web.cases.batch import BATCH_VERBS, MAX_BATCH
 
 pytestmark = pytest.mark.django_db
 
@@ -162,7 +162,7 @@ def test_a_case_that_moved_meanwhile_is_left_alone(
 
 
 @pytest.mark.parametrize(
-    "verb", [*(verb.name for verb in VERBS.values() if verb not in BATCHED), "drop table"]
+    "verb", [*(verb.name for verb in VERBS.values() if verb not in BATCH_VERBS), "drop table"]
 )
 def test_other_verbs_are_not_done_to_many(browse: Browse, three: list[Appeal], verb: str) -> None:
     before = Event.objects.count()
@@ -175,10 +175,10 @@ def test_photos_and_endless_lists_are_not_taken(browse: Browse, three: list[Appe
     said = text_of(press(browse("milk-handler"), three, "report"))
     assert "要做什么" not in said
     assert 'type="file"' not in said
-    many = {"pick": [f"9{n:03d}-9999-0" for n in range(3 * MOST)], "verb": "accept"}
+    many = {"pick": [f"9{n:03d}-9999-0" for n in range(3 * MAX_BATCH)], "verb": "accept"}
     page = browse("milk-handler").post("/desk/batch", many)
-    assert text_of(page).count('<li class="not">') == MOST
-    assert f"还有 {2 * MOST} 件没有选进来" in text_of(page)
+    assert text_of(page).count('<li class="not">') == MAX_BATCH
+    assert f"还有 {2 * MAX_BATCH} 件没有选进来" in text_of(page)
     assert Client().post("/desk/batch", many).status_code in {302, 401}
     assert Status.ASSIGNED.value in statuses(three)
 

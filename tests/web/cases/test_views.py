@@ -24,7 +24,7 @@ from yinghu.triage import search
 from yinghu.ui import pagination
 from yinghu.web.cases import views as cases_views
 from yinghu.web.cases.filters import Filter, FilterForm
-from yinghu.web.cases.views import MOST_VIEWS
+from yinghu.web.cases.views import MAX_SAVED_VIEWS
 from yinghu.web.models import SavedView
 
 pytestmark = pytest.mark.django_db
@@ -128,7 +128,7 @@ def test_more_than_are_counted_are_all_there_page_by_page(
     late = [appeal for n, appeal in enumerate(made) if n not in (3, 7, 8)]
     past = timezone.now() - timedelta(hours=1)
     Clock.objects.filter(appeal__in=late).update(due_at=past)
-    for name, value in (("MOST_COUNTED", 3), ("NEAR", near), ("PAGE", 2)):
+    for name, value in (("MOST_COUNTED", 3), ("LATE_CANDIDATES", near), ("PAGE_SIZE", 2)):
         monkeypatch.setattr(cases_views, name, value)
     monkeypatch.setattr(pagination, "PAGE_SIZE", 2)
     for query, wanted in (("late=1", late), ("late=1&status=filed", late), ("", made)):
@@ -227,9 +227,9 @@ def test_filters_are_kept_by_each_for_themselves(browse: Browse, moved: Any) -> 
     view = SavedView.objects.get()
     assert (view.name, view.query) == ("超时热线", "channel=hotline&late=1")
     view.delete()
-    for n in range(MOST_VIEWS + 3):
+    for n in range(MAX_SAVED_VIEWS + 3):
         clerk.post("/desk/cases/save", {"name": f"第{n}个", "query": "late=1"})
-    assert SavedView.objects.count() == MOST_VIEWS
+    assert SavedView.objects.count() == MAX_SAVED_VIEWS
 
 
 def test_the_export_is_masked_and_not_for_everybody(browse: Browse, moved: Any) -> None:

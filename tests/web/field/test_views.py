@@ -20,7 +20,7 @@ from yinghu.people.models import Post, Reveal, Role, Unit, User
 from yinghu.places.locate import metres
 from yinghu.places.models import Place
 from yinghu.ui.pagination import PAGE_SIZE
-from yinghu.web.field.distance import moved
+from yinghu.web.field.distance import blur_point
 
 
 def free_milk(city: Cast, body: str = "家里没有奶粉了，我的电话13812345678") -> Appeal:
@@ -157,7 +157,7 @@ def test_where_a_free_case_is_is_told_about_and_always_the_same(browse: Browse, 
 
 
 def test_no_two_cases_of_one_place_are_moved_alike_and_none_stays(city: Cast) -> None:
-    points = [moved(n, 120.0, 29.3) for n in range(1, 400)]
+    points = [blur_point(n, 120.0, 29.3) for n in range(1, 400)]
     assert len({(point.lon, point.lat) for point in points}) == len(points)
     far = [metres(120.0, 29.3, point.lon, point.lat) for point in points]
     assert min(far) >= 149

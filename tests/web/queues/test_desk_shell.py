@@ -19,7 +19,7 @@ from yinghu.appeals.models import Attachment, Category, ReplyTemplate
 from yinghu.common import photos
 from yinghu.people.models import Post, Reveal, Unit
 from yinghu.triage.models import Duplicate
-from yinghu.web.case.duplicates import differences
+from yinghu.web.case.duplicates import mark_differences
 from yinghu.web.models import Skip
 
 
@@ -173,12 +173,12 @@ def test_a_duplicate_out_of_ones_scope_is_not_shown(browse: Browse, city: Cast) 
 
 
 def test_differences_are_marked_from_two_characters_on() -> None:
-    mine, theirs = differences("甲乙丙丁戊", "甲乙戊己")
+    mine, theirs = mark_differences("甲乙丙丁戊", "甲乙戊己")
     assert "".join(piece.text for piece in mine) == "甲乙丙丁戊"
     assert "".join(piece.text for piece in theirs) == "甲乙戊己"
     assert [piece.differs for piece in mine] == [False, True]
-    assert differences("", "") == ([], [])
-    same, also = differences("一样", "一样")
+    assert mark_differences("", "") == ([], [])
+    same, also = mark_differences("一样", "一样")
     assert same == also == [("一样", False)]
 
 

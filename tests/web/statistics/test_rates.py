@@ -20,7 +20,7 @@ from yinghu.appeals import actions, closing_actions, handling_actions
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.oversight.rates import DIMENSIONS, FIGURES
 from yinghu.people.models import Post, Role, Unit
-from yinghu.web.cases.drilldown import parsed
+from yinghu.web.cases.drilldown import parse_drilldown
 
 pytestmark = pytest.mark.django_db
 FUTIAN, FOTANG = "330782008", "330782100"
@@ -136,7 +136,7 @@ def test_the_list_says_what_it_lists_and_joins_other_filters(
     ],
 )
 def test_what_is_no_figure_asks_nothing_and_says_so(browse: Browse, history: Any, bad: str) -> None:
-    assert parsed(bad) is None
+    assert parse_drilldown(bad) is None
     page = browse("commander").get("/desk/cases", {"behind": bad})
     assert page.status_code == 200
     assert 'class="wrong"' in text_of(page)

@@ -344,7 +344,7 @@ def test_a_volunteer_by_phone_hears_at_once_what_happens(
     assert prove(client, "/volunteer").status_code == 302
     settings.SECOND_FACTOR_REQUIRED = True
     key = client.session.session_key or ""
-    wants, me = stream_permissions.wants_of("notices=1&desk=field")
-    assert stream_permissions.followed(wants, me, key).user == one.user.pk
+    wants, me = stream_permissions.requested_topics("notices=1&desk=field")
+    assert stream_permissions.permitted_topics(wants, me, key).user == one.user.pk
     Post.objects.create(user=one.user, unit=one.squad, role=Role.HEAD)
-    assert stream_permissions.followed(wants, me, key).user is None
+    assert stream_permissions.permitted_topics(wants, me, key).user is None

@@ -1,4 +1,4 @@
-"""What `yinghu import` and `yinghu replay` ask alike: the file, its channel, its columns."""
+"""Shared arguments and interruption handling of `yinghu import` and `yinghu replay`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STOPPED: Final = 130
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Add them to a command's parser."""
+    """Add the shared arguments to a command's parser."""
     parser.add_argument("file", type=Path, help="CSV, Excel or JSON lines")
     parser.add_argument(
         "--channel", default="file", help="where its messages came in (default file)"
@@ -57,10 +57,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def opened(
     args: argparse.Namespace, closing: contextlib.ExitStack, *, replay: bool = False
 ) -> tuple[Source, Reader, Path]:
-    """The file, how to understand it, and where its rejected rows go. Raises Unusable.
-
-    `closing` closes the file.
-    """
+    """Open the file with its reader and path for rejects; `closing` closes it. Raises Unusable."""
     from yinghu.appeals.channels import CHANNELS
     from yinghu.channels.files import mapping
     from yinghu.common import table_reader
@@ -89,7 +86,7 @@ def opened(
 
 
 def _rejects_path(args: argparse.Namespace) -> Path:
-    """Where rejected rows go: beside the file, else into the current folder. Raises Unusable."""
+    """The path for rejected rows: beside the file, else in the current folder. Raises Unusable."""
     from yinghu.common import table_reader
 
     path: Path = args.rejects or args.file.with_name(args.file.name + ".rejects.csv")
@@ -106,7 +103,7 @@ def _rejects_path(args: argparse.Namespace) -> Path:
 
 
 def source_of(args: argparse.Namespace, closing: contextlib.ExitStack) -> Source:
-    """The file from its beginning; `closing` closes it. Raises Unusable."""
+    """Open the file at its beginning; `closing` closes it. Raises Unusable."""
     from yinghu.common import table_reader
 
     source = table_reader.open_source(args.file, args.encoding, args.delimiter, args.sheet)
@@ -115,26 +112,26 @@ def source_of(args: argparse.Namespace, closing: contextlib.ExitStack) -> Source
 
 
 class Work:
-    """Work that may be broken off: `code` is then the exit code, else 0."""
+    """Interruptible work: `code` is the exit code if it was interrupted, else 0."""
 
     code = 0
     _asked = False
 
     def ask_to_stop(self, _signal: int, _frame: FrameType | None) -> None:
-        """Ctrl-C: at once only the second time."""
+        """Handle Ctrl-C: the first stops after the batch, the second at once."""
         if self._asked:
             raise KeyboardInterrupt
         self._asked = True
 
     def may_go_on(self) -> None:
-        """Between two batches: the place to stop at, where everything is counted."""
+        """Stop here, between two batches, if asked to: everything is counted."""
         if self._asked:
             raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
 def may_break_off() -> Iterator[Work]:
-    """Around the work: says so where it was broken off, and that it can go on."""
+    """Run interruptible work; if it is interrupted, say that it can be continued."""
     from django.db import Error as DatabaseError
 
     work = Work()
@@ -156,7 +153,7 @@ def may_break_off() -> Iterator[Work]:
 
 
 def say_taken(report: Report) -> None:
-    """The summary of an import, on stdout."""
+    """Print the summary of an import."""
     print(
         _("读取 %(read)d 行：新建 %(new)d，已有 %(known)d，拒绝 %(rejected)d")
         % {

@@ -1,9 +1,9 @@
-"""Files into appeals: every row is exactly one appeal, however often its file is imported.
+"""Import of files: every row becomes exactly one appeal, however often its file is imported.
 
-A row is known by the sender's id for it, where a column holds one, else by what it says: a keyed
-digest of its cells, with a number where equal rows stand in one file. So a file that has grown
-brings only what is new. Rows are kept and filed in batches, each in one transaction; after a crash
-the same command goes on where it stood.
+A row is identified by the sender's id if a column holds one, else by its content: a keyed digest of
+its cells, with a number for equal rows in one file. So a file that has grown adds only its new
+rows. Rows are stored and filed in batches, each in one transaction; after a crash the same command
+continues.
 """
 
 import hashlib
@@ -41,15 +41,12 @@ _AHEAD: Final = 2
 """Batches read while one is being written."""
 _TRIES: Final = 5
 _API_ID: Final = re.compile(r"u[0-9]+:")
-"""How ids that the API keeps begin: the sender's user, for each numbers by itself."""
+"""Prefix of ids from the API: each user numbers their own messages."""
 
 
 @dataclass(slots=True)
 class Report:
-    """What became of the rows so far: `read` is `new` + `known` + `rejected`.
-
-    `left_out` counts what was left out of appeals that were filed all the same, by its reason.
-    """
+    """Counts of the rows so far, and of details `left_out` of filed appeals, by reason."""
 
     new: int = 0
     known: int = 0
@@ -62,20 +59,17 @@ class Report:
 
 
 def _own_file(path: Path) -> int:
-    """An empty file that only we can read, for it holds names and phones. Raises OSError."""
+    """Create an empty file that only we can read: it holds names and phones. Raises OSError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     file = os.open(path, flags, 0o600)
-    # One of an earlier run may be open to all.
+    # The file of an earlier run may be readable by all.
     if stat.S_ISREG(os.fstat(file).st_mode):
         os.fchmod(file, 0o600)
     return file
 
 
 class Rejects:
-    """The file of rejected rows: line number, reason, the row as it was; made with the first.
-
-    Where there are no columns (JSON lines), each row stands in the last one whole.
-    """
+    """The file of rejected rows, with line and reason; created with the first one."""
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path = path
@@ -83,7 +77,7 @@ class Rejects:
         self._file: TextIO | None = None
 
     def add(self, row: Row | Broken, why: str) -> None:
-        """Write one. A row that could not be told into cells stands in the last column whole."""
+        """Write a row. One that could not be split into cells is in the last column."""
         if self._file is None:
             self._file = os.fdopen(_own_file(self.path), "w", encoding=ENCODING, newline="")
             self._write([*REJECT_COLUMNS, *self._columns, WHOLE_COLUMN])
@@ -99,13 +93,13 @@ class Rejects:
         write_rows(self._file, [cells])
 
     def settle(self, *, whole: bool) -> None:
-        """The run has ended; if it was `whole` and rejected nothing, an earlier run's file goes."""
+        """Finish: if the run was `whole` and rejected nothing, delete an earlier run's file."""
         self.close()
         if whole and self._file is None and self.path.is_file():
             self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._file is not None:
             self._file.close()
 
@@ -117,7 +111,7 @@ class Rejects:
 
 
 class Ids:
-    """Gives each row of one file the id by which it is known for ever."""
+    """Assigns each row of one file its permanent id."""
 
     def __init__(self, column: str | None) -> None:
         self._column = column
@@ -126,11 +120,11 @@ class Ids:
         self._said: dict[str, bytes] = {}
 
     def of(self, row: Row | Broken, own: str) -> str:
-        """The row's id; `own` is the sender's. Raises Unclear where two rows share one of those."""
+        """Return the row's id; `own` is the sender's. Raises Unclear if two rows share one."""
         if not own or isinstance(row, Broken):
             return self.by_content(row)
         if _API_ID.match(own):
-            # It would be another sender's message, and whoever sent that would be shown this one.
+            # It would be another sender's message, which the first sender would then see.
             raise Unclear(_("编号不能以“u数字:”开头：%s") % own[:60])
         key = own if len(own) <= MAX_ID else self.by_content(row)
         said = self._digest(row.raw)
@@ -139,7 +133,7 @@ class Ids:
         return key
 
     def by_content(self, row: Row | Broken) -> str:
-        """An id from what the row says. Nobody without our key can guess the row from it."""
+        """Derive an id from the content, keyed so that nobody can guess the row from it."""
         raw = row.raw
         if isinstance(row, Row):
             raw = json.dumps(row.cells, ensure_ascii=False, sort_keys=True).encode()
@@ -153,8 +147,6 @@ class Ids:
 
 @dataclass(slots=True)
 class _Item:
-    """A row on its way: with what it asks for, or with why it does not."""
-
     row: Row | Broken
     external_id: str
     incoming: Incoming | None = None
@@ -163,7 +155,7 @@ class _Item:
 
 
 class Import:
-    """One run over one file. `report` is right at any time, also when the run is broken off."""
+    """One run over one file. `report` is correct at any time, also after an interruption."""
 
     def __init__(self, source: Source, reader: Reader, rejects: Rejects, actor: Actor) -> None:
         self.report = Report()
@@ -181,9 +173,9 @@ class Import:
                 for batch in self._batches():
                     waiting.append(writer.submit(self._write, batch))
                     if len(waiting) > _AHEAD:
-                        self._settle(waiting, step)
+                        self._take_finished(waiting, step)
                 while waiting:
-                    self._settle(waiting, step)
+                    self._take_finished(waiting, step)
             except BaseException:
                 for future in waiting:
                     future.cancel()
@@ -195,8 +187,8 @@ class Import:
                 writer.submit(connections.close_all)
         return self.report
 
-    def _settle(self, waiting: deque[Future[list[_Item]]], step: Callable[[], None]) -> None:
-        # Not taken off before it is there: a Ctrl-C while waiting must not lose its count.
+    def _take_finished(self, waiting: deque[Future[list[_Item]]], step: Callable[[], None]) -> None:
+        # Removed only when it is done: a Ctrl-C while waiting must not lose its count.
         batch = waiting[0].result()
         waiting.popleft()
         self._count(batch)
@@ -206,7 +198,7 @@ class Import:
         batch: list[_Item] = []
         size = 0
         for row in self._source:
-            batch.append(self._understood(row))
+            batch.append(self._parse(row))
             size += len(row.raw)
             if len(batch) >= BATCH_ROWS or size >= BATCH_BYTES:
                 yield batch
@@ -214,7 +206,7 @@ class Import:
         if batch:
             yield batch
 
-    def _understood(self, row: Row | Broken) -> _Item:
+    def _parse(self, row: Row | Broken) -> _Item:
         if isinstance(row, Broken):
             return _Item(row, self._ids.by_content(row), why=row.why)
         try:
@@ -233,7 +225,7 @@ class Import:
         )
 
     def _write(self, batch: list[_Item]) -> list[_Item]:
-        """Keep and file one batch. Returns it; what had come before has no `incoming` any more."""
+        """Store and file one batch and return it; rows known before lose their `incoming`."""
         known = appeals_by_id(self._reader.channel, [item.external_id for item in batch])
         for item in batch:
             if item.external_id in known:
@@ -244,7 +236,7 @@ class Import:
         return batch
 
     def _file(self, items: list[_Item]) -> None:
-        """File them all; where the database refuses, halve until the row at fault is found."""
+        """File all items; if the database refuses, halve them until the faulty row is found."""
         incoming = [item.incoming for item in items if item.incoming is not None]
         try:
             received = self._receive(incoming)
@@ -266,7 +258,7 @@ class Import:
             try:
                 return receive_many(incoming, self._actor)
             except OperationalError as error:
-                # Two imports of the same rows in another order: the database ends one of them.
+                # Deadlock with another import of the same rows in another order.
                 if getattr(error.__cause__, "sqlstate", "") != "40P01":
                     raise
         return receive_many(incoming, self._actor)

@@ -1,4 +1,4 @@
-"""Which column of a file means what, and what one row of it asks for."""
+"""Mapping of columns to fields, and of rows to appeals."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -42,14 +42,14 @@ TARGETS: Final[dict[str, str]] = {
     "lat": gettext_noop("纬度"),
     "answers.*": gettext_noop("其他内容，存为 answers 里的这一项"),
 }
-"""What a column of an imported file can mean."""
+"""Fields that a column of an imported file can hold."""
 
 REPLAY_TARGETS: Final[dict[str, str]] = {
     "answer": gettext_noop("承办单位的答复"),
     "answered_at": gettext_noop("何时答复的"),
     "unit": gettext_noop("承办单位（代码或名称）"),
 }
-"""What else a column can mean to `yinghu replay`."""
+"""Further fields for `yinghu replay`."""
 
 _GUESSES: Final[dict[str, str]] = {
     "body": "留言详情 留言内容 诉求内容 诉求描述 问题描述 反映内容 投诉内容 求助内容 事件描述 "
@@ -75,11 +75,11 @@ _GUESSES: Final[dict[str, str]] = {
 _BY_NAME: Final = {name: target for target, names in _GUESSES.items() for name in names.split()}
 
 _KEY = re.compile(r"answers\.[^.\s]{1,40}")
-_NUL_AND_KIN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_UNSUPPORTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class BadMapping(Unusable):
-    """The mapping cannot be used with this file; the message names every fault."""
+    """The mapping does not fit this file; the message names every fault."""
 
 
 class Unclear(Exception):
@@ -88,23 +88,23 @@ class Unclear(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """A row as an appeal to be, with what had to be left out of it (for the summary)."""
+    """The appeal of a row, and details that had to be left out (for the summary)."""
 
     filing: Filing
     left_out: tuple[str, ...] = ()
 
 
 def clean(value: Any) -> str:
-    """A cell as text, without spaces around it or signs that PostgreSQL or a page cannot show."""
+    """A cell as stripped text without characters that PostgreSQL or a page cannot show."""
     if value is None:
         return ""
-    return _NUL_AND_KIN.sub("", str(value)).strip()
+    return _UNSUPPORTED.sub("", str(value)).strip()
 
 
 def parse(
     options: Iterable[str], columns: Sequence[str], *, replay: bool = False
 ) -> dict[str, str]:
-    """{target: column} of options such as `留言详情=body`. Raises BadMapping."""
+    """Return {target: column} for options such as `留言详情=body`. Raises BadMapping."""
     found: dict[str, str] = {}
     faults: list[str] = []
     targets = [*TARGETS, *(REPLAY_TARGETS if replay else ())]
@@ -130,12 +130,12 @@ def parse(
     if ("lon" in found) != ("lat" in found):
         faults.append(_("经度和纬度要一起指明"))
     if faults:
-        raise BadMapping("\n".join([*faults, *_possible(columns, replay)]))
+        raise BadMapping("\n".join([*faults, *_possible_targets(columns, replay)]))
     return found
 
 
 def guess(columns: Sequence[str], *, replay: bool = False) -> dict[str, str]:
-    """{target: column} by the columns' names alone. Raises BadMapping where none is the body."""
+    """Guess {target: column} from the columns' names. Raises BadMapping if none is the body."""
     found: dict[str, str] = {}
     for column in columns:
         target = _BY_NAME.get(re.sub(r"[\s_\-]", "", column).lower())
@@ -146,17 +146,17 @@ def guess(columns: Sequence[str], *, replay: bool = False) -> dict[str, str]:
         found.pop("lat", None)
     if "body" not in found:
         fault = _("从列名看不出哪一列是诉求正文，请用 --map 列名=body 指明")
-        raise BadMapping("\n".join([fault, *_possible(columns, replay)]))
+        raise BadMapping("\n".join([fault, *_possible_targets(columns, replay)]))
     return found
 
 
 def shown(columns: Sequence[str]) -> str:
-    """Names of columns for a message, neither too long nor too many."""
+    """Names of columns for a message, limited in length and number."""
     names = [column if len(column) <= 30 else column[:30] + "…" for column in columns[:60]]
     return _("、").join(names)
 
 
-def _possible(columns: Sequence[str], replay: bool) -> list[str]:
+def _possible_targets(columns: Sequence[str], replay: bool) -> list[str]:
     targets = TARGETS | (REPLAY_TARGETS if replay else {})
     return [
         _("文件里的列：%s") % shown(columns),
@@ -172,7 +172,7 @@ _SHORT_WHEN = re.compile(r"(\d{4})(\d\d)(\d\d)(?:\s?(\d\d)(\d\d)(\d\d)?)?")
 
 
 def moment(text: str, zone: ZoneInfo) -> datetime:
-    """A point in time as files write it, in `zone` where it has no offset of its own.
+    """Parse a point in time, in `zone` unless it has an offset of its own.
 
     `2019/2/28 11:25:05`, `2019年2月28日`, ISO 8601, Unix time; ValueError for anything else.
     """
@@ -195,7 +195,6 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
 
 @lru_cache(maxsize=20_000)
 def _area_of(text: str) -> str | None:
-    """The area that a code or a few words name."""
     if text.isascii() and text.isalnum():
         area = locate.by_code(text)
         return area.code if area else None
@@ -204,12 +203,12 @@ def _area_of(text: str) -> str | None:
 
 
 def phone_of(text: str) -> str:
-    """The first phone number of a cell in E.164, or "" (also for masked ones)."""
+    """Return the first phone number of a cell in E.164, or "" (also for masked ones)."""
     if text.isdecimal():
         return normal_phone(text) if len(text) >= 5 else ""
     parts = re.split(r"[/,，;；、]+", text)
     for part in [*(re.sub(r"\s", "", part) for part in parts), *text.split()]:
-        # phonenumbers reads past letters and stars, and would make of 138****5678 another's number.
+        # phonenumbers skips letters and stars, and would read 138****5678 as another number.
         if re.fullmatch(r"\+?[\d\-()（）]{5,}", part) and (phone := normal_phone(part)):
             return phone
     return ""
@@ -217,13 +216,13 @@ def phone_of(text: str) -> str:
 
 @dataclass
 class Reader:
-    """Understands the rows of a file as messages of one channel, by `mapping` {target: column}."""
+    """Parses the rows of a file as messages of one channel, by `mapping` {target: column}."""
 
     channel: str
     mapping: dict[str, str]
     gcj02: bool = False
     guessed: bool = False
-    """Whether nobody said what the columns are: an unknown category then rejects no row."""
+    """Was the mapping guessed? An unknown category then rejects no row."""
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo(settings.TIME_ZONE))
 
     def __post_init__(self) -> None:
@@ -242,12 +241,12 @@ class Reader:
         self._columns = [pair for pair in self.mapping.items() if pair[0] in TARGETS]
 
     def cell(self, row: Row, target: str) -> str:
-        """The row's cell of that meaning, "" where there is none."""
+        """Return the row's cell for this field, "" if there is none."""
         column = self.mapping.get(target)
         return clean(row.cells.get(column)) if column else ""
 
     def understand(self, row: Row) -> Understood:
-        """What the row asks for. Raises Unclear."""
+        """Return the row's appeal. Raises Unclear."""
         # All cells at once: this runs for each of a hundred thousand rows.
         cells = dict.fromkeys(TARGETS, "")
         cells.update((target, clean(row.cells.get(column))) for target, column in self._columns)
@@ -275,12 +274,12 @@ class Reader:
                 % {"name": MAX_NAME, "address": MAX_ADDRESS}
             )
         if caller := cells["caller"]:
-            # Another channel's user of the same number is somebody else.
+            # The same number in another channel is another person.
             filing.caller = f"{self.channel}:{caller}"
         left_out = [
             *self._category(cells, filing),
             *self._phone(cells, filing),
-            *self._where(cells, filing),
+            *self._location(cells, filing),
         ]
         for key, column in self._answers.items():
             value = row.cells.get(column)
@@ -289,7 +288,7 @@ class Reader:
         return Understood(filing, tuple(left_out))
 
     def when(self, row: Row, target: str) -> datetime | None:
-        """The point in time in that cell. Raises Unclear."""
+        """Return the point in time in this cell. Raises Unclear."""
         return self._moment(self.cell(row, target))
 
     def _moment(self, text: str) -> datetime | None:
@@ -297,7 +296,7 @@ class Reader:
             return None
         try:
             found = moment(text, self.zone)
-            # Years that no calendar of PostgreSQL or of this zone holds.
+            # Years outside the range of PostgreSQL or this zone.
             found.astimezone(ZoneInfo("UTC"))
         except (ValueError, OverflowError) as error:
             raise Unclear(_("看不懂的时间：%s") % text[:40]) from error
@@ -317,8 +316,8 @@ class Reader:
         if text and not filing.phone:
             yield _("电话看不懂")
 
-    def _where(self, cells: dict[str, str], filing: Filing) -> Iterable[str]:
-        """Point and area. What names no area that we know goes in front of the address."""
+    def _location(self, cells: dict[str, str], filing: Filing) -> Iterable[str]:
+        """Set point and area. Text that names no known area is put in front of the address."""
         text = text_cleaning.line(cells["area"])
         filing.area = _area_of(text) if text else None
         if text and not filing.area:

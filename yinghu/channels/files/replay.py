@@ -1,10 +1,10 @@
-"""Carries appeals that were answered elsewhere to their end, through the loop like everybody else.
+"""Replay of appeals that were answered elsewhere: each is carried to its end by the usual verbs.
 
-It is sorted as suggested, in the platform's name: no clerk has decided it, so nothing is learned
-from it. Then the right people of the city do the rest: the rule or the dispatcher assigns, a
-handler of that unit accepts and resolves with the office's own answer (where no rule takes a
-question of policy, a clerk gives it), the requester rates, a clerk closes. Each appeal is picked up
-where it stands, and moves on in one transaction.
+It is sorted as suggested, in the platform's name: no clerk decided it, so nothing is learned from
+it. Then people of the city do the rest: the rule or the dispatcher assigns, a handler of that unit
+accepts and resolves with the original answer (if no rule takes a question of policy, a clerk
+answers it), the requester rates, a clerk closes. Each appeal is continued from its present status
+in one transaction.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,20 +34,20 @@ from yinghu.triage.models import Suggestion
 
 BATCH: Final = 100
 SURE_AREA: Final = 0.8
-"""The area that the words name is taken when the suggestion is as sure of it as this."""
+"""Confidence from which a suggested area is used."""
 _TRIES: Final = 30
-"""Looks at one appeal: five moves, and as many again for every time somebody else moves it."""
+"""Attempts per appeal: five moves, and as many again for every concurrent change."""
 
 _HANDLING_ROLES: Final = (Role.HANDLER, Role.HEAD, Role.GRID_WORKER)
 
 
 class Unable(Exception):
-    """An appeal that cannot be carried on by anybody we have, and why."""
+    """An appeal that nobody available can process, and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a file says of one appeal: the answer, when it was given, the unit's code or name."""
+    """A file's data on one appeal: answer, time of the answer, the unit's code or name."""
 
     words: str
     at: datetime | None = None
@@ -56,7 +56,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What the file does not say: who takes what no rule takes, and how requesters rate."""
+    """Defaults for data that the file lacks: unit for unrouted appeals, and ratings."""
 
     unit: str = ""
     category: str = "other"
@@ -65,7 +65,7 @@ class Defaults:
 
 @dataclass(slots=True)
 class Report:
-    """What became of the rows: closed by this run, ended before it, without an answer, unable."""
+    """Counts of the rows: closed by this run, ended before, without an answer, unable."""
 
     closed: int = 0
     ended_before: int = 0
@@ -91,20 +91,20 @@ class City:
         self._posts = list(posts.order_by("pk").select_related("user"))
 
     def unit(self, name: str) -> Unit:
-        """The active unit of that code or name. Raises Unable."""
+        """Return the active unit with this code or name. Raises Unable."""
         found = self._units.get(name)
         if found is None:
             raise Unable(_("没有这个单位：%s") % name)
         return found
 
     def holder(self, user_id: int) -> Actor:
-        """The actor of a login."""
+        """Return the actor of a login."""
         if user_id not in self._actors:
             self._actors[user_id] = actor_of(User.objects.get(pk=user_id))
         return self._actors[user_id]
 
     def able(self, verb: Verb, appeal: Appeal, *roles: Role) -> Actor:
-        """The first one with one of the roles who may do this to the appeal. Raises Unable."""
+        """Return the first actor with one of the roles who may do this. Raises Unable."""
         for post in self._posts:
             if post.role in roles and verb.who & relations(
                 actor := self.holder(post.user_id), appeal
@@ -121,7 +121,7 @@ class City:
 
 
 class Replay:
-    """One run over one file whose rows have been imported. `report` is right at any time."""
+    """One run over one file whose rows have been imported. `report` is correct at any time."""
 
     def __init__(
         self, source: Source, reader: Reader, rejects: Rejects, defaults: Defaults
@@ -186,7 +186,7 @@ class Replay:
         )
 
     def _suggest(self, appeal_ids: list[int]) -> None:
-        """Suggest what the worker has not come to yet."""
+        """Write suggestions that the worker has not made yet."""
         waiting = Appeal.objects.filter(
             pk__in=appeal_ids, status=Status.FILED, suggestion__isnull=True
         )
@@ -198,7 +198,7 @@ class Replay:
         self._rejects.add(row, why)
 
     def _carry(self, appeal_id: int, answer: Answered) -> None:
-        """Move one appeal from where it stands to its end; what could be done stays done."""
+        """Move one appeal from its present status to its end; a failure keeps earlier moves."""
         unable: Unable | None = None
         with transaction.atomic():
             moved = False
@@ -209,7 +209,7 @@ class Replay:
                 try:
                     event = self._next(appeal, answer)
                 except moving.Conflict:
-                    # Somebody else has moved it since we looked.
+                    # It was changed concurrently.
                     appeal = Appeal.objects.get(pk=appeal_id)
                 except Unable as why:
                     unable = why
@@ -228,7 +228,6 @@ class Replay:
             self.report.ended_before += 1
 
     def _next(self, appeal: Appeal, answer: Answered) -> Event:
-        """The one move that this status asks for."""
         city, pk, version = self._city, appeal.pk, appeal.version
         match appeal.state:
             case Status.FILED:
@@ -281,7 +280,7 @@ class Replay:
                 appeal.pk, SYSTEM, unit=rule.unit.code, why=why, expect=appeal.version
             )
         if appeal.klass == Klass.POLICY and not answer.unit:
-            # A question of policy needs an answer only, and nobody to go anywhere.
+            # A question of policy only needs an answer; it need not be assigned.
             clerk = city.able(ANSWER, appeal, Role.CLERK, Role.OPERATOR)
             return actions.answer(
                 appeal.pk, clerk, words=answer.words, why=_("回放"), expect=appeal.version

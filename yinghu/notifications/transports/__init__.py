@@ -1,4 +1,4 @@
-"""The transports that there are, one line each, and those in use."""
+"""Registry of transports, and those in use."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ TRANSPORTS: dict[str, type[Transport]] = {
 
 
 def in_use() -> dict[str, Transport]:
-    """By name, the transports that this city has chosen (`YINGHU_NOTICE_PROVIDERS`)."""
+    """Return the transports chosen by this city (`YINGHU_NOTICE_PROVIDERS`), by name."""
     return {name: TRANSPORTS[name]() for name in settings.NOTIFICATION_TRANSPORTS}

@@ -1,4 +1,4 @@
-"""What every transport is: the protocol, and the message that it is given to send."""
+"""The protocol of transports, and the message they send."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from yinghu.notifications.recipients import Recipient
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """A message to send: a sentence without a private word, and the link that opens the case.
+    """A message to send: a sentence without private data, and the link to the case.
 
     `number` is the same each time that this message is sent. `appeal_id`, `appeal` (the case's
-    number) and `verb` are 0 and "" where it is about no case, as the weekly digest is.
+    number) and `verb` are 0 and "" if it is about no case, as in the weekly digest.
     """
 
     number: int
@@ -29,14 +29,12 @@ class OutgoingMessage:
 
 
 class Transport(Protocol):
-    """One way to reach recipients. `at_once` is how many messages it takes in one `send`, which may
-    last as long as `delivery.LEASE` at most.
-    """
+    """A way to reach recipients, `at_once` per `send`, which may last up to `delivery.LEASE`."""
 
     at_once: int
 
     def find_addresses(self, recipients: Collection[Recipient]) -> dict[Recipient, str]:
-        """The address of each recipient that it reaches; the others are left out."""
+        """Return the address of each recipient that it reaches; the others are left out."""
 
     def send(self, messages: Sequence[OutgoingMessage]) -> dict[int, str]:
-        """Send them; what was not accepted, as {number: why}."""
+        """Send them; return {number: reason} of refusals."""

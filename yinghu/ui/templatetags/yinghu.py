@@ -1,4 +1,4 @@
-"""The small set of components that every page is built from."""
+"""Template tags and filters for the components of pages."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ STATUS_LOOKS: dict[Status, tuple[str, str]] = {
     Status.DECLINED: ("secondary", "ban"),
     Status.WITHDRAWN: ("secondary", "arrow-back-up"),
 }
-"""Colour and icon of each status; the word always stands beside them."""
+"""Colour and icon of each status."""
 
 _POINTING = frozenset(
     {"arrow-back-up", "arrow-left", "arrow-right", "chevron-left", "chevron-right", "send"}
 )
-"""Icons that point the way one reads; they are turned where that is from right to left."""
+"""Directional icons, mirrored in right-to-left languages."""
 
 
 @register.simple_tag
 @lru_cache(maxsize=512)
 def icon(name: str, extra: str = "") -> SafeString:
-    """A symbol of our sprite; decorative, for a word always stands beside it."""
+    """Draw a decorative icon of the sprite."""
     if name in _POINTING:
         extra = f"{extra} points".strip()
     return format_html(
@@ -74,7 +74,7 @@ def icon(name: str, extra: str = "") -> SafeString:
 
 @register.simple_tag
 def status_badge(status: str, extra: str = "") -> SafeString:
-    """Colour, icon and word of a status."""
+    """Draw the badge of a status."""
     state = Status(status)
     colour, symbol = STATUS_LOOKS[state]
     return format_html(
@@ -88,9 +88,7 @@ def status_badge(status: str, extra: str = "") -> SafeString:
 
 @register.simple_tag
 def urgency_badge(urgency: int, guessed: int = 0) -> SafeString | str:
-    """Urgent and emergency stand out; the ordinary needs no badge. What the machine has `guessed`
-    and nobody has decided looks paler and says so.
-    """
+    """Draw the badge of an urgency above normal, paler if it is only suggested (`guessed`)."""
     if guessed:
         words = _("建议：%s") % _(Urgency(guessed).label)
         colour = "red" if guessed == Urgency.EMERGENCY else "orange"
@@ -113,43 +111,43 @@ def urgency_badge(urgency: int, guessed: int = 0) -> SafeString | str:
 
 @register.simple_tag
 def says(key: str) -> str:
-    """The city's own words for a place of `appeals.texts`, or ours."""
+    """Return the city's own text for this key of `city_texts`, or the default."""
     return city_texts.text(key)
 
 
 @register.filter
 def nth(things: Any, index: int) -> Any:
-    """One of several by its place; "" where there are not so many."""
+    """Return the item at an index; "" beyond the end."""
     return things[index] if index < len(things) else ""
 
 
 @register.filter
 def verb_icon(verb: Verb | str) -> str:
-    """The icon of a verb or of its name."""
+    """Return the icon of a verb, also given by name."""
     return VERBS[str(verb)].icon
 
 
 @register.filter
 def verb_label(name: str) -> str:
-    """The label of a verb's name in the language of the page."""
+    """Return the translated label of a verb's name."""
     return _(VERBS[name].label)
 
 
 @register.filter
 def label(member: Any) -> str:
-    """The label of a status, verb, class … in the language of the page."""
+    """Return the translated label of a status, verb, class …"""
     return _(member.label) if member else ""
 
 
 @register.filter
 def channel_label(code: str) -> str:
-    """The channel that an appeal came by, in words."""
+    """Return the translated label of a channel."""
     return _(channels.label(code))
 
 
 @register.filter
 def named(thing: Any) -> str:
-    """A category's, unit's, area's or place's name in the language of the page."""
+    """Return the translated name of a category, unit, area or place."""
     if not thing:
         return ""
     return name_of(thing) if hasattr(thing, "name_en") else str(thing.name)
@@ -157,13 +155,13 @@ def named(thing: Any) -> str:
 
 @register.filter
 def yuan(cents: int | None) -> str:
-    """Money of the city, from cents."""
+    """Format cents as yuan."""
     return "" if cents is None else _("%s 元") % f"{cents / 100:.2f}"
 
 
 @register.filter
 def distance(metres: float | None) -> str:
-    """About how far: in steps of 100 m, from 10 km on in whole kilometres."""
+    """Word a distance in steps of 100 m, or whole kilometres from 10 km on."""
     if metres is None:
         return ""
     if metres < 1000:
@@ -175,14 +173,12 @@ def distance(metres: float | None) -> str:
 
 register.filter("ago", times.since)
 register.filter("day_time", times.day_time)
-register.simple_tag(times.words, name="time_words")
+register.simple_tag(times.time_words)
 
 
 @register.simple_tag
 def clock(running: Clock, bare: bool = False) -> SafeString:
-    """One running clock: which, how long left or how late, or that it holds still. While the page
-    stands open, `times.js` goes on with it.
-    """
+    """Draw a clock: its kind and the time left, late or paused; `times.js` keeps it up to date."""
     left = running.due_at - timezone.now()
     named = "" if bare else _(ClockKind(running.kind).label)
     if named and running.unit_id:
@@ -207,16 +203,15 @@ def clock(running: Clock, bare: bool = False) -> SafeString:
 
 @register.filter
 def clock_kind(kind: str) -> str:
-    """Which of the six first-times."""
+    """Return the translated label of a clock kind."""
     return _(ClockKind(kind).label)
 
 
 @register.inclusion_tag("ui/parts/timeline.html")
 def timeline(appeal: Appeal, story: Story, reader: str = "requester") -> dict[str, Any]:
-    """What happened, newest first, with ways to what came before it.
+    """Draw a page of a timeline, newest first.
 
-    Only a `reader` "staff" is shown who and why; "field" reads public words, but of a requester who
-    is somebody else.
+    A `reader` "staff" sees who and why; "field" sees the public events, worded for staff.
     """
     inside = reader == "staff"
     token = appeal.token if reader == "requester" else ""
@@ -240,7 +235,7 @@ def timeline(appeal: Appeal, story: Story, reader: str = "requester") -> dict[st
 
 @register.inclusion_tag("ui/parts/person.html")
 def person(appeal: Appeal, shown: Person | None = None) -> dict[str, Any]:
-    """The requester: masked, or in full where `disclosure` has just let the reader see them."""
+    """Draw the requester: masked, or in full if `disclosure` has just revealed them (`shown`)."""
     masked = disclosure.masked(appeal)
     return {
         "masked": masked,
@@ -253,7 +248,7 @@ def person(appeal: Appeal, shown: Person | None = None) -> dict[str, Any]:
 
 @register.inclusion_tag("ui/parts/photos.html")
 def photos(appeal: Appeal, token: str = "", first: bool = False) -> dict[str, Any]:
-    """The photos of an appeal, by the secret link or by the login; `first`: of its filing only."""
+    """Draw an appeal's photos, linked by tracking token or login; `first`: of the filing only."""
     found = appeal.attachments.order_by("id")
     return {"photos": list(found.filter(event=None) if first else found), "token": token}
 
@@ -267,11 +262,11 @@ def area_map(
     wait: bool = False,
     near: bool = False,
 ) -> dict[str, Any]:
-    """A map of `points` ({lon, lat, label, href, kind}, degrees of WGS-84) within an `area`'s
-    outline. `pick` is the id of the element whose inputs lon and lat a press on it fills: it then
-    begins at what all areas lie in, or at the whole country where none says where it is. With
-    `wait` it is drawn only when a script asks (`yinghuMap`), with `near` as near as its points
-    allow. Pages load `ui/map.js` for it.
+    """Draw a map of `points` ({lon, lat, label, href, kind}, degrees of WGS-84) within an `area`.
+
+    `pick` is the id of an element whose inputs lon and lat a click on the map fills; such a map
+    begins at the box of all areas. With `wait` it is drawn when a script calls `yinghuMap`; `near`
+    zooms to the points. The page must load `ui/map.js`.
     """
     given = {
         "points": points or [],
@@ -292,21 +287,19 @@ def area_map(
 
 @register.inclusion_tag("ui/parts/empty.html")
 def empty_state(symbol: str, title: str, text: str = "", then: str = "") -> dict[str, str]:
-    """Nothing here, said kindly, with what to do."""
+    """Draw the placeholder of an empty list, with what to do."""
     return {"symbol": symbol, "title": title, "text": text, "then": then}
 
 
 @register.inclusion_tag("ui/parts/field.html")
 def field(bound: Any, hint: str = "", plain: bool = False, mark: str = "") -> dict[str, Any]:
-    """One field of a form: label, control, what is wrong with it. `plain`: where nothing is needed,
-    it need not be said of each one. `mark` is said of it in place of "optional".
-    """
+    """Draw a form field: label, control, errors. `plain` hides "optional", `mark` replaces it."""
     widget = bound.field.widget
     kind = getattr(widget, "input_type", "textarea")
     many = isinstance(widget, CheckboxSelectMultiple)
     attrs = _attrs(bound, "radio" if many else kind)
     if kind == "radio" or many:
-        # Its options are drawn one by one, by what the widget itself carries.
+        # Its options are drawn one by one and take the widget's attributes.
         widget.attrs |= {name: text for name, text in attrs.items() if name != "class"}
     return {
         "bound": bound,
@@ -334,11 +327,11 @@ def _attrs(bound: Any, kind: str) -> dict[str, str]:
 
 @register.simple_tag(takes_context=True)
 def desks(context: template.Context) -> list[dict[str, Any]]:
-    """The desks of whoever is logged in, for the header; empty for citizens and on error pages."""
+    """Return the login's desks for the header; empty for citizens and on error pages."""
     request: HttpRequest | None = context.get("request")
     if request is None or not getattr(request, "user", None) or not request.user.is_authenticated:
         return []
-    # The header asks twice: whether there are any, and for them.
+    # Called several times for one header.
     known: list[dict[str, Any]] | None = getattr(request, "_yinghu_desks", None)
     if known is None:
         known = _desks(requests.who(request), str(context.get("desk", "")))
@@ -348,7 +341,7 @@ def desks(context: template.Context) -> list[dict[str, Any]]:
 
 @register.simple_tag(takes_context=True)
 def any_counted(context: template.Context) -> bool:
-    """Whether a desk in the header has a count that follows what happens."""
+    """Does a desk in the header have a live count?"""
     return any(desk["counted"] for desk in desks(context))
 
 
@@ -360,7 +353,7 @@ def _desks(actor: Actor, here: str) -> list[dict[str, Any]]:
         counted |= {"shared": sharing.waiting(actor), "shares": sharing.concerning(actor)}
     waiting = inboxes.counted(counted)
     if not waiting.pop("shares", 0) and not forces_of(actor):
-        # Most units never share anything.
+        # Hidden for units without shared cases, which are most.
         mine -= {"shared"}
     waiting["inbox"] = waiting.pop("unit", 0)
     return [
@@ -378,7 +371,7 @@ def _desks(actor: Actor, here: str) -> list[dict[str, Any]]:
 
 
 def _at_most(count: int) -> str:
-    """A count as a badge shows it: "" for none, `99+` for what was not counted further."""
+    """Format a badge's count: "" for none, `99+` where counting stopped."""
     return (
         "" if not count else f"{inboxes.COUNTED - 1}+" if count >= inboxes.COUNTED else str(count)
     )
@@ -386,14 +379,14 @@ def _at_most(count: int) -> str:
 
 @register.simple_tag(takes_context=True)
 def unread_notices(context: template.Context) -> dict[str, str]:
-    """What the bell of whoever is logged in shows: `count`, "" for none, and its `version`."""
+    """Return the bell's unread `count` ("" for none) and `version`."""
     found = read_state.unread(requests.login_of(context["request"]).pk)
     return {"count": _at_most(found.count), "version": found.version}
 
 
 @register.simple_tag(takes_context=True)
 def guide_open(context: template.Context) -> bool:
-    """Whether an administrator is at the first-run guide: each page then shows the way back."""
+    """Is the administrator in the first-run guide? Pages then link back to it."""
     request: HttpRequest | None = context.get("request")
     if not desks(context) or request is None or not request.session.get("guide"):
         return False
@@ -402,5 +395,5 @@ def guide_open(context: template.Context) -> bool:
 
 @register.simple_tag
 def demo_mode() -> bool:
-    """Whether the one-click logins exist."""
+    """Is demo mode on?"""
     return bool(settings.DEMO)

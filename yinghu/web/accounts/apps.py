@@ -1,4 +1,4 @@
-"""The app of the pages for logging in, second factors, invitations."""
+"""Django app of the pages for logging in, second factors and invitations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inviting somebody to a login that was made for them, and their coming by that link."""
+"""Invitation pages: making a link for a new login, and choosing a password by it."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def _user(key: str) -> User:
 
 
 @door("POST")
-def invite(request: HttpRequest, key: str) -> HttpResponse:
-    """A new link for a login, shown this once; the one before opens nothing any more."""
+def invite_login(request: HttpRequest, key: str) -> HttpResponse:
+    """Make and show a new one-time link for a login; earlier links become invalid."""
     user = _user(key)
     if user.username in dict(demo_logins()):
         messages.info(request, _("演示里的人点一下就登录，不用邀请。新建一个账号试试。"))
@@ -60,7 +60,7 @@ def invite(request: HttpRequest, key: str) -> HttpResponse:
             "days": invitations.VALID_FOR.days,
             "link": link,
         },
-        # Inside the page: an address that holds the secret would stay in logs.
+        # Inline, because an image's URL with the secret would stay in logs.
         "qr": segno.make(link, error="m").svg_data_uri(border=2, scale=8, light="#fff"),
         "desk": "setup",
     }
@@ -68,8 +68,8 @@ def invite(request: HttpRequest, key: str) -> HttpResponse:
 
 
 @door("POST")
-def revoke(request: HttpRequest, key: str) -> HttpResponse:
-    """End a login's open link."""
+def revoke_invitation(request: HttpRequest, key: str) -> HttpResponse:
+    """Revoke a login's open link."""
     user = _user(key)
     if invitations.withdraw(user, login_of(request)):
         messages.success(request, _("邀请链接已作废"))
@@ -79,11 +79,11 @@ def revoke(request: HttpRequest, key: str) -> HttpResponse:
 @sensitive_post_parameters()
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def invited(request: HttpRequest, secret: str) -> HttpResponse:
-    """Choose a password, and be logged in. Every link that opens nothing shows one and the same."""
+def accept_invitation(request: HttpRequest, secret: str) -> HttpResponse:
+    """Choose a password and log in; all invalid links get the same page."""
     user = invitations.invited(secret)
     if user is None:
-        # Whoever tries many is slowed; whoever has a true link may mistype their password.
+        # Limits guessing; a valid link may be used again after a mistyped password.
         if wait := rate_limit.too_many("find", request.META.get("REMOTE_ADDR", "")):
             problem = _("试得太多了，请 %d 秒后再试") % wait
             answer = render(request, "accounts/gone.html", {"problem": problem}, status=429)
@@ -98,11 +98,11 @@ def invited(request: HttpRequest, secret: str) -> HttpResponse:
         if accepted is None:
             return render(request, "accounts/gone.html", status=404)
         if is_mfa_enabled(accepted):
-            # The link stands for the password alone; it must not get past a second factor.
+            # The link replaces the password, not the second factor.
             messages.success(request, _("新密码已设好。请用它和手机上的动态码登录。"))
             return redirect("account_login")
         login(request, accepted, backend=settings.AUTHENTICATION_BACKENDS[0])
-        # It was typed a second ago: setting up the second factor need not ask for it again.
+        # Setting up the second factor need not ask for the password again.
         record_authentication(request, accepted, method="password", reauthenticated=True)
         return redirect("desk")
     posts = Post.objects.filter(user=user, active=True).select_related("unit")

@@ -1,4 +1,4 @@
-"""The forms of logging in: allauth's, in the words of our pages."""
+"""Login forms: those of allauth with our labels."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ class LoginForm(forms.LoginForm):  # type: ignore[misc]  # allauth is untyped
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _call(self.fields["login"], _("登录名"))
+        _set_label(self.fields["login"], _("登录名"))
 
 
 class CodeForm(AuthenticateForm):  # type: ignore[misc]  # allauth is untyped
-    """The second factor, or a backup code in its stead."""
+    """Second factor or backup code."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _call(self.fields["code"], _("动态码或备用码"))
+        _set_label(self.fields["code"], _("动态码或备用码"))
 
 
 class FirstCodeForm(ActivateTOTPForm):  # type: ignore[misc]  # allauth is untyped
-    """The second factor as it is set up."""
+    """Set-up of the second factor."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _call(self.fields["code"], _("动态码"))
+        _set_label(self.fields["code"], _("动态码"))
 
 
-def _call(field: Any, label: str) -> None:
+def _set_label(field: Any, label: str) -> None:
     field.label = label
     field.widget.attrs["placeholder"] = label

@@ -1,4 +1,4 @@
-"""Logging in: allauth does passwords and second factors; the demo's cast needs one click."""
+"""Login views of the demo's one-click logins; allauth handles passwords and second factors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from yinghu.web.admin import first_run
 
 @require_POST
 def demo_login(request: HttpRequest) -> HttpResponse:
-    """Be one of the demo's cast. Whoever has a password is never let in here."""
+    """Log in as one of the demo's cast; never for a login with a password."""
     name = request.POST.get("username", "")
     if name not in dict(demo_logins()):
         raise Http404
@@ -34,8 +34,8 @@ def demo_login(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @staff()
-def demo_pass(request: HttpRequest) -> HttpResponse:
-    """Let time pass for every case of the demo; what that brings, the worker does."""
+def demo_pass_time(request: HttpRequest) -> HttpResponse:
+    """Let time pass for every case of the demo; the worker processes the deadlines."""
     hours = time_travel.CHOICES.get(request.POST.get("hours", ""))
     if not settings.DEMO or hours is None:
         raise Http404
@@ -46,14 +46,14 @@ def demo_pass(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def login_page(request: HttpRequest) -> HttpResponse:
-    """The short address of the login page."""
+    """Redirect the short address to the login page."""
     return redirect("account_login")
 
 
 @require_GET
 @staff()
-def desk(request: HttpRequest) -> HttpResponse:
-    """To where the day of this login begins."""
+def home(request: HttpRequest) -> HttpResponse:
+    """Redirect to the login's home page."""
     if first_run.begins(request):
         return redirect("guide")
     return redirect(home_of(who(request)))

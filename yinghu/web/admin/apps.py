@@ -1,4 +1,4 @@
-"""The app of the pages for the set-up, for administrators."""
+"""Django app of the set-up pages, for administrators."""
 
 from __future__ import annotations
 

@@ -1,15 +1,17 @@
-"""What all set-up views share: who may enter, and which type and row an address means."""
+"""Decorator of the set-up views, and readers of their URLs and forms."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from django.http import Http404
+from django.core import signing
+from django.http import Http404, HttpRequest
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from yinghu.administration.registry import TYPES
+from yinghu.common.config_form import State
 from yinghu.common.config_type import ConfigType
 from yinghu.ui.decorators import staff
 
@@ -17,25 +19,34 @@ V = TypeVar("V", bound=Callable[..., Any])
 
 
 def door(*methods: str) -> Callable[[V], V]:
-    """A view of the set-up: administrators only, never kept by a browser."""
+    """Decorate a set-up view: administrators only, not cached by browsers."""
 
     def wrap(view: V) -> V:
         guarded: Any = never_cache(require_http_methods(list(methods))(staff("setup")(view)))
-        return guarded  # type: ignore[no-any-return]  # the same signature as the view's
+        return guarded  # type: ignore[no-any-return]  # same signature as the view
 
     return wrap
 
 
-def type_of(name: str) -> ConfigType:
-    """The configuration type of an address; 404 for none."""
+def get_config_type(name: str) -> ConfigType:
+    """Return the configuration type named in the URL; 404 if unknown."""
     if name not in TYPES:
         raise Http404
     return TYPES[name]
 
 
-def row_of(config_type: ConfigType, key: str) -> Any:
-    """The row of an address; 404 for none."""
+def get_row(config_type: ConfigType, key: str) -> Any:
+    """Return the row with the key in the URL; 404 if unknown."""
     row = None if "\x00" in key else config_type.find(key)
     if row is None:
         raise Http404
     return row
+
+
+def read_seen_state(request: HttpRequest, config: ConfigType, key: str) -> State:
+    """The signed state that the form was rendered from; {} if missing or forged."""
+    try:
+        found: State = signing.loads(request.POST.get("seen", ""), salt=f"{config.name}:{key}")
+    except signing.BadSignature:
+        return {}
+    return found

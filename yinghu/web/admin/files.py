@@ -1,4 +1,4 @@
-"""CSV export of every configuration type, and import with a preview before anything is written."""
+"""CSV export and import of configuration types; an import is previewed before it is written."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from yinghu.common.config_type import ConfigType
 from yinghu.common.table_reader import BadFile
 from yinghu.ui import csv_download
 from yinghu.ui.requests import login_of
-from yinghu.web.admin.decorators import door, type_of
+from yinghu.web.admin.decorators import door, get_config_type
 
 SHOWN = 200
-"""Lines of each sort in a preview; a page of twenty thousand helps nobody."""
+"""Maximum lines of each outcome in a preview."""
 
-MOST_SEALED = 1_500_000
-"""A preview's file goes back with the form, and a form may be 2 MB."""
+MAX_SEALED_CHARS = 1_500_000
+"""Size limit of the signed rows, which the preview form sends back; a form may have 2 MB."""
 
-PATIENCE_SECONDS = 3600
+PREVIEW_SECONDS = 3600
 
 
 @door("GET")
-def export(request: HttpRequest, name: str) -> HttpResponse:
-    """All rows, those out of use too; of areas those under a code, if one is given."""
-    config = type_of(name)
+def export_rows(request: HttpRequest, name: str) -> HttpResponse:
+    """Export all rows, retired ones included; with `under`, only those whose key begins with it."""
+    config = get_config_type(name)
     under = request.GET.get("under", "")[:24]
     rows = [row for row in config.rows() if not under or config.key(row).startswith(under)]
     if config.name == "category" and request.GET.get("table") == "questions":
@@ -43,16 +43,16 @@ def export(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @door("GET", "POST")
-def take_in(request: HttpRequest, name: str) -> HttpResponse:
-    """First what a file would do, then, pressed again, doing it."""
-    config = type_of(name)
+def import_rows(request: HttpRequest, name: str) -> HttpResponse:
+    """Preview the effect of a file; import it once the preview is confirmed."""
+    config = get_config_type(name)
     if request.method == "GET":
-        return _page(request, config)
+        return _render_upload(request, config)
     if "sealed" in request.POST:
-        return _confirmed(request, config)
+        return _confirm_import(request, config)
     upload = request.FILES.get("file")
     if not isinstance(upload, UploadedFile):
-        return _page(request, config, problem=_("请先选一个 CSV 文件"))
+        return _render_upload(request, config, problem=_("请先选一个 CSV 文件"))
     try:
         table = csv_download.read(upload)
         if not table.rows:
@@ -60,10 +60,10 @@ def take_in(request: HttpRequest, name: str) -> HttpResponse:
         if missing := config.missing_in(table.columns):
             raise BadFile(_("缺少这些列：%s") % _("、").join(missing))
         sealed = signing.dumps(table.rows, salt=_salt(request, config), compress=True)
-        if len(sealed) > MOST_SEALED:
+        if len(sealed) > MAX_SEALED_CHARS:
             raise BadFile(_("文件太大了，请分成几个文件，分几次导入"))
     except BadFile as bad:
-        return _page(request, config, problem=str(bad))
+        return _render_upload(request, config, problem=str(bad))
     unknown = config.unknown_in(table.columns)
     return _preview(
         request, config, tables.plan_import(config, table.rows), sealed, unknown=unknown
@@ -71,16 +71,16 @@ def take_in(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _salt(request: HttpRequest, config: ConfigType) -> str:
-    """A preview is its maker's own, and of this config."""
+    """Bind a preview to its user and configuration type."""
     return f"yinghu.setup:{config.name}:{login_of(request).pk}"
 
 
-def _confirmed(request: HttpRequest, config: ConfigType) -> HttpResponse:
+def _confirm_import(request: HttpRequest, config: ConfigType) -> HttpResponse:
     sealed = request.POST["sealed"]
     try:
-        found: Any = signing.loads(sealed, salt=_salt(request, config), max_age=PATIENCE_SECONDS)
+        found: Any = signing.loads(sealed, salt=_salt(request, config), max_age=PREVIEW_SECONDS)
     except signing.BadSignature:
-        return _page(request, config, problem=_("这个预览已经过期，请把文件再选一次"))
+        return _render_upload(request, config, problem=_("这个预览已经过期，请把文件再选一次"))
     rows = [(int(number), dict(cells)) for number, cells in found]
     try:
         with services.exclusive():
@@ -96,12 +96,12 @@ def _confirmed(request: HttpRequest, config: ConfigType) -> HttpResponse:
         problem = _("一行也没有导入。%s") % refused
         return _preview(request, config, tables.plan_import(config, rows), sealed, problem=problem)
     except IntegrityError:
-        # Another process may write without our lock.
+        # Another process may write without taking our lock.
         problem = _("一行也没有导入：刚刚有人在别处建了同样的。下面是现在的情况，请再看一遍")
         return _preview(request, config, tables.plan_import(config, rows), sealed, problem=problem)
-    said = _("已导入：新增 %(new)d，改动 %(changed)d，没变 %(same)d，没用上 %(refused)d")
+    text = _("已导入：新增 %(new)d，改动 %(changed)d，没变 %(same)d，没用上 %(refused)d")
     numbers = {does: len(plan.of(does)) for does in ("new", "changed", "same", "refused")}
-    (messages.success if done else messages.info)(request, said % numbers)
+    (messages.success if done else messages.info)(request, text % numbers)
     return redirect("setup_list", config.name)
 
 
@@ -132,16 +132,11 @@ def _preview(
     return render(request, "admin/preview.html", context, status=409 if problem else 200)
 
 
-def _page(request: HttpRequest, config: ConfigType, problem: str = "") -> HttpResponse:
+def _render_upload(request: HttpRequest, config: ConfigType, problem: str = "") -> HttpResponse:
     context = {
         "kind": config,
         "columns": [
-            (
-                name,
-                config.label_of(name),
-                config.field(name).hint,
-                name in config.required,
-            )
+            (name, config.label_of(name), config.field(name).hint, name in config.required)
             for name in config.exported
         ],
         "question_columns": [

@@ -1,4 +1,4 @@
-"""The first-run guide: from an empty city to the first appeal, each step read from the database."""
+"""First-run guide: steps from an empty city to a first resolved appeal, read from the database."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from yinghu.web.admin.decorators import door
 from yinghu.web.models import GuidePutOff
 
 NEEDED = (Role.CLERK, Role.DISPATCHER, Role.HANDLER)
-"""Without one of these an appeal stays where it is: whoever sorts, sends, does."""
+"""Roles without which an appeal gets stuck."""
 
-_SEEN_THROUGH = (Status.RESOLVED, Status.CLOSED)
+_FINISHED = (Status.RESOLVED, Status.CLOSED)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step: what it is for, whether it is done, what there is by now, where it is done."""
+class SetupStep:
+    """A step of the guide: purpose, estimated minutes, state and links to the pages that do it."""
 
     name: str
     title: str
@@ -48,63 +48,61 @@ class Step:
     optional: bool = False
 
 
-_OPEN = "guide"
-"""In the session of whoever is at it: the pages that one goes to then show the way back."""
+_SESSION_KEY = "guide"
+"""Session key; while set, set-up pages link back to the guide."""
 
 
 def begins(request: HttpRequest) -> bool:
-    """Whether this login's day begins at the guide: an administrator's first page, as long as
-    something is left and they have not put it off for good.
+    """Should this login land on the guide? Administrators do until all steps are done, they have
+    opened it in this session or have dismissed it.
     """
-    if "setup" not in desks_of(who(request)) or _OPEN in request.session:
+    if "setup" not in desks_of(who(request)) or _SESSION_KEY in request.session:
         return False
     put_off = GuidePutOff.objects.filter(user=login_of(request)).exists()
-    return not put_off and bool(_left(steps()))
+    return not put_off and bool(_unfinished(steps()))
 
 
-def take_up(request: HttpRequest) -> None:
-    """Show the way back from here on, to whoever came to the set-up by another way than the guide
-    and would begin at it.
-    """
+def offer_way_back(request: HttpRequest) -> None:
+    """Link set-up pages back to the guide for an administrator who has not opened it yet."""
     if begins(request):
-        request.session[_OPEN] = True
+        request.session[_SESSION_KEY] = True
 
 
-def _left(found: Iterable[Step]) -> list[Step]:
+def _unfinished(found: Iterable[SetupStep]) -> list[SetupStep]:
     return [step for step in found if not step.done and not step.optional]
 
 
 @door("POST")
-def later(request: HttpRequest) -> HttpResponse:
-    """Leave the guide for good; it stays where it is, for whoever goes there."""
+def dismiss_guide(request: HttpRequest) -> HttpResponse:
+    """Stop landing on the guide after login; its page remains available."""
     GuidePutOff.objects.get_or_create(user=login_of(request))
-    request.session.pop(_OPEN, None)
+    request.session.pop(_SESSION_KEY, None)
     messages.info(request, _("以后登录不再先到这里；要用时，点“第一次设置”"))
     return redirect("setup")
 
 
 @door("GET")
-def page(request: HttpRequest) -> HttpResponse:
-    """All steps, with what is left and how long that takes."""
-    request.session[_OPEN] = True
+def show_guide(request: HttpRequest) -> HttpResponse:
+    """Show all steps, how many are left and how long they take."""
+    request.session[_SESSION_KEY] = True
     found = steps()
-    left = _left(found)
+    left = _unfinished(found)
     context = {
         "steps": found,
         "left": len(left),
         "minutes": sum(step.minutes for step in left),
         "next": left[0].name if left else "",
-        "alone": _alone_posts(login_of(request)) if Unit.objects.exists() else [],
+        "alone": _missing_posts(login_of(request)) if Unit.objects.exists() else [],
         "desk": "setup",
     }
     if not left:
-        request.session.pop(_OPEN)
+        request.session.pop(_SESSION_KEY)
     return render(request, "admin/first_run.html", context)
 
 
-def steps() -> list[Step]:
-    """Every step as it stands."""
-    return [make() for make in _STEPS]
+def steps() -> list[SetupStep]:
+    """Return all steps in their current state."""
+    return [make() for make in _STEP_FUNCTIONS]
 
 
 def _list(name: str) -> str:
@@ -119,9 +117,9 @@ def _new(name: str) -> str:
     return reverse("setup_new", args=[name])
 
 
-def _areas() -> Step:
+def _areas() -> SetupStep:
     n = Area.objects.filter(retired_at=None).count()
-    return Step(
+    return SetupStep(
         "areas",
         _("区域"),
         _("区县、镇街、村社区的名称和代码。统计局的村表可以直接导入；先试试的话，建一个区县就够。"),
@@ -132,22 +130,22 @@ def _areas() -> Step:
     )
 
 
-def _units() -> Step:
+def _units() -> SetupStep:
     every = Unit.objects.filter(active=True)
     n = every.exclude(kind=UnitKind.DESK).count()
-    said = {"all": every.count(), "n": n}
-    return Step(
+    values = {"all": every.count(), "n": n}
+    return SetupStep(
         "units",
         _("单位"),
         _("诉求派给谁办：部门、镇街、功能组、志愿队。先建一个就能试。"),
         1,
         n > 0,
-        _("单位共 %(all)d 个，其中办事的 %(n)d 个") % said,
+        _("单位共 %(all)d 个，其中办事的 %(n)d 个") % values,
         [(_("建一个"), _new("unit")), (_("从表格导入"), _import("unit"))],
     )
 
 
-def _people() -> Step:
+def _people() -> SetupStep:
     posts = Post.objects.filter(active=True, unit__active=True, user__is_active=True)
     there = set(posts.values_list("role", flat=True))
     # A head does what a handler does.
@@ -157,7 +155,7 @@ def _people() -> Step:
     now = _("账号共 %(all)d 个，其中有岗位的 %(n)d 个") % {"all": USERS.count(), "n": n}
     if missing:
         now += _("；还缺：%s") % _("、").join(missing)
-    return Step(
+    return SetupStep(
         "people",
         _("人员"),
         _("至少要有人研判、有人派单、单位里有人办。建好账号，把邀请链接发给本人，由他自己设密码。"),
@@ -172,13 +170,13 @@ def _people() -> Step:
     )
 
 
-def _categories() -> Step:
+def _categories() -> SetupStep:
     n = Category.objects.filter(active=True).count()
     limits, lacking = LIMITS.count(), LIMITS.warnings()
     now = _("%(n)d 个类别，%(limits)d 条时限") % {"n": n, "limits": limits}
     for text in lacking if n and limits else []:
         now = _("%(now)s；%(why)s") % {"now": now, "why": text}
-    return Step(
+    return SetupStep(
         "categories",
         _("类别和时限"),
         _("群众从哪些类别里选、每一类问什么、多久要办好。我们备了一套常用的，用了再改。"),
@@ -189,9 +187,9 @@ def _categories() -> Step:
     )
 
 
-def _rules() -> Step:
+def _rules() -> SetupStep:
     n = RoutingRule.objects.filter(active=True).count()
-    return Step(
+    return SetupStep(
         "rules",
         _("派单规则"),
         _("哪一类、哪个地方的诉求自动派给哪个单位。没有规则合得上的，由派单员派。"),
@@ -202,9 +200,9 @@ def _rules() -> Step:
     )
 
 
-def _places() -> Step:
+def _places() -> SetupStep:
     n = Place.objects.filter(active=True).count()
-    return Step(
+    return SetupStep(
         "places",
         _("点位和二维码"),
         _("贴在社区、市场、车站的二维码：扫了就知道在哪里。建一个点位，打印它的贴纸。"),
@@ -215,9 +213,9 @@ def _places() -> Step:
     )
 
 
-def _texts() -> Step:
+def _texts() -> SetupStep:
     n = Text.objects.exclude(words="", words_en="").count()
-    return Step(
+    return SetupStep(
         "texts",
         _("文字"),
         _("平台的名称、首页的话、紧急电话。不改也能用。"),
@@ -229,9 +227,9 @@ def _texts() -> Step:
     )
 
 
-def _oversight() -> Step:
+def _oversight() -> SetupStep:
     n = Change.objects.filter(kind__in=("workday", "chase", "policy")).count()
-    return Step(
+    return SetupStep(
         "oversight",
         _("上班时间和催督"),
         _("哪几天上班、快到期和超时找谁、退几次提级。我们备了常用的，不改也能用。"),
@@ -247,20 +245,20 @@ def _oversight() -> Step:
     )
 
 
-def _test() -> Step:
-    done = Appeal.objects.filter(status__in=_SEEN_THROUGH).exists()
+def _test() -> SetupStep:
+    done = Appeal.objects.filter(status__in=_FINISHED).exists()
     first = None if done else Appeal.objects.order_by("-id").only("id", "status").first()
     if done:
         now = _("已经有办结的诉求")
     elif first is not None:
-        said = {"number": first.number, "status": status_label(first.state)}
-        now = _("%(number)s 现在是“%(status)s”") % said
+        values = {"number": first.number, "status": status_label(first.state)}
+        now = _("%(number)s 现在是“%(status)s”") % values
     else:
         now = _("还没有诉求")
     links = [(_("提一件试试"), reverse("file"))]
     if first is not None:
         links.append((_("去工作台接着办"), _desk_of(first.state)))
-    return Step(
+    return SetupStep(
         "test",
         _("试一件，办到底"),
         _("像群众那样提一件，再研判、派单、接单、办结。走通了，平台就能用了。"),
@@ -278,7 +276,7 @@ def _desk_of(status: Status) -> str:
     return reverse(_DESKS.get(status, "inbox"))
 
 
-_STEPS: tuple[Callable[[], Step], ...] = (
+_STEP_FUNCTIONS: tuple[Callable[[], SetupStep], ...] = (
     _areas,
     _units,
     _people,
@@ -291,8 +289,8 @@ _STEPS: tuple[Callable[[], Step], ...] = (
 )
 
 
-def _alone_posts(user: User) -> list[dict[str, str]]:
-    """The posts that somebody lacks to see an appeal through alone, as values of `POSTS`."""
+def _missing_posts(user: User) -> list[dict[str, str]]:
+    """Posts that the user lacks to process an appeal alone, as form values of `POSTS`."""
     desk = Unit.objects.filter(active=True, kind=UnitKind.DESK).order_by("pk").first()
     unit = Unit.objects.filter(active=True).exclude(kind=UnitKind.DESK).order_by("pk").first()
     if desk is None or unit is None:
@@ -307,11 +305,11 @@ def _alone_posts(user: User) -> list[dict[str, str]]:
 
 
 @door("POST")
-def alone(request: HttpRequest) -> HttpResponse:
-    """Whoever sets up takes all posts of the loop, to try it without waiting for others."""
+def take_all_posts(request: HttpRequest) -> HttpResponse:
+    """Give the administrator all posts of the loop, to try it alone."""
     user = login_of(request)
     with services.exclusive():
-        wanted = _alone_posts(user)
+        wanted = _missing_posts(user)
         for values in wanted:
             old = POSTS.find(":".join(values.values()))
             if old is None:
@@ -319,23 +317,23 @@ def alone(request: HttpRequest) -> HttpResponse:
             else:
                 services.update(POSTS, user, old, {"active": True})
     if wanted:
-        said = _("现在您也是研判员、派单员和经办人；以后可以在“岗位”里停用")
-        messages.success(request, said)
+        text = _("现在您也是研判员、派单员和经办人；以后可以在“岗位”里停用")
+        messages.success(request, text)
     return redirect("guide")
 
 
 @door("POST")
-def starter(request: HttpRequest) -> HttpResponse:
-    """Common categories, limits and replies, as rows like any other; what is there stays."""
+def add_starter_rows(request: HttpRequest) -> HttpResponse:
+    """Add common categories, limits and replies; existing rows stay unchanged."""
     made = sum(
         len(tables.import_new(TYPES[name], login_of(request), rows).acts)
         for name, rows in demo.starter_rows().items()
     )
     if made:
-        said = ngettext(
+        text = ngettext(
             "已放好 %d 项，都可以改、可以停用", "已放好 %d 项，都可以改、可以停用", made
         )
-        messages.success(request, said % made)
+        messages.success(request, text % made)
     else:
         messages.info(request, _("都已经有了，没有改动"))
     return redirect("guide")

@@ -1,4 +1,4 @@
-"""The history pages: all changes, and those of one row."""
+"""History pages: changes of all configuration, and of one row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from yinghu.administration.registry import TYPES
 from yinghu.common.config_form import FormContext
 from yinghu.people import shifts, volunteers
 from yinghu.people.models import Change, User
-from yinghu.web.admin.decorators import door, row_of, type_of
+from yinghu.web.admin.decorators import door, get_config_type, get_row
 from yinghu.web.volunteers.service_form import Names
 from yinghu.web.volunteers.views import tell as tell_of_volunteer
 
@@ -28,8 +28,8 @@ PAGE = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One change in words."""
+class ChangeLine:
+    """A change as displayed."""
 
     change: Change
     kind: str
@@ -39,21 +39,21 @@ class Told:
 
 
 @door("GET")
-def everything(request: HttpRequest) -> HttpResponse:
-    """All changes, newest first, by kind, person and date."""
+def list_all_changes(request: HttpRequest) -> HttpResponse:
+    """List all changes, newest first, filtered by type, person and date."""
     given = {name: request.GET.get(name, "").replace("\x00", "") for name in _FILTERS}
     found = Change.objects.all()
     if given["kind"]:
         found = found.filter(kind=given["kind"][:40])
     if given["who"]:
         found = found.filter(user__username=given["who"][:150])
-    first, last = _day(given["from"]), _day(given["to"])
+    first, last = _parse_day(given["from"]), _parse_day(given["to"])
     if first:
         found = found.filter(at__gte=first)
     if last:
         found = found.filter(at__lt=last + timedelta(days=1))
     used = set(Change.objects.values_list("kind", flat=True).distinct())
-    context = _page(request, found) | {
+    context = _page_context(request, found) | {
         "given": given,
         "kinds": [(name, each.title) for name, each in TYPES.items() if name in used],
         "people": User.objects.filter(pk__in=Change.objects.values("user")).order_by("username"),
@@ -64,25 +64,25 @@ def everything(request: HttpRequest) -> HttpResponse:
 _FILTERS = ("kind", "who", "from", "to")
 
 
-def _day(text: str) -> datetime | None:
-    """The beginning of a day in the zone of the city."""
+def _parse_day(text: str) -> datetime | None:
+    """Parse a date; return its midnight in the city's time zone, None if invalid."""
     try:
         day = parse_date(text)
     except ValueError:
         return None
-    # Far off, other zones have no such day.
+    # Dates near the limits overflow when converted to other time zones.
     if day is None or not 1970 <= day.year < 9000:
         return None
     return timezone.make_aware(datetime.combine(day, time()))
 
 
 @door("GET")
-def of_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
-    """All changes of one row."""
-    config_type = type_of(name)
-    row = row_of(config_type, key)
+def list_row_changes(request: HttpRequest, name: str, key: str) -> HttpResponse:
+    """List all changes of one row."""
+    config_type = get_config_type(name)
+    row = get_row(config_type, key)
     found = Change.objects.filter(kind=name, key=key)
-    context = _page(request, found) | {
+    context = _page_context(request, found) | {
         "kind": config_type,
         "key": key,
         "called": config_type.label(row),
@@ -91,8 +91,8 @@ def of_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
     return render(request, "admin/row_history.html", context)
 
 
-def _page(request: HttpRequest, found: QuerySet[Change]) -> dict[str, Any]:
-    """One page of changes, by keyset."""
+def _page_context(request: HttpRequest, found: QuerySet[Change]) -> dict[str, Any]:
+    """Template context of one page of changes (keyset pagination by `before`)."""
     before = request.GET.get("before", "")
     if before.isascii() and before.isdigit() and len(before) < 19:
         found = found.filter(pk__lt=int(before))
@@ -104,7 +104,9 @@ def _page(request: HttpRequest, found: QuerySet[Change]) -> dict[str, Any]:
     links = _links(changes[:PAGE])
     return {
         "told": [
-            tell(change, contexts.get(change.kind), links.get((change.kind, change.key), ""))
+            describe_change(
+                change, contexts.get(change.kind), links.get((change.kind, change.key), "")
+            )
             for change in changes[:PAGE]
         ],
         "more": more,
@@ -114,7 +116,7 @@ def _page(request: HttpRequest, found: QuerySet[Change]) -> dict[str, Any]:
 
 
 def _links(changes: Iterable[Change]) -> dict[tuple[str, str], str]:
-    """Where the rows are that still are, by kind and key."""
+    """URLs of the changed rows that still exist, by type and key."""
     keys: dict[str, set[str]] = {}
     for change in changes:
         if change.kind in TYPES and change.key:
@@ -126,12 +128,12 @@ def _links(changes: Iterable[Change]) -> dict[tuple[str, str], str]:
     }
 
 
-def tell(change: Change, context: FormContext | None, href: str) -> Told:
-    """A change in words. Volunteers and shifts have words of their own, and pages elsewhere."""
+def describe_change(change: Change, context: FormContext | None, href: str) -> ChangeLine:
+    """Describe a change; volunteers and shifts are no configuration types and have own texts."""
     if change.kind == volunteers.KIND:
         words = tell_of_volunteer(change, Names()).words
-        return Told(change, _("志愿者"), _("；").join(words) or _("修改"), href, [])
+        return ChangeLine(change, _("志愿者"), _("；").join(words) or _("修改"), href, [])
     if change.kind == shifts.KIND:
-        return Told(change, _("值班"), _("排班") if change.after else _("去掉排班"), href, [])
+        return ChangeLine(change, _("值班"), _("排班") if change.after else _("去掉排班"), href, [])
     title = str(context.type.one if context else change.kind)
-    return Told(change, title, what_was_done(change), href, describe(change, context))
+    return ChangeLine(change, title, what_was_done(change), href, describe(change, context))

@@ -1,4 +1,4 @@
-"""Trying a message: what the reader makes of it and which rule would take it, nothing written."""
+"""Routing sandbox: how a text would be classified and routed; nothing is written."""
 
 from __future__ import annotations
 
@@ -24,29 +24,32 @@ from yinghu.routing.routing import active_rules
 from yinghu.triage import suggest
 from yinghu.ui.decorators import staff
 from yinghu.ui.requests import who
-from yinghu.web.admin.routing_rules import told
+from yinghu.web.admin.routing_rules import describe_trials
 
 
 @never_cache
 @require_http_methods(["GET", "POST"])
 @staff("dispatch", "setup")
 def try_rules(request: HttpRequest) -> HttpResponse:
-    """What the reader makes of some words, and which rule would take them; nothing is written."""
+    """Show the suggested classification of a text and the rule that would take it."""
     names = RuleNames()
     posted = request.method == "POST"
     form = TryForm(request.POST if posted else None, names=names)
-    context: dict[str, Any] = {"form": form, "desk": "setup" if _edits(request) else "dispatch"}
+    context: dict[str, Any] = {
+        "form": form,
+        "desk": "setup" if _may_edit_rules(request) else "dispatch",
+    }
     if posted and form.is_valid():
-        context |= _tried(form, names)
+        context |= _try_form(form, names)
     status = 422 if posted and form.errors else 200
     return render(request, "admin/routing_sandbox.html", context, status=status)
 
 
-def _edits(request: HttpRequest) -> bool:
+def _may_edit_rules(request: HttpRequest) -> bool:
     return "setup" in desks_of(who(request))
 
 
-def _tried(form: TryForm, names: RuleNames) -> dict[str, Any]:
+def _try_form(form: TryForm, names: RuleNames) -> dict[str, Any]:
     given = form.cleaned_data
     appeal = Appeal(
         body=given["words"],
@@ -66,16 +69,16 @@ def _tried(form: TryForm, names: RuleNames) -> dict[str, Any]:
         (_("紧急程度"), _(Urgency(suggestion.urgency).label), suggestion.urgency_confidence),
     ]
     return {
-        "read": [(label, said, f"{sure:.0%}") for label, said, sure in read],
+        "read": [(label, text, f"{sure:.0%}") for label, text, sure in read],
         "words": suggestion.why,
-        "trail": told(appeal, trail, names),
+        "trail": describe_trials(appeal, trail, names),
         "takes": trail[-1].rule if trail and trail[-1].fits else None,
         "questions": form.questions_of(appeal.category_id or ""),
     }
 
 
 class TryForm(forms.Form):
-    """Words as somebody might send them, and what of them may be known besides."""
+    """Text of an appeal, with optional category, area, channel and answers."""
 
     words = WordsField(max_length=2000, widget=forms.Textarea(attrs={"rows": 4, "maxlength": 2000}))
     category = forms.ChoiceField(required=False, widget=PickerSelect)
@@ -100,17 +103,17 @@ class TryForm(forms.Form):
         channel.choices = [(code, channel_said(code)) for code in channels.CHANNELS]
 
     def answers(self) -> dict[str, Any]:
-        """What was answered to the questions that the page asked."""
+        """Answers to the category's questions (fields `q-…`)."""
         found: dict[str, Any] = {}
         for name, value in self.data.items():
             if name.startswith("q-") and value and len(found) < 20:
-                said = str(value).replace("\x00", "").strip()[:80]
+                text = str(value).replace("\x00", "").strip()[:80]
                 yes_no = {"True": True, "False": False}
-                found[name.removeprefix("q-")] = yes_no.get(said, said)
+                found[name.removeprefix("q-")] = yes_no.get(text, text)
         return found
 
     def questions_of(self, category: str) -> list[dict[str, Any]]:
-        """The questions of a category, each with what was answered and what can be."""
+        """The category's questions with current answer and choices."""
         found = self.names.categories.get(category)
         given = self.answers()
         return [

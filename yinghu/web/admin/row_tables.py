@@ -1,4 +1,4 @@
-"""The small tables inside two forms: a category's questions and an errand's legs."""
+"""Row editors inside two forms: a category's questions and an errand's legs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from yinghu.ui.forms import FilingForm
 
 @dataclass(frozen=True, slots=True)
 class RowTable:
-    """A form's field that is edited as rows, the template that draws it, and what that takes."""
+    """A form field that is edited as rows, with its widget, blank row, template and context."""
 
     field: str
     template: str
@@ -31,9 +31,7 @@ class RowTable:
     context: Callable[[ConfigForm], dict[str, Any]]
 
     def rearranged(self, data: Mapping[str, Any], order: str) -> list[dict[str, str]]:
-        """The rows as typed after `add`, `up:2`, `down:2` or `remove:2`; anything else leaves them
-        as they are.
-        """
+        """The typed rows after `add`, `up:2`, `down:2` or `remove:2`; unchanged otherwise."""
         rows = self.widget.typed(data)
         act, _colon, at = order.partition(":")
         n = int(at) if at.isascii() and at.isdigit() and len(at) < 4 else -1
@@ -50,7 +48,7 @@ class RowTable:
 
 
 def _question_context(form: ConfigForm) -> dict[str, Any]:
-    """A category's questions as rows to edit, and as the citizen will see them."""
+    """A category's questions as rows to edit, and a preview of the citizen's form."""
     value = form["questions"].value()
     rows = _question_rows(value) if isinstance(value, str) else value or []
     kept = _question_rows(form.context.cells(form.key).get("questions", ""))
@@ -65,7 +63,7 @@ def _question_context(form: ConfigForm) -> dict[str, Any]:
 
 
 def _question_rows(text: str) -> list[dict[str, str]]:
-    """What is stored or was sent, also where it breaks a rule: it can be mended here."""
+    """Parse stored or submitted questions without applying the rules; they can be fixed here."""
     try:
         return questions.rows_in(text)
     except ValidationError:
@@ -89,7 +87,7 @@ _BLANK_LEG = dict.fromkeys(legs.PARTS, "") | legs.BLANK
 
 
 def _leg_context(form: ConfigForm) -> dict[str, Any]:
-    """An errand's legs as rows to edit, with what can be chosen in them."""
+    """An errand's legs as rows to edit, with the choices of each column."""
     assert isinstance(form, ErrandForm)  # noqa: S101  # for the type checker
     value = form["legs"].value()
     try:
@@ -131,4 +129,4 @@ TABLES = {
     ),
     "errand": RowTable("legs", "admin/legs.html", legs.LEG_ROWS, _BLANK_LEG, _leg_context),
 }
-"""By configuration type."""
+"""Row editor by configuration type."""

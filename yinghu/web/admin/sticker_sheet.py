@@ -1,4 +1,4 @@
-"""Stickers of many places on sheets of A4, to print and cut."""
+"""Printable A4 sheets of QR code stickers for places."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from yinghu.ui.requests import absolute
 from yinghu.web.admin.decorators import door
 
 LAYOUTS = (1, 2, 4, 8)
-MOST = 400
-"""Stickers of one printing: fifty sheets, or four hundred."""
+MAX_STICKERS = 400
+"""Maximum stickers per print."""
 
 
 @door("GET")
-def page(request: HttpRequest) -> HttpResponse:
-    """The stickers of chosen places, or of all in an area; first a form to choose by."""
+def show_stickers(request: HttpRequest) -> HttpResponse:
+    """Show the stickers of chosen places or of an area, and the form to choose them."""
     per = request.GET.get("per", "4")
     per_sheet = int(per) if per in {str(n) for n in LAYOUTS} else 4
-    codes = [code.replace("\x00", "") for code in request.GET.getlist("code")[:MOST]]
+    codes = [code.replace("\x00", "") for code in request.GET.getlist("code")[:MAX_STICKERS]]
     under = request.GET.get("area", "").replace("\x00", "").strip()[:120]
     area = Area.objects.filter(pk=under.split()[0]).first() if under else None
     places = Place.objects.filter(active=True).select_related("area").defer("area__outline")
@@ -35,16 +35,16 @@ def page(request: HttpRequest) -> HttpResponse:
         chosen = places.filter(area__code__startswith=area.pk)
     elif "all" in request.GET:
         chosen = places
-    found = list(chosen.order_by("area_id", "name")[: MOST + 1])
+    found = list(chosen.order_by("area_id", "name")[: MAX_STICKERS + 1])
     asked = bool(codes or under or "all" in request.GET)
     problem = ""
     if "per" in request.GET and not asked:
         problem = _("还没有选点位")
     elif under and not area:
         problem = _("没有找到这个区域，请从提示里选")
-    elif len(found) > MOST:
-        problem = _("一次最多打印 %d 张贴纸，请选一个小一点的区域") % MOST
-        found = found[:MOST]
+    elif len(found) > MAX_STICKERS:
+        problem = _("一次最多打印 %d 张贴纸，请选一个小一点的区域") % MAX_STICKERS
+        found = found[:MAX_STICKERS]
     context = {
         "sheets": [[_sticker(place) for place in batch] for batch in _batches(found, per_sheet)],
         "per": per_sheet,
@@ -65,5 +65,5 @@ def _batches(places: list[Place], size: int) -> list[list[Place]]:
 
 def _sticker(place: Place) -> dict[str, Any]:
     link = absolute(reverse("file_at", args=[place.code]))
-    # As short as it can be typed: browsers find https by themselves.
+    # Short to type: browsers add https themselves.
     return {"place": place, "link": link.removeprefix("https://"), "qr": qr_inline(link)}

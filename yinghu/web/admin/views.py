@@ -1,4 +1,4 @@
-"""Index, lists and forms, retiring and bringing back: the same views for every type."""
+"""Set-up views shared by all configuration types: index, list, form, retire, restore."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from yinghu.places import locate
 from yinghu.places.models import Area, Place
 from yinghu.ui.requests import login_of
 from yinghu.web.admin import first_run
-from yinghu.web.admin.decorators import door, row_of, type_of
+from yinghu.web.admin.decorators import door, get_config_type, get_row, read_seen_state
 from yinghu.web.admin.row_tables import TABLES
 
 PAGE = 50
@@ -35,36 +35,35 @@ WHICH = ("active", "retired", "all")
 
 
 @door("GET")
-def index(request: HttpRequest) -> HttpResponse:
-    """What a city is made of, in the order in which it is set up, and what is missing."""
-    first_run.take_up(request)
-    cards: list[dict[str, Any]] = []
-    for each in TYPES.values():
-        cards.append(
-            {
-                "href": reverse("setup_list", args=[each.name]),
-                "icon": each.icon,
-                "title": each.title,
-                "why": each.why,
-                "count": each.count(),
-                "warnings": impact.warnings(each),
-            }
-        )
+def show_setup(request: HttpRequest) -> HttpResponse:
+    """Show all configuration types in the order of setting up, with counts and warnings."""
+    first_run.offer_way_back(request)
+    cards = [
+        {
+            "href": reverse("setup_list", args=[each.name]),
+            "icon": each.icon,
+            "title": each.title,
+            "why": each.why,
+            "count": each.count(),
+            "warnings": impact.warnings(each),
+        }
+        for each in TYPES.values()
+    ]
     context = {"cards": cards, "guide": reverse("guide"), "desk": "setup"}
     return render(request, "admin/index.html", context)
 
 
 @door("GET")
-def listing(request: HttpRequest, name: str) -> HttpResponse:
-    """The rows of a config, by what was typed, in use or not; areas as a tree."""
-    config = type_of(name)
+def list_rows(request: HttpRequest, name: str) -> HttpResponse:
+    """List the rows of a type, by search text and state; areas as a tree."""
+    config = get_config_type(name)
     query = request.GET.get("q", "").replace("\x00", "").strip()[:60]
     which = request.GET.get("which", "active")
     which = which if which in WHICH and config.retires else "active"
     under = request.GET.get("under", "").replace("\x00", "")[:24]
     found = config.search(query, which, under)
     if config.name == "area" and not (query or under) and len(found) == 1:
-        # A city's own county would be a list of one.
+        # With a single county at the top, show its children instead.
         under = found[0].code
         found = config.search(query, which, under)
     pages = Paginator(found, PAGE)
@@ -86,66 +85,56 @@ def listing(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @door("GET", "POST")
-def new(request: HttpRequest, name: str) -> HttpResponse:
-    """A new row."""
-    config = type_of(name)
+def create_row(request: HttpRequest, name: str) -> HttpResponse:
+    """Create a row."""
+    config = get_config_type(name)
     if not config.creates:
         raise Http404
     if request.method == "GET":
-        form = config.bind(initial=_first(request))
-        return _page(request, config, form)
+        form = config.bind(initial=_initial_values(request))
+        return _render_form(request, config, form)
     if "rearrange" in request.POST:
-        return _rearranged(
-            request,
-            config,
-            config.bind(data=request.POST),
-        )
+        return _rearrange_rows(request, config, config.bind(data=request.POST))
     try:
         with services.exclusive():
             form = config.bind(data=request.POST)
             if not form.is_valid():
-                return _page(request, config, form, status=422)
+                return _render_form(request, config, form, status=422)
             row = services.create(config, login_of(request), form.cleaned_data)
     except IntegrityError:
-        # Another process may write without our lock.
+        # Another process may write without taking our lock.
         problem = _("刚刚有人建了同样的，请核对后换一个代码")
-        return _page(request, config, form, status=409, problem=problem)
+        return _render_form(request, config, form, status=409, problem=problem)
     messages.success(request, _("已建好，马上生效"))
     return redirect("setup_row", name, config.key(row))
 
 
-def _first(request: HttpRequest) -> dict[str, Any]:
-    """What a new row begins with, where the link says so."""
+def _initial_values(request: HttpRequest) -> dict[str, Any]:
     under = request.GET.get("under", "")[:24]
     category, user = request.GET.get("category", "")[:60], request.GET.get("user", "")[:40]
     return {"code": under, "area": under, "category": category, "user": user}
 
 
 @door("GET", "POST")
-def edit(request: HttpRequest, name: str, key: str) -> HttpResponse:
-    """One row, to look at and to change."""
-    config = type_of(name)
-    row = row_of(config, key)
+def edit_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
+    """Show and edit one row."""
+    config = get_config_type(name)
+    row = get_row(config, key)
     if request.method == "GET":
         form = config.bind(key, initial=config.cells(row))
-        return _page(request, config, form, row)
+        return _render_form(request, config, form, row)
     if "rearrange" in request.POST:
-        return _rearranged(
-            request,
-            config,
-            config.bind(key, request.POST),
-            row,
-        )
+        return _rearrange_rows(request, config, config.bind(key, request.POST), row)
     with services.exclusive():
-        row = row_of(config, key)
-        data: Any = _emptied(config, request.POST) if "empty" in request.POST else request.POST
+        row = get_row(config, key)
+        data: Any = _emptied_form(config, request.POST) if "empty" in request.POST else request.POST
         form = config.bind(key, data)
         if not form.is_valid():
-            return _page(request, config, form, row, status=422)
+            return _render_form(request, config, form, row, status=422)
         now = _without_active(config.state(row))
-        seen = _seen(request, config, key)
+        seen = read_seen_state(request, config, key)
         if seen != now:
-            return _crossed(request, config, row, form, seen, now)
+            return _render_conflict(request, config, row, form, seen, now)
         done = services.update(config, login_of(request), row, form.cleaned_data)
     if done:
         messages.success(request, _("已保存，马上生效"))
@@ -156,12 +145,12 @@ def edit(request: HttpRequest, name: str, key: str) -> HttpResponse:
     return redirect("setup_row", name, key)
 
 
-def _emptied(config: ConfigType, typed: QueryDict) -> dict[str, str]:
-    """The form with nothing in it, on purpose: back to what stands there by itself."""
+def _emptied_form(config: ConfigType, typed: QueryDict) -> dict[str, str]:
+    """A deliberately empty form, which resets the row to its defaults."""
     return {"seen": typed.get("seen", ""), "empty": "1", **dict.fromkeys(config.columns, "")}
 
 
-def _crossed(
+def _render_conflict(
     request: HttpRequest,
     config: ConfigType,
     row: Any,
@@ -169,7 +158,7 @@ def _crossed(
     seen: State,
     now: State,
 ) -> HttpResponse:
-    """Somebody else saved meanwhile: who and what; what was typed stays, the rest is theirs."""
+    """Show what others saved meanwhile; keep the typed values and take theirs for the rest."""
     data = request.POST.copy()
     for name in form.cleaned_data:
         if seen and form.cleaned_data[name] == seen.get(name):
@@ -177,23 +166,14 @@ def _crossed(
     key = config.key(row)
     again = config.bind(key, data)
     others = changed_meanwhile(config, key, seen, now)
-    return _page(request, config, again, row, status=409, others=others, stale=True)
+    return _render_form(request, config, again, row, status=409, others=others, stale=True)
 
 
 def _without_active(state: State) -> State:
     return {name: value for name, value in state.items() if name != "active"}
 
 
-def _seen(request: HttpRequest, config: ConfigType, key: str) -> State:
-    """The values that the form was made from; {} where it does not say, or not truly."""
-    try:
-        found: State = signing.loads(request.POST.get("seen", ""), salt=f"{config.name}:{key}")
-    except signing.BadSignature:
-        return {}
-    return found
-
-
-def _page(
+def _render_form(
     request: HttpRequest,
     config: ConfigType,
     form: ConfigForm,
@@ -204,7 +184,6 @@ def _page(
     others: list[Difference] | None = None,
     stale: bool = False,
 ) -> HttpResponse:
-    """The form of a row as a page."""
     state = config.state(row) if row is not None else {}
     key = config.key(row) if row is not None else ""
     context: dict[str, Any] = {
@@ -225,7 +204,7 @@ def _page(
         "desk": "setup",
     }
     if row is not None and not form.fields:
-        # Nothing of it can be changed: then it is shown.
+        # Nothing can be changed: show the values as text.
         (shown,) = config.listed([row])
         context["facts"] = list(zip(config.heads, shown.cells, strict=True))
     if table := TABLES.get(config.name):
@@ -248,10 +227,10 @@ def _page(
     return render(request, "admin/row.html", context, status=status)
 
 
-def _rearranged(
+def _rearrange_rows(
     request: HttpRequest, config: ConfigType, form: ConfigForm, row: Any = None
 ) -> HttpResponse:
-    """The form as typed, with the rows of its small table rearranged; nothing is saved."""
+    """Render the form as typed with the rows of its row editor rearranged; nothing is saved."""
     table = TABLES.get(config.name)
     if table is None:
         raise Http404
@@ -260,21 +239,21 @@ def _rearranged(
     again = config.form(form.context, form.key, initial={**typed, table.field: rows})
     if request.headers.get("HX-Request"):
         return render(request, table.template, table.context(again))
-    return _page(request, config, again, row)
+    return _render_form(request, config, again, row)
 
 
 @door("GET", "POST")
-def retire(request: HttpRequest, name: str, key: str) -> HttpResponse:
-    """Out of use: first what that touches, then doing it."""
-    config = type_of(name)
-    row = row_of(config, key)
+def retire_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
+    """Show what retiring the row affects; retire it on POST."""
+    config = get_config_type(name)
+    row = get_row(config, key)
     if not config.retires:
         raise Http404
     problem = ""
     if request.method == "POST":
         try:
             with services.exclusive():
-                services.retire(config, login_of(request), row_of(config, key))
+                services.retire(config, login_of(request), get_row(config, key))
             messages.success(request, _("已停用“%s”；随时可以恢复") % config.label(row))
             return redirect("setup_list", name)
         except Refused as refused:
@@ -293,14 +272,14 @@ def retire(request: HttpRequest, name: str, key: str) -> HttpResponse:
 
 
 @door("POST")
-def restore(request: HttpRequest, name: str, key: str) -> HttpResponse:
-    """Back into use."""
-    config = type_of(name)
+def restore_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
+    """Restore a retired row."""
+    config = get_config_type(name)
     if not config.retires:
         raise Http404
     try:
         with services.exclusive():
-            services.restore(config, login_of(request), row_of(config, key))
+            services.restore(config, login_of(request), get_row(config, key))
         messages.success(request, _("已恢复，马上生效"))
     except Refused as refused:
         messages.error(request, str(refused))

@@ -1,4 +1,4 @@
-"""The app of the pages for one case, for staff."""
+"""Django app of the page of one case, for staff."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page of a case offers its reader to do: which verbs, in what order, with what forms."""
+"""Actions on the case page: available verbs, their order and forms."""
 
 from __future__ import annotations
 
@@ -23,18 +23,16 @@ from yinghu.ui.forms import Known, VerbForm, initial_of, sort_initial, sorted_in
 from yinghu.verbs import VERBS, available
 
 ALL_KEYS = "".join(verb.key for verb in VERBS.values()) + "ams0"
-"""What a key may stand for at a case, at one time or another. Taken for other things: j k u / ?."""
+"""Keys used by verbs; j k u / ? have other meanings."""
 
 
 def first_at(status: Status) -> Verb | None:
-    """The verb whose form lies open at a status; all others stand beneath it, folded."""
+    """The verb whose form is open at this status; the others are folded."""
     return next((verb for verb in VERBS.values() if verb.first_at is status), None)
 
 
 def offered(appeal: Appeal, actor: Actor) -> tuple[list[Verb], Known]:
-    """What this actor may do now, and what their forms offer. A whistle is there to be rated once
-    somebody has come, or their time is over.
-    """
+    """The verbs available to the actor and the choices of their forms."""
     verbs = available(appeal, actor)
     known = Known(appeal.unit_id, appeal.holder_id)
     if WHISTLE in verbs:
@@ -47,38 +45,38 @@ def offered(appeal: Appeal, actor: Actor) -> tuple[list[Verb], Known]:
         if not calls:
             verbs.remove(GRADE)
     if SHARE in verbs:
-        known.among["partners"] = _coded(sharing.partners(appeal))
+        known.among["partners"] = _unit_choices(sharing.partners(appeal))
     if CONTACT in verbs:
         name_colleagues(known, appeal, actor)
     if UNSHARE in verbs:
-        known.among["shared"] = _coded(sharing.to_end(appeal, actor))
+        known.among["shared"] = _unit_choices(sharing.to_end(appeal, actor))
     return [verb for verb in verbs if _has_choices(verb, known)], known
 
 
 def _has_choices(verb: Verb, known: Known) -> bool:
-    """Whether there is somebody to do it with, where it needs one of a few."""
+    """Does every required choice of the verb have an option?"""
     asked = [field.among for field in verb.fields if field.among and field.required]
     return all(known.among.get(name) for name in asked)
 
 
 def name_colleagues(known: Known, appeal: Appeal, actor: Actor) -> None:
-    """Put into `known` which of the actor's units have a part in the case, and their people."""
+    """Add the actor's units with a part in the case, and their people, to `known`."""
     own = sharing.sides(appeal, actor)
-    known.among["sides"] = _coded(own)
+    known.among["sides"] = _unit_choices(own)
     names = {side.pk: name_of(side) for side in own}
     people: dict[str, str] = {}
     for post in speaking(names).exclude(user=actor.user_id).select_related("user"):
-        said = f"{post.user} · {names[post.unit_id]}" if len(own) > 1 else str(post.user)
-        people.setdefault(post.user.username, said)
+        label = f"{post.user} · {names[post.unit_id]}" if len(own) > 1 else str(post.user)
+        people.setdefault(post.user.username, label)
     known.among["colleagues"] = list(people.items())
 
 
-def _coded(units: list[Unit]) -> list[tuple[str, str]]:
+def _unit_choices(units: list[Unit]) -> list[tuple[str, str]]:
     return [(unit.code, name_of(unit)) for unit in units]
 
 
 def other_holder(appeal: Appeal, actor: Actor) -> User | None:
-    """Whoever is at it now, where that is not the reader; their next step is not the reader's."""
+    """The user handling the case, unless that is the actor."""
     held = appeal.state is Status.HANDLING and appeal.holder_id != actor.user_id
     return appeal.holder if held else None
 
@@ -94,19 +92,19 @@ def acts(
     live: list[Clock],
     template: str = "",
 ) -> list[dict[str, Any]]:
-    """The `verbs` that this actor has now, the one to do first at the top, with their forms.
+    """Template contexts of the verbs with their forms, the most important first.
 
-    `live` are the running clocks, `bound` is a form that was refused, `template` the id of a reply
-    template that was chosen.
+    `live` are the running clocks, `bound` is a form with errors, `template` the id of the chosen
+    reply template.
     """
     pressing = min((v for v in verbs if v.pressing), key=lambda v: v.pressing, default=None)
     usual = first_at(appeal.state)
-    # A rating can wait for as long as there is something to do.
+    # Grading comes last.
     first = pressing or (usual if usual in verbs else GRADE)
     if calls and calls.enough and CLOSE in verbs:
         first = CLOSE
     if calls and not (bound and bound.verb is NO_ANSWER):
-        # One button beside the questions: see `calls.html`.
+        # `calls.html` has a button for it.
         verbs = [verb for verb in verbs if verb is not NO_ANSWER]
     verbs.sort(key=lambda verb: verb is not first)
     with_words = reply_templates.for_verbs(appeal, verbs, suggestion and suggestion.category)
@@ -143,7 +141,7 @@ def acts(
 
 
 def text_field(verb: Verb) -> str:
-    """The field that a template of this verb fills: the first words it asks for."""
+    """Name of the verb's first text field, which reply templates fill; "" if none."""
     return next((f.name for f in verb.fields if f.kind is FieldKind.TEXT), "")
 
 

@@ -1,4 +1,4 @@
-"""Two cases that may be the same matter, side by side, as far as their reader may read them."""
+"""Likely duplicates of a case, compared side by side within the reader's permissions."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ from yinghu.people.access import Actor, may_reveal, may_see
 from yinghu.triage.models import Duplicate
 
 COMPARED = 400
-"""Characters in which differences are looked for; what comes after them is not marked."""
+"""Number of leading characters in which differences are marked."""
 
 ALIKE = 2
-"""Characters in a row from which on two texts are the same there: single ones agree by chance."""
+"""Minimum length of a common passage; single characters agree by chance."""
 
 
-class Piece(NamedTuple):
-    """A part of the words, the same in both cases or not."""
+class TextPiece(NamedTuple):
+    """A passage of a text, equal in both cases or not."""
 
     text: str
     differs: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One of the two, with what its reader may know of it. `keep` says which merge keeps it."""
+class DuplicateSide:
+    """One of the two cases; `merged` is the case that a merge into this one closes."""
 
     appeal: Appeal
     here: bool
-    pieces: list[Piece]
+    pieces: list[TextPiece]
     photos: Sequence[Attachment]
     merged: Appeal
     may_keep: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """A likely duplicate, how likely and why, and both sides."""
+class DuplicatePair:
+    """A likely duplicate with probability, reason and both sides."""
 
     other: Appeal
     headline: str
     percent: int
     why: str
     caller: str
-    sides: tuple[Side, Side]
+    sides: tuple[DuplicateSide, DuplicateSide]
 
     @property
     def may_merge(self) -> bool:
@@ -61,7 +61,7 @@ class Pair:
 
 
 def likely(appeal: Appeal, actor: Actor) -> list[Duplicate]:
-    """Likely the same matter, the likeliest first, as far as the actor may see them; one query."""
+    """Likely duplicates that the actor may see, best first; one query."""
     if appeal.state not in (Status.FILED, Status.SORTED):
         return []
     found = Duplicate.objects.filter(appeal=appeal).select_related(
@@ -76,16 +76,16 @@ def pair(
     duplicate: Duplicate,
     actor: Actor,
     photos: Mapping[int, Sequence[Attachment]],
-) -> Pair:
-    """The two side by side; `photos` are those of the cases by their id."""
+) -> DuplicatePair:
+    """Compare the two cases; `photos` maps case ids to photos."""
     other = duplicate.other
-    mine, theirs = differences(_words(appeal, actor), _words(other, actor))
-    return Pair(
+    mine, theirs = mark_differences(_readable_text(appeal, actor), _readable_text(other, actor))
+    return DuplicatePair(
         other,
         headline_of(other, reveal=may_reveal(actor, other)),
         round(100 * duplicate.score),
         _("同一来电") if duplicate.why == "caller" else _("地点相同、内容相近"),
-        _caller(appeal, other, actor),
+        _compare_callers(appeal, other, actor),
         (
             _side(appeal, other, actor, mine, photos, here=True),
             _side(other, appeal, actor, theirs, photos, here=False),
@@ -93,10 +93,10 @@ def pair(
     )
 
 
-def differences(one: str, other: str) -> tuple[list[Piece], list[Piece]]:
-    """Both texts in pieces, each piece the same in both or not."""
-    mine: list[Piece] = []
-    theirs: list[Piece] = []
+def mark_differences(one: str, other: str) -> tuple[list[TextPiece], list[TextPiece]]:
+    """Split both texts into passages that are equal or differ."""
+    mine: list[TextPiece] = []
+    theirs: list[TextPiece] = []
     a, b = one[:COMPARED], other[:COMPARED]
     at_a = at_b = 0
     matcher = SequenceMatcher(None, a, b, autojunk=False)
@@ -105,13 +105,13 @@ def differences(one: str, other: str) -> tuple[list[Piece], list[Piece]]:
             continue
         for pieces, text, start, end in ((mine, a, at_a, block.a), (theirs, b, at_b, block.b)):
             if end > start:
-                pieces.append(Piece(text[start:end], differs=True))
+                pieces.append(TextPiece(text[start:end], differs=True))
             if block.size:
-                pieces.append(Piece(text[end : end + block.size], differs=False))
+                pieces.append(TextPiece(text[end : end + block.size], differs=False))
         at_a, at_b = block.a + block.size, block.b + block.size
     for pieces, rest in ((mine, one[COMPARED:]), (theirs, other[COMPARED:])):
         if rest:
-            pieces.append(Piece(rest, differs=False))
+            pieces.append(TextPiece(rest, differs=False))
     return mine, theirs
 
 
@@ -119,23 +119,23 @@ def _side(
     appeal: Appeal,
     merged: Appeal,
     actor: Actor,
-    pieces: list[Piece],
+    pieces: list[TextPiece],
     photos: Mapping[int, Sequence[Attachment]],
     *,
     here: bool,
-) -> Side:
+) -> DuplicateSide:
     may_keep = appeal.state not in ENDED and MERGE in verbs.available(merged, actor)
     shown: Sequence[Attachment] = photos.get(appeal.pk, ()) if may_reveal(actor, appeal) else ()
-    return Side(appeal, here, pieces, shown, merged, may_keep)
+    return DuplicateSide(appeal, here, pieces, shown, merged, may_keep)
 
 
-def _words(appeal: Appeal, actor: Actor) -> str:
+def _readable_text(appeal: Appeal, actor: Actor) -> str:
     words = f"{appeal.title}\n{appeal.body}" if appeal.title else appeal.body
     return words if may_reveal(actor, appeal) else without_numbers(words)
 
 
-def _caller(appeal: Appeal, other: Appeal, actor: Actor) -> str:
-    """Whether one person called, where the actor may know; nobody is named."""
+def _compare_callers(appeal: Appeal, other: Appeal, actor: Actor) -> str:
+    """Text saying whether the callers are the same, if the actor may know; names nobody."""
     if not (may_reveal(actor, appeal) and may_reveal(actor, other)):
         return ""
     if appeal.caller is None or other.caller is None:

@@ -28,7 +28,7 @@ from yinghu.ui.decorators import staff
 from yinghu.ui.errand_parts import LEG_ICONS, SeveralLinesField
 from yinghu.ui.requests import who
 from yinghu.web.case import views as case_views
-from yinghu.web.case.errand_panel import may as _may
+from yinghu.web.case.case_panels import may_change_errands as _may
 
 
 class PlanForm(forms.Form):

@@ -1,4 +1,4 @@
-"""Addresses of the pages for one case."""
+"""URLs of the page of one case."""
 
 from django.urls import path
 

@@ -42,7 +42,7 @@ from yinghu.ui.timeline import Story, story_of, with_photos
 from yinghu.ui.verb_views import arrived_before, perform
 from yinghu.verbs import INSIDE, VERBS
 from yinghu.web.admin import routing_rules
-from yinghu.web.case import case_actions, errand_panel, oversight_panel
+from yinghu.web.case import case_actions, case_panels
 from yinghu.web.case import duplicates as case_duplicates
 from yinghu.web.live import presence
 from yinghu.web.oversight import shared_cases, whistles
@@ -95,7 +95,7 @@ def context_of(
     if bound is not None:
         bound.offer(known)
     calls = _calls(appeal, verbs)
-    live, template = oversight_panel.running(appeal), request.GET.get("template", "")
+    live, template = case_panels.running_clocks(appeal), request.GET.get("template", "")
     acts = case_actions.acts(appeal, actor, suggestion, known, bound, verbs, calls, live, template)
     available = {act["verb"] for act in acts}
     lost = ""
@@ -128,7 +128,7 @@ def context_of(
         "said_at": _said_at(appeal),
         "marks": marks_of([appeal]).get(appeal.pk, []),
         "clocks": live,
-        **oversight_panel.context_of(appeal, available),
+        **case_panels.oversight_panel(appeal, available),
         "duplicates": [case_duplicates.pair(appeal, each, actor, photos) for each in duplicates],
         "linked": _linked(appeal, actor, reveal),
         "merged_in": _merged_in(appeal, actor),
@@ -137,7 +137,7 @@ def context_of(
         "lost": lost,
         "case_keys": case_actions.ALL_KEYS,
         "max_photos": MAX_PHOTOS,
-        **errand_panel.part_of(appeal, actor),
+        **case_panels.errand_panel(appeal, actor),
         **shared_cases.part_of(appeal, actor),
         "other_holder": case_actions.other_holder(appeal, actor),
         "may_assign": ASSIGN in available,

@@ -1,4 +1,4 @@
-"""The app of the pages for all cases: lists, filters, batches."""
+"""Django app of the case list: filters, search, batches."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""One act for many cases: shown first for which it will work, then done one by one, each in its own
-transaction, and told one by one. What can truly be taken back, can be.
+"""Batches: one verb for many cases, previewed, then done case by case in transactions of their own.
+
+Some batches can be undone.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ from yinghu.ui.requests import login_of, who
 from yinghu.ui.verb_views import perform
 from yinghu.verbs import VERBS
 
-MOST = 100
-"""Cases in one batch."""
+MAX_BATCH = 100
+"""Most cases in one batch."""
 
-BATCHED = (
+BATCH_VERBS = (
     ACCEPT,
     HAND,
     SORT,
@@ -54,30 +55,30 @@ BATCHED = (
     NOTE,
     URGE,
 )
-"""What may be done to many at once. Not: what one requester says (supply, rate, withdraw), and what
-is weighed case by case (extend, escalate, reopen)."""
+"""Verbs for batches; not those of a single requester (supply, rate, withdraw) nor those decided
+case by case (extend, escalate, reopen)."""
 
-UNDONE_WITHIN = 10 * 60
-"""Seconds for which a batch can be taken back."""
+UNDO_SECONDS = 10 * 60
+"""Seconds for which a batch can be undone."""
 
-_ROLES: dict[Verb, frozenset[str]] = {verb: frozenset(verb.who) - {"volunteer"} for verb in BATCHED}
-"""Who may. Volunteers take one case at a time: each shows them somebody's name and address."""
+_RELATIONS: dict[Verb, frozenset[str]] = {
+    verb: frozenset(verb.who) - {"volunteer"} for verb in BATCH_VERBS
+}
+"""Relations that may do each verb in a batch; not volunteers, who would see many addresses."""
 
 
-def verbs_of(actor: Actor) -> list[Verb]:
-    """What the actor's posts allow at all, in the order offered."""
+def batch_verbs(actor: Actor) -> list[Verb]:
+    """List the verbs that the actor's posts allow at all."""
     mine: set[str] = set()
     for grant in actor.grants:
         reached = Appeal(area_id=grant.area or None, unit_id=grant.unit_id, holder_id=actor.user_id)
         mine |= relations(actor, reached)
-    return [verb for verb in BATCHED if mine & _ROLES[verb]]
+    return [verb for verb in BATCH_VERBS if mine & _RELATIONS[verb]]
 
 
 @dataclass(slots=True)
-class Line:
-    """One chosen case: whether the verb can be done to it and, where not, why; then what came of
-    it.
-    """
+class BatchCase:
+    """A chosen case: why the verb cannot be done to it, if so, and whether it was done."""
 
     number: str
     row: CaseRow | None = None
@@ -88,40 +89,40 @@ class Line:
 @never_cache
 @require_POST
 @staff()
-def batch(request: HttpRequest) -> HttpResponse:
-    """Choose a verb, see for which of the chosen cases it works, give its words, do it."""
+def batch_page(request: HttpRequest) -> HttpResponse:
+    """Choose a verb, preview which cases it works for, fill in its form, do it."""
     actor = who(request)
     chosen = list(dict.fromkeys(number[:20] for number in request.POST.getlist("pick")))
-    numbers = chosen[:MOST]
-    verb = next((each for each in BATCHED if each.name == request.POST.get("verb")), None)
+    numbers = chosen[:MAX_BATCH]
+    verb = next((each for each in BATCH_VERBS if each.name == request.POST.get("verb")), None)
     lines = _lines(actor, numbers)
     context: dict[str, Any] = {
         "desk": "cases",
         "lines": lines,
-        "most": MOST,
+        "most": MAX_BATCH,
         "left_out": len(chosen) - len(numbers),
         "verb": verb,
-        "back": _back(request),
+        "back": _list_address(request),
     }
     if verb is None:
         context["verbs"] = [
-            (each, sum(_why_not(line, each, actor) == "" for line in lines))
-            for each in verbs_of(actor)
+            (each, sum(_refusal(line, each, actor) == "" for line in lines))
+            for each in batch_verbs(actor)
         ]
         return render(request, "cases/batch.html", context)
     for line in lines:
-        line.why_not = _why_not(line, verb, actor)
+        line.why_not = _refusal(line, verb, actor)
     able = [line for line in lines if not line.why_not]
     unit = next((line.row.appeal.unit_id for line in able if line.row), None)
     bound = request.POST if "do" in request.POST else None
-    # Each photo shows one of the cases.
+    # A photo belongs to one case.
     form = VerbForm(verb, Known(unit), bound, photos=False)
-    context |= {"form": form, "able": len(able), "can_undo": verb in _UNDO}
+    context |= {"form": form, "able": len(able), "can_undo": verb in _UNDO_FOR}
     if bound is None:
         return render(request, "cases/batch.html", context)
     if not form.is_valid():
         return render(request, "cases/batch.html", context, status=422)
-    undo = [token for line in able if (token := _do(request, actor, line, form))]
+    undo = [token for line in able if (token := _perform_one(request, actor, line, form))]
     now = {line.number: line for line in _lines(actor, numbers)}
     for line in lines:
         line.row = now[line.number].row or line.row
@@ -134,31 +135,33 @@ def batch(request: HttpRequest) -> HttpResponse:
     return render(request, "cases/batch_done.html", context)
 
 
-def _lines(actor: Actor, numbers: list[str]) -> list[Line]:
+def _lines(actor: Actor, numbers: list[str]) -> list[BatchCase]:
     ids = [appeal_id for number in numbers if (appeal_id := id_of(number)) is not None]
     rows = {row.appeal.number: row for row in case_rows(Appeal.objects.filter(pk__in=ids), actor)}
     lines = []
     for number in numbers:
         row = rows.get(number)
         seen = row is not None and may_see(actor, row.appeal)
-        lines.append(Line(number, row if seen else None))
+        lines.append(BatchCase(number, row if seen else None))
     return lines
 
 
-def _why_not(line: Line, verb: Verb, actor: Actor) -> str:
-    """Why the verb cannot be done to it now, as its row says; "" where it can."""
+def _refusal(line: BatchCase, verb: Verb, actor: Actor) -> str:
+    """Explain why the verb cannot be done to this case now; "" if it can."""
     if line.row is None:
         return _("没有这件诉求，或者它不归您看")
     appeal = line.row.appeal
-    if not _ROLES[verb] & relations(actor, appeal):
+    if not _RELATIONS[verb] & relations(actor, appeal):
         return _("您不能对这件做“%s”") % _(verb.label)
     if appeal.status not in verb.sources:
         return _("现在是“%s”") % status_label(appeal.state)
     return ""
 
 
-def _do(request: HttpRequest, actor: Actor, line: Line, form: VerbForm) -> list[Any] | None:
-    """Do it to one case, as it was when it was shown; what its undoing needs, if it can be."""
+def _perform_one(
+    request: HttpRequest, actor: Actor, line: BatchCase, form: VerbForm
+) -> list[Any] | None:
+    """Do the verb to one case at the version shown; returns what undoing it needs, if possible."""
     if line.row is None:
         return None
     appeal = line.row.appeal
@@ -170,66 +173,66 @@ def _do(request: HttpRequest, actor: Actor, line: Line, form: VerbForm) -> list[
         line.why_not = refused.message
         return None
     line.done = True
-    undo = _UNDO.get(form.verb)
+    undo = _UNDO_FOR.get(form.verb)
     given = undo(appeal, actor, event.words) if undo else None
     return [appeal.pk, event.seq, *given] if given is not None else None
 
 
-def _undo_accept(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
-    """Nobody held it: it is put back, unless the requester has been told something with it."""
+def _undo_for_accept(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
+    """Undo by release, unless the requester has been told something."""
     return None if said else [RELEASE.name, {}]
 
 
-def _undo_hand(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
-    """Somebody held it: they have it back. Where nobody did, only a head may put it back."""
+def _undo_for_hand(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
+    """Undo by handing it back to the earlier holder; without one, by release (heads only)."""
     if before.holder_id is not None:
         holder = User.objects.filter(pk=before.holder_id).values_list("username", flat=True).first()
         return [HAND.name, {"user": holder}]
     return [RELEASE.name, {}] if "head" in relations(actor, before) else None
 
 
-def _undo_assign(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
-    """Another unit had not accepted it yet: it has it back, with its clock going on."""
+def _undo_for_assign(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
+    """Undo by assigning it back to a unit that had not accepted it."""
     if before.state is Status.ASSIGNED and before.unit is not None:
         return [ASSIGN.name, {"unit": before.unit.code}]
     return None
 
 
-_UNDO = {ACCEPT: _undo_accept, HAND: _undo_hand, ASSIGN: _undo_assign}
-"""What another verb truly takes back. Nothing else: words have been read (answer, report, ask,
-resolve, decline), a rule has acted on it (sort), a unit has been told (return), or it has no way
-back (merge and close reopen as new work, note and urge stay)."""
+_UNDO_FOR = {ACCEPT: _undo_for_accept, HAND: _undo_for_hand, ASSIGN: _undo_for_assign}
+"""Undo functions by verb. The other verbs cannot be undone: their words have been read (answer,
+report, ask, resolve, decline), a rule has acted (sort), a unit has been told (return), or no verb
+reverts them (merge, close, note, urge)."""
 
 
 def _signer(request: HttpRequest) -> signing.TimestampSigner:
-    """Bound to the login: nobody takes back what somebody else did."""
+    """Make the signer of undo tokens, which are valid for this login only."""
     return signing.TimestampSigner(salt=f"yinghu.web.cases.batch:{login_of(request).pk}")
 
 
 @never_cache
 @require_POST
 @staff()
-def undo(request: HttpRequest) -> HttpResponse:
-    """Take a batch back, case by case, where nobody has touched it since."""
+def undo_batch(request: HttpRequest) -> HttpResponse:
+    """Undo a batch case by case, where nothing has happened since."""
     try:
         verb, undone = _signer(request).unsign_object(
-            request.POST.get("undo", ""), max_age=UNDONE_WITHIN
+            request.POST.get("undo", ""), max_age=UNDO_SECONDS
         )
     except signing.SignatureExpired:
         messages.error(request, _("过了十分钟，不能成批撤销了；可以一件件改"))
-        return redirect(_back(request))
+        return redirect(_list_address(request))
     except signing.BadSignature as forged:
         raise Http404 from forged
     actor, lines = who(request), []
     for appeal_id, seq, back, given in undone:
-        line = Line(Appeal(pk=appeal_id).number)
+        line = BatchCase(Appeal(pk=appeal_id).number)
         lines.append(line)
         try:
             _take_back(appeal_id, actor, VERBS[back], given, seq)
             line.done = True
         except moving.Refused as refused:
             line.why_not = refused.message
-    rows = {row.appeal.pk: row for row in case_rows(_again(undone), actor)}
+    rows = {row.appeal.pk: row for row in case_rows(_undone_cases(undone), actor)}
     for line in lines:
         row = rows.get(id_of(line.number) or 0)
         line.row = row if row is not None and may_see(actor, row.appeal) else None
@@ -239,7 +242,7 @@ def undo(request: HttpRequest) -> HttpResponse:
         "verb": VERBS[verb],
         "n": sum(line.done for line in lines),
         "done_label": _("撤销"),
-        "back": _back(request),
+        "back": _list_address(request),
     }
     return render(request, "cases/batch_done.html", context)
 
@@ -249,11 +252,10 @@ def _take_back(appeal_id: int, actor: Actor, verb: Verb, given: dict[str, Any], 
     return verb.perform(appeal_id, actor, **given, why=why, expect=seq)
 
 
-def _again(undone: list[Any]) -> Any:
+def _undone_cases(undone: list[Any]) -> Any:
     return Appeal.objects.filter(pk__in=[each[0] for each in undone])
 
 
-def _back(request: HttpRequest) -> str:
-    """The list that one came from."""
+def _list_address(request: HttpRequest) -> str:
     query = request.POST.get("query", "")[:1000].replace("\n", "").replace("\r", "")
     return f"{reverse('cases')}?{query}" if query else reverse("cases")

@@ -1,4 +1,4 @@
-"""The cases behind a figure of the rates, as a part of an address: which figure, of which line."""
+"""Drill-down from a figure of the rates to its cases, encoded as a URL parameter."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _CODE = re.compile(r"[^\x00~]{0,60}")
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
-    """A figure of `rates.FIGURES` in a period under a scope, of all or of one line."""
+class Drilldown:
+    """A figure of `rates.FIGURES` in a period and scope, of the total or of one line."""
 
     figure: str
     by: str = ""
@@ -37,22 +37,22 @@ class Behind:
         return _SEPARATOR.join("" if part is None else str(part) for part in astuple(self))
 
     def ids(self) -> RawSQL:
-        """The ids of the cases, as a subquery."""
+        """Return a subquery of the cases' ids."""
         return rates.ids_behind(self.figure, self.by, self.key, self.since, self.until, self.scope)
 
     def words(self) -> str:
-        """What is listed, in the reader's language."""
+        """Describe the figure in the reader's language."""
         parts = [_(rates.FIGURES[self.figure].label)]
         if self.by:
             parts.append(line_name(self.by, self.key))
-        parts.append(days(self.since, self.until))
+        parts.append(period_text(self.since, self.until))
         if self.scope:
             parts.append(_area(self.scope))
         return " · ".join(parts)
 
 
-def parsed(text: str) -> Behind | None:
-    """What `str` of one says; None for anything else."""
+def parse_drilldown(text: str) -> Drilldown | None:
+    """Parse `str(Drilldown)`; None if it is invalid."""
     parts = text.split(_SEPARATOR)
     if len(parts) != 6 or not all(_CODE.fullmatch(part) for part in parts):
         return None
@@ -65,11 +65,11 @@ def parsed(text: str) -> Behind | None:
         return None
     if not all(day is None or 1970 <= day.year <= 8999 for day in (first, last)):
         return None
-    return Behind(figure, by, key, first, last, scope)
+    return Drilldown(figure, by, key, first, last, scope)
 
 
-def days(since: date | None, until: date | None) -> str:
-    """A period in words: its first and its last day."""
+def period_text(since: date | None, until: date | None) -> str:
+    """Word a period by its first and last day."""
     if since is None and until is None:
         return _("从开始到现在")
     if since == until:
@@ -78,7 +78,7 @@ def days(since: date | None, until: date | None) -> str:
 
 
 def line_name(by: str, key: str) -> str:
-    """What a line is called: the name of its unit, area, category, channel or class."""
+    """Return the name of a line's unit, area, category, channel or class."""
     if not key:
         return _("未定")
     thing: Any = None

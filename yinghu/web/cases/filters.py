@@ -1,4 +1,4 @@
-"""The filter of the list of cases: what stands behind the ? of its address, checked and applied."""
+"""Filter of the case list: its form, query string and query."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from yinghu.people.models import Unit
 from yinghu.places.area_fields import AreaField, AreaInput
 from yinghu.places.locate import known_areas
 from yinghu.places.models import Area
-from yinghu.web.cases.drilldown import parsed
+from yinghu.web.cases.drilldown import parse_drilldown
 
 NONE = "-"
-"""The value that asks for cases which have no category, area, unit or class yet."""
+"""Filter value for cases without category, area, unit or class."""
 MOST_COUNTED = 1000
-"""Cases of a list counted at most; more are told as such."""
+"""Most cases counted; beyond it the count is shown with a plus sign."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What is looked for; an empty value asks for nothing. Dates are days of the server's zone.
+    """A filter of the case list; empty values do not filter. Dates are in the server's time zone.
 
-    `category_only` and `area_only` take a category without those under it and an area without
-    those within it, as the board's lines do. `behind` is a `Behind`: the cases of a figure.
+    `category_only` and `area_only` exclude subordinate categories and areas, as the board's lines
+    do. `behind` is an encoded `Drilldown`.
     """
 
     q: str = ""
@@ -66,7 +66,7 @@ class Filter:
         return self != Filter()
 
     def query(self) -> str:
-        """The filter as a query string, always in one order."""
+        """Encode the filter as a query string, in a fixed order."""
         given: dict[str, Any] = {}
         for each in fields(self):
             value = getattr(self, each.name)
@@ -77,7 +77,7 @@ class Filter:
         return urlencode(given, doseq=True)
 
     def without(self, name: str) -> Filter:
-        """The filter without one of its parts."""
+        """Return the filter without one of its parts."""
         nothing = Filter()
         dropped = {name: getattr(nothing, name)}
         if name == "q":
@@ -87,18 +87,18 @@ class Filter:
         return replace(self, **dropped)
 
     def apply(self, found: QuerySet[Appeal], actor: Actor) -> QuerySet[Appeal]:
-        """Those of `found` that it asks for; `q` is `finding.matching`'s."""
+        """Apply everything but `q`, which is for `search.match_query`."""
         found = found.filter(self._what() & self._where())
         if self.since:
             found = found.filter(filed_at__gte=_midnight(self.since))
         if self.until:
             found = found.filter(filed_at__lt=_midnight(self.until + timedelta(days=1)))
-        if figure := parsed(self.behind):
+        if figure := parse_drilldown(self.behind):
             found = found.filter(pk__in=figure.ids())
         for clock in self.clocks().values():
             found = found.filter(pk__in=clock.values("appeal"))
         if self.returned:
-            # Sorted and not sent again: what was returned long ago and solved elsewhere is history.
+            # Only cases that wait to be assigned again.
             back = Event.objects.filter(verb=RETURN.name, appeal=OuterRef("pk"))
             found = found.filter(Exists(back), status=Status.SORTED)
         if self.mine:
@@ -108,7 +108,7 @@ class Filter:
         return found
 
     def clocks(self) -> dict[str, QuerySet[Clock]]:
-        """The clocks of which an appeal must have one, by the part that asks for them."""
+        """Return clock queries by the part that needs them; an appeal must match each."""
         now = timezone.now()
         asked: dict[str, QuerySet[Clock]] = {}
         if self.late:
@@ -120,7 +120,7 @@ class Filter:
 
     def _what(self) -> Q:
         statuses = set(self.status or Status) & OPEN if self.free else set(self.status)
-        # Of what has ended nobody asks who has it.
+        # Ended cases need no holder.
         wanted = Q(status__in=sorted(statuses)) if self.status or self.free else Q()
         if self.klass:
             wanted &= Q(klass="" if self.klass == NONE else self.klass)
@@ -152,9 +152,9 @@ class Filter:
         return wanted
 
     def words(self) -> list[tuple[str, str]]:
-        """(name of the part, what it says) in the reader's language."""
+        """List (part, description) in the reader's language."""
         said: list[tuple[str, str]] = [("q", _("“%s”") % self.q)] if self.q else []
-        if figure := parsed(self.behind):
+        if figure := parse_drilldown(self.behind):
             said.append(("behind", figure.words()))
         if self.status:
             names = _("、").join(status_label(Status(status)) for status in self.status)
@@ -187,7 +187,7 @@ class Filter:
 
 
 def _flags() -> list[tuple[str, str]]:
-    """What is asked for by a tick: name and label."""
+    """List (name, label) of the check boxes."""
     return [
         ("late", _("超时的")),
         ("today", _("今天到期的")),
@@ -208,13 +208,13 @@ class _AreaOrNone(AreaField):
         text = str(value or "").strip()
         if not text:
             return ""
-        # Retired ones are not offered, but cases stand there.
+        # Retired areas are not offered, but have cases.
         is_known = text == NONE or Area.objects.filter(pk=text[:24].replace("\x00", "")).exists()
         return text if is_known else super().clean(value)
 
 
 class Choices:
-    """Categories and units to choose from, retired ones too; fetched once for many forms."""
+    """Choices of categories and units, including retired ones; fetched once for many forms."""
 
     @cached_property
     def categories(self) -> list[tuple[str, str]]:
@@ -226,7 +226,7 @@ class Choices:
 
 
 class FilterForm(forms.Form):
-    """The bar above the list. What cannot be understood is said at its field and asks nothing."""
+    """The filter bar; an invalid field shows its error and does not filter."""
 
     status = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
     category = forms.ChoiceField(required=False, widget=PickerSelect)
@@ -269,16 +269,16 @@ class FilterForm(forms.Form):
         field.label, field.choices = label, choices
 
     def rows(self) -> list[forms.BoundField]:
-        """The fields between the statuses and the ticks."""
+        """Return the fields between the statuses and the check boxes."""
         ticks = {name for name, _label in _flags()}
         return [bound for bound in self if bound.name not in ticks | {"status", "behind"}]
 
     def ticks(self) -> list[forms.BoundField]:
-        """The fields that are ticks."""
+        """Return the check boxes."""
         return [self[name] for name, _label in _flags()]
 
     def filter(self) -> Filter:
-        """What is asked for by what could be understood."""
+        """Make a filter of the valid fields."""
         self.is_valid()
         given = {name: value for name, value in self.cleaned_data.items() if value}
         given["status"] = tuple(given.get("status", ()))
@@ -290,7 +290,7 @@ class FilterForm(forms.Form):
 
     def clean_behind(self) -> str:
         text: str = self.cleaned_data["behind"]
-        figure = parsed(text) if text else None
+        figure = parse_drilldown(text) if text else None
         if text and figure is None:
             raise ValidationError(_("没有这个统计数字，请从“三率”里点开"))
         return str(figure or "")

@@ -1,4 +1,4 @@
-"""Filters on top of the list of cases: the ready ones of a desk, and those that somebody keeps."""
+"""Filter chips above the case list: predefined ones by desk, and a login's saved ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from yinghu.web.cases import search
 from yinghu.web.cases.filters import NONE, Choices, Filter, FilterForm
 from yinghu.web.models import SavedView
 
-_AT_WORK = ("filed", "sorted", "assigned", "handling")
+_QUEUES_AND_BOARD = frozenset({"inbox", "triage", "dispatch", "board"})
+_IN_WORK = ("filed", "sorted", "assigned", "handling")
 
 READY: tuple[tuple[Any, Filter, frozenset[str]], ...] = (
     (
@@ -24,23 +25,11 @@ READY: tuple[tuple[Any, Filter, frozenset[str]], ...] = (
         frozenset({"inbox", "field"}),
     ),
     (gettext_lazy("等人接单"), Filter(status=("assigned",)), frozenset({"inbox", "dispatch"})),
-    (
-        gettext_lazy("超时的"),
-        Filter(late=True),
-        frozenset({"inbox", "triage", "dispatch", "board"}),
-    ),
+    (gettext_lazy("超时的"), Filter(late=True), _QUEUES_AND_BOARD),
     (gettext_lazy("今天到期的"), Filter(today=True), frozenset({"inbox", "dispatch", "board"})),
     (gettext_lazy("退回来的"), Filter(returned=True), frozenset({"dispatch"})),
-    (
-        gettext_lazy("紧急的"),
-        Filter(status=_AT_WORK, urgency=2),
-        frozenset({"inbox", "triage", "dispatch", "board"}),
-    ),
-    (
-        gettext_lazy("危急的"),
-        Filter(status=_AT_WORK, urgency=3),
-        frozenset({"inbox", "triage", "dispatch", "board"}),
-    ),
+    (gettext_lazy("紧急的"), Filter(status=_IN_WORK, urgency=2), _QUEUES_AND_BOARD),
+    (gettext_lazy("危急的"), Filter(status=_IN_WORK, urgency=3), _QUEUES_AND_BOARD),
     (gettext_lazy("等诉求人补充"), Filter(status=("waiting",)), frozenset({"inbox", "callback"})),
     (
         gettext_lazy("地点未定"),
@@ -48,14 +37,12 @@ READY: tuple[tuple[Any, Filter, frozenset[str]], ...] = (
         frozenset({"triage", "dispatch"}),
     ),
 )
-"""Filters that everybody has who has one of the desks: name, filter, desks."""
+"""Predefined filters: name, filter, desks that have it."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """A filter on top of the list, with how many it finds now, "99+" beyond that and "" where it
-    is not known.
-    """
+class FilterChip:
+    """A filter above the list with its number of cases: "99+" above 99, "" if not counted."""
 
     name: str
     query: str
@@ -63,9 +50,10 @@ class View:
     here: bool
 
 
-def views_of(request: HttpRequest, address: str, *, counted: bool = False) -> list[View]:
-    """The ready filters of the actor's desks and those kept by this login; `address` is the query
-    of the one that is open. Counted only if asked: the page need not wait for that.
+def filter_chips(request: HttpRequest, address: str, *, counted: bool = False) -> list[FilterChip]:
+    """List the predefined filters of the actor's desks and the login's saved ones.
+
+    `address` is the query of the open one. Counting is slow; pages load the counts later.
     """
     actor = who(request)
     mine = desks_of(actor)
@@ -76,11 +64,14 @@ def views_of(request: HttpRequest, address: str, *, counted: bool = False) -> li
         named.append((name, query, each))
     told: dict[str, str] = {}
     if counted:
-        # What is looked for by words may cost much, and be slowed: it is counted when it is opened.
-        lists = {query: search.found(actor, each)[1] for _name, query, each in named if not each.q}
+        # Searches are slow and rate-limited, so they are not counted.
+        lists = {
+            query: search.find_cases(actor, each)[1] for _name, query, each in named if not each.q
+        }
         most = inboxes.COUNTED
         for query, n in (dict.fromkeys(lists, 0) | inboxes.counted(lists)).items():
             told[query] = f"{most - 1}+" if n >= most else str(n)
     return [
-        View(name, query, told.get(query, ""), query == address) for name, query, _each in named
+        FilterChip(name, query, told.get(query, ""), query == address)
+        for name, query, _each in named
     ]

@@ -1,4 +1,4 @@
-"""The app of the pages for requesters."""
+"""Django app of the requesters' pages."""
 
 from __future__ import annotations
 

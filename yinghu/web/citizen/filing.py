@@ -1,4 +1,4 @@
-"""Filing as a citizen does it: the form that keeps what was typed, and becomes one appeal only."""
+"""Filing form of citizens: keeps the input on errors and creates one appeal per form."""
 
 from __future__ import annotations
 
@@ -37,19 +37,18 @@ from yinghu.ui.maps import point_in
 
 CHANNEL = "web"
 FAR = 200_000
-"""Metres from all that the city knows beyond which a position is none: forged, or of a phone that
-does not know where it is."""
+"""Positions farther than this from the city's centre, in metres, are ignored as wrong."""
 MAX_BODY = photos.MAX_PHOTOS * photos.MAX_UPLOAD_BYTES + 2**20
 
 
 def new_form_id(request: HttpRequest) -> str:
-    """A name for one form in one browser, signed: nobody can ask by a name they made up."""
+    """Create a signed id for one form in one browser."""
     get_token(request)
     return _signer_for(request).sign(uuid.uuid4().hex)
 
 
 def genuine_form_id(request: HttpRequest, text: str) -> str:
-    """The bare name, "" where we did not give it to this browser."""
+    """Return the unsigned id, "" if it was not issued to this browser."""
     try:
         return _signer_for(request).unsign(text)
     except signing.BadSignature:
@@ -57,13 +56,13 @@ def genuine_form_id(request: HttpRequest, text: str) -> str:
 
 
 def _signer_for(request: HttpRequest) -> signing.Signer:
-    """Bound to the browser's CSRF secret: a form found elsewhere opens nobody's case."""
+    """Signer bound to the browser's CSRF secret: an id is worthless in another browser."""
     return signing.Signer(salt=f"yinghu.web.citizen.filing:{request.META.get('CSRF_COOKIE', '')}")
 
 
 @dataclass(slots=True)
 class Sheet:
-    """One filing form on its way: what was typed, for which place and category, what is wrong."""
+    """A filing form being processed: input, place, categories and errors."""
 
     form: FilingForm
     place: Place | None
@@ -77,7 +76,7 @@ class Sheet:
     """The area whose outline the map shows."""
 
     def show(self, request: HttpRequest, status: int = 200, template: str = "") -> HttpResponse:
-        """The form as a page."""
+        """Render the form."""
         top = Area.objects.filter(retired_at=None).order_by("level", "code")
         self.root = top.values_list("code", flat=True).first() or ""
         self.categories = list(Category.objects.filter(active=True))
@@ -89,27 +88,27 @@ class Sheet:
         )
 
 
-class _Check(CsrfViewMiddleware):
-    """Django's check, told as a reason and not as a page: a page would lose what was typed."""
+class _CsrfCheck(CsrfViewMiddleware):
+    """Django's CSRF check, returning the reason instead of an error page that loses the input."""
 
     def _reject(self, request: HttpRequest, reason: str) -> Any:
         return reason
 
 
 def forged(request: HttpRequest) -> bool:
-    """Whether the form did not come from our page."""
-    check = _Check(lambda _r: HttpResponse())
+    """Does the request fail the CSRF check?"""
+    check = _CsrfCheck(lambda _r: HttpResponse())
     check.process_request(request)
     return check.process_view(request, _unchecked, (), {}) is not None
 
 
 def _unchecked(request: HttpRequest) -> HttpResponse:
-    """A view without exemption, for the check to look at."""
+    """A view that is not exempt from the CSRF check."""
     return HttpResponse()
 
 
 def category_of(request: HttpRequest) -> Category | None:
-    """The category that was just picked, or stands in the form's hidden field or the link."""
+    """The category just picked, else of the hidden field, else of the link."""
     given = (request.POST.get("pick"), request.POST.get("category"), request.GET.get("category"))
     code = next((text for text in given if text is not None), "")
     if not code or len(code) > 60 or "\x00" in code:
@@ -118,7 +117,7 @@ def category_of(request: HttpRequest) -> Category | None:
 
 
 def take(request: HttpRequest, place: Place | None) -> HttpResponse:
-    """File what was typed: the result's page, or the same form with what is wrong beside it."""
+    """File the form; redirect to the result, or render the form again with its errors."""
     sheet = Sheet(
         FilingForm(request.POST, category_of(request)), place, request.POST.get("form_id", "")
     )
@@ -153,42 +152,41 @@ def take(request: HttpRequest, place: Place | None) -> HttpResponse:
     if not valid or sheet.photo_problem:
         sheet.photos_lost = bool(pictures)
         return sheet.show(request, 422)
-    filing = _filing(sheet, stored)
+    filing = _build_filing(sheet, stored)
     try:
-        first, received = _receive(request, form_id, filing, sums)
+        first, received = _receive_form(request, form_id, filing, sums)
     except (IntegrityError, DataError):
-        # Other errors leave it open whether the commit went through: then the photos may be needed.
+        # After other errors the transaction may have been committed and need the photos.
         photos.discard(stored)
         raise
     if not received.new:
         photos.discard(stored)
         messages.info(request, _("这张表已经提交过了，没有重复登记，就是下面这一件。"))
     elif received.appeal_id != first:
-        _tell_of_both(request, first)
+        _explain_second_appeal(request, first)
     if request.headers.get("Accept") == "application/json":
-        # Our script: it goes there itself, so that what we say is read there and not by it.
+        # The script navigates itself, so that messages appear on the result page.
         there = reverse("filed", args=[track_token(received.appeal_id)])
         return JsonResponse({"filed": there}, status=201)
     return redirect("filed", token=track_token(received.appeal_id))
 
 
-def _receive(
+def _receive_form(
     request: HttpRequest, form_id: str, filing: Filing, sums: list[str]
 ) -> tuple[int, Received]:
-    """File the form; returns the appeal that it became at first, and what it is now.
+    """File the form; return the appeal that this form id created first, and the current one.
 
-    Sent again as it was, it is that appeal. With anything changed in it (people go back, and mend
-    a phone) it is an appeal of its own, once: what is sealed of the first one, who is found by it
-    and where it has got to meanwhile are not for a form to change, and a supplement would have to
-    say the phone in words that all may read.
+    Resending a form unchanged yields the first appeal. With changes (people go back and correct a
+    phone) it creates another appeal, once: a form must not change sealed data of an appeal that is
+    being processed, and a supplement would show the phone number in plain text.
     """
-    said = _digest([_content(filing)])
-    raw = _raw(request, said, sums)
+    digest = _digest([_content(filing)])
+    raw = _raw_form(request, digest, sums)
     received = receive(Incoming(form_id, raw, filing), Actor("requester"))
     first = received.appeal_id
-    if received.new or _is_in(raw_of(CHANNEL, form_id), said, sums):
+    if received.new or _contains(raw_of(CHANNEL, form_id), digest, sums):
         return first, received
-    changed = Incoming(f"{form_id}:{_digest([said, sorted(sums)])}", raw, filing)
+    changed = Incoming(f"{form_id}:{_digest([digest, sorted(sums)])}", raw, filing)
     with transaction.atomic():
         received = receive(changed, Actor("requester"))
         if received.new:
@@ -197,7 +195,7 @@ def _receive(
 
 
 def _content(filing: Filing) -> list[Any]:
-    """All that a form can say, as we understood it, but for its photos."""
+    """Parsed values of the form, without photos."""
     return [
         filing.body,
         filing.name,
@@ -212,19 +210,19 @@ def _content(filing: Filing) -> list[Any]:
 
 
 def _digest(things: list[Any]) -> str:
-    """Keyed, for it stands beside what is sealed: nobody tries phones against it."""
+    """Keyed hash, so that phone numbers cannot be guessed from it."""
     text = json.dumps(things, ensure_ascii=False, sort_keys=True)
     return (blind(text) or b"").hex()
 
 
-def _is_in(raw: bytes, said: str, sums: list[str]) -> bool:
-    """Whether the message as it came first says all of this; photos left out add nothing."""
+def _contains(raw: bytes, digest: str, sums: list[str]) -> bool:
+    """Does the first message contain all of this? Omitted photos are no change."""
     first = json.loads(raw or b"{}")
-    return first.get("said") == said and set(sums) <= set(first.get("photo_sums", ()))
+    return first.get("said") == digest and set(sums) <= set(first.get("photo_sums", ()))
 
 
-def _tell_of_both(request: HttpRequest, first: int) -> None:
-    """Say that what was changed is an appeal of its own, and where the first one is."""
+def _explain_second_appeal(request: HttpRequest, first: int) -> None:
+    """Explain that the changed form became a new appeal, and link the first one."""
     link = format_html(
         '<a href="{}">{}</a>', reverse("track", args=[track_token(first)]), number_of(first)
     )
@@ -240,10 +238,10 @@ def _tell_of_both(request: HttpRequest, first: int) -> None:
     )
 
 
-def _filing(sheet: Sheet, stored: tuple[StoredPhoto, ...]) -> Filing:
+def _build_filing(sheet: Sheet, stored: tuple[StoredPhoto, ...]) -> Filing:
     given, place, form = sheet.form.cleaned_data, sheet.place, sheet.form
     where = given["where"]
-    point = _near(point_in(given))
+    point = _plausible_point(point_in(given))
     area = place.area_id if place else None
     if area is None and where:
         matches = by_words(where)
@@ -270,8 +268,8 @@ def _filing(sheet: Sheet, stored: tuple[StoredPhoto, ...]) -> Filing:
     )
 
 
-def _near(point: tuple[float, float] | None) -> tuple[float, float] | None:
-    """The point, unless it is far from every place that the city knows; None then."""
+def _plausible_point(point: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Return the point, None if it is farther than `FAR` from the city's centre."""
     if point is None:
         return None
     known = Area.objects.filter(lon__isnull=False, lat__isnull=False, retired_at=None)
@@ -281,12 +279,12 @@ def _near(point: tuple[float, float] | None) -> tuple[float, float] | None:
     return point if metres(*point, middle.lon, middle.lat) <= FAR else None
 
 
-def _raw(request: HttpRequest, said: str, sums: list[str]) -> bytes:
-    """The form as it came, photos by name, with what tells it from another one."""
+def _raw_form(request: HttpRequest, digest: str, sums: list[str]) -> bytes:
+    """The submitted form as JSON, photos by name, with digests to compare it."""
     sent: dict[str, list[str]] = {
         key: request.POST.getlist(key) for key in request.POST if key != "csrfmiddlewaretoken"
     }
     files: MultiValueDict[str, Any] = request.FILES
     sent["photos"] = [str(file.name) for file in files.getlist("photos")]
-    kept = {"path": request.path, "form": sent, "said": said, "photo_sums": sums}
+    kept = {"path": request.path, "form": sent, "said": digest, "photo_sums": sums}
     return json.dumps(kept, ensure_ascii=False).encode()

@@ -1,6 +1,6 @@
-"""A phone, a code that is sent to it, and the code read back: how somebody shows that they hold it.
+"""Verification of a phone number by a code in a text message.
 
-`mine` opens the list of one's cases by it, `joining` takes volunteers in and lets them come back.
+Used by `requester_cases` for the list of own cases and by `joining` for volunteers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import user_logged_in, user_logged_out
-from django.dispatch import receiver
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -24,15 +23,15 @@ from yinghu.common.text import digits_in
 from yinghu.intake import one_time_codes
 from yinghu.intake.one_time_codes import Purpose
 
-_DEMO_KEY = "by_phone_demo"
-"""The code that the demo showed to this browser, with its caller and its purpose."""
+_SESSION_KEY = "by_phone_demo"
+"""Session key of the code shown by the demo, with its caller and purpose."""
 
 
 @dataclass(slots=True)
-class Step:
-    """What a page asks for: first the phone, then the code; with what is wrong at its field.
+class PhoneStep:
+    """State of the form: asks for the phone, then for the code; with errors per field.
 
-    `proved` is the phone (E.164) once its code has been read back; then there is nothing to show.
+    `verified_phone` (E.164) is set once the code is right; then there is nothing to show.
     """
 
     phone: str = ""
@@ -43,10 +42,10 @@ class Step:
     wrong_code: str = ""
     status: int = 200
     wait: int = 0
-    proved: str = ""
+    verified_phone: str = ""
 
     def show(self, request: HttpRequest, template: str, **context: Any) -> HttpResponse:
-        """The page; with Retry-After where some seconds are to pass."""
+        """Render the form, with Retry-After if rate-limited."""
         given = {"step": self, "offered": sms.reaches_people(), "digits": one_time_codes.DIGITS}
         page = render(request, template, given | context, status=self.status)
         if self.wait:
@@ -54,29 +53,30 @@ class Step:
         return page
 
 
-def turn(request: HttpRequest, purpose: Purpose, *, paid_by: str = "") -> Step:
-    """What follows on the form that was sent: a code, or that the phone is proved.
+def handle_phone_form(request: HttpRequest, purpose: Purpose, *, quota_key: str = "") -> PhoneStep:
+    """Handle the submitted form: send a code, or check the code entered.
 
-    Until the code is read back the answer is the same for every phone, known or not. `paid_by`
-    names whose measure of codes for strangers this is taken from.
+    The answer does not reveal whether a phone is known. `quota_key` is the key of a further rate
+    limit.
     """
     if not sms.reaches_people():
         raise Http404
     typed = text_cleaning.line(request.POST.get("phone", "")[:40])
     phone = normal_phone(typed)
     if not phone:
-        return Step(typed, wrong_phone=_("请写完整的手机号码"), status=422)
+        return PhoneStep(typed, wrong_phone=_("请写完整的手机号码"), status=422)
     if "code" in request.POST:
-        return _read_back(request, purpose, typed, phone)
-    return _send(request, purpose, typed, phone, paid_by)
+        return _check_code(request, purpose, typed, phone)
+    return _send(request, purpose, typed, phone, quota_key)
 
 
-def _send(request: HttpRequest, purpose: Purpose, typed: str, phone: str, paid_by: str) -> Step:
-    """Have a code sent."""
+def _send(
+    request: HttpRequest, purpose: Purpose, typed: str, phone: str, quota_key: str
+) -> PhoneStep:
     wait = rate_limit.too_many("code", request.META.get("REMOTE_ADDR", ""))
     wait = wait or rate_limit.too_many("coded", _caller(phone))
-    if paid_by:
-        wait = wait or rate_limit.too_many("join", paid_by)
+    if quota_key:
+        wait = wait or rate_limit.too_many("join", quota_key)
     code = ""
     if not wait:
         try:
@@ -84,36 +84,35 @@ def _send(request: HttpRequest, purpose: Purpose, typed: str, phone: str, paid_b
         except one_time_codes.TooManyCodes as enough:
             wait = enough.seconds
     if wait:
-        # Whoever has a code already may still use it.
-        return Step(
+        # A code sent earlier can still be used.
+        return PhoneStep(
             typed,
             asks_code=True,
             demo_code=_demo_code(request, purpose, phone),
-            problem=_("验证码发得太多了，请 %s后再发") % in_words(wait),
+            problem=_("验证码发得太多了，请 %s后再发") % describe_wait(wait),
             status=429,
             wait=wait,
         )
     if settings.DEMO:
         shown = {"caller": _caller(phone), "purpose": purpose.value, "code": code}
-        request.session[_DEMO_KEY] = shown
-    return Step(typed, asks_code=True, demo_code=_demo_code(request, purpose, phone))
+        request.session[_SESSION_KEY] = shown
+    return PhoneStep(typed, asks_code=True, demo_code=_demo_code(request, purpose, phone))
 
 
 def _demo_code(request: HttpRequest, purpose: Purpose, phone: str) -> str:
-    """The last code that this browser had sent to the phone, in the demo; else ""."""
-    kept: dict[str, str] = request.session.get(_DEMO_KEY) or {}
+    """In the demo, the last code sent to the phone from this browser, else ""."""
+    kept: dict[str, str] = request.session.get(_SESSION_KEY) or {}
     ours = (kept.get("caller"), kept.get("purpose")) == (_caller(phone), purpose)
     return kept["code"] if settings.DEMO and ours else ""
 
 
-def _read_back(request: HttpRequest, purpose: Purpose, typed: str, phone: str) -> Step:
-    """Whether the code is right."""
-    step = Step(typed, asks_code=True, demo_code=_demo_code(request, purpose, phone))
+def _check_code(request: HttpRequest, purpose: Purpose, typed: str, phone: str) -> PhoneStep:
+    step = PhoneStep(typed, asks_code=True, demo_code=_demo_code(request, purpose, phone))
     if wait := rate_limit.too_many("guess", request.META.get("REMOTE_ADDR", "")):
         step.problem = _("试得太多了，请 %d 秒后再试") % wait
         step.status, step.wait = 429, wait
         return step
-    # Full-width digits, blanks and dashes are no mistake.
+    # Accept full-width digits, spaces and dashes.
     code = digits_in(request.POST["code"][:40])
     step.status = 422
     if not re.fullmatch(rf"[0-9]{{{one_time_codes.DIGITS}}}", code):
@@ -122,25 +121,32 @@ def _read_back(request: HttpRequest, purpose: Purpose, typed: str, phone: str) -
     if not one_time_codes.check(phone, code, purpose):
         step.wrong_code = _("验证码不对，或者已经过期。请核对最新的一条短信，或重新发送。")
         return step
-    # A session that somebody else may have laid into this browser must not be opened by its owner.
+    # Against session fixation.
     request.session.cycle_key()
-    request.session.pop(_DEMO_KEY, None)
-    return Step(typed, proved=phone)
+    request.session.pop(_SESSION_KEY, None)
+    return PhoneStep(typed, verified_phone=phone)
 
 
-@receiver((user_logged_in, user_logged_out))
-def forget_code(request: HttpRequest | None = None, **_signal: Any) -> None:
-    """Whoever logs in or out here need not be the one to whom the demo showed a code."""
-    if request is not None:
-        request.session.pop(_DEMO_KEY, None)
+def drop_at_login(session_key: str) -> None:
+    """Drop a value from the session at each login and logout: the person may be another."""
+
+    def drop(request: HttpRequest | None = None, **_signal: Any) -> None:
+        if request is not None:
+            request.session.pop(session_key, None)
+
+    for signal in (user_logged_in, user_logged_out):
+        signal.connect(drop, weak=False)
+
+
+drop_at_login(_SESSION_KEY)
 
 
 def _caller(phone: str) -> str:
     return (blind(phone) or b"").hex()
 
 
-def in_words(seconds: int) -> str:
-    """A wait as people say it: seconds, minutes or hours."""
+def describe_wait(seconds: int) -> str:
+    """Format a wait in seconds, minutes or hours."""
     if seconds < 120:
         return ngettext("%d 秒", "%d 秒", seconds) % seconds
     if seconds < 7200:

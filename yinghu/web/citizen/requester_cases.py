@@ -1,12 +1,10 @@
-"""I have asked before: all cases of a phone, for whoever shows by a code that they hold it."""
+"""Requester's list of own cases, opened by verifying a phone number."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-from django.contrib.auth import user_logged_in, user_logged_out
-from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -20,35 +18,40 @@ from yinghu.intake.one_time_codes import Purpose
 from yinghu.web.citizen import phone_code
 
 OPEN_FOR = 30 * 60
-"""Seconds for which a code opens the list in the browser where it was read back."""
+"""Seconds for which the list stays open in a browser after verification."""
 PAGE = 20
-_KEY = "mine"
-_DOOR = "citizen/mine_door.html"
+_SESSION_KEY = "mine"
+_PHONE_TEMPLATE = "citizen/mine_door.html"
+phone_code.drop_at_login(_SESSION_KEY)
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def page(request: HttpRequest) -> HttpResponse:
-    """The list where it is open, else the way to it: phone, code, list."""
+def show_my_cases(request: HttpRequest) -> HttpResponse:
+    """Show the list if it is open, else the phone verification."""
     if request.method != "POST":
-        opened = _opened(request)
-        return show_list(request, *opened) if opened else phone_code.Step().show(request, _DOOR)
+        opened = _open_list(request)
+        return (
+            show_list(request, *opened)
+            if opened
+            else phone_code.PhoneStep().show(request, _PHONE_TEMPLATE)
+        )
     if not sms.reaches_people():
-        return phone_code.Step(status=404).show(request, _DOOR)
-    step = phone_code.turn(request, Purpose.CASES)
-    if not step.proved:
-        return step.show(request, _DOOR)
-    request.session[_KEY] = {
-        "caller": (blind(step.proved) or b"").hex(),
-        "phone": mask_phone(step.proved),
+        return phone_code.PhoneStep(status=404).show(request, _PHONE_TEMPLATE)
+    step = phone_code.handle_phone_form(request, Purpose.CASES)
+    if not step.verified_phone:
+        return step.show(request, _PHONE_TEMPLATE)
+    request.session[_SESSION_KEY] = {
+        "caller": (blind(step.verified_phone) or b"").hex(),
+        "phone": mask_phone(step.verified_phone),
         "until": time.time() + OPEN_FOR,
     }
     return redirect("mine")
 
 
-def _opened(request: HttpRequest) -> tuple[bytes, str, int] | None:
-    """The caller whose list is open here, their masked phone, and for how many minutes more."""
-    kept: dict[str, Any] = request.session.get(_KEY) or {}
+def _open_list(request: HttpRequest) -> tuple[bytes, str, int] | None:
+    """Caller of the open list, masked phone and minutes left; None if none is open."""
+    kept: dict[str, Any] = request.session.get(_SESSION_KEY) or {}
     left = float(kept.get("until", 0)) - time.time()
     if not kept or left <= 0:
         return None
@@ -56,7 +59,7 @@ def _opened(request: HttpRequest) -> tuple[bytes, str, int] | None:
 
 
 def show_list(request: HttpRequest, caller: bytes, phone: str, minutes: int) -> HttpResponse:
-    """All cases of one caller, the newest first, PAGE on a page (?after= the last one's id)."""
+    """Render a page of the caller's cases, newest first; `?after=` is the last id shown."""
     found = Appeal.objects.filter(caller=caller).select_related("category", "unit").order_by("-id")
     after = request.GET.get("after", "")
     if after.isascii() and after.isdigit() and len(after) < 19:
@@ -74,14 +77,7 @@ def show_list(request: HttpRequest, caller: bytes, phone: str, minutes: int) -> 
 
 
 @require_POST
-def leave(request: HttpRequest) -> HttpResponse:
+def close_my_cases(request: HttpRequest) -> HttpResponse:
     """Close the list in this browser."""
-    request.session.pop(_KEY, None)
+    request.session.pop(_SESSION_KEY, None)
     return redirect("start")
-
-
-@receiver((user_logged_in, user_logged_out))
-def close_list(request: HttpRequest | None = None, **_signal: Any) -> None:
-    """Whoever logs in or out here need not be the one whose list was open."""
-    if request is not None:
-        request.session.pop(_KEY, None)

@@ -1,4 +1,4 @@
-"""Addresses of the pages for requesters."""
+"""URLs of the requesters' pages."""
 
 from django.urls import path
 
@@ -8,8 +8,8 @@ urlpatterns = [
     path("", views.start, name="start"),
     path("file", views.file, name="file"),
     path("find", views.find, name="find"),
-    path("mine", requester_cases.page, name="mine"),
-    path("mine/leave", requester_cases.leave, name="mine_leave"),
+    path("mine", requester_cases.show_my_cases, name="mine"),
+    path("mine/leave", requester_cases.close_my_cases, name="mine_leave"),
     path("p/<slug:place_code>", views.file, name="file_at"),
     path("p/<slug:place_code>/qr.svg", views.place_qr, name="place_qr"),
     path("t/<str:token>", views.track, name="track"),

@@ -1,4 +1,4 @@
-"""The app of the pages for volunteers and grid workers outdoors."""
+"""Django app of the pages for volunteers and grid workers outdoors."""
 
 from __future__ import annotations
 

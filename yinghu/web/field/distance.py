@@ -1,7 +1,7 @@
-"""How far a free case is, without saying where it is: its area's or place's centre, moved a little.
+"""Approximate distance of unassigned cases: from the centre of their area or place, shifted.
 
-The way by which a case is moved is made from its id and a key, so it is the same each time: noise
-drawn anew for each look could be averaged away.
+The shift derives from the case id and a secret key, so it is constant: fresh noise for each request
+could be averaged away.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from yinghu.ui.case_rows import CaseRow
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """WGS-84 degrees."""
+    """A position in WGS-84 degrees."""
 
     lon: float
     lat: float
 
 
-def moved(appeal_id: int, lon: float, lat: float) -> Point:
-    """The point, 150 to 300 m away, always the same for one case."""
+def blur_point(appeal_id: int, lon: float, lat: float) -> Point:
+    """Shift the point by 150 to 300 m, always the same for one case."""
     drawn = hmac.digest(derived_key("nearby"), str(appeal_id).encode(), "sha256")
     turn = 2 * math.pi * int.from_bytes(drawn[:4], "big") / 2**32
     share = int.from_bytes(drawn[4:8], "big") / 2**32
@@ -33,17 +33,17 @@ def moved(appeal_id: int, lon: float, lat: float) -> Point:
 
 
 def about(appeal: Appeal) -> Point | None:
-    """About where a case is, for whoever has not taken it: never its own point, which may be the
-    requester's door. Needs area and place selected.
+    """Approximate position, for users who have not taken the case: never the exact point, which may
+    be the requester's door. Needs area and place selected.
     """
     for known in (appeal.place, appeal.area):
         if known is not None and known.lon is not None and known.lat is not None:
-            return moved(appeal.pk, known.lon, known.lat)
+            return blur_point(appeal.pk, known.lon, known.lat)
     return None
 
 
 def exactly(appeal: Appeal) -> Point | None:
-    """Where it is, for its holder: the requester's point, else the sticker's."""
+    """Exact position, for the holder: the requester's point, else the sticker's."""
     if appeal.lon is not None and appeal.lat is not None:
         return Point(appeal.lon, appeal.lat)
     place = appeal.place
@@ -53,7 +53,7 @@ def exactly(appeal: Appeal) -> Point | None:
 
 
 def nearest_first(rows: list[CaseRow], me: Point) -> list[tuple[CaseRow, float | None]]:
-    """The rows with how far each is in metres, those that lie nowhere last."""
+    """The rows with their distance in metres, nearest first, those without a position last."""
     far = [(row, _metres(about(row.appeal), me)) for row in rows]
     return sorted(far, key=lambda each: (each[1] is None, each[1] or 0))
 

@@ -1,4 +1,4 @@
-"""What makes the pages of whoever goes out an app: manifest, icons, service worker."""
+"""Progressive web app of the field pages: manifest, icons, service worker."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ SHELL = (
     "volunteers/volunteers.css",
     "volunteers/volunteers.js",
 )
-"""Static files that the pages under /field are drawn with; kept on the phone from the start."""
+"""Static files of the pages under /field; cached on the phone at installation."""
 
 LOGINS = ("/accounts/", "/demo-login", "/invite/", "/join/", "/volunteer")
-"""How the paths begin to which forms are sent that end or begin a login."""
+"""Path prefixes of forms that begin or end a login."""
 
 MOST_PAGES = 30
-"""Pages kept on a phone; the one that was looked at longest ago goes first."""
+"""Maximum pages cached on a phone; the least recently viewed is dropped first."""
 
 KEPT_HOURS = 48
-"""After which a page that was kept is not shown any more: names and phones stand in some."""
+"""Maximum age of a cached page in hours; some contain names and phone numbers."""
 
 ICONS: dict[str, tuple[int, bool]] = {
     "180": (180, True),
@@ -67,14 +67,14 @@ ICONS: dict[str, tuple[int, bool]] = {
     "512": (512, False),
     "512-full": (512, True),
 }
-"""Name of the file in `field/icons/` -> (pixels, whether its ground fills the square, for systems
-that cut). CONTRIBUTING.md has the command that renders them from `ui/mark.svg`.
+"""File name in `field/icons/` -> (pixels, whether the background fills the square, for systems that
+mask icons). CONTRIBUTING.md has the command that renders them from `ui/mark.svg`.
 """
 
 
 @require_safe
-def manifest(request: HttpRequest) -> HttpResponse:
-    """What a phone has to know to install it, under the city's own name."""
+def show_manifest(request: HttpRequest) -> HttpResponse:
+    """Serve the web app manifest, with the city's name."""
     name = city_texts.text("name")
     icons = [
         {"src": static("ui/mark.svg"), "sizes": "any", "type": "image/svg+xml"},
@@ -114,8 +114,8 @@ def manifest(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def app_icon(request: HttpRequest, name: str) -> HttpResponse:
-    """Our mark as a PNG, for systems that take no SVG."""
+def serve_app_icon(request: HttpRequest, name: str) -> HttpResponse:
+    """Serve the icon as PNG, for systems without SVG icons."""
     if name not in ICONS:
         raise Http404
     icon = Path(str(finders.find(f"field/icons/{name}.png"))).read_bytes()
@@ -125,10 +125,10 @@ def app_icon(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @require_safe
-def worker(request: HttpRequest) -> HttpResponse:
-    """The service worker: what it needs to know of this version, and the file that does the work.
+def serve_service_worker(request: HttpRequest) -> HttpResponse:
+    """Serve the service worker: the settings of this version and the import of its scripts.
 
-    A new version has other names of files, so a browser that asks again finds other text here.
+    File names contain hashes, so this text changes with each version and browsers update.
     """
     shell = _shell()
     knows = {
@@ -140,7 +140,7 @@ def worker(request: HttpRequest) -> HttpResponse:
         "logins": LOGINS,
         "most": MOST_PAGES,
         "hours": KEPT_HOURS,
-        # Without a hash in their names only the server knows whether they are still the same.
+        # In debug mode, file names have no hashes: always revalidate.
         "fresh": settings.DEBUG,
     }
     scripts = ", ".join(json.dumps(static(name)) for name in ("field/queue.js", "field/worker.js"))
@@ -157,8 +157,8 @@ def _shell() -> list[str]:
 
 @never_cache
 @require_safe
-def offline(request: HttpRequest) -> HttpResponse:
-    """What is shown in place of a page that is not kept, or of the answer to a press that was not
-    sent; nothing of anybody stands in it.
+def show_offline_page(request: HttpRequest) -> HttpResponse:
+    """Show the page for a page that is not cached or a form that was not sent; contains no personal
+    data.
     """
     return render(request, "field/offline.html", {"unsent": "unsent" in request.GET})

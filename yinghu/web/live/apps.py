@@ -1,4 +1,4 @@
-"""The app of the pages for live updates."""
+"""Django app of live updates."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Who watches in this process, and the one connection that listens for all of them.
+"""Hub of live updates: the viewers of this process and the connection that listens for them.
 
-What happened is heard as ids (`appeals.notify`) and told as "look again". Every notification moves
-the clock on by one, and each topic remembers when it was last meant: whoever lost the line comes
-back with the clock's mark and is told exactly what was missed. A mark of another process says
-nothing, and then everything may have been missed.
+Notifications carry ids (`appeals.notify`) and reach viewers as "look again". Each one advances a
+logical clock, and each topic records its latest notification, so a viewer that reconnects with its
+last mark learns exactly what it missed. The mark of another process tells nothing: then everything
+may have been missed.
 """
 
 from __future__ import annotations
@@ -26,36 +26,36 @@ from yinghu.appeals.verb import Privacy
 from yinghu.oversight.actions import CHASE
 from yinghu.verbs import VERBS
 
-PROOF = 30.0
-"""Seconds of silence after which the listener asks whether the database is still there."""
-REMEMBERED = 40_000
-"""Topics of cases of which is known when they were last meant; older marks are taken as too old."""
+PROBE_SECONDS = 30.0
+"""Seconds of silence after which the listener probes the database."""
+MAX_REMEMBERED = 40_000
+"""Case topics whose latest notification is kept; for others, older marks count as missed."""
 VIEW = "view"
-"""Verb of a notification that means only who has a case open (`presence`)."""
+"""Pseudo-verb of notifications about who has a case open (`presence`)."""
 
 _log = structlog.get_logger("yinghu.live")
 
-_HELD = frozenset({Status.ASSIGNED, Status.HANDLING, Status.WAITING})
-SHOWN: dict[str, frozenset[Status]] = {
+_IN_HAND = frozenset({Status.ASSIGNED, Status.HANDLING, Status.WAITING})
+DESK_STATUSES: dict[str, frozenset[Status]] = {
     "triage": frozenset({Status.FILED}),
     "dispatch": frozenset({Status.SORTED}),
-    "inbox": _HELD,
-    "field": _HELD,
+    "inbox": _IN_HAND,
+    "field": _IN_HAND,
     "callback": frozenset({Status.RESOLVED}),
-    "shared": _HELD | {Status.RESOLVED},
+    "shared": _IN_HAND | {Status.RESOLVED},
     "board": frozenset(Status),
 }
-"""Which statuses each desk's list shows."""
+"""Statuses that each desk's list shows."""
 WHISTLES = "whistles"
-"""The desk whose list shows no status, but whom a whistle calls."""
-DESKS = frozenset({WHISTLES, *SHOWN})
+"""The desk whose list depends on whistles, not on statuses."""
+DESKS = frozenset({WHISTLES, *DESK_STATUSES})
 
 
 def desks_touched(name: str) -> frozenset[str]:
-    """The desks whose list a verb may change, as its row says; all, for what is no verb."""
+    """Return the desks whose list a verb may change; all for unknown names."""
     verb = VERBS.get(name)
     if name in (VIEW, NOTICE) or verb is CHASE:
-        # Chasing changes no list; whoever is to know of it has a notice.
+        # Chasing changes no list; it sends notices.
         return frozenset()
     if verb is not None and verb.errand:
         return verb.lists
@@ -63,14 +63,15 @@ def desks_touched(name: str) -> frozenset[str]:
         return DESKS
     touched = verb.sources | ({verb.target} if verb.target else set())
     whistles = {WHISTLES} if verb.target in ENDED else set()
-    shown = {desk for desk, statuses in SHOWN.items() if statuses & touched}
+    shown = {desk for desk, statuses in DESK_STATUSES.items() if statuses & touched}
     return frozenset(shown | whistles | verb.lists)
 
 
-def kinds_meant(name: str) -> tuple[str, ...]:
-    """The kinds of topic that a verb means for its cases: `case` for those inside; `public` for
-    whoever follows it by its link, who must not learn that something was done inside only.
-    `notices` of those logins that have something new to read.
+def topic_kinds(name: str) -> tuple[str, ...]:
+    """Return the kinds of topic that a verb concerns.
+
+    `case` is for staff, `public` for those who follow by link and must not notice internal events,
+    `notices` for logins with new notices, `viewers` for presence.
     """
     if name == VIEW:
         return ("viewers",)
@@ -80,9 +81,9 @@ def kinds_meant(name: str) -> tuple[str, ...]:
     return ("case", "public") if verb and verb.privacy is Privacy.PUBLIC else ("case",)
 
 
-class Told(NamedTuple):
-    """What a page is told to look at again: `desk`, `badges`, `notices`, `case` or `viewers`, and
-    which.
+class RefreshEvent(NamedTuple):
+    """Event that tells a page to refresh a part: `desk`, `badges`, `notices`, `case` or `viewers`,
+    with its key.
     """
 
     name: str
@@ -90,20 +91,20 @@ class Told(NamedTuple):
 
 
 class Viewer:
-    """One stream: what it waits for (topic -> what to say), and what it has not been told yet.
+    """One open stream: the events by topic that it follows, and the pending ones.
 
-    `pending` never holds more than it waits for, however slow the reader is.
+    `pending` is bounded by what it follows, however slow the reader is.
     """
 
     __slots__ = ("ended", "pending", "shares", "topics", "wake")
 
     def __init__(
-        self, topics: dict[str, frozenset[Told]], shares: dict[str, int] | None = None
+        self, topics: dict[str, frozenset[RefreshEvent]], shares: dict[str, int] | None = None
     ) -> None:
         self.topics = topics
         self.shares = shares or {}
-        """What it takes a part of, and how many may."""
-        self.pending: dict[Told, str] = {}
+        """Limits that it counts against, with their maximum."""
+        self.pending: dict[RefreshEvent, str] = {}
         self.wake = asyncio.Event()
         self.ended = False
 
@@ -118,8 +119,8 @@ class Viewer:
 
 
 class Hub:
-    """This process's viewers, by topic (`desk:triage`, `case:17`, `public:17`, `viewers:17`; of a
-    login `notices:3`).
+    """The viewers of this process by topic: `desk:triage`, `case:17`, `public:17`, `viewers:17`,
+    `notices:3` (of a login).
     """
 
     def __init__(self) -> None:
@@ -128,11 +129,11 @@ class Hub:
         self.taken: Counter[str] = Counter()
         self.closing = False
         self.listening = asyncio.Event()
-        self._born = secrets.token_hex(4)
+        self._process_mark = secrets.token_hex(4)
         self._clock = 0
         self._all_at = 0
-        self._many_at: dict[str, int] = {}
-        """When all topics of a kind were last meant, by the kind."""
+        self._kind_at: dict[str, int] = {}
+        """Latest notification of all topics of a kind."""
         self._desks_at: dict[str, int] = {}
         self._case_at: OrderedDict[str, int] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
@@ -143,16 +144,16 @@ class Hub:
 
     @property
     def mark(self) -> str:
-        """Where the clock stands."""
-        return f"{self._born}.{self._clock}"
+        """The current mark: process and clock."""
+        return f"{self._process_mark}.{self._clock}"
 
     def start(self) -> None:
-        """Begin to listen, if nobody does."""
+        """Start listening, if not started."""
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._listen_for_ever(), name="yinghu.live")
+            self._task = asyncio.create_task(self._keep_listening(), name="yinghu.live")
 
     async def stop(self) -> None:
-        """End every stream, then the listening."""
+        """End every stream and stop listening."""
         self.close()
         if self._task is not None:
             self._task.cancel()
@@ -160,7 +161,7 @@ class Hub:
                 await self._task
 
     def close(self) -> None:
-        """End every stream, and let nobody in any more."""
+        """End every stream and admit no more."""
         self.closing = True
         for viewer in self.viewers:
             viewer.end()
@@ -174,7 +175,7 @@ class Hub:
             viewer.end()
 
     def has_room(self, shares: dict[str, int]) -> bool:
-        """Whether one more viewer may come who takes a part of these."""
+        """Is there room for one more viewer under these limits?"""
         return all(self.taken[share] < most for share, most in shares.items())
 
     def remove(self, viewer: Viewer) -> None:
@@ -190,11 +191,11 @@ class Hub:
                 del self.taken[share]
 
     def hear(self, payload: str) -> None:
-        """Tell the viewers whom a notification concerns."""
+        """Pass a notification to the viewers that it concerns."""
         said = json.loads(payload)
         verb = str(said.get("verb", ""))
         meant: Iterable[int] = said.get("users" if verb == NOTICE else "appeals") or ()
-        kinds = kinds_meant(verb)
+        kinds = topic_kinds(verb)
         self._clock += 1
         for desk in desks_touched(verb):
             self._desks_at[f"desk:{desk}"] = self._clock
@@ -205,41 +206,39 @@ class Hub:
             self._case_at.move_to_end(topic)
             self._tell(topic)
         if not meant:
-            self._many_at |= dict.fromkeys(kinds, self._clock)
+            self._kind_at |= dict.fromkeys(kinds, self._clock)
             for topic in self.by_topic:
                 if topic.partition(":")[0] in kinds:
                     self._tell(topic)
-        while len(self._case_at) > REMEMBERED:
+        while len(self._case_at) > MAX_REMEMBERED:
             topic, at = self._case_at.popitem(last=False)
             kind = topic.partition(":")[0]
-            self._many_at[kind] = max(self._many_at.get(kind, 0), at)
+            self._kind_at[kind] = max(self._kind_at.get(kind, 0), at)
 
     def refresh(self) -> None:
-        """Tell everybody to look again: something may have been missed."""
+        """Tell all viewers to look again, as notifications may have been lost."""
         self._clock += 1
         self._all_at = self._clock
         for topic in self.by_topic:
             self._tell(topic)
 
     def was_missed(self, topic: str, mark: str) -> bool | None:
-        """Whether the topic was meant after this mark; None where the mark is not of this process,
-        so that nobody knows.
-        """
-        born, _dot, text = mark.partition(".")
-        if born != self._born or not text.isdecimal():
+        """Was the topic notified after this mark? None if the mark is of another process."""
+        process_mark, _dot, text = mark.partition(".")
+        if process_mark != self._process_mark or not text.isdecimal():
             return None
         after = int(text)
         at = self._desks_at.get(topic, 0)
         if not topic.startswith("desk:"):
             kind = topic.partition(":")[0]
-            at = max(self._many_at.get(kind, 0), self._case_at.get(topic, 0))
+            at = max(self._kind_at.get(kind, 0), self._case_at.get(topic, 0))
         return after < max(at, self._all_at)
 
     def _tell(self, topic: str) -> None:
         for viewer in self.by_topic.get(topic, ()):
             viewer.tell(topic)
 
-    async def _listen_for_ever(self) -> None:
+    async def _keep_listening(self) -> None:
         wait = 0.2
         while True:
             try:
@@ -257,7 +256,7 @@ class Hub:
 
 
 async def _notifications(listening: asyncio.Event) -> AsyncIterator[str | None]:
-    """Payloads as they come; None first, when listening has begun."""
+    """Yield payloads; first None, once listening has begun."""
     database = await psycopg.AsyncConnection.connect(
         settings.DATABASE_URL, autocommit=True, application_name="yinghu live", connect_timeout=5
     )
@@ -266,9 +265,9 @@ async def _notifications(listening: asyncio.Event) -> AsyncIterator[str | None]:
         listening.set()
         yield None
         while True:
-            async for note in database.notifies(timeout=PROOF):
+            async for note in database.notifies(timeout=PROBE_SECONDS):
                 yield note.payload
-            # Silence is no proof of life: a database that went away says nothing either.
+            # A lost connection is silent too: probe it.
             await database.execute("SELECT 1")
 
 
@@ -276,13 +275,13 @@ _hubs: dict[int, Hub] = {}
 
 
 def hub() -> Hub:
-    """The hub of this event loop."""
+    """Return the hub of this event loop."""
     loop = asyncio.get_running_loop()
     if id(loop) not in _hubs:
         _hubs[id(loop)] = Hub()
     return _hubs[id(loop)]
 
 
-def forget() -> None:
-    """The hub of this event loop is done with."""
+def forget_hub() -> None:
+    """Remove the hub of this event loop."""
     _hubs.pop(id(asyncio.get_running_loop()), None)

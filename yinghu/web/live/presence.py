@@ -1,8 +1,7 @@
-"""Who has a case open: said while the page lives, shown to those who may see the case.
+"""Presence: who has a case open, shown to staff who may see the case.
 
-A web process keeps what its own streams have open, and writes the changes together, a few times a
-second at most; it says all of it again every `AGAIN` seconds. So a process that dies leaves names
-for no longer than `FRESH` seconds, and whoever lives on sweeps them away and says so.
+A web process writes changes of its open cases in batches, and repeats all of them every
+`REPEAT_SECONDS`. Names left by a dead process expire after `FRESH` seconds; the others sweep them.
 """
 
 from __future__ import annotations
@@ -26,51 +25,49 @@ from yinghu.web.live.hub import VIEW
 from yinghu.web.models import Viewing
 
 FRESH = 75
-"""Seconds for which somebody is shown after they were last seen."""
-AGAIN = 30.0
-"""Seconds after which a process says again what its streams have open."""
-SWEEP = 5.0
-"""Seconds between two looks for those who were not seen again."""
-PACE = 0.2
+"""Seconds for which a viewer is shown after the last sign of life."""
+REPEAT_SECONDS = 30.0
+"""Seconds after which a process writes all its open cases again."""
+SWEEP_SECONDS = 5.0
+"""Seconds between sweeps of expired rows."""
+PACE_SECONDS = 0.2
 """Seconds between two writes."""
-MOST_OF_ONE = 50
-"""Cases that one login may be said to have open in one process."""
-Open = tuple[int, int]
-"""A login and a case, by their ids."""
+MAX_CASES_OF_LOGIN = 50
+"""Most open cases shown of one login in one process."""
+OpenCase = tuple[int, int]
+"""(Login id, appeal id)."""
 
 _log = structlog.get_logger("yinghu.live")
 
 
 class Presence:
-    """What the streams of this process have open."""
+    """Open cases of the streams of this process."""
 
     def __init__(self) -> None:
-        self._open: Counter[Open] = Counter()
-        self._of_one: Counter[int] = Counter()
-        self._changed: set[Open] = set()
+        self._open: Counter[OpenCase] = Counter()
+        self._open_of_login: Counter[int] = Counter()
+        self._changed: set[OpenCase] = set()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def come(self, user: int, appeals: Iterable[int]) -> list[int]:
-        """A stream of this login has these cases open. Gives those of which this says nothing new,
-        so that nobody will be told.
-        """
+        """Record a stream's open cases; returns those that will not be announced."""
         known = []
         for appeal in appeals:
             pair = (user, appeal)
             if pair in self._open:
                 known.append(appeal)
-            elif self._of_one[user] >= MOST_OF_ONE:
+            elif self._open_of_login[user] >= MAX_CASES_OF_LOGIN:
                 known.append(appeal)
                 continue
             else:
-                self._of_one[user] += 1
+                self._open_of_login[user] += 1
                 self._change(pair)
             self._open[pair] += 1
         return known
 
     def go(self, user: int, appeals: Iterable[int]) -> None:
-        """It has them no more."""
+        """Record that a stream of this login has closed cases."""
         for appeal in appeals:
             pair = (user, appeal)
             if pair not in self._open:
@@ -78,19 +75,19 @@ class Presence:
             self._open[pair] -= 1
             if not self._open[pair]:
                 del self._open[pair]
-                self._of_one[user] -= 1
-                if not self._of_one[user]:
-                    del self._of_one[user]
+                self._open_of_login[user] -= 1
+                if not self._open_of_login[user]:
+                    del self._open_of_login[user]
                 self._change(pair)
 
-    def _change(self, pair: Open) -> None:
+    def _change(self, pair: OpenCase) -> None:
         self._changed.add(pair)
         self._wake.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._keep(), name="yinghu.presence")
 
     async def stop(self) -> None:
-        """Say that nothing of this process is open any more."""
+        """Stop, and remove all rows of this process."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -101,22 +98,22 @@ class Presence:
             await sync_to_async(_write)(set(), gone)
 
     async def _keep(self) -> None:
-        """Write what has changed, and from time to time everything, for as long as anything is."""
+        """Write changes, periodically everything, until nothing is open."""
         now = asyncio.get_running_loop().time
         said_at, swept_at = now(), 0.0
         while self._open or self._changed:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SWEEP):
+                async with asyncio.timeout(SWEEP_SECONDS):
                     await self._wake.wait()
             self._wake.clear()
             changed, self._changed = self._changed, set()
             come = {pair for pair in changed if pair in self._open}
             try:
                 await sync_to_async(_write)(come, changed - come)
-                if now() - said_at > AGAIN:
+                if now() - said_at > REPEAT_SECONDS:
                     said_at = now()
                     await sync_to_async(_write)(set(self._open), set(), quiet=True)
-                if now() - swept_at > SWEEP:
+                if now() - swept_at > SWEEP_SECONDS:
                     swept_at = now()
                     await sync_to_async(_sweep)()
             except Error as error:
@@ -124,7 +121,7 @@ class Presence:
                 self._wake.set()
                 _log.warning("who has what open was not written", error=str(error))
                 await asyncio.sleep(1)
-            await asyncio.sleep(PACE)
+            await asyncio.sleep(PACE_SECONDS)
 
 
 _COME_SQL = """
@@ -140,7 +137,7 @@ WHERE v.user_id = gone.user_id AND v.appeal_id = gone.appeal_id
 """
 
 
-def _write(come: set[Open], gone: set[Open], *, quiet: bool = False) -> None:
+def _write(come: set[OpenCase], gone: set[OpenCase], *, quiet: bool = False) -> None:
     if not come and not gone:
         return
     try:
@@ -155,11 +152,11 @@ def _write(come: set[Open], gone: set[Open], *, quiet: bool = False) -> None:
 
 
 def _sweep() -> None:
-    """Forget whoever was not seen again, and tell those who look at the same case."""
+    """Delete expired rows and notify the viewers of their cases."""
     try:
         with transaction.atomic():
-            # Sooner by as much as the next look may come too late.
-            before = timezone.now() - timedelta(seconds=FRESH - SWEEP)
+            # Earlier by one interval, so that none outlives `FRESH`.
+            before = timezone.now() - timedelta(seconds=FRESH - SWEEP_SECONDS)
             old = Viewing.objects.filter(seen_at__lt=before)
             appeals = set(old.values_list("appeal", flat=True))
             if appeals:
@@ -176,7 +173,7 @@ def _tell(appeals: set[int]) -> None:
 
 
 def others(actor: Actor, appeal: Appeal) -> list[User]:
-    """Who has it open besides the actor, for those inside; nobody for requesters and volunteers."""
+    """List others who have the case open; empty for requesters and volunteers."""
     if not may_read_why(actor, appeal):
         return []
     since = timezone.now() - timedelta(seconds=FRESH)

@@ -1,19 +1,18 @@
-"""Live updates: GET /live, server-sent events that say "look again", never what there is to see.
+"""Live updates: GET /live sends server-sent events that say "look again", never contents.
 
-Each web process holds one LISTEN connection, outside the pool, and fans what it hears out to its
-viewers (`hub`). A page then asks for its own part again, so that permission stays where it is. What
-waits for a viewer is a set of names that it asked for, however slow it is; the first goes out at
-once, what comes within `PACE` after it together.
+Each web process has one LISTEN connection outside the pool and passes notifications to its viewers
+(`hub`). Pages fetch the changed part themselves, so permissions are checked in one place. Events
+waiting for a slow viewer are a bounded set; those within `PACE_SECONDS` are sent together.
 
-    /live?desk=NAME&case=NUMBER&badges=1&notices=1   what a login follows, as often as its tabs need
-    /live?t=TOKEN                                    one's own appeal, by its secret link
+    /live?desk=NAME&case=NUMBER&badges=1&notices=1   topics of a login, repeatable
+    /live?t=TOKEN                                    an appeal by its tracking token
 
-Each name may carry the version that the page shows and the mark at which it was last told,
-`NUMBER~VERSION~MARK`; `version=` stands for the one case of a page, `me=` for the login it was made
-for. Events are `desk`, `badges`, `notices`, `case`, `viewers` and, as a sign of life, `here`; the
-data is `{"key": the name asked for, "spread": milliseconds over which many should spread what they
-ask}`, the id the mark. On connecting comes whatever was missed since the marks; without them all
-lists, and a case, or notices, whose version is another.
+A name may carry the version shown and the last mark received, `NUMBER~VERSION~MARK`; `version=` is
+that of a page's only case, `me=` the login that the page was made for. Events are `desk`, `badges`,
+`notices`, `case`, `viewers` and the heartbeat `here`; the data is `{"key": name asked for,
+"spread": milliseconds over which viewers should spread their requests}`, the id the mark. A new
+stream begins with what was missed since the marks; without marks: all lists, and cases or notices
+whose version has changed.
 """
 
 from __future__ import annotations
@@ -35,62 +34,67 @@ from django.conf import settings
 from django.http import parse_cookie
 
 from yinghu.common.rate_limit import address_key
-from yinghu.web.live.hub import Hub, Told, Viewer, forget, hub
+from yinghu.web.live.hub import Hub, RefreshEvent, Viewer, forget_hub, hub
 from yinghu.web.live.presence import Presence
-from yinghu.web.live.stream_permissions import Followed, TooMany, followed, versions, wants_of
+from yinghu.web.live.stream_permissions import (
+    PermittedTopics,
+    TooManyTopics,
+    current_versions,
+    permitted_topics,
+    requested_topics,
+)
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-PACE = 0.3
-HEARTBEAT = 15.0
-LONGEST = 30 * 60.0
-"""Seconds: between two sendings to a viewer; between signs of life; until a viewer must come again,
-for only on coming is looked whether the login still holds."""
-ASKED_A_SECOND = 25
-"""Parts that viewers told of one thing may ask for again in a second: many spread it over more."""
-WIDEST = 40_000
-"""Milliseconds over which they spread it at most."""
+PACE_SECONDS = 0.3
+HEARTBEAT_SECONDS = 15.0
+MAX_STREAM_SECONDS = 30 * 60.0
+"""Seconds between two sendings, between heartbeats, and until a viewer must reconnect, which checks
+the login again."""
+REFRESHES_PER_SECOND = 25
+"""Requests a second that one notification may cause; more viewers are spread over longer."""
+MAX_SPREAD_MS = 40_000
+"""Longest spread in milliseconds."""
 MAX_VIEWERS = 5000
 MAX_OF_STRANGERS = MAX_VIEWERS // 2
 MAX_OF_ONE_TOKEN = 20
 MAX_OF_ONE_ADDRESS = 50
 MAX_OF_ONE_LOGIN = 50
-"""Streams open at once in this process: of all; of those who come with a token, so that staff have
-the other half; of one token; of one address with tokens; and of one login."""
+"""Most open streams of this process: in all; without a login, which leaves half to staff; of one
+token; of one address without a login; of one login."""
 
 _log = structlog.get_logger("yinghu.live")
 _presences: dict[int, Presence] = {}
 
 
 def presence() -> Presence:
-    """Who has what open in this event loop."""
+    """Return the presence of this event loop."""
     loop = asyncio.get_running_loop()
     return _presences.setdefault(id(loop), Presence())
 
 
 @contextlib.asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
-    """Listen for as long as the web process serves."""
+    """Run the hub for as long as the web process serves."""
     mine = hub()
     mine.start()
-    with _told_of_signals(mine):
+    with _close_on_signals(mine):
         try:
             yield
         finally:
             await mine.stop()
             await presence().stop()
             _presences.pop(id(asyncio.get_running_loop()), None)
-            forget()
+            forget_hub()
 
 
 @contextlib.contextmanager
-def _told_of_signals(mine: Hub) -> Iterator[None]:
-    """End the streams as soon as the process is told to stop.
+def _close_on_signals(mine: Hub) -> Iterator[None]:
+    """End the streams on SIGTERM and SIGINT, then call the web server's own handlers.
 
-    The web server waits for requests under way before it ends the lifespan, and an open stream
-    would keep it waiting. Its own handling of the signals goes on as before.
+    The server waits for running requests before it ends the lifespan; open streams would block it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -114,20 +118,20 @@ def _told_of_signals(mine: Hub) -> Iterator[None]:
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """GET /live."""
+    """Serve GET /live."""
     mine = hub()
     mine.start()
     try:
-        wants, me = wants_of(scope.get("query_string", b"").decode("latin-1"))
-    except (TooMany, ValueError):
+        wants, me = requested_topics(scope.get("query_string", b"").decode("latin-1"))
+    except (TooManyTopics, ValueError):
         await _refuse(send, 400)
         return
-    found = await sync_to_async(followed)(wants, me, _session_key(scope))
+    found = await sync_to_async(permitted_topics)(wants, me, _session_key(scope))
     if not found.topics:
         await _refuse(send, 403)
         return
     shares = _shares(scope, found)
-    # No await between finding room and `add`: two who came at once would both find the last.
+    # No await between this check and `add`, or two requests could take the last place.
     if mine.count >= MAX_VIEWERS:
         await _refuse(send, 503)
         return
@@ -141,7 +145,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         for appeal_id in presence().come(found.user, found.open):
             viewer.tell(f"viewers:{appeal_id}")
     try:
-        # Only now nothing can be missed any more.
+        # After `add`, so that nothing falls between.
         for topic in await _missed(mine, found):
             viewer.tell(topic)
         await _stream(mine, viewer, send)
@@ -153,8 +157,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.gather(gone, return_exceptions=True)
 
 
-async def _missed(mine: Hub, found: Followed) -> set[str]:
-    """The topics of what happened, or may have, between the making of the page and now."""
+async def _missed(mine: Hub, found: PermittedTopics) -> set[str]:
+    """Return the topics that may have changed since the page was made."""
     missed: set[str] = set()
     unsure: dict[str, str] = {}
     cases: set[int] = set()
@@ -168,7 +172,7 @@ async def _missed(mine: Hub, found: Followed) -> set[str]:
             cases |= {appeal_id} if appeal_id is not None else set()
     if unsure:
         reads = found.user if f"notices:{found.user}" in unsure else None
-        now = await sync_to_async(versions)(cases, reads)
+        now = await sync_to_async(current_versions)(cases, reads)
         missed |= {topic for topic, shown in unsure.items() if now.get(topic) != shown}
     return missed
 
@@ -182,38 +186,40 @@ async def _stream(mine: Hub, viewer: Viewer, send: Send) -> None:
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     retry = random.randint(1000, 3000)  # noqa: S311  # spreads returns
-    # No mark while something that came before it is still to be told.
-    await _say(send, f"retry: {retry}\n\n" + ("" if viewer.pending else _here(mine)))
-    end = time.monotonic() + LONGEST * random.uniform(0.8, 1.0)  # noqa: S311  # spreads returns
+    # No mark before the pending events have been sent.
+    await _send_text(send, f"retry: {retry}\n\n" + ("" if viewer.pending else _heartbeat(mine)))
+    end = time.monotonic() + MAX_STREAM_SECONDS * random.uniform(0.8, 1.0)  # noqa: S311  # spreads returns
     while time.monotonic() < end:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(HEARTBEAT):
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
                 await viewer.wake.wait()
         if viewer.ended:
             break
         viewer.wake.clear()
         told, viewer.pending = viewer.pending, {}
         if not told:
-            await _say(send, _here(mine))
+            await _send_text(send, _heartbeat(mine))
             continue
         mark = mine.mark
-        await _say(send, "".join(_event(mine, each, told[each], mark) for each in sorted(told)))
-        # What comes meanwhile is gathered, and told in one.
-        await asyncio.sleep(PACE)
+        await _send_text(
+            send, "".join(_event(mine, each, told[each], mark) for each in sorted(told))
+        )
+        # Events meanwhile are collected and sent together.
+        await asyncio.sleep(PACE_SECONDS)
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _event(mine: Hub, told: Told, topic: str, mark: str) -> str:
-    spread = min(WIDEST, 1000 * len(mine.by_topic.get(topic, ())) // ASKED_A_SECOND)
+def _event(mine: Hub, told: RefreshEvent, topic: str, mark: str) -> str:
+    spread = min(MAX_SPREAD_MS, 1000 * len(mine.by_topic.get(topic, ())) // REFRESHES_PER_SECOND)
     data = json.dumps({"key": told.key, "spread": spread})
     return f"event: {told.name}\nid: {mark}\ndata: {data}\n\n"
 
 
-def _here(mine: Hub) -> str:
+def _heartbeat(mine: Hub) -> str:
     return f"event: here\nid: {mine.mark}\ndata: {{}}\n\n"
 
 
-async def _say(send: Send, text: str) -> None:
+async def _send_text(send: Send, text: str) -> None:
     await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
 
 
@@ -229,8 +235,8 @@ async def _refuse(send: Send, status: int) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def _shares(scope: Scope, found: Followed) -> dict[str, int]:
-    """What a viewer takes a part of; a stranger's address is the true one (`asgi`)."""
+def _shares(scope: Scope, found: PermittedTopics) -> dict[str, int]:
+    """Return the limits that a viewer counts against; `asgi` has set the true client address."""
     shares = {f"token:{appeal_id}": MAX_OF_ONE_TOKEN for appeal_id in found.tokens}
     if found.user is not None:
         return {f"login:{found.user}": MAX_OF_ONE_LOGIN, **shares}

@@ -1,4 +1,4 @@
-"""What a stream asks to follow, and what of it its browser may: the permissions of `/live`."""
+"""Permissions of `/live`: parses the requested topics and selects the permitted ones."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from yinghu.people.logins import came_by_phone
 from yinghu.people.models import User
 from yinghu.ui.navigation import BADGED
 from yinghu.verbs import PRIVATE
-from yinghu.web.live.hub import DESKS, Told
+from yinghu.web.live.hub import DESKS, RefreshEvent
 
-MOST = 30
-"""Things that one stream may follow: it serves all tabs of a browser."""
+MAX_TOPICS = 30
+"""Most topics of one stream, which serves all tabs of a browser."""
 
 _KINDS = ("desk", "badges", "notices", "case", "leg", "t")
 
 
-class TooMany(Exception):
-    """More than `MOST` things asked for."""
+class TooManyTopics(Exception):
+    """More than `MAX_TOPICS` topics requested."""
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
-    """One thing asked for: its kind and name; the version shown; the mark it was last told at."""
+class RequestedTopic:
+    """A requested topic: kind, name, version shown, last mark received."""
 
     kind: str
     name: str
@@ -44,103 +44,107 @@ class Want:
     mark: str = ""
 
 
-def wants_of(query: str) -> tuple[list[Want], str]:
-    """What a query string asks to follow, and whose page it says it is ("" where it says nothing).
+def requested_topics(query: str) -> tuple[list[RequestedTopic], str]:
+    """Parse a query string; returns the topics and the login that the page was made for, if any.
 
-    Each as `name`, `name~version` or `name~version~mark`. Raises `TooMany`.
+    Each topic is `name`, `name~version` or `name~version~mark`. Raises `TooManyTopics`.
     """
-    given = parse_qs(query, max_num_fields=MOST + 10)
+    given = parse_qs(query, max_num_fields=MAX_TOPICS + 10)
     version = given.get("version", [""])[0]
-    found: list[Want] = []
+    found: list[RequestedTopic] = []
     for kind in _KINDS:
         for value in given.get(kind, ()):
             name, shown, mark, *_rest = [*value[:120].split("~"), "", ""]
-            found.append(Want(kind, name, shown or version, mark))
-    if len(found) > MOST:
-        raise TooMany
+            found.append(RequestedTopic(kind, name, shown or version, mark))
+    if len(found) > MAX_TOPICS:
+        raise TooManyTopics
     return found, given.get("me", [""])[0]
 
 
 @dataclass(slots=True)
-class Followed:
-    """What a stream may follow."""
+class PermittedTopics:
+    """Topics that a stream may follow."""
 
-    topics: dict[str, set[Told]] = field(default_factory=dict)
+    topics: dict[str, set[RefreshEvent]] = field(default_factory=dict)
     user: int | None = None
     tokens: set[int] = field(default_factory=set)
-    """Cases that are followed by their secret link."""
+    """Cases followed by tracking token."""
     open: set[int] = field(default_factory=set)
-    """Cases that a login inside has open."""
-    since: list[tuple[str, Want, int | None]] = field(default_factory=list)
-    """(topic, what asked for it, the case's id), to find out what was missed."""
+    """Cases that the login has open, for presence."""
+    since: list[tuple[str, RequestedTopic, int | None]] = field(default_factory=list)
+    """(Topic, request, case id), to find what was missed."""
 
-    def add(self, topic: str, told: Told, want: Want, appeal_id: int | None = None) -> None:
+    def add(
+        self, topic: str, told: RefreshEvent, want: RequestedTopic, appeal_id: int | None = None
+    ) -> None:
         self.topics.setdefault(topic, set()).add(told)
         self.since.append((topic, want, appeal_id))
 
 
-def followed(wants: list[Want], me: str, session_key: str) -> Followed:
-    """What of `wants` may be followed by whoever holds these tokens and this session.
+def permitted_topics(wants: list[RequestedTopic], me: str, session_key: str) -> PermittedTopics:
+    """Select the topics that the tokens and the session permit.
 
-    Nothing of a login's, where the page was made for another login (`me`).
+    None of the login's topics if the page was made for another login (`me`).
     """
-    found = Followed()
+    found = PermittedTopics()
     try:
         for want in wants:
             appeal_id = id_of_token(want.name) if want.kind == "t" else None
             if appeal_id is not None:
                 found.tokens.add(appeal_id)
-                told = Told("case", want.name)
+                told = RefreshEvent("case", want.name)
                 found.add(f"public:{appeal_id}", told, want, appeal_id)
         if session_key and any(want.kind != "t" for want in wants):
-            _staff_follows(found, wants, me, session_key)
+            _add_staff_topics(found, wants, me, session_key)
     finally:
-        # Outside a Django request nobody else would give it back to the pool.
+        # Outside a Django request, nothing else returns it to the pool.
         connection.close()
     return found
 
 
-def _staff_follows(found: Followed, wants: list[Want], me: str, session_key: str) -> None:
+def _add_staff_topics(
+    found: PermittedTopics, wants: list[RequestedTopic], me: str, session_key: str
+) -> None:
     actor = _actor_of_session(session_key)
     if actor is None or not actor.is_staff or me not in ("", str(actor.user_id)):
         return
     found.user = actor.user_id
     mine = desks_of(actor)
-    numbers: dict[int, Want] = {}
+    numbers: dict[int, RequestedTopic] = {}
     for want in wants:
         if want.kind == "case" and (appeal_id := id_of(want.name)) is not None:
             numbers[appeal_id] = want
     for want in wants:
         if want.kind == "desk" and want.name in DESKS and want.name in mine:
-            found.add(f"desk:{want.name}", Told("desk", want.name), want)
+            found.add(f"desk:{want.name}", RefreshEvent("desk", want.name), want)
         if want.kind == "badges":
             for desk in sorted(mine & BADGED):
-                found.add(f"desk:{desk}", Told("badges", ""), want)
+                found.add(f"desk:{desk}", RefreshEvent("badges", ""), want)
         if want.kind == "notices":
-            found.add(f"notices:{actor.user_id}", Told("notices", ""), want)
-        if want.kind == "leg" and (leg := _leg(want.name, actor)) is not None:
-            found.add(f"case:{leg.appeal_id}", Told("case", want.name), want, leg.appeal_id)
+            found.add(f"notices:{actor.user_id}", RefreshEvent("notices", ""), want)
+        if want.kind == "leg" and (leg := _visible_leg(want.name, actor)) is not None:
+            found.add(f"case:{leg.appeal_id}", RefreshEvent("case", want.name), want, leg.appeal_id)
     for appeal in Appeal.objects.filter(pk__in=numbers) if numbers else ():
         if may_see(actor, appeal):
             want = numbers[appeal.pk]
-            found.add(f"case:{appeal.pk}", Told("case", want.name), want, appeal.pk)
+            found.add(f"case:{appeal.pk}", RefreshEvent("case", want.name), want, appeal.pk)
             if may_read_why(actor, appeal):
-                # Only those inside are shown to each other.
+                # Presence is for staff only.
                 found.open.add(appeal.pk)
-                found.add(f"viewers:{appeal.pk}", Told("viewers", want.name), want, appeal.pk)
+                found.add(
+                    f"viewers:{appeal.pk}", RefreshEvent("viewers", want.name), want, appeal.pk
+                )
 
 
-def _leg(name: str, actor: Actor) -> Leg | None:
+def _visible_leg(name: str, actor: Actor) -> Leg | None:
     if not name.isascii() or not name.isdigit() or len(name) > 18:
         return None
     found = Leg.objects.select_related("errand", "appeal").filter(pk=int(name)).first()
     return found if found is not None and may_know(actor, found) else None
 
 
-def versions(appeal_ids: set[int], user_id: int | None = None) -> dict[str, str]:
-    """The versions of these cases now, by topic: for those inside, and for their requesters; and of
-    what a login has to read.
-    """
+def current_versions(appeal_ids: set[int], user_id: int | None = None) -> dict[str, str]:
+    """Return versions by topic: `case:` and `public:` of the cases, `notices:` of the login."""
     try:
         found = Appeal.objects.filter(pk__in=appeal_ids).values_list("pk", "version")
         inside = {f"case:{pk}": str(version) for pk, version in found}
@@ -151,7 +155,7 @@ def versions(appeal_ids: set[int], user_id: int | None = None) -> dict[str, str]
 
 
 def public_version(appeal_id: int) -> str:
-    """Of all that its requester is told, the last: what happens inside only leaves it as it is."""
+    """Return the number of the last event that the requester may see."""
     told = Event.objects.filter(appeal=appeal_id).exclude(verb__in=PRIVATE)
     return str(told.aggregate(last=Max("seq"))["last"])
 

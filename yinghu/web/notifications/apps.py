@@ -1,10 +1,10 @@
-"""The app of the pages for the bell and its list."""
+"""Django app of the bell and the list of notices."""
 
 from __future__ import annotations
 
 from django.apps import AppConfig
 
 
-class NotificationsConfig(AppConfig):
+class WebNotificationsConfig(AppConfig):
     name = "yinghu.web.notifications"
     label = "web_notifications"

@@ -1,4 +1,4 @@
-"""What I am told: the bell and its list, for everyone with a login; and what could not be sent."""
+"""Views of the bell, the list of notices, and the failed deliveries."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from yinghu.verbs import ERRANDS
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A notice as its reader sees it. What is not theirs to see any more has no `headline`."""
+class NoticeLine:
+    """A notice as its reader sees it; `headline` is empty if they may no longer see the case."""
 
     notice: Notification
     sentence: str
@@ -46,19 +46,19 @@ class Line:
         return self.notice.read_at is None
 
 
-def _lines(request: HttpRequest, found: list[Notification]) -> list[Line]:
+def _lines(request: HttpRequest, found: list[Notification]) -> list[NoticeLine]:
     actor, units = who(request), texts.units_of(found)
     lines = []
     for notice in found:
         appeal = notice.appeal
         seen = appeal is not None and may_see(actor, appeal)
-        helps = notice.reason in _HELPING
+        helps = notice.reason in _HELPER_REASONS
         lines.append(
-            Line(
+            NoticeLine(
                 notice,
                 texts.notification_text(notice, units),
-                said=_said(notice) if seen or helps else "",
-                # These lines are read in the street, and on screens that others see.
+                said=_quote(notice) if seen or helps else "",
+                # Read in public places: never reveal phone numbers.
                 headline=headline_of(appeal, reveal=False) if appeal and seen else "",
                 why=str(Reason(notice.reason).label) if appeal else "",
                 gone=appeal is not None and not (seen or helps or notice.reason == Reason.ADMIN),
@@ -68,9 +68,9 @@ def _lines(request: HttpRequest, found: list[Notification]) -> list[Line]:
 
 
 def _leg_of(notice: Notification, actor: Actor) -> int | None:
-    """The leg that a notice is about, for whoever helps with it or was asked to."""
+    """Return the id of the notice's leg, for its helper or someone asked to help."""
     event = notice.event
-    if event is None or event.verb not in ERRANDS or notice.reason not in _HELPING:
+    if event is None or event.verb not in ERRANDS or notice.reason not in _HELPER_REASONS:
         return None
     found = Leg.objects.filter(appeal=event.appeal_id).select_related("errand", "appeal")
     said = {"errand": event.facts.get("errand"), "n": event.facts.get("leg")}
@@ -78,12 +78,12 @@ def _leg_of(notice: Notification, actor: Actor) -> int | None:
     return leg.pk if leg is not None and may_know(actor, leg) else None
 
 
-_HELPING = (Reason.OFFERED, Reason.HELPER)
+_HELPER_REASONS = (Reason.OFFERED, Reason.HELPER)
 _QUOTED = tuple(verb.name for verb in (RATE, REOPEN, SUPPLY, URGE, SAY))
 
 
-def _said(notice: Notification) -> str:
-    """The beginning of what its requester said, which a mail does not carry."""
+def _quote(notice: Notification) -> str:
+    """Quote the beginning of what the requester said, which mails leave out."""
     event = notice.event
     if event is None or event.verb not in _QUOTED:
         return ""
@@ -91,12 +91,12 @@ def _said(notice: Notification) -> str:
     return Truncator(without_numbers(said)).chars(80)
 
 
-_MINE = ("oversight", "own", "field")
-"""Where what a digest counts is listed: the first of these that its reader has."""
+_DIGEST_DESKS = ("oversight", "own", "field")
+"""Desks that list the cases of a digest; the first that its reader has is opened."""
 
 
-def _before(request: HttpRequest) -> int | None:
-    """The id that the page begins after; None for the first page, and where it is none."""
+def _before_id(request: HttpRequest) -> int | None:
+    """Return the id that the page begins after; None for the first page."""
     text = request.GET.get("before", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
 
@@ -104,9 +104,9 @@ def _before(request: HttpRequest) -> int | None:
 @never_cache
 @require_GET
 @staff()
-def page(request: HttpRequest) -> HttpResponse:
-    """The newest first, page by page; `?unread=1` leaves out what has been read."""
-    before, only = _before(request), request.GET.get("unread") == "1"
+def notices_page(request: HttpRequest) -> HttpResponse:
+    """List the notices, newest first; `?unread=1` only the unread ones."""
+    before, only = _before_id(request), request.GET.get("unread") == "1"
     own = Notification.objects.filter(user=login_of(request))
     newest = own.order_by("-id").values_list("pk", flat=True).first() or 0
     found = own.filter(read_at=None) if only else own
@@ -131,26 +131,24 @@ def page(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_GET
 @staff()
-def bell(request: HttpRequest) -> HttpResponse:
-    """The bell of the header again."""
+def bell_part(request: HttpRequest) -> HttpResponse:
+    """Redraw the bell of the header."""
     return render(request, "ui/parts/bell_again.html")
 
 
 @never_cache
 @require_GET
 @staff()
-def open_one(request: HttpRequest, pk: int) -> HttpResponse:
-    """To the case that it is about, or to one's own list, and it has been read. Somebody else's
-    does not exist.
-    """
+def open_notice(request: HttpRequest, pk: int) -> HttpResponse:
+    """Mark a notice as read and redirect to its case, leg or list; 404 for another login's."""
     own = Notification.objects.filter(user=login_of(request), pk=pk)
     notice = get_object_or_404(own.select_related("appeal", "event"))
     mark_read(own, login_of(request).pk)
     actor = who(request)
     if notice.appeal is None:
         desks = desks_of(actor)
-        # Whoever has another post by now may have none of these.
-        return redirect(next((name for name in _MINE if name in desks), "notices"))
+        # After a change of posts there may be none.
+        return redirect(next((name for name in _DIGEST_DESKS if name in desks), "notices"))
     leg = _leg_of(notice, actor)
     if leg is not None:
         return redirect("leg", leg_id=leg)
@@ -167,8 +165,8 @@ def open_one(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_POST
 @staff()
-def read(request: HttpRequest) -> HttpResponse:
-    """All that was there when the page was made has been read; what has come since has not."""
+def mark_notices_read(request: HttpRequest) -> HttpResponse:
+    """Mark all notices up to `until` as read, the newest when the page was made."""
     text = request.POST.get("until", "")
     if not (text.isascii() and text.isdigit() and len(text) < 18):
         messages.error(request, _("没有说到哪一条为止，请刷新后再试"))
@@ -182,9 +180,9 @@ def read(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_GET
 @staff("setup")
-def failed(request: HttpRequest) -> HttpResponse:
-    """What could not be sent, with its error, for administrators."""
-    before = _before(request)
+def failed_deliveries(request: HttpRequest) -> HttpResponse:
+    """List failed deliveries with their errors, for administrators."""
+    before = _before_id(request)
     found = Delivery.objects.filter(state=Delivery.State.FAILED).order_by("-id")
     if before is not None:
         found = found.filter(pk__lt=before)
@@ -201,8 +199,8 @@ def failed(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_POST
 @staff("setup")
-def again(request: HttpRequest) -> HttpResponse:
-    """Queue one that failed once more, or all of them."""
+def retry_deliveries(request: HttpRequest) -> HttpResponse:
+    """Requeue one failed delivery, or all."""
     text = request.POST.get("delivery", "")
     if text and not (text.isascii() and text.isdigit() and len(text) < 18):
         messages.error(request, _("没有这条记录"))

@@ -1,4 +1,4 @@
-"""What is shared with task forces (专班): the list of both sides, and what a case's page says."""
+"""Cases shared with task forces (专班): the list page, and a panel of the case page."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from yinghu.ui.pagination import case_page
 from yinghu.ui.requests import is_part, who
 
 SHOWN = 10
-"""Rows of one unit, where all are shown; the list of that unit has them page by page."""
+"""Rows per unit when several units are shown; the list of one unit is paginated."""
 
 _KEYS = ("-urgency", "id")
 
-_SAYS_WHY = frozenset({NOTE.name, REPLY.name})
-"""Verbs whose words are those that stay inside."""
+_INTERNAL_VERBS = frozenset({NOTE.name, REPLY.name})
+"""Verbs with internal texts only."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A case in the list of a unit: both sides, and what the other one said, as the reader may have
-    it. `missing` are sides of the reader's own without a contact.
+class SharedCaseLine:
+    """A shared case in a list: both sides, reason and last message as the reader may see them.
+    `missing` are the reader's own units that have named no contact.
     """
 
     row: CaseRow
@@ -51,22 +51,22 @@ class Line:
 
 
 @dataclass(slots=True)
-class Section:
-    """The cases with one unit: given to it, where it is ours; given by us, where it is not."""
+class SharedSection:
+    """Cases shared with one unit: with one of ours (`for_us`) or with another (`by_us`)."""
 
     name: str
     unit: Unit
     found: QuerySet[Appeal]
-    lines: list[Line]
+    lines: list[SharedCaseLine]
     count: int = 0
     more: str = ""
-    """The address of the whole list, or of its next page; "" at the end."""
+    """URL of the whole list or its next page; "" at the end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the page is asked for: a list (`for_us`, `by_us`, "" for both), a unit by its code, only
-    what has no contact, and a key to go on after.
+class SharedCasesQuery:
+    """Query parameters: list (`for_us`, `by_us`, "" for both), unit code, only cases without a
+    contact, pagination key.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Asked:
     after: str
 
     @classmethod
-    def of(cls, request: HttpRequest) -> Asked:
+    def of(cls, request: HttpRequest) -> SharedCasesQuery:
         name = request.GET.get("list", "")
         return cls(
             name if name in ("for_us", "by_us") else "",
@@ -85,7 +85,7 @@ class Asked:
         )
 
     def address(self, **changed: str) -> str:
-        """The query of this, with something changed."""
+        """Return the query string with some parameters changed."""
         now = {"list": self.name, "unit": self.unit, "contact": "none" if self.bare else ""}
         given = {name: value for name, value in (now | changed).items() if value}
         return f"?{urlencode(given)}"
@@ -94,20 +94,20 @@ class Asked:
 @never_cache
 @require_GET
 @staff("shared")
-def page(request: HttpRequest) -> HttpResponse:
-    """Given to us, and given by us: unit by unit, or one unit page by page."""
-    actor, asked = who(request), Asked.of(request)
+def list_shared_cases(request: HttpRequest) -> HttpResponse:
+    """List cases shared with us and by us: the first ones of each unit, or one unit in pages."""
+    actor, asked = who(request), SharedCasesQuery.of(request)
     units = {"for_us": shared_cases.given_to(actor), "by_us": shared_cases.given_by(actor)}
     sections = [
-        Section(name, unit, _found(actor, name, unit, bare=asked.bare), [])
+        SharedSection(name, unit, _section_cases(actor, name, unit, bare=asked.bare), [])
         for name, own in units.items()
         for unit in own
         if asked.name in ("", name) and asked.unit in ("", unit.code)
     ]
     if asked.name and len(sections) == 1:
-        _whole(sections[0], actor, asked)
+        _load_page(sections[0], actor, asked)
     else:
-        _beginnings(sections, actor, asked)
+        _load_first_rows(sections, actor, asked)
     counts = inboxes.counted({str(n): each.found for n, each in enumerate(sections)})
     for n, each in enumerate(sections):
         each.count = counts.get(str(n), 0)
@@ -116,7 +116,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "asked": asked,
         "for_us": [each for each in sections if each.name == "for_us"],
         "by_us": [each for each in sections if each.name == "by_us"],
-        "chips": _chips(asked, units),
+        "chips": _unit_filters(asked, units),
         "bare_address": asked.address(contact="" if asked.bare else "none"),
         "address": asked.address(),
         "in_force": bool(forces_of(actor)),
@@ -137,8 +137,8 @@ def page(request: HttpRequest) -> HttpResponse:
     return render(request, part, context)
 
 
-def _chips(asked: Asked, units: dict[str, list[Unit]]) -> list[dict[str, Any]]:
-    """The units to filter by; none where there is nothing to choose."""
+def _unit_filters(asked: SharedCasesQuery, units: dict[str, list[Unit]]) -> list[dict[str, Any]]:
+    """Links to filter by unit; none if there is only one."""
     every = {unit.code: unit for own in units.values() for unit in own}
     if len(every) < 2:
         return []
@@ -152,21 +152,20 @@ def _chips(asked: Asked, units: dict[str, list[Unit]]) -> list[dict[str, Any]]:
     ]
 
 
-def _found(actor: Actor, name: str, unit: Unit, *, bare: bool) -> QuerySet[Appeal]:
+def _section_cases(actor: Actor, name: str, unit: Unit, *, bare: bool) -> QuerySet[Appeal]:
     ours = name == "by_us"
     found = shared_cases.by_us(actor, unit) if ours else shared_cases.for_us(actor, unit)
     return shared_cases.without_contact(found, unit, both=ours) if bare else found
 
 
-def _whole(section: Section, actor: Actor, asked: Asked) -> None:
-    """One page of one unit's list."""
+def _load_page(section: SharedSection, actor: Actor, asked: SharedCasesQuery) -> None:
     got = case_page(section.found, asked.after, _KEYS, actor)
     section.lines = _lines(section.name, [(row, section.unit) for row in got.rows], actor)
     section.more = asked.address(after=got.more) if got.more else ""
 
 
-def _beginnings(sections: list[Section], actor: Actor, asked: Asked) -> None:
-    """The first rows of each; as many queries for all as for one, but for the numbers."""
+def _load_first_rows(sections: list[SharedSection], actor: Actor, asked: SharedCasesQuery) -> None:
+    """Load the first rows of each section; only the id query runs once per section."""
     first = {
         id(each): list(each.found.order_by(*_KEYS).values_list("pk", flat=True)[: SHOWN + 1])
         for each in sections
@@ -176,7 +175,7 @@ def _beginnings(sections: list[Section], actor: Actor, asked: Asked) -> None:
     by_id = {row.appeal.pk: row for row in rows}
     for name in ("for_us", "by_us"):
         own = [each for each in sections if each.name == name]
-        # Who gives a case away between two queries is not shown it any more.
+        # A case may have left the actor's view between the queries.
         pairs = [
             (by_id[pk], each.unit) for each in own for pk in first[id(each)][:SHOWN] if pk in by_id
         ]
@@ -188,34 +187,34 @@ def _beginnings(sections: list[Section], actor: Actor, asked: Asked) -> None:
                 each.more = asked.address(list=name, unit=each.unit.code)
 
 
-def _lines(name: str, rows: list[tuple[CaseRow, Unit]], actor: Actor) -> list[Line]:
+def _lines(name: str, rows: list[tuple[CaseRow, Unit]], actor: Actor) -> list[SharedCaseLine]:
     pairs = shared_cases.pairs_of([(row.appeal, unit) for row, unit in rows], ours=name == "by_us")
     return [_line(row, pair, actor) for (row, _unit), pair in zip(rows, pairs, strict=True)]
 
 
-def _line(row: CaseRow, pair: Pair, actor: Actor) -> Line:
+def _line(row: CaseRow, pair: Pair, actor: Actor) -> SharedCaseLine:
     inside = may_read_why(actor, row.appeal)
     sides = [pair.partner, *([pair.holds] if pair.holds else [])]
-    return Line(
+    return SharedCaseLine(
         row,
         pair,
         pair.given.why if pair.given and inside else "",
-        _words(pair.said, inside=inside, reveal=row.reveal),
+        _readable_text(pair.said, inside=inside, reveal=row.reveal),
         sides,
         [side for side in sides if side.contact is None and side.unit.pk in actor.party_units],
     )
 
 
-def _words(event: Event | None, *, inside: bool, reveal: bool) -> str:
+def _readable_text(event: Event | None, *, inside: bool, reveal: bool) -> str:
     if event is None:
         return ""
-    if event.verb in _SAYS_WHY:
+    if event.verb in _INTERNAL_VERBS:
         return event.why if inside else ""
     return event.words if reveal else without_numbers(event.words)
 
 
 def part_of(appeal: Appeal, actor: Actor) -> dict[str, Any]:
-    """What a case's page says of those with whom it is shared, and of who has it, with contacts."""
+    """Units that the case is shared with and the unit that holds it, with contacts."""
     if not appeal.also or not may_read_why(actor, appeal):
         return {}
     running = Share.objects.filter(appeal=appeal, ended_at=None).select_related("unit")

@@ -1,4 +1,4 @@
-"""Addresses of the pages for whistles and task forces."""
+"""URLs of the pages for whistles and task forces."""
 
 from django.urls import path
 
@@ -7,5 +7,5 @@ from yinghu.web.oversight import shared_cases, whistle_create, whistles
 urlpatterns = [
     path("desk/whistles", whistles.page, name="whistles"),
     path("desk/whistles/new", whistle_create.page, name="whistle_new"),
-    path("desk/shared", shared_cases.page, name="shared"),
+    path("desk/shared", shared_cases.list_shared_cases, name="shared"),
 ]

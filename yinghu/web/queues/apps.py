@@ -1,4 +1,4 @@
-"""The app of the pages for the desks."""
+"""Django app of the desks."""
 
 from __future__ import annotations
 

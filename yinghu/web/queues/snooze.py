@@ -1,7 +1,4 @@
-"""Cases that somebody left for later: out of their own list for a while, then back by themselves.
-
-Nobody else's list changes, and nothing about the case does.
-"""
+"""Snoozed cases: hidden from one user's list for a while; the case does not change."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ from yinghu.web.models import Skip
 
 MINUTES = 15
 DESKS = frozenset({"triage", "dispatch", "callback"})
-"""Desks where one works from the top; in a unit's inbox one chooses."""
+"""Desks whose lists are worked through from the top."""
 
 
 def _skipped(user: User) -> Exists:
@@ -35,17 +32,17 @@ def _skipped(user: User) -> Exists:
 
 
 def without(found: QuerySet[Appeal], user: User) -> QuerySet[Appeal]:
-    """What this login has not left for later."""
+    """Exclude the cases that the user has snoozed."""
     return found.filter(~_skipped(user))
 
 
 def count(found: QuerySet[Appeal], user: User) -> int:
-    """How many of these this login has left for later, `COUNTED` at most."""
+    """Number of cases that the user has snoozed, counted up to `COUNTED`."""
     return found.filter(_skipped(user)).order_by()[:COUNTED].count()
 
 
 def is_skipped(appeal_id: int | None, user: User) -> bool:
-    """Whether this login has just left it for later."""
+    """Has the user snoozed the case?"""
     if appeal_id is None:
         return False
     return Skip.objects.filter(appeal=appeal_id, user=user, until__gt=timezone.now()).exists()
@@ -62,7 +59,7 @@ def _desk(request: HttpRequest) -> str:
 @require_POST
 @staff(*DESKS)
 def skip(request: HttpRequest) -> HttpResponse:
-    """Leave a case for later, and on to the next one."""
+    """Snooze a case and go on to the next one."""
     back, me = _desk(request), login_of(request)
     appeal = case_views.seen(request, request.POST.get("number", ""))
     now = timezone.now()
@@ -76,7 +73,7 @@ def skip(request: HttpRequest) -> HttpResponse:
 @require_POST
 @staff(*DESKS)
 def unskip(request: HttpRequest) -> HttpResponse:
-    """Bring back one case that was skipped, or all of them where none is named."""
+    """End the snooze of one case, or of all if none is named."""
     back, me = _desk(request), login_of(request)
     mine = Skip.objects.filter(user=me)
     number = request.POST.get("number", "")

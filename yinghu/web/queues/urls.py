@@ -1,4 +1,4 @@
-"""Addresses of the pages for the desks."""
+"""URLs of the desks and worklists."""
 
 from django.urls import path
 
@@ -11,8 +11,8 @@ urlpatterns = [
     path("desk/callback", views.callback, name="callback"),
     path("desk/skip", snooze.skip, name="skip"),
     path("desk/unskip", snooze.unskip, name="unskip"),
-    path("desk/own", worklists.own, name="own"),
-    path("desk/oversight", worklists.oversight, name="oversight"),
+    path("desk/own", worklists.show_own_worklist, name="own"),
+    path("desk/oversight", worklists.show_oversight_worklist, name="oversight"),
     path("desk/badges", views.badges, name="badges"),
     path("desk/areas", views.areas, name="areas"),
 ]

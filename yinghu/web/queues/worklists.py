@@ -1,4 +1,4 @@
-"""Lists that are looked through once or twice a day: one's own, and the supervisor's."""
+"""Worklist pages: the user's own tasks, and the supervisors' overview."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from yinghu.ui.decorators import staff
 from yinghu.ui.requests import who
 
 SHOWN = 30
-"""Rows of one list; of what is longer the first are the next due."""
+"""Maximum rows per list; the next due come first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """One list of a page: its name, icon and title, and what is said where it is empty."""
+class WorklistSection:
+    """Name, icon, title and empty text of a list."""
 
     name: str
     icon: str
@@ -36,39 +36,39 @@ class Section:
 
 
 @dataclass(slots=True)
-class Shown:
-    """A section with its rows, and how many there are (`inboxes.COUNTED` at most)."""
+class WorklistRows:
+    """A section with its rows and their number (counted up to `inboxes.COUNTED`)."""
 
-    section: Section
+    section: WorklistSection
     rows: list[CaseRow]
     count: int
     more: bool
 
 
 OWN = (
-    Section("asked", "message-question", _("等我们回话"), _("没有人在等我们回话")),
-    Section("late", "clock-exclamation", _("已经超时"), _("没有超时的")),
-    Section("today", "clock", _("今天到期"), _("今天没有到期的")),
-    Section("back", "refresh", _("退回重办"), _("没有退回重办的")),
-    Section("watched", "eye", _("督办中"), _("没有督办中的")),
-    Section("mine", "user-check", _("手上和待接单"), _("手上没有在办的")),
+    WorklistSection("asked", "message-question", _("等我们回话"), _("没有人在等我们回话")),
+    WorklistSection("late", "clock-exclamation", _("已经超时"), _("没有超时的")),
+    WorklistSection("today", "clock", _("今天到期"), _("今天没有到期的")),
+    WorklistSection("back", "refresh", _("退回重办"), _("没有退回重办的")),
+    WorklistSection("watched", "eye", _("督办中"), _("没有督办中的")),
+    WorklistSection("mine", "user-check", _("手上和待接单"), _("手上没有在办的")),
 )
 
 OVERSEEN = (
-    Section("rulings", "gavel", _("等裁定：退单、延期、异议"), _("没有等裁定的")),
-    Section("nobody", "alert-triangle", _("没有人负责"), _("每一件都有人负责")),
-    Section("silent", "speakerphone", _("吹哨没有报到"), _("没有到时还不来的")),
-    Section("watched", "eye", _("督办中"), _("没有督办中的")),
-    Section("raised", "stairs-up", _("提级办理"), _("没有提级的")),
-    Section("late", "clock-exclamation", _("已经超时"), _("没有超时的")),
+    WorklistSection("rulings", "gavel", _("等裁定：退单、延期、异议"), _("没有等裁定的")),
+    WorklistSection("nobody", "alert-triangle", _("没有人负责"), _("每一件都有人负责")),
+    WorklistSection("silent", "speakerphone", _("吹哨没有报到"), _("没有到时还不来的")),
+    WorklistSection("watched", "eye", _("督办中"), _("没有督办中的")),
+    WorklistSection("raised", "stairs-up", _("提级办理"), _("没有提级的")),
+    WorklistSection("late", "clock-exclamation", _("已经超时"), _("没有超时的")),
 )
 
 
-def _page(
+def _render_lists(
     request: HttpRequest,
     desk: str,
     title: Any,
-    sections: tuple[Section, ...],
+    sections: tuple[WorklistSection, ...],
     found: worklists.Lists,
 ) -> HttpResponse:
     counts = inboxes.counted(found)
@@ -77,17 +77,17 @@ def _page(
     for section in sections:
         rows = with_marks(case_rows(found[section.name][: SHOWN + 1], actor))
         if section.name == "silent":
-            _name_silent(rows)
+            _show_silent_units(rows)
         shown.append(
-            Shown(section, rows[:SHOWN], counts.get(section.name, 0), more=len(rows) > SHOWN)
+            WorklistRows(section, rows[:SHOWN], counts.get(section.name, 0), more=len(rows) > SHOWN)
         )
     context = {"desk": desk, "title": title, "sections": shown, "most": inboxes.COUNTED}
     context["passing"] = list(time_travel.CHOICES) if settings.DEMO else []
     return render(request, "queues/worklists.html", context)
 
 
-def _name_silent(rows: list[CaseRow]) -> None:
-    """Show of each case who was called and has not come, in place of what is due; one query."""
+def _show_silent_units(rows: list[CaseRow]) -> None:
+    """Replace the due clocks of each row by those of units that have not reported in; one query."""
     late: dict[int, list[Clock]] = {}
     found = worklists.silent(timezone.now()).filter(appeal__in=[row.appeal.pk for row in rows])
     for clock in found.select_related("unit").order_by("due_at", "pk"):
@@ -99,14 +99,16 @@ def _name_silent(rows: list[CaseRow]) -> None:
 @never_cache
 @require_GET
 @staff("own")
-def own(request: HttpRequest) -> HttpResponse:
-    """Everyone's own list."""
-    return _page(request, "own", _("我的待办"), OWN, worklists.own(who(request)))
+def show_own_worklist(request: HttpRequest) -> HttpResponse:
+    """Show the user's own tasks."""
+    return _render_lists(request, "own", _("我的待办"), OWN, worklists.own(who(request)))
 
 
 @never_cache
 @require_GET
 @staff("oversight")
-def oversight(request: HttpRequest) -> HttpResponse:
-    """The supervisor's."""
-    return _page(request, "oversight", _("督办"), OVERSEEN, worklists.overseen(who(request)))
+def show_oversight_worklist(request: HttpRequest) -> HttpResponse:
+    """Show the supervisors' lists."""
+    return _render_lists(
+        request, "oversight", _("督办"), OVERSEEN, worklists.overseen(who(request))
+    )

@@ -1,4 +1,4 @@
-"""The app of the pages for the board and the rates."""
+"""Django app of the board and the rates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The board: live figures for whoever has to see the whole."""
+"""The board: live figures of all appeals in scope."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ from yinghu.ui.requests import is_part, who
 from yinghu.web.cases.filters import NONE, Filter
 
 TOP = 12
-"""Lines of a table before the rest are summed up."""
+"""Rows of a table before the rest are summed up."""
 
 
 @never_cache
 @require_GET
 @staff("board")
-def page(request: HttpRequest) -> HttpResponse:
-    """Received, open, closed, late; by class, category, group and town."""
+def board_page(request: HttpRequest) -> HttpResponse:
+    """Show received, open, closed and late cases by category, unit, town and class."""
     wanted = request.GET.get("period", "week")
     period: Period = next((each for each in PERIODS if each == wanted), "week")
     scopes = board_scopes(who(request))
     asked = request.GET.get("scope", "")
-    # Somebody with one town's post is shown that town, whatever they ask for.
+    # A post for one town shows that town only.
     scope = asked if asked in scopes else scopes[0]
     found = board(period, scope)
-    opens = _Opens(sees_area(who(request), scope), found)
+    links = _CaseLinks(sees_area(who(request), scope), found)
     all_lines = request.GET.get("lines") == "all"
     context = {
         "desk": "board",
-        # Not the board itself: in a template its statuses would hide its other names.
+        # Not the board itself: template look-up of its items would hide its attributes.
         "at": found.at,
         "scope": scope,
         "period": period,
         "periods": [("today", _("今天")), ("week", _("近七天")), ("all", _("全部"))],
-        "tiles": _tiles(found, opens),
-        "flow": _flow(found, opens),
+        "tiles": _tiles(found, links),
+        "flow": _status_flow(found, links),
         "tables": [
-            Table(_("按类别"), "category", found.by_category, opens, all_lines),
-            Table(_("按承办单位"), "unit", found.by_unit, opens, all_lines),
-            Table(_("按镇街"), "area", found.by_town, opens, all_lines),
-            Table(_("按性质"), "klass", found.by_klass, opens, all_lines),
+            BoardTable(_("按类别"), "category", found.by_category, links, all_lines),
+            BoardTable(_("按承办单位"), "unit", found.by_unit, links, all_lines),
+            BoardTable(_("按镇街"), "area", found.by_town, links, all_lines),
+            BoardTable(_("按性质"), "klass", found.by_klass, links, all_lines),
         ],
-        "days": _days(found),
+        "days": _day_bars(found),
         "lines": "all" if all_lines else "",
         "wall": request.GET.get("wall") == "1",
     }
@@ -63,19 +63,19 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 @dataclass(frozen=True, slots=True)
-class _Opens:
-    """Makes a figure's link to exactly its cases; none for whoever may see figures, not cases."""
+class _CaseLinks:
+    """Links from figures to their cases; empty for users who may see figures only."""
 
     may_open: bool
     found: Board
 
     def link(self, dim: str = "", key: str = "", **more: Any) -> str:
-        """The address of the list of one figure: of the whole board, or of one line of it."""
+        """Make the URL of a figure's cases, of the whole board or of one line."""
         if not self.may_open:
             return ""
         given: dict[str, Any] = {"since": self.found.since, "area": self.found.scope, **more}
         if dim == "area":
-            # Counters know towns; what stands at a wider area stands there alone.
+            # Counters go down to towns; a wider area counts only its own cases.
             given["area_only"] = 0 < len(key) < TOWN_LENGTH
             key = max(key, self.found.scope, key=len)
         if dim:
@@ -88,57 +88,29 @@ _OPEN = tuple(status.value for status in Status if status in OPEN)
 _CLOSED = (Status.CLOSED.value,)
 
 
-def _tiles(found: Board, opens: _Opens) -> list[dict[str, Any]]:
-    rate = found.closed_rate
-    return [
-        {
-            "name": "received",
-            "label": _("收到"),
-            "n": found.received,
-            "icon": "inbox",
-            "link": opens.link(),
-        },
-        {
-            "name": "open",
-            "label": _("在办"),
-            "n": found.open,
-            "icon": "bolt",
-            "link": opens.link(status=_OPEN),
-        },
-        {
-            "name": "closed",
-            "label": pgettext("figure", "销号"),
-            "n": found.closed,
-            "icon": "checks",
-            "link": opens.link(status=_CLOSED),
-        },
-        {
-            "name": "late",
-            "label": _("超时"),
-            "n": found.late,
-            "icon": "clock-exclamation",
-            "link": opens.link(late=True),
-        },
-        {
-            "name": "rate",
-            "label": _("销号率"),
-            "n": "—" if rate is None else f"{rate:.1%}",
-            "icon": "chart-bar",
-        },
+def _tiles(found: Board, links: _CaseLinks) -> list[dict[str, Any]]:
+    rate = "—" if found.closed_rate is None else f"{found.closed_rate:.1%}"
+    tiles: list[tuple[object, ...]] = [
+        ("received", _("收到"), found.received, "inbox", links.link()),
+        ("open", _("在办"), found.open, "bolt", links.link(status=_OPEN)),
+        ("closed", pgettext("figure", "销号"), found.closed, "checks", links.link(status=_CLOSED)),
+        ("late", _("超时"), found.late, "clock-exclamation", links.link(late=True)),
+        ("rate", _("销号率"), rate, "chart-bar"),
     ]
+    return [dict(zip(("name", "label", "n", "icon", "link"), tile, strict=False)) for tile in tiles]
 
 
-def _flow(found: Board, opens: _Opens) -> list[tuple[str, int, str]]:
-    """How many stand at each status now, with the address of the list of them."""
+def _status_flow(found: Board, links: _CaseLinks) -> list[tuple[str, int, str]]:
+    """List (status, number of cases, URL of the cases)."""
     order = [*(status for status in Status if status in OPEN), Status.RESOLVED, Status.CLOSED]
-    # What ended otherwise is rare; but what was received is the sum of all that stand here.
+    # Other endings are rare, but the numbers must add up to those received.
     order += [status for status in Status if status not in order and found[status]]
-    return [(status.value, found[status], opens.link(status=(status.value,))) for status in order]
+    return [(status.value, found[status], links.link(status=(status.value,))) for status in order]
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """One line of a table, each figure with the address of its cases ("" for none)."""
+class BoardRow:
+    """One row of a table, each figure with the URL of its cases ("" for none)."""
 
     name: str
     name_en: str
@@ -149,22 +121,22 @@ class Shown:
         return self.figures[0][0]
 
 
-class Table:
-    """One table of lines; of many the first `TOP`, and how much the rest received."""
+class BoardTable:
+    """A table: the first `TOP` lines (or all), and the sum received by the rest."""
 
     def __init__(
-        self, title: str, dim: str, lines: list[Line], opens: _Opens, all_lines: bool
+        self, title: str, dim: str, lines: list[Line], links: _CaseLinks, all_lines: bool
     ) -> None:
         self.title = title
         first = len(lines) if all_lines else TOP
         self.lines = [
-            Shown(
+            BoardRow(
                 _(line.name) if line.name else "",
                 line.name_en,
                 (
-                    (line.received, opens.link(dim, line.key)),
-                    (line.open, opens.link(dim, line.key, status=_OPEN)),
-                    (line.closed, opens.link(dim, line.key, status=_CLOSED)),
+                    (line.received, links.link(dim, line.key)),
+                    (line.open, links.link(dim, line.key, status=_OPEN)),
+                    (line.closed, links.link(dim, line.key, status=_CLOSED)),
                 ),
             )
             for line in lines[:first]
@@ -175,8 +147,8 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """One day of the series, as a bar of an image 100 high."""
+class DayBar:
+    """One day of the bar chart, which is 100 high."""
 
     x: int
     y: float
@@ -185,10 +157,10 @@ class Bar:
     n: int
 
 
-def _days(found: Board) -> dict[str, Any]:
+def _day_bars(found: Board) -> dict[str, Any]:
     most = max((n for _day, n in found.days), default=0)
     bars = [
-        Bar(
+        DayBar(
             x=place * 10,
             y=round(100 - 100 * n / (most or 1), 1),
             height=round(100 * n / (most or 1), 1),

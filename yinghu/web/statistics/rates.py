@@ -1,4 +1,4 @@
-"""The rates: how appeals were dealt with in a period, line by line; each number opens its cases."""
+"""The rates page: how appeals were handled in a period, with links to the cases, and its export."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from yinghu.oversight.rates import DIMENSIONS, FIGURES, OVERALL_MEANS, RATES, Li
 from yinghu.people.access import board_scopes, sees_area
 from yinghu.ui.decorators import staff
 from yinghu.ui.requests import who
-from yinghu.web.cases.drilldown import Behind, days, line_name
+from yinghu.web.cases.drilldown import Drilldown, line_name, period_text
 from yinghu.web.cases.filters import Filter
-from yinghu.web.statistics.whistle_tables import Table, tables
+from yinghu.web.statistics.whistle_tables import WhistleTable, tables
 
 TOP = 100
-"""Lines on the page before the rest are left to the export."""
+"""Most lines on the page; the export has all."""
 
 _log = structlog.get_logger("yinghu.rates")
 
@@ -50,23 +50,23 @@ BY = {
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column: a rate with the figures that it is made of, or one figure alone."""
+class RateColumn:
+    """A column: a rate with its figures, or a single figure."""
 
     name: str
     label: str
     means: str
     figures: tuple[tuple[str, str], ...]
-    """Each with the sign before it: a part of the rate, or what it is divided by."""
+    """(Figure, sign before it), for the parts and the divisor of the rate."""
     is_rate: bool = False
     good: bool = True
 
 
-def _columns() -> list[Column]:
+def _columns() -> list[RateColumn]:
     found = [_count("valid", "", _("各件最后一次评价：诉求人自评，或回访员打通的电话"))]
     for name in ("responded", "solved", "satisfied"):
         found.append(_rate(name))
-    found.append(Column("overall", _("综合"), _(OVERALL_MEANS), (), is_rate=True))
+    found.append(RateColumn("overall", _("综合"), _(OVERALL_MEANS), (), is_rate=True))
     for name in ("received_in_time", "resolved_in_time", "returned", "redone"):
         found.append(_rate(name))
     return [
@@ -81,20 +81,20 @@ def _columns() -> list[Column]:
     ]
 
 
-def _rate(name: str) -> Column:
+def _rate(name: str) -> RateColumn:
     rate = RATES[name]
     first = _("超时 ") if rate.others else ""
     parts = [(part, "+" if n else first) for n, (part, _weight) in enumerate(rate.parts)]
     figures = (*parts, (rate.of, "/"))
-    return Column(name, _(rate.label), _(rate.means), figures, is_rate=True, good=rate.good)
+    return RateColumn(name, _(rate.label), _(rate.means), figures, is_rate=True, good=rate.good)
 
 
-def _count(name: str, label: str, means: str) -> Column:
-    return Column(name, label or _(FIGURES[name].label), means, ((name, ""),))
+def _count(name: str, label: str, means: str) -> RateColumn:
+    return RateColumn(name, label or _(FIGURES[name].label), means, ((name, ""),))
 
 
-class Asked(forms.Form):
-    """Days of one's own; what cannot be understood is said at its field and asks nothing."""
+class RatesForm(forms.Form):
+    """Custom period; an invalid day shows its error and is ignored."""
 
     since = forms.DateField(required=False)
     until = forms.DateField(required=False)
@@ -117,8 +117,8 @@ class Asked(forms.Form):
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """What is asked for: period, dimension, scope, order. `period` is "" for days of one's own."""
+class RatesQuery:
+    """The parsed query: period ("" for a custom one), dimension, scope, order."""
 
     period: str
     since: date | None
@@ -130,7 +130,7 @@ class View:
     may_open: bool
 
     def query(self, **other: Any) -> str:
-        """The query string of this view, but for what is `other`."""
+        """Encode the query with `other` values replaced."""
         own: dict[str, Any] = {"by": self.by, "scope": self.scope}
         own["sort"] = f"{self.sort}.up" if self.up else self.sort
         if self.period:
@@ -142,23 +142,23 @@ class View:
         return urlencode({name: text for name, text in (own | other).items() if text})
 
     def sorted_by(self, name: str) -> str:
-        """The query string that sorts by a column: the most first, or the least on a second go."""
+        """Encode the query sorted by a column: highest first, reversed if already so."""
         again = name == self.sort and self.up == (name == "name")
         return self.query(sort=f"{name}.up" if again != (name == "name") else name)
 
     def link(self, figure: str, line: Line, *, whole: bool) -> str:
-        """The list of a figure's cases; "" for whoever may see figures, not cases."""
+        """Make the URL of a figure's cases; "" for users who may see figures only."""
         if not self.may_open or not line[figure]:
             return ""
         by, key = ("", "") if whole else (self.by, line.key)
-        asked = Behind(figure, by, key, self.since, self.until, self.scope)
+        asked = Drilldown(figure, by, key, self.since, self.until, self.scope)
         return f"{reverse('cases')}?{Filter(behind=str(asked)).query()}"
 
 
-def _asked(request: HttpRequest) -> tuple[View, Asked]:
-    """What the address asks for, within what its reader may see."""
+def _parse_query(request: HttpRequest) -> tuple[RatesQuery, RatesForm]:
+    """Parse the query string, limited to the reader's scope."""
     given: QueryDict = request.GET
-    form = Asked(given)
+    form = RatesForm(given)
     own = form.is_valid() and any(form.cleaned_data.get(name) for name in ("since", "until"))
     wanted = given.get("period", "month")
     named = "" if own else wanted if wanted in PERIODS else "month"
@@ -172,12 +172,12 @@ def _asked(request: HttpRequest) -> tuple[View, Asked]:
     )
     scopes = board_scopes(who(request))
     asked = given.get("scope", "")[:24].replace("\x00", "")
-    # Somebody with one town's post is shown that town or a part of it, whatever they ask for.
+    # A post for one town shows that town or a part of it only.
     scope = asked if any(asked.startswith(each) for each in scopes) else scopes[0]
     by = given.get("by", "unit")
     sort, _dot, way = given.get("sort", "valid").partition(".")
     known = {"name", *(column.name for column in _columns())}
-    view = View(
+    view = RatesQuery(
         period=named,
         since=since,
         until=until,
@@ -191,13 +191,13 @@ def _asked(request: HttpRequest) -> tuple[View, Asked]:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """A share of 1 (None where there is none) with its figures, or a figure alone."""
+class RateCell:
+    """A table cell: a rate (0 to 1, None if undefined) with its figures, or a single figure."""
 
-    column: Column
+    column: RateColumn
     share: float | None
     figures: list[tuple[str, str, int, str]] = field(default_factory=list)
-    """Sign, label, number, address of its cases."""
+    """(Sign, label, number, URL of the cases)."""
 
     @property
     def percent(self) -> str:
@@ -205,33 +205,33 @@ class Cell:
 
     @property
     def is_empty(self) -> bool:
-        """A rate of nothing."""
+        """Is this an undefined rate?"""
         return self.column.is_rate and self.share is None
 
     @property
     def bar(self) -> int:
-        """Of a hundred; the bar of a return rate may be full."""
+        """Return the bar's width in percent."""
         return round(100 * min(1, max(0, self.share or 0)))
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One line as the page shows it; `down` is the address of what lies within it."""
+class RateRow:
+    """A table row; `down` is the query string of the areas within it."""
 
     name: str
-    cells: list[Cell]
+    cells: list[RateCell]
     down: str = ""
 
 
-def _sorted(lines: list[Line], view: View) -> list[Line]:
-    """In the order that was asked for; what has no rate comes last either way."""
+def _sorted(lines: list[Line], view: RatesQuery) -> list[Line]:
+    """Sort the lines as asked; undefined rates come last either way."""
 
     def value(line: Line) -> float | None:
         if view.sort in FIGURES and view.sort not in RATES:
             return line[view.sort]
         return line.rate(view.sort)
 
-    lines = sorted(lines, key=lambda line: (not line.key, _named(line, view)))
+    lines = sorted(lines, key=lambda line: (not line.key, _line_label(line, view)))
     if view.sort == "name":
         return lines if view.up else lines[::-1]
     known = [line for line in lines if value(line) is not None]
@@ -239,7 +239,7 @@ def _sorted(lines: list[Line], view: View) -> list[Line]:
     return known + [line for line in lines if value(line) is None]
 
 
-def _named(line: Line, view: View) -> str:
+def _line_label(line: Line, view: RatesQuery) -> str:
     if not line.key:
         return _("未定")
     if view.by == "channel":
@@ -249,9 +249,11 @@ def _named(line: Line, view: View) -> str:
     return (is_english() and line.name_en) or line.name
 
 
-def _row(line: Line, view: View, columns: Iterable[Column], *, whole: bool = False) -> Row:
+def _row(
+    line: Line, view: RatesQuery, columns: Iterable[RateColumn], *, whole: bool = False
+) -> RateRow:
     cells = [
-        Cell(
+        RateCell(
             column,
             line.rate(column.name) if column.is_rate else None,
             [
@@ -262,18 +264,18 @@ def _row(line: Line, view: View, columns: Iterable[Column], *, whole: bool = Fal
         for column in columns
     ]
     if whole:
-        return Row(_("全部"), cells)
+        return RateRow(_("全部"), cells)
     within = view.by == "area" and line.key and len(line.key) > len(view.scope)
     down = f"?{view.query(scope=line.key)}" if within else ""
-    return Row(_named(line, view), cells, down)
+    return RateRow(_line_label(line, view), cells, down)
 
 
 @never_cache
 @require_GET
 @staff("rates")
-def page(request: HttpRequest) -> HttpResponse:
-    """The table of a period by one dimension, the whole first."""
-    view, form = _asked(request)
+def rates_page(request: HttpRequest) -> HttpResponse:
+    """Show the table of a period by one dimension, with the total first."""
+    view, form = _parse_query(request)
     columns = _columns()
     table = rates(view.by, view.since, view.until, view.scope)
     lines = _sorted(table.lines, view)
@@ -282,7 +284,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "desk": "rates",
         "view": view,
         "form": form,
-        "days": days(view.since, view.until),
+        "days": period_text(view.since, view.until),
         "periods": [(name, _(text), view.query(period=name)) for name, text in PERIODS.items()],
         "dimensions": [(name, text, view.query(by=name)) for name, text in BY.items()],
         "by": BY[view.by],
@@ -307,29 +309,29 @@ def page(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_GET
 @staff("rates")
-def export(request: HttpRequest) -> HttpResponse:
-    """The same table as a workbook, with what each column means on a second sheet."""
-    view, _form = _asked(request)
+def export_rates(request: HttpRequest) -> HttpResponse:
+    """Export the table as a workbook, with the definitions on another sheet."""
+    view, _form = _parse_query(request)
     columns = _columns()
     table = rates(view.by, view.since, view.until, view.scope)
     book = WorkbookWriter()
     sheet = book.sheet(_("三率"), freeze="B3")
     scope = line_name("area", view.scope) if view.scope else _("全部")
-    sheet.row([_("三率"), days(view.since, view.until), scope])
+    sheet.row([_("三率"), period_text(view.since, view.until), scope])
     heads = [str(BY[view.by])]
     for column in columns:
         heads += [column.label] if column.is_rate else []
-        heads += [_(FIGURES[name].label) for name, _sign in _own(column)]
+        heads += [_(FIGURES[name].label) for name, _sign in _extra_figures(column)]
     sheet.row(heads, bold=True)
     rows = [(_("全部"), table.whole)]
-    rows += [(_named(line, view), line) for line in _sorted(table.lines, view)]
+    rows += [(_line_label(line, view), line) for line in _sorted(table.lines, view)]
     for name, line in rows:
-        sheet.row([name, *_numbers(line, columns)])
+        sheet.row([name, *_row_numbers(line, columns)])
     whistles = [
         each for each in tables(view.since, view.until, [view.scope], may_open=False) if each.rows
     ]
     for each in whistles:
-        _add_whistles(book, each)
+        _add_whistle_sheet(book, each)
     meanings = book.sheet(_("口径"))
     meanings.row([_("指标"), _("怎么算")], bold=True)
     for column in columns:
@@ -344,21 +346,10 @@ def export(request: HttpRequest) -> HttpResponse:
     return answer
 
 
-def _add_whistles(book: WorkbookWriter, table: Table) -> None:
+def _add_whistle_sheet(book: WorkbookWriter, table: WhistleTable) -> None:
     sheet = book.sheet(f"{_('吹哨报到')} {table.title}")
-    heads = [
-        _("单位"),
-        pgettext("count", "吹哨"),
-        _("叫了"),
-        _("应报到"),
-        _("报到"),
-        _("报到率"),
-        _("按时"),
-        _("按时率"),
-        _("评了"),
-        _("满意率"),
-        _("不用来"),
-    ]
+    heads = [_("单位"), pgettext("count", "吹哨"), _("叫了"), _("应报到"), _("报到"), _("报到率")]
+    heads += [_("按时"), _("按时率"), _("评了"), _("满意率"), _("不用来")]
     sheet.row(heads, bold=True)
     for row in table.rows:
         line = row.line
@@ -376,15 +367,15 @@ def _add_whistles(book: WorkbookWriter, table: Table) -> None:
 ONCE = gettext_noop("一件诉求在一个时段里同样的事只算一次；几行都有它的，合起来会多于“全部”。")
 
 
-def _own(column: Column) -> tuple[tuple[str, str], ...]:
-    """The figures that stand in a column of their own: "valid" has one already."""
+def _extra_figures(column: RateColumn) -> tuple[tuple[str, str], ...]:
+    """Return the figures that get a column in the export; "valid" has one already."""
     return tuple(each for each in column.figures if each != ("valid", "/"))
 
 
-def _numbers(line: Line, columns: Iterable[Column]) -> list[Any]:
+def _row_numbers(line: Line, columns: Iterable[RateColumn]) -> list[Any]:
     cells: list[Any] = []
     for column in columns:
         if column.is_rate:
             cells.append(Share(line.rate(column.name)))
-        cells += [line[name] for name, _sign in _own(column)]
+        cells += [line[name] for name, _sign in _extra_figures(column)]
     return cells

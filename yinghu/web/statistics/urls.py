@@ -1,11 +1,11 @@
-"""Addresses of the pages for the board and the rates."""
+"""URLs of the board and the rates."""
 
 from django.urls import path
 
 from yinghu.web.statistics import dashboard, rates
 
 urlpatterns = [
-    path("board", dashboard.page, name="board"),
-    path("rates", rates.page, name="rates"),
-    path("rates.xlsx", rates.export, name="rates_xlsx"),
+    path("board", dashboard.board_page, name="board"),
+    path("rates", rates.rates_page, name="rates"),
+    path("rates.xlsx", rates.export_rates, name="rates_xlsx"),
 ]

@@ -1,4 +1,4 @@
-"""How whistles are answered, as tables of units; their numbers open the cases."""
+"""Tables of how units answer whistles, with links to the cases."""
 
 from __future__ import annotations
 
@@ -13,61 +13,64 @@ from django.utils.translation import pgettext
 
 from yinghu.oversight.periods import bounds
 from yinghu.oversight.whistle_figures import Answering, By, answering
-from yinghu.web.cases.drilldown import Behind
+from yinghu.web.cases.drilldown import Drilldown
 from yinghu.web.cases.filters import Filter
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column of these tables, and how it is reckoned."""
+class WhistleColumn:
+    """A column and its definition."""
 
     name: str
     label: str
     means: str
 
 
-def columns() -> list[Column]:
-    """In the order of the page."""
+def whistle_columns() -> list[WhistleColumn]:
+    """Return the columns in the page's order."""
     return [
-        Column(
+        WhistleColumn(
             "whistles", pgettext("count", "吹哨"), _("被叫到或自己吹的哨，一次叫几个单位也算一次")
         ),
-        Column(
+        WhistleColumn(
             "called", _("叫了"), _("叫单位来的次数：一次吹哨叫两个单位算两次，裁定不用来的不算")
         ),
-        Column("report_in_rate", _("报到率"), _("来报到的 ÷ 应报到的（已经来的，和到了时间的）")),
-        Column("on_time_rate", _("按时"), _("按时报到的 ÷ 应报到的；异议期间不算时间")),
-        Column(
+        WhistleColumn(
+            "report_in_rate", _("报到率"), _("来报到的 ÷ 应报到的（已经来的，和到了时间的）")
+        ),
+        WhistleColumn("on_time_rate", _("按时"), _("按时报到的 ÷ 应报到的；异议期间不算时间")),
+        WhistleColumn(
             "satisfied_rate",
             _("满意率"),
             _("（满意 + 0.9 × 基本满意）÷ 吹哨单位评过的；后面的数是评过几次"),
         ),
-        Column("excused", _("不用来"), _("提了异议，指挥中心裁定不用来的次数")),
+        WhistleColumn("excused", _("不用来"), _("提了异议，指挥中心裁定不用来的次数")),
     ]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One unit, or all where the line has none, with the addresses of the cases by number."""
+class WhistleRow:
+    """A unit's row, or the total (no unit), with URLs of the cases by figure."""
 
     line: Answering
     opens: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """All together and unit by unit; no rows where nobody whistled."""
+class WhistleTable:
+    """A table: total and units; no rows without whistles."""
 
     title: str
-    rows: list[Row]
-    columns: list[Column]
+    rows: list[WhistleRow]
+    columns: list[WhistleColumn]
 
 
 def tables(
     since: date | None, until: date | None, scopes: Sequence[str], *, may_open: bool
-) -> list[Table]:
-    """By units called and by whistlers, from day `since` to day `until` (None is without end), for
-    cases under these area prefixes. Cases open only for one prefix.
+) -> list[WhistleTable]:
+    """Make the tables by called and by whistling units for cases under these area prefixes.
+
+    From day `since` to day `until` (None is open). Links to cases need a single prefix.
     """
     asked: tuple[tuple[str, By, dict[str, str]], ...] = (
         (_("被叫的单位"), "unit", {"called": "called", "reported": "came"}),
@@ -76,11 +79,11 @@ def tables(
     now, moments = timezone.now(), bounds(since, until)
     found = []
     for title, by, figures in asked:
-        rows = [Row(line) for line in answering(now, *moments, scopes, by)]
+        rows = [WhistleRow(line) for line in answering(now, *moments, scopes, by)]
         for row in rows if may_open else ():
             key = ("unit", row.line.unit.code) if row.line.unit else ("", "")
             for number, figure in figures.items():
-                behind = Behind(figure, *key, since, until, scopes[0])
+                behind = Drilldown(figure, *key, since, until, scopes[0])
                 row.opens[number] = f"{reverse('cases')}?{Filter(behind=str(behind)).query()}"
-        found.append(Table(title, rows, columns()))
+        found.append(WhistleTable(title, rows, whistle_columns()))
     return found

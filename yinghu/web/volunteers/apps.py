@@ -1,4 +1,4 @@
-"""The app of the pages for volunteers, and those who look after them."""
+"""Django app of the pages for volunteers and their coordinators."""
 
 from __future__ import annotations
 

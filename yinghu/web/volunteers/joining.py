@@ -1,4 +1,4 @@
-"""Joining a squad from its QR code, and coming back by phone: pages of volunteers-to-be."""
+"""Joining a squad by its QR code, and volunteers' login by phone."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib.auth import login, user_logged_in, user_logged_out
-from django.dispatch import receiver
+from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -34,26 +33,27 @@ from yinghu.ui.requests import absolute, who
 from yinghu.web.citizen import phone_code
 
 OPEN_FOR = 30 * 60
-"""Seconds for which a code opens the form in the browser where it was read back."""
-_KEY = "join"
-_JOIN_DOOR = "volunteers/join_door.html"
-_DOOR = "volunteers/volunteer_door.html"
+"""Seconds for which a verified phone number keeps the form open in a browser."""
+_SESSION_KEY = "join"
+phone_code.drop_at_login(_SESSION_KEY)
+_JOIN_TEMPLATE = "volunteers/join_door.html"
+_LOGIN_TEMPLATE = "volunteers/volunteer_door.html"
 
 State = Volunteer.State
 
 
 def skill_choices() -> list[tuple[str, str]]:
-    """The skills in use, in the language of the page."""
+    """Active skills as choices, in the current language."""
     return [(skill.code, name_of(skill)) for skill in Skill.objects.filter(active=True)]
 
 
 def zone_choices() -> list[tuple[str, str]]:
-    """The zones in use, likewise."""
+    """Active zones as choices, in the current language."""
     return [(zone.code, name_of(zone)) for zone in Zone.objects.filter(active=True)]
 
 
 class JoinForm(forms.Form):
-    """What somebody says of themselves who wants to help."""
+    """Application to join a squad."""
 
     name = LineField(max_length=60)
     skills = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
@@ -91,7 +91,7 @@ class JoinForm(forms.Form):
 
 
 def _squad(code: str) -> Unit:
-    """The squad or group of an address, while it can be joined."""
+    """The active squad or group with this code; 404 if it cannot be joined."""
     squad = Unit.objects.filter(code=code, kind__in=JOINED, active=True).first()
     if squad is None:
         raise Http404
@@ -101,24 +101,24 @@ def _squad(code: str) -> Unit:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def join(request: HttpRequest, unit_code: str) -> HttpResponse:
-    """Phone, code, a few words about oneself; then the coordinator decides."""
+    """Apply to a squad: verify the phone, fill in the form; the coordinator decides later."""
     squad = _squad(unit_code)
-    phone = _proved(request, squad)
+    phone = _verified_phone(request, squad)
     if request.method == "POST" and "phone" in request.POST:
-        step = phone_code.turn(request, Purpose.JOIN, paid_by=squad.code)
-        if not step.proved:
-            return step.show(request, _JOIN_DOOR, squad=squad)
-        request.session[_KEY] = {
+        step = phone_code.handle_phone_form(request, Purpose.JOIN, quota_key=squad.code)
+        if not step.verified_phone:
+            return step.show(request, _JOIN_TEMPLATE, squad=squad)
+        request.session[_SESSION_KEY] = {
             "squad": squad.code,
-            "phone": base64.b64encode(seal(step.proved)).decode(),
+            "phone": base64.b64encode(seal(step.verified_phone)).decode(),
             "until": time.time() + OPEN_FOR,
         }
         return redirect("join", squad.code)
     if not phone:
-        # Also for whoever took longer than the code counts for: what they wrote their browser has.
-        return phone_code.Step().show(request, _JOIN_DOOR, squad=squad)
+        # Also when the verification has expired: the browser keeps the draft.
+        return phone_code.PhoneStep().show(request, _JOIN_TEMPLATE, squad=squad)
     if (known := volunteers.of_phone(phone)) and known.state != State.LEFT:
-        return _told(request, known)
+        return _render_state(request, known)
     form = JoinForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
@@ -132,33 +132,33 @@ def join(request: HttpRequest, unit_code: str) -> HttpResponse:
                 inside=given.get("inside", ""),
             )
         except volunteers.PhoneInUse:
-            # Pressed twice, or on two phones at once: what there is now is said.
+            # Submitted twice: show the state of the existing application.
             return redirect("join", squad.code)
-        return _told(request, volunteer, fresh=True)
+        return _render_state(request, volunteer, fresh=True)
     context = {"squad": squad, "form": form, "phone": mask_phone(phone)}
     status = 422 if request.method == "POST" else 200
     return render(request, "volunteers/join.html", context, status=status)
 
 
-def _proved(request: HttpRequest, squad: Unit) -> str:
-    """The phone that was proved in this browser for this squad; "" for none."""
-    kept: dict[str, Any] = request.session.get(_KEY) or {}
+def _verified_phone(request: HttpRequest, squad: Unit) -> str:
+    """The phone number verified in this browser for this squad, else ""."""
+    kept: dict[str, Any] = request.session.get(_SESSION_KEY) or {}
     if kept.get("squad") != squad.code or float(kept.get("until", 0)) < time.time():
         return ""
     return disclosure.own_phone(base64.b64decode(kept["phone"]))
 
 
-def _told(
+def _render_state(
     request: HttpRequest, volunteer: Volunteer | None, *, fresh: bool = False, status: int = 200
 ) -> HttpResponse:
-    """How somebody stands, who has shown that they hold the phone."""
+    """Render the state of an application, to a person with a verified phone."""
     context = {"volunteer": volunteer, "fresh": fresh}
     return render(request, "volunteers/volunteer_told.html", context, status=status)
 
 
 @require_GET
 def join_qr(request: HttpRequest, unit_code: str) -> HttpResponse:
-    """The QR code of a squad's address."""
+    """QR code of a squad's page for joining."""
     return qr_image(absolute(reverse("join", args=[_squad(unit_code).code])))
 
 
@@ -166,7 +166,7 @@ def join_qr(request: HttpRequest, unit_code: str) -> HttpResponse:
 @require_GET
 @staff("volunteers")
 def poster(request: HttpRequest, unit_code: str) -> HttpResponse:
-    """A sheet of A4 with the code, to hang up, and the same as a link to send."""
+    """Printable A4 poster with the squad's QR code and link."""
     squad = _squad(unit_code)
     if not squads_of(who(request)).filter(pk=squad.pk).exists():
         raise Http404
@@ -183,28 +183,21 @@ def poster(request: HttpRequest, unit_code: str) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def come_back(request: HttpRequest) -> HttpResponse:
-    """A volunteer logs in by phone and code; whoever may not is told how they stand."""
+def log_in_by_phone(request: HttpRequest) -> HttpResponse:
+    """Log in a volunteer by phone and code; others see the state of their application."""
     if request.method != "POST":
         if request.user.is_authenticated and is_only_volunteer(who(request)):
             return redirect("field")
-        return phone_code.Step().show(request, _DOOR)
-    step = phone_code.turn(request, Purpose.VOLUNTEER)
-    if not step.proved:
-        return step.show(request, _DOOR)
-    volunteer = volunteers.of_phone(step.proved)
+        return phone_code.PhoneStep().show(request, _LOGIN_TEMPLATE)
+    step = phone_code.handle_phone_form(request, Purpose.VOLUNTEER)
+    if not step.verified_phone:
+        return step.show(request, _LOGIN_TEMPLATE)
+    volunteer = volunteers.of_phone(step.verified_phone)
     if volunteer is None or volunteer.state != State.ACTIVE:
-        return _told(request, volunteer, status=403)
+        return _render_state(request, volunteer, status=403)
     if not phone_opens(volunteer.user):
-        # A phone is enough for what volunteers do, not for a desk.
+        # A phone is not enough for logins with posts at a desk.
         return render(request, "volunteers/volunteer_desk.html", status=403)
     login(request, volunteer.user, backend=settings.AUTHENTICATION_BACKENDS[0])
     request.session[BY_PHONE] = volunteer.user.pk
     return redirect("field")
-
-
-@receiver((user_logged_in, user_logged_out))
-def forget_joining(request: HttpRequest | None = None, **_signal: Any) -> None:
-    """Whoever logs in or out here need not be the one who was joining."""
-    if request is not None:
-        request.session.pop(_KEY, None)

@@ -1,4 +1,4 @@
-"""A squad's week: who is on duty when, and when nobody is."""
+"""Roster page: a squad's shifts of a week, with gaps when nobody is on duty."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _DAY = timedelta(days=1)
 
 
 class ShiftForm(forms.Form):
-    """Who, on which day, from when to when; an end not later than the start is the next day's."""
+    """Person, day, start and end of a shift; an end before the start is on the next day."""
 
     person = forms.ChoiceField(widget=PickerSelect)
     day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
@@ -55,38 +55,37 @@ class ShiftForm(forms.Form):
         ]
 
     def span(self) -> tuple[datetime, datetime]:
-        """From when to when, by the place's clock."""
+        """Start and end in local time."""
         day, starts, ends = (self.cleaned_data[name] for name in ("day", "starts", "ends"))
         last = day if ends > starts else day + _DAY
-        return _moment(day, starts), _moment(last, ends)
+        return _local_moment(day, starts), _local_moment(last, ends)
 
 
-def _moment(day: date, at: time = time()) -> datetime:
+def _local_moment(day: date, at: time = time()) -> datetime:
     return timezone.make_aware(datetime.combine(day, at))
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """A shift as one day shows it."""
+class ShiftSpan:
+    """A shift as shown on one day; `begins` is False if it continues from the day before."""
 
     shift: Shift
     text: str
     begins: bool
-    """Whether it begins on this day, and did not come over from the one before."""
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """A day of the roster; `gaps` are when nobody is on duty."""
+class RosterDay:
+    """A day of the roster; `gaps` are the times when nobody is on duty."""
 
     day: date
     today: bool
-    spans: list[Span]
+    spans: list[ShiftSpan]
     gaps: list[str]
 
 
 def _squad(request: HttpRequest) -> tuple[Unit, list[Unit]]:
-    """The squad that is asked for, or the first, and all of the reader's."""
+    """The requested squad (default: the first with a roster) and all squads of the user."""
     squads = list(squads_of(who(request)).filter(active=True).order_by("name"))
     code = request.GET.get("squad", "")
     chosen = next((unit for unit in squads if unit.code == code), None)
@@ -99,7 +98,7 @@ def _squad(request: HttpRequest) -> tuple[Unit, list[Unit]]:
 
 
 def _monday(request: HttpRequest) -> date:
-    """The Monday of the week that is asked for, or of this one."""
+    """Monday of the requested week, default this week."""
     try:
         day = parse_date(request.GET.get("week", "")) or timezone.localdate()
     except ValueError:
@@ -112,8 +111,8 @@ def _monday(request: HttpRequest) -> date:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff("volunteers")
-def page(request: HttpRequest) -> HttpResponse:
-    """The week as a table, and one shift more."""
+def show_roster(request: HttpRequest) -> HttpResponse:
+    """Show a week of the roster; add a shift on POST."""
     squad, squads = _squad(request)
     monday = _monday(request)
     people = list(
@@ -153,8 +152,8 @@ def _address(squad: Unit, day: date) -> str:
     return f"{reverse('roster')}?squad={squad.code}&week={day.isoformat()}"
 
 
-def _days(squad: Unit, monday: date) -> list[Day]:
-    first, last = _moment(monday), _moment(monday + 7 * _DAY)
+def _days(squad: Unit, monday: date) -> list[RosterDay]:
+    first, last = _local_moment(monday), _local_moment(monday + 7 * _DAY)
     found = list(
         Shift.objects.filter(unit=squad, starts_at__lt=last, ends_at__gt=first)
         .select_related("user")
@@ -164,21 +163,20 @@ def _days(squad: Unit, monday: date) -> list[Day]:
     days = []
     for n in range(7):
         day = monday + n * _DAY
-        begins, ends = _moment(day), _moment(day + _DAY)
+        begins, ends = _local_moment(day), _local_moment(day + _DAY)
         here = [each for each in found if each.starts_at < ends and each.ends_at > begins]
-        spans = [Span(each, _said(each), each.starts_at >= begins) for each in here]
-        days.append(Day(day, day == today, spans, _gaps(here, begins, ends) if found else []))
+        spans = [ShiftSpan(each, _shift_text(each), each.starts_at >= begins) for each in here]
+        days.append(RosterDay(day, day == today, spans, _gaps(here, begins, ends) if found else []))
     return days
 
 
-def _said(shift: Shift) -> str:
+def _shift_text(shift: Shift) -> str:
     starts, ends = timezone.localtime(shift.starts_at), timezone.localtime(shift.ends_at)
     next_day = _("次日 ") if ends.date() > starts.date() else ""
     return f"{_clock(starts)}–{next_day}{_clock(ends)}"
 
 
 def _gaps(found: list[Shift], begins: datetime, ends: datetime) -> list[str]:
-    """The parts of a day in which nobody is on duty."""
     gaps, at = [], begins
     for shift in found:
         if shift.starts_at > at:
@@ -198,8 +196,8 @@ def _clock(moment: datetime) -> str:
 @never_cache
 @require_POST
 @staff("volunteers")
-def remove(request: HttpRequest, pk: int) -> HttpResponse:
-    """Take a shift of one of the reader's squads off the roster."""
+def remove_shift(request: HttpRequest, pk: int) -> HttpResponse:
+    """Remove a shift of one of the user's squads."""
     own = Shift.objects.filter(unit__in=squads_of(who(request))).select_related("unit", "user")
     shift = own.filter(pk=pk).first()
     if shift is None:

@@ -1,4 +1,4 @@
-"""What a volunteer can and where they serve, as a form: their own, and their coordinator's."""
+"""Form for a volunteer's skills, areas and zones, used by volunteers and coordinators."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from yinghu.places.models import Area, Zone
 
 
 class Names:
-    """Skills, zones and areas by name for one page, each read once and only if needed; those out of
-    use as well, and a code that is none any more stays.
+    """Names of skills, zones and areas, retired ones included, loaded once on first use; an unknown
+    code is returned unchanged.
     """
 
     @cached_property
@@ -35,22 +35,20 @@ class Names:
         return locate.known_areas()
 
     def skills(self, codes: Iterable[str]) -> list[str]:
-        """Skills by name."""
+        """Names of skills."""
         return [self._skills.get(code, code) for code in codes]
 
     def zones(self, codes: Iterable[str]) -> list[str]:
-        """Zones by name."""
+        """Names of zones."""
         return [self._zones.get(code, code) for code in codes]
 
     def areas(self, codes: Iterable[str]) -> list[str]:
-        """Areas by name."""
+        """Names of areas."""
         return [name_of(self._areas[code]) if code in self._areas else code for code in codes]
 
 
 class ServiceForm(forms.Form):
-    """Skills and areas; with `coordinator` also passes into zones and the zone they live in, which
-    nobody gives themselves.
-    """
+    """Skills and areas; for coordinators also zone passes and the zone of residence."""
 
     skills = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
     areas = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
@@ -73,24 +71,24 @@ class ServiceForm(forms.Form):
             self.fields[name].label = label
         skills = Skill.objects.all()
         if not coordinator:
-            # Nor do they give themselves a skill that opens a zone.
+            # Volunteers must not give themselves a skill that opens a zone.
             opening = Zone.objects.filter(active=True).exclude(skill="").values("skill")
             skills = skills.filter(Q(pk__in=volunteer.skills) | ~Q(pk__in=opening))
-        self._choices("skills", skills, volunteer.skills)
+        self._offer("skills", skills, volunteer.skills)
         areas = list(zip(volunteer.areas, Names().areas(volunteer.areas), strict=True))
-        self._put_choices("areas", areas)
-        self._choices("zones", Zone.objects.all(), volunteer.zones)
-        self._choices("inside", Zone.objects.all(), [volunteer.inside], none=_("不住在里面"))
+        self._set_choices("areas", areas)
+        self._offer("zones", Zone.objects.all(), volunteer.zones)
+        self._offer("inside", Zone.objects.all(), [volunteer.inside], none=_("不住在里面"))
         if not coordinator:
             for name in ("zones", "inside"):
                 self.fields.pop(name, None)
 
-    def _choices(self, name: str, things: Any, now: list[str], none: str = "") -> None:
-        """Those in use, and those out of use that they have."""
+    def _offer(self, name: str, things: Any, now: list[str], none: str = "") -> None:
+        """Offer active things, and retired ones that the volunteer has."""
         found = [(one.code, name_of(one)) for one in things if one.active or one.code in now]
-        self._put_choices(name, [("", none), *found] if none else found)
+        self._set_choices(name, [("", none), *found] if none else found)
 
-    def _put_choices(self, name: str, choices: list[tuple[str, str]]) -> None:
+    def _set_choices(self, name: str, choices: list[tuple[str, str]]) -> None:
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # for the type checker
         field.choices = choices
@@ -98,7 +96,7 @@ class ServiceForm(forms.Form):
             del self.fields[name]
 
     def values(self) -> dict[str, Any]:
-        """What `volunteers.change` takes."""
+        """Values for `volunteers.change`."""
         given = dict(self.cleaned_data)
         more = given.pop("more")
         areas = given.get("areas", [])

@@ -1,4 +1,4 @@
-"""What somebody has done for others: tasks and hours, from the legs that they did."""
+"""Service hours: tasks and time of volunteers, counted from completed legs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from yinghu.people.models import User
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Tasks done, the minutes that they took, and when the first of them was done."""
+    """Number of tasks, their minutes in total, and when the first was done."""
 
     tasks: int = 0
     minutes: int = 0
@@ -25,39 +25,37 @@ class Served:
 
     @property
     def hours(self) -> str:
-        """The time in words."""
+        """The time as text."""
         return hours_said(self.minutes)
 
 
 def done_legs(users: Iterable[int], since: datetime | None = None) -> QuerySet[Leg]:
-    """The legs that these logins did. A hand-over belongs to the legs before and after it, whose
-    people did the work: it does not count.
-    """
+    """Legs completed by these users. Hand-overs do not count: the legs before and after them do."""
     found = Leg.objects.filter(state=Leg.State.DONE, holder__in=list(users))
     found = found.exclude(kind=LegKind.HAND_OVER)
     return found.filter(done_at__gte=since) if since else found
 
 
 def served(users: Iterable[int], since: datetime | None = None) -> dict[int, Served]:
-    """What each of these logins has done, from a moment on or in all. One query."""
+    """Service of each user, since a moment or in total; one query."""
     rows = done_legs(users, since).values("holder")
     rows = rows.annotate(n=Count("id"), spent=Sum("minutes"), first=Min("done_at"))
     return {row["holder"]: Served(row["n"], row["spent"] or 0, row["first"]) for row in rows}
 
 
 def served_by(user: User, since: datetime | None = None) -> Served:
-    """The same for one."""
+    """Service of one user."""
     return served([user.pk], since).get(user.pk, Served())
 
 
 def month_began() -> datetime:
-    """When this month began by the place's clock."""
+    """Start of the current month in local time."""
     now = timezone.localtime()
     return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def hours_said(minutes: int) -> str:
-    """A sum of time in words: hours and minutes, never days, as certificates have it."""
+    """Format a duration in hours and minutes, never days, as on certificates."""
     hours, rest = divmod(minutes, 60)
     if not hours:
         return ngettext("%d 分钟", "%d 分钟", rest) % rest

@@ -1,4 +1,4 @@
-"""Addresses of the pages for volunteers and their coordinators."""
+"""URLs of the pages for volunteers and their coordinators."""
 
 from django.urls import path
 
@@ -7,11 +7,11 @@ from yinghu.web.volunteers import joining, roster, views, volunteer_profile
 urlpatterns = [
     path("join/<slug:unit_code>", joining.join, name="join"),
     path("join/<slug:unit_code>/qr.svg", joining.join_qr, name="join_qr"),
-    path("volunteer", joining.come_back, name="volunteer"),
+    path("volunteer", joining.log_in_by_phone, name="volunteer"),
     path("desk/volunteers", views.listing, name="volunteers"),
     path("desk/volunteers/-/add", views.add, name="volunteer_add"),
-    path("desk/volunteers/-/roster", roster.page, name="roster"),
-    path("desk/volunteers/-/roster/<int:pk>/remove", roster.remove, name="shift_remove"),
+    path("desk/volunteers/-/roster", roster.show_roster, name="roster"),
+    path("desk/volunteers/-/roster/<int:pk>/remove", roster.remove_shift, name="shift_remove"),
     path("desk/volunteers/-/poster/<slug:unit_code>", joining.poster, name="join_poster"),
     path("desk/volunteers/<str:key>", views.one, name="volunteer_one"),
     path("desk/volunteers/<str:key>/<str:verb>", views.act, name="volunteer_act"),

@@ -1,4 +1,4 @@
-"""E-mail, over the server that the environment names for all mail (`YINGHU_EMAIL_URL`)."""
+"""E-mail transport, by the server that the environment names for all mail (`YINGHU_EMAIL_URL`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from yinghu.notifications.transports.base import OutgoingMessage
 
 
 class EmailTransport:
-    """Plain mails, one at a time, so that each is marked as soon as the server has taken it."""
+    """Sends plain mails one at a time, so that each is marked once the server has taken it."""
 
     at_once = 1
 
@@ -27,7 +27,6 @@ class EmailTransport:
 
 
 def _send(message: OutgoingMessage) -> str:
-    """Why the server did not take it, or ""."""
     title = message.text
     if message.appeal:
         title = _("%(what)s（诉求 %(number)s）") % {"what": title, "number": message.appeal}
@@ -41,11 +40,11 @@ def _send(message: OutgoingMessage) -> str:
 
 
 def headers_of(message: OutgoingMessage) -> dict[str, str]:
-    """Headers that let programs sort, join and not answer our mails.
+    """Return headers for sorting, threading and suppressing automatic answers.
 
-    All mails of a case refer to one message that was never sent, whose id nobody can guess: mail
-    programs show them as one thread, and a reply names it. An id is the same each time that a mail
-    is sent, so whoever gets it twice can tell.
+    All mails of a case refer to one message that was never sent, with an unguessable id: mail
+    programs show them as one thread, and a reply names it. A mail's id is the same each time that
+    it is sent, so duplicates can be recognized.
     """
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
     headers = {

@@ -1,4 +1,4 @@
-"""The log: one line for each notification, which says that somebody was told and not what."""
+"""Log transport: one line per notification, without its content."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from yinghu.notifications.transports.base import OutgoingMessage
 
 
 class LogTransport:
-    """Writes to the process's log; reaches every recipient, at no address."""
+    """Writes to the process's log; reaches every recipient, without an address."""
 
     at_once = 500
 

@@ -1,7 +1,7 @@
-// What pages do beyond plain HTML. Every page works without this file.
+// Behaviour of all pages. Every page works without this file.
 "use strict";
 (function () {
-  // One button press, one request: a second press would only meet the answer of the first.
+  // Prevent a second submission of a form.
   document.addEventListener("submit", function (event) {
     var form = event.target;
     if (!form.hasAttribute("data-once") || event.submitter && event.submitter.name === "pick") return;
@@ -9,7 +9,7 @@
     form.dataset.sent = "yes";
     form.setAttribute("aria-busy", "true");
   });
-  // Coming back with the back button, the form may be sent again.
+  // After the back button, the form may be sent again.
   window.addEventListener("pageshow", function () {
     document.querySelectorAll("form[data-once]").forEach(function (form) {
       delete form.dataset.sent;
@@ -17,8 +17,8 @@
     });
   });
 
-  // What a browser finds missing is said at its field, in the page's language, as the server says it;
-  // the bubbles of browsers inside other apps are often not drawn at all.
+  // Show missing fields as the server does, in the page's language; browsers inside other apps often
+  // do not draw their own bubbles.
   function take(box) {
     box.querySelectorAll(".wrong").forEach(function (note) { note.remove(); });
     box.querySelectorAll(".is-invalid").forEach(function (field) { field.classList.remove("is-invalid"); });
@@ -67,8 +67,7 @@
     strip.hidden = !input.files.length;
   });
 
-  // What somebody is typing must not be swapped away under their hands, nor why it was refused: what
-  // they had written came back with that, and looks untouched.
+  // Do not swap out a form that somebody is typing in, nor one that shows why it was refused.
   function typing(part) {
     if (part.querySelector(".alert-danger, .wrong")) return true;
     if (part.contains(document.activeElement) && /^(TEXTAREA|INPUT|SELECT)$/.test(document.activeElement.tagName)) return true;
@@ -94,7 +93,7 @@
       stale(event.target, false);
     }
   });
-  // What somebody unfolded stays unfolded when its part is drawn anew, and what was folded folded.
+  // Keep <details> open or closed when their part is redrawn.
   var folds = {};
   document.addEventListener("htmx:beforeSwap", function (event) {
     folds = {};
@@ -106,7 +105,7 @@
     });
   });
 
-  // At a desk the button to press next has the focus; on a phone that would only scroll the page.
+  // Focus the next button on desktops; on phones that would only scroll the page.
   function focusNext() {
     var next = document.querySelector("[data-focus]");
     if (next && window.matchMedia("(min-width: 992px)").matches && document.activeElement === document.body) {

@@ -1,5 +1,5 @@
-// What is shown this once and must be kept: a link copied or shared, a picture with the number that an
-// album holds. Where this file does not arrive, the link and its QR code stand there to be kept by hand.
+// Saving what is shown only once: copy or share the link, download a picture with the number.
+// Without this file the page still shows the link and its QR code.
 "use strict";
 (function () {
   var note = document.getElementById("keep-said");
@@ -39,7 +39,7 @@
     var link = document.createElement("a");
     link.download = "yinghu-" + button.dataset.number + ".png";
     link.href = canvas.toDataURL("image/png");
-    // Where nothing can be downloaded, inside of chat apps, a long press on the picture saves it.
+    // Chat apps block downloads; there a long press on the picture saves it.
     qr.style.height = "auto";
     qr.src = link.href;
     link.click();

@@ -1,8 +1,8 @@
-// Maps: outlines and pins of our own, with street tiles behind them only where the city names a
-// server for them. Nobody else is contacted otherwise.
+// Maps: outlines and pins, with street tiles only if the city configures a tile server. No other
+// server is contacted.
 //   <div data-map='{"points": [{lon, lat, label, href, kind}], "area": "330782", "pick": ID,
 //     "box": [west, south, east, north], "near": true}'>
-// `pick` is the id of a form's part that holds inputs named lon and lat; `box` is where it begins;
+// `pick` is the id of the element with the inputs lon and lat; `box` is the initial view;
 // `near` shows the points rather than the whole area.
 "use strict";
 (function () {
@@ -33,7 +33,7 @@
     return [lon, lat];
   }
 
-  // South-west and north-east of what is shown where nothing says which city this is.
+  // South-west and north-east of the initial view without any area.
   var COUNTRY = [[18, 73], [54, 135]];
 
   var loading = null;
@@ -81,20 +81,19 @@
       marker.addTo(map);
     });
     function around(bounds) {
-      // With nothing drawn behind them, pins say most within the whole outline, unless somebody wants to
-      // go there: then as near as leaves names of places in sight.
+      // Without tiles show the whole outline, unless `near`: then zoom in as far as names stay visible.
       if (!box.dataset.tiles && !(given.near && points.length) && bounds && bounds.isValid()) map.fitBounds(bounds, { padding: [8, 8] });
       else if (points.length > 1) map.fitBounds(points.map(function (p) { return at(p.lon, p.lat); }), { padding: [30, 30], maxZoom: box.dataset.tiles ? 16 : 13 });
       else if (points.length) map.setView(at(points[0].lon, points[0].lat), box.dataset.tiles ? 15 : 13);
       else if (bounds && bounds.isValid()) map.fitBounds(bounds, { padding: [8, 8] });
-      // Nearer than this one would not know where in the town one is.
+      // Nearer than this, one loses orientation.
       else if (given.box) map.fitBounds(cityBox(L), { padding: [8, 8], maxZoom: 13 });
       else map.fitBounds(COUNTRY);
     }
     function cityBox(L) {
       return L.latLngBounds(at(given.box[0], given.box[1]), at(given.box[2], given.box[3]));
     }
-    // Names of areas that would lie on one another are left out until one comes nearer.
+    // Hide overlapping names of areas until the map is zoomed in.
     function thin() {
       var shown = [];
       box.querySelectorAll(".area-name").forEach(function (name) {
@@ -112,7 +111,7 @@
         .then(function (answer) { return answer.ok ? answer.json() : null; })
         .then(function (geo) {
           if (!geo) return;
-          // Of a city of several counties, all of them.
+          // A city with several counties: all of them.
           var bounds = given.box ? cityBox(L) : L.latLngBounds([]);
           if (geo.outline) {
             var outline = L.geoJSON(geo.outline, {

@@ -1,4 +1,4 @@
-// A field to type in instead of a long list: by word, by a part of it, by pinyin initials.
+// Search fields instead of long lists: by word, part of a word or pinyin initials.
 //   <select data-picker> with options that may carry data-initials
 //   <input data-find> before boxes to tick; <input data-quick="[[label, minutes or a time]]" data-now>
 //   <input data-areas="ADDRESS">, which answers ?q= with [{code, name, under}]
@@ -62,7 +62,7 @@
           note.textContent = item.note;
           row.append(" ", note);
         }
-        // The field keeps the focus; a finger that scrolls the list has chosen nothing yet.
+        // The field keeps the focus; scrolling by touch chooses nothing.
         row.addEventListener("mousedown", function (event) { event.preventDefault(); });
         row.addEventListener("click", function () { take(index); });
         return row;
@@ -84,7 +84,7 @@
     input.addEventListener("keydown", function (event) {
       if (event.isComposing) return;
       if (event.key === "ArrowDown" && list.hidden) { look(input.value.trim()); event.preventDefault(); return; }
-      // Faster than the answer: what comes first is what was meant.
+      // Enter before the answer: choose its first item.
       if (event.key === "Enter" && coming) { wanted = true; event.preventDefault(); return; }
       if (list.hidden) return;
       if (event.key === "Tab") { if (typed && at >= 0) take(at); return; }
@@ -125,7 +125,7 @@
     select.id = select.id + "-select";
     select.before(box);
     box.append(input, list, select);
-    // It stays in the form as it was; a field that is not drawn cannot be asked to be filled.
+    // The select stays in the form, but browsers cannot validate a hidden field.
     select.hidden = true;
     if (select.required) { select.required = false; input.required = true; input.dataset.missing = select.dataset.missing || ""; }
     function sync() {
@@ -147,7 +147,7 @@
       select.dispatchEvent(new Event("change", { bubbles: true }));
     });
     input.addEventListener("focus", function () { input.select(); });
-    // What was typed and not taken is not what will be sent: say so by showing what will be.
+    // Text without a choice is not sent: show the value that is.
     input.addEventListener("blur", function () {
       if (!input.value.trim()) { select.value = ""; select.dispatchEvent(new Event("change", { bubbles: true })); }
       var option = select.options[select.selectedIndex];
@@ -185,7 +185,7 @@
     });
   }
 
-  // Boxes to tick, of many: those that fit what is typed, and those that are ticked.
+  // Check boxes: show those that match the text and those that are ticked.
   function enhanceSeveral(input) {
     var boxes = input.parentElement.querySelectorAll(".choices input");
     input.hidden = false;
@@ -198,11 +198,11 @@
       });
     }
     input.addEventListener("input", look);
-    // It is no button to send the form by.
+    // Enter must not submit the form.
     input.addEventListener("keydown", function (event) { if (event.key === "Enter") event.preventDefault(); });
   }
 
-  // A few deadlines to press: minutes from now, or a time of tomorrow, by the clock of the place.
+  // Deadline buttons: minutes from now, or a time of tomorrow, in local time of the server.
   function enhanceTime(input) {
     var began = Date.now(), here = Date.parse(input.dataset.now + "Z"), row = document.createElement("div");
     row.className = "quick";

@@ -1,9 +1,9 @@
-// The forms of a case, sent without leaving its page. Nothing that was typed or photographed is touched
-// before it has arrived; drafts outlive a page that the phone threw away, until they are sent or somebody
-// logs out, and show to whoever wrote them only. Every form works without this file.
+// Sends the forms of a case without leaving its page. Text and photos stay until they have arrived;
+// drafts survive a discarded page until they are sent or the login ends, and only their author sees
+// them. Every form works without this file.
 "use strict";
 window.yinghuSend = (function () {
-  var page = null; // what the page does with an answer: see `start`
+  var page = null; // callbacks of the page: see `start`
   var said = document.createElement("div");
   said.id = "said";
   said.className = "visually-hidden";
@@ -37,7 +37,7 @@ window.yinghuSend = (function () {
     });
   }
 
-  // ---- photos once chosen stay chosen where their field is drawn again
+  // ---- chosen photos survive redrawing of their field
   function filesOf(form) {
     return Array.from(form.querySelectorAll("input[type=file]")).map(function (input) { return [input.id, input.files]; });
   }
@@ -50,14 +50,14 @@ window.yinghuSend = (function () {
     });
   }
 
-  // ---- saying that something did not go through
+  // ---- reporting failures
   function note(form, text, login) {
     var old = document.querySelector(".send-note");
     if (form) {
       delete form.dataset.sent;
       form.removeAttribute("aria-busy");
     }
-    // What stands there already stays where it is: somebody may be pressing its link just now.
+    // Leave an existing message in place: somebody may be pressing its link.
     if (old && old.textContent.indexOf(text) === 0 && (!form || form.contains(old))) { say(text); return; }
     say("");
     if (old) old.remove();
@@ -82,7 +82,7 @@ window.yinghuSend = (function () {
   }
 
   // ---- sending
-  // A login in another tab has changed the secret that forms carry; somebody else's does not send this.
+  // A new login in another tab has changed the CSRF token; another user's login must not send this.
   function renew() {
     return ask(window.location.pathname).then(function (answer) { return answer.text(); }).then(function (text) {
       var fresh = parsed(text), token = fresh.querySelector("[name=csrfmiddlewaretoken]");
@@ -108,7 +108,7 @@ window.yinghuSend = (function () {
       return null;
     }
     if (fresh.getElementById("case") && page.wrong(fresh, form)) return null;
-    // A form grown old, or one of a login that has been renewed since: once more with a fresh secret.
+    // An expired CSRF token: retry once with a fresh one.
     if ((answer.status === 403 || answer.status === 401) && !again) {
       return renew().then(function (problem) {
         if (problem) note(form, words(problem), problem === "expired");
@@ -121,8 +121,8 @@ window.yinghuSend = (function () {
     return null;
   }
 
-  // `isOurs(form)`: the forms to send; `done(page, address)`: draws what came after one that went
-  // through; `wrong(page, form)`: draws the case again with what was wrong, false if it is another's.
+  // `isOurs(form)`: selects the forms to send; `done(page, address)`: draws the page after success;
+  // `wrong(page, form)`: redraws the case with errors, false if it is another user's.
   function start(what) {
     page = what;
     document.body.append(said);
@@ -139,7 +139,7 @@ window.yinghuSend = (function () {
       event.preventDefault();
       send(event.target, false);
     });
-    // Ctrl+Enter sends what one is writing.
+    // Ctrl+Enter submits.
     document.addEventListener("keydown", function (event) {
       var form = event.target.form;
       if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;

@@ -1,4 +1,4 @@
-// Before the page is drawn: light or dark, as chosen here or as the device says; large type.
+// Theme and large type, applied before the page is drawn: the user's choice, else the device's.
 "use strict";
 (function () {
   var chosen = null, root = document.documentElement;

@@ -1,11 +1,11 @@
-// Clocks run and times pass while a page stands open, in the words of `times.py`.
+// Keeps clocks and times of open pages up to date, with the texts of `times.py`.
 "use strict";
 (function () {
   var EVERY = 15000; // ms; the words are in minutes
   var said = document.querySelector('meta[name="time-words"]');
   if (!said) return;
   var words = JSON.parse(said.content);
-  var ahead = Date.now() - 1000 * words.now; // ms, by which this device's clock is ahead of the server's
+  var ahead = Date.now() - 1000 * words.now; // ms that this device's clock is ahead of the server's
 
   function several(forms, n) { return forms[n === 1 ? 0 : 1].replace("%d", n); }
 

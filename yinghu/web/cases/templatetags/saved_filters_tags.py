@@ -1,4 +1,4 @@
-"""The tag that lists saved filters."""
+"""Template tag for the filter chips."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from typing import Any
 
 from django import template
 
-from yinghu.web.cases import saved_filters as filters
+from yinghu.web.cases import saved_filters
 
 register = template.Library()
 
 
 @register.inclusion_tag("cases/views.html", takes_context=True)
 def saved_views(context: template.Context, address: str = "") -> dict[str, Any]:
-    """The ready filters of the reader's desks and their own; how many each finds comes after the
-    page. `address` is the query of the one that is open.
-    """
-    return {"views": filters.views_of(context["request"], address), "here": address}
+    """Draw the filter chips, whose counts load later; `address` is the query of the open one."""
+    return {"views": saved_filters.filter_chips(context["request"], address), "here": address}

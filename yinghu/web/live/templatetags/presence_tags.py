@@ -1,4 +1,4 @@
-"""The tag that shows who else has a case open."""
+"""Template tag that shows who else has a case open."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ register = template.Library()
 
 @register.inclusion_tag("live/viewers.html", takes_context=True)
 def viewers(context: template.Context, appeal: Appeal) -> dict[str, Any]:
-    """Who else has the case open, by name, for those inside."""
+    """Draw the names of others who have the case open, for staff."""
     return {"viewers": presence_now.others(requests.who(context["request"]), appeal)}

@@ -1,4 +1,4 @@
-// The set-up pages: finding an icon, hiding what a question does not need, leaving unsaved words.
+// Set-up pages: icon search, hiding unused fields of a question or leg, warning about unsaved input.
 "use strict";
 (function () {
   function questions(root) {
@@ -23,7 +23,7 @@
   });
   document.addEventListener("htmx:load", function (event) { fit(event.target); });
   fit(document);
-  // A question just added is typed into at once.
+  // Focus a question just added.
   document.addEventListener("htmx:afterSettle", function (event) {
     var pressed = event.detail.requestConfig && event.detail.requestConfig.elt;
     if (!pressed || pressed.value !== "add") return;

@@ -1,16 +1,16 @@
-// The desks: keys, the next case without a reload, words that are not lost. A key only presses a
-// button that is there; every form and link works without this file, one page at a time.
+// Desks: keyboard shortcuts, opening cases without a reload, keeping drafts. A shortcut presses a
+// visible button; every form and link works without this file.
 "use strict";
 (function () {
-  var CALM = 350; // ms after a new case is drawn in which a second press is taken for the first's
-  var KEEP = 30000; // ms for which a case fetched ahead may be drawn
+  var CALM = 350; // ms after a case is drawn during which presses are ignored as repeats
+  var KEEP = 30000; // ms for which a prefetched case may be shown
   var ahead = new Map(), drawnAt = 0, calm = 0, soon = 0, told = 0;
   var sender = window.yinghuSend, ask = sender.ask, parsed = sender.parsed, note = sender.note;
   function words(name) { return document.getElementById("desk-words").dataset[name]; }
   function root() { return document.querySelector(".split, .lone"); }
   function theCase() { return document.getElementById("case"); }
   function isWide() { return window.matchMedia("(min-width: 992px)").matches; }
-  // ---- what new parts of the page need before they are used
+  // ---- initialise new parts of the page
   function wake(part) {
     sender.restore(part);
     part.querySelectorAll("[data-keys], .story-only").forEach(function (tool) { tool.hidden = false; });
@@ -47,7 +47,7 @@
     if (map && window.yinghuMap) window.yinghuMap(map);
   }, true);
 
-  // ---- drawing: a whole desk, or one case in it
+  // ---- drawing a whole desk, or one case in it
   function adopt(page, address) {
     var main = document.getElementById("main"), fresh = page.getElementById("main");
     if (!fresh || !page.querySelector(".split, .lone")) { window.location.assign(address); return; }
@@ -78,7 +78,7 @@
     focusNext();
     if (theCase()) sender.say(words("opened") + " " + theCase().dataset.number);
   }
-  // The same case again, with what was wrong; photos once chosen stay chosen.
+  // Redraw the same case with its errors; keep the chosen photos.
   function drawAgain(page, form) {
     var open = theCase(), fresh = page.getElementById("case");
     var files = sender.filesOf(form);
@@ -100,9 +100,9 @@
     });
   }
 
-  // ---- acts
+  // ---- verbs
   function isOurs(form) { return form.hasAttribute("data-once") && form.closest(".split, .lone, #skipped"); }
-  // A second press of a key that meant the case before must not act on the one just drawn.
+  // A repeated key press meant for the previous case must not act on the new one.
   document.addEventListener("submit", function (event) {
     if (isOurs(event.target) && !root().classList.contains("is-ready")) {
       event.preventDefault();
@@ -125,7 +125,7 @@
     }
   });
 
-  // Which case comes after this one in the list, for when this one leaves it.
+  // Send the number of the next case, to open when this one leaves the list.
   document.addEventListener("formdata", function (event) {
     var next = event.target.closest("#case") && followingRow();
     if (next) event.formData.set("then", next.id.replace("row-", ""));
@@ -136,7 +136,7 @@
     return at < 0 ? null : rows[at + 1];
   }
 
-  // ---- opening a case of the list; the next one is fetched ahead
+  // ---- opening a case of the list; prefetching the next one
   function paneOf(address) {
     var at = new URL(address, window.location.href);
     at.searchParams.set("part", "pane");
@@ -195,7 +195,7 @@
       .catch(function () { note(null, sender.words("offline")); });
   });
 
-  // The form of what somebody opens low in the panel comes into view; what a page draws open moves nothing.
+  // Scroll to a form that the user opens, not to one that is open initially.
   var pressed = null;
   document.addEventListener("click", function (event) {
     var summary = event.target.closest(".case-acts .act > summary");
@@ -225,7 +225,7 @@
     });
   }
 
-  // ---- live renewals by htmx: the focus, the map and what is chosen outlive them
+  // ---- live updates by htmx: keep focus, map and chosen row
   var before = {};
   document.addEventListener("htmx:configRequest", function (event) {
     if (event.target.id === "rows" && theCase()) event.detail.parameters.case = theCase().dataset.number;
@@ -251,7 +251,7 @@
   });
 
   // ---- keys
-  // A key that does something at another case is not pressed in silence.
+  // Say so when a shortcut is not available for this case.
   function nothing(key) {
     var box = document.getElementById("key-said");
     box.textContent = key === "m" ? words("nothingToMerge") : words("notNow") + " " + key;
@@ -271,7 +271,7 @@
     return true;
   }
   function press(key) {
-    // The row that was stepped to is opened first: nothing is done to another case than one looks at.
+    // Open the focused row first: a shortcut must act only on the case on display.
     var row = document.activeElement.closest("#rows .row-item");
     if (row && theCase() && row.id !== "row-" + theCase().dataset.number && words("caseKeys").indexOf(key) >= 0) {
       row.click();

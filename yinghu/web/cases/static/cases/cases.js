@@ -1,4 +1,4 @@
-// The list of cases: choosing many by mouse or keyboard, and a filter without a reload.
+// The case list: selection by mouse or keyboard, and filtering without a reload.
 "use strict";
 (function () {
   var last = null;
@@ -38,7 +38,7 @@
     if (event.target.hasAttribute("data-pick-all")) boxes().forEach(function (box) { box.checked = event.target.checked; });
     tell();
   });
-  // j and k go through the list, x picks, Enter opens, / searches.
+  // Keys: j and k move, x selects, Enter opens, / searches.
   document.addEventListener("keydown", function (event) {
     if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== "checkbox") return;
     var rows = Array.from(document.querySelectorAll("#batch .row-item"));
@@ -51,7 +51,7 @@
     else return;
     event.preventDefault();
   });
-  // The address always says what is shown, so that it can be sent on and gone back to.
+  // Keep the address in step with the list, for sharing and the back button.
   document.addEventListener("htmx:configRequest", function (event) {
     if (!event.target.hasAttribute || !event.target.hasAttribute("data-filter")) return;
     var address = new URLSearchParams();
@@ -59,7 +59,7 @@
     window.history.pushState({}, "", event.target.action + (String(address) ? "?" + address : ""));
     event.target.querySelectorAll(".wrong").forEach(function (note) { note.remove(); });
   });
-  // What came says how it was understood: so the address reads, and so the kept filter is marked.
+  // Take the normalised query from the answer for the address and the current filter chip.
   document.addEventListener("htmx:afterSwap", function (event) {
     if (event.target.id !== "found") return;
     var form = document.getElementById("batch"), address = form && form.elements.query.value;

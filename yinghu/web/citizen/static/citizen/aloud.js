@@ -1,4 +1,4 @@
-// Large type, and the page read aloud by the browser.
+// Large type, and reading the page aloud.
 "use strict";
 (function () {
   var large = document.querySelector("[data-large]");
@@ -26,7 +26,7 @@
       speech.cancel();
       aloud.setAttribute("aria-pressed", "true");
       var lines = words();
-      // Line by line: browsers break off long speeches.
+      // Line by line: browsers cut off long utterances.
       lines.forEach(function (line, index) {
         var speaks = new SpeechSynthesisUtterance(line);
         speaks.lang = document.documentElement.lang === "en" ? "en-US" : "zh-CN";

@@ -1,5 +1,5 @@
-// Citizens' pages: drafts, sending on a bad network, photos made small, position.
-// Every page works without this file; what it needs of the page stands there in plain HTML.
+// Citizens' pages: drafts, sending over a bad network, photo resizing, position.
+// Every page works without this file.
 "use strict";
 (function () {
   var says = document.getElementById("says").dataset;
@@ -12,7 +12,7 @@
     });
   }
 
-  // --- The tray at the foot of the page: what is going on with what was written.
+  // --- The tray at the foot of the page: state of draft and sending.
   var tray = document.getElementById("tray");
   function tell(text, shown) {
     tray.querySelector("p").textContent = text;
@@ -29,8 +29,8 @@
   }
   on("#tray [data-close]", function () { tell(""); });
 
-  // --- Drafts. The filing form's outlives a closed page, for two days; the words of a case's page
-  // stay in this tab, for its address is a secret.
+  // --- Drafts. The filing form's is kept for two days; those of a case's page only in this tab,
+  // because their keys contain its secret URL.
   function storeOf(form) { return form.hasAttribute("data-filing") ? "localStorage" : "sessionStorage"; }
   function keyOf(form) { return "yinghu-draft:" + form.getAttribute("action"); }
   function read(form) {
@@ -40,16 +40,16 @@
     try {
       if (draft) window[storeOf(form)].setItem(keyOf(form), JSON.stringify(draft));
       else window[storeOf(form)].removeItem(keyOf(form));
-    } catch (e) { /* storage may be forbidden or full: then nothing is kept, and nothing else changes */ }
+    } catch (e) { /* storage forbidden or full: no draft */ }
   }
   try {
     Object.keys(localStorage).forEach(function (key) {
       if (key.indexOf("yinghu-draft:") !== 0) return;
       var draft = null;
-      try { draft = JSON.parse(localStorage.getItem(key)); } catch (e) { /* not ours any more */ }
+      try { draft = JSON.parse(localStorage.getItem(key)); } catch (e) { /* unreadable: remove */ }
       if (!draft || !(Date.now() - draft.at < TWO_DAYS)) localStorage.removeItem(key);
     });
-  } catch (e) { /* as above */ }
+  } catch (e) { /* no storage */ }
   var KEPT = { lon: 1, lat: 1, category: 1 };
   function fieldsOf(form) {
     return Array.from(form.elements).filter(function (field) {
@@ -88,7 +88,7 @@
       return;
     }
     var filled = fill(form, draft.values);
-    // The same form goes on, even if its first sending reached the server and only the answer was lost.
+    // Keep the form id, in case the first request reached the server and only the answer was lost.
     if (draft.form_id && filled && form.elements.form_id) form.elements.form_id.value = draft.form_id;
     var act = form.closest("details");
     if (act && filled) act.open = true;
@@ -97,15 +97,14 @@
     if (form.elements.lon.value) located(form.elements.lon);
     if (filled && !form.elements.category.value) choose(form, draft.values.category);
   }
-  // Whoever comes back to a form that was sent finds it as it was, under the same name: sent again it
-  // is no second appeal.
+  // Going back to a sent form restores its input and id, so that resending creates no second appeal.
   function sentKey(form) { return "yinghu-sent:" + form.getAttribute("action"); }
   function returned(form) {
     var sent = null, way = performance.getEntriesByType("navigation")[0];
     try {
       sent = JSON.parse(sessionStorage.getItem(sentKey(form)));
       if (!way || way.type !== "back_forward") sessionStorage.removeItem(sentKey(form));
-    } catch (e) { /* as with drafts */ }
+    } catch (e) { /* no storage */ }
     if (!sent || !way || way.type !== "back_forward") return false;
     fill(form, sent.values);
     choose(form, sent.values.category);
@@ -124,7 +123,7 @@
     all("form[data-filing]").forEach(function (form) {
       write(form, null);
       form.dataset.left = "yes";
-      try { sessionStorage.removeItem(sentKey(form)); } catch (e) { /* as with drafts */ }
+      try { sessionStorage.removeItem(sentKey(form)); } catch (e) { /* no storage */ }
     });
     window.location.replace(window.location.pathname);
   });
@@ -141,7 +140,7 @@
   document.addEventListener("submit", function (event) {
     if (event.target.hasAttribute("data-draft")) save(event.target, true);
   });
-  // Another language is another page: what stands in forms that keep no draft comes along, once.
+  // Switching the language loads another page: carry over forms without a draft once.
   var CARRY = "yinghu-carry";
   function others() {
     return all("#main form:not([data-filing]):not([data-draft])").filter(function (form) {
@@ -155,16 +154,16 @@
       fieldsOf(form).forEach(function (field) { if (field.type !== "hidden") values[field.name] = field.value; });
       return values;
     });
-    try { sessionStorage.setItem(CARRY, JSON.stringify([window.location.pathname, kept])); } catch (e) { /* then it is typed again */ }
+    try { sessionStorage.setItem(CARRY, JSON.stringify([window.location.pathname, kept])); } catch (e) { /* no storage */ }
   });
   function carried() {
     try {
       var kept = JSON.parse(sessionStorage.getItem(CARRY));
       sessionStorage.removeItem(CARRY);
       if (kept && kept[0] === window.location.pathname) others().forEach(function (form, index) { fill(form, kept[1][index] || {}); });
-    } catch (e) { /* nothing to carry */ }
+    } catch (e) { /* no storage */ }
   }
-  // The questions of a category that was picked again keep their answers.
+  // Restore the answers when a category is picked again.
   document.addEventListener("htmx:afterSettle", function (event) {
     var form = document.querySelector("form[data-filing]");
     if (!form || event.target.id !== "need") return;
@@ -192,14 +191,14 @@
   document.addEventListener("htmx:beforeRequest", withoutQuestions);
   document.addEventListener("htmx:sendError", withoutQuestions);
 
-  // --- Photos: made small here, so that they go through a thin line; each can be taken away again.
+  // --- Photos: resized for slow networks; each can be removed.
   var chosen = new WeakMap(), shrinking = 0;
   function picturesOf(form) {
     var input = form.querySelector("input[type=file]");
     return input ? chosen.get(input) || Array.from(input.files) : [];
   }
   function shrink(file) {
-    // Where a browser does not turn pictures by itself, ours would lie on their side.
+    // Browsers that ignore image orientation would produce rotated photos.
     var turns = window.CSS && CSS.supports && CSS.supports("image-orientation", "from-image");
     if (!turns || !/^image\//.test(file.type) || file.type === "image/gif") return Promise.resolve(file);
     return new Promise(function (resolve) {
@@ -232,7 +231,7 @@
       var carrier = new DataTransfer();
       files.forEach(function (file) { carrier.items.add(file); });
       input.files = carrier.files;
-    } catch (e) { /* then the browser sends what was chosen, as it was */ }
+    } catch (e) { /* the browser sends the original files */ }
     var strip = input.closest(".photo-field").querySelector(".strip");
     all("img", strip).forEach(function (image) { URL.revokeObjectURL(image.src); });
     strip.replaceChildren();
@@ -265,7 +264,7 @@
     shrinking += 1;
     if (tray.hidden) tell(says.shrinking);
     progress(0);
-    // One after the other: all at once would be more than a small phone's memory.
+    // One after another, to save memory on small phones.
     added.reduce(function (line, file) {
       return line.then(function (ready) {
         return shrink(file).then(function (small) {
@@ -283,8 +282,8 @@
     });
   });
 
-  // --- All that is wrong is said at once, and only the server knows all of it. What a browser will not
-  // even hand over, and what nobody could say without a network, is still said here.
+  // --- Validation. The server reports all errors at once; the browser only checks input that it would
+  // not submit, and everything while offline.
   function judged(form) { form.noValidate = true; }
   function handedOver(form) {
     var lost = Array.from(form.elements).find(function (field) { return field.validity && field.validity.badInput; });
@@ -292,7 +291,7 @@
     return navigator.onLine !== false || form.reportValidity();
   }
 
-  // --- Sending. The form's signed name makes it one appeal however often it arrives.
+  // --- Sending. The signed form id makes repeated requests one appeal.
   var sending = null, waiting = 0, tries = 0, renewed = false;
   function send(form) {
     clearTimeout(waiting);
@@ -345,7 +344,7 @@
       var sent = read(form);
       write(form, null);
       form.dataset.left = "yes";
-      try { sessionStorage.setItem(sentKey(form), JSON.stringify(sent)); } catch (e) { /* as with drafts */ }
+      try { sessionStorage.setItem(sentKey(form), JSON.stringify(sent)); } catch (e) { /* no storage */ }
       window.location.assign(JSON.parse(call.responseText).filed);
       return;
     }
@@ -356,7 +355,7 @@
     var fresh = page.querySelector("form[data-filing]");
     if (!fresh) { later(form, says.busy); return; }
     if (call.status === 403 && !renewed) {
-      // The page lay too long: under its new name, and with all that is in it, it goes once more.
+      // The form has expired: send the same input once more under the new id.
       renewed = true;
       ["form_id", "csrfmiddlewaretoken"].forEach(function (name) { form.elements[name].value = fresh.elements[name].value; });
       send(form);
@@ -366,7 +365,7 @@
     show(form, page);
   }
   function show(form, page) {
-    // The server's page with what is wrong, and the photos that it could not send back.
+    // Show the server's page with errors, keeping the photos.
     var main = document.getElementById("main"), photos = form.querySelector(".photo-field");
     main.replaceChildren.apply(main, Array.from(page.getElementById("main").childNodes).map(function (node) { return document.importNode(node, true); }));
     var next = main.querySelector("form[data-filing]"), slot = next.querySelector(".photo-field"), wrong = slot.querySelector(".wrong");
@@ -401,7 +400,7 @@
   window.addEventListener("online", again);
   on("#tray [data-again]", again);
 
-  // --- Where: the phone's own position, or a point on a map that is drawn only when asked for.
+  // --- Position: the phone's, or a point on a map that is loaded on demand.
   function located(lon) {
     var box = lon.closest(".where-box"), found = box.querySelector(".where-found"), lat = box.querySelector("[name=lat]");
     function word(text) {
@@ -416,7 +415,7 @@
         var near = lon.dataset.within ? " · " + says.metres.replace("{n}", lon.dataset.within) : "";
         if (lon.value) word(says.located + (area.name ? " · " + area.name : "") + near);
       })
-      .catch(function () { /* the position is kept without its name */ });
+      .catch(function () { /* show the position without a name */ });
   }
   document.addEventListener("change", function (event) {
     if (event.target.name !== "lon" || !event.target.closest(".where-box")) return;
@@ -464,7 +463,7 @@
     document.head.append(script);
   });
 
-  // --- When it may be urged again, the page looks again by itself.
+  // --- Reload the actions when the case may be urged again.
   function untilUrge() {
     all("[data-again-at]").forEach(function (note) {
       var left = new Date(note.dataset.againAt) - Date.now();
@@ -475,7 +474,7 @@
 
   document.addEventListener("yinghu:tell", function (event) { tell(event.detail, ["close"]); });
 
-  // Not before htmx has seen the page: a press of ours would be the browser's own.
+  // After htmx has processed the page, so that scripted clicks use it.
   document.addEventListener("DOMContentLoaded", function () {
     all("form[data-filing]").forEach(judged);
     all("form[data-filing], form[data-draft]").forEach(restore);

@@ -1,9 +1,8 @@
-// Out there: the free tasks by how far they are, once somebody asks for that; and with a network that
-// comes and goes, what was written and photographed stays until it has arrived.
+// Field pages: sorting free tasks by distance on request; keeping input and photos until sent.
 "use strict";
 (function () {
   function offer() {
-    // Its room is kept from the start, so that nothing moves when it shows.
+    // Space is reserved, so that nothing moves when it appears.
     document.querySelectorAll("[data-near]").forEach(function (button) { button.classList.toggle("invisible", !navigator.geolocation); });
   }
   document.addEventListener("click", function (event) {
@@ -11,7 +10,7 @@
     if (!button) return;
     button.setAttribute("aria-busy", "true");
     navigator.geolocation.getCurrentPosition(function (position) {
-      // A hundred metres are near enough to put tasks in their order.
+      // Precise to about a hundred metres, which is enough for sorting.
       window.location.assign(button.dataset.near + "?lon=" + position.coords.longitude.toFixed(3)
         + "&lat=" + position.coords.latitude.toFixed(3));
     }, function () {
@@ -24,12 +23,12 @@
   document.addEventListener("htmx:load", offer);
   offer();
 
-  // ---- one task: all below is for its page only
+  // ---- page of one task
   if (!document.getElementById("send-words")) return;
   var sender = window.yinghuSend;
   function isOurs(form) { return form.hasAttribute("data-once") && !!form.closest("#case"); }
 
-  // The bar at the thumb opens the step that it names.
+  // The bottom bar opens the step that it names.
   function unfold(fold) {
     fold.open = true;
     var first = fold.querySelector("textarea");
@@ -44,7 +43,7 @@
   });
 
   // ---- sending
-  // The whole page as it was answered; photos once chosen stay chosen where their form is still there.
+  // Replace the whole page; keep chosen photos if their form still exists.
   function adopt(page, address, chosen) {
     var main = document.getElementById("main");
     history.replaceState(null, "", address);

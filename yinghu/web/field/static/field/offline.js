@@ -1,12 +1,12 @@
-// Steps out there, with or without a network: each is recorded on the phone (`queue.js`) before it is sent,
-// and what waits, was refused or has gone is said. Where nothing can be recorded the forms are plain ones.
+// Steps online and offline: each is recorded on the phone (`queue.js`) before it is sent; shows which are
+// waiting, refused or sent. Without IndexedDB the forms are submitted normally.
 "use strict";
 (function () {
   var queue = window.yinghuQueue, at = document.currentScript.dataset, root = document.documentElement;
   var head = document.querySelector("header[data-me]"), me = head ? Number(head.dataset.me) : 0;
   var ready = false, state = "", sending = null, timer = 0, wait = 0, drawn = 0;
-  var SIDE = 1600, FIRST = 5000, LONGEST = 300000; // pixels; ms between two tries
-  // Recorded once, a leg has no more of these until it is known what became of it.
+  var SIDE = 1600, FIRST = 5000, LONGEST = 300000; // pixels; ms between retries
+  // Steps of a leg that are hidden while the key's step is waiting.
   var LAST = { finish: ["finish", "give_back", "touch"], give_back: ["finish", "give_back", "touch"], hand_over: ["hand_over"] };
   var strip = made("div", "phone-strip"), line = made("div", "phone-line"), cards = made("section", "recorded");
   strip.setAttribute("role", "status");
@@ -55,7 +55,7 @@
   }
 
   // ---- recording
-  // Small, and without what a camera writes beside the picture; as it is where it cannot be drawn.
+  // Resize a photo and strip its metadata; keep the file if it cannot be decoded.
   function shrunk(file) {
     var picture = new Image(), address = URL.createObjectURL(file);
     picture.src = address;
@@ -68,7 +68,7 @@
       return new Promise(function (good) { canvas.toBlob(good, "image/jpeg", 0.82); });
     }).then(function (blob) { return blob || file; }, function () { return file; }).then(function (blob) {
       URL.revokeObjectURL(address);
-      // Bytes, not blobs: some phones lose the files behind those.
+      // Store bytes, not blobs: some phones lose a blob's file.
       return new Response(blob).arrayBuffer().then(function (data) {
         return { data: data, type: blob.type, name: blob === file ? file.name : file.name.replace(/\.\w+$/, "") + ".jpg" };
       });
@@ -119,13 +119,13 @@
       wait = 0;
       start();
     }, function () {
-      // No room on the phone: with a network the form goes as it is.
+      // No storage left: submit the form normally if online.
       if (!navigator.onLine) { note(form, at.full); return; }
       form.dataset.plain = "yes";
       form.submit();
     });
   }
-  // Before `app.js` and `send.js` hear of it: what is recorded is not theirs.
+  // Capture before `app.js` and `send.js`, which must not handle recorded steps.
   document.addEventListener("submit", function (event) {
     var form = event.target;
     if (form.method !== "post" || !form.closest("#main")) return;
@@ -161,7 +161,7 @@
       else draw();
     });
   }
-  // What the page shows is from before: its parts are fetched again, and what is kept of a page as well.
+  // Refresh the parts of the page and its cached copy.
   function refresh(path) {
     document.querySelectorAll("[data-follow][hx-trigger=look]").forEach(function (part) {
       if (part.closest("#main") && window.htmx) window.htmx.trigger(part, "look");
@@ -192,7 +192,7 @@
     if (ready) draw();
   });
 
-  // ---- what is said at the top
+  // ---- status line at the top
   function show(name, look, text, more) {
     strip.className = "phone-strip " + look;
     line.replaceChildren(icon(name), made("span", "", text));
@@ -219,7 +219,7 @@
     else strip.hidden = true;
   }
 
-  // ---- each step as it was recorded
+  // ---- cards of recorded steps
   function card(record, here) {
     var refused = record.state === "refused", box = made("article", "card recorded-step" + (refused ? " is-refused" : ""));
     var top = made("p", "recorded-head"), photos = made("div", "photos"), fields = record.fields;
@@ -251,7 +251,7 @@
     else if (record.state === "again") box.append(button("", at.forget, function () { if (window.confirm(at.sure)) queue.drop(record.n).then(draw); }));
     return box;
   }
-  // A step that waits is not pressed again; what could be done as well where there is a network waits too.
+  // Hide forms of waiting steps, and show those that are meant for offline use only when offline.
   function veil(waiting) {
     document.querySelectorAll("[data-offline]").forEach(function (part) { part.hidden = !isOffline(); });
     document.querySelectorAll("form[data-record]").forEach(function (form) {
@@ -280,5 +280,5 @@
     ready = true;
     begin();
     if (root.dataset.keptAt && navigator.onLine) refresh(window.location.pathname);
-  }, function () { /* a private window: plain forms */ });
+  }, function () { /* private window: plain forms */ });
 })();

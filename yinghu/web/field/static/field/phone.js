@@ -1,4 +1,4 @@
-// An app on the phone: the service worker, which tasks it keeps, and how it comes onto the home screen.
+// Web app: registers the service worker, chooses the tasks to cache, offers installation.
 "use strict";
 (function () {
   var worker = navigator.serviceWorker, at = document.currentScript.dataset, hint = null;
@@ -7,8 +7,7 @@
     if (!worker) return;
     worker.ready.then(function (registration) { registration.active.postMessage(what); });
   }
-  // This page if the worker had no part in fetching it, and once what one has in hand; where somebody
-  // has to spare data only what they opened.
+  // Cache this page if the worker did not fetch it, and the user's tasks unless data saving is on.
   function keep() {
     var paths = worker.controller || document.documentElement.dataset.keptAt ? [] : [window.location.pathname];
     var saving = navigator.connection && navigator.connection.saveData;
@@ -16,30 +15,30 @@
     if (paths.length && navigator.onLine) post({ say: "keep", paths: paths });
   }
   if (worker) {
-    worker.register(at.worker, { scope: "/", updateViaCache: "none" }).then(keep, function () { /* then without */ });
+    worker.register(at.worker, { scope: "/", updateViaCache: "none" }).then(keep, function () { /* works without */ });
     document.addEventListener("htmx:afterSwap", keep);
   }
   document.addEventListener("submit", function (event) {
     if (/logout/.test(event.target.action)) post({ say: "forget" });
   });
   window.yinghuPhone = {
-    // What is kept of a page is from before.
+    // Refresh the cached copy of a page.
     again: function (path) { post({ say: "keep", paths: [path], anew: true }); },
     sync: function () {
       if (!worker) return;
       worker.ready.then(function (registration) {
         return registration.sync && registration.sync.register("yinghu-records");
-      }).catch(function () { /* a page that is open sends as well */ });
+      }).catch(function () { /* open pages send too */ });
     }
   };
 
-  // ---- onto the home screen, where the browser offers it and nobody has said no
+  // ---- offer installation if the browser supports it and the user has not declined
   function isDismissed() {
     try { return localStorage.getItem("yinghu-no-install"); } catch (forbidden) { return true; }
   }
   function dismiss() {
     hint.remove();
-    try { localStorage.setItem("yinghu-no-install", "1"); } catch (forbidden) { /* it will ask again */ }
+    try { localStorage.setItem("yinghu-no-install", "1"); } catch (forbidden) { /* no storage: asks again */ }
   }
   function button(words, look, act) {
     var made = document.createElement("button");

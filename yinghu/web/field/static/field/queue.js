@@ -1,13 +1,13 @@
-// The steps recorded on this phone: kept in its own database first, then sent in order, one at a time, each
-// under a key that the server knows again. Runs in pages and in the service worker alike.
+// Queue of steps recorded on this phone: stored in IndexedDB, then sent one at a time, each with a key
+// that makes it idempotent. Runs in pages and in the service worker.
 "use strict";
 (function (scope) {
-  var DOOR = "/field/-/records", SLOW = 180000; // ms for one step with its photos
+  var DOOR = "/field/-/records", SLOW = 180000; // timeout in ms of a step with photos
   var opened = null, listeners = [];
   var channel = scope.BroadcastChannel ? new scope.BroadcastChannel("yinghu-field") : null;
 
-  // ---- what is kept: { n, key, leg, verb, title, fields, photos, at, me, state, code, said }
-  // `state`: "" waits to be sent, "again" waits for somebody else's step, "refused" was refused for good.
+  // ---- stored records: { n, key, leg, verb, title, fields, photos, at, me, state, code, said }
+  // `state`: "" to be sent, "again" waits for another user's step, "refused" finally refused.
   function open() {
     if (opened) return opened;
     opened = new Promise(function (good, bad) {
@@ -40,7 +40,7 @@
   function put(record) { return run("readwrite", function (store) { return store.put(record); }).then(changed); }
   function drop(n) { return run("readwrite", function (store) { return store.delete(n); }).then(changed); }
 
-  // ---- who hears of it: this page and all others
+  // ---- listeners in this page and all others
   function hear(what) { listeners.forEach(function (listener) { listener(what); }); }
   function tell(what) {
     hear(what);
@@ -52,7 +52,7 @@
   function parsed(text) {
     try { return JSON.parse(text); } catch (other) { return null; }
   }
-  // Not followed: what sends elsewhere, to a login or to the page of a café's network, is no answer of ours.
+  // Do not follow redirects: they lead to a login or a captive portal.
   function ask(more) {
     var end = scope.AbortController ? new scope.AbortController() : null;
     var timer = setTimeout(function () { if (end) end.abort(); }, SLOW);
@@ -64,7 +64,7 @@
       return answer;
     });
   }
-  // Why there is no going on, "" where there is.
+  // Reason to stop sending, "" if none.
   function stops(answer) {
     if (answer.status === -1) return "offline";
     if (answer.status === 401 && answer.said) return "login";
@@ -103,7 +103,7 @@
       }
       if (said && said.ok === false && answer.status < 500) return refuse(record, said.code, said.said, "refused");
       if (answer.status === 400 || answer.status === 413) return refuse(record, "unreadable", "", "refused");
-      // The server failed at this one: those of other legs need not wait for it.
+      // Server error: hold only this leg's records.
       round.held[record.leg] = round.failed = true;
       return answer.status === 500 ? "" : "failed";
     });
@@ -112,7 +112,7 @@
   function next(round) {
     return all().then(function (found) {
       var mine = found.filter(function (record) { return isWaiting(record) && record.me === round.me; });
-      // What belongs to one leg stays in its order.
+      // Keep the order within a leg.
       var record = mine.find(function (each) { return !round.tried[each.n] && !round.held[each.leg]; });
       if (!record) return mine.length ? (round.failed ? "failed" : "again") : "done";
       round.tried[record.n] = true;
@@ -124,7 +124,7 @@
   function pass() {
     return all().then(function (found) {
       if (!found.some(isWaiting)) return "done";
-      // Each time anew: a page kept for days has neither the login nor the secret of today.
+      // Ask each time: a cached page may have an outdated user and CSRF token.
       return ask({ method: "GET", headers: { Accept: "application/json" } }).then(function (answer) {
         var stop = stops(answer);
         if (stop) return stop;
@@ -133,7 +133,7 @@
       });
     });
   }
-  // Resolves to how it ended: done, again, offline, failed, login, other. Of all tabs one sends.
+  // Resolves to done, again, offline, failed, login or other. Only one tab sends.
   function send() {
     var locks = scope.navigator.locks;
     return (locks ? locks.request("yinghu-records", pass) : pass()).then(function (state) {

@@ -1,4 +1,4 @@
-// The shopping list: what is ticked costs so much together; and the list on paper.
+// Shopping list: sum of the ticked items, and printing.
 "use strict";
 (function () {
   var form = document.getElementById("shopping");
@@ -17,7 +17,7 @@
     sum.textContent = (cents / 100).toFixed(2);
   }
   form.addEventListener("input", function (event) {
-    // Whoever writes a price has bought it.
+    // Entering a price ticks the item.
     if (event.target.matches("[data-price]") && event.target.value) {
       event.target.closest(".shop-line").querySelector("input[name=tick]").checked = true;
     }

@@ -1,11 +1,10 @@
-// The service worker: pages of /field as they were last seen, for where there is no network. It answers for
-// nothing else, and of a form says no more than that it was not sent; what it keeps is of one login and gone when that one logs out. `/sw.js`
-// loads it, and says what it has to know.
+// Service worker: serves cached pages of /field offline, and nothing else; tells when a form was not
+// sent. The cache belongs to one login and is deleted at logout. `/sw.js` loads it with its settings.
 "use strict";
 (function () {
   var knows = self.yinghuPhone, SHELL = "yinghu-shell-" + knows.version, PAGES = "yinghu-pages-";
-  var SLOW = 6000; // ms after which a page that is kept is shown in place of one that does not come
-  var epoch = 0;   // how often everything was forgotten: what was asked for before is not kept after
+  var SLOW = 6000; // ms after which a cached page is shown
+  var epoch = 0;   // counts deletions of the cache: answers to earlier requests are not cached
   var HASH = /\.[0-9a-f]{12}(\.[a-z0-9]+)$/;
   var shell = new Set(knows.shell), named = new Map();
   knows.shell.forEach(function (path) { named.set(path.replace(HASH, "$1"), path); });
@@ -24,7 +23,7 @@
     }).then(function () { return self.clients.claim(); }));
   });
 
-  // ---- whose pages they are
+  // ---- caches per login
   function others(me) {
     return caches.keys().then(function (names) {
       return Promise.all(names.filter(function (name) {
@@ -50,8 +49,7 @@
   function isKept(path) { return path === knows.pages || path.indexOf(knows.pages + "/") === 0; }
   function isHtml(answer) { return /^text\/html/.test(answer.headers.get("Content-Type") || ""); }
 
-  // What was answered is kept if it is a page of somebody who is logged in; what is no longer theirs to
-  // see is forgotten.
+  // Cache pages of a logged-in user; delete a page that the user may no longer see.
   function keep(path, answer, since) {
     if ([403, 404, 410].indexOf(answer.status) >= 0) {
       return caches.keys().then(function (names) {
@@ -75,7 +73,7 @@
   }
   function trim(cache) {
     return cache.keys().then(function (keys) {
-      // They come in the order in which they were put.
+      // Keys are in insertion order.
       return Promise.all(keys.slice(0, Math.max(0, keys.length - knows.most)).map(function (key) { return cache.delete(key); }));
     });
   }
@@ -100,25 +98,25 @@
     });
   }
 
-  // Whether it was taken only the server knows: nothing is kept, and where it cannot be asked that is said.
+  // Taking a leg needs the server; offline, show that it was not sent.
   function taking(request) {
     return fetch(request).catch(function () {
       return caches.match(knows.unsent).then(function (words) { return words || Response.error(); });
     });
   }
 
-  // ---- the files that pages are drawn with
+  // ---- static files
   function file(event, path) {
     var request = event.request;
     if (shell.has(path) && !knows.fresh) {
       return caches.match(path, { cacheName: SHELL }).then(function (found) { return found || fetch(request); });
     }
-    // A page kept before an update asks for the files of its day.
+    // A page cached before an update refers to old file names: serve the current ones.
     return fetch(request).catch(function () {
       return caches.match(named.get(path.replace(HASH, "$1")), { cacheName: SHELL }).then(function (found) { return found || Response.error(); });
     });
   }
-  // A picture that comes with a task, as of the medicine to be bought, goes with the pages.
+  // Photos of tasks are cached with the pages.
   function picture(event, path) {
     var since = epoch;
     return fetch(event.request).then(function (answer) {
@@ -138,7 +136,7 @@
       });
     });
   }
-  // The outline of an area, which is no secret: the map is drawn on it.
+  // Outlines of areas, for the map; public data.
   function outline(event) {
     return fetch(event.request).then(function (answer) {
       if (!answer.ok) return answer;
@@ -154,7 +152,7 @@
     var request = event.request, url = new URL(request.url), path = url.pathname;
     if (url.origin !== self.location.origin) return;
     if (request.method !== "GET") {
-      // A login ends or begins: what was kept is not shown to whoever comes next.
+      // A login begins or ends: the next user must not see the cached pages.
       if (knows.logins.some(function (each) { return path.indexOf(each) === 0; })) event.waitUntil(forget());
       if (request.mode === "navigate" && isKept(path) && /\/take$/.test(path)) event.respondWith(taking(request));
       return;
@@ -170,7 +168,7 @@
     }
   });
 
-  // ---- what pages ask for
+  // ---- messages from pages
   function fetched(paths, anew) {
     return paths.reduce(function (before, path) {
       return before.then(function () {
@@ -183,14 +181,14 @@
           });
         });
       });
-    }, Promise.resolve()).catch(function () { /* no network: there will be another time */ });
+    }, Promise.resolve()).catch(function () { /* no network: retried later */ });
   }
   self.addEventListener("message", function (event) {
     var what = event.data || {};
     if (what.say === "keep") event.waitUntil(fetched(what.paths.slice(0, knows.most), what.anew));
     if (what.say === "forget") event.waitUntil(forget());
   });
-  // What was sent while no page was there to see to it: a leg that is done shows nobody's phone any more.
+  // Refresh the cached page of a leg after sending in the background: a finished leg shows no phone number.
   var syncing = 0;
   self.yinghuQueue.listen(function (what) {
     if (syncing && what.say === "sent") fetched([knows.pages + "/-/leg/" + what.leg], true);
@@ -199,7 +197,7 @@
     if (event.tag !== "yinghu-records") return;
     syncing += 1;
     event.waitUntil(self.yinghuQueue.send().finally(function () { syncing -= 1; }).then(function (state) {
-      // The browser tries a sync that failed once more, later.
+      // The browser retries a failed sync later.
       if (state === "offline" || state === "failed") throw new Error(state);
     }));
   });

@@ -1,11 +1,11 @@
-// Live: the server says "look again", the parts of the page that follow it ask for themselves again.
+// Live updates: when the server says "look again", the following parts of the page reload.
 //   <div data-live="/live?desk=triage">        what the page follows
 //   <div data-follow="desk" hx-get hx-trigger="look">   a part, by the name of the event
 "use strict";
 (function () {
-  var GAP = 1000;     // ms between two looks of one part
-  var DRAWN = 35000;  // ms for which a desk may have kept what it draws (`desk.js`)
-  var BACK = 1500;    // ms over which what could not be fetched is asked for again when the line is back
+  var GAP = 1000;     // ms between two reloads of one part
+  var DRAWN = 35000;  // ms for which a desk may draw from its cache (`desk.js`)
+  var BACK = 1500;    // ms over which failed reloads are spread after reconnecting
   var at = document.currentScript.dataset.live, port = null, shared = false, told = "", timers = new Map();
   var lines = { live: false, lost: false, offline: !navigator.onLine, failing: false };
   if (!window.EventSource || !window.URLSearchParams) return;
@@ -18,7 +18,7 @@
     timers.delete(part);
     if (!part.isConnected) return;
     if (!navigator.onLine) { part.yinghuOwed = true; return; }
-    // More rows are on their way into it: after them.
+    // Wait for rows that are being loaded.
     if (part.querySelector(".row-more.htmx-request")) { soon(part, 100); return; }
     part.yinghuLooked = Date.now();
     window.htmx.trigger(part, "look");
@@ -27,14 +27,14 @@
     if (timers.has(part)) return;
     timers.set(part, setTimeout(function () { look(part); }, delay));
   }
-  // At once, unless it has just looked; where many are told the same, not all at the same moment.
+  // At once, unless just reloaded; spread when many viewers are told at the same time.
   function tell(name, spread) {
     parts(name).forEach(function (part) {
       var next = (part.yinghuLooked || 0) + Math.max(GAP, spread) - Date.now();
       soon(part, Math.max(0, next, Math.random() * spread));
     });
   }
-  // When the line is back, what could not be fetched waits no longer.
+  // After reconnecting, retry failed reloads.
   function again() {
     document.querySelectorAll("[data-follow]").forEach(function (part) {
       if (!part.yinghuFailed) return;
@@ -43,7 +43,7 @@
       soon(part, Math.random() * BACK);
     });
   }
-  // A part that could not be fetched is owed, or the page would go on showing what was.
+  // Remember failed reloads, or the page would stay outdated.
   document.addEventListener("htmx:afterRequest", function (event) {
     var part = event.target, status = event.detail.xhr ? event.detail.xhr.status : 0;
     if (!part.hasAttribute || !part.hasAttribute("data-follow")) return;
@@ -54,7 +54,7 @@
     sign();
   });
 
-  // ---- what people see of the line
+  // ---- the connection's state as shown
   function sign() {
     var note = document.querySelector("[data-live-lost]"), is = lines.lost || lines.offline || lines.failing;
     if (note && note.hidden === is) {
@@ -73,7 +73,7 @@
     });
   });
 
-  // ---- the line itself: of all tabs where the browser can (`live.js`), else of this page
+  // ---- the connection: shared by all tabs where possible (`live.js`), else of this page
   function wants() {
     var found = { me: "", wants: [] };
     document.querySelectorAll("[data-live]").forEach(function (part) {
@@ -130,7 +130,7 @@
   var navigation = performance.getEntriesByType("navigation")[0];
   var asked = performance.timeOrigin + (navigation ? navigation.requestStart : 0);
   if (wants().wants.length) connect(function () { if (shared || !document.hidden) follow(asked); });
-  // A desk drew another case.
+  // The desk has drawn another case.
   document.addEventListener("yinghu:live", function () {
     if (JSON.stringify(wants()) !== told) follow(Date.now() - DRAWN);
   });
@@ -144,7 +144,7 @@
   window.addEventListener("pageshow", function (event) { if (event.persisted) follow(0); });
   setInterval(function () { if (port) port.postMessage({ say: "here" }); }, 30000);
 
-  // ---- what people look at stays where it is, whatever is swapped above it
+  // ---- keep the scroll position when something above is swapped
   var kept = null;
   function scroller(part) {
     for (var box = part; box && box !== document.body; box = box.parentElement) {
@@ -171,7 +171,7 @@
     var part = event.target;
     kept = null;
     if (!part.hasAttribute("data-follow") || !event.detail.shouldSwap) return;
-    // More rows have come since it asked, or are about to: once more, for all of them.
+    // More rows were loaded meanwhile: reload again for all of them.
     if (part.id === "rows" && (part.querySelectorAll(".row-item").length > part.yinghuShown || part.querySelector(".row-more.htmx-request"))) {
       event.detail.shouldSwap = false;
       soon(part, 0);

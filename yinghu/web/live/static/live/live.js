@@ -1,21 +1,20 @@
-// One stream for all tabs of a browser: this file runs as a shared worker, and hears from each tab
-// what it follows. Where a browser has none, it runs in the page itself, for that page alone.
-// A browser keeps only six connections for one site, and six open tabs would have used them up.
+// One stream for all tabs of a browser, because browsers allow only six connections to a site. Runs as
+// a shared worker that tabs tell what they follow; without shared workers, in the page itself.
 "use strict";
 (function (scope) {
-  var SILENT = 40000;   // ms without a word from the server (it says one every 15 s): the line is dead
-  var UNHEARD = 150000; // ms without a word from a tab: it has crashed (a hidden one speaks once a minute)
-  var AWAY = 300000;    // ms hidden, after which a tab is no longer followed for
-  var GRACE = 300;      // ms before less is followed: the next page is about to say what it wants
-  var LOST = 4000;      // ms without a line until people are told
-  var MOST = 24;        // things followed at once (`following.MOST`)
+  var SILENT = 40000;   // ms without data (the heartbeat is 15 s) until the connection counts as dead
+  var UNHEARD = 150000; // ms without a message until a tab counts as crashed (hidden tabs send one a minute)
+  var AWAY = 300000;    // ms hidden until a tab's topics are dropped
+  var GRACE = 300;      // ms before topics are dropped: the next page may want them
+  var LOST = 4000;      // ms without a connection until the page says so
+  var MOST = 24;        // topics at once; less than `stream_permissions.MAX_TOPICS`
   var tabs = new Set(), streams = new Map();
 
   function Stream(me) {
     this.me = me;
-    this.source = null;  // what is open
-    this.coming = null;  // what is being opened; the one before goes on until it is there
-    this.at = new Map(); // key -> { mark, told } : told at this mark, and when last
+    this.source = null;  // the open stream
+    this.coming = null;  // the stream being opened; `source` goes on until then
+    this.at = new Map(); // key -> { mark, told }: last mark received, and when
     this.wait = 500;
     this.heard = 0;
     this.lostAt = Date.now();
@@ -25,7 +24,7 @@
     var me = this.me;
     return Array.from(tabs).filter(function (tab) { return tab.me === me; });
   };
-  // What the stream follows, or is about to.
+  // The topics of the stream, open or opening.
   Stream.prototype.keys = function () { return (this.coming || this.source || { follows: [] }).follows; };
   Stream.prototype.wanted = function () {
     var found = new Map();
@@ -38,7 +37,7 @@
       });
     return found;
   };
-  // Opens another stream where the tabs want another than there is.
+  // Open another stream if the tabs want other topics.
   Stream.prototype.plan = function (now) {
     var self = this, wanted = Array.from(this.wanted().keys()), keys = this.keys();
     var more = wanted.some(function (key) { return keys.indexOf(key) < 0; });
@@ -94,7 +93,7 @@
     if (source === this.coming) this.coming = null;
     if (!this.source && !this.lostAt) this.lostAt = Date.now();
     if (this.coming) return;
-    // Not all at the same moment: a thousand come back when a server has been started again.
+    // Spread reconnections after a restart of the server.
     clearTimeout(this.timer);
     this.timer = setTimeout(function () { self.open(); }, this.wait * (0.5 + Math.random()));
     this.wait = Math.min(this.wait * 2, 5000);
@@ -127,7 +126,7 @@
     });
   };
 
-  // key -> the events that it may bring, as `name key`.
+  // key -> its possible events, as `name key`.
   function tells(kind, name) {
     var found = {};
     (kind === "desk" ? ["desk " + name] : kind === "badges" || kind === "notices" ? [kind + " "] : kind === "t" ? ["case " + name] : ["case " + name, "viewers " + name])
@@ -150,8 +149,7 @@
     tabs.add(tab);
     if (before !== null && before !== tab.me && streams.has(before)) streams.get(before).plan();
     var stream = streamOf(tab.me);
-    // What another tab follows already is not asked for again; but what was told before this page
-    // was listening, it has not heard.
+    // A topic of another tab is not requested again, but this page has missed its earlier events.
     tab.wants.forEach(function (want) {
       var at = stream.source && stream.source.follows.indexOf(want.key) >= 0 && stream.at.get(want.key);
       if (!at || at.told < said.since) return;

@@ -1,15 +1,14 @@
-// Reporting in: the button asks the phone where it is, and goes on without, if it does not say. Pressed
-// again while the phone is finding out, it waits for the one answer; a list drawn anew meanwhile has
-// another form with the same id, which then is the one that is sent.
+// Reporting in: sends the phone's position, or none if unavailable. Repeated presses wait for the same
+// answer; if the list is redrawn meanwhile, the new form with the same id is sent.
 "use strict";
 (function () {
-  var WAIT = 8000; // ms for the phone to find out
-  var asking = {}, answers = {}; // by id of the form
+  var WAIT = 8000; // ms to wait for the position
+  var asking = {}, answers = {}; // by form id
   function say(form, what) { form.querySelector("[data-report-said]").textContent = form.dataset[what]; }
   function go(id) {
     var form = document.getElementById(id);
     delete asking[id];
-    if (!form) return; // Somebody of the unit was faster.
+    if (!form) return; // A colleague has reported in already.
     if (!answers[id]) say(form, "without");
     form.requestSubmit();
   }

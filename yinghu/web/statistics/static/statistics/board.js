@@ -1,4 +1,4 @@
-// The board on a wall: the time, the whole screen, and dark unless somebody chose otherwise.
+// The board on a wall screen: clock, full screen, and dark unless chosen otherwise.
 "use strict";
 (function () {
   var clock = document.querySelector("[data-clock]");

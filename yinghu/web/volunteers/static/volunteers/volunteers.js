@@ -1,4 +1,4 @@
-// A volunteer's own pages: where the phone says it is, and printing. Each page works without this file.
+// Volunteers' pages: position and printing. Each page works without this file.
 "use strict";
 (function () {
   document.querySelectorAll("[data-print]").forEach(function (button) {
@@ -13,7 +13,7 @@
     event.preventDefault();
     form.setAttribute("aria-busy", "true");
     navigator.geolocation.getCurrentPosition(function (position) {
-      // A hundred metres are near enough to know who is near.
+      // Precise to about a hundred metres, which is enough.
       form.elements.lon.value = position.coords.longitude.toFixed(3);
       form.elements.lat.value = position.coords.latitude.toFixed(3);
       form.submit();

@@ -1,0 +1,58 @@
+"""Panels of the case page: oversight (level, other units, extension request) and errands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from yinghu.appeals import clocks
+from yinghu.appeals.models import Appeal, Clock
+from yinghu.appeals.states import Status
+from yinghu.appeals.verb import Verb
+from yinghu.dispatch.actions import PLAN
+from yinghu.dispatch.models import Leg, LegKind
+from yinghu.oversight import rulings
+from yinghu.oversight.actions import RULE
+from yinghu.people.access import Actor, may_read_why, relations
+from yinghu.people.models import Level, Unit
+from yinghu.ui import event_text
+from yinghu.ui.errand_parts import LEG_ICONS
+
+
+def running_clocks(appeal: Appeal) -> list[Clock]:
+    """Return the case's running clocks with their units, the next due first."""
+    return list(clocks.running(appeal.pk).select_related("unit").order_by("due_at"))
+
+
+def oversight_panel(appeal: Appeal, available: Collection[Verb]) -> dict[str, Any]:
+    """The level of the case's unit, the other units involved, and the request for more time, for a
+    reader who may rule on it.
+    """
+    beside = {*(appeal.also or ())} - {appeal.unit_id}
+    may_rule = RULE in available and not appeal.returned
+    asked = rulings.asked(appeal) if may_rule else None
+    return {
+        "level": Level(appeal.level).label if appeal.unit_id else "",
+        "parties": list(Unit.objects.filter(pk__in=beside)) if beside else [],
+        "asked": asked,
+        "asked_until": event_text.facts(asked) if asked else "",
+    }
+
+
+def errand_panel(appeal: Appeal, actor: Actor) -> dict[str, Any]:
+    """The legs of the case's errands, for a reader who may see them."""
+    if appeal.state is Status.FILED or not may_read_why(actor, appeal):
+        return {}
+    found = Leg.objects.filter(appeal=appeal.pk).select_related("holder", "giver")
+    return {
+        "errand_legs": [
+            {"leg": leg, "icon": LEG_ICONS[LegKind(leg.kind)]}
+            for leg in found.order_by("errand", "n")
+        ],
+        "may_plan": may_change_errands(actor, appeal, PLAN),
+    }
+
+
+def may_change_errands(actor: Actor, appeal: Appeal, verb: Verb) -> bool:
+    """May the actor do `verb` to the case's errands now?"""
+    return bool(verb.who & relations(actor, appeal)) and appeal.status in verb.sources
