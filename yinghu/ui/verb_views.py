@@ -1,12 +1,17 @@
-"""Doing a verb from a page: the photos of its form judged and kept, then the verb's function."""
+"""Doing verbs from pages: read the form, keep its photos, do the verb, go on or draw it again."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 
 from yinghu.appeals import moving
@@ -14,15 +19,80 @@ from yinghu.appeals.closing_actions import RATE
 from yinghu.appeals.models import Event
 from yinghu.common import photos, text_cleaning
 from yinghu.oversight.whistle_actions import CONTEST, REPORT_IN
+from yinghu.people import volunteers
 from yinghu.people.access import Actor
 from yinghu.ui.forms import VerbForm
 
-_SAID = {"words", "why", "photos", "arrived", "point"}
+_REPEATABLE = {"words", "why", "photos", "arrived", "point"}
+"""Fields of verbs that say no more than words; see `is_duplicate`."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerbView:
+    """Answers a POST that does one verb to a subject: a case, a leg, a volunteer.
+
+    `show(request, subject, bound=form, problem=text, status=status)` draws the page. The subject
+    is None where it was not read; then there is no form.
+    """
+
+    request: HttpRequest
+    subject: Any
+    form: forms.BaseForm | None
+    show: Callable[..., HttpResponse]
+
+    def answer(
+        self,
+        perform: Callable[[], str],
+        reload: Callable[[], Any],
+        follow: Callable[[], HttpResponse],
+        on_refused: Callable[[moving.Refused], str | HttpResponse | None] = lambda refused: None,
+    ) -> HttpResponse:
+        """Do the verb and follow, or draw the page with the problem and the typed words.
+
+        `perform` returns the success message or "". `reload` reads the subject again after a
+        refusal. `on_refused` may answer otherwise: by the success message of a second press or by
+        a response. NotFound is answered by 404.
+        """
+        if self.form is not None and not self.form.is_valid():
+            return self.show(self.request, self.subject, bound=self.form, status=422)
+        try:
+            said = perform()
+        except moving.NotFound as gone:
+            raise Http404 from gone
+        except volunteers.Refused as refused:
+            return self._redraw(reload(), moving.Conflict("refused", str(refused)))
+        except moving.Refused as refused:
+            other = on_refused(refused)
+            if not isinstance(other, str):
+                return other or self._redraw(reload(), refused)
+            said = other
+        if said:
+            messages.success(self.request, said)
+        return follow()
+
+    def _redraw(self, fresh: Any, refused: moving.Refused) -> HttpResponse:
+        given: dict[str, Any] = {"bound": self.form, "status": refused.status}
+        if self.form is not None and refused.field in self.form.fields:
+            self.form.add_error(refused.field, refused.message)
+        else:
+            given["problem"] = refused.message
+        return self.show(self.request, fresh, **given)
+
+
+def deny_forbidden(refused: moving.Refused) -> None:
+    """Answer Forbidden by the 403 page; an `on_refused`."""
+    if isinstance(refused, moving.Forbidden):
+        raise PermissionDenied(refused.message) from refused
+
+
+def typed_words(form: forms.BaseForm) -> str:
+    """The words typed for a verb that is not possible any more, to be copied."""
+    return "\n".join(str(form.data.get(name, "")) for name in ("words", "why")).strip()
 
 
 def perform(appeal_id: int, actor: Actor, form: VerbForm, expect: int | None = None) -> Event:
-    """Do the verb of a valid form. Raises `moving.Refused`, and then nothing has changed and no
-    photo is kept; a bad photo is refused at the field `photos`.
+    """Do the verb of a valid form. Raises `moving.Refused`: nothing has changed then and no photo
+    is kept; for a bad photo its field is `photos`.
     """
     given = form.values()
 
@@ -30,35 +100,46 @@ def perform(appeal_id: int, actor: Actor, form: VerbForm, expect: int | None = N
         more = {"photos": kept} if kept else {}
         return form.verb.perform(appeal_id, actor, **given, **more, expect=expect)
 
-    return keeping(act, given.pop("photos", ()))
+    return run_with_photos(act, given.pop("photos", ()))
 
 
-def keeping(
+def run_with_photos(
     step: Callable[[tuple[photos.StoredPhoto, ...]], Event], uploads: Iterable[Any]
 ) -> Event:
-    """Do a step with its photos judged and kept; where it is refused none is kept."""
+    """Do a step with its uploaded photos; a refusal discards them."""
+    kept: tuple[photos.StoredPhoto, ...] = ()
+    try:
+        kept = store_photos(uploads)
+        return step(kept)
+    except photos.BadPhoto as bad:
+        raise moving.Refused("bad_photo", str(bad), "photos") from bad
+    except moving.Refused:
+        photos.discard(kept)
+        raise
+
+
+def store_photos(uploads: Iterable[Any]) -> tuple[photos.StoredPhoto, ...]:
+    """Check and store uploaded photos. Raises `photos.BadPhoto`, and none is kept then."""
     kept: tuple[photos.StoredPhoto, ...] = ()
     try:
         for upload in uploads:
             kept += (photos.store(upload.read()),)
-        return step(kept)
-    except moving.Refused:
+    except photos.BadPhoto:
         photos.discard(kept)
         raise
-    except photos.BadPhoto as bad:
-        photos.discard(kept)
-        raise moving.Refused("bad_photo", str(bad), "photos") from bad
+    return kept
 
 
-def arrived_before(own: QuerySet[Event], form: VerbForm, seen: int | None) -> bool:
-    """Whether this very form came through already, and it was pressed twice or its answer was lost:
-    since the version that it was made for, or within a minute where it has none, its sender has
-    done the same in the same words. `own` are the sender's events on the appeal. False for verbs
-    that say more than words: to sort into another category is no second press.
+def is_duplicate(own: QuerySet[Event], form: VerbForm, seen: int | None) -> bool:
+    """Is this a duplicate submission? Its sender has done the same in the same words since the
+    version that the form was made for, or within a minute where the form has none.
+
+    `own` are the sender's events on the appeal. False for verbs that say more than words: sorting
+    into another category is no second press.
     """
     rating = {"solved", "satisfaction", "unreached"} if form.verb is RATE else set()
     speaker = {"unit"} if form.verb in (REPORT_IN, CONTEST) else set()
-    if {field.name for field in form.verb.fields} - _SAID - rating - speaker:
+    if {field.name for field in form.verb.fields} - _REPEATABLE - rating - speaker:
         return False
     given: dict[str, Any] = form.cleaned_data
     same: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""A correction: what was sorted wrongly is put right, at any time, and nobody is sent elsewhere."""
+"""Corrections of a wrong sorting, at any time, without routing the case again."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_pause_and_an_extension_stay_added(city: Cast) -> None:
     paused = solve_clock(appeal)
     assert paused.paused_at is not None
     Clock.objects.filter(pk=paused.pk).update(paused_at=paused.paused_at - timedelta(hours=5))
-    # While it is paused, what was granted so far is known; the pause is added when it ends.
+    # While it is paused, the time granted so far is known; the pause is added when it ends.
     actions.correct(appeal.pk, city.clerk, why=WHY, category="medicine")
     assert solve_clock(appeal).due_at == paused.started_at + timedelta(minutes=240)
     handling_actions.supply(appeal.pk, requester(appeal), words="一段")
@@ -168,7 +168,7 @@ def test_what_cannot_be_put_right_is_refused(browse: Browse, city: Cast) -> None
     assert code(milk, category="milk", urgency=milk.urgency) == "nothing_changed"
     with pytest.raises(moving.Forbidden):
         actions.correct(milk.pk, city.milk, why=WHY, category="medicine")
-    # The page shows what was decided; sent as it is, it changes nothing.
+    # The page shows the decision; submitted unchanged, it changes nothing.
     page = text_of(browse("clerk").get(f"/desk/case/{milk.number}"))
     assert 'id="act-correct"' in page
     assert correct(browse("clerk"), milk, category="milk", klass="").status_code == 409

@@ -1,4 +1,4 @@
-"""The errands of a case at a desk: planned, followed, called off, repaid, talked about."""
+"""The errands of a case at a desk: plan, follow, drop, repay, message."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_whoever_is_suspended_has_nothing_in_hand_any_more(city: Cast) -> None:
     for who in (a, b):
         key = User.objects.get(pk=who.user_id or 0).username
         leader.post(f"/desk/volunteers/{key}/suspend", {"why": "联系不上"})
-    # What was only taken is free again; what is in somebody's hands is not: the head is told.
+    # Legs that were only taken are free again; for those in progress the head is notified.
     assert Leg.objects.get(pk=other.pk).state == "open"
     assert Leg.objects.get(pk=carry.pk).holder_id == b.user_id
     assert first.events.filter(verb="nudge", facts__to="head").count() == 1

@@ -1,4 +1,4 @@
-"""The case page: what it shows to whom, what may be done there, and what it refuses."""
+"""The case page: what it shows to each role, its verbs, and its refusals."""
 
 from __future__ import annotations
 

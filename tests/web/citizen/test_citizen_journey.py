@@ -1,4 +1,4 @@
-"""Somebody in trouble, with a small phone and a bad network: nothing lost, nothing doubled."""
+"""A requester with a small phone and a bad network: nothing is lost or doubled."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_another_language_keeps_what_stands_on_every_page(
     page.click("form[action$=supply] button[type=submit]")
     expect(page.locator(".story")).to_contain_text("是一段，不是二段")
     expect(page.locator(".story img")).to_have_count(1)
-    # What was said is not there to be said again.
+    # A sent text is not offered again.
     page.reload()
     expect(page.locator("#supply-words")).to_have_value("")
     page.goto("/find")

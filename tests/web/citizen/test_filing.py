@@ -57,7 +57,7 @@ def test_a_filing_at_a_sticker_knows_where_it_is(browse: Browse) -> None:
     done = text_of(client.get(page.url))
     assert appeal.number in done
     assert f"/t/{appeal.token}" in done
-    # Whoever scanned it stands there still.
+    # The place of the scanned sticker is kept.
     assert 'href="/p/xiuhu">再提一件' in done
 
 
@@ -408,7 +408,7 @@ def test_a_position_finds_the_area_where_neither_sticker_nor_words_say_it(browse
     assert named.area is not None
     assert named.area.name == "佛堂镇"
     assert named.lon == round(lon, 6)
-    # Whoever scanned a sticker and says where they are is there, in the sticker's area.
+    # A described location with a scanned sticker is in the sticker's area.
     file(browse(), "/p/hospital-central", lon=f"{lon:.6f}", lat=f"{lat:.6f}")
     scanned = Appeal.objects.latest("id")
     assert scanned.place is not None
@@ -435,7 +435,7 @@ def test_a_position_that_cannot_be_is_left_out_and_the_words_are_filed(
     browse: Browse, lon: str, lat: str
 ) -> None:
     page = file(browse(), lon=lon, lat=lat)
-    # NUL is refused at every field, with what was typed; nothing else is a reason to refuse help.
+    # NUL is refused at every field, with the typed text kept; no other character is refused.
     if "\x00" in lon:
         assert page.status_code == 422
         assert WORDS in text_of(page)

@@ -40,7 +40,7 @@ def test_a_category_with_an_answer_needs_no_words(browse: Browse, city: Cast) ->
     appeal = Appeal.objects.get()
     assert appeal.body == "奶粉：几罐 2；还能吃几天 0"
     assert appeal.answers == {"count": 2, "left": 0}
-    # What was answered is shown to them once.
+    # Their answers are shown to them once.
     assert text_of(client.get(f"/t/{appeal.token}")).count("还能吃几天") == 1
     english = browse(headers={"accept-language": "en"})
     typed = {"q_prescription": "on", "q_medicine": "Insulin"}

@@ -1,4 +1,4 @@
-"""I have asked before: who holds the phone sees its cases, and nobody else learns of anything."""
+"""My cases by phone code: the holder of the phone sees them, others learn nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following one's own appeal by its secret link, and having a say."""
+"""The tracking page: following an appeal by its secret link, and its verbs."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_number_and_phone_lead_to_the_link_a_number_alone_never(browse: Browse, 
     ]
     assert [page.status_code for page in wrong] == [404] * 5
     assert ["没有找到" in text_of(page) for page in wrong] == [True, True, True, False, False]
-    # Its check digit tells a number that was misread, whoever asks.
+    # The check digit detects a misread number for every visitor.
     assert ["这个编号不对" in text_of(page) for page in wrong] == [False, False, False, True, True]
 
 

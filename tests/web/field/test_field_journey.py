@@ -130,7 +130,7 @@ def test_a_network_that_comes_and_goes_loses_nothing_and_doubles_nothing(
     assert appeal.events.filter(verb="report", words="已经在医院排队").count() == 1
     assert appeal.attachments.count() == 1
 
-    # Words outlive the page, what is wrong is said at its field, and what was sent is forgotten.
+    # Words outlive the page, errors stand at their field, and sent words are forgotten.
     phone.get_by_role("link", name="办好了").click()
     phone.fill("#resolve-words", "胰岛素已经送到")
     phone.reload()

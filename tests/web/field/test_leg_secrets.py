@@ -1,4 +1,4 @@
-"""What a leg tells whoever has no part in it: nothing by which somebody could be found."""
+"""Outsiders see nothing of a leg by which a person could be found."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_what_is_over_is_no_ones_to_read_who_had_no_part_in_it(city: Cast) -> No
     assert "降压药" not in over
     assert "42.50" not in over
     leg_actions.finish(carry.pk, a, photos=proof())
-    # Whoever did it may still look at what they did.
+    # Its helper may still see it.
     assert "降压药" in text(browser(a).get(f"/field/-/leg/{carry.pk}"))
 
 

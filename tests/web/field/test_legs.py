@@ -1,4 +1,4 @@
-"""A relay by the pages of those who run it: what each sees before, while and after they have it."""
+"""A relay through the pages of its helpers: what each sees before, during and after."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_what_is_shown_before_and_after_taking(city: Cast) -> None:
     react_to(appeal)
     page = text(phone.get(f"/field/-/leg/{buy.pk}"))
     assert "tel:+8613812345678" in page
-    # Whoever goes to the hospital need not know the door.
+    # The helper at the hospital need not know the address.
     assert DOOR not in page
     assert Reveal.objects.filter(user=a.user_id, appeal_number=appeal.number).count() == 1
     # The other leg is not theirs: neither its door nor its map.
@@ -112,7 +112,7 @@ def test_a_relay_by_pages(city: Cast) -> None:
     assert "“送到家门口”办好了" in track
     for secret in ("阿东", "小红", "到三楼了"):
         assert secret not in track
-    # What was brought is theirs to see; a receipt, which may tell of others, is not.
+    # They see what was brought, but no receipt, which may show others' purchases.
     receipt, at_the_door = appeal.attachments.order_by("pk")
     assert Client().get(f"/t/{appeal.token}/photo/{at_the_door.pk}").status_code == 200
     assert Client().get(f"/t/{appeal.token}/photo/{receipt.pk}").status_code == 404

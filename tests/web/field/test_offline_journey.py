@@ -1,4 +1,4 @@
-"""A phone without a network: what was taken stays readable, what is done there arrives once."""
+"""A phone without a network: taken legs stay readable, recorded steps arrive once."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_what_is_done_without_a_network_arrives_once_and_in_order(
 ) -> None:
     phone = log_in(open_page(PHONE, deaf=True), task.a)
     phone.goto("/field")
-    # What one has in hand is kept without being opened.
+    # Own legs are stored without being opened.
     is_kept(phone, "/field", address(task.buy), address(task.gate))
     phone.goto(address(task.buy))
     phone.context.set_offline(True)
@@ -135,7 +135,7 @@ def test_what_is_done_without_a_network_arrives_once_and_in_order(
     assert FieldRecord.objects.count() == 3
     buy = Leg.objects.get(pk=task.buy.pk)
     assert (buy.state, buy.paid) == ("done", 4250)
-    # And what is kept of the page from now on is what it has become.
+    # The stored page is the new one from now on.
     phone.goto(address(task.buy))
     phone.context.set_offline(True)
     phone.reload()
@@ -232,7 +232,7 @@ def test_a_conflict_is_explained_and_nothing_is_lost(
     assert queued(phone) == []
     assert counts(task)["finish"] == 0
 
-    # To take it once more needs the network, and what is pressed without one is not kept for later.
+    # Taking it again needs the network; a press without one is not recorded.
     phone.goto(address(task.buy))
     phone.context.set_offline(True)
     phone.get_by_role("button", name="我来办").click()
@@ -283,7 +283,7 @@ def test_whoever_logs_out_leaves_no_page_and_nobody_else_sends_for_them(
     assert queued(phone) == [[task.carry.pk, "finish", "again"]]
     assert counts(task)["finish"] == 1
 
-    # Whoever recorded it comes back, and it goes.
+    # The user who recorded it logs in again, and it is sent.
     log_in(phone, task.b)
     phone.goto("/field")
     expect(phone.locator(".phone-strip")).to_contain_text("都发出去了")
@@ -323,7 +323,7 @@ def test_nothing_but_pages_of_the_field_is_kept(
         address(task.buy),
         address(task.gate),
     }
-    # What is taken away is forgotten with the next look at it.
+    # A leg taken away is forgotten at the next visit.
     Leg.objects.filter(pk=task.buy.pk).update(state="open", holder=None)
     User.objects.get(pk=task.a.user_id or 0).posts.update(active=False)
     phone.goto(address(task.buy))

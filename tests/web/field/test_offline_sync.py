@@ -204,7 +204,7 @@ def test_a_leg_that_was_released_meanwhile(task: Relay) -> None:
     assert sent(a, what) == (status, answer)
     said = sent(a, record(task.buy, "say", task.a, words="排到 35 号了"))[1]
     assert (said["code"], said["said"]) == ("not_yours", "这件事现在不归您办了，留言没有发出")
-    # Whoever takes it then is in nobody's way.
+    # Another helper can take it then.
     other = helper("阿强")
     leg_actions.take(task.buy.pk, other)
     assert sent(a, record(task.buy, "finish", task.a, photos=1))[1]["code"] == "not_yours"

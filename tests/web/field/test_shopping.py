@@ -1,4 +1,4 @@
-"""The shopping list: ticking off, what cannot be finished, and taking what lies open."""
+"""The shopping list: ticking off, refused legs, and taking open ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Out there: what a volunteer sees before taking a case, after it, and what is written down."""
+"""The field pages: what a volunteer sees before and after taking a case, and what is logged."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ CLIMB = (
     ("bureau-handler", "bureau-environment", "生态环境局"),
     ("duty", "command", "城市运行指挥中心"),
 )
-"""Who is there at each level, and of which unit."""
+"""The login at each level, and its unit."""
 
 
 def test_a_case_left_alone_climbs_and_each_level_sees_it(
@@ -60,7 +60,7 @@ def test_a_case_left_alone_climbs_and_each_level_sees_it(
         expect(page.locator(".notice-said").first).to_contain_text(f"提级到{name}，等人接单")
         page.goto("/desk/inbox")
         expect(page.locator(f"#row-{appeal.number}")).to_contain_text("提级")
-    # Every step was told to somebody: the holder's unit, its head, the supervisor.
+    # Every step was notified: to the holder's unit, its head, the supervisor.
     grid.goto("/desk/notices")
     said = grid.locator(".notice-said").all_inner_texts()
     assert any("催办" in each and "响应" in each for each in said)

@@ -51,7 +51,7 @@ def test_a_whistle_at_a_place_is_a_case_that_the_whistler_has(browse: Browse, ci
     client = browse("community-head")
     assert PAGE in text_of(client.get("/desk/whistles"))
     page = text_of(client.get(PAGE))
-    # Whoever stands no higher, or has nothing to do with the place, is not offered.
+    # Units that are not above the caller, or not responsible for the place, are not offered.
     assert "生态环境局" in page
     assert "佛堂镇人民政府" not in page
     sent = filled(client)

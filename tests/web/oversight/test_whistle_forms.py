@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 
 def form(page: str, verb: str) -> str:
-    """What the case page shows of one verb, "" where it is not offered."""
+    """The case page's form of one verb, "" where it is not offered."""
     found = re.search(rf'<details class="act[^>]*data-act="{verb}".*?</details>', page, re.S)
     return found[0] if found else ""
 
@@ -157,7 +157,7 @@ def test_too_late_is_said_with_the_call_and_what_was_typed(browse: Browse, city:
     assert "<h1>吹哨报到</h1>" in page
     assert "没有吹哨请您的单位报到，或者已经报到过" in page
     assert "小林也到了" in page
-    # A call that is nobody's of this login leads to the page of the case.
+    # Another login's call leads to the case page.
     answer = act(browse("health-handler"), appeal, "report_in", **given | {"call": 10**12})
     assert "case-number" in text_of(answer)
 
@@ -205,7 +205,7 @@ def test_a_rating_is_offered_when_there_is_something_to_rate(browse: Browse, cit
     assert first(page) == "report"
     pass_time(3, appeal)
     assert first(case_page(client, appeal)) == "report"
-    # Whoever did not whistle rates nobody; with nothing else to do, rating comes first.
+    # Only callers rate; with nothing else to do, rating comes first.
     for name in ("commander", "supervisor"):
         assert form(case_page(browse(name), appeal), "grade") == ""
     given = {"unit": "bureau-environment", "satisfaction": "yes"}

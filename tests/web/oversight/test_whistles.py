@@ -1,4 +1,4 @@
-"""The page of whistles: what waits for whom, what stays hidden, and pressing twice."""
+"""The whistles page: waiting calls by role, hidden data, and second presses."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_the_same_press_twice_is_one_report(browse: Browse, city: Cast) -> None:
     for _press in range(2):
         assert act(bureau, appeal, "report_in", why="蒋科长").headers["Location"] == PAGE
     assert appeal.events.filter(verb="report_in").count() == 1
-    # Somebody else of the unit is told, and so is whoever says something else.
+    # A repeat with other words is refused, and so is another member of the unit.
     assert act(bureau, appeal, "report_in", why="另一个人").status_code == 409
 
 
@@ -236,7 +236,7 @@ def test_each_button_speaks_for_the_unit_beside_it(browse: Browse, city: Cast) -
     bureau.post(f"/desk/case/{appeal.number}/report_in", form)
     came = Summons.objects.filter(reported_at__isnull=False)
     assert [summons.unit.code for summons in came] == ["bureau-transport"]
-    # On the case's page one says for which; whoever speaks for one is not asked, nor shown where.
+    # The case page asks for which unit, unless the reader speaks for one only.
     path = f"/desk/case/{appeal.number}"
     assert 'id="report_in-unit"' in text_of(bureau.get(path))
     assert "我的位置" not in text_of(bureau.get(path))

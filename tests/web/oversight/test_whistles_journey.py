@@ -33,7 +33,7 @@ def test_units_are_found_by_their_initials_and_the_deadline_is_one_press(
     phone.goto("/desk/whistles")
     is_live(phone)
     expect(phone.locator("#for-us")).to_contain_text("没有吹哨叫我们")
-    # The desk's own clock is elsewhere; what counts is the time of the place.
+    # The browser's clock is in another zone; the place's time counts.
     desk = log_in(open_page(DESK, timezone_id="America/New_York"), "community-head")
     desk.goto(f"/desk/case/{appeal.number}")
     desk.click("[data-act=whistle] summary")
@@ -65,7 +65,7 @@ def test_units_are_found_by_their_initials_and_the_deadline_is_one_press(
     desk.goto("/desk/whistles")
     expect(desk.locator(TAB)).to_contain_text("1")
     is_live(desk)
-    # What is being written is not swapped away by what somebody else does.
+    # A draft is not replaced when another user acts.
     phone.locator("#for-us [name=spoken_to]").fill("社区老王")
     desk.get_by_role("button", name="基本满意").click()
     expect(desk.locator(TAB)).to_have_count(0)

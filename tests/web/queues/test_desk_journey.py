@@ -105,7 +105,7 @@ def test_a_clerks_morning_by_keyboard_alone(
     expect(clerk.locator("#case")).to_contain_text("并到这一件里的")
     keys.press("a")
 
-    # Nothing is left but what was skipped; it comes back, and is answered from a template.
+    # Only the skipped case is left; it comes back and is answered from a template.
     expect(clerk.locator("#messages")).to_contain_text(f"{light.number}：已研判")
     expect(clerk.locator(".away")).to_contain_text("跳过 1 件")
     expect(clerk.locator(".split.is-ready")).to_be_visible()
@@ -234,7 +234,7 @@ def test_an_ended_login_and_a_lost_network_lose_no_words(
     with clerk.context.expect_page() as opened:
         clerk.locator(".send-note a").click()
     expect(opened.value).to_have_url(re.compile("/login/"))
-    # Somebody else at the same device does not send what this one wrote.
+    # Another user of the same device does not send these words.
     press_demo_login(opened.value, "milk-handler")
     answer.locator("button").click()
     expect(clerk.locator(".send-note")).to_contain_text("现在登录的是别人")

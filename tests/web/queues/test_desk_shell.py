@@ -30,7 +30,7 @@ def test_what_one_skips_is_out_of_ones_own_list_for_a_while(browse: Browse, city
     assert numbers(page) == [two.number]
     assert f"{one.number}：已跳过" in text_of(page)
     assert "跳过 1 件" in text_of(page)
-    # Twice is once; nobody else's list is touched, and nothing of the case.
+    # Twice has the effect of once; other lists and the case do not change.
     clerk.post("/desk/skip", {"number": one.number, "back": "triage"})
     assert Skip.objects.count() == 1
     one.refresh_from_db()
@@ -152,7 +152,7 @@ def test_two_cases_stand_side_by_side_and_either_is_kept(browse: Browse, city: C
     assert page.headers["Location"] == f"/desk/triage?case={new.number}"
     old.refresh_from_db()
     assert (old.status, old.master_id) == ("merged", new.pk)
-    # What has ended is kept by nobody.
+    # Ended cases are not kept.
     said = text_of(clerk.get(f"/desk/triage?case={new.number}"))
     assert f"/desk/case/{new.number}/merge" in said
     assert f'name="master" value="{old.number}"' not in said

@@ -1,4 +1,4 @@
-"""Lists: what stands in them, in how many queries, page after page, and found again."""
+"""The desks' lists: contents, query counts, pagination, search."""
 
 from __future__ import annotations
 
@@ -322,7 +322,7 @@ def test_what_a_volunteer_may_not_read_is_not_found_either(browse: Browse, city:
     for query in ("2746", "9153", "七三", "奶粉 ２７４６"):
         assert found(query, browse("milk-handler")) == [appeal.number]
         assert found(query, browse("clerk")) == [appeal.number]
-    # What is legible is found, and all of it by whoever took the case.
+    # Legible words are found, and all of them by the volunteer who took the case.
     for query in ("奶粉", "3", "3号楼", "电话 138", "或"):
         assert found(query) == [appeal.number], query
     actions.accept(appeal.pk, city.volunteer)

@@ -45,7 +45,7 @@ def test_everyones_own_list(browse: Browse, city: Cast) -> None:
     assert mine["late"] == [late.number]
     assert mine["back"] == [back.number]
     assert mine["watched"] == mine["asked"] == [watched.number]
-    # What a colleague has given back waits for whoever takes it.
+    # A case that a colleague gave back waits to be taken.
     assert set(mine["mine"]) == {
         each.number for each in (plain, late, back, watched, asked, foreign)
     }
@@ -55,7 +55,7 @@ def test_everyones_own_list(browse: Browse, city: Cast) -> None:
         "asked": [asked.number],
         **{key: [] for key in ("late", "today", "back", "watched", "mine")},
     }
-    # Others see none of it; whoever only volunteers has no such page.
+    # Others see none of it; volunteers have no such page.
     assert not any(parts(text_of(browse("urban-handler").get("/desk/own"))).values())
     assert browse("volunteer-2").get("/desk/own").status_code == 403
 
@@ -92,7 +92,7 @@ def test_the_supervisors_list_names_who_was_called_and_has_not_come(
 
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call())
-    # Called, and with time to come: nobody has come, and nobody is late.
+    # Called, and still in time: nobody has reported in or is late.
     assert "没有到时还不来的" in silent()
     pass_time(3, appeal)
     clocks = re.findall(r'class="clock.*?<span>([^<]+)</span>', silent())

@@ -1,4 +1,4 @@
-"""Joining a squad and coming back by phone: as whoever scans the code, and as a thief."""
+"""Joining a squad and logging in by phone, as an applicant and as an attacker."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ def test_holding_the_phone_is_a_volunteers_second_factor_and_nobody_elses(
     assert prove(client, "/volunteer").status_code == 302
     settings.SECOND_FACTOR_REQUIRED = True
     assert client.get("/field").status_code == 200
-    # The same login by password alone, and somebody else's.
+    # The same login by password alone, and another's.
     by_password = browse(one.user.username)
     assert by_password.get("/field").headers["Location"] == "/accounts/2fa/totp/activate/"
     assert browse("clerk").get("/desk/triage").status_code == 302
@@ -319,7 +319,7 @@ def test_a_phone_that_was_let_in_does_not_become_a_desks_login(
     one = approved(client)
     assert prove(client, "/volunteer").status_code == 302
     settings.DEMO, settings.SECOND_FACTOR_REQUIRED = False, needed
-    # Whoever has the phone for an hour makes the login theirs for good neither now …
+    # Holding the phone for an hour does not make the login theirs for good, neither now …
     for path in (
         "/accounts/2fa/",
         "/accounts/2fa/totp/activate/",

@@ -1,4 +1,4 @@
-"""A coordinator's desk and roster: as the coordinator, and as one of another squad."""
+"""A coordinator's desk and roster, for the coordinator and for another squad's."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_another_squads_leader_finds_nobody_and_can_do_nothing(browse: Browse, c
     assert one.state == "active"
     assert Shift.objects.filter(pk=shift.pk).exists()
     assert not User.objects.filter(display_name="假的").exists()
-    # Whoever led the squad once has nothing of it any more.
+    # A former coordinator sees nothing of the squad any more.
     Post.objects.filter(user=head(), unit__code="care").update(active=False)
     assert thief.get(page_of(active("别人", "+8613700000004"))).status_code == 404
 

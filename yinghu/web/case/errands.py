@@ -1,4 +1,4 @@
-"""The errands of a case for those who answer for it: plan, follow, call off, repay, talk."""
+"""The errands of a case, for its unit: plan, follow, drop, repay, and write to helpers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -27,12 +25,13 @@ from yinghu.places.models import Place
 from yinghu.ui.decorators import staff
 from yinghu.ui.errand_parts import LEG_ICONS, SeveralLinesField
 from yinghu.ui.requests import who
+from yinghu.ui.verb_views import VerbView, deny_forbidden
 from yinghu.web.case import views as case_views
 from yinghu.web.case.case_panels import may_change_errands as _may
 
 
 class PlanForm(forms.Form):
-    """An errand by a template, or one leg that is none of its templates'."""
+    """Plans an errand from a template, or a single leg."""
 
     template = forms.ChoiceField(label=gettext_lazy("怎么办"))
     title = forms.CharField(
@@ -82,7 +81,7 @@ class PlanForm(forms.Form):
         return given
 
     def values(self) -> dict[str, Any]:
-        """The keywords of `errand_actions.plan`."""
+        """Keyword arguments of `errand_actions.plan`."""
         given = self.cleaned_data
         estimate = given["estimate"]
         found: dict[str, Any] = {
@@ -103,22 +102,22 @@ class WhyForm(forms.Form):
     why = SeveralLinesField(label=gettext_lazy("为什么取消"))
 
 
-class SayForm(forms.Form):
+class HelperMessageForm(forms.Form):
     words = SeveralLinesField(label=gettext_lazy("给帮手留言"))
 
 
 @never_cache
 @require_GET
 @staff()
-def page(request: HttpRequest, number: str) -> HttpResponse:
-    """All errands of a case."""
+def errands_page(request: HttpRequest, number: str) -> HttpResponse:
+    """Show all errands of a case."""
     return _show(request, _seen(request, number))
 
 
 def _seen(request: HttpRequest, number: str) -> Appeal:
     appeal = case_views.seen(request, number)
     if not may_read_why(who(request), appeal):
-        # Whoever only helps has a page of their own leg.
+        # Helpers have the page of their leg.
         raise Http404
     return appeal
 
@@ -127,11 +126,11 @@ def _show(
     request: HttpRequest,
     appeal: Appeal,
     *,
-    bound: dict[str, forms.Form] | None = None,
+    bound: forms.Form | None = None,
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    actor, given = who(request), bound or {}
+    actor = who(request)
     found = Leg.objects.filter(appeal=appeal.pk).order_by("errand", "n")
     found = found.select_related("holder", "giver", "place", "zone", "area")
     asked: dict[int, list[Offer]] = {}
@@ -156,9 +155,11 @@ def _show(
         "may_drop": _may(actor, appeal, DROP),
         "may_repay": _may(actor, appeal, REPAY),
         "may_say": _may(actor, appeal, SAY),
-        "plan": given.get("plan") or PlanForm(appeal),
-        "why": given.get("drop") or WhyForm(auto_id="why-%s"),
-        "say": given.get("say") or SayForm(auto_id="say-%s"),
+        "plan": bound if isinstance(bound, PlanForm) else PlanForm(appeal),
+        "why": bound if isinstance(bound, WhyForm) else WhyForm(auto_id="why-%s"),
+        "say": bound
+        if isinstance(bound, HelperMessageForm)
+        else HelperMessageForm(auto_id="say-%s"),
         "problem": problem,
     }
     return render(request, "case/errands.html", context, status=status)
@@ -167,27 +168,19 @@ def _show(
 @never_cache
 @require_POST
 @staff()
-def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
-    """Plan, drop, repay, say."""
+def errands_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
+    """Do one of `_ACTS`."""
     appeal = _seen(request, number)
     if verb not in _ACTS:
         raise Http404
     make, do = _ACTS[verb]
     form = make(appeal, request.POST)
-    if not form.is_valid():
-        return _show(request, appeal, bound={verb: form}, status=422)
-    try:
-        said = do(appeal, who(request), form, request.POST.get("leg", ""))
-    except moving.Forbidden as refused:
-        raise PermissionDenied(refused.message) from refused
-    except moving.Refused as refused:
-        fresh = case_views.fetch(appeal.pk) or appeal
-        return _show(
-            request, fresh, bound={verb: form}, problem=refused.message, status=refused.status
-        )
-    if said:
-        messages.success(request, said)
-    return redirect("errands", number=appeal.number)
+    return VerbView(request, appeal, form, _show).answer(
+        perform=lambda: do(appeal, who(request), form, request.POST.get("leg", "")),
+        reload=lambda: case_views.fetch(appeal.pk) or appeal,
+        follow=lambda: redirect("errands", number=appeal.number),
+        on_refused=deny_forbidden,
+    )
 
 
 def _leg(appeal: Appeal, given: str) -> Leg:
@@ -222,5 +215,5 @@ _ACTS: dict[str, tuple[Callable[..., forms.Form], Callable[..., str]]] = {
     "plan": (PlanForm, _plan),
     "drop": (lambda _appeal, data: WhyForm(data, auto_id="why-%s"), _drop),
     "repay": (lambda _appeal, data: forms.Form(data), _repay),
-    "say": (lambda _appeal, data: SayForm(data, auto_id="say-%s"), _say),
+    "say": (lambda _appeal, data: HelperMessageForm(data, auto_id="say-%s"), _say),
 }

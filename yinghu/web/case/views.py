@@ -1,11 +1,10 @@
-"""The case page: everything about one appeal, and what may be done to it now."""
+"""The case page: everything about one appeal, and the verbs that its reader may do now."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -39,7 +38,7 @@ from yinghu.ui.photo_response import photo_file
 from yinghu.ui.requests import is_part, login_of, version_of, who
 from yinghu.ui.row_flags import marks_of
 from yinghu.ui.timeline import Story, story_of, with_photos
-from yinghu.ui.verb_views import arrived_before, perform
+from yinghu.ui.verb_views import VerbView, is_duplicate, perform, typed_words
 from yinghu.verbs import INSIDE, VERBS
 from yinghu.web.admin import routing_rules
 from yinghu.web.case import case_actions, case_panels
@@ -48,10 +47,10 @@ from yinghu.web.live import presence
 from yinghu.web.oversight import shared_cases, whistles
 
 SAID_BEFORE = timedelta(hours=1)
-"""Between saying and filing, from which on both are shown."""
+"""Shortest time between saying and filing for which both are shown."""
 
 LINKED = 8
-"""Earlier cases of the same caller shown at most."""
+"""Limit of the earlier cases shown of the same caller."""
 
 _BACK = frozenset(
     {"whistles", "shared", "own", "oversight", "triage", "dispatch", "inbox", "callback", "field"}
@@ -59,7 +58,7 @@ _BACK = frozenset(
 
 
 def fetch(appeal_id: int | None) -> Appeal | None:
-    """One appeal with what its page shows."""
+    """The appeal with the rows that its page shows."""
     if appeal_id is None:
         return None
     found = Appeal.objects.filter(pk=appeal_id)
@@ -70,7 +69,7 @@ def fetch(appeal_id: int | None) -> Appeal | None:
 
 
 def seen(request: HttpRequest, number: str) -> Appeal:
-    """The appeal of a number as typed, or 404: also where it is not this actor's to know of."""
+    """The appeal of a typed number; 404 also where this actor may not know of it."""
     appeal = fetch(id_of(number))
     if appeal is None or not may_see(who(request), appeal):
         raise Http404
@@ -86,7 +85,7 @@ def context_of(
     problem: str = "",
     revealed: Person | None = None,
 ) -> dict[str, Any]:
-    """What the case page and the pane of a desk show."""
+    """Template context of the case page and of a desk's pane."""
     actor = who(request)
     reveal = may_reveal(actor, appeal)
     suggestion = getattr(appeal, "suggestion", None)
@@ -103,7 +102,7 @@ def context_of(
     photos = _photos([appeal, *(each.other for each in duplicates)])
     own = photos.get(appeal.pk, []) if reveal else []
     if bound is not None and bound.verb not in available:
-        lost = "\n".join(str(bound.data.get(name, "")) for name in ("words", "why")).strip()
+        lost = typed_words(bound)
     return {
         "appeal": appeal,
         "case_number": appeal.number,
@@ -147,17 +146,17 @@ def context_of(
 
 
 def _serves(request: HttpRequest, known: Known) -> bool:
-    """Whether the reader is one of the unit's people, to whom a case may be handed."""
+    """Does the reader serve in the unit, so that a case can be handed to them?"""
     return login_of(request).username in dict(known.people)
 
 
 def _dispatches(appeal: Appeal, actor: Actor) -> bool:
-    """Whether the case waits for this actor to dispatch it."""
+    """Does the case wait for this actor to dispatch it?"""
     return appeal.state is Status.SORTED and Who.DISPATCH in relations(actor, appeal)
 
 
 def _calls(appeal: Appeal, verbs: list[Verb]) -> Calls | None:
-    """The calls back in vain, where this actor may call back and nobody has rated the case."""
+    """Unanswered callback calls, where this actor may call back and the case is not rated."""
     return callback.calls(appeal) if NO_ANSWER in verbs and appeal.solved is None else None
 
 
@@ -170,10 +169,10 @@ def _photos(appeals: list[Appeal]) -> dict[int, list[Attachment]]:
 
 
 def _map(appeal: Appeal, suggested: Any, revealed: Person | None) -> dict[str, Any] | None:
-    """Where it is, as exactly as its reader may know: the point, the place, or the area's middle.
+    """The location, as exactly as its reader may know: the point, the place, or the area's centre.
 
-    A place with a sticker is public; the requester's own point is shown with the name and phone,
-    when that is asked for and written down.
+    A place with a sticker is public; the requester's own point is personal data, shown and logged
+    together with name and phone.
     """
     area = appeal.area or (suggested and suggested.area)
     place = appeal.place
@@ -189,7 +188,7 @@ def _map(appeal: Appeal, suggested: Any, revealed: Person | None) -> dict[str, A
 
 
 def _said_at(appeal: Appeal) -> datetime | None:
-    """When it was said, where that is not when it was filed."""
+    """When it was said, where that differs from when it was filed."""
     said = appeal.said_at
     return said if said and abs(appeal.filed_at - said) > SAID_BEFORE else None
 
@@ -214,7 +213,7 @@ def _source(source: str) -> str:
 
 
 def _suggested(suggestion: Any) -> list[dict[str, Any]]:
-    """What the machine suggests, each with how sure it is, in percent."""
+    """The suggested values with their confidence in percent."""
     parts = [
         (_("类别"), suggestion.category and name_of(suggestion.category), "category"),
         (_("性质"), suggestion.klass and _(Klass(suggestion.klass).label), "klass"),
@@ -241,7 +240,7 @@ def _linked(appeal: Appeal, actor: Actor, reveal: bool) -> list[Any]:
 
 
 def _merged_in(appeal: Appeal, actor: Actor) -> list[dict[str, Any]]:
-    """The cases that were merged into this one, the newest first."""
+    """Cases merged into this one, the newest first."""
     return _headlines(inboxes.visible(actor).filter(master=appeal.pk), actor)
 
 
@@ -252,8 +251,7 @@ def _headlines(found: QuerySet[Appeal], actor: Actor) -> list[dict[str, Any]]:
     ]
 
 
-def show(request: HttpRequest, appeal: Appeal, *, status: int = 200, **more: Any) -> HttpResponse:
-    """The case page."""
+def _show(request: HttpRequest, appeal: Appeal, *, status: int = 200, **more: Any) -> HttpResponse:
     back = request.POST.get("back", request.GET.get("back", ""))
     context = context_of(request, appeal, back=back, **more)
     part = request.GET.get("part", "")
@@ -264,66 +262,54 @@ def show(request: HttpRequest, appeal: Appeal, *, status: int = 200, **more: Any
 @never_cache
 @require_GET
 @staff()
-def page(request: HttpRequest, number: str) -> HttpResponse:
-    """Everything about one appeal."""
+def case_detail(request: HttpRequest, number: str) -> HttpResponse:
+    """Show the case page."""
     appeal = seen(request, number)
     if is_part(request, "viewers"):
         viewers = presence.others(who(request), appeal)
         return render(request, "live/viewers.html", {"viewers": viewers})
-    return show(request, appeal)
+    return _show(request, appeal)
 
 
 @never_cache
 @require_POST
 @staff()
-def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
-    """Do a verb: back to the desk, or the page again with what was wrong and what was typed."""
-    appeal = seen(request, number)
+def case_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
+    """Do a verb and go back to the desk, or draw the page from which its form was sent again."""
+    appeal, actor = seen(request, number), who(request)
     row = VERBS.get(verb)
     if row is None or row.function is None or row.errand:
         raise Http404
     known = Known(appeal.unit_id)
     if row is CONTACT:
-        case_actions.name_colleagues(known, appeal, who(request))
+        case_actions.name_colleagues(known, appeal, actor)
     form = VerbForm(row, known, request.POST, request.FILES)
-    back = request.POST.get("back", "")
-    if not form.is_valid():
-        return _again(request, appeal, form)
-    did = str(row.done)
-    try:
-        did = event_text.done(perform(appeal.pk, who(request), form, version_of(request)))
-    except moving.NotFound as gone:
-        raise Http404 from gone
-    except moving.Refused as refused:
+    back, version = request.POST.get("back", ""), version_of(request)
+
+    def success(done: str) -> str:
+        return _("%(number)s：已%(verb)s") % {"number": appeal.number, "verb": done}
+
+    def second_press(refused: moving.Refused) -> str | None:
         own = appeal.events.filter(user=login_of(request))
-        seen_at = version_of(request)
-        # Two lists of what others wait for say no version: many act on one case there at once.
-        dated = seen_at is not None or back in {"whistles", "shared"}
-        same = refused.code == "contact_already" or arrived_before(own, form, seen_at)
-        if not (dated and same):
-            return _refused(request, fetch(appeal.pk) or appeal, form, refused)
-    messages.success(
-        request,
-        _("%(number)s：已%(verb)s") % {"number": appeal.number, "verb": did},
+        # Whistles and shared cases send no version: many act on one case there at once.
+        dated = version is not None or back in {"whistles", "shared"}
+        same = refused.code == "contact_already" or is_duplicate(own, form, version)
+        return success(str(row.done)) if dated and same else None
+
+    return VerbView(request, appeal, form, _show_sender).answer(
+        perform=lambda: success(event_text.done(perform(appeal.pk, actor, form, version))),
+        reload=lambda: fetch(appeal.pk) or appeal,
+        follow=lambda: redirect(_next(request, appeal, row, back)),
+        on_refused=second_press,
     )
-    return redirect(_next(request, appeal, row, back))
 
 
-def _refused(
-    request: HttpRequest, fresh: Appeal, form: VerbForm, refused: moving.Refused
+def _show_sender(
+    request: HttpRequest, appeal: Appeal, *, bound: VerbForm, problem: str = "", status: int
 ) -> HttpResponse:
-    if refused.field in form.fields:
-        form.add_error(refused.field, refused.message)
-        return _again(request, fresh, form, status=refused.status)
-    return _again(request, fresh, form, refused.message, refused.status)
-
-
-def _again(
-    request: HttpRequest, appeal: Appeal, form: VerbForm, problem: str = "", status: int = 422
-) -> HttpResponse:
-    """The page from which the form was sent, with what was wrong and what was typed."""
-    sent_there = whistles.again(request, form, problem, status)
-    return sent_there or show(request, appeal, bound=form, problem=problem, status=status)
+    """Draw the page that sent the form: the list of whistles or the case page."""
+    sent_there = whistles.redraw_whistles(request, bound, problem, status)
+    return sent_there or _show(request, appeal, bound=bound, problem=problem, status=status)
 
 
 def _desk_at(desk: str, number: str) -> str:
@@ -333,7 +319,7 @@ def _desk_at(desk: str, number: str) -> str:
 
 
 def _next(request: HttpRequest, appeal: Appeal, verb: Verb, back: str) -> str:
-    """Where one goes after an act: the desk's next case, or the same one if it stays there."""
+    """Address after a verb: the desk's next case, or the same one if it stays on the desk."""
     stay = request.POST.get("stay", "")
     if back in _BACK - {"field"} and id_of(stay) is not None:
         return _desk_at(back, stay)
@@ -344,7 +330,6 @@ def _next(request: HttpRequest, appeal: Appeal, verb: Verb, back: str) -> str:
             return following
         return f"{reverse(back)}?case={appeal.number}"
     if back == "inbox":
-        # What is done, or another unit's, is off this desk: the next one then.
         stays = inboxes.unit(who(request)).filter(pk=appeal.pk).exists()
         return f"{reverse(back)}?case={appeal.number}" if stays else following
     if back in {"whistles", "shared"}:
@@ -358,29 +343,29 @@ def _next(request: HttpRequest, appeal: Appeal, verb: Verb, back: str) -> str:
 @never_cache
 @require_POST
 @staff()
-def reveal(request: HttpRequest, number: str) -> HttpResponse:
-    """Show name, phone and address once, to somebody who says why."""
+def case_reveal(request: HttpRequest, number: str) -> HttpResponse:
+    """Show name, phone and address once, for a stated reason."""
     appeal, actor = seen(request, number), who(request)
     if not may_reveal(actor, appeal):
         raise PermissionDenied
     why = request.POST.get("why", "").replace("\x00", "").strip()
     if not why:
         problem = _("请写明为什么要看联系方式，会留下记录")
-        return show(request, appeal, problem=problem, status=422)
-    return show(request, appeal, revealed=disclosure.show_requester(actor, appeal, why))
+        return _show(request, appeal, problem=problem, status=422)
+    return _show(request, appeal, revealed=disclosure.show_requester(actor, appeal, why))
 
 
 @require_GET
-def photo(request: HttpRequest, photo_id: int) -> HttpResponse:
-    """A photo, for staff who may know whom it shows."""
+def staff_photo(request: HttpRequest, photo_id: int) -> HttpResponse:
+    """Serve a photo to staff who may see the requester's personal data."""
     if not request.user.is_authenticated:
         raise Http404
     return _photo_page(who(request), photo_id)
 
 
 @require_GET
-def own_photo(request: HttpRequest, token: str, photo_id: int) -> HttpResponse:
-    """A photo, for whoever holds the appeal's secret link."""
+def requester_photo(request: HttpRequest, token: str, photo_id: int) -> HttpResponse:
+    """Serve a photo to the holder of the appeal's secret link."""
     appeal_id = id_of_token(token)
     if appeal_id is None:
         raise Http404

@@ -1,11 +1,10 @@
-"""Pages for whoever asks for help: begin, file, follow, and have a say."""
+"""Pages for requesters: start, file, follow and answer a case."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.conf import settings
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -35,19 +34,19 @@ from yinghu.ui.forms import FilingForm, Known, VerbForm
 from yinghu.ui.qr import qr_image
 from yinghu.ui.requests import absolute, is_part, version_of
 from yinghu.ui.timeline import story_of, with_photos, without_echo, without_helpers_numbers
-from yinghu.ui.verb_views import arrived_before, perform
+from yinghu.ui.verb_views import VerbView, is_duplicate, perform
 from yinghu.verbs import PRIVATE
 from yinghu.web.citizen import filing
 from yinghu.web.citizen.filing import MAX_BODY, Sheet, new_form_id
 from yinghu.web.live.stream_permissions import public_version
 
 SAYS = (RATE, SUPPLY, URGE, REOPEN, WITHDRAW)
-"""What a requester may say on the tracking page, in the order shown."""
+"""Verbs of the tracking page, in the order shown."""
 
 
 @require_GET
-def start(request: HttpRequest) -> HttpResponse:
-    """The door: ask for help, or follow what was asked."""
+def start_page(request: HttpRequest) -> HttpResponse:
+    """Show the start page: ask for help, or follow a case."""
     return render(
         request,
         "citizen/start.html",
@@ -62,10 +61,10 @@ def start(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-@csrf_exempt  # checked by `filing.forged`, which keeps what was typed
+@csrf_exempt  # checked by `filing.forged`, which keeps the typed text
 @require_http_methods(["GET", "HEAD", "POST"])
-def file(request: HttpRequest, place_code: str = "") -> HttpResponse:
-    """The form, at a place of which the sticker tells or anywhere."""
+def file_page(request: HttpRequest, place_code: str = "") -> HttpResponse:
+    """Show or take the filing form, with the place of a sticker if one was scanned."""
     if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
         return render(request, "413.html", status=413)
     place = None
@@ -75,7 +74,7 @@ def file(request: HttpRequest, place_code: str = "") -> HttpResponse:
     if request.method == "POST" and "pick" not in request.POST:
         return filing.take(request, place)
     if request.method == "POST":
-        return pick(request, place)
+        return _pick_category(request, place)
     sheet = Sheet(
         FilingForm(category=filing.category_of(request)),
         place,
@@ -85,8 +84,8 @@ def file(request: HttpRequest, place_code: str = "") -> HttpResponse:
     return sheet.show(request, 404 if sheet.unknown_place else 200)
 
 
-def pick(request: HttpRequest, place: Place | None) -> HttpResponse:
-    """Another category was picked: its questions, and everything else as it was typed."""
+def _pick_category(request: HttpRequest, place: Place | None) -> HttpResponse:
+    """Draw the form with the questions of the picked category; what was typed stays."""
     typed = request.POST
     form = FilingForm(category=filing.category_of(request))
     form.initial = {name: typed[name] for name in form.fields if name in typed}
@@ -100,7 +99,7 @@ def pick(request: HttpRequest, place: Place | None) -> HttpResponse:
 
 
 def _by_token(token: str) -> Appeal:
-    """The appeal of a secret link; every wrong one is the same 404."""
+    """The appeal of a secret link; the same 404 for every wrong one."""
     appeal_id = id_of_token(token)
     found = Appeal.objects.filter(pk=appeal_id) if appeal_id is not None else Appeal.objects.none()
     appeal = found.select_related("unit", "category", "area", "place", "master__unit").first()
@@ -111,19 +110,16 @@ def _by_token(token: str) -> Appeal:
 
 @never_cache
 @require_GET
-def filed(request: HttpRequest, token: str) -> HttpResponse:
-    """What one takes away: the number, the link, its QR code, and what happens next."""
+def filed_page(request: HttpRequest, token: str) -> HttpResponse:
+    """Confirm a filing: the number, the link, its QR code, and the next step."""
     appeal = _by_token(token)
     link = absolute(reverse("track", args=[token]))
-    return render(
-        request,
-        "citizen/filed.html",
-        {"appeal": appeal, "link": link, "next": next_step(appeal)},
-    )
+    context = {"appeal": appeal, "link": link, "next": _next_step(appeal)}
+    return render(request, "citizen/filed.html", context)
 
 
-def next_step(appeal: Appeal) -> dict[str, Any]:
-    """Where it stands, what it waits for, and by when what comes next is due."""
+def _next_step(appeal: Appeal) -> dict[str, Any]:
+    """Where the appeal stands, what it waits for, and when the next step is due."""
     setback = event_text.setback(appeal)
     standing = event_text.standing(appeal, setback)
     asked = None
@@ -144,17 +140,17 @@ def next_step(appeal: Appeal) -> dict[str, Any]:
 
 @never_cache
 @require_GET
-def track(request: HttpRequest, token: str) -> HttpResponse:
-    """Follow one appeal by its secret link."""
-    return show_track(request, _by_token(token))
+def track_page(request: HttpRequest, token: str) -> HttpResponse:
+    """Show one appeal by its secret link."""
+    return _show_track(request, _by_token(token))
 
 
 def _is_coming_back(appeal: Appeal) -> bool:
-    """Rated as not solved a moment ago: it is reopened by itself."""
+    """Was it just rated as not solved, so that it will be reopened automatically?"""
     return appeal.state is Status.RESOLVED and appeal.solved is False
 
 
-def show_track(
+def _show_track(
     request: HttpRequest,
     appeal: Appeal,
     *,
@@ -162,7 +158,6 @@ def show_track(
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    """The page of one appeal, with the form that was just refused, if one was."""
     known = Known()
     forms = []
     turn = event_text.standing(appeal, event_text.setback(appeal)).turn
@@ -184,7 +179,7 @@ def show_track(
     context = {
         "appeal": appeal,
         "shown_version": public_version(appeal.pk),
-        "next": next_step(appeal),
+        "next": _next_step(appeal),
         "road": event_text.road(appeal),
         "story": with_photos(
             without_helpers_numbers(without_echo(story_of(request, appeal, PRIVATE))),
@@ -196,7 +191,7 @@ def show_track(
         "problem": problem,
         "max_photos": photos.MAX_PHOTOS,
         "master": master,
-        "master_next": next_step(master) if master else None,
+        "master_next": _next_step(master) if master else None,
         "lost": bound.data.get("words", "") if bound and bound.verb not in possible else "",
     }
     parts = {"state": "citizen/track_state.html", "acts": "citizen/track_acts.html"}
@@ -205,7 +200,7 @@ def show_track(
 
 
 def _final_master(appeal: Appeal) -> Appeal | None:
-    """The appeal that this one goes on in, after however many merges; None for its own."""
+    """The appeal into which this one was merged, at the end of the chain; None if it was not."""
     master = None
     while appeal.state is Status.MERGED and appeal.master is not None:
         master = appeal = appeal.master
@@ -214,8 +209,8 @@ def _final_master(appeal: Appeal) -> Appeal | None:
 
 @never_cache
 @require_POST
-def say(request: HttpRequest, token: str, verb: str) -> HttpResponse:
-    """A requester's word on their own appeal."""
+def track_act(request: HttpRequest, token: str, verb: str) -> HttpResponse:
+    """Do one of `SAYS` for the requester."""
     appeal = _by_token(token)
     row = next((each for each in SAYS if each.name == verb), None)
     if row is None:
@@ -223,34 +218,34 @@ def say(request: HttpRequest, token: str, verb: str) -> HttpResponse:
     actor = requester_of(appeal.pk)
     form = VerbForm(row, Known(), request.POST, request.FILES, own=True)
     wait = rate_limit.too_many("act", request.META.get("REMOTE_ADDR", ""))
-    # The appeal as well, as at the API: whoever holds its link has more than one address.
+    # The appeal as well, as in the API: the holder of its link may have many addresses.
     if wait := wait or rate_limit.too_many("act", f"appeal {appeal.pk}"):
         problem = _("按得太频繁，请 %d 秒后再试。您写的都还在。") % wait
-        page = show_track(request, appeal, bound=form, problem=problem, status=429)
+        page = _show_track(request, appeal, bound=form, problem=problem, status=429)
         page.headers["Retry-After"] = str(wait)
         return page
-    if not form.is_valid():
-        return show_track(request, appeal, bound=form, status=422)
     seen = version_of(request)
-    try:
+
+    def act() -> str:
         perform(appeal.pk, actor, form, seen)
-    except moving.Refused as refused:
-        if arrived_before(appeal.events.filter(actor_kind="requester"), form, seen):
-            return redirect("track", token=token)
-        if refused.field in form.fields:
-            form.add_error(refused.field, refused.message)
-            return show_track(request, _by_token(token), bound=form, status=refused.status)
-        return show_track(
-            request, _by_token(token), bound=form, problem=refused.message, status=refused.status
-        )
-    messages.success(request, _("收到，谢谢您"))
-    return redirect("track", token=token)
+        return _("收到，谢谢您")
+
+    def second_press(_refused: moving.Refused) -> str | None:
+        own = appeal.events.filter(actor_kind="requester")
+        return "" if is_duplicate(own, form, seen) else None
+
+    return VerbView(request, appeal, form, _show_track).answer(
+        perform=act,
+        reload=lambda: _by_token(token),
+        follow=lambda: redirect("track", token=token),
+        on_refused=second_press,
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-def find(request: HttpRequest) -> HttpResponse:
-    """My case by its number and the phone given with it; a number alone tells nothing."""
+def find_page(request: HttpRequest) -> HttpResponse:
+    """Find a case by its number and the phone given with it, never by the number alone."""
     number, phone = request.POST.get("number", ""), request.POST.get("phone", "")
     context: dict[str, Any] = {
         "number": number,
@@ -277,24 +272,24 @@ def find(request: HttpRequest) -> HttpResponse:
 
 
 def _too_many_tries(request: HttpRequest, appeal_id: int | None, caller: bytes) -> int:
-    """The seconds to wait before asking again, 0 where one may ask.
+    """Seconds to wait before the next try, 0 if it is allowed now.
 
-    A sender that is refused takes nothing from the number's and the phone's own buckets, which fill
-    faster than one sender can empty them: nobody shuts out by themselves whose they are.
+    A refused sender takes nothing from the buckets of the number and the phone, and these fill
+    faster than one sender can empty them: a single sender cannot lock out their owner.
     """
     if wait := rate_limit.too_many("find", request.META.get("REMOTE_ADDR", "")):
         return wait
     if appeal_id is None or not caller:
-        # This finds nothing, whoever asks.
+        # Such a try finds nothing.
         return 0
-    # Numbers follow one another: who knows somebody's phone must not try them all, nor all phones.
+    # Numbers are consecutive: nobody may try them all with a known phone, nor all phones with one.
     wait = rate_limit.too_many("caller", caller.hex())
     return wait or rate_limit.too_many("number", str(appeal_id))
 
 
 @require_GET
 def place_qr(request: HttpRequest, place_code: str) -> HttpResponse:
-    """The QR code of a place's sticker."""
+    """Draw the QR code of a place's sticker."""
     place = Place.objects.filter(code=place_code).first()
     if place is None:
         raise Http404
@@ -304,6 +299,6 @@ def place_qr(request: HttpRequest, place_code: str) -> HttpResponse:
 @never_cache
 @require_GET
 def track_qr(request: HttpRequest, token: str) -> HttpResponse:
-    """The QR code of a tracking link."""
+    """Draw the QR code of a tracking link."""
     appeal = _by_token(token)
     return qr_image(absolute(reverse("track", args=[appeal.token])))

@@ -1,4 +1,4 @@
-"""A leg of an errand on the phone: what is to be done, where, for whom, and each step of it."""
+"""A leg of an errand on the phone: what to do, where, for whom, and its verbs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -39,15 +37,15 @@ from yinghu.ui.errand_parts import LEG_ICONS, SeveralLinesField
 from yinghu.ui.forms import PhotosField
 from yinghu.ui.photo_response import photo_file
 from yinghu.ui.requests import is_part, who
-from yinghu.ui.verb_views import keeping
+from yinghu.ui.verb_views import VerbView, run_with_photos
 from yinghu.web.field.distance import Point
 
 TAKEN = "leg"
-"""Reason for which a helper is shown a leg's requester; the leg's id follows."""
+"""Reason in the access log for showing a leg's requester to its helper; the leg's id follows."""
 
 
 class FinishForm(forms.Form):
-    """What somebody shows when a leg is done. `paid` is in the city's currency."""
+    """What a helper reports when a leg is done. `paid` is in the city's currency."""
 
     words = SeveralLinesField(label=gettext_lazy("给诉求人的话"), required=False)
     paid = forms.DecimalField(
@@ -65,7 +63,7 @@ class FinishForm(forms.Form):
 
 
 class BackForm(forms.Form):
-    """Why a leg is given back, and what was done of it."""
+    """Why a leg is given back, and how far it got."""
 
     why = SeveralLinesField(label=gettext_lazy("为什么办不了"))
     kept = forms.CharField(
@@ -76,15 +74,15 @@ class BackForm(forms.Form):
     )
 
 
-class SayForm(forms.Form):
-    """A line to all who work on the case."""
+class LegMessageForm(forms.Form):
+    """A message to all who work on the case."""
 
     words = SeveralLinesField(label=gettext_lazy("给一起办这件事的人留言"))
 
 
 @dataclass(slots=True)
 class Card:
-    """A leg in a list: how far it is in metres, whether it is one's turn, what one was asked."""
+    """A leg in a list. `turn`: the reader can do something about it now."""
 
     leg: Leg
     metres: float | None = None
@@ -97,9 +95,7 @@ class Card:
 
 
 def cards(found: Iterable[Leg], me: Point | None = None) -> list[Card]:
-    """The legs as they are listed; with `me` the nearest first, as far as that is known before they
-    are taken.
-    """
+    """The legs as cards; with `me` the nearest first, by their approximate positions."""
     made = [Card(leg, _far(leg, me)) for leg in found]
     if me is not None:
         made.sort(key=lambda card: (card.metres is None, card.metres or 0))
@@ -113,7 +109,7 @@ def _far(leg: Leg, me: Point | None) -> float | None:
 
 
 def offered(actor: Actor) -> list[Card]:
-    """What the actor is asked to take, and may still answer."""
+    """Offers that the actor may still answer."""
     waiting = Offer.objects.filter(
         user=actor.user_id,
         answer=Offer.Answer.WAITING,
@@ -125,14 +121,14 @@ def offered(actor: Actor) -> list[Card]:
 
 
 def mine(actor: Actor) -> list[Card]:
-    """What is in the actor's hands; first what can be done now."""
+    """The actor's legs, first those that can be done now."""
     found = eligibility.mine(actor).select_related(*SHOWN)[:50]
     made = [Card(leg, turn=_is_turn(leg, actor)) for leg in found]
     return sorted(made, key=lambda card: not card.turn)
 
 
 def _is_turn(leg: Leg, actor: Actor) -> bool:
-    """Whether the actor can do something about it now."""
+    """Can the actor do something about it now?"""
     if leg.ready_at is None:
         return False
     if leg.kind != LegKind.HAND_OVER:
@@ -147,8 +143,8 @@ SHOWN = ("errand", "appeal", "appeal__category", "area", "place", "zone")
 @never_cache
 @require_GET
 @staff("field")
-def page(request: HttpRequest, leg_id: int) -> HttpResponse:
-    """One leg."""
+def leg_page(request: HttpRequest, leg_id: int) -> HttpResponse:
+    """Show one leg."""
     return _show(request, _known(request, leg_id))
 
 
@@ -164,7 +160,7 @@ def _show(
     request: HttpRequest,
     leg: Leg,
     *,
-    bound: dict[str, forms.Form] | None = None,
+    bound: forms.Form | None = None,
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
@@ -178,10 +174,9 @@ def _show(
     beside = may_read_why(actor, appeal) or any(
         actor.user_id in {each.holder_id, each.giver_id} for each in steps
     )
-    # What is over or somebody else's is not for whoever has no part in it: legs are numbered.
+    # Legs have consecutive numbers: finished and others' legs are hidden from outsiders.
     to_take = leg.state == Leg.State.OPEN and _to_take(leg)
     offer = Offer.objects.filter(leg=leg, user=actor.user_id).first()
-    given = bound or {}
     gone = leg.state == Leg.State.TAKEN and not beside
     context = {
         "desk": "field",
@@ -206,9 +201,9 @@ def _show(
         "answers": [] if is_made_of_answers(appeal) else event_text.answers_of(appeal, shown),
         "photos": list(appeal.attachments.filter(event=None).order_by("pk")) if holds else [],
         "chat": _chat(appeal) if beside else [],
-        "finish": given.get("finish") or FinishForm(auto_id="finish-%s"),
-        "back": given.get("give_back") or BackForm(auto_id="back-%s"),
-        "say": given.get("say") or SayForm(auto_id="say-%s"),
+        "finish": bound if isinstance(bound, FinishForm) else FinishForm(auto_id="finish-%s"),
+        "back": bound if isinstance(bound, BackForm) else BackForm(auto_id="back-%s"),
+        "say": bound if isinstance(bound, LegMessageForm) else LegMessageForm(auto_id="say-%s"),
         "needs_photo": leg.proof == Proof.PHOTO,
         "buys": leg.kind in (LegKind.BUY, LegKind.QUEUE),
         "max_photos": photos.MAX_PHOTOS,
@@ -229,7 +224,7 @@ def _may_answer(offer: Offer) -> bool:
 
 
 def _why_not(actor: Actor, appeal: Appeal, course: Course, leg: Leg) -> str:
-    """Why the actor may not take it, in words; "" where they may."""
+    """The reason why the actor may not take it; "" if they may."""
     if leg.state != Leg.State.OPEN or not _to_take(leg):
         return ""
     try:
@@ -240,7 +235,7 @@ def _why_not(actor: Actor, appeal: Appeal, course: Course, leg: Leg) -> str:
 
 
 def _step(leg: Leg, course: Course, beside: bool) -> dict[str, Any]:
-    """A leg as one of the steps of its errand. Who has it is told to those who help beside them."""
+    """A leg as a step of its errand; other helpers of the errand are told who has it."""
     now = leg.state in (Leg.State.OPEN, Leg.State.TAKEN) and course.is_ready(leg)
     people = [person for person in (leg.giver, leg.holder) if person is not None]
     return {
@@ -252,7 +247,7 @@ def _step(leg: Leg, course: Course, beside: bool) -> dict[str, Any]:
 
 
 def _meeting(leg: Leg, actor: Actor, course: Course) -> dict[str, Any] | None:
-    """Of a hand-over that the actor has a part in: what they say, and what the other has said."""
+    """The actor's part in a hand-over, and what both sides have confirmed."""
     if leg.kind != LegKind.HAND_OVER or actor.user_id not in (leg.giver_id, leg.holder_id):
         return None
     gives = leg.giver_id == actor.user_id
@@ -290,8 +285,8 @@ _ON_CARD = (
 
 
 def _next(actor: Actor, leg_id: int) -> Card | None:
-    """Another leg that lies open, for whoever came too late for this one: hundreds may ask at the
-    same moment, so that no more of it is read than a card shows.
+    """Another open leg, for an actor who was too late for this one. Hundreds may ask at once: only
+    the columns of a card are read.
     """
     found = eligibility.pool(actor).exclude(pk=leg_id)
     lean = found.select_related("appeal__category", "area", "place", "zone").only(*_ON_CARD)
@@ -299,15 +294,15 @@ def _next(actor: Actor, leg_id: int) -> Card | None:
 
 
 def why_shown(leg: Leg) -> str:
-    """Names the leg for which somebody who has it in hand is shown its requester."""
+    """Reason in the access log for showing the leg's requester to its helper."""
     return f"{TAKEN} {leg.pk}"
 
 
 @never_cache
 @require_GET
 @staff("field")
-def photo(request: HttpRequest, leg_id: int, photo_id: int) -> HttpResponse:
-    """A photo that the requester sent, for whoever has the leg in hand."""
+def leg_photo(request: HttpRequest, leg_id: int, photo_id: int) -> HttpResponse:
+    """Serve a photo of the requester to the leg's helper."""
     leg = _known(request, leg_id)
     found = photo_of_leg(who(request), leg, photo_id)
     if found is None:
@@ -318,63 +313,50 @@ def photo(request: HttpRequest, leg_id: int, photo_id: int) -> HttpResponse:
 @never_cache
 @require_POST
 @staff("field")
-def act(request: HttpRequest, leg_id: int, verb: str) -> HttpResponse:
-    """One step of a leg."""
+def leg_act(request: HttpRequest, leg_id: int, verb: str) -> HttpResponse:
+    """Take a leg, or do one of `_ACTS`."""
     if verb == "take":
-        return _taking(request, leg_id)
+        return _take_leg(request, leg_id)
     leg = _known(request, leg_id)
     if verb not in _ACTS:
         raise Http404
+
+    def follow() -> HttpResponse:
+        done = verb in ("decline", "give_back") or _is_over(leg)
+        return redirect("field") if done else redirect("leg", leg_id=leg_id)
+
     form = _FORMS[verb](request.POST, request.FILES) if verb in _FORMS else None
-    if form is not None and not form.is_valid():
-        return _show(request, leg, bound={verb: form}, status=422)
-    try:
-        said = _ACTS[verb](leg, who(request), form)
-    except moving.NotFound as gone:
-        raise Http404 from gone
-    except moving.Refused as refused:
-        return _refused(request, leg, verb, form, refused)
-    if said:
-        messages.success(request, said)
-    done = verb in ("decline", "give_back") or _is_over(leg)
-    return redirect("field") if done else redirect("leg", leg_id=leg.pk)
+    return VerbView(request, leg, form, _show).answer(
+        perform=lambda: _ACTS[verb](leg, who(request), form),
+        reload=lambda: _known(request, leg_id),
+        follow=follow,
+    )
 
 
-def _taking(request: HttpRequest, leg_id: int) -> HttpResponse:
-    """Take a leg, which many may press for at the same moment: whoever comes too late is told so
-    by a page that costs little.
-    """
+def _take_leg(request: HttpRequest, leg_id: int) -> HttpResponse:
+    """Take a leg. Many may press at once, so late ones get a page that costs little."""
     actor = who(request)
-    try:
+
+    def take() -> str:
         leg_actions.take(leg_id, actor)
-    except moving.NotFound as gone:
-        raise Http404 from gone
-    except moving.Conflict as late:
-        if late.code == "gone":
-            context = {"desk": "field", "said": late.message, "next": _next(actor, leg_id)}
-            return render(request, "field/gone.html", context, status=late.status)
-        return _refused(request, _known(request, leg_id), "take", None, late)
-    except moving.Refused as refused:
-        return _refused(request, _known(request, leg_id), "take", None, refused)
-    messages.success(request, _("接下了，联系方式已显示"))
-    return redirect("leg", leg_id=leg_id)
+        return _("接下了，联系方式已显示")
+
+    def too_late(refused: moving.Refused) -> HttpResponse | None:
+        if not isinstance(refused, moving.Conflict) or refused.code != "gone":
+            return None
+        context = {"desk": "field", "said": refused.message, "next": _next(actor, leg_id)}
+        return render(request, "field/gone.html", context, status=refused.status)
+
+    return VerbView(request, None, None, _show).answer(
+        perform=take,
+        reload=lambda: _known(request, leg_id),
+        follow=lambda: redirect("leg", leg_id=leg_id),
+        on_refused=too_late,
+    )
 
 
 def _is_over(leg: Leg) -> bool:
     return Leg.objects.filter(pk=leg.pk, state=Leg.State.DONE).exists()
-
-
-def _refused(
-    request: HttpRequest, leg: Leg, verb: str, form: forms.Form | None, refused: moving.Refused
-) -> HttpResponse:
-    fresh = _known(request, leg.pk)
-    if form is not None and refused.field in form.fields:
-        form.add_error(refused.field, refused.message)
-        return _show(request, fresh, bound={verb: form}, status=refused.status)
-    if isinstance(refused, moving.Forbidden) and not eligibility.may_know(who(request), fresh):
-        raise PermissionDenied(refused.message) from refused
-    bound = {verb: form} if form is not None else None
-    return _show(request, fresh, bound=bound, problem=refused.message, status=refused.status)
 
 
 Form = Any
@@ -401,7 +383,7 @@ def _hand_over(leg: Leg, actor: Actor, _form: Form) -> str:
 
 def _finish(leg: Leg, actor: Actor, form: Form) -> str:
     given = form.cleaned_data
-    keeping(
+    run_with_photos(
         lambda kept: leg_actions.finish(
             leg.pk, actor, words=given["words"], photos=kept, paid=form.cents()
         ),
@@ -431,12 +413,12 @@ _ACTS: dict[str, Act] = {
 _FORMS: dict[str, type[forms.Form]] = {
     "give_back": BackForm,
     "finish": FinishForm,
-    "say": SayForm,
+    "say": LegMessageForm,
 }
 
 
 def pins(found: Iterable[Leg], *, own: bool) -> list[dict[str, Any]]:
-    """The legs as points of a map: one's own where they are, others about there."""
+    """The legs as points of a map: own ones at exact, others at approximate positions."""
     made = []
     for leg in found:
         point = _point(leg, own)

@@ -1,4 +1,4 @@
-"""The shopping list: all that somebody has to buy, place by place, ticked off with one receipt."""
+"""The shopping list: all that a helper has to buy, by place, ticked off with one receipt."""
 
 from __future__ import annotations
 
@@ -33,17 +33,18 @@ from yinghu.places.models import Place
 from yinghu.ui import event_text
 from yinghu.ui.decorators import staff
 from yinghu.ui.requests import who
+from yinghu.ui.verb_views import store_photos
 from yinghu.web.field.legs import SHOWN
 
 MOST_OPEN = 40
-"""Lines of what lies open beside it: for each it is asked whether the reader may take it."""
+"""Limit of the open legs shown; each costs a check whether the reader may take it."""
 _LONGEST = 160
-"""Characters of a case's own words, where nothing else says what is to be bought."""
+"""Characters of the case's text, where nothing else says what to buy."""
 
 
 @dataclass(slots=True)
-class Line:
-    """A leg in the list: what is to be bought, and what was typed of it if that was refused."""
+class ShoppingLine:
+    """A leg in the list: what to buy, and the typed values if they were refused."""
 
     leg: Leg
     goods: str
@@ -62,14 +63,14 @@ class Line:
 
 
 @dataclass(slots=True)
-class At:
-    """What is to be bought at one place (None: wherever it is), and what others may still take."""
+class ShoppingPlace:
+    """What to buy at one place (None: anywhere), and the open legs beside it."""
 
     place: Place | None
-    lines: list[Line] = field(default_factory=list)
-    open: list[Line] = field(default_factory=list)
+    lines: list[ShoppingLine] = field(default_factory=list)
+    open: list[ShoppingLine] = field(default_factory=list)
     not_mine: Counter[str] = field(default_factory=Counter)
-    """Why others that lie open here cannot be taken, and how many."""
+    """The reasons why the reader cannot take other open legs here, with their numbers."""
 
     @property
     def key(self) -> str:
@@ -81,8 +82,8 @@ class At:
 
 
 @dataclass(slots=True)
-class Given:
-    """A form of the list as it was sent: which legs are ticked, and what was typed of each."""
+class TickedLegs:
+    """The submitted form: the ticked legs, and what was typed for each."""
 
     ids: list[int]
     paid: dict[int, str]
@@ -90,7 +91,7 @@ class Given:
     problems: dict[int, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, request: HttpRequest) -> Given:
+    def of(cls, request: HttpRequest) -> TickedLegs:
         ids = list(dict.fromkeys(_numbers(request.POST.getlist("tick"))))[:MOST_LINES]
         return cls(
             ids,
@@ -104,10 +105,10 @@ def _numbers(texts: Iterable[str]) -> list[int]:
 
 
 def _goods(leg: Leg) -> str:
-    """What is to be bought; nothing in it that could be a phone: the list is read in a shop."""
+    """What to buy, without phone numbers: the list is read in a shop."""
     if leg.what:
         return without_numbers(leg.what)
-    # Where it is to be bought stands above it.
+    # The place is the heading of its list.
     place = leg.place.name if leg.place else ""
     answers = [each for each in event_text.answers_of(leg.appeal, reveal=False) if each[1] != place]
     if answers:
@@ -115,17 +116,17 @@ def _goods(leg: Leg) -> str:
     return without_numbers(leg.appeal.body)[:_LONGEST]
 
 
-def _lists(actor: Actor, given: Given | None) -> list[At]:
-    """The list, place by place; without a place last."""
+def _lists(actor: Actor, given: TickedLegs | None) -> list[ShoppingPlace]:
+    """The list by place; legs without a place last."""
     found = list(
         legs_to_buy(actor).select_related(*SHOWN).order_by("-appeal__urgency", "pk")[:MOST_LINES]
     )
     places = {leg.place_id for leg in found if leg.place_id is not None}
     others = list(legs_beside(actor, places).select_related(*SHOWN)[:MOST_OPEN])
     why_not = reasons_against(others, actor)
-    made: dict[int | None, At] = {}
+    made: dict[int | None, ShoppingPlace] = {}
     for leg in [*found, *others]:
-        at = made.setdefault(leg.place_id, At(leg.place))
+        at = made.setdefault(leg.place_id, ShoppingPlace(leg.place))
         if leg.pk in why_not:
             at.not_mine[why_not[leg.pk]] += 1
         else:
@@ -135,8 +136,8 @@ def _lists(actor: Actor, given: Given | None) -> list[At]:
     )
 
 
-def _line(leg: Leg, given: Given | None) -> Line:
-    line = Line(leg, _goods(leg))
+def _line(leg: Leg, given: TickedLegs | None) -> ShoppingLine:
+    line = ShoppingLine(leg, _goods(leg))
     if given is not None and leg.pk in given.paid:
         line.ticked, line.paid, line.words = True, given.paid[leg.pk], given.words[leg.pk]
         line.problem = given.problems.get(leg.pk, "")
@@ -146,14 +147,14 @@ def _line(leg: Leg, given: Given | None) -> Line:
 @never_cache
 @require_GET
 @staff("field")
-def page(request: HttpRequest) -> HttpResponse:
-    """All that the actor has to buy, and what they could take along."""
+def shopping_page(request: HttpRequest) -> HttpResponse:
+    """Show all that the actor has to buy, and what they could take along."""
     return _show(request)
 
 
 def _show(
     request: HttpRequest,
-    given: Given | None = None,
+    given: TickedLegs | None = None,
     problem: str = "",
     wrong_photo: str = "",
     status: int = 200,
@@ -169,7 +170,7 @@ def _show(
         "open_count": sum(len(each.open) for each in at),
         "not_mine": sum((each.not_mine for each in at), Counter()).items(),
         "problem": problem,
-        # Of what does not stand in the list any more, or never did.
+        # Problems of legs that are not in the list.
         "gone": list(dict.fromkeys(said for pk, said in elsewhere if pk not in shown)),
         "wrong_photo": wrong_photo,
         "max_photos": photos.MAX_PHOTOS,
@@ -180,8 +181,8 @@ def _show(
 @never_cache
 @require_POST
 @staff("field")
-def act(request: HttpRequest, verb: str) -> HttpResponse:
-    """What is ticked has been bought; or one leg is taken, or all at a place."""
+def shopping_act(request: HttpRequest, verb: str) -> HttpResponse:
+    """Finish the ticked legs, take one leg, or take all at a place."""
     if verb == "finish":
         return _bought(request)
     if verb not in ("take", "take_all"):
@@ -196,7 +197,7 @@ def act(request: HttpRequest, verb: str) -> HttpResponse:
 
 
 def _take(request: HttpRequest, ids: list[int]) -> HttpResponse:
-    """Take these one by one, and say how many that were and why the others were not."""
+    """Take the legs one by one; report how many, and why not the others."""
     taken, why_not = take_each(ids, who(request))
     if taken:
         said = ngettext("接下了 %d 件", "接下了 %d 件", taken) % taken
@@ -210,8 +211,8 @@ def _take(request: HttpRequest, ids: list[int]) -> HttpResponse:
 
 
 def _bought(request: HttpRequest) -> HttpResponse:
-    """Finish each leg that is ticked, by itself: what cannot be is said, the others are done."""
-    actor, given = who(request), Given.of(request)
+    """Finish each ticked leg on its own; report those that were refused."""
+    actor, given = who(request), TickedLegs.of(request)
     if not given.ids:
         return _show(request, given, _("请先把买好的勾上"), status=422)
     uploads = request.FILES.getlist("photos")
@@ -226,7 +227,7 @@ def _bought(request: HttpRequest) -> HttpResponse:
         said = _("勾上的有 %d 样要拍小票，请先拍一张。还没有一样记成买好。") % len(unproved)
         return _show(request, given, said, _("请拍一张小票"), status=422)
     try:
-        receipt = _kept(uploads)
+        receipt = store_photos(uploads)
     except photos.BadPhoto as bad:
         return _show(request, given, wrong_photo=str(bad), status=422)
     done = before = 0
@@ -251,26 +252,16 @@ def _bought(request: HttpRequest) -> HttpResponse:
     return _show(request, given, said, status=422)
 
 
-def _kept(uploads: Iterable[Any]) -> tuple[photos.StoredPhoto, ...]:
-    """The photos judged and kept; where one is bad none is."""
-    kept: tuple[photos.StoredPhoto, ...] = ()
-    try:
-        for upload in uploads:
-            kept += (photos.store(upload.read()),)
-    except photos.BadPhoto:
-        photos.discard(kept)
-        raise
-    return kept
-
-
 def _was_done(pk: int, actor: Actor) -> bool:
-    """Whether the actor has done it before: the form was sent twice."""
+    """Has the actor finished it before, so that this is a duplicate submission?"""
     done = Leg.objects.filter(pk=pk, holder=actor.user_id, state=Leg.State.DONE)
     return done.exists()
 
 
-def _finish(pk: int, actor: Actor, given: Given, receipt: tuple[photos.StoredPhoto, ...]) -> str:
-    """Finish one leg, with copies of the receipt of its own; why it could not be, "" if it was."""
+def _finish(
+    pk: int, actor: Actor, given: TickedLegs, receipt: tuple[photos.StoredPhoto, ...]
+) -> str:
+    """Finish one leg with its own copies of the receipt; returns the refusal, "" if it is done."""
     kept: tuple[photos.StoredPhoto, ...] = ()
     try:
         paid = _cents(given.paid[pk])
@@ -287,7 +278,7 @@ def _finish(pk: int, actor: Actor, given: Given, receipt: tuple[photos.StoredPho
 
 
 def _cents(text: str) -> int | None:
-    """What was paid, in cents; None for nothing. Refused for what is no such price."""
+    """A typed price in cents, None for an empty one. Raises Refused."""
     if not text:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Pages of whoever goes out: on a phone, with one thumb."""
+"""Pages for field work on a phone: my cases and legs, free ones, the map, one case."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
-from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Max, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -25,7 +23,6 @@ from yinghu.appeals.body_from_answers import is_made_of_answers
 from yinghu.appeals.handling_actions import REPORT, RESOLVE
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import Status
-from yinghu.appeals.verb import Verb
 from yinghu.common import photos
 from yinghu.common.language import name_of
 from yinghu.common.masking import without_numbers
@@ -42,36 +39,42 @@ from yinghu.ui.maps import point_in
 from yinghu.ui.pagination import PAGE_SIZE
 from yinghu.ui.requests import is_part, login_of, version_of, who
 from yinghu.ui.timeline import Story, story_of, with_photos, without_echo
-from yinghu.ui.verb_views import arrived_before, perform
+from yinghu.ui.verb_views import VerbView, deny_forbidden, is_duplicate, perform, typed_words
 from yinghu.verbs import PRIVATE
 from yinghu.web.case import case_actions
 from yinghu.web.case import views as case_views
 from yinghu.web.field import legs
 from yinghu.web.field.distance import Point, about, exactly, nearest_first
 
-ACTS = (ACCEPT, REPORT, RESOLVE, RELEASE)
-"""What is done out there, in the order shown; everything else is desk work."""
+_ACTS = {
+    ACCEPT: gettext_lazy("接单成功，联系方式已显示"),
+    REPORT: gettext_lazy("进展已发给诉求人"),
+    RESOLVE: gettext_lazy("已办结，辛苦了"),
+    RELEASE: gettext_lazy("已放回，别人可以接单"),
+}
+"""Verbs of the field page in the order shown, with their success messages; all others are desk
+work."""
 
 LOOKED_AT = 300
-"""Free cases among which the nearest are looked for: the most urgent and oldest of the actor's
-units. What lies beyond comes up as these are taken."""
+"""Free cases among which the nearest are searched: the most urgent and oldest of the actor's units.
+Others follow as these are taken."""
 
 DONE_DAYS = 30
 
 NEAR_FOR = 30 * 60
-"""Seconds for which the list goes on to begin with what is near where its reader was."""
+"""Seconds for which the list stays sorted by the reader's last position."""
 _NEAR = "field_near"
 
 TAKEN = "taken"
-"""Reason for which a case's holder is shown its requester; the seq of the event by which the case
-was taken follows."""
+"""Reason in the access log for showing a case's requester to its holder; the seq of the event that
+took the case follows."""
 
 
 @never_cache
 @require_GET
 @staff("field")
-def field(request: HttpRequest) -> HttpResponse:
-    """What I have taken, and what is free for me to take."""
+def field_page(request: HttpRequest) -> HttpResponse:
+    """List what the reader has taken and what they may take."""
     actor = who(request)
     me = _stands_at(request)
     free: list[tuple[CaseRow, float | None]]
@@ -105,7 +108,7 @@ def field(request: HttpRequest) -> HttpResponse:
 
 
 def _open_legs(actor: Actor, me: tuple[float, float] | None) -> list[legs.Card]:
-    """The legs that lie open for the actor: the most urgent first, or the nearest of them."""
+    """Legs that the actor may take, the most urgent or the nearest first."""
     asked = Offer.objects.filter(
         user=actor.user_id, answer=Offer.Answer.WAITING, until__gt=timezone.now()
     )
@@ -116,13 +119,13 @@ def _open_legs(actor: Actor, me: tuple[float, float] | None) -> list[legs.Card]:
 
 
 def _stands_at(request: HttpRequest) -> tuple[float, float] | None:
-    """Where the reader says they are, now or `NEAR_FOR` ago at most; `?order=urgent` forgets it."""
+    """The reader's position, not older than `NEAR_FOR`; `?order=urgent` forgets it."""
     if request.GET.get("order") == "urgent":
         request.session.pop(_NEAR, None)
         return None
     if here := point_in(request.GET):
         if is_part(request, "lists"):
-            # The page looks again by itself, and nobody has said anything new.
+            # The page polls by itself: the position is no newer.
             return here
         request.session[_NEAR] = {"at": [round(here[0], 3), round(here[1], 3)], "said": time.time()}
         return here
@@ -136,8 +139,8 @@ def _stands_at(request: HttpRequest) -> tuple[float, float] | None:
 @never_cache
 @require_GET
 @staff("field")
-def around(request: HttpRequest) -> HttpResponse:
-    """A map: what is free, about where it is; what is mine, where it is."""
+def field_map(request: HttpRequest) -> HttpResponse:
+    """Map free cases and legs at approximate, the reader's own at exact positions."""
     actor = who(request)
     mine = inboxes.mine(actor).filter(unit__in=actor.unit_ids).select_related("place")
     free = inboxes.free(actor).select_related("place")
@@ -178,8 +181,8 @@ def _pins(
 @never_cache
 @require_GET
 @staff("field")
-def done(request: HttpRequest) -> HttpResponse:
-    """What I have done in the last 30 days; nothing in it of whom it was for."""
+def field_done(request: HttpRequest) -> HttpResponse:
+    """List what the reader did in the last 30 days, without personal data."""
     actor = who(request)
     found = Appeal.objects.filter(
         holder=actor.user_id,
@@ -192,15 +195,15 @@ def done(request: HttpRequest) -> HttpResponse:
 
 
 def _cards(found: QuerySet[Appeal], actor: Actor) -> list[CaseRow]:
-    """Rows whose words hide what could be a phone: they are read in the street."""
+    """Rows without phone numbers: they are read in the street."""
     return case_rows(found[:PAGE_SIZE], actor)
 
 
 @never_cache
 @require_GET
 @staff("field")
-def task(request: HttpRequest, number: str) -> HttpResponse:
-    """One case on the phone."""
+def task_page(request: HttpRequest, number: str) -> HttpResponse:
+    """Show one case on the phone."""
     return _show(request, case_views.seen(request, number))
 
 
@@ -216,7 +219,7 @@ def _show(
     holds = "holder" in relations(actor, appeal) and may_reveal(actor, appeal)
     gone = appeal.state is Status.HANDLING and not holds
     if gone and bound is not None and bound.verb is ACCEPT:
-        # Said below, with what else is free.
+        # The template says so, with another free case.
         problem = ""
     whom = None
     if holds:
@@ -236,20 +239,20 @@ def _show(
         "next": _next_free(actor, appeal) if gone else None,
         "acts": acts,
         "max_photos": photos.MAX_PHOTOS,
-        # Before taking it, its words only: people write their phone into them.
+        # People write their phone number into the text.
         "body": appeal.body if holds else without_numbers(appeal.body),
         "answers": [] if is_made_of_answers(appeal) else event_text.answers_of(appeal, reveal),
         "clocks": appeal.clocks.filter(stopped_at=None).order_by("due_at"),
         "story": _story(request, appeal, reveal),
         "problem": problem,
-        "lost": _lost(bound) if bound is not None and bound.verb not in offered else "",
+        "lost": typed_words(bound) if bound is not None and bound.verb not in offered else "",
     }
     part = "field/task_body.html" if is_part(request, "case") else "field/task.html"
     return render(request, part, context, status=status)
 
 
 def _acts(appeal: Appeal, actor: Actor, bound: VerbForm | None) -> list[dict[str, Any]]:
-    """What the actor may do out there now, each with its form; one of them lies open."""
+    """The actor's possible verbs with their forms, one of them open."""
     possible = verbs.available(appeal, actor)
     opened = bound.verb if bound else case_actions.first_at(appeal.state)
     known = Known(appeal.unit_id)
@@ -260,14 +263,9 @@ def _acts(appeal: Appeal, actor: Actor, bound: VerbForm | None) -> list[dict[str
             "open": verb is opened,
             "danger": verb is RELEASE,
         }
-        for verb in ACTS
+        for verb in _ACTS
         if verb in possible
     ]
-
-
-def _lost(form: VerbForm) -> str:
-    """What was written for a step that is not possible any more, to be copied."""
-    return "\n".join(str(form.data.get(name, "")) for name in ("words", "why")).strip()
 
 
 def _story(request: HttpRequest, appeal: Appeal, reveal: bool) -> Story:
@@ -280,13 +278,13 @@ def _story(request: HttpRequest, appeal: Appeal, reveal: bool) -> Story:
 
 
 def _next_free(actor: Actor, appeal: Appeal) -> CaseRow | None:
-    """Another free case, for whoever came too late for this one."""
+    """Another free case, for an actor who was too late for this one."""
     rows = case_rows(inboxes.free(actor).exclude(pk=appeal.pk)[:1], actor)
     return rows[0] if rows else None
 
 
 def _takings(actor: Actor, held: Iterable[Appeal]) -> dict[int, str]:
-    """By the case's id, the reason for which its holder is shown its requester. One query."""
+    """Reasons in the access log by the case's id. One query."""
     taken = Event.objects.filter(appeal__in=held, verb=ACCEPT.name, user=actor.user_id)
     last = dict(taken.values_list("appeal").annotate(Max("seq")))
     return {each.pk: f"{TAKEN} {last[each.pk]}" if each.pk in last else TAKEN for each in held}
@@ -295,55 +293,44 @@ def _takings(actor: Actor, held: Iterable[Appeal]) -> dict[int, str]:
 @never_cache
 @require_POST
 @staff("field")
-def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
-    """Take, report, hand back, resolve."""
-    appeal = case_views.seen(request, number)
-    row = next((each for each in ACTS if each.name == verb), None)
+def task_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
+    """Do one of `_ACTS`."""
+    appeal, actor = case_views.seen(request, number), who(request)
+    row = next((each for each in _ACTS if each.name == verb), None)
     if row is None:
         raise Http404
     form = VerbForm(row, Known(appeal.unit_id), request.POST, request.FILES)
-    if not form.is_valid():
-        return _show(request, appeal, bound=form, status=422)
-    actor = who(request)
-    try:
+    said = str(_ACTS[row])
+    there = ("task", appeal.number) if row in (ACCEPT, REPORT) else ("field",)
+
+    def act() -> str:
         perform(appeal.pk, actor, form, version_of(request))
-    except moving.NotFound as gone:
-        raise Http404 from gone
-    except moving.Refused as refused:
-        if not _arrived_before(request, appeal, form):
-            if isinstance(refused, moving.Forbidden):
-                raise PermissionDenied(refused.message) from refused
-            return _refused(request, appeal, form, refused)
-    if row is ACCEPT:
-        messages.success(request, _("接单成功，联系方式已显示"))
-        return redirect("task", number=appeal.number)
-    done: dict[Verb, Any] = {
-        REPORT: _("进展已发给诉求人"),
-        RESOLVE: _("已办结，辛苦了"),
-        RELEASE: _("已放回，别人可以接单"),
-    }
-    messages.success(request, done[row])
-    if row is REPORT:
-        return redirect("task", number=appeal.number)
-    return redirect("field")
+        return said
+
+    def on_refused(refused: moving.Refused) -> str | None:
+        if _is_second_press(request, appeal, form):
+            return said
+        deny_forbidden(refused)
+        return None
+
+    def reload() -> Appeal:
+        fresh = case_views.fetch(appeal.pk) or appeal
+        if not relations(actor, fresh):
+            raise Http404
+        return fresh
+
+    return VerbView(request, appeal, form, _show).answer(
+        perform=act,
+        reload=reload,
+        follow=lambda: redirect(*there),
+        on_refused=on_refused,
+    )
 
 
-def _arrived_before(request: HttpRequest, appeal: Appeal, form: VerbForm) -> bool:
-    """Whether this form came through already; a case that was taken must still be in hand."""
+def _is_second_press(request: HttpRequest, appeal: Appeal, form: VerbForm) -> bool:
+    """Is this a duplicate submission? A case that was taken must still be in hand."""
     user, seen = login_of(request), version_of(request)
-    if seen is None or not arrived_before(appeal.events.filter(user=user), form, seen):
+    if seen is None or not is_duplicate(appeal.events.filter(user=user), form, seen):
         return False
     fresh = case_views.fetch(appeal.pk)
     return form.verb is not ACCEPT or (fresh is not None and fresh.holder_id == user.pk)
-
-
-def _refused(
-    request: HttpRequest, appeal: Appeal, form: VerbForm, refused: moving.Refused
-) -> HttpResponse:
-    fresh = case_views.fetch(appeal.pk) or appeal
-    if not relations(who(request), fresh):
-        raise Http404
-    if refused.field in form.fields:
-        form.add_error(refused.field, refused.message)
-        return _show(request, fresh, bound=form, status=refused.status)
-    return _show(request, fresh, bound=form, problem=refused.message, status=refused.status)

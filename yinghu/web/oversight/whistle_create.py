@@ -1,4 +1,4 @@
-"""Whistling at a place: the form of a whistle, with where it is and of what kind."""
+"""Whistling at a place, without a case: the whistle's form with area and category."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from yinghu.ui.requests import who
 from yinghu.web.citizen.filing import genuine_form_id, new_form_id
 
 
-class PlaceForm(VerbForm):
-    """A whistle's own fields, and the unit, area and category of the case that it makes."""
+class WhistleForm(VerbForm):
+    """A whistle's fields, and the unit, area and category of the case that it files."""
 
     def __init__(self, units: list[Unit], known: Known, **given: Any) -> None:
         super().__init__(WHISTLE, known, **given)
@@ -54,8 +54,8 @@ class PlaceForm(VerbForm):
 @never_cache
 @require_http_methods(["GET", "POST"])
 @staff("whistles")
-def page(request: HttpRequest) -> HttpResponse:
-    """The form; what it made is shown where it waits for whoever was called."""
+def whistle_create_page(request: HttpRequest) -> HttpResponse:
+    """Show or take the form; the whistles page then shows the new case."""
     actor = who(request)
     units = callers(actor)
     if not units:
@@ -68,20 +68,21 @@ def page(request: HttpRequest) -> HttpResponse:
         here = units[0].area
         initial = initial_of(WHISTLE, Appeal(area=here))
         initial |= {"unit": units[0].code, "area": f"{here.pk} {here.name}" if here else ""}
-        return _show(request, PlaceForm(units, known, initial=initial), new_form_id(request))
-    form, key = PlaceForm(units, known, data=request.POST), genuine_form_id(request, form_id)
+        return _show(request, WhistleForm(units, known, initial=initial), new_form_id(request))
+    form, key = WhistleForm(units, known, data=request.POST), genuine_form_id(request, form_id)
     if not key:
         form_id, problem = new_form_id(request), _("页面放得太久，没有发出去。请再按一次。")
     elif form.is_valid():
         try:
-            return _done(request, _blow(request, form, key))
+            messages.success(request, _("%s：已吹哨") % number_of(_blow(request, form, key)))
+            return redirect("whistles")
         except moving.Refused as refused:
             at = refused.field if refused.field in form.fields else None
             form.add_error(at, refused.message)
     return _show(request, form, form_id, problem, 400)
 
 
-def _blow(request: HttpRequest, form: PlaceForm, key: str) -> int:
+def _blow(request: HttpRequest, form: WhistleForm, key: str) -> int:
     given, sent = form.cleaned_data, dict(request.POST.lists())
     sent.pop("csrfmiddlewaretoken", None)
     return blow(
@@ -95,13 +96,8 @@ def _blow(request: HttpRequest, form: PlaceForm, key: str) -> int:
     )
 
 
-def _done(request: HttpRequest, appeal_id: int) -> HttpResponse:
-    messages.success(request, _("%s：已吹哨") % number_of(appeal_id))
-    return redirect("whistles")
-
-
 def _show(
-    request: HttpRequest, form: PlaceForm, form_id: str, problem: str = "", status: int = 200
+    request: HttpRequest, form: WhistleForm, form_id: str, problem: str = "", status: int = 200
 ) -> HttpResponse:
     context = {"desk": "whistles", "form": form, "form_id": form_id, "problem": problem}
     return render(request, "oversight/whistle_create.html", context, status=status)

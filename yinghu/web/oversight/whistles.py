@@ -1,4 +1,4 @@
-"""Whistles: for those who are called, to report in from a phone; for the callers; for command."""
+"""The whistles page: for called units, callers, and command."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from yinghu.ui.requests import is_part, who
 from yinghu.web.statistics.whistle_tables import tables
 
 MOST = 60
-"""Units called that a page shows; what waits comes first."""
+"""Limit of the calls shown, waiting ones first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
-    """A form of this page that was refused: of which call, and what is wrong with it as a whole."""
+class RefusedForm:
+    """A refused form of this page: its call, and its problem as a whole."""
 
     call: int
     form: VerbForm
@@ -48,12 +48,11 @@ class Wrong:
 
     @property
     def why(self) -> str:
-        """What was typed."""
         return str(self.form.data.get("why", ""))
 
     @property
     def said(self) -> str:
-        """What is wrong, but for what the fields of the four elements say themselves."""
+        """The problems, except those that the fields of the four elements show themselves."""
         shown = self.form.visible_fields() if self.verb is MEASURES else []
         names = {bound.name for bound in shown}
         found = [each for name, each in self.form.errors.items() if name not in names]
@@ -61,8 +60,8 @@ class Wrong:
 
 
 @dataclass(slots=True)
-class Call:
-    """One unit that a whistle calls, as the page shows it: what waits for it, and its forms."""
+class WhistleCall:
+    """One unit called by a whistle: what waits for it, and its forms."""
 
     summons: Summons
     whistle: Whistle
@@ -80,9 +79,9 @@ class Call:
     ratings: list[tuple[str, str]]
     grade: str
     far: bool
-    wrong: Wrong | None
+    wrong: RefusedForm | None
     wrong_at: str
-    """The verb of the form at which that is said; "gone" where it is not there any more."""
+    """The verb whose form shows `wrong`; "gone" where that form is not shown any more."""
 
     @property
     def key(self) -> str:
@@ -92,22 +91,24 @@ class Call:
 @never_cache
 @require_GET
 @staff("whistles")
-def page(request: HttpRequest) -> HttpResponse:
-    """What waits for us, what we have whistled for, what command rules on, and the figures."""
+def whistles_page(request: HttpRequest) -> HttpResponse:
+    """Show calls to us, our own whistles, contests that command rules on, and the figures."""
     lists = _lists(who(request))
     if is_part(request, "lists"):
         return render(request, "oversight/whistle_lists.html", lists)
     return _whole(request, lists)
 
 
-def again(request: HttpRequest, form: VerbForm, problem: str, status: int) -> HttpResponse | None:
-    """The page once more, with what was wrong with a form of its own and what was typed; None where
-    it was sent from elsewhere, or what it was about does not stand here any more.
+def redraw_whistles(
+    request: HttpRequest, form: VerbForm, problem: str, status: int
+) -> HttpResponse | None:
+    """Draw the page with the problem of one of its forms and the typed words; None if the form is
+    of another page or its call is not listed any more.
     """
     call = request.POST.get("call", "")
     if not (call.isascii() and call.isdigit() and len(call) < 19):
         return None
-    wrong = Wrong(int(call), form, problem)
+    wrong = RefusedForm(int(call), form, problem)
     lists = _lists(who(request), wrong)
     part = {JUDGE: "to_judge", GRADE: "ours"}.get(wrong.verb, "for_us")
     if not any(each.wrong for each in lists[part]):
@@ -115,7 +116,7 @@ def again(request: HttpRequest, form: VerbForm, problem: str, status: int) -> Ht
     return _whole(request, lists, status)
 
 
-def _lists(actor: Actor, wrong: Wrong | None = None) -> dict[str, list[Call]]:
+def _lists(actor: Actor, wrong: RefusedForm | None = None) -> dict[str, list[WhistleCall]]:
     calls, own = _calls(actor, wrong), actor.all_units
     return {
         "for_us": [call for call in calls if call.summons.unit_id in actor.party_units],
@@ -124,7 +125,9 @@ def _lists(actor: Actor, wrong: Wrong | None = None) -> dict[str, list[Call]]:
     }
 
 
-def _whole(request: HttpRequest, lists: dict[str, list[Call]], status: int = 200) -> HttpResponse:
+def _whole(
+    request: HttpRequest, lists: dict[str, list[WhistleCall]], status: int = 200
+) -> HttpResponse:
     actor = who(request)
     context: dict[str, Any] = {"desk": "whistles", **lists}
     context["may_blow"] = bool(callers(actor))
@@ -136,8 +139,8 @@ def _whole(request: HttpRequest, lists: dict[str, list[Call]], status: int = 200
     return render(request, "oversight/whistles.html", context, status=status)
 
 
-def _calls(actor: Actor, wrong: Wrong | None) -> list[Call]:
-    """What concerns the actor: called, calling, or (for command) contested; waiting first."""
+def _calls(actor: Actor, wrong: RefusedForm | None) -> list[WhistleCall]:
+    """The actor's calls: called, calling, or (for command) contested; waiting ones first."""
     found = concerning(actor).select_related(
         "unit", "reported_by", "whistle__unit", "whistle__event", "whistle__appeal"
     )
@@ -152,7 +155,7 @@ def _calls(actor: Actor, wrong: Wrong | None) -> list[Call]:
 
 
 def _reasons(appeals: Iterable[int]) -> dict[tuple[int, str], str]:
-    """Why each unit contests, by the case and the unit's code."""
+    """Reasons of contests by case and unit code."""
     told = Event.objects.filter(appeal__in=appeals, verb=CONTEST.name).order_by("seq")
     return {(event.appeal_id, event.facts.get("unit", "")): event.why for event in told}
 
@@ -163,8 +166,8 @@ def _call(
     live: dict[tuple[int, int | None, str], Clock],
     why: dict[tuple[int, str], str],
     near: int,
-    wrong: Wrong | None,
-) -> Call:
+    wrong: RefusedForm | None,
+) -> WhistleCall:
     whistle, appeal = summons.whistle, summons.whistle.appeal
     wrong = wrong if wrong and wrong.call == summons.pk else None
     form = _elements(summons, wrong) if summons.to_enter else None
@@ -182,7 +185,7 @@ def _call(
         GRADE: summons.to_grade,
         JUDGE: summons.to_judge,
     }
-    return Call(
+    return WhistleCall(
         summons,
         whistle,
         headline_of(appeal, reveal=may_reveal(actor, appeal)),
@@ -204,8 +207,8 @@ def _call(
     )
 
 
-def _elements(summons: Any, wrong: Wrong | None) -> VerbForm:
-    """The form of the four elements, empty or as it was refused."""
+def _elements(summons: Any, wrong: RefusedForm | None) -> VerbForm:
+    """The form of the four elements, new or refused."""
     known = Known()
     known.speakers = [(summons.unit.code, summons.unit.name)]
     if wrong is not None and wrong.verb is MEASURES:

@@ -1,4 +1,4 @@
-"""The desks: lists of what waits, one beside the case that is open."""
+"""The desks: a list of waiting cases beside the open case."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ URGENT_FIRST = ("-urgency", "id")
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """One desk's list: where its rows come from, in what order; what it says when empty, and what
-    to do then.
-    """
+    """One desk's list: its query and order, its text when empty, and the advice below that."""
 
     name: str
     title: Any
@@ -112,7 +110,7 @@ def _inbox(request: HttpRequest, name: str) -> HttpResponse:
         page = case_page(found, after, inbox.keys, actor, size)
     context |= {"page": page, "is_more": bool(after), "away": away, "minutes": snooze.MINUTES}
     if name == "dispatch" and not after:
-        # Of a case that goes on with its unit meanwhile: it stands in no list of this desk.
+        # These cases stay with their unit meanwhile and are in no list of this desk.
         asked = rulings.pending(actor, (ClockKind.RULING,))
         elsewhere = asked.exclude(status=Status.SORTED).order_by()
         context["to_rule"] = elsewhere[: inboxes.COUNTED].count()
@@ -128,15 +126,14 @@ def _inbox(request: HttpRequest, name: str) -> HttpResponse:
 
 
 LOOKED_AT = 2000
-"""Cases that wait longest, among which those that the machine finds urgent are looked for."""
+"""Longest waiting cases among which suggested urgent ones are searched."""
 
 
 def _pressing_first(
     found: QuerySet[Appeal], after: str, keys: tuple[str, ...], actor: Actor, size: int
 ) -> CasePage:
-    """The page, in the order of decided and suggested urgency, then of time.
-
-    A suggestion is nobody's decision, but somebody has to read the most urgent before the others.
+    """The page by decided or suggested urgency, then by time: a suggestion decides nothing, but the
+    most urgent cases have to be read first.
     """
     waiting = found.order_by(*keys).values("pk")[:LOOKED_AT]
     pressing = list(
@@ -153,55 +150,35 @@ def _pressing_first(
 
 
 def _opened(request: HttpRequest, number: str, first: int | None) -> Appeal | None:
-    """The case named, else the first of the list; only one that may be seen."""
+    """The named case, else the first of the list, if the reader may see it."""
     wanted = id_of(number[:40]) if number else first
     found = case_views.fetch(wanted) if wanted is not None else None
     return found if found is not None and may_see(who(request), found) else None
 
 
-@never_cache
-@require_GET
-@staff("triage")
-def triage(request: HttpRequest) -> HttpResponse:
-    """What nobody has sorted yet, with what the machine suggests."""
-    return _inbox(request, "triage")
+def desk_page(name: str) -> Callable[[HttpRequest], HttpResponse]:
+    """The view of one of `INBOXES`."""
 
+    @never_cache
+    @require_GET
+    @staff(name)
+    def view(request: HttpRequest) -> HttpResponse:
+        return _inbox(request, name)
 
-@never_cache
-@require_GET
-@staff("dispatch")
-def dispatch(request: HttpRequest) -> HttpResponse:
-    """What no rule could route, and what a unit returned."""
-    return _inbox(request, "dispatch")
-
-
-@never_cache
-@require_GET
-@staff("inbox")
-def inbox(request: HttpRequest) -> HttpResponse:
-    """What the actor's units have to accept or are handling."""
-    return _inbox(request, "inbox")
-
-
-@never_cache
-@require_GET
-@staff("callback")
-def callback(request: HttpRequest) -> HttpResponse:
-    """What is resolved and waits to be rated and closed."""
-    return _inbox(request, "callback")
+    return view
 
 
 @never_cache
 @require_GET
 @staff()
-def badges(request: HttpRequest) -> HttpResponse:
-    """The desks of the header again, with how many wait at each."""
+def desk_badges(request: HttpRequest) -> HttpResponse:
+    """Draw the header's desks again, with their numbers of waiting cases."""
     return render(request, "ui/parts/desks.html", {"desk": request.GET.get("here", "")})
 
 
 @never_cache
 @require_GET
 @staff()
-def areas(request: HttpRequest) -> HttpResponse:
-    """Areas whose code, name or words fit what was typed, for a field's list of hints."""
+def area_hints(request: HttpRequest) -> HttpResponse:
+    """Areas whose code, name or words match the typed text, for a field's hints."""
     return JsonResponse(fitting(request.GET.get("q", "")), safe=False)

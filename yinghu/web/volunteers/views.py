@@ -32,6 +32,7 @@ from yinghu.people.access import squads_of
 from yinghu.people.models import Change, Unit, User, Volunteer
 from yinghu.ui.decorators import staff
 from yinghu.ui.requests import login_of, who
+from yinghu.ui.verb_views import VerbView
 from yinghu.web.volunteers.service_form import Names, ServiceForm
 from yinghu.web.volunteers.service_hours import Served, month_began, served, served_by
 
@@ -46,11 +47,11 @@ LOOKS: dict[str, tuple[str, str]] = {
     State.SUSPENDED: ("red", "player-pause"),
     State.LEFT: ("secondary", "logout"),
 }
-"""Colour and icon of each state; its word always stands beside them."""
+"""Colour and icon of each state."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class VolunteerLine:
     """A volunteer in the list."""
 
     one: Volunteer
@@ -64,7 +65,7 @@ class Line:
 
 
 class AddForm(forms.Form):
-    """Somebody whom the coordinator adds directly: they know each other."""
+    """Adds a volunteer whom the coordinator knows, without an application."""
 
     squad = forms.ChoiceField()
     name = LineField(max_length=60)
@@ -102,13 +103,13 @@ def _squads(request: HttpRequest) -> list[Unit]:
 
 
 def of_coordinator(request: HttpRequest) -> QuerySet[Volunteer]:
-    """The volunteers whom the reader looks after; there are no others for them."""
+    """The volunteers of the reader's squads."""
     found = Volunteer.objects.filter(squad__in=squads_of(who(request)))
     return found.select_related("user", "squad")
 
 
 def one_of(request: HttpRequest, key: str) -> Volunteer:
-    """The volunteer of an address; 404 for one of somebody else's."""
+    """The volunteer of a URL; 404 for another squad's."""
     found = None if "\x00" in key else of_coordinator(request).filter(user__username=key).first()
     if found is None:
         raise Http404
@@ -118,8 +119,8 @@ def one_of(request: HttpRequest, key: str) -> Volunteer:
 @never_cache
 @require_GET
 @staff("volunteers")
-def listing(request: HttpRequest) -> HttpResponse:
-    """Volunteers by state, found by name or phone."""
+def volunteers_page(request: HttpRequest) -> HttpResponse:
+    """List volunteers by state, or search them by name or phone."""
     return _list(request, AddForm(_squads(request)))
 
 
@@ -162,9 +163,7 @@ def _list(request: HttpRequest, form: AddForm, status: int = 200) -> HttpRespons
 def _fitting(
     request: HttpRequest, found: QuerySet[Volunteer], query: str
 ) -> tuple[QuerySet[Volunteer], str]:
-    """Those of the reader's volunteers who fit; by phone only a whole number, so that nobody can
-    feel their way along its digits.
-    """
+    """Search by name, or by a complete phone number, so that nobody can guess it digit by digit."""
     if len(digits_in(query)) < 5:
         named = Q(user__display_name__icontains=query) | Q(user__username__iexact=query)
         return found.filter(named), ""
@@ -176,13 +175,13 @@ def _fitting(
     return found.filter(caller=blind(phone)), ""
 
 
-def _lines(rows: list[Volunteer]) -> list[Line]:
+def _lines(rows: list[Volunteer]) -> list[VolunteerLine]:
     users = [one.pk for one in rows]
     done = served(users, month_began())
     now, names = timezone.now(), Names()
     duty = shifts.on_duty(users, now)
     return [
-        Line(
+        VolunteerLine(
             one,
             LOOKS[one.state],
             disclosure.masked(one).phone,
@@ -199,8 +198,8 @@ def _lines(rows: list[Volunteer]) -> list[Line]:
 @never_cache
 @require_POST
 @staff("volunteers")
-def add(request: HttpRequest) -> HttpResponse:
-    """Somebody the coordinator knows: in the squad at once, and logs in by phone."""
+def volunteer_add(request: HttpRequest) -> HttpResponse:
+    """Add a volunteer, who is in the squad at once and logs in by phone."""
     squads = [unit for unit in _squads(request) if unit.active]
     form = AddForm(squads, request.POST)
     if not form.is_valid():
@@ -220,27 +219,27 @@ def add(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff("volunteers")
-def one(request: HttpRequest, key: str) -> HttpResponse:
-    """One volunteer: what they can, what they did, what was decided; and changing what they can."""
+def volunteer_page(request: HttpRequest, key: str) -> HttpResponse:
+    """Show one volunteer: skills, service, history. POST changes skills, areas and passes."""
     volunteer = one_of(request, key)
     if request.method != "POST":
         return _show(request, volunteer)
     form = ServiceForm(volunteer, request.POST, coordinator=True)
-    if not form.is_valid():
-        return _show(request, volunteer, form=form, status=422)
-    try:
+
+    def change() -> str:
         changed = volunteers.change(volunteer, login_of(request), **form.values())
-    except volunteers.Refused as refused:
-        return _show(request, volunteer, form=form, problem=str(refused), status=409)
-    messages.success(request, _("已保存，马上生效") if changed else _("没有改动"))
-    return redirect("volunteer_one", key)
+        return _("已保存，马上生效") if changed else _("没有改动")
+
+    return VerbView(request, volunteer, form, _show).answer(
+        change, reload=lambda: volunteer, follow=lambda: redirect("volunteer_one", key)
+    )
 
 
 def _show(
     request: HttpRequest,
     volunteer: Volunteer,
     *,
-    form: ServiceForm | None = None,
+    bound: ServiceForm | None = None,
     problem: str = "",
     phone: str = "",
     status: int = 200,
@@ -264,7 +263,7 @@ def _show(
         "month": served_by(user, month_began()),
         "all": served_by(user),
         "legs": legs[:LEGS],
-        "form": form or ServiceForm(volunteer, coordinator=True),
+        "form": bound or ServiceForm(volunteer, coordinator=True),
         "verbs": [verb for verb in ACTS if volunteer.state in ACTS[verb].states],
         "told": [
             tell(each, names) for each in changes.select_related("user").order_by("-id")[:CHANGES]
@@ -275,19 +274,16 @@ def _show(
 
 
 def _before(request: HttpRequest, volunteer: Volunteer) -> list[Volunteer]:
-    """When the same phone was in one of the reader's squads before."""
+    """Earlier memberships of the same phone in the reader's squads."""
     if volunteer.caller is None:
         return []
     found = of_coordinator(request).filter(caller=volunteer.caller, state=State.LEFT)
     return list(found.exclude(pk=volunteer.pk).order_by("-applied_at")[:5])
 
 
-# --- what is done to one ------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
-class Act:
-    """A button: in which states it stands there, what it does, what is said then."""
+class VolunteerAct:
+    """A button: its states, success message and function; `why` means that it needs a reason."""
 
     states: frozenset[str]
     done: Any
@@ -296,30 +292,32 @@ class Act:
 
 
 _HERE = frozenset({State.APPLIED.value, State.ACTIVE.value, State.SUSPENDED.value})
-ACTS: dict[str, Act] = {
-    "approve": Act(
+ACTS: dict[str, VolunteerAct] = {
+    "approve": VolunteerAct(
         frozenset({State.APPLIED}),
         gettext_lazy("已通过，可以登录接任务了"),
         lambda one, by, why: volunteers.approve(one, by),
     ),
-    "resume": Act(
+    "resume": VolunteerAct(
         frozenset({State.SUSPENDED}),
         gettext_lazy("已恢复"),
         lambda one, by, why: volunteers.resume(one, by),
     ),
-    "trained": Act(
+    "trained": VolunteerAct(
         _HERE,
         gettext_lazy("已记下培训"),
         lambda one, by, why: volunteers.train(one, by),
     ),
-    "reject": Act(frozenset({State.APPLIED}), gettext_lazy("已婉拒"), volunteers.reject, why=True),
-    "suspend": Act(
+    "reject": VolunteerAct(
+        frozenset({State.APPLIED}), gettext_lazy("已婉拒"), volunteers.reject, why=True
+    ),
+    "suspend": VolunteerAct(
         frozenset({State.ACTIVE}),
         gettext_lazy("已暂停，马上退出登录；手上的已放回"),
         membership.suspend,
         why=True,
     ),
-    "let-go": Act(
+    "let-go": VolunteerAct(
         frozenset({State.ACTIVE, State.SUSPENDED}),
         gettext_lazy("已退队"),
         membership.let_go,
@@ -331,35 +329,36 @@ ACTS: dict[str, Act] = {
 @never_cache
 @require_POST
 @staff("volunteers")
-def act(request: HttpRequest, key: str, verb: str) -> HttpResponse:
-    """Do one of ACTS, or show the phone, which is written down."""
+def volunteer_act(request: HttpRequest, key: str, verb: str) -> HttpResponse:
+    """Do one of `ACTS`, or show the phone, which is logged."""
     volunteer, by = one_of(request, key), login_of(request)
     if verb == "phone":
         phone = disclosure.show_volunteer_phone(who(request), volunteer)
         return _show(request, volunteer, phone=phone)
-    if verb not in ACTS:
+    row = ACTS.get(verb)
+    if row is None:
         raise Http404
     try:
         why = LineField(max_length=200, required=False).clean(request.POST.get("why", "")[:200])
     except forms.ValidationError as wrong:
         return _show(request, volunteer, problem=" ".join(wrong.messages), status=422)
-    if ACTS[verb].why and not why:
+    if row.why and not why:
         return _show(request, volunteer, problem=_("请写原因：本人会看到"), status=422)
-    try:
-        ACTS[verb].act(volunteer, by, why)
-    except volunteers.Refused as refused:
-        fresh = one_of(request, key)
-        return _show(request, fresh, problem=str(refused), status=409)
-    messages.success(request, str(ACTS[verb].done))
-    return redirect("volunteer_one", key)
 
+    def act() -> str:
+        row.act(volunteer, by, why)
+        return str(row.done)
 
-# --- the history in words -----------------------------------------------------------------------
+    return VerbView(request, volunteer, None, _show).answer(
+        act,
+        reload=lambda: one_of(request, key),
+        follow=lambda: redirect("volunteer_one", key),
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One change: who, when, and in words what."""
+class VolunteerChange:
+    """One change in words: who, when, what."""
 
     by: str
     at: datetime
@@ -373,10 +372,10 @@ _FIELDS: dict[str, tuple[Any, Callable[[Names, list[str]], list[str]]]] = {
 }
 
 
-def tell(change: Change, names: Names) -> Told:
-    """A row of the history of volunteers in words."""
+def tell(change: Change, names: Names) -> VolunteerChange:
+    """Describe a row of the history of volunteers."""
     words = [said for name in change.after if (said := _said(name, change, names))]
-    return Told(str(change.user or ""), change.at, words)
+    return VolunteerChange(str(change.user or ""), change.at, words)
 
 
 def _said(name: str, change: Change, names: Names) -> str:

@@ -1,4 +1,4 @@
-"""A volunteer's own page: when and where they can be asked, what they have done, leaving."""
+"""A volunteer's profile: when and where they can be asked, their service, leaving the squad."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from yinghu.web.volunteers.service_hours import (
 
 SHOWN = 50
 READY_FOR: Final = (1, 2, 4, 8)
-"""Hours for which somebody says that they can be asked now."""
+"""Hours for which a volunteer can say that they are available now."""
 AWAY_FOR: Final[dict[str, tuple[timedelta, Any]]] = {
     "8": (timedelta(hours=8), gettext_lazy("8 小时")),
     "72": (timedelta(days=3), gettext_lazy("3 天")),
@@ -54,7 +54,7 @@ PARTS: Final[tuple[tuple[int, Any, str], ...]] = (
     (12, gettext_lazy("下午"), "12–18"),
     (18, gettext_lazy("晚上"), "18–24"),
 )
-"""Parts of a day: the hour at which each begins; each has six."""
+"""Parts of a day of `_PART_HOURS` each: first hour, name, clock."""
 _PART_HOURS: Final = 6
 DAYS: Final = (
     gettext_lazy("周一"),
@@ -76,8 +76,8 @@ def _me(request: HttpRequest) -> Volunteer | None:
 @never_cache
 @require_GET
 @staff("field")
-def page(request: HttpRequest) -> HttpResponse:
-    """The page; whoever goes out without being a volunteer has what they did."""
+def profile_page(request: HttpRequest) -> HttpResponse:
+    """Show the profile; staff who are no volunteers see their service only."""
     return _show(request, _me(request))
 
 
@@ -128,13 +128,13 @@ def _show(
 
 
 def _near(me: Volunteer) -> str:
-    """Where they last said they are, as the name of an area."""
+    """The area of their last position."""
     found = locate.by_point(me.lon, me.lat) if me.lon is not None and me.lat is not None else None
     return name_of(found) if found else ""
 
 
 def _week(hours: list[int]) -> list[tuple[Any, list[tuple[str, bool, str]]]]:
-    """Each day with its parts: value, whether all of it is there, and what it is called."""
+    """Each day with its parts: value, whether all its hours are chosen, label."""
     there = set(hours)
     return [
         (
@@ -153,14 +153,11 @@ def _hours(day: int, first: int) -> range:
     return range(start, start + _PART_HOURS)
 
 
-# --- what they say --------------------------------------------------------------------------------
-
-
 @never_cache
 @require_POST
 @staff("field")
-def act(request: HttpRequest, verb: str) -> HttpResponse:
-    """One of ACTS, for a volunteer of the squad."""
+def profile_act(request: HttpRequest, verb: str) -> HttpResponse:
+    """Do one of `ACTS` for a volunteer."""
     me = _me(request)
     if me is None or verb not in ACTS:
         raise Http404
@@ -195,7 +192,7 @@ def _away(request: HttpRequest, me: Volunteer) -> HttpResponse:
 
 
 def _here(request: HttpRequest, me: Volunteer) -> HttpResponse:
-    """By the phone's position, or, where there is none, by the centre of an area."""
+    """Set the position from the phone, or from the centre of an area."""
     point = point_in(request.POST)
     if point is None:
         try:
@@ -250,14 +247,11 @@ ACTS: Final[dict[str, Callable[[HttpRequest, Volunteer], HttpResponse]]] = {
 }
 
 
-# --- the certificate ------------------------------------------------------------------------------
-
-
 @never_cache
 @require_GET
 @staff("field")
-def certificate(request: HttpRequest) -> HttpResponse:
-    """A sheet of A4 to print, with a code by which anybody can check it."""
+def certificate_page(request: HttpRequest) -> HttpResponse:
+    """Show a certificate of service to print, with a code by which anybody can check it."""
     me = _me(request)
     if me is None:
         raise Http404
@@ -281,13 +275,13 @@ def certificate(request: HttpRequest) -> HttpResponse:
 
 
 def _first(me: Volunteer, done: Served) -> date:
-    """The day from which on they served: the first task, or being taken in, whatever came first."""
+    """The first day of service: the first task or the admission, whichever was earlier."""
     moments: list[datetime] = [each for each in (done.first, me.decided_at) if each]
     return timezone.localtime(min(moments)).date()
 
 
 def _token(me: Volunteer, done: Served, today: date) -> str:
-    """All that the page of the check shows, signed: nothing to look up, no name to read in it."""
+    """Signed contents of the check page, with the name masked; nothing is stored."""
     said = {
         "name": disclosure.masked(me).name,
         "squad": me.squad.name,
@@ -305,8 +299,8 @@ def _key() -> str:
 
 @never_cache
 @require_GET
-def check(request: HttpRequest, token: str) -> HttpResponse:
-    """Whether a certificate is ours, for whoever was shown one."""
+def certificate_check(request: HttpRequest, token: str) -> HttpResponse:
+    """Tell anybody whether a certificate is genuine."""
     if wait := rate_limit.too_many("ask", request.META.get("REMOTE_ADDR", "")):
         slowed = {"problem": _("试得太多了，请 %d 秒后再试") % wait}
         answer = render(request, "volunteers/certificate_check.html", slowed, status=429)
