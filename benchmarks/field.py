@@ -19,8 +19,8 @@ from benchmarks.pgbench import measure
 from benchmarks.processes import percentile, progress, run_client, running_server
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal
-from yinghu.dispatch.models import Leg
-from yinghu.dispatch.offers import nearest
+from yinghu.errands.models import Leg
+from yinghu.errands.offers import nearest
 from yinghu.intake.receive import Incoming, receive_many
 from yinghu.people.access import Actor
 from yinghu.people.logins import BY_PHONE
@@ -42,18 +42,18 @@ SELECT p.role, p.unit_id, p.area_id, u.kind FROM people_post p
     JOIN people_unit u ON u.id = p.unit_id
     WHERE p.active AND u.active
         AND p.user_id = (SELECT min(user_id) + :n FROM people_volunteer);
-SELECT * FROM dispatch_leg WHERE id = (SELECT min(id) + :n FROM dispatch_leg);
+SELECT * FROM errands_leg WHERE id = (SELECT min(id) + :n FROM errands_leg);
 SELECT value FROM appeals_policy WHERE key = 'leg_idle_minutes';
 BEGIN;
 SELECT * FROM appeals_appeal WHERE id = :n FOR NO KEY UPDATE;
-SELECT * FROM dispatch_leg WHERE errand_id = (SELECT min(errand_id) + :n FROM dispatch_leg);
+SELECT * FROM errands_leg WHERE errand_id = (SELECT min(errand_id) + :n FROM errands_leg);
 SELECT * FROM people_volunteer
     WHERE user_id = (SELECT min(user_id) + :n FROM people_volunteer) FOR NO KEY UPDATE;
 SELECT * FROM people_unit WHERE id = (SELECT min(id) FROM people_unit);
-UPDATE dispatch_offer SET answer = 'gone', answered_at = now()
+UPDATE errands_offer SET answer = 'gone', answered_at = now()
     WHERE leg_id = :n AND answer = '' RETURNING user_id;
-UPDATE dispatch_leg SET active_at = now(), taken_at = now(), next_at = now() + interval '1 hour'
-    WHERE id = (SELECT min(id) + :n FROM dispatch_leg);
+UPDATE errands_leg SET active_at = now(), taken_at = now(), next_at = now() + interval '1 hour'
+    WHERE id = (SELECT min(id) + :n FROM errands_leg);
 UPDATE appeals_appeal SET version = version + 1, moved_at = now() WHERE id = :n;
 WITH event AS (
     INSERT INTO appeals_event (
@@ -224,7 +224,7 @@ def _sessions(count: int) -> list[str]:
 
 def _add_cases(count: int) -> None:
     """Add urgent cases with one open leg each; drop earlier legs."""
-    execute("UPDATE dispatch_leg SET state = 'dropped', holder_id = NULL")
+    execute("UPDATE errands_leg SET state = 'dropped', holder_id = NULL")
     run = f"{time.time_ns():x}"
     lon, lat = CENTRE
     filed = receive_many(
@@ -248,10 +248,10 @@ def _add_cases(count: int) -> None:
     execute(
         """
         WITH errand AS (
-            INSERT INTO dispatch_errand (appeal_id, title, words, made_at)
+            INSERT INTO errands_errand (appeal_id, title, words, made_at)
             SELECT unnest(%s::bigint[]), '代买', '', now() RETURNING id, appeal_id
         )
-        INSERT INTO dispatch_leg (
+        INSERT INTO errands_leg (
             errand_id, appeal_id, n, after, kind, title, what, state, area_id, at_home, lon, lat,
             skill, proof, kept, opened_at, ready_at, minutes, stage)
         SELECT id, appeal_id, 1, '{}', 'buy', '代买', '', 'open', '330782001', false, %s, %s, '',
@@ -262,11 +262,11 @@ def _add_cases(count: int) -> None:
         lon,
         lat,
     )
-    execute("ANALYZE dispatch_leg")
+    execute("ANALYZE errands_leg")
 
 
 def _open_legs() -> list[int]:
-    return [pk for (pk,) in execute("SELECT id FROM dispatch_leg WHERE state = 'open' ORDER BY id")]
+    return [pk for (pk,) in execute("SELECT id FROM errands_leg WHERE state = 'open' ORDER BY id")]
 
 
 def _press(
@@ -291,8 +291,8 @@ def _press(
 
 def _check_taken_once(cases: int) -> None:
     """Check that every open leg got exactly one holder and one event."""
-    lost = execute("SELECT count(*) FROM dispatch_leg WHERE state = 'open'")[0][0]
-    taken = execute("SELECT count(*) FROM dispatch_leg WHERE state = 'taken'")[0][0]
+    lost = execute("SELECT count(*) FROM errands_leg WHERE state = 'open'")[0][0]
+    taken = execute("SELECT count(*) FROM errands_leg WHERE state = 'taken'")[0][0]
     twice = execute(
         "SELECT count(*) FROM (SELECT appeal_id FROM appeals_event WHERE verb = 'take' "
         "GROUP BY 1 HAVING count(*) > 1) AS twice"

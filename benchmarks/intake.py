@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> list[Measurement]:
 COMPLETE_SQL = """
 SELECT a.id FROM appeals_appeal a
 JOIN appeals_event e ON e.appeal_id = a.id AND e.seq = 1 AND e.verb = 'file'
-JOIN channels_message m ON m.appeal_id = a.id
+JOIN intake_message m ON m.appeal_id = a.id
 JOIN (
     SELECT appeal_id FROM appeals_clock WHERE kind IN ('receive', 'solve')
     GROUP BY appeal_id HAVING count(*) = 2

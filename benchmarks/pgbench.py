@@ -16,7 +16,7 @@ FILING = r"""
 \set n random(1, 1000000000)
 \startpipeline
 BEGIN;
-INSERT INTO channels_message (channel, external_id, raw, error, appeal_id)
+INSERT INTO intake_message (channel, external_id, raw, error, appeal_id)
     VALUES ('limit', 'limit-' || nextval('appeals_appeal_id_seq'),
             decode(repeat('5a', {raw}), 'hex'), '', currval('appeals_appeal_id_seq'));
 INSERT INTO appeals_appeal (
@@ -49,7 +49,7 @@ BATCH = 1000
 BATCH_FILING = r"""
 \set n random(1, 1000000000)
 WITH message AS (
-    INSERT INTO channels_message (channel, external_id, raw, error, appeal_id)
+    INSERT INTO intake_message (channel, external_id, raw, error, appeal_id)
     SELECT 'limit', 'limit-' || id, decode(repeat('5a', {raw}), 'hex'), '', id
     FROM (SELECT nextval('appeals_appeal_id_seq') AS id FROM generate_series(1, 1000)) AS ids
     RETURNING appeal_id

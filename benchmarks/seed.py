@@ -15,7 +15,7 @@ from django.db import connection
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from benchmarks.processes import console
-from yinghu.common.sealing import blind, seal
+from yinghu.common.privacy.sealing import blind, seal
 from yinghu.insight import tally
 from yinghu.triage.similarity import search_text
 
@@ -67,7 +67,7 @@ TABLES = (
     "appeals_clock",
     "triage_suggestion",
     "triage_words",
-    "channels_message",
+    "intake_message",
 )
 
 
@@ -135,7 +135,7 @@ def _stage_sources(cursor: Any, count: int, spread: Spread) -> None:
     )
     cursor.execute(
         "CREATE UNLOGGED TABLE bench_kind AS SELECT row_number() OVER (ORDER BY r.order) - 1 AS n, "
-        "c.code, c.klass, r.unit_id FROM dispatch_routingrule r "
+        "c.code, c.klass, r.unit_id FROM routing_routingrule r "
         "JOIN appeals_category c ON c.code = r.category WHERE r.value = ''"
     )
     cursor.execute(
@@ -356,7 +356,7 @@ FILL = (
     (
         "messages",
         """
-        INSERT INTO channels_message (channel, external_id, raw, error, appeal_id, received_at)
+        INSERT INTO intake_message (channel, external_id, raw, error, appeal_id, received_at)
         SELECT channel, 'bench-' || id, decode(repeat('5a', 300), 'hex'), '', id, filed_at
         FROM appeals_appeal
         """,

@@ -25,16 +25,16 @@ from yinghu.appeals.policies import policy
 from yinghu.appeals.states import ClockKind, Satisfaction, Status, Urgency
 from yinghu.appeals.verb import Verb
 from yinghu.common.job_queue import queue
-from yinghu.dispatch import follow_ups
-from yinghu.dispatch.actions import DROP, PLAN
-from yinghu.dispatch.leg_actions import FINISH, GIVE_BACK, HAND_OVER, TAKE
-from yinghu.dispatch.models import RoutingRule
+from yinghu.errands import follow_ups
+from yinghu.errands.actions import DROP, PLAN
+from yinghu.errands.leg_actions import FINISH, GIVE_BACK, HAND_OVER, TAKE
 from yinghu.notifications.audience import AUDIENCES
 from yinghu.notifications.outbox import notify_audience
 from yinghu.oversight import actions as oversight_actions
 from yinghu.oversight.actions import CHASE, ESCALATE, RULE
 from yinghu.oversight.whistle_actions import WHISTLE
 from yinghu.people.access import SYSTEM
+from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import active_rules, route
 from yinghu.triage import duplicates, search, suggest
 from yinghu.triage.training import learn

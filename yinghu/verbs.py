@@ -12,8 +12,8 @@ from yinghu.appeals import closing_actions, filing, handling_actions
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moving import possible
 from yinghu.appeals.verb import Privacy, Verb
-from yinghu.dispatch import actions as errand_actions
-from yinghu.dispatch import leg_actions
+from yinghu.errands import actions as errand_actions
+from yinghu.errands import leg_actions
 from yinghu.oversight import actions as oversight_actions
 from yinghu.oversight import callback, sharing_actions, whistle_actions
 from yinghu.people.access import Actor

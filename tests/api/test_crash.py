@@ -180,7 +180,7 @@ def test_what_was_acknowledged_is_whole_after_any_kill(city: City) -> None:
         whole = {row[0] for row in db.execute(COMPLETE_SQL).fetchall()}
         filed: dict[str, int] = dict(
             db.execute(
-                "SELECT substring(external_id FROM ':(.*)'), appeal_id FROM channels_message "
+                "SELECT substring(external_id FROM ':(.*)'), appeal_id FROM intake_message "
                 "WHERE channel = 'api'"
             ).fetchall()
         )

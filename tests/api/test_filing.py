@@ -17,7 +17,7 @@ from tests.databases import database_url
 from tests.live import Live, until
 from yinghu.appeals.models import Appeal, Category, Clock, Event
 from yinghu.appeals.numbers import id_of, id_of_token
-from yinghu.common.opening import unseal, unseal_bytes
+from yinghu.common.privacy.opening import unseal, unseal_bytes
 from yinghu.intake.models import Message
 from yinghu.people.models import ApiToken, User
 from yinghu.people.tokens import new_key

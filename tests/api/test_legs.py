@@ -9,11 +9,11 @@ import pytest
 from django.test import Client
 
 from tests.cast import Cast, file_one, requester
-from tests.dispatch.errands import helper, hospital, legs_of, medicine_case, proof, react_to, relay
+from tests.errands.errands import helper, hospital, legs_of, medicine_case, proof, react_to, relay
 from yinghu.appeals.models import Appeal, Event
 from yinghu.common import rate_limit
-from yinghu.dispatch import leg_actions
-from yinghu.dispatch.models import Leg
+from yinghu.errands import leg_actions
+from yinghu.errands.models import Leg
 from yinghu.people.access import Actor
 from yinghu.people.models import User
 from yinghu.people.tokens import new_key

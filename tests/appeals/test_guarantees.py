@@ -14,8 +14,8 @@ from yinghu.appeals import actions, closing_actions, handling_actions, moving
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal, Event, Untallied
 from yinghu.appeals.numbers import id_of, id_of_token, number_of, track_token
-from yinghu.common.opening import unseal
-from yinghu.common.sealing import blind
+from yinghu.common.privacy.opening import unseal
+from yinghu.common.privacy.sealing import blind
 from yinghu.intake.models import Message
 from yinghu.intake.receive import Incoming, Received, receive, receive_many
 from yinghu.people.access import Actor, visible_q

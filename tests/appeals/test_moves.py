@@ -110,7 +110,7 @@ def given_for(verb: Verb) -> dict[str, Any]:
 
 
 OF_CASES = [verb for verb in VERBS.values() if verb.function is not None and not verb.errand]
-"""What is done to a leg is tried in `tests/dispatch`."""
+"""What is done to a leg is tried in `tests/errands`."""
 
 
 def everyone(appeal: Appeal, city: Cast) -> list[Actor]:

@@ -18,13 +18,13 @@ from django.test import Client
 from benchmarks.take_client import take_request
 from tests.cast import Cast, dispatched, file_one
 from tests.databases import database_url
-from tests.dispatch.errands import helper
+from tests.errands.errands import helper
 from tests.live import Live, until
 from tests.loops import result_of
 from yinghu.appeals.models import Event
 from yinghu.common.concurrency_limit import AT_ONCE, Line
-from yinghu.dispatch import actions as errand_actions
-from yinghu.dispatch.models import ErrandTemplate, Leg
+from yinghu.errands import actions as errand_actions
+from yinghu.errands.models import ErrandTemplate, Leg
 from yinghu.people.access import SYSTEM
 from yinghu.people.models import User
 

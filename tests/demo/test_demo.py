@@ -7,9 +7,9 @@ import pytest
 from tests.cast import Cast
 from yinghu import demo
 from yinghu.appeals.models import Appeal
-from yinghu.dispatch.models import RoutingRule
 from yinghu.people.models import Post, Role, Unit, User
 from yinghu.reactions import react
+from yinghu.routing.models import RoutingRule
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from django.db import DataError, IntegrityError
 from tests.cities import City, in_threads
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal
-from yinghu.common.opening import unseal
+from yinghu.common.privacy.opening import unseal
 from yinghu.intake.models import Message
 from yinghu.intake.receive import (
     Incoming,

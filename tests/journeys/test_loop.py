@@ -16,7 +16,7 @@ from tests.conftest import DESK, PHONE
 from tests.live import Live
 from yinghu.appeals import handling_actions
 from yinghu.appeals.models import Appeal, Event
-from yinghu.dispatch.models import ErrandTemplate
+from yinghu.errands.models import ErrandTemplate
 from yinghu.people.access import requester_of
 
 pytestmark = pytest.mark.browser

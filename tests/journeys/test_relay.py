@@ -10,13 +10,13 @@ from playwright.sync_api import Page, expect
 from tests.browser_logins import log_in as by_name
 from tests.cast import Cast, file_one
 from tests.conftest import DESK, PHONE
-from tests.dispatch.errands import helper, hospital, legs_of, relay, sealed
+from tests.errands.errands import helper, hospital, legs_of, relay, sealed
 from tests.journeys.test_loop import OpenPage, photo
 from tests.live import Live
 from tests.web.field.test_offline_journey import is_kept, log_in
 from yinghu.appeals import actions
 from yinghu.appeals.states import Status
-from yinghu.dispatch.models import Offer
+from yinghu.errands.models import Offer
 from yinghu.people.models import Reveal
 
 pytestmark = pytest.mark.browser

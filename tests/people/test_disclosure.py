@@ -12,10 +12,10 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.cast import PHONE, Cast, dispatched, file_one, requester, taken_milk
-from tests.dispatch.errands import helper, hospital, legs_of, medicine_case, react_to, relay, sealed
+from tests.errands.errands import helper, hospital, legs_of, medicine_case, react_to, relay, sealed
 from tests.web.conftest import text_of
 from yinghu.appeals import actions
-from yinghu.dispatch import leg_actions
+from yinghu.errands import leg_actions
 from yinghu.people import disclosure, volunteers
 from yinghu.people.access import SYSTEM, Actor
 from yinghu.people.models import Reveal, Unit, User

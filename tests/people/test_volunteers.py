@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from tests.cast import Cast
 from tests.cities import City, in_threads
-from yinghu.common.opening import unseal
+from yinghu.common.privacy.opening import unseal
 from yinghu.people import volunteers
 from yinghu.people.access import actor_of
 from yinghu.people.models import Change, Post, Role, Unit, User, Volunteer

@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 from tests.places.conftest import DEMO
 from yinghu.administration import files
 from yinghu.commands import areas as command
-from yinghu.common.table_reader import BadFile
+from yinghu.common.tables.table_reader import BadFile
 from yinghu.people.models import Change
 from yinghu.places import importing
 from yinghu.places.models import Area, AreaAlias, Place, level_of, parent_code_in

@@ -17,7 +17,7 @@ from tests.live import until
 from yinghu.appeals.models import Appeal, Clock, Event, Untallied
 from yinghu.appeals.moving import MAX_WORDS
 from yinghu.appeals.states import Status
-from yinghu.common.opening import unseal
+from yinghu.common.privacy.opening import unseal
 from yinghu.insight.board import Board, board
 from yinghu.intake.models import Message
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from yinghu.dispatch.models import RoutingRule
 from yinghu.routing.explanation import moved, nearest, shadowed, trail
+from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import route
 
 

@@ -6,8 +6,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import translation
 
-from yinghu.common.table_reader import BadFile
-from yinghu.common.workbook_writer import WorkbookWriter
+from yinghu.common.tables.table_reader import BadFile
+from yinghu.common.tables.workbook_writer import WorkbookWriter
 from yinghu.ui.csv_download import MAX_BYTES, download, read
 
 

@@ -15,9 +15,9 @@ from tests.cast import Cast, file_one
 from tests.web.conftest import Browse, text_of
 from yinghu.appeals import actions, handling_actions
 from yinghu.appeals.models import Category, ReplyTemplate
-from yinghu.dispatch.models import RoutingRule
 from yinghu.people.models import Change, Unit, User
 from yinghu.places.models import Area, AreaAlias, Place
+from yinghu.routing.models import RoutingRule
 from yinghu.triage.models import Suggestion
 
 CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from yinghu.administration import services, tables
 from yinghu.administration.registry import TYPES
-from yinghu.common.config_type import ConfigType, Rows
-from yinghu.common.table_reader import read_table
+from yinghu.common.config_types.config_type import ConfigType, Rows
+from yinghu.common.tables.table_reader import read_table
 from yinghu.places.importing import Reject, Report
 from yinghu.places.models import Area, AreaAlias
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from yinghu.common.config_form import FormContext, State
-from yinghu.common.config_type import ConfigType
+from yinghu.common.config_types.config_form import FormContext, State
+from yinghu.common.config_types.config_type import ConfigType
 from yinghu.people.models import Change
 
 

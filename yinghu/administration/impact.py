@@ -19,14 +19,15 @@ from yinghu.administration.routing_impact import effect
 from yinghu.appeals import actions, moving
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.states import OPEN
-from yinghu.common.config_type import ConfigType, few
+from yinghu.common.config_types.config_type import ConfigType, few
 from yinghu.common.language import name_of
-from yinghu.dispatch.models import Leg, RoutingRule
-from yinghu.dispatch.rezoning import rezone
+from yinghu.errands.models import Leg
+from yinghu.errands.rezoning import rezone
 from yinghu.oversight.sweep import lay_out_anew, plan_chases_anew
 from yinghu.people.access import SYSTEM, Actor
 from yinghu.people.models import Post, Skill, Unit, User, Volunteer
 from yinghu.places.models import Area, Place, Zone
+from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import active_rules
 
 _JOBS = {

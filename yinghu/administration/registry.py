@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import chain
 
 from yinghu.appeals import config_types as appeals
-from yinghu.common.config_type import ConfigType
-from yinghu.dispatch import config_types as dispatch
+from yinghu.common.config_types.config_type import ConfigType
+from yinghu.errands import config_types as errands
 from yinghu.oversight import config_types as oversight
 from yinghu.people import config_types as people
 from yinghu.places import config_types as places
@@ -21,7 +21,7 @@ TYPES: dict[str, ConfigType] = {
     each.name: each
     for each in sorted(
         chain(
-            *(each.TYPES for each in (places, people, appeals, oversight, routing, dispatch)),
+            *(each.TYPES for each in (places, people, appeals, oversight, routing, errands)),
         ),
         key=lambda each: _ORDER.index(each.name),
     )

@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Status
 from yinghu.common.language import name_of
-from yinghu.dispatch.models import RoutingRule
 from yinghu.people.access import Actor, may_see
 from yinghu.routing import explanation
+from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import LOOKED_AT, waiting
 
 SAMPLE = 500

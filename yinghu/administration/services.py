@@ -10,8 +10,8 @@ from django.db import connection, transaction
 from procrastinate.exceptions import AlreadyEnqueued
 
 from yinghu.administration import impact
-from yinghu.common.config_form import State
-from yinghu.common.config_type import ConfigType
+from yinghu.common.config_types.config_form import State
+from yinghu.common.config_types.config_type import ConfigType
 from yinghu.common.job_queue import queue
 from yinghu.people import history
 from yinghu.people.models import Change, User

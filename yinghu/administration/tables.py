@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 
 from yinghu.administration import services
 from yinghu.administration.history import Difference, differences
-from yinghu.common.config_form import NO, YES, FormContext, State
-from yinghu.common.config_type import ConfigType, Rows
+from yinghu.common.config_types.config_form import NO, YES, FormContext, State
+from yinghu.common.config_types.config_type import ConfigType, Rows
 from yinghu.people.models import User
 
 _NEW = "new "

@@ -21,9 +21,9 @@ from yinghu.appeals.models import Appeal
 from yinghu.appeals.moving import NotFound
 from yinghu.appeals.numbers import id_of, number_of
 from yinghu.appeals.states import Status
-from yinghu.common.phones import normal_phone
-from yinghu.common.sealing import blind
-from yinghu.dispatch.receipts import photo_for
+from yinghu.common.privacy.phones import normal_phone
+from yinghu.common.privacy.sealing import blind
+from yinghu.errands.receipts import photo_for
 from yinghu.people import disclosure
 from yinghu.people.access import Actor, may_search_phones, words_to_search
 from yinghu.triage.search import search

@@ -28,7 +28,7 @@ from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Category
 from yinghu.appeals.states import Urgency
 from yinghu.common import text_cleaning
-from yinghu.common.phones import normal_phone
+from yinghu.common.privacy.phones import normal_phone
 from yinghu.places.coords import gcj_to_wgs
 from yinghu.places.models import Area, Place
 

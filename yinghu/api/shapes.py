@@ -20,8 +20,8 @@ from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import ClockKind, Status
 from yinghu.common.language import is_english
-from yinghu.common.masking import without_numbers
-from yinghu.dispatch.receipts import shown_to_requester
+from yinghu.common.privacy.masking import without_numbers
+from yinghu.errands.receipts import shown_to_requester
 from yinghu.people import disclosure
 from yinghu.people.access import Actor, may_read_why, may_reveal
 from yinghu.verbs import ERRANDS, INSIDE, PRIVATE, VERBS, available, verb_of

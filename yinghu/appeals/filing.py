@@ -21,7 +21,7 @@ from yinghu.appeals.states import ClockKind, Status, Urgency, Who
 from yinghu.appeals.verb import ClockChanges, Verb
 from yinghu.common.job_queue import queue
 from yinghu.common.photos import StoredPhoto
-from yinghu.common.sealing import blind, seal
+from yinghu.common.privacy.sealing import blind, seal
 from yinghu.people.access import Actor
 
 REACT_TASK = "yinghu.react"

@@ -11,7 +11,7 @@ from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Status
 from yinghu.common.language import is_english
 from yinghu.common.language import name_of as name_of
-from yinghu.common.masking import without_numbers
+from yinghu.common.privacy.masking import without_numbers
 
 _MASKED_LENGTH = 600
 """Characters of the text that are masked for a headline; masking never shortens them to a tenth."""

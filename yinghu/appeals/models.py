@@ -64,7 +64,7 @@ class Category(models.Model):
 class Appeal(models.Model):
     """An appeal from filing to closing. `version` counts its events.
 
-    `name`, `phone` and `address` are sealed (`common.sealing`); `caller` is the blind index of the
+    `name`, `phone` and `address` are sealed (`privacy.sealing`); `caller` is the blind index of the
     phone. `lon`, `lat` are WGS-84 degrees. `level` is a `people.Level`. `lead` is the first
     receiver (首接负责) of a raised case. `also` are the units with a part in it beside `unit`
     (lead, co-handlers, units called by a whistle), NULL for none. `returned`: its unit asked to

@@ -6,7 +6,7 @@ import hmac
 from stdnum import damm
 from stdnum.exceptions import ValidationError
 
-from yinghu.common.sealing import derived_key
+from yinghu.common.privacy.sealing import derived_key
 from yinghu.common.text import plain_digits
 
 _SECRET_BYTES = 15

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from yinghu.common.config_type import ConfigType
+    from yinghu.common.config_types.config_type import ConfigType
     from yinghu.people.models import User
 
 NAME = "admin"
@@ -59,8 +59,8 @@ def _administrator(name: str, display_name: str) -> User:
     from django.core.exceptions import ValidationError
 
     from yinghu.administration import services
-    from yinghu.people.config_units import UNITS
-    from yinghu.people.config_users import POSTS, USERS
+    from yinghu.people.config_types.units import UNITS
+    from yinghu.people.config_types.users import POSTS, USERS
     from yinghu.people.models import Unit, UnitKind
 
     def made(config_type: ConfigType, values: dict[str, str]) -> Any:

@@ -66,7 +66,7 @@ def keys() -> Iterator[Finding]:
     from django.conf import settings
 
     from yinghu.appeals.models import Appeal
-    from yinghu.common.sealing import Unreadable
+    from yinghu.common.privacy.sealing import Unreadable
     from yinghu.people import disclosure
 
     folder = settings.ENV.secrets

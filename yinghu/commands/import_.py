@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     # The parser is built before Django is set up.
     from yinghu.channels.files.importing import Import, Rejects
     from yinghu.common.progress import shown
-    from yinghu.common.table_reader import Unusable
+    from yinghu.common.tables.table_reader import Unusable
     from yinghu.insight import tally
     from yinghu.people.access import SYSTEM
 

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from yinghu.channels.files.importing import Import, Rejects
     from yinghu.channels.files.replay import Defaults, Replay
     from yinghu.common.progress import shown
-    from yinghu.common.table_reader import Unusable
+    from yinghu.common.tables.table_reader import Unusable
     from yinghu.insight import tally
     from yinghu.people.access import SYSTEM
 

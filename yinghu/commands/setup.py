@@ -40,7 +40,7 @@ def report_import(load: Callable[[Path], Report], file: Path, rejects: Path | No
     from django.utils.translation import gettext as _
 
     from yinghu.administration.services import Refused
-    from yinghu.common.table_reader import BadFile
+    from yinghu.common.tables.table_reader import BadFile
     from yinghu.places.importing import write_rejects
 
     try:

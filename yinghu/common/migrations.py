@@ -60,8 +60,8 @@ def require_migrated(old_app: str, last: str, table: str) -> Step:
         if _exists(editor, table) and (old_app, last) not in done:
             raise NotMigrated(
                 f"This database has tables of {old_app} that are not at its migration {last}, so "
-                "they cannot be taken over. Start the last release that has the package "
-                f"yinghu.{old_app} once on this database, which migrates it, and then this one."
+                f"they cannot be taken over. Start the last release that has the app {old_app} "
+                "once on this database, which migrates it, and then this one."
             )
 
     return check
@@ -71,8 +71,8 @@ def adopt_tables(
     old_app: str,
     new_app: str,
     models: Mapping[str, str],
-    columns: Mapping[str, Mapping[str, str]],
-    names: Mapping[str, str],
+    columns: Mapping[str, Mapping[str, str]] = {},
+    names: Mapping[str, str] = {},
 ) -> Step:
     """Return a step that renames the old app's tables, if any, to the new one's.
 
@@ -98,7 +98,11 @@ def adopt_tables(
             for kind, name in found:
                 fresh = names.get(name, name)
                 if name.startswith(f"{old}_"):
-                    fresh = (new + name.removeprefix(old))[:_LONGEST_NAME]
+                    fresh = new + name.removeprefix(old)
+                elif name.startswith(f"{old_app}_"):
+                    # Of a long name, Django has shortened the table's part.
+                    fresh = new_app + name.removeprefix(old_app)
+                fresh = fresh.replace(f"_fk_{old_app}_", f"_fk_{new_app}_")[:_LONGEST_NAME]
                 if fresh != name:
                     editor.execute(_RENAME[kind].format(quote(new), quote(name), quote(fresh)))
             if _exists(editor, "django_content_type"):

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import structlog
 from django.conf import settings
 
-from yinghu.common.masking import mask_phone
+from yinghu.common.privacy.masking import mask_phone
 
 _log = structlog.get_logger(__name__)
 

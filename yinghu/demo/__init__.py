@@ -16,9 +16,9 @@ from yinghu.administration import tables
 from yinghu.administration.registry import TYPES
 from yinghu.appeals import actions, closing_actions, filing, handling_actions
 from yinghu.appeals.states import Satisfaction
-from yinghu.common.phones import normal_phone
-from yinghu.common.sealing import blind, seal
-from yinghu.common.table_reader import BadFile
+from yinghu.common.privacy.phones import normal_phone
+from yinghu.common.privacy.sealing import blind, seal
+from yinghu.common.tables.table_reader import BadFile
 from yinghu.intake.receive import Incoming, receive_many
 from yinghu.people.access import Actor, actor_of, requester_of
 from yinghu.people.models import Role, Unit, User, Volunteer

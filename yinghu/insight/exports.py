@@ -15,7 +15,7 @@ from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Urgency
 from yinghu.common.language import name_of
-from yinghu.common.masking import without_numbers
+from yinghu.common.privacy.masking import without_numbers
 from yinghu.people import disclosure
 from yinghu.people.access import Actor, may_export, may_reveal
 

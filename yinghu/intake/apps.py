@@ -5,4 +5,4 @@ from django.apps import AppConfig
 
 class IntakeConfig(AppConfig):
     name = "yinghu.intake"
-    label = "channels"
+    label = "intake"

@@ -26,8 +26,8 @@ from yinghu.appeals import city_texts
 from yinghu.appeals.models import Appeal
 from yinghu.common import sms
 from yinghu.common.job_queue import queue
-from yinghu.common.opening import unseal
-from yinghu.common.sealing import blind, derived_key, seal
+from yinghu.common.privacy.opening import unseal
+from yinghu.common.privacy.sealing import blind, derived_key, seal
 from yinghu.intake.models import Code
 from yinghu.people.models import Volunteer
 

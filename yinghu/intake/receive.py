@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from yinghu.appeals.filing import Filing, bulk_cursor, file_many
-from yinghu.common.sealing import seal
+from yinghu.common.privacy.sealing import seal
 from yinghu.intake.models import Message
 from yinghu.people import disclosure
 from yinghu.people.access import Actor
@@ -46,25 +46,25 @@ class Unread:
 
 # If an unread message is understood later, its row gets the appeal.
 _KEEP_SQL = """
-INSERT INTO channels_message (channel, external_id, raw, error, appeal_id)
+INSERT INTO intake_message (channel, external_id, raw, error, appeal_id)
 SELECT channel, external_id, raw, '', nextval('appeals_appeal_id_seq')
 FROM unnest(%b::text[], %b::text[], %b::bytea[]) AS given(channel, external_id, raw)
 ON CONFLICT (channel, external_id) DO UPDATE
 SET raw = excluded.raw, error = '', appeal_id = excluded.appeal_id
-WHERE channels_message.appeal_id IS NULL
+WHERE intake_message.appeal_id IS NULL
 RETURNING channel, external_id, appeal_id
 """
 
 _KEEP_UNREAD_SQL = """
-INSERT INTO channels_message (channel, external_id, raw, error)
+INSERT INTO intake_message (channel, external_id, raw, error)
 SELECT %s::text, external_id, raw, error
 FROM unnest(%b::text[], %b::bytea[], %b::text[]) AS given(external_id, raw, error)
 ON CONFLICT (channel, external_id) DO UPDATE SET raw = excluded.raw, error = excluded.error
-WHERE channels_message.appeal_id IS NULL
+WHERE intake_message.appeal_id IS NULL
 """
 
 _KNOWN_SQL = """
-SELECT external_id, appeal_id FROM channels_message
+SELECT external_id, appeal_id FROM intake_message
 WHERE channel = %s AND external_id = ANY(%b::text[]) AND appeal_id IS NOT NULL
 """
 

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from yinghu.appeals.models import Appeal, Event
-from yinghu.common.opening import unseal
+from yinghu.common.privacy.opening import unseal
 from yinghu.notifications.recipients import Recipient, RecipientKind
 from yinghu.people.models import User
 

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from yinghu.appeals.models import Event
 from yinghu.appeals.notify import tell_users
-from yinghu.common.sealing import blind, seal
+from yinghu.common.privacy.sealing import blind, seal
 from yinghu.notifications.audience import AUDIENCES, find_audience
 from yinghu.notifications.delivery import queue_deliveries
 from yinghu.notifications.models import Notification, Reason, SubjectKind

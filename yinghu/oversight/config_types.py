@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from yinghu.appeals.models import ChaseAct, ChaseStep, ChaseTell
 from yinghu.appeals.states import ClockKind
-from yinghu.common import durations
-from yinghu.common.config_form import ConfigForm, FormContext, State, labelled
-from yinghu.common.config_type import Field, Panel
-from yinghu.common.model_type import ModelType
+from yinghu.common.config_types import durations
+from yinghu.common.config_types.config_form import ConfigForm, FormContext, State, labelled
+from yinghu.common.config_types.config_type import Field, Panel
+from yinghu.common.config_types.model_type import ModelType
 
 _SHOWN = (120, 7 * 24 * 60)
 """The limits, in minutes, for which the list shows the time of each step."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from django.db import connection
 from django.db.models import OuterRef, Q, QuerySet
 
-from yinghu.common.masking import without_digits
+from yinghu.common.privacy.masking import without_digits
 from yinghu.people.models import Post, Role, Unit, UnitKind, User
 
 
@@ -104,7 +104,7 @@ _IN_HAND = ("handling", "waiting")
 """Values of `appeals.states.Status` while somebody works on it; that package is above this one."""
 
 _TAKEN = "taken"
-"""Value of `dispatch.models.Leg.State`, likewise."""
+"""Value of `errands.models.Leg.State`, likewise."""
 
 _POSTS_SQL = """
 SELECT post.role, post.unit_id, coalesce(post.area_id, ''), unit.kind

@@ -25,8 +25,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.utils import timezone
 
-from yinghu.common.masking import mask_name, mask_phone
-from yinghu.common.opening import unseal, unseal_bytes
+from yinghu.common.privacy.masking import mask_name, mask_phone
+from yinghu.common.privacy.opening import unseal, unseal_bytes
 from yinghu.people import access, history, volunteers
 from yinghu.people.access import Actor, Case, Task
 from yinghu.people.models import Reveal, User, Volunteer

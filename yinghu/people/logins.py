@@ -19,8 +19,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from yinghu.common.opening import unseal
-from yinghu.common.sealing import seal
+from yinghu.common.privacy.opening import unseal
+from yinghu.common.privacy.sealing import seal
 from yinghu.people.access import Actor, actor_of, is_only_volunteer
 from yinghu.people.models import User
 

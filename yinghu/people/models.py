@@ -221,7 +221,7 @@ class Volunteer(models.Model):
     """A volunteer of a squad, from applying to leaving. Their post says what they may do; this says
     what they can do, where and when.
 
-    `name` and `phone` are sealed (`common.sealing`), `caller` is the blind index of the phone.
+    `name` and `phone` are sealed (`privacy.sealing`), `caller` is the blind index of the phone.
     `skills`, `areas` and `zones` are codes: skills, where they serve (prefixes; none for the
     squad's area), zones they may enter. `inside` is the zone where they live and which they do not
     leave while it is sealed. `hours` are the hours of the week when they can be asked, 0 is Monday

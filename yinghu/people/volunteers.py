@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from yinghu.common.sealing import blind, seal
+from yinghu.common.privacy.sealing import blind, seal
 from yinghu.people import history
 from yinghu.people.models import Change, Post, Role, Unit, User, Volunteer
 from yinghu.people.sessions import end_sessions

@@ -12,8 +12,8 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from yinghu.common.config_form import FormContext
-from yinghu.common.config_type import with_code
+from yinghu.common.config_types.config_form import FormContext
+from yinghu.common.config_types.config_type import with_code
 from yinghu.common.language import name_of
 from yinghu.places import locate
 from yinghu.places.importing import ALIAS_MARKS, CODE, BadRow, sound_outline

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from shapely.geometry import shape
 
-from yinghu.common.table_reader import BadFile
+from yinghu.common.tables.table_reader import BadFile
 from yinghu.places import locate
 from yinghu.places.models import Area
 

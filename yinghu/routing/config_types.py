@@ -15,17 +15,17 @@ from yinghu.appeals import channels
 from yinghu.appeals.labels import name_of, question_label
 from yinghu.appeals.models import Category
 from yinghu.appeals.states import Klass
-from yinghu.common.config_form import ConfigForm, FormContext, State, labelled
-from yinghu.common.config_type import Field
+from yinghu.common.config_types.config_form import ConfigForm, FormContext, State, labelled
+from yinghu.common.config_types.config_type import Field
+from yinghu.common.config_types.model_type import ModelType
 from yinghu.common.form_fields import LineField, PickerSelect
 from yinghu.common.language import is_english
-from yinghu.common.model_type import ModelType
-from yinghu.dispatch.models import RoutingRule
 from yinghu.people.access import staffed
 from yinghu.people.models import Unit
 from yinghu.places.area_fields import area_field, show_area
 from yinghu.places.models import Area
 from yinghu.routing.explanation import shadowed
+from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import under
 
 STEP = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from yinghu.dispatch.models import RoutingRule
+from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import Routable, asked, covers, route
 
 

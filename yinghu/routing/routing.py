@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from yinghu.appeals import actions, moving
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import Status
-from yinghu.dispatch.models import RoutingRule
 from yinghu.people.access import Actor, may_see
+from yinghu.routing.models import RoutingRule
 
 LOOKED_AT: Final = (
     *("id", "version", "status", "category_id", "klass", "area_id", "channel", "answers"),

@@ -8,7 +8,7 @@ from django.db.models import BooleanField, F, Func, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from yinghu.appeals.models import Appeal
-from yinghu.common.masking import has_digits, without_numbers
+from yinghu.common.privacy.masking import has_digits, without_numbers
 from yinghu.people.access import Sought, revealed_q
 from yinghu.triage.models import Words
 from yinghu.triage.similarity import holds, search_query, search_text

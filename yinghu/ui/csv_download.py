@@ -13,8 +13,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
-from yinghu.common.csv_writer import plain_again, table_bytes
-from yinghu.common.table_reader import BadFile, Broken, open_source, trimmed
+from yinghu.common.tables.csv_writer import plain_again, table_bytes
+from yinghu.common.tables.table_reader import BadFile, Broken, open_source, trimmed
 
 MAX_BYTES: Final = 2 * 2**20
 MAX_ROWS: Final = 20_000

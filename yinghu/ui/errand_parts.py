@@ -8,7 +8,7 @@ from django import forms
 
 from yinghu.appeals.moving import MAX_WORDS
 from yinghu.common.form_fields import WordsField
-from yinghu.dispatch.models import LegKind
+from yinghu.errands.models import LegKind
 
 LEG_ICONS = {
     LegKind.BUY: "shopping-cart",

@@ -14,7 +14,7 @@ from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import ENDED, ClockKind, Status
 from yinghu.appeals.verb import Verb
 from yinghu.common.language import name_of
-from yinghu.common.masking import without_numbers
+from yinghu.common.privacy.masking import without_numbers
 from yinghu.verbs import PRIVATE, verb_of
 
 

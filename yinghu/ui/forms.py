@@ -29,8 +29,8 @@ from yinghu.appeals.verb import FieldKind, Verb
 from yinghu.common import photos
 from yinghu.common.form_fields import LineField, PickerSelect, WordsField
 from yinghu.common.language import is_english
-from yinghu.common.phones import normal_phone
 from yinghu.common.pinyin import initials
+from yinghu.common.privacy.phones import normal_phone
 from yinghu.oversight.actions import INVITE, SUPERVISE
 from yinghu.oversight.whistle_actions import GRADE, MEASURES, WHISTLE
 from yinghu.oversight.whistles import ratings

@@ -21,7 +21,7 @@ from yinghu.appeals.models import Appeal, Category, Clock, Event
 from yinghu.appeals.states import ClockKind, Status, Urgency
 from yinghu.appeals.verb import Verb
 from yinghu.common.icons import icon_names
-from yinghu.common.sealing import seal
+from yinghu.common.privacy.sealing import seal
 from yinghu.people.disclosure import Person
 from yinghu.people.models import Unit, User
 from yinghu.ui.forms import FilingForm, Known, VerbForm

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from yinghu.appeals.closing_actions import RATE, REOPEN
 from yinghu.appeals.models import Appeal, Attachment, Event
-from yinghu.common.masking import without_numbers
+from yinghu.common.privacy.masking import without_numbers
 from yinghu.verbs import ERRANDS
 
 EVENTS_PER_PAGE = 100

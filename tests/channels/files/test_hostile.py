@@ -14,8 +14,8 @@ import pytest
 from tests.channels.files.test_import import bodies, rejects_of, summary, write_csv
 from tests.cities import City
 from yinghu.appeals.models import Appeal
-from yinghu.common import workbooks
-from yinghu.common.csv_writer import guarded, plain_again
+from yinghu.common.tables import workbooks
+from yinghu.common.tables.csv_writer import guarded, plain_again
 from yinghu.intake.models import Message
 
 

@@ -16,8 +16,8 @@ import pytest
 from tests.cities import City
 from tests.live import until
 from yinghu.appeals.models import Appeal, Clock, Event
-from yinghu.common.opening import unseal
-from yinghu.common.sealing import blind
+from yinghu.common.privacy.opening import unseal
+from yinghu.common.privacy.sealing import blind
 from yinghu.intake.models import Message
 
 HEADER = ["留言编号", "留言主题", "留言详情", "留言时间", "姓名", "电话", "地址", "区域", "点赞数"]

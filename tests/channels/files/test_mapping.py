@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from yinghu.appeals.channels import CHANNELS, label
 from yinghu.channels.files import mapping
-from yinghu.common.phones import normal_phone
-from yinghu.common.table_reader import Broken, Row, _named, open_source
+from yinghu.common.privacy.phones import normal_phone
+from yinghu.common.tables.table_reader import Broken, Row, _named, open_source
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 

@@ -13,10 +13,11 @@ from tests.cities import City
 from tests.history import new_changes
 from tests.web.conftest import Browse, text_of
 from yinghu.appeals.models import Category, ClockLimit, ReplyTemplate, Text
-from yinghu.dispatch.models import ErrandTemplate, RoutingRule
+from yinghu.errands.models import ErrandTemplate
 from yinghu.people.access import actor_of
 from yinghu.people.models import Invitation, Post, Unit, User
 from yinghu.places.models import Place
+from yinghu.routing.models import RoutingRule
 from yinghu.web.admin.first_run import steps
 
 

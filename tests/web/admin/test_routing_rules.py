@@ -16,8 +16,8 @@ from tests.history import new_changes
 from tests.web.conftest import Browse, text_of
 from yinghu.appeals import actions
 from yinghu.appeals.models import Appeal, Category, Event
-from yinghu.dispatch.models import RoutingRule
 from yinghu.people.models import Post, Role, Unit, User
+from yinghu.routing.models import RoutingRule
 from yinghu.triage.models import Suggestion
 
 RULES = "/setup/rule/"

@@ -12,8 +12,8 @@ from tests.conftest import DESK, PHONE
 from tests.journeys.test_loop import OpenPage
 from tests.live import Live
 from yinghu.appeals import actions
-from yinghu.dispatch.models import RoutingRule
 from yinghu.people.models import Post, Role, Unit, User
+from yinghu.routing.models import RoutingRule
 
 pytestmark = pytest.mark.browser
 PILLS = "老人的降压药吃完了，想请人帮忙配药"

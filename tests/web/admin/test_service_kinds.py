@@ -10,13 +10,13 @@ from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from tests.cast import Cast
-from tests.dispatch.errands import helper, hospital, legs_of, medicine_case, react_to, relay
+from tests.errands.errands import helper, hospital, legs_of, medicine_case, react_to, relay
 from tests.web.admin.conftest import form_of, hidden, last, text_of, upload
 from yinghu.appeals import moving
 from yinghu.appeals.models import Category
-from yinghu.dispatch import leg_actions
-from yinghu.dispatch.models import ErrandTemplate, FixedHelper
-from yinghu.dispatch.rezoning import rezone
+from yinghu.errands import leg_actions
+from yinghu.errands.models import ErrandTemplate, FixedHelper
+from yinghu.errands.rezoning import rezone
 from yinghu.people.models import Post, Skill
 from yinghu.places.models import Place, Zone
 from yinghu.places.zones import zone_at

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from tests.cast import Cast
-from tests.dispatch.errands import (
+from tests.errands.errands import (
     helper,
     hospital,
     legs_of,
@@ -19,8 +19,8 @@ from tests.dispatch.errands import (
 from tests.web.field.test_legs import browser, text
 from yinghu.appeals import actions, moving
 from yinghu.appeals.models import Appeal
-from yinghu.dispatch import leg_actions
-from yinghu.dispatch.models import Leg
+from yinghu.errands import leg_actions
+from yinghu.errands.models import Leg
 from yinghu.people.access import Actor, actor_of
 from yinghu.people.models import Post, Role, Unit, User
 

@@ -17,7 +17,7 @@ from tests.live import Live
 from yinghu.appeals import closing_actions, handling_actions
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.common import photos
-from yinghu.common.opening import unseal
+from yinghu.common.privacy.opening import unseal
 from yinghu.intake.models import Code
 from yinghu.people.access import requester_of
 from yinghu.places.models import Area

@@ -20,7 +20,7 @@ from tests.web.conftest import Browse, form_of, text_of
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.moving import MAX_WORDS
 from yinghu.appeals.numbers import number_of
-from yinghu.common.opening import unseal
+from yinghu.common.privacy.opening import unseal
 from yinghu.intake.models import Message
 from yinghu.places.models import Area, Place
 

@@ -14,7 +14,7 @@ from tests.conftest import PHONE
 from tests.journeys.test_loop import OpenPage, photo
 from tests.live import Live
 from yinghu.appeals.models import Appeal
-from yinghu.dispatch.models import ErrandTemplate
+from yinghu.errands.models import ErrandTemplate
 from yinghu.people.models import Reveal
 from yinghu.places.models import Place
 

@@ -11,10 +11,10 @@ import pytest
 from django.test import Client
 
 from tests.cast import Cast
-from tests.dispatch.errands import helper, hospital, legs_of, medicine_case, proof, react_to, relay
+from tests.errands.errands import helper, hospital, legs_of, medicine_case, proof, react_to, relay
 from tests.web.conftest import Browse
 from tests.web.field.test_legs import browser
-from yinghu.dispatch import leg_actions
+from yinghu.errands import leg_actions
 from yinghu.people.models import Skill, User, Volunteer
 from yinghu.places.models import Zone
 

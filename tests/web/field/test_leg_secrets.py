@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.cast import Cast
-from tests.dispatch.errands import helper, hospital, legs_of, medicine_case, proof, react_to, relay
+from tests.errands.errands import helper, hospital, legs_of, medicine_case, proof, react_to, relay
 from tests.web.field.test_legs import browser, text
 from yinghu.appeals.models import Appeal
-from yinghu.dispatch import actions as errand_actions
-from yinghu.dispatch import leg_actions
+from yinghu.errands import actions as errand_actions
+from yinghu.errands import leg_actions
 
 pytestmark = pytest.mark.django_db
 NUMBER = "13912345678"

@@ -10,9 +10,9 @@ from django.test import Client
 from PIL import Image
 
 from tests.cast import Cast
-from tests.dispatch.errands import helper, hospital, legs_of, medicine_case, react_to, relay, sealed
+from tests.errands.errands import helper, hospital, legs_of, medicine_case, react_to, relay, sealed
 from yinghu.appeals.models import Event
-from yinghu.dispatch.models import Leg, Offer
+from yinghu.errands.models import Leg, Offer
 from yinghu.people import volunteers
 from yinghu.people.access import Actor
 from yinghu.people.models import Reveal, User, Volunteer

@@ -11,14 +11,14 @@ from playwright.sync_api import Page, expect
 from tests.browser_checks import fits, no_violations, taps
 from tests.browser_logins import start_session
 from tests.cast import Cast
-from tests.dispatch.errands import helper
+from tests.errands.errands import helper
 from tests.journeys.test_loop import OpenPage, photo
 from tests.live import Live, until
 from tests.web.field.test_offline_sync import Relay, start
 from yinghu.appeals.models import Attachment
-from yinghu.dispatch import leg_actions
-from yinghu.dispatch.leg_actions import FINISH
-from yinghu.dispatch.models import FieldRecord, Leg
+from yinghu.errands import leg_actions
+from yinghu.errands.leg_actions import FINISH
+from yinghu.errands.models import FieldRecord, Leg
 from yinghu.people.access import Actor
 from yinghu.people.models import User
 

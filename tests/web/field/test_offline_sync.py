@@ -20,14 +20,14 @@ from PIL import Image
 
 from tests.cast import Cast, cast
 from tests.cities import City, in_threads
-from tests.dispatch.errands import helper, hospital, legs_of, medicine_case, react_to, relay, sealed
+from tests.errands.errands import helper, hospital, legs_of, medicine_case, react_to, relay, sealed
 from tests.web.conftest import Browse
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.common import photos as keeping
-from yinghu.dispatch import leg_actions
-from yinghu.dispatch.actions import SAY
-from yinghu.dispatch.leg_actions import FINISH, HAND_OVER
-from yinghu.dispatch.models import FieldRecord, Leg
+from yinghu.errands import leg_actions
+from yinghu.errands.actions import SAY
+from yinghu.errands.leg_actions import FINISH, HAND_OVER
+from yinghu.errands.models import FieldRecord, Leg
 from yinghu.people import volunteers
 from yinghu.people.access import Actor
 from yinghu.people.models import User, Volunteer

@@ -11,7 +11,7 @@ from django.test import Client
 from PIL import Image
 
 from tests.cast import Cast
-from tests.dispatch.errands import legs_of
+from tests.errands.errands import legs_of
 from tests.web.conftest import text_of
 from tests.web.field.test_offline_sync import Relay, phone_of, start
 from yinghu.appeals import city_texts

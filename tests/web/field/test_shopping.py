@@ -10,13 +10,13 @@ import pytest
 from django.test import Client
 
 from tests.cast import Cast, dispatched, file_one
-from tests.dispatch.errands import helper, hospital, legs_of, medicine_case, react_to, relay, sealed
+from tests.errands.errands import helper, hospital, legs_of, medicine_case, react_to, relay, sealed
 from tests.web.conftest import text_of
 from tests.web.field.test_legs import browser, picture
 from tests.web.queues.test_views import queries_of
 from yinghu.appeals.models import Appeal, Attachment
-from yinghu.dispatch import leg_actions
-from yinghu.dispatch.models import FixedHelper, Leg
+from yinghu.errands import leg_actions
+from yinghu.errands.models import FixedHelper, Leg
 from yinghu.people.access import Actor
 from yinghu.people.models import Unit, User
 from yinghu.places.models import Place

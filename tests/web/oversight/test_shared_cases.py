@@ -13,7 +13,7 @@ from tests.web.conftest import Browse, text_of
 from tests.web.queues.test_views import queries_of
 from yinghu.appeals import actions, handling_actions
 from yinghu.appeals.models import Appeal
-from yinghu.dispatch import actions as errand_actions
+from yinghu.errands import actions as errand_actions
 from yinghu.oversight import sharing_actions
 from yinghu.oversight.models import Contact
 from yinghu.people.models import Post

@@ -14,7 +14,7 @@ from tests.cast import Cast, file_one
 from tests.cities import City, in_threads
 from tests.web.conftest import Browse, text_of
 from yinghu.common import sms
-from yinghu.common.opening import unseal
+from yinghu.common.privacy.opening import unseal
 from yinghu.common.rate_limit import buckets
 from yinghu.intake import one_time_codes
 from yinghu.intake.models import Code

@@ -15,7 +15,7 @@ from tests.cast import Cast, dispatched, file_one
 from tests.cities import City, in_threads
 from tests.web.conftest import Browse, text_of
 from yinghu.appeals import actions
-from yinghu.dispatch.models import Errand, Leg
+from yinghu.errands.models import Errand, Leg
 from yinghu.people import shifts, volunteers
 from yinghu.people.access import actor_of
 from yinghu.people.models import Change, Post, Role, Shift, Skill, Unit, User, Volunteer

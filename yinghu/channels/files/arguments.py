@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 if TYPE_CHECKING:
     from yinghu.channels.files.importing import Report
     from yinghu.channels.files.mapping import Reader
-    from yinghu.common.table_reader import Source
+    from yinghu.common.tables.table_reader import Source
 
 BROKEN_OFF: Final = 3
 STOPPED: Final = 130
@@ -60,7 +60,7 @@ def opened(
     """Open the file with its reader and path for rejects; `closing` closes it. Raises Unusable."""
     from yinghu.appeals.channels import CHANNELS
     from yinghu.channels.files import mapping
-    from yinghu.common import table_reader
+    from yinghu.common.tables import table_reader
 
     channel = CHANNELS.get(args.channel)
     if channel is None or not channel.by_file:
@@ -87,7 +87,7 @@ def opened(
 
 def _rejects_path(args: argparse.Namespace) -> Path:
     """The path for rejected rows: beside the file, else in the current folder. Raises Unusable."""
-    from yinghu.common import table_reader
+    from yinghu.common.tables import table_reader
 
     path: Path = args.rejects or args.file.with_name(args.file.name + ".rejects.csv")
     if not args.rejects and not os.access(path.parent, os.W_OK):
@@ -104,7 +104,7 @@ def _rejects_path(args: argparse.Namespace) -> Path:
 
 def source_of(args: argparse.Namespace, closing: contextlib.ExitStack) -> Source:
     """Open the file at its beginning; `closing` closes it. Raises Unusable."""
-    from yinghu.common import table_reader
+    from yinghu.common.tables import table_reader
 
     source = table_reader.open_source(args.file, args.encoding, args.delimiter, args.sheet)
     closing.callback(source.close)

@@ -22,9 +22,9 @@ from django.db import DataError, IntegrityError, OperationalError, connections
 from django.utils.translation import gettext as _
 
 from yinghu.channels.files.mapping import MAX_ID, Reader, Unclear
-from yinghu.common.csv_writer import ENCODING, write_rows
-from yinghu.common.sealing import derived_key
-from yinghu.common.table_reader import REJECT_COLUMNS, WHOLE_COLUMN, Broken, Row, Source
+from yinghu.common.privacy.sealing import derived_key
+from yinghu.common.tables.csv_writer import ENCODING, write_rows
+from yinghu.common.tables.table_reader import REJECT_COLUMNS, WHOLE_COLUMN, Broken, Row, Source
 from yinghu.intake.receive import (
     Incoming,
     Received,

@@ -16,8 +16,8 @@ from django.utils.translation import gettext_noop
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Category
 from yinghu.common import text_cleaning
-from yinghu.common.phones import normal_phone
-from yinghu.common.table_reader import Row, Unusable
+from yinghu.common.privacy.phones import normal_phone
+from yinghu.common.tables.table_reader import Row, Unusable
 from yinghu.places import coords, locate
 
 MAX_BODY: Final = 20_000

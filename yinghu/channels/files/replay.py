@@ -24,7 +24,7 @@ from yinghu.appeals.states import ENDED, Klass, Satisfaction, Status
 from yinghu.appeals.verb import Verb
 from yinghu.channels.files.importing import Ids, Rejects
 from yinghu.channels.files.mapping import Reader, Unclear
-from yinghu.common.table_reader import Row, Source
+from yinghu.common.tables.table_reader import Row, Source
 from yinghu.intake.receive import appeals_by_id
 from yinghu.people.access import SYSTEM, Actor, actor_of, relations, requester_of
 from yinghu.people.models import Post, Role, Unit, User

@@ -11,8 +11,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from yinghu.administration.registry import TYPES
-from yinghu.common.config_form import State
-from yinghu.common.config_type import ConfigType
+from yinghu.common.config_types.config_form import State
+from yinghu.common.config_types.config_type import ConfigType
 from yinghu.ui.decorators import staff
 
 V = TypeVar("V", bound=Callable[..., Any])

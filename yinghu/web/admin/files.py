@@ -13,9 +13,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from yinghu.administration import services, tables
-from yinghu.appeals import config_question_table as question_table
-from yinghu.common.config_type import ConfigType
-from yinghu.common.table_reader import BadFile
+from yinghu.appeals.config_types import question_table
+from yinghu.common.config_types.config_type import ConfigType
+from yinghu.common.tables.table_reader import BadFile
 from yinghu.ui import csv_download
 from yinghu.ui.requests import login_of
 from yinghu.web.admin.decorators import door, get_config_type

@@ -15,15 +15,15 @@ from django.utils.translation import ngettext
 from yinghu import demo
 from yinghu.administration import services, tables
 from yinghu.administration.registry import TYPES
-from yinghu.appeals.config_limits import LIMITS
+from yinghu.appeals.config_types.limits import LIMITS
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Category, Text
 from yinghu.appeals.states import Status
-from yinghu.dispatch.models import RoutingRule
 from yinghu.people.access import desks_of
-from yinghu.people.config_users import POSTS, USERS
+from yinghu.people.config_types.users import POSTS, USERS
 from yinghu.people.models import Change, Post, Role, Unit, UnitKind, User
 from yinghu.places.models import Area, Place
+from yinghu.routing.models import RoutingRule
 from yinghu.ui.requests import login_of, who
 from yinghu.web.admin.decorators import door
 from yinghu.web.models import GuidePutOff

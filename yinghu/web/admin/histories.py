@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from yinghu.administration.history import Difference, describe, what_was_done
 from yinghu.administration.registry import TYPES
-from yinghu.common.config_form import FormContext
+from yinghu.common.config_types.config_form import FormContext
 from yinghu.people import shifts, volunteers
 from yinghu.people.models import Change, User
 from yinghu.web.admin.decorators import door, get_config_type, get_row

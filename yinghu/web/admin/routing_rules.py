@@ -25,7 +25,6 @@ from yinghu.appeals.actions import RETURN
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import OPEN
 from yinghu.common.language import name_of
-from yinghu.dispatch.models import RoutingRule
 from yinghu.people.access import Actor, desks_of, may_see, staffed, staffed_units
 from yinghu.people.models import Unit
 from yinghu.routing import explanation
@@ -38,6 +37,7 @@ from yinghu.routing.config_types import (
     choices_of,
     klass_said,
 )
+from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import active_rules, route, send_waiting, waiting
 from yinghu.ui.decorators import staff
 from yinghu.ui.requests import login_of, who

@@ -8,15 +8,15 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from yinghu.appeals import config_questions as questions
+from yinghu.appeals.config_types import questions
 from yinghu.appeals.labels import question_label
 from yinghu.appeals.models import Category
-from yinghu.common.config_form import ConfigForm
+from yinghu.common.config_types.config_form import ConfigForm
 from yinghu.common.form_fields import RowsInput
 from yinghu.common.language import name_of
-from yinghu.dispatch import config_legs as legs
-from yinghu.dispatch.config_errands import ErrandForm
-from yinghu.dispatch.models import LegKind, Proof, Where
+from yinghu.errands.config_types import legs
+from yinghu.errands.config_types.errands import ErrandForm
+from yinghu.errands.models import LegKind, Proof, Where
 from yinghu.ui.forms import FilingForm
 
 

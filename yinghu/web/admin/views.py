@@ -19,8 +19,8 @@ from yinghu.administration import impact, services
 from yinghu.administration.history import Difference, changed_meanwhile
 from yinghu.administration.registry import TYPES
 from yinghu.administration.services import Refused
-from yinghu.common.config_form import ConfigForm, State
-from yinghu.common.config_type import ConfigType
+from yinghu.common.config_types.config_form import ConfigForm, State
+from yinghu.common.config_types.config_type import ConfigType
 from yinghu.common.icons import icon_words
 from yinghu.people import invitations
 from yinghu.places import locate

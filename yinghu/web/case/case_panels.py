@@ -9,8 +9,8 @@ from yinghu.appeals import clocks
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import Status
 from yinghu.appeals.verb import Verb
-from yinghu.dispatch.actions import PLAN
-from yinghu.dispatch.models import Leg, LegKind
+from yinghu.errands.actions import PLAN
+from yinghu.errands.models import Leg, LegKind
 from yinghu.oversight import rulings
 from yinghu.oversight.actions import RULE
 from yinghu.people.access import Actor, may_read_why, relations

@@ -14,7 +14,7 @@ from yinghu.appeals.closing_actions import MERGE
 from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.states import ENDED, Status
-from yinghu.common.masking import without_numbers
+from yinghu.common.privacy.masking import without_numbers
 from yinghu.people.access import Actor, may_reveal, may_see
 from yinghu.triage.models import Duplicate
 

@@ -16,10 +16,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import moving
 from yinghu.appeals.models import Appeal, Event
-from yinghu.dispatch import actions as errand_actions
-from yinghu.dispatch.actions import DROP, PLAN, REPAY, SAY
-from yinghu.dispatch.models import Errand, ErrandTemplate, Leg, LegKind, Offer, Where
-from yinghu.dispatch.planning import template_for
+from yinghu.errands import actions as errand_actions
+from yinghu.errands.actions import DROP, PLAN, REPAY, SAY
+from yinghu.errands.models import Errand, ErrandTemplate, Leg, LegKind, Offer, Where
+from yinghu.errands.planning import template_for
 from yinghu.people.access import Actor, may_read_why
 from yinghu.places.models import Place
 from yinghu.ui.decorators import staff

@@ -21,9 +21,9 @@ from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.numbers import id_of, id_of_token, number_of
 from yinghu.appeals.states import Klass, Satisfaction, Status, Urgency, Who
 from yinghu.appeals.verb import Verb
-from yinghu.common.masking import without_numbers
 from yinghu.common.photos import MAX_PHOTOS
-from yinghu.dispatch.receipts import photo_for
+from yinghu.common.privacy.masking import without_numbers
+from yinghu.errands.receipts import photo_for
 from yinghu.oversight import callback
 from yinghu.oversight.callback import NO_ANSWER, Calls
 from yinghu.oversight.sharing_actions import CONTACT

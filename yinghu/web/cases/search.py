@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString, mark_safe
 from yinghu.appeals import inboxes
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import id_of, number_of
-from yinghu.common.phones import normal_phone
-from yinghu.common.sealing import blind
+from yinghu.common.privacy.phones import normal_phone
+from yinghu.common.privacy.sealing import blind
 from yinghu.people.access import Actor, may_search_phones, words_to_search
 from yinghu.triage import search as words
 from yinghu.web.cases.filters import Filter

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals.models import Appeal
 from yinghu.common import rate_limit
-from yinghu.common.masking import without_numbers
+from yinghu.common.privacy.masking import without_numbers
 from yinghu.insight import exports
 from yinghu.people.access import Actor, may_export
 from yinghu.ui import csv_download

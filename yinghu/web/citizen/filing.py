@@ -25,7 +25,7 @@ from yinghu.appeals.models import Category
 from yinghu.appeals.numbers import number_of, track_token
 from yinghu.common import photos, rate_limit
 from yinghu.common.photos import BadPhoto, StoredPhoto
-from yinghu.common.sealing import blind
+from yinghu.common.privacy.sealing import blind
 from yinghu.intake.receive import Incoming, Received, raw_of, receive
 from yinghu.people.access import Actor
 from yinghu.places.area_fields import CERTAIN

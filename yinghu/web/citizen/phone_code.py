@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from yinghu.common import rate_limit, sms, text_cleaning
-from yinghu.common.phones import normal_phone
-from yinghu.common.sealing import blind
+from yinghu.common.privacy.phones import normal_phone
+from yinghu.common.privacy.sealing import blind
 from yinghu.common.text import digits_in
 from yinghu.intake import one_time_codes
 from yinghu.intake.one_time_codes import Purpose

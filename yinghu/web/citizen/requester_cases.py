@@ -12,8 +12,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from yinghu.appeals.models import Appeal
 from yinghu.common import sms
-from yinghu.common.masking import mask_phone
-from yinghu.common.sealing import blind
+from yinghu.common.privacy.masking import mask_phone
+from yinghu.common.privacy.sealing import blind
 from yinghu.intake.one_time_codes import Purpose
 from yinghu.web.citizen import phone_code
 

@@ -22,10 +22,10 @@ from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import Status
 from yinghu.common import photos, rate_limit, sms, text_cleaning
-from yinghu.common.phones import normal_phone
-from yinghu.common.sealing import blind
+from yinghu.common.privacy.phones import normal_phone
+from yinghu.common.privacy.sealing import blind
 from yinghu.demo.cast import demo_logins
-from yinghu.dispatch.receipts import shown_to_requester
+from yinghu.errands.receipts import shown_to_requester
 from yinghu.people import disclosure
 from yinghu.people.access import administrators, requester_of
 from yinghu.places.models import Place

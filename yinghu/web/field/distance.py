@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from yinghu.appeals.models import Appeal
-from yinghu.common.sealing import derived_key
+from yinghu.common.privacy.sealing import derived_key
 from yinghu.places.locate import aside, metres
 from yinghu.ui.case_rows import CaseRow
 

@@ -21,13 +21,13 @@ from yinghu.appeals import moving
 from yinghu.appeals.body_from_answers import is_made_of_answers
 from yinghu.appeals.models import Appeal, Event
 from yinghu.common import photos
-from yinghu.common.masking import without_numbers
-from yinghu.dispatch import actions as errand_actions
-from yinghu.dispatch import eligibility, leg_actions, offers
-from yinghu.dispatch.actions import SAY
-from yinghu.dispatch.leg_sequence import Course
-from yinghu.dispatch.models import Leg, LegKind, Offer, Proof
-from yinghu.dispatch.receipts import photo_of_leg
+from yinghu.common.privacy.masking import without_numbers
+from yinghu.errands import actions as errand_actions
+from yinghu.errands import eligibility, leg_actions, offers
+from yinghu.errands.actions import SAY
+from yinghu.errands.leg_sequence import Course
+from yinghu.errands.models import Leg, LegKind, Offer, Proof
+from yinghu.errands.receipts import photo_of_leg
 from yinghu.people import disclosure
 from yinghu.people.access import Actor, holds_leg, may_read_why, may_reveal
 from yinghu.places.locate import metres

@@ -33,9 +33,9 @@ from django.views.decorators.http import require_http_methods
 
 from yinghu.appeals.moving import NotFound, Refused
 from yinghu.common import photos
-from yinghu.dispatch import actions as errand_actions
-from yinghu.dispatch import leg_actions
-from yinghu.dispatch.models import FieldRecord, Leg
+from yinghu.errands import actions as errand_actions
+from yinghu.errands import leg_actions
+from yinghu.errands.models import FieldRecord, Leg
 from yinghu.people.access import Actor, desks_of
 from yinghu.people.models import User
 from yinghu.ui.requests import who

@@ -18,10 +18,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import moving
 from yinghu.common import photos
-from yinghu.common.masking import without_numbers
-from yinghu.dispatch import leg_actions
-from yinghu.dispatch.models import Leg, Proof
-from yinghu.dispatch.shopping_list import (
+from yinghu.common.privacy.masking import without_numbers
+from yinghu.errands import leg_actions
+from yinghu.errands.models import Leg, Proof
+from yinghu.errands.shopping_list import (
     MOST_LINES,
     legs_beside,
     legs_to_buy,

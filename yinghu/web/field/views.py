@@ -25,9 +25,9 @@ from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import Status
 from yinghu.common import photos
 from yinghu.common.language import name_of
-from yinghu.common.masking import without_numbers
-from yinghu.dispatch import eligibility, shopping_list
-from yinghu.dispatch.models import Offer
+from yinghu.common.privacy.masking import without_numbers
+from yinghu.errands import eligibility, shopping_list
+from yinghu.errands.models import Offer
 from yinghu.people import disclosure
 from yinghu.people.access import Actor, may_reveal, relations
 from yinghu.places import locate

@@ -14,8 +14,8 @@ from django.http import HttpRequest
 
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import id_of, id_of_token
-from yinghu.dispatch.eligibility import may_know
-from yinghu.dispatch.models import Leg
+from yinghu.errands.eligibility import may_know
+from yinghu.errands.models import Leg
 from yinghu.notifications.read_state import unread
 from yinghu.people.access import Actor, actor_of, desks_of, is_only_volunteer, may_read_why, may_see
 from yinghu.people.logins import came_by_phone

@@ -16,10 +16,10 @@ from django.views.decorators.http import require_GET, require_POST
 from yinghu.appeals.closing_actions import RATE, REOPEN
 from yinghu.appeals.handling_actions import SUPPLY, URGE
 from yinghu.appeals.labels import headline_of
-from yinghu.common.masking import without_numbers
-from yinghu.dispatch.actions import SAY
-from yinghu.dispatch.eligibility import may_know
-from yinghu.dispatch.models import Leg
+from yinghu.common.privacy.masking import without_numbers
+from yinghu.errands.actions import SAY
+from yinghu.errands.eligibility import may_know
+from yinghu.errands.models import Leg
 from yinghu.notifications import delivery, texts
 from yinghu.notifications.models import Delivery, Notification, Reason
 from yinghu.notifications.read_state import mark_read

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 from yinghu.appeals import inboxes
 from yinghu.appeals.handling_actions import NOTE
 from yinghu.appeals.models import Appeal, Event
-from yinghu.common.masking import without_numbers
+from yinghu.common.privacy.masking import without_numbers
 from yinghu.oversight import shared_cases
 from yinghu.oversight.actions import REPLY
 from yinghu.oversight.models import Share

@@ -23,7 +23,7 @@ from yinghu.appeals import channels
 from yinghu.appeals.handling_actions import EXTEND
 from yinghu.appeals.labels import name_of
 from yinghu.common.language import is_english
-from yinghu.common.workbook_writer import MEDIA_TYPE, Share, WorkbookWriter
+from yinghu.common.tables.workbook_writer import MEDIA_TYPE, Share, WorkbookWriter
 from yinghu.oversight.actions import ESCALATE
 from yinghu.oversight.callback import NO_ANSWER
 from yinghu.oversight.periods import PERIODS, period

@@ -18,8 +18,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from yinghu.appeals.labels import name_of
 from yinghu.common.form_fields import LineField
-from yinghu.common.masking import mask_phone
-from yinghu.common.sealing import seal
+from yinghu.common.privacy.masking import mask_phone
+from yinghu.common.privacy.sealing import seal
 from yinghu.intake.one_time_codes import Purpose
 from yinghu.people import disclosure, volunteers
 from yinghu.people.access import JOINED, is_only_volunteer, squads_of

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from yinghu.dispatch.models import Leg, LegKind
+from yinghu.errands.models import Leg, LegKind
 from yinghu.people.models import User
 
 

@@ -22,11 +22,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from yinghu.appeals.labels import name_of
 from yinghu.common import rate_limit
 from yinghu.common.form_fields import LineField
-from yinghu.common.phones import normal_phone
-from yinghu.common.sealing import blind
+from yinghu.common.privacy.phones import normal_phone
+from yinghu.common.privacy.sealing import blind
 from yinghu.common.text import digits_in
-from yinghu.dispatch import membership
-from yinghu.dispatch.models import Leg
+from yinghu.errands import membership
+from yinghu.errands.models import Leg
 from yinghu.people import disclosure, shifts, volunteers
 from yinghu.people.access import squads_of
 from yinghu.people.models import Change, Unit, User, Volunteer

@@ -21,8 +21,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals.labels import name_of
 from yinghu.common import rate_limit
-from yinghu.common.sealing import derived_key
-from yinghu.dispatch import membership
+from yinghu.common.privacy.sealing import derived_key
+from yinghu.errands import membership
 from yinghu.people import disclosure, shifts, volunteers
 from yinghu.people.models import Shift, Volunteer
 from yinghu.places import locate

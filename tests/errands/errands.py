@@ -1,0 +1,120 @@
+"""A case for medicine at a named hospital, its errand in legs, and people who help with it."""
+
+from __future__ import annotations
+
+import itertools
+from copy import deepcopy
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from tests.cast import Cast, file_one
+from yinghu import reactions
+from yinghu.appeals import actions
+from yinghu.appeals.models import Appeal
+from yinghu.common.photos import StoredPhoto
+from yinghu.errands.models import ErrandTemplate, FixedHelper, Leg
+from yinghu.people import volunteers
+from yinghu.people.access import Actor, actor_of
+from yinghu.people.models import Unit, User, Volunteer
+from yinghu.places.models import Area, Place, Zone
+
+HOSPITAL = (120.075, 29.306)
+_phone = itertools.count(13_900_000_000)
+
+RELAY: list[dict[str, Any]] = [
+    {
+        "kind": "buy",
+        "title": "去{place}排队买药",
+        "where": "answer",
+        "field": "hospital",
+        "proof": "photo",
+    },
+    {"kind": "hand_over", "title": "在门口交接", "where": "gate"},
+    {"kind": "carry", "title": "送到家门口", "where": "home", "proof": "photo"},
+]
+
+
+def relay(category: str = "medicine", **given: Any) -> ErrandTemplate:
+    """Queue and buy at the hospital, hand over at the gate, carry in; the only one in force. Nobody
+    of the demo city helps.
+    """
+    ErrandTemplate.objects.update(active=False)
+    FixedHelper.objects.update(active=False)
+    Volunteer.objects.update(away_until=timezone.now() + timedelta(days=1))
+    ours: dict[str, Any] = {
+        "name": "排队买药送进去",
+        "legs": deepcopy(RELAY),
+        "words": "药已经送到",
+    }
+    return ErrandTemplate.objects.create(category_id=category, **{**ours, **given})
+
+
+def hospital(name: str = "中心医院") -> Place:
+    lon, lat = HOSPITAL
+    area = Area.objects.filter(level=3).order_by("code")[0]
+    ours = {"area": area, "lon": lon, "lat": lat}
+    return Place.objects.update_or_create(name=name, defaults=ours)[0]
+
+
+def sealed(area: str, **given: Any) -> Zone:
+    """A sealed zone around this area."""
+    Zone.objects.update(active=False)
+    ours: dict[str, Any] = {
+        "name": "北苑封控区",
+        "status": Zone.Status.SEALED,
+        "areas": [area],
+        "gate": "北门",
+        "gate_lon": 120.08,
+        "gate_lat": 29.31,
+    }
+    return Zone.objects.create(code="north", **{**ours, **given})
+
+
+def helper(name: str, squad: str = "care", **given: Any) -> Actor:
+    """An active volunteer near the hospital who can be asked now; `given` are columns."""
+    volunteer = volunteers.apply(
+        Unit.objects.get(code=squad), name, f"+86{next(_phone)}", skills=given.pop("skills", ())
+    )
+    volunteers.approve(volunteer, User.objects.get(username="admin"))
+    lon, lat = HOSPITAL
+    ours = {"lon": lon, "lat": lat, "ready_until": timezone.now() + timedelta(hours=2)}
+    Volunteer.objects.filter(pk=volunteer.pk).update(**{**ours, **given})
+    return actor_of(volunteer.user)
+
+
+def again(actor: Actor) -> Actor:
+    """The same login with its posts as they are now."""
+    return actor_of(User.objects.get(pk=actor.user_id or 0))
+
+
+def medicine_case(city: Cast, area: str = "330782001004001", **given: Any) -> Appeal:
+    """Sorted and with the group of its hospital; urgent."""
+    answers = {"hospital": "中心医院", "medicine": "降压药"}
+    appeal = file_one("家里老人的降压药吃完了", area=area, answers=answers, **given)
+    actions.sort(appeal.pk, city.clerk, category="medicine", urgency=2)
+    actions.assign(appeal.pk, city.dispatcher, unit="medicine-central")
+    appeal.refresh_from_db()
+    return appeal
+
+
+def legs_of(appeal: Appeal) -> list[Leg]:
+    return list(Leg.objects.filter(appeal=appeal).select_related("zone").order_by("errand", "n"))
+
+
+def proof() -> tuple[StoredPhoto, ...]:
+    """A photo that somebody took, another one each time."""
+    return (StoredPhoto(f"errand/{next(_phone)}.jpg", 10, 10, 100),)
+
+
+def react_to(appeal: Appeal) -> None:
+    """What the worker does, until nothing more happens by itself."""
+    done: set[int] = set()
+    while True:
+        new = [pk for pk in appeal.events.values_list("pk", flat=True) if pk not in done]
+        if not new:
+            break
+        done |= set(new)
+        reactions.react(new)
+    appeal.refresh_from_db()

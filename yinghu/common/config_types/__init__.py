@@ -1,0 +1,1 @@
+"""Configuration types: what a city edits, described once for pages, CSV and commands."""

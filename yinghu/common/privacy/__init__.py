@@ -1,0 +1,1 @@
+"""Seals personal data and secrets, opens them, masks phones and names."""

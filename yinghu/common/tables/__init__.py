@@ -1,0 +1,1 @@
+"""The reader and the writers of CSV, JSON lines and Excel files."""

@@ -1,0 +1,270 @@
+"""Verbs of errands for desks and units, each row with its function.
+
+Each is one event of its case, written by `appeals.moving`, which locks the case's row: legs need no
+lock of their own. The verbs of helpers are in `leg_actions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, pgettext_lazy
+
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.moving import Conflict, NotFound, Refused, move
+from yinghu.appeals.phrases import fact_said
+from yinghu.appeals.states import EVERY_STATUS, IN_UNIT, OPEN, UNIT, Who
+from yinghu.appeals.verb import WHY, WHY_OPTIONAL, Field, FieldKind, Privacy, Subject, Verb
+from yinghu.common import text_cleaning
+from yinghu.errands.leg_sequence import Course
+from yinghu.errands.models import Errand, ErrandTemplate, Leg, LegKind, Offer
+from yinghu.errands.planning import legs_of, template_for
+from yinghu.people.access import SYSTEM, Actor, helper_of, relations
+
+ERRAND_DESKS = UNIT | {Who.DISPATCH, Who.COMMAND}
+"""The parties that manage the errands of a case."""
+
+
+def title_detail(event: Event) -> str:
+    """The title of the step."""
+    return str(event.facts.get("title", ""))
+
+
+PLAN = Verb(
+    "plan",
+    gettext_noop("安排跑腿"),
+    pgettext_lazy("done", "安排跑腿"),
+    "route",
+    who=ERRAND_DESKS | {Who.SYSTEM},
+    sources=IN_UNIT,
+    errand=True,
+    told=fact_said(gettext_noop("已安排人帮您办：%s"), "title"),
+    detail=title_detail,
+    lists=frozenset({"field"}),
+    pages_only=True,
+)
+
+
+@PLAN.action
+def plan(
+    appeal_id: int,
+    actor: Actor,
+    *,
+    template: ErrandTemplate | None = None,
+    specs: Sequence[dict[str, Any]] = (),
+    title: str = "",
+    what: str = "",
+    estimate: int | None = None,
+    expect: int | None = None,
+) -> Event:
+    """Plan an errand for the case, from a template or from `specs` (as in `ErrandTemplate.legs`).
+
+    `what` is the item or task, "" to use the case's own text; `estimate` is in cents. Refused if
+    there is nothing to do.
+    """
+    facts: dict[str, Any] = {}
+
+    def change(appeal: Appeal) -> dict[str, Any]:
+        errand = Errand(
+            appeal=appeal,
+            template=template,
+            title=text_cleaning.line(title or (template.name if template else ""))[:60],
+            words=template.words if template else "",
+        )
+        given = list(specs) or list(template.legs if template else ())
+        legs = legs_of(appeal, given, text_cleaning.words(what), estimate)
+        if not legs:
+            raise Refused("no_legs", _("请至少安排一程"), "legs")
+        errand.save()
+        for leg in legs:
+            leg.errand = errand
+        course = Course(legs)
+        course.follow(timezone.now())
+        Leg.objects.bulk_create(legs)
+        facts.update(errand=errand.pk, title=errand.title, legs=len(legs))
+        return {"legs": appeal.legs + course.left()}
+
+    return move(appeal_id, actor, PLAN, change, facts=facts, expect=expect)
+
+
+def plan_by_template(appeal: Appeal) -> Event | None:
+    """Plan the category's usual errand; None without a template, or if the case has an errand."""
+    template = template_for(appeal.category_id)
+    if template is None or not template.auto or appeal.errands.exists():
+        return None
+
+    return plan(appeal.pk, SYSTEM, template=template, expect=appeal.version)
+
+
+def _drop_told(event: Event) -> str:
+    return _("取消了：%s") % _drop_detail(event)
+
+
+def _drop_detail(event: Event) -> str:
+    return _("、").join(event.facts.get("titles", ()))
+
+
+DROP = Verb(
+    "drop",
+    gettext_noop("取消一程"),
+    pgettext_lazy("done", "取消一程"),
+    "ban",
+    who=ERRAND_DESKS | {Who.SYSTEM},
+    sources=EVERY_STATUS,
+    fields=(WHY,),
+    flag="legs",
+    errand=True,
+    subject=Subject.LEG,
+    told=_drop_told,
+    detail=_drop_detail,
+    lists=frozenset({"field"}),
+)
+
+
+@DROP.action
+def drop(leg_id: int, actor: Actor, *, why: str) -> Event:
+    """Cancel one leg. Its holder and the people who were asked are told."""
+    leg = _leg_of_seen_case(leg_id, actor)
+    event = drop_all(leg.appeal_id, actor, why=why, leg_ids=[leg.pk])
+    if event is None:
+        raise Conflict("gone", _("没有还在办的一程"))
+    return event
+
+
+def drop_all(
+    appeal_id: int, actor: Actor, *, why: str, leg_ids: Iterable[int] | None = None
+) -> Event | None:
+    """Cancel these legs, or all that are not done, and tell those involved; None without any."""
+    facts: dict[str, Any] = {}
+    left = Leg.objects.filter(appeal=appeal_id, state__in=(Leg.State.OPEN, Leg.State.TAKEN))
+    if leg_ids is not None:
+        left = left.filter(pk__in=list(leg_ids))
+    if not left.exists():
+        return None
+
+    def change(appeal: Appeal) -> dict[str, Any]:
+        found = list(left.order_by("errand", "n"))
+        if not found:
+            raise Conflict("gone", _("没有还在办的一程"))
+        now, gone = timezone.now(), {leg.pk for leg in found}
+        told = {user for leg in found for user in (leg.holder_id, leg.giver_id) if user}
+        asked = Offer.objects.filter(leg__in=gone, answer=Offer.Answer.WAITING)
+        told |= set(asked.values_list("user_id", flat=True))
+        asked.update(answer=Offer.Answer.GONE, answered_at=now)
+        ended = 0
+        for errand in sorted({leg.errand_id for leg in found}):
+            course = Course(Leg.objects.filter(errand=errand))
+            for leg in course:
+                if leg.pk in gone:
+                    leg.state, leg.next_at = Leg.State.DROPPED, None
+                    leg.holder_id = leg.holder_id if leg.kind == LegKind.HAND_OVER else None
+            course.follow(now)
+            course.save()
+            ended += course.change_of_left()
+        facts.update(titles=[leg.title for leg in found], told=sorted(told - {actor.user_id}))
+        return {"legs": appeal.legs + ended}
+
+    return move(appeal_id, actor, DROP, change, why=why, facts=facts)
+
+
+REPAY = Verb(
+    "repay",
+    gettext_noop("报销"),
+    pgettext_lazy("done", "报销"),
+    "coin",
+    who=ERRAND_DESKS,
+    sources=EVERY_STATUS,
+    fields=(WHY_OPTIONAL,),
+    errand=True,
+    subject=Subject.LEG,
+    privacy=Privacy.PRIVATE,
+    detail=title_detail,
+)
+
+
+@REPAY.action
+def repay(leg_id: int, actor: Actor, *, why: str = "") -> Event:
+    """Record that the payer of a leg was repaid. Conflict if repeated, Refused for the payer."""
+    leg = _leg_of_seen_case(leg_id, actor)
+    facts: dict[str, Any] = leg.facts | {"paid": leg.paid}
+
+    def change(_appeal: Appeal) -> dict[str, Any]:
+        if leg.holder_id == actor.user_id:
+            raise Refused("own_money", _("自己垫的钱，请同事来记已经报销"))
+        if not leg.paid:
+            raise Refused("nothing_paid", _("这一程没有垫过钱"))
+        now = timezone.now()
+        if not Leg.objects.filter(pk=leg.pk, repaid_at=None).update(repaid_at=now):
+            raise Conflict("repaid", _("这笔钱已经报销过了"))
+        facts["told"] = [leg.holder_id]
+        return {}
+
+    return move(leg.appeal_id, actor, REPAY, change, why=why, facts=facts)
+
+
+def _leg_of_seen_case(leg_id: int, actor: Actor) -> Leg:
+    leg = Leg.objects.select_related("appeal").filter(pk=leg_id).first()
+    if leg is None or not relations(actor, leg.appeal):
+        raise NotFound("not_found", _("没有这一程"))
+    return leg
+
+
+SAY = Verb(
+    "say",
+    gettext_noop("留言"),
+    pgettext_lazy("done", "留言"),
+    "message",
+    who=ERRAND_DESKS | {Who.HELPER},
+    sources=EVERY_STATUS,
+    fields=(Field("why", FieldKind.TEXT, gettext_noop("留言")),),
+    errand=True,
+    privacy=Privacy.PRIVATE,
+)
+
+
+@SAY.action
+def say(appeal_id: int, actor: Actor, *, why: str, expect: int | None = None) -> Event:
+    """Write a line to everyone who works on the case: helpers and unit, not the requester."""
+    facts: dict[str, Any] = {}
+    on = Leg.objects.filter(appeal=appeal_id, state__in=(Leg.State.OPEN, Leg.State.TAKEN))
+    # A requester has no login, and a leg without a holder has no holder id.
+    helps = actor.user_id and Leg.objects.filter(appeal=appeal_id, holder=actor.user_id).exists()
+
+    def change(_appeal: Appeal) -> dict[str, Any]:
+        pairs = on.values_list("holder_id", "giver_id")
+        facts["told"] = sorted({u for pair in pairs for u in pair if u} - {actor.user_id})
+        return {}
+
+    speaker = helper_of(actor, appeal_id) if helps else actor
+    return move(appeal_id, speaker, SAY, change, why=why, facts=facts, expect=expect)
+
+
+OFFER = Verb(
+    "offer",
+    gettext_noop("请人帮忙"),
+    pgettext_lazy("done", "请人帮忙"),
+    "speakerphone",
+    who=frozenset({Who.SYSTEM}),
+    sources=IN_UNIT,
+    flag="legs",
+    errand=True,
+    privacy=Privacy.PRIVATE,
+    detail=title_detail,
+)
+
+NUDGE = Verb(
+    "nudge",
+    gettext_noop("问进展"),
+    pgettext_lazy("done", "问进展"),
+    "bell-ringing",
+    who=frozenset({Who.SYSTEM}),
+    sources=OPEN,
+    flag="legs",
+    errand=True,
+    privacy=Privacy.PRIVATE,
+    detail=title_detail,
+)
+"""Both are used by `offers`; a nudge also by `handover_reminders`."""

@@ -1,0 +1,12 @@
+"""The app of routing rules and errands."""
+
+from django.apps import AppConfig
+
+
+class ErrandsConfig(AppConfig):
+    name = "yinghu.errands"
+    label = "errands"
+
+    def ready(self) -> None:
+        """Register the verbs of this package, so that `move` accepts them."""
+        from yinghu.errands import actions  # noqa: F401

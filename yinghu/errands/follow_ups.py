@@ -1,0 +1,116 @@
+"""Automatic follow-ups of errands: planning, handing over, looking for helpers, resolving."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import structlog
+from django.db.models import Count, Max, Q
+from django.utils.translation import gettext as _
+
+from yinghu.appeals import actions, handling_actions, moving
+from yinghu.appeals.closing_actions import REOPEN
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.states import ENDED, OPEN, Status
+from yinghu.errands import actions as errand_actions
+from yinghu.errands import offers
+from yinghu.errands.leg_actions import FINISH
+from yinghu.errands.models import Errand, Leg
+from yinghu.people.access import SYSTEM, UNIT_ROLES
+from yinghu.people.models import Role, UnitKind, User
+
+log = structlog.get_logger(__name__)
+
+_PLANNED_FOR = (UnitKind.GROUP, UnitKind.SQUAD, UnitKind.TASK_FORCE)
+
+
+ATTEMPTS = 5
+
+
+def _try_again(step: Callable[[Appeal], object], appeal_id: int) -> None:
+    """Run the step on the current case; retry after a concurrent change, log other refusals."""
+    for _attempt in range(ATTEMPTS):
+        appeal = Appeal.objects.select_related("place").get(pk=appeal_id)
+        try:
+            step(appeal)
+        except moving.Refused as refused:
+            log.info("not by itself", step=step.__name__, appeal=appeal_id, why=refused.code)
+            if refused.code == "moved_on":
+                continue
+        return
+
+
+def plan_errands(events: Sequence[Event]) -> None:
+    """Plan the usual errand of the category, once a group or a squad has the case."""
+    for event in events:
+        if event.unit is not None and event.unit.kind in _PLANNED_FOR:
+            _try_again(_plan, event.appeal_id)
+
+
+def _plan(appeal: Appeal) -> None:
+    if appeal.status in (Status.ASSIGNED, Status.HANDLING):
+        errand_actions.plan_by_template(appeal)
+
+
+def look_for_helpers(events: Sequence[Event]) -> None:
+    """Continue the search for helpers at once."""
+    for appeal_id in dict.fromkeys(event.appeal_id for event in events):
+        offers.ask_for(appeal_id)
+
+
+def hand_to_member(events: Sequence[Event]) -> None:
+    """Hand a case whose first leg was taken to the unit's member who holds the fewest cases."""
+    for event in events:
+        _try_again(_hand_to_member, event.appeal_id)
+
+
+def _hand_to_member(appeal: Appeal) -> None:
+    name = _least_loaded_member(appeal) if appeal.state is Status.ASSIGNED else None
+    if name is not None:
+        why = _("跑腿有人接了，由您跟进")
+        actions.hand(appeal.pk, SYSTEM, user=name, why=why, expect=appeal.version)
+
+
+def _least_loaded_member(appeal: Appeal) -> str | None:
+    posts = Q(posts__unit=appeal.unit_id, posts__active=True)
+    held = Count(
+        "appeal", filter=Q(appeal__status__in=(Status.HANDLING, Status.WAITING)), distinct=True
+    )
+    for roles in (set(UNIT_ROLES) - {Role.VOLUNTEER}, {Role.VOLUNTEER}):
+        found = User.objects.filter(posts, is_active=True, posts__role__in=roles).annotate(n=held)
+        first = found.order_by("n", "pk").first()
+        if first is not None:
+            return str(first.username)
+    return None
+
+
+def resolve_when_done(events: Sequence[Event]) -> None:
+    """Resolve a case when all its legs are done, with the words of its errands.
+
+    Legs done before a reopening do not count: they did not help. Nothing is resolved if a leg was
+    cancelled: its errand is incomplete.
+    """
+    for appeal_id in dict.fromkeys(event.appeal_id for event in events):
+        _try_again(_resolve, appeal_id)
+
+
+def _resolve(appeal: Appeal) -> None:
+    if appeal.legs or appeal.state is not Status.HANDLING:
+        return
+    reopened = appeal.events.filter(verb=REOPEN.name).aggregate(last=Max("seq"))["last"] or 0
+    finished = appeal.events.filter(verb=FINISH.name, seq__gt=reopened)
+    errands = set(finished.values_list("facts__errand", flat=True))
+    if not errands or Leg.objects.filter(errand__in=errands, state=Leg.State.DROPPED).exists():
+        return
+    said = Errand.objects.filter(pk__in=errands).order_by("pk").values_list("words", flat=True)
+    words = "\n".join(dict.fromkeys(filter(None, said))) or _("您要办的事已经办好了")
+    handling_actions.resolve(appeal.pk, SYSTEM, words=words, expect=appeal.version)
+
+
+def cancel_errands(events: Sequence[Event]) -> None:
+    """Cancel the errands of a case that has ended or was resolved otherwise."""
+    for event in events:
+        appeal = Appeal.objects.get(pk=event.appeal_id)
+        over = appeal.state in ENDED or appeal.state not in OPEN
+        if over and appeal.legs:
+            errand_actions.drop_all(appeal.pk, SYSTEM, why=_("这件诉求已经不用办了"))

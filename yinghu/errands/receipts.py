@@ -1,0 +1,45 @@
+"""Access to the photos of a case.
+
+Photos show faces, doors and prescriptions: only people who may see the requester's data see them,
+and the requester sees no receipts of someone who buys for several people. They are part of the case
+page, so viewing one is no separate entry in the access log.
+"""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from yinghu.appeals.models import Appeal, Attachment, Event
+from yinghu.errands.leg_actions import FINISH
+from yinghu.errands.models import Leg, LegKind
+from yinghu.people.access import Actor, holds_leg, may_reveal
+
+_MAX_ID = 2**63 - 1
+"""Largest id in the database."""
+_WITH_RECEIPTS = [kind.value for kind in (LegKind.BUY, LegKind.QUEUE, LegKind.COLLECT)]
+
+
+def photo_for(actor: Actor, photo_id: int) -> Attachment | None:
+    """Return this photo with its case, if the actor may see it."""
+    found = Attachment.objects.filter(pk=min(photo_id, _MAX_ID)).select_related("appeal").first()
+    if found is None or not may_reveal(actor, found.appeal):
+        return None
+    if actor.kind == "requester":
+        return shown_to_requester(found.appeal).filter(pk=found.pk).first()
+    return found
+
+
+def photo_of_leg(actor: Actor, leg: Leg, photo_id: int) -> Attachment | None:
+    """Return this photo, sent by the requester, for the holder of a leg of the case."""
+    if not holds_leg(actor, leg):
+        return None
+    sent = Attachment.objects.filter(appeal=leg.appeal_id, event=None)
+    return sent.filter(pk=min(photo_id, _MAX_ID)).first()
+
+
+def shown_to_requester(appeal: Appeal) -> QuerySet[Attachment]:
+    """The photos of a case except receipts, which may list several people's purchases."""
+    receipts = Event.objects.filter(
+        appeal=appeal.pk, verb=FINISH.name, facts__kind__in=_WITH_RECEIPTS
+    )
+    return appeal.attachments.exclude(event__in=receipts.values("pk"))

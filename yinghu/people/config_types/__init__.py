@@ -1,0 +1,6 @@
+"""Configuration types of people and what they belong to."""
+
+from yinghu.people.config_types.units import SKILLS, UNITS
+from yinghu.people.config_types.users import POSTS, USERS
+
+TYPES = (UNITS, USERS, POSTS, SKILLS)

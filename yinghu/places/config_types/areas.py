@@ -1,0 +1,293 @@
+"""Configuration of areas: a tree by code prefix, of any size."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+
+from yinghu.common.config_types.config_form import ConfigForm, FormContext, State
+from yinghu.common.config_types.config_type import Field, ListedRow, matches
+from yinghu.common.config_types.model_type import ModelType
+from yinghu.common.form_fields import LineField
+from yinghu.places import locate
+from yinghu.places.area_fields import AliasesField, DegreeField, require_whole_point
+from yinghu.places.importing import CODE
+from yinghu.places.models import LENGTHS, Area, AreaAlias, Level, level_of, parent_code_in
+
+
+class AreaContext(FormContext):
+    """Adds the tree of area codes."""
+
+    @cached_property
+    def siblings(self) -> dict[tuple[str, str], list[str]]:
+        """Codes of active areas by (code of the parent, name)."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for code, state in self.states.items():
+            if state["active"]:
+                at = (parent_code_in(code, self.states), state["name"])
+                found.setdefault(at, []).append(code)
+        return found
+
+    def add(self, key: str, state: State) -> None:
+        super().add(key, state)
+        if state.get("active", True):
+            at = (parent_code_in(key, self.states), state["name"])
+            self.siblings.setdefault(at, []).append(key)
+
+
+class AreaForm(ConfigForm):
+    code = forms.CharField(max_length=24)
+    name = LineField(max_length=80)
+    name_en = LineField(max_length=120, required=False)
+    level = forms.TypedChoiceField(
+        choices=[("", gettext_lazy("按代码长度")), *Level.choices],
+        error_messages={"invalid_choice": gettext_lazy("层级应为 1 至 5")},
+        coerce=int,
+        required=False,
+        empty_value=None,
+    )
+    lon = DegreeField(180)
+    lat = DegreeField(90)
+    aliases = AliasesField(max_length=2000, required=False)
+
+    context: AreaContext
+
+    def clean_code(self) -> str:
+        code: str = self.cleaned_data["code"]
+        if not CODE.fullmatch(code):
+            raise ValidationError(_("代码只用字母、数字、点和短横，以字母或数字开头"))
+        under = self.data.get("under", "")
+        if under and not (code.startswith(under) and code != under):
+            raise ValidationError(_("代码要以上级区域的代码 %s 开头，后面再加几位") % under)
+        return self.new_key(code)
+
+    def clean(self) -> State:
+        cleaned = super().clean() or {}
+        require_whole_point(self, cleaned)
+        code = self.key or cleaned.get("code")
+        if not code or "level" in self.errors:
+            return cleaned
+        states = self.context.states
+        above = parent_code_in(code, states)
+        if cleaned.get("level") is None:
+            now = states.get(code, {}).get("level")
+            cleaned["level"] = now or _level(code, states[above]["level"] if above else 0)
+        self._check_level(code, above, cleaned)
+        name = cleaned.get("name")
+        others = self.context.siblings.get((above, name or ""), ())
+        if name and any(other != code for other in others):
+            self.add_error("name", _("同一个上级下面已经有“%s”，请写得能分清") % name)
+        return cleaned
+
+    def _check_level(self, code: str, above: str, cleaned: State) -> None:
+        """Require a level below the parent's and above the children's."""
+        states, level = self.context.states, cleaned["level"]
+        where = "code" if "code" in self.fields else "level"
+        if above and states[above]["level"] >= level:
+            said = {"above": states[above]["name"], "level": Level(states[above]["level"]).label}
+            self.add_error("level", _("上级“%(above)s”是%(level)s，这里要再低一级") % said)
+        if not above and level > Level.COUNTY:
+            self.add_error(
+                where, _("代码的前几位不是任何已有区域的代码，所以它没有上级；请先建上级区域")
+            )
+        if above and not self.key and not states[above]["active"]:
+            self.add_error(where, _("上级“%s”已停用，请先恢复它") % states[above]["name"])
+        if self.key and level != states[code]["level"]:
+            below = [
+                each
+                for key, each in states.items()
+                if key != code and key.startswith(code) and each["level"] <= level
+            ]
+            if below:
+                self.add_error("level", _("下面的“%s”层级比这还高，要先改它") % below[0]["name"])
+
+
+def _level(code: str, above: int) -> int:
+    return level_of(code) if len(code) in LENGTHS else min(5, above + 1)
+
+
+_NO_CHILD = "—"
+"""Shown in the list for an area without children."""
+
+
+class AreaType(ModelType):
+    model = Area
+    active_attribute = "retired_at"
+    order = ("code",)
+    name = "area"
+    icon = "map"
+    title = pgettext_lazy("many", "区域")
+    one = pgettext_lazy("one", "区域")
+    why = gettext_lazy("区县、镇街、村社区、网格：诉求在哪里、归谁管，都按它。")
+    form = AreaForm
+    context = AreaContext
+    fields = (
+        Field(
+            "code",
+            gettext_lazy("代码"),
+            gettext_lazy("以上级的代码开头；国家统计局的代码可以直接用。建好以后不能改。"),
+        ),
+        Field("name", gettext_lazy("名称")),
+        Field("name_en", gettext_lazy("英文名称")),
+        Field(
+            "level",
+            gettext_lazy("层级"),
+            gettext_lazy(
+                "不选就按代码的长度：6 位区县、9 位镇街、12 位村社区、15 位网格、18 位微网格。"
+            ),
+            choices=Level,
+        ),
+        Field(
+            "lon",
+            gettext_lazy("经度"),
+            gettext_lazy("中心点，WGS-84 度；也可以在下面的地图上点。"),
+        ),
+        Field("lat", gettext_lazy("纬度")),
+        Field(
+            "aliases",
+            gettext_lazy("别名"),
+            gettext_lazy("人们还怎么叫它；几个之间用顿号隔开，例如：国际商贸城、小商品城"),
+        ),
+    )
+    heads = (gettext_lazy("层级"), gettext_lazy("下面有"))
+
+    def rows(self) -> QuerySet[Area]:
+        return super().rows().defer("outline").prefetch_related("aliases")
+
+    def state(self, row: Area) -> State:
+        return super().state(row) | {"aliases": sorted(alias.name for alias in row.aliases.all())}
+
+    def is_active(self, row: Area) -> bool:
+        return row.retired_at is None
+
+    def attributes(self, values: State) -> dict[str, Any]:
+        found = super().attributes(values)
+        if "active" in values:
+            found["retired_at"] = None if values["active"] else timezone.now()
+        return found
+
+    def create_many(self, many: Sequence[State]) -> list[Area]:
+        areas: list[Area] = super().create_many(many)
+        AreaAlias.objects.bulk_create(
+            [
+                AreaAlias(area=area, name=name)
+                for area, values in zip(areas, many, strict=True)
+                for name in values["aliases"]
+            ]
+        )
+        return areas
+
+    def write(self, row: Area, values: State) -> None:
+        if "aliases" in values:
+            _set_aliases(row, values["aliases"])
+        for name, value in self.attributes(values).items():
+            setattr(row, name, value)
+        # Update `updated_at`, by which other processes notice changes.
+        row.save(
+            update_fields=["name", "name_en", "level", "lon", "lat", "retired_at", "updated_at"]
+        )
+
+    def refresh(self) -> None:
+        locate.refresh()
+
+    def listed(self, rows: Sequence[Area]) -> list[ListedRow]:
+        return [replace(row, is_parent=row.cells[1] != _NO_CHILD) for row in super().listed(rows)]
+
+    def list_cells(self, rows: Sequence[Area]) -> list[Sequence[str]]:
+        codes = sorted(Area.objects.values_list("code", flat=True)) if rows else []
+        found: list[Sequence[str]] = []
+        for area in rows:
+            n = bisect_right(codes, f"{area.code}\uffff") - bisect_right(codes, area.code)
+            found.append((str(Level(area.level).label), str(n) if n else _NO_CHILD))
+        return found
+
+    def search(self, query: str, which: str, under: str) -> list[Area]:
+        """Return all areas that match a query; without one, the children of `under`."""
+        found = Area.objects.only("code", "name", "name_en", "level", "retired_at")
+        if which != "all":
+            found = found.filter(retired_at__isnull=which == "active")
+        if query:
+            matching = [area for area in found if matches(query, self.search_words(area))]
+            return sorted(matching, key=lambda area: (area.code != query, area.level, area.code))
+        areas = list(found.filter(code__startswith=under).exclude(code=under).order_by("code"))
+        # In code order an area comes directly before its descendants.
+        children: list[Area] = []
+        for area in areas:
+            if not (children and area.code.startswith(children[-1].code)):
+                children.append(area)
+        return children
+
+    def trail(self, code: str) -> list[Area]:
+        """Return the area and its ancestors, widest first."""
+        prefixes = [code[:n] for n in range(1, len(code) + 1)]
+        return list(Area.objects.filter(pk__in=prefixes).defer("outline").order_by("code"))
+
+    def count(self) -> int:
+        return Area.objects.filter(retired_at=None).count()
+
+    def below(self, row: Area) -> list[Area]:
+        found = self.rows().filter(code__startswith=row.code, retired_at=None)
+        return list(found.exclude(pk=row.pk))
+
+    def restore_obstacle(self, row: Area, states: Mapping[str, State] | None = None) -> str:
+        known = (
+            {code: not state["active"] for code, state in states.items()}
+            if states is not None
+            else dict(Area.objects.values_list("code", "retired_at"))
+        )
+        above = parent_code_in(row.code, known)
+        if above and known[above]:
+            return _("它的上级 %s 也停用了，请先恢复上级") % above
+        return ""
+
+    def warnings(self) -> list[str]:
+        active = Area.objects.filter(retired_at=None)
+        if not active.exists():
+            return [_("还没有区域：诉求说不出在哪里，也没法按地方派单。")]
+        towns = active.filter(level__lte=Level.TOWN, lon=None).count()
+        said = ngettext(
+            "%d 个区县、镇街没有中心坐标，地图上看不到。",
+            "%d 个区县、镇街没有中心坐标，地图上看不到。",
+            towns,
+        )
+        return [said % towns] if towns else []
+
+    def missing_in(self, columns: Collection[str]) -> list[str]:
+        return [] if "village_code" in columns else super().missing_in(columns)
+
+    def unknown_in(self, columns: Collection[str]) -> list[str]:
+        return [] if "village_code" in columns else super().unknown_in(columns)
+
+    def split_line(self, cells: dict[str, str]) -> list[dict[str, str]]:
+        """Accept the statistics bureau's lists, where a line names a village and its ancestors."""
+        if "village_code" not in cells:
+            return [cells]
+        levels = (("county", "1"), ("town", "2"), ("village", "3"))
+        return [
+            {"code": code, "name": cells.get(f"{kind}_name", ""), "level": level}
+            for kind, level in levels
+            if (code := cells.get(f"{kind}_code", ""))
+        ]
+
+
+def _set_aliases(area: Area, names: list[str]) -> None:
+    area.aliases.exclude(name__in=names).delete()
+    known = set(area.aliases.values_list("name", flat=True))
+    AreaAlias.objects.bulk_create(
+        [AreaAlias(area=area, name=name) for name in names if name not in known]
+    )
+    # Drop the stale prefetched list.
+    getattr(area, "_prefetched_objects_cache", {}).pop("aliases", None)
+
+
+AREAS = AreaType()
