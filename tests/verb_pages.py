@@ -23,8 +23,8 @@ from yinghu.appeals.states import (  # noqa: E402  # after the set-up
     ClockKind,
     Status,
 )
-from yinghu.appeals.verb import Verb  # noqa: E402
-from yinghu.verbs import VERBS  # noqa: E402
+from yinghu.appeals.verb import Verb  # noqa: E402  # needs Django set up
+from yinghu.verbs import VERBS  # noqa: E402  # likewise
 
 DOCS = Path(__file__).parents[1] / "docs"
 _RESTING = (Status.FILED, Status.SORTED, Status.ASSIGNED, Status.HANDLING)

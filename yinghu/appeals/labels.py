@@ -10,7 +10,6 @@ from django.utils.translation import pgettext
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Status
 from yinghu.common.language import is_english
-from yinghu.common.language import name_of as name_of
 from yinghu.common.privacy.masking import without_numbers
 
 _MASKED_LENGTH = 600

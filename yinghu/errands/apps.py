@@ -9,4 +9,4 @@ class ErrandsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the verbs of this package, so that `move` accepts them."""
-        from yinghu.errands import actions  # noqa: F401
+        from yinghu.errands import actions  # noqa: F401  # for its effect

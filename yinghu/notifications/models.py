@@ -8,8 +8,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from yinghu.appeals.models import Appeal, Event
-from yinghu.common.privacy.opening import unseal
 from yinghu.notifications.recipients import Recipient, RecipientKind
+from yinghu.people import disclosure
 from yinghu.people.models import User
 
 
@@ -179,7 +179,7 @@ class Notification(models.Model):
             case RecipientKind.REQUESTER:
                 return Recipient.requester(self.appeal_id or 0)
             case RecipientKind.ADDRESS:
-                return Recipient.address(unseal(self.address or b""))
+                return Recipient.address(disclosure.own_contact(self.address or b""))
             case kind:
                 return Recipient(kind, self.reference or 0)
 

@@ -76,7 +76,7 @@ def _emails_of_logins(ids: Collection[int]) -> dict[int, str]:
 
 def _phones_of_requesters(ids: Collection[int]) -> dict[int, str]:
     sealed = Appeal.objects.filter(pk__in=ids).values_list("pk", "phone")
-    return {pk: disclosure.own_phone(phone) for pk, phone in sealed}
+    return {pk: disclosure.own_contact(phone) for pk, phone in sealed}
 
 
 _LOOKUPS: dict[tuple[RecipientKind, str], Callable[[Collection[int]], dict[int, str]]] = {

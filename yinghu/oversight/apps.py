@@ -8,4 +8,4 @@ class OversightConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the verbs of this package, so that `move` accepts them."""
-        from yinghu.oversight import actions  # noqa: F401
+        from yinghu.oversight import actions  # noqa: F401  # for its effect

@@ -10,7 +10,7 @@ one statement.
   somebody looked, to the quarter of an hour. `why` names the taking or the leg, so that taking a
   case again is a new look.
 - Masked values (`masked`) identify nobody and are not logged.
-- People's own data (`own_record`, `own_name`, `own_phone`) and the platform's own checks
+- People's own data (`own_record`, `own_name`, `own_contact`) and the platform's own checks
   (`open_message`, `check_readable`) are not logged.
 """
 
@@ -178,8 +178,8 @@ def own_name(volunteer: Volunteer) -> str:
     return unseal(volunteer.name)
 
 
-def own_phone(sealed: Sealed) -> str:
-    """Return somebody's own phone, to verify that they hold it or to send to it. Not logged."""
+def own_contact(sealed: Sealed) -> str:
+    """Return somebody's own phone or address, to verify or to send to it. Not logged."""
     return unseal(sealed)
 
 

@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
 from yinghu.appeals import channels
-from yinghu.appeals.labels import name_of, question_label
+from yinghu.appeals.labels import question_label
 from yinghu.appeals.models import Category
 from yinghu.appeals.states import Klass
 from yinghu.common.config_types.config_form import ConfigForm, FormContext, State, labelled
 from yinghu.common.config_types.config_type import Field
 from yinghu.common.config_types.model_type import ModelType
 from yinghu.common.form_fields import LineField, PickerSelect
-from yinghu.common.language import is_english
+from yinghu.common.language import is_english, name_of
 from yinghu.people.access import staffed
 from yinghu.people.models import Unit
 from yinghu.places.area_fields import area_field, show_area

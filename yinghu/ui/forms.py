@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from yinghu.appeals.actions import ASSIGN
 from yinghu.appeals.body_from_answers import body_of
 from yinghu.appeals.handling_actions import EXTEND
-from yinghu.appeals.labels import name_of, question_label
+from yinghu.appeals.labels import question_label
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.moving import MAX_WORDS
 from yinghu.appeals.numbers import id_of
@@ -28,7 +28,7 @@ from yinghu.appeals.verb import Field as VerbField
 from yinghu.appeals.verb import FieldKind, Verb
 from yinghu.common import photos
 from yinghu.common.form_fields import LineField, PickerSelect, WordsField
-from yinghu.common.language import is_english
+from yinghu.common.language import is_english, name_of
 from yinghu.common.pinyin import initials
 from yinghu.common.privacy.phones import normal_phone
 from yinghu.oversight.actions import INVITE, SUPERVISE

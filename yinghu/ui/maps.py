@@ -9,8 +9,8 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from yinghu.appeals.labels import name_of
 from yinghu.common import rate_limit
+from yinghu.common.language import name_of
 from yinghu.places import locate, typeahead
 from yinghu.places.models import Area, parent_code_in
 

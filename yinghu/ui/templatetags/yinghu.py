@@ -20,10 +20,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from yinghu.appeals import channels, city_texts, inboxes
-from yinghu.appeals.labels import name_of, status_label
+from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind, Status, Urgency
 from yinghu.appeals.verb import Verb
+from yinghu.common.language import name_of
 from yinghu.notifications import read_state
 from yinghu.oversight import shared_cases as sharing
 from yinghu.oversight import whistle_duties

@@ -20,8 +20,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from yinghu.appeals.city_texts import text
-from yinghu.appeals.labels import name_of
 from yinghu.common import rate_limit
+from yinghu.common.language import name_of
 from yinghu.demo.cast import demo_logins
 from yinghu.people import invitations
 from yinghu.people.models import Post, Role, User

@@ -12,10 +12,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from yinghu.appeals import channels
-from yinghu.appeals.labels import name_of, question_label
+from yinghu.appeals.labels import question_label
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Urgency
 from yinghu.common.form_fields import PickerSelect, WordsField
+from yinghu.common.language import name_of
 from yinghu.people.access import desks_of
 from yinghu.places.area_fields import AreaField, AreaInput
 from yinghu.routing import explanation

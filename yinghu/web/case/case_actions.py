@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from yinghu.appeals import reply_templates
 from yinghu.appeals.closing_actions import CLOSE
 from yinghu.appeals.handling_actions import RESOLVE
-from yinghu.appeals.labels import name_of
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind, Status
 from yinghu.appeals.verb import FieldKind, Verb
+from yinghu.common.language import name_of
 from yinghu.oversight import sharing, whistle_duties, whistles
 from yinghu.oversight.callback import NO_ANSWER, Calls
 from yinghu.oversight.sharing_actions import CONTACT, SHARE, UNSHARE

@@ -16,11 +16,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import inboxes, moving
 from yinghu.appeals.actions import ASSIGN, HAND
-from yinghu.appeals.labels import headline_of, name_of
+from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.numbers import id_of, id_of_token, number_of
 from yinghu.appeals.states import Klass, Satisfaction, Status, Urgency, Who
 from yinghu.appeals.verb import Verb
+from yinghu.common.language import name_of
 from yinghu.common.photos import MAX_PHOTOS
 from yinghu.common.privacy.masking import without_numbers
 from yinghu.errands.receipts import photo_for

@@ -11,9 +11,9 @@ from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
 from yinghu.appeals import channels
-from yinghu.appeals.labels import name_of
 from yinghu.appeals.models import Category
 from yinghu.appeals.states import Klass
+from yinghu.common.language import name_of
 from yinghu.oversight import rates
 from yinghu.people.models import Unit
 from yinghu.places.models import Area

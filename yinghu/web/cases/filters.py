@@ -17,10 +17,11 @@ from django.utils.translation import gettext as _
 from yinghu.appeals import clocks
 from yinghu.appeals.actions import RETURN
 from yinghu.appeals.channels import CHANNELS
-from yinghu.appeals.labels import name_of, status_label
+from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Category, Clock, Event
 from yinghu.appeals.states import OPEN, Klass, Status, Urgency
 from yinghu.common.form_fields import PickerSelect
+from yinghu.common.language import name_of
 from yinghu.people.access import Actor
 from yinghu.people.models import Unit
 from yinghu.places.area_fields import AreaField, AreaInput

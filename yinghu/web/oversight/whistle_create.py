@@ -15,10 +15,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from yinghu.appeals import moving
-from yinghu.appeals.labels import name_of
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import number_of
 from yinghu.common.form_fields import PickerSelect
+from yinghu.common.language import name_of
 from yinghu.intake.whistle_filing import blow, callers, to_call
 from yinghu.oversight.whistle_actions import WHISTLE
 from yinghu.people.models import Unit

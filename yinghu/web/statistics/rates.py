@@ -21,8 +21,7 @@ from django.views.decorators.http import require_GET
 
 from yinghu.appeals import channels
 from yinghu.appeals.handling_actions import EXTEND
-from yinghu.appeals.labels import name_of
-from yinghu.common.language import is_english
+from yinghu.common.language import is_english, name_of
 from yinghu.common.tables.workbook_writer import MEDIA_TYPE, Share, WorkbookWriter
 from yinghu.oversight.actions import ESCALATE
 from yinghu.oversight.callback import NO_ANSWER

@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from yinghu.appeals.labels import name_of
 from yinghu.common.form_fields import LineField
+from yinghu.common.language import name_of
 from yinghu.common.privacy.masking import mask_phone
 from yinghu.common.privacy.sealing import seal
 from yinghu.intake.one_time_codes import Purpose
@@ -145,7 +145,7 @@ def _verified_phone(request: HttpRequest, squad: Unit) -> str:
     kept: dict[str, Any] = request.session.get(_SESSION_KEY) or {}
     if kept.get("squad") != squad.code or float(kept.get("until", 0)) < time.time():
         return ""
-    return disclosure.own_phone(base64.b64decode(kept["phone"]))
+    return disclosure.own_contact(base64.b64decode(kept["phone"]))
 
 
 def _render_state(

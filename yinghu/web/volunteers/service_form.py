@@ -10,7 +10,7 @@ from django import forms
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from yinghu.appeals.labels import name_of
+from yinghu.common.language import name_of
 from yinghu.people.models import Skill, Volunteer
 from yinghu.places import locate
 from yinghu.places.area_fields import AreaField, AreaInput

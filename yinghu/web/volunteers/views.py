@@ -19,9 +19,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from yinghu.appeals.labels import name_of
 from yinghu.common import rate_limit
 from yinghu.common.form_fields import LineField
+from yinghu.common.language import name_of
 from yinghu.common.privacy.phones import normal_phone
 from yinghu.common.privacy.sealing import blind
 from yinghu.common.text import digits_in

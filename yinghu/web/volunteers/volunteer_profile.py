@@ -19,8 +19,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from yinghu.appeals.labels import name_of
 from yinghu.common import rate_limit
+from yinghu.common.language import name_of
 from yinghu.common.privacy.sealing import derived_key
 from yinghu.errands import membership
 from yinghu.people import disclosure, shifts, volunteers
