@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -127,8 +128,23 @@ class Live:
         finally:
             self.restore()
 
+    def requests(self) -> int:
+        """Requests that Django is answering now, also those whose client has left."""
+        if self.processes["web"].poll() is not None:
+            return 0
+        url = f"{self.url}/metrics"
+        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310  # our own server
+            metrics = response.read().decode()
+        found = re.search(
+            r'^yinghu_http_requests_in_progress\{door="django"\} (\d+)', metrics, re.M
+        )
+        assert found, metrics
+        # One of them is this one.
+        return int(found[1]) - 1
+
     def drain(self) -> None:
-        """Wait until the worker has done all due jobs."""
+        """Wait until no request is being answered and the worker has done all due jobs."""
+        until(lambda: not self.requests(), "requests to end")
         due = (
             "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing' OR status = 'todo' "
             "AND coalesce(scheduled_at, now()) <= now()"
@@ -193,6 +209,8 @@ class Live:
 
     def _try_restore(self) -> bool:
         """Try to restore; return False if requests or jobs were in the way."""
+        if self.requests():
+            return False
         try:
             with psycopg.connect(database_url(self.name)) as db:
                 db.execute("SET LOCAL lock_timeout = '10s'")

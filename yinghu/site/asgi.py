@@ -168,24 +168,21 @@ def build() -> App:
             await static_app(scope, receive, send)
             return
         door = doors.get((scope["method"], path))
+        name = path if door else "django"
         start, status = time.perf_counter(), 500
 
         async def watched(message: dict[str, Any]) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                health.observe(
-                    path if door else "django",
-                    scope["method"],
-                    status,
-                    time.perf_counter() - start,
-                )
+                health.observe(name, scope["method"], status, time.perf_counter() - start)
             await send(message)
 
         # DOORS have stricter limits of their own.
         heard = bounded(receive, MAX_BODY_WITH_PHOTOS if door else most_for(path))
         try:
-            await (door or django_app)(scope, heard, watched)
+            with health.in_progress(name):
+                await (door or django_app)(scope, heard, watched)
         except (TooLarge, TooSlow) as error:
             log.warning(
                 "a body was not taken", why=type(error).__name__, path=without_secrets(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from contextlib import AbstractContextManager
 
 from django.conf import settings
 from django.db import Error, connection
@@ -29,6 +30,7 @@ _seconds = Histogram(
     ["door"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
+_running = Gauge("yinghu_http_requests_in_progress", "Requests being answered.", ["door"])
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -37,6 +39,11 @@ def observe(door: str, method: str, status: int, seconds: float) -> None:
     # Methods are arbitrary text, and each label value costs memory.
     _requests.labels(door, method if method in _METHODS else "other", str(status)).inc()
     _seconds.labels(door).observe(seconds)
+
+
+def in_progress(door: str) -> AbstractContextManager[None]:
+    """Count one request for as long as it runs, which may be longer than its client listens."""
+    return _running.labels(door).track_inprogress()
 
 
 def unapplied_migrations() -> list[str]:

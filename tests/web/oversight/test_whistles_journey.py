@@ -58,8 +58,24 @@ def test_units_are_found_by_their_initials_and_the_deadline_is_one_press(
     # It is on the phone without a reload, and on its tab.
     expect(phone.locator("#for-us .whistle")).to_contain_text("还没有报到")
     expect(phone.locator(TAB)).to_contain_text("1")
+    # The list is not redrawn under a thumb that is down.
+    button = phone.locator("#for-us").get_by_role("button", name="报到")
+    button.hover()
+    phone.mouse.down()
+    pressed = button.element_handle()
+    phone.evaluate(
+        """() => new Promise((drawn) => {
+          document.addEventListener("htmx:beforeSwap", () => {
+            requestAnimationFrame(() => requestAnimationFrame(drawn));
+          }, { once: true });
+          htmx.trigger("#for-us", "look");
+        })"""
+    )
+    assert pressed.evaluate("(button) => button.isConnected")
+    phone.mouse.move(0, 0)
+    phone.mouse.up()
     # Pressed by a thumb that does not wait, and without a position.
-    phone.locator("#for-us").get_by_role("button", name="报到").dblclick()
+    button.dblclick()
     expect(phone.locator("#for-us [name=spoken_to]")).to_be_visible()
     assert appeal.events.filter(verb="report_in").count() == 1
     desk.goto("/desk/whistles")
@@ -180,3 +196,20 @@ def test_four_elements_with_a_wrong_date_come_back_to_the_date(
     wrong.fill((timezone.localtime() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M"))
     form.get_by_role("button", name="报四要素").click()
     expect(page.locator(".alert-success")).to_contain_text("已报四要素")
+
+
+def test_a_phone_that_never_says_where_it_is_still_reports_in(
+    live: Live, live_city: Cast, open_page: OpenPage
+) -> None:
+    """Costs a page: only a browser has positions and timers."""
+    whistle_actions.whistle(at_community(live_city).pk, login("community-head"), **call())
+    phone = open_page(PHONE)
+    phone.add_init_script("navigator.geolocation.getCurrentPosition = () => {};")
+    phone.clock.install()
+    log_in(phone, "health-handler")
+    phone.goto("/desk/whistles")
+    phone.locator("#for-us").get_by_role("button", name="报到").click()
+    expect(phone.locator("[data-report-said]")).to_contain_text("正在")
+    phone.clock.fast_forward(13_000)
+    expect(phone.locator("#for-us [name=spoken_to]")).to_be_visible()
+    assert Summons.objects.get(unit__code="bureau-health").metres is None

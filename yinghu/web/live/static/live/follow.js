@@ -18,8 +18,8 @@
     timers.delete(part);
     if (!part.isConnected) return;
     if (!navigator.onLine) { part.yinghuOwed = true; return; }
-    // Wait for rows that are being loaded.
-    if (part.querySelector(".row-more.htmx-request")) { soon(part, 100); return; }
+    // Wait for rows that are being loaded, and for a finger to leave.
+    if (part.querySelector(".row-more.htmx-request") || held(part)) { soon(part, 100); return; }
     part.yinghuLooked = Date.now();
     window.htmx.trigger(part, "look");
   }
@@ -144,8 +144,14 @@
   window.addEventListener("pageshow", function (event) { if (event.persisted) follow(0); });
   setInterval(function () { if (port) port.postMessage({ say: "here" }); }, 30000);
 
-  // ---- keep the scroll position when something above is swapped
-  var kept = null;
+  // ---- keep what is being pressed, and the scroll position when something above is swapped
+  // A button that is replaced between press and release gets no click.
+  var kept = null, pressed = null;
+  function held(part) { return pressed && part.contains(pressed); }
+  function release() { setTimeout(function () { pressed = null; }, 0); }
+  document.addEventListener("pointerdown", function (event) { pressed = event.target; }, true);
+  document.addEventListener("pointerup", release, true);
+  document.addEventListener("pointercancel", release, true);
   function scroller(part) {
     for (var box = part; box && box !== document.body; box = box.parentElement) {
       if (box.scrollTop > 0 && /auto|scroll/.test(getComputedStyle(box).overflowY)) return box;
@@ -175,6 +181,11 @@
     if (part.id === "rows" && (part.querySelectorAll(".row-item").length > part.yinghuShown || part.querySelector(".row-more.htmx-request"))) {
       event.detail.shouldSwap = false;
       soon(part, 0);
+      return;
+    }
+    if (held(part)) {
+      event.detail.shouldSwap = false;
+      soon(part, 100);
       return;
     }
     var focus = document.activeElement;

@@ -1,8 +1,10 @@
 // Reporting in: sends the phone's position, or none if unavailable. Repeated presses wait for the same
-// answer; if the list is redrawn meanwhile, the new form with the same id is sent.
+// answer; if the list is redrawn meanwhile, the new form with the same id is sent. The timer is our own:
+// the browser's does not run while it waits for the user's permission, and some never call back.
 "use strict";
 (function () {
   var WAIT = 8000; // ms to wait for the position
+  var PATIENCE = 12000; // ms to wait for an answer of any kind
   var asking = {}, answers = {}; // by form id
   function say(form, what) { form.querySelector("[data-report-said]").textContent = form.dataset[what]; }
   function go(id) {
@@ -21,12 +23,14 @@
     say(form, "asking");
     if (asking[id]) return;
     asking[id] = true;
+    function settle(point) {
+      if (id in answers) return;
+      answers[id] = point;
+      go(id);
+    }
+    setTimeout(settle, PATIENCE, "");
     navigator.geolocation.getCurrentPosition(function (found) {
-      answers[id] = found.coords.longitude.toFixed(6) + "," + found.coords.latitude.toFixed(6);
-      go(id);
-    }, function () {
-      answers[id] = "";
-      go(id);
-    }, { enableHighAccuracy: true, timeout: WAIT, maximumAge: 60000 });
+      settle(found.coords.longitude.toFixed(6) + "," + found.coords.latitude.toFixed(6));
+    }, function () { settle(""); }, { enableHighAccuracy: true, timeout: WAIT, maximumAge: 60000 });
   }, true);
 })();
