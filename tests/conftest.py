@@ -151,7 +151,7 @@ def live_url(live: Live) -> str:
 
 def chromium() -> str | None:
     """Path of the system's Chromium or Chrome; None selects Playwright's own."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
