@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from django.core import signing
 from django.http import Http404, HttpRequest
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
 
 from yinghu.administration.registry import TYPES
 from yinghu.common.config_types.config_form import State
 from yinghu.common.config_types.config_type import ConfigType
-from yinghu.ui.decorators import staff
-
-V = TypeVar("V", bound=Callable[..., Any])
+from yinghu.ui.decorators import P, View, staff_page
 
 
-def door(*methods: str) -> Callable[[V], V]:
-    """Decorate a set-up view: administrators only, not cached by browsers."""
-
-    def wrap(view: V) -> V:
-        guarded: Any = never_cache(require_http_methods(list(methods))(staff("setup")(view)))
-        return guarded  # type: ignore[no-any-return]  # same signature as the view
-
-    return wrap
+def door(*methods: str) -> Callable[[View[P]], View[P]]:
+    """Decorate a set-up view: administrators only."""
+    return staff_page(*methods, desks=["setup"])
 
 
 def get_config_type(name: str) -> ConfigType:

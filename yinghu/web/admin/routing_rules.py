@@ -15,8 +15,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.administration import services
 from yinghu.administration.history import Difference, changed_meanwhile
@@ -39,7 +37,7 @@ from yinghu.routing.config_types import (
 )
 from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import active_rules, route, send_waiting, waiting
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import login_of, who
 from yinghu.web.admin.decorators import door, get_row, read_seen_state
 
@@ -91,9 +89,7 @@ def _warnings_for(
     return found
 
 
-@never_cache
-@require_GET
-@staff("setup", "dispatch")
+@staff_page("GET", desks=["setup", "dispatch"])
 def list_rules(request: HttpRequest) -> HttpResponse:
     """List all rules in order, as sentences; dispatchers may read them."""
     names = RuleNames()
@@ -264,9 +260,7 @@ def move_rule(request: HttpRequest, key: str) -> HttpResponse:
     return redirect("rules")
 
 
-@never_cache
-@require_POST
-@staff("dispatch")
+@staff_page("POST", desks=["dispatch"])
 def send_by_rules(request: HttpRequest) -> HttpResponse:
     """Dispatch waiting cases by the rules; returned ones are left to a dispatcher."""
     sent = send_waiting(who(request))

@@ -14,8 +14,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import moving
 from yinghu.appeals.body_from_answers import is_made_of_answers
@@ -32,7 +30,7 @@ from yinghu.people import disclosure
 from yinghu.people.access import Actor, holds_leg, may_read_why, may_reveal
 from yinghu.places.locate import metres
 from yinghu.ui import event_text
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.errand_parts import LEG_ICONS, SeveralLinesField
 from yinghu.ui.forms import PhotosField
 from yinghu.ui.photo_response import photo_file
@@ -140,9 +138,7 @@ def _is_turn(leg: Leg, actor: Actor) -> bool:
 SHOWN = ("errand", "appeal", "appeal__category", "area", "place", "zone")
 
 
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def leg_page(request: HttpRequest, leg_id: int) -> HttpResponse:
     """Show one leg."""
     return _show(request, _known(request, leg_id))
@@ -298,9 +294,7 @@ def why_shown(leg: Leg) -> str:
     return f"{TAKEN} {leg.pk}"
 
 
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def leg_photo(request: HttpRequest, leg_id: int, photo_id: int) -> HttpResponse:
     """Serve a photo of the requester to the leg's helper."""
     leg = _known(request, leg_id)
@@ -310,9 +304,7 @@ def leg_photo(request: HttpRequest, leg_id: int, photo_id: int) -> HttpResponse:
     return photo_file(found)
 
 
-@never_cache
-@require_POST
-@staff("field")
+@staff_page("POST", desks=["field"])
 def leg_act(request: HttpRequest, leg_id: int, verb: str) -> HttpResponse:
     """Take a leg, or do one of `_ACTS`."""
     if verb == "take":

@@ -13,8 +13,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import moving
 from yinghu.common import photos
@@ -31,7 +29,7 @@ from yinghu.errands.shopping_list import (
 from yinghu.people.access import Actor
 from yinghu.places.models import Place
 from yinghu.ui import event_text
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import who
 from yinghu.ui.verb_views import store_photos
 from yinghu.web.field.legs import SHOWN
@@ -144,9 +142,7 @@ def _line(leg: Leg, given: TickedLegs | None) -> ShoppingLine:
     return line
 
 
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def shopping_page(request: HttpRequest) -> HttpResponse:
     """Show all that the actor has to buy, and what they could take along."""
     return _show(request)
@@ -178,9 +174,7 @@ def _show(
     return render(request, "field/shopping.html", context, status=status)
 
 
-@never_cache
-@require_POST
-@staff("field")
+@staff_page("POST", desks=["field"])
 def shopping_act(request: HttpRequest, verb: str) -> HttpResponse:
     """Finish the ticked legs, take one leg, or take all at a place."""
     if verb == "finish":

@@ -13,8 +13,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
 
 from yinghu import verbs
 from yinghu.appeals import inboxes, moving
@@ -33,7 +31,7 @@ from yinghu.people.access import Actor, may_reveal, relations
 from yinghu.places import locate
 from yinghu.ui import event_text
 from yinghu.ui.case_rows import CaseRow, case_rows
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.forms import Known, VerbForm
 from yinghu.ui.maps import point_in
 from yinghu.ui.pagination import PAGE_SIZE
@@ -70,9 +68,7 @@ TAKEN = "taken"
 took the case follows."""
 
 
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def field_page(request: HttpRequest) -> HttpResponse:
     """List what the reader has taken and what they may take."""
     actor = who(request)
@@ -136,9 +132,7 @@ def _stands_at(request: HttpRequest) -> tuple[float, float] | None:
     return lon, lat
 
 
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def field_map(request: HttpRequest) -> HttpResponse:
     """Map free cases and legs at approximate, the reader's own at exact positions."""
     actor = who(request)
@@ -178,9 +172,7 @@ def _pins(
     ]
 
 
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def field_done(request: HttpRequest) -> HttpResponse:
     """List what the reader did in the last 30 days, without personal data."""
     actor = who(request)
@@ -199,9 +191,7 @@ def _cards(found: QuerySet[Appeal], actor: Actor) -> list[CaseRow]:
     return case_rows(found[:PAGE_SIZE], actor)
 
 
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def task_page(request: HttpRequest, number: str) -> HttpResponse:
     """Show one case on the phone."""
     return _show(request, case_views.seen(request, number))
@@ -290,9 +280,7 @@ def _takings(actor: Actor, held: Iterable[Appeal]) -> dict[int, str]:
     return {each.pk: f"{TAKEN} {last[each.pk]}" if each.pk in last else TAKEN for each in held}
 
 
-@never_cache
-@require_POST
-@staff("field")
+@staff_page("POST", desks=["field"])
 def task_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     """Do one of `_ACTS`."""
     appeal, actor = case_views.seen(request, number), who(request)

@@ -10,8 +10,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals.closing_actions import RATE, REOPEN
 from yinghu.appeals.handling_actions import SUPPLY, URGE
@@ -24,7 +22,7 @@ from yinghu.notifications import delivery, texts
 from yinghu.notifications.models import Delivery, Notification, Reason
 from yinghu.notifications.read_state import mark_read
 from yinghu.people.access import Actor, desks_of, may_read_why, may_see
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.pagination import PAGE_SIZE, size_for
 from yinghu.ui.requests import is_part, login_of, who
 from yinghu.verbs import ERRANDS
@@ -101,9 +99,7 @@ def _before_id(request: HttpRequest) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
 
 
-@never_cache
-@require_GET
-@staff()
+@staff_page("GET")
 def notices_page(request: HttpRequest) -> HttpResponse:
     """List the notices, newest first; `?unread=1` only the unread ones."""
     before, only = _before_id(request), request.GET.get("unread") == "1"
@@ -128,17 +124,13 @@ def notices_page(request: HttpRequest) -> HttpResponse:
     return render(request, f"notifications/{'rows' if part else 'list'}.html", context)
 
 
-@never_cache
-@require_GET
-@staff()
+@staff_page("GET")
 def bell_part(request: HttpRequest) -> HttpResponse:
     """Redraw the bell of the header."""
     return render(request, "ui/parts/bell_again.html")
 
 
-@never_cache
-@require_GET
-@staff()
+@staff_page("GET")
 def open_notice(request: HttpRequest, pk: int) -> HttpResponse:
     """Mark a notice as read and redirect to its case, leg or list; 404 for another login's."""
     own = Notification.objects.filter(user=login_of(request), pk=pk)
@@ -162,9 +154,7 @@ def open_notice(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("notices")
 
 
-@never_cache
-@require_POST
-@staff()
+@staff_page("POST")
 def mark_notices_read(request: HttpRequest) -> HttpResponse:
     """Mark all notices up to `until` as read, the newest when the page was made."""
     text = request.POST.get("until", "")
@@ -177,9 +167,7 @@ def mark_notices_read(request: HttpRequest) -> HttpResponse:
     return redirect("notices")
 
 
-@never_cache
-@require_GET
-@staff("setup")
+@staff_page("GET", desks=["setup"])
 def failed_deliveries(request: HttpRequest) -> HttpResponse:
     """List failed deliveries with their errors, for administrators."""
     before = _before_id(request)
@@ -196,9 +184,7 @@ def failed_deliveries(request: HttpRequest) -> HttpResponse:
     return render(request, "notifications/failed.html", context)
 
 
-@never_cache
-@require_POST
-@staff("setup")
+@staff_page("POST", desks=["setup"])
 def retry_deliveries(request: HttpRequest) -> HttpResponse:
     """Requeue one failed delivery, or all."""
     text = request.POST.get("delivery", "")

@@ -27,7 +27,7 @@ from yinghu.people.logins import BY_PHONE, phone_opens
 from yinghu.people.models import Skill, Unit, Volunteer
 from yinghu.places.area_fields import AreaField, AreaInput
 from yinghu.places.models import Zone
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.qr import qr_image, qr_inline
 from yinghu.ui.requests import absolute, who
 from yinghu.web.citizen import phone_code
@@ -162,9 +162,7 @@ def join_qr(request: HttpRequest, unit_code: str) -> HttpResponse:
     return qr_image(absolute(reverse("join", args=[_squad(unit_code).code])))
 
 
-@never_cache
-@require_GET
-@staff("volunteers")
+@staff_page("GET", desks=["volunteers"])
 def poster(request: HttpRequest, unit_code: str) -> HttpResponse:
     """Printable A4 poster with the squad's QR code and link."""
     squad = _squad(unit_code)

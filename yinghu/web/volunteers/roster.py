@@ -14,15 +14,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
 
 from yinghu.common.form_fields import PickerSelect
 from yinghu.people import shifts
 from yinghu.people.access import squads_of
 from yinghu.people.models import Shift, Unit, Volunteer
 from yinghu.people.volunteers import Refused
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import login_of, who
 from yinghu.web.volunteers.views import of_coordinator
 
@@ -108,9 +106,7 @@ def _monday(request: HttpRequest) -> date:
     return day - timedelta(days=day.weekday())
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@staff("volunteers")
+@staff_page("GET", "HEAD", "POST", desks=["volunteers"])
 def show_roster(request: HttpRequest) -> HttpResponse:
     """Show a week of the roster; add a shift on POST."""
     squad, squads = _squad(request)
@@ -193,9 +189,7 @@ def _clock(moment: datetime) -> str:
     return f"{timezone.localtime(moment):%H:%M}"
 
 
-@never_cache
-@require_POST
-@staff("volunteers")
+@staff_page("POST", desks=["volunteers"])
 def remove_shift(request: HttpRequest, pk: int) -> HttpResponse:
     """Remove a shift of one of the user's squads."""
     own = Shift.objects.filter(unit__in=squads_of(who(request))).select_related("unit", "user")

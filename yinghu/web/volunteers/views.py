@@ -16,8 +16,6 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from yinghu.common import rate_limit
 from yinghu.common.form_fields import LineField
@@ -30,7 +28,7 @@ from yinghu.errands.models import Leg
 from yinghu.people import disclosure, shifts, volunteers
 from yinghu.people.access import squads_of
 from yinghu.people.models import Change, Unit, User, Volunteer
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import login_of, who
 from yinghu.ui.verb_views import VerbView
 from yinghu.web.volunteers.service_form import Names, ServiceForm
@@ -116,9 +114,7 @@ def one_of(request: HttpRequest, key: str) -> Volunteer:
     return found
 
 
-@never_cache
-@require_GET
-@staff("volunteers")
+@staff_page("GET", desks=["volunteers"])
 def volunteers_page(request: HttpRequest) -> HttpResponse:
     """List volunteers by state, or search them by name or phone."""
     return _list(request, AddForm(_squads(request)))
@@ -195,9 +191,7 @@ def _lines(rows: list[Volunteer]) -> list[VolunteerLine]:
     ]
 
 
-@never_cache
-@require_POST
-@staff("volunteers")
+@staff_page("POST", desks=["volunteers"])
 def volunteer_add(request: HttpRequest) -> HttpResponse:
     """Add a volunteer, who is in the squad at once and logs in by phone."""
     squads = [unit for unit in _squads(request) if unit.active]
@@ -216,9 +210,7 @@ def volunteer_add(request: HttpRequest) -> HttpResponse:
     return redirect("volunteer_one", one.user.username)
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@staff("volunteers")
+@staff_page("GET", "HEAD", "POST", desks=["volunteers"])
 def volunteer_page(request: HttpRequest, key: str) -> HttpResponse:
     """Show one volunteer: skills, service, history. POST changes skills, areas and passes."""
     volunteer = one_of(request, key)
@@ -326,9 +318,7 @@ ACTS: dict[str, VolunteerAct] = {
 }
 
 
-@never_cache
-@require_POST
-@staff("volunteers")
+@staff_page("POST", desks=["volunteers"])
 def volunteer_act(request: HttpRequest, key: str, verb: str) -> HttpResponse:
     """Do one of `ACTS`, or show the phone, which is logged."""
     volunteer, by = one_of(request, key), login_of(request)

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from yinghu.common import rate_limit
 from yinghu.common.language import name_of
@@ -27,7 +27,7 @@ from yinghu.people import disclosure, shifts, volunteers
 from yinghu.people.models import Shift, Volunteer
 from yinghu.places import locate
 from yinghu.places.area_fields import AreaField, AreaInput
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.maps import point_in
 from yinghu.ui.qr import qr_inline
 from yinghu.ui.requests import absolute, login_of
@@ -73,9 +73,7 @@ def _me(request: HttpRequest) -> Volunteer | None:
     return found.select_related("user", "squad").first()
 
 
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def profile_page(request: HttpRequest) -> HttpResponse:
     """Show the profile; staff who are no volunteers see their service only."""
     return _show(request, _me(request))
@@ -153,9 +151,7 @@ def _hours(day: int, first: int) -> range:
     return range(start, start + _PART_HOURS)
 
 
-@never_cache
-@require_POST
-@staff("field")
+@staff_page("POST", desks=["field"])
 def profile_act(request: HttpRequest, verb: str) -> HttpResponse:
     """Do one of `ACTS` for a volunteer."""
     me = _me(request)
@@ -247,9 +243,7 @@ ACTS: Final[dict[str, Callable[[HttpRequest, Volunteer], HttpResponse]]] = {
 }
 
 
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def certificate_page(request: HttpRequest) -> HttpResponse:
     """Show a certificate of service to print, with a code by which anybody can check it."""
     me = _me(request)
