@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
 from yinghu.administration.history import Difference, describe, what_was_done
@@ -20,6 +17,8 @@ from yinghu.administration.registry import TYPES
 from yinghu.common.config_types.config_form import FormContext
 from yinghu.people import shifts, volunteers
 from yinghu.people.models import Change, User
+from yinghu.ui.pagination import page_before
+from yinghu.ui.requests import read_day, read_id
 from yinghu.web.admin.decorators import door, get_config_type, get_row
 from yinghu.web.volunteers.service_form import Names
 from yinghu.web.volunteers.views import tell as tell_of_volunteer
@@ -41,17 +40,17 @@ class ChangeLine:
 @door("GET")
 def list_all_changes(request: HttpRequest) -> HttpResponse:
     """List all changes, newest first, filtered by type, person and date."""
-    given = {name: request.GET.get(name, "").replace("\x00", "") for name in _FILTERS}
+    names = ("kind", "who", "from", "to")
+    given = {name: request.GET.get(name, "").replace("\x00", "") for name in names}
     found = Change.objects.all()
     if given["kind"]:
         found = found.filter(kind=given["kind"][:40])
     if given["who"]:
         found = found.filter(user__username=given["who"][:150])
-    first, last = _parse_day(given["from"]), _parse_day(given["to"])
-    if first:
-        found = found.filter(at__gte=first)
-    if last:
-        found = found.filter(at__lt=last + timedelta(days=1))
+    if first := read_day(given["from"]):
+        found = found.filter(at__date__gte=first)
+    if last := read_day(given["to"]):
+        found = found.filter(at__date__lte=last)
     used = set(Change.objects.values_list("kind", flat=True).distinct())
     context = _page_context(request, found) | {
         "given": given,
@@ -61,28 +60,12 @@ def list_all_changes(request: HttpRequest) -> HttpResponse:
     return render(request, "admin/history.html", context)
 
 
-_FILTERS = ("kind", "who", "from", "to")
-
-
-def _parse_day(text: str) -> datetime | None:
-    """Parse a date; return its midnight in the city's time zone, None if invalid."""
-    try:
-        day = parse_date(text)
-    except ValueError:
-        return None
-    # Dates near the limits overflow when converted to other time zones.
-    if day is None or not 1970 <= day.year < 9000:
-        return None
-    return timezone.make_aware(datetime.combine(day, time()))
-
-
 @door("GET")
 def list_row_changes(request: HttpRequest, name: str, key: str) -> HttpResponse:
     """List all changes of one row."""
     config_type = get_config_type(name)
     row = get_row(config_type, key)
-    found = Change.objects.filter(kind=name, key=key)
-    context = _page_context(request, found) | {
+    context = _page_context(request, Change.objects.filter(kind=name, key=key)) | {
         "kind": config_type,
         "key": key,
         "called": config_type.label(row),
@@ -92,22 +75,16 @@ def list_row_changes(request: HttpRequest, name: str, key: str) -> HttpResponse:
 
 
 def _page_context(request: HttpRequest, found: QuerySet[Change]) -> dict[str, Any]:
-    """Template context of one page of changes (keyset pagination by `before`)."""
-    before = request.GET.get("before", "")
-    if before.isascii() and before.isdigit() and len(before) < 19:
-        found = found.filter(pk__lt=int(before))
-    changes = list(found.select_related("user").order_by("-id")[: PAGE + 1])
-    more = changes[PAGE - 1].pk if len(changes) > PAGE else None
+    before = read_id(request.GET.get("before", ""))
+    changes, more = page_before(found.select_related("user"), before, PAGE)
     query = request.GET.copy()
     query.pop("before", None)
     contexts = {name: each.context(each) for name, each in TYPES.items()}
-    links = _links(changes[:PAGE])
+    links = _links(changes)
     return {
         "told": [
-            describe_change(
-                change, contexts.get(change.kind), links.get((change.kind, change.key), "")
-            )
-            for change in changes[:PAGE]
+            _describe_change(each, contexts.get(each.kind), links.get((each.kind, each.key), ""))
+            for each in changes
         ],
         "more": more,
         "others": query.urlencode(),
@@ -128,7 +105,7 @@ def _links(changes: Iterable[Change]) -> dict[tuple[str, str], str]:
     }
 
 
-def describe_change(change: Change, context: FormContext | None, href: str) -> ChangeLine:
+def _describe_change(change: Change, context: FormContext | None, href: str) -> ChangeLine:
     """Describe a change; volunteers and shifts are no configuration types and have own texts."""
     if change.kind == volunteers.KIND:
         words = tell_of_volunteer(change, Names()).words

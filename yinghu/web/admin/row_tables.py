@@ -18,6 +18,7 @@ from yinghu.errands.config_types import legs
 from yinghu.errands.config_types.errands import ErrandForm
 from yinghu.errands.models import LegKind, Proof, Where
 from yinghu.ui.forms import FilingForm
+from yinghu.ui.requests import read_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,10 @@ class RowTable:
         """The typed rows after `add`, `up:2`, `down:2` or `remove:2`; unchanged otherwise."""
         rows = self.widget.typed(data)
         act, _colon, at = order.partition(":")
-        n = int(at) if at.isascii() and at.isdigit() and len(at) < 4 else -1
+        n = read_id(at)
         if act == "add" and len(rows) < self.widget.most:
             return [*rows, dict(self.blank)]
-        if not 0 <= n < len(rows):
+        if n is None or n >= len(rows):
             return rows
         if act == "remove":
             return rows[:n] + rows[n + 1 :]

@@ -30,7 +30,7 @@ from yinghu.people.access import Actor
 from yinghu.places.models import Place
 from yinghu.ui import event_text
 from yinghu.ui.decorators import staff_page
-from yinghu.ui.requests import who
+from yinghu.ui.requests import read_id, who
 from yinghu.ui.verb_views import store_photos
 from yinghu.web.field.legs import SHOWN
 
@@ -99,7 +99,7 @@ class TickedLegs:
 
 
 def _numbers(texts: Iterable[str]) -> list[int]:
-    return [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 19]
+    return [number for text in texts if (number := read_id(text)) is not None]
 
 
 def _goods(leg: Leg) -> str:

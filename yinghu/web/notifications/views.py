@@ -23,8 +23,8 @@ from yinghu.notifications.models import Delivery, Notification, Reason
 from yinghu.notifications.read_state import mark_read
 from yinghu.people.access import Actor, desks_of, may_read_why, may_see
 from yinghu.ui.decorators import staff_page
-from yinghu.ui.pagination import PAGE_SIZE, size_for
-from yinghu.ui.requests import is_part, login_of, who
+from yinghu.ui.pagination import PAGE_SIZE, page_before, size_for
+from yinghu.ui.requests import is_part, login_of, read_id, who
 from yinghu.verbs import ERRANDS
 
 
@@ -38,10 +38,6 @@ class NoticeLine:
     headline: str
     why: str
     gone: bool
-
-    @property
-    def unread(self) -> bool:
-        return self.notice.read_at is None
 
 
 def _lines(request: HttpRequest, found: list[Notification]) -> list[NoticeLine]:
@@ -66,7 +62,7 @@ def _lines(request: HttpRequest, found: list[Notification]) -> list[NoticeLine]:
 
 
 def _leg_of(notice: Notification, actor: Actor) -> int | None:
-    """Return the id of the notice's leg, for its helper or someone asked to help."""
+    """The id of the notice's leg, for its helper or someone asked to help."""
     event = notice.event
     if event is None or event.verb not in ERRANDS or notice.reason not in _HELPER_REASONS:
         return None
@@ -93,35 +89,26 @@ _DIGEST_DESKS = ("oversight", "own", "field")
 """Desks that list the cases of a digest; the first that its reader has is opened."""
 
 
-def _before_id(request: HttpRequest) -> int | None:
-    """Return the id that the page begins after; None for the first page."""
-    text = request.GET.get("before", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
-
-
 @staff_page("GET")
 def notices_page(request: HttpRequest) -> HttpResponse:
     """List the notices, newest first; `?unread=1` only the unread ones."""
-    before, only = _before_id(request), request.GET.get("unread") == "1"
+    before, only = read_id(request.GET.get("before", "")), request.GET.get("unread") == "1"
     own = Notification.objects.filter(user=login_of(request))
     newest = own.order_by("-id").values_list("pk", flat=True).first() or 0
     found = own.filter(read_at=None) if only else own
-    if before is not None:
-        found = found.filter(pk__lt=before)
+    found = found.select_related("event__unit", "event__user", "appeal")
     size = size_for(request.GET.get("shown", "")) if before is None else PAGE_SIZE
-    found = found.select_related("event__unit", "event__user", "appeal").order_by("-id")
-    some = list(found[: size + 1])
-    more = some[size - 1].pk if len(some) > size else None
+    notices, more = page_before(found, before, size)
     context = {
         "desk": "notices",
-        "lines": _lines(request, some[:size]),
+        "lines": _lines(request, notices),
         "more": more,
         "newest": newest,
         "only": only,
         "is_more": before is not None,
     }
-    part = is_part(request, "rows")
-    return render(request, f"notifications/{'rows' if part else 'list'}.html", context)
+    part = "rows" if is_part(request, "rows") else "list"
+    return render(request, f"notifications/{part}.html", context)
 
 
 @staff_page("GET")
@@ -157,30 +144,22 @@ def open_notice(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_page("POST")
 def mark_notices_read(request: HttpRequest) -> HttpResponse:
     """Mark all notices up to `until` as read, the newest when the page was made."""
-    text = request.POST.get("until", "")
-    if not (text.isascii() and text.isdigit() and len(text) < 18):
+    until = read_id(request.POST.get("until", ""))
+    if until is None:
         messages.error(request, _("没有说到哪一条为止，请刷新后再试"))
         return redirect("notices")
-    count = mark_read(Notification.objects.filter(pk__lte=int(text)), login_of(request).pk)
-    said = ngettext("%d 条已标为已读", "%d 条已标为已读", count) % count
-    messages.success(request, said)
+    count = mark_read(Notification.objects.filter(pk__lte=until), login_of(request).pk)
+    messages.success(request, ngettext("%d 条已标为已读", "%d 条已标为已读", count) % count)
     return redirect("notices")
 
 
 @staff_page("GET", desks=["setup"])
 def failed_deliveries(request: HttpRequest) -> HttpResponse:
     """List failed deliveries with their errors, for administrators."""
-    before = _before_id(request)
-    found = Delivery.objects.filter(state=Delivery.State.FAILED).order_by("-id")
-    if before is not None:
-        found = found.filter(pk__lt=before)
-    some = list(found.select_related("notification__user", "notification__appeal")[: PAGE_SIZE + 1])
-    context = {
-        "desk": "setup",
-        "rows": some[:PAGE_SIZE],
-        "more": some[PAGE_SIZE - 1].pk if len(some) > PAGE_SIZE else None,
-        "attempts": delivery.ATTEMPTS,
-    }
+    found = Delivery.objects.filter(state=Delivery.State.FAILED)
+    found = found.select_related("notification__user", "notification__appeal")
+    rows, more = page_before(found, read_id(request.GET.get("before", "")))
+    context = {"desk": "setup", "rows": rows, "more": more, "attempts": delivery.ATTEMPTS}
     return render(request, "notifications/failed.html", context)
 
 
@@ -188,10 +167,11 @@ def failed_deliveries(request: HttpRequest) -> HttpResponse:
 def retry_deliveries(request: HttpRequest) -> HttpResponse:
     """Requeue one failed delivery, or all."""
     text = request.POST.get("delivery", "")
-    if text and not (text.isascii() and text.isdigit() and len(text) < 18):
+    pk = read_id(text)
+    if text and pk is None:
         messages.error(request, _("没有这条记录"))
         return redirect("notices_failed")
-    count = delivery.try_again([int(text)] if text else None)
+    count = delivery.try_again([pk] if pk is not None else None)
     said = ngettext("%d 条已重新排队", "%d 条已重新排队", count) % count
     (messages.success if count else messages.info)(request, said)
     return redirect("notices_failed")

@@ -12,7 +12,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
 from yinghu.common.form_fields import PickerSelect
@@ -21,7 +20,7 @@ from yinghu.people.access import squads_of
 from yinghu.people.models import Shift, Unit, Volunteer
 from yinghu.people.volunteers import Refused
 from yinghu.ui.decorators import staff_page
-from yinghu.ui.requests import login_of, who
+from yinghu.ui.requests import login_of, read_day, who
 from yinghu.web.volunteers.views import of_coordinator
 
 _DAY = timedelta(days=1)
@@ -97,11 +96,8 @@ def _squad(request: HttpRequest) -> tuple[Unit, list[Unit]]:
 
 def _monday(request: HttpRequest) -> date:
     """Monday of the requested week, default this week."""
-    try:
-        day = parse_date(request.GET.get("week", "")) or timezone.localdate()
-    except ValueError:
-        day = timezone.localdate()
-    if not 2000 <= day.year < 9000:
+    day = read_day(request.GET.get("week", ""))
+    if day is None or not 2000 <= day.year < 9000:
         day = timezone.localdate()
     return day - timedelta(days=day.weekday())
 
