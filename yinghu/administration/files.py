@@ -116,8 +116,7 @@ def _read(
 ) -> tuple[list[tuple[int, dict[str, str]]], list[Reject]]:
     """Read rows with all columns of one of `wanted`, and the unreadable ones. Raises BadFile."""
     rows, broken = read_table(path, *wanted)
-    return rows, [Reject(each.line, each.why, _shown(each.raw)) for each in broken]
-
-
-def _shown(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace").rstrip("\r\n")[:200]
+    return rows, [
+        Reject(each.line, each.why, each.raw.decode("utf-8", "replace").rstrip("\r\n")[:200])
+        for each in broken
+    ]

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy
 
@@ -30,11 +30,7 @@ from yinghu.places.models import Area, Place, Zone
 from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import active_rules
 
-_JOBS = {
-    "workday": lay_out_anew.name,
-    "chase": plan_chases_anew.name,
-    "zone": rezone.name,
-}
+_JOBS = {"workday": lay_out_anew.name, "chase": plan_chases_anew.name, "zone": rezone.name}
 
 
 def job_after(config_type: ConfigType) -> str:
@@ -54,8 +50,7 @@ class Concern:
 
 def concerns(config_type: ConfigType, row: Any) -> list[Concern]:
     """Return the effects of retiring a row."""
-    find = _CONCERNS.get(config_type.name)
-    return find(row) if find else []
+    return _CONCERNS.get(config_type.name, lambda row: [])(row)
 
 
 def _touched(n: int, text: Any, *, grave: bool = False) -> list[Concern]:
@@ -63,12 +58,8 @@ def _touched(n: int, text: Any, *, grave: bool = False) -> list[Concern]:
     return [Concern(text % n, grave)] if n else []
 
 
-def _count_open(**where: Any) -> int:
-    return _open_cases(Appeal.objects.filter(**where)).count()
-
-
-def _open_cases(found: QuerySet[Appeal]) -> QuerySet[Appeal]:
-    return found.filter(status__in=[status.value for status in OPEN])
+def _count_open(*conditions: Q, **where: Any) -> int:
+    return Appeal.objects.filter(*conditions, status__in=list(OPEN), **where).count()
 
 
 def _of_area(area: Area) -> list[Concern]:
@@ -81,7 +72,7 @@ def _of_area(area: Area) -> list[Concern]:
             grave=True,
         ),
         *_touched(
-            _open_cases(Appeal.objects.filter(inside)).count(),
+            _count_open(inside),
             ngettext_lazy(
                 "%d 件没办完的诉求在这里：它们照常办，区域名照旧显示",
                 "%d 件没办完的诉求在这里：它们照常办，区域名照旧显示",
@@ -247,8 +238,7 @@ def after_retiring(config_type: ConfigType, row: Any) -> None:
     """Follow up after retiring a row: the cases of a retired login are released."""
     if config_type.name != "user":
         return
-    releasable = actions.RELEASE.sources
-    for appeal in _open_cases(Appeal.objects.filter(holder=row)).filter(status__in=releasable):
+    for appeal in Appeal.objects.filter(holder=row, status__in=actions.RELEASE.sources):
         # If it was resolved, returned or handed on meanwhile, it needs no release.
         with suppress(moving.Refused):
             actions.release(appeal.pk, SYSTEM, why=_("承办人的账号停用了"))
@@ -269,5 +259,6 @@ def warnings(config_type: ConfigType) -> list[str]:
             for rule in rules
         )
     ]
-    lacking = _("没有派单规则，要派单员一件件派：%s")
-    return [*([lacking % few(unrouted)] if unrouted else []), *found]
+    if unrouted:
+        found = [_("没有派单规则，要派单员一件件派：%s") % few(unrouted), *found]
+    return found

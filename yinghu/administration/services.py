@@ -40,19 +40,12 @@ def create_many(config_type: ConfigType, user: User | None, many: Sequence[State
     """Write new rows, within `exclusive`."""
     rows = config_type.create_many(many)
     active = {"active": True} if config_type.retires else {}
-    changes = (
-        history.change_between(
-            user,
-            config_type.name,
-            config_type.key(row),
-            config_type.label(row),
-            {},
-            values | config_type.key_values(row) | active,
-        )
-        for row, values in zip(rows, many, strict=True)
-    )
-    written = [change for change in changes if change is not None]
-    Change.objects.bulk_create(written, batch_size=2000)
+    changes = []
+    for row, values in zip(rows, many, strict=True):
+        key, label = config_type.key(row), config_type.label(row)
+        after = values | config_type.key_values(row) | active
+        changes.append(history.change_between(user, config_type.name, key, label, {}, after))
+    Change.objects.bulk_create([change for change in changes if change], batch_size=2000)
     transaction.on_commit(lambda: _refresh(config_type))
     return rows
 
@@ -80,6 +73,11 @@ def exchange(
     for row, was, other in zip((one, two), before, reversed(before), strict=True):
         config_type.write(row, {name: other[name]})
         _record(config_type, user, row, was, was | {name: other[name]})
+
+
+def without_active(values: State) -> State:
+    """The values of a row's form: all but `active`, which retiring and restoring change."""
+    return {name: value for name, value in values.items() if name != "active"}
 
 
 def _record(

@@ -78,9 +78,8 @@ def plan_import(config_type: ConfigType, rows: Rows) -> ImportPlan:
             if key in done and done[key][1] == each and each is not cells:
                 continue  # a list of villages names the county on every line
             if key in done:
-                why = [_("和第 %d 行是同一个") % done[key][0]]
-                line = PlannedLine(number, key, each.get("name") or key, "refused", why=why)
-                lines.append(line)
+                line = PlannedLine(number, key, each.get("name") or key)
+                lines.append(_refuse(line, _("和第 %d 行是同一个") % done[key][0]))
                 continue
             if key:
                 done[key] = (number, each)
@@ -181,14 +180,14 @@ def apply_import(user: User | None, plan: ImportPlan) -> int:
     for does, group in groupby(plan.acts, key=lambda line: line.does):
         lines, made = list(group), []
         if does == "new":
-            many = [_without_active(line) for line in lines]
+            many = [services.without_active(line.values) for line in lines]
             made = services.create_many(config_type, user, many)
         for n, line in enumerate(lines):
             # Read again: an earlier line may have retired it with its parent.
             row = made[n] if made else config_type.find(line.key)
             try:
                 if not made:
-                    services.update(config_type, user, row, _without_active(line))
+                    services.update(config_type, user, row, services.without_active(line.values))
                 if line.values.get("active") is False:
                     services.retire(config_type, user, row)
                 elif line.values.get("active") and not made:
@@ -197,10 +196,6 @@ def apply_import(user: User | None, plan: ImportPlan) -> int:
                 said = _("第 %(n)d 行：%(why)s") % {"n": line.number, "why": why}
                 raise services.Refused(said) from why
     return len(plan.acts)
-
-
-def _without_active(line: PlannedLine) -> State:
-    return {name: value for name, value in line.values.items() if name != "active"}
 
 
 def import_new(

@@ -1,4 +1,4 @@
-"""Decorator of the set-up views, and readers of their URLs and forms."""
+"""What the set-up views share: their decorator, readers of addresses and forms, a row's context."""
 
 from __future__ import annotations
 
@@ -32,6 +32,18 @@ def get_row(config_type: ConfigType, key: str) -> Any:
     if row is None:
         raise Http404
     return row
+
+
+def row_context(config: ConfigType, row: Any = None) -> dict[str, Any]:
+    """Template context that the pages of a row share; `row` is None for a new one."""
+    exists = row is not None
+    return {
+        "kind": config,
+        "key": config.key(row) if exists else "",
+        "called": config.label(row) if exists else "",
+        "active": not exists or config.is_active(row),
+        "desk": "setup",
+    }
 
 
 def read_seen_state(request: HttpRequest, config: ConfigType, key: str) -> State:

@@ -19,7 +19,7 @@ from yinghu.people import shifts, volunteers
 from yinghu.people.models import Change, User
 from yinghu.ui.pagination import page_before
 from yinghu.ui.requests import read_day, read_id
-from yinghu.web.admin.decorators import door, get_config_type, get_row
+from yinghu.web.admin.decorators import door, get_config_type, get_row, row_context
 from yinghu.web.volunteers.service_form import Names
 from yinghu.web.volunteers.views import tell as tell_of_volunteer
 
@@ -64,13 +64,8 @@ def list_all_changes(request: HttpRequest) -> HttpResponse:
 def list_row_changes(request: HttpRequest, name: str, key: str) -> HttpResponse:
     """List all changes of one row."""
     config_type = get_config_type(name)
-    row = get_row(config_type, key)
-    context = _page_context(request, Change.objects.filter(kind=name, key=key)) | {
-        "kind": config_type,
-        "key": key,
-        "called": config_type.label(row),
-        "active": config_type.is_active(row),
-    }
+    context = row_context(config_type, get_row(config_type, key))
+    context |= _page_context(request, Change.objects.filter(kind=name, key=key))
     return render(request, "admin/row_history.html", context)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -39,16 +39,18 @@ from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import active_rules, route, send_waiting, waiting
 from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import login_of, who
-from yinghu.web.admin.decorators import door, get_row, read_seen_state
+from yinghu.web.admin.decorators import door, get_row, read_seen_state, row_context
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RuleLine:
-    """A rule in the list: its sentence and warnings."""
+    """A rule in a list: its sentence, its warnings, or why it does not fit the case it met."""
 
     rule: RoutingRule
     sentence: str
-    warnings: list[str] = field(default_factory=list)
+    warnings: Sequence[str] = ()
+    why_not: str = ""
+    near: bool = False
 
 
 def _rules_with(rules: Iterable[RoutingRule], changed: RoutingRule) -> list[RoutingRule]:
@@ -57,19 +59,6 @@ def _rules_with(rules: Iterable[RoutingRule], changed: RoutingRule) -> list[Rout
     if changed.active and changed.unit.active:
         found.append(changed)
     return sorted(found, key=lambda rule: rule.order)
-
-
-def describe_rules(rules: Sequence[RoutingRule], names: RuleNames) -> list[RuleLine]:
-    """Describe rules in sentences, with warnings for active ones."""
-    hidden = explanation.shadowed([rule for rule in rules if rule.active and rule.unit.active])
-    served = staffed()
-    found = []
-    for rule in rules:
-        line = RuleLine(rule, names.sentence(rule))
-        if rule.active:
-            line.warnings = _warnings_for(rule, names, hidden.get(rule.pk), served)
-        found.append(line)
-    return found
 
 
 def _warnings_for(
@@ -93,18 +82,23 @@ def _warnings_for(
 def list_rules(request: HttpRequest) -> HttpResponse:
     """List all rules in order, as sentences; dispatchers may read them."""
     names = RuleNames()
-    rules = list(RULES.rows())
-    desks = desks_of(who(request))
-    active = [rule for rule in rules if rule.active]
-    force = [rule for rule in active if rule.unit.active]
-    ready = [each for each in waiting() if route(each, force)]
+    rules, actor = list(RULES.rows()), who(request)
+    desks = desks_of(actor)
+    force = [rule for rule in rules if rule.active and rule.unit.active]
+    hidden, served = explanation.shadowed(force), staffed()
     context = {
         "kind": RULES,
-        "lines": describe_rules(active, names),
-        "retired": describe_rules([rule for rule in rules if not rule.active], names),
+        "lines": [
+            RuleLine(
+                rule, names.sentence(rule), _warnings_for(rule, names, hidden.get(rule.pk), served)
+            )
+            for rule in rules
+            if rule.active
+        ],
+        "retired": [RuleLine(rule, names.sentence(rule)) for rule in rules if not rule.active],
         "may_edit": "setup" in desks,
         "may_send": "dispatch" in desks,
-        "ready": len([each for each in ready if may_see(who(request), each)]),
+        "ready": sum(bool(route(each, force)) and may_see(actor, each) for each in waiting()),
         "desk": "setup" if "setup" in desks else "dispatch",
     }
     return render(request, "admin/routing_rules.html", context)
@@ -114,13 +108,14 @@ def list_rules(request: HttpRequest) -> HttpResponse:
 def create_rule(request: HttpRequest) -> HttpResponse:
     """Create a rule."""
     if request.method == "GET":
-        given = {name: request.GET.get(name, "").replace("\x00", "")[:80] for name in _PREFILLABLE}
+        prefillable = ("category", "area", "klass", "channel", "field", "value")
+        given = {name: request.GET.get(name, "").replace("\x00", "")[:80] for name in prefillable}
         context = RuleContext(RULES)
         form = RuleForm(context, initial={"order": context.next_order} | given)
         return _render_form(request, form)
     try:
         with services.exclusive():
-            form = _form(data=request.POST)
+            form = RuleForm(RuleContext(RULES), data=request.POST)
             if not form.is_valid():
                 return _render_form(request, form, status=422)
             made = services.create(RULES, login_of(request), form.cleaned_data)
@@ -130,19 +125,17 @@ def create_rule(request: HttpRequest) -> HttpResponse:
     return redirect("rules")
 
 
-_PREFILLABLE = ("category", "area", "klass", "channel", "field", "value")
-
-
 @door("GET", "POST")
 def edit_rule(request: HttpRequest, key: str) -> HttpResponse:
     """Show and edit one rule."""
     thing = get_row(RULES, key)
     if request.method == "GET":
-        form = _form(key, initial=_initial_values(thing))
+        cells = RULES.cells(thing) | {"value": RuleNames().answer(thing)}
+        form = RuleForm(RuleContext(RULES), key, initial=cells)
         return _render_form(request, form, thing)
     with services.exclusive():
         thing = get_row(RULES, key)
-        form = _form(key, request.POST)
+        form = RuleForm(RuleContext(RULES), key, request.POST)
         if not form.is_valid():
             return _render_form(request, form, thing, status=422)
         now = RULES.state(thing)
@@ -160,12 +153,11 @@ def edit_rule(request: HttpRequest, key: str) -> HttpResponse:
 def preview_rule(request: HttpRequest, key: str) -> HttpResponse:
     """Preview what the rule as typed would change; nothing is saved."""
     thing = None if key == "-" else get_row(RULES, key)
-    form = _form("" if thing is None else key, request.POST)
+    form = RuleForm(RuleContext(RULES), "" if thing is None else key, request.POST)
     if not form.is_valid():
         return _render_form(request, form, thing, status=422)
-    changed = RoutingRule(pk=thing.pk if thing else 0, active=thing.active if thing else True)
-    for name, value in RULES.attributes(form.cleaned_data).items():
-        setattr(changed, name, value)
+    changed = RULES.new(form.cleaned_data)
+    changed.pk, changed.active = (thing.pk, thing.active) if thing else (0, True)
     before = active_rules()
     after = _rules_with(before, changed)
     found = effect(before, after, who(request))
@@ -177,18 +169,8 @@ def preview_rule(request: HttpRequest, key: str) -> HttpResponse:
         for each in after
         if each.pk != changed.pk and each.pk in later and each.pk not in earlier
     ]
-    sentence = names.sentence(changed)
-    return _render_form(
-        request, form, thing, effect=found, sentence=sentence, to=name_of(changed.unit)
-    )
-
-
-def _form(key: str = "", data: Any = None, initial: Any = None) -> RuleForm:
-    return RuleForm(RuleContext(RULES), key, data, initial)
-
-
-def _initial_values(thing: RoutingRule) -> dict[str, str]:
-    return RULES.cells(thing) | {"value": RuleNames().answer(thing)}
+    shown = {"effect": found, "sentence": names.sentence(changed), "to": name_of(changed.unit)}
+    return _render_form(request, form, thing, **shown)
 
 
 def _render_form(
@@ -201,25 +183,19 @@ def _render_form(
     stale: bool = False,
     **more: Any,
 ) -> HttpResponse:
-    key = RULES.key(thing) if thing else ""
+    context = row_context(RULES, thing)
     state = RULES.state(thing) if thing else {}
-    seen = signing.dumps(state, salt=f"rule:{key}", compress=True)
+    seen = signing.dumps(state, salt=f"rule:{context['key']}", compress=True)
     if request.method == "POST" and not stale:
         # A preview must not hide changes that others made since the form was opened.
         seen = request.POST.get("seen", seen)
-    context = {
-        "kind": RULES,
+    context |= {
         "form": form,
         "fields": [(bound, RULES.field(bound.name).hint) for bound in form],
         "answers": form.answers(),
-        "thing": thing,
-        "key": key,
-        "called": RULES.label(thing) if thing else "",
-        "active": state.get("active", True),
         "seen": seen,
         "others": others or [],
         "stale": stale,
-        "desk": "setup",
         **more,
     }
     return render(request, "admin/routing_rule.html", context, status=status)
@@ -269,54 +245,44 @@ def send_by_rules(request: HttpRequest) -> HttpResponse:
     return redirect("rules")
 
 
-@dataclass(frozen=True, slots=True)
-class RuleTrial:
-    """A rule tried on a case: whether it fits, else the first mismatch in words."""
-
-    rule: RoutingRule
-    sentence: str
-    why: str
-    near: bool
-    fits: bool
-    warnings: tuple[str, ...] = ()
-
-
 def describe_trials(
     appeal: Any, tried: Iterable[explanation.Tried], names: RuleNames
-) -> list[RuleTrial]:
-    """Describe why each tried rule fits the appeal or not."""
+) -> list[RuleLine]:
+    """Describe each tried rule, and why it does not fit the appeal."""
     return [
-        RuleTrial(
+        RuleLine(
             each.rule,
             names.sentence(each.rule),
-            _describe_mismatch(appeal, each, names) if each.first else "",
-            each.near,
-            each.fits,
+            why_not=_describe_mismatch(appeal, each, names),
+            near=each.near,
         )
         for each in tried
     ]
 
 
 def _describe_mismatch(appeal: Any, tried: explanation.Tried, names: RuleNames) -> str:
-    """Describe the first failing condition and the appeal's actual value, if any."""
+    """Describe the first failing condition and the appeal's actual value; "" if all hold."""
     rule = tried.rule
-    if tried.first == "category":
-        what, is_there = _("类别"), names.category(appeal.category_id or "")
-    elif tried.first == "klass":
-        what, is_there = _("性质"), klass_said(appeal.klass)
-    elif tried.first == "area":
-        what, is_there = _("地点"), names.area(appeal.area_id or "")
-    elif tried.first == "channel":
-        what, is_there = _("来源"), channel_said(appeal.channel)
-    else:
-        answer = appeal.answers.get(rule.field, "")
-        what, is_there = names.question(rule), names.answer(rule, str(answer))
-    wanted = names.answer(rule) if tried.first == "field" else ""
+    match tried.first:
+        case "":
+            return ""
+        case "category":
+            is_there = names.category(appeal.category_id or "")
+        case "klass":
+            is_there = klass_said(appeal.klass)
+        case "area":
+            is_there = names.area(appeal.area_id or "")
+        case "channel":
+            is_there = channel_said(appeal.channel)
+        case _field:
+            is_there = names.answer(rule, str(appeal.answers.get(rule.field, "")))
+            values = {"what": names.question(rule), "is": is_there, "wanted": names.answer(rule)}
+            if is_there:
+                return _("“%(what)s”是 %(is)s，不是 %(wanted)s") % values
+            return _("“%s”没有填") % values["what"]
+    what = RULES.label_of(tried.first)
     if not is_there:
         return _("“%s”没有填") % what
-    if wanted:
-        values = {"what": what, "is": is_there, "wanted": wanted}
-        return _("“%(what)s”是 %(is)s，不是 %(wanted)s") % values
     return _("%(what)s是 %(is)s") % {"what": what, "is": is_there}
 
 
@@ -336,20 +302,15 @@ def dispatch_context(appeal: Appeal, actor: Actor) -> dict[str, Any]:
     tried = explanation.trail(appeal, active_rules())
     takes = tried[-1] if tried and tried[-1].fits else None
     near = [each for each in explanation.nearest(tried) if explanation.concerns(each)]
-    returns = list(
-        Event.objects.filter(appeal=appeal, verb=RETURN.name)
-        .select_related("user")
-        .order_by("-seq")
-    )
-    returned = [_describe_return(appeal, event) for event in returns]
-    returned_by = {each["unit"] for each in returned}
+    returns = Event.objects.filter(appeal=appeal, verb=RETURN.name).select_related("user")
+    returned = [_describe_return(appeal, event) for event in returns.order_by("-seq")]
     return {
         "unrouted": True,
         "takes": takes,
         "takes_said": names.sentence(takes.rule) if takes else "",
         "misses": describe_trials(appeal, near[:NEAREST], names),
         "no_rules": not tried,
-        "returned_it": takes is not None and takes.rule.unit in returned_by,
+        "returned_it": takes is not None and takes.rule.unit in [each["unit"] for each in returned],
         "takes_why": _("规则 %d") % takes.rule.order if takes else "",
         "returns": returned,
         "busy": _workloads(),
