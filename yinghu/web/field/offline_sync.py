@@ -15,7 +15,7 @@ the first request and gets the same answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -33,12 +33,13 @@ from django.views.decorators.http import require_http_methods
 
 from yinghu.appeals.moving import NotFound, Refused
 from yinghu.common import photos
-from yinghu.errands import actions as errand_actions
 from yinghu.errands import leg_actions
 from yinghu.errands.models import FieldRecord, Leg
 from yinghu.people.access import Actor, desks_of
 from yinghu.people.models import User
 from yinghu.ui.requests import who
+from yinghu.ui.verb_views import run_with_photos
+from yinghu.web.field.legs import STEPS
 
 OLDEST = timedelta(days=30)
 """Maximum age of a step; older times are clamped."""
@@ -55,7 +56,7 @@ _YUAN = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,2})?", re.ASCII)
 
 
 class BadRecord(Exception):
-    """A malformed request; `status` is 4xx."""
+    """The request cannot be taken; `status` is 4xx, or 503 if a later try may succeed."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -74,48 +75,7 @@ class RecordedStep:
     uploads: Sequence[UploadedFile[Any]]
 
 
-Kept = tuple[photos.StoredPhoto, ...]
-Step = Callable[[Leg, Actor, RecordedStep, Kept], str]
-"""Performs a step; returns the message for the user."""
-
-
-def _finish(leg: Leg, actor: Actor, record: RecordedStep, kept: Kept) -> str:
-    words, paid = record.fields["words"], cents(record.fields["paid"])
-    leg_actions.finish(leg.pk, actor, words=words, photos=kept, paid=paid, at=record.at)
-    return _("这一程办完了，辛苦了")
-
-
-def _hand_over(leg: Leg, actor: Actor, record: RecordedStep, kept: Kept) -> str:
-    event = leg_actions.hand_over(leg.pk, actor, at=record.at)
-    return _("双方都确认了，交接完成") if event.facts["done"] else _("已确认，等对方也确认")
-
-
-def _give_back(leg: Leg, actor: Actor, record: RecordedStep, kept: Kept) -> str:
-    leg_actions.give_back(leg.pk, actor, why=record.fields["why"], kept=record.fields["kept"])
-    return _("已交回，别人可以接")
-
-
-def _touch(leg: Leg, actor: Actor, record: RecordedStep, kept: Kept) -> str:
-    leg_actions.touch(leg.pk, actor)
-    return _("好的，知道您在办")
-
-
-def _say(leg: Leg, actor: Actor, record: RecordedStep, kept: Kept) -> str:
-    try:
-        errand_actions.say(leg.appeal_id, actor, why=record.fields["words"])
-    except NotFound as gone:
-        # The user knows the leg and held it when writing: explain instead of hiding it.
-        raise Refused("not_yours", _("这件事现在不归您办了，留言没有发出")) from gone
-    return _("留言已发出")
-
-
-STEPS: dict[str, Step] = {
-    "finish": _finish,
-    "hand_over": _hand_over,
-    "give_back": _give_back,
-    "touch": _touch,
-    "say": _say,
-}
+RECORDED = ("finish", "hand_over", "give_back", "touch", "say")
 """Steps that can be recorded. Not taking: only the server knows whether a leg is still free."""
 
 
@@ -136,8 +96,6 @@ def sync_records(request: HttpRequest) -> HttpResponse:
         return _answer(_perform_once(user, who(request), record))
     except BadRecord as bad:
         return _answer({"ok": False, "code": bad.code, "said": bad.message}, bad.status)
-    except photos.NoRoom as full:
-        return _answer({"code": "no_room", "said": str(full)}, 503)
 
 
 def _perform_once(user: User, actor: Actor, record: RecordedStep) -> dict[str, Any]:
@@ -170,25 +128,24 @@ def _perform_once(user: User, actor: Actor, record: RecordedStep) -> dict[str, A
 
 
 def _perform(leg: Leg, actor: Actor, record: RecordedStep) -> dict[str, Any]:
-    kept: Kept = ()
     try:
         if len(record.uploads) > photos.MAX_PHOTOS:
             raise Refused("too_many_photos", _("最多 %d 张照片") % photos.MAX_PHOTOS, "photos")
-        for upload in record.uploads:
-            kept += (photos.store(upload.read()),)
-        text = STEPS[record.verb](leg, actor, record, kept)
+        given = {**record.fields, "paid": cents(record.fields["paid"])}
+        step = STEPS[record.verb]
+        said = run_with_photos(
+            lambda kept: step(leg, actor, given, kept, record.at), record.uploads
+        )
     except Refused as refused:
-        photos.discard(kept)
+        if refused.code == "no_room":
+            raise BadRecord(refused.code, refused.message, 503) from refused
+        if record.verb == "say" and isinstance(refused, NotFound):
+            # The user knows the leg and held it when writing: explain instead of hiding it.
+            return _refusal("not_yours", _("这件事现在不归您办了，留言没有发出"))
         if refused.code in _ALREADY_DONE:
             return {"ok": True, "said": _("已确认，等对方也确认")}
         return _refusal(refused.code, refused.message, again=refused.code in _RETRY_LATER)
-    except photos.NoRoom:
-        photos.discard(kept)
-        raise
-    except photos.BadPhoto as bad:
-        photos.discard(kept)
-        return _refusal("bad_photo", str(bad))
-    return {"ok": True, "said": text}
+    return {"ok": True, "said": said or _("留言已发出")}
 
 
 def _refusal(code: str, text: str, *, again: bool = False) -> dict[str, Any]:
@@ -202,7 +159,7 @@ def _parse(request: HttpRequest) -> RecordedStep:
     key, verb = given.get("key", ""), given.get("verb", "")
     if not _KEY.fullmatch(key):
         raise BadRecord("bad_key", _("这一步的编号不对，没有收下"))
-    if verb not in STEPS:
+    if verb not in RECORDED:
         raise BadRecord("bad_verb", _("不认识这一步，没有收下。请刷新页面再办一次。"))
     leg = given.get("leg", "")
     if not _ID.fullmatch(leg):

@@ -71,17 +71,11 @@ took the case follows."""
 @staff_page("GET", desks=["field"])
 def field_page(request: HttpRequest) -> HttpResponse:
     """List what the reader has taken and what they may take."""
-    actor = who(request)
-    me = _stands_at(request)
-    free: list[tuple[CaseRow, float | None]]
-    if me is None:
-        rows = case_rows(inboxes.free(actor)[: PAGE_SIZE + 1], actor)
-        free, beyond = [(row, None) for row in rows[:PAGE_SIZE]], len(rows) > PAGE_SIZE
-    else:
-        found = inboxes.free(actor).select_related("place")[:LOOKED_AT]
-        rows = case_rows(found, actor)
-        free = nearest_first(rows, Point(*me))[:PAGE_SIZE]
-        beyond = len(rows) > PAGE_SIZE
+    actor, me = who(request), _stands_at(request)
+    free = inboxes.free(actor)
+    rows = case_rows(
+        free.select_related("place")[:LOOKED_AT] if me else free[: PAGE_SIZE + 1], actor
+    )
     mine_legs, open_legs = legs.mine(actor), _open_legs(actor, me)
     to_buy, may_buy = shopping_list.count_waiting(actor)
     context = {
@@ -91,30 +85,33 @@ def field_page(request: HttpRequest) -> HttpResponse:
         "to_buy": to_buy,
         "may_buy": may_buy,
         "open_legs": open_legs,
-        "mine": _cards(inboxes.mine(actor).filter(unit__in=actor.unit_ids), actor),
-        "free": free,
-        "beyond": beyond,
+        "mine": case_rows(_held(actor)[:PAGE_SIZE], actor),
+        "free": nearest_first(rows, me)[:PAGE_SIZE],
+        "beyond": len(rows) > PAGE_SIZE,
         "legs_count": len(mine_legs),
         "open_count": len(open_legs),
         "looked_at": LOOKED_AT,
-        "me": f"lon={me[0]:.3f}&lat={me[1]:.3f}" if me else "",
+        "me": f"lon={me.lon:.3f}&lat={me.lat:.3f}" if me else "",
     }
     part = "field/lists.html" if is_part(request, "lists") else "field/field.html"
     return render(request, part, context)
 
 
-def _open_legs(actor: Actor, me: tuple[float, float] | None) -> list[legs.Card]:
+def _held(actor: Actor) -> QuerySet[Appeal]:
+    """The cases in the actor's hand."""
+    return inboxes.mine(actor).filter(unit__in=actor.unit_ids)
+
+
+def _open_legs(actor: Actor, me: Point | None) -> list[legs.Card]:
     """Legs that the actor may take, the most urgent or the nearest first."""
     asked = Offer.objects.filter(
         user=actor.user_id, answer=Offer.Answer.WAITING, until__gt=timezone.now()
     )
     found = eligibility.pool(actor).exclude(pk__in=asked.values("leg")).select_related(*legs.SHOWN)
-    if me is None:
-        return legs.cards(found[:PAGE_SIZE])
-    return legs.cards(found[:LOOKED_AT], Point(*me))[:PAGE_SIZE]
+    return legs.cards(found[: LOOKED_AT if me else PAGE_SIZE], me)[:PAGE_SIZE]
 
 
-def _stands_at(request: HttpRequest) -> tuple[float, float] | None:
+def _stands_at(request: HttpRequest) -> Point | None:
     """The reader's position, not older than `NEAR_FOR`; `?order=urgent` forgets it."""
     if request.GET.get("order") == "urgent":
         request.session.pop(_NEAR, None)
@@ -122,23 +119,19 @@ def _stands_at(request: HttpRequest) -> tuple[float, float] | None:
     if here := point_in(request.GET):
         if is_part(request, "lists"):
             # The page polls by itself: the position is no newer.
-            return here
+            return Point(*here)
         request.session[_NEAR] = {"at": [round(here[0], 3), round(here[1], 3)], "said": time.time()}
-        return here
+        return Point(*here)
     kept: dict[str, Any] = request.session.get(_NEAR) or {}
-    if time.time() - float(kept.get("said", 0)) > NEAR_FOR:
-        return None
-    lon, lat = kept["at"]
-    return lon, lat
+    return None if time.time() - kept.get("said", 0) > NEAR_FOR else Point(*kept["at"])
 
 
 @staff_page("GET", desks=["field"])
 def field_map(request: HttpRequest) -> HttpResponse:
     """Map free cases and legs at approximate, the reader's own at exact positions."""
     actor = who(request)
-    mine = inboxes.mine(actor).filter(unit__in=actor.unit_ids).select_related("place")
     free = inboxes.free(actor).select_related("place")
-    held = case_rows(mine[:PAGE_SIZE], actor)
+    held = case_rows(_held(actor).select_related("place")[:PAGE_SIZE], actor)
     held_legs = eligibility.mine(actor).select_related("appeal")[:PAGE_SIZE]
     takings = _takings(actor, [row.appeal for row in held])
     shown = [(row.appeal.number, takings[row.appeal.pk]) for row in held]
@@ -159,16 +152,15 @@ def _pins(
     rows: list[CaseRow], where: Callable[[Appeal], Point | None], kind: str
 ) -> list[dict[str, Any]]:
     return [
-        {
-            "lon": point.lon,
-            "lat": point.lat,
+        at._asdict()
+        | {
             "label": " · ".join(name_of(each) for each in (row.category, row.area) if each)
             or row.appeal.number,
             "href": reverse("task", args=[row.appeal.number]),
             "kind": kind,
         }
         for row in rows
-        if (point := where(row.appeal)) is not None
+        if (at := where(row.appeal))
     ]
 
 
@@ -184,11 +176,6 @@ def field_done(request: HttpRequest) -> HttpResponse:
     found = found.select_related("category", "area", "unit").defer("area__outline")
     context = {"desk": "field", "done": found.order_by("-moved_at")[:PAGE_SIZE]}
     return render(request, "field/done.html", context)
-
-
-def _cards(found: QuerySet[Appeal], actor: Actor) -> list[CaseRow]:
-    """Rows without phone numbers: they are read in the street."""
-    return case_rows(found[:PAGE_SIZE], actor)
 
 
 @staff_page("GET", desks=["field"])
@@ -213,8 +200,7 @@ def _show(
         problem = ""
     whom = None
     if holds:
-        why = _takings(actor, [appeal])[appeal.pk]
-        whom = disclosure.show_to_holder(actor, appeal, why)
+        whom = disclosure.show_to_holder(actor, appeal, _takings(actor, [appeal])[appeal.pk])
     reveal = may_reveal(actor, appeal)
     acts = _acts(appeal, actor, bound)
     offered = {each["verb"] for each in acts}
@@ -308,10 +294,7 @@ def task_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
         return fresh
 
     return VerbView(request, appeal, form, _show).answer(
-        perform=act,
-        reload=reload,
-        follow=lambda: redirect(*there),
-        on_refused=on_refused,
+        act, reload, follow=lambda: redirect(*there), on_refused=on_refused
     )
 
 
