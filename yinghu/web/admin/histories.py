@@ -21,7 +21,7 @@ from yinghu.ui.pagination import page_before
 from yinghu.ui.requests import read_day, read_id
 from yinghu.web.admin.decorators import door, get_config_type, get_row, row_context
 from yinghu.web.volunteers.service_form import Names
-from yinghu.web.volunteers.views import tell as tell_of_volunteer
+from yinghu.web.volunteers.views import change_words
 
 PAGE = 40
 
@@ -103,8 +103,8 @@ def _links(changes: Iterable[Change]) -> dict[tuple[str, str], str]:
 def _describe_change(change: Change, context: FormContext | None, href: str) -> ChangeLine:
     """Describe a change; volunteers and shifts are no configuration types and have own texts."""
     if change.kind == volunteers.KIND:
-        words = tell_of_volunteer(change, Names()).words
-        return ChangeLine(change, _("志愿者"), _("；").join(words) or _("修改"), href, [])
+        words = _("；").join(change_words(change, Names()))
+        return ChangeLine(change, _("志愿者"), words or _("修改"), href, [])
     if change.kind == shifts.KIND:
         return ChangeLine(change, _("值班"), _("排班") if change.after else _("去掉排班"), href, [])
     title = str(context.type.one if context else change.kind)

@@ -8,6 +8,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from yinghu.appeals import channels
 from yinghu.appeals.labels import question_label
@@ -30,20 +31,15 @@ from yinghu.web.admin.routing_rules import describe_trials
 def try_rules(request: HttpRequest) -> HttpResponse:
     """Show the suggested classification of a text and the rule that would take it."""
     names = RuleNames()
-    posted = request.method == "POST"
-    form = TryForm(request.POST if posted else None, names=names)
+    form = TryForm(request.POST if request.method == "POST" else None, names=names)
     context: dict[str, Any] = {
         "form": form,
-        "desk": "setup" if _may_edit_rules(request) else "dispatch",
+        "desk": "setup" if "setup" in desks_of(who(request)) else "dispatch",
     }
-    if posted and form.is_valid():
+    if form.is_valid():
         context |= _try_form(form, names)
-    status = 422 if posted and form.errors else 200
+    status = 422 if form.errors else 200
     return render(request, "admin/routing_sandbox.html", context, status=status)
-
-
-def _may_edit_rules(request: HttpRequest) -> bool:
-    return "setup" in desks_of(who(request))
 
 
 def _try_form(form: TryForm, names: RuleNames) -> dict[str, Any]:
@@ -77,21 +73,21 @@ def _try_form(form: TryForm, names: RuleNames) -> dict[str, Any]:
 class TryForm(forms.Form):
     """Text of an appeal, with optional category, area, channel and answers."""
 
-    words = WordsField(max_length=2000, widget=forms.Textarea(attrs={"rows": 4, "maxlength": 2000}))
-    category = forms.ChoiceField(required=False, widget=PickerSelect)
-    area = AreaField(max_length=120, required=False, widget=AreaInput)
-    channel = forms.ChoiceField(required=False)
+    words = WordsField(
+        label=gettext_lazy("一段话"),
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        error_messages={"required": gettext_lazy("请写一段话")},
+    )
+    category = forms.ChoiceField(label=gettext_lazy("类别"), required=False, widget=PickerSelect)
+    area = AreaField(label=gettext_lazy("地点"), max_length=120, required=False, widget=AreaInput)
+    channel = forms.ChoiceField(label=gettext_lazy("来源"), required=False)
 
     def __init__(self, data: Any, *, names: RuleNames) -> None:
         super().__init__(data, auto_id="try-%s")
         self.names = names
-        labels = (_("一段话"), _("类别"), _("地点"), _("来源"))
-        for bound, label in zip(self.fields.values(), labels, strict=True):
-            bound.label = label
-        self.fields["words"].error_messages["required"] = _("请写一段话")
-        category, channel = self.fields["category"], self.fields["channel"]
-        assert isinstance(category, forms.ChoiceField)  # noqa: S101  # for the type checker
-        assert isinstance(channel, forms.ChoiceField)  # noqa: S101  # for the type checker
+        category: Any = self.fields["category"]
+        channel: Any = self.fields["channel"]
         known = names.categories.values()
         category.choices = [
             ("", _("让系统来认")),

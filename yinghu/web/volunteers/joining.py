@@ -9,10 +9,12 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib.auth import login
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -42,52 +44,40 @@ _LOGIN_TEMPLATE = "volunteers/volunteer_door.html"
 State = Volunteer.State
 
 
-def skill_choices() -> list[tuple[str, str]]:
-    """Active skills as choices, in the current language."""
-    return [(skill.code, name_of(skill)) for skill in Skill.objects.filter(active=True)]
-
-
-def zone_choices() -> list[tuple[str, str]]:
-    """Active zones as choices, in the current language."""
-    return [(zone.code, name_of(zone)) for zone in Zone.objects.filter(active=True)]
-
-
 class JoinForm(forms.Form):
     """Application to join a squad."""
 
-    name = LineField(max_length=60)
-    skills = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
-    area = AreaField(max_length=120, required=False)
-    inside = forms.ChoiceField(required=False)
-    consent = forms.BooleanField()
+    name = LineField(
+        label=gettext_lazy("怎么称呼您"),
+        max_length=60,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        error_messages={"required": gettext_lazy("请写一个名字，队长好找您")},
+    )
+    skills = forms.MultipleChoiceField(
+        label=gettext_lazy("您会什么"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    area = AreaField(
+        label=gettext_lazy("愿意在哪一片帮忙"), max_length=120, required=False, widget=AreaInput
+    )
+    inside = forms.ChoiceField(label=gettext_lazy("您住的小区现在出不来吗"), required=False)
+    consent = forms.BooleanField(
+        label=gettext_lazy("我看过上面的话，同意"),
+        error_messages={"required": gettext_lazy("要您同意，我们才能记下这些")},
+    )
 
     def __init__(self, data: Any = None) -> None:
         super().__init__(data, auto_id="j-%s")
-        labels = {
-            "name": _("怎么称呼您"),
-            "skills": _("您会什么"),
-            "area": _("愿意在哪一片帮忙"),
-            "inside": _("您住的小区现在出不来吗"),
-            "consent": _("我看过上面的话，同意"),
-        }
-        for name, label in labels.items():
-            self.fields[name].label = label
-        self.fields["name"].widget.attrs["autocomplete"] = "name"
-        self.fields["name"].error_messages["required"] = _("请写一个名字，队长好找您")
-        self.fields["consent"].error_messages["required"] = _("要您同意，我们才能记下这些")
-        area = AreaInput()
-        area.attrs["data-areas"] = reverse("geo_areas")
-        self.fields["area"].widget = area
-        skills, inside = self.fields["skills"], self.fields["inside"]
-        assert isinstance(skills, forms.MultipleChoiceField)  # noqa: S101  # for the type checker
-        assert isinstance(inside, forms.ChoiceField)  # noqa: S101  # for the type checker
-        skills.choices = skill_choices()
-        zones = zone_choices()
-        inside.choices = [("", _("没有，进出自由")), *zones]
-        if not zones:
-            del self.fields["inside"]
-        if not skills.choices:
-            del self.fields["skills"]
+        self.fields["area"].widget.attrs["data-areas"] = reverse("geo_areas")
+        self._offer("skills", Skill.objects.filter(active=True))
+        self._offer("inside", Zone.objects.filter(active=True), ("", _("没有，进出自由")))
+
+    def _offer(self, name: str, rows: QuerySet[Any], *first: tuple[str, str]) -> None:
+        """Set the choices of a field; drop the field if there are none."""
+        field: Any = self.fields[name]
+        choices = [(row.code, name_of(row)) for row in rows]
+        field.choices = [*first, *choices]
+        if not choices:
+            del self.fields[name]
 
 
 def _squad(code: str) -> Unit:
@@ -136,8 +126,7 @@ def join(request: HttpRequest, unit_code: str) -> HttpResponse:
             return redirect("join", squad.code)
         return _render_state(request, volunteer, fresh=True)
     context = {"squad": squad, "form": form, "phone": mask_phone(phone)}
-    status = 422 if request.method == "POST" else 200
-    return render(request, "volunteers/join.html", context, status=status)
+    return render(request, "volunteers/join.html", context, status=422 if form.is_bound else 200)
 
 
 def _verified_phone(request: HttpRequest, squad: Unit) -> str:

@@ -13,6 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from yinghu.common.form_fields import PickerSelect
 from yinghu.people import shifts
@@ -29,24 +30,25 @@ _DAY = timedelta(days=1)
 class ShiftForm(forms.Form):
     """Person, day, start and end of a shift; an end before the start is on the next day."""
 
-    person = forms.ChoiceField(widget=PickerSelect)
-    day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
-    starts = forms.TimeField(widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
-    ends = forms.TimeField(widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+    person = forms.ChoiceField(label=gettext_lazy("谁"), widget=PickerSelect)
+    day = forms.DateField(
+        label=gettext_lazy("哪一天"),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    starts = forms.TimeField(
+        label=gettext_lazy("几点上班"),
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+    )
+    ends = forms.TimeField(
+        label=gettext_lazy("几点下班"),
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+    )
 
     def __init__(self, people: list[Volunteer], monday: date, data: Any = None) -> None:
         first = {"day": max(monday, timezone.localdate()), "starts": "08:00", "ends": "20:00"}
         super().__init__(data, initial=first, auto_id="r-%s")
-        for name, label in (
-            ("person", _("谁")),
-            ("day", _("哪一天")),
-            ("starts", _("几点上班")),
-            ("ends", _("几点下班")),
-        ):
-            self.fields[name].label = label
-        field = self.fields["person"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # for the type checker
-        field.choices = [
+        person: Any = self.fields["person"]
+        person.choices = [
             ("", _("请选择")),
             *((one.user.username, str(one.user)) for one in people),
         ]

@@ -9,18 +9,17 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from yinghu.common.language import name_of
 from yinghu.people.models import Skill, Volunteer
 from yinghu.places import locate
 from yinghu.places.area_fields import AreaField, AreaInput
-from yinghu.places.models import Area, Zone
+from yinghu.places.models import Zone
 
 
 class Names:
-    """Names of skills, zones and areas, retired ones included, loaded once on first use; an unknown
-    code is returned unchanged.
-    """
+    """Names of skills, zones and areas, retired ones included; of an unknown code, the code."""
 
     @cached_property
     def _skills(self) -> dict[str, str]:
@@ -29,10 +28,6 @@ class Names:
     @cached_property
     def _zones(self) -> dict[str, str]:
         return {zone.code: name_of(zone) for zone in Zone.objects.defer("outline")}
-
-    @cached_property
-    def _areas(self) -> dict[str, Area]:
-        return locate.known_areas()
 
     def skills(self, codes: Iterable[str]) -> list[str]:
         """Names of skills."""
@@ -44,31 +39,32 @@ class Names:
 
     def areas(self, codes: Iterable[str]) -> list[str]:
         """Names of areas."""
-        return [name_of(self._areas[code]) if code in self._areas else code for code in codes]
+        known = locate.known_areas()
+        return [name_of(known[code]) if code in known else code for code in codes]
 
 
 class ServiceForm(forms.Form):
     """Skills and areas; for coordinators also zone passes and the zone of residence."""
 
-    skills = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
-    areas = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
-    more = AreaField(max_length=120, required=False, widget=AreaInput)
-    zones = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
-    inside = forms.ChoiceField(required=False)
+    skills = forms.MultipleChoiceField(
+        label=gettext_lazy("会什么"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    areas = forms.MultipleChoiceField(
+        label=gettext_lazy("在哪几片服务"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    more = AreaField(
+        label=gettext_lazy("再加一片"), max_length=120, required=False, widget=AreaInput
+    )
+    zones = forms.MultipleChoiceField(
+        label=gettext_lazy("能进哪些管控区（通行证）"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    inside = forms.ChoiceField(label=gettext_lazy("住在哪个管控区里"), required=False)
 
     def __init__(self, volunteer: Volunteer, data: Any = None, *, coordinator: bool) -> None:
         initial = {name: getattr(volunteer, name) for name in ("skills", "areas", "zones")}
         super().__init__(data, initial=initial | {"inside": volunteer.inside}, auto_id="v-%s")
-        self.volunteer = volunteer
-        labels = {
-            "skills": _("会什么"),
-            "areas": _("在哪几片服务"),
-            "more": _("再加一片"),
-            "zones": _("能进哪些管控区（通行证）"),
-            "inside": _("住在哪个管控区里"),
-        }
-        for name, label in labels.items():
-            self.fields[name].label = label
         skills = Skill.objects.all()
         if not coordinator:
             # Volunteers must not give themselves a skill that opens a zone.
@@ -77,11 +73,11 @@ class ServiceForm(forms.Form):
         self._offer("skills", skills, volunteer.skills)
         areas = list(zip(volunteer.areas, Names().areas(volunteer.areas), strict=True))
         self._set_choices("areas", areas)
-        self._offer("zones", Zone.objects.all(), volunteer.zones)
-        self._offer("inside", Zone.objects.all(), [volunteer.inside], none=_("不住在里面"))
-        if not coordinator:
-            for name in ("zones", "inside"):
-                self.fields.pop(name, None)
+        if coordinator:
+            self._offer("zones", Zone.objects.all(), volunteer.zones)
+            self._offer("inside", Zone.objects.all(), [volunteer.inside], none=_("不住在里面"))
+        else:
+            del self.fields["zones"], self.fields["inside"]
 
     def _offer(self, name: str, things: Any, now: list[str], none: str = "") -> None:
         """Offer active things, and retired ones that the volunteer has."""
@@ -89,10 +85,9 @@ class ServiceForm(forms.Form):
         self._set_choices(name, [("", none), *found] if none else found)
 
     def _set_choices(self, name: str, choices: list[tuple[str, str]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # for the type checker
+        field: Any = self.fields[name]
         field.choices = choices
-        if not [value for value, _label in choices if value]:
+        if not any(value for value, _label in choices):
             del self.fields[name]
 
     def values(self) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -27,7 +26,7 @@ from yinghu.errands import membership
 from yinghu.errands.models import Leg
 from yinghu.people import disclosure, shifts, volunteers
 from yinghu.people.access import squads_of
-from yinghu.people.models import Change, Unit, User, Volunteer
+from yinghu.people.models import Change, Unit, Volunteer
 from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import login_of, who
 from yinghu.ui.verb_views import VerbView
@@ -65,29 +64,25 @@ class VolunteerLine:
 class AddForm(forms.Form):
     """Adds a volunteer whom the coordinator knows, without an application."""
 
-    squad = forms.ChoiceField()
-    name = LineField(max_length=60)
-    phone = LineField(max_length=40)
-    agreed = forms.BooleanField()
+    squad = forms.ChoiceField(label=gettext_lazy("哪个队"))
+    name = LineField(label=gettext_lazy("姓名"), max_length=60)
+    phone = LineField(
+        label=gettext_lazy("手机号码"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"inputmode": "tel"}),
+    )
+    agreed = forms.BooleanField(
+        label=gettext_lazy("本人同意平台记下姓名、手机号和服务情况，退出时删掉手机号"),
+        error_messages={"required": gettext_lazy("先问过本人，同意了再加")},
+    )
 
     def __init__(self, squads: list[Unit], data: Any = None) -> None:
         super().__init__(data, auto_id="a-%s")
-        labels = {
-            "squad": _("哪个队"),
-            "name": _("姓名"),
-            "phone": _("手机号码"),
-            "agreed": _("本人同意平台记下姓名、手机号和服务情况，退出时删掉手机号"),
-        }
-        for name, label in labels.items():
-            self.fields[name].label = label
-        squad = self.fields["squad"]
-        assert isinstance(squad, forms.ChoiceField)  # noqa: S101  # for the type checker
+        squad: Any = self.fields["squad"]
         squad.choices = [(unit.code, name_of(unit)) for unit in squads]
         if len(squads) == 1:
             squad.widget = forms.HiddenInput()
             squad.initial = squads[0].code
-        self.fields["phone"].widget.attrs |= {"inputmode": "tel"}
-        self.fields["agreed"].error_messages["required"] = _("先问过本人，同意了再加")
 
     def clean_phone(self) -> str:
         phone = normal_phone(self.cleaned_data["phone"])
@@ -129,9 +124,7 @@ def _list(request: HttpRequest, form: AddForm, status: int = 200) -> HttpRespons
         found = found.filter(squad=squad)
     counts = dict(found.values_list("state").annotate(n=Count("pk")))
     query = request.GET.get("q", "").replace("\x00", "").strip()[:60]
-    problem = ""
-    if query:
-        found, problem = _fitting(request, found, query)
+    found, problem = _fitting(request, found, query) if query else (found, "")
     default = State.APPLIED if counts.get(State.APPLIED) else State.ACTIVE
     state = request.GET.get("state", "" if query else default.value)
     if state in State.values:
@@ -200,9 +193,8 @@ def volunteer_add(request: HttpRequest) -> HttpResponse:
         return _list(request, form, status=422)
     given = form.cleaned_data
     squad = next(unit for unit in squads if unit.code == given["squad"])
-    by = login_of(request)
     try:
-        one = volunteers.add(squad, given["name"], given["phone"], by)
+        one = volunteers.add(squad, given["name"], given["phone"], login_of(request))
     except volunteers.Refused as refused:
         form.add_error("phone", str(refused))
         return _list(request, form, status=409)
@@ -256,9 +248,10 @@ def _show(
         "all": served_by(user),
         "legs": legs[:LEGS],
         "form": bound or ServiceForm(volunteer, coordinator=True),
-        "verbs": [verb for verb in ACTS if volunteer.state in ACTS[verb].states],
+        "verbs": [verb for verb, act in ACTS.items() if volunteer.state in act.states],
         "told": [
-            tell(each, names) for each in changes.select_related("user").order_by("-id")[:CHANGES]
+            (each, change_words(each, names))
+            for each in changes.select_related("user").order_by("-id")[:CHANGES]
         ],
         "problem": problem,
     }
@@ -275,45 +268,33 @@ def _before(request: HttpRequest, volunteer: Volunteer) -> list[Volunteer]:
 
 @dataclass(frozen=True, slots=True)
 class VolunteerAct:
-    """A button: its states, success message and function; `why` means that it needs a reason."""
+    """A button: its states, success message and function; `why`: the function takes a reason."""
 
-    states: frozenset[str]
+    states: tuple[State, ...]
     done: Any
-    act: Callable[[Volunteer, User, str], object]
+    act: Callable[..., object]
     why: bool = False
 
 
-_HERE = frozenset({State.APPLIED.value, State.ACTIVE.value, State.SUSPENDED.value})
 ACTS: dict[str, VolunteerAct] = {
     "approve": VolunteerAct(
-        frozenset({State.APPLIED}),
-        gettext_lazy("已通过，可以登录接任务了"),
-        lambda one, by, why: volunteers.approve(one, by),
+        (State.APPLIED,), gettext_lazy("已通过，可以登录接任务了"), volunteers.approve
     ),
-    "resume": VolunteerAct(
-        frozenset({State.SUSPENDED}),
-        gettext_lazy("已恢复"),
-        lambda one, by, why: volunteers.resume(one, by),
-    ),
+    "resume": VolunteerAct((State.SUSPENDED,), gettext_lazy("已恢复"), volunteers.resume),
     "trained": VolunteerAct(
-        _HERE,
+        (State.APPLIED, State.ACTIVE, State.SUSPENDED),
         gettext_lazy("已记下培训"),
-        lambda one, by, why: volunteers.train(one, by),
+        volunteers.train,
     ),
-    "reject": VolunteerAct(
-        frozenset({State.APPLIED}), gettext_lazy("已婉拒"), volunteers.reject, why=True
-    ),
+    "reject": VolunteerAct((State.APPLIED,), gettext_lazy("已婉拒"), volunteers.reject, why=True),
     "suspend": VolunteerAct(
-        frozenset({State.ACTIVE}),
+        (State.ACTIVE,),
         gettext_lazy("已暂停，马上退出登录；手上的已放回"),
         membership.suspend,
         why=True,
     ),
     "let-go": VolunteerAct(
-        frozenset({State.ACTIVE, State.SUSPENDED}),
-        gettext_lazy("已退队"),
-        membership.let_go,
-        why=True,
+        (State.ACTIVE, State.SUSPENDED), gettext_lazy("已退队"), membership.let_go, why=True
     ),
 }
 
@@ -336,23 +317,12 @@ def volunteer_act(request: HttpRequest, key: str, verb: str) -> HttpResponse:
         return _show(request, volunteer, problem=_("请写原因：本人会看到"), status=422)
 
     def act() -> str:
-        row.act(volunteer, by, why)
+        row.act(volunteer, by, *([why] if row.why else []))
         return str(row.done)
 
     return VerbView(request, volunteer, None, _show).answer(
-        act,
-        reload=lambda: one_of(request, key),
-        follow=lambda: redirect("volunteer_one", key),
+        act, reload=lambda: one_of(request, key), follow=lambda: redirect("volunteer_one", key)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class VolunteerChange:
-    """One change in words: who, when, what."""
-
-    by: str
-    at: datetime
-    words: list[str]
 
 
 _FIELDS: dict[str, tuple[Any, Callable[[Names, list[str]], list[str]]]] = {
@@ -362,14 +332,13 @@ _FIELDS: dict[str, tuple[Any, Callable[[Names, list[str]], list[str]]]] = {
 }
 
 
-def tell(change: Change, names: Names) -> VolunteerChange:
-    """Describe a row of the history of volunteers."""
-    words = [said for name in change.after if (said := _said(name, change, names))]
-    return VolunteerChange(str(change.user or ""), change.at, words)
+def change_words(change: Change, names: Names) -> list[str]:
+    """Describe a row of the history of volunteers, field by field."""
+    return [said for name in change.after if (said := _field_words(name, change, names))]
 
 
-def _said(name: str, change: Change, names: Names) -> str:
-    """One field of a change; "" for what another of its fields says."""
+def _field_words(name: str, change: Change, names: Names) -> str:
+    """Describe one field of a change; "" for what another of its fields says."""
     value = change.after[name]
     if name in _FIELDS:
         label, named = _FIELDS[name]
