@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
@@ -61,12 +60,7 @@ MOST_PAGES = 30
 KEPT_HOURS = 48
 """Maximum age of a cached page in hours; some contain names and phone numbers."""
 
-ICONS: dict[str, tuple[int, bool]] = {
-    "180": (180, True),
-    "192": (192, False),
-    "512": (512, False),
-    "512-full": (512, True),
-}
+ICONS = {"180": (180, True), "192": (192, False), "512": (512, False), "512-full": (512, True)}
 """File name in `field/icons/` -> (pixels, whether the background fills the square, for systems that
 mask icons). CONTRIBUTING.md has the command that renders them from `ui/mark.svg`.
 """
@@ -76,18 +70,16 @@ mask icons). CONTRIBUTING.md has the command that renders them from `ui/mark.svg
 def show_manifest(request: HttpRequest) -> HttpResponse:
     """Serve the web app manifest, with the city's name."""
     name = city_texts.text("name")
-    icons = [
-        {"src": static("ui/mark.svg"), "sizes": "any", "type": "image/svg+xml"},
-        *(
-            {
-                "src": reverse("app_icon", args=[key]),
-                "sizes": f"{side}x{side}",
-                "type": "image/png",
-                "purpose": "maskable" if full else "any",
-            }
-            for key, (side, full) in ICONS.items()
-            if side > 180
-        ),
+    icons = [{"src": static("ui/mark.svg"), "sizes": "any", "type": "image/svg+xml"}]
+    icons += [
+        {
+            "src": reverse("app_icon", args=[key]),
+            "sizes": f"{side}x{side}",
+            "type": "image/png",
+            "purpose": "maskable" if full else "any",
+        }
+        for key, (side, full) in ICONS.items()
+        if side > 180
     ]
     answer = JsonResponse(
         {
@@ -130,7 +122,7 @@ def serve_service_worker(request: HttpRequest) -> HttpResponse:
 
     File names contain hashes, so this text changes with each version and browsers update.
     """
-    shell = _shell()
+    shell = [static(name) for name in SHELL]
     knows = {
         "version": hashlib.sha256("\n".join(shell).encode()).hexdigest()[:12],
         "shell": shell,
@@ -150,15 +142,8 @@ def serve_service_worker(request: HttpRequest) -> HttpResponse:
     return answer
 
 
-@lru_cache(maxsize=1)
-def _shell() -> list[str]:
-    return [static(name) for name in SHELL]
-
-
 @never_cache
 @require_safe
 def show_offline_page(request: HttpRequest) -> HttpResponse:
-    """Show the page for a page that is not cached or a form that was not sent; contains no personal
-    data.
-    """
+    """Show the page, without personal data, for a page not cached or a form not sent."""
     return render(request, "field/offline.html", {"unsent": "unsent" in request.GET})
