@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
@@ -12,7 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from yinghu.administration.history import Difference, describe, what_was_done
+from yinghu.administration.history import describe, what_was_done
 from yinghu.administration.registry import TYPES
 from yinghu.common.config_types.config_form import FormContext
 from yinghu.people import shifts, volunteers
@@ -24,17 +23,6 @@ from yinghu.web.volunteers.service_form import Names
 from yinghu.web.volunteers.views import change_words
 
 PAGE = 40
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeLine:
-    """A change as displayed."""
-
-    change: Change
-    kind: str
-    did: str
-    href: str
-    differences: list[Difference]
 
 
 @door("GET")
@@ -78,7 +66,8 @@ def _page_context(request: HttpRequest, found: QuerySet[Change]) -> dict[str, An
     links = _links(changes)
     return {
         "told": [
-            _describe_change(each, contexts.get(each.kind), links.get((each.kind, each.key), ""))
+            _describe_change(each, contexts.get(each.kind))
+            | {"change": each, "href": links.get((each.kind, each.key), "")}
             for each in changes
         ],
         "more": more,
@@ -100,12 +89,15 @@ def _links(changes: Iterable[Change]) -> dict[tuple[str, str], str]:
     }
 
 
-def _describe_change(change: Change, context: FormContext | None, href: str) -> ChangeLine:
+def _describe_change(change: Change, context: FormContext | None) -> dict[str, Any]:
     """Describe a change; volunteers and shifts are no configuration types and have own texts."""
     if change.kind == volunteers.KIND:
         words = _("；").join(change_words(change, Names()))
-        return ChangeLine(change, _("志愿者"), words or _("修改"), href, [])
+        return {"kind": _("志愿者"), "did": words or _("修改")}
     if change.kind == shifts.KIND:
-        return ChangeLine(change, _("值班"), _("排班") if change.after else _("去掉排班"), href, [])
-    title = str(context.type.one if context else change.kind)
-    return ChangeLine(change, title, what_was_done(change), href, describe(change, context))
+        return {"kind": _("值班"), "did": _("排班") if change.after else _("去掉排班")}
+    return {
+        "kind": context.type.one if context else change.kind,
+        "did": what_was_done(change),
+        "differences": describe(change, context),
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -28,19 +28,8 @@ from yinghu.ui.requests import is_part, login_of, read_id, who
 from yinghu.verbs import ERRANDS
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeLine:
-    """A notice as its reader sees it; `headline` is empty if they may no longer see the case."""
-
-    notice: Notification
-    sentence: str
-    said: str
-    headline: str
-    why: str
-    gone: bool
-
-
-def _lines(request: HttpRequest, found: list[Notification]) -> list[NoticeLine]:
+def _lines(request: HttpRequest, found: list[Notification]) -> list[dict[str, Any]]:
+    """The notices as their reader sees them; no headline if they may no longer see the case."""
     actor, units = who(request), texts.units_of(found)
     lines = []
     for notice in found:
@@ -48,15 +37,15 @@ def _lines(request: HttpRequest, found: list[Notification]) -> list[NoticeLine]:
         seen = appeal is not None and may_see(actor, appeal)
         helps = notice.reason in _HELPER_REASONS
         lines.append(
-            NoticeLine(
-                notice,
-                texts.notification_text(notice, units),
-                said=_quote(notice) if seen or helps else "",
+            {
+                "notice": notice,
+                "sentence": texts.notification_text(notice, units),
+                "said": _quote(notice) if seen or helps else "",
                 # Read in public places: never reveal phone numbers.
-                headline=headline_of(appeal, reveal=False) if appeal and seen else "",
-                why=str(Reason(notice.reason).label) if appeal else "",
-                gone=appeal is not None and not (seen or helps or notice.reason == Reason.ADMIN),
-            )
+                "headline": headline_of(appeal, reveal=False) if appeal and seen else "",
+                "why": Reason(notice.reason).label if appeal else "",
+                "gone": appeal and not (seen or helps or notice.reason == Reason.ADMIN),
+            }
         )
     return lines
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -64,25 +63,6 @@ def _local_moment(day: date, at: time = time()) -> datetime:
     return timezone.make_aware(datetime.combine(day, at))
 
 
-@dataclass(frozen=True, slots=True)
-class ShiftSpan:
-    """A shift as shown on one day; `begins` is False if it continues from the day before."""
-
-    shift: Shift
-    text: str
-    begins: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RosterDay:
-    """A day of the roster; `gaps` are the times when nobody is on duty."""
-
-    day: date
-    today: bool
-    spans: list[ShiftSpan]
-    gaps: list[str]
-
-
 def _squad(request: HttpRequest) -> tuple[Unit, list[Unit]]:
     """The requested squad (default: the first with a roster) and all squads of the user."""
     squads = list(squads_of(who(request)).filter(active=True).order_by("name"))
@@ -109,11 +89,8 @@ def show_roster(request: HttpRequest) -> HttpResponse:
     """Show a week of the roster; add a shift on POST."""
     squad, squads = _squad(request)
     monday = _monday(request)
-    people = list(
-        of_coordinator(request)
-        .filter(squad=squad, state=Volunteer.State.ACTIVE)
-        .order_by("user__display_name")
-    )
+    active = of_coordinator(request).filter(squad=squad, state=Volunteer.State.ACTIVE)
+    people = list(active.order_by("user__display_name"))
     form, problem, status = ShiftForm(people, monday), "", 200
     if request.method == "POST":
         form, status = ShiftForm(people, monday, request.POST), 422
@@ -146,21 +123,25 @@ def _address(squad: Unit, day: date) -> str:
     return f"{reverse('roster')}?squad={squad.code}&week={day.isoformat()}"
 
 
-def _days(squad: Unit, monday: date) -> list[RosterDay]:
+def _days(squad: Unit, monday: date) -> list[dict[str, Any]]:
+    """Each day with its shifts, and the times when nobody is on duty."""
     first, last = _local_moment(monday), _local_moment(monday + 7 * _DAY)
-    found = list(
-        Shift.objects.filter(unit=squad, starts_at__lt=last, ends_at__gt=first)
-        .select_related("user")
-        .order_by("starts_at", "pk")
-    )
-    today = timezone.localdate()
+    shifts = Shift.objects.filter(unit=squad, starts_at__lt=last, ends_at__gt=first)
+    found = list(shifts.select_related("user").order_by("starts_at", "pk"))
     days = []
     for n in range(7):
         day = monday + n * _DAY
         begins, ends = _local_moment(day), _local_moment(day + _DAY)
         here = [each for each in found if each.starts_at < ends and each.ends_at > begins]
-        spans = [ShiftSpan(each, _shift_text(each), each.starts_at >= begins) for each in here]
-        days.append(RosterDay(day, day == today, spans, _gaps(here, begins, ends) if found else []))
+        days.append(
+            {
+                "day": day,
+                "today": day == timezone.localdate(),
+                # A shift that does not begin here continues from the day before.
+                "spans": [(each, _shift_text(each), each.starts_at >= begins) for each in here],
+                "gaps": _gaps(here, begins, ends) if found else [],
+            }
+        )
     return days
 
 
@@ -191,9 +172,7 @@ def _clock(moment: datetime) -> str:
 def remove_shift(request: HttpRequest, pk: int) -> HttpResponse:
     """Remove a shift of one of the user's squads."""
     own = Shift.objects.filter(unit__in=squads_of(who(request))).select_related("unit", "user")
-    shift = own.filter(pk=pk).first()
-    if shift is None:
-        raise Http404
+    shift = get_object_or_404(own, pk=pk)
     shifts.remove(shift, login_of(request))
     messages.success(request, _("已去掉"))
     return redirect(_address(shift.unit, timezone.localtime(shift.starts_at).date()))

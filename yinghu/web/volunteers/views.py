@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -45,20 +45,6 @@ LOOKS: dict[str, tuple[str, str]] = {
     State.LEFT: ("secondary", "logout"),
 }
 """Colour and icon of each state."""
-
-
-@dataclass(frozen=True, slots=True)
-class VolunteerLine:
-    """A volunteer in the list."""
-
-    one: Volunteer
-    look: tuple[str, str]
-    phone: str
-    skills: list[str]
-    areas: list[str]
-    inside: list[str]
-    ready: bool
-    month: Served
 
 
 class AddForm(forms.Form):
@@ -103,10 +89,9 @@ def of_coordinator(request: HttpRequest) -> QuerySet[Volunteer]:
 
 def one_of(request: HttpRequest, key: str) -> Volunteer:
     """The volunteer of a URL; 404 for another squad's."""
-    found = None if "\x00" in key else of_coordinator(request).filter(user__username=key).first()
-    if found is None:
+    if "\x00" in key:
         raise Http404
-    return found
+    return get_object_or_404(of_coordinator(request), user__username=key)
 
 
 @staff_page("GET", desks=["volunteers"])
@@ -118,8 +103,7 @@ def volunteers_page(request: HttpRequest) -> HttpResponse:
 def _list(request: HttpRequest, form: AddForm, status: int = 200) -> HttpResponse:
     squads = _squads(request)
     found = of_coordinator(request)
-    code = request.GET.get("squad", "")
-    squad = next((unit for unit in squads if unit.code == code), None)
+    squad = next((unit for unit in squads if unit.code == request.GET.get("squad")), None)
     if squad is not None:
         found = found.filter(squad=squad)
     counts = dict(found.values_list("state").annotate(n=Count("pk")))
@@ -164,22 +148,22 @@ def _fitting(
     return found.filter(caller=blind(phone)), ""
 
 
-def _lines(rows: list[Volunteer]) -> list[VolunteerLine]:
+def _lines(rows: list[Volunteer]) -> list[dict[str, Any]]:
     users = [one.pk for one in rows]
     done = served(users, month_began())
     now, names = timezone.now(), Names()
     duty = shifts.on_duty(users, now)
     return [
-        VolunteerLine(
-            one,
-            LOOKS[one.state],
-            disclosure.masked(one).phone,
-            names.skills(one.skills),
-            names.areas(one.areas),
-            names.zones([one.inside] if one.inside else []),
-            volunteers.can_be_asked(one, now, on_duty=one.pk in duty),
-            done.get(one.pk, Served()),
-        )
+        {
+            "one": one,
+            "look": LOOKS[one.state],
+            "phone": disclosure.masked(one).phone,
+            "skills": names.skills(one.skills),
+            "areas": names.areas(one.areas),
+            "inside": names.zones([one.inside] if one.inside else []),
+            "ready": volunteers.can_be_asked(one, now, on_duty=one.pk in duty),
+            "month": done.get(one.pk, Served()),
+        }
         for one in rows
     ]
 

@@ -20,7 +20,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from yinghu.common import rate_limit
-from yinghu.common.language import name_of
 from yinghu.common.privacy.sealing import derived_key
 from yinghu.errands import membership
 from yinghu.people import disclosure, shifts, volunteers
@@ -43,19 +42,19 @@ from yinghu.web.volunteers.service_hours import (
 SHOWN = 50
 READY_FOR: Final = (1, 2, 4, 8)
 """Hours for which a volunteer can say that they are available now."""
-AWAY_FOR: Final[dict[str, tuple[timedelta, Any]]] = {
-    "8": (timedelta(hours=8), gettext_lazy("8 小时")),
-    "72": (timedelta(days=3), gettext_lazy("3 天")),
-    "336": (timedelta(days=14), gettext_lazy("两周")),
+AWAY_FOR: Final[dict[str, Any]] = {
+    "8": gettext_lazy("8 小时"),
+    "72": gettext_lazy("3 天"),
+    "336": gettext_lazy("两周"),
 }
-PARTS: Final[tuple[tuple[int, Any, str], ...]] = (
-    (0, gettext_lazy("夜里"), "0–6"),
-    (6, gettext_lazy("上午"), "6–12"),
-    (12, gettext_lazy("下午"), "12–18"),
-    (18, gettext_lazy("晚上"), "18–24"),
-)
-"""Parts of a day of `_PART_HOURS` each: first hour, name, clock."""
-_PART_HOURS: Final = 6
+"""Hours for which a volunteer can say that they are not available."""
+PARTS: Final[dict[int, Any]] = {
+    0: gettext_lazy("夜里"),
+    6: gettext_lazy("上午"),
+    12: gettext_lazy("下午"),
+    18: gettext_lazy("晚上"),
+}
+"""Parts of a day, of six hours each, by their first hour."""
 DAYS: Final = (
     gettext_lazy("周一"),
     gettext_lazy("周二"),
@@ -110,25 +109,19 @@ def _show(
             "ready_until": me.ready_until if (me.ready_until or now) > now else None,
             "away_until": me.away_until if (me.away_until or now) > now else None,
             "ready_for": READY_FOR,
-            "away_for": [(key, label) for key, (_span, label) in AWAY_FOR.items()],
+            "away_for": AWAY_FOR.items(),
             "shifts": duty[:5],
-            "parts": [(label, clock) for _first, label, clock in PARTS],
+            "parts": [(label, f"{first}–{first + 6}") for first, label in PARTS.items()],
             "week": _week(me.hours),
             "form": form or ServiceForm(me, coordinator=False),
             "zones": names.zones(me.zones),
             "inside": names.zones([me.inside] if me.inside else []),
-            "near": _near(me),
+            "near": locate.by_point(me.lon, me.lat) if me.lon and me.lat else None,
             "where": AreaInput().render("area", "", {"class": "form-control", "id": "me-area"}),
             "wrong_where": wrong_where,
             "busy": membership.has_in_hand(user),
         }
     return render(request, "volunteers/me.html", context, status=status)
-
-
-def _near(me: Volunteer) -> str:
-    """The area of their last position."""
-    found = locate.by_point(me.lon, me.lat) if me.lon is not None and me.lat is not None else None
-    return name_of(found) if found else ""
 
 
 def _week(hours: list[int]) -> list[tuple[Any, list[tuple[str, bool, str]]]]:
@@ -139,7 +132,7 @@ def _week(hours: list[int]) -> list[tuple[Any, list[tuple[str, bool, str]]]]:
             day,
             [
                 (f"{n}-{first}", there.issuperset(_hours(n, first)), f"{day} {label}")
-                for first, label, _clock in PARTS
+                for first, label in PARTS.items()
             ],
         )
         for n, day in enumerate(DAYS)
@@ -148,7 +141,7 @@ def _week(hours: list[int]) -> list[tuple[Any, list[tuple[str, bool, str]]]]:
 
 def _hours(day: int, first: int) -> range:
     start = day * 24 + first
-    return range(start, start + _PART_HOURS)
+    return range(start, start + 6)
 
 
 @staff_page("POST", desks=["field"])
@@ -180,10 +173,9 @@ def _ready(request: HttpRequest, me: Volunteer) -> HttpResponse:
 
 
 def _away(request: HttpRequest, me: Volunteer) -> HttpResponse:
-    span = AWAY_FOR.get(request.POST.get("for", ""))
-    if span is None:
+    if (choice := request.POST.get("for", "")) not in AWAY_FOR:
         raise Http404
-    volunteers.set_away(me, timezone.now() + span[0])
+    volunteers.set_away(me, timezone.now() + timedelta(hours=int(choice)))
     return _back(request, _("好的，这段时间不来问您"))
 
 
@@ -209,7 +201,7 @@ def _put_hours(request: HttpRequest, me: Volunteer) -> HttpResponse:
     hours = [
         hour
         for n in range(len(DAYS))
-        for first, _label, _clock in PARTS
+        for first in PARTS
         if f"{n}-{first}" in chosen
         for hour in _hours(n, first)
     ]
@@ -284,11 +276,7 @@ def _token(me: Volunteer, done: Served, today: date) -> str:
         "from": _first(me, done).isoformat(),
         "on": today.isoformat(),
     }
-    return signing.dumps(said, key=_key(), salt=_SALT, compress=True)
-
-
-def _key() -> str:
-    return derived_key("certificate").hex()
+    return signing.dumps(said, key=derived_key("certificate").hex(), salt=_SALT, compress=True)
 
 
 @never_cache
@@ -301,7 +289,8 @@ def certificate_check(request: HttpRequest, token: str) -> HttpResponse:
         answer.headers["Retry-After"] = str(wait)
         return answer
     try:
-        said: dict[str, Any] = signing.loads(token, key=_key(), salt=_SALT)
+        key = derived_key("certificate").hex()
+        said: dict[str, Any] = signing.loads(token, key=key, salt=_SALT)
     except signing.BadSignature:
         return render(request, "volunteers/certificate_check.html", status=404)
     context = {
