@@ -16,12 +16,6 @@ from yinghu.routing import explanation
 from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import LOOKED_AT, waiting
 
-SAMPLE = 500
-"""Newest cases on which changed rules are tried."""
-
-REACH = 20_000
-"""Ids that are searched for the sample, even if few of them are sorted."""
-
 SHOWN = 30
 """Cases of each kind that a preview names."""
 
@@ -61,11 +55,12 @@ class Effect:
 
 
 def sample() -> list[Appeal]:
-    """Return the newest sorted cases."""
+    """Return the newest sorted cases, at most 500."""
     newest = Appeal.objects.aggregate(n=Max("pk"))["n"] or 0
-    found = Appeal.objects.filter(pk__gt=newest - REACH, category__isnull=False)
+    # Bounded, even if few of the newest are sorted.
+    found = Appeal.objects.filter(pk__gt=newest - 20_000, category__isnull=False)
     found = found.exclude(status=Status.FILED).order_by("-pk")
-    return list(found.only(*LOOKED_AT)[:SAMPLE])
+    return list(found.only(*LOOKED_AT)[:500])
 
 
 def effect(before: Sequence[RoutingRule], after: Sequence[RoutingRule], actor: Actor) -> Effect:

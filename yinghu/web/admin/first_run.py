@@ -43,22 +43,16 @@ class SetupStep:
     optional: bool = False
 
 
-_SESSION_KEY = "guide"
+SESSION_KEY = "guide"
 """Session key; while set, set-up pages link back to the guide."""
 
 
 def begins(request: HttpRequest) -> bool:
     """Should this login land on the guide? Administrators do until it is done or dismissed."""
-    if "setup" not in desks_of(who(request)) or _SESSION_KEY in request.session:
+    if "setup" not in desks_of(who(request)) or SESSION_KEY in request.session:
         return False
     put_off = GuidePutOff.objects.filter(user=login_of(request)).exists()
     return not put_off and bool(_unfinished(steps()))
-
-
-def offer_way_back(request: HttpRequest) -> None:
-    """Link set-up pages back to the guide for an administrator who has not opened it yet."""
-    if begins(request):
-        request.session[_SESSION_KEY] = True
 
 
 def _unfinished(found: Iterable[SetupStep]) -> list[SetupStep]:
@@ -69,7 +63,7 @@ def _unfinished(found: Iterable[SetupStep]) -> list[SetupStep]:
 def dismiss_guide(request: HttpRequest) -> HttpResponse:
     """Stop landing on the guide after login; its page remains available."""
     GuidePutOff.objects.get_or_create(user=login_of(request))
-    request.session.pop(_SESSION_KEY, None)
+    request.session.pop(SESSION_KEY, None)
     messages.info(request, _("以后登录不再先到这里；要用时，点“第一次设置”"))
     return redirect("setup")
 
@@ -77,7 +71,7 @@ def dismiss_guide(request: HttpRequest) -> HttpResponse:
 @door("GET")
 def show_guide(request: HttpRequest) -> HttpResponse:
     """Show all steps, how many are left and how long they take."""
-    request.session[_SESSION_KEY] = True
+    request.session[SESSION_KEY] = True
     found = steps()
     left = _unfinished(found)
     context = {
@@ -89,7 +83,7 @@ def show_guide(request: HttpRequest) -> HttpResponse:
         "desk": "setup",
     }
     if not left:
-        request.session.pop(_SESSION_KEY)
+        request.session.pop(SESSION_KEY)
     return render(request, "admin/first_run.html", context)
 
 

@@ -22,8 +22,6 @@ from yinghu.web.admin.decorators import door, get_config_type, get_row, row_cont
 from yinghu.web.volunteers.service_form import Names
 from yinghu.web.volunteers.views import change_words
 
-PAGE = 40
-
 
 @door("GET")
 def list_all_changes(request: HttpRequest) -> HttpResponse:
@@ -59,7 +57,7 @@ def list_row_changes(request: HttpRequest, name: str, key: str) -> HttpResponse:
 
 def _page_context(request: HttpRequest, found: QuerySet[Change]) -> dict[str, Any]:
     before = read_id(request.GET.get("before", ""))
-    changes, more = page_before(found.select_related("user"), before, PAGE)
+    changes, more = page_before(found.select_related("user"), before, size=40)
     query = request.GET.copy()
     query.pop("before", None)
     contexts = {name: each.context(each) for name, each in TYPES.items()}

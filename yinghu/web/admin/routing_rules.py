@@ -142,7 +142,7 @@ def edit_rule(request: HttpRequest, key: str) -> HttpResponse:
         seen = read_seen_state(request, RULES, key)
         if seen != now:
             others = changed_meanwhile(RULES, key, seen, now)
-            return _render_form(request, form, thing, status=409, others=others, stale=True)
+            return _render_form(request, form, thing, status=409, others=others)
         done = services.update(RULES, login_of(request), thing, form.cleaned_data)
     text = _("已保存，马上生效；已经派出去的不动") if done else _("没有改动")
     messages.success(request, text)
@@ -180,13 +180,12 @@ def _render_form(
     *,
     status: int = 200,
     others: list[Difference] | None = None,
-    stale: bool = False,
     **more: Any,
 ) -> HttpResponse:
     context = row_context(RULES, thing)
     state = RULES.state(thing) if thing else {}
     seen = signing.dumps(state, salt=f"rule:{context['key']}", compress=True)
-    if request.method == "POST" and not stale:
+    if request.method == "POST" and others is None:
         # A preview must not hide changes that others made since the form was opened.
         seen = request.POST.get("seen", seen)
     context |= {
@@ -194,8 +193,8 @@ def _render_form(
         "fields": [(bound, RULES.field(bound.name).hint) for bound in form],
         "answers": form.answers(),
         "seen": seen,
-        "others": others or [],
-        "stale": stale,
+        "others": others,
+        "stale": others is not None,
         **more,
     }
     return render(request, "admin/routing_rule.html", context, status=status)
@@ -286,12 +285,6 @@ def _describe_mismatch(appeal: Any, tried: explanation.Tried, names: RuleNames) 
     return _("%(what)s是 %(is)s") % {"what": what, "is": is_there}
 
 
-NEAREST = 3
-"""Number of nearly fitting rules shown at the dispatch desk."""
-
-BUSY_SHOWN = 200
-"""Maximum units whose workload is shown at the dispatch desk."""
-
 BUSY_COUNTED = 1000
 """Open cases of a unit are counted up to this number."""
 
@@ -308,7 +301,7 @@ def dispatch_context(appeal: Appeal, actor: Actor) -> dict[str, Any]:
         "unrouted": True,
         "takes": takes,
         "takes_said": names.sentence(takes.rule) if takes else "",
-        "misses": describe_trials(appeal, near[:NEAREST], names),
+        "misses": describe_trials(appeal, near[:3], names),
         "no_rules": not tried,
         "returned_it": takes is not None and takes.rule.unit in [each["unit"] for each in returned],
         "takes_why": _("规则 %d") % takes.rule.order if takes else "",
@@ -343,14 +336,14 @@ def _new_rule_url(appeal: Appeal) -> str:
 
 
 def _workloads() -> list[tuple[Unit, int, bool]]:
-    """(unit, open cases, whether counting stopped at the limit) of staffed units, least first."""
+    """(unit, open cases, whether counting stopped) of the 200 least busy staffed units."""
     units = {unit.pk: unit for unit in staffed_units()}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT u.id, c.n FROM people_unit u CROSS JOIN LATERAL (SELECT count(*) AS n FROM ("
             "SELECT 1 FROM appeals_appeal a WHERE a.unit_id = u.id AND a.status = ANY(%s)"
-            " LIMIT %s) counted) c WHERE u.id = ANY(%s) ORDER BY c.n, u.id LIMIT %s",
-            [[status.value for status in OPEN], BUSY_COUNTED, list(units), BUSY_SHOWN],
+            " LIMIT %s) counted) c WHERE u.id = ANY(%s) ORDER BY c.n, u.id LIMIT 200",
+            [[status.value for status in OPEN], BUSY_COUNTED, list(units)],
         )
         rows = cursor.fetchall()
     return [(units[pk], n, n == BUSY_COUNTED) for pk, n in rows]

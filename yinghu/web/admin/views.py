@@ -35,13 +35,12 @@ from yinghu.web.admin.decorators import (
 )
 from yinghu.web.admin.row_tables import TABLES
 
-PAGE = 50
-
 
 @door("GET")
 def show_setup(request: HttpRequest) -> HttpResponse:
     """Show all configuration types in the order of setting up, with counts and warnings."""
-    first_run.offer_way_back(request)
+    if first_run.begins(request):
+        request.session[first_run.SESSION_KEY] = True
     cards = [
         {
             "href": reverse("setup_list", args=[each.name]),
@@ -71,7 +70,7 @@ def list_rows(request: HttpRequest, name: str) -> HttpResponse:
         # With a single county at the top, show its children instead.
         under = found[0].code
         found = config.search(query, which, under)
-    pages = Paginator(found, PAGE)
+    pages = Paginator(found, 50)
     page = pages.get_page(request.GET.get("page"))
     context = {
         "kind": config,
@@ -163,7 +162,7 @@ def _render_conflict(
     key = config.key(row)
     again = config.bind(key, data)
     others = changed_meanwhile(config, key, seen, now)
-    return _render_form(request, config, again, row, status=409, others=others, stale=True)
+    return _render_form(request, config, again, row, status=409, others=others)
 
 
 def _render_form(
@@ -175,8 +174,8 @@ def _render_form(
     status: int = 200,
     problem: str = "",
     others: list[Difference] | None = None,
-    stale: bool = False,
 ) -> HttpResponse:
+    """Render the form; `others` are the differences that refused it as made for an older state."""
     context = row_context(config, row)
     key = context["key"]
     state = services.without_active(config.state(row)) if row is not None else {}
@@ -188,8 +187,8 @@ def _render_form(
         "key_label": config.label_of((config.form.fixed or ("code",))[0]),
         "seen": signing.dumps(state, salt=f"{config.name}:{key}", compress=True),
         "problem": problem,
-        "others": others or [],
-        "stale": stale,
+        "others": others,
+        "stale": others is not None,
         "under": request.POST.get("under", request.GET.get("under", ""))[:24],
     }
     if row is not None and not form.fields:

@@ -19,8 +19,6 @@ from django.views.decorators.http import require_safe
 
 from yinghu.appeals import city_texts
 
-COLOUR, GROUND = "#0b6e69", "#ffffff"
-
 SHELL = (
     "vendor/tabler.css",
     "vendor/icons.svg",
@@ -50,15 +48,6 @@ SHELL = (
     "volunteers/volunteers.js",
 )
 """Static files of the pages under /field; cached on the phone at installation."""
-
-LOGINS = ("/accounts/", "/demo-login", "/invite/", "/join/", "/volunteer")
-"""Path prefixes of forms that begin or end a login."""
-
-MOST_PAGES = 30
-"""Maximum pages cached on a phone; the least recently viewed is dropped first."""
-
-KEPT_HOURS = 48
-"""Maximum age of a cached page in hours; some contain names and phone numbers."""
 
 ICONS = {"180": (180, True), "192": (192, False), "512": (512, False), "512-full": (512, True)}
 """File name in `field/icons/` -> (pixels, whether the background fills the square, for systems that
@@ -93,8 +82,8 @@ def show_manifest(request: HttpRequest) -> HttpResponse:
             "scope": "/",
             "display": "standalone",
             "orientation": "portrait",
-            "theme_color": COLOUR,
-            "background_color": GROUND,
+            "theme_color": "#0b6e69",
+            "background_color": "#ffffff",
             "icons": icons,
         },
         json_dumps_params={"ensure_ascii": False},
@@ -129,9 +118,12 @@ def serve_service_worker(request: HttpRequest) -> HttpResponse:
         "offline": reverse("offline"),
         "unsent": reverse("offline") + "?unsent",
         "pages": reverse("field"),
-        "logins": LOGINS,
-        "most": MOST_PAGES,
-        "hours": KEPT_HOURS,
+        # Path prefixes of forms that begin or end a login.
+        "logins": ["/accounts/", "/demo-login", "/invite/", "/join/", "/volunteer"],
+        # Pages kept; the least recently viewed is dropped first.
+        "most": 30,
+        # Pages are dropped after two days: some contain names and phone numbers.
+        "hours": 48,
         # In debug mode, file names have no hashes: always revalidate.
         "fresh": settings.DEBUG,
     }

@@ -36,8 +36,6 @@ from yinghu.web.field.legs import SHOWN, Kept
 
 MOST_OPEN = 40
 """Limit of the open legs shown; each costs a check whether the reader may take it."""
-_LONGEST = 160
-"""Characters of the case's text, where nothing else says what to buy."""
 
 
 @dataclass(slots=True)
@@ -98,7 +96,7 @@ def _goods(leg: Leg) -> str:
     answers = [each for each in event_text.answers_of(leg.appeal, reveal=False) if each[1] != place]
     if answers:
         return _("；").join(_("%s：%s") % pair for pair in answers)
-    return without_numbers(leg.appeal.body)[:_LONGEST]
+    return without_numbers(leg.appeal.body)[:160]
 
 
 def _lists(actor: Actor, given: TickedLegs | None) -> list[ShoppingPlace]:

@@ -57,11 +57,8 @@ LOOKED_AT = 300
 """Free cases among which the nearest are searched: the most urgent and oldest of the actor's units.
 Others follow as these are taken."""
 
-DONE_DAYS = 30
-
-NEAR_FOR = 30 * 60
-"""Seconds for which the list stays sorted by the reader's last position."""
 _NEAR = "field_near"
+"""Session key of the reader's last position, by which the list stays sorted for a while."""
 
 TAKEN = "taken"
 """Reason in the access log for showing a case's requester to its holder; the seq of the event that
@@ -112,7 +109,7 @@ def _open_legs(actor: Actor, me: Point | None) -> list[legs.Card]:
 
 
 def _stands_at(request: HttpRequest) -> Point | None:
-    """The reader's position, not older than `NEAR_FOR`; `?order=urgent` forgets it."""
+    """The reader's position, not older than half an hour; `?order=urgent` forgets it."""
     if request.GET.get("order") == "urgent":
         request.session.pop(_NEAR, None)
         return None
@@ -123,7 +120,7 @@ def _stands_at(request: HttpRequest) -> Point | None:
         request.session[_NEAR] = {"at": [round(here[0], 3), round(here[1], 3)], "said": time.time()}
         return Point(*here)
     kept: dict[str, Any] = request.session.get(_NEAR) or {}
-    return None if time.time() - kept.get("said", 0) > NEAR_FOR else Point(*kept["at"])
+    return None if time.time() - kept.get("said", 0) > 30 * 60 else Point(*kept["at"])
 
 
 @staff_page("GET", desks=["field"])
@@ -171,7 +168,7 @@ def field_done(request: HttpRequest) -> HttpResponse:
     found = Appeal.objects.filter(
         holder=actor.user_id,
         status__in=(Status.RESOLVED, Status.CLOSED),
-        moved_at__gte=timezone.now() - timedelta(days=DONE_DAYS),
+        moved_at__gte=timezone.now() - timedelta(days=30),
     )
     found = found.select_related("category", "area", "unit").defer("area__outline")
     context = {"desk": "field", "done": found.order_by("-moved_at")[:PAGE_SIZE]}
@@ -202,6 +199,7 @@ def _show(
     if holds:
         whom = disclosure.show_to_holder(actor, appeal, _takings(actor, [appeal])[appeal.pk])
     reveal = may_reveal(actor, appeal)
+    free = inboxes.free(actor).exclude(pk=appeal.pk)
     acts = _acts(appeal, actor, bound)
     offered = {each["verb"] for each in acts}
     context = {
@@ -212,7 +210,7 @@ def _show(
         "whom": whom,
         "point": exactly(appeal) if holds else None,
         "gone": gone,
-        "next": _next_free(actor, appeal) if gone else None,
+        "next": case_rows(free[:1], actor) if gone else [],
         "acts": acts,
         "max_photos": photos.MAX_PHOTOS,
         # People write their phone number into the text.
@@ -251,12 +249,6 @@ def _story(request: HttpRequest, appeal: Appeal, reveal: bool) -> Story:
     for event in story.events:
         event.words = without_numbers(event.words)
     return story
-
-
-def _next_free(actor: Actor, appeal: Appeal) -> CaseRow | None:
-    """Another free case, for an actor who was too late for this one."""
-    rows = case_rows(inboxes.free(actor).exclude(pk=appeal.pk)[:1], actor)
-    return rows[0] if rows else None
 
 
 def _takings(actor: Actor, held: Iterable[Appeal]) -> dict[int, str]:

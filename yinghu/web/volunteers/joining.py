@@ -34,8 +34,6 @@ from yinghu.ui.qr import qr_image, qr_inline
 from yinghu.ui.requests import absolute, who
 from yinghu.web.citizen import phone_code
 
-OPEN_FOR = 30 * 60
-"""Seconds for which a verified phone number keeps the form open in a browser."""
 _SESSION_KEY = "join"
 phone_code.drop_at_login(_SESSION_KEY)
 _JOIN_TEMPLATE = "volunteers/join_door.html"
@@ -101,7 +99,7 @@ def join(request: HttpRequest, unit_code: str) -> HttpResponse:
         request.session[_SESSION_KEY] = {
             "squad": squad.code,
             "phone": base64.b64encode(seal(step.verified_phone)).decode(),
-            "until": time.time() + OPEN_FOR,
+            "until": time.time() + 30 * 60,
         }
         return redirect("join", squad.code)
     if not phone:

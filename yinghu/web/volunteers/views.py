@@ -33,9 +33,6 @@ from yinghu.ui.verb_views import VerbView
 from yinghu.web.volunteers.service_form import Names, ServiceForm
 from yinghu.web.volunteers.service_hours import Served, month_began, served, served_by
 
-PAGE = 50
-LEGS = 30
-CHANGES = 50
 State = Volunteer.State
 
 LOOKS: dict[str, tuple[str, str]] = {
@@ -113,7 +110,7 @@ def _list(request: HttpRequest, form: AddForm, status: int = 200) -> HttpRespons
     state = request.GET.get("state", "" if query else default.value)
     if state in State.values:
         found = found.filter(state=state)
-    pages = Paginator(found.order_by("state", "-applied_at", "pk"), PAGE)
+    pages = Paginator(found.order_by("state", "-applied_at", "pk"), 50)
     page = pages.get_page(request.GET.get("page"))
     context = {
         "desk": "volunteers",
@@ -230,12 +227,12 @@ def _show(
         "before": _before(request, volunteer),
         "month": served_by(user, month_began()),
         "all": served_by(user),
-        "legs": legs[:LEGS],
+        "legs": legs[:30],
         "form": bound or ServiceForm(volunteer, coordinator=True),
         "verbs": [verb for verb, act in ACTS.items() if volunteer.state in act.states],
         "told": [
             (each, change_words(each, names))
-            for each in changes.select_related("user").order_by("-id")[:CHANGES]
+            for each in changes.select_related("user").order_by("-id")[:50]
         ],
         "problem": problem,
     }

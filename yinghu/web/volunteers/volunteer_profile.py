@@ -39,7 +39,6 @@ from yinghu.web.volunteers.service_hours import (
     served_by,
 )
 
-SHOWN = 50
 READY_FOR: Final = (1, 2, 4, 8)
 """Hours for which a volunteer can say that they are available now."""
 AWAY_FOR: Final[dict[str, Any]] = {
@@ -96,7 +95,7 @@ def _show(
         "done": done_legs([user.pk])
         .select_related("area")
         .defer("area__outline")
-        .order_by("-done_at")[:SHOWN],
+        .order_by("-done_at")[:50],
         "problem": problem,
     }
     if me is not None:
