@@ -3,8 +3,6 @@
 A bad row is reported with its line and the reason; the others are imported.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from pathlib import Path
 

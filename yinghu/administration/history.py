@@ -1,7 +1,5 @@
 """History of the configuration in words: what changed, and who did it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _

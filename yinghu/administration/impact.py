@@ -4,8 +4,6 @@ Not in the types themselves, because units, areas and people do not know the cas
 refer to them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass

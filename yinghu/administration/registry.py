@@ -1,7 +1,5 @@
 """Registry of all configuration types, in the order in which a city is set up."""
 
-from __future__ import annotations
-
 from itertools import chain
 
 from yinghu.appeals import config_types as appeals

@@ -1,7 +1,5 @@
 """Preview of changed routing rules, tried on real cases before saving."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

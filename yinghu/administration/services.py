@@ -1,7 +1,5 @@
 """Writing rows of configuration types, with history; one writer at a time in the whole city."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any

@@ -1,7 +1,5 @@
 """Import of tables: a plan of each line's effect first, then its execution."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable

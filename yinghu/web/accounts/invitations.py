@@ -1,7 +1,5 @@
 """Invitation pages: making a link for a new login, and choosing a password by it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import segno

@@ -1,7 +1,5 @@
 """What the set-up views share: their decorator, readers of addresses and forms, a row's context."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """CSV export and import of configuration types; an import is previewed before it is written."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.contrib import messages

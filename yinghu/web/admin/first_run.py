@@ -1,7 +1,5 @@
 """First-run guide: steps from an empty city to a first resolved appeal, read from the database."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

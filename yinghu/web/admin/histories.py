@@ -1,7 +1,5 @@
 """History pages: changes of all configuration, and of one row."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Set-up pages for routing rules: list, form with preview of its effect, order, and mismatches."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any

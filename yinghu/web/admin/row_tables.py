@@ -1,7 +1,5 @@
 """Row editors inside two forms: a category's questions and an errand's legs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

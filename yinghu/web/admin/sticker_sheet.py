@@ -1,7 +1,5 @@
 """Printable A4 sheets of QR code stickers for places."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse

@@ -1,7 +1,5 @@
 """Set-up views shared by all configuration types: index, list, form, retire, restore."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.conf import settings

@@ -4,8 +4,6 @@ The shift derives from the case id and a secret key, so it is constant: fresh no
 could be averaged away.
 """
 
-from __future__ import annotations
-
 import hmac
 import math
 from typing import NamedTuple

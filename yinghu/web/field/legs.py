@@ -1,7 +1,5 @@
 """A leg of an errand on the phone: what to do, where, for whom, and its verbs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime

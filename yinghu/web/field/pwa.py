@@ -1,7 +1,5 @@
 """Progressive web app of the field pages: manifest, icons, service worker."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The shopping list: all that a helper has to buy, by place, ticked off with one receipt."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field

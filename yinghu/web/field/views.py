@@ -1,7 +1,5 @@
 """Pages for field work on a phone: my cases and legs, free ones, the map, one case."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta

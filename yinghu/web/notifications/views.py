@@ -1,7 +1,5 @@
 """Views of the bell, the list of notices, and the failed deliveries."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.contrib import messages

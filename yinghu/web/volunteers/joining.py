@@ -1,7 +1,5 @@
 """Joining a squad by its QR code, and volunteers' login by phone."""
 
-from __future__ import annotations
-
 import base64
 import time
 from typing import Any

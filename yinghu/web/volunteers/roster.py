@@ -1,7 +1,5 @@
 """Roster page: a squad's shifts of a week, with gaps when nobody is on duty."""
 
-from __future__ import annotations
-
 from datetime import date, datetime, time, timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Form for a volunteer's skills, areas and zones, used by volunteers and coordinators."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any

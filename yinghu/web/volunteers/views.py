@@ -1,7 +1,5 @@
 """A coordinator's desk: the volunteers of their squads, from application to leaving."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """A volunteer's profile: when and where they can be asked, their service, leaving the squad."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any, Final
