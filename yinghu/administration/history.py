@@ -30,10 +30,10 @@ def differences(before: State, after: State, context: FormContext) -> list[Diffe
 def _difference(
     name: str, before: State, after: State, context: FormContext, by: str = ""
 ) -> Difference:
-    shown = [
+    old, new = (
         context.type.display_value(name, state.get(name), context) for state in (before, after)
-    ]
-    return Difference(context.type.label_of(name), shown[0], shown[1], by)
+    )
+    return Difference(context.type.label_of(name), old, new, by)
 
 
 def changed_meanwhile(
@@ -83,8 +83,6 @@ def what_was_done(change: Change) -> str:
 def _done_to_login(change: Change) -> str:
     """Describe an action on a login that is not in its form; "" for anything else."""
     names = {*change.before, *change.after}
-    if len(names) != 1:
-        return ""
     if names == {"invited"}:
         return _("发了邀请链接") if change.after else _("作废了邀请链接")
     if names == {"password"}:

@@ -51,14 +51,6 @@ class RuleLine:
     near: bool = False
 
 
-def _rules_with(rules: Iterable[RoutingRule], changed: RoutingRule) -> list[RoutingRule]:
-    """The active rules with one of them changed, added or removed."""
-    found = [rule for rule in rules if rule.pk != changed.pk]
-    if changed.active and changed.unit.active:
-        found.append(changed)
-    return sorted(found, key=lambda rule: rule.order)
-
-
 def _warnings_for(
     rule: RoutingRule, names: RuleNames, hidden: RoutingRule | None, served: Collection[int]
 ) -> list[str]:
@@ -157,7 +149,9 @@ def preview_rule(request: HttpRequest, key: str) -> HttpResponse:
     changed = RULES.new(form.cleaned_data)
     changed.pk, changed.active = (thing.pk, thing.active) if thing else (0, True)
     before = active_rules()
-    after = _rules_with(before, changed)
+    after = [rule for rule in before if rule.pk != changed.pk]
+    if changed.active and changed.unit.active:
+        after = sorted([*after, changed], key=lambda rule: rule.order)
     found = effect(before, after, who(request))
     names = RuleNames()
     earlier, later = explanation.shadowed(before), explanation.shadowed(after)

@@ -69,7 +69,6 @@ def _rows(value: Any, parse: Callable[[str], list[dict[str, str]]]) -> list[dict
 
 
 def _question_preview(rows: list[dict[str, str]]) -> list[Any]:
-    """The complete questions as fields of the citizen's form."""
     whole: list[dict[str, Any]] = []
     for each in rows:
         try:

@@ -117,7 +117,6 @@ def mine(actor: Actor) -> list[Card]:
 
 
 def _is_turn(leg: Leg, actor: Actor) -> bool:
-    """Can the actor do something about it now?"""
     if leg.ready_at is None:
         return False
     if leg.kind != LegKind.HAND_OVER:

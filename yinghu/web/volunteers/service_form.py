@@ -13,11 +13,13 @@ from yinghu.common.language import name_of
 from yinghu.people.models import Skill, Volunteer
 from yinghu.places import locate
 from yinghu.places.area_fields import AreaField, AreaInput
-from yinghu.places.models import Zone
+from yinghu.places.models import Area, Zone
 
 
 class Names:
-    """Names of skills, zones and areas, retired ones included; of an unknown code, the code."""
+    """Names of skills, zones and areas, retired ones included; of an unknown code, the code.
+    Each table is read once.
+    """
 
     @cached_property
     def _skills(self) -> dict[str, str]:
@@ -26,6 +28,10 @@ class Names:
     @cached_property
     def _zones(self) -> dict[str, str]:
         return {zone.code: name_of(zone) for zone in Zone.objects.defer("outline")}
+
+    @cached_property
+    def _areas(self) -> dict[str, Area]:
+        return locate.known_areas()
 
     def skills(self, codes: Iterable[str]) -> list[str]:
         """Names of skills."""
@@ -37,8 +43,7 @@ class Names:
 
     def areas(self, codes: Iterable[str]) -> list[str]:
         """Names of areas."""
-        known = locate.known_areas()
-        return [name_of(known[code]) if code in known else code for code in codes]
+        return [name_of(self._areas[code]) if code in self._areas else code for code in codes]
 
 
 class ServiceForm(forms.Form):

@@ -207,8 +207,7 @@ def _show(
     phone: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    now, user, names = timezone.now(), volunteer.user, Names()
-    duty = user.pk in shifts.on_duty([user.pk], now)
+    user, names = volunteer.user, Names()
     legs = Leg.objects.filter(holder=user).exclude(state=Leg.State.DROPPED)
     legs = legs.select_related("area").defer("area__outline").order_by("-done_at", "-taken_at")
     changes = Change.objects.filter(kind=volunteers.KIND, key=user.username)
@@ -218,10 +217,7 @@ def _show(
         "look": LOOKS[volunteer.state],
         "phone": phone or disclosure.masked(volunteer).phone,
         "shown": bool(phone),
-        "ready": volunteers.can_be_asked(volunteer, now, on_duty=duty),
-        "on_duty": duty,
-        "away": volunteer.away_until if (volunteer.away_until or now) > now else None,
-        "inside": names.zones([volunteer.inside] if volunteer.inside else []),
+        **availability(volunteer, names),
         "before": _before(request, volunteer),
         "month": served_by(user, month_began()),
         "all": served_by(user),
@@ -235,6 +231,19 @@ def _show(
         "problem": problem,
     }
     return render(request, "volunteers/one.html", context, status=status)
+
+
+def availability(volunteer: Volunteer, names: Names) -> dict[str, Any]:
+    """Template context: whether and until when they can be asked, and the zone they live in."""
+    now = timezone.now()
+    on_duty = bool(shifts.on_duty([volunteer.user_id], now))
+    return {
+        "on_duty": on_duty,
+        "ready": volunteers.can_be_asked(volunteer, now, on_duty=on_duty),
+        "ready_until": volunteer.ready_until if (volunteer.ready_until or now) > now else None,
+        "away_until": volunteer.away_until if (volunteer.away_until or now) > now else None,
+        "inside": names.zones([volunteer.inside] if volunteer.inside else []),
+    }
 
 
 def _before(request: HttpRequest, volunteer: Volunteer) -> list[Volunteer]:

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET
 from yinghu.common import rate_limit
 from yinghu.common.privacy.sealing import derived_key
 from yinghu.errands import membership
-from yinghu.people import disclosure, shifts, volunteers
+from yinghu.people import disclosure, volunteers
 from yinghu.people.models import Shift, Volunteer
 from yinghu.places import locate
 from yinghu.places.area_fields import AreaField, AreaInput
@@ -36,6 +36,7 @@ from yinghu.web.volunteers.service_hours import (
     month_began,
     served_by,
 )
+from yinghu.web.volunteers.views import availability
 
 READY_FOR: Final = (1, 2, 4, 8)
 """Hours for which a volunteer can say that they are available now."""
@@ -84,7 +85,7 @@ def _show(
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    user, now = login_of(request), timezone.now()
+    user = login_of(request)
     context: dict[str, Any] = {
         "desk": "field",
         "me": me,
@@ -98,13 +99,8 @@ def _show(
     }
     if me is not None:
         names = Names()
-        duty = Shift.objects.filter(user=user, ends_at__gt=now).order_by("starts_at")
-        context |= {
-            "ready": volunteers.can_be_asked(
-                me, now, on_duty=user.pk in shifts.on_duty([user.pk], now)
-            ),
-            "ready_until": me.ready_until if (me.ready_until or now) > now else None,
-            "away_until": me.away_until if (me.away_until or now) > now else None,
+        duty = Shift.objects.filter(user=user, ends_at__gt=timezone.now()).order_by("starts_at")
+        context |= availability(me, names) | {
             "ready_for": READY_FOR,
             "away_for": AWAY_FOR.items(),
             "shifts": duty[:5],
@@ -112,7 +108,6 @@ def _show(
             "week": _week(me.hours),
             "form": form or ServiceForm(me, coordinator=False),
             "zones": names.zones(me.zones),
-            "inside": names.zones([me.inside] if me.inside else []),
             "near": locate.by_point(me.lon, me.lat) if me.lon and me.lat else None,
             "where": AreaInput().render("area", "", {"class": "form-control", "id": "me-area"}),
             "wrong_where": wrong_where,
