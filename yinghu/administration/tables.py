@@ -121,7 +121,12 @@ def _plan_line(context: FormContext, number: int, cells: dict[str, str]) -> Plan
     new = {name: value for name, value in values.items() if now.get(name) != value}
     if not new:
         return line
-    if why := _obstacle(context, key, new):
+    why = ""
+    if new.get("active"):
+        why = config_type.restore_obstacle(context.rows[key], context.states)
+    elif "active" in new:
+        why = config_type.retire_obstacle(context.rows[key])
+    if why:
         return _refuse(line, why)
     line.does, line.values = "changed", new
     line.before = {name: now.get(name) for name in new}
@@ -132,16 +137,6 @@ def _plan_line(context: FormContext, number: int, cells: dict[str, str]) -> Plan
 def _refuse(line: PlannedLine, *why: str) -> PlannedLine:
     line.does, line.why = "refused", list(why)
     return line
-
-
-def _obstacle(context: FormContext, key: str, new: State) -> str:
-    """Return why a row may not be retired or restored as its line says; "" if it may."""
-    if "active" not in new:
-        return ""
-    row = context.rows[key]
-    if new["active"]:
-        return context.type.restore_obstacle(row, context.states)
-    return context.type.retire_obstacle(row)
 
 
 def describe_line(plan: ImportPlan, line: PlannedLine) -> None:

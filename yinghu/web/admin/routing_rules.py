@@ -161,8 +161,8 @@ def preview_rule(request: HttpRequest, key: str) -> HttpResponse:
         for each in after
         if each.pk != changed.pk and each.pk in later and each.pk not in earlier
     ]
-    shown = {"effect": found, "sentence": names.sentence(changed), "to": name_of(changed.unit)}
-    return _render_form(request, form, thing, **shown)
+    line = RuleLine(changed, names.sentence(changed))
+    return _render_form(request, form, thing, effect=found, line=line)
 
 
 def _render_form(

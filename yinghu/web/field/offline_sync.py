@@ -41,26 +41,18 @@ from yinghu.ui.requests import who
 from yinghu.ui.verb_views import run_with_photos
 from yinghu.web.field.legs import STEPS
 
-OLDEST = timedelta(days=30)
-"""Maximum age of a step; older times are clamped."""
-
-_RETRY_LATER = frozenset({"too_early"})
-"""Refusals that a step still on another phone may resolve: not stored, the phone tries again."""
-_ALREADY_DONE = frozenset({"said_already"})
-"""Refusals because the user has already done the same; they count as done."""
-
 _KEY = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}", re.ASCII)
 _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _MS = re.compile(r"-?[0-9]{1,15}", re.ASCII)
 _YUAN = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,2})?", re.ASCII)
 
 
-class BadRecord(Exception):
+class BadRecord(Refused):
     """The request cannot be taken; `status` is 4xx, or 503 if a later try may succeed."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.code, self.message, self.status = code, message, status
+        super().__init__(code, message)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +86,7 @@ def sync_records(request: HttpRequest) -> HttpResponse:
     try:
         record = _parse(request)
         return _answer(_perform_once(user, who(request), record))
-    except BadRecord as bad:
+    except Refused as bad:
         return _answer({"ok": False, "code": bad.code, "said": bad.message}, bad.status)
 
 
@@ -105,10 +97,7 @@ def _perform_once(user: User, actor: Actor, record: RecordedStep) -> dict[str, A
         return dict(before.result)
     if "field" not in desks_of(actor):
         return _refusal("not_allowed", _("您现在不在队里，不能办任务。请联系队长。"))
-    try:
-        leg = leg_actions.known(record.leg_id, actor)
-    except Refused as gone:
-        raise BadRecord(gone.code, gone.message, gone.status) from gone
+    leg = leg_actions.known(record.leg_id, actor)
     with transaction.atomic():
         # Insert first: a concurrent request with the same key waits here for the commit.
         row, new = FieldRecord.objects.get_or_create(
@@ -132,9 +121,8 @@ def _perform(leg: Leg, actor: Actor, record: RecordedStep) -> dict[str, Any]:
         if len(record.uploads) > photos.MAX_PHOTOS:
             raise Refused("too_many_photos", _("最多 %d 张照片") % photos.MAX_PHOTOS, "photos")
         given = {**record.fields, "paid": cents(record.fields["paid"])}
-        step = STEPS[record.verb]
         said = run_with_photos(
-            lambda kept: step(leg, actor, given, kept, record.at), record.uploads
+            lambda kept: STEPS[record.verb](leg, actor, given, kept, record.at), record.uploads
         )
     except Refused as refused:
         if refused.code == "no_room":
@@ -142,19 +130,20 @@ def _perform(leg: Leg, actor: Actor, record: RecordedStep) -> dict[str, Any]:
         if record.verb == "say" and isinstance(refused, NotFound):
             # The user knows the leg and held it when writing: explain instead of hiding it.
             return _refusal("not_yours", _("这件事现在不归您办了，留言没有发出"))
-        if refused.code in _ALREADY_DONE:
+        if refused.code == "said_already":
             return {"ok": True, "said": _("已确认，等对方也确认")}
-        return _refusal(refused.code, refused.message, again=refused.code in _RETRY_LATER)
+        # A step still on another phone may resolve it: not stored, the phone tries again.
+        again = refused.code == "too_early"
+        return _refusal(refused.code, refused.message) | ({"again": True} if again else {})
     return {"ok": True, "said": said or _("留言已发出")}
 
 
-def _refusal(code: str, text: str, *, again: bool = False) -> dict[str, Any]:
-    answer: dict[str, Any] = {"ok": False, "code": code, "said": text}
-    return answer | {"again": True} if again else answer
+def _refusal(code: str, text: str) -> dict[str, Any]:
+    return {"ok": False, "code": code, "said": text}
 
 
 def _parse(request: HttpRequest) -> RecordedStep:
-    """Parse a request; raises BadRecord."""
+    """Raises BadRecord."""
     given = request.POST
     key, verb = given.get("key", ""), given.get("verb", "")
     if not _KEY.fullmatch(key):
@@ -172,11 +161,11 @@ def _parse(request: HttpRequest) -> RecordedStep:
 
 
 def _server_time(at: str, now: str) -> datetime:
-    """Convert the phone's time to server time, by the age of the step on the phone's clock."""
+    """Convert the phone's time by the age of the step on its clock, 30 days at most."""
     if not (_MS.fullmatch(at) and _MS.fullmatch(now)):
         raise BadRecord("bad_time", _("手机没有说是什么时候办的，没有收下"))
-    ago = min(max(int(now) - int(at), 0), OLDEST // timedelta(milliseconds=1))
-    return timezone.now() - timedelta(milliseconds=ago)
+    ago = timedelta(milliseconds=max(int(now) - int(at), 0))
+    return timezone.now() - min(ago, timedelta(days=30))
 
 
 def cents(yuan: str) -> int | None:
