@@ -19,7 +19,7 @@ SHOWN = 30
 
 
 @dataclass(slots=True)
-class Change:
+class Rerouted:
     """Cases that would go elsewhere, in words; with a link if the reader may see them."""
 
     appeal: Appeal
@@ -34,14 +34,14 @@ class Effect:
 
     tried: int
     waiting: int
-    elsewhere: list[Change] = field(default_factory=list)
-    taken: list[Change] = field(default_factory=list)
-    left: list[Change] = field(default_factory=list)
-    sent: list[Change] = field(default_factory=list)
+    elsewhere: list[Rerouted] = field(default_factory=list)
+    taken: list[Rerouted] = field(default_factory=list)
+    left: list[Rerouted] = field(default_factory=list)
+    sent: list[Rerouted] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     @property
-    def groups(self) -> list[tuple[str, list[Change], int]]:
+    def groups(self) -> list[tuple[str, list[Rerouted], int]]:
         """(change, the first cases, how many more)."""
         found = [
             (_("改去别的单位"), self.elsewhere),
@@ -68,21 +68,21 @@ def effect(before: Sequence[RoutingRule], after: Sequence[RoutingRule], actor: A
     lately = [each for each in lately if each.pk not in waits]
     found = Effect(len(lately), len(now))
     for each in explanation.moved(lately, before, after):
-        change = _change(actor, each)
+        rerouted = _describe_move(actor, each)
         if each.before and each.after:
-            found.elsewhere.append(change)
+            found.elsewhere.append(rerouted)
         else:
-            (found.taken if each.after else found.left).append(change)
+            (found.taken if each.after else found.left).append(rerouted)
     found.sent = [
-        _change(actor, each) for each in explanation.moved(now, before, after) if each.after
+        _describe_move(actor, each) for each in explanation.moved(now, before, after) if each.after
     ]
     return found
 
 
-def _change(actor: Actor, moved: explanation.Moved) -> Change:
+def _describe_move(actor: Actor, moved: explanation.Moved) -> Rerouted:
     appeal = moved.appeal
     assert isinstance(appeal, Appeal)  # noqa: S101  # for the type checker
     before, after = (
         name_of(rule.unit) if rule else _("派单员来派") for rule in (moved.before, moved.after)
     )
-    return Change(appeal, before, after, may_see(actor, appeal))
+    return Rerouted(appeal, before, after, may_see(actor, appeal))
