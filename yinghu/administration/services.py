@@ -15,7 +15,7 @@ from yinghu.people import history
 from yinghu.people.models import Change, User
 
 
-class Refused(Exception):
+class ChangeRefused(Exception):
     """The change is not possible now; the message says why, in the user's language."""
 
 
@@ -86,17 +86,17 @@ def _record(
 
 
 def retire(config_type: ConfigType, user: User | None, row: Any) -> int:
-    """Retire a row and the rows below it; return how many. Raises Refused."""
+    """Retire a row and the rows below it; return how many. Raises ChangeRefused."""
     if why := config_type.retire_obstacle(row):
-        raise Refused(why)
+        raise ChangeRefused(why)
     rows = [row, *config_type.below(row)]
     return sum(update(config_type, user, each, {"active": False}) for each in rows)
 
 
 def restore(config_type: ConfigType, user: User | None, row: Any) -> None:
-    """Restore a retired row. Raises Refused."""
+    """Restore a retired row. Raises ChangeRefused."""
     if why := config_type.restore_obstacle(row):
-        raise Refused(why)
+        raise ChangeRefused(why)
     update(config_type, user, row, {"active": True})
 
 

@@ -166,7 +166,7 @@ def _reasons(config_type: ConfigType, form: forms.Form) -> list[str]:
 def apply_import(user: User | None, plan: ImportPlan) -> int:
     """Execute a plan, within the `exclusive` in which it was made; return the number of lines.
 
-    Raises Refused, and the transaction must then be rolled back: each of two units may be retired,
+    Raises ChangeRefused, and the transaction must then be rolled back: each of two units may be retired,
     but not both.
     """
     config_type = plan.context.type
@@ -185,9 +185,9 @@ def apply_import(user: User | None, plan: ImportPlan) -> int:
                     services.retire(config_type, user, row)
                 elif line.values.get("active") and not made:
                     services.restore(config_type, user, row)
-            except services.Refused as why:
+            except services.ChangeRefused as why:
                 said = _("第 %(n)d 行：%(why)s") % {"n": line.number, "why": why}
-                raise services.Refused(said) from why
+                raise services.ChangeRefused(said) from why
     return len(plan.acts)
 
 

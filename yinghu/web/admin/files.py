@@ -86,7 +86,7 @@ def _confirm_import(request: HttpRequest, config: ConfigType) -> HttpResponse:
                 problem = _("有不能用的行，按您的选择，一行也没有导入")
             else:
                 done = tables.apply_import(login_of(request), plan)
-    except services.Refused as refused:
+    except services.ChangeRefused as refused:
         problem = _("一行也没有导入。%s") % refused
     except IntegrityError:
         # Another process may write without taking our lock.

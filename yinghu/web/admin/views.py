@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from yinghu.administration import impact, services
 from yinghu.administration.history import Difference, changed_meanwhile
 from yinghu.administration.registry import TYPES
-from yinghu.administration.services import Refused
+from yinghu.administration.services import ChangeRefused
 from yinghu.common.config_types.config_form import ConfigForm, State
 from yinghu.common.config_types.config_type import ConfigType
 from yinghu.common.icons import icon_words
@@ -242,7 +242,7 @@ def retire_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
                 services.retire(config, login_of(request), get_row(config, key))
             messages.success(request, _("已停用“%s”；随时可以恢复") % config.label(row))
             return redirect("setup_list", name)
-        except Refused as refused:
+        except ChangeRefused as refused:
             problem = str(refused)
     context = row_context(config, row) | {
         "concerns": impact.concerns(config, row),
@@ -261,6 +261,6 @@ def restore_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
         with services.exclusive():
             services.restore(config, login_of(request), get_row(config, key))
         messages.success(request, _("已恢复，马上生效"))
-    except Refused as refused:
+    except ChangeRefused as refused:
         messages.error(request, str(refused))
     return redirect("setup_row", name, key)
