@@ -46,7 +46,7 @@ class Concern:
     grave: bool = False
 
 
-def concerns(config_type: ConfigType, row: Any) -> list[Concern]:
+def find_concerns(config_type: ConfigType, row: Any) -> list[Concern]:
     """Return the effects of retiring a row."""
     return _CONCERNS.get(config_type.name, lambda row: [])(row)
 

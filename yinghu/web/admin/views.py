@@ -245,7 +245,7 @@ def retire_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
         except ChangeRefused as refused:
             problem = str(refused)
     context = row_context(config, row) | {
-        "concerns": impact.concerns(config, row),
+        "concerns": impact.find_concerns(config, row),
         "problem": problem or config.retire_obstacle(row),
     }
     return render(request, "admin/retire.html", context, status=409 if problem else 200)
