@@ -97,7 +97,7 @@ def cards(found: Iterable[Leg], me: Point | None = None) -> list[Card]:
     return sorted(made, key=lambda card: (card.metres is None, card.metres or 0))
 
 
-def offered(actor: Actor) -> list[Card]:
+def offered_cards(actor: Actor) -> list[Card]:
     """Offers that the actor may still answer."""
     waiting = Offer.objects.filter(
         user=actor.user_id,
@@ -109,7 +109,7 @@ def offered(actor: Actor) -> list[Card]:
     return [Card(offer.leg, offer.metres, offer) for offer in found[:10]]
 
 
-def mine(actor: Actor) -> list[Card]:
+def held_cards(actor: Actor) -> list[Card]:
     """The actor's legs, first those that can be done now."""
     found = eligibility.mine(actor).select_related(*SHOWN)[:50]
     made = [Card(leg, turn=_is_turn(leg, actor)) for leg in found]

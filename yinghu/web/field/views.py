@@ -71,11 +71,11 @@ def field_page(request: HttpRequest) -> HttpResponse:
     rows = case_rows(
         free.select_related("place")[:LOOKED_AT] if me else free[: PAGE_SIZE + 1], actor
     )
-    mine_legs, open_legs = legs.mine(actor), _open_legs(actor, me)
+    mine_legs, open_legs = legs.held_cards(actor), _open_legs(actor, me)
     to_buy, may_buy = shopping_list.count_waiting(actor)
     context = {
         "desk": "field",
-        "offers": legs.offered(actor),
+        "offers": legs.offered_cards(actor),
         "legs": mine_legs,
         "to_buy": to_buy,
         "may_buy": may_buy,
