@@ -166,8 +166,8 @@ def _reasons(config_type: ConfigType, form: forms.Form) -> list[str]:
 def apply_import(user: User | None, plan: ImportPlan) -> int:
     """Execute a plan, within the `exclusive` in which it was made; return the number of lines.
 
-    Raises ChangeRefused, and the transaction must then be rolled back: each of two units may be retired,
-    but not both.
+    Raises ChangeRefused, and the transaction must then be rolled back: each of two units may be
+    retired, but not both.
     """
     config_type = plan.context.type
     for does, group in groupby(plan.acts, key=lambda line: line.does):
