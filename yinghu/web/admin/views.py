@@ -9,7 +9,6 @@ from django.core.paginator import Paginator
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from yinghu.administration import impact, services
@@ -39,19 +38,8 @@ def show_setup(request: HttpRequest) -> HttpResponse:
     """Show all configuration types in the order of setting up, with counts and warnings."""
     if first_run.begins(request):
         request.session[first_run.SESSION_KEY] = True
-    cards = [
-        {
-            "href": reverse("setup_list", args=[each.name]),
-            "icon": each.icon,
-            "title": each.title,
-            "why": each.why,
-            "count": each.count(),
-            "warnings": impact.warnings(each),
-        }
-        for each in TYPES.values()
-    ]
-    context = {"cards": cards, "guide": reverse("guide"), "desk": "setup"}
-    return render(request, "admin/index.html", context)
+    cards = [(each, impact.warnings(each)) for each in TYPES.values()]
+    return render(request, "admin/index.html", {"cards": cards, "desk": "setup"})
 
 
 @door("GET")
@@ -68,13 +56,11 @@ def list_rows(request: HttpRequest, name: str) -> HttpResponse:
         # With a single county at the top, show its children instead.
         under = found[0].code
         found = config.search(query, which, under)
-    pages = Paginator(found, 50)
-    page = pages.get_page(request.GET.get("page"))
+    page = Paginator(found, 50).get_page(request.GET.get("page"))
     context = {
         "kind": config,
         "rows": config.listed(list(page.object_list)),
         "page": page,
-        "total": pages.count,
         "query": query,
         "which": which,
         "under": under,

@@ -1,7 +1,7 @@
 """A volunteer's profile: when and where they can be asked, their service, leaving the squad."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 
 from django.contrib import messages
@@ -30,7 +30,6 @@ from yinghu.ui.qr import qr_inline
 from yinghu.ui.requests import absolute, login_of
 from yinghu.web.volunteers.service_form import Names, ServiceForm
 from yinghu.web.volunteers.service_hours import (
-    Served,
     done_legs,
     hours_said,
     month_began,
@@ -238,37 +237,31 @@ def certificate_page(request: HttpRequest) -> HttpResponse:
         messages.info(request, _("办完第一件，就能打印服务证明了"))
         return redirect("field_me")
     today = timezone.localdate()
-    link = absolute(reverse("certificate_check", args=[_token(me, all_done, today)]))
+    # The first task or the admission, whichever was earlier.
+    began = timezone.localtime(min(each for each in (all_done.first, me.decided_at) if each))
+    said = {
+        "name": disclosure.masked(me).name,
+        "squad": me.squad.name,
+        "tasks": all_done.tasks,
+        "minutes": all_done.minutes,
+        "from": began.date().isoformat(),
+        "on": today.isoformat(),
+    }
+    # Nothing is stored: the address of the check page has its signed contents.
+    key = derived_key("certificate").hex()
+    token = signing.dumps(said, key=key, salt=_SALT, compress=True)
+    link = absolute(reverse("certificate_check", args=[token]))
     context = {
         "desk": "field",
         "name": disclosure.own_name(me),
         "squad": me.squad,
         "all": all_done,
-        "first": _first(me, all_done),
+        "first": began.date(),
         "today": today,
         "qr": qr_inline(link),
         "link": link,
     }
     return render(request, "volunteers/certificate.html", context)
-
-
-def _first(me: Volunteer, done: Served) -> date:
-    """The first day of service: the first task or the admission, whichever was earlier."""
-    moments: list[datetime] = [each for each in (done.first, me.decided_at) if each]
-    return timezone.localtime(min(moments)).date()
-
-
-def _token(me: Volunteer, done: Served, today: date) -> str:
-    """Signed contents of the check page, with the name masked; nothing is stored."""
-    said = {
-        "name": disclosure.masked(me).name,
-        "squad": me.squad.name,
-        "tasks": done.tasks,
-        "minutes": done.minutes,
-        "from": _first(me, done).isoformat(),
-        "on": today.isoformat(),
-    }
-    return signing.dumps(said, key=derived_key("certificate").hex(), salt=_SALT, compress=True)
 
 
 @never_cache
