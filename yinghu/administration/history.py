@@ -22,8 +22,8 @@ class Difference:
 def differences(before: State, after: State, context: FormContext) -> list[Difference]:
     """Return the fields that differ between two states of a row, in the order of the columns."""
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    order = {name: at for at, name in enumerate(context.type.columns)}
-    names.sort(key=lambda name: order.get(name, 99))
+    columns = context.type.columns
+    names.sort(key=lambda name: columns.index(name) if name in columns else len(columns))
     return [_difference(name, before, after, context) for name in names]
 
 

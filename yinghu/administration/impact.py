@@ -26,7 +26,7 @@ from yinghu.people.access import SYSTEM, Actor
 from yinghu.people.models import Post, Skill, Unit, User, Volunteer
 from yinghu.places.models import Area, Place, Zone
 from yinghu.routing.models import RoutingRule
-from yinghu.routing.routing import active_rules
+from yinghu.routing.routing import active_rules, under
 
 _JOBS = {"workday": lay_out_anew.name, "chase": plan_chases_anew.name, "zone": rezone.name}
 
@@ -149,8 +149,7 @@ def _of_user(user: User) -> list[Concern]:
 
 def _of_category(category: Category) -> list[Concern]:
     below = f"{category.code}."
-    named = RoutingRule.objects.filter(active=True, category__startswith=category.code)
-    codes = named.values_list("category", flat=True)
+    named = RoutingRule.objects.filter(active=True).values_list("category", flat=True)
     return [
         Concern(_("首页和表单上不再有这一类，研判也不能再选它")),
         *_touched(
@@ -161,7 +160,7 @@ def _of_category(category: Category) -> list[Concern]:
             ),
         ),
         *_touched(
-            sum(f"{code}.".startswith(below) for code in codes),
+            sum(under(category.code, code) for code in named),
             ngettext_lazy(
                 "%d 条派单规则写着它：以后只对已有的诉求起作用",
                 "%d 条派单规则写着它：以后只对已有的诉求起作用",
@@ -252,9 +251,7 @@ def warnings(config_type: ConfigType) -> list[str]:
         name_of(each)
         for each in Category.objects.filter(active=True)
         if not any(
-            (not rule.category or f"{each.code}.".startswith(f"{rule.category}."))
-            and rule.klass in ("", each.klass)
-            for rule in rules
+            under(rule.category, each.code) and rule.klass in ("", each.klass) for rule in rules
         )
     ]
     if unrouted:

@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.forms import SetPasswordForm
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -28,10 +28,9 @@ from yinghu.web.admin.decorators import door
 
 
 def _user(key: str) -> User:
-    found = None if "\x00" in key else User.objects.filter(username=key, is_active=True).first()
-    if found is None:
+    if "\x00" in key:
         raise Http404
-    return found
+    return get_object_or_404(User, username=key, is_active=True)
 
 
 @door("POST")

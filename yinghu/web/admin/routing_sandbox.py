@@ -1,7 +1,5 @@
 """Routing sandbox: how a text would be classified and routed; nothing is written."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django import forms
@@ -25,49 +23,6 @@ from yinghu.triage import suggest
 from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import who
 from yinghu.web.admin.routing_rules import describe_trials
-
-
-@staff_page("GET", "POST", desks=["dispatch", "setup"])
-def try_rules(request: HttpRequest) -> HttpResponse:
-    """Show the suggested classification of a text and the rule that would take it."""
-    names = RuleNames()
-    form = TryForm(request.POST if request.method == "POST" else None, names=names)
-    context: dict[str, Any] = {
-        "form": form,
-        "desk": "setup" if "setup" in desks_of(who(request)) else "dispatch",
-    }
-    if form.is_valid():
-        context |= _try_form(form, names)
-    status = 422 if form.errors else 200
-    return render(request, "admin/routing_sandbox.html", context, status=status)
-
-
-def _try_form(form: TryForm, names: RuleNames) -> dict[str, Any]:
-    given = form.cleaned_data
-    appeal = Appeal(
-        body=given["words"],
-        channel=given["channel"] or "web",
-        category_id=given["category"] or None,
-        area_id=given["area"] or None,
-        answers=form.answers(),
-    )
-    suggestion = suggest.read([appeal])[0]
-    appeal.category_id, appeal.klass = suggestion.category_id, suggestion.klass
-    appeal.area_id = suggestion.area_id
-    trail = explanation.trail(appeal, active_rules())
-    read = [
-        (_("类别"), names.category(appeal.category_id or ""), suggestion.category_confidence),
-        (_("性质"), klass_said(appeal.klass), suggestion.klass_confidence),
-        (_("地点"), names.area(appeal.area_id or ""), suggestion.area_confidence),
-        (_("紧急程度"), _(Urgency(suggestion.urgency).label), suggestion.urgency_confidence),
-    ]
-    return {
-        "read": [(label, text, f"{sure:.0%}") for label, text, sure in read],
-        "words": suggestion.why,
-        "trail": describe_trials(appeal, trail, names),
-        "takes": trail[-1].rule if trail and trail[-1].fits else None,
-        "questions": form.questions_of(appeal.category_id or ""),
-    }
 
 
 class TryForm(forms.Form):
@@ -118,3 +73,46 @@ class TryForm(forms.Form):
             }
             for each in (found.questions if found else ())
         ]
+
+
+@staff_page("GET", "POST", desks=["dispatch", "setup"])
+def try_rules(request: HttpRequest) -> HttpResponse:
+    """Show the suggested classification of a text and the rule that would take it."""
+    names = RuleNames()
+    form = TryForm(request.POST if request.method == "POST" else None, names=names)
+    context: dict[str, Any] = {
+        "form": form,
+        "desk": "setup" if "setup" in desks_of(who(request)) else "dispatch",
+    }
+    if form.is_valid():
+        context |= _try_form(form, names)
+    status = 422 if form.errors else 200
+    return render(request, "admin/routing_sandbox.html", context, status=status)
+
+
+def _try_form(form: TryForm, names: RuleNames) -> dict[str, Any]:
+    given = form.cleaned_data
+    appeal = Appeal(
+        body=given["words"],
+        channel=given["channel"] or "web",
+        category_id=given["category"] or None,
+        area_id=given["area"] or None,
+        answers=form.answers(),
+    )
+    suggestion = suggest.read([appeal])[0]
+    appeal.category_id, appeal.klass = suggestion.category_id, suggestion.klass
+    appeal.area_id = suggestion.area_id
+    trail = explanation.trail(appeal, active_rules())
+    read = [
+        (_("类别"), names.category(appeal.category_id or ""), suggestion.category_confidence),
+        (_("性质"), klass_said(appeal.klass), suggestion.klass_confidence),
+        (_("地点"), names.area(appeal.area_id or ""), suggestion.area_confidence),
+        (_("紧急程度"), _(Urgency(suggestion.urgency).label), suggestion.urgency_confidence),
+    ]
+    return {
+        "read": [(label, text, f"{sure:.0%}") for label, text, sure in read],
+        "words": suggestion.why,
+        "trail": describe_trials(appeal, trail, names),
+        "takes": trail[-1].rule if trail and trail[-1].fits else None,
+        "questions": form.questions_of(appeal.category_id or ""),
+    }

@@ -36,9 +36,6 @@ from yinghu.ui.requests import is_part, who
 from yinghu.ui.verb_views import VerbView, run_with_photos
 from yinghu.web.field.distance import Point, metres_between, point
 
-TAKEN = "leg"
-"""Reason in the access log for showing a leg's requester to its helper; the leg's id follows."""
-
 
 class FinishForm(forms.Form):
     """What a helper reports when a leg is done. `paid` is in the city's currency."""
@@ -271,7 +268,7 @@ def _next(actor: Actor, leg_id: int) -> Card | None:
 
 def why_shown(leg: Leg) -> str:
     """Reason in the access log for showing the leg's requester to its helper."""
-    return f"{TAKEN} {leg.pk}"
+    return f"leg {leg.pk}"
 
 
 @staff_page("GET", desks=["field"])

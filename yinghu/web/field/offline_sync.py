@@ -37,12 +37,11 @@ from yinghu.errands import leg_actions
 from yinghu.errands.models import FieldRecord, Leg
 from yinghu.people.access import Actor, desks_of
 from yinghu.people.models import User
-from yinghu.ui.requests import who
+from yinghu.ui.requests import read_id, who
 from yinghu.ui.verb_views import run_with_photos
 from yinghu.web.field.legs import STEPS
 
 _KEY = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}", re.ASCII)
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _MS = re.compile(r"-?[0-9]{1,15}", re.ASCII)
 _YUAN = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,2})?", re.ASCII)
 
@@ -150,14 +149,14 @@ def _parse(request: HttpRequest) -> RecordedStep:
         raise BadRecord("bad_key", _("这一步的编号不对，没有收下"))
     if verb not in RECORDED:
         raise BadRecord("bad_verb", _("不认识这一步，没有收下。请刷新页面再办一次。"))
-    leg = given.get("leg", "")
-    if not _ID.fullmatch(leg):
+    leg = read_id(given.get("leg", ""))
+    if leg is None:
         raise BadRecord("not_found", _("没有这一程"), 404)
     fields = {name: given.get(name, "") for name in ("words", "why", "kept", "paid")}
     if any("\x00" in text for text in fields.values()):
         raise BadRecord("bad_text", _("文字里有不能保存的字符"), 422)
     at = _server_time(given.get("at", ""), given.get("now", ""))
-    return RecordedStep(UUID(key), int(leg), verb, at, fields, request.FILES.getlist("photos"))
+    return RecordedStep(UUID(key), leg, verb, at, fields, request.FILES.getlist("photos"))
 
 
 def _server_time(at: str, now: str) -> datetime:

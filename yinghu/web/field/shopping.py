@@ -47,10 +47,6 @@ class ShoppingLine:
     words: str = ""
     problem: str = ""
 
-    @property
-    def asks_words(self) -> bool:
-        return self.leg.proof == Proof.WORDS
-
 
 @dataclass(slots=True)
 class ShoppingPlace:

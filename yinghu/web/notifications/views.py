@@ -72,10 +72,6 @@ def _quote(notice: Notification) -> str:
     return Truncator(without_numbers(said)).chars(80)
 
 
-_DIGEST_DESKS = ("oversight", "own", "field")
-"""Desks that list the cases of a digest; the first that its reader has is opened."""
-
-
 @staff_page("GET")
 def notices_page(request: HttpRequest) -> HttpResponse:
     """List the notices, newest first; `?unread=1` only the unread ones."""
@@ -112,9 +108,9 @@ def open_notice(request: HttpRequest, pk: int) -> HttpResponse:
     mark_read(own, login_of(request).pk)
     actor = who(request)
     if notice.appeal is None:
-        desks = desks_of(actor)
-        # After a change of posts there may be none.
-        return redirect(next((name for name in _DIGEST_DESKS if name in desks), "notices"))
+        # A digest's cases are in one of these lists; after a change of posts there may be none.
+        desks = [name for name in ("oversight", "own", "field") if name in desks_of(actor)]
+        return redirect(desks[0] if desks else "notices")
     leg = _leg_of(notice, actor)
     if leg is not None:
         return redirect("leg", leg_id=leg)

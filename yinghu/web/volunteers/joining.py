@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth import login
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -78,10 +78,7 @@ class JoinForm(forms.Form):
 
 def _squad(code: str) -> Unit:
     """The active squad or group with this code; 404 if it cannot be joined."""
-    squad = Unit.objects.filter(code=code, kind__in=JOINED, active=True).first()
-    if squad is None:
-        raise Http404
-    return squad
+    return get_object_or_404(Unit, code=code, kind__in=JOINED, active=True)
 
 
 @never_cache
