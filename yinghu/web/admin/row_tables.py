@@ -47,7 +47,6 @@ class RowTable:
 
 
 def _question_context(form: ConfigForm) -> dict[str, Any]:
-    """A category's questions as rows to edit, and a preview of the citizen's form."""
     kept = _rows(form.context.cells(form.key).get("questions"), questions.rows_in)
     old = {each["key"] for each in kept if each["key"]}
     rows = _rows(form["questions"].value(), questions.rows_in)
@@ -84,7 +83,6 @@ _BLANK_LEG = dict.fromkeys(legs.PARTS, "") | legs.BLANK
 
 
 def _leg_context(form: ConfigForm) -> dict[str, Any]:
-    """An errand's legs as rows to edit, with the choices of each column."""
     assert isinstance(form, ErrandForm)  # noqa: S101  # for the type checker
     rows = _rows(form["legs"].value(), legs.rows_in)
     categories = form.context.all_of(Category)

@@ -15,7 +15,7 @@ from yinghu.administration import impact, services
 from yinghu.administration.history import Difference, changed_meanwhile
 from yinghu.administration.registry import TYPES
 from yinghu.administration.services import ChangeRefused
-from yinghu.common.config_types.config_form import ConfigForm, State
+from yinghu.common.config_types.config_form import ConfigForm
 from yinghu.common.config_types.config_type import ConfigType
 from yinghu.common.icons import icon_words
 from yinghu.people import invitations
@@ -121,32 +121,20 @@ def edit_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
         now = services.without_active(config.state(row))
         seen = read_seen_state(request, config, key)
         if seen != now:
-            return _render_conflict(request, config, row, form, seen, now)
+            typed = request.POST.copy()
+            # The typed values stay; what was not changed follows the others.
+            for name, value in form.cleaned_data.items():
+                if seen and value == seen.get(name):
+                    typed[name] = config.cells(row)[name]
+            others = changed_meanwhile(config, key, seen, now)
+            again = config.bind(key, typed)
+            return _render_form(request, config, again, row, status=409, others=others)
         done = services.update(config, login_of(request), row, form.cleaned_data)
     if done:
         messages.success(request, _("已保存，马上生效"))
     else:
         messages.info(request, _("没有改动"))
     return redirect("setup_row", name, key) if config.find(key) else redirect("setup_list", name)
-
-
-def _render_conflict(
-    request: HttpRequest,
-    config: ConfigType,
-    row: Any,
-    form: ConfigForm,
-    seen: State,
-    now: State,
-) -> HttpResponse:
-    """Show what others saved meanwhile; keep the typed values and take theirs for the rest."""
-    data = request.POST.copy()
-    for name in form.cleaned_data:
-        if seen and form.cleaned_data[name] == seen.get(name):
-            data[name] = config.cells(row)[name]
-    key = config.key(row)
-    again = config.bind(key, data)
-    others = changed_meanwhile(config, key, seen, now)
-    return _render_form(request, config, again, row, status=409, others=others)
 
 
 def _render_form(

@@ -258,9 +258,8 @@ _ON_CARD = (
 
 
 def _next(actor: Actor, leg_id: int) -> Card | None:
-    """Another open leg, for an actor who was too late for this one. Hundreds may ask at once: only
-    the columns of a card are read.
-    """
+    """Another open leg, for an actor who was too late for this one."""
+    # Hundreds may ask at once: only the columns of a card are read.
     found = eligibility.pool(actor).exclude(pk=leg_id)
     lean = found.select_related("appeal__category", "area", "place", "zone").only(*_ON_CARD)
     return next((Card(leg) for leg in lean[:1]), None)

@@ -93,7 +93,6 @@ def field_page(request: HttpRequest) -> HttpResponse:
 
 
 def _held(actor: Actor) -> QuerySet[Appeal]:
-    """The cases in the actor's hand."""
     return inboxes.mine(actor).filter(unit__in=actor.unit_ids)
 
 

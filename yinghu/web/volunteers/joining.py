@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib.auth import login
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -31,6 +30,7 @@ from yinghu.ui.decorators import staff_page
 from yinghu.ui.qr import qr_image, qr_inline
 from yinghu.ui.requests import absolute, who
 from yinghu.web.citizen import phone_code
+from yinghu.web.volunteers.service_form import offer_choices
 
 _SESSION_KEY = "join"
 phone_code.drop_at_login(_SESSION_KEY)
@@ -64,16 +64,10 @@ class JoinForm(forms.Form):
     def __init__(self, data: Any = None) -> None:
         super().__init__(data, auto_id="j-%s")
         self.fields["area"].widget.attrs["data-areas"] = reverse("geo_areas")
-        self._offer("skills", Skill.objects.filter(active=True))
-        self._offer("inside", Zone.objects.filter(active=True), ("", _("没有，进出自由")))
-
-    def _offer(self, name: str, rows: QuerySet[Any], *first: tuple[str, str]) -> None:
-        """Set the choices of a field; drop the field if there are none."""
-        field: Any = self.fields[name]
-        choices = [(row.code, name_of(row)) for row in rows]
-        field.choices = [*first, *choices]
-        if not choices:
-            del self.fields[name]
+        skills = [(skill.code, name_of(skill)) for skill in Skill.objects.filter(active=True)]
+        zones = [(zone.code, name_of(zone)) for zone in Zone.objects.filter(active=True)]
+        offer_choices(self, "skills", skills)
+        offer_choices(self, "inside", [("", _("没有，进出自由")), *zones])
 
 
 def _squad(code: str) -> Unit:
@@ -133,7 +127,6 @@ def _verified_phone(request: HttpRequest, squad: Unit) -> str:
 def _render_state(
     request: HttpRequest, volunteer: Volunteer | None, *, fresh: bool = False, status: int = 200
 ) -> HttpResponse:
-    """Render the state of an application, to a person with a verified phone."""
     context = {"volunteer": volunteer, "fresh": fresh}
     return render(request, "volunteers/volunteer_told.html", context, status=status)
 

@@ -75,7 +75,6 @@ def _squad(request: HttpRequest) -> tuple[Unit, list[Unit]]:
 
 
 def _monday(request: HttpRequest) -> date:
-    """Monday of the requested week, default this week."""
     day = read_day(request.GET.get("week", ""))
     if day is None or not 2000 <= day.year < 9000:
         day = timezone.localdate()

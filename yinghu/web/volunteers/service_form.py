@@ -17,9 +17,7 @@ from yinghu.places.models import Area, Zone
 
 
 class Names:
-    """Names of skills, zones and areas, retired ones included; of an unknown code, the code.
-    Each table is read once.
-    """
+    """Names of skills, zones and areas by code, retired ones included; each table is read once."""
 
     @cached_property
     def _skills(self) -> dict[str, str]:
@@ -44,6 +42,14 @@ class Names:
     def areas(self, codes: Iterable[str]) -> list[str]:
         """Names of areas."""
         return [name_of(self._areas[code]) if code in self._areas else code for code in codes]
+
+
+def offer_choices(form: forms.Form, name: str, choices: list[tuple[str, str]]) -> None:
+    """Set the choices of a field; drop the field if there is nothing to choose."""
+    field: Any = form.fields[name]
+    field.choices = choices
+    if not any(value for value, _label in choices):
+        del form.fields[name]
 
 
 class ServiceForm(forms.Form):
@@ -75,7 +81,7 @@ class ServiceForm(forms.Form):
             skills = skills.filter(Q(pk__in=volunteer.skills) | ~Q(pk__in=opening))
         self._offer("skills", skills, volunteer.skills)
         areas = list(zip(volunteer.areas, Names().areas(volunteer.areas), strict=True))
-        self._set_choices("areas", areas)
+        offer_choices(self, "areas", areas)
         if coordinator:
             self._offer("zones", Zone.objects.all(), volunteer.zones)
             self._offer("inside", Zone.objects.all(), [volunteer.inside], none=_("不住在里面"))
@@ -85,13 +91,7 @@ class ServiceForm(forms.Form):
     def _offer(self, name: str, things: Any, now: list[str], none: str = "") -> None:
         """Offer active things, and retired ones that the volunteer has."""
         found = [(one.code, name_of(one)) for one in things if one.active or one.code in now]
-        self._set_choices(name, [("", none), *found] if none else found)
-
-    def _set_choices(self, name: str, choices: list[tuple[str, str]]) -> None:
-        field: Any = self.fields[name]
-        field.choices = choices
-        if not any(value for value, _label in choices):
-            del self.fields[name]
+        offer_choices(self, name, [("", none), *found] if none else found)
 
     def values(self) -> dict[str, Any]:
         """Values for `volunteers.change`."""

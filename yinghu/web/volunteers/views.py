@@ -211,6 +211,9 @@ def _show(
     legs = Leg.objects.filter(holder=user).exclude(state=Leg.State.DROPPED)
     legs = legs.select_related("area").defer("area__outline").order_by("-done_at", "-taken_at")
     changes = Change.objects.filter(kind=volunteers.KIND, key=user.username)
+    # Earlier memberships of the same phone in the reader's squads.
+    before = of_coordinator(request).filter(caller=volunteer.caller, state=State.LEFT)
+    before = before.exclude(pk=volunteer.pk).order_by("-applied_at")
     context = {
         "desk": "volunteers",
         "one": volunteer,
@@ -218,7 +221,7 @@ def _show(
         "phone": phone or disclosure.masked(volunteer).phone,
         "shown": bool(phone),
         **availability(volunteer, names),
-        "before": _before(request, volunteer),
+        "before": before[:5] if volunteer.caller else [],
         "month": served_by(user, month_began()),
         "all": served_by(user),
         "legs": legs[:30],
@@ -244,14 +247,6 @@ def availability(volunteer: Volunteer, names: Names) -> dict[str, Any]:
         "away_until": volunteer.away_until if (volunteer.away_until or now) > now else None,
         "inside": names.zones([volunteer.inside] if volunteer.inside else []),
     }
-
-
-def _before(request: HttpRequest, volunteer: Volunteer) -> list[Volunteer]:
-    """Earlier memberships of the same phone in the reader's squads."""
-    if volunteer.caller is None:
-        return []
-    found = of_coordinator(request).filter(caller=volunteer.caller, state=State.LEFT)
-    return list(found.exclude(pk=volunteer.pk).order_by("-applied_at")[:5])
 
 
 @dataclass(frozen=True, slots=True)

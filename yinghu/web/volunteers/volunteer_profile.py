@@ -27,7 +27,7 @@ from yinghu.places.area_fields import AreaField, AreaInput
 from yinghu.ui.decorators import staff_page
 from yinghu.ui.maps import point_in
 from yinghu.ui.qr import qr_inline
-from yinghu.ui.requests import absolute, login_of
+from yinghu.ui.requests import absolute, login_of, read_id
 from yinghu.web.volunteers.service_form import Names, ServiceForm
 from yinghu.web.volunteers.service_hours import (
     done_legs,
@@ -153,14 +153,14 @@ def _back(request: HttpRequest, said: str) -> HttpResponse:
 
 
 def _ready(request: HttpRequest, me: Volunteer) -> HttpResponse:
-    hours = request.POST.get("hours", "")
-    if hours not in {str(each) for each in READY_FOR}:
+    hours = read_id(request.POST.get("hours", ""))
+    if hours not in READY_FOR:
         raise Http404
-    volunteers.set_ready(me, timezone.now() + timedelta(hours=int(hours)))
+    volunteers.set_ready(me, timezone.now() + timedelta(hours=hours))
     said = ngettext(
-        "谢谢您！%d 小时里有合适的任务就来问您", "谢谢您！%d 小时里有合适的任务就来问您", int(hours)
+        "谢谢您！%d 小时里有合适的任务就来问您", "谢谢您！%d 小时里有合适的任务就来问您", hours
     )
-    return _back(request, said % int(hours))
+    return _back(request, said % hours)
 
 
 def _away(request: HttpRequest, me: Volunteer) -> HttpResponse:
