@@ -51,12 +51,7 @@ def invite_login(request: HttpRequest, key: str) -> HttpResponse:
             "%(name)s，您好。请打开下面的链接，自己设一个密码，就能登录“%(city)s”。"
             "链接%(days)d天内有效，只能用一次，请不要转给别人。\n%(link)s"
         )
-        % {
-            "name": user,
-            "city": text("name"),
-            "days": invitations.VALID_FOR.days,
-            "link": link,
-        },
+        % {"name": user, "city": text("name"), "days": invitations.VALID_FOR.days, "link": link},
         # Inline, because an image's URL with the secret would stay in logs.
         "qr": segno.make(link, error="m").svg_data_uri(border=2, scale=8, light="#fff"),
         "desk": "setup",

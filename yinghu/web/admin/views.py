@@ -23,13 +23,7 @@ from yinghu.places import locate
 from yinghu.places.models import Area, Place
 from yinghu.ui.requests import login_of
 from yinghu.web.admin import first_run
-from yinghu.web.admin.decorators import (
-    door,
-    get_config_type,
-    get_row,
-    read_seen_state,
-    row_context,
-)
+from yinghu.web.admin.decorators import door, get_config_type, get_row, read_seen_state, row_context
 from yinghu.web.admin.row_tables import TABLES
 
 

@@ -265,9 +265,7 @@ ACTS: dict[str, VolunteerAct] = {
     ),
     "resume": VolunteerAct((State.SUSPENDED,), gettext_lazy("已恢复"), volunteers.resume),
     "trained": VolunteerAct(
-        (State.APPLIED, State.ACTIVE, State.SUSPENDED),
-        gettext_lazy("已记下培训"),
-        volunteers.train,
+        (State.APPLIED, State.ACTIVE, State.SUSPENDED), gettext_lazy("已记下培训"), volunteers.train
     ),
     "reject": VolunteerAct((State.APPLIED,), gettext_lazy("已婉拒"), volunteers.reject, why=True),
     "suspend": VolunteerAct(

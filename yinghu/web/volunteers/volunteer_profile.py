@@ -29,12 +29,7 @@ from yinghu.ui.maps import point_in
 from yinghu.ui.qr import qr_inline
 from yinghu.ui.requests import absolute, login_of, read_id
 from yinghu.web.volunteers.service_form import Names, ServiceForm
-from yinghu.web.volunteers.service_hours import (
-    done_legs,
-    hours_said,
-    month_began,
-    served_by,
-)
+from yinghu.web.volunteers.service_hours import done_legs, hours_said, month_began, served_by
 from yinghu.web.volunteers.views import availability
 
 READY_FOR: Final = (1, 2, 4, 8)
@@ -85,15 +80,13 @@ def _show(
     status: int = 200,
 ) -> HttpResponse:
     user = login_of(request)
+    done = done_legs([user.pk]).select_related("area").defer("area__outline")
     context: dict[str, Any] = {
         "desk": "field",
         "me": me,
         "month": served_by(user, month_began()),
         "all": served_by(user),
-        "done": done_legs([user.pk])
-        .select_related("area")
-        .defer("area__outline")
-        .order_by("-done_at")[:50],
+        "done": done.order_by("-done_at")[:50],
         "problem": problem,
     }
     if me is not None:
