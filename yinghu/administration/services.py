@@ -30,8 +30,7 @@ def exclusive() -> Iterator[None]:
 
 def create(config_type: ConfigType, user: User | None, values: State) -> Any:
     """Write a new row, within `exclusive`."""
-    (row,) = create_many(config_type, user, [values])
-    return row
+    return create_many(config_type, user, [values])[0]
 
 
 def create_many(config_type: ConfigType, user: User | None, many: Sequence[State]) -> list[Any]:

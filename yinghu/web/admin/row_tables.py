@@ -1,6 +1,7 @@
 """Row editors inside two forms: a category's questions and an errand's legs."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,10 +71,8 @@ def _rows(value: Any, parse: Callable[[str], list[dict[str, str]]]) -> list[dict
 def _question_preview(rows: list[dict[str, str]]) -> list[Any]:
     whole: list[dict[str, Any]] = []
     for each in rows:
-        try:
+        with suppress(ValidationError):
             whole += questions.QuestionsField(required=False).clean([each])
-        except ValidationError:
-            continue
     for n, question in enumerate(whole):
         question["key"] = f"{n}"
     return FilingForm(category=Category(questions=whole)).asked()

@@ -242,26 +242,23 @@ def _chat(appeal: Appeal) -> list[Event]:
     return list(said[:30])[::-1]
 
 
-_ON_CARD = (
-    "kind",
-    "title",
-    "opened_at",
-    "appeal__urgency",
-    "appeal__category__name",
-    "appeal__category__name_en",
-    "area__name",
-    "area__name_en",
-    "zone__name",
-    "zone__name_en",
-    "place__name",
-)
-
-
 def _next(actor: Actor, leg_id: int) -> Card | None:
     """Another open leg, for an actor who was too late for this one."""
     # Hundreds may ask at once: only the columns of a card are read.
     found = eligibility.pool(actor).exclude(pk=leg_id)
-    lean = found.select_related("appeal__category", "area", "place", "zone").only(*_ON_CARD)
+    lean = found.select_related("appeal__category", "area", "place", "zone").only(
+        "kind",
+        "title",
+        "opened_at",
+        "appeal__urgency",
+        "appeal__category__name",
+        "appeal__category__name_en",
+        "area__name",
+        "area__name_en",
+        "zone__name",
+        "zone__name_en",
+        "place__name",
+    )
     return next((Card(leg) for leg in lean[:1]), None)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib.auth import login
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -140,9 +140,8 @@ def join_qr(request: HttpRequest, unit_code: str) -> HttpResponse:
 @staff_page("GET", desks=["volunteers"])
 def poster(request: HttpRequest, unit_code: str) -> HttpResponse:
     """Printable A4 poster with the squad's QR code and link."""
-    squad = _squad(unit_code)
-    if not squads_of(who(request)).filter(pk=squad.pk).exists():
-        raise Http404
+    own = squads_of(who(request))
+    squad = get_object_or_404(own, code=unit_code, kind__in=JOINED, active=True)
     link = absolute(reverse("join", args=[squad.code]))
     context = {
         "squad": squad,
