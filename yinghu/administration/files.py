@@ -3,8 +3,6 @@
 A bad row is reported with its line and the reason; the others are imported.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from pathlib import Path
 
@@ -116,8 +114,7 @@ def _read(
 ) -> tuple[list[tuple[int, dict[str, str]]], list[Reject]]:
     """Read rows with all columns of one of `wanted`, and the unreadable ones. Raises BadFile."""
     rows, broken = read_table(path, *wanted)
-    return rows, [Reject(each.line, each.why, _shown(each.raw)) for each in broken]
-
-
-def _shown(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace").rstrip("\r\n")[:200]
+    return rows, [
+        Reject(each.line, each.why, each.raw.decode("utf-8", "replace").rstrip("\r\n")[:200])
+        for each in broken
+    ]

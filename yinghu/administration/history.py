@@ -1,7 +1,5 @@
 """History of the configuration in words: what changed, and who did it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -24,18 +22,18 @@ class Difference:
 def differences(before: State, after: State, context: FormContext) -> list[Difference]:
     """Return the fields that differ between two states of a row, in the order of the columns."""
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    order = {name: at for at, name in enumerate(context.type.columns)}
-    names.sort(key=lambda name: order.get(name, 99))
+    columns = context.type.columns
+    names.sort(key=lambda name: columns.index(name) if name in columns else len(columns))
     return [_difference(name, before, after, context) for name in names]
 
 
 def _difference(
     name: str, before: State, after: State, context: FormContext, by: str = ""
 ) -> Difference:
-    shown = [
+    old, new = (
         context.type.display_value(name, state.get(name), context) for state in (before, after)
-    ]
-    return Difference(context.type.label_of(name), shown[0], shown[1], by)
+    )
+    return Difference(context.type.label_of(name), old, new, by)
 
 
 def changed_meanwhile(
@@ -85,8 +83,6 @@ def what_was_done(change: Change) -> str:
 def _done_to_login(change: Change) -> str:
     """Describe an action on a login that is not in its form; "" for anything else."""
     names = {*change.before, *change.after}
-    if len(names) != 1:
-        return ""
     if names == {"invited"}:
         return _("发了邀请链接") if change.after else _("作废了邀请链接")
     if names == {"password"}:

@@ -4,14 +4,12 @@ Not in the types themselves, because units, areas and people do not know the cas
 refer to them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy
 
@@ -28,13 +26,9 @@ from yinghu.people.access import SYSTEM, Actor
 from yinghu.people.models import Post, Skill, Unit, User, Volunteer
 from yinghu.places.models import Area, Place, Zone
 from yinghu.routing.models import RoutingRule
-from yinghu.routing.routing import active_rules
+from yinghu.routing.routing import active_rules, under
 
-_JOBS = {
-    "workday": lay_out_anew.name,
-    "chase": plan_chases_anew.name,
-    "zone": rezone.name,
-}
+_JOBS = {"workday": lay_out_anew.name, "chase": plan_chases_anew.name, "zone": rezone.name}
 
 
 def job_after(config_type: ConfigType) -> str:
@@ -52,10 +46,9 @@ class Concern:
     grave: bool = False
 
 
-def concerns(config_type: ConfigType, row: Any) -> list[Concern]:
+def find_concerns(config_type: ConfigType, row: Any) -> list[Concern]:
     """Return the effects of retiring a row."""
-    find = _CONCERNS.get(config_type.name)
-    return find(row) if find else []
+    return _CONCERNS.get(config_type.name, lambda row: [])(row)
 
 
 def _touched(n: int, text: Any, *, grave: bool = False) -> list[Concern]:
@@ -63,12 +56,8 @@ def _touched(n: int, text: Any, *, grave: bool = False) -> list[Concern]:
     return [Concern(text % n, grave)] if n else []
 
 
-def _count_open(**where: Any) -> int:
-    return _open_cases(Appeal.objects.filter(**where)).count()
-
-
-def _open_cases(found: QuerySet[Appeal]) -> QuerySet[Appeal]:
-    return found.filter(status__in=[status.value for status in OPEN])
+def _count_open(*conditions: Q, **where: Any) -> int:
+    return Appeal.objects.filter(*conditions, status__in=list(OPEN), **where).count()
 
 
 def _of_area(area: Area) -> list[Concern]:
@@ -81,7 +70,7 @@ def _of_area(area: Area) -> list[Concern]:
             grave=True,
         ),
         *_touched(
-            _open_cases(Appeal.objects.filter(inside)).count(),
+            _count_open(inside),
             ngettext_lazy(
                 "%d 件没办完的诉求在这里：它们照常办，区域名照旧显示",
                 "%d 件没办完的诉求在这里：它们照常办，区域名照旧显示",
@@ -160,8 +149,7 @@ def _of_user(user: User) -> list[Concern]:
 
 def _of_category(category: Category) -> list[Concern]:
     below = f"{category.code}."
-    named = RoutingRule.objects.filter(active=True, category__startswith=category.code)
-    codes = named.values_list("category", flat=True)
+    named = RoutingRule.objects.filter(active=True).values_list("category", flat=True)
     return [
         Concern(_("首页和表单上不再有这一类，研判也不能再选它")),
         *_touched(
@@ -172,7 +160,7 @@ def _of_category(category: Category) -> list[Concern]:
             ),
         ),
         *_touched(
-            sum(f"{code}.".startswith(below) for code in codes),
+            sum(under(category.code, code) for code in named),
             ngettext_lazy(
                 "%d 条派单规则写着它：以后只对已有的诉求起作用",
                 "%d 条派单规则写着它：以后只对已有的诉求起作用",
@@ -247,8 +235,7 @@ def after_retiring(config_type: ConfigType, row: Any) -> None:
     """Follow up after retiring a row: the cases of a retired login are released."""
     if config_type.name != "user":
         return
-    releasable = actions.RELEASE.sources
-    for appeal in _open_cases(Appeal.objects.filter(holder=row)).filter(status__in=releasable):
+    for appeal in Appeal.objects.filter(holder=row, status__in=actions.RELEASE.sources):
         # If it was resolved, returned or handed on meanwhile, it needs no release.
         with suppress(moving.Refused):
             actions.release(appeal.pk, SYSTEM, why=_("承办人的账号停用了"))
@@ -264,10 +251,9 @@ def warnings(config_type: ConfigType) -> list[str]:
         name_of(each)
         for each in Category.objects.filter(active=True)
         if not any(
-            (not rule.category or f"{each.code}.".startswith(f"{rule.category}."))
-            and rule.klass in ("", each.klass)
-            for rule in rules
+            under(rule.category, each.code) and rule.klass in ("", each.klass) for rule in rules
         )
     ]
-    lacking = _("没有派单规则，要派单员一件件派：%s")
-    return [*([lacking % few(unrouted)] if unrouted else []), *found]
+    if unrouted:
+        found = [_("没有派单规则，要派单员一件件派：%s") % few(unrouted), *found]
+    return found

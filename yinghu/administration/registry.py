@@ -1,9 +1,5 @@
 """Registry of all configuration types, in the order in which a city is set up."""
 
-from __future__ import annotations
-
-from itertools import chain
-
 from yinghu.appeals import config_types as appeals
 from yinghu.common.config_types.config_type import ConfigType
 from yinghu.errands import config_types as errands
@@ -17,12 +13,6 @@ _ORDER = (
     *("place", "skill", "zone", "errand", "helper", "text", "reply"),
 )
 
-TYPES: dict[str, ConfigType] = {
-    each.name: each
-    for each in sorted(
-        chain(
-            *(each.TYPES for each in (places, people, appeals, oversight, routing, errands)),
-        ),
-        key=lambda each: _ORDER.index(each.name),
-    )
-}
+_PACKAGES = (places, people, appeals, oversight, routing, errands)
+_BY_NAME = {each.name: each for package in _PACKAGES for each in package.TYPES}
+TYPES: dict[str, ConfigType] = {name: _BY_NAME[name] for name in _ORDER}

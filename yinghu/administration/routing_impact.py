@@ -1,9 +1,8 @@
 """Preview of changed routing rules, tried on real cases before saving."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.models import Max
 from django.utils.translation import gettext as _
@@ -16,18 +15,12 @@ from yinghu.routing import explanation
 from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import LOOKED_AT, waiting
 
-SAMPLE = 500
-"""Newest cases on which changed rules are tried."""
-
-REACH = 20_000
-"""Ids that are searched for the sample, even if few of them are sorted."""
-
 SHOWN = 30
 """Cases of each kind that a preview names."""
 
 
 @dataclass(slots=True)
-class Change:
+class Rerouted:
     """Cases that would go elsewhere, in words; with a link if the reader may see them."""
 
     appeal: Appeal
@@ -42,14 +35,14 @@ class Effect:
 
     tried: int
     waiting: int
-    elsewhere: list[Change] = field(default_factory=list)
-    taken: list[Change] = field(default_factory=list)
-    left: list[Change] = field(default_factory=list)
-    sent: list[Change] = field(default_factory=list)
+    elsewhere: list[Rerouted] = field(default_factory=list)
+    taken: list[Rerouted] = field(default_factory=list)
+    left: list[Rerouted] = field(default_factory=list)
+    sent: list[Rerouted] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     @property
-    def groups(self) -> list[tuple[str, list[Change], int]]:
+    def groups(self) -> list[tuple[str, list[Rerouted], int]]:
         """(change, the first cases, how many more)."""
         found = [
             (_("改去别的单位"), self.elsewhere),
@@ -61,11 +54,12 @@ class Effect:
 
 
 def sample() -> list[Appeal]:
-    """Return the newest sorted cases."""
+    """Return the newest sorted cases, at most 500."""
     newest = Appeal.objects.aggregate(n=Max("pk"))["n"] or 0
-    found = Appeal.objects.filter(pk__gt=newest - REACH, category__isnull=False)
+    # Bounded, even if few of the newest are sorted.
+    found = Appeal.objects.filter(pk__gt=newest - 20_000, category__isnull=False)
     found = found.exclude(status=Status.FILED).order_by("-pk")
-    return list(found.only(*LOOKED_AT)[:SAMPLE])
+    return list(found.only(*LOOKED_AT)[:500])
 
 
 def effect(before: Sequence[RoutingRule], after: Sequence[RoutingRule], actor: Actor) -> Effect:
@@ -75,21 +69,20 @@ def effect(before: Sequence[RoutingRule], after: Sequence[RoutingRule], actor: A
     lately = [each for each in lately if each.pk not in waits]
     found = Effect(len(lately), len(now))
     for each in explanation.moved(lately, before, after):
-        change = _change(actor, each)
+        rerouted = _describe_move(actor, each)
         if each.before and each.after:
-            found.elsewhere.append(change)
+            found.elsewhere.append(rerouted)
         else:
-            (found.taken if each.after else found.left).append(change)
+            (found.taken if each.after else found.left).append(rerouted)
     found.sent = [
-        _change(actor, each) for each in explanation.moved(now, before, after) if each.after
+        _describe_move(actor, each) for each in explanation.moved(now, before, after) if each.after
     ]
     return found
 
 
-def _change(actor: Actor, moved: explanation.Moved) -> Change:
-    appeal = moved.appeal
-    assert isinstance(appeal, Appeal)  # noqa: S101  # for the type checker
+def _describe_move(actor: Actor, moved: explanation.Moved) -> Rerouted:
+    appeal: Any = moved.appeal
     before, after = (
         name_of(rule.unit) if rule else _("派单员来派") for rule in (moved.before, moved.after)
     )
-    return Change(appeal, before, after, may_see(actor, appeal))
+    return Rerouted(appeal, before, after, may_see(actor, appeal))

@@ -1,7 +1,5 @@
 """Writing rows of configuration types, with history; one writer at a time in the whole city."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -17,7 +15,7 @@ from yinghu.people import history
 from yinghu.people.models import Change, User
 
 
-class Refused(Exception):
+class ChangeRefused(Exception):
     """The change is not possible now; the message says why, in the user's language."""
 
 
@@ -32,27 +30,19 @@ def exclusive() -> Iterator[None]:
 
 def create(config_type: ConfigType, user: User | None, values: State) -> Any:
     """Write a new row, within `exclusive`."""
-    (row,) = create_many(config_type, user, [values])
-    return row
+    return create_many(config_type, user, [values])[0]
 
 
 def create_many(config_type: ConfigType, user: User | None, many: Sequence[State]) -> list[Any]:
     """Write new rows, within `exclusive`."""
     rows = config_type.create_many(many)
     active = {"active": True} if config_type.retires else {}
-    changes = (
-        history.change_between(
-            user,
-            config_type.name,
-            config_type.key(row),
-            config_type.label(row),
-            {},
-            values | config_type.key_values(row) | active,
-        )
-        for row, values in zip(rows, many, strict=True)
-    )
-    written = [change for change in changes if change is not None]
-    Change.objects.bulk_create(written, batch_size=2000)
+    changes = []
+    for row, values in zip(rows, many, strict=True):
+        key, label = config_type.key(row), config_type.label(row)
+        after = values | config_type.key_values(row) | active
+        changes.append(history.change_between(user, config_type.name, key, label, {}, after))
+    Change.objects.bulk_create([change for change in changes if change], batch_size=2000)
     transaction.on_commit(lambda: _refresh(config_type))
     return rows
 
@@ -82,6 +72,11 @@ def exchange(
         _record(config_type, user, row, was, was | {name: other[name]})
 
 
+def without_active(values: State) -> State:
+    """The values of a row's form: all but `active`, which retiring and restoring change."""
+    return {name: value for name, value in values.items() if name != "active"}
+
+
 def _record(
     config_type: ConfigType, user: User | None, row: Any, before: State, after: State
 ) -> None:
@@ -90,17 +85,17 @@ def _record(
 
 
 def retire(config_type: ConfigType, user: User | None, row: Any) -> int:
-    """Retire a row and the rows below it; return how many. Raises Refused."""
+    """Retire a row and the rows below it; return how many. Raises ChangeRefused."""
     if why := config_type.retire_obstacle(row):
-        raise Refused(why)
+        raise ChangeRefused(why)
     rows = [row, *config_type.below(row)]
     return sum(update(config_type, user, each, {"active": False}) for each in rows)
 
 
 def restore(config_type: ConfigType, user: User | None, row: Any) -> None:
-    """Restore a retired row. Raises Refused."""
+    """Restore a retired row. Raises ChangeRefused."""
     if why := config_type.restore_obstacle(row):
-        raise Refused(why)
+        raise ChangeRefused(why)
     update(config_type, user, row, {"active": True})
 
 

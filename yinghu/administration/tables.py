@@ -1,7 +1,5 @@
 """Import of tables: a plan of each line's effect first, then its execution."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable
@@ -78,9 +76,8 @@ def plan_import(config_type: ConfigType, rows: Rows) -> ImportPlan:
             if key in done and done[key][1] == each and each is not cells:
                 continue  # a list of villages names the county on every line
             if key in done:
-                why = [_("和第 %d 行是同一个") % done[key][0]]
-                line = PlannedLine(number, key, each.get("name") or key, "refused", why=why)
-                lines.append(line)
+                line = PlannedLine(number, key, each.get("name") or key)
+                lines.append(_refuse(line, _("和第 %d 行是同一个") % done[key][0]))
                 continue
             if key:
                 done[key] = (number, each)
@@ -124,7 +121,12 @@ def _plan_line(context: FormContext, number: int, cells: dict[str, str]) -> Plan
     new = {name: value for name, value in values.items() if now.get(name) != value}
     if not new:
         return line
-    if why := _obstacle(context, key, new):
+    why = ""
+    if new.get("active"):
+        why = config_type.restore_obstacle(context.rows[key], context.states)
+    elif "active" in new:
+        why = config_type.retire_obstacle(context.rows[key])
+    if why:
         return _refuse(line, why)
     line.does, line.values = "changed", new
     line.before = {name: now.get(name) for name in new}
@@ -135,16 +137,6 @@ def _plan_line(context: FormContext, number: int, cells: dict[str, str]) -> Plan
 def _refuse(line: PlannedLine, *why: str) -> PlannedLine:
     line.does, line.why = "refused", list(why)
     return line
-
-
-def _obstacle(context: FormContext, key: str, new: State) -> str:
-    """Return why a row may not be retired or restored as its line says; "" if it may."""
-    if "active" not in new:
-        return ""
-    row = context.rows[key]
-    if new["active"]:
-        return context.type.restore_obstacle(row, context.states)
-    return context.type.retire_obstacle(row)
 
 
 def describe_line(plan: ImportPlan, line: PlannedLine) -> None:
@@ -174,33 +166,29 @@ def _reasons(config_type: ConfigType, form: forms.Form) -> list[str]:
 def apply_import(user: User | None, plan: ImportPlan) -> int:
     """Execute a plan, within the `exclusive` in which it was made; return the number of lines.
 
-    Raises Refused, and the transaction must then be rolled back: each of two units may be retired,
-    but not both.
+    Raises ChangeRefused, and the transaction must then be rolled back: each of two units may be
+    retired, but not both.
     """
     config_type = plan.context.type
     for does, group in groupby(plan.acts, key=lambda line: line.does):
         lines, made = list(group), []
         if does == "new":
-            many = [_without_active(line) for line in lines]
+            many = [services.without_active(line.values) for line in lines]
             made = services.create_many(config_type, user, many)
         for n, line in enumerate(lines):
             # Read again: an earlier line may have retired it with its parent.
             row = made[n] if made else config_type.find(line.key)
             try:
                 if not made:
-                    services.update(config_type, user, row, _without_active(line))
+                    services.update(config_type, user, row, services.without_active(line.values))
                 if line.values.get("active") is False:
                     services.retire(config_type, user, row)
                 elif line.values.get("active") and not made:
                     services.restore(config_type, user, row)
-            except services.Refused as why:
+            except services.ChangeRefused as why:
                 said = _("第 %(n)d 行：%(why)s") % {"n": line.number, "why": why}
-                raise services.Refused(said) from why
+                raise services.ChangeRefused(said) from why
     return len(plan.acts)
-
-
-def _without_active(line: PlannedLine) -> State:
-    return {name: value for name, value in line.values.items() if name != "active"}
 
 
 def import_new(

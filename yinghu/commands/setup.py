@@ -39,13 +39,13 @@ def report_import(load: Callable[[Path], Report], file: Path, rejects: Path | No
     """Import a file and print what was done; returns the exit code."""
     from django.utils.translation import gettext as _
 
-    from yinghu.administration.services import Refused
+    from yinghu.administration.services import ChangeRefused
     from yinghu.common.tables.table_reader import BadFile
     from yinghu.places.importing import write_rejects
 
     try:
         report = load(file)
-    except (BadFile, Refused, OSError) as why:
+    except (BadFile, ChangeRefused, OSError) as why:
         print(why, file=sys.stderr)
         return 2
     print(

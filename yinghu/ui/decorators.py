@@ -1,9 +1,9 @@
-"""Access control of staff pages: the `staff` decorator and the answer to logged-out requests."""
+"""Access control of staff pages: decorators, and the answer to logged-out requests."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 from urllib.parse import urlencode, urlsplit
@@ -16,6 +16,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
 
 from yinghu.people.access import desks_of
 from yinghu.ui.requests import who
@@ -43,6 +45,15 @@ def staff(*desks: str) -> Callable[[View[P]], View[P]]:
             return view(request, *args, **kwargs)
 
         return cast("View[P]", guarded)
+
+    return wrap
+
+
+def staff_page(*methods: str, desks: Collection[str] = ()) -> Callable[[View[P]], View[P]]:
+    """Decorate a staff page: `staff(*desks)`, these methods only, not cached by browsers."""
+
+    def wrap(view: View[P]) -> View[P]:
+        return never_cache(require_http_methods(methods)(staff(*desks)(view)))
 
     return wrap
 

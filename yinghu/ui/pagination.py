@@ -1,4 +1,4 @@
-"""Keyset pagination of lists of appeals."""
+"""Keyset pagination of lists."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from yinghu.appeals.models import Appeal
 from yinghu.people.access import Actor
 from yinghu.ui.case_rows import CaseRow, case_rows, with_marks
+
+Row = TypeVar("Row", bound=Model)
 
 PAGE_SIZE = 30
 """Rows of a list before "more"."""
@@ -59,6 +62,16 @@ def case_page(
 
 def _key_text(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def page_before(
+    found: QuerySet[Row], before: int | None, size: int = PAGE_SIZE
+) -> tuple[list[Row], int | None]:
+    """Fetch the rows with ids below `before`, newest first, and the `before` of the next page."""
+    if before is not None:
+        found = found.filter(pk__lt=before)
+    rows = list(found.order_by("-pk")[: size + 1])
+    return rows[:size], rows[size - 1].pk if len(rows) > size else None
 
 
 def _key_values(after: str, keys: Sequence[str]) -> list[object]:

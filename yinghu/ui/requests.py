@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django.utils.dateparse import parse_date
 
 from yinghu.people.access import Actor
 from yinghu.people.logins import actor_in
@@ -31,6 +34,19 @@ def absolute(path: str) -> str:
 def is_part(request: HttpRequest, name: str) -> bool:
     """Does the request ask for this part of the page only?"""
     return request.GET.get("part") == name
+
+
+def read_id(text: str) -> int | None:
+    """Parse the id of a row in an address or a form; None if it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def read_day(text: str) -> date | None:
+    """Parse a date in an address; None if it is none."""
+    try:
+        return parse_date(text)
+    except ValueError:
+        return None
 
 
 def version_of(request: HttpRequest) -> int | None:

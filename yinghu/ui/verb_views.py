@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import messages
@@ -22,6 +22,8 @@ from yinghu.oversight.whistle_actions import CONTEST, REPORT_IN
 from yinghu.people import volunteers
 from yinghu.people.access import Actor
 from yinghu.ui.forms import VerbForm
+
+Done = TypeVar("Done")
 
 _REPEATABLE = {"words", "why", "photos", "arrived", "point"}
 """Fields of verbs that say no more than words; see `is_duplicate`."""
@@ -104,15 +106,16 @@ def perform(appeal_id: int, actor: Actor, form: VerbForm, expect: int | None = N
 
 
 def run_with_photos(
-    step: Callable[[tuple[photos.StoredPhoto, ...]], Event], uploads: Iterable[Any]
-) -> Event:
+    step: Callable[[tuple[photos.StoredPhoto, ...]], Done], uploads: Iterable[Any]
+) -> Done:
     """Do a step with its uploaded photos; a refusal discards them."""
     kept: tuple[photos.StoredPhoto, ...] = ()
     try:
         kept = store_photos(uploads)
         return step(kept)
     except photos.BadPhoto as bad:
-        raise moving.Refused("bad_photo", str(bad), "photos") from bad
+        code = "no_room" if isinstance(bad, photos.NoRoom) else "bad_photo"
+        raise moving.Refused(code, str(bad), "photos") from bad
     except moving.Refused:
         photos.discard(kept)
         raise

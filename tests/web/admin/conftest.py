@@ -29,6 +29,12 @@ def text_of(page: Any) -> str:
     return html.unescape(page.content.decode())
 
 
+def tiles_of(page: Any) -> dict[str, int]:
+    """The counts of the set-up's index by the address of their list."""
+    tile = r'<a href="(/setup/\w+/)">(?:(?!</a>).)*?setup-count">(\d+)<'
+    return {where: int(count) for where, count in re.findall(tile, text_of(page), re.S)}
+
+
 def form_of(page: Any) -> dict[str, str]:
     """The fields of a row's form as the page gives them."""
     said = page.content.decode()

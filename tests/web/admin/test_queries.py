@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tests.web.admin.conftest import hidden, text_of, upload
+from tests.web.admin.conftest import hidden, text_of, tiles_of, upload
 from yinghu.people import invitations
 from yinghu.people.models import Unit, User
 from yinghu.web.admin.files import SHOWN
@@ -28,13 +28,12 @@ def test_the_index_counts_and_reads_no_rows(admin: Client) -> None:
         assert not [sql for sql in queries if sql.startswith(f'SELECT "{table}"."id"')]
     # Whoever is logged in.
     assert len([sql for sql in queries if sql.startswith('SELECT "people_user"."id"')]) == 1
-    counts = {card["title"]: card["count"] for card in page.context["cards"]}
-    assert counts["人员"] == User.objects.filter(is_active=True, volunteer=None).count()
+    counts = tiles_of(page)
+    users = "/setup/user/"
+    assert counts[users] == User.objects.filter(is_active=True, volunteer=None).count()
     User.objects.filter(username="clerk").update(is_active=False)
     page, _queries = asked(admin, "/setup/")
-    assert dict(counts, 人员=counts["人员"] - 1) == {
-        card["title"]: card["count"] for card in page.context["cards"]
-    }
+    assert tiles_of(page) == counts | {users: counts[users] - 1}
 
 
 def test_more_people_take_no_more_queries(admin: Client) -> None:

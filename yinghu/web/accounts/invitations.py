@@ -1,7 +1,5 @@
 """Invitation pages: making a link for a new login, and choosing a password by it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import segno
@@ -12,7 +10,7 @@ from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.forms import SetPasswordForm
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -30,10 +28,9 @@ from yinghu.web.admin.decorators import door
 
 
 def _user(key: str) -> User:
-    found = None if "\x00" in key else User.objects.filter(username=key, is_active=True).first()
-    if found is None:
+    if "\x00" in key:
         raise Http404
-    return found
+    return get_object_or_404(User, username=key, is_active=True)
 
 
 @door("POST")
@@ -54,12 +51,7 @@ def invite_login(request: HttpRequest, key: str) -> HttpResponse:
             "%(name)s，您好。请打开下面的链接，自己设一个密码，就能登录“%(city)s”。"
             "链接%(days)d天内有效，只能用一次，请不要转给别人。\n%(link)s"
         )
-        % {
-            "name": user,
-            "city": text("name"),
-            "days": invitations.VALID_FOR.days,
-            "link": link,
-        },
+        % {"name": user, "city": text("name"), "days": invitations.VALID_FOR.days, "link": link},
         # Inline, because an image's URL with the secret would stay in logs.
         "qr": segno.make(link, error="m").svg_data_uri(border=2, scale=8, light="#fff"),
         "desk": "setup",

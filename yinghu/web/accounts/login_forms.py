@@ -1,7 +1,5 @@
 """Login forms: those of allauth with our labels."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from allauth.account import forms

@@ -1,7 +1,5 @@
 """Login views of the demo's one-click logins; allauth handles passwords and second factors."""
 
-from __future__ import annotations
-
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login

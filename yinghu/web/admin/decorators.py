@@ -1,31 +1,20 @@
-"""Decorator of the set-up views, and readers of their URLs and forms."""
-
-from __future__ import annotations
+"""What the set-up views share: their decorator, readers of addresses and forms, a row's context."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from django.core import signing
 from django.http import Http404, HttpRequest
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
 
 from yinghu.administration.registry import TYPES
 from yinghu.common.config_types.config_form import State
 from yinghu.common.config_types.config_type import ConfigType
-from yinghu.ui.decorators import staff
-
-V = TypeVar("V", bound=Callable[..., Any])
+from yinghu.ui.decorators import P, View, staff_page
 
 
-def door(*methods: str) -> Callable[[V], V]:
-    """Decorate a set-up view: administrators only, not cached by browsers."""
-
-    def wrap(view: V) -> V:
-        guarded: Any = never_cache(require_http_methods(list(methods))(staff("setup")(view)))
-        return guarded  # type: ignore[no-any-return]  # same signature as the view
-
-    return wrap
+def door(*methods: str) -> Callable[[View[P]], View[P]]:
+    """Decorate a set-up view: administrators only."""
+    return staff_page(*methods, desks=["setup"])
 
 
 def get_config_type(name: str) -> ConfigType:
@@ -41,6 +30,18 @@ def get_row(config_type: ConfigType, key: str) -> Any:
     if row is None:
         raise Http404
     return row
+
+
+def row_context(config: ConfigType, row: Any = None) -> dict[str, Any]:
+    """Template context that the pages of a row share; `row` is None for a new one."""
+    exists = row is not None
+    return {
+        "kind": config,
+        "key": config.key(row) if exists else "",
+        "called": config.label(row) if exists else "",
+        "active": not exists or config.is_active(row),
+        "desk": "setup",
+    }
 
 
 def read_seen_state(request: HttpRequest, config: ConfigType, key: str) -> State:

@@ -1,7 +1,5 @@
 """CSV export and import of configuration types; an import is previewed before it is written."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.contrib import messages
@@ -25,8 +23,6 @@ SHOWN = 200
 
 MAX_SEALED_CHARS = 1_500_000
 """Size limit of the signed rows, which the preview form sends back; a form may have 2 MB."""
-
-PREVIEW_SECONDS = 3600
 
 
 @door("GET")
@@ -64,10 +60,8 @@ def import_rows(request: HttpRequest, name: str) -> HttpResponse:
             raise BadFile(_("文件太大了，请分成几个文件，分几次导入"))
     except BadFile as bad:
         return _render_upload(request, config, problem=str(bad))
-    unknown = config.unknown_in(table.columns)
-    return _preview(
-        request, config, tables.plan_import(config, table.rows), sealed, unknown=unknown
-    )
+    plan, unknown = tables.plan_import(config, table.rows), config.unknown_in(table.columns)
+    return _preview(request, config, plan, sealed, unknown=unknown)
 
 
 def _salt(request: HttpRequest, config: ConfigType) -> str:
@@ -78,26 +72,26 @@ def _salt(request: HttpRequest, config: ConfigType) -> str:
 def _confirm_import(request: HttpRequest, config: ConfigType) -> HttpResponse:
     sealed = request.POST["sealed"]
     try:
-        found: Any = signing.loads(sealed, salt=_salt(request, config), max_age=PREVIEW_SECONDS)
+        found: Any = signing.loads(sealed, salt=_salt(request, config), max_age=3600)
     except signing.BadSignature:
         return _render_upload(request, config, problem=_("这个预览已经过期，请把文件再选一次"))
     rows = [(int(number), dict(cells)) for number, cells in found]
+    problem, done = "", 0
     try:
         with services.exclusive():
             plan = tables.plan_import(config, rows)
             if plan.digest != request.POST.get("digest"):
                 problem = _("看过预览以后有人改了数据，下面是现在的情况，请再看一遍")
-                return _preview(request, config, plan, sealed, problem=problem)
-            if "strict" in request.POST and plan.of("refused"):
+            elif "strict" in request.POST and plan.of("refused"):
                 problem = _("有不能用的行，按您的选择，一行也没有导入")
-                return _preview(request, config, plan, sealed, problem=problem)
-            done = tables.apply_import(login_of(request), plan)
-    except services.Refused as refused:
+            else:
+                done = tables.apply_import(login_of(request), plan)
+    except services.ChangeRefused as refused:
         problem = _("一行也没有导入。%s") % refused
-        return _preview(request, config, tables.plan_import(config, rows), sealed, problem=problem)
     except IntegrityError:
         # Another process may write without taking our lock.
         problem = _("一行也没有导入：刚刚有人在别处建了同样的。下面是现在的情况，请再看一遍")
+    if problem:
         return _preview(request, config, tables.plan_import(config, rows), sealed, problem=problem)
     text = _("已导入：新增 %(new)d，改动 %(changed)d，没变 %(same)d，没用上 %(refused)d")
     numbers = {does: len(plan.of(does)) for does in ("new", "changed", "same", "refused")}

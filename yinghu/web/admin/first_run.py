@@ -1,9 +1,7 @@
 """First-run guide: steps from an empty city to a first resolved appeal, read from the database."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -28,11 +26,6 @@ from yinghu.ui.requests import login_of, who
 from yinghu.web.admin.decorators import door
 from yinghu.web.models import GuidePutOff
 
-NEEDED = (Role.CLERK, Role.DISPATCHER, Role.HANDLER)
-"""Roles without which an appeal gets stuck."""
-
-_FINISHED = (Status.RESOLVED, Status.CLOSED)
-
 
 @dataclass(frozen=True, slots=True)
 class SetupStep:
@@ -44,28 +37,20 @@ class SetupStep:
     minutes: int
     done: bool
     now: str
-    links: list[tuple[str, str]] = field(default_factory=list)
+    links: list[tuple[str, str]]
     optional: bool = False
 
 
-_SESSION_KEY = "guide"
+SESSION_KEY = "guide"
 """Session key; while set, set-up pages link back to the guide."""
 
 
 def begins(request: HttpRequest) -> bool:
-    """Should this login land on the guide? Administrators do until all steps are done, they have
-    opened it in this session or have dismissed it.
-    """
-    if "setup" not in desks_of(who(request)) or _SESSION_KEY in request.session:
+    """Should this login land on the guide? Administrators do until it is done or dismissed."""
+    if "setup" not in desks_of(who(request)) or SESSION_KEY in request.session:
         return False
     put_off = GuidePutOff.objects.filter(user=login_of(request)).exists()
     return not put_off and bool(_unfinished(steps()))
-
-
-def offer_way_back(request: HttpRequest) -> None:
-    """Link set-up pages back to the guide for an administrator who has not opened it yet."""
-    if begins(request):
-        request.session[_SESSION_KEY] = True
 
 
 def _unfinished(found: Iterable[SetupStep]) -> list[SetupStep]:
@@ -76,7 +61,7 @@ def _unfinished(found: Iterable[SetupStep]) -> list[SetupStep]:
 def dismiss_guide(request: HttpRequest) -> HttpResponse:
     """Stop landing on the guide after login; its page remains available."""
     GuidePutOff.objects.get_or_create(user=login_of(request))
-    request.session.pop(_SESSION_KEY, None)
+    request.session.pop(SESSION_KEY, None)
     messages.info(request, _("以后登录不再先到这里；要用时，点“第一次设置”"))
     return redirect("setup")
 
@@ -84,7 +69,7 @@ def dismiss_guide(request: HttpRequest) -> HttpResponse:
 @door("GET")
 def show_guide(request: HttpRequest) -> HttpResponse:
     """Show all steps, how many are left and how long they take."""
-    request.session[_SESSION_KEY] = True
+    request.session[SESSION_KEY] = True
     found = steps()
     left = _unfinished(found)
     context = {
@@ -96,61 +81,101 @@ def show_guide(request: HttpRequest) -> HttpResponse:
         "desk": "setup",
     }
     if not left:
-        request.session.pop(_SESSION_KEY)
+        request.session.pop(SESSION_KEY)
     return render(request, "admin/first_run.html", context)
 
 
 def steps() -> list[SetupStep]:
     """Return all steps in their current state."""
-    return [make() for make in _STEP_FUNCTIONS]
+    areas = Area.objects.filter(retired_at=None).count()
+    units = Unit.objects.filter(active=True)
+    serving = units.exclude(kind=UnitKind.DESK).count()
+    rules = RoutingRule.objects.filter(active=True).count()
+    places = Place.objects.filter(active=True).count()
+    texts = Text.objects.exclude(words="", words_en="").count()
+    changes = Change.objects.filter(kind__in=("workday", "chase", "policy")).count()
+    return [
+        SetupStep(
+            "areas",
+            _("区域"),
+            _(
+                "区县、镇街、村社区的名称和代码。统计局的村表可以直接导入；先试试的话，建一个区县就够。"
+            ),
+            2,
+            areas > 0,
+            _("%d 个区域") % areas,
+            [_link(_("从表格导入"), "import", "area"), _link(_("建一个"), "new", "area")],
+        ),
+        SetupStep(
+            "units",
+            _("单位"),
+            _("诉求派给谁办：部门、镇街、功能组、志愿队。先建一个就能试。"),
+            1,
+            serving > 0,
+            _("单位共 %(all)d 个，其中办事的 %(n)d 个") % {"all": units.count(), "n": serving},
+            [_link(_("建一个"), "new", "unit"), _link(_("从表格导入"), "import", "unit")],
+        ),
+        _people(),
+        _categories(),
+        SetupStep(
+            "rules",
+            _("派单规则"),
+            _("哪一类、哪个地方的诉求自动派给哪个单位。没有规则合得上的，由派单员派。"),
+            1,
+            rules > 0,
+            _("%d 条规则") % rules,
+            [_link(_("写一条"), "new", "rule"), _link(_("全部规则"), "list", "rule")],
+        ),
+        SetupStep(
+            "places",
+            _("点位和二维码"),
+            _("贴在社区、市场、车站的二维码：扫了就知道在哪里。建一个点位，打印它的贴纸。"),
+            1,
+            places > 0,
+            _("%d 个点位") % places,
+            [_link(_("建一个"), "new", "place"), (_("打印贴纸"), reverse("setup_sheet"))],
+        ),
+        SetupStep(
+            "texts",
+            _("文字"),
+            _("平台的名称、首页的话、紧急电话。不改也能用。"),
+            1,
+            texts > 0,
+            _("改了 %d 处") % texts,
+            [_link(_("去改文字"), "list", "text")],
+            optional=True,
+        ),
+        SetupStep(
+            "oversight",
+            _("上班时间和催督"),
+            _("哪几天上班、快到期和超时找谁、退几次提级。我们备了常用的，不改也能用。"),
+            1,
+            changes > 0,
+            _("改了 %d 处") % changes,
+            [
+                _link(_("上班时间"), "list", "workday"),
+                _link(_("催督"), "list", "chase"),
+                _link(_("办理规则"), "list", "policy"),
+            ],
+            optional=True,
+        ),
+        _test(),
+    ]
 
 
-def _list(name: str) -> str:
-    return reverse("setup_list", args=[name])
-
-
-def _import(name: str) -> str:
-    return reverse("setup_import", args=[name])
-
-
-def _new(name: str) -> str:
-    return reverse("setup_new", args=[name])
-
-
-def _areas() -> SetupStep:
-    n = Area.objects.filter(retired_at=None).count()
-    return SetupStep(
-        "areas",
-        _("区域"),
-        _("区县、镇街、村社区的名称和代码。统计局的村表可以直接导入；先试试的话，建一个区县就够。"),
-        2,
-        n > 0,
-        _("%d 个区域") % n,
-        [(_("从表格导入"), _import("area")), (_("建一个"), _new("area"))],
-    )
-
-
-def _units() -> SetupStep:
-    every = Unit.objects.filter(active=True)
-    n = every.exclude(kind=UnitKind.DESK).count()
-    values = {"all": every.count(), "n": n}
-    return SetupStep(
-        "units",
-        _("单位"),
-        _("诉求派给谁办：部门、镇街、功能组、志愿队。先建一个就能试。"),
-        1,
-        n > 0,
-        _("单位共 %(all)d 个，其中办事的 %(n)d 个") % values,
-        [(_("建一个"), _new("unit")), (_("从表格导入"), _import("unit"))],
-    )
+def _link(label: str, page: str, name: str) -> tuple[str, str]:
+    """Link to the list, the import or the form for a new row of a configuration type."""
+    return label, reverse(f"setup_{page}", args=[name])
 
 
 def _people() -> SetupStep:
     posts = Post.objects.filter(active=True, unit__active=True, user__is_active=True)
     there = set(posts.values_list("role", flat=True))
-    # A head does what a handler does.
-    there |= {Role.HANDLER.value} if Role.HEAD.value in there else set()
-    missing = [str(role.label) for role in NEEDED if role.value not in there]
+    if Role.HEAD.value in there:
+        there.add(Role.HANDLER.value)  # a head does what a handler does
+    # Without one of these, an appeal gets stuck.
+    needed = (Role.CLERK, Role.DISPATCHER, Role.HANDLER)
+    missing = [str(role.label) for role in needed if role.value not in there]
     n = posts.values("user").distinct().count()
     now = _("账号共 %(all)d 个，其中有岗位的 %(n)d 个") % {"all": USERS.count(), "n": n}
     if missing:
@@ -163,9 +188,9 @@ def _people() -> SetupStep:
         not missing,
         now,
         [
-            (_("加一个人"), _new("user")),
-            (_("安排岗位"), _new("post")),
-            (_("从表格导入"), _import("user")),
+            _link(_("加一个人"), "new", "user"),
+            _link(_("安排岗位"), "new", "post"),
+            _link(_("从表格导入"), "import", "user"),
         ],
     )
 
@@ -183,70 +208,12 @@ def _categories() -> SetupStep:
         1,
         n > 0 and limits > 0 and not lacking,
         now,
-        [(_("类别"), _list("category")), (_("时限"), _list("limit"))],
-    )
-
-
-def _rules() -> SetupStep:
-    n = RoutingRule.objects.filter(active=True).count()
-    return SetupStep(
-        "rules",
-        _("派单规则"),
-        _("哪一类、哪个地方的诉求自动派给哪个单位。没有规则合得上的，由派单员派。"),
-        1,
-        n > 0,
-        _("%d 条规则") % n,
-        [(_("写一条"), _new("rule")), (_("全部规则"), _list("rule"))],
-    )
-
-
-def _places() -> SetupStep:
-    n = Place.objects.filter(active=True).count()
-    return SetupStep(
-        "places",
-        _("点位和二维码"),
-        _("贴在社区、市场、车站的二维码：扫了就知道在哪里。建一个点位，打印它的贴纸。"),
-        1,
-        n > 0,
-        _("%d 个点位") % n,
-        [(_("建一个"), _new("place")), (_("打印贴纸"), reverse("setup_sheet"))],
-    )
-
-
-def _texts() -> SetupStep:
-    n = Text.objects.exclude(words="", words_en="").count()
-    return SetupStep(
-        "texts",
-        _("文字"),
-        _("平台的名称、首页的话、紧急电话。不改也能用。"),
-        1,
-        n > 0,
-        _("改了 %d 处") % n,
-        [(_("去改文字"), _list("text"))],
-        optional=True,
-    )
-
-
-def _oversight() -> SetupStep:
-    n = Change.objects.filter(kind__in=("workday", "chase", "policy")).count()
-    return SetupStep(
-        "oversight",
-        _("上班时间和催督"),
-        _("哪几天上班、快到期和超时找谁、退几次提级。我们备了常用的，不改也能用。"),
-        1,
-        n > 0,
-        _("改了 %d 处") % n,
-        [
-            (_("上班时间"), _list("workday")),
-            (_("催督"), _list("chase")),
-            (_("办理规则"), _list("policy")),
-        ],
-        optional=True,
+        [_link(_("类别"), "list", "category"), _link(_("时限"), "list", "limit")],
     )
 
 
 def _test() -> SetupStep:
-    done = Appeal.objects.filter(status__in=_FINISHED).exists()
+    done = Appeal.objects.filter(status__in=(Status.RESOLVED, Status.CLOSED)).exists()
     first = None if done else Appeal.objects.order_by("-id").only("id", "status").first()
     if done:
         now = _("已经有办结的诉求")
@@ -257,7 +224,8 @@ def _test() -> SetupStep:
         now = _("还没有诉求")
     links = [(_("提一件试试"), reverse("file"))]
     if first is not None:
-        links.append((_("去工作台接着办"), _desk_of(first.state)))
+        desk = {Status.FILED: "triage", Status.SORTED: "dispatch"}.get(first.state, "inbox")
+        links.append((_("去工作台接着办"), reverse(desk)))
     return SetupStep(
         "test",
         _("试一件，办到底"),
@@ -267,26 +235,6 @@ def _test() -> SetupStep:
         now,
         links,
     )
-
-
-_DESKS = {Status.FILED: "triage", Status.SORTED: "dispatch"}
-
-
-def _desk_of(status: Status) -> str:
-    return reverse(_DESKS.get(status, "inbox"))
-
-
-_STEP_FUNCTIONS: tuple[Callable[[], SetupStep], ...] = (
-    _areas,
-    _units,
-    _people,
-    _categories,
-    _rules,
-    _places,
-    _texts,
-    _oversight,
-    _test,
-)
 
 
 def _missing_posts(user: User) -> list[dict[str, str]]:
@@ -317,8 +265,7 @@ def take_all_posts(request: HttpRequest) -> HttpResponse:
             else:
                 services.update(POSTS, user, old, {"active": True})
     if wanted:
-        text = _("现在您也是研判员、派单员和经办人；以后可以在“岗位”里停用")
-        messages.success(request, text)
+        messages.success(request, _("现在您也是研判员、派单员和经办人；以后可以在“岗位”里停用"))
     return redirect("guide")
 
 

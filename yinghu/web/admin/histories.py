@@ -1,57 +1,40 @@
 """History pages: changes of all configuration, and of one row."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
-from yinghu.administration.history import Difference, describe, what_was_done
+from yinghu.administration.history import describe, what_was_done
 from yinghu.administration.registry import TYPES
 from yinghu.common.config_types.config_form import FormContext
 from yinghu.people import shifts, volunteers
 from yinghu.people.models import Change, User
-from yinghu.web.admin.decorators import door, get_config_type, get_row
+from yinghu.ui.pagination import page_before
+from yinghu.ui.requests import read_day, read_id
+from yinghu.web.admin.decorators import door, get_config_type, get_row, row_context
 from yinghu.web.volunteers.service_form import Names
-from yinghu.web.volunteers.views import tell as tell_of_volunteer
-
-PAGE = 40
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeLine:
-    """A change as displayed."""
-
-    change: Change
-    kind: str
-    did: str
-    href: str
-    differences: list[Difference]
+from yinghu.web.volunteers.views import change_words
 
 
 @door("GET")
 def list_all_changes(request: HttpRequest) -> HttpResponse:
     """List all changes, newest first, filtered by type, person and date."""
-    given = {name: request.GET.get(name, "").replace("\x00", "") for name in _FILTERS}
+    names = ("kind", "who", "from", "to")
+    given = {name: request.GET.get(name, "").replace("\x00", "") for name in names}
     found = Change.objects.all()
     if given["kind"]:
         found = found.filter(kind=given["kind"][:40])
     if given["who"]:
         found = found.filter(user__username=given["who"][:150])
-    first, last = _parse_day(given["from"]), _parse_day(given["to"])
-    if first:
-        found = found.filter(at__gte=first)
-    if last:
-        found = found.filter(at__lt=last + timedelta(days=1))
+    if first := read_day(given["from"]):
+        found = found.filter(at__date__gte=first)
+    if last := read_day(given["to"]):
+        found = found.filter(at__date__lte=last)
     used = set(Change.objects.values_list("kind", flat=True).distinct())
     context = _page_context(request, found) | {
         "given": given,
@@ -61,53 +44,27 @@ def list_all_changes(request: HttpRequest) -> HttpResponse:
     return render(request, "admin/history.html", context)
 
 
-_FILTERS = ("kind", "who", "from", "to")
-
-
-def _parse_day(text: str) -> datetime | None:
-    """Parse a date; return its midnight in the city's time zone, None if invalid."""
-    try:
-        day = parse_date(text)
-    except ValueError:
-        return None
-    # Dates near the limits overflow when converted to other time zones.
-    if day is None or not 1970 <= day.year < 9000:
-        return None
-    return timezone.make_aware(datetime.combine(day, time()))
-
-
 @door("GET")
 def list_row_changes(request: HttpRequest, name: str, key: str) -> HttpResponse:
     """List all changes of one row."""
     config_type = get_config_type(name)
-    row = get_row(config_type, key)
-    found = Change.objects.filter(kind=name, key=key)
-    context = _page_context(request, found) | {
-        "kind": config_type,
-        "key": key,
-        "called": config_type.label(row),
-        "active": config_type.is_active(row),
-    }
+    context = row_context(config_type, get_row(config_type, key))
+    context |= _page_context(request, Change.objects.filter(kind=name, key=key))
     return render(request, "admin/row_history.html", context)
 
 
 def _page_context(request: HttpRequest, found: QuerySet[Change]) -> dict[str, Any]:
-    """Template context of one page of changes (keyset pagination by `before`)."""
-    before = request.GET.get("before", "")
-    if before.isascii() and before.isdigit() and len(before) < 19:
-        found = found.filter(pk__lt=int(before))
-    changes = list(found.select_related("user").order_by("-id")[: PAGE + 1])
-    more = changes[PAGE - 1].pk if len(changes) > PAGE else None
+    before = read_id(request.GET.get("before", ""))
+    changes, more = page_before(found.select_related("user"), before, size=40)
     query = request.GET.copy()
     query.pop("before", None)
     contexts = {name: each.context(each) for name, each in TYPES.items()}
-    links = _links(changes[:PAGE])
+    links = _links(changes)
     return {
         "told": [
-            describe_change(
-                change, contexts.get(change.kind), links.get((change.kind, change.key), "")
-            )
-            for change in changes[:PAGE]
+            _describe_change(each, contexts.get(each.kind))
+            | {"change": each, "href": links.get((each.kind, each.key), "")}
+            for each in changes
         ],
         "more": more,
         "others": query.urlencode(),
@@ -128,12 +85,15 @@ def _links(changes: Iterable[Change]) -> dict[tuple[str, str], str]:
     }
 
 
-def describe_change(change: Change, context: FormContext | None, href: str) -> ChangeLine:
+def _describe_change(change: Change, context: FormContext | None) -> dict[str, Any]:
     """Describe a change; volunteers and shifts are no configuration types and have own texts."""
     if change.kind == volunteers.KIND:
-        words = tell_of_volunteer(change, Names()).words
-        return ChangeLine(change, _("志愿者"), _("；").join(words) or _("修改"), href, [])
+        words = _("；").join(change_words(change, Names()))
+        return {"kind": _("志愿者"), "did": words or _("修改")}
     if change.kind == shifts.KIND:
-        return ChangeLine(change, _("值班"), _("排班") if change.after else _("去掉排班"), href, [])
-    title = str(context.type.one if context else change.kind)
-    return ChangeLine(change, title, what_was_done(change), href, describe(change, context))
+        return {"kind": _("值班"), "did": _("排班") if change.after else _("去掉排班")}
+    return {
+        "kind": context.type.one if context else change.kind,
+        "did": what_was_done(change),
+        "differences": describe(change, context),
+    }

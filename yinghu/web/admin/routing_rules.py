@@ -1,9 +1,7 @@
 """Set-up pages for routing rules: list, form with preview of its effect, order, and mismatches."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,8 +13,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.administration import services
 from yinghu.administration.history import Difference, changed_meanwhile
@@ -39,39 +35,20 @@ from yinghu.routing.config_types import (
 )
 from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import active_rules, route, send_waiting, waiting
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import login_of, who
-from yinghu.web.admin.decorators import door, get_row, read_seen_state
+from yinghu.web.admin.decorators import door, get_row, read_seen_state, row_context
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RuleLine:
-    """A rule in the list: its sentence and warnings."""
+    """A rule in a list: its sentence, its warnings, or why it does not fit the case it met."""
 
     rule: RoutingRule
     sentence: str
-    warnings: list[str] = field(default_factory=list)
-
-
-def _rules_with(rules: Iterable[RoutingRule], changed: RoutingRule) -> list[RoutingRule]:
-    """The active rules with one of them changed, added or removed."""
-    found = [rule for rule in rules if rule.pk != changed.pk]
-    if changed.active and changed.unit.active:
-        found.append(changed)
-    return sorted(found, key=lambda rule: rule.order)
-
-
-def describe_rules(rules: Sequence[RoutingRule], names: RuleNames) -> list[RuleLine]:
-    """Describe rules in sentences, with warnings for active ones."""
-    hidden = explanation.shadowed([rule for rule in rules if rule.active and rule.unit.active])
-    served = staffed()
-    found = []
-    for rule in rules:
-        line = RuleLine(rule, names.sentence(rule))
-        if rule.active:
-            line.warnings = _warnings_for(rule, names, hidden.get(rule.pk), served)
-        found.append(line)
-    return found
+    warnings: Sequence[str] = ()
+    why_not: str = ""
+    near: bool = False
 
 
 def _warnings_for(
@@ -91,24 +68,27 @@ def _warnings_for(
     return found
 
 
-@never_cache
-@require_GET
-@staff("setup", "dispatch")
+@staff_page("GET", desks=["setup", "dispatch"])
 def list_rules(request: HttpRequest) -> HttpResponse:
     """List all rules in order, as sentences; dispatchers may read them."""
     names = RuleNames()
-    rules = list(RULES.rows())
-    desks = desks_of(who(request))
-    active = [rule for rule in rules if rule.active]
-    force = [rule for rule in active if rule.unit.active]
-    ready = [each for each in waiting() if route(each, force)]
+    rules, actor = list(RULES.rows()), who(request)
+    desks = desks_of(actor)
+    force = [rule for rule in rules if rule.active and rule.unit.active]
+    hidden, served = explanation.shadowed(force), staffed()
     context = {
         "kind": RULES,
-        "lines": describe_rules(active, names),
-        "retired": describe_rules([rule for rule in rules if not rule.active], names),
+        "lines": [
+            RuleLine(
+                rule, names.sentence(rule), _warnings_for(rule, names, hidden.get(rule.pk), served)
+            )
+            for rule in rules
+            if rule.active
+        ],
+        "retired": [RuleLine(rule, names.sentence(rule)) for rule in rules if not rule.active],
         "may_edit": "setup" in desks,
         "may_send": "dispatch" in desks,
-        "ready": len([each for each in ready if may_see(who(request), each)]),
+        "ready": sum(bool(route(each, force)) and may_see(actor, each) for each in waiting()),
         "desk": "setup" if "setup" in desks else "dispatch",
     }
     return render(request, "admin/routing_rules.html", context)
@@ -118,13 +98,14 @@ def list_rules(request: HttpRequest) -> HttpResponse:
 def create_rule(request: HttpRequest) -> HttpResponse:
     """Create a rule."""
     if request.method == "GET":
-        given = {name: request.GET.get(name, "").replace("\x00", "")[:80] for name in _PREFILLABLE}
+        prefillable = ("category", "area", "klass", "channel", "field", "value")
+        given = {name: request.GET.get(name, "").replace("\x00", "")[:80] for name in prefillable}
         context = RuleContext(RULES)
         form = RuleForm(context, initial={"order": context.next_order} | given)
         return _render_form(request, form)
     try:
         with services.exclusive():
-            form = _form(data=request.POST)
+            form = RuleForm(RuleContext(RULES), data=request.POST)
             if not form.is_valid():
                 return _render_form(request, form, status=422)
             made = services.create(RULES, login_of(request), form.cleaned_data)
@@ -134,26 +115,24 @@ def create_rule(request: HttpRequest) -> HttpResponse:
     return redirect("rules")
 
 
-_PREFILLABLE = ("category", "area", "klass", "channel", "field", "value")
-
-
 @door("GET", "POST")
 def edit_rule(request: HttpRequest, key: str) -> HttpResponse:
     """Show and edit one rule."""
     thing = get_row(RULES, key)
     if request.method == "GET":
-        form = _form(key, initial=_initial_values(thing))
+        cells = RULES.cells(thing) | {"value": RuleNames().answer(thing)}
+        form = RuleForm(RuleContext(RULES), key, initial=cells)
         return _render_form(request, form, thing)
     with services.exclusive():
         thing = get_row(RULES, key)
-        form = _form(key, request.POST)
+        form = RuleForm(RuleContext(RULES), key, request.POST)
         if not form.is_valid():
             return _render_form(request, form, thing, status=422)
         now = RULES.state(thing)
         seen = read_seen_state(request, RULES, key)
         if seen != now:
             others = changed_meanwhile(RULES, key, seen, now)
-            return _render_form(request, form, thing, status=409, others=others, stale=True)
+            return _render_form(request, form, thing, status=409, others=others)
         done = services.update(RULES, login_of(request), thing, form.cleaned_data)
     text = _("已保存，马上生效；已经派出去的不动") if done else _("没有改动")
     messages.success(request, text)
@@ -164,14 +143,15 @@ def edit_rule(request: HttpRequest, key: str) -> HttpResponse:
 def preview_rule(request: HttpRequest, key: str) -> HttpResponse:
     """Preview what the rule as typed would change; nothing is saved."""
     thing = None if key == "-" else get_row(RULES, key)
-    form = _form("" if thing is None else key, request.POST)
+    form = RuleForm(RuleContext(RULES), "" if thing is None else key, request.POST)
     if not form.is_valid():
         return _render_form(request, form, thing, status=422)
-    changed = RoutingRule(pk=thing.pk if thing else 0, active=thing.active if thing else True)
-    for name, value in RULES.attributes(form.cleaned_data).items():
-        setattr(changed, name, value)
+    changed = RULES.new(form.cleaned_data)
+    changed.pk, changed.active = (thing.pk, thing.active) if thing else (0, True)
     before = active_rules()
-    after = _rules_with(before, changed)
+    after = [rule for rule in before if rule.pk != changed.pk]
+    if changed.active and changed.unit.active:
+        after = sorted([*after, changed], key=lambda rule: rule.order)
     found = effect(before, after, who(request))
     names = RuleNames()
     earlier, later = explanation.shadowed(before), explanation.shadowed(after)
@@ -181,18 +161,8 @@ def preview_rule(request: HttpRequest, key: str) -> HttpResponse:
         for each in after
         if each.pk != changed.pk and each.pk in later and each.pk not in earlier
     ]
-    sentence = names.sentence(changed)
-    return _render_form(
-        request, form, thing, effect=found, sentence=sentence, to=name_of(changed.unit)
-    )
-
-
-def _form(key: str = "", data: Any = None, initial: Any = None) -> RuleForm:
-    return RuleForm(RuleContext(RULES), key, data, initial)
-
-
-def _initial_values(thing: RoutingRule) -> dict[str, str]:
-    return RULES.cells(thing) | {"value": RuleNames().answer(thing)}
+    line = RuleLine(changed, names.sentence(changed))
+    return _render_form(request, form, thing, effect=found, line=line)
 
 
 def _render_form(
@@ -202,28 +172,21 @@ def _render_form(
     *,
     status: int = 200,
     others: list[Difference] | None = None,
-    stale: bool = False,
     **more: Any,
 ) -> HttpResponse:
-    key = RULES.key(thing) if thing else ""
+    context = row_context(RULES, thing)
     state = RULES.state(thing) if thing else {}
-    seen = signing.dumps(state, salt=f"rule:{key}", compress=True)
-    if request.method == "POST" and not stale:
+    seen = signing.dumps(state, salt=f"rule:{context['key']}", compress=True)
+    if request.method == "POST" and others is None:
         # A preview must not hide changes that others made since the form was opened.
         seen = request.POST.get("seen", seen)
-    context = {
-        "kind": RULES,
+    context |= {
         "form": form,
         "fields": [(bound, RULES.field(bound.name).hint) for bound in form],
         "answers": form.answers(),
-        "thing": thing,
-        "key": key,
-        "called": RULES.label(thing) if thing else "",
-        "active": state.get("active", True),
         "seen": seen,
-        "others": others or [],
-        "stale": stale,
-        "desk": "setup",
+        "others": others,
+        "stale": others is not None,
         **more,
     }
     return render(request, "admin/routing_rule.html", context, status=status)
@@ -264,9 +227,7 @@ def move_rule(request: HttpRequest, key: str) -> HttpResponse:
     return redirect("rules")
 
 
-@never_cache
-@require_POST
-@staff("dispatch")
+@staff_page("POST", desks=["dispatch"])
 def send_by_rules(request: HttpRequest) -> HttpResponse:
     """Dispatch waiting cases by the rules; returned ones are left to a dispatcher."""
     sent = send_waiting(who(request))
@@ -275,62 +236,46 @@ def send_by_rules(request: HttpRequest) -> HttpResponse:
     return redirect("rules")
 
 
-@dataclass(frozen=True, slots=True)
-class RuleTrial:
-    """A rule tried on a case: whether it fits, else the first mismatch in words."""
-
-    rule: RoutingRule
-    sentence: str
-    why: str
-    near: bool
-    fits: bool
-    warnings: tuple[str, ...] = ()
-
-
 def describe_trials(
     appeal: Any, tried: Iterable[explanation.Tried], names: RuleNames
-) -> list[RuleTrial]:
-    """Describe why each tried rule fits the appeal or not."""
+) -> list[RuleLine]:
+    """Describe each tried rule, and why it does not fit the appeal."""
     return [
-        RuleTrial(
+        RuleLine(
             each.rule,
             names.sentence(each.rule),
-            _describe_mismatch(appeal, each, names) if each.first else "",
-            each.near,
-            each.fits,
+            why_not=_describe_mismatch(appeal, each, names),
+            near=each.near,
         )
         for each in tried
     ]
 
 
 def _describe_mismatch(appeal: Any, tried: explanation.Tried, names: RuleNames) -> str:
-    """Describe the first failing condition and the appeal's actual value, if any."""
+    """Describe the first failing condition and the appeal's actual value; "" if all hold."""
     rule = tried.rule
-    if tried.first == "category":
-        what, is_there = _("类别"), names.category(appeal.category_id or "")
-    elif tried.first == "klass":
-        what, is_there = _("性质"), klass_said(appeal.klass)
-    elif tried.first == "area":
-        what, is_there = _("地点"), names.area(appeal.area_id or "")
-    elif tried.first == "channel":
-        what, is_there = _("来源"), channel_said(appeal.channel)
-    else:
-        answer = appeal.answers.get(rule.field, "")
-        what, is_there = names.question(rule), names.answer(rule, str(answer))
-    wanted = names.answer(rule) if tried.first == "field" else ""
+    match tried.first:
+        case "":
+            return ""
+        case "category":
+            is_there = names.category(appeal.category_id or "")
+        case "klass":
+            is_there = klass_said(appeal.klass)
+        case "area":
+            is_there = names.area(appeal.area_id or "")
+        case "channel":
+            is_there = channel_said(appeal.channel)
+        case _field:
+            is_there = names.answer(rule, str(appeal.answers.get(rule.field, "")))
+            values = {"what": names.question(rule), "is": is_there, "wanted": names.answer(rule)}
+            if is_there:
+                return _("“%(what)s”是 %(is)s，不是 %(wanted)s") % values
+            return _("“%s”没有填") % values["what"]
+    what = RULES.label_of(tried.first)
     if not is_there:
         return _("“%s”没有填") % what
-    if wanted:
-        values = {"what": what, "is": is_there, "wanted": wanted}
-        return _("“%(what)s”是 %(is)s，不是 %(wanted)s") % values
     return _("%(what)s是 %(is)s") % {"what": what, "is": is_there}
 
-
-NEAREST = 3
-"""Number of nearly fitting rules shown at the dispatch desk."""
-
-BUSY_SHOWN = 200
-"""Maximum units whose workload is shown at the dispatch desk."""
 
 BUSY_COUNTED = 1000
 """Open cases of a unit are counted up to this number."""
@@ -342,20 +287,15 @@ def dispatch_context(appeal: Appeal, actor: Actor) -> dict[str, Any]:
     tried = explanation.trail(appeal, active_rules())
     takes = tried[-1] if tried and tried[-1].fits else None
     near = [each for each in explanation.nearest(tried) if explanation.concerns(each)]
-    returns = list(
-        Event.objects.filter(appeal=appeal, verb=RETURN.name)
-        .select_related("user")
-        .order_by("-seq")
-    )
-    returned = [_describe_return(appeal, event) for event in returns]
-    returned_by = {each["unit"] for each in returned}
+    returns = Event.objects.filter(appeal=appeal, verb=RETURN.name).select_related("user")
+    returned = [_describe_return(appeal, event) for event in returns.order_by("-seq")]
     return {
         "unrouted": True,
         "takes": takes,
         "takes_said": names.sentence(takes.rule) if takes else "",
-        "misses": describe_trials(appeal, near[:NEAREST], names),
+        "misses": describe_trials(appeal, near[:3], names),
         "no_rules": not tried,
-        "returned_it": takes is not None and takes.rule.unit in returned_by,
+        "returned_it": takes is not None and takes.rule.unit in [each["unit"] for each in returned],
         "takes_why": _("规则 %d") % takes.rule.order if takes else "",
         "returns": returned,
         "busy": _workloads(),
@@ -388,14 +328,14 @@ def _new_rule_url(appeal: Appeal) -> str:
 
 
 def _workloads() -> list[tuple[Unit, int, bool]]:
-    """(unit, open cases, whether counting stopped at the limit) of staffed units, least first."""
+    """(unit, open cases, whether counting stopped) of the 200 least busy staffed units."""
     units = {unit.pk: unit for unit in staffed_units()}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT u.id, c.n FROM people_unit u CROSS JOIN LATERAL (SELECT count(*) AS n FROM ("
             "SELECT 1 FROM appeals_appeal a WHERE a.unit_id = u.id AND a.status = ANY(%s)"
-            " LIMIT %s) counted) c WHERE u.id = ANY(%s) ORDER BY c.n, u.id LIMIT %s",
-            [[status.value for status in OPEN], BUSY_COUNTED, list(units), BUSY_SHOWN],
+            " LIMIT %s) counted) c WHERE u.id = ANY(%s) ORDER BY c.n, u.id LIMIT 200",
+            [[status.value for status in OPEN], BUSY_COUNTED, list(units)],
         )
         rows = cursor.fetchall()
     return [(units[pk], n, n == BUSY_COUNTED) for pk, n in rows]

@@ -1,15 +1,12 @@
 """Routing sandbox: how a text would be classified and routed; nothing is written."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.utils.translation import gettext_lazy
 
 from yinghu.appeals import channels
 from yinghu.appeals.labels import question_label
@@ -23,79 +20,29 @@ from yinghu.routing import explanation
 from yinghu.routing.config_types import RuleNames, channel_said, choices_of, klass_said
 from yinghu.routing.routing import active_rules
 from yinghu.triage import suggest
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import who
 from yinghu.web.admin.routing_rules import describe_trials
-
-
-@never_cache
-@require_http_methods(["GET", "POST"])
-@staff("dispatch", "setup")
-def try_rules(request: HttpRequest) -> HttpResponse:
-    """Show the suggested classification of a text and the rule that would take it."""
-    names = RuleNames()
-    posted = request.method == "POST"
-    form = TryForm(request.POST if posted else None, names=names)
-    context: dict[str, Any] = {
-        "form": form,
-        "desk": "setup" if _may_edit_rules(request) else "dispatch",
-    }
-    if posted and form.is_valid():
-        context |= _try_form(form, names)
-    status = 422 if posted and form.errors else 200
-    return render(request, "admin/routing_sandbox.html", context, status=status)
-
-
-def _may_edit_rules(request: HttpRequest) -> bool:
-    return "setup" in desks_of(who(request))
-
-
-def _try_form(form: TryForm, names: RuleNames) -> dict[str, Any]:
-    given = form.cleaned_data
-    appeal = Appeal(
-        body=given["words"],
-        channel=given["channel"] or "web",
-        category_id=given["category"] or None,
-        area_id=given["area"] or None,
-        answers=form.answers(),
-    )
-    suggestion = suggest.read([appeal])[0]
-    appeal.category_id, appeal.klass = suggestion.category_id, suggestion.klass
-    appeal.area_id = suggestion.area_id
-    trail = explanation.trail(appeal, active_rules())
-    read = [
-        (_("类别"), names.category(appeal.category_id or ""), suggestion.category_confidence),
-        (_("性质"), klass_said(appeal.klass), suggestion.klass_confidence),
-        (_("地点"), names.area(appeal.area_id or ""), suggestion.area_confidence),
-        (_("紧急程度"), _(Urgency(suggestion.urgency).label), suggestion.urgency_confidence),
-    ]
-    return {
-        "read": [(label, text, f"{sure:.0%}") for label, text, sure in read],
-        "words": suggestion.why,
-        "trail": describe_trials(appeal, trail, names),
-        "takes": trail[-1].rule if trail and trail[-1].fits else None,
-        "questions": form.questions_of(appeal.category_id or ""),
-    }
 
 
 class TryForm(forms.Form):
     """Text of an appeal, with optional category, area, channel and answers."""
 
-    words = WordsField(max_length=2000, widget=forms.Textarea(attrs={"rows": 4, "maxlength": 2000}))
-    category = forms.ChoiceField(required=False, widget=PickerSelect)
-    area = AreaField(max_length=120, required=False, widget=AreaInput)
-    channel = forms.ChoiceField(required=False)
+    words = WordsField(
+        label=gettext_lazy("一段话"),
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        error_messages={"required": gettext_lazy("请写一段话")},
+    )
+    category = forms.ChoiceField(label=gettext_lazy("类别"), required=False, widget=PickerSelect)
+    area = AreaField(label=gettext_lazy("地点"), max_length=120, required=False, widget=AreaInput)
+    channel = forms.ChoiceField(label=gettext_lazy("来源"), required=False)
 
     def __init__(self, data: Any, *, names: RuleNames) -> None:
         super().__init__(data, auto_id="try-%s")
         self.names = names
-        labels = (_("一段话"), _("类别"), _("地点"), _("来源"))
-        for bound, label in zip(self.fields.values(), labels, strict=True):
-            bound.label = label
-        self.fields["words"].error_messages["required"] = _("请写一段话")
-        category, channel = self.fields["category"], self.fields["channel"]
-        assert isinstance(category, forms.ChoiceField)  # noqa: S101  # for the type checker
-        assert isinstance(channel, forms.ChoiceField)  # noqa: S101  # for the type checker
+        category: Any = self.fields["category"]
+        channel: Any = self.fields["channel"]
         known = names.categories.values()
         category.choices = [
             ("", _("让系统来认")),
@@ -126,3 +73,46 @@ class TryForm(forms.Form):
             }
             for each in (found.questions if found else ())
         ]
+
+
+@staff_page("GET", "POST", desks=["dispatch", "setup"])
+def try_rules(request: HttpRequest) -> HttpResponse:
+    """Show the suggested classification of a text and the rule that would take it."""
+    names = RuleNames()
+    form = TryForm(request.POST if request.method == "POST" else None, names=names)
+    context: dict[str, Any] = {
+        "form": form,
+        "desk": "setup" if "setup" in desks_of(who(request)) else "dispatch",
+    }
+    if form.is_valid():
+        context |= _try_form(form, names)
+    status = 422 if form.errors else 200
+    return render(request, "admin/routing_sandbox.html", context, status=status)
+
+
+def _try_form(form: TryForm, names: RuleNames) -> dict[str, Any]:
+    given = form.cleaned_data
+    appeal = Appeal(
+        body=given["words"],
+        channel=given["channel"] or "web",
+        category_id=given["category"] or None,
+        area_id=given["area"] or None,
+        answers=form.answers(),
+    )
+    suggestion = suggest.read([appeal])[0]
+    appeal.category_id, appeal.klass = suggestion.category_id, suggestion.klass
+    appeal.area_id = suggestion.area_id
+    trail = explanation.trail(appeal, active_rules())
+    read = [
+        (_("类别"), names.category(appeal.category_id or ""), suggestion.category_confidence),
+        (_("性质"), klass_said(appeal.klass), suggestion.klass_confidence),
+        (_("地点"), names.area(appeal.area_id or ""), suggestion.area_confidence),
+        (_("紧急程度"), _(Urgency(suggestion.urgency).label), suggestion.urgency_confidence),
+    ]
+    return {
+        "read": [(label, text, f"{sure:.0%}") for label, text, sure in read],
+        "words": suggestion.why,
+        "trail": describe_trials(appeal, trail, names),
+        "takes": trail[-1].rule if trail and trail[-1].fits else None,
+        "questions": form.questions_of(appeal.category_id or ""),
+    }

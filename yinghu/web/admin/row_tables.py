@@ -1,8 +1,7 @@
 """Row editors inside two forms: a category's questions and an errand's legs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from yinghu.errands.config_types import legs
 from yinghu.errands.config_types.errands import ErrandForm
 from yinghu.errands.models import LegKind, Proof, Where
 from yinghu.ui.forms import FilingForm
+from yinghu.ui.requests import read_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ class RowTable:
         """The typed rows after `add`, `up:2`, `down:2` or `remove:2`; unchanged otherwise."""
         rows = self.widget.typed(data)
         act, _colon, at = order.partition(":")
-        n = int(at) if at.isascii() and at.isdigit() and len(at) < 4 else -1
+        n = read_id(at)
         if act == "add" and len(rows) < self.widget.most:
             return [*rows, dict(self.blank)]
-        if not 0 <= n < len(rows):
+        if n is None or n >= len(rows):
             return rows
         if act == "remove":
             return rows[:n] + rows[n + 1 :]
@@ -48,11 +48,9 @@ class RowTable:
 
 
 def _question_context(form: ConfigForm) -> dict[str, Any]:
-    """A category's questions as rows to edit, and a preview of the citizen's form."""
-    value = form["questions"].value()
-    rows = _question_rows(value) if isinstance(value, str) else value or []
-    kept = _question_rows(form.context.cells(form.key).get("questions", ""))
+    kept = _rows(form.context.cells(form.key).get("questions"), questions.rows_in)
     old = {each["key"] for each in kept if each["key"]}
+    rows = _rows(form["questions"].value(), questions.rows_in)
     rows = [each | {"old": "1" if each["key"] in old else ""} for each in rows]
     return {
         "questions": rows,
@@ -62,22 +60,19 @@ def _question_context(form: ConfigForm) -> dict[str, Any]:
     }
 
 
-def _question_rows(text: str) -> list[dict[str, str]]:
-    """Parse stored or submitted questions without applying the rules; they can be fixed here."""
+def _rows(value: Any, parse: Callable[[str], list[dict[str, str]]]) -> list[dict[str, str]]:
+    """The rows of a field's value, without its rules: what is wrong can be corrected here."""
     try:
-        return questions.rows_in(text)
+        return parse(value) if isinstance(value, str) else value or []
     except ValidationError:
         return []
 
 
 def _question_preview(rows: list[dict[str, str]]) -> list[Any]:
-    """The complete questions as fields of the citizen's form."""
     whole: list[dict[str, Any]] = []
     for each in rows:
-        try:
+        with suppress(ValidationError):
             whole += questions.QuestionsField(required=False).clean([each])
-        except ValidationError:
-            continue
     for n, question in enumerate(whole):
         question["key"] = f"{n}"
     return FilingForm(category=Category(questions=whole)).asked()
@@ -87,17 +82,12 @@ _BLANK_LEG = dict.fromkeys(legs.PARTS, "") | legs.BLANK
 
 
 def _leg_context(form: ConfigForm) -> dict[str, Any]:
-    """An errand's legs as rows to edit, with the choices of each column."""
     assert isinstance(form, ErrandForm)  # noqa: S101  # for the type checker
-    value = form["legs"].value()
-    try:
-        rows = legs.rows_in(value) if isinstance(value, str) else value or []
-    except ValidationError:
-        rows = []
+    rows = _rows(form["legs"].value(), legs.rows_in)
     categories = form.context.all_of(Category)
     category = categories.get(form["category"].value())
     asked = [
-        (question["key"], _asked_label(each, question, alone=category is not None))
+        (question["key"], ("" if category else f"{name_of(each)} · ") + question_label(question))
         for each in ([category] if category else categories.values())
         for question in each.questions
         if question["kind"] in ("choice", "text")
@@ -112,11 +102,6 @@ def _leg_context(form: ConfigForm) -> dict[str, Any]:
         "places": form.context.places.items(),
         "may_add": len(rows) < legs.MOST,
     }
-
-
-def _asked_label(category: Category, question: dict[str, Any], *, alone: bool) -> str:
-    label = question_label(question)
-    return label if alone else f"{name_of(category)} · {label}"
 
 
 TABLES = {

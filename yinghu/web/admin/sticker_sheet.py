@@ -1,7 +1,5 @@
 """Printable A4 sheets of QR code stickers for places."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from yinghu.places.models import Area, Place
 from yinghu.ui.qr import qr_inline
-from yinghu.ui.requests import absolute
+from yinghu.ui.requests import absolute, read_id
 from yinghu.web.admin.decorators import door
 
 LAYOUTS = (1, 2, 4, 8)
@@ -22,8 +20,8 @@ MAX_STICKERS = 400
 @door("GET")
 def show_stickers(request: HttpRequest) -> HttpResponse:
     """Show the stickers of chosen places or of an area, and the form to choose them."""
-    per = request.GET.get("per", "4")
-    per_sheet = int(per) if per in {str(n) for n in LAYOUTS} else 4
+    per = read_id(request.GET.get("per", ""))
+    per_sheet = per if per in LAYOUTS else 4
     codes = [code.replace("\x00", "") for code in request.GET.getlist("code")[:MAX_STICKERS]]
     under = request.GET.get("area", "").replace("\x00", "").strip()[:120]
     area = Area.objects.filter(pk=under.split()[0]).first() if under else None
@@ -46,7 +44,10 @@ def show_stickers(request: HttpRequest) -> HttpResponse:
         problem = _("一次最多打印 %d 张贴纸，请选一个小一点的区域") % MAX_STICKERS
         found = found[:MAX_STICKERS]
     context = {
-        "sheets": [[_sticker(place) for place in batch] for batch in _batches(found, per_sheet)],
+        "sheets": [
+            [_sticker(place) for place in found[at : at + per_sheet]]
+            for at in range(0, len(found), per_sheet)
+        ],
         "per": per_sheet,
         "layouts": LAYOUTS,
         "codes": codes,
@@ -57,10 +58,6 @@ def show_stickers(request: HttpRequest) -> HttpResponse:
         "desk": "setup",
     }
     return render(request, "admin/sheet.html", context)
-
-
-def _batches(places: list[Place], size: int) -> list[list[Place]]:
-    return [places[at : at + size] for at in range(0, len(places), size)]
 
 
 def _sticker(place: Place) -> dict[str, Any]:

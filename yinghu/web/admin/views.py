@@ -1,7 +1,5 @@
 """Set-up views shared by all configuration types: index, list, form, retire, restore."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.conf import settings
@@ -10,16 +8,14 @@ from django.core import signing
 from django.core.paginator import Paginator
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.http.request import QueryDict
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from yinghu.administration import impact, services
 from yinghu.administration.history import Difference, changed_meanwhile
 from yinghu.administration.registry import TYPES
-from yinghu.administration.services import Refused
-from yinghu.common.config_types.config_form import ConfigForm, State
+from yinghu.administration.services import ChangeRefused
+from yinghu.common.config_types.config_form import ConfigForm
 from yinghu.common.config_types.config_type import ConfigType
 from yinghu.common.icons import icon_words
 from yinghu.people import invitations
@@ -27,30 +23,17 @@ from yinghu.places import locate
 from yinghu.places.models import Area, Place
 from yinghu.ui.requests import login_of
 from yinghu.web.admin import first_run
-from yinghu.web.admin.decorators import door, get_config_type, get_row, read_seen_state
+from yinghu.web.admin.decorators import door, get_config_type, get_row, read_seen_state, row_context
 from yinghu.web.admin.row_tables import TABLES
-
-PAGE = 50
-WHICH = ("active", "retired", "all")
 
 
 @door("GET")
 def show_setup(request: HttpRequest) -> HttpResponse:
     """Show all configuration types in the order of setting up, with counts and warnings."""
-    first_run.offer_way_back(request)
-    cards = [
-        {
-            "href": reverse("setup_list", args=[each.name]),
-            "icon": each.icon,
-            "title": each.title,
-            "why": each.why,
-            "count": each.count(),
-            "warnings": impact.warnings(each),
-        }
-        for each in TYPES.values()
-    ]
-    context = {"cards": cards, "guide": reverse("guide"), "desk": "setup"}
-    return render(request, "admin/index.html", context)
+    if first_run.begins(request):
+        request.session[first_run.SESSION_KEY] = True
+    cards = [(each, impact.warnings(each)) for each in TYPES.values()]
+    return render(request, "admin/index.html", {"cards": cards, "desk": "setup"})
 
 
 @door("GET")
@@ -59,20 +42,19 @@ def list_rows(request: HttpRequest, name: str) -> HttpResponse:
     config = get_config_type(name)
     query = request.GET.get("q", "").replace("\x00", "").strip()[:60]
     which = request.GET.get("which", "active")
-    which = which if which in WHICH and config.retires else "active"
+    if which not in ("active", "retired", "all") or not config.retires:
+        which = "active"
     under = request.GET.get("under", "").replace("\x00", "")[:24]
     found = config.search(query, which, under)
     if config.name == "area" and not (query or under) and len(found) == 1:
         # With a single county at the top, show its children instead.
         under = found[0].code
         found = config.search(query, which, under)
-    pages = Paginator(found, PAGE)
-    page = pages.get_page(request.GET.get("page"))
+    page = Paginator(found, 50).get_page(request.GET.get("page"))
     context = {
         "kind": config,
         "rows": config.listed(list(page.object_list)),
         "page": page,
-        "total": pages.count,
         "query": query,
         "which": which,
         "under": under,
@@ -91,7 +73,9 @@ def create_row(request: HttpRequest, name: str) -> HttpResponse:
     if not config.creates:
         raise Http404
     if request.method == "GET":
-        form = config.bind(initial=_initial_values(request))
+        under = request.GET.get("under", "")[:24]
+        given = {name: request.GET.get(name, "")[:60] for name in ("category", "user")}
+        form = config.bind(initial=given | {"code": under, "area": under})
         return _render_form(request, config, form)
     if "rearrange" in request.POST:
         return _rearrange_rows(request, config, config.bind(data=request.POST))
@@ -109,12 +93,6 @@ def create_row(request: HttpRequest, name: str) -> HttpResponse:
     return redirect("setup_row", name, config.key(row))
 
 
-def _initial_values(request: HttpRequest) -> dict[str, Any]:
-    under = request.GET.get("under", "")[:24]
-    category, user = request.GET.get("category", "")[:60], request.GET.get("user", "")[:40]
-    return {"code": under, "area": under, "category": category, "user": user}
-
-
 @door("GET", "POST")
 def edit_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
     """Show and edit one row."""
@@ -127,50 +105,30 @@ def edit_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
         return _rearrange_rows(request, config, config.bind(key, request.POST), row)
     with services.exclusive():
         row = get_row(config, key)
-        data: Any = _emptied_form(config, request.POST) if "empty" in request.POST else request.POST
+        data: Any = request.POST
+        if "empty" in data:
+            # Resets the row to its defaults.
+            data = {"seen": data.get("seen", ""), "empty": "1"} | dict.fromkeys(config.columns, "")
         form = config.bind(key, data)
         if not form.is_valid():
             return _render_form(request, config, form, row, status=422)
-        now = _without_active(config.state(row))
+        now = services.without_active(config.state(row))
         seen = read_seen_state(request, config, key)
         if seen != now:
-            return _render_conflict(request, config, row, form, seen, now)
+            typed = request.POST.copy()
+            # The typed values stay; what was not changed follows the others.
+            for name, value in form.cleaned_data.items():
+                if seen and value == seen.get(name):
+                    typed[name] = config.cells(row)[name]
+            others = changed_meanwhile(config, key, seen, now)
+            again = config.bind(key, typed)
+            return _render_form(request, config, again, row, status=409, others=others)
         done = services.update(config, login_of(request), row, form.cleaned_data)
     if done:
         messages.success(request, _("已保存，马上生效"))
     else:
         messages.info(request, _("没有改动"))
-    if config.find(key) is None:
-        return redirect("setup_list", name)
-    return redirect("setup_row", name, key)
-
-
-def _emptied_form(config: ConfigType, typed: QueryDict) -> dict[str, str]:
-    """A deliberately empty form, which resets the row to its defaults."""
-    return {"seen": typed.get("seen", ""), "empty": "1", **dict.fromkeys(config.columns, "")}
-
-
-def _render_conflict(
-    request: HttpRequest,
-    config: ConfigType,
-    row: Any,
-    form: ConfigForm,
-    seen: State,
-    now: State,
-) -> HttpResponse:
-    """Show what others saved meanwhile; keep the typed values and take theirs for the rest."""
-    data = request.POST.copy()
-    for name in form.cleaned_data:
-        if seen and form.cleaned_data[name] == seen.get(name):
-            data[name] = config.cells(row)[name]
-    key = config.key(row)
-    again = config.bind(key, data)
-    others = changed_meanwhile(config, key, seen, now)
-    return _render_form(request, config, again, row, status=409, others=others, stale=True)
-
-
-def _without_active(state: State) -> State:
-    return {name: value for name, value in state.items() if name != "active"}
+    return redirect("setup_row", name, key) if config.find(key) else redirect("setup_list", name)
 
 
 def _render_form(
@@ -182,26 +140,22 @@ def _render_form(
     status: int = 200,
     problem: str = "",
     others: list[Difference] | None = None,
-    stale: bool = False,
 ) -> HttpResponse:
-    state = config.state(row) if row is not None else {}
-    key = config.key(row) if row is not None else ""
-    context: dict[str, Any] = {
-        "kind": config,
+    """Render the form; `others` are the differences that refused it as made for an older state."""
+    context = row_context(config, row)
+    key = context["key"]
+    state = services.without_active(config.state(row)) if row is not None else {}
+    context |= {
         "form": form,
         "fields": [
             (bound, config.hint(bound.name, row), config.field(bound.name).note) for bound in form
         ],
-        "key": key,
         "key_label": config.label_of((config.form.fixed or ("code",))[0]),
-        "called": config.label(row) if row is not None else "",
-        "active": state.get("active", True),
-        "seen": signing.dumps(_without_active(state), salt=f"{config.name}:{key}", compress=True),
+        "seen": signing.dumps(state, salt=f"{config.name}:{key}", compress=True),
         "problem": problem,
-        "others": others or [],
-        "stale": stale,
+        "others": others,
+        "stale": others is not None,
         "under": request.POST.get("under", request.GET.get("under", ""))[:24],
-        "desk": "setup",
     }
     if row is not None and not form.fields:
         # Nothing can be changed: show the values as text.
@@ -256,19 +210,13 @@ def retire_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
                 services.retire(config, login_of(request), get_row(config, key))
             messages.success(request, _("已停用“%s”；随时可以恢复") % config.label(row))
             return redirect("setup_list", name)
-        except Refused as refused:
+        except ChangeRefused as refused:
             problem = str(refused)
-    context = {
-        "kind": config,
-        "key": key,
-        "called": config.label(row),
-        "active": config.is_active(row),
-        "concerns": impact.concerns(config, row),
+    context = row_context(config, row) | {
+        "concerns": impact.find_concerns(config, row),
         "problem": problem or config.retire_obstacle(row),
-        "desk": "setup",
     }
-    status = 409 if problem else 200
-    return render(request, "admin/retire.html", context, status=status)
+    return render(request, "admin/retire.html", context, status=409 if problem else 200)
 
 
 @door("POST")
@@ -281,6 +229,6 @@ def restore_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
         with services.exclusive():
             services.restore(config, login_of(request), get_row(config, key))
         messages.success(request, _("已恢复，马上生效"))
-    except Refused as refused:
+    except ChangeRefused as refused:
         messages.error(request, str(refused))
     return redirect("setup_row", name, key)

@@ -4,11 +4,9 @@ The shift derives from the case id and a secret key, so it is constant: fresh no
 could be averaged away.
 """
 
-from __future__ import annotations
-
 import hmac
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from yinghu.appeals.models import Appeal
 from yinghu.common.privacy.sealing import derived_key
@@ -16,12 +14,16 @@ from yinghu.places.locate import aside, metres
 from yinghu.ui.case_rows import CaseRow
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """A position in WGS-84 degrees."""
 
     lon: float
     lat: float
+
+
+def point(lon: float | None, lat: float | None) -> Point | None:
+    """The position, if it is known."""
+    return None if lon is None or lat is None else Point(lon, lat)
 
 
 def blur_point(appeal_id: int, lon: float, lat: float) -> Point:
@@ -37,26 +39,23 @@ def about(appeal: Appeal) -> Point | None:
     be the requester's door. Needs area and place selected.
     """
     for known in (appeal.place, appeal.area):
-        if known is not None and known.lon is not None and known.lat is not None:
-            return blur_point(appeal.pk, known.lon, known.lat)
+        if known and (centre := point(known.lon, known.lat)):
+            return blur_point(appeal.pk, *centre)
     return None
 
 
 def exactly(appeal: Appeal) -> Point | None:
     """Exact position, for the holder: the requester's point, else the sticker's."""
-    if appeal.lon is not None and appeal.lat is not None:
-        return Point(appeal.lon, appeal.lat)
     place = appeal.place
-    if place is not None and place.lon is not None and place.lat is not None:
-        return Point(place.lon, place.lat)
-    return None
+    return point(appeal.lon, appeal.lat) or (point(place.lon, place.lat) if place else None)
 
 
-def nearest_first(rows: list[CaseRow], me: Point) -> list[tuple[CaseRow, float | None]]:
-    """The rows with their distance in metres, nearest first, those without a position last."""
-    far = [(row, _metres(about(row.appeal), me)) for row in rows]
+def metres_between(one: Point | None, other: Point | None) -> float | None:
+    """The distance; None if a position is not known."""
+    return None if one is None or other is None else metres(*one, *other)
+
+
+def nearest_first(rows: list[CaseRow], me: Point | None) -> list[tuple[CaseRow, float | None]]:
+    """The rows with their distance in metres, nearest first; in their order where it is unknown."""
+    far = [(row, metres_between(about(row.appeal), me) if me else None) for row in rows]
     return sorted(far, key=lambda each: (each[1] is None, each[1] or 0))
-
-
-def _metres(there: Point | None, me: Point) -> float | None:
-    return None if there is None else metres(me.lon, me.lat, there.lon, there.lat)

@@ -1,9 +1,8 @@
 """A leg of an errand on the phone: what to do, where, for whom, and its verbs."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,8 +13,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import moving
 from yinghu.appeals.body_from_answers import is_made_of_answers
@@ -30,18 +27,14 @@ from yinghu.errands.models import Leg, LegKind, Offer, Proof
 from yinghu.errands.receipts import photo_of_leg
 from yinghu.people import disclosure
 from yinghu.people.access import Actor, holds_leg, may_read_why, may_reveal
-from yinghu.places.locate import metres
 from yinghu.ui import event_text
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.errand_parts import LEG_ICONS, SeveralLinesField
 from yinghu.ui.forms import PhotosField
 from yinghu.ui.photo_response import photo_file
 from yinghu.ui.requests import is_part, who
 from yinghu.ui.verb_views import VerbView, run_with_photos
-from yinghu.web.field.distance import Point
-
-TAKEN = "leg"
-"""Reason in the access log for showing a leg's requester to its helper; the leg's id follows."""
+from yinghu.web.field.distance import Point, metres_between, point
 
 
 class FinishForm(forms.Form):
@@ -57,9 +50,10 @@ class FinishForm(forms.Form):
     )
     photos = PhotosField(label=gettext_lazy("照片"), required=False)
 
-    def cents(self) -> int | None:
-        paid = self.cleaned_data.get("paid")
-        return None if paid is None else int(Decimal(paid) * 100)
+    def clean_paid(self) -> int | None:
+        """In cents."""
+        paid: Decimal | None = self.cleaned_data["paid"]
+        return None if paid is None else int(paid * 100)
 
 
 class BackForm(forms.Form):
@@ -96,19 +90,11 @@ class Card:
 
 def cards(found: Iterable[Leg], me: Point | None = None) -> list[Card]:
     """The legs as cards; with `me` the nearest first, by their approximate positions."""
-    made = [Card(leg, _far(leg, me)) for leg in found]
-    if me is not None:
-        made.sort(key=lambda card: (card.metres is None, card.metres or 0))
-    return made
+    made = [Card(leg, metres_between(point(leg.about_lon, leg.about_lat), me)) for leg in found]
+    return sorted(made, key=lambda card: (card.metres is None, card.metres or 0))
 
 
-def _far(leg: Leg, me: Point | None) -> float | None:
-    if me is None or leg.about_lon is None or leg.about_lat is None:
-        return None
-    return metres(me.lon, me.lat, leg.about_lon, leg.about_lat)
-
-
-def offered(actor: Actor) -> list[Card]:
+def offered_cards(actor: Actor) -> list[Card]:
     """Offers that the actor may still answer."""
     waiting = Offer.objects.filter(
         user=actor.user_id,
@@ -120,7 +106,7 @@ def offered(actor: Actor) -> list[Card]:
     return [Card(offer.leg, offer.metres, offer) for offer in found[:10]]
 
 
-def mine(actor: Actor) -> list[Card]:
+def held_cards(actor: Actor) -> list[Card]:
     """The actor's legs, first those that can be done now."""
     found = eligibility.mine(actor).select_related(*SHOWN)[:50]
     made = [Card(leg, turn=_is_turn(leg, actor)) for leg in found]
@@ -128,7 +114,6 @@ def mine(actor: Actor) -> list[Card]:
 
 
 def _is_turn(leg: Leg, actor: Actor) -> bool:
-    """Can the actor do something about it now?"""
     if leg.ready_at is None:
         return False
     if leg.kind != LegKind.HAND_OVER:
@@ -140,9 +125,7 @@ def _is_turn(leg: Leg, actor: Actor) -> bool:
 SHOWN = ("errand", "appeal", "appeal__category", "area", "place", "zone")
 
 
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def leg_page(request: HttpRequest, leg_id: int) -> HttpResponse:
     """Show one leg."""
     return _show(request, _known(request, leg_id))
@@ -175,8 +158,8 @@ def _show(
         actor.user_id in {each.holder_id, each.giver_id} for each in steps
     )
     # Legs have consecutive numbers: finished and others' legs are hidden from outsiders.
-    to_take = leg.state == Leg.State.OPEN and _to_take(leg)
-    offer = Offer.objects.filter(leg=leg, user=actor.user_id).first()
+    to_take = leg.state == Leg.State.OPEN and leg.kind != LegKind.HAND_OVER
+    offers_waiting = Offer.objects.filter(answer=Offer.Answer.WAITING, until__gt=timezone.now())
     gone = leg.state == Leg.State.TAKEN and not beside
     context = {
         "desk": "field",
@@ -190,9 +173,9 @@ def _show(
         "reads": to_take or beside or shown,
         "what": leg.what if holds else without_numbers(leg.what),
         "kept": leg.kept if holds else without_numbers(leg.kept),
-        "waiting": offer if offer is not None and _may_answer(offer) else None,
+        "waiting": offers_waiting.filter(leg=leg, user=actor.user_id).first(),
         "may_take": to_take and bool(leg.opened_at),
-        "why_not": _why_not(actor, appeal, course, leg),
+        "why_not": _why_not(actor, appeal, course, leg) if to_take else "",
         "ready": course.is_ready(leg),
         "meets": _meeting(leg, actor, course),
         "whom": disclosure.show_to_helper(actor, leg, appeal, why_shown(leg)) if holds else None,
@@ -215,18 +198,8 @@ def _show(
     return render(request, part, context, status=status)
 
 
-def _to_take(leg: Leg) -> bool:
-    return leg.kind != LegKind.HAND_OVER
-
-
-def _may_answer(offer: Offer) -> bool:
-    return offer.answer == Offer.Answer.WAITING and offer.until > timezone.now()
-
-
 def _why_not(actor: Actor, appeal: Appeal, course: Course, leg: Leg) -> str:
-    """The reason why the actor may not take it; "" if they may."""
-    if leg.state != Leg.State.OPEN or not _to_take(leg):
-        return ""
+    """The reason why the actor may not take an open leg; "" if they may."""
     try:
         eligibility.check_fit(actor, appeal, course.along(course[leg.n]))
     except moving.Refused as refused:
@@ -260,8 +233,8 @@ def _meeting(leg: Leg, actor: Actor, course: Course) -> dict[str, Any] | None:
 
 
 def _point(leg: Leg, shown: bool) -> Point | None:
-    lon, lat = (leg.lon, leg.lat) if shown or not leg.at_home else (leg.about_lon, leg.about_lat)
-    return None if lon is None or lat is None else Point(lon, lat)
+    exact = shown or not leg.at_home
+    return point(leg.lon, leg.lat) if exact else point(leg.about_lon, leg.about_lat)
 
 
 def _chat(appeal: Appeal) -> list[Event]:
@@ -269,38 +242,32 @@ def _chat(appeal: Appeal) -> list[Event]:
     return list(said[:30])[::-1]
 
 
-_ON_CARD = (
-    "kind",
-    "title",
-    "opened_at",
-    "appeal__urgency",
-    "appeal__category__name",
-    "appeal__category__name_en",
-    "area__name",
-    "area__name_en",
-    "zone__name",
-    "zone__name_en",
-    "place__name",
-)
-
-
 def _next(actor: Actor, leg_id: int) -> Card | None:
-    """Another open leg, for an actor who was too late for this one. Hundreds may ask at once: only
-    the columns of a card are read.
-    """
+    """Another open leg, for an actor who was too late for this one."""
+    # Hundreds may ask at once: only the columns of a card are read.
     found = eligibility.pool(actor).exclude(pk=leg_id)
-    lean = found.select_related("appeal__category", "area", "place", "zone").only(*_ON_CARD)
+    lean = found.select_related("appeal__category", "area", "place", "zone").only(
+        "kind",
+        "title",
+        "opened_at",
+        "appeal__urgency",
+        "appeal__category__name",
+        "appeal__category__name_en",
+        "area__name",
+        "area__name_en",
+        "zone__name",
+        "zone__name_en",
+        "place__name",
+    )
     return next((Card(leg) for leg in lean[:1]), None)
 
 
 def why_shown(leg: Leg) -> str:
     """Reason in the access log for showing the leg's requester to its helper."""
-    return f"{TAKEN} {leg.pk}"
+    return f"leg {leg.pk}"
 
 
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def leg_photo(request: HttpRequest, leg_id: int, photo_id: int) -> HttpResponse:
     """Serve a photo of the requester to the leg's helper."""
     leg = _known(request, leg_id)
@@ -310,26 +277,30 @@ def leg_photo(request: HttpRequest, leg_id: int, photo_id: int) -> HttpResponse:
     return photo_file(found)
 
 
-@never_cache
-@require_POST
-@staff("field")
+@staff_page("POST", desks=["field"])
 def leg_act(request: HttpRequest, leg_id: int, verb: str) -> HttpResponse:
-    """Take a leg, or do one of `_ACTS`."""
+    """Take a leg, or do one of `STEPS`."""
     if verb == "take":
         return _take_leg(request, leg_id)
     leg = _known(request, leg_id)
-    if verb not in _ACTS:
+    if verb not in STEPS:
         raise Http404
 
-    def follow() -> HttpResponse:
-        done = verb in ("decline", "give_back") or _is_over(leg)
-        return redirect("field") if done else redirect("leg", leg_id=leg_id)
-
     form = _FORMS[verb](request.POST, request.FILES) if verb in _FORMS else None
+    actor = who(request)
+
+    def act() -> str:
+        given = dict(form.cleaned_data) if form else {}
+        uploads = given.pop("photos", ())
+        return run_with_photos(lambda kept: STEPS[verb](leg, actor, given, kept, None), uploads)
+
+    def follow() -> HttpResponse:
+        done = Leg.objects.filter(pk=leg_id, state=Leg.State.DONE).exists()
+        over = done or verb in ("decline", "give_back")
+        return redirect("field") if over else redirect("leg", leg_id=leg_id)
+
     return VerbView(request, leg, form, _show).answer(
-        perform=lambda: _ACTS[verb](leg, who(request), form),
-        reload=lambda: _known(request, leg_id),
-        follow=follow,
+        perform=act, reload=lambda: _known(request, leg_id), follow=follow
     )
 
 
@@ -355,54 +326,46 @@ def _take_leg(request: HttpRequest, leg_id: int) -> HttpResponse:
     )
 
 
-def _is_over(leg: Leg) -> bool:
-    return Leg.objects.filter(pk=leg.pk, state=Leg.State.DONE).exists()
+Given = Mapping[str, Any]
+Kept = tuple[photos.StoredPhoto, ...]
+Step = Callable[[Leg, Actor, Given, Kept, datetime | None], str]
+"""Does a step of a leg with the values of its form (`paid` in cents) and stored photos; returns the
+message for its helper. The moment is when a phone recorded the step, None for now.
+"""
 
 
-Form = Any
-Act = Callable[[Leg, Actor, Form], str]
-
-
-def _decline(leg: Leg, actor: Actor, _form: Form) -> str:
+def _decline(leg: Leg, actor: Actor, given: Given, kept: Kept, at: datetime | None) -> str:
     offers.decline(leg.pk, actor)
     return _("好的，我们请别人")
 
 
-def _give_back(leg: Leg, actor: Actor, form: Form) -> str:
-    given = form.cleaned_data
+def _give_back(leg: Leg, actor: Actor, given: Given, kept: Kept, at: datetime | None) -> str:
     leg_actions.give_back(leg.pk, actor, why=given["why"], kept=given["kept"])
     return _("已交回，别人可以接")
 
 
-def _hand_over(leg: Leg, actor: Actor, _form: Form) -> str:
-    event = leg_actions.hand_over(leg.pk, actor)
-    if event.facts.get("done"):
-        return _("双方都确认了，交接完成")
-    return _("已确认，等对方也确认")
+def _hand_over(leg: Leg, actor: Actor, given: Given, kept: Kept, at: datetime | None) -> str:
+    event = leg_actions.hand_over(leg.pk, actor, at=at)
+    return _("双方都确认了，交接完成") if event.facts["done"] else _("已确认，等对方也确认")
 
 
-def _finish(leg: Leg, actor: Actor, form: Form) -> str:
-    given = form.cleaned_data
-    run_with_photos(
-        lambda kept: leg_actions.finish(
-            leg.pk, actor, words=given["words"], photos=kept, paid=form.cents()
-        ),
-        given["photos"],
-    )
+def _finish(leg: Leg, actor: Actor, given: Given, kept: Kept, at: datetime | None) -> str:
+    words, paid = given["words"], given["paid"]
+    leg_actions.finish(leg.pk, actor, words=words, photos=kept, paid=paid, at=at)
     return _("这一程办完了，辛苦了")
 
 
-def _touch(leg: Leg, actor: Actor, _form: Form) -> str:
+def _touch(leg: Leg, actor: Actor, given: Given, kept: Kept, at: datetime | None) -> str:
     leg_actions.touch(leg.pk, actor)
     return _("好的，知道您在办")
 
 
-def _say(leg: Leg, actor: Actor, form: Form) -> str:
-    errand_actions.say(leg.appeal_id, actor, why=form.cleaned_data["words"])
+def _say(leg: Leg, actor: Actor, given: Given, kept: Kept, at: datetime | None) -> str:
+    errand_actions.say(leg.appeal_id, actor, why=given["words"])
     return ""
 
 
-_ACTS: dict[str, Act] = {
+STEPS: dict[str, Step] = {
     "decline": _decline,
     "give_back": _give_back,
     "hand_over": _hand_over,
@@ -419,17 +382,13 @@ _FORMS: dict[str, type[forms.Form]] = {
 
 def pins(found: Iterable[Leg], *, own: bool) -> list[dict[str, Any]]:
     """The legs as points of a map: own ones at exact, others at approximate positions."""
-    made = []
-    for leg in found:
-        point = _point(leg, own)
-        if point is not None:
-            made.append(
-                {
-                    "lon": point.lon,
-                    "lat": point.lat,
-                    "label": leg.title,
-                    "href": reverse("leg", args=[leg.pk]),
-                    "kind": "case" if own or not leg.at_home else "blurred",
-                }
-            )
-    return made
+    return [
+        at._asdict()
+        | {
+            "label": leg.title,
+            "href": reverse("leg", args=[leg.pk]),
+            "kind": "case" if own or not leg.at_home else "blurred",
+        }
+        for leg in found
+        if (at := _point(leg, own))
+    ]

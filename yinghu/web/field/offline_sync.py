@@ -15,7 +15,7 @@ the first request and gets the same answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -33,33 +33,25 @@ from django.views.decorators.http import require_http_methods
 
 from yinghu.appeals.moving import NotFound, Refused
 from yinghu.common import photos
-from yinghu.errands import actions as errand_actions
 from yinghu.errands import leg_actions
 from yinghu.errands.models import FieldRecord, Leg
 from yinghu.people.access import Actor, desks_of
 from yinghu.people.models import User
-from yinghu.ui.requests import who
-
-OLDEST = timedelta(days=30)
-"""Maximum age of a step; older times are clamped."""
-
-_RETRY_LATER = frozenset({"too_early"})
-"""Refusals that a step still on another phone may resolve: not stored, the phone tries again."""
-_ALREADY_DONE = frozenset({"said_already"})
-"""Refusals because the user has already done the same; they count as done."""
+from yinghu.ui.requests import read_id, who
+from yinghu.ui.verb_views import run_with_photos
+from yinghu.web.field.legs import STEPS
 
 _KEY = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}", re.ASCII)
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _MS = re.compile(r"-?[0-9]{1,15}", re.ASCII)
 _YUAN = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,2})?", re.ASCII)
 
 
-class BadRecord(Exception):
-    """A malformed request; `status` is 4xx."""
+class BadRecord(Refused):
+    """The request cannot be taken; `status` is 4xx, or 503 if a later try may succeed."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.code, self.message, self.status = code, message, status
+        super().__init__(code, message)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,48 +66,7 @@ class RecordedStep:
     uploads: Sequence[UploadedFile[Any]]
 
 
-Kept = tuple[photos.StoredPhoto, ...]
-Step = Callable[[Leg, Actor, RecordedStep, Kept], str]
-"""Performs a step; returns the message for the user."""
-
-
-def _finish(leg: Leg, actor: Actor, record: RecordedStep, kept: Kept) -> str:
-    words, paid = record.fields["words"], cents(record.fields["paid"])
-    leg_actions.finish(leg.pk, actor, words=words, photos=kept, paid=paid, at=record.at)
-    return _("这一程办完了，辛苦了")
-
-
-def _hand_over(leg: Leg, actor: Actor, record: RecordedStep, kept: Kept) -> str:
-    event = leg_actions.hand_over(leg.pk, actor, at=record.at)
-    return _("双方都确认了，交接完成") if event.facts["done"] else _("已确认，等对方也确认")
-
-
-def _give_back(leg: Leg, actor: Actor, record: RecordedStep, kept: Kept) -> str:
-    leg_actions.give_back(leg.pk, actor, why=record.fields["why"], kept=record.fields["kept"])
-    return _("已交回，别人可以接")
-
-
-def _touch(leg: Leg, actor: Actor, record: RecordedStep, kept: Kept) -> str:
-    leg_actions.touch(leg.pk, actor)
-    return _("好的，知道您在办")
-
-
-def _say(leg: Leg, actor: Actor, record: RecordedStep, kept: Kept) -> str:
-    try:
-        errand_actions.say(leg.appeal_id, actor, why=record.fields["words"])
-    except NotFound as gone:
-        # The user knows the leg and held it when writing: explain instead of hiding it.
-        raise Refused("not_yours", _("这件事现在不归您办了，留言没有发出")) from gone
-    return _("留言已发出")
-
-
-STEPS: dict[str, Step] = {
-    "finish": _finish,
-    "hand_over": _hand_over,
-    "give_back": _give_back,
-    "touch": _touch,
-    "say": _say,
-}
+RECORDED = ("finish", "hand_over", "give_back", "touch", "say")
 """Steps that can be recorded. Not taking: only the server knows whether a leg is still free."""
 
 
@@ -134,10 +85,8 @@ def sync_records(request: HttpRequest) -> HttpResponse:
     try:
         record = _parse(request)
         return _answer(_perform_once(user, who(request), record))
-    except BadRecord as bad:
+    except Refused as bad:
         return _answer({"ok": False, "code": bad.code, "said": bad.message}, bad.status)
-    except photos.NoRoom as full:
-        return _answer({"code": "no_room", "said": str(full)}, 503)
 
 
 def _perform_once(user: User, actor: Actor, record: RecordedStep) -> dict[str, Any]:
@@ -147,10 +96,7 @@ def _perform_once(user: User, actor: Actor, record: RecordedStep) -> dict[str, A
         return dict(before.result)
     if "field" not in desks_of(actor):
         return _refusal("not_allowed", _("您现在不在队里，不能办任务。请联系队长。"))
-    try:
-        leg = leg_actions.known(record.leg_id, actor)
-    except Refused as gone:
-        raise BadRecord(gone.code, gone.message, gone.status) from gone
+    leg = leg_actions.known(record.leg_id, actor)
     with transaction.atomic():
         # Insert first: a concurrent request with the same key waits here for the commit.
         row, new = FieldRecord.objects.get_or_create(
@@ -170,56 +116,55 @@ def _perform_once(user: User, actor: Actor, record: RecordedStep) -> dict[str, A
 
 
 def _perform(leg: Leg, actor: Actor, record: RecordedStep) -> dict[str, Any]:
-    kept: Kept = ()
     try:
         if len(record.uploads) > photos.MAX_PHOTOS:
             raise Refused("too_many_photos", _("最多 %d 张照片") % photos.MAX_PHOTOS, "photos")
-        for upload in record.uploads:
-            kept += (photos.store(upload.read()),)
-        text = STEPS[record.verb](leg, actor, record, kept)
+        given = {**record.fields, "paid": cents(record.fields["paid"])}
+        said = run_with_photos(
+            lambda kept: STEPS[record.verb](leg, actor, given, kept, record.at), record.uploads
+        )
     except Refused as refused:
-        photos.discard(kept)
-        if refused.code in _ALREADY_DONE:
+        if refused.code == "no_room":
+            raise BadRecord(refused.code, refused.message, 503) from refused
+        if record.verb == "say" and isinstance(refused, NotFound):
+            # The user knows the leg and held it when writing: explain instead of hiding it.
+            return _refusal("not_yours", _("这件事现在不归您办了，留言没有发出"))
+        if refused.code == "said_already":
             return {"ok": True, "said": _("已确认，等对方也确认")}
-        return _refusal(refused.code, refused.message, again=refused.code in _RETRY_LATER)
-    except photos.NoRoom:
-        photos.discard(kept)
-        raise
-    except photos.BadPhoto as bad:
-        photos.discard(kept)
-        return _refusal("bad_photo", str(bad))
-    return {"ok": True, "said": text}
+        # A step still on another phone may resolve it: not stored, the phone tries again.
+        again = refused.code == "too_early"
+        return _refusal(refused.code, refused.message) | ({"again": True} if again else {})
+    return {"ok": True, "said": said or _("留言已发出")}
 
 
-def _refusal(code: str, text: str, *, again: bool = False) -> dict[str, Any]:
-    answer: dict[str, Any] = {"ok": False, "code": code, "said": text}
-    return answer | {"again": True} if again else answer
+def _refusal(code: str, text: str) -> dict[str, Any]:
+    return {"ok": False, "code": code, "said": text}
 
 
 def _parse(request: HttpRequest) -> RecordedStep:
-    """Parse a request; raises BadRecord."""
+    """Raises BadRecord."""
     given = request.POST
     key, verb = given.get("key", ""), given.get("verb", "")
     if not _KEY.fullmatch(key):
         raise BadRecord("bad_key", _("这一步的编号不对，没有收下"))
-    if verb not in STEPS:
+    if verb not in RECORDED:
         raise BadRecord("bad_verb", _("不认识这一步，没有收下。请刷新页面再办一次。"))
-    leg = given.get("leg", "")
-    if not _ID.fullmatch(leg):
+    leg = read_id(given.get("leg", ""))
+    if leg is None:
         raise BadRecord("not_found", _("没有这一程"), 404)
     fields = {name: given.get(name, "") for name in ("words", "why", "kept", "paid")}
     if any("\x00" in text for text in fields.values()):
         raise BadRecord("bad_text", _("文字里有不能保存的字符"), 422)
     at = _server_time(given.get("at", ""), given.get("now", ""))
-    return RecordedStep(UUID(key), int(leg), verb, at, fields, request.FILES.getlist("photos"))
+    return RecordedStep(UUID(key), leg, verb, at, fields, request.FILES.getlist("photos"))
 
 
 def _server_time(at: str, now: str) -> datetime:
-    """Convert the phone's time to server time, by the age of the step on the phone's clock."""
+    """Convert the phone's time by the age of the step on its clock, 30 days at most."""
     if not (_MS.fullmatch(at) and _MS.fullmatch(now)):
         raise BadRecord("bad_time", _("手机没有说是什么时候办的，没有收下"))
-    ago = min(max(int(now) - int(at), 0), OLDEST // timedelta(milliseconds=1))
-    return timezone.now() - timedelta(milliseconds=ago)
+    ago = timedelta(milliseconds=max(int(now) - int(at), 0))
+    return timezone.now() - min(ago, timedelta(days=30))
 
 
 def cents(yuan: str) -> int | None:

@@ -1,10 +1,7 @@
 """Progressive web app of the field pages: manifest, icons, service worker."""
 
-from __future__ import annotations
-
 import hashlib
 import json
-from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
@@ -19,8 +16,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from yinghu.appeals import city_texts
-
-COLOUR, GROUND = "#0b6e69", "#ffffff"
 
 SHELL = (
     "vendor/tabler.css",
@@ -52,21 +47,7 @@ SHELL = (
 )
 """Static files of the pages under /field; cached on the phone at installation."""
 
-LOGINS = ("/accounts/", "/demo-login", "/invite/", "/join/", "/volunteer")
-"""Path prefixes of forms that begin or end a login."""
-
-MOST_PAGES = 30
-"""Maximum pages cached on a phone; the least recently viewed is dropped first."""
-
-KEPT_HOURS = 48
-"""Maximum age of a cached page in hours; some contain names and phone numbers."""
-
-ICONS: dict[str, tuple[int, bool]] = {
-    "180": (180, True),
-    "192": (192, False),
-    "512": (512, False),
-    "512-full": (512, True),
-}
+ICONS = {"180": (180, True), "192": (192, False), "512": (512, False), "512-full": (512, True)}
 """File name in `field/icons/` -> (pixels, whether the background fills the square, for systems that
 mask icons). CONTRIBUTING.md has the command that renders them from `ui/mark.svg`.
 """
@@ -76,18 +57,16 @@ mask icons). CONTRIBUTING.md has the command that renders them from `ui/mark.svg
 def show_manifest(request: HttpRequest) -> HttpResponse:
     """Serve the web app manifest, with the city's name."""
     name = city_texts.text("name")
-    icons = [
-        {"src": static("ui/mark.svg"), "sizes": "any", "type": "image/svg+xml"},
-        *(
-            {
-                "src": reverse("app_icon", args=[key]),
-                "sizes": f"{side}x{side}",
-                "type": "image/png",
-                "purpose": "maskable" if full else "any",
-            }
-            for key, (side, full) in ICONS.items()
-            if side > 180
-        ),
+    icons = [{"src": static("ui/mark.svg"), "sizes": "any", "type": "image/svg+xml"}]
+    icons += [
+        {
+            "src": reverse("app_icon", args=[key]),
+            "sizes": f"{side}x{side}",
+            "type": "image/png",
+            "purpose": "maskable" if full else "any",
+        }
+        for key, (side, full) in ICONS.items()
+        if side > 180
     ]
     answer = JsonResponse(
         {
@@ -101,8 +80,8 @@ def show_manifest(request: HttpRequest) -> HttpResponse:
             "scope": "/",
             "display": "standalone",
             "orientation": "portrait",
-            "theme_color": COLOUR,
-            "background_color": GROUND,
+            "theme_color": "#0b6e69",
+            "background_color": "#ffffff",
             "icons": icons,
         },
         json_dumps_params={"ensure_ascii": False},
@@ -130,16 +109,19 @@ def serve_service_worker(request: HttpRequest) -> HttpResponse:
 
     File names contain hashes, so this text changes with each version and browsers update.
     """
-    shell = _shell()
+    shell = [static(name) for name in SHELL]
     knows = {
         "version": hashlib.sha256("\n".join(shell).encode()).hexdigest()[:12],
         "shell": shell,
         "offline": reverse("offline"),
         "unsent": reverse("offline") + "?unsent",
         "pages": reverse("field"),
-        "logins": LOGINS,
-        "most": MOST_PAGES,
-        "hours": KEPT_HOURS,
+        # Path prefixes of forms that begin or end a login.
+        "logins": ["/accounts/", "/demo-login", "/invite/", "/join/", "/volunteer"],
+        # Pages kept; the least recently viewed is dropped first.
+        "most": 30,
+        # Pages are dropped after two days: some contain names and phone numbers.
+        "hours": 48,
         # In debug mode, file names have no hashes: always revalidate.
         "fresh": settings.DEBUG,
     }
@@ -150,15 +132,8 @@ def serve_service_worker(request: HttpRequest) -> HttpResponse:
     return answer
 
 
-@lru_cache(maxsize=1)
-def _shell() -> list[str]:
-    return [static(name) for name in SHELL]
-
-
 @never_cache
 @require_safe
 def show_offline_page(request: HttpRequest) -> HttpResponse:
-    """Show the page for a page that is not cached or a form that was not sent; contains no personal
-    data.
-    """
+    """Show the page, without personal data, for a page not cached or a form not sent."""
     return render(request, "field/offline.html", {"unsent": "unsent" in request.GET})

@@ -1,7 +1,5 @@
 """The shopping list: all that a helper has to buy, by place, ticked off with one receipt."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,12 +7,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import moving
 from yinghu.common import photos
@@ -31,15 +27,13 @@ from yinghu.errands.shopping_list import (
 from yinghu.people.access import Actor
 from yinghu.places.models import Place
 from yinghu.ui import event_text
-from yinghu.ui.decorators import staff
-from yinghu.ui.requests import who
+from yinghu.ui.decorators import staff_page
+from yinghu.ui.requests import read_id, who
 from yinghu.ui.verb_views import store_photos
-from yinghu.web.field.legs import SHOWN
+from yinghu.web.field.legs import SHOWN, Kept
 
 MOST_OPEN = 40
 """Limit of the open legs shown; each costs a check whether the reader may take it."""
-_LONGEST = 160
-"""Characters of the case's text, where nothing else says what to buy."""
 
 
 @dataclass(slots=True)
@@ -52,14 +46,6 @@ class ShoppingLine:
     paid: str = ""
     words: str = ""
     problem: str = ""
-
-    @property
-    def ready(self) -> bool:
-        return self.leg.ready_at is not None
-
-    @property
-    def asks_words(self) -> bool:
-        return self.leg.proof == Proof.WORDS
 
 
 @dataclass(slots=True)
@@ -81,27 +67,18 @@ class ShoppingPlace:
         return len({line.leg.appeal_id for line in self.lines})
 
 
-@dataclass(slots=True)
 class TickedLegs:
     """The submitted form: the ticked legs, and what was typed for each."""
 
-    ids: list[int]
-    paid: dict[int, str]
-    words: dict[int, str]
-    problems: dict[int, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, request: HttpRequest) -> TickedLegs:
-        ids = list(dict.fromkeys(_numbers(request.POST.getlist("tick"))))[:MOST_LINES]
-        return cls(
-            ids,
-            {pk: request.POST.get(f"paid-{pk}", "").strip()[:20] for pk in ids},
-            {pk: request.POST.get(f"words-{pk}", "")[:2000] for pk in ids},
-        )
+    def __init__(self, typed: QueryDict) -> None:
+        self.ids = list(dict.fromkeys(_numbers(typed.getlist("tick"))))[:MOST_LINES]
+        self.paid = {pk: typed.get(f"paid-{pk}", "").strip()[:20] for pk in self.ids}
+        self.words = {pk: typed.get(f"words-{pk}", "")[:2000] for pk in self.ids}
+        self.problems: dict[int, str] = {}
 
 
 def _numbers(texts: Iterable[str]) -> list[int]:
-    return [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 19]
+    return [number for text in texts if (number := read_id(text)) is not None]
 
 
 def _goods(leg: Leg) -> str:
@@ -113,14 +90,13 @@ def _goods(leg: Leg) -> str:
     answers = [each for each in event_text.answers_of(leg.appeal, reveal=False) if each[1] != place]
     if answers:
         return _("；").join(_("%s：%s") % pair for pair in answers)
-    return without_numbers(leg.appeal.body)[:_LONGEST]
+    return without_numbers(leg.appeal.body)[:160]
 
 
 def _lists(actor: Actor, given: TickedLegs | None) -> list[ShoppingPlace]:
     """The list by place; legs without a place last."""
-    found = list(
-        legs_to_buy(actor).select_related(*SHOWN).order_by("-appeal__urgency", "pk")[:MOST_LINES]
-    )
+    to_buy = legs_to_buy(actor).select_related(*SHOWN).order_by("-appeal__urgency", "pk")
+    found = list(to_buy[:MOST_LINES])
     places = {leg.place_id for leg in found if leg.place_id is not None}
     others = list(legs_beside(actor, places).select_related(*SHOWN)[:MOST_OPEN])
     why_not = reasons_against(others, actor)
@@ -144,9 +120,7 @@ def _line(leg: Leg, given: TickedLegs | None) -> ShoppingLine:
     return line
 
 
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def shopping_page(request: HttpRequest) -> HttpResponse:
     """Show all that the actor has to buy, and what they could take along."""
     return _show(request)
@@ -178,17 +152,15 @@ def _show(
     return render(request, "field/shopping.html", context, status=status)
 
 
-@never_cache
-@require_POST
-@staff("field")
+@staff_page("POST", desks=["field"])
 def shopping_act(request: HttpRequest, verb: str) -> HttpResponse:
     """Finish the ticked legs, take one leg, or take all at a place."""
     if verb == "finish":
         return _bought(request)
-    if verb not in ("take", "take_all"):
-        raise Http404
     if verb == "take":
         return _take(request, _numbers(request.POST.getlist("leg"))[:1])
+    if verb != "take_all":
+        raise Http404
     actor, key = who(request), request.POST.get("place", "")
     mine = legs_to_buy(actor).exclude(place=None).values_list("place", flat=True)
     found = legs_beside(actor, set(mine))
@@ -200,8 +172,7 @@ def _take(request: HttpRequest, ids: list[int]) -> HttpResponse:
     """Take the legs one by one; report how many, and why not the others."""
     taken, why_not = take_each(ids, who(request))
     if taken:
-        said = ngettext("接下了 %d 件", "接下了 %d 件", taken) % taken
-        messages.success(request, said)
+        messages.success(request, ngettext("接下了 %d 件", "接下了 %d 件", taken) % taken)
     elif not why_not:
         messages.info(request, _("这里没有等人接的了"))
     for why, many in why_not.items():
@@ -212,19 +183,17 @@ def _take(request: HttpRequest, ids: list[int]) -> HttpResponse:
 
 def _bought(request: HttpRequest) -> HttpResponse:
     """Finish each ticked leg on its own; report those that were refused."""
-    actor, given = who(request), TickedLegs.of(request)
+    actor, given = who(request), TickedLegs(request.POST)
     if not given.ids:
         return _show(request, given, _("请先把买好的勾上"), status=422)
     uploads = request.FILES.getlist("photos")
     if len(uploads) > photos.MAX_PHOTOS:
         said = _("最多 %d 张照片") % photos.MAX_PHOTOS
         return _show(request, given, wrong_photo=said, status=422)
-    own = {
-        leg.pk: leg for leg in legs_to_buy(actor).filter(pk__in=given.ids).select_related(*SHOWN)
-    }
-    unproved = [leg for leg in own.values() if leg.proof == Proof.PHOTO]
+    own = legs_to_buy(actor).filter(pk__in=given.ids).in_bulk()
+    unproved = sum(leg.proof == Proof.PHOTO for leg in own.values())
     if unproved and not uploads:
-        said = _("勾上的有 %d 样要拍小票，请先拍一张。还没有一样记成买好。") % len(unproved)
+        said = _("勾上的有 %d 样要拍小票，请先拍一张。还没有一样记成买好。") % unproved
         return _show(request, given, said, _("请拍一张小票"), status=422)
     try:
         receipt = store_photos(uploads)
@@ -233,7 +202,9 @@ def _bought(request: HttpRequest) -> HttpResponse:
     done = before = 0
     try:
         for pk in given.ids:
-            if pk not in own and _was_done(pk, actor):
+            # Finished by an earlier press of the same form?
+            done_before = Leg.objects.filter(pk=pk, holder=actor.user_id, state=Leg.State.DONE)
+            if pk not in own and done_before.exists():
                 before += 1
             elif said := _finish(pk, actor, given, receipt):
                 given.problems[pk] = said
@@ -252,17 +223,9 @@ def _bought(request: HttpRequest) -> HttpResponse:
     return _show(request, given, said, status=422)
 
 
-def _was_done(pk: int, actor: Actor) -> bool:
-    """Has the actor finished it before, so that this is a duplicate submission?"""
-    done = Leg.objects.filter(pk=pk, holder=actor.user_id, state=Leg.State.DONE)
-    return done.exists()
-
-
-def _finish(
-    pk: int, actor: Actor, given: TickedLegs, receipt: tuple[photos.StoredPhoto, ...]
-) -> str:
+def _finish(pk: int, actor: Actor, given: TickedLegs, receipt: Kept) -> str:
     """Finish one leg with its own copies of the receipt; returns the refusal, "" if it is done."""
-    kept: tuple[photos.StoredPhoto, ...] = ()
+    kept: Kept = ()
     try:
         paid = _cents(given.paid[pk])
         for photo in receipt:

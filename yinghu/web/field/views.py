@@ -1,7 +1,5 @@
 """Pages for field work on a phone: my cases and legs, free ones, the map, one case."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -13,8 +11,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
 
 from yinghu import verbs
 from yinghu.appeals import inboxes, moving
@@ -33,7 +29,7 @@ from yinghu.people.access import Actor, may_reveal, relations
 from yinghu.places import locate
 from yinghu.ui import event_text
 from yinghu.ui.case_rows import CaseRow, case_rows
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.forms import Known, VerbForm
 from yinghu.ui.maps import point_in
 from yinghu.ui.pagination import PAGE_SIZE
@@ -59,92 +55,77 @@ LOOKED_AT = 300
 """Free cases among which the nearest are searched: the most urgent and oldest of the actor's units.
 Others follow as these are taken."""
 
-DONE_DAYS = 30
-
-NEAR_FOR = 30 * 60
-"""Seconds for which the list stays sorted by the reader's last position."""
 _NEAR = "field_near"
+"""Session key of the reader's last position, by which the list stays sorted for a while."""
 
 TAKEN = "taken"
 """Reason in the access log for showing a case's requester to its holder; the seq of the event that
 took the case follows."""
 
 
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def field_page(request: HttpRequest) -> HttpResponse:
     """List what the reader has taken and what they may take."""
-    actor = who(request)
-    me = _stands_at(request)
-    free: list[tuple[CaseRow, float | None]]
-    if me is None:
-        rows = case_rows(inboxes.free(actor)[: PAGE_SIZE + 1], actor)
-        free, beyond = [(row, None) for row in rows[:PAGE_SIZE]], len(rows) > PAGE_SIZE
-    else:
-        found = inboxes.free(actor).select_related("place")[:LOOKED_AT]
-        rows = case_rows(found, actor)
-        free = nearest_first(rows, Point(*me))[:PAGE_SIZE]
-        beyond = len(rows) > PAGE_SIZE
-    mine_legs, open_legs = legs.mine(actor), _open_legs(actor, me)
+    actor, me = who(request), _stands_at(request)
+    free = inboxes.free(actor)
+    rows = case_rows(
+        free.select_related("place")[:LOOKED_AT] if me else free[: PAGE_SIZE + 1], actor
+    )
+    mine_legs, open_legs = legs.held_cards(actor), _open_legs(actor, me)
     to_buy, may_buy = shopping_list.count_waiting(actor)
     context = {
         "desk": "field",
-        "offers": legs.offered(actor),
+        "offers": legs.offered_cards(actor),
         "legs": mine_legs,
         "to_buy": to_buy,
         "may_buy": may_buy,
         "open_legs": open_legs,
-        "mine": _cards(inboxes.mine(actor).filter(unit__in=actor.unit_ids), actor),
-        "free": free,
-        "beyond": beyond,
+        "mine": case_rows(_held(actor)[:PAGE_SIZE], actor),
+        "free": nearest_first(rows, me)[:PAGE_SIZE],
+        "beyond": len(rows) > PAGE_SIZE,
         "legs_count": len(mine_legs),
         "open_count": len(open_legs),
         "looked_at": LOOKED_AT,
-        "me": f"lon={me[0]:.3f}&lat={me[1]:.3f}" if me else "",
+        "me": f"lon={me.lon:.3f}&lat={me.lat:.3f}" if me else "",
     }
     part = "field/lists.html" if is_part(request, "lists") else "field/field.html"
     return render(request, part, context)
 
 
-def _open_legs(actor: Actor, me: tuple[float, float] | None) -> list[legs.Card]:
+def _held(actor: Actor) -> QuerySet[Appeal]:
+    return inboxes.mine(actor).filter(unit__in=actor.unit_ids)
+
+
+def _open_legs(actor: Actor, me: Point | None) -> list[legs.Card]:
     """Legs that the actor may take, the most urgent or the nearest first."""
     asked = Offer.objects.filter(
         user=actor.user_id, answer=Offer.Answer.WAITING, until__gt=timezone.now()
     )
     found = eligibility.pool(actor).exclude(pk__in=asked.values("leg")).select_related(*legs.SHOWN)
-    if me is None:
-        return legs.cards(found[:PAGE_SIZE])
-    return legs.cards(found[:LOOKED_AT], Point(*me))[:PAGE_SIZE]
+    return legs.cards(found[: LOOKED_AT if me else PAGE_SIZE], me)[:PAGE_SIZE]
 
 
-def _stands_at(request: HttpRequest) -> tuple[float, float] | None:
-    """The reader's position, not older than `NEAR_FOR`; `?order=urgent` forgets it."""
+def _stands_at(request: HttpRequest) -> Point | None:
+    """The reader's position, not older than half an hour; `?order=urgent` forgets it."""
     if request.GET.get("order") == "urgent":
         request.session.pop(_NEAR, None)
         return None
     if here := point_in(request.GET):
         if is_part(request, "lists"):
             # The page polls by itself: the position is no newer.
-            return here
+            return Point(*here)
         request.session[_NEAR] = {"at": [round(here[0], 3), round(here[1], 3)], "said": time.time()}
-        return here
+        return Point(*here)
     kept: dict[str, Any] = request.session.get(_NEAR) or {}
-    if time.time() - float(kept.get("said", 0)) > NEAR_FOR:
-        return None
-    lon, lat = kept["at"]
-    return lon, lat
+    return None if time.time() - kept.get("said", 0) > 30 * 60 else Point(*kept["at"])
 
 
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def field_map(request: HttpRequest) -> HttpResponse:
     """Map free cases and legs at approximate, the reader's own at exact positions."""
     actor = who(request)
-    mine = inboxes.mine(actor).filter(unit__in=actor.unit_ids).select_related("place")
     free = inboxes.free(actor).select_related("place")
-    held = case_rows(mine[:PAGE_SIZE], actor)
+    held = case_rows(_held(actor).select_related("place")[:PAGE_SIZE], actor)
     held_legs = eligibility.mine(actor).select_related("appeal")[:PAGE_SIZE]
     takings = _takings(actor, [row.appeal for row in held])
     shown = [(row.appeal.number, takings[row.appeal.pk]) for row in held]
@@ -165,43 +146,33 @@ def _pins(
     rows: list[CaseRow], where: Callable[[Appeal], Point | None], kind: str
 ) -> list[dict[str, Any]]:
     return [
-        {
-            "lon": point.lon,
-            "lat": point.lat,
+        at._asdict()
+        | {
             "label": " · ".join(name_of(each) for each in (row.category, row.area) if each)
             or row.appeal.number,
             "href": reverse("task", args=[row.appeal.number]),
             "kind": kind,
         }
         for row in rows
-        if (point := where(row.appeal)) is not None
+        if (at := where(row.appeal))
     ]
 
 
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def field_done(request: HttpRequest) -> HttpResponse:
     """List what the reader did in the last 30 days, without personal data."""
     actor = who(request)
     found = Appeal.objects.filter(
         holder=actor.user_id,
         status__in=(Status.RESOLVED, Status.CLOSED),
-        moved_at__gte=timezone.now() - timedelta(days=DONE_DAYS),
+        moved_at__gte=timezone.now() - timedelta(days=30),
     )
     found = found.select_related("category", "area", "unit").defer("area__outline")
     context = {"desk": "field", "done": found.order_by("-moved_at")[:PAGE_SIZE]}
     return render(request, "field/done.html", context)
 
 
-def _cards(found: QuerySet[Appeal], actor: Actor) -> list[CaseRow]:
-    """Rows without phone numbers: they are read in the street."""
-    return case_rows(found[:PAGE_SIZE], actor)
-
-
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def task_page(request: HttpRequest, number: str) -> HttpResponse:
     """Show one case on the phone."""
     return _show(request, case_views.seen(request, number))
@@ -223,9 +194,9 @@ def _show(
         problem = ""
     whom = None
     if holds:
-        why = _takings(actor, [appeal])[appeal.pk]
-        whom = disclosure.show_to_holder(actor, appeal, why)
+        whom = disclosure.show_to_holder(actor, appeal, _takings(actor, [appeal])[appeal.pk])
     reveal = may_reveal(actor, appeal)
+    free = inboxes.free(actor).exclude(pk=appeal.pk)
     acts = _acts(appeal, actor, bound)
     offered = {each["verb"] for each in acts}
     context = {
@@ -236,7 +207,7 @@ def _show(
         "whom": whom,
         "point": exactly(appeal) if holds else None,
         "gone": gone,
-        "next": _next_free(actor, appeal) if gone else None,
+        "next": case_rows(free[:1], actor) if gone else [],
         "acts": acts,
         "max_photos": photos.MAX_PHOTOS,
         # People write their phone number into the text.
@@ -277,12 +248,6 @@ def _story(request: HttpRequest, appeal: Appeal, reveal: bool) -> Story:
     return story
 
 
-def _next_free(actor: Actor, appeal: Appeal) -> CaseRow | None:
-    """Another free case, for an actor who was too late for this one."""
-    rows = case_rows(inboxes.free(actor).exclude(pk=appeal.pk)[:1], actor)
-    return rows[0] if rows else None
-
-
 def _takings(actor: Actor, held: Iterable[Appeal]) -> dict[int, str]:
     """Reasons in the access log by the case's id. One query."""
     taken = Event.objects.filter(appeal__in=held, verb=ACCEPT.name, user=actor.user_id)
@@ -290,9 +255,7 @@ def _takings(actor: Actor, held: Iterable[Appeal]) -> dict[int, str]:
     return {each.pk: f"{TAKEN} {last[each.pk]}" if each.pk in last else TAKEN for each in held}
 
 
-@never_cache
-@require_POST
-@staff("field")
+@staff_page("POST", desks=["field"])
 def task_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     """Do one of `_ACTS`."""
     appeal, actor = case_views.seen(request, number), who(request)
@@ -320,10 +283,7 @@ def task_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
         return fresh
 
     return VerbView(request, appeal, form, _show).answer(
-        perform=act,
-        reload=reload,
-        follow=lambda: redirect(*there),
-        on_refused=on_refused,
+        act, reload, follow=lambda: redirect(*there), on_refused=on_refused
     )
 
 

@@ -1,7 +1,5 @@
 """Django app of the bell and the list of notices."""
 
-from __future__ import annotations
-
 from django.apps import AppConfig
 
 

@@ -1,8 +1,6 @@
 """Views of the bell, the list of notices, and the failed deliveries."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -10,8 +8,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals.closing_actions import RATE, REOPEN
 from yinghu.appeals.handling_actions import SUPPLY, URGE
@@ -24,29 +20,14 @@ from yinghu.notifications import delivery, texts
 from yinghu.notifications.models import Delivery, Notification, Reason
 from yinghu.notifications.read_state import mark_read
 from yinghu.people.access import Actor, desks_of, may_read_why, may_see
-from yinghu.ui.decorators import staff
-from yinghu.ui.pagination import PAGE_SIZE, size_for
-from yinghu.ui.requests import is_part, login_of, who
+from yinghu.ui.decorators import staff_page
+from yinghu.ui.pagination import PAGE_SIZE, page_before, size_for
+from yinghu.ui.requests import is_part, login_of, read_id, who
 from yinghu.verbs import ERRANDS
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeLine:
-    """A notice as its reader sees it; `headline` is empty if they may no longer see the case."""
-
-    notice: Notification
-    sentence: str
-    said: str
-    headline: str
-    why: str
-    gone: bool
-
-    @property
-    def unread(self) -> bool:
-        return self.notice.read_at is None
-
-
-def _lines(request: HttpRequest, found: list[Notification]) -> list[NoticeLine]:
+def _lines(request: HttpRequest, found: list[Notification]) -> list[dict[str, Any]]:
+    """The notices as their reader sees them; no headline if they may no longer see the case."""
     actor, units = who(request), texts.units_of(found)
     lines = []
     for notice in found:
@@ -54,21 +35,21 @@ def _lines(request: HttpRequest, found: list[Notification]) -> list[NoticeLine]:
         seen = appeal is not None and may_see(actor, appeal)
         helps = notice.reason in _HELPER_REASONS
         lines.append(
-            NoticeLine(
-                notice,
-                texts.notification_text(notice, units),
-                said=_quote(notice) if seen or helps else "",
+            {
+                "notice": notice,
+                "sentence": texts.notification_text(notice, units),
+                "said": _quote(notice) if seen or helps else "",
                 # Read in public places: never reveal phone numbers.
-                headline=headline_of(appeal, reveal=False) if appeal and seen else "",
-                why=str(Reason(notice.reason).label) if appeal else "",
-                gone=appeal is not None and not (seen or helps or notice.reason == Reason.ADMIN),
-            )
+                "headline": headline_of(appeal, reveal=False) if appeal and seen else "",
+                "why": Reason(notice.reason).label if appeal else "",
+                "gone": appeal and not (seen or helps or notice.reason == Reason.ADMIN),
+            }
         )
     return lines
 
 
 def _leg_of(notice: Notification, actor: Actor) -> int | None:
-    """Return the id of the notice's leg, for its helper or someone asked to help."""
+    """The id of the notice's leg, for its helper or someone asked to help."""
     event = notice.event
     if event is None or event.verb not in ERRANDS or notice.reason not in _HELPER_REASONS:
         return None
@@ -91,54 +72,35 @@ def _quote(notice: Notification) -> str:
     return Truncator(without_numbers(said)).chars(80)
 
 
-_DIGEST_DESKS = ("oversight", "own", "field")
-"""Desks that list the cases of a digest; the first that its reader has is opened."""
-
-
-def _before_id(request: HttpRequest) -> int | None:
-    """Return the id that the page begins after; None for the first page."""
-    text = request.GET.get("before", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
-
-
-@never_cache
-@require_GET
-@staff()
+@staff_page("GET")
 def notices_page(request: HttpRequest) -> HttpResponse:
     """List the notices, newest first; `?unread=1` only the unread ones."""
-    before, only = _before_id(request), request.GET.get("unread") == "1"
+    before, only = read_id(request.GET.get("before", "")), request.GET.get("unread") == "1"
     own = Notification.objects.filter(user=login_of(request))
     newest = own.order_by("-id").values_list("pk", flat=True).first() or 0
     found = own.filter(read_at=None) if only else own
-    if before is not None:
-        found = found.filter(pk__lt=before)
+    found = found.select_related("event__unit", "event__user", "appeal")
     size = size_for(request.GET.get("shown", "")) if before is None else PAGE_SIZE
-    found = found.select_related("event__unit", "event__user", "appeal").order_by("-id")
-    some = list(found[: size + 1])
-    more = some[size - 1].pk if len(some) > size else None
+    notices, more = page_before(found, before, size)
     context = {
         "desk": "notices",
-        "lines": _lines(request, some[:size]),
+        "lines": _lines(request, notices),
         "more": more,
         "newest": newest,
         "only": only,
         "is_more": before is not None,
     }
-    part = is_part(request, "rows")
-    return render(request, f"notifications/{'rows' if part else 'list'}.html", context)
+    part = "rows" if is_part(request, "rows") else "list"
+    return render(request, f"notifications/{part}.html", context)
 
 
-@never_cache
-@require_GET
-@staff()
+@staff_page("GET")
 def bell_part(request: HttpRequest) -> HttpResponse:
     """Redraw the bell of the header."""
     return render(request, "ui/parts/bell_again.html")
 
 
-@never_cache
-@require_GET
-@staff()
+@staff_page("GET")
 def open_notice(request: HttpRequest, pk: int) -> HttpResponse:
     """Mark a notice as read and redirect to its case, leg or list; 404 for another login's."""
     own = Notification.objects.filter(user=login_of(request), pk=pk)
@@ -146,9 +108,9 @@ def open_notice(request: HttpRequest, pk: int) -> HttpResponse:
     mark_read(own, login_of(request).pk)
     actor = who(request)
     if notice.appeal is None:
-        desks = desks_of(actor)
-        # After a change of posts there may be none.
-        return redirect(next((name for name in _DIGEST_DESKS if name in desks), "notices"))
+        # A digest's cases are in one of these lists; after a change of posts there may be none.
+        desks = [name for name in ("oversight", "own", "field") if name in desks_of(actor)]
+        return redirect(desks[0] if desks else "notices")
     leg = _leg_of(notice, actor)
     if leg is not None:
         return redirect("leg", leg_id=leg)
@@ -162,50 +124,37 @@ def open_notice(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("notices")
 
 
-@never_cache
-@require_POST
-@staff()
+@staff_page("POST")
 def mark_notices_read(request: HttpRequest) -> HttpResponse:
     """Mark all notices up to `until` as read, the newest when the page was made."""
-    text = request.POST.get("until", "")
-    if not (text.isascii() and text.isdigit() and len(text) < 18):
+    until = read_id(request.POST.get("until", ""))
+    if until is None:
         messages.error(request, _("没有说到哪一条为止，请刷新后再试"))
         return redirect("notices")
-    count = mark_read(Notification.objects.filter(pk__lte=int(text)), login_of(request).pk)
-    said = ngettext("%d 条已标为已读", "%d 条已标为已读", count) % count
-    messages.success(request, said)
+    count = mark_read(Notification.objects.filter(pk__lte=until), login_of(request).pk)
+    messages.success(request, ngettext("%d 条已标为已读", "%d 条已标为已读", count) % count)
     return redirect("notices")
 
 
-@never_cache
-@require_GET
-@staff("setup")
+@staff_page("GET", desks=["setup"])
 def failed_deliveries(request: HttpRequest) -> HttpResponse:
     """List failed deliveries with their errors, for administrators."""
-    before = _before_id(request)
-    found = Delivery.objects.filter(state=Delivery.State.FAILED).order_by("-id")
-    if before is not None:
-        found = found.filter(pk__lt=before)
-    some = list(found.select_related("notification__user", "notification__appeal")[: PAGE_SIZE + 1])
-    context = {
-        "desk": "setup",
-        "rows": some[:PAGE_SIZE],
-        "more": some[PAGE_SIZE - 1].pk if len(some) > PAGE_SIZE else None,
-        "attempts": delivery.ATTEMPTS,
-    }
+    found = Delivery.objects.filter(state=Delivery.State.FAILED)
+    found = found.select_related("notification__user", "notification__appeal")
+    rows, more = page_before(found, read_id(request.GET.get("before", "")))
+    context = {"desk": "setup", "rows": rows, "more": more, "attempts": delivery.ATTEMPTS}
     return render(request, "notifications/failed.html", context)
 
 
-@never_cache
-@require_POST
-@staff("setup")
+@staff_page("POST", desks=["setup"])
 def retry_deliveries(request: HttpRequest) -> HttpResponse:
     """Requeue one failed delivery, or all."""
     text = request.POST.get("delivery", "")
-    if text and not (text.isascii() and text.isdigit() and len(text) < 18):
+    pk = read_id(text)
+    if text and pk is None:
         messages.error(request, _("没有这条记录"))
         return redirect("notices_failed")
-    count = delivery.try_again([int(text)] if text else None)
+    count = delivery.try_again([pk] if pk is not None else None)
     said = ngettext("%d 条已重新排队", "%d 条已重新排队", count) % count
     (messages.success if count else messages.info)(request, said)
     return redirect("notices_failed")

@@ -1,7 +1,5 @@
 """Joining a squad by its QR code, and volunteers' login by phone."""
 
-from __future__ import annotations
-
 import base64
 import time
 from typing import Any
@@ -9,10 +7,11 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib.auth import login
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -27,13 +26,12 @@ from yinghu.people.logins import BY_PHONE, phone_opens
 from yinghu.people.models import Skill, Unit, Volunteer
 from yinghu.places.area_fields import AreaField, AreaInput
 from yinghu.places.models import Zone
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.qr import qr_image, qr_inline
 from yinghu.ui.requests import absolute, who
 from yinghu.web.citizen import phone_code
+from yinghu.web.volunteers.service_form import offer_choices
 
-OPEN_FOR = 30 * 60
-"""Seconds for which a verified phone number keeps the form open in a browser."""
 _SESSION_KEY = "join"
 phone_code.drop_at_login(_SESSION_KEY)
 _JOIN_TEMPLATE = "volunteers/join_door.html"
@@ -42,60 +40,39 @@ _LOGIN_TEMPLATE = "volunteers/volunteer_door.html"
 State = Volunteer.State
 
 
-def skill_choices() -> list[tuple[str, str]]:
-    """Active skills as choices, in the current language."""
-    return [(skill.code, name_of(skill)) for skill in Skill.objects.filter(active=True)]
-
-
-def zone_choices() -> list[tuple[str, str]]:
-    """Active zones as choices, in the current language."""
-    return [(zone.code, name_of(zone)) for zone in Zone.objects.filter(active=True)]
-
-
 class JoinForm(forms.Form):
     """Application to join a squad."""
 
-    name = LineField(max_length=60)
-    skills = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
-    area = AreaField(max_length=120, required=False)
-    inside = forms.ChoiceField(required=False)
-    consent = forms.BooleanField()
+    name = LineField(
+        label=gettext_lazy("怎么称呼您"),
+        max_length=60,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        error_messages={"required": gettext_lazy("请写一个名字，队长好找您")},
+    )
+    skills = forms.MultipleChoiceField(
+        label=gettext_lazy("您会什么"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    area = AreaField(
+        label=gettext_lazy("愿意在哪一片帮忙"), max_length=120, required=False, widget=AreaInput
+    )
+    inside = forms.ChoiceField(label=gettext_lazy("您住的小区现在出不来吗"), required=False)
+    consent = forms.BooleanField(
+        label=gettext_lazy("我看过上面的话，同意"),
+        error_messages={"required": gettext_lazy("要您同意，我们才能记下这些")},
+    )
 
     def __init__(self, data: Any = None) -> None:
         super().__init__(data, auto_id="j-%s")
-        labels = {
-            "name": _("怎么称呼您"),
-            "skills": _("您会什么"),
-            "area": _("愿意在哪一片帮忙"),
-            "inside": _("您住的小区现在出不来吗"),
-            "consent": _("我看过上面的话，同意"),
-        }
-        for name, label in labels.items():
-            self.fields[name].label = label
-        self.fields["name"].widget.attrs["autocomplete"] = "name"
-        self.fields["name"].error_messages["required"] = _("请写一个名字，队长好找您")
-        self.fields["consent"].error_messages["required"] = _("要您同意，我们才能记下这些")
-        area = AreaInput()
-        area.attrs["data-areas"] = reverse("geo_areas")
-        self.fields["area"].widget = area
-        skills, inside = self.fields["skills"], self.fields["inside"]
-        assert isinstance(skills, forms.MultipleChoiceField)  # noqa: S101  # for the type checker
-        assert isinstance(inside, forms.ChoiceField)  # noqa: S101  # for the type checker
-        skills.choices = skill_choices()
-        zones = zone_choices()
-        inside.choices = [("", _("没有，进出自由")), *zones]
-        if not zones:
-            del self.fields["inside"]
-        if not skills.choices:
-            del self.fields["skills"]
+        self.fields["area"].widget.attrs["data-areas"] = reverse("geo_areas")
+        skills = [(skill.code, name_of(skill)) for skill in Skill.objects.filter(active=True)]
+        zones = [(zone.code, name_of(zone)) for zone in Zone.objects.filter(active=True)]
+        offer_choices(self, "skills", skills)
+        offer_choices(self, "inside", [("", _("没有，进出自由")), *zones])
 
 
 def _squad(code: str) -> Unit:
     """The active squad or group with this code; 404 if it cannot be joined."""
-    squad = Unit.objects.filter(code=code, kind__in=JOINED, active=True).first()
-    if squad is None:
-        raise Http404
-    return squad
+    return get_object_or_404(Unit, code=code, kind__in=JOINED, active=True)
 
 
 @never_cache
@@ -111,7 +88,7 @@ def join(request: HttpRequest, unit_code: str) -> HttpResponse:
         request.session[_SESSION_KEY] = {
             "squad": squad.code,
             "phone": base64.b64encode(seal(step.verified_phone)).decode(),
-            "until": time.time() + OPEN_FOR,
+            "until": time.time() + 30 * 60,
         }
         return redirect("join", squad.code)
     if not phone:
@@ -136,8 +113,7 @@ def join(request: HttpRequest, unit_code: str) -> HttpResponse:
             return redirect("join", squad.code)
         return _render_state(request, volunteer, fresh=True)
     context = {"squad": squad, "form": form, "phone": mask_phone(phone)}
-    status = 422 if request.method == "POST" else 200
-    return render(request, "volunteers/join.html", context, status=status)
+    return render(request, "volunteers/join.html", context, status=422 if form.is_bound else 200)
 
 
 def _verified_phone(request: HttpRequest, squad: Unit) -> str:
@@ -151,7 +127,6 @@ def _verified_phone(request: HttpRequest, squad: Unit) -> str:
 def _render_state(
     request: HttpRequest, volunteer: Volunteer | None, *, fresh: bool = False, status: int = 200
 ) -> HttpResponse:
-    """Render the state of an application, to a person with a verified phone."""
     context = {"volunteer": volunteer, "fresh": fresh}
     return render(request, "volunteers/volunteer_told.html", context, status=status)
 
@@ -162,14 +137,11 @@ def join_qr(request: HttpRequest, unit_code: str) -> HttpResponse:
     return qr_image(absolute(reverse("join", args=[_squad(unit_code).code])))
 
 
-@never_cache
-@require_GET
-@staff("volunteers")
+@staff_page("GET", desks=["volunteers"])
 def poster(request: HttpRequest, unit_code: str) -> HttpResponse:
     """Printable A4 poster with the squad's QR code and link."""
-    squad = _squad(unit_code)
-    if not squads_of(who(request)).filter(pk=squad.pk).exists():
-        raise Http404
+    own = squads_of(who(request))
+    squad = get_object_or_404(own, code=unit_code, kind__in=JOINED, active=True)
     link = absolute(reverse("join", args=[squad.code]))
     context = {
         "squad": squad,

@@ -1,29 +1,24 @@
 """Roster page: a squad's shifts of a week, with gaps when nobody is on duty."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.utils.translation import gettext_lazy
 
 from yinghu.common.form_fields import PickerSelect
 from yinghu.people import shifts
 from yinghu.people.access import squads_of
 from yinghu.people.models import Shift, Unit, Volunteer
 from yinghu.people.volunteers import Refused
-from yinghu.ui.decorators import staff
-from yinghu.ui.requests import login_of, who
+from yinghu.ui.decorators import staff_page
+from yinghu.ui.requests import login_of, read_day, who
 from yinghu.web.volunteers.views import of_coordinator
 
 _DAY = timedelta(days=1)
@@ -32,24 +27,25 @@ _DAY = timedelta(days=1)
 class ShiftForm(forms.Form):
     """Person, day, start and end of a shift; an end before the start is on the next day."""
 
-    person = forms.ChoiceField(widget=PickerSelect)
-    day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
-    starts = forms.TimeField(widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
-    ends = forms.TimeField(widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+    person = forms.ChoiceField(label=gettext_lazy("谁"), widget=PickerSelect)
+    day = forms.DateField(
+        label=gettext_lazy("哪一天"),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    starts = forms.TimeField(
+        label=gettext_lazy("几点上班"),
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+    )
+    ends = forms.TimeField(
+        label=gettext_lazy("几点下班"),
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+    )
 
     def __init__(self, people: list[Volunteer], monday: date, data: Any = None) -> None:
         first = {"day": max(monday, timezone.localdate()), "starts": "08:00", "ends": "20:00"}
         super().__init__(data, initial=first, auto_id="r-%s")
-        for name, label in (
-            ("person", _("谁")),
-            ("day", _("哪一天")),
-            ("starts", _("几点上班")),
-            ("ends", _("几点下班")),
-        ):
-            self.fields[name].label = label
-        field = self.fields["person"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # for the type checker
-        field.choices = [
+        person: Any = self.fields["person"]
+        person.choices = [
             ("", _("请选择")),
             *((one.user.username, str(one.user)) for one in people),
         ]
@@ -63,25 +59,6 @@ class ShiftForm(forms.Form):
 
 def _local_moment(day: date, at: time = time()) -> datetime:
     return timezone.make_aware(datetime.combine(day, at))
-
-
-@dataclass(frozen=True, slots=True)
-class ShiftSpan:
-    """A shift as shown on one day; `begins` is False if it continues from the day before."""
-
-    shift: Shift
-    text: str
-    begins: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RosterDay:
-    """A day of the roster; `gaps` are the times when nobody is on duty."""
-
-    day: date
-    today: bool
-    spans: list[ShiftSpan]
-    gaps: list[str]
 
 
 def _squad(request: HttpRequest) -> tuple[Unit, list[Unit]]:
@@ -98,28 +75,19 @@ def _squad(request: HttpRequest) -> tuple[Unit, list[Unit]]:
 
 
 def _monday(request: HttpRequest) -> date:
-    """Monday of the requested week, default this week."""
-    try:
-        day = parse_date(request.GET.get("week", "")) or timezone.localdate()
-    except ValueError:
-        day = timezone.localdate()
-    if not 2000 <= day.year < 9000:
+    day = read_day(request.GET.get("week", ""))
+    if day is None or not 2000 <= day.year < 9000:
         day = timezone.localdate()
     return day - timedelta(days=day.weekday())
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@staff("volunteers")
+@staff_page("GET", "HEAD", "POST", desks=["volunteers"])
 def show_roster(request: HttpRequest) -> HttpResponse:
     """Show a week of the roster; add a shift on POST."""
     squad, squads = _squad(request)
     monday = _monday(request)
-    people = list(
-        of_coordinator(request)
-        .filter(squad=squad, state=Volunteer.State.ACTIVE)
-        .order_by("user__display_name")
-    )
+    active = of_coordinator(request).filter(squad=squad, state=Volunteer.State.ACTIVE)
+    people = list(active.order_by("user__display_name"))
     form, problem, status = ShiftForm(people, monday), "", 200
     if request.method == "POST":
         form, status = ShiftForm(people, monday, request.POST), 422
@@ -152,21 +120,25 @@ def _address(squad: Unit, day: date) -> str:
     return f"{reverse('roster')}?squad={squad.code}&week={day.isoformat()}"
 
 
-def _days(squad: Unit, monday: date) -> list[RosterDay]:
+def _days(squad: Unit, monday: date) -> list[dict[str, Any]]:
+    """Each day with its shifts, and the times when nobody is on duty."""
     first, last = _local_moment(monday), _local_moment(monday + 7 * _DAY)
-    found = list(
-        Shift.objects.filter(unit=squad, starts_at__lt=last, ends_at__gt=first)
-        .select_related("user")
-        .order_by("starts_at", "pk")
-    )
-    today = timezone.localdate()
+    shifts = Shift.objects.filter(unit=squad, starts_at__lt=last, ends_at__gt=first)
+    found = list(shifts.select_related("user").order_by("starts_at", "pk"))
     days = []
     for n in range(7):
         day = monday + n * _DAY
         begins, ends = _local_moment(day), _local_moment(day + _DAY)
         here = [each for each in found if each.starts_at < ends and each.ends_at > begins]
-        spans = [ShiftSpan(each, _shift_text(each), each.starts_at >= begins) for each in here]
-        days.append(RosterDay(day, day == today, spans, _gaps(here, begins, ends) if found else []))
+        days.append(
+            {
+                "day": day,
+                "today": day == timezone.localdate(),
+                # A shift that does not begin here continues from the day before.
+                "spans": [(each, _shift_text(each), each.starts_at >= begins) for each in here],
+                "gaps": _gaps(here, begins, ends) if found else [],
+            }
+        )
     return days
 
 
@@ -193,15 +165,11 @@ def _clock(moment: datetime) -> str:
     return f"{timezone.localtime(moment):%H:%M}"
 
 
-@never_cache
-@require_POST
-@staff("volunteers")
+@staff_page("POST", desks=["volunteers"])
 def remove_shift(request: HttpRequest, pk: int) -> HttpResponse:
     """Remove a shift of one of the user's squads."""
     own = Shift.objects.filter(unit__in=squads_of(who(request))).select_related("unit", "user")
-    shift = own.filter(pk=pk).first()
-    if shift is None:
-        raise Http404
+    shift = get_object_or_404(own, pk=pk)
     shifts.remove(shift, login_of(request))
     messages.success(request, _("已去掉"))
     return redirect(_address(shift.unit, timezone.localtime(shift.starts_at).date()))

@@ -1,7 +1,5 @@
 """Form for a volunteer's skills, areas and zones, used by volunteers and coordinators."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from yinghu.common.language import name_of
 from yinghu.people.models import Skill, Volunteer
@@ -18,9 +17,7 @@ from yinghu.places.models import Area, Zone
 
 
 class Names:
-    """Names of skills, zones and areas, retired ones included, loaded once on first use; an unknown
-    code is returned unchanged.
-    """
+    """Names of skills, zones and areas by code, retired ones included; each table is read once."""
 
     @cached_property
     def _skills(self) -> dict[str, str]:
@@ -47,28 +44,36 @@ class Names:
         return [name_of(self._areas[code]) if code in self._areas else code for code in codes]
 
 
+def offer_choices(form: forms.Form, name: str, choices: list[tuple[str, str]]) -> None:
+    """Set the choices of a field; drop the field if there is nothing to choose."""
+    field: Any = form.fields[name]
+    field.choices = choices
+    if not any(value for value, _label in choices):
+        del form.fields[name]
+
+
 class ServiceForm(forms.Form):
     """Skills and areas; for coordinators also zone passes and the zone of residence."""
 
-    skills = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
-    areas = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
-    more = AreaField(max_length=120, required=False, widget=AreaInput)
-    zones = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
-    inside = forms.ChoiceField(required=False)
+    skills = forms.MultipleChoiceField(
+        label=gettext_lazy("会什么"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    areas = forms.MultipleChoiceField(
+        label=gettext_lazy("在哪几片服务"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    more = AreaField(
+        label=gettext_lazy("再加一片"), max_length=120, required=False, widget=AreaInput
+    )
+    zones = forms.MultipleChoiceField(
+        label=gettext_lazy("能进哪些管控区（通行证）"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    inside = forms.ChoiceField(label=gettext_lazy("住在哪个管控区里"), required=False)
 
     def __init__(self, volunteer: Volunteer, data: Any = None, *, coordinator: bool) -> None:
         initial = {name: getattr(volunteer, name) for name in ("skills", "areas", "zones")}
         super().__init__(data, initial=initial | {"inside": volunteer.inside}, auto_id="v-%s")
-        self.volunteer = volunteer
-        labels = {
-            "skills": _("会什么"),
-            "areas": _("在哪几片服务"),
-            "more": _("再加一片"),
-            "zones": _("能进哪些管控区（通行证）"),
-            "inside": _("住在哪个管控区里"),
-        }
-        for name, label in labels.items():
-            self.fields[name].label = label
         skills = Skill.objects.all()
         if not coordinator:
             # Volunteers must not give themselves a skill that opens a zone.
@@ -76,24 +81,17 @@ class ServiceForm(forms.Form):
             skills = skills.filter(Q(pk__in=volunteer.skills) | ~Q(pk__in=opening))
         self._offer("skills", skills, volunteer.skills)
         areas = list(zip(volunteer.areas, Names().areas(volunteer.areas), strict=True))
-        self._set_choices("areas", areas)
-        self._offer("zones", Zone.objects.all(), volunteer.zones)
-        self._offer("inside", Zone.objects.all(), [volunteer.inside], none=_("不住在里面"))
-        if not coordinator:
-            for name in ("zones", "inside"):
-                self.fields.pop(name, None)
+        offer_choices(self, "areas", areas)
+        if coordinator:
+            self._offer("zones", Zone.objects.all(), volunteer.zones)
+            self._offer("inside", Zone.objects.all(), [volunteer.inside], none=_("不住在里面"))
+        else:
+            del self.fields["zones"], self.fields["inside"]
 
     def _offer(self, name: str, things: Any, now: list[str], none: str = "") -> None:
         """Offer active things, and retired ones that the volunteer has."""
         found = [(one.code, name_of(one)) for one in things if one.active or one.code in now]
-        self._set_choices(name, [("", none), *found] if none else found)
-
-    def _set_choices(self, name: str, choices: list[tuple[str, str]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # for the type checker
-        field.choices = choices
-        if not [value for value, _label in choices if value]:
-            del self.fields[name]
+        offer_choices(self, name, [("", none), *found] if none else found)
 
     def values(self) -> dict[str, Any]:
         """Values for `volunteers.change`."""

@@ -1,7 +1,5 @@
 """Service hours: tasks and time of volunteers, counted from completed legs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime

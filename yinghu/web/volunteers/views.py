@@ -1,10 +1,7 @@
 """A coordinator's desk: the volunteers of their squads, from application to leaving."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -12,12 +9,10 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from yinghu.common import rate_limit
 from yinghu.common.form_fields import LineField
@@ -29,16 +24,13 @@ from yinghu.errands import membership
 from yinghu.errands.models import Leg
 from yinghu.people import disclosure, shifts, volunteers
 from yinghu.people.access import squads_of
-from yinghu.people.models import Change, Unit, User, Volunteer
-from yinghu.ui.decorators import staff
+from yinghu.people.models import Change, Unit, Volunteer
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import login_of, who
 from yinghu.ui.verb_views import VerbView
 from yinghu.web.volunteers.service_form import Names, ServiceForm
 from yinghu.web.volunteers.service_hours import Served, month_began, served, served_by
 
-PAGE = 50
-LEGS = 30
-CHANGES = 50
 State = Volunteer.State
 
 LOOKS: dict[str, tuple[str, str]] = {
@@ -50,46 +42,28 @@ LOOKS: dict[str, tuple[str, str]] = {
 """Colour and icon of each state."""
 
 
-@dataclass(frozen=True, slots=True)
-class VolunteerLine:
-    """A volunteer in the list."""
-
-    one: Volunteer
-    look: tuple[str, str]
-    phone: str
-    skills: list[str]
-    areas: list[str]
-    inside: list[str]
-    ready: bool
-    month: Served
-
-
 class AddForm(forms.Form):
     """Adds a volunteer whom the coordinator knows, without an application."""
 
-    squad = forms.ChoiceField()
-    name = LineField(max_length=60)
-    phone = LineField(max_length=40)
-    agreed = forms.BooleanField()
+    squad = forms.ChoiceField(label=gettext_lazy("哪个队"))
+    name = LineField(label=gettext_lazy("姓名"), max_length=60)
+    phone = LineField(
+        label=gettext_lazy("手机号码"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"inputmode": "tel"}),
+    )
+    agreed = forms.BooleanField(
+        label=gettext_lazy("本人同意平台记下姓名、手机号和服务情况，退出时删掉手机号"),
+        error_messages={"required": gettext_lazy("先问过本人，同意了再加")},
+    )
 
     def __init__(self, squads: list[Unit], data: Any = None) -> None:
         super().__init__(data, auto_id="a-%s")
-        labels = {
-            "squad": _("哪个队"),
-            "name": _("姓名"),
-            "phone": _("手机号码"),
-            "agreed": _("本人同意平台记下姓名、手机号和服务情况，退出时删掉手机号"),
-        }
-        for name, label in labels.items():
-            self.fields[name].label = label
-        squad = self.fields["squad"]
-        assert isinstance(squad, forms.ChoiceField)  # noqa: S101  # for the type checker
+        squad: Any = self.fields["squad"]
         squad.choices = [(unit.code, name_of(unit)) for unit in squads]
         if len(squads) == 1:
             squad.widget = forms.HiddenInput()
             squad.initial = squads[0].code
-        self.fields["phone"].widget.attrs |= {"inputmode": "tel"}
-        self.fields["agreed"].error_messages["required"] = _("先问过本人，同意了再加")
 
     def clean_phone(self) -> str:
         phone = normal_phone(self.cleaned_data["phone"])
@@ -110,15 +84,12 @@ def of_coordinator(request: HttpRequest) -> QuerySet[Volunteer]:
 
 def one_of(request: HttpRequest, key: str) -> Volunteer:
     """The volunteer of a URL; 404 for another squad's."""
-    found = None if "\x00" in key else of_coordinator(request).filter(user__username=key).first()
-    if found is None:
+    if "\x00" in key:
         raise Http404
-    return found
+    return get_object_or_404(of_coordinator(request), user__username=key)
 
 
-@never_cache
-@require_GET
-@staff("volunteers")
+@staff_page("GET", desks=["volunteers"])
 def volunteers_page(request: HttpRequest) -> HttpResponse:
     """List volunteers by state, or search them by name or phone."""
     return _list(request, AddForm(_squads(request)))
@@ -127,20 +98,17 @@ def volunteers_page(request: HttpRequest) -> HttpResponse:
 def _list(request: HttpRequest, form: AddForm, status: int = 200) -> HttpResponse:
     squads = _squads(request)
     found = of_coordinator(request)
-    code = request.GET.get("squad", "")
-    squad = next((unit for unit in squads if unit.code == code), None)
+    squad = next((unit for unit in squads if unit.code == request.GET.get("squad")), None)
     if squad is not None:
         found = found.filter(squad=squad)
     counts = dict(found.values_list("state").annotate(n=Count("pk")))
     query = request.GET.get("q", "").replace("\x00", "").strip()[:60]
-    problem = ""
-    if query:
-        found, problem = _fitting(request, found, query)
+    found, problem = _fitting(request, found, query) if query else (found, "")
     default = State.APPLIED if counts.get(State.APPLIED) else State.ACTIVE
     state = request.GET.get("state", "" if query else default.value)
     if state in State.values:
         found = found.filter(state=state)
-    pages = Paginator(found.order_by("state", "-applied_at", "pk"), PAGE)
+    pages = Paginator(found.order_by("state", "-applied_at", "pk"), 50)
     page = pages.get_page(request.GET.get("page"))
     context = {
         "desk": "volunteers",
@@ -175,29 +143,27 @@ def _fitting(
     return found.filter(caller=blind(phone)), ""
 
 
-def _lines(rows: list[Volunteer]) -> list[VolunteerLine]:
+def _lines(rows: list[Volunteer]) -> list[dict[str, Any]]:
     users = [one.pk for one in rows]
     done = served(users, month_began())
     now, names = timezone.now(), Names()
     duty = shifts.on_duty(users, now)
     return [
-        VolunteerLine(
-            one,
-            LOOKS[one.state],
-            disclosure.masked(one).phone,
-            names.skills(one.skills),
-            names.areas(one.areas),
-            names.zones([one.inside] if one.inside else []),
-            volunteers.can_be_asked(one, now, on_duty=one.pk in duty),
-            done.get(one.pk, Served()),
-        )
+        {
+            "one": one,
+            "look": LOOKS[one.state],
+            "phone": disclosure.masked(one).phone,
+            "skills": names.skills(one.skills),
+            "areas": names.areas(one.areas),
+            "inside": names.zones([one.inside] if one.inside else []),
+            "ready": volunteers.can_be_asked(one, now, on_duty=one.pk in duty),
+            "month": done.get(one.pk, Served()),
+        }
         for one in rows
     ]
 
 
-@never_cache
-@require_POST
-@staff("volunteers")
+@staff_page("POST", desks=["volunteers"])
 def volunteer_add(request: HttpRequest) -> HttpResponse:
     """Add a volunteer, who is in the squad at once and logs in by phone."""
     squads = [unit for unit in _squads(request) if unit.active]
@@ -206,9 +172,8 @@ def volunteer_add(request: HttpRequest) -> HttpResponse:
         return _list(request, form, status=422)
     given = form.cleaned_data
     squad = next(unit for unit in squads if unit.code == given["squad"])
-    by = login_of(request)
     try:
-        one = volunteers.add(squad, given["name"], given["phone"], by)
+        one = volunteers.add(squad, given["name"], given["phone"], login_of(request))
     except volunteers.Refused as refused:
         form.add_error("phone", str(refused))
         return _list(request, form, status=409)
@@ -216,9 +181,7 @@ def volunteer_add(request: HttpRequest) -> HttpResponse:
     return redirect("volunteer_one", one.user.username)
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@staff("volunteers")
+@staff_page("GET", "HEAD", "POST", desks=["volunteers"])
 def volunteer_page(request: HttpRequest, key: str) -> HttpResponse:
     """Show one volunteer: skills, service, history. POST changes skills, areas and passes."""
     volunteer = one_of(request, key)
@@ -244,91 +207,80 @@ def _show(
     phone: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    now, user, names = timezone.now(), volunteer.user, Names()
-    duty = user.pk in shifts.on_duty([user.pk], now)
+    user, names = volunteer.user, Names()
     legs = Leg.objects.filter(holder=user).exclude(state=Leg.State.DROPPED)
     legs = legs.select_related("area").defer("area__outline").order_by("-done_at", "-taken_at")
     changes = Change.objects.filter(kind=volunteers.KIND, key=user.username)
+    # Earlier memberships of the same phone in the reader's squads.
+    before = of_coordinator(request).filter(caller=volunteer.caller, state=State.LEFT)
+    before = before.exclude(pk=volunteer.pk).order_by("-applied_at")
     context = {
         "desk": "volunteers",
         "one": volunteer,
         "look": LOOKS[volunteer.state],
         "phone": phone or disclosure.masked(volunteer).phone,
         "shown": bool(phone),
-        "ready": volunteers.can_be_asked(volunteer, now, on_duty=duty),
-        "on_duty": duty,
-        "away": volunteer.away_until if (volunteer.away_until or now) > now else None,
-        "inside": names.zones([volunteer.inside] if volunteer.inside else []),
-        "before": _before(request, volunteer),
+        **availability(volunteer, names),
+        "before": before[:5] if volunteer.caller else [],
         "month": served_by(user, month_began()),
         "all": served_by(user),
-        "legs": legs[:LEGS],
+        "legs": legs[:30],
         "form": bound or ServiceForm(volunteer, coordinator=True),
-        "verbs": [verb for verb in ACTS if volunteer.state in ACTS[verb].states],
+        "verbs": [verb for verb, act in ACTS.items() if volunteer.state in act.states],
         "told": [
-            tell(each, names) for each in changes.select_related("user").order_by("-id")[:CHANGES]
+            (each, change_words(each, names))
+            for each in changes.select_related("user").order_by("-id")[:50]
         ],
         "problem": problem,
     }
     return render(request, "volunteers/one.html", context, status=status)
 
 
-def _before(request: HttpRequest, volunteer: Volunteer) -> list[Volunteer]:
-    """Earlier memberships of the same phone in the reader's squads."""
-    if volunteer.caller is None:
-        return []
-    found = of_coordinator(request).filter(caller=volunteer.caller, state=State.LEFT)
-    return list(found.exclude(pk=volunteer.pk).order_by("-applied_at")[:5])
+def availability(volunteer: Volunteer, names: Names) -> dict[str, Any]:
+    """Template context: whether and until when they can be asked, and the zone they live in."""
+    now = timezone.now()
+    on_duty = bool(shifts.on_duty([volunteer.user_id], now))
+    return {
+        "on_duty": on_duty,
+        "ready": volunteers.can_be_asked(volunteer, now, on_duty=on_duty),
+        "ready_until": volunteer.ready_until if (volunteer.ready_until or now) > now else None,
+        "away_until": volunteer.away_until if (volunteer.away_until or now) > now else None,
+        "inside": names.zones([volunteer.inside] if volunteer.inside else []),
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class VolunteerAct:
-    """A button: its states, success message and function; `why` means that it needs a reason."""
+    """A button: its states, success message and function; `why`: the function takes a reason."""
 
-    states: frozenset[str]
+    states: tuple[State, ...]
     done: Any
-    act: Callable[[Volunteer, User, str], object]
+    act: Callable[..., object]
     why: bool = False
 
 
-_HERE = frozenset({State.APPLIED.value, State.ACTIVE.value, State.SUSPENDED.value})
 ACTS: dict[str, VolunteerAct] = {
     "approve": VolunteerAct(
-        frozenset({State.APPLIED}),
-        gettext_lazy("已通过，可以登录接任务了"),
-        lambda one, by, why: volunteers.approve(one, by),
+        (State.APPLIED,), gettext_lazy("已通过，可以登录接任务了"), volunteers.approve
     ),
-    "resume": VolunteerAct(
-        frozenset({State.SUSPENDED}),
-        gettext_lazy("已恢复"),
-        lambda one, by, why: volunteers.resume(one, by),
-    ),
+    "resume": VolunteerAct((State.SUSPENDED,), gettext_lazy("已恢复"), volunteers.resume),
     "trained": VolunteerAct(
-        _HERE,
-        gettext_lazy("已记下培训"),
-        lambda one, by, why: volunteers.train(one, by),
+        (State.APPLIED, State.ACTIVE, State.SUSPENDED), gettext_lazy("已记下培训"), volunteers.train
     ),
-    "reject": VolunteerAct(
-        frozenset({State.APPLIED}), gettext_lazy("已婉拒"), volunteers.reject, why=True
-    ),
+    "reject": VolunteerAct((State.APPLIED,), gettext_lazy("已婉拒"), volunteers.reject, why=True),
     "suspend": VolunteerAct(
-        frozenset({State.ACTIVE}),
+        (State.ACTIVE,),
         gettext_lazy("已暂停，马上退出登录；手上的已放回"),
         membership.suspend,
         why=True,
     ),
     "let-go": VolunteerAct(
-        frozenset({State.ACTIVE, State.SUSPENDED}),
-        gettext_lazy("已退队"),
-        membership.let_go,
-        why=True,
+        (State.ACTIVE, State.SUSPENDED), gettext_lazy("已退队"), membership.let_go, why=True
     ),
 }
 
 
-@never_cache
-@require_POST
-@staff("volunteers")
+@staff_page("POST", desks=["volunteers"])
 def volunteer_act(request: HttpRequest, key: str, verb: str) -> HttpResponse:
     """Do one of `ACTS`, or show the phone, which is logged."""
     volunteer, by = one_of(request, key), login_of(request)
@@ -346,23 +298,12 @@ def volunteer_act(request: HttpRequest, key: str, verb: str) -> HttpResponse:
         return _show(request, volunteer, problem=_("请写原因：本人会看到"), status=422)
 
     def act() -> str:
-        row.act(volunteer, by, why)
+        row.act(volunteer, by, *([why] if row.why else []))
         return str(row.done)
 
     return VerbView(request, volunteer, None, _show).answer(
-        act,
-        reload=lambda: one_of(request, key),
-        follow=lambda: redirect("volunteer_one", key),
+        act, reload=lambda: one_of(request, key), follow=lambda: redirect("volunteer_one", key)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class VolunteerChange:
-    """One change in words: who, when, what."""
-
-    by: str
-    at: datetime
-    words: list[str]
 
 
 _FIELDS: dict[str, tuple[Any, Callable[[Names, list[str]], list[str]]]] = {
@@ -372,14 +313,13 @@ _FIELDS: dict[str, tuple[Any, Callable[[Names, list[str]], list[str]]]] = {
 }
 
 
-def tell(change: Change, names: Names) -> VolunteerChange:
-    """Describe a row of the history of volunteers."""
-    words = [said for name in change.after if (said := _said(name, change, names))]
-    return VolunteerChange(str(change.user or ""), change.at, words)
+def change_words(change: Change, names: Names) -> list[str]:
+    """Describe a row of the history of volunteers, field by field."""
+    return [said for name in change.after if (said := _field_words(name, change, names))]
 
 
-def _said(name: str, change: Change, names: Names) -> str:
-    """One field of a change; "" for what another of its fields says."""
+def _field_words(name: str, change: Change, names: Names) -> str:
+    """Describe one field of a change; "" for what another of its fields says."""
     value = change.after[name]
     if name in _FIELDS:
         label, named = _FIELDS[name]

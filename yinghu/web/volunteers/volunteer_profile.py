@@ -1,9 +1,7 @@
 """A volunteer's profile: when and where they can be asked, their service, leaving the squad."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 
 from django.contrib import messages
@@ -17,45 +15,38 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from yinghu.common import rate_limit
-from yinghu.common.language import name_of
 from yinghu.common.privacy.sealing import derived_key
 from yinghu.errands import membership
-from yinghu.people import disclosure, shifts, volunteers
+from yinghu.people import disclosure, volunteers
 from yinghu.people.models import Shift, Volunteer
 from yinghu.places import locate
 from yinghu.places.area_fields import AreaField, AreaInput
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.maps import point_in
 from yinghu.ui.qr import qr_inline
-from yinghu.ui.requests import absolute, login_of
+from yinghu.ui.requests import absolute, login_of, read_id
 from yinghu.web.volunteers.service_form import Names, ServiceForm
-from yinghu.web.volunteers.service_hours import (
-    Served,
-    done_legs,
-    hours_said,
-    month_began,
-    served_by,
-)
+from yinghu.web.volunteers.service_hours import done_legs, hours_said, month_began, served_by
+from yinghu.web.volunteers.views import availability
 
-SHOWN = 50
 READY_FOR: Final = (1, 2, 4, 8)
 """Hours for which a volunteer can say that they are available now."""
-AWAY_FOR: Final[dict[str, tuple[timedelta, Any]]] = {
-    "8": (timedelta(hours=8), gettext_lazy("8 小时")),
-    "72": (timedelta(days=3), gettext_lazy("3 天")),
-    "336": (timedelta(days=14), gettext_lazy("两周")),
+AWAY_FOR: Final[dict[str, Any]] = {
+    "8": gettext_lazy("8 小时"),
+    "72": gettext_lazy("3 天"),
+    "336": gettext_lazy("两周"),
 }
-PARTS: Final[tuple[tuple[int, Any, str], ...]] = (
-    (0, gettext_lazy("夜里"), "0–6"),
-    (6, gettext_lazy("上午"), "6–12"),
-    (12, gettext_lazy("下午"), "12–18"),
-    (18, gettext_lazy("晚上"), "18–24"),
-)
-"""Parts of a day of `_PART_HOURS` each: first hour, name, clock."""
-_PART_HOURS: Final = 6
+"""Hours for which a volunteer can say that they are not available."""
+PARTS: Final[dict[int, Any]] = {
+    0: gettext_lazy("夜里"),
+    6: gettext_lazy("上午"),
+    12: gettext_lazy("下午"),
+    18: gettext_lazy("晚上"),
+}
+"""Parts of a day, of six hours each, by their first hour."""
 DAYS: Final = (
     gettext_lazy("周一"),
     gettext_lazy("周二"),
@@ -73,9 +64,7 @@ def _me(request: HttpRequest) -> Volunteer | None:
     return found.select_related("user", "squad").first()
 
 
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def profile_page(request: HttpRequest) -> HttpResponse:
     """Show the profile; staff who are no volunteers see their service only."""
     return _show(request, _me(request))
@@ -90,47 +79,33 @@ def _show(
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    user, now = login_of(request), timezone.now()
+    user = login_of(request)
+    done = done_legs([user.pk]).select_related("area").defer("area__outline")
     context: dict[str, Any] = {
         "desk": "field",
         "me": me,
         "month": served_by(user, month_began()),
         "all": served_by(user),
-        "done": done_legs([user.pk])
-        .select_related("area")
-        .defer("area__outline")
-        .order_by("-done_at")[:SHOWN],
+        "done": done.order_by("-done_at")[:50],
         "problem": problem,
     }
     if me is not None:
         names = Names()
-        duty = Shift.objects.filter(user=user, ends_at__gt=now).order_by("starts_at")
-        context |= {
-            "ready": volunteers.can_be_asked(
-                me, now, on_duty=user.pk in shifts.on_duty([user.pk], now)
-            ),
-            "ready_until": me.ready_until if (me.ready_until or now) > now else None,
-            "away_until": me.away_until if (me.away_until or now) > now else None,
+        duty = Shift.objects.filter(user=user, ends_at__gt=timezone.now()).order_by("starts_at")
+        context |= availability(me, names) | {
             "ready_for": READY_FOR,
-            "away_for": [(key, label) for key, (_span, label) in AWAY_FOR.items()],
+            "away_for": AWAY_FOR.items(),
             "shifts": duty[:5],
-            "parts": [(label, clock) for _first, label, clock in PARTS],
+            "parts": [(label, f"{first}–{first + 6}") for first, label in PARTS.items()],
             "week": _week(me.hours),
             "form": form or ServiceForm(me, coordinator=False),
             "zones": names.zones(me.zones),
-            "inside": names.zones([me.inside] if me.inside else []),
-            "near": _near(me),
+            "near": locate.by_point(me.lon, me.lat) if me.lon and me.lat else None,
             "where": AreaInput().render("area", "", {"class": "form-control", "id": "me-area"}),
             "wrong_where": wrong_where,
             "busy": membership.has_in_hand(user),
         }
     return render(request, "volunteers/me.html", context, status=status)
-
-
-def _near(me: Volunteer) -> str:
-    """The area of their last position."""
-    found = locate.by_point(me.lon, me.lat) if me.lon is not None and me.lat is not None else None
-    return name_of(found) if found else ""
 
 
 def _week(hours: list[int]) -> list[tuple[Any, list[tuple[str, bool, str]]]]:
@@ -141,7 +116,7 @@ def _week(hours: list[int]) -> list[tuple[Any, list[tuple[str, bool, str]]]]:
             day,
             [
                 (f"{n}-{first}", there.issuperset(_hours(n, first)), f"{day} {label}")
-                for first, label, _clock in PARTS
+                for first, label in PARTS.items()
             ],
         )
         for n, day in enumerate(DAYS)
@@ -150,12 +125,10 @@ def _week(hours: list[int]) -> list[tuple[Any, list[tuple[str, bool, str]]]]:
 
 def _hours(day: int, first: int) -> range:
     start = day * 24 + first
-    return range(start, start + _PART_HOURS)
+    return range(start, start + 6)
 
 
-@never_cache
-@require_POST
-@staff("field")
+@staff_page("POST", desks=["field"])
 def profile_act(request: HttpRequest, verb: str) -> HttpResponse:
     """Do one of `ACTS` for a volunteer."""
     me = _me(request)
@@ -173,21 +146,20 @@ def _back(request: HttpRequest, said: str) -> HttpResponse:
 
 
 def _ready(request: HttpRequest, me: Volunteer) -> HttpResponse:
-    hours = request.POST.get("hours", "")
-    if hours not in {str(each) for each in READY_FOR}:
+    hours = read_id(request.POST.get("hours", ""))
+    if hours not in READY_FOR:
         raise Http404
-    volunteers.set_ready(me, timezone.now() + timedelta(hours=int(hours)))
+    volunteers.set_ready(me, timezone.now() + timedelta(hours=hours))
     said = ngettext(
-        "谢谢您！%d 小时里有合适的任务就来问您", "谢谢您！%d 小时里有合适的任务就来问您", int(hours)
+        "谢谢您！%d 小时里有合适的任务就来问您", "谢谢您！%d 小时里有合适的任务就来问您", hours
     )
-    return _back(request, said % int(hours))
+    return _back(request, said % hours)
 
 
 def _away(request: HttpRequest, me: Volunteer) -> HttpResponse:
-    span = AWAY_FOR.get(request.POST.get("for", ""))
-    if span is None:
+    if (choice := request.POST.get("for", "")) not in AWAY_FOR:
         raise Http404
-    volunteers.set_away(me, timezone.now() + span[0])
+    volunteers.set_away(me, timezone.now() + timedelta(hours=int(choice)))
     return _back(request, _("好的，这段时间不来问您"))
 
 
@@ -213,7 +185,7 @@ def _put_hours(request: HttpRequest, me: Volunteer) -> HttpResponse:
     hours = [
         hour
         for n in range(len(DAYS))
-        for first, _label, _clock in PARTS
+        for first in PARTS
         if f"{n}-{first}" in chosen
         for hour in _hours(n, first)
     ]
@@ -247,9 +219,7 @@ ACTS: Final[dict[str, Callable[[HttpRequest, Volunteer], HttpResponse]]] = {
 }
 
 
-@never_cache
-@require_GET
-@staff("field")
+@staff_page("GET", desks=["field"])
 def certificate_page(request: HttpRequest) -> HttpResponse:
     """Show a certificate of service to print, with a code by which anybody can check it."""
     me = _me(request)
@@ -260,41 +230,31 @@ def certificate_page(request: HttpRequest) -> HttpResponse:
         messages.info(request, _("办完第一件，就能打印服务证明了"))
         return redirect("field_me")
     today = timezone.localdate()
-    link = absolute(reverse("certificate_check", args=[_token(me, all_done, today)]))
+    # The first task or the admission, whichever was earlier.
+    began = timezone.localtime(min(each for each in (all_done.first, me.decided_at) if each))
+    said = {
+        "name": disclosure.masked(me).name,
+        "squad": me.squad.name,
+        "tasks": all_done.tasks,
+        "minutes": all_done.minutes,
+        "from": began.date().isoformat(),
+        "on": today.isoformat(),
+    }
+    # Nothing is stored: the address of the check page has its signed contents.
+    key = derived_key("certificate").hex()
+    token = signing.dumps(said, key=key, salt=_SALT, compress=True)
+    link = absolute(reverse("certificate_check", args=[token]))
     context = {
         "desk": "field",
         "name": disclosure.own_name(me),
         "squad": me.squad,
         "all": all_done,
-        "first": _first(me, all_done),
+        "first": began.date(),
         "today": today,
         "qr": qr_inline(link),
         "link": link,
     }
     return render(request, "volunteers/certificate.html", context)
-
-
-def _first(me: Volunteer, done: Served) -> date:
-    """The first day of service: the first task or the admission, whichever was earlier."""
-    moments: list[datetime] = [each for each in (done.first, me.decided_at) if each]
-    return timezone.localtime(min(moments)).date()
-
-
-def _token(me: Volunteer, done: Served, today: date) -> str:
-    """Signed contents of the check page, with the name masked; nothing is stored."""
-    said = {
-        "name": disclosure.masked(me).name,
-        "squad": me.squad.name,
-        "tasks": done.tasks,
-        "minutes": done.minutes,
-        "from": _first(me, done).isoformat(),
-        "on": today.isoformat(),
-    }
-    return signing.dumps(said, key=_key(), salt=_SALT, compress=True)
-
-
-def _key() -> str:
-    return derived_key("certificate").hex()
 
 
 @never_cache
@@ -307,7 +267,8 @@ def certificate_check(request: HttpRequest, token: str) -> HttpResponse:
         answer.headers["Retry-After"] = str(wait)
         return answer
     try:
-        said: dict[str, Any] = signing.loads(token, key=_key(), salt=_SALT)
+        key = derived_key("certificate").hex()
+        said: dict[str, Any] = signing.loads(token, key=key, salt=_SALT)
     except signing.BadSignature:
         return render(request, "volunteers/certificate_check.html", status=404)
     context = {
