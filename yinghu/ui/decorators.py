@@ -16,6 +16,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.people.access import desks_of
 from yinghu.ui.requests import who
@@ -45,6 +47,16 @@ def staff(*desks: str) -> Callable[[View[P]], View[P]]:
         return cast("View[P]", guarded)
 
     return wrap
+
+
+def staff_page(*desks: str) -> Callable[[View[P]], View[P]]:
+    """Restrict a GET view to `staff(*desks)`; its page is not cached."""
+    return lambda view: never_cache(require_GET(staff(*desks)(view)))
+
+
+def staff_action(*desks: str) -> Callable[[View[P]], View[P]]:
+    """Restrict a POST view to `staff(*desks)`; its answer is not cached."""
+    return lambda view: never_cache(require_POST(staff(*desks)(view)))
 
 
 _NOT_TYPED = frozenset({"csrfmiddlewaretoken", "version", "back", "stay", "next", "number"})

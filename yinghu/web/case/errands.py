@@ -11,8 +11,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import moving
 from yinghu.appeals.models import Appeal, Event
@@ -22,7 +20,7 @@ from yinghu.errands.models import Errand, ErrandTemplate, Leg, LegKind, Offer, W
 from yinghu.errands.planning import template_for
 from yinghu.people.access import Actor, may_read_why
 from yinghu.places.models import Place
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.errand_parts import LEG_ICONS, SeveralLinesField
 from yinghu.ui.requests import who
 from yinghu.ui.verb_views import VerbView, deny_forbidden
@@ -106,9 +104,7 @@ class HelperMessageForm(forms.Form):
     words = SeveralLinesField(label=gettext_lazy("给帮手留言"))
 
 
-@never_cache
-@require_GET
-@staff()
+@staff_page()
 def errands_page(request: HttpRequest, number: str) -> HttpResponse:
     """Show all errands of a case."""
     return _show(request, _seen(request, number))
@@ -165,9 +161,7 @@ def _show(
     return render(request, "case/errands.html", context, status=status)
 
 
-@never_cache
-@require_POST
-@staff()
+@staff_action()
 def errands_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     """Do one of `_ACTS`."""
     appeal = _seen(request, number)

@@ -9,8 +9,6 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
 from yinghu.appeals import inboxes
 from yinghu.appeals.handling_actions import NOTE
@@ -23,7 +21,7 @@ from yinghu.oversight.shared_cases import Pair, Side
 from yinghu.people.access import Actor, forces_of, may_read_why
 from yinghu.people.models import Unit
 from yinghu.ui.case_rows import CaseRow, case_rows, with_marks
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.pagination import case_page
 from yinghu.ui.requests import is_part, who
 
@@ -91,9 +89,7 @@ class SharedCasesQuery:
         return f"?{urlencode(given)}"
 
 
-@never_cache
-@require_GET
-@staff("shared")
+@staff_page("shared")
 def list_shared_cases(request: HttpRequest) -> HttpResponse:
     """List cases shared with us and by us: the first ones of each unit, or one unit in pages."""
     actor, asked = who(request), SharedCasesQuery.of(request)

@@ -10,8 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
 from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Clock, Event
@@ -25,7 +23,7 @@ from yinghu.oversight.whistle_duties import LATELY, WAITING_FIRST, concerning
 from yinghu.oversight.whistles import ratings
 from yinghu.people.access import Actor, board_scopes, may_reveal, sees_area
 from yinghu.people.models import Role
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.forms import Known, VerbForm, initial_of
 from yinghu.ui.requests import is_part, who
 from yinghu.web.statistics.whistle_tables import tables
@@ -88,9 +86,7 @@ class WhistleCall:
         return str(self.summons.pk)
 
 
-@never_cache
-@require_GET
-@staff("whistles")
+@staff_page("whistles")
 def whistles_page(request: HttpRequest) -> HttpResponse:
     """Show calls to us, our own whistles, contests that command rules on, and the figures."""
     lists = _lists(who(request))

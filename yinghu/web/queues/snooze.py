@@ -11,13 +11,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
 
 from yinghu.appeals.inboxes import COUNTED
 from yinghu.appeals.models import Appeal
 from yinghu.people.models import User
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_action
 from yinghu.ui.requests import login_of
 from yinghu.web.case import views as case_views
 from yinghu.web.models import Skip
@@ -55,9 +53,7 @@ def _desk(request: HttpRequest) -> str:
     return back
 
 
-@never_cache
-@require_POST
-@staff(*DESKS)
+@staff_action(*DESKS)
 def skip(request: HttpRequest) -> HttpResponse:
     """Snooze a case and go on to the next one."""
     back, me = _desk(request), login_of(request)
@@ -69,9 +65,7 @@ def skip(request: HttpRequest) -> HttpResponse:
     return redirect(f"{reverse(back)}?skipped={appeal.number}")
 
 
-@never_cache
-@require_POST
-@staff(*DESKS)
+@staff_action(*DESKS)
 def unskip(request: HttpRequest) -> HttpResponse:
     """End the snooze of one case, or of all if none is named."""
     back, me = _desk(request), login_of(request)

@@ -10,8 +10,6 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
 from yinghu.appeals import inboxes
 from yinghu.appeals.models import Appeal
@@ -21,7 +19,7 @@ from yinghu.oversight import rulings
 from yinghu.people.access import Actor, may_see
 from yinghu.triage.models import Suggestion
 from yinghu.ui.case_rows import case_rows, with_marks
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.maps import fitting
 from yinghu.ui.pagination import MAX_SHOWN, PAGE_SIZE, CasePage, case_page, size_for
 from yinghu.ui.requests import is_part, login_of, who
@@ -159,26 +157,20 @@ def _opened(request: HttpRequest, number: str, first: int | None) -> Appeal | No
 def desk_page(name: str) -> Callable[[HttpRequest], HttpResponse]:
     """The view of one of `INBOXES`."""
 
-    @never_cache
-    @require_GET
-    @staff(name)
+    @staff_page(name)
     def view(request: HttpRequest) -> HttpResponse:
         return _inbox(request, name)
 
     return view
 
 
-@never_cache
-@require_GET
-@staff()
+@staff_page()
 def desk_badges(request: HttpRequest) -> HttpResponse:
     """Draw the header's desks again, with their numbers of waiting cases."""
     return render(request, "ui/parts/desks.html", {"desk": request.GET.get("here", "")})
 
 
-@never_cache
-@require_GET
-@staff()
+@staff_page()
 def area_hints(request: HttpRequest) -> HttpResponse:
     """Areas whose code, name or words match the typed text, for a field's hints."""
     return JsonResponse(fitting(request.GET.get("q", "")), safe=False)

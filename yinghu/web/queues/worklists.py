@@ -10,15 +10,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
 from yinghu.appeals import inboxes
 from yinghu.appeals.models import Clock
 from yinghu.demo import time_travel
 from yinghu.oversight import worklists
 from yinghu.ui.case_rows import CaseRow, case_rows, with_marks
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import who
 
 SHOWN = 30
@@ -96,17 +94,13 @@ def _show_silent_units(rows: list[CaseRow]) -> None:
         row.clocks = late.get(row.appeal.pk, [])
 
 
-@never_cache
-@require_GET
-@staff("own")
+@staff_page("own")
 def show_own_worklist(request: HttpRequest) -> HttpResponse:
     """Show the user's own tasks."""
     return _render_lists(request, "own", _("我的待办"), OWN, worklists.own(who(request)))
 
 
-@never_cache
-@require_GET
-@staff("oversight")
+@staff_page("oversight")
 def show_oversight_worklist(request: HttpRequest) -> HttpResponse:
     """Show the supervisors' lists."""
     return _render_lists(

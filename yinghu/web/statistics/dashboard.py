@@ -10,14 +10,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
 from yinghu.appeals.states import OPEN, Status
 from yinghu.insight.board import PERIODS, Board, Line, Period, board
 from yinghu.insight.sql import TOWN_LENGTH
 from yinghu.people.access import board_scopes, sees_area
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import is_part, who
 from yinghu.web.cases.filters import NONE, Filter
 
@@ -25,9 +23,7 @@ TOP = 12
 """Rows of a table before the rest are summed up."""
 
 
-@never_cache
-@require_GET
-@staff("board")
+@staff_page("board")
 def board_page(request: HttpRequest) -> HttpResponse:
     """Show received, open, closed and late cases by category, unit, town and class."""
     wanted = request.GET.get("period", "week")
