@@ -1,4 +1,4 @@
-"""Texts for events and statuses: for requesters (`told`, `standing`) and for staff (`done`)."""
+"""Texts for events, statuses and answers."""
 
 from __future__ import annotations
 
@@ -15,22 +15,6 @@ from yinghu.appeals.states import ENDED, ClockKind, Status
 from yinghu.appeals.verb import Verb
 from yinghu.common.language import name_of
 from yinghu.common.privacy.masking import without_numbers
-from yinghu.verbs import PRIVATE, verb_of
-
-
-def is_public(event: Event) -> bool:
-    """Is the requester told of this event?"""
-    return event.verb not in PRIVATE
-
-
-def told(event: Event) -> str:
-    """Word an event for the requester; names units, never people."""
-    return verb_of(event).told_of(event)
-
-
-def done(event: Event) -> str:
-    """Word an event for staff."""
-    return verb_of(event).done_by(event)
 
 
 def by_whom(event: Event) -> str:
@@ -38,11 +22,6 @@ def by_whom(event: Event) -> str:
     if event.user is not None:
         return str(event.user)
     return _("诉求人") if event.actor_kind == "requester" else _("系统")
-
-
-def facts(event: Event) -> str:
-    """Word an event's further facts in one line, for staff."""
-    return verb_of(event).detail_of(event)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import HttpRequest, JsonResponse
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -20,10 +21,7 @@ def area_outline(request: HttpRequest, code: str) -> JsonResponse:
     """Answer with an area's outline (or that of the smallest enclosing area that has one) and the
     centres of the areas one level below.
     """
-    known = "\x00" not in code
-    found = Area.objects.filter(pk=code, retired_at=None).first() if known else None
-    if found is None:
-        raise Http404
+    found = get_object_or_404(Area, pk=code.replace("\x00", ""), retired_at=None)
     below = Area.objects.filter(
         code__startswith=found.pk, level=found.level + 1, retired_at=None, lon__isnull=False
     )

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from yinghu.appeals.models import Appeal
+from yinghu.common.text import whole_number
 from yinghu.people.access import Actor
 from yinghu.ui.case_rows import CaseRow, case_rows, with_marks
 
 PAGE_SIZE = 30
 """Rows of a list before "more"."""
-
-
 MAX_SHOWN = 10 * PAGE_SIZE
 """Most rows fetched when a list is refreshed."""
 
@@ -33,7 +31,7 @@ class CasePage:
 
 def size_for(shown: str) -> int:
     """Round the number of rows shown up to whole pages, at most `MAX_SHOWN`."""
-    many = int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 6 else 0
+    many = whole_number(shown, 5) or 0
     return min(MAX_SHOWN, max(1, -(-many // PAGE_SIZE)) * PAGE_SIZE)
 
 
@@ -78,8 +76,8 @@ def _key_values(after: str, keys: Sequence[str]) -> list[object]:
                 return []
         elif key == "status":
             values.append(part[:10].replace("\x00", ""))
-        elif re.fullmatch(r"[0-9]{1,18}", part):
-            values.append(int(part))
+        elif (number := whole_number(part)) is not None:
+            values.append(number)
         else:
             return []
     return values
@@ -96,8 +94,3 @@ def _after_key(keys: Sequence[str], values: Sequence[object]) -> Q:
         beyond |= equal & Q(**{f"{name}__{'lt' if key.startswith('-') else 'gt'}": value})
         equal &= Q(**{name: value})
     return bound & beyond
-
-
-def newest_first(found: QuerySet[Appeal]) -> QuerySet[Appeal]:
-    """Order by id, newest first."""
-    return found.order_by(F("id").desc())

@@ -28,17 +28,7 @@ _CANCELS = {SUPERVISE: ACCOUNT, ASSIGN: RELEASE, ESCALATE: RELEASE}
 """Verb -> the verb whose earlier events it cancels."""
 
 _COUNTED_VERBS = (
-    _TELLS_REQUESTER
-    | _CANCELS.keys()
-    | {
-        URGE,
-        SUPPLY,
-        REOPEN,
-        RETURN,
-        RELEASE,
-        NO_ANSWER,
-        ACCOUNT,
-    }
+    _TELLS_REQUESTER | _CANCELS.keys() | {URGE, SUPPLY, REOPEN, RETURN, RELEASE, NO_ANSWER, ACCOUNT}
 )
 
 

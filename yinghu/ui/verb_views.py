@@ -25,6 +25,8 @@ from yinghu.ui.forms import VerbForm
 
 _REPEATABLE = {"words", "why", "photos", "arrived", "point"}
 """Fields of verbs that say no more than words; see `is_duplicate`."""
+_SAME = {RATE: {"solved", "satisfaction", "unreached"}, REPORT_IN: {"unit"}, CONTEST: {"unit"}}
+"""Other fields that it compares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,18 +139,15 @@ def is_duplicate(own: QuerySet[Event], form: VerbForm, seen: int | None) -> bool
     `own` are the sender's events on the appeal. False for verbs that say more than words: sorting
     into another category is no second press.
     """
-    rating = {"solved", "satisfaction", "unreached"} if form.verb is RATE else set()
-    speaker = {"unit"} if form.verb in (REPORT_IN, CONTEST) else set()
-    if {field.name for field in form.verb.fields} - _REPEATABLE - rating - speaker:
+    if {field.name for field in form.verb.fields} - _REPEATABLE - _SAME.get(form.verb, set()):
         return False
     given: dict[str, Any] = form.cleaned_data
     same: dict[str, Any] = {
         name: text_cleaning.words(given.get(name) or "") for name in ("words", "why")
     }
-    if speaker and given.get("unit"):
-        same["facts__unit"] = given["unit"]
+    same |= {"facts__unit": given["unit"]} if given.get("unit") else {}
     if form.verb is RATE:
-        same |= {f"facts__{name}": given.get(name) for name in rating}
+        same |= {f"facts__{name}": given.get(name) for name in ("solved", "satisfaction")}
         same["facts__unreached"] = bool(given.get("unreached"))
     lately = timezone.now() - timedelta(minutes=1)
     since = {"at__gte": lately} if seen is None else {"seq__gt": seen}

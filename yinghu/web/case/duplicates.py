@@ -72,13 +72,16 @@ def likely(appeal: Appeal, actor: Actor) -> list[Duplicate]:
 
 
 def pair(
-    appeal: Appeal,
-    duplicate: Duplicate,
-    actor: Actor,
-    photos: Mapping[int, Sequence[Attachment]],
+    appeal: Appeal, duplicate: Duplicate, actor: Actor, photos: Mapping[int, Sequence[Attachment]]
 ) -> DuplicatePair:
     """Compare the two cases; `photos` maps case ids to photos."""
     other = duplicate.other
+
+    def side(kept: Appeal, merged: Appeal, pieces: list[TextPiece]) -> DuplicateSide:
+        may_keep = kept.state not in ENDED and MERGE in verbs.available(merged, actor)
+        shown = photos.get(kept.pk, ()) if may_reveal(actor, kept) else ()
+        return DuplicateSide(kept, kept is appeal, pieces, shown, merged, may_keep)
+
     mine, theirs = mark_differences(_readable_text(appeal, actor), _readable_text(other, actor))
     return DuplicatePair(
         other,
@@ -86,10 +89,7 @@ def pair(
         round(100 * duplicate.score),
         _("同一来电") if duplicate.why == "caller" else _("地点相同、内容相近"),
         _compare_callers(appeal, other, actor),
-        (
-            _side(appeal, other, actor, mine, photos, here=True),
-            _side(other, appeal, actor, theirs, photos, here=False),
-        ),
+        (side(appeal, other, mine), side(other, appeal, theirs)),
     )
 
 
@@ -99,8 +99,7 @@ def mark_differences(one: str, other: str) -> tuple[list[TextPiece], list[TextPi
     theirs: list[TextPiece] = []
     a, b = one[:COMPARED], other[:COMPARED]
     at_a = at_b = 0
-    matcher = SequenceMatcher(None, a, b, autojunk=False)
-    for block in matcher.get_matching_blocks():
+    for block in SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks():
         if block.size and block.size < ALIKE:
             continue
         for pieces, text, start, end in ((mine, a, at_a, block.a), (theirs, b, at_b, block.b)):
@@ -113,20 +112,6 @@ def mark_differences(one: str, other: str) -> tuple[list[TextPiece], list[TextPi
         if rest:
             pieces.append(TextPiece(rest, differs=False))
     return mine, theirs
-
-
-def _side(
-    appeal: Appeal,
-    merged: Appeal,
-    actor: Actor,
-    pieces: list[TextPiece],
-    photos: Mapping[int, Sequence[Attachment]],
-    *,
-    here: bool,
-) -> DuplicateSide:
-    may_keep = appeal.state not in ENDED and MERGE in verbs.available(merged, actor)
-    shown: Sequence[Attachment] = photos.get(appeal.pk, ()) if may_reveal(actor, appeal) else ()
-    return DuplicateSide(appeal, here, pieces, shown, merged, may_keep)
 
 
 def _readable_text(appeal: Appeal, actor: Actor) -> str:

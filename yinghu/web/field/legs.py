@@ -35,7 +35,7 @@ from yinghu.ui import event_text
 from yinghu.ui.decorators import staff
 from yinghu.ui.errand_parts import LEG_ICONS, SeveralLinesField
 from yinghu.ui.forms import PhotosField
-from yinghu.ui.photo_response import photo_file
+from yinghu.ui.photo_response import photo_response
 from yinghu.ui.requests import is_part, who
 from yinghu.ui.verb_views import VerbView, run_with_photos
 from yinghu.web.field.distance import Point
@@ -304,10 +304,7 @@ def why_shown(leg: Leg) -> str:
 def leg_photo(request: HttpRequest, leg_id: int, photo_id: int) -> HttpResponse:
     """Serve a photo of the requester to the leg's helper."""
     leg = _known(request, leg_id)
-    found = photo_of_leg(who(request), leg, photo_id)
-    if found is None:
-        raise Http404
-    return photo_file(found)
+    return photo_response(photo_of_leg(who(request), leg, photo_id))
 
 
 @never_cache

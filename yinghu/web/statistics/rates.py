@@ -16,8 +16,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop, pgettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
 from yinghu.appeals import channels
 from yinghu.appeals.handling_actions import EXTEND
@@ -28,10 +26,10 @@ from yinghu.oversight.callback import NO_ANSWER
 from yinghu.oversight.periods import PERIODS, period
 from yinghu.oversight.rates import DIMENSIONS, FIGURES, OVERALL_MEANS, RATES, Line, rates
 from yinghu.people.access import board_scopes, sees_area
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import who
 from yinghu.web.cases.drilldown import Drilldown, line_name, period_text
-from yinghu.web.cases.filters import Filter
+from yinghu.web.cases.filters import DayField, Filter, check_order
 from yinghu.web.statistics.whistle_tables import WhistleTable, tables
 
 TOP = 100
@@ -95,24 +93,12 @@ def _count(name: str, label: str, means: str) -> RateColumn:
 class RatesForm(forms.Form):
     """Custom period; an invalid day shows its error and is ignored."""
 
-    since = forms.DateField(required=False)
-    until = forms.DateField(required=False)
-
-    def __init__(self, data: Any) -> None:
-        super().__init__(data, auto_id="rates-%s")
-        for name, label in (("since", _("从")), ("until", _("到"))):
-            self.fields[name].label = label
-            self.fields[name].widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    since = DayField(label=gettext_lazy("从"), required=False)
+    until = DayField(label=gettext_lazy("到"), required=False)
 
     def clean(self) -> dict[str, Any]:
-        given: dict[str, Any] = super().clean() or {}
-        for name in ("since", "until"):
-            if (day := given.get(name)) and not 1970 <= day.year <= 8999:
-                self.add_error(name, _("请写一个真实的日期"))
-        since, until = given.get("since"), given.get("until")
-        if since and until and since > until:
-            self.add_error("until", _("结束日期在开始日期之前"))
-        return given
+        check_order(self)
+        return self.cleaned_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +143,7 @@ class RatesQuery:
 def _parse_query(request: HttpRequest) -> tuple[RatesQuery, RatesForm]:
     """Parse the query string, limited to the reader's scope."""
     given: QueryDict = request.GET
-    form = RatesForm(given)
+    form = RatesForm(given, auto_id="rates-%s")
     own = form.is_valid() and any(form.cleaned_data.get(name) for name in ("since", "until"))
     wanted = given.get("period", "month")
     named = "" if own else wanted if wanted in PERIODS else "month"
@@ -269,9 +255,7 @@ def _row(
     return RateRow(_line_label(line, view), cells, down)
 
 
-@never_cache
-@require_GET
-@staff("rates")
+@staff_page("rates")
 def rates_page(request: HttpRequest) -> HttpResponse:
     """Show the table of a period by one dimension, with the total first."""
     view, form = _parse_query(request)
@@ -305,9 +289,7 @@ def rates_page(request: HttpRequest) -> HttpResponse:
     return render(request, "statistics/rates.html", context)
 
 
-@never_cache
-@require_GET
-@staff("rates")
+@staff_page("rates")
 def export_rates(request: HttpRequest) -> HttpResponse:
     """Export the table as a workbook, with the definitions on another sheet."""
     view, _form = _parse_query(request)
