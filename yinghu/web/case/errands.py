@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from yinghu.appeals import moving
 from yinghu.appeals.models import Appeal, Event
+from yinghu.common.text import whole_number
 from yinghu.errands import actions as errand_actions
 from yinghu.errands.actions import DROP, PLAN, REPAY, SAY
 from yinghu.errands.models import Errand, ErrandTemplate, Leg, LegKind, Offer, Where
@@ -178,8 +179,7 @@ def errands_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
 
 
 def _leg(appeal: Appeal, given: str) -> Leg:
-    number = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0
-    leg = Leg.objects.filter(pk=number, appeal=appeal.pk).first()
+    leg = Leg.objects.filter(pk=whole_number(given) or 0, appeal=appeal.pk).first()
     if leg is None:
         raise moving.Refused("not_found", _("没有这一程"))
     return leg

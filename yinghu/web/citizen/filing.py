@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core import signing
+from django.core.files.uploadedfile import UploadedFile
 from django.db import DataError, IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware, get_token
@@ -34,10 +35,13 @@ from yinghu.places.models import Area, Place
 from yinghu.triage.duplicates import note_corrected
 from yinghu.ui.forms import FilingForm
 from yinghu.ui.maps import point_in
+from yinghu.ui.verb_views import store_photos
 
 CHANNEL = "web"
 FAR = 200_000
 """Positions farther than this from the city's centre, in metres, are ignored as wrong."""
+_COMPARED = ("body", "name", "phone", "address", "category", "place", "answers", "lon", "lat")
+"""Fields of a filing that tell a changed form from one sent again; photos are compared beside."""
 MAX_BODY = photos.MAX_PHOTOS * photos.MAX_UPLOAD_BYTES + 2**20
 
 
@@ -118,40 +122,31 @@ def category_of(request: HttpRequest) -> Category | None:
 
 def take(request: HttpRequest, place: Place | None) -> HttpResponse:
     """File the form; redirect to the result, or render the form again with its errors."""
-    sheet = Sheet(
-        FilingForm(request.POST, category_of(request)), place, request.POST.get("form_id", "")
-    )
     pictures = request.FILES.getlist("photos")
+    form = FilingForm(request.POST, category_of(request))
+    sheet = Sheet(form, place, request.POST.get("form_id", ""), photos_lost=bool(pictures))
     form_id = genuine_form_id(request, sheet.form_id)
     if forged(request) or not form_id:
         get_token(request)
         sheet.form_id = sheet.form_id if form_id else new_form_id(request)
         sheet.problem = _("页面放得太久，没有提交成功。您写的都还在，请再按一次“提交”。")
-        sheet.photos_lost = bool(pictures)
         return sheet.show(request, 403)
     if wait := rate_limit.too_many("file", request.META.get("REMOTE_ADDR", "")):
         sheet.problem = _("提交得太频繁，请 %d 秒后再按一次。您写的都还在。") % wait
-        sheet.photos_lost = bool(pictures)
         page = sheet.show(request, 429)
         page.headers["Retry-After"] = str(wait)
         return page
     stored: tuple[StoredPhoto, ...] = ()
-    sums: list[str] = []
-    valid = sheet.form.is_valid()
+    valid = form.is_valid()
     try:
         if len(pictures) > photos.MAX_PHOTOS:
             raise BadPhoto(_("最多 %d 张照片") % photos.MAX_PHOTOS)
-        if valid:
-            for picture in pictures:
-                data = picture.read()
-                stored += (photos.store(data),)
-                sums.append(hashlib.sha256(data).hexdigest())
+        stored = store_photos(pictures) if valid else ()
     except BadPhoto as wrong:
-        photos.discard(stored)
         sheet.photo_problem = str(wrong)
     if not valid or sheet.photo_problem:
-        sheet.photos_lost = bool(pictures)
         return sheet.show(request, 422)
+    sums = [_sum_of(picture) for picture in pictures]
     filing = _build_filing(sheet, stored)
     try:
         first, received = _receive_form(request, form_id, filing, sums)
@@ -180,7 +175,7 @@ def _receive_form(
     phone) it creates another appeal, once: a form must not change sealed data of an appeal that is
     being processed, and a supplement would show the phone number in plain text.
     """
-    digest = _digest([_content(filing)])
+    digest = _digest([[getattr(filing, name) for name in _COMPARED]])
     raw = _raw_form(request, digest, sums)
     received = receive(Incoming(form_id, raw, filing), Actor("requester"))
     first = received.appeal_id
@@ -194,19 +189,9 @@ def _receive_form(
     return first, received
 
 
-def _content(filing: Filing) -> list[Any]:
-    """Parsed values of the form, without photos."""
-    return [
-        filing.body,
-        filing.name,
-        filing.phone,
-        filing.address,
-        filing.category,
-        filing.place,
-        filing.answers,
-        filing.lon,
-        filing.lat,
-    ]
+def _sum_of(picture: UploadedFile[Any]) -> str:
+    picture.seek(0)
+    return hashlib.sha256(picture.read()).hexdigest()
 
 
 def _digest(things: list[Any]) -> str:
@@ -251,6 +236,7 @@ def _build_filing(sheet: Sheet, stored: tuple[StoredPhoto, ...]) -> Filing:
         area = found.pk if found else None
     if point is None and place and place.lon is not None and place.lat is not None:
         point = (place.lon, place.lat)
+    lon, lat = point or (None, None)
     return Filing(
         body=given["words"],
         channel=CHANNEL,
@@ -260,8 +246,8 @@ def _build_filing(sheet: Sheet, stored: tuple[StoredPhoto, ...]) -> Filing:
         category=form.category.pk if form.category else None,
         area=area,
         place=place.pk if place else None,
-        lon=point[0] if point else None,
-        lat=point[1] if point else None,
+        lon=lon,
+        lat=lat,
         answers=form.answers(),
         language=get_language() or "zh-hans",
         photos=stored,

@@ -14,6 +14,7 @@ from django.http import HttpRequest
 
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import id_of, id_of_token
+from yinghu.common.text import whole_number
 from yinghu.errands.eligibility import may_know
 from yinghu.errands.models import Leg
 from yinghu.notifications.read_state import unread
@@ -110,10 +111,8 @@ def _add_staff_topics(
         return
     found.user = actor.user_id
     mine = desks_of(actor)
-    numbers: dict[int, RequestedTopic] = {}
-    for want in wants:
-        if want.kind == "case" and (appeal_id := id_of(want.name)) is not None:
-            numbers[appeal_id] = want
+    asked = {id_of(want.name): want for want in wants if want.kind == "case"}
+    numbers = {appeal_id: want for appeal_id, want in asked.items() if appeal_id is not None}
     for want in wants:
         if want.kind == "desk" and want.name in DESKS and want.name in mine:
             found.add(f"desk:{want.name}", RefreshEvent("desk", want.name), want)
@@ -131,15 +130,15 @@ def _add_staff_topics(
             if may_read_why(actor, appeal):
                 # Presence is for staff only.
                 found.open.add(appeal.pk)
-                found.add(
-                    f"viewers:{appeal.pk}", RefreshEvent("viewers", want.name), want, appeal.pk
-                )
+                told = RefreshEvent("viewers", want.name)
+                found.add(f"viewers:{appeal.pk}", told, want, appeal.pk)
 
 
 def _visible_leg(name: str, actor: Actor) -> Leg | None:
-    if not name.isascii() or not name.isdigit() or len(name) > 18:
+    number = whole_number(name)
+    if number is None:
         return None
-    found = Leg.objects.select_related("errand", "appeal").filter(pk=int(name)).first()
+    found = Leg.objects.select_related("errand", "appeal").filter(pk=number).first()
     return found if found is not None and may_know(actor, found) else None
 
 

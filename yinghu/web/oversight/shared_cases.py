@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -55,7 +55,7 @@ class SharedSection:
     name: str
     unit: Unit
     found: QuerySet[Appeal]
-    lines: list[SharedCaseLine]
+    lines: list[SharedCaseLine] = field(default_factory=list)
     count: int = 0
     more: str = ""
     """URL of the whole list or its next page; "" at the end."""
@@ -95,7 +95,7 @@ def list_shared_cases(request: HttpRequest) -> HttpResponse:
     actor, asked = who(request), SharedCasesQuery.of(request)
     units = {"for_us": shared_cases.given_to(actor), "by_us": shared_cases.given_by(actor)}
     sections = [
-        SharedSection(name, unit, _section_cases(actor, name, unit, bare=asked.bare), [])
+        SharedSection(name, unit, _section_cases(actor, name, unit, bare=asked.bare))
         for name, own in units.items()
         for unit in own
         if asked.name in ("", name) and asked.unit in ("", unit.code)
@@ -120,17 +120,11 @@ def list_shared_cases(request: HttpRequest) -> HttpResponse:
         "shown": SHOWN,
     }
     if is_part(request, "rows"):
-        return (
-            render(request, "oversight/shared_rows.html", context | {"each": sections[0]})
-            if len(sections) == 1
-            else HttpResponse(status=404)
-        )
-    part = (
-        "oversight/shared_lists.html"
-        if is_part(request, "lists")
-        else "oversight/shared_cases.html"
-    )
-    return render(request, part, context)
+        if len(sections) != 1:
+            return HttpResponse(status=404)
+        return render(request, "oversight/shared_rows.html", context | {"each": sections[0]})
+    template = "shared_lists" if is_part(request, "lists") else "shared_cases"
+    return render(request, f"oversight/{template}.html", context)
 
 
 def _unit_filters(asked: SharedCasesQuery, units: dict[str, list[Unit]]) -> list[dict[str, Any]]:
@@ -139,11 +133,7 @@ def _unit_filters(asked: SharedCasesQuery, units: dict[str, list[Unit]]) -> list
     if len(every) < 2:
         return []
     return [
-        {
-            "unit": unit,
-            "here": unit.code == asked.unit,
-            "address": asked.address(unit=code, list=""),
-        }
+        {"unit": unit, "here": code == asked.unit, "address": asked.address(unit=code, list="")}
         for code, unit in sorted(every.items(), key=lambda pair: pair[1].name)
     ]
 
@@ -162,25 +152,27 @@ def _load_page(section: SharedSection, actor: Actor, asked: SharedCasesQuery) ->
 
 def _load_first_rows(sections: list[SharedSection], actor: Actor, asked: SharedCasesQuery) -> None:
     """Load the first rows of each section; only the id query runs once per section."""
-    first = {
-        id(each): list(each.found.order_by(*_KEYS).values_list("pk", flat=True)[: SHOWN + 1])
+    first = [
+        list(each.found.order_by(*_KEYS).values_list("pk", flat=True)[: SHOWN + 1])
         for each in sections
-    }
-    wanted = {pk for pks in first.values() for pk in pks[:SHOWN]}
+    ]
+    wanted = {pk for pks in first for pk in pks[:SHOWN]}
     rows = with_marks(case_rows(Appeal.objects.filter(pk__in=wanted), actor))
     by_id = {row.appeal.pk: row for row in rows}
     for name in ("for_us", "by_us"):
-        own = [each for each in sections if each.name == name]
         # A case may have left the actor's view between the queries.
-        pairs = [
-            (by_id[pk], each.unit) for each in own for pk in first[id(each)][:SHOWN] if pk in by_id
+        shown = [
+            (each, by_id[pk])
+            for each, pks in zip(sections, first, strict=True)
+            for pk in pks[:SHOWN]
+            if each.name == name and pk in by_id
         ]
-        lines = iter(_lines(name, pairs, actor))
-        for each in own:
-            count = sum(pk in by_id for pk in first[id(each)][:SHOWN])
-            each.lines = [next(lines) for _line in range(count)]
-            if len(first[id(each)]) > SHOWN:
-                each.more = asked.address(list=name, unit=each.unit.code)
+        lines = _lines(name, [(row, each.unit) for each, row in shown], actor)
+        for (each, _row), line in zip(shown, lines, strict=True):
+            each.lines.append(line)
+    for each, pks in zip(sections, first, strict=True):
+        if len(pks) > SHOWN:
+            each.more = asked.address(list=each.name, unit=each.unit.code)
 
 
 def _lines(name: str, rows: list[tuple[CaseRow, Unit]], actor: Actor) -> list[SharedCaseLine]:

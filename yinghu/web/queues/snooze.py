@@ -25,25 +25,24 @@ DESKS = frozenset({"triage", "dispatch", "callback"})
 """Desks whose lists are worked through from the top."""
 
 
-def _skipped(user: User) -> Exists:
-    return Exists(Skip.objects.filter(appeal=OuterRef("pk"), user=user, until__gt=timezone.now()))
+def _current(user: User) -> QuerySet[Skip]:
+    return Skip.objects.filter(user=user, until__gt=timezone.now())
 
 
 def without(found: QuerySet[Appeal], user: User) -> QuerySet[Appeal]:
     """Exclude the cases that the user has snoozed."""
-    return found.filter(~_skipped(user))
+    return found.filter(~Exists(_current(user).filter(appeal=OuterRef("pk"))))
 
 
 def count(found: QuerySet[Appeal], user: User) -> int:
     """Number of cases that the user has snoozed, counted up to `COUNTED`."""
-    return found.filter(_skipped(user)).order_by()[:COUNTED].count()
+    snoozed = Exists(_current(user).filter(appeal=OuterRef("pk")))
+    return found.filter(snoozed).order_by()[:COUNTED].count()
 
 
 def is_skipped(appeal_id: int | None, user: User) -> bool:
     """Has the user snoozed the case?"""
-    if appeal_id is None:
-        return False
-    return Skip.objects.filter(appeal=appeal_id, user=user, until__gt=timezone.now()).exists()
+    return appeal_id is not None and _current(user).filter(appeal=appeal_id).exists()
 
 
 def _desk(request: HttpRequest) -> str:

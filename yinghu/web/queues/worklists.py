@@ -33,16 +33,6 @@ class WorklistSection:
     empty: Any
 
 
-@dataclass(slots=True)
-class WorklistRows:
-    """A section with its rows and their number (counted up to `inboxes.COUNTED`)."""
-
-    section: WorklistSection
-    rows: list[CaseRow]
-    count: int
-    more: bool
-
-
 OWN = (
     WorklistSection("asked", "message-question", _("等我们回话"), _("没有人在等我们回话")),
     WorklistSection("late", "clock-exclamation", _("已经超时"), _("没有超时的")),
@@ -76,9 +66,8 @@ def _render_lists(
         rows = with_marks(case_rows(found[section.name][: SHOWN + 1], actor))
         if section.name == "silent":
             _show_silent_units(rows)
-        shown.append(
-            WorklistRows(section, rows[:SHOWN], counts.get(section.name, 0), more=len(rows) > SHOWN)
-        )
+        count, more = counts.get(section.name, 0), len(rows) > SHOWN
+        shown.append({"section": section, "rows": rows[:SHOWN], "count": count, "more": more})
     context = {"desk": desk, "title": title, "sections": shown, "most": inboxes.COUNTED}
     context["passing"] = list(time_travel.CHOICES) if settings.DEMO else []
     return render(request, "queues/worklists.html", context)

@@ -60,21 +60,14 @@ class RateColumn:
 
 
 def _columns() -> list[RateColumn]:
-    found = [_count("valid", "", _("各件最后一次评价：诉求人自评，或回访员打通的电话"))]
-    for name in ("responded", "solved", "satisfied"):
-        found.append(_rate(name))
-    found.append(RateColumn("overall", _("综合"), _(OVERALL_MEANS), (), is_rate=True))
-    for name in ("received_in_time", "resolved_in_time", "returned", "redone"):
-        found.append(_rate(name))
     return [
-        *found,
+        _count("valid", "", _("各件最后一次评价：诉求人自评，或回访员打通的电话")),
+        *map(_rate, ("responded", "solved", "satisfied")),
+        RateColumn("overall", _("综合"), _(OVERALL_MEANS), (), is_rate=True),
+        *map(_rate, ("received_in_time", "resolved_in_time", "returned", "redone")),
         _count("extended", _(EXTEND.label), _("平台直接延期的，和同意单位延期申请的")),
         _count("raised", _(ESCALATE.label), _("提到上一级的，算到原来办的单位")),
-        _count(
-            "vain",
-            _(NO_ANSWER.label),
-            _("打了回访电话没有接通，也没有评价的；不算有效回访"),
-        ),
+        _count("vain", _(NO_ANSWER.label), _("打了回访电话没有接通，也没有评价的；不算有效回访")),
     ]
 
 
@@ -144,17 +137,12 @@ def _parse_query(request: HttpRequest) -> tuple[RatesQuery, RatesForm]:
     """Parse the query string, limited to the reader's scope."""
     given: QueryDict = request.GET
     form = RatesForm(given, auto_id="rates-%s")
-    own = form.is_valid() and any(form.cleaned_data.get(name) for name in ("since", "until"))
+    valid = form.is_valid()
+    days = form.cleaned_data.get("since"), form.cleaned_data.get("until")
+    own = valid and any(days)
     wanted = given.get("period", "month")
     named = "" if own else wanted if wanted in PERIODS else "month"
-    since, until = (
-        period(named)
-        if named
-        else (
-            form.cleaned_data.get("since"),
-            form.cleaned_data.get("until"),
-        )
-    )
+    since, until = period(named) if named else days
     scopes = board_scopes(who(request))
     asked = given.get("scope", "")[:24].replace("\x00", "")
     # A post for one town shows that town or a part of it only.
@@ -334,15 +322,10 @@ def _add_whistle_sheet(book: WorkbookWriter, table: WhistleTable) -> None:
     sheet.row(heads, bold=True)
     for row in table.rows:
         line = row.line
-        numbers: list[Any] = [
-            *(line.whistles, line.called, line.due),
-            *(line.reported, Share(line.report_in_rate)),
-            *(line.on_time, Share(line.on_time_rate)),
-            *(line.graded, Share(line.satisfied_rate)),
-            line.excused,
-        ]
+        came = [Share(line.report_in_rate), line.on_time, Share(line.on_time_rate)]
+        graded = [line.graded, Share(line.satisfied_rate), line.excused]
         name = name_of(line.unit) if line.unit else _("全部")
-        sheet.row([name, *numbers])
+        sheet.row([name, line.whistles, line.called, line.due, line.reported, *came, *graded])
 
 
 ONCE = gettext_noop("一件诉求在一个时段里同样的事只算一次；几行都有它的，合起来会多于“全部”。")
@@ -356,7 +339,6 @@ def _extra_figures(column: RateColumn) -> tuple[tuple[str, str], ...]:
 def _row_numbers(line: Line, columns: Iterable[RateColumn]) -> list[Any]:
     cells: list[Any] = []
     for column in columns:
-        if column.is_rate:
-            cells.append(Share(line.rate(column.name)))
+        cells += [Share(line.rate(column.name))] if column.is_rate else []
         cells += [line[name] for name, _sign in _extra_figures(column)]
     return cells
