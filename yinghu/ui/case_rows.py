@@ -84,14 +84,8 @@ def case_rows(found: QuerySet[Appeal], actor: Actor) -> list[CaseRow]:
     suggested = {each.appeal_id: each for each in suggestions.defer("area__outline")}
     first = first_due(appeals, actor)
     return [
-        CaseRow(
-            appeal,
-            suggested.get(appeal.pk),
-            first.get(appeal.pk),
-            now,
-            may_reveal(actor, appeal),
-        )
-        for appeal in appeals
+        CaseRow(each, suggested.get(each.pk), first.get(each.pk), now, may_reveal(actor, each))
+        for each in appeals
     ]
 
 

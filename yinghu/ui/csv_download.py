@@ -78,6 +78,5 @@ def _bad(line: int, cells: int, columns: int, why: str = "") -> BadFile:
 
 
 def _until_blank(cells: list[str]) -> list[str]:
-    """Cut trailing blank cells."""
     last = max((n for n, cell in enumerate(cells, 1) if cell), default=0)
     return cells[:last]

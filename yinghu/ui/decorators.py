@@ -66,9 +66,7 @@ _PICKED_VALUE = re.compile(r"[A-Za-z0-9_.:+ -]{0,40}", re.ASCII)
 
 
 def logged_out(request: HttpRequest) -> HttpResponse:
-    """Answer a form sent after the login had ended: 401 with the typed text to copy, and a link to
-    log in and return. Nothing is stored or logged.
-    """
+    """Answer a form sent after the login had ended: 401 with the typed text to copy, not stored."""
     written = [
         value.replace("\x00", "")
         for name, values in request.POST.lists()

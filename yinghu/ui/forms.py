@@ -116,7 +116,6 @@ class AppealField(forms.CharField):
 
 
 def _field(spec: VerbField, known: Known) -> forms.Field:
-    """The form field of a verb's field."""
     required = spec.required
     common: dict[str, Any] = {"label": _(spec.label), "required": required}
     nothing = ("", _("请选择"))

@@ -18,9 +18,7 @@ from yinghu.places.models import Area, parent_code_in
 
 @require_GET
 def area_outline(request: HttpRequest, code: str) -> JsonResponse:
-    """Answer with an area's outline (or that of the smallest enclosing area that has one) and the
-    centres of the areas one level below.
-    """
+    """Answer with an area's outline, or that around it, and the centres of the areas below it."""
     found = get_object_or_404(Area, pk=code.replace("\x00", ""), retired_at=None)
     below = Area.objects.filter(
         code__startswith=found.pk, level=found.level + 1, retired_at=None, lon__isnull=False

@@ -61,26 +61,24 @@ def _key_text(value: object) -> str:
 
 def _key_values(after: str, keys: Sequence[str]) -> list[object]:
     parts = after.split("~")
-    if not after or len(parts) != len(keys):
+    if len(parts) != len(keys):
         return []
-    values: list[object] = []
-    for key, part in zip(keys, parts, strict=True):
-        if key.endswith("_at"):
-            try:
-                moment = parse_datetime(part)
-                if moment is None or timezone.is_naive(moment):
-                    return []
-                # Overflows at the ends of the calendar.
-                values.append(moment.astimezone(UTC))
-            except (ValueError, OverflowError):
-                return []
-        elif key == "status":
-            values.append(part[:10].replace("\x00", ""))
-        elif (number := whole_number(part)) is not None:
-            values.append(number)
-        else:
-            return []
-    return values
+    values = [_key_value(key, part) for key, part in zip(keys, parts, strict=True)]
+    return [] if None in values else values
+
+
+def _key_value(key: str, part: str) -> object | None:
+    """Parse one part of a page's key; None if it is invalid."""
+    if key == "status":
+        return part[:10].replace("\x00", "")
+    if not key.endswith("_at"):
+        return whole_number(part)
+    try:
+        moment = parse_datetime(part)
+        # Overflows at the ends of the calendar.
+        return moment.astimezone(UTC) if moment and timezone.is_aware(moment) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _after_key(keys: Sequence[str], values: Sequence[object]) -> Q:

@@ -93,9 +93,7 @@ def typed_words(form: forms.BaseForm) -> str:
 
 
 def perform(appeal_id: int, actor: Actor, form: VerbForm, expect: int | None = None) -> Event:
-    """Do the verb of a valid form. Raises `moving.Refused`: nothing has changed then and no photo
-    is kept; for a bad photo its field is `photos`.
-    """
+    """Do the verb of a valid form. Raises `moving.Refused`, for a bad photo at field `photos`."""
     given = form.values()
 
     def act(kept: tuple[photos.StoredPhoto, ...]) -> Event:
@@ -133,11 +131,10 @@ def store_photos(uploads: Iterable[Any]) -> tuple[photos.StoredPhoto, ...]:
 
 
 def is_duplicate(own: QuerySet[Event], form: VerbForm, seen: int | None) -> bool:
-    """Is this a duplicate submission? Its sender has done the same in the same words since the
-    version that the form was made for, or within a minute where the form has none.
+    """Is this a duplicate submission? One of the sender's events (`own`) has the same words since
+    the version `seen` by the form, or within a minute where the form has none.
 
-    `own` are the sender's events on the appeal. False for verbs that say more than words: sorting
-    into another category is no second press.
+    False for verbs that say more than words: sorting into another category is no second press.
     """
     if {field.name for field in form.verb.fields} - _REPEATABLE - _SAME.get(form.verb, set()):
         return False

@@ -201,10 +201,7 @@ def clock_kind(kind: str) -> str:
 
 @register.inclusion_tag("ui/parts/timeline.html")
 def timeline(appeal: Appeal, story: Story, reader: str = "requester") -> dict[str, Any]:
-    """Draw a page of a timeline, newest first.
-
-    A `reader` "staff" sees who and why; "field" sees the public events, worded for staff.
-    """
+    """Draw a timeline, newest first; "staff" sees who and why, "field" the public events."""
     inside, own = reader == "staff", reader == "requester"
     steps = []
     for event in reversed(story.events):
@@ -359,7 +356,6 @@ def _desks(actor: Actor, here: str) -> list[dict[str, Any]]:
 
 
 def _at_most(count: int) -> str:
-    """Format a badge's count: "" for none, `99+` where counting stopped."""
     if count >= inboxes.COUNTED:
         return f"{inboxes.COUNTED - 1}+"
     return str(count) if count else ""

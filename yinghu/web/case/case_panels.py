@@ -19,9 +19,7 @@ from yinghu.verbs import verb_of
 
 
 def oversight_panel(appeal: Appeal, available: Collection[Verb]) -> dict[str, Any]:
-    """The level of the case's unit, the other units involved, and the request for more time, for a
-    reader who may rule on it.
-    """
+    """The unit's level, other units, and a request for more time that the reader can rule on."""
     beside = {*(appeal.also or ())} - {appeal.unit_id}
     may_rule = RULE in available and not appeal.returned
     asked = rulings.asked(appeal) if may_rule else None

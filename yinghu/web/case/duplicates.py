@@ -44,22 +44,6 @@ class DuplicateSide:
     may_keep: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DuplicatePair:
-    """A likely duplicate with probability, reason and both sides."""
-
-    other: Appeal
-    headline: str
-    percent: int
-    why: str
-    caller: str
-    sides: tuple[DuplicateSide, DuplicateSide]
-
-    @property
-    def may_merge(self) -> bool:
-        return any(side.may_keep for side in self.sides)
-
-
 def likely(appeal: Appeal, actor: Actor) -> list[Duplicate]:
     """Likely duplicates that the actor may see, best first; one query."""
     if appeal.state not in (Status.FILED, Status.SORTED):
@@ -73,8 +57,8 @@ def likely(appeal: Appeal, actor: Actor) -> list[Duplicate]:
 
 def pair(
     appeal: Appeal, duplicate: Duplicate, actor: Actor, photos: Mapping[int, Sequence[Attachment]]
-) -> DuplicatePair:
-    """Compare the two cases; `photos` maps case ids to photos."""
+) -> dict[str, Any]:
+    """Compare the two cases for `pair.html`; `photos` maps case ids to photos."""
     other = duplicate.other
 
     def side(kept: Appeal, merged: Appeal, pieces: list[TextPiece]) -> DuplicateSide:
@@ -83,14 +67,16 @@ def pair(
         return DuplicateSide(kept, kept is appeal, pieces, shown, merged, may_keep)
 
     mine, theirs = mark_differences(_readable_text(appeal, actor), _readable_text(other, actor))
-    return DuplicatePair(
-        other,
-        headline_of(other, reveal=may_reveal(actor, other)),
-        round(100 * duplicate.score),
-        _("同一来电") if duplicate.why == "caller" else _("地点相同、内容相近"),
-        _compare_callers(appeal, other, actor),
-        (side(appeal, other, mine), side(other, appeal, theirs)),
-    )
+    sides = side(appeal, other, mine), side(other, appeal, theirs)
+    return {
+        "other": other,
+        "headline": headline_of(other, reveal=may_reveal(actor, other)),
+        "percent": round(100 * duplicate.score),
+        "why": _("同一来电") if duplicate.why == "caller" else _("地点相同、内容相近"),
+        "caller": _compare_callers(appeal, other, actor),
+        "sides": sides,
+        "may_merge": any(each.may_keep for each in sides),
+    }
 
 
 def mark_differences(one: str, other: str) -> tuple[list[TextPiece], list[TextPiece]]:

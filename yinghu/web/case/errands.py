@@ -57,21 +57,15 @@ class PlanForm(forms.Form):
         usual = template_for(appeal.category_id)
         found = ErrandTemplate.objects.filter(active=True)
         templates = sorted(found, key=lambda each: (each != usual, each.order, each.pk))
-        choices: dict[str, list[tuple[str, Any]]] = {
-            "template": [
-                *((str(each.pk), each.name) for each in templates),
-                (self.ONE, _("只安排一程")),
-            ],
-            "kind": [(kind.value, kind.label) for kind in LegKind if kind is not LegKind.HAND_OVER],
-            "place": [
-                ("", _("诉求人那里")),
-                *Place.objects.filter(active=True).order_by("name").values_list("code", "name"),
-            ],
-        }
-        for name, given in choices.items():
-            field = self.fields[name]
-            assert isinstance(field, forms.ChoiceField)  # noqa: S101  # for the type checker
-            field.choices = given
+        places = Place.objects.filter(active=True).order_by("name").values_list("code", "name")
+        kinds = [(kind.value, kind.label) for kind in LegKind if kind is not LegKind.HAND_OVER]
+        fields: Any = self.fields
+        fields["template"].choices = [
+            *((str(each.pk), each.name) for each in templates),
+            (self.ONE, _("只安排一程")),
+        ]
+        fields["kind"].choices = kinds
+        fields["place"].choices = [("", _("诉求人那里")), *places]
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}

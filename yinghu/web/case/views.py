@@ -161,8 +161,7 @@ def _photos(appeals: list[Appeal]) -> dict[int, list[Attachment]]:
 def _map(appeal: Appeal, suggested: Any, revealed: Person | None) -> dict[str, Any] | None:
     """The location, as exactly as its reader may know: the point, the place, or the area's centre.
 
-    A place with a sticker is public; the requester's own point is personal data, shown and logged
-    together with name and phone.
+    A place with a sticker is public; the requester's point is shown and logged with their name.
     """
     area = appeal.area or (suggested and suggested.area)
     place = appeal.place
@@ -196,7 +195,6 @@ def _story(
 
 
 def _suggested(suggestion: Any) -> list[dict[str, Any]]:
-    """The suggested values with their confidence in percent."""
     parts = [
         (_("类别"), suggestion.category and name_of(suggestion.category), "category"),
         (_("性质"), suggestion.klass and _(Klass(suggestion.klass).label), "klass"),
@@ -272,7 +270,6 @@ def case_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
 def _show_sender(
     request: HttpRequest, appeal: Appeal, *, bound: VerbForm, problem: str = "", status: int
 ) -> HttpResponse:
-    """Draw the page that sent the form: the list of whistles or the case page."""
     sent_there = whistles.redraw_whistles(request, bound, problem, status)
     return sent_there or _show(request, appeal, bound=bound, problem=problem, status=status)
 

@@ -1,7 +1,4 @@
-"""Batches: one verb for many cases, previewed, then done case by case in transactions of their own.
-
-Some batches can be undone.
-"""
+"""Batches: one verb for many cases, done case by case; some can be undone."""
 
 from __future__ import annotations
 
@@ -26,7 +23,6 @@ from yinghu.appeals.states import Status
 from yinghu.appeals.verb import Verb
 from yinghu.common.text import whole_number
 from yinghu.people.access import Actor, may_see, relations
-from yinghu.people.models import User
 from yinghu.ui.case_rows import CaseRow, case_rows
 from yinghu.ui.decorators import staff_action
 from yinghu.ui.forms import Known, VerbForm
@@ -114,7 +110,7 @@ def batch_page(request: HttpRequest) -> HttpResponse:
     bound = request.POST if "do" in request.POST else None
     # A photo belongs to one case.
     form = VerbForm(verb, Known(unit), bound, photos=False)
-    context |= {"form": form, "able": len(able), "can_undo": verb in _UNDO_FOR}
+    context |= {"form": form, "able": len(able), "can_undo": verb in _CAN_UNDO}
     if bound is None:
         return render(request, "cases/batch.html", context)
     if not form.is_valid():
@@ -164,34 +160,26 @@ def _perform_one(
         line.why_not = refused.message
         return None
     line.done = True
-    undo = _UNDO_FOR.get(form.verb)
-    given = undo(appeal, actor, event.words) if undo else None
+    given = _undo(form.verb, appeal, actor, event.words)
     return [appeal.pk, event.seq, *given] if given is not None else None
 
 
-def _undo_for_accept(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
-    """Undo by release, unless the requester has been told something."""
-    return None if said else [RELEASE.name, {}]
-
-
-def _undo_for_hand(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
-    """Undo by handing it back to the earlier holder; without one, by release (heads only)."""
-    if before.holder_id is not None:
-        holder = User.objects.filter(pk=before.holder_id).values_list("username", flat=True).first()
-        return [HAND.name, {"user": holder}]
-    return [RELEASE.name, {}] if "head" in relations(actor, before) else None
-
-
-def _undo_for_assign(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
-    """Undo by assigning it back to a unit that had not accepted it."""
-    if before.state is Status.ASSIGNED and before.unit is not None:
+def _undo(verb: Verb, before: Appeal, actor: Actor, said: str) -> list[Any] | None:
+    """The verb and its fields that take back one of `_CAN_UNDO`, None if nothing does."""
+    if verb is ACCEPT and not said:
+        return [RELEASE.name, {}]
+    if verb is HAND and before.holder is not None:
+        return [HAND.name, {"user": before.holder.username}]
+    if verb is HAND and "head" in relations(actor, before):
+        return [RELEASE.name, {}]
+    if verb is ASSIGN and before.state is Status.ASSIGNED and before.unit is not None:
         return [ASSIGN.name, {"unit": before.unit.code}]
     return None
 
 
-_UNDO_FOR = {ACCEPT: _undo_for_accept, HAND: _undo_for_hand, ASSIGN: _undo_for_assign}
-"""Undo functions by verb. The other verbs cannot be undone: their words have been read (answer,
-report, ask, resolve, decline), a rule has acted (sort), a unit has been told (return), or no verb
+_CAN_UNDO = frozenset({ACCEPT, HAND, ASSIGN})
+"""The other verbs cannot be undone: their words have been read (answer, report, ask, resolve,
+decline; also accept with words), a rule has acted (sort), a unit has been told (return), or no verb
 reverts them (merge, close, note, urge)."""
 
 

@@ -29,7 +29,7 @@ from yinghu.people.models import Unit
 from yinghu.places.area_fields import AreaField, AreaInput
 from yinghu.places.locate import known_areas
 from yinghu.places.models import Area
-from yinghu.web.cases.drilldown import parse_drilldown
+from yinghu.web.cases.drilldown import line_name, parse_drilldown
 
 NONE = "-"
 """Filter value for cases without category, area, unit or class."""
@@ -150,14 +150,9 @@ class Filter:
         if self.klass:
             label = _("性质未定") if self.klass == NONE else _(Klass(self.klass).label)
             said.append(("klass", label))
-        for name, table, none in (
-            ("category", Category, _("类别未定")),
-            ("unit", Unit, _("还没有派")),
-        ):
-            code = getattr(self, name)
-            row = table.objects.filter(code=code).first() if code else None
-            if code:
-                said.append((name, none if code == NONE else name_of(row) if row else code))
+        for name, none in (("category", _("类别未定")), ("unit", _("还没有派"))):
+            if code := getattr(self, name):
+                said.append((name, none if code == NONE else line_name(name, code)))
         if self.area:
             area = known_areas().get(self.area)
             known = name_of(area) if area else self.area

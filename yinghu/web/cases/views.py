@@ -80,7 +80,6 @@ def cases_page(request: HttpRequest) -> HttpResponse:
 
 
 def _question_context(request: HttpRequest, form: FilterForm, wanted: Filter) -> dict[str, Any]:
-    """Return the context about the query itself."""
     return {
         "desk": "cases",
         "query": wanted.q,

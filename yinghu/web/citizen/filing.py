@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -66,7 +66,7 @@ def _signer_for(request: HttpRequest) -> signing.Signer:
 
 @dataclass(slots=True)
 class Sheet:
-    """A filing form being processed: input, place, categories and errors."""
+    """A filing form being processed: input, place and errors."""
 
     form: FilingForm
     place: Place | None
@@ -75,21 +75,19 @@ class Sheet:
     photo_problem: str = ""
     photos_lost: bool = False
     unknown_place: bool = False
-    categories: list[Category] = field(default_factory=list)
-    root: str = ""
-    """The area whose outline the map shows."""
 
     def show(self, request: HttpRequest, status: int = 200, template: str = "") -> HttpResponse:
         """Render the form."""
-        top = Area.objects.filter(retired_at=None).order_by("level", "code")
-        self.root = top.values_list("code", flat=True).first() or ""
-        self.categories = list(Category.objects.filter(active=True))
-        return render(
-            request,
-            template or "citizen/file.html",
-            {"sheet": self, "form": self.form, "max_photos": photos.MAX_PHOTOS},
-            status=status,
-        )
+        areas = Area.objects.filter(retired_at=None).order_by("level", "code")
+        context = {
+            "sheet": self,
+            "form": self.form,
+            "max_photos": photos.MAX_PHOTOS,
+            "categories": list(Category.objects.filter(active=True)),
+            # The area whose outline the map shows.
+            "root": areas.values_list("code", flat=True).first() or "",
+        }
+        return render(request, template or "citizen/file.html", context, status=status)
 
 
 class _CsrfCheck(CsrfViewMiddleware):
@@ -207,7 +205,6 @@ def _contains(raw: bytes, digest: str, sums: list[str]) -> bool:
 
 
 def _explain_second_appeal(request: HttpRequest, first: int) -> None:
-    """Explain that the changed form became a new appeal, and link the first one."""
     link = format_html(
         '<a href="{}">{}</a>', reverse("track", args=[track_token(first)]), number_of(first)
     )
@@ -255,7 +252,6 @@ def _build_filing(sheet: Sheet, stored: tuple[StoredPhoto, ...]) -> Filing:
 
 
 def _plausible_point(point: tuple[float, float] | None) -> tuple[float, float] | None:
-    """Return the point, None if it is farther than `FAR` from the city's centre."""
     if point is None:
         return None
     known = Area.objects.filter(lon__isnull=False, lat__isnull=False, retired_at=None)

@@ -1,7 +1,4 @@
-"""Verification of a phone number by a code in a text message.
-
-Used by `requester_cases` for the list of own cases and by `joining` for volunteers.
-"""
+"""Verification of a phone number, of a requester or a volunteer, by a code in a text message."""
 
 from __future__ import annotations
 
@@ -54,10 +51,9 @@ class PhoneStep:
 
 
 def handle_phone_form(request: HttpRequest, purpose: Purpose, *, quota_key: str = "") -> PhoneStep:
-    """Handle the submitted form: send a code, or check the code entered.
+    """Send a code or check the one entered; the answer does not reveal whether a phone is known.
 
-    The answer does not reveal whether a phone is known. `quota_key` is the key of a further rate
-    limit.
+    `quota_key` is the key of a further rate limit.
     """
     if not sms.reaches_people():
         raise Http404

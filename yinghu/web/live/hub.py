@@ -29,7 +29,7 @@ from yinghu.verbs import VERBS
 PROBE_SECONDS = 30.0
 """Seconds of silence after which the listener probes the database."""
 MAX_REMEMBERED = 40_000
-"""Case topics whose latest notification is kept; for others, older marks count as missed."""
+"""Topics whose latest notification is kept; for others, older marks count as missed."""
 VIEW = "view"
 """Pseudo-verb of notifications about who has a case open (`presence`)."""
 
@@ -82,19 +82,14 @@ def topic_kinds(name: str) -> tuple[str, ...]:
 
 
 class RefreshEvent(NamedTuple):
-    """Event that tells a page to refresh a part: `desk`, `badges`, `notices`, `case` or `viewers`,
-    with its key.
-    """
+    """Tells a page to refresh `desk`, `badges`, `notices`, `case` or `viewers`, with its key."""
 
     name: str
     key: str
 
 
 class Viewer:
-    """One open stream: the events by topic that it follows, and the pending ones.
-
-    `pending` is bounded by what it follows, however slow the reader is.
-    """
+    """One open stream: the events by topic that it follows, and those of them that are pending."""
 
     __slots__ = ("ended", "pending", "shares", "topics", "wake")
 
@@ -119,9 +114,7 @@ class Viewer:
 
 
 class Hub:
-    """The viewers of this process by topic: `desk:triage`, `case:17`, `public:17`, `viewers:17`,
-    `notices:3` (of a login).
-    """
+    """The viewers of this process by topic: `desk:triage`, `case:17`, `notices:3` (of a login)."""
 
     def __init__(self) -> None:
         self.by_topic: dict[str, set[Viewer]] = {}
@@ -134,8 +127,7 @@ class Hub:
         self._all_at = 0
         self._kind_at: dict[str, int] = {}
         """Latest notification of all topics of a kind."""
-        self._desks_at: dict[str, int] = {}
-        self._case_at: OrderedDict[str, int] = OrderedDict()
+        self._topic_at: OrderedDict[str, int] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -197,21 +189,19 @@ class Hub:
         meant: Iterable[int] = said.get("users" if verb == NOTICE else "appeals") or ()
         kinds = topic_kinds(verb)
         self._clock += 1
-        for desk in desks_touched(verb):
-            self._desks_at[f"desk:{desk}"] = self._clock
-            self._tell(f"desk:{desk}")
-        topics = [f"{kind}:{each}" for kind in kinds for each in meant]
+        topics = [f"desk:{desk}" for desk in desks_touched(verb)]
+        topics += [f"{kind}:{each}" for kind in kinds for each in meant]
         for topic in topics:
-            self._case_at[topic] = self._clock
-            self._case_at.move_to_end(topic)
+            self._topic_at[topic] = self._clock
+            self._topic_at.move_to_end(topic)
             self._tell(topic)
         if not meant:
             self._kind_at |= dict.fromkeys(kinds, self._clock)
             for topic in self.by_topic:
                 if topic.partition(":")[0] in kinds:
                     self._tell(topic)
-        while len(self._case_at) > MAX_REMEMBERED:
-            topic, at = self._case_at.popitem(last=False)
+        while len(self._topic_at) > MAX_REMEMBERED:
+            topic, at = self._topic_at.popitem(last=False)
             kind = topic.partition(":")[0]
             self._kind_at[kind] = max(self._kind_at.get(kind, 0), at)
 
@@ -228,11 +218,8 @@ class Hub:
         if process_mark != self._process_mark or not text.isdecimal():
             return None
         after = int(text)
-        at = self._desks_at.get(topic, 0)
-        if not topic.startswith("desk:"):
-            kind = topic.partition(":")[0]
-            at = max(self._kind_at.get(kind, 0), self._case_at.get(topic, 0))
-        return after < max(at, self._all_at)
+        kind_at = self._kind_at.get(topic.partition(":")[0], 0)
+        return after < max(kind_at, self._topic_at.get(topic, 0), self._all_at)
 
     def _tell(self, topic: str) -> None:
         for viewer in self.by_topic.get(topic, ()):

@@ -140,30 +140,24 @@ WHERE v.user_id = gone.user_id AND v.appeal_id = gone.appeal_id
 def _write(come: set[OpenCase], gone: set[OpenCase], *, quiet: bool = False) -> None:
     if not come and not gone:
         return
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            for sql, pairs in ((_COME_SQL, come), (_GO_SQL, gone)):
-                if pairs:
-                    cursor.execute(sql, [[p[0] for p in pairs], [p[1] for p in pairs]])
-            if not quiet:
-                _tell({appeal for _user, appeal in come | gone})
-    finally:
-        connection.close()
+    with contextlib.closing(connection), transaction.atomic(), connection.cursor() as cursor:
+        for sql, pairs in ((_COME_SQL, come), (_GO_SQL, gone)):
+            if pairs:
+                cursor.execute(sql, [[p[0] for p in pairs], [p[1] for p in pairs]])
+        if not quiet:
+            _tell({appeal for _user, appeal in come | gone})
 
 
 def _sweep() -> None:
     """Delete expired rows and notify the viewers of their cases."""
-    try:
-        with transaction.atomic():
-            # Earlier by one interval, so that none outlives `FRESH`.
-            before = timezone.now() - timedelta(seconds=FRESH - SWEEP_SECONDS)
-            old = Viewing.objects.filter(seen_at__lt=before)
-            appeals = set(old.values_list("appeal", flat=True))
-            if appeals:
-                old.delete()
-                _tell(appeals)
-    finally:
-        connection.close()
+    # Earlier by one interval, so that none outlives `FRESH`.
+    before = timezone.now() - timedelta(seconds=FRESH - SWEEP_SECONDS)
+    with contextlib.closing(connection), transaction.atomic():
+        old = Viewing.objects.filter(seen_at__lt=before)
+        appeals = set(old.values_list("appeal", flat=True))
+        if appeals:
+            old.delete()
+            _tell(appeals)
 
 
 def _tell(appeals: set[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib import import_module
 from urllib.parse import parse_qs
@@ -46,10 +47,7 @@ class RequestedTopic:
 
 
 def requested_topics(query: str) -> tuple[list[RequestedTopic], str]:
-    """Parse a query string; returns the topics and the login that the page was made for, if any.
-
-    Each topic is `name`, `name~version` or `name~version~mark`. Raises `TooManyTopics`.
-    """
+    """Parse a query string (see `stream`) into its topics and `me`. Raises `TooManyTopics`."""
     given = parse_qs(query, max_num_fields=MAX_TOPICS + 10)
     version = given.get("version", [""])[0]
     found: list[RequestedTopic] = []
@@ -83,12 +81,10 @@ class PermittedTopics:
 
 
 def permitted_topics(wants: list[RequestedTopic], me: str, session_key: str) -> PermittedTopics:
-    """Select the topics that the tokens and the session permit.
-
-    None of the login's topics if the page was made for another login (`me`).
-    """
+    """Select the topics that the tokens permit, and the session if its login is `me` or none."""
     found = PermittedTopics()
-    try:
+    # Outside a Django request, nothing else returns the connection to the pool.
+    with closing(connection):
         for want in wants:
             appeal_id = id_of_token(want.name) if want.kind == "t" else None
             if appeal_id is not None:
@@ -97,9 +93,6 @@ def permitted_topics(wants: list[RequestedTopic], me: str, session_key: str) -> 
                 found.add(f"public:{appeal_id}", told, want, appeal_id)
         if session_key and any(want.kind != "t" for want in wants):
             _add_staff_topics(found, wants, me, session_key)
-    finally:
-        # Outside a Django request, nothing else returns it to the pool.
-        connection.close()
     return found
 
 
@@ -144,13 +137,11 @@ def _visible_leg(name: str, actor: Actor) -> Leg | None:
 
 def current_versions(appeal_ids: set[int], user_id: int | None = None) -> dict[str, str]:
     """Return versions by topic: `case:` and `public:` of the cases, `notices:` of the login."""
-    try:
+    with closing(connection):
         found = Appeal.objects.filter(pk__in=appeal_ids).values_list("pk", "version")
         inside = {f"case:{pk}": str(version) for pk, version in found}
         own = {f"notices:{user_id}": unread(user_id).version} if user_id else {}
         return own | inside | {f"public:{pk}": public_version(pk) for pk in appeal_ids}
-    finally:
-        connection.close()
 
 
 def public_version(appeal_id: int) -> str:

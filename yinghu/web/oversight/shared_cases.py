@@ -36,9 +36,7 @@ _INTERNAL_VERBS = frozenset({NOTE.name, REPLY.name})
 
 @dataclass(frozen=True, slots=True)
 class SharedCaseLine:
-    """A shared case in a list: both sides, reason and last message as the reader may see them.
-    `missing` are the reader's own units that have named no contact.
-    """
+    """A shared case as its reader may see it; `missing` are own units without a contact."""
 
     row: CaseRow
     pair: Pair
@@ -63,9 +61,7 @@ class SharedSection:
 
 @dataclass(frozen=True, slots=True)
 class SharedCasesQuery:
-    """Query parameters: list (`for_us`, `by_us`, "" for both), unit code, only cases without a
-    contact, pagination key.
-    """
+    """List (`for_us`, `by_us`, "" for both), unit code, only without a contact, pagination key."""
 
     name: str
     unit: str

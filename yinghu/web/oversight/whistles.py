@@ -92,9 +92,7 @@ def whistles_page(request: HttpRequest) -> HttpResponse:
 def redraw_whistles(
     request: HttpRequest, form: VerbForm, problem: str, status: int
 ) -> HttpResponse | None:
-    """Draw the page with the problem of one of its forms and the typed words; None if the form is
-    of another page or its call is not listed any more.
-    """
+    """Draw the page with one of its forms refused; None if the form or its call is not on it."""
     call = whole_number(request.POST.get("call", ""))
     if call is None:
         return None

@@ -34,7 +34,6 @@ URGENT_FIRST = ("-urgency", "id")
 class Inbox:
     """One desk's list: its query and order, its text when empty, and the advice below that."""
 
-    name: str
     title: Any
     found: Callable[[Actor], QuerySet[Appeal]]
     keys: tuple[str, ...]
@@ -43,41 +42,34 @@ class Inbox:
 
 
 INBOXES = {
-    inbox.name: inbox
-    for inbox in (
-        Inbox(
-            "triage",
-            _("待研判"),
-            inboxes.triage,
-            URGENT_FIRST,
-            _("都研判完了"),
-            _("有空时，可以到“回访”问问办结的诉求是否真的解决了。"),
-        ),
-        Inbox(
-            "dispatch",
-            _("待派单"),
-            inboxes.dispatch,
-            URGENT_FIRST,
-            _("都派出去了"),
-            _("规则派不了的、单位退回的，才会到这里。有空时，可以到“看板”看看哪里忙不过来。"),
-        ),
-        Inbox(
-            "inbox",
-            _("本单位在办"),
-            inboxes.unit,
-            inboxes.BY_DUE,
-            _("没有在办的诉求"),
-            _("以前办过的，可以在上面按编号或关键词搜索。"),
-        ),
-        Inbox(
-            "callback",
-            _("待回访"),
-            inboxes.callback,
-            ("moved_at", "id"),
-            _("都回访完了"),
-            _("单位办结后，要问的会到这里。诉求人来电，可以在上面按电话搜索。"),
-        ),
-    )
+    "triage": Inbox(
+        _("待研判"),
+        inboxes.triage,
+        URGENT_FIRST,
+        _("都研判完了"),
+        _("有空时，可以到“回访”问问办结的诉求是否真的解决了。"),
+    ),
+    "dispatch": Inbox(
+        _("待派单"),
+        inboxes.dispatch,
+        URGENT_FIRST,
+        _("都派出去了"),
+        _("规则派不了的、单位退回的，才会到这里。有空时，可以到“看板”看看哪里忙不过来。"),
+    ),
+    "inbox": Inbox(
+        _("本单位在办"),
+        inboxes.unit,
+        inboxes.BY_DUE,
+        _("没有在办的诉求"),
+        _("以前办过的，可以在上面按编号或关键词搜索。"),
+    ),
+    "callback": Inbox(
+        _("待回访"),
+        inboxes.callback,
+        ("moved_at", "id"),
+        _("都回访完了"),
+        _("单位办结后，要问的会到这里。诉求人来电，可以在上面按电话搜索。"),
+    ),
 }
 
 
@@ -130,9 +122,7 @@ LOOKED_AT = 2000
 def _pressing_first(
     found: QuerySet[Appeal], after: str, keys: tuple[str, ...], actor: Actor, size: int
 ) -> CasePage:
-    """The page by decided or suggested urgency, then by time: a suggestion decides nothing, but the
-    most urgent cases have to be read first.
-    """
+    # A suggestion decides nothing, but cases that may be urgent have to be read first.
     waiting = found.order_by(*keys).values("pk")[:LOOKED_AT]
     pressing = list(
         Suggestion.objects.filter(appeal__in=waiting, urgency__gt=F("appeal__urgency"))
@@ -148,7 +138,6 @@ def _pressing_first(
 
 
 def _opened(request: HttpRequest, number: str, first: int | None) -> Appeal | None:
-    """The named case, else the first of the list, if the reader may see it."""
     wanted = id_of(number[:40]) if number else first
     found = case_views.fetch(wanted) if wanted is not None else None
     return found if found is not None and may_see(who(request), found) else None

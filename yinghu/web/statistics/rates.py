@@ -306,8 +306,8 @@ def export_rates(request: HttpRequest) -> HttpResponse:
     for column in columns:
         meanings.row([column.label, column.means])
     meanings.row([_("数的是件数"), _(ONCE)])
-    for explained in whistles[0].columns if whistles else ():
-        meanings.row([f"{_('吹哨报到')} · {explained.label}", explained.means])
+    for label, means in whistles[0].columns if whistles else ():
+        meanings.row([f"{_('吹哨报到')} · {label}", means])
     _log.info("rates exported", user=who(request).user_id, by=view.by, scope=view.scope)
     answer = HttpResponse(book.content(), content_type=MEDIA_TYPE)
     name = f"rates-{timezone.localtime():%Y%m%d-%H%M}.xlsx"
