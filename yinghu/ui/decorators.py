@@ -33,12 +33,12 @@ def staff(*desks: str) -> Callable[[View[P]], View[P]]:
         @wraps(view)
         def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if not request.user.is_authenticated:
-                if request.method == "GET" and "HX-Request" not in request.headers:
-                    return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
-                if request.method == "GET":
+                if request.method != "GET":
+                    return logged_out(request)
+                if "HX-Request" in request.headers:
                     # A refreshing part of a page draws nothing; `desk.js` tells the user.
                     return HttpResponse(status=204, headers={"X-Logged-Out": "yes"})
-                return logged_out(request)
+                return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
             actor = who(request)
             if not actor.is_staff or (desks and not desks_of(actor) & set(desks)):
                 raise PermissionDenied

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -28,9 +29,8 @@ from yinghu.appeals.verb import Field as VerbField
 from yinghu.appeals.verb import FieldKind, Verb
 from yinghu.common import photos
 from yinghu.common.config_types.config_form import labelled
-from yinghu.common.form_fields import LineField, PickerSelect, WordsField
+from yinghu.common.form_fields import InitialsWidget, LineField, PickerSelect, WordsField
 from yinghu.common.language import is_english, name_of
-from yinghu.common.pinyin import initials
 from yinghu.common.privacy.phones import normal_phone
 from yinghu.oversight.actions import INVITE, SUPERVISE
 from yinghu.oversight.whistle_actions import GRADE, MEASURES, WHISTLE
@@ -40,23 +40,23 @@ from yinghu.people.models import Unit
 from yinghu.places.area_fields import AreaField, AreaInput
 
 
+@dataclass
 class Known:
     """Choices for the forms of one page, each fetched once and only if needed.
 
     People are those of `unit_id` without `holder_id`, who has the case already.
     """
 
-    def __init__(self, unit_id: int | None = None, holder_id: int | None = None) -> None:
-        self.unit_id = unit_id
-        self.holder_id = holder_id
-        self.to_call: list[tuple[str, str]] | None = None
-        """Units that may be whistled for; None offers all."""
-        self.speakers: list[tuple[str, str]] | None = None
-        """The reader's units that were called; None offers all."""
-        self.to_grade: list[tuple[str, str, bool]] | None = None
-        """Units that the reader can rate, as (code, name, whether it has come); None offers all."""
-        self.among: dict[str, list[tuple[str, str]]] = {}
-        """Choices by the `among` of a field."""
+    unit_id: int | None = None
+    holder_id: int | None = None
+    to_call: list[tuple[str, str]] | None = None
+    """Units that may be whistled for; None offers all."""
+    speakers: list[tuple[str, str]] | None = None
+    """The reader's units that were called; None offers all."""
+    to_grade: list[tuple[str, str, bool]] | None = None
+    """Units that the reader can rate, as (code, name, whether it has come); None offers all."""
+    among: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    """Choices by the `among` of a field."""
 
     @cached_property
     def people(self) -> list[tuple[str, str]]:
@@ -72,13 +72,8 @@ class Known:
         return [(u.code, name_of(u)) for u in Unit.objects.filter(active=True)]
 
 
-class SeveralInput(forms.CheckboxSelectMultiple):
+class SeveralInput(InitialsWidget, forms.CheckboxSelectMultiple):
     """Check boxes; `picker.js` adds a search field by name or initials."""
-
-    def create_option(self, *args: Any, **given: Any) -> dict[str, Any]:
-        option = super().create_option(*args, **given)
-        option["attrs"]["data-initials"] = initials(str(option["label"]))
-        return option
 
 
 class PhotosInput(forms.FileInput):

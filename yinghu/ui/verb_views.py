@@ -107,12 +107,12 @@ def run_with_photos(
     step: Callable[[tuple[photos.StoredPhoto, ...]], Event], uploads: Iterable[Any]
 ) -> Event:
     """Do a step with its uploaded photos; a refusal discards them."""
-    kept: tuple[photos.StoredPhoto, ...] = ()
     try:
         kept = store_photos(uploads)
-        return step(kept)
     except photos.BadPhoto as bad:
         raise moving.Refused("bad_photo", str(bad), "photos") from bad
+    try:
+        return step(kept)
     except moving.Refused:
         photos.discard(kept)
         raise

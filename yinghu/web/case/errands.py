@@ -127,18 +127,16 @@ def _show(
     asked: dict[int, list[Offer]] = {}
     for offer in Offer.objects.filter(leg__appeal=appeal.pk).select_related("user").order_by("pk"):
         asked.setdefault(offer.leg_id, []).append(offer)
-    errands: dict[int, dict[str, Any]] = {}
-    for errand in Errand.objects.filter(appeal=appeal.pk).order_by("pk"):
-        errands[errand.pk] = {"errand": errand, "legs": []}
+    legs: dict[int, list[dict[str, Any]]] = {}
     for leg in found:
-        icon = LEG_ICONS[LegKind(leg.kind)]
-        offers = asked.get(leg.pk, [])
-        errands[leg.errand_id]["legs"].append({"leg": leg, "icon": icon, "offers": offers})
+        shown = {"leg": leg, "icon": LEG_ICONS[LegKind(leg.kind)], "offers": asked.get(leg.pk, [])}
+        legs.setdefault(leg.errand_id, []).append(shown)
+    errands = Errand.objects.filter(appeal=appeal.pk).order_by("pk")
     chat = appeal.events.filter(verb=SAY.name).select_related("user").order_by("-seq")[:50]
     context = {
         "appeal": appeal,
         "me": actor.user_id,
-        "errands": list(errands.values()),
+        "errands": [{"errand": each, "legs": legs.get(each.pk, [])} for each in errands],
         "paid": sum(leg.paid or 0 for leg in found),
         "owed": sum(leg.paid or 0 for leg in found if leg.repaid_at is None),
         "chat": list(chat)[::-1],

@@ -133,6 +133,7 @@ def context_of(
         "said_at": _said_at(appeal),
         "marks": marks_of([appeal]).get(appeal.pk, []),
         "clocks": live,
+        "viewers": presence.others(actor, appeal),
         **case_panels.oversight_panel(appeal, available),
         "duplicates": [case_duplicates.pair(appeal, each, actor, photos) for each in duplicates],
         "linked": _headlines(same_caller, actor) if appeal.caller and reveal else [],

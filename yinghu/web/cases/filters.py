@@ -238,11 +238,6 @@ class FilterForm(forms.Form):
     channel = forms.ChoiceField(required=False)
     since = DayField(label=gettext_lazy("提交日期，从"), required=False)
     until = DayField(label=gettext_lazy("提交日期，到"), required=False)
-    late = forms.BooleanField(required=False)
-    today = forms.BooleanField(required=False)
-    mine = forms.BooleanField(required=False)
-    free = forms.BooleanField(required=False)
-    returned = forms.BooleanField(required=False)
     behind = forms.CharField(required=False, max_length=300, widget=forms.HiddenInput)
 
     def __init__(self, data: Any, choices: Choices | None = None) -> None:
@@ -258,7 +253,7 @@ class FilterForm(forms.Form):
         self._choose("channel", _("来源"), [anything, *channels])
         self.fields["area"].label, self.fields["behind"].label = _("地点"), _("统计数字")
         for name, label in _flags():
-            self.fields[name].label = label
+            self.fields[name] = forms.BooleanField(label=label, required=False)
 
     def _choose(self, name: str, label: str, choices: list[tuple[Any, str]]) -> None:
         field: Any = self.fields[name]

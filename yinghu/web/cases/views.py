@@ -65,6 +65,7 @@ def cases_page(request: HttpRequest) -> HttpResponse:
     if is_part(request, "rows"):
         return render(request, "cases/rows.html", context)
     context |= {
+        "views": filter_chips(request, wanted.query()),
         "n": n,
         "most": MAX_BATCH,
         "verbs": batch_verbs(actor),
@@ -102,6 +103,7 @@ def _refuse_guessing(request: HttpRequest, form: FilterForm, wanted: Filter) -> 
         return None
     context = _question_context(request, form, wanted)
     context |= {"kind": limit, "problem": _("试得太多了，请 %d 秒后再试") % wait}
+    context["views"] = filter_chips(request, wanted.query())
     refused = render(request, "cases/list.html", context, status=429)
     refused.headers["Retry-After"] = str(wait)
     return refused

@@ -14,6 +14,7 @@ import json
 import secrets
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import psycopg
@@ -25,13 +26,12 @@ from yinghu.appeals.states import ENDED, Status
 from yinghu.appeals.verb import Privacy
 from yinghu.oversight.actions import CHASE
 from yinghu.verbs import VERBS
+from yinghu.web.live.presence import VIEW, Presence
 
 PROBE_SECONDS = 30.0
 """Seconds of silence after which the listener probes the database."""
 MAX_REMEMBERED = 40_000
 """Topics whose latest notification is kept; for others, older marks count as missed."""
-VIEW = "view"
-"""Pseudo-verb of notifications about who has a case open (`presence`)."""
 
 _log = structlog.get_logger("yinghu.live")
 
@@ -88,20 +88,16 @@ class RefreshEvent(NamedTuple):
     key: str
 
 
+@dataclass(slots=True, eq=False)
 class Viewer:
     """One open stream: the events by topic that it follows, and those of them that are pending."""
 
-    __slots__ = ("ended", "pending", "shares", "topics", "wake")
-
-    def __init__(
-        self, topics: dict[str, frozenset[RefreshEvent]], shares: dict[str, int] | None = None
-    ) -> None:
-        self.topics = topics
-        self.shares = shares or {}
-        """Limits that it counts against, with their maximum."""
-        self.pending: dict[RefreshEvent, str] = {}
-        self.wake = asyncio.Event()
-        self.ended = False
+    topics: dict[str, frozenset[RefreshEvent]]
+    shares: dict[str, int] = field(default_factory=dict)
+    """Limits that it counts against, with their maximum."""
+    pending: dict[RefreshEvent, str] = field(default_factory=dict, init=False)
+    wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    ended: bool = field(default=False, init=False)
 
     def tell(self, topic: str) -> None:
         for told in self.topics[topic]:
@@ -120,6 +116,7 @@ class Hub:
         self.by_topic: dict[str, set[Viewer]] = {}
         self.viewers: set[Viewer] = set()
         self.taken: Counter[str] = Counter()
+        self.presence = Presence()
         self.closing = False
         self.listening = asyncio.Event()
         self._process_mark = secrets.token_hex(4)
@@ -129,10 +126,6 @@ class Hub:
         """Latest notification of all topics of a kind."""
         self._topic_at: OrderedDict[str, int] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
-
-    @property
-    def count(self) -> int:
-        return len(self.viewers)
 
     @property
     def mark(self) -> str:
@@ -145,12 +138,13 @@ class Hub:
             self._task = asyncio.create_task(self._keep_listening(), name="yinghu.live")
 
     async def stop(self) -> None:
-        """End every stream and stop listening."""
+        """End every stream, stop listening, and forget who has what open."""
         self.close()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        await self.presence.stop()
 
     def close(self) -> None:
         """End every stream and admit no more."""

@@ -21,9 +21,10 @@ from yinghu.appeals.models import Appeal
 from yinghu.appeals.notify import MAX_IDS, tell
 from yinghu.people.access import Actor, may_read_why
 from yinghu.people.models import User
-from yinghu.web.live.hub import VIEW
 from yinghu.web.models import Viewing
 
+VIEW = "view"
+"""Pseudo-verb of notifications about who has a case open."""
 FRESH = 75
 """Seconds for which a viewer is shown after the last sign of life."""
 REPEAT_SECONDS = 30.0

@@ -32,10 +32,6 @@ MAX_TOPICS = 30
 _KINDS = ("desk", "badges", "notices", "case", "leg", "t")
 
 
-class TooManyTopics(Exception):
-    """More than `MAX_TOPICS` topics requested."""
-
-
 @dataclass(frozen=True, slots=True)
 class RequestedTopic:
     """A requested topic: kind, name, version shown, last mark received."""
@@ -47,7 +43,7 @@ class RequestedTopic:
 
 
 def requested_topics(query: str) -> tuple[list[RequestedTopic], str]:
-    """Parse a query string (see `stream`) into its topics and `me`. Raises `TooManyTopics`."""
+    """Parse a query string (see `stream`) into topics and `me`. Raises ValueError for too many."""
     given = parse_qs(query, max_num_fields=MAX_TOPICS + 10)
     version = given.get("version", [""])[0]
     found: list[RequestedTopic] = []
@@ -56,7 +52,7 @@ def requested_topics(query: str) -> tuple[list[RequestedTopic], str]:
             name, shown, mark, *_rest = [*value[:120].split("~"), "", ""]
             found.append(RequestedTopic(kind, name, shown or version, mark))
     if len(found) > MAX_TOPICS:
-        raise TooManyTopics
+        raise ValueError(len(found))
     return found, given.get("me", [""])[0]
 
 

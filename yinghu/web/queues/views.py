@@ -84,9 +84,7 @@ def _inbox(request: HttpRequest, name: str) -> HttpResponse:
         "case_keys": case_actions.ALL_KEYS,
     }
     if is_part(request, "pane"):
-        opened = _opened(request, number, None)
-        if opened is not None:
-            context |= case_views.context_of(request, opened, back=name)
+        context |= _opened_case(request, name, number, None)
         return render(request, "case/pane.html", context)
     found, after = inbox.found(actor), request.GET.get("after", "")
     away = 0
@@ -106,9 +104,8 @@ def _inbox(request: HttpRequest, name: str) -> HttpResponse:
         context["to_rule"] = elsewhere[: inboxes.COUNTED].count()
     if is_part(request, "rows"):
         return render(request, "queues/rows.html", context)
-    opened = _opened(request, number, page.rows[0].appeal.pk if page.rows else None)
-    if opened is not None:
-        context |= case_views.context_of(request, opened, back=name)
+    first = page.rows[0].appeal.pk if page.rows else None
+    context |= _opened_case(request, name, number, first)
     skipped = request.GET.get("skipped", "")[:20]
     if skipped and snooze.is_skipped(id_of(skipped), login_of(request)):
         context["skipped"] = skipped
@@ -137,10 +134,12 @@ def _pressing_first(
     return CasePage(rows, page.more)
 
 
-def _opened(request: HttpRequest, number: str, first: int | None) -> Appeal | None:
-    wanted = id_of(number[:40]) if number else first
-    found = case_views.fetch(wanted) if wanted is not None else None
-    return found if found is not None and may_see(who(request), found) else None
+def _opened_case(request: HttpRequest, desk: str, number: str, first: int | None) -> dict[str, Any]:
+    """Context of the named case, else of the first in the list, if the reader may see it."""
+    found = case_views.fetch(id_of(number[:40]) if number else first)
+    if found is None or not may_see(who(request), found):
+        return {}
+    return case_views.context_of(request, found, back=desk)
 
 
 def desk_page(name: str) -> Callable[[HttpRequest], HttpResponse]:

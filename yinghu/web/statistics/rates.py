@@ -309,10 +309,9 @@ def export_rates(request: HttpRequest) -> HttpResponse:
     for label, means in whistles[0].columns if whistles else ():
         meanings.row([f"{_('吹哨报到')} · {label}", means])
     _log.info("rates exported", user=who(request).user_id, by=view.by, scope=view.scope)
-    answer = HttpResponse(book.content(), content_type=MEDIA_TYPE)
     name = f"rates-{timezone.localtime():%Y%m%d-%H%M}.xlsx"
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(book.content(), content_type=MEDIA_TYPE, headers=headers)
 
 
 def _add_whistle_sheet(book: WorkbookWriter, table: WhistleTable) -> None:
