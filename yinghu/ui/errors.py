@@ -9,12 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.debug import SafeExceptionReporterFilter
 
-_TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
-
 
 def bad_request_page(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 400, or 413 if the request was too large."""
-    status = 413 if isinstance(exception, _TOO_MUCH) else 400
+    too_large = isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent)
+    status = 413 if too_large else 400
     return render(request, f"{status}.html", status=status)
 
 

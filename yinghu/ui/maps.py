@@ -67,17 +67,12 @@ def area_hints(request: HttpRequest) -> JsonResponse:
 
 def fitting(typed: str) -> list[dict[str, str]]:
     """Find areas that match the text, with their parents' names to tell apart equal names."""
-    known = locate.known_areas()
-    return [
-        {
-            "code": found.pk,
-            "name": name_of(found),
-            "under": name_of(above)
-            if (above := known.get(parent_code_in(found.pk, known)))
-            else "",
-        }
-        for found in typeahead.find(typed.replace("\x00", "").strip()[:60])
-    ]
+    known, hints = locate.known_areas(), []
+    for found in typeahead.find(typed.replace("\x00", "").strip()[:60]):
+        above = known.get(parent_code_in(found.pk, known))
+        under = name_of(above) if above else ""
+        hints.append({"code": found.pk, "name": name_of(found), "under": under})
+    return hints
 
 
 def point_in(given: Any) -> tuple[float, float] | None:

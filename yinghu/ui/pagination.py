@@ -36,12 +36,13 @@ def size_for(shown: str) -> int:
 
 
 def case_page(
-    found: QuerySet[Appeal], after: str, keys: Sequence[str], actor: Actor, size: int = PAGE_SIZE
+    found: QuerySet[Appeal], after: str, keys: Sequence[str], actor: Actor, size: int = 0
 ) -> CasePage:
-    """Fetch the page of `size` rows after the key `after`.
+    """Fetch the page of `size` rows (default `PAGE_SIZE`) after the key `after`.
 
     `keys` are the fields of the order (a minus for descending) and end with the unique `id`.
     """
+    size = size or PAGE_SIZE
     found = found.order_by(*keys)
     if values := _key_values(after, keys):
         found = found.filter(_after_key(keys, values))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -106,7 +106,7 @@ def context_of(
     duplicates = case_duplicates.likely(appeal, actor)
     photos = _photos([appeal, *(each.other for each in duplicates)])
     own = photos.get(appeal.pk, []) if reveal else []
-    visible = inboxes.visible(actor)
+    said, visible = appeal.said_at, inboxes.visible(actor)
     same_caller = visible.filter(caller=appeal.caller).exclude(pk=appeal.pk)
     to_dispatch = appeal.state is Status.SORTED and Who.DISPATCH in relations(actor, appeal)
     return {
@@ -130,7 +130,7 @@ def context_of(
         "story": _story(request, appeal, own, reveal, may_read_why(actor, appeal)),
         "photos": [photo for photo in own if photo.event_id is None],
         "map": _map(appeal, suggested, revealed),
-        "said_at": _said_at(appeal),
+        "said_at": said if said and abs(appeal.filed_at - said) > SAID_BEFORE else None,
         "marks": marks_of([appeal]).get(appeal.pk, []),
         "clocks": live,
         "viewers": presence.others(actor, appeal),
@@ -175,11 +175,6 @@ def _map(appeal: Appeal, suggested: Any, revealed: Person | None) -> dict[str, A
     else:
         return None
     return {"points": [point], "area": area.pk if area else ""}
-
-
-def _said_at(appeal: Appeal) -> datetime | None:
-    said = appeal.said_at
-    return said if said and abs(appeal.filed_at - said) > SAID_BEFORE else None
 
 
 def _story(
@@ -229,7 +224,6 @@ def _show(request: HttpRequest, appeal: Appeal, *, status: int = 200, **more: An
 
 @staff_page()
 def case_detail(request: HttpRequest, number: str) -> HttpResponse:
-    """Show the case page."""
     appeal = seen(request, number)
     if is_part(request, "viewers"):
         viewers = presence.others(who(request), appeal)

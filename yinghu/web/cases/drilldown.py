@@ -37,7 +37,6 @@ class Drilldown:
         return _SEPARATOR.join("" if part is None else str(part) for part in astuple(self))
 
     def ids(self) -> RawSQL:
-        """Return a subquery of the cases' ids."""
         return rates.ids_behind(self.figure, self.by, self.key, self.since, self.until, self.scope)
 
     def words(self) -> str:

@@ -207,11 +207,14 @@ class DayField(forms.DateField):
             raise ValidationError(_("请写一个真实的日期"))
 
 
-def check_order(form: forms.Form) -> None:
-    """Add an error if the form's days `since` and `until` are valid but in the wrong order."""
-    since, until = form.cleaned_data.get("since"), form.cleaned_data.get("until")
-    if since and until and since > until:
-        form.add_error("until", _("结束日期在开始日期之前"))
+class PeriodForm(forms.Form):
+    """A form with the days `since` and `until`."""
+
+    def clean(self) -> dict[str, Any]:
+        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
+        if since and until and since > until:
+            self.add_error("until", _("结束日期在开始日期之前"))
+        return self.cleaned_data
 
 
 class Choices:
@@ -226,7 +229,7 @@ class Choices:
         return [(u.code, name_of(u)) for u in Unit.objects.all()]
 
 
-class FilterForm(forms.Form):
+class FilterForm(PeriodForm):
     """The filter bar; an invalid field shows its error and does not filter."""
 
     status = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
@@ -265,7 +268,6 @@ class FilterForm(forms.Form):
         return [bound for bound in self if bound.name not in ticks | {"status", "behind"}]
 
     def ticks(self) -> list[forms.BoundField]:
-        """Return the check boxes."""
         return [self[name] for name, _label in _flags()]
 
     def filter(self) -> Filter:
@@ -285,7 +287,3 @@ class FilterForm(forms.Form):
         if text and figure is None:
             raise ValidationError(_("没有这个统计数字，请从“三率”里点开"))
         return str(figure or "")
-
-    def clean(self) -> dict[str, Any]:
-        check_order(self)
-        return self.cleaned_data

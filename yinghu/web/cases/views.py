@@ -172,7 +172,6 @@ def save_view(request: HttpRequest) -> HttpResponse:
 
 @staff_action()
 def rename_view(request: HttpRequest, pk: int) -> HttpResponse:
-    """Rename a saved filter."""
     view = get_object_or_404(SavedView, pk=pk, user=login_of(request))
     name = " ".join(request.POST.get("name", "").replace("\x00", "").split())[:40]
     if name:

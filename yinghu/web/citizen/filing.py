@@ -77,7 +77,6 @@ class Sheet:
     unknown_place: bool = False
 
     def show(self, request: HttpRequest, status: int = 200, template: str = "") -> HttpResponse:
-        """Render the form."""
         areas = Area.objects.filter(retired_at=None).order_by("level", "code")
         context = {
             "sheet": self,

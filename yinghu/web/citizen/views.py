@@ -87,10 +87,8 @@ def _pick_category(request: HttpRequest, place: Place | None) -> HttpResponse:
     form = FilingForm(category=filing.category_of(request))
     form.initial = {name: typed[name] for name in form.fields if name in typed}
     form_id = typed.get("form_id", "")
-    sheet = Sheet(
-        form, place, form_id if filing.genuine_form_id(request, form_id) else new_form_id(request)
-    )
-    sheet.photos_lost = bool(request.FILES.getlist("photos"))
+    kept = form_id if filing.genuine_form_id(request, form_id) else new_form_id(request)
+    sheet = Sheet(form, place, kept, photos_lost=bool(request.FILES.getlist("photos")))
     part = "citizen/need.html" if request.headers.get("HX-Request") else ""
     return sheet.show(request, template=part)
 

@@ -150,7 +150,6 @@ def _write(come: set[OpenCase], gone: set[OpenCase], *, quiet: bool = False) -> 
 
 
 def _sweep() -> None:
-    """Delete expired rows and notify the viewers of their cases."""
     # Earlier by one interval, so that none outlives `FRESH`.
     before = timezone.now() - timedelta(seconds=FRESH - SWEEP_SECONDS)
     with contextlib.closing(connection), transaction.atomic():

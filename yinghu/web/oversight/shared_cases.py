@@ -17,7 +17,7 @@ from yinghu.common.privacy.masking import without_numbers
 from yinghu.oversight import shared_cases
 from yinghu.oversight.actions import REPLY
 from yinghu.oversight.models import Share
-from yinghu.oversight.shared_cases import Pair, Side
+from yinghu.oversight.shared_cases import Pair
 from yinghu.people.access import Actor, forces_of, may_read_why
 from yinghu.people.models import Unit
 from yinghu.ui.case_rows import CaseRow, case_rows, with_marks
@@ -34,18 +34,6 @@ _INTERNAL_VERBS = frozenset({NOTE.name, REPLY.name})
 """Verbs with internal texts only."""
 
 
-@dataclass(frozen=True, slots=True)
-class SharedCaseLine:
-    """A shared case as its reader may see it; `missing` are own units without a contact."""
-
-    row: CaseRow
-    pair: Pair
-    asked: str
-    said: str
-    sides: list[Side]
-    missing: list[Side]
-
-
 @dataclass(slots=True)
 class SharedSection:
     """Cases shared with one unit: with one of ours (`for_us`) or with another (`by_us`)."""
@@ -53,7 +41,7 @@ class SharedSection:
     name: str
     unit: Unit
     found: QuerySet[Appeal]
-    lines: list[SharedCaseLine] = field(default_factory=list)
+    lines: list[dict[str, Any]] = field(default_factory=list)
     count: int = 0
     more: str = ""
     """URL of the whole list or its next page; "" at the end."""
@@ -171,22 +159,24 @@ def _load_first_rows(sections: list[SharedSection], actor: Actor, asked: SharedC
             each.more = asked.address(list=each.name, unit=each.unit.code)
 
 
-def _lines(name: str, rows: list[tuple[CaseRow, Unit]], actor: Actor) -> list[SharedCaseLine]:
+def _lines(name: str, rows: list[tuple[CaseRow, Unit]], actor: Actor) -> list[dict[str, Any]]:
     pairs = shared_cases.pairs_of([(row.appeal, unit) for row, unit in rows], ours=name == "by_us")
     return [_line(row, pair, actor) for (row, _unit), pair in zip(rows, pairs, strict=True)]
 
 
-def _line(row: CaseRow, pair: Pair, actor: Actor) -> SharedCaseLine:
+def _line(row: CaseRow, pair: Pair, actor: Actor) -> dict[str, Any]:
+    """A shared case as its reader may see it; `missing` are own units without a contact."""
     inside = may_read_why(actor, row.appeal)
     sides = [pair.partner, *([pair.holds] if pair.holds else [])]
-    return SharedCaseLine(
-        row,
-        pair,
-        pair.given.why if pair.given and inside else "",
-        _readable_text(pair.said, inside=inside, reveal=row.reveal),
-        sides,
-        [side for side in sides if side.contact is None and side.unit.pk in actor.party_units],
-    )
+    ours = [side for side in sides if side.unit.pk in actor.party_units]
+    return {
+        "row": row,
+        "pair": pair,
+        "asked": pair.given.why if pair.given and inside else "",
+        "said": _readable_text(pair.said, inside=inside, reveal=row.reveal),
+        "sides": sides,
+        "missing": [side for side in ours if side.contact is None],
+    }
 
 
 def _readable_text(event: Event | None, *, inside: bool, reveal: bool) -> str:

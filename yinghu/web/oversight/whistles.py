@@ -183,7 +183,6 @@ def _call(
 
 
 def _elements(summons: Any, wrong: RefusedForm | None) -> VerbForm:
-    """The form of the four elements, new or refused."""
     known = Known()
     known.speakers = [(summons.unit.code, summons.unit.name)]
     if wrong is not None and wrong.verb is MEASURES:

@@ -85,13 +85,11 @@ def _show_silent_units(rows: list[CaseRow]) -> None:
 
 @staff_page("own")
 def show_own_worklist(request: HttpRequest) -> HttpResponse:
-    """Show the user's own tasks."""
     return _render_lists(request, "own", _("我的待办"), OWN, worklists.own(who(request)))
 
 
 @staff_page("oversight")
 def show_oversight_worklist(request: HttpRequest) -> HttpResponse:
-    """Show the supervisors' lists."""
     return _render_lists(
         request, "oversight", _("督办"), OVERSEEN, worklists.overseen(who(request))
     )

@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import structlog
-from django import forms
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
@@ -29,7 +28,7 @@ from yinghu.people.access import board_scopes, sees_area
 from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import who
 from yinghu.web.cases.drilldown import Drilldown, line_name, period_text
-from yinghu.web.cases.filters import DayField, Filter, check_order
+from yinghu.web.cases.filters import DayField, Filter, PeriodForm
 from yinghu.web.statistics.whistle_tables import WhistleTable, tables
 
 TOP = 100
@@ -83,15 +82,11 @@ def _count(name: str, label: str, means: str) -> RateColumn:
     return RateColumn(name, label or _(FIGURES[name].label), means, ((name, ""),))
 
 
-class RatesForm(forms.Form):
+class RatesForm(PeriodForm):
     """Custom period; an invalid day shows its error and is ignored."""
 
     since = DayField(label=gettext_lazy("从"), required=False)
     until = DayField(label=gettext_lazy("到"), required=False)
-
-    def clean(self) -> dict[str, Any]:
-        check_order(self)
-        return self.cleaned_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +129,6 @@ class RatesQuery:
 
 
 def _parse_query(request: HttpRequest) -> tuple[RatesQuery, RatesForm]:
-    """Parse the query string, limited to the reader's scope."""
     given: QueryDict = request.GET
     form = RatesForm(given, auto_id="rates-%s")
     valid = form.is_valid()
@@ -321,10 +315,10 @@ def _add_whistle_sheet(book: WorkbookWriter, table: WhistleTable) -> None:
     sheet.row(heads, bold=True)
     for row in table.rows:
         line = row.line
-        came = [Share(line.report_in_rate), line.on_time, Share(line.on_time_rate)]
-        graded = [line.graded, Share(line.satisfied_rate), line.excused]
-        name = name_of(line.unit) if line.unit else _("全部")
-        sheet.row([name, line.whistles, line.called, line.due, line.reported, *came, *graded])
+        numbers: list[Any] = [line.whistles, line.called, line.due, line.reported]
+        numbers += [Share(line.report_in_rate), line.on_time, Share(line.on_time_rate)]
+        numbers += [line.graded, Share(line.satisfied_rate), line.excused]
+        sheet.row([name_of(line.unit) if line.unit else _("全部"), *numbers])
 
 
 ONCE = gettext_noop("一件诉求在一个时段里同样的事只算一次；几行都有它的，合起来会多于“全部”。")
