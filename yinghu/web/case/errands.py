@@ -164,7 +164,7 @@ def errands_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     form = make(appeal, request.POST)
     return VerbView(request, appeal, form, _show).answer(
         perform=lambda: do(appeal, who(request), form, request.POST.get("leg", "")),
-        reload=lambda: case_views.fetch(appeal.pk) or appeal,
+        reload=lambda: case_views.fetch_case(appeal.pk) or appeal,
         follow=lambda: redirect("errands", number=appeal.number),
         on_refused=deny_forbidden,
     )

@@ -61,7 +61,7 @@ _BACK = frozenset(
 )
 
 
-def fetch(appeal_id: int | None) -> Appeal | None:
+def fetch_case(appeal_id: int | None) -> Appeal | None:
     """The appeal with the rows that its page shows."""
     if appeal_id is None:
         return None
@@ -74,7 +74,7 @@ def fetch(appeal_id: int | None) -> Appeal | None:
 
 def seen(request: HttpRequest, number: str) -> Appeal:
     """The appeal of a typed number; 404 also where this actor may not know of it."""
-    appeal = fetch(id_of(number))
+    appeal = fetch_case(id_of(number))
     if appeal is None or not may_see(who(request), appeal):
         raise Http404
     return appeal
@@ -256,7 +256,7 @@ def case_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
 
     return VerbView(request, appeal, form, _show_sender).answer(
         perform=lambda: success(row.done_by(perform(appeal.pk, actor, form, version))),
-        reload=lambda: fetch(appeal.pk) or appeal,
+        reload=lambda: fetch_case(appeal.pk) or appeal,
         follow=lambda: redirect(_next(request, appeal, row, back)),
         on_refused=second_press,
     )
@@ -282,7 +282,7 @@ def _next(request: HttpRequest, appeal: Appeal, verb: Verb, back: str) -> str:
         return _desk_at(back, stay)
     following = _desk_at(back, request.POST.get("then", "")) if back in _BACK else ""
     if back in {"triage", "dispatch", "callback"}:
-        fresh = fetch(appeal.pk)
+        fresh = fetch_case(appeal.pk)
         if verb is NO_ANSWER or (fresh is not None and fresh.status != appeal.status):
             return following
         return f"{reverse(back)}?case={appeal.number}"
@@ -291,7 +291,7 @@ def _next(request: HttpRequest, appeal: Appeal, verb: Verb, back: str) -> str:
         return f"{reverse(back)}?case={appeal.number}" if stays else following
     if back in {"whistles", "shared"}:
         return reverse(back)
-    fresh = fetch(appeal.pk)
+    fresh = fetch_case(appeal.pk)
     if fresh is None or not may_see(who(request), fresh):
         return reverse("desk")
     return reverse("case", args=[appeal.number])

@@ -314,7 +314,7 @@ def task_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
         return None
 
     def reload() -> Appeal:
-        fresh = case_views.fetch(appeal.pk) or appeal
+        fresh = case_views.fetch_case(appeal.pk) or appeal
         if not relations(actor, fresh):
             raise Http404
         return fresh
@@ -332,5 +332,5 @@ def _is_second_press(request: HttpRequest, appeal: Appeal, form: VerbForm) -> bo
     user, seen = login_of(request), version_of(request)
     if seen is None or not is_duplicate(appeal.events.filter(user=user), form, seen):
         return False
-    fresh = case_views.fetch(appeal.pk)
+    fresh = case_views.fetch_case(appeal.pk)
     return form.verb is not ACCEPT or (fresh is not None and fresh.holder_id == user.pk)

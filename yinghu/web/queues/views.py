@@ -136,7 +136,7 @@ def _pressing_first(
 
 def _opened_case(request: HttpRequest, desk: str, number: str, first: int | None) -> dict[str, Any]:
     """Context of the named case, else of the first in the list, if the reader may see it."""
-    found = case_views.fetch(id_of(number[:40]) if number else first)
+    found = case_views.fetch_case(id_of(number[:40]) if number else first)
     if found is None or not may_see(who(request), found):
         return {}
     return case_views.context_of(request, found, back=desk)
