@@ -31,7 +31,7 @@ def first_at(status: Status) -> Verb | None:
     return next((verb for verb in VERBS.values() if verb.first_at is status), None)
 
 
-def offered(appeal: Appeal, actor: Actor) -> tuple[list[Verb], Known]:
+def offered_verbs(appeal: Appeal, actor: Actor) -> tuple[list[Verb], Known]:
     """The verbs available to the actor and the choices of their forms."""
     verbs = available(appeal, actor)
     known = Known(appeal.unit_id, appeal.holder_id)

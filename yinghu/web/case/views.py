@@ -94,7 +94,7 @@ def context_of(
     reveal = may_reveal(actor, appeal)
     suggestion = getattr(appeal, "suggestion", None)
     suggested = suggestion if appeal.state is Status.FILED else None
-    verbs, known = case_actions.offered(appeal, actor)
+    verbs, known = case_actions.offered_verbs(appeal, actor)
     if bound is not None:
         bound.offer(known)
     callable_now = NO_ANSWER in verbs and appeal.solved is None
