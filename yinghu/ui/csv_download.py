@@ -35,7 +35,7 @@ class UploadedTable:
     rows: list[tuple[int, dict[str, str]]]
 
 
-def read(upload: UploadedFile[Any]) -> UploadedTable:
+def read_upload(upload: UploadedFile[Any]) -> UploadedTable:
     """Read an uploaded CSV, workbook or JSON-lines file; trims cells, skips blank rows.
 
     Raises BadFile if it is too large or a row cannot be read.
