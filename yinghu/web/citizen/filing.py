@@ -117,7 +117,7 @@ def category_of(request: HttpRequest) -> Category | None:
     return Category.objects.filter(pk=code, active=True).first()
 
 
-def take(request: HttpRequest, place: Place | None) -> HttpResponse:
+def take_form(request: HttpRequest, place: Place | None) -> HttpResponse:
     """File the form; redirect to the result, or render the form again with its errors."""
     pictures = request.FILES.getlist("photos")
     form = FilingForm(request.POST, category_of(request))

@@ -70,7 +70,7 @@ def file_page(request: HttpRequest, place_code: str = "") -> HttpResponse:
     known = Place.objects.filter(code=place_code, active=True).select_related("area")
     place = known.first() if place_code else None
     if request.method == "POST":
-        answer = _pick_category if "pick" in request.POST else filing.take
+        answer = _pick_category if "pick" in request.POST else filing.take_form
         return answer(request, place)
     sheet = Sheet(
         FilingForm(category=filing.category_of(request)),
