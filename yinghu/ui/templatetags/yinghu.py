@@ -125,8 +125,8 @@ def verb_label(name: str) -> str:
     return _(VERBS[name].label)
 
 
-@register.filter
-def label(member: Any) -> str:
+@register.filter("label")
+def translated_label(member: Any) -> str:
     """Return the translated label of a status, verb, class …"""
     return _(member.label) if member else ""
 
