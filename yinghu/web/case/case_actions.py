@@ -50,8 +50,12 @@ def offered_verbs(appeal: Appeal, actor: Actor) -> tuple[list[Verb], Known]:
         name_colleagues(known, appeal, actor)
     if UNSHARE in verbs:
         known.among["shared"] = _unit_choices(sharing.to_end(appeal, actor))
-    required = {verb: [f.among for f in verb.fields if f.among and f.required] for verb in verbs}
-    return [verb for verb in verbs if all(map(known.among.get, required[verb]))], known
+
+    def has_choices(verb: Verb) -> bool:
+        asked = [field.among for field in verb.fields if field.among and field.required]
+        return all(known.among.get(name) for name in asked)
+
+    return [verb for verb in verbs if has_choices(verb)], known
 
 
 def name_colleagues(known: Known, appeal: Appeal, actor: Actor) -> None:

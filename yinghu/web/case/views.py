@@ -97,8 +97,8 @@ def context_of(
     verbs, known = case_actions.offered_verbs(appeal, actor)
     if bound is not None:
         bound.offer(known)
-    callable_now = NO_ANSWER in verbs and appeal.solved is None
-    calls = callback.calls(appeal) if callable_now else None
+    may_call_back = NO_ANSWER in verbs and appeal.solved is None
+    calls = callback.calls(appeal) if may_call_back else None
     live = list(clocks.running(appeal.pk).select_related("unit").order_by("due_at"))
     template = request.GET.get("template", "")
     acts = case_actions.acts(appeal, actor, suggestion, known, bound, verbs, calls, live, template)
@@ -190,20 +190,16 @@ def _story(
     return story
 
 
-def _suggested(suggestion: Any) -> list[dict[str, Any]]:
+def _suggested(found: Any) -> list[dict[str, Any]]:
     parts = [
-        (_("类别"), suggestion.category and name_of(suggestion.category), "category"),
-        (_("性质"), suggestion.klass and _(Klass(suggestion.klass).label), "klass"),
-        (_("地点"), suggestion.area and name_of(suggestion.area), "area"),
-        (_("紧急程度"), _(Urgency(suggestion.urgency).label), "urgency"),
+        (_("类别"), found.category and name_of(found.category), found.category_confidence),
+        (_("性质"), found.klass and _(Klass(found.klass).label), found.klass_confidence),
+        (_("地点"), found.area and name_of(found.area), found.area_confidence),
+        (_("紧急程度"), _(Urgency(found.urgency).label), found.urgency_confidence),
     ]
     return [
-        {
-            "label": label,
-            "value": value,
-            "percent": round(100 * getattr(suggestion, f"{name}_confidence")),
-        }
-        for label, value, name in parts
+        {"label": label, "value": value, "percent": round(100 * confidence)}
+        for label, value, confidence in parts
         if value
     ]
 

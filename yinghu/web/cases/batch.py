@@ -31,7 +31,6 @@ from yinghu.ui.verb_views import perform
 from yinghu.verbs import VERBS
 
 MAX_BATCH = 100
-"""Most cases in one batch."""
 
 BATCH_VERBS = (
     ACCEPT,
@@ -54,7 +53,6 @@ BATCH_VERBS = (
 case by case (extend, escalate, reopen)."""
 
 UNDO_SECONDS = 10 * 60
-"""Seconds for which a batch can be undone."""
 
 _RELATIONS: dict[Verb, frozenset[str]] = {
     verb: frozenset(verb.who) - {"volunteer"} for verb in BATCH_VERBS
@@ -129,8 +127,8 @@ def batch_page(request: HttpRequest) -> HttpResponse:
 
 def _lines(actor: Actor, numbers: list[str]) -> list[BatchCase]:
     ids = [appeal_id for number in numbers if (appeal_id := id_of(number)) is not None]
-    rows = {row.appeal.number: row for row in case_rows(Appeal.objects.filter(pk__in=ids), actor)}
-    seen = {number: row for number, row in rows.items() if may_see(actor, row.appeal)}
+    rows = case_rows(Appeal.objects.filter(pk__in=ids), actor)
+    seen = {row.appeal.number: row for row in rows if may_see(actor, row.appeal)}
     return [BatchCase(number, seen.get(number)) for number in numbers]
 
 

@@ -32,8 +32,6 @@ from yinghu.web.cases.saved_filters import filter_chips
 from yinghu.web.models import SavedView
 
 MAX_SAVED_VIEWS = 20
-"""Most saved filters of a login."""
-
 MOST_COUNTED_SEARCHED = 100
 """Most cases counted of a search, where counting is slower."""
 LATE_CANDIDATES = (1000, 20_000)
@@ -95,7 +93,10 @@ def _question_context(request: HttpRequest, form: FilterForm, wanted: Filter) ->
 
 
 def _refuse_guessing(request: HttpRequest, form: FilterForm, wanted: Filter) -> HttpResponse | None:
-    """Answer 429 with the page and no results after too many searches; fewer are by phone."""
+    """Answer 429 without results after too many searches, so that nobody can guess numbers.
+
+    Searches by phone have a stricter limit.
+    """
     actor = who(request)
     limit = "phone" if not wanted.by and search.phone_in(actor, wanted.q) else "words"
     wait = rate_limit.too_many(limit, f"user {actor.user_id}") if wanted.q else 0

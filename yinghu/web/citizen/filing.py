@@ -40,9 +40,9 @@ from yinghu.ui.verb_views import store_photos
 CHANNEL = "web"
 FAR = 200_000
 """Positions farther than this from the city's centre, in metres, are ignored as wrong."""
-_COMPARED = ("body", "name", "phone", "address", "category", "place", "answers", "lon", "lat")
-"""Fields of a filing that tell a changed form from one sent again; photos are compared beside."""
 MAX_BODY = photos.MAX_PHOTOS * photos.MAX_UPLOAD_BYTES + 2**20
+_COMPARED = ("body", "name", "phone", "address", "category", "place", "answers", "lon", "lat")
+"""Fields that tell a changed form from one sent again; digests in kept forms fix the order."""
 
 
 def new_form_id(request: HttpRequest) -> str:
@@ -261,7 +261,6 @@ def _plausible_point(point: tuple[float, float] | None) -> tuple[float, float] |
 
 
 def _raw_form(request: HttpRequest, digest: str, sums: list[str]) -> bytes:
-    """The submitted form as JSON, photos by name, with digests to compare it."""
     sent: dict[str, list[str]] = {
         key: request.POST.getlist(key) for key in request.POST if key != "csrfmiddlewaretoken"
     }

@@ -30,9 +30,8 @@ FRESH = 75
 REPEAT_SECONDS = 30.0
 """Seconds after which a process writes all its open cases again."""
 SWEEP_SECONDS = 5.0
-"""Seconds between sweeps of expired rows."""
 PACE_SECONDS = 0.2
-"""Seconds between two writes."""
+"""Seconds between two sweeps of expired rows, and between two writes."""
 MAX_CASES_OF_LOGIN = 50
 """Most open cases shown of one login in one process."""
 OpenCase = tuple[int, int]

@@ -54,7 +54,6 @@ the login again."""
 REFRESHES_PER_SECOND = 25
 """Requests a second that one notification may cause; more viewers are spread over longer."""
 MAX_SPREAD_MS = 40_000
-"""Longest spread in milliseconds."""
 MAX_VIEWERS = 5000
 MAX_OF_STRANGERS = MAX_VIEWERS // 2
 MAX_OF_ONE_TOKEN = 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
@@ -163,7 +163,7 @@ class RateCell:
 
     column: RateColumn
     share: float | None
-    figures: list[tuple[str, str, int, str]] = field(default_factory=list)
+    figures: list[tuple[str, str, int, str]]
     """(Sign, label, number, URL of the cases)."""
 
     @property
@@ -194,9 +194,8 @@ def _sorted(lines: list[Line], view: RatesQuery) -> list[Line]:
     """Sort the lines as asked; undefined rates come last either way."""
 
     def value(line: Line) -> float | None:
-        if view.sort in FIGURES and view.sort not in RATES:
-            return line[view.sort]
-        return line.rate(view.sort)
+        is_figure = view.sort in FIGURES and view.sort not in RATES
+        return line[view.sort] if is_figure else line.rate(view.sort)
 
     lines = sorted(lines, key=lambda line: (not line.key, _line_label(line, view)))
     if view.sort == "name":
