@@ -27,8 +27,7 @@ from yinghu.errands.models import Leg, Offer
 from yinghu.people import volunteers
 from yinghu.people.access import Actor
 from yinghu.people.models import User, Volunteer
-from yinghu.ui.event_text import told
-from yinghu.verbs import PRIVATE
+from yinghu.verbs import PRIVATE, verb_of
 
 pytestmark = pytest.mark.django_db
 HOME = "330782001004001"
@@ -83,7 +82,7 @@ def test_a_relay_into_a_sealed_zone(city: Cast) -> None:
     assert (done[0].paid, done[0].minutes, done[2].minutes) == (4250, 1, 1)
     # What the requester reads says what was done, and never by whom.
     public = appeal.events.exclude(verb__in=PRIVATE).select_related("unit").order_by("seq")
-    said = "\n".join(told(event) + event.words for event in public)
+    said = "\n".join(verb_of(event).told_of(event) + event.words for event in public)
     assert "有人接下了“去中心医院排队买药”" in said
     assert "“在门口交接”完成" in said
     assert "“送到家门口”办好了" in said

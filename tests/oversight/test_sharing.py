@@ -20,7 +20,7 @@ from yinghu.oversight.models import Contact, Share
 from yinghu.oversight.sharing_actions import CONTACT, SHARE, UNSHARE
 from yinghu.people.access import may_see, visible_q
 from yinghu.people.models import Post, Role, Unit, User
-from yinghu.ui import event_text
+from yinghu.verbs import PRIVATE, verb_of
 
 pytestmark = pytest.mark.django_db
 ASKED: dict[str, Any] = {"unit": "force-supplies", "why": "请调一箱奶粉"}
@@ -46,7 +46,7 @@ def test_a_case_shared_and_no_longer(city: Cast) -> None:
     assert not sees("supplies-handler", appeal)
     event = sharing_actions.share(appeal.pk, city.milk, **ASKED)
     assert told(event) == {"supplies-handler"}
-    assert event_text.told(event) == "已请物资保障专班一起办理"
+    assert verb_of(event).told_of(event) == "已请物资保障专班一起办理"
     assert sees("supplies-handler", appeal)
     assert not sees("medical-handler", appeal)
     # Whoever shared it is the contact of their side.
@@ -54,7 +54,7 @@ def test_a_case_shared_and_no_longer(city: Cast) -> None:
     named = sharing_actions.contact(appeal.pk, login("supplies-handler"))
     assert told(named) == {"milk-handler"}
     assert named.facts["who"] == "物资专班老梁"
-    assert not event_text.is_public(named)
+    assert named.verb in PRIVATE
     ended = sharing_actions.unshare(
         appeal.pk, login("supplies-handler"), unit="force-supplies", why="调好了"
     )

@@ -155,7 +155,6 @@ def test_in_demo_mode_nobody_makes_a_login_their_own(client: Client, city: Cast,
 
 
 class _WithMail:
-    handler404 = "yinghu.ui.errors.not_found_page"
     urlpatterns: ClassVar = [
         path("accounts/", include(account_routes(mail=True))),
         path("i18n/", include("django.conf.urls.i18n")),

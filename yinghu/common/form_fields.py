@@ -26,17 +26,21 @@ class LineField(forms.CharField):
         return " ".join(text_cleaning.line(str(super().to_python(value))).splitlines())
 
 
-class PickerSelect(forms.Select):
-    """A select that `picker.js` makes searchable; options carry their pinyin initials."""
-
-    def __init__(self, **given: Any) -> None:
-        super().__init__(**given)
-        self.attrs["data-picker"] = ""
+class InitialsWidget(forms.widgets.ChoiceWidget):
+    """Choices whose options carry their pinyin initials, by which `picker.js` finds them."""
 
     def create_option(self, *args: Any, **given: Any) -> dict[str, Any]:
         option = super().create_option(*args, **given)
         option["attrs"]["data-initials"] = initials(str(option["label"]))
         return option
+
+
+class PickerSelect(InitialsWidget, forms.Select):
+    """A select that `picker.js` makes searchable."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.attrs["data-picker"] = ""
 
 
 class RowsInput(forms.Widget):

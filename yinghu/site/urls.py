@@ -85,8 +85,5 @@ urlpatterns = [
     path("", include("yinghu.web.urls")),
 ]
 handler400 = "yinghu.ui.errors.bad_request_page"
-handler403 = "yinghu.ui.errors.forbidden_page"
-handler404 = "yinghu.ui.errors.not_found_page"
-handler500 = "yinghu.ui.errors.server_error_page"
 if settings.DEBUG:
     urlpatterns += staticfiles_urlpatterns()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from yinghu.appeals.clocks import first_due
 from yinghu.appeals.labels import headline_of
@@ -25,7 +23,6 @@ class CaseRow:
     appeal: Appeal
     suggestion: Suggestion | None
     clock: Clock | None
-    now: datetime
     reveal: bool
     """Whether the reader may see phone numbers in the text."""
     marks: list[Mark] = field(default_factory=list)
@@ -77,21 +74,14 @@ def case_rows(found: QuerySet[Appeal], actor: Actor) -> list[CaseRow]:
     Three queries (appeals, suggestions, clocks): PostgreSQL plans a single join of these eight
     tables ten times longer than it runs it.
     """
-    now = timezone.now()
     found = found.select_related("category", "area", "unit", "holder")
     appeals = list(found.defer("area__outline"))
     suggestions = Suggestion.objects.filter(appeal__in=appeals).select_related("category", "area")
     suggested = {each.appeal_id: each for each in suggestions.defer("area__outline")}
     first = first_due(appeals, actor)
     return [
-        CaseRow(
-            appeal,
-            suggested.get(appeal.pk),
-            first.get(appeal.pk),
-            now,
-            may_reveal(actor, appeal),
-        )
-        for appeal in appeals
+        CaseRow(each, suggested.get(each.pk), first.get(each.pk), may_reveal(actor, each))
+        for each in appeals
     ]
 
 

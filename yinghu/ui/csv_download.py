@@ -35,7 +35,7 @@ class UploadedTable:
     rows: list[tuple[int, dict[str, str]]]
 
 
-def read(upload: UploadedFile[Any]) -> UploadedTable:
+def read_upload(upload: UploadedFile[Any]) -> UploadedTable:
     """Read an uploaded CSV, workbook or JSON-lines file; trims cells, skips blank rows.
 
     Raises BadFile if it is too large or a row cannot be read.
@@ -54,7 +54,9 @@ def read(upload: UploadedFile[Any]) -> UploadedTable:
             for row in source:
                 if isinstance(row, Broken):
                     raise _bad(row.line, row.cells, len(columns), row.why)
-                cells = [_plain(row.cells.get(column)) for column in source.columns]
+                # Without the apostrophe that `download` adds against formulas.
+                trim = (trimmed(row.cells.get(column)) for column in source.columns)
+                cells = [str(plain_again(cell)) for cell in trim]
                 if any(cells[len(columns) :]):
                     raise _bad(row.line, len(_until_blank(cells)), len(columns))
                 if any("\x00" in cell for cell in cells):
@@ -76,11 +78,5 @@ def _bad(line: int, cells: int, columns: int, why: str = "") -> BadFile:
 
 
 def _until_blank(cells: list[str]) -> list[str]:
-    """Cut trailing blank cells."""
     last = max((n for n, cell in enumerate(cells, 1) if cell), default=0)
     return cells[:last]
-
-
-def _plain(value: Any) -> str:
-    """Trim a cell, and drop the apostrophe that `download` adds against formulas."""
-    return str(plain_again(trimmed(value)))

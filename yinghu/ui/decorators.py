@@ -33,12 +33,12 @@ def staff(*desks: str) -> Callable[[View[P]], View[P]]:
         @wraps(view)
         def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if not request.user.is_authenticated:
-                if request.method == "GET" and "HX-Request" not in request.headers:
-                    return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
-                if request.method == "GET":
+                if request.method != "GET":
+                    return logged_out(request)
+                if "HX-Request" in request.headers:
                     # A refreshing part of a page draws nothing; `desk.js` tells the user.
                     return HttpResponse(status=204, headers={"X-Logged-Out": "yes"})
-                return logged_out(request)
+                return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
             actor = who(request)
             if not actor.is_staff or (desks and not desks_of(actor) & set(desks)):
                 raise PermissionDenied
@@ -49,13 +49,15 @@ def staff(*desks: str) -> Callable[[View[P]], View[P]]:
     return wrap
 
 
-def staff_page(*methods: str, desks: Collection[str] = ()) -> Callable[[View[P]], View[P]]:
-    """Decorate a staff page: `staff(*desks)`, these methods only, not cached by browsers."""
+def staff_page(*desks: str, methods: Collection[str] = ("GET",)) -> Callable[[View[P]], View[P]]:
+    """Restrict a view to `staff(*desks)` and these methods; its page is not cached."""
+    allow = require_http_methods([*methods])
+    return lambda view: never_cache(allow(staff(*desks)(view)))
 
-    def wrap(view: View[P]) -> View[P]:
-        return never_cache(require_http_methods(methods)(staff(*desks)(view)))
 
-    return wrap
+def staff_action(*desks: str) -> Callable[[View[P]], View[P]]:
+    """Restrict a POST view to `staff(*desks)`; its answer is not cached."""
+    return staff_page(*desks, methods=("POST",))
 
 
 _NOT_TYPED = frozenset({"csrfmiddlewaretoken", "version", "back", "stay", "next", "number"})
@@ -65,9 +67,7 @@ _PICKED_VALUE = re.compile(r"[A-Za-z0-9_.:+ -]{0,40}", re.ASCII)
 
 
 def logged_out(request: HttpRequest) -> HttpResponse:
-    """Answer a form sent after the login had ended: 401 with the typed text to copy, and a link to
-    log in and return. Nothing is stored or logged.
-    """
+    """Answer a form sent after the login had ended: 401 with the typed text to copy, not stored."""
     written = [
         value.replace("\x00", "")
         for name, values in request.POST.lists()

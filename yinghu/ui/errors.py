@@ -1,4 +1,4 @@
-"""Error pages; their texts are in templates 400.html to 500.html."""
+"""Error pages beside those of Django; their texts are in templates 400.html to 500.html."""
 
 from __future__ import annotations
 
@@ -9,28 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.debug import SafeExceptionReporterFilter
 
-_TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
-
 
 def bad_request_page(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 400, or 413 if the request was too large."""
-    status = 413 if isinstance(exception, _TOO_MUCH) else 400
+    too_large = isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent)
+    status = 413 if too_large else 400
     return render(request, f"{status}.html", status=status)
-
-
-def forbidden_page(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 403."""
-    return render(request, "403.html", status=403)
-
-
-def not_found_page(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 404, the same for missing objects and for those that the visitor may not see."""
-    return render(request, "404.html", status=404)
-
-
-def server_error_page(request: HttpRequest) -> HttpResponse:
-    """Answer 500 without using the request, so that it cannot fail again."""
-    return render(None, "500.html", status=500)
 
 
 class Discreet(SafeExceptionReporterFilter):

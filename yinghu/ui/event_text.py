@@ -1,4 +1,4 @@
-"""Texts for events and statuses: for requesters (`told`, `standing`) and for staff (`done`)."""
+"""Texts for events, statuses and answers."""
 
 from __future__ import annotations
 
@@ -15,22 +15,6 @@ from yinghu.appeals.states import ENDED, ClockKind, Status
 from yinghu.appeals.verb import Verb
 from yinghu.common.language import name_of
 from yinghu.common.privacy.masking import without_numbers
-from yinghu.verbs import PRIVATE, verb_of
-
-
-def is_public(event: Event) -> bool:
-    """Is the requester told of this event?"""
-    return event.verb not in PRIVATE
-
-
-def told(event: Event) -> str:
-    """Word an event for the requester; names units, never people."""
-    return verb_of(event).told_of(event)
-
-
-def done(event: Event) -> str:
-    """Word an event for staff."""
-    return verb_of(event).done_by(event)
 
 
 def by_whom(event: Event) -> str:
@@ -40,16 +24,9 @@ def by_whom(event: Event) -> str:
     return _("诉求人") if event.actor_kind == "requester" else _("系统")
 
 
-def facts(event: Event) -> str:
-    """Word an event's further facts in one line, for staff."""
-    return verb_of(event).detail_of(event)
-
-
 @dataclass(frozen=True, slots=True)
 class Setback:
-    """A reopening or negative rating: its words, whether they are the requester's `own`, and
-    whether it came because the appeal was `unsolved`.
-    """
+    """A reopening or negative rating, by the requester (`own`), of an `unsolved` appeal."""
 
     words: str
     own: bool
@@ -81,9 +58,7 @@ def _setback_of(event: Event) -> Setback:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An appeal's status for its requester: headline, next step and its clock, the verb that is the
-    requester's `turn`, and an apology.
-    """
+    """An appeal's status for its requester; `turn` is the verb that is expected of them."""
 
     title: str
     text: str
@@ -152,14 +127,6 @@ def _standing(appeal: Appeal) -> Standing:
             return Standing(_("已撤回"), _("您撤回了这件诉求。需要时可以要求重办。"))
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """One step of the progress bar; `state` is done, now or ahead."""
-
-    label: str
-    state: str
-
-
 _REACHED = {
     Status.FILED: 1,
     Status.SORTED: 2,
@@ -172,8 +139,8 @@ _REACHED = {
 """Steps done in each status."""
 
 
-def road(appeal: Appeal) -> list[Stretch]:
-    """Make the six steps of the progress bar; empty for merged, declined and withdrawn appeals."""
+def road(appeal: Appeal) -> list[dict[str, str]]:
+    """Make the progress bar's steps: done, now or ahead; none if merged, declined or withdrawn."""
     at = _REACHED.get(appeal.state)
     if at is None:
         return []
@@ -192,7 +159,7 @@ def road(appeal: Appeal) -> list[Stretch]:
         # Rated: finished, or about to return to the unit.
         at = len(names) if appeal.solved else _REACHED[Status.ASSIGNED]
     states = ["done"] * at + ["now"] + ["ahead"] * 6
-    return [Stretch(name, state) for name, state in zip(names, states, strict=False)]
+    return [{"label": name, "state": state} for name, state in zip(names, states, strict=False)]
 
 
 _PROMISES = {

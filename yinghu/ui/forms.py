@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -27,9 +28,9 @@ from yinghu.appeals.states import Klass, Occasion, Satisfaction, Urgency
 from yinghu.appeals.verb import Field as VerbField
 from yinghu.appeals.verb import FieldKind, Verb
 from yinghu.common import photos
-from yinghu.common.form_fields import LineField, PickerSelect, WordsField
+from yinghu.common.config_types.config_form import labelled
+from yinghu.common.form_fields import InitialsWidget, LineField, PickerSelect, WordsField
 from yinghu.common.language import is_english, name_of
-from yinghu.common.pinyin import initials
 from yinghu.common.privacy.phones import normal_phone
 from yinghu.oversight.actions import INVITE, SUPERVISE
 from yinghu.oversight.whistle_actions import GRADE, MEASURES, WHISTLE
@@ -39,23 +40,23 @@ from yinghu.people.models import Unit
 from yinghu.places.area_fields import AreaField, AreaInput
 
 
+@dataclass
 class Known:
     """Choices for the forms of one page, each fetched once and only if needed.
 
     People are those of `unit_id` without `holder_id`, who has the case already.
     """
 
-    def __init__(self, unit_id: int | None = None, holder_id: int | None = None) -> None:
-        self.unit_id = unit_id
-        self.holder_id = holder_id
-        self.to_call: list[tuple[str, str]] | None = None
-        """Units that may be whistled for; None offers all."""
-        self.speakers: list[tuple[str, str]] | None = None
-        """The reader's units that were called; None offers all."""
-        self.to_grade: list[tuple[str, str, bool]] | None = None
-        """Units that the reader can rate, as (code, name, whether it has come); None offers all."""
-        self.among: dict[str, list[tuple[str, str]]] = {}
-        """Choices by the `among` of a field."""
+    unit_id: int | None = None
+    holder_id: int | None = None
+    to_call: list[tuple[str, str]] | None = None
+    """Units that may be whistled for; None offers all."""
+    speakers: list[tuple[str, str]] | None = None
+    """The reader's units that were called; None offers all."""
+    to_grade: list[tuple[str, str, bool]] | None = None
+    """Units that the reader can rate, as (code, name, whether it has come); None offers all."""
+    among: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    """Choices by the `among` of a field."""
 
     @cached_property
     def people(self) -> list[tuple[str, str]]:
@@ -71,13 +72,8 @@ class Known:
         return [(u.code, name_of(u)) for u in Unit.objects.filter(active=True)]
 
 
-class SeveralInput(forms.CheckboxSelectMultiple):
+class SeveralInput(InitialsWidget, forms.CheckboxSelectMultiple):
     """Check boxes; `picker.js` adds a search field by name or initials."""
-
-    def create_option(self, *args: Any, **given: Any) -> dict[str, Any]:
-        option = super().create_option(*args, **given)
-        option["attrs"]["data-initials"] = initials(str(option["label"]))
-        return option
 
 
 class PhotosInput(forms.FileInput):
@@ -86,9 +82,7 @@ class PhotosInput(forms.FileInput):
     allow_multiple_selected = True
 
     def __init__(self) -> None:
-        super().__init__(
-            attrs={"accept": "image/*", "multiple": True, "data-max": photos.MAX_PHOTOS}
-        )
+        super().__init__({"accept": "image/*", "multiple": True, "data-max": photos.MAX_PHOTOS})
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[UploadedFile[Any]]:
         return files.getlist(name) if hasattr(files, "getlist") else []
@@ -110,39 +104,36 @@ class AppealField(forms.CharField):
 
     def clean(self, value: Any) -> int | None:
         text = str(super().clean(value)).strip()
-        if not text:
-            return None
         found = id_of(text)
-        if found is None:
+        if text and found is None:
             raise ValidationError(_("这不是一个诉求编号，请核对每一位数字"))
         return found
 
 
 def _field(spec: VerbField, known: Known) -> forms.Field:
-    """The form field of a verb's field."""
-    label, required = _(spec.label), spec.required
-    common: dict[str, Any] = {"label": label, "required": required}
+    required = spec.required
+    common: dict[str, Any] = {"label": _(spec.label), "required": required}
+    nothing = ("", _("请选择"))
+
+    def choose(choices: list[tuple[Any, str]], widget: Any = PickerSelect) -> forms.Field:
+        return forms.ChoiceField(choices=choices, widget=widget, **common)
+
     match spec.kind:
         case FieldKind.TEXT:
             rows = 3 if spec.public else 2 if required else 1
             area = forms.Textarea(attrs={"rows": rows, "maxlength": MAX_WORDS})
             return WordsField(widget=area, max_length=MAX_WORDS, **common)
         case FieldKind.CATEGORY:
-            choices = [("", _("请选择")), *known.categories]
-            return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
+            return choose([nothing, *known.categories])
         case FieldKind.KLASS:
-            choices = [("", _("按类别")), *((k.value, _(k.label)) for k in Klass)]
-            return forms.ChoiceField(choices=choices, **common)
+            return choose([("", _("按类别")), *labelled(Klass)], forms.Select)
         case FieldKind.AREA:
             return AreaField(max_length=120, widget=AreaInput, **common)
         case FieldKind.URGENCY:
-            levels = [(str(u.value), _(u.label)) for u in Urgency]
-            return forms.TypedChoiceField(
-                choices=levels, coerce=int, empty_value=None, widget=forms.RadioSelect, **common
-            )
+            levels: dict[str, Any] = {"choices": labelled(Urgency), "widget": forms.RadioSelect}
+            return forms.TypedChoiceField(coerce=int, empty_value=None, **levels, **common)
         case FieldKind.UNIT:
-            choices = [("", _("请选择")), *known.units]
-            return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
+            return choose([nothing, *known.units])
         case FieldKind.UNITS:
             units = known.units if known.to_call is None else known.to_call
             return forms.MultipleChoiceField(choices=units, widget=SeveralInput, **common)
@@ -151,35 +142,29 @@ def _field(spec: VerbField, known: Known) -> forms.Field:
             units = known.among.get(spec.among, known.units if spoken is None else spoken)
             # Do not ask when there is only one unit to choose.
             asked = PickerSelect if required or len(units) > 1 else forms.HiddenInput
-            only = bool(required and spec.among and len(units) == 1)
-            choices = [*([] if only else [("", _("请选择"))]), *units]
-            return forms.ChoiceField(choices=choices, widget=asked, **common)
+            only = required and spec.among and len(units) == 1
+            return choose(units if only else [nothing, *units], asked)
         case FieldKind.OCCASION:
-            occasions = [(o.value, _(o.label)) for o in Occasion]
-            return forms.ChoiceField(choices=occasions, widget=forms.RadioSelect, **common)
+            return choose(labelled(Occasion), forms.RadioSelect)
         case FieldKind.POINT:
             return forms.CharField(max_length=60, widget=forms.HiddenInput, **common)
         case FieldKind.APPEAL:
             return AppealField(max_length=30, **common)
         case FieldKind.BOOL if required:
-            answers = [
-                (value, _(text)) for value, text in zip(("yes", "no"), spec.answers, strict=True)
-            ]
+            answers = zip(("yes", "no"), map(_, spec.answers), strict=True)
             return forms.TypedChoiceField(
-                choices=answers, coerce="yes".__eq__, widget=forms.RadioSelect, **common
+                choices=list(answers), coerce="yes".__eq__, widget=forms.RadioSelect, **common
             )
         case FieldKind.BOOL:
             return forms.BooleanField(**common)
         case FieldKind.SATISFACTION:
-            levels = [(s.value, _(s.label)) for s in Satisfaction]
-            return forms.ChoiceField(choices=levels, widget=forms.RadioSelect, **common)
+            return choose(labelled(Satisfaction), forms.RadioSelect)
         case FieldKind.TIME:
             clock = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
             return forms.DateTimeField(widget=clock, **common)
         case FieldKind.USER:
             people = known.among.get(spec.among, known.people)
-            choices = [("", _("我自己") if spec.among else _("请选择")), *people]
-            return forms.ChoiceField(choices=choices, widget=PickerSelect, **common)
+            return choose([("", _("我自己")) if spec.among else nothing, *people])
         case FieldKind.PHOTOS:
             return PhotosField(**common)
         case FieldKind.MONEY:
@@ -220,11 +205,8 @@ class VerbForm(forms.Form):
             now = timezone.localtime().strftime("%Y-%m-%dT%H:%M:%S")
             self.fields["until"].widget.attrs |= {"data-quick": _quick_deadlines(), "data-now": now}
         # The row names the reader of the words; this form shows whose words they are.
-        if "words" in self.fields and own:
-            self.fields["words"].label = _("您想说的")
-        elif "words" in self.fields and verb.for_requester:
-            self.fields["words"].label = _("诉求人的话")
-
+        if "words" in self.fields and (own or verb.for_requester):
+            self.fields["words"].label = _("您想说的") if own else _("诉求人的话")
         if "satisfaction" in self.fields:
             self.fields["satisfaction"].required = False
         if verb is GRADE and known.to_grade is not None:
@@ -247,21 +229,12 @@ class VerbForm(forms.Form):
 
     def _only(self, calls: list[tuple[str, str, bool]]) -> None:
         """Offer only these units and the ratings that they can get."""
+        fields: Any = self.fields
         silent = _("%s（没有报到，只能评不满意）")
         units = [(code, name if came else silent % name) for code, name, came in calls]
-        if len(units) > 1:
-            units.insert(0, ("", _("请选择")))
-        self.fields["unit"] = forms.ChoiceField(
-            label=self.fields["unit"].label, choices=units, widget=PickerSelect
-        )
+        fields["unit"].choices = units if len(units) == 1 else [("", _("请选择")), *units]
         rated = ratings(came=any(came for _code, _name, came in calls))
-        levels = [(each.value, _(each.label)) for each in rated]
-        self.fields["satisfaction"] = forms.ChoiceField(
-            label=self.fields["satisfaction"].label,
-            choices=levels,
-            widget=forms.RadioSelect,
-            required=False,
-        )
+        fields["satisfaction"].choices = labelled(rated)
 
     def offer(self, known: Known) -> None:
         """Replace the widgets' choices by those of `known`, after validation."""
@@ -293,21 +266,16 @@ class VerbForm(forms.Form):
 def sort_initial(appeal: Appeal, suggestion: Any) -> dict[str, Any]:
     """Initial values of the sort form: the decided ones, else the suggested ones."""
     area = appeal.area or (suggestion and suggestion.area)
-    urgency = max(appeal.urgency, suggestion.urgency if suggestion else 1)
-    category = appeal.category_id or (suggestion and suggestion.category_id) or ""
-    klass = appeal.klass or (suggestion and suggestion.klass) or ""
     return {
-        "category": category,
-        "klass": klass,
+        "category": appeal.category_id or (suggestion and suggestion.category_id) or "",
+        "klass": appeal.klass or (suggestion and suggestion.klass) or "",
         "area": f"{area.pk} {area.name}" if area else "",
-        "urgency": str(urgency),
+        "urgency": str(max(appeal.urgency, suggestion.urgency if suggestion else 1)),
     }
 
 
 def sorted_initial(appeal: Appeal) -> dict[str, Any]:
-    """Initial values for correcting a sorted case; the class stays empty where it follows from the
-    category.
-    """
+    """Initial values for correcting a sorted case; no class where it follows from the category."""
     usual = appeal.category is not None and appeal.klass == appeal.category.klass
     return sort_initial(appeal, None) | ({"klass": ""} if usual else {})
 
@@ -317,14 +285,14 @@ def initial_of(verb: Verb, appeal: Appeal) -> dict[str, Any]:
     if verb is ASSIGN and appeal.unit is not None:
         return {"unit": appeal.unit.code}
     now = timezone.localtime().replace(second=0, microsecond=0)
-    tomorrow = now.replace(minute=0) + timedelta(days=1)
+    hour = now.replace(minute=0)
+    tomorrow = hour + timedelta(days=1)
     if verb in (EXTEND, INVITE, SUPERVISE):
         return {"until": tomorrow}
     if verb is WHISTLE:
         where = appeal.place or appeal.area
-        soon = now.replace(minute=0) + timedelta(hours=3)
-        place = name_of(where) if where else ""
-        return {"until": soon, "occasion": Occasion.PEOPLE.value, "place": place}
+        given = {"occasion": Occasion.PEOPLE.value, "place": name_of(where) if where else ""}
+        return given | {"until": hour + timedelta(hours=3)}
     if verb is MEASURES:
         return {"received": now, "until": tomorrow}
     return {}
@@ -366,10 +334,8 @@ class FilingForm(forms.Form):
 
     def clean_phone(self) -> str:
         text: str = self.cleaned_data["phone"]
-        if not text:
-            return ""
         phone = normal_phone(text)
-        if not phone:
+        if text and not phone:
             raise ValidationError(_("这个号码打不通，请核对；也可以不留"))
         return phone
 
@@ -382,12 +348,8 @@ class FilingForm(forms.Form):
             given["words"] = body_of(self.category, answers, language) if self.category else ""
             # An invalid answer is reported at its question instead.
             if not given["words"] and not any(name in self.errors for name in self.questions):
-                self.add_error(
-                    "words",
-                    _("请写几个字，或者回答上面的问题")
-                    if self.questions
-                    else _("请写几个字，说说您需要什么"),
-                )
+                either, only = _("请写几个字，或者回答上面的问题"), _("请写几个字，说说您需要什么")
+                self.add_error("words", either if self.questions else only)
         return given
 
     def answers(self) -> dict[str, Any]:
@@ -397,13 +359,12 @@ class FilingForm(forms.Form):
             value = self.cleaned_data.get(name)
             if isinstance(value, Decimal):
                 value = int(value) if value == value.to_integral_value() else float(value)
-            if value is not None and value is not False and value != "":
+            if value not in (None, "") and value is not False:
                 found[name.removeprefix("q_")] = value
         return found
 
 
 def _question_field(question: dict[str, Any]) -> forms.Field:
-    english = is_english()
     common: dict[str, Any] = {
         "label": question_label(question),
         "required": bool(question.get("required")),
@@ -412,16 +373,14 @@ def _question_field(question: dict[str, Any]) -> forms.Field:
     match question["kind"]:
         case "choice":
             values = question["choices"]
-            shown = (english and question.get("choices_en")) or values
+            shown = (is_english() and question.get("choices_en")) or values
             choices = list(zip(values, shown, strict=True))
             if not common["required"]:
                 choices.append(("", _("不清楚")))
             return forms.ChoiceField(choices=choices, widget=forms.RadioSelect, **common)
         case "number":
-            number = forms.NumberInput(attrs={"inputmode": "decimal", "step": "any"})
-            return forms.DecimalField(
-                min_value=0, max_digits=9, decimal_places=2, widget=number, **common
-            )
+            common["widget"] = forms.NumberInput(attrs={"inputmode": "decimal", "step": "any"})
+            return forms.DecimalField(min_value=0, max_digits=9, decimal_places=2, **common)
         case "bool":
             return forms.BooleanField(**(common | {"required": False}))
         case _:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import HttpRequest, JsonResponse
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -17,13 +18,8 @@ from yinghu.places.models import Area, parent_code_in
 
 @require_GET
 def area_outline(request: HttpRequest, code: str) -> JsonResponse:
-    """Answer with an area's outline (or that of the smallest enclosing area that has one) and the
-    centres of the areas one level below.
-    """
-    known = "\x00" not in code
-    found = Area.objects.filter(pk=code, retired_at=None).first() if known else None
-    if found is None:
-        raise Http404
+    """Answer with an area's outline, or that around it, and the centres of the areas below it."""
+    found = get_object_or_404(Area, pk=code.replace("\x00", ""), retired_at=None)
     below = Area.objects.filter(
         code__startswith=found.pk, level=found.level + 1, retired_at=None, lon__isnull=False
     )
@@ -66,22 +62,17 @@ def area_hints(request: HttpRequest) -> JsonResponse:
     """Answer with areas whose code, name or words match `?q=`, for suggestions while typing."""
     if wait := rate_limit.too_many("words", request.META.get("REMOTE_ADDR", "")):
         return JsonResponse({"error": _("请 %d 秒后再试") % wait}, status=429)
-    return JsonResponse(fitting(request.GET.get("q", "")), safe=False)
+    return JsonResponse(suggest_areas(request.GET.get("q", "")), safe=False)
 
 
-def fitting(typed: str) -> list[dict[str, str]]:
+def suggest_areas(typed: str) -> list[dict[str, str]]:
     """Find areas that match the text, with their parents' names to tell apart equal names."""
-    known = locate.known_areas()
-    return [
-        {
-            "code": found.pk,
-            "name": name_of(found),
-            "under": name_of(above)
-            if (above := known.get(parent_code_in(found.pk, known)))
-            else "",
-        }
-        for found in typeahead.find(typed.replace("\x00", "").strip()[:60])
-    ]
+    known, hints = locate.known_areas(), []
+    for found in typeahead.find(typed.replace("\x00", "").strip()[:60]):
+        above = known.get(parent_code_in(found.pk, known))
+        under = name_of(above) if above else ""
+        hints.append({"code": found.pk, "name": name_of(found), "under": under})
+    return hints
 
 
 def point_in(given: Any) -> tuple[float, float] | None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from yinghu.appeals.models import Appeal
+from yinghu.common.text import whole_number
 from yinghu.people.access import Actor
 from yinghu.ui.case_rows import CaseRow, case_rows, with_marks
 
@@ -20,8 +20,6 @@ Row = TypeVar("Row", bound=Model)
 
 PAGE_SIZE = 30
 """Rows of a list before "more"."""
-
-
 MAX_SHOWN = 10 * PAGE_SIZE
 """Most rows fetched when a list is refreshed."""
 
@@ -36,7 +34,7 @@ class CasePage:
 
 def size_for(shown: str) -> int:
     """Round the number of rows shown up to whole pages, at most `MAX_SHOWN`."""
-    many = int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 6 else 0
+    many = whole_number(shown, 5) or 0
     return min(MAX_SHOWN, max(1, -(-many // PAGE_SIZE)) * PAGE_SIZE)
 
 
@@ -76,26 +74,24 @@ def page_before(
 
 def _key_values(after: str, keys: Sequence[str]) -> list[object]:
     parts = after.split("~")
-    if not after or len(parts) != len(keys):
+    if len(parts) != len(keys):
         return []
-    values: list[object] = []
-    for key, part in zip(keys, parts, strict=True):
-        if key.endswith("_at"):
-            try:
-                moment = parse_datetime(part)
-                if moment is None or timezone.is_naive(moment):
-                    return []
-                # Overflows at the ends of the calendar.
-                values.append(moment.astimezone(UTC))
-            except (ValueError, OverflowError):
-                return []
-        elif key == "status":
-            values.append(part[:10].replace("\x00", ""))
-        elif re.fullmatch(r"[0-9]{1,18}", part):
-            values.append(int(part))
-        else:
-            return []
-    return values
+    values = [_key_value(key, part) for key, part in zip(keys, parts, strict=True)]
+    return [] if None in values else values
+
+
+def _key_value(key: str, part: str) -> object | None:
+    """Parse one part of a page's key; None if it is invalid."""
+    if key == "status":
+        return part[:10].replace("\x00", "")
+    if not key.endswith("_at"):
+        return whole_number(part)
+    try:
+        moment = parse_datetime(part)
+        # Overflows at the ends of the calendar.
+        return moment.astimezone(UTC) if moment and timezone.is_aware(moment) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _after_key(keys: Sequence[str], values: Sequence[object]) -> Q:
@@ -109,8 +105,3 @@ def _after_key(keys: Sequence[str], values: Sequence[object]) -> Q:
         beyond |= equal & Q(**{f"{name}__{'lt' if key.startswith('-') else 'gt'}": value})
         equal &= Q(**{name: value})
     return bound & beyond
-
-
-def newest_first(found: QuerySet[Appeal]) -> QuerySet[Appeal]:
-    """Order by id, newest first."""
-    return found.order_by(F("id").desc())

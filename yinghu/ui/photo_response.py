@@ -10,8 +10,10 @@ from django.http import Http404, HttpResponse
 from yinghu.appeals.models import Attachment
 
 
-def photo_file(found: Attachment) -> HttpResponse:
-    """Answer with the photo, cacheable by the browser only."""
+def photo_response(found: Attachment | None) -> HttpResponse:
+    """Answer with the photo, cacheable by the browser only; 404 without one."""
+    if found is None:
+        raise Http404
     path = Path(settings.MEDIA_ROOT) / found.file
     try:
         # Small files of our own making; streaming under ASGI would cost threads.

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.dateparse import parse_date
 
+from yinghu.common.text import whole_number
 from yinghu.people.access import Actor
 from yinghu.people.logins import actor_in
 from yinghu.people.models import User
@@ -51,5 +52,4 @@ def read_day(text: str) -> date | None:
 
 def version_of(request: HttpRequest) -> int | None:
     """Return the case version that the form was made for, if given."""
-    text = request.POST.get("version", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    return whole_number(request.POST.get("version", ""), 9)

@@ -1,7 +1,4 @@
-"""Warning marks of cases in lists, such as reopened, urged or returned.
-
-By its status alone, a case that came back looks like a new one.
-"""
+"""Warning marks in lists: by its status alone, a case that came back looks like a new one."""
 
 from __future__ import annotations
 
@@ -28,17 +25,7 @@ _CANCELS = {SUPERVISE: ACCOUNT, ASSIGN: RELEASE, ESCALATE: RELEASE}
 """Verb -> the verb whose earlier events it cancels."""
 
 _COUNTED_VERBS = (
-    _TELLS_REQUESTER
-    | _CANCELS.keys()
-    | {
-        URGE,
-        SUPPLY,
-        REOPEN,
-        RETURN,
-        RELEASE,
-        NO_ANSWER,
-        ACCOUNT,
-    }
+    _TELLS_REQUESTER | _CANCELS.keys() | {URGE, SUPPLY, REOPEN, RETURN, RELEASE, NO_ANSWER, ACCOUNT}
 )
 
 
@@ -55,13 +42,7 @@ class Mark:
 def marks_of(appeals: Iterable[Appeal]) -> dict[int, list[Mark]]:
     """Find the marks of appeals that have not ended, by id, with one query.
 
-    - reopened, with the number of times;
-    - unsolved: rated so by the requester and not reopened yet;
-    - urged, supplied: by the requester, since the last answer;
-    - released: put back, and not accepted again yet;
-    - raised to a higher level; supervised, with whether the last demand is answered;
-    - returned by a unit, while at the dispatch desk;
-    - called back in vain since it was resolved, while unrated.
+    What the requester said counts since the last answer, a step back until the step is repeated.
     """
     active = {each.pk: each for each in appeals if each.state in OPEN | {Status.RESOLVED}}
     counts: dict[int, dict[Verb, int]] = {pk: {} for pk in active}

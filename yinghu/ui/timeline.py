@@ -11,10 +11,10 @@ from django.http import HttpRequest
 from yinghu.appeals.closing_actions import RATE, REOPEN
 from yinghu.appeals.models import Appeal, Attachment, Event
 from yinghu.common.privacy.masking import without_numbers
+from yinghu.common.text import whole_number
 from yinghu.verbs import ERRANDS
 
 EVENTS_PER_PAGE = 100
-"""Events on a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,16 @@ def story_of(request: HttpRequest, appeal: Appeal, without: Collection[str] = ()
 
     Events newer than `appeal.version` are left out, to match the state that the page shows.
     """
-    given = request.GET.get("before", "")
-    before = given if given.isascii() and given.isdigit() and len(given) < 10 else ""
+    before = whole_number(request.GET.get("before", ""), 9)
     found = appeal.events.filter(seq__lte=appeal.version)
     found = found.select_related("user", "unit", "category", "area").order_by("-seq")
-    if without:
-        found = found.exclude(verb__in=without)
-    if before:
-        found = found.filter(seq__lt=int(before))
+    found = found.exclude(verb__in=without)
+    if before is not None:
+        found = found.filter(seq__lt=before)
     events = list(found[: EVENTS_PER_PAGE + 1])
     older = str(events[EVENTS_PER_PAGE - 1].seq) if len(events) > EVENTS_PER_PAGE else ""
-    return Story(events[:EVENTS_PER_PAGE][::-1], older, before)
+    shown = "" if before is None else str(before)
+    return Story(events[:EVENTS_PER_PAGE][::-1], older, shown)
 
 
 def without_echo(story: Story) -> Story:

@@ -27,6 +27,8 @@ Done = TypeVar("Done")
 
 _REPEATABLE = {"words", "why", "photos", "arrived", "point"}
 """Fields of verbs that say no more than words; see `is_duplicate`."""
+_SAME = {RATE: {"solved", "satisfaction", "unreached"}, REPORT_IN: {"unit"}, CONTEST: {"unit"}}
+"""Other fields that it compares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,7 @@ def typed_words(form: forms.BaseForm) -> str:
 
 
 def perform(appeal_id: int, actor: Actor, form: VerbForm, expect: int | None = None) -> Event:
-    """Do the verb of a valid form. Raises `moving.Refused`: nothing has changed then and no photo
-    is kept; for a bad photo its field is `photos`.
-    """
+    """Do the verb of a valid form. Raises `moving.Refused`, for a bad photo at field `photos`."""
     given = form.values()
 
     def act(kept: tuple[photos.StoredPhoto, ...]) -> Event:
@@ -109,13 +109,13 @@ def run_with_photos(
     step: Callable[[tuple[photos.StoredPhoto, ...]], Done], uploads: Iterable[Any]
 ) -> Done:
     """Do a step with its uploaded photos; a refusal discards them."""
-    kept: tuple[photos.StoredPhoto, ...] = ()
     try:
         kept = store_photos(uploads)
-        return step(kept)
     except photos.BadPhoto as bad:
         code = "no_room" if isinstance(bad, photos.NoRoom) else "bad_photo"
         raise moving.Refused(code, str(bad), "photos") from bad
+    try:
+        return step(kept)
     except moving.Refused:
         photos.discard(kept)
         raise
@@ -134,24 +134,20 @@ def store_photos(uploads: Iterable[Any]) -> tuple[photos.StoredPhoto, ...]:
 
 
 def is_duplicate(own: QuerySet[Event], form: VerbForm, seen: int | None) -> bool:
-    """Is this a duplicate submission? Its sender has done the same in the same words since the
-    version that the form was made for, or within a minute where the form has none.
+    """Is this a duplicate submission? One of the sender's events (`own`) has the same words since
+    the version `seen` by the form, or within a minute where the form has none.
 
-    `own` are the sender's events on the appeal. False for verbs that say more than words: sorting
-    into another category is no second press.
+    False for verbs that say more than words: sorting into another category is no second press.
     """
-    rating = {"solved", "satisfaction", "unreached"} if form.verb is RATE else set()
-    speaker = {"unit"} if form.verb in (REPORT_IN, CONTEST) else set()
-    if {field.name for field in form.verb.fields} - _REPEATABLE - rating - speaker:
+    if {field.name for field in form.verb.fields} - _REPEATABLE - _SAME.get(form.verb, set()):
         return False
     given: dict[str, Any] = form.cleaned_data
     same: dict[str, Any] = {
         name: text_cleaning.words(given.get(name) or "") for name in ("words", "why")
     }
-    if speaker and given.get("unit"):
-        same["facts__unit"] = given["unit"]
+    same |= {"facts__unit": given["unit"]} if given.get("unit") else {}
     if form.verb is RATE:
-        same |= {f"facts__{name}": given.get(name) for name in rating}
+        same |= {f"facts__{name}": given.get(name) for name in ("solved", "satisfaction")}
         same["facts__unreached"] = bool(given.get("unreached"))
     lately = timezone.now() - timedelta(minutes=1)
     since = {"at__gte": lately} if seen is None else {"seq__gt": seen}

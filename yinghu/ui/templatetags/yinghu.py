@@ -35,7 +35,7 @@ from yinghu.places import locate
 from yinghu.ui import event_text, navigation, requests, times
 from yinghu.ui.forms import SeveralInput
 from yinghu.ui.timeline import Story
-from yinghu.verbs import VERBS, verb_of
+from yinghu.verbs import PRIVATE, VERBS, verb_of
 
 register = template.Library()
 
@@ -90,24 +90,15 @@ def status_badge(status: str, extra: str = "") -> SafeString:
 @register.simple_tag
 def urgency_badge(urgency: int, guessed: int = 0) -> SafeString | str:
     """Draw the badge of an urgency above normal, paler if it is only suggested (`guessed`)."""
-    if guessed:
-        words = _("建议：%s") % _(Urgency(guessed).label)
-        colour = "red" if guessed == Urgency.EMERGENCY else "orange"
-        return format_html(
-            '<span class="badge status-badge is-{}">{} {}</span>', colour, icon("sparkles"), words
-        )
-    level = Urgency(urgency)
+    level = Urgency(guessed or urgency)
     if level is Urgency.NORMAL:
         return ""
-    colour, symbol = (
-        ("red", "alert-triangle") if level is Urgency.EMERGENCY else ("orange", "flame")
-    )
-    return format_html(
-        '<span class="badge status-badge bg-{} text-white">{} {}</span>',
-        colour,
-        icon(symbol),
-        _(level.label),
-    )
+    emergency = level is Urgency.EMERGENCY
+    colour, symbol = ("red", "alert-triangle") if emergency else ("orange", "flame")
+    look, text = f"bg-{colour} text-white", _(level.label)
+    if guessed:
+        look, symbol, text = f"is-{colour}", "sparkles", _("建议：%s") % text
+    return format_html('<span class="badge status-badge {}">{} {}</span>', look, icon(symbol), text)
 
 
 @register.simple_tag
@@ -134,8 +125,8 @@ def verb_label(name: str) -> str:
     return _(VERBS[name].label)
 
 
-@register.filter
-def label(member: Any) -> str:
+@register.filter("label")
+def translated_label(member: Any) -> str:
     """Return the translated label of a status, verb, class …"""
     return _(member.label) if member else ""
 
@@ -210,28 +201,26 @@ def clock_kind(kind: str) -> str:
 
 @register.inclusion_tag("ui/parts/timeline.html")
 def timeline(appeal: Appeal, story: Story, reader: str = "requester") -> dict[str, Any]:
-    """Draw a page of a timeline, newest first.
-
-    A `reader` "staff" sees who and why; "field" sees the public events, worded for staff.
-    """
-    inside = reader == "staff"
-    token = appeal.token if reader == "requester" else ""
-    steps = [
-        {
-            "event": event,
-            "icon": verb_of(event).icon,
-            "text": event_text.told(event) if reader == "requester" else event_text.done(event),
-            "who": event_text.by_whom(event),
-            "facts": event_text.facts(event) if inside else "",
-            "public": event_text.is_public(event),
-            "photos": story.photos.get(event.pk, ()),
-        }
-        for event in story.events
-        if inside or event_text.is_public(event)
-    ]
+    """Draw a timeline, newest first; "staff" sees who and why, "field" the public events."""
+    inside, own = reader == "staff", reader == "requester"
+    steps = []
+    for event in reversed(story.events):
+        verb, public = verb_of(event), event.verb not in PRIVATE
+        if inside or public:
+            step = {
+                "event": event,
+                "icon": verb.icon,
+                "text": verb.told_of(event) if own else verb.done_by(event),
+                "who": event_text.by_whom(event),
+                "facts": verb.detail_of(event) if inside else "",
+                "public": public,
+                "photos": story.photos.get(event.pk, ()),
+            }
+            steps.append(step)
     page = {"requester": "track", "staff": "case", "field": "task"}[reader]
-    here = reverse(page, args=[appeal.token if reader == "requester" else appeal.number])
-    return {"steps": steps[::-1], "inside": inside, "story": story, "here": here, "token": token}
+    token = appeal.token if own else ""
+    here = reverse(page, args=[token or appeal.number])
+    return {"steps": steps, "inside": inside, "story": story, "here": here, "token": token}
 
 
 @register.inclusion_tag("ui/parts/person.html")
@@ -269,13 +258,8 @@ def area_map(
     begins at the box of all areas. With `wait` it is drawn when a script calls `yinghuMap`; `near`
     zooms to the points. The page must load `ui/map.js`.
     """
-    given = {
-        "points": points or [],
-        "area": area,
-        "pick": pick,
-        "near": near,
-        "box": locate.box() if pick else None,
-    }
+    box = locate.box() if pick else None
+    given = {"points": points or [], "area": area, "pick": pick, "near": near, "box": box}
     return {
         "given": json.dumps(given),
         "tiles": settings.MAP_TILES,
@@ -296,17 +280,17 @@ def empty_state(symbol: str, title: str, text: str = "", then: str = "") -> dict
 def field(bound: Any, hint: str = "", plain: bool = False, mark: str = "") -> dict[str, Any]:
     """Draw a form field: label, control, errors. `plain` hides "optional", `mark` replaces it."""
     widget = bound.field.widget
-    kind = getattr(widget, "input_type", "textarea")
     many = isinstance(widget, CheckboxSelectMultiple)
-    attrs = _attrs(bound, "radio" if many else kind)
-    if kind == "radio" or many:
+    kind = "radio" if many else getattr(widget, "input_type", "textarea")
+    attrs = _attrs(bound, kind)
+    if kind == "radio":
         # Its options are drawn one by one and take the widget's attributes.
         widget.attrs |= {name: text for name, text in attrs.items() if name != "class"}
     return {
         "bound": bound,
         "hint": hint,
         "plain": plain,
-        "kind": "radio" if many else kind,
+        "kind": kind,
         "many": many,
         "find": isinstance(widget, SeveralInput),
         "required": bound.field.required,
@@ -372,10 +356,9 @@ def _desks(actor: Actor, here: str) -> list[dict[str, Any]]:
 
 
 def _at_most(count: int) -> str:
-    """Format a badge's count: "" for none, `99+` where counting stopped."""
-    return (
-        "" if not count else f"{inboxes.COUNTED - 1}+" if count >= inboxes.COUNTED else str(count)
-    )
+    if count >= inboxes.COUNTED:
+        return f"{inboxes.COUNTED - 1}+"
+    return str(count) if count else ""
 
 
 @register.simple_tag(takes_context=True)

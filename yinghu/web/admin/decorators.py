@@ -14,7 +14,7 @@ from yinghu.ui.decorators import P, View, staff_page
 
 def door(*methods: str) -> Callable[[View[P]], View[P]]:
     """Decorate a set-up view: administrators only."""
-    return staff_page(*methods, desks=["setup"])
+    return staff_page("setup", methods=methods)
 
 
 def get_config_type(name: str) -> ConfigType:

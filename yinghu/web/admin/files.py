@@ -50,7 +50,7 @@ def import_rows(request: HttpRequest, name: str) -> HttpResponse:
     if not isinstance(upload, UploadedFile):
         return _render_upload(request, config, problem=_("请先选一个 CSV 文件"))
     try:
-        table = csv_download.read(upload)
+        table = csv_download.read_upload(upload)
         if not table.rows:
             raise BadFile(_("文件里一行也没有"))
         if missing := config.missing_in(table.columns):

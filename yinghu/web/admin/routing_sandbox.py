@@ -75,7 +75,7 @@ class TryForm(forms.Form):
         ]
 
 
-@staff_page("GET", "POST", desks=["dispatch", "setup"])
+@staff_page("dispatch", "setup", methods=("GET", "POST"))
 def try_rules(request: HttpRequest) -> HttpResponse:
     """Show the suggested classification of a text and the rule that would take it."""
     names = RuleNames()

@@ -31,7 +31,7 @@ def first_at(status: Status) -> Verb | None:
     return next((verb for verb in VERBS.values() if verb.first_at is status), None)
 
 
-def offered(appeal: Appeal, actor: Actor) -> tuple[list[Verb], Known]:
+def offered_verbs(appeal: Appeal, actor: Actor) -> tuple[list[Verb], Known]:
     """The verbs available to the actor and the choices of their forms."""
     verbs = available(appeal, actor)
     known = Known(appeal.unit_id, appeal.holder_id)
@@ -50,13 +50,12 @@ def offered(appeal: Appeal, actor: Actor) -> tuple[list[Verb], Known]:
         name_colleagues(known, appeal, actor)
     if UNSHARE in verbs:
         known.among["shared"] = _unit_choices(sharing.to_end(appeal, actor))
-    return [verb for verb in verbs if _has_choices(verb, known)], known
 
+    def has_choices(verb: Verb) -> bool:
+        asked = [field.among for field in verb.fields if field.among and field.required]
+        return all(known.among.get(name) for name in asked)
 
-def _has_choices(verb: Verb, known: Known) -> bool:
-    """Does every required choice of the verb have an option?"""
-    asked = [field.among for field in verb.fields if field.among and field.required]
-    return all(known.among.get(name) for name in asked)
+    return [verb for verb in verbs if has_choices(verb)], known
 
 
 def name_colleagues(known: Known, appeal: Appeal, actor: Actor) -> None:
@@ -118,9 +117,8 @@ def acts(
         words = text_field(verb)
         if chosen is not None and chosen.verb == verb.name and words:
             initial[words] = chosen.words
-        form = bound
-        if form is None or form.verb is not verb:
-            form = VerbForm(verb, known, initial=initial)
+        is_bound = bound is not None and bound.verb is verb
+        form = bound if bound and is_bound else VerbForm(verb, known, initial=initial)
         if verb is RESOLVE and silent:
             names = _("、").join(silent)
             form.ask_for("why", _("%s还没有回复协办，不等的理由（内部）") % names)
@@ -133,7 +131,6 @@ def acts(
                 "form": form,
                 "words": words,
                 "templates": with_words.get(verb.name, []) if words else [],
-                "key": verb.key,
                 "at_once": verb is first and verb.at_once,
             }
         )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from yinghu.appeals import clocks
-from yinghu.appeals.models import Appeal, Clock
+from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Status
 from yinghu.appeals.verb import Verb
 from yinghu.errands.actions import PLAN
@@ -15,19 +14,12 @@ from yinghu.oversight import rulings
 from yinghu.oversight.actions import RULE
 from yinghu.people.access import Actor, may_read_why, relations
 from yinghu.people.models import Level, Unit
-from yinghu.ui import event_text
 from yinghu.ui.errand_parts import LEG_ICONS
-
-
-def running_clocks(appeal: Appeal) -> list[Clock]:
-    """Return the case's running clocks with their units, the next due first."""
-    return list(clocks.running(appeal.pk).select_related("unit").order_by("due_at"))
+from yinghu.verbs import verb_of
 
 
 def oversight_panel(appeal: Appeal, available: Collection[Verb]) -> dict[str, Any]:
-    """The level of the case's unit, the other units involved, and the request for more time, for a
-    reader who may rule on it.
-    """
+    """The unit's level, other units, and a request for more time that the reader can rule on."""
     beside = {*(appeal.also or ())} - {appeal.unit_id}
     may_rule = RULE in available and not appeal.returned
     asked = rulings.asked(appeal) if may_rule else None
@@ -35,7 +27,7 @@ def oversight_panel(appeal: Appeal, available: Collection[Verb]) -> dict[str, An
         "level": Level(appeal.level).label if appeal.unit_id else "",
         "parties": list(Unit.objects.filter(pk__in=beside)) if beside else [],
         "asked": asked,
-        "asked_until": event_text.facts(asked) if asked else "",
+        "asked_until": verb_of(asked).detail_of(asked) if asked else "",
     }
 
 

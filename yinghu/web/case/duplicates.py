@@ -44,22 +44,6 @@ class DuplicateSide:
     may_keep: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DuplicatePair:
-    """A likely duplicate with probability, reason and both sides."""
-
-    other: Appeal
-    headline: str
-    percent: int
-    why: str
-    caller: str
-    sides: tuple[DuplicateSide, DuplicateSide]
-
-    @property
-    def may_merge(self) -> bool:
-        return any(side.may_keep for side in self.sides)
-
-
 def likely(appeal: Appeal, actor: Actor) -> list[Duplicate]:
     """Likely duplicates that the actor may see, best first; one query."""
     if appeal.state not in (Status.FILED, Status.SORTED):
@@ -72,25 +56,27 @@ def likely(appeal: Appeal, actor: Actor) -> list[Duplicate]:
 
 
 def pair(
-    appeal: Appeal,
-    duplicate: Duplicate,
-    actor: Actor,
-    photos: Mapping[int, Sequence[Attachment]],
-) -> DuplicatePair:
-    """Compare the two cases; `photos` maps case ids to photos."""
+    appeal: Appeal, duplicate: Duplicate, actor: Actor, photos: Mapping[int, Sequence[Attachment]]
+) -> dict[str, Any]:
+    """Compare the two cases for `pair.html`; `photos` maps case ids to photos."""
     other = duplicate.other
+
+    def side(kept: Appeal, merged: Appeal, pieces: list[TextPiece]) -> DuplicateSide:
+        may_keep = kept.state not in ENDED and MERGE in verbs.available(merged, actor)
+        shown = photos.get(kept.pk, ()) if may_reveal(actor, kept) else ()
+        return DuplicateSide(kept, kept is appeal, pieces, shown, merged, may_keep)
+
     mine, theirs = mark_differences(_readable_text(appeal, actor), _readable_text(other, actor))
-    return DuplicatePair(
-        other,
-        headline_of(other, reveal=may_reveal(actor, other)),
-        round(100 * duplicate.score),
-        _("同一来电") if duplicate.why == "caller" else _("地点相同、内容相近"),
-        _compare_callers(appeal, other, actor),
-        (
-            _side(appeal, other, actor, mine, photos, here=True),
-            _side(other, appeal, actor, theirs, photos, here=False),
-        ),
-    )
+    sides = side(appeal, other, mine), side(other, appeal, theirs)
+    return {
+        "other": other,
+        "headline": headline_of(other, reveal=may_reveal(actor, other)),
+        "percent": round(100 * duplicate.score),
+        "why": _("同一来电") if duplicate.why == "caller" else _("地点相同、内容相近"),
+        "caller": _compare_callers(appeal, other, actor),
+        "sides": sides,
+        "may_merge": any(each.may_keep for each in sides),
+    }
 
 
 def mark_differences(one: str, other: str) -> tuple[list[TextPiece], list[TextPiece]]:
@@ -99,8 +85,7 @@ def mark_differences(one: str, other: str) -> tuple[list[TextPiece], list[TextPi
     theirs: list[TextPiece] = []
     a, b = one[:COMPARED], other[:COMPARED]
     at_a = at_b = 0
-    matcher = SequenceMatcher(None, a, b, autojunk=False)
-    for block in matcher.get_matching_blocks():
+    for block in SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks():
         if block.size and block.size < ALIKE:
             continue
         for pieces, text, start, end in ((mine, a, at_a, block.a), (theirs, b, at_b, block.b)):
@@ -113,20 +98,6 @@ def mark_differences(one: str, other: str) -> tuple[list[TextPiece], list[TextPi
         if rest:
             pieces.append(TextPiece(rest, differs=False))
     return mine, theirs
-
-
-def _side(
-    appeal: Appeal,
-    merged: Appeal,
-    actor: Actor,
-    pieces: list[TextPiece],
-    photos: Mapping[int, Sequence[Attachment]],
-    *,
-    here: bool,
-) -> DuplicateSide:
-    may_keep = appeal.state not in ENDED and MERGE in verbs.available(merged, actor)
-    shown: Sequence[Attachment] = photos.get(appeal.pk, ()) if may_reveal(actor, appeal) else ()
-    return DuplicateSide(appeal, here, pieces, shown, merged, may_keep)
 
 
 def _readable_text(appeal: Appeal, actor: Actor) -> str:

@@ -11,18 +11,17 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals import moving
 from yinghu.appeals.models import Appeal, Event
+from yinghu.common.text import whole_number
 from yinghu.errands import actions as errand_actions
 from yinghu.errands.actions import DROP, PLAN, REPAY, SAY
 from yinghu.errands.models import Errand, ErrandTemplate, Leg, LegKind, Offer, Where
 from yinghu.errands.planning import template_for
 from yinghu.people.access import Actor, may_read_why
 from yinghu.places.models import Place
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.errand_parts import LEG_ICONS, SeveralLinesField
 from yinghu.ui.requests import who
 from yinghu.ui.verb_views import VerbView, deny_forbidden
@@ -58,21 +57,15 @@ class PlanForm(forms.Form):
         usual = template_for(appeal.category_id)
         found = ErrandTemplate.objects.filter(active=True)
         templates = sorted(found, key=lambda each: (each != usual, each.order, each.pk))
-        choices: dict[str, list[tuple[str, Any]]] = {
-            "template": [
-                *((str(each.pk), each.name) for each in templates),
-                (self.ONE, _("只安排一程")),
-            ],
-            "kind": [(kind.value, kind.label) for kind in LegKind if kind is not LegKind.HAND_OVER],
-            "place": [
-                ("", _("诉求人那里")),
-                *Place.objects.filter(active=True).order_by("name").values_list("code", "name"),
-            ],
-        }
-        for name, given in choices.items():
-            field = self.fields[name]
-            assert isinstance(field, forms.ChoiceField)  # noqa: S101  # for the type checker
-            field.choices = given
+        places = Place.objects.filter(active=True).order_by("name").values_list("code", "name")
+        kinds = [(kind.value, kind.label) for kind in LegKind if kind is not LegKind.HAND_OVER]
+        fields: Any = self.fields
+        fields["template"].choices = [
+            *((str(each.pk), each.name) for each in templates),
+            (self.ONE, _("只安排一程")),
+        ]
+        fields["kind"].choices = kinds
+        fields["place"].choices = [("", _("诉求人那里")), *places]
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
@@ -106,9 +99,7 @@ class HelperMessageForm(forms.Form):
     words = SeveralLinesField(label=gettext_lazy("给帮手留言"))
 
 
-@never_cache
-@require_GET
-@staff()
+@staff_page()
 def errands_page(request: HttpRequest, number: str) -> HttpResponse:
     """Show all errands of a case."""
     return _show(request, _seen(request, number))
@@ -136,18 +127,16 @@ def _show(
     asked: dict[int, list[Offer]] = {}
     for offer in Offer.objects.filter(leg__appeal=appeal.pk).select_related("user").order_by("pk"):
         asked.setdefault(offer.leg_id, []).append(offer)
-    errands: dict[int, dict[str, Any]] = {}
-    for errand in Errand.objects.filter(appeal=appeal.pk).order_by("pk"):
-        errands[errand.pk] = {"errand": errand, "legs": []}
+    legs: dict[int, list[dict[str, Any]]] = {}
     for leg in found:
-        icon = LEG_ICONS[LegKind(leg.kind)]
-        offers = asked.get(leg.pk, [])
-        errands[leg.errand_id]["legs"].append({"leg": leg, "icon": icon, "offers": offers})
+        shown = {"leg": leg, "icon": LEG_ICONS[LegKind(leg.kind)], "offers": asked.get(leg.pk, [])}
+        legs.setdefault(leg.errand_id, []).append(shown)
+    errands = Errand.objects.filter(appeal=appeal.pk).order_by("pk")
     chat = appeal.events.filter(verb=SAY.name).select_related("user").order_by("-seq")[:50]
     context = {
         "appeal": appeal,
         "me": actor.user_id,
-        "errands": list(errands.values()),
+        "errands": [{"errand": each, "legs": legs.get(each.pk, [])} for each in errands],
         "paid": sum(leg.paid or 0 for leg in found),
         "owed": sum(leg.paid or 0 for leg in found if leg.repaid_at is None),
         "chat": list(chat)[::-1],
@@ -165,9 +154,7 @@ def _show(
     return render(request, "case/errands.html", context, status=status)
 
 
-@never_cache
-@require_POST
-@staff()
+@staff_action()
 def errands_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     """Do one of `_ACTS`."""
     appeal = _seen(request, number)
@@ -177,15 +164,14 @@ def errands_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     form = make(appeal, request.POST)
     return VerbView(request, appeal, form, _show).answer(
         perform=lambda: do(appeal, who(request), form, request.POST.get("leg", "")),
-        reload=lambda: case_views.fetch(appeal.pk) or appeal,
+        reload=lambda: case_views.fetch_case(appeal.pk) or appeal,
         follow=lambda: redirect("errands", number=appeal.number),
         on_refused=deny_forbidden,
     )
 
 
 def _leg(appeal: Appeal, given: str) -> Leg:
-    number = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0
-    leg = Leg.objects.filter(pk=number, appeal=appeal.pk).first()
+    leg = Leg.objects.filter(pk=whole_number(given) or 0, appeal=appeal.pk).first()
     if leg is None:
         raise moving.Refused("not_found", _("没有这一程"))
     return leg

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -11,10 +11,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET
 
-from yinghu.appeals import inboxes, moving
+from yinghu.appeals import clocks, inboxes, moving
 from yinghu.appeals.actions import ASSIGN, HAND
 from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Appeal, Attachment
@@ -26,16 +26,16 @@ from yinghu.common.photos import MAX_PHOTOS
 from yinghu.common.privacy.masking import without_numbers
 from yinghu.errands.receipts import photo_for
 from yinghu.oversight import callback
-from yinghu.oversight.callback import NO_ANSWER, Calls
+from yinghu.oversight.callback import NO_ANSWER
 from yinghu.oversight.sharing_actions import CONTACT
 from yinghu.people import disclosure
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations, requester_of
 from yinghu.people.disclosure import Person
 from yinghu.triage.models import Suggestion
 from yinghu.ui import event_text
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.forms import Known, VerbForm
-from yinghu.ui.photo_response import photo_file
+from yinghu.ui.photo_response import photo_response
 from yinghu.ui.requests import is_part, login_of, version_of, who
 from yinghu.ui.row_flags import marks_of
 from yinghu.ui.timeline import Story, story_of, with_photos
@@ -53,12 +53,15 @@ SAID_BEFORE = timedelta(hours=1)
 LINKED = 8
 """Limit of the earlier cases shown of the same caller."""
 
+_SOURCES = {"requester": gettext_lazy("诉求人自选"), "lexicon": gettext_lazy("关键词")}
+"""Sources of suggestions that are no trained model."""
+
 _BACK = frozenset(
     {"whistles", "shared", "own", "oversight", "triage", "dispatch", "inbox", "callback", "field"}
 )
 
 
-def fetch(appeal_id: int | None) -> Appeal | None:
+def fetch_case(appeal_id: int | None) -> Appeal | None:
     """The appeal with the rows that its page shows."""
     if appeal_id is None:
         return None
@@ -71,7 +74,7 @@ def fetch(appeal_id: int | None) -> Appeal | None:
 
 def seen(request: HttpRequest, number: str) -> Appeal:
     """The appeal of a typed number; 404 also where this actor may not know of it."""
-    appeal = fetch(id_of(number))
+    appeal = fetch_case(id_of(number))
     if appeal is None or not may_see(who(request), appeal):
         raise Http404
     return appeal
@@ -91,19 +94,21 @@ def context_of(
     reveal = may_reveal(actor, appeal)
     suggestion = getattr(appeal, "suggestion", None)
     suggested = suggestion if appeal.state is Status.FILED else None
-    verbs, known = case_actions.offered(appeal, actor)
+    verbs, known = case_actions.offered_verbs(appeal, actor)
     if bound is not None:
         bound.offer(known)
-    calls = _calls(appeal, verbs)
-    live, template = case_panels.running_clocks(appeal), request.GET.get("template", "")
+    may_call_back = NO_ANSWER in verbs and appeal.solved is None
+    calls = callback.calls(appeal) if may_call_back else None
+    live = list(clocks.running(appeal.pk).select_related("unit").order_by("due_at"))
+    template = request.GET.get("template", "")
     acts = case_actions.acts(appeal, actor, suggestion, known, bound, verbs, calls, live, template)
     available = {act["verb"] for act in acts}
-    lost = ""
     duplicates = case_duplicates.likely(appeal, actor)
     photos = _photos([appeal, *(each.other for each in duplicates)])
     own = photos.get(appeal.pk, []) if reveal else []
-    if bound is not None and bound.verb not in available:
-        lost = typed_words(bound)
+    said, visible = appeal.said_at, inboxes.visible(actor)
+    same_caller = visible.filter(caller=appeal.caller).exclude(pk=appeal.pk)
+    to_dispatch = appeal.state is Status.SORTED and Who.DISPATCH in relations(actor, appeal)
     return {
         "appeal": appeal,
         "case_number": appeal.number,
@@ -118,51 +123,36 @@ def context_of(
         if appeal.satisfaction
         else "",
         "suggestion": suggested,
-        "suggestion_source": _source(suggested.source) if suggested else "",
+        "suggestion_source": _SOURCES.get(suggested.source, _("学自历次研判")) if suggested else "",
         "suggested": _suggested(suggested) if suggested else [],
         "acts": acts,
         "calls": calls,
         "story": _story(request, appeal, own, reveal, may_read_why(actor, appeal)),
         "photos": [photo for photo in own if photo.event_id is None],
         "map": _map(appeal, suggested, revealed),
-        "said_at": _said_at(appeal),
+        "said_at": said if said and abs(appeal.filed_at - said) > SAID_BEFORE else None,
         "marks": marks_of([appeal]).get(appeal.pk, []),
         "clocks": live,
+        "viewers": presence.others(actor, appeal),
         **case_panels.oversight_panel(appeal, available),
         "duplicates": [case_duplicates.pair(appeal, each, actor, photos) for each in duplicates],
-        "linked": _linked(appeal, actor, reveal),
-        "merged_in": _merged_in(appeal, actor),
+        "linked": _headlines(same_caller, actor) if appeal.caller and reveal else [],
+        "merged_in": _headlines(visible.filter(master=appeal.pk), actor),
         "back": back if back in _BACK else "",
         "problem": problem,
-        "lost": lost,
+        "lost": typed_words(bound) if bound and bound.verb not in available else "",
         "case_keys": case_actions.ALL_KEYS,
         "max_photos": MAX_PHOTOS,
         **case_panels.errand_panel(appeal, actor),
         **shared_cases.part_of(appeal, actor),
         "other_holder": case_actions.other_holder(appeal, actor),
         "may_assign": ASSIGN in available,
-        "may_take_over": HAND in available and _serves(request, known),
-        **(routing_rules.dispatch_context(appeal, actor) if _dispatches(appeal, actor) else {}),
+        "may_take_over": HAND in available and login_of(request).username in dict(known.people),
+        **(routing_rules.dispatch_context(appeal, actor) if to_dispatch else {}),
     }
 
 
-def _serves(request: HttpRequest, known: Known) -> bool:
-    """Does the reader serve in the unit, so that a case can be handed to them?"""
-    return login_of(request).username in dict(known.people)
-
-
-def _dispatches(appeal: Appeal, actor: Actor) -> bool:
-    """Does the case wait for this actor to dispatch it?"""
-    return appeal.state is Status.SORTED and Who.DISPATCH in relations(actor, appeal)
-
-
-def _calls(appeal: Appeal, verbs: list[Verb]) -> Calls | None:
-    """Unanswered callback calls, where this actor may call back and the case is not rated."""
-    return callback.calls(appeal) if NO_ANSWER in verbs and appeal.solved is None else None
-
-
 def _photos(appeals: list[Appeal]) -> dict[int, list[Attachment]]:
-    """The photos of the cases, by the case's id."""
     found: dict[int, list[Attachment]] = {}
     for each in Attachment.objects.filter(appeal__in=appeals).order_by("id"):
         found.setdefault(each.appeal_id, []).append(each)
@@ -172,8 +162,7 @@ def _photos(appeals: list[Appeal]) -> dict[int, list[Attachment]]:
 def _map(appeal: Appeal, suggested: Any, revealed: Person | None) -> dict[str, Any] | None:
     """The location, as exactly as its reader may know: the point, the place, or the area's centre.
 
-    A place with a sticker is public; the requester's own point is personal data, shown and logged
-    together with name and phone.
+    A place with a sticker is public; the requester's point is shown and logged with their name.
     """
     area = appeal.area or (suggested and suggested.area)
     place = appeal.place
@@ -186,12 +175,6 @@ def _map(appeal: Appeal, suggested: Any, revealed: Person | None) -> dict[str, A
     else:
         return None
     return {"points": [point], "area": area.pk if area else ""}
-
-
-def _said_at(appeal: Appeal) -> datetime | None:
-    """When it was said, where that differs from when it was filed."""
-    said = appeal.said_at
-    return said if said and abs(appeal.filed_at - said) > SAID_BEFORE else None
 
 
 def _story(
@@ -207,42 +190,18 @@ def _story(
     return story
 
 
-def _source(source: str) -> str:
-    """Who suggests it, in words."""
-    known = {"requester": _("诉求人自选"), "lexicon": _("关键词")}
-    return known.get(source) or _("学自历次研判")
-
-
-def _suggested(suggestion: Any) -> list[dict[str, Any]]:
-    """The suggested values with their confidence in percent."""
+def _suggested(found: Any) -> list[dict[str, Any]]:
     parts = [
-        (_("类别"), suggestion.category and name_of(suggestion.category), "category"),
-        (_("性质"), suggestion.klass and _(Klass(suggestion.klass).label), "klass"),
-        (_("地点"), suggestion.area and name_of(suggestion.area), "area"),
-        (_("紧急程度"), _(Urgency(suggestion.urgency).label), "urgency"),
+        (_("类别"), found.category and name_of(found.category), found.category_confidence),
+        (_("性质"), found.klass and _(Klass(found.klass).label), found.klass_confidence),
+        (_("地点"), found.area and name_of(found.area), found.area_confidence),
+        (_("紧急程度"), _(Urgency(found.urgency).label), found.urgency_confidence),
     ]
     return [
-        {
-            "label": label,
-            "value": value,
-            "percent": round(100 * getattr(suggestion, f"{name}_confidence")),
-        }
-        for label, value, name in parts
+        {"label": label, "value": value, "percent": round(100 * confidence)}
+        for label, value, confidence in parts
         if value
     ]
-
-
-def _linked(appeal: Appeal, actor: Actor, reveal: bool) -> list[Any]:
-    """Other cases of the same caller, the newest first."""
-    if not appeal.caller or not reveal:
-        return []
-    others = inboxes.visible(actor).filter(caller=appeal.caller).exclude(pk=appeal.pk)
-    return _headlines(others, actor)
-
-
-def _merged_in(appeal: Appeal, actor: Actor) -> list[dict[str, Any]]:
-    """Cases merged into this one, the newest first."""
-    return _headlines(inboxes.visible(actor).filter(master=appeal.pk), actor)
 
 
 def _headlines(found: QuerySet[Appeal], actor: Actor) -> list[dict[str, Any]]:
@@ -255,16 +214,12 @@ def _headlines(found: QuerySet[Appeal], actor: Actor) -> list[dict[str, Any]]:
 def _show(request: HttpRequest, appeal: Appeal, *, status: int = 200, **more: Any) -> HttpResponse:
     back = request.POST.get("back", request.GET.get("back", ""))
     context = context_of(request, appeal, back=back, **more)
-    part = request.GET.get("part", "")
-    template = "case/case_body.html" if part == "case" else "case/case.html"
+    template = "case/case_body.html" if is_part(request, "case") else "case/case.html"
     return render(request, template, context, status=status)
 
 
-@never_cache
-@require_GET
-@staff()
+@staff_page()
 def case_detail(request: HttpRequest, number: str) -> HttpResponse:
-    """Show the case page."""
     appeal = seen(request, number)
     if is_part(request, "viewers"):
         viewers = presence.others(who(request), appeal)
@@ -272,9 +227,7 @@ def case_detail(request: HttpRequest, number: str) -> HttpResponse:
     return _show(request, appeal)
 
 
-@never_cache
-@require_POST
-@staff()
+@staff_action()
 def case_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     """Do a verb and go back to the desk, or draw the page from which its form was sent again."""
     appeal, actor = seen(request, number), who(request)
@@ -287,7 +240,7 @@ def case_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     form = VerbForm(row, known, request.POST, request.FILES)
     back, version = request.POST.get("back", ""), version_of(request)
 
-    def success(done: str) -> str:
+    def success(done: object) -> str:
         return _("%(number)s：已%(verb)s") % {"number": appeal.number, "verb": done}
 
     def second_press(refused: moving.Refused) -> str | None:
@@ -295,11 +248,11 @@ def case_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
         # Whistles and shared cases send no version: many act on one case there at once.
         dated = version is not None or back in {"whistles", "shared"}
         same = refused.code == "contact_already" or is_duplicate(own, form, version)
-        return success(str(row.done)) if dated and same else None
+        return success(row.done) if dated and same else None
 
     return VerbView(request, appeal, form, _show_sender).answer(
-        perform=lambda: success(event_text.done(perform(appeal.pk, actor, form, version))),
-        reload=lambda: fetch(appeal.pk) or appeal,
+        perform=lambda: success(row.done_by(perform(appeal.pk, actor, form, version))),
+        reload=lambda: fetch_case(appeal.pk) or appeal,
         follow=lambda: redirect(_next(request, appeal, row, back)),
         on_refused=second_press,
     )
@@ -308,7 +261,6 @@ def case_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
 def _show_sender(
     request: HttpRequest, appeal: Appeal, *, bound: VerbForm, problem: str = "", status: int
 ) -> HttpResponse:
-    """Draw the page that sent the form: the list of whistles or the case page."""
     sent_there = whistles.redraw_whistles(request, bound, problem, status)
     return sent_there or _show(request, appeal, bound=bound, problem=problem, status=status)
 
@@ -326,7 +278,7 @@ def _next(request: HttpRequest, appeal: Appeal, verb: Verb, back: str) -> str:
         return _desk_at(back, stay)
     following = _desk_at(back, request.POST.get("then", "")) if back in _BACK else ""
     if back in {"triage", "dispatch", "callback"}:
-        fresh = fetch(appeal.pk)
+        fresh = fetch_case(appeal.pk)
         if verb is NO_ANSWER or (fresh is not None and fresh.status != appeal.status):
             return following
         return f"{reverse(back)}?case={appeal.number}"
@@ -335,15 +287,13 @@ def _next(request: HttpRequest, appeal: Appeal, verb: Verb, back: str) -> str:
         return f"{reverse(back)}?case={appeal.number}" if stays else following
     if back in {"whistles", "shared"}:
         return reverse(back)
-    fresh = fetch(appeal.pk)
+    fresh = fetch_case(appeal.pk)
     if fresh is None or not may_see(who(request), fresh):
         return reverse("desk")
     return reverse("case", args=[appeal.number])
 
 
-@never_cache
-@require_POST
-@staff()
+@staff_action()
 def case_reveal(request: HttpRequest, number: str) -> HttpResponse:
     """Show name, phone and address once, for a stated reason."""
     appeal, actor = seen(request, number), who(request)
@@ -361,7 +311,7 @@ def staff_photo(request: HttpRequest, photo_id: int) -> HttpResponse:
     """Serve a photo to staff who may see the requester's personal data."""
     if not request.user.is_authenticated:
         raise Http404
-    return _photo_page(who(request), photo_id)
+    return photo_response(photo_for(who(request), photo_id))
 
 
 @require_GET
@@ -370,11 +320,4 @@ def requester_photo(request: HttpRequest, token: str, photo_id: int) -> HttpResp
     appeal_id = id_of_token(token)
     if appeal_id is None:
         raise Http404
-    return _photo_page(requester_of(appeal_id), photo_id)
-
-
-def _photo_page(actor: Actor, photo_id: int) -> HttpResponse:
-    found = photo_for(actor, photo_id)
-    if found is None:
-        raise Http404
-    return photo_file(found)
+    return photo_response(photo_for(requester_of(appeal_id), photo_id))

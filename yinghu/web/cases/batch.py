@@ -1,7 +1,4 @@
-"""Batches: one verb for many cases, previewed, then done case by case in transactions of their own.
-
-Some batches can be undone.
-"""
+"""Batches: one verb for many cases, done case by case; some can be undone."""
 
 from __future__ import annotations
 
@@ -14,29 +11,26 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
 
 from yinghu.appeals import moving
 from yinghu.appeals.actions import ACCEPT, ANSWER, ASSIGN, HAND, RELEASE, RETURN, SORT
 from yinghu.appeals.closing_actions import CLOSE, DECLINE, MERGE
 from yinghu.appeals.handling_actions import ASK, NOTE, REPORT, RESOLVE, URGE
 from yinghu.appeals.labels import status_label
-from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.numbers import id_of
+from yinghu.appeals.models import Appeal
+from yinghu.appeals.numbers import id_of, number_of
 from yinghu.appeals.states import Status
 from yinghu.appeals.verb import Verb
+from yinghu.common.text import whole_number
 from yinghu.people.access import Actor, may_see, relations
-from yinghu.people.models import User
 from yinghu.ui.case_rows import CaseRow, case_rows
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_action
 from yinghu.ui.forms import Known, VerbForm
 from yinghu.ui.requests import login_of, who
 from yinghu.ui.verb_views import perform
 from yinghu.verbs import VERBS
 
 MAX_BATCH = 100
-"""Most cases in one batch."""
 
 BATCH_VERBS = (
     ACCEPT,
@@ -59,7 +53,6 @@ BATCH_VERBS = (
 case by case (extend, escalate, reopen)."""
 
 UNDO_SECONDS = 10 * 60
-"""Seconds for which a batch can be undone."""
 
 _RELATIONS: dict[Verb, frozenset[str]] = {
     verb: frozenset(verb.who) - {"volunteer"} for verb in BATCH_VERBS
@@ -86,9 +79,7 @@ class BatchCase:
     done: bool = False
 
 
-@never_cache
-@require_POST
-@staff()
+@staff_action()
 def batch_page(request: HttpRequest) -> HttpResponse:
     """Choose a verb, preview which cases it works for, fill in its form, do it."""
     actor = who(request)
@@ -117,15 +108,14 @@ def batch_page(request: HttpRequest) -> HttpResponse:
     bound = request.POST if "do" in request.POST else None
     # A photo belongs to one case.
     form = VerbForm(verb, Known(unit), bound, photos=False)
-    context |= {"form": form, "able": len(able), "can_undo": verb in _UNDO_FOR}
+    context |= {"form": form, "able": len(able), "can_undo": verb in _CAN_UNDO}
     if bound is None:
         return render(request, "cases/batch.html", context)
     if not form.is_valid():
         return render(request, "cases/batch.html", context, status=422)
     undo = [token for line in able if (token := _perform_one(request, actor, line, form))]
-    now = {line.number: line for line in _lines(actor, numbers)}
-    for line in lines:
-        line.row = now[line.number].row or line.row
+    for line, now in zip(lines, _lines(actor, numbers), strict=True):
+        line.row = now.row or line.row
     context |= {
         "n": sum(line.done for line in lines),
         "done_label": verb.done,
@@ -137,13 +127,9 @@ def batch_page(request: HttpRequest) -> HttpResponse:
 
 def _lines(actor: Actor, numbers: list[str]) -> list[BatchCase]:
     ids = [appeal_id for number in numbers if (appeal_id := id_of(number)) is not None]
-    rows = {row.appeal.number: row for row in case_rows(Appeal.objects.filter(pk__in=ids), actor)}
-    lines = []
-    for number in numbers:
-        row = rows.get(number)
-        seen = row is not None and may_see(actor, row.appeal)
-        lines.append(BatchCase(number, row if seen else None))
-    return lines
+    rows = case_rows(Appeal.objects.filter(pk__in=ids), actor)
+    seen = {row.appeal.number: row for row in rows if may_see(actor, row.appeal)}
+    return [BatchCase(number, seen.get(number)) for number in numbers]
 
 
 def _refusal(line: BatchCase, verb: Verb, actor: Actor) -> str:
@@ -165,42 +151,33 @@ def _perform_one(
     if line.row is None:
         return None
     appeal = line.row.appeal
-    shown = request.POST.get(f"version-{line.number}", "")
-    expect = int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 10 else None
+    expect = whole_number(request.POST.get(f"version-{line.number}", ""), 9)
     try:
         event = perform(appeal.pk, actor, form, expect)
     except moving.Refused as refused:
         line.why_not = refused.message
         return None
     line.done = True
-    undo = _UNDO_FOR.get(form.verb)
-    given = undo(appeal, actor, event.words) if undo else None
+    given = _undo(form.verb, appeal, actor, event.words)
     return [appeal.pk, event.seq, *given] if given is not None else None
 
 
-def _undo_for_accept(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
-    """Undo by release, unless the requester has been told something."""
-    return None if said else [RELEASE.name, {}]
-
-
-def _undo_for_hand(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
-    """Undo by handing it back to the earlier holder; without one, by release (heads only)."""
-    if before.holder_id is not None:
-        holder = User.objects.filter(pk=before.holder_id).values_list("username", flat=True).first()
-        return [HAND.name, {"user": holder}]
-    return [RELEASE.name, {}] if "head" in relations(actor, before) else None
-
-
-def _undo_for_assign(before: Appeal, actor: Actor, said: str) -> list[Any] | None:
-    """Undo by assigning it back to a unit that had not accepted it."""
-    if before.state is Status.ASSIGNED and before.unit is not None:
+def _undo(verb: Verb, before: Appeal, actor: Actor, said: str) -> list[Any] | None:
+    """The verb and its fields that take back one of `_CAN_UNDO`, None if nothing does."""
+    if verb is ACCEPT and not said:
+        return [RELEASE.name, {}]
+    if verb is HAND and before.holder is not None:
+        return [HAND.name, {"user": before.holder.username}]
+    if verb is HAND and "head" in relations(actor, before):
+        return [RELEASE.name, {}]
+    if verb is ASSIGN and before.state is Status.ASSIGNED and before.unit is not None:
         return [ASSIGN.name, {"unit": before.unit.code}]
     return None
 
 
-_UNDO_FOR = {ACCEPT: _undo_for_accept, HAND: _undo_for_hand, ASSIGN: _undo_for_assign}
-"""Undo functions by verb. The other verbs cannot be undone: their words have been read (answer,
-report, ask, resolve, decline), a rule has acted (sort), a unit has been told (return), or no verb
+_CAN_UNDO = frozenset({ACCEPT, HAND, ASSIGN})
+"""The other verbs cannot be undone: their words have been read (answer, report, ask, resolve,
+decline; also accept with words), a rule has acted (sort), a unit has been told (return), or no verb
 reverts them (merge, close, note, urge)."""
 
 
@@ -209,9 +186,7 @@ def _signer(request: HttpRequest) -> signing.TimestampSigner:
     return signing.TimestampSigner(salt=f"yinghu.web.cases.batch:{login_of(request).pk}")
 
 
-@never_cache
-@require_POST
-@staff()
+@staff_action()
 def undo_batch(request: HttpRequest) -> HttpResponse:
     """Undo a batch case by case, where nothing has happened since."""
     try:
@@ -223,19 +198,16 @@ def undo_batch(request: HttpRequest) -> HttpResponse:
         return redirect(_list_address(request))
     except signing.BadSignature as forged:
         raise Http404 from forged
-    actor, lines = who(request), []
-    for appeal_id, seq, back, given in undone:
-        line = BatchCase(Appeal(pk=appeal_id).number)
-        lines.append(line)
+    actor, why = who(request), _("撤销刚才的批量操作")
+    lines = [BatchCase(number_of(appeal_id)) for appeal_id, *_undo in undone]
+    for line, (appeal_id, seq, back, given) in zip(lines, undone, strict=True):
         try:
-            _take_back(appeal_id, actor, VERBS[back], given, seq)
+            VERBS[back].perform(appeal_id, actor, **given, why=why, expect=seq)
             line.done = True
         except moving.Refused as refused:
             line.why_not = refused.message
-    rows = {row.appeal.pk: row for row in case_rows(_undone_cases(undone), actor)}
-    for line in lines:
-        row = rows.get(id_of(line.number) or 0)
-        line.row = row if row is not None and may_see(actor, row.appeal) else None
+    for line, now in zip(lines, _lines(actor, [each.number for each in lines]), strict=True):
+        line.row = now.row
     context = {
         "desk": "cases",
         "lines": lines,
@@ -245,15 +217,6 @@ def undo_batch(request: HttpRequest) -> HttpResponse:
         "back": _list_address(request),
     }
     return render(request, "cases/batch_done.html", context)
-
-
-def _take_back(appeal_id: int, actor: Actor, verb: Verb, given: dict[str, Any], seq: int) -> Event:
-    why = _("撤销刚才的批量操作")
-    return verb.perform(appeal_id, actor, **given, why=why, expect=seq)
-
-
-def _undone_cases(undone: list[Any]) -> Any:
-    return Appeal.objects.filter(pk__in=[each[0] for each in undone])
 
 
 def _list_address(request: HttpRequest) -> str:

@@ -37,7 +37,6 @@ class Drilldown:
         return _SEPARATOR.join("" if part is None else str(part) for part in astuple(self))
 
     def ids(self) -> RawSQL:
-        """Return a subquery of the cases' ids."""
         return rates.ids_behind(self.figure, self.by, self.key, self.since, self.until, self.scope)
 
     def words(self) -> str:
@@ -81,18 +80,14 @@ def line_name(by: str, key: str) -> str:
     """Return the name of a line's unit, area, category, channel or class."""
     if not key:
         return _("未定")
-    thing: Any = None
-    match by:
-        case "unit":
-            thing = Unit.objects.filter(code=key).first()
-        case "category":
-            thing = Category.objects.filter(code=key).first()
-        case "area":
-            return _area(key)
-        case "channel":
-            return _(channels.label(key))
-        case "klass":
-            return _(Klass(key).label) if key in set(Klass) else key
+    if by == "area":
+        return _area(key)
+    if by == "channel":
+        return _(channels.label(key))
+    if by == "klass":
+        return _(Klass(key).label) if key in set(Klass) else key
+    table: Any = Unit if by == "unit" else Category
+    thing = table.objects.filter(code=key).first()
     return name_of(thing) if thing else key
 
 

@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from yinghu.appeals import clocks
 from yinghu.appeals.actions import RETURN
@@ -20,6 +21,7 @@ from yinghu.appeals.channels import CHANNELS
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Category, Clock, Event
 from yinghu.appeals.states import OPEN, Klass, Status, Urgency
+from yinghu.common.config_types.config_form import labelled
 from yinghu.common.form_fields import PickerSelect
 from yinghu.common.language import name_of
 from yinghu.people.access import Actor
@@ -27,7 +29,7 @@ from yinghu.people.models import Unit
 from yinghu.places.area_fields import AreaField, AreaInput
 from yinghu.places.locate import known_areas
 from yinghu.places.models import Area
-from yinghu.web.cases.drilldown import parse_drilldown
+from yinghu.web.cases.drilldown import line_name, parse_drilldown
 
 NONE = "-"
 """Filter value for cases without category, area, unit or class."""
@@ -68,32 +70,19 @@ class Filter:
 
     def query(self) -> str:
         """Encode the filter as a query string, in a fixed order."""
-        given: dict[str, Any] = {}
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if value is True:
-                given[each.name] = "1"
-            elif value:
-                given[each.name] = value
-        return urlencode(given, doseq=True)
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        shown = {name: "1" if value is True else value for name, value in given.items() if value}
+        return urlencode(shown, doseq=True)
 
     def without(self, name: str) -> Filter:
         """Return the filter without one of its parts."""
-        nothing = Filter()
-        dropped = {name: getattr(nothing, name)}
-        if name == "q":
-            dropped["by"] = ""
-        if f"{name}_only" in {each.name for each in fields(self)}:
-            dropped[f"{name}_only"] = False
-        return replace(self, **dropped)
+        dropped = {name, "by"} if name == "q" else {name, f"{name}_only"}
+        given: dict[str, Any] = {f.name: f.default for f in fields(self) if f.name in dropped}
+        return replace(self, **given)
 
     def apply(self, found: QuerySet[Appeal], actor: Actor) -> QuerySet[Appeal]:
         """Apply everything but `q`, which is for `search.match_query`."""
-        found = found.filter(self._what() & self._where())
-        if self.since:
-            found = found.filter(filed_at__gte=_midnight(self.since))
-        if self.until:
-            found = found.filter(filed_at__lt=_midnight(self.until + timedelta(days=1)))
+        found = found.filter(**self._lookups(actor))
         if figure := parse_drilldown(self.behind):
             found = found.filter(pk__in=figure.ids())
         for clock in self.clocks().values():
@@ -102,10 +91,6 @@ class Filter:
             # Only cases that wait to be assigned again.
             back = Event.objects.filter(verb=RETURN.name, appeal=OuterRef("pk"))
             found = found.filter(Exists(back), status=Status.SORTED)
-        if self.mine:
-            found = found.filter(holder=actor.user_id)
-        if self.free:
-            found = found.filter(holder=None)
         return found
 
     def clocks(self) -> dict[str, QuerySet[Clock]]:
@@ -119,37 +104,39 @@ class Filter:
             asked["today"] = Clock.objects.filter(clocks.overdue(tomorrow), due_at__gte=now)
         return asked
 
-    def _what(self) -> Q:
-        statuses = set(self.status or Status) & OPEN if self.free else set(self.status)
-        # Ended cases need no holder.
-        wanted = Q(status__in=sorted(statuses)) if self.status or self.free else Q()
+    def _lookups(self, actor: Actor) -> dict[str, Any]:
+        """Return the conditions on columns of the appeal."""
+        wanted: dict[str, Any] = {}
+        if self.status or self.free:
+            statuses = set(self.status or Status)
+            # Ended cases need no holder.
+            wanted["status__in"] = sorted(statuses & OPEN if self.free else statuses)
         if self.klass:
-            wanted &= Q(klass="" if self.klass == NONE else self.klass)
-        if self.category == NONE:
-            wanted &= Q(category=None)
-        elif self.category:
+            wanted["klass"] = "" if self.klass == NONE else self.klass
+        if self.category not in ("", NONE):
             under = Category.objects.filter(code__startswith=f"{self.category}.")
             codes = [] if self.category_only else list(under.values_list("pk", flat=True))
-            wanted &= Q(category__in=[self.category, *codes])
-        if self.channel:
-            wanted &= Q(channel=self.channel)
-        if self.urgency:
-            wanted &= Q(urgency=self.urgency)
-        return wanted
-
-    def _where(self) -> Q:
-        wanted = Q()
-        if self.area == NONE:
-            wanted &= Q(area=None)
-        elif self.area and self.area_only:
-            wanted &= Q(area=self.area)
-        elif self.area:
-            wanted &= Q(area__code__startswith=self.area)
-        if self.unit == NONE:
-            wanted &= Q(unit=None)
-        elif self.unit:
+            wanted["category__in"] = [self.category, *codes]
+        if self.area not in ("", NONE):
+            wanted["area" if self.area_only else "area__code__startswith"] = self.area
+        if self.unit not in ("", NONE):
             unit = Unit.objects.filter(code=self.unit).values_list("pk", flat=True).first()
-            wanted &= Q(unit=unit or 0)
+            wanted["unit"] = unit or 0
+        for name in ("category", "area", "unit"):
+            if getattr(self, name) == NONE:
+                wanted[name] = None
+        if self.channel:
+            wanted["channel"] = self.channel
+        if self.urgency:
+            wanted["urgency"] = self.urgency
+        if self.since:
+            wanted["filed_at__gte"] = _midnight(self.since)
+        if self.until:
+            wanted["filed_at__lt"] = _midnight(self.until + timedelta(days=1))
+        if self.mine:
+            wanted["holder"] = actor.user_id
+        if self.free:
+            wanted["holder__isnull"] = True
         return wanted
 
     def words(self) -> list[tuple[str, str]]:
@@ -163,14 +150,9 @@ class Filter:
         if self.klass:
             label = _("性质未定") if self.klass == NONE else _(Klass(self.klass).label)
             said.append(("klass", label))
-        for name, table, none in (
-            ("category", Category, _("类别未定")),
-            ("unit", Unit, _("还没有派")),
-        ):
-            code = getattr(self, name)
-            row = table.objects.filter(code=code).first() if code else None
-            if code:
-                said.append((name, none if code == NONE else name_of(row) if row else code))
+        for name, none in (("category", _("类别未定")), ("unit", _("还没有派"))):
+            if code := getattr(self, name):
+                said.append((name, none if code == NONE else line_name(name, code)))
         if self.area:
             area = known_areas().get(self.area)
             known = name_of(area) if area else self.area
@@ -214,6 +196,27 @@ class _AreaOrNone(AreaField):
         return text if is_known else super().clean(value)
 
 
+class DayField(forms.DateField):
+    """A day between 1970 and 8999."""
+
+    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        if value and not 1970 <= value.year <= 8999:
+            raise ValidationError(_("请写一个真实的日期"))
+
+
+class PeriodForm(forms.Form):
+    """A form with the days `since` and `until`."""
+
+    def clean(self) -> dict[str, Any]:
+        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
+        if since and until and since > until:
+            self.add_error("until", _("结束日期在开始日期之前"))
+        return self.cleaned_data
+
+
 class Choices:
     """Choices of categories and units, including retired ones; fetched once for many forms."""
 
@@ -226,7 +229,7 @@ class Choices:
         return [(u.code, name_of(u)) for u in Unit.objects.all()]
 
 
-class FilterForm(forms.Form):
+class FilterForm(PeriodForm):
     """The filter bar; an invalid field shows its error and does not filter."""
 
     status = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
@@ -236,13 +239,8 @@ class FilterForm(forms.Form):
     klass = forms.ChoiceField(required=False)
     urgency = forms.TypedChoiceField(required=False, coerce=int, empty_value=None)
     channel = forms.ChoiceField(required=False)
-    since = forms.DateField(required=False)
-    until = forms.DateField(required=False)
-    late = forms.BooleanField(required=False)
-    today = forms.BooleanField(required=False)
-    mine = forms.BooleanField(required=False)
-    free = forms.BooleanField(required=False)
-    returned = forms.BooleanField(required=False)
+    since = DayField(label=gettext_lazy("提交日期，从"), required=False)
+    until = DayField(label=gettext_lazy("提交日期，到"), required=False)
     behind = forms.CharField(required=False, max_length=300, widget=forms.HiddenInput)
 
     def __init__(self, data: Any, choices: Choices | None = None) -> None:
@@ -252,18 +250,13 @@ class FilterForm(forms.Form):
         self._choose("status", _("状态"), [(s.value, status_label(s)) for s in Status])
         self._choose("category", _("类别"), [anything, (NONE, _("类别未定")), *choices.categories])
         self._choose("unit", _("承办单位"), [anything, (NONE, _("还没有派")), *choices.units])
-        klasses = [(k.value, _(k.label)) for k in Klass]
-        self._choose("klass", _("性质"), [anything, (NONE, _("性质未定")), *klasses])
-        levels = [(u.value, _(u.label)) for u in Urgency]
-        self._choose("urgency", _("紧急程度"), [anything, *levels])
+        self._choose("klass", _("性质"), [anything, (NONE, _("性质未定")), *labelled(Klass)])
+        self._choose("urgency", _("紧急程度"), [anything, *labelled(Urgency)])
         channels = [(c.code, _(c.label)) for c in CHANNELS.values()]
         self._choose("channel", _("来源"), [anything, *channels])
         self.fields["area"].label, self.fields["behind"].label = _("地点"), _("统计数字")
-        for name, label in (("since", _("提交日期，从")), ("until", _("提交日期，到"))):
-            self.fields[name].label = label
-            self.fields[name].widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
         for name, label in _flags():
-            self.fields[name].label = label
+            self.fields[name] = forms.BooleanField(label=label, required=False)
 
     def _choose(self, name: str, label: str, choices: list[tuple[Any, str]]) -> None:
         field: Any = self.fields[name]
@@ -275,7 +268,6 @@ class FilterForm(forms.Form):
         return [bound for bound in self if bound.name not in ticks | {"status", "behind"}]
 
     def ticks(self) -> list[forms.BoundField]:
-        """Return the check boxes."""
         return [self[name] for name, _label in _flags()]
 
     def filter(self) -> Filter:
@@ -295,14 +287,3 @@ class FilterForm(forms.Form):
         if text and figure is None:
             raise ValidationError(_("没有这个统计数字，请从“三率”里点开"))
         return str(figure or "")
-
-    def clean(self) -> dict[str, Any]:
-        given: dict[str, Any] = super().clean() or {}
-        for name in ("since", "until"):
-            if (day := given.get(name)) and not 1970 <= day.year <= 8999:
-                self.add_error(name, _("请写一个真实的日期"))
-                given.pop(name, None)
-        since, until = given.get("since"), given.get("until")
-        if since and until and since > until:
-            self.add_error("until", _("结束日期在开始日期之前"))
-        return given

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, QueryDict
@@ -40,20 +39,10 @@ READY: tuple[tuple[Any, Filter, frozenset[str]], ...] = (
 """Predefined filters: name, filter, desks that have it."""
 
 
-@dataclass(frozen=True, slots=True)
-class FilterChip:
-    """A filter above the list with its number of cases: "99+" above 99, "" if not counted."""
-
-    name: str
-    query: str
-    n: str
-    here: bool
-
-
-def filter_chips(request: HttpRequest, address: str, *, counted: bool = False) -> list[FilterChip]:
+def filter_chips(request: HttpRequest, address: str, *, counted: bool = False) -> list[Any]:
     """List the predefined filters of the actor's desks and the login's saved ones.
 
-    `address` is the query of the open one. Counting is slow; pages load the counts later.
+    `n` is "99+" above 99, "" if not counted; `here` marks the one whose query is `address`.
     """
     actor = who(request)
     mine = desks_of(actor)
@@ -64,7 +53,7 @@ def filter_chips(request: HttpRequest, address: str, *, counted: bool = False) -
         named.append((name, query, each))
     told: dict[str, str] = {}
     if counted:
-        # Searches are slow and rate-limited, so they are not counted.
+        # Counting is slow; pages load it later. Searches are rate-limited too, and not counted.
         lists = {
             query: search.find_cases(actor, each)[1] for _name, query, each in named if not each.q
         }
@@ -72,6 +61,6 @@ def filter_chips(request: HttpRequest, address: str, *, counted: bool = False) -
         for query, n in (dict.fromkeys(lists, 0) | inboxes.counted(lists)).items():
             told[query] = f"{most - 1}+" if n >= most else str(n)
     return [
-        FilterChip(name, query, told.get(query, ""), query == address)
+        {"name": name, "query": query, "n": told.get(query, ""), "here": query == address}
         for name, query, _each in named
     ]

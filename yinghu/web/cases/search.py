@@ -74,10 +74,7 @@ def match_query(
 
 
 def _ids_ending_with(digits: str) -> list[int]:
-    """Find the newest ids whose numbers end with these digits, the last being the check digit.
-
-    Needs no index, as such ids differ by a power of ten.
-    """
+    # The last digit is the check digit. Needs no index, as such ids differ by a power of ten.
     apart = 10 ** (len(digits) - 1)
     newest = Appeal.objects.order_by("-id").values_list("pk", flat=True).first() or 0
     first = newest - (newest - int(digits[:-1])) % apart
@@ -86,10 +83,7 @@ def _ids_ending_with(digits: str) -> list[int]:
 
 
 def excerpt(text: str, query: str) -> SafeString:
-    """Cut `text` around the first word of `query` and mark the words; "" if none occurs literally.
-
-    `text` must be masked for its reader.
-    """
+    """Cut `text`, masked for its reader, around the first word of `query`, and mark the words."""
     parts = [re.escape(part) for part in query.split()][:8]
     pattern = re.compile("|".join(sorted(parts, key=len, reverse=True)) or r"(?!)", re.IGNORECASE)
     first = pattern.search(text)
@@ -107,9 +101,7 @@ def excerpt(text: str, query: str) -> SafeString:
 
 
 def find_cases(actor: Actor, wanted: Filter) -> tuple[str, QuerySet[Appeal]]:
-    """Apply a filter in the actor's scope; returns the kind of match (`match_query`, "" without a
-    search) and the cases.
-    """
+    """Apply a filter in the actor's scope; returns as `match_query`, "" without a search."""
     appeals = wanted.apply(inboxes.visible(actor), actor)
     if not wanted.q:
         return "", appeals

@@ -9,22 +9,21 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.appeals.models import Appeal
 from yinghu.common import rate_limit
 from yinghu.common.privacy.masking import without_numbers
+from yinghu.common.text import whole_number
 from yinghu.insight import exports
 from yinghu.people.access import Actor, may_export
 from yinghu.ui import csv_download
-from yinghu.ui.decorators import staff
-from yinghu.ui.pagination import PAGE_SIZE, CasePage, case_page, newest_first
+from yinghu.ui.decorators import staff_action, staff_page
+from yinghu.ui.pagination import PAGE_SIZE, CasePage, case_page
 from yinghu.ui.requests import is_part, login_of, who
 from yinghu.web.cases import search
 from yinghu.web.cases.batch import MAX_BATCH, batch_verbs
@@ -33,8 +32,6 @@ from yinghu.web.cases.saved_filters import filter_chips
 from yinghu.web.models import SavedView
 
 MAX_SAVED_VIEWS = 20
-"""Most saved filters of a login."""
-
 MOST_COUNTED_SEARCHED = 100
 """Most cases counted of a search, where counting is slower."""
 LATE_CANDIDATES = (1000, 20_000)
@@ -43,9 +40,7 @@ DELETED_KEY = "web.cases.deleted"
 """Session key of a just deleted filter, which the next page offers to restore."""
 
 
-@never_cache
-@require_GET
-@staff()
+@staff_page()
 def cases_page(request: HttpRequest) -> HttpResponse:
     """List the cases that match the address's filter and search, newest first."""
     if is_part(request, "views"):
@@ -54,23 +49,21 @@ def cases_page(request: HttpRequest) -> HttpResponse:
     actor, form = who(request), FilterForm(request.GET)
     wanted = form.filter()
     after = request.GET.get("after", "")
-    limit = _rate_limit_name(actor, wanted)
-    context = _question_context(request, form, wanted) | {"is_more": bool(after)}
-    # Before searching: limits guessing of numbers and phones.
-    if wanted.q and (wait := rate_limit.too_many(limit, f"user {actor.user_id}")):
-        return _rate_limited(request, context | {"kind": limit}, wait)
+    if refused := _refuse_guessing(request, form, wanted):
+        return refused
     kind, found = search.find_cases(actor, wanted)
     if not wanted and request.path == reverse("search"):
         # An empty search finds nothing, not everything.
         found = found.none()
     n, found = _count_and_narrow(found, actor, wanted, after)
-    listed = case_page(newest_first(found), after, ("-id",), actor)
+    listed = case_page(found, after, ("-id",), actor)
     if kind == "words":
         _add_excerpts(listed, wanted.q)
-    context |= {"kind": kind, "page": listed}
+    context = _question_context(request, form, wanted) | {"kind": kind, "page": listed}
     if is_part(request, "rows"):
         return render(request, "cases/rows.html", context)
     context |= {
+        "views": filter_chips(request, wanted.query()),
         "n": n,
         "most": MAX_BATCH,
         "verbs": batch_verbs(actor),
@@ -86,7 +79,6 @@ def cases_page(request: HttpRequest) -> HttpResponse:
 
 
 def _question_context(request: HttpRequest, form: FilterForm, wanted: Filter) -> dict[str, Any]:
-    """Return the context about the query itself."""
     return {
         "desk": "cases",
         "query": wanted.q,
@@ -95,21 +87,27 @@ def _question_context(request: HttpRequest, form: FilterForm, wanted: Filter) ->
         "address": wanted.query(),
         "form": form,
         "chips": [(text, wanted.without(name).query()) for name, text in wanted.words()],
+        "is_more": bool(request.GET.get("after")),
         "kept": SavedView.objects.filter(user=login_of(request), query=wanted.query()).first(),
     }
 
 
-def _rate_limited(request: HttpRequest, context: dict[str, Any], wait: int) -> HttpResponse:
-    """Answer 429 with the page, no results and the seconds to wait."""
-    context |= {"problem": _("试得太多了，请 %d 秒后再试") % wait}
+def _refuse_guessing(request: HttpRequest, form: FilterForm, wanted: Filter) -> HttpResponse | None:
+    """Answer 429 without results after too many searches, so that nobody can guess numbers.
+
+    Searches by phone have a stricter limit.
+    """
+    actor = who(request)
+    limit = "phone" if not wanted.by and search.phone_in(actor, wanted.q) else "words"
+    wait = rate_limit.too_many(limit, f"user {actor.user_id}") if wanted.q else 0
+    if not wait:
+        return None
+    context = _question_context(request, form, wanted)
+    context |= {"kind": limit, "problem": _("试得太多了，请 %d 秒后再试") % wait}
+    context["views"] = filter_chips(request, wanted.query())
     refused = render(request, "cases/list.html", context, status=429)
     refused.headers["Retry-After"] = str(wait)
     return refused
-
-
-def _rate_limit_name(actor: Actor, wanted: Filter) -> str:
-    """Name the rate limit of a search; phones have a stricter one against guessing."""
-    return "phone" if not wanted.by and search.phone_in(actor, wanted.q) else "words"
 
 
 def _add_excerpts(listed: CasePage, query: str) -> None:
@@ -133,8 +131,8 @@ def _count_and_narrow(
         return str(len(ids)), Appeal.objects.filter(pk__in=_id_array(ids))
     for part, clock in wanted.clocks().items():
         # Late cases are old, and among old cases they are frequent.
-        if after.isascii() and after.isdigit() and len(after) < 19:
-            clock = clock.filter(appeal__lt=int(after))
+        if (last := whole_number(after)) is not None:
+            clock = clock.filter(appeal__lt=last)
         newest = clock.order_by("-appeal").values_list("appeal", flat=True).distinct()
         others = search.find_cases(actor, wanted.without(part))[1]
         for many in LATE_CANDIDATES:
@@ -150,8 +148,7 @@ def _id_array(ids: list[int]) -> RawSQL:
     return RawSQL("SELECT unnest(%s::bigint[])", [ids])
 
 
-@require_POST
-@staff()
+@staff_action()
 def save_view(request: HttpRequest) -> HttpResponse:
     """Save the filter of the address under a name, replacing an earlier one of that name."""
     wanted = FilterForm(QueryDict(request.POST.get("query", "")[:600])).filter()
@@ -174,13 +171,9 @@ def save_view(request: HttpRequest) -> HttpResponse:
     return redirect(back)
 
 
-@require_POST
-@staff()
+@staff_action()
 def rename_view(request: HttpRequest, pk: int) -> HttpResponse:
-    """Rename a saved filter."""
-    view = SavedView.objects.filter(pk=pk, user=login_of(request)).first()
-    if view is None:
-        raise Http404
+    view = get_object_or_404(SavedView, pk=pk, user=login_of(request))
     name = " ".join(request.POST.get("name", "").replace("\x00", "").split())[:40]
     if name:
         try:
@@ -191,35 +184,27 @@ def rename_view(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect(f"{reverse('cases')}?{view.query}")
 
 
-@require_POST
-@staff()
+@staff_action()
 def delete_view(request: HttpRequest, pk: int) -> HttpResponse:
     """Delete a saved filter; the next page offers to restore it."""
-    view = SavedView.objects.filter(pk=pk, user=login_of(request)).first()
-    if view is None:
-        raise Http404
+    view = get_object_or_404(SavedView, pk=pk, user=login_of(request))
     view.delete()
     request.session[DELETED_KEY] = [view.name, view.query]
     return redirect(f"{reverse('cases')}?{view.query}")
 
 
-@never_cache
-@require_GET
-@staff()
+@staff_page()
 def export_cases(request: HttpRequest) -> HttpResponse:
     """Export the list as CSV; see `insight.exports`."""
     actor, form = who(request), FilterForm(request.GET)
     wanted = form.filter()
     if not may_export(actor):
         raise PermissionDenied
-    limit = _rate_limit_name(actor, wanted)
-    if wanted.q and (wait := rate_limit.too_many(limit, f"user {actor.user_id}")):
-        return _rate_limited(
-            request, _question_context(request, form, wanted) | {"kind": limit}, wait
-        )
+    if refused := _refuse_guessing(request, form, wanted):
+        return refused
     kind, found = search.find_cases(actor, wanted)
     # The log must not contain a phone searched for.
     query = wanted.without("q").query()
-    lines = exports.case_lines(actor, newest_first(found), kind=kind, query=query)
+    lines = exports.case_lines(actor, found.order_by("-id"), kind=kind, query=query)
     name = f"cases-{timezone.localtime():%Y%m%d-%H%M}"
     return csv_download.download(name, exports.CASE_COLUMNS, lines)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
 from django.core import signing
+from django.core.files.uploadedfile import UploadedFile
 from django.db import DataError, IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware, get_token
@@ -34,11 +35,14 @@ from yinghu.places.models import Area, Place
 from yinghu.triage.duplicates import note_corrected
 from yinghu.ui.forms import FilingForm
 from yinghu.ui.maps import point_in
+from yinghu.ui.verb_views import store_photos
 
 CHANNEL = "web"
 FAR = 200_000
 """Positions farther than this from the city's centre, in metres, are ignored as wrong."""
 MAX_BODY = photos.MAX_PHOTOS * photos.MAX_UPLOAD_BYTES + 2**20
+_COMPARED = ("body", "name", "phone", "address", "category", "place", "answers", "lon", "lat")
+"""Fields that tell a changed form from one sent again; digests in kept forms fix the order."""
 
 
 def new_form_id(request: HttpRequest) -> str:
@@ -62,7 +66,7 @@ def _signer_for(request: HttpRequest) -> signing.Signer:
 
 @dataclass(slots=True)
 class Sheet:
-    """A filing form being processed: input, place, categories and errors."""
+    """A filing form being processed: input, place and errors."""
 
     form: FilingForm
     place: Place | None
@@ -71,21 +75,18 @@ class Sheet:
     photo_problem: str = ""
     photos_lost: bool = False
     unknown_place: bool = False
-    categories: list[Category] = field(default_factory=list)
-    root: str = ""
-    """The area whose outline the map shows."""
 
     def show(self, request: HttpRequest, status: int = 200, template: str = "") -> HttpResponse:
-        """Render the form."""
-        top = Area.objects.filter(retired_at=None).order_by("level", "code")
-        self.root = top.values_list("code", flat=True).first() or ""
-        self.categories = list(Category.objects.filter(active=True))
-        return render(
-            request,
-            template or "citizen/file.html",
-            {"sheet": self, "form": self.form, "max_photos": photos.MAX_PHOTOS},
-            status=status,
-        )
+        areas = Area.objects.filter(retired_at=None).order_by("level", "code")
+        context = {
+            "sheet": self,
+            "form": self.form,
+            "max_photos": photos.MAX_PHOTOS,
+            "categories": list(Category.objects.filter(active=True)),
+            # The area whose outline the map shows.
+            "root": areas.values_list("code", flat=True).first() or "",
+        }
+        return render(request, template or "citizen/file.html", context, status=status)
 
 
 class _CsrfCheck(CsrfViewMiddleware):
@@ -97,14 +98,14 @@ class _CsrfCheck(CsrfViewMiddleware):
 
 def forged(request: HttpRequest) -> bool:
     """Does the request fail the CSRF check?"""
-    check = _CsrfCheck(lambda _r: HttpResponse())
+
+    def view(_request: HttpRequest) -> HttpResponse:
+        # Not exempt from the check, as the view of the form is.
+        return HttpResponse()
+
+    check = _CsrfCheck(view)
     check.process_request(request)
-    return check.process_view(request, _unchecked, (), {}) is not None
-
-
-def _unchecked(request: HttpRequest) -> HttpResponse:
-    """A view that is not exempt from the CSRF check."""
-    return HttpResponse()
+    return check.process_view(request, view, (), {}) is not None
 
 
 def category_of(request: HttpRequest) -> Category | None:
@@ -116,42 +117,33 @@ def category_of(request: HttpRequest) -> Category | None:
     return Category.objects.filter(pk=code, active=True).first()
 
 
-def take(request: HttpRequest, place: Place | None) -> HttpResponse:
+def take_form(request: HttpRequest, place: Place | None) -> HttpResponse:
     """File the form; redirect to the result, or render the form again with its errors."""
-    sheet = Sheet(
-        FilingForm(request.POST, category_of(request)), place, request.POST.get("form_id", "")
-    )
     pictures = request.FILES.getlist("photos")
+    form = FilingForm(request.POST, category_of(request))
+    sheet = Sheet(form, place, request.POST.get("form_id", ""), photos_lost=bool(pictures))
     form_id = genuine_form_id(request, sheet.form_id)
     if forged(request) or not form_id:
         get_token(request)
         sheet.form_id = sheet.form_id if form_id else new_form_id(request)
         sheet.problem = _("页面放得太久，没有提交成功。您写的都还在，请再按一次“提交”。")
-        sheet.photos_lost = bool(pictures)
         return sheet.show(request, 403)
     if wait := rate_limit.too_many("file", request.META.get("REMOTE_ADDR", "")):
         sheet.problem = _("提交得太频繁，请 %d 秒后再按一次。您写的都还在。") % wait
-        sheet.photos_lost = bool(pictures)
         page = sheet.show(request, 429)
         page.headers["Retry-After"] = str(wait)
         return page
     stored: tuple[StoredPhoto, ...] = ()
-    sums: list[str] = []
-    valid = sheet.form.is_valid()
+    valid = form.is_valid()
     try:
         if len(pictures) > photos.MAX_PHOTOS:
             raise BadPhoto(_("最多 %d 张照片") % photos.MAX_PHOTOS)
-        if valid:
-            for picture in pictures:
-                data = picture.read()
-                stored += (photos.store(data),)
-                sums.append(hashlib.sha256(data).hexdigest())
+        stored = store_photos(pictures) if valid else ()
     except BadPhoto as wrong:
-        photos.discard(stored)
         sheet.photo_problem = str(wrong)
     if not valid or sheet.photo_problem:
-        sheet.photos_lost = bool(pictures)
         return sheet.show(request, 422)
+    sums = [_sum_of(picture) for picture in pictures]
     filing = _build_filing(sheet, stored)
     try:
         first, received = _receive_form(request, form_id, filing, sums)
@@ -180,7 +172,7 @@ def _receive_form(
     phone) it creates another appeal, once: a form must not change sealed data of an appeal that is
     being processed, and a supplement would show the phone number in plain text.
     """
-    digest = _digest([_content(filing)])
+    digest = _digest([[getattr(filing, name) for name in _COMPARED]])
     raw = _raw_form(request, digest, sums)
     received = receive(Incoming(form_id, raw, filing), Actor("requester"))
     first = received.appeal_id
@@ -194,19 +186,9 @@ def _receive_form(
     return first, received
 
 
-def _content(filing: Filing) -> list[Any]:
-    """Parsed values of the form, without photos."""
-    return [
-        filing.body,
-        filing.name,
-        filing.phone,
-        filing.address,
-        filing.category,
-        filing.place,
-        filing.answers,
-        filing.lon,
-        filing.lat,
-    ]
+def _sum_of(picture: UploadedFile[Any]) -> str:
+    picture.seek(0)
+    return hashlib.sha256(picture.read()).hexdigest()
 
 
 def _digest(things: list[Any]) -> str:
@@ -222,7 +204,6 @@ def _contains(raw: bytes, digest: str, sums: list[str]) -> bool:
 
 
 def _explain_second_appeal(request: HttpRequest, first: int) -> None:
-    """Explain that the changed form became a new appeal, and link the first one."""
     link = format_html(
         '<a href="{}">{}</a>', reverse("track", args=[track_token(first)]), number_of(first)
     )
@@ -251,6 +232,7 @@ def _build_filing(sheet: Sheet, stored: tuple[StoredPhoto, ...]) -> Filing:
         area = found.pk if found else None
     if point is None and place and place.lon is not None and place.lat is not None:
         point = (place.lon, place.lat)
+    lon, lat = point or (None, None)
     return Filing(
         body=given["words"],
         channel=CHANNEL,
@@ -260,8 +242,8 @@ def _build_filing(sheet: Sheet, stored: tuple[StoredPhoto, ...]) -> Filing:
         category=form.category.pk if form.category else None,
         area=area,
         place=place.pk if place else None,
-        lon=point[0] if point else None,
-        lat=point[1] if point else None,
+        lon=lon,
+        lat=lat,
         answers=form.answers(),
         language=get_language() or "zh-hans",
         photos=stored,
@@ -269,7 +251,6 @@ def _build_filing(sheet: Sheet, stored: tuple[StoredPhoto, ...]) -> Filing:
 
 
 def _plausible_point(point: tuple[float, float] | None) -> tuple[float, float] | None:
-    """Return the point, None if it is farther than `FAR` from the city's centre."""
     if point is None:
         return None
     known = Area.objects.filter(lon__isnull=False, lat__isnull=False, retired_at=None)
@@ -280,7 +261,6 @@ def _plausible_point(point: tuple[float, float] | None) -> tuple[float, float] |
 
 
 def _raw_form(request: HttpRequest, digest: str, sums: list[str]) -> bytes:
-    """The submitted form as JSON, photos by name, with digests to compare it."""
     sent: dict[str, list[str]] = {
         key: request.POST.getlist(key) for key in request.POST if key != "csrfmiddlewaretoken"
     }

@@ -1,7 +1,4 @@
-"""Verification of a phone number by a code in a text message.
-
-Used by `requester_cases` for the list of own cases and by `joining` for volunteers.
-"""
+"""Verification of a phone number, of a requester or a volunteer, by a code in a text message."""
 
 from __future__ import annotations
 
@@ -54,10 +51,9 @@ class PhoneStep:
 
 
 def handle_phone_form(request: HttpRequest, purpose: Purpose, *, quota_key: str = "") -> PhoneStep:
-    """Handle the submitted form: send a code, or check the code entered.
+    """Send a code or check the one entered; the answer does not reveal whether a phone is known.
 
-    The answer does not reveal whether a phone is known. `quota_key` is the key of a further rate
-    limit.
+    `quota_key` is the key of a further rate limit.
     """
     if not sms.reaches_people():
         raise Http404
@@ -77,26 +73,21 @@ def _send(
     wait = wait or rate_limit.too_many("coded", _caller(phone))
     if quota_key:
         wait = wait or rate_limit.too_many("join", quota_key)
-    code = ""
     if not wait:
         try:
             code = one_time_codes.make(phone, purpose)
         except one_time_codes.TooManyCodes as enough:
             wait = enough.seconds
+        else:
+            if settings.DEMO:
+                shown = {"caller": _caller(phone), "purpose": purpose.value, "code": code}
+                request.session[_SESSION_KEY] = shown
+    # Also if there were too many: a code sent earlier can still be used.
+    step = PhoneStep(typed, asks_code=True, demo_code=_demo_code(request, purpose, phone))
     if wait:
-        # A code sent earlier can still be used.
-        return PhoneStep(
-            typed,
-            asks_code=True,
-            demo_code=_demo_code(request, purpose, phone),
-            problem=_("验证码发得太多了，请 %s后再发") % describe_wait(wait),
-            status=429,
-            wait=wait,
-        )
-    if settings.DEMO:
-        shown = {"caller": _caller(phone), "purpose": purpose.value, "code": code}
-        request.session[_SESSION_KEY] = shown
-    return PhoneStep(typed, asks_code=True, demo_code=_demo_code(request, purpose, phone))
+        step.problem = _("验证码发得太多了，请 %s后再发") % _describe_wait(wait)
+        step.status, step.wait = 429, wait
+    return step
 
 
 def _demo_code(request: HttpRequest, purpose: Purpose, phone: str) -> str:
@@ -145,8 +136,7 @@ def _caller(phone: str) -> str:
     return (blind(phone) or b"").hex()
 
 
-def describe_wait(seconds: int) -> str:
-    """Format a wait in seconds, minutes or hours."""
+def _describe_wait(seconds: int) -> str:
     if seconds < 120:
         return ngettext("%d 秒", "%d 秒", seconds) % seconds
     if seconds < 7200:

@@ -14,6 +14,7 @@ from yinghu.appeals.models import Appeal
 from yinghu.common import sms
 from yinghu.common.privacy.masking import mask_phone
 from yinghu.common.privacy.sealing import blind
+from yinghu.common.text import whole_number
 from yinghu.intake.one_time_codes import Purpose
 from yinghu.web.citizen import phone_code
 
@@ -30,12 +31,9 @@ phone_code.drop_at_login(_SESSION_KEY)
 def show_my_cases(request: HttpRequest) -> HttpResponse:
     """Show the list if it is open, else the phone verification."""
     if request.method != "POST":
-        opened = _open_list(request)
-        return (
-            show_list(request, *opened)
-            if opened
-            else phone_code.PhoneStep().show(request, _PHONE_TEMPLATE)
-        )
+        if opened := _open_list(request):
+            return _show_list(request, *opened)
+        return phone_code.PhoneStep().show(request, _PHONE_TEMPLATE)
     if not sms.reaches_people():
         return phone_code.PhoneStep(status=404).show(request, _PHONE_TEMPLATE)
     step = phone_code.handle_phone_form(request, Purpose.CASES)
@@ -58,21 +56,16 @@ def _open_list(request: HttpRequest) -> tuple[bytes, str, int] | None:
     return bytes.fromhex(kept["caller"]), str(kept["phone"]), int(left // 60) + 1
 
 
-def show_list(request: HttpRequest, caller: bytes, phone: str, minutes: int) -> HttpResponse:
+def _show_list(request: HttpRequest, caller: bytes, phone: str, minutes: int) -> HttpResponse:
     """Render a page of the caller's cases, newest first; `?after=` is the last id shown."""
     found = Appeal.objects.filter(caller=caller).select_related("category", "unit").order_by("-id")
     after = request.GET.get("after", "")
-    if after.isascii() and after.isdigit() and len(after) < 19:
-        found = found.filter(pk__lt=int(after))
+    if (last := whole_number(after)) is not None:
+        found = found.filter(pk__lt=last)
     appeals = list(found[: PAGE + 1])
     more = str(appeals[PAGE - 1].pk) if len(appeals) > PAGE else ""
-    context = {
-        "appeals": appeals[:PAGE],
-        "more": more,
-        "first": not after,
-        "phone": phone,
-        "minutes": minutes,
-    }
+    context = {"appeals": appeals[:PAGE], "more": more, "first": not after}
+    context |= {"phone": phone, "minutes": minutes}
     return render(request, "citizen/mine.html", context)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -32,7 +32,7 @@ from yinghu.places.models import Place
 from yinghu.ui import event_text
 from yinghu.ui.forms import FilingForm, Known, VerbForm
 from yinghu.ui.qr import qr_image
-from yinghu.ui.requests import absolute, is_part, version_of
+from yinghu.ui.requests import absolute, version_of
 from yinghu.ui.timeline import story_of, with_photos, without_echo, without_helpers_numbers
 from yinghu.ui.verb_views import VerbView, is_duplicate, perform
 from yinghu.verbs import PRIVATE
@@ -67,14 +67,11 @@ def file_page(request: HttpRequest, place_code: str = "") -> HttpResponse:
     """Show or take the filing form, with the place of a sticker if one was scanned."""
     if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
         return render(request, "413.html", status=413)
-    place = None
-    if place_code:
-        found = Place.objects.filter(code=place_code, active=True).select_related("area")
-        place = found.first()
-    if request.method == "POST" and "pick" not in request.POST:
-        return filing.take(request, place)
+    known = Place.objects.filter(code=place_code, active=True).select_related("area")
+    place = known.first() if place_code else None
     if request.method == "POST":
-        return _pick_category(request, place)
+        answer = _pick_category if "pick" in request.POST else filing.take_form
+        return answer(request, place)
     sheet = Sheet(
         FilingForm(category=filing.category_of(request)),
         place,
@@ -90,10 +87,8 @@ def _pick_category(request: HttpRequest, place: Place | None) -> HttpResponse:
     form = FilingForm(category=filing.category_of(request))
     form.initial = {name: typed[name] for name in form.fields if name in typed}
     form_id = typed.get("form_id", "")
-    sheet = Sheet(
-        form, place, form_id if filing.genuine_form_id(request, form_id) else new_form_id(request)
-    )
-    sheet.photos_lost = bool(request.FILES.getlist("photos"))
+    kept = form_id if filing.genuine_form_id(request, form_id) else new_form_id(request)
+    sheet = Sheet(form, place, kept, photos_lost=bool(request.FILES.getlist("photos")))
     part = "citizen/need.html" if request.headers.get("HX-Request") else ""
     return sheet.show(request, template=part)
 
@@ -122,9 +117,8 @@ def _next_step(appeal: Appeal) -> dict[str, Any]:
     """Where the appeal stands, what it waits for, and when the next step is due."""
     setback = event_text.setback(appeal)
     standing = event_text.standing(appeal, setback)
-    asked = None
-    if standing.turn is SUPPLY:
-        asked = appeal.events.filter(verb=ASK.name).order_by("seq").last()
+    questions = appeal.events.filter(verb=ASK.name).order_by("seq")
+    asked = questions.last() if standing.turn is SUPPLY else None
     running = {clock.kind: clock for clock in clocks.running(appeal.pk)}
     clock = running.get(standing.clock.value) if standing.clock else None
     solve = running.get("solve") if standing.clock != "solve" else None
@@ -145,11 +139,6 @@ def track_page(request: HttpRequest, token: str) -> HttpResponse:
     return _show_track(request, _by_token(token))
 
 
-def _is_coming_back(appeal: Appeal) -> bool:
-    """Was it just rated as not solved, so that it will be reopened automatically?"""
-    return appeal.state is Status.RESOLVED and appeal.solved is False
-
-
 def _show_track(
     request: HttpRequest,
     appeal: Appeal,
@@ -162,19 +151,16 @@ def _show_track(
     forms = []
     turn = event_text.standing(appeal, event_text.setback(appeal)).turn
     possible = verbs.available(appeal, requester_of(appeal.pk))
+    # Just rated as not solved, it will be reopened automatically.
+    coming_back = appeal.state is Status.RESOLVED and appeal.solved is False
     for verb in SAYS:
-        if verb not in possible or (verb is REOPEN and _is_coming_back(appeal)):
+        if verb not in possible or (verb is REOPEN and coming_back):
             continue
         is_bound = bound is not None and bound.verb is verb
         form = bound if is_bound and bound else VerbForm(verb, known, own=True)
-        forms.append(
-            {
-                "verb": verb,
-                "form": form,
-                "open": is_bound or verb is turn,
-                "again": handling_actions.urge_again_at(appeal) if verb is URGE else None,
-            },
-        )
+        again = handling_actions.urge_again_at(appeal) if verb is URGE else None
+        opened = is_bound or verb is turn
+        forms.append({"verb": verb, "form": form, "open": opened, "again": again})
     master = _final_master(appeal)
     context = {
         "appeal": appeal,
@@ -194,9 +180,9 @@ def _show_track(
         "master_next": _next_step(master) if master else None,
         "lost": bound.data.get("words", "") if bound and bound.verb not in possible else "",
     }
-    parts = {"state": "citizen/track_state.html", "acts": "citizen/track_acts.html"}
-    part = next((parts[name] for name in parts if is_part(request, name)), None)
-    return render(request, part or "citizen/track.html", context, status=status)
+    part = request.GET.get("part")
+    template = f"track_{part}" if part in ("state", "acts") else "track"
+    return render(request, f"citizen/{template}.html", context, status=status)
 
 
 def _final_master(appeal: Appeal) -> Appeal | None:
@@ -247,11 +233,7 @@ def track_act(request: HttpRequest, token: str, verb: str) -> HttpResponse:
 def find_page(request: HttpRequest) -> HttpResponse:
     """Find a case by its number and the phone given with it, never by the number alone."""
     number, phone = request.POST.get("number", ""), request.POST.get("phone", "")
-    context: dict[str, Any] = {
-        "number": number,
-        "phone": phone,
-        "codes_offered": sms.reaches_people(),
-    }
+    context = {"number": number, "phone": phone, "codes_offered": sms.reaches_people()}
     if request.method != "POST":
         return render(request, "citizen/find.html", context)
     appeal_id = id_of(number[:40])
@@ -290,9 +272,7 @@ def _too_many_tries(request: HttpRequest, appeal_id: int | None, caller: bytes) 
 @require_GET
 def place_qr(request: HttpRequest, place_code: str) -> HttpResponse:
     """Draw the QR code of a place's sticker."""
-    place = Place.objects.filter(code=place_code).first()
-    if place is None:
-        raise Http404
+    place = get_object_or_404(Place, code=place_code)
     return qr_image(absolute(reverse("file_at", args=[place.code])))
 
 

@@ -28,10 +28,10 @@ from yinghu.errands.receipts import photo_of_leg
 from yinghu.people import disclosure
 from yinghu.people.access import Actor, holds_leg, may_read_why, may_reveal
 from yinghu.ui import event_text
-from yinghu.ui.decorators import staff_page
+from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.errand_parts import LEG_ICONS, SeveralLinesField
 from yinghu.ui.forms import PhotosField
-from yinghu.ui.photo_response import photo_file
+from yinghu.ui.photo_response import photo_response
 from yinghu.ui.requests import is_part, who
 from yinghu.ui.verb_views import VerbView, run_with_photos
 from yinghu.web.field.distance import Point, metres_between, point
@@ -125,7 +125,7 @@ def _is_turn(leg: Leg, actor: Actor) -> bool:
 SHOWN = ("errand", "appeal", "appeal__category", "area", "place", "zone")
 
 
-@staff_page("GET", desks=["field"])
+@staff_page("field")
 def leg_page(request: HttpRequest, leg_id: int) -> HttpResponse:
     """Show one leg."""
     return _show(request, _known(request, leg_id))
@@ -267,17 +267,14 @@ def why_shown(leg: Leg) -> str:
     return f"leg {leg.pk}"
 
 
-@staff_page("GET", desks=["field"])
+@staff_page("field")
 def leg_photo(request: HttpRequest, leg_id: int, photo_id: int) -> HttpResponse:
     """Serve a photo of the requester to the leg's helper."""
     leg = _known(request, leg_id)
-    found = photo_of_leg(who(request), leg, photo_id)
-    if found is None:
-        raise Http404
-    return photo_file(found)
+    return photo_response(photo_of_leg(who(request), leg, photo_id))
 
 
-@staff_page("POST", desks=["field"])
+@staff_action("field")
 def leg_act(request: HttpRequest, leg_id: int, verb: str) -> HttpResponse:
     """Take a leg, or do one of `STEPS`."""
     if verb == "take":

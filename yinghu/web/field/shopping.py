@@ -27,7 +27,7 @@ from yinghu.errands.shopping_list import (
 from yinghu.people.access import Actor
 from yinghu.places.models import Place
 from yinghu.ui import event_text
-from yinghu.ui.decorators import staff_page
+from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.requests import read_id, who
 from yinghu.ui.verb_views import store_photos
 from yinghu.web.field.legs import SHOWN, Kept
@@ -120,7 +120,7 @@ def _line(leg: Leg, given: TickedLegs | None) -> ShoppingLine:
     return line
 
 
-@staff_page("GET", desks=["field"])
+@staff_page("field")
 def shopping_page(request: HttpRequest) -> HttpResponse:
     """Show all that the actor has to buy, and what they could take along."""
     return _show(request)
@@ -152,7 +152,7 @@ def _show(
     return render(request, "field/shopping.html", context, status=status)
 
 
-@staff_page("POST", desks=["field"])
+@staff_action("field")
 def shopping_act(request: HttpRequest, verb: str) -> HttpResponse:
     """Finish the ticked legs, take one leg, or take all at a place."""
     if verb == "finish":

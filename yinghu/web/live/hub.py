@@ -14,6 +14,7 @@ import json
 import secrets
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import psycopg
@@ -25,13 +26,12 @@ from yinghu.appeals.states import ENDED, Status
 from yinghu.appeals.verb import Privacy
 from yinghu.oversight.actions import CHASE
 from yinghu.verbs import VERBS
+from yinghu.web.live.presence import VIEW, Presence
 
 PROBE_SECONDS = 30.0
 """Seconds of silence after which the listener probes the database."""
 MAX_REMEMBERED = 40_000
-"""Case topics whose latest notification is kept; for others, older marks count as missed."""
-VIEW = "view"
-"""Pseudo-verb of notifications about who has a case open (`presence`)."""
+"""Topics whose latest notification is kept; for others, older marks count as missed."""
 
 _log = structlog.get_logger("yinghu.live")
 
@@ -82,31 +82,22 @@ def topic_kinds(name: str) -> tuple[str, ...]:
 
 
 class RefreshEvent(NamedTuple):
-    """Event that tells a page to refresh a part: `desk`, `badges`, `notices`, `case` or `viewers`,
-    with its key.
-    """
+    """Tells a page to refresh `desk`, `badges`, `notices`, `case` or `viewers`, with its key."""
 
     name: str
     key: str
 
 
+@dataclass(slots=True, eq=False)
 class Viewer:
-    """One open stream: the events by topic that it follows, and the pending ones.
+    """One open stream: the events by topic that it follows, and those of them that are pending."""
 
-    `pending` is bounded by what it follows, however slow the reader is.
-    """
-
-    __slots__ = ("ended", "pending", "shares", "topics", "wake")
-
-    def __init__(
-        self, topics: dict[str, frozenset[RefreshEvent]], shares: dict[str, int] | None = None
-    ) -> None:
-        self.topics = topics
-        self.shares = shares or {}
-        """Limits that it counts against, with their maximum."""
-        self.pending: dict[RefreshEvent, str] = {}
-        self.wake = asyncio.Event()
-        self.ended = False
+    topics: dict[str, frozenset[RefreshEvent]]
+    shares: dict[str, int] = field(default_factory=dict)
+    """Limits that it counts against, with their maximum."""
+    pending: dict[RefreshEvent, str] = field(default_factory=dict, init=False)
+    wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    ended: bool = field(default=False, init=False)
 
     def tell(self, topic: str) -> None:
         for told in self.topics[topic]:
@@ -119,14 +110,13 @@ class Viewer:
 
 
 class Hub:
-    """The viewers of this process by topic: `desk:triage`, `case:17`, `public:17`, `viewers:17`,
-    `notices:3` (of a login).
-    """
+    """The viewers of this process by topic: `desk:triage`, `case:17`, `notices:3` (of a login)."""
 
     def __init__(self) -> None:
         self.by_topic: dict[str, set[Viewer]] = {}
         self.viewers: set[Viewer] = set()
         self.taken: Counter[str] = Counter()
+        self.presence = Presence()
         self.closing = False
         self.listening = asyncio.Event()
         self._process_mark = secrets.token_hex(4)
@@ -134,13 +124,8 @@ class Hub:
         self._all_at = 0
         self._kind_at: dict[str, int] = {}
         """Latest notification of all topics of a kind."""
-        self._desks_at: dict[str, int] = {}
-        self._case_at: OrderedDict[str, int] = OrderedDict()
+        self._topic_at: OrderedDict[str, int] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
-
-    @property
-    def count(self) -> int:
-        return len(self.viewers)
 
     @property
     def mark(self) -> str:
@@ -153,12 +138,13 @@ class Hub:
             self._task = asyncio.create_task(self._keep_listening(), name="yinghu.live")
 
     async def stop(self) -> None:
-        """End every stream and stop listening."""
+        """End every stream, stop listening, and forget who has what open."""
         self.close()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        await self.presence.stop()
 
     def close(self) -> None:
         """End every stream and admit no more."""
@@ -197,21 +183,19 @@ class Hub:
         meant: Iterable[int] = said.get("users" if verb == NOTICE else "appeals") or ()
         kinds = topic_kinds(verb)
         self._clock += 1
-        for desk in desks_touched(verb):
-            self._desks_at[f"desk:{desk}"] = self._clock
-            self._tell(f"desk:{desk}")
-        topics = [f"{kind}:{each}" for kind in kinds for each in meant]
+        topics = [f"desk:{desk}" for desk in desks_touched(verb)]
+        topics += [f"{kind}:{each}" for kind in kinds for each in meant]
         for topic in topics:
-            self._case_at[topic] = self._clock
-            self._case_at.move_to_end(topic)
+            self._topic_at[topic] = self._clock
+            self._topic_at.move_to_end(topic)
             self._tell(topic)
         if not meant:
             self._kind_at |= dict.fromkeys(kinds, self._clock)
             for topic in self.by_topic:
                 if topic.partition(":")[0] in kinds:
                     self._tell(topic)
-        while len(self._case_at) > MAX_REMEMBERED:
-            topic, at = self._case_at.popitem(last=False)
+        while len(self._topic_at) > MAX_REMEMBERED:
+            topic, at = self._topic_at.popitem(last=False)
             kind = topic.partition(":")[0]
             self._kind_at[kind] = max(self._kind_at.get(kind, 0), at)
 
@@ -228,11 +212,8 @@ class Hub:
         if process_mark != self._process_mark or not text.isdecimal():
             return None
         after = int(text)
-        at = self._desks_at.get(topic, 0)
-        if not topic.startswith("desk:"):
-            kind = topic.partition(":")[0]
-            at = max(self._kind_at.get(kind, 0), self._case_at.get(topic, 0))
-        return after < max(at, self._all_at)
+        kind_at = self._kind_at.get(topic.partition(":")[0], 0)
+        return after < max(kind_at, self._topic_at.get(topic, 0), self._all_at)
 
     def _tell(self, topic: str) -> None:
         for viewer in self.by_topic.get(topic, ()):

@@ -21,17 +21,17 @@ from yinghu.appeals.models import Appeal
 from yinghu.appeals.notify import MAX_IDS, tell
 from yinghu.people.access import Actor, may_read_why
 from yinghu.people.models import User
-from yinghu.web.live.hub import VIEW
 from yinghu.web.models import Viewing
 
+VIEW = "view"
+"""Pseudo-verb of notifications about who has a case open."""
 FRESH = 75
 """Seconds for which a viewer is shown after the last sign of life."""
 REPEAT_SECONDS = 30.0
 """Seconds after which a process writes all its open cases again."""
 SWEEP_SECONDS = 5.0
-"""Seconds between sweeps of expired rows."""
 PACE_SECONDS = 0.2
-"""Seconds between two writes."""
+"""Seconds between two sweeps of expired rows, and between two writes."""
 MAX_CASES_OF_LOGIN = 50
 """Most open cases shown of one login in one process."""
 OpenCase = tuple[int, int]
@@ -140,30 +140,23 @@ WHERE v.user_id = gone.user_id AND v.appeal_id = gone.appeal_id
 def _write(come: set[OpenCase], gone: set[OpenCase], *, quiet: bool = False) -> None:
     if not come and not gone:
         return
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            for sql, pairs in ((_COME_SQL, come), (_GO_SQL, gone)):
-                if pairs:
-                    cursor.execute(sql, [[p[0] for p in pairs], [p[1] for p in pairs]])
-            if not quiet:
-                _tell({appeal for _user, appeal in come | gone})
-    finally:
-        connection.close()
+    with contextlib.closing(connection), transaction.atomic(), connection.cursor() as cursor:
+        for sql, pairs in ((_COME_SQL, come), (_GO_SQL, gone)):
+            if pairs:
+                cursor.execute(sql, [[p[0] for p in pairs], [p[1] for p in pairs]])
+        if not quiet:
+            _tell({appeal for _user, appeal in come | gone})
 
 
 def _sweep() -> None:
-    """Delete expired rows and notify the viewers of their cases."""
-    try:
-        with transaction.atomic():
-            # Earlier by one interval, so that none outlives `FRESH`.
-            before = timezone.now() - timedelta(seconds=FRESH - SWEEP_SECONDS)
-            old = Viewing.objects.filter(seen_at__lt=before)
-            appeals = set(old.values_list("appeal", flat=True))
-            if appeals:
-                old.delete()
-                _tell(appeals)
-    finally:
-        connection.close()
+    # Earlier by one interval, so that none outlives `FRESH`.
+    before = timezone.now() - timedelta(seconds=FRESH - SWEEP_SECONDS)
+    with contextlib.closing(connection), transaction.atomic():
+        old = Viewing.objects.filter(seen_at__lt=before)
+        appeals = set(old.values_list("appeal", flat=True))
+        if appeals:
+            old.delete()
+            _tell(appeals)
 
 
 def _tell(appeals: set[int]) -> None:

@@ -35,10 +35,8 @@ from django.http import parse_cookie
 
 from yinghu.common.rate_limit import address_key
 from yinghu.web.live.hub import Hub, RefreshEvent, Viewer, forget_hub, hub
-from yinghu.web.live.presence import Presence
 from yinghu.web.live.stream_permissions import (
     PermittedTopics,
-    TooManyTopics,
     current_versions,
     permitted_topics,
     requested_topics,
@@ -56,7 +54,6 @@ the login again."""
 REFRESHES_PER_SECOND = 25
 """Requests a second that one notification may cause; more viewers are spread over longer."""
 MAX_SPREAD_MS = 40_000
-"""Longest spread in milliseconds."""
 MAX_VIEWERS = 5000
 MAX_OF_STRANGERS = MAX_VIEWERS // 2
 MAX_OF_ONE_TOKEN = 20
@@ -66,13 +63,6 @@ MAX_OF_ONE_LOGIN = 50
 token; of one address without a login; of one login."""
 
 _log = structlog.get_logger("yinghu.live")
-_presences: dict[int, Presence] = {}
-
-
-def presence() -> Presence:
-    """Return the presence of this event loop."""
-    loop = asyncio.get_running_loop()
-    return _presences.setdefault(id(loop), Presence())
 
 
 @contextlib.asynccontextmanager
@@ -85,8 +75,6 @@ async def lifespan() -> AsyncIterator[None]:
             yield
         finally:
             await mine.stop()
-            await presence().stop()
-            _presences.pop(id(asyncio.get_running_loop()), None)
             forget_hub()
 
 
@@ -123,7 +111,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     mine.start()
     try:
         wants, me = requested_topics(scope.get("query_string", b"").decode("latin-1"))
-    except (TooManyTopics, ValueError):
+    except ValueError:
         await _refuse(send, 400)
         return
     found = await sync_to_async(permitted_topics)(wants, me, _session_key(scope))
@@ -132,7 +120,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         return
     shares = _shares(scope, found)
     # No await between this check and `add`, or two requests could take the last place.
-    if mine.count >= MAX_VIEWERS:
+    if len(mine.viewers) >= MAX_VIEWERS:
         await _refuse(send, 503)
         return
     if not mine.has_room(shares):
@@ -142,7 +130,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     mine.add(viewer)
     gone = asyncio.create_task(_disconnected(receive, viewer))
     if found.user is not None:
-        for appeal_id in presence().come(found.user, found.open):
+        for appeal_id in mine.presence.come(found.user, found.open):
             viewer.tell(f"viewers:{appeal_id}")
     try:
         # After `add`, so that nothing falls between.
@@ -152,7 +140,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     finally:
         mine.remove(viewer)
         if found.user is not None:
-            presence().go(found.user, found.open)
+            mine.presence.go(found.user, found.open)
         gone.cancel()
         await asyncio.gather(gone, return_exceptions=True)
 

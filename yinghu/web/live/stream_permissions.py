@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib import import_module
 from urllib.parse import parse_qs
@@ -14,6 +15,7 @@ from django.http import HttpRequest
 
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.numbers import id_of, id_of_token
+from yinghu.common.text import whole_number
 from yinghu.errands.eligibility import may_know
 from yinghu.errands.models import Leg
 from yinghu.notifications.read_state import unread
@@ -30,10 +32,6 @@ MAX_TOPICS = 30
 _KINDS = ("desk", "badges", "notices", "case", "leg", "t")
 
 
-class TooManyTopics(Exception):
-    """More than `MAX_TOPICS` topics requested."""
-
-
 @dataclass(frozen=True, slots=True)
 class RequestedTopic:
     """A requested topic: kind, name, version shown, last mark received."""
@@ -45,10 +43,7 @@ class RequestedTopic:
 
 
 def requested_topics(query: str) -> tuple[list[RequestedTopic], str]:
-    """Parse a query string; returns the topics and the login that the page was made for, if any.
-
-    Each topic is `name`, `name~version` or `name~version~mark`. Raises `TooManyTopics`.
-    """
+    """Parse a query string (see `stream`) into topics and `me`. Raises ValueError for too many."""
     given = parse_qs(query, max_num_fields=MAX_TOPICS + 10)
     version = given.get("version", [""])[0]
     found: list[RequestedTopic] = []
@@ -57,7 +52,7 @@ def requested_topics(query: str) -> tuple[list[RequestedTopic], str]:
             name, shown, mark, *_rest = [*value[:120].split("~"), "", ""]
             found.append(RequestedTopic(kind, name, shown or version, mark))
     if len(found) > MAX_TOPICS:
-        raise TooManyTopics
+        raise ValueError(len(found))
     return found, given.get("me", [""])[0]
 
 
@@ -82,12 +77,10 @@ class PermittedTopics:
 
 
 def permitted_topics(wants: list[RequestedTopic], me: str, session_key: str) -> PermittedTopics:
-    """Select the topics that the tokens and the session permit.
-
-    None of the login's topics if the page was made for another login (`me`).
-    """
+    """Select the topics that the tokens permit, and the session if its login is `me` or none."""
     found = PermittedTopics()
-    try:
+    # Outside a Django request, nothing else returns the connection to the pool.
+    with closing(connection):
         for want in wants:
             appeal_id = id_of_token(want.name) if want.kind == "t" else None
             if appeal_id is not None:
@@ -96,9 +89,6 @@ def permitted_topics(wants: list[RequestedTopic], me: str, session_key: str) -> 
                 found.add(f"public:{appeal_id}", told, want, appeal_id)
         if session_key and any(want.kind != "t" for want in wants):
             _add_staff_topics(found, wants, me, session_key)
-    finally:
-        # Outside a Django request, nothing else returns it to the pool.
-        connection.close()
     return found
 
 
@@ -110,10 +100,8 @@ def _add_staff_topics(
         return
     found.user = actor.user_id
     mine = desks_of(actor)
-    numbers: dict[int, RequestedTopic] = {}
-    for want in wants:
-        if want.kind == "case" and (appeal_id := id_of(want.name)) is not None:
-            numbers[appeal_id] = want
+    asked = {id_of(want.name): want for want in wants if want.kind == "case"}
+    numbers = {appeal_id: want for appeal_id, want in asked.items() if appeal_id is not None}
     for want in wants:
         if want.kind == "desk" and want.name in DESKS and want.name in mine:
             found.add(f"desk:{want.name}", RefreshEvent("desk", want.name), want)
@@ -131,27 +119,25 @@ def _add_staff_topics(
             if may_read_why(actor, appeal):
                 # Presence is for staff only.
                 found.open.add(appeal.pk)
-                found.add(
-                    f"viewers:{appeal.pk}", RefreshEvent("viewers", want.name), want, appeal.pk
-                )
+                told = RefreshEvent("viewers", want.name)
+                found.add(f"viewers:{appeal.pk}", told, want, appeal.pk)
 
 
 def _visible_leg(name: str, actor: Actor) -> Leg | None:
-    if not name.isascii() or not name.isdigit() or len(name) > 18:
+    number = whole_number(name)
+    if number is None:
         return None
-    found = Leg.objects.select_related("errand", "appeal").filter(pk=int(name)).first()
+    found = Leg.objects.select_related("errand", "appeal").filter(pk=number).first()
     return found if found is not None and may_know(actor, found) else None
 
 
 def current_versions(appeal_ids: set[int], user_id: int | None = None) -> dict[str, str]:
     """Return versions by topic: `case:` and `public:` of the cases, `notices:` of the login."""
-    try:
+    with closing(connection):
         found = Appeal.objects.filter(pk__in=appeal_ids).values_list("pk", "version")
         inside = {f"case:{pk}": str(version) for pk, version in found}
         own = {f"notices:{user_id}": unread(user_id).version} if user_id else {}
         return own | inside | {f"public:{pk}": public_version(pk) for pk in appeal_ids}
-    finally:
-        connection.close()
 
 
 def public_version(appeal_id: int) -> str:

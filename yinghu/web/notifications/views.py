@@ -20,7 +20,7 @@ from yinghu.notifications import delivery, texts
 from yinghu.notifications.models import Delivery, Notification, Reason
 from yinghu.notifications.read_state import mark_read
 from yinghu.people.access import Actor, desks_of, may_read_why, may_see
-from yinghu.ui.decorators import staff_page
+from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.pagination import PAGE_SIZE, page_before, size_for
 from yinghu.ui.requests import is_part, login_of, read_id, who
 from yinghu.verbs import ERRANDS
@@ -72,7 +72,7 @@ def _quote(notice: Notification) -> str:
     return Truncator(without_numbers(said)).chars(80)
 
 
-@staff_page("GET")
+@staff_page()
 def notices_page(request: HttpRequest) -> HttpResponse:
     """List the notices, newest first; `?unread=1` only the unread ones."""
     before, only = read_id(request.GET.get("before", "")), request.GET.get("unread") == "1"
@@ -94,13 +94,13 @@ def notices_page(request: HttpRequest) -> HttpResponse:
     return render(request, f"notifications/{part}.html", context)
 
 
-@staff_page("GET")
+@staff_page()
 def bell_part(request: HttpRequest) -> HttpResponse:
     """Redraw the bell of the header."""
     return render(request, "ui/parts/bell_again.html")
 
 
-@staff_page("GET")
+@staff_page()
 def open_notice(request: HttpRequest, pk: int) -> HttpResponse:
     """Mark a notice as read and redirect to its case, leg or list; 404 for another login's."""
     own = Notification.objects.filter(user=login_of(request), pk=pk)
@@ -124,7 +124,7 @@ def open_notice(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("notices")
 
 
-@staff_page("POST")
+@staff_action()
 def mark_notices_read(request: HttpRequest) -> HttpResponse:
     """Mark all notices up to `until` as read, the newest when the page was made."""
     until = read_id(request.POST.get("until", ""))
@@ -136,7 +136,7 @@ def mark_notices_read(request: HttpRequest) -> HttpResponse:
     return redirect("notices")
 
 
-@staff_page("GET", desks=["setup"])
+@staff_page("setup")
 def failed_deliveries(request: HttpRequest) -> HttpResponse:
     """List failed deliveries with their errors, for administrators."""
     found = Delivery.objects.filter(state=Delivery.State.FAILED)
@@ -146,7 +146,7 @@ def failed_deliveries(request: HttpRequest) -> HttpResponse:
     return render(request, "notifications/failed.html", context)
 
 
-@staff_page("POST", desks=["setup"])
+@staff_action("setup")
 def retry_deliveries(request: HttpRequest) -> HttpResponse:
     """Requeue one failed delivery, or all."""
     text = request.POST.get("delivery", "")

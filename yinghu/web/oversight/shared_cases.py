@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
 from yinghu.appeals import inboxes
 from yinghu.appeals.handling_actions import NOTE
@@ -19,11 +17,11 @@ from yinghu.common.privacy.masking import without_numbers
 from yinghu.oversight import shared_cases
 from yinghu.oversight.actions import REPLY
 from yinghu.oversight.models import Share
-from yinghu.oversight.shared_cases import Pair, Side
+from yinghu.oversight.shared_cases import Pair
 from yinghu.people.access import Actor, forces_of, may_read_why
 from yinghu.people.models import Unit
 from yinghu.ui.case_rows import CaseRow, case_rows, with_marks
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.pagination import case_page
 from yinghu.ui.requests import is_part, who
 
@@ -36,20 +34,6 @@ _INTERNAL_VERBS = frozenset({NOTE.name, REPLY.name})
 """Verbs with internal texts only."""
 
 
-@dataclass(frozen=True, slots=True)
-class SharedCaseLine:
-    """A shared case in a list: both sides, reason and last message as the reader may see them.
-    `missing` are the reader's own units that have named no contact.
-    """
-
-    row: CaseRow
-    pair: Pair
-    asked: str
-    said: str
-    sides: list[Side]
-    missing: list[Side]
-
-
 @dataclass(slots=True)
 class SharedSection:
     """Cases shared with one unit: with one of ours (`for_us`) or with another (`by_us`)."""
@@ -57,7 +41,7 @@ class SharedSection:
     name: str
     unit: Unit
     found: QuerySet[Appeal]
-    lines: list[SharedCaseLine]
+    lines: list[dict[str, Any]] = field(default_factory=list)
     count: int = 0
     more: str = ""
     """URL of the whole list or its next page; "" at the end."""
@@ -65,9 +49,7 @@ class SharedSection:
 
 @dataclass(frozen=True, slots=True)
 class SharedCasesQuery:
-    """Query parameters: list (`for_us`, `by_us`, "" for both), unit code, only cases without a
-    contact, pagination key.
-    """
+    """List (`for_us`, `by_us`, "" for both), unit code, only without a contact, pagination key."""
 
     name: str
     unit: str
@@ -91,15 +73,13 @@ class SharedCasesQuery:
         return f"?{urlencode(given)}"
 
 
-@never_cache
-@require_GET
-@staff("shared")
+@staff_page("shared")
 def list_shared_cases(request: HttpRequest) -> HttpResponse:
     """List cases shared with us and by us: the first ones of each unit, or one unit in pages."""
     actor, asked = who(request), SharedCasesQuery.of(request)
     units = {"for_us": shared_cases.given_to(actor), "by_us": shared_cases.given_by(actor)}
     sections = [
-        SharedSection(name, unit, _section_cases(actor, name, unit, bare=asked.bare), [])
+        SharedSection(name, unit, _section_cases(actor, name, unit, bare=asked.bare))
         for name, own in units.items()
         for unit in own
         if asked.name in ("", name) and asked.unit in ("", unit.code)
@@ -124,17 +104,11 @@ def list_shared_cases(request: HttpRequest) -> HttpResponse:
         "shown": SHOWN,
     }
     if is_part(request, "rows"):
-        return (
-            render(request, "oversight/shared_rows.html", context | {"each": sections[0]})
-            if len(sections) == 1
-            else HttpResponse(status=404)
-        )
-    part = (
-        "oversight/shared_lists.html"
-        if is_part(request, "lists")
-        else "oversight/shared_cases.html"
-    )
-    return render(request, part, context)
+        if len(sections) != 1:
+            return HttpResponse(status=404)
+        return render(request, "oversight/shared_rows.html", context | {"each": sections[0]})
+    template = "shared_lists" if is_part(request, "lists") else "shared_cases"
+    return render(request, f"oversight/{template}.html", context)
 
 
 def _unit_filters(asked: SharedCasesQuery, units: dict[str, list[Unit]]) -> list[dict[str, Any]]:
@@ -143,11 +117,7 @@ def _unit_filters(asked: SharedCasesQuery, units: dict[str, list[Unit]]) -> list
     if len(every) < 2:
         return []
     return [
-        {
-            "unit": unit,
-            "here": unit.code == asked.unit,
-            "address": asked.address(unit=code, list=""),
-        }
+        {"unit": unit, "here": code == asked.unit, "address": asked.address(unit=code, list="")}
         for code, unit in sorted(every.items(), key=lambda pair: pair[1].name)
     ]
 
@@ -166,43 +136,47 @@ def _load_page(section: SharedSection, actor: Actor, asked: SharedCasesQuery) ->
 
 def _load_first_rows(sections: list[SharedSection], actor: Actor, asked: SharedCasesQuery) -> None:
     """Load the first rows of each section; only the id query runs once per section."""
-    first = {
-        id(each): list(each.found.order_by(*_KEYS).values_list("pk", flat=True)[: SHOWN + 1])
+    first = [
+        list(each.found.order_by(*_KEYS).values_list("pk", flat=True)[: SHOWN + 1])
         for each in sections
-    }
-    wanted = {pk for pks in first.values() for pk in pks[:SHOWN]}
+    ]
+    wanted = {pk for pks in first for pk in pks[:SHOWN]}
     rows = with_marks(case_rows(Appeal.objects.filter(pk__in=wanted), actor))
     by_id = {row.appeal.pk: row for row in rows}
     for name in ("for_us", "by_us"):
-        own = [each for each in sections if each.name == name]
         # A case may have left the actor's view between the queries.
-        pairs = [
-            (by_id[pk], each.unit) for each in own for pk in first[id(each)][:SHOWN] if pk in by_id
+        shown = [
+            (each, by_id[pk])
+            for each, pks in zip(sections, first, strict=True)
+            for pk in pks[:SHOWN]
+            if each.name == name and pk in by_id
         ]
-        lines = iter(_lines(name, pairs, actor))
-        for each in own:
-            count = sum(pk in by_id for pk in first[id(each)][:SHOWN])
-            each.lines = [next(lines) for _line in range(count)]
-            if len(first[id(each)]) > SHOWN:
-                each.more = asked.address(list=name, unit=each.unit.code)
+        lines = _lines(name, [(row, each.unit) for each, row in shown], actor)
+        for (each, _row), line in zip(shown, lines, strict=True):
+            each.lines.append(line)
+    for each, pks in zip(sections, first, strict=True):
+        if len(pks) > SHOWN:
+            each.more = asked.address(list=each.name, unit=each.unit.code)
 
 
-def _lines(name: str, rows: list[tuple[CaseRow, Unit]], actor: Actor) -> list[SharedCaseLine]:
+def _lines(name: str, rows: list[tuple[CaseRow, Unit]], actor: Actor) -> list[dict[str, Any]]:
     pairs = shared_cases.pairs_of([(row.appeal, unit) for row, unit in rows], ours=name == "by_us")
     return [_line(row, pair, actor) for (row, _unit), pair in zip(rows, pairs, strict=True)]
 
 
-def _line(row: CaseRow, pair: Pair, actor: Actor) -> SharedCaseLine:
+def _line(row: CaseRow, pair: Pair, actor: Actor) -> dict[str, Any]:
+    """A shared case as its reader may see it; `missing` are own units without a contact."""
     inside = may_read_why(actor, row.appeal)
     sides = [pair.partner, *([pair.holds] if pair.holds else [])]
-    return SharedCaseLine(
-        row,
-        pair,
-        pair.given.why if pair.given and inside else "",
-        _readable_text(pair.said, inside=inside, reveal=row.reveal),
-        sides,
-        [side for side in sides if side.contact is None and side.unit.pk in actor.party_units],
-    )
+    ours = [side for side in sides if side.unit.pk in actor.party_units]
+    return {
+        "row": row,
+        "pair": pair,
+        "asked": pair.given.why if pair.given and inside else "",
+        "said": _readable_text(pair.said, inside=inside, reveal=row.reveal),
+        "sides": sides,
+        "missing": [side for side in ours if side.contact is None],
+    }
 
 
 def _readable_text(event: Event | None, *, inside: bool, reveal: bool) -> str:

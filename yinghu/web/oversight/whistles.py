@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,22 +9,21 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
 from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Clock, Event
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import OF_UNITS, ClockKind, Occasion, Satisfaction
 from yinghu.appeals.verb import Verb
+from yinghu.common.config_types.config_form import labelled
+from yinghu.common.text import whole_number
 from yinghu.intake.whistle_filing import callers
-from yinghu.oversight.models import Summons, Whistle
 from yinghu.oversight.whistle_actions import CONTEST, GRADE, JUDGE, MEASURES, REPORT_IN
 from yinghu.oversight.whistle_duties import LATELY, WAITING_FIRST, concerning
 from yinghu.oversight.whistles import ratings
 from yinghu.people.access import Actor, board_scopes, may_reveal, sees_area
 from yinghu.people.models import Role
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.forms import Known, VerbForm, initial_of
 from yinghu.ui.requests import is_part, who
 from yinghu.web.statistics.whistle_tables import tables
@@ -63,19 +61,13 @@ class RefusedForm:
 class WhistleCall:
     """One unit called by a whistle: what waits for it, and its forms."""
 
-    summons: Summons
-    whistle: Whistle
+    summons: Any
+    """As annotated by `concerning`."""
     headline: str
     occasion: str
-    matter: str
     clock: Clock | None
-    to_report: bool
     elements: VerbForm | None
-    may_contest: bool
     contest: str
-    held: bool
-    to_judge: bool
-    to_grade: bool
     ratings: list[tuple[str, str]]
     grade: str
     far: bool
@@ -88,9 +80,7 @@ class WhistleCall:
         return str(self.summons.pk)
 
 
-@never_cache
-@require_GET
-@staff("whistles")
+@staff_page("whistles")
 def whistles_page(request: HttpRequest) -> HttpResponse:
     """Show calls to us, our own whistles, contests that command rules on, and the figures."""
     lists = _lists(who(request))
@@ -102,13 +92,11 @@ def whistles_page(request: HttpRequest) -> HttpResponse:
 def redraw_whistles(
     request: HttpRequest, form: VerbForm, problem: str, status: int
 ) -> HttpResponse | None:
-    """Draw the page with the problem of one of its forms and the typed words; None if the form is
-    of another page or its call is not listed any more.
-    """
-    call = request.POST.get("call", "")
-    if not (call.isascii() and call.isdigit() and len(call) < 19):
+    """Draw the page with one of its forms refused; None if the form or its call is not on it."""
+    call = whole_number(request.POST.get("call", ""))
+    if call is None:
         return None
-    wrong = RefusedForm(int(call), form, problem)
+    wrong = RefusedForm(call, form, problem)
     lists = _lists(who(request), wrong)
     part = {JUDGE: "to_judge", GRADE: "ours"}.get(wrong.verb, "for_us")
     if not any(each.wrong for each in lists[part]):
@@ -120,8 +108,8 @@ def _lists(actor: Actor, wrong: RefusedForm | None = None) -> dict[str, list[Whi
     calls, own = _calls(actor, wrong), actor.all_units
     return {
         "for_us": [call for call in calls if call.summons.unit_id in actor.party_units],
-        "ours": [call for call in calls if call.whistle.unit_id in own],
-        "to_judge": [call for call in calls if call.to_judge],
+        "ours": [call for call in calls if call.summons.whistle.unit_id in own],
+        "to_judge": [call for call in calls if call.summons.to_judge],
     }
 
 
@@ -150,14 +138,10 @@ def _calls(actor: Actor, wrong: RefusedForm | None) -> list[WhistleCall]:
     running = Clock.objects.filter(appeal__in=appeals, stopped_at=None, kind__in=OF_UNITS)
     for clock in running.select_related("unit"):
         live[clock.appeal_id, clock.unit_id, clock.kind] = clock
-    why, near = _reasons(appeals), policy("report_in_metres")
+    contests = Event.objects.filter(appeal__in=appeals, verb=CONTEST.name).order_by("seq")
+    why = {(event.appeal_id, event.facts.get("unit", "")): event.why for event in contests}
+    near = policy("report_in_metres")
     return [_call(row, actor, live, why, near, wrong) for row in rows]
-
-
-def _reasons(appeals: Iterable[int]) -> dict[tuple[int, str], str]:
-    """Reasons of contests by case and unit code."""
-    told = Event.objects.filter(appeal__in=appeals, verb=CONTEST.name).order_by("seq")
-    return {(event.appeal_id, event.facts.get("unit", "")): event.why for event in told}
 
 
 def _call(
@@ -168,38 +152,29 @@ def _call(
     near: int,
     wrong: RefusedForm | None,
 ) -> WhistleCall:
-    whistle, appeal = summons.whistle, summons.whistle.appeal
+    appeal = summons.whistle.appeal
     wrong = wrong if wrong and wrong.call == summons.pk else None
-    form = _elements(summons, wrong) if summons.to_enter else None
     clock = None
     came = summons.reported_at is not None
     if not came and not summons.excused and not summons.superseded:
         clock = live.get((appeal.pk, summons.unit_id, ClockKind.WHISTLE))
     elif came and not summons.measures:
         clock = live.get((appeal.pk, summons.unit_id, ClockKind.MEASURES))
-    may_contest = summons.to_report and summons.contested_at is None
     shown = {
         REPORT_IN: summons.to_report,
-        CONTEST: may_contest,
+        CONTEST: summons.to_report and summons.contested_at is None,
         MEASURES: summons.to_enter,
         GRADE: summons.to_grade,
         JUDGE: summons.to_judge,
     }
     return WhistleCall(
         summons,
-        whistle,
         headline_of(appeal, reveal=may_reveal(actor, appeal)),
-        _(Occasion(whistle.occasion).label),
-        whistle.event.why,
+        _(Occasion(summons.whistle.occasion).label),
         clock,
-        to_report=summons.to_report,
-        elements=form,
-        may_contest=may_contest,
+        elements=_elements(summons, wrong) if summons.to_enter else None,
         contest=why.get((appeal.pk, summons.unit.code), "") if summons.contested_at else "",
-        held=summons.held,
-        to_judge=summons.to_judge,
-        to_grade=summons.to_grade,
-        ratings=[(each.value, _(each.label)) for each in ratings(came=came)],
+        ratings=labelled(ratings(came=came)),
         grade=_(Satisfaction(summons.grade).label) if summons.grade else "",
         far=summons.metres is not None and summons.metres > near,
         wrong=wrong,
@@ -208,14 +183,12 @@ def _call(
 
 
 def _elements(summons: Any, wrong: RefusedForm | None) -> VerbForm:
-    """The form of the four elements, new or refused."""
     known = Known()
     known.speakers = [(summons.unit.code, summons.unit.name)]
     if wrong is not None and wrong.verb is MEASURES:
         form = wrong.form
         form.offer(known)
-        at = next((bound for bound in form.visible_fields() if bound.errors), None)
-        if at is not None:
+        if at := next((bound for bound in form.visible_fields() if bound.errors), None):
             at.field.widget.attrs["autofocus"] = True
     else:
         initial = initial_of(MEASURES, summons.whistle.appeal) | {"unit": summons.unit.code}

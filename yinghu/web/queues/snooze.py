@@ -11,13 +11,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
 
 from yinghu.appeals.inboxes import COUNTED
 from yinghu.appeals.models import Appeal
 from yinghu.people.models import User
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_action
 from yinghu.ui.requests import login_of
 from yinghu.web.case import views as case_views
 from yinghu.web.models import Skip
@@ -27,25 +25,24 @@ DESKS = frozenset({"triage", "dispatch", "callback"})
 """Desks whose lists are worked through from the top."""
 
 
-def _skipped(user: User) -> Exists:
-    return Exists(Skip.objects.filter(appeal=OuterRef("pk"), user=user, until__gt=timezone.now()))
+def _current(user: User) -> QuerySet[Skip]:
+    return Skip.objects.filter(user=user, until__gt=timezone.now())
 
 
 def without(found: QuerySet[Appeal], user: User) -> QuerySet[Appeal]:
     """Exclude the cases that the user has snoozed."""
-    return found.filter(~_skipped(user))
+    return found.filter(~Exists(_current(user).filter(appeal=OuterRef("pk"))))
 
 
 def count(found: QuerySet[Appeal], user: User) -> int:
     """Number of cases that the user has snoozed, counted up to `COUNTED`."""
-    return found.filter(_skipped(user)).order_by()[:COUNTED].count()
+    snoozed = Exists(_current(user).filter(appeal=OuterRef("pk")))
+    return found.filter(snoozed).order_by()[:COUNTED].count()
 
 
 def is_skipped(appeal_id: int | None, user: User) -> bool:
     """Has the user snoozed the case?"""
-    if appeal_id is None:
-        return False
-    return Skip.objects.filter(appeal=appeal_id, user=user, until__gt=timezone.now()).exists()
+    return appeal_id is not None and _current(user).filter(appeal=appeal_id).exists()
 
 
 def _desk(request: HttpRequest) -> str:
@@ -55,9 +52,7 @@ def _desk(request: HttpRequest) -> str:
     return back
 
 
-@never_cache
-@require_POST
-@staff(*DESKS)
+@staff_action(*DESKS)
 def skip(request: HttpRequest) -> HttpResponse:
     """Snooze a case and go on to the next one."""
     back, me = _desk(request), login_of(request)
@@ -69,9 +64,7 @@ def skip(request: HttpRequest) -> HttpResponse:
     return redirect(f"{reverse(back)}?skipped={appeal.number}")
 
 
-@never_cache
-@require_POST
-@staff(*DESKS)
+@staff_action(*DESKS)
 def unskip(request: HttpRequest) -> HttpResponse:
     """End the snooze of one case, or of all if none is named."""
     back, me = _desk(request), login_of(request)

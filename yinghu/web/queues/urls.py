@@ -14,5 +14,5 @@ urlpatterns = [
     path("desk/own", worklists.show_own_worklist, name="own"),
     path("desk/oversight", worklists.show_oversight_worklist, name="oversight"),
     path("desk/badges", views.desk_badges, name="badges"),
-    path("desk/areas", views.area_hints, name="areas"),
+    path("desk/areas", views.desk_area_hints, name="areas"),
 ]

@@ -10,8 +10,6 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
 from yinghu.appeals import inboxes
 from yinghu.appeals.models import Appeal
@@ -21,8 +19,8 @@ from yinghu.oversight import rulings
 from yinghu.people.access import Actor, may_see
 from yinghu.triage.models import Suggestion
 from yinghu.ui.case_rows import case_rows, with_marks
-from yinghu.ui.decorators import staff
-from yinghu.ui.maps import fitting
+from yinghu.ui.decorators import staff_page
+from yinghu.ui.maps import suggest_areas
 from yinghu.ui.pagination import MAX_SHOWN, PAGE_SIZE, CasePage, case_page, size_for
 from yinghu.ui.requests import is_part, login_of, who
 from yinghu.web.case import case_actions
@@ -36,7 +34,6 @@ URGENT_FIRST = ("-urgency", "id")
 class Inbox:
     """One desk's list: its query and order, its text when empty, and the advice below that."""
 
-    name: str
     title: Any
     found: Callable[[Actor], QuerySet[Appeal]]
     keys: tuple[str, ...]
@@ -45,41 +42,34 @@ class Inbox:
 
 
 INBOXES = {
-    inbox.name: inbox
-    for inbox in (
-        Inbox(
-            "triage",
-            _("待研判"),
-            inboxes.triage,
-            URGENT_FIRST,
-            _("都研判完了"),
-            _("有空时，可以到“回访”问问办结的诉求是否真的解决了。"),
-        ),
-        Inbox(
-            "dispatch",
-            _("待派单"),
-            inboxes.dispatch,
-            URGENT_FIRST,
-            _("都派出去了"),
-            _("规则派不了的、单位退回的，才会到这里。有空时，可以到“看板”看看哪里忙不过来。"),
-        ),
-        Inbox(
-            "inbox",
-            _("本单位在办"),
-            inboxes.unit,
-            inboxes.BY_DUE,
-            _("没有在办的诉求"),
-            _("以前办过的，可以在上面按编号或关键词搜索。"),
-        ),
-        Inbox(
-            "callback",
-            _("待回访"),
-            inboxes.callback,
-            ("moved_at", "id"),
-            _("都回访完了"),
-            _("单位办结后，要问的会到这里。诉求人来电，可以在上面按电话搜索。"),
-        ),
-    )
+    "triage": Inbox(
+        _("待研判"),
+        inboxes.triage,
+        URGENT_FIRST,
+        _("都研判完了"),
+        _("有空时，可以到“回访”问问办结的诉求是否真的解决了。"),
+    ),
+    "dispatch": Inbox(
+        _("待派单"),
+        inboxes.dispatch,
+        URGENT_FIRST,
+        _("都派出去了"),
+        _("规则派不了的、单位退回的，才会到这里。有空时，可以到“看板”看看哪里忙不过来。"),
+    ),
+    "inbox": Inbox(
+        _("本单位在办"),
+        inboxes.unit,
+        inboxes.BY_DUE,
+        _("没有在办的诉求"),
+        _("以前办过的，可以在上面按编号或关键词搜索。"),
+    ),
+    "callback": Inbox(
+        _("待回访"),
+        inboxes.callback,
+        ("moved_at", "id"),
+        _("都回访完了"),
+        _("单位办结后，要问的会到这里。诉求人来电，可以在上面按电话搜索。"),
+    ),
 }
 
 
@@ -94,9 +84,7 @@ def _inbox(request: HttpRequest, name: str) -> HttpResponse:
         "case_keys": case_actions.ALL_KEYS,
     }
     if is_part(request, "pane"):
-        opened = _opened(request, number, None)
-        if opened is not None:
-            context |= case_views.context_of(request, opened, back=name)
+        context |= _opened_case(request, name, number, None)
         return render(request, "case/pane.html", context)
     found, after = inbox.found(actor), request.GET.get("after", "")
     away = 0
@@ -116,9 +104,8 @@ def _inbox(request: HttpRequest, name: str) -> HttpResponse:
         context["to_rule"] = elsewhere[: inboxes.COUNTED].count()
     if is_part(request, "rows"):
         return render(request, "queues/rows.html", context)
-    opened = _opened(request, number, page.rows[0].appeal.pk if page.rows else None)
-    if opened is not None:
-        context |= case_views.context_of(request, opened, back=name)
+    first = page.rows[0].appeal.pk if page.rows else None
+    context |= _opened_case(request, name, number, first)
     skipped = request.GET.get("skipped", "")[:20]
     if skipped and snooze.is_skipped(id_of(skipped), login_of(request)):
         context["skipped"] = skipped
@@ -132,9 +119,7 @@ LOOKED_AT = 2000
 def _pressing_first(
     found: QuerySet[Appeal], after: str, keys: tuple[str, ...], actor: Actor, size: int
 ) -> CasePage:
-    """The page by decided or suggested urgency, then by time: a suggestion decides nothing, but the
-    most urgent cases have to be read first.
-    """
+    # A suggestion decides nothing, but cases that may be urgent have to be read first.
     waiting = found.order_by(*keys).values("pk")[:LOOKED_AT]
     pressing = list(
         Suggestion.objects.filter(appeal__in=waiting, urgency__gt=F("appeal__urgency"))
@@ -149,36 +134,31 @@ def _pressing_first(
     return CasePage(rows, page.more)
 
 
-def _opened(request: HttpRequest, number: str, first: int | None) -> Appeal | None:
-    """The named case, else the first of the list, if the reader may see it."""
-    wanted = id_of(number[:40]) if number else first
-    found = case_views.fetch(wanted) if wanted is not None else None
-    return found if found is not None and may_see(who(request), found) else None
+def _opened_case(request: HttpRequest, desk: str, number: str, first: int | None) -> dict[str, Any]:
+    """Context of the named case, else of the first in the list, if the reader may see it."""
+    found = case_views.fetch_case(id_of(number[:40]) if number else first)
+    if found is None or not may_see(who(request), found):
+        return {}
+    return case_views.context_of(request, found, back=desk)
 
 
 def desk_page(name: str) -> Callable[[HttpRequest], HttpResponse]:
     """The view of one of `INBOXES`."""
 
-    @never_cache
-    @require_GET
-    @staff(name)
+    @staff_page(name)
     def view(request: HttpRequest) -> HttpResponse:
         return _inbox(request, name)
 
     return view
 
 
-@never_cache
-@require_GET
-@staff()
+@staff_page()
 def desk_badges(request: HttpRequest) -> HttpResponse:
     """Draw the header's desks again, with their numbers of waiting cases."""
     return render(request, "ui/parts/desks.html", {"desk": request.GET.get("here", "")})
 
 
-@never_cache
-@require_GET
-@staff()
-def area_hints(request: HttpRequest) -> HttpResponse:
+@staff_page()
+def desk_area_hints(request: HttpRequest) -> HttpResponse:
     """Areas whose code, name or words match the typed text, for a field's hints."""
-    return JsonResponse(fitting(request.GET.get("q", "")), safe=False)
+    return JsonResponse(suggest_areas(request.GET.get("q", "")), safe=False)

@@ -10,15 +10,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
 from yinghu.appeals import inboxes
 from yinghu.appeals.models import Clock
 from yinghu.demo import time_travel
 from yinghu.oversight import worklists
 from yinghu.ui.case_rows import CaseRow, case_rows, with_marks
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import who
 
 SHOWN = 30
@@ -33,16 +31,6 @@ class WorklistSection:
     icon: str
     title: Any
     empty: Any
-
-
-@dataclass(slots=True)
-class WorklistRows:
-    """A section with its rows and their number (counted up to `inboxes.COUNTED`)."""
-
-    section: WorklistSection
-    rows: list[CaseRow]
-    count: int
-    more: bool
 
 
 OWN = (
@@ -78,9 +66,8 @@ def _render_lists(
         rows = with_marks(case_rows(found[section.name][: SHOWN + 1], actor))
         if section.name == "silent":
             _show_silent_units(rows)
-        shown.append(
-            WorklistRows(section, rows[:SHOWN], counts.get(section.name, 0), more=len(rows) > SHOWN)
-        )
+        count, more = counts.get(section.name, 0), len(rows) > SHOWN
+        shown.append({"section": section, "rows": rows[:SHOWN], "count": count, "more": more})
     context = {"desk": desk, "title": title, "sections": shown, "most": inboxes.COUNTED}
     context["passing"] = list(time_travel.CHOICES) if settings.DEMO else []
     return render(request, "queues/worklists.html", context)
@@ -96,19 +83,13 @@ def _show_silent_units(rows: list[CaseRow]) -> None:
         row.clocks = late.get(row.appeal.pk, [])
 
 
-@never_cache
-@require_GET
-@staff("own")
+@staff_page("own")
 def show_own_worklist(request: HttpRequest) -> HttpResponse:
-    """Show the user's own tasks."""
     return _render_lists(request, "own", _("我的待办"), OWN, worklists.own(who(request)))
 
 
-@never_cache
-@require_GET
-@staff("oversight")
+@staff_page("oversight")
 def show_oversight_worklist(request: HttpRequest) -> HttpResponse:
-    """Show the supervisors' lists."""
     return _render_lists(
         request, "oversight", _("督办"), OVERSEEN, worklists.overseen(who(request))
     )

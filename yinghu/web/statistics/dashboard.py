@@ -10,14 +10,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
 from yinghu.appeals.states import OPEN, Status
 from yinghu.insight.board import PERIODS, Board, Line, Period, board
 from yinghu.insight.sql import TOWN_LENGTH
 from yinghu.people.access import board_scopes, sees_area
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import is_part, who
 from yinghu.web.cases.filters import NONE, Filter
 
@@ -25,9 +23,7 @@ TOP = 12
 """Rows of a table before the rest are summed up."""
 
 
-@never_cache
-@require_GET
-@staff("board")
+@staff_page("board")
 def board_page(request: HttpRequest) -> HttpResponse:
     """Show received, open, closed and late cases by category, unit, town and class."""
     wanted = request.GET.get("period", "week")
@@ -49,10 +45,10 @@ def board_page(request: HttpRequest) -> HttpResponse:
         "tiles": _tiles(found, links),
         "flow": _status_flow(found, links),
         "tables": [
-            BoardTable(_("按类别"), "category", found.by_category, links, all_lines),
-            BoardTable(_("按承办单位"), "unit", found.by_unit, links, all_lines),
-            BoardTable(_("按镇街"), "area", found.by_town, links, all_lines),
-            BoardTable(_("按性质"), "klass", found.by_klass, links, all_lines),
+            _table(_("按类别"), "category", found.by_category, links, all_lines),
+            _table(_("按承办单位"), "unit", found.by_unit, links, all_lines),
+            _table(_("按镇街"), "area", found.by_town, links, all_lines),
+            _table(_("按性质"), "klass", found.by_klass, links, all_lines),
         ],
         "days": _day_bars(found),
         "lines": "all" if all_lines else "",
@@ -116,57 +112,39 @@ class BoardRow:
     name_en: str
     figures: tuple[tuple[int, str], ...]
 
-    @property
-    def received(self) -> int:
-        return self.figures[0][0]
 
-
-class BoardTable:
-    """A table: the first `TOP` lines (or all), and the sum received by the rest."""
-
-    def __init__(
-        self, title: str, dim: str, lines: list[Line], links: _CaseLinks, all_lines: bool
-    ) -> None:
-        self.title = title
-        first = len(lines) if all_lines else TOP
-        self.lines = [
-            BoardRow(
-                _(line.name) if line.name else "",
-                line.name_en,
-                (
-                    (line.received, links.link(dim, line.key)),
-                    (line.open, links.link(dim, line.key, status=_OPEN)),
-                    (line.closed, links.link(dim, line.key, status=_CLOSED)),
-                ),
-            )
-            for line in lines[:first]
-        ]
-        self.rest = sum(line.received for line in lines[first:])
-        self.rest_lines = len(lines[first:])
-        self.most = max((line.received for line in lines), default=0)
-
-
-@dataclass(frozen=True, slots=True)
-class DayBar:
-    """One day of the bar chart, which is 100 high."""
-
-    x: int
-    y: float
-    height: float
-    label: str
-    n: int
+def _table(
+    title: str, dim: str, lines: list[Line], links: _CaseLinks, all_lines: bool
+) -> dict[str, Any]:
+    """Make a table of the first `TOP` lines (or all), and the sum received by the rest."""
+    first = len(lines) if all_lines else TOP
+    rows = [
+        BoardRow(
+            _(line.name) if line.name else "",
+            line.name_en,
+            (
+                (line.received, links.link(dim, line.key)),
+                (line.open, links.link(dim, line.key, status=_OPEN)),
+                (line.closed, links.link(dim, line.key, status=_CLOSED)),
+            ),
+        )
+        for line in lines[:first]
+    ]
+    return {
+        "title": title,
+        "lines": rows,
+        "rest": sum(line.received for line in lines[first:]),
+        "rest_lines": len(lines[first:]),
+        "most": max((line.received for line in lines), default=0),
+    }
 
 
 def _day_bars(found: Board) -> dict[str, Any]:
+    """Make the bars of a chart that is 100 high."""
     most = max((n for _day, n in found.days), default=0)
-    bars = [
-        DayBar(
-            x=place * 10,
-            y=round(100 - 100 * n / (most or 1), 1),
-            height=round(100 * n / (most or 1), 1),
-            label=f"{day.month}-{day.day}",
-            n=n,
-        )
-        for place, (day, n) in enumerate(found.days)
-    ]
+    bars = []
+    for place, (day, n) in enumerate(found.days):
+        share = 100 * n / (most or 1)
+        size = {"x": place * 10, "y": round(100 - share, 1), "height": round(share, 1)}
+        bars.append(size | {"label": f"{day.month}-{day.day}", "n": n})
     return {"bars": bars, "most": most, "first": bars[0], "last": bars[-1]} if bars else {}

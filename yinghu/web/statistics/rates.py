@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
 import structlog
-from django import forms
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop, pgettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
 from yinghu.appeals import channels
 from yinghu.appeals.handling_actions import EXTEND
@@ -28,10 +25,10 @@ from yinghu.oversight.callback import NO_ANSWER
 from yinghu.oversight.periods import PERIODS, period
 from yinghu.oversight.rates import DIMENSIONS, FIGURES, OVERALL_MEANS, RATES, Line, rates
 from yinghu.people.access import board_scopes, sees_area
-from yinghu.ui.decorators import staff
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import who
 from yinghu.web.cases.drilldown import Drilldown, line_name, period_text
-from yinghu.web.cases.filters import Filter
+from yinghu.web.cases.filters import DayField, Filter, PeriodForm
 from yinghu.web.statistics.whistle_tables import WhistleTable, tables
 
 TOP = 100
@@ -62,21 +59,14 @@ class RateColumn:
 
 
 def _columns() -> list[RateColumn]:
-    found = [_count("valid", "", _("各件最后一次评价：诉求人自评，或回访员打通的电话"))]
-    for name in ("responded", "solved", "satisfied"):
-        found.append(_rate(name))
-    found.append(RateColumn("overall", _("综合"), _(OVERALL_MEANS), (), is_rate=True))
-    for name in ("received_in_time", "resolved_in_time", "returned", "redone"):
-        found.append(_rate(name))
     return [
-        *found,
+        _count("valid", "", _("各件最后一次评价：诉求人自评，或回访员打通的电话")),
+        *map(_rate, ("responded", "solved", "satisfied")),
+        RateColumn("overall", _("综合"), _(OVERALL_MEANS), (), is_rate=True),
+        *map(_rate, ("received_in_time", "resolved_in_time", "returned", "redone")),
         _count("extended", _(EXTEND.label), _("平台直接延期的，和同意单位延期申请的")),
         _count("raised", _(ESCALATE.label), _("提到上一级的，算到原来办的单位")),
-        _count(
-            "vain",
-            _(NO_ANSWER.label),
-            _("打了回访电话没有接通，也没有评价的；不算有效回访"),
-        ),
+        _count("vain", _(NO_ANSWER.label), _("打了回访电话没有接通，也没有评价的；不算有效回访")),
     ]
 
 
@@ -92,27 +82,11 @@ def _count(name: str, label: str, means: str) -> RateColumn:
     return RateColumn(name, label or _(FIGURES[name].label), means, ((name, ""),))
 
 
-class RatesForm(forms.Form):
+class RatesForm(PeriodForm):
     """Custom period; an invalid day shows its error and is ignored."""
 
-    since = forms.DateField(required=False)
-    until = forms.DateField(required=False)
-
-    def __init__(self, data: Any) -> None:
-        super().__init__(data, auto_id="rates-%s")
-        for name, label in (("since", _("从")), ("until", _("到"))):
-            self.fields[name].label = label
-            self.fields[name].widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-
-    def clean(self) -> dict[str, Any]:
-        given: dict[str, Any] = super().clean() or {}
-        for name in ("since", "until"):
-            if (day := given.get(name)) and not 1970 <= day.year <= 8999:
-                self.add_error(name, _("请写一个真实的日期"))
-        since, until = given.get("since"), given.get("until")
-        if since and until and since > until:
-            self.add_error("until", _("结束日期在开始日期之前"))
-        return given
+    since = DayField(label=gettext_lazy("从"), required=False)
+    until = DayField(label=gettext_lazy("到"), required=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,20 +129,14 @@ class RatesQuery:
 
 
 def _parse_query(request: HttpRequest) -> tuple[RatesQuery, RatesForm]:
-    """Parse the query string, limited to the reader's scope."""
     given: QueryDict = request.GET
-    form = RatesForm(given)
-    own = form.is_valid() and any(form.cleaned_data.get(name) for name in ("since", "until"))
+    form = RatesForm(given, auto_id="rates-%s")
+    valid = form.is_valid()
+    days = form.cleaned_data.get("since"), form.cleaned_data.get("until")
+    own = valid and any(days)
     wanted = given.get("period", "month")
     named = "" if own else wanted if wanted in PERIODS else "month"
-    since, until = (
-        period(named)
-        if named
-        else (
-            form.cleaned_data.get("since"),
-            form.cleaned_data.get("until"),
-        )
-    )
+    since, until = period(named) if named else days
     scopes = board_scopes(who(request))
     asked = given.get("scope", "")[:24].replace("\x00", "")
     # A post for one town shows that town or a part of it only.
@@ -195,7 +163,7 @@ class RateCell:
 
     column: RateColumn
     share: float | None
-    figures: list[tuple[str, str, int, str]] = field(default_factory=list)
+    figures: list[tuple[str, str, int, str]]
     """(Sign, label, number, URL of the cases)."""
 
     @property
@@ -226,9 +194,8 @@ def _sorted(lines: list[Line], view: RatesQuery) -> list[Line]:
     """Sort the lines as asked; undefined rates come last either way."""
 
     def value(line: Line) -> float | None:
-        if view.sort in FIGURES and view.sort not in RATES:
-            return line[view.sort]
-        return line.rate(view.sort)
+        is_figure = view.sort in FIGURES and view.sort not in RATES
+        return line[view.sort] if is_figure else line.rate(view.sort)
 
     lines = sorted(lines, key=lambda line: (not line.key, _line_label(line, view)))
     if view.sort == "name":
@@ -269,9 +236,7 @@ def _row(
     return RateRow(_line_label(line, view), cells, down)
 
 
-@never_cache
-@require_GET
-@staff("rates")
+@staff_page("rates")
 def rates_page(request: HttpRequest) -> HttpResponse:
     """Show the table of a period by one dimension, with the total first."""
     view, form = _parse_query(request)
@@ -305,9 +270,7 @@ def rates_page(request: HttpRequest) -> HttpResponse:
     return render(request, "statistics/rates.html", context)
 
 
-@never_cache
-@require_GET
-@staff("rates")
+@staff_page("rates")
 def export_rates(request: HttpRequest) -> HttpResponse:
     """Export the table as a workbook, with the definitions on another sheet."""
     view, _form = _parse_query(request)
@@ -336,13 +299,12 @@ def export_rates(request: HttpRequest) -> HttpResponse:
     for column in columns:
         meanings.row([column.label, column.means])
     meanings.row([_("数的是件数"), _(ONCE)])
-    for explained in whistles[0].columns if whistles else ():
-        meanings.row([f"{_('吹哨报到')} · {explained.label}", explained.means])
+    for label, means in whistles[0].columns if whistles else ():
+        meanings.row([f"{_('吹哨报到')} · {label}", means])
     _log.info("rates exported", user=who(request).user_id, by=view.by, scope=view.scope)
-    answer = HttpResponse(book.content(), content_type=MEDIA_TYPE)
     name = f"rates-{timezone.localtime():%Y%m%d-%H%M}.xlsx"
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(book.content(), content_type=MEDIA_TYPE, headers=headers)
 
 
 def _add_whistle_sheet(book: WorkbookWriter, table: WhistleTable) -> None:
@@ -352,15 +314,10 @@ def _add_whistle_sheet(book: WorkbookWriter, table: WhistleTable) -> None:
     sheet.row(heads, bold=True)
     for row in table.rows:
         line = row.line
-        numbers: list[Any] = [
-            *(line.whistles, line.called, line.due),
-            *(line.reported, Share(line.report_in_rate)),
-            *(line.on_time, Share(line.on_time_rate)),
-            *(line.graded, Share(line.satisfied_rate)),
-            line.excused,
-        ]
-        name = name_of(line.unit) if line.unit else _("全部")
-        sheet.row([name, *numbers])
+        numbers: list[Any] = [line.whistles, line.called, line.due, line.reported]
+        numbers += [Share(line.report_in_rate), line.on_time, Share(line.on_time_rate)]
+        numbers += [line.graded, Share(line.satisfied_rate), line.excused]
+        sheet.row([name_of(line.unit) if line.unit else _("全部"), *numbers])
 
 
 ONCE = gettext_noop("一件诉求在一个时段里同样的事只算一次；几行都有它的，合起来会多于“全部”。")
@@ -374,7 +331,6 @@ def _extra_figures(column: RateColumn) -> tuple[tuple[str, str], ...]:
 def _row_numbers(line: Line, columns: Iterable[RateColumn]) -> list[Any]:
     cells: list[Any] = []
     for column in columns:
-        if column.is_rate:
-            cells.append(Share(line.rate(column.name)))
+        cells += [Share(line.rate(column.name))] if column.is_rate else []
         cells += [line[name] for name, _sign in _extra_figures(column)]
     return cells

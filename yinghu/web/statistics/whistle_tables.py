@@ -17,34 +17,15 @@ from yinghu.web.cases.drilldown import Drilldown
 from yinghu.web.cases.filters import Filter
 
 
-@dataclass(frozen=True, slots=True)
-class WhistleColumn:
-    """A column and its definition."""
-
-    name: str
-    label: str
-    means: str
-
-
-def whistle_columns() -> list[WhistleColumn]:
-    """Return the columns in the page's order."""
+def whistle_columns() -> list[tuple[str, str]]:
+    """Return label and definition of the columns, in the page's order."""
     return [
-        WhistleColumn(
-            "whistles", pgettext("count", "吹哨"), _("被叫到或自己吹的哨，一次叫几个单位也算一次")
-        ),
-        WhistleColumn(
-            "called", _("叫了"), _("叫单位来的次数：一次吹哨叫两个单位算两次，裁定不用来的不算")
-        ),
-        WhistleColumn(
-            "report_in_rate", _("报到率"), _("来报到的 ÷ 应报到的（已经来的，和到了时间的）")
-        ),
-        WhistleColumn("on_time_rate", _("按时"), _("按时报到的 ÷ 应报到的；异议期间不算时间")),
-        WhistleColumn(
-            "satisfied_rate",
-            _("满意率"),
-            _("（满意 + 0.9 × 基本满意）÷ 吹哨单位评过的；后面的数是评过几次"),
-        ),
-        WhistleColumn("excused", _("不用来"), _("提了异议，指挥中心裁定不用来的次数")),
+        (pgettext("count", "吹哨"), _("被叫到或自己吹的哨，一次叫几个单位也算一次")),
+        (_("叫了"), _("叫单位来的次数：一次吹哨叫两个单位算两次，裁定不用来的不算")),
+        (_("报到率"), _("来报到的 ÷ 应报到的（已经来的，和到了时间的）")),
+        (_("按时"), _("按时报到的 ÷ 应报到的；异议期间不算时间")),
+        (_("满意率"), _("（满意 + 0.9 × 基本满意）÷ 吹哨单位评过的；后面的数是评过几次")),
+        (_("不用来"), _("提了异议，指挥中心裁定不用来的次数")),
     ]
 
 
@@ -62,7 +43,7 @@ class WhistleTable:
 
     title: str
     rows: list[WhistleRow]
-    columns: list[WhistleColumn]
+    columns: list[tuple[str, str]]
 
 
 def tables(

@@ -17,7 +17,7 @@ from yinghu.people import shifts
 from yinghu.people.access import squads_of
 from yinghu.people.models import Shift, Unit, Volunteer
 from yinghu.people.volunteers import Refused
-from yinghu.ui.decorators import staff_page
+from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.requests import login_of, read_day, who
 from yinghu.web.volunteers.views import of_coordinator
 
@@ -81,7 +81,7 @@ def _monday(request: HttpRequest) -> date:
     return day - timedelta(days=day.weekday())
 
 
-@staff_page("GET", "HEAD", "POST", desks=["volunteers"])
+@staff_page("volunteers", methods=("GET", "HEAD", "POST"))
 def show_roster(request: HttpRequest) -> HttpResponse:
     """Show a week of the roster; add a shift on POST."""
     squad, squads = _squad(request)
@@ -165,7 +165,7 @@ def _clock(moment: datetime) -> str:
     return f"{timezone.localtime(moment):%H:%M}"
 
 
-@staff_page("POST", desks=["volunteers"])
+@staff_action("volunteers")
 def remove_shift(request: HttpRequest, pk: int) -> HttpResponse:
     """Remove a shift of one of the user's squads."""
     own = Shift.objects.filter(unit__in=squads_of(who(request))).select_related("unit", "user")

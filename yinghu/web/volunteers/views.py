@@ -25,7 +25,7 @@ from yinghu.errands.models import Leg
 from yinghu.people import disclosure, shifts, volunteers
 from yinghu.people.access import squads_of
 from yinghu.people.models import Change, Unit, Volunteer
-from yinghu.ui.decorators import staff_page
+from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.requests import login_of, who
 from yinghu.ui.verb_views import VerbView
 from yinghu.web.volunteers.service_form import Names, ServiceForm
@@ -89,7 +89,7 @@ def one_of(request: HttpRequest, key: str) -> Volunteer:
     return get_object_or_404(of_coordinator(request), user__username=key)
 
 
-@staff_page("GET", desks=["volunteers"])
+@staff_page("volunteers")
 def volunteers_page(request: HttpRequest) -> HttpResponse:
     """List volunteers by state, or search them by name or phone."""
     return _list(request, AddForm(_squads(request)))
@@ -163,7 +163,7 @@ def _lines(rows: list[Volunteer]) -> list[dict[str, Any]]:
     ]
 
 
-@staff_page("POST", desks=["volunteers"])
+@staff_action("volunteers")
 def volunteer_add(request: HttpRequest) -> HttpResponse:
     """Add a volunteer, who is in the squad at once and logs in by phone."""
     squads = [unit for unit in _squads(request) if unit.active]
@@ -181,7 +181,7 @@ def volunteer_add(request: HttpRequest) -> HttpResponse:
     return redirect("volunteer_one", one.user.username)
 
 
-@staff_page("GET", "HEAD", "POST", desks=["volunteers"])
+@staff_page("volunteers", methods=("GET", "HEAD", "POST"))
 def volunteer_page(request: HttpRequest, key: str) -> HttpResponse:
     """Show one volunteer: skills, service, history. POST changes skills, areas and passes."""
     volunteer = one_of(request, key)
@@ -280,7 +280,7 @@ ACTS: dict[str, VolunteerAct] = {
 }
 
 
-@staff_page("POST", desks=["volunteers"])
+@staff_action("volunteers")
 def volunteer_act(request: HttpRequest, key: str, verb: str) -> HttpResponse:
     """Do one of `ACTS`, or show the phone, which is logged."""
     volunteer, by = one_of(request, key), login_of(request)

@@ -24,7 +24,7 @@ from yinghu.people import disclosure, volunteers
 from yinghu.people.models import Shift, Volunteer
 from yinghu.places import locate
 from yinghu.places.area_fields import AreaField, AreaInput
-from yinghu.ui.decorators import staff_page
+from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.maps import point_in
 from yinghu.ui.qr import qr_inline
 from yinghu.ui.requests import absolute, login_of, read_id
@@ -64,7 +64,7 @@ def _me(request: HttpRequest) -> Volunteer | None:
     return found.select_related("user", "squad").first()
 
 
-@staff_page("GET", desks=["field"])
+@staff_page("field")
 def profile_page(request: HttpRequest) -> HttpResponse:
     """Show the profile; staff who are no volunteers see their service only."""
     return _show(request, _me(request))
@@ -128,7 +128,7 @@ def _hours(day: int, first: int) -> range:
     return range(start, start + 6)
 
 
-@staff_page("POST", desks=["field"])
+@staff_action("field")
 def profile_act(request: HttpRequest, verb: str) -> HttpResponse:
     """Do one of `ACTS` for a volunteer."""
     me = _me(request)
@@ -219,7 +219,7 @@ ACTS: Final[dict[str, Callable[[HttpRequest, Volunteer], HttpResponse]]] = {
 }
 
 
-@staff_page("GET", desks=["field"])
+@staff_page("field")
 def certificate_page(request: HttpRequest) -> HttpResponse:
     """Show a certificate of service to print, with a code by which anybody can check it."""
     me = _me(request)
