@@ -1,7 +1,5 @@
 """Databases of benchmarks and tests: create, disconnect, drop."""
 
-from __future__ import annotations
-
 import contextlib
 import secrets
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Benchmark: thousands of volunteers take legs at once; choosing candidates among 65,000."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import random

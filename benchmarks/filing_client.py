@@ -6,8 +6,6 @@ Prints one JSON object: total seconds, seconds of each answer, and the number of
 client sends its next filing when the last one is answered.
 """
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import json

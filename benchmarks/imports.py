@@ -1,7 +1,5 @@
 """Benchmark: `yinghu import` of a file."""
 
-from __future__ import annotations
-
 import argparse
 import csv
 import random

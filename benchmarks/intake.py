@@ -1,7 +1,5 @@
 """Benchmark: filings over HTTP, each committed before its 201, against pgbench's rate."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import urllib.request

@@ -1,7 +1,5 @@
 """Benchmark: time from commit to event and updated part, with a thousand pages open."""
 
-from __future__ import annotations
-
 import argparse
 import bisect
 import json

@@ -9,8 +9,6 @@ pairs (event, part received) of each; `raw`, the pairs (time, ids) received by L
 `time.monotonic`, which all processes of a machine share.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import random

@@ -1,7 +1,5 @@
 """Benchmark: find and process due clocks among a million open ones."""
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 import time

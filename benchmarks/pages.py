@@ -1,7 +1,5 @@
 """Benchmark: response times of the main pages with a million appeals."""
 
-from __future__ import annotations
-
 import argparse
 import http.client
 import random

@@ -1,7 +1,5 @@
 """Limits: pgbench, PostgreSQL's load generator, on the same rows, tables and indexes."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import tempfile

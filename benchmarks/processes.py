@@ -1,7 +1,5 @@
 """Server and client processes of benchmarks, and progress on stderr."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

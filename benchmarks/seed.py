@@ -4,8 +4,6 @@ Texts are combined here from parts; the database generates everything else. Inde
 are dropped during the load and restored afterwards.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator, Sequence
 from string import Template

@@ -4,8 +4,6 @@ A simple query or an Execute of the extended protocol counts as one statement, i
 COMMIT.
 """
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import tempfile

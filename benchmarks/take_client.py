@@ -6,8 +6,6 @@ Prints one JSON object: total seconds, seconds of each answer, and the number of
 rate 0, up to `AT_ONCE` requests run concurrently; else one starts every 1 / rate seconds.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import sys

@@ -1,7 +1,5 @@
 """Production's URLs and the bare page, which other pages are compared with."""
 
-from __future__ import annotations
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path

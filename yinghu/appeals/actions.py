@@ -4,8 +4,6 @@ Pages, the API, chat messages and sweeps call these functions, and each goes thr
 in one transaction. Filing is in `filing`, later verbs in `handling_actions` and `closing_actions`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

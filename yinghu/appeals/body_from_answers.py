@@ -1,7 +1,5 @@
 """Compose an appeal's text from its answers when the requester wrote nothing else."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Limit on the number of cases a volunteer may hold at once."""
 
-from __future__ import annotations
-
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Status
 from yinghu.people.access import Actor, only_volunteers_in

@@ -1,7 +1,5 @@
 """Texts that a city can replace with its own, kept in the table `Text`."""
 
-from __future__ import annotations
-
 import threading
 import time
 from dataclasses import dataclass

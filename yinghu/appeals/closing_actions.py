@@ -1,7 +1,5 @@
 """Verbs that rate, reopen and end a case, each declared with its function."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Verbs of a case that is being handled, each declared with its function."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any

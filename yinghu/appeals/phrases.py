@@ -4,8 +4,6 @@
 the event's facts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Policies: numbers that a city can set, their defaults and bounds, and reading them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from yinghu.appeals.models import Policy

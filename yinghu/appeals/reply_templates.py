@@ -1,7 +1,5 @@
 """Reply templates: select those that fit a case and fill them in."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Export of cases to a file: permission, size limit and columns."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Final
 

@@ -5,8 +5,6 @@ five tries and one use. The number of codes per phone is limited in the database
 several web processes nor a restart help an attacker (at most 50 guesses in a million a day).
 """
 
-from __future__ import annotations
-
 import base64
 import hmac
 import secrets

@@ -1,7 +1,5 @@
 """Whistling at a place (吹哨) without a case: the whistle creates the case."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -21,8 +21,6 @@ from the other half. For 994 messages to a city's mailbox in seven categories, N
 So the lexicon serves a new city, and the classifier overtakes it after about 1,500 decisions.
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import sys

@@ -19,8 +19,6 @@ How well the confidences are calibrated:
   which receives no such needs.
 """
 
-from __future__ import annotations
-
 import csv
 import math
 import re
@@ -28,7 +26,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from yinghu.places.words import Finder, fold
 from yinghu.triage.shortages import default_running_out
@@ -101,7 +99,7 @@ class Reader:
         }
 
     @classmethod
-    def load(cls, path: Path | str = DEFAULT) -> Reader:
+    def load(cls, path: Path | str = DEFAULT) -> Self:
         """Load a CSV `words,category,klass,urgency,weight`; BadLexicon names a bad line."""
         rules: dict[str, list[Rule]] = {}
         with Path(path).open(encoding="utf-8-sig", newline="") as lines:

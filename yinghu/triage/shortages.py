@@ -10,14 +10,12 @@ it urgent together. All words are data (`running_out.csv`), in lines of these ro
 - `unit`: how long one of it lasts, in hours; `moment`: how long until then, in hours (只够到明天).
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from yinghu.places.words import fold
 
@@ -73,7 +71,7 @@ class RunningOut:
         )
 
     @classmethod
-    def load(cls, path: Path | str = DEFAULT) -> RunningOut:
+    def load(cls, path: Path | str = DEFAULT) -> Self:
         """Load a CSV `role,words,category,hours`; BadRunningOut names a bad line."""
         lines: list[tuple[str, list[str], str, float]] = []
         with Path(path).open(encoding="utf-8-sig", newline="") as file:

@@ -11,8 +11,6 @@ parser, dictionary or locale of PostgreSQL interferes (`to_tsvector` drops chara
 than its tables).
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from typing import Final

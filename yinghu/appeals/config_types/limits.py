@@ -1,7 +1,5 @@
 """Configuration of time limits by clock and urgency, in general and per category."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

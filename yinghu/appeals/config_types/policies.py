@@ -1,7 +1,5 @@
 """Configuration of the policies in `appeals.policies`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any

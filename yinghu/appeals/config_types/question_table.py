@@ -4,8 +4,6 @@ A file replaces all questions of each category that it names, in the order of it
 categories keep theirs.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Collection, Iterable, Sequence

@@ -1,7 +1,5 @@
 """A category's questions as a form field: rows on the page, JSON in a file, a list of dicts."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

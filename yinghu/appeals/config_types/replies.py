@@ -1,7 +1,5 @@
 """Configuration of reply templates."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Configuration of places with a QR sticker."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from django.db.models import QuerySet

@@ -1,7 +1,5 @@
 """Configuration of the texts in `appeals.city_texts`, each with our default."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
