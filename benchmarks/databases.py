@@ -1,4 +1,4 @@
-"""Databases of benchmarks and tests: create, disconnect, drop."""
+"""Databases of benchmarks and tests: create, fill, drop."""
 
 import contextlib
 import secrets
@@ -20,12 +20,6 @@ def drop_database(admin: psycopg.Connection[Any], database: str) -> None:
 
     Not WITH (FORCE): while autovacuum runs there, that needs a superuser.
     """
-    disconnect(admin, database)
-    admin.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(database)))
-
-
-def disconnect(admin: psycopg.Connection[Any], database: str) -> None:
-    """End all connections to a database and allow no new ones."""
     name = sql.Identifier(database)
     admin.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
     admin.execute(
@@ -33,6 +27,7 @@ def disconnect(admin: psycopg.Connection[Any], database: str) -> None:
         "WHERE datname = %s AND usename = current_user",
         [database],
     )
+    admin.execute(sql.SQL("DROP DATABASE {}").format(name))
 
 
 @contextlib.contextmanager

@@ -45,7 +45,12 @@ def run(options: argparse.Namespace) -> list[Measurement]:
     cases = options.clocks // 2
     with own_database("oversight", template=options.template) as url:
         fill(cases, OPEN)
-        _postpone_all()
+        execute(
+            "UPDATE appeals_clock SET next_at = now() + (1 + 9 * random()) * interval '1 day' "
+            "WHERE stopped_at IS NULL"
+        )
+        execute("DELETE FROM procrastinate_jobs")
+        execute("VACUUM ANALYZE appeals_clock")
         _make_due(options.due)
         found = _time_finding(options.due)
         half, most = percentile(found, 0.5), percentile(found, 0.95)
@@ -67,15 +72,6 @@ def run(options: argparse.Namespace) -> list[Measurement]:
         Measurement(f"dealt with by {options.workers}", rates[1], "clocks/s", LIMIT_RATE),
         Measurement("steps by pgbench", limit, "steps/s"),
     ]
-
-
-def _postpone_all() -> None:
-    execute(
-        "UPDATE appeals_clock SET next_at = now() + (1 + 9 * random()) * interval '1 day' "
-        "WHERE stopped_at IS NULL"
-    )
-    execute("DELETE FROM procrastinate_jobs")
-    execute("VACUUM ANALYZE appeals_clock")
 
 
 def _make_due(count: int) -> None:

@@ -10,9 +10,8 @@ from string import Template
 from typing import Any
 
 from django.db import connection
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks.processes import console
+from benchmarks.processes import progress
 from yinghu.common.privacy.sealing import blind, seal
 from yinghu.insight import tally
 from yinghu.triage.similarity import search_text
@@ -81,31 +80,28 @@ def texts(count: int) -> Iterator[tuple[str, str]]:
 
 def fill(appeals: int, spread: Spread = SPREAD) -> None:
     """Add appeals, distributed by `spread`, to a database with the demo city and none yet."""
-    steps: list[tuple[str, Any, Sequence[Any]]] = [
-        (
-            "texts and requesters",
-            _stage_sources,
-            [min(40_000, max(1000, appeals // 25)), spread],
-        ),
-        ("dropping indexes", _drop_indexes, []),
-        *((name, sql, []) for name, sql in _fill_statements(appeals)),
-        ("restoring indexes", _restore_indexes, []),
-        ("counting for the board", lambda _cursor: tally.rebuild(), []),
-        ("vacuum and analyze", "VACUUM (ANALYZE)", []),
-    ]
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress, connection.cursor() as cursor:
+    bodies = min(40_000, max(1000, appeals // 25))
+    sizes = {
+        "appeals": appeals,
+        "texts": "(SELECT count(*) FROM bench_text)",
+        "kinds": "(SELECT count(*) FROM bench_kind)",
+        "areas": "(SELECT count(*) FROM bench_area)",
+        "callers": SEALED,
+    }
+    with connection.cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")
         cursor.execute("SET maintenance_work_mem = '512MB'")
         cursor.execute("SET work_mem = '128MB'")
-        task = progress.add_task("seeding", total=len(steps))
-        for name, step, arguments in steps:
-            progress.update(task, description=f"{appeals} appeals: {name}")
-            if isinstance(step, str):
-                cursor.execute(step)
-            else:
-                step(cursor, *arguments)
-            progress.advance(task)
+        progress(f"seeding {appeals} appeals")
+        _stage_sources(cursor, bodies, spread)
+        _drop_indexes(cursor)
+        for name, statement in FILL:
+            progress(f"  {name}")
+            cursor.execute(Template(statement).substitute(sizes))
+        progress("  indexes and counters")
+        _restore_indexes(cursor)
+        tally.rebuild()
+        cursor.execute("VACUUM (ANALYZE)")
     connection.close()
 
 
@@ -173,18 +169,6 @@ def _restore_indexes(cursor: Any) -> None:
         cursor.execute(statement)
     for name in ("later", "text", "caller", "status", "kind", "area"):
         cursor.execute(f"DROP TABLE bench_{name}")
-
-
-def _fill_statements(appeals: int) -> list[tuple[str, str]]:
-    """Name and SQL of each step; all values derive from the appeal's number."""
-    sizes = {
-        "appeals": appeals,
-        "texts": "(SELECT count(*) FROM bench_text)",
-        "kinds": "(SELECT count(*) FROM bench_kind)",
-        "areas": "(SELECT count(*) FROM bench_area)",
-        "callers": SEALED,
-    }
-    return [(name, Template(statement).substitute(sizes)) for name, statement in FILL]
 
 
 FILL = (
@@ -361,4 +345,6 @@ FILL = (
     ),
     ("sequences", "SELECT setval('appeals_appeal_id_seq', $appeals)"),
 )
-"""Name and statement of each step; `g` and `h` are hashes of an appeal's number."""
+"""Name and statement of each step. All values derive from the appeal's number; `g` and `h` are its
+hashes.
+"""
