@@ -54,16 +54,12 @@ def alike(a: str, b: str) -> float:
     of the shorter one's bigrams in the longer, discounted for short texts: "停水了" occurs in many
     messages about something else.
     """
-    return alike_grams(grams(a), grams(b))
-
-
-def alike_grams(a: frozenset[str], b: frozenset[str]) -> float:
-    """`alike` for the bigrams of two texts."""
-    if not a or not b:
+    these, those = grams(a), grams(b)
+    if not these or not those:
         return 0.0
-    common = len(a & b)
-    shorter = min(len(a), len(b))
-    jaccard = common / (len(a) + len(b) - common)
+    common = len(these & those)
+    shorter = min(len(these), len(those))
+    jaccard = common / (len(these) + len(those) - common)
     contained = common / shorter * min(1.0, shorter / 40) * 0.9
     return max(jaccard, contained)
 
