@@ -44,6 +44,12 @@ from yinghu.people.access import Actor, only_volunteers_in, serving
 from yinghu.people.models import Unit
 from yinghu.places.models import Area
 
+_CLASSIFICATION = (
+    Field("klass", FieldKind.KLASS, gettext_noop("性质"), required=False),
+    Field("area", FieldKind.AREA, gettext_noop("地点"), required=False),
+    Field("urgency", FieldKind.URGENCY, gettext_noop("紧急程度"), required=False),
+)
+
 
 def _sort_clocks(
     usual: ClockChanges, appeal: Appeal, _before: Status, _facts: Mapping[str, Any]
@@ -62,9 +68,7 @@ SORT = Verb(
     target=Status.SORTED,
     fields=(
         Field("category", FieldKind.CATEGORY, gettext_noop("类别")),
-        Field("klass", FieldKind.KLASS, gettext_noop("性质"), required=False),
-        Field("area", FieldKind.AREA, gettext_noop("地点"), required=False),
-        Field("urgency", FieldKind.URGENCY, gettext_noop("紧急程度"), required=False),
+        *_CLASSIFICATION,
         WHY_OPTIONAL,
     ),
     clocks=ClockChanges(start=(ClockKind.DISPATCH,), stop=(ClockKind.RECEIVE,)),
@@ -135,9 +139,7 @@ CORRECT = Verb(
     sources=EVERY_STATUS - {Status.FILED},
     fields=(
         Field("category", FieldKind.CATEGORY, gettext_noop("类别"), required=False),
-        Field("klass", FieldKind.KLASS, gettext_noop("性质"), required=False),
-        Field("area", FieldKind.AREA, gettext_noop("地点"), required=False),
-        Field("urgency", FieldKind.URGENCY, gettext_noop("紧急程度"), required=False),
+        *_CLASSIFICATION,
         WHY,
     ),
     new_limits=True,
@@ -243,15 +245,8 @@ def assign(
         level = min(appeal.level, target.level) if appeal.lead_id else target.level
         return {"unit_id": target.pk, "holder_id": None, "returned": False, "level": level}
 
-    return move(
-        appeal_id,
-        actor,
-        ASSIGN,
-        change,
-        why=why,
-        facts={"unit": target.code},
-        expect=expect,
-    )
+    facts = {"unit": target.code}
+    return move(appeal_id, actor, ASSIGN, change, why=why, facts=facts, expect=expect)
 
 
 ACCEPT = Verb(

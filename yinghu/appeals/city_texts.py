@@ -2,7 +2,7 @@
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import structlog
 from django.conf import settings
@@ -55,20 +55,30 @@ _MAX_AGE = 3.0
 """Seconds for which cached rows are used without checking the database."""
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    """The rows of a database, as of a monotonic time; 0 if they are known to be stale."""
+
+    database: str = ""
+    at: float = 0.0
+    texts: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def is_fresh(self, database: str) -> bool:
+        age = time.monotonic() - self.at
+        holds = getattr(settings, "TEXTS_POLL_SECONDS", _MAX_AGE)
+        return bool(self.at) and self.database == database and age < holds
+
+
 _lock = threading.Lock()
-_cache: dict[str, tuple[str, str]] = {}
-_cached_database = ""
-_cached_at = 0.0
-"""Monotonic time of the last read; 0 if the cache is known to be stale."""
-_refreshes = 0
-"""Number of calls to `refresh`; a read that overlaps one may be stale."""
+_cached = _Cached()
 
 
 def refresh() -> None:
     """Drop the cache, so that the next look-up reads the table."""
-    global _refreshes, _cached_at
-    _refreshes += 1
-    _cached_at = 0.0
+    global _cached
+    _cached = replace(_cached, at=0.0)
 
 
 def text(key: str) -> str:
@@ -84,33 +94,28 @@ def text(key: str) -> str:
 
 
 def _cached_texts() -> dict[str, tuple[str, str]]:
-    name = str(connection.settings_dict["NAME"])
-    if _is_fresh(name):
-        return _cache
+    global _cached
+    database, known = str(connection.settings_dict["NAME"]), _cached
+    if known.is_fresh(database):
+        return known.texts
     # An expired cache may be served while another thread reloads it.
-    if not _lock.acquire(blocking=not _cached_at or _cached_database != name):
-        return _cache
+    if not _lock.acquire(blocking=not known.at or known.database != database):
+        return known.texts
     try:
-        if not _is_fresh(name):
-            _reload(name)
-        return _cache
+        if not (before := _cached).is_fresh(database):
+            found = _Cached(database, time.monotonic(), _read(before.texts))
+            # A read that overlaps a refresh may be stale.
+            _cached = found if _cached is before else replace(found, at=0.0)
+        return _cached.texts
     finally:
         _lock.release()
 
 
-def _is_fresh(name: str) -> bool:
-    holds = getattr(settings, "TEXTS_POLL_SECONDS", _MAX_AGE)
-    return bool(_cached_database == name and _cached_at and time.monotonic() - _cached_at < holds)
-
-
-def _reload(name: str) -> None:
-    global _cache, _cached_at, _cached_database
-    asked = _refreshes
+def _read(before: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
     try:
         rows = list(Text.objects.values_list("key", "words", "words_en"))
     except Error as error:
         # The error page has a header too, so keep serving the cached texts.
         _log.warning("the city's own words could not be read", error=str(error), again_in=_MAX_AGE)
-    else:
-        _cache = {key: (words, words_en) for key, words, words_en in rows}
-    _cached_database, _cached_at = name, time.monotonic() if asked == _refreshes else 0.0
+        return before
+    return {key: (words, words_en) for key, words, words_en in rows}

@@ -33,22 +33,20 @@ def overdue(now: datetime) -> Q:
 
 
 def next_due(appeal: Appeal) -> datetime:
-    """Return when the next of the appeal's own clocks is due, or `NEVER`. A pending ruling counts
-    only while the case is with the dispatcher.
-    """
+    """Return when the next of the appeal's own clocks is due, or `NEVER`."""
+    # A pending ruling counts only while the case is with the dispatcher.
     others = OF_UNITS if appeal.state is Status.SORTED else (*OF_UNITS, ClockKind.RULING)
     live = running(appeal.pk).filter(paused_at=None).exclude(kind__in=others)
     return live.aggregate(at=Min("due_at"))["at"] or NEVER
 
 
 def limits_for(appeal: Appeal, kinds: tuple[ClockKind, ...]) -> list[ClockLimit]:
-    """Return the limit of each kind for this appeal: its category's, else the general one. A ruling
-    always has a limit, so that it gets a clock.
-    """
+    """Return the limit of each kind for this appeal: its category's, else the general one."""
     rows = ClockLimit.objects.filter(
         Q(category=None) | Q(category_id=appeal.category_id), kind__in=kinds, urgency=appeal.urgency
     ).order_by(F("category").asc(nulls_first=True))
     found = {row.kind: row for row in rows}
+    # A ruling always gets a clock.
     if ClockKind.RULING in kinds and ClockKind.RULING not in found:
         found[ClockKind.RULING] = ClockLimit(kind=ClockKind.RULING, minutes=RULING_MINUTES)
     return list(found.values())

@@ -87,11 +87,6 @@ def desks_with(actor: Actor) -> dict[str, QuerySet[Appeal]]:
     return found
 
 
-def counts(actor: Actor) -> dict[str, int]:
-    """Count the actor's inboxes, each up to `COUNTED`, in one query."""
-    return counted(desks_with(actor))
-
-
 def counted(lists: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
     """Count each queryset up to `COUNTED` in one query. Empty ones may be missing."""
     names: list[str] = []

@@ -107,7 +107,7 @@ def _load_volunteer(row: dict[str, str]) -> None:
             "name": seal(row["name"]),
             "phone": seal(phone),
             "caller": blind(phone),
-            **{k: _several(row[k]) for k in ("skills", "areas", "zones")},
+            **{k: list(filter(None, row[k].split("|"))) for k in ("skills", "areas", "zones")},
             "inside": row["inside"],
             "hours": [day * 24 + hour for day in range(7) for hour in range(first, last)],
             "lon": float(row["lon"]),
@@ -118,10 +118,6 @@ def _load_volunteer(row: dict[str, str]) -> None:
             "decided_at": now,
         },
     )
-
-
-def _several(cell: str) -> list[str]:
-    return [each for each in cell.split("|") if each]
 
 
 def load_appeals() -> int:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from yinghu.appeals.models import Category, ClockLimit
 from yinghu.appeals.states import LIMITED, ClockKind, Urgency
 from yinghu.common.config_types import durations
-from yinghu.common.config_types.config_form import ConfigForm, FormContext, State, labelled
+from yinghu.common.config_types.config_form import ConfigForm, State, labelled
 from yinghu.common.config_types.config_type import ConfigType, Field
 from yinghu.common.form_fields import PickerSelect
 from yinghu.common.language import name_of
@@ -60,13 +60,14 @@ class LimitForm(ConfigForm):
 
     def clean(self) -> State:
         cleaned = super().clean() or {}
+        is_empty = not self.errors and not any(cleaned.get(kind) for kind in LIMITED)
         if not self.key and "urgency" in cleaned and "category" in cleaned:
             if f"{cleaned['category']}:{cleaned['urgency']}" in self.context.states:
                 raise ValidationError(_("这一类、这个紧急程度的时限已经有了，请在表里点它来改"))
-            if not self.errors and not any(cleaned.get(kind) for kind in LIMITED):
+            if is_empty:
                 raise ValidationError(_("时限至少写一个"))
         self._check_against_solving(cleaned)
-        if self.key and not self.errors and not any(cleaned.get(kind) for kind in LIMITED):
+        if self.key and is_empty:
             self._refuse_empty_row()
         return cleaned
 
@@ -95,10 +96,6 @@ class LimitForm(ConfigForm):
             raise ValidationError(
                 _("时限至少写一个。不要这一行了，就打开它，按“取消这一行，改按通用”")
             )
-
-
-def _show_limit(limit: durations.Limit, context: FormContext) -> str:
-    return durations.limit_said(limit)
 
 
 _HINTS = {
@@ -139,7 +136,7 @@ class LimitType(ConfigType):
                 kind.value,
                 gettext_lazy(kind.label),
                 _HINTS[kind.value],
-                show=_show_limit,
+                show=lambda limit, _context: durations.limit_said(limit),
                 empty=gettext_lazy("不另定"),
             )
             for kind in LIMITED
