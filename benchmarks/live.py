@@ -169,24 +169,12 @@ def _compare_times(
     for desk, heard, fetched in staff:
         if (desk in desks_touched("sort")) is not bool(heard):
             raise RuntimeError(f"{desk}: {len(heard)} events")
-        if heard:
-            _add_desk_times(commits, heard, fetched, times)
+        for commit in commits if heard else ():
+            # The next event may cover several commits, and arrive just before the commit returns.
+            at = bisect.bisect_left(heard, commit - 0.02)
+            if at == len(heard):
+                raise RuntimeError("a desk missed the last events")
+            times["desk's event"].append(heard[at] - commit)
+            asked = [there for event, there in fetched if event >= commit - 0.02]
+            times["desk's part"] += [there - commit for there in asked[:1]]
     return times
-
-
-def _add_desk_times(
-    commits: list[float],
-    heard: list[float],
-    fetched: list[tuple[float, float]],
-    times: dict[str, list[float]],
-) -> None:
-    """Compare each commit with the next event, which may cover several commits."""
-    for commit in commits:
-        # An event may arrive just before the commit returns.
-        at = bisect.bisect_left(heard, commit - 0.02)
-        if at == len(heard):
-            raise RuntimeError("a desk missed the last events")
-        times["desk's event"].append(heard[at] - commit)
-        asked = [there for event, there in fetched if event >= commit - 0.02]
-        if asked:
-            times["desk's part"].append(asked[0] - commit)

@@ -13,16 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from rich.console import Console
 
 ROOT = Path(__file__).resolve().parent.parent
 _TIMEOUT = 60.0
-console = Console(stderr=True)
 
 
 def progress(text: str) -> None:
     """Print a line of progress."""
-    console.print(text, highlight=False)
+    print(text, file=sys.stderr, flush=True)
 
 
 def percentile(values: list[float], share: float) -> float:

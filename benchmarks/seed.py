@@ -14,7 +14,7 @@ from django.db import connection
 from benchmarks.processes import progress
 from yinghu.common.privacy.sealing import blind, seal
 from yinghu.insight import tally
-from yinghu.triage.similarity import search_text
+from yinghu.triage.similarity import lexemes
 
 WHO = ("我是小区住户", "我家老人", "我们商铺", "孩子学校门口", "我们村", "楼下邻居", "公司员工")
 WHERE = ("东门", "西区", "菜场旁边", "公交站", "三号楼", "地下车库", "河边步道", "十字路口", "广场")
@@ -69,13 +69,13 @@ TABLES = (
 
 
 def texts(count: int) -> Iterator[tuple[str, str]]:
-    """Generate `count` bodies with their search words."""
+    """Generate `count` bodies with their tsvectors."""
     chance = random.Random(7)  # noqa: S311  # the same each run
     for number in range(count):
         parts = [chance.choice(WHO), "，", chance.choice(WHERE), chance.choice(WHAT)]
         parts += ["。", chance.choice(WHAT), "。", f"{number % 97}幢{number % 31}号，"]
         body = "".join([*parts, chance.choice(WISH)])
-        yield body, search_text(f"\n{body}")
+        yield body, " ".join(f"'{word}'" for word in lexemes(f"\n{body}"))
 
 
 def fill(appeals: int, spread: Spread = SPREAD) -> None:
@@ -111,8 +111,7 @@ def _stage_sources(cursor: Any, count: int, spread: Spread) -> None:
     )
     with cursor.copy("COPY bench_text (n, body, words) FROM STDIN") as copy:
         for number, (body, words) in enumerate(texts(count)):
-            quoted = " ".join(f"'{word}'" for word in words.split())
-            copy.write_row((number, body, quoted))
+            copy.write_row((number, body, words))
     cursor.execute(
         "CREATE UNLOGGED TABLE bench_caller "
         "(n int PRIMARY KEY, name bytea, phone bytea, address bytea, caller bytea)"

@@ -10,7 +10,6 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, pgettext_lazy
 
-from yinghu.appeals import capacity
 from yinghu.appeals.models import Appeal, Category, Event
 from yinghu.appeals.moving import Conflict, Refused, move
 from yinghu.appeals.phrases import joined, name_detail, said, unit_detail, unit_said
@@ -41,7 +40,7 @@ from yinghu.appeals.verb import (
 from yinghu.common import text_cleaning
 from yinghu.common.language import name_of
 from yinghu.people.access import Actor, only_volunteers_in, serving
-from yinghu.people.models import Unit
+from yinghu.people.models import Unit, User
 from yinghu.places.models import Area
 
 _CLASSIFICATION = (
@@ -273,11 +272,30 @@ def accept(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None 
     def change(appeal: Appeal) -> dict[str, Any]:
         if appeal.legs and appeal.unit_id in only_volunteers_in(actor):
             raise Conflict("in_legs", _("这件事已经分成几程，请接其中一程"))
-        if most := capacity.reached_limit(actor, appeal.unit_id):
+        if most := _reached_limit(actor, appeal.unit_id):
             raise Conflict("hands_full", _("您手上已有 %d 件，请先办好或放回一件，再接新的") % most)
         return {"holder_id": actor.user_id}
 
     return move(appeal_id, actor, ACCEPT, change, words, expect=expect)
+
+
+def _reached_limit(actor: Actor, unit_id: int | None) -> int:
+    """Return the unit's limit on cases held at once if the volunteer has reached it, else 0.
+
+    It locks the volunteer's row, so that concurrent takes are counted one after the other. Staff
+    have no limit.
+    """
+    units = only_volunteers_in(actor)
+    if actor.user_id is None or unit_id not in units:
+        return 0
+    most = Unit.objects.values_list("most_held", flat=True).get(pk=unit_id)
+    if not most:
+        return 0
+    User.objects.select_for_update(no_key=True).get(pk=actor.user_id)
+    held = Appeal.objects.filter(
+        holder=actor.user_id, unit__in=units, status__in=(Status.HANDLING, Status.WAITING)
+    ).count()
+    return most if held >= most else 0
 
 
 HAND = Verb(

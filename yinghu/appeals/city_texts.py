@@ -15,40 +15,33 @@ from yinghu.common.language import is_english
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CityText:
     """A replaceable text: where it appears and its default (a msgid)."""
 
-    key: str
     where: str
     default: str
     most: int = 300
 
 
-TEXTS: dict[str, Place] = {
-    place.key: place
-    for place in (
-        Place("name", gettext_noop("平台名称（页眉、贴纸）"), gettext_noop("应呼"), 20),
-        Place("motto", gettext_noop("名称下面的一句话"), gettext_noop("有呼必应"), 30),
-        Place("ask", gettext_noop("首页标题"), gettext_noop("您需要什么帮助？"), 40),
-        Place(
-            "welcome",
-            gettext_noop("首页标题下面的话"),
-            gettext_noop("点一个图，或直接写给我们。每一件都有人办，每一步都告诉您。"),
-        ),
-        Place(
-            "emergency",
-            gettext_noop("急事提醒"),
-            gettext_noop("危及生命的急事，请马上打 120、119 或 110。"),
-        ),
-        Place("hotline", gettext_noop("热线电话号码（留空就不显示）"), "", 30),
-        Place(
-            "privacy",
-            gettext_noop("电话一栏下面的话"),
-            gettext_noop("只有为您办事的人能看到，每次查看都有记录。不留也可以提交。"),
-        ),
-        Place("sticker", gettext_noop("贴纸上的大字"), gettext_noop("有需要，扫一扫"), 20),
-        Place("footer", gettext_noop("页脚"), gettext_noop("应呼 · 有呼必应"), 120),
-    )
+TEXTS = {
+    "name": CityText(gettext_noop("平台名称（页眉、贴纸）"), gettext_noop("应呼"), 20),
+    "motto": CityText(gettext_noop("名称下面的一句话"), gettext_noop("有呼必应"), 30),
+    "ask": CityText(gettext_noop("首页标题"), gettext_noop("您需要什么帮助？"), 40),
+    "welcome": CityText(
+        gettext_noop("首页标题下面的话"),
+        gettext_noop("点一个图，或直接写给我们。每一件都有人办，每一步都告诉您。"),
+    ),
+    "emergency": CityText(
+        gettext_noop("急事提醒"),
+        gettext_noop("危及生命的急事，请马上打 120、119 或 110。"),
+    ),
+    "hotline": CityText(gettext_noop("热线电话号码（留空就不显示）"), "", 30),
+    "privacy": CityText(
+        gettext_noop("电话一栏下面的话"),
+        gettext_noop("只有为您办事的人能看到，每次查看都有记录。不留也可以提交。"),
+    ),
+    "sticker": CityText(gettext_noop("贴纸上的大字"), gettext_noop("有需要，扫一扫"), 20),
+    "footer": CityText(gettext_noop("页脚"), gettext_noop("应呼 · 有呼必应"), 120),
 }
 
 _MAX_AGE = 3.0

@@ -37,11 +37,6 @@ def track_token(appeal_id: int) -> str:
     return f"{appeal_id}-{secret_of('track', appeal_id)}"
 
 
-def thread_token(appeal_id: int) -> str:
-    """Return the token that links mail replies to an appeal; same form as `track_token`."""
-    return f"{appeal_id}-{secret_of('mail-thread', appeal_id)}"
-
-
 def secret_of(purpose: str, number: int) -> str:
     """Derive 24 characters from a number, the purpose and this installation's key."""
     secret = hmac.digest(derived_key(purpose), str(number).encode(), "sha256")[:_SECRET_BYTES]

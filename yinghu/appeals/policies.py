@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop as _
+
 from yinghu.appeals.models import Policy
-
-
-def _(label: str) -> str:
-    """Mark a label for translation."""
-    return label
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,11 +48,6 @@ class Counts:
         return sum(n for status, n in self.statuses.items() if status in OPEN)
 
     @property
-    def resolved(self) -> int:
-        """Resolved and waiting for the requester's rating (待评价)."""
-        return self[Status.RESOLVED]
-
-    @property
     def closed(self) -> int:
         """Closed (已销号)."""
         return self[Status.CLOSED]
@@ -68,7 +63,7 @@ class Line(Counts):
     """The counts of one class, category, unit, town or channel.
 
     `key` is the class or the code of category, unit, town or channel; key and name are "" for
-    appeals that have none yet. A channel's name is its code: its label is in `channels.registry`.
+    appeals that have none yet. A channel's name is its code: its label is in `appeals.channels`.
     """
 
     key: str = ""
@@ -95,11 +90,9 @@ class Board(Counts):
 
 
 def board(period: Period = "all", scope: str = "") -> Board:
-    """Return the board of appeals filed in `period`, by the server's days, under the prefix
-    `scope`.
+    """Return the board of appeals filed in `period` (days of the server) under the prefix `scope`.
 
-    Counters exist down to towns; under a finer scope the appeals themselves are counted, which are
-    few.
+    Counters exist down to towns; under a finer scope the few appeals themselves are counted.
     """
     today = timezone.localdate()
     length = PERIODS[period]

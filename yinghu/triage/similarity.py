@@ -78,11 +78,6 @@ def lexemes(text: str) -> list[str]:
     return sorted(found)[:MOST_LEXEMES]
 
 
-def search_text(text: str) -> str:
-    """Return `lexemes` joined by blanks."""
-    return " ".join(lexemes(text))
-
-
 def search_query(q: str) -> str:
     """Return a tsquery for every term of `q`; "" if it has none (nothing is found then).
 

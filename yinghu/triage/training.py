@@ -1,5 +1,4 @@
-"""Nightly training of the classifier on the clerks' decisions; it is used once it beats the
-lexicon.
+"""Nightly training of the classifier on the clerks' decisions; used once it beats the lexicon.
 
 Training and held-back decisions are split by a hash of the text, so a decision never changes sides,
 and equal texts count once. A model that is not better is stored, but not used.
