@@ -6,15 +6,13 @@ the caller slices them.
 
 import hmac
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
-from yinghu.appeals import clocks
-from yinghu.appeals.models import Appeal, Clock
+from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Status
 from yinghu.people.access import Actor, may_see, only_volunteers_in, visible_q
 from yinghu.people.models import Role
@@ -64,13 +62,6 @@ def mine(actor: Actor) -> QuerySet[Appeal]:
 def callback(actor: Actor) -> QuerySet[Appeal]:
     """Return resolved appeals, to be rated and closed; longest waiting first."""
     return visible(actor).filter(status=Status.RESOLVED).order_by("moved_at")
-
-
-def late(now: datetime) -> QuerySet[Appeal]:
-    """Return appeals with an overdue clock."""
-    return Appeal.objects.filter(
-        Exists(Clock.objects.filter(clocks.overdue(now), appeal=OuterRef("pk")))
-    )
 
 
 def desks_with(actor: Actor) -> dict[str, QuerySet[Appeal]]:
