@@ -17,7 +17,7 @@ from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal, Untallied
 from yinghu.appeals.states import Status
 from yinghu.insight import tally
-from yinghu.insight.board import Board, Line, Period, board
+from yinghu.insight.board import Board, BoardLine, Period, board
 from yinghu.people.access import SYSTEM, requester_of
 
 FUTIAN, FOTANG = "330782008", "330782100"
@@ -32,7 +32,7 @@ def filed_on(appeal_id: int, days_ago: int) -> None:
     Appeal.objects.filter(pk=appeal_id).update(filed_at=timezone.now() - timedelta(days=days_ago))
 
 
-def short(lines: list[Line]) -> list[tuple[str, str, int, int, int]]:
+def short(lines: list[BoardLine]) -> list[tuple[str, str, int, int, int]]:
     return [(line.key, line.name, line.received, line.open, line.closed) for line in lines]
 
 

@@ -59,7 +59,7 @@ class Counts:
 
 
 @dataclass(slots=True)
-class Line(Counts):
+class BoardLine(Counts):
     """The counts of one class, category, unit, town or channel.
 
     `key` is the class or the code of category, unit, town or channel; key and name are "" for
@@ -85,7 +85,7 @@ class Board(Counts):
     since: date | None = None
     at: datetime = field(default_factory=timezone.now)
     late: int = 0
-    lines: dict[str, list[Line]] = field(default_factory=dict)
+    lines: dict[str, list[BoardLine]] = field(default_factory=dict)
     days: list[tuple[date, int]] = field(default_factory=list)
 
 
@@ -100,7 +100,7 @@ def board(period: Period = "all", scope: str = "") -> Board:
     found = Board(period=period, scope=scope, since=since)
     first = today - timedelta(days=SERIES_DAYS - 1)
     received: dict[date, int] = {}
-    lines: dict[str, dict[str, Line]] = {
+    lines: dict[str, dict[str, BoardLine]] = {
         dim: {} for dim in ("klass", "category", "unit", "town", "channel")
     }
     dates = {"since": since, "series": first, "ever": EVER}
@@ -109,7 +109,7 @@ def board(period: Period = "all", scope: str = "") -> Board:
         if day is not None:
             received[day] = int(n)
             continue
-        line = found if dim == "all" else lines[dim].setdefault(key, Line(key=key))
+        line = found if dim == "all" else lines[dim].setdefault(key, BoardLine(key=key))
         line.statuses[Status(status)] = line.statuses.get(Status(status), 0) + int(n)
     query = sql.late(since=since is not None, scope=scope)
     ((found.late,),) = _fetch(sql.UNCOMPILED, query, scope, dates)
@@ -133,7 +133,7 @@ def _fetch(
         return list(cursor.fetchall())
 
 
-def _name(lines: Mapping[str, dict[str, Line]]) -> None:
+def _name(lines: Mapping[str, dict[str, BoardLine]]) -> None:
     """Set the names of all lines; one query for each table of names."""
     for key, line in lines["klass"].items():
         line.name = Klass(key).label if key else ""

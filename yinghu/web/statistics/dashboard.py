@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from yinghu.appeals.states import OPEN, Status
-from yinghu.insight.board import PERIODS, Board, Line, Period, board
+from yinghu.insight.board import PERIODS, Board, BoardLine, Period, board
 from yinghu.insight.sql import TOWN_LENGTH
 from yinghu.people.access import board_scopes, sees_area
 from yinghu.ui.decorators import staff
@@ -125,7 +125,7 @@ class BoardTable:
     """A table: the first `TOP` lines (or all), and the sum received by the rest."""
 
     def __init__(
-        self, title: str, dim: str, lines: list[Line], links: _CaseLinks, all_lines: bool
+        self, title: str, dim: str, lines: list[BoardLine], links: _CaseLinks, all_lines: bool
     ) -> None:
         self.title = title
         first = len(lines) if all_lines else TOP
