@@ -52,7 +52,7 @@ def limits_for(appeal: Appeal, kinds: tuple[ClockKind, ...]) -> list[ClockLimit]
     return list(found.values())
 
 
-def apply(
+def change_clocks(
     verb: Verb, appeal: Appeal, before: Status, now: datetime, facts: Mapping[str, Any]
 ) -> None:
     """Update the appeal's clocks as the verb's row says, after its columns were changed."""

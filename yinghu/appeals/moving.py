@@ -136,7 +136,7 @@ def move(
             columns["closed_at"] = appeal.closed_at = now
         if not verb.errand:
             # Errands do not affect the clocks of their case.
-            clocks.apply(verb, appeal, before, now, facts or {})
+            clocks.change_clocks(verb, appeal, before, now, facts or {})
             columns["due_at"] = clocks.next_due(appeal)
         Appeal.objects.filter(pk=appeal.pk).update(
             **columns,
