@@ -174,7 +174,7 @@ def recompute_due(appeal: Appeal, now: datetime) -> None:
         cursor.execute(_RECOMPUTE_SQL, given)
 
 
-def extend(appeal_id: int, until: datetime) -> int:
+def extend_solving(appeal_id: int, until: datetime) -> int:
     """Move the solve clock's due time to `until`; return how many clocks moved."""
     chase: Any = Func(
         F("kind"),
