@@ -65,7 +65,9 @@ def change_clocks(
         to_pause = running(appeal.pk).filter(kind__in=changes.pause, paused_at__isnull=True)
         to_pause.update(paused_at=now)
     if changes.resume:
-        resume(running(appeal.pk).filter(kind__in=changes.resume, paused_at__isnull=False), now)
+        resume_clocks(
+            running(appeal.pk).filter(kind__in=changes.resume, paused_at__isnull=False), now
+        )
     if verb.new_limits:
         recompute_due(appeal, now)
     if changes.start:
@@ -112,7 +114,7 @@ def begin(
         return bool(cursor.rowcount)
 
 
-def resume(clocks: QuerySet[Clock], now: datetime) -> None:
+def resume_clocks(clocks: QuerySet[Clock], now: datetime) -> None:
     """Resume paused clocks with the time they had left."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -219,7 +219,7 @@ def report_in(
         own = Clock.objects.filter(pk=clock.pk)
         if clock.paused_at is not None:
             # Nobody had to come before the command ruled.
-            clocks.resume(own, now)
+            clocks.resume_clocks(own, now)
             clock.refresh_from_db()
         own.update(stopped_at=now)
         clocks.begin(
@@ -401,7 +401,7 @@ def judge(
         if agree:
             called.update(stopped_at=now)
         else:
-            clocks.resume(called, now)
+            clocks.resume_clocks(called, now)
         summons.excused = agree
         summons.save(update_fields=("excused",))
         _end_when_graded(appeal, summons.whistle, now)
