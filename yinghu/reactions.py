@@ -61,7 +61,7 @@ def suggest_sorting(events: Sequence[Event]) -> None:
 
 def find_duplicates(events: Sequence[Event]) -> None:
     """Record likely duplicates among earlier appeals."""
-    duplicates.find([event.appeal for event in events])
+    duplicates.find_duplicates([event.appeal for event in events])
 
 
 def route_sorted(events: Sequence[Event]) -> None:
