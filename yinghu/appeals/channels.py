@@ -29,7 +29,7 @@ CHANNELS: Final[dict[str, Channel]] = {
 }
 
 
-def label(code: str) -> str:
+def channel_label(code: str) -> str:
     """Return the channel's Chinese label (a msgid), or the code itself if it is unknown."""
     channel = CHANNELS.get(code)
     return channel.label if channel else code

@@ -143,7 +143,7 @@ def label(member: Any) -> str:
 @register.filter
 def channel_label(code: str) -> str:
     """Return the translated label of a channel."""
-    return _(channels.label(code))
+    return _(channels.channel_label(code))
 
 
 @register.filter

@@ -90,7 +90,7 @@ def line_name(by: str, key: str) -> str:
         case "area":
             return _area(key)
         case "channel":
-            return _(channels.label(key))
+            return _(channels.channel_label(key))
         case "klass":
             return _(Klass(key).label) if key in set(Klass) else key
     return name_of(thing) if thing else key
