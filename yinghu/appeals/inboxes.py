@@ -52,7 +52,7 @@ def free(actor: Actor) -> QuerySet[Appeal]:
     return found.exclude(legs__gt=0, unit__in=only_volunteers_in(actor)).order_by(*_ORDER)
 
 
-def mine(actor: Actor) -> QuerySet[Appeal]:
+def held(actor: Actor) -> QuerySet[Appeal]:
     """Return appeals that the actor holds and that are not resolved."""
     return Appeal.objects.filter(
         holder=actor.user_id, status__in=(Status.HANDLING, Status.WAITING)

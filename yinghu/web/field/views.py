@@ -95,7 +95,7 @@ def field_page(request: HttpRequest) -> HttpResponse:
         "to_buy": to_buy,
         "may_buy": may_buy,
         "open_legs": open_legs,
-        "mine": _cards(inboxes.mine(actor).filter(unit__in=actor.unit_ids), actor),
+        "mine": _cards(inboxes.held(actor).filter(unit__in=actor.unit_ids), actor),
         "free": free,
         "beyond": beyond,
         "legs_count": len(mine_legs),
@@ -142,7 +142,7 @@ def _stands_at(request: HttpRequest) -> tuple[float, float] | None:
 def field_map(request: HttpRequest) -> HttpResponse:
     """Map free cases and legs at approximate, the reader's own at exact positions."""
     actor = who(request)
-    mine = inboxes.mine(actor).filter(unit__in=actor.unit_ids).select_related("place")
+    mine = inboxes.held(actor).filter(unit__in=actor.unit_ids).select_related("place")
     free = inboxes.free(actor).select_related("place")
     held = case_rows(mine[:PAGE_SIZE], actor)
     held_legs = eligibility.mine(actor).select_related("appeal")[:PAGE_SIZE]
