@@ -28,11 +28,14 @@ _FIELDS = [
 def suggest(appeals: Sequence[Appeal]) -> None:
     """Write a suggestion for each of these appeals, replacing earlier ones."""
     Suggestion.objects.bulk_create(
-        read(appeals), update_conflicts=True, unique_fields=("appeal",), update_fields=_FIELDS
+        compute_suggestions(appeals),
+        update_conflicts=True,
+        unique_fields=("appeal",),
+        update_fields=_FIELDS,
     )
 
 
-def read(appeals: Sequence[Appeal]) -> list[Suggestion]:
+def compute_suggestions(appeals: Sequence[Appeal]) -> list[Suggestion]:
     """Compute a suggestion for each; writes nothing, so the appeals may be unsaved."""
     categories = Category.objects.filter(active=True).in_bulk()
     reader = default_reader()
