@@ -104,14 +104,14 @@ def board(period: Period = "all", scope: str = "") -> Board:
         dim: {} for dim in ("klass", "category", "unit", "town", "channel")
     }
     dates = {"since": since, "series": first, "ever": EVER}
-    query = sql.read(since=since is not None, scope=scope)
+    query = sql.board_query(since=since is not None, scope=scope)
     for dim, key, status, day, n in _fetch(sql.BY_INDEX, query, scope, dates):
         if day is not None:
             received[day] = int(n)
             continue
         line = found if dim == "all" else lines[dim].setdefault(key, BoardLine(key=key))
         line.statuses[Status(status)] = line.statuses.get(Status(status), 0) + int(n)
-    query = sql.late(since=since is not None, scope=scope)
+    query = sql.late_query(since=since is not None, scope=scope)
     ((found.late,),) = _fetch(sql.UNCOMPILED, query, scope, dates)
     series = (first + timedelta(days=i) for i in range(SERIES_DAYS))
     found.days = [(day, received.get(day, 0)) for day in series]
