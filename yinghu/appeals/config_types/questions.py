@@ -49,7 +49,7 @@ class QuestionsField(forms.Field):
 
     def clean(self, value: Any) -> list[dict[str, Any]]:
         if isinstance(value, str):
-            rows = rows_in(value)
+            rows = parse_question_rows(value)
         else:
             rows = [row for row in value if any(row[part] for part in PARTS if part != "kind")]
             _check_texts(rows)
@@ -81,7 +81,7 @@ def _error_with_place(wrong: ValidationError, number: int, row: Mapping[str, str
     return _("第 %(line)s 行 %(column)s 列：%(why)s") % where
 
 
-def rows_in(text: str) -> list[dict[str, str]]:
+def parse_question_rows(text: str) -> list[dict[str, str]]:
     """Parse rows from the JSON of a cell, without checking them. Raises ValidationError."""
     try:
         found = json.loads(text or "[]")

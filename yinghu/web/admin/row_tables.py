@@ -65,7 +65,7 @@ def _question_context(form: ConfigForm) -> dict[str, Any]:
 def _question_rows(text: str) -> list[dict[str, str]]:
     """Parse stored or submitted questions without applying the rules; they can be fixed here."""
     try:
-        return questions.rows_in(text)
+        return questions.parse_question_rows(text)
     except ValidationError:
         return []
 
