@@ -110,7 +110,7 @@ class Model:
         return np.ascontiguousarray(self.weights.T, dtype=np.float32)
 
 
-def train(pairs: Iterable[Pair]) -> Model:
+def train_model(pairs: Iterable[Pair]) -> Model:
     """Train on distinct texts of the common categories, about 1,000 a second. Raises NotEnough."""
     from sklearn.linear_model import LogisticRegression
 

@@ -29,7 +29,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from yinghu.triage.classifier import Pair, Predictor, accuracy, distinct, split, train
+from yinghu.triage.classifier import Pair, Predictor, accuracy, distinct, split, train_model
 from yinghu.triage.lexicon import default_reader
 
 BANDS: Final = ((0.0, 0.5), (0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 1.01))
@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train_and_show(pairs: Sequence[Pair], held: Sequence[Pair]) -> None:
-    model = train(pairs)
+    model = train_model(pairs)
     _show(f"classifier after {model.trained_on} decisions", model, held)
 
 

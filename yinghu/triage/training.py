@@ -47,7 +47,7 @@ def learn() -> TrainedModel | None:
         return None
     training, held_back = classifier.split(pairs)
     try:
-        model = classifier.train(training)
+        model = classifier.train_model(training)
     except classifier.NotEnough:
         return None
     accuracy = classifier.accuracy(model, held_back)
