@@ -68,7 +68,7 @@ _lock = threading.Lock()
 _cached = _Cached()
 
 
-def refresh() -> None:
+def refresh_texts() -> None:
     """Drop the cache, so that the next look-up reads the table."""
     global _cached
     _cached = replace(_cached, at=0.0)

@@ -82,7 +82,7 @@ class TextType(ConfigType):
             Text.objects.filter(pk=row.pk).delete()
 
     def refresh(self) -> None:
-        city_texts.refresh()
+        city_texts.refresh_texts()
 
     def label(self, row: Text) -> str:
         return _(city_texts.TEXTS[row.key].where)
