@@ -42,7 +42,7 @@ class PlaceForm(ConfigForm):
             else:
                 self.add_error("area", _("请选一个区域，或者在地图上点出位置"))
         # Unique in its area, so that printed stickers can be told apart.
-        name, area = cleaned.get("name"), cleaned.get("area")
+        name, area = cleaned.get("name", ""), cleaned.get("area")
         others = [key for key in self.context.names.get(name, ()) if key != self.key]
         if area and any(self.context.states[key]["area"] == area for key in others):
             self.add_error("name", _("这个区域里已经有叫“%s”的点位了") % name)
