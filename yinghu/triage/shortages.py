@@ -12,7 +12,6 @@ it urgent together. All words are data (`running_out.csv`), in lines of these ro
 
 import csv
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final, Self
@@ -26,7 +25,7 @@ WITH_HOURS: Final = frozenset({"supply", "unit", "moment"})
 BRIEF: Final = 100
 """Characters up to which a text is one sentence: supply and shortage may be anywhere in it."""
 
-_SENTENCE: Final = re.compile(r"[。！？!?；;\n]+")
+_SENTENCE: Final = re.compile(r"[^。！？!?；;\n]+")
 _CLAUSE: Final = re.compile(r"[，,、]|(?<!\d)\.|\.(?!\d)")
 _NOT_YET: Final = re.compile(r"(?:没有|没|未|不会|不|not|n't)\s?$")
 
@@ -169,16 +168,11 @@ def _word(word: str) -> str:
     return rf"(?<![a-z]){text}(?![a-z])" if word[0] < "\u1100" else text
 
 
-def _sentences(text: str) -> Iterator[tuple[int, str]]:
-    """Yield (offset, sentence); a brief text is one sentence."""
+def _sentences(text: str) -> list[tuple[int, str]]:
+    """Return (offset, sentence); a brief text is one sentence."""
     if len(text) <= BRIEF:
-        yield 0, text
-        return
-    start = 0
-    for end in _SENTENCE.finditer(text):
-        yield start, text[start : end.start()]
-        start = end.end()
-    yield start, text[start:]
+        return [(0, text)]
+    return [(found.start(), found[0]) for found in _SENTENCE.finditer(text)]
 
 
 def _span_between(lefts: list[tuple[int, int]], span: tuple[int, int]) -> tuple[int, int]:

@@ -32,8 +32,7 @@ class PolicyForm(ConfigForm):
     rule = forms.CharField(max_length=40)
     value = forms.CharField(required=False, max_length=30)
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def prepare(self) -> None:
         kind = POLICIES.get(self.key)
         if kind is not None and kind.scale.unit != MINUTES:
             self.fields["value"].widget.attrs["inputmode"] = "numeric"
