@@ -34,8 +34,7 @@ def drop_database(admin: psycopg.Connection[Any], database: str) -> None:
 def own_database(name: str, *, template: str = "", keep: bool = False) -> Iterator[str]:
     """Create a database with all tables and the demo city but no appeals; yield its URL.
 
-    Django's connection points to it meanwhile. `template` is a database to copy instead of running
-    the migrations.
+    Django's connection points to it meanwhile. `template` is copied instead of migrating.
     """
     from yinghu import demo
 

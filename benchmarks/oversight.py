@@ -103,11 +103,9 @@ def _time_finding(count: int) -> list[float]:
 
 def _time_chasing(url: str, workers: int) -> float:
     """Seconds until `workers` processes have chased all due clocks and run the reactions."""
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     env = environment(url)
-    started = [
-        spawn("benchmarks.chase_worker", env=env, text=True, **pipes) for _n in range(workers)
-    ]
+    started = [spawn("benchmarks.chase_worker", env=env, **pipes) for _n in range(workers)]
     for each in started:
         assert each.stdout is not None  # noqa: S101  # narrows the type
         each.stdout.readline()

@@ -1,7 +1,6 @@
 """Proxy in front of PostgreSQL that records its clients' SQL statements.
 
-A simple query or an Execute of the extended protocol counts as one statement, including BEGIN and
-COMMIT.
+Each simple query and each Execute of the extended protocol is one, BEGIN and COMMIT included.
 """
 
 import contextlib

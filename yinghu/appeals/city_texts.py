@@ -80,8 +80,7 @@ def text(key: str) -> str:
     English falls back to our own English text, not to the city's Chinese.
     """
     words, words_en = _cached_texts().get(key, ("", ""))
-    english = is_english()
-    own = words_en if english else words
+    own = words_en if is_english() else words
     default = TEXTS[key].default
     return own or (_(default) if default else "")
 

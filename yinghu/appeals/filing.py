@@ -1,7 +1,4 @@
-"""Filing, the first verb: writes one appeal or many, with events and clocks, in one statement.
-
-One SQL statement instead of one per row, because a whole city may file at once.
-"""
+"""Filing, the first verb: one SQL statement for many appeals, as a whole city may file at once."""
 
 import json
 from collections.abc import Sequence

@@ -66,16 +66,13 @@ def callback(actor: Actor) -> QuerySet[Appeal]:
 
 def desks_with(actor: Actor) -> dict[str, QuerySet[Appeal]]:
     """Return the actor's inboxes by name, in the order of the loop."""
-    found: dict[str, QuerySet[Appeal]] = {}
-    if actor.has(Role.CLERK):
-        found["triage"] = triage(actor)
-    if actor.has(Role.DISPATCHER):
-        found["dispatch"] = dispatch(actor)
-    if actor.has(Role.HANDLER, Role.HEAD, Role.GRID_WORKER):
-        found["unit"] = unit(actor)
-    if actor.has(Role.CLERK, Role.OPERATOR):
-        found["callback"] = callback(actor)
-    return found
+    desks = (
+        ("triage", triage, (Role.CLERK,)),
+        ("dispatch", dispatch, (Role.DISPATCHER,)),
+        ("unit", unit, (Role.HANDLER, Role.HEAD, Role.GRID_WORKER)),
+        ("callback", callback, (Role.CLERK, Role.OPERATOR)),
+    )
+    return {name: inbox(actor) for name, inbox, roles in desks if actor.has(*roles)}
 
 
 def counted(lists: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
@@ -109,7 +106,5 @@ def of_caller(appeal_id: int | None, caller: bytes | None) -> Appeal | None:
 
 def by_number(actor: Actor, appeal_id: int | None) -> Appeal | None:
     """Return the appeal, or None if it does not exist or the actor may not see it."""
-    if appeal_id is None:
-        return None
-    found = Appeal.objects.filter(pk=appeal_id).first()
+    found = Appeal.objects.filter(pk=appeal_id).first() if appeal_id is not None else None
     return found if found is not None and may_see(actor, found) else None

@@ -15,8 +15,7 @@ _SECRET_BYTES = 15
 def number_of(appeal_id: int) -> str:
     """Format an id as `0000-0123-x`: groups of four and a Damm check digit (H. M. Damm, 2004)."""
     digits = f"{appeal_id:08d}"
-    head = digits[:-8]
-    parts = [part for part in (head, digits[-8:-4], digits[-4:]) if part]
+    parts = filter(None, (digits[:-8], digits[-8:-4], digits[-4:]))
     return "-".join((*parts, damm.calc_check_digit(digits)))
 
 

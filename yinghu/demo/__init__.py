@@ -121,10 +121,7 @@ def _load_volunteer(row: dict[str, str]) -> None:
 
 
 def load_appeals() -> int:
-    """File the demo's invented appeals and move some along the loop; returns the number filed.
-
-    They are received as messages, so a second call files nothing.
-    """
+    """File the demo's invented appeals, once, and move some along; returns the number filed."""
     places = {place.name: place for place in Place.objects.select_related("area")}
     rows = list(_rows("appeals.csv"))
     received = receive_many(

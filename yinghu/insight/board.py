@@ -1,8 +1,6 @@
-"""The figures of the board, exact at any time, read in one statement.
+"""The figures of the board: appeals filed in a period by their present status, exact at any time.
 
-Counts the appeals filed in the period by their present status. The folded counters and the events
-that `tally.py` has not folded yet are read in one snapshot, so the sum equals a count of the
-appeals.
+One statement reads the counters and the events that `tally.py` has not folded yet.
 """
 
 from collections.abc import Mapping

@@ -61,11 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m yinghu.triage.evaluation")
     parser.add_argument("labelled", type=Path)
     parser.add_argument("--tokens", type=Path)
-    parser.add_argument(
-        "--categories",
-        type=Path,
-        default=Path(__file__).parent.parent / "demo" / "categories.csv",
-    )
+    demo = Path(__file__).parent.parent / "demo"
+    parser.add_argument("--categories", type=Path, default=demo / "categories.csv")
     parser.add_argument("--title", default="留言主题")
     parser.add_argument("--body", default="留言详情")
     parser.add_argument("--category", default="一级分类")

@@ -166,12 +166,15 @@ class Reader:
         category, sure = self._category(categories)
         klass, klass_sure = self._klass(category, klasses)
         urgency, urgency_sure = _urgency(urgencies)
+        why = self._why(strength, alarming, category, klass, urgency)
+        if running_out and not any(running_out in word for word in why):
+            why = (running_out, *why[:7])
         return Reading(
             category,
             klass,
             urgency,
             {"category": sure, "klass": klass_sure, "urgency": urgency_sure},
-            _prepend(running_out, self._why(strength, alarming, category, klass, urgency)),
+            why,
         )
 
     def predict(self, texts: Sequence[str]) -> list[tuple[str, float]]:
@@ -228,11 +231,6 @@ def title_of(text: str) -> str:
     """Return the first line if it is short and more text follows, else ""."""
     head, mark, rest = text.partition("\n")
     return head if mark and rest.strip() and len(head) <= TITLE_LENGTH else ""
-
-
-def _prepend(said: str, words: tuple[str, ...]) -> tuple[str, ...]:
-    """Prepend `said` to the words, unless one of them contains it."""
-    return words if not said or any(said in word for word in words) else (said, *words[:7])
 
 
 def _urgency(evidence: dict[int, float]) -> tuple[int, float]:

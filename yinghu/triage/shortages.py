@@ -31,10 +31,16 @@ _NOT_YET: Final = re.compile(r"(?:没有|没|未|不会|不|not|n't)\s?$")
 
 _DIGITS: Final = {char: n for n, char in enumerate("零一二三四五六七八九")} | {"两": 2, "半": 0.5}
 _ENGLISH: Final = {
-    word: n
-    for n, words in {1: "one a an", 2: "two", 3: "three", 4: "four", 5: "five"}.items()
-    for word in words.split()
-} | {"half a": 0.5, "a couple of": 2, "a few": 3, "few": 3, "six": 6, "seven": 7, "ten": 10}
+    "one": 1,
+    "a": 1,
+    "an": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+} | {"ten": 10, "half a": 0.5, "a couple of": 2, "a few": 3, "few": 3}
 _NUMBER: Final = (
     r"(?:\d{1,4}(?:\.\d+)?|[零一二两三四五六七八九十半]{1,4}|"
     + "|".join(sorted(_ENGLISH, key=len, reverse=True))

@@ -5,8 +5,8 @@ and equal texts count once. A model that is not better is stored, but not used.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from django.db import transaction
 
@@ -20,8 +20,7 @@ MIN_DECISIONS = 200
 """With fewer decisions, a held-back fifth says too little about which of the two is better."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """The classifier's category for one text, with its confidence, 0 to 1."""
 
     category: str

@@ -67,8 +67,18 @@ class LimitForm(ConfigForm):
             if is_empty:
                 raise ValidationError(_("时限至少写一个"))
         self._check_against_solving(cleaned)
-        if self.key and is_empty:
-            self._refuse_empty_row()
+        if self.key.startswith(":") and is_empty:
+            raise ValidationError(
+                _(
+                    "通用时限不能全空着：没有单独时限的类别都按它，空了就谁也不会超时。"
+                    "哪一项不计时，就只空那一项；要放宽，就写得长一些"
+                )
+            )
+        # An exception is emptied by a button.
+        if self.key and is_empty and "empty" not in self.data:
+            raise ValidationError(
+                _("时限至少写一个。不要这一行了，就打开它，按“取消这一行，改按通用”")
+            )
         return cleaned
 
     def _check_against_solving(self, cleaned: State) -> None:
@@ -82,20 +92,6 @@ class LimitForm(ConfigForm):
                     _("比“%(solve)s”的时限（%(span)s）还长，请改短，或把“%(solve)s”改长")
                     % {"solve": _(ClockKind.SOLVE.label), "span": durations.limit_said(solve)},
                 )
-
-    def _refuse_empty_row(self) -> None:
-        """Refuse to empty a row: exceptions have a button for it, general limits are required."""
-        if self.key.startswith(":"):
-            raise ValidationError(
-                _(
-                    "通用时限不能全空着：没有单独时限的类别都按它，空了就谁也不会超时。"
-                    "哪一项不计时，就只空那一项；要放宽，就写得长一些"
-                )
-            )
-        if "empty" not in self.data:
-            raise ValidationError(
-                _("时限至少写一个。不要这一行了，就打开它，按“取消这一行，改按通用”")
-            )
 
 
 _HINTS = {

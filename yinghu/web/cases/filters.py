@@ -256,7 +256,7 @@ class FilterForm(forms.Form):
         self._choose("klass", _("性质"), [anything, (NONE, _("性质未定")), *klasses])
         levels = [(u.value, _(u.label)) for u in Urgency]
         self._choose("urgency", _("紧急程度"), [anything, *levels])
-        channels = [(c.code, _(c.label)) for c in CHANNELS.values()]
+        channels = [(code, _(channel.label)) for code, channel in CHANNELS.items()]
         self._choose("channel", _("来源"), [anything, *channels])
         self.fields["area"].label, self.fields["behind"].label = _("地点"), _("统计数字")
         for name, label in (("since", _("提交日期，从")), ("until", _("提交日期，到"))):
