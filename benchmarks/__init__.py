@@ -4,8 +4,6 @@ A benchmark creates a database of its own on the server in use and drops it afte
 to stdout as one JSON list, progress to stderr. docs/performance.md explains the limits.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import json

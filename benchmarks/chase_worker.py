@@ -3,8 +3,6 @@
 Prints "ready" and begins when it reads a line.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 

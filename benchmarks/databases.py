@@ -1,6 +1,4 @@
-"""Databases of benchmarks and tests: create, disconnect, drop."""
-
-from __future__ import annotations
+"""Databases of benchmarks and tests: create, fill, drop."""
 
 import contextlib
 import secrets
@@ -22,12 +20,6 @@ def drop_database(admin: psycopg.Connection[Any], database: str) -> None:
 
     Not WITH (FORCE): while autovacuum runs there, that needs a superuser.
     """
-    disconnect(admin, database)
-    admin.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(database)))
-
-
-def disconnect(admin: psycopg.Connection[Any], database: str) -> None:
-    """End all connections to a database and allow no new ones."""
     name = sql.Identifier(database)
     admin.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
     admin.execute(
@@ -35,14 +27,14 @@ def disconnect(admin: psycopg.Connection[Any], database: str) -> None:
         "WHERE datname = %s AND usename = current_user",
         [database],
     )
+    admin.execute(sql.SQL("DROP DATABASE {}").format(name))
 
 
 @contextlib.contextmanager
 def own_database(name: str, *, template: str = "", keep: bool = False) -> Iterator[str]:
     """Create a database with all tables and the demo city but no appeals; yield its URL.
 
-    Django's connection points to it meanwhile. `template` is a database to copy instead of running
-    the migrations.
+    Django's connection points to it meanwhile. `template` is copied instead of migrating.
     """
     from yinghu import demo
 

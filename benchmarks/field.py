@@ -1,9 +1,6 @@
 """Benchmark: thousands of volunteers take legs at once; choosing candidates among 65,000."""
 
-from __future__ import annotations
-
 import argparse
-import json
 import random
 import time
 from typing import Any
@@ -13,10 +10,10 @@ from django.utils import timezone
 
 from benchmarks import Measurement
 from benchmarks.databases import execute, own_database
-from benchmarks.filing_client import BODIES
+from benchmarks.intake import BODIES
 from benchmarks.logins import session_key
 from benchmarks.pgbench import measure
-from benchmarks.processes import percentile, progress, run_client, running_server
+from benchmarks.processes import percentile, progress, running_server, send_requests
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal
 from yinghu.errands.models import Leg
@@ -30,6 +27,7 @@ HELP = "6,500 volunteers press at once for 500 urgent cases; choosing whom to as
 LIMIT_P99_MS = 250.0
 LIMIT_CHOICE_MS = 10.0
 SUSTAINED_SECONDS = 30
+AT_ONCE = 256
 CENTRE = (120.075, 29.306)
 SPREAD = 0.06
 """People and cases lie within this many degrees of the centre: a city about 12 km across."""
@@ -88,20 +86,18 @@ def run(options: argparse.Namespace) -> list[Measurement]:
         half, slow = percentile(chosen, 0.5), percentile(chosen, 0.99)
         progress(f"field: whom to ask among {options.among}: p50 {half:.1f} ms, p99 {slow:.1f} ms")
         _forget_volunteers(options.volunteers)
-        keys = _sessions(options.volunteers)
+        # As after a login by phone.
+        users = User.objects.filter(username__startswith="bench-").order_by("pk")
+        users = users[: options.volunteers]
+        keys = [session_key(user, **{BY_PHONE: user.pk}) for user in users]
         with running_server(url, web=options.processes) as port:
-            _add_cases(min(50, options.cases))
-            _press(port, keys[:500], _open_legs(), 0)
-            _add_cases(options.cases)
-            burst = _press(port, keys, _open_legs(), 0)
-            _check_taken_once(options.cases)
+            _press(port, keys[:500], min(50, options.cases))
+            burst = _press(port, keys, options.cases)
             rate = len(keys) / burst["seconds"]
             progress(f"  all at once: {rate:.0f} presses a second, {_statuses(burst)}")
             share = options.cases / len(keys)
             pressed, p99 = _sustained_rate(port, keys, share, rate)
-            _add_cases(len(keys))
-            alone = _press(port, keys, _open_legs(), 0, spread=True)
-            _check_taken_once(len(keys))
+            alone = _press(port, keys, len(keys))
             most = len(keys) / alone["seconds"]
             progress(f"  every press a take, all at once: {most:.0f} a second")
             takes, win99 = _sustained_rate(port, keys, 1, most)
@@ -123,18 +119,14 @@ def run(options: argparse.Namespace) -> list[Measurement]:
 
 
 def _sustained_rate(port: int, keys: list[str], share: float, most: float) -> tuple[float, float]:
-    """Return the highest tried rate whose p99 is within the limit, and that p99 in ms.
+    """Return the highest tried rate whose p99 is within the limit, or the last, and its p99 in ms.
 
-    Tries rates from 0.9 × `most` downwards; returns the last if none holds the limit. `share` of
-    the presses can be takes.
+    `share` of the presses can be takes.
     """
     done = p99 = 0.0
     for rate in (most * 0.9 * 0.85**n for n in range(6)):
         pressing = keys[: max(200, int(rate * SUSTAINED_SECONDS))]
-        cases = max(1, round(len(pressing) * share))
-        _add_cases(cases)
-        result = _press(port, pressing, _open_legs(), rate, spread=share == 1)
-        _check_taken_once(cases)
+        result = _press(port, pressing, max(1, round(len(pressing) * share)), rate)
         p99 = percentile(result["times"], 0.99) * 1000
         done = len(pressing) / result["seconds"]
         progress(
@@ -216,12 +208,6 @@ def _forget_volunteers(keep: int) -> None:
     execute("VACUUM ANALYZE")
 
 
-def _sessions(count: int) -> list[str]:
-    """Session keys of `count` volunteers, as after a login by phone."""
-    users = User.objects.filter(username__startswith="bench-").order_by("pk")[:count]
-    return [session_key(user, **{BY_PHONE: user.pk}) for user in users]
-
-
 def _add_cases(count: int) -> None:
     """Add urgent cases with one open leg each; drop earlier legs."""
     execute("UPDATE errands_leg SET state = 'dropped', holder_id = NULL")
@@ -265,34 +251,41 @@ def _add_cases(count: int) -> None:
     execute("ANALYZE errands_leg")
 
 
-def _open_legs() -> list[int]:
-    return [pk for (pk,) in execute("SELECT id FROM errands_leg WHERE state = 'open' ORDER BY id")]
-
-
-def _press(
-    port: int, keys: list[str], legs: list[int], rate: float, *, spread: bool = False
-) -> dict[str, Any]:
-    """Press once per login, at `rate` per second or all at once if it is 0; with `spread` each for
-    its own leg, else many for the same leg.
+def _press(port: int, keys: list[str], cases: int, rate: float = 0.0) -> dict[str, Any]:
+    """Press once per login for one of so many new cases, at `rate` per second or all at once if it
+    is 0; return the result of `send_requests`.
     """
+    _add_cases(cases)
+    legs = [pk for (pk,) in execute("SELECT id FROM errands_leg WHERE state = 'open' ORDER BY id")]
     chance = random.Random(5)  # noqa: S311  # the same each run
-    chosen = legs[: len(keys)] if spread else [chance.choice(legs) for _key in keys]
-    if not spread:
-        # Each leg is wanted at least once, so each has to be taken.
-        chosen[: len(legs)] = legs
+    # Each leg is wanted at least once, so each has to be taken.
+    chosen = [*legs, *(chance.choice(legs) for _key in keys[len(legs) :])]
+    if len(legs) < len(keys):
         chance.shuffle(chosen)
-    work = {"rate": rate, "presses": list(zip(keys, chosen, strict=True))}
-    result = run_client("benchmarks.take_client", port, stdin=json.dumps(work))
-    strange = {status for status in result["statuses"] if status not in ("302", "409")}
-    if strange:
+    requests = map(take_request, keys, chosen)
+    result = send_requests(port, requests, at_once=AT_ONCE, rate=rate)
+    if set(result["statuses"]) - {"302", "409"}:
         raise RuntimeError(f"answers {result['statuses']}")
+    _check_taken_once(cases)
     return result
+
+
+def take_request(key: str, leg: int) -> str:
+    """Build the HTTP/1.1 request of a login that takes a leg."""
+    token = "b" * 32  # any value that form and cookie share
+    body = f"csrfmiddlewaretoken={token}"
+    return (
+        f"POST /field/-/leg/{leg}/take HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+        f"cookie: yinghu_session={key}; csrftoken={token}\r\n"
+        f"content-type: application/x-www-form-urlencoded\r\ncontent-length: {len(body)}\r\n"
+        f"connection: keep-alive\r\n\r\n{body}"
+    )
 
 
 def _check_taken_once(cases: int) -> None:
     """Check that every open leg got exactly one holder and one event."""
-    lost = execute("SELECT count(*) FROM errands_leg WHERE state = 'open'")[0][0]
-    taken = execute("SELECT count(*) FROM errands_leg WHERE state = 'taken'")[0][0]
+    states = dict(execute("SELECT state, count(*) FROM errands_leg GROUP BY 1"))
+    lost, taken = states.get("open", 0), states.get("taken", 0)
     twice = execute(
         "SELECT count(*) FROM (SELECT appeal_id FROM appeals_event WHERE verb = 'take' "
         "GROUP BY 1 HAVING count(*) > 1) AS twice"

@@ -1,7 +1,5 @@
 """Benchmark: `yinghu import` of a file."""
 
-from __future__ import annotations
-
 import argparse
 import csv
 import random
@@ -12,8 +10,7 @@ from pathlib import Path
 
 from benchmarks import Measurement
 from benchmarks.databases import own_database
-from benchmarks.filing_client import BODIES
-from benchmarks.intake import count_complete
+from benchmarks.intake import BODIES, count_complete
 from benchmarks.pgbench import BATCH, BATCH_FILING, measure, silence_jobs
 from benchmarks.processes import environment, progress, spawn
 
@@ -46,7 +43,7 @@ def run(options: argparse.Namespace) -> list[Measurement]:
         seconds = [_time_import(url, file, options.rows) for _time in range(2)]
         rate = options.rows / seconds[0]
         progress(f"  {rate:.0f} rows/s, start of the command included; all complete, none twice")
-        silence_jobs(url)
+        silence_jobs()
         limit = BATCH * measure(
             BATCH_FILING, url, clients=1, raw=420, body=BODIES[0], seconds=options.seconds
         )

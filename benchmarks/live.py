@@ -1,20 +1,20 @@
 """Benchmark: time from commit to event and updated part, with a thousand pages open."""
 
-from __future__ import annotations
-
 import argparse
 import bisect
 import json
 import subprocess
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import Measurement
 from benchmarks.databases import own_database
-from benchmarks.filing_client import BODIES
+from benchmarks.intake import BODIES
 from benchmarks.logins import new_user, staff_cookie
 from benchmarks.processes import percentile, progress, running_server, spawn
+from yinghu.appeals import actions
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal
 from yinghu.intake.receive import Incoming, receive
@@ -103,16 +103,14 @@ def _staff_viewers(options: argparse.Namespace) -> list[list[str]]:
         found.append([f"/live?desk={desk}", cookies[who], "127.0.0.1", part])
     part = "" if options.no_fetch else "/board?part=figures"
     # Several logins, since the number of streams per login is limited.
-    watchers = [_new_board_cookie(number) for number in range(-(-options.boards // OF_ONE_ADDRESS))]
+    watchers = [
+        staff_cookie(new_user(f"watcher-{number}", Role.COMMANDER).username)
+        for number in range(-(-options.boards // OF_ONE_ADDRESS))
+    ]
     for number in range(options.boards):
         cookie = watchers[number // OF_ONE_ADDRESS]
         found.append(["/live?desk=board", cookie, "127.0.0.1", part])
     return found
-
-
-def _new_board_cookie(number: int) -> str:
-    """Session cookie of a new login that may see the board."""
-    return staff_cookie(new_user(f"watcher-{number}", Role.COMMANDER).username)
 
 
 def _run_viewers(
@@ -140,8 +138,6 @@ def _run_viewers(
 
 def _sort_cases(cases: Sequence[Any], rate: float) -> list[float]:
     """Sort each case, `rate` per second; return the commit times."""
-    from yinghu.appeals import actions
-
     clerk = actor_of(User.objects.get(username="clerk"))
     start = time.monotonic()
     commits = []
@@ -157,16 +153,7 @@ def _compare_times(
 ) -> dict[str, list[float]]:
     """Seconds from commit to each viewer's event; raises if one was lost or sent twice."""
     citizens = len(found["heard"]) - len(desks)
-    times: dict[str, list[float]] = {
-        name: []
-        for name in (
-            "raw LISTEN",
-            "citizen's event",
-            "citizen's part",
-            "desk's event",
-            "desk's part",
-        )
-    }
+    times: dict[str, list[float]] = defaultdict(list)
     raw = {ids[0]: at for at, ids in found["raw"] if len(ids) == 1}
     for case, commit, heard in zip(cases, commits, found["heard"], strict=False):
         if len(heard) != 1:
@@ -182,24 +169,12 @@ def _compare_times(
     for desk, heard, fetched in staff:
         if (desk in desks_touched("sort")) is not bool(heard):
             raise RuntimeError(f"{desk}: {len(heard)} events")
-        if heard:
-            _add_desk_times(commits, heard, fetched, times)
+        for commit in commits if heard else ():
+            # The next event may cover several commits, and arrive just before the commit returns.
+            at = bisect.bisect_left(heard, commit - 0.02)
+            if at == len(heard):
+                raise RuntimeError("a desk missed the last events")
+            times["desk's event"].append(heard[at] - commit)
+            asked = [there for event, there in fetched if event >= commit - 0.02]
+            times["desk's part"] += [there - commit for there in asked[:1]]
     return times
-
-
-def _add_desk_times(
-    commits: list[float],
-    heard: list[float],
-    fetched: list[tuple[float, float]],
-    times: dict[str, list[float]],
-) -> None:
-    """Compare each commit with the next event, which may cover several commits."""
-    for commit in commits:
-        # An event may arrive just before the commit returns.
-        at = bisect.bisect_left(heard, commit - 0.02)
-        if at == len(heard):
-            raise RuntimeError("a desk missed the last events")
-        times["desk's event"].append(heard[at] - commit)
-        asked = [there for event, there in fetched if event >= commit - 0.02]
-        if asked:
-            times["desk's part"].append(asked[0] - commit)

@@ -9,8 +9,6 @@ pairs (event, part received) of each; `raw`, the pairs (time, ids) received by L
 `time.monotonic`, which all processes of a machine share.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import random
@@ -31,131 +29,113 @@ SETTLED = 2.0
 """Seconds without an event after which the first events are over."""
 
 
-@dataclass
-class Part:
-    """A part of a page: events not yet followed by a fetch, last fetch, spread in seconds."""
+@dataclass(slots=True)
+class Viewer:
+    """A page, its events and fetches. `owed` are events not yet followed by a fetch, `looked` is
+    the time of the last one, `spread` in seconds.
+    """
 
+    port: int
+    path: str
+    cookie: str
+    source: str
+    part: str
+    heard: list[float] = field(default_factory=list)
+    fetched: list[tuple[float, float]] = field(default_factory=list)
     owed: list[float] = field(default_factory=list)
     looked: float = 0.0
     spread: float = 0.0
 
+    async def request(
+        self, path: str, more: str = ""
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect and send a request."""
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self.port, local_addr=(self.source, 0)
+        )
+        more += f"cookie: {self.cookie}\r\n" if self.cookie else ""
+        writer.write(f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{more}\r\n".encode())
+        return reader, writer
 
-class Viewers:
-    """All streams and their events."""
-
-    def __init__(self, port: int, wanted: list[list[str]]) -> None:
-        self.port, self.wanted = port, wanted
-        self.heard: list[list[float]] = [[] for _viewer in wanted]
-        self.fetched: list[list[tuple[float, float]]] = [[] for _viewer in wanted]
-        self.raw: list[tuple[float, list[int]]] = []
-        self.last = time.monotonic()
-        self.writers: list[asyncio.StreamWriter] = []
-        self.coming = asyncio.Semaphore(AT_ONCE)
-        self.tasks: set[asyncio.Task[None]] = set()
-
-    async def open(self, number: int) -> None:
-        """Connect and listen."""
-        path, cookie, source, _part = self.wanted[number]
-        async with self.coming:
-            reader, writer = await self._connect(source)
-            writer.write(_request(path, cookie))
+    async def connect(
+        self, coming: asyncio.Semaphore
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open the stream; keep the writer, or the connection is closed."""
+        async with coming:
+            reader, writer = await self.request(self.path)
             head = await reader.readuntil(b"\r\n\r\n")
-            if not head.startswith(b"HTTP/1.1 200 "):
-                raise RuntimeError(f"{path}: {head[:40]!r}")
-        # A writer without a reference closes its connection.
-        self.writers.append(writer)
-        self._do(self._listen(number, reader))
+        if not head.startswith(b"HTTP/1.1 200 "):
+            raise RuntimeError(f"{self.path}: {head[:40]!r}")
+        return reader, writer
 
-    async def _connect(self, source: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.port, local_addr=(source, 0))
-
-    def _do(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self.tasks.add(task)
-
-    async def _listen(self, number: int, reader: asyncio.StreamReader) -> None:
+    async def listen(self, reader: asyncio.StreamReader, tasks: asyncio.TaskGroup) -> None:
+        """Note each event of the stream, and fetch the part."""
         looking: asyncio.Task[None] | None = None
-        part = Part()
         event = b""
-        while True:
-            line = await reader.readline()
-            if not line:
-                raise RuntimeError(f"{self.wanted[number][0]}: the stream has ended")
+        while line := await reader.readline():
             if line.startswith(b"event: "):
                 event = line
             if not line.startswith(b"data: ") or event == b"event: here\n":
                 continue
-            now = self.last = time.monotonic()
-            self.heard[number].append(now)
-            if not self.wanted[number][3]:
-                continue
-            part.owed.append(now)
-            part.spread = json.loads(line[6:])["spread"] / 1000
-            if looking is None or looking.done():
-                looking = asyncio.create_task(self._look(number, part))
-                self.tasks.add(looking)
+            self.heard.append(time.monotonic())
+            if self.part:
+                self.owed.append(self.heard[-1])
+                self.spread = json.loads(line[6:])["spread"] / 1000
+                if looking is None or looking.done():
+                    looking = tasks.create_task(self.look())
+        raise RuntimeError(f"{self.path}: the stream has ended")
 
-    async def _look(self, number: int, part: Part) -> None:
+    async def look(self) -> None:
         """Fetch the part as `follow.js` does: at once or spread over time, at most once per second,
         and again for events that arrived meanwhile.
         """
-        while part.owed:
-            wait = part.looked + max(GAP, part.spread) - time.monotonic()
-            await asyncio.sleep(max(0.0, wait, random.random() * part.spread))  # noqa: S311  # spreads
-            part.looked = time.monotonic()
-            owed, part.owed = part.owed, []
-            await self._fetch(number, owed)
-
-    async def _fetch(self, number: int, owed: list[float]) -> None:
-        _path, cookie, source, part = self.wanted[number]
-        reader, writer = await self._connect(source)
-        writer.write(_request(part, cookie, close=True))
-        answer = await reader.read()
-        writer.close()
-        if not answer.startswith(b"HTTP/1.1 200 "):
-            raise RuntimeError(f"{part}: {answer[:40]!r}")
-        there = time.monotonic()
-        self.fetched[number] += [(since, there) for since in owed]
-
-    async def listen_raw(self, database_url: str) -> None:
-        """Listen to PostgreSQL directly."""
-        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as raw:
-            await raw.execute(f"LISTEN {NOTIFY_CHANNEL}")
-            async for note in raw.notifies():
-                self.raw.append((time.monotonic(), json.loads(note.payload)["appeals"]))
-
-    def failed(self) -> BaseException | None:
-        """The first error of a stream, if any."""
-        over = [task for task in self.tasks if task.done()]
-        return next((error for task in over if (error := task.exception())), None)
+        while self.owed:
+            wait = self.looked + max(GAP, self.spread) - time.monotonic()
+            await asyncio.sleep(max(0.0, wait, random.random() * self.spread))  # noqa: S311  # spreads
+            self.looked = time.monotonic()
+            owed, self.owed = self.owed, []
+            reader, writer = await self.request(self.part, "connection: close\r\n")
+            answer = await reader.read()
+            writer.close()
+            if not answer.startswith(b"HTTP/1.1 200 "):
+                raise RuntimeError(f"{self.part}: {answer[:40]!r}")
+            there = time.monotonic()
+            self.fetched += [(since, there) for since in owed]
 
 
-def _request(path: str, cookie: str, *, close: bool = False) -> bytes:
-    more = "connection: close\r\n" if close else ""
-    more += f"cookie: {cookie}\r\n" if cookie else ""
-    return f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{more}\r\n".encode()
+async def listen_raw(database_url: str, received: list[Any]) -> None:
+    """Listen to PostgreSQL directly."""
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as raw:
+        await raw.execute(f"LISTEN {NOTIFY_CHANNEL}")
+        async for note in raw.notifies():
+            received.append((time.monotonic(), json.loads(note.payload)["appeals"]))
 
 
-async def watch(port: int, database_url: str) -> None:
+async def run(port: int, database_url: str) -> None:
     """Connect, report it, listen until told to end, print the events."""
     loop = asyncio.get_running_loop()
-    viewers = Viewers(port, json.loads(sys.stdin.readline()))
-    raw = asyncio.create_task(viewers.listen_raw(database_url))
-    await asyncio.gather(*(viewers.open(number) for number in range(len(viewers.wanted))))
-    while time.monotonic() < viewers.last + SETTLED:
-        await asyncio.sleep(0.1)
-    for times in viewers.heard:
-        times.clear()
-    for pairs in viewers.fetched:
-        pairs.clear()
-    print("ready", flush=True)
-    await loop.run_in_executor(None, sys.stdin.readline)
-    raw.cancel()
-    if error := viewers.failed():
-        raise error
-    found = {"heard": viewers.heard, "fetched": viewers.fetched, "raw": viewers.raw}
-    print(json.dumps(found), flush=True)
+    viewers = [Viewer(port, *wanted) for wanted in json.loads(sys.stdin.readline())]
+    coming = asyncio.Semaphore(AT_ONCE)
+    streams = await asyncio.gather(*(viewer.connect(coming) for viewer in viewers))
+    raw: list[Any] = []
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(listen_raw(database_url, raw))]
+        for viewer, (reader, _writer) in zip(viewers, streams, strict=True):
+            running.append(tasks.create_task(viewer.listen(reader, tasks)))
+        seen = -1
+        while (now := sum(len(viewer.heard) for viewer in viewers)) != seen:
+            seen = now
+            await asyncio.sleep(SETTLED)
+        for viewer in viewers:
+            viewer.heard.clear()
+            viewer.fetched.clear()
+        print("ready", flush=True)
+        await loop.run_in_executor(None, sys.stdin.readline)
+        heard, fetched = [each.heard for each in viewers], [each.fetched for each in viewers]
+        print(json.dumps({"heard": heard, "fetched": fetched, "raw": raw}), flush=True)
+        for task in running:
+            task.cancel()
 
 
 if __name__ == "__main__":
-    asyncio.run(watch(int(sys.argv[1]), sys.argv[2]))
+    asyncio.run(run(int(sys.argv[1]), sys.argv[2]))

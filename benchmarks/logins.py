@@ -1,7 +1,5 @@
 """Users and session cookies for benchmarks."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any
 

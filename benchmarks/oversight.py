@@ -1,7 +1,5 @@
 """Benchmark: find and process due clocks among a million open ones."""
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 import time
@@ -47,7 +45,12 @@ def run(options: argparse.Namespace) -> list[Measurement]:
     cases = options.clocks // 2
     with own_database("oversight", template=options.template) as url:
         fill(cases, OPEN)
-        _postpone_all()
+        execute(
+            "UPDATE appeals_clock SET next_at = now() + (1 + 9 * random()) * interval '1 day' "
+            "WHERE stopped_at IS NULL"
+        )
+        execute("DELETE FROM procrastinate_jobs")
+        execute("VACUUM ANALYZE appeals_clock")
         _make_due(options.due)
         found = _time_finding(options.due)
         half, most = percentile(found, 0.5), percentile(found, 0.95)
@@ -69,15 +72,6 @@ def run(options: argparse.Namespace) -> list[Measurement]:
         Measurement(f"dealt with by {options.workers}", rates[1], "clocks/s", LIMIT_RATE),
         Measurement("steps by pgbench", limit, "steps/s"),
     ]
-
-
-def _postpone_all() -> None:
-    execute(
-        "UPDATE appeals_clock SET next_at = now() + (1 + 9 * random()) * interval '1 day' "
-        "WHERE stopped_at IS NULL"
-    )
-    execute("DELETE FROM procrastinate_jobs")
-    execute("VACUUM ANALYZE appeals_clock")
 
 
 def _make_due(count: int) -> None:
@@ -109,11 +103,9 @@ def _time_finding(count: int) -> list[float]:
 
 def _time_chasing(url: str, workers: int) -> float:
     """Seconds until `workers` processes have chased all due clocks and run the reactions."""
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     env = environment(url)
-    started = [
-        spawn("benchmarks.chase_worker", env=env, text=True, **pipes) for _n in range(workers)
-    ]
+    started = [spawn("benchmarks.chase_worker", env=env, **pipes) for _n in range(workers)]
     for each in started:
         assert each.stdout is not None  # noqa: S101  # narrows the type
         each.stdout.readline()

@@ -1,7 +1,5 @@
 """Benchmark: response times of the main pages with a million appeals."""
 
-from __future__ import annotations
-
 import argparse
 import http.client
 import random
@@ -109,9 +107,7 @@ def _pages(appeals: int) -> Sequence[tuple[str, str, Callable[[], str]]]:
 def _time_requests(
     port: int, cookie: str, path: Callable[[], str], requests: int
 ) -> tuple[list[float], list[float]]:
-    """Milliseconds until the last byte of the page and of the bare page, requested in turn on one
-    connection, after a warm-up.
-    """
+    """Milliseconds of the page and of the bare page, requested in turn on one connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def measure(wanted: str, headers: dict[str, str]) -> float:

@@ -1,7 +1,5 @@
 """Server and client processes of benchmarks, and progress on stderr."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -10,21 +8,19 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from rich.console import Console
 
 ROOT = Path(__file__).resolve().parent.parent
 _TIMEOUT = 60.0
-console = Console(stderr=True)
 
 
 def progress(text: str) -> None:
     """Print a line of progress."""
-    console.print(text, highlight=False)
+    print(text, file=sys.stderr, flush=True)
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -60,11 +56,16 @@ def spawn(
     return subprocess.Popen(command, cwd=ROOT, env=env, **options)  # noqa: S603  # our own module
 
 
-def run_client(module: str, *arguments: object, stdin: str) -> dict[str, Any]:
-    """Run a load generator to its end; return the JSON object that it prints."""
+def send_requests(
+    port: int, requests: Iterable[str], *, at_once: int, rate: float = 0.0
+) -> dict[str, Any]:
+    """Send HTTP requests by `load_client`; return its result."""
+    work = json.dumps({"at_once": at_once, "rate": rate, "requests": list(requests)})
     pipe = subprocess.PIPE
-    client = spawn(module, *map(str, arguments), stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-    out, error = client.communicate(stdin)
+    client = spawn(
+        "benchmarks.load_client", str(port), stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    )
+    out, error = client.communicate(work)
     if client.returncode:
         raise RuntimeError(f"the load generator failed:\n{error}")
     result: dict[str, Any] = json.loads(out)

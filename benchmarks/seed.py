@@ -4,20 +4,17 @@ Texts are combined here from parts; the database generates everything else. Inde
 are dropped during the load and restored afterwards.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator, Sequence
 from string import Template
 from typing import Any
 
 from django.db import connection
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks.processes import console
+from benchmarks.processes import progress
 from yinghu.common.privacy.sealing import blind, seal
 from yinghu.insight import tally
-from yinghu.triage.similarity import search_text
+from yinghu.triage.similarity import lexemes
 
 WHO = ("我是小区住户", "我家老人", "我们商铺", "孩子学校门口", "我们村", "楼下邻居", "公司员工")
 WHERE = ("东门", "西区", "菜场旁边", "公交站", "三号楼", "地下车库", "河边步道", "十字路口", "广场")
@@ -72,42 +69,39 @@ TABLES = (
 
 
 def texts(count: int) -> Iterator[tuple[str, str]]:
-    """Generate `count` bodies with their search words."""
+    """Generate `count` bodies with their tsvectors."""
     chance = random.Random(7)  # noqa: S311  # the same each run
     for number in range(count):
         parts = [chance.choice(WHO), "，", chance.choice(WHERE), chance.choice(WHAT)]
         parts += ["。", chance.choice(WHAT), "。", f"{number % 97}幢{number % 31}号，"]
         body = "".join([*parts, chance.choice(WISH)])
-        yield body, search_text(f"\n{body}")
+        yield body, " ".join(f"'{word}'" for word in lexemes(f"\n{body}"))
 
 
 def fill(appeals: int, spread: Spread = SPREAD) -> None:
     """Add appeals, distributed by `spread`, to a database with the demo city and none yet."""
-    steps: list[tuple[str, Any, Sequence[Any]]] = [
-        (
-            "texts and requesters",
-            _stage_sources,
-            [min(40_000, max(1000, appeals // 25)), spread],
-        ),
-        ("dropping indexes", _drop_indexes, []),
-        *((name, sql, []) for name, sql in _fill_statements(appeals)),
-        ("restoring indexes", _restore_indexes, []),
-        ("counting for the board", lambda _cursor: tally.rebuild(), []),
-        ("vacuum and analyze", "VACUUM (ANALYZE)", []),
-    ]
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress, connection.cursor() as cursor:
+    bodies = min(40_000, max(1000, appeals // 25))
+    sizes = {
+        "appeals": appeals,
+        "texts": "(SELECT count(*) FROM bench_text)",
+        "kinds": "(SELECT count(*) FROM bench_kind)",
+        "areas": "(SELECT count(*) FROM bench_area)",
+        "callers": SEALED,
+    }
+    with connection.cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")
         cursor.execute("SET maintenance_work_mem = '512MB'")
         cursor.execute("SET work_mem = '128MB'")
-        task = progress.add_task("seeding", total=len(steps))
-        for name, step, arguments in steps:
-            progress.update(task, description=f"{appeals} appeals: {name}")
-            if isinstance(step, str):
-                cursor.execute(step)
-            else:
-                step(cursor, *arguments)
-            progress.advance(task)
+        progress(f"seeding {appeals} appeals")
+        _stage_sources(cursor, bodies, spread)
+        _drop_indexes(cursor)
+        for name, statement in FILL:
+            progress(f"  {name}")
+            cursor.execute(Template(statement).substitute(sizes))
+        progress("  indexes and counters")
+        _restore_indexes(cursor)
+        tally.rebuild()
+        cursor.execute("VACUUM (ANALYZE)")
     connection.close()
 
 
@@ -117,8 +111,7 @@ def _stage_sources(cursor: Any, count: int, spread: Spread) -> None:
     )
     with cursor.copy("COPY bench_text (n, body, words) FROM STDIN") as copy:
         for number, (body, words) in enumerate(texts(count)):
-            quoted = " ".join(f"'{word}'" for word in words.split())
-            copy.write_row((number, body, quoted))
+            copy.write_row((number, body, words))
     cursor.execute(
         "CREATE UNLOGGED TABLE bench_caller "
         "(n int PRIMARY KEY, name bytea, phone bytea, address bytea, caller bytea)"
@@ -175,18 +168,6 @@ def _restore_indexes(cursor: Any) -> None:
         cursor.execute(statement)
     for name in ("later", "text", "caller", "status", "kind", "area"):
         cursor.execute(f"DROP TABLE bench_{name}")
-
-
-def _fill_statements(appeals: int) -> list[tuple[str, str]]:
-    """Name and SQL of each step; all values derive from the appeal's number."""
-    sizes = {
-        "appeals": appeals,
-        "texts": "(SELECT count(*) FROM bench_text)",
-        "kinds": "(SELECT count(*) FROM bench_kind)",
-        "areas": "(SELECT count(*) FROM bench_area)",
-        "callers": SEALED,
-    }
-    return [(name, Template(statement).substitute(sizes)) for name, statement in FILL]
 
 
 FILL = (
@@ -363,4 +344,6 @@ FILL = (
     ),
     ("sequences", "SELECT setval('appeals_appeal_id_seq', $appeals)"),
 )
-"""Name and statement of each step; `g` and `h` are hashes of an appeal's number."""
+"""Name and statement of each step. All values derive from the appeal's number; `g` and `h` are its
+hashes.
+"""

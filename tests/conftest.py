@@ -87,7 +87,7 @@ def django_db_setup(
 @pytest.fixture(autouse=True)
 def _reset_language_and_texts() -> Iterator[None]:
     """Reset language and cached texts between tests."""
-    city_texts.refresh()
+    city_texts.refresh_texts()
     yield
     translation.deactivate()
 

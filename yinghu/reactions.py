@@ -20,7 +20,7 @@ from yinghu.appeals.closing_actions import DECLINE, MERGE, RATE, REOPEN, WITHDRA
 from yinghu.appeals.filing import FILE, REACT_TASK
 from yinghu.appeals.handling_actions import RESOLVE
 from yinghu.appeals.models import Appeal, ChaseAct, Clock, Event
-from yinghu.appeals.notify import tell
+from yinghu.appeals.notify import notify_change
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import ClockKind, Satisfaction, Status, Urgency
 from yinghu.appeals.verb import Verb
@@ -56,12 +56,12 @@ def suggest_sorting(events: Sequence[Event]) -> None:
     """Suggest category, class, area and urgency to the triage desk."""
     suggest.suggest([event.appeal for event in events])
     # Lists showed the appeal when it was filed; its suggestion is news for them.
-    tell("suggest", [event.appeal_id for event in events])
+    notify_change("suggest", [event.appeal_id for event in events])
 
 
 def find_duplicates(events: Sequence[Event]) -> None:
     """Record likely duplicates among earlier appeals."""
-    duplicates.find([event.appeal for event in events])
+    duplicates.find_duplicates([event.appeal for event in events])
 
 
 def route_sorted(events: Sequence[Event]) -> None:

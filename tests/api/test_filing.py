@@ -301,7 +301,7 @@ def test_a_lone_filing_takes_six_statements_at_most(api: Api, live: Live) -> Non
         seen = []
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
             for _ in range(3):
-                proxy.reset()
+                proxy.statements.clear()
                 answer = http.post("/api/v1/appeals", json=filing, headers=headers)
                 assert answer.status_code == 201
                 seen.append(list(proxy.statements))

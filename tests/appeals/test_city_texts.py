@@ -47,7 +47,7 @@ def test_while_one_reads_anew_the_others_go_on_with_what_they_have(
     live_city: Cast, settings: Settings
 ) -> None:
     Text.objects.create(key="motto", words="原来的话")
-    city_texts.refresh()
+    city_texts.refresh_texts()
     assert text("motto") == "原来的话"
     Text.objects.update(words="新的话")
     settings.TEXTS_POLL_SECONDS = 0.0
@@ -78,9 +78,9 @@ def waits_for_a_lock(cursor: CursorWrapper) -> bool:
 @pytest.mark.django_db
 def test_where_the_database_fails_it_is_logged_and_what_was_read_stands(city: Cast) -> None:
     Text.objects.create(key="motto", words="本地的话")
-    city_texts.refresh()
+    city_texts.refresh_texts()
     assert text("motto") == "本地的话"
-    city_texts.refresh()
+    city_texts.refresh_texts()
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE appeals_text RENAME TO elsewhere")

@@ -37,7 +37,7 @@ def _file(matters: tuple[tuple[int, str | None], ...]) -> list[Appeal]:
         Filing(body="没有奶粉了", channel="web", urgency=urgency, category=category)
         for urgency, category in matters
     ]
-    return [Appeal.objects.get(pk=filed.appeal_id) for filed in file_many(filings, SYSTEM)]
+    return [Appeal.objects.get(pk=pk) for pk in file_many(filings, SYSTEM)]
 
 
 def _minutes(appeal: Appeal) -> dict[str, float]:

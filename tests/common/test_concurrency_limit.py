@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.test import Client
 
-from benchmarks.take_client import take_request
+from benchmarks.field import take_request
 from tests.cast import Cast, dispatched, file_one
 from tests.databases import database_url
 from tests.errands.errands import helper
@@ -139,7 +139,7 @@ def test_what_was_begun_is_finished_though_the_phone_hangs_up(live: Live, live_c
         locked(live, "SELECT 1 FROM appeals_appeal FOR UPDATE") as other,
         socket.create_connection((host, int(port)), timeout=30) as phone,
     ):
-        phone.sendall(take_request(int(port), key, leg.pk))
+        phone.sendall(take_request(key, leg.pk).encode())
         until(lambda: waiting(other), "the press to wait for its case")
     until(lambda: Leg.objects.get(pk=leg.pk).state == Leg.State.TAKEN, "the leg to be taken")
     assert Event.objects.filter(appeal=appeal, verb="take").count() == 1

@@ -46,11 +46,11 @@ def shown() -> dict[str, Counter[tuple[str, str]]]:
     """The same from the board."""
     found = board()
     groups = {
-        "klass": found.by_klass,
-        "category": found.by_category,
-        "unit": found.by_unit,
-        "town": found.by_town,
-        "channel": found.by_channel,
+        "klass": found.lines["klass"],
+        "category": found.lines["category"],
+        "unit": found.lines["unit"],
+        "town": found.lines["town"],
+        "channel": found.lines["channel"],
     }
     assert sum(n for _day, n in found.days) == found.received
     return {
@@ -161,8 +161,8 @@ def test_the_order_of_folding_does_not_matter(own_city: City) -> None:
 
 
 def test_the_worker_folds_by_itself(live: Live) -> None:
-    filed = filing.file(Filing("求助", "web"), SYSTEM)
+    (filed,) = filing.file_many([Filing("求助", "web")], SYSTEM)
     until(lambda: not Untallied.objects.exists(), "the fold")
     assert board().received == 1
     assert set(Tally.objects.filter(dim="all").values_list("status", "n")) == {(Status.FILED, 1)}
-    assert Appeal.objects.get(pk=filed.appeal_id).state not in ENDED
+    assert Appeal.objects.get(pk=filed).state not in ENDED

@@ -25,7 +25,7 @@ def test_rows_stay_and_the_tables_are_as_in_a_new_installation(own_city: City) -
     first = receive(message, SYSTEM)
     keep_unread("feed", [Unread("2", b"raw", "看不懂")])
     phone = "+8613812345678"
-    code = one_time_codes.make(phone)
+    code = one_time_codes.make_code(phone)
     before = rows("intake")
     go_back(CHANNELS)
     assert shape("intake") == []
@@ -37,7 +37,7 @@ def test_rows_stay_and_the_tables_are_as_in_a_new_installation(own_city: City) -
     again = receive(message, SYSTEM)
     assert (again.new, again.appeal_id) == (False, first.appeal_id)
     assert receive(Incoming("3", b"raw", Filing(body="停电", channel="feed")), SYSTEM).new
-    assert one_time_codes.check(phone, code)
+    assert one_time_codes.check_code(phone, code)
 
 
 def test_tables_that_are_not_at_their_last_migration_are_refused(own_city: City) -> None:

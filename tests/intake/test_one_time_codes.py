@@ -77,7 +77,7 @@ def test_the_gateway_gets_phone_and_words_and_the_queue_holds_neither(
     file_one()
     # In the language of whoever asked, whatever the worker's is.
     with translation.override("zh-hans"):
-        code = one_time_codes.make(PHONE)
+        code = one_time_codes.make_code(PHONE)
     args = json.dumps(ProcrastinateJob.objects.get(task_name="yinghu.code").args)
     assert code not in args
     assert "13812345678" not in args
@@ -100,7 +100,7 @@ def test_the_gateway_gets_phone_and_words_and_the_queue_holds_neither(
 def test_a_stranger_gets_no_message_and_the_door_does_not_tell(
     city: Cast, gateway: Gateway
 ) -> None:
-    assert len(one_time_codes.make(OTHER)) == one_time_codes.DIGITS
+    assert len(one_time_codes.make_code(OTHER)) == one_time_codes.DIGITS
     deliver()
     assert gateway.got == []
 
@@ -110,7 +110,7 @@ def test_a_gateway_that_refuses_is_tried_again_and_nobody_it_names_is(
     city: Cast, gateway: Gateway, status: int
 ) -> None:
     file_one()
-    code = one_time_codes.make(PHONE)
+    code = one_time_codes.make_code(PHONE)
     gateway.status = status
     with pytest.raises(sms.Undelivered, match=f"^the SMS gateway answered {status}$") as refused:
         deliver()
@@ -135,7 +135,7 @@ def test_without_a_gateway_the_log_says_the_code_in_the_demo_only(
     said = {}
     for demo in (True, False):
         settings.DEMO = demo
-        code = one_time_codes.make(PHONE)
+        code = one_time_codes.make_code(PHONE)
         caplog.clear()
         with caplog.at_level(logging.DEBUG):
             deliver()
@@ -148,7 +148,7 @@ def test_without_a_gateway_the_log_says_the_code_in_the_demo_only(
 
 def test_a_late_message_is_not_sent(city: Cast, gateway: Gateway) -> None:
     file_one()
-    one_time_codes.make(PHONE)
+    one_time_codes.make_code(PHONE)
     Code.objects.update(made_at=timezone.now() - one_time_codes.LIVES - timedelta(seconds=1))
     deliver()
     assert gateway.got == []
@@ -159,50 +159,50 @@ def wrong(code: str) -> str:
 
 
 def test_a_code_is_for_its_phone_once_and_the_newest_only(city: Cast) -> None:
-    first = one_time_codes.make(PHONE)
-    assert not one_time_codes.check(OTHER, first)
-    second = one_time_codes.make(PHONE)
+    first = one_time_codes.make_code(PHONE)
+    assert not one_time_codes.check_code(OTHER, first)
+    second = one_time_codes.make_code(PHONE)
     if first != second:
-        assert not one_time_codes.check(PHONE, first)
-    assert one_time_codes.check(PHONE, second)
-    assert not one_time_codes.check(PHONE, second)
-    assert not one_time_codes.check("", second)
+        assert not one_time_codes.check_code(PHONE, first)
+    assert one_time_codes.check_code(PHONE, second)
+    assert not one_time_codes.check_code(PHONE, second)
+    assert not one_time_codes.check_code("", second)
 
 
 def test_guessing_ends_after_five_tries_even_for_the_right_code(city: Cast) -> None:
-    code = one_time_codes.make(PHONE)
-    tried = [one_time_codes.check(PHONE, wrong(code)) for _try in range(one_time_codes.TRIES)]
+    code = one_time_codes.make_code(PHONE)
+    tried = [one_time_codes.check_code(PHONE, wrong(code)) for _try in range(one_time_codes.TRIES)]
     assert not any(tried)
-    assert not one_time_codes.check(PHONE, code)
+    assert not one_time_codes.check_code(PHONE, code)
     # The fifth try may be the right one.
-    code = one_time_codes.make(PHONE)
+    code = one_time_codes.make_code(PHONE)
     for _try in range(one_time_codes.TRIES - 1):
-        one_time_codes.check(PHONE, wrong(code))
-    assert one_time_codes.check(PHONE, code)
+        one_time_codes.check_code(PHONE, wrong(code))
+    assert one_time_codes.check_code(PHONE, code)
 
 
 def test_a_code_lives_ten_minutes(city: Cast) -> None:
-    code = one_time_codes.make(PHONE)
+    code = one_time_codes.make_code(PHONE)
     made = Code.objects.get().made_at
     Code.objects.update(made_at=made - one_time_codes.LIVES - timedelta(seconds=1))
-    assert not one_time_codes.check(PHONE, code)
+    assert not one_time_codes.check_code(PHONE, code)
     Code.objects.update(made_at=made)
-    assert one_time_codes.check(PHONE, code)
+    assert one_time_codes.check_code(PHONE, code)
 
 
 def test_nobody_is_sent_codes_without_end_and_old_ones_go(city: Cast) -> None:
     for _turn in range(5):
-        one_time_codes.make(PHONE)
+        one_time_codes.make_code(PHONE)
     with pytest.raises(one_time_codes.TooManyCodes) as enough:
-        one_time_codes.make(PHONE)
+        one_time_codes.make_code(PHONE)
     assert 3500 < enough.value.seconds <= 3601
-    one_time_codes.make(OTHER)
+    one_time_codes.make_code(OTHER)
     Code.objects.update(made_at=timezone.now() - timedelta(hours=2))
     for _turn in range(5):
-        one_time_codes.make(PHONE)
+        one_time_codes.make_code(PHONE)
     Code.objects.update(made_at=timezone.now() - timedelta(hours=4))
     with pytest.raises(one_time_codes.TooManyCodes):
-        one_time_codes.make(PHONE)
+        one_time_codes.make_code(PHONE)
     Code.objects.update(made_at=timezone.now() - timedelta(days=3))
     one_time_codes.forget_old()
     assert not Code.objects.exists()

@@ -68,10 +68,15 @@ def assert_board(found: Board, received: int, closed: int) -> None:
     assert (found.received, found.closed, found.open) == (received, closed, received - closed)
     assert found.days[-1][1] == received
     assert found.late == 0
-    for lines in (found.by_klass, found.by_category, found.by_unit, found.by_town):
+    for lines in (
+        found.lines["klass"],
+        found.lines["category"],
+        found.lines["unit"],
+        found.lines["town"],
+    ):
         assert sum(line.received for line in lines) == received
         assert sum(line.closed for line in lines) == closed
-    assert [(line.key, line.received, line.closed) for line in found.by_channel] == [
+    assert [(line.key, line.received, line.closed) for line in found.lines["channel"]] == [
         ("feed", received, closed)
     ]
 

@@ -34,7 +34,7 @@ def decisions() -> list[Pair]:
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return classifier.train(decisions())
+    return classifier.train_model(decisions())
 
 
 def test_it_learns_and_says_how_sure(model: Model) -> None:
@@ -48,13 +48,13 @@ def test_it_learns_and_says_how_sure(model: Model) -> None:
 
 def test_two_categories_are_enough() -> None:
     pairs = [pair for pair in decisions() if pair[1] != "labour"]
-    two = classifier.train(pairs)
+    two = classifier.train_model(pairs)
     assert accuracy(two, pairs) == 1.0
     assert two.codes == ("milk", "urban")
 
 
 def test_training_twice_gives_the_same(model: Model) -> None:
-    again = classifier.train(decisions())
+    again = classifier.train_model(decisions())
     assert np.array_equal(again.weights, model.weights)
 
 
@@ -85,11 +85,11 @@ def test_bytes_that_are_no_model_are_refused(model: Model) -> None:
 
 def test_too_little_to_learn_from() -> None:
     with pytest.raises(NotEnough):
-        classifier.train([("停水", "urban"), ("停电", "urban"), ("断水", "urban")])
+        classifier.train_model([("停水", "urban"), ("停电", "urban"), ("断水", "urban")])
     with pytest.raises(NotEnough):
-        classifier.train([])
+        classifier.train_model([])
     with pytest.raises(NotEnough):
-        classifier.train([("同一句话", "urban")] * 50 + [("另一句话", "milk")] * 50)
+        classifier.train_model([("同一句话", "urban")] * 50 + [("另一句话", "milk")] * 50)
 
 
 def test_the_split_holds_as_decisions_are_added() -> None:

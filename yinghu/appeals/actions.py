@@ -4,15 +4,12 @@ Pages, the API, chat messages and sweeps call these functions, and each goes thr
 in one transaction. Filing is in `filing`, later verbs in `handling_actions` and `closing_actions`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, pgettext_lazy
 
-from yinghu.appeals import capacity
 from yinghu.appeals.models import Appeal, Category, Event
 from yinghu.appeals.moving import Conflict, Refused, move
 from yinghu.appeals.phrases import joined, name_detail, said, unit_detail, unit_said
@@ -43,8 +40,14 @@ from yinghu.appeals.verb import (
 from yinghu.common import text_cleaning
 from yinghu.common.language import name_of
 from yinghu.people.access import Actor, only_volunteers_in, serving
-from yinghu.people.models import Unit
+from yinghu.people.models import Unit, User
 from yinghu.places.models import Area
+
+_CLASSIFICATION = (
+    Field("klass", FieldKind.KLASS, gettext_noop("性质"), required=False),
+    Field("area", FieldKind.AREA, gettext_noop("地点"), required=False),
+    Field("urgency", FieldKind.URGENCY, gettext_noop("紧急程度"), required=False),
+)
 
 
 def _sort_clocks(
@@ -64,9 +67,7 @@ SORT = Verb(
     target=Status.SORTED,
     fields=(
         Field("category", FieldKind.CATEGORY, gettext_noop("类别")),
-        Field("klass", FieldKind.KLASS, gettext_noop("性质"), required=False),
-        Field("area", FieldKind.AREA, gettext_noop("地点"), required=False),
-        Field("urgency", FieldKind.URGENCY, gettext_noop("紧急程度"), required=False),
+        *_CLASSIFICATION,
         WHY_OPTIONAL,
     ),
     clocks=ClockChanges(start=(ClockKind.DISPATCH,), stop=(ClockKind.RECEIVE,)),
@@ -137,9 +138,7 @@ CORRECT = Verb(
     sources=EVERY_STATUS - {Status.FILED},
     fields=(
         Field("category", FieldKind.CATEGORY, gettext_noop("类别"), required=False),
-        Field("klass", FieldKind.KLASS, gettext_noop("性质"), required=False),
-        Field("area", FieldKind.AREA, gettext_noop("地点"), required=False),
-        Field("urgency", FieldKind.URGENCY, gettext_noop("紧急程度"), required=False),
+        *_CLASSIFICATION,
         WHY,
     ),
     new_limits=True,
@@ -245,15 +244,8 @@ def assign(
         level = min(appeal.level, target.level) if appeal.lead_id else target.level
         return {"unit_id": target.pk, "holder_id": None, "returned": False, "level": level}
 
-    return move(
-        appeal_id,
-        actor,
-        ASSIGN,
-        change,
-        why=why,
-        facts={"unit": target.code},
-        expect=expect,
-    )
+    facts = {"unit": target.code}
+    return move(appeal_id, actor, ASSIGN, change, why=why, facts=facts, expect=expect)
 
 
 ACCEPT = Verb(
@@ -280,11 +272,30 @@ def accept(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None 
     def change(appeal: Appeal) -> dict[str, Any]:
         if appeal.legs and appeal.unit_id in only_volunteers_in(actor):
             raise Conflict("in_legs", _("这件事已经分成几程，请接其中一程"))
-        if most := capacity.reached_limit(actor, appeal.unit_id):
+        if most := _reached_limit(actor, appeal.unit_id):
             raise Conflict("hands_full", _("您手上已有 %d 件，请先办好或放回一件，再接新的") % most)
         return {"holder_id": actor.user_id}
 
     return move(appeal_id, actor, ACCEPT, change, words, expect=expect)
+
+
+def _reached_limit(actor: Actor, unit_id: int | None) -> int:
+    """Return the unit's limit on cases held at once if the volunteer has reached it, else 0.
+
+    It locks the volunteer's row, so that concurrent takes are counted one after the other. Staff
+    have no limit.
+    """
+    units = only_volunteers_in(actor)
+    if actor.user_id is None or unit_id not in units:
+        return 0
+    most = Unit.objects.values_list("most_held", flat=True).get(pk=unit_id)
+    if not most:
+        return 0
+    User.objects.select_for_update(no_key=True).get(pk=actor.user_id)
+    held = Appeal.objects.filter(
+        holder=actor.user_id, unit__in=units, status__in=(Status.HANDLING, Status.WAITING)
+    ).count()
+    return most if held >= most else 0
 
 
 HAND = Verb(

@@ -1,7 +1,5 @@
 """Compose an appeal's text from its answers when the requester wrote nothing else."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +7,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from yinghu.appeals.labels import question_label
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.moving import MAX_WORDS
+from yinghu.common.language import is_english, name_of
 
 
 def body_of(category: Category, answers: Mapping[str, Any], language: str) -> str:
@@ -18,19 +18,14 @@ def body_of(category: Category, answers: Mapping[str, Any], language: str) -> st
 
     "" if no question was answered. False counts as an answer; None and "" do not.
     """
-    english = language.startswith("en")
     said: list[str] = []
     with override(language):
         for question in category.questions:
             answer = answers.get(question["key"])
             if answer is None or answer == "":
                 continue
-            label = (english and question.get("label_en")) or question["label"]
-            said.append(f"{label} {_format_answer(question, answer, english=english)}")
-        if not said:
-            return ""
-        name = (english and category.name_en) or category.name
-        return _("：").join((name, _("；").join(said)))[:MAX_WORDS]
+            said.append(f"{question_label(question)} {_format_answer(question, answer)}")
+        return _("：").join((name_of(category), _("；").join(said)))[:MAX_WORDS] if said else ""
 
 
 def is_made_of_answers(appeal: Appeal) -> bool:
@@ -63,10 +58,10 @@ def without_labels(text: str, labels: Mapping[str, list[str]]) -> str:
     return text
 
 
-def _format_answer(question: Mapping[str, Any], answer: Any, *, english: bool) -> str:
+def _format_answer(question: Mapping[str, Any], answer: Any) -> str:
     if isinstance(answer, bool):
         return _("是") if answer else _("否")
     choices, shown = question.get("choices", []), question.get("choices_en", [])
-    if english and answer in choices and len(shown) == len(choices):
+    if is_english() and answer in choices and len(shown) == len(choices):
         return str(shown[choices.index(answer)])
     return str(answer)

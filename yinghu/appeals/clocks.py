@@ -33,28 +33,26 @@ def overdue(now: datetime) -> Q:
 
 
 def next_due(appeal: Appeal) -> datetime:
-    """Return when the next of the appeal's own clocks is due, or `NEVER`. A pending ruling counts
-    only while the case is with the dispatcher.
-    """
+    """Return when the next of the appeal's own clocks is due, or `NEVER`."""
+    # A pending ruling counts only while the case is with the dispatcher.
     others = OF_UNITS if appeal.state is Status.SORTED else (*OF_UNITS, ClockKind.RULING)
     live = running(appeal.pk).filter(paused_at=None).exclude(kind__in=others)
     return live.aggregate(at=Min("due_at"))["at"] or NEVER
 
 
 def limits_for(appeal: Appeal, kinds: tuple[ClockKind, ...]) -> list[ClockLimit]:
-    """Return the limit of each kind for this appeal: its category's, else the general one. A ruling
-    always has a limit, so that it gets a clock.
-    """
+    """Return the limit of each kind for this appeal: its category's, else the general one."""
     rows = ClockLimit.objects.filter(
         Q(category=None) | Q(category_id=appeal.category_id), kind__in=kinds, urgency=appeal.urgency
     ).order_by(F("category").asc(nulls_first=True))
     found = {row.kind: row for row in rows}
+    # A ruling always gets a clock.
     if ClockKind.RULING in kinds and ClockKind.RULING not in found:
         found[ClockKind.RULING] = ClockLimit(kind=ClockKind.RULING, minutes=RULING_MINUTES)
     return list(found.values())
 
 
-def apply(
+def change_clocks(
     verb: Verb, appeal: Appeal, before: Status, now: datetime, facts: Mapping[str, Any]
 ) -> None:
     """Update the appeal's clocks as the verb's row says, after its columns were changed."""
@@ -67,7 +65,9 @@ def apply(
         to_pause = running(appeal.pk).filter(kind__in=changes.pause, paused_at__isnull=True)
         to_pause.update(paused_at=now)
     if changes.resume:
-        resume(running(appeal.pk).filter(kind__in=changes.resume, paused_at__isnull=False), now)
+        resume_clocks(
+            running(appeal.pk).filter(kind__in=changes.resume, paused_at__isnull=False), now
+        )
     if verb.new_limits:
         recompute_due(appeal, now)
     if changes.start:
@@ -114,7 +114,7 @@ def begin(
         return bool(cursor.rowcount)
 
 
-def resume(clocks: QuerySet[Clock], now: datetime) -> None:
+def resume_clocks(clocks: QuerySet[Clock], now: datetime) -> None:
     """Resume paused clocks with the time they had left."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -176,7 +176,7 @@ def recompute_due(appeal: Appeal, now: datetime) -> None:
         cursor.execute(_RECOMPUTE_SQL, given)
 
 
-def extend(appeal_id: int, until: datetime) -> int:
+def extend_solving(appeal_id: int, until: datetime) -> int:
     """Move the solve clock's due time to `until`; return how many clocks moved."""
     chase: Any = Func(
         F("kind"),

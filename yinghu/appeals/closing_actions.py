@@ -1,7 +1,5 @@
 """Verbs that rate, reopen and end a case, each declared with its function."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -90,15 +88,8 @@ def rate(
             raise Conflict("rated_already", _("诉求人自己评价过了，不能代替他改"))
         return {"solved": solved, "satisfaction": satisfaction}
 
-    return move(
-        appeal_id,
-        actor,
-        RATE,
-        change,
-        words,
-        facts={"solved": solved, "satisfaction": satisfaction, "unreached": unreached},
-        expect=expect,
-    )
+    facts = {"solved": solved, "satisfaction": satisfaction, "unreached": unreached}
+    return move(appeal_id, actor, RATE, change, words, facts=facts, expect=expect)
 
 
 def _reopen_clocks(
@@ -232,15 +223,8 @@ def decline(
     appeal_id: int, actor: Actor, *, words: str, why: str = "", expect: int | None = None
 ) -> Event:
     """Decline the case as outside our remit, with a reason that the requester sees."""
-    return move(
-        appeal_id,
-        actor,
-        DECLINE,
-        lambda _a: {"result": text_cleaning.words(words)},
-        words,
-        why,
-        expect=expect,
-    )
+    result = {"result": text_cleaning.words(words)}
+    return move(appeal_id, actor, DECLINE, lambda _a: result, words, why, expect=expect)
 
 
 WITHDRAW = Verb(

@@ -1,7 +1,4 @@
-"""Filing, the first verb: writes one appeal or many, with events and clocks, in one statement.
-
-One SQL statement instead of one per row, because a whole city may file at once.
-"""
+"""Filing, the first verb: one SQL statement for many appeals, as a whole city may file at once."""
 
 import json
 from collections.abc import Sequence
@@ -70,14 +67,6 @@ class Filing:
     id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Filed:
-    """An appeal's id and its first event's id."""
-
-    appeal_id: int
-    event_id: int
-
-
 _FILE_SQL = """
 WITH input AS (
     SELECT * FROM unnest(
@@ -131,7 +120,7 @@ WITH input AS (
     SELECT id, 1, %(verb)s::text, '', %(status)s::text, %(actor_kind)s::text, %(user_id)s::bigint,
            '', '', '{}', klass, category_id, area_id
     FROM appeal
-    RETURNING id, appeal_id
+    RETURNING id
 ), untallied AS (
     INSERT INTO appeals_untallied (event_id) SELECT id FROM event
 ), clock AS (
@@ -140,8 +129,7 @@ WITH input AS (
     FROM input JOIN timed
          ON timed.urgency = input.urgency AND timed.category = coalesce(input.category_id, '')
 )
-SELECT array_agg(appeal_id ORDER BY id), array_agg(id ORDER BY id),
-       pg_notify(%(notify)s::text, %(told)s::text)
+SELECT array_agg(id ORDER BY id), pg_notify(%(notify)s::text, %(told)s::text)
 FROM event
 """
 
@@ -159,13 +147,8 @@ def bulk_cursor() -> CursorWrapper:
     return connection.make_cursor(cursor)
 
 
-def file(filing: Filing, actor: Actor) -> Filed:
-    """File one appeal; see `file_many`."""
-    return file_many([filing], actor)[0]
-
-
-def file_many(filings: Sequence[Filing], actor: Actor) -> list[Filed]:
-    """File all or none, in order, in one transaction (or the caller's).
+def file_many(filings: Sequence[Filing], actor: Actor) -> list[int]:
+    """File all or none, in order, in one transaction (or the caller's); return the appeals' ids.
 
     The caller checks permission. Raises Django's IntegrityError for a code that does not exist. One
     reaction is queued for all.
@@ -173,47 +156,43 @@ def file_many(filings: Sequence[Filing], actor: Actor) -> list[Filed]:
     if not filings:
         return []
     with transaction.atomic(savepoint=False), bulk_cursor() as cursor:
-        _reserve_ids(filings, cursor)
-        cursor.execute(_FILE_SQL, _columns(filings, actor))
-        row = cursor.fetchone()
-        event_of = dict(zip(row[0], row[1], strict=True))
-        _attach_photos(filings)
-        queue(REACT_TASK, events=row[1])
-    return [Filed(filing.id, event_of[filing.id]) for filing in filings if filing.id is not None]
-
-
-def _reserve_ids(filings: Sequence[Filing], cursor: CursorWrapper) -> None:
-    """Reserve ids for the filings that have none, in at most one statement."""
-    bare = [filing for filing in filings if filing.id is None]
-    if bare:
-        cursor.execute(
-            "SELECT nextval('appeals_appeal_id_seq') FROM generate_series(1, %s)", [len(bare)]
+        ids = _ids_of(filings, cursor)
+        cursor.execute(_FILE_SQL, _columns(filings, ids, actor))
+        events, _notified = cursor.fetchone()
+        Attachment.objects.bulk_create(
+            Attachment.of(photo, appeal_id)
+            for appeal_id, filing in zip(ids, filings, strict=True)
+            for photo in filing.photos
         )
-        for filing, (appeal_id,) in zip(bare, cursor.fetchall(), strict=True):
-            filing.id = appeal_id
+        queue(REACT_TASK, events=events)
+    return ids
 
 
-def _columns(filings: Sequence[Filing], actor: Actor) -> dict[str, Any]:
+def _ids_of(filings: Sequence[Filing], cursor: CursorWrapper) -> list[int]:
+    """Return the filings' ids. Missing ones are reserved, in at most one statement."""
+    missing = sum(filing.id is None for filing in filings)
+    if missing:
+        cursor.execute(
+            "SELECT nextval('appeals_appeal_id_seq') FROM generate_series(1, %s)", [missing]
+        )
+    return [cursor.fetchone()[0] if filing.id is None else filing.id for filing in filings]
+
+
+_PLAIN = (
+    *("channel", "klass", "category", "urgency", "area", "place", "lon", "lat"),
+    *("title", "body", "language", "said_at"),
+)
+_SEALED = ("name", "phone", "address")
+
+
+def _columns(filings: Sequence[Filing], ids: list[int], actor: Actor) -> dict[str, Any]:
     """Return the statement's parameters: a list for each column, private ones sealed."""
     return {
-        "id": [f.id for f in filings],
-        "channel": [f.channel for f in filings],
-        "klass": [f.klass for f in filings],
-        "category": [f.category for f in filings],
-        "urgency": [f.urgency for f in filings],
-        "area": [f.area for f in filings],
-        "place": [f.place for f in filings],
-        "title": [f.title for f in filings],
-        "body": [f.body for f in filings],
+        "id": ids,
+        **{name: [getattr(f, name) for f in filings] for name in _PLAIN},
+        **{name: [seal(getattr(f, name)) for f in filings] for name in _SEALED},
         "answers": [_json(f.answers) if f.answers else "{}" for f in filings],
-        "lon": [f.lon for f in filings],
-        "lat": [f.lat for f in filings],
-        "name": [seal(f.name) for f in filings],
-        "phone": [seal(f.phone) for f in filings],
-        "address": [seal(f.address) for f in filings],
         "caller": [blind(f.phone or f.caller) for f in filings],
-        "language": [f.language for f in filings],
-        "said_at": [f.said_at for f in filings],
         "status": Status.FILED.value,
         "verb": FILE.name,
         "actor_kind": actor.kind,
@@ -221,11 +200,5 @@ def _columns(filings: Sequence[Filing], actor: Actor) -> dict[str, Any]:
         "clocks": [kind.value for kind in FILE.clocks.start],
         "never": NEVER,
         "notify": NOTIFY_CHANNEL,
-        "told": payload(FILE.name, [f.id for f in filings if f.id is not None]),
+        "told": payload(FILE.name, ids),
     }
-
-
-def _attach_photos(filings: Sequence[Filing]) -> None:
-    rows = [Attachment.of(photo, filing.id or 0) for filing in filings for photo in filing.photos]
-    if rows:
-        Attachment.objects.bulk_create(rows)

@@ -1,7 +1,5 @@
 """Verbs of a case that is being handled, each declared with its function."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -254,7 +252,7 @@ def extend(
         if solve is None:
             raise Conflict("no_clock", _("这件诉求没有正在计时的解决时限"))
         if relations(actor, appeal) & {"dispatch", "command"}:
-            clocks.extend(appeal.pk, until)
+            clocks.extend_solving(appeal.pk, until)
             return {}
         _request_extension(appeal, solve, until, now)
         facts["asked"] = True

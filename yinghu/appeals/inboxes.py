@@ -6,15 +6,13 @@ the caller slices them.
 
 import hmac
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
-from yinghu.appeals import clocks
-from yinghu.appeals.models import Appeal, Clock
+from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Status
 from yinghu.people.access import Actor, may_see, only_volunteers_in, visible_q
 from yinghu.people.models import Role
@@ -54,7 +52,7 @@ def free(actor: Actor) -> QuerySet[Appeal]:
     return found.exclude(legs__gt=0, unit__in=only_volunteers_in(actor)).order_by(*_ORDER)
 
 
-def mine(actor: Actor) -> QuerySet[Appeal]:
+def held(actor: Actor) -> QuerySet[Appeal]:
     """Return appeals that the actor holds and that are not resolved."""
     return Appeal.objects.filter(
         holder=actor.user_id, status__in=(Status.HANDLING, Status.WAITING)
@@ -66,30 +64,15 @@ def callback(actor: Actor) -> QuerySet[Appeal]:
     return visible(actor).filter(status=Status.RESOLVED).order_by("moved_at")
 
 
-def late(now: datetime) -> QuerySet[Appeal]:
-    """Return appeals with an overdue clock."""
-    return Appeal.objects.filter(
-        Exists(Clock.objects.filter(clocks.overdue(now), appeal=OuterRef("pk")))
-    )
-
-
 def desks_with(actor: Actor) -> dict[str, QuerySet[Appeal]]:
     """Return the actor's inboxes by name, in the order of the loop."""
-    found: dict[str, QuerySet[Appeal]] = {}
-    if actor.has(Role.CLERK):
-        found["triage"] = triage(actor)
-    if actor.has(Role.DISPATCHER):
-        found["dispatch"] = dispatch(actor)
-    if actor.has(Role.HANDLER, Role.HEAD, Role.GRID_WORKER):
-        found["unit"] = unit(actor)
-    if actor.has(Role.CLERK, Role.OPERATOR):
-        found["callback"] = callback(actor)
-    return found
-
-
-def counts(actor: Actor) -> dict[str, int]:
-    """Count the actor's inboxes, each up to `COUNTED`, in one query."""
-    return counted(desks_with(actor))
+    desks = (
+        ("triage", triage, (Role.CLERK,)),
+        ("dispatch", dispatch, (Role.DISPATCHER,)),
+        ("unit", unit, (Role.HANDLER, Role.HEAD, Role.GRID_WORKER)),
+        ("callback", callback, (Role.CLERK, Role.OPERATOR)),
+    )
+    return {name: inbox(actor) for name, inbox, roles in desks if actor.has(*roles)}
 
 
 def counted(lists: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
@@ -123,7 +106,5 @@ def of_caller(appeal_id: int | None, caller: bytes | None) -> Appeal | None:
 
 def by_number(actor: Actor, appeal_id: int | None) -> Appeal | None:
     """Return the appeal, or None if it does not exist or the actor may not see it."""
-    if appeal_id is None:
-        return None
-    found = Appeal.objects.filter(pk=appeal_id).first()
+    found = Appeal.objects.filter(pk=appeal_id).first() if appeal_id is not None else None
     return found if found is not None and may_see(actor, found) else None

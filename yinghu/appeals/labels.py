@@ -1,7 +1,5 @@
 """Names, headlines and statuses in the reader's language."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.utils.translation import gettext as _

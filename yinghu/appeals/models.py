@@ -1,8 +1,8 @@
 """Tables of the appeal loop, written only by `moving` and `filing`."""
 
-from __future__ import annotations
-
+from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
@@ -404,16 +404,9 @@ class Attachment(models.Model):
         return self.file
 
     @classmethod
-    def of(cls, photo: StoredPhoto, appeal_id: int, event_id: int | None = None) -> Attachment:
+    def of(cls, photo: StoredPhoto, appeal_id: int, event_id: int | None = None) -> Self:
         """Build the row of a stored photo; `event_id` is empty if it came with the filing."""
-        return cls(
-            appeal_id=appeal_id,
-            event_id=event_id,
-            file=photo.file,
-            width=photo.width,
-            height=photo.height,
-            bytes=photo.bytes,
-        )
+        return cls(appeal_id=appeal_id, event_id=event_id, **asdict(photo))
 
 
 class Text(models.Model):

@@ -8,7 +8,6 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
-from psycopg.types.json import Jsonb
 
 from yinghu.appeals import clocks
 from yinghu.appeals.filing import REACT_TASK
@@ -78,12 +77,13 @@ def possible(verbs: Iterable[Verb], appeal: Appeal, actor: Actor) -> list[Verb]:
     found = [
         verb
         for verb in verbs
-        if appeal.status in verb.sources and verb.who & mine and not verb.errand
+        if appeal.status in verb.sources
+        and verb.who & mine
+        and not verb.errand
+        and _flag_is_set(verb, appeal)
     ]
-    if not any(verb.needs for verb in found):
-        return [verb for verb in found if _flag_is_set(verb, appeal)]
-    live = list(clocks.running(appeal.pk))
-    return [verb for verb in found if _flag_is_set(verb, appeal) and _clock_runs(verb, actor, live)]
+    live = list(clocks.running(appeal.pk)) if any(verb.needs for verb in found) else []
+    return [verb for verb in found if _clock_runs(verb, actor, live)]
 
 
 def _flag_is_set(verb: Verb, appeal: Appeal) -> bool:
@@ -91,9 +91,6 @@ def _flag_is_set(verb: Verb, appeal: Appeal) -> bool:
 
 
 def _clock_runs(verb: Verb, actor: Actor, live: list[Clock]) -> bool:
-    """Does a clock run that the verb needs? If units have their own, it must be of the actor's
-    units, unless the verb deals with any unit's.
-    """
     if verb.needs is None:
         return True
     found = [clock for clock in live if clock.kind == verb.needs]
@@ -139,7 +136,7 @@ def move(
             columns["closed_at"] = appeal.closed_at = now
         if not verb.errand:
             # Errands do not affect the clocks of their case.
-            clocks.apply(verb, appeal, before, now, facts or {})
+            clocks.change_clocks(verb, appeal, before, now, facts or {})
             columns["due_at"] = clocks.next_due(appeal)
         Appeal.objects.filter(pk=appeal.pk).update(
             **columns,
@@ -165,46 +162,30 @@ def move(
             at=now,
         )
         _record(event)
-        if photos:
-            Attachment.objects.bulk_create(
-                [Attachment.of(photo, appeal.pk, event.pk) for photo in photos]
-            )
+        Attachment.objects.bulk_create(
+            Attachment.of(photo, appeal.pk, event.pk) for photo in photos
+        )
         queue(REACT_TASK, events=[event.pk])
     return event
 
 
-_RECORD_SQL = """
+_EVENT_FIELDS = [field for field in Event._meta.concrete_fields if not field.primary_key]
+_RECORD_SQL = f"""
 WITH event AS (
-    INSERT INTO appeals_event (
-        appeal_id, seq, verb, from_status, to_status, actor_kind, user_id, words, why, facts,
-        klass, category_id, unit_id, area_id, at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    INSERT INTO appeals_event ({", ".join(field.attname for field in _EVENT_FIELDS)})
+    VALUES ({", ".join("%s" for _field in _EVENT_FIELDS)})
     RETURNING id
 ), untallied AS (
     INSERT INTO appeals_untallied (event_id) SELECT id FROM event
 )
 SELECT id, pg_notify(%s, %s) FROM event
-"""
+"""  # noqa: S608  # names of our own columns
 """Insert an event, queue its count and announce it, in one round trip."""
 
 
 def _record(event: Event) -> None:
-    written: list[Any] = [
-        event.appeal_id,
-        event.seq,
-        event.verb,
-        event.from_status,
-        event.to_status,
-        event.actor_kind,
-        event.user_id,
-        event.words,
-        event.why,
-        Jsonb(event.facts),
-        event.klass,
-        event.category_id,
-        event.unit_id,
-        event.area_id,
-        event.at,
+    written = [
+        field.get_db_prep_save(getattr(event, field.attname), connection) for field in _EVENT_FIELDS
     ]
     told = payload(event.verb, [event.appeal_id])
     with connection.cursor() as cursor:
@@ -246,7 +227,7 @@ def check_text(text: str, field: Field, longest: int = MAX_WORDS) -> None:
         raise Refused("bad_text", _("文字里有不能保存的字符"), field.name)
 
 
-def line(text: str, verb: Verb, name: str, longest: int = 200) -> str:
+def clean_line(text: str, verb: Verb, name: str, longest: int = 200) -> str:
     """Clean a one-line text field. Raises Refused."""
     text = text_cleaning.words(text)
     check_text(text, next(f for f in verb.fields if f.name == name), longest)

@@ -19,7 +19,7 @@ def payload(verb: str, appeal_ids: Sequence[int]) -> str:
     )
 
 
-def tell(verb: str, appeal_ids: Sequence[int]) -> None:
+def notify_change(verb: str, appeal_ids: Sequence[int]) -> None:
     """Announce a change to these appeals; `verb` may be an automatic step (suggest)."""
     _notify([payload(verb, appeal_ids)])
 

@@ -15,8 +15,7 @@ _SECRET_BYTES = 15
 def number_of(appeal_id: int) -> str:
     """Format an id as `0000-0123-x`: groups of four and a Damm check digit (H. M. Damm, 2004)."""
     digits = f"{appeal_id:08d}"
-    head = digits[:-8]
-    parts = [part for part in (head, digits[-8:-4], digits[-4:]) if part]
+    parts = filter(None, (digits[:-8], digits[-8:-4], digits[-4:]))
     return "-".join((*parts, damm.calc_check_digit(digits)))
 
 
@@ -35,11 +34,6 @@ def id_of(number: str) -> int | None:
 def track_token(appeal_id: int) -> str:
     """Return `<id>-<secret>`: 120 bits of a keyed hash in lower-case base32 (24 characters)."""
     return f"{appeal_id}-{secret_of('track', appeal_id)}"
-
-
-def thread_token(appeal_id: int) -> str:
-    """Return the token that links mail replies to an appeal; same form as `track_token`."""
-    return f"{appeal_id}-{secret_of('mail-thread', appeal_id)}"
 
 
 def secret_of(purpose: str, number: int) -> str:

@@ -1,10 +1,4 @@
-"""Building blocks for the texts of verbs that depend on an event.
-
-`*_said(text)` returns a function that translates `text` (marked with `gettext_noop`) and fills in
-the event's facts.
-"""
-
-from __future__ import annotations
+"""Texts of verbs that depend on an event; the `*_said` take msgids (`gettext_noop`)."""
 
 from collections.abc import Mapping
 from typing import Any

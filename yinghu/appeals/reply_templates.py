@@ -1,9 +1,6 @@
 """Reply templates: select those that fit a case and fill them in."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from django.db.models import Q
 
@@ -12,20 +9,10 @@ from yinghu.appeals.verb import Verb
 from yinghu.common.language import name_of
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """A template with the case's number, unit and category filled in."""
-
-    pk: int
-    verb: str
-    name: str
-    words: str
-
-
 def for_verbs(
     appeal: Appeal, verbs: Collection[Verb], category: Category | None = None
-) -> dict[str, list[Filled]]:
-    """Return the templates that fit the case by verb name, in order, in one query.
+) -> dict[str, list[ReplyTemplate]]:
+    """Return the templates that fit the case by verb name, filled in, in order, in one query.
 
     `category` is used if the case has none yet. A unit's templates are offered for its own cases,
     those without a unit for all.
@@ -42,19 +29,13 @@ def for_verbs(
         verb__in=[verb.name for verb in verbs],
         category__in=prefixes,
     )
-    by_verb: dict[str, list[Filled]] = {}
+    number, unit = appeal.number, name_of(appeal.unit) if appeal.unit else ""
+    kind = name_of(category) if category else ""
+    values = {"编号": number, "单位": unit, "类别": kind}
+    values |= {"number": number, "unit": unit, "category": kind}
+    by_verb: dict[str, list[ReplyTemplate]] = {}
     for each in found.order_by("order", "pk"):
-        filled = Filled(each.pk, each.verb, each.name, _fill(each.words, appeal, category))
-        by_verb.setdefault(each.verb, []).append(filled)
+        for name, value in values.items():
+            each.words = each.words.replace(f"{{{name}}}", value)
+        by_verb.setdefault(each.verb, []).append(each)
     return by_verb
-
-
-def _fill(words: str, appeal: Appeal, category: Category | None) -> str:
-    for places, value in (
-        (("{编号}", "{number}"), appeal.number),
-        (("{单位}", "{unit}"), name_of(appeal.unit) if appeal.unit else ""),
-        (("{类别}", "{category}"), name_of(category) if category else ""),
-    ):
-        for place in places:
-            words = words.replace(place, value)
-    return words

@@ -169,11 +169,7 @@ class Occasion(Labelled):
 
 
 def resting_status(*, held: bool, unit: bool, category: bool, returned: bool = False) -> Status:
-    """Return the status an appeal goes back to after a question or a ruling, or when reopened.
-
-    With a holder: handling. With a unit only: assigned. With a category only, or returned: sorted,
-    waiting for dispatch. Else filed.
-    """
+    """Return the status an appeal goes back to after a question or a ruling, or when reopened."""
     if returned:
         return Status.SORTED
     if held:

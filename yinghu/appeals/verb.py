@@ -6,7 +6,7 @@ Packages declare their rows beside the functions (`actions.py`); `yinghu.verbs` 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -63,9 +63,7 @@ class Field:
 
 
 WORDS = Field("words", FieldKind.TEXT, gettext_noop("给诉求人的话"), public=True)
-WORDS_OPTIONAL = Field(
-    "words", FieldKind.TEXT, gettext_noop("给诉求人的话"), required=False, public=True
-)
+WORDS_OPTIONAL = replace(WORDS, required=False)
 WHY = Field("why", FieldKind.TEXT, gettext_noop("理由（内部）"))
 WHY_OPTIONAL = Field("why", FieldKind.TEXT, gettext_noop("说明（内部）"), required=False)
 PHOTOS = Field("photos", FieldKind.PHOTOS, gettext_noop("照片"), required=False, public=True)

@@ -107,7 +107,7 @@ def _load_volunteer(row: dict[str, str]) -> None:
             "name": seal(row["name"]),
             "phone": seal(phone),
             "caller": blind(phone),
-            **{k: _several(row[k]) for k in ("skills", "areas", "zones")},
+            **{k: list(filter(None, row[k].split("|"))) for k in ("skills", "areas", "zones")},
             "inside": row["inside"],
             "hours": [day * 24 + hour for day in range(7) for hour in range(first, last)],
             "lon": float(row["lon"]),
@@ -120,15 +120,8 @@ def _load_volunteer(row: dict[str, str]) -> None:
     )
 
 
-def _several(cell: str) -> list[str]:
-    return [each for each in cell.split("|") if each]
-
-
 def load_appeals() -> int:
-    """File the demo's invented appeals and move some along the loop; returns the number filed.
-
-    They are received as messages, so a second call files nothing.
-    """
+    """File the demo's invented appeals, once, and move some along; returns the number filed."""
     places = {place.name: place for place in Place.objects.select_related("area")}
     rows = list(_rows("appeals.csv"))
     received = receive_many(

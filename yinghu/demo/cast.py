@@ -1,7 +1,5 @@
 """One-click logins of the demo city's cast."""
 
-from __future__ import annotations
-
 import structlog
 from django.conf import settings
 from django.db import transaction

@@ -1,7 +1,5 @@
 """Time travel in the demo: moves running deadlines, to show what happens after days."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from django.db import connection, transaction

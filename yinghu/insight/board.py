@@ -1,14 +1,11 @@
-"""The figures of the board, exact at any time, read in one statement.
+"""The figures of the board: appeals filed in a period by their present status, exact at any time.
 
-Counts the appeals filed in the period by their present status. The folded counters and the events
-that `tally.py` has not folded yet are read in one snapshot, so the sum equals a count of the
-appeals.
+One statement reads the counters and the events that `tally.py` has not folded yet.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final, Literal
 
 from django.conf import settings
@@ -49,24 +46,9 @@ class Counts:
         return sum(n for status, n in self.statuses.items() if status in OPEN)
 
     @property
-    def resolved(self) -> int:
-        """Resolved and waiting for the requester's rating (待评价)."""
-        return self[Status.RESOLVED]
-
-    @property
     def closed(self) -> int:
         """Closed (已销号)."""
         return self[Status.CLOSED]
-
-    @property
-    def ended_otherwise(self) -> int:
-        """Merged, declined or withdrawn."""
-        return self[Status.MERGED] + self[Status.DECLINED] + self[Status.WITHDRAWN]
-
-    @property
-    def handed_over(self) -> int:
-        """Past the triage desk: sorted, or ended."""
-        return self.received - self[Status.FILED]
 
     @property
     def closed_rate(self) -> float | None:
@@ -75,11 +57,11 @@ class Counts:
 
 
 @dataclass(slots=True)
-class Line(Counts):
+class BoardLine(Counts):
     """The counts of one class, category, unit, town or channel.
 
     `key` is the class or the code of category, unit, town or channel; key and name are "" for
-    appeals that have none yet. A channel's name is its code: its label is in `channels.registry`.
+    appeals that have none yet. A channel's name is its code: its label is in `appeals.channels`.
     """
 
     key: str = ""
@@ -89,7 +71,8 @@ class Line(Counts):
 
 @dataclass(slots=True)
 class Board(Counts):
-    """All figures of the board. Lines are ordered by received appeals, most first.
+    """All figures of the board. `lines` by dimension (klass, category, unit, town, channel) are
+    ordered by received appeals, most first.
 
     `late` counts appeals, not clocks. `days` are the appeals received on each of the last 30 days,
     today last, regardless of the period.
@@ -100,20 +83,14 @@ class Board(Counts):
     since: date | None = None
     at: datetime = field(default_factory=timezone.now)
     late: int = 0
-    by_klass: list[Line] = field(default_factory=list)
-    by_category: list[Line] = field(default_factory=list)
-    by_unit: list[Line] = field(default_factory=list)
-    by_town: list[Line] = field(default_factory=list)
-    by_channel: list[Line] = field(default_factory=list)
+    lines: dict[str, list[BoardLine]] = field(default_factory=dict)
     days: list[tuple[date, int]] = field(default_factory=list)
 
 
 def board(period: Period = "all", scope: str = "") -> Board:
-    """Return the board of appeals filed in `period`, by the server's days, under the prefix
-    `scope`.
+    """Return the board of appeals filed in `period` (days of the server) under the prefix `scope`.
 
-    Counters exist down to towns; under a finer scope the appeals themselves are counted, which are
-    few.
+    Counters exist down to towns; under a finer scope the few appeals themselves are counted.
     """
     today = timezone.localdate()
     length = PERIODS[period]
@@ -121,38 +98,27 @@ def board(period: Period = "all", scope: str = "") -> Board:
     found = Board(period=period, scope=scope, since=since)
     first = today - timedelta(days=SERIES_DAYS - 1)
     received: dict[date, int] = {}
-    lines: dict[str, dict[str, Line]] = {
+    lines: dict[str, dict[str, BoardLine]] = {
         dim: {} for dim in ("klass", "category", "unit", "town", "channel")
     }
-    for dim, key, status, day, n in _read(since, first, scope):
+    dates = {"since": since, "series": first, "ever": EVER}
+    query = sql.board_query(since=since is not None, scope=scope)
+    for dim, key, status, day, n in _fetch(sql.BY_INDEX, query, scope, dates):
         if day is not None:
             received[day] = int(n)
             continue
-        line = found if dim == "all" else lines[dim].setdefault(key, Line(key=key))
+        line = found if dim == "all" else lines[dim].setdefault(key, BoardLine(key=key))
         line.statuses[Status(status)] = line.statuses.get(Status(status), 0) + int(n)
-    found.late = _late(since, scope)
-    found.days = [
-        (day, received.get(day, 0))
-        for day in (first + timedelta(days=i) for i in range(SERIES_DAYS))
-    ]
+    query = sql.late_query(since=since is not None, scope=scope)
+    ((found.late,),) = _fetch(sql.UNCOMPILED, query, scope, dates)
+    series = (first + timedelta(days=i) for i in range(SERIES_DAYS))
+    found.days = [(day, received.get(day, 0)) for day in series]
     _name(lines)
-    found.by_klass, found.by_category, found.by_unit, found.by_town, found.by_channel = (
-        sorted(group.values(), key=lambda line: (-line.received, line.key))
-        for group in lines.values()
-    )
+    found.lines = {
+        dim: sorted(group.values(), key=lambda line: (-line.received, line.key))
+        for dim, group in lines.items()
+    }
     return found
-
-
-def _read(
-    since: date | None, series: date, scope: str
-) -> list[tuple[str, str, str, date | None, Decimal]]:
-    query = sql.read(since=since is not None, scope=scope)
-    return _fetch(sql.BY_INDEX, query, scope, {"since": since, "series": series, "ever": EVER})
-
-
-def _late(since: date | None, scope: str) -> int:
-    query = sql.late(since=since is not None, scope=scope)
-    return int(_fetch(sql.UNCOMPILED, query, scope, {"since": since})[0][0])
 
 
 def _fetch(
@@ -165,21 +131,14 @@ def _fetch(
         return list(cursor.fetchall())
 
 
-def _name(lines: Mapping[str, dict[str, Line]]) -> None:
+def _name(lines: Mapping[str, dict[str, BoardLine]]) -> None:
     """Set the names of all lines; one query for each table of names."""
-    categories = {c.code: c for c in Category.objects.filter(pk__in=lines["category"])}
-    units = {str(u.pk): u for u in Unit.objects.filter(pk__in=filter(None, lines["unit"]))}
-    towns = Area.objects.filter(pk__in=lines["town"]).in_bulk()
     for key, line in lines["klass"].items():
         line.name = Klass(key).label if key else ""
     for key, line in lines["channel"].items():
         line.name = key
-    for found, group in (
-        (categories, lines["category"]),
-        (units, lines["unit"]),
-        (towns, lines["town"]),
-    ):
-        for key, line in group.items():
-            named = found.get(key)
-            if named is not None:
-                line.key, line.name, line.name_en = named.code, named.name, named.name_en
+    for dim, model in (("category", Category), ("unit", Unit), ("town", Area)):
+        group = lines[dim]
+        for row in model._default_manager.filter(pk__in=filter(None, group)):
+            line = group[str(row.pk)]
+            line.key, line.name, line.name_en = row.code, row.name, row.name_en

@@ -1,7 +1,5 @@
 """Export of cases to a file: permission, size limit and columns."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Final
 
@@ -31,9 +29,7 @@ _log = structlog.get_logger("yinghu.cases")
 
 
 def case_lines(actor: Actor, found: QuerySet[Appeal], **asked: str) -> list[dict[str, str]]:
-    """Return the lines of these cases, masked for everyone, and log the export with what was
-    `asked`. Raises PermissionDenied unless the actor may export.
-    """
+    """Return the cases' lines, masked, and log the export with what was `asked`. Raises Denied."""
     if not may_export(actor):
         raise disclosure.Denied
     found = found.select_related("category", "area", "unit").defer("area__outline")

@@ -63,7 +63,7 @@ BY_INDEX: Final = """
 SELECT set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true),
        set_config('enable_mergejoin', 'off', true)
 """
-"""Run before FOLD and `read`, in their transaction: look up a few thousand events by index.
+"""Run before FOLD and `board_query`, in their transaction: look up a few thousand events by index.
 
 The planner overestimates the number of unfolded events and reads the whole history instead
 (measured with a million appeals: 350 ms, against 60).
@@ -108,7 +108,7 @@ TOWN_LENGTH: Final = 9
 """Length of the area codes in counters."""
 
 
-def read(*, since: bool, scope: str) -> str:
+def board_query(*, since: bool, scope: str) -> str:
     """-> dim, key, status, day, n: the period's lines, then ("day", "", "", day, n) of the series.
 
     Towns are lines of the dimension "town". Under a scope finer than a town the appeals themselves
@@ -147,7 +147,7 @@ def read(*, since: bool, scope: str) -> str:
     """
 
 
-def late(*, since: bool, scope: str) -> str:
+def late_query(*, since: bool, scope: str) -> str:
     """-> number of appeals with an overdue clock (`appeals.clocks.overdue`)."""
     overdue = "stopped_at IS NULL AND paused_at IS NULL AND due_at < statement_timestamp()"
     if not (since or scope):

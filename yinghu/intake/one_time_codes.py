@@ -5,8 +5,6 @@ five tries and one use. The number of codes per phone is limited in the database
 several web processes nor a restart help an attacker (at most 50 guesses in a million a day).
 """
 
-from __future__ import annotations
-
 import base64
 import hmac
 import secrets
@@ -77,7 +75,7 @@ class TooManyCodes(Exception):
         self.seconds = seconds
 
 
-def make(phone: str, purpose: Purpose = Purpose.CASES) -> str:
+def make_code(phone: str, purpose: Purpose = Purpose.CASES) -> str:
     """Make a code for a phone (E.164), queue its sending and return it. Raises TooManyCodes.
 
     The job checks whether the phone is known, so that answer and response time reveal nothing.
@@ -94,7 +92,7 @@ def make(phone: str, purpose: Purpose = Purpose.CASES) -> str:
     return code
 
 
-def check(phone: str, code: str, purpose: Purpose = Purpose.CASES) -> bool:
+def check_code(phone: str, code: str, purpose: Purpose = Purpose.CASES) -> bool:
     """Check the phone's newest code for this purpose. A match uses it up, and so do five tries."""
     now = timezone.now()
     with transaction.atomic():

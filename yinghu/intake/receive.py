@@ -80,27 +80,27 @@ def receive_many(incoming: Sequence[Incoming], actor: Actor) -> list[Received]:
     once: dict[tuple[str, str], Incoming] = {}
     for item in incoming:
         once.setdefault((item.filing.channel, item.external_id), item)
-    first = list(once.values())
     with transaction.atomic():
         with bulk_cursor() as cursor:
             cursor.execute(
                 _KEEP_SQL,
                 [
-                    [item.filing.channel for item in first],
-                    [item.external_id for item in first],
-                    [seal(item.raw) for item in first],
+                    [channel for channel, _id in once],
+                    [external_id for _channel, external_id in once],
+                    [seal(item.raw) for item in once.values()],
                 ],
             )
             found = {(channel, key): appeal_id for channel, key, appeal_id in cursor.fetchall()}
+        again = once.keys() - found.keys()
         fresh: list[Filing] = []
-        for item in first:
-            item.filing.id = found.get((item.filing.channel, item.external_id))
-            if item.filing.id is not None:
+        for key, item in once.items():
+            if key in found:
+                item.filing.id = found[key]
                 fresh.append(item.filing)
         file_many(fresh, actor)
-        again = [item for item in first if item.filing.id is None]
-        if again:
-            found |= _appeals_of(again)
+        for channel in {channel for channel, _id in again}:
+            known = appeals_by_id(channel, [key for each, key in again if each == channel])
+            found |= {(channel, key): appeal_id for key, appeal_id in known.items()}
     new = {id(filing) for filing in fresh}
     return [
         Received(found[(item.filing.channel, item.external_id)], id(item.filing) in new)
@@ -141,12 +141,3 @@ def raw_of(channel: str, external_id: str) -> bytes:
     rows = Message.objects.filter(channel=channel, external_id=external_id)
     sealed = rows.values_list("raw", flat=True).first()
     return disclosure.open_message(sealed) if sealed is not None else b""
-
-
-def _appeals_of(items: Sequence[Incoming]) -> dict[tuple[str, str], int]:
-    rows = Message.objects.filter(
-        channel__in={item.filing.channel for item in items},
-        external_id__in={item.external_id for item in items},
-        appeal__isnull=False,
-    ).values_list("channel", "external_id", "appeal_id")
-    return {(channel, key): appeal_id for channel, key, appeal_id in rows if appeal_id is not None}

@@ -1,7 +1,5 @@
 """Whistling at a place (吹哨) without a case: the whistle creates the case."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,10 +8,9 @@ from django.utils.translation import gettext as _
 
 from yinghu.appeals import actions, moving
 from yinghu.appeals.filing import Filing
-from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Occasion, Urgency
 from yinghu.intake.receive import Incoming, receive
-from yinghu.oversight import whistle_actions, whistles
+from yinghu.oversight import whistle_actions
 from yinghu.people.access import SYSTEM, Actor, staffed_units
 from yinghu.people.models import Level, Unit
 
@@ -24,11 +21,6 @@ def callers(actor: Actor) -> list[Unit]:
     """Return the actor's units that may whistle at a place: those below the command, by name."""
     own = staffed_units().filter(pk__in=actor.party_units).select_related("area")
     return [unit for unit in own.order_by("name") if unit.level > Level.COMMAND]
-
-
-def to_call(unit: Unit, actor: Actor) -> list[Unit]:
-    """Return the units that this one may whistle for in its own area."""
-    return whistles.to_call(Appeal(unit=unit, area=unit.area), actor)
 
 
 def blow(

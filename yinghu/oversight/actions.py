@@ -116,7 +116,7 @@ def _grant(appeal: Appeal, until: datetime) -> None:
         raise Conflict("past", _("申请延到的时间已经过了，不能再同意；请写明理由，不同意"))
     # The desk may have given more time by itself meanwhile.
     if clocks.running(appeal.pk).filter(kind=ClockKind.SOLVE, due_at__lt=until).exists():
-        clocks.extend(appeal.pk, until)
+        clocks.extend_solving(appeal.pk, until)
 
 
 ESCALATE = Verb(

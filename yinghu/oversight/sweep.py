@@ -17,7 +17,7 @@ from django.utils import timezone
 from procrastinate.contrib.django import app as jobs
 
 from yinghu.appeals.filing import REACT_TASK
-from yinghu.appeals.notify import tell
+from yinghu.appeals.notify import notify_change
 from yinghu.common.job_queue import queue
 from yinghu.oversight.actions import CHASE
 from yinghu.places.calendar import lay_out
@@ -96,7 +96,7 @@ def chase(limit: int = BATCH, now: datetime | None = None) -> int:
         found, events, appeals = cursor.fetchone()
         if events:
             queue(REACT_TASK, events=events)
-            tell(CHASE.name, appeals)
+            notify_change(CHASE.name, appeals)
     return int(found)
 
 

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_noop, pgettext_lazy
 
 from yinghu.appeals import clocks
 from yinghu.appeals.models import Appeal, Clock, Event
-from yinghu.appeals.moving import Conflict, Refused, line, move
+from yinghu.appeals.moving import Conflict, Refused, clean_line, move
 from yinghu.appeals.phrases import agreement_of, deadline_detail, joined, name_detail
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import (
@@ -100,7 +100,7 @@ def whistle(
     """Call units (by code) of a higher level than one's own to be at `place` by `until`."""
     if occasion not in list(Occasion):
         raise Refused("unknown_occasion", _("请选择为什么吹哨"), "occasion")
-    place = line(place, WHISTLE, "place")
+    place = clean_line(place, WHISTLE, "place")
     called = units_named(units)
     made: dict[str, Any] = {}
 
@@ -219,7 +219,7 @@ def report_in(
         own = Clock.objects.filter(pk=clock.pk)
         if clock.paused_at is not None:
             # Nobody had to come before the command ruled.
-            clocks.resume(own, now)
+            clocks.resume_clocks(own, now)
             clock.refresh_from_db()
         own.update(stopped_at=now)
         clocks.begin(
@@ -293,7 +293,7 @@ def measures(
     expect: int | None = None,
 ) -> Event:
     """Enter the four elements: time of receipt, person spoken to, measures (`why`), deadline."""
-    spoken_to = line(spoken_to, MEASURES, "spoken_to")
+    spoken_to = clean_line(spoken_to, MEASURES, "spoken_to")
     words = text_cleaning.words(why)
     facts: dict[str, Any] = {
         "received": received.isoformat(),
@@ -401,7 +401,7 @@ def judge(
         if agree:
             called.update(stopped_at=now)
         else:
-            clocks.resume(called, now)
+            clocks.resume_clocks(called, now)
         summons.excused = agree
         summons.save(update_fields=("excused",))
         _end_when_graded(appeal, summons.whistle, now)

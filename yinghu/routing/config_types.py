@@ -103,7 +103,7 @@ def klass_said(klass: str) -> str:
 
 
 def channel_said(code: str) -> str:
-    return str(_(channels.label(code)))
+    return str(_(channels.channel_label(code)))
 
 
 def _show_channel(code: str, context: FormContext) -> str:

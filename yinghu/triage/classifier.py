@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
@@ -73,7 +74,7 @@ class Model:
 
     def chances(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Probability of each of `codes` for each text, shape (texts, codes); rows sum to 1."""
-        scores = np.asarray(_features(texts) @ self._weights_t(), dtype=np.float64) + self.bias
+        scores = np.asarray(_features(texts) @ self._columns, dtype=np.float64) + self.bias
         scores -= scores.max(axis=1, keepdims=True)
         powers = np.exp(scores)
         result: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
@@ -104,19 +105,18 @@ class Model:
             raise BadModel(f"a model with weights of {model.weights.shape} for {len(codes)} codes")
         return model
 
-    def _weights_t(self) -> npt.NDArray[np.float32]:
-        kept: npt.NDArray[np.float32] | None = self.__dict__.get("_kept")
-        if kept is None:
-            kept = np.ascontiguousarray(self.weights.T, dtype=np.float32)
-            object.__setattr__(self, "_kept", kept)
-        return kept
+    @cached_property
+    def _columns(self) -> npt.NDArray[np.float32]:
+        return np.ascontiguousarray(self.weights.T, dtype=np.float32)
 
 
-def train(pairs: Iterable[Pair]) -> Model:
+def train_model(pairs: Iterable[Pair]) -> Model:
     """Train on distinct texts of the common categories, about 1,000 a second. Raises NotEnough."""
     from sklearn.linear_model import LogisticRegression
 
-    learnt = _learnable(distinct(pairs))
+    found = distinct(pairs)
+    decisions = Counter(code for _text, code in found)
+    learnt = [(text, code) for text, code in found if decisions[code] >= LEAST_OF_A_CODE]
     codes = sorted({code for _text, code in learnt})
     if len(codes) < 2:
         raise NotEnough(f"categories with {LEAST_OF_A_CODE} decisions or more: {len(codes)}")
@@ -165,13 +165,6 @@ def better(model: Predictor, lexicon: Predictor, held_back: Sequence[Pair]) -> b
     if len(held_back) < LEAST_HELD_BACK:
         return False
     return accuracy(model, held_back) >= accuracy(lexicon, held_back) + MARGIN
-
-
-def _learnable(pairs: list[Pair]) -> list[Pair]:
-    numbers: dict[str, int] = {}
-    for _text, code in pairs:
-        numbers[code] = numbers.get(code, 0) + 1
-    return [(text, code) for text, code in pairs if numbers[code] >= LEAST_OF_A_CODE]
 
 
 @cache

@@ -50,11 +50,11 @@ ORDER BY later.id, earlier.why, earlier.id DESC
 
 
 def note_corrected(later_id: int, earlier_id: int) -> None:
-    """Record a corrected form as a duplicate, even where `find` would not know the caller."""
+    """Record a corrected form as a duplicate, also where its caller is unknown."""
     Duplicate.objects.create(appeal_id=later_id, other_id=earlier_id, score=1.0, why="caller")
 
 
-def find(appeals: Sequence[Appeal]) -> None:
+def find_duplicates(appeals: Sequence[Appeal]) -> None:
     """Record the likely duplicates of appeals that have suggestions; idempotent."""
     by_id = {appeal.pk: appeal for appeal in appeals}
     labels = labels_asked()

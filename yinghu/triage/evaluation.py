@@ -21,8 +21,6 @@ from the other half. For 994 messages to a city's mailbox in seven categories, N
 So the lexicon serves a new city, and the classifier overtakes it after about 1,500 decisions.
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import sys
@@ -31,7 +29,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from yinghu.triage.classifier import Model, Pair, Predictor, accuracy, distinct, split, train
+from yinghu.triage.classifier import Pair, Predictor, accuracy, distinct, split, train_model
 from yinghu.triage.lexicon import default_reader
 
 BANDS: Final = ((0.0, 0.5), (0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 1.01))
@@ -63,11 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m yinghu.triage.evaluation")
     parser.add_argument("labelled", type=Path)
     parser.add_argument("--tokens", type=Path)
-    parser.add_argument(
-        "--categories",
-        type=Path,
-        default=Path(__file__).parent.parent / "demo" / "categories.csv",
-    )
+    demo = Path(__file__).parent.parent / "demo"
+    parser.add_argument("--categories", type=Path, default=demo / "categories.csv")
     parser.add_argument("--title", default="留言主题")
     parser.add_argument("--body", default="留言详情")
     parser.add_argument("--category", default="一级分类")
@@ -84,10 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     half, held = split(pairs, 0.5)
     lexicon = default_reader()
     print(f"messages {len(pairs)}, held back {len(held)}")
-    print(f"lexicon: {accuracy(lexicon, half):.3f} on its own half, ", end="")
-    print(f"{accuracy(lexicon, held):.3f} held back")
-    _show_bands(lexicon, held)
-    _show("classifier, half", train(half), held)
+    print(f"lexicon: {accuracy(lexicon, half):.3f} on its own half")
+    _show("lexicon", lexicon, held)
+    _train_and_show(half, held)
     if args.tokens:
         same = {int(float(row["tok_row"])) for row in labelled if row.get("tok_row")}
         more = [
@@ -98,16 +92,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Such files are sorted by category; each part of them should contain all categories.
         more.sort(key=lambda pair: zlib.crc32(pair[0].encode()))
         for number in (500, 1000, 2000, 4000, len(more)):
-            _show("classifier, half and more", train([*half, *more[:number]]), held)
+            _train_and_show([*half, *more[:number]], held)
     return 0
 
 
-def _show(name: str, model: Model, held: Sequence[Pair]) -> None:
-    print(f"{name}: {accuracy(model, held):.3f} after {model.trained_on} decisions")
-    _show_bands(model, held)
+def _train_and_show(pairs: Sequence[Pair], held: Sequence[Pair]) -> None:
+    model = train_model(pairs)
+    _show(f"classifier after {model.trained_on} decisions", model, held)
 
 
-def _show_bands(predictor: Predictor, pairs: Sequence[Pair]) -> None:
+def _show(name: str, predictor: Predictor, pairs: Sequence[Pair]) -> None:
+    print(f"{name}: {accuracy(predictor, pairs):.3f} held back")
     for band, number, sure, right in bands(predictor, pairs):
         print(f"    sure {band}: {number:4d} messages, said {sure:.2f}, right {right:.2f}")
 

@@ -19,8 +19,6 @@ How well the confidences are calibrated:
   which receives no such needs.
 """
 
-from __future__ import annotations
-
 import csv
 import math
 import re
@@ -28,7 +26,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from yinghu.places.words import Finder, fold
 from yinghu.triage.shortages import default_running_out
@@ -101,7 +99,7 @@ class Reader:
         }
 
     @classmethod
-    def load(cls, path: Path | str = DEFAULT) -> Reader:
+    def load(cls, path: Path | str = DEFAULT) -> Self:
         """Load a CSV `words,category,klass,urgency,weight`; BadLexicon names a bad line."""
         rules: dict[str, list[Rule]] = {}
         with Path(path).open(encoding="utf-8-sig", newline="") as lines:
@@ -168,12 +166,15 @@ class Reader:
         category, sure = self._category(categories)
         klass, klass_sure = self._klass(category, klasses)
         urgency, urgency_sure = _urgency(urgencies)
+        why = self._why(strength, alarming, category, klass, urgency)
+        if running_out and not any(running_out in word for word in why):
+            why = (running_out, *why[:7])
         return Reading(
             category,
             klass,
             urgency,
             {"category": sure, "klass": klass_sure, "urgency": urgency_sure},
-            _prepend(running_out, self._why(strength, alarming, category, klass, urgency)),
+            why,
         )
 
     def predict(self, texts: Sequence[str]) -> list[tuple[str, float]]:
@@ -230,11 +231,6 @@ def title_of(text: str) -> str:
     """Return the first line if it is short and more text follows, else ""."""
     head, mark, rest = text.partition("\n")
     return head if mark and rest.strip() and len(head) <= TITLE_LENGTH else ""
-
-
-def _prepend(said: str, words: tuple[str, ...]) -> tuple[str, ...]:
-    """Prepend `said` to the words, unless one of them contains it."""
-    return words if not said or any(said in word for word in words) else (said, *words[:7])
 
 
 def _urgency(evidence: dict[int, float]) -> tuple[int, float]:

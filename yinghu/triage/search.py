@@ -11,7 +11,7 @@ from yinghu.appeals.models import Appeal
 from yinghu.common.privacy.masking import has_digits, without_numbers
 from yinghu.people.access import Sought, revealed_q
 from yinghu.triage.models import Words
-from yinghu.triage.similarity import holds, search_query, search_text
+from yinghu.triage.similarity import holds, lexemes, search_query
 
 FEW = 2_000
 """Matches listed before ordering, and masked matches checked one by one, at most."""
@@ -31,7 +31,7 @@ def index(appeals: Sequence[Appeal]) -> None:
             _INDEX_SQL,
             [
                 [appeal.pk for appeal in appeals],
-                [search_text(_text_of(appeal)) for appeal in appeals],
+                [" ".join(lexemes(_text_of(appeal))) for appeal in appeals],
             ],
         )
 

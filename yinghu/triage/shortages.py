@@ -10,14 +10,11 @@ it urgent together. All words are data (`running_out.csv`), in lines of these ro
 - `unit`: how long one of it lasts, in hours; `moment`: how long until then, in hours (只够到明天).
 """
 
-from __future__ import annotations
-
 import csv
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from yinghu.places.words import fold
 
@@ -28,16 +25,22 @@ WITH_HOURS: Final = frozenset({"supply", "unit", "moment"})
 BRIEF: Final = 100
 """Characters up to which a text is one sentence: supply and shortage may be anywhere in it."""
 
-_SENTENCE: Final = re.compile(r"[。！？!?；;\n]+")
+_SENTENCE: Final = re.compile(r"[^。！？!?；;\n]+")
 _CLAUSE: Final = re.compile(r"[，,、]|(?<!\d)\.|\.(?!\d)")
 _NOT_YET: Final = re.compile(r"(?:没有|没|未|不会|不|not|n't)\s?$")
 
 _DIGITS: Final = {char: n for n, char in enumerate("零一二三四五六七八九")} | {"两": 2, "半": 0.5}
 _ENGLISH: Final = {
-    word: n
-    for n, words in {1: "one a an", 2: "two", 3: "three", 4: "four", 5: "five"}.items()
-    for word in words.split()
-} | {"half a": 0.5, "a couple of": 2, "a few": 3, "few": 3, "six": 6, "seven": 7, "ten": 10}
+    "one": 1,
+    "a": 1,
+    "an": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+} | {"ten": 10, "half a": 0.5, "a couple of": 2, "a few": 3, "few": 3}
 _NUMBER: Final = (
     r"(?:\d{1,4}(?:\.\d+)?|[零一二两三四五六七八九十半]{1,4}|"
     + "|".join(sorted(_ENGLISH, key=len, reverse=True))
@@ -73,7 +76,7 @@ class RunningOut:
         )
 
     @classmethod
-    def load(cls, path: Path | str = DEFAULT) -> RunningOut:
+    def load(cls, path: Path | str = DEFAULT) -> Self:
         """Load a CSV `role,words,category,hours`; BadRunningOut names a bad line."""
         lines: list[tuple[str, list[str], str, float]] = []
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
@@ -171,16 +174,11 @@ def _word(word: str) -> str:
     return rf"(?<![a-z]){text}(?![a-z])" if word[0] < "\u1100" else text
 
 
-def _sentences(text: str) -> Iterator[tuple[int, str]]:
-    """Yield (offset, sentence); a brief text is one sentence."""
+def _sentences(text: str) -> list[tuple[int, str]]:
+    """Return (offset, sentence); a brief text is one sentence."""
     if len(text) <= BRIEF:
-        yield 0, text
-        return
-    start = 0
-    for end in _SENTENCE.finditer(text):
-        yield start, text[start : end.start()]
-        start = end.end()
-    yield start, text[start:]
+        return [(0, text)]
+    return [(found.start(), found[0]) for found in _SENTENCE.finditer(text)]
 
 
 def _span_between(lefts: list[tuple[int, int]], span: tuple[int, int]) -> tuple[int, int]:

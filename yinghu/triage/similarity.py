@@ -11,8 +11,6 @@ parser, dictionary or locale of PostgreSQL interferes (`to_tsvector` drops chara
 than its tables).
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from typing import Final
@@ -56,16 +54,12 @@ def alike(a: str, b: str) -> float:
     of the shorter one's bigrams in the longer, discounted for short texts: "停水了" occurs in many
     messages about something else.
     """
-    return alike_grams(grams(a), grams(b))
-
-
-def alike_grams(a: frozenset[str], b: frozenset[str]) -> float:
-    """`alike` for the bigrams of two texts."""
-    if not a or not b:
+    these, those = grams(a), grams(b)
+    if not these or not those:
         return 0.0
-    common = len(a & b)
-    shorter = min(len(a), len(b))
-    jaccard = common / (len(a) + len(b) - common)
+    common = len(these & those)
+    shorter = min(len(these), len(those))
+    jaccard = common / (len(these) + len(those) - common)
     contained = common / shorter * min(1.0, shorter / 40) * 0.9
     return max(jaccard, contained)
 
@@ -82,11 +76,6 @@ def lexemes(text: str) -> list[str]:
         if len(found) >= MOST_LEXEMES:
             break
     return sorted(found)[:MOST_LEXEMES]
-
-
-def search_text(text: str) -> str:
-    """Return `lexemes` joined by blanks."""
-    return " ".join(lexemes(text))
 
 
 def search_query(q: str) -> str:

@@ -4,7 +4,7 @@ In order of precedence: the requester's choice, the classifier once it has beate
 lexicon.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,32 +20,24 @@ CHOSEN = 0.9
 ANSWERED = 0.9
 """Confidence that an appeal is urgent if an answer is as low as its question's limit."""
 
-_FIELDS = (
-    "category",
-    "category_confidence",
-    "klass",
-    "klass_confidence",
-    "area",
-    "area_confidence",
-    "urgency",
-    "urgency_confidence",
-    "why",
-    "source",
-)
+_FIELDS = [
+    field.name for field in Suggestion._meta.fields if field.name not in ("appeal", "made_at")
+]
 
 
 def suggest(appeals: Sequence[Appeal]) -> None:
     """Write a suggestion for each of these appeals, replacing earlier ones."""
     Suggestion.objects.bulk_create(
-        read(appeals), update_conflicts=True, unique_fields=("appeal",), update_fields=_FIELDS
+        compute_suggestions(appeals),
+        update_conflicts=True,
+        unique_fields=("appeal",),
+        update_fields=_FIELDS,
     )
 
 
-def read(appeals: Sequence[Appeal]) -> list[Suggestion]:
+def compute_suggestions(appeals: Sequence[Appeal]) -> list[Suggestion]:
     """Compute a suggestion for each; writes nothing, so the appeals may be unsaved."""
-    rows = Category.objects.filter(active=True).values_list("code", "klass", "questions")
-    klass_of = {code: klass for code, klass, _questions in rows}
-    questions_of = {code: questions for code, _klass, questions in rows}
+    categories = Category.objects.filter(active=True).in_bulk()
     reader = default_reader()
     texts = [text_of(appeal) for appeal in appeals]
     learned = training.predict(texts)
@@ -53,10 +45,10 @@ def read(appeals: Sequence[Appeal]) -> list[Suggestion]:
     for place, (appeal, text) in enumerate(zip(appeals, texts, strict=True)):
         chosen = appeal.category_id or ""
         reading = reader.read(text, appeal.answers, chosen)
-        if low := _low_answer(questions_of.get(chosen, ()), appeal.answers):
+        if low := _low_answer(categories.get(chosen), appeal.answers):
             reading = _urgent(reading, low)
         guess = learned[place] if learned else None
-        made.append(_suggestion(appeal, text, reading, guess, klass_of))
+        made.append(_suggestion(appeal, text, reading, guess, categories))
     return made
 
 
@@ -65,9 +57,9 @@ def text_of(appeal: Appeal) -> str:
     return f"{appeal.title}\n{appeal.body}" if appeal.title else appeal.body
 
 
-def _low_answer(questions: Iterable[Mapping[str, Any]], answers: Mapping[str, Any]) -> str:
+def _low_answer(category: Category | None, answers: Mapping[str, Any]) -> str:
     """Return the question and answer that make an appeal urgent; "" if no answer is that low."""
-    for question in questions:
+    for question in category.questions if category else ():
         limit, answer = question.get("urgent"), answers.get(question.get("key", ""))
         if limit is None or answer is None or isinstance(answer, bool):
             continue
@@ -95,18 +87,18 @@ def _suggestion(
     text: str,
     reading: Reading,
     learned: training.Prediction | None,
-    klass_of: dict[str, str],
+    categories: dict[str, Category],
 ) -> Suggestion:
     category, confidence, source = reading.category, reading.confidences["category"], "lexicon"
-    if learned is not None and learned.category in klass_of:
+    if learned is not None and learned.category in categories:
         category, confidence, source = learned.category, learned.confidence, learned.source
     if appeal.category_id:
         category, confidence, source = appeal.category_id, CHOSEN, "requester"
-    if category not in klass_of:
+    if category not in categories:
         category, confidence = "", 0.0
     klass, klass_confidence = reading.klass, reading.confidences["klass"]
     if category and category != reading.category:
-        klass, klass_confidence = klass_of[category], confidence
+        klass, klass_confidence = categories[category].klass, confidence
     area, area_confidence = _area(appeal, text)
     return Suggestion(
         appeal=appeal,

@@ -1,13 +1,12 @@
-"""Nightly training of the classifier on the clerks' decisions; it is used once it beats the
-lexicon.
+"""Nightly training of the classifier on the clerks' decisions; used once it beats the lexicon.
 
 Training and held-back decisions are split by a hash of the text, so a decision never changes sides,
 and equal texts count once. A model that is not better is stored, but not used.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from django.db import transaction
 
@@ -21,8 +20,7 @@ MIN_DECISIONS = 200
 """With fewer decisions, a held-back fifth says too little about which of the two is better."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """The classifier's category for one text, with its confidence, 0 to 1."""
 
     category: str
@@ -48,7 +46,7 @@ def learn() -> TrainedModel | None:
         return None
     training, held_back = classifier.split(pairs)
     try:
-        model = classifier.train(training)
+        model = classifier.train_model(training)
     except classifier.NotEnough:
         return None
     accuracy = classifier.accuracy(model, held_back)

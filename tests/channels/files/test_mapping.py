@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yinghu.appeals.channels import CHANNELS, label
+from yinghu.appeals.channels import CHANNELS, channel_label
 from yinghu.channels.files import mapping
 from yinghu.common.privacy.phones import normal_phone
 from yinghu.common.tables.table_reader import Broken, Row, _named, open_source
@@ -122,8 +122,8 @@ def test_every_guess_is_a_meaning() -> None:
 
 def test_channels_have_labels() -> None:
     assert {"web", "api", "hotline", "feed", "file"} <= set(CHANNELS)
-    assert label("feed") == "舆情与留言"
-    assert label("gone") == "gone"
+    assert channel_label("feed") == "舆情与留言"
+    assert channel_label("gone") == "gone"
 
 
 # No lone surrogates: no file can hold them. No bare carriage return: csv takes it for a line's end.

@@ -154,13 +154,13 @@ def test_texts_of_the_city_and_back(admin: Client, browse: Any) -> None:
     typed = form_of(page) | {"words": "<b>您要什么</b>", "words_en": "What do you want?"}
     admin.post(where, typed)
     # Told on commit, for which a test's transaction does not come.
-    city_texts.refresh()
+    city_texts.refresh_texts()
     assert b"&lt;b&gt;" in citizen.get("/").content
     assert city_texts.text("ask") == "<b>您要什么</b>"
     english = browse(headers={"accept-language": "en"})
     assert "What do you want?" in text_of(english.get("/"))
     admin.post(where, form_of(admin.get(where)) | {"empty": "1"})
-    city_texts.refresh()
+    city_texts.refresh_texts()
     assert "您需要什么帮助？" in text_of(citizen.get("/"))
     assert last("text").after == {"words": "", "words_en": ""}
     long = form_of(admin.get(where)) | {"words": "很" * 60}

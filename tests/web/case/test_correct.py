@@ -43,7 +43,7 @@ def correct(client: Client, appeal: Appeal, **given: Any) -> Any:
 
 
 def lines(found: Board) -> dict[str, int]:
-    return {line.key: line.received for line in found.by_category if line.received}
+    return {line.key: line.received for line in found.lines["category"] if line.received}
 
 
 def test_a_case_in_hand_is_put_right_and_stays_in_hand(browse: Browse, city: Cast) -> None:

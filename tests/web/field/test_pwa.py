@@ -28,7 +28,7 @@ def task(city: Cast) -> Relay:
 
 def test_the_app_has_the_citys_name(client: Client, db: None) -> None:
     Text.objects.update_or_create(key="name", defaults={"words": "义乌应呼"})
-    city_texts.refresh()
+    city_texts.refresh_texts()
     page = client.get("/manifest.webmanifest")
     assert page["Content-Type"] == "application/manifest+json"
     found = page.json()

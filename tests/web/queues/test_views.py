@@ -44,7 +44,7 @@ def read(*appeals: Appeal) -> None:
     """What the worker does after filing."""
     search.index(appeals)
     suggest.suggest(appeals)
-    duplicates.find(appeals)
+    duplicates.find_duplicates(appeals)
 
 
 def test_triage_shows_the_most_urgent_first_then_the_oldest(browse: Browse, city: Cast) -> None:

@@ -170,7 +170,7 @@ def test_to_whom_a_code_is_sent(city: Cast, monkeypatch: pytest.MonkeyPatch) -> 
     care = Unit.objects.get(code="care")
     volunteers.apply(care, "赵大勇", PHONE)
     made = [
-        (phone, purpose, one_time_codes.make(phone, purpose))
+        (phone, purpose, one_time_codes.make_code(phone, purpose))
         for phone in (PHONE, "+8613900009999")
         for purpose in Purpose
     ]

@@ -1,7 +1,5 @@
 """Configuration of categories and the questions that each asks."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Sequence
 from typing import Any

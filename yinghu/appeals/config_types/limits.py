@@ -1,7 +1,5 @@
 """Configuration of time limits by clock and urgency, in general and per category."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +12,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from yinghu.appeals.models import Category, ClockLimit
 from yinghu.appeals.states import LIMITED, ClockKind, Urgency
 from yinghu.common.config_types import durations
-from yinghu.common.config_types.config_form import ConfigForm, FormContext, State, labelled
+from yinghu.common.config_types.config_form import ConfigForm, State, labelled
 from yinghu.common.config_types.config_type import ConfigType, Field
 from yinghu.common.form_fields import PickerSelect
 from yinghu.common.language import name_of
@@ -62,14 +60,25 @@ class LimitForm(ConfigForm):
 
     def clean(self) -> State:
         cleaned = super().clean() or {}
+        is_empty = not self.errors and not any(cleaned.get(kind) for kind in LIMITED)
         if not self.key and "urgency" in cleaned and "category" in cleaned:
             if f"{cleaned['category']}:{cleaned['urgency']}" in self.context.states:
                 raise ValidationError(_("这一类、这个紧急程度的时限已经有了，请在表里点它来改"))
-            if not self.errors and not any(cleaned.get(kind) for kind in LIMITED):
+            if is_empty:
                 raise ValidationError(_("时限至少写一个"))
         self._check_against_solving(cleaned)
-        if self.key and not self.errors and not any(cleaned.get(kind) for kind in LIMITED):
-            self._refuse_empty_row()
+        if self.key.startswith(":") and is_empty:
+            raise ValidationError(
+                _(
+                    "通用时限不能全空着：没有单独时限的类别都按它，空了就谁也不会超时。"
+                    "哪一项不计时，就只空那一项；要放宽，就写得长一些"
+                )
+            )
+        # An exception is emptied by a button.
+        if self.key and is_empty and "empty" not in self.data:
+            raise ValidationError(
+                _("时限至少写一个。不要这一行了，就打开它，按“取消这一行，改按通用”")
+            )
         return cleaned
 
     def _check_against_solving(self, cleaned: State) -> None:
@@ -83,24 +92,6 @@ class LimitForm(ConfigForm):
                     _("比“%(solve)s”的时限（%(span)s）还长，请改短，或把“%(solve)s”改长")
                     % {"solve": _(ClockKind.SOLVE.label), "span": durations.limit_said(solve)},
                 )
-
-    def _refuse_empty_row(self) -> None:
-        """Refuse to empty a row: exceptions have a button for it, general limits are required."""
-        if self.key.startswith(":"):
-            raise ValidationError(
-                _(
-                    "通用时限不能全空着：没有单独时限的类别都按它，空了就谁也不会超时。"
-                    "哪一项不计时，就只空那一项；要放宽，就写得长一些"
-                )
-            )
-        if "empty" not in self.data:
-            raise ValidationError(
-                _("时限至少写一个。不要这一行了，就打开它，按“取消这一行，改按通用”")
-            )
-
-
-def _show_limit(limit: durations.Limit, context: FormContext) -> str:
-    return durations.limit_said(limit)
 
 
 _HINTS = {
@@ -141,7 +132,7 @@ class LimitType(ConfigType):
                 kind.value,
                 gettext_lazy(kind.label),
                 _HINTS[kind.value],
-                show=_show_limit,
+                show=lambda limit, _context: durations.limit_said(limit),
                 empty=gettext_lazy("不另定"),
             )
             for kind in LIMITED

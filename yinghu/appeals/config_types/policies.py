@@ -1,7 +1,5 @@
 """Configuration of the policies in `appeals.policies`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from yinghu.appeals.models import Policy
-from yinghu.appeals.policies import MINUTES, POLICIES, PolicyKind
+from yinghu.appeals.policies import MINUTES, POLICIES, PolicyKind, Scale
 from yinghu.common.config_types import durations
 from yinghu.common.config_types.config_form import NO, YES, ConfigForm, FormContext, State
 from yinghu.common.config_types.config_type import ConfigType, Field
@@ -22,10 +20,10 @@ Value = int | bool | dict[str, int] | None
 """A policy's value in its state: {"minutes": 90} for times, a bool for yes or no, None if unset."""
 
 
-def _state_value(kind: PolicyKind, value: int) -> Value:
-    if kind.unit == MINUTES:
+def _state_value(scale: Scale, value: int) -> Value:
+    if scale.unit == MINUTES:
         return {"minutes": value}
-    return bool(value) if _is_yes_or_no(kind) else value
+    return bool(value) if scale.is_yes_or_no else value
 
 
 class PolicyForm(ConfigForm):
@@ -34,10 +32,9 @@ class PolicyForm(ConfigForm):
     rule = forms.CharField(max_length=40)
     value = forms.CharField(required=False, max_length=30)
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def prepare(self) -> None:
         kind = POLICIES.get(self.key)
-        if kind is not None and kind.unit != MINUTES:
+        if kind is not None and kind.scale.unit != MINUTES:
             self.fields["value"].widget.attrs["inputmode"] = "numeric"
 
     def clean_value(self) -> Value:
@@ -45,18 +42,22 @@ class PolicyForm(ConfigForm):
         kind = POLICIES.get(self.key)
         if not text or kind is None:
             return None
-        if kind.unit == MINUTES:
+        scale = kind.scale
+        if scale.unit == MINUTES:
             value = durations.SpanField().clean(text)
-        elif _is_yes_or_no(kind) and text.lower() in YES | NO:
+        elif scale.is_yes_or_no and text.lower() in YES | NO:
             value = int(text.lower() in YES)
         else:
-            value = _parse_number(text)
-        if value is None or not kind.least <= value <= kind.most:
-            least, most = _format_value(kind, kind.least), _format_value(kind, kind.most)
-            raise ValidationError(
-                _("应在 %(least)s 到 %(most)s 之间") % {"least": least, "most": most}
-            )
-        return _state_value(kind, value)
+            try:
+                value = int(plain_digits(text))
+            except ValueError:
+                raise ValidationError(_("“%s”不是整数") % text) from None
+        if value is None or not scale.least <= value <= scale.most:
+            bounds = {
+                name: _format_value(scale, getattr(scale, name)) for name in ("least", "most")
+            }
+            raise ValidationError(_("应在 %(least)s 到 %(most)s 之间") % bounds)
+        return _state_value(scale, value)
 
     def clean(self) -> State:
         cleaned = super().clean() or {}
@@ -65,23 +66,10 @@ class PolicyForm(ConfigForm):
         return cleaned
 
 
-def _parse_number(text: str) -> int:
-    try:
-        return int(plain_digits(text))
-    except ValueError:
-        raise ValidationError(_("“%s”不是整数") % text) from None
-
-
-def _is_yes_or_no(kind: PolicyKind) -> bool:
-    return (kind.least, kind.most) == (0, 1)
-
-
-def _format_value(kind: PolicyKind, value: int) -> str:
-    if kind.unit == MINUTES:
-        return durations.said(value)
-    if _is_yes_or_no(kind):
-        return pgettext("value", "是") if value else pgettext("value", "否")
-    return f"{value} {_(kind.unit)}" if kind.unit else str(value)
+def _format_value(scale: Scale, value: int) -> str:
+    if scale.unit:
+        return durations.said(value) if scale.unit == MINUTES else f"{value} {_(scale.unit)}"
+    return _show_value(_state_value(scale, value))
 
 
 @dataclass(slots=True)
@@ -95,8 +83,12 @@ class PolicyRow:
     def kind(self) -> PolicyKind:
         return POLICIES[self.key]
 
+    @property
+    def default(self) -> str:
+        return _format_value(self.kind.scale, self.kind.scale.default)
 
-def _show_value(value: Any, context: FormContext) -> str:
+
+def _show_value(value: Any, context: FormContext | None = None) -> str:
     if isinstance(value, dict):
         return durations.said(value["minutes"])
     if isinstance(value, bool):
@@ -133,13 +125,11 @@ class PolicyType(ConfigType):
         return {"rule": row.key}
 
     def state(self, row: PolicyRow) -> State:
-        return {"value": None if row.value is None else _state_value(row.kind, row.value)}
+        return {"value": None if row.value is None else _state_value(row.kind.scale, row.value)}
 
     def cells(self, row: PolicyRow) -> dict[str, str]:
-        value = "" if row.value is None else str(row.value)
-        if value and (row.kind.unit == MINUTES or _is_yes_or_no(row.kind)):
-            value = _format_value(row.kind, int(value))
-        return {"rule": row.key, "value": value}
+        value = self.state(row)["value"]
+        return {"rule": row.key, "value": "" if value is None else _show_value(value)}
 
     def write(self, row: PolicyRow, values: State) -> None:
         value = values["value"]
@@ -161,8 +151,8 @@ class PolicyType(ConfigType):
     def list_cells(self, rows: Sequence[PolicyRow]) -> list[Sequence[str]]:
         return [
             (
-                _format_value(row.kind, row.kind.default if row.value is None else row.value),
-                _format_value(row.kind, row.kind.default),
+                row.default if row.value is None else _format_value(row.kind.scale, row.value),
+                row.default,
                 _(row.kind.hint),
             )
             for row in rows
@@ -172,7 +162,7 @@ class PolicyType(ConfigType):
         return _(row.kind.hint) if name == "value" and row else super().hint(name, row)
 
     def extras(self, row: PolicyRow) -> dict[str, Any]:
-        return {"ours": _format_value(row.kind, row.kind.default), "changed": row.value is not None}
+        return {"ours": row.default, "changed": row.value is not None}
 
     def count(self) -> int:
         return len(POLICIES)

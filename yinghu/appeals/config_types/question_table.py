@@ -4,8 +4,6 @@ A file replaces all questions of each category that it names, in the order of it
 categories keep theirs.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -88,7 +86,8 @@ def _row(cells: dict[str, str], kept: Iterable[dict[str, Any]]) -> dict[str, str
     if not any(row.values()):
         return row
     row["kind"] = _kinds_by_name().get(row["kind"].casefold(), row["kind"])
-    row["required"] = _tick_value(row["required"].lower())
+    required = row["required"].lower()
+    row["required"] = "1" if required in YES else "" if required in NO else required
     for part in ("choices", "choices_en"):
         row[part] = "\n".join(filter(None, map(text_cleaning.line, _BARS.split(row[part]))))
     label = text_cleaning.line(row["label"])
@@ -120,7 +119,3 @@ def _kinds_by_name() -> dict[str, str]:
         with translation.override(language):
             found |= {str(label).casefold(): kind for kind, label in QUESTION_KINDS.items()}
     return found
-
-
-def _tick_value(text: str) -> str:
-    return "1" if text in YES else "" if text in NO else text

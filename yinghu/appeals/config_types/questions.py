@@ -1,7 +1,5 @@
 """A category's questions as a form field: rows on the page, JSON in a file, a list of dicts."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping
@@ -51,7 +49,7 @@ class QuestionsField(forms.Field):
 
     def clean(self, value: Any) -> list[dict[str, Any]]:
         if isinstance(value, str):
-            rows = rows_in(value)
+            rows = parse_question_rows(value)
         else:
             rows = [row for row in value if any(row[part] for part in PARTS if part != "kind")]
             _check_texts(rows)
@@ -83,7 +81,7 @@ def _error_with_place(wrong: ValidationError, number: int, row: Mapping[str, str
     return _("第 %(line)s 行 %(column)s 列：%(why)s") % where
 
 
-def rows_in(text: str) -> list[dict[str, str]]:
+def parse_question_rows(text: str) -> list[dict[str, str]]:
     """Parse rows from the JSON of a cell, without checking them. Raises ValidationError."""
     try:
         found = json.loads(text or "[]")
@@ -116,27 +114,26 @@ def _text(value: Any) -> str:
     return "" if value is None or value is False else str(value)
 
 
+def _require(condition: bool, part: str, wrong: str) -> None:
+    """Raise the error `wrong` of a part of a question unless the condition holds."""
+    if not condition:
+        raise ValidationError(wrong, part)
+
+
 def _parse_question(row: Mapping[str, str], keys: set[str]) -> dict[str, Any]:
     label = text_cleaning.line(row["label"])
-    key = row["key"].strip() or _new_key(label, row, keys)
-    if not label:
-        raise ValidationError(_("还没有写问什么"), "label")
-    if len(label) > 80 or len(row["label_en"]) > 120:
-        raise ValidationError(
-            _("问题太长了，最多 80 个字"), "label" if len(label) > 80 else "label_en"
-        )
-    if not _KEY.fullmatch(key):
-        raise ValidationError(
-            _("代号“%s”只用小写英文字母、数字和下划线，以字母开头；也可以空着，自动取") % key[:40],
-            "key",
-        )
-    if row["kind"] not in QUESTION_KINDS:
-        known = _("、").join(
-            str(each) for each in (QUESTION_KINDS.values() if "line" in row else QUESTION_KINDS)
-        )
-        raise ValidationError(_("答法应是这几个之一：%s") % known, "kind")
-    if "line" in row and row["required"] not in ("", "1"):
-        raise ValidationError(_("应是 1 或 0，而不是“%s”") % row["required"][:20], "required")
+    key = row["key"].strip() or _new_key(label, keys)
+    _require(bool(label), "label", _("还没有写问什么"))
+    wrong = _("问题太长了，最多 80 个字")
+    _require(len(label) <= 80, "label", wrong)
+    _require(len(row["label_en"]) <= 120, "label_en", wrong)
+    wrong = _("代号“%s”只用小写英文字母、数字和下划线，以字母开头；也可以空着，自动取")
+    _require(bool(_KEY.fullmatch(key)), "key", wrong % key[:40])
+    kinds = QUESTION_KINDS.values() if "line" in row else QUESTION_KINDS
+    wrong = _("答法应是这几个之一：%s") % _("、").join(map(str, kinds))
+    _require(row["kind"] in QUESTION_KINDS, "kind", wrong)
+    wrong = _("应是 1 或 0，而不是“%s”") % row["required"][:20]
+    _require("line" not in row or row["required"] in ("", "1"), "required", wrong)
     question: dict[str, Any] = {"key": key, "label": label}
     if label_en := text_cleaning.line(row["label_en"]):
         question["label_en"] = label_en
@@ -145,21 +142,16 @@ def _parse_question(row: Mapping[str, str], keys: set[str]) -> dict[str, Any]:
         question |= _parse_choices(row)
     if row["required"] and row["kind"] != "bool":
         question["required"] = True
-    if row["kind"] == "number" and row["urgent"].strip():
-        question["urgent"] = _urgent_threshold(row["urgent"].strip())
+    if row["kind"] == "number" and (urgent := row["urgent"].strip()):
+        # The threshold up to which an appeal is suggested as urgent.
+        wrong = _("“答这个数或更少就建议加急”要填一个数，例如 3；也可以空着")
+        is_number = re.fullmatch(r"\d{1,6}(?:\.\d{1,2})?", urgent, re.ASCII)
+        _require(bool(is_number), "urgent", wrong)
+        question["urgent"] = float(urgent) if "." in urgent else int(urgent)
     return question
 
 
-def _urgent_threshold(text: str) -> int | float:
-    """Parse the threshold below which an appeal is suggested as urgent."""
-    if not re.fullmatch(r"\d{1,6}(?:\.\d{1,2})?", text, re.ASCII):
-        raise ValidationError(
-            _("“答这个数或更少就建议加急”要填一个数，例如 3；也可以空着"), "urgent"
-        )
-    return float(text) if "." in text else int(text)
-
-
-def _new_key(label: str, row: Mapping[str, str], keys: set[str]) -> str:
+def _new_key(label: str, keys: set[str]) -> str:
     """Make a unique key from the label's pinyin initials."""
     stem = re.sub(r"[^a-z0-9]", "", initials(label))[:20].lstrip("0123456789") or "q"
     key, n = stem, 1
@@ -171,24 +163,17 @@ def _new_key(label: str, row: Mapping[str, str], keys: set[str]) -> str:
 
 
 def _parse_choices(row: Mapping[str, str]) -> dict[str, list[str]]:
-    choices = _lines(row["choices"])
-    english = _lines(row["choices_en"])
-    if len(choices) < 2:
-        said = _("至少写两个选项，用 | 隔开") if "line" in row else _("至少写两个选项，一行一个")
-        raise ValidationError(said, "choices")
-    if len(choices) > MOST_CHOICES:
-        raise ValidationError(_("最多 %d 个选项") % MOST_CHOICES, "choices")
-    if len(set(choices)) < len(choices):
-        raise ValidationError(_("有两个一样的选项"), "choices")
+    choices, english = _lines(row["choices"]), _lines(row["choices_en"])
+    few = _("至少写两个选项，用 | 隔开") if "line" in row else _("至少写两个选项，一行一个")
+    _require(len(choices) >= 2, "choices", few)
+    _require(len(choices) <= MOST_CHOICES, "choices", _("最多 %d 个选项") % MOST_CHOICES)
+    _require(len(set(choices)) == len(choices), "choices", _("有两个一样的选项"))
     # Routing rules compare at most this many characters.
-    if any(len(choice) > 80 for choice in (*choices, *english)):
-        raise ValidationError(_("每个选项最多 80 个字"), "choices")
-    if english and len(english) != len(choices):
-        raise ValidationError(
-            _("中文选项有 %(zh)d 个，英文有 %(en)d 个：要一一对应，或者英文全空着")
-            % {"zh": len(choices), "en": len(english)},
-            "choices_en",
-        )
+    longest = max(map(len, (*choices, *english)))
+    _require(longest <= 80, "choices", _("每个选项最多 80 个字"))
+    wrong = _("中文选项有 %(zh)d 个，英文有 %(en)d 个：要一一对应，或者英文全空着")
+    counts = {"zh": len(choices), "en": len(english)}
+    _require(len(english) in (0, len(choices)), "choices_en", wrong % counts)
     return {"choices": choices} | ({"choices_en": english} if english else {})
 
 

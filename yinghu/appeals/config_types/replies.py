@@ -1,7 +1,5 @@
 """Configuration of reply templates."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 
@@ -30,7 +28,7 @@ VERB_LABELS = {
 """Verbs with templates: those that write to the requester, and returns, whose reasons recur."""
 
 
-def offered() -> tuple[str, ...]:
+def offered_placeholders() -> tuple[str, ...]:
     """Return the placeholders in the reader's language; both languages are accepted."""
     return PLACEHOLDERS[3:] if is_english() else PLACEHOLDERS[:3]
 
@@ -46,7 +44,7 @@ class ReplyForm(ConfigForm):
     order = order_field()
 
     def prepare(self) -> None:
-        placeholders = " ".join(f"{{{name}}}" for name in offered())
+        placeholders = " ".join(f"{{{name}}}" for name in offered_placeholders())
         attrs = {"rows": 5, "maxlength": 2000, "placeholder": placeholders}
         self.fields["words"].widget = forms.Textarea(attrs=attrs)
         wrong = _("动作应是这几个之一：%s") % _("、").join(VERB_LABELS)
@@ -61,7 +59,7 @@ class ReplyForm(ConfigForm):
         words: str = self.cleaned_data["words"]
         for found in _BRACES.findall(words):
             if found.strip("{}") not in PLACEHOLDERS or len(found) < 3:
-                known = _("、").join(f"{{{name}}}" for name in offered())
+                known = _("、").join(f"{{{name}}}" for name in offered_placeholders())
                 raise ValidationError(
                     _("“%(found)s”不认识；能用的是 %(known)s") % {"found": found, "known": known}
                 )

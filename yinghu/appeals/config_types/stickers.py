@@ -1,7 +1,5 @@
 """Configuration of places with a QR sticker."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from django.db.models import QuerySet
@@ -37,22 +35,18 @@ class PlaceForm(ConfigForm):
         lon, lat = cleaned.get("lon"), cleaned.get("lat")
         if not cleaned.get("area") and "area" not in self.errors:
             found = locate.by_point(lon, lat) if lon is not None and lat is not None else None
-            if found is None and lon is not None:
-                self.add_error("area", _("这个位置不在任何一个区域里，请选一个区域"))
-            elif found is None:
-                self.add_error("area", _("请选一个区域，或者在地图上点出位置"))
-            else:
+            if found is not None:
                 cleaned["area"] = found.pk
-        if cleaned.get("name") and cleaned.get("area"):
-            self._check_unique_name(cleaned["name"], cleaned["area"])
+            elif lon is not None:
+                self.add_error("area", _("这个位置不在任何一个区域里，请选一个区域"))
+            else:
+                self.add_error("area", _("请选一个区域，或者在地图上点出位置"))
+        # Unique in its area, so that printed stickers can be told apart.
+        name, area = cleaned.get("name", ""), cleaned.get("area")
+        others = [key for key in self.context.names.get(name, ()) if key != self.key]
+        if area and any(self.context.states[key]["area"] == area for key in others):
+            self.add_error("name", _("这个区域里已经有叫“%s”的点位了") % name)
         return cleaned
-
-    def _check_unique_name(self, name: str, area: str) -> None:
-        """Require a name that is unique in its area, so that printed stickers can be told apart."""
-        for key in self.context.names.get(name, ()):
-            if key != self.key and self.context.states[key]["area"] == area:
-                self.add_error("name", _("这个区域里已经有叫“%s”的点位了") % name)
-                return
 
 
 _EITHER = gettext_lazy("区域和位置，至少一样")

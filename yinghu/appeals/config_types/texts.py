@@ -1,8 +1,6 @@
 """Configuration of the texts in `appeals.city_texts`, each with our default."""
 
-from __future__ import annotations
-
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -26,24 +24,23 @@ class TextForm(ConfigForm):
     words_en = WordsField(required=False)
 
     def prepare(self) -> None:
-        place = city_texts.TEXTS.get(self.key)
-        most = place.most if place else 300
-        for name in ("words", "words_en"):
-            limit = most if name == "words" else most * 3
-            long = limit > 60
-            each = self.fields[name]
-            each.widget = (
-                forms.Textarea(attrs={"rows": 3, "maxlength": limit})
-                if long
-                else forms.TextInput(attrs={"maxlength": limit})
+        for name, most in self._most().items():
+            self.fields[name].widget = (
+                forms.Textarea(attrs={"rows": 3, "maxlength": most})
+                if most > 60
+                else forms.TextInput(attrs={"maxlength": most})
             )
+
+    def _most(self) -> dict[str, int]:
+        """Longest text by field; English takes more characters."""
+        place = city_texts.TEXTS.get(self.key)
+        return {"words": place.most, "words_en": place.most * 3} if place else {}
 
     def clean(self) -> State:
         cleaned = super().clean() or {}
-        place = city_texts.TEXTS.get(self.key)
-        if place is None:
+        if self.key not in city_texts.TEXTS:
             raise ValidationError(_("没有叫这个的文字：%s") % self.data.get("place", ""))
-        for name, most in (("words", place.most), ("words_en", place.most * 3)):
+        for name, most in self._most().items():
             if len(cleaned.get(name, "")) > most:
                 self.add_error(name, _("太长了，这里最多 %d 个字") % most)
         return cleaned
@@ -70,14 +67,6 @@ class TextType(ConfigType):
         own = {text.key: text for text in Text.objects.all()}
         return [own.get(key) or Text(key=key) for key in city_texts.TEXTS]
 
-    def find(self, key: str) -> Text | None:
-        if key not in city_texts.TEXTS:
-            return None
-        return Text.objects.filter(pk=key).first() or Text(key=key)
-
-    def existing(self, keys: Collection[str]) -> set[str]:
-        return set(keys) & city_texts.TEXTS.keys()
-
     def key_values(self, row: Text) -> State:
         return {"place": row.key}
 
@@ -93,7 +82,7 @@ class TextType(ConfigType):
             Text.objects.filter(pk=row.pk).delete()
 
     def refresh(self) -> None:
-        city_texts.refresh()
+        city_texts.refresh_texts()
 
     def label(self, row: Text) -> str:
         return _(city_texts.TEXTS[row.key].where)

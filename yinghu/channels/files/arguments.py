@@ -64,7 +64,7 @@ def opened(
 
     channel = CHANNELS.get(args.channel)
     if channel is None or not channel.by_file:
-        known = _("、").join(f"{c.code} {_(c.label)}" for c in CHANNELS.values() if c.by_file)
+        known = _("、").join(f"{code} {_(c.label)}" for code, c in CHANNELS.items() if c.by_file)
         raise table_reader.Unusable(
             _("没有可导入的渠道“%(channel)s”，有：%(known)s")
             % {"channel": args.channel, "known": known}

@@ -134,7 +134,7 @@ def translated_label(member: Any) -> str:
 @register.filter
 def channel_label(code: str) -> str:
     """Return the translated label of a channel."""
-    return _(channels.label(code))
+    return _(channels.channel_label(code))
 
 
 @register.filter

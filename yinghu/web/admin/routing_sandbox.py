@@ -99,7 +99,7 @@ def _try_form(form: TryForm, names: RuleNames) -> dict[str, Any]:
         area_id=given["area"] or None,
         answers=form.answers(),
     )
-    suggestion = suggest.read([appeal])[0]
+    suggestion = suggest.compute_suggestions([appeal])[0]
     appeal.category_id, appeal.klass = suggestion.category_id, suggestion.klass
     appeal.area_id = suggestion.area_id
     trail = explanation.trail(appeal, active_rules())

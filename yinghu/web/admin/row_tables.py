@@ -48,9 +48,9 @@ class RowTable:
 
 
 def _question_context(form: ConfigForm) -> dict[str, Any]:
-    kept = _rows(form.context.cells(form.key).get("questions"), questions.rows_in)
+    kept = _rows(form.context.cells(form.key).get("questions"), questions.parse_question_rows)
     old = {each["key"] for each in kept if each["key"]}
-    rows = _rows(form["questions"].value(), questions.rows_in)
+    rows = _rows(form["questions"].value(), questions.parse_question_rows)
     rows = [each | {"old": "1" if each["key"] in old else ""} for each in rows]
     return {
         "questions": rows,

@@ -83,7 +83,7 @@ def line_name(by: str, key: str) -> str:
     if by == "area":
         return _area(key)
     if by == "channel":
-        return _(channels.label(key))
+        return _(channels.channel_label(key))
     if by == "klass":
         return _(Klass(key).label) if key in set(Klass) else key
     table: Any = Unit if by == "unit" else Category

@@ -252,7 +252,7 @@ class FilterForm(PeriodForm):
         self._choose("unit", _("承办单位"), [anything, (NONE, _("还没有派")), *choices.units])
         self._choose("klass", _("性质"), [anything, (NONE, _("性质未定")), *labelled(Klass)])
         self._choose("urgency", _("紧急程度"), [anything, *labelled(Urgency)])
-        channels = [(c.code, _(c.label)) for c in CHANNELS.values()]
+        channels = [(code, _(channel.label)) for code, channel in CHANNELS.items()]
         self._choose("channel", _("来源"), [anything, *channels])
         self.fields["area"].label, self.fields["behind"].label = _("地点"), _("统计数字")
         for name, label in _flags():

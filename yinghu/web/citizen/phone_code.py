@@ -75,7 +75,7 @@ def _send(
         wait = wait or rate_limit.too_many("join", quota_key)
     if not wait:
         try:
-            code = one_time_codes.make(phone, purpose)
+            code = one_time_codes.make_code(phone, purpose)
         except one_time_codes.TooManyCodes as enough:
             wait = enough.seconds
         else:
@@ -109,7 +109,7 @@ def _check_code(request: HttpRequest, purpose: Purpose, typed: str, phone: str) 
     if not re.fullmatch(rf"[0-9]{{{one_time_codes.DIGITS}}}", code):
         step.wrong_code = _("验证码是 %d 位数字") % one_time_codes.DIGITS
         return step
-    if not one_time_codes.check(phone, code, purpose):
+    if not one_time_codes.check_code(phone, code, purpose):
         step.wrong_code = _("验证码不对，或者已经过期。请核对最新的一条短信，或重新发送。")
         return step
     # Against session fixation.

@@ -93,7 +93,7 @@ def field_page(request: HttpRequest) -> HttpResponse:
 
 
 def _held(actor: Actor) -> QuerySet[Appeal]:
-    return inboxes.mine(actor).filter(unit__in=actor.unit_ids)
+    return inboxes.held(actor).filter(unit__in=actor.unit_ids)
 
 
 def _open_legs(actor: Actor, me: Point | None) -> list[legs.Card]:

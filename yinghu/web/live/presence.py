@@ -18,7 +18,7 @@ from django.db import Error, connection, transaction
 from django.utils import timezone
 
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.notify import MAX_IDS, tell
+from yinghu.appeals.notify import MAX_IDS, notify_change
 from yinghu.people.access import Actor, may_read_why
 from yinghu.people.models import User
 from yinghu.web.models import Viewing
@@ -162,7 +162,7 @@ def _sweep() -> None:
 def _tell(appeals: set[int]) -> None:
     ordered = sorted(appeals)
     for start in range(0, len(ordered), MAX_IDS):
-        tell(VIEW, ordered[start : start + MAX_IDS])
+        notify_change(VIEW, ordered[start : start + MAX_IDS])
 
 
 def others(actor: Actor, appeal: Appeal) -> list[User]:

@@ -19,7 +19,8 @@ from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import number_of
 from yinghu.common.form_fields import PickerSelect
 from yinghu.common.language import name_of
-from yinghu.intake.whistle_filing import blow, callers, to_call
+from yinghu.intake.whistle_filing import blow, callers
+from yinghu.oversight import whistles
 from yinghu.oversight.whistle_actions import WHISTLE
 from yinghu.people.models import Unit
 from yinghu.places.area_fields import AreaField, AreaInput
@@ -61,7 +62,8 @@ def whistle_create_page(request: HttpRequest) -> HttpResponse:
     if not units:
         raise PermissionDenied
     known = Known()
-    offered = {unit: None for each in units for unit in to_call(each, actor)}
+    places = (Appeal(unit=unit, area=unit.area) for unit in units)
+    offered = dict.fromkeys(unit for place in places for unit in whistles.to_call(place, actor))
     known.to_call = [(unit.code, name_of(unit)) for unit in offered]
     form_id, problem = request.POST.get("form_id", ""), ""
     if request.method == "GET":

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from yinghu.appeals.states import OPEN, Status
-from yinghu.insight.board import PERIODS, Board, Line, Period, board
+from yinghu.insight.board import PERIODS, Board, BoardLine, Period, board
 from yinghu.insight.sql import TOWN_LENGTH
 from yinghu.people.access import board_scopes, sees_area
 from yinghu.ui.decorators import staff_page
@@ -45,10 +45,10 @@ def board_page(request: HttpRequest) -> HttpResponse:
         "tiles": _tiles(found, links),
         "flow": _status_flow(found, links),
         "tables": [
-            _table(_("按类别"), "category", found.by_category, links, all_lines),
-            _table(_("按承办单位"), "unit", found.by_unit, links, all_lines),
-            _table(_("按镇街"), "area", found.by_town, links, all_lines),
-            _table(_("按性质"), "klass", found.by_klass, links, all_lines),
+            _table(_("按类别"), "category", found.lines["category"], links, all_lines),
+            _table(_("按承办单位"), "unit", found.lines["unit"], links, all_lines),
+            _table(_("按镇街"), "area", found.lines["town"], links, all_lines),
+            _table(_("按性质"), "klass", found.lines["klass"], links, all_lines),
         ],
         "days": _day_bars(found),
         "lines": "all" if all_lines else "",
@@ -114,7 +114,7 @@ class BoardRow:
 
 
 def _table(
-    title: str, dim: str, lines: list[Line], links: _CaseLinks, all_lines: bool
+    title: str, dim: str, lines: list[BoardLine], links: _CaseLinks, all_lines: bool
 ) -> dict[str, Any]:
     """Make a table of the first `TOP` lines (or all), and the sum received by the rest."""
     first = len(lines) if all_lines else TOP

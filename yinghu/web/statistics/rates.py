@@ -209,7 +209,7 @@ def _line_label(line: Line, view: RatesQuery) -> str:
     if not line.key:
         return _("未定")
     if view.by == "channel":
-        return _(channels.label(line.key))
+        return _(channels.channel_label(line.key))
     if view.by == "klass":
         return _(line.name)
     return (is_english() and line.name_en) or line.name

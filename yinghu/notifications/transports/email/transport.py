@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.utils.translation import gettext as _
 
-from yinghu.appeals.numbers import secret_of, thread_token
+from yinghu.appeals.numbers import secret_of
 from yinghu.notifications.recipients import Recipient, addresses_of
 from yinghu.notifications.transports.base import OutgoingMessage
 
@@ -54,6 +54,7 @@ def headers_of(message: OutgoingMessage) -> dict[str, str]:
         "X-Yinghu-Notice": str(message.number),
     }
     if message.appeal_id:
-        thread = f"<{thread_token(message.appeal_id)}@{domain}>"
+        secret = secret_of("mail-thread", message.appeal_id)
+        thread = f"<{message.appeal_id}-{secret}@{domain}>"
         headers |= {"In-Reply-To": thread, "References": thread}
     return headers
