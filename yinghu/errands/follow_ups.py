@@ -1,7 +1,5 @@
 """Automatic follow-ups of errands: planning, handing over, looking for helpers, resolving."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import structlog

@@ -1,14 +1,12 @@
 """The sequence of an errand's legs: which may be taken, which can be done, who gives to whom."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from yinghu.errands.models import Leg, LegKind
+from yinghu.errands.models import PURCHASES, Leg, LegKind
 
-GOODS = frozenset({LegKind.BUY, LegKind.QUEUE, LegKind.COLLECT, LegKind.CARRY})
+GOODS = frozenset({*PURCHASES, LegKind.CARRY})
 """Kinds that leave goods in the holder's hands."""
 
 _WRITTEN = (
@@ -117,10 +115,7 @@ class Course:
         for leg in self:
             if leg.kind == LegKind.HAND_OVER and leg.state not in _ENDED:
                 self._update_hand_over(leg, now)
-            if self.is_ready(leg):
-                leg.ready_at = leg.ready_at or now
-            else:
-                leg.ready_at = None
+            leg.ready_at = (leg.ready_at or now) if self.is_ready(leg) else None
             if leg.kind == LegKind.HAND_OVER:
                 # A side that does not confirm is reminded.
                 waits = leg.state == Leg.State.OPEN and leg.ready_at is not None
@@ -162,10 +157,11 @@ class Course:
     def save(self) -> None:
         """Write the changed legs."""
         changed = [leg for leg in self if _state(leg) != self._read[leg.n]]
+        fields = [name.removesuffix("_id") for name in _WRITTEN]
         if len(changed) == 1:
-            changed[0].save(update_fields=[name.removesuffix("_id") for name in _WRITTEN])
+            changed[0].save(update_fields=fields)
         elif changed:
-            Leg.objects.bulk_update(changed, [name.removesuffix("_id") for name in _WRITTEN])
+            Leg.objects.bulk_update(changed, fields)
 
 
 def _state(leg: Leg) -> tuple[Any, ...]:

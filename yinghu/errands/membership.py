@@ -4,8 +4,6 @@ Legs and cases are given back after the volunteer's row is committed, each case 
 transaction: a take locks case, then volunteer, so the opposite order would deadlock.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 from django.db import transaction

@@ -6,8 +6,6 @@ has an `Offer`; asking is an event of the case. Any number of workers may run: e
 under the case's lock, and only while it is due.
 """
 
-from __future__ import annotations
-
 import math
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,11 +26,13 @@ from yinghu.appeals.policies import policies, policy
 from yinghu.appeals.states import Urgency
 from yinghu.common.job_queue import queue
 from yinghu.errands import handover_reminders, leg_actions
-from yinghu.errands.actions import NUDGE, OFFER
+from yinghu.errands.actions import OFFER, nudge
+from yinghu.errands.leg_actions import idle_time
 from yinghu.errands.leg_sequence import Course
 from yinghu.errands.models import FixedHelper, Leg, LegKind, Offer
-from yinghu.people.access import SYSTEM, UNIT_ROLES, Actor
-from yinghu.people.models import Post, Volunteer
+from yinghu.people.access import SYSTEM, UNIT_ROLES, Actor, active_posts
+from yinghu.people.models import Volunteer
+from yinghu.people.volunteers import hour_of_week
 from yinghu.places.locate import METRES_A_DEGREE, metres
 from yinghu.places.models import Zone
 
@@ -98,23 +98,22 @@ _THERE = "point(%(lon)s, degrees(asinh(tan(radians(%(lat)s)))))"
 def nearest(
     appeal: Appeal, together: list[Leg], limit: int, km: float, now: datetime
 ) -> list[Found]:
-    """Find up to `limit` volunteers who can be asked to take these legs together now, nearest
-    first.
+    """Find the nearest volunteers who can be asked to take these legs together now: up to `limit`,
+    within `km` if the destination is known.
 
-    Limited to `km` if the destination is known. Their rows are locked; volunteers who are being
-    asked by another worker are left out.
+    Their rows are locked; volunteers who are being asked by another worker are left out.
     """
     first, offers = together[0], policies("offer_")
     zones = _zone_rule({leg.zone for leg in together if leg.zone is not None})
     if zones is None:
         return []
+    zone_sql, zone_given, zone_skills = zones
     urgent = appeal.urgency == Urgency.EMERGENCY
-    here = timezone.localtime(now)
-    given: dict[str, Any] = zones.given | {
-        "skills": sorted(zones.skills | {leg.skill for leg in together if leg.skill}),
+    given: dict[str, Any] = zone_given | {
+        "skills": sorted(zone_skills | {leg.skill for leg in together if leg.skill}),
         "area": first.area_id or "",
         "now": now,
-        "hour": here.weekday() * 24 + here.hour,
+        "hour": hour_of_week(now),
         "rested": now if urgent else now - timedelta(minutes=offers["offer_gap_minutes"]),
         "yesterday": now - timedelta(days=1),
         "most": offers["offer_most_a_day"],
@@ -128,10 +127,10 @@ def nearest(
         where = f"v.lon IS NOT NULL AND v.lat IS NOT NULL AND {_POINT} <@ circle({_THERE}, %(far)s)"
         order = f"{_POINT} <-> {_THERE}"
         # A degree in Mercator's projection is shorter on the ground the farther from the equator.
-        metres_per_degree = METRES_A_DEGREE * _cosine(lat)
+        metres_per_degree = METRES_A_DEGREE * max(math.cos(math.radians(lat)), 0.01)
         given |= {"lon": lon, "lat": lat, "far": km * 1000 / metres_per_degree}
     with connection.cursor() as cursor:
-        cursor.execute(_NEAREST.format(where=where, order=order, zones=zones.sql), given)
+        cursor.execute(_NEAREST.format(where=where, order=order, zones=zone_sql), given)
         rows = cursor.fetchall()
     # The distance is shown to them, so it is measured from the blurred point: from several exact
     # distances the door could be found.
@@ -144,19 +143,10 @@ def nearest(
     ]
 
 
-def _cosine(lat: float) -> float:
-    return max(math.cos(math.radians(lat)), 0.01)
-
-
-@dataclass(frozen=True, slots=True)
-class _ZoneRule:
-    sql: str
-    given: dict[str, Any]
-    skills: set[str]
-
-
-def _zone_rule(zones: set[Zone]) -> _ZoneRule | None:
-    """Return the condition on `v` for entering these zones; None if nobody may."""
+def _zone_rule(zones: set[Zone]) -> tuple[str, dict[str, Any], set[str]] | None:
+    """Return the SQL condition on `v` for entering these zones, its parameters, and the skills
+    required there; None if nobody may enter.
+    """
     held = [zone for zone in zones if zone.keeps_out]
     if any(zone.entry == Zone.Entry.NOBODY for zone in held):
         return None
@@ -169,7 +159,7 @@ def _zone_rule(zones: set[Zone]) -> _ZoneRule | None:
         parts.append(f"(v.zones::text[] @> ARRAY[%(zone{n})s]::text[] OR v.inside = %(zone{n})s)")
         given[f"zone{n}"] = zone.pk
     skills = {zone.skill for zone in zones if zone.status != Zone.Status.OPEN and zone.skill}
-    return _ZoneRule(" AND ".join(parts), given, skills)
+    return " AND ".join(parts), given, skills
 
 
 def ask(leg_id: int, now: datetime | None = None) -> bool:
@@ -179,6 +169,8 @@ def ask(leg_id: int, now: datetime | None = None) -> bool:
     if leg is None or not _due(leg, now):
         return False
     facts: dict[str, Any] = leg.facts
+    # If the case's status does not allow helpers now, look again later.
+    later: dict[str, Any] = {"next_at": now + timedelta(minutes=policy("offer_minutes"))}
 
     def change(appeal: Appeal) -> dict[str, Any]:
         course = Course(Leg.objects.select_related("zone").filter(errand=leg.errand_id))
@@ -189,36 +181,22 @@ def ask(leg_id: int, now: datetime | None = None) -> bool:
         search.advance()
         course.save()
         if not search.told and not search.to:
-            raise _NobodyFound(fresh)
+            later.update(next_at=fresh.next_at, stage=fresh.stage, stage_at=fresh.stage_at)
+            raise Conflict("nobody", "")
         facts.update(told=search.told, to=search.to)
         return {}
 
     try:
         move(leg.appeal_id, SYSTEM, OFFER, change, facts=facts)
-    except _NobodyFound as nobody:
-        # Nothing has happened, so without an event; only if no other worker changed the leg.
-        later = nobody.leg
-        Leg.objects.filter(pk=leg.pk, next_at=leg.next_at, state=Leg.State.OPEN).update(
-            next_at=later.next_at, stage=later.stage, stage_at=later.stage_at
-        )
-        _expire(leg.pk, now)
-        return False
     except Refused as refused:
-        if refused.code == "moved_on":
-            return False
-        # The case's status does not allow helpers now: look again later.
-        later_at = now + timedelta(minutes=policy("offer_minutes"))
-        Leg.objects.filter(pk=leg.pk, next_at=leg.next_at).update(next_at=later_at)
+        if refused.code != "moved_on":
+            # Without an event; only if no other worker has changed the leg.
+            unchanged = Leg.objects.filter(pk=leg.pk, next_at=leg.next_at, state=Leg.State.OPEN)
+            unchanged.update(**later)
+        if refused.code == "nobody":
+            _expire(leg.pk, now)
         return False
     return True
-
-
-class _NobodyFound(Exception):
-    """There was nobody to ask; `leg` says when to look again."""
-
-    def __init__(self, leg: Leg) -> None:
-        super().__init__(leg.pk)
-        self.leg = leg
 
 
 def _due(leg: Leg, now: datetime) -> bool:
@@ -267,14 +245,16 @@ class _Search:
         wanted = self.policy["offer_people"] - len(waiting)
         later = now + timedelta(minutes=self.policy["offer_minutes"])
         while True:
-            found = self._find_nearest(wanted) if wanted > 0 else []
+            km = self.policy["offer_km" if leg.stage == Stage.NEAR else "offer_km_most"]
+            found = nearest(self.appeal, self.together, wanted, km, now) if wanted > 0 else []
             if found:
                 self._make_offers(found)
                 return
-            if waiting and not self._is_stage_over():
+            is_over = now >= self._stage_ends_at()
+            if waiting and not is_over:
                 leg.next_at = min(*waiting, self._stage_ends_at())
                 return
-            if leg.stage == Stage.DESK or (leg.stage == Stage.LEADER and not self._is_stage_over()):
+            if leg.stage == Stage.DESK or (leg.stage == Stage.LEADER and not is_over):
                 # Somebody eligible may come on duty.
                 leg.next_at = later
                 return
@@ -287,26 +267,15 @@ class _Search:
     def _enter_stage(self, stage: Stage) -> None:
         self.leg.stage, self.leg.stage_at = stage, self.now
 
-    def _stage_duration(self) -> timedelta:
+    def _stage_ends_at(self) -> datetime:
         searching = self.leg.stage < Stage.LEADER
         name = "offer_widen_minutes" if searching else "offer_leader_minutes"
-        return timedelta(minutes=self.policy[name])
-
-    def _is_stage_over(self) -> bool:
-        return self.now >= self._stage_ends_at()
-
-    def _stage_ends_at(self) -> datetime:
-        return (self.leg.stage_at or self.now) + self._stage_duration()
-
-    def _find_nearest(self, wanted: int) -> list[Found]:
-        km = self.policy["offer_km" if self.leg.stage == Stage.NEAR else "offer_km_most"]
-        return nearest(self.appeal, self.together, wanted, km, self.now)
+        return (self.leg.stage_at or self.now) + timedelta(minutes=self.policy[name])
 
     def _fixed_helpers(self) -> list[Found]:
-        serving = Post.objects.filter(active=True, unit__active=True, role__in=UNIT_ROLES)
-        found = FixedHelper.objects.filter(
-            unit=self.appeal.unit_id, kind=self.leg.kind, active=True, user__is_active=True
-        ).filter(user__in=serving.values("user"))
+        serving = active_posts().filter(role__in=UNIT_ROLES)
+        own = FixedHelper.objects.filter(unit=self.appeal.unit_id, kind=self.leg.kind, active=True)
+        found = own.filter(user__in=serving.values("user"))
         asked = Offer.objects.filter(leg=self.leg.pk).values("user")
         # Not the requester, nor volunteers who are away.
         not_now = Q(away_until__gt=self.now)
@@ -314,9 +283,11 @@ class _Search:
             not_now |= Q(caller=self.appeal.caller)
         not_now_ids = Volunteer.objects.filter(not_now).values("pk")
         found = found.exclude(user__in=asked).exclude(user__in=not_now_ids)
-        found = found.order_by("-place", "id")
-        named = [f for f in found if f.place_id in (None, self.leg.place_id)]
-        return [Found(each.user_id, None) for each in named]
+        return [
+            Found(each.user_id, None)
+            for each in found.order_by("-place", "id")
+            if each.place_id in (None, self.leg.place_id)
+        ]
 
     def _make_offers(self, found: list[Found]) -> None:
         until = self.now + timedelta(minutes=self.policy["offer_minutes"])
@@ -330,16 +301,14 @@ class _Search:
         self.leg.next_at = until
 
 
-def decline(leg_id: int, actor: Actor) -> bool:
-    """Decline an offer; the next person is asked at once. False if it is no longer waiting."""
+def decline(leg_id: int, actor: Actor) -> None:
+    """Decline an offer that still waits for an answer; the next person is asked at once."""
     now = timezone.now()
     with transaction.atomic():
         waiting = Offer.objects.filter(leg=leg_id, user=actor.user_id, answer=Offer.Answer.WAITING)
-        if not waiting.update(answer=Offer.Answer.NO, answered_at=now):
-            return False
-        Leg.objects.filter(pk=leg_id, state=Leg.State.OPEN).update(next_at=now)
-        queue(ASK_TASK, leg=leg_id)
-    return True
+        if waiting.update(answer=Offer.Answer.NO, answered_at=now):
+            Leg.objects.filter(pk=leg_id, state=Leg.State.OPEN).update(next_at=now)
+            queue(ASK_TASK, leg=leg_id)
 
 
 def free_hands(user_id: int, why: str) -> None:
@@ -350,7 +319,7 @@ def free_hands(user_id: int, why: str) -> None:
         # If it was done, cancelled or taken meanwhile, nothing is left to do.
         with suppress(Refused):
             if has_goods:
-                _nudge(leg, now, patience, to="head")
+                nudge(leg, [user_id], now, patience, to="head")
             else:
                 leg_actions.release(leg, leg.active_at, why=why)
     handover_reminders.report_held_goods(user_id, now)
@@ -369,51 +338,32 @@ def ask_for(appeal_id: int) -> None:
         ask(pk)
 
 
-def look_after(leg_id: int, now: datetime | None = None) -> bool:
-    """Remind the holder of an idle leg; later reopen it or tell the unit's head. Was any done?"""
-    now = now or timezone.now()
+def look_after(leg_id: int, now: datetime) -> None:
+    """Remind the holder of an idle leg; later reopen it or tell the unit's head."""
     leg = Leg.objects.filter(pk=leg_id).first()
     if leg is None or leg.state != Leg.State.TAKEN or leg.next_at is None or leg.next_at > now:
-        return False
+        return
     course = Course(Leg.objects.filter(errand=leg.errand_id))
     fresh = course[leg.n]
-    idle = timedelta(minutes=policy("leg_idle_minutes"))
+    idle, patience = idle_time(), timedelta(minutes=policy("leg_release_minutes"))
     since = max(filter(None, (fresh.active_at, fresh.ready_at)))
     if not course.is_ready(fresh):
         # The holder cannot do anything yet.
         _postpone(leg, now + idle)
-        return False
-    if since + idle > now:
+    elif since + idle > now:
         _postpone(leg, since + idle)
-        return False
-    patience = timedelta(minutes=policy("leg_release_minutes"))
-    if fresh.nudged_at and fresh.nudged_at + patience > now:
+    elif fresh.nudged_at and fresh.nudged_at + patience > now:
         _postpone(leg, fresh.nudged_at + patience)
-        return False
-    try:
-        if fresh.nudged_at and not course.has_goods(fresh):
-            leg_actions.release(fresh, fresh.active_at, why=_("很久没有动静，放回给大家"))
-        else:
-            _nudge(leg, now, patience, to="head" if fresh.nudged_at else "")
-    except Refused as refused:
-        if refused.code != "moved_on":
-            _postpone(leg, now + patience)
-        return False
-    return True
-
-
-def _nudge(leg: Leg, now: datetime, patience: timedelta, to: str) -> None:
-    facts = leg.facts | {"told": [leg.holder_id], "to": to}
-
-    def change(_appeal: Appeal) -> dict[str, Any]:
-        still = Leg.objects.filter(
-            pk=leg.pk, state=Leg.State.TAKEN, active_at=leg.active_at, next_at=leg.next_at
-        )
-        if not still.update(nudged_at=now, next_at=now + patience):
-            raise Conflict("moved_on", "")
-        return {}
-
-    move(leg.appeal_id, SYSTEM, NUDGE, change, facts=facts)
+    else:
+        try:
+            if fresh.nudged_at and not course.has_goods(fresh):
+                leg_actions.release(fresh, fresh.active_at, why=_("很久没有动静，放回给大家"))
+            else:
+                to = "head" if fresh.nudged_at else ""
+                nudge(leg, [leg.holder_id], now, patience, to)
+        except Refused as refused:
+            if refused.code != "moved_on":
+                _postpone(leg, now + patience)
 
 
 def _postpone(leg: Leg, at: datetime) -> None:
@@ -423,10 +373,8 @@ def _postpone(leg: Leg, at: datetime) -> None:
 def sweep(limit: int = BATCH, now: datetime | None = None) -> int:
     """Process up to `limit` due legs; return how many."""
     now = now or timezone.now()
-    due = Leg.objects.filter(
-        next_at__lte=now, state__in=(Leg.State.OPEN, Leg.State.TAKEN)
-    ).order_by("next_at")
-    found = list(due.values_list("pk", "state", "kind")[:limit])
+    due = Leg.objects.filter(next_at__lte=now, state__in=(Leg.State.OPEN, Leg.State.TAKEN))
+    found = list(due.order_by("next_at").values_list("pk", "state", "kind")[:limit])
     for pk, state, kind in found:
         try:
             if kind == LegKind.HAND_OVER:
@@ -446,8 +394,7 @@ def sweep(limit: int = BATCH, now: datetime | None = None) -> int:
 @jobs.task(name="yinghu.errands", queueing_lock="yinghu.errands", queue="oversight")
 def process_due_legs(timestamp: int) -> None:
     """Process all due legs, every five seconds."""
-    done = sweep()
-    if done:
+    if done := sweep():
         log.info("errands", legs=done)
 
 

@@ -1,7 +1,5 @@
 """Rezoning of open legs, so that no helper is sent into a zone sealed since planning."""
 
-from __future__ import annotations
-
 import structlog
 from django.db.models import Q
 from procrastinate.contrib.django import app as jobs

@@ -1,7 +1,5 @@
 """Configuration type of errand templates: the legs that usually serve cases of a category."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cached_property
 

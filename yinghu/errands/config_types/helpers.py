@@ -1,7 +1,5 @@
 """Configuration type of fixed buyers and couriers, who are offered a group's legs first."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 

@@ -1,7 +1,5 @@
 """Form field for the legs of an errand template: rows on the page, JSON in a file, a list."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -18,7 +16,7 @@ from yinghu.errands.models import LegKind, Proof, Where
 PARTS = ("kind", "title", "title_en", "where", "place", "field", "skill", "proof", "beside")
 MOST = 12
 LONGEST = 60
-"""Characters of a title, as in `dispatch.models.Leg`."""
+"""Characters of a title, as in `errands.models.Leg`."""
 BLANK = {"kind": LegKind.CARRY.value, "where": Where.HOME.value, "proof": Proof.NONE.value}
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
@@ -108,8 +106,7 @@ def _leg(row: Mapping[str, str], *, first: bool) -> Leg:
         leg["skill"] = row["skill"].strip()
     # The first leg has none before it, and a hand-over needs the legs on both sides.
     leg["beside"] = bool(row["beside"]) and not first and leg["kind"] != LegKind.HAND_OVER
-    order = (*PARTS[:-1], "beside")
-    return {part: leg[part] for part in order if part in leg}
+    return {part: leg[part] for part in PARTS if part in leg}
 
 
 def _hand_over_errors(legs: Sequence[Leg]) -> list[str]:

@@ -1,7 +1,5 @@
 """Configuration type of zones: parts of the city with restricted access."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,10 +59,6 @@ def _show_areas(codes: list[str], context: FormContext) -> str:
     return _("、").join(show_area_with_code(code, context) for code in codes)
 
 
-def _show_outline(outline: dict[str, Any], context: FormContext) -> str:
-    return _("%d 个点的边界") % _points(outline["coordinates"])
-
-
 def _points(coordinates: Any) -> int:
     """Count the points in coordinates, at any depth."""
     if coordinates and isinstance(coordinates[0], int | float):
@@ -114,7 +108,7 @@ class ZoneType(ModelType):
             gettext_lazy("边界（GeoJSON）"),
             gettext_lazy("只有几栋楼，没有区域代码，就画一个边界，把 GeoJSON 文字贴过来。"),
             _EITHER,
-            show=_show_outline,
+            show=lambda outline, _context: _("%d 个点的边界") % _points(outline["coordinates"]),
         ),
         Field(
             "gate",

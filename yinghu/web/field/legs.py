@@ -228,7 +228,8 @@ def _why_not(actor: Actor, appeal: Appeal, course: Course, leg: Leg) -> str:
     if leg.state != Leg.State.OPEN or not _to_take(leg):
         return ""
     try:
-        eligibility.check_fit(actor, appeal, course.along(course[leg.n]))
+        volunteer = eligibility.volunteer_of(actor)
+        eligibility.check_fit(actor, appeal, course.along(course[leg.n]), volunteer)
     except moving.Refused as refused:
         return refused.message
     return ""
