@@ -8,8 +8,6 @@ mark, the message is sent twice, since a mail server cannot be asked whether it 
 Both carry the same number (`OutgoingMessage.number`), so that a reader or a mail filter can tell.
 """
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ Weekday and hour are policies. Each login gets one digest per day (`notification
 own transaction: a second run, or a second worker, continues where the first one stopped.
 """
 
-from __future__ import annotations
-
 from datetime import date, datetime, timedelta
 
 import structlog

@@ -1,19 +1,18 @@
 """Groups of people, resolved by the present posts, for many events at once."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Subquery
 
 from yinghu.appeals.models import Event
 from yinghu.notifications.models import Reason
 from yinghu.oversight.actions import ESCALATE
 from yinghu.oversight.models import Summons
-from yinghu.people.models import Post, Role, Unit, UnitKind, User
+from yinghu.people.access import UNIT_ROLES, active_posts
+from yinghu.people.models import Role, Unit, UnitKind, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +28,7 @@ class Group:
     user_id: int | None = None
 
 
-_AT_DESKS = (
-    Role.CLERK,
-    Role.DISPATCHER,
-    Role.OPERATOR,
-    Role.SUPERVISOR,
-    Role.COMMANDER,
-    Role.ADMIN,
-)
+_AT_DESKS = frozenset(Role) - frozenset(UNIT_ROLES)
 
 
 class Directory:
@@ -44,7 +36,7 @@ class Directory:
 
     def __init__(self, events: Sequence[Event]) -> None:
         self._events = events
-        self._covering: dict[tuple[frozenset[str], str], list[int]] = {}
+        self._covering: dict[tuple[frozenset[str], str], set[int]] = {}
 
     def people(self, group: Group) -> list[int]:
         """Return the ids of the active logins in the group, sorted."""
@@ -52,7 +44,7 @@ class Directory:
             # People who were asked or help, regardless of posts.
             return [] if group.user_id is None else [group.user_id]
         if group.area is not None:
-            found = set(self._at_desk(group.roles, group.area))
+            found = self._at_desk(group.roles, group.area)
         elif group.unit_id is None or (group.reason is Reason.HOLDER and group.user_id is None):
             return []
         else:
@@ -84,16 +76,14 @@ class Directory:
         """Return the id of the unit that had the case before this event raised it."""
         return self._before.get(event.pk)
 
-    def _at_desk(self, roles: frozenset[str], area: str) -> list[int]:
+    def _at_desk(self, roles: frozenset[str], area: str) -> set[int]:
         key = (roles, area)
         if key not in self._covering:
-            self._covering[key] = sorted(
-                {
-                    user_id
-                    for user_id, role, prefix in self._desk_posts
-                    if role in roles and area.startswith(prefix)
-                }
-            )
+            self._covering[key] = {
+                user_id
+                for user_id, role, prefix in self._desk_posts
+                if role in roles and area.startswith(prefix)
+            }
         return self._covering[key]
 
     @cached_property
@@ -105,7 +95,7 @@ class Directory:
             wanted |= {pk for pk, _area in self._squads}
         for calls in self._whistles.values():
             wanted |= {unit_id for _event, _code, unit_id, _user in calls}
-        posts = _serving().filter(unit__in=wanted - {None}).exclude(role__in=_AT_DESKS)
+        posts = active_posts().filter(unit__in=wanted - {None}).exclude(role__in=_AT_DESKS)
         found: dict[int, list[tuple[int, str]]] = defaultdict(list)
         for unit_id, user_id, role in posts.values_list("unit", "user", "role"):
             found[unit_id].append((user_id, role))
@@ -113,7 +103,7 @@ class Directory:
 
     @cached_property
     def _desk_posts(self) -> list[tuple[int, str, str]]:
-        posts = _serving().filter(role__in=_AT_DESKS)
+        posts = active_posts().filter(role__in=_AT_DESKS)
         rows = posts.values_list("user", "role", "area")
         return [
             (user_id, role, area or "")
@@ -171,7 +161,3 @@ class Directory:
 
 
 _OF_WHISTLES = ("report_in", "measures", "contest", "judge")
-
-
-def _serving() -> QuerySet[Post]:
-    return Post.objects.filter(active=True, unit__active=True, user__is_active=True)
