@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.db.models import QuerySet
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -20,7 +21,7 @@ from yinghu.oversight import actions as oversight_actions
 from yinghu.oversight import callback
 from yinghu.oversight.models import Summons, Whistle
 from yinghu.oversight.periods import PERIODS, period
-from yinghu.oversight.rates import DIMENSIONS, FIGURES, RATES, WHISTLES, Line, behind, rates
+from yinghu.oversight.rates import DIMENSIONS, FIGURES, RATES, WHISTLES, Line, ids_behind, rates
 from yinghu.people.models import Unit
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +35,10 @@ def resolved(city: Cast, **given: Any) -> Appeal:
     handling_actions.resolve(appeal.pk, city.milk, words="已送到")
     appeal.refresh_from_db()
     return appeal
+
+
+def behind(*asked: Any, **limits: Any) -> QuerySet[Appeal]:
+    return Appeal.objects.filter(pk__in=ids_behind(*asked, **limits))
 
 
 def line(by: str, key: str) -> Line:

@@ -1,7 +1,5 @@
 """Verbs of oversight: rulings, raising (提级), co-handling (协办) and supervision (督办)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -86,10 +84,8 @@ RULE = Verb(
 def rule(
     appeal_id: int, actor: Actor, *, agree: bool, why: str, expect: int | None = None
 ) -> Event:
-    """Rule on the unit's request, with the reason.
-
-    A granted return waits for another unit, a refused one goes back to its last holder. Sending it
-    to another unit at once (`assign`) is also a ruling.
+    """Rule on the unit's request. A granted return waits for another unit, a refused one goes back
+    to its last holder. Sending it to another unit at once (`assign`) is also a ruling.
     """
     facts: dict[str, Any] = {"agree": agree}
 

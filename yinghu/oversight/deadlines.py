@@ -1,7 +1,5 @@
 """Checks of deadlines that users set for others."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from django.utils.translation import gettext as _

@@ -8,18 +8,15 @@ cases can be opened.
 """
 # ruff: noqa: S608  (statements consist of constants of this file; everything else is a parameter)
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_noop as _
 
-from yinghu.appeals.models import Appeal, Category
+from yinghu.appeals.models import Category
 from yinghu.appeals.states import Klass
 from yinghu.oversight.periods import bounds
 from yinghu.people.models import Unit
@@ -111,64 +108,32 @@ class Figure:
     where: str
 
 
+_RESOLVED: Final = "found.verb IN ('answer', 'resolve')"
+
+
+def _rated(fact: str, condition: str) -> str:
+    """The condition of ratings with a fact."""
+    return f"found.verb = 'rate' AND found.facts->>'{fact}' {condition}"
+
+
 FIGURES: Final[dict[str, Figure]] = {
     figure.name: figure
     for figure in (
         Figure("valid", _("有效回访"), RATINGS, "found.verb = 'rate'"),
-        Figure(
-            "contacted",
-            _("联系过的"),
-            RATINGS,
-            "found.verb = 'rate' AND coalesce(found.facts->>'unreached', '') <> 'true'",
-        ),
-        Figure(
-            "unreached",
-            _("没有联系过的"),
-            RATINGS,
-            "found.verb = 'rate' AND found.facts->>'unreached' = 'true'",
-        ),
-        Figure(
-            "solved",
-            _("解决了的"),
-            RATINGS,
-            "found.verb = 'rate' AND found.facts->>'solved' = 'true'",
-        ),
-        Figure(
-            "unsolved",
-            _("没有解决的"),
-            RATINGS,
-            "found.verb = 'rate' AND coalesce(found.facts->>'solved', '') <> 'true'",
-        ),
-        Figure(
-            "satisfied",
-            _("满意的"),
-            RATINGS,
-            "found.verb = 'rate' AND found.facts->>'satisfaction' = 'yes'",
-        ),
-        Figure(
-            "fairly",
-            _("基本满意的"),
-            RATINGS,
-            "found.verb = 'rate' AND found.facts->>'satisfaction' = 'fairly'",
-        ),
-        Figure(
-            "unsatisfied",
-            _("不满意的"),
-            RATINGS,
-            "found.verb = 'rate' AND found.facts->>'satisfaction' = 'no'",
-        ),
+        Figure("contacted", _("联系过的"), RATINGS, _rated("unreached", "IS DISTINCT FROM 'true'")),
+        Figure("unreached", _("没有联系过的"), RATINGS, _rated("unreached", "= 'true'")),
+        Figure("solved", _("解决了的"), RATINGS, _rated("solved", "= 'true'")),
+        Figure("unsolved", _("没有解决的"), RATINGS, _rated("solved", "IS DISTINCT FROM 'true'")),
+        Figure("satisfied", _("满意的"), RATINGS, _rated("satisfaction", "= 'yes'")),
+        Figure("fairly", _("基本满意的"), RATINGS, _rated("satisfaction", "= 'fairly'")),
+        Figure("unsatisfied", _("不满意的"), RATINGS, _rated("satisfaction", "= 'no'")),
         Figure("vain", _("打了没有接通的"), RATINGS, "found.verb = 'no_answer'"),
         Figure("received", _("接收的"), RECEIPTS, "true"),
         Figure("received_late", _("接收超时的"), RECEIPTS, "found.late"),
         Figure("assigned", _("派出的"), WORK, "found.verb IN ('assign', 'escalate')"),
         Figure("returned", _("申请退单的"), WORK, "found.verb = 'return'"),
-        Figure("resolved", _("办结的"), WORK, "found.verb IN ('answer', 'resolve')"),
-        Figure(
-            "resolved_late",
-            _("办结超时的"),
-            WORK,
-            "found.verb IN ('answer', 'resolve') AND found.late",
-        ),
+        Figure("resolved", _("办结的"), WORK, _RESOLVED),
+        Figure("resolved_late", _("办结超时的"), WORK, f"{_RESOLVED} AND found.late"),
         Figure(
             "redone",
             _("办结后重办的"),
@@ -441,18 +406,6 @@ def ids_behind(
         given += [*keyed, key]
     # Constants of this file; everything from outside is a parameter.
     return RawSQL(text, given)  # noqa: S611
-
-
-def behind(
-    figure: str,
-    by: str = "",
-    key: str = "",
-    since: date | None = None,
-    until: date | None = None,
-    scope: str = "",
-) -> QuerySet[Appeal]:
-    """The cases of `ids_behind`."""
-    return Appeal.objects.filter(pk__in=ids_behind(figure, by, key, since, until, scope))
 
 
 def _name(by: str, lines: list[Line]) -> None:

@@ -1,7 +1,5 @@
 """Requests of units that a dispatcher rules on: returning a case (退单), more time (延期)."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from django.db.models import QuerySet

@@ -1,7 +1,5 @@
 """Cases shared with and by the actor's units, as pairs of a case and the unit on the other side."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Rules of sharing a case with a task force (专班): possible units, and who may end it."""
 
-from __future__ import annotations
-
 from django.utils.translation import gettext as _
 
 from yinghu.appeals.models import Appeal

@@ -6,8 +6,6 @@ twice, and a worker that is killed has done a batch completely or not at all. Re
 from the event (`notifications.audience`); other effects are in `reactions.py`.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 
@@ -103,8 +101,7 @@ def chase(limit: int = BATCH, now: datetime | None = None) -> int:
 def plan_anew(limit: int = 5000) -> int:
     """Recompute the next step of every running clock after the steps were changed; return how many.
 
-    Steps in the past are not made up for; steps due now are left to the sweep, or they would be
-    lost.
+    Steps in the past are not made up for; steps due now are left to the sweep.
     """
     last, done = 0, 0
     while True:

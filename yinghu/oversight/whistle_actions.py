@@ -6,8 +6,6 @@ person spoken to, measures, deadline. The whistler rates each unit. A unit may c
 the command rules.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any

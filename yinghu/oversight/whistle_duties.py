@@ -1,7 +1,5 @@
 """Pending duties of whistles, for the page, its badge and its buttons."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
@@ -25,8 +23,7 @@ WAITING_FIRST = ("-to_judge", "-to_report", "-to_enter", "-to_grade")
 
 
 def concerning(actor: Actor, now: datetime | None = None) -> QuerySet[Summons]:
-    """Return the summonses that concern the actor, of cases that they may see: of their units, by
-    their units, and for command the contested ones.
+    """Return the summonses of or by the actor's units, and for command the contested ones.
 
     Annotated at `now` with the actor's duties: `to_report`, `to_enter` (the four elements),
     `to_grade`, `to_judge`; `held`: a contest not ruled on, `superseded`: the unit was called again

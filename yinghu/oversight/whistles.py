@@ -1,7 +1,5 @@
 """Rules of whistles: which units can be called, which were, and how they may be rated."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from django.db.models import Q

@@ -1,7 +1,5 @@
 """Worklists: named lists of cases for each person and for supervisors."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -11,7 +9,7 @@ from yinghu.appeals import inboxes
 from yinghu.appeals.closing_actions import REOPEN
 from yinghu.appeals.models import Appeal, Clock, Event
 from yinghu.appeals.states import OPEN, ClockKind, Status
-from yinghu.oversight import orphan_cases, rulings, supervision
+from yinghu.oversight import orphan_cases, rulings
 from yinghu.people.access import Actor
 from yinghu.people.models import Role
 
@@ -22,8 +20,7 @@ _FROM_UNITS = (ClockKind.HELP, ClockKind.WHISTLE, ClockKind.MEASURES, ClockKind.
 
 
 def own(actor: Actor, now: datetime | None = None) -> Lists:
-    """Return a person's lists: asked by others, late, due today, come back, supervised, all in
-    hand.
+    """Return a person's lists, by name.
 
     A head is responsible for all of the unit's cases, everybody else for what they hold, and with
     colleagues for cases not accepted yet; a volunteer may leave those to others.
@@ -73,14 +70,13 @@ def overseen(actor: Actor, now: datetime | None = None) -> Lists:
     """Return a supervisor's lists, by name; raised cases with the highest level first."""
     now = now or timezone.now()
     reach = inboxes.visible(actor)
+    orphans = orphan_cases.unanswered().order_by().values("pk")
     raised = reach.filter(lead__isnull=False, status__in=sorted(OPEN))
     return {
         "rulings": rulings.pending(actor),
         "raised": raised.order_by("level", *inboxes.BY_DUE),
-        "watched": supervision.watched(actor),
+        "watched": reach.filter(watched=True).order_by("due_at", "id"),
         "silent": reach.filter(pk__in=silent(now).values("appeal")).order_by(*inboxes.BY_DUE),
         "late": reach.filter(due_at__lt=now, status__in=sorted(OPEN)).order_by(*inboxes.BY_DUE),
-        "nobody": reach.filter(pk__in=orphan_cases.unanswered().order_by().values("pk")).order_by(
-            "id"
-        ),
+        "nobody": reach.filter(pk__in=orphans).order_by("id"),
     }

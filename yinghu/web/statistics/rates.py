@@ -357,7 +357,7 @@ def _add_whistle_sheet(book: WorkbookWriter, table: WhistleTable) -> None:
             *(line.reported, Share(line.report_in_rate)),
             *(line.on_time, Share(line.on_time_rate)),
             *(line.graded, Share(line.satisfied_rate)),
-            line.excused,
+            line.excused_count,
         ]
         name = name_of(line.unit) if line.unit else _("全部")
         sheet.row([name, *numbers])
