@@ -14,8 +14,6 @@ one statement.
   (`open_message`, `check_readable`) are not logged.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta

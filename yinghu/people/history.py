@@ -1,7 +1,5 @@
 """Configuration history: `Change` rows written in the transaction of the change."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from yinghu.people.models import Change, User

@@ -4,8 +4,6 @@ Only the digest is stored. A new link replaces older ones, so a forgotten passwo
 new link from an administrator.
 """
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Shifts of a squad's volunteers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final

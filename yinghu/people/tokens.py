@@ -1,7 +1,5 @@
 """API keys by which other systems act as a login; only their SHA-256 digests are stored."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from typing import Final

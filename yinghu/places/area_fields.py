@@ -1,7 +1,5 @@
 """Form fields for areas, points and outlines."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

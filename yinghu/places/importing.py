@@ -1,7 +1,5 @@
 """Import of area outlines from GeoJSON, and import reports."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re
@@ -48,11 +46,10 @@ class BadRow(ValueError):
 
 
 def import_outlines(path: Path | str) -> Report:
-    """Import outlines from a GeoJSON FeatureCollection whose features have `id`, `code` or
-    `adcode`.
+    """Import outlines from GeoJSON whose features have `id`, `code` or `adcode`; else BadFile.
 
     Geometries are Polygons or MultiPolygons in WGS-84 degrees; self-crossing ones are repaired. An
-    area without a centre gets a point inside its outline. Raises BadFile for other files.
+    area without a centre gets a point inside its outline.
     """
     report = Report()
     try:
@@ -90,19 +87,11 @@ def import_outlines(path: Path | str) -> Report:
 def _outline(feature: Any) -> tuple[str, dict[str, Any]]:
     try:
         properties = feature.get("properties") or {}
-        code = next(
-            str(value)
-            for value in (
-                properties.get("id"),
-                properties.get("code"),
-                properties.get("adcode"),
-                feature.get("id"),
-            )
-            if value
-        )
+        named = [properties.get(name) for name in ("id", "code", "adcode")]
+        code = next((str(value) for value in (*named, feature.get("id")) if value), "")
+        if not code:
+            raise BadRow(_("缺少 id 或 code 属性"))
         geometry = feature["geometry"]
-    except StopIteration as why:
-        raise BadRow(_("缺少 id 或 code 属性")) from why
     except (AttributeError, KeyError, TypeError) as why:
         raise BadRow(_("不是可用的要素：%s") % why) from why
     return code, sound_outline(geometry)
@@ -112,14 +101,7 @@ def sound_outline(given: Any) -> dict[str, Any]:
     """Validate a GeoJSON (Multi)Polygon in WGS-84 degrees, repairing crossings. Raises BadRow."""
     try:
         geometry = shape(given)
-    except (
-        AttributeError,
-        KeyError,
-        IndexError,
-        TypeError,
-        ValueError,
-        shapely.errors.ShapelyError,
-    ) as why:
+    except (AttributeError, LookupError, TypeError, ValueError, shapely.errors.ShapelyError) as why:
         raise BadRow(_("不是可用的要素：%s") % why) from why
     if geometry.geom_type not in {"Polygon", "MultiPolygon"} or geometry.is_empty:
         raise BadRow(_("边界应为多边形，而不是 %s") % geometry.geom_type)

@@ -5,8 +5,6 @@ Each process caches the areas and checks for changes every few seconds
 forces a check. Retired areas are never found.
 """
 
-from __future__ import annotations
-
 import math
 import threading
 import time

@@ -5,18 +5,14 @@ first twelve are the statistical codes of the National Bureau of Statistics, GB/
 countries' codes work too, as long as a child's code begins with its parent's.
 """
 
-from __future__ import annotations
-
 import secrets
-from typing import TYPE_CHECKING, Final
+from collections.abc import Container
+from typing import Final
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-
-if TYPE_CHECKING:
-    from collections.abc import Container
 
 LENGTHS: Final[tuple[int, ...]] = (6, 9, 12, 15, 18)
 """Code lengths of levels 1 to 5 by default."""
@@ -124,9 +120,7 @@ class WorkDay(models.Model):
 
 
 class WorkSpan(models.Model):
-    """A span of working time, made by `calendar.lay_out`; `before` sums the minutes of earlier
-    spans.
-    """
+    """A span of working time; `before` sums the minutes of earlier ones. See `calendar.lay_out`."""
 
     opens = models.DateTimeField(primary_key=True)
     closes = models.DateTimeField()

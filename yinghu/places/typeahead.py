@@ -1,7 +1,5 @@
 """Typeahead search for areas, by code, part of the name or pinyin initials."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import NamedTuple
 

@@ -1,12 +1,8 @@
 """Dictionary matching: finds every known word of a text in one pass."""
 
-from __future__ import annotations
-
 import unicodedata
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
+from typing import NamedTuple
 
 
 class Found(NamedTuple):

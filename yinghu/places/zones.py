@@ -1,7 +1,5 @@
 """Look up the restricted zone of a place."""
 
-from __future__ import annotations
-
 import math
 
 import shapely
@@ -15,10 +13,9 @@ _METRES_OF_DEGREE = 111_195.0
 
 
 def zone_at(area_code: str, lon: float | None, lat: float | None) -> Zone | None:
-    """Return the controlled or sealed zone that contains a place, or None.
+    """Return the controlled or sealed zone that contains a place, the smallest of several, or None.
 
-    A zone contains its listed areas with descendants and the inside of its outline. Of several, the
-    smallest counts.
+    A zone contains its listed areas with descendants and the inside of its outline.
     """
     found = [
         (size, zone.code, zone)

@@ -1,7 +1,5 @@
 """Which rule takes an appeal and why, and how other rules would change that."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

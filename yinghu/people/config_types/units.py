@@ -1,7 +1,5 @@
 """Configuration of units and of volunteers' skills."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 
@@ -14,7 +12,6 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from yinghu.common.config_types.config_form import (
     CodeField,
     ConfigForm,
-    FormContext,
     State,
     order_field,
 )
@@ -66,10 +63,6 @@ class UnitForm(ConfigForm):
         return parent
 
 
-def _show_most_held(most: int, context: FormContext) -> str:
-    return str(most) if most else _("不限")
-
-
 class UnitType(ModelType):
     model = Unit
     order = ("kind", "name")
@@ -104,7 +97,7 @@ class UnitType(ModelType):
             "most_held",
             gettext_lazy("每位志愿者手上最多几件"),
             gettext_lazy("到了这个数，要办好或放回一件才能再接。0 是不限；空着按 5 件。"),
-            show=_show_most_held,
+            show=lambda most, _context: str(most) if most else _("不限"),
         ),
     )
     heads = (

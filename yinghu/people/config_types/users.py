@@ -1,7 +1,5 @@
 """Configuration of logins and their posts."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property

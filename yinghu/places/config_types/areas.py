@@ -1,7 +1,5 @@
 """Configuration of areas: a tree by code prefix, of any size."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
