@@ -43,12 +43,6 @@ def test_a_point_that_is_none_is_nowhere(bad: float) -> None:
     assert locate.by_point(120.1, bad) is None
 
 
-def test_reach_is_configurable() -> None:
-    found = locate.by_point(120.0745, 29.3065, reach={2: 20_000})
-    assert found is not None
-    assert found.code == "330782001"
-
-
 def test_deeper_outline_wins_and_shuts_out_its_own() -> None:
     west, south, east, north = 120.07, 29.30, 120.08, 29.31
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]

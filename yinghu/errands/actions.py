@@ -19,7 +19,7 @@ from yinghu.appeals.verb import WHY, WHY_OPTIONAL, Field, FieldKind, Privacy, Su
 from yinghu.common import text_cleaning
 from yinghu.errands.leg_sequence import Course
 from yinghu.errands.models import Errand, ErrandTemplate, Leg, LegKind, Offer
-from yinghu.errands.planning import legs_of, template_for
+from yinghu.errands.planning import legs_of
 from yinghu.people.access import SYSTEM, Actor, helper_of, relations
 
 ERRAND_DESKS = UNIT | {Who.DISPATCH, Who.COMMAND}
@@ -85,14 +85,6 @@ def plan(
         return {"legs": appeal.legs + course.left()}
 
     return move(appeal_id, actor, PLAN, change, facts=facts, expect=expect)
-
-
-def plan_by_template(appeal: Appeal) -> Event | None:
-    """Plan the category's usual errand; None without a template, or if the case has an errand."""
-    template = template_for(appeal.category_id)
-    if template is None or not template.auto or appeal.errands.exists():
-        return None
-    return plan(appeal.pk, SYSTEM, template=template, expect=appeal.version)
 
 
 def _drop_detail(event: Event) -> str:

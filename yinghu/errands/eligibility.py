@@ -141,9 +141,8 @@ def mine(actor: Actor) -> QuerySet[Leg]:
 def pool(actor: Actor) -> QuerySet[Leg]:
     """Return open legs that fit the actor where they serve, most urgent first."""
     volunteer = volunteer_of(actor)
-    found = Leg.objects.filter(
-        state=Leg.State.OPEN, opened_at__isnull=False, kind__in=_TO_TAKE
-    ).order_by("-appeal__urgency", "opened_at", "id")
+    found = Leg.objects.filter(state=Leg.State.OPEN, opened_at__isnull=False)
+    found = found.exclude(kind=LegKind.HAND_OVER).order_by("-appeal__urgency", "opened_at", "id")
     of_units = Q(appeal__unit__in=actor.unit_ids) if actor.unit_ids else Q(pk__in=[])
     if volunteer is None:
         return found.filter(of_units, skill="", zone=None)
@@ -158,6 +157,3 @@ def pool(actor: Actor) -> QuerySet[Leg]:
     if may_go(volunteer, "", zones):
         allowed |= Q(zone=None)
     return found.filter(allowed)
-
-
-_TO_TAKE = [kind.value for kind in LegKind if kind is not LegKind.HAND_OVER]

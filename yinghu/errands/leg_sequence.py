@@ -9,25 +9,7 @@ from yinghu.errands.models import PURCHASES, Leg, LegKind
 GOODS = frozenset({*PURCHASES, LegKind.CARRY})
 """Kinds that leave goods in the holder's hands."""
 
-_WRITTEN = (
-    "state",
-    "holder_id",
-    "giver_id",
-    "kept",
-    "paid",
-    "opened_at",
-    "ready_at",
-    "taken_at",
-    "active_at",
-    "nudged_at",
-    "given_at",
-    "received_at",
-    "done_at",
-    "minutes",
-    "stage",
-    "stage_at",
-    "next_at",
-)
+_COLUMNS = tuple(field.attname for field in Leg._meta.concrete_fields)
 _ENDED = (Leg.State.DONE, Leg.State.DROPPED)
 
 
@@ -155,14 +137,19 @@ class Course:
         return sorted(people - {leg.holder_id})
 
     def save(self) -> None:
-        """Write the changed legs."""
+        """Write what has changed since the legs were read."""
         changed = [leg for leg in self if _state(leg) != self._read[leg.n]]
-        fields = [name.removesuffix("_id") for name in _WRITTEN]
+        columns = {
+            name
+            for leg in changed
+            for name, value in _state(leg).items()
+            if value != self._read[leg.n][name]
+        }
         if len(changed) == 1:
-            changed[0].save(update_fields=fields)
+            changed[0].save(update_fields=columns)
         elif changed:
-            Leg.objects.bulk_update(changed, fields)
+            Leg.objects.bulk_update(changed, columns)
 
 
-def _state(leg: Leg) -> tuple[Any, ...]:
-    return tuple(getattr(leg, name) for name in _WRITTEN)
+def _state(leg: Leg) -> dict[str, Any]:
+    return {name: getattr(leg, name) for name in _COLUMNS}

@@ -20,8 +20,6 @@ from yinghu.people import volunteers
 from yinghu.people.access import SYSTEM, serves
 from yinghu.people.models import User, Volunteer
 
-_IN_HAND = (Status.HANDLING.value, Status.WAITING.value)
-
 
 def suspend(volunteer: Volunteer, by: User, why: str) -> None:
     """Suspend a volunteer and release their work, by their coordinator. Raises Refused."""
@@ -50,20 +48,16 @@ def has_in_hand(user: User) -> bool:
     legs = Leg.objects.filter(
         Q(state=Leg.State.TAKEN, holder=user) | gives & Q(ready_at__lte=Now())
     )
-    cases = Appeal.objects.filter(holder=user, status__in=_IN_HAND)
+    cases = Appeal.objects.filter(holder=user, status__in=(Status.HANDLING, Status.WAITING))
     return legs.exists() or cases.exists()
 
 
 def _free_hands(volunteer: Volunteer, why: str) -> None:
-    _release_cases(volunteer.user, why)
+    """Release the cases that this person may no longer hold, then legs and offers."""
+    held = Appeal.objects.filter(holder=volunteer.user, status__in=actions.RELEASE.sources)
+    for appeal in held:
+        if not serves(appeal.unit_id, volunteer.pk):
+            # If it was resolved, returned or handed on meanwhile, it needs no release.
+            with suppress(moving.Refused):
+                actions.release(appeal.pk, SYSTEM, why=why)
     offers.free_hands(volunteer.pk, why)
-
-
-def _release_cases(user: User, why: str) -> None:
-    """Release cases that this person may no longer hold to their units, as the platform."""
-    for appeal in Appeal.objects.filter(holder=user, status__in=actions.RELEASE.sources):
-        if serves(appeal.unit_id, user.pk):
-            continue
-        # If it was resolved, returned or handed on meanwhile, it needs no release.
-        with suppress(moving.Refused):
-            actions.release(appeal.pk, SYSTEM, why=why)

@@ -8,7 +8,6 @@ under the case's lock, and only while it is due.
 
 import math
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any
@@ -52,14 +51,6 @@ class Stage(IntEnum):
     DESK = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An eligible person, with their distance if known."""
-
-    user_id: int
-    metres: int | None
-
-
 # The index yields the nearest first, and the other conditions are checked one by one until enough
 # are found. So there are no joins: with them the planner would fetch all and sort. In Mercator's
 # projection a degree is equally long in all directions, so the index orders by distance.
@@ -97,9 +88,9 @@ _THERE = "point(%(lon)s, degrees(asinh(tan(radians(%(lat)s)))))"
 
 def nearest(
     appeal: Appeal, together: list[Leg], limit: int, km: float, now: datetime
-) -> list[Found]:
-    """Find the nearest volunteers who can be asked to take these legs together now: up to `limit`,
-    within `km` if the destination is known.
+) -> list[Offer]:
+    """Return unsaved offers to the nearest volunteers, up to `limit`, who can be asked to take
+    these legs together now; within `km` if the destination is known.
 
     Their rows are locked; volunteers who are being asked by another worker are left out.
     """
@@ -136,9 +127,9 @@ def nearest(
     # distances the door could be found.
     about_lon, about_lat = first.about_lon, first.about_lat
     if lon is None or about_lon is None or about_lat is None:
-        return [Found(user_id, None) for user_id, *_their in rows]
+        return [Offer(user_id=user_id) for user_id, *_their in rows]
     return [
-        Found(user_id, round(metres(about_lon, about_lat, their_lon, their_lat)))
+        Offer(user_id=user_id, metres=round(metres(about_lon, about_lat, their_lon, their_lat)))
         for user_id, their_lon, their_lat in rows
     ]
 
@@ -224,23 +215,23 @@ class _Search:
         self.to = ""
 
     def advance(self) -> None:
+        """Ask the next people, or enter the next stage, and set when to look again."""
+        _expire(self.leg.pk, self.now)
+        self.leg.next_at = self._advance()
+
+    def _advance(self) -> datetime:
         leg, now = self.leg, self.now
-        _expire(leg.pk, now)
         open_offers = Offer.objects.filter(leg=leg.pk, answer=Offer.Answer.WAITING)
         waiting = list(open_offers.values_list("until", flat=True))
         if leg.stage == Stage.FIXED:
-            fixed = self._fixed_helpers() if not waiting else []
-            if fixed:
-                self._make_offers(fixed)
-                return
             if waiting:
-                leg.next_at = min(waiting)
-                return
+                return min(waiting)
+            if fixed := self._fixed_helpers():
+                return self._make_offers(fixed)
             opened = leg.opened_at or now
             pool_until = opened + timedelta(minutes=self.policy["offer_pool_minutes"])
             if self.appeal.urgency == Urgency.NORMAL and pool_until > now:
-                leg.next_at = pool_until
-                return
+                return pool_until
             self._enter_stage(Stage.NEAR)
         wanted = self.policy["offer_people"] - len(waiting)
         later = now + timedelta(minutes=self.policy["offer_minutes"])
@@ -248,21 +239,17 @@ class _Search:
             km = self.policy["offer_km" if leg.stage == Stage.NEAR else "offer_km_most"]
             found = nearest(self.appeal, self.together, wanted, km, now) if wanted > 0 else []
             if found:
-                self._make_offers(found)
-                return
+                return self._make_offers(found)
             is_over = now >= self._stage_ends_at()
             if waiting and not is_over:
-                leg.next_at = min(*waiting, self._stage_ends_at())
-                return
+                return min(*waiting, self._stage_ends_at())
             if leg.stage == Stage.DESK or (leg.stage == Stage.LEADER and not is_over):
                 # Somebody eligible may come on duty.
-                leg.next_at = later
-                return
+                return later
             self._enter_stage(Stage(leg.stage + 1))
             if leg.stage >= Stage.LEADER:
                 self.to = "leader" if leg.stage == Stage.LEADER else "desk"
-                leg.next_at = later
-                return
+                return later
 
     def _enter_stage(self, stage: Stage) -> None:
         self.leg.stage, self.leg.stage_at = stage, self.now
@@ -272,7 +259,7 @@ class _Search:
         name = "offer_widen_minutes" if searching else "offer_leader_minutes"
         return (self.leg.stage_at or self.now) + timedelta(minutes=self.policy[name])
 
-    def _fixed_helpers(self) -> list[Found]:
+    def _fixed_helpers(self) -> list[Offer]:
         serving = active_posts().filter(role__in=UNIT_ROLES)
         own = FixedHelper.objects.filter(unit=self.appeal.unit_id, kind=self.leg.kind, active=True)
         found = own.filter(user__in=serving.values("user"))
@@ -284,21 +271,19 @@ class _Search:
         not_now_ids = Volunteer.objects.filter(not_now).values("pk")
         found = found.exclude(user__in=asked).exclude(user__in=not_now_ids)
         return [
-            Found(each.user_id, None)
+            Offer(user_id=each.user_id)
             for each in found.order_by("-place", "id")
             if each.place_id in (None, self.leg.place_id)
         ]
 
-    def _make_offers(self, found: list[Found]) -> None:
+    def _make_offers(self, offers: list[Offer]) -> datetime:
         until = self.now + timedelta(minutes=self.policy["offer_minutes"])
-        offers = [
-            Offer(leg=self.leg, user_id=f.user_id, metres=f.metres, asked_at=self.now, until=until)
-            for f in found
-        ]
+        for offer in offers:
+            offer.leg, offer.asked_at, offer.until = self.leg, self.now, until
         Offer.objects.bulk_create(offers, ignore_conflicts=True)
-        self.told = [each.user_id for each in found]
+        self.told = [offer.user_id for offer in offers]
         Volunteer.objects.filter(pk__in=self.told).update(asked_at=self.now)
-        self.leg.next_at = until
+        return until
 
 
 def decline(leg_id: int, actor: Actor) -> None:

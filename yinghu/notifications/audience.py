@@ -86,7 +86,7 @@ def _heads_of_unit(event: Event, _known: Directory) -> Turns:
 
 
 def _new_holder(event: Event, known: Directory) -> Turns:
-    user_id = known.login(event.facts.get("user"))
+    user_id = known.logins.get(event.facts.get("user", ""))
     return ((Group(Reason.HOLDER, user_id=user_id, unit_id=event.unit_id, roles=_SERVING),),)
 
 
@@ -111,7 +111,7 @@ def _raised_to(event: Event, known: Directory) -> Turns:
     """The unit that has to accept it, the command at the top level, and the previous unit."""
     top = (_desk(event, Reason.COMMAND),) if event.facts.get("to") == Level.COMMAND else ()
     lead = _heads(event.appeal.lead_id, Reason.LEAD)
-    before = _of_unit(known.unit_before(event), Reason.BEFORE)
+    before = _of_unit(known.before.get(event.pk), Reason.BEFORE)
     return (_of_unit(event.unit_id),), top, (lead,), (before,)
 
 

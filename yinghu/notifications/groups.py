@@ -56,10 +56,6 @@ class Directory:
         """Return the id of the unit with this code, if any."""
         return self._units.get(str(code or ""))
 
-    def login(self, username: object) -> int | None:
-        """Return the id of a login by its name, as in the facts of a hand-over."""
-        return self._logins.get(str(username or ""))
-
     def whistler(self, event: Event) -> tuple[int | None, int | None]:
         """Return (unit, login) of the last earlier whistle that called the unit of the facts."""
         last: tuple[int | None, int | None] = (None, None)
@@ -71,10 +67,6 @@ class Directory:
     def squads(self, area_id: str | None) -> list[int]:
         """Return the ids of the squads that serve in this area."""
         return [pk for pk, prefix in self._squads if (area_id or "").startswith(prefix)]
-
-    def unit_before(self, event: Event) -> int | None:
-        """Return the id of the unit that had the case before this event raised it."""
-        return self._before.get(event.pk)
 
     def _at_desk(self, roles: frozenset[str], area: str) -> set[int]:
         key = (roles, area)
@@ -88,7 +80,7 @@ class Directory:
 
     @cached_property
     def _in_units(self) -> dict[int, list[tuple[int, str]]]:
-        wanted: set[int | None] = {*self._units.values(), *self._before.values()}
+        wanted: set[int | None] = {*self._units.values(), *self.before.values()}
         for event in self._events:
             wanted |= {event.unit_id, event.appeal.lead_id, event.facts.get("unit_id")}
         if any(event.facts.get("to") == "leader" for event in self._events):
@@ -114,12 +106,8 @@ class Directory:
 
     @cached_property
     def _units(self) -> dict[str, int]:
-        codes: set[str] = set()
-        for event in self._events:
-            codes |= {str(code) for code in event.facts.get("units", ())}
-            codes |= {str(event.facts["unit"])} if event.facts.get("unit") else set()
-        if not codes:
-            return {}
+        codes = {str(code) for event in self._events for code in event.facts.get("units", ())}
+        codes |= {str(event.facts["unit"]) for event in self._events if event.facts.get("unit")}
         return dict(Unit.objects.filter(code__in=codes).values_list("code", "pk"))
 
     @cached_property
@@ -128,17 +116,17 @@ class Directory:
         return [(pk, area or "") for pk, area in found.values_list("pk", "area")]
 
     @cached_property
-    def _before(self) -> dict[int, int | None]:
+    def before(self) -> dict[int, int | None]:
+        """The unit that had the case before it was raised, by event."""
         raised = [event.pk for event in self._events if event.verb == ESCALATE.name]
-        if not raised:
-            return {}
         earlier = Event.objects.filter(appeal=OuterRef("appeal"), seq__lt=OuterRef("seq"))
         last = Subquery(earlier.order_by("-seq").values("unit")[:1])
         found = Event.objects.filter(pk__in=raised).annotate(before=last)
         return dict(found.values_list("pk", "before"))
 
     @cached_property
-    def _logins(self) -> dict[str, int]:
+    def logins(self) -> dict[str, int]:
+        """The logins that the facts name, by username."""
         names = {str(event.facts["user"]) for event in self._events if event.facts.get("user")}
         return dict(User.objects.filter(username__in=names).values_list("username", "pk"))
 
@@ -146,18 +134,10 @@ class Directory:
     def _whistles(self) -> dict[int, list[tuple[int, str, int, int | None]]]:
         """(event, code of the unit called, unit and login of the whistler) by appeal, in order."""
         found: dict[int, list[tuple[int, str, int, int | None]]] = defaultdict(list)
-        about = {event.appeal_id for event in self._events if event.verb in _OF_WHISTLES}
-        if about:
-            calls = Summons.objects.filter(whistle__appeal__in=about).order_by("whistle__event")
-            for appeal_id, *call in calls.values_list(
-                "whistle__appeal",
-                "whistle__event",
-                "unit__code",
-                "whistle__unit",
-                "whistle__event__user",
-            ):
-                found[appeal_id].append(tuple(call))  # type: ignore[arg-type]  # four columns
+        answers = ("report_in", "measures", "contest", "judge")
+        about = {event.appeal_id for event in self._events if event.verb in answers}
+        calls = Summons.objects.filter(whistle__appeal__in=about).order_by("whistle__event")
+        columns = ("whistle__event", "unit__code", "whistle__unit", "whistle__event__user")
+        for appeal_id, *call in calls.values_list("whistle__appeal", *columns):
+            found[appeal_id].append(tuple(call))  # type: ignore[arg-type]  # four columns
         return found
-
-
-_OF_WHISTLES = ("report_in", "measures", "contest", "judge")

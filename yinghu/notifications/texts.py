@@ -1,7 +1,7 @@
 """Texts of notifications: one sentence in the reader's language, without the requester's words."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
@@ -24,9 +24,9 @@ from yinghu.verbs import ERRANDS, verb_of
 class UnitNames:
     """Names of the units in notifications, by id and by code, and the whistler of an event."""
 
-    by_id: dict[int, Unit] = field(default_factory=dict)
-    by_code: dict[str, Unit] = field(default_factory=dict)
-    whistlers: dict[int, Unit] = field(default_factory=dict)
+    by_id: dict[int, Unit]
+    by_code: dict[str, Unit]
+    whistlers: dict[int, Unit]
 
     def name(self, key: object, otherwise: object = "") -> str:
         """A unit's name by id or code, else the name stored in the event."""
@@ -37,18 +37,31 @@ class UnitNames:
 def units_of(notifications: Iterable[Notification]) -> UnitNames:
     """Fetch the units that these notifications mention, in two or three queries."""
     events = {event.pk: event for each in notifications if (event := each.event)}.values()
-    ids: set[int] = set()
-    codes: set[str] = set()
-    for event in events:
-        ids |= {event.facts["unit_id"]} if event.facts.get("unit_id") else set()
-        codes |= {str(event.facts["unit"])} if event.facts.get("unit") else set()
+    ids = {event.facts["unit_id"] for event in events if event.facts.get("unit_id")}
+    codes = {str(event.facts["unit"]) for event in events if event.facts.get("unit")}
     whistled = [event.pk for event in events if event.verb == "whistle"]
-    blown = Whistle.objects.filter(event__in=whistled).select_related("unit") if whistled else ()
+    blown = Whistle.objects.filter(event__in=whistled).select_related("unit")
     return UnitNames(
-        Unit.objects.in_bulk(ids) if ids else {},
-        Unit.objects.in_bulk(codes, field_name="code") if codes else {},
+        Unit.objects.in_bulk(ids),
+        Unit.objects.in_bulk(codes, field_name="code"),
         {each.event_id: each.unit for each in blown},
     )
+
+
+_DIGEST_PHRASES = {
+    "done": gettext_noop("上周办结 %d 件"),
+    "mine": gettext_noop("手上和待接单 %d 件"),
+    "late": gettext_noop("已超时 %d 件"),
+    "today": gettext_noop("今天到期 %d 件"),
+    "back": gettext_noop("退回重办 %d 件"),
+    "watched": gettext_noop("督办中 %d 件"),
+    "asked": gettext_noop("等您回话 %d 件"),
+    "rulings": gettext_noop("等裁定 %d 件"),
+    "nobody": gettext_noop("没有人负责 %d 件"),
+    "silent": gettext_noop("吹哨没有报到 %d 件"),
+    "raised": gettext_noop("提级办理 %d 件"),
+}
+"""Phrases of a weekly digest for each of `digest.digest_counts`, in this order."""
 
 
 _PHRASES = {
@@ -74,17 +87,22 @@ _PHRASES = {
 def notification_text(notification: Notification, units: UnitNames) -> str:
     """Say what has happened, and what this reader is expected to do."""
     event, reason = notification.event, notification.reason
+    if notification.recipient_kind == RecipientKind.REQUESTER:
+        return _("您的诉求有新进展")
     if notification.recipient_kind != RecipientKind.LOGIN:
-        return _external_text(notification)
+        # Without internal details.
+        return _("有新进展")
     if event is None:
-        return _digest_text(notification.counts or {})
+        counts = notification.counts or {}
+        parts = [_(text) % counts[name] for name, text in _DIGEST_PHRASES.items() if name in counts]
+        return _("每周小结：") + _("，").join(parts)
     given = event.facts
-    said = {
+    said: dict[str, str] = {
         "unit": name_of(event.unit) if event.unit else "",
         "other": units.name(given.get("unit"), given.get("name")),
         "until": _format_time(given.get("until")),
         "colleague": _colleague(event),
-        "place": given.get("place", ""),
+        "place": str(given.get("place", "")),
         "title": str(given.get("title", "")),
     }
     if event.verb in _PHRASES:
@@ -141,13 +159,6 @@ def notification_text(notification: Notification, units: UnitNames) -> str:
             return _(verb_of(event).label)
 
 
-def _external_text(notification: Notification) -> str:
-    """For recipients without a login: that there is news, without internal details."""
-    if notification.recipient_kind == RecipientKind.REQUESTER:
-        return _("您的诉求有新进展")
-    return _("有新进展")
-
-
 def _leg_text(event: Event, reason: str, title: str) -> str:
     given = event.facts
     mine = reason in (Reason.HELPER, Reason.OFFERED)
@@ -174,27 +185,6 @@ def _leg_text(event: Event, reason: str, title: str) -> str:
             return _("“%s”的帮手很久没有动静，东西在他手上") % title
         case _:
             return _("有人留言")
-
-
-_DIGEST_PHRASES = {
-    "done": gettext_noop("上周办结 %d 件"),
-    "mine": gettext_noop("手上和待接单 %d 件"),
-    "late": gettext_noop("已超时 %d 件"),
-    "today": gettext_noop("今天到期 %d 件"),
-    "back": gettext_noop("退回重办 %d 件"),
-    "watched": gettext_noop("督办中 %d 件"),
-    "asked": gettext_noop("等您回话 %d 件"),
-    "rulings": gettext_noop("等裁定 %d 件"),
-    "nobody": gettext_noop("没有人负责 %d 件"),
-    "silent": gettext_noop("吹哨没有报到 %d 件"),
-    "raised": gettext_noop("提级办理 %d 件"),
-}
-"""Phrases of a weekly digest for each of `digest.digest_counts`, in this order."""
-
-
-def _digest_text(counts: dict[str, int]) -> str:
-    parts = [_(said) % counts[name] for name, said in _DIGEST_PHRASES.items() if name in counts]
-    return _("每周小结：") + _("，").join(parts)
 
 
 def _colleague(event: Event) -> str:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_noop, pgettext_lazy
 
 from yinghu.appeals import clocks
 from yinghu.appeals.actions import RETURN
-from yinghu.appeals.handling_actions import EXTEND
+from yinghu.appeals.handling_actions import EXTEND, LONGEST_EXTENSION
 from yinghu.appeals.models import Appeal, ChaseAct, ChaseTell, Event
 from yinghu.appeals.moving import Conflict, Refused, move
 from yinghu.appeals.phrases import (
@@ -26,11 +26,19 @@ from yinghu.appeals.phrases import (
 )
 from yinghu.appeals.states import DESKS, EVERY_STATUS, HELD, UNIT, UNRATED, ClockKind, Status, Who
 from yinghu.appeals.verb import WHY, ClockChanges, Field, FieldKind, Privacy, Verb
-from yinghu.oversight.deadlines import minutes_until
 from yinghu.oversight.levels import above, joined_units
 from yinghu.oversight.rulings import asked
 from yinghu.people.access import Actor, staffed
 from yinghu.people.models import Unit
+
+
+def minutes_until(until: datetime, now: datetime) -> float:
+    """Minutes from `now` until a deadline; Refused if it is past or more than a year ahead."""
+    if until <= now:
+        raise Refused("past", _("请写将来的时间"), "until")
+    if until > now + LONGEST_EXTENSION:
+        raise Refused("too_far", _("最多一年以内"), "until")
+    return (until - now).total_seconds() / 60
 
 
 def _rule_clocks(

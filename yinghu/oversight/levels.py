@@ -8,9 +8,6 @@ from yinghu.appeals.models import Appeal, Category
 from yinghu.people.access import staffed
 from yinghu.people.models import Level, Unit, UnitKind
 
-_LOCAL = {Level.COMMUNITY: UnitKind.COMMUNITY, Level.TOWN: UnitKind.TOWN}
-"""Levels whose unit is found by area."""
-
 
 def above(appeal: Appeal) -> Unit | None:
     """Return the unit to which the appeal would be raised, if any.
@@ -33,7 +30,8 @@ def above(appeal: Appeal) -> Unit | None:
 def _unit_at(level: Level, appeal: Appeal, people: frozenset[int]) -> Unit | None:
     if level is Level.DEPARTMENT:
         return _department(appeal.category_id, people)
-    kind = _LOCAL.get(level, UnitKind.COMMAND)
+    local = {Level.COMMUNITY: UnitKind.COMMUNITY, Level.TOWN: UnitKind.TOWN}
+    kind = local.get(level, UnitKind.COMMAND)
     here = appeal.area_id or ""
     units = Unit.objects.filter(kind=kind, active=True, pk__in=people)
     covering = [unit for unit in units if here.startswith(unit.area_id or "")]

@@ -410,15 +410,11 @@ def ids_behind(
 
 def _name(by: str, lines: list[Line]) -> None:
     """Set the names of all lines, and the codes of units; one query."""
-    keys = [line.key for line in lines if line.key]
+    models: dict[str, Any] = {"unit": Unit, "area": Area, "category": Category}
     named: dict[str, Any] = {}
-    match by:
-        case "unit":
-            named = {str(unit.pk): unit for unit in Unit.objects.filter(pk__in=keys)}
-        case "area":
-            named = dict(Area.objects.defer("outline").in_bulk(keys))
-        case "category":
-            named = dict(Category.objects.in_bulk(keys))
+    if by in models:
+        found = models[by].objects.filter(pk__in=[line.key for line in lines if line.key])
+        named = {str(row.pk): row for row in found.only("code", "name", "name_en")}
     for line in lines:
         thing = named.get(line.key)
         if thing is not None:

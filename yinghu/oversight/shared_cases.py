@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -33,8 +32,8 @@ def given_to(actor: Actor) -> list[Unit]:
 
 def given_by(actor: Actor) -> list[Unit]:
     """Return the units with which the actor, their unit or their desk shares something now."""
-    running = _own_shares(actor).values("unit")
-    return list(Unit.objects.filter(pk__in=running))
+    running = _open_shares().filter(_own_side(actor))
+    return list(Unit.objects.filter(pk__in=running.values("unit")))
 
 
 def for_us(actor: Actor, unit: Unit) -> QuerySet[Appeal]:
@@ -49,12 +48,8 @@ def for_us(actor: Actor, unit: Unit) -> QuerySet[Appeal]:
 
 def by_us(actor: Actor, unit: Unit) -> QuerySet[Appeal]:
     """Return the open cases that the actor's unit or desk shares with this unit."""
-    shared = _own_shares(actor).filter(unit=unit)
+    shared = _open_shares().filter(_own_side(actor), unit=unit)
     return Appeal.objects.filter(pk__in=shared.values("appeal"))
-
-
-def _own_shares(actor: Actor) -> QuerySet[Share]:
-    return _open_shares().filter(_own_side(actor))
 
 
 def _open_shares() -> QuerySet[Share]:
@@ -113,10 +108,6 @@ class Pair:
     given: Event | None
     said: Event | None
 
-    @property
-    def since(self) -> datetime | None:
-        return self.given.at if self.given else None
-
 
 def pairs_of(wanted: Iterable[tuple[Appeal, Unit]], *, ours: bool) -> list[Pair]:
     """Build the pairs of a list, in its order, in a handful of queries.
@@ -132,10 +123,16 @@ def pairs_of(wanted: Iterable[tuple[Appeal, Unit]], *, ours: bool) -> list[Pair]
     given: dict[int, list[Event]] = {}
     for event in Event.objects.filter(appeal__in=appeals, verb__in=_GIVING).order_by("-seq"):
         given.setdefault(event.appeal_id, []).append(event)
+    spoken = Event.objects.filter(appeal__in=appeals, verb__in=SAYING, user__isnull=False)
+    last = spoken.order_by("appeal", "user", "-seq").distinct("appeal", "user")
+    words = Event.objects.filter(pk__in=last.values("pk")).select_related("user")
     said: dict[int, list[Event]] = {}
-    for event in _last_words(appeals):
+    for event in words.order_by("-at", "-pk"):
         said.setdefault(event.appeal_id, []).append(event)
-    people = _speakers({unit.pk for _appeal, unit in wanted})
+    people: dict[int, set[int]] = {}
+    members = speaking({unit.pk for _appeal, unit in wanted})
+    for unit_id, user_id in members.values_list("unit", "user"):
+        people.setdefault(unit_id, set()).add(user_id)
     made = []
     for appeal, unit in wanted:
         holder = appeal.unit if appeal.unit_id != unit.pk else None
@@ -158,17 +155,3 @@ def _gave_to(event: Event, unit: Unit) -> bool:
     if event.verb == WHISTLE.name:
         return unit.code in event.facts.get("units", ())
     return event.unit_id == unit.pk
-
-
-def _last_words(appeals: set[int]) -> list[Event]:
-    spoken = Event.objects.filter(appeal__in=appeals, verb__in=SAYING, user__isnull=False)
-    last = spoken.order_by("appeal", "user", "-seq").distinct("appeal", "user")
-    found = Event.objects.filter(pk__in=last.values("pk")).select_related("user")
-    return list(found.order_by("-at", "-pk"))
-
-
-def _speakers(units: set[int]) -> dict[int, set[int]]:
-    found: dict[int, set[int]] = {}
-    for unit_id, user_id in speaking(units).values_list("unit", "user"):
-        found.setdefault(unit_id, set()).add(user_id)
-    return found

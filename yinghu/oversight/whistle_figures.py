@@ -62,6 +62,11 @@ IN_TIME = Q(reported_at__lte=F("whistle__until")) | Q(
 """Did the unit come in time, by the whistle or by a clock extended by a contest (`KEPT`)?"""
 
 
+def has_time(now: datetime) -> Exists:
+    """Does the unit still have time to come? A contest extends the time."""
+    return Exists(_CLOCK.filter(~Q(paused_at=None) | Q(due_at__gt=now), stopped_at=None))
+
+
 def answering(
     now: datetime,
     since: datetime = BEGINNING,
@@ -74,8 +79,7 @@ def answering(
     Covers `since` until before `until` and cases under one of the area prefixes ("" is everywhere).
     Three queries.
     """
-    has_time = _CLOCK.filter(~Q(paused_at=None) | Q(due_at__gt=now), stopped_at=None)
-    found = Summons.objects.annotate(has_time=Exists(has_time), kept=KEPT)
+    found = Summons.objects.annotate(has_time=has_time(now), kept=KEPT)
     if "" not in scopes:
         under = Q(pk__in=[])
         for scope in scopes:

@@ -15,17 +15,14 @@ from yinghu.people.models import Role
 
 Lists = dict[str, QuerySet[Appeal]]
 
-_FROM_UNITS = (ClockKind.HELP, ClockKind.WHISTLE, ClockKind.MEASURES, ClockKind.GRADE)
-"""Kinds of clock that wait for a unit's answer to others."""
 
-
-def own(actor: Actor, now: datetime | None = None) -> Lists:
+def own(actor: Actor) -> Lists:
     """Return a person's lists, by name.
 
     A head is responsible for all of the unit's cases, everybody else for what they hold, and with
     colleagues for cases not accepted yet; a volunteer may leave those to others.
     """
-    now = now or timezone.now()
+    now = timezone.now()
     headed = [grant.unit_id for grant in actor.grants if grant.role == Role.HEAD]
     held = Q(holder=actor.user_id, unit__in=actor.unit_ids) | Q(unit__in=headed)
     free = Q(unit__in=actor.party_units, status=Status.ASSIGNED)
@@ -46,7 +43,8 @@ def own(actor: Actor, now: datetime | None = None) -> Lists:
 
 def asked(actor: Actor) -> QuerySet[Appeal]:
     """Return cases in which others wait for this person's units or desk, next due first."""
-    waiting = Q(kind__in=_FROM_UNITS, unit__in=actor.all_units)
+    of_units = (ClockKind.HELP, ClockKind.WHISTLE, ClockKind.MEASURES, ClockKind.GRADE)
+    waiting = Q(kind__in=of_units, unit__in=actor.all_units)
     # A volunteer answers only for the cases they hold.
     answers = Q(appeal__unit__in=actor.party_units)
     answers |= Q(appeal__holder=actor.user_id, appeal__unit__in=actor.unit_ids)
@@ -66,9 +64,9 @@ def silent(now: datetime) -> QuerySet[Clock]:
     )
 
 
-def overseen(actor: Actor, now: datetime | None = None) -> Lists:
+def overseen(actor: Actor) -> Lists:
     """Return a supervisor's lists, by name; raised cases with the highest level first."""
-    now = now or timezone.now()
+    now = timezone.now()
     reach = inboxes.visible(actor)
     orphans = orphan_cases.unanswered().order_by().values("pk")
     raised = reach.filter(lead__isnull=False, status__in=sorted(OPEN))

@@ -21,13 +21,11 @@ from yinghu.people.sessions import end_sessions
 VALID_FOR = timedelta(days=7)
 _KIND = "user"
 """Kind of the history's rows."""
-_BYTES = 24
-"""192 random bits."""
 
 
 def make(user: User, by: User | None) -> str:
     """Create a link's secret, returned only this once; earlier links of the login end."""
-    secret = secrets.token_urlsafe(_BYTES)
+    secret = secrets.token_urlsafe(24)
     with transaction.atomic():
         _lock(user.pk)
         revoke(user)

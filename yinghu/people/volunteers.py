@@ -20,8 +20,6 @@ from yinghu.places.models import Zone, new_place_code
 
 KIND: Final = "volunteer"
 """Kind of the history's rows, whose key is the username."""
-LONGEST_READY: Final = timedelta(hours=24)
-LONGEST_AWAY: Final = timedelta(days=60)
 
 State = Volunteer.State
 
@@ -41,9 +39,6 @@ _DECIDED = gettext_lazy("这份报名已经有人处理了")
 _GONE = gettext_lazy("已经退出了")
 
 
-# --- membership --------------------------------------------------------------------------------
-
-
 def apply(
     squad: Unit,
     name: str,
@@ -52,7 +47,6 @@ def apply(
     skills: Iterable[str] = (),
     areas: Iterable[str] = (),
     inside: str = "",
-    consented: bool = True,
     by: User | None = None,
 ) -> Volunteer:
     """Create an application, with a login that has no password and no post yet.
@@ -77,7 +71,7 @@ def apply(
                 skills=sorted(set(skills)),
                 areas=sorted(set(areas)),
                 inside=inside,
-                consented_at=timezone.now() if consented else None,
+                consented_at=timezone.now(),
             )
             _record(by or user, volunteer, {}, _state(volunteer))
     except IntegrityError as clash:
@@ -185,11 +179,7 @@ def _begin_posts(volunteer: Volunteer) -> None:
 def of_phone(phone: str) -> Volunteer | None:
     """Return the volunteer with this phone (E.164): the current one, else the last who left."""
     found = Volunteer.objects.filter(caller=blind(phone)).select_related("squad", "user")
-    rows = sorted(found, key=lambda one: (one.state == State.LEFT, -one.pk))
-    return rows[0] if rows else None
-
-
-# --- skills, places, availability -----------------------------------------------------------------
+    return min(found, key=lambda one: (one.state == State.LEFT, -one.pk), default=None)
 
 
 def change(volunteer: Volunteer, by: User, **values: Any) -> bool:
@@ -226,13 +216,13 @@ def train(volunteer: Volunteer, by: User) -> Volunteer:
 
 def set_ready(volunteer: Volunteer, until: datetime) -> None:
     """Make them available until then, a day at most. Raises Refused unless in the squad."""
-    until = min(until, timezone.now() + LONGEST_READY)
+    until = min(until, timezone.now() + timedelta(hours=24))
     _update_active(volunteer, ready_until=until, away_until=None)
 
 
 def set_away(volunteer: Volunteer, until: datetime) -> None:
-    """Make them unavailable until then, whatever their hours are."""
-    until = min(until, timezone.now() + LONGEST_AWAY)
+    """Make them unavailable until then, 60 days at most, whatever their hours are."""
+    until = min(until, timezone.now() + timedelta(days=60))
     _update_active(volunteer, ready_until=None, away_until=until)
 
 
@@ -258,16 +248,11 @@ def hour_of_week(moment: datetime) -> int:
 
 def can_be_asked(volunteer: Volunteer, now: datetime, *, on_duty: bool = False) -> bool:
     """Can they be asked now? Their own statement overrides shifts and hours."""
-    if volunteer.state != State.ACTIVE:
+    away = volunteer.away_until is not None and volunteer.away_until > now
+    if away or volunteer.state != State.ACTIVE:
         return False
-    if volunteer.away_until and volunteer.away_until > now:
-        return False
-    if volunteer.ready_until and volunteer.ready_until > now:
-        return True
-    return on_duty or hour_of_week(now) in volunteer.hours
-
-
-# --- zones ------------------------------------------------------------------------------------
+    ready = volunteer.ready_until is not None and volunteer.ready_until > now
+    return ready or on_duty or hour_of_week(now) in volunteer.hours
 
 
 def may_enter(zone: Zone, volunteer: Volunteer) -> bool:
@@ -293,8 +278,6 @@ def may_go(volunteer: Volunteer, zone_code: str, zones: Mapping[str, Zone] | Non
     zone = zones.get(zone_code)
     return zone is None or may_enter(zone, volunteer)
 
-
-# --- the history ------------------------------------------------------------------------------
 
 _HISTORY_FIELDS = ("state", "skills", "areas", "zones", "inside", "hours", "note")
 

@@ -8,10 +8,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 
 from yinghu.common.config_types.config_form import FormContext
-from yinghu.common.config_types.config_type import with_code
+from yinghu.common.config_types.config_type import Field, with_code
 from yinghu.common.language import name_of
 from yinghu.places import locate
 from yinghu.places.importing import ALIAS_MARKS, CODE, BadRow, sound_outline
@@ -22,8 +22,6 @@ CERTAIN = 0.9
 
 _MARKS = re.compile(r"[|\n;；、，]")
 _MAX_AREAS = 500
-_MAX_OUTLINE = 400_000
-"""Characters of an outline."""
 
 
 class AreaInput(forms.TextInput):
@@ -78,8 +76,8 @@ class ExactAreaField(AreaField):
         return super().clean(value)
 
 
-def area_field(*, required: bool = False) -> ExactAreaField:
-    return ExactAreaField(max_length=120, required=required, widget=AreaInput)
+def area_field() -> ExactAreaField:
+    return ExactAreaField(max_length=120, required=False, widget=AreaInput)
 
 
 class AreasField(forms.CharField):
@@ -161,7 +159,7 @@ class OutlineField(forms.CharField):
 
     def __init__(self) -> None:
         rows = forms.Textarea(attrs={"rows": 4, "spellcheck": "false"})
-        super().__init__(required=False, max_length=_MAX_OUTLINE, widget=rows)
+        super().__init__(required=False, max_length=400_000, widget=rows)
 
     def clean(self, value: Any) -> dict[str, Any] | None:
         text = str(super().clean(value)).strip()
@@ -199,3 +197,12 @@ def show_area(code: str, context: FormContext) -> str:
 def show_area_with_code(code: str, context: FormContext) -> str:
     name = show_area(code, context)
     return with_code(name, code) if name != code else code
+
+
+COVERED_AREA = Field(
+    "area",
+    gettext_lazy("管辖区域"),
+    gettext_lazy("空着就是全市。写几个字，或拼音首字母，从提示里选。"),
+    show=show_area_with_code,
+)
+"""The area that a unit or a post covers."""

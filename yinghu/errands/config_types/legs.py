@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from yinghu.common import text_cleaning
 from yinghu.common.form_fields import RowsInput
 from yinghu.errands.models import LegKind, Proof, Where
+from yinghu.errands.planning import MOST_LEGS
 
 PARTS = ("kind", "title", "title_en", "where", "place", "field", "skill", "proof", "beside")
-MOST = 12
 LONGEST = 60
 """Characters of a title, as in `errands.models.Leg`."""
 BLANK = {"kind": LegKind.CARRY.value, "where": Where.HOME.value, "proof": Proof.NONE.value}
@@ -41,7 +41,7 @@ def _text(value: Any) -> str:
     return "1" if value is True else str(value)
 
 
-LEG_ROWS = RowsInput("leg", PARTS, MOST)
+LEG_ROWS = RowsInput("leg", PARTS, MOST_LEGS)
 
 
 class LegsField(forms.Field):
@@ -55,8 +55,8 @@ class LegsField(forms.Field):
             raise ValidationError(_("步骤里有存不下来的字符，请把那几个字删掉重写"))
         if not rows:
             raise ValidationError(_("至少要有一步"))
-        if len(rows) > MOST:
-            raise ValidationError(_("最多 %d 步") % MOST)
+        if len(rows) > MOST_LEGS:
+            raise ValidationError(_("最多 %d 步") % MOST_LEGS)
         legs: list[Leg] = []
         wrong: list[str] = []
         for number, row in enumerate(rows, 1):

@@ -19,7 +19,7 @@ from yinghu.people import invitations
 from yinghu.people.access import administrators
 from yinghu.people.models import Post, Role, Unit, User
 from yinghu.people.sessions import end_sessions
-from yinghu.places.area_fields import area_field, area_name, show_area_with_code
+from yinghu.places.area_fields import COVERED_AREA, area_field, area_name
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
 
@@ -97,9 +97,8 @@ class UserType(ModelType):
         return [(_show_posts(user), _login_note(user, invited=user.pk in waiting)) for user in rows]
 
     def retire_obstacle(self, row: User) -> str:
-        others = administrators().exclude(user=row)
-        is_admin = administrators().filter(user=row).exists()
-        return str(_LAST_ADMIN) if is_admin and not others.exists() else ""
+        others, own = administrators().exclude(user=row), administrators().filter(user=row)
+        return str(_LAST_ADMIN) if own.exists() and not others.exists() else ""
 
     def count(self) -> int:
         return _colleagues(User.objects.filter(is_active=True)).count()
@@ -216,12 +215,7 @@ class PostType(ModelType):
             ),
             choices=Role,
         ),
-        Field(
-            "area",
-            gettext_lazy("管辖区域"),
-            gettext_lazy("空着就是全市。写几个字，或拼音首字母，从提示里选。"),
-            show=show_area_with_code,
-        ),
+        COVERED_AREA,
     )
     heads = (pgettext_lazy("field", "单位"), gettext_lazy("管辖区域"))
     row_icon = "briefcase"
@@ -253,9 +247,8 @@ class PostType(ModelType):
         ]
 
     def retire_obstacle(self, row: Post) -> str:
-        is_admin = administrators().filter(pk=row.pk).exists()
-        last = is_admin and not administrators().exclude(pk=row.pk).exists()
-        return str(_LAST_ADMIN) if last else ""
+        others, own = administrators().exclude(pk=row.pk), administrators().filter(pk=row.pk)
+        return str(_LAST_ADMIN) if own.exists() and not others.exists() else ""
 
     def count(self) -> int:
         return Post.objects.filter(_STAFF_POSTS, active=True).count()

@@ -187,7 +187,13 @@ class AreaType(ModelType):
 
     def write(self, row: Area, values: State) -> None:
         if "aliases" in values:
-            _set_aliases(row, values["aliases"])
+            names = values["aliases"]
+            row.aliases.exclude(name__in=names).delete()
+            known = set(row.aliases.values_list("name", flat=True))
+            added = [AreaAlias(area=row, name=name) for name in names if name not in known]
+            AreaAlias.objects.bulk_create(added)
+            # Drop the stale prefetched list.
+            getattr(row, "_prefetched_objects_cache", {}).pop("aliases", None)
         for name, value in self.attributes(values).items():
             setattr(row, name, value)
         # Update `updated_at`, by which other processes notice changes.
@@ -276,16 +282,6 @@ class AreaType(ModelType):
             for kind, level in levels
             if (code := cells.get(f"{kind}_code", ""))
         ]
-
-
-def _set_aliases(area: Area, names: list[str]) -> None:
-    area.aliases.exclude(name__in=names).delete()
-    known = set(area.aliases.values_list("name", flat=True))
-    AreaAlias.objects.bulk_create(
-        [AreaAlias(area=area, name=name) for name in names if name not in known]
-    )
-    # Drop the stale prefetched list.
-    getattr(area, "_prefetched_objects_cache", {}).pop("aliases", None)
 
 
 AREAS = AreaType()

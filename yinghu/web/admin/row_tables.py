@@ -17,6 +17,8 @@ from yinghu.common.language import name_of
 from yinghu.errands.config_types import legs
 from yinghu.errands.config_types.errands import ErrandForm
 from yinghu.errands.models import LegKind, Proof, Where
+from yinghu.errands.planning import MOST_LEGS
+from yinghu.people.models import Skill
 from yinghu.ui.forms import FilingForm
 
 
@@ -107,10 +109,10 @@ def _leg_context(form: ConfigForm) -> dict[str, Any]:
         "leg_kinds": LegKind.choices,
         "leg_wheres": Where.choices,
         "leg_proofs": Proof.choices,
-        "leg_skills": form.context.skills.items(),
+        "leg_skills": form.context.choices(Skill),
         "leg_fields": asked,
         "places": form.context.places.items(),
-        "may_add": len(rows) < legs.MOST,
+        "may_add": len(rows) < MOST_LEGS,
     }
 
 
