@@ -37,22 +37,30 @@ _SEEING = frozenset(
 )
 
 
+def _of_unit(unit_id: int | None, reason: Reason = Reason.UNIT) -> Group:
+    return Group(reason, unit_id=unit_id, roles=_TAKING)
+
+
+def _heads_of(unit_id: int | None, reason: Reason = Reason.HEAD) -> Group:
+    return Group(reason, unit_id=unit_id, roles=frozenset({Role.HEAD}))
+
+
+def _desk(event: Event, reason: Reason) -> Group:
+    return Group(reason, area=event.area_id or "", roles=_DESKS[reason])
+
+
 def _holder(event: Event) -> Group:
     return Group(
         Reason.HOLDER, user_id=event.appeal.holder_id, unit_id=event.unit_id, roles=_SERVING
     )
 
 
-def _of_unit(unit_id: int | None, reason: Reason = Reason.UNIT) -> Group:
-    return Group(reason, unit_id=unit_id, roles=_TAKING)
+def _unit(event: Event) -> Group:
+    return _of_unit(event.unit_id)
 
 
-def _heads(unit_id: int | None, reason: Reason = Reason.HEAD) -> Group:
-    return Group(reason, unit_id=unit_id, roles=frozenset({Role.HEAD}))
-
-
-def _desk(event: Event, reason: Reason) -> Group:
-    return Group(reason, area=event.area_id or "", roles=_DESKS[reason])
+def _heads(event: Event) -> Group:
+    return _heads_of(event.unit_id)
 
 
 def _working_on_it(event: Event) -> tuple[Group, ...]:
@@ -61,28 +69,17 @@ def _working_on_it(event: Event) -> tuple[Group, ...]:
     if event.to_status == Status.SORTED:
         return (dispatchers,)
     if event.unit_id is not None:
-        return _holder(event), _of_unit(event.unit_id), dispatchers
+        return _holder(event), _unit(event), dispatchers
     return _desk(event, Reason.CLERK), dispatchers
-
-
-def _unit(event: Event, _known: Directory) -> Turns:
-    return ((_of_unit(event.unit_id),),)
 
 
 def _workers(event: Event, _known: Directory) -> Turns:
     return (_working_on_it(event),)
 
 
-def _holder_only(event: Event, _known: Directory) -> Turns:
-    return ((_holder(event),),)
-
-
-def _holder_or_unit(event: Event, _known: Directory) -> Turns:
-    return ((_holder(event), _of_unit(event.unit_id)),)
-
-
-def _heads_of_unit(event: Event, _known: Directory) -> Turns:
-    return ((_heads(event.unit_id),),)
+def _first_of(*groups: Callable[[Event], Group]) -> Part:
+    """One turn of these groups of the case."""
+    return lambda event, _known: (tuple(group(event) for group in groups),)
 
 
 def _new_holder(event: Event, known: Directory) -> Turns:
@@ -110,9 +107,9 @@ def _asking_unit(event: Event, known: Directory) -> Turns:
 def _raised_to(event: Event, known: Directory) -> Turns:
     """The unit that has to accept it, the command at the top level, and the previous unit."""
     top = (_desk(event, Reason.COMMAND),) if event.facts.get("to") == Level.COMMAND else ()
-    lead = _heads(event.appeal.lead_id, Reason.LEAD)
+    lead = _heads_of(event.appeal.lead_id, Reason.LEAD)
     before = _of_unit(known.before.get(event.pk), Reason.BEFORE)
-    return (_of_unit(event.unit_id),), top, (lead,), (before,)
+    return (_unit(event),), top, (lead,), (before,)
 
 
 def _named_units(reason: Reason) -> Part:
@@ -166,9 +163,9 @@ def _chased(event: Event, _known: Directory) -> Turns:
     if kind in _WAITING_AT:
         first: tuple[Group, ...] = (_desk(event, _WAITING_AT[kind]),)
     elif own is not None:
-        first, heads = (_of_unit(own, _PARTY.get(kind, Reason.UNIT)),), (_heads(own),)
+        first, heads = (_of_unit(own, _PARTY.get(kind, Reason.UNIT)),), (_heads_of(own),)
     elif event.unit_id is not None and event.to_status != Status.SORTED:
-        first, heads = (_holder(event), _of_unit(event.unit_id)), (_heads(event.unit_id),)
+        first, heads = (_holder(event), _unit(event)), (_heads(event),)
     else:
         first = _working_on_it(event)
     levels = {
@@ -197,8 +194,8 @@ def _helper_finders(event: Event, known: Directory) -> Turns:
     dispatchers = _desk(event, Reason.DISPATCHER)
     match event.facts.get("to"):
         case "leader":
-            leaders = tuple((_heads(pk),) for pk in known.squads(event.area_id))
-            return (_heads(event.unit_id), dispatchers), *leaders
+            leaders = tuple((_heads_of(pk),) for pk in known.squads(event.area_id))
+            return (_heads(event), dispatchers), *leaders
         case "desk":
             return ((dispatchers, _desk(event, Reason.COMMAND)),)
     return ()
@@ -206,7 +203,7 @@ def _helper_finders(event: Event, known: Directory) -> Turns:
 
 def _heads_if_no_answer(event: Event, _known: Directory) -> Turns:
     to_head = event.facts.get("to") == "head"
-    return ((_heads(event.unit_id), _holder(event)),) if to_head else ()
+    return ((_heads(event), _holder(event)),) if to_head else ()
 
 
 def _units_without_contact(event: Event, known: Directory) -> Turns:
@@ -218,9 +215,9 @@ def _units_without_contact(event: Event, known: Directory) -> Turns:
 _both_sides = (_named(Reason.SHARED), _units_without_contact)
 
 AUDIENCES: dict[str, tuple[Part, ...]] = {
-    "assign": (_unit,),
+    "assign": (_first_of(_unit),),
     "hand": (_new_holder,),
-    "release": (_unit,),
+    "release": (_first_of(_unit),),
     "supply": (_workers,),
     "urge": (_workers,),
     "return": (_dispatchers,),
@@ -229,9 +226,9 @@ AUDIENCES: dict[str, tuple[Part, ...]] = {
     "invite": (_named_units(Reason.ASKED),),
     "reply": (_workers,),
     "escalate": (_raised_to,),
-    "supervise": (_workers, _heads_of_unit),
+    "supervise": (_workers, _first_of(_heads)),
     "account": (_desks(Reason.SUPERVISOR, Reason.COMMAND),),
-    "lift": (_workers, _heads_of_unit),
+    "lift": (_workers, _first_of(_heads)),
     "whistle": (_named_units(Reason.SUMMONED),),
     "report_in": (_whistlers,),
     "measures": (_whistlers,),
@@ -243,18 +240,18 @@ AUDIENCES: dict[str, tuple[Part, ...]] = {
     "unshare": _both_sides,
     "rate": (_workers_if_dissatisfied,),
     "reopen": (_workers_if_not_told,),
-    "merge": (_holder_only,),
-    "withdraw": (_holder_only,),
+    "merge": (_first_of(_holder),),
+    "withdraw": (_first_of(_holder),),
     "chase": (_chased,),
     "offer": (_asked, _helper_finders),
     "take": (_asked,),
-    "give_back": (_helpers, _holder_or_unit),
+    "give_back": (_helpers, _first_of(_holder, _unit)),
     "hand_over": (_helpers,),
     "finish": (_helpers,),
     "drop": (_helpers,),
     "nudge": (_helpers, _heads_if_no_answer),
     "repay": (_helpers,),
-    "say": (_helpers, _holder_or_unit),
+    "say": (_helpers, _first_of(_holder, _unit)),
 }
 """The audience of each verb, in parts. Other verbs tell nobody; they show in live lists."""
 

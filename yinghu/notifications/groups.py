@@ -139,5 +139,5 @@ class Directory:
         calls = Summons.objects.filter(whistle__appeal__in=about).order_by("whistle__event")
         columns = ("whistle__event", "unit__code", "whistle__unit", "whistle__event__user")
         for appeal_id, *call in calls.values_list("whistle__appeal", *columns):
-            found[appeal_id].append(tuple(call))  # type: ignore[arg-type]  # four columns
+            found[appeal_id].append(tuple(call))
         return found

@@ -109,18 +109,16 @@ def rule(
         until = parse_datetime(request.facts["until"])
         facts["until"] = request.facts["until"]
         if agree and until is not None:
-            _grant(appeal, until)
+            if until <= timezone.now():
+                why_not = _("申请延到的时间已经过了，不能再同意；请写明理由，不同意")
+                raise Conflict("past", why_not)
+            solve = clocks.running(appeal.pk).filter(kind=ClockKind.SOLVE)
+            # The desk may have given more time by itself meanwhile.
+            if solve.filter(due_at__lt=until).exists():
+                clocks.extend(appeal.pk, until)
         return {}
 
     return move(appeal_id, actor, RULE, change, why=why, facts=facts, expect=expect)
-
-
-def _grant(appeal: Appeal, until: datetime) -> None:
-    if until <= timezone.now():
-        raise Conflict("past", _("申请延到的时间已经过了，不能再同意；请写明理由，不同意"))
-    # The desk may have given more time by itself meanwhile.
-    if clocks.running(appeal.pk).filter(kind=ClockKind.SOLVE, due_at__lt=until).exists():
-        clocks.extend(appeal.pk, until)
 
 
 ESCALATE = Verb(

@@ -289,9 +289,8 @@ class Line:
 
 @dataclass(slots=True)
 class Table:
-    """The figures of a period: of all, and line by line of one dimension ("" has no lines)."""
+    """The figures of a period: of all, and line by line of one dimension, if any."""
 
-    by: str
     whole: Line
     lines: list[Line]
 
@@ -321,7 +320,7 @@ def rates(
                         line.counts[figure] = line[figure] + n
     lines = list(found.values()) if by else []
     _name(by, lines)
-    return Table(by, whole, lines)
+    return Table(whole, lines)
 
 
 _ONE_EACH: Final = ("", "channel")

@@ -240,11 +240,6 @@ def _point(text: str) -> tuple[float, float] | None:
     return lon, lat
 
 
-def _measures_detail(event: Event) -> str:
-    spoken_to = _("对接：%s") % event.facts.get("spoken_to", "")
-    return joined(name_detail(event), spoken_to, deadline_detail(event))
-
-
 MEASURES = Verb(
     "measures",
     gettext_noop("报四要素"),
@@ -261,7 +256,11 @@ MEASURES = Verb(
     ),
     needs=ClockKind.MEASURES,
     privacy=Privacy.INSIDE,
-    detail=_measures_detail,
+    detail=lambda event: joined(
+        name_detail(event),
+        _("对接：%s") % event.facts.get("spoken_to", ""),
+        deadline_detail(event),
+    ),
     pressing=4,
     lists=_WHISTLES,
 )

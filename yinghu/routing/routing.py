@@ -58,15 +58,10 @@ def asked(rule: RoutingRule) -> list[Condition]:
     return [each for each in CONDITIONS if getattr(rule, each.name)]
 
 
-def fits(rule: RoutingRule, appeal: Routable) -> bool:
-    """Do all conditions that the rule sets hold for the appeal?"""
-    return all(each.holds(rule, appeal) for each in asked(rule))
-
-
 def route(appeal: Routable, rules: Iterable[RoutingRule] | None = None) -> RoutingRule | None:
     """Return the first of the rules (by default the active ones) that takes the appeal, if any."""
     tried = active_rules() if rules is None else rules
-    return next((rule for rule in tried if fits(rule, appeal)), None)
+    return next((r for r in tried if all(each.holds(r, appeal) for each in asked(r))), None)
 
 
 def active_rules() -> list[RoutingRule]:
