@@ -31,7 +31,7 @@ ON_EARTH: Final = Q(lon__isnull=True, lat__isnull=True) | Q(
 )
 
 
-class Level(models.IntegerChoices):
+class AreaLevel(models.IntegerChoices):
     COUNTY = 1, _("区县")
     TOWN = 2, _("镇街")
     VILLAGE = 3, _("村社区")
@@ -60,7 +60,7 @@ class Area(models.Model):
     code = models.CharField(_("代码"), max_length=24, primary_key=True)
     name = models.CharField(_("名称"), max_length=80)
     name_en = models.CharField(_("英文名称"), max_length=120, blank=True, default="")
-    level = models.PositiveSmallIntegerField(_("层级"), choices=Level.choices)
+    level = models.PositiveSmallIntegerField(_("层级"), choices=AreaLevel.choices)
     lon = models.FloatField(_("经度"), null=True, blank=True)
     lat = models.FloatField(_("纬度"), null=True, blank=True)
     outline = models.JSONField(_("边界"), null=True, blank=True)

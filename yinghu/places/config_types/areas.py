@@ -20,7 +20,7 @@ from yinghu.common.form_fields import LineField
 from yinghu.places import locate
 from yinghu.places.area_fields import AliasesField, DegreeField, require_whole_point
 from yinghu.places.importing import CODE
-from yinghu.places.models import LENGTHS, Area, AreaAlias, Level, level_of, parent_code_in
+from yinghu.places.models import LENGTHS, Area, AreaAlias, AreaLevel, level_of, parent_code_in
 
 
 class AreaContext(FormContext):
@@ -48,7 +48,7 @@ class AreaForm(ConfigForm):
     name = LineField(max_length=80)
     name_en = LineField(max_length=120, required=False)
     level = forms.TypedChoiceField(
-        choices=[("", gettext_lazy("按代码长度")), *Level.choices],
+        choices=[("", gettext_lazy("按代码长度")), *AreaLevel.choices],
         error_messages={"invalid_choice": gettext_lazy("层级应为 1 至 5")},
         coerce=int,
         required=False,
@@ -92,9 +92,12 @@ class AreaForm(ConfigForm):
         states, level = self.context.states, cleaned["level"]
         where = "code" if "code" in self.fields else "level"
         if above and states[above]["level"] >= level:
-            said = {"above": states[above]["name"], "level": Level(states[above]["level"]).label}
+            said = {
+                "above": states[above]["name"],
+                "level": AreaLevel(states[above]["level"]).label,
+            }
             self.add_error("level", _("上级“%(above)s”是%(level)s，这里要再低一级") % said)
-        if not above and level > Level.COUNTY:
+        if not above and level > AreaLevel.COUNTY:
             self.add_error(
                 where, _("代码的前几位不是任何已有区域的代码，所以它没有上级；请先建上级区域")
             )
@@ -143,7 +146,7 @@ class AreaType(ModelType):
             gettext_lazy(
                 "不选就按代码的长度：6 位区县、9 位镇街、12 位村社区、15 位网格、18 位微网格。"
             ),
-            choices=Level,
+            choices=AreaLevel,
         ),
         Field(
             "lon",
@@ -212,7 +215,7 @@ class AreaType(ModelType):
         found: list[Sequence[str]] = []
         for area in rows:
             n = bisect_right(codes, f"{area.code}\uffff") - bisect_right(codes, area.code)
-            found.append((str(Level(area.level).label), str(n) if n else _NO_CHILD))
+            found.append((str(AreaLevel(area.level).label), str(n) if n else _NO_CHILD))
         return found
 
     def search(self, query: str, which: str, under: str) -> list[Area]:
@@ -258,7 +261,7 @@ class AreaType(ModelType):
         active = Area.objects.filter(retired_at=None)
         if not active.exists():
             return [_("还没有区域：诉求说不出在哪里，也没法按地方派单。")]
-        towns = active.filter(level__lte=Level.TOWN, lon=None).count()
+        towns = active.filter(level__lte=AreaLevel.TOWN, lon=None).count()
         said = ngettext(
             "%d 个区县、镇街没有中心坐标，地图上看不到。",
             "%d 个区县、镇街没有中心坐标，地图上看不到。",
