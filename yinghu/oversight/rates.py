@@ -260,7 +260,7 @@ DIMENSIONS: Final[dict[str, str]] = {
 
 
 @dataclass(slots=True)
-class Line:
+class RatesLine:
     """Figures of one line, except whistles; `key` is its code, "" for cases that have none yet."""
 
     key: str = ""
@@ -291,8 +291,8 @@ class Line:
 class Table:
     """The figures of a period: of all, and line by line of one dimension, if any."""
 
-    whole: Line
-    lines: list[Line]
+    whole: RatesLine
+    lines: list[RatesLine]
 
 
 def rates(
@@ -302,8 +302,8 @@ def rates(
 
     Areas are the towns, or the level below a scope that is one. KeyError for an unknown dimension.
     """
-    found: dict[str, Line] = {}
-    whole = Line()
+    found: dict[str, RatesLine] = {}
+    whole = RatesLine()
     with transaction.atomic(), connection.cursor() as cursor:
         # Compiling the statement takes longer than running it; 64 MB is enough for a million cases.
         cursor.execute(
@@ -311,7 +311,7 @@ def rates(
         )
         cursor.execute(*_statement(by, since, until, scope))
         for is_whole, key, does, n in cursor.fetchall():
-            lines = [whole] if is_whole else [found.setdefault(key, Line(key))]
+            lines = [whole] if is_whole else [found.setdefault(key, RatesLine(key))]
             if by in _ONE_EACH:
                 lines.append(whole)
             for bit, figure in enumerate(FIGURES):
@@ -407,7 +407,7 @@ def ids_behind(
     return RawSQL(text, given)  # noqa: S611
 
 
-def _name(by: str, lines: list[Line]) -> None:
+def _name(by: str, lines: list[RatesLine]) -> None:
     """Set the names of all lines, and the codes of units; one query."""
     models: dict[str, Any] = {"unit": Unit, "area": Area, "category": Category}
     named: dict[str, Any] = {}

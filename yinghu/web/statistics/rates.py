@@ -26,7 +26,7 @@ from yinghu.common.tables.workbook_writer import MEDIA_TYPE, Share, WorkbookWrit
 from yinghu.oversight.actions import ESCALATE
 from yinghu.oversight.callback import NO_ANSWER
 from yinghu.oversight.periods import PERIODS, period
-from yinghu.oversight.rates import DIMENSIONS, FIGURES, OVERALL_MEANS, RATES, Line, rates
+from yinghu.oversight.rates import DIMENSIONS, FIGURES, OVERALL_MEANS, RATES, RatesLine, rates
 from yinghu.people.access import board_scopes, sees_area
 from yinghu.ui.decorators import staff
 from yinghu.ui.requests import who
@@ -145,7 +145,7 @@ class RatesQuery:
         again = name == self.sort and self.up == (name == "name")
         return self.query(sort=f"{name}.up" if again != (name == "name") else name)
 
-    def link(self, figure: str, line: Line, *, whole: bool) -> str:
+    def link(self, figure: str, line: RatesLine, *, whole: bool) -> str:
         """Make the URL of a figure's cases; "" for users who may see figures only."""
         if not self.may_open or not line[figure]:
             return ""
@@ -222,10 +222,10 @@ class RateRow:
     down: str = ""
 
 
-def _sorted(lines: list[Line], view: RatesQuery) -> list[Line]:
+def _sorted(lines: list[RatesLine], view: RatesQuery) -> list[RatesLine]:
     """Sort the lines as asked; undefined rates come last either way."""
 
-    def value(line: Line) -> float | None:
+    def value(line: RatesLine) -> float | None:
         if view.sort in FIGURES and view.sort not in RATES:
             return line[view.sort]
         return line.rate(view.sort)
@@ -238,7 +238,7 @@ def _sorted(lines: list[Line], view: RatesQuery) -> list[Line]:
     return known + [line for line in lines if value(line) is None]
 
 
-def _line_label(line: Line, view: RatesQuery) -> str:
+def _line_label(line: RatesLine, view: RatesQuery) -> str:
     if not line.key:
         return _("未定")
     if view.by == "channel":
@@ -249,7 +249,7 @@ def _line_label(line: Line, view: RatesQuery) -> str:
 
 
 def _row(
-    line: Line, view: RatesQuery, columns: Iterable[RateColumn], *, whole: bool = False
+    line: RatesLine, view: RatesQuery, columns: Iterable[RateColumn], *, whole: bool = False
 ) -> RateRow:
     cells = [
         RateCell(
@@ -371,7 +371,7 @@ def _extra_figures(column: RateColumn) -> tuple[tuple[str, str], ...]:
     return tuple(each for each in column.figures if each != ("valid", "/"))
 
 
-def _row_numbers(line: Line, columns: Iterable[RateColumn]) -> list[Any]:
+def _row_numbers(line: RatesLine, columns: Iterable[RateColumn]) -> list[Any]:
     cells: list[Any] = []
     for column in columns:
         if column.is_rate:
