@@ -288,7 +288,7 @@ class RatesLine:
 
 
 @dataclass(slots=True)
-class Table:
+class RatesTable:
     """The figures of a period: of all, and line by line of one dimension, if any."""
 
     whole: RatesLine
@@ -297,7 +297,7 @@ class Table:
 
 def rates(
     by: str = "", since: date | None = None, until: date | None = None, scope: str = ""
-) -> Table:
+) -> RatesTable:
     """Return the figures of the days `since` to `until` (None: unbounded) under the prefix `scope`.
 
     Areas are the towns, or the level below a scope that is one. KeyError for an unknown dimension.
@@ -320,7 +320,7 @@ def rates(
                         line.counts[figure] = line[figure] + n
     lines = list(found.values()) if by else []
     _name(by, lines)
-    return Table(whole, lines)
+    return RatesTable(whole, lines)
 
 
 _ONE_EACH: Final = ("", "channel")
