@@ -89,7 +89,7 @@ def test_of_two_who_decide_at_once_one_does(own_city: City) -> None:
         def press() -> None:
             try:
                 act()
-            except volunteers.Refused:
+            except volunteers.VolunteerRefused:
                 refused.append(True)
 
         return press
@@ -121,7 +121,7 @@ def test_whoever_is_suspended_is_out_at_once_everywhere_and_comes_back_where_the
     assert not actor_of(one.user).is_staff
     one.refresh_from_db()
     assert (one.state, one.note) == ("suspended", "没有按时到")
-    with pytest.raises(volunteers.Refused):
+    with pytest.raises(volunteers.VolunteerRefused):
         volunteers.set_ready(one, timezone.now() + timedelta(hours=1))
     volunteers.resume(one, head())
     assert {grant.unit_id for grant in actor_of(one.user).grants} == {squad().pk, milk.pk}
@@ -152,7 +152,7 @@ def test_what_may_follow_on_a_state(city: Cast, state: str, possible: set[str]) 
         try:
             act()
             done.add(verb)
-        except volunteers.Refused:
+        except volunteers.VolunteerRefused:
             pass
     assert done == possible
 

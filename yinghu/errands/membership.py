@@ -38,7 +38,7 @@ def leave(volunteer: Volunteer) -> Volunteer:
     with transaction.atomic():
         now = volunteers.locked(volunteer)
         if has_in_hand(volunteer.user):
-            raise volunteers.Refused(_("您手上还有没办完的，请先办好或放回，再退出"))
+            raise volunteers.VolunteerRefused(_("您手上还有没办完的，请先办好或放回，再退出"))
         return volunteers.leave(now, volunteer.user)
 
 

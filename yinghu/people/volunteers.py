@@ -24,11 +24,11 @@ KIND: Final = "volunteer"
 State = Volunteer.State
 
 
-class Refused(Exception):
+class VolunteerRefused(Exception):
     """The step is not allowed; the message says why, in the reader's language."""
 
 
-class PhoneInUse(Refused):
+class PhoneInUse(VolunteerRefused):
     """An active or applying volunteer has this phone."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ def apply(
     """
     caller = blind(phone)
     if caller is None:
-        raise Refused(_("请写完整的手机号码"))
+        raise VolunteerRefused(_("请写完整的手机号码"))
     try:
         with transaction.atomic():
             user = User(username=f"v-{new_place_code()}", display_name=name[:60])
@@ -133,7 +133,7 @@ def _move(
     with transaction.atomic():
         now = locked(volunteer)
         if now.state not in sources:
-            raise Refused(str(why_not))
+            raise VolunteerRefused(str(why_not))
         before = _state(now)
         if target is State.ACTIVE:
             _begin_posts(now)
@@ -200,7 +200,7 @@ def change(volunteer: Volunteer, by: User, **values: Any) -> bool:
 def _locked_member(volunteer: Volunteer) -> Volunteer:
     now = locked(volunteer)
     if now.state == State.LEFT:
-        raise Refused(str(_GONE))
+        raise VolunteerRefused(str(_GONE))
     return now
 
 
@@ -235,7 +235,7 @@ def _update_active(volunteer: Volunteer, **values: Any) -> None:
     # One statement with its condition, so no lock is needed.
     put = Volunteer.objects.filter(pk=volunteer.pk, state=State.ACTIVE).update(**values)
     if not put:
-        raise Refused(_("在队的志愿者才能这样做"))
+        raise VolunteerRefused(_("在队的志愿者才能这样做"))
     for name, value in values.items():
         setattr(volunteer, name, value)
 

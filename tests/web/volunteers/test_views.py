@@ -309,7 +309,7 @@ def test_a_shift_ends_after_it_starts_and_within_a_day(city: Cast) -> None:
     one = active()
     start = at("2026-12-07T08:00")
     for end in (start, start - timedelta(hours=1), start + timedelta(hours=24, minutes=1)):
-        with pytest.raises(volunteers.Refused):
+        with pytest.raises(volunteers.VolunteerRefused):
             shifts.add(one.squad, one, start, end, head())
     shifts.add(one.squad, one, start, start + timedelta(hours=24), head())
 
@@ -330,7 +330,7 @@ def test_of_two_who_plan_for_one_person_at_once_one_does(own_city: City) -> None
     def press() -> None:
         try:
             shifts.add(one.squad, one, start, start + timedelta(hours=8), by)
-        except volunteers.Refused:
+        except volunteers.VolunteerRefused:
             refused.append(True)
 
     in_threads(*[press] * 5)

@@ -21,7 +21,7 @@ from yinghu.common.form_fields import PickerSelect
 from yinghu.people import shifts
 from yinghu.people.access import squads_of
 from yinghu.people.models import Shift, Unit, Volunteer
-from yinghu.people.volunteers import Refused
+from yinghu.people.volunteers import VolunteerRefused
 from yinghu.ui.decorators import staff
 from yinghu.ui.requests import login_of, who
 from yinghu.web.volunteers.views import of_coordinator
@@ -127,7 +127,7 @@ def show_roster(request: HttpRequest) -> HttpResponse:
             one = next(p for p in people if p.user.username == form.cleaned_data["person"])
             try:
                 shifts.add(squad, one, *form.span(), login_of(request))
-            except Refused as refused:
+            except VolunteerRefused as refused:
                 problem, status = str(refused), 409
             else:
                 messages.success(request, _("已排上"))

@@ -209,7 +209,7 @@ def volunteer_add(request: HttpRequest) -> HttpResponse:
     by = login_of(request)
     try:
         one = volunteers.add(squad, given["name"], given["phone"], by)
-    except volunteers.Refused as refused:
+    except volunteers.VolunteerRefused as refused:
         form.add_error("phone", str(refused))
         return _list(request, form, status=409)
     messages.success(request, _("已加进来。请告诉本人：用手机号在“志愿者登录”就能登录"))

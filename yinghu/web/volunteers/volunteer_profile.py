@@ -163,7 +163,7 @@ def profile_act(request: HttpRequest, verb: str) -> HttpResponse:
         raise Http404
     try:
         return ACTS[verb](request, me)
-    except volunteers.Refused as refused:
+    except volunteers.VolunteerRefused as refused:
         return _show(request, me, problem=str(refused), status=409)
 
 
