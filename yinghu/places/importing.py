@@ -31,7 +31,7 @@ class Reject:
 
 
 @dataclass
-class Report:
+class SetupReport:
     """Result of an import; counts are database rows, not lines."""
 
     created: int = 0
@@ -45,13 +45,13 @@ class BadRow(ValueError):
     """A row that cannot be used; the text says why."""
 
 
-def import_outlines(path: Path | str) -> Report:
+def import_outlines(path: Path | str) -> SetupReport:
     """Import outlines from GeoJSON whose features have `id`, `code` or `adcode`; else BadFile.
 
     Geometries are Polygons or MultiPolygons in WGS-84 degrees; self-crossing ones are repaired. An
     area without a centre gets a point inside its outline.
     """
-    report = Report()
+    report = SetupReport()
     try:
         content = json.loads(Path(path).read_bytes())
         features = content["features"]
