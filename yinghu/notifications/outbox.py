@@ -16,7 +16,7 @@ from yinghu.notifications.recipients import Recipient, RecipientKind
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class NotificationSubject:
     """An event, or the scan, search or signal with the id `key`, with its case if any."""
 
     kind: SubjectKind
@@ -31,7 +31,7 @@ class Subject:
 class NewNotification(NamedTuple):
     """One notification to write."""
 
-    subject: Subject
+    subject: NotificationSubject
     recipient: Recipient
     reason: Reason
 
@@ -56,7 +56,7 @@ def notify_audience(events: Sequence[Event]) -> int:
     done = set(Notification.objects.filter(event__in=events).values_list("event", flat=True))
     found = find_audience([event for event in events if event.pk not in done])
     return notify(
-        NewNotification(Subject.event(event), Recipient.login(user_id), reason)
+        NewNotification(NotificationSubject.event(event), Recipient.login(user_id), reason)
         for event, user_id, reason in found
     )
 
