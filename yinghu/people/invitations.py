@@ -35,7 +35,7 @@ def make(user: User, by: User | None) -> str:
     return secret
 
 
-def invite(user: User, by: User) -> str:
+def invite_user(user: User, by: User) -> str:
     """Create a link as `make` does, and record it in the history."""
     secret = make(user, by)
     history.record(by, _KIND, user.username, str(user), {}, {"invited": True})

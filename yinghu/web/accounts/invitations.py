@@ -45,7 +45,7 @@ def invite_login(request: HttpRequest, key: str) -> HttpResponse:
         return redirect("setup_row", "user", key)
     if "anew" in request.POST:
         invitations.lose_factors(user, login_of(request))
-    secret = invitations.invite(user, login_of(request))
+    secret = invitations.invite_user(user, login_of(request))
     link = absolute(reverse("invited", args=[secret]))
     context = {
         "called": str(user),
