@@ -42,7 +42,7 @@ def invite_user(user: User, by: User) -> str:
     return secret
 
 
-def withdraw(user: User, by: User) -> int:
+def withdraw_invitation(user: User, by: User) -> int:
     """End the login's open links and record it in the history; return how many there were."""
     gone = revoke(user)
     if gone:

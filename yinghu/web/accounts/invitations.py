@@ -71,7 +71,7 @@ def invite_login(request: HttpRequest, key: str) -> HttpResponse:
 def revoke_invitation(request: HttpRequest, key: str) -> HttpResponse:
     """Revoke a login's open link."""
     user = _user(key)
-    if invitations.withdraw(user, login_of(request)):
+    if invitations.withdraw_invitation(user, login_of(request)):
         messages.success(request, _("邀请链接已作废"))
     return redirect("setup_row", "user", key)
 
