@@ -23,7 +23,7 @@ _KIND = "user"
 """Kind of the history's rows."""
 
 
-def make(user: User, by: User | None) -> str:
+def make_link(user: User, by: User | None) -> str:
     """Create a link's secret, returned only this once; earlier links of the login end."""
     secret = secrets.token_urlsafe(24)
     with transaction.atomic():
@@ -36,8 +36,8 @@ def make(user: User, by: User | None) -> str:
 
 
 def invite_user(user: User, by: User) -> str:
-    """Create a link as `make` does, and record it in the history."""
-    secret = make(user, by)
+    """Create a link as `make_link` does, and record it in the history."""
+    secret = make_link(user, by)
     history.record(by, _KIND, user.username, str(user), {}, {"invited": True})
     return secret
 
