@@ -67,7 +67,7 @@ def revoke(user: User) -> int:
     return _valid().filter(user=user).update(revoked_at=timezone.now())
 
 
-def waiting(users: Iterable[User]) -> set[int]:
+def users_with_open_link(users: Iterable[User]) -> set[int]:
     """Return the primary keys of those logins that have an open link."""
     return set(_valid().filter(user__in=users).values_list("user_id", flat=True))
 

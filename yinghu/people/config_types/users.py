@@ -93,7 +93,7 @@ class UserType(ModelType):
         return (row.username, row.display_name, *units, *roles)
 
     def list_cells(self, rows: Sequence[User]) -> list[Sequence[str]]:
-        waiting = invitations.waiting(rows)
+        waiting = invitations.users_with_open_link(rows)
         return [(_show_posts(user), _login_note(user, invited=user.pk in waiting)) for user in rows]
 
     def retire_obstacle(self, row: User) -> str:
