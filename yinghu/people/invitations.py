@@ -28,7 +28,7 @@ def make_link(user: User, by: User | None) -> str:
     secret = secrets.token_urlsafe(24)
     with transaction.atomic():
         _lock(user.pk)
-        revoke(user)
+        revoke_links(user)
         Invitation.objects.create(
             user=user, digest=_digest(secret), made_by=by, expires_at=timezone.now() + VALID_FOR
         )
@@ -44,7 +44,7 @@ def invite_user(user: User, by: User) -> str:
 
 def withdraw_invitation(user: User, by: User) -> int:
     """End the login's open links and record it in the history; return how many there were."""
-    gone = revoke(user)
+    gone = revoke_links(user)
     if gone:
         history.record(by, _KIND, user.username, str(user), {"invited": True}, {})
     return gone
@@ -62,7 +62,7 @@ def lose_factors(user: User, by: User) -> None:
             history.record(by, _KIND, user.username, str(user), before, after)
 
 
-def revoke(user: User) -> int:
+def revoke_links(user: User) -> int:
     """End the login's open links; return how many there were."""
     return _valid().filter(user=user).update(revoked_at=timezone.now())
 
@@ -89,7 +89,7 @@ def accept_invitation(secret: str, password: str) -> User | None:
         used = _valid().filter(pk=found.pk).update(used_at=timezone.now()) if user.is_active else 0
         if not used:
             return None
-        revoke(user)
+        revoke_links(user)
         user.set_password(password)
         user.save(update_fields=["password"])
         history.record(user, _KIND, user.username, str(user), {}, {"password": True})

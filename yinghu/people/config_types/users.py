@@ -80,7 +80,7 @@ class UserType(ModelType):
     def write(self, row: User, values: State) -> None:
         super().write(row, values)
         if values.get("active") is False:
-            invitations.revoke(row)
+            invitations.revoke_links(row)
             # Otherwise old sessions would be valid again once the login is reactivated.
             end_sessions(row)
 
