@@ -81,7 +81,7 @@ def apply(
     return volunteer
 
 
-def add(squad: Unit, name: str, phone: str, by: User) -> Volunteer:
+def add_volunteer(squad: Unit, name: str, phone: str, by: User) -> Volunteer:
     """Add somebody whom the coordinator knows to the squad at once. Raises Refused."""
     with transaction.atomic():
         return approve(apply(squad, name, phone, by=by), by)

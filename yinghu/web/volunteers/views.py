@@ -208,7 +208,7 @@ def volunteer_add(request: HttpRequest) -> HttpResponse:
     squad = next(unit for unit in squads if unit.code == given["squad"])
     by = login_of(request)
     try:
-        one = volunteers.add(squad, given["name"], given["phone"], by)
+        one = volunteers.add_volunteer(squad, given["name"], given["phone"], by)
     except volunteers.VolunteerRefused as refused:
         form.add_error("phone", str(refused))
         return _list(request, form, status=409)
