@@ -16,7 +16,9 @@ KIND: Final = "shift"
 LONGEST: Final = timedelta(hours=24)
 
 
-def add(unit: Unit, volunteer: Volunteer, starts: datetime, ends: datetime, by: User) -> Shift:
+def add_shift(
+    unit: Unit, volunteer: Volunteer, starts: datetime, ends: datetime, by: User
+) -> Shift:
     """Add a shift. Raises Refused for an overlap, an end before the start, or more than a day."""
     if ends <= starts:
         raise VolunteerRefused(_("下班要在上班以后"))

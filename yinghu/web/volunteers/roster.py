@@ -126,7 +126,7 @@ def show_roster(request: HttpRequest) -> HttpResponse:
         if form.is_valid():
             one = next(p for p in people if p.user.username == form.cleaned_data["person"])
             try:
-                shifts.add(squad, one, *form.span(), login_of(request))
+                shifts.add_shift(squad, one, *form.span(), login_of(request))
             except VolunteerRefused as refused:
                 problem, status = str(refused), 409
             else:
