@@ -31,11 +31,13 @@ def head() -> User:
 
 
 def joined(phone: str = PHONE, name: str = "赵大勇") -> Volunteer:
-    return volunteers.approve(volunteers.apply(squad(), name, phone), head())
+    return volunteers.approve(volunteers.create_application(squad(), name, phone), head())
 
 
 def test_somebody_applies_and_is_taken_in(city: Cast) -> None:
-    applied = volunteers.apply(squad(), "赵大勇", PHONE, skills=["heavy", "car", "car"])
+    applied = volunteers.create_application(
+        squad(), "赵大勇", PHONE, skills=["heavy", "car", "car"]
+    )
     assert (applied.state, applied.skills) == ("applied", ["car", "heavy"])
     assert (unseal(applied.name), unseal(applied.phone)) == ("赵大勇", PHONE)
     assert applied.consented_at is not None
@@ -57,9 +59,9 @@ def test_somebody_applies_and_is_taken_in(city: Cast) -> None:
 def test_a_phone_belongs_to_one_until_they_leave(city: Cast) -> None:
     first = joined()
     with pytest.raises(volunteers.PhoneInUse):
-        volunteers.apply(squad(), "另一个人", PHONE)
+        volunteers.create_application(squad(), "另一个人", PHONE)
     volunteers.leave(first, first.user)
-    again = volunteers.apply(squad(), "赵大勇", PHONE)
+    again = volunteers.create_application(squad(), "赵大勇", PHONE)
     assert again.pk != first.pk
     assert again.state == "applied"
 
@@ -70,7 +72,7 @@ def test_of_two_who_apply_at_once_with_one_phone_one_succeeds(own_city: City) ->
 
     def press() -> None:
         try:
-            volunteers.apply(care, "赵大勇", PHONE)
+            volunteers.create_application(care, "赵大勇", PHONE)
         except volunteers.PhoneInUse:
             refused.append(True)
 
@@ -81,7 +83,7 @@ def test_of_two_who_apply_at_once_with_one_phone_one_succeeds(own_city: City) ->
 
 
 def test_of_two_who_decide_at_once_one_does(own_city: City) -> None:
-    applied = volunteers.apply(squad(), "赵大勇", PHONE)
+    applied = volunteers.create_application(squad(), "赵大勇", PHONE)
     by = head()
     refused: list[bool] = []
 
@@ -137,7 +139,7 @@ def test_whoever_is_suspended_is_out_at_once_everywhere_and_comes_back_where_the
     ],
 )
 def test_what_may_follow_on_a_state(city: Cast, state: str, possible: set[str]) -> None:
-    one = volunteers.apply(squad(), "赵大勇", PHONE)
+    one = volunteers.create_application(squad(), "赵大勇", PHONE)
     by = head()
     acts: dict[str, Callable[[], object]] = {
         "approve": lambda: volunteers.approve(one, by),

@@ -39,7 +39,7 @@ _DECIDED = gettext_lazy("这份报名已经有人处理了")
 _GONE = gettext_lazy("已经退出了")
 
 
-def apply(
+def create_application(
     squad: Unit,
     name: str,
     phone: str,
@@ -84,7 +84,7 @@ def apply(
 def add_volunteer(squad: Unit, name: str, phone: str, by: User) -> Volunteer:
     """Add somebody whom the coordinator knows to the squad at once. Raises Refused."""
     with transaction.atomic():
-        return approve(apply(squad, name, phone, by=by), by)
+        return approve(create_application(squad, name, phone, by=by), by)
 
 
 def approve(volunteer: Volunteer, by: User) -> Volunteer:

@@ -30,7 +30,7 @@ def head() -> User:
 
 
 def applied(name: str = "赵大勇", phone: str = PHONE, squad: str = "care") -> Volunteer:
-    return volunteers.apply(Unit.objects.get(code=squad), name, phone)
+    return volunteers.create_application(Unit.objects.get(code=squad), name, phone)
 
 
 def active(name: str = "赵大勇", phone: str = PHONE, squad: str = "care") -> Volunteer:
