@@ -204,7 +204,7 @@ def _locked_member(volunteer: Volunteer) -> Volunteer:
     return now
 
 
-def train(volunteer: Volunteer, by: User) -> Volunteer:
+def record_training(volunteer: Volunteer, by: User) -> Volunteer:
     """Record that they have been trained, now."""
     with transaction.atomic():
         now = _locked_member(volunteer)

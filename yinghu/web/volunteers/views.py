@@ -306,7 +306,7 @@ ACTS: dict[str, VolunteerAct] = {
     "trained": VolunteerAct(
         _HERE,
         gettext_lazy("已记下培训"),
-        lambda one, by, why: volunteers.train(one, by),
+        lambda one, by, why: volunteers.record_training(one, by),
     ),
     "reject": VolunteerAct(
         frozenset({State.APPLIED}), gettext_lazy("已婉拒"), volunteers.reject, why=True
