@@ -125,7 +125,7 @@ def test_whoever_is_suspended_is_out_at_once_everywhere_and_comes_back_where_the
     assert (one.state, one.note) == ("suspended", "没有按时到")
     with pytest.raises(volunteers.VolunteerRefused):
         volunteers.set_ready(one, timezone.now() + timedelta(hours=1))
-    volunteers.resume(one, head())
+    volunteers.resume_volunteer(one, head())
     assert {grant.unit_id for grant in actor_of(one.user).grants} == {squad().pk, milk.pk}
 
 
@@ -145,7 +145,7 @@ def test_what_may_follow_on_a_state(city: Cast, state: str, possible: set[str]) 
         "approve": lambda: volunteers.approve(one, by),
         "reject": lambda: volunteers.reject(one, by, "x"),
         "suspend": lambda: volunteers.suspend(one, by, "x"),
-        "resume": lambda: volunteers.resume(one, by),
+        "resume": lambda: volunteers.resume_volunteer(one, by),
         "leave": lambda: volunteers.leave(one, by),
     }
     done = set()

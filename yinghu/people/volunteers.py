@@ -98,11 +98,11 @@ def reject(volunteer: Volunteer, by: User, why: str) -> Volunteer:
 
 
 def suspend(volunteer: Volunteer, by: User, why: str) -> Volunteer:
-    """End every post as a volunteer and every session, until `resume`."""
+    """End every post as a volunteer and every session, until `resume_volunteer`."""
     return _move(volunteer, by, State.SUSPENDED, {State.ACTIVE}, _("在队的才能暂停"), why)
 
 
-def resume(volunteer: Volunteer, by: User) -> Volunteer:
+def resume_volunteer(volunteer: Volunteer, by: User) -> Volunteer:
     """Restore the posts that `suspend` ended."""
     return _move(volunteer, by, State.ACTIVE, {State.SUSPENDED}, _("暂停的才能恢复"))
 

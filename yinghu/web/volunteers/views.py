@@ -301,7 +301,7 @@ ACTS: dict[str, VolunteerAct] = {
     "resume": VolunteerAct(
         frozenset({State.SUSPENDED}),
         gettext_lazy("已恢复"),
-        lambda one, by, why: volunteers.resume(one, by),
+        lambda one, by, why: volunteers.resume_volunteer(one, by),
     ),
     "trained": VolunteerAct(
         _HERE,
