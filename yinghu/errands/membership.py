@@ -21,7 +21,7 @@ from yinghu.people.access import SYSTEM, serves
 from yinghu.people.models import User, Volunteer
 
 
-def suspend(volunteer: Volunteer, by: User, why: str) -> None:
+def suspend_volunteer(volunteer: Volunteer, by: User, why: str) -> None:
     """Suspend a volunteer and release their work, by their coordinator. Raises Refused."""
     volunteers.suspend(volunteer, by, why)
     _free_hands(volunteer, _("志愿者暂停了"))

@@ -314,7 +314,7 @@ ACTS: dict[str, VolunteerAct] = {
     "suspend": VolunteerAct(
         frozenset({State.ACTIVE}),
         gettext_lazy("已暂停，马上退出登录；手上的已放回"),
-        membership.suspend,
+        membership.suspend_volunteer,
         why=True,
     ),
     "let-go": VolunteerAct(
