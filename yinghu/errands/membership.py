@@ -33,7 +33,7 @@ def let_go(volunteer: Volunteer, by: User, why: str) -> None:
     _free_hands(volunteer, _("志愿者退出了"))
 
 
-def leave(volunteer: Volunteer) -> Volunteer:
+def leave_squad(volunteer: Volunteer) -> Volunteer:
     """Leave the squad on one's own request. Raises Refused while something is in hand."""
     with transaction.atomic():
         now = volunteers.locked(volunteer)

@@ -232,7 +232,7 @@ def _service(request: HttpRequest, me: Volunteer) -> HttpResponse:
 def _leave(request: HttpRequest, me: Volunteer) -> HttpResponse:
     if not request.POST.get("sure"):
         return _show(request, me, problem=_("真的要退出，请先勾上那一格"), status=422)
-    left = membership.leave(me)
+    left = membership.leave_squad(me)
     logout(request)
     return render(request, "volunteers/volunteer_told.html", {"volunteer": left})
 
