@@ -153,7 +153,7 @@ def _zone_rule(zones: set[Zone]) -> tuple[str, dict[str, Any], set[str]] | None:
     return " AND ".join(parts), given, skills
 
 
-def ask(leg_id: int, now: datetime | None = None) -> bool:
+def ask_helpers(leg_id: int, now: datetime | None = None) -> bool:
     """Continue the search for a helper if it is due; return whether anyone was asked or told."""
     now = now or timezone.now()
     leg = Leg.objects.filter(pk=leg_id).first()
@@ -320,7 +320,7 @@ def ask_for(appeal_id: int) -> None:
     due = Leg.objects.filter(appeal=appeal_id, state=Leg.State.OPEN, next_at__lte=now)
     due = due.exclude(kind=LegKind.HAND_OVER)
     for pk in due.order_by("n").values_list("pk", flat=True):
-        ask(pk)
+        ask_helpers(pk)
 
 
 def look_after(leg_id: int, now: datetime) -> None:
@@ -365,7 +365,7 @@ def sweep(limit: int = BATCH, now: datetime | None = None) -> int:
             if kind == LegKind.HAND_OVER:
                 handover_reminders.look_after(pk, now)
             elif state == Leg.State.OPEN:
-                ask(pk, now)
+                ask_helpers(pk, now)
             else:
                 look_after(pk, now)
         except Exception:
@@ -386,4 +386,4 @@ def process_due_legs(timestamp: int) -> None:
 @jobs.task(name=ASK_TASK, queue="react")
 def ask_next(leg: int) -> None:
     """Ask the next person after a refusal."""
-    ask(leg)
+    ask_helpers(leg)
