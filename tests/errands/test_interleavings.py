@@ -103,7 +103,7 @@ class Relay(RuleBasedStateMachine):
 
     @rule(n=which, who=some)
     def say_no(self, n: int, who: int) -> None:
-        offers.decline(self.leg(n).pk, self.people[who])
+        offers.decline_offer(self.leg(n).pk, self.people[who])
 
     @rule(minutes=st.integers(1, 120))
     def time_passes(self, minutes: int) -> None:

@@ -70,7 +70,7 @@ def test_the_nearest_few_are_asked_and_each_silence_is_replaced(city: Cast) -> N
     far = helper("远", **away(8))
     appeal, leg = first_leg(city)
     assert asked(leg) == ids(*near[:3])
-    errand_offers.decline(leg.pk, near[0])
+    errand_offers.decline_offer(leg.pk, near[0])
     errand_offers.ask_helpers(leg.pk)
     assert asked(leg) == ids(*near[1:4])
     # Silence: all three are replaced by whoever is left near.
@@ -187,7 +187,7 @@ def test_the_groups_own_are_asked_first_and_alone(city: Cast) -> None:
     FixedHelper.objects.create(unit=group, kind="buy", user_id=fixed.user_id or 0)
     _appeal, leg = first_leg(city)
     assert asked(leg) == ids(fixed)
-    errand_offers.decline(leg.pk, fixed)
+    errand_offers.decline_offer(leg.pk, fixed)
     errand_offers.ask_helpers(leg.pk)
     assert asked(leg) == ids(near)
 

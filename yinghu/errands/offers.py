@@ -286,7 +286,7 @@ class _Search:
         return until
 
 
-def decline(leg_id: int, actor: Actor) -> None:
+def decline_offer(leg_id: int, actor: Actor) -> None:
     """Decline an offer that still waits for an answer; the next person is asked at once."""
     now = timezone.now()
     with transaction.atomic():

@@ -365,7 +365,7 @@ Act = Callable[[Leg, Actor, Form], str]
 
 
 def _decline(leg: Leg, actor: Actor, _form: Form) -> str:
-    offers.decline(leg.pk, actor)
+    offers.decline_offer(leg.pk, actor)
     return _("好的，我们请别人")
 
 
