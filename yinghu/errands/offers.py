@@ -86,7 +86,7 @@ _POINT = "point(v.lon, degrees(asinh(tan(radians(v.lat)))))"
 _THERE = "point(%(lon)s, degrees(asinh(tan(radians(%(lat)s)))))"
 
 
-def nearest(
+def find_nearest_volunteers(
     appeal: Appeal, together: list[Leg], limit: int, km: float, now: datetime
 ) -> list[Offer]:
     """Return unsaved offers to the nearest volunteers, up to `limit`, who can be asked to take
@@ -237,7 +237,11 @@ class _Search:
         later = now + timedelta(minutes=self.policy["offer_minutes"])
         while True:
             km = self.policy["offer_km" if leg.stage == Stage.NEAR else "offer_km_most"]
-            found = nearest(self.appeal, self.together, wanted, km, now) if wanted > 0 else []
+            found = (
+                find_nearest_volunteers(self.appeal, self.together, wanted, km, now)
+                if wanted > 0
+                else []
+            )
             if found:
                 return self._make_offers(found)
             is_over = now >= self._stage_ends_at()
