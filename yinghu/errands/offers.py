@@ -327,7 +327,7 @@ def ask_for(appeal_id: int) -> None:
         ask_helpers(pk)
 
 
-def look_after(leg_id: int, now: datetime) -> None:
+def remind_holder(leg_id: int, now: datetime) -> None:
     """Remind the holder of an idle leg; later reopen it or tell the unit's head."""
     leg = Leg.objects.filter(pk=leg_id).first()
     if leg is None or leg.state != Leg.State.TAKEN or leg.next_at is None or leg.next_at > now:
@@ -371,7 +371,7 @@ def sweep(limit: int = BATCH, now: datetime | None = None) -> int:
             elif state == Leg.State.OPEN:
                 ask_helpers(pk, now)
             else:
-                look_after(pk, now)
+                remind_holder(pk, now)
         except Exception:
             # A leg that fails does not hold up the others, and is tried again.
             log.exception("leg_failed", leg=pk)
