@@ -13,7 +13,7 @@ from yinghu.errands.leg_actions import idle_time
 from yinghu.errands.models import Leg, LegKind
 
 
-def look_after(leg_id: int, now: datetime) -> None:
+def remind_sides(leg_id: int, now: datetime) -> None:
     """Process a hand-over that is due."""
     leg = Leg.objects.filter(pk=leg_id, state=Leg.State.OPEN, next_at__lte=now).first()
     if leg is None:

@@ -367,7 +367,7 @@ def sweep(limit: int = BATCH, now: datetime | None = None) -> int:
     for pk, state, kind in found:
         try:
             if kind == LegKind.HAND_OVER:
-                handover_reminders.look_after(pk, now)
+                handover_reminders.remind_sides(pk, now)
             elif state == Leg.State.OPEN:
                 ask_helpers(pk, now)
             else:
