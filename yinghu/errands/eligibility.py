@@ -79,7 +79,9 @@ def may_know(
     return asked.exists() or beside.exists()
 
 
-def check(actor: Actor, appeal: Appeal, legs: Sequence[Leg], volunteer: Volunteer | None) -> None:
+def check_may_take(
+    actor: Actor, appeal: Appeal, legs: Sequence[Leg], volunteer: Volunteer | None
+) -> None:
     """Refuse an actor who may not take these legs; call it with the result of `lock`."""
     check_fit(actor, appeal, legs, volunteer)
     most = most_held(actor, volunteer, appeal.unit_id)

@@ -65,7 +65,7 @@ def take(leg_id: int, actor: Actor) -> Event:
             raise NotFound("not_found", _("没有这一程"))
         _check_open(mine)
         taken = course.along(mine)
-        eligibility.check(actor, appeal, taken, volunteer)
+        eligibility.check_may_take(actor, appeal, taken, volunteer)
         for each in taken:
             each.state, each.holder_id = Leg.State.TAKEN, actor.user_id
             each.taken_at = each.active_at = now
