@@ -132,7 +132,7 @@ def most_held(actor: Actor, volunteer: Volunteer | None, unit_id: int | None) ->
     return Unit.objects.filter(pk=unit_id or 0).values_list("most_held", flat=True).first() or 0
 
 
-def mine(actor: Actor) -> QuerySet[Leg]:
+def legs_in_hand(actor: Actor) -> QuerySet[Leg]:
     """Return the actor's legs and pending hand-overs; those that can be done now first."""
     taken = Q(holder=actor.user_id, state=Leg.State.TAKEN)
     side = Q(giver=actor.user_id) | Q(holder=actor.user_id)

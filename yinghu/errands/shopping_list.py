@@ -18,7 +18,7 @@ MOST_LINES: Final = 100
 
 def legs_to_buy(actor: Actor) -> QuerySet[Leg]:
     """Return the legs for which the actor has to buy, queue or collect something."""
-    return eligibility.mine(actor).filter(state=Leg.State.TAKEN, kind__in=PURCHASES)
+    return eligibility.legs_in_hand(actor).filter(state=Leg.State.TAKEN, kind__in=PURCHASES)
 
 
 def legs_beside(actor: Actor, places: Iterable[int]) -> QuerySet[Leg]:

@@ -122,7 +122,7 @@ def offered(actor: Actor) -> list[Card]:
 
 def mine(actor: Actor) -> list[Card]:
     """The actor's legs, first those that can be done now."""
-    found = eligibility.mine(actor).select_related(*SHOWN)[:50]
+    found = eligibility.legs_in_hand(actor).select_related(*SHOWN)[:50]
     made = [Card(leg, turn=_is_turn(leg, actor)) for leg in found]
     return sorted(made, key=lambda card: not card.turn)
 
