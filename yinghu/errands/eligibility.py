@@ -35,7 +35,7 @@ def _volunteer(tail: str, *values: Any) -> Volunteer | None:
     return None
 
 
-def serves(volunteer: Volunteer, area_id: str | None) -> bool:
+def serves_area(volunteer: Volunteer, area_id: str | None) -> bool:
     """Does the volunteer serve in this area?"""
     areas = volunteer.areas or [volunteer.squad.area_id or ""]
     return any((area_id or "").startswith(prefix) for prefix in areas)
@@ -70,7 +70,7 @@ def may_know(
     if actor.user_id in {leg.holder_id, leg.giver_id}:
         return True
     volunteer = volunteer or volunteer_of(actor)
-    if volunteer is not None and leg.opened_at and serves(volunteer, leg.area_id):
+    if volunteer is not None and leg.opened_at and serves_area(volunteer, leg.area_id):
         return True
     if may_see(actor, appeal or leg.appeal):
         return True
