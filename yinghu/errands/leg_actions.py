@@ -143,7 +143,7 @@ def give_back(leg_id: int, actor: Actor, *, why: str, kept: str = "") -> Event:
     return _move_leg(GIVE_BACK, _get_held_leg(leg_id, actor), actor, step, why=why)
 
 
-def release(leg: Leg, seen_active_at: datetime | None, *, why: str) -> Event:
+def release_leg(leg: Leg, seen_active_at: datetime | None, *, why: str) -> Event:
     """Take a leg away from a holder who has done nothing about it since `seen_active_at`."""
 
     def step(_appeal: Appeal, course: Course, mine: Leg, now: datetime) -> dict[str, Any]:

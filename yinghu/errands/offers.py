@@ -310,7 +310,7 @@ def free_hands(user_id: int, why: str) -> None:
             if has_goods:
                 nudge(leg, [user_id], now, patience, to="head")
             else:
-                leg_actions.release(leg, leg.active_at, why=why)
+                leg_actions.release_leg(leg, leg.active_at, why=why)
     handover_reminders.report_held_goods(user_id, now)
     asked = Offer.objects.filter(user=user_id, answer=Offer.Answer.WAITING)
     waiting = list(asked.values_list("leg", flat=True))
@@ -346,7 +346,7 @@ def remind_holder(leg_id: int, now: datetime) -> None:
     else:
         try:
             if fresh.nudged_at and not course.has_goods(fresh):
-                leg_actions.release(fresh, fresh.active_at, why=_("很久没有动静，放回给大家"))
+                leg_actions.release_leg(fresh, fresh.active_at, why=_("很久没有动静，放回给大家"))
             else:
                 to = "head" if fresh.nudged_at else ""
                 nudge(leg, [leg.holder_id], now, patience, to)
