@@ -77,10 +77,10 @@ def take(leg_id: int, actor: Actor) -> Event:
     return _move_leg(TAKE, leg, actor, step)
 
 
-Step = Callable[[Appeal, Course, Leg, datetime], dict[str, Any]]
+LegStep = Callable[[Appeal, Course, Leg, datetime], dict[str, Any]]
 
 
-def _move_leg(verb: Verb, leg: Leg, actor: Actor, step: Step, **given: Any) -> Event:
+def _move_leg(verb: Verb, leg: Leg, actor: Actor, step: LegStep, **given: Any) -> Event:
     """Do a verb to a leg under the case's lock; `step` changes legs and returns further facts."""
     facts: dict[str, Any] = leg.facts
 
