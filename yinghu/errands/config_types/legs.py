@@ -24,7 +24,7 @@ _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 Leg = dict[str, Any]
 
 
-def rows_in(text: str) -> list[dict[str, str]]:
+def leg_rows_in(text: str) -> list[dict[str, str]]:
     """Parse rows from a cell's JSON, valid or not. Raises ValidationError if there are none."""
     try:
         found = json.loads(text or "[]")
@@ -50,7 +50,7 @@ class LegsField(forms.Field):
     widget = LEG_ROWS
 
     def clean(self, value: Any) -> list[Leg]:
-        rows = rows_in(value) if isinstance(value, str) else value
+        rows = leg_rows_in(value) if isinstance(value, str) else value
         if any(_NO_TEXT.search(text) for row in rows for text in row.values()):
             raise ValidationError(_("步骤里有存不下来的字符，请把那几个字删掉重写"))
         if not rows:

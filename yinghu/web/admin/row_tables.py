@@ -93,7 +93,7 @@ def _leg_context(form: ConfigForm) -> dict[str, Any]:
     assert isinstance(form, ErrandForm)  # noqa: S101  # for the type checker
     value = form["legs"].value()
     try:
-        rows = legs.rows_in(value) if isinstance(value, str) else value or []
+        rows = legs.leg_rows_in(value) if isinstance(value, str) else value or []
     except ValidationError:
         rows = []
     categories = form.context.all_of(Category)
