@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from yinghu.routing.models import RoutingRule
-from yinghu.routing.routing import Routable, asked, covers, route
+from yinghu.routing.routing import Routable, conditions_of, covers, route
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def trail(appeal: Routable, rules: Iterable[RoutingRule]) -> list[Tried]:
     for rule in rules:
         held: list[str] = []
         failed: list[str] = []
-        for each in asked(rule):
+        for each in conditions_of(rule):
             (held if each.holds(rule, appeal) else failed).append(each.name)
         found.append(Tried(rule, tuple(held), tuple(failed)))
         if not failed:

@@ -53,7 +53,7 @@ CONDITIONS: Final = (
 """Named as the rule's columns, in the order in which they are shown."""
 
 
-def asked(rule: RoutingRule) -> list[Condition]:
+def conditions_of(rule: RoutingRule) -> list[Condition]:
     """Return the conditions that a rule sets."""
     return [each for each in CONDITIONS if getattr(rule, each.name)]
 
@@ -61,7 +61,7 @@ def asked(rule: RoutingRule) -> list[Condition]:
 def route(appeal: Routable, rules: Iterable[RoutingRule] | None = None) -> RoutingRule | None:
     """Return the first of the rules (by default the active ones) that takes the appeal, if any."""
     tried = active_rules() if rules is None else rules
-    return next((r for r in tried if all(each.holds(r, appeal) for each in asked(r))), None)
+    return next((r for r in tried if all(each.holds(r, appeal) for each in conditions_of(r))), None)
 
 
 def active_rules() -> list[RoutingRule]:
