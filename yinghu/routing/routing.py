@@ -70,7 +70,7 @@ def active_rules() -> list[RoutingRule]:
     return list(found.select_related("unit"))
 
 
-def waiting() -> list[Appeal]:
+def cases_to_dispatch() -> list[Appeal]:
     """Return cases waiting for dispatch, most urgent first, without those a unit returned."""
     found = Appeal.objects.filter(status=Status.SORTED).order_by("-urgency", "id")
     back = Event.objects.filter(appeal__in=found[:WAITING], verb=actions.RETURN.name)
@@ -82,7 +82,7 @@ def send_waiting(actor: Actor) -> int:
     """Assign waiting cases by the rules, except returned ones; return how many."""
     rules = active_rules()
     sent = 0
-    for appeal in waiting():
+    for appeal in cases_to_dispatch():
         rule = route(appeal, rules)
         if rule is None or not may_see(actor, appeal):
             continue

@@ -38,7 +38,7 @@ from yinghu.routing.config_types import (
     klass_said,
 )
 from yinghu.routing.models import RoutingRule
-from yinghu.routing.routing import active_rules, route, send_waiting, waiting
+from yinghu.routing.routing import active_rules, cases_to_dispatch, route, send_waiting
 from yinghu.ui.decorators import staff
 from yinghu.ui.requests import login_of, who
 from yinghu.web.admin.decorators import door, get_row, read_seen_state
@@ -101,7 +101,7 @@ def list_rules(request: HttpRequest) -> HttpResponse:
     desks = desks_of(who(request))
     active = [rule for rule in rules if rule.active]
     force = [rule for rule in active if rule.unit.active]
-    ready = [each for each in waiting() if route(each, force)]
+    ready = [each for each in cases_to_dispatch() if route(each, force)]
     context = {
         "kind": RULES,
         "lines": describe_rules(active, names),
