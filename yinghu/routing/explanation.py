@@ -60,7 +60,7 @@ def concerns(tried: Tried) -> bool:
     return "category" in tried.held or not tried.rule.category
 
 
-def nearest(tried: Sequence[Tried]) -> list[Tried]:
+def closest_rules(tried: Sequence[Tried]) -> list[Tried]:
     """Sort by how close each rule came: fewest failed, then most held conditions, then order."""
     return sorted(tried, key=lambda each: (len(each.failed), -len(each.held), each.rule.order))
 

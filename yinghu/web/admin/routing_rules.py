@@ -341,7 +341,7 @@ def dispatch_context(appeal: Appeal, actor: Actor) -> dict[str, Any]:
     names = RuleNames()
     tried = explanation.trail(appeal, active_rules())
     takes = tried[-1] if tried and tried[-1].fits else None
-    near = [each for each in explanation.nearest(tried) if explanation.concerns(each)]
+    near = [each for each in explanation.closest_rules(tried) if explanation.concerns(each)]
     returns = list(
         Event.objects.filter(appeal=appeal, verb=RETURN.name)
         .select_related("user")
