@@ -32,7 +32,7 @@ def own(actor: Actor) -> Lists:
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     back = Event.objects.filter(appeal=OuterRef("pk"), verb=REOPEN.name)
     return {
-        "asked": asked(actor),
+        "asked": cases_to_answer(actor),
         "late": mine.filter(due_at__lt=now),
         "today": mine.filter(due_at__gte=now, due_at__lt=midnight + timedelta(days=1)),
         "back": mine.filter(Exists(back)),
@@ -41,7 +41,7 @@ def own(actor: Actor) -> Lists:
     }
 
 
-def asked(actor: Actor) -> QuerySet[Appeal]:
+def cases_to_answer(actor: Actor) -> QuerySet[Appeal]:
     """Return cases in which others wait for this person's units or desk, next due first."""
     of_units = (ClockKind.HELP, ClockKind.WHISTLE, ClockKind.MEASURES, ClockKind.GRADE)
     waiting = Q(kind__in=of_units, unit__in=actor.all_units)
