@@ -27,7 +27,7 @@ from yinghu.appeals.phrases import (
 from yinghu.appeals.states import DESKS, EVERY_STATUS, HELD, UNIT, UNRATED, ClockKind, Status, Who
 from yinghu.appeals.verb import WHY, ClockChanges, Field, FieldKind, Privacy, Verb
 from yinghu.oversight.levels import above, joined_units
-from yinghu.oversight.rulings import asked
+from yinghu.oversight.rulings import pending_request
 from yinghu.people.access import Actor, staffed
 from yinghu.people.models import Unit
 
@@ -98,7 +98,7 @@ def rule(
     facts: dict[str, Any] = {"agree": agree}
 
     def change(appeal: Appeal) -> dict[str, Any]:
-        request = asked(appeal)
+        request = pending_request(appeal)
         if request is None:
             raise Conflict("nothing_to", _("没有等着裁定的申请，可能别人刚刚裁定过"))
         facts["of"] = request.verb

@@ -20,7 +20,7 @@ def pending(
     return inboxes.visible(actor).filter(pk__in=waiting.values("appeal")).order_by("due_at", "id")
 
 
-def asked(appeal: Appeal) -> Event | None:
+def pending_request(appeal: Appeal) -> Event | None:
     """Return the request that waits for a ruling, if any."""
     if appeal.returned:
         return appeal.events.filter(verb=RETURN.name).order_by("-seq").first()
