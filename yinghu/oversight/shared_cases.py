@@ -82,7 +82,7 @@ def waiting(actor: Actor) -> QuerySet[Appeal]:
     ).exclude(status__in=sorted(ENDED))
 
 
-def concerning(actor: Actor) -> QuerySet[Share]:
+def shares_of(actor: Actor) -> QuerySet[Share]:
     """Return what is shared by or with the actor's units and desks."""
     return _open_shares().filter(_own_side(actor) | Q(unit__in=sorted(actor.party_units)))
 
