@@ -71,7 +71,7 @@ def without_contact(found: QuerySet[Appeal], unit: Unit, *, both: bool = False) 
     return found.filter(missing)
 
 
-def waiting(actor: Actor) -> QuerySet[Appeal]:
+def cases_without_contact(actor: Actor) -> QuerySet[Appeal]:
     """Return the cases of the actor's task forces that have no contact of theirs."""
     forces = sorted(forces_of(actor))
     if not forces:

@@ -351,7 +351,10 @@ def _desks(actor: Actor, here: str) -> list[dict[str, Any]]:
     if "whistles" in mine:
         counted["whistles"] = whistle_duties.waiting(actor)
     if "shared" in mine:
-        counted |= {"shared": sharing.waiting(actor), "shares": sharing.shares_of(actor)}
+        counted |= {
+            "shared": sharing.cases_without_contact(actor),
+            "shares": sharing.shares_of(actor),
+        }
     waiting = inboxes.counted(counted)
     if not waiting.pop("shares", 0) and not forces_of(actor):
         # Hidden for units without shared cases, which are most.
