@@ -22,7 +22,7 @@ WAITING_FIRST = ("-to_judge", "-to_report", "-to_enter", "-to_grade")
 """Order of pending duties, for sorting."""
 
 
-def concerning(actor: Actor) -> QuerySet[Summons]:
+def summonses_of(actor: Actor) -> QuerySet[Summons]:
     """Return the summonses of or by the actor's units, and for command the contested ones.
 
     Annotated with the actor's duties: `to_report`, `to_enter` (the four elements),
