@@ -34,7 +34,7 @@ def summonses_of(actor: Actor) -> QuerySet[Summons]:
     return _annotated(actor).filter(mine, recent)
 
 
-def waiting(actor: Actor) -> QuerySet[Summons]:
+def pending_duties(actor: Actor) -> QuerySet[Summons]:
     """Return the summonses with a duty of the actor."""
     return _annotated(actor).filter(_WAITS)
 

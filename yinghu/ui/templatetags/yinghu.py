@@ -349,7 +349,7 @@ def any_counted(context: template.Context) -> bool:
 def _desks(actor: Actor, here: str) -> list[dict[str, Any]]:
     mine, counted = desks_of(actor), dict[str, QuerySet[Any]](inboxes.desks_with(actor))
     if "whistles" in mine:
-        counted["whistles"] = whistle_duties.waiting(actor)
+        counted["whistles"] = whistle_duties.pending_duties(actor)
     if "shared" in mine:
         counted |= {
             "shared": sharing.cases_without_contact(actor),
