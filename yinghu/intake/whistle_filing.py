@@ -28,7 +28,7 @@ def callers(actor: Actor) -> list[Unit]:
 
 def to_call(unit: Unit, actor: Actor) -> list[Unit]:
     """Return the units that this one may whistle for in its own area."""
-    return whistles.to_call(Appeal(unit=unit, area=unit.area), actor)
+    return whistles.units_to_call(Appeal(unit=unit, area=unit.area), actor)
 
 
 def blow(
