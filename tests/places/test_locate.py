@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from yinghu.places import locate
 from yinghu.places.models import Area, AreaAlias
-from yinghu.places.words import Finder, fold
+from yinghu.places.words import Finder, fold_text
 
 pytestmark = pytest.mark.usefixtures("yiwu")
 
@@ -178,7 +178,7 @@ def test_answers_from_memory_ask_the_database_once(
 )
 def test_finder_finds_what_a_plain_search_finds(text: str, words: set[str]) -> None:
     text += "甲乙丙甲 ab1 甲乙"
-    folded = fold(text)
+    folded = fold_text(text)
     assert len(folded) == len(text)
     found = Finder(words).find(text)
     for item in found:

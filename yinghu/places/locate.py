@@ -23,7 +23,7 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from yinghu.places.models import Area, AreaAlias
-from yinghu.places.words import Finder, fold
+from yinghu.places.words import Finder, fold_text
 
 EARTH: Final = 6_371_008.8
 """Mean radius of the Earth, metres (IUGG)."""
@@ -368,7 +368,7 @@ def _load(version: tuple[Any, ...]) -> _Known:
 
 def _add_form(known: _Known, name: str, form: _Form) -> None:
     """Keep the most certain form per name and area."""
-    forms = known.forms.setdefault(fold(name), {})
+    forms = known.forms.setdefault(fold_text(name), {})
     if form.code not in forms or forms[form.code].confidence < form.confidence:
         forms[form.code] = form
 
