@@ -80,7 +80,7 @@ def import_outlines(path: Path | str) -> SetupReport:
             area.updated_at = now
             area.save(update_fields=["outline", "lon", "lat", "updated_at"])
             report.changed += 1
-    locate.refresh()
+    locate.refresh_areas()
     return report
 
 

@@ -291,7 +291,7 @@ _cached: _Known | None = None
 _checked = 0.0
 
 
-def refresh() -> None:
+def refresh_areas() -> None:
     """Check for changed areas at the next look-up."""
     global _checked
     _checked = 0.0

@@ -205,7 +205,7 @@ class AreaType(ModelType):
         )
 
     def refresh(self) -> None:
-        locate.refresh()
+        locate.refresh_areas()
 
     def listed(self, rows: Sequence[Area]) -> list[ListedRow]:
         return [replace(row, is_parent=row.cells[1] != _NO_CHILD) for row in super().listed(rows)]
