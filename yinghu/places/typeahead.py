@@ -28,7 +28,7 @@ def _candidates(version: object) -> list[_Candidate]:
     ]
 
 
-def find_areas(text: str, most: int = 12) -> list[Area]:
+def suggest_areas(text: str, most: int = 12) -> list[Area]:
     """Return areas matching names or pinyin initials (`ftjd` for 福田街道), most likely first."""
     text = text.strip().lower()
     if not text:

@@ -80,7 +80,7 @@ def fitting(typed: str) -> list[dict[str, str]]:
             if (above := known.get(parent_code_in(found.pk, known)))
             else "",
         }
-        for found in typeahead.find_areas(typed.replace("\x00", "").strip()[:60])
+        for found in typeahead.suggest_areas(typed.replace("\x00", "").strip()[:60])
     ]
 
 
