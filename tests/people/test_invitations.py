@@ -18,7 +18,7 @@ def test_of_two_who_use_one_link_at_once_one_succeeds(live: Live, live_city: Cas
         won: list[str] = []
 
         def use(password: str, secret: str = secret, won: list[str] = won) -> None:
-            if invitations.accept_invitation(secret, password) is not None:
+            if invitations.use_invitation(secret, password) is not None:
                 won.append(password)
 
         in_threads(lambda: use("the-first-one"), lambda: use("the-other-one"))
@@ -51,7 +51,7 @@ def test_a_link_used_ends_the_logins_others(live: Live, live_city: Cast) -> None
     Invitation.objects.filter(user=user).update(revoked_at=None)
     second = invitations.make_link(user, None)
     Invitation.objects.filter(user=user).update(revoked_at=None)
-    assert invitations.accept_invitation(second, "a-long-enough-one") == user
-    assert invitations.accept_invitation(first, "another-long-one") is None
+    assert invitations.use_invitation(second, "a-long-enough-one") == user
+    assert invitations.use_invitation(first, "another-long-one") is None
     user.refresh_from_db()
     assert user.check_password("a-long-enough-one")

@@ -79,7 +79,7 @@ def invited(secret: str) -> User | None:
     return invitation.user if invitation is not None else None
 
 
-def accept_invitation(secret: str, password: str) -> User | None:
+def use_invitation(secret: str, password: str) -> User | None:
     """Set the login's password and end all its links; None if the link is not valid (any more)."""
     with transaction.atomic():
         found = _valid().filter(digest=_digest(secret)).first()

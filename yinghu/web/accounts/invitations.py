@@ -94,7 +94,7 @@ def accept_invitation(request: HttpRequest, secret: str) -> HttpResponse:
     form.fields["new_password1"].label = _("密码")
     form.fields["new_password2"].label = _("再输一遍")
     if request.method == "POST" and form.is_valid():
-        accepted = invitations.accept_invitation(secret, form.cleaned_data["new_password1"])
+        accepted = invitations.use_invitation(secret, form.cleaned_data["new_password1"])
         if accepted is None:
             return render(request, "accounts/gone.html", status=404)
         if is_mfa_enabled(accepted):
