@@ -15,7 +15,7 @@ from yinghu.common.config_types.config_type import Field, cell, few
 from yinghu.common.config_types.model_type import ModelType
 from yinghu.common.form_fields import LineField, PickerSelect, WordsField
 from yinghu.common.language import name_of
-from yinghu.errands.config_types.legs import Leg, LegsField, unknown_in
+from yinghu.errands.config_types.legs import LegsField, LegSpec, unknown_in
 from yinghu.errands.models import ErrandTemplate, LegKind, Proof, Where
 from yinghu.people.models import Skill
 from yinghu.places.models import Place
@@ -57,7 +57,7 @@ class ErrandForm(ConfigForm):
         cleaned = super().clean() or {}
         if "legs" in cleaned and "category" in cleaned:
             asked = self.context.all_of(Category)[cleaned["category"]].questions
-            legs_now: list[Leg] = self.state_now.get("legs", [])
+            legs_now: list[LegSpec] = self.state_now.get("legs", [])
             # A skill that was retired later stays where it is needed.
             old = {str(leg["skill"]) for leg in legs_now if "skill" in leg}
             wrong = unknown_in(
@@ -73,7 +73,7 @@ class ErrandForm(ConfigForm):
         return cleaned
 
 
-def _show_legs(legs: list[Leg], _context: FormContext) -> str:
+def _show_legs(legs: list[LegSpec], _context: FormContext) -> str:
     lines = []
     for n, leg in enumerate(legs, 1):
         parts = [str(LegKind(leg["kind"]).label), str(Where(leg["where"]).label)]

@@ -21,7 +21,7 @@ BLANK = {"kind": LegKind.CARRY.value, "where": Where.HOME.value, "proof": Proof.
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
-Leg = dict[str, Any]
+LegSpec = dict[str, Any]
 
 
 def leg_rows_in(text: str) -> list[dict[str, str]]:
@@ -49,7 +49,7 @@ class LegsField(forms.Field):
 
     widget = LEG_ROWS
 
-    def clean(self, value: Any) -> list[Leg]:
+    def clean(self, value: Any) -> list[LegSpec]:
         rows = leg_rows_in(value) if isinstance(value, str) else value
         if any(_NO_TEXT.search(text) for row in rows for text in row.values()):
             raise ValidationError(_("步骤里有存不下来的字符，请把那几个字删掉重写"))
@@ -57,7 +57,7 @@ class LegsField(forms.Field):
             raise ValidationError(_("至少要有一步"))
         if len(rows) > MOST_LEGS:
             raise ValidationError(_("最多 %d 步") % MOST_LEGS)
-        legs: list[Leg] = []
+        legs: list[LegSpec] = []
         wrong: list[str] = []
         for number, row in enumerate(rows, 1):
             try:
@@ -75,8 +75,8 @@ def leg_error(number: int, why: str) -> str:
     return _("第 %(n)d 步：%(why)s") % {"n": number, "why": why}
 
 
-def _leg(row: Mapping[str, str], *, first: bool) -> Leg:
-    leg: Leg = {}
+def _leg(row: Mapping[str, str], *, first: bool) -> LegSpec:
+    leg: LegSpec = {}
     for part, choices, what in (
         ("kind", LegKind, _("做什么")),
         ("where", Where, _("在哪里")),
@@ -109,7 +109,7 @@ def _leg(row: Mapping[str, str], *, first: bool) -> Leg:
     return {part: leg[part] for part in PARTS if part in leg}
 
 
-def _hand_over_errors(legs: Sequence[Leg]) -> list[str]:
+def _hand_over_errors(legs: Sequence[LegSpec]) -> list[str]:
     """Return errors for hand-overs without a giver before or a receiver after them."""
     kinds = [leg["kind"] for leg in legs]
     edges = [LegKind.HAND_OVER.value, *kinds, LegKind.HAND_OVER.value]
@@ -122,7 +122,7 @@ def _hand_over_errors(legs: Sequence[Leg]) -> list[str]:
 
 
 def unknown_in(
-    legs: Sequence[Leg], places: set[str], fields: set[str], skills: set[str]
+    legs: Sequence[LegSpec], places: set[str], fields: set[str], skills: set[str]
 ) -> list[str]:
     """Return errors for unknown places, questions of the category and skills."""
     known = (
