@@ -19,7 +19,7 @@ from yinghu.people.models import Level, Role
 Turns = Sequence[Sequence[Group]]
 """For each turn, groups in order; the first one that is not empty is told."""
 
-Part = Callable[[Event, Directory], Turns]
+AudiencePart = Callable[[Event, Directory], Turns]
 """One part of an audience: its turns for an event."""
 
 _SERVING = frozenset(UNIT_ROLES)
@@ -77,7 +77,7 @@ def _workers(event: Event, _known: Directory) -> Turns:
     return (_working_on_it(event),)
 
 
-def _first_of(*groups: Callable[[Event], Group]) -> Part:
+def _first_of(*groups: Callable[[Event], Group]) -> AudiencePart:
     """One turn of these groups of the case."""
     return lambda event, _known: (tuple(group(event) for group in groups),)
 
@@ -87,7 +87,7 @@ def _new_holder(event: Event, known: Directory) -> Turns:
     return ((Group(Reason.HOLDER, user_id=user_id, unit_id=event.unit_id, roles=_SERVING),),)
 
 
-def _desks(*reasons: Reason) -> Part:
+def _desks(*reasons: Reason) -> AudiencePart:
     """The first of these desks that has anybody."""
     return lambda event, _known: (tuple(_desk(event, reason) for reason in reasons),)
 
@@ -112,7 +112,7 @@ def _raised_to(event: Event, known: Directory) -> Turns:
     return (_unit(event),), top, (lead,), (before,)
 
 
-def _named_units(reason: Reason) -> Part:
+def _named_units(reason: Reason) -> AudiencePart:
     """The units, or the one unit, that the facts name."""
 
     def turns(event: Event, known: Directory) -> Turns:
@@ -179,7 +179,7 @@ def _chased(event: Event, _known: Directory) -> Turns:
     return (tuple(group for level in order[start:] for group in levels[level]),)
 
 
-def _named(reason: Reason) -> Part:
+def _named(reason: Reason) -> AudiencePart:
     """The people whom the facts name, regardless of posts."""
     return lambda event, _known: tuple(
         (Group(reason, frozenset(), user_id=user_id),) for user_id in event.facts.get("told") or ()
@@ -214,7 +214,7 @@ def _units_without_contact(event: Event, known: Directory) -> Turns:
 
 _both_sides = (_named(Reason.SHARED), _units_without_contact)
 
-AUDIENCES: dict[str, tuple[Part, ...]] = {
+AUDIENCES: dict[str, tuple[AudiencePart, ...]] = {
     "assign": (_first_of(_unit),),
     "hand": (_new_holder,),
     "release": (_first_of(_unit),),
