@@ -96,7 +96,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class SharedPair:
     """A case and the unit it is shared with (or that has it), with both sides and their last words.
 
     `holds` is None if no unit has the case, or if it is the same unit. `given` is the event that
@@ -109,7 +109,7 @@ class Pair:
     said: Event | None
 
 
-def pairs_of(wanted: Iterable[tuple[Appeal, Unit]], *, ours: bool) -> list[Pair]:
+def pairs_of(wanted: Iterable[tuple[Appeal, Unit]], *, ours: bool) -> list[SharedPair]:
     """Build the pairs of a list, in its order, in a handful of queries.
 
     `ours`: the reader shared the case and sees the unit's words; else the other side's.
@@ -139,7 +139,7 @@ def pairs_of(wanted: Iterable[tuple[Appeal, Unit]], *, ours: bool) -> list[Pair]
         theirs = people.get(unit.pk, set())
         heard = (e for e in said.get(appeal.pk, ()) if (e.user_id in theirs) == ours)
         made.append(
-            Pair(
+            SharedPair(
                 Side(unit, contacts.get((appeal.pk, unit.pk))),
                 Side(holder, contacts.get((appeal.pk, holder.pk))) if holder else None,
                 next((e for e in given.get(appeal.pk, ()) if _gave_to(e, unit)), None),

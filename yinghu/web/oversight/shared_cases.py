@@ -19,7 +19,7 @@ from yinghu.common.privacy.masking import without_numbers
 from yinghu.oversight import shared_cases
 from yinghu.oversight.actions import REPLY
 from yinghu.oversight.models import Share
-from yinghu.oversight.shared_cases import Pair, Side
+from yinghu.oversight.shared_cases import SharedPair, Side
 from yinghu.people.access import Actor, forces_of, may_read_why
 from yinghu.people.models import Unit
 from yinghu.ui.case_rows import CaseRow, case_rows, with_marks
@@ -43,7 +43,7 @@ class SharedCaseLine:
     """
 
     row: CaseRow
-    pair: Pair
+    pair: SharedPair
     asked: str
     said: str
     sides: list[Side]
@@ -192,7 +192,7 @@ def _lines(name: str, rows: list[tuple[CaseRow, Unit]], actor: Actor) -> list[Sh
     return [_line(row, pair, actor) for (row, _unit), pair in zip(rows, pairs, strict=True)]
 
 
-def _line(row: CaseRow, pair: Pair, actor: Actor) -> SharedCaseLine:
+def _line(row: CaseRow, pair: SharedPair, actor: Actor) -> SharedCaseLine:
     inside = may_read_why(actor, row.appeal)
     sides = [pair.partner, *([pair.holds] if pair.holds else [])]
     return SharedCaseLine(
