@@ -55,10 +55,7 @@ def lock(actor: Actor) -> Volunteer | None:
 
 
 def may_know(
-    actor: Actor,
-    leg: Leg,
-    appeal: Appeal | None = None,
-    volunteer: Volunteer | None = None,
+    actor: Actor, leg: Leg, appeal: Appeal | None = None, volunteer: Volunteer | None = None
 ) -> bool:
     """May the actor know that the leg exists?
 

@@ -20,12 +20,10 @@ from yinghu.people.models import Role, UnitKind, User
 
 log = structlog.get_logger(__name__)
 
-ATTEMPTS = 5
-
 
 def _try_again(step: Callable[[Appeal], object], appeal_id: int) -> None:
     """Run the step on the current case; retry after a concurrent change, log other refusals."""
-    for _attempt in range(ATTEMPTS):
+    for _attempt in range(5):
         appeal = Appeal.objects.select_related("place").get(pk=appeal_id)
         try:
             step(appeal)

@@ -201,15 +201,13 @@ def _ruling_text(event: Event, until: str) -> str:
     return _("同意延期到 %s") % until if agreed else _("不同意延期，请按原时限办理")
 
 
-_FROM_ABOVE = (Reason.SUPERVISOR, Reason.COMMAND, Reason.ADMIN)
-"""Reasons of recipients who have to be told whose case it is."""
-
-
 def _chase_text(event: Event, reason: str, units: UnitNames) -> str:
     """Whose clock it is, the time left or since when it is overdue, and the next step."""
     given = event.facts
     due = parse_datetime(given["due"])
-    above = name_of(event.unit) if event.unit and reason in _FROM_ABOVE else ""
+    # Those above have to be told whose case it is.
+    is_above = reason in (Reason.SUPERVISOR, Reason.COMMAND, Reason.ADMIN)
+    above = name_of(event.unit) if event.unit and is_above else ""
     said = {
         "unit": units.name(given.get("unit_id"), above),
         "clock": _(ClockKind(given["clock"]).label),

@@ -192,13 +192,7 @@ INVITE = Verb(
 
 @INVITE.action
 def invite(
-    appeal_id: int,
-    actor: Actor,
-    *,
-    unit: str,
-    until: datetime,
-    why: str,
-    expect: int | None = None,
+    appeal_id: int, actor: Actor, *, unit: str, until: datetime, why: str, expect: int | None = None
 ) -> Event:
     """Ask another unit (by code) to help until a time. It sees the case from then on."""
     helper = Unit.objects.filter(code=unit, active=True).first()

@@ -19,9 +19,6 @@ from yinghu.people.models import Unit, User
 SAYING = ("say", NOTE.name, REPORT.name, REPLY.name)
 """Verbs that write to those who work on a case; the first is one of errands."""
 
-_GIVING = tuple(verb.name for verb in (SHARE, INVITE, WHISTLE, ASSIGN, ESCALATE))
-"""Verbs that give a unit a case, or a part in it."""
-
 
 def given_to(actor: Actor) -> list[Unit]:
     """The actor's task forces, and those of their units that a case is shared with now."""
@@ -120,8 +117,10 @@ def pairs_of(wanted: Iterable[tuple[Appeal, Unit]], *, ours: bool) -> list[Share
         (each.appeal_id, each.unit_id): each.user
         for each in Contact.objects.standing().filter(appeal__in=appeals).select_related("user")
     }
+    # The verbs that give a unit a case, or a part in it.
+    giving = tuple(verb.name for verb in (SHARE, INVITE, WHISTLE, ASSIGN, ESCALATE))
     given: dict[int, list[Event]] = {}
-    for event in Event.objects.filter(appeal__in=appeals, verb__in=_GIVING).order_by("-seq"):
+    for event in Event.objects.filter(appeal__in=appeals, verb__in=giving).order_by("-seq"):
         given.setdefault(event.appeal_id, []).append(event)
     spoken = Event.objects.filter(appeal__in=appeals, verb__in=SAYING, user__isnull=False)
     last = spoken.order_by("appeal", "user", "-seq").distinct("appeal", "user")

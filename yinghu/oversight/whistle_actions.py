@@ -362,13 +362,7 @@ JUDGE = Verb(
 
 @JUDGE.action
 def judge(
-    appeal_id: int,
-    actor: Actor,
-    *,
-    unit: str,
-    agree: bool,
-    why: str,
-    expect: int | None = None,
+    appeal_id: int, actor: Actor, *, unit: str, agree: bool, why: str, expect: int | None = None
 ) -> Event:
     """Rule on a unit's contest: `agree` excuses it, else it has to come, and its clock resumes."""
     facts: dict[str, Any] = {"unit": unit, "agree": agree}

@@ -279,12 +279,10 @@ def may_go(volunteer: Volunteer, zone_code: str, zones: Mapping[str, Zone] | Non
     return zone is None or may_enter(zone, volunteer)
 
 
-_HISTORY_FIELDS = ("state", "skills", "areas", "zones", "inside", "hours", "note")
-
-
 def _state(volunteer: Volunteer) -> dict[str, Any]:
     """The values in the history, without name and phone."""
-    told = {name: getattr(volunteer, name) for name in _HISTORY_FIELDS}
+    names = ("state", "skills", "areas", "zones", "inside", "hours", "note")
+    told = {name: getattr(volunteer, name) for name in names}
     return told | {"squad": volunteer.squad.code}
 
 

@@ -55,13 +55,17 @@ class AreaField(forms.CharField):
         raise ValidationError(_("没有找到这个地方，请从提示里选，或写区域代码"))
 
 
+def _with_name(code: str) -> str:
+    """The code with the area's name beside it."""
+    area = locate.known_areas().get(code)
+    return f"{code} {name_of(area)}" if area else code
+
+
 class ExactAreaField(AreaField):
     """An `AreaField` that accepts only complete codes, for values that are stored for good."""
 
     def prepare_value(self, value: Any) -> Any:
-        """The code with the area's name beside it."""
-        area = locate.known_areas().get(value) if isinstance(value, str) else None
-        return f"{area.pk} {name_of(area)}" if area else value
+        return _with_name(value) if isinstance(value, str) else value
 
     def clean(self, value: Any) -> str:
         text = str(value or "").strip()
@@ -88,14 +92,9 @@ class AreasField(forms.CharField):
         super().__init__(required=False, max_length=60_000, widget=rows)
 
     def prepare_value(self, value: Any) -> Any:
-        """Codes with the areas' names beside them."""
         if not isinstance(value, str):
             return value
-        known = locate.known_areas()
-        lines = [line.strip() for line in _MARKS.split(value) if line.strip()]
-        return "\n".join(
-            f"{line} {name_of(known[line])}" if line in known else line for line in lines
-        )
+        return "\n".join(_with_name(line.strip()) for line in _MARKS.split(value) if line.strip())
 
     def clean(self, value: Any) -> list[str]:
         lines = [line for part in _MARKS.split(super().clean(value)) if (line := part.strip())]

@@ -121,7 +121,6 @@ _COMMITTEES: Final = (
     ("居委会", ""),
 )
 _KINDS: Final = ("社区", "街道", "地区", "新区", "村", "镇", "乡", "市", "县", "区")
-_WAYS: Final = "路街道桥巷弄"
 
 FULL: Final = 0.95
 """Confidence of the official name, or of a name with its kind (田心村)."""
@@ -202,7 +201,7 @@ def by_words(text: str, within: str = "") -> list[Match]:
                 confidence = max(confidence, IN_TOWN)
             elif inside:
                 confidence = min(0.99, confidence + 0.03)
-            if form.short and text[found.end : found.end + 1] in tuple(_WAYS):
+            if form.short and text[found.end : found.end + 1] in tuple("路街道桥巷弄"):
                 confidence *= 0.6
             matches.append(
                 Match(

@@ -21,8 +21,6 @@ from yinghu.people.models import Post, Role, Unit, User
 from yinghu.people.sessions import end_sessions
 from yinghu.places.area_fields import COVERED_AREA, area_field, area_name
 
-_LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
-
 _LAST_ADMIN = gettext_lazy("这是最后一位管理员：停用以后，就没有人能进设置了。请先另设一位管理员。")
 
 
@@ -34,7 +32,7 @@ class UserForm(ConfigForm):
 
     def clean_username(self) -> str:
         name: str = self.cleaned_data["username"]
-        if not _LOGIN.fullmatch(name):
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,39}", name):
             raise ValidationError(_("登录名用小写英文字母、数字、点、短横，至少两个字"))
         return self.new_key(name)
 
