@@ -22,19 +22,19 @@ from yinghu.people.models import User, Volunteer
 
 
 def suspend_volunteer(volunteer: Volunteer, by: User, why: str) -> None:
-    """Suspend a volunteer and release their work, by their coordinator. Raises Refused."""
+    """Suspend a volunteer and release their work, by their coordinator."""
     volunteers.suspend(volunteer, by, why)
     _free_hands(volunteer, _("志愿者暂停了"))
 
 
 def let_go(volunteer: Volunteer, by: User, why: str) -> None:
-    """Remove a volunteer from the squad, by a coordinator, releasing their work. Raises Refused."""
+    """Remove a volunteer from the squad and release their work, by their coordinator."""
     volunteers.leave(volunteer, by, why)
     _free_hands(volunteer, _("志愿者退出了"))
 
 
 def leave_squad(volunteer: Volunteer) -> Volunteer:
-    """Leave the squad on one's own request. Raises Refused while something is in hand."""
+    """Leave the squad on one's own request. Raises VolunteerRefused while something is in hand."""
     with transaction.atomic():
         now = volunteers.locked(volunteer)
         if has_in_hand(volunteer.user):

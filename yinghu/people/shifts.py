@@ -19,7 +19,7 @@ LONGEST: Final = timedelta(hours=24)
 def add_shift(
     unit: Unit, volunteer: Volunteer, starts: datetime, ends: datetime, by: User
 ) -> Shift:
-    """Add a shift. Raises Refused for an overlap, an end before the start, or more than a day."""
+    """Add a shift. VolunteerRefused for an overlap, an end before the start, or more than a day."""
     if ends <= starts:
         raise VolunteerRefused(_("下班要在上班以后"))
     if ends - starts > LONGEST:

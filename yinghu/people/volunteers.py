@@ -82,13 +82,13 @@ def create_application(
 
 
 def add_volunteer(squad: Unit, name: str, phone: str, by: User) -> Volunteer:
-    """Add somebody whom the coordinator knows to the squad at once. Raises Refused."""
+    """Add somebody whom the coordinator knows to the squad at once. Raises VolunteerRefused."""
     with transaction.atomic():
         return approve(create_application(squad, name, phone, by=by), by)
 
 
 def approve(volunteer: Volunteer, by: User) -> Volunteer:
-    """Take an applicant into the squad. Raises Refused if already decided."""
+    """Take an applicant into the squad. Raises VolunteerRefused if already decided."""
     return _move(volunteer, by, State.ACTIVE, {State.APPLIED}, _DECIDED, decides=True)
 
 
@@ -129,7 +129,7 @@ def _move(
     *,
     decides: bool = False,
 ) -> Volunteer:
-    """Change the state, or raise Refused (`why_not`) unless it is one of `sources`."""
+    """Change the state, or raise VolunteerRefused (`why_not`) unless it is one of `sources`."""
     with transaction.atomic():
         now = locked(volunteer)
         if now.state not in sources:
@@ -183,7 +183,7 @@ def of_phone(phone: str) -> Volunteer | None:
 
 
 def change(volunteer: Volunteer, by: User, **values: Any) -> bool:
-    """Update skills, areas, zones, inside or hours; False if nothing changes. Raises Refused."""
+    """Update skills, areas, zones, inside or hours; False if nothing changes."""
     assert values.keys() <= {"skills", "areas", "zones", "inside", "hours"}  # noqa: S101  # our own words
     with transaction.atomic():
         now = _locked_member(volunteer)
@@ -215,7 +215,7 @@ def record_training(volunteer: Volunteer, by: User) -> Volunteer:
 
 
 def set_ready(volunteer: Volunteer, until: datetime) -> None:
-    """Make them available until then, a day at most. Raises Refused unless in the squad."""
+    """Make them available until then, a day at most. VolunteerRefused unless in the squad."""
     until = min(until, timezone.now() + timedelta(hours=24))
     _update_active(volunteer, ready_until=until, away_until=None)
 
@@ -270,7 +270,7 @@ def may_go(volunteer: Volunteer, zone_code: str, zones: Mapping[str, Zone] | Non
     """May they go to a place in this zone ("" for none)? Zones are read if not given."""
     codes = {code for code in (zone_code, volunteer.inside) if code}
     if zones is None:
-        zones = {zone.code: zone for zone in Zone.objects.filter(pk__in=codes)} if codes else {}
+        zones = Zone.objects.in_bulk(codes)
     home = zones.get(volunteer.inside)
     shut_in = home is not None and home.active and home.status == Zone.Status.SEALED
     if shut_in and zone_code != volunteer.inside:
