@@ -20,6 +20,7 @@ from yinghu.common.form_fields import LineField, PickerSelect
 from yinghu.common.language import is_english, name_of
 from yinghu.people.access import staffed
 from yinghu.people.models import Unit
+from yinghu.places import locate
 from yinghu.places.area_fields import area_field, show_area
 from yinghu.places.models import Area
 from yinghu.routing.explanation import shadowed
@@ -40,19 +41,15 @@ class RuleNames:
         return {each.code: each for each in Category.objects.all()}
 
     @cached_property
-    def areas(self) -> dict[str, str]:
-        codes = set(RoutingRule.objects.exclude(area="").values_list("area", flat=True))
-        found = Area.objects.filter(pk__in=codes).only("code", "name", "name_en")
-        return {area.pk: name_of(area) for area in found}
+    def areas(self) -> dict[str, Area]:
+        return locate.known_areas()
 
     def category(self, code: str) -> str:
         return name_of(self.categories[code]) if code in self.categories else code
 
     def area(self, code: str) -> str:
-        if code and code not in self.areas:
-            found = Area.objects.filter(pk=code).only("code", "name", "name_en").first()
-            self.areas[code] = name_of(found) if found else code
-        return self.areas.get(code, code)
+        found = self.areas.get(code) or Area.objects.filter(pk=code).first()
+        return name_of(found) if found else code
 
     def asked(self, prefix: str) -> Iterator[tuple[Category, dict[str, Any]]]:
         """Yield the questions that an appeal under a category may be asked."""
