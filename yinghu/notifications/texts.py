@@ -22,15 +22,14 @@ from yinghu.verbs import ERRANDS, verb_of
 
 @dataclass(frozen=True, slots=True)
 class UnitNames:
-    """Names of the units in notifications, by id and by code, and the whistler of an event."""
+    """The units in notifications, by id and by code, and the whistler of an event."""
 
-    by_id: dict[int, Unit]
-    by_code: dict[str, Unit]
+    units: dict[object, Unit]
     whistlers: dict[int, Unit]
 
     def name(self, key: object, otherwise: object = "") -> str:
         """A unit's name by id or code, else the name stored in the event."""
-        found = self.by_id.get(key) if isinstance(key, int) else self.by_code.get(str(key))
+        found = self.units.get(key)
         return name_of(found) if found else str(otherwise or "")
 
 
@@ -41,11 +40,8 @@ def units_of(notifications: Iterable[Notification]) -> UnitNames:
     codes = {str(event.facts["unit"]) for event in events if event.facts.get("unit")}
     whistled = [event.pk for event in events if event.verb == "whistle"]
     blown = Whistle.objects.filter(event__in=whistled).select_related("unit")
-    return UnitNames(
-        Unit.objects.in_bulk(ids),
-        Unit.objects.in_bulk(codes, field_name="code"),
-        {each.event_id: each.unit for each in blown},
-    )
+    units = {**Unit.objects.in_bulk(ids), **Unit.objects.in_bulk(codes, field_name="code")}
+    return UnitNames(units, {each.event_id: each.unit for each in blown})
 
 
 _DIGEST_PHRASES = {

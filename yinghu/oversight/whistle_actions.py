@@ -129,9 +129,7 @@ def whistle(
 def _summons_of(
     appeal: Appeal, actor: Actor, kind: ClockKind, unit: str, facts: dict[str, Any]
 ) -> tuple[Summons, Clock]:
-    """Return the unit's latest call with a running clock of this kind, and name the unit in the
-    facts; for "" the next due.
-    """
+    """Return the unit's latest call and its running clock ("": the next due); name it in `facts`."""
     found = clocks.running(appeal.pk).filter(kind=kind, unit__in=actor.party_units)
     found = found.filter(unit__code=unit) if unit else found
     clock = found.order_by("due_at", "pk").first()
