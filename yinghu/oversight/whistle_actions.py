@@ -129,7 +129,7 @@ def whistle(
 def _summons_of(
     appeal: Appeal, actor: Actor, kind: ClockKind, unit: str, facts: dict[str, Any]
 ) -> tuple[Summons, Clock]:
-    """Return the unit's latest call and its running clock ("": the next due); name it in `facts`."""
+    """Return the unit's latest call ("": the next due) and its running clock; name it in facts."""
     found = clocks.running(appeal.pk).filter(kind=kind, unit__in=actor.party_units)
     found = found.filter(unit__code=unit) if unit else found
     clock = found.order_by("due_at", "pk").first()

@@ -4,7 +4,6 @@ Only the digest is stored. A new link replaces older ones, so a forgotten passwo
 new link from an administrator.
 """
 
-import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
@@ -17,6 +16,7 @@ from django.utils import timezone
 from yinghu.people import history
 from yinghu.people.models import Invitation, User
 from yinghu.people.sessions import end_sessions
+from yinghu.people.tokens import digest_of
 
 VALID_FOR = timedelta(days=7)
 _KIND = "user"
@@ -30,7 +30,7 @@ def make_link(user: User, by: User | None) -> str:
         _lock(user.pk)
         revoke_links(user)
         Invitation.objects.create(
-            user=user, digest=_digest(secret), made_by=by, expires_at=timezone.now() + VALID_FOR
+            user=user, digest=digest_of(secret), made_by=by, expires_at=timezone.now() + VALID_FOR
         )
     return secret
 
@@ -74,7 +74,7 @@ def users_with_open_link(users: Iterable[User]) -> set[int]:
 
 def invited(secret: str) -> User | None:
     """Return the login of a valid link, else None."""
-    found = _valid().filter(digest=_digest(secret), user__is_active=True)
+    found = _valid().filter(digest=digest_of(secret), user__is_active=True)
     invitation = found.select_related("user").first()
     return invitation.user if invitation is not None else None
 
@@ -82,7 +82,7 @@ def invited(secret: str) -> User | None:
 def use_invitation(secret: str, password: str) -> User | None:
     """Set the login's password and end all its links; None if the link is not valid (any more)."""
     with transaction.atomic():
-        found = _valid().filter(digest=_digest(secret)).first()
+        found = _valid().filter(digest=digest_of(secret)).first()
         if found is None:
             return None
         user = _lock(found.user_id)
@@ -103,7 +103,3 @@ def _lock(user_id: int) -> User:
 
 def _valid() -> QuerySet[Invitation]:
     return Invitation.objects.filter(used_at=None, revoked_at=None, expires_at__gt=timezone.now())
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()
