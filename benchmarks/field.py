@@ -17,7 +17,7 @@ from benchmarks.processes import percentile, progress, running_server, send_requ
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal
 from yinghu.errands.models import Leg
-from yinghu.errands.offers import nearest
+from yinghu.errands.offers import find_nearest_volunteers
 from yinghu.intake.receive import Incoming, receive_many
 from yinghu.people.access import Actor
 from yinghu.people.logins import BY_PHONE
@@ -189,7 +189,7 @@ def _time_choosing(among: int) -> list[float]:
         leg = Leg(pk=0, lon=lon, lat=lat, area_id="330782001", skill=skill)
         with transaction.atomic():
             start = time.perf_counter()
-            found = nearest(appeal, [leg], 3, 10, timezone.now())
+            found = find_nearest_volunteers(appeal, [leg], 3, 10, timezone.now())
             times.append(1000 * (time.perf_counter() - start))
             transaction.set_rollback(True)
         if len(found) != 3:

@@ -74,7 +74,7 @@ def sealed(area: str, **given: Any) -> Zone:
 
 def helper(name: str, squad: str = "care", **given: Any) -> Actor:
     """An active volunteer near the hospital who can be asked now; `given` are columns."""
-    volunteer = volunteers.apply(
+    volunteer = volunteers.create_application(
         Unit.objects.get(code=squad), name, f"+86{next(_phone)}", skills=given.pop("skills", ())
     )
     volunteers.approve(volunteer, User.objects.get(username="admin"))

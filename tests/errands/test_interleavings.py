@@ -103,7 +103,7 @@ class Relay(RuleBasedStateMachine):
 
     @rule(n=which, who=some)
     def say_no(self, n: int, who: int) -> None:
-        offers.decline(self.leg(n).pk, self.people[who])
+        offers.decline_offer(self.leg(n).pk, self.people[who])
 
     @rule(minutes=st.integers(1, 120))
     def time_passes(self, minutes: int) -> None:
@@ -267,7 +267,7 @@ def test_a_take_at_the_moment_of_a_release_is_whole(live: Live) -> None:
     connection.close()
     at_once(
         [
-            lambda: leg_actions.release(leg, leg.active_at, why="没有动静"),
+            lambda: leg_actions.release_leg(leg, leg.active_at, why="没有动静"),
             lambda: leg_actions.take(leg.pk, b),
             lambda: leg_actions.finish(leg.pk, a, photos=proof()),
             lambda: leg_actions.give_back(leg.pk, a, why="有事"),

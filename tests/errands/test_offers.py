@@ -70,8 +70,8 @@ def test_the_nearest_few_are_asked_and_each_silence_is_replaced(city: Cast) -> N
     far = helper("远", **away(8))
     appeal, leg = first_leg(city)
     assert asked(leg) == ids(*near[:3])
-    errand_offers.decline(leg.pk, near[0])
-    errand_offers.ask(leg.pk)
+    errand_offers.decline_offer(leg.pk, near[0])
+    errand_offers.ask_helpers(leg.pk)
     assert asked(leg) == ids(*near[1:4])
     # Silence: all three are replaced by whoever is left near.
     later(3.5)
@@ -187,8 +187,8 @@ def test_the_groups_own_are_asked_first_and_alone(city: Cast) -> None:
     FixedHelper.objects.create(unit=group, kind="buy", user_id=fixed.user_id or 0)
     _appeal, leg = first_leg(city)
     assert asked(leg) == ids(fixed)
-    errand_offers.decline(leg.pk, fixed)
-    errand_offers.ask(leg.pk)
+    errand_offers.decline_offer(leg.pk, fixed)
+    errand_offers.ask_helpers(leg.pk)
     assert asked(leg) == ids(near)
 
 
@@ -231,6 +231,6 @@ def test_two_sweeps_at_once_ask_once(city: Cast) -> None:
     before = appeal.events.count()
     now = timezone.now()
     Leg.objects.filter(pk=leg.pk).update(next_at=now)
-    assert errand_offers.ask(leg.pk, now) is False
-    assert errand_offers.ask(leg.pk, now) is False
+    assert errand_offers.ask_helpers(leg.pk, now) is False
+    assert errand_offers.ask_helpers(leg.pk, now) is False
     assert appeal.events.count() == before

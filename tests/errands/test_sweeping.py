@@ -40,7 +40,7 @@ def test_one_leg_that_fails_keeps_no_other_waiting(
     react_to(good)
     helper("来了")
     wrong, right = legs_of(bad)[0], legs_of(good)[0]
-    real = offers.nearest
+    real = offers.find_nearest_volunteers
 
     def nearest(appeal: Any, *given: Any) -> Any:
         if appeal.pk == bad.pk:

@@ -18,7 +18,7 @@ from yinghu.appeals.numbers import track_token
 from yinghu.config import environment
 from yinghu.notifications import delivery, transports
 from yinghu.notifications.models import Delivery, Notification, Reason, SubjectKind
-from yinghu.notifications.outbox import NewNotification, Subject, notify
+from yinghu.notifications.outbox import NewNotification, NotificationSubject, notify
 from yinghu.notifications.recipients import Recipient, RecipientKind, addresses_of
 from yinghu.notifications.transports.base import OutgoingMessage
 from yinghu.people.models import User
@@ -35,7 +35,10 @@ def urge(city: Cast) -> Event:
 
 def tell(event: Event, *recipients: Recipient, reason: Reason = Reason.COPIED) -> int:
     return notify(
-        [NewNotification(Subject.event(event), recipient, reason) for recipient in recipients]
+        [
+            NewNotification(NotificationSubject.event(event), recipient, reason)
+            for recipient in recipients
+        ]
     )
 
 
@@ -141,7 +144,7 @@ def test_other_subjects_are_told_of_once_too(city: Cast) -> None:
     clerk = Recipient.login(User.objects.get(username="clerk").pk)
     for kind in (SubjectKind.SCAN, SubjectKind.SEARCH, SubjectKind.SIGNAL):
         told = [
-            NewNotification(Subject(kind, 7), recipient, Reason.COPIED)
+            NewNotification(NotificationSubject(kind, 7), recipient, Reason.COPIED)
             for recipient in (clerk, GUARDIAN)
         ]
         assert [notify(told), notify(told)] == [2, 0]

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from tests.cast import Cast, file_one, requester, taken_milk
 from tests.oversight.clock import pass_time, sweep_all
+from tests.places.worktime import shift, worked
 from yinghu.appeals import actions, clocks, handling_actions
 from yinghu.appeals.models import NEVER, Appeal, ChaseStep, Clock, ClockLimit
 from yinghu.appeals.states import ClockKind
@@ -50,10 +51,8 @@ def running(appeal: Appeal, kind: ClockKind) -> Clock:
 )
 def test_working_time_knows_holidays_and_make_up_days(start: str, minutes: float, due: str) -> None:
     calendar.lay_out(at(start).date())
-    assert calendar.shift(at(start), minutes, working=True) == at(due)
-    assert calendar.shift(at(start), minutes, working=False) == at(start) + timedelta(
-        minutes=minutes
-    )
+    assert shift(at(start), minutes, working=True) == at(due)
+    assert shift(at(start), minutes, working=False) == at(start) + timedelta(minutes=minutes)
 
 
 def test_a_filing_gets_its_limits_in_the_time_that_they_count(city: Cast) -> None:
@@ -62,7 +61,7 @@ def test_a_filing_gets_its_limits_in_the_time_that_they_count(city: Cast) -> Non
     )
     appeal = file_one()
     solve, receive = (running(appeal, kind) for kind in (ClockKind.SOLVE, ClockKind.RECEIVE))
-    assert solve.due_at == calendar.shift(solve.started_at, 450, working=True)
+    assert solve.due_at == shift(solve.started_at, 450, working=True)
     assert receive.due_at == receive.started_at + timedelta(minutes=120)
     assert appeal.due_at == receive.due_at
     assert receive.next_at == receive.started_at + timedelta(minutes=96)
@@ -73,10 +72,10 @@ def test_a_filing_gets_its_limits_in_the_time_that_they_count(city: Cast) -> Non
     pass_time(30, appeal)
     held = running(appeal, ClockKind.SOLVE)
     assert held.paused_at is not None
-    left = calendar.worked(held.paused_at, held.due_at)
+    left = worked(held.paused_at, held.due_at)
     handling_actions.supply(appeal.pk, requester(appeal), words="一段")
     again = running(appeal, ClockKind.SOLVE)
-    assert calendar.worked(timezone.now(), again.due_at) == pytest.approx(left, abs=1)
+    assert worked(timezone.now(), again.due_at) == pytest.approx(left, abs=1)
     assert again.next_at is not None
 
 
@@ -183,4 +182,4 @@ def test_an_answer_ends_the_wait_for_a_ruling(city: Cast) -> None:
 
 def test_beyond_what_is_laid_out_time_goes_on_round_the_clock() -> None:
     far = datetime(2099, 1, 1, tzinfo=UTC)
-    assert calendar.shift(far, 60, working=True) >= far
+    assert shift(far, 60, working=True) >= far

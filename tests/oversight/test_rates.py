@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.db.models import QuerySet
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -20,7 +21,15 @@ from yinghu.oversight import actions as oversight_actions
 from yinghu.oversight import callback
 from yinghu.oversight.models import Summons, Whistle
 from yinghu.oversight.periods import PERIODS, period
-from yinghu.oversight.rates import DIMENSIONS, FIGURES, RATES, WHISTLES, Line, behind, rates
+from yinghu.oversight.rates import (
+    DIMENSIONS,
+    FIGURES,
+    RATES,
+    WHISTLES,
+    RatesLine,
+    ids_behind,
+    rates,
+)
 from yinghu.people.models import Unit
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +45,11 @@ def resolved(city: Cast, **given: Any) -> Appeal:
     return appeal
 
 
-def line(by: str, key: str) -> Line:
+def behind(*asked: Any, **limits: Any) -> QuerySet[Appeal]:
+    return Appeal.objects.filter(pk__in=ids_behind(*asked, **limits))
+
+
+def line(by: str, key: str) -> RatesLine:
     return next(each for each in rates(by).lines if each.key == key)
 
 
@@ -410,4 +423,4 @@ def test_every_rate_is_made_of_figures() -> None:
     for rate in RATES.values():
         for name in (rate.of, *(part for part, _weight in rate.parts)):
             assert name in FIGURES
-        assert Line().rate(rate.name) is None
+        assert RatesLine().rate(rate.name) is None

@@ -18,7 +18,7 @@ from yinghu.appeals.handling_actions import EXTEND
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import ClockKind, Status
 from yinghu.oversight import actions as oversight_actions
-from yinghu.oversight import levels, orphan_cases, rulings, supervision
+from yinghu.oversight import levels, orphan_cases, rulings, worklists
 from yinghu.people.access import UNIT_ROLES, Actor, actor_of
 from yinghu.people.models import Post, Unit, User
 
@@ -279,13 +279,13 @@ def test_supervision_is_demanded_answered_and_lifted_in_writing(city: Cast) -> N
         until=until,
         why="再督办",
     )
-    assert list(supervision.watched(city.commander)) == [appeal]
+    assert list(worklists.overseen(city.commander)["watched"]) == [appeal]
     oversight_actions.account(appeal.pk, city.milk, why="下午五点送到")
     refused("nothing_to", oversight_actions.account, appeal, city.milk, why="又答")
     # Answered is not lifted: a second demand may follow.
     oversight_actions.supervise(appeal.pk, city.commander, until=until, why="拍照片来看")
     oversight_actions.lift(appeal.pk, city.commander, why="照片看到了")
-    assert not supervision.watched(city.commander).exists()
+    assert not worklists.overseen(city.commander)["watched"].exists()
     appeal.refresh_from_db()
     assert not clocks.running(appeal.pk).filter(kind="account").exists()
 

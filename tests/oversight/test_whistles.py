@@ -155,7 +155,7 @@ def test_a_wrong_whistle_calls_nobody(wrong: dict[str, Any], code: str, city: Ca
 @pytest.mark.django_db
 def test_only_units_that_may_be_called_are_offered(city: Cast) -> None:
     appeal = at_community(city)
-    offered = [unit.code for unit in whistles.to_call(appeal, login("community-head"))]
+    offered = [unit.code for unit in whistles.units_to_call(appeal, login("community-head"))]
     assert {"town-futian", "bureau-health", "bureau-environment", "command"} <= set(offered)
     assert not {"town-fotang", "grid-futian-3", "community-futian"} & set(offered)
     for code in offered:

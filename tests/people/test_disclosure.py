@@ -198,7 +198,7 @@ def test_ones_own_data_and_masked_data_are_no_looks(city: Cast) -> None:
 
 @pytest.mark.django_db
 def test_a_volunteers_phone_is_for_their_coordinator(city: Cast) -> None:
-    one = volunteers.apply(Unit.objects.get(code="care"), "赵大勇", "+8613700000002")
+    one = volunteers.create_application(Unit.objects.get(code="care"), "赵大勇", "+8613700000002")
     for actor in (city.milk, city.clerk, city.volunteer, Actor("stranger")):
         with pytest.raises(disclosure.Denied):
             disclosure.show_volunteer_phone(actor, one)

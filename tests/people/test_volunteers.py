@@ -31,11 +31,13 @@ def head() -> User:
 
 
 def joined(phone: str = PHONE, name: str = "赵大勇") -> Volunteer:
-    return volunteers.approve(volunteers.apply(squad(), name, phone), head())
+    return volunteers.approve(volunteers.create_application(squad(), name, phone), head())
 
 
 def test_somebody_applies_and_is_taken_in(city: Cast) -> None:
-    applied = volunteers.apply(squad(), "赵大勇", PHONE, skills=["heavy", "car", "car"])
+    applied = volunteers.create_application(
+        squad(), "赵大勇", PHONE, skills=["heavy", "car", "car"]
+    )
     assert (applied.state, applied.skills) == ("applied", ["car", "heavy"])
     assert (unseal(applied.name), unseal(applied.phone)) == ("赵大勇", PHONE)
     assert applied.consented_at is not None
@@ -57,9 +59,9 @@ def test_somebody_applies_and_is_taken_in(city: Cast) -> None:
 def test_a_phone_belongs_to_one_until_they_leave(city: Cast) -> None:
     first = joined()
     with pytest.raises(volunteers.PhoneInUse):
-        volunteers.apply(squad(), "另一个人", PHONE)
+        volunteers.create_application(squad(), "另一个人", PHONE)
     volunteers.leave(first, first.user)
-    again = volunteers.apply(squad(), "赵大勇", PHONE)
+    again = volunteers.create_application(squad(), "赵大勇", PHONE)
     assert again.pk != first.pk
     assert again.state == "applied"
 
@@ -70,7 +72,7 @@ def test_of_two_who_apply_at_once_with_one_phone_one_succeeds(own_city: City) ->
 
     def press() -> None:
         try:
-            volunteers.apply(care, "赵大勇", PHONE)
+            volunteers.create_application(care, "赵大勇", PHONE)
         except volunteers.PhoneInUse:
             refused.append(True)
 
@@ -81,7 +83,7 @@ def test_of_two_who_apply_at_once_with_one_phone_one_succeeds(own_city: City) ->
 
 
 def test_of_two_who_decide_at_once_one_does(own_city: City) -> None:
-    applied = volunteers.apply(squad(), "赵大勇", PHONE)
+    applied = volunteers.create_application(squad(), "赵大勇", PHONE)
     by = head()
     refused: list[bool] = []
 
@@ -89,7 +91,7 @@ def test_of_two_who_decide_at_once_one_does(own_city: City) -> None:
         def press() -> None:
             try:
                 act()
-            except volunteers.Refused:
+            except volunteers.VolunteerRefused:
                 refused.append(True)
 
         return press
@@ -121,9 +123,9 @@ def test_whoever_is_suspended_is_out_at_once_everywhere_and_comes_back_where_the
     assert not actor_of(one.user).is_staff
     one.refresh_from_db()
     assert (one.state, one.note) == ("suspended", "没有按时到")
-    with pytest.raises(volunteers.Refused):
+    with pytest.raises(volunteers.VolunteerRefused):
         volunteers.set_ready(one, timezone.now() + timedelta(hours=1))
-    volunteers.resume(one, head())
+    volunteers.resume_volunteer(one, head())
     assert {grant.unit_id for grant in actor_of(one.user).grants} == {squad().pk, milk.pk}
 
 
@@ -137,13 +139,13 @@ def test_whoever_is_suspended_is_out_at_once_everywhere_and_comes_back_where_the
     ],
 )
 def test_what_may_follow_on_a_state(city: Cast, state: str, possible: set[str]) -> None:
-    one = volunteers.apply(squad(), "赵大勇", PHONE)
+    one = volunteers.create_application(squad(), "赵大勇", PHONE)
     by = head()
     acts: dict[str, Callable[[], object]] = {
         "approve": lambda: volunteers.approve(one, by),
         "reject": lambda: volunteers.reject(one, by, "x"),
         "suspend": lambda: volunteers.suspend(one, by, "x"),
-        "resume": lambda: volunteers.resume(one, by),
+        "resume": lambda: volunteers.resume_volunteer(one, by),
         "leave": lambda: volunteers.leave(one, by),
     }
     done = set()
@@ -152,7 +154,7 @@ def test_what_may_follow_on_a_state(city: Cast, state: str, possible: set[str]) 
         try:
             act()
             done.add(verb)
-        except volunteers.Refused:
+        except volunteers.VolunteerRefused:
             pass
     assert done == possible
 

@@ -18,9 +18,9 @@ DEMO = Path(yinghu.__file__).parent / "demo"
 
 @pytest.fixture(autouse=True)
 def _fresh_areas() -> Iterator[None]:
-    locate.refresh()
+    locate.refresh_areas()
     yield
-    locate.refresh()
+    locate.refresh_areas()
 
 
 @pytest.fixture

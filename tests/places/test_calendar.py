@@ -10,7 +10,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.places.worktime import add_working, working_minutes
+from tests.places.worktime import add_working, shift, worked, working_minutes
 from yinghu.places import calendar
 from yinghu.places.models import WorkDay, WorkSpan
 
@@ -41,10 +41,10 @@ lengths = st.integers(1, 60 * 450)
 @SHARED
 @given(start=moments, minutes=lengths)
 def test_forwards_it_is_what_python_reckons(years: None, start: datetime, minutes: int) -> None:
-    due = calendar.shift(start, minutes, working=True)
+    due = shift(start, minutes, working=True)
     assert due == add_working(start, minutes, zone=CHINA)
-    assert calendar.worked(start, due) == pytest.approx(minutes)
-    assert calendar.worked(start, due) == pytest.approx(working_minutes(start, due, zone=CHINA))
+    assert worked(start, due) == pytest.approx(minutes)
+    assert worked(start, due) == pytest.approx(working_minutes(start, due, zone=CHINA))
 
 
 @SHARED
@@ -52,11 +52,11 @@ def test_forwards_it_is_what_python_reckons(years: None, start: datetime, minute
 def test_backwards_it_comes_to_where_forwards_begins(
     years: None, start: datetime, minutes: int
 ) -> None:
-    due = calendar.shift(start, minutes, working=True)
-    back = calendar.shift(due, -minutes, working=True)
+    due = shift(start, minutes, working=True)
+    back = shift(due, -minutes, working=True)
     # The same minute of working time: an evening is as good as the end of its afternoon.
-    assert calendar.worked(start, back) == pytest.approx(0)
-    assert calendar.worked(back, due) == pytest.approx(minutes)
+    assert worked(start, back) == pytest.approx(0)
+    assert worked(back, due) == pytest.approx(minutes)
 
 
 @pytest.mark.parametrize(
@@ -73,15 +73,15 @@ def test_backwards_it_comes_to_where_forwards_begins(
     ],
 )
 def test_holidays_and_make_up_days(years: None, start: str, minutes: int, due: str) -> None:
-    assert calendar.shift(at(start), minutes, working=True) == at(due)
+    assert shift(at(start), minutes, working=True) == at(due)
 
 
 def test_own_dates_go_before_holidays_and_holidays_can_be_left_out(db: None) -> None:
     WorkDay.objects.create(key="2026-10-01", hours="9:00-11:00")
     WorkDay.objects.create(key="2026-11-24", hours="")
     calendar.lay_out(date(2026, 9, 1))
-    assert calendar.shift(at("2026-09-30T17:30"), 60, working=True) == at("2026-10-01T10:00")
-    assert calendar.worked(at("2026-11-24T00:00"), at("2026-11-25T00:00")) == 0
+    assert shift(at("2026-09-30T17:30"), 60, working=True) == at("2026-10-01T10:00")
+    assert worked(at("2026-11-24T00:00"), at("2026-11-25T00:00")) == 0
     whys = {
         each.day.day: each.why for each in calendar.reckoned(date(2026, 10, 1), date(2026, 10, 10))
     }
@@ -91,16 +91,16 @@ def test_own_dates_go_before_holidays_and_holidays_can_be_left_out(db: None) -> 
     assert (saturday.hours, saturday.why) == ((), "week")
     WorkDay.objects.filter(key=WorkDay.STATUTORY).update(hours="no")
     calendar.lay_out(date(2026, 9, 1))
-    assert calendar.worked(at("2026-10-02T00:00"), at("2026-10-03T00:00")) == 450
-    assert calendar.worked(at("2026-10-10T00:00"), at("2026-10-11T00:00")) == 0
+    assert worked(at("2026-10-02T00:00"), at("2026-10-03T00:00")) == 450
+    assert worked(at("2026-10-10T00:00"), at("2026-10-11T00:00")) == 0
 
 
 def test_a_city_without_working_days_goes_on_round_the_clock(db: None) -> None:
     WorkDay.objects.all().delete()
     assert calendar.lay_out() == 0
     start = at("2026-11-24T23:00")
-    assert calendar.shift(start, 90, working=True) == start + timedelta(minutes=90)
-    assert calendar.worked(start, start + timedelta(minutes=90)) == 90
+    assert shift(start, 90, working=True) == start + timedelta(minutes=90)
+    assert worked(start, start + timedelta(minutes=90)) == 90
 
 
 def test_spans_are_kept_laid_out_once(db: None) -> None:

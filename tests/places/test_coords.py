@@ -6,11 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yinghu.places.coords import gcj_to_wgs, wgs_to_gcj
+from yinghu.places.coords import _shift, gcj_to_wgs
 from yinghu.places.locate import metres
 
 lon_in_china = st.floats(73.7, 135.0)
 lat_in_china = st.floats(18.0, 53.5)
+
+
+def wgs_to_gcj(lon: float, lat: float) -> tuple[float, float]:
+    """The forward formula, of which the product needs the inverse only."""
+    east, north = _shift(lon, lat)
+    return lon + east, lat + north
 
 
 @given(lon_in_china, lat_in_china)
@@ -26,7 +32,7 @@ def test_the_shift_is_some_hundred_metres(lon: float, lat: float) -> None:
 
 @given(st.floats(-180, 60), st.floats(-90, 90))
 def test_elsewhere_nothing_moves(lon: float, lat: float) -> None:
-    assert wgs_to_gcj(lon, lat) == (lon, lat) == gcj_to_wgs(lon, lat)
+    assert gcj_to_wgs(lon, lat) == (lon, lat)
 
 
 def test_a_known_point() -> None:

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from yinghu.places import locate
 from yinghu.places.models import Area, AreaAlias
-from yinghu.places.words import Finder, fold
+from yinghu.places.words import Finder, fold_text
 
 pytestmark = pytest.mark.usefixtures("yiwu")
 
@@ -43,19 +43,13 @@ def test_a_point_that_is_none_is_nowhere(bad: float) -> None:
     assert locate.by_point(120.1, bad) is None
 
 
-def test_reach_is_configurable() -> None:
-    found = locate.by_point(120.0745, 29.3065, reach={2: 20_000})
-    assert found is not None
-    assert found.code == "330782001"
-
-
 def test_deeper_outline_wins_and_shuts_out_its_own() -> None:
     west, south, east, north = 120.07, 29.30, 120.08, 29.31
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     Area.objects.filter(code="330782001").update(
         outline={"type": "Polygon", "coordinates": [ring]}, updated_at=timezone.now()
     )
-    locate.refresh()
+    locate.refresh_areas()
     inside, outside = locate.by_point(120.0795, 29.3005), locate.by_point(120.0862, 29.3166)
     assert inside is not None
     assert inside.code.startswith("330782001")
@@ -117,7 +111,7 @@ def test_everyday_words_are_no_places(text: str) -> None:
 
 def test_ambiguous_names_share_their_confidence_until_a_town_is_named() -> None:
     Area.objects.create(code="330782100999", name="五一村委会", level=3)
-    locate.refresh()
+    locate.refresh_areas()
     both = locate.by_words("五一村停电")
     assert {match.area.code for match in both} == {"330782006200", "330782100999"}
     assert all(match.confidence < 0.5 for match in both)
@@ -155,7 +149,7 @@ def test_retired_areas_are_not_found_and_changes_are_noticed() -> None:
         retired_at=timezone.now(), updated_at=timezone.now()
     )
     AreaAlias.objects.create(area_id="330782101", name="丹溪文化园")
-    locate.refresh()
+    locate.refresh_areas()
     assert best("佛堂镇田心村") == ("330782100", 0.95)
     assert best("丹溪文化园") == ("330782101", 0.9)
     found = locate.by_code("330782100306")
@@ -167,13 +161,13 @@ def test_answers_from_memory_ask_the_database_once(
     django_assert_num_queries: DjangoAssertNumQueries, settings: Settings
 ) -> None:
     settings.AREAS_POLL_SECONDS = 60
-    locate.refresh()
+    locate.refresh_areas()
     locate.by_words("佛堂镇")
     with django_assert_num_queries(0):
         locate.by_words("佛堂镇田心村")
         locate.by_point(120.1, 29.3)
         locate.by_code("330782")
-    locate.refresh()
+    locate.refresh_areas()
     with django_assert_num_queries(2):
         locate.by_words("佛堂镇田心村")
 
@@ -184,7 +178,7 @@ def test_answers_from_memory_ask_the_database_once(
 )
 def test_finder_finds_what_a_plain_search_finds(text: str, words: set[str]) -> None:
     text += "甲乙丙甲 ab1 甲乙"
-    folded = fold(text)
+    folded = fold_text(text)
     assert len(folded) == len(text)
     found = Finder(words).find(text)
     for item in found:

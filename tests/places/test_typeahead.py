@@ -7,11 +7,11 @@ import pytest
 from tests.cast import Cast
 from yinghu.common.pinyin import initials
 from yinghu.places.models import Area
-from yinghu.places.typeahead import find
+from yinghu.places.typeahead import suggest_areas
 
 
 def names(text: str) -> list[str]:
-    return [area.name for area in find(text)]
+    return [area.name for area in suggest_areas(text)]
 
 
 def test_initials_are_those_of_the_usual_readings() -> None:
@@ -26,12 +26,12 @@ def test_whatever_is_typed_finds_it_wide_areas_first(city: Cast) -> None:
     assert names("福田")[0] == "福田街道"
     assert names("FOTANG")[0] == "佛堂镇"
     assert names("330782008")[0] == "福田街道"
-    assert all(area.pk.startswith("330782008") for area in find("330782008"))
+    assert all(area.pk.startswith("330782008") for area in suggest_areas("330782008"))
     assert names("绣湖社区第一网格")[0] == "绣湖社区第一网格"
     # An alias, which no name begins with or holds.
     assert names("小商品城")[0] == "福田街道"
     assert names("没有这样的地方") == names(" ") == []
-    assert len(find("s")) == 12
+    assert len(suggest_areas("s")) == 12
 
 
 @pytest.mark.django_db

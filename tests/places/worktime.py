@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 
+from django.db import connection
 from django.utils import timezone
 
-from yinghu.places.workdays import Hours, statutory
+from yinghu.places.calendar import Hours, statutory
 
 OFFICE_HOURS: Final[Hours] = ((8 * 60 + 30, 12 * 60), (13 * 60 + 30, 17 * 60 + 30))
 """8:30-12:00 and 13:30-17:30, 450 minutes a day."""
@@ -107,3 +108,18 @@ def _spans(
             last = (midnight + timedelta(minutes=closes)).astimezone(UTC)
             if last > since:
                 yield max(first, since), last
+
+
+def shift(moment: datetime, minutes: float, working: bool) -> datetime:
+    """What the database's `places_shift` makes of one moment."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT places_shift(%s, %s, %s)", [moment, minutes, working])
+        found: datetime = cursor.fetchone()[0]
+    return found
+
+
+def worked(begin: datetime, end: datetime) -> float:
+    """What the database's `places_worked` makes of two moments."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT places_worked(%s, %s)", [begin, end])
+        return float(cursor.fetchone()[0])

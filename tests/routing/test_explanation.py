@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from yinghu.routing.explanation import moved, nearest, shadowed, trail
+from yinghu.routing.explanation import closest_rules, moved, shadowed, trail
 from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import route
 
@@ -48,7 +48,7 @@ def test_each_rule_says_what_holds_and_what_fails_until_one_takes_it() -> None:
 
 def test_the_nearest_miss_comes_first() -> None:
     tried = trail(Like(), [MISSES, TWO_SHORT, ONE_SHORT])
-    assert [each.rule.order for each in nearest(tried)] == [20, 10, 30]
+    assert [each.rule.order for each in closest_rules(tried)] == [20, 10, 30]
 
 
 def test_no_rules_take_nothing() -> None:

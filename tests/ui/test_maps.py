@@ -52,14 +52,14 @@ def test_a_map_to_press_on_begins_where_the_areas_are(browse: Browse, settings: 
     # Of a new city nothing is known: no map without tiles, the whole country with them, and in
     # either case what to do.
     Area.objects.update(lon=None, lat=None, outline=None, updated_at=timezone.now())
-    locate.refresh()
+    locate.refresh_areas()
     assert begins() == ("no map", True)
     settings.MAP_TILES = "https://tiles.example/{z}/{x}/{y}.png"
     assert begins() == (None, True)
     settings.MAP_TILES = ""
     Area.objects.filter(pk="330782").update(lon=120.07, lat=29.3, updated_at=timezone.now())
     Area.objects.create(code="330783", name="另一县", level=1, lon=121.5, lat=28.5)
-    locate.refresh()
+    locate.refresh_areas()
     assert begins() == ([120.07, 28.5, 121.5, 29.3], False)
 
 

@@ -10,17 +10,17 @@ from yinghu.administration import services, tables
 from yinghu.administration.registry import TYPES
 from yinghu.common.config_types.config_type import ConfigType, Rows
 from yinghu.common.tables.table_reader import read_table
-from yinghu.places.importing import Reject, Report
+from yinghu.places.importing import Reject, SetupReport
 from yinghu.places.models import Area, AreaAlias
 
 
-def import_file(config_type: ConfigType, path: Path) -> Report:
+def import_file(config_type: ConfigType, path: Path) -> SetupReport:
     """Import a CSV with the columns of a configuration type. Raises BadFile."""
     lines, rejects = _read(path, config_type.required)
     return _import(config_type, lines, rejects)
 
 
-def import_areas(path: Path, *, whole: str = "") -> Report:
+def import_areas(path: Path, *, whole: str = "") -> SetupReport:
     """Import areas from a CSV `code,name[,name_en,lon,lat,level,aliases]`, or from the statistics
     bureau's list of villages. Values for missing columns and empty cells stay unchanged.
 
@@ -51,7 +51,7 @@ def import_areas(path: Path, *, whole: str = "") -> Report:
     return _import(areas, known, rejects)
 
 
-def import_aliases(path: Path) -> Report:
+def import_aliases(path: Path) -> SetupReport:
     """Add aliases of areas from a CSV `code,name`. Raises BadFile."""
     lines, rejects = _read(path, ("code", "name"))
     found: dict[str, tuple[int, list[str]]] = {}
@@ -64,7 +64,7 @@ def import_aliases(path: Path) -> Report:
     return _import(TYPES["area"], rows, rejects)
 
 
-def import_places(path: Path) -> Report:
+def import_places(path: Path) -> SetupReport:
     """Import places from a CSV `code,name,area_code[,address,lon,lat,active]`. Raises BadFile."""
     lines, rejects = _read(path, ("code", "name", "area_code"), ("code", "name", "area"))
     rows = [
@@ -74,7 +74,7 @@ def import_places(path: Path) -> Report:
     return _import(TYPES["place"], rows, rejects)
 
 
-def _import(config_type: ConfigType, rows: Rows, rejects: list[Reject]) -> Report:
+def _import(config_type: ConfigType, rows: Rows, rejects: list[Reject]) -> SetupReport:
     with services.exclusive():
         plan = tables.plan_import(config_type, rows)
         tables.apply_import(None, plan)
@@ -84,7 +84,7 @@ def _import(config_type: ConfigType, rows: Rows, rejects: list[Reject]) -> Repor
         Reject(line.number, " ".join(line.why), line.known_as or line.name)
         for line in plan.of("refused")
     ]
-    return Report(
+    return SetupReport(
         created=len(plan.of("new")),
         changed=len(plan.of("changed")) - retired,
         unchanged=len(plan.of("same")),

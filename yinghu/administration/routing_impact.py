@@ -13,7 +13,7 @@ from yinghu.common.language import name_of
 from yinghu.people.access import Actor, may_see
 from yinghu.routing import explanation
 from yinghu.routing.models import RoutingRule
-from yinghu.routing.routing import LOOKED_AT, waiting
+from yinghu.routing.routing import LOOKED_AT, cases_to_dispatch
 
 SHOWN = 30
 """Cases of each kind that a preview names."""
@@ -64,7 +64,7 @@ def sample() -> list[Appeal]:
 
 def effect(before: Sequence[RoutingRule], after: Sequence[RoutingRule], actor: Actor) -> Effect:
     """Compare the rules `after` with the rules `before`; writes nothing."""
-    lately, now = sample(), waiting()
+    lately, now = sample(), cases_to_dispatch()
     waits = {each.pk for each in now}
     lately = [each for each in lately if each.pk not in waits]
     found = Effect(len(lately), len(now))

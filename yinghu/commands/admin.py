@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     except ValidationError as wrong:
         print(f"yinghu: {' '.join(wrong.messages)}", file=sys.stderr)
         return 1
-    print(f"{settings.SITE_URL}{reverse('invited', args=[invitations.make(user, None)])}")
+    print(f"{settings.SITE_URL}{reverse('invited', args=[invitations.make_link(user, None)])}")
     days = invitations.VALID_FOR.days
     said = f"Open it within {days} days to choose a password for {user.username}. It works once."
     print(said, file=sys.stderr)

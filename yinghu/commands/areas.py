@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from yinghu.places import importing
 
     file: Path = args.file
-    load: Callable[[Path], importing.Report]
+    load: Callable[[Path], importing.SetupReport]
     if args.aliases:
         load = files.import_aliases
     elif args.places:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from yinghu.places.importing import Report
+    from yinghu.places.importing import SetupReport
 
 NAME = "setup"
 HELP = "import a CSV of the set-up (area, unit, user, rule …), with the checks of its page"
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     return report_import(partial(files.import_file, config_type), args.file, args.rejects)
 
 
-def report_import(load: Callable[[Path], Report], file: Path, rejects: Path | None) -> int:
+def report_import(load: Callable[[Path], SetupReport], file: Path, rejects: Path | None) -> int:
     """Import a file and print what was done; returns the exit code."""
     from django.utils.translation import gettext as _
 

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{token.name}\t{token.created_at:%Y-%m-%d %H:%M}\t{revoked}")
         return 0
     if args.revoke:
-        gone = tokens.revoke(user, args.name)
+        gone = tokens.revoke_keys(user, args.name)
         print(f"revoked: {gone}", file=sys.stderr)
         return 0 if gone else 1
     if len(args.name) > 60:

@@ -59,7 +59,7 @@ def load_city() -> None:
     """Load everything but logins."""
     _load("area", _rows("areas.csv"))
     # The next rows name areas that are not committed yet.
-    locate.refresh()
+    locate.refresh_areas()
     if rejects := import_outlines(HERE / "outlines.geojson").rejects:
         raise BadFile(f"outlines.geojson, {rejects[0].line}: {rejects[0].reason}")
     for name, file in _CITY.items():

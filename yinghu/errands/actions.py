@@ -1,12 +1,10 @@
-"""Verbs of errands for desks and units, each row with its function.
+"""Verbs of errands for desks and units, each row with its function; helpers' are in `leg_actions`.
 
-Each is one event of its case, written by `appeals.moving`, which locks the case's row: legs need no
-lock of their own. The verbs of helpers are in `leg_actions`.
+`move` locks the case's row, so legs need no lock of their own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -21,7 +19,7 @@ from yinghu.appeals.verb import WHY, WHY_OPTIONAL, Field, FieldKind, Privacy, Su
 from yinghu.common import text_cleaning
 from yinghu.errands.leg_sequence import Course
 from yinghu.errands.models import Errand, ErrandTemplate, Leg, LegKind, Offer
-from yinghu.errands.planning import legs_of, template_for
+from yinghu.errands.planning import legs_of
 from yinghu.people.access import SYSTEM, Actor, helper_of, relations
 
 ERRAND_DESKS = UNIT | {Who.DISPATCH, Who.COMMAND}
@@ -62,8 +60,7 @@ def plan(
 ) -> Event:
     """Plan an errand for the case, from a template or from `specs` (as in `ErrandTemplate.legs`).
 
-    `what` is the item or task, "" to use the case's own text; `estimate` is in cents. Refused if
-    there is nothing to do.
+    `what` is the item or task, "" for the case's own text; `estimate` is in cents.
     """
     facts: dict[str, Any] = {}
 
@@ -90,19 +87,6 @@ def plan(
     return move(appeal_id, actor, PLAN, change, facts=facts, expect=expect)
 
 
-def plan_by_template(appeal: Appeal) -> Event | None:
-    """Plan the category's usual errand; None without a template, or if the case has an errand."""
-    template = template_for(appeal.category_id)
-    if template is None or not template.auto or appeal.errands.exists():
-        return None
-
-    return plan(appeal.pk, SYSTEM, template=template, expect=appeal.version)
-
-
-def _drop_told(event: Event) -> str:
-    return _("取消了：%s") % _drop_detail(event)
-
-
 def _drop_detail(event: Event) -> str:
     return _("、").join(event.facts.get("titles", ()))
 
@@ -118,7 +102,7 @@ DROP = Verb(
     flag="legs",
     errand=True,
     subject=Subject.LEG,
-    told=_drop_told,
+    told=lambda event: _("取消了：%s") % _drop_detail(event),
     detail=_drop_detail,
     lists=frozenset({"field"}),
 )
@@ -267,4 +251,19 @@ NUDGE = Verb(
     privacy=Privacy.PRIVATE,
     detail=title_detail,
 )
-"""Both are used by `offers`; a nudge also by `handover_reminders`."""
+
+
+def nudge(
+    leg: Leg, people: Sequence[int | None], now: datetime, patience: timedelta, to: str
+) -> None:
+    """Remind these people of a leg, and its unit if `to` is "head". Conflict if it has changed."""
+    seen = ("state", "active_at", "given_at", "received_at", "nudged_at")
+
+    def change(_appeal: Appeal) -> dict[str, Any]:
+        still = Leg.objects.filter(pk=leg.pk, **{name: getattr(leg, name) for name in seen})
+        if not still.update(nudged_at=now, next_at=now + patience):
+            raise Conflict("moved_on", "")
+        return {}
+
+    facts = leg.facts | {"told": list(people), "to": to}
+    move(leg.appeal_id, SYSTEM, NUDGE, change, facts=facts)

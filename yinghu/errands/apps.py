@@ -5,7 +5,6 @@ from django.apps import AppConfig
 
 class ErrandsConfig(AppConfig):
     name = "yinghu.errands"
-    label = "errands"
 
     def ready(self) -> None:
         """Register the verbs of this package, so that `move` accepts them."""

@@ -1,7 +1,5 @@
 """Eligibility: who may take and see which leg, by post, squad, area, zone, skill and load."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,7 +35,7 @@ def _volunteer(tail: str, *values: Any) -> Volunteer | None:
     return None
 
 
-def serves(volunteer: Volunteer, area_id: str | None) -> bool:
+def serves_area(volunteer: Volunteer, area_id: str | None) -> bool:
     """Does the volunteer serve in this area?"""
     areas = volunteer.areas or [volunteer.squad.area_id or ""]
     return any((area_id or "").startswith(prefix) for prefix in areas)
@@ -57,10 +55,7 @@ def lock(actor: Actor) -> Volunteer | None:
 
 
 def may_know(
-    actor: Actor,
-    leg: Leg,
-    appeal: Appeal | None = None,
-    volunteer: Volunteer | None = None,
+    actor: Actor, leg: Leg, appeal: Appeal | None = None, volunteer: Volunteer | None = None
 ) -> bool:
     """May the actor know that the leg exists?
 
@@ -72,7 +67,7 @@ def may_know(
     if actor.user_id in {leg.holder_id, leg.giver_id}:
         return True
     volunteer = volunteer or volunteer_of(actor)
-    if volunteer is not None and leg.opened_at and serves(volunteer, leg.area_id):
+    if volunteer is not None and leg.opened_at and serves_area(volunteer, leg.area_id):
         return True
     if may_see(actor, appeal or leg.appeal):
         return True
@@ -81,20 +76,22 @@ def may_know(
     return asked.exists() or beside.exists()
 
 
-def check(actor: Actor, appeal: Appeal, legs: Sequence[Leg], volunteer: Volunteer | None) -> None:
-    """Refuse an actor who may not take these legs; call it with the result of `lock`."""
-    _check_fit(actor, appeal, legs, volunteer)
-    _check_load(actor, volunteer, appeal)
-
-
-def check_fit(actor: Actor, appeal: Appeal, legs: Sequence[Leg]) -> None:
-    """Refuse an actor whom these legs do not fit, regardless of load."""
-    _check_fit(actor, appeal, legs, volunteer_of(actor))
-
-
-def _check_fit(
+def check_may_take(
     actor: Actor, appeal: Appeal, legs: Sequence[Leg], volunteer: Volunteer | None
 ) -> None:
+    """Refuse an actor who may not take these legs; call it with the result of `lock`."""
+    check_fit(actor, appeal, legs, volunteer)
+    most = most_held(actor, volunteer, appeal.unit_id)
+    held = Leg.objects.filter(holder=actor.user_id, state=Leg.State.TAKEN)
+    # Legs of the same errand count as one.
+    if most and held.values("errand").distinct().count() >= most:
+        raise Conflict("full", _("您手上已经有 %d 件，先办完一件再接") % most)
+
+
+def check_fit(
+    actor: Actor, appeal: Appeal, legs: Sequence[Leg], volunteer: Volunteer | None
+) -> None:
+    """Refuse an actor whom these legs do not fit, regardless of load."""
     if actor.user_id is None or not actor.has(*_TAKING):
         raise Forbidden("not_allowed", _(_NOT_NOW))
     mine = {grant.unit_id for grant in actor.grants if grant.role in _TAKING}
@@ -104,60 +101,47 @@ def _check_fit(
     if own and bytes(own) == bytes(appeal.caller or b""):
         raise Forbidden("own_appeal", _("这是您自己的诉求，请让别人来办"))
     for leg in legs:
-        _check_one(volunteer, leg)
+        _check_leg(volunteer, leg)
 
 
-def _check_one(volunteer: Volunteer | None, leg: Leg) -> None:
+def _check_leg(volunteer: Volunteer | None, leg: Leg) -> None:
     if leg.skill and (volunteer is None or leg.skill not in volunteer.skills):
-        raise Forbidden("no_skill", _("这一程要会“%s”的人来办") % _skill_name(leg.skill))
+        skill = Skill.objects.filter(pk=leg.skill).first()
+        raise Forbidden("no_skill", _("这一程要会“%s”的人来办") % (skill or leg.skill))
     zone = leg.zone
-    if volunteer is not None and not may_go(volunteer, leg.zone_id or ""):
-        if zone is None:
-            raise Forbidden("stays_inside", _("您住的地方正在封控，不能出来办这一程"))
-        raise Forbidden("zone", _("“%s”现在不能随便进，您没有通行证") % zone.name)
-    if volunteer is None and zone is not None and zone.keeps_out:
-        raise Forbidden("zone", _("“%s”现在不能随便进，您没有通行证") % zone.name)
-
-
-def _skill_name(code: str) -> str:
-    found = Skill.objects.filter(pk=code).first()
-    return found.name if found else code
+    if volunteer is not None:
+        may_enter = may_go(volunteer, leg.zone_id or "")
+    else:
+        may_enter = zone is None or not zone.keeps_out
+    if may_enter:
+        return
+    if zone is None:
+        raise Forbidden("stays_inside", _("您住的地方正在封控，不能出来办这一程"))
+    raise Forbidden("zone", _("“%s”现在不能随便进，您没有通行证") % zone.name)
 
 
 def most_held(actor: Actor, volunteer: Volunteer | None, unit_id: int | None) -> int:
     """How many errands and cases the actor may hold at once; 0 is no limit."""
     if volunteer is not None:
         return volunteer.squad.most_held
-    staff = any(g.unit_id == unit_id and g.role != Role.VOLUNTEER for g in actor.grants)
-    if staff:
+    if unit_id in actor.all_units:
         return 0
     return Unit.objects.filter(pk=unit_id or 0).values_list("most_held", flat=True).first() or 0
 
 
-def _check_load(actor: Actor, volunteer: Volunteer | None, appeal: Appeal) -> None:
-    most = most_held(actor, volunteer, appeal.unit_id)
-    if not most:
-        return
-    held = Leg.objects.filter(holder=actor.user_id, state=Leg.State.TAKEN)
-    # Legs of the same errand count as one.
-    if held.values("errand").distinct().count() >= most:
-        raise Conflict("full", _("您手上已经有 %d 件，先办完一件再接") % most)
-
-
-def mine(actor: Actor) -> QuerySet[Leg]:
+def legs_in_hand(actor: Actor) -> QuerySet[Leg]:
     """Return the actor's legs and pending hand-overs; those that can be done now first."""
     taken = Q(holder=actor.user_id, state=Leg.State.TAKEN)
-    gives = Q(giver=actor.user_id, state=Leg.State.OPEN, kind=LegKind.HAND_OVER)
-    receives = Q(holder=actor.user_id, state=Leg.State.OPEN, kind=LegKind.HAND_OVER)
-    return Leg.objects.filter(taken | gives | receives).order_by("taken_at", "errand", "n")
+    side = Q(giver=actor.user_id) | Q(holder=actor.user_id)
+    pending = side & Q(state=Leg.State.OPEN, kind=LegKind.HAND_OVER)
+    return Leg.objects.filter(taken | pending).order_by("taken_at", "errand", "n")
 
 
 def pool(actor: Actor) -> QuerySet[Leg]:
     """Return open legs that fit the actor where they serve, most urgent first."""
     volunteer = volunteer_of(actor)
-    found = Leg.objects.filter(
-        state=Leg.State.OPEN, opened_at__isnull=False, kind__in=_TO_TAKE
-    ).order_by("-appeal__urgency", "opened_at", "id")
+    found = Leg.objects.filter(state=Leg.State.OPEN, opened_at__isnull=False)
+    found = found.exclude(kind=LegKind.HAND_OVER).order_by("-appeal__urgency", "opened_at", "id")
     of_units = Q(appeal__unit__in=actor.unit_ids) if actor.unit_ids else Q(pk__in=[])
     if volunteer is None:
         return found.filter(of_units, skill="", zone=None)
@@ -172,6 +156,3 @@ def pool(actor: Actor) -> QuerySet[Leg]:
     if may_go(volunteer, "", zones):
         allowed |= Q(zone=None)
     return found.filter(allowed)
-
-
-_TO_TAKE = [kind.value for kind in LegKind if kind is not LegKind.HAND_OVER]

@@ -1,7 +1,5 @@
 """Automatic follow-ups of errands: planning, handing over, looking for helpers, resolving."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -16,20 +14,16 @@ from yinghu.errands import actions as errand_actions
 from yinghu.errands import offers
 from yinghu.errands.leg_actions import FINISH
 from yinghu.errands.models import Errand, Leg
-from yinghu.people.access import SYSTEM, UNIT_ROLES
+from yinghu.errands.planning import template_for
+from yinghu.people.access import JOINED, SYSTEM, UNIT_ROLES
 from yinghu.people.models import Role, UnitKind, User
 
 log = structlog.get_logger(__name__)
 
-_PLANNED_FOR = (UnitKind.GROUP, UnitKind.SQUAD, UnitKind.TASK_FORCE)
-
-
-ATTEMPTS = 5
-
 
 def _try_again(step: Callable[[Appeal], object], appeal_id: int) -> None:
     """Run the step on the current case; retry after a concurrent change, log other refusals."""
-    for _attempt in range(ATTEMPTS):
+    for _attempt in range(5):
         appeal = Appeal.objects.select_related("place").get(pk=appeal_id)
         try:
             step(appeal)
@@ -43,13 +37,15 @@ def _try_again(step: Callable[[Appeal], object], appeal_id: int) -> None:
 def plan_errands(events: Sequence[Event]) -> None:
     """Plan the usual errand of the category, once a group or a squad has the case."""
     for event in events:
-        if event.unit is not None and event.unit.kind in _PLANNED_FOR:
+        if event.unit is not None and event.unit.kind in (*JOINED, UnitKind.TASK_FORCE):
             _try_again(_plan, event.appeal_id)
 
 
 def _plan(appeal: Appeal) -> None:
-    if appeal.status in (Status.ASSIGNED, Status.HANDLING):
-        errand_actions.plan_by_template(appeal)
+    template = template_for(appeal.category_id)
+    waits = appeal.status in (Status.ASSIGNED, Status.HANDLING) and not appeal.errands.exists()
+    if waits and template is not None and template.auto:
+        errand_actions.plan(appeal.pk, SYSTEM, template=template, expect=appeal.version)
 
 
 def look_for_helpers(events: Sequence[Event]) -> None:
@@ -65,13 +61,8 @@ def hand_to_member(events: Sequence[Event]) -> None:
 
 
 def _hand_to_member(appeal: Appeal) -> None:
-    name = _least_loaded_member(appeal) if appeal.state is Status.ASSIGNED else None
-    if name is not None:
-        why = _("跑腿有人接了，由您跟进")
-        actions.hand(appeal.pk, SYSTEM, user=name, why=why, expect=appeal.version)
-
-
-def _least_loaded_member(appeal: Appeal) -> str | None:
+    if appeal.state is not Status.ASSIGNED:
+        return
     posts = Q(posts__unit=appeal.unit_id, posts__active=True)
     held = Count(
         "appeal", filter=Q(appeal__status__in=(Status.HANDLING, Status.WAITING)), distinct=True
@@ -80,8 +71,9 @@ def _least_loaded_member(appeal: Appeal) -> str | None:
         found = User.objects.filter(posts, is_active=True, posts__role__in=roles).annotate(n=held)
         first = found.order_by("n", "pk").first()
         if first is not None:
-            return str(first.username)
-    return None
+            why = _("跑腿有人接了，由您跟进")
+            actions.hand(appeal.pk, SYSTEM, user=first.username, why=why, expect=appeal.version)
+            return
 
 
 def resolve_when_done(events: Sequence[Event]) -> None:

@@ -1,7 +1,5 @@
 """Working time of helpers on a leg; no minute is counted twice."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from yinghu.appeals.policies import policy

@@ -4,9 +4,7 @@ Every step locks the case's row, so legs need no lock of their own: of people wh
 gets the leg. `eligibility` says who may take a leg, `offers` who is asked to.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -60,30 +58,42 @@ def take(leg_id: int, actor: Actor) -> Event:
     # Answer late takes without waiting for a lock.
     if leg.state != Leg.State.OPEN:
         _check_open(leg)
-    now, idle = timezone.now(), _idle_time()
-    facts: dict[str, Any] = leg.facts
 
-    def change(appeal: Appeal) -> dict[str, Any]:
-        course = _load_course(leg)
-        mine = course[leg.n]
+    def step(appeal: Appeal, course: Course, mine: Leg, now: datetime) -> dict[str, Any]:
         volunteer = eligibility.lock(actor)
         if not eligibility.may_know(actor, mine, appeal, volunteer):
             raise NotFound("not_found", _("没有这一程"))
         _check_open(mine)
         taken = course.along(mine)
-        eligibility.check(actor, appeal, taken, volunteer)
+        eligibility.check_may_take(actor, appeal, taken, volunteer)
         for each in taken:
             each.state, each.holder_id = Leg.State.TAKEN, actor.user_id
             each.taken_at = each.active_at = now
             each.nudged_at = None
-            each.stage, each.stage_at, each.next_at = 0, None, now + idle
-        facts["told"] = sorted(_close_offers(taken, actor) - {actor.user_id})
+            each.stage, each.stage_at, each.next_at = 0, None, now + idle_time()
+        return {"told": sorted(_close_offers(taken, actor) - {actor.user_id})}
+
+    # With both sides held by one person, the hand-over is done by taking.
+    return _move_leg(TAKE, leg, actor, step)
+
+
+LegStep = Callable[[Appeal, Course, Leg, datetime], dict[str, Any]]
+
+
+def _move_leg(verb: Verb, leg: Leg, actor: Actor, step: LegStep, **given: Any) -> Event:
+    """Do a verb to a leg under the case's lock; `step` changes legs and returns further facts."""
+    facts: dict[str, Any] = leg.facts
+
+    def change(appeal: Appeal) -> dict[str, Any]:
+        now = timezone.now()
+        course = Course(fetch(Leg, "WHERE errand_id = %s", leg.errand_id))
+        facts.update(step(appeal, course, course[leg.n], now))
         course.follow(now)
         course.save()
-        # With both sides held by one person, the hand-over is done by taking.
         return {"legs": appeal.legs + course.change_of_left()}
 
-    return move(leg.appeal_id, helper_of(actor, leg.appeal_id), TAKE, change, facts=facts)
+    helper = helper_of(actor, leg.appeal_id)
+    return move(leg.appeal_id, helper, verb, change, facts=facts, **given)
 
 
 _ANSWER = """
@@ -124,43 +134,28 @@ GIVE_BACK = Verb(
 @GIVE_BACK.action
 def give_back(leg_id: int, actor: Actor, *, why: str, kept: str = "") -> Event:
     """Give back a leg and those that go along; `kept` says what was done so far."""
-    leg = _get_held_leg(leg_id, actor)
-    facts: dict[str, Any] = leg.facts
 
-    def change(appeal: Appeal) -> dict[str, Any]:
-        course = _load_course(leg)
-        mine = course[leg.n]
+    def step(_appeal: Appeal, course: Course, mine: Leg, now: datetime) -> dict[str, Any]:
         _check_held(mine, actor)
-        _reopen_legs(course, mine, text_cleaning.line(kept)[:200], facts)
-        return {"legs": appeal.legs + course.change_of_left()}
+        _reopen_legs(course, mine, text_cleaning.line(kept)[:200], now)
+        return {}
 
-    return move(
-        leg.appeal_id,
-        helper_of(actor, leg.appeal_id),
-        GIVE_BACK,
-        change,
-        why=why,
-        facts=facts,
-    )
+    return _move_leg(GIVE_BACK, _get_held_leg(leg_id, actor), actor, step, why=why)
 
 
-def release(leg: Leg, seen_active_at: datetime | None, *, why: str) -> Event:
+def release_leg(leg: Leg, seen_active_at: datetime | None, *, why: str) -> Event:
     """Take a leg away from a holder who has done nothing about it since `seen_active_at`."""
-    facts: dict[str, Any] = leg.facts | {"told": [leg.holder_id]}
 
-    def change(appeal: Appeal) -> dict[str, Any]:
-        course = _load_course(leg)
-        mine = course[leg.n]
+    def step(_appeal: Appeal, course: Course, mine: Leg, now: datetime) -> dict[str, Any]:
         if mine.state != Leg.State.TAKEN or mine.active_at != seen_active_at:
             raise Conflict("moved_on", _("已经有进展了"))
-        _reopen_legs(course, mine, mine.kept, facts)
-        return {"legs": appeal.legs + course.change_of_left()}
+        _reopen_legs(course, mine, mine.kept, now)
+        return {"told": [leg.holder_id]}
 
-    return move(leg.appeal_id, SYSTEM, GIVE_BACK, change, why=why, facts=facts)
+    return _move_leg(GIVE_BACK, leg, SYSTEM, step, why=why)
 
 
-def _reopen_legs(course: Course, mine: Leg, kept: str, facts: dict[str, Any]) -> None:
-    now = timezone.now()
+def _reopen_legs(course: Course, mine: Leg, kept: str, now: datetime) -> None:
     for each in course.held_along(mine):
         course.reopen(each, kept if each.n == mine.n else each.kept)
     # Do not offer the same leg to its last holder again.
@@ -169,8 +164,6 @@ def _reopen_legs(course: Course, mine: Leg, kept: str, facts: dict[str, Any]) ->
         user_id=course.was_held_by or 0,
         defaults={"answer": Offer.Answer.NO, "until": now, "answered_at": now},
     )
-    course.follow(now)
-    course.save()
 
 
 def _hand_over_told(event: Event) -> str:
@@ -197,12 +190,8 @@ HAND_OVER = Verb(
 @HAND_OVER.action
 def hand_over(leg_id: int, actor: Actor, *, at: datetime | None = None) -> Event:
     """Confirm one side of a hand-over. Forbidden for others, Conflict before the leg before it."""
-    leg = known(leg_id, actor)
-    facts: dict[str, Any] = leg.facts
 
-    def change(appeal: Appeal) -> dict[str, Any]:
-        course = _load_course(leg)
-        mine = course[leg.n]
+    def step(_appeal: Appeal, course: Course, mine: Leg, now: datetime) -> dict[str, Any]:
         gives, receives = mine.giver_id == actor.user_id, mine.holder_id == actor.user_id
         if mine.kind != LegKind.HAND_OVER or not (gives or receives):
             raise Forbidden("not_yours", _("这次交接不是您的，不能替别人确认"))
@@ -211,8 +200,7 @@ def hand_over(leg_id: int, actor: Actor, *, at: datetime | None = None) -> Event
         if not course.is_ready(mine):
             raise Conflict("too_early", _("前一程还没有办完，不能交接"))
         when = _plausible_time(at, mine.ready_at)
-        already = (not gives or mine.given_at) and (not receives or mine.received_at)
-        if already:
+        if (not gives or mine.given_at) and (not receives or mine.received_at):
             raise Conflict("said_already", _("您已经确认过，正在等对方确认"))
         if gives:
             mine.given_at = mine.given_at or when
@@ -220,15 +208,16 @@ def hand_over(leg_id: int, actor: Actor, *, at: datetime | None = None) -> Event
             mine.received_at = mine.received_at or when
         if mine.given_at and mine.received_at:
             mine.state, mine.done_at = Leg.State.DONE, max(mine.given_at, mine.received_at)
-        course.touch(actor.user_id, timezone.now())
-        course.follow(timezone.now())
-        course.save()
-        facts.update(gave=gives, received=receives, done=mine.state == Leg.State.DONE)
+        course.touch(actor.user_id, now)
         other = mine.holder_id if gives else mine.giver_id
-        facts["told"] = [other] if other and other != actor.user_id else []
-        return {"legs": appeal.legs + course.change_of_left()}
+        return {
+            "gave": gives,
+            "received": receives,
+            "done": mine.state == Leg.State.DONE,
+            "told": [other] if other and other != actor.user_id else [],
+        }
 
-    return move(leg.appeal_id, helper_of(actor, leg.appeal_id), HAND_OVER, change, facts=facts)
+    return _move_leg(HAND_OVER, known(leg_id, actor), actor, step)
 
 
 FINISH = Verb(
@@ -263,12 +252,8 @@ def finish(
     at: datetime | None = None,
 ) -> Event:
     """Mark a leg as done, with its proof; `paid` in cents, `at` as an offline phone reported it."""
-    leg = _get_held_leg(leg_id, actor)
-    facts: dict[str, Any] = leg.facts
 
-    def change(appeal: Appeal) -> dict[str, Any]:
-        course = _load_course(leg)
-        mine = course[leg.n]
+    def step(_appeal: Appeal, course: Course, mine: Leg, now: datetime) -> dict[str, Any]:
         _check_held(mine, actor)
         if not course.is_ready(mine):
             raise Conflict("too_early", _("前面的一程还没有办完，轮不到这一程"))
@@ -279,27 +264,17 @@ def finish(
         if paid is not None:
             if not 0 <= paid <= MOST_MONEY:
                 raise Refused("bad_money", _("金额应在 0 到 100000 元之间"), "paid")
-            mine.paid = facts["paid"] = paid
+            mine.paid = paid
         begun = hours.begun(course, mine)
         mine.done_at = _plausible_time(at, begun)
         mine.minutes = hours.minutes(mine, begun)
         mine.state, mine.next_at = Leg.State.DONE, None
-        course.touch(actor.user_id, timezone.now())
-        course.follow(timezone.now())
-        course.save()
-        facts["minutes"] = mine.minutes
-        facts["told"] = course.whom_next(mine)
-        return {"legs": appeal.legs + course.change_of_left()}
+        course.touch(actor.user_id, now)
+        spent = {} if paid is None else {"paid": paid}
+        return spent | {"minutes": mine.minutes, "told": course.whom_next(mine)}
 
-    return move(
-        leg.appeal_id,
-        helper_of(actor, leg.appeal_id),
-        FINISH,
-        change,
-        words,
-        facts=facts,
-        photos=photos,
-    )
+    leg = _get_held_leg(leg_id, actor)
+    return _move_leg(FINISH, leg, actor, step, words=words, photos=photos)
 
 
 def touch(leg_id: int, actor: Actor) -> None:
@@ -307,7 +282,7 @@ def touch(leg_id: int, actor: Actor) -> None:
     leg = _get_held_leg(leg_id, actor)
     now = timezone.now()
     held = Leg.objects.filter(pk=leg.pk, holder=actor.user_id, state=Leg.State.TAKEN)
-    held.update(active_at=now, nudged_at=None, next_at=now + _idle_time())
+    held.update(active_at=now, nudged_at=None, next_at=now + idle_time())
 
 
 def known(leg_id: int, actor: Actor) -> Leg:
@@ -327,10 +302,8 @@ def _get_held_leg(leg_id: int, actor: Actor) -> Leg:
 def _check_held(leg: Leg, actor: Actor) -> None:
     if leg.kind == LegKind.HAND_OVER:
         raise Refused("wrong_kind", _("交接要双方各自确认"))
-    if leg.state == Leg.State.DONE:
-        raise Conflict("done", _("这一程已经办完了"))
-    if leg.state == Leg.State.DROPPED:
-        raise Conflict("dropped", _gone_reason(leg))
+    if leg.state in (Leg.State.DONE, Leg.State.DROPPED):
+        raise Conflict(str(leg.state), _gone_reason(leg))
     if not holds_leg(actor, leg):
         raise Conflict("not_yours", _("这一程现在不在您手上，可能太久没有动静，已经放回给大家了"))
 
@@ -345,21 +318,14 @@ def _check_open(leg: Leg) -> None:
 
 
 def _gone_reason(leg: Leg) -> str:
-    """Why it cannot be taken, in words, without a name."""
-    match leg.state:
-        case Leg.State.TAKEN:
-            return _("这一程刚刚被别人接了，谢谢您")
-        case Leg.State.DONE:
-            return _("这一程已经办完了")
-        case _dropped:
-            return _("这一程已经取消，不用办了")
+    if leg.state == Leg.State.TAKEN:
+        return _("这一程刚刚被别人接了，谢谢您")
+    done = leg.state == Leg.State.DONE
+    return _("这一程已经办完了") if done else _("这一程已经取消，不用办了")
 
 
-def _load_course(leg: Leg) -> Course:
-    return Course(fetch(Leg, "WHERE errand_id = %s", leg.errand_id))
-
-
-def _idle_time() -> timedelta:
+def idle_time() -> timedelta:
+    """How long a holder may do nothing until reminded."""
     return timedelta(minutes=policy("leg_idle_minutes"))
 
 

@@ -1,35 +1,15 @@
 """The sequence of an errand's legs: which may be taken, which can be done, who gives to whom."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from yinghu.errands.models import Leg, LegKind
+from yinghu.errands.models import PURCHASES, Leg, LegKind
 
-GOODS = frozenset({LegKind.BUY, LegKind.QUEUE, LegKind.COLLECT, LegKind.CARRY})
+GOODS = frozenset({*PURCHASES, LegKind.CARRY})
 """Kinds that leave goods in the holder's hands."""
 
-_WRITTEN = (
-    "state",
-    "holder_id",
-    "giver_id",
-    "kept",
-    "paid",
-    "opened_at",
-    "ready_at",
-    "taken_at",
-    "active_at",
-    "nudged_at",
-    "given_at",
-    "received_at",
-    "done_at",
-    "minutes",
-    "stage",
-    "stage_at",
-    "next_at",
-)
+_COLUMNS = tuple(field.attname for field in Leg._meta.concrete_fields)
 _ENDED = (Leg.State.DONE, Leg.State.DROPPED)
 
 
@@ -117,10 +97,7 @@ class Course:
         for leg in self:
             if leg.kind == LegKind.HAND_OVER and leg.state not in _ENDED:
                 self._update_hand_over(leg, now)
-            if self.is_ready(leg):
-                leg.ready_at = leg.ready_at or now
-            else:
-                leg.ready_at = None
+            leg.ready_at = (leg.ready_at or now) if self.is_ready(leg) else None
             if leg.kind == LegKind.HAND_OVER:
                 # A side that does not confirm is reminded.
                 waits = leg.state == Leg.State.OPEN and leg.ready_at is not None
@@ -160,13 +137,19 @@ class Course:
         return sorted(people - {leg.holder_id})
 
     def save(self) -> None:
-        """Write the changed legs."""
+        """Write what has changed since the legs were read."""
         changed = [leg for leg in self if _state(leg) != self._read[leg.n]]
+        columns = {
+            name
+            for leg in changed
+            for name, value in _state(leg).items()
+            if value != self._read[leg.n][name]
+        }
         if len(changed) == 1:
-            changed[0].save(update_fields=[name.removesuffix("_id") for name in _WRITTEN])
+            changed[0].save(update_fields=columns)
         elif changed:
-            Leg.objects.bulk_update(changed, [name.removesuffix("_id") for name in _WRITTEN])
+            Leg.objects.bulk_update(changed, columns)
 
 
-def _state(leg: Leg) -> tuple[Any, ...]:
-    return tuple(getattr(leg, name) for name in _WRITTEN)
+def _state(leg: Leg) -> dict[str, Any]:
+    return {name: getattr(leg, name) for name in _COLUMNS}

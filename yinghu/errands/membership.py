@@ -4,8 +4,6 @@ Legs and cases are given back after the volunteer's row is committed, each case 
 transaction: a take locks case, then volunteer, so the opposite order would deadlock.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 from django.db import transaction
@@ -22,27 +20,25 @@ from yinghu.people import volunteers
 from yinghu.people.access import SYSTEM, serves
 from yinghu.people.models import User, Volunteer
 
-_IN_HAND = (Status.HANDLING.value, Status.WAITING.value)
 
-
-def suspend(volunteer: Volunteer, by: User, why: str) -> None:
-    """Suspend a volunteer and release their work, by their coordinator. Raises Refused."""
+def suspend_volunteer(volunteer: Volunteer, by: User, why: str) -> None:
+    """Suspend a volunteer and release their work, by their coordinator."""
     volunteers.suspend(volunteer, by, why)
     _free_hands(volunteer, _("志愿者暂停了"))
 
 
 def let_go(volunteer: Volunteer, by: User, why: str) -> None:
-    """Remove a volunteer from the squad, by a coordinator, releasing their work. Raises Refused."""
+    """Remove a volunteer from the squad and release their work, by their coordinator."""
     volunteers.leave(volunteer, by, why)
     _free_hands(volunteer, _("志愿者退出了"))
 
 
-def leave(volunteer: Volunteer) -> Volunteer:
-    """Leave the squad on one's own request. Raises Refused while something is in hand."""
+def leave_squad(volunteer: Volunteer) -> Volunteer:
+    """Leave the squad on one's own request. Raises VolunteerRefused while something is in hand."""
     with transaction.atomic():
         now = volunteers.locked(volunteer)
         if has_in_hand(volunteer.user):
-            raise volunteers.Refused(_("您手上还有没办完的，请先办好或放回，再退出"))
+            raise volunteers.VolunteerRefused(_("您手上还有没办完的，请先办好或放回，再退出"))
         return volunteers.leave(now, volunteer.user)
 
 
@@ -52,20 +48,16 @@ def has_in_hand(user: User) -> bool:
     legs = Leg.objects.filter(
         Q(state=Leg.State.TAKEN, holder=user) | gives & Q(ready_at__lte=Now())
     )
-    cases = Appeal.objects.filter(holder=user, status__in=_IN_HAND)
+    cases = Appeal.objects.filter(holder=user, status__in=(Status.HANDLING, Status.WAITING))
     return legs.exists() or cases.exists()
 
 
 def _free_hands(volunteer: Volunteer, why: str) -> None:
-    _release_cases(volunteer.user, why)
+    """Release the cases that this person may no longer hold, then legs and offers."""
+    held = Appeal.objects.filter(holder=volunteer.user, status__in=actions.RELEASE.sources)
+    for appeal in held:
+        if not serves(appeal.unit_id, volunteer.pk):
+            # If it was resolved, returned or handed on meanwhile, it needs no release.
+            with suppress(moving.Refused):
+                actions.release(appeal.pk, SYSTEM, why=why)
     offers.free_hands(volunteer.pk, why)
-
-
-def _release_cases(user: User, why: str) -> None:
-    """Release cases that this person may no longer hold to their units, as the platform."""
-    for appeal in Appeal.objects.filter(holder=user, status__in=actions.RELEASE.sources):
-        if serves(appeal.unit_id, user.pk):
-            continue
-        # If it was resolved, returned or handed on meanwhile, it needs no release.
-        with suppress(moving.Refused):
-            actions.release(appeal.pk, SYSTEM, why=why)

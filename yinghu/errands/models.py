@@ -23,6 +23,10 @@ class LegKind(models.TextChoices):
     PHONE = "phone", _("打电话")
 
 
+PURCHASES = (LegKind.BUY, LegKind.QUEUE, LegKind.COLLECT)
+"""Kinds that put new goods into the helper's hands."""
+
+
 class Where(models.TextChoices):
     """Where a leg is done."""
 
@@ -110,7 +114,7 @@ class Leg(models.Model):
     `lon`, `lat` are where it is done, `about_lon`, `about_lat` the blurred point shown before it is
     taken, by an offset drawn once per case.
 
-    `stage` is how far the search for a helper has come (`dispatch.offers.Stage`), `next_at` when
+    `stage` is how far the search for a helper has come (`errands.offers.Stage`), `next_at` when
     the sweep looks at it again. `active_at` is when its holder last did something about it. Money
     is in cents of the city's currency.
     """

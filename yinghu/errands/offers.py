@@ -6,11 +6,8 @@ has an `Offer`; asking is an event of the case. Any number of workers may run: e
 under the case's lock, and only while it is due.
 """
 
-from __future__ import annotations
-
 import math
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any
@@ -28,11 +25,13 @@ from yinghu.appeals.policies import policies, policy
 from yinghu.appeals.states import Urgency
 from yinghu.common.job_queue import queue
 from yinghu.errands import handover_reminders, leg_actions
-from yinghu.errands.actions import NUDGE, OFFER
+from yinghu.errands.actions import OFFER, nudge
+from yinghu.errands.leg_actions import idle_time
 from yinghu.errands.leg_sequence import Course
 from yinghu.errands.models import FixedHelper, Leg, LegKind, Offer
-from yinghu.people.access import SYSTEM, UNIT_ROLES, Actor
-from yinghu.people.models import Post, Volunteer
+from yinghu.people.access import SYSTEM, UNIT_ROLES, Actor, active_posts
+from yinghu.people.models import Volunteer
+from yinghu.people.volunteers import hour_of_week
 from yinghu.places.locate import METRES_A_DEGREE, metres
 from yinghu.places.models import Zone
 
@@ -50,14 +49,6 @@ class Stage(IntEnum):
     WIDE = 2
     LEADER = 3
     DESK = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An eligible person, with their distance if known."""
-
-    user_id: int
-    metres: int | None
 
 
 # The index yields the nearest first, and the other conditions are checked one by one until enough
@@ -95,26 +86,25 @@ _POINT = "point(v.lon, degrees(asinh(tan(radians(v.lat)))))"
 _THERE = "point(%(lon)s, degrees(asinh(tan(radians(%(lat)s)))))"
 
 
-def nearest(
+def find_nearest_volunteers(
     appeal: Appeal, together: list[Leg], limit: int, km: float, now: datetime
-) -> list[Found]:
-    """Find up to `limit` volunteers who can be asked to take these legs together now, nearest
-    first.
+) -> list[Offer]:
+    """Return unsaved offers to the nearest volunteers, up to `limit`, who can be asked to take
+    these legs together now; within `km` if the destination is known.
 
-    Limited to `km` if the destination is known. Their rows are locked; volunteers who are being
-    asked by another worker are left out.
+    Their rows are locked; volunteers who are being asked by another worker are left out.
     """
     first, offers = together[0], policies("offer_")
     zones = _zone_rule({leg.zone for leg in together if leg.zone is not None})
     if zones is None:
         return []
+    zone_sql, zone_given, zone_skills = zones
     urgent = appeal.urgency == Urgency.EMERGENCY
-    here = timezone.localtime(now)
-    given: dict[str, Any] = zones.given | {
-        "skills": sorted(zones.skills | {leg.skill for leg in together if leg.skill}),
+    given: dict[str, Any] = zone_given | {
+        "skills": sorted(zone_skills | {leg.skill for leg in together if leg.skill}),
         "area": first.area_id or "",
         "now": now,
-        "hour": here.weekday() * 24 + here.hour,
+        "hour": hour_of_week(now),
         "rested": now if urgent else now - timedelta(minutes=offers["offer_gap_minutes"]),
         "yesterday": now - timedelta(days=1),
         "most": offers["offer_most_a_day"],
@@ -128,35 +118,26 @@ def nearest(
         where = f"v.lon IS NOT NULL AND v.lat IS NOT NULL AND {_POINT} <@ circle({_THERE}, %(far)s)"
         order = f"{_POINT} <-> {_THERE}"
         # A degree in Mercator's projection is shorter on the ground the farther from the equator.
-        metres_per_degree = METRES_A_DEGREE * _cosine(lat)
+        metres_per_degree = METRES_A_DEGREE * max(math.cos(math.radians(lat)), 0.01)
         given |= {"lon": lon, "lat": lat, "far": km * 1000 / metres_per_degree}
     with connection.cursor() as cursor:
-        cursor.execute(_NEAREST.format(where=where, order=order, zones=zones.sql), given)
+        cursor.execute(_NEAREST.format(where=where, order=order, zones=zone_sql), given)
         rows = cursor.fetchall()
     # The distance is shown to them, so it is measured from the blurred point: from several exact
     # distances the door could be found.
     about_lon, about_lat = first.about_lon, first.about_lat
     if lon is None or about_lon is None or about_lat is None:
-        return [Found(user_id, None) for user_id, *_their in rows]
+        return [Offer(user_id=user_id) for user_id, *_their in rows]
     return [
-        Found(user_id, round(metres(about_lon, about_lat, their_lon, their_lat)))
+        Offer(user_id=user_id, metres=round(metres(about_lon, about_lat, their_lon, their_lat)))
         for user_id, their_lon, their_lat in rows
     ]
 
 
-def _cosine(lat: float) -> float:
-    return max(math.cos(math.radians(lat)), 0.01)
-
-
-@dataclass(frozen=True, slots=True)
-class _ZoneRule:
-    sql: str
-    given: dict[str, Any]
-    skills: set[str]
-
-
-def _zone_rule(zones: set[Zone]) -> _ZoneRule | None:
-    """Return the condition on `v` for entering these zones; None if nobody may."""
+def _zone_rule(zones: set[Zone]) -> tuple[str, dict[str, Any], set[str]] | None:
+    """Return the SQL condition on `v` for entering these zones, its parameters, and the skills
+    required there; None if nobody may enter.
+    """
     held = [zone for zone in zones if zone.keeps_out]
     if any(zone.entry == Zone.Entry.NOBODY for zone in held):
         return None
@@ -169,16 +150,18 @@ def _zone_rule(zones: set[Zone]) -> _ZoneRule | None:
         parts.append(f"(v.zones::text[] @> ARRAY[%(zone{n})s]::text[] OR v.inside = %(zone{n})s)")
         given[f"zone{n}"] = zone.pk
     skills = {zone.skill for zone in zones if zone.status != Zone.Status.OPEN and zone.skill}
-    return _ZoneRule(" AND ".join(parts), given, skills)
+    return " AND ".join(parts), given, skills
 
 
-def ask(leg_id: int, now: datetime | None = None) -> bool:
+def ask_helpers(leg_id: int, now: datetime | None = None) -> bool:
     """Continue the search for a helper if it is due; return whether anyone was asked or told."""
     now = now or timezone.now()
     leg = Leg.objects.filter(pk=leg_id).first()
     if leg is None or not _due(leg, now):
         return False
     facts: dict[str, Any] = leg.facts
+    # If the case's status does not allow helpers now, look again later.
+    later: dict[str, Any] = {"next_at": now + timedelta(minutes=policy("offer_minutes"))}
 
     def change(appeal: Appeal) -> dict[str, Any]:
         course = Course(Leg.objects.select_related("zone").filter(errand=leg.errand_id))
@@ -189,36 +172,22 @@ def ask(leg_id: int, now: datetime | None = None) -> bool:
         search.advance()
         course.save()
         if not search.told and not search.to:
-            raise _NobodyFound(fresh)
+            later.update(next_at=fresh.next_at, stage=fresh.stage, stage_at=fresh.stage_at)
+            raise Conflict("nobody", "")
         facts.update(told=search.told, to=search.to)
         return {}
 
     try:
         move(leg.appeal_id, SYSTEM, OFFER, change, facts=facts)
-    except _NobodyFound as nobody:
-        # Nothing has happened, so without an event; only if no other worker changed the leg.
-        later = nobody.leg
-        Leg.objects.filter(pk=leg.pk, next_at=leg.next_at, state=Leg.State.OPEN).update(
-            next_at=later.next_at, stage=later.stage, stage_at=later.stage_at
-        )
-        _expire(leg.pk, now)
-        return False
     except Refused as refused:
-        if refused.code == "moved_on":
-            return False
-        # The case's status does not allow helpers now: look again later.
-        later_at = now + timedelta(minutes=policy("offer_minutes"))
-        Leg.objects.filter(pk=leg.pk, next_at=leg.next_at).update(next_at=later_at)
+        if refused.code != "moved_on":
+            # Without an event; only if no other worker has changed the leg.
+            unchanged = Leg.objects.filter(pk=leg.pk, next_at=leg.next_at, state=Leg.State.OPEN)
+            unchanged.update(**later)
+        if refused.code == "nobody":
+            _expire(leg.pk, now)
         return False
     return True
-
-
-class _NobodyFound(Exception):
-    """There was nobody to ask; `leg` says when to look again."""
-
-    def __init__(self, leg: Leg) -> None:
-        super().__init__(leg.pk)
-        self.leg = leg
 
 
 def _due(leg: Leg, now: datetime) -> bool:
@@ -246,67 +215,58 @@ class _Search:
         self.to = ""
 
     def advance(self) -> None:
+        """Ask the next people, or enter the next stage, and set when to look again."""
+        _expire(self.leg.pk, self.now)
+        self.leg.next_at = self._advance()
+
+    def _advance(self) -> datetime:
         leg, now = self.leg, self.now
-        _expire(leg.pk, now)
         open_offers = Offer.objects.filter(leg=leg.pk, answer=Offer.Answer.WAITING)
         waiting = list(open_offers.values_list("until", flat=True))
         if leg.stage == Stage.FIXED:
-            fixed = self._fixed_helpers() if not waiting else []
-            if fixed:
-                self._make_offers(fixed)
-                return
             if waiting:
-                leg.next_at = min(waiting)
-                return
+                return min(waiting)
+            if fixed := self._fixed_helpers():
+                return self._make_offers(fixed)
             opened = leg.opened_at or now
             pool_until = opened + timedelta(minutes=self.policy["offer_pool_minutes"])
             if self.appeal.urgency == Urgency.NORMAL and pool_until > now:
-                leg.next_at = pool_until
-                return
+                return pool_until
             self._enter_stage(Stage.NEAR)
         wanted = self.policy["offer_people"] - len(waiting)
         later = now + timedelta(minutes=self.policy["offer_minutes"])
         while True:
-            found = self._find_nearest(wanted) if wanted > 0 else []
+            km = self.policy["offer_km" if leg.stage == Stage.NEAR else "offer_km_most"]
+            found = (
+                find_nearest_volunteers(self.appeal, self.together, wanted, km, now)
+                if wanted > 0
+                else []
+            )
             if found:
-                self._make_offers(found)
-                return
-            if waiting and not self._is_stage_over():
-                leg.next_at = min(*waiting, self._stage_ends_at())
-                return
-            if leg.stage == Stage.DESK or (leg.stage == Stage.LEADER and not self._is_stage_over()):
+                return self._make_offers(found)
+            is_over = now >= self._stage_ends_at()
+            if waiting and not is_over:
+                return min(*waiting, self._stage_ends_at())
+            if leg.stage == Stage.DESK or (leg.stage == Stage.LEADER and not is_over):
                 # Somebody eligible may come on duty.
-                leg.next_at = later
-                return
+                return later
             self._enter_stage(Stage(leg.stage + 1))
             if leg.stage >= Stage.LEADER:
                 self.to = "leader" if leg.stage == Stage.LEADER else "desk"
-                leg.next_at = later
-                return
+                return later
 
     def _enter_stage(self, stage: Stage) -> None:
         self.leg.stage, self.leg.stage_at = stage, self.now
 
-    def _stage_duration(self) -> timedelta:
+    def _stage_ends_at(self) -> datetime:
         searching = self.leg.stage < Stage.LEADER
         name = "offer_widen_minutes" if searching else "offer_leader_minutes"
-        return timedelta(minutes=self.policy[name])
+        return (self.leg.stage_at or self.now) + timedelta(minutes=self.policy[name])
 
-    def _is_stage_over(self) -> bool:
-        return self.now >= self._stage_ends_at()
-
-    def _stage_ends_at(self) -> datetime:
-        return (self.leg.stage_at or self.now) + self._stage_duration()
-
-    def _find_nearest(self, wanted: int) -> list[Found]:
-        km = self.policy["offer_km" if self.leg.stage == Stage.NEAR else "offer_km_most"]
-        return nearest(self.appeal, self.together, wanted, km, self.now)
-
-    def _fixed_helpers(self) -> list[Found]:
-        serving = Post.objects.filter(active=True, unit__active=True, role__in=UNIT_ROLES)
-        found = FixedHelper.objects.filter(
-            unit=self.appeal.unit_id, kind=self.leg.kind, active=True, user__is_active=True
-        ).filter(user__in=serving.values("user"))
+    def _fixed_helpers(self) -> list[Offer]:
+        serving = active_posts().filter(role__in=UNIT_ROLES)
+        own = FixedHelper.objects.filter(unit=self.appeal.unit_id, kind=self.leg.kind, active=True)
+        found = own.filter(user__in=serving.values("user"))
         asked = Offer.objects.filter(leg=self.leg.pk).values("user")
         # Not the requester, nor volunteers who are away.
         not_now = Q(away_until__gt=self.now)
@@ -314,32 +274,30 @@ class _Search:
             not_now |= Q(caller=self.appeal.caller)
         not_now_ids = Volunteer.objects.filter(not_now).values("pk")
         found = found.exclude(user__in=asked).exclude(user__in=not_now_ids)
-        found = found.order_by("-place", "id")
-        named = [f for f in found if f.place_id in (None, self.leg.place_id)]
-        return [Found(each.user_id, None) for each in named]
-
-    def _make_offers(self, found: list[Found]) -> None:
-        until = self.now + timedelta(minutes=self.policy["offer_minutes"])
-        offers = [
-            Offer(leg=self.leg, user_id=f.user_id, metres=f.metres, asked_at=self.now, until=until)
-            for f in found
+        return [
+            Offer(user_id=each.user_id)
+            for each in found.order_by("-place", "id")
+            if each.place_id in (None, self.leg.place_id)
         ]
+
+    def _make_offers(self, offers: list[Offer]) -> datetime:
+        until = self.now + timedelta(minutes=self.policy["offer_minutes"])
+        for offer in offers:
+            offer.leg, offer.asked_at, offer.until = self.leg, self.now, until
         Offer.objects.bulk_create(offers, ignore_conflicts=True)
-        self.told = [each.user_id for each in found]
+        self.told = [offer.user_id for offer in offers]
         Volunteer.objects.filter(pk__in=self.told).update(asked_at=self.now)
-        self.leg.next_at = until
+        return until
 
 
-def decline(leg_id: int, actor: Actor) -> bool:
-    """Decline an offer; the next person is asked at once. False if it is no longer waiting."""
+def decline_offer(leg_id: int, actor: Actor) -> None:
+    """Decline an offer that still waits for an answer; the next person is asked at once."""
     now = timezone.now()
     with transaction.atomic():
         waiting = Offer.objects.filter(leg=leg_id, user=actor.user_id, answer=Offer.Answer.WAITING)
-        if not waiting.update(answer=Offer.Answer.NO, answered_at=now):
-            return False
-        Leg.objects.filter(pk=leg_id, state=Leg.State.OPEN).update(next_at=now)
-        queue(ASK_TASK, leg=leg_id)
-    return True
+        if waiting.update(answer=Offer.Answer.NO, answered_at=now):
+            Leg.objects.filter(pk=leg_id, state=Leg.State.OPEN).update(next_at=now)
+            queue(ASK_TASK, leg=leg_id)
 
 
 def free_hands(user_id: int, why: str) -> None:
@@ -350,9 +308,9 @@ def free_hands(user_id: int, why: str) -> None:
         # If it was done, cancelled or taken meanwhile, nothing is left to do.
         with suppress(Refused):
             if has_goods:
-                _nudge(leg, now, patience, to="head")
+                nudge(leg, [user_id], now, patience, to="head")
             else:
-                leg_actions.release(leg, leg.active_at, why=why)
+                leg_actions.release_leg(leg, leg.active_at, why=why)
     handover_reminders.report_held_goods(user_id, now)
     asked = Offer.objects.filter(user=user_id, answer=Offer.Answer.WAITING)
     waiting = list(asked.values_list("leg", flat=True))
@@ -366,54 +324,35 @@ def ask_for(appeal_id: int) -> None:
     due = Leg.objects.filter(appeal=appeal_id, state=Leg.State.OPEN, next_at__lte=now)
     due = due.exclude(kind=LegKind.HAND_OVER)
     for pk in due.order_by("n").values_list("pk", flat=True):
-        ask(pk)
+        ask_helpers(pk)
 
 
-def look_after(leg_id: int, now: datetime | None = None) -> bool:
-    """Remind the holder of an idle leg; later reopen it or tell the unit's head. Was any done?"""
-    now = now or timezone.now()
+def remind_holder(leg_id: int, now: datetime) -> None:
+    """Remind the holder of an idle leg; later reopen it or tell the unit's head."""
     leg = Leg.objects.filter(pk=leg_id).first()
     if leg is None or leg.state != Leg.State.TAKEN or leg.next_at is None or leg.next_at > now:
-        return False
+        return
     course = Course(Leg.objects.filter(errand=leg.errand_id))
     fresh = course[leg.n]
-    idle = timedelta(minutes=policy("leg_idle_minutes"))
+    idle, patience = idle_time(), timedelta(minutes=policy("leg_release_minutes"))
     since = max(filter(None, (fresh.active_at, fresh.ready_at)))
     if not course.is_ready(fresh):
         # The holder cannot do anything yet.
         _postpone(leg, now + idle)
-        return False
-    if since + idle > now:
+    elif since + idle > now:
         _postpone(leg, since + idle)
-        return False
-    patience = timedelta(minutes=policy("leg_release_minutes"))
-    if fresh.nudged_at and fresh.nudged_at + patience > now:
+    elif fresh.nudged_at and fresh.nudged_at + patience > now:
         _postpone(leg, fresh.nudged_at + patience)
-        return False
-    try:
-        if fresh.nudged_at and not course.has_goods(fresh):
-            leg_actions.release(fresh, fresh.active_at, why=_("很久没有动静，放回给大家"))
-        else:
-            _nudge(leg, now, patience, to="head" if fresh.nudged_at else "")
-    except Refused as refused:
-        if refused.code != "moved_on":
-            _postpone(leg, now + patience)
-        return False
-    return True
-
-
-def _nudge(leg: Leg, now: datetime, patience: timedelta, to: str) -> None:
-    facts = leg.facts | {"told": [leg.holder_id], "to": to}
-
-    def change(_appeal: Appeal) -> dict[str, Any]:
-        still = Leg.objects.filter(
-            pk=leg.pk, state=Leg.State.TAKEN, active_at=leg.active_at, next_at=leg.next_at
-        )
-        if not still.update(nudged_at=now, next_at=now + patience):
-            raise Conflict("moved_on", "")
-        return {}
-
-    move(leg.appeal_id, SYSTEM, NUDGE, change, facts=facts)
+    else:
+        try:
+            if fresh.nudged_at and not course.has_goods(fresh):
+                leg_actions.release_leg(fresh, fresh.active_at, why=_("很久没有动静，放回给大家"))
+            else:
+                to = "head" if fresh.nudged_at else ""
+                nudge(leg, [leg.holder_id], now, patience, to)
+        except Refused as refused:
+            if refused.code != "moved_on":
+                _postpone(leg, now + patience)
 
 
 def _postpone(leg: Leg, at: datetime) -> None:
@@ -423,18 +362,16 @@ def _postpone(leg: Leg, at: datetime) -> None:
 def sweep(limit: int = BATCH, now: datetime | None = None) -> int:
     """Process up to `limit` due legs; return how many."""
     now = now or timezone.now()
-    due = Leg.objects.filter(
-        next_at__lte=now, state__in=(Leg.State.OPEN, Leg.State.TAKEN)
-    ).order_by("next_at")
-    found = list(due.values_list("pk", "state", "kind")[:limit])
+    due = Leg.objects.filter(next_at__lte=now, state__in=(Leg.State.OPEN, Leg.State.TAKEN))
+    found = list(due.order_by("next_at").values_list("pk", "state", "kind")[:limit])
     for pk, state, kind in found:
         try:
             if kind == LegKind.HAND_OVER:
-                handover_reminders.look_after(pk, now)
+                handover_reminders.remind_sides(pk, now)
             elif state == Leg.State.OPEN:
-                ask(pk, now)
+                ask_helpers(pk, now)
             else:
-                look_after(pk, now)
+                remind_holder(pk, now)
         except Exception:
             # A leg that fails does not hold up the others, and is tried again.
             log.exception("leg_failed", leg=pk)
@@ -446,12 +383,11 @@ def sweep(limit: int = BATCH, now: datetime | None = None) -> int:
 @jobs.task(name="yinghu.errands", queueing_lock="yinghu.errands", queue="oversight")
 def process_due_legs(timestamp: int) -> None:
     """Process all due legs, every five seconds."""
-    done = sweep()
-    if done:
+    if done := sweep():
         log.info("errands", legs=done)
 
 
 @jobs.task(name=ASK_TASK, queue="react")
 def ask_next(leg: int) -> None:
     """Ask the next person after a refusal."""
-    ask(leg)
+    ask_helpers(leg)

@@ -1,7 +1,5 @@
 """Planning the legs of an errand from a template and a case: places, zones and proofs."""
 
-from __future__ import annotations
-
 import math
 import secrets
 from collections.abc import Mapping, Sequence
@@ -9,7 +7,7 @@ from typing import Any
 
 from yinghu.appeals.models import Appeal
 from yinghu.common.privacy.masking import without_numbers
-from yinghu.errands.models import ErrandTemplate, Leg, LegKind, Proof, Where
+from yinghu.errands.models import PURCHASES, ErrandTemplate, Leg, LegKind, Proof, Where
 from yinghu.places.locate import aside
 from yinghu.places.models import Place, Zone
 from yinghu.places.zones import zone_at
@@ -39,14 +37,15 @@ def legs_of(
         kind = LegKind(spec["kind"])
         if where is Where.GATE and home.zone is None and kind is LegKind.HAND_OVER:
             continue
-        n = len(legs) + 1
-        beside = bool(spec.get("beside")) and bool(legs)
+        before = (
+            list(legs[-1].after) if legs and spec.get("beside") else [leg.n for leg in legs[-1:]]
+        )
         leg = Leg(
             appeal=appeal,
-            n=n,
-            after=(list(legs[-1].after) if beside else [n - 1]) if legs else [],
+            n=len(legs) + 1,
+            after=before,
             kind=kind,
-            what=what if kind in _PURCHASES else "",
+            what=what if kind in PURCHASES else "",
             skill=spec.get("skill") or "",
             proof=spec.get("proof") or Proof.NONE,
             estimate=estimate if kind is LegKind.BUY else None,
@@ -56,9 +55,6 @@ def legs_of(
         leg.title = str(spec.get("title") or kind.label).replace("{place}", said)[:60]
         legs.append(leg)
     return legs
-
-
-_PURCHASES = frozenset({LegKind.BUY, LegKind.QUEUE, LegKind.COLLECT})
 
 
 class _Home:

@@ -5,18 +5,15 @@ and the requester sees no receipts of someone who buys for several people. They 
 page, so viewing one is no separate entry in the access log.
 """
 
-from __future__ import annotations
-
 from django.db.models import QuerySet
 
 from yinghu.appeals.models import Appeal, Attachment, Event
 from yinghu.errands.leg_actions import FINISH
-from yinghu.errands.models import Leg, LegKind
+from yinghu.errands.models import PURCHASES, Leg
 from yinghu.people.access import Actor, holds_leg, may_reveal
 
 _MAX_ID = 2**63 - 1
 """Largest id in the database."""
-_WITH_RECEIPTS = [kind.value for kind in (LegKind.BUY, LegKind.QUEUE, LegKind.COLLECT)]
 
 
 def photo_for(actor: Actor, photo_id: int) -> Attachment | None:
@@ -39,7 +36,6 @@ def photo_of_leg(actor: Actor, leg: Leg, photo_id: int) -> Attachment | None:
 
 def shown_to_requester(appeal: Appeal) -> QuerySet[Attachment]:
     """The photos of a case except receipts, which may list several people's purchases."""
-    receipts = Event.objects.filter(
-        appeal=appeal.pk, verb=FINISH.name, facts__kind__in=_WITH_RECEIPTS
-    )
+    bought = [kind.value for kind in PURCHASES]
+    receipts = Event.objects.filter(appeal=appeal.pk, verb=FINISH.name, facts__kind__in=bought)
     return appeal.attachments.exclude(event__in=receipts.values("pk"))

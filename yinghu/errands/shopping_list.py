@@ -1,7 +1,5 @@
 """Shopping list of a helper: items of several errands, and others that they could take along."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -11,18 +9,16 @@ from django.db.models import Q, QuerySet
 from yinghu.appeals.moving import Refused
 from yinghu.errands import eligibility, leg_actions
 from yinghu.errands.leg_sequence import Course
-from yinghu.errands.models import FixedHelper, Leg, LegKind
+from yinghu.errands.models import PURCHASES, FixedHelper, Leg, LegKind
 from yinghu.people.access import Actor
 
-BOUGHT: Final = (LegKind.BUY, LegKind.QUEUE, LegKind.COLLECT)
-"""Kinds of leg that put new goods into the helper's hands."""
 MOST_LINES: Final = 100
 """Lines of a list; further ones follow as these are done."""
 
 
 def legs_to_buy(actor: Actor) -> QuerySet[Leg]:
     """Return the legs for which the actor has to buy, queue or collect something."""
-    return eligibility.mine(actor).filter(state=Leg.State.TAKEN, kind__in=BOUGHT)
+    return eligibility.legs_in_hand(actor).filter(state=Leg.State.TAKEN, kind__in=PURCHASES)
 
 
 def legs_beside(actor: Actor, places: Iterable[int]) -> QuerySet[Leg]:
@@ -32,7 +28,7 @@ def legs_beside(actor: Actor, places: Iterable[int]) -> QuerySet[Leg]:
     for unit_id, place_id in fixed.values_list("unit", "place"):
         own = Q(appeal__unit=unit_id, kind=LegKind.BUY)
         reach |= own & Q(place=place_id) if place_id else own
-    return eligibility.pool(actor).filter(reach, kind__in=BOUGHT)
+    return eligibility.pool(actor).filter(reach, kind__in=PURCHASES)
 
 
 def count_waiting(actor: Actor) -> tuple[int, bool]:
@@ -48,10 +44,11 @@ def reasons_against(found: Sequence[Leg], actor: Actor) -> dict[int, str]:
     for leg in of_errands.select_related("zone"):
         steps.setdefault(leg.errand_id, []).append(leg)
     refused: dict[int, str] = {}
+    volunteer = eligibility.volunteer_of(actor)
     for leg in found:
         course = Course(steps[leg.errand_id])
         try:
-            eligibility.check_fit(actor, leg.appeal, course.along(course[leg.n]))
+            eligibility.check_fit(actor, leg.appeal, course.along(course[leg.n]), volunteer)
         except Refused as reason:
             refused[leg.pk] = reason.message
     return refused

@@ -7,8 +7,6 @@ their own action; volunteers are told only of cases and legs that they hold, wer
 with.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 
 from yinghu.appeals.models import ChaseTell, Event
@@ -21,26 +19,8 @@ from yinghu.people.models import Level, Role
 Turns = Sequence[Sequence[Group]]
 """For each turn, groups in order; the first one that is not empty is told."""
 
-Audience = Callable[[Event, Directory], Turns]
-
-
-def _holder(event: Event) -> Group:
-    return Group(
-        Reason.HOLDER, user_id=event.appeal.holder_id, unit_id=event.unit_id, roles=_SERVING
-    )
-
-
-def _of_unit(unit_id: int | None, reason: Reason = Reason.UNIT) -> Group:
-    return Group(reason, unit_id=unit_id, roles=_TAKING)
-
-
-def _heads(unit_id: int | None, reason: Reason = Reason.HEAD) -> Group:
-    return Group(reason, unit_id=unit_id, roles=frozenset({Role.HEAD}))
-
-
-def _desk(event: Event, reason: Reason) -> Group:
-    return Group(reason, area=event.area_id or "", roles=_DESKS[reason])
-
+AudiencePart = Callable[[Event, Directory], Turns]
+"""One part of an audience: its turns for an event."""
 
 _SERVING = frozenset(UNIT_ROLES)
 _TAKING = _SERVING - {Role.VOLUNTEER}
@@ -57,8 +37,30 @@ _SEEING = frozenset(
 )
 
 
-def _at_unit(event: Event) -> tuple[Group, ...]:
-    return _holder(event), _of_unit(event.unit_id)
+def _of_unit(unit_id: int | None, reason: Reason = Reason.UNIT) -> Group:
+    return Group(reason, unit_id=unit_id, roles=_TAKING)
+
+
+def _heads_of(unit_id: int | None, reason: Reason = Reason.HEAD) -> Group:
+    return Group(reason, unit_id=unit_id, roles=frozenset({Role.HEAD}))
+
+
+def _desk(event: Event, reason: Reason) -> Group:
+    return Group(reason, area=event.area_id or "", roles=_DESKS[reason])
+
+
+def _holder(event: Event) -> Group:
+    return Group(
+        Reason.HOLDER, user_id=event.appeal.holder_id, unit_id=event.unit_id, roles=_SERVING
+    )
+
+
+def _unit(event: Event) -> Group:
+    return _of_unit(event.unit_id)
+
+
+def _heads(event: Event) -> Group:
+    return _heads_of(event.unit_id)
 
 
 def _working_on_it(event: Event) -> tuple[Group, ...]:
@@ -67,33 +69,30 @@ def _working_on_it(event: Event) -> tuple[Group, ...]:
     if event.to_status == Status.SORTED:
         return (dispatchers,)
     if event.unit_id is not None:
-        return *_at_unit(event), dispatchers
+        return _holder(event), _unit(event), dispatchers
     return _desk(event, Reason.CLERK), dispatchers
-
-
-def _unit(event: Event, _known: Directory) -> Turns:
-    return ((_of_unit(event.unit_id),),)
 
 
 def _workers(event: Event, _known: Directory) -> Turns:
     return (_working_on_it(event),)
 
 
-def _holder_only(event: Event, _known: Directory) -> Turns:
-    return ((_holder(event),),)
-
-
-def _holder_and_heads(event: Event, _known: Directory) -> Turns:
-    return _working_on_it(event), (_heads(event.unit_id),)
+def _first_of(*groups: Callable[[Event], Group]) -> AudiencePart:
+    """One turn of these groups of the case."""
+    return lambda event, _known: (tuple(group(event) for group in groups),)
 
 
 def _new_holder(event: Event, known: Directory) -> Turns:
-    user_id = known.login(event.facts.get("user"))
+    user_id = known.logins.get(event.facts.get("user", ""))
     return ((Group(Reason.HOLDER, user_id=user_id, unit_id=event.unit_id, roles=_SERVING),),)
 
 
-def _dispatchers(event: Event, _known: Directory) -> Turns:
-    return ((_desk(event, Reason.DISPATCHER), _desk(event, Reason.COMMAND)),)
+def _desks(*reasons: Reason) -> AudiencePart:
+    """The first of these desks that has anybody."""
+    return lambda event, _known: (tuple(_desk(event, reason) for reason in reasons),)
+
+
+_dispatchers = _desks(Reason.DISPATCHER, Reason.COMMAND)
 
 
 def _dispatchers_if_asked(event: Event, known: Directory) -> Turns:
@@ -105,42 +104,29 @@ def _asking_unit(event: Event, known: Directory) -> Turns:
     return ((_of_unit(known.unit(event.facts.get("unit")) or event.unit_id),),)
 
 
-def _helper(event: Event, known: Directory) -> Turns:
-    return ((_of_unit(known.unit(event.facts.get("unit")), Reason.ASKED),),)
-
-
 def _raised_to(event: Event, known: Directory) -> Turns:
     """The unit that has to accept it, the command at the top level, and the previous unit."""
     top = (_desk(event, Reason.COMMAND),) if event.facts.get("to") == Level.COMMAND else ()
-    lead = _heads(event.appeal.lead_id, Reason.LEAD)
-    before = _of_unit(known.unit_before(event), Reason.BEFORE)
-    return (_of_unit(event.unit_id),), top, (lead,), (before,)
+    lead = _heads_of(event.appeal.lead_id, Reason.LEAD)
+    before = _of_unit(known.before.get(event.pk), Reason.BEFORE)
+    return (_unit(event),), top, (lead,), (before,)
 
 
-def _supervisors(event: Event, _known: Directory) -> Turns:
-    return ((_desk(event, Reason.SUPERVISOR), _desk(event, Reason.COMMAND)),)
+def _named_units(reason: Reason) -> AudiencePart:
+    """The units, or the one unit, that the facts name."""
 
+    def turns(event: Event, known: Directory) -> Turns:
+        codes = event.facts.get("units") or (event.facts.get("unit"),)
+        return tuple((_of_unit(known.unit(code), reason),) for code in codes)
 
-def _summoned(event: Event, known: Directory) -> Turns:
-    codes = event.facts.get("units") or (event.facts.get("unit"),)
-    return tuple((_of_unit(known.unit(code), Reason.SUMMONED),) for code in codes)
+    return turns
 
 
 def _whistlers(event: Event, known: Directory) -> Turns:
     """The people of the whistling unit, and the whistler while their desk covers the case."""
     unit_id, user_id = known.whistler(event)
-    if user_id is None:
-        return ((_of_unit(unit_id, Reason.WHISTLER),),)
     whistler = Group(Reason.WHISTLER, _SEEING, area=event.area_id or "", user_id=user_id)
-    return (_of_unit(unit_id, Reason.WHISTLER),), (whistler,)
-
-
-def _whistlers_and_command(event: Event, known: Directory) -> Turns:
-    return *_whistlers(event, known), (_desk(event, Reason.COMMAND), _desk(event, Reason.ADMIN))
-
-
-def _summoned_and_whistlers(event: Event, known: Directory) -> Turns:
-    return *_summoned(event, known), *_whistlers(event, known)
+    return (_of_unit(unit_id, Reason.WHISTLER),), (whistler,) if user_id is not None else ()
 
 
 def _workers_if_dissatisfied(event: Event, known: Directory) -> Turns:
@@ -150,11 +136,9 @@ def _workers_if_dissatisfied(event: Event, known: Directory) -> Turns:
 
 def _workers_if_not_told(event: Event, known: Directory) -> Turns:
     """Nobody if a rating reopened it: they were told of the rating."""
-    by_rating = event.actor_kind == "system" and event.from_status in _RATED
-    return () if by_rating else _workers(event, known)
+    rated = event.from_status in (Status.RESOLVED, Status.CLOSED)
+    return () if rated and event.actor_kind == "system" else _workers(event, known)
 
-
-_RATED = (Status.RESOLVED, Status.CLOSED)
 
 _WAITING_AT = {
     ClockKind.RECEIVE: Reason.CLERK,
@@ -175,14 +159,13 @@ _PARTY = {
 def _chased(event: Event, _known: Directory) -> Turns:
     """The level that the step names, or the next one above that is not empty."""
     kind, own = ClockKind(event.facts["clock"]), event.facts.get("unit_id")
-    desk = _WAITING_AT.get(kind)
     heads: tuple[Group, ...] = ()
-    if desk is not None:
-        first: tuple[Group, ...] = (_desk(event, desk),)
+    if kind in _WAITING_AT:
+        first: tuple[Group, ...] = (_desk(event, _WAITING_AT[kind]),)
     elif own is not None:
-        first, heads = (_of_unit(own, _PARTY.get(kind, Reason.UNIT)),), (_heads(own),)
+        first, heads = (_of_unit(own, _PARTY.get(kind, Reason.UNIT)),), (_heads_of(own),)
     elif event.unit_id is not None and event.to_status != Status.SORTED:
-        first, heads = _at_unit(event), (_heads(event.unit_id),)
+        first, heads = (_holder(event), _unit(event)), (_heads(event),)
     else:
         first = _working_on_it(event)
     levels = {
@@ -196,107 +179,96 @@ def _chased(event: Event, _known: Directory) -> Turns:
     return (tuple(group for level in order[start:] for group in levels[level]),)
 
 
-def _named(event: Event, reason: Reason) -> Turns:
-    people = event.facts.get("told") or ()
-    return tuple((Group(reason, frozenset(), user_id=user_id),) for user_id in people)
+def _named(reason: Reason) -> AudiencePart:
+    """The people whom the facts name, regardless of posts."""
+    return lambda event, _known: tuple(
+        (Group(reason, frozenset(), user_id=user_id),) for user_id in event.facts.get("told") or ()
+    )
 
 
-def _helpers(event: Event, _known: Directory) -> Turns:
-    return _named(event, Reason.HELPER)
+_helpers, _asked = _named(Reason.HELPER), _named(Reason.OFFERED)
 
 
-def _offered(event: Event, known: Directory) -> Turns:
-    """The people a leg is offered to; if nobody was found, those who have to find a helper."""
-    asked = _named(event, Reason.OFFERED)
+def _helper_finders(event: Event, known: Directory) -> Turns:
+    """If nobody was found for a leg: those who have to find a helper."""
     dispatchers = _desk(event, Reason.DISPATCHER)
     match event.facts.get("to"):
         case "leader":
-            leaders = tuple((_heads(pk),) for pk in known.squads(event.area_id))
-            return *asked, (_heads(event.unit_id), dispatchers), *leaders
+            leaders = tuple((_heads_of(pk),) for pk in known.squads(event.area_id))
+            return (_heads(event), dispatchers), *leaders
         case "desk":
-            return *asked, (dispatchers, _desk(event, Reason.COMMAND))
-    return asked
+            return ((dispatchers, _desk(event, Reason.COMMAND)),)
+    return ()
 
 
-def _asked_before(event: Event, _known: Directory) -> Turns:
-    return _named(event, Reason.OFFERED)
+def _heads_if_no_answer(event: Event, _known: Directory) -> Turns:
+    to_head = event.facts.get("to") == "head"
+    return ((_heads(event), _holder(event)),) if to_head else ()
 
 
-def _helpers_and_holder(event: Event, _known: Directory) -> Turns:
-    return *_named(event, Reason.HELPER), (_holder(event), _of_unit(event.unit_id))
-
-
-def _nudged(event: Event, _known: Directory) -> Turns:
-    heads = ((_heads(event.unit_id), _holder(event)),) if event.facts.get("to") == "head" else ()
-    return *_named(event, Reason.HELPER), *heads
-
-
-def _both_sides(event: Event, known: Directory) -> Turns:
-    """Both sides of a sharing: the named contacts, else the people of the units."""
+def _units_without_contact(event: Event, known: Directory) -> Turns:
+    """The units on both sides of a sharing whose contact is not among the people named."""
     codes = event.facts.get("units") or ()
-    units = tuple((_of_unit(known.unit(code), Reason.SHARED),) for code in codes)
-    return *_named(event, Reason.SHARED), *units
+    return tuple((_of_unit(known.unit(code), Reason.SHARED),) for code in codes)
 
 
-def _shared_with(event: Event, known: Directory) -> Turns:
-    return ((_of_unit(known.unit(event.facts.get("unit")), Reason.SHARED),),)
+_both_sides = (_named(Reason.SHARED), _units_without_contact)
 
-
-AUDIENCES: dict[str, Audience] = {
-    "assign": _unit,
-    "hand": _new_holder,
-    "release": _unit,
-    "supply": _workers,
-    "urge": _workers,
-    "return": _dispatchers,
-    "extend": _dispatchers_if_asked,
-    "rule": _asking_unit,
-    "invite": _helper,
-    "reply": _workers,
-    "escalate": _raised_to,
-    "supervise": _holder_and_heads,
-    "account": _supervisors,
-    "lift": _holder_and_heads,
-    "whistle": _summoned,
-    "report_in": _whistlers,
-    "measures": _whistlers,
-    "contest": _whistlers_and_command,
-    "judge": _summoned_and_whistlers,
-    "grade": _summoned,
-    "share": _shared_with,
+AUDIENCES: dict[str, tuple[AudiencePart, ...]] = {
+    "assign": (_first_of(_unit),),
+    "hand": (_new_holder,),
+    "release": (_first_of(_unit),),
+    "supply": (_workers,),
+    "urge": (_workers,),
+    "return": (_dispatchers,),
+    "extend": (_dispatchers_if_asked,),
+    "rule": (_asking_unit,),
+    "invite": (_named_units(Reason.ASKED),),
+    "reply": (_workers,),
+    "escalate": (_raised_to,),
+    "supervise": (_workers, _first_of(_heads)),
+    "account": (_desks(Reason.SUPERVISOR, Reason.COMMAND),),
+    "lift": (_workers, _first_of(_heads)),
+    "whistle": (_named_units(Reason.SUMMONED),),
+    "report_in": (_whistlers,),
+    "measures": (_whistlers,),
+    "contest": (_whistlers, _desks(Reason.COMMAND, Reason.ADMIN)),
+    "judge": (_named_units(Reason.SUMMONED), _whistlers),
+    "grade": (_named_units(Reason.SUMMONED),),
+    "share": (_named_units(Reason.SHARED),),
     "contact": _both_sides,
     "unshare": _both_sides,
-    "rate": _workers_if_dissatisfied,
-    "reopen": _workers_if_not_told,
-    "merge": _holder_only,
-    "withdraw": _holder_only,
-    "chase": _chased,
-    "offer": _offered,
-    "take": _asked_before,
-    "give_back": _helpers_and_holder,
-    "hand_over": _helpers,
-    "finish": _helpers,
-    "drop": _helpers,
-    "nudge": _nudged,
-    "repay": _helpers,
-    "say": _helpers_and_holder,
+    "rate": (_workers_if_dissatisfied,),
+    "reopen": (_workers_if_not_told,),
+    "merge": (_first_of(_holder),),
+    "withdraw": (_first_of(_holder),),
+    "chase": (_chased,),
+    "offer": (_asked, _helper_finders),
+    "take": (_asked,),
+    "give_back": (_helpers, _first_of(_holder, _unit)),
+    "hand_over": (_helpers,),
+    "finish": (_helpers,),
+    "drop": (_helpers,),
+    "nudge": (_helpers, _heads_if_no_answer),
+    "repay": (_helpers,),
+    "say": (_helpers, _first_of(_holder, _unit)),
 }
-"""The audience of each verb. Other verbs tell nobody; they show in live lists."""
+"""The audience of each verb, in parts. Other verbs tell nobody; they show in live lists."""
 
 
 def find_audience(events: Sequence[Event]) -> list[tuple[Event, int, Reason]]:
     """Return (event, user id, reason) for everyone to be told, in the order of the events.
 
-    Each person occurs once per event, with the first reason. A handful of queries for any number of
-    events.
+    Each person occurs once per event, with the first reason. A handful of queries in all.
     """
     known = Directory(events)
     found: list[tuple[Event, int, Reason]] = []
     for event in events:
         told: dict[int, Reason] = {}
-        for turn in AUDIENCES[event.verb](event, known):
-            for user_id, reason in _first(turn, known):
-                told.setdefault(user_id, reason)
+        for part in AUDIENCES[event.verb]:
+            for turn in part(event, known):
+                for user_id, reason in _first(turn, known):
+                    told.setdefault(user_id, reason)
         told.pop(event.user_id or 0, None)
         found += [(event, user_id, reason) for user_id, reason in told.items()]
     return found

@@ -8,8 +8,6 @@ mark, the message is sent twice, since a mail server cannot be asked whether it 
 Both carry the same number (`OutgoingMessage.number`), so that a reader or a mail filter can tell.
 """
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Sequence
@@ -18,7 +16,6 @@ from datetime import timedelta
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
 from django.utils import timezone, translation
 from procrastinate.contrib.django import app as jobs
 from procrastinate.exceptions import AlreadyEnqueued
@@ -69,13 +66,8 @@ def soon() -> None:
 
 
 @jobs.periodic(cron="* * * * * */10", periodic_id="deliver")
-@jobs.task(
-    name=TASK,
-    queue="deliver",
-    queueing_lock="yinghu.deliver",
-    # One at a time: a mail server that hangs must not block all slots of a worker.
-    lock="yinghu.deliver",
-)
+# Locked, so that a mail server that hangs does not block all slots of a worker.
+@jobs.task(name=TASK, queue="deliver", queueing_lock="yinghu.deliver", lock="yinghu.deliver")
 def deliver(timestamp: int) -> None:
     """Send due deliveries, every ten seconds and when something is queued."""
     end = time.monotonic() + TURN
@@ -105,12 +97,9 @@ def claim(name: str, at_once: int) -> list[Delivery]:
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [name, at_once, f"{LEASE.total_seconds()} seconds"])
         claimed = [row[0] for row in cursor.fetchall()]
+    related = ("appeal", "event__unit", "event__user")
     found = Delivery.objects.filter(pk__in=claimed).order_by("pk")
-    return list(
-        found.select_related(
-            "notification__appeal", "notification__event__unit", "notification__event__user"
-        )
-    )
+    return list(found.select_related(*(f"notification__{name}" for name in related)))
 
 
 def send_some(name: str, transport: Transport) -> int:
@@ -120,17 +109,14 @@ def send_some(name: str, transport: Transport) -> int:
         return 0
     refused = _send(name, transport, claimed)
     now = timezone.now()
+    queued = Delivery.objects.filter(state=Delivery.State.QUEUED)
     taken = [each.pk for each in claimed if each.pk not in refused]
-    Delivery.objects.filter(pk__in=taken, state=Delivery.State.QUEUED).update(
-        state=Delivery.State.SENT, sent_at=now, error=""
-    )
+    queued.filter(pk__in=taken).update(state=Delivery.State.SENT, sent_at=now, error="")
     for each in claimed:
         if each.pk not in refused:
             continue
         # A worker that took it over after our lease has counted another attempt and handles it.
-        own = Delivery.objects.filter(
-            pk=each.pk, state=Delivery.State.QUEUED, attempts=each.attempts
-        )
+        own = queued.filter(pk=each.pk, attempts=each.attempts)
         error = refused[each.pk][:300]
         if each.attempts >= ATTEMPTS:
             own.update(state=Delivery.State.FAILED, error=error)
@@ -195,10 +181,9 @@ def _message(
 
 def try_again(only: Sequence[int] | None = None) -> int:
     """Queue failed deliveries again, all or `only` these; return how many."""
-    which = Q() if only is None else Q(pk__in=only)
-    queued = Delivery.objects.filter(which, state=Delivery.State.FAILED).update(
-        state=Delivery.State.QUEUED, attempts=0, due_at=timezone.now()
-    )
+    failed = Delivery.objects.filter(state=Delivery.State.FAILED)
+    failed = failed if only is None else failed.filter(pk__in=only)
+    queued = failed.update(state=Delivery.State.QUEUED, attempts=0, due_at=timezone.now())
     if queued:
         transaction.on_commit(soon)
     return queued

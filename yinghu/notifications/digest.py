@@ -4,8 +4,6 @@ Weekday and hour are policies. Each login gets one digest per day (`notification
 own transaction: a second run, or a second worker, continues where the first one stopped.
 """
 
-from __future__ import annotations
-
 from datetime import date, datetime, timedelta
 
 import structlog
@@ -28,9 +26,6 @@ from yinghu.people.models import Role, User
 
 log = structlog.get_logger(__name__)
 
-WEEK = timedelta(days=7)
-_OVERSEEN = ("rulings", "nobody", "silent", "raised")
-
 
 def is_time(now: datetime | None = None) -> bool:
     """Is `now` on the day of the digest, in its hour or later, in local time?"""
@@ -44,14 +39,17 @@ def digest_counts(actor: Actor, done: int = 0) -> dict[str, int]:
     found |= {name: own.order_by().count() for name, own in worklists.own(actor).items()}
     if actor.has(Role.SUPERVISOR, Role.COMMANDER):
         seen = worklists.overseen(actor)
-        found |= {name: seen[name].order_by().count() for name in _OVERSEEN}
+        listed = ("rulings", "nobody", "silent", "raised")
+        found |= {name: seen[name].order_by().count() for name in listed}
     return {name: n for name, n in found.items() if n}
 
 
 def tell_weekly(day: date) -> int:
     """Send the digest of this day to logins with counts that lack it; return how many."""
     resolved = Event.objects.filter(
-        verb__in=(RESOLVE.name, ANSWER.name), at__gte=timezone.now() - WEEK, user__isnull=False
+        verb__in=(RESOLVE.name, ANSWER.name),
+        at__gte=timezone.now() - timedelta(days=7),
+        user__isnull=False,
     )
     done: dict[int, int] = dict(resolved.values_list("user").annotate(Count("pk")).order_by())
     told = Notification.objects.filter(week=day).values("user")

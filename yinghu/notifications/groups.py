@@ -1,19 +1,18 @@
 """Groups of people, resolved by the present posts, for many events at once."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Subquery
 
 from yinghu.appeals.models import Event
 from yinghu.notifications.models import Reason
 from yinghu.oversight.actions import ESCALATE
 from yinghu.oversight.models import Summons
-from yinghu.people.models import Post, Role, Unit, UnitKind, User
+from yinghu.people.access import UNIT_ROLES, active_posts
+from yinghu.people.models import Role, Unit, UnitKind, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +28,7 @@ class Group:
     user_id: int | None = None
 
 
-_AT_DESKS = (
-    Role.CLERK,
-    Role.DISPATCHER,
-    Role.OPERATOR,
-    Role.SUPERVISOR,
-    Role.COMMANDER,
-    Role.ADMIN,
-)
+_AT_DESKS = frozenset(Role) - frozenset(UNIT_ROLES)
 
 
 class Directory:
@@ -44,7 +36,7 @@ class Directory:
 
     def __init__(self, events: Sequence[Event]) -> None:
         self._events = events
-        self._covering: dict[tuple[frozenset[str], str], list[int]] = {}
+        self._covering: dict[tuple[frozenset[str], str], set[int]] = {}
 
     def people(self, group: Group) -> list[int]:
         """Return the ids of the active logins in the group, sorted."""
@@ -52,7 +44,7 @@ class Directory:
             # People who were asked or help, regardless of posts.
             return [] if group.user_id is None else [group.user_id]
         if group.area is not None:
-            found = set(self._at_desk(group.roles, group.area))
+            found = self._at_desk(group.roles, group.area)
         elif group.unit_id is None or (group.reason is Reason.HOLDER and group.user_id is None):
             return []
         else:
@@ -63,10 +55,6 @@ class Directory:
     def unit(self, code: object) -> int | None:
         """Return the id of the unit with this code, if any."""
         return self._units.get(str(code or ""))
-
-    def login(self, username: object) -> int | None:
-        """Return the id of a login by its name, as in the facts of a hand-over."""
-        return self._logins.get(str(username or ""))
 
     def whistler(self, event: Event) -> tuple[int | None, int | None]:
         """Return (unit, login) of the last earlier whistle that called the unit of the facts."""
@@ -80,32 +68,26 @@ class Directory:
         """Return the ids of the squads that serve in this area."""
         return [pk for pk, prefix in self._squads if (area_id or "").startswith(prefix)]
 
-    def unit_before(self, event: Event) -> int | None:
-        """Return the id of the unit that had the case before this event raised it."""
-        return self._before.get(event.pk)
-
-    def _at_desk(self, roles: frozenset[str], area: str) -> list[int]:
+    def _at_desk(self, roles: frozenset[str], area: str) -> set[int]:
         key = (roles, area)
         if key not in self._covering:
-            self._covering[key] = sorted(
-                {
-                    user_id
-                    for user_id, role, prefix in self._desk_posts
-                    if role in roles and area.startswith(prefix)
-                }
-            )
+            self._covering[key] = {
+                user_id
+                for user_id, role, prefix in self._desk_posts
+                if role in roles and area.startswith(prefix)
+            }
         return self._covering[key]
 
     @cached_property
     def _in_units(self) -> dict[int, list[tuple[int, str]]]:
-        wanted: set[int | None] = {*self._units.values(), *self._before.values()}
+        wanted: set[int | None] = {*self._units.values(), *self.before.values()}
         for event in self._events:
             wanted |= {event.unit_id, event.appeal.lead_id, event.facts.get("unit_id")}
         if any(event.facts.get("to") == "leader" for event in self._events):
             wanted |= {pk for pk, _area in self._squads}
         for calls in self._whistles.values():
             wanted |= {unit_id for _event, _code, unit_id, _user in calls}
-        posts = _serving().filter(unit__in=wanted - {None}).exclude(role__in=_AT_DESKS)
+        posts = active_posts().filter(unit__in=wanted - {None}).exclude(role__in=_AT_DESKS)
         found: dict[int, list[tuple[int, str]]] = defaultdict(list)
         for unit_id, user_id, role in posts.values_list("unit", "user", "role"):
             found[unit_id].append((user_id, role))
@@ -113,7 +95,7 @@ class Directory:
 
     @cached_property
     def _desk_posts(self) -> list[tuple[int, str, str]]:
-        posts = _serving().filter(role__in=_AT_DESKS)
+        posts = active_posts().filter(role__in=_AT_DESKS)
         rows = posts.values_list("user", "role", "area")
         return [
             (user_id, role, area or "")
@@ -124,12 +106,8 @@ class Directory:
 
     @cached_property
     def _units(self) -> dict[str, int]:
-        codes: set[str] = set()
-        for event in self._events:
-            codes |= {str(code) for code in event.facts.get("units", ())}
-            codes |= {str(event.facts["unit"])} if event.facts.get("unit") else set()
-        if not codes:
-            return {}
+        codes = {str(code) for event in self._events for code in event.facts.get("units", ())}
+        codes |= {str(event.facts["unit"]) for event in self._events if event.facts.get("unit")}
         return dict(Unit.objects.filter(code__in=codes).values_list("code", "pk"))
 
     @cached_property
@@ -138,17 +116,17 @@ class Directory:
         return [(pk, area or "") for pk, area in found.values_list("pk", "area")]
 
     @cached_property
-    def _before(self) -> dict[int, int | None]:
+    def before(self) -> dict[int, int | None]:
+        """The unit that had the case before it was raised, by event."""
         raised = [event.pk for event in self._events if event.verb == ESCALATE.name]
-        if not raised:
-            return {}
         earlier = Event.objects.filter(appeal=OuterRef("appeal"), seq__lt=OuterRef("seq"))
         last = Subquery(earlier.order_by("-seq").values("unit")[:1])
         found = Event.objects.filter(pk__in=raised).annotate(before=last)
         return dict(found.values_list("pk", "before"))
 
     @cached_property
-    def _logins(self) -> dict[str, int]:
+    def logins(self) -> dict[str, int]:
+        """The logins that the facts name, by username."""
         names = {str(event.facts["user"]) for event in self._events if event.facts.get("user")}
         return dict(User.objects.filter(username__in=names).values_list("username", "pk"))
 
@@ -156,22 +134,10 @@ class Directory:
     def _whistles(self) -> dict[int, list[tuple[int, str, int, int | None]]]:
         """(event, code of the unit called, unit and login of the whistler) by appeal, in order."""
         found: dict[int, list[tuple[int, str, int, int | None]]] = defaultdict(list)
-        about = {event.appeal_id for event in self._events if event.verb in _OF_WHISTLES}
-        if about:
-            calls = Summons.objects.filter(whistle__appeal__in=about).order_by("whistle__event")
-            for appeal_id, *call in calls.values_list(
-                "whistle__appeal",
-                "whistle__event",
-                "unit__code",
-                "whistle__unit",
-                "whistle__event__user",
-            ):
-                found[appeal_id].append(tuple(call))  # type: ignore[arg-type]  # four columns
+        answers = ("report_in", "measures", "contest", "judge")
+        about = {event.appeal_id for event in self._events if event.verb in answers}
+        calls = Summons.objects.filter(whistle__appeal__in=about).order_by("whistle__event")
+        columns = ("whistle__event", "unit__code", "whistle__unit", "whistle__event__user")
+        for appeal_id, *call in calls.values_list("whistle__appeal", *columns):
+            found[appeal_id].append(tuple(call))
         return found
-
-
-_OF_WHISTLES = ("report_in", "measures", "contest", "judge")
-
-
-def _serving() -> QuerySet[Post]:
-    return Post.objects.filter(active=True, unit__active=True, user__is_active=True)

@@ -1,7 +1,5 @@
 """Notifications: who was told what and why, and the deliveries by transport."""
 
-from __future__ import annotations
-
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now

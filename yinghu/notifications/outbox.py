@@ -1,8 +1,6 @@
 """The outbox: writes each notification once and queues its deliveries, in one transaction."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -18,7 +16,7 @@ from yinghu.notifications.recipients import Recipient, RecipientKind
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class NotificationSubject:
     """An event, or the scan, search or signal with the id `key`, with its case if any."""
 
     kind: SubjectKind
@@ -33,7 +31,7 @@ class Subject:
 class NewNotification(NamedTuple):
     """One notification to write."""
 
-    subject: Subject
+    subject: NotificationSubject
     recipient: Recipient
     reason: Reason
 
@@ -49,31 +47,26 @@ RETURNING id, recipient_kind, coalesce(user_id, reference, appeal_id), address_i
 
 
 def notify_audience(events: Sequence[Event]) -> int:
-    """Tell the logins whom these events concern (`AUDIENCES`); return the number of new
-    notifications.
+    """Tell the logins whom these events concern (`AUDIENCES`); return how many are new.
 
     All or none. An event that was notified is finished: a second run adds nothing, even if the case
     has another holder or the unit other people by then.
     """
     events = [event for event in events if event.verb in AUDIENCES]
-    if not events:
-        return 0
     done = set(Notification.objects.filter(event__in=events).values_list("event", flat=True))
     found = find_audience([event for event in events if event.pk not in done])
     return notify(
-        [
-            NewNotification(Subject.event(event), Recipient.login(user_id), reason)
-            for event, user_id, reason in found
-        ]
+        NewNotification(NotificationSubject.event(event), Recipient.login(user_id), reason)
+        for event, user_id, reason in found
     )
 
 
-def notify(told: Sequence[NewNotification]) -> int:
+def notify(notifications: Iterable[NewNotification]) -> int:
     """Write the new ones, once per recipient and subject, with deliveries, and return how many."""
+    # Sorted, so that two runs of the same events cannot deadlock.
+    told = sorted(notifications, key=lambda each: (each.subject.key, each.recipient.key))
     if not told:
         return 0
-    # Sorted, so that two runs of the same events cannot deadlock.
-    told = sorted(told, key=lambda each: (each.subject.key, each.recipient.key))
     columns = [list(column) for column in zip(*map(_row, told), strict=True)]
     recipients = {each.recipient for each in told}
     known = {(each.kind, _index(each) or each.key): each for each in recipients}

@@ -1,7 +1,5 @@
 """Unread notifications of a login, and marking them as read."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from django.db import transaction

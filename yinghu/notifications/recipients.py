@@ -1,7 +1,5 @@
 """Recipients of notifications, and their addresses by kind."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Self

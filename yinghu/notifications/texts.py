@@ -1,20 +1,18 @@
 """Texts of notifications: one sentence in the reader's language, without the requester's words."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop as _noop
+from django.utils.translation import gettext_noop
 
 from yinghu.appeals.models import ChaseAct, Event
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import ClockKind, Satisfaction
-from yinghu.common.language import is_english
+from yinghu.common.language import name_of
 from yinghu.notifications.models import Notification, Reason
 from yinghu.notifications.recipients import RecipientKind
 from yinghu.oversight.models import Whistle
@@ -24,112 +22,121 @@ from yinghu.verbs import ERRANDS, verb_of
 
 @dataclass(frozen=True, slots=True)
 class UnitNames:
-    """Names of the units in notifications, by id and by code, and the whistler of an event."""
+    """The units in notifications, by id and by code, and the whistler of an event."""
 
-    by_id: dict[int, Unit] = field(default_factory=dict)
-    by_code: dict[str, Unit] = field(default_factory=dict)
-    whistlers: dict[int, Unit] = field(default_factory=dict)
+    units: dict[object, Unit]
+    whistlers: dict[int, Unit]
 
     def name(self, key: object, otherwise: object = "") -> str:
         """A unit's name by id or code, else the name stored in the event."""
-        found = self.by_id.get(key) if isinstance(key, int) else self.by_code.get(str(key))
-        return unit_name(found) if found else str(otherwise or "")
-
-
-def unit_name(unit: Unit | None) -> str:
-    """A unit's name in the language of the reader; "" for none."""
-    if unit is None:
-        return ""
-    return str((is_english() and unit.name_en) or unit.name)
+        found = self.units.get(key)
+        return name_of(found) if found else str(otherwise or "")
 
 
 def units_of(notifications: Iterable[Notification]) -> UnitNames:
     """Fetch the units that these notifications mention, in two or three queries."""
     events = {event.pk: event for each in notifications if (event := each.event)}.values()
-    ids: set[int] = set()
-    codes: set[str] = set()
-    for event in events:
-        ids |= {event.facts["unit_id"]} if event.facts.get("unit_id") else set()
-        codes |= {str(event.facts["unit"])} if event.facts.get("unit") else set()
+    ids = {event.facts["unit_id"] for event in events if event.facts.get("unit_id")}
+    codes = {str(event.facts["unit"]) for event in events if event.facts.get("unit")}
     whistled = [event.pk for event in events if event.verb == "whistle"]
-    blown = Whistle.objects.filter(event__in=whistled).select_related("unit") if whistled else ()
-    return UnitNames(
-        Unit.objects.in_bulk(ids) if ids else {},
-        Unit.objects.in_bulk(codes, field_name="code") if codes else {},
-        {each.event_id: each.unit for each in blown},
-    )
+    blown = Whistle.objects.filter(event__in=whistled).select_related("unit")
+    units = {**Unit.objects.in_bulk(ids), **Unit.objects.in_bulk(codes, field_name="code")}
+    return UnitNames(units, {each.event_id: each.unit for each in blown})
+
+
+_DIGEST_PHRASES = {
+    "done": gettext_noop("上周办结 %d 件"),
+    "mine": gettext_noop("手上和待接单 %d 件"),
+    "late": gettext_noop("已超时 %d 件"),
+    "today": gettext_noop("今天到期 %d 件"),
+    "back": gettext_noop("退回重办 %d 件"),
+    "watched": gettext_noop("督办中 %d 件"),
+    "asked": gettext_noop("等您回话 %d 件"),
+    "rulings": gettext_noop("等裁定 %d 件"),
+    "nobody": gettext_noop("没有人负责 %d 件"),
+    "silent": gettext_noop("吹哨没有报到 %d 件"),
+    "raised": gettext_noop("提级办理 %d 件"),
+}
+"""Phrases of a weekly digest for each of `digest.digest_counts`, in this order."""
+
+
+_PHRASES = {
+    "assign": (gettext_noop("派给%s，等人接单"), "unit"),
+    "release": (gettext_noop("放回%s，等人接单"), "unit"),
+    "hand": (gettext_noop("%s把这件诉求转给您办"), "colleague"),
+    "supply": (gettext_noop("%s补充了情况"), "colleague"),
+    "urge": (gettext_noop("%s催办"), "colleague"),
+    "return": (gettext_noop("%s申请退单，请裁定"), "unit"),
+    "reply": (gettext_noop("%s回复了协办"), "other"),
+    "supervise": (gettext_noop("督办：请在 %s 以前书面回复"), "until"),
+    "account": (gettext_noop("%s回复了督办"), "unit"),
+    "measures": (gettext_noop("%s报了四要素"), "other"),
+    "share": (gettext_noop("这件诉求共享给%s，请看要办什么，定好对接人"), "other"),
+    "unshare": (gettext_noop("和%s的共享结束了"), "other"),
+    "take": (gettext_noop("“%s”已经有人接了，谢谢您"), "title"),
+    "finish": (gettext_noop("“%s”办完了，轮到您了"), "title"),
+    "repay": (gettext_noop("您为“%s”垫的钱已经报销"), "title"),
+}
+"""Sentences that depend on one thing, by verb: the case's or the other unit, the deadline …"""
 
 
 def notification_text(notification: Notification, units: UnitNames) -> str:
     """Say what has happened, and what this reader is expected to do."""
     event, reason = notification.event, notification.reason
+    if notification.recipient_kind == RecipientKind.REQUESTER:
+        return _("您的诉求有新进展")
     if notification.recipient_kind != RecipientKind.LOGIN:
-        return _external_text(notification)
+        # Without internal details.
+        return _("有新进展")
     if event is None:
-        return _digest_text(notification.counts or {})
+        counts = notification.counts or {}
+        parts = [_(text) % counts[name] for name, text in _DIGEST_PHRASES.items() if name in counts]
+        return _("每周小结：") + _("，").join(parts)
     given = event.facts
-    unit = unit_name(event.unit)
-    other = units.name(given.get("unit"), given.get("name"))
-    until = _format_time(given.get("until"))
+    said: dict[str, str] = {
+        "unit": name_of(event.unit) if event.unit else "",
+        "other": units.name(given.get("unit"), given.get("name")),
+        "until": _format_time(given.get("until")),
+        "colleague": _colleague(event),
+        "place": str(given.get("place", "")),
+        "title": str(given.get("title", "")),
+    }
+    if event.verb in _PHRASES:
+        text, name = _PHRASES[event.verb]
+        return _(text) % said[name]
+    unit, other, until = said["unit"], said["other"], said["until"]
     match event.verb:
-        case "assign":
-            return _("派给%s，等人接单") % unit
-        case "release":
-            return _("放回%s，等人接单") % unit
-        case "hand":
-            return _("%s把这件诉求转给您办") % _colleague(event)
-        case "supply":
-            return _("%s补充了情况") % _colleague(event)
-        case "urge":
-            return _("%s催办") % _colleague(event)
-        case "return":
-            return _("%s申请退单，请裁定") % unit
         case "extend":
-            return _("%(unit)s申请延期到 %(until)s，请裁定") % {"unit": unit, "until": until}
+            return _("%(unit)s申请延期到 %(until)s，请裁定") % said
         case "rule":
             return _ruling_text(event, until)
         case "invite":
             return _("请%(unit)s协办，%(until)s 以前回复") % {"unit": other, "until": until}
-        case "reply":
-            return _("%s回复了协办") % other
         case "escalate" if reason == Reason.LEAD:
             return _("已提级到%s，您单位仍是首接单位") % unit
         case "escalate" if reason == Reason.BEFORE:
             return _("已提级到%s，由他们接着办") % unit
         case "escalate":
             return _("提级到%s，等人接单") % unit
-        case "supervise":
-            return _("督办：请在 %s 以前书面回复") % until
-        case "account":
-            return _("%s回复了督办") % unit
         case "lift":
             return _("督办已解除")
         case "whistle":
-            return _("%(unit)s吹哨，请到“%(place)s”报到，%(until)s 以前") % {
-                "unit": unit_name(units.whistlers.get(event.pk)) or unit,
-                "place": given.get("place", ""),
-                "until": until,
-            }
+            whistler = units.whistlers.get(event.pk)
+            own = {"unit": name_of(whistler)} if whistler else {}
+            return _("%(unit)s吹哨，请到“%(place)s”报到，%(until)s 以前") % (said | own)
         case "report_in":
             return (_("%s报到了，迟到") if given.get("late") else _("%s报到了")) % other
-        case "measures":
-            return _("%s报了四要素") % other
         case "contest" if reason in (Reason.COMMAND, Reason.ADMIN):
             return _("%s认为吹哨不该叫它，请裁定") % other
         case "contest":
             return _("%s认为吹哨不该叫它，等指挥中心裁定") % other
         case "judge":
-            agreed = bool(given.get("agree"))
-            return (_("裁定：%s不用来") if agreed else _("裁定：%s仍要报到")) % other
+            return (_("裁定：%s不用来") if given.get("agree") else _("裁定：%s仍要报到")) % other
         case "grade":
             label = _(Satisfaction(given["satisfaction"]).label)
             return _("吹哨单位评价%(unit)s：%(grade)s") % {"unit": other, "grade": label}
-        case "share":
-            return _("这件诉求共享给%s，请看要办什么，定好对接人") % other
         case "contact":
             return _("%(unit)s的对接人：%(who)s") % {"unit": other, "who": given.get("who", "")}
-        case "unshare":
-            return _("和%s的共享结束了") % other
         case "rate" if given.get("solved") is False:
             return _("诉求人评价：没有解决。已退回重办")
         case "rate":
@@ -143,29 +150,19 @@ def notification_text(notification: Notification, units: UnitNames) -> str:
         case "chase":
             return _chase_text(event, reason, units)
         case _ if event.verb in ERRANDS:
-            return _leg_text(event, reason)
+            return _leg_text(event, reason, said["title"])
         case _:
             return _(verb_of(event).label)
 
 
-def _external_text(notification: Notification) -> str:
-    """For recipients without a login: that there is news, without internal details."""
-    if notification.recipient_kind == RecipientKind.REQUESTER:
-        return _("您的诉求有新进展")
-    return _("有新进展")
-
-
-def _leg_text(event: Event, reason: str) -> str:
+def _leg_text(event: Event, reason: str, title: str) -> str:
     given = event.facts
-    title = str(given.get("title", ""))
     mine = reason in (Reason.HELPER, Reason.OFFERED)
     match event.verb:
         case "offer" if mine:
             return _("请您帮忙：%s") % title
         case "offer":
             return _("“%s”找不到人，请您安排") % title
-        case "take":
-            return _("“%s”已经有人接了，谢谢您") % title
         case "give_back" if mine:
             return _("“%s”很久没有动静，已经放回给大家") % title
         case "give_back":
@@ -176,39 +173,14 @@ def _leg_text(event: Event, reason: str) -> str:
             return _("“%s”：对方说给您了，请您也确认") % title
         case "hand_over":
             return _("“%s”：对方说收到了，请您也确认") % title
-        case "finish":
-            return _("“%s”办完了，轮到您了") % title
         case "drop":
             return _("不用办了：%s") % _("、").join(given.get("titles", ()))
         case "nudge" if mine:
             return _("“%s”办得怎么样了？请报一下，或者交回") % title
         case "nudge":
             return _("“%s”的帮手很久没有动静，东西在他手上") % title
-        case "repay":
-            return _("您为“%s”垫的钱已经报销") % title
         case _:
             return _("有人留言")
-
-
-_DIGEST_PHRASES = {
-    "done": _noop("上周办结 %d 件"),
-    "mine": _noop("手上和待接单 %d 件"),
-    "late": _noop("已超时 %d 件"),
-    "today": _noop("今天到期 %d 件"),
-    "back": _noop("退回重办 %d 件"),
-    "watched": _noop("督办中 %d 件"),
-    "asked": _noop("等您回话 %d 件"),
-    "rulings": _noop("等裁定 %d 件"),
-    "nobody": _noop("没有人负责 %d 件"),
-    "silent": _noop("吹哨没有报到 %d 件"),
-    "raised": _noop("提级办理 %d 件"),
-}
-"""Phrases of a weekly digest for each of `digest.digest_counts`, in this order."""
-
-
-def _digest_text(counts: dict[str, int]) -> str:
-    parts = [_(said) % counts[name] for name, said in _DIGEST_PHRASES.items() if name in counts]
-    return _("每周小结：") + _("，").join(parts)
 
 
 def _colleague(event: Event) -> str:
@@ -225,18 +197,15 @@ def _ruling_text(event: Event, until: str) -> str:
     return _("同意延期到 %s") % until if agreed else _("不同意延期，请按原时限办理")
 
 
-_FROM_ABOVE = (Reason.SUPERVISOR, Reason.COMMAND, Reason.ADMIN)
-"""Recipients who have to be told whose case it is."""
-
-
 def _chase_text(event: Event, reason: str, units: UnitNames) -> str:
     """Whose clock it is, the time left or since when it is overdue, and the next step."""
     given = event.facts
     due = parse_datetime(given["due"])
-    above = unit_name(event.unit) if reason in _FROM_ABOVE else ""
-    own = units.name(given.get("unit_id"), above)
+    # Those above have to be told whose case it is.
+    is_above = reason in (Reason.SUPERVISOR, Reason.COMMAND, Reason.ADMIN)
+    above = name_of(event.unit) if event.unit and is_above else ""
     said = {
-        "unit": own,
+        "unit": units.name(given.get("unit_id"), above),
         "clock": _(ClockKind(given["clock"]).label),
         "due": _format_time(given["due"]),
         "left": 100 - given["percent"],
@@ -245,13 +214,12 @@ def _chase_text(event: Event, reason: str, units: UnitNames) -> str:
         if said["left"] <= 0:
             return _("%(unit)s“%(clock)s”时限快到了：%(due)s") % said
         return _("%(unit)s“%(clock)s”时限还剩 %(left)d%%：%(due)s") % said
-    match ChaseAct(given["act"]):
-        case ChaseAct.REPORT:
-            return _("上报：%(unit)s“%(clock)s”已超时，时限是 %(due)s") % said
-        case ChaseAct.RAISE:
-            return _("提级：%(unit)s“%(clock)s”已超时，时限是 %(due)s") % said
-        case _:
-            return _("催办：%(unit)s“%(clock)s”已超时，时限是 %(due)s") % said
+    act = given["act"]
+    if act == ChaseAct.REPORT:
+        return _("上报：%(unit)s“%(clock)s”已超时，时限是 %(due)s") % said
+    if act == ChaseAct.RAISE:
+        return _("提级：%(unit)s“%(clock)s”已超时，时限是 %(due)s") % said
+    return _("催办：%(unit)s“%(clock)s”已超时，时限是 %(due)s") % said
 
 
 def _format_time(text: object) -> str:

@@ -1,7 +1,5 @@
 """Verbs of oversight: rulings, raising (提级), co-handling (协办) and supervision (督办)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -13,7 +11,7 @@ from django.utils.translation import gettext_noop, pgettext_lazy
 
 from yinghu.appeals import clocks
 from yinghu.appeals.actions import RETURN
-from yinghu.appeals.handling_actions import EXTEND
+from yinghu.appeals.handling_actions import EXTEND, LONGEST_EXTENSION
 from yinghu.appeals.models import Appeal, ChaseAct, ChaseTell, Event
 from yinghu.appeals.moving import Conflict, Refused, move
 from yinghu.appeals.phrases import (
@@ -28,11 +26,19 @@ from yinghu.appeals.phrases import (
 )
 from yinghu.appeals.states import DESKS, EVERY_STATUS, HELD, UNIT, UNRATED, ClockKind, Status, Who
 from yinghu.appeals.verb import WHY, ClockChanges, Field, FieldKind, Privacy, Verb
-from yinghu.oversight.deadlines import minutes_until
 from yinghu.oversight.levels import above, joined_units
-from yinghu.oversight.rulings import asked
+from yinghu.oversight.rulings import pending_request
 from yinghu.people.access import Actor, staffed
 from yinghu.people.models import Unit
+
+
+def minutes_until(until: datetime, now: datetime) -> float:
+    """Minutes from `now` until a deadline; Refused if it is past or more than a year ahead."""
+    if until <= now:
+        raise Refused("past", _("请写将来的时间"), "until")
+    if until > now + LONGEST_EXTENSION:
+        raise Refused("too_far", _("最多一年以内"), "until")
+    return (until - now).total_seconds() / 60
 
 
 def _rule_clocks(
@@ -86,15 +92,13 @@ RULE = Verb(
 def rule(
     appeal_id: int, actor: Actor, *, agree: bool, why: str, expect: int | None = None
 ) -> Event:
-    """Rule on the unit's request, with the reason.
-
-    A granted return waits for another unit, a refused one goes back to its last holder. Sending it
-    to another unit at once (`assign`) is also a ruling.
+    """Rule on the unit's request. A granted return waits for another unit, a refused one goes back
+    to its last holder. Sending it to another unit at once (`assign`) is also a ruling.
     """
     facts: dict[str, Any] = {"agree": agree}
 
     def change(appeal: Appeal) -> dict[str, Any]:
-        request = asked(appeal)
+        request = pending_request(appeal)
         if request is None:
             raise Conflict("nothing_to", _("没有等着裁定的申请，可能别人刚刚裁定过"))
         facts["of"] = request.verb
@@ -105,18 +109,16 @@ def rule(
         until = parse_datetime(request.facts["until"])
         facts["until"] = request.facts["until"]
         if agree and until is not None:
-            _grant(appeal, until)
+            if until <= timezone.now():
+                why_not = _("申请延到的时间已经过了，不能再同意；请写明理由，不同意")
+                raise Conflict("past", why_not)
+            solve = clocks.running(appeal.pk).filter(kind=ClockKind.SOLVE)
+            # The desk may have given more time by itself meanwhile.
+            if solve.filter(due_at__lt=until).exists():
+                clocks.extend_solving(appeal.pk, until)
         return {}
 
     return move(appeal_id, actor, RULE, change, why=why, facts=facts, expect=expect)
-
-
-def _grant(appeal: Appeal, until: datetime) -> None:
-    if until <= timezone.now():
-        raise Conflict("past", _("申请延到的时间已经过了，不能再同意；请写明理由，不同意"))
-    # The desk may have given more time by itself meanwhile.
-    if clocks.running(appeal.pk).filter(kind=ClockKind.SOLVE, due_at__lt=until).exists():
-        clocks.extend_solving(appeal.pk, until)
 
 
 ESCALATE = Verb(
@@ -190,13 +192,7 @@ INVITE = Verb(
 
 @INVITE.action
 def invite(
-    appeal_id: int,
-    actor: Actor,
-    *,
-    unit: str,
-    until: datetime,
-    why: str,
-    expect: int | None = None,
+    appeal_id: int, actor: Actor, *, unit: str, until: datetime, why: str, expect: int | None = None
 ) -> Event:
     """Ask another unit (by code) to help until a time. It sees the case from then on."""
     helper = Unit.objects.filter(code=unit, active=True).first()

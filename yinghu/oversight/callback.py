@@ -1,7 +1,5 @@
 """Calling back requesters: unanswered calls, and when a case may be closed after them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

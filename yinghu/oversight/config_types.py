@@ -1,7 +1,5 @@
 """Configuration type of chasing: steps when a clock runs out, with recipients and times."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from django import forms
@@ -55,14 +53,6 @@ class ChaseForm(ConfigForm):
         return cleaned
 
 
-def _show_offset(minutes: int, context: FormContext) -> str:
-    return durations.offset_said(minutes) or _("（空）")
-
-
-def _show_percent(percent: int, context: FormContext) -> str:
-    return f"{percent}%"
-
-
 class ChaseType(ModelType):
     model = ChaseStep
     order = ("kind", "percent", "minutes", "id")
@@ -86,7 +76,7 @@ class ChaseType(ModelType):
             "percent",
             gettext_lazy("用到时限的百分之几"),
             gettext_lazy("80 是还剩五分之一，100 是到期，200 是超时一倍。"),
-            show=_show_percent,
+            show=lambda percent, _context: f"{percent}%",
         ),
         Field(
             "minutes",
@@ -94,7 +84,7 @@ class ChaseType(ModelType):
             gettext_lazy(
                 "“到期前 1 天”“超时 5 天”；不加减就空着。时限算工作时间的，这里也算工作时间。"
             ),
-            show=_show_offset,
+            show=lambda minutes, _context: durations.offset_said(minutes) or _("（空）"),
         ),
         Field("act", gettext_lazy("做什么"), choices=ChaseAct),
         Field("tell", gettext_lazy("找谁"), choices=ChaseTell),

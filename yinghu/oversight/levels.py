@@ -4,19 +4,13 @@ Its first receiver stays its lead (首接负责制): it sees the case, reports o
 for it. The case keeps the highest level that it has reached until it is closed.
 """
 
-from __future__ import annotations
-
 from yinghu.appeals.models import Appeal, Category
 from yinghu.people.access import staffed
 from yinghu.people.models import Level, Unit, UnitKind
 
-_LOCAL = {Level.COMMUNITY: UnitKind.COMMUNITY, Level.TOWN: UnitKind.TOWN}
-"""Levels whose unit is found by area."""
-
 
 def above(appeal: Appeal) -> Unit | None:
-    """Return the unit to which the appeal would be raised; None if it is at the top or there is no
-    unit.
+    """Return the unit to which the appeal would be raised, if any.
 
     The superior that its unit names goes first. Else, level by level: community and town of its
     area, department of its category, the command. Units without people are skipped.
@@ -36,7 +30,8 @@ def above(appeal: Appeal) -> Unit | None:
 def _unit_at(level: Level, appeal: Appeal, people: frozenset[int]) -> Unit | None:
     if level is Level.DEPARTMENT:
         return _department(appeal.category_id, people)
-    kind = _LOCAL.get(level, UnitKind.COMMAND)
+    local = {Level.COMMUNITY: UnitKind.COMMUNITY, Level.TOWN: UnitKind.TOWN}
+    kind = local.get(level, UnitKind.COMMAND)
     here = appeal.area_id or ""
     units = Unit.objects.filter(kind=kind, active=True, pk__in=people)
     covering = [unit for unit in units if here.startswith(unit.area_id or "")]
@@ -50,12 +45,11 @@ def _department(category: str | None, people: frozenset[int]) -> Unit | None:
     """Return the department of a category, or of the nearest category above that has one."""
     parts = (category or "").split(".")
     codes = [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
-    found = {
-        each.code: each.department
-        for each in Category.objects.filter(code__in=codes).select_related("department")
-    }
-    named = (found.get(code) for code in codes)
-    return next((unit for unit in named if unit and unit.active and unit.pk in people), None)
+    found = Category.objects.filter(code__in=codes).select_related("department")
+    # The codes are prefixes of each other, so the nearest is the longest.
+    nearest_first = sorted(found, key=lambda each: -len(each.code))
+    units = (each.department for each in nearest_first)
+    return next((unit for unit in units if unit and unit.active and unit.pk in people), None)
 
 
 def joined_units(appeal: Appeal, *units: int) -> list[int]:

@@ -1,6 +1,6 @@
 """Whistles, summonses, shares and contacts; other oversight is stored in events and clocks."""
 
-from __future__ import annotations
+from typing import Self
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -97,7 +97,7 @@ class Share(models.Model):
 
 
 class ContactQuerySet(models.QuerySet["Contact"]):
-    def standing(self) -> ContactQuerySet:
+    def standing(self) -> Self:
         """Contacts who still speak for their unit; those who left it are excluded."""
         return self.filter(Exists(speaking(OuterRef("unit")).filter(user=OuterRef("user"))))
 

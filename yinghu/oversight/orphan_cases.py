@@ -4,8 +4,6 @@ Responsible for a case at a desk is a person of that desk whose post covers its 
 person who serves there; in handling, its holder.
 """
 
-from __future__ import annotations
-
 import structlog
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, StrIndex
@@ -16,23 +14,21 @@ from yinghu.appeals import actions, moving
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import Status
 from yinghu.oversight import actions as oversight_actions
-from yinghu.people.access import SYSTEM, UNIT_ROLES
-from yinghu.people.models import Post, Role
+from yinghu.people.access import SYSTEM, UNIT_ROLES, active_posts
+from yinghu.people.models import Role
 
 log = structlog.get_logger(__name__)
-
-_POSTS = Post.objects.filter(active=True, user__is_active=True, unit__active=True)
 
 
 def _has_desk(*roles: str) -> Exists:
     """Does a desk have someone whose post covers the case's area?"""
     area = Coalesce(OuterRef("area_id"), Value(""))
-    covering = _POSTS.filter(role__in=roles).annotate(found=StrIndex(area, F("area_id")))
+    covering = active_posts().filter(role__in=roles).annotate(found=StrIndex(area, F("area_id")))
     return Exists(covering.filter(Q(area=None) | Q(found=1)))
 
 
 def _has_unit(**more: object) -> Exists:
-    return Exists(_POSTS.filter(role__in=UNIT_ROLES, unit=OuterRef("unit_id"), **more))
+    return Exists(active_posts().filter(role__in=UNIT_ROLES, unit=OuterRef("unit_id"), **more))
 
 
 def unanswered() -> QuerySet[Appeal]:

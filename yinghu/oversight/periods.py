@@ -1,7 +1,5 @@
 """Periods of whole days for rates and whistles: by name, as days, as moments."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 

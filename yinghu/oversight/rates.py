@@ -8,18 +8,15 @@ cases can be opened.
 """
 # ruff: noqa: S608  (statements consist of constants of this file; everything else is a parameter)
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_noop as _
 
-from yinghu.appeals.models import Appeal, Category
+from yinghu.appeals.models import Category
 from yinghu.appeals.states import Klass
 from yinghu.oversight.periods import bounds
 from yinghu.people.models import Unit
@@ -111,64 +108,32 @@ class Figure:
     where: str
 
 
+_RESOLVED: Final = "found.verb IN ('answer', 'resolve')"
+
+
+def _rated(fact: str, condition: str) -> str:
+    """The condition of ratings with a fact."""
+    return f"found.verb = 'rate' AND found.facts->>'{fact}' {condition}"
+
+
 FIGURES: Final[dict[str, Figure]] = {
     figure.name: figure
     for figure in (
         Figure("valid", _("有效回访"), RATINGS, "found.verb = 'rate'"),
-        Figure(
-            "contacted",
-            _("联系过的"),
-            RATINGS,
-            "found.verb = 'rate' AND coalesce(found.facts->>'unreached', '') <> 'true'",
-        ),
-        Figure(
-            "unreached",
-            _("没有联系过的"),
-            RATINGS,
-            "found.verb = 'rate' AND found.facts->>'unreached' = 'true'",
-        ),
-        Figure(
-            "solved",
-            _("解决了的"),
-            RATINGS,
-            "found.verb = 'rate' AND found.facts->>'solved' = 'true'",
-        ),
-        Figure(
-            "unsolved",
-            _("没有解决的"),
-            RATINGS,
-            "found.verb = 'rate' AND coalesce(found.facts->>'solved', '') <> 'true'",
-        ),
-        Figure(
-            "satisfied",
-            _("满意的"),
-            RATINGS,
-            "found.verb = 'rate' AND found.facts->>'satisfaction' = 'yes'",
-        ),
-        Figure(
-            "fairly",
-            _("基本满意的"),
-            RATINGS,
-            "found.verb = 'rate' AND found.facts->>'satisfaction' = 'fairly'",
-        ),
-        Figure(
-            "unsatisfied",
-            _("不满意的"),
-            RATINGS,
-            "found.verb = 'rate' AND found.facts->>'satisfaction' = 'no'",
-        ),
+        Figure("contacted", _("联系过的"), RATINGS, _rated("unreached", "IS DISTINCT FROM 'true'")),
+        Figure("unreached", _("没有联系过的"), RATINGS, _rated("unreached", "= 'true'")),
+        Figure("solved", _("解决了的"), RATINGS, _rated("solved", "= 'true'")),
+        Figure("unsolved", _("没有解决的"), RATINGS, _rated("solved", "IS DISTINCT FROM 'true'")),
+        Figure("satisfied", _("满意的"), RATINGS, _rated("satisfaction", "= 'yes'")),
+        Figure("fairly", _("基本满意的"), RATINGS, _rated("satisfaction", "= 'fairly'")),
+        Figure("unsatisfied", _("不满意的"), RATINGS, _rated("satisfaction", "= 'no'")),
         Figure("vain", _("打了没有接通的"), RATINGS, "found.verb = 'no_answer'"),
         Figure("received", _("接收的"), RECEIPTS, "true"),
         Figure("received_late", _("接收超时的"), RECEIPTS, "found.late"),
         Figure("assigned", _("派出的"), WORK, "found.verb IN ('assign', 'escalate')"),
         Figure("returned", _("申请退单的"), WORK, "found.verb = 'return'"),
-        Figure("resolved", _("办结的"), WORK, "found.verb IN ('answer', 'resolve')"),
-        Figure(
-            "resolved_late",
-            _("办结超时的"),
-            WORK,
-            "found.verb IN ('answer', 'resolve') AND found.late",
-        ),
+        Figure("resolved", _("办结的"), WORK, _RESOLVED),
+        Figure("resolved_late", _("办结超时的"), WORK, f"{_RESOLVED} AND found.late"),
         Figure(
             "redone",
             _("办结后重办的"),
@@ -295,7 +260,7 @@ DIMENSIONS: Final[dict[str, str]] = {
 
 
 @dataclass(slots=True)
-class Line:
+class RatesLine:
     """Figures of one line, except whistles; `key` is its code, "" for cases that have none yet."""
 
     key: str = ""
@@ -323,23 +288,22 @@ class Line:
 
 
 @dataclass(slots=True)
-class Table:
-    """The figures of a period: of all, and line by line of one dimension ("" has no lines)."""
+class RatesTable:
+    """The figures of a period: of all, and line by line of one dimension, if any."""
 
-    by: str
-    whole: Line
-    lines: list[Line]
+    whole: RatesLine
+    lines: list[RatesLine]
 
 
 def rates(
     by: str = "", since: date | None = None, until: date | None = None, scope: str = ""
-) -> Table:
+) -> RatesTable:
     """Return the figures of the days `since` to `until` (None: unbounded) under the prefix `scope`.
 
     Areas are the towns, or the level below a scope that is one. KeyError for an unknown dimension.
     """
-    found: dict[str, Line] = {}
-    whole = Line()
+    found: dict[str, RatesLine] = {}
+    whole = RatesLine()
     with transaction.atomic(), connection.cursor() as cursor:
         # Compiling the statement takes longer than running it; 64 MB is enough for a million cases.
         cursor.execute(
@@ -347,7 +311,7 @@ def rates(
         )
         cursor.execute(*_statement(by, since, until, scope))
         for is_whole, key, does, n in cursor.fetchall():
-            lines = [whole] if is_whole else [found.setdefault(key, Line(key))]
+            lines = [whole] if is_whole else [found.setdefault(key, RatesLine(key))]
             if by in _ONE_EACH:
                 lines.append(whole)
             for bit, figure in enumerate(FIGURES):
@@ -356,7 +320,7 @@ def rates(
                         line.counts[figure] = line[figure] + n
     lines = list(found.values()) if by else []
     _name(by, lines)
-    return Table(by, whole, lines)
+    return RatesTable(whole, lines)
 
 
 _ONE_EACH: Final = ("", "channel")
@@ -443,29 +407,13 @@ def ids_behind(
     return RawSQL(text, given)  # noqa: S611
 
 
-def behind(
-    figure: str,
-    by: str = "",
-    key: str = "",
-    since: date | None = None,
-    until: date | None = None,
-    scope: str = "",
-) -> QuerySet[Appeal]:
-    """The cases of `ids_behind`."""
-    return Appeal.objects.filter(pk__in=ids_behind(figure, by, key, since, until, scope))
-
-
-def _name(by: str, lines: list[Line]) -> None:
+def _name(by: str, lines: list[RatesLine]) -> None:
     """Set the names of all lines, and the codes of units; one query."""
-    keys = [line.key for line in lines if line.key]
+    models: dict[str, Any] = {"unit": Unit, "area": Area, "category": Category}
     named: dict[str, Any] = {}
-    match by:
-        case "unit":
-            named = {str(unit.pk): unit for unit in Unit.objects.filter(pk__in=keys)}
-        case "area":
-            named = dict(Area.objects.defer("outline").in_bulk(keys))
-        case "category":
-            named = dict(Category.objects.in_bulk(keys))
+    if by in models:
+        found = models[by].objects.filter(pk__in=[line.key for line in lines if line.key])
+        named = {str(row.pk): row for row in found.only("code", "name", "name_en")}
     for line in lines:
         thing = named.get(line.key)
         if thing is not None:

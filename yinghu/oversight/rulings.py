@@ -1,7 +1,5 @@
 """Requests of units that a dispatcher rules on: returning a case (退单), more time (延期)."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from django.db.models import QuerySet
@@ -22,7 +20,7 @@ def pending(
     return inboxes.visible(actor).filter(pk__in=waiting.values("appeal")).order_by("due_at", "id")
 
 
-def asked(appeal: Appeal) -> Event | None:
+def pending_request(appeal: Appeal) -> Event | None:
     """Return the request that waits for a ruling, if any."""
     if appeal.returned:
         return appeal.events.filter(verb=RETURN.name).order_by("-seq").first()

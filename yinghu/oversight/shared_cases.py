@@ -1,10 +1,7 @@
 """Cases shared with and by the actor's units, as pairs of a case and the unit on the other side."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -22,9 +19,6 @@ from yinghu.people.models import Unit, User
 SAYING = ("say", NOTE.name, REPORT.name, REPLY.name)
 """Verbs that write to those who work on a case; the first is one of errands."""
 
-_GIVING = tuple(verb.name for verb in (SHARE, INVITE, WHISTLE, ASSIGN, ESCALATE))
-"""Verbs that give a unit a case, or a part in it."""
-
 
 def given_to(actor: Actor) -> list[Unit]:
     """The actor's task forces, and those of their units that a case is shared with now."""
@@ -35,8 +29,8 @@ def given_to(actor: Actor) -> list[Unit]:
 
 def given_by(actor: Actor) -> list[Unit]:
     """Return the units with which the actor, their unit or their desk shares something now."""
-    running = _own_shares(actor).values("unit")
-    return list(Unit.objects.filter(pk__in=running))
+    running = _open_shares().filter(_own_side(actor))
+    return list(Unit.objects.filter(pk__in=running.values("unit")))
 
 
 def for_us(actor: Actor, unit: Unit) -> QuerySet[Appeal]:
@@ -51,12 +45,8 @@ def for_us(actor: Actor, unit: Unit) -> QuerySet[Appeal]:
 
 def by_us(actor: Actor, unit: Unit) -> QuerySet[Appeal]:
     """Return the open cases that the actor's unit or desk shares with this unit."""
-    shared = _own_shares(actor).filter(unit=unit)
+    shared = _open_shares().filter(_own_side(actor), unit=unit)
     return Appeal.objects.filter(pk__in=shared.values("appeal"))
-
-
-def _own_shares(actor: Actor) -> QuerySet[Share]:
-    return _open_shares().filter(_own_side(actor))
 
 
 def _open_shares() -> QuerySet[Share]:
@@ -78,7 +68,7 @@ def without_contact(found: QuerySet[Appeal], unit: Unit, *, both: bool = False) 
     return found.filter(missing)
 
 
-def waiting(actor: Actor) -> QuerySet[Appeal]:
+def cases_without_contact(actor: Actor) -> QuerySet[Appeal]:
     """Return the cases of the actor's task forces that have no contact of theirs."""
     forces = sorted(forces_of(actor))
     if not forces:
@@ -89,7 +79,7 @@ def waiting(actor: Actor) -> QuerySet[Appeal]:
     ).exclude(status__in=sorted(ENDED))
 
 
-def concerning(actor: Actor) -> QuerySet[Share]:
+def shares_of(actor: Actor) -> QuerySet[Share]:
     """Return what is shared by or with the actor's units and desks."""
     return _open_shares().filter(_own_side(actor) | Q(unit__in=sorted(actor.party_units)))
 
@@ -103,7 +93,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class SharedPair:
     """A case and the unit it is shared with (or that has it), with both sides and their last words.
 
     `holds` is None if no unit has the case, or if it is the same unit. `given` is the event that
@@ -115,12 +105,8 @@ class Pair:
     given: Event | None
     said: Event | None
 
-    @property
-    def since(self) -> datetime | None:
-        return self.given.at if self.given else None
 
-
-def pairs_of(wanted: Iterable[tuple[Appeal, Unit]], *, ours: bool) -> list[Pair]:
+def pairs_of(wanted: Iterable[tuple[Appeal, Unit]], *, ours: bool) -> list[SharedPair]:
     """Build the pairs of a list, in its order, in a handful of queries.
 
     `ours`: the reader shared the case and sees the unit's words; else the other side's.
@@ -131,20 +117,28 @@ def pairs_of(wanted: Iterable[tuple[Appeal, Unit]], *, ours: bool) -> list[Pair]
         (each.appeal_id, each.unit_id): each.user
         for each in Contact.objects.standing().filter(appeal__in=appeals).select_related("user")
     }
+    # The verbs that give a unit a case, or a part in it.
+    giving = tuple(verb.name for verb in (SHARE, INVITE, WHISTLE, ASSIGN, ESCALATE))
     given: dict[int, list[Event]] = {}
-    for event in Event.objects.filter(appeal__in=appeals, verb__in=_GIVING).order_by("-seq"):
+    for event in Event.objects.filter(appeal__in=appeals, verb__in=giving).order_by("-seq"):
         given.setdefault(event.appeal_id, []).append(event)
+    spoken = Event.objects.filter(appeal__in=appeals, verb__in=SAYING, user__isnull=False)
+    last = spoken.order_by("appeal", "user", "-seq").distinct("appeal", "user")
+    words = Event.objects.filter(pk__in=last.values("pk")).select_related("user")
     said: dict[int, list[Event]] = {}
-    for event in _last_words(appeals):
+    for event in words.order_by("-at", "-pk"):
         said.setdefault(event.appeal_id, []).append(event)
-    people = _speakers({unit.pk for _appeal, unit in wanted})
+    people: dict[int, set[int]] = {}
+    members = speaking({unit.pk for _appeal, unit in wanted})
+    for unit_id, user_id in members.values_list("unit", "user"):
+        people.setdefault(unit_id, set()).add(user_id)
     made = []
     for appeal, unit in wanted:
         holder = appeal.unit if appeal.unit_id != unit.pk else None
         theirs = people.get(unit.pk, set())
         heard = (e for e in said.get(appeal.pk, ()) if (e.user_id in theirs) == ours)
         made.append(
-            Pair(
+            SharedPair(
                 Side(unit, contacts.get((appeal.pk, unit.pk))),
                 Side(holder, contacts.get((appeal.pk, holder.pk))) if holder else None,
                 next((e for e in given.get(appeal.pk, ()) if _gave_to(e, unit)), None),
@@ -160,17 +154,3 @@ def _gave_to(event: Event, unit: Unit) -> bool:
     if event.verb == WHISTLE.name:
         return unit.code in event.facts.get("units", ())
     return event.unit_id == unit.pk
-
-
-def _last_words(appeals: set[int]) -> list[Event]:
-    spoken = Event.objects.filter(appeal__in=appeals, verb__in=SAYING, user__isnull=False)
-    last = spoken.order_by("appeal", "user", "-seq").distinct("appeal", "user")
-    found = Event.objects.filter(pk__in=last.values("pk")).select_related("user")
-    return list(found.order_by("-at", "-pk"))
-
-
-def _speakers(units: set[int]) -> dict[int, set[int]]:
-    found: dict[int, set[int]] = {}
-    for unit_id, user_id in speaking(units).values_list("unit", "user"):
-        found.setdefault(unit_id, set()).add(user_id)
-    return found

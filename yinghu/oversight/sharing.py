@@ -1,7 +1,5 @@
 """Rules of sharing a case with a task force (专班): possible units, and who may end it."""
 
-from __future__ import annotations
-
 from django.utils.translation import gettext as _
 
 from yinghu.appeals.models import Appeal
@@ -51,9 +49,7 @@ def to_end(appeal: Appeal, actor: Actor) -> list[Unit]:
     return [each.unit for each in running.order_by("unit__name") if may_end(each, appeal, actor)]
 
 
-_ENDING = frozenset({Who.HANDLER, Who.HEAD, Who.DISPATCH, Who.COMMAND})
-
-
 def may_end(shared: Share, appeal: Appeal, actor: Actor) -> bool:
     own = {shared.unit_id, shared.by_unit_id} & actor.party_units
-    return bool(own or relations(actor, appeal) & _ENDING)
+    ending = {Who.HANDLER, Who.HEAD, Who.DISPATCH, Who.COMMAND}
+    return bool(own or relations(actor, appeal) & ending)

@@ -4,8 +4,6 @@ Both units see the case, each with a contact. The unit it is shared with has a p
 (`Appeal.also`) until that ends. No clock runs for that unit; the case stays with its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -6,9 +6,6 @@ twice, and a worker that is killed has done a batch completely or not at all. Re
 from the event (`notifications.audience`); other effects are in `reactions.py`.
 """
 
-from __future__ import annotations
-
-from datetime import datetime
 from typing import Any
 
 import structlog
@@ -80,17 +77,17 @@ SELECT (SELECT count(*) FROM due), array(SELECT id FROM event ORDER BY id),
 """  # noqa: S608  # of constants only
 
 
-def due(limit: int = BATCH, now: datetime | None = None) -> int:
+def due(limit: int = BATCH) -> int:
     """Count the clocks, up to `limit`, that the next sweep would find."""
-    given: dict[str, Any] = {"now": now or timezone.now(), "limit": limit}
+    given: dict[str, Any] = {"now": timezone.now(), "limit": limit}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_DUE, given)
         return len(cursor.fetchall())
 
 
-def chase(limit: int = BATCH, now: datetime | None = None) -> int:
+def chase(limit: int = BATCH) -> int:
     """Process up to `limit` clocks with a due step, all or none; return how many."""
-    given: dict[str, Any] = {"now": now or timezone.now(), "limit": limit, "verb": CHASE.name}
+    given: dict[str, Any] = {"now": timezone.now(), "limit": limit, "verb": CHASE.name}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_CHASE, given)
         found, events, appeals = cursor.fetchone()
@@ -103,8 +100,7 @@ def chase(limit: int = BATCH, now: datetime | None = None) -> int:
 def plan_anew(limit: int = 5000) -> int:
     """Recompute the next step of every running clock after the steps were changed; return how many.
 
-    Steps in the past are not made up for; steps due now are left to the sweep, or they would be
-    lost.
+    Steps in the past are not made up for; steps due now are left to the sweep.
     """
     last, done = 0, 0
     while True:

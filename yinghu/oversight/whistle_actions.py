@@ -6,8 +6,6 @@ person spoken to, measures, deadline. The whistler rates each unit. A unit may c
 the command rules.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -38,7 +36,7 @@ from yinghu.appeals.states import (
 )
 from yinghu.appeals.verb import WHY, WHY_OPTIONAL, Field, FieldKind, Privacy, Verb
 from yinghu.common import text_cleaning
-from yinghu.oversight.deadlines import minutes_until
+from yinghu.oversight.actions import minutes_until
 from yinghu.oversight.levels import joined_units
 from yinghu.oversight.models import Summons, Whistle
 from yinghu.oversight.whistles import caller_of, check_callable, meeting_point, ratings, units_named
@@ -48,10 +46,6 @@ from yinghu.places.locate import metres
 _WHISTLES = frozenset({"whistles"})
 _NAMED = Field("unit", FieldKind.NAMED, gettext_noop("单位"))
 SPEAKER = Field("unit", FieldKind.NAMED, gettext_noop("代表哪个单位"), required=False)
-
-
-def _whistle_told(event: Event) -> str:
-    return _("已请%s到现场一起办理") % _("、").join(event.facts.get("names", ()))
 
 
 def _whistle_detail(event: Event) -> str:
@@ -78,7 +72,7 @@ WHISTLE = Verb(
         Field("place", FieldKind.TEXT, gettext_noop("到哪里集合")),
         Field("why", FieldKind.TEXT, gettext_noop("要办什么（内部）")),
     ),
-    told=_whistle_told,
+    told=lambda event: _("已请%s到现场一起办理") % _("、").join(event.facts.get("names", ())),
     detail=_whistle_detail,
     hurried=True,
     lists=_WHISTLES,
@@ -115,44 +109,35 @@ def whistle(
         for unit in called:
             if not clocks.begin(appeal.pk, ClockKind.WHISTLE, now, minutes, unit=unit.pk):
                 raise Conflict("called_already", _("已经吹哨叫过%s，等它报到") % unit)
-        made.update(caller=caller, appeal=appeal)
+        lon, lat = meeting_point(appeal)
+        made.update(appeal=appeal, unit=caller, tier=caller.level, lon=lon, lat=lat)
         return {"also": joined_units(appeal, caller.pk, *(unit.pk for unit in called))}
 
-    facts = {
-        "occasion": occasion,
+    said = {"occasion": occasion, "place": place}
+    facts = said | {
         "units": [unit.code for unit in called],
         "names": [unit.name for unit in called],
         "until": until.isoformat(),
-        "place": place,
     }
     with transaction.atomic():
         event = move(appeal_id, actor, WHISTLE, change, why=why, facts=facts, expect=expect)
-        appeal, caller = made["appeal"], made["caller"]
-        lon, lat = meeting_point(appeal)
-        record = Whistle.objects.create(
-            appeal=appeal,
-            event=event,
-            unit=caller,
-            tier=caller.level,
-            occasion=occasion,
-            place=place,
-            lon=lon,
-            lat=lat,
-            until=until,
-            at=event.at,
-        )
+        record = Whistle.objects.create(**made, **said, event=event, until=until, at=event.at)
         Summons.objects.bulk_create(Summons(whistle=record, unit=unit) for unit in called)
     return event
 
 
-def _summons_of(appeal: Appeal, actor: Actor, kind: ClockKind, unit: str) -> tuple[Summons, Clock]:
-    """Return the unit's latest call with a running clock of this kind; for "" the next due."""
+def _summons_of(
+    appeal: Appeal, actor: Actor, kind: ClockKind, unit: str, facts: dict[str, Any]
+) -> tuple[Summons, Clock]:
+    """Return the unit's latest call ("": the next due) and its running clock; name it in facts."""
     found = clocks.running(appeal.pk).filter(kind=kind, unit__in=actor.party_units)
     found = found.filter(unit__code=unit) if unit else found
     clock = found.order_by("due_at", "pk").first()
     if clock is None:
         raise Conflict("nothing_to", _("没有吹哨请您的单位报到，或者已经报到过"))
-    return _summonses(appeal, clock.unit_id).latest("pk"), clock
+    summons = _summonses(appeal, clock.unit_id).latest("pk")
+    facts.update(unit=summons.unit.code, name=summons.unit.name)
+    return summons, clock
 
 
 def _summonses(appeal: Appeal, unit_id: int | None) -> QuerySet[Summons]:
@@ -215,7 +200,7 @@ def report_in(
 
     def change(appeal: Appeal) -> dict[str, Any]:
         now = timezone.now()
-        summons, clock = _summons_of(appeal, actor, ClockKind.WHISTLE, unit)
+        summons, clock = _summons_of(appeal, actor, ClockKind.WHISTLE, unit, facts)
         own = Clock.objects.filter(pk=clock.pk)
         if clock.paused_at is not None:
             # Nobody had to come before the command ruled.
@@ -235,7 +220,7 @@ def report_in(
         waiting.update(stopped_at=now)
         summons.reported_at, summons.reported_by_id = now, actor.user_id
         summons.save(update_fields=("reported_at", "reported_by", "metres"))
-        facts.update(unit=summons.unit.code, name=summons.unit.name, late=now > clock.due_at)
+        facts["late"] = now > clock.due_at
         return {}
 
     return move(appeal_id, actor, REPORT_IN, change, why=why, facts=facts, expect=expect)
@@ -251,11 +236,6 @@ def _point(text: str) -> tuple[float, float] | None:
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):
         raise Refused("bad_point", _("这个位置不在地球上"), "point")
     return lon, lat
-
-
-def _measures_detail(event: Event) -> str:
-    spoken_to = _("对接：%s") % event.facts.get("spoken_to", "")
-    return joined(name_detail(event), spoken_to, deadline_detail(event))
 
 
 MEASURES = Verb(
@@ -274,7 +254,11 @@ MEASURES = Verb(
     ),
     needs=ClockKind.MEASURES,
     privacy=Privacy.INSIDE,
-    detail=_measures_detail,
+    detail=lambda event: joined(
+        name_detail(event),
+        _("对接：%s") % event.facts.get("spoken_to", ""),
+        deadline_detail(event),
+    ),
     pressing=4,
     lists=_WHISTLES,
 )
@@ -303,7 +287,7 @@ def measures(
 
     def change(appeal: Appeal) -> dict[str, Any]:
         now = timezone.now()
-        summons, clock = _summons_of(appeal, actor, ClockKind.MEASURES, unit)
+        summons, clock = _summons_of(appeal, actor, ClockKind.MEASURES, unit, facts)
         # A unit called by two whistlers enters its measures once.
         open_ = _summonses(appeal, clock.unit_id).filter(reported_at__isnull=False, measures="")
         first = open_.aggregate(at=Min("whistle__at"))["at"] or summons.whistle.at
@@ -314,7 +298,6 @@ def measures(
         minutes_until(until, now)
         Clock.objects.filter(pk=clock.pk).update(stopped_at=now)
         open_.update(received_at=received, done_by=until, spoken_to=spoken_to, measures=words)
-        facts.update(unit=summons.unit.code, name=summons.unit.name)
         return {}
 
     return move(appeal_id, actor, MEASURES, change, why=why, facts=facts, expect=expect)
@@ -344,7 +327,7 @@ def contest(
 
     def change(appeal: Appeal) -> dict[str, Any]:
         now = timezone.now()
-        summons, clock = _summons_of(appeal, actor, ClockKind.WHISTLE, unit)
+        summons, clock = _summons_of(appeal, actor, ClockKind.WHISTLE, unit, facts)
         if summons.contested_at is not None:
             raise Conflict("contested_already", _("已经提过异议"))
         clocks.begin(
@@ -353,7 +336,6 @@ def contest(
         Clock.objects.filter(pk=clock.pk).update(paused_at=now)
         summons.contested_at = now
         summons.save(update_fields=("contested_at",))
-        facts.update(unit=summons.unit.code, name=summons.unit.name)
         return {}
 
     return move(appeal_id, actor, CONTEST, change, why=why, facts=facts, expect=expect)
@@ -378,13 +360,7 @@ JUDGE = Verb(
 
 @JUDGE.action
 def judge(
-    appeal_id: int,
-    actor: Actor,
-    *,
-    unit: str,
-    agree: bool,
-    why: str,
-    expect: int | None = None,
+    appeal_id: int, actor: Actor, *, unit: str, agree: bool, why: str, expect: int | None = None
 ) -> Event:
     """Rule on a unit's contest: `agree` excuses it, else it has to come, and its clock resumes."""
     facts: dict[str, Any] = {"unit": unit, "agree": agree}
@@ -411,10 +387,6 @@ def judge(
     return move(appeal_id, actor, JUDGE, change, why=why, facts=facts, expect=expect)
 
 
-def _grade_detail(event: Event) -> str:
-    return joined(name_detail(event), _(Satisfaction(event.facts["satisfaction"]).label))
-
-
 GRADE = Verb(
     "grade",
     gettext_noop("评哨"),
@@ -429,7 +401,9 @@ GRADE = Verb(
     ),
     needs=ClockKind.GRADE,
     privacy=Privacy.PRIVATE,
-    detail=_grade_detail,
+    detail=lambda event: joined(
+        name_detail(event), _(Satisfaction(event.facts["satisfaction"]).label)
+    ),
     lists=_WHISTLES,
 )
 

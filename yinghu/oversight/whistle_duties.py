@@ -1,8 +1,6 @@
 """Pending duties of whistles, for the page, its badge and its buttons."""
 
-from __future__ import annotations
-
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
@@ -11,7 +9,7 @@ from yinghu.appeals import inboxes
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind
 from yinghu.oversight.models import Summons
-from yinghu.oversight.whistle_figures import IN_TIME, KEPT
+from yinghu.oversight.whistle_figures import IN_TIME, KEPT, has_time
 from yinghu.people.access import Actor
 from yinghu.people.models import Role
 
@@ -24,33 +22,30 @@ WAITING_FIRST = ("-to_judge", "-to_report", "-to_enter", "-to_grade")
 """Order of pending duties, for sorting."""
 
 
-def concerning(actor: Actor, now: datetime | None = None) -> QuerySet[Summons]:
-    """Return the summonses that concern the actor, of cases that they may see: of their units, by
-    their units, and for command the contested ones.
+def summonses_of(actor: Actor) -> QuerySet[Summons]:
+    """Return the summonses of or by the actor's units, and for command the contested ones.
 
-    Annotated at `now` with the actor's duties: `to_report`, `to_enter` (the four elements),
+    Annotated with the actor's duties: `to_report`, `to_enter` (the four elements),
     `to_grade`, `to_judge`; `held`: a contest not ruled on, `superseded`: the unit was called again
     for the case, `late`: it came too late.
     """
-    now = now or timezone.now()
-    found = _annotated(actor, now)
     mine = Q(unit__in=actor.party_units) | Q(whistle__unit__in=actor.all_units) | Q(to_judge=True)
-    recent = Q(whistle__at__gt=now - LATELY) | _WAITS
-    return found.filter(mine, recent)
+    recent = Q(whistle__at__gt=timezone.now() - LATELY) | _WAITS
+    return _annotated(actor).filter(mine, recent)
 
 
-def waiting(actor: Actor, now: datetime | None = None) -> QuerySet[Summons]:
+def pending_duties(actor: Actor) -> QuerySet[Summons]:
     """Return the summonses with a duty of the actor."""
-    return _annotated(actor, now or timezone.now()).filter(_WAITS)
+    return _annotated(actor).filter(_WAITS)
 
 
 def to_grade(appeal: Appeal, actor: Actor) -> list[Summons]:
     """Return the summonses of this case that the actor's units can rate now, by name."""
-    found = _annotated(actor, timezone.now()).filter(Q(whistle__appeal=appeal.pk), Q(to_grade=True))
+    found = _annotated(actor).filter(Q(whistle__appeal=appeal.pk), Q(to_grade=True))
     return list(found.select_related("unit").order_by("unit__name", "pk"))
 
 
-def _annotated(actor: Actor, now: datetime) -> QuerySet[Summons]:
+def _annotated(actor: Actor) -> QuerySet[Summons]:
     # 0 is no unit's id: with an empty list the annotation would be no expression.
     ours = Q(unit__in=sorted(actor.party_units) or [0])
     called_by_us = Q(whistle__unit__in=sorted(actor.all_units) or [0])
@@ -62,15 +57,7 @@ def _annotated(actor: Actor, now: datetime) -> QuerySet[Summons]:
     missing = ~came & ~excused & Q(superseded=False)
     contests = Q(contested_at__isnull=False, excused=None) & missing
     commands = actor.has(Role.COMMANDER, Role.SUPERVISOR)
-    # A contest extends the time.
-    has_time = Clock.objects.filter(
-        ~Q(paused_at=None) | Q(due_at__gt=now),
-        appeal=OuterRef("whistle__appeal"),
-        unit=OuterRef("unit"),
-        kind=ClockKind.WHISTLE,
-        stopped_at=None,
-    )
-    over = came | ~Q(Exists(has_time))
+    over = came | ~Q(has_time(timezone.now()))
     return (
         Summons.objects.filter(whistle__appeal__in=inboxes.visible(actor))
         .annotate(superseded=Exists(later), kept=KEPT)

@@ -1,7 +1,5 @@
 """Figures of whistles: how many, who comes, who comes in time, and the ratings."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,12 +27,13 @@ class Answering:
     unit: Unit | None
     whistles: int
     called: int
-    excused: int
+    excused_count: int
     due: int
     reported: int
     on_time: int
     graded: int
-    weight: float
+    satisfied: int
+    fairly: int
 
     @property
     def report_in_rate(self) -> float | None:
@@ -46,7 +45,7 @@ class Answering:
 
     @property
     def satisfied_rate(self) -> float | None:
-        return self.weight / self.graded if self.graded else None
+        return (self.satisfied + FAIRLY * self.fairly) / self.graded if self.graded else None
 
 
 By = Literal["unit", "whistle__unit"]
@@ -63,6 +62,11 @@ IN_TIME = Q(reported_at__lte=F("whistle__until")) | Q(
 """Did the unit come in time, by the whistle or by a clock extended by a contest (`KEPT`)?"""
 
 
+def has_time(now: datetime) -> Exists:
+    """Does the unit still have time to come? A contest extends the time."""
+    return Exists(_CLOCK.filter(~Q(paused_at=None) | Q(due_at__gt=now), stopped_at=None))
+
+
 def answering(
     now: datetime,
     since: datetime = BEGINNING,
@@ -75,8 +79,7 @@ def answering(
     Covers `since` until before `until` and cases under one of the area prefixes ("" is everywhere).
     Three queries.
     """
-    has_time = _CLOCK.filter(~Q(paused_at=None) | Q(due_at__gt=now), stopped_at=None)
-    found = Summons.objects.annotate(has_time=Exists(has_time), kept=KEPT)
+    found = Summons.objects.annotate(has_time=has_time(now), kept=KEPT)
     if "" not in scopes:
         under = Q(pk__in=[])
         for scope in scopes:
@@ -89,31 +92,17 @@ def answering(
     counts = {
         "whistles": Count("whistle", distinct=True),
         "called": Count("pk", filter=called),
-        "excused_n": Count("pk", filter=Q(excused=True)),
+        "excused_count": Count("pk", filter=Q(excused=True)),
         "due": Count("pk", filter=called & (came | over)),
         "reported": Count("pk", filter=called & came),
         "on_time": Count("pk", filter=called & IN_TIME),
         "graded": Count("pk", filter=~Q(grade="")),
-        "yes": Count("pk", filter=Q(grade=Satisfaction.SATISFIED)),
+        "satisfied": Count("pk", filter=Q(grade=Satisfaction.SATISFIED)),
         "fairly": Count("pk", filter=Q(grade=Satisfaction.FAIRLY)),
     }
     rows = list(found.values(by).annotate(**counts).order_by(by))
     units = Unit.objects.in_bulk([row[by] for row in rows])
-    lines = [_line(units[row[by]], row) for row in rows]
+    lines = [Answering(units[row.pop(by)], **row) for row in rows]
     lines.sort(key=lambda line: line.unit.name if line.unit else "")
     # A whistle for two units counts once.
-    return [_line(None, found.aggregate(**counts)), *lines] if lines else []
-
-
-def _line(unit: Unit | None, row: dict[str, int]) -> Answering:
-    return Answering(
-        unit,
-        row["whistles"],
-        row["called"],
-        row["excused_n"],
-        row["due"],
-        row["reported"],
-        row["on_time"],
-        row["graded"],
-        row["yes"] + FAIRLY * row["fairly"],
-    )
+    return [Answering(None, **found.aggregate(**counts)), *lines] if lines else []

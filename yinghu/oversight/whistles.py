@@ -1,7 +1,5 @@
 """Rules of whistles: which units can be called, which were, and how they may be rated."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from django.db.models import Q
@@ -17,7 +15,7 @@ from yinghu.people.models import Level, Unit
 MOST_UNITS = 20
 
 
-def to_call(appeal: Appeal, actor: Actor) -> list[Unit]:
+def units_to_call(appeal: Appeal, actor: Actor) -> list[Unit]:
     """Return the units that the actor may call to this case, lowest level first."""
     here = appeal.area_id or ""
     # A city has thousands of grids, and each case page asks: units of other places are not read.

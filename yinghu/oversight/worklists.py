@@ -1,7 +1,5 @@
 """Worklists: named lists of cases for each person and for supervisors."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -11,24 +9,20 @@ from yinghu.appeals import inboxes
 from yinghu.appeals.closing_actions import REOPEN
 from yinghu.appeals.models import Appeal, Clock, Event
 from yinghu.appeals.states import OPEN, ClockKind, Status
-from yinghu.oversight import orphan_cases, rulings, supervision
+from yinghu.oversight import orphan_cases, rulings
 from yinghu.people.access import Actor
 from yinghu.people.models import Role
 
 Lists = dict[str, QuerySet[Appeal]]
 
-_FROM_UNITS = (ClockKind.HELP, ClockKind.WHISTLE, ClockKind.MEASURES, ClockKind.GRADE)
-"""Kinds of clock that wait for a unit's answer to others."""
 
-
-def own(actor: Actor, now: datetime | None = None) -> Lists:
-    """Return a person's lists: asked by others, late, due today, come back, supervised, all in
-    hand.
+def own(actor: Actor) -> Lists:
+    """Return a person's lists, by name.
 
     A head is responsible for all of the unit's cases, everybody else for what they hold, and with
     colleagues for cases not accepted yet; a volunteer may leave those to others.
     """
-    now = now or timezone.now()
+    now = timezone.now()
     headed = [grant.unit_id for grant in actor.grants if grant.role == Role.HEAD]
     held = Q(holder=actor.user_id, unit__in=actor.unit_ids) | Q(unit__in=headed)
     free = Q(unit__in=actor.party_units, status=Status.ASSIGNED)
@@ -38,7 +32,7 @@ def own(actor: Actor, now: datetime | None = None) -> Lists:
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     back = Event.objects.filter(appeal=OuterRef("pk"), verb=REOPEN.name)
     return {
-        "asked": asked(actor),
+        "asked": cases_to_answer(actor),
         "late": mine.filter(due_at__lt=now),
         "today": mine.filter(due_at__gte=now, due_at__lt=midnight + timedelta(days=1)),
         "back": mine.filter(Exists(back)),
@@ -47,9 +41,10 @@ def own(actor: Actor, now: datetime | None = None) -> Lists:
     }
 
 
-def asked(actor: Actor) -> QuerySet[Appeal]:
+def cases_to_answer(actor: Actor) -> QuerySet[Appeal]:
     """Return cases in which others wait for this person's units or desk, next due first."""
-    waiting = Q(kind__in=_FROM_UNITS, unit__in=actor.all_units)
+    of_units = (ClockKind.HELP, ClockKind.WHISTLE, ClockKind.MEASURES, ClockKind.GRADE)
+    waiting = Q(kind__in=of_units, unit__in=actor.all_units)
     # A volunteer answers only for the cases they hold.
     answers = Q(appeal__unit__in=actor.party_units)
     answers |= Q(appeal__holder=actor.user_id, appeal__unit__in=actor.unit_ids)
@@ -69,18 +64,17 @@ def silent(now: datetime) -> QuerySet[Clock]:
     )
 
 
-def overseen(actor: Actor, now: datetime | None = None) -> Lists:
+def overseen(actor: Actor) -> Lists:
     """Return a supervisor's lists, by name; raised cases with the highest level first."""
-    now = now or timezone.now()
+    now = timezone.now()
     reach = inboxes.visible(actor)
+    orphans = orphan_cases.unanswered().order_by().values("pk")
     raised = reach.filter(lead__isnull=False, status__in=sorted(OPEN))
     return {
         "rulings": rulings.pending(actor),
         "raised": raised.order_by("level", *inboxes.BY_DUE),
-        "watched": supervision.watched(actor),
+        "watched": reach.filter(watched=True).order_by("due_at", "id"),
         "silent": reach.filter(pk__in=silent(now).values("appeal")).order_by(*inboxes.BY_DUE),
         "late": reach.filter(due_at__lt=now, status__in=sorted(OPEN)).order_by(*inboxes.BY_DUE),
-        "nobody": reach.filter(pk__in=orphan_cases.unanswered().order_by().values("pk")).order_by(
-            "id"
-        ),
+        "nobody": reach.filter(pk__in=orphans).order_by("id"),
     }

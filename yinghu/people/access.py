@@ -145,21 +145,25 @@ def relations(actor: Actor, case: Case) -> frozenset[str]:
             found.update(_DESK_ROLES[Role(grant.role)])
         if grant.role in UNIT_ROLES and case.unit_id == grant.unit_id:
             found.update(UNIT_ROLES[Role(grant.role)])
+            # A holder who has left the unit no longer counts, whatever the row says.
+            if actor.user_id is not None and actor.user_id == case.holder_id:
+                found.add("holder")
     if actor.appeal_id == case.pk:
         found.add("helper")
     if case.also and actor.party_units.intersection(case.also):
         found.add("party")
-    # A holder who has left the unit no longer counts, whatever the row says.
-    serves = any(case.unit_id == g.unit_id and g.role in UNIT_ROLES for g in actor.grants)
-    if actor.user_id is not None and actor.user_id == case.holder_id and serves:
-        found.add("holder")
     return frozenset(found)
+
+
+def active_posts() -> QuerySet[Post]:
+    """Return the active posts of active logins in active units."""
+    return Post.objects.filter(active=True, unit__active=True, user__is_active=True)
 
 
 def serving(unit_id: int | None) -> QuerySet[User]:
     """Return the active logins that may hold a case of this unit."""
-    posts = Post.objects.filter(unit=unit_id, unit__active=True, active=True, role__in=UNIT_ROLES)
-    return User.objects.filter(is_active=True, pk__in=posts.values("user")).order_by("pk")
+    posts = active_posts().filter(unit=unit_id, role__in=UNIT_ROLES)
+    return User.objects.filter(pk__in=posts.values("user")).order_by("pk")
 
 
 def serves(unit_id: int | None, user_id: int | None) -> bool:
@@ -169,9 +173,7 @@ def serves(unit_id: int | None, user_id: int | None) -> bool:
 
 def speaking(units: Any) -> QuerySet[Post]:
     """Return posts of members except volunteers; `units` is ids or, in a subquery, `OuterRef`."""
-    roles = [role for role in UNIT_ROLES if role != Role.VOLUNTEER]
-    found = Post.objects.filter(active=True, role__in=roles)
-    found = found.filter(unit__active=True, user__is_active=True)
+    found = active_posts().filter(role__in=[role for role in UNIT_ROLES if role != Role.VOLUNTEER])
     return found.filter(**{"unit" if isinstance(units, OuterRef) else "unit__in": units})
 
 
@@ -187,12 +189,12 @@ def staffed() -> frozenset[int]:
 
 def staffed_units() -> QuerySet[Unit]:
     """Return the units of `staffed`."""
-    posts = Post.objects.filter(active=True, user__is_active=True, role__in=UNIT_ROLES)
-    return Unit.objects.filter(active=True, pk__in=posts.values("unit"))
+    posts = active_posts().filter(role__in=UNIT_ROLES)
+    return Unit.objects.filter(pk__in=posts.values("unit"))
 
 
 def may_see(actor: Actor, case: Case) -> bool:
-    """Does the case exist for this actor? Same rule as `visible_q`, for one case."""
+    """Does the case exist for this actor? The rule of `visible_q`, for one case."""
     return bool(relations(actor, case))
 
 
@@ -248,8 +250,8 @@ _VOLUNTEER_RELATIONS = frozenset({"volunteer", "holder", "helper"})
 
 def only_volunteers_in(actor: Actor) -> frozenset[int]:
     """Return the units in which the actor is nothing but a volunteer."""
-    inside = {grant.unit_id for grant in actor.grants if grant.role != Role.VOLUNTEER}
-    return frozenset(g.unit_id for g in actor.grants if g.role == Role.VOLUNTEER) - inside
+    volunteers = (g.unit_id for g in actor.grants if g.role == Role.VOLUNTEER)
+    return frozenset(volunteers) - actor.all_units
 
 
 def may_read_why(actor: Actor, case: Case) -> bool:
@@ -258,10 +260,7 @@ def may_read_why(actor: Actor, case: Case) -> bool:
 
 
 def may_search_phones(actor: Actor) -> bool:
-    """May the actor find appeals by phone number? Only desks that answer phones or supervise.
-
-    Trying numbers one by one would reveal who asked for help.
-    """
+    """May the actor find appeals by phone number? Trying numbers reveals who asked for help."""
     return actor.has(Role.CLERK, Role.DISPATCHER, Role.OPERATOR, Role.SUPERVISOR, Role.COMMANDER)
 
 
@@ -278,43 +277,37 @@ def words_to_search(actor: Actor, query: str) -> Sought:
     return Sought(query if may_search_phones(actor) else without_digits(query), actor)
 
 
-def desks_of(actor: Actor) -> frozenset[str]:
-    """Return the actor's pages: own, triage, dispatch, inbox, field, callback, cases, oversight,
-    whistles, shared, volunteers, board, rates, setup.
-    """
-    desks: set[str] = set()
-    if actor.has(Role.CLERK):
-        desks |= {"triage", "callback"}
-    if actor.has(Role.DISPATCHER):
-        desks.add("dispatch")
-    if actor.has(Role.OPERATOR):
-        desks.add("callback")
-    if actor.has(Role.HANDLER, Role.HEAD, Role.GRID_WORKER):
-        desks.add("inbox")
-    if actor.has(Role.VOLUNTEER, Role.HANDLER, Role.HEAD, Role.GRID_WORKER):
-        desks.add("field")
-    if desks - {"field"} or may_export(actor):
-        desks |= {"cases", "own"}
-    if actor.has(Role.SUPERVISOR, Role.COMMANDER, Role.DISPATCHER):
-        desks.add("oversight")
+_OVERSEEING = (Role.DISPATCHER, Role.SUPERVISOR, Role.COMMANDER)
+_CALLABLE = (Role.HANDLER, Role.HEAD, Role.GRID_WORKER, Role.CLERK, *_OVERSEEING)
+_DESKS: dict[str, tuple[Role, ...]] = {
+    "triage": (Role.CLERK,),
+    "dispatch": (Role.DISPATCHER,),
+    "inbox": (Role.HANDLER, Role.HEAD, Role.GRID_WORKER),
+    "field": (Role.VOLUNTEER, Role.HANDLER, Role.HEAD, Role.GRID_WORKER),
+    "callback": (Role.CLERK, Role.OPERATOR),
+    # Everybody except volunteers, and administrators who are nothing else.
+    "cases": (*_CALLABLE, Role.OPERATOR),
+    "own": (*_CALLABLE, Role.OPERATOR),
+    "oversight": _OVERSEEING,
     # Those who may call units, be called, or rule on calls.
-    if desks & {"inbox", "triage", "dispatch"} or actor.has(Role.SUPERVISOR, Role.COMMANDER):
-        desks.add("whistles")
-    if actor.has(*_SHARING_ROLES):
-        desks.add("shared")
+    "whistles": _CALLABLE,
+    # Those who share cases with task forces, or with whom cases are shared.
+    "shared": (Role.HANDLER, Role.HEAD, *_OVERSEEING),
+}
+"""Desks by the roles that have them; set-up, volunteers, board and rates depend on more."""
+
+
+def desks_of(actor: Actor) -> frozenset[str]:
+    """Return the names of the actor's pages."""
+    desks = {desk for desk, roles in _DESKS.items() if actor.has(*roles)}
     if is_city_admin(actor):
-        desks.add("setup")
-    if is_city_admin(actor) or any(
-        grant.role == Role.HEAD and grant.unit_kind in JOINED for grant in actor.grants
-    ):
+        desks |= {"setup", "volunteers"}
+    if any(grant.role == Role.HEAD and grant.unit_kind in JOINED for grant in actor.grants):
         desks.add("volunteers")
     if board_scopes(actor):
         desks |= {"board", "rates"}
     return frozenset(desks)
 
-
-_SHARING_ROLES = (Role.HANDLER, Role.HEAD, Role.DISPATCHER, Role.SUPERVISOR, Role.COMMANDER)
-"""Roles that share cases with task forces, or with whom cases are shared."""
 
 JOINED = frozenset({UnitKind.GROUP, UnitKind.SQUAD})
 """Kinds of unit that people join as volunteers."""
@@ -333,8 +326,7 @@ def forces_of(actor: Actor) -> frozenset[int]:
 
 def overseen_q(actor: Actor) -> Q:
     """Filter appeals to the areas where the actor dispatches or commands."""
-    roles = (Role.DISPATCHER, Role.SUPERVISOR, Role.COMMANDER)
-    desks = tuple(grant for grant in actor.grants if grant.role in roles)
+    desks = tuple(grant for grant in actor.grants if grant.role in _OVERSEEING)
     return visible_q(Actor("user", actor.user_id, grants=desks))
 
 
@@ -359,9 +351,7 @@ _BOARD_ROLES = frozenset(
 
 def administrators() -> QuerySet[Post]:
     """Return the posts of city-wide administrators."""
-    return Post.objects.filter(
-        role=Role.ADMIN, area=None, active=True, unit__active=True, user__is_active=True
-    )
+    return active_posts().filter(role=Role.ADMIN, area=None)
 
 
 def board_scopes(actor: Actor) -> tuple[str, ...]:

@@ -14,8 +14,6 @@ one statement.
   (`open_message`, `check_readable`) are not logged.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,7 +39,7 @@ _ALL: Final = (*_CONTACT, "address", "place")
 Sealed = bytes | memoryview
 
 
-class Contact(Protocol):
+class SealedContact(Protocol):
     """A row with a sealed name and phone, of an appeal or of a volunteer."""
 
     @property
@@ -50,7 +48,7 @@ class Contact(Protocol):
     def phone(self) -> Sealed: ...
 
 
-class Record(Contact, Case, Protocol):
+class Record(SealedContact, Case, Protocol):
     """An appeal with its requester's sealed data."""
 
     @property
@@ -72,7 +70,7 @@ class Person:
     address: str = ""
 
 
-def masked(contact: Contact) -> Person:
+def masked(contact: SealedContact) -> Person:
     """Return masked name and phone, for staff's lists, pages and exports."""
     return Person(mask_name(unseal(contact.name)), mask_phone(unseal(contact.phone)))
 

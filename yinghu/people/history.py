@@ -1,12 +1,7 @@
 """Configuration history: `Change` rows written in the transaction of the change."""
 
-from __future__ import annotations
-
-from typing import Any
-
+from yinghu.common.config_types.config_form import State
 from yinghu.people.models import Change, User
-
-State = dict[str, Any]
 
 
 def change_between(

@@ -1,7 +1,5 @@
 """Staff login with allauth: no public sign-up, sealed and mandatory second factors."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """End the sessions of a login."""
 
-from __future__ import annotations
-
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.utils import timezone

@@ -1,7 +1,5 @@
 """Session store that refuses impossible session keys without asking the database."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

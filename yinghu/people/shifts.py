@@ -1,7 +1,5 @@
 """Shifts of a squad's volunteers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,23 +10,25 @@ from django.utils.translation import gettext as _
 
 from yinghu.people import history
 from yinghu.people.models import Shift, Unit, User, Volunteer
-from yinghu.people.volunteers import Refused, locked
+from yinghu.people.volunteers import VolunteerRefused, locked
 
 KIND: Final = "shift"
 LONGEST: Final = timedelta(hours=24)
 
 
-def add(unit: Unit, volunteer: Volunteer, starts: datetime, ends: datetime, by: User) -> Shift:
-    """Add a shift. Raises Refused for an overlap, an end before the start, or more than a day."""
+def add_shift(
+    unit: Unit, volunteer: Volunteer, starts: datetime, ends: datetime, by: User
+) -> Shift:
+    """Add a shift. VolunteerRefused for an overlap, an end before the start, or more than a day."""
     if ends <= starts:
-        raise Refused(_("下班要在上班以后"))
+        raise VolunteerRefused(_("下班要在上班以后"))
     if ends - starts > LONGEST:
-        raise Refused(_("一班最长 24 小时，请分成两班"))
+        raise VolunteerRefused(_("一班最长 24 小时，请分成两班"))
     with transaction.atomic():
         # Serialises planners, so that the second sees the first one's shift.
         now = locked(volunteer)
         if now.state != Volunteer.State.ACTIVE or now.squad_id != unit.pk:
-            raise Refused(_("%s 现在不在这个队里") % now.user)
+            raise VolunteerRefused(_("%s 现在不在这个队里") % now.user)
         others = Shift.objects.filter(user=now.user, starts_at__lt=ends, ends_at__gt=starts)
         if other := others.order_by("starts_at").first():
             said = {
@@ -36,7 +36,7 @@ def add(unit: Unit, volunteer: Volunteer, starts: datetime, ends: datetime, by: 
                 "from": timezone.localtime(other.starts_at).strftime("%m-%d %H:%M"),
                 "to": timezone.localtime(other.ends_at).strftime("%m-%d %H:%M"),
             }
-            raise Refused(_("%(name)s 从 %(from)s 到 %(to)s 已经排了班") % said)
+            raise VolunteerRefused(_("%(name)s 从 %(from)s 到 %(to)s 已经排了班") % said)
         shift = Shift.objects.create(unit=unit, user=now.user, starts_at=starts, ends_at=ends)
         history.record(by, KIND, _key(shift), str(now.user), {}, _state(shift))
     return shift

@@ -1,7 +1,5 @@
 """API keys by which other systems act as a login; only their SHA-256 digests are stored."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from typing import Final
@@ -33,7 +31,7 @@ def user_of(digest: bytes) -> User | None:
     return token.user if token else None
 
 
-def revoke(user: User, name: str) -> int:
+def revoke_keys(user: User, name: str) -> int:
     """Revoke the user's keys of this name; return how many."""
     valid = ApiToken.objects.filter(user=user, name=name, revoked_at=None)
     return valid.update(revoked_at=timezone.now())

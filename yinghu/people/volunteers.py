@@ -1,13 +1,9 @@
 """Volunteers: applying, approval, suspension, leaving, availability, and zones they may enter.
 
-Every change of state locks the row, checks STEPS and writes the history, in one transaction.
+Every change of state locks the row, checks its state and writes the history, in one transaction.
 """
 
-from __future__ import annotations
-
-import secrets
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,63 +16,30 @@ from yinghu.common.privacy.sealing import blind, seal
 from yinghu.people import history
 from yinghu.people.models import Change, Post, Role, Unit, User, Volunteer
 from yinghu.people.sessions import end_sessions
-from yinghu.places.models import PLACE_ALPHABET, Zone
+from yinghu.places.models import Zone, new_place_code
 
 KIND: Final = "volunteer"
 """Kind of the history's rows, whose key is the username."""
-LOGIN_PREFIX: Final = "v-"
-LONGEST_READY: Final = timedelta(hours=24)
-LONGEST_AWAY: Final = timedelta(days=60)
 
 State = Volunteer.State
 
 
-class Refused(Exception):
+class VolunteerRefused(Exception):
     """The step is not allowed; the message says why, in the reader's language."""
 
 
-class PhoneInUse(Refused):
+class PhoneInUse(VolunteerRefused):
     """An active or applying volunteer has this phone."""
 
     def __init__(self) -> None:
         super().__init__(_("这个手机号已经报过名了"))
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A change of state: sources, target, and the message if it is refused."""
-
-    sources: frozenset[State]
-    target: State
-    why_not: Any
-    ends: bool = False
-    """Does it end their posts and sessions?"""
+_DECIDED = gettext_lazy("这份报名已经有人处理了")
+_GONE = gettext_lazy("已经退出了")
 
 
-STEPS: Final[Mapping[str, Step]] = {
-    "approve": Step(
-        frozenset({State.APPLIED}), State.ACTIVE, gettext_lazy("这份报名已经有人处理了")
-    ),
-    "reject": Step(
-        frozenset({State.APPLIED}), State.LEFT, gettext_lazy("这份报名已经有人处理了"), ends=True
-    ),
-    "suspend": Step(
-        frozenset({State.ACTIVE}), State.SUSPENDED, gettext_lazy("在队的才能暂停"), ends=True
-    ),
-    "resume": Step(frozenset({State.SUSPENDED}), State.ACTIVE, gettext_lazy("暂停的才能恢复")),
-    "leave": Step(
-        frozenset({State.APPLIED, State.ACTIVE, State.SUSPENDED}),
-        State.LEFT,
-        gettext_lazy("已经退出了"),
-        ends=True,
-    ),
-}
-
-
-# --- membership --------------------------------------------------------------------------------
-
-
-def apply(
+def create_application(
     squad: Unit,
     name: str,
     phone: str,
@@ -84,7 +47,6 @@ def apply(
     skills: Iterable[str] = (),
     areas: Iterable[str] = (),
     inside: str = "",
-    consented: bool = True,
     by: User | None = None,
 ) -> Volunteer:
     """Create an application, with a login that has no password and no post yet.
@@ -94,10 +56,10 @@ def apply(
     """
     caller = blind(phone)
     if caller is None:
-        raise Refused(_("请写完整的手机号码"))
+        raise VolunteerRefused(_("请写完整的手机号码"))
     try:
         with transaction.atomic():
-            user = User(username=_new_login(), display_name=name[:60])
+            user = User(username=f"v-{new_place_code()}", display_name=name[:60])
             user.set_unusable_password()
             user.save()
             volunteer = Volunteer.objects.create(
@@ -109,7 +71,7 @@ def apply(
                 skills=sorted(set(skills)),
                 areas=sorted(set(areas)),
                 inside=inside,
-                consented_at=timezone.now() if consented else None,
+                consented_at=timezone.now(),
             )
             _record(by or user, volunteer, {}, _state(volunteer))
     except IntegrityError as clash:
@@ -119,35 +81,36 @@ def apply(
     return volunteer
 
 
-def add(squad: Unit, name: str, phone: str, by: User) -> Volunteer:
-    """Add somebody whom the coordinator knows to the squad at once. Raises Refused."""
+def add_volunteer(squad: Unit, name: str, phone: str, by: User) -> Volunteer:
+    """Add somebody whom the coordinator knows to the squad at once. Raises VolunteerRefused."""
     with transaction.atomic():
-        return approve(apply(squad, name, phone, by=by), by)
+        return approve(create_application(squad, name, phone, by=by), by)
 
 
 def approve(volunteer: Volunteer, by: User) -> Volunteer:
-    """Take an applicant into the squad. Raises Refused if already decided."""
-    return _move("approve", volunteer, by)
+    """Take an applicant into the squad. Raises VolunteerRefused if already decided."""
+    return _move(volunteer, by, State.ACTIVE, {State.APPLIED}, _DECIDED, decides=True)
 
 
 def reject(volunteer: Volunteer, by: User, why: str) -> Volunteer:
     """Decline an application; the phone may apply again."""
-    return _move("reject", volunteer, by, why)
+    return _move(volunteer, by, State.LEFT, {State.APPLIED}, _DECIDED, why, decides=True)
 
 
 def suspend(volunteer: Volunteer, by: User, why: str) -> Volunteer:
-    """End every post as a volunteer and every session, until `resume`."""
-    return _move("suspend", volunteer, by, why)
+    """End every post as a volunteer and every session, until `resume_volunteer`."""
+    return _move(volunteer, by, State.SUSPENDED, {State.ACTIVE}, _("在队的才能暂停"), why)
 
 
-def resume(volunteer: Volunteer, by: User) -> Volunteer:
+def resume_volunteer(volunteer: Volunteer, by: User) -> Volunteer:
     """Restore the posts that `suspend` ended."""
-    return _move("resume", volunteer, by)
+    return _move(volunteer, by, State.ACTIVE, {State.SUSPENDED}, _("暂停的才能恢复"))
 
 
 def leave(volunteer: Volunteer, by: User, why: str = "") -> Volunteer:
     """Leave the squad, by the volunteer or a coordinator. The phone becomes free."""
-    return _move("leave", volunteer, by, why)
+    here = {State.APPLIED, State.ACTIVE, State.SUSPENDED}
+    return _move(volunteer, by, State.LEFT, here, _GONE, why)
 
 
 def locked(volunteer: Volunteer) -> Volunteer:
@@ -156,28 +119,38 @@ def locked(volunteer: Volunteer) -> Volunteer:
     return found.select_related("user", "squad").get(pk=volunteer.pk)
 
 
-def _move(verb: str, volunteer: Volunteer, by: User, why: str = "") -> Volunteer:
-    step = STEPS[verb]
+def _move(
+    volunteer: Volunteer,
+    by: User,
+    target: State,
+    sources: Collection[State],
+    why_not: Any,
+    why: str = "",
+    *,
+    decides: bool = False,
+) -> Volunteer:
+    """Change the state, or raise VolunteerRefused (`why_not`) unless it is one of `sources`."""
     with transaction.atomic():
         now = locked(volunteer)
-        if State(now.state) not in step.sources:
-            raise Refused(str(step.why_not))
+        if now.state not in sources:
+            raise VolunteerRefused(str(why_not))
         before = _state(now)
-        ended = _end_posts(now.user) if step.ends else []
-        if step.target is State.ACTIVE:
+        if target is State.ACTIVE:
             _begin_posts(now)
-        now.state, now.note = step.target.value, why[:200]
-        if verb in ("approve", "reject"):
+        elif ended := _end_posts(now.user):
+            before["posts"] = ended
+        now.state, now.note = target.value, why[:200]
+        if decides:
             now.decided_at, now.decided_by = timezone.now(), by
-        if step.ends:
+        if target is not State.ACTIVE:
             now.ready_until = None
-        if step.target is State.LEFT:
+        if target is State.LEFT:
             # Promised in the consent text. `caller` remains, so that a returning volunteer is
             # recognised; the number cannot be read from it.
             now.phone, now.lon, now.lat, now.located_at = b"", None, None, None
         now.save()
-        _record(by, now, before | ({"posts": ended} if ended else {}), _state(now))
-        if step.ends:
+        _record(by, now, before, _state(now))
+        if target is not State.ACTIVE:
             end_sessions(now.user)
     return now
 
@@ -203,27 +176,17 @@ def _begin_posts(volunteer: Volunteer) -> None:
     posts.update(active=True)
 
 
-def _new_login() -> str:
-    return LOGIN_PREFIX + "".join(secrets.choice(PLACE_ALPHABET) for _i in range(8))
-
-
 def of_phone(phone: str) -> Volunteer | None:
     """Return the volunteer with this phone (E.164): the current one, else the last who left."""
     found = Volunteer.objects.filter(caller=blind(phone)).select_related("squad", "user")
-    rows = sorted(found, key=lambda one: (one.state == State.LEFT, -one.pk))
-    return rows[0] if rows else None
-
-
-# --- skills, places, availability -----------------------------------------------------------------
+    return min(found, key=lambda one: (one.state == State.LEFT, -one.pk), default=None)
 
 
 def change(volunteer: Volunteer, by: User, **values: Any) -> bool:
-    """Update skills, areas, zones, inside or hours; False if nothing changes. Raises Refused."""
+    """Update skills, areas, zones, inside or hours; False if nothing changes."""
     assert values.keys() <= {"skills", "areas", "zones", "inside", "hours"}  # noqa: S101  # our own words
     with transaction.atomic():
-        now = locked(volunteer)
-        if now.state == State.LEFT:
-            raise Refused(str(STEPS["leave"].why_not))
+        now = _locked_member(volunteer)
         before = _state(now)
         for name, value in values.items():
             setattr(now, name, sorted(set(value)) if isinstance(value, list | tuple) else value)
@@ -234,12 +197,17 @@ def change(volunteer: Volunteer, by: User, **values: Any) -> bool:
     return True
 
 
-def train(volunteer: Volunteer, by: User) -> Volunteer:
+def _locked_member(volunteer: Volunteer) -> Volunteer:
+    now = locked(volunteer)
+    if now.state == State.LEFT:
+        raise VolunteerRefused(str(_GONE))
+    return now
+
+
+def record_training(volunteer: Volunteer, by: User) -> Volunteer:
     """Record that they have been trained, now."""
     with transaction.atomic():
-        now = locked(volunteer)
-        if now.state == State.LEFT:
-            raise Refused(str(STEPS["leave"].why_not))
+        now = _locked_member(volunteer)
         now.trained_at = timezone.now()
         now.save(update_fields=("trained_at",))
         _record(by, now, {}, {"trained": True})
@@ -247,14 +215,14 @@ def train(volunteer: Volunteer, by: User) -> Volunteer:
 
 
 def set_ready(volunteer: Volunteer, until: datetime) -> None:
-    """Make them available until then, a day at most. Raises Refused unless in the squad."""
-    until = min(until, timezone.now() + LONGEST_READY)
+    """Make them available until then, a day at most. VolunteerRefused unless in the squad."""
+    until = min(until, timezone.now() + timedelta(hours=24))
     _update_active(volunteer, ready_until=until, away_until=None)
 
 
 def set_away(volunteer: Volunteer, until: datetime) -> None:
-    """Make them unavailable until then, whatever their hours are."""
-    until = min(until, timezone.now() + LONGEST_AWAY)
+    """Make them unavailable until then, 60 days at most, whatever their hours are."""
+    until = min(until, timezone.now() + timedelta(days=60))
     _update_active(volunteer, ready_until=None, away_until=until)
 
 
@@ -267,7 +235,7 @@ def _update_active(volunteer: Volunteer, **values: Any) -> None:
     # One statement with its condition, so no lock is needed.
     put = Volunteer.objects.filter(pk=volunteer.pk, state=State.ACTIVE).update(**values)
     if not put:
-        raise Refused(_("在队的志愿者才能这样做"))
+        raise VolunteerRefused(_("在队的志愿者才能这样做"))
     for name, value in values.items():
         setattr(volunteer, name, value)
 
@@ -280,16 +248,11 @@ def hour_of_week(moment: datetime) -> int:
 
 def can_be_asked(volunteer: Volunteer, now: datetime, *, on_duty: bool = False) -> bool:
     """Can they be asked now? Their own statement overrides shifts and hours."""
-    if volunteer.state != State.ACTIVE:
+    away = volunteer.away_until is not None and volunteer.away_until > now
+    if away or volunteer.state != State.ACTIVE:
         return False
-    if volunteer.away_until and volunteer.away_until > now:
-        return False
-    if volunteer.ready_until and volunteer.ready_until > now:
-        return True
-    return on_duty or hour_of_week(now) in volunteer.hours
-
-
-# --- zones ------------------------------------------------------------------------------------
+    ready = volunteer.ready_until is not None and volunteer.ready_until > now
+    return ready or on_duty or hour_of_week(now) in volunteer.hours
 
 
 def may_enter(zone: Zone, volunteer: Volunteer) -> bool:
@@ -307,7 +270,7 @@ def may_go(volunteer: Volunteer, zone_code: str, zones: Mapping[str, Zone] | Non
     """May they go to a place in this zone ("" for none)? Zones are read if not given."""
     codes = {code for code in (zone_code, volunteer.inside) if code}
     if zones is None:
-        zones = {zone.code: zone for zone in Zone.objects.filter(pk__in=codes)} if codes else {}
+        zones = Zone.objects.in_bulk(codes)
     home = zones.get(volunteer.inside)
     shut_in = home is not None and home.active and home.status == Zone.Status.SEALED
     if shut_in and zone_code != volunteer.inside:
@@ -316,14 +279,10 @@ def may_go(volunteer: Volunteer, zone_code: str, zones: Mapping[str, Zone] | Non
     return zone is None or may_enter(zone, volunteer)
 
 
-# --- the history ------------------------------------------------------------------------------
-
-_HISTORY_FIELDS = ("state", "skills", "areas", "zones", "inside", "hours", "note")
-
-
 def _state(volunteer: Volunteer) -> dict[str, Any]:
     """The values in the history, without name and phone."""
-    told = {name: getattr(volunteer, name) for name in _HISTORY_FIELDS}
+    names = ("state", "skills", "areas", "zones", "inside", "hours", "note")
+    told = {name: getattr(volunteer, name) for name in names}
     return told | {"squad": volunteer.squad.code}
 
 

@@ -9,7 +9,6 @@ from django.db.models.signals import post_migrate
 
 class PlacesConfig(AppConfig):
     name = "yinghu.places"
-    label = "places"
 
     def ready(self) -> None:
         post_migrate.connect(_lay_out_working_time, sender=self)

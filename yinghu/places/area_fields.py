@@ -1,7 +1,5 @@
 """Form fields for areas, points and outlines."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any
@@ -10,10 +8,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 
 from yinghu.common.config_types.config_form import FormContext
-from yinghu.common.config_types.config_type import with_code
+from yinghu.common.config_types.config_type import Field, with_code
 from yinghu.common.language import name_of
 from yinghu.places import locate
 from yinghu.places.importing import ALIAS_MARKS, CODE, BadRow, sound_outline
@@ -24,8 +22,6 @@ CERTAIN = 0.9
 
 _MARKS = re.compile(r"[|\n;；、，]")
 _MAX_AREAS = 500
-_MAX_OUTLINE = 400_000
-"""Characters of an outline."""
 
 
 class AreaInput(forms.TextInput):
@@ -59,13 +55,17 @@ class AreaField(forms.CharField):
         raise ValidationError(_("没有找到这个地方，请从提示里选，或写区域代码"))
 
 
+def _with_name(code: str) -> str:
+    """The code with the area's name beside it."""
+    area = locate.known_areas().get(code)
+    return f"{code} {name_of(area)}" if area else code
+
+
 class ExactAreaField(AreaField):
     """An `AreaField` that accepts only complete codes, for values that are stored for good."""
 
     def prepare_value(self, value: Any) -> Any:
-        """The code with the area's name beside it."""
-        area = locate.known_areas().get(value) if isinstance(value, str) else None
-        return f"{area.pk} {name_of(area)}" if area else value
+        return _with_name(value) if isinstance(value, str) else value
 
     def clean(self, value: Any) -> str:
         text = str(value or "").strip()
@@ -80,8 +80,8 @@ class ExactAreaField(AreaField):
         return super().clean(value)
 
 
-def area_field(*, required: bool = False) -> ExactAreaField:
-    return ExactAreaField(max_length=120, required=required, widget=AreaInput)
+def area_field() -> ExactAreaField:
+    return ExactAreaField(max_length=120, required=False, widget=AreaInput)
 
 
 class AreasField(forms.CharField):
@@ -92,14 +92,9 @@ class AreasField(forms.CharField):
         super().__init__(required=False, max_length=60_000, widget=rows)
 
     def prepare_value(self, value: Any) -> Any:
-        """Codes with the areas' names beside them."""
         if not isinstance(value, str):
             return value
-        known = locate.known_areas()
-        lines = [line.strip() for line in _MARKS.split(value) if line.strip()]
-        return "\n".join(
-            f"{line} {name_of(known[line])}" if line in known else line for line in lines
-        )
+        return "\n".join(_with_name(line.strip()) for line in _MARKS.split(value) if line.strip())
 
     def clean(self, value: Any) -> list[str]:
         lines = [line for part in _MARKS.split(super().clean(value)) if (line := part.strip())]
@@ -163,7 +158,7 @@ class OutlineField(forms.CharField):
 
     def __init__(self) -> None:
         rows = forms.Textarea(attrs={"rows": 4, "spellcheck": "false"})
-        super().__init__(required=False, max_length=_MAX_OUTLINE, widget=rows)
+        super().__init__(required=False, max_length=400_000, widget=rows)
 
     def clean(self, value: Any) -> dict[str, Any] | None:
         text = str(super().clean(value)).strip()
@@ -201,3 +196,12 @@ def show_area(code: str, context: FormContext) -> str:
 def show_area_with_code(code: str, context: FormContext) -> str:
     name = show_area(code, context)
     return with_code(name, code) if name != code else code
+
+
+COVERED_AREA = Field(
+    "area",
+    gettext_lazy("管辖区域"),
+    gettext_lazy("空着就是全市。写几个字，或拼音首字母，从提示里选。"),
+    show=show_area_with_code,
+)
+"""The area that a unit or a post covers."""

@@ -5,18 +5,16 @@ negative); `places_worked(from, to)` returns the working minutes between two mom
 `WorkSpan`, which `lay_out` generates from `WorkDay`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+import chinese_calendar
 from django.db import connection, transaction
 from django.utils import timezone
 
 from yinghu.places.models import WorkDay, WorkSpan
-from yinghu.places.workdays import Hours, statutory
 
 BACK = timedelta(days=60)
 AHEAD = timedelta(days=3 * 366)
@@ -24,6 +22,21 @@ AHEAD = timedelta(days=3 * 366)
 
 _SPAN = re.compile(r"(\d{1,2}):([0-5]\d)\s*[-–~至]\s*(\d{1,2}):([0-5]\d)")  # as typed
 _BETWEEN = re.compile(r"[\s,，;；、]*")
+
+
+Hours = tuple[tuple[int, int], ...]
+"""Spans of a working day in minutes after midnight, sorted and disjoint."""
+
+_YEARS = range(min(chinese_calendar.holidays).year, max(chinese_calendar.holidays).year + 1)
+
+
+def statutory(day: date) -> bool | None:
+    """Is `day` a workday by holidays and make-up workdays (调休)? None for a year without a table.
+
+    `chinesecalendar` follows the State Council's yearly notice. Years that it lacks (next year
+    before November, for example) count as Monday to Friday.
+    """
+    return bool(chinese_calendar.is_workday(day)) if day.year in _YEARS else None
 
 
 class BadHours(ValueError):
@@ -114,18 +127,3 @@ def _day_rule(day: date, rows: dict[str, str], follows: bool) -> DayRule:
         # A make-up workday (调休) has Monday's hours; if Monday is off, so is this day.
         return DayRule(day, hours_of(rows["1"]), "makeup")
     return DayRule(day, hours_of(usual), "week")
-
-
-def shift(moment: datetime, minutes: float, working: bool) -> datetime:
-    """Call `places_shift` for one moment."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT places_shift(%s, %s, %s)", [moment, minutes, working])
-        found: datetime = cursor.fetchone()[0]
-    return found
-
-
-def worked(begin: datetime, end: datetime) -> float:
-    """Call `places_worked` for two moments."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT places_worked(%s, %s)", [begin, end])
-        return float(cursor.fetchone()[0])

@@ -1,12 +1,10 @@
-"""Coordinate conversion between WGS-84 (GPS, everything we store) and GCJ-02 (Chinese maps).
+"""Coordinate conversion from GCJ-02 (Chinese maps) to WGS-84 (GPS, everything we store).
 
 GCJ-02 shifts WGS-84 by up to some 700 metres within China. Its formula was never published; this is
 the reverse-engineered one in general use (Krasovsky 1940 ellipsoid and two series of sines, as in
 the open-source projects "eviltransform" and "coordtransform"), accurate to a metre or two. The
 inverse is found by iteration.
 """
-
-from __future__ import annotations
 
 from math import pi, sin, sqrt
 from math import radians as rad
@@ -16,11 +14,6 @@ _A: Final = 6378245.0
 """Semi-major axis of the Krasovsky 1940 ellipsoid, metres."""
 _EE: Final = 0.00669342162296594323
 """Its squared eccentricity."""
-
-
-def in_gcj_box(lon: float, lat: float) -> bool:
-    """Is the point in the box (China and parts of its neighbours) where the formula applies?"""
-    return 72.004 <= lon <= 137.8347 and 0.8293 <= lat <= 55.8271
 
 
 def _shift(lon: float, lat: float) -> tuple[float, float]:
@@ -52,17 +45,11 @@ def _shift(lon: float, lat: float) -> tuple[float, float]:
     return east, north
 
 
-def wgs_to_gcj(lon: float, lat: float) -> tuple[float, float]:
-    """Convert WGS-84 degrees to GCJ-02; unchanged outside the box (see `in_gcj_box`)."""
-    if not in_gcj_box(lon, lat):
-        return lon, lat
-    east, north = _shift(lon, lat)
-    return lon + east, lat + north
-
-
 def gcj_to_wgs(lon: float, lat: float) -> tuple[float, float]:
-    """Convert GCJ-02 degrees to WGS-84; a round trip is exact to a centimetre in China."""
-    if not in_gcj_box(lon, lat):
+    """Convert GCJ-02 degrees to WGS-84; unchanged outside the box (China and parts of its
+    neighbours) where the formula applies.
+    """
+    if not (72.004 <= lon <= 137.8347 and 0.8293 <= lat <= 55.8271):
         return lon, lat
     # The offset changes by less than 1 in 100 between neighbouring points, so each iteration gains
     # two digits; six reach the precision of a double.

@@ -1,7 +1,5 @@
 """Import of area outlines from GeoJSON, and import reports."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re
@@ -33,7 +31,7 @@ class Reject:
 
 
 @dataclass
-class Report:
+class SetupReport:
     """Result of an import; counts are database rows, not lines."""
 
     created: int = 0
@@ -47,14 +45,13 @@ class BadRow(ValueError):
     """A row that cannot be used; the text says why."""
 
 
-def import_outlines(path: Path | str) -> Report:
-    """Import outlines from a GeoJSON FeatureCollection whose features have `id`, `code` or
-    `adcode`.
+def import_outlines(path: Path | str) -> SetupReport:
+    """Import outlines from GeoJSON whose features have `id`, `code` or `adcode`; else BadFile.
 
     Geometries are Polygons or MultiPolygons in WGS-84 degrees; self-crossing ones are repaired. An
-    area without a centre gets a point inside its outline. Raises BadFile for other files.
+    area without a centre gets a point inside its outline.
     """
-    report = Report()
+    report = SetupReport()
     try:
         content = json.loads(Path(path).read_bytes())
         features = content["features"]
@@ -83,26 +80,18 @@ def import_outlines(path: Path | str) -> Report:
             area.updated_at = now
             area.save(update_fields=["outline", "lon", "lat", "updated_at"])
             report.changed += 1
-    locate.refresh()
+    locate.refresh_areas()
     return report
 
 
 def _outline(feature: Any) -> tuple[str, dict[str, Any]]:
     try:
         properties = feature.get("properties") or {}
-        code = next(
-            str(value)
-            for value in (
-                properties.get("id"),
-                properties.get("code"),
-                properties.get("adcode"),
-                feature.get("id"),
-            )
-            if value
-        )
+        named = [properties.get(name) for name in ("id", "code", "adcode")]
+        code = next((str(value) for value in (*named, feature.get("id")) if value), "")
+        if not code:
+            raise BadRow(_("缺少 id 或 code 属性"))
         geometry = feature["geometry"]
-    except StopIteration as why:
-        raise BadRow(_("缺少 id 或 code 属性")) from why
     except (AttributeError, KeyError, TypeError) as why:
         raise BadRow(_("不是可用的要素：%s") % why) from why
     return code, sound_outline(geometry)
@@ -112,14 +101,7 @@ def sound_outline(given: Any) -> dict[str, Any]:
     """Validate a GeoJSON (Multi)Polygon in WGS-84 degrees, repairing crossings. Raises BadRow."""
     try:
         geometry = shape(given)
-    except (
-        AttributeError,
-        KeyError,
-        IndexError,
-        TypeError,
-        ValueError,
-        shapely.errors.ShapelyError,
-    ) as why:
+    except (AttributeError, LookupError, TypeError, ValueError, shapely.errors.ShapelyError) as why:
         raise BadRow(_("不是可用的要素：%s") % why) from why
     if geometry.geom_type not in {"Polygon", "MultiPolygon"} or geometry.is_empty:
         raise BadRow(_("边界应为多边形，而不是 %s") % geometry.geom_type)

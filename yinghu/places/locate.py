@@ -5,13 +5,10 @@ Each process caches the areas and checks for changes every few seconds
 forces a check. Retired areas are never found.
 """
 
-from __future__ import annotations
-
 import math
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +23,7 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from yinghu.places.models import Area, AreaAlias
-from yinghu.places.words import Finder, fold
+from yinghu.places.words import Finder, fold_text
 
 EARTH: Final = 6_371_008.8
 """Mean radius of the Earth, metres (IUGG)."""
@@ -59,15 +56,12 @@ def metres(lon1: float, lat1: float, lon2: float, lat2: float) -> float:
     return 2 * EARTH * math.asin(min(1.0, math.sqrt(a)))
 
 
-# --- by point ---------------------------------------------------------------------------------
-
-
-def by_point(lon: float, lat: float, reach: dict[int, float] | None = None) -> Area | None:
+def by_point(lon: float, lat: float) -> Area | None:
     """Return the deepest area known to contain the point (WGS-84 degrees), or None.
 
     The deepest outline that contains the point is certain; areas under an outline that does not
-    contain it are excluded. Below the certain area, the nearest centre within `reach` (metres by
-    level, default REACH) on the deepest level wins.
+    contain it are excluded. Below the certain area, the nearest centre within REACH on the deepest
+    level wins.
     """
     if not (math.isfinite(lon) and math.isfinite(lat) and abs(lon) <= 180 and abs(lat) <= 90):
         return None
@@ -84,12 +78,9 @@ def by_point(lon: float, lat: float, reach: dict[int, float] | None = None) -> A
     )
     for level in sorted(known.centres, reverse=True):
         centres = known.centres[level]
-        far = (reach or REACH).get(level)
-        if far is None:
-            continue
         distances = centres.metres_to(lon, lat)
         for index in np.argsort(distances):
-            if distances[index] > far:
+            if distances[index] > REACH[level]:
                 break
             code = centres.codes[index]
             if code.startswith(sure) and not code.startswith(missing):
@@ -113,15 +104,10 @@ class _Centres:
         return result
 
 
-# --- by code ----------------------------------------------------------------------------------
-
-
 def by_code(code: str) -> Area | None:
     """Return the area with this code, or with its longest known prefix, or None."""
     return _known().deepest(code)
 
-
-# --- by words ---------------------------------------------------------------------------------
 
 # Suffixes of official names, longest first; people leave them out.
 _COMMITTEES: Final = (
@@ -135,7 +121,6 @@ _COMMITTEES: Final = (
     ("居委会", ""),
 )
 _KINDS: Final = ("社区", "街道", "地区", "新区", "村", "镇", "乡", "市", "县", "区")
-_WAYS: Final = "路街道桥巷弄"
 
 FULL: Final = 0.95
 """Confidence of the official name, or of a name with its kind (田心村)."""
@@ -188,7 +173,9 @@ def by_words(text: str, within: str = "") -> list[Match]:
     last = 0
     spots = []
     for found in known.finder.find(text):
-        fitting = [form for form in known.forms[found.word] if form.code.startswith(within)]
+        fitting = [
+            form for form in known.forms[found.word].values() if form.code.startswith(within)
+        ]
         if fitting and found.start >= last:
             spots.append((found, fitting))
             last = found.end
@@ -214,7 +201,7 @@ def by_words(text: str, within: str = "") -> list[Match]:
                 confidence = max(confidence, IN_TOWN)
             elif inside:
                 confidence = min(0.99, confidence + 0.03)
-            if form.short and text[found.end : found.end + 1] in tuple(_WAYS):
+            if form.short and text[found.end : found.end + 1] in tuple("路街道桥巷弄"):
                 confidence *= 0.6
             matches.append(
                 Match(
@@ -257,26 +244,27 @@ def _ranked(matches: list[Match]) -> list[Match]:
         for code, match in best.items()
         if not any(other != code and other.startswith(code) for other in likely)
     ]
-    left.sort(key=lambda match: (-match.confidence, -len(match.area.code), match.span))
+    left.sort(key=_likelihood)
     # Several distinct places: the appeal is about one of them, more likely one named earlier.
     rivals = sorted((m for m in left if m.confidence >= 0.5), key=lambda match: match.span)
-    if len(rivals) < 2:
-        return left
-    share = {match.area.code: 0.8 * 0.75**rank for rank, match in enumerate(rivals)}
-    scaled = [
-        Match(m.area, m.words, m.confidence * share.get(m.area.code, 1.0), m.span) for m in left
-    ]
-    scaled.sort(key=lambda match: (-match.confidence, -len(match.area.code), match.span))
-    return scaled
+    if len(rivals) > 1:
+        share = {match.area.code: 0.8 * 0.75**rank for rank, match in enumerate(rivals)}
+        left = [
+            replace(match, confidence=match.confidence * share.get(match.area.code, 1.0))
+            for match in left
+        ]
+    return sorted(left, key=_likelihood)
+
+
+def _likelihood(match: Match) -> tuple[float, int, tuple[int, int]]:
+    """Sort key: most likely first, deeper first among equals."""
+    return -match.confidence, -len(match.area.code), match.span
 
 
 @cache
 def _everyday_words() -> frozenset[str]:
     lines = (Path(__file__).parent / "everyday_words.txt").read_text("utf-8").splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#"))
-
-
-# --- cache ------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -287,7 +275,7 @@ class _Known:
     areas: dict[str, Area] = field(default_factory=dict)
     outlines: list[tuple[str, BaseGeometry]] = field(default_factory=list)
     centres: dict[int, _Centres] = field(default_factory=dict)
-    forms: dict[str, list[_Form]] = field(default_factory=dict)
+    forms: dict[str, dict[str, _Form]] = field(default_factory=dict)
     finder: Finder = field(default_factory=lambda: Finder(()))
     box: Box | None = None
 
@@ -302,7 +290,7 @@ _cached: _Known | None = None
 _checked = 0.0
 
 
-def refresh() -> None:
+def refresh_areas() -> None:
     """Check for changed areas at the next look-up."""
     global _checked
     _checked = 0.0
@@ -329,17 +317,15 @@ def _known() -> _Known:
     if _cached is not None and _checked and time.monotonic() - _checked < poll:
         return _cached
     with _lock:
-        version = _version()
+        counts = [
+            model._default_manager.aggregate(n=Count("pk"), at=Max("updated_at"))
+            for model in (Area, AreaAlias)
+        ]
+        version = (connection.settings_dict["NAME"], *(tuple(each.values()) for each in counts))
         if _cached is None or _cached.version != version:
             _cached = _load(version)
         _checked = time.monotonic()
         return _cached
-
-
-def _version() -> tuple[Any, ...]:
-    areas = Area.objects.aggregate(n=Count("pk"), at=Max("updated_at"))
-    aliases = AreaAlias.objects.aggregate(n=Count("pk"), at=Max("updated_at"))
-    return (connection.settings_dict["NAME"], *areas.values(), *aliases.values())
 
 
 def _load(version: tuple[Any, ...]) -> _Known:
@@ -350,10 +336,8 @@ def _load(version: tuple[Any, ...]) -> _Known:
         if area.lon is not None and area.lat is not None:
             centres.setdefault(area.level, []).append((area.code, area.lon, area.lat))
         for form, short in spoken_names(area.name).items():
-            confidence = FULL
-            if short:
-                confidence = TOWN_SHORT if area.level <= 2 else SHORT
-                confidence = SHORTEST if area.level > 2 and len(form) == 2 else confidence
+            in_village = SHORTEST if len(form) == 2 else SHORT
+            confidence = (TOWN_SHORT if area.level <= 2 else in_village) if short else FULL
             _add_form(known, form, _Form(area.code, confidence, short))
         if len(area.name_en) >= 3:
             _add_form(known, area.name_en, _Form(area.code, FULL, False))
@@ -363,39 +347,29 @@ def _load(version: tuple[Any, ...]) -> _Known:
     known.finder = Finder(known.forms)
     outlined = Area.objects.filter(retired_at=None, outline__isnull=False)
     for code, outline in outlined.values_list("code", "outline"):
-        if outline is None:  # a JSON null, which is not SQL's
-            continue
-        geometry = shape(outline)
-        shapely.prepare(geometry)
-        known.outlines.append((code, geometry))
+        if outline is not None:  # a JSON null, which is not SQL's
+            geometry = shape(outline)
+            shapely.prepare(geometry)
+            known.outlines.append((code, geometry))
     for level, points in centres.items():
         known.centres[level] = _Centres(
             [code for code, _lon, _lat in points],
             np.radians([lon for _code, lon, _lat in points]),
             np.radians([lat for _code, _lon, lat in points]),
         )
-    known.box = _box(
-        [(lon, lat, lon, lat) for points in centres.values() for _code, lon, lat in points]
-        + [geometry.bounds for _code, geometry in known.outlines]
-    )
+    points_of_all = [(lon, lat) * 2 for points in centres.values() for _code, lon, lat in points]
+    boxes = points_of_all + [geometry.bounds for _code, geometry in known.outlines]
+    if boxes:
+        west, south, east, north = zip(*boxes, strict=True)
+        known.box = min(west), min(south), max(east), max(north)
     return known
-
-
-def _box(boxes: Sequence[Box]) -> Box | None:
-    if not boxes:
-        return None
-    west, south, east, north = zip(*boxes, strict=True)
-    return min(west), min(south), max(east), max(north)
 
 
 def _add_form(known: _Known, name: str, form: _Form) -> None:
     """Keep the most certain form per name and area."""
-    forms = known.forms.setdefault(fold(name), [])
-    same = next((other for other in forms if other.code == form.code), None)
-    if same is None:
-        forms.append(form)
-    elif same.confidence < form.confidence:
-        forms[forms.index(same)] = form
+    forms = known.forms.setdefault(fold_text(name), {})
+    if form.code not in forms or forms[form.code].confidence < form.confidence:
+        forms[form.code] = form
 
 
 METRES_A_DEGREE = 111_320.0

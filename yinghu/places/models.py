@@ -5,18 +5,14 @@ first twelve are the statistical codes of the National Bureau of Statistics, GB/
 countries' codes work too, as long as a child's code begins with its parent's.
 """
 
-from __future__ import annotations
-
 import secrets
-from typing import TYPE_CHECKING, Final
+from collections.abc import Container
+from typing import Final
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-
-if TYPE_CHECKING:
-    from collections.abc import Container
 
 LENGTHS: Final[tuple[int, ...]] = (6, 9, 12, 15, 18)
 """Code lengths of levels 1 to 5 by default."""
@@ -35,7 +31,7 @@ ON_EARTH: Final = Q(lon__isnull=True, lat__isnull=True) | Q(
 )
 
 
-class Level(models.IntegerChoices):
+class AreaLevel(models.IntegerChoices):
     COUNTY = 1, _("区县")
     TOWN = 2, _("镇街")
     VILLAGE = 3, _("村社区")
@@ -64,7 +60,7 @@ class Area(models.Model):
     code = models.CharField(_("代码"), max_length=24, primary_key=True)
     name = models.CharField(_("名称"), max_length=80)
     name_en = models.CharField(_("英文名称"), max_length=120, blank=True, default="")
-    level = models.PositiveSmallIntegerField(_("层级"), choices=Level.choices)
+    level = models.PositiveSmallIntegerField(_("层级"), choices=AreaLevel.choices)
     lon = models.FloatField(_("经度"), null=True, blank=True)
     lat = models.FloatField(_("纬度"), null=True, blank=True)
     outline = models.JSONField(_("边界"), null=True, blank=True)
@@ -124,9 +120,7 @@ class WorkDay(models.Model):
 
 
 class WorkSpan(models.Model):
-    """A span of working time, made by `calendar.lay_out`; `before` sums the minutes of earlier
-    spans.
-    """
+    """A span of working time; `before` sums the minutes of earlier ones. See `calendar.lay_out`."""
 
     opens = models.DateTimeField(primary_key=True)
     closes = models.DateTimeField()

@@ -1,7 +1,5 @@
 """Typeahead search for areas, by code, part of the name or pinyin initials."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -30,7 +28,7 @@ def _candidates(version: object) -> list[_Candidate]:
     ]
 
 
-def find(text: str, most: int = 12) -> list[Area]:
+def suggest_areas(text: str, most: int = 12) -> list[Area]:
     """Return areas matching names or pinyin initials (`ftjd` for 福田街道), most likely first."""
     text = text.strip().lower()
     if not text:

@@ -1,23 +1,19 @@
 """Dictionary matching: finds every known word of a text in one pass."""
 
-from __future__ import annotations
-
 import unicodedata
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
+from typing import NamedTuple
 
 
 class Found(NamedTuple):
-    """`text[start:end]` is `word`, as folded by `fold`."""
+    """`text[start:end]` is `word`, as folded by `fold_text`."""
 
     start: int
     end: int
     word: str
 
 
-def fold(text: str) -> str:
+def fold_text(text: str) -> str:
     """Return `text` narrow and case-folded, of the same length, so that spans still fit."""
     if text.isascii():
         return text.lower()
@@ -41,7 +37,7 @@ class Finder:
     """
 
     def __init__(self, words: Iterable[str]) -> None:
-        self._words = {fold(word) for word in words if len(word) >= 2}
+        self._words = {fold_text(word) for word in words if len(word) >= 2}
         lengths: dict[str, set[int]] = {}
         for word in self._words:
             lengths.setdefault(word[:2], set()).add(len(word))
@@ -53,7 +49,7 @@ class Finder:
         Overlapping words are both returned. A word that begins or ends with a Latin letter or a
         digit must have a word boundary there.
         """
-        folded = fold(text)
+        folded = fold_text(text)
         found: list[Found] = []
         reached = 0
         lengths, words = self._lengths, self._words

@@ -1,7 +1,5 @@
 """Look up the restricted zone of a place."""
 
-from __future__ import annotations
-
 import math
 
 import shapely
@@ -10,15 +8,11 @@ from shapely.geometry import shape
 from yinghu.places import locate
 from yinghu.places.models import Zone, level_of
 
-_METRES_OF_DEGREE = 111_195.0
-"""Metres per degree of latitude, on a sphere of `locate.EARTH`."""
-
 
 def zone_at(area_code: str, lon: float | None, lat: float | None) -> Zone | None:
-    """Return the controlled or sealed zone that contains a place, or None.
+    """Return the controlled or sealed zone that contains a place, the smallest of several, or None.
 
-    A zone contains its listed areas with descendants and the inside of its outline. Of several, the
-    smallest counts.
+    A zone contains its listed areas with descendants and the inside of its outline.
     """
     found = [
         (size, zone.code, zone)
@@ -36,7 +30,8 @@ def _size_around(zone: Zone, area_code: str, lon: float | None, lat: float | Non
     if zone.outline and lon is not None and lat is not None:
         outline = shape(zone.outline)
         if outline.intersects(shapely.Point(lon, lat)):
-            metres = outline.area * _METRES_OF_DEGREE**2 * math.cos(math.radians(lat))
+            metres_per_degree = math.radians(locate.EARTH)
+            metres = outline.area * metres_per_degree**2 * math.cos(math.radians(lat))
             sizes.append(math.sqrt(metres / math.pi))
     return min(sizes, default=None)
 

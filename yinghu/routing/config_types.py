@@ -1,7 +1,5 @@
 """Configuration type of routing rules: columns, validation, and rules as sentences."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -22,6 +20,7 @@ from yinghu.common.form_fields import LineField, PickerSelect
 from yinghu.common.language import is_english, name_of
 from yinghu.people.access import staffed
 from yinghu.people.models import Unit
+from yinghu.places import locate
 from yinghu.places.area_fields import area_field, show_area
 from yinghu.places.models import Area
 from yinghu.routing.explanation import shadowed
@@ -42,19 +41,15 @@ class RuleNames:
         return {each.code: each for each in Category.objects.all()}
 
     @cached_property
-    def areas(self) -> dict[str, str]:
-        codes = set(RoutingRule.objects.exclude(area="").values_list("area", flat=True))
-        found = Area.objects.filter(pk__in=codes).only("code", "name", "name_en")
-        return {area.pk: name_of(area) for area in found}
+    def areas(self) -> dict[str, Area]:
+        return locate.known_areas()
 
     def category(self, code: str) -> str:
         return name_of(self.categories[code]) if code in self.categories else code
 
     def area(self, code: str) -> str:
-        if code and code not in self.areas:
-            found = Area.objects.filter(pk=code).only("code", "name", "name_en").first()
-            self.areas[code] = name_of(found) if found else code
-        return self.areas.get(code, code)
+        found = self.areas.get(code) or Area.objects.filter(pk=code).first()
+        return name_of(found) if found else code
 
     def asked(self, prefix: str) -> Iterator[tuple[Category, dict[str, Any]]]:
         """Yield the questions that an appeal under a category may be asked."""
@@ -63,20 +58,19 @@ class RuleNames:
                 for question in category.questions:
                     yield category, question
 
+    def _question_of(self, rule: RoutingRule) -> dict[str, Any] | None:
+        asked = (question for _category, question in self.asked(rule.category))
+        return next((question for question in asked if question["key"] == rule.field), None)
+
     def question(self, rule: RoutingRule) -> str:
         """The label of a rule's question."""
-        for _category, question in self.asked(rule.category):
-            if question["key"] == rule.field:
-                return question_label(question)
-        return rule.field
+        found = self._question_of(rule)
+        return question_label(found) if found else rule.field
 
     def answer(self, rule: RoutingRule, given: str | None = None) -> str:
         """The answer that a rule wants (or the one given), as the question's choices show it."""
-        value = rule.value if given is None else given
-        for _category, question in self.asked(rule.category):
-            if question["key"] == rule.field:
-                return dict(choices_of(question)).get(value, answer_said(value))
-        return answer_said(value)
+        value, found = rule.value if given is None else given, self._question_of(rule)
+        return dict(choices_of(found) if found else ()).get(value, answer_said(value))
 
     def condition(self, rule: RoutingRule, name: str) -> str:
         """One condition of a rule in words."""
@@ -104,14 +98,6 @@ def klass_said(klass: str) -> str:
 
 def channel_said(code: str) -> str:
     return str(_(channels.channel_label(code)))
-
-
-def _show_channel(code: str, context: FormContext) -> str:
-    return channel_said(code)
-
-
-def _show_answer(value: str, context: FormContext) -> str:
-    return answer_said(value)
 
 
 def answer_said(value: str) -> str:
@@ -250,13 +236,18 @@ class RuleType(ModelType):
             show=show_area,
             empty=_ANY,
         ),
-        Field("channel", gettext_lazy("来源"), show=_show_channel, empty=_ANY),
+        Field(
+            "channel",
+            gettext_lazy("来源"),
+            show=lambda code, _context: channel_said(code),
+            empty=_ANY,
+        ),
         Field("field", gettext_lazy("问题"), empty=_ANY),
         Field(
             "value",
             gettext_lazy("回答"),
             gettext_lazy("要和回答一字不差；有选项的问题，从选项里选。"),
-            show=_show_answer,
+            show=lambda value, _context: answer_said(value),
             empty=_ANY,
         ),
         Field("unit", gettext_lazy("派给"), target=Unit, empty=_ANY),
@@ -281,34 +272,28 @@ class RuleType(ModelType):
         rules = list(RoutingRule.objects.filter(active=True).select_related("unit"))
         if not rules:
             return [_("还没有规则：每一件都要派单员来派。")]
-        found = []
-        if n := len(shadowed([rule for rule in rules if rule.unit.active])):
-            found.append(
-                ngettext(
-                    "%d 条规则永远轮不到，前面的已全包了。",
-                    "%d 条规则永远轮不到，前面的已全包了。",
-                    n,
-                )
-                % n
-            )
-        if n := sum(not rule.unit.active for rule in rules):
-            found.append(
-                ngettext(
-                    "%d 条规则派给已停用的单位，不起作用。",
-                    "%d 条规则派给已停用的单位，不起作用。",
-                    n,
-                )
-                % n
-            )
-        served = staffed()
-        if n := sum(rule.unit.active and rule.unit_id not in served for rule in rules):
-            said = ngettext(
+        live, served = [rule for rule in rules if rule.unit.active], staffed()
+        never = len(shadowed(live))
+        retired = len(rules) - len(live)
+        unstaffed = sum(rule.unit_id not in served for rule in live)
+        found = {
+            ngettext(
+                "%d 条规则永远轮不到，前面的已全包了。",
+                "%d 条规则永远轮不到，前面的已全包了。",
+                never,
+            ): never,
+            ngettext(
+                "%d 条规则派给已停用的单位，不起作用。",
+                "%d 条规则派给已停用的单位，不起作用。",
+                retired,
+            ): retired,
+            ngettext(
                 "%d 条规则派给还没有人能接单的单位，派过去就停在那里。",
                 "%d 条规则派给还没有人能接单的单位，派过去就停在那里。",
-                n,
-            )
-            found.append(said % n)
-        return found
+                unstaffed,
+            ): unstaffed,
+        }
+        return [said % n for said, n in found.items() if n]
 
 
 RULES = RuleType()
@@ -320,10 +305,8 @@ def choices_of(question: Mapping[str, Any]) -> list[tuple[str, str]]:
         return [("True", answer_said("True")), ("False", answer_said("False"))]
     if question["kind"] != "choice":
         return []
-    values = question["choices"]
-    english = is_english()
-    shown = (english and question.get("choices_en")) or values
-    return list(zip(values, shown, strict=True))
+    shown = (is_english() and question.get("choices_en")) or question["choices"]
+    return list(zip(question["choices"], shown, strict=True))
 
 
 TYPES = (RULES,)

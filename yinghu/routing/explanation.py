@@ -1,12 +1,10 @@
 """Which rule takes an appeal and why, and how other rules would change that."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from yinghu.routing.models import RoutingRule
-from yinghu.routing.routing import Routable, asked, covers, route
+from yinghu.routing.routing import Routable, conditions_of, covers, route
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def trail(appeal: Routable, rules: Iterable[RoutingRule]) -> list[Tried]:
     for rule in rules:
         held: list[str] = []
         failed: list[str] = []
-        for each in asked(rule):
+        for each in conditions_of(rule):
             (held if each.holds(rule, appeal) else failed).append(each.name)
         found.append(Tried(rule, tuple(held), tuple(failed)))
         if not failed:
@@ -62,7 +60,7 @@ def concerns(tried: Tried) -> bool:
     return "category" in tried.held or not tried.rule.category
 
 
-def nearest(tried: Sequence[Tried]) -> list[Tried]:
+def closest_rules(tried: Sequence[Tried]) -> list[Tried]:
     """Sort by how close each rule came: fewest failed, then most held conditions, then order."""
     return sorted(tried, key=lambda each: (len(each.failed), -len(each.held), each.rule.order))
 

@@ -53,20 +53,15 @@ CONDITIONS: Final = (
 """Named as the rule's columns, in the order in which they are shown."""
 
 
-def asked(rule: RoutingRule) -> list[Condition]:
+def conditions_of(rule: RoutingRule) -> list[Condition]:
     """Return the conditions that a rule sets."""
     return [each for each in CONDITIONS if getattr(rule, each.name)]
-
-
-def fits(rule: RoutingRule, appeal: Routable) -> bool:
-    """Do all conditions that the rule sets hold for the appeal?"""
-    return all(each.holds(rule, appeal) for each in asked(rule))
 
 
 def route(appeal: Routable, rules: Iterable[RoutingRule] | None = None) -> RoutingRule | None:
     """Return the first of the rules (by default the active ones) that takes the appeal, if any."""
     tried = active_rules() if rules is None else rules
-    return next((rule for rule in tried if fits(rule, appeal)), None)
+    return next((r for r in tried if all(each.holds(r, appeal) for each in conditions_of(r))), None)
 
 
 def active_rules() -> list[RoutingRule]:
@@ -75,7 +70,7 @@ def active_rules() -> list[RoutingRule]:
     return list(found.select_related("unit"))
 
 
-def waiting() -> list[Appeal]:
+def cases_to_dispatch() -> list[Appeal]:
     """Return cases waiting for dispatch, most urgent first, without those a unit returned."""
     found = Appeal.objects.filter(status=Status.SORTED).order_by("-urgency", "id")
     back = Event.objects.filter(appeal__in=found[:WAITING], verb=actions.RETURN.name)
@@ -87,7 +82,7 @@ def send_waiting(actor: Actor) -> int:
     """Assign waiting cases by the rules, except returned ones; return how many."""
     rules = active_rules()
     sent = 0
-    for appeal in waiting():
+    for appeal in cases_to_dispatch():
         rule = route(appeal, rules)
         if rule is None or not may_see(actor, appeal):
             continue

@@ -68,7 +68,7 @@ def area_hints(request: HttpRequest) -> JsonResponse:
 def suggest_areas(typed: str) -> list[dict[str, str]]:
     """Find areas that match the text, with their parents' names to tell apart equal names."""
     known, hints = locate.known_areas(), []
-    for found in typeahead.find(typed.replace("\x00", "").strip()[:60]):
+    for found in typeahead.suggest_areas(typed.replace("\x00", "").strip()[:60]):
         above = known.get(parent_code_in(found.pk, known))
         under = name_of(above) if above else ""
         hints.append({"code": found.pk, "name": name_of(found), "under": under})

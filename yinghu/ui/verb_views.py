@@ -63,7 +63,7 @@ class VerbView:
             said = perform()
         except moving.NotFound as gone:
             raise Http404 from gone
-        except volunteers.Refused as refused:
+        except volunteers.VolunteerRefused as refused:
             return self._redraw(reload(), moving.Conflict("refused", str(refused)))
         except moving.Refused as refused:
             other = on_refused(refused)

@@ -221,7 +221,7 @@ def test_a_town_goes_with_all_that_is_below_it(admin: Client, city: Cast) -> Non
     page = admin.post("/setup/area/330782001004/restore", follow=True)
     assert "请先恢复上级" in text_of(page)
     assert Area.objects.get(pk="330782001004").retired_at is not None
-    locate.refresh()
+    locate.refresh_areas()
 
 
 def test_a_unit_says_what_it_holds_and_the_last_administrator_stays(

@@ -42,7 +42,7 @@ def test_more_people_take_no_more_queries(admin: Client) -> None:
         user.set_unusable_password()
         user.save()
         if n % 2:
-            invitations.make(user, None)
+            invitations.make_link(user, None)
 
     invite(1)
     admin.get("/setup/user/")  # what this process remembers, it has read now

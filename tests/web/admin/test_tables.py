@@ -107,7 +107,7 @@ def test_areas_under_their_parents_and_the_bureaus_list(admin: Client) -> None:
     made = Area.objects.filter(code__startswith="330782098").order_by("code")
     assert [(area.name, area.level) for area in made] == [("新街道", 2), ("甲村", 3), ("乙村", 3)]
     assert new_changes().filter(kind="area").count() == 3
-    locate.refresh()
+    locate.refresh_areas()
     bad = "code,name\n330999001,孤儿\n330782098003,甲村\n"
     said = text_of(preview(admin, "area", bad))
     assert "没有上级" in said

@@ -212,7 +212,7 @@ def test_a_conflict_is_explained_and_nothing_is_lost(
     phone.get_by_role("button", name="办好了").click()
     expect(phone.locator(".phone-strip")).to_contain_text("已记下 1 步")
     buy = Leg.objects.get(pk=task.buy.pk)
-    leg_actions.release(buy, buy.active_at, why="太久没有动静")
+    leg_actions.release_leg(buy, buy.active_at, why="太久没有动静")
 
     phone.context.set_offline(False)
     card = phone.locator(".recorded-step.is-refused")

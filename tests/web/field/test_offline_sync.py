@@ -196,7 +196,7 @@ def test_what_is_refused_for_good_stays_refused(task: Relay) -> None:
 def test_a_leg_that_was_released_meanwhile(task: Relay) -> None:
     a = phone_of(task.a)
     buy = Leg.objects.get(pk=task.buy.pk)
-    leg_actions.release(buy, buy.active_at, why="太久没有动静")
+    leg_actions.release_leg(buy, buy.active_at, why="太久没有动静")
     what = record(task.buy, "finish", task.a, words="买到了", photos=1)
     status, answer = sent(a, what)
     assert (status, answer["code"]) == (200, "not_yours")

@@ -73,7 +73,7 @@ def test_volunteers_are_not_asked_for_what_their_unit_owes(city: Cast) -> None:
     assert not {"volunteer", "volunteer-2"} & set(told())
     actions.hand(appeal.pk, city.milk, user="volunteer")
     # Whoever holds it can say it themselves.
-    assert list(worklists.asked(city.volunteer)) == [appeal]
+    assert list(worklists.cases_to_answer(city.volunteer)) == [appeal]
 
 
 @pytest.mark.django_db

@@ -253,7 +253,7 @@ def test_areas_are_hinted_by_name_code_and_alias(browse: Browse, city: Cast) -> 
     # With what it lies in, also where codes have other lengths than China's.
     Area.objects.create(code="33-7", name="Rivertown", level=1)
     Area.objects.create(code="33-7.2", name="Millside", level=2)
-    locate.refresh()
+    locate.refresh_areas()
     hints = client.get("/desk/areas", {"q": "Millside"}).json()
     assert hints == [{"code": "33-7.2", "name": "Millside", "under": "Rivertown"}]
     assert codes("330782100")[0] == "330782100"

@@ -168,7 +168,7 @@ def test_to_whom_a_code_is_sent(city: Cast, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(sms, "provider", Keeps)
     care = Unit.objects.get(code="care")
-    volunteers.apply(care, "赵大勇", PHONE)
+    volunteers.create_application(care, "赵大勇", PHONE)
     made = [
         (phone, purpose, one_time_codes.make_code(phone, purpose))
         for phone in (PHONE, "+8613900009999")

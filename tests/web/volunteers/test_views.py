@@ -30,7 +30,7 @@ def head() -> User:
 
 
 def applied(name: str = "赵大勇", phone: str = PHONE, squad: str = "care") -> Volunteer:
-    return volunteers.apply(Unit.objects.get(code=squad), name, phone)
+    return volunteers.create_application(Unit.objects.get(code=squad), name, phone)
 
 
 def active(name: str = "赵大勇", phone: str = PHONE, squad: str = "care") -> Volunteer:
@@ -106,7 +106,9 @@ def test_who_has_the_desk(browse: Browse, city: Cast) -> None:
 def test_another_squads_leader_finds_nobody_and_can_do_nothing(browse: Browse, city: Cast) -> None:
     one = active(squad="milk")
     thief = browse("care-head")
-    shift = shifts.add(one.squad, one, timezone.now(), timezone.now() + timedelta(hours=1), head())
+    shift = shifts.add_shift(
+        one.squad, one, timezone.now(), timezone.now() + timedelta(hours=1), head()
+    )
     assert thief.get(page_of(one)).status_code == 404
     assert thief.post(page_of(one), {"skills": []}).status_code == 404
     for verb in ("approve", "suspend", "resume", "trained", "let-go", "phone"):
@@ -309,9 +311,9 @@ def test_a_shift_ends_after_it_starts_and_within_a_day(city: Cast) -> None:
     one = active()
     start = at("2026-12-07T08:00")
     for end in (start, start - timedelta(hours=1), start + timedelta(hours=24, minutes=1)):
-        with pytest.raises(volunteers.Refused):
-            shifts.add(one.squad, one, start, end, head())
-    shifts.add(one.squad, one, start, start + timedelta(hours=24), head())
+        with pytest.raises(volunteers.VolunteerRefused):
+            shifts.add_shift(one.squad, one, start, end, head())
+    shifts.add_shift(one.squad, one, start, start + timedelta(hours=24), head())
 
 
 def test_only_the_squads_own_are_planned(browse: Browse, city: Cast) -> None:
@@ -329,8 +331,8 @@ def test_of_two_who_plan_for_one_person_at_once_one_does(own_city: City) -> None
 
     def press() -> None:
         try:
-            shifts.add(one.squad, one, start, start + timedelta(hours=8), by)
-        except volunteers.Refused:
+            shifts.add_shift(one.squad, one, start, start + timedelta(hours=8), by)
+        except volunteers.VolunteerRefused:
             refused.append(True)
 
     in_threads(*[press] * 5)
@@ -367,7 +369,7 @@ def test_administrators_read_it_in_words_in_the_history_of_everything(
     volunteers.suspend(one, head(), "没有按时到")
     two = active("钱多多", "+8613700000003")
     start = timezone.now()
-    shifts.add(two.squad, two, start, start + timedelta(hours=2), head())
+    shifts.add_shift(two.squad, two, start, start + timedelta(hours=2), head())
     page = text_of(browse("admin").get("/setup/history"))
     for words in ("暂停：没有按时到", "排班", "赵大勇", "待审核"):
         assert words in page

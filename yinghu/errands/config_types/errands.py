@@ -1,7 +1,5 @@
 """Configuration type of errand templates: the legs that usually serve cases of a category."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -17,22 +15,18 @@ from yinghu.common.config_types.config_type import Field, cell, few
 from yinghu.common.config_types.model_type import ModelType
 from yinghu.common.form_fields import LineField, PickerSelect, WordsField
 from yinghu.common.language import name_of
-from yinghu.errands.config_types.legs import Leg, LegsField, unknown_in
+from yinghu.errands.config_types.legs import LegsField, LegSpec, unknown_in
 from yinghu.errands.models import ErrandTemplate, LegKind, Proof, Where
 from yinghu.people.models import Skill
 from yinghu.places.models import Place
 
 
-class ErrandContext(FormContext):
-    """Form context with the active places and skills by code."""
+class PlaceContext(FormContext):
+    """Form context with the names of active places by code."""
 
     @cached_property
     def places(self) -> dict[str, str]:
         return dict(Place.objects.filter(active=True).values_list("code", "name"))
-
-    @cached_property
-    def skills(self) -> dict[str, str]:
-        return dict(self.choices(Skill))
 
 
 class ErrandForm(ConfigForm):
@@ -45,7 +39,7 @@ class ErrandForm(ConfigForm):
     auto = forms.TypedChoiceField(coerce="1".__eq__, required=False, empty_value=None)
     order = order_field()
 
-    context: ErrandContext
+    context: PlaceContext
 
     def prepare(self) -> None:
         self.fields["words"].widget = forms.Textarea(attrs={"rows": 2, "maxlength": 1000})
@@ -63,14 +57,14 @@ class ErrandForm(ConfigForm):
         cleaned = super().clean() or {}
         if "legs" in cleaned and "category" in cleaned:
             asked = self.context.all_of(Category)[cleaned["category"]].questions
-            legs_now: list[Leg] = self.state_now.get("legs", [])
+            legs_now: list[LegSpec] = self.state_now.get("legs", [])
             # A skill that was retired later stays where it is needed.
             old = {str(leg["skill"]) for leg in legs_now if "skill" in leg}
             wrong = unknown_in(
                 cleaned["legs"],
                 set(self.context.places),
                 {question["key"] for question in asked},
-                {*self.context.skills, *old},
+                {code for code, _name in self.context.choices(Skill)} | old,
             )
             if wrong:
                 self.add_error("legs", ValidationError(wrong))
@@ -79,19 +73,18 @@ class ErrandForm(ConfigForm):
         return cleaned
 
 
-def _show_legs(legs: list[Leg], context: FormContext) -> str:
-    return "\n".join(f"{n}. {_leg_in_words(leg)}" for n, leg in enumerate(legs, 1))
-
-
-def _leg_in_words(leg: Leg) -> str:
-    parts = [str(LegKind(leg["kind"]).label), str(Where(leg["where"]).label)]
-    parts += [leg[part] for part in ("place", "field", "skill") if part in leg]
-    if leg["proof"] != Proof.NONE:
-        parts.append(str(Proof(leg["proof"]).label))
-    if leg.get("beside"):
-        parts.append(_("可以和前一步同时做"))
-    said = {"title": leg["title"], "how": _("，").join(parts)}
-    return _("%(title)s（%(how)s）") % said
+def _show_legs(legs: list[LegSpec], _context: FormContext) -> str:
+    lines = []
+    for n, leg in enumerate(legs, 1):
+        parts = [str(LegKind(leg["kind"]).label), str(Where(leg["where"]).label)]
+        parts += [leg[part] for part in ("place", "field", "skill") if part in leg]
+        if leg["proof"] != Proof.NONE:
+            parts.append(str(Proof(leg["proof"]).label))
+        if leg.get("beside"):
+            parts.append(_("可以和前一步同时做"))
+        said = {"title": leg["title"], "how": _("，").join(parts)}
+        lines.append(f"{n}. " + _("%(title)s（%(how)s）") % said)
+    return "\n".join(lines)
 
 
 class ErrandType(ModelType):
@@ -105,7 +98,7 @@ class ErrandType(ModelType):
     one = pgettext_lazy("one", "跑腿办法")
     why = gettext_lazy("一类诉求分成哪几步去办：到医院买药，门口交接，送进小区。每一步由一个人接。")
     form = ErrandForm
-    context = ErrandContext
+    context = PlaceContext
     fields = (
         Field("name", gettext_lazy("名称")),
         Field(

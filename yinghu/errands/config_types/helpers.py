@@ -1,7 +1,5 @@
 """Configuration type of fixed buyers and couriers, who are offered a group's legs first."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
@@ -10,18 +8,18 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from yinghu.common.config_types.config_form import ConfigForm, FormContext, State
+from yinghu.common.config_types.config_form import ConfigForm, State
 from yinghu.common.config_types.config_type import Field, with_code
 from yinghu.common.config_types.model_type import ModelType
 from yinghu.common.form_fields import LineField, PickerSelect
 from yinghu.common.language import name_of
+from yinghu.errands.config_types.errands import PlaceContext
 from yinghu.errands.models import FixedHelper, LegKind
 from yinghu.people.access import JOINED
 from yinghu.people.models import Post, Unit, User
-from yinghu.places.models import Place
 
 
-class HelperContext(FormContext):
+class HelperContext(PlaceContext):
     """Form context with people who have posts, and the active places by code."""
 
     @cached_property
@@ -30,10 +28,6 @@ class HelperContext(FormContext):
         posts = Post.objects.filter(active=True, user__is_active=True, unit__kind__in=JOINED)
         users = User.objects.filter(pk__in=posts.values("user")).order_by("username")
         return [(user.username, with_code(str(user), user.username)) for user in users]
-
-    @cached_property
-    def places(self) -> dict[str, str]:
-        return dict(Place.objects.filter(active=True).values_list("code", "name"))
 
 
 class HelperForm(ConfigForm):

@@ -1,7 +1,5 @@
 """Form field for the legs of an errand template: rows on the page, JSON in a file, a list."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -14,19 +12,19 @@ from django.utils.translation import gettext as _
 from yinghu.common import text_cleaning
 from yinghu.common.form_fields import RowsInput
 from yinghu.errands.models import LegKind, Proof, Where
+from yinghu.errands.planning import MOST_LEGS
 
 PARTS = ("kind", "title", "title_en", "where", "place", "field", "skill", "proof", "beside")
-MOST = 12
 LONGEST = 60
-"""Characters of a title, as in `dispatch.models.Leg`."""
+"""Characters of a title, as in `errands.models.Leg`."""
 BLANK = {"kind": LegKind.CARRY.value, "where": Where.HOME.value, "proof": Proof.NONE.value}
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
-Leg = dict[str, Any]
+LegSpec = dict[str, Any]
 
 
-def rows_in(text: str) -> list[dict[str, str]]:
+def leg_rows_in(text: str) -> list[dict[str, str]]:
     """Parse rows from a cell's JSON, valid or not. Raises ValidationError if there are none."""
     try:
         found = json.loads(text or "[]")
@@ -43,7 +41,7 @@ def _text(value: Any) -> str:
     return "1" if value is True else str(value)
 
 
-LEG_ROWS = RowsInput("leg", PARTS, MOST)
+LEG_ROWS = RowsInput("leg", PARTS, MOST_LEGS)
 
 
 class LegsField(forms.Field):
@@ -51,15 +49,15 @@ class LegsField(forms.Field):
 
     widget = LEG_ROWS
 
-    def clean(self, value: Any) -> list[Leg]:
-        rows = rows_in(value) if isinstance(value, str) else value
+    def clean(self, value: Any) -> list[LegSpec]:
+        rows = leg_rows_in(value) if isinstance(value, str) else value
         if any(_NO_TEXT.search(text) for row in rows for text in row.values()):
             raise ValidationError(_("步骤里有存不下来的字符，请把那几个字删掉重写"))
         if not rows:
             raise ValidationError(_("至少要有一步"))
-        if len(rows) > MOST:
-            raise ValidationError(_("最多 %d 步") % MOST)
-        legs: list[Leg] = []
+        if len(rows) > MOST_LEGS:
+            raise ValidationError(_("最多 %d 步") % MOST_LEGS)
+        legs: list[LegSpec] = []
         wrong: list[str] = []
         for number, row in enumerate(rows, 1):
             try:
@@ -77,8 +75,8 @@ def leg_error(number: int, why: str) -> str:
     return _("第 %(n)d 步：%(why)s") % {"n": number, "why": why}
 
 
-def _leg(row: Mapping[str, str], *, first: bool) -> Leg:
-    leg: Leg = {}
+def _leg(row: Mapping[str, str], *, first: bool) -> LegSpec:
+    leg: LegSpec = {}
     for part, choices, what in (
         ("kind", LegKind, _("做什么")),
         ("where", Where, _("在哪里")),
@@ -108,11 +106,10 @@ def _leg(row: Mapping[str, str], *, first: bool) -> Leg:
         leg["skill"] = row["skill"].strip()
     # The first leg has none before it, and a hand-over needs the legs on both sides.
     leg["beside"] = bool(row["beside"]) and not first and leg["kind"] != LegKind.HAND_OVER
-    order = (*PARTS[:-1], "beside")
-    return {part: leg[part] for part in order if part in leg}
+    return {part: leg[part] for part in PARTS if part in leg}
 
 
-def _hand_over_errors(legs: Sequence[Leg]) -> list[str]:
+def _hand_over_errors(legs: Sequence[LegSpec]) -> list[str]:
     """Return errors for hand-overs without a giver before or a receiver after them."""
     kinds = [leg["kind"] for leg in legs]
     edges = [LegKind.HAND_OVER.value, *kinds, LegKind.HAND_OVER.value]
@@ -125,7 +122,7 @@ def _hand_over_errors(legs: Sequence[Leg]) -> list[str]:
 
 
 def unknown_in(
-    legs: Sequence[Leg], places: set[str], fields: set[str], skills: set[str]
+    legs: Sequence[LegSpec], places: set[str], fields: set[str], skills: set[str]
 ) -> list[str]:
     """Return errors for unknown places, questions of the category and skills."""
     known = (

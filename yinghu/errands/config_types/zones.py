@@ -1,13 +1,12 @@
 """Configuration type of zones: parts of the city with restricted access."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
+from shapely import get_num_coordinates
+from shapely.geometry import shape
 
 from yinghu.common.config_types.config_form import CodeField, ConfigForm, FormContext, State
 from yinghu.common.config_types.config_type import Field, few
@@ -61,17 +60,6 @@ def _show_areas(codes: list[str], context: FormContext) -> str:
     return _("、").join(show_area_with_code(code, context) for code in codes)
 
 
-def _show_outline(outline: dict[str, Any], context: FormContext) -> str:
-    return _("%d 个点的边界") % _points(outline["coordinates"])
-
-
-def _points(coordinates: Any) -> int:
-    """Count the points in coordinates, at any depth."""
-    if coordinates and isinstance(coordinates[0], int | float):
-        return 1
-    return sum(_points(each) for each in coordinates)
-
-
 _EITHER = gettext_lazy("区域和边界，至少一样")
 
 
@@ -114,7 +102,7 @@ class ZoneType(ModelType):
             gettext_lazy("边界（GeoJSON）"),
             gettext_lazy("只有几栋楼，没有区域代码，就画一个边界，把 GeoJSON 文字贴过来。"),
             _EITHER,
-            show=_show_outline,
+            show=lambda outline, _context: _("%d 个点的边界") % get_num_coordinates(shape(outline)),
         ),
         Field(
             "gate",

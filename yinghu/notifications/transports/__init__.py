@@ -1,7 +1,5 @@
 """Registry of transports, and those in use."""
 
-from __future__ import annotations
-
 from django.conf import settings
 
 from yinghu.notifications.transports.base import Transport

@@ -1,7 +1,5 @@
 """The protocol of transports, and the message they send."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol

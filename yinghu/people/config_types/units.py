@@ -1,7 +1,5 @@
 """Configuration of units and of volunteers' skills."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,20 +9,14 @@ from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from yinghu.common.config_types.config_form import (
-    CodeField,
-    ConfigForm,
-    FormContext,
-    State,
-    order_field,
-)
+from yinghu.common.config_types.config_form import CodeField, ConfigForm, State, order_field
 from yinghu.common.config_types.config_type import Field, few
 from yinghu.common.config_types.model_type import ModelType
 from yinghu.common.form_fields import LineField, PickerSelect
 from yinghu.common.language import name_of
 from yinghu.people.access import administrators
 from yinghu.people.models import Post, Skill, Unit, UnitKind, Volunteer
-from yinghu.places.area_fields import area_field, area_name, show_area_with_code
+from yinghu.places.area_fields import COVERED_AREA, area_field, area_name
 
 
 class UnitForm(ConfigForm):
@@ -66,10 +58,6 @@ class UnitForm(ConfigForm):
         return parent
 
 
-def _show_most_held(most: int, context: FormContext) -> str:
-    return str(most) if most else _("不限")
-
-
 class UnitType(ModelType):
     model = Unit
     order = ("kind", "name")
@@ -93,18 +81,13 @@ class UnitType(ModelType):
             gettext_lazy("决定它在哪一级：网格、村社、镇街、部门、指挥中心，办不了的往上提一级。"),
             choices=UnitKind,
         ),
-        Field(
-            "area",
-            gettext_lazy("管辖区域"),
-            gettext_lazy("空着就是全市。写几个字，或拼音首字母，从提示里选。"),
-            show=show_area_with_code,
-        ),
+        COVERED_AREA,
         Field("parent", gettext_lazy("上级单位"), target=Unit),
         Field(
             "most_held",
             gettext_lazy("每位志愿者手上最多几件"),
             gettext_lazy("到了这个数，要办好或放回一件才能再接。0 是不限；空着按 5 件。"),
-            show=_show_most_held,
+            show=lambda most, _context: str(most) if most else _("不限"),
         ),
     )
     heads = (

@@ -1,7 +1,5 @@
 """Configuration of logins and their posts."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
@@ -21,9 +19,7 @@ from yinghu.people import invitations
 from yinghu.people.access import administrators
 from yinghu.people.models import Post, Role, Unit, User
 from yinghu.people.sessions import end_sessions
-from yinghu.places.area_fields import area_field, area_name, show_area_with_code
-
-_LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
+from yinghu.places.area_fields import COVERED_AREA, area_field, area_name
 
 _LAST_ADMIN = gettext_lazy("这是最后一位管理员：停用以后，就没有人能进设置了。请先另设一位管理员。")
 
@@ -36,7 +32,7 @@ class UserForm(ConfigForm):
 
     def clean_username(self) -> str:
         name: str = self.cleaned_data["username"]
-        if not _LOGIN.fullmatch(name):
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,39}", name):
             raise ValidationError(_("登录名用小写英文字母、数字、点、短横，至少两个字"))
         return self.new_key(name)
 
@@ -82,7 +78,7 @@ class UserType(ModelType):
     def write(self, row: User, values: State) -> None:
         super().write(row, values)
         if values.get("active") is False:
-            invitations.revoke(row)
+            invitations.revoke_links(row)
             # Otherwise old sessions would be valid again once the login is reactivated.
             end_sessions(row)
 
@@ -95,13 +91,12 @@ class UserType(ModelType):
         return (row.username, row.display_name, *units, *roles)
 
     def list_cells(self, rows: Sequence[User]) -> list[Sequence[str]]:
-        waiting = invitations.waiting(rows)
+        waiting = invitations.users_with_open_link(rows)
         return [(_show_posts(user), _login_note(user, invited=user.pk in waiting)) for user in rows]
 
     def retire_obstacle(self, row: User) -> str:
-        others = administrators().exclude(user=row)
-        is_admin = administrators().filter(user=row).exists()
-        return str(_LAST_ADMIN) if is_admin and not others.exists() else ""
+        others, own = administrators().exclude(user=row), administrators().filter(user=row)
+        return str(_LAST_ADMIN) if own.exists() and not others.exists() else ""
 
     def count(self) -> int:
         return _colleagues(User.objects.filter(is_active=True)).count()
@@ -218,12 +213,7 @@ class PostType(ModelType):
             ),
             choices=Role,
         ),
-        Field(
-            "area",
-            gettext_lazy("管辖区域"),
-            gettext_lazy("空着就是全市。写几个字，或拼音首字母，从提示里选。"),
-            show=show_area_with_code,
-        ),
+        COVERED_AREA,
     )
     heads = (pgettext_lazy("field", "单位"), gettext_lazy("管辖区域"))
     row_icon = "briefcase"
@@ -255,9 +245,8 @@ class PostType(ModelType):
         ]
 
     def retire_obstacle(self, row: Post) -> str:
-        is_admin = administrators().filter(pk=row.pk).exists()
-        last = is_admin and not administrators().exclude(pk=row.pk).exists()
-        return str(_LAST_ADMIN) if last else ""
+        others, own = administrators().exclude(pk=row.pk), administrators().filter(pk=row.pk)
+        return str(_LAST_ADMIN) if own.exists() and not others.exists() else ""
 
     def count(self) -> int:
         return Post.objects.filter(_STAFF_POSTS, active=True).count()

@@ -1,7 +1,5 @@
 """Configuration of areas: a tree by code prefix, of any size."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +20,7 @@ from yinghu.common.form_fields import LineField
 from yinghu.places import locate
 from yinghu.places.area_fields import AliasesField, DegreeField, require_whole_point
 from yinghu.places.importing import CODE
-from yinghu.places.models import LENGTHS, Area, AreaAlias, Level, level_of, parent_code_in
+from yinghu.places.models import LENGTHS, Area, AreaAlias, AreaLevel, level_of, parent_code_in
 
 
 class AreaContext(FormContext):
@@ -50,7 +48,7 @@ class AreaForm(ConfigForm):
     name = LineField(max_length=80)
     name_en = LineField(max_length=120, required=False)
     level = forms.TypedChoiceField(
-        choices=[("", gettext_lazy("按代码长度")), *Level.choices],
+        choices=[("", gettext_lazy("按代码长度")), *AreaLevel.choices],
         error_messages={"invalid_choice": gettext_lazy("层级应为 1 至 5")},
         coerce=int,
         required=False,
@@ -94,9 +92,12 @@ class AreaForm(ConfigForm):
         states, level = self.context.states, cleaned["level"]
         where = "code" if "code" in self.fields else "level"
         if above and states[above]["level"] >= level:
-            said = {"above": states[above]["name"], "level": Level(states[above]["level"]).label}
+            said = {
+                "above": states[above]["name"],
+                "level": AreaLevel(states[above]["level"]).label,
+            }
             self.add_error("level", _("上级“%(above)s”是%(level)s，这里要再低一级") % said)
-        if not above and level > Level.COUNTY:
+        if not above and level > AreaLevel.COUNTY:
             self.add_error(
                 where, _("代码的前几位不是任何已有区域的代码，所以它没有上级；请先建上级区域")
             )
@@ -145,7 +146,7 @@ class AreaType(ModelType):
             gettext_lazy(
                 "不选就按代码的长度：6 位区县、9 位镇街、12 位村社区、15 位网格、18 位微网格。"
             ),
-            choices=Level,
+            choices=AreaLevel,
         ),
         Field(
             "lon",
@@ -189,7 +190,13 @@ class AreaType(ModelType):
 
     def write(self, row: Area, values: State) -> None:
         if "aliases" in values:
-            _set_aliases(row, values["aliases"])
+            names = values["aliases"]
+            row.aliases.exclude(name__in=names).delete()
+            known = set(row.aliases.values_list("name", flat=True))
+            added = [AreaAlias(area=row, name=name) for name in names if name not in known]
+            AreaAlias.objects.bulk_create(added)
+            # Drop the stale prefetched list.
+            getattr(row, "_prefetched_objects_cache", {}).pop("aliases", None)
         for name, value in self.attributes(values).items():
             setattr(row, name, value)
         # Update `updated_at`, by which other processes notice changes.
@@ -198,7 +205,7 @@ class AreaType(ModelType):
         )
 
     def refresh(self) -> None:
-        locate.refresh()
+        locate.refresh_areas()
 
     def listed(self, rows: Sequence[Area]) -> list[ListedRow]:
         return [replace(row, is_parent=row.cells[1] != _NO_CHILD) for row in super().listed(rows)]
@@ -208,7 +215,7 @@ class AreaType(ModelType):
         found: list[Sequence[str]] = []
         for area in rows:
             n = bisect_right(codes, f"{area.code}\uffff") - bisect_right(codes, area.code)
-            found.append((str(Level(area.level).label), str(n) if n else _NO_CHILD))
+            found.append((str(AreaLevel(area.level).label), str(n) if n else _NO_CHILD))
         return found
 
     def search(self, query: str, which: str, under: str) -> list[Area]:
@@ -254,7 +261,7 @@ class AreaType(ModelType):
         active = Area.objects.filter(retired_at=None)
         if not active.exists():
             return [_("还没有区域：诉求说不出在哪里，也没法按地方派单。")]
-        towns = active.filter(level__lte=Level.TOWN, lon=None).count()
+        towns = active.filter(level__lte=AreaLevel.TOWN, lon=None).count()
         said = ngettext(
             "%d 个区县、镇街没有中心坐标，地图上看不到。",
             "%d 个区县、镇街没有中心坐标，地图上看不到。",
@@ -278,16 +285,6 @@ class AreaType(ModelType):
             for kind, level in levels
             if (code := cells.get(f"{kind}_code", ""))
         ]
-
-
-def _set_aliases(area: Area, names: list[str]) -> None:
-    area.aliases.exclude(name__in=names).delete()
-    known = set(area.aliases.values_list("name", flat=True))
-    AreaAlias.objects.bulk_create(
-        [AreaAlias(area=area, name=name) for name in names if name not in known]
-    )
-    # Drop the stale prefetched list.
-    getattr(area, "_prefetched_objects_cache", {}).pop("aliases", None)
 
 
 AREAS = AreaType()

@@ -1,7 +1,5 @@
 """Configuration of working time: hours of the week, single dates, and statutory holidays."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -17,8 +15,8 @@ from yinghu.common.config_types.config_form import NO, YES, ConfigForm, FormCont
 from yinghu.common.config_types.config_type import ConfigType, Field, Panel
 from yinghu.common.text import plain_digits
 from yinghu.places import calendar
+from yinghu.places.calendar import Hours, statutory
 from yinghu.places.models import WorkDay
-from yinghu.places.workdays import Hours, statutory
 
 _WEEK = tuple("1234567")
 _OFF = frozenset({"休息", "休", "放假", "off", "day off"})

@@ -333,9 +333,12 @@ def any_counted(context: template.Context) -> bool:
 def _desks(actor: Actor, here: str) -> list[dict[str, Any]]:
     mine, counted = desks_of(actor), dict[str, QuerySet[Any]](inboxes.desks_with(actor))
     if "whistles" in mine:
-        counted["whistles"] = whistle_duties.waiting(actor)
+        counted["whistles"] = whistle_duties.pending_duties(actor)
     if "shared" in mine:
-        counted |= {"shared": sharing.waiting(actor), "shares": sharing.concerning(actor)}
+        counted |= {
+            "shared": sharing.cases_without_contact(actor),
+            "shares": sharing.shares_of(actor),
+        }
     waiting = inboxes.counted(counted)
     if not waiting.pop("shares", 0) and not forces_of(actor):
         # Hidden for units without shared cases, which are most.

@@ -42,7 +42,7 @@ def invite_login(request: HttpRequest, key: str) -> HttpResponse:
         return redirect("setup_row", "user", key)
     if "anew" in request.POST:
         invitations.lose_factors(user, login_of(request))
-    secret = invitations.invite(user, login_of(request))
+    secret = invitations.invite_user(user, login_of(request))
     link = absolute(reverse("invited", args=[secret]))
     context = {
         "called": str(user),
@@ -63,7 +63,7 @@ def invite_login(request: HttpRequest, key: str) -> HttpResponse:
 def revoke_invitation(request: HttpRequest, key: str) -> HttpResponse:
     """Revoke a login's open link."""
     user = _user(key)
-    if invitations.withdraw(user, login_of(request)):
+    if invitations.withdraw_invitation(user, login_of(request)):
         messages.success(request, _("邀请链接已作废"))
     return redirect("setup_row", "user", key)
 
@@ -86,7 +86,7 @@ def accept_invitation(request: HttpRequest, secret: str) -> HttpResponse:
     form.fields["new_password1"].label = _("密码")
     form.fields["new_password2"].label = _("再输一遍")
     if request.method == "POST" and form.is_valid():
-        accepted = invitations.accept(secret, form.cleaned_data["new_password1"])
+        accepted = invitations.use_invitation(secret, form.cleaned_data["new_password1"])
         if accepted is None:
             return render(request, "accounts/gone.html", status=404)
         if is_mfa_enabled(accepted):

@@ -34,7 +34,7 @@ from yinghu.routing.config_types import (
     klass_said,
 )
 from yinghu.routing.models import RoutingRule
-from yinghu.routing.routing import active_rules, route, send_waiting, waiting
+from yinghu.routing.routing import active_rules, route, send_waiting
 from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.requests import login_of, who
 from yinghu.web.admin.decorators import door, get_row, read_seen_state, row_context
@@ -88,7 +88,9 @@ def list_rules(request: HttpRequest) -> HttpResponse:
         "retired": [RuleLine(rule, names.sentence(rule)) for rule in rules if not rule.active],
         "may_edit": "setup" in desks,
         "may_send": "dispatch" in desks,
-        "ready": sum(bool(route(each, force)) and may_see(actor, each) for each in waiting()),
+        "ready": sum(
+            bool(route(each, force)) and may_see(actor, each) for each in cases_to_dispatch()
+        ),
         "desk": "setup" if "setup" in desks else "dispatch",
     }
     return render(request, "admin/routing_rules.html", context)
@@ -286,7 +288,7 @@ def dispatch_context(appeal: Appeal, actor: Actor) -> dict[str, Any]:
     names = RuleNames()
     tried = explanation.trail(appeal, active_rules())
     takes = tried[-1] if tried and tried[-1].fits else None
-    near = [each for each in explanation.nearest(tried) if explanation.concerns(each)]
+    near = [each for each in explanation.closest_rules(tried) if explanation.concerns(each)]
     returns = Event.objects.filter(appeal=appeal, verb=RETURN.name).select_related("user")
     returned = [_describe_return(appeal, event) for event in returns.order_by("-seq")]
     return {

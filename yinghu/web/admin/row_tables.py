@@ -16,6 +16,8 @@ from yinghu.common.language import name_of
 from yinghu.errands.config_types import legs
 from yinghu.errands.config_types.errands import ErrandForm
 from yinghu.errands.models import LegKind, Proof, Where
+from yinghu.errands.planning import MOST_LEGS
+from yinghu.people.models import Skill
 from yinghu.ui.forms import FilingForm
 from yinghu.ui.requests import read_id
 
@@ -83,7 +85,7 @@ _BLANK_LEG = dict.fromkeys(legs.PARTS, "") | legs.BLANK
 
 def _leg_context(form: ConfigForm) -> dict[str, Any]:
     assert isinstance(form, ErrandForm)  # noqa: S101  # for the type checker
-    rows = _rows(form["legs"].value(), legs.rows_in)
+    rows = _rows(form["legs"].value(), legs.leg_rows_in)
     categories = form.context.all_of(Category)
     category = categories.get(form["category"].value())
     asked = [
@@ -97,10 +99,10 @@ def _leg_context(form: ConfigForm) -> dict[str, Any]:
         "leg_kinds": LegKind.choices,
         "leg_wheres": Where.choices,
         "leg_proofs": Proof.choices,
-        "leg_skills": form.context.skills.items(),
+        "leg_skills": form.context.choices(Skill),
         "leg_fields": asked,
         "places": form.context.places.items(),
-        "may_add": len(rows) < legs.MOST,
+        "may_add": len(rows) < MOST_LEGS,
     }
 
 

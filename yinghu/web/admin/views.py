@@ -168,7 +168,7 @@ def _render_form(
     if config.name == "helper" and row is None:
         context["places"] = Place.objects.filter(active=True).values_list("code", "name")
     if config.name == "user" and row is not None:
-        context["open_link"] = bool(invitations.waiting([row]))
+        context["open_link"] = bool(invitations.users_with_open_link([row]))
     if row is not None:
         context |= config.extras(row)
     if "lon" in form.fields:

@@ -36,7 +36,7 @@ def offered_verbs(appeal: Appeal, actor: Actor) -> tuple[list[Verb], Known]:
     verbs = available(appeal, actor)
     known = Known(appeal.unit_id, appeal.holder_id)
     if WHISTLE in verbs:
-        known.to_call = [(u.code, name_of(u)) for u in whistles.to_call(appeal, actor)]
+        known.to_call = [(u.code, name_of(u)) for u in whistles.units_to_call(appeal, actor)]
     if REPORT_IN in verbs or MEASURES in verbs:
         known.speakers = [(u.code, name_of(u)) for u in whistles.called(appeal, actor)]
     if GRADE in verbs:

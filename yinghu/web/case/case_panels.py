@@ -22,7 +22,7 @@ def oversight_panel(appeal: Appeal, available: Collection[Verb]) -> dict[str, An
     """The unit's level, other units, and a request for more time that the reader can rule on."""
     beside = {*(appeal.also or ())} - {appeal.unit_id}
     may_rule = RULE in available and not appeal.returned
-    asked = rulings.asked(appeal) if may_rule else None
+    asked = rulings.pending_request(appeal) if may_rule else None
     return {
         "level": Level(appeal.level).label if appeal.unit_id else "",
         "parties": list(Unit.objects.filter(pk__in=beside)) if beside else [],

@@ -108,7 +108,7 @@ def offered_cards(actor: Actor) -> list[Card]:
 
 def held_cards(actor: Actor) -> list[Card]:
     """The actor's legs, first those that can be done now."""
-    found = eligibility.mine(actor).select_related(*SHOWN)[:50]
+    found = eligibility.legs_in_hand(actor).select_related(*SHOWN)[:50]
     made = [Card(leg, turn=_is_turn(leg, actor)) for leg in found]
     return sorted(made, key=lambda card: not card.turn)
 
@@ -201,7 +201,8 @@ def _show(
 def _why_not(actor: Actor, appeal: Appeal, course: Course, leg: Leg) -> str:
     """The reason why the actor may not take an open leg; "" if they may."""
     try:
-        eligibility.check_fit(actor, appeal, course.along(course[leg.n]))
+        volunteer = eligibility.volunteer_of(actor)
+        eligibility.check_fit(actor, appeal, course.along(course[leg.n]), volunteer)
     except moving.Refused as refused:
         return refused.message
     return ""
@@ -332,7 +333,7 @@ message for its helper. The moment is when a phone recorded the step, None for n
 
 
 def _decline(leg: Leg, actor: Actor, given: Given, kept: Kept, at: datetime | None) -> str:
-    offers.decline(leg.pk, actor)
+    offers.decline_offer(leg.pk, actor)
     return _("好的，我们请别人")
 
 

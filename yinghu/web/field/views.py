@@ -126,7 +126,7 @@ def field_map(request: HttpRequest) -> HttpResponse:
     actor = who(request)
     free = inboxes.free(actor).select_related("place")
     held = case_rows(_held(actor).select_related("place")[:PAGE_SIZE], actor)
-    held_legs = eligibility.mine(actor).select_related("appeal")[:PAGE_SIZE]
+    held_legs = eligibility.legs_in_hand(actor).select_related("appeal")[:PAGE_SIZE]
     takings = _takings(actor, [row.appeal for row in held])
     shown = [(row.appeal.number, takings[row.appeal.pk]) for row in held]
     shown += [(leg.appeal.number, legs.why_shown(leg)) for leg in held_legs if leg.at_home]

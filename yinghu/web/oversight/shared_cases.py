@@ -17,7 +17,7 @@ from yinghu.common.privacy.masking import without_numbers
 from yinghu.oversight import shared_cases
 from yinghu.oversight.actions import REPLY
 from yinghu.oversight.models import Share
-from yinghu.oversight.shared_cases import Pair
+from yinghu.oversight.shared_cases import SharedPair
 from yinghu.people.access import Actor, forces_of, may_read_why
 from yinghu.people.models import Unit
 from yinghu.ui.case_rows import CaseRow, case_rows, with_marks
@@ -164,7 +164,7 @@ def _lines(name: str, rows: list[tuple[CaseRow, Unit]], actor: Actor) -> list[di
     return [_line(row, pair, actor) for (row, _unit), pair in zip(rows, pairs, strict=True)]
 
 
-def _line(row: CaseRow, pair: Pair, actor: Actor) -> dict[str, Any]:
+def _line(row: CaseRow, pair: SharedPair, actor: Actor) -> dict[str, Any]:
     """A shared case as its reader may see it; `missing` are own units without a contact."""
     inside = may_read_why(actor, row.appeal)
     sides = [pair.partner, *([pair.holds] if pair.holds else [])]

@@ -63,7 +63,9 @@ def whistle_create_page(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     known = Known()
     places = (Appeal(unit=unit, area=unit.area) for unit in units)
-    offered = dict.fromkeys(unit for place in places for unit in whistles.to_call(place, actor))
+    offered = dict.fromkeys(
+        unit for place in places for unit in whistles.units_to_call(place, actor)
+    )
     known.to_call = [(unit.code, name_of(unit)) for unit in offered]
     form_id, problem = request.POST.get("form_id", ""), ""
     if request.method == "GET":

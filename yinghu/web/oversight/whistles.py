@@ -19,7 +19,7 @@ from yinghu.common.config_types.config_form import labelled
 from yinghu.common.text import whole_number
 from yinghu.intake.whistle_filing import callers
 from yinghu.oversight.whistle_actions import CONTEST, GRADE, JUDGE, MEASURES, REPORT_IN
-from yinghu.oversight.whistle_duties import LATELY, WAITING_FIRST, concerning
+from yinghu.oversight.whistle_duties import LATELY, WAITING_FIRST, summonses_of
 from yinghu.oversight.whistles import ratings
 from yinghu.people.access import Actor, board_scopes, may_reveal, sees_area
 from yinghu.people.models import Role
@@ -129,7 +129,7 @@ def _whole(
 
 def _calls(actor: Actor, wrong: RefusedForm | None) -> list[WhistleCall]:
     """The actor's calls: called, calling, or (for command) contested; waiting ones first."""
-    found = concerning(actor).select_related(
+    found = summonses_of(actor).select_related(
         "unit", "reported_by", "whistle__unit", "whistle__event", "whistle__appeal"
     )
     rows = list(found.order_by(*WAITING_FIRST, "-whistle__at", "unit__name", "pk")[:MOST])

@@ -23,7 +23,7 @@ from yinghu.common.tables.workbook_writer import MEDIA_TYPE, Share, WorkbookWrit
 from yinghu.oversight.actions import ESCALATE
 from yinghu.oversight.callback import NO_ANSWER
 from yinghu.oversight.periods import PERIODS, period
-from yinghu.oversight.rates import DIMENSIONS, FIGURES, OVERALL_MEANS, RATES, Line, rates
+from yinghu.oversight.rates import DIMENSIONS, FIGURES, OVERALL_MEANS, RATES, RatesLine, rates
 from yinghu.people.access import board_scopes, sees_area
 from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import who
@@ -119,7 +119,7 @@ class RatesQuery:
         again = name == self.sort and self.up == (name == "name")
         return self.query(sort=f"{name}.up" if again != (name == "name") else name)
 
-    def link(self, figure: str, line: Line, *, whole: bool) -> str:
+    def link(self, figure: str, line: RatesLine, *, whole: bool) -> str:
         """Make the URL of a figure's cases; "" for users who may see figures only."""
         if not self.may_open or not line[figure]:
             return ""
@@ -190,10 +190,10 @@ class RateRow:
     down: str = ""
 
 
-def _sorted(lines: list[Line], view: RatesQuery) -> list[Line]:
+def _sorted(lines: list[RatesLine], view: RatesQuery) -> list[RatesLine]:
     """Sort the lines as asked; undefined rates come last either way."""
 
-    def value(line: Line) -> float | None:
+    def value(line: RatesLine) -> float | None:
         is_figure = view.sort in FIGURES and view.sort not in RATES
         return line[view.sort] if is_figure else line.rate(view.sort)
 
@@ -205,7 +205,7 @@ def _sorted(lines: list[Line], view: RatesQuery) -> list[Line]:
     return known + [line for line in lines if value(line) is None]
 
 
-def _line_label(line: Line, view: RatesQuery) -> str:
+def _line_label(line: RatesLine, view: RatesQuery) -> str:
     if not line.key:
         return _("未定")
     if view.by == "channel":
@@ -216,7 +216,7 @@ def _line_label(line: Line, view: RatesQuery) -> str:
 
 
 def _row(
-    line: Line, view: RatesQuery, columns: Iterable[RateColumn], *, whole: bool = False
+    line: RatesLine, view: RatesQuery, columns: Iterable[RateColumn], *, whole: bool = False
 ) -> RateRow:
     cells = [
         RateCell(
@@ -316,7 +316,7 @@ def _add_whistle_sheet(book: WorkbookWriter, table: WhistleTable) -> None:
         line = row.line
         numbers: list[Any] = [line.whistles, line.called, line.due, line.reported]
         numbers += [Share(line.report_in_rate), line.on_time, Share(line.on_time_rate)]
-        numbers += [line.graded, Share(line.satisfied_rate), line.excused]
+        numbers += [line.graded, Share(line.satisfied_rate), line.excused_count]
         sheet.row([name_of(line.unit) if line.unit else _("全部"), *numbers])
 
 
@@ -328,7 +328,7 @@ def _extra_figures(column: RateColumn) -> tuple[tuple[str, str], ...]:
     return tuple(each for each in column.figures if each != ("valid", "/"))
 
 
-def _row_numbers(line: Line, columns: Iterable[RateColumn]) -> list[Any]:
+def _row_numbers(line: RatesLine, columns: Iterable[RateColumn]) -> list[Any]:
     cells: list[Any] = []
     for column in columns:
         cells += [Share(line.rate(column.name))] if column.is_rate else []

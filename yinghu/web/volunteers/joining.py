@@ -100,7 +100,7 @@ def join(request: HttpRequest, unit_code: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:
-            volunteer = volunteers.apply(
+            volunteer = volunteers.create_application(
                 squad,
                 given["name"],
                 phone,

@@ -16,7 +16,7 @@ from yinghu.common.form_fields import PickerSelect
 from yinghu.people import shifts
 from yinghu.people.access import squads_of
 from yinghu.people.models import Shift, Unit, Volunteer
-from yinghu.people.volunteers import Refused
+from yinghu.people.volunteers import VolunteerRefused
 from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.requests import login_of, read_day, who
 from yinghu.web.volunteers.views import of_coordinator
@@ -94,8 +94,8 @@ def show_roster(request: HttpRequest) -> HttpResponse:
         if form.is_valid():
             one = next(p for p in people if p.user.username == form.cleaned_data["person"])
             try:
-                shifts.add(squad, one, *form.span(), login_of(request))
-            except Refused as refused:
+                shifts.add_shift(squad, one, *form.span(), login_of(request))
+            except VolunteerRefused as refused:
                 problem, status = str(refused), 409
             else:
                 messages.success(request, _("已排上"))

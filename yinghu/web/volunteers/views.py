@@ -173,8 +173,8 @@ def volunteer_add(request: HttpRequest) -> HttpResponse:
     given = form.cleaned_data
     squad = next(unit for unit in squads if unit.code == given["squad"])
     try:
-        one = volunteers.add(squad, given["name"], given["phone"], login_of(request))
-    except volunteers.Refused as refused:
+        one = volunteers.add_volunteer(squad, given["name"], given["phone"], login_of(request))
+    except volunteers.VolunteerRefused as refused:
         form.add_error("phone", str(refused))
         return _list(request, form, status=409)
     messages.success(request, _("已加进来。请告诉本人：用手机号在“志愿者登录”就能登录"))
@@ -263,15 +263,17 @@ ACTS: dict[str, VolunteerAct] = {
     "approve": VolunteerAct(
         (State.APPLIED,), gettext_lazy("已通过，可以登录接任务了"), volunteers.approve
     ),
-    "resume": VolunteerAct((State.SUSPENDED,), gettext_lazy("已恢复"), volunteers.resume),
+    "resume": VolunteerAct((State.SUSPENDED,), gettext_lazy("已恢复"), volunteers.resume_volunteer),
     "trained": VolunteerAct(
-        (State.APPLIED, State.ACTIVE, State.SUSPENDED), gettext_lazy("已记下培训"), volunteers.train
+        (State.APPLIED, State.ACTIVE, State.SUSPENDED),
+        gettext_lazy("已记下培训"),
+        volunteers.record_training,
     ),
     "reject": VolunteerAct((State.APPLIED,), gettext_lazy("已婉拒"), volunteers.reject, why=True),
     "suspend": VolunteerAct(
         (State.ACTIVE,),
         gettext_lazy("已暂停，马上退出登录；手上的已放回"),
-        membership.suspend,
+        membership.suspend_volunteer,
         why=True,
     ),
     "let-go": VolunteerAct(

@@ -136,7 +136,7 @@ def profile_act(request: HttpRequest, verb: str) -> HttpResponse:
         raise Http404
     try:
         return ACTS[verb](request, me)
-    except volunteers.Refused as refused:
+    except volunteers.VolunteerRefused as refused:
         return _show(request, me, problem=str(refused), status=409)
 
 
@@ -204,7 +204,7 @@ def _service(request: HttpRequest, me: Volunteer) -> HttpResponse:
 def _leave(request: HttpRequest, me: Volunteer) -> HttpResponse:
     if not request.POST.get("sure"):
         return _show(request, me, problem=_("真的要退出，请先勾上那一格"), status=422)
-    left = membership.leave(me)
+    left = membership.leave_squad(me)
     logout(request)
     return render(request, "volunteers/volunteer_told.html", {"volunteer": left})
 

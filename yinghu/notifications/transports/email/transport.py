@@ -1,7 +1,5 @@
 """E-mail transport, by the server that the environment names for all mail (`YINGHU_EMAIL_URL`)."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from email.utils import parseaddr
 
@@ -43,8 +41,7 @@ def headers_of(message: OutgoingMessage) -> dict[str, str]:
     """Return headers for sorting, threading and suppressing automatic answers.
 
     All mails of a case refer to one message that was never sent, with an unguessable id: mail
-    programs show them as one thread, and a reply names it. A mail's id is the same each time that
-    it is sent, so duplicates can be recognized.
+    programs show them as one thread, and a reply names it.
     """
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
     headers = {

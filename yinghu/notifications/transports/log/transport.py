@@ -1,7 +1,5 @@
 """Log transport: one line per notification, without its content."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 
 import structlog
