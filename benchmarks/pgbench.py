@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from yinghu.server import embedded
+from yinghu.server.cluster import binary
 
 FILING = r"""
 \set n random(1, 1000000000)
@@ -103,7 +103,7 @@ def measure(script: str, url: str, *, clients: int, seconds: float, raw: int, bo
         path.write_text(script, "utf-8")
         done = subprocess.run(  # noqa: S603  # PostgreSQL's own pgbench
             [
-                str(embedded.binary("pgbench")),
+                str(binary("pgbench")),
                 "--no-vacuum",
                 "--protocol=prepared",
                 f"--client={clients}",

@@ -20,6 +20,7 @@ from tests.live import until
 from tests.settings import SCRATCH
 from yinghu.config import PROJECT
 from yinghu.server import embedded
+from yinghu.server.cluster import Cluster, EmbeddedError, binary, processes
 
 pytestmark = pytest.mark.embedded
 
@@ -38,7 +39,7 @@ def home() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="yh-", dir=SCRATCH) as folder:
         Path(folder).chmod(0o711)
         yield Path(folder)
-        leftover = embedded.server_processes(Path(folder))
+        leftover = processes(Cluster(Path(folder)))
         for pid in leftover:
             os.kill(pid, signal.SIGKILL)
         assert leftover == []
@@ -161,9 +162,9 @@ def test_a_home_with_a_long_path_has_its_socket_elsewhere() -> None:
 
 def test_the_wheel_brings_what_bench_and_backup_need() -> None:
     for name in ("pgbench", "psql", "pg_dump", "pg_restore"):
-        assert os.access(embedded.binary(name), os.X_OK)
-    with pytest.raises(embedded.EmbeddedError, match=r"\./run --setup-only"):
-        embedded.binary("pg_nothing")
+        assert os.access(binary(name), os.X_OK)
+    with pytest.raises(EmbeddedError, match=r"\./run --setup-only"):
+        binary("pg_nothing")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
