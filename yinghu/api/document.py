@@ -1,7 +1,5 @@
 """OpenAPI description of the filing endpoint, which Ninja does not serve."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pydantic import BaseModel, Field
