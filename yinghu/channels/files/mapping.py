@@ -86,14 +86,6 @@ class Unclear(Exception):
     """A row that cannot become an appeal, and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Understood:
-    """The appeal of a row, and details that had to be left out (for the summary)."""
-
-    filing: Filing
-    left_out: tuple[str, ...] = ()
-
-
 def clean(value: Any) -> str:
     """A cell as stripped text without characters that PostgreSQL or a page cannot show."""
     if value is None:
@@ -245,8 +237,8 @@ class Reader:
         column = self.mapping.get(target)
         return clean(row.cells.get(column)) if column else ""
 
-    def understand(self, row: Row) -> Understood:
-        """Return the row's appeal. Raises Unclear."""
+    def understand(self, row: Row) -> tuple[Filing, list[str]]:
+        """Return the row's appeal, and why details of it had to be left out. Raises Unclear."""
         # All cells at once: this runs for each of a hundred thousand rows.
         cells = dict.fromkeys(TARGETS, "")
         cells.update((target, clean(row.cells.get(column))) for target, column in self._columns)
@@ -285,7 +277,7 @@ class Reader:
             value = row.cells.get(column)
             if value is not None and value != "":
                 filing.answers[key] = clean(value) if isinstance(value, str) else value
-        return Understood(filing, tuple(left_out))
+        return filing, left_out
 
     def when(self, row: Row, target: str) -> datetime | None:
         """Return the point in time in this cell. Raises Unclear."""
