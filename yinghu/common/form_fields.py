@@ -1,7 +1,5 @@
 """Form fields without domain knowledge."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -42,8 +40,7 @@ class PickerSelect(forms.Select):
 class RowsInput(forms.Widget):
     """A widget for a small table inside a form, or the JSON of a file's cell.
 
-    Inputs are named `<prefix>-<index>-<part>`; each row has a part `kind`. The page's template
-    renders them.
+    The page's template renders inputs `<prefix>-<index>-<part>`; each row has a part `kind`.
     """
 
     def __init__(self, prefix: str, parts: Sequence[str], most: int) -> None:

@@ -1,7 +1,5 @@
 """Digit normalisation."""
 
-from __future__ import annotations
-
 import unicodedata
 
 

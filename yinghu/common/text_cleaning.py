@@ -4,8 +4,6 @@ They make a name or an address read differently, look-alikes differ, or an appea
 original message is kept unchanged.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

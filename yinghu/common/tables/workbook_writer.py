@@ -1,7 +1,5 @@
 """Excel writer; texts are never formulas."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,14 +28,13 @@ class WorkbookWriter:
     def __init__(self) -> None:
         self._book = Workbook(write_only=True)
 
-    def sheet(self, title: str, *, freeze: str = "") -> SheetWriter:
+    def sheet(self, title: str, *, freeze: str = "") -> "SheetWriter":
         """Add a sheet; `freeze` is the first cell that scrolls, such as B3."""
         sheet: Any = self._book.create_sheet(title[:_MAX_TITLE])
         sheet.freeze_panes = freeze or None
         return SheetWriter(sheet)
 
     def content(self) -> bytes:
-        """Return the finished file."""
         out = io.BytesIO()
         self._book.save(out)
         return out.getvalue()
@@ -50,7 +47,6 @@ class SheetWriter:
         self._sheet = sheet
 
     def row(self, cells: Iterable[str | int | float | Share | None], *, bold: bool = False) -> None:
-        """Append a row; texts are never formulas."""
         self._sheet.append([self._cell(cell, bold) for cell in cells])
 
     def _cell(self, value: str | int | float | Share | None, bold: bool) -> Any:
