@@ -103,7 +103,7 @@ def _problem_of(request: HttpRequest, error: Exception) -> problems.Problem:
             _log.error("api without a database", path=request.path, error=str(error))
             return problems.no_database()
     _log.exception("api request failed", path=request.path, method=request.method)
-    return problems.of_status(500)
+    return problems.broken()
 
 
 def _answer_error(request: HttpRequest, error: Any) -> HttpResponse:

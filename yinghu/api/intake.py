@@ -155,7 +155,7 @@ def _storage_problem(error: Poison) -> problems.Problem:
     for name in ("category", "area", "place"):
         if constraint and f"_{name}_id_" in constraint:
             return problems.one_field(name, f"unknown_{name}", _("没有这个代码"))
-    return problems.of_status(500)
+    return problems.broken()
 
 
 @functools.cache
@@ -273,4 +273,4 @@ def _problem_of(error: Exception) -> problems.Problem:
         case Poison():
             return _storage_problem(error)
     _log.exception("a filing failed")
-    return problems.of_status(500)
+    return problems.broken()

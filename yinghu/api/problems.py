@@ -151,6 +151,11 @@ def no_database() -> Problem:
     return Problem(503, "no_database", detail, headers={"Retry-After": "2"})
 
 
+def broken() -> Problem:
+    """An internal error; see the log."""
+    return of_status(500)
+
+
 def not_found() -> Problem:
     """A missing object, or one that the asker may not know of."""
     return Problem(404, "not_found", _("没有这个地址或内容"))
