@@ -28,7 +28,7 @@ SLOW = 0.3
 """Seconds after which a request gives up its slot, as an import or a wait for a lock does."""
 
 
-class Line:
+class ConcurrencyLimit:
     """Concurrency limiter; a request slower than `SLOW` gives up its slot."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class PooledHandler(ASGIHandler):
         BaseHandler.__init__(self)
         self.load_middleware(is_async=False)
         self._pool = ThreadPoolExecutor(THREADS, "request")
-        self._line = Line()
+        self._limit = ConcurrencyLimit()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Read the whole body, answer in a thread, send."""
@@ -72,7 +72,7 @@ class PooledHandler(ASGIHandler):
         # Context variables set by a request, such as its language, end with it.
         own = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        async with self._line.turn():
+        async with self._limit.turn():
             response = await loop.run_in_executor(self._pool, own.run, self._respond, scope, body)
         await self.send_response(response, send)
 
