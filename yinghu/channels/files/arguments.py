@@ -18,7 +18,7 @@ from yinghu.common.tables.table_reader import Source, Unusable, open_source
 
 if TYPE_CHECKING:
     from yinghu.channels.files.importing import Rejects, Report
-    from yinghu.channels.files.mapping import Reader
+    from yinghu.channels.files.mapping import RowReader
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def opened(
     args: argparse.Namespace, closing: contextlib.ExitStack, *, replay: bool = False
-) -> "tuple[Source, Reader, Rejects]":
+) -> "tuple[Source, RowReader, Rejects]":
     """Open the file with its reader and its rejects; `closing` closes both. Raises Unusable."""
     from yinghu.appeals.channels import CHANNELS
     from yinghu.channels.files import importing, mapping
@@ -76,7 +76,7 @@ def opened(
     used = set(meanings.values())
     if unused := [column for column in source.columns if column not in used]:
         print(_("没有用到的列：%s") % mapping.shown(unused), file=sys.stderr)
-    reader = mapping.Reader(args.channel, meanings, args.gcj02, guessed=not args.maps)
+    reader = mapping.RowReader(args.channel, meanings, args.gcj02, guessed=not args.maps)
     columns = [] if source.open_ended else source.columns
     rejects = importing.Rejects(_rejects_path(args), columns)
     closing.callback(rejects.close)

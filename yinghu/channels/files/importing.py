@@ -21,7 +21,7 @@ from typing import Any, Final, TextIO
 from django.db import DataError, IntegrityError, OperationalError, connections
 from django.utils.translation import gettext as _
 
-from yinghu.channels.files.mapping import MAX_ID, Reader, Unclear
+from yinghu.channels.files.mapping import MAX_ID, RowReader, Unclear
 from yinghu.common.privacy.sealing import derived_key
 from yinghu.common.tables.csv_writer import ENCODING, write_rows
 from yinghu.common.tables.table_reader import REJECT_COLUMNS, WHOLE_COLUMN, Broken, Row, Source
@@ -146,7 +146,7 @@ class _Item:
 class Import:
     """One run over one file. `report` is correct at any time, also after an interruption."""
 
-    def __init__(self, source: Source, reader: Reader, rejects: Rejects, actor: Actor) -> None:
+    def __init__(self, source: Source, reader: RowReader, rejects: Rejects, actor: Actor) -> None:
         self.report = Report()
         self._source, self._reader, self._rejects, self._actor = source, reader, rejects, actor
         self._ids = Ids()

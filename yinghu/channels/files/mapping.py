@@ -207,7 +207,7 @@ def phone_of(text: str) -> str:
 
 
 @dataclass
-class Reader:
+class RowReader:
     """Parses the rows of a file as messages of one channel, by `mapping` {target: column}."""
 
     channel: str

@@ -23,7 +23,7 @@ from yinghu.appeals.models import Appeal, Category, Event
 from yinghu.appeals.states import ENDED, Klass, Satisfaction, Status
 from yinghu.appeals.verb import Verb
 from yinghu.channels.files.importing import Ids, Rejects
-from yinghu.channels.files.mapping import Reader, Unclear
+from yinghu.channels.files.mapping import RowReader, Unclear
 from yinghu.common.tables.table_reader import Row, Source
 from yinghu.intake.receive import appeals_by_id
 from yinghu.people.access import SYSTEM, Actor, actor_of, relations, requester_of
@@ -121,7 +121,7 @@ class Replay:
     """One run over one file whose rows have been imported. `report` is correct at any time."""
 
     def __init__(
-        self, source: Source, reader: Reader, rejects: Rejects, defaults: Defaults
+        self, source: Source, reader: RowReader, rejects: Rejects, defaults: Defaults
     ) -> None:
         self.report = Report()
         self._source, self._reader, self._rejects = source, reader, rejects
