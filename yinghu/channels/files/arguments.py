@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from yinghu.common.tables.table_reader import Source, Unusable, open_source
 
 if TYPE_CHECKING:
-    from yinghu.channels.files.importing import Rejects, Report
+    from yinghu.channels.files.importing import Rejects, ImportReport
     from yinghu.channels.files.mapping import RowReader
 
 
@@ -144,7 +144,7 @@ def may_break_off() -> Iterator[Work]:
         print(_("没有做完；再执行一次会接着做"), file=sys.stderr)
 
 
-def say_taken(report: "Report") -> None:
+def say_taken(report: "ImportReport") -> None:
     print(
         _("读取 %(read)d 行：新建 %(new)d，已有 %(known)d，拒绝 %(rejected)d")
         % (vars(report) | {"read": report.read})

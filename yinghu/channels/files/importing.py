@@ -45,7 +45,7 @@ _API_ID: Final = re.compile(r"u[0-9]+:")
 
 
 @dataclass
-class Report:
+class ImportReport:
     """Counts of the rows so far, and of details `left_out` of filed appeals, by reason."""
 
     new: int = 0
@@ -147,11 +147,11 @@ class Import:
     """One run over one file. `report` is correct at any time, also after an interruption."""
 
     def __init__(self, source: Source, reader: RowReader, rejects: Rejects, actor: Actor) -> None:
-        self.report = Report()
+        self.report = ImportReport()
         self._source, self._reader, self._rejects, self._actor = source, reader, rejects, actor
         self._ids = Ids()
 
-    def run(self, step: Callable[[], None] = lambda: None) -> Report:
+    def run(self, step: Callable[[], None] = lambda: None) -> ImportReport:
         """File every row; `step` is called after each batch, and may end the run by raising.
 
         Reading and writing overlap: one thread writes, on a connection of its own.

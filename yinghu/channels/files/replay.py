@@ -62,7 +62,7 @@ class Defaults:
 
 
 @dataclass(slots=True)
-class Report:
+class ReplayReport:
     """Counts of the rows: closed by this run, ended before, without an answer, unable."""
 
     closed: int = 0
@@ -123,12 +123,12 @@ class Replay:
     def __init__(
         self, source: Source, reader: RowReader, rejects: Rejects, defaults: Defaults
     ) -> None:
-        self.report = Report()
+        self.report = ReplayReport()
         self._source, self._reader, self._rejects = source, reader, rejects
         self._city = City(defaults)
         self._ids = Ids()
 
-    def run(self, step: Callable[[], None] = lambda: None) -> Report:
+    def run(self, step: Callable[[], None] = lambda: None) -> ReplayReport:
         """Carry every answered row to its end; `step` is called after each batch."""
         batch: list[tuple[Row, str]] = []
         for row in self._source:
