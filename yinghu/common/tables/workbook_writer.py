@@ -16,7 +16,7 @@ _MAX_TITLE: Final = 31
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class Percentage:
     """A share of 1, displayed as a percentage; None is an empty cell."""
 
     of_one: float | None
@@ -46,11 +46,11 @@ class SheetWriter:
     def __init__(self, sheet: Any) -> None:
         self._sheet = sheet
 
-    def row(self, cells: Iterable[str | int | float | Share | None], *, bold: bool = False) -> None:
+    def row(self, cells: Iterable[str | int | float | Percentage | None], *, bold: bool = False) -> None:
         self._sheet.append([self._cell(cell, bold) for cell in cells])
 
-    def _cell(self, value: str | int | float | Share | None, bold: bool) -> Any:
-        if isinstance(value, Share):
+    def _cell(self, value: str | int | float | Percentage | None, bold: bool) -> Any:
+        if isinstance(value, Percentage):
             cell = WriteOnlyCell(self._sheet, value=value.of_one)
             cell.number_format = "0.0%"
             return cell

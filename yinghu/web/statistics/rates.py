@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET
 from yinghu.appeals import channels
 from yinghu.appeals.handling_actions import EXTEND
 from yinghu.common.language import is_english, name_of
-from yinghu.common.tables.workbook_writer import MEDIA_TYPE, Share, WorkbookWriter
+from yinghu.common.tables.workbook_writer import MEDIA_TYPE, Percentage, WorkbookWriter
 from yinghu.oversight.actions import ESCALATE
 from yinghu.oversight.callback import NO_ANSWER
 from yinghu.oversight.periods import PERIODS, period
@@ -354,9 +354,9 @@ def _add_whistle_sheet(book: WorkbookWriter, table: WhistleTable) -> None:
         line = row.line
         numbers: list[Any] = [
             *(line.whistles, line.called, line.due),
-            *(line.reported, Share(line.report_in_rate)),
-            *(line.on_time, Share(line.on_time_rate)),
-            *(line.graded, Share(line.satisfied_rate)),
+            *(line.reported, Percentage(line.report_in_rate)),
+            *(line.on_time, Percentage(line.on_time_rate)),
+            *(line.graded, Percentage(line.satisfied_rate)),
             line.excused,
         ]
         name = name_of(line.unit) if line.unit else _("全部")
@@ -375,6 +375,6 @@ def _row_numbers(line: Line, columns: Iterable[RateColumn]) -> list[Any]:
     cells: list[Any] = []
     for column in columns:
         if column.is_rate:
-            cells.append(Share(line.rate(column.name)))
+            cells.append(Percentage(line.rate(column.name)))
         cells += [line[name] for name, _sign in _extra_figures(column)]
     return cells
