@@ -261,7 +261,7 @@ class CsvSource(_LineSource):
         # Cells beyond the last named column may be missing.
         self._least = max((n for n, name in enumerate(self.header, 1) if name), default=0)
         self._names = _named(self.header)
-        self._table = Table(self._names)
+        self._table = RowBuilder(self._names)
         self.columns = self._table.columns
 
     def __iter__(self) -> Iterator[Row | Broken]:
@@ -371,7 +371,7 @@ class ExcelSource(Source):
         if header is None:
             raise BadFile(_("%s 是空的") % name)
         self.header = [_text(cell) for cell in header]
-        self._table = Table(_named(self.header))
+        self._table = RowBuilder(_named(self.header))
         self.columns = self._table.columns
 
     def fraction(self) -> float:
@@ -388,7 +388,7 @@ class ExcelSource(Source):
                 yield self._table.row(line, values)
 
 
-class Table:
+class RowBuilder:
     """Builds rows by column name. Rejects files yield the original rows."""
 
     def __init__(self, names: list[str]) -> None:
