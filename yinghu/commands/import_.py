@@ -14,7 +14,7 @@ HELP = "make every row of a file (CSV, Excel, JSON lines) one appeal, as often a
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    arguments.add(parser)
+    arguments.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ HELP = "carry the answered appeals of a file through the whole loop, from sortin
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    arguments.add(parser)
+    arguments.add_arguments(parser)
     parser.add_argument("--unit", default="", help="code of the unit for appeals without a rule")
     parser.add_argument(
         "--category", default="other", help="category where none is found (default other)"

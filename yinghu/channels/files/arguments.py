@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from yinghu.channels.files.mapping import RowReader
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="CSV, Excel or JSON lines")
     parser.add_argument(
         "--channel", default="file", help="where its messages came in (default file)"
