@@ -196,7 +196,7 @@ def allow_traversal(cluster: Cluster, path: Path) -> None:
         _say(f"{folder}: {user.pw_name} may now pass through it (not list it), for PostgreSQL")
 
 
-def create(cluster: Cluster, durable: bool) -> None:
+def create_cluster(cluster: Cluster, durable: bool) -> None:
     """Create the cluster under another name, then rename it, so that it appears complete."""
     fresh = cluster.folder / "data.new"
     shutil.rmtree(fresh, ignore_errors=True)

@@ -76,7 +76,7 @@ def _start_if_down(cluster: Cluster, durable: bool) -> None:
     """Start the server; the caller holds the lock."""
     if server.postmaster(cluster) is None:
         if not (cluster.data / "PG_VERSION").is_file():
-            server.create(cluster, durable)
+            server.create_cluster(cluster, durable)
         version = (cluster.data / "PG_VERSION").read_text().strip()
         if version != server.MAJOR:
             raise EmbeddedError(
