@@ -114,7 +114,7 @@ AttemptWithBackoff.INITIAL_DELAY = 0.02
 AttemptWithBackoff.DELAY_BACKOFF = 1.2
 
 
-def database(url: str) -> dict[str, Any]:
+def database_settings(url: str) -> dict[str, Any]:
     """Django's description of a database from its URL; libpq's other parameters stay options."""
     options: dict[str, Any] = {**conninfo_to_dict(url)}
     return {
@@ -130,7 +130,7 @@ def database(url: str) -> dict[str, Any]:
 
 
 DATABASE_URL = ENV.database_url or embedded.url(HOME)
-DATABASES = {"default": database(DATABASE_URL)}
+DATABASES = {"default": database_settings(DATABASE_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from yinghu.common.tables.table_reader import Source, Unusable, open_source
 
 if TYPE_CHECKING:
-    from yinghu.channels.files.importing import Rejects, ImportReport
+    from yinghu.channels.files.importing import ImportReport, Rejects
     from yinghu.channels.files.mapping import RowReader
 
 

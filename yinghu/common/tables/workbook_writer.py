@@ -46,7 +46,9 @@ class SheetWriter:
     def __init__(self, sheet: Any) -> None:
         self._sheet = sheet
 
-    def row(self, cells: Iterable[str | int | float | Percentage | None], *, bold: bool = False) -> None:
+    def row(
+        self, cells: Iterable[str | int | float | Percentage | None], *, bold: bool = False
+    ) -> None:
         self._sheet.append([self._cell(cell, bold) for cell in cells])
 
     def _cell(self, value: str | int | float | Percentage | None, bold: bool) -> Any:
