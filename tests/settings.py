@@ -35,7 +35,7 @@ TEMPLATE = "test_template"
 if not ENV.embedded:
     # Other runs may use the same server.
     TEMPLATE += f"_{RUN.name.replace('-', '_')}"
-DATABASES["default"] = database(SERVER_URL) | {"CONN_HEALTH_CHECKS": False}
+DATABASES["default"] = database_settings(SERVER_URL) | {"CONN_HEALTH_CHECKS": False}
 DATABASES["default"]["OPTIONS"].pop("pool")
 
 DEMO = True

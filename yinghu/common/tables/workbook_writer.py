@@ -22,6 +22,9 @@ class Percentage:
     of_one: float | None
 
 
+Cell = str | int | float | Percentage | None
+
+
 class WorkbookWriter:
     """A workbook, written sheet by sheet."""
 
@@ -46,12 +49,10 @@ class SheetWriter:
     def __init__(self, sheet: Any) -> None:
         self._sheet = sheet
 
-    def row(
-        self, cells: Iterable[str | int | float | Percentage | None], *, bold: bool = False
-    ) -> None:
+    def row(self, cells: Iterable[Cell], *, bold: bool = False) -> None:
         self._sheet.append([self._cell(cell, bold) for cell in cells])
 
-    def _cell(self, value: str | int | float | Percentage | None, bold: bool) -> Any:
+    def _cell(self, value: Cell, bold: bool) -> Any:
         if isinstance(value, Percentage):
             cell = WriteOnlyCell(self._sheet, value=value.of_one)
             cell.number_format = "0.0%"
