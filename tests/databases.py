@@ -51,12 +51,12 @@ def build_template(cache: Path) -> None:
     else:
         kept = cache / _digest()
         if not _copy(kept, _DATA):
-            with embedded.running(RUN, durable=False):
+            with embedded.run_server(RUN, durable=False):
                 _migrate()
                 connections.close_all()
             # Stopped, so that its files are consistent.
             _keep_data(kept)
-        _server.enter_context(embedded.running(RUN, durable=False))
+        _server.enter_context(embedded.run_server(RUN, durable=False))
     with queries_go_to(TEMPLATE):
         demo.load()
 

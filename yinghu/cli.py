@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if needs is not Needs.NOTHING:
                 environment = Environment()
                 if environment.embedded:
-                    stack.enter_context(embedded.running(environment.home))
+                    stack.enter_context(embedded.run_server(environment.home))
                 _django(stack)
             return int(args.command.run(args) or 0)
         except EnvError as error:

@@ -27,7 +27,7 @@ def url(home: Path) -> str:
 
 
 @contextlib.contextmanager
-def running(home: Path, *, durable: bool = True) -> Iterator[str]:
+def run_server(home: Path, *, durable: bool = True) -> Iterator[str]:
     """Run the server for the block, which gets its address.
 
     `durable=False`, for tests, trades safety against a crash of the machine for speed; it has no
@@ -52,7 +52,7 @@ def is_up(home: Path) -> bool:
 
 
 def start_again(home: Path) -> None:
-    """Start the server if it died while this process was using it (`running`)."""
+    """Start the server if it died while this process was using it (`run_server`)."""
     cluster = Cluster(home.absolute())
     with _locked(cluster):
         _start_if_down(cluster, durable=True)
