@@ -56,7 +56,7 @@ class ChaseForm(ConfigForm):
 
 
 def _show_offset(minutes: int, context: FormContext) -> str:
-    return durations.offset_said(minutes) or _("（空）")
+    return durations.format_offset(minutes) or _("（空）")
 
 
 def _show_percent(percent: int, context: FormContext) -> str:
@@ -110,7 +110,7 @@ class ChaseType(ModelType):
         return super().key_in({**cells, "minutes": str(minutes)}, context)
 
     def cells(self, row: ChaseStep) -> dict[str, str]:
-        return super().cells(row) | {"minutes": durations.offset_said(row.minutes)}
+        return super().cells(row) | {"minutes": durations.format_offset(row.minutes)}
 
     def label(self, row: ChaseStep) -> str:
         return sentence(row)
@@ -133,7 +133,7 @@ class ChaseType(ModelType):
         steps = list(self.rows().filter(active=True))
         if not steps:
             return []
-        heads = [_("哪一步"), *(_("时限 %s") % durations.said(limit) for limit in _SHOWN)]
+        heads = [_("哪一步"), *(_("时限 %s") % durations.format_minutes(limit) for limit in _SHOWN)]
         rows = [
             [sentence(step), *(_time_in_words(step, limit) for limit in _SHOWN)]
             for step in sorted(steps, key=lambda s: (s.kind, _offset(s, _SHOWN[1]), s.pk))
@@ -164,7 +164,7 @@ def _offset(step: ChaseStep, limit: int) -> float:
 
 def _time_in_words(step: ChaseStep, limit: int) -> str:
     at = round(limit + _offset(step, limit))
-    return durations.said(at) if at > 0 else _("一开始就过了，不催")
+    return durations.format_minutes(at) if at > 0 else _("一开始就过了，不催")
 
 
 def _kind_name(kind: str) -> str:
@@ -176,7 +176,7 @@ def sentence(step: ChaseStep) -> str:
     said = {
         "kind": _kind_name(step.kind),
         "percent": step.percent,
-        "span": durations.said(abs(step.minutes)),
+        "span": durations.format_minutes(abs(step.minutes)),
         "tell": ChaseTell(step.tell).label,
     }
     if not step.minutes:

@@ -81,12 +81,12 @@ _WORKING_PARTS = (
 )
 
 
-def said(minutes: int) -> str:
+def format_minutes(minutes: int) -> str:
     """Format minutes so that `parse_minutes` reads them back exactly."""
     return _format(minutes, 24 * 60, _PARTS)
 
 
-def working_said(minutes: int) -> str:
+def format_working_minutes(minutes: int) -> str:
     """Format minutes of working time so that `parse_working_minutes` reads them back."""
     return _format(minutes, WORKING_DAY, _WORKING_PARTS)
 
@@ -101,9 +101,13 @@ Limit = int | dict[str, int]
 """A limit in a row's state: minutes, or {"working": minutes} of working time."""
 
 
-def limit_said(limit: Limit) -> str:
+def format_limit(limit: Limit) -> str:
     """Format a limit so that `LimitField` reads it back."""
-    return working_said(limit["working"]) if isinstance(limit, dict) else said(limit)
+    return (
+        format_working_minutes(limit["working"])
+        if isinstance(limit, dict)
+        else format_minutes(limit)
+    )
 
 
 class SpanField(forms.CharField):
@@ -178,8 +182,8 @@ class OffsetField(forms.CharField):
         return -minutes if early or side == "before" else minutes
 
 
-def offset_said(minutes: int) -> str:
+def format_offset(minutes: int) -> str:
     """Format an offset so that `OffsetField` reads it back; "" for zero."""
     if not minutes:
         return ""
-    return (_("到期前 %s") if minutes < 0 else _("超时 %s")) % said(abs(minutes))
+    return (_("到期前 %s") if minutes < 0 else _("超时 %s")) % format_minutes(abs(minutes))
