@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     """
     # The parser is built before Django is set up.
     from yinghu.channels.files.importing import Import
-    from yinghu.common.progress import shown
+    from yinghu.common.progress import show_progress
     from yinghu.common.tables.table_reader import Unusable
     from yinghu.insight import tally
     from yinghu.people.access import SYSTEM
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         report = task.report
         began = time.monotonic()
         folded = 0
-        with arguments.may_break_off() as work, shown(_("导入")) as show:
+        with arguments.may_break_off() as work, show_progress(_("导入")) as show:
 
             def step() -> None:
                 # Keeps the number of unfolded events low, which the board sums up live.

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from yinghu.appeals.states import Satisfaction
     from yinghu.channels.files.importing import Import
     from yinghu.channels.files.replay import Defaults, Replay
-    from yinghu.common.progress import shown
+    from yinghu.common.progress import show_progress
     from yinghu.common.tables.table_reader import Unusable
     from yinghu.insight import tally
     from yinghu.people.access import SYSTEM
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         defaults = Defaults(args.unit, args.category, Satisfaction(args.satisfaction))
         replay = Replay(again, reader, rejects, defaults)
         with arguments.may_break_off() as work:
-            with shown(_("导入")) as show:
+            with show_progress(_("导入")) as show:
 
                 def taken_step() -> None:
                     show(source.fraction(), "")
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
                 taken.run(taken_step)
             tally.fold_all()
-            with shown(_("办理")) as show:
+            with show_progress(_("办理")) as show:
 
                 def step() -> None:
                     tally.fold_all()

@@ -13,7 +13,7 @@ LOG_SECONDS: Final = 10.0
 
 
 @contextmanager
-def shown(title: str) -> Iterator[Callable[[float, str], None]]:
+def show_progress(title: str) -> Iterator[Callable[[float, str], None]]:
     """Yield a function to call with the fraction done (0 to 1) and a few words. On stderr."""
     if not sys.stderr.isatty():
         last = time.monotonic()

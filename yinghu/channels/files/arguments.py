@@ -75,7 +75,7 @@ def opened(
         print(_("没有哪一列是对方的编号（external_id），按内容辨认每一行"), file=sys.stderr)
     used = set(meanings.values())
     if unused := [column for column in source.columns if column not in used]:
-        print(_("没有用到的列：%s") % mapping.shown(unused), file=sys.stderr)
+        print(_("没有用到的列：%s") % mapping.list_columns(unused), file=sys.stderr)
     reader = mapping.RowReader(args.channel, meanings, args.gcj02, guessed=not args.maps)
     columns = [] if source.open_ended else source.columns
     rejects = importing.Rejects(_rejects_path(args), columns)

@@ -142,7 +142,7 @@ def guess(columns: Sequence[str], *, replay: bool = False) -> dict[str, str]:
     return found
 
 
-def shown(columns: Sequence[str]) -> str:
+def list_columns(columns: Sequence[str]) -> str:
     """Names of columns for a message, limited in length and number."""
     names = [column if len(column) <= 30 else column[:30] + "…" for column in columns[:60]]
     return _("、").join(names)
@@ -151,7 +151,7 @@ def shown(columns: Sequence[str]) -> str:
 def _possible_targets(columns: Sequence[str], replay: bool) -> list[str]:
     targets = TARGETS | (REPLAY_TARGETS if replay else {})
     return [
-        _("文件里的列：%s") % shown(columns),
+        _("文件里的列：%s") % list_columns(columns),
         _("可以有的含义：%s") % _("、").join(f"{key} {_(label)}" for key, label in targets.items()),
     ]
 
