@@ -38,14 +38,14 @@ OPEN_CHANNELS = tuple(code for code in CHANNELS if code not in {"web", "file"})
 
 
 def _body(given: str) -> str:
-    body = text_cleaning.words(given)
+    body = text_cleaning.clean_words(given)
     if not body:
         raise validation_error("nothing_visible", _("没有看得见的文字"))
     return body
 
 
 def _phone(given: str) -> str:
-    given = text_cleaning.line(given)
+    given = text_cleaning.clean_line(given)
     phone = normal_phone(given) if given else ""
     if given and not phone:
         raise validation_error("bad_phone", _("这不是电话号码"))
@@ -74,7 +74,7 @@ def _answer(given: Any) -> Any:
             raise validation_error(
                 "string_too_long", _("最多 %(max_length)s 个字") % {"max_length": MAX_ANSWER}
             )
-        return storable(text_cleaning.words(given))
+        return storable(text_cleaning.clean_words(given))
     if given is None or isinstance(given, bool):
         return given
     # The range that every JSON reader keeps exactly.
@@ -88,7 +88,7 @@ _Answer = Annotated[
     AfterValidator(_answer),
     WithJsonSchema({"type": ["string", "number", "boolean", "null"], "maxLength": MAX_ANSWER}),
 ]
-_Plain = AfterValidator(text_cleaning.line)
+_Plain = AfterValidator(text_cleaning.clean_line)
 
 
 class Draft(BaseModel):

@@ -236,7 +236,7 @@ def decline(
         appeal_id,
         actor,
         DECLINE,
-        lambda _a: {"result": text_cleaning.words(words)},
+        lambda _a: {"result": text_cleaning.clean_words(words)},
         words,
         why,
         expect=expect,

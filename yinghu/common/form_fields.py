@@ -14,14 +14,14 @@ class WordsField(forms.CharField):
     """Free text; empty if nothing in it is visible."""
 
     def to_python(self, value: Any) -> str:
-        return text_cleaning.words(str(super().to_python(value)))
+        return text_cleaning.clean_words(str(super().to_python(value)))
 
 
 class LineField(forms.CharField):
     """A single line without invisible characters: a name, an address, a phone number."""
 
     def to_python(self, value: Any) -> str:
-        return " ".join(text_cleaning.line(str(super().to_python(value))).splitlines())
+        return " ".join(text_cleaning.clean_line(str(super().to_python(value))).splitlines())
 
 
 class PickerSelect(forms.Select):

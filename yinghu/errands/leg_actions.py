@@ -131,7 +131,7 @@ def give_back(leg_id: int, actor: Actor, *, why: str, kept: str = "") -> Event:
         course = _load_course(leg)
         mine = course[leg.n]
         _check_held(mine, actor)
-        _reopen_legs(course, mine, text_cleaning.line(kept)[:200], facts)
+        _reopen_legs(course, mine, text_cleaning.clean_line(kept)[:200], facts)
         return {"legs": appeal.legs + course.change_of_left()}
 
     return move(
@@ -274,7 +274,7 @@ def finish(
             raise Conflict("too_early", _("前面的一程还没有办完，轮不到这一程"))
         if mine.proof == Proof.PHOTO and not photos:
             raise Refused("no_photo", _("请拍一张照片证明办好了"), "photos")
-        if mine.proof == Proof.WORDS and not text_cleaning.words(words):
+        if mine.proof == Proof.WORDS and not text_cleaning.clean_words(words):
             raise Refused("missing", _("请写一句办得怎么样"), "words")
         if paid is not None:
             if not 0 <= paid <= MOST_MONEY:

@@ -90,8 +90,8 @@ def _row(cells: dict[str, str], kept: Iterable[dict[str, Any]]) -> dict[str, str
     row["kind"] = _kinds_by_name().get(row["kind"].casefold(), row["kind"])
     row["required"] = _tick_value(row["required"].lower())
     for part in ("choices", "choices_en"):
-        row[part] = "\n".join(filter(None, map(text_cleaning.line, _BARS.split(row[part]))))
-    label = text_cleaning.line(row["label"])
+        row[part] = "\n".join(filter(None, map(text_cleaning.clean_line, _BARS.split(row[part]))))
+    label = text_cleaning.clean_line(row["label"])
     same = (
         each
         for each in kept

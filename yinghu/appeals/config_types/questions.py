@@ -117,7 +117,7 @@ def _text(value: Any) -> str:
 
 
 def _parse_question(row: Mapping[str, str], keys: set[str]) -> dict[str, Any]:
-    label = text_cleaning.line(row["label"])
+    label = text_cleaning.clean_line(row["label"])
     key = row["key"].strip() or _new_key(label, row, keys)
     if not label:
         raise ValidationError(_("还没有写问什么"), "label")
@@ -138,7 +138,7 @@ def _parse_question(row: Mapping[str, str], keys: set[str]) -> dict[str, Any]:
     if "line" in row and row["required"] not in ("", "1"):
         raise ValidationError(_("应是 1 或 0，而不是“%s”") % row["required"][:20], "required")
     question: dict[str, Any] = {"key": key, "label": label}
-    if label_en := text_cleaning.line(row["label_en"]):
+    if label_en := text_cleaning.clean_line(row["label_en"]):
         question["label_en"] = label_en
     question["kind"] = row["kind"]
     if row["kind"] == "choice":
@@ -193,4 +193,4 @@ def _parse_choices(row: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def _lines(text: str) -> list[str]:
-    return [line for part in text.splitlines() if (line := text_cleaning.line(part))]
+    return [line for part in text.splitlines() if (line := text_cleaning.clean_line(part))]

@@ -242,8 +242,8 @@ class RowReader:
         # All cells at once: this runs for each of a hundred thousand rows.
         cells = dict.fromkeys(TARGETS, "")
         cells.update((target, clean(row.cells.get(column))) for target, column in self._columns)
-        body = text_cleaning.words(cells["body"])
-        title = text_cleaning.line(cells["title"])
+        body = text_cleaning.clean_words(cells["body"])
+        title = text_cleaning.clean_line(cells["title"])
         if not body:
             raise Unclear(_("没有诉求正文"))
         if len(title) > MAX_TITLE:
@@ -256,8 +256,8 @@ class RowReader:
             body=body,
             channel=self.channel,
             title=title,
-            name=text_cleaning.line(cells["name"]),
-            address=text_cleaning.line(cells["address"]),
+            name=text_cleaning.clean_line(cells["name"]),
+            address=text_cleaning.clean_line(cells["address"]),
             said_at=self._moment(cells["said_at"]),
         )
         if len(filing.name) > MAX_NAME or len(filing.address) > MAX_ADDRESS:
@@ -303,14 +303,14 @@ class RowReader:
             yield _("类别不认识，留空了")
 
     def _phone(self, cells: dict[str, str], filing: Filing) -> Iterable[str]:
-        text = text_cleaning.line(cells["phone"])
+        text = text_cleaning.clean_line(cells["phone"])
         filing.phone = phone_of(text)
         if text and not filing.phone:
             yield _("电话看不懂")
 
     def _location(self, cells: dict[str, str], filing: Filing) -> Iterable[str]:
         """Set point and area. Text that names no known area is put in front of the address."""
-        text = text_cleaning.line(cells["area"])
+        text = text_cleaning.clean_line(cells["area"])
         filing.area = _area_of(text) if text else None
         if text and not filing.area:
             yield _("区域找不到，写进了地址")
