@@ -78,7 +78,7 @@ def _is_yes_or_no(kind: PolicyKind) -> bool:
 
 def _format_value(kind: PolicyKind, value: int) -> str:
     if kind.unit == MINUTES:
-        return durations.said(value)
+        return durations.format_minutes(value)
     if _is_yes_or_no(kind):
         return pgettext("value", "是") if value else pgettext("value", "否")
     return f"{value} {_(kind.unit)}" if kind.unit else str(value)
@@ -98,7 +98,7 @@ class PolicyRow:
 
 def _show_value(value: Any, context: FormContext) -> str:
     if isinstance(value, dict):
-        return durations.said(value["minutes"])
+        return durations.format_minutes(value["minutes"])
     if isinstance(value, bool):
         return pgettext("value", "是") if value else pgettext("value", "否")
     return str(value)
