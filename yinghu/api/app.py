@@ -78,7 +78,7 @@ api.add_router("", verbs.router)
 api.add_router("", catalogue.router)
 
 
-def _problem_of(request: HttpRequest, error: Exception) -> problems.Problem:
+def _problem_of(request: HttpRequest, error: Any) -> problems.Problem:
     match error:
         case problems.Problem():
             return error
@@ -106,13 +106,9 @@ def _problem_of(request: HttpRequest, error: Exception) -> problems.Problem:
     return problems.broken()
 
 
-def _answer_error(request: HttpRequest, error: Any) -> HttpResponse:
-    return _problem_of(request, error).response()
-
-
 # Ninja has handlers of its own for these; the first one gets all other errors.
 for _kind in (Exception, Http404, HttpError, ValidationError):
-    api.add_exception_handler(_kind, _answer_error)
+    api.add_exception_handler(_kind, lambda request, error: _problem_of(request, error).response())
 
 
 def always_problems(

@@ -141,10 +141,6 @@ class Draft(BaseModel):
     )
 
 
-_NEVER = (-1e9, None)
-"""A moment before the clock's first one, and no place."""
-
-
 class Catalogue:
     """In-memory cache of the codes of categories, areas and places.
 
@@ -158,7 +154,7 @@ class Catalogue:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._read_at = _NEVER[0]
+        self._read_at = -1e9
         self.categories: dict[str, Category] = {}
         self.areas: frozenset[str] = frozenset()
         self.places: dict[str, tuple[float, Place | None]] = {}
@@ -173,7 +169,7 @@ class Catalogue:
             return False
         if (draft.category is not None or draft.area is not None) and age > self.MAX_AGE_SECONDS:
             return False
-        return draft.place is None or self.places.get(draft.place, _NEVER)[0] > self._clock()
+        return draft.place is None or self.places.get(draft.place, (-1e9, None))[0] > self._clock()
 
     def read(self, draft: Draft) -> None:
         """Read the codes that this draft uses; at most three statements."""
@@ -202,7 +198,7 @@ class Catalogue:
             errors.append(FieldError("area", "unknown_area", words))
         spot: Place | None = None
         if draft.place is not None:
-            spot = self.places.get(draft.place, _NEVER)[1]
+            spot = self.places.get(draft.place, (0.0, None))[1]
             if spot is None:
                 words = _("没有这个点位：%s") % draft.place
                 errors.append(FieldError("place", "unknown_place", words))

@@ -217,7 +217,7 @@ def whole_fields(appeal: Appeal, actor: Actor) -> dict[str, Any]:
         ],
         "photos": [
             {
-                "url": f"{api_url(appeal.number)}/photos/{row.pk}",
+                "url": f"{settings.SITE_URL}/api/v1/appeals/{appeal.number}/photos/{row.pk}",
                 "width": row.width,
                 "height": row.height,
             }
@@ -261,7 +261,3 @@ def event_fields(
     if notes:
         shown["why"] = row.why
     return shown
-
-
-def api_url(number: str) -> str:
-    return f"{settings.SITE_URL}/api/v1/appeals/{number}"

@@ -78,10 +78,6 @@ _KEY = re.compile(r"answers\.[^.\s]{1,40}")
 _UNSUPPORTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-class BadMapping(Unusable):
-    """The mapping does not fit this file; the message names every fault."""
-
-
 class Unclear(Exception):
     """A row that cannot become an appeal, and why."""
 
@@ -96,7 +92,7 @@ def clean(value: Any) -> str:
 def parse(
     options: Iterable[str], columns: Sequence[str], *, replay: bool = False
 ) -> dict[str, str]:
-    """Return {target: column} for options such as `留言详情=body`. Raises BadMapping."""
+    """Return {target: column} for options such as `留言详情=body`. Raises Unusable."""
     found: dict[str, str] = {}
     faults: list[str] = []
     targets = [*TARGETS, *(REPLAY_TARGETS if replay else ())]
@@ -122,12 +118,12 @@ def parse(
     if ("lon" in found) != ("lat" in found):
         faults.append(_("经度和纬度要一起指明"))
     if faults:
-        raise BadMapping("\n".join([*faults, *_possible_targets(columns, replay)]))
+        raise Unusable("\n".join([*faults, *_possible_targets(columns, replay)]))
     return found
 
 
 def guess(columns: Sequence[str], *, replay: bool = False) -> dict[str, str]:
-    """Guess {target: column} from the columns' names. Raises BadMapping if none is the body."""
+    """Guess {target: column} from the columns' names. Raises Unusable if none is the body."""
     found: dict[str, str] = {}
     for column in columns:
         target = _BY_NAME.get(re.sub(r"[\s_\-]", "", column).lower())
@@ -138,7 +134,7 @@ def guess(columns: Sequence[str], *, replay: bool = False) -> dict[str, str]:
         found.pop("lat", None)
     if "body" not in found:
         fault = _("从列名看不出哪一列是诉求正文，请用 --map 列名=body 指明")
-        raise BadMapping("\n".join([fault, *_possible_targets(columns, replay)]))
+        raise Unusable("\n".join([fault, *_possible_targets(columns, replay)]))
     return found
 
 
