@@ -4,7 +4,7 @@ import re
 import subprocess
 
 from benchmarks.databases import execute
-from yinghu.server import embedded
+from yinghu.server.cluster import binary
 
 FILING = r"""
 \set n random(1, 1000000000)
@@ -90,7 +90,7 @@ def measure(script: str, url: str, *, clients: int, seconds: float, raw: int, bo
     """Transactions per second of a pgbench script with `raw` and `body` filled in."""
     done = subprocess.run(  # noqa: S603  # PostgreSQL's own pgbench
         [
-            str(embedded.binary("pgbench")),
+            str(binary("pgbench")),
             *("--no-vacuum", "--protocol=prepared", "--jobs=2", "--file=-"),
             f"--client={clients}",
             f"--time={max(1, round(seconds))}",

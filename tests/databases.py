@@ -7,13 +7,14 @@ half a second, and its hash would have to cover most of the product.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -30,6 +31,8 @@ from yinghu.config import PROJECT
 from yinghu.server import embedded
 
 _DATA = RUN / "postgres" / "data"
+_server = ExitStack()
+atexit.register(_server.close)
 
 
 def database_url(name: str) -> str:
@@ -48,13 +51,12 @@ def build_template(cache: Path) -> None:
     else:
         kept = cache / _digest()
         if not _copy(kept, _DATA):
-            embedded.ensure(RUN, durable=False)
-            _migrate()
-            connections.close_all()
+            with embedded.run_server(RUN, durable=False):
+                _migrate()
+                connections.close_all()
             # Stopped, so that its files are consistent.
-            embedded.release(RUN)
             _keep_data(kept)
-        embedded.ensure(RUN, durable=False)
+        _server.enter_context(embedded.run_server(RUN, durable=False))
     with queries_go_to(TEMPLATE):
         demo.load()
 
@@ -62,7 +64,7 @@ def build_template(cache: Path) -> None:
 def destroy_template() -> None:
     """Undo `build_template`."""
     if settings.ENV.embedded:
-        embedded.release(RUN)
+        _server.close()
     else:
         drop(TEMPLATE)
 

@@ -26,7 +26,7 @@ if (RUN / "main" / "secrets").is_dir() and not HOME_OF_WORKER.exists():
     shutil.copytree(RUN / "main" / "secrets", HOME_OF_WORKER / "secrets")
 
 from yinghu.config.settings import *  # noqa: E402, F403  # reads YINGHU_HOME; all settings
-from yinghu.config.settings import DATABASES, ENV, STORAGES, database  # noqa: E402  # reads YINGHU_HOME
+from yinghu.config.settings import DATABASES, ENV, STORAGES, database_settings  # noqa: E402  # reads YINGHU_HOME
 from yinghu.server import embedded  # noqa: E402  # reads YINGHU_HOME
 
 SERVER_URL = ENV.database_url or embedded.url(RUN)
@@ -35,7 +35,7 @@ TEMPLATE = "test_template"
 if not ENV.embedded:
     # Other runs may use the same server.
     TEMPLATE += f"_{RUN.name.replace('-', '_')}"
-DATABASES["default"] = database(SERVER_URL) | {"CONN_HEALTH_CHECKS": False}
+DATABASES["default"] = database_settings(SERVER_URL) | {"CONN_HEALTH_CHECKS": False}
 DATABASES["default"]["OPTIONS"].pop("pool")
 
 DEMO = True

@@ -1,7 +1,5 @@
 """Command line `yinghu COMMAND`: finds the modules of `yinghu/commands/` and runs one."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import importlib
@@ -9,19 +7,9 @@ import os
 import pkgutil
 import sys
 from collections.abc import Sequence
-from types import ModuleType
 
 import yinghu.commands
 from yinghu.commands import Needs
-
-
-def commands() -> dict[str, ModuleType]:
-    """Return the command modules by name, sorted."""
-    found = {}
-    for info in pkgutil.iter_modules(yinghu.commands.__path__):
-        module = importlib.import_module(f"yinghu.commands.{info.name}")
-        found[getattr(module, "NAME", info.name)] = module
-    return dict(sorted(found.items()))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,11 +18,14 @@ def parser() -> argparse.ArgumentParser:
         prog="yinghu", description="应呼: every call is answered.", allow_abbrev=False
     )
     choices = top.add_subparsers(metavar="COMMAND", required=True)
-    for name, module in commands().items():
+    for info in pkgutil.iter_modules(yinghu.commands.__path__):
+        module = importlib.import_module(f"yinghu.commands.{info.name}")
+        name = getattr(module, "NAME", info.name)
         sub = choices.add_parser(
             name, help=module.HELP, description=module.HELP, allow_abbrev=False
         )
-        module.configure(sub)
+        if hasattr(module, "configure"):
+            module.configure(sub)
         sub.set_defaults(command=module)
     return top
 
@@ -48,20 +39,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from yinghu.config.env_source import EnvError
     from yinghu.config.environment import Environment
     from yinghu.server import embedded
+    from yinghu.server.cluster import EmbeddedError
 
     with contextlib.ExitStack() as stack:
         try:
             if needs is not Needs.NOTHING:
                 environment = Environment()
                 if environment.embedded:
-                    stack.enter_context(embedded.running(environment.home))
+                    stack.enter_context(embedded.run_server(environment.home))
                 _django(stack)
             return int(args.command.run(args) or 0)
         except EnvError as error:
             for problem in error.problems:
                 print(f"yinghu: {problem}", file=sys.stderr)
             return 2
-        except embedded.EmbeddedError as error:
+        except EmbeddedError as error:
             print(f"yinghu: {error}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:

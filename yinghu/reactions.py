@@ -246,8 +246,7 @@ REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
 def react(events: list[int]) -> None:
     """Notify people of these events and run REACTIONS, in batches of one verb.
 
-    If a batch fails, each of its events is tried alone, so that one bad appeal does not hold up the
-    others.
+    If a batch fails, each of its events is tried alone, so that one bad appeal holds up no other.
     """
     try:
         _react(events)

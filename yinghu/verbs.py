@@ -3,8 +3,6 @@
 Pages, API, notifications, documents and tests read this table; a row is declared with its function.
 """
 
-from __future__ import annotations
-
 from types import MappingProxyType, ModuleType
 
 from yinghu.appeals import actions as appeal_actions
@@ -56,7 +54,6 @@ INSIDE = frozenset(row.name for row in VERBS.values() if row.privacy is Privacy.
 
 
 def verb_of(event: Event) -> Verb:
-    """Return the event's verb."""
     return VERBS[event.verb]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
 from typing import Any
 
@@ -141,10 +141,10 @@ def test_the_document_has_every_verb(api: Api) -> None:
 ANY = "~"
 """For what is known only once a request is there."""
 
-ARGUMENTS: dict[str, Any] = {
-    "str": ANY,
-    "int": 1,
-    "Iterable[FieldError]": [problems.FieldError(ANY, ANY, ANY)],
+ARGUMENTS: dict[Any, Any] = {
+    str: ANY,
+    int: 1,
+    Iterable[problems.FieldError]: [problems.FieldError(ANY, ANY, ANY)],
 }
 """Such an argument by its type."""
 
@@ -165,7 +165,7 @@ def refusals(source: str) -> Iterator[problems.Problem]:
                 continue
         maker = getattr(problems, name)
         typed = getattr(maker, "__annotations__", {})
-        if name != "Problem" and typed.get("return") != "Problem":
+        if name != "Problem" and typed.get("return") is not problems.Problem:
             continue
         wanted = [
             parameter.annotation

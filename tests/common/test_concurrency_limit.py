@@ -22,14 +22,14 @@ from tests.errands.errands import helper
 from tests.live import Live, until
 from tests.loops import result_of
 from yinghu.appeals.models import Event
-from yinghu.common.concurrency_limit import AT_ONCE, Line
+from yinghu.common.concurrency_limit import AT_ONCE, ConcurrencyLimit
 from yinghu.errands import actions as errand_actions
 from yinghu.errands.models import ErrandTemplate, Leg
 from yinghu.people.access import SYSTEM
 from yinghu.people.models import User
 
 
-def most_at_once(line: Line, people: int) -> Any:
+def most_at_once(line: ConcurrencyLimit, people: int) -> Any:
     """A coroutine: how many of so many are let through at a time at most."""
 
     async def play() -> int:
@@ -51,14 +51,14 @@ def most_at_once(line: Line, people: int) -> Any:
 
 def test_a_few_run_side_by_side_and_all_have_their_turn() -> None:
     async def play() -> int:
-        return int(await most_at_once(Line(), 50))
+        return int(await most_at_once(ConcurrencyLimit(), 50))
 
     assert result_of(play()) == AT_ONCE
 
 
 def test_slow_ones_keep_nobody_out_and_count_once() -> None:
     async def play() -> int:
-        line, over = Line(), asyncio.Event()
+        line, over = ConcurrencyLimit(), asyncio.Event()
 
         async def slow() -> None:
             async with line.turn():

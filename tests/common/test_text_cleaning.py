@@ -26,7 +26,7 @@ from yinghu.common import text_cleaning
     ],
 )
 def test_what_people_write_stays(text: str) -> None:
-    assert text_cleaning.line(text) == text_cleaning.words(text) == text
+    assert text_cleaning.clean_line(text) == text_cleaning.clean_words(text) == text
 
 
 @pytest.mark.parametrize(
@@ -34,12 +34,12 @@ def test_what_people_write_stays(text: str) -> None:
     ["👩‍👩‍👧‍👦", "🏳️‍🌈", "می‌خواهم", "क्‍ष", "ශ්‍රී", "ᠮᠣᠩᠭᠣᠯ᠎ᠠ", "第一行\n第二行\t三"],
 )
 def test_joiners_stay_in_words_that_need_them(text: str) -> None:
-    assert text_cleaning.words(text) == text
+    assert text_cleaning.clean_words(text) == text
 
 
 def test_joiners_go_where_they_join_nothing() -> None:
-    assert text_cleaning.words("奶\u200d粉 a\u200cb\u200d👶 \u200d") == "奶粉 ab👶"
-    assert text_cleaning.line("می\u200cخواهم") == "میخواهم"
+    assert text_cleaning.clean_words("奶\u200d粉 a\u200cb\u200d👶 \u200d") == "奶粉 ab👶"
+    assert text_cleaning.clean_line("می\u200cخواهم") == "میخواهم"
 
 
 def test_whoever_stands_in_the_list_of_the_standard_goes() -> None:
@@ -49,14 +49,14 @@ def test_whoever_stands_in_the_list_of_the_standard_goes() -> None:
     for code in range(sys.maxunicode + 1):
         char = chr(code)
         if unicodedata.category(char) == "Cf" and char not in shown and code < 0x13430:
-            assert text_cleaning.line(f"王{char}明") == "王明", hex(code)
-            assert text_cleaning.words(f"王{char}明") == "王明", hex(code)
-            assert text_cleaning.words(char) == "", hex(code)
+            assert text_cleaning.clean_line(f"王{char}明") == "王明", hex(code)
+            assert text_cleaning.clean_words(f"王{char}明") == "王明", hex(code)
+            assert text_cleaning.clean_words(char) == "", hex(code)
 
 
 @given(st.text())
 def test_again_changes_nothing_and_nothing_that_is_seen_is_lost(text: str) -> None:
-    for clean in (text_cleaning.line, text_cleaning.words):
+    for clean in (text_cleaning.clean_line, text_cleaning.clean_words):
         once = clean(text)
         assert clean(once) == once
         letters = [c for c in text if unicodedata.category(c) in {"Lu", "Ll", "Nd", "Po"}]

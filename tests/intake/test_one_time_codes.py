@@ -124,7 +124,7 @@ def test_a_gateway_that_refuses_is_tried_again_and_nobody_it_names_is(
 def test_a_gateway_that_is_down_says_nothing_of_the_message(city: Cast, settings: Settings) -> None:
     settings.SMS_URL = "http://127.0.0.1:9/send"
     with pytest.raises(sms.Undelivered, match=r"^the SMS gateway cannot be reached: \w+$"):
-        sms.provider().send(PHONE, "验证码 123456")
+        sms.send(PHONE, "验证码 123456")
 
 
 def test_without_a_gateway_the_log_says_the_code_in_the_demo_only(

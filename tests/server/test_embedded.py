@@ -20,6 +20,7 @@ from tests.live import until
 from tests.settings import SCRATCH
 from yinghu.config import PROJECT
 from yinghu.server import embedded
+from yinghu.server.cluster import Cluster, EmbeddedError, binary, processes
 
 pytestmark = pytest.mark.embedded
 
@@ -27,7 +28,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from yinghu.server import embedded
-with embedded.running(Path(sys.argv[1]), durable=False):
+with embedded.run_server(Path(sys.argv[1]), durable=False):
     print("up", flush=True)
     sys.stdin.read()
 """
@@ -38,7 +39,7 @@ def home() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="yh-", dir=SCRATCH) as folder:
         Path(folder).chmod(0o711)
         yield Path(folder)
-        leftover = embedded.server_processes(Path(folder))
+        leftover = processes(Cluster(Path(folder)))
         for pid in leftover:
             os.kill(pid, signal.SIGKILL)
         assert leftover == []
@@ -67,7 +68,7 @@ def postmaster(home: Path) -> int:
 
 
 def test_the_role_owns_its_database_and_is_no_superuser(home: Path) -> None:
-    with embedded.running(home, durable=False) as url, psycopg.connect(url) as db:
+    with embedded.run_server(home, durable=False) as url, psycopg.connect(url) as db:
         row = db.execute(
             "SELECT current_user, current_database(), current_setting('server_encoding'), "
             "current_setting('listen_addresses'), current_setting('is_superuser'), "
@@ -77,13 +78,13 @@ def test_the_role_owns_its_database_and_is_no_superuser(home: Path) -> None:
 
 
 def test_it_is_durable_unless_told_otherwise(home: Path) -> None:
-    with embedded.running(home) as url, psycopg.connect(url) as db:
+    with embedded.run_server(home) as url, psycopg.connect(url) as db:
         names = ("fsync", "synchronous_commit", "full_page_writes", "data_checksums")
         assert [db.execute(f"SHOW {name}").fetchone() for name in names] == [("on",)] * 4
 
 
 def test_the_last_one_out_stops_it(home: Path) -> None:
-    with embedded.running(home, durable=False) as url:
+    with embedded.run_server(home, durable=False) as url:
         first = postmaster(home)
         with holder(home):
             assert postmaster(home) == first
@@ -97,7 +98,7 @@ def test_the_last_one_out_stops_it(home: Path) -> None:
 
 def test_one_that_is_still_used_outlives_who_started_it(home: Path) -> None:
     with holder(home) as starter:
-        with embedded.running(home, durable=False) as url:
+        with embedded.run_server(home, durable=False) as url:
             starter.communicate()
             psycopg.connect(url).close()
         assert not embedded.is_up(home)
@@ -108,33 +109,33 @@ def test_users_that_are_killed_do_not_count(home: Path) -> None:
         killed.kill()
         killed.wait()
     assert embedded.is_up(home)
-    with embedded.running(home, durable=False):
+    with embedded.run_server(home, durable=False):
         pass
     assert not embedded.is_up(home)
 
 
 def test_a_killed_server_comes_back_with_all_that_was_committed(home: Path) -> None:
-    with embedded.running(home) as url:
+    with embedded.run_server(home) as url:
         with psycopg.connect(url) as db:
             db.execute("CREATE TABLE kept (id int)")
             db.execute("INSERT INTO kept SELECT generate_series(1, 1000)")
         os.kill(postmaster(home), signal.SIGKILL)
         until(lambda: not embedded.is_up(home), "the server to die")
-        with embedded.running(home) as again, psycopg.connect(again) as db:
+        with embedded.run_server(home) as again, psycopg.connect(again) as db:
             assert db.execute("SELECT count(*), sum(id) FROM kept").fetchone() == (1000, 500500)
 
 
 def test_a_file_of_a_dead_server_that_names_a_stranger_does_not_matter(home: Path) -> None:
-    with embedded.running(home, durable=False):
+    with embedded.run_server(home, durable=False):
         pass
     (home / "postgres" / "data" / "postmaster.pid").write_text(f"{os.getpid()}\n/nowhere\n")
     assert not embedded.is_up(home)
-    with embedded.running(home, durable=False) as url:
+    with embedded.run_server(home, durable=False) as url:
         psycopg.connect(url).close()
 
 
 def test_nobody_else_on_the_machine_gets_in(home: Path) -> None:
-    with embedded.running(home, durable=False) as url:
+    with embedded.run_server(home, durable=False) as url:
         for role in ("yinghu", "postgres"):
             script = f"import psycopg; psycopg.connect({url.replace('yinghu@', role + '@')!r})"
             if os.geteuid() == 0:
@@ -153,7 +154,7 @@ def test_a_home_with_a_long_path_has_its_socket_elsewhere() -> None:
         Path(top).chmod(0o711)
         home = Path(top, *(["a-folder-of-some-length"] * 5))
         home.mkdir(parents=True)
-        with embedded.running(home, durable=False) as url:
+        with embedded.run_server(home, durable=False) as url:
             psycopg.connect(url).close()
             assert str(home) not in url
     assert not embedded.is_up(home)
@@ -161,9 +162,9 @@ def test_a_home_with_a_long_path_has_its_socket_elsewhere() -> None:
 
 def test_the_wheel_brings_what_bench_and_backup_need() -> None:
     for name in ("pgbench", "psql", "pg_dump", "pg_restore"):
-        assert os.access(embedded.binary(name), os.X_OK)
-    with pytest.raises(embedded.EmbeddedError, match=r"\./run --setup-only"):
-        embedded.binary("pg_nothing")
+        assert os.access(binary(name), os.X_OK)
+    with pytest.raises(EmbeddedError, match=r"\./run --setup-only"):
+        binary("pg_nothing")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
@@ -189,7 +190,7 @@ def test_root_runs_it_as_the_system_user_and_opens_the_way(
 ) -> None:
     private = home / "private"
     private.mkdir(mode=0o700)
-    with embedded.running(private / "var", durable=False):
+    with embedded.run_server(private / "var", durable=False):
         owner = pwd.getpwnam("yinghu").pw_uid
         assert Path(f"/proc/{postmaster(private / 'var')}").stat().st_uid == owner
     assert private.stat().st_mode & 0o777 == 0o701
@@ -197,7 +198,7 @@ def test_root_runs_it_as_the_system_user_and_opens_the_way(
 
 
 def test_a_socket_is_all_it_listens_on(home: Path) -> None:
-    with embedded.running(home, durable=False):
+    with embedded.run_server(home, durable=False):
         # Children inherit its sockets and open none of their own.
         files = Path(f"/proc/{postmaster(home)}/fd").iterdir()
         sockets = {re.sub(r"socket:\[(\d+)\]", r"\1", os.readlink(link)) for link in files}

@@ -27,6 +27,7 @@ from tests.live import answers, until
 from tests.settings import SCRATCH
 from yinghu.config import PROJECT
 from yinghu.server import embedded
+from yinghu.server.cluster import Cluster, processes
 
 STARTUP_SECONDS = 120.0
 
@@ -74,7 +75,7 @@ class Up:
 
     def remains(self) -> list[str]:
         """Command lines of every process that belongs to this home, whoever its parent is."""
-        found = [f"postgres {pid}" for pid in embedded.server_processes(self.home)]
+        found = [f"postgres {pid}" for pid in processes(Cluster(self.home))]
         mark = f"YINGHU_HOME={self.home}\0".encode()
         for folder in Path("/proc").iterdir():
             if folder.name.isdigit():
@@ -232,7 +233,7 @@ def test_a_killed_supervisor_leaves_nothing_and_all_killed_at_once_are_whole_aga
     with up(home) as run:
         assert answers(f"{run.url}/")
         pids = [run.process.pid, run.child("web"), run.child("worker")]
-        for pid in [*pids, *embedded.server_processes(run.home)]:
+        for pid in [*pids, *processes(Cluster(run.home))]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         run.process.wait()

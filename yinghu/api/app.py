@@ -1,7 +1,5 @@
 """The Ninja API: routers, error handlers, OpenAPI document. Filing bypasses it (`intake.py`)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -9,9 +7,9 @@ from typing import Any
 import structlog
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.translation import get_language_from_request
+from django.utils.translation import get_language_from_request, override
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import ensure_csrf_cookie
 from ninja import NinjaAPI, Swagger
@@ -26,7 +24,6 @@ from yinghu.api.auth import KNOWN
 from yinghu.api.document import add_filing
 from yinghu.appeals.moving import Refused
 
-ROOT = "/api/"
 MAX_BODY = 256 * 1024
 
 _log = structlog.get_logger(__name__)
@@ -81,59 +78,37 @@ api.add_router("", verbs.router)
 api.add_router("", catalogue.router)
 
 
-@api.exception_handler(problems.Problem)
-def _problem(request: HttpRequest, error: problems.Problem) -> HttpResponse:
-    return error.response()
-
-
-@api.exception_handler(Refused)
-def _refused(request: HttpRequest, error: Refused) -> HttpResponse:
-    return problems.refused(error).response()
-
-
-@api.exception_handler(ValidationError)
-def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    return problems.invalid(problems.field_errors(error.errors)).response()
-
-
-@api.exception_handler(Http404)
-def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
-    return problems.not_found().response()
-
-
-@api.exception_handler(HttpError)
-def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
-    if error.status_code == 401:
-        return problems.no_key().response()
-    # Ninja wraps what the parser raised.
-    if isinstance(error.__cause__, problems.Problem):
-        return error.__cause__.response()
-    if isinstance(error.__cause__, RequestDataTooBig):
-        return problems.too_large(MAX_BODY).response()
-    return problems.of_status(error.status_code).response()
-
-
-@api.exception_handler(OperationalError)
-@api.exception_handler(InterfaceError)
-def _database(request: HttpRequest, error: Exception) -> HttpResponse:
-    _log.error("api without a database", path=request.path, error=str(error))
-    return problems.no_database().response()
-
-
-@api.exception_handler(RequestDataTooBig)
-def _big(request: HttpRequest, error: Exception) -> HttpResponse:
-    return problems.too_large(MAX_BODY).response()
-
-
-@api.exception_handler(SuspiciousOperation)
-def _suspicious(request: HttpRequest, error: Exception) -> HttpResponse:
-    return problems.of_status(400).response()
-
-
-@api.exception_handler(Exception)
-def _broken(request: HttpRequest, error: Exception) -> HttpResponse:
+def _problem_of(request: HttpRequest, error: Any) -> problems.Problem:
+    match error:
+        case problems.Problem():
+            return error
+        case Refused():
+            return problems.refused(error)
+        case ValidationError():
+            return problems.invalid(problems.field_errors(error.errors))
+        case Http404():
+            return problems.not_found()
+        case HttpError(status_code=401):
+            return problems.no_key()
+        # Ninja wraps what the parser raised.
+        case HttpError(__cause__=problems.Problem() as cause):
+            return cause
+        case RequestDataTooBig() | HttpError(__cause__=RequestDataTooBig()):
+            return problems.too_large(MAX_BODY)
+        case HttpError():
+            return problems.of_status(error.status_code)
+        case SuspiciousOperation():
+            return problems.of_status(400)
+        case OperationalError() | InterfaceError():
+            _log.error("api without a database", path=request.path, error=str(error))
+            return problems.no_database()
     _log.exception("api request failed", path=request.path, method=request.method)
-    return problems.broken().response()
+    return problems.broken()
+
+
+# Ninja has handlers of its own for these; the first one gets all other errors.
+for _kind in (Exception, Http404, HttpError, ValidationError):
+    api.add_exception_handler(_kind, lambda request, error: _problem_of(request, error).response())
 
 
 def always_problems(
@@ -146,10 +121,10 @@ def always_problems(
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        if not request.path.startswith(ROOT):
+        if not request.path.startswith("/api/"):
             return response
         kind = response.headers.get("Content-Type", "")
-        with problems.in_language(get_language_from_request(request)):
+        with override(get_language_from_request(request)):
             if response.status_code == 302:
                 problem = problems.forbidden(_("请先设置动态码"), "second_factor")
             elif response.status_code >= 400 and not kind.startswith(problems.MEDIA_TYPE):

@@ -5,13 +5,12 @@ for CACHE_SECONDS, so a revoked one can file that much longer. Every look-up of 
 the sender's rate limit (`common.rate_limit`).
 """
 
-from __future__ import annotations
-
 import threading
 import time
-from typing import Any, cast
+from typing import cast
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from ninja.security import HttpBearer
 from ninja.security.apikey import APIKeyCookie
 from ninja.utils import check_csrf
@@ -56,26 +55,6 @@ def count_request(name: str, address: str) -> None:
         raise problems.flooded(seconds)
 
 
-def actor_of_key(key: str, address: str) -> Actor:
-    """Return the actor of a bearer token of either kind. Raises the 401 or 429 problem."""
-    if not key.startswith(PREFIX):
-        appeal_id = id_of_token(key)
-        if appeal_id is None:
-            count_request("key", address)
-            raise problems.bad_key()
-        return requester_of(appeal_id)
-    user = cached_user(key)
-    if user is None:
-        count_request("key", address)
-        user = look_up(key)
-    if user is None:
-        raise problems.bad_key()
-    actor = actor_of(user)
-    if not actor.is_staff:
-        raise problems.bad_key()
-    return actor
-
-
 class Bearer(HttpBearer):
     """Bearer authentication: an API key or an appeal's tracking token."""
 
@@ -91,7 +70,22 @@ class Bearer(HttpBearer):
         return self.authenticate(request, key.strip())
 
     def authenticate(self, request: HttpRequest, token: str) -> Actor:
-        return actor_of_key(token, request.META.get("REMOTE_ADDR", ""))
+        """Return the actor of a token of either kind. Raises the 401 or 429 problem."""
+        address = request.META.get("REMOTE_ADDR", "")
+        if not token.startswith(PREFIX):
+            appeal_id = id_of_token(token)
+            if appeal_id is None:
+                count_request("key", address)
+                raise problems.bad_key()
+            return requester_of(appeal_id)
+        user = cached_user(token)
+        if user is None:
+            count_request("key", address)
+            user = look_up(token)
+        actor = actor_of(user) if user else None
+        if actor is None or not actor.is_staff:
+            raise problems.bad_key()
+        return actor
 
 
 class Session(APIKeyCookie):
@@ -104,19 +98,17 @@ class Session(APIKeyCookie):
         if not request.user.is_authenticated:
             return None
         if check_csrf(request) is not None:
-            raise problems.no_csrf()
+            raise problems.forbidden(_("缺少或不符的 X-CSRFToken，请刷新页面再试"), "csrf")
         return self.authenticate(request, None)
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Actor:
         return actor_of(cast(User, request.user))
 
 
-class RateLimitedVisitor:
-    """No authentication, but the rate limit for strangers."""
-
-    def __call__(self, request: HttpRequest) -> Any:
-        count_request("ask", request.META.get("REMOTE_ADDR", ""))
-        return "anybody"
+def count_visitor(request: HttpRequest) -> str:
+    """Authenticate anybody, within the rate limit for strangers."""
+    count_request("ask", request.META.get("REMOTE_ADDR", ""))
+    return "anybody"
 
 
 KNOWN = [Bearer(), Session()]

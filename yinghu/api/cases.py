@@ -1,14 +1,11 @@
 """Read endpoints for appeals: list, detail, photos, and the logged reveal of the requester."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import FileResponse, HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Query, Router, Schema
 from pydantic import BeforeValidator, Field
@@ -76,17 +73,6 @@ class Revealed(Schema):
     lat: float | None
 
 
-def with_names(appeal: Appeal) -> Appeal:
-    """Fetch the appeal again with its related rows."""
-    return _with_names(Appeal.objects.filter(pk=appeal.pk)).get()
-
-
-def _with_names(appeals: QuerySet[Appeal]) -> QuerySet[Appeal]:
-    return appeals.select_related("category", "area", "unit", "holder", "place").defer(
-        "area__outline"
-    )
-
-
 def visible_appeal(number: str, actor: Actor) -> Appeal:
     """Return the appeal of this number. Raises NotFound also if the actor may not see it."""
     appeal = inboxes.by_number(actor, id_of(number))
@@ -103,7 +89,7 @@ def list_appeals(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any
     if filters.q:
         count_request("words", f"{actor.kind} {actor.user_id or actor.appeal_id}")
         found = search(found, words_to_search(actor, filters.q))
-    page = list(_with_names(found).order_by("-id")[: filters.limit + 1])
+    page = list(shapes.with_names(found).order_by("-id")[: filters.limit + 1])
     more = len(page) > filters.limit
     page = page[: filters.limit]
     return {
@@ -113,18 +99,16 @@ def list_appeals(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any
 
 
 def _filter_query(filters: Filters, actor: Actor) -> Q:
-    wanted = Q()
-    if filters.status:
-        wanted &= Q(status__in=filters.status)
+    simple = {
+        "status__in": filters.status,
+        "area__code__startswith": filters.area,
+        "unit__code": filters.unit,
+        "channel": filters.channel,
+    }
+    wanted = Q(**{lookup: value for lookup, value in simple.items() if value})
     if filters.category:
         under = Q(category__code__startswith=f"{filters.category}.")
         wanted &= Q(category_id=filters.category) | under
-    if filters.area:
-        wanted &= Q(area__code__startswith=filters.area)
-    if filters.unit:
-        wanted &= Q(unit__code=filters.unit)
-    if filters.channel:
-        wanted &= Q(channel=filters.channel)
     if filters.phone:
         wanted &= Q(caller=blind(_searched_phone(filters.phone, actor)))
     if filters.before:
@@ -155,7 +139,7 @@ def _searched_phone(given: str, actor: Actor) -> str:
 def get_appeal(request: HttpRequest, number: str) -> dict[str, Any]:
     """One appeal with its events: its requester has the public part, those inside the rest too."""
     actor = request_actor(request)
-    return shapes.whole_fields(with_names(visible_appeal(number, actor)), actor, timezone.now())
+    return shapes.whole_fields(visible_appeal(number, actor), actor)
 
 
 @router.post(

@@ -1,7 +1,5 @@
 """Catalogue endpoints: categories, areas, units."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.db.models import Q
@@ -11,7 +9,7 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from yinghu.api import problems
-from yinghu.api.auth import KNOWN, RateLimitedVisitor, request_actor
+from yinghu.api.auth import KNOWN, count_visitor, request_actor
 from yinghu.api.cases import REFUSALS
 from yinghu.api.types import Line, Short
 from yinghu.appeals.models import Category
@@ -23,36 +21,37 @@ router = Router(tags=["catalogue"])
 MAX_AREAS = 100
 
 
-class CategoryOut(Schema):
-    """A category; a dot in the code makes a child. `questions` are asked of the requester."""
-
+class _Named(Schema):
     code: str
     name: str
     name_en: str
+
+
+class CategoryOut(_Named):
+    """A category; a dot in the code makes a child. `questions` are asked of the requester."""
+
     klass: str
     icon: str
     questions: list[dict[str, Any]]
 
 
-class AreaOut(Schema):
+class AreaOut(_Named):
     """An area; its code begins with its parent's. Level 1 county to 5 micro-grid."""
 
-    code: str
-    name: str
-    name_en: str
     level: int
     lon: float | None
     lat: float | None
 
 
-class UnitOut(Schema):
+class UnitOut(_Named):
     """A unit that can be answerable."""
 
-    code: str
-    name: str
-    name_en: str
     kind: str
     area: str | None
+
+    @staticmethod
+    def resolve_area(unit: Unit) -> str | None:
+        return unit.area_id
 
 
 class AreaSearch(Schema):
@@ -69,7 +68,7 @@ class AreaSearch(Schema):
 @router.get(
     "/categories",
     response={200: list[CategoryOut]} | REFUSALS,
-    auth=RateLimitedVisitor(),
+    auth=count_visitor,
     operation_id="categories",
     summary="Categories",
 )
@@ -81,7 +80,7 @@ def list_categories(request: HttpRequest) -> Any:
 @router.get(
     "/areas",
     response={200: list[AreaOut]} | REFUSALS,
-    auth=RateLimitedVisitor(),
+    auth=count_visitor,
     operation_id="areas",
     summary="Find areas",
 )
@@ -116,13 +115,4 @@ def list_units(request: HttpRequest) -> Any:
     actor = request_actor(request)
     if actor.kind == "requester":
         raise problems.forbidden(_("只有工作人员可以查看单位"), "staff_only")
-    return [
-        {
-            "code": unit.code,
-            "name": unit.name,
-            "name_en": unit.name_en,
-            "kind": unit.kind,
-            "area": unit.area_id,
-        }
-        for unit in Unit.objects.filter(active=True)
-    ]
+    return Unit.objects.filter(active=True)

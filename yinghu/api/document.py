@@ -1,10 +1,8 @@
 """OpenAPI description of the filing endpoint, which Ninja does not serve."""
 
-from __future__ import annotations
-
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from yinghu.api.draft import Draft
 from yinghu.api.intake import MAX_REQUEST
@@ -36,8 +34,10 @@ _HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 """Header of each such error."""
 
 
-class Filed(BaseModel):
+class FilingReceipt(BaseModel):
     """The appeal that was made, or was there already."""
+
+    model_config = ConfigDict(title="Filed")
 
     id: int
     number: str = Field(examples=["0000-0123-4"], description="What people tell each other.")
@@ -50,10 +50,10 @@ class Filed(BaseModel):
 def add_filing(schema: dict[str, Any]) -> None:
     """Add POST /api/v1/appeals to the document."""
     components = schema["components"]["schemas"]
-    for model in (Draft, Filed):
+    for name, model in (("Draft", Draft), ("Filed", FilingReceipt)):
         described = model.model_json_schema(ref_template=_REF)
         components.update(described.pop("$defs", {}))
-        components[model.__name__] = described
+        components[name] = described
     done = {"application/json": {"schema": {"$ref": _REF.format(model="Filed")}}}
     location = {"Location": {"description": "The appeal.", "schema": {"type": "string"}}}
     operation = {

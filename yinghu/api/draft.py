@@ -1,12 +1,10 @@
 """Schema of filings from other systems, and the cached catalogue that checks their codes."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from django.utils.translation import gettext as _
 from pydantic import (
@@ -20,7 +18,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from yinghu.api.problems import FieldError, validation_error
+from yinghu.api.problems import FieldError, invalid, validation_error
 from yinghu.api.types import Code, Line, Short, Storable, storable, text_limits
 from yinghu.appeals.body_from_answers import body_of
 from yinghu.appeals.channels import CHANNELS
@@ -38,18 +36,16 @@ MAX_ANSWER = 2_000
 OPEN_CHANNELS = tuple(code for code in CHANNELS if code not in {"web", "file"})
 """Channels that other systems may file under: all but our own."""
 
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 def _body(given: str) -> str:
-    body = text_cleaning.words(given)
+    body = text_cleaning.clean_words(given)
     if not body:
         raise validation_error("nothing_visible", _("没有看得见的文字"))
     return body
 
 
 def _phone(given: str) -> str:
-    given = text_cleaning.line(given)
+    given = text_cleaning.clean_line(given)
     phone = normal_phone(given) if given else ""
     if given and not phone:
         raise validation_error("bad_phone", _("这不是电话号码"))
@@ -64,7 +60,7 @@ def _channel(name: str) -> str:
 
 
 def _when(moment: datetime) -> datetime:
-    if moment < _EARLIEST:
+    if moment < datetime(1970, 1, 1, tzinfo=UTC):
         raise validation_error("bad_time", _("时间太早"))
     # Tolerates wrong clocks and time zones of other systems.
     if moment > datetime.now(UTC) + timedelta(days=1):
@@ -78,7 +74,7 @@ def _answer(given: Any) -> Any:
             raise validation_error(
                 "string_too_long", _("最多 %(max_length)s 个字") % {"max_length": MAX_ANSWER}
             )
-        return storable(text_cleaning.words(given))
+        return storable(text_cleaning.clean_words(given))
     if given is None or isinstance(given, bool):
         return given
     # The range that every JSON reader keeps exactly.
@@ -92,9 +88,7 @@ _Answer = Annotated[
     AfterValidator(_answer),
     WithJsonSchema({"type": ["string", "number", "boolean", "null"], "maxLength": MAX_ANSWER}),
 ]
-
-
-_Plain = AfterValidator(text_cleaning.line)
+_Plain = AfterValidator(text_cleaning.clean_line)
 
 
 class Draft(BaseModel):
@@ -147,23 +141,6 @@ class Draft(BaseModel):
     )
 
 
-class StickerPlace(NamedTuple):
-    """The place of a sticker."""
-
-    id: int
-    area: str
-    lon: float | None
-    lat: float | None
-
-
-class UnknownCodes(Exception):
-    """Codes that a freshly read catalogue does not have."""
-
-    def __init__(self, errors: list[FieldError]) -> None:
-        super().__init__(errors)
-        self.errors = errors
-
-
 class Catalogue:
     """In-memory cache of the codes of categories, areas and places.
 
@@ -180,7 +157,7 @@ class Catalogue:
         self._read_at = -1e9
         self.categories: dict[str, Category] = {}
         self.areas: frozenset[str] = frozenset()
-        self.places: dict[str, tuple[float, StickerPlace | None]] = {}
+        self.places: dict[str, tuple[float, Place | None]] = {}
 
     def fresh(self, draft: Draft) -> bool:
         """Can the codes of this draft be checked without the database?"""
@@ -192,7 +169,7 @@ class Catalogue:
             return False
         if (draft.category is not None or draft.area is not None) and age > self.MAX_AGE_SECONDS:
             return False
-        return draft.place is None or self._place(draft.place) is not None
+        return draft.place is None or self.places.get(draft.place, (-1e9, None))[0] > self._clock()
 
     def read(self, draft: Draft) -> None:
         """Read the codes that this draft uses; at most three statements."""
@@ -207,16 +184,11 @@ class Catalogue:
                 row = Place.objects.filter(code=draft.place, active=True).first()
                 if len(self.places) >= self.MAX_PLACES:
                     self.places.clear()
-                spot = StickerPlace(row.pk, row.area_id, row.lon, row.lat) if row else None
                 until = self._clock() + (self.MAX_AGE_SECONDS if row else self.RETRY_SECONDS)
-                self.places[draft.place] = (until, spot)
-
-    def _place(self, code: str) -> tuple[float, StickerPlace | None] | None:
-        found = self.places.get(code)
-        return found if found is not None and found[0] > self._clock() else None
+                self.places[draft.place] = (until, row)
 
     def filing(self, draft: Draft) -> Filing:
-        """Convert the draft. Raises `UnknownCodes` for codes that do not exist."""
+        """Convert the draft. Raises Problem for codes that do not exist."""
         errors: list[FieldError] = []
         if draft.category is not None and draft.category not in self.categories:
             words = _("没有这个类别：%s") % draft.category
@@ -224,7 +196,7 @@ class Catalogue:
         if draft.area is not None and draft.area not in self.areas:
             words = _("没有这个区域：%s") % draft.area
             errors.append(FieldError("area", "unknown_area", words))
-        spot: StickerPlace | None = None
+        spot: Place | None = None
         if draft.place is not None:
             spot = self.places.get(draft.place, (0.0, None))[1]
             if spot is None:
@@ -234,21 +206,17 @@ class Catalogue:
             missing = "lon" if draft.lon is None else "lat"
             errors.append(FieldError(missing, "missing", _("经度和纬度要一起给")))
         category = self.categories.get(draft.category or "")
-        body = draft.body
-        if not body and category is not None:
-            body = body_of(category, draft.answers, draft.language)
+        body = draft.body or (category and body_of(category, draft.answers, draft.language)) or ""
         if not body and not errors:
             words = _("必须填写；给出了类别，并至少回答了它的一个问题的，可以不填")
             errors.append(FieldError("body", "missing", words))
         if errors:
-            raise UnknownCodes(errors)
+            raise invalid(errors)
         lon, lat = draft.lon, draft.lat
         if lon is not None and lat is not None and draft.coordinates == "gcj02":
             lon, lat = gcj_to_wgs(lon, lat)
         if spot is not None and lon is None:
             lon, lat = spot.lon, spot.lat
-        area = draft.area or (spot.area if spot else None)
-        answers: dict[str, Any] = draft.answers
         return Filing(
             body=body,
             channel=draft.channel,
@@ -258,11 +226,11 @@ class Catalogue:
             address=draft.address,
             category=draft.category,
             urgency=draft.urgency,
-            area=area,
-            place=spot.id if spot else None,
+            area=draft.area or (spot.area_id if spot else None),
+            place=spot.pk if spot else None,
             lon=lon,
             lat=lat,
-            answers=answers,
+            answers=draft.answers,
             language=draft.language,
             said_at=draft.said_at,
         )

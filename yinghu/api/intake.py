@@ -5,8 +5,6 @@ message, appeal, event, clocks and job; a repeated external id gets 200 and the 
 if the content differs, because that would be lost. All errors are problems.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import functools
@@ -21,11 +19,12 @@ from django.conf import settings
 from django.db import connections
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 from pydantic import ValidationError
 
 from yinghu.api import auth, problems
-from yinghu.api.draft import Catalogue, Draft, UnknownCodes
-from yinghu.api.writer import Busy, NoDatabase, Poison, Writer, own_connection, retry_once
+from yinghu.api.draft import Catalogue, Draft
+from yinghu.api.writer import NoDatabase, Poison, Writer, own_connection, retry_once
 from yinghu.appeals.numbers import number_of, track_token
 from yinghu.common.request_limits import TooLarge, TooSlow
 from yinghu.intake.receive import Incoming, Received, raw_of
@@ -54,10 +53,6 @@ class FilingDoor:
         self.catalogue = Catalogue()
         self._lookups = ThreadPoolExecutor(1, "filing-lookup", initializer=own_connection)
 
-    def open(self) -> None:
-        """Start taking filings."""
-        self.writer.start()
-
     def close(self) -> None:
         """Write the queued filings and stop."""
         self.writer.stop()
@@ -69,7 +64,7 @@ class FilingDoor:
         return await asyncio.get_running_loop().run_in_executor(self._lookups, retry_once, work)
 
     async def file(self, scope: dict[str, Any], receive: Any) -> Received:
-        """Take one filing. Raises Problem, UnknownCodes, Busy, NoDatabase or Poison."""
+        """Take one filing. Raises Problem, NoDatabase or Poison."""
         headers = dict(scope["headers"])
         user = await self._user(headers, (scope.get("client") or ("", 0))[0])
         raw = await _body(headers, receive)
@@ -85,7 +80,8 @@ class FilingDoor:
         if not received.new:
             earlier = await self.look_up(lambda: raw_of(filing.channel, incoming.external_id))
             if earlier and _content_of(earlier) != _content_of(raw):
-                raise problems.id_reused(key)
+                words = _("编号 %s 已经用于内容不同的另一条；新的内容没有收下，请换一个编号") % key
+                raise problems.Problem(409, "id_reused", words)
         return received
 
     async def _user(self, headers: dict[bytes, bytes], address: str) -> User:
@@ -211,8 +207,7 @@ class DrainingReceiver:
     async def drain(self) -> bool:
         """Read the rest of the body within limits; returns whether that was all.
 
-        The server closes a connection with unread data, and the sender's next request on it would
-        be lost.
+        With unread data, the server closes the connection and the sender's next request is lost.
         """
         if not self._ended and (self._length or 0) <= MAX_DRAINED:
             heard = 0
@@ -223,18 +218,6 @@ class DrainingReceiver:
         return self._ended
 
 
-async def _refuse(
-    send: Send, language: str, make: Callable[[], problems.Problem], said: DrainingReceiver
-) -> None:
-    with problems.in_language(language):
-        problem = make()
-        body = problem.body()
-    headers = dict(problem.headers)
-    if not await said.drain():
-        headers["Connection"] = "close"
-    await _answer(send, problem.status, body, problems.MEDIA_TYPE, headers)
-
-
 _door: FilingDoor | None = None
 
 
@@ -243,7 +226,6 @@ async def lifespan() -> AsyncIterator[None]:
     """Run the endpoint's threads for as long as the web process serves."""
     global _door
     _door = FilingDoor()
-    _door.open()
     try:
         yield
     finally:
@@ -257,39 +239,38 @@ async def application(scope: dict[str, Any], receive: Any, send: Send) -> None:
     listener = DrainingReceiver(headers, receive)
     accept = headers.get(b"accept-language", b"").decode("latin-1")
     language = problems.language_of(accept) if accept else settings.LANGUAGE_CODE
-    if _door is None:
-        await _refuse(send, language, problems.busy, listener)
-        return
-    make: Callable[[], problems.Problem]
     try:
         # Texts made while the request is handled are in its language.
-        with problems.in_language(language):
+        with override(language):
+            if _door is None:
+                raise problems.busy()
             received = await _door.file(scope, listener)
-    except problems.Problem as problem:
-        make = functools.partial(_unchanged, problem)
-    except UnknownCodes as unknown:
-        make = functools.partial(problems.invalid, unknown.errors)
-    except Busy:
-        make = problems.busy
-    except NoDatabase:
-        make = problems.no_database
-    except Poison as poison:
-        make = functools.partial(_storage_problem, poison)
-    except ConnectionError:
-        return
     except (TooLarge, TooSlow):
         raise
-    except Exception:
-        _log.exception("a filing failed")
-        make = problems.broken
-    else:
-        told = filed_body(received)
-        body = json.dumps(told, ensure_ascii=False).encode()
-        status = 201 if received.new else 200
-        await _answer(send, status, body, "application/json", {"location": told["url"]})
+    except ConnectionError:
         return
-    await _refuse(send, language, make, listener)
+    except Exception as error:
+        with override(language):
+            problem = _problem_of(error)
+            body = problem.body()
+        said = dict(problem.headers)
+        if not await listener.drain():
+            said["Connection"] = "close"
+        await _answer(send, problem.status, body, problems.MEDIA_TYPE, said)
+        return
+    told = filed_body(received)
+    body = json.dumps(told, ensure_ascii=False).encode()
+    status = 201 if received.new else 200
+    await _answer(send, status, body, "application/json", {"location": told["url"]})
 
 
-def _unchanged(problem: problems.Problem) -> problems.Problem:
-    return problem
+def _problem_of(error: Exception) -> problems.Problem:
+    match error:
+        case problems.Problem():
+            return error
+        case NoDatabase():
+            return problems.no_database()
+        case Poison():
+            return _storage_problem(error)
+    _log.exception("a filing failed")
+    return problems.broken()

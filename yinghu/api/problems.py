@@ -8,15 +8,15 @@
 `errors` names each field at fault by its path in the request (`answers.hospital`).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse
-from django.utils.translation import get_supported_language_variant, gettext_noop, override
+from django.utils.translation import get_supported_language_variant, gettext_noop
 from django.utils.translation import gettext as _
 from django.utils.translation.trans_real import parse_accept_lang_header
 from pydantic_core import PydanticCustomError
@@ -72,10 +72,7 @@ class Problem(Exception):
             "code": self.code,
         }
         if self.errors:
-            problem["errors"] = [
-                {"field": error.field, "code": error.code, "detail": error.detail}
-                for error in self.errors
-            ]
+            problem["errors"] = [asdict(error) for error in self.errors]
         return json.dumps(problem, ensure_ascii=False).encode("utf-8", "replace")
 
     def response(self) -> HttpResponse:
@@ -87,18 +84,10 @@ class Problem(Exception):
 
 def language_of(header: str) -> str:
     """Choose our best language for an Accept-Language header, else the default."""
-    from django.conf import settings
-
     for wanted, _quality in parse_accept_lang_header(header.lower()[:200]):
-        try:
+        with suppress(LookupError):
             return str(get_supported_language_variant(wanted))
-        except LookupError:
-            continue
     return settings.LANGUAGE_CODE
-
-
-in_language = override
-"""Context manager for the language of texts."""
 
 
 def refused(error: Refused) -> Problem:
@@ -135,32 +124,20 @@ def too_large(limit: int) -> Problem:
 
 def no_key() -> Problem:
     """Neither session nor key."""
-    return Problem(
-        401,
-        "no_key",
-        _("请用 Authorization: Bearer 出示令牌，或先登录"),
-        headers={"WWW-Authenticate": "Bearer"},
-    )
+    detail = _("请用 Authorization: Bearer 出示令牌，或先登录")
+    return Problem(401, "no_key", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
 def bad_key() -> Problem:
     """An invalid or revoked key."""
-    return Problem(
-        401,
-        "bad_key",
-        _("令牌无效或已停用"),
-        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
-    )
+    headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    return Problem(401, "bad_key", _("令牌无效或已停用"), headers=headers)
 
 
 def flooded(seconds: int) -> Problem:
     """Too many requests from one sender."""
-    return Problem(
-        429,
-        "flood",
-        _("请求太频繁，请 %d 秒后再试") % seconds,
-        headers={"Retry-After": str(seconds)},
-    )
+    detail = _("请求太频繁，请 %d 秒后再试") % seconds
+    return Problem(429, "flood", detail, headers={"Retry-After": str(seconds)})
 
 
 def busy() -> Problem:
@@ -170,18 +147,8 @@ def busy() -> Problem:
 
 def no_database() -> Problem:
     """No database connection; nothing was promised."""
-    return Problem(
-        503, "no_database", _("数据库暂时连不上，请稍后重试"), headers={"Retry-After": "2"}
-    )
-
-
-def id_reused(key: str) -> Problem:
-    """An external id used before for other content; nothing of it is kept."""
-    return Problem(
-        409,
-        "id_reused",
-        _("编号 %s 已经用于内容不同的另一条；新的内容没有收下，请换一个编号") % key,
-    )
+    detail = _("数据库暂时连不上，请稍后重试")
+    return Problem(503, "no_database", detail, headers={"Retry-After": "2"})
 
 
 def broken() -> Problem:
@@ -197,11 +164,6 @@ def not_found() -> Problem:
 def forbidden(detail: str, code: str = "forbidden") -> Problem:
     """Authenticated, but not permitted."""
     return Problem(403, code, detail)
-
-
-def no_csrf() -> Problem:
-    """A session without a valid CSRF token."""
-    return forbidden(_("缺少或不符的 X-CSRFToken，请刷新页面再试"), "csrf")
 
 
 def of_status(status: int) -> Problem:
@@ -227,26 +189,21 @@ _MESSAGES: dict[str, str] = {
     "string_too_long": gettext_noop("最多 %(max_length)s 个字"),
     "string_pattern_mismatch": gettext_noop("格式不对"),
     "string_unicode": gettext_noop("有不能保存的字符"),
-    "int_type": gettext_noop("必须是整数"),
-    "int_parsing": gettext_noop("必须是整数"),
-    "int_from_float": gettext_noop("必须是整数"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), gettext_noop("必须是整数")),
     "int_parsing_size": gettext_noop("数字太大"),
-    "float_type": gettext_noop("必须是数字"),
-    "float_parsing": gettext_noop("必须是数字"),
+    **dict.fromkeys(("float_type", "float_parsing"), gettext_noop("必须是数字")),
     "finite_number": gettext_noop("必须是有限的数字"),
-    "bool_type": gettext_noop("必须是 true 或 false"),
-    "bool_parsing": gettext_noop("必须是 true 或 false"),
-    "literal_error": gettext_noop("只能是 %(expected)s"),
-    "enum": gettext_noop("只能是 %(expected)s"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), gettext_noop("必须是 true 或 false")),
+    **dict.fromkeys(("literal_error", "enum"), gettext_noop("只能是 %(expected)s")),
     "greater_than_equal": gettext_noop("不能小于 %(ge)s"),
     "greater_than": gettext_noop("必须大于 %(gt)s"),
     "less_than_equal": gettext_noop("不能大于 %(le)s"),
     "less_than": gettext_noop("必须小于 %(lt)s"),
     "timezone_aware": gettext_noop("时间要带时区，例如 2026-11-22T09:30:00+08:00"),
     "too_long": gettext_noop("最多 %(max_length)s 项"),
-    "dict_type": gettext_noop("必须是对象"),
-    "model_type": gettext_noop("必须是对象"),
-    "model_attributes_type": gettext_noop("必须是对象"),
+    **dict.fromkeys(
+        ("dict_type", "model_type", "model_attributes_type"), gettext_noop("必须是对象")
+    ),
     "list_type": gettext_noop("必须是数组"),
 }
 """Messages by pydantic error type; the rest are "格式不对"."""
@@ -272,13 +229,10 @@ def validation_error(code: str, words: str) -> PydanticCustomError:
     return PydanticCustomError(code, "{words}", {"words": words})
 
 
-_SOURCES = {"body", "query", "path", "payload", "filters"}
-
-
 def path_of(location: Iterable[object]) -> str:
     """Shorten `("body", "payload", "answers", "hospital")` to `answers.hospital`; () is `body`."""
     parts = [str(part) for part in location]
-    while len(parts) > 1 and parts[0] in _SOURCES:
+    while len(parts) > 1 and parts[0] in {"body", "query", "path", "payload", "filters"}:
         parts.pop(0)
     named = [part for part in parts if part not in {"str", "int", "float", "bool", "none"}]
     return ".".join(named)[:200] or "body"

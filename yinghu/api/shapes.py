@@ -4,22 +4,22 @@ Internal fields (`why`, `user`, `facts`) and private ones (masked name and phone
 readers without permission, never sent empty. Only the reveal returns the exact point.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
 from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Schema
 from pydantic import Field, WithJsonSchema
 
 from yinghu.appeals.labels import headline_of, status_label
-from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.models import Appeal, Clock, Event
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.states import ClockKind, Status
-from yinghu.common.language import is_english
+from yinghu.common.language import name_of
 from yinghu.common.privacy.masking import without_numbers
 from yinghu.errands.receipts import shown_to_requester
 from yinghu.people import disclosure
@@ -48,6 +48,10 @@ class Named(Schema):
 
     code: str
     name: str
+
+    @staticmethod
+    def resolve_name(row: Any) -> str:
+        return name_of(row)
 
 
 class Requester(Schema):
@@ -87,6 +91,15 @@ class ClockOut(Schema):
     paused_at: datetime | None
     stopped_at: datetime | None
     overdue: bool
+
+    @staticmethod
+    def resolve_label(clock: Clock) -> str:
+        return _(clock.get_kind_display())
+
+    @staticmethod
+    def resolve_overdue(clock: Clock) -> bool:
+        running = clock.stopped_at is None and clock.paused_at is None
+        return running and clock.due_at < timezone.now()
 
 
 class PhotoOut(Schema):
@@ -145,21 +158,6 @@ class Whole(Brief):
     holder: str | None = None
 
 
-def code_and_name(row: Any) -> Named | None:
-    """Convert a category, area or unit, in the current language."""
-    if row is None:
-        return None
-    english = is_english() and row.name_en
-    return Named(code=row.code, name=english or row.name)
-
-
-def masking_for(actor: Actor, appeal: Appeal) -> Callable[[Any], Any]:
-    """Return the function that masks people's words for this actor."""
-    if may_reveal(actor, appeal):
-        return lambda words: words
-    return _masked
-
-
 def _masked(said: Any) -> Any:
     """Mask possible phone numbers in a text, number or list."""
     if said is None or isinstance(said, bool):
@@ -171,45 +169,46 @@ def _masked(said: Any) -> Any:
     return said if masked == text else masked
 
 
+def with_names(appeals: QuerySet[Appeal]) -> QuerySet[Appeal]:
+    """Select the related rows that `Brief` and `Whole` name."""
+    related = appeals.select_related("category", "area", "unit", "holder", "place")
+    return related.defer("area__outline")
+
+
+_BRIEF = (
+    *("number", "status", "version", "urgency", "channel", "filed_at", "moved_at"),
+    *("category", "area", "unit"),
+)
+_WHOLE = ("place", "said_at", "closed_at", "solved", "level")
+"""Attributes of an appeal that are fields of `Brief`, and of `Whole` besides, as they are."""
+
+
 def brief_fields(appeal: Appeal, actor: Actor) -> dict[str, Any]:
     """Return the fields of `Brief`; needs category, area and unit selected."""
-    return {
-        "number": appeal.number,
-        "status": appeal.status,
+    return {name: getattr(appeal, name) for name in _BRIEF} | {
         "status_label": status_label(appeal.state),
-        "version": appeal.version,
-        "urgency": appeal.urgency,
-        "channel": appeal.channel,
         "klass": appeal.klass or None,
-        "category": code_and_name(appeal.category),
-        "area": code_and_name(appeal.area),
-        "unit": code_and_name(appeal.unit),
         "headline": headline_of(appeal, reveal=may_reveal(actor, appeal)),
-        "filed_at": appeal.filed_at,
-        "moved_at": appeal.moved_at,
     }
 
 
-def whole_fields(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
-    """Return the fields of `Whole` that this actor may see; four statements."""
+def whole_fields(appeal: Appeal, actor: Actor) -> dict[str, Any]:
+    """Return the fields of `Whole` that this actor may see; five statements."""
+    appeal = with_names(Appeal.objects.filter(pk=appeal.pk)).get()
     inside = actor.kind != "requester"
     reveal = may_reveal(actor, appeal)
     own = appeal.attachments.all() if inside else shown_to_requester(appeal)
     photos = own.order_by("pk") if reveal else ()
     notes = may_read_why(actor, appeal)
     hidden = PRIVATE if not inside else frozenset() if notes else INSIDE
-    read = masking_for(actor, appeal)
-    shown = brief_fields(appeal, actor) | {
+    read: Callable[[Any], Any] = (lambda said: said) if reveal else _masked
+    shown = brief_fields(appeal, actor) | {name: getattr(appeal, name) for name in _WHOLE}
+    shown |= {
         "title": read(appeal.title),
         "body": read(appeal.body),
         "answers": {key: read(answer) for key, answer in appeal.answers.items()},
-        "place": appeal.place and Place.model_validate(appeal.place, from_attributes=True),
-        "said_at": appeal.said_at,
-        "closed_at": appeal.closed_at,
         "result": read(appeal.result),
-        "solved": appeal.solved,
         "satisfaction": appeal.satisfaction or None,
-        "level": appeal.level,
         "master": number_of(appeal.master_id) if appeal.master_id is not None else None,
         "events": [
             event_fields(row, inside=inside, notes=notes, read=read)
@@ -217,15 +216,24 @@ def whole_fields(appeal: Appeal, actor: Actor, now: datetime) -> dict[str, Any]:
             if row.verb not in hidden
         ],
         "photos": [
-            {"url": photo_url(appeal, row.pk), "width": row.width, "height": row.height}
+            {
+                "url": f"{settings.SITE_URL}/api/v1/appeals/{appeal.number}/photos/{row.pk}",
+                "width": row.width,
+                "height": row.height,
+            }
             for row in photos
         ],
         "can": [verb.name for verb in available(appeal, actor)],
     }
     if reveal:
-        shown["requester"] = masked_requester(appeal)
+        person = disclosure.masked(appeal)
+        shown["requester"] = {
+            "name": person.name,
+            "phone": person.phone,
+            "language": appeal.language,
+        }
     if inside:
-        shown["clocks"] = [clock_fields(row, now) for row in appeal.clocks.order_by("pk")]
+        shown["clocks"] = list(appeal.clocks.order_by("pk"))
         shown["holder"] = str(appeal.holder) if appeal.holder else None
     return shown
 
@@ -245,7 +253,7 @@ def event_fields(
         "at": row.at,
         "by": {"requester": "requester", "system": "system"}.get(row.actor_kind, "staff"),
         "words": read(row.words),
-        "unit": code_and_name(row.unit),
+        "unit": row.unit,
     }
     if inside:
         user = str(row.user) if row.user else None
@@ -253,33 +261,3 @@ def event_fields(
     if notes:
         shown["why"] = row.why
     return shown
-
-
-def clock_fields(row: Any, now: datetime) -> dict[str, Any]:
-    """Convert a clock."""
-    running = row.stopped_at is None and row.paused_at is None
-    return {
-        "kind": row.kind,
-        "label": _(row.get_kind_display()),
-        "started_at": row.started_at,
-        "due_at": row.due_at,
-        "paused_at": row.paused_at,
-        "stopped_at": row.stopped_at,
-        "overdue": running and row.due_at < now,
-    }
-
-
-def masked_requester(appeal: Appeal) -> Requester:
-    """Return the requester, masked."""
-    masked = disclosure.masked(appeal)
-    return Requester(name=masked.name, phone=masked.phone, language=appeal.language)
-
-
-def api_url(number: str) -> str:
-    """Return the API's URL of an appeal."""
-    return f"{settings.SITE_URL}/api/v1/appeals/{number}"
-
-
-def photo_url(appeal: Appeal, photo_id: int) -> str:
-    """Return the API's URL of a photo."""
-    return f"{api_url(appeal.number)}/photos/{photo_id}"

@@ -1,7 +1,5 @@
 """Types of the API's input values, with their limits, for pydantic."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from django.utils.translation import gettext as _

@@ -1,18 +1,15 @@
 """Verb endpoints POST /appeals/{number}/{verb} and /legs/{id}/{verb}, made from the verbs' rows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils import timezone
 from ninja import Body, Router, Schema
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from yinghu.api import shapes
 from yinghu.api.auth import KNOWN, count_request, request_actor
-from yinghu.api.cases import REFUSALS, with_names
+from yinghu.api.cases import REFUSALS
 from yinghu.api.types import field_type
 from yinghu.appeals.inboxes import by_number
 from yinghu.appeals.models import Event
@@ -32,7 +29,6 @@ class Done(Schema):
 
 
 def _request_schema(verb: Verb) -> type[BaseModel]:
-    """Make the request schema of a verb."""
     fields: dict[str, Any] = {}
     for field in verb.fields:
         if field.kind is FieldKind.PHOTOS:
@@ -59,7 +55,6 @@ def _request_schema(verb: Verb) -> type[BaseModel]:
 
 
 def _case_view(verb: Verb) -> Callable[..., dict[str, Any]]:
-    """Make the view of a verb on a case."""
 
     def view(request: HttpRequest, number: str, payload: Any) -> dict[str, Any]:
         actor = _counted_actor(request)
@@ -77,7 +72,6 @@ def _case_view(verb: Verb) -> Callable[..., dict[str, Any]]:
 
 
 def _leg_view(verb: Verb) -> Callable[..., dict[str, Any]]:
-    """Make the view of a verb on a leg of an errand."""
 
     def view(request: HttpRequest, leg: int, payload: Any) -> dict[str, Any]:
         actor = _counted_actor(request)
@@ -99,20 +93,17 @@ def _counted_actor(request: HttpRequest) -> Actor:
 
 
 def _outcome(event: Event, actor: Actor) -> dict[str, Any]:
-    """Return the event, and the case if the actor may see it; mere helpers see neither case nor
-    internal fields.
-    """
+    """Return the event, and the case if the actor sees it; mere helpers see no internal fields."""
     now = by_number(actor, event.appeal_id)
     # Staff may read back what they have just written.
     inside = actor.kind != "requester" and (now is not None or event.verb not in ERRANDS)
     return {
         "event": shapes.event_fields(event, inside=inside, notes=inside),
-        "appeal": shapes.whole_fields(with_names(now), actor, timezone.now()) if now else None,
+        "appeal": shapes.whole_fields(now, actor) if now else None,
     }
 
 
 def _register(verb: Verb) -> None:
-    """Register the endpoint of a verb."""
     of_case = verb.subject is Subject.CASE
     view = _case_view(verb) if of_case else _leg_view(verb)
     schema = _request_schema(verb)

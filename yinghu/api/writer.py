@@ -4,19 +4,19 @@ The thread writes all that is queued in one transaction, then takes the next bat
 is written at once; under load the batches grow.
 """
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from typing import TypeVar
 
 import structlog
 from django.db import InterfaceError, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from yinghu.api import problems
 from yinghu.intake.receive import Incoming, Received, receive_many
 from yinghu.people.access import Actor
 
@@ -26,10 +26,6 @@ CONNECT_SECONDS = 5
 
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
-
-
-class Busy(Exception):
-    """The queue is full."""
 
 
 class NoDatabase(Exception):
@@ -65,8 +61,7 @@ def own_connection() -> BaseDatabaseWrapper:
 def retry_once(work: Callable[[], T]) -> T:
     """Do the work, and repeat it on a new connection if the old one was dead. Raises NoDatabase.
 
-    The work must be idempotent, as receiving by external id is: a COMMIT whose answer was lost may
-    have happened.
+    The work must be idempotent, as receiving by external id is: a lost COMMIT may have happened.
     """
     for last in (False, True):
         try:
@@ -86,9 +81,6 @@ class Writer:
         self._arrived = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name="filing", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -99,11 +91,11 @@ class Writer:
         self._thread.join()
 
     async def submit(self, incoming: Incoming, actor: Actor) -> Received:
-        """File a message; returns after the commit. Raises Busy, NoDatabase or Poison."""
+        """File a message; return after the commit. Raises NoDatabase, Poison or the 503 problem."""
         done: asyncio.Future[Received] = asyncio.get_running_loop().create_future()
         with self._arrived:
             if self._stopping or len(self._queue) >= MAX_WAITING:
-                raise Busy
+                raise problems.busy()
             self._queue.append(_Waiting(incoming, actor, done))
             self._arrived.notify()
         return await done
@@ -128,7 +120,7 @@ class Writer:
 
     def _write(self, items: list[_Waiting], actor: Actor) -> None:
         try:
-            _deliver(items, _receive(items, actor))
+            _deliver(items, retry_once(partial(_receive, items, actor)))
         except NoDatabase as error:
             _log.error("filings not written, no database", filings=len(items), error=str(error))
             _deliver(items, [error] * len(items))
@@ -145,13 +137,10 @@ class Writer:
 
 
 def _receive(items: Sequence[_Waiting], actor: Actor) -> list[Received]:
-    def work() -> list[Received]:
-        for item in items:
-            # An earlier attempt may have set an id that was rolled back.
-            item.incoming.filing.id = None
-        return receive_many([item.incoming for item in items], actor)
-
-    return retry_once(work)
+    for item in items:
+        # An earlier attempt may have set an id that was rolled back.
+        item.incoming.filing.id = None
+    return receive_many([item.incoming for item in items], actor)
 
 
 def _by_actor(batch: list[_Waiting]) -> list[tuple[Actor, list[_Waiting]]]:
@@ -165,23 +154,19 @@ def _by_actor(batch: list[_Waiting]) -> list[tuple[Actor, list[_Waiting]]]:
 
 
 def _deliver(items: Sequence[_Waiting], results: Sequence[Received | Exception]) -> None:
-    """Pass each waiter its result, with one call for each event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Received], Any]]] = {}
+    """Pass each waiter its result, with one call of their event loop."""
+    try:
+        items[0].done.get_loop().call_soon_threadsafe(_settle, items, results)
+    except RuntimeError:
+        # The loop is closed because the process is ending.
+        _log.warning("nobody waits for these filings any more", filings=len(items))
+
+
+def _settle(items: Sequence[_Waiting], results: Sequence[Received | Exception]) -> None:
     for item, result in zip(items, results, strict=True):
-        by_loop.setdefault(item.done.get_loop(), []).append((item.done, result))
-    for loop, results_of in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_settle, results_of)
-        except RuntimeError:
-            # The loop is closed because the process is ending.
-            _log.warning("nobody waits for these filings any more", filings=len(results_of))
-
-
-def _settle(results: list[tuple[asyncio.Future[Received], Received | Exception]]) -> None:
-    for future, result in results:
-        if future.done():
+        if item.done.done():
             continue
         if isinstance(result, Exception):
-            future.set_exception(result)
+            item.done.set_exception(result)
         else:
-            future.set_result(result)
+            item.done.set_result(result)

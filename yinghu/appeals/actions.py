@@ -205,7 +205,7 @@ def answer(
 
     def change(_appeal: Appeal) -> dict[str, Any]:
         # An answer makes a pending ruling on a return unnecessary.
-        return {"result": text_cleaning.words(words), "returned": False}
+        return {"result": text_cleaning.clean_words(words), "returned": False}
 
     return move(appeal_id, actor, ANSWER, change, words, why, expect=expect)
 

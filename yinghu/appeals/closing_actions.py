@@ -223,7 +223,7 @@ def decline(
     appeal_id: int, actor: Actor, *, words: str, why: str = "", expect: int | None = None
 ) -> Event:
     """Decline the case as outside our remit, with a reason that the requester sees."""
-    result = {"result": text_cleaning.words(words)}
+    result = {"result": text_cleaning.clean_words(words)}
     return move(appeal_id, actor, DECLINE, lambda _a: result, words, why, expect=expect)
 
 

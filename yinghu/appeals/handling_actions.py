@@ -326,6 +326,6 @@ def resolve(
             raise Refused(
                 "help_pending", _("%s还没有回复协办；不等的话，请写明理由") % names, "why"
             )
-        return {"result": text_cleaning.words(words)}
+        return {"result": text_cleaning.clean_words(words)}
 
     return move(appeal_id, actor, RESOLVE, change, words, why, photos=photos, expect=expect)

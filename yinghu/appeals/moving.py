@@ -117,7 +117,7 @@ def move(
     """
     if len(photos) > MAX_PHOTOS:
         raise Refused("too_many_photos", _("最多 %d 张照片") % MAX_PHOTOS, "photos")
-    words, why = text_cleaning.words(words), text_cleaning.words(why)
+    words, why = text_cleaning.clean_words(words), text_cleaning.clean_words(why)
     with transaction.atomic():
         found = fetch(Appeal, "WHERE id = %s FOR NO KEY UPDATE", appeal_id)
         appeal = found[0] if found else None
@@ -229,7 +229,7 @@ def check_text(text: str, field: Field, longest: int = MAX_WORDS) -> None:
 
 def clean_line(text: str, verb: Verb, name: str, longest: int = 200) -> str:
     """Clean a one-line text field. Raises Refused."""
-    text = text_cleaning.words(text)
+    text = text_cleaning.clean_words(text)
     check_text(text, next(f for f in verb.fields if f.name == name), longest)
     return text
 

@@ -4,13 +4,11 @@ A module has
     NAME: str                                   name to type (default: the module's name)
     HELP: str                                   one line
     NEEDS: Needs = Needs.DATABASE               what to set up before `run` is called
-    configure(parser: ArgumentParser) -> None   adds the arguments
+    configure(parser: ArgumentParser) -> None   adds the arguments, if there are any
     run(args: Namespace) -> int                 the exit code
 
-`yinghu --help` imports every module, so heavy imports and Django's belong inside `run`.
+`yinghu --help` imports every module, so heavy imports and models belong inside `run`.
 """
-
-from __future__ import annotations
 
 import enum
 

@@ -1,16 +1,17 @@
 """`yinghu admin NAME`: creates an administrator and prints an invitation link."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.urls import reverse
 
 if TYPE_CHECKING:
     from yinghu.common.config_types.config_type import ConfigType
     from yinghu.people.models import User
 
-NAME = "admin"
 HELP = "make NAME an administrator and print a link to choose a password with"
 
 
@@ -21,10 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the one-time link. An existing password stays valid until the link is used."""
-    from django.conf import settings
-    from django.core.exceptions import ValidationError
     from django.core.management import call_command
-    from django.urls import reverse
 
     from yinghu.people import invitations
     from yinghu.site.health import unapplied_migrations
@@ -45,25 +43,22 @@ def run(args: argparse.Namespace) -> int:
     said = f"Open it within {days} days to choose a password for {user.username}. It works once."
     print(said, file=sys.stderr)
     if environment.demo:
-        print(
-            "yinghu: demo mode is on; set YINGHU_DEMO=off for a city of your own", file=sys.stderr
-        )
+        said = "yinghu: demo mode is on; set YINGHU_DEMO=off for a city of your own"
+        print(said, file=sys.stderr)
     return 0
 
 
-def _administrator(name: str, display_name: str) -> User:
+def _administrator(name: str, display_name: str) -> "User":
     """Find or create the login with an administrator's post at the platform's desk, with history.
 
     Raises ValidationError for an invalid name.
     """
-    from django.core.exceptions import ValidationError
-
     from yinghu.administration import services
     from yinghu.people.config_types.units import UNITS
     from yinghu.people.config_types.users import POSTS, USERS
     from yinghu.people.models import Unit, UnitKind
 
-    def made(config_type: ConfigType, values: dict[str, str]) -> Any:
+    def made(config_type: "ConfigType", values: dict[str, str]) -> Any:
         form = config_type.bind(data=values)
         if not form.is_valid():
             raise ValidationError([text for texts in form.errors.values() for text in texts])

@@ -1,13 +1,10 @@
 """`yinghu areas FILE`: imports areas, outlines, aliases or places."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-NAME = "areas"
 HELP = "import areas, aliases or places (CSV) or outlines (GeoJSON), as often as you like"
 
 

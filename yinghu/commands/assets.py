@@ -1,7 +1,5 @@
 """`yinghu assets`: fetches front-end files with npm and compiles the translations."""
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import importlib.util
@@ -19,7 +17,6 @@ from yinghu.common.icons import FILE as ICONS
 from yinghu.common.icons import icon_names
 from yinghu.config import PROJECT
 
-NAME = "assets"
 HELP = "fetch the front-end files by npm and compile the translations (./run does it)"
 NEEDS = Needs.NOTHING
 
@@ -42,10 +39,6 @@ _SVG = "{http://www.w3.org/2000/svg}"
 
 class AssetError(Exception):
     """The assets cannot be built; the message says what to do."""
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """No arguments."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,7 +84,6 @@ def node_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def npm_hint(said: str) -> str:
-    """Suggest what to do about this error of npm."""
     if _CERTIFICATE.search(said):
         return (
             "Node does not trust the certificate that it met: name a file with that of your proxy "

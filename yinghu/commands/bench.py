@@ -1,7 +1,5 @@
 """`yinghu bench NAME`: runs a benchmark of `benchmarks/`, which only a checkout has."""
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import sys
@@ -9,7 +7,6 @@ import sys
 from yinghu.commands import Needs
 from yinghu.config import PROJECT
 
-NAME = "bench"
 HELP = "measure performance, in a checkout: intake, import, pages, live, oversight or field"
 AVAILABLE = (PROJECT / "benchmarks" / "pgbench.py").is_file()
 NEEDS = Needs.DATABASE if AVAILABLE else Needs.NOTHING

@@ -1,22 +1,20 @@
 """`yinghu doctor`: checks the installation and reports what is wrong."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from urllib.parse import urlsplit
 
-NAME = "doctor"
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
 HELP = "check database, migrations, keys, disk and worker; 1 if something is wrong"
 
 OLDEST_POSTGRES = 15
 LEAST_FREE_BYTES = 2 * 2**30
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """No arguments."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,8 +32,6 @@ Finding = tuple[bool, str]
 
 def database() -> Iterator[Finding]:
     """Check PostgreSQL's version and encoding."""
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT current_setting('server_version'), current_setting('server_version_num')::int, "
@@ -55,16 +51,12 @@ def migrations() -> Iterator[Finding]:
     from yinghu.site.health import unapplied_migrations
 
     missing = unapplied_migrations()
-    if missing:
-        yield False, f"not applied: {', '.join(missing)}; run `yinghu manage migrate`"
-    else:
-        yield True, "all applied"
+    wrong = f"not applied: {', '.join(missing)}; run `yinghu manage migrate`"
+    yield not missing, wrong if missing else "all applied"
 
 
 def keys() -> Iterator[Finding]:
     """Check that the data keys open what is sealed in the database."""
-    from django.conf import settings
-
     from yinghu.appeals.models import Appeal
     from yinghu.common.privacy.sealing import Unreadable
     from yinghu.people import disclosure
@@ -86,8 +78,6 @@ def keys() -> Iterator[Finding]:
 
 def disk() -> Iterator[Finding]:
     """Check free space and write access of YINGHU_HOME."""
-    from django.conf import settings
-
     settings.HOME.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.HOME).free
     yield free >= LEAST_FREE_BYTES, f"{free / 2**30:.1f} GiB free at {settings.HOME}"
@@ -97,8 +87,6 @@ def disk() -> Iterator[Finding]:
 
 def site() -> Iterator[Finding]:
     """Check that the site's address is safe for the people who can reach it."""
-    from django.conf import settings
-
     from yinghu.config.environment import is_loopback
 
     listens_to_others = not is_loopback(settings.ENV.host)
@@ -120,22 +108,16 @@ def site() -> Iterator[Finding]:
 
 def jobs() -> Iterator[Finding]:
     """Check that a worker lives and keeps up, and that no job has failed."""
-    from django.db import connection
+    from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
     from yinghu.commands.worker import DEAD_SECONDS
     from yinghu.site.health import LATE_JOB_SECONDS, oldest_waiting_job, unapplied_migrations
 
     if unapplied_migrations():
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM procrastinate_workers "
-            "WHERE last_heartbeat > now() - make_interval(secs => %s)",
-            [DEAD_SECONDS],
-        )
-        workers = cursor.fetchone()[0]
-        cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'")
-        failed = cursor.fetchone()[0]
+    alive = timezone.now() - timedelta(seconds=DEAD_SECONDS)
+    workers = ProcrastinateWorker.objects.filter(last_heartbeat__gt=alive).count()
+    failed = ProcrastinateJob.objects.filter(status="failed").count()
     yield workers > 0, f"{workers} living workers" + ("" if workers else "; start `yinghu worker`")
     late = oldest_waiting_job()
     yield late <= LATE_JOB_SECONDS, f"the oldest due job waits since {late:.0f} s"

@@ -1,7 +1,5 @@
 """`yinghu import`: makes every row of a file exactly one appeal."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import sys
@@ -16,7 +14,7 @@ HELP = "make every row of a file (CSV, Excel, JSON lines) one appeal, as often a
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    arguments.add(parser)
+    arguments.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,25 +23,23 @@ def run(args: argparse.Namespace) -> int:
     3 after a database failure, 130 after Ctrl-C; running the same command again continues.
     """
     # The parser is built before Django is set up.
-    from yinghu.channels.files.importing import Import, Rejects
-    from yinghu.common.progress import shown
+    from yinghu.channels.files.importing import Import
+    from yinghu.common.progress import show_progress
     from yinghu.common.tables.table_reader import Unusable
     from yinghu.insight import tally
     from yinghu.people.access import SYSTEM
 
     with contextlib.ExitStack() as stack:
         try:
-            source, reader, rejects_path = arguments.opened(args, stack)
+            source, reader, rejects = arguments.opened(args, stack)
         except Unusable as why:
             print(why, file=sys.stderr)
             return 2
-        columns = [] if source.open_ended else source.columns
-        rejects = stack.enter_context(Rejects(rejects_path, columns))
         task = Import(source, reader, rejects, SYSTEM)
         report = task.report
         began = time.monotonic()
         folded = 0
-        with arguments.may_break_off() as work, shown(_("导入")) as show:
+        with arguments.may_break_off() as work, show_progress(_("导入")) as show:
 
             def step() -> None:
                 # Keeps the number of unfolded events low, which the board sums up live.
@@ -61,5 +57,5 @@ def run(args: argparse.Namespace) -> int:
         rejects.settle(whole=not work.code)
     arguments.say_taken(report)
     if report.rejected:
-        print(_("拒绝的行在 %s") % rejects_path)
+        print(_("拒绝的行在 %s") % rejects.path)
     return work.code or int(report.rejected > 0)

@@ -1,15 +1,11 @@
 """`yinghu manage`: runs a management command of Django."""
 
-from __future__ import annotations
-
 import argparse
 
-NAME = "manage"
 HELP = "run one of Django's management commands, such as `yinghu manage shell`"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Pass everything after `manage` to Django."""
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
 
 

@@ -1,21 +1,19 @@
 """`yinghu replay`: carries the answered appeals of a file through the whole loop."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import sys
+from dataclasses import asdict
 
 from django.utils.translation import gettext as _
 
 from yinghu.channels.files import arguments
 
-NAME = "replay"
 HELP = "carry the answered appeals of a file through the whole loop, from sorting to closing"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    arguments.add(parser)
+    arguments.add_arguments(parser)
     parser.add_argument("--unit", default="", help="code of the unit for appeals without a rule")
     parser.add_argument(
         "--category", default="other", help="category where none is found (default other)"
@@ -35,30 +33,27 @@ def run(args: argparse.Namespace) -> int:
     """
     # The parser is built before Django is set up.
     from yinghu.appeals.states import Satisfaction
-    from yinghu.channels.files.importing import Import, Rejects
+    from yinghu.channels.files.importing import Import
     from yinghu.channels.files.replay import Defaults, Replay
-    from yinghu.common.progress import shown
+    from yinghu.common.progress import show_progress
     from yinghu.common.tables.table_reader import Unusable
     from yinghu.insight import tally
     from yinghu.people.access import SYSTEM
 
     with contextlib.ExitStack() as stack:
         try:
-            source, reader, rejects_path = arguments.opened(args, stack, replay=True)
+            source, reader, rejects = arguments.opened(args, stack, replay=True)
             if "answer" not in reader.mapping:
                 raise Unusable(_("没有指明哪一列是答复（answer）"))
             again = arguments.source_of(args, stack)
         except Unusable as why:
             print(why, file=sys.stderr)
             return 2
-        columns = [] if source.open_ended else source.columns
-        rejects = stack.enter_context(Rejects(rejects_path, columns))
         taken = Import(source, reader, rejects, SYSTEM)
         defaults = Defaults(args.unit, args.category, Satisfaction(args.satisfaction))
         replay = Replay(again, reader, rejects, defaults)
-        report = replay.report
         with arguments.may_break_off() as work:
-            with shown(_("导入")) as show:
+            with show_progress(_("导入")) as show:
 
                 def taken_step() -> None:
                     show(source.fraction(), "")
@@ -66,11 +61,11 @@ def run(args: argparse.Namespace) -> int:
 
                 taken.run(taken_step)
             tally.fold_all()
-            with shown(_("办理")) as show:
+            with show_progress(_("办理")) as show:
 
                 def step() -> None:
                     tally.fold_all()
-                    show(again.fraction(), _("%d 件") % report.read)
+                    show(again.fraction(), _("%d 件") % replay.report.read)
                     work.may_go_on()
 
                 replay.run(step)
@@ -81,14 +76,9 @@ def run(args: argparse.Namespace) -> int:
             "办到销号 %(closed)d，早已结束 %(ended_before)d，"
             "没有答复 %(unanswered)d，办不了 %(unable)d"
         )
-        % {
-            "closed": report.closed,
-            "ended_before": report.ended_before,
-            "unanswered": report.unanswered,
-            "unable": report.unable,
-        }
+        % asdict(replay.report)
     )
-    bad = taken.report.rejected + report.unable
+    bad = taken.report.rejected + replay.report.unable
     if bad:
-        print(_("拒绝和办不了的行在 %s") % rejects_path)
+        print(_("拒绝和办不了的行在 %s") % rejects.path)
     return work.code or int(bad > 0)

@@ -1,7 +1,5 @@
 """`yinghu setup TYPE FILE`: imports a CSV of configuration, as its page does."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable
@@ -9,10 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext as _
+
 if TYPE_CHECKING:
     from yinghu.places.importing import SetupReport
 
-NAME = "setup"
 HELP = "import a CSV of the set-up (area, unit, user, rule …), with the checks of its page"
 SHOWN_REJECTS = 20
 
@@ -37,8 +36,6 @@ def run(args: argparse.Namespace) -> int:
 
 def report_import(load: Callable[[Path], SetupReport], file: Path, rejects: Path | None) -> int:
     """Import a file and print what was done; returns the exit code."""
-    from django.utils.translation import gettext as _
-
     from yinghu.administration.services import ChangeRefused
     from yinghu.common.tables.table_reader import BadFile
     from yinghu.places.importing import write_rejects
@@ -50,13 +47,7 @@ def report_import(load: Callable[[Path], SetupReport], file: Path, rejects: Path
         return 2
     print(
         _("新增 %(created)d，更新 %(changed)d，未变 %(unchanged)d，停用 %(retired)d，拒绝 %(bad)d")
-        % {
-            "created": report.created,
-            "changed": report.changed,
-            "unchanged": report.unchanged,
-            "retired": report.retired,
-            "bad": len(report.rejects),
-        }
+        % (vars(report) | {"bad": len(report.rejects)})
     )
     for reject in report.rejects[:SHOWN_REJECTS]:
         print(_("第 %(line)d 行：%(reason)s") % vars(reject), file=sys.stderr)

@@ -1,12 +1,9 @@
 """`yinghu tally`: updates the board's counters, or rebuilds them."""
 
-from __future__ import annotations
-
 import argparse
 
 from django.utils.translation import gettext as _
 
-NAME = "tally"
 HELP = "add new events to the board's counts; --rebuild counts anew from the appeals"
 
 

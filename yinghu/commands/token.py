@@ -1,11 +1,8 @@
 """`yinghu token USER NAME`: manages API keys for other systems."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 
-NAME = "token"
 HELP = "make, list or revoke a user's API keys"
 
 

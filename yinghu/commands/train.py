@@ -1,22 +1,15 @@
 """`yinghu train`: trains the classifier now, instead of tonight."""
 
-from __future__ import annotations
-
 import argparse
 
-NAME = "train"
+from django.utils.translation import gettext as _
+
 HELP = "train the classifier on the clerks' decisions; used only if it beats the word list"
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """No arguments."""
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, and print whether the classifier is put to use."""
     # The parser is built before Django is set up.
-    from django.utils.translation import gettext as _
-
     from yinghu.triage.training import MIN_DECISIONS, learn
 
     made = learn()

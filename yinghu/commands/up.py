@@ -1,23 +1,16 @@
 """`yinghu up`: runs database, web server and worker on one machine."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 
-NAME = "up"
+from django.conf import settings
+from django.db import connections
+
 HELP = "start everything: database, web, worker; load the demo city once in demo mode"
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """No arguments."""
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM."""
-    from django.conf import settings
-    from django.db import connections
-
     from yinghu.site import supervisor
 
     environment = settings.ENV

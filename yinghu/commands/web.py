@@ -1,13 +1,12 @@
 """`yinghu web`: runs the web server alone."""
 
-from __future__ import annotations
-
 import argparse
 import resource
 import sys
 from typing import Any
 
-NAME = "web"
+from django.conf import settings
+
 HELP = "serve pages, the API and live updates"
 
 MAX_CONNECTIONS = 8192
@@ -24,7 +23,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C; finishes running requests first."""
-    from django.conf import settings
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
     from granian.server import Server

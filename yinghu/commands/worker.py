@@ -1,7 +1,5 @@
 """`yinghu worker`: runs queued jobs."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import signal
@@ -15,7 +13,6 @@ if TYPE_CHECKING:
     from procrastinate import App, JobContext
     from procrastinate.worker import Worker
 
-NAME = "worker"
 HELP = "do queued jobs: reactions to events, housekeeping"
 
 HEARTBEAT_SECONDS = 3.0
@@ -59,7 +56,7 @@ async def _work(concurrency: int) -> None:
                 rescuer.cancel()
 
 
-async def _keep_working(jobs: App, concurrency: int) -> None:
+async def _keep_working(jobs: "App", concurrency: int) -> None:
     """Work until cancelled; after a database failure continue as a new worker.
 
     Otherwise a job that was done but could not be marked so would stay "doing", and block its lock,
@@ -95,7 +92,7 @@ async def _keep_working(jobs: App, concurrency: int) -> None:
         log.warning("the worker begins anew")
 
 
-def _with_fresh_connections(do: Callable[[], Any], context: JobContext, worker: Worker) -> Any:
+def _with_fresh_connections(do: Callable[[], Any], context: "JobContext", worker: "Worker") -> Any:
     """Task middleware that drops broken connections, as Django does around a request."""
     from django.db import close_old_connections
 
@@ -107,7 +104,7 @@ def _with_fresh_connections(do: Callable[[], Any], context: JobContext, worker: 
 
 
 def _restart_worker(
-    worker: Worker, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+    worker: "Worker", loop: asyncio.AbstractEventLoop, context: dict[str, Any]
 ) -> None:
     """Stop the worker after an error outside a job: most likely a result could not be saved."""
     loop.default_exception_handler(context)
@@ -133,7 +130,7 @@ def _stop_on_signals(worker: asyncio.Task[None]) -> None:
         signal.signal(number, stop)
 
 
-async def _rescue(jobs: App) -> None:
+async def _rescue(jobs: "App") -> None:
     """Requeue the jobs of dead workers every few seconds."""
     from yinghu.site.periodic_jobs import rescue
 

@@ -1,7 +1,5 @@
 """Form fields without domain knowledge."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,14 +14,14 @@ class WordsField(forms.CharField):
     """Free text; empty if nothing in it is visible."""
 
     def to_python(self, value: Any) -> str:
-        return text_cleaning.words(str(super().to_python(value)))
+        return text_cleaning.clean_words(str(super().to_python(value)))
 
 
 class LineField(forms.CharField):
     """A single line without invisible characters: a name, an address, a phone number."""
 
     def to_python(self, value: Any) -> str:
-        return " ".join(text_cleaning.line(str(super().to_python(value))).splitlines())
+        return " ".join(text_cleaning.clean_line(str(super().to_python(value))).splitlines())
 
 
 class InitialsWidget(forms.widgets.ChoiceWidget):
@@ -46,8 +44,7 @@ class PickerSelect(InitialsWidget, forms.Select):
 class RowsInput(forms.Widget):
     """A widget for a small table inside a form, or the JSON of a file's cell.
 
-    Inputs are named `<prefix>-<index>-<part>`; each row has a part `kind`. The page's template
-    renders them.
+    The page's template renders inputs `<prefix>-<index>-<part>`; each row has a part `kind`.
     """
 
     def __init__(self, prefix: str, parts: Sequence[str], most: int) -> None:

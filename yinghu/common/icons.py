@@ -1,7 +1,5 @@
 """Icons available to pages and categories, from `icons.txt` (one per line, # for comments)."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,5 +14,4 @@ def icon_words() -> dict[str, str]:
 
 
 def icon_names() -> list[str]:
-    """Return icon names in order."""
     return list(icon_words())

@@ -1,7 +1,5 @@
 """Queue jobs in the open transaction."""
 
-from __future__ import annotations
-
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import JobDeferrer
@@ -12,8 +10,7 @@ _ON_DJANGOS_CONNECTION = JobManager(DjangoConnector())
 
 
 def queue(task: str, **given: JSONValue) -> None:
-    """Queue a task in the open transaction. Raises AlreadyEnqueued if only one may wait and one
-    does.
+    """Queue a task in the open transaction. Raises AlreadyEnqueued if the only one already waits.
 
     The library's own `defer` does this in a request only. In a worker its app has a connection of
     its own, so the job could start before its data is committed, or survive a rollback.

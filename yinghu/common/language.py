@@ -1,7 +1,5 @@
 """The reader's language, and names kept in two languages."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.utils.translation import get_language

@@ -4,18 +4,14 @@ Django identifies an app's tables and migrations by its label. To rename `old`, 
 is `0005_last`, to `new`:
 
 1. Move the package, and replace its migrations by `0001_initial` of `new` with `replaces = [("old",
-   "0005_last")]`, which creates everything for a new installation. Its first operation is
-   `RunPython(require_migrated("old", "0005_last", table="old_thing"))`.
+   "0005_last")]`, which begins with `RunPython(require_migrated("old", "0005_last",
+   table="old_thing"))` and creates everything for a new installation.
 2. `0002_adopt` of `new` is `RunPython(adopt_tables(…))`. If `0005_last` was applied, Django takes
-   `0001_initial` as applied, and this step renames the tables. A new installation has no old
-   tables, so it does nothing.
-3. Recreate functions whose text names a table by `RunSQL` after that. Triggers, rows, grants and
-   foreign keys follow their table.
+   `0001_initial` as applied, and this renames the tables. A new installation has no old ones.
+3. Recreate functions whose text names a table by `RunSQL` after that; all else follows its table.
 4. Migrations of other apps that depend on `old` depend on `0001_initial` of `new` instead, and
    refer to `new.Thing`. An app that is split has two such pairs of migrations.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -135,7 +135,18 @@ def _write_new_file(data: bytes) -> str:
     name = f"{secrets.token_hex(1)}/{secrets.token_hex(16)}.jpg"
     path = Path(settings.MEDIA_ROOT) / name
     try:
-        _write_durably(path, data)
+        # Readable by the serving process's user only.
+        path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except OSError as error:
         with contextlib.suppress(OSError):
             path.unlink()
@@ -146,18 +157,3 @@ def _write_new_file(data: bytes) -> str:
 def _no_room(event: str) -> NoRoom:
     _log.exception(event)
     return NoRoom(_("照片现在存不下，请先不带照片提交"))
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    # Readable by the serving process's user only.
-    path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -1,7 +1,5 @@
 """Pinyin initials of Chinese names, for search fields."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 from pypinyin import Style, lazy_pinyin

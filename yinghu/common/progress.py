@@ -7,20 +7,13 @@ from contextlib import contextmanager
 from typing import Final
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 LOG_SECONDS: Final = 10.0
 
 
 @contextmanager
-def shown(title: str) -> Iterator[Callable[[float, str], None]]:
+def show_progress(title: str) -> Iterator[Callable[[float, str], None]]:
     """Yield a function to call with the fraction done (0 to 1) and a few words. On stderr."""
     if not sys.stderr.isatty():
         last = time.monotonic()
@@ -33,15 +26,8 @@ def shown(title: str) -> Iterator[Callable[[float, str], None]]:
 
         yield log
         return
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[words]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
-    with bar:
+    *columns, remaining = Progress.get_default_columns()
+    columns += TextColumn("{task.fields[words]}"), TimeElapsedColumn(), remaining
+    with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(title, total=1.0, words="")
         yield lambda fraction, words: bar.update(task, completed=fraction, words=words)

@@ -4,12 +4,9 @@ The web server determines the sender (proxy headers count only from trusted prox
 header opens no other bucket. Limits are generous, because mobile phones share addresses.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Lock
 
 from django.conf import settings
@@ -18,35 +15,29 @@ MAX_KEYS = 50_000
 """Maximum number of buckets; beyond it the fullest are dropped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """`burst` actions at once, then one every `seconds`."""
-
-    burst: int
-    seconds: float
-
-
-LIMITS: dict[str, Limit] = {
-    "file": Limit(60, 2.0),
-    "act": Limit(60, 1.0),
-    "find": Limit(10, 30.0),
-    "code": Limit(10, 60.0),
-    "coded": Limit(4, 120.0),
-    "guess": Limit(20, 20.0),
-    "join": Limit(300, 5.0),
-    "number": Limit(30, 10.0),
-    "caller": Limit(30, 10.0),
-    "phone": Limit(30, 10.0),
-    "words": Limit(300, 0.5),
-    "ask": Limit(120, 0.25),
-    "key": Limit(200, 0.2),
+LIMITS: dict[str, tuple[int, float]] = {
+    "file": (60, 2.0),
+    "act": (60, 1.0),
+    "find": (10, 30.0),
+    "code": (10, 60.0),
+    "coded": (4, 120.0),
+    "guess": (20, 20.0),
+    "join": (300, 5.0),
+    "number": (30, 10.0),
+    "caller": (30, 10.0),
+    "phone": (30, 10.0),
+    "words": (300, 0.5),
+    "ask": (120, 0.25),
+    "key": (200, 0.2),
 }
-"""Limits for filing; acting on one's own appeal; asking for it by number and phone; one-time codes
+"""(burst, seconds): so many actions at once, then one every so many seconds.
+
+For filing; acting on one's own appeal; asking for it by number and phone; one-time codes
 per sender and per phone, and attempts to enter one; codes per squad, which the city pays for;
 look-ups per number and per phone (more generous than per sender, or one sender could lock others
 out); searches by phone and by words, per login; at the API, anonymous requests and unknown keys.
 
-`settings.FLOOD_LIMITS` ({name: (burst, seconds)}) overrides single rows.
+`settings.FLOOD_LIMITS` overrides single rows.
 """
 
 
@@ -60,21 +51,21 @@ class Buckets:
 
     def take(self, name: str, key: str) -> float:
         """Take a token; return 0.0, or the seconds until there is one."""
-        limit = limit_of(name)
+        limits: dict[str, tuple[int, float]] = LIMITS | getattr(settings, "FLOOD_LIMITS", {})
+        burst, seconds = limits[name]
         now = self._clock()
         with self._lock:
             # A bucket is stored as the time when it will be full; each token taken moves it on.
             full_at = max(self._full_at.get((name, key), now), now)
-            wait = full_at + limit.seconds - now - limit.burst * limit.seconds
+            wait = full_at + seconds - now - burst * seconds
             if wait > 1e-9:
                 return wait
             if len(self._full_at) >= MAX_KEYS:
                 self._evict(now)
-            self._full_at[name, key] = full_at + limit.seconds
+            self._full_at[name, key] = full_at + seconds
         return 0.0
 
     def clear(self) -> None:
-        """Drop all buckets."""
         with self._lock:
             self._full_at.clear()
 
@@ -89,23 +80,14 @@ class Buckets:
 buckets = Buckets()
 
 
-def limit_of(name: str) -> Limit:
-    """Return the limit in force."""
-    given: dict[str, tuple[int, float]] = getattr(settings, "FLOOD_LIMITS", {})
-    return Limit(*given[name]) if name in given else LIMITS[name]
-
-
 def address_key(address: str) -> str:
     """Return the key of a sender: the IPv4 address, or the /64 of an IPv6 address."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped is not None:
-            return str(ip.ipv4_mapped)
-        return str(ipaddress.ip_network((ip, 64), strict=False))
-    return str(ip)
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return str(ip if ip.version == 4 else ipaddress.ip_network((ip, 64), strict=False))
 
 
 def too_many(name: str, address: str) -> int:

@@ -4,8 +4,6 @@ Building and compiling a queryset for the widest table takes a millisecond, four
 this; with several reads per action that limits throughput.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any, TypeVar
 

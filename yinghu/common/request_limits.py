@@ -1,7 +1,5 @@
 """Request body size and read-timeout limits."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from typing import Any
@@ -55,8 +53,3 @@ def bounded(receive: Any, most: int) -> Any:
         return message
 
     return counted
-
-
-def most_for(path: str) -> int:
-    """Return the maximum body size in bytes for a path."""
-    return MAX_BODY_WITH_PHOTOS if path.startswith(WITH_PHOTOS) else MAX_BODY_BYTES

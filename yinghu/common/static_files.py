@@ -4,8 +4,6 @@ File names contain a content hash, so browsers may cache them for ever. Granian'
 does not compress, which is half a megabyte of styles for a phone.
 """
 
-from __future__ import annotations
-
 import fcntl
 import gzip
 import hashlib
@@ -16,6 +14,10 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
 
 PREFIX = "/static/"
 _HASHED = re.compile(r"\.[0-9a-f]{12}\.")
@@ -33,10 +35,6 @@ class StaticFile(NamedTuple):
 
 def collect(root: Path) -> bool:
     """Collect the static files of all apps in `root` unless present; return whether it did."""
-    from django.conf import settings
-    from django.contrib.staticfiles.finders import get_finders
-    from django.core.management import call_command
-
     digest = hashlib.sha256(settings.STORAGES["staticfiles"]["BACKEND"].encode())
     for finder in get_finders():
         for name, storage in finder.list([]):
@@ -93,20 +91,20 @@ def application(root: Path) -> Callable[..., Awaitable[None]]:
     async def serve(scope: dict[str, Any], receive: Any, send: Any) -> None:
         name = scope["path"].removeprefix(PREFIX)
         found = _read(root, name)
-        if found is None or scope["method"] not in {"GET", "HEAD"}:
-            status = 404 if found is None else 405
-            headers = [(b"content-type", b"text/plain"), (b"content-length", b"0")]
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": b""})
-            return
         asked = dict(scope["headers"])
-        headers, body, status = list(found.headers), found.content, 200
-        if asked.get(b"if-none-match") == dict(headers)[b"etag"]:
-            status, body = 304, b""
-        elif found.packed and b"gzip" in asked.get(b"accept-encoding", b""):
-            body = found.packed
-            headers.append((b"content-encoding", b"gzip"))
-        if status == 200:
+        headers, body, status = [(b"content-type", b"text/plain")], b"", 200
+        if found is None:
+            status = 404
+        elif scope["method"] not in {"GET", "HEAD"}:
+            status = 405
+        else:
+            headers, body = list(found.headers), found.content
+            if asked.get(b"if-none-match") == dict(headers)[b"etag"]:
+                status, body = 304, b""
+            elif found.packed and b"gzip" in asked.get(b"accept-encoding", b""):
+                body = found.packed
+                headers.append((b"content-encoding", b"gzip"))
+        if status != 304:
             headers.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         body = b"" if scope["method"] == "HEAD" else body

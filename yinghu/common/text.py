@@ -1,7 +1,5 @@
 """Digits in texts."""
 
-from __future__ import annotations
-
 import unicodedata
 
 

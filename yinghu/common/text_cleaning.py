@@ -4,8 +4,6 @@ They make a name or an address read differently, look-alikes differ, or an appea
 original message is kept unchanged.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 
@@ -31,12 +29,12 @@ _BLANK = "\u2800"
 """Braille blank: a symbol by category, but invisible."""
 
 
-def line(text: str) -> str:
+def clean_line(text: str) -> str:
     """Clean a name, an address or a title; "" if nothing is visible."""
     return _if_visible(_NOT_IN_A_LINE.sub("", text)) if text else ""
 
 
-def words(text: str) -> str:
+def clean_words(text: str) -> str:
     """Clean free text; joiners stay in words and emoji that need them."""
     return _if_visible(_NOT_IN_WORDS.sub("", text))
 

@@ -4,8 +4,6 @@ The library ignores unknown names and supports neither NAME_FILE nor messages th
 variable.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,8 +24,7 @@ class EnvError(Exception):
 class VariableSource(PydanticBaseSettingsSource):
     """Settings source: each variable, or the file that its NAME_FILE names.
 
-    Reading errors are passed on as exceptions, and unknown YINGHU_* names as they are, so that the
-    class reports them with all other problems.
+    Reading errors and unknown YINGHU_* names are passed on: the class reports all problems at once.
     """
 
     def __init__(self, settings_class: type[BaseSettings], environ: Mapping[str, str]) -> None:

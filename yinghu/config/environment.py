@@ -5,10 +5,9 @@ secrets). Bad values, duplicates and unknown YINGHU_* names are errors that say 
 where, and what to do. `docs/operations.md` contains the table; a test compares the two.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
+import contextlib
 import ipaddress
 import os
 import re
@@ -229,8 +228,7 @@ def _variable(
 ) -> Any:
     """Declare a variable.
 
-    `shown` stands for the default in the table; a `secret` value is not printed. Where the default
-    is None, the validator derives the value.
+    `shown` is the default in the table; a `secret` is not printed; validators may replace None.
     """
     return Field(
         default,
@@ -244,8 +242,7 @@ def _variable(
 class Environment(BaseSettings):
     """The parsed environment of a process.
 
-    `Environment()` reads the process's own, `Environment(mapping)` another one. Raises `EnvError`
-    with every problem at once.
+    `Environment()` reads the process's own. Raises `EnvError` with every problem at once.
     """
 
     model_config = SettingsConfigDict(
@@ -407,10 +404,8 @@ class Environment(BaseSettings):
 def _kept_secret(path: Path, generate: Callable[[], str]) -> str:
     """Return the text of `path`; generate it on first use, readable by the owner only."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
+    with contextlib.suppress(FileNotFoundError):
         return path.read_text("ascii").strip()
-    except FileNotFoundError:
-        pass
     fresh = path.parent / f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}"
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(generate() + "\n")

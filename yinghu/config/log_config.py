@@ -1,7 +1,5 @@
 """Logging of a process: lines for people on a terminal, JSON for machines."""
 
-from __future__ import annotations
-
 import logging
 import logging.config
 import re
@@ -20,11 +18,6 @@ def without_secrets(text: str) -> str:
     Such a secret opens an appeal or an account, so readers of the log must not see it.
     """
     return _INVITATION.sub(r"\1…", _TOKEN.sub(r"\1…", _LINK.sub(r"\1…", text)))
-
-
-def _remove_secrets(logger: object, method: str, line: object) -> str:
-    # After the renderer, so that no path, message, traceback or field escapes it.
-    return without_secrets(str(line))
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
@@ -69,7 +62,8 @@ def configure(form: str, *, debug: bool = False) -> None:
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                         *last,
-                        _remove_secrets,
+                        # After the renderer: no path, message, traceback or field escapes it.
+                        lambda _logger, _method, line: without_secrets(str(line)),
                     ],
                 }
             },

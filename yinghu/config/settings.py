@@ -1,7 +1,5 @@
 """Django settings; values that differ between processes come from the environment."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -116,7 +114,7 @@ AttemptWithBackoff.INITIAL_DELAY = 0.02
 AttemptWithBackoff.DELAY_BACKOFF = 1.2
 
 
-def database(url: str) -> dict[str, Any]:
+def database_settings(url: str) -> dict[str, Any]:
     """Django's description of a database from its URL; libpq's other parameters stay options."""
     options: dict[str, Any] = {**conninfo_to_dict(url)}
     return {
@@ -132,7 +130,7 @@ def database(url: str) -> dict[str, Any]:
 
 
 DATABASE_URL = ENV.database_url or embedded.url(HOME)
-DATABASES = {"default": database(DATABASE_URL)}
+DATABASES = {"default": database_settings(DATABASE_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
@@ -184,14 +182,10 @@ SESSION_ENGINE = "yinghu.people.sessionstore"
 SESSION_COOKIE_NAME = "yinghu_session"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
-SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_HTTPONLY = True
 SECURE_HSTS_SECONDS = 365 * 86400 if HTTPS else 0
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
-SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
 
 
 def _origin(address: str) -> list[str]:
@@ -220,8 +214,6 @@ LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
 LANGUAGE_COOKIE_NAME = "yinghu_language"
 LOCALE_PATHS = [PROJECT / "yinghu" / "locale"]
-USE_I18N = True
-USE_TZ = True
 TIME_ZONE = ENV.time_zone
 
 STATIC_URL = "/static/"

@@ -68,11 +68,11 @@ def plan(
         errand = Errand(
             appeal=appeal,
             template=template,
-            title=text_cleaning.line(title or (template.name if template else ""))[:60],
+            title=text_cleaning.clean_line(title or (template.name if template else ""))[:60],
             words=template.words if template else "",
         )
         given = list(specs) or list(template.legs if template else ())
-        legs = legs_of(appeal, given, text_cleaning.words(what), estimate)
+        legs = legs_of(appeal, given, text_cleaning.clean_words(what), estimate)
         if not legs:
             raise Refused("no_legs", _("请至少安排一程"), "legs")
         errand.save()

@@ -137,7 +137,7 @@ def give_back(leg_id: int, actor: Actor, *, why: str, kept: str = "") -> Event:
 
     def step(_appeal: Appeal, course: Course, mine: Leg, now: datetime) -> dict[str, Any]:
         _check_held(mine, actor)
-        _reopen_legs(course, mine, text_cleaning.line(kept)[:200], now)
+        _reopen_legs(course, mine, text_cleaning.clean_line(kept)[:200], now)
         return {}
 
     return _move_leg(GIVE_BACK, _get_held_leg(leg_id, actor), actor, step, why=why)
@@ -259,7 +259,7 @@ def finish(
             raise Conflict("too_early", _("前面的一程还没有办完，轮不到这一程"))
         if mine.proof == Proof.PHOTO and not photos:
             raise Refused("no_photo", _("请拍一张照片证明办好了"), "photos")
-        if mine.proof == Proof.WORDS and not text_cleaning.words(words):
+        if mine.proof == Proof.WORDS and not text_cleaning.clean_words(words):
             raise Refused("missing", _("请写一句办得怎么样"), "words")
         if paid is not None:
             if not 0 <= paid <= MOST_MONEY:

@@ -145,5 +145,5 @@ def send(message: str) -> None:
         return
     with translation.override(language):
         text = str(WORDS[Purpose(purpose)]) % {"name": city_texts.text("name"), "code": code}
-    sms.provider().send(phone, text)
+    sms.send(phone, text)
     _log.info("code sent", code_id=row.pk)

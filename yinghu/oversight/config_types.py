@@ -84,7 +84,7 @@ class ChaseType(ModelType):
             gettext_lazy(
                 "“到期前 1 天”“超时 5 天”；不加减就空着。时限算工作时间的，这里也算工作时间。"
             ),
-            show=lambda minutes, _context: durations.offset_said(minutes) or _("（空）"),
+            show=lambda minutes, _context: durations.format_offset(minutes) or _("（空）"),
         ),
         Field("act", gettext_lazy("做什么"), choices=ChaseAct),
         Field("tell", gettext_lazy("找谁"), choices=ChaseTell),
@@ -100,7 +100,7 @@ class ChaseType(ModelType):
         return super().key_in({**cells, "minutes": str(minutes)}, context)
 
     def cells(self, row: ChaseStep) -> dict[str, str]:
-        return super().cells(row) | {"minutes": durations.offset_said(row.minutes)}
+        return super().cells(row) | {"minutes": durations.format_offset(row.minutes)}
 
     def label(self, row: ChaseStep) -> str:
         return sentence(row)
@@ -123,7 +123,7 @@ class ChaseType(ModelType):
         steps = list(self.rows().filter(active=True))
         if not steps:
             return []
-        heads = [_("哪一步"), *(_("时限 %s") % durations.said(limit) for limit in _SHOWN)]
+        heads = [_("哪一步"), *(_("时限 %s") % durations.format_minutes(limit) for limit in _SHOWN)]
         rows = [
             [sentence(step), *(_time_in_words(step, limit) for limit in _SHOWN)]
             for step in sorted(steps, key=lambda s: (s.kind, _offset(s, _SHOWN[1]), s.pk))
@@ -154,7 +154,7 @@ def _offset(step: ChaseStep, limit: int) -> float:
 
 def _time_in_words(step: ChaseStep, limit: int) -> str:
     at = round(limit + _offset(step, limit))
-    return durations.said(at) if at > 0 else _("一开始就过了，不催")
+    return durations.format_minutes(at) if at > 0 else _("一开始就过了，不催")
 
 
 def _kind_name(kind: str) -> str:
@@ -166,7 +166,7 @@ def sentence(step: ChaseStep) -> str:
     said = {
         "kind": _kind_name(step.kind),
         "percent": step.percent,
-        "span": durations.said(abs(step.minutes)),
+        "span": durations.format_minutes(abs(step.minutes)),
         "tell": ChaseTell(step.tell).label,
     }
     if not step.minutes:

@@ -403,8 +403,7 @@ def ids_behind(
             key = str(unit or 0)
         text += f" AND {of} = %s"
         given += [*keyed, key]
-    # Constants of this file; everything from outside is a parameter.
-    return RawSQL(text, given)  # noqa: S611
+    return RawSQL(text, given)  # noqa: S611  # constants of this file; all else is a parameter
 
 
 def _name(by: str, lines: list[RatesLine]) -> None:

@@ -278,7 +278,7 @@ def measures(
 ) -> Event:
     """Enter the four elements: time of receipt, person spoken to, measures (`why`), deadline."""
     spoken_to = clean_line(spoken_to, MEASURES, "spoken_to")
-    words = text_cleaning.words(why)
+    words = text_cleaning.clean_words(why)
     facts: dict[str, Any] = {
         "received": received.isoformat(),
         "spoken_to": spoken_to,

@@ -4,8 +4,6 @@ Nothing here knows that several processes may share the server; `embedded.py` ta
 and calls these functions from one process at a time.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import importlib.util
@@ -21,8 +19,10 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
 
 MAJOR = "18"
 ROLE = DATABASE = "yinghu"
@@ -108,10 +108,8 @@ def _owner(data: Path) -> pwd.struct_passwd:
         return _account(uid)
     if me != 0:
         return _account(me)
-    try:
+    with contextlib.suppress(KeyError):
         return pwd.getpwnam(_SYSTEM_USER)
-    except KeyError:
-        pass
     # PostgreSQL refuses to run as root, because a flaw in it would then give root's rights away.
     useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
     command = [useradd or "useradd", "--system", "--user-group", "--no-create-home"]
@@ -144,13 +142,7 @@ def _run(
     cluster: Cluster, program: str, *arguments: str, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
     """Run one of PostgreSQL's programs as the server's user."""
-    drop: dict[str, Any] = {}
-    if os.geteuid() != cluster.owner.pw_uid:
-        drop = {
-            "user": cluster.owner.pw_uid,
-            "group": cluster.owner.pw_gid,
-            "extra_groups": [],
-        }
+    own = os.geteuid() == cluster.owner.pw_uid
     # Neither the caller's PG* variables nor its language may change what the programs do.
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_", "LANG"))}
     return subprocess.run(  # noqa: S603  # PostgreSQL's own programs
@@ -163,7 +155,9 @@ def _run(
         timeout=timeout,
         umask=0o077,
         start_new_session=True,
-        **drop,
+        user=None if own else cluster.owner.pw_uid,
+        group=None if own else cluster.owner.pw_gid,
+        extra_groups=None if own else [],
     )
 
 
@@ -202,7 +196,7 @@ def allow_traversal(cluster: Cluster, path: Path) -> None:
         _say(f"{folder}: {user.pw_name} may now pass through it (not list it), for PostgreSQL")
 
 
-def create(cluster: Cluster, durable: bool) -> None:
+def create_cluster(cluster: Cluster, durable: bool) -> None:
     """Create the cluster under another name, then rename it, so that it appears complete."""
     fresh = cluster.folder / "data.new"
     shutil.rmtree(fresh, ignore_errors=True)
@@ -382,22 +376,16 @@ def postmaster(cluster: Cluster) -> int | None:
 def processes(cluster: Cluster) -> list[int]:
     """All processes of this cluster's server, recognised by command line or title."""
     found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            line = _command_line(int(entry), cluster.owner.pw_uid)
-            title = f"postgres: {cluster.mark}: "
-            if (str(cluster.data) in line and line[0].endswith("postgres")) or (
-                line and line[0].startswith(title)
-            ):
-                found.append(int(entry))
+    for pid in (int(entry) for entry in os.listdir("/proc") if entry.isdigit()):
+        line = _command_line(pid, cluster.owner.pw_uid) or [""]
+        started = str(cluster.data) in line and line[0].endswith("postgres")
+        if started or line[0].startswith(f"postgres: {cluster.mark}: "):
+            found.append(pid)
     return found
 
 
 def create_database(cluster: Cluster) -> None:
     """Create the role and the database if they do not exist."""
-    import psycopg
-    from psycopg import sql
-
     try:
         psycopg.connect(cluster.url(), connect_timeout=10).close()
         return

@@ -10,81 +10,30 @@ kernel releases locks when a process dies, however it dies, so a kill -9 needs n
 next process finds the server running, or starts it and PostgreSQL recovers from its log.
 """
 
-from __future__ import annotations
-
-import atexit
 import contextlib
 import fcntl
 import os
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from yinghu.server.cluster import (
-    MAJOR,
-    Cluster,
-    EmbeddedError,
-    allow_traversal,
-    binary,
-    create,
-    create_database,
-    postmaster,
-    processes,
-    start,
-    stop,
-)
-
-__all__ = [
-    "EmbeddedError",
-    "binary",
-    "ensure",
-    "is_up",
-    "release",
-    "running",
-    "server_processes",
-    "url",
-]
+from yinghu.server import cluster as server
+from yinghu.server.cluster import Cluster, EmbeddedError
 
 
 def url(home: Path) -> str:
     """Address of the embedded database under `home`, whether or not the server runs."""
-    return _cluster(home).url()
-
-
-def ensure(home: Path, *, durable: bool = True) -> str:
-    """Start the server if it is down and use it until this process ends. Returns its address.
-
-    Idempotent and safe between processes. `durable=False`, for tests, trades safety against a
-    crash of the machine for speed; it has no effect on a server that runs already. Raises
-    `EmbeddedError`.
-    """
-    home = home.absolute()
-    with _thread_lock:
-        key = (os.getpid(), home)
-        if key in _held:
-            cluster = _cluster(home)
-            with _locked(cluster):
-                _start_if_down(cluster, durable)
-            return cluster.url()
-        manager = running(home, durable=durable)
-        address = manager.__enter__()
-        _held[key] = manager
-    return address
-
-
-def release(home: Path) -> None:
-    """Undo `ensure` before this process ends; the last process to leave stops the server."""
-    with _thread_lock:
-        manager = _held.pop((os.getpid(), home.absolute()), None)
-    if manager is not None:
-        manager.__exit__(None, None, None)
+    return Cluster(home.absolute()).url()
 
 
 @contextlib.contextmanager
-def running(home: Path, *, durable: bool = True) -> Iterator[str]:
-    """Run the server for the block, which gets its address; see `ensure`."""
-    cluster = _cluster(home)
+def run_server(home: Path, *, durable: bool = True) -> Iterator[str]:
+    """Run the server for the block, which gets its address.
+
+    `durable=False`, for tests, trades safety against a crash of the machine for speed; it has no
+    effect on a server that runs already. Raises `EmbeddedError`.
+    """
+    cluster = Cluster(home.absolute())
     parent, users = os.getppid(), -1
     try:
         with _locked(cluster):
@@ -99,27 +48,14 @@ def running(home: Path, *, durable: bool = True) -> Iterator[str]:
 
 def is_up(home: Path) -> bool:
     """Does the server run?"""
-    return postmaster(_cluster(home)) is not None
+    return server.postmaster(Cluster(home.absolute())) is not None
 
 
-def server_processes(home: Path) -> list[int]:
-    """Process ids of the server under `home`, orphans of a killed one included."""
-    return processes(_cluster(home))
-
-
-_thread_lock = threading.RLock()
-_held: dict[tuple[int, Path], contextlib.AbstractContextManager[str]] = {}
-
-
-@atexit.register
-def _release_all() -> None:
-    for pid, home in list(_held):
-        if pid == os.getpid():
-            release(home)
-
-
-def _cluster(home: Path) -> Cluster:
-    return Cluster(home.absolute())
+def start_again(home: Path) -> None:
+    """Start the server if it died while this process was using it (`run_server`)."""
+    cluster = Cluster(home.absolute())
+    with _locked(cluster):
+        _start_if_down(cluster, durable=True)
 
 
 @contextlib.contextmanager
@@ -138,19 +74,19 @@ def _locked(cluster: Cluster) -> Iterator[None]:
 
 def _start_if_down(cluster: Cluster, durable: bool) -> None:
     """Start the server; the caller holds the lock."""
-    if postmaster(cluster) is None:
+    if server.postmaster(cluster) is None:
         if not (cluster.data / "PG_VERSION").is_file():
-            create(cluster, durable)
+            server.create_cluster(cluster, durable)
         version = (cluster.data / "PG_VERSION").read_text().strip()
-        if version != MAJOR:
+        if version != server.MAJOR:
             raise EmbeddedError(
-                f"{cluster.data} was made by PostgreSQL {version}, this is {MAJOR}: dump it with "
-                "the older Yinghu (pg_dump), move the folder away, start, and restore the dump"
+                f"{cluster.data} was made by PostgreSQL {version}, this is {server.MAJOR}: dump it "
+                "with the older Yinghu (pg_dump), move the folder away, start, and restore the dump"
             )
-        allow_traversal(cluster, cluster.data)
-        allow_traversal(cluster, binary("postgres"))
-        start(cluster, durable)
-    create_database(cluster)
+        server.allow_traversal(cluster, cluster.data)
+        server.allow_traversal(cluster, server.binary("postgres"))
+        server.start(cluster, durable)
+    server.create_database(cluster)
 
 
 def _stop_using(cluster: Cluster, users: int, patience: float) -> None:
@@ -170,7 +106,7 @@ def _stop_using(cluster: Cluster, users: int, patience: float) -> None:
                     if time.monotonic() >= deadline:
                         return
                 else:
-                    stop(cluster)
+                    server.stop(cluster)
                     return
             time.sleep(0.05)
     finally:

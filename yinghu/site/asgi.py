@@ -3,8 +3,6 @@
 DOORS lists the endpoints for high load, which are plain ASGI applications beside Django.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import ipaddress
@@ -15,16 +13,23 @@ from typing import Any
 
 import structlog
 
-from yinghu.common.request_limits import MAX_BODY_WITH_PHOTOS, TooLarge, TooSlow, bounded, most_for
+from yinghu.common.request_limits import (
+    MAX_BODY_BYTES,
+    MAX_BODY_WITH_PHOTOS,
+    WITH_PHOTOS,
+    TooLarge,
+    TooSlow,
+    bounded,
+)
 
 Scope = dict[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
 
 DOORS: dict[tuple[str, str], str] = {
-    ("POST", "/api/v1/appeals"): "yinghu.api.intake:application",
-    ("GET", "/live"): "yinghu.web.live.stream:application",
+    ("POST", "/api/v1/appeals"): "yinghu.api.intake",
+    ("GET", "/live"): "yinghu.web.live.stream",
 }
-"""(method, path) -> "module:application". The module may have `lifespan()`, an asynchronous context
+"""(method, path) -> module with an `application` and a `lifespan()`, an asynchronous context
 manager that is entered for as long as the web process serves."""
 
 _FORWARDING = frozenset(
@@ -47,23 +52,24 @@ def resolve_sender(scope: Scope, trusted: Sequence[Any]) -> None:
     """
     headers: list[tuple[bytes, bytes]] = scope["headers"]
     if (client := scope.get("client")) and ":" in client[0]:
-        scope["client"] = (_unmapped(client[0]), client[1])
+        scope["client"] = (str(_parse_address(client[0]) or client[0]), client[1])
     claims = [(name, value) for name, value in headers if name in _FORWARDING]
     scope.setdefault("state", {})["forwarded"] = bool(claims)
     if not claims:
         return
     scope["headers"] = [header for header in headers if header[0] not in _FORWARDING]
     client = scope.get("client") or ("", 0)
-    if not _is_trusted(client[0], trusted):
+    ip = _parse_address(client[0])
+    if ip is None or not any(ip in network for network in trusted):
         return
     hops = b",".join(value for name, value in claims if name == b"x-forwarded-for")
     address = client[0]
     for hop in reversed([part.strip().decode("latin-1") for part in hops.split(b",")]):
-        try:
-            address = _unmapped(str(ipaddress.ip_address(hop.strip("[]"))))
-        except ValueError:
+        ip = _parse_address(hop.strip("[]"))
+        if ip is None:
             break
-        if not _is_trusted(address, trusted):
+        address = str(ip)
+        if not any(ip in network for network in trusted):
             break
     scope["client"] = (address, 0 if address != client[0] else client[1])
     scheme = next((value for name, value in claims if name == b"x-forwarded-proto"), b"")
@@ -79,41 +85,28 @@ _REFUSALS = {
 
 async def _refuse(scope: Scope, send: Any, error: TooLarge | TooSlow) -> None:
     """Answer and close the connection, with the rest of the body unread."""
+    from django.utils.translation import override
+
     from yinghu.api import problems
 
     code = 413 if isinstance(error, TooLarge) else 408
     kind, body = "text/plain; charset=utf-8", _REFUSALS[code].encode()
     if scope["path"].startswith("/api/"):
         accepted = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
-        with problems.in_language(problems.language_of(accepted)):
+        with override(problems.language_of(accepted)):
             kind, body = problems.MEDIA_TYPE, problems.of_status(code).body()
     headers = [(b"content-type", kind.encode()), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": code, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-def _unmapped(address: str) -> str:
-    """Convert ::ffff:10.0.0.1, as a server on IPv6 writes IPv4 addresses, to 10.0.0.1."""
+def _parse_address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Parse an address; a server on IPv6 writes 10.0.0.1 as ::ffff:10.0.0.1."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
-        return address
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return str(mapped or ip)
-
-
-def _is_trusted(address: str, trusted: Sequence[Any]) -> bool:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(ip in network for network in trusted)
-
-
-def _load(target: str) -> tuple[Any, App]:
-    module_name, _, attribute = target.partition(":")
-    module = importlib.import_module(module_name)
-    return module, getattr(module, attribute)
+        return None
+    return getattr(ip, "ipv4_mapped", None) or ip
 
 
 def build() -> App:
@@ -129,12 +122,7 @@ def build() -> App:
     from yinghu.site import health
 
     django_app: App = PooledHandler()
-    modules, doors = [], {}
-    for key, target in DOORS.items():
-        module, app = _load(target)
-        doors[key] = app
-        if module not in modules:
-            modules.append(module)
+    doors = {key: importlib.import_module(name) for key, name in DOORS.items()}
     static_app = None if settings.DEBUG else static_files.application(settings.STATIC_ROOT)
     trusted = settings.ENV.trusted_proxies
     log = structlog.get_logger("yinghu.web")
@@ -143,9 +131,8 @@ def build() -> App:
         async with contextlib.AsyncExitStack() as stack:
             await receive()
             try:
-                for module in modules:
-                    if hasattr(module, "lifespan"):
-                        await stack.enter_async_context(module.lifespan())
+                for door in doors.values():
+                    await stack.enter_async_context(door.lifespan())
             except Exception:
                 log.exception("a door could not be opened")
                 await send({"type": "lifespan.startup.failed", "message": "see the log above"})
@@ -179,10 +166,11 @@ def build() -> App:
             await send(message)
 
         # DOORS have stricter limits of their own.
-        heard = bounded(receive, MAX_BODY_WITH_PHOTOS if door else most_for(path))
+        large = door or path.startswith(WITH_PHOTOS)
+        heard = bounded(receive, MAX_BODY_WITH_PHOTOS if large else MAX_BODY_BYTES)
         try:
             with health.in_progress(name):
-                await (door or django_app)(scope, heard, watched)
+                await (door.application if door else django_app)(scope, heard, watched)
         except (TooLarge, TooSlow) as error:
             log.warning(
                 "a body was not taken", why=type(error).__name__, path=without_secrets(path)

@@ -1,14 +1,15 @@
 """Health endpoints: /healthz for load balancers, /metrics for Prometheus."""
 
-from __future__ import annotations
-
 import hmac
 from contextlib import AbstractContextManager
 
 from django.conf import settings
 from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
+from procrastinate.contrib.django.models import ProcrastinateJob
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -48,8 +49,6 @@ def in_progress(door: str) -> AbstractContextManager[None]:
 
 def unapplied_migrations() -> list[str]:
     """List the migrations that the database lacks."""
-    from django.db.migrations.executor import MigrationExecutor
-
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
@@ -82,15 +81,14 @@ def healthz(request: HttpRequest) -> HttpResponse:
     except Error as error:
         # The error's text may name hosts and users; Django's log has it.
         return JsonResponse({"ok": False, "database": type(error).__name__}, status=503)
-    ok = not missing
     body = {
-        "ok": ok,
+        "ok": not missing,
         "database": "ok",
         "migrations": missing or "ok",
         "oldest_waiting_job_seconds": round(late, 3),
         "jobs": "ok" if late <= LATE_JOB_SECONDS else "late",
     }
-    return JsonResponse(body, status=200 if ok else 503)
+    return JsonResponse(body, status=503 if missing else 200)
 
 
 def _may_read_metrics(request: HttpRequest) -> bool:
@@ -109,10 +107,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
         return HttpResponse("set YINGHU_METRICS_TOKEN and send it as a bearer token\n", status=403)
     registry = CollectorRegistry()
     jobs = Gauge("yinghu_jobs", "Jobs in the queue.", ["status"], registry=registry)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY 1")
-        for status, count in cursor.fetchall():
-            jobs.labels(status).set(count)
+    for status, count in ProcrastinateJob.objects.values_list("status").annotate(Count("pk")):
+        jobs.labels(status).set(count)
     oldest = Gauge(
         "yinghu_oldest_waiting_job_seconds", "Age of the oldest due job.", registry=registry
     )

@@ -5,14 +5,11 @@ of their own, so Ctrl-C reaches only the supervisor, which stops web, worker, th
 the supervisor is killed, the kernel stops the children, and the last of them stops the database.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import errno
 import http.client
 import os
-import selectors
 import signal
 import socket
 import subprocess
@@ -20,13 +17,18 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Self
 
 import structlog
+from django.core.management import call_command
+from django.db import connection, transaction
 
 from yinghu.config.environment import Environment
 from yinghu.server import embedded
 
 _PR_SET_PDEATHSIG = 1
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STEADY_SECONDS = 60.0
 _LONGEST_WAIT_SECONDS = 30.0
 _log = structlog.get_logger("yinghu.up")
@@ -77,9 +79,6 @@ def prepare(environment: Environment) -> None:
 
     Needs Django set up and the database running; a lock in the database admits one process.
     """
-    from django.core.management import call_command
-    from django.db import connection, transaction
-
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtext('yinghu.prepare'))")
     try:
@@ -162,38 +161,28 @@ class Signals:
 
     def __init__(self) -> None:
         self.asked = 0
-        self._reader, self._writer = socket.socketpair()
+        # Unlike an Event or a Queue, it may be filled by a handler while this thread waits for it.
+        self._arrived: SimpleQueue[int] = SimpleQueue()
 
-    def __enter__(self) -> Signals:
-        self._reader.setblocking(False)
-        self._writer.setblocking(False)
-        self._before = {
-            number: signal.signal(number, self._stop)
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        }
-        self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
-        self._wakeup = signal.set_wakeup_fd(self._writer.fileno())
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._reader, selectors.EVENT_READ)
+    def __enter__(self) -> Self:
+        for number in _STOPPING:
+            signal.signal(number, self._handle)
+        self._before = signal.signal(signal.SIGCHLD, self._handle)
         return self
 
     def __exit__(self, *error: object) -> None:
-        signal.set_wakeup_fd(self._wakeup)
-        for number, handler in self._before.items():
+        signal.signal(signal.SIGCHLD, self._before)
+        for number in _STOPPING:
             # A second Ctrl-C must not interrupt the stop of the database.
-            signal.signal(number, handler if number == signal.SIGCHLD else signal.SIG_IGN)
-        self._selector.close()
-        self._reader.close()
-        self._writer.close()
+            signal.signal(number, signal.SIG_IGN)
 
-    def _stop(self, number: int, frame: object) -> None:
-        self.asked += 1
+    def _handle(self, number: int, frame: object) -> None:
+        self.asked += number in _STOPPING
+        self._arrived.put(number)
 
     def wait(self, seconds: float) -> None:
-        """Wait for `seconds` or a signal."""
-        if self._selector.select(seconds):
-            with contextlib.suppress(BlockingIOError):
-                self._reader.recv(4096)
+        with contextlib.suppress(Empty):
+            self._arrived.get(timeout=seconds)
 
 
 def _is_serving(environment: Environment) -> bool:
@@ -221,7 +210,7 @@ def run_children(environment: Environment, announce: Callable[[], None]) -> int:
             while not signals.asked:
                 if environment.embedded and not embedded.is_up(environment.home):
                     _log.error("database died; starting it again")
-                    embedded.ensure(environment.home)
+                    embedded.start_again(environment.home)
                 for child in children:
                     child.look()
                 if not announced and _is_serving(environment):

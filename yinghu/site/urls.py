@@ -1,8 +1,6 @@
 """Root URLs of Django; DOORS in `site/asgi.py` bypass them."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -44,23 +42,17 @@ def account_routes(*, mail: bool) -> list[URLPattern]:
     return routes
 
 
-def mfa_routes() -> list[URLPattern | URLResolver]:
-    """Select the routes of allauth.mfa: set-up only where a second factor is required."""
-
-    def guarded(routes: list[Any]) -> list[URLPattern | URLResolver]:
-        flat: list[URLPattern | URLResolver] = []
-        for route in routes:
-            if not isinstance(route, URLResolver):
-                required = route.name not in _CODE_ASKED_FOR
-                flat.append(
-                    _guarded(route, lambda: settings.SECOND_FACTOR_REQUIRED) if required else route
-                )
-                continue
-            inner = guarded(route.url_patterns)
-            flat.append(path(str(route.pattern), include(inner)))
-        return flat
-
-    return guarded(mfa_urls.urlpatterns)
+def mfa_routes(routes: Sequence[Any]) -> list[URLPattern | URLResolver]:
+    """Guard routes of allauth.mfa: set-up only where a second factor is required."""
+    guarded: list[URLPattern | URLResolver] = []
+    for route in routes:
+        if isinstance(route, URLResolver):
+            guarded.append(path(str(route.pattern), include(mfa_routes(route.url_patterns))))
+        elif route.name in _CODE_ASKED_FOR:
+            guarded.append(route)
+        else:
+            guarded.append(_guarded(route, lambda: settings.SECOND_FACTOR_REQUIRED))
+    return guarded
 
 
 def _guarded(route: URLPattern, is_open: Callable[[], bool]) -> URLPattern:
@@ -79,7 +71,7 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("metrics", health.metrics),
     path("api/v1/", api.urls),
-    path("accounts/2fa/", include(mfa_routes())),
+    path("accounts/2fa/", include(mfa_routes(mfa_urls.urlpatterns))),
     path("accounts/", include(account_routes(mail=bool(settings.ENV.email_url)))),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("yinghu.web.urls")),

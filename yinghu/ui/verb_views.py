@@ -143,7 +143,7 @@ def is_duplicate(own: QuerySet[Event], form: VerbForm, seen: int | None) -> bool
         return False
     given: dict[str, Any] = form.cleaned_data
     same: dict[str, Any] = {
-        name: text_cleaning.words(given.get(name) or "") for name in ("words", "why")
+        name: text_cleaning.clean_words(given.get(name) or "") for name in ("words", "why")
     }
     same |= {"facts__unit": given["unit"]} if given.get("unit") else {}
     if form.verb is RATE:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from yinghu.appeals.channels import CHANNELS, channel_label
 from yinghu.channels.files import mapping
 from yinghu.common.privacy.phones import normal_phone
-from yinghu.common.tables.table_reader import Broken, Row, _named, open_source
+from yinghu.common.tables.table_reader import Broken, Row, Unusable, _named, open_source
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -111,7 +111,7 @@ def test_guesses_by_the_names_of_columns() -> None:
         "said_at": "Created_At",
     }
     assert mapping.guess(["content", "lon"]) == {"body": "content"}
-    with pytest.raises(mapping.BadMapping, match="请用 --map"):
+    with pytest.raises(Unusable, match="请用 --map"):
         mapping.guess(["a", "b"])
 
 

@@ -90,7 +90,7 @@ class LimitForm(ConfigForm):
                 self.add_error(
                     kind,
                     _("比“%(solve)s”的时限（%(span)s）还长，请改短，或把“%(solve)s”改长")
-                    % {"solve": _(ClockKind.SOLVE.label), "span": durations.limit_said(solve)},
+                    % {"solve": _(ClockKind.SOLVE.label), "span": durations.format_limit(solve)},
                 )
 
 
@@ -132,7 +132,7 @@ class LimitType(ConfigType):
                 kind.value,
                 gettext_lazy(kind.label),
                 _HINTS[kind.value],
-                show=lambda limit, _context: durations.limit_said(limit),
+                show=lambda limit, _context: durations.format_limit(limit),
                 empty=gettext_lazy("不另定"),
             )
             for kind in LIMITED
@@ -158,7 +158,7 @@ class LimitType(ConfigType):
 
     def cells(self, row: LimitRow) -> dict[str, str]:
         said = {
-            name: durations.limit_said(value) if value else ""
+            name: durations.format_limit(value) if value else ""
             for name, value in self.state(row).items()
         }
         return {"category": row.category, "urgency": str(row.urgency)} | said
@@ -220,9 +220,9 @@ def _row_name(category: Category | None, urgency: int) -> str:
 
 def _cell(row: LimitRow, kind: ClockKind, general: Mapping[str, durations.Limit]) -> str:
     if limit := row.limits.get(kind.value):
-        return durations.limit_said(limit)
+        return durations.format_limit(limit)
     if row.category and (limit := general.get(kind.value)):
-        return _("同通用（%s）") % durations.limit_said(limit)
+        return _("同通用（%s）") % durations.format_limit(limit)
     return _("不计时")
 
 

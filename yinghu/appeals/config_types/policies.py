@@ -68,7 +68,9 @@ class PolicyForm(ConfigForm):
 
 def _format_value(scale: Scale, value: int) -> str:
     if scale.unit:
-        return durations.said(value) if scale.unit == MINUTES else f"{value} {_(scale.unit)}"
+        return (
+            durations.format_minutes(value) if scale.unit == MINUTES else f"{value} {_(scale.unit)}"
+        )
     return _show_value(_state_value(scale, value))
 
 
@@ -90,7 +92,7 @@ class PolicyRow:
 
 def _show_value(value: Any, context: FormContext | None = None) -> str:
     if isinstance(value, dict):
-        return durations.said(value["minutes"])
+        return durations.format_minutes(value["minutes"])
     if isinstance(value, bool):
         return pgettext("value", "是") if value else pgettext("value", "否")
     return str(value)

@@ -89,8 +89,8 @@ def _row(cells: dict[str, str], kept: Iterable[dict[str, Any]]) -> dict[str, str
     required = row["required"].lower()
     row["required"] = "1" if required in YES else "" if required in NO else required
     for part in ("choices", "choices_en"):
-        row[part] = "\n".join(filter(None, map(text_cleaning.line, _BARS.split(row[part]))))
-    label = text_cleaning.line(row["label"])
+        row[part] = "\n".join(filter(None, map(text_cleaning.clean_line, _BARS.split(row[part]))))
+    label = text_cleaning.clean_line(row["label"])
     same = (
         each
         for each in kept

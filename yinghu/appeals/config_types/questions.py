@@ -121,7 +121,7 @@ def _require(condition: bool, part: str, wrong: str) -> None:
 
 
 def _parse_question(row: Mapping[str, str], keys: set[str]) -> dict[str, Any]:
-    label = text_cleaning.line(row["label"])
+    label = text_cleaning.clean_line(row["label"])
     key = row["key"].strip() or _new_key(label, keys)
     _require(bool(label), "label", _("还没有写问什么"))
     wrong = _("问题太长了，最多 80 个字")
@@ -135,7 +135,7 @@ def _parse_question(row: Mapping[str, str], keys: set[str]) -> dict[str, Any]:
     wrong = _("应是 1 或 0，而不是“%s”") % row["required"][:20]
     _require("line" not in row or row["required"] in ("", "1"), "required", wrong)
     question: dict[str, Any] = {"key": key, "label": label}
-    if label_en := text_cleaning.line(row["label_en"]):
+    if label_en := text_cleaning.clean_line(row["label_en"]):
         question["label_en"] = label_en
     question["kind"] = row["kind"]
     if row["kind"] == "choice":
@@ -178,4 +178,4 @@ def _parse_choices(row: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def _lines(text: str) -> list[str]:
-    return [line for part in text.splitlines() if (line := text_cleaning.line(part))]
+    return [line for part in text.splitlines() if (line := text_cleaning.clean_line(part))]

@@ -1,7 +1,5 @@
 """Shared arguments and interruption handling of `yinghu import` and `yinghu replay`."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import os
@@ -11,21 +9,19 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from django.db import Error as DatabaseError
 from django.utils.translation import gettext as _
 
+from yinghu.common.tables.table_reader import Source, Unusable, open_source
+
 if TYPE_CHECKING:
-    from yinghu.channels.files.importing import Report
-    from yinghu.channels.files.mapping import Reader
-    from yinghu.common.tables.table_reader import Source
-
-BROKEN_OFF: Final = 3
-STOPPED: Final = 130
+    from yinghu.channels.files.importing import ImportReport, Rejects
+    from yinghu.channels.files.mapping import RowReader
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Add the shared arguments to a command's parser."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="CSV, Excel or JSON lines")
     parser.add_argument(
         "--channel", default="file", help="where its messages came in (default file)"
@@ -56,16 +52,15 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def opened(
     args: argparse.Namespace, closing: contextlib.ExitStack, *, replay: bool = False
-) -> tuple[Source, Reader, Path]:
-    """Open the file with its reader and path for rejects; `closing` closes it. Raises Unusable."""
+) -> "tuple[Source, RowReader, Rejects]":
+    """Open the file with its reader and its rejects; `closing` closes both. Raises Unusable."""
     from yinghu.appeals.channels import CHANNELS
-    from yinghu.channels.files import mapping
-    from yinghu.common.tables import table_reader
+    from yinghu.channels.files import importing, mapping
 
     channel = CHANNELS.get(args.channel)
     if channel is None or not channel.by_file:
         known = _("、").join(f"{code} {_(c.label)}" for code, c in CHANNELS.items() if c.by_file)
-        raise table_reader.Unusable(
+        raise Unusable(
             _("没有可导入的渠道“%(channel)s”，有：%(known)s")
             % {"channel": args.channel, "known": known}
         )
@@ -80,15 +75,16 @@ def opened(
         print(_("没有哪一列是对方的编号（external_id），按内容辨认每一行"), file=sys.stderr)
     used = set(meanings.values())
     if unused := [column for column in source.columns if column not in used]:
-        print(_("没有用到的列：%s") % mapping.shown(unused), file=sys.stderr)
-    reader = mapping.Reader(args.channel, meanings, args.gcj02, guessed=not args.maps)
-    return source, reader, _rejects_path(args)
+        print(_("没有用到的列：%s") % mapping.list_columns(unused), file=sys.stderr)
+    reader = mapping.RowReader(args.channel, meanings, args.gcj02, guessed=not args.maps)
+    columns = [] if source.open_ended else source.columns
+    rejects = importing.Rejects(_rejects_path(args), columns)
+    closing.callback(rejects.close)
+    return source, reader, rejects
 
 
 def _rejects_path(args: argparse.Namespace) -> Path:
     """The path for rejected rows: beside the file, else in the current folder. Raises Unusable."""
-    from yinghu.common.tables import table_reader
-
     path: Path = args.rejects or args.file.with_name(args.file.name + ".rejects.csv")
     if not args.rejects and not os.access(path.parent, os.W_OK):
         path = Path.cwd() / path.name
@@ -98,15 +94,13 @@ def _rejects_path(args: argparse.Namespace) -> Path:
         or path.is_symlink()
         or (path.exists() and (not os.access(path, os.W_OK) or path.samefile(args.file)))
     ):
-        raise table_reader.Unusable(_("写不了 %s，请用 --rejects 另指一处") % path)
+        raise Unusable(_("写不了 %s，请用 --rejects 另指一处") % path)
     return path
 
 
 def source_of(args: argparse.Namespace, closing: contextlib.ExitStack) -> Source:
     """Open the file at its beginning; `closing` closes it. Raises Unusable."""
-    from yinghu.common.tables import table_reader
-
-    source = table_reader.open_source(args.file, args.encoding, args.delimiter, args.sheet)
+    source = open_source(args.file, args.encoding, args.delimiter, args.sheet)
     closing.callback(source.close)
     return source
 
@@ -132,8 +126,6 @@ class Work:
 @contextlib.contextmanager
 def may_break_off() -> Iterator[Work]:
     """Run interruptible work; if it is interrupted, say that it can be continued."""
-    from django.db import Error as DatabaseError
-
     work = Work()
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is threading.main_thread():
@@ -141,10 +133,10 @@ def may_break_off() -> Iterator[Work]:
     try:
         yield work
     except KeyboardInterrupt:
-        work.code = STOPPED
+        work.code = 130
     except DatabaseError as error:
         print(_("数据库出错：%s") % str(error).strip(), file=sys.stderr)
-        work.code = BROKEN_OFF
+        work.code = 3
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, before)
@@ -152,16 +144,10 @@ def may_break_off() -> Iterator[Work]:
         print(_("没有做完；再执行一次会接着做"), file=sys.stderr)
 
 
-def say_taken(report: Report) -> None:
-    """Print the summary of an import."""
+def say_taken(report: "ImportReport") -> None:
     print(
         _("读取 %(read)d 行：新建 %(new)d，已有 %(known)d，拒绝 %(rejected)d")
-        % {
-            "read": report.read,
-            "new": report.new,
-            "known": report.known,
-            "rejected": report.rejected,
-        }
+        % (vars(report) | {"read": report.read})
     )
     for reason, count in report.left_out.most_common():
         print(_("其中 %(count)d 行%(reason)s，其余照收") % {"count": count, "reason": reason})

@@ -12,16 +12,16 @@ import os
 import re
 import stat
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self, TextIO
+from typing import Any, Final, TextIO
 
 from django.db import DataError, IntegrityError, OperationalError, connections
 from django.utils.translation import gettext as _
 
-from yinghu.channels.files.mapping import MAX_ID, Reader, Unclear
+from yinghu.channels.files.mapping import MAX_ID, RowReader, Unclear
 from yinghu.common.privacy.sealing import derived_key
 from yinghu.common.tables.csv_writer import ENCODING, write_rows
 from yinghu.common.tables.table_reader import REJECT_COLUMNS, WHOLE_COLUMN, Broken, Row, Source
@@ -44,8 +44,8 @@ _API_ID: Final = re.compile(r"u[0-9]+:")
 """Prefix of ids from the API: each user numbers their own messages."""
 
 
-@dataclass(slots=True)
-class Report:
+@dataclass
+class ImportReport:
     """Counts of the rows so far, and of details `left_out` of filed appeals, by reason."""
 
     new: int = 0
@@ -80,17 +80,14 @@ class Rejects:
         """Write a row. One that could not be split into cells is in the last column."""
         if self._file is None:
             self._file = os.fdopen(_own_file(self.path), "w", encoding=ENCODING, newline="")
-            self._write([*REJECT_COLUMNS, *self._columns, WHOLE_COLUMN])
+            write_rows(self._file, [[*REJECT_COLUMNS, *self._columns, WHOLE_COLUMN]])
+        cells: list[Any] = [""] * len(self._columns)
+        whole = ""
         if isinstance(row, Row) and self._columns:
             cells = [row.cells.get(column) for column in self._columns]
-            self._write([row.line, why, *cells, ""])
         else:
             whole = row.raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
-            self._write([row.line, why, *[""] * len(self._columns), whole])
-
-    def _write(self, cells: Iterable[Any]) -> None:
-        assert self._file is not None  # noqa: S101  # for the type checker
-        write_rows(self._file, [cells])
+        write_rows(self._file, [[row.line, why, *cells, whole]])
 
     def settle(self, *, whole: bool) -> None:
         """Finish: if the run was `whole` and rejected nothing, delete an earlier run's file."""
@@ -99,22 +96,14 @@ class Rejects:
             self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Close the file."""
         if self._file is not None:
             self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
 
 
 class Ids:
     """Assigns each row of one file its permanent id."""
 
-    def __init__(self, column: str | None) -> None:
-        self._column = column
+    def __init__(self) -> None:
         self._key = derived_key("row")
         self._seen: dict[bytes, int] = {}
         self._said: dict[str, bytes] = {}
@@ -150,19 +139,19 @@ class _Item:
     row: Row | Broken
     external_id: str
     incoming: Incoming | None = None
-    left_out: tuple[str, ...] = ()
+    left_out: Sequence[str] = ()
     why: str = ""
 
 
 class Import:
     """One run over one file. `report` is correct at any time, also after an interruption."""
 
-    def __init__(self, source: Source, reader: Reader, rejects: Rejects, actor: Actor) -> None:
-        self.report = Report()
+    def __init__(self, source: Source, reader: RowReader, rejects: Rejects, actor: Actor) -> None:
+        self.report = ImportReport()
         self._source, self._reader, self._rejects, self._actor = source, reader, rejects, actor
-        self._ids = Ids(reader.mapping.get("external_id"))
+        self._ids = Ids()
 
-    def run(self, step: Callable[[], None] = lambda: None) -> Report:
+    def run(self, step: Callable[[], None] = lambda: None) -> ImportReport:
         """File every row; `step` is called after each batch, and may end the run by raising.
 
         Reading and writing overlap: one thread writes, on a connection of its own.
@@ -214,15 +203,10 @@ class Import:
         except Unclear as unclear:
             return _Item(row, self._ids.by_content(row), why=str(unclear))
         try:
-            understood = self._reader.understand(row)
+            filing, left_out = self._reader.understand(row)
         except Unclear as unclear:
             return _Item(row, external_id, why=str(unclear))
-        return _Item(
-            row,
-            external_id,
-            Incoming(external_id, row.raw, understood.filing),
-            understood.left_out,
-        )
+        return _Item(row, external_id, Incoming(external_id, row.raw, filing), left_out)
 
     def _write(self, batch: list[_Item]) -> list[_Item]:
         """Store and file one batch and return it; rows known before lose their `incoming`."""

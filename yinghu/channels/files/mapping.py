@@ -78,20 +78,8 @@ _KEY = re.compile(r"answers\.[^.\s]{1,40}")
 _UNSUPPORTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-class BadMapping(Unusable):
-    """The mapping does not fit this file; the message names every fault."""
-
-
 class Unclear(Exception):
     """A row that cannot become an appeal, and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Understood:
-    """The appeal of a row, and details that had to be left out (for the summary)."""
-
-    filing: Filing
-    left_out: tuple[str, ...] = ()
 
 
 def clean(value: Any) -> str:
@@ -104,7 +92,7 @@ def clean(value: Any) -> str:
 def parse(
     options: Iterable[str], columns: Sequence[str], *, replay: bool = False
 ) -> dict[str, str]:
-    """Return {target: column} for options such as `留言详情=body`. Raises BadMapping."""
+    """Return {target: column} for options such as `留言详情=body`. Raises Unusable."""
     found: dict[str, str] = {}
     faults: list[str] = []
     targets = [*TARGETS, *(REPLAY_TARGETS if replay else ())]
@@ -130,12 +118,12 @@ def parse(
     if ("lon" in found) != ("lat" in found):
         faults.append(_("经度和纬度要一起指明"))
     if faults:
-        raise BadMapping("\n".join([*faults, *_possible_targets(columns, replay)]))
+        raise Unusable("\n".join([*faults, *_possible_targets(columns, replay)]))
     return found
 
 
 def guess(columns: Sequence[str], *, replay: bool = False) -> dict[str, str]:
-    """Guess {target: column} from the columns' names. Raises BadMapping if none is the body."""
+    """Guess {target: column} from the columns' names. Raises Unusable if none is the body."""
     found: dict[str, str] = {}
     for column in columns:
         target = _BY_NAME.get(re.sub(r"[\s_\-]", "", column).lower())
@@ -146,11 +134,11 @@ def guess(columns: Sequence[str], *, replay: bool = False) -> dict[str, str]:
         found.pop("lat", None)
     if "body" not in found:
         fault = _("从列名看不出哪一列是诉求正文，请用 --map 列名=body 指明")
-        raise BadMapping("\n".join([fault, *_possible_targets(columns, replay)]))
+        raise Unusable("\n".join([fault, *_possible_targets(columns, replay)]))
     return found
 
 
-def shown(columns: Sequence[str]) -> str:
+def list_columns(columns: Sequence[str]) -> str:
     """Names of columns for a message, limited in length and number."""
     names = [column if len(column) <= 30 else column[:30] + "…" for column in columns[:60]]
     return _("、").join(names)
@@ -159,7 +147,7 @@ def shown(columns: Sequence[str]) -> str:
 def _possible_targets(columns: Sequence[str], replay: bool) -> list[str]:
     targets = TARGETS | (REPLAY_TARGETS if replay else {})
     return [
-        _("文件里的列：%s") % shown(columns),
+        _("文件里的列：%s") % list_columns(columns),
         _("可以有的含义：%s") % _("、").join(f"{key} {_(label)}" for key, label in targets.items()),
     ]
 
@@ -215,7 +203,7 @@ def phone_of(text: str) -> str:
 
 
 @dataclass
-class Reader:
+class RowReader:
     """Parses the rows of a file as messages of one channel, by `mapping` {target: column}."""
 
     channel: str
@@ -245,13 +233,13 @@ class Reader:
         column = self.mapping.get(target)
         return clean(row.cells.get(column)) if column else ""
 
-    def understand(self, row: Row) -> Understood:
-        """Return the row's appeal. Raises Unclear."""
+    def understand(self, row: Row) -> tuple[Filing, list[str]]:
+        """Return the row's appeal, and why details of it had to be left out. Raises Unclear."""
         # All cells at once: this runs for each of a hundred thousand rows.
         cells = dict.fromkeys(TARGETS, "")
         cells.update((target, clean(row.cells.get(column))) for target, column in self._columns)
-        body = text_cleaning.words(cells["body"])
-        title = text_cleaning.line(cells["title"])
+        body = text_cleaning.clean_words(cells["body"])
+        title = text_cleaning.clean_line(cells["title"])
         if not body:
             raise Unclear(_("没有诉求正文"))
         if len(title) > MAX_TITLE:
@@ -264,8 +252,8 @@ class Reader:
             body=body,
             channel=self.channel,
             title=title,
-            name=text_cleaning.line(cells["name"]),
-            address=text_cleaning.line(cells["address"]),
+            name=text_cleaning.clean_line(cells["name"]),
+            address=text_cleaning.clean_line(cells["address"]),
             said_at=self._moment(cells["said_at"]),
         )
         if len(filing.name) > MAX_NAME or len(filing.address) > MAX_ADDRESS:
@@ -285,7 +273,7 @@ class Reader:
             value = row.cells.get(column)
             if value is not None and value != "":
                 filing.answers[key] = clean(value) if isinstance(value, str) else value
-        return Understood(filing, tuple(left_out))
+        return filing, left_out
 
     def when(self, row: Row, target: str) -> datetime | None:
         """Return the point in time in this cell. Raises Unclear."""
@@ -311,14 +299,14 @@ class Reader:
             yield _("类别不认识，留空了")
 
     def _phone(self, cells: dict[str, str], filing: Filing) -> Iterable[str]:
-        text = text_cleaning.line(cells["phone"])
+        text = text_cleaning.clean_line(cells["phone"])
         filing.phone = phone_of(text)
         if text and not filing.phone:
             yield _("电话看不懂")
 
     def _location(self, cells: dict[str, str], filing: Filing) -> Iterable[str]:
         """Set point and area. Text that names no known area is put in front of the address."""
-        text = text_cleaning.line(cells["area"])
+        text = text_cleaning.clean_line(cells["area"])
         filing.area = _area_of(text) if text else None
         if text and not filing.area:
             yield _("区域找不到，写进了地址")

@@ -23,7 +23,7 @@ from yinghu.appeals.models import Appeal, Category, Event
 from yinghu.appeals.states import ENDED, Klass, Satisfaction, Status
 from yinghu.appeals.verb import Verb
 from yinghu.channels.files.importing import Ids, Rejects
-from yinghu.channels.files.mapping import Reader, Unclear
+from yinghu.channels.files.mapping import RowReader, Unclear
 from yinghu.common.tables.table_reader import Row, Source
 from yinghu.intake.receive import appeals_by_id
 from yinghu.people.access import SYSTEM, Actor, actor_of, relations, requester_of
@@ -37,8 +37,6 @@ SURE_AREA: Final = 0.8
 """Confidence from which a suggested area is used."""
 _TRIES: Final = 30
 """Attempts per appeal: five moves, and as many again for every concurrent change."""
-
-_HANDLING_ROLES: Final = (Role.HANDLER, Role.HEAD, Role.GRID_WORKER)
 
 
 class Unable(Exception):
@@ -64,7 +62,7 @@ class Defaults:
 
 
 @dataclass(slots=True)
-class Report:
+class ReplayReport:
     """Counts of the rows: closed by this run, ended before, without an answer, unable."""
 
     closed: int = 0
@@ -98,7 +96,6 @@ class City:
         return found
 
     def holder(self, user_id: int) -> Actor:
-        """Return the actor of a login."""
         if user_id not in self._actors:
             self._actors[user_id] = actor_of(User.objects.get(pk=user_id))
         return self._actors[user_id]
@@ -124,19 +121,20 @@ class Replay:
     """One run over one file whose rows have been imported. `report` is correct at any time."""
 
     def __init__(
-        self, source: Source, reader: Reader, rejects: Rejects, defaults: Defaults
+        self, source: Source, reader: RowReader, rejects: Rejects, defaults: Defaults
     ) -> None:
-        self.report = Report()
+        self.report = ReplayReport()
         self._source, self._reader, self._rejects = source, reader, rejects
         self._city = City(defaults)
-        self._ids = Ids(reader.mapping.get("external_id"))
+        self._ids = Ids()
 
-    def run(self, step: Callable[[], None] = lambda: None) -> Report:
+    def run(self, step: Callable[[], None] = lambda: None) -> ReplayReport:
         """Carry every answered row to its end; `step` is called after each batch."""
         batch: list[tuple[Row, str]] = []
         for row in self._source:
+            own = self._reader.cell(row, "external_id") if isinstance(row, Row) else ""
             try:
-                external_id = self._ids.of(row, self._own_id(row))
+                external_id = self._ids.of(row, own)
             except Unclear:
                 self._ids.by_content(row)
                 continue
@@ -149,9 +147,6 @@ class Replay:
         self._carry_all(batch)
         step()
         return self.report
-
-    def _own_id(self, row: object) -> str:
-        return self._reader.cell(row, "external_id") if isinstance(row, Row) else ""
 
     def _carry_all(self, batch: Sequence[tuple[Row, str]]) -> None:
         found = appeals_by_id(self._reader.channel, [external_id for _row, external_id in batch])
@@ -181,9 +176,8 @@ class Replay:
             return None
         if len(words) > moving.MAX_WORDS:
             raise Unclear(_("答复有 %d 字，太长") % len(words))
-        return Answered(
-            words, self._reader.when(row, "answered_at"), self._reader.cell(row, "unit")
-        )
+        at = self._reader.when(row, "answered_at")
+        return Answered(words, at, self._reader.cell(row, "unit"))
 
     def _suggest(self, appeal_ids: list[int]) -> None:
         """Write suggestions that the worker has not made yet."""
@@ -235,9 +229,8 @@ class Replay:
             case Status.SORTED:
                 return self._assign(appeal, answer)
             case Status.ASSIGNED:
-                return actions.accept(
-                    pk, city.able(ACCEPT, appeal, *_HANDLING_ROLES), expect=version
-                )
+                handler = city.able(ACCEPT, appeal, Role.HANDLER, Role.HEAD, Role.GRID_WORKER)
+                return actions.accept(pk, handler, expect=version)
             case Status.HANDLING if appeal.holder_id is not None:
                 holder = city.holder(appeal.holder_id)
                 return handling_actions.resolve(pk, holder, words=answer.words, expect=version)

@@ -1,7 +1,5 @@
 """Forms of configuration types, which check rows of pages and of imported files alike."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -26,11 +24,10 @@ NO = frozenset({"", "0", "false", "no", "否", "停用"})
 class FormContext:
     """Data that forms need beyond their own row; shared by all lines of a file.
 
-    Read once, on first use. Lines of a file add the rows that they will create, so that a village
-    may follow its town.
+    Read on first use. Lines of a file add the rows that they create: a village may follow its town.
     """
 
-    def __init__(self, config_type: ConfigType) -> None:
+    def __init__(self, config_type: "ConfigType") -> None:
         self.type = config_type
         self._remembered: dict[Any, Any] = {}
 

@@ -5,8 +5,6 @@ Pages, CSV files, the demo loader and commands work on these descriptions throug
 the database, a valid form or a line of CSV; comparisons, history and exports all use it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -132,7 +130,6 @@ class ConfigType:
         return self.rows()
 
     def find(self, key: str) -> Any | None:
-        """The row with this key."""
         return next((row for row in self.rows() if self.key(row) == key), None)
 
     def existing(self, keys: Collection[str]) -> set[str]:
@@ -140,7 +137,6 @@ class ConfigType:
         return {self.key(row) for row in self.rows()}.intersection(keys)
 
     def key_values(self, row: Any) -> State:
-        """Return the key fields and their values."""
         raise NotImplementedError
 
     def key(self, row: Any) -> str:
@@ -189,7 +185,6 @@ class ConfigType:
         return {field.name: field for field in self.fields}
 
     def label_of(self, name: str) -> str:
-        """A field's label in the language of the page."""
         return str(self.field(name).label)
 
     def label(self, row: Any) -> str:
@@ -217,7 +212,6 @@ class ConfigType:
         return []
 
     def listed(self, rows: Sequence[Any]) -> list[ListedRow]:
-        """Rows of one page of a list."""
         return [
             ListedRow(
                 self.key(row),
@@ -245,7 +239,6 @@ class ConfigType:
         return [()] * len(rows)
 
     def panels(self) -> list[Panel]:
-        """Tables below the list."""
         return []
 
     def hint(self, name: str, row: Any) -> Any:
@@ -253,9 +246,8 @@ class ConfigType:
         return self.field(name).hint
 
     def extras(self, row: Any) -> dict[str, Any]:
-        """Return extra context for the row's page: `ours` (our default as text) and `changed`, if
-        rows replace our defaults; `goes`, if the row can be removed.
-        """
+        """Extra context for the row's page: `ours` (our default) and `changed` where rows replace
+        defaults; `goes` if the row can be removed."""
         return {}
 
     def display_value(self, name: str, value: Any, context: FormContext) -> str:
@@ -296,15 +288,12 @@ class ConfigType:
 
     @property
     def exported(self) -> tuple[str, ...]:
-        """Columns of an export."""
         return self.columns
 
     def missing_in(self, columns: Collection[str]) -> list[str]:
-        """Columns that a file lacks."""
         return [name for name in self.required if name not in columns]
 
     def unknown_in(self, columns: Collection[str]) -> list[str]:
-        """Return the columns of a file that this type does not have."""
         return [name for name in columns if name not in self.columns]
 
     def merge_lines(self, rows: Rows, context: FormContext) -> Rows:

@@ -3,8 +3,6 @@
 Examples: 2 小时, 1 天 2 小时, 90 (minutes), 2 hours; of working time: 3 个工作日, 2 working days.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -13,7 +11,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext_lazy
 
 from yinghu.common.text import plain_digits
 
@@ -33,17 +31,14 @@ _WORKING_UNITS = (
 )
 
 
-def _factors(units: Sequence[tuple[int, tuple[str, ...]]]) -> dict[str, int]:
-    return {word: factor for factor, words in units for word in words}
-
-
 def _part_pattern(factors: Iterable[str]) -> re.Pattern[str]:
     words = "|".join(sorted(factors, key=len, reverse=True))
     number = r"\s*(\d{1,6}(?:\.\d{1,3})?)\s*"
     return re.compile(f"{number}({words}|)\\s*(?:,|，|又|and)?", re.ASCII | re.IGNORECASE)
 
 
-_FACTORS, _WORKING_FACTORS = _factors(_UNITS), _factors(_WORKING_UNITS)
+_FACTORS = {word: factor for factor, words in _UNITS for word in words}
+_WORKING_FACTORS = {word: factor for factor, words in _WORKING_UNITS for word in words}
 _PART, _WORKING_PART = _part_pattern(_FACTORS), _part_pattern(_WORKING_FACTORS)
 _WORKING = re.compile("工作|working", re.IGNORECASE)
 _HALF = str.maketrans("．　", ". ")
@@ -74,41 +69,45 @@ def _parse(text: str, part: re.Pattern[str], factors: Mapping[str, int]) -> int:
     return int(total)
 
 
-def said(minutes: int) -> str:
+_PARTS = (
+    ngettext_lazy("%d 天", "%d 天"),
+    ngettext_lazy("%d 小时", "%d 小时"),
+    ngettext_lazy("%d 分钟", "%d 分钟"),
+)
+_WORKING_PARTS = (
+    ngettext_lazy("%d 个工作日", "%d 个工作日"),
+    ngettext_lazy("%d 个工作小时", "%d 个工作小时"),
+    ngettext_lazy("%d 个工作分钟", "%d 个工作分钟"),
+)
+
+
+def format_minutes(minutes: int) -> str:
     """Format minutes so that `parse_minutes` reads them back exactly."""
-    days, rest = divmod(minutes, 24 * 60)
-    hours, left = divmod(rest, 60)
-    parts = []
-    if days:
-        parts.append(ngettext("%d 天", "%d 天", days) % days)
-    if hours:
-        parts.append(ngettext("%d 小时", "%d 小时", hours) % hours)
-    if left or not parts:
-        parts.append(ngettext("%d 分钟", "%d 分钟", left) % left)
-    return " ".join(parts)
+    return _format(minutes, 24 * 60, _PARTS)
 
 
-def working_said(minutes: int) -> str:
+def format_working_minutes(minutes: int) -> str:
     """Format minutes of working time so that `parse_working_minutes` reads them back."""
-    days, rest = divmod(minutes, WORKING_DAY)
-    hours, left = divmod(rest, 60)
-    parts = []
-    if days:
-        parts.append(ngettext("%d 个工作日", "%d 个工作日", days) % days)
-    if hours:
-        parts.append(ngettext("%d 个工作小时", "%d 个工作小时", hours) % hours)
-    if left or not parts:
-        parts.append(ngettext("%d 个工作分钟", "%d 个工作分钟", left) % left)
-    return " ".join(parts)
+    return _format(minutes, WORKING_DAY, _WORKING_PARTS)
+
+
+def _format(minutes: int, day: int, texts: Sequence[Any]) -> str:
+    days, rest = divmod(minutes, day)
+    parts = [text % n for text, n in zip(texts, (days, *divmod(rest, 60)), strict=True) if n]
+    return " ".join(parts) or texts[-1] % 0
 
 
 Limit = int | dict[str, int]
 """A limit in a row's state: minutes, or {"working": minutes} of working time."""
 
 
-def limit_said(limit: Limit) -> str:
+def format_limit(limit: Limit) -> str:
     """Format a limit so that `LimitField` reads it back."""
-    return working_said(limit["working"]) if isinstance(limit, dict) else said(limit)
+    return (
+        format_working_minutes(limit["working"])
+        if isinstance(limit, dict)
+        else format_minutes(limit)
+    )
 
 
 class SpanField(forms.CharField):
@@ -124,9 +123,8 @@ class SpanField(forms.CharField):
         try:
             minutes = parse_minutes(text)
         except ValueError:
-            raise ValidationError(
-                _("“%s”看不懂；请写成“30 分钟”“2 小时”“3 天”这样") % text
-            ) from None
+            wrong = _("“%s”看不懂；请写成“30 分钟”“2 小时”“3 天”这样") % text
+            raise ValidationError(wrong) from None
         return _bounded(minutes)
 
 
@@ -146,9 +144,8 @@ class LimitField(SpanField):
         try:
             working = parse_working_minutes(text)
         except ValueError:
-            raise ValidationError(
-                _("“%s”看不懂；工作时间请写成“3 个工作日”“4 个工作小时”") % text
-            ) from None
+            wrong = _("“%s”看不懂；工作时间请写成“3 个工作日”“4 个工作小时”") % text
+            raise ValidationError(wrong) from None
         if working is None:
             return super().clean(value)
         return {"working": _bounded(working)}
@@ -178,16 +175,15 @@ class OffsetField(forms.CharField):
                 raise ValueError(text)
             minutes = parse_minutes(length)
         except ValueError:
-            raise ValidationError(
-                _("“%s”看不懂；请写成“到期前 1 天”或“超时 5 天”，不加减就空着") % text
-            ) from None
+            wrong = _("“%s”看不懂；请写成“到期前 1 天”或“超时 5 天”，不加减就空着") % text
+            raise ValidationError(wrong) from None
         if minutes > LONGEST:
             raise ValidationError(_("太长了，最多一年"))
         return -minutes if early or side == "before" else minutes
 
 
-def offset_said(minutes: int) -> str:
+def format_offset(minutes: int) -> str:
     """Format an offset so that `OffsetField` reads it back; "" for zero."""
     if not minutes:
         return ""
-    return (_("到期前 %s") if minutes < 0 else _("超时 %s")) % said(abs(minutes))
+    return (_("到期前 %s") if minutes < 0 else _("超时 %s")) % format_minutes(abs(minutes))

@@ -1,7 +1,5 @@
 """Configuration types backed by one model."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
@@ -15,9 +13,8 @@ from yinghu.common.config_types.config_type import ConfigType
 class ModelType(ConfigType):
     """A configuration type whose rows are the rows of one model.
 
-    Reading and writing follow from the model and the list of fields. A foreign key is represented
-    by its target's natural key. The key is made of the form's `fixed` fields, or else the primary
-    key.
+    Reading and writing follow from model and fields. A foreign key is represented by its target's
+    natural key. The key is made of the form's `fixed` fields, or else the primary key.
     """
 
     model: ClassVar[type[Model]]
@@ -25,8 +22,7 @@ class ModelType(ConfigType):
     active_attribute: ClassVar[str] = "active"
 
     @cached_property
-    def _columns(self) -> dict[str, _Column]:
-        """Fields that are columns of the model."""
+    def _columns(self) -> dict[str, "_Column"]:
         found = {
             field.name: self.model._meta.get_field(field.attribute or field.name)
             for field in self.fields
@@ -76,7 +72,6 @@ class ModelType(ConfigType):
         return not self.retires or bool(getattr(row, self.active_attribute))
 
     def attributes(self, values: State) -> dict[str, Any]:
-        """The model's attributes for a state's values."""
         found = {
             column.attribute: column.value(values[name])
             for name, column in self._columns.items()
@@ -85,7 +80,6 @@ class ModelType(ConfigType):
         return found | ({self.active_attribute: values["active"]} if "active" in values else {})
 
     def new(self, values: State) -> Any:
-        """A new row, not yet written."""
         return self.model(**self.attributes(values))
 
     def create(self, values: State) -> Any:
@@ -128,7 +122,6 @@ class _Column:
         return getattr(related, self.target_key) if related else ""
 
     def value(self, value: Any) -> Any:
-        """The value of the model's attribute."""
         if not self.is_joined:
             return value or None if self.target else value
         manager = self.target._default_manager

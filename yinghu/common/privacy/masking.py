@@ -116,7 +116,6 @@ def has_digits(text: str) -> bool:
 
 
 def _mask_run(said: str, plain: str) -> str:
-    """Mask a run of digits and separators where needed."""
     first, last, beside = _span_without_words(plain)
     parts = [said[:first]]
     end = first
@@ -170,9 +169,7 @@ def _is_valid_case_number(stamp: re.Match[str]) -> bool:
 
 
 def _mask_digits(said: str, plain: str, beside: int) -> str:
-    """Mask a run as long as a phone, except a list of small numbers; `beside` more may belong to
-    it.
-    """
+    """Mask a run as long as a phone, except lists of small numbers; `beside` more may belong."""
     digits = "".join(_digits_of(char)[0] for char in said)
     if len(digits) < _SHORTEST_PHONE:
         return said

@@ -1,7 +1,5 @@
 """CSV writer for spreadsheets: UTF-8 with BOM, and no cell that is read as a formula."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

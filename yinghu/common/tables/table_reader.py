@@ -11,7 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -76,15 +76,14 @@ class Source(Protocol):
 
     columns: list[str]
     header: list[str]
-    open_ended: bool
+    open_ended: bool = False
 
     def __iter__(self) -> Iterator[Row | Broken]: ...
 
     def fraction(self) -> float:
         """Return how much of the file has been read, 0 to 1."""
 
-    def close(self) -> None:
-        """Close the file."""
+    def close(self) -> None: ...
 
 
 def open_source(
@@ -160,11 +159,9 @@ def _encoding_of(path: Path, head: bytes) -> str:
                 continue
             looked += 1
             for encoding in read:
-                try:
+                with suppress(UnicodeDecodeError):
                     line.decode(encoding)
                     read[encoding] += 1
-                except UnicodeDecodeError:
-                    continue
     # GB18030 decodes nearly anything, UTF-8 hardly anything else: half of the lines are proof.
     return "utf-8-sig" if 2 * read["utf-8-sig"] >= looked else "gb18030"
 
@@ -175,9 +172,8 @@ class Lines:
     def __init__(self, path: Path, encoding: str, name: str) -> None:
         # Undecodable bytes become lone surrogates, so that they can be written back; UTF-16 and
         # UTF-32 do not support that.
-        errors = (
-            "replace" if encoding.lower().startswith(("utf-16", "utf-32")) else "surrogateescape"
-        )
+        wide = encoding.lower().startswith(("utf-16", "utf-32"))
+        errors = "replace" if wide else "surrogateescape"
         try:
             codecs.lookup(encoding)
         except LookupError as error:
@@ -232,10 +228,18 @@ class Lines:
         self._file.close()
 
 
-class CsvSource:
-    """A CSV file with a header; empty lines are skipped."""
+class _LineSource(Source):
+    _lines: Lines
 
-    open_ended = False
+    def fraction(self) -> float:
+        return self._lines.fraction()
+
+    def close(self) -> None:
+        self._lines.close()
+
+
+class CsvSource(_LineSource):
+    """A CSV file with a header; empty lines are skipped."""
 
     def __init__(self, lines: Lines, delimiter: str = "") -> None:
         self._lines = lines
@@ -254,20 +258,14 @@ class CsvSource:
                 % {"file": lines.name, "encoding": lines.encoding}
             )
         self.header = [each.strip().lstrip("\ufeff") for each in names]
+        # Cells beyond the last named column may be missing.
+        self._least = max((n for n, name in enumerate(self.header, 1) if name), default=0)
         self._names = _named(self.header)
-        self._table = Table(self._names)
+        self._table = RowBuilder(self._names)
         self.columns = self._table.columns
 
-    def fraction(self) -> float:
-        return self._lines.fraction()
-
-    def close(self) -> None:
-        self._lines.close()
-
     def __iter__(self) -> Iterator[Row | Broken]:
-        lines, width = self._lines, len(self._names)
-        # Cells beyond the last named column may be missing.
-        least = max((n for n, name in enumerate(self.header, 1) if name), default=0)
+        lines = self._lines
         while True:
             lines.begin()
             line = lines.number + 1
@@ -283,26 +281,28 @@ class CsvSource:
             if lines.unclosed:
                 lines.give_back()
                 yield Broken(line, lines.raw(), _("引号没有合上"))
-                continue
-            if not any(cells):
-                continue
-            if len(cells) > width and not any(cells[width:]):
-                del cells[width:]
-            if lines.cut:
-                yield Broken(line, lines.raw(), _("这一行太长"))
-                continue
-            if not least <= len(cells) <= width:
-                many = {"cells": len(cells), "columns": width}
-                why = _("有 %(cells)d 格，而表头有 %(columns)d 列") % many
-                yield Broken(line, lines.raw(), why, len(cells))
-                continue
+            elif any(cells):
+                yield self._row(line, cells)
+
+    def _row(self, line: int, cells: list[str]) -> Row | Broken:
+        width = len(self._names)
+        if len(cells) > width and not any(cells[width:]):
+            del cells[width:]
+        wrong = 0
+        if self._lines.cut:
+            why = _("这一行太长")
+        elif not self._least <= len(cells) <= width:
+            wrong = len(cells)
+            why = _("有 %(cells)d 格，而表头有 %(columns)d 列") % {"cells": wrong, "columns": width}
+        else:
             try:
-                yield self._table.row(line, cells)
+                return self._table.row(line, cells)
             except UnicodeEncodeError:
-                yield Broken(line, lines.raw(), _("有不能识别的字节，请检查文件的编码"))
+                why = _("有不能识别的字节，请检查文件的编码")
+        return Broken(line, self._lines.raw(), why, wrong)
 
 
-class JsonSource:
+class JsonSource(_LineSource):
     """JSON lines, one object each. Nested objects become columns such as `user.name`."""
 
     open_ended = True
@@ -315,12 +315,6 @@ class JsonSource:
             raise BadFile(_("%s 里没有一行是 JSON 对象：每行应是一个 {…}") % lines.name)
         self.columns = list(dict.fromkeys(name for row in rows for name in row.cells))
         self.header = self.columns
-
-    def fraction(self) -> float:
-        return self._lines.fraction()
-
-    def close(self) -> None:
-        self._lines.close()
 
     def __iter__(self) -> Iterator[Row | Broken]:
         peeked, self._peeked = self._peeked, []
@@ -351,10 +345,8 @@ class JsonSource:
                 yield Row(lines.number, cells, raw)
 
 
-class ExcelSource:
+class ExcelSource(Source):
     """One sheet of a workbook, the first by default; the first non-empty row is the header."""
-
-    open_ended = False
 
     def __init__(self, path: Path, sheet: str, name: str) -> None:
         if why := workbooks.fault(path):
@@ -379,7 +371,7 @@ class ExcelSource:
         if header is None:
             raise BadFile(_("%s 是空的") % name)
         self.header = [_text(cell) for cell in header]
-        self._table = Table(_named(self.header))
+        self._table = RowBuilder(_named(self.header))
         self.columns = self._table.columns
 
     def fraction(self) -> float:
@@ -396,7 +388,7 @@ class ExcelSource:
                 yield self._table.row(line, values)
 
 
-class Table:
+class RowBuilder:
     """Builds rows by column name. Rejects files yield the original rows."""
 
     def __init__(self, names: list[str]) -> None:

@@ -1,7 +1,5 @@
 """Excel writer; texts are never formulas."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,10 +16,13 @@ _MAX_TITLE: Final = 31
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class Percentage:
     """A share of 1, displayed as a percentage; None is an empty cell."""
 
     of_one: float | None
+
+
+Cell = str | int | float | Percentage | None
 
 
 class WorkbookWriter:
@@ -30,14 +31,13 @@ class WorkbookWriter:
     def __init__(self) -> None:
         self._book = Workbook(write_only=True)
 
-    def sheet(self, title: str, *, freeze: str = "") -> SheetWriter:
+    def sheet(self, title: str, *, freeze: str = "") -> "SheetWriter":
         """Add a sheet; `freeze` is the first cell that scrolls, such as B3."""
         sheet: Any = self._book.create_sheet(title[:_MAX_TITLE])
         sheet.freeze_panes = freeze or None
         return SheetWriter(sheet)
 
     def content(self) -> bytes:
-        """Return the finished file."""
         out = io.BytesIO()
         self._book.save(out)
         return out.getvalue()
@@ -49,12 +49,11 @@ class SheetWriter:
     def __init__(self, sheet: Any) -> None:
         self._sheet = sheet
 
-    def row(self, cells: Iterable[str | int | float | Share | None], *, bold: bool = False) -> None:
-        """Append a row; texts are never formulas."""
+    def row(self, cells: Iterable[Cell], *, bold: bool = False) -> None:
         self._sheet.append([self._cell(cell, bold) for cell in cells])
 
-    def _cell(self, value: str | int | float | Share | None, bold: bool) -> Any:
-        if isinstance(value, Share):
+    def _cell(self, value: Cell, bold: bool) -> Any:
+        if isinstance(value, Percentage):
             cell = WriteOnlyCell(self._sheet, value=value.of_one)
             cell.number_format = "0.0%"
             return cell

@@ -69,10 +69,9 @@ def _tags(book: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[bytes]:
 
 def _cells_fault(rows: int, columns: int) -> str:
     if rows > MAX_ROW or rows * columns > MAX_CELLS:
-        return _("有 %(rows)d 行 × %(columns)d 列，太多了；请删去末尾的空行空列，或另存为 CSV") % {
-            "rows": rows,
-            "columns": columns,
-        }
+        said = {"rows": rows, "columns": columns}
+        why = _("有 %(rows)d 行 × %(columns)d 列，太多了；请删去末尾的空行空列，或另存为 CSV")
+        return why % said
     return ""
 
 

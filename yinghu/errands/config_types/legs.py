@@ -87,7 +87,10 @@ def _leg(row: Mapping[str, str], *, first: bool) -> LegSpec:
             said = {"what": what, "known": _("、").join(choices.values)}
             raise ValidationError(_("“%(what)s”应是这几个之一：%(known)s") % said)
         leg[part] = value
-    title, english = text_cleaning.line(row["title"]), text_cleaning.line(row["title_en"])
+    title, english = (
+        text_cleaning.clean_line(row["title"]),
+        text_cleaning.clean_line(row["title_en"]),
+    )
     if not title:
         raise ValidationError(_("还没有写叫什么，例如：到医院排队买药"))
     if len(title) > LONGEST or len(english) > LONGEST:

@@ -34,7 +34,7 @@ from yinghu.routing.config_types import (
     klass_said,
 )
 from yinghu.routing.models import RoutingRule
-from yinghu.routing.routing import active_rules, route, send_waiting
+from yinghu.routing.routing import active_rules, cases_to_dispatch, route, send_waiting
 from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.requests import login_of, who
 from yinghu.web.admin.decorators import door, get_row, read_seen_state, row_context

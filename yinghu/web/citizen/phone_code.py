@@ -57,7 +57,7 @@ def handle_phone_form(request: HttpRequest, purpose: Purpose, *, quota_key: str 
     """
     if not sms.reaches_people():
         raise Http404
-    typed = text_cleaning.line(request.POST.get("phone", "")[:40])
+    typed = text_cleaning.clean_line(request.POST.get("phone", "")[:40])
     phone = normal_phone(typed)
     if not phone:
         return PhoneStep(typed, wrong_phone=_("请写完整的手机号码"), status=422)

@@ -237,7 +237,7 @@ def find_page(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "citizen/find.html", context)
     appeal_id = id_of(number[:40])
-    caller = blind(normal_phone(text_cleaning.line(phone[:40]))) or b""
+    caller = blind(normal_phone(text_cleaning.clean_line(phone[:40]))) or b""
     if wait := _too_many_tries(request, appeal_id, caller):
         context["problem"] = _("试得太多了，请 %d 秒后再试") % wait
         page = render(request, "citizen/find.html", context, status=429)

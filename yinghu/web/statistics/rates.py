@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy, gettext_noop, pgettext
 from yinghu.appeals import channels
 from yinghu.appeals.handling_actions import EXTEND
 from yinghu.common.language import is_english, name_of
-from yinghu.common.tables.workbook_writer import MEDIA_TYPE, Share, WorkbookWriter
+from yinghu.common.tables.workbook_writer import MEDIA_TYPE, Percentage, WorkbookWriter
 from yinghu.oversight.actions import ESCALATE
 from yinghu.oversight.callback import NO_ANSWER
 from yinghu.oversight.periods import PERIODS, period
@@ -315,8 +315,8 @@ def _add_whistle_sheet(book: WorkbookWriter, table: WhistleTable) -> None:
     for row in table.rows:
         line = row.line
         numbers: list[Any] = [line.whistles, line.called, line.due, line.reported]
-        numbers += [Share(line.report_in_rate), line.on_time, Share(line.on_time_rate)]
-        numbers += [line.graded, Share(line.satisfied_rate), line.excused_count]
+        numbers += [Percentage(line.report_in_rate), line.on_time, Percentage(line.on_time_rate)]
+        numbers += [line.graded, Percentage(line.satisfied_rate), line.excused_count]
         sheet.row([name_of(line.unit) if line.unit else _("全部"), *numbers])
 
 
@@ -331,6 +331,6 @@ def _extra_figures(column: RateColumn) -> tuple[tuple[str, str], ...]:
 def _row_numbers(line: RatesLine, columns: Iterable[RateColumn]) -> list[Any]:
     cells: list[Any] = []
     for column in columns:
-        cells += [Share(line.rate(column.name))] if column.is_rate else []
+        cells += [Percentage(line.rate(column.name))] if column.is_rate else []
         cells += [line[name] for name, _sign in _extra_figures(column)]
     return cells
