@@ -8,7 +8,7 @@ from django.utils import translation
 
 from yinghu.common.tables.table_reader import BadFile
 from yinghu.common.tables.workbook_writer import WorkbookWriter
-from yinghu.ui.csv_download import MAX_BYTES, download, read
+from yinghu.ui.csv_download import MAX_BYTES, download, read_upload
 
 
 def upload(data: bytes) -> SimpleUploadedFile:
@@ -28,14 +28,14 @@ def test_what_goes_out_comes_back_the_same() -> None:
     assert b"'@sum" in shown
     assert "'＝1+1,'＋86,'＠".encode() in shown
     assert b",-3," in shown
-    back = [cells for _line, cells in read(upload(shown)).rows]
+    back = [cells for _line, cells in read_upload(upload(shown)).rows]
     assert back == rows
 
 
 def test_files_as_spreadsheets_save_them() -> None:
     said = "code,name,,\r\n1,甲\r\n\r\n2, 乙 ,,\r\n"
     for data in (said.encode("utf-8-sig"), said.encode("gb18030")):
-        table = read(upload(data))
+        table = read_upload(upload(data))
         assert table.columns == ["code", "name"]
         assert table.rows == [
             (2, {"code": "1", "name": "甲"}),
@@ -57,7 +57,7 @@ def test_files_as_spreadsheets_save_them() -> None:
 )
 def test_what_is_no_table_is_refused_in_words(data: bytes, why: str) -> None:
     with translation.override("zh-hans"), pytest.raises(BadFile, match=why):
-        read(upload(data))
+        read_upload(upload(data))
 
 
 def test_workbooks_and_json_lines_are_tables_as_well() -> None:
@@ -67,6 +67,6 @@ def test_workbooks_and_json_lines_are_tables_as_well() -> None:
     sheet.row(["1", "=甲", 3])
     lines = '{"code": "1", "name": "=甲", "n": 3}\n'.encode()
     for name, data in (("table.xlsx", book.content()), ("table.jsonl", lines)):
-        table = read(SimpleUploadedFile(name, data))
+        table = read_upload(SimpleUploadedFile(name, data))
         assert table.columns == ["code", "name", "n"]
         assert [cells for _line, cells in table.rows] == [{"code": "1", "name": "=甲", "n": "3"}]
