@@ -7,10 +7,10 @@ from django.shortcuts import render
 from django.urls import path
 
 from yinghu.appeals.models import Category
-from yinghu.site.urls import handler400, handler403, handler404, handler500
+from yinghu.site.urls import handler400
 from yinghu.site.urls import urlpatterns as production
 
-__all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
+__all__ = ["handler400", "urlpatterns"]
 
 
 def bare_page(request: HttpRequest) -> HttpResponse:
