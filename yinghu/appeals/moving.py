@@ -227,7 +227,7 @@ def check_text(text: str, field: Field, longest: int = MAX_WORDS) -> None:
         raise Refused("bad_text", _("文字里有不能保存的字符"), field.name)
 
 
-def clean_line(text: str, verb: Verb, name: str, longest: int = 200) -> str:
+def checked_line(text: str, verb: Verb, name: str, longest: int = 200) -> str:
     """Clean a one-line text field. Raises Refused."""
     text = text_cleaning.clean_words(text)
     check_text(text, next(f for f in verb.fields if f.name == name), longest)

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     return report_import(partial(files.import_file, config_type), args.file, args.rejects)
 
 
-def report_import(load: Callable[[Path], SetupReport], file: Path, rejects: Path | None) -> int:
+def report_import(load: Callable[[Path], "SetupReport"], file: Path, rejects: Path | None) -> int:
     """Import a file and print what was done; returns the exit code."""
     from yinghu.administration.services import ChangeRefused
     from yinghu.common.tables.table_reader import BadFile

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_noop, pgettext_lazy
 
 from yinghu.appeals import clocks
 from yinghu.appeals.models import Appeal, Clock, Event
-from yinghu.appeals.moving import Conflict, Refused, clean_line, move
+from yinghu.appeals.moving import Conflict, Refused, checked_line, move
 from yinghu.appeals.phrases import agreement_of, deadline_detail, joined, name_detail
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import (
@@ -94,7 +94,7 @@ def whistle(
     """Call units (by code) of a higher level than one's own to be at `place` by `until`."""
     if occasion not in list(Occasion):
         raise Refused("unknown_occasion", _("请选择为什么吹哨"), "occasion")
-    place = clean_line(place, WHISTLE, "place")
+    place = checked_line(place, WHISTLE, "place")
     called = units_named(units)
     made: dict[str, Any] = {}
 
@@ -277,7 +277,7 @@ def measures(
     expect: int | None = None,
 ) -> Event:
     """Enter the four elements: time of receipt, person spoken to, measures (`why`), deadline."""
-    spoken_to = clean_line(spoken_to, MEASURES, "spoken_to")
+    spoken_to = checked_line(spoken_to, MEASURES, "spoken_to")
     words = text_cleaning.clean_words(why)
     facts: dict[str, Any] = {
         "received": received.isoformat(),
