@@ -279,11 +279,11 @@ def leg_photo(request: HttpRequest, leg_id: int, photo_id: int) -> HttpResponse:
 
 @staff_page("POST", desks=["field"])
 def leg_act(request: HttpRequest, leg_id: int, verb: str) -> HttpResponse:
-    """Take a leg, or do one of `STEPS`."""
+    """Take a leg, or do one of `LEG_STEPS`."""
     if verb == "take":
         return _take_leg(request, leg_id)
     leg = _known(request, leg_id)
-    if verb not in STEPS:
+    if verb not in LEG_STEPS:
         raise Http404
 
     form = _FORMS[verb](request.POST, request.FILES) if verb in _FORMS else None
@@ -292,7 +292,7 @@ def leg_act(request: HttpRequest, leg_id: int, verb: str) -> HttpResponse:
     def act() -> str:
         given = dict(form.cleaned_data) if form else {}
         uploads = given.pop("photos", ())
-        return run_with_photos(lambda kept: STEPS[verb](leg, actor, given, kept, None), uploads)
+        return run_with_photos(lambda kept: LEG_STEPS[verb](leg, actor, given, kept, None), uploads)
 
     def follow() -> HttpResponse:
         done = Leg.objects.filter(pk=leg_id, state=Leg.State.DONE).exists()
@@ -328,7 +328,7 @@ def _take_leg(request: HttpRequest, leg_id: int) -> HttpResponse:
 
 Given = Mapping[str, Any]
 Kept = tuple[photos.StoredPhoto, ...]
-Step = Callable[[Leg, Actor, Given, Kept, datetime | None], str]
+LegStep = Callable[[Leg, Actor, Given, Kept, datetime | None], str]
 """Does a step of a leg with the values of its form (`paid` in cents) and stored photos; returns the
 message for its helper. The moment is when a phone recorded the step, None for now.
 """
@@ -365,7 +365,7 @@ def _say(leg: Leg, actor: Actor, given: Given, kept: Kept, at: datetime | None) 
     return ""
 
 
-STEPS: dict[str, Step] = {
+LEG_STEPS: dict[str, LegStep] = {
     "decline": _decline,
     "give_back": _give_back,
     "hand_over": _hand_over,

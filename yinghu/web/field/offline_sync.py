@@ -39,7 +39,7 @@ from yinghu.people.access import Actor, desks_of
 from yinghu.people.models import User
 from yinghu.ui.requests import read_id, who
 from yinghu.ui.verb_views import run_with_photos
-from yinghu.web.field.legs import STEPS
+from yinghu.web.field.legs import LEG_STEPS
 
 _KEY = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}", re.ASCII)
 _MS = re.compile(r"-?[0-9]{1,15}", re.ASCII)
@@ -121,7 +121,7 @@ def _perform(leg: Leg, actor: Actor, record: RecordedStep) -> dict[str, Any]:
             raise Refused("too_many_photos", _("最多 %d 张照片") % photos.MAX_PHOTOS, "photos")
         given = {**record.fields, "paid": cents(record.fields["paid"])}
         said = run_with_photos(
-            lambda kept: STEPS[record.verb](leg, actor, given, kept, record.at), record.uploads
+            lambda kept: LEG_STEPS[record.verb](leg, actor, given, kept, record.at), record.uploads
         )
     except Refused as refused:
         if refused.code == "no_room":
