@@ -1,4 +1,4 @@
-"""Digit normalisation."""
+"""Digits in texts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ def plain_digits(text: str) -> str:
     if text.isascii():
         return text
     return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
+
+
+def whole_number(text: str, most: int = 18) -> int | None:
+    """Return the number that at most `most` ASCII digits write; None for any other text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= most else None
 
 
 def digits_in(text: str) -> str:

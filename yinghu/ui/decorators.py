@@ -1,9 +1,9 @@
-"""Access control of staff pages: decorators, and the answer to logged-out requests."""
+"""Access control of staff pages: the `staff` decorator and the answer to logged-out requests."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 from urllib.parse import urlencode, urlsplit
@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_POST
 
 from yinghu.people.access import desks_of
 from yinghu.ui.requests import who
@@ -33,12 +33,12 @@ def staff(*desks: str) -> Callable[[View[P]], View[P]]:
         @wraps(view)
         def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if not request.user.is_authenticated:
-                if request.method == "GET" and "HX-Request" not in request.headers:
-                    return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
-                if request.method == "GET":
+                if request.method != "GET":
+                    return logged_out(request)
+                if "HX-Request" in request.headers:
                     # A refreshing part of a page draws nothing; `desk.js` tells the user.
                     return HttpResponse(status=204, headers={"X-Logged-Out": "yes"})
-                return logged_out(request)
+                return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
             actor = who(request)
             if not actor.is_staff or (desks and not desks_of(actor) & set(desks)):
                 raise PermissionDenied
@@ -49,13 +49,14 @@ def staff(*desks: str) -> Callable[[View[P]], View[P]]:
     return wrap
 
 
-def staff_page(*methods: str, desks: Collection[str] = ()) -> Callable[[View[P]], View[P]]:
-    """Decorate a staff page: `staff(*desks)`, these methods only, not cached by browsers."""
+def staff_page(*desks: str) -> Callable[[View[P]], View[P]]:
+    """Restrict a GET view to `staff(*desks)`; its page is not cached."""
+    return lambda view: never_cache(require_GET(staff(*desks)(view)))
 
-    def wrap(view: View[P]) -> View[P]:
-        return never_cache(require_http_methods(methods)(staff(*desks)(view)))
 
-    return wrap
+def staff_action(*desks: str) -> Callable[[View[P]], View[P]]:
+    """Restrict a POST view to `staff(*desks)`; its answer is not cached."""
+    return lambda view: never_cache(require_POST(staff(*desks)(view)))
 
 
 _NOT_TYPED = frozenset({"csrfmiddlewaretoken", "version", "back", "stay", "next", "number"})
@@ -65,9 +66,7 @@ _PICKED_VALUE = re.compile(r"[A-Za-z0-9_.:+ -]{0,40}", re.ASCII)
 
 
 def logged_out(request: HttpRequest) -> HttpResponse:
-    """Answer a form sent after the login had ended: 401 with the typed text to copy, and a link to
-    log in and return. Nothing is stored or logged.
-    """
+    """Answer a form sent after the login had ended: 401 with the typed text to copy, not stored."""
     written = [
         value.replace("\x00", "")
         for name, values in request.POST.lists()

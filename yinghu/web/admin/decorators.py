@@ -5,16 +5,18 @@ from typing import Any
 
 from django.core import signing
 from django.http import Http404, HttpRequest
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
 
 from yinghu.administration.registry import TYPES
 from yinghu.common.config_types.config_form import State
 from yinghu.common.config_types.config_type import ConfigType
-from yinghu.ui.decorators import P, View, staff_page
+from yinghu.ui.decorators import P, View, staff
 
 
 def door(*methods: str) -> Callable[[View[P]], View[P]]:
-    """Decorate a set-up view: administrators only."""
-    return staff_page(*methods, desks=["setup"])
+    """Decorate a set-up view: administrators only, not cached by browsers."""
+    return lambda view: never_cache(require_http_methods(methods)(staff("setup")(view)))
 
 
 def get_config_type(name: str) -> ConfigType:

@@ -35,7 +35,7 @@ from yinghu.routing.config_types import (
 )
 from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import active_rules, route, send_waiting, waiting
-from yinghu.ui.decorators import staff_page
+from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.requests import login_of, who
 from yinghu.web.admin.decorators import door, get_row, read_seen_state, row_context
 
@@ -68,7 +68,7 @@ def _warnings_for(
     return found
 
 
-@staff_page("GET", desks=["setup", "dispatch"])
+@staff_page("setup", "dispatch")
 def list_rules(request: HttpRequest) -> HttpResponse:
     """List all rules in order, as sentences; dispatchers may read them."""
     names = RuleNames()
@@ -134,8 +134,8 @@ def edit_rule(request: HttpRequest, key: str) -> HttpResponse:
             others = changed_meanwhile(RULES, key, seen, now)
             return _render_form(request, form, thing, status=409, others=others)
         done = services.update(RULES, login_of(request), thing, form.cleaned_data)
-    text = _("已保存，马上生效；已经派出去的不动") if done else _("没有改动")
-    messages.success(request, text)
+    said = _("已保存，马上生效；已经派出去的不动") if done else _("没有改动")
+    messages.success(request, said)
     return redirect("rules")
 
 
@@ -227,7 +227,7 @@ def move_rule(request: HttpRequest, key: str) -> HttpResponse:
     return redirect("rules")
 
 
-@staff_page("POST", desks=["dispatch"])
+@staff_action("dispatch")
 def send_by_rules(request: HttpRequest) -> HttpResponse:
     """Dispatch waiting cases by the rules; returned ones are left to a dispatcher."""
     sent = send_waiting(who(request))

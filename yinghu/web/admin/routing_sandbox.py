@@ -7,6 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
 
 from yinghu.appeals import channels
 from yinghu.appeals.labels import question_label
@@ -20,7 +22,7 @@ from yinghu.routing import explanation
 from yinghu.routing.config_types import RuleNames, channel_said, choices_of, klass_said
 from yinghu.routing.routing import active_rules
 from yinghu.triage import suggest
-from yinghu.ui.decorators import staff_page
+from yinghu.ui.decorators import staff
 from yinghu.ui.requests import who
 from yinghu.web.admin.routing_rules import describe_trials
 
@@ -75,7 +77,9 @@ class TryForm(forms.Form):
         ]
 
 
-@staff_page("GET", "POST", desks=["dispatch", "setup"])
+@never_cache
+@require_http_methods(["GET", "POST"])
+@staff("dispatch", "setup")
 def try_rules(request: HttpRequest) -> HttpResponse:
     """Show the suggested classification of a text and the rule that would take it."""
     names = RuleNames()

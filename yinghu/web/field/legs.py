@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from yinghu.appeals import moving
 from yinghu.appeals.body_from_answers import is_made_of_answers
-from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.models import Appeal
 from yinghu.common import photos
 from yinghu.common.privacy.masking import without_numbers
 from yinghu.errands import actions as errand_actions
@@ -28,7 +28,7 @@ from yinghu.errands.receipts import photo_of_leg
 from yinghu.people import disclosure
 from yinghu.people.access import Actor, holds_leg, may_read_why, may_reveal
 from yinghu.ui import event_text
-from yinghu.ui.decorators import staff_page
+from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.errand_parts import LEG_ICONS, SeveralLinesField
 from yinghu.ui.forms import PhotosField
 from yinghu.ui.photo_response import photo_file
@@ -125,7 +125,7 @@ def _is_turn(leg: Leg, actor: Actor) -> bool:
 SHOWN = ("errand", "appeal", "appeal__category", "area", "place", "zone")
 
 
-@staff_page("GET", desks=["field"])
+@staff_page("field")
 def leg_page(request: HttpRequest, leg_id: int) -> HttpResponse:
     """Show one leg."""
     return _show(request, _known(request, leg_id))
@@ -160,6 +160,7 @@ def _show(
     # Legs have consecutive numbers: finished and others' legs are hidden from outsiders.
     to_take = leg.state == Leg.State.OPEN and leg.kind != LegKind.HAND_OVER
     offers_waiting = Offer.objects.filter(answer=Offer.Answer.WAITING, until__gt=timezone.now())
+    chat = appeal.events.filter(verb=SAY.name).select_related("user").order_by("-seq")
     gone = leg.state == Leg.State.TAKEN and not beside
     context = {
         "desk": "field",
@@ -183,7 +184,7 @@ def _show(
         "body": appeal.body if shown else without_numbers(appeal.body),
         "answers": [] if is_made_of_answers(appeal) else event_text.answers_of(appeal, shown),
         "photos": list(appeal.attachments.filter(event=None).order_by("pk")) if holds else [],
-        "chat": _chat(appeal) if beside else [],
+        "chat": list(chat[:30])[::-1] if beside else [],
         "finish": bound if isinstance(bound, FinishForm) else FinishForm(auto_id="finish-%s"),
         "back": bound if isinstance(bound, BackForm) else BackForm(auto_id="back-%s"),
         "say": bound if isinstance(bound, LegMessageForm) else LegMessageForm(auto_id="say-%s"),
@@ -237,11 +238,6 @@ def _point(leg: Leg, shown: bool) -> Point | None:
     return point(leg.lon, leg.lat) if exact else point(leg.about_lon, leg.about_lat)
 
 
-def _chat(appeal: Appeal) -> list[Event]:
-    said = appeal.events.filter(verb=SAY.name).select_related("user").order_by("-seq")
-    return list(said[:30])[::-1]
-
-
 def _next(actor: Actor, leg_id: int) -> Card | None:
     """Another open leg, for an actor who was too late for this one."""
     # Hundreds may ask at once: only the columns of a card are read.
@@ -267,7 +263,7 @@ def why_shown(leg: Leg) -> str:
     return f"leg {leg.pk}"
 
 
-@staff_page("GET", desks=["field"])
+@staff_page("field")
 def leg_photo(request: HttpRequest, leg_id: int, photo_id: int) -> HttpResponse:
     """Serve a photo of the requester to the leg's helper."""
     leg = _known(request, leg_id)
@@ -277,7 +273,7 @@ def leg_photo(request: HttpRequest, leg_id: int, photo_id: int) -> HttpResponse:
     return photo_file(found)
 
 
-@staff_page("POST", desks=["field"])
+@staff_action("field")
 def leg_act(request: HttpRequest, leg_id: int, verb: str) -> HttpResponse:
     """Take a leg, or do one of `LEG_STEPS`."""
     if verb == "take":

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from yinghu.appeals import moving
 from yinghu.common import photos
 from yinghu.common.privacy.masking import without_numbers
+from yinghu.common.text import whole_number
 from yinghu.errands import leg_actions
 from yinghu.errands.models import Leg, Proof
 from yinghu.errands.shopping_list import (
@@ -27,8 +28,8 @@ from yinghu.errands.shopping_list import (
 from yinghu.people.access import Actor
 from yinghu.places.models import Place
 from yinghu.ui import event_text
-from yinghu.ui.decorators import staff_page
-from yinghu.ui.requests import read_id, who
+from yinghu.ui.decorators import staff_action, staff_page
+from yinghu.ui.requests import who
 from yinghu.ui.verb_views import store_photos
 from yinghu.web.field.legs import SHOWN, Kept
 
@@ -78,7 +79,7 @@ class TickedLegs:
 
 
 def _numbers(texts: Iterable[str]) -> list[int]:
-    return [number for text in texts if (number := read_id(text)) is not None]
+    return [number for text in texts if (number := whole_number(text)) is not None]
 
 
 def _goods(leg: Leg) -> str:
@@ -120,7 +121,7 @@ def _line(leg: Leg, given: TickedLegs | None) -> ShoppingLine:
     return line
 
 
-@staff_page("GET", desks=["field"])
+@staff_page("field")
 def shopping_page(request: HttpRequest) -> HttpResponse:
     """Show all that the actor has to buy, and what they could take along."""
     return _show(request)
@@ -152,7 +153,7 @@ def _show(
     return render(request, "field/shopping.html", context, status=status)
 
 
-@staff_page("POST", desks=["field"])
+@staff_action("field")
 def shopping_act(request: HttpRequest, verb: str) -> HttpResponse:
     """Finish the ticked legs, take one leg, or take all at a place."""
     if verb == "finish":

@@ -29,7 +29,7 @@ from yinghu.people.access import Actor, may_reveal, relations
 from yinghu.places import locate
 from yinghu.ui import event_text
 from yinghu.ui.case_rows import CaseRow, case_rows
-from yinghu.ui.decorators import staff_page
+from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.forms import Known, VerbForm
 from yinghu.ui.maps import point_in
 from yinghu.ui.pagination import PAGE_SIZE
@@ -63,7 +63,7 @@ TAKEN = "taken"
 took the case follows."""
 
 
-@staff_page("GET", desks=["field"])
+@staff_page("field")
 def field_page(request: HttpRequest) -> HttpResponse:
     """List what the reader has taken and what they may take."""
     actor, me = who(request), _stands_at(request)
@@ -120,7 +120,7 @@ def _stands_at(request: HttpRequest) -> Point | None:
     return None if time.time() - kept.get("said", 0) > 30 * 60 else Point(*kept["at"])
 
 
-@staff_page("GET", desks=["field"])
+@staff_page("field")
 def field_map(request: HttpRequest) -> HttpResponse:
     """Map free cases and legs at approximate, the reader's own at exact positions."""
     actor = who(request)
@@ -158,7 +158,7 @@ def _pins(
     ]
 
 
-@staff_page("GET", desks=["field"])
+@staff_page("field")
 def field_done(request: HttpRequest) -> HttpResponse:
     """List what the reader did in the last 30 days, without personal data."""
     actor = who(request)
@@ -172,7 +172,7 @@ def field_done(request: HttpRequest) -> HttpResponse:
     return render(request, "field/done.html", context)
 
 
-@staff_page("GET", desks=["field"])
+@staff_page("field")
 def task_page(request: HttpRequest, number: str) -> HttpResponse:
     """Show one case on the phone."""
     return _show(request, case_views.seen(request, number))
@@ -255,7 +255,7 @@ def _takings(actor: Actor, held: Iterable[Appeal]) -> dict[int, str]:
     return {each.pk: f"{TAKEN} {last[each.pk]}" if each.pk in last else TAKEN for each in held}
 
 
-@staff_page("POST", desks=["field"])
+@staff_action("field")
 def task_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     """Do one of `_ACTS`."""
     appeal, actor = case_views.seen(request, number), who(request)

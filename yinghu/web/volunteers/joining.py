@@ -137,7 +137,7 @@ def join_qr(request: HttpRequest, unit_code: str) -> HttpResponse:
     return qr_image(absolute(reverse("join", args=[_squad(unit_code).code])))
 
 
-@staff_page("GET", desks=["volunteers"])
+@staff_page("volunteers")
 def poster(request: HttpRequest, unit_code: str) -> HttpResponse:
     """Printable A4 poster with the squad's QR code and link."""
     own = squads_of(who(request))

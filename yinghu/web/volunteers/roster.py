@@ -11,13 +11,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
 
 from yinghu.common.form_fields import PickerSelect
 from yinghu.people import shifts
 from yinghu.people.access import squads_of
 from yinghu.people.models import Shift, Unit, Volunteer
 from yinghu.people.volunteers import Refused
-from yinghu.ui.decorators import staff_page
+from yinghu.ui.decorators import staff, staff_action
 from yinghu.ui.requests import login_of, read_day, who
 from yinghu.web.volunteers.views import of_coordinator
 
@@ -81,7 +83,9 @@ def _monday(request: HttpRequest) -> date:
     return day - timedelta(days=day.weekday())
 
 
-@staff_page("GET", "HEAD", "POST", desks=["volunteers"])
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff("volunteers")
 def show_roster(request: HttpRequest) -> HttpResponse:
     """Show a week of the roster; add a shift on POST."""
     squad, squads = _squad(request)
@@ -165,7 +169,7 @@ def _clock(moment: datetime) -> str:
     return f"{timezone.localtime(moment):%H:%M}"
 
 
-@staff_page("POST", desks=["volunteers"])
+@staff_action("volunteers")
 def remove_shift(request: HttpRequest, pk: int) -> HttpResponse:
     """Remove a shift of one of the user's squads."""
     own = Shift.objects.filter(unit__in=squads_of(who(request))).select_related("unit", "user")

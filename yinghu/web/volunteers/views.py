@@ -13,6 +13,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
 
 from yinghu.common import rate_limit
 from yinghu.common.form_fields import LineField
@@ -25,7 +27,7 @@ from yinghu.errands.models import Leg
 from yinghu.people import disclosure, shifts, volunteers
 from yinghu.people.access import squads_of
 from yinghu.people.models import Change, Unit, Volunteer
-from yinghu.ui.decorators import staff_page
+from yinghu.ui.decorators import staff, staff_action, staff_page
 from yinghu.ui.requests import login_of, who
 from yinghu.ui.verb_views import VerbView
 from yinghu.web.volunteers.service_form import Names, ServiceForm
@@ -89,7 +91,7 @@ def one_of(request: HttpRequest, key: str) -> Volunteer:
     return get_object_or_404(of_coordinator(request), user__username=key)
 
 
-@staff_page("GET", desks=["volunteers"])
+@staff_page("volunteers")
 def volunteers_page(request: HttpRequest) -> HttpResponse:
     """List volunteers by state, or search them by name or phone."""
     return _list(request, AddForm(_squads(request)))
@@ -163,7 +165,7 @@ def _lines(rows: list[Volunteer]) -> list[dict[str, Any]]:
     ]
 
 
-@staff_page("POST", desks=["volunteers"])
+@staff_action("volunteers")
 def volunteer_add(request: HttpRequest) -> HttpResponse:
     """Add a volunteer, who is in the squad at once and logs in by phone."""
     squads = [unit for unit in _squads(request) if unit.active]
@@ -181,7 +183,9 @@ def volunteer_add(request: HttpRequest) -> HttpResponse:
     return redirect("volunteer_one", one.user.username)
 
 
-@staff_page("GET", "HEAD", "POST", desks=["volunteers"])
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff("volunteers")
 def volunteer_page(request: HttpRequest, key: str) -> HttpResponse:
     """Show one volunteer: skills, service, history. POST changes skills, areas and passes."""
     volunteer = one_of(request, key)
@@ -280,7 +284,7 @@ ACTS: dict[str, VolunteerAct] = {
 }
 
 
-@staff_page("POST", desks=["volunteers"])
+@staff_action("volunteers")
 def volunteer_act(request: HttpRequest, key: str, verb: str) -> HttpResponse:
     """Do one of `ACTS`, or show the phone, which is logged."""
     volunteer, by = one_of(request, key), login_of(request)

@@ -19,15 +19,16 @@ from django.views.decorators.http import require_GET
 
 from yinghu.common import rate_limit
 from yinghu.common.privacy.sealing import derived_key
+from yinghu.common.text import whole_number
 from yinghu.errands import membership
 from yinghu.people import disclosure, volunteers
 from yinghu.people.models import Shift, Volunteer
 from yinghu.places import locate
 from yinghu.places.area_fields import AreaField, AreaInput
-from yinghu.ui.decorators import staff_page
+from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.maps import point_in
 from yinghu.ui.qr import qr_inline
-from yinghu.ui.requests import absolute, login_of, read_id
+from yinghu.ui.requests import absolute, login_of
 from yinghu.web.volunteers.service_form import Names, ServiceForm
 from yinghu.web.volunteers.service_hours import done_legs, hours_said, month_began, served_by
 from yinghu.web.volunteers.views import availability
@@ -64,7 +65,7 @@ def _me(request: HttpRequest) -> Volunteer | None:
     return found.select_related("user", "squad").first()
 
 
-@staff_page("GET", desks=["field"])
+@staff_page("field")
 def profile_page(request: HttpRequest) -> HttpResponse:
     """Show the profile; staff who are no volunteers see their service only."""
     return _show(request, _me(request))
@@ -128,7 +129,7 @@ def _hours(day: int, first: int) -> range:
     return range(start, start + 6)
 
 
-@staff_page("POST", desks=["field"])
+@staff_action("field")
 def profile_act(request: HttpRequest, verb: str) -> HttpResponse:
     """Do one of `ACTS` for a volunteer."""
     me = _me(request)
@@ -146,7 +147,7 @@ def _back(request: HttpRequest, said: str) -> HttpResponse:
 
 
 def _ready(request: HttpRequest, me: Volunteer) -> HttpResponse:
-    hours = read_id(request.POST.get("hours", ""))
+    hours = whole_number(request.POST.get("hours", ""))
     if hours not in READY_FOR:
         raise Http404
     volunteers.set_ready(me, timezone.now() + timedelta(hours=hours))
@@ -219,7 +220,7 @@ ACTS: Final[dict[str, Callable[[HttpRequest, Volunteer], HttpResponse]]] = {
 }
 
 
-@staff_page("GET", desks=["field"])
+@staff_page("field")
 def certificate_page(request: HttpRequest) -> HttpResponse:
     """Show a certificate of service to print, with a code by which anybody can check it."""
     me = _me(request)
@@ -241,8 +242,7 @@ def certificate_page(request: HttpRequest) -> HttpResponse:
         "on": today.isoformat(),
     }
     # Nothing is stored: the address of the check page has its signed contents.
-    key = derived_key("certificate").hex()
-    token = signing.dumps(said, key=key, salt=_SALT, compress=True)
+    token = signing.dumps(said, key=derived_key("certificate").hex(), salt=_SALT, compress=True)
     link = absolute(reverse("certificate_check", args=[token]))
     context = {
         "desk": "field",
