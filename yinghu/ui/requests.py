@@ -37,11 +37,6 @@ def is_part(request: HttpRequest, name: str) -> bool:
     return request.GET.get("part") == name
 
 
-def read_id(text: str) -> int | None:
-    """Parse the id of a row in an address or a form; None if it is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
 def read_day(text: str) -> date | None:
     """Parse a date in an address; None if it is none."""
     try:

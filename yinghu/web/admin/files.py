@@ -21,9 +21,6 @@ from yinghu.web.admin.decorators import door, get_config_type
 SHOWN = 200
 """Maximum lines of each outcome in a preview."""
 
-MAX_SEALED_CHARS = 1_500_000
-"""Size limit of the signed rows, which the preview form sends back; a form may have 2 MB."""
-
 
 @door("GET")
 def export_rows(request: HttpRequest, name: str) -> HttpResponse:
@@ -56,7 +53,8 @@ def import_rows(request: HttpRequest, name: str) -> HttpResponse:
         if missing := config.missing_in(table.columns):
             raise BadFile(_("缺少这些列：%s") % _("、").join(missing))
         sealed = signing.dumps(table.rows, salt=_salt(request, config), compress=True)
-        if len(sealed) > MAX_SEALED_CHARS:
+        # The preview form sends them back, and a form may have 2 MB.
+        if len(sealed) > 1_500_000:
             raise BadFile(_("文件太大了，请分成几个文件，分几次导入"))
     except BadFile as bad:
         return _render_upload(request, config, problem=str(bad))

@@ -12,10 +12,11 @@ from django.utils.translation import gettext as _
 from yinghu.administration.history import describe, what_was_done
 from yinghu.administration.registry import TYPES
 from yinghu.common.config_types.config_form import FormContext
+from yinghu.common.text import whole_number
 from yinghu.people import shifts, volunteers
 from yinghu.people.models import Change, User
 from yinghu.ui.pagination import page_before
-from yinghu.ui.requests import read_day, read_id
+from yinghu.ui.requests import read_day
 from yinghu.web.admin.decorators import door, get_config_type, get_row, row_context
 from yinghu.web.volunteers.service_form import Names
 from yinghu.web.volunteers.views import change_words
@@ -54,7 +55,7 @@ def list_row_changes(request: HttpRequest, name: str, key: str) -> HttpResponse:
 
 
 def _page_context(request: HttpRequest, found: QuerySet[Change]) -> dict[str, Any]:
-    before = read_id(request.GET.get("before", ""))
+    before = whole_number(request.GET.get("before", ""))
     changes, more = page_before(found.select_related("user"), before, size=40)
     query = request.GET.copy()
     query.pop("before", None)

@@ -136,8 +136,8 @@ def edit_rule(request: HttpRequest, key: str) -> HttpResponse:
             others = changed_meanwhile(RULES, key, seen, now)
             return _render_form(request, form, thing, status=409, others=others)
         done = services.update(RULES, login_of(request), thing, form.cleaned_data)
-    text = _("已保存，马上生效；已经派出去的不动") if done else _("没有改动")
-    messages.success(request, text)
+    said = _("已保存，马上生效；已经派出去的不动") if done else _("没有改动")
+    messages.success(request, said)
     return redirect("rules")
 
 

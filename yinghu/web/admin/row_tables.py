@@ -13,13 +13,13 @@ from yinghu.appeals.models import Category
 from yinghu.common.config_types.config_form import ConfigForm
 from yinghu.common.form_fields import RowsInput
 from yinghu.common.language import name_of
+from yinghu.common.text import whole_number
 from yinghu.errands.config_types import legs
 from yinghu.errands.config_types.errands import ErrandForm
 from yinghu.errands.models import LegKind, Proof, Where
 from yinghu.errands.planning import MOST_LEGS
 from yinghu.people.models import Skill
 from yinghu.ui.forms import FilingForm
-from yinghu.ui.requests import read_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class RowTable:
         """The typed rows after `add`, `up:2`, `down:2` or `remove:2`; unchanged otherwise."""
         rows = self.widget.typed(data)
         act, _colon, at = order.partition(":")
-        n = read_id(at)
+        n = whole_number(at)
         if act == "add" and len(rows) < self.widget.most:
             return [*rows, dict(self.blank)]
         if n is None or n >= len(rows):

@@ -7,9 +7,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from yinghu.common.text import whole_number
 from yinghu.places.models import Area, Place
 from yinghu.ui.qr import qr_inline
-from yinghu.ui.requests import absolute, read_id
+from yinghu.ui.requests import absolute
 from yinghu.web.admin.decorators import door
 
 LAYOUTS = (1, 2, 4, 8)
@@ -20,7 +21,7 @@ MAX_STICKERS = 400
 @door("GET")
 def show_stickers(request: HttpRequest) -> HttpResponse:
     """Show the stickers of chosen places or of an area, and the form to choose them."""
-    per = read_id(request.GET.get("per", ""))
+    per = whole_number(request.GET.get("per", ""))
     per_sheet = per if per in LAYOUTS else 4
     codes = [code.replace("\x00", "") for code in request.GET.getlist("code")[:MAX_STICKERS]]
     under = request.GET.get("area", "").replace("\x00", "").strip()[:120]

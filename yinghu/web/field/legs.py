@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from yinghu.appeals import moving
 from yinghu.appeals.body_from_answers import is_made_of_answers
-from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.models import Appeal
 from yinghu.common import photos
 from yinghu.common.privacy.masking import without_numbers
 from yinghu.errands import actions as errand_actions
@@ -160,6 +160,7 @@ def _show(
     # Legs have consecutive numbers: finished and others' legs are hidden from outsiders.
     to_take = leg.state == Leg.State.OPEN and leg.kind != LegKind.HAND_OVER
     offers_waiting = Offer.objects.filter(answer=Offer.Answer.WAITING, until__gt=timezone.now())
+    chat = appeal.events.filter(verb=SAY.name).select_related("user").order_by("-seq")
     gone = leg.state == Leg.State.TAKEN and not beside
     context = {
         "desk": "field",
@@ -183,7 +184,7 @@ def _show(
         "body": appeal.body if shown else without_numbers(appeal.body),
         "answers": [] if is_made_of_answers(appeal) else event_text.answers_of(appeal, shown),
         "photos": list(appeal.attachments.filter(event=None).order_by("pk")) if holds else [],
-        "chat": _chat(appeal) if beside else [],
+        "chat": list(chat[:30])[::-1] if beside else [],
         "finish": bound if isinstance(bound, FinishForm) else FinishForm(auto_id="finish-%s"),
         "back": bound if isinstance(bound, BackForm) else BackForm(auto_id="back-%s"),
         "say": bound if isinstance(bound, LegMessageForm) else LegMessageForm(auto_id="say-%s"),
@@ -238,11 +239,6 @@ def _point(leg: Leg, shown: bool) -> Point | None:
     return point(leg.lon, leg.lat) if exact else point(leg.about_lon, leg.about_lat)
 
 
-def _chat(appeal: Appeal) -> list[Event]:
-    said = appeal.events.filter(verb=SAY.name).select_related("user").order_by("-seq")
-    return list(said[:30])[::-1]
-
-
 def _next(actor: Actor, leg_id: int) -> Card | None:
     """Another open leg, for an actor who was too late for this one."""
     # Hundreds may ask at once: only the columns of a card are read.
@@ -277,11 +273,11 @@ def leg_photo(request: HttpRequest, leg_id: int, photo_id: int) -> HttpResponse:
 
 @staff_action("field")
 def leg_act(request: HttpRequest, leg_id: int, verb: str) -> HttpResponse:
-    """Take a leg, or do one of `STEPS`."""
+    """Take a leg, or do one of `LEG_STEPS`."""
     if verb == "take":
         return _take_leg(request, leg_id)
     leg = _known(request, leg_id)
-    if verb not in STEPS:
+    if verb not in LEG_STEPS:
         raise Http404
 
     form = _FORMS[verb](request.POST, request.FILES) if verb in _FORMS else None
@@ -290,7 +286,7 @@ def leg_act(request: HttpRequest, leg_id: int, verb: str) -> HttpResponse:
     def act() -> str:
         given = dict(form.cleaned_data) if form else {}
         uploads = given.pop("photos", ())
-        return run_with_photos(lambda kept: STEPS[verb](leg, actor, given, kept, None), uploads)
+        return run_with_photos(lambda kept: LEG_STEPS[verb](leg, actor, given, kept, None), uploads)
 
     def follow() -> HttpResponse:
         done = Leg.objects.filter(pk=leg_id, state=Leg.State.DONE).exists()
@@ -326,7 +322,7 @@ def _take_leg(request: HttpRequest, leg_id: int) -> HttpResponse:
 
 Given = Mapping[str, Any]
 Kept = tuple[photos.StoredPhoto, ...]
-Step = Callable[[Leg, Actor, Given, Kept, datetime | None], str]
+LegStep = Callable[[Leg, Actor, Given, Kept, datetime | None], str]
 """Does a step of a leg with the values of its form (`paid` in cents) and stored photos; returns the
 message for its helper. The moment is when a phone recorded the step, None for now.
 """
@@ -363,7 +359,7 @@ def _say(leg: Leg, actor: Actor, given: Given, kept: Kept, at: datetime | None) 
     return ""
 
 
-STEPS: dict[str, Step] = {
+LEG_STEPS: dict[str, LegStep] = {
     "decline": _decline,
     "give_back": _give_back,
     "hand_over": _hand_over,

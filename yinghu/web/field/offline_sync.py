@@ -33,13 +33,14 @@ from django.views.decorators.http import require_http_methods
 
 from yinghu.appeals.moving import NotFound, Refused
 from yinghu.common import photos
+from yinghu.common.text import whole_number
 from yinghu.errands import leg_actions
 from yinghu.errands.models import FieldRecord, Leg
 from yinghu.people.access import Actor, desks_of
 from yinghu.people.models import User
-from yinghu.ui.requests import read_id, who
+from yinghu.ui.requests import who
 from yinghu.ui.verb_views import run_with_photos
-from yinghu.web.field.legs import STEPS
+from yinghu.web.field.legs import LEG_STEPS
 
 _KEY = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}", re.ASCII)
 _MS = re.compile(r"-?[0-9]{1,15}", re.ASCII)
@@ -121,7 +122,7 @@ def _perform(leg: Leg, actor: Actor, record: RecordedStep) -> dict[str, Any]:
             raise Refused("too_many_photos", _("最多 %d 张照片") % photos.MAX_PHOTOS, "photos")
         given = {**record.fields, "paid": cents(record.fields["paid"])}
         said = run_with_photos(
-            lambda kept: STEPS[record.verb](leg, actor, given, kept, record.at), record.uploads
+            lambda kept: LEG_STEPS[record.verb](leg, actor, given, kept, record.at), record.uploads
         )
     except Refused as refused:
         if refused.code == "no_room":
@@ -149,7 +150,7 @@ def _parse(request: HttpRequest) -> RecordedStep:
         raise BadRecord("bad_key", _("这一步的编号不对，没有收下"))
     if verb not in RECORDED:
         raise BadRecord("bad_verb", _("不认识这一步，没有收下。请刷新页面再办一次。"))
-    leg = read_id(given.get("leg", ""))
+    leg = whole_number(given.get("leg", ""))
     if leg is None:
         raise BadRecord("not_found", _("没有这一程"), 404)
     fields = {name: given.get(name, "") for name in ("words", "why", "kept", "paid")}

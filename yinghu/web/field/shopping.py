@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from yinghu.appeals import moving
 from yinghu.common import photos
 from yinghu.common.privacy.masking import without_numbers
+from yinghu.common.text import whole_number
 from yinghu.errands import leg_actions
 from yinghu.errands.models import Leg, Proof
 from yinghu.errands.shopping_list import (
@@ -28,7 +29,7 @@ from yinghu.people.access import Actor
 from yinghu.places.models import Place
 from yinghu.ui import event_text
 from yinghu.ui.decorators import staff_action, staff_page
-from yinghu.ui.requests import read_id, who
+from yinghu.ui.requests import who
 from yinghu.ui.verb_views import store_photos
 from yinghu.web.field.legs import SHOWN, Kept
 
@@ -78,7 +79,7 @@ class TickedLegs:
 
 
 def _numbers(texts: Iterable[str]) -> list[int]:
-    return [number for text in texts if (number := read_id(text)) is not None]
+    return [number for text in texts if (number := whole_number(text)) is not None]
 
 
 def _goods(leg: Leg) -> str:

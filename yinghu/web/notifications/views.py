@@ -13,6 +13,7 @@ from yinghu.appeals.closing_actions import RATE, REOPEN
 from yinghu.appeals.handling_actions import SUPPLY, URGE
 from yinghu.appeals.labels import headline_of
 from yinghu.common.privacy.masking import without_numbers
+from yinghu.common.text import whole_number
 from yinghu.errands.actions import SAY
 from yinghu.errands.eligibility import may_know
 from yinghu.errands.models import Leg
@@ -22,7 +23,7 @@ from yinghu.notifications.read_state import mark_read
 from yinghu.people.access import Actor, desks_of, may_read_why, may_see
 from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.pagination import PAGE_SIZE, page_before, size_for
-from yinghu.ui.requests import is_part, login_of, read_id, who
+from yinghu.ui.requests import is_part, login_of, who
 from yinghu.verbs import ERRANDS
 
 
@@ -75,7 +76,7 @@ def _quote(notice: Notification) -> str:
 @staff_page()
 def notices_page(request: HttpRequest) -> HttpResponse:
     """List the notices, newest first; `?unread=1` only the unread ones."""
-    before, only = read_id(request.GET.get("before", "")), request.GET.get("unread") == "1"
+    before, only = whole_number(request.GET.get("before", "")), request.GET.get("unread") == "1"
     own = Notification.objects.filter(user=login_of(request))
     newest = own.order_by("-id").values_list("pk", flat=True).first() or 0
     found = own.filter(read_at=None) if only else own
@@ -127,7 +128,7 @@ def open_notice(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_action()
 def mark_notices_read(request: HttpRequest) -> HttpResponse:
     """Mark all notices up to `until` as read, the newest when the page was made."""
-    until = read_id(request.POST.get("until", ""))
+    until = whole_number(request.POST.get("until", ""))
     if until is None:
         messages.error(request, _("没有说到哪一条为止，请刷新后再试"))
         return redirect("notices")
@@ -141,7 +142,7 @@ def failed_deliveries(request: HttpRequest) -> HttpResponse:
     """List failed deliveries with their errors, for administrators."""
     found = Delivery.objects.filter(state=Delivery.State.FAILED)
     found = found.select_related("notification__user", "notification__appeal")
-    rows, more = page_before(found, read_id(request.GET.get("before", "")))
+    rows, more = page_before(found, whole_number(request.GET.get("before", "")))
     context = {"desk": "setup", "rows": rows, "more": more, "attempts": delivery.ATTEMPTS}
     return render(request, "notifications/failed.html", context)
 
@@ -150,7 +151,7 @@ def failed_deliveries(request: HttpRequest) -> HttpResponse:
 def retry_deliveries(request: HttpRequest) -> HttpResponse:
     """Requeue one failed delivery, or all."""
     text = request.POST.get("delivery", "")
-    pk = read_id(text)
+    pk = whole_number(text)
     if text and pk is None:
         messages.error(request, _("没有这条记录"))
         return redirect("notices_failed")

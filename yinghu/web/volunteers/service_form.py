@@ -32,15 +32,12 @@ class Names:
         return locate.known_areas()
 
     def skills(self, codes: Iterable[str]) -> list[str]:
-        """Names of skills."""
         return [self._skills.get(code, code) for code in codes]
 
     def zones(self, codes: Iterable[str]) -> list[str]:
-        """Names of zones."""
         return [self._zones.get(code, code) for code in codes]
 
     def areas(self, codes: Iterable[str]) -> list[str]:
-        """Names of areas."""
         return [name_of(self._areas[code]) if code in self._areas else code for code in codes]
 
 

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET
 
 from yinghu.common import rate_limit
 from yinghu.common.privacy.sealing import derived_key
+from yinghu.common.text import whole_number
 from yinghu.errands import membership
 from yinghu.people import disclosure, volunteers
 from yinghu.people.models import Shift, Volunteer
@@ -27,7 +28,7 @@ from yinghu.places.area_fields import AreaField, AreaInput
 from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.maps import point_in
 from yinghu.ui.qr import qr_inline
-from yinghu.ui.requests import absolute, login_of, read_id
+from yinghu.ui.requests import absolute, login_of
 from yinghu.web.volunteers.service_form import Names, ServiceForm
 from yinghu.web.volunteers.service_hours import done_legs, hours_said, month_began, served_by
 from yinghu.web.volunteers.views import availability
@@ -146,7 +147,7 @@ def _back(request: HttpRequest, said: str) -> HttpResponse:
 
 
 def _ready(request: HttpRequest, me: Volunteer) -> HttpResponse:
-    hours = read_id(request.POST.get("hours", ""))
+    hours = whole_number(request.POST.get("hours", ""))
     if hours not in READY_FOR:
         raise Http404
     volunteers.set_ready(me, timezone.now() + timedelta(hours=hours))
@@ -241,8 +242,7 @@ def certificate_page(request: HttpRequest) -> HttpResponse:
         "on": today.isoformat(),
     }
     # Nothing is stored: the address of the check page has its signed contents.
-    key = derived_key("certificate").hex()
-    token = signing.dumps(said, key=key, salt=_SALT, compress=True)
+    token = signing.dumps(said, key=derived_key("certificate").hex(), salt=_SALT, compress=True)
     link = absolute(reverse("certificate_check", args=[token]))
     context = {
         "desk": "field",
