@@ -26,7 +26,7 @@ def by_whom(event: Event) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Setback:
-    """A reopening or negative rating, by the requester (`own`), of an `unsolved` appeal."""
+    """A reopening or negative rating; `own` if by the requester, `unsolved` if for that reason."""
 
     words: str
     own: bool

@@ -28,7 +28,7 @@ Done = TypeVar("Done")
 _REPEATABLE = {"words", "why", "photos", "arrived", "point"}
 """Fields of verbs that say no more than words; see `is_duplicate`."""
 _SAME = {RATE: {"solved", "satisfaction", "unreached"}, REPORT_IN: {"unit"}, CONTEST: {"unit"}}
-"""Other fields that it compares."""
+"""Further fields by which it recognises the same submission."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,9 @@ def typed_words(form: forms.BaseForm) -> str:
 
 
 def perform(appeal_id: int, actor: Actor, form: VerbForm, expect: int | None = None) -> Event:
-    """Do the verb of a valid form. Raises `moving.Refused`, for a bad photo at field `photos`."""
+    """Do the verb of a valid form. Raises `moving.Refused`, for a bad photo at field `photos`; then
+    nothing has changed and no photo is kept.
+    """
     given = form.values()
 
     def act(kept: tuple[photos.StoredPhoto, ...]) -> Event:

@@ -101,7 +101,7 @@ def excerpt(text: str, query: str) -> SafeString:
 
 
 def find_cases(actor: Actor, wanted: Filter) -> tuple[str, QuerySet[Appeal]]:
-    """Apply a filter in the actor's scope; returns as `match_query`, "" without a search."""
+    """Apply a filter in the actor's scope; returns the kind of match, "" without `q`, and cases."""
     appeals = wanted.apply(inboxes.visible(actor), actor)
     if not wanted.q:
         return "", appeals
