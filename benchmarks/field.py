@@ -198,7 +198,6 @@ def _time_choosing(among: int) -> list[float]:
 
 
 def _forget_volunteers(keep: int) -> None:
-    """Delete all volunteers except `keep` of the benchmark's own."""
     execute(
         "DELETE FROM people_volunteer WHERE user_id NOT IN (SELECT v.user_id FROM people_volunteer "
         "AS v JOIN people_user AS u ON u.id = v.user_id WHERE u.username LIKE 'bench-%%' "
@@ -283,7 +282,6 @@ def take_request(key: str, leg: int) -> str:
 
 
 def _check_taken_once(cases: int) -> None:
-    """Check that every open leg got exactly one holder and one event."""
     states = dict(execute("SELECT state, count(*) FROM errands_leg GROUP BY 1"))
     lost, taken = states.get("open", 0), states.get("taken", 0)
     twice = execute(

@@ -56,7 +56,6 @@ def run(options: argparse.Namespace) -> list[Measurement]:
 
 
 def _time_import(url: str, file: Path, rows: int) -> float:
-    """Seconds of one `yinghu import` of the file."""
     mapping = [f"{column}={target}" for column, target in COLUMNS.items()]
     begun = time.perf_counter()
     command = spawn(

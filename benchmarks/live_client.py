@@ -31,9 +31,7 @@ SETTLED = 2.0
 
 @dataclass(slots=True)
 class Viewer:
-    """A page, its events and fetches. `owed` are events not yet followed by a fetch, `looked` is
-    the time of the last one, `spread` in seconds.
-    """
+    """A page. `owed` are events not yet followed by a fetch, `looked` is when the last one was."""
 
     port: int
     path: str

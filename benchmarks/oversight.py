@@ -118,7 +118,6 @@ def _time_chasing(url: str, workers: int) -> float:
 
 
 def _check_chased_once(count: int) -> None:
-    """Check that every due clock has exactly one event and no job waits."""
     rows = execute(
         "SELECT appeal_id, facts->>'due', count(*) FROM appeals_event WHERE verb = 'chase' "
         "GROUP BY 1, 2 HAVING count(*) > 1"

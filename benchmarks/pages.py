@@ -30,7 +30,6 @@ TERMS = (
     "居住证",
     "幼儿园招生",
 )
-
 FILTERS = (
     "status=filed&category=-",
     "status=closed&unit=food",

@@ -42,8 +42,6 @@ class StatementProxy(socketserver.ThreadingUnixStreamServer):
 
 
 class _Client(socketserver.StreamRequestHandler):
-    """One connection of a client."""
-
     server: StatementProxy
 
     def handle(self) -> None:

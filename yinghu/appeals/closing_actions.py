@@ -183,7 +183,6 @@ def merge(
     appeal_id: int, actor: Actor, *, master: int, why: str = "", expect: int | None = None
 ) -> Event:
     """Merge into another open appeal (by id), which the requester then follows."""
-
     with transaction.atomic():
         # Lock both rows in id order, so that opposite merges cannot deadlock.
         pair = Appeal.objects.filter(pk__in=(appeal_id, master)).order_by("pk")

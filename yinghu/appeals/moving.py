@@ -197,7 +197,6 @@ def _record(event: Event) -> None:
 def _check_allowed(
     verb: Verb, appeal: Appeal, actor: Actor, words: str, why: str, expect: int | None
 ) -> None:
-    """Check actor, status, clocks, version and texts against the verb's row."""
     mine = relations(actor, appeal)
     if not verb.who & mine:
         raise Forbidden("not_allowed", _("您不能对这件诉求做“%s”") % _(verb.label))

@@ -68,7 +68,6 @@ def load_city() -> None:
 
 
 def _load(name: str, rows: Iterable[dict[str, str]]) -> None:
-    """Import new rows of a configuration type, with its checks and history."""
     plan = tables.import_new(TYPES[name], None, rows)
     if refused := plan.of("refused"):
         raise BadFile(f"{name}, line {refused[0].number}: {' '.join(refused[0].why)}")
@@ -149,7 +148,6 @@ def _incoming(line: int, row: dict[str, str], places: dict[str, Place]) -> Incom
 
 
 def _move_along(appeal_id: int, row: dict[str, str]) -> None:
-    """Let the cast bring the appeal to the row's stage."""
     reached = _STAGES.index(row["stage"])
     if reached == 0:
         return
@@ -169,7 +167,6 @@ def _move_along(appeal_id: int, row: dict[str, str]) -> None:
 
 
 def _actor(**post: object) -> Actor:
-    """Return the first of the cast with such a post."""
     return actor_of(
         User.objects.filter(**{f"posts__{k}": v for k, v in post.items()}).order_by("pk")[0]
     )

@@ -62,7 +62,6 @@ def _show_questions(questions: list[dict[str, Any]], context: FormContext) -> st
 
 
 def _describe_question(question: dict[str, Any]) -> str:
-    """Describe a question: its label and how it is answered."""
     how = str(QUESTION_KINDS.get(question.get("kind", ""), question.get("kind")))
     if question.get("choices"):
         how += _("：") + _("、").join(question["choices"])

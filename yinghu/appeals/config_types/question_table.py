@@ -113,7 +113,6 @@ def _row(cells: dict[str, str], kept: Iterable[dict[str, Any]]) -> dict[str, str
 
 @cache
 def _kinds_by_name() -> dict[str, str]:
-    """Map codes and names (both languages) of question kinds to codes."""
     found = {kind: kind for kind in QUESTION_KINDS}
     for language in ("zh-hans", "en"):
         with translation.override(language):
