@@ -32,16 +32,14 @@ DOORS: dict[tuple[str, str], str] = {
 """(method, path) -> module with an `application` and a `lifespan()`, an asynchronous context
 manager that is entered for as long as the web process serves."""
 
-_FORWARDING = frozenset(
-    {
-        b"forwarded",
-        b"x-forwarded-for",
-        b"x-forwarded-host",
-        b"x-forwarded-port",
-        b"x-forwarded-proto",
-        b"x-real-ip",
-    }
-)
+_FORWARDING = {
+    b"forwarded",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-port",
+    b"x-forwarded-proto",
+    b"x-real-ip",
+}
 
 
 def resolve_sender(scope: Scope, trusted: Sequence[Any]) -> None:
@@ -161,12 +159,8 @@ def build() -> App:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                health.observe(
-                    path if door else "django",
-                    scope["method"],
-                    status,
-                    time.perf_counter() - start,
-                )
+                seconds = time.perf_counter() - start
+                health.observe(path if door else "django", scope["method"], status, seconds)
             await send(message)
 
         # DOORS have stricter limits of their own.
@@ -175,9 +169,8 @@ def build() -> App:
         try:
             await (door.application if door else django_app)(scope, heard, watched)
         except (TooLarge, TooSlow) as error:
-            log.warning(
-                "a body was not taken", why=type(error).__name__, path=without_secrets(path)
-            )
+            why = type(error).__name__
+            log.warning("a body was not taken", why=why, path=without_secrets(path))
             await _refuse(scope, watched, error)
 
     return application
