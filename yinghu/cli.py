@@ -8,6 +8,9 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 
+import django
+from django.db import connections
+
 import yinghu.commands
 from yinghu.commands import Needs
 
@@ -66,11 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _django(stack: contextlib.ExitStack) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yinghu.config.settings")
-    import django
-
     django.setup()
-
-    from django.db import connections
     from django.db.backends.postgresql.base import DatabaseWrapper
 
     def close() -> None:

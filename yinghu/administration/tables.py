@@ -81,7 +81,7 @@ def plan_import(config_type: ConfigType, rows: Rows) -> ImportPlan:
                 continue
             if key:
                 done[key] = (number, each)
-            line = _plan_line(context, number, each)
+            line = _plan_line(context, number, key, each)
             # A new row's key is known once it is parsed: two lines may write one area differently.
             if line.key:
                 done.setdefault(line.key, (number, each))
@@ -89,16 +89,15 @@ def plan_import(config_type: ConfigType, rows: Rows) -> ImportPlan:
     return ImportPlan(lines, context)
 
 
-def _plan_line(context: FormContext, number: int, cells: dict[str, str]) -> PlannedLine:
+def _plan_line(context: FormContext, number: int, key: str, cells: dict[str, str]) -> PlannedLine:
     config_type = context.type
-    key = config_type.key_in(cells, context)
     now = context.states.get(key)
     line = PlannedLine(number, key, cells.get("name") or str((now or {}).get("name") or key))
     known = {name: text for name, text in cells.items() if name in config_type.columns}
     shown = context.cells(key)
     if now is not None and all(shown.get(name, "") == text for name, text in known.items()):
         return line
-    form = config_type.form(context, key if now is not None else "", {**shown, **known})
+    form = context.form(key if now is not None else "", {**shown, **known})
     absent = [name for name, each in form.fields.items() if each.required and name not in known]
     if now is None and config_type.form.fixed == ("code",) and "name" in absent:
         # A file without names is not meant to create rows.

@@ -179,9 +179,7 @@ def get_photo(request: HttpRequest, number: str, photo: int) -> FileResponse:
     row = photo_for(actor, photo)
     if row is None or row.appeal_id != appeal.pk:
         raise problems.not_found()
-    response = FileResponse(
-        open(Path(settings.MEDIA_ROOT) / row.file, "rb"),  # noqa: SIM115  # the response closes it
-        content_type="image/jpeg",
-    )
+    file = open(Path(settings.MEDIA_ROOT) / row.file, "rb")  # noqa: SIM115  # the response closes it
+    response = FileResponse(file, content_type="image/jpeg")
     response["Cache-Control"] = "private, max-age=86400, immutable"
     return response

@@ -72,17 +72,14 @@ def _read(root: Path, name: str) -> StaticFile | None:
         kind += "; charset=utf-8"
     keep = b"public, max-age=31536000, immutable" if _HASHED.search(name) else b"max-age=300"
     etag = f'"{hashlib.sha256(content).hexdigest()[:24]}"'.encode()
-    return StaticFile(
-        content,
-        packed,
-        [
-            (b"content-type", kind.encode()),
-            (b"cache-control", keep),
-            (b"etag", etag),
-            (b"vary", b"accept-encoding"),
-            (b"x-content-type-options", b"nosniff"),
-        ],
-    )
+    headers = [
+        (b"content-type", kind.encode()),
+        (b"cache-control", keep),
+        (b"etag", etag),
+        (b"vary", b"accept-encoding"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    return StaticFile(content, packed, headers)
 
 
 def application(root: Path) -> Callable[..., Awaitable[None]]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -120,16 +121,12 @@ class DegreeField(forms.FloatField):
         self.most = most
 
     def clean(self, value: Any) -> float | None:
-        wrong = ValidationError(
-            _("应是 -%(n)d 到 %(n)d 之间的度数，例如 120.0751") % {"n": self.most}
-        )
-        try:
+        with suppress(ValidationError):
             found: float | None = super().clean(value)
-        except ValidationError:
-            raise wrong from None
-        if found is not None and abs(found) > self.most:
-            raise wrong
-        return found
+            if found is None or abs(found) <= self.most:
+                return found
+        said = {"n": self.most}
+        raise ValidationError(_("应是 -%(n)d 到 %(n)d 之间的度数，例如 120.0751") % said)
 
 
 def require_whole_point(form: forms.Form, cleaned: dict[str, Any]) -> None:

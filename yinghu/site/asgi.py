@@ -32,16 +32,14 @@ DOORS: dict[tuple[str, str], str] = {
 """(method, path) -> module with an `application` and a `lifespan()`, an asynchronous context
 manager that is entered for as long as the web process serves."""
 
-_FORWARDING = frozenset(
-    {
-        b"forwarded",
-        b"x-forwarded-for",
-        b"x-forwarded-host",
-        b"x-forwarded-port",
-        b"x-forwarded-proto",
-        b"x-real-ip",
-    }
-)
+_FORWARDING = {
+    b"forwarded",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-port",
+    b"x-forwarded-proto",
+    b"x-real-ip",
+}
 
 
 def resolve_sender(scope: Scope, trusted: Sequence[Any]) -> None:
@@ -172,9 +170,8 @@ def build() -> App:
             with health.in_progress(name):
                 await (door.application if door else django_app)(scope, heard, watched)
         except (TooLarge, TooSlow) as error:
-            log.warning(
-                "a body was not taken", why=type(error).__name__, path=without_secrets(path)
-            )
+            why = type(error).__name__
+            log.warning("a body was not taken", why=why, path=without_secrets(path))
             await _refuse(scope, watched, error)
 
     return application

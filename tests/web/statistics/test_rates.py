@@ -181,6 +181,7 @@ def test_only_who_has_the_board_sees_rates(browse: Browse, history: Any) -> None
 
 def test_a_head_sees_the_own_town_whatever_is_asked_for(browse: Browse, history: Any) -> None:
     post = Post.objects.get(user__username="town-head", role=Role.HEAD)
+    assert post.area
     assert post.area_id
     whole = text_of(browse("commander").get("/rates?period=all"))
     own = text_of(browse("town-head").get("/rates?period=all"))
@@ -195,7 +196,7 @@ def test_a_head_sees_the_own_town_whatever_is_asked_for(browse: Browse, history:
         assert cells == re.findall(r"<b>.*?</b>", own)
     book = browse("town-head").get("/rates.xlsx", {"period": "all", "scope": FOTANG})
     shown = load_workbook(io.BytesIO(book.content)).worksheets[0]
-    assert shown["C1"].value == post.area.name  # type: ignore[union-attr]
+    assert shown["C1"].value == post.area.name
     # A head whose unit has no area has no rates.
     Post.objects.filter(pk=post.pk).update(area=None)
     assert browse("town-head").get("/rates").status_code == 403

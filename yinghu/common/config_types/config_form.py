@@ -30,6 +30,7 @@ class FormContext:
     def __init__(self, config_type: "ConfigType") -> None:
         self.type = config_type
         self._remembered: dict[Any, Any] = {}
+        self._forms: dict[bool, ConfigForm] = {}
 
     @cached_property
     def rows(self) -> dict[str, Any]:
@@ -40,6 +41,18 @@ class FormContext:
     def states(self) -> dict[str, State]:
         """Every row's state by its key."""
         return {key: self.type.state(row) for key, row in self.rows.items()}
+
+    def form(self, key: str, data: Mapping[str, Any]) -> "ConfigForm":
+        """The form of a line, shared if possible: making one costs more than its checks."""
+        form = self._forms.get(bool(key))
+        if form is None:
+            form = self.type.form(self, key, data)
+            if form.shared:
+                self._forms[bool(key)] = form
+        else:
+            form.key, form.data = key, data
+            form.full_clean()
+        return form
 
     def cells(self, key: str) -> dict[str, str]:
         """A row as CSV cells; empty for a row that does not exist yet."""
@@ -99,6 +112,8 @@ class ConfigForm(forms.Form):
     fixed: ClassVar[tuple[str, ...]] = ("code",)
     unique_name: ClassVar[bool] = False
     """Must names of active rows be unique?"""
+    shared: ClassVar[bool] = False
+    """Are the fields the same for all rows, so that one form can check many lines?"""
 
     def __init__(
         self,

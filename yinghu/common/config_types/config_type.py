@@ -276,7 +276,7 @@ class ConfigType:
 
     # --- CSV --------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """Columns that a file may have."""
         return (*(field.name for field in self.fields), *(["active"] if self.retires else []))

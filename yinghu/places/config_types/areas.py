@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
@@ -58,6 +58,7 @@ class AreaForm(ConfigForm):
     lat = DegreeField(90)
     aliases = AliasesField(max_length=2000, required=False)
 
+    shared = True
     context: AreaContext
 
     def clean_code(self) -> str:
@@ -163,10 +164,14 @@ class AreaType(ModelType):
     heads = (gettext_lazy("层级"), gettext_lazy("下面有"))
 
     def rows(self) -> QuerySet[Area]:
-        return super().rows().defer("outline").prefetch_related("aliases")
+        aliases = Prefetch("aliases", to_attr="known_aliases")
+        return super().rows().defer("outline").prefetch_related(aliases)
 
     def state(self, row: Area) -> State:
-        return super().state(row) | {"aliases": sorted(alias.name for alias in row.aliases.all())}
+        # A list that `rows` has read: a query set for each of many rows would take seconds.
+        aliases = getattr(row, "known_aliases", None)
+        aliases = row.aliases.all() if aliases is None else aliases
+        return super().state(row) | {"aliases": sorted(alias.name for alias in aliases)}
 
     def is_active(self, row: Area) -> bool:
         return row.retired_at is None
@@ -195,8 +200,8 @@ class AreaType(ModelType):
             known = set(row.aliases.values_list("name", flat=True))
             added = [AreaAlias(area=row, name=name) for name in names if name not in known]
             AreaAlias.objects.bulk_create(added)
-            # Drop the stale prefetched list.
-            getattr(row, "_prefetched_objects_cache", {}).pop("aliases", None)
+            # Drop the stale list.
+            vars(row).pop("known_aliases", None)
         for name, value in self.attributes(values).items():
             setattr(row, name, value)
         # Update `updated_at`, by which other processes notice changes.

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest
 from yinghu.administration.registry import TYPES
 from yinghu.common.config_types.config_form import State
 from yinghu.common.config_types.config_type import ConfigType
-from yinghu.ui.decorators import P, View
+from yinghu.ui.decorators import P, View, staff_page
 
 
 def door(*methods: str) -> Callable[[View[P]], View[P]]:

@@ -20,6 +20,7 @@ from yinghu.routing import explanation
 from yinghu.routing.config_types import RuleNames, channel_said, choices_of, klass_said
 from yinghu.routing.routing import active_rules
 from yinghu.triage import suggest
+from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import who
 from yinghu.web.admin.routing_rules import describe_trials
 
