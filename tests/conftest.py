@@ -23,6 +23,7 @@ from pytest_django.plugin import blocking_manager_key
 from tests import databases
 from tests.cast import Cast, cast
 from tests.cities import own_city  # noqa: F401  # a fixture
+from tests.homes import first_start, own_folder, own_home  # noqa: F401  # fixtures
 from tests.live import Live
 from tests.settings import RUN, TEMPLATE, WORKER
 from yinghu.appeals import city_texts

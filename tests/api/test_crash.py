@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,99 +15,51 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from django.conf import settings
 
 from benchmarks.intake import COMPLETE_SQL
-from benchmarks.processes import free_port
-from tests.live import answers, until
-from yinghu.server import embedded
+from tests.homes import Up, up
+from tests.live import until
 
-KILLS = ("web", "database", "web", "database")
 SENDERS = 6
 PATIENCE = 60.0
 
 
-@dataclass
-class City:
-    """`yinghu up` on a home of its own, with the embedded database, which is durable there."""
-
-    home: Path
-    port: int = field(default_factory=free_port)
-
-    def __post_init__(self) -> None:
-        unwanted = ("DATABASE_URL", "YINGHU_", "DJANGO_SETTINGS_MODULE", "PYTEST_RUN_OF")
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(unwanted)}
-        self.environment = {**kept, "YINGHU_HOME": str(self.home), "PORT": str(self.port)}
-
-    def start(self) -> None:
-        """Bring it up; the log is beside the home."""
-        self.log = (self.home.parent / "up.log").open("wb")
-        self.up = subprocess.Popen(
-            [sys.executable, "-m", "yinghu", "up"],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self.log,
-            stderr=self.log,
-            start_new_session=True,
-        )
-        until(lambda: answers(f"{self.url}/healthz"), "the city to come up", PATIENCE)
-
-    def stop(self) -> None:
-        """End it as Ctrl-C does."""
-        self.up.send_signal(signal.SIGINT)
-        self.up.wait(PATIENCE)
-        self.log.close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def key(self) -> str:
-        """A key, made by the command."""
-        done = subprocess.run(
-            [sys.executable, "-m", "yinghu", "token", "operator", "crash test"],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout.strip()
-
-    def database(self) -> psycopg.Connection[Any] | None:
-        """A connection to the database; None while it is down."""
-        try:
-            return psycopg.connect(embedded.url(self.home))
-        except psycopg.OperationalError:
-            return None
-
-    def kill(self, what: str) -> None:
-        """kill -9: the web server with its workers, or PostgreSQL's first process."""
-        if what == "database":
-            pid = int((self.home / "postgres/data/postmaster.pid").read_text().split()[0])
-            os.kill(pid, signal.SIGKILL)
-            return
-        children = Path(f"/proc/{self.up.pid}/task/{self.up.pid}/children").read_text().split()
-        for pid in map(int, children):
-            if b"\0web\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                # The server and its workers are a session of their own.
-                os.killpg(pid, signal.SIGKILL)
+def make_key(city: Up) -> str:
+    """A key, made by the command."""
+    done = subprocess.run(
+        [sys.executable, "-m", "yinghu", "token", "operator", "crash test"],
+        env=city.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
 
 
-@pytest.fixture
-def city(tmp_path: Path) -> Iterator[City]:
-    """A city that is up."""
-    tmp_path.chmod(0o711)
-    made = City(tmp_path / "home")
-    made.start()
-    yield made
-    made.stop()
+def kill_database(city: Up) -> None:
+    """kill -9 PostgreSQL's first process."""
+    pid = int((city.home / "postgres/data/postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGKILL)
+
+
+def kill_web(city: Up) -> None:
+    """kill -9 the web server with its workers, which are a session of their own."""
+    os.killpg(until(lambda: city.child("web"), "a web server"), signal.SIGKILL)
+
+
+def database_of(city: Up) -> psycopg.Connection[Any] | None:
+    """A connection to the database; None while it is down."""
+    try:
+        return city.database()
+    except psycopg.OperationalError:
+        return None
 
 
 @dataclass
 class Sender:
     """A neighbouring system that sends each message until it is acknowledged."""
 
-    city: City
+    city: Up
     key: str
     name: str
     enough: threading.Event
@@ -146,11 +97,16 @@ class Sender:
         raise AssertionError(f"{external_id} was never acknowledged")
 
 
-@pytest.mark.skipif(not settings.ENV.embedded, reason="needs only to be shown once, on the wheel's")
-@pytest.mark.process
-def test_what_was_acknowledged_is_whole_after_any_kill(city: City) -> None:
+@pytest.mark.embedded
+def test_what_was_acknowledged_is_whole_after_any_kill(own_home: Path) -> None:
+    """Costs a start of everything, on the home that other tests of `yinghu up` begin with."""
+    with up(own_home) as city:
+        _kill_in_full_flow(city)
+
+
+def _kill_in_full_flow(city: Up) -> None:
     enough = threading.Event()
-    key = city.key()
+    key = make_key(city)
     senders = [Sender(city, key, f"s{number}", enough) for number in range(SENDERS)]
     threads = [threading.Thread(target=sender.run) for sender in senders]
     for thread in threads:
@@ -163,10 +119,10 @@ def test_what_was_acknowledged_is_whole_after_any_kill(city: City) -> None:
         before = count()
         until(lambda: count() > before + 60, "filings to flow", PATIENCE)
 
-    for what in KILLS:
+    for kill in (kill_web, kill_database, kill_web):
         # In full flow, and again after it came back.
         flow()
-        city.kill(what)
+        kill(city)
     flow()
     enough.set()
     for thread in threads:
@@ -176,7 +132,7 @@ def test_what_was_acknowledged_is_whole_after_any_kill(city: City) -> None:
 
     acknowledged = {key: value for sender in senders for key, value in sender.acknowledged.items()}
     # The last kill may be felt late: what its server had forked went on for a moment.
-    with until(city.database, "the database to be back", PATIENCE) as db:
+    with until(lambda: database_of(city), "the database to be back", PATIENCE) as db:
         whole = {row[0] for row in db.execute(COMPLETE_SQL).fetchall()}
         filed: dict[str, int] = dict(
             db.execute(

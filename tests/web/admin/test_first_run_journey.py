@@ -18,13 +18,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser_checks import no_violations
 from tests.conftest import DESK, PHONE
+from tests.homes import Up, up
 from tests.journeys.test_loop import fits
-from tests.site.test_up import Up, folder, up
 from yinghu.config import PROJECT
 
 pytestmark = [pytest.mark.browser, pytest.mark.embedded]
-
-__all__ = ["folder"]
 
 PASSWORD = "Qingshan-2026-lvshui"
 OFF = {"YINGHU_DEMO": "off"}
@@ -58,9 +56,9 @@ def admin_link(run: Up, name: str) -> str:
 
 
 @pytest.fixture
-def run(folder: Path) -> Iterator[Up]:
+def run(own_folder: Path) -> Iterator[Up]:
     """`yinghu up` without demo, on a database with nothing in it."""
-    with up(folder / "home", **OFF) as started:
+    with up(own_folder / "home", **OFF) as started:
         yield started
 
 
