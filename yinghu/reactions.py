@@ -59,7 +59,7 @@ def suggest_sorting(events: Sequence[Event]) -> None:
     notify_change("suggest", [event.appeal_id for event in events])
 
 
-def find_duplicates(events: Sequence[Event]) -> None:
+def record_duplicates(events: Sequence[Event]) -> None:
     """Record likely duplicates among earlier appeals."""
     duplicates.find_duplicates([event.appeal for event in events])
 
@@ -214,7 +214,7 @@ def _try_again(react_to: Callable[..., None], *given: object) -> None:
 
 
 REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
-    FILE: (index_words, suggest_sorting, find_duplicates),
+    FILE: (index_words, suggest_sorting, record_duplicates),
     SORT: (route_sorted,),
     ASSIGN: (raise_emergency, follow_ups.plan_errands),
     ACCEPT: (follow_ups.plan_errands,),

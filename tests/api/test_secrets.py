@@ -92,7 +92,7 @@ def test_only_desks_search_by_digits_and_not_without_end(
         assert ask(key, "/appeals?phone=13812345678")[0] == 403
         assert ask(key, "/appeals?q=13812345678")[1]["items"] == []
         assert ask(key, "/appeals?q=1381234567")[1]["items"] == []
-    settings.FLOOD_LIMITS = {"phone": (2, 60.0)}
+    settings.RATE_LIMITS = {"phone": (2, 60.0)}
     key = key_of("commander")
     answers = [ask(key, "/appeals?phone=13812345678") for _turn in range(3)]
     assert [status for status, _said in answers] == [200, 200, 429]
@@ -104,7 +104,7 @@ def test_only_desks_search_by_digits_and_not_without_end(
 def test_searching_by_words_is_slowed_for_each_login(
     ask: Ask, city: Cast, settings: Settings
 ) -> None:
-    settings.FLOOD_LIMITS = {"words": (2, 60.0)}
+    settings.RATE_LIMITS = {"words": (2, 60.0)}
     mine, other = key_of("volunteer"), key_of("clerk")
     assert [ask(mine, "/appeals?q=奶粉")[0] for _turn in range(3)] == [200, 200, 429]
     assert ask(mine, "/appeals")[0] == 200
@@ -124,7 +124,7 @@ def test_a_key_ends_with_the_last_post(ask: Ask, city: Cast) -> None:
 def test_a_tracking_token_does_not_act_without_end(
     ask: Ask, city: Cast, settings: Settings
 ) -> None:
-    settings.FLOOD_LIMITS = {"act": (3, 60.0)}
+    settings.RATE_LIMITS = {"act": (3, 60.0)}
     one, other = file_one(), file_one()
     path = f"/appeals/{one.number}/supply"
     answers = [ask(one.token, path, {"words": f"补充{turn}"}) for turn in range(4)]

@@ -17,7 +17,7 @@ class Clock:
 
 
 def test_a_burst_then_one_in_so_many_seconds(settings: Settings) -> None:
-    settings.FLOOD_LIMITS = {"file": (3, 10.0)}
+    settings.RATE_LIMITS = {"file": (3, 10.0)}
     clock = Clock()
     buckets = Buckets(clock)
     assert [buckets.take("file", "a") for _turn in range(3)] == [0.0] * 3
@@ -36,7 +36,7 @@ def test_a_burst_then_one_in_so_many_seconds(settings: Settings) -> None:
 def test_memory_is_bounded_and_the_busiest_are_remembered(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.FLOOD_LIMITS = {"file": (2, 10.0)}
+    settings.RATE_LIMITS = {"file": (2, 10.0)}
     monkeypatch.setattr(rate_limit, "MAX_KEYS", 100)
     clock = Clock()
     buckets = Buckets(clock)

@@ -68,7 +68,7 @@ def gateway(settings: Settings) -> Iterator[Gateway]:
 def deliver() -> None:
     """Do the queued sendings, as the worker does."""
     for job in ProcrastinateJob.objects.filter(task_name="yinghu.code").order_by("id"):
-        one_time_codes.send(**job.args)
+        one_time_codes.send_code(**job.args)
 
 
 def test_the_gateway_gets_phone_and_words_and_the_queue_holds_neither(
@@ -118,13 +118,13 @@ def test_a_gateway_that_refuses_is_tried_again_and_nobody_it_names_is(
     gateway.status = 200
     deliver()
     assert [path for path, _token, _message in gateway.got] == ["/send", "/send"]
-    assert one_time_codes.send.retry_strategy is not None
+    assert one_time_codes.send_code.retry_strategy is not None
 
 
 def test_a_gateway_that_is_down_says_nothing_of_the_message(city: Cast, settings: Settings) -> None:
     settings.SMS_URL = "http://127.0.0.1:9/send"
     with pytest.raises(sms.Undelivered, match=r"^the SMS gateway cannot be reached: \w+$"):
-        sms.send(PHONE, "验证码 123456")
+        sms.send_text(PHONE, "验证码 123456")
 
 
 def test_without_a_gateway_the_log_says_the_code_in_the_demo_only(

@@ -113,7 +113,7 @@ class Texting:
 
 
 def test_the_environment_knows_every_transport() -> None:
-    assert set(transports.TRANSPORTS) == set(environment.NOTICE_PROVIDERS)
+    assert set(transports.TRANSPORTS) == set(environment.TRANSPORT_NAMES)
 
 
 def test_a_requester_reads_in_their_language_and_gets_the_tracking_link(

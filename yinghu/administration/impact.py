@@ -21,14 +21,14 @@ from yinghu.common.config_types.config_type import ConfigType, few
 from yinghu.common.language import name_of
 from yinghu.errands.models import Leg
 from yinghu.errands.rezoning import rezone
-from yinghu.oversight.sweep import lay_out_anew, plan_chases_anew
+from yinghu.oversight.sweep import recompute_spans, replan_chases
 from yinghu.people.access import SYSTEM, Actor
 from yinghu.people.models import Post, Skill, Unit, User, Volunteer
 from yinghu.places.models import Area, Place, Zone
 from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import active_rules, under
 
-_JOBS = {"workday": lay_out_anew.name, "chase": plan_chases_anew.name, "zone": rezone.name}
+_JOBS = {"workday": recompute_spans.name, "chase": replan_chases.name, "zone": rezone.name}
 
 
 def job_after(config_type: ConfigType) -> str:

@@ -32,10 +32,10 @@ from yinghu.appeals.verb import (
     WORDS,
     WORDS_OPTIONAL,
     ClockChanges,
-    Field,
     FieldKind,
     Privacy,
     Verb,
+    VerbField,
 )
 from yinghu.common import text_cleaning
 from yinghu.common.language import name_of
@@ -44,9 +44,9 @@ from yinghu.people.models import Unit, User
 from yinghu.places.models import Area
 
 _CLASSIFICATION = (
-    Field("klass", FieldKind.KLASS, gettext_noop("性质"), required=False),
-    Field("area", FieldKind.AREA, gettext_noop("地点"), required=False),
-    Field("urgency", FieldKind.URGENCY, gettext_noop("紧急程度"), required=False),
+    VerbField("klass", FieldKind.KLASS, gettext_noop("性质"), required=False),
+    VerbField("area", FieldKind.AREA, gettext_noop("地点"), required=False),
+    VerbField("urgency", FieldKind.URGENCY, gettext_noop("紧急程度"), required=False),
 )
 
 
@@ -66,7 +66,7 @@ SORT = Verb(
     sources=frozenset({Status.FILED, Status.SORTED}),
     target=Status.SORTED,
     fields=(
-        Field("category", FieldKind.CATEGORY, gettext_noop("类别")),
+        VerbField("category", FieldKind.CATEGORY, gettext_noop("类别")),
         *_CLASSIFICATION,
         WHY_OPTIONAL,
     ),
@@ -137,7 +137,7 @@ CORRECT = Verb(
     # A case that has only been filed is sorted instead.
     sources=EVERY_STATUS - {Status.FILED},
     fields=(
-        Field("category", FieldKind.CATEGORY, gettext_noop("类别"), required=False),
+        VerbField("category", FieldKind.CATEGORY, gettext_noop("类别"), required=False),
         *_CLASSIFICATION,
         WHY,
     ),
@@ -218,7 +218,7 @@ ASSIGN = Verb(
     who=frozenset({Who.DISPATCH, Who.COMMAND, Who.SYSTEM}),
     sources=frozenset({Status.SORTED}) | HELD,
     target=Status.ASSIGNED,
-    fields=(Field("unit", FieldKind.UNIT, gettext_noop("承办单位")), WHY_OPTIONAL),
+    fields=(VerbField("unit", FieldKind.UNIT, gettext_noop("承办单位")), WHY_OPTIONAL),
     clocks=ClockChanges(
         start=(ClockKind.RESPOND,),
         stop=(ClockKind.DISPATCH, ClockKind.RESPOND, ClockKind.ARRIVE, ClockKind.RULING),
@@ -306,7 +306,7 @@ HAND = Verb(
     who=frozenset({Who.HANDLER, Who.HEAD, Who.SYSTEM}),
     sources=HELD,
     target=Status.HANDLING,
-    fields=(Field("user", FieldKind.USER, gettext_noop("转给谁")), WHY_OPTIONAL),
+    fields=(VerbField("user", FieldKind.USER, gettext_noop("转给谁")), WHY_OPTIONAL),
     clocks=ClockChanges(start=(ClockKind.ARRIVE,), stop=(ClockKind.RESPOND,)),
     told=unit_said(gettext_noop("%s已安排专人办理")),
     detail=lambda event: f"→ {name_detail(event)}",

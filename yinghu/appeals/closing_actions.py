@@ -27,9 +27,9 @@ from yinghu.appeals.verb import (
     WORDS,
     WORDS_OPTIONAL,
     ClockChanges,
-    Field,
     FieldKind,
     Verb,
+    VerbField,
 )
 from yinghu.common import text_cleaning
 from yinghu.people.access import Actor, may_see, serves
@@ -48,14 +48,16 @@ RATE = Verb(
     who=frozenset({Who.REQUESTER, Who.CALLBACK}),
     sources=frozenset({Status.RESOLVED, Status.CLOSED}),
     fields=(
-        Field(
+        VerbField(
             "solved",
             FieldKind.BOOL,
             gettext_noop("解决了吗"),
             answers=(gettext_noop("解决了"), gettext_noop("没有解决")),
         ),
-        Field("satisfaction", FieldKind.SATISFACTION, gettext_noop("满意程度")),
-        Field("unreached", FieldKind.BOOL, gettext_noop("单位没有联系过诉求人"), required=False),
+        VerbField("satisfaction", FieldKind.SATISFACTION, gettext_noop("满意程度")),
+        VerbField(
+            "unreached", FieldKind.BOOL, gettext_noop("单位没有联系过诉求人"), required=False
+        ),
         WORDS_OPTIONAL,
     ),
     clocks=ClockChanges(stop=(ClockKind.FEEDBACK,)),
@@ -169,7 +171,7 @@ MERGE = Verb(
     who=DESKS,
     sources=OPEN,
     target=Status.MERGED,
-    fields=(Field("master", FieldKind.APPEAL, gettext_noop("并入")), WHY_OPTIONAL),
+    fields=(VerbField("master", FieldKind.APPEAL, gettext_noop("并入")), WHY_OPTIONAL),
     clocks=ClockChanges(stop=STOPPED_AT_END),
     told=said(gettext_noop("与另一件相同的诉求一并办理")),
     detail=_merge_detail,

@@ -31,10 +31,10 @@ from yinghu.appeals.verb import (
     WORDS,
     WORDS_OPTIONAL,
     ClockChanges,
-    Field,
     FieldKind,
     Privacy,
     Verb,
+    VerbField,
 )
 from yinghu.common import text_cleaning
 from yinghu.common.photos import StoredPhoto
@@ -127,7 +127,7 @@ REPORT = Verb(
     fields=(
         WORDS,
         PHOTOS,
-        Field("arrived", FieldKind.BOOL, gettext_noop("已到场"), required=False),
+        VerbField("arrived", FieldKind.BOOL, gettext_noop("已到场"), required=False),
     ),
     adjust_clocks=_report_clocks,
     told=unit_said(gettext_noop("%s报告了进展")),
@@ -227,7 +227,7 @@ EXTEND = Verb(
     "calendar-time",
     who=UNIT | {Who.DISPATCH, Who.COMMAND},
     sources=HELD,
-    fields=(Field("until", FieldKind.TIME, gettext_noop("延至")), WHY),
+    fields=(VerbField("until", FieldKind.TIME, gettext_noop("延至")), WHY),
     done_as=_extend_done,
     told=_extend_told,
     detail=_extend_detail,
@@ -288,7 +288,9 @@ RESOLVE = Verb(
     fields=(
         WORDS,
         PHOTOS,
-        Field("why", FieldKind.TEXT, gettext_noop("协办还没有回复，为什么不等"), required=False),
+        VerbField(
+            "why", FieldKind.TEXT, gettext_noop("协办还没有回复，为什么不等"), required=False
+        ),
     ),
     clocks=ClockChanges(
         start=(ClockKind.FEEDBACK,),

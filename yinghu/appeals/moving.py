@@ -15,7 +15,7 @@ from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Attachment, Clock, Event
 from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
 from yinghu.appeals.states import ENDED, OF_UNITS, ClockKind, Status, resting_status
-from yinghu.appeals.verb import BY_ITSELF, Field, Verb
+from yinghu.appeals.verb import BY_ITSELF, Verb, VerbField
 from yinghu.common import text_cleaning
 from yinghu.common.job_queue import queue
 from yinghu.common.photos import MAX_PHOTOS, StoredPhoto
@@ -216,7 +216,7 @@ def _check_allowed(
             check_text(given[field.name], field)
 
 
-def check_text(text: str, field: Field, longest: int = MAX_WORDS) -> None:
+def check_text(text: str, field: VerbField, longest: int = MAX_WORDS) -> None:
     """Refuse text that is missing, too long or cannot be stored."""
     if field.required and not text:
         raise Refused("missing", _("请填写“%s”") % _(field.label), field.name)

@@ -46,7 +46,7 @@ class FieldKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class VerbField:
     """A field of a verb.
 
     The requester reads `public` texts; others stay internal. `answers` are the labels of yes and no
@@ -62,11 +62,11 @@ class Field:
     among: str = ""
 
 
-WORDS = Field("words", FieldKind.TEXT, gettext_noop("给诉求人的话"), public=True)
+WORDS = VerbField("words", FieldKind.TEXT, gettext_noop("给诉求人的话"), public=True)
 WORDS_OPTIONAL = replace(WORDS, required=False)
-WHY = Field("why", FieldKind.TEXT, gettext_noop("理由（内部）"))
-WHY_OPTIONAL = Field("why", FieldKind.TEXT, gettext_noop("说明（内部）"), required=False)
-PHOTOS = Field("photos", FieldKind.PHOTOS, gettext_noop("照片"), required=False, public=True)
+WHY = VerbField("why", FieldKind.TEXT, gettext_noop("理由（内部）"))
+WHY_OPTIONAL = VerbField("why", FieldKind.TEXT, gettext_noop("说明（内部）"), required=False)
+PHOTOS = VerbField("photos", FieldKind.PHOTOS, gettext_noop("照片"), required=False, public=True)
 
 
 class Privacy(Enum):
@@ -137,7 +137,7 @@ class Verb:
     sources: frozenset[Status]
     target: Status | None = None
     rests_from: frozenset[Status] = frozenset()
-    fields: tuple[Field, ...] = ()
+    fields: tuple[VerbField, ...] = ()
     clocks: ClockChanges = NO_CHANGES
     adjust_clocks: AdjustClocks | None = None
     new_limits: bool = False

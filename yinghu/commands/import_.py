@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         report = task.report
         began = time.monotonic()
         folded = 0
-        with arguments.may_break_off() as work, show_progress(_("导入")) as show:
+        with arguments.interruptible() as work, show_progress(_("导入")) as show:
 
             def step() -> None:
                 # Keeps the number of unfolded events low, which the board sums up live.

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         taken = Import(source, reader, rejects, SYSTEM)
         defaults = Defaults(args.unit, args.category, Satisfaction(args.satisfaction))
         replay = Replay(again, reader, rejects, defaults)
-        with arguments.may_break_off() as work:
+        with arguments.interruptible() as work:
             with show_progress(_("导入")) as show:
 
                 def taken_step() -> None:

@@ -37,7 +37,7 @@ per sender and per phone, and attempts to enter one; codes per squad, which the 
 look-ups per number and per phone (more generous than per sender, or one sender could lock others
 out); searches by phone and by words, per login; at the API, anonymous requests and unknown keys.
 
-`settings.FLOOD_LIMITS` overrides single rows.
+`settings.RATE_LIMITS` overrides single rows.
 """
 
 
@@ -51,7 +51,7 @@ class Buckets:
 
     def take(self, name: str, key: str) -> float:
         """Take a token; return 0.0, or the seconds until there is one."""
-        limits: dict[str, tuple[int, float]] = LIMITS | getattr(settings, "FLOOD_LIMITS", {})
+        limits: dict[str, tuple[int, float]] = LIMITS | getattr(settings, "RATE_LIMITS", {})
         burst, seconds = limits[name]
         now = self._clock()
         with self._lock:

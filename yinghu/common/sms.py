@@ -29,7 +29,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def send(phone: str, text: str) -> None:
+def send_text(phone: str, text: str) -> None:
     """Send a message to a phone in E.164. Raises Undelivered."""
     if not settings.SMS_URL:
         # The demo city has no secrets.

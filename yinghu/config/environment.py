@@ -39,7 +39,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 DEMO_CONSENT = "yes-this-is-a-demo"
 """Value of YINGHU_DEMO that allows the demo where other people can reach it."""
 
-NOTICE_PROVIDERS = ("log", "email")
+TRANSPORT_NAMES = ("log", "email")
 """Names of the transports that send notifications (`notifications.transports`)."""
 
 
@@ -189,10 +189,10 @@ def _sms_url(text: str) -> str:
 
 def _notice_providers(text: str, info: ValidationInfo) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(_split(text)))
-    unknown = [name for name in names if name not in NOTICE_PROVIDERS]
+    unknown = [name for name in names if name not in TRANSPORT_NAMES]
     if unknown or not names:
         found = f"{unknown[0]!r} is none of them" if unknown else "it names none"
-        raise ValueError(f"must name some of {', '.join(NOTICE_PROVIDERS)}, with commas; {found}")
+        raise ValueError(f"must name some of {', '.join(TRANSPORT_NAMES)}, with commas; {found}")
     if "email" in names and info.data.get("email_url") == "":
         raise ValueError(
             "email needs a mail server; name it in YINGHU_EMAIL_URL, and the sender in "

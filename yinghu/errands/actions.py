@@ -15,7 +15,7 @@ from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moving import Conflict, NotFound, Refused, move
 from yinghu.appeals.phrases import fact_said
 from yinghu.appeals.states import EVERY_STATUS, IN_UNIT, OPEN, UNIT, Who
-from yinghu.appeals.verb import WHY, WHY_OPTIONAL, Field, FieldKind, Privacy, Subject, Verb
+from yinghu.appeals.verb import WHY, WHY_OPTIONAL, FieldKind, Privacy, Subject, Verb, VerbField
 from yinghu.common import text_cleaning
 from yinghu.errands.leg_sequence import Course
 from yinghu.errands.models import Errand, ErrandTemplate, Leg, LegKind, Offer
@@ -203,7 +203,7 @@ SAY = Verb(
     "message",
     who=ERRAND_DESKS | {Who.HELPER},
     sources=EVERY_STATUS,
-    fields=(Field("why", FieldKind.TEXT, gettext_noop("留言")),),
+    fields=(VerbField("why", FieldKind.TEXT, gettext_noop("留言")),),
     errand=True,
     privacy=Privacy.PRIVATE,
 )

@@ -18,7 +18,7 @@ from yinghu.appeals.moving import Conflict, Forbidden, NotFound, Refused, move
 from yinghu.appeals.phrases import fact_said
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import IN_UNIT, OPEN, Who
-from yinghu.appeals.verb import PHOTOS, WHY, WORDS_OPTIONAL, Field, FieldKind, Subject, Verb
+from yinghu.appeals.verb import PHOTOS, WHY, WORDS_OPTIONAL, FieldKind, Subject, Verb, VerbField
 from yinghu.common import text_cleaning
 from yinghu.common.photos import StoredPhoto
 from yinghu.common.raw_query import fetch
@@ -120,7 +120,7 @@ GIVE_BACK = Verb(
     sources=OPEN,
     fields=(
         WHY,
-        Field("kept", FieldKind.TEXT, gettext_noop("已经办到哪一步了"), required=False),
+        VerbField("kept", FieldKind.TEXT, gettext_noop("已经办到哪一步了"), required=False),
     ),
     flag="legs",
     errand=True,
@@ -230,7 +230,7 @@ FINISH = Verb(
     fields=(
         WORDS_OPTIONAL,
         PHOTOS,
-        Field("paid", FieldKind.MONEY, gettext_noop("垫了多少钱（分）"), required=False),
+        VerbField("paid", FieldKind.MONEY, gettext_noop("垫了多少钱（分）"), required=False),
     ),
     flag="legs",
     errand=True,

@@ -88,7 +88,7 @@ def make_code(phone: str, purpose: Purpose = Purpose.CASES) -> str:
         Code.objects.filter(pk=row.pk).update(digest=_digest(row.pk, code, purpose))
         language = translation.get_language() or "zh-hans"
         sealed = seal(f"{row.pk} {language} {phone} {code} {purpose}")
-        queue(send.name, message=base64.b64encode(sealed).decode())
+        queue(send_code.name, message=base64.b64encode(sealed).decode())
     return code
 
 
@@ -135,7 +135,7 @@ def _check_limits(caller: bytes) -> None:
     # After 2, 4, 8 … seconds, within the ten minutes that the code is valid.
     retry=RetryStrategy(max_attempts=8, exponential_wait=2),
 )
-def send(message: str) -> None:
+def send_code(message: str) -> None:
     """Send a code to its phone, if its purpose allows that, and it is still valid."""
     number, language, phone, code, purpose = unseal(base64.b64decode(message)).split(" ")
     row = Code.objects.filter(pk=int(number)).first()
@@ -145,5 +145,5 @@ def send(message: str) -> None:
         return
     with translation.override(language):
         text = str(WORDS[Purpose(purpose)]) % {"name": city_texts.text("name"), "code": code}
-    sms.send(phone, text)
+    sms.send_text(phone, text)
     _log.info("code sent", code_id=row.pk)

@@ -25,7 +25,7 @@ from yinghu.appeals.phrases import (
     unit_said,
 )
 from yinghu.appeals.states import DESKS, EVERY_STATUS, HELD, UNIT, UNRATED, ClockKind, Status, Who
-from yinghu.appeals.verb import WHY, ClockChanges, Field, FieldKind, Privacy, Verb
+from yinghu.appeals.verb import WHY, ClockChanges, FieldKind, Privacy, Verb, VerbField
 from yinghu.oversight.levels import above, joined_units
 from yinghu.oversight.rulings import pending_request
 from yinghu.people.access import Actor, staffed
@@ -77,7 +77,7 @@ RULE = Verb(
     who=frozenset({Who.DISPATCH, Who.COMMAND}),
     sources=frozenset({Status.SORTED}) | HELD,
     rests_from=frozenset({Status.SORTED}) | HELD,
-    fields=(Field("agree", FieldKind.BOOL, gettext_noop("同意吗")), WHY),
+    fields=(VerbField("agree", FieldKind.BOOL, gettext_noop("同意吗")), WHY),
     clocks=ClockChanges(stop=(ClockKind.RULING,)),
     adjust_clocks=_rule_clocks,
     needs=ClockKind.RULING,
@@ -180,9 +180,9 @@ INVITE = Verb(
     who=UNIT | {Who.DISPATCH, Who.COMMAND},
     sources=HELD,
     fields=(
-        Field("unit", FieldKind.UNIT, gettext_noop("协办单位")),
-        Field("until", FieldKind.TIME, gettext_noop("请在什么时候以前回复")),
-        Field("why", FieldKind.TEXT, gettext_noop("请他们办什么（内部）")),
+        VerbField("unit", FieldKind.UNIT, gettext_noop("协办单位")),
+        VerbField("until", FieldKind.TIME, gettext_noop("请在什么时候以前回复")),
+        VerbField("why", FieldKind.TEXT, gettext_noop("请他们办什么（内部）")),
     ),
     told=fact_said(gettext_noop("已请%s一起办理")),
     detail=lambda event: joined(name_detail(event), deadline_detail(event)),
@@ -221,7 +221,7 @@ REPLY = Verb(
     "message-check",
     who=frozenset({Who.PARTY}),
     sources=UNRATED,
-    fields=(Field("why", FieldKind.TEXT, gettext_noop("协办情况（内部）")),),
+    fields=(VerbField("why", FieldKind.TEXT, gettext_noop("协办情况（内部）")),),
     needs=ClockKind.HELP,
     privacy=Privacy.PRIVATE,
     detail=name_detail,
@@ -252,8 +252,8 @@ SUPERVISE = Verb(
     who=frozenset({Who.COMMAND}),
     sources=UNRATED,
     fields=(
-        Field("until", FieldKind.TIME, gettext_noop("请在什么时候以前回复")),
-        Field("why", FieldKind.TEXT, gettext_noop("督办要求（内部）")),
+        VerbField("until", FieldKind.TIME, gettext_noop("请在什么时候以前回复")),
+        VerbField("why", FieldKind.TEXT, gettext_noop("督办要求（内部）")),
     ),
     privacy=Privacy.PRIVATE,
     detail=deadline_detail,
@@ -284,7 +284,7 @@ ACCOUNT = Verb(
     "writing",
     who=UNIT | {Who.TRIAGE, Who.DISPATCH},
     sources=UNRATED,
-    fields=(Field("why", FieldKind.TEXT, gettext_noop("对督办的回复（内部）")),),
+    fields=(VerbField("why", FieldKind.TEXT, gettext_noop("对督办的回复（内部）")),),
     clocks=ClockChanges(stop=(ClockKind.ACCOUNT,)),
     needs=ClockKind.ACCOUNT,
     privacy=Privacy.PRIVATE,

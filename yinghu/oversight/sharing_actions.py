@@ -25,7 +25,7 @@ from yinghu.appeals.states import (
     Status,
     Who,
 )
-from yinghu.appeals.verb import WHY, Field, FieldKind, Privacy, Verb
+from yinghu.appeals.verb import WHY, FieldKind, Privacy, Verb, VerbField
 from yinghu.oversight.actions import ESCALATE, INVITE
 from yinghu.oversight.levels import joined_units
 from yinghu.oversight.models import Contact, Share, Summons, Whistle
@@ -41,8 +41,8 @@ SHARE = Verb(
     who=IN_UNITS_NAME | {Who.DISPATCH, Who.COMMAND},
     sources=frozenset({Status.SORTED}) | IN_UNIT,
     fields=(
-        Field("unit", FieldKind.NAMED, gettext_noop("和谁共享"), among="partners"),
-        Field("why", FieldKind.TEXT, gettext_noop("请他们办什么（内部）")),
+        VerbField("unit", FieldKind.NAMED, gettext_noop("和谁共享"), among="partners"),
+        VerbField("why", FieldKind.TEXT, gettext_noop("请他们办什么（内部）")),
     ),
     told=fact_said(gettext_noop("已请%s一起办理")),
     detail=name_detail,
@@ -89,8 +89,12 @@ CONTACT = Verb(
     who=PARTIES,
     sources=UNRATED,
     fields=(
-        Field("user", FieldKind.USER, gettext_noop("谁来对接"), required=False, among="colleagues"),
-        Field("unit", FieldKind.NAMED, gettext_noop("代表哪个单位"), required=False, among="sides"),
+        VerbField(
+            "user", FieldKind.USER, gettext_noop("谁来对接"), required=False, among="colleagues"
+        ),
+        VerbField(
+            "unit", FieldKind.NAMED, gettext_noop("代表哪个单位"), required=False, among="sides"
+        ),
     ),
     privacy=Privacy.INSIDE,
     detail=lambda event: joined(name_detail(event), event.facts.get("who", "")),
@@ -140,7 +144,10 @@ UNSHARE = Verb(
     "arrows-split",
     who=IN_UNITS_NAME | {Who.DISPATCH, Who.COMMAND, Who.PARTY},
     sources=EVERY_STATUS,
-    fields=(Field("unit", FieldKind.NAMED, gettext_noop("结束和谁的共享"), among="shared"), WHY),
+    fields=(
+        VerbField("unit", FieldKind.NAMED, gettext_noop("结束和谁的共享"), among="shared"),
+        WHY,
+    ),
     flag="also",
     privacy=Privacy.INSIDE,
     detail=name_detail,

@@ -140,13 +140,13 @@ def chase_all(timestamp: int) -> None:
 
 
 @jobs.task(name="yinghu.plan_chases", queueing_lock="yinghu.plan_chases", queue="oversight")
-def plan_chases_anew() -> None:
+def replan_chases() -> None:
     """Replan after the steps, or the limits of working time, were changed."""
     log.info("chases planned anew", clocks=plan_anew())
 
 
 @jobs.periodic(cron="40 2 * * *", periodic_id="lay_out")
 @jobs.task(name="yinghu.lay_out", queueing_lock="yinghu.lay_out", queue="oversight")
-def lay_out_anew(timestamp: int = 0) -> None:
+def recompute_spans(timestamp: int = 0) -> None:
     """Recompute spans of working time, then chases: nightly, and after a change of working days."""
     log.info("working time laid out", spans=lay_out(), clocks=plan_anew())

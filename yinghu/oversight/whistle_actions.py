@@ -34,7 +34,7 @@ from yinghu.appeals.states import (
     Satisfaction,
     Who,
 )
-from yinghu.appeals.verb import WHY, WHY_OPTIONAL, Field, FieldKind, Privacy, Verb
+from yinghu.appeals.verb import WHY, WHY_OPTIONAL, FieldKind, Privacy, Verb, VerbField
 from yinghu.common import text_cleaning
 from yinghu.oversight.actions import minutes_until
 from yinghu.oversight.levels import joined_units
@@ -44,8 +44,8 @@ from yinghu.people.access import Actor
 from yinghu.places.locate import metres
 
 _WHISTLES = frozenset({"whistles"})
-_NAMED = Field("unit", FieldKind.NAMED, gettext_noop("单位"))
-SPEAKER = Field("unit", FieldKind.NAMED, gettext_noop("代表哪个单位"), required=False)
+_NAMED = VerbField("unit", FieldKind.NAMED, gettext_noop("单位"))
+SPEAKER = VerbField("unit", FieldKind.NAMED, gettext_noop("代表哪个单位"), required=False)
 
 
 def _whistle_detail(event: Event) -> str:
@@ -66,11 +66,11 @@ WHISTLE = Verb(
     who=IN_UNITS_NAME | DESKS,
     sources=OPEN,
     fields=(
-        Field("occasion", FieldKind.OCCASION, gettext_noop("为什么吹哨")),
-        Field("units", FieldKind.UNITS, gettext_noop("请哪些单位报到")),
-        Field("until", FieldKind.TIME, gettext_noop("请在什么时候以前报到")),
-        Field("place", FieldKind.TEXT, gettext_noop("到哪里集合")),
-        Field("why", FieldKind.TEXT, gettext_noop("要办什么（内部）")),
+        VerbField("occasion", FieldKind.OCCASION, gettext_noop("为什么吹哨")),
+        VerbField("units", FieldKind.UNITS, gettext_noop("请哪些单位报到")),
+        VerbField("until", FieldKind.TIME, gettext_noop("请在什么时候以前报到")),
+        VerbField("place", FieldKind.TEXT, gettext_noop("到哪里集合")),
+        VerbField("why", FieldKind.TEXT, gettext_noop("要办什么（内部）")),
     ),
     told=lambda event: _("已请%s到现场一起办理") % _("、").join(event.facts.get("names", ())),
     detail=_whistle_detail,
@@ -170,8 +170,8 @@ REPORT_IN = Verb(
     sources=UNRATED,
     fields=(
         SPEAKER,
-        Field("point", FieldKind.POINT, gettext_noop("我的位置"), required=False),
-        Field("why", FieldKind.TEXT, gettext_noop("谁来了（内部）"), required=False),
+        VerbField("point", FieldKind.POINT, gettext_noop("我的位置"), required=False),
+        VerbField("why", FieldKind.TEXT, gettext_noop("谁来了（内部）"), required=False),
     ),
     needs=ClockKind.WHISTLE,
     told=_report_in_told,
@@ -247,10 +247,10 @@ MEASURES = Verb(
     sources=UNRATED,
     fields=(
         SPEAKER,
-        Field("received", FieldKind.TIME, gettext_noop("什么时候收到")),
-        Field("spoken_to", FieldKind.TEXT, gettext_noop("和谁对接（内部）")),
-        Field("why", FieldKind.TEXT, gettext_noop("采取的措施（内部）")),
-        Field("until", FieldKind.TIME, gettext_noop("什么时候办好")),
+        VerbField("received", FieldKind.TIME, gettext_noop("什么时候收到")),
+        VerbField("spoken_to", FieldKind.TEXT, gettext_noop("和谁对接（内部）")),
+        VerbField("why", FieldKind.TEXT, gettext_noop("采取的措施（内部）")),
+        VerbField("until", FieldKind.TIME, gettext_noop("什么时候办好")),
     ),
     needs=ClockKind.MEASURES,
     privacy=Privacy.INSIDE,
@@ -348,7 +348,7 @@ JUDGE = Verb(
     "scale",
     who=frozenset({Who.COMMAND}),
     sources=UNRATED,
-    fields=(_NAMED, Field("agree", FieldKind.BOOL, gettext_noop("同意不来吗")), WHY),
+    fields=(_NAMED, VerbField("agree", FieldKind.BOOL, gettext_noop("同意不来吗")), WHY),
     needs=ClockKind.CONTEST,
     any_unit=True,
     privacy=Privacy.PRIVATE,
@@ -396,7 +396,7 @@ GRADE = Verb(
     sources=EVERY_STATUS,
     fields=(
         _NAMED,
-        Field("satisfaction", FieldKind.SATISFACTION, gettext_noop("评价")),
+        VerbField("satisfaction", FieldKind.SATISFACTION, gettext_noop("评价")),
         WHY_OPTIONAL,
     ),
     needs=ClockKind.GRADE,

@@ -70,18 +70,18 @@ class RuleNames:
     def answer(self, rule: RoutingRule, given: str | None = None) -> str:
         """The answer that a rule wants (or the one given), as the question's choices show it."""
         value, found = rule.value if given is None else given, self._question_of(rule)
-        return dict(choices_of(found) if found else ()).get(value, answer_said(value))
+        return dict(choices_of(found) if found else ()).get(value, answer_label(value))
 
     def condition(self, rule: RoutingRule, name: str) -> str:
         """One condition of a rule in words."""
         if name == "category":
             return self.category(rule.category)
         if name == "klass":
-            return klass_said(rule.klass)
+            return class_label(rule.klass)
         if name == "area":
             return _("在%s") % self.area(rule.area)
         if name == "channel":
-            return _("来自%s") % channel_said(rule.channel)
+            return _("来自%s") % translated_channel(rule.channel)
         question, answer = self.question(rule), self.answer(rule)
         return _("%(question)s = %(answer)s") % {"question": question, "answer": answer}
 
@@ -92,15 +92,15 @@ class RuleNames:
         return said or _("不论什么")
 
 
-def klass_said(klass: str) -> str:
+def class_label(klass: str) -> str:
     return _(Klass(klass).label) if klass in set(Klass) else klass
 
 
-def channel_said(code: str) -> str:
+def translated_channel(code: str) -> str:
     return str(_(channels.channel_label(code)))
 
 
-def answer_said(value: str) -> str:
+def answer_label(value: str) -> str:
     """An answer, as rules compare it, in words."""
     return {"True": pgettext("value", "是"), "False": pgettext("value", "否")}.get(value, value)
 
@@ -150,7 +150,7 @@ class RuleForm(ConfigForm):
         self.choose("field", questions.items(), wrong, _("不看回答"))
         wrong = _("性质应是 %s 之一") % _("、").join(Klass)
         self.choose("klass", labelled(Klass), wrong, _("不论什么性质"))
-        known = [(code, channel_said(code)) for code in channels.CHANNELS]
+        known = [(code, translated_channel(code)) for code in channels.CHANNELS]
         self.choose("channel", known, _("没有叫 %(value)s 的来源"), _("所有来源"))
         units = self.context.choices(Unit)
         self.choose("unit", units, _("没有代码为 %(value)s 的在用单位"), "")
@@ -239,7 +239,7 @@ class RuleType(ModelType):
         Field(
             "channel",
             gettext_lazy("来源"),
-            show=lambda code, _context: channel_said(code),
+            show=lambda code, _context: translated_channel(code),
             empty=_ANY,
         ),
         Field("field", gettext_lazy("问题"), empty=_ANY),
@@ -247,7 +247,7 @@ class RuleType(ModelType):
             "value",
             gettext_lazy("回答"),
             gettext_lazy("要和回答一字不差；有选项的问题，从选项里选。"),
-            show=lambda value, _context: answer_said(value),
+            show=lambda value, _context: answer_label(value),
             empty=_ANY,
         ),
         Field("unit", gettext_lazy("派给"), target=Unit, empty=_ANY),
@@ -302,7 +302,7 @@ RULES = RuleType()
 def choices_of(question: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(answer as rules compare it, in words) for each choice of a question."""
     if question["kind"] == "bool":
-        return [("True", answer_said("True")), ("False", answer_said("False"))]
+        return [("True", answer_label("True")), ("False", answer_label("False"))]
     if question["kind"] != "choice":
         return []
     shown = (is_english() and question.get("choices_en")) or question["choices"]

@@ -25,8 +25,7 @@ from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.moving import MAX_WORDS
 from yinghu.appeals.numbers import id_of
 from yinghu.appeals.states import Klass, Occasion, Satisfaction, Urgency
-from yinghu.appeals.verb import Field as VerbField
-from yinghu.appeals.verb import FieldKind, Verb
+from yinghu.appeals.verb import FieldKind, Verb, VerbField
 from yinghu.common import photos
 from yinghu.common.config_types.config_form import labelled
 from yinghu.common.form_fields import InitialsWidget, LineField, PickerSelect, WordsField

@@ -62,10 +62,10 @@ def area_hints(request: HttpRequest) -> JsonResponse:
     """Answer with areas whose code, name or words match `?q=`, for suggestions while typing."""
     if wait := rate_limit.too_many("words", request.META.get("REMOTE_ADDR", "")):
         return JsonResponse({"error": _("请 %d 秒后再试") % wait}, status=429)
-    return JsonResponse(suggest_areas(request.GET.get("q", "")), safe=False)
+    return JsonResponse(area_suggestions(request.GET.get("q", "")), safe=False)
 
 
-def suggest_areas(typed: str) -> list[dict[str, str]]:
+def area_suggestions(typed: str) -> list[dict[str, str]]:
     """Find areas that match the text, with their parents' names to tell apart equal names."""
     known, hints = locate.known_areas(), []
     for found in typeahead.suggest_areas(typed.replace("\x00", "").strip()[:60]):

@@ -190,7 +190,7 @@ def test_working_days_are_changed_and_shown(admin: Client) -> None:
     save(admin, "/setup/workday/statutory", hours="否")
     assert WorkDay.objects.get(pk="statutory").hours == "no"
     assert "接下来三周" in text_of(admin.get("/setup/workday/"))
-    sweep.lay_out_anew()
+    sweep.recompute_spans()
     assert WorkSpan.objects.exists()
 
 

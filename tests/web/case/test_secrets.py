@@ -38,7 +38,7 @@ def test_only_desks_find_anybody_by_a_phone(browse: Browse, city: Cast, who: str
 def test_a_desk_that_tries_many_phones_is_slowed(
     browse: Browse, city: Cast, settings: Settings
 ) -> None:
-    settings.FLOOD_LIMITS = {"phone": (3, 60.0)}
+    settings.RATE_LIMITS = {"phone": (3, 60.0)}
     file_one()
     clerk = browse("clerk")
     tried = [clerk.get("/desk/search", {"q": f"1381234567{digit}"}) for digit in range(5)]

@@ -324,7 +324,7 @@ def test_an_unknown_sticker_still_lets_people_ask(browse: Browse) -> None:
 def test_a_flood_from_one_address_is_told_when_to_come_again(
     browse: Browse, settings: Settings
 ) -> None:
-    settings.FLOOD_LIMITS = {"file": (2, 30.0)}
+    settings.RATE_LIMITS = {"file": (2, 30.0)}
     client = browse()
     for turn in range(2):
         # Whatever the header says: only the door decides who the sender is.

@@ -126,7 +126,7 @@ def test_whoever_logs_in_or_out_finds_no_list_open(browse: Browse, city: Cast) -
 def test_one_sender_and_one_phone_have_their_measure(
     browse: Browse, settings: Settings, city: Cast
 ) -> None:
-    settings.FLOOD_LIMITS = {"code": (3, 60.0), "coded": (2, 60.0), "guess": (3, 60.0)}
+    settings.RATE_LIMITS = {"code": (3, 60.0), "coded": (2, 60.0), "guess": (3, 60.0)}
     tried = [ask(browse(), f"1390000000{n}") for n in range(4)]
     assert [page.status_code for page in tried] == [200, 200, 200, 429]
     assert int(tried[-1].headers["Retry-After"]) > 0

@@ -238,7 +238,7 @@ def test_what_can_find_nothing_takes_nothing_from_the_number(browse: Browse, cit
 def test_a_link_lets_nobody_say_things_without_end(
     browse: Browse, city: Cast, settings: Settings
 ) -> None:
-    settings.FLOOD_LIMITS = {"act": (5, 60.0)}
+    settings.RATE_LIMITS = {"act": (5, 60.0)}
     appeal, other = file_one(), file_one("另一件")
     client = browse()
 

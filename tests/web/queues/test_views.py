@@ -338,7 +338,7 @@ def test_searching_by_words_is_slowed_where_no_clerk_gets(
     # Sixty at once are a working day's haste.
     for turn in range(60):
         assert clerk.get("/desk/search", {"q": f"奶粉{turn}"}).status_code == 200
-    settings.FLOOD_LIMITS = {"words": (3, 60.0)}
+    settings.RATE_LIMITS = {"words": (3, 60.0)}
     tried = [
         thief.get("/desk/search", query)
         for query in (

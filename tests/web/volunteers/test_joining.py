@@ -171,7 +171,7 @@ def test_to_whom_a_code_is_sent(city: Cast, monkeypatch: pytest.MonkeyPatch) -> 
         for purpose in Purpose
     ]
     for job in ProcrastinateJob.objects.filter(task_name="yinghu.code").order_by("id"):
-        one_time_codes.send(**job.args)
+        one_time_codes.send_code(**job.args)
     expected = {(PHONE, "join"), (PHONE, "volunteer"), ("+8613900009999", "join")}
     reached = [(phone, code) for phone, purpose, code in made if (phone, purpose) in expected]
     assert [phone for phone, _text in sent] == [phone for phone, _code in reached]
@@ -270,7 +270,7 @@ def test_holding_the_phone_is_a_volunteers_second_factor_and_nobody_elses(
 def test_codes_for_strangers_have_a_measure_of_their_own(
     browse: Browse, settings: Settings, city: Cast
 ) -> None:
-    settings.FLOOD_LIMITS = {"join": (2, 60.0)}
+    settings.RATE_LIMITS = {"join": (2, 60.0)}
     tried = [
         browse(REMOTE_ADDR=f"192.0.2.{n}").post("/join/care", {"phone": f"1390000000{n}"})
         for n in range(3)

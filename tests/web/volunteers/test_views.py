@@ -80,7 +80,7 @@ def test_a_coordinator_sees_their_own_by_state_and_finds_them(browse: Browse, ci
 
 
 def test_numbers_cannot_be_tried_one_by_one(browse: Browse, settings: Settings, city: Cast) -> None:
-    settings.FLOOD_LIMITS = {"phone": (2, 60.0)}
+    settings.RATE_LIMITS = {"phone": (2, 60.0)}
     client = browse("care-head")
     pages = [text_of(client.get(DESK, {"q": f"1370000000{n}"})) for n in range(3)]
     assert ["查得太多了" in page for page in pages] == [False, False, True]

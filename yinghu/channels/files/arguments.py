@@ -124,7 +124,7 @@ class Work:
 
 
 @contextlib.contextmanager
-def may_break_off() -> Iterator[Work]:
+def interruptible() -> Iterator[Work]:
     """Run interruptible work; if it is interrupted, say that it can be continued."""
     work = Work()
     before = signal.getsignal(signal.SIGINT)

@@ -131,8 +131,8 @@ def translated_label(member: Any) -> str:
     return _(member.label) if member else ""
 
 
-@register.filter
-def channel_label(code: str) -> str:
+@register.filter("channel_label")
+def translated_channel(code: str) -> str:
     """Return the translated label of a channel."""
     return _(channels.channel_label(code))
 

@@ -29,9 +29,9 @@ from yinghu.routing.config_types import (
     RuleContext,
     RuleForm,
     RuleNames,
-    channel_said,
     choices_of,
-    klass_said,
+    class_label,
+    translated_channel,
 )
 from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import active_rules, cases_to_dispatch, route, send_waiting
@@ -262,11 +262,11 @@ def _describe_mismatch(appeal: Any, tried: explanation.Tried, names: RuleNames) 
         case "category":
             is_there = names.category(appeal.category_id or "")
         case "klass":
-            is_there = klass_said(appeal.klass)
+            is_there = class_label(appeal.klass)
         case "area":
             is_there = names.area(appeal.area_id or "")
         case "channel":
-            is_there = channel_said(appeal.channel)
+            is_there = translated_channel(appeal.channel)
         case _field:
             is_there = names.answer(rule, str(appeal.answers.get(rule.field, "")))
             values = {"what": names.question(rule), "is": is_there, "wanted": names.answer(rule)}

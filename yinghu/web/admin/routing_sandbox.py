@@ -17,7 +17,7 @@ from yinghu.common.language import name_of
 from yinghu.people.access import desks_of
 from yinghu.places.area_fields import AreaField, AreaInput
 from yinghu.routing import explanation
-from yinghu.routing.config_types import RuleNames, channel_said, choices_of, klass_said
+from yinghu.routing.config_types import RuleNames, choices_of, class_label, translated_channel
 from yinghu.routing.routing import active_rules
 from yinghu.triage import suggest
 from yinghu.ui.decorators import staff_page
@@ -48,7 +48,7 @@ class TryForm(forms.Form):
             ("", _("让系统来认")),
             *((each.code, name_of(each)) for each in known if each.active),
         ]
-        channel.choices = [(code, channel_said(code)) for code in channels.CHANNELS]
+        channel.choices = [(code, translated_channel(code)) for code in channels.CHANNELS]
 
     def answers(self) -> dict[str, Any]:
         """Answers to the category's questions (fields `q-…`)."""
@@ -105,7 +105,7 @@ def _try_form(form: TryForm, names: RuleNames) -> dict[str, Any]:
     trail = explanation.trail(appeal, active_rules())
     read = [
         (_("类别"), names.category(appeal.category_id or ""), suggestion.category_confidence),
-        (_("性质"), klass_said(appeal.klass), suggestion.klass_confidence),
+        (_("性质"), class_label(appeal.klass), suggestion.klass_confidence),
         (_("地点"), names.area(appeal.area_id or ""), suggestion.area_confidence),
         (_("紧急程度"), _(Urgency(suggestion.urgency).label), suggestion.urgency_confidence),
     ]

@@ -20,7 +20,7 @@ from yinghu.people.access import Actor, may_see
 from yinghu.triage.models import Suggestion
 from yinghu.ui.case_rows import case_rows, with_marks
 from yinghu.ui.decorators import staff_page
-from yinghu.ui.maps import suggest_areas
+from yinghu.ui.maps import area_suggestions
 from yinghu.ui.pagination import MAX_SHOWN, PAGE_SIZE, CasePage, case_page, size_for
 from yinghu.ui.requests import is_part, login_of, who
 from yinghu.web.case import case_actions
@@ -161,4 +161,4 @@ def desk_badges(request: HttpRequest) -> HttpResponse:
 @staff_page()
 def desk_area_hints(request: HttpRequest) -> HttpResponse:
     """Areas whose code, name or words match the typed text, for a field's hints."""
-    return JsonResponse(suggest_areas(request.GET.get("q", "")), safe=False)
+    return JsonResponse(area_suggestions(request.GET.get("q", "")), safe=False)
