@@ -14,6 +14,7 @@ from yinghu.api.types import field_type
 from yinghu.appeals.inboxes import by_number
 from yinghu.appeals.models import Event
 from yinghu.appeals.numbers import id_of
+from yinghu.appeals.states import Status, Who
 from yinghu.appeals.verb import FieldKind, Subject, Verb
 from yinghu.people.access import Actor
 from yinghu.verbs import ERRANDS, VERBS
@@ -113,10 +114,10 @@ def _register(verb: Verb) -> None:
     body: Any = Body(... if needs_body else schema())  # type: ignore[type-arg]  # ninja types it so
     view.__defaults__ = (body,)
     view.__name__ = f"do_{verb.name}"
-    view.__doc__ = (
-        f"{verb.label}：{'、'.join(status.label for status in verb.sources)}。"
-        f"可由{'、'.join(who.label for who in verb.who)}办理。"
-    )
+    # In the order of their declaration: sets have another one in each process.
+    sources = "、".join(status.label for status in Status if status in verb.sources)
+    who = "、".join(each.label for each in Who if each in verb.who)
+    view.__doc__ = f"{verb.label}：{sources}。可由{who}办理。"
     router.post(
         f"/appeals/{{number}}/{verb.name}" if of_case else f"/legs/{{leg}}/{verb.name}",
         response={200: Done} | REFUSALS,
