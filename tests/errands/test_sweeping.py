@@ -47,7 +47,7 @@ def test_one_leg_that_fails_keeps_no_other_waiting(
             raise ValueError("wrong")
         return real(appeal, *given)
 
-    monkeypatch.setattr(offers, "nearest", nearest)
+    monkeypatch.setattr(offers, "find_nearest_volunteers", nearest)
     now = timezone.now() + timedelta(minutes=4)
     # Even where there is room for one only in each round.
     for second in range(3):
