@@ -91,13 +91,14 @@ class Viewer:
             wait = self.looked + max(GAP, self.spread) - time.monotonic()
             await asyncio.sleep(max(0.0, wait, random.random() * self.spread))  # noqa: S311  # spreads
             self.looked = time.monotonic()
-            owed, self.owed = self.owed, []
+            owed = list(self.owed)
             reader, writer = await self.request(self.part, "connection: close\r\n")
             answer = await reader.read()
             writer.close()
             if not answer.startswith(b"HTTP/1.1 200 "):
                 raise RuntimeError(f"{self.part}: {answer[:40]!r}")
             there = time.monotonic()
+            del self.owed[: len(owed)]
             self.fetched += [(since, there) for since in owed]
 
 
@@ -121,7 +122,8 @@ async def run(port: int, database_url: str) -> None:
         for viewer, (reader, _writer) in zip(viewers, streams, strict=True):
             running.append(tasks.create_task(viewer.listen(reader, tasks)))
         seen = -1
-        while (now := sum(len(viewer.heard) for viewer in viewers)) != seen:
+        # Until a while brings no event, and each part is there.
+        while (now := sum(len(v.heard) for v in viewers)) != seen or any(v.owed for v in viewers):
             seen = now
             await asyncio.sleep(SETTLED)
         for viewer in viewers:

@@ -65,6 +65,8 @@ class _Client(socketserver.StreamRequestHandler):
         with contextlib.suppress(OSError):
             while data := database.recv(65536):
                 self.connection.sendall(data)
+            # The server has ended the connection.
+            self.connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager

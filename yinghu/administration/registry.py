@@ -15,4 +15,4 @@ _ORDER = (
 
 _PACKAGES = (places, people, appeals, oversight, routing, errands)
 _BY_NAME = {each.name: each for package in _PACKAGES for each in package.TYPES}
-TYPES: dict[str, ConfigType] = {name: _BY_NAME[name] for name in _ORDER}
+TYPES: dict[str, ConfigType] = {name: _BY_NAME[name] for name in sorted(_BY_NAME, key=_ORDER.index)}

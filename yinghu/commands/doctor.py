@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import connection
-from django.utils import timezone
+from django.db.models.functions import Now
 
 HELP = "check database, migrations, keys, disk and worker; 1 if something is wrong"
 
@@ -115,7 +115,8 @@ def jobs() -> Iterator[Finding]:
 
     if unapplied_migrations():
         return
-    alive = timezone.now() - timedelta(seconds=DEAD_SECONDS)
+    # By the database's clock, which the workers' heartbeats follow.
+    alive = Now() - timedelta(seconds=DEAD_SECONDS)
     workers = ProcrastinateWorker.objects.filter(last_heartbeat__gt=alive).count()
     failed = ProcrastinateJob.objects.filter(status="failed").count()
     yield workers > 0, f"{workers} living workers" + ("" if workers else "; start `yinghu worker`")

@@ -64,13 +64,13 @@ def take(leg_id: int, actor: Actor) -> Event:
         if not eligibility.may_know(actor, mine, appeal, volunteer):
             raise NotFound("not_found", _("没有这一程"))
         _check_open(mine)
-        taken = course.along(mine)
+        taken, idle = course.along(mine), idle_time()
         eligibility.check_may_take(actor, appeal, taken, volunteer)
         for each in taken:
             each.state, each.holder_id = Leg.State.TAKEN, actor.user_id
             each.taken_at = each.active_at = now
             each.nudged_at = None
-            each.stage, each.stage_at, each.next_at = 0, None, now + idle_time()
+            each.stage, each.stage_at, each.next_at = 0, None, now + idle
         return {"told": sorted(_close_offers(taken, actor) - {actor.user_id})}
 
     # With both sides held by one person, the hand-over is done by taking.

@@ -160,8 +160,7 @@ def ask_helpers(leg_id: int, now: datetime | None = None) -> bool:
     if leg is None or not _due(leg, now):
         return False
     facts: dict[str, Any] = leg.facts
-    # If the case's status does not allow helpers now, look again later.
-    later: dict[str, Any] = {"next_at": now + timedelta(minutes=policy("offer_minutes"))}
+    later: dict[str, Any] = {}
 
     def change(appeal: Appeal) -> dict[str, Any]:
         course = Course(Leg.objects.select_related("zone").filter(errand=leg.errand_id))
@@ -180,6 +179,9 @@ def ask_helpers(leg_id: int, now: datetime | None = None) -> bool:
     try:
         move(leg.appeal_id, SYSTEM, OFFER, change, facts=facts)
     except Refused as refused:
+        if refused.code not in ("moved_on", "nobody"):
+            # The case's status allows no helpers now.
+            later["next_at"] = now + timedelta(minutes=policy("offer_minutes"))
         if refused.code != "moved_on":
             # Without an event; only if no other worker has changed the leg.
             unchanged = Leg.objects.filter(pk=leg.pk, next_at=leg.next_at, state=Leg.State.OPEN)
@@ -334,25 +336,28 @@ def remind_holder(leg_id: int, now: datetime) -> None:
         return
     course = Course(Leg.objects.filter(errand=leg.errand_id))
     fresh = course[leg.n]
-    idle, patience = idle_time(), timedelta(minutes=policy("leg_release_minutes"))
+    idle = idle_time()
     since = max(filter(None, (fresh.active_at, fresh.ready_at)))
     if not course.is_ready(fresh):
         # The holder cannot do anything yet.
         _postpone(leg, now + idle)
-    elif since + idle > now:
+        return
+    if since + idle > now:
         _postpone(leg, since + idle)
-    elif fresh.nudged_at and fresh.nudged_at + patience > now:
+        return
+    patience = timedelta(minutes=policy("leg_release_minutes"))
+    if fresh.nudged_at and fresh.nudged_at + patience > now:
         _postpone(leg, fresh.nudged_at + patience)
-    else:
-        try:
-            if fresh.nudged_at and not course.has_goods(fresh):
-                leg_actions.release_leg(fresh, fresh.active_at, why=_("很久没有动静，放回给大家"))
-            else:
-                to = "head" if fresh.nudged_at else ""
-                nudge(leg, [leg.holder_id], now, patience, to)
-        except Refused as refused:
-            if refused.code != "moved_on":
-                _postpone(leg, now + patience)
+        return
+    try:
+        if fresh.nudged_at and not course.has_goods(fresh):
+            leg_actions.release_leg(fresh, fresh.active_at, why=_("很久没有动静，放回给大家"))
+        else:
+            to = "head" if fresh.nudged_at else ""
+            nudge(leg, [leg.holder_id], now, patience, to)
+    except Refused as refused:
+        if refused.code != "moved_on":
+            _postpone(leg, now + patience)
 
 
 def _postpone(leg: Leg, at: datetime) -> None:

@@ -129,7 +129,7 @@ def requester_of(appeal_id: int) -> Actor:
 
 
 def helper_of(actor: Actor, appeal_id: int) -> Actor:
-    """Return the actor as a helper with a leg; only for `dispatch`, which checks whose it is."""
+    """Return the actor as a helper with a leg; only for `errands`, which checks whose it is."""
     return replace(actor, appeal_id=appeal_id)
 
 

@@ -42,14 +42,17 @@ class RuleNames:
 
     @cached_property
     def areas(self) -> dict[str, Area]:
-        return locate.known_areas()
+        return dict(locate.known_areas())
 
     def category(self, code: str) -> str:
         return name_of(self.categories[code]) if code in self.categories else code
 
     def area(self, code: str) -> str:
-        found = self.areas.get(code) or Area.objects.filter(pk=code).first()
-        return name_of(found) if found else code
+        if code and code not in self.areas:
+            # Retired, or of another process's last seconds.
+            found = Area.objects.filter(pk=code).only("code", "name", "name_en").first()
+            self.areas[code] = found or Area(pk=code, name=code)
+        return name_of(self.areas[code]) if code else code
 
     def asked(self, prefix: str) -> Iterator[tuple[Category, dict[str, Any]]]:
         """Yield the questions that an appeal under a category may be asked."""

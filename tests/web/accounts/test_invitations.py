@@ -53,6 +53,8 @@ def test_for_a_lost_phone_the_second_factor_and_the_password_go_together(
 ) -> None:
     TOTP.activate(worker, "A" * 32)
     phone = browse("worker")
+    settings.DEMO = False
+    assert 'name="anew"' in text_of(browse("admin").get("/setup/user/worker"))
     secret = invite(browse("admin"), anew="1")
     worker.refresh_from_db()
     assert not worker.check_password(OLD)

@@ -357,3 +357,10 @@ def test_a_page_tells_no_step_that_came_while_it_was_read(city: Cast, rf: Reques
     assert verbs[-1] == ACCEPT.name
     read.refresh_from_db()
     assert story_of(rf.get("/"), read).events[-1].verb == ASK.name
+
+
+def test_a_folded_verb_shows_its_key(browse: Browse, city: Cast) -> None:
+    page = text_of(browse("clerk").get(f"/desk/case/{file_one().number}"))
+    found = dict(re.findall(r'<summary data-key="(\w)">.*?<kbd>(\w)</kbd></summary>', page))
+    assert found
+    assert all(key == shown for key, shown in found.items())

@@ -258,12 +258,13 @@ def test_every_figure_of_the_board_opens_exactly_its_cases(
         links = re.findall(r'<a href="(/desk/cases\?[^"]*)"[^>]*>(.*?)</a>', page)
         figures = [(link, re.sub(r"<[^>]*>", " ", said).split()[-1]) for link, said in links]
         assert len(figures) > 30
-        for link, figure in figures:
+        # Each figure of all time; of the other periods every fifth, as each costs a page.
+        for link, figure in figures[:: 1 if period == "all" else 5]:
             opened += 1
             said = text_of(client.get(link.replace("&amp;", "&")))
             (n,) = re.findall(r'<span role="status">共 (\d+)\+? 件', said)
             assert n == figure.replace(",", ""), f"{period}: {link}"
-    assert opened > 100
+    assert opened > 60
 
 
 def test_figures_open_nothing_for_whoever_may_not_see_the_cases(browse: Browse, moved: Any) -> None:

@@ -55,12 +55,12 @@ def test_legs_and_shopping(city: Cast) -> None:
             assert phone.post(f"/field/-/leg/{number}/{verb}").status_code == 404
     assert phone.post(f"/field/-/leg/{buy.pk}/plan").status_code == 404
     for odd in ODD:
-        for verb, field in product(
-            ("finish", "give_back", "say", "decline", "touch"), ("words", "paid", "why", "kept")
+        for verb, field in (
+            *product(("finish",), ("words", "paid", "why", "kept")),
+            *product(("give_back",), ("words", "paid", "kept")),
+            *product(("say", "decline", "touch"), ("words",)),
         ):
             given = {"words": "好", "why": "", field: odd}
-            if (verb, field) == ("give_back", "why"):
-                continue
             page = phone.post(f"/field/-/leg/{buy.pk}/{verb}", given)
             assert _is_answered(page), (verb, field, odd)
         file = io.BytesIO(b"GIF89a" + b"\x00" * 100)
@@ -113,13 +113,14 @@ def test_records(city: Cast) -> None:
         "why": "",
     }
     for odd in [*ODD, "9" * 15, "-" + "9" * 15]:
-        for name in ("key", "leg", "verb", "at", "now", "me", "words", "paid", "why", "kept"):
-            for verb in ("finish", "say", "hand_over", "touch"):
-                page = phone.post(
-                    "/field/-/records", good | {"key": str(uuid.uuid4()), "verb": verb, name: odd}
-                )
-                assert _is_answered(page), (name, odd, verb)
-                assert page["Content-Type"].startswith("application/json")
+        heads, texts = ("key", "leg", "verb", "at", "now", "me"), ("words", "paid", "why", "kept")
+        verbs = ("say", "hand_over", "touch")
+        for verb, name in (*product(("finish",), heads + texts), *product(verbs, texts[:1])):
+            page = phone.post(
+                "/field/-/records", good | {"key": str(uuid.uuid4()), "verb": verb, name: odd}
+            )
+            assert _is_answered(page), (name, odd, verb)
+            assert page["Content-Type"].startswith("application/json")
     for body in (b"", b"{}", b"\xff" * 50, b"[" * 1000):
         assert _is_answered(phone.post("/field/-/records", body, content_type="application/json"))
         assert _is_answered(

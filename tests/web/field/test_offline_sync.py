@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import uuid
@@ -23,7 +24,6 @@ from tests.cities import City, in_threads
 from tests.errands.errands import helper, hospital, legs_of, medicine_case, react_to, relay, sealed
 from tests.web.conftest import Browse
 from yinghu.appeals.models import Appeal, Attachment
-from yinghu.common import photos as keeping
 from yinghu.errands import leg_actions
 from yinghu.errands.actions import SAY
 from yinghu.errands.leg_actions import FINISH, HAND_OVER
@@ -314,12 +314,12 @@ def test_nothing_at_all_and_other_methods(task: Relay) -> None:
 
 
 def test_a_full_disk_is_no_refusal(task: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_path: Path, _data: bytes) -> None:
+    def full(_file: int) -> None:
         raise OSError(28, "No space left on device")
 
     what = record(task.buy, "finish", task.a, photos=1)
     with monkeypatch.context() as patched:
-        patched.setattr(keeping, "_write_durably", full)
+        patched.setattr(os, "fsync", full)
         assert sent(phone_of(task.a), what)[0] == 503
     assert sent(phone_of(task.a), what)[1]["ok"] is True
 

@@ -45,6 +45,8 @@ def test_both_sides_see_it_and_name_their_contacts(browse: Browse, city: Cast) -
         assert words in theirs
     assert "还没有对接人" in parts(milk)["by-us"]
     assert "我来对接" not in parts(milk)["by-us"]
+    on_case = text_of(milk.get(f"/desk/case/{appeal.number}"))
+    assert re.search(r"物资保障专班.*还没有对接人 · [^<]*\d\d:\d\d", on_case)
     answer = force.post(
         f"/desk/case/{appeal.number}/contact", {"back": "shared", "unit": "force-supplies"}
     )

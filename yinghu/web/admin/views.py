@@ -117,9 +117,9 @@ def edit_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
         if seen != now:
             typed = request.POST.copy()
             # The typed values stay; what was not changed follows the others.
-            for name, value in form.cleaned_data.items():
-                if seen and value == seen.get(name):
-                    typed[name] = config.cells(row)[name]
+            for field, value in form.cleaned_data.items():
+                if seen and value == seen.get(field):
+                    typed[field] = config.cells(row)[field]
             others = changed_meanwhile(config, key, seen, now)
             again = config.bind(key, typed)
             return _render_form(request, config, again, row, status=409, others=others)
@@ -168,7 +168,7 @@ def _render_form(
     if config.name == "helper" and row is None:
         context["places"] = Place.objects.filter(active=True).values_list("code", "name")
     if config.name == "user" and row is not None:
-        context["open_link"] = bool(invitations.users_with_open_link([row]))
+        context |= {"login": row, "open_link": bool(invitations.users_with_open_link([row]))}
     if row is not None:
         context |= config.extras(row)
     if "lon" in form.fields:

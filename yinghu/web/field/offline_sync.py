@@ -120,7 +120,8 @@ def _perform(leg: Leg, actor: Actor, record: RecordedStep) -> dict[str, Any]:
     try:
         if len(record.uploads) > photos.MAX_PHOTOS:
             raise Refused("too_many_photos", _("最多 %d 张照片") % photos.MAX_PHOTOS, "photos")
-        given = {**record.fields, "paid": cents(record.fields["paid"])}
+        paid = cents(record.fields["paid"]) if record.verb == "finish" else None
+        given = {**record.fields, "paid": paid}
         said = run_with_photos(
             lambda kept: LEG_STEPS[record.verb](leg, actor, given, kept, record.at), record.uploads
         )

@@ -62,7 +62,7 @@ class WhistleCall:
     """One unit called by a whistle: what waits for it, and its forms."""
 
     summons: Any
-    """As annotated by `concerning`."""
+    """As annotated by `summonses_of`."""
     headline: str
     occasion: str
     clock: Clock | None

@@ -123,8 +123,8 @@ def _address(squad: Unit, day: date) -> str:
 def _days(squad: Unit, monday: date) -> list[dict[str, Any]]:
     """Each day with its shifts, and the times when nobody is on duty."""
     first, last = _local_moment(monday), _local_moment(monday + 7 * _DAY)
-    shifts = Shift.objects.filter(unit=squad, starts_at__lt=last, ends_at__gt=first)
-    found = list(shifts.select_related("user").order_by("starts_at", "pk"))
+    overlapping = Shift.objects.filter(unit=squad, starts_at__lt=last, ends_at__gt=first)
+    found = list(overlapping.select_related("user").order_by("starts_at", "pk"))
     days = []
     for n in range(7):
         day = monday + n * _DAY
