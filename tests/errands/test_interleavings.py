@@ -183,7 +183,7 @@ def test_any_order_of_steps_keeps_every_leg_with_one_holder_at_most(city: Cast) 
     run_state_machine_as_test(
         Relay,
         settings=settings(
-            max_examples=15,
+            max_examples=10,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

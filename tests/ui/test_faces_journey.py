@@ -33,17 +33,15 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/board?period=all&lines=all",
         "/desk/case/{closed}",
     ),
+    # One list stands for all types, which have it from one template.
     "admin": (
         "/setup/",
         "/setup/area/",
         "/setup/unit/",
         "/setup/unit/-/new",
         "/setup/category/milk",
-        "/setup/category/",
-        "/setup/limit/",
         "/setup/rule/",
         "/setup/rule/-/new",
-        "/setup/place/",
         "/setup/place/siji",
         "/setup/place/-/new",
         "/setup/guide",
@@ -51,8 +49,6 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/setup/user/clerk",
         "/setup/place/-/sheet?per=4",
         "/setup/place/-/sheet?code=siji&per=1",
-        "/setup/text/",
-        "/setup/reply/",
         "/setup/history",
     ),
 }

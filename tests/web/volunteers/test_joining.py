@@ -162,7 +162,7 @@ def test_to_whom_a_code_is_sent(city: Cast, monkeypatch: pytest.MonkeyPatch) -> 
 
     sent: list[tuple[str, str]] = []
 
-    monkeypatch.setattr(sms, "send", lambda phone, text: sent.append((phone, text)))
+    monkeypatch.setattr(sms, "send_text", lambda phone, text: sent.append((phone, text)))
     care = Unit.objects.get(code="care")
     volunteers.create_application(care, "赵大勇", PHONE)
     made = [
