@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +30,7 @@ from tests.live import Live
 from tests.settings import RUN, TEMPLATE, WORKER
 from yinghu.appeals import city_texts
 
+SLOW = Path(__file__).with_name("slow.txt")
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 800}
 PATIENCE = 15_000
@@ -43,11 +46,29 @@ CHROMIUM_FLAGS = [
 ]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that start processes; run the longest first, so that no worker ends with one."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--few`, for ./test --fast."""
+    parser.addoption("--few", action="store_true", help="two cases of each parametrised test")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests that start processes or are slow; run the longest first, so that no worker ends
+    with one.
+    """
+    slow = set(SLOW.read_text("utf-8").splitlines())
+    cases: Counter[str] = Counter()
+    few = []
     for item in items:
         if "live_processes" in getattr(item, "fixturenames", ()):
             item.add_marker("process")
+        name = item.nodeid.partition("[")[0]
+        if name in slow:
+            item.add_marker("slow")
+        cases[name] += 1
+        if cases[name] <= 2:
+            few.append(item)
+    if config.getoption("--few"):
+        items[:] = few
     items.sort(key=_run_order)
 
 
