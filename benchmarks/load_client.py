@@ -21,7 +21,9 @@ import uvloop
 
 
 class Connection(asyncio.Protocol):
-    """One connection, with one request at a time; connecting counts as part of the first."""
+    """One connection, with one request at a time. At a rate, connecting is part of the first one:
+    whoever comes then waits for it.
+    """
 
     def __init__(self, load: "Load", first: bytes) -> None:
         self.load, self.first, self.read = load, first, b""
@@ -29,6 +31,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        if not self.load.rate:
+            self.sent = time.perf_counter()
         self.transport.write(self.first)
 
     def send(self, request: bytes) -> None:
