@@ -19,7 +19,7 @@ from yinghu.reactions import react
 from yinghu.triage.lexicon import default_reader
 from yinghu.triage.models import Duplicate, Suggestion, TrainedModel
 from yinghu.triage.search import search
-from yinghu.triage.training import learn, predict
+from yinghu.triage.training import decisions, learn, predict
 
 pytestmark = pytest.mark.django_db
 MESSAGES = Path(__file__).parents[3] / "shared" / "data" / "messages" / "labelled_raw.csv"
@@ -240,6 +240,13 @@ def test_what_is_rated_unsolved_goes_back_with_the_words(city: Cast) -> None:
 @pytest.mark.skipif(
     not MESSAGES.exists(), reason="the shared message files are not on this machine"
 )
+def test_a_correction_is_the_decision_that_is_learned(city: Cast) -> None:
+    appeal = file_one("路灯坏了三天")
+    actions.sort(appeal.pk, city.clerk, category="milk")
+    actions.correct(appeal.pk, city.clerk, category="urban", why="看错了")
+    assert decisions() == [("路灯坏了三天", "urban")]
+
+
 def test_the_machine_learns_from_the_clerks_and_takes_over_once_it_is_better(city: Cast) -> None:
     """These clerks keep matters of building under `other`: no shipped lexicon can know that."""
     code = {

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from django.db import transaction
 
-from yinghu.appeals.actions import SORT
+from yinghu.appeals.actions import CORRECT, SORT
 from yinghu.appeals.models import Event
 from yinghu.triage import classifier
 from yinghu.triage.lexicon import default_reader
@@ -29,9 +29,10 @@ class Prediction(NamedTuple):
 
 
 def decisions() -> list[tuple[str, str]]:
-    """Return (text, category code) of each appeal that a person sorted, by the latest decision."""
+    """Return (text, category code) of each appeal that a person sorted or corrected last."""
     rows = (
-        Event.objects.filter(verb=SORT.name, actor_kind="user", category__isnull=False)
+        Event.objects.filter(verb__in=(SORT.name, CORRECT.name), actor_kind="user")
+        .exclude(category=None)
         .order_by("appeal", "-seq")
         .distinct("appeal")
         .values_list("appeal__title", "appeal__body", "category_id")
