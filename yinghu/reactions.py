@@ -28,7 +28,6 @@ from yinghu.common.job_queue import queue
 from yinghu.errands import follow_ups
 from yinghu.errands.actions import DROP, PLAN
 from yinghu.errands.leg_actions import FINISH, GIVE_BACK, HAND_OVER, TAKE
-from yinghu.notifications.audience import AUDIENCES
 from yinghu.notifications.outbox import notify_audience
 from yinghu.oversight import actions as oversight_actions
 from yinghu.oversight.actions import CHASE, ESCALATE, RULE
@@ -38,7 +37,7 @@ from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import active_rules, route
 from yinghu.triage import duplicates, search, suggest
 from yinghu.triage.training import learn
-from yinghu.verbs import verb_of
+from yinghu.verbs import NOTIFYING, verb_of
 
 log = structlog.get_logger()
 
@@ -259,7 +258,7 @@ def react(events: list[int]) -> None:
 
 
 def _react(events: list[int]) -> None:
-    verbs = {verb.name for verb in REACTIONS} | AUDIENCES.keys()
+    verbs = {verb.name for verb in REACTIONS} | NOTIFYING
     found = Event.objects.filter(pk__in=events, verb__in=verbs)
     ordered = list(found.select_related("appeal", "unit").order_by("pk"))
     # First, because reactions write events of their own, with their own notifications.

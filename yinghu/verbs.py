@@ -53,6 +53,10 @@ INSIDE = frozenset(row.name for row in VERBS.values() if row.privacy is Privacy.
 """Names of verbs also hidden from volunteers."""
 
 
+NOTIFYING = frozenset(row.name for row in VERBS.values() if row.audience)
+"""Names of verbs of which somebody is told."""
+
+
 def verb_of(event: Event) -> Verb:
     return VERBS[event.verb]
 

@@ -1,4 +1,4 @@
-"""Who is told of what and why: each row of AUDIENCES, by what people do; and nobody twice."""
+"""Who is told of what and why: each part of an audience, by what people do; and nobody twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from tests.oversight.clock import pass_time
 from yinghu.appeals import actions, closing_actions, handling_actions
 from yinghu.appeals.closing_actions import REOPEN
 from yinghu.appeals.models import Appeal, ChaseStep, Event
-from yinghu.notifications.audience import AUDIENCES
+from yinghu.appeals.verb import Audience
+from yinghu.notifications import audience
 from yinghu.notifications.models import Notification
 from yinghu.oversight import actions as oversight_actions
 from yinghu.oversight import sweep, whistle_actions
@@ -457,5 +458,6 @@ def test_a_batch_costs_the_same_however_many_events_it_has(city: Cast) -> None:
     assert Notification.objects.filter(event__in=many).count() == 12
 
 
-def test_every_verb_that_the_table_names_is_one() -> None:
-    assert set(AUDIENCES) < set(VERBS)
+def test_every_part_that_a_row_names_is_found_and_none_is_left_over() -> None:
+    named = {part for verb in VERBS.values() for part in verb.audience}
+    assert named == set(Audience) == set(audience._PARTS)

@@ -31,6 +31,7 @@ from yinghu.appeals.verb import (
     WHY_OPTIONAL,
     WORDS,
     WORDS_OPTIONAL,
+    Audience,
     ClockChanges,
     FieldKind,
     Privacy,
@@ -227,6 +228,7 @@ ASSIGN = Verb(
     detail=unit_detail,
     key="d",
     first_at=Status.SORTED,
+    audience=(Audience.UNIT,),
 )
 
 
@@ -311,6 +313,7 @@ HAND = Verb(
     told=unit_said(gettext_noop("%s已安排专人办理")),
     detail=lambda event: f"→ {name_detail(event)}",
     key="h",
+    audience=(Audience.NEW_HOLDER,),
 )
 
 
@@ -346,6 +349,7 @@ RELEASE = Verb(
     told=unit_said(gettext_noop("%s正在换人办理")),
     key="l",
     ending=True,
+    audience=(Audience.UNIT,),
 )
 
 
@@ -372,6 +376,7 @@ RETURN = Verb(
     told=unit_said(gettext_noop("%s认为不归他们办，平台正在判定")),
     key="b",
     ending=True,
+    audience=(Audience.DISPATCHERS,),
 )
 
 

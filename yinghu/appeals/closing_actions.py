@@ -26,6 +26,7 @@ from yinghu.appeals.verb import (
     WHY_OPTIONAL,
     WORDS,
     WORDS_OPTIONAL,
+    Audience,
     ClockChanges,
     FieldKind,
     Verb,
@@ -66,6 +67,7 @@ RATE = Verb(
     key="v",
     first_at=Status.RESOLVED,
     for_requester=True,
+    audience=(Audience.WORKERS_IF_DISSATISFIED,),
 )
 
 
@@ -115,6 +117,7 @@ REOPEN = Verb(
     adjust_clocks=_reopen_clocks,
     told=said(gettext_noop("重新办理")),
     key="o",
+    audience=(Audience.WORKERS_IF_NOT_TOLD,),
 )
 
 
@@ -177,6 +180,7 @@ MERGE = Verb(
     detail=_merge_detail,
     key="w",
     ending=True,
+    audience=(Audience.HOLDER,),
 )
 
 
@@ -239,6 +243,7 @@ WITHDRAW = Verb(
     fields=(WORDS_OPTIONAL,),
     clocks=ClockChanges(stop=STOPPED_AT_END),
     told=said(gettext_noop("您撤回了诉求")),
+    audience=(Audience.HOLDER,),
 )
 
 

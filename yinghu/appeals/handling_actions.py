@@ -30,6 +30,7 @@ from yinghu.appeals.verb import (
     WHY,
     WORDS,
     WORDS_OPTIONAL,
+    Audience,
     ClockChanges,
     FieldKind,
     Privacy,
@@ -91,6 +92,7 @@ SUPPLY = Verb(
     key="i",
     first_at=Status.WAITING,
     for_requester=True,
+    audience=(Audience.WORKERS,),
 )
 
 
@@ -188,6 +190,7 @@ URGE = Verb(
     fields=(WORDS_OPTIONAL,),
     told=by_requester_or_staff(gettext_noop("您催了一次"), gettext_noop("平台催了一次")),
     key="y",
+    audience=(Audience.WORKERS,),
 )
 
 
@@ -232,6 +235,7 @@ EXTEND = Verb(
     told=_extend_told,
     detail=_extend_detail,
     key="e",
+    audience=(Audience.DISPATCHERS_IF_ASKED,),
 )
 
 

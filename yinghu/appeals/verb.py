@@ -87,6 +87,36 @@ class Subject(Enum):
     LEG = "leg"
 
 
+class Audience(Enum):
+    """People who are told of an event; `notifications.audience` finds them."""
+
+    UNIT = "the unit"
+    HEADS = "its heads"
+    HOLDER = "the holder"
+    HOLDER_OR_UNIT = "the holder, else the unit"
+    NEW_HOLDER = "whom it was handed to"
+    WORKERS = "those who work on it: the holder, else the unit, else its desk"
+    WORKERS_IF_DISSATISFIED = "the same, if the requester is not satisfied"
+    WORKERS_IF_NOT_TOLD = "the same, unless they were told of the rating that reopened it"
+    DISPATCHERS = "the dispatch desk"
+    DISPATCHERS_IF_ASKED = "the dispatch desk, if it has to rule"
+    SUPERVISORS = "the supervisors, else the command"
+    COMMAND = "the command, else the administrators"
+    ASKING_UNIT = "the unit whose request was ruled on"
+    INVITED_UNITS = "the units asked for help"
+    RAISED_TO = "the unit that has to accept it, the one before, and who leads"
+    CHASED_LEVEL = "the level that a chasing step names, or the next one above"
+    SUMMONED_UNITS = "the units called by a whistle"
+    WHISTLERS = "the unit that whistled"
+    SHARING_UNITS = "the task force it is shared with"
+    NAMED_CONTACTS = "the contacts of both sides"
+    UNITS_WITHOUT_CONTACT = "the units of both sides that have none"
+    HELPERS = "the helpers whom the facts name"
+    OFFERED_HELPERS = "the helpers who were asked"
+    HELPER_FINDERS = "those who have to find a helper"
+    HEADS_IF_NO_ANSWER = "the heads, if a helper does not answer"
+
+
 class ClockChanges(NamedTuple):
     """Kinds of clock that a verb starts, stops, pauses and resumes."""
 
@@ -121,6 +151,8 @@ class Verb:
     Texts: `label` is the button, `done` the past tense for staff (`done_as` if that depends on the
     event), `told` what the requester reads, `detail` what staff read beside it.
 
+    `audience` are those who are told, in this order; without one the verb shows in live lists only.
+
     Pages: `icon`; `key`, the shortcut; `first_at`, the status at which its form is open; `pressing`
     ranks what others wait for (1 first, 0 not); an `ending` verb has a plain button; `at_once`
     needs no typing; a `hurried` one sets others a deadline; `for_requester`: staff record what the
@@ -147,6 +179,7 @@ class Verb:
     errand: bool = False
     subject: Subject = Subject.CASE
     privacy: Privacy = Privacy.PUBLIC
+    audience: tuple[Audience, ...] = ()
     done_as: EventText | None = None
     told: EventText | None = None
     detail: EventText | None = None

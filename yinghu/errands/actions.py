@@ -15,7 +15,16 @@ from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moving import Conflict, NotFound, Refused, move
 from yinghu.appeals.phrases import fact_said
 from yinghu.appeals.states import EVERY_STATUS, IN_UNIT, OPEN, UNIT, Who
-from yinghu.appeals.verb import WHY, WHY_OPTIONAL, FieldKind, Privacy, Subject, Verb, VerbField
+from yinghu.appeals.verb import (
+    WHY,
+    WHY_OPTIONAL,
+    Audience,
+    FieldKind,
+    Privacy,
+    Subject,
+    Verb,
+    VerbField,
+)
 from yinghu.common import text_cleaning
 from yinghu.errands.leg_sequence import Course
 from yinghu.errands.models import Errand, ErrandTemplate, Leg, LegKind, Offer
@@ -105,6 +114,7 @@ DROP = Verb(
     told=lambda event: _("取消了：%s") % _drop_detail(event),
     detail=_drop_detail,
     lists=frozenset({"field"}),
+    audience=(Audience.HELPERS,),
 )
 
 
@@ -166,6 +176,7 @@ REPAY = Verb(
     subject=Subject.LEG,
     privacy=Privacy.PRIVATE,
     detail=title_detail,
+    audience=(Audience.HELPERS,),
 )
 
 
@@ -206,6 +217,7 @@ SAY = Verb(
     fields=(VerbField("why", FieldKind.TEXT, gettext_noop("留言")),),
     errand=True,
     privacy=Privacy.PRIVATE,
+    audience=(Audience.HELPERS, Audience.HOLDER_OR_UNIT),
 )
 
 
@@ -237,6 +249,7 @@ OFFER = Verb(
     errand=True,
     privacy=Privacy.PRIVATE,
     detail=title_detail,
+    audience=(Audience.OFFERED_HELPERS, Audience.HELPER_FINDERS),
 )
 
 NUDGE = Verb(
@@ -250,6 +263,7 @@ NUDGE = Verb(
     errand=True,
     privacy=Privacy.PRIVATE,
     detail=title_detail,
+    audience=(Audience.HELPERS, Audience.HEADS_IF_NO_ANSWER),
 )
 
 

@@ -18,7 +18,16 @@ from yinghu.appeals.moving import Conflict, Forbidden, NotFound, Refused, move
 from yinghu.appeals.phrases import fact_said
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import IN_UNIT, OPEN, Who
-from yinghu.appeals.verb import PHOTOS, WHY, WORDS_OPTIONAL, FieldKind, Subject, Verb, VerbField
+from yinghu.appeals.verb import (
+    PHOTOS,
+    WHY,
+    WORDS_OPTIONAL,
+    Audience,
+    FieldKind,
+    Subject,
+    Verb,
+    VerbField,
+)
 from yinghu.common import text_cleaning
 from yinghu.common.photos import StoredPhoto
 from yinghu.common.raw_query import fetch
@@ -45,6 +54,7 @@ TAKE = Verb(
     told=fact_said(gettext_noop("有人接下了“%s”"), "title"),
     detail=title_detail,
     lists=frozenset({"field"}),
+    audience=(Audience.OFFERED_HELPERS,),
 )
 
 
@@ -128,6 +138,7 @@ GIVE_BACK = Verb(
     told=fact_said(gettext_noop("“%s”正在换人"), "title"),
     detail=title_detail,
     lists=frozenset({"field"}),
+    audience=(Audience.HELPERS, Audience.HOLDER_OR_UNIT),
 )
 
 
@@ -184,6 +195,7 @@ HAND_OVER = Verb(
     subject=Subject.LEG,
     told=_hand_over_told,
     detail=title_detail,
+    audience=(Audience.HELPERS,),
 )
 
 
@@ -238,6 +250,7 @@ FINISH = Verb(
     told=fact_said(gettext_noop("“%s”办好了"), "title"),
     detail=title_detail,
     lists=frozenset({"field"}),
+    audience=(Audience.HELPERS,),
 )
 
 

@@ -1,20 +1,22 @@
-"""The audience of an event: one table from verbs to people, read for many events at once.
+"""The audience of an event, as its verb's row declares it, found for many events at once.
 
-It depends only on the event and the present posts. A row names groups of people in turns; in each
-turn the first group that is not empty is told. So a chase for a unit without a head goes to the
-supervisors, and every chase reaches somebody while the city has an administrator. Nobody is told of
-their own action; volunteers are told only of cases and legs that they hold, were offered or help
-with.
+It depends only on the event and the present posts. Each part names groups of people in turns; in
+each turn the first group that is not empty is told. So a chase for a unit without a head goes to
+the supervisors, and every chase reaches somebody while the city has an administrator. Nobody is
+told of their own action; volunteers are told only of cases and legs that they hold, were offered or
+help with.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 
 from yinghu.appeals.models import ChaseTell, Event
 from yinghu.appeals.states import ClockKind, Satisfaction, Status
+from yinghu.appeals.verb import Audience
 from yinghu.notifications.groups import Directory, Group
 from yinghu.notifications.models import Reason
 from yinghu.people.access import UNIT_ROLES
 from yinghu.people.models import Level, Role
+from yinghu.verbs import verb_of
 
 Turns = Sequence[Sequence[Group]]
 """For each turn, groups in order; the first one that is not empty is told."""
@@ -186,9 +188,6 @@ def _named(reason: Reason) -> AudiencePart:
     )
 
 
-_helpers, _asked = _named(Reason.HELPER), _named(Reason.OFFERED)
-
-
 def _helper_finders(event: Event, known: Directory) -> Turns:
     """If nobody was found for a leg: those who have to find a helper."""
     dispatchers = _desk(event, Reason.DISPATCHER)
@@ -212,48 +211,33 @@ def _units_without_contact(event: Event, known: Directory) -> Turns:
     return tuple((_of_unit(known.unit(code), Reason.SHARED),) for code in codes)
 
 
-_both_sides = (_named(Reason.SHARED), _units_without_contact)
-
-AUDIENCES: dict[str, tuple[AudiencePart, ...]] = {
-    "assign": (_first_of(_unit),),
-    "hand": (_new_holder,),
-    "release": (_first_of(_unit),),
-    "supply": (_workers,),
-    "urge": (_workers,),
-    "return": (_dispatchers,),
-    "extend": (_dispatchers_if_asked,),
-    "rule": (_asking_unit,),
-    "invite": (_named_units(Reason.ASKED),),
-    "reply": (_workers,),
-    "escalate": (_raised_to,),
-    "supervise": (_workers, _first_of(_heads)),
-    "account": (_desks(Reason.SUPERVISOR, Reason.COMMAND),),
-    "lift": (_workers, _first_of(_heads)),
-    "whistle": (_named_units(Reason.SUMMONED),),
-    "report_in": (_whistlers,),
-    "measures": (_whistlers,),
-    "contest": (_whistlers, _desks(Reason.COMMAND, Reason.ADMIN)),
-    "judge": (_named_units(Reason.SUMMONED), _whistlers),
-    "grade": (_named_units(Reason.SUMMONED),),
-    "share": (_named_units(Reason.SHARED),),
-    "contact": _both_sides,
-    "unshare": _both_sides,
-    "rate": (_workers_if_dissatisfied,),
-    "reopen": (_workers_if_not_told,),
-    "merge": (_first_of(_holder),),
-    "withdraw": (_first_of(_holder),),
-    "chase": (_chased,),
-    "offer": (_asked, _helper_finders),
-    "take": (_asked,),
-    "give_back": (_helpers, _first_of(_holder, _unit)),
-    "hand_over": (_helpers,),
-    "finish": (_helpers,),
-    "drop": (_helpers,),
-    "nudge": (_helpers, _heads_if_no_answer),
-    "repay": (_helpers,),
-    "say": (_helpers, _first_of(_holder, _unit)),
+_PARTS: dict[Audience, AudiencePart] = {
+    Audience.UNIT: _first_of(_unit),
+    Audience.HEADS: _first_of(_heads),
+    Audience.HOLDER: _first_of(_holder),
+    Audience.HOLDER_OR_UNIT: _first_of(_holder, _unit),
+    Audience.NEW_HOLDER: _new_holder,
+    Audience.WORKERS: _workers,
+    Audience.WORKERS_IF_DISSATISFIED: _workers_if_dissatisfied,
+    Audience.WORKERS_IF_NOT_TOLD: _workers_if_not_told,
+    Audience.DISPATCHERS: _dispatchers,
+    Audience.DISPATCHERS_IF_ASKED: _dispatchers_if_asked,
+    Audience.SUPERVISORS: _desks(Reason.SUPERVISOR, Reason.COMMAND),
+    Audience.COMMAND: _desks(Reason.COMMAND, Reason.ADMIN),
+    Audience.ASKING_UNIT: _asking_unit,
+    Audience.INVITED_UNITS: _named_units(Reason.ASKED),
+    Audience.RAISED_TO: _raised_to,
+    Audience.CHASED_LEVEL: _chased,
+    Audience.SUMMONED_UNITS: _named_units(Reason.SUMMONED),
+    Audience.WHISTLERS: _whistlers,
+    Audience.SHARING_UNITS: _named_units(Reason.SHARED),
+    Audience.NAMED_CONTACTS: _named(Reason.SHARED),
+    Audience.UNITS_WITHOUT_CONTACT: _units_without_contact,
+    Audience.HELPERS: _named(Reason.HELPER),
+    Audience.OFFERED_HELPERS: _named(Reason.OFFERED),
+    Audience.HELPER_FINDERS: _helper_finders,
+    Audience.HEADS_IF_NO_ANSWER: _heads_if_no_answer,
 }
-"""The audience of each verb, in parts. Other verbs tell nobody; they show in live lists."""
 
 
 def find_audience(events: Sequence[Event]) -> list[tuple[Event, int, Reason]]:
@@ -265,8 +249,8 @@ def find_audience(events: Sequence[Event]) -> list[tuple[Event, int, Reason]]:
     found: list[tuple[Event, int, Reason]] = []
     for event in events:
         told: dict[int, Reason] = {}
-        for part in AUDIENCES[event.verb]:
-            for turn in part(event, known):
+        for part in verb_of(event).audience:
+            for turn in _PARTS[part](event, known):
                 for user_id, reason in _first(turn, known):
                     told.setdefault(user_id, reason)
         told.pop(event.user_id or 0, None)

@@ -9,10 +9,11 @@ from django.db import connection, transaction
 from yinghu.appeals.models import Event
 from yinghu.appeals.notify import tell_users
 from yinghu.common.privacy.sealing import blind, seal
-from yinghu.notifications.audience import AUDIENCES, find_audience
+from yinghu.notifications.audience import find_audience
 from yinghu.notifications.delivery import queue_deliveries
 from yinghu.notifications.models import Notification, Reason, SubjectKind
 from yinghu.notifications.recipients import Recipient, RecipientKind
+from yinghu.verbs import NOTIFYING
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,12 @@ RETURNING id, recipient_kind, coalesce(user_id, reference, appeal_id), address_i
 
 
 def notify_audience(events: Sequence[Event]) -> int:
-    """Tell the logins whom these events concern (`AUDIENCES`); return how many are new.
+    """Tell the logins whom these events concern; return how many are new.
 
     All or none. An event that was notified is finished: a second run adds nothing, even if the case
     has another holder or the unit other people by then.
     """
-    events = [event for event in events if event.verb in AUDIENCES]
+    events = [event for event in events if event.verb in NOTIFYING]
     done = set(Notification.objects.filter(event__in=events).values_list("event", flat=True))
     found = find_audience([event for event in events if event.pk not in done])
     return notify(

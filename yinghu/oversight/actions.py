@@ -25,7 +25,7 @@ from yinghu.appeals.phrases import (
     unit_said,
 )
 from yinghu.appeals.states import DESKS, EVERY_STATUS, HELD, UNIT, UNRATED, ClockKind, Status, Who
-from yinghu.appeals.verb import WHY, ClockChanges, FieldKind, Privacy, Verb, VerbField
+from yinghu.appeals.verb import WHY, Audience, ClockChanges, FieldKind, Privacy, Verb, VerbField
 from yinghu.oversight.levels import above, joined_units
 from yinghu.oversight.rulings import pending_request
 from yinghu.people.access import Actor, staffed
@@ -85,6 +85,7 @@ RULE = Verb(
     detail=_rule_detail,
     pressing=1,
     after=RETURN.name,
+    audience=(Audience.ASKING_UNIT,),
 )
 
 
@@ -145,6 +146,7 @@ ESCALATE = Verb(
     detail=unit_detail,
     key="t",
     after=EXTEND.name,
+    audience=(Audience.RAISED_TO,),
 )
 
 
@@ -187,6 +189,7 @@ INVITE = Verb(
     told=fact_said(gettext_noop("已请%s一起办理")),
     detail=lambda event: joined(name_detail(event), deadline_detail(event)),
     hurried=True,
+    audience=(Audience.INVITED_UNITS,),
 )
 
 
@@ -226,6 +229,7 @@ REPLY = Verb(
     privacy=Privacy.PRIVATE,
     detail=name_detail,
     pressing=5,
+    audience=(Audience.WORKERS,),
 )
 
 
@@ -258,6 +262,7 @@ SUPERVISE = Verb(
     privacy=Privacy.PRIVATE,
     detail=deadline_detail,
     hurried=True,
+    audience=(Audience.WORKERS, Audience.HEADS),
 )
 
 
@@ -289,6 +294,7 @@ ACCOUNT = Verb(
     needs=ClockKind.ACCOUNT,
     privacy=Privacy.PRIVATE,
     pressing=6,
+    audience=(Audience.SUPERVISORS,),
 )
 
 
@@ -309,6 +315,7 @@ LIFT = Verb(
     clocks=ClockChanges(stop=(ClockKind.ACCOUNT,)),
     flag="watched",
     privacy=Privacy.PRIVATE,
+    audience=(Audience.WORKERS, Audience.HEADS),
 )
 
 
@@ -337,5 +344,6 @@ CHASE = Verb(
     sources=UNRATED,
     privacy=Privacy.PRIVATE,
     detail=_chase_detail,
+    audience=(Audience.CHASED_LEVEL,),
 )
 """Written by `sweep`, for many cases at once."""

@@ -25,7 +25,7 @@ from yinghu.appeals.states import (
     Status,
     Who,
 )
-from yinghu.appeals.verb import WHY, FieldKind, Privacy, Verb, VerbField
+from yinghu.appeals.verb import WHY, Audience, FieldKind, Privacy, Verb, VerbField
 from yinghu.oversight.actions import ESCALATE, INVITE
 from yinghu.oversight.levels import joined_units
 from yinghu.oversight.models import Contact, Share, Summons, Whistle
@@ -46,6 +46,7 @@ SHARE = Verb(
     ),
     told=fact_said(gettext_noop("已请%s一起办理")),
     detail=name_detail,
+    audience=(Audience.SHARING_UNITS,),
 )
 
 
@@ -98,6 +99,7 @@ CONTACT = Verb(
     ),
     privacy=Privacy.INSIDE,
     detail=lambda event: joined(name_detail(event), event.facts.get("who", "")),
+    audience=(Audience.NAMED_CONTACTS, Audience.UNITS_WITHOUT_CONTACT),
 )
 
 
@@ -151,6 +153,7 @@ UNSHARE = Verb(
     flag="also",
     privacy=Privacy.INSIDE,
     detail=name_detail,
+    audience=(Audience.NAMED_CONTACTS, Audience.UNITS_WITHOUT_CONTACT),
 )
 
 

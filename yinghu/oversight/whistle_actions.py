@@ -34,7 +34,7 @@ from yinghu.appeals.states import (
     Satisfaction,
     Who,
 )
-from yinghu.appeals.verb import WHY, WHY_OPTIONAL, FieldKind, Privacy, Verb, VerbField
+from yinghu.appeals.verb import WHY, WHY_OPTIONAL, Audience, FieldKind, Privacy, Verb, VerbField
 from yinghu.common import text_cleaning
 from yinghu.oversight.actions import minutes_until
 from yinghu.oversight.levels import joined_units
@@ -76,6 +76,7 @@ WHISTLE = Verb(
     detail=_whistle_detail,
     hurried=True,
     lists=_WHISTLES,
+    audience=(Audience.SUMMONED_UNITS,),
 )
 
 
@@ -178,6 +179,7 @@ REPORT_IN = Verb(
     detail=_report_in_detail,
     pressing=3,
     lists=_WHISTLES,
+    audience=(Audience.WHISTLERS,),
 )
 
 
@@ -261,6 +263,7 @@ MEASURES = Verb(
     ),
     pressing=4,
     lists=_WHISTLES,
+    audience=(Audience.WHISTLERS,),
 )
 
 
@@ -315,6 +318,7 @@ CONTEST = Verb(
     privacy=Privacy.PRIVATE,
     detail=name_detail,
     lists=_WHISTLES,
+    audience=(Audience.WHISTLERS, Audience.COMMAND),
 )
 
 
@@ -355,6 +359,7 @@ JUDGE = Verb(
     detail=lambda event: joined(agreement_of(event), name_detail(event)),
     pressing=2,
     lists=_WHISTLES,
+    audience=(Audience.SUMMONED_UNITS, Audience.WHISTLERS),
 )
 
 
@@ -405,6 +410,7 @@ GRADE = Verb(
         name_detail(event), _(Satisfaction(event.facts["satisfaction"]).label)
     ),
     lists=_WHISTLES,
+    audience=(Audience.SUMMONED_UNITS,),
 )
 
 
