@@ -69,12 +69,15 @@ def take(leg_id: int, actor: Actor) -> Event:
     if leg.state != Leg.State.OPEN:
         _check_open(leg)
 
+    # Before the case is locked, as others wait for the lock.
+    idle = idle_time()
+
     def step(appeal: Appeal, course: Course, mine: Leg, now: datetime) -> dict[str, Any]:
         volunteer = eligibility.lock(actor)
         if not eligibility.may_know(actor, mine, appeal, volunteer):
             raise NotFound("not_found", _("没有这一程"))
         _check_open(mine)
-        taken, idle = course.along(mine), idle_time()
+        taken = course.along(mine)
         eligibility.check_may_take(actor, appeal, taken, volunteer)
         for each in taken:
             each.state, each.holder_id = Leg.State.TAKEN, actor.user_id
