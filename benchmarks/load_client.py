@@ -21,8 +21,8 @@ import uvloop
 
 
 class Connection(asyncio.Protocol):
-    """One connection, with one request at a time. At a rate, connecting is part of the first one:
-    whoever comes then waits for it.
+    """One connection, with one request at a time. At a rate, the time of the first one
+    includes connecting, as for a new visitor.
     """
 
     def __init__(self, load: "Load", first: bytes) -> None:

@@ -69,7 +69,7 @@ class Up:
         return 0
 
     def remains(self) -> list[str]:
-        """Command lines of every process that belongs to this home, whoever its parent is."""
+        """Command lines of all processes of this home, also of those without a parent."""
         found = [f"postgres {pid}" for pid in processes(Cluster(self.home))]
         mark = f"YINGHU_HOME={self.home}\0".encode()
         for folder in Path("/proc").iterdir():

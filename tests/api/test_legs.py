@@ -121,7 +121,7 @@ def test_strangers_and_requesters_find_no_leg(errand: Appeal, city: Cast) -> Non
     assert refused(errand.token, f"/legs/{buy.pk}/drop", why="x") == (403, "not_allowed")
     assert refused(errand.token, f"/legs/{buy.pk}/repay") == (403, "not_allowed")
     assert refused(errand.token, f"/appeals/{errand.number}/say", why="x") == (403, "not_allowed")
-    # Nor does a leg that nobody has make a helper of one without a login.
+    # An actor without a login does not count as the helper of a leg without a holder.
     assert refused(other.token, f"/appeals/{errand.number}/say", why="x") == (404, "not_found")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from copy import deepcopy
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from yinghu import reactions
 from yinghu.appeals import actions
 from yinghu.appeals.models import Appeal
 from yinghu.common.photos import StoredPhoto
+from yinghu.errands import leg_actions
 from yinghu.errands.models import ErrandTemplate, FixedHelper, Leg
 from yinghu.people import volunteers
 from yinghu.people.access import Actor, actor_of
@@ -118,3 +120,29 @@ def react_to(appeal: Appeal) -> None:
         done |= set(new)
         reactions.react(new)
     appeal.refresh_from_db()
+
+
+@dataclass
+class Relay:
+    """A relay into a sealed zone: `a` has the buying, `b` the carrying."""
+
+    appeal: Appeal
+    buy: Leg
+    gate: Leg
+    carry: Leg
+    a: Actor
+    b: Actor
+
+
+def begun_relay(city: Cast) -> Relay:
+    """A case for medicine whose buying and carrying are taken, each by one helper."""
+    relay()
+    hospital()
+    zone = sealed("330782001004001")
+    a, b = helper("阿东"), helper("小红", inside=zone.code)
+    appeal = medicine_case(city)
+    react_to(appeal)
+    buy, gate, carry = legs_of(appeal)
+    leg_actions.take(buy.pk, a)
+    leg_actions.take(carry.pk, b)
+    return Relay(appeal, buy, gate, carry, a, b)

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from tests.cast import Cast
 from tests.errands.errands import (
+    begun_relay,
     helper,
     hospital,
     legs_of,
@@ -98,15 +99,8 @@ def test_how_far_somebodys_door_is_tells_nobody_where_it_is(city: Cast) -> None:
 
 
 def test_what_who_is_suspended_has_to_hand_over_is_somebodys_to_see_to(city: Cast) -> None:
-    relay()
-    hospital()
-    zone = sealed(HOME)
-    a, b = helper("阿东"), helper("小红", inside=zone.code)
-    appeal = medicine_case(city)
-    react_to(appeal)
-    buy, gate, carry = legs_of(appeal)
-    leg_actions.take(buy.pk, a)
-    leg_actions.take(carry.pk, b)
+    begun = begun_relay(city)
+    appeal, buy, gate, a = begun.appeal, begun.buy, begun.gate, begun.a
     leg_actions.finish(buy.pk, a, photos=proof())
     react_to(appeal)
     volunteers.suspend(
@@ -118,15 +112,8 @@ def test_what_who_is_suspended_has_to_hand_over_is_somebodys_to_see_to(city: Cas
 
 
 def test_who_forgets_to_say_that_it_was_handed_over_is_asked(city: Cast) -> None:
-    relay()
-    hospital()
-    zone = sealed(HOME)
-    a, b = helper("阿东"), helper("小红", inside=zone.code)
-    appeal = medicine_case(city)
-    react_to(appeal)
-    buy, gate, carry = legs_of(appeal)
-    leg_actions.take(buy.pk, a)
-    leg_actions.take(carry.pk, b)
+    begun = begun_relay(city)
+    appeal, buy, gate, a, b = begun.appeal, begun.buy, begun.gate, begun.a, begun.b
     leg_actions.finish(buy.pk, a, photos=proof())
     leg_actions.hand_over(gate.pk, a)
     react_to(appeal)

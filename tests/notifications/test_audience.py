@@ -1,4 +1,4 @@
-"""Who is told of what and why: each part of an audience, by what people do; and nobody twice."""
+"""Notifications of events: audience, reason, and at most one per person and event."""
 
 from __future__ import annotations
 

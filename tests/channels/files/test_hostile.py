@@ -142,7 +142,7 @@ def sheet_with(path: Path, rows: str) -> Path:
 def test_a_sheet_that_would_fill_the_memory_is_refused(
     own_city: City, tmp_path: Path, rows: str, complaint: str
 ) -> None:
-    # Not as a parameter, of which each worker would hold a copy.
+    # A parameter of the test would be kept in memory by each worker.
     rows = rows.replace("{301 MB}", "1" * (301 * 2**20))
     path = sheet_with(tmp_path / "m.xlsx", rows)
     ran = own_city.run("import", path)

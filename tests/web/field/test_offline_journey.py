@@ -11,10 +11,9 @@ from playwright.sync_api import Page, expect
 from tests.browser_checks import fits, no_violations, taps
 from tests.browser_logins import start_session
 from tests.cast import Cast
-from tests.errands.errands import helper
+from tests.errands.errands import Relay, begun_relay, helper
 from tests.journeys.test_loop import OpenPage, photo
 from tests.live import Live, until
-from tests.web.field.test_offline_sync import Relay, start
 from yinghu.appeals.models import Attachment
 from yinghu.errands import leg_actions
 from yinghu.errands.leg_actions import FINISH
@@ -37,7 +36,7 @@ QUEUED = "yinghuQueue.all().then((all) => all.map((each) => [each.leg, each.verb
 
 @pytest.fixture
 def task(live: Live, live_city: Cast) -> Relay:
-    found = start(live_city)
+    found = begun_relay(live_city)
     live.drain()
     return found
 

@@ -6,7 +6,6 @@ import os
 import threading
 import time
 import uuid
-from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -21,9 +20,14 @@ from PIL import Image
 
 from tests.cast import Cast, cast
 from tests.cities import City, in_threads
-from tests.errands.errands import helper, hospital, legs_of, medicine_case, react_to, relay, sealed
+from tests.errands.errands import (
+    Relay,
+    begun_relay,
+    helper,
+    legs_of,
+)
 from tests.web.conftest import Browse
-from yinghu.appeals.models import Appeal, Attachment
+from yinghu.appeals.models import Attachment
 from yinghu.errands import leg_actions
 from yinghu.errands.actions import SAY
 from yinghu.errands.leg_actions import FINISH, HAND_OVER
@@ -37,34 +41,9 @@ AT = "/field/-/records"
 HOME = "330782001004001"
 
 
-@dataclass
-class Relay:
-    """A relay into a sealed zone: `a` has the buying, `b` the carrying."""
-
-    appeal: Appeal
-    buy: Leg
-    gate: Leg
-    carry: Leg
-    a: Actor
-    b: Actor
-
-
-def start(city: Cast) -> Relay:
-    relay()
-    hospital()
-    zone = sealed(HOME)
-    a, b = helper("阿东"), helper("小红", inside=zone.code)
-    appeal = medicine_case(city)
-    react_to(appeal)
-    buy, gate, carry = legs_of(appeal)
-    leg_actions.take(buy.pk, a)
-    leg_actions.take(carry.pk, b)
-    return Relay(appeal, buy, gate, carry, a, b)
-
-
 @pytest.fixture
 def task(city: Cast) -> Relay:
-    return start(city)
+    return begun_relay(city)
 
 
 def phone_of(actor: Actor) -> Client:
@@ -134,7 +113,7 @@ def test_the_whole_way_each_sent_three_times(task: Relay) -> None:
 
 
 def test_the_same_record_at_the_same_moment(own_city: City) -> None:
-    task = start(cast())
+    task = begun_relay(cast())
     what = record(task.buy, "finish", task.a, words="买好了", photos=1)
     clients = [phone_of(task.a) for _each in range(5)]
     together = threading.Barrier(len(clients))

@@ -11,9 +11,9 @@ from django.test import Client
 from PIL import Image
 
 from tests.cast import Cast
-from tests.errands.errands import legs_of
+from tests.errands.errands import Relay, begun_relay, legs_of
 from tests.web.conftest import text_of
-from tests.web.field.test_offline_sync import Relay, phone_of, start
+from tests.web.field.test_offline_sync import phone_of
 from yinghu.appeals import city_texts
 from yinghu.appeals.models import Text
 from yinghu.web.field import pwa
@@ -23,7 +23,7 @@ _USED = re.compile(r'"/static/([^"#]+)')
 
 @pytest.fixture
 def task(city: Cast) -> Relay:
-    return start(city)
+    return begun_relay(city)
 
 
 def test_the_app_has_the_citys_name(client: Client, db: None) -> None:
