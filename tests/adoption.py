@@ -1,4 +1,4 @@
-"""Databases of releases in which an app had another label: their tables, before and after."""
+"""Helpers for tests that migrate databases of releases in which an app had another label."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def shape(*labels: str) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(_SHAPE, {"tables": f"^({'|'.join(labels)})_"})
         found = [row[0] for row in cursor.fetchall()]
-    # Django puts a hash of the names into some, and shortens the long ones; casts of constants are
-    # in other places after a dump.
+    # Django adds a hash to some names and shortens long ones; a dump writes casts of constants
+    # differently.
     hashed, casts = r"\S+_[0-9a-f]{8}\S*", r"::[a-z ]+(\[\])?|[()]"
     return sorted(re.sub(casts, "", re.sub(hashed, "*", row)) for row in found)
 
@@ -45,8 +45,8 @@ def rows(*labels: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def go_back(old: Path) -> None:
-    """The database as it was under the old label: runs a file that moves the rows into the tables
-    of that release, as pg_dump wrote them.
+    """Restore the tables of the old label: run a file that moves the rows into the tables of that
+    release, as pg_dump wrote them.
     """
     with connection.cursor() as cursor:
         cursor.execute(old.read_text("utf-8"))

@@ -1,10 +1,10 @@
-"""What every page owes to whoever looks at it, asked of a page in a real browser.
+"""Accessibility, layout and transfer checks of a page in a real browser.
 
-no_violations(page)   axe-core finds nothing (WCAG 2.1 A and AA, and its best practices)
-taps(page)            on a phone, all that is pressed is 44 by 44, or stands within text
-fits(page)            nothing sticks out sideways
-watch_shifts(page)    before page.goto; then shifts(page): what moved by itself, summed, is small
-sent(page)            from now on, counts what came over the wire: sent(...).bytes
+no_violations(page)   axe-core finds no violations (WCAG 2.1 A and AA, and best practices)
+taps(page)            touch targets are at least 44 by 44 pixels, except links within text
+fits(page)            no horizontal overflow
+watch_shifts(page)    call before page.goto; then shifts(page) checks the cumulative layout shift
+sent(page)            counts the bytes transferred from now on: sent(...).bytes
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def _axe() -> str:
 
 
 def no_violations(page: Page, without: tuple[str, ...] = ()) -> None:
-    """Axe finds nothing wrong, but for the rules `without`, each of which needs its reason."""
-    # A colour on its way to another is none that anybody reads.
+    """Axe finds no violations; each rule disabled by `without` needs a reason at the call."""
+    # Wait for CSS transitions: only the final colours matter for contrast.
     page.evaluate(
         "() => Promise.all(document.getAnimations().filter(each => each instanceof CSSTransition)"
         ".map(each => each.finished.catch(() => null)))"
     )
-    # Evaluated, not as a script of the page: our content security policy would refuse that.
+    # Evaluated, because our content security policy would block a script element.
     page.evaluate(_axe() + "; undefined")
     found = page.evaluate(
         """([tags, without]) => axe.run(document, {
@@ -48,7 +48,7 @@ def no_violations(page: Page, without: tuple[str, ...] = ()) -> None:
 
 
 def taps(page: Page) -> None:
-    """Whatever can be pressed is at least 44 by 44 CSS pixels, unless it stands within a text."""
+    """Every touch target is at least 44 by 44 CSS pixels, except links within text."""
     small = page.evaluate(
         """() => {
           const found = [];
@@ -76,7 +76,7 @@ def taps(page: Page) -> None:
 
 
 def fits(page: Page) -> None:
-    """Nothing sticks out of the screen sideways."""
+    """The page has no horizontal overflow."""
     out = page.evaluate(
         """() => {
           const root = document.documentElement, width = root.clientWidth;
@@ -93,7 +93,7 @@ def fits(page: Page) -> None:
 
 
 def watch_shifts(page: Page) -> None:
-    """Have every page that is opened from now on add up what moves in it by itself."""
+    """Record the layout shifts of every page opened from now on."""
     page.add_init_script(
         """window.shifted = 0;
            new PerformanceObserver((list) => {
@@ -103,7 +103,7 @@ def watch_shifts(page: Page) -> None:
 
 
 def shifts(page: Page, most: float = 0.1) -> None:
-    """The layout moved by less than `most` (cumulative layout shift)."""
+    """The cumulative layout shift is less than `most`."""
     moved = page.evaluate(
         "new Promise(r => requestAnimationFrame(() => setTimeout(r, 0, shifted)))"
     )
@@ -112,7 +112,7 @@ def shifts(page: Page, most: float = 0.1) -> None:
 
 @dataclass
 class Sent:
-    """What a page fetched: bytes over the wire, headers and packed bodies, by address."""
+    """What a page fetched: bytes transferred (headers and compressed bodies) by URL."""
 
     by_url: dict[str, float] = field(default_factory=dict)
 
@@ -122,14 +122,14 @@ class Sent:
 
     @property
     def hosts(self) -> set[str]:
-        """Everybody who was asked for something."""
+        """Hosts that received a request."""
         return {
             urlsplit(url).netloc for url in self.by_url if not url.startswith(("data:", "blob:"))
         }
 
 
 def sent(page: Page) -> Sent:
-    """Count what comes over the wire from now on, with an empty cache, as at a first visit."""
+    """Count the bytes transferred from now on, without a cache, as on a first visit."""
     counted = Sent()
     names: dict[str, str] = {}
     devtools = page.context.new_cdp_session(page)

@@ -1,4 +1,4 @@
-"""Logging in at a browser."""
+"""Login helpers for browser tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from yinghu.people.models import User
 
 
 def start_session(page: Page, user: User) -> Page:
-    """A session as logging in gives it; opens no page."""
+    """Set the session cookie of a logged-in user; opens no page."""
     client = Client()
     client.force_login(user)
     name = settings.SESSION_COOKIE_NAME
@@ -31,13 +31,13 @@ def start_session(page: Page, user: User) -> Page:
 
 
 def log_in(page: Page, username: str) -> Page:
-    """One of the cast, on the page that logging in leads to."""
+    """Log in a user of the demo city and open the page that a login leads to."""
     start_session(page, User.objects.get(username=username)).goto("/desk")
     return page
 
 
 def press_demo_login(page: Page, username: str) -> Page:
-    """One click on the start page's demo box."""
+    """Log in with the demo box on the start page."""
     page.goto("/")
     page.click(f'button[value="{username}"]')
     return page

@@ -1,4 +1,4 @@
-"""Passwords of tests: hashed quickly, in the form that the real processes check."""
+"""Fast password hashing for tests, in the format that the real processes verify."""
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 

@@ -1,4 +1,4 @@
-"""The history of a test: without what the demo city was loaded with."""
+"""History entries written by a test, without those of the demo city."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from yinghu.people.models import Change
 
 
 def new_changes() -> QuerySet[Change]:
-    """Entries of the history other than the rows of the demo city."""
+    """History entries other than those that loaded the demo city."""
     return Change.objects.exclude(user=None, before={})

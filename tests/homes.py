@@ -1,4 +1,4 @@
-"""`yinghu up` in homes of their own, for tests that kill it."""
+"""Runs of `yinghu up`, each in its own home, for tests that kill them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STARTUP_SECONDS = 120.0
 
 
 class Up:
-    """One run of `yinghu up` in a home of its own, and everything that belongs to it."""
+    """One run of `yinghu up` in its own home, with its processes and database."""
 
     def __init__(self, home: Path, port: int, **given: str) -> None:
         self.home, self.port = home, port
@@ -69,7 +69,7 @@ class Up:
         return 0
 
     def remains(self) -> list[str]:
-        """Command lines of all processes of this home, also of those without a parent."""
+        """Command lines of all processes of this home, including orphans."""
         found = [f"postgres {pid}" for pid in processes(Cluster(self.home))]
         mark = f"YINGHU_HOME={self.home}\0".encode()
         for folder in Path("/proc").iterdir():
@@ -89,7 +89,7 @@ class Up:
 
 @pytest.fixture
 def own_folder() -> Iterator[Path]:
-    """A folder in memory that other users may pass through, as a database's must be."""
+    """A folder that other users may traverse, as a database's must be; in memory if possible."""
     with tempfile.TemporaryDirectory(prefix="yh-up-", dir=SCRATCH) as name:
         Path(name).chmod(0o711)
         yield Path(name)
@@ -110,7 +110,7 @@ def up(home: Path, **given: str) -> Iterator[Up]:
 
 
 def seen_by_others(home: Path) -> list[str]:
-    """What another user of the machine could read or change; passing through is let."""
+    """Paths that another user of the machine could read or change; traversing is allowed."""
     found = []
     for path in home.rglob("*"):
         with contextlib.suppress(FileNotFoundError):
@@ -122,7 +122,7 @@ def seen_by_others(home: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class FirstStart:
-    """What was seen of a first start, and the home that it left."""
+    """What a first start did, and the home that it left."""
 
     home: Path
     port: int
@@ -144,7 +144,7 @@ def people_in(run: Up) -> int:
 
 @pytest.fixture(scope="session")
 def first_start() -> Iterator[FirstStart]:
-    """A first start, served and ended by Ctrl-C."""
+    """A first start, stopped by Ctrl-C after it has served a page."""
     with tempfile.TemporaryDirectory(prefix="yh-up-", dir=SCRATCH) as name:
         Path(name).chmod(0o711)
         home = Path(name) / "var"
@@ -159,6 +159,6 @@ def first_start() -> Iterator[FirstStart]:
 
 @pytest.fixture
 def own_home(own_folder: Path, first_start: FirstStart) -> Path:
-    """A home that was set up before: a copy of the one that the first start left."""
+    """A home that is already set up: a copy of the one that `first_start` left."""
     subprocess.run(["cp", "-a", first_start.home, own_folder / "var"], check=True)
     return own_folder / "var"

@@ -139,7 +139,7 @@ class Live:
             r'^yinghu_http_requests_in_progress\{door="django"\} (\d+)', metrics, re.M
         )
         assert found, metrics
-        # One of them is this one.
+        # Without this request itself.
         return int(found[1]) - 1
 
     def drain(self) -> None:

@@ -1,4 +1,4 @@
-"""Coroutines in tests that are no coroutines themselves."""
+"""Run coroutines in synchronous tests."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ T = TypeVar("T")
 
 
 def result_of(work: Coroutine[Any, Any, T]) -> T:
-    """What it comes to, in a thread: a browser's test leaves an event loop running in this one."""
+    """Run `work` in another thread, as browser tests leave an event loop running in this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()

@@ -1,14 +1,14 @@
-"""The pages about verbs say what their rows say."""
+"""The generated pages about verbs match the verb table."""
 
 from __future__ import annotations
 
 from tests.verb_pages import DOCS, loop_page, oversight_page
 
 
-def test_the_page_of_the_loop_is_up_to_date() -> None:
+def test_loop_page_is_up_to_date() -> None:
     assert (DOCS / "loop.md").read_text("utf-8") == loop_page()
 
 
-def test_the_page_of_oversight_is_up_to_date() -> None:
+def test_oversight_page_is_up_to_date() -> None:
     page = (DOCS / "oversight.md").read_text("utf-8")
     assert page == oversight_page(page)

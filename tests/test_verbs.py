@@ -1,4 +1,4 @@
-"""The table of all verbs: complete, and each row fit for pages and the database."""
+"""The verb table is complete, and each row fits the pages and the database."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from yinghu.oversight.shared_cases import SAYING
 from yinghu.verbs import VERBS
 
 
-def test_every_row_that_is_declared_is_collected() -> None:
+def test_every_declared_verb_is_collected() -> None:
     declared = [thing for thing in gc.get_objects() if type(thing) is Verb]
     assert set(declared) == set(VERBS.values())
     assert len(VERBS) == len({row.name for row in declared}) == len(declared)
 
 
-def test_tables_name_verbs_that_there_are() -> None:
+def test_other_tables_name_existing_verbs() -> None:
     for names in (COUNTED_VERBS, SAYING):
         assert set(names) <= set(VERBS)
 
 
-def test_rows_fit_pages_and_the_database() -> None:
+def test_verbs_fit_pages_and_database() -> None:
     keys = [row.key for row in VERBS.values() if row.key]
     assert len(set(keys)) == len(keys)
     assert not set(keys) & set("ajkmsu/?0")

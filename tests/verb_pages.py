@@ -1,7 +1,7 @@
-"""docs/loop.md and the tables of docs/oversight.md, made from the rows of all verbs.
+"""Generate docs/loop.md and the tables of docs/oversight.md from the verb table.
 
-`python -m tests.verb_pages` writes them anew; `tests/platform/test_verb_pages.py` fails when they
-are out of date.
+`python -m tests.verb_pages` rewrites them; `tests/test_verb_pages.py` fails when they are out of
+date.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _RESTING = (Status.FILED, Status.SORTED, Status.ASSIGNED, Status.HANDLING)
 
 
 def loop_page() -> str:
-    """The whole page: a diagram of the moves between statuses, and the table of every verb."""
+    """The whole page: a diagram of the status changes and a table of all verbs."""
     return "\n".join((*_HEAD, *_diagram(), *_MIDDLE, *_statuses(), "", *_verbs(), ""))
 
 
@@ -65,7 +65,7 @@ def _diagram() -> list[str]:
 
 def _targets(verb: Verb, source: Status | str) -> tuple[Status, ...]:
     if verb.name == "rule":
-        # A return that is agreed to stays at the desk, a refused one goes back to its unit.
+        # An accepted return stays at the desk; a refused one goes back to its unit.
         return (Status.ASSIGNED, Status.HANDLING) if source == Status.SORTED else ()
     if source in verb.rests_from:
         return _RESTING
@@ -114,7 +114,7 @@ _BEGUN = {
     ClockKind.CONTEST: ("contest",),
     ClockKind.ACCOUNT: ("supervise",),
 }
-"""Verbs that begin a clock with a deadline of their own, beside those that its row names."""
+"""Verbs that start a clock with an explicit deadline, besides those whose row names it."""
 
 _ENDED = {
     ClockKind.WHISTLE: ("report_in", "judge"),
@@ -124,14 +124,14 @@ _ENDED = {
     ClockKind.HELP: ("reply",),
     ClockKind.PROGRESS: ("report",),
 }
-"""Verbs that end one, likewise."""
+"""Verbs that end such a clock, besides those whose row names it."""
 
 _DRAWN = [kind for kind in ClockKind if kind not in FIRST_TIMES]
-"""The six stand in the diagram of the loop; these are oversight's own."""
+"""Oversight's own clocks; the other six are in the diagram of the loop."""
 
 
 def clock_section() -> str:
-    """The diagram and the table, with the marks around them."""
+    """The clock diagram and table, with their markers."""
     lines = [BEGIN, "", "```mermaid", "flowchart LR"]
     for kind in _DRAWN:
         begun, ended = _begun_and_ended(kind)
@@ -148,8 +148,8 @@ def clock_section() -> str:
 
 
 def _begun_and_ended(kind: ClockKind) -> tuple[list[str], list[str]]:
-    """Names of the verbs that begin a clock of this kind, and of those that end it. Verbs that end
-    every clock are not named.
+    """Names of the verbs that start a clock of this kind, and of those that end it, without verbs
+    that end every clock.
     """
     rows = VERBS.values()
     begun = [row.name for row in rows if kind in row.clocks.start]
@@ -170,13 +170,13 @@ def _whose(kind: ClockKind) -> str:
 
 
 def oversight_page(page: str) -> str:
-    """The page with its generated part as it should be."""
+    """The page with its generated part updated."""
     before, rest = page.split(BEGIN)
     return before + clock_section() + rest.split(END)[1]
 
 
 def main() -> None:
-    """Write both."""
+    """Write both pages."""
     (DOCS / "loop.md").write_text(loop_page(), "utf-8")
     oversight = DOCS / "oversight.md"
     oversight.write_text(oversight_page(oversight.read_text("utf-8")), "utf-8")

@@ -1,4 +1,4 @@
-"""Tables of the set-up from the command line: the checks and the history of the pages."""
+"""Setup tables loaded by command: the same checks and history as on the pages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def test_good_rows_go_in_with_their_history_and_bad_ones_say_why(
+def test_valid_rows_are_saved_with_history_and_bad_rows_rejected(
     city: Cast, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = write(
@@ -60,7 +60,7 @@ def test_good_rows_go_in_with_their_history_and_bad_ones_say_why(
     ]
 
 
-def test_a_refusal_in_the_middle_leaves_nothing(
+def test_refused_row_changes_nothing(
     city: Cast, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = Change.objects.count()
@@ -70,7 +70,7 @@ def test_a_refusal_in_the_middle_leaves_nothing(
     assert Change.objects.count() == before
 
 
-def test_unknown_types_and_other_tables_are_refused(
+def test_unknown_type_header_or_file_is_refused(
     db: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("street", write(tmp_path, "code,name\n")) == 2
@@ -80,7 +80,7 @@ def test_unknown_types_and_other_tables_are_refused(
     assert run("unit", tmp_path / "none.csv") == 2
 
 
-def test_the_demo_city_is_in_the_history(db: None) -> None:
+def test_demo_city_is_recorded_in_the_history(db: None) -> None:
     made = Change.objects.filter(user=None, before={})
     assert made.filter(kind="area").count() == Area.objects.count() == 624
     kinds = set(made.values_list("kind", flat=True))

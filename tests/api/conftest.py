@@ -1,4 +1,4 @@
-"""The demo city behind a real server, and clients with the keys of its people."""
+"""The demo city behind a real server, and API clients for its users."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _once = itertools.count(1)
 
 @dataclass
 class Api:
-    """The API as its callers meet it."""
+    """API client with keys of the demo city's users."""
 
     url: str
     keys: dict[str, str] = field(default_factory=dict)
@@ -30,13 +30,13 @@ class Api:
         self.http = httpx.Client(base_url=f"{self.url}/api/v1", timeout=30, trust_env=False)
 
     def key(self, username: str) -> str:
-        """A key of one of the cast."""
+        """An API key of a demo user."""
         if username not in self.keys:
             self.keys[username] = new_key(User.objects.get(username=username), "test")
         return self.keys[username]
 
     def call(self, method: str, path: str, who: str = "", **options: Any) -> httpx.Response:
-        """A request by one of the cast, by a tracking token (`12-…`), or by a stranger."""
+        """Send a request as a demo user, with a tracking token (`12-…`), or without a key."""
         headers = dict(options.pop("headers", {}))
         if who:
             key = who if who[0].isdigit() else self.key(who)
@@ -50,7 +50,7 @@ class Api:
         return self.call("POST", path, who, **options)
 
     def file(self, who: str = "operator", **fields: Any) -> dict[str, Any]:
-        """File an appeal and give what the door said."""
+        """File an appeal and return the response body."""
         filing = {
             "body": "家里婴儿没有奶粉了，需要一段两罐",
             "name": "王小明",
@@ -63,11 +63,11 @@ class Api:
         return result
 
     def do(self, who: str, number: str, verb: str, **fields: Any) -> httpx.Response:
-        """Do a verb."""
+        """Perform a verb on a case."""
         return self.post(f"/appeals/{number}/{verb}", who, json=fields)
 
     def reach(self, status: str) -> dict[str, Any]:
-        """A filed appeal brought to this status, in the milk group's hands where it has a unit."""
+        """File an appeal and bring it to this status; its unit, if any, is the milk group."""
         filed = self.file()
         steps = {
             "filed": [],
@@ -105,7 +105,7 @@ def api(live: Live) -> Iterator[Api]:
 
 @pytest.fixture
 def problem() -> Callable[..., dict[str, Any]]:
-    """`problem(answer, status, code)`: it is that RFC 9457 problem; gives its body."""
+    """`problem(answer, status, code)` asserts that RFC 9457 problem and returns its body."""
 
     def check(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
         assert answer.headers["content-type"] == "application/problem+json", answer.text

@@ -1,4 +1,4 @@
-"""What was acknowledged is never lost: web and database killed with -9 while filings flow."""
+"""Acknowledged filings survive a kill -9 of the web server and the database under load."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATIENCE = 60.0
 
 
 def make_key(city: Up) -> str:
-    """A key, made by the command."""
+    """An API key from the `token` command."""
     done = subprocess.run(
         [sys.executable, "-m", "yinghu", "token", "operator", "crash test"],
         env=city.environment,
@@ -37,13 +37,13 @@ def make_key(city: Up) -> str:
 
 
 def kill_database(city: Up) -> None:
-    """kill -9 PostgreSQL's first process."""
+    """Kill -9 the main process of PostgreSQL."""
     pid = int((city.home / "postgres/data/postmaster.pid").read_text().split()[0])
     os.kill(pid, signal.SIGKILL)
 
 
 def kill_web(city: Up) -> None:
-    """kill -9 the web server with its workers, which are a session of their own."""
+    """Kill -9 the web server and its workers, which form a process group."""
     os.killpg(until(lambda: city.child("web"), "a web server"), signal.SIGKILL)
 
 
@@ -57,7 +57,7 @@ def database_of(city: Up) -> psycopg.Connection[Any] | None:
 
 @dataclass
 class Sender:
-    """A neighbouring system that sends each message until it is acknowledged."""
+    """An external system that sends each message until it is acknowledged."""
 
     city: Up
     key: str
@@ -67,7 +67,7 @@ class Sender:
     failures: int = 0
 
     def run(self) -> None:
-        """Send one after another until it is enough."""
+        """Send messages until `enough` is set."""
         number = 0
         with httpx.Client(base_url=self.city.url, timeout=20, trust_env=False) as http:
             while not self.enough.is_set():
@@ -75,7 +75,7 @@ class Sender:
                 self.send(http, f"{self.name}-{number}")
 
     def send(self, http: httpx.Client, external_id: str) -> None:
-        """Send one message, again and again if need be."""
+        """Send one message until it is acknowledged."""
         message = {"body": f"求助 {external_id}", "external_id": external_id, "category": "milk"}
         headers = {"Authorization": f"Bearer {self.key}"}
         deadline = time.monotonic() + PATIENCE
@@ -98,8 +98,8 @@ class Sender:
 
 
 @pytest.mark.embedded
-def test_what_was_acknowledged_is_whole_after_any_kill(own_home: Path) -> None:
-    """Costs a start of everything, on the home that other tests of `yinghu up` begin with."""
+def test_acknowledged_filings_survive_kills(own_home: Path) -> None:
+    """Uses a copy of the home that other tests of `yinghu up` start from."""
     with up(own_home) as city:
         _kill_in_full_flow(city)
 
@@ -120,7 +120,7 @@ def _kill_in_full_flow(city: Up) -> None:
         until(lambda: count() > before + 60, "filings to flow", PATIENCE)
 
     for kill in (kill_web, kill_database, kill_web):
-        # In full flow, and again after it came back.
+        # Under load, and again after each recovery.
         flow()
         kill(city)
     flow()
@@ -131,7 +131,7 @@ def _kill_in_full_flow(city: Up) -> None:
     assert sum(sender.failures for sender in senders) > 0, "nothing was felt of the kills"
 
     acknowledged = {key: value for sender in senders for key, value in sender.acknowledged.items()}
-    # The last kill may be felt late: what its server had forked went on for a moment.
+    # The last kill may take effect late: children of the killed server run on for a moment.
     with until(lambda: database_of(city), "the database to be back", PATIENCE) as db:
         whole = {row[0] for row in db.execute(COMPLETE_SQL).fetchall()}
         filed: dict[str, int] = dict(

@@ -1,4 +1,4 @@
-"""The filing door: what it takes, what it refuses and how, and that nothing is filed twice."""
+"""Filing by API: accepted and refused input, the refusals' form, and no duplicates."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from yinghu.places.coords import gcj_to_wgs
 Check = Callable[..., dict[str, Any]]
 
 
-def test_a_whole_filing(api: Api) -> None:
+def test_filing_with_every_field_is_stored(api: Api) -> None:
     sent: dict[str, Any] = {
         "body": "  需要一段奶粉两罐 <script>alert(1)</script> '; DROP TABLE appeals_appeal; --  ",
         "title": "奶粉",
@@ -69,7 +69,7 @@ def test_a_whole_filing(api: Api) -> None:
     assert httpx.get(told["tracking"], trust_env=False).status_code == 200
 
 
-def test_chinese_coordinates_become_wgs84(api: Api) -> None:
+def test_gcj02_coordinates_are_converted_to_wgs84(api: Api) -> None:
     told = api.file(lon=120.0767, lat=29.3048, coordinates="gcj02")
     appeal = Appeal.objects.get(pk=told["id"])
     assert (appeal.lon, appeal.lat) == gcj_to_wgs(120.0767, 29.3048)
@@ -77,7 +77,7 @@ def test_chinese_coordinates_become_wgs84(api: Api) -> None:
     assert 0.003 < 120.0767 - appeal.lon < 0.006
 
 
-def test_hidden_signs_do_not_change_what_staff_read(api: Api) -> None:
+def test_invisible_characters_are_removed_from_filings(api: Api) -> None:
     told = api.file(
         body="救\u200b命\u202e👨\u200d👩\u200d👧",
         title="\u2067奶\u200d粉",
@@ -90,12 +90,12 @@ def test_hidden_signs_do_not_change_what_staff_read(api: Api) -> None:
     assert (appeal.body, appeal.title) == ("救命👨\u200d👩\u200d👧", "奶粉")
     assert (unseal(appeal.name), unseal(appeal.address)) == ("明小王", "3号楼")
     assert (unseal(appeal.phone), appeal.answers) == ("+8613812345678", {"brand": "一段"})
-    # As it came it is kept too.
+    # The raw message is kept unchanged.
     raw = json.loads(unseal_bytes(Message.objects.get().raw))
     assert raw["name"] == "\u202e明\u200c小王\u200f"
 
 
-def test_sent_again_it_is_the_same(api: Api, problem: Check) -> None:
+def test_resent_filing_returns_the_same_appeal(api: Api, problem: Check) -> None:
     first = api.file(external_id="a-1")
     other = api.post("/appeals", "operator", json={"body": "另一件", "external_id": "a-1"})
     problem(other, 409, "id_reused")
@@ -109,16 +109,16 @@ def test_sent_again_it_is_the_same(api: Api, problem: Check) -> None:
     assert (third.status_code, third.json()["id"]) == (200, first["id"])
     two = {"body": "x", "external_id": "a-2"}
     problem(api.post("/appeals", "operator", json=two, headers=header), 422, "two_ids")
-    # Another system's number 1 is another message, and opens nobody's link.
+    # The same id from another system is another message; it must not reveal the first link.
     another = api.file("clerk", external_id="a-1")
     assert another["id"] != first["id"]
     assert Appeal.objects.count() == 2
-    # Without any id each one is its own.
+    # Without an id each filing is a new appeal.
     bare = [api.post("/appeals", "clerk", json={"body": "同样的话"}).json() for _ in range(2)]
     assert bare[0]["id"] != bare[1]["id"]
 
 
-def test_a_category_with_an_answer_needs_no_body(api: Api, problem: Check) -> None:
+def test_category_with_answers_needs_no_body(api: Api, problem: Check) -> None:
     given: dict[str, Any] = {"category": "milk", "answers": {"left": 1, "count": "两罐"}}
     told = api.post("/appeals", "operator", json=given)
     assert told.status_code == 201
@@ -169,7 +169,7 @@ BAD_FIELDS: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-def test_a_field_at_fault_is_named(api: Api, problem: Check) -> None:
+def test_invalid_field_is_named(api: Api, problem: Check) -> None:
     for fields, field, code in BAD_FIELDS:
         answer = api.post("/appeals", "operator", json={"body": "求助"} | fields)
         body = problem(answer, 422, "invalid")
@@ -197,7 +197,7 @@ def test_a_field_at_fault_is_named(api: Api, problem: Check) -> None:
     ],
     ids=lambda raw: str(raw[:24]),
 )
-def test_what_is_no_json_of_ours(api: Api, raw: bytes) -> None:
+def test_malformed_json_is_refused(api: Api, raw: bytes) -> None:
     kind = {"Content-Type": "application/json"}
     answer = api.post("/appeals", "operator", content=raw, headers=kind)
     assert answer.status_code in {400, 422}, answer.text
@@ -205,7 +205,7 @@ def test_what_is_no_json_of_ours(api: Api, raw: bytes) -> None:
     assert Appeal.objects.count() == 0
 
 
-def test_kind_and_size_of_the_body(api: Api, problem: Check) -> None:
+def test_body_type_and_size_limits(api: Api, problem: Check) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     problem(api.post("/appeals", "operator", content="body=x", headers=form), 415, "not_json")
     big = {"body": "x", "title": "y" * 300_000}
@@ -217,7 +217,7 @@ def test_kind_and_size_of_the_body(api: Api, problem: Check) -> None:
 
     kind = {"Content-Type": "application/json"}
     problem(api.post("/appeals", "operator", content=pieces(), headers=kind), 413, "too_large")
-    # All that is allowed at once, escaped as badly as can be.
+    # The longest allowed texts, in their longest JSON encoding.
     longest = {"body": "\U0001f92f" * 10_000, "answers": {"a": "😀" * 2000}}
     raw = json.dumps(longest).encode()
     assert len(raw) > 128 * 1024
@@ -226,8 +226,8 @@ def test_kind_and_size_of_the_body(api: Api, problem: Check) -> None:
     assert Appeal.objects.get(pk=answer.json()["id"]).body == longest["body"]
 
 
-def test_a_refusal_spares_the_connection(api: Api, problem: Check) -> None:
-    """Whoever is refused before all was heard may speak again at once, or is told to call anew."""
+def test_early_refusal_does_not_break_the_connection(api: Api, problem: Check) -> None:
+    """A client refused before its body was read may send again, or is told to reconnect."""
     kind = {"Content-Type": "application/json"}
 
     def pieces(count: int) -> Any:
@@ -244,7 +244,7 @@ def test_a_refusal_spares_the_connection(api: Api, problem: Check) -> None:
         assert api.file("operator")["new"]
 
 
-def test_what_is_announced_too_large_is_not_waited_for(api: Api) -> None:
+def test_oversized_content_length_is_refused_without_waiting(api: Api) -> None:
     at = httpx.URL(api.url)
     said = (
         f"POST /api/v1/appeals HTTP/1.1\r\nHost: localhost\r\n"
@@ -259,7 +259,7 @@ def test_what_is_announced_too_large_is_not_waited_for(api: Api) -> None:
     assert b"too_large" in answer
 
 
-def test_keys(api: Api, problem: Check) -> None:
+def test_missing_invalid_or_revoked_key_is_refused(api: Api, problem: Check) -> None:
     filing = {"body": "x"}
     problem(api.post("/appeals", json=filing), 401, "no_key")
     for header in ("Bearer", "Bearer yh_wrong", "Basic eDp5", "Bearer 1-forged", "Bearer \xff"):
@@ -274,17 +274,17 @@ def test_keys(api: Api, problem: Check) -> None:
     gone = User.objects.create_user("gone", is_active=False)
     headers = {b"Authorization": f"Bearer {new_key(gone, 'x')}".encode()}
     problem(api.http.post("/appeals", json=filing, headers=headers), 401, "bad_key")
-    # Of a key only its digest is kept.
+    # Only the digest of a key is stored.
     key = api.key("clerk")
     assert key.encode() not in bytes(
         ApiToken.objects.get(user__username="clerk", name="test").digest
     )
 
 
-def test_what_changes_in_the_catalogue_is_seen(api: Api, problem: Check) -> None:
+def test_new_category_is_recognised(api: Api, problem: Check) -> None:
     api.file(category="milk")
     Category.objects.create(code="cats", name="流浪猫", klass="opinion")
-    # A code that is not known is looked for again, though not more than once a second.
+    # An unknown code is looked up again, at most once a second.
     filing = {"body": "有一窝小猫", "category": "cats"}
     until(
         lambda: api.post("/appeals", "operator", json=filing).status_code == 201,
@@ -292,7 +292,7 @@ def test_what_changes_in_the_catalogue_is_seen(api: Api, problem: Check) -> None
     )
 
 
-def test_a_lone_filing_takes_six_statements_at_most(api: Api, live: Live) -> None:
+def test_single_filing_takes_at_most_six_statements(api: Api, live: Live) -> None:
     key = api.key("operator")
     api.file(category="milk")
     with statement_proxy(database_url(live.name)) as proxy, running_server(proxy.url) as port:
@@ -305,7 +305,7 @@ def test_a_lone_filing_takes_six_statements_at_most(api: Api, live: Live) -> Non
                 answer = http.post("/api/v1/appeals", json=filing, headers=headers)
                 assert answer.status_code == 201
                 seen.append(list(proxy.statements))
-    # The first one reads the key and the catalogue too.
+    # The first request also reads the key and the catalogue.
     assert len(seen[0]) <= 10, seen[0]
     for statements in seen[1:]:
         assert len(statements) <= 6, statements

@@ -1,4 +1,4 @@
-"""What is done inside stays inside, at the API as on the pages."""
+"""The API, like the pages, does not show internal steps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from yinghu.oversight.models import Summons
 pytestmark = pytest.mark.django_db
 
 
-def test_a_requester_is_not_told_by_the_api_what_the_page_does_not_tell(
+def test_requester_sees_no_internal_events(
     ask: Ask,  # noqa: F811  # the fixture
     city: Cast,
 ) -> None:
@@ -51,7 +51,7 @@ def test_a_requester_is_not_told_by_the_api_what_the_page_does_not_tell(
     ]
 
 
-def test_a_volunteer_does_not_read_whom_a_unit_has_spoken_to(
+def test_volunteer_does_not_see_spoken_to(
     ask: Ask,  # noqa: F811  # the fixture
     browse: Browse,  # noqa: F811  # the fixture
     city: Cast,
@@ -68,7 +68,7 @@ def test_a_volunteer_does_not_read_whom_a_unit_has_spoken_to(
     assert "老王" in text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
 
 
-def test_a_result_reads_as_it_is_written(ask: Ask, city: Cast) -> None:  # noqa: F811  # the fixture
+def test_text_of_a_result_is_cleaned(ask: Ask, city: Cast) -> None:  # noqa: F811  # the fixture
     appeal = taken_milk(city)
     turned = "已送到\u202e楼下\u200b"
     status, seen = ask(
@@ -79,7 +79,7 @@ def test_a_result_reads_as_it_is_written(ask: Ask, city: Cast) -> None:  # noqa:
     closing_actions.reopen(appeal.pk, city.clerk, words="没有收到")
 
 
-def test_measures_read_as_they_are_written(city: Cast) -> None:
+def test_text_of_measures_is_cleaned(city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
     whistle_actions.report_in(appeal.pk, login("health-handler"))

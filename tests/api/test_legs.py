@@ -1,4 +1,4 @@
-"""The verbs of a leg through the API: by its helper, somebody else, too late, and a stranger."""
+"""Leg verbs by API: by the helper, another helper, a late helper and outsiders."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def key_of(actor: Actor) -> str:
 
 
 def call(key: str, path: str, **given: Any) -> tuple[int, dict[str, Any]]:
-    """POST as the holder of a key; the status and what was answered."""
+    """POST with an API key; return the status and the body."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     answer = Client().post(
         f"/api/v1{path}", given, content_type="application/json", headers=headers
@@ -57,13 +57,13 @@ def refused(key: str, path: str, **given: Any) -> tuple[int, str]:
     return status, body["code"]
 
 
-def test_a_helper_takes_a_leg_and_finishes_it(errand: Appeal) -> None:
+def test_helper_takes_and_finishes_a_leg(errand: Appeal) -> None:
     a = helper("阿东")
     key = key_of(a)
     buy = legs_of(errand)[0]
     status, body = call(key, f"/legs/{buy.pk}/take")
     assert (status, body["event"]["verb"], body["appeal"]) == (200, "take", None)
-    # Nothing of those who work inside, nor of others who were asked.
+    # No internal details, and nothing about other helpers who were asked.
     assert not {"facts", "why", "user"} & body["event"].keys()
     assert Leg.objects.get(pk=buy.pk).holder_id == a.user_id
     assert refused(key, f"/legs/{buy.pk}/finish", words="买到了") == (422, "no_photo")
@@ -77,7 +77,7 @@ def test_a_helper_takes_a_leg_and_finishes_it(errand: Appeal) -> None:
     assert refused(key, f"/legs/{buy.pk}/finish", words="买到了") == (409, "done")
 
 
-def test_somebody_elses_leg_is_left_alone(errand: Appeal) -> None:
+def test_helper_cannot_change_a_leg_held_by_another(errand: Appeal) -> None:
     a, b = helper("阿东"), helper("小李")
     buy = legs_of(errand)[0]
     leg_actions.take(buy.pk, a)
@@ -94,7 +94,7 @@ def test_somebody_elses_leg_is_left_alone(errand: Appeal) -> None:
     assert Leg.objects.get(pk=buy.pk).kept == "排到 35 号"
 
 
-def test_strangers_and_requesters_find_no_leg(errand: Appeal, city: Cast) -> None:
+def test_outsiders_and_requesters_cannot_act_on_legs(errand: Appeal, city: Cast) -> None:
     helper("阿东")
     buy = legs_of(errand)[0]
     Leg.objects.filter(appeal=errand).update(opened_at=None)
@@ -115,7 +115,7 @@ def test_strangers_and_requesters_find_no_leg(errand: Appeal, city: Cast) -> Non
         for number in (0, -1, 2**63, 10**30):
             status, _code = refused(key_of(city.commander), f"/legs/{number}/{verb}", **given)
             assert status in (404, 422)
-    # Its own requester sees the case, but no step of it is theirs.
+    # The case's own requester sees it, but may not act on its legs.
     assert requester(errand).appeal_id == errand.pk
     assert refused(errand.token, f"/legs/{buy.pk}/take") == (404, "not_found")
     assert refused(errand.token, f"/legs/{buy.pk}/drop", why="x") == (403, "not_allowed")
@@ -125,7 +125,7 @@ def test_strangers_and_requesters_find_no_leg(errand: Appeal, city: Cast) -> Non
     assert refused(other.token, f"/appeals/{errand.number}/say", why="x") == (404, "not_found")
 
 
-def test_desks_drop_repay_and_talk(errand: Appeal, city: Cast) -> None:
+def test_desk_can_repay_drop_and_say(errand: Appeal, city: Cast) -> None:
     a = helper("阿东")
     buy, carry = legs_of(errand)
     leg_actions.take(buy.pk, a)

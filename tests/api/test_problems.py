@@ -1,4 +1,4 @@
-"""Errors that no view of ours makes are problems too; sessions, floods, the document, its page."""
+"""Problems for errors outside our views; sessions, floods, the OpenAPI document and its page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from yinghu.verbs import VERBS
 Check = Callable[..., dict[str, Any]]
 
 
-def test_unknown_addresses_and_methods(api: Api, problem: Check, live: Live) -> None:
+def test_unknown_paths_and_methods_are_problems(api: Api, problem: Check, live: Live) -> None:
     problem(api.get("/nothing"), 404, "not_found")
     problem(api.get("/appeals/0000-0001-3/nothing", "clerk"), 404, "not_found")
     answer = api.call("DELETE", "/appeals", "clerk")
@@ -37,7 +37,7 @@ def test_unknown_addresses_and_methods(api: Api, problem: Check, live: Live) -> 
     live.forgive()
 
 
-def test_bodies_that_cannot_be_read(api: Api, problem: Check) -> None:
+def test_unreadable_bodies_are_problems(api: Api, problem: Check) -> None:
     path, kind = f"/appeals/{api.file()['number']}/sort", {"Content-Type": "application/json"}
     for raw in (b"{", b"\xff", b'{"why": "\\ud800"}', b"[" * 200_000, b"NaN"):
         problem(api.post(path, "clerk", content=raw, headers=kind), 400, "bad_json")
@@ -49,7 +49,7 @@ def test_bodies_that_cannot_be_read(api: Api, problem: Check) -> None:
     problem(api.post(path, "clerk", content=huge, headers=kind), 413, "too_large")
 
 
-def test_the_language_of_the_asker(api: Api) -> None:
+def test_unsupported_language_falls_back_to_chinese(api: Api) -> None:
     chinese = api.post("/appeals", "operator", json={"body": ""}).json()
     assert chinese["title"] == "内容有误"
     assert chinese["errors"][0]["detail"] == "不能为空"
@@ -61,7 +61,7 @@ def test_the_language_of_the_asker(api: Api) -> None:
 
 
 @pytest.mark.django_db
-def test_a_session_needs_its_csrf_token(django_user_model: type[User]) -> None:
+def test_session_needs_a_csrf_token(django_user_model: type[User]) -> None:
     from yinghu import demo
 
     demo.load()
@@ -81,7 +81,7 @@ def test_a_session_needs_its_csrf_token(django_user_model: type[User]) -> None:
     assert (told.status_code, told.json()["code"]) == (404, "not_found")
 
 
-def test_a_flood_of_wrong_keys_is_stopped_whatever_it_claims() -> None:
+def test_forged_forwarded_header_does_not_evade_the_key_limit() -> None:
     from yinghu.site.asgi import application
 
     async def knock() -> list[httpx.Response]:
@@ -89,7 +89,7 @@ def test_a_flood_of_wrong_keys_is_stopped_whatever_it_claims() -> None:
         transport = httpx.ASGITransport(app, client=("203.0.113.9", 5))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
             answers = []
-            # Tries come back with time, so on a slow machine a few more may be tried.
+            # The bucket refills over time, so on a slow machine a few more tries get through.
             for number in range(2000):
                 headers = {
                     "Authorization": "Bearer 1-wrong",
@@ -110,7 +110,7 @@ def test_a_flood_of_wrong_keys_is_stopped_whatever_it_claims() -> None:
     rate_limit.buckets.clear()
 
 
-def test_the_document_has_every_verb(api: Api) -> None:
+def test_openapi_document_has_every_verb(api: Api) -> None:
     document = api.get("/openapi.json").json()
     assert document["openapi"].startswith("3.1")
     paths = document["paths"]
@@ -139,18 +139,18 @@ def test_the_document_has_every_verb(api: Api) -> None:
 
 
 ANY = "~"
-"""For what is known only once a request is there."""
+"""For values known only at request time."""
 
 ARGUMENTS: dict[Any, Any] = {
     str: ANY,
     int: 1,
     Iterable[problems.FieldError]: [problems.FieldError(ANY, ANY, ANY)],
 }
-"""Such an argument by its type."""
+"""Sample arguments by type."""
 
 
 def refusals(source: str) -> Iterator[problems.Problem]:
-    """Every problem that this code can make, itself or by `auth`."""
+    """Every problem that this source can make, directly or through `auth`."""
     for node in ast.walk(ast.parse(source)):
         given: list[ast.expr] = []
         match node:
@@ -180,7 +180,7 @@ def refusals(source: str) -> Iterator[problems.Problem]:
         )
 
 
-def test_the_document_has_every_answer_of_the_filing_door(api: Api) -> None:
+def test_openapi_document_has_every_filing_response(api: Api) -> None:
     answers = api.get("/openapi.json").json()["paths"]["/api/v1/appeals"]["post"]["responses"]
     made = list(refusals(inspect.getsource(intake)))
     assert {409, 413, 415, 429, 503} <= {problem.status for problem in made}
@@ -193,7 +193,7 @@ def test_the_document_has_every_answer_of_the_filing_door(api: Api) -> None:
 
 
 @pytest.mark.browser
-def test_the_page_of_the_document_needs_nobody_else(page: Page) -> None:
+def test_api_docs_page_loads_nothing_from_other_hosts(page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto("/api/v1/docs")

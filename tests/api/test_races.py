@@ -1,4 +1,4 @@
-"""Many at once: one accepts, one filing is one appeal, a poisoned one harms nobody."""
+"""Concurrent calls: one accept wins, a repeated filing is one appeal, others stay separate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from yinghu.people.models import Post, Role, Unit, User
 
 
 def at_once(api: Api, calls: list[tuple[str, str, dict[str, Any]]]) -> list[httpx.Response]:
-    """POST (who, path, body) from as many threads as there are calls."""
+    """POST each (who, path, body) from a thread of its own."""
     for who, _path, _body in calls:
         api.key(who)
 
@@ -33,7 +33,7 @@ def at_once(api: Api, calls: list[tuple[str, str, dict[str, Any]]]) -> list[http
         return list(threads.map(call, calls))
 
 
-def test_of_twenty_who_accept_one_has_it(api: Api) -> None:
+def test_one_of_twenty_concurrent_accepts_wins(api: Api) -> None:
     filed = api.reach("assigned")
     milk = Unit.objects.get(code="milk")
     names = [f"helper-{number}" for number in range(20)]
@@ -50,7 +50,7 @@ def test_of_twenty_who_accept_one_has_it(api: Api) -> None:
     assert Event.objects.filter(appeal=appeal, verb="accept").count() == 1
 
 
-def test_the_same_filing_twenty_times_is_one_appeal(api: Api) -> None:
+def test_twenty_concurrent_copies_of_a_filing_make_one_appeal(api: Api) -> None:
     body = {"body": "救命，药没有了", "external_id": "same"}
     answers = at_once(api, [("operator", "/appeals", body)] * 20)
     assert Counter(answer.status_code for answer in answers) == {201: 1, 200: 19}
@@ -60,7 +60,7 @@ def test_the_same_filing_twenty_times_is_one_appeal(api: Api) -> None:
     assert Clock.objects.count() == 2
 
 
-def test_many_systems_at_once_each_have_theirs(api: Api) -> None:
+def test_concurrent_filings_keep_their_sender_and_body(api: Api) -> None:
     calls = [
         (who, "/appeals", {"body": f"{who} {number}", "external_id": str(number)})
         for who in ("operator", "clerk", "dispatcher", "commander")

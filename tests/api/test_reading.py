@@ -1,4 +1,4 @@
-"""What the API shows to whom: masks, scopes, lists, the logged reveal, photos, the catalogue."""
+"""Reading by API: masking, scopes, lists, the logged reveal, photos and the catalogue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from yinghu.places.models import Place
 Check = Callable[..., dict[str, Any]]
 
 
-def test_each_sees_their_part(api: Api) -> None:
+def test_requester_unit_and_volunteer_see_different_fields(api: Api) -> None:
     filed = api.reach("handling")
     path = f"/appeals/{filed['number']}"
     api.do("clerk", filed["number"], "note", why="内部：同一人第三次")
@@ -56,7 +56,7 @@ def test_each_sees_their_part(api: Api) -> None:
     assert english["unit"]["name"] == "Milk powder group"
 
 
-def test_another_units_case_does_not_exist(api: Api, problem: Check) -> None:
+def test_case_of_another_unit_is_not_found(api: Api, problem: Check) -> None:
     filed = api.reach("assigned")
     for number in (filed["number"], "0000-9999-1", "nonsense", "1" * 40, "0000-0001-0"):
         problem(api.get(f"/appeals/{number}", "food-handler"), 404, "not_found")
@@ -67,7 +67,7 @@ def test_another_units_case_does_not_exist(api: Api, problem: Check) -> None:
     )
 
 
-def test_the_reveal_is_logged(api: Api, problem: Check) -> None:
+def test_reveal_needs_a_reason_and_is_logged(api: Api, problem: Check) -> None:
     filed = api.reach("handling")
     path = f"/appeals/{filed['number']}/reveal"
     problem(api.post(path, "milk-handler", json={}), 422, "invalid")
@@ -129,7 +129,7 @@ def test_lists_are_scoped_filtered_and_paged(api: Api, problem: Check) -> None:
         assert [error["field"] for error in body["errors"]] == [field]
 
 
-def test_words_are_found(api: Api, live: Any) -> None:
+def test_search_finds_words_of_the_body(api: Api, live: Any) -> None:
     wanted = api.file(body="小区门口的路灯坏了，晚上很黑")["number"]
     api.file(body="想问一下核酸检测点在哪里")
     live.drain()
@@ -138,7 +138,7 @@ def test_words_are_found(api: Api, live: Any) -> None:
     assert api.get("/appeals", "clerk", params={"q": "%_';"}).json()["items"] == []
 
 
-def test_a_volunteer_finds_by_words_what_they_read_and_nothing_else(api: Api, live: Any) -> None:
+def test_volunteer_search_does_not_match_masked_digits(api: Api, live: Any) -> None:
     number = api.file(body="没有奶粉了，3号楼，电话 138 2746 9153 或①③⑨②⑧④⑦⑤")["number"]
     api.do("clerk", number, "sort", category="other")
     api.do("dispatcher", number, "assign", unit="milk")
@@ -157,7 +157,7 @@ def test_a_volunteer_finds_by_words_what_they_read_and_nothing_else(api: Api, li
         assert found(who, "2746") == [number]
 
 
-def test_the_place_of_a_sticker_stands_apart_from_the_address(api: Api) -> None:
+def test_place_is_shown_separately_from_the_address(api: Api) -> None:
     place = Place.objects.get(code="xiuhu")
     filed = api.file(place="xiuhu", address="3 幢 502")
     for who in ("clerk", filed["token"]):
@@ -169,7 +169,7 @@ def test_the_place_of_a_sticker_stands_apart_from_the_address(api: Api) -> None:
     assert api.get(f"/appeals/{api.file()['number']}", "clerk").json()["place"] is None
 
 
-def test_photos_follow_their_appeal(api: Api, problem: Check, live: Any) -> None:
+def test_photos_are_served_only_to_permitted_readers(api: Api, problem: Check, live: Any) -> None:
     filed = api.file()
     picture = io.BytesIO()
     Image.new("RGB", (8, 6), "red").save(picture, "JPEG")
@@ -187,7 +187,7 @@ def test_photos_follow_their_appeal(api: Api, problem: Check, live: Any) -> None
         ("assign", "dispatcher", {"unit": "milk"}),
     ):
         assert api.post(f"/appeals/{filed['number']}/{verb}", who, json=given).status_code == 200
-    # Before he has taken it, a volunteer reads the words only.
+    # Before accepting the case, a volunteer sees no photos.
     assert api.get(f"/appeals/{filed['number']}", "volunteer").json()["photos"] == []
     problem(api.get(url, "volunteer"), 404, "not_found")
     assert api.post(f"/appeals/{filed['number']}/accept", "volunteer", json={}).status_code == 200
@@ -201,7 +201,7 @@ def test_photos_follow_their_appeal(api: Api, problem: Check, live: Any) -> None
     problem(api.get(url + "9" * 30, "clerk"), 404, "not_found")
 
 
-def test_the_catalogue(api: Api, problem: Check) -> None:
+def test_catalogue_lists_categories_areas_and_units(api: Api, problem: Check) -> None:
     categories = api.get("/categories").json()
     assert categories[0]["code"] == "milk"
     assert categories[0]["questions"][0]["key"] == "brand"

@@ -1,4 +1,4 @@
-"""What one who wants a requester's phone tries at the API, and what comes of it."""
+"""Attempts to obtain a requester's phone number through the API fail."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _fresh() -> Iterator[None]:
 
 @pytest.fixture
 def ask(city: Cast) -> Ask:
-    """`ask(key, path, body)`: GET, or POST where there is a body; (status, JSON)."""
+    """`ask(key, path, body)`: GET, or POST if there is a body; returns (status, JSON)."""
 
     def call(key: str, path: str, body: Any = None) -> tuple[int, Any]:
         headers = {"Authorization": f"Bearer {key}"}
@@ -56,7 +56,7 @@ def free_milk(city: Cast, body: str, **given: object) -> Appeal:
     return appeal
 
 
-def test_a_volunteer_reads_no_requester_no_why_and_no_number(ask: Ask, city: Cast) -> None:
+def test_volunteer_sees_no_requester_reasons_or_numbers(ask: Ask, city: Cast) -> None:
     appeal = free_milk(city, "长" * 54 + "13812345678", answers={"tel": 13812345678, "cans": 2})
     handling_actions.note(appeal.pk, city.clerk, why="回拨13812345678")
     actions.accept(appeal.pk, city.milk)
@@ -82,7 +82,7 @@ def test_a_volunteer_reads_no_requester_no_why_and_no_number(ask: Ask, city: Cas
     assert "内部：疑似同一人" in [event["why"] for event in seen["events"]]
 
 
-def test_only_desks_search_by_digits_and_not_without_end(
+def test_digit_search_is_for_desks_only_and_rate_limited(
     ask: Ask, city: Cast, settings: Settings
 ) -> None:
     appeal = free_milk(city, "没有奶粉了，打13812345678给我")
@@ -101,9 +101,7 @@ def test_only_desks_search_by_digits_and_not_without_end(
     assert len(ask(key_of("clerk"), "/appeals?q=13812345678")[1]["items"]) == 1
 
 
-def test_searching_by_words_is_slowed_for_each_login(
-    ask: Ask, city: Cast, settings: Settings
-) -> None:
+def test_word_search_is_rate_limited_per_login(ask: Ask, city: Cast, settings: Settings) -> None:
     settings.RATE_LIMITS = {"words": (2, 60.0)}
     mine, other = key_of("volunteer"), key_of("clerk")
     assert [ask(mine, "/appeals?q=奶粉")[0] for _turn in range(3)] == [200, 200, 429]
@@ -111,17 +109,17 @@ def test_searching_by_words_is_slowed_for_each_login(
     assert ask(other, "/appeals?q=奶粉")[0] == 200
 
 
-def test_a_key_ends_with_the_last_post(ask: Ask, city: Cast) -> None:
+def test_key_is_invalid_without_an_active_post(ask: Ask, city: Cast) -> None:
     key = key_of("operator")
     assert ask(key, "/appeals")[0] == 200
     Post.objects.filter(user__username="operator").update(active=False)
-    # At once, though the key was believed a moment ago.
+    # At once, although the key was cached.
     status, said = ask(key, "/appeals")
     assert (status, said["code"]) == (401, "bad_key")
     assert auth.look_up(key) is None
 
 
-def test_a_tracking_token_does_not_act_without_end(
+def test_actions_by_tracking_token_are_rate_limited(
     ask: Ask, city: Cast, settings: Settings
 ) -> None:
     settings.RATE_LIMITS = {"act": (3, 60.0)}
@@ -130,7 +128,7 @@ def test_a_tracking_token_does_not_act_without_end(
     answers = [ask(one.token, path, {"words": f"补充{turn}"}) for turn in range(4)]
     assert [status for status, _said in answers] == [200, 200, 200, 429]
     assert answers[-1][1]["code"] == "flood"
-    # From another address the appeal itself is the limit; from this one so is the address.
+    # From another address the appeal's limit applies; from this one also that of the address.
     far = Client(headers={"Authorization": f"Bearer {one.token}"}, REMOTE_ADDR="203.0.113.77")
     body = {"words": "再补充"}
     answer = far.post(f"/api/v1{path}", body, content_type="application/json")

@@ -1,4 +1,4 @@
-"""Every verb of a case: by the right person, by the wrong one, without what it needs."""
+"""Every case verb: by an allowed actor, by a refused one, and without required fields."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ CALL = {
 }
 SHARED = {"unit": "force-medical", "why": "请协调床位"}
 NOW = "now"
-"""Put where it is sent: a test may come minutes after this."""
+"""Replaced when it is sent: a test may run minutes after the import."""
 
-# verb: (from, by, with, status after, somebody who may not, what they are told)
+# verb: (source status, actor, fields, target status, refused actor, refusal status)
 CASES: dict[str, tuple[str, str, dict[str, Any], str, str, int]] = {
     "sort": ("filed", "clerk", {"category": "other", "urgency": 2}, "sorted", "milk-handler", 404),
     "answer": ("filed", "clerk", {"words": "凭身份证即可"}, "resolved", REQUESTER, 403),
@@ -146,15 +146,15 @@ BEFORE: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     "contact": [("milk-handler", "share", SHARED)],
     "unshare": [("milk-handler", "share", SHARED)],
 }
-"""What others have done where nobody waits for a verb by itself."""
+"""Steps that must precede a verb, besides reaching its source status."""
 
 
-def test_every_verb_is_here() -> None:
+def test_every_case_verb_is_covered() -> None:
     assert set(CASES) == {name for name, row in VERBS.items() if row.function and not row.errand}
 
 
 @pytest.mark.parametrize("verb", CASES)
-def test_verb(api: Api, problem: Check, verb: str) -> None:
+def test_verb_checks_actor_version_and_fields(api: Api, problem: Check, verb: str) -> None:
     source, right, fields, target, wrong, refusal = CASES[verb]
     filed = api.reach(source)
     number = filed["number"]
@@ -190,7 +190,7 @@ def test_verb(api: Api, problem: Check, verb: str) -> None:
     assert ("why" in event) == (right != REQUESTER)
 
 
-def test_a_unit_that_never_came_is_rated_unsatisfied_only(api: Api, problem: Check) -> None:
+def test_unit_that_never_reported_in_can_only_be_graded_no(api: Api, problem: Check) -> None:
     filed = api.reach("handling")
     number = filed["number"]
     assert api.do("milk-handler", number, "whistle", **CALL).status_code == 200
@@ -202,7 +202,7 @@ def test_a_unit_that_never_came_is_rated_unsatisfied_only(api: Api, problem: Che
     assert answer.status_code == 200, answer.text
 
 
-def test_what_one_may_do_is_told(api: Api) -> None:
+def test_case_lists_available_verbs(api: Api) -> None:
     filed = api.reach("assigned")
     path = f"/appeals/{filed['number']}"
     assert set(api.get(path, filed["token"]).json()["can"]) == {"supply", "urge", "withdraw"}
@@ -225,7 +225,7 @@ def test_what_one_may_do_is_told(api: Api) -> None:
         assert verb in VERBS
 
 
-def test_wrong_status_and_wrong_values_change_nothing(api: Api, problem: Check) -> None:
+def test_wrong_status_or_values_change_nothing(api: Api, problem: Check) -> None:
     filed = api.file()
     number = filed["number"]
     problem(api.do("clerk", number, "close"), 409, "wrong_status")
@@ -252,7 +252,7 @@ def test_wrong_status_and_wrong_values_change_nothing(api: Api, problem: Check) 
     assert Appeal.objects.get(pk=filed["id"]).version == 1
 
 
-def test_one_requester_is_nobody_to_anothers_appeal(api: Api, problem: Check) -> None:
+def test_requester_cannot_access_another_appeal(api: Api, problem: Check) -> None:
     mine, other = api.file(), api.file()
     problem(api.do(mine["token"], other["number"], "urge"), 404, "not_found")
     problem(api.get(f"/appeals/{other['number']}", mine["token"]), 404, "not_found")

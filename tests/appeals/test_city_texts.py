@@ -1,4 +1,4 @@
-"""A city's own words, where it has written some, and ours where it has not."""
+"""A city's own texts, and the defaults where it has none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from yinghu.appeals.models import Text
 
 
 @pytest.mark.django_db
-def test_ours_stand_where_the_city_has_none(city: Cast) -> None:
+def test_defaults_apply_without_city_texts(city: Cast) -> None:
     assert text("motto") == "有呼必应"
     with translation.override("en"):
         assert text("motto") == "Every call is answered"
@@ -30,22 +30,20 @@ def test_ours_stand_where_the_city_has_none(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_the_citys_words_are_on_the_page_as_words(city: Cast, client: Client) -> None:
+def test_city_text_is_escaped_on_the_page(city: Cast, client: Client) -> None:
     Text.objects.create(key="welcome", words="<b>随时</b>找我们", words_en="")
     said = client.get("/").content.decode()
     assert "&lt;b&gt;随时&lt;/b&gt;找我们" in said
-    # Whoever reads English reads our English rather than the city's Chinese.
+    # English pages show our English default rather than the city's Chinese.
     said = client.get("/", headers={"accept-language": "en"}).content.decode()
     assert "Choose a picture" in said
 
 
-def test_every_place_has_room_for_what_stands_there() -> None:
+def test_defaults_fit_their_maximum_length() -> None:
     assert all(len(place.default) <= place.most for place in TEXTS.values())
 
 
-def test_while_one_reads_anew_the_others_go_on_with_what_they_have(
-    live_city: Cast, settings: Settings
-) -> None:
+def test_reload_does_not_block_other_readers(live_city: Cast, settings: Settings) -> None:
     Text.objects.create(key="motto", words="原来的话")
     city_texts.refresh_texts()
     assert text("motto") == "原来的话"
@@ -63,7 +61,7 @@ def test_while_one_reads_anew_the_others_go_on_with_what_they_have(
             cursor.execute("LOCK TABLE appeals_text IN ACCESS EXCLUSIVE MODE")
             first = pool.submit(read)
             until(lambda: waits_for_a_lock(cursor), "the first reader to wait")
-            # The first is held up by the database; nobody else is.
+            # Only the first reader waits for the database.
             assert pool.submit(read).result(timeout=10) == "原来的话"
         assert first.result(timeout=10) == "新的话"
 
@@ -76,7 +74,7 @@ def waits_for_a_lock(cursor: CursorWrapper) -> bool:
 
 
 @pytest.mark.django_db
-def test_where_the_database_fails_it_is_logged_and_what_was_read_stands(city: Cast) -> None:
+def test_failed_reload_is_logged_and_keeps_cached_texts(city: Cast) -> None:
     Text.objects.create(key="motto", words="本地的话")
     city_texts.refresh_texts()
     assert text("motto") == "本地的话"

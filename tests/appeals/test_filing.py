@@ -1,4 +1,4 @@
-"""Filing many appeals at once: each has the clocks that it would have if filed alone."""
+"""Filing in batches: each appeal has the same clocks as if filed alone."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _minutes(appeal: Appeal) -> dict[str, float]:
 
 
 @pytest.mark.django_db
-def test_each_of_a_batch_has_its_own_limits() -> None:
+def test_each_appeal_of_a_batch_has_its_own_limits() -> None:
     ClockLimit.objects.all().delete()
     for kind, urgency, category, minutes in (
         ("receive", 1, None, 60),
@@ -71,7 +71,7 @@ def test_each_of_a_batch_has_its_own_limits() -> None:
 
 
 @pytest.mark.django_db
-def test_chase_steps_are_computed_once_per_limit_and_not_per_clock() -> None:
+def test_chase_steps_are_computed_once_per_limit() -> None:
     with connection.cursor() as cursor:
         cursor.execute(COUNTING)
         appeals = _file(((1, None),) * 50)

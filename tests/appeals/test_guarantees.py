@@ -1,4 +1,4 @@
-"""What must hold however many press at once, and whatever goes wrong."""
+"""Guarantees that hold under concurrency and failures."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ REQUESTER = Actor("requester")
         "TRUNCATE people_reveal",
     ],
 )
-def test_the_database_refuses_to_change_what_was_written_for_good(change: str, city: Cast) -> None:
+def test_database_refuses_to_change_append_only_tables(change: str, city: Cast) -> None:
     appeal = file_one()
     Reveal.objects.create(user_id=city.clerk.user_id or 0, appeal_number=appeal.number, why="核对")
     connection.check_constraints()
@@ -49,7 +49,7 @@ def test_the_database_refuses_to_change_what_was_written_for_good(change: str, c
 
 
 @pytest.mark.django_db
-def test_private_data_is_not_in_the_database_in_clear(city: Cast) -> None:
+def test_private_data_is_encrypted_in_the_database(city: Cast) -> None:
     appeal = file_one(address="幸福路 8 号 301")
     message = Message.objects.get(appeal=appeal)
     with connection.cursor() as cursor:
@@ -64,7 +64,7 @@ def test_private_data_is_not_in_the_database_in_clear(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_a_message_is_one_appeal_however_often_it_comes(city: Cast) -> None:
+def test_repeated_message_makes_one_appeal(city: Cast) -> None:
     def incoming(key: str) -> Incoming:
         return Incoming(key, b"raw", Filing(body="停电了", channel="feed"))
 
@@ -77,7 +77,7 @@ def test_a_message_is_one_appeal_however_often_it_comes(city: Cast) -> None:
     assert Appeal.objects.count() == Message.objects.count() == Event.objects.count() == 3
 
 
-def test_a_bad_row_takes_its_whole_batch_back(live_city: Cast) -> None:
+def test_bad_row_rolls_back_its_batch(live_city: Cast) -> None:
     good = Incoming("g", b"raw", Filing(body="好", channel="feed"))
     bad = Incoming("b", b"raw", Filing(body="坏", channel="feed", category="no-such"))
     with pytest.raises(DatabaseError):
@@ -85,7 +85,7 @@ def test_a_bad_row_takes_its_whole_batch_back(live_city: Cast) -> None:
     assert Appeal.objects.count() == Message.objects.count() == 0
 
 
-def test_a_filing_alone_takes_at_most_six_statements(live_city: Cast) -> None:
+def test_single_filing_takes_at_most_six_statements(live_city: Cast) -> None:
     with CaptureQueriesContext(connection) as captured:
         receive(Incoming("one", b"raw", Filing(body="停水了", channel="web")), REQUESTER)
     said = [query["sql"].split()[0] for query in captured]
@@ -94,7 +94,7 @@ def test_a_filing_alone_takes_at_most_six_statements(live_city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_nobody_sees_what_is_not_theirs(city: Cast) -> None:
+def test_case_is_visible_only_to_desks_and_its_unit(city: Cast) -> None:
     appeal = taken_milk(city)
     sees = {
         name
@@ -106,7 +106,7 @@ def test_nobody_sees_what_is_not_theirs(city: Cast) -> None:
         handling_actions.note(appeal.pk, city.medicine, why="看看")
 
 
-def test_numbers_find_every_slip_of_the_finger() -> None:
+def test_case_number_detects_any_wrong_digit() -> None:
     number = number_of(123456)
     assert number == "0012-3456-" + number[-1]
     assert id_of(number) == id_of(number.replace("-", "")) == 123456
@@ -118,7 +118,7 @@ def test_numbers_find_every_slip_of_the_finger() -> None:
         assert id_of(text) is None
 
 
-def test_a_tracking_token_cannot_be_guessed_from_another() -> None:
+def test_forged_tracking_tokens_are_refused() -> None:
     token = track_token(7)
     assert id_of_token(token) == 7
     for forged in (
@@ -134,7 +134,7 @@ def test_a_tracking_token_cannot_be_guessed_from_another() -> None:
         assert id_of_token(forged) is None
 
 
-def test_of_many_who_accept_at_once_exactly_one_has_it(live_city: Cast) -> None:
+def test_one_of_many_concurrent_accepts_wins(live_city: Cast) -> None:
     appeal = file_one()
     actions.sort(appeal.pk, live_city.clerk, category="other")
     actions.assign(appeal.pk, live_city.dispatcher, unit="milk")
@@ -158,7 +158,7 @@ def test_of_many_who_accept_at_once_exactly_one_has_it(live_city: Cast) -> None:
 
 
 def free_milk(city: Cast, number: int) -> list[Appeal]:
-    """Appeals that wait in the milk group for somebody to take them."""
+    """Appeals assigned to the milk group and not yet accepted."""
     found = [file_one(f"第 {each} 件") for each in range(number)]
     for appeal in found:
         actions.sort(appeal.pk, city.clerk, category="other")
@@ -166,7 +166,7 @@ def free_milk(city: Cast, number: int) -> list[Appeal]:
     return found
 
 
-def test_a_volunteer_who_takes_many_at_once_has_no_more_than_the_unit_allows(
+def test_concurrent_accepts_respect_the_units_limit(
     live_city: Cast,
 ) -> None:
     Unit.objects.filter(code="milk").update(most_held=3)
@@ -190,14 +190,14 @@ def test_a_volunteer_who_takes_many_at_once_has_no_more_than_the_unit_allows(
 
 
 @pytest.mark.django_db
-def test_how_many_a_volunteer_may_hold_is_the_units_to_say(city: Cast) -> None:
+def test_unit_limits_the_cases_a_volunteer_holds(city: Cast) -> None:
     appeals = free_milk(city, 8)
     for appeal in appeals[:5]:
         actions.accept(appeal.pk, city.volunteer)
     with pytest.raises(moving.Conflict, match="手上已有 5 件") as refused:
         actions.accept(appeals[5].pk, city.volunteer)
     assert refused.value.code == "hands_full"
-    # Staff of the unit have no such limit, and a hand that is free again may take the next.
+    # Staff of the unit have no such limit; after resolving one, a volunteer may accept another.
     actions.accept(appeals[5].pk, city.milk)
     handling_actions.resolve(appeals[0].pk, city.volunteer, words="送到了")
     actions.accept(appeals[6].pk, city.volunteer)
@@ -205,7 +205,7 @@ def test_how_many_a_volunteer_may_hold_is_the_units_to_say(city: Cast) -> None:
     actions.accept(appeals[7].pk, city.volunteer)
 
 
-def test_the_same_message_from_many_at_once_is_one_appeal(live_city: Cast) -> None:
+def test_concurrent_copies_of_a_message_make_one_appeal(live_city: Cast) -> None:
     start = Barrier(8)
 
     def send(_turn: int) -> Received:
@@ -224,7 +224,7 @@ def test_the_same_message_from_many_at_once_is_one_appeal(live_city: Cast) -> No
     assert Appeal.objects.count() == 1
 
 
-def test_opposite_merges_do_not_wait_for_each_other(live_city: Cast) -> None:
+def test_opposite_concurrent_merges_do_not_deadlock(live_city: Cast) -> None:
     for _round in range(5):
         one, two = file_one(), file_one()
         start = Barrier(2)
@@ -245,7 +245,7 @@ def test_opposite_merges_do_not_wait_for_each_other(live_city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_every_event_waits_to_be_counted(city: Cast) -> None:
+def test_every_event_is_queued_for_the_tally(city: Cast) -> None:
     taken_milk(city)
     assert set(Untallied.objects.values_list("event_id", flat=True)) == set(
         Event.objects.values_list("pk", flat=True)

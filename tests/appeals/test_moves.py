@@ -1,6 +1,4 @@
-"""Every verb of a case, tried from every status by everyone: what its row allows happens, and
-nothing else.
-"""
+"""Every case verb, from every status and by every actor, does exactly what its row allows."""
 
 from __future__ import annotations
 
@@ -31,7 +29,7 @@ STATUSES = [status for status in Status if status is not Status.FILED]
 
 
 def bring_to(status: Status, city: Cast) -> Appeal:
-    """A fresh appeal, moved to `status` by the people whose work that is."""
+    """A new appeal, moved to `status` by the responsible actors."""
     appeal = file_one()
     me, pk = requester(appeal), appeal.pk
     sort = (actions.sort, city.clerk, {"category": "milk"})
@@ -80,7 +78,7 @@ def facts(appeal_id: int) -> tuple[str, int, int]:
 
 
 def given_for(verb: Verb) -> dict[str, Any]:
-    """Good values for every field of the verb."""
+    """Valid values for every field of the verb."""
     values: dict[FieldKind, Any] = {
         FieldKind.TEXT: "请看",
         FieldKind.CATEGORY: "milk",
@@ -104,13 +102,13 @@ def given_for(verb: Verb) -> dict[str, Any]:
     if verb is SHARE:
         found["unit"] = "force-medical"
     if verb is CONTACT:
-        # Whoever says it, of any unit.
+        # Without fields, the actor becomes the contact of their own unit.
         found = {}
     return found
 
 
 OF_CASES = [verb for verb in VERBS.values() if verb.function is not None and not verb.errand]
-"""What is done to a leg is tried in `tests/errands`."""
+"""Verbs of cases; those of legs are tested in `tests/errands`."""
 
 
 def everyone(appeal: Appeal, city: Cast) -> list[Actor]:
@@ -120,7 +118,7 @@ def everyone(appeal: Appeal, city: Cast) -> list[Actor]:
 
 @pytest.mark.parametrize("status", list(Status))
 @pytest.mark.parametrize("verb", OF_CASES, ids=str)
-def test_a_verb_happens_exactly_where_moves_allows_it(
+def test_verb_is_allowed_exactly_as_its_row_says(
     verb: Verb, status: Status, city: Cast, at: dict[Status, int]
 ) -> None:
     appeal = Appeal.objects.get(pk=at[status])
@@ -129,7 +127,7 @@ def test_a_verb_happens_exactly_where_moves_allows_it(
     for actor in everyone(appeal, city):
         mine = relations(actor, appeal)
         allowed = bool(mine & verb.who) and status in verb.sources
-        # Nothing waits for it: `tests/oversight` has those.
+        # Verbs that need more than a status are refused here; `tests/oversight` covers them.
         allowed = allowed and not (verb.needs or verb.flag)
         assert (verb in available(appeal, actor)) == allowed
         if allowed:
@@ -164,7 +162,7 @@ def test_a_verb_happens_exactly_where_moves_allows_it(
         if field.required and field.kind is FieldKind.TEXT
     ],
 )
-def test_words_that_are_needed_cannot_be_blank_or_endless(
+def test_required_text_is_refused_if_blank_or_too_long(
     verb: Verb, field: str, city: Cast, at: dict[Status, int]
 ) -> None:
     appeal = Appeal.objects.get(pk=at[min(verb.sources)])
@@ -180,7 +178,7 @@ def test_words_that_are_needed_cannot_be_blank_or_endless(
         assert (refused.value.code, refused.value.field) == (code, field)
 
 
-def test_every_who_and_every_status_is_used() -> None:
+def test_every_relation_and_status_is_used() -> None:
     assert set().union(*(verb.who for verb in VERBS.values())) == set(Who)
     assert set().union(*(verb.sources for verb in VERBS.values())) == set(Status)
     without = {verb.name for verb in VERBS.values() if verb.function is None}
@@ -189,9 +187,7 @@ def test_every_who_and_every_status_is_used() -> None:
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_an_open_appeal_has_a_running_clock_and_an_ended_one_has_none(
-    status: Status, at: dict[Status, int]
-) -> None:
+def test_each_status_has_its_running_clocks(status: Status, at: dict[Status, int]) -> None:
     running = set(
         Clock.objects.filter(appeal=at[status], stopped_at=None).values_list("kind", flat=True)
     )
@@ -206,7 +202,7 @@ def test_an_open_appeal_has_a_running_clock_and_an_ended_one_has_none(
     assert running == expected.get(status, set())
 
 
-def test_a_question_holds_the_clocks_and_the_answer_moves_them_on(city: Cast) -> None:
+def test_question_pauses_clocks_and_answer_extends_them(city: Cast) -> None:
     appeal = bring_to(Status.WAITING, city)
     solve = appeal.clocks.get(kind=ClockKind.SOLVE)
     assert solve.paused_at is not None
@@ -217,7 +213,7 @@ def test_a_question_holds_the_clocks_and_the_answer_moves_them_on(city: Cast) ->
     assert timedelta(hours=5) <= after.due_at - solve.due_at < timedelta(hours=5, minutes=1)
 
 
-def test_a_question_goes_back_to_where_it_was_asked_from(city: Cast) -> None:
+def test_answer_restores_the_status_before_the_question(city: Cast) -> None:
     for status in (Status.FILED, Status.SORTED, Status.ASSIGNED, Status.HANDLING):
         appeal = bring_to(status, city)
         asker = city.clerk if status in (Status.FILED, Status.SORTED) else city.milk
@@ -227,7 +223,7 @@ def test_a_question_goes_back_to_where_it_was_asked_from(city: Cast) -> None:
         assert appeal.status == status
 
 
-def test_reopening_goes_to_whoever_had_it_and_without_one_to_its_desk(city: Cast) -> None:
+def test_reopened_case_returns_to_its_holder_or_desk(city: Cast) -> None:
     closed, declined = bring_to(Status.CLOSED, city), bring_to(Status.DECLINED, city)
     for appeal, back in ((closed, Status.HANDLING), (declined, Status.FILED)):
         closing_actions.reopen(appeal.pk, requester(appeal), words="没有解决")
@@ -237,7 +233,7 @@ def test_reopening_goes_to_whoever_had_it_and_without_one_to_its_desk(city: Cast
         assert running == {RESTING_CLOCK[back], ClockKind.SOLVE}
 
 
-def test_an_act_on_an_old_version_is_refused(city: Cast) -> None:
+def test_verb_on_an_outdated_version_is_refused(city: Cast) -> None:
     appeal = bring_to(Status.SORTED, city)
     seen = appeal.version
     handling_actions.note(appeal.pk, city.clerk, why="已电话核实")
@@ -246,7 +242,7 @@ def test_an_act_on_an_old_version_is_refused(city: Cast) -> None:
     assert refused.value.code == "moved_on"
 
 
-def test_urging_twice_in_an_hour_is_refused_and_said_until_when(city: Cast) -> None:
+def test_second_urge_within_an_hour_is_refused_until_a_time(city: Cast) -> None:
     appeal = bring_to(Status.ASSIGNED, city)
     handling_actions.urge(appeal.pk, requester(appeal))
     with pytest.raises(moving.Conflict, match="以后可以再催"):
@@ -254,7 +250,7 @@ def test_urging_twice_in_an_hour_is_refused_and_said_until_when(city: Cast) -> N
     handling_actions.urge(appeal.pk, city.commander)
 
 
-def test_merging_refuses_itself_the_ended_and_the_invisible(city: Cast) -> None:
+def test_merge_into_itself_ended_or_unknown_case_is_refused(city: Cast) -> None:
     appeal, ended = bring_to(Status.FILED, city), bring_to(Status.DECLINED, city)
     for master, code in (
         (appeal.pk, "own_master"),
@@ -275,13 +271,13 @@ def test_merging_refuses_itself_the_ended_and_the_invisible(city: Cast) -> None:
         (SORT, {"category": "milk", "urgency": 9}, "unknown_urgency"),
     ],
 )
-def test_unknown_codes_are_named(verb: Verb, given: dict[str, Any], code: str, city: Cast) -> None:
+def test_unknown_code_is_refused(verb: Verb, given: dict[str, Any], code: str, city: Cast) -> None:
     with pytest.raises(moving.Refused) as refused:
         verb.perform(file_one().pk, city.clerk, **given)
     assert refused.value.code == code
 
 
-def test_a_level_cannot_be_raised_above_the_city(city: Cast) -> None:
+def test_case_cannot_be_escalated_above_the_city(city: Cast) -> None:
     appeal = bring_to(Status.HANDLING, city)
     for _level in (2, 1):
         oversight_actions.escalate(appeal.pk, city.commander, why="超出本组能力")
@@ -289,7 +285,7 @@ def test_a_level_cannot_be_raised_above_the_city(city: Cast) -> None:
         oversight_actions.escalate(appeal.pk, city.commander, why="再提")
 
 
-def test_an_extension_into_the_past_is_refused(city: Cast) -> None:
+def test_extension_into_the_past_is_refused(city: Cast) -> None:
     appeal = bring_to(Status.HANDLING, city)
     until = timezone.now() + timedelta(days=20)
     handling_actions.extend(appeal.pk, city.dispatcher, until=until, why="等待到货")
@@ -301,7 +297,7 @@ def test_an_extension_into_the_past_is_refused(city: Cast) -> None:
     assert refused.value.code == "past"
 
 
-def test_an_extension_has_an_end(city: Cast) -> None:
+def test_extension_too_far_ahead_is_refused(city: Cast) -> None:
     appeal = bring_to(Status.HANDLING, city)
     with pytest.raises(moving.Refused) as refused:
         handling_actions.extend(
@@ -310,7 +306,7 @@ def test_an_extension_has_an_end(city: Cast) -> None:
     assert (refused.value.code, refused.value.field) == ("too_far", "until")
 
 
-def test_nobody_rates_over_the_requester(city: Cast) -> None:
+def test_staff_cannot_replace_the_requesters_rating(city: Cast) -> None:
     appeal = bring_to(Status.RESOLVED, city)
     closing_actions.rate(appeal.pk, city.operator, solved=True, satisfaction="fairly")
     closing_actions.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no")
@@ -320,14 +316,14 @@ def test_nobody_rates_over_the_requester(city: Cast) -> None:
     closing_actions.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes")
 
 
-def test_a_reopened_appeal_carries_no_result_of_before(city: Cast) -> None:
+def test_reopening_clears_the_result(city: Cast) -> None:
     appeal = bring_to(Status.RESOLVED, city)
     closing_actions.reopen(appeal.pk, requester(appeal), words="送错了")
     appeal.refresh_from_db()
     assert (appeal.result, appeal.solved) == ("", None)
 
 
-def test_the_whole_loop_leaves_an_event_for_each_step(city: Cast) -> None:
+def test_each_step_of_the_loop_records_an_event(city: Cast) -> None:
     appeal = bring_to(Status.RESOLVED, city)
     closing_actions.rate(
         appeal.pk, requester(appeal), solved=True, satisfaction="yes", words="谢谢"
@@ -345,7 +341,7 @@ def test_the_whole_loop_leaves_an_event_for_each_step(city: Cast) -> None:
     assert Event.objects.filter(appeal=appeal, user=None).count() == 2
 
 
-def test_a_case_is_handed_to_somebody_of_its_unit_alone(city: Cast) -> None:
+def test_case_is_handed_only_within_its_unit(city: Cast) -> None:
     appeal = bring_to(Status.ASSIGNED, city)
     for stranger in ("food-handler", "clerk", "nobody"):
         with pytest.raises(moving.Refused) as refused:
@@ -361,7 +357,7 @@ def test_a_case_is_handed_to_somebody_of_its_unit_alone(city: Cast) -> None:
     assert "holder" in relations(city.volunteer, appeal)
 
 
-def test_photos_come_with_what_was_done_and_not_with_what_was_refused(city: Cast) -> None:
+def test_photos_are_kept_only_if_the_verb_succeeds(city: Cast) -> None:
     appeal = bring_to(Status.HANDLING, city)
     photo = StoredPhoto("aa/one.jpg", 640, 480, 1000)
     event = handling_actions.report(appeal.pk, city.milk, words="已买到", photos=(photo,))

@@ -31,7 +31,7 @@ COLUMNS = {"name", "value", "unit", "limit", "ratio"}
 
 @pytest.mark.process
 @pytest.mark.parametrize("name", SMALL)
-def test_it_runs_and_reports(
+def test_benchmark_reports_figures_and_drops_its_database(
     name: str,
     django_db_setup: None,
     django_db_blocker: Any,
@@ -58,9 +58,7 @@ def test_it_runs_and_reports(
 
 
 @pytest.mark.urls("benchmarks.urls")
-def test_the_bare_page_asks_one_query(
-    client: Client, django_assert_num_queries: Any, db: None
-) -> None:
+def test_bare_page_runs_one_query(client: Client, django_assert_num_queries: Any, db: None) -> None:
     client.get("/bare")
     with django_assert_num_queries(1):
         answer = client.get("/bare")
@@ -73,7 +71,7 @@ def test_production_has_no_bare_page(client: Client) -> None:
     assert client.get("/bare").status_code == 404
 
 
-def test_an_installation_without_benchmarks_says_so(tmp_path: Path) -> None:
+def test_bench_outside_a_checkout_fails_with_a_hint(tmp_path: Path) -> None:
     only_code = shutil.ignore_patterns("static", "templates", "locale", "__pycache__")
     shutil.copytree(PROJECT / "yinghu", tmp_path / "yinghu", ignore=only_code)
     done = subprocess.run(

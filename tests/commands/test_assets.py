@@ -1,4 +1,4 @@
-"""Fetching the front end: certificates of a company's proxy, and who may read what was made."""
+"""Fetching the front end: certificates of a company's proxy, and file permissions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from yinghu.commands import assets
 
 
-def test_npm_trusts_what_the_system_trusts() -> None:
+def test_npm_uses_the_systems_certificates() -> None:
     given = assets.node_environment({"A": "b"})
     wanted = str(assets.CERTIFICATES) if assets.CERTIFICATES.is_file() else None
     assert given == {"A": "b"} | ({"NODE_EXTRA_CA_CERTS": wanted} if wanted else {})
@@ -24,10 +24,10 @@ def test_npm_trusts_what_the_system_trusts() -> None:
         ("npm error code ENOTFOUND", False),
     ],
 )
-def test_a_certificate_that_is_not_trusted_is_named(said: str, named: bool) -> None:
+def test_npm_hint_names_setting_for_certificate_errors(said: str, named: bool) -> None:
     assert ("NODE_EXTRA_CA_CERTS" in assets.npm_hint(said)) is named
 
 
-def test_files_of_the_front_end_can_be_read_by_whoever_runs_it() -> None:
+def test_front_end_files_are_world_readable() -> None:
     made = [assets.VENDOR / "tabler.css", *assets.LOCALE.glob("*/LC_MESSAGES/django.mo")]
     assert [path for path in made if not path.stat().st_mode & 0o004] == []

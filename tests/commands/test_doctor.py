@@ -1,4 +1,4 @@
-"""What the doctor says of the address that people are given."""
+"""`yinghu doctor` checks the site's URL and its proxy."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SITE = "https://help.example.org"
         ),
     ],
 )
-def test_a_proxy_that_is_not_named_is_told(
+def test_missing_proxy_or_https_is_reported(
     tmp_path: Path, given: dict[str, str], wrong: list[str]
 ) -> None:
     read = Environment({"YINGHU_HOME": str(tmp_path), **given})

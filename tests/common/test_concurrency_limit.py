@@ -1,4 +1,4 @@
-"""Requests in the threads of the web server: a few at a time, none kept out by slow ones."""
+"""Concurrency limit of the web server: few requests at a time, not blocked by slow ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from yinghu.people.models import User
 
 
 def most_at_once(line: ConcurrencyLimit, people: int) -> Any:
-    """A coroutine: how many of so many are let through at a time at most."""
+    """Coroutine: the highest number of `people` let through at the same time."""
 
     async def play() -> int:
         inside = most = 0
@@ -49,14 +49,14 @@ def most_at_once(line: ConcurrencyLimit, people: int) -> Any:
     return play()
 
 
-def test_a_few_run_side_by_side_and_all_have_their_turn() -> None:
+def test_concurrency_is_capped_and_all_requests_run() -> None:
     async def play() -> int:
         return int(await most_at_once(ConcurrencyLimit(), 50))
 
     assert result_of(play()) == AT_ONCE
 
 
-def test_slow_ones_keep_nobody_out_and_count_once() -> None:
+def test_slow_requests_give_up_their_slots_once() -> None:
     async def play() -> int:
         line, over = ConcurrencyLimit(), asyncio.Event()
 
@@ -70,7 +70,7 @@ def test_slow_ones_keep_nobody_out_and_count_once() -> None:
         assert not any(task.done() for task in stuck)
         over.set()
         await asyncio.gather(*stuck)
-        # Their places were given on already.
+        # Their slots were given up already.
         assert await most_at_once(line, 50) == most
         return int(most)
 
@@ -79,7 +79,7 @@ def test_slow_ones_keep_nobody_out_and_count_once() -> None:
 
 @contextlib.contextmanager
 def locked(live: Live, statement: str) -> Iterator[psycopg.Connection[Any]]:
-    """While it is open, whoever needs what this statement locks has to wait."""
+    """Hold the locks of this statement, on another connection."""
     with psycopg.connect(database_url(live.name)) as other:
         other.execute(statement)
         yield other
@@ -87,7 +87,7 @@ def locked(live: Live, statement: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 def waiting(other: psycopg.Connection[Any]) -> int:
-    """How many wait for a lock of this connection."""
+    """Number of connections that wait for a lock of this one."""
     row = other.execute(
         "SELECT count(DISTINCT pid) FROM pg_locks "
         "WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
@@ -112,7 +112,7 @@ def test_pages_are_served_while_others_wait_for_a_lock(live: Live) -> None:
     for thread in slow:
         thread.join()
     assert answers == [200] * (len(slow) + 1)
-    # An outage breaks the connections that lie ready since; whoever comes next has a page.
+    # An outage breaks the idle connections of the pool; the next request is served anyway.
     with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
         admin.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
@@ -124,10 +124,10 @@ def test_pages_are_served_while_others_wait_for_a_lock(live: Live) -> None:
     live.forgive()
 
 
-def test_what_was_begun_is_finished_though_the_phone_hangs_up(live: Live, live_city: Cast) -> None:
+def test_request_completes_after_the_client_disconnects(live: Live, live_city: Cast) -> None:
     ErrandTemplate.objects.update(active=False)
     with transaction.atomic():
-        # So that the live worker does not serve it before it is served here.
+        # In one transaction, so that the worker does not react in between.
         appeal = dispatched(file_one(area="330782001"), live_city)
         errand_actions.plan(appeal.pk, SYSTEM, specs=[{"kind": "visit", "where": "home"}])
     leg = Leg.objects.get(appeal=appeal)

@@ -1,4 +1,4 @@
-"""Tables of a renamed app: what is named after them follows, and what is not stays."""
+"""Adopting tables of a renamed app renames the objects named after them, and no others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def execute(statement: str) -> None:
 
 
 def names_of(table: str) -> set[str]:
-    """Of the table's constraints, indexes, triggers, columns and sequences."""
+    """Names of the table's constraints, indexes, triggers, columns and sequences."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT conname FROM pg_constraint WHERE conrelid = %(table)s::regclass "
@@ -70,7 +70,7 @@ ADOPT = adopt_tables(
 )
 
 
-def test_whatever_is_named_after_a_table_follows_it(old: None) -> None:
+def test_objects_named_after_a_table_are_renamed_with_it(old: None) -> None:
     run(ADOPT)
     assert names_of("rooms_building") == {
         "id",
@@ -102,14 +102,14 @@ def test_whatever_is_named_after_a_table_follows_it(old: None) -> None:
         assert cursor.fetchall() == [(12,), (14,)]
 
 
-def test_a_second_run_and_a_new_installation_have_nothing_to_adopt(old: None) -> None:
+def test_second_run_and_new_installation_adopt_nothing(old: None) -> None:
     run(ADOPT)
     before = names_of("rooms_door")
     run(ADOPT, adopt_tables("older", "rooms", {"house": "building"}, {}, {}))
     assert names_of("rooms_door") == before
 
 
-def test_only_an_app_that_was_migrated_to_its_last_is_taken_over(old: None) -> None:
+def test_app_is_adopted_only_at_its_last_migration(old: None) -> None:
     with pytest.raises(NotMigrated, match="not at its migration 0003_last"):
         run(require_migrated("old", "0003_last", table="old_house"))
     execute("INSERT INTO django_migrations (app, name, applied) VALUES ('old', '0003_last', now())")

@@ -1,4 +1,4 @@
-"""Photos are judged by what is in them, and nothing of where they were taken travels on."""
+"""Photos are checked by their content and lose their location data."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def kept(stored: photos.StoredPhoto, folder: Path) -> Image.Image:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "HEIF"])
-def test_a_photo_is_kept_as_our_own_jpeg(kind: str, tmp_path: Path) -> None:
+def test_photo_is_stored_as_jpeg(kind: str, tmp_path: Path) -> None:
     stored = photos.store(picture(kind=kind))
     ours = (tmp_path / stored.file).read_bytes()
     with Image.open(io.BytesIO(ours)) as image:
@@ -49,7 +49,7 @@ def test_a_photo_is_kept_as_our_own_jpeg(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "HEIF"])
-def test_where_it_was_taken_is_gone_and_it_stands_upright(kind: str, tmp_path: Path) -> None:
+def test_metadata_is_removed_and_orientation_applied(kind: str, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[EXIF_ORIENTATION] = 6
     exif.get_ifd(EXIF_GPS)[2] = (29.0, 18.0, 0.0)
@@ -60,7 +60,7 @@ def test_where_it_was_taken_is_gone_and_it_stands_upright(kind: str, tmp_path: P
         assert "comment" not in image.info
 
 
-def test_a_large_photo_is_shrunk() -> None:
+def test_large_photo_is_shrunk() -> None:
     stored = photos.store(picture((6000, 3000)))
     assert (stored.width, stored.height) == (1600, 800)
 
@@ -79,7 +79,7 @@ def test_a_large_photo_is_shrunk() -> None:
     ],
     ids=["empty", "text", "svg", "gif", "script", "cut", "tiff", "pdf"],
 )
-def test_what_is_no_photo_is_refused_in_words(data: bytes, tmp_path: Path) -> None:
+def test_non_photo_is_refused_with_a_message(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(photos.BadPhoto, match="照片"):
         photos.store(data)
     assert list(tmp_path.rglob("*.jpg")) == []
@@ -95,20 +95,20 @@ def test_too_many_bytes_or_pixels_are_refused(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*.jpg")) == []
 
 
-def test_nobody_else_on_the_machine_reads_a_photo(tmp_path: Path) -> None:
+def test_stored_photo_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     stored = photos.store(picture())
     assert (tmp_path / stored.file).stat().st_mode & 0o077 == 0
     assert (tmp_path / stored.file).parent.stat().st_mode & 0o077 == 0
 
 
-def test_discarded_photos_are_gone(tmp_path: Path) -> None:
+def test_discard_deletes_photos_and_may_be_repeated(tmp_path: Path) -> None:
     stored = photos.store(picture())
     photos.discard((stored,))
     photos.discard((stored,))
     assert list(tmp_path.rglob("*.jpg")) == []
 
 
-# What costs seconds for a few bytes: each is refused or skipped, never worked through.
+# Few bytes that would take seconds to decode: refused or skipped.
 
 
 def segment(marker: int, data: bytes) -> bytes:
@@ -120,7 +120,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def jpeg_of_scans(scans: int, side: int = 64) -> bytes:
-    """A progressive JPEG whose scans all say that nothing changes: one run over all blocks each."""
+    """A progressive JPEG whose later scans change nothing, each a single run over all blocks."""
     blocks = (side // 8) ** 2
     nothing_left = bytes([1, *bytes(15), 0xE0])  # One code of one bit: 2^14 to 2^15 - 1 blocks.
     return b"".join(
@@ -137,8 +137,8 @@ def jpeg_of_scans(scans: int, side: int = 64) -> bytes:
     )
 
 
-def test_only_a_jpeg_of_one_scan_may_have_the_most_pixels() -> None:
-    """The others keep all coefficients in memory, however small they are decoded."""
+def test_only_single_scan_jpegs_may_have_the_most_pixels() -> None:
+    """Other photos need memory for all their pixels, however small the result."""
     assert photos.store(picture((5100, 5000))).width == 1600
     with pytest.raises(photos.BadPhoto, match="像素"):
         photos.store(picture((5100, 5000), progressive=True))
@@ -154,7 +154,7 @@ SMALL_BOMB = zlib.compress(b"\xff" * (2**20 - 1), 9)
 
 
 def stuffed(plain: bytes, at: int, crumb: bytes) -> bytes:
-    """As much of one and the same thing as an upload can hold."""
+    """`plain` with as many copies of `crumb` at `at` as an upload can hold."""
     most = (photos.MAX_UPLOAD_BYTES - len(plain)) // len(crumb)
     return plain[:at] + crumb * most + plain[at:]
 
@@ -163,16 +163,16 @@ def stuffed(plain: bytes, at: int, crumb: bytes) -> bytes:
     "data",
     [
         jpeg_of_scans(6000, 4900),
-        # Pillow joins these, copying all before.
+        # Pillow joins these, copying all previous ones.
         stuffed(PLAIN_JPEG, 2, segment(0xE1, b"Exif\0\0" + b"x" * 10)),
         stuffed(PLAIN_GIF, GIF_HEAD, b"!\xfe\1a\0"),
-        # Each megabyte comes as one kilobyte.
+        # Each kilobyte expands to a megabyte.
         stuffed(PLAIN_PNG, 33, chunk(b"iTXt", b"k\0\1\0\0\0" + SMALL_BOMB)),
         stuffed(PLAIN_PNG, 33, chunk(b"iCCP", b"k\0\0" + SMALL_BOMB)),
     ],
     ids=["scans", "exif", "comments", "texts", "profiles"],
 )
-def test_what_costs_too_much_is_refused(
+def test_photo_that_costs_too_much_is_refused(
     data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(photos, "CPU_SECONDS", 1)
@@ -193,7 +193,7 @@ def test_what_costs_too_much_is_refused(
     ],
     ids=["tables", "chunks", "profiles", "thumbnails", "tail"],
 )
-def test_what_is_odd_but_costs_little_is_taken(data: bytes) -> None:
+def test_odd_photo_that_costs_little_is_accepted(data: bytes) -> None:
     assert photos.store(data).width == 400
 
 
@@ -203,7 +203,7 @@ def decoder_of_this_process() -> int:
     return photos._running[0].pid
 
 
-def test_the_decoder_has_limits_and_no_secrets() -> None:
+def test_decoder_has_limits_and_an_empty_environment() -> None:
     pid = decoder_of_this_process()
     most = photo_decoder.MAX_MEMORY
     assert resource.prlimit(pid, resource.RLIMIT_AS) == (most, most)
@@ -211,14 +211,14 @@ def test_the_decoder_has_limits_and_no_secrets() -> None:
     assert Path(f"/proc/{pid}/environ").read_bytes() == b""
 
 
-def test_a_decoder_that_ended_is_started_again() -> None:
+def test_killed_decoder_is_restarted() -> None:
     pid = decoder_of_this_process()
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert decoder_of_this_process() != pid
 
 
-def test_where_no_decoder_runs_the_person_is_asked_to_come_without_photos(
+def test_without_a_decoder_photos_are_refused_with_advice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(photos, "_running", None)
@@ -227,7 +227,7 @@ def test_where_no_decoder_runs_the_person_is_asked_to_come_without_photos(
         photos.store(PLAIN_JPEG)
 
 
-# What iPhones send.
+# HEIF, as iPhones send it.
 
 
 def test_a_heif_that_claims_too_many_pixels_is_refused() -> None:
@@ -238,18 +238,18 @@ def test_a_heif_that_claims_too_many_pixels_is_refused() -> None:
         photos.store(whole[:at] + struct.pack(">II", 7100, 7100) + whole[at + 8 :])
 
 
-def test_a_heif_that_is_cut_short_is_refused() -> None:
+def test_truncated_heif_is_refused() -> None:
     whole = corners("HEIF")
     for end in range(0, len(whole), 23):
         with pytest.raises(photos.BadPhoto, match="照片"):
             photos.store(whole[:end])
 
 
-# What phones and scanners really send.
+# Variants that phones and scanners send.
 
 
 def corners(kind: str = "JPEG", **options: object) -> bytes:
-    """Red above left, green above right, blue below left, white below right; 64 by 32."""
+    """A 64 by 32 image: red top left, green top right, blue bottom left, white bottom right."""
     image = Image.new("RGB", (64, 32), "white")
     for colour, box in (
         ("red", (0, 0, 32, 16)),
@@ -280,7 +280,7 @@ TURNED = {1: "rgbw", 2: "grwb", 3: "wbgr", 4: "bwrg", 5: "rbgw", 6: "brwg", 7: "
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize(("value", "seen"), TURNED.items())
-def test_every_orientation_stands_upright(
+def test_every_exif_orientation_is_applied(
     order: str, value: int, seen: str, tmp_path: Path
 ) -> None:
     exif = (
@@ -290,7 +290,7 @@ def test_every_orientation_stands_upright(
             order + "HIH HHIHH HHII I",
             *(42, 8, 2),
             *(EXIF_ORIENTATION, 3, 1, value, 0),
-            *(0x010F, 2, 2**31, 2**31),  # A maker's name that lies outside.
+            *(0x010F, 2, 2**31, 2**31),  # A maker's name outside the data.
             0,
         )
     )
@@ -305,7 +305,7 @@ def size_of(answer: bytes) -> tuple[int, ...]:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_damaged_exif_never_stops_a_photo() -> None:
+def test_photo_with_damaged_exif_is_accepted() -> None:
     exif = Image.Exif()
     exif[EXIF_ORIENTATION] = 6
     exif[0x010F] = "Maker"
@@ -329,7 +329,7 @@ def test_damaged_exif_never_stops_a_photo() -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "HEIF"])
-def test_damaged_photos_are_taken_or_refused_and_nothing_else(kind: str) -> None:
+def test_damaged_photos_are_accepted_or_refused(kind: str) -> None:
     whole = corners(kind)
     dice = random.Random(2)
     taken = set()
@@ -342,7 +342,7 @@ def test_damaged_photos_are_taken_or_refused_and_nothing_else(kind: str) -> None
 
 
 @pytest.mark.parametrize("error", [AttributeError, TypeError, MemoryError, struct.error])
-def test_whatever_a_decoder_raises_is_a_refusal(
+def test_any_error_of_the_decoder_is_a_refusal(
     error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(*_args: object) -> None:
@@ -352,8 +352,8 @@ def test_whatever_a_decoder_raises_is_a_refusal(
     assert reencode(PLAIN_JPEG) == bytes(4) + repr(error("odd")).encode()
 
 
-def test_of_several_pictures_in_one_file_the_first_is_kept_however_large(tmp_path: Path) -> None:
-    """As phones with 48 million pixels write: Pillow calls it MPO and sees no JPEG in it."""
+def test_first_picture_of_a_large_mpo_is_kept(tmp_path: Path) -> None:
+    """Phones with 48 megapixels write MPO, a JPEG that Pillow reports as another format."""
     out = io.BytesIO()
     with Image.new("RGB", (5100, 5000), "red") as first, Image.new("RGB", (64, 64)) as second:
         first.save(out, "MPO", save_all=True, append_images=[second])
@@ -363,7 +363,7 @@ def test_of_several_pictures_in_one_file_the_first_is_kept_however_large(tmp_pat
     assert (ours.size, corners_of(ours)) == ((1600, 1569), "rrrr")
 
 
-def test_of_a_moving_picture_the_first_is_kept(tmp_path: Path) -> None:
+def test_first_frame_of_an_animation_is_kept(tmp_path: Path) -> None:
     for kind in ("PNG", "GIF", "WEBP"):
         out = io.BytesIO()
         with Image.new("RGB", (64, 32), "red") as first, Image.new("RGB", (64, 32)) as second:
@@ -372,7 +372,7 @@ def test_of_a_moving_picture_the_first_is_kept(tmp_path: Path) -> None:
         assert (image.size, corners_of(image)) == ((64, 32), "rrrr"), kind
 
 
-def test_sixteen_bits_of_grey_stay_grey(tmp_path: Path) -> None:
+def test_sixteen_bit_greyscale_is_kept(tmp_path: Path) -> None:
     for side in (40, 2000):
         grey = Image.new("I;16", (side, side), 0x4000)
         out = io.BytesIO()
@@ -380,7 +380,7 @@ def test_sixteen_bits_of_grey_stay_grey(tmp_path: Path) -> None:
         assert kept(photos.store(out.getvalue()), tmp_path).getpixel((9, 9)) == (64, 64, 64)
 
 
-def test_colours_of_print_and_of_a_palette_are_kept(tmp_path: Path) -> None:
+def test_cmyk_and_palette_colours_are_kept(tmp_path: Path) -> None:
     out = io.BytesIO()
     Image.new("CMYK", (64, 32), (0, 255, 255, 0)).save(out, "JPEG")
     assert corners_of(kept(photos.store(out.getvalue()), tmp_path)) == "rrrr"

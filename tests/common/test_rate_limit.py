@@ -1,4 +1,4 @@
-"""Buckets of tokens: how many at once, how soon again, and who counts as one sender."""
+"""Token buckets: burst, refill, bounded memory, and which addresses share a bucket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Clock:
         return self.now
 
 
-def test_a_burst_then_one_in_so_many_seconds(settings: Settings) -> None:
+def test_burst_then_one_token_per_interval(settings: Settings) -> None:
     settings.RATE_LIMITS = {"file": (3, 10.0)}
     clock = Clock()
     buckets = Buckets(clock)
@@ -33,7 +33,7 @@ def test_a_burst_then_one_in_so_many_seconds(settings: Settings) -> None:
     assert buckets.take("file", "a") > 0
 
 
-def test_memory_is_bounded_and_the_busiest_are_remembered(
+def test_memory_is_bounded_and_the_busiest_keys_are_kept(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.RATE_LIMITS = {"file": (2, 10.0)}
@@ -58,5 +58,5 @@ def test_memory_is_bounded_and_the_busiest_are_remembered(
         ("", ""),
     ],
 )
-def test_a_network_of_one_household_is_one_sender(address: str, key: str) -> None:
+def test_addresses_of_one_ipv6_network_share_a_key(address: str, key: str) -> None:
     assert address_key(address) == key

@@ -1,4 +1,4 @@
-"""Signs that nobody sees: which go, which stay, and what is nothing at all."""
+"""Invisible characters: which are removed, and which are kept."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from yinghu.common import text_cleaning
         "王小明",
         "欧阳·娜娜 3号楼（东）501室",
         "Zoë O’Brien-Łukasz",
-        "葛󠄀飾区",  # a form of a character, chosen by a selector after it
+        "葛󠄀飾区",  # with a variation selector
         "❤️ 1️⃣ 🇨🇳 🧑🏽‍🚒".replace("\u200d", ""),
         "مرحبا بالعالم",
         "नमस्ते",
         "",
     ],
 )
-def test_what_people_write_stays(text: str) -> None:
+def test_ordinary_text_is_unchanged(text: str) -> None:
     assert text_cleaning.clean_line(text) == text_cleaning.clean_words(text) == text
 
 
@@ -33,17 +33,17 @@ def test_what_people_write_stays(text: str) -> None:
     "text",
     ["👩‍👩‍👧‍👦", "🏳️‍🌈", "می‌خواهم", "क्‍ष", "ශ්‍රී", "ᠮᠣᠩᠭᠣᠯ᠎ᠠ", "第一行\n第二行\t三"],
 )
-def test_joiners_stay_in_words_that_need_them(text: str) -> None:
+def test_joiners_are_kept_in_words_that_need_them(text: str) -> None:
     assert text_cleaning.clean_words(text) == text
 
 
-def test_joiners_go_where_they_join_nothing() -> None:
+def test_superfluous_joiners_are_removed() -> None:
     assert text_cleaning.clean_words("奶\u200d粉 a\u200cb\u200d👶 \u200d") == "奶粉 ab👶"
     assert text_cleaning.clean_line("می\u200cخواهم") == "میخواهم"
 
 
-def test_whoever_stands_in_the_list_of_the_standard_goes() -> None:
-    """Unicode's Bidi_Control, and its format characters that show nothing of themselves."""
+def test_invisible_format_characters_are_removed() -> None:
+    """Unicode's Bidi_Control, and the other format characters without a visible form."""
     shown = {chr(code) for code in (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2)}
     shown |= {"\U000110bd", "\U000110cd"}
     for code in range(sys.maxunicode + 1):
@@ -55,7 +55,7 @@ def test_whoever_stands_in_the_list_of_the_standard_goes() -> None:
 
 
 @given(st.text())
-def test_again_changes_nothing_and_nothing_that_is_seen_is_lost(text: str) -> None:
+def test_cleaning_is_idempotent_and_keeps_visible_characters(text: str) -> None:
     for clean in (text_cleaning.clean_line, text_cleaning.clean_words):
         once = clean(text)
         assert clean(once) == once

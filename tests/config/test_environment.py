@@ -1,4 +1,4 @@
-"""The environment: what is refused, with which words, and when the demo is on."""
+"""The environment: refusals and their messages, and when the demo is on."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ def test_a_bad_value_is_refused_with_its_name(
     assert words in said
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     assert len(problems(tmp_path, PORT="x", YINGHU_DEBUG="x", YINGHU_HOUSE="x")) == 3
 
 
-def test_a_contradiction_is_told_with_other_problems_and_where_it_stands(tmp_path: Path) -> None:
+def test_contradiction_is_reported_with_its_source(tmp_path: Path) -> None:
     path = tmp_path / "debug"
     path.write_text("on")
     port, site, debug = problems(
@@ -78,18 +78,18 @@ def test_a_contradiction_is_told_with_other_problems_and_where_it_stands(tmp_pat
     assert debug.startswith(f"YINGHU_DEBUG_FILE ({path}): shows secrets")
 
 
-def test_no_secret_is_made_while_there_is_a_problem(tmp_path: Path) -> None:
+def test_no_secrets_are_created_if_there_is_a_problem(tmp_path: Path) -> None:
     assert len(problems(tmp_path, YINGHU_MAP_DATUM="bd09")) == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_name_is_refused_and_the_right_one_suggested(tmp_path: Path) -> None:
+def test_unknown_name_is_refused_with_a_suggestion(tmp_path: Path) -> None:
     assert problems(tmp_path, YINGHU_DEMMO="on") == [
         "YINGHU_DEMMO: there is no such variable; did you mean YINGHU_DEMO?"
     ]
 
 
-def test_a_value_may_lie_in_a_file(tmp_path: Path) -> None:
+def test_value_is_read_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "url"
     path.write_text(f"{OWN}\n")
     assert (
@@ -98,7 +98,7 @@ def test_a_value_may_lie_in_a_file(tmp_path: Path) -> None:
     )
 
 
-def test_a_bad_value_in_a_file_is_refused_with_the_file(tmp_path: Path) -> None:
+def test_bad_value_in_a_file_is_refused_with_its_path(tmp_path: Path) -> None:
     path = tmp_path / "port"
     path.write_text("eighty")
     assert problems(tmp_path, PORT_FILE=str(path)) == [
@@ -123,34 +123,32 @@ def test_a_bad_value_in_a_file_is_refused_with_the_file(tmp_path: Path) -> None:
         (OPEN, False),
         ({"YINGHU_SITE_URL": "http://localhost:9000"}, True),
         ({"YINGHU_SITE_URL": "http://[::1]:9000"}, True),
-        # Behind a proxy on the same machine HOST is this machine, too.
+        # Behind a proxy on the same machine, HOST is local as well.
         (BEHIND, False),
         (PROXIED, False),
         (BEHIND | {"YINGHU_DEMO": DEMO_CONSENT}, True),
         (OPEN | {"YINGHU_DEMO": DEMO_CONSENT}, True),
     ],
 )
-def test_the_demo_is_on_by_itself_only_where_nobody_else_can_come(
+def test_demo_is_on_by_default_only_on_a_local_site(
     tmp_path: Path, given: dict[str, str], on: bool
 ) -> None:
     assert Environment({"YINGHU_HOME": str(tmp_path), **given}).demo is on
 
 
 @pytest.mark.parametrize("given", [{"DATABASE_URL": OWN}, OPEN, BEHIND, PROXIED])
-def test_the_demo_cannot_be_on_in_production_by_accident(
-    tmp_path: Path, given: dict[str, str]
-) -> None:
+def test_demo_in_production_needs_explicit_consent(tmp_path: Path, given: dict[str, str]) -> None:
     (said,) = problems(tmp_path, YINGHU_DEMO="on", **given)
     assert "YINGHU_DEMO=yes-this-is-a-demo" in said
     assert problems(tmp_path, YINGHU_DEBUG="on", **given)[0].startswith("YINGHU_DEBUG: ")
 
 
-def test_an_open_host_needs_the_address_that_people_use(tmp_path: Path) -> None:
+def test_public_host_needs_a_site_url(tmp_path: Path) -> None:
     (said,) = problems(tmp_path, HOST="0.0.0.0")
     assert said.startswith("YINGHU_SITE_URL: needed because HOST=0.0.0.0 is open to others")
 
 
-def test_secrets_are_made_once_for_the_owner_alone(tmp_path: Path) -> None:
+def test_secrets_are_created_once_for_their_owner_only(tmp_path: Path) -> None:
     first, second = (Environment({"YINGHU_HOME": str(tmp_path)}) for _ in range(2))
     assert (first.secret_key, first.data_keys) == (second.secret_key, second.data_keys)
     assert [len(key) for key in first.data_keys] == [32]
@@ -160,7 +158,7 @@ def test_secrets_are_made_once_for_the_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
 
 
-def test_hosts_are_those_of_the_site_and_of_this_machine(tmp_path: Path) -> None:
+def test_allowed_hosts_include_site_and_local_hosts(tmp_path: Path) -> None:
     loaded = Environment(
         {
             "YINGHU_HOME": str(tmp_path),
@@ -174,7 +172,7 @@ def test_hosts_are_those_of_the_site_and_of_this_machine(tmp_path: Path) -> None
     )
 
 
-def test_the_operations_page_has_the_table() -> None:
+def test_operations_page_has_the_table_of_variables() -> None:
     page = (PROJECT / "docs" / "operations.md").read_text("utf-8")
     assert table() in page, "run `yinghu environment` and put its table into the page"
 
@@ -190,7 +188,7 @@ SECRETS = {
 }
 
 
-def test_what_is_printed_of_the_environment_holds_no_secret(tmp_path: Path) -> None:
+def test_repr_of_environment_shows_no_secret(tmp_path: Path) -> None:
     read = Environment({"YINGHU_HOME": str(tmp_path), **SECRETS})
     assert (read.database_url, read.secret_key) == (
         SECRETS["DATABASE_URL"],
@@ -200,7 +198,7 @@ def test_what_is_printed_of_the_environment_holds_no_secret(tmp_path: Path) -> N
     assert "word-of" not in repr(read)
 
 
-def test_the_developers_page_of_errors_shows_no_secret(
+def test_debug_error_page_shows_no_secret(
     tmp_path: Path, rf: RequestFactory, settings: Settings
 ) -> None:
     read = Environment({"YINGHU_HOME": str(tmp_path), **SECRETS})

@@ -1,4 +1,4 @@
-"""What a process writes down: neither what it has decrypted nor what opens somebody's appeal."""
+"""Logs contain neither decrypted data nor the secrets of tracking links."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_neither_locals_nor_tracking_secrets_are_logged(form: str) -> None:
         ("2026-01-02 a-b", "2026-01-02 a-b"),
     ],
 )
-def test_what_counts_as_a_secret(text: str, logged: str) -> None:
+def test_tracking_secrets_are_removed_from_text(text: str, logged: str) -> None:
     assert without_secrets(text) == logged
 
 
@@ -81,7 +81,7 @@ def test_what_counts_as_a_secret(text: str, logged: str) -> None:
         ({"YINGHU_DEMO": "off", "YINGHU_EMAIL_URL": "smtp://mail.example.org"}, "smtp"),
     ],
 )
-def test_links_in_mails_do_not_get_into_the_log(
+def test_console_mail_backend_is_for_the_demo_only(
     tmp_path: Path, given: dict[str, str], backend: str
 ) -> None:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("YINGHU_", "DATABASE_"))}

@@ -1,4 +1,4 @@
-"""The demo city is whole: everything that its rules can hand out has somebody to take it."""
+"""The demo city is complete: every unit that a routing rule names has staff."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def test_loading_twice_changes_nothing(city: Cast) -> None:
     assert (User.objects.count(), Post.objects.count(), Unit.objects.count()) == before
 
 
-def test_every_unit_that_a_rule_names_has_somebody_answerable(city: Cast) -> None:
+def test_every_unit_named_by_a_rule_has_a_handler_or_head(city: Cast) -> None:
     staffed = Post.objects.filter(role__in=(Role.HANDLER, Role.HEAD)).values("unit")
     assert not RoutingRule.objects.exclude(unit__in=staffed).exists()
 
 
-def test_nobody_of_the_cast_can_log_in_with_a_password(city: Cast) -> None:
+def test_demo_users_have_no_usable_password(city: Cast) -> None:
     assert all(not user.has_usable_password() for user in User.objects.all())
     assert dict(demo.logins()).keys() == set(User.objects.values_list("username", flat=True))
 
 
-def test_its_appeals_are_filed_once_and_stand_at_every_stage(city: Cast) -> None:
+def test_demo_appeals_are_loaded_once_and_cover_every_stage(city: Cast) -> None:
     assert demo.load_appeals() == Appeal.objects.count() > 15
     assert demo.load_appeals() == 0
     statuses = set(Appeal.objects.values_list("status", flat=True))

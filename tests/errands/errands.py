@@ -1,4 +1,4 @@
-"""A case for medicine at a named hospital, its errand in legs, and people who help with it."""
+"""Medicine cases, the legs of their errands, and helpers."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ RELAY: list[dict[str, Any]] = [
 
 
 def relay(category: str = "medicine", **given: Any) -> ErrandTemplate:
-    """Queue and buy at the hospital, hand over at the gate, carry in; the only one in force. Nobody
-    of the demo city helps.
+    """The only active errand template: buy at the hospital, hand over at the gate, carry home. The
+    demo city's own volunteers are unavailable.
     """
     ErrandTemplate.objects.update(active=False)
     FixedHelper.objects.update(active=False)
@@ -75,7 +75,7 @@ def sealed(area: str, **given: Any) -> Zone:
 
 
 def helper(name: str, squad: str = "care", **given: Any) -> Actor:
-    """An active volunteer near the hospital who can be asked now; `given` are columns."""
+    """An active volunteer near the hospital, available now; `given` are columns."""
     volunteer = volunteers.create_application(
         Unit.objects.get(code=squad), name, f"+86{next(_phone)}", skills=given.pop("skills", ())
     )
@@ -87,12 +87,12 @@ def helper(name: str, squad: str = "care", **given: Any) -> Actor:
 
 
 def again(actor: Actor) -> Actor:
-    """The same login with its posts as they are now."""
+    """The same user with their current posts."""
     return actor_of(User.objects.get(pk=actor.user_id or 0))
 
 
 def medicine_case(city: Cast, area: str = "330782001004001", **given: Any) -> Appeal:
-    """Sorted and with the group of its hospital; urgent."""
+    """An urgent medicine case, sorted and assigned to the group of its hospital."""
     answers = {"hospital": "中心医院", "medicine": "降压药"}
     appeal = file_one("家里老人的降压药吃完了", area=area, answers=answers, **given)
     actions.sort(appeal.pk, city.clerk, category="medicine", urgency=2)
@@ -106,12 +106,12 @@ def legs_of(appeal: Appeal) -> list[Leg]:
 
 
 def proof() -> tuple[StoredPhoto, ...]:
-    """A photo that somebody took, another one each time."""
+    """A stored photo, a new one at each call."""
     return (StoredPhoto(f"errand/{next(_phone)}.jpg", 10, 10, 100),)
 
 
 def react_to(appeal: Appeal) -> None:
-    """What the worker does, until nothing more happens by itself."""
+    """Run the reactions, as the worker does, until there are no new events."""
     done: set[int] = set()
     while True:
         new = [pk for pk in appeal.events.values_list("pk", flat=True) if pk not in done]
@@ -124,7 +124,7 @@ def react_to(appeal: Appeal) -> None:
 
 @dataclass
 class Relay:
-    """A relay into a sealed zone: `a` has the buying, `b` the carrying."""
+    """A relay into a sealed zone: `a` holds the buying leg, `b` the carrying leg."""
 
     appeal: Appeal
     buy: Leg
@@ -135,7 +135,7 @@ class Relay:
 
 
 def begun_relay(city: Cast) -> Relay:
-    """A case for medicine whose buying and carrying are taken, each by one helper."""
+    """A medicine case whose buying and carrying legs are taken, each by one helper."""
     relay()
     hospital()
     zone = sealed("330782001004001")

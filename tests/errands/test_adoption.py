@@ -1,4 +1,4 @@
-"""An installation from the time when errands and routing were the app `dispatch` keeps its rows."""
+"""Migrating an installation in which errands and routing were the app `dispatch`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ APPS = ("errands", "routing")
 
 
 def medicine_on_its_way() -> tuple[Appeal, Actor]:
-    """A case with legs, an offer and a recorded step; and who was asked for the first leg."""
+    """A case with legs, an offer and a field record; and the helper asked for the first leg."""
     relay()
     hospital()
     someone = helper("阿东")
@@ -42,7 +42,7 @@ def medicine_on_its_way() -> tuple[Appeal, Actor]:
     return appeal, someone
 
 
-def test_rows_stay_and_the_tables_are_as_in_a_new_installation(own_city: City) -> None:
+def test_migration_keeps_rows_and_matches_a_new_installation(own_city: City) -> None:
     fresh = shape(*APPS)
     appeal, someone = medicine_on_its_way()
     before = rows(*APPS)
@@ -53,7 +53,7 @@ def test_rows_stay_and_the_tables_are_as_in_a_new_installation(own_city: City) -
     assert shape(*APPS) == fresh
     assert rows(*APPS) == before
     assert names_of("dispatch") == []
-    # What comes after is written as ever.
+    # New rows can be written.
     first = legs_of(appeal)[0]
     leg_actions.take(first.pk, someone)
     first.refresh_from_db()
@@ -64,9 +64,7 @@ def test_rows_stay_and_the_tables_are_as_in_a_new_installation(own_city: City) -
 
 
 @pytest.mark.parametrize("missing", ["0002_initial", "0003_errands"])
-def test_tables_that_are_not_at_their_last_migration_are_refused(
-    own_city: City, missing: str
-) -> None:
+def test_tables_not_at_their_last_migration_are_refused(own_city: City, missing: str) -> None:
     go_back(DISPATCH)
     before = shape("dispatch")
     with connection.cursor() as cursor:

@@ -1,5 +1,5 @@
-"""What follows by itself from errands, and what must not: a case is resolved only when what was
-promised to its requester is done, and nothing stays in hands that can do nothing about it.
+"""Reactions to events of errands: a case is resolved only when its legs have served the requester,
+and no leg stays with a helper who can do nothing about it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _staff(appeal: Appeal) -> Actor:
 
 
 def _brought(city: Cast) -> Appeal:
-    """A case that was resolved by itself, for all its legs are done."""
+    """A case that was resolved automatically because all its legs are done."""
     relay()
     hospital()
     a = helper("阿东")
@@ -56,7 +56,7 @@ def _brought(city: Cast) -> Appeal:
     return appeal
 
 
-def test_what_was_done_before_it_was_reopened_resolves_nothing(city: Cast) -> None:
+def test_legs_done_before_reopening_do_not_resolve_a_case(city: Cast) -> None:
     appeal = _brought(city)
     closing_actions.rate(
         appeal.pk, requester(appeal), solved=False, satisfaction="no", words="没有收到"
@@ -70,7 +70,7 @@ def test_what_was_done_before_it_was_reopened_resolves_nothing(city: Cast) -> No
     actions.hand(appeal.pk, _staff(appeal), user=other.username)
     react_to(appeal)
     assert appeal.status == Status.HANDLING
-    # What is planned anew and done then does.
+    # A leg planned and finished after reopening does.
     a = helper("小李")
     errand_actions.plan(appeal.pk, _staff(appeal), specs=[{"kind": "visit", "where": "home"}])
     react_to(appeal)
@@ -79,11 +79,11 @@ def test_what_was_done_before_it_was_reopened_resolves_nothing(city: Cast) -> No
     leg_actions.finish(last.pk, a)
     react_to(appeal)
     assert appeal.status == Status.RESOLVED
-    # And it does not say once more what it said the first time.
+    # The result is not the text of the first time.
     assert appeal.result != "药已经送到"
 
 
-def test_what_was_bought_and_never_brought_is_not_resolved(city: Cast) -> None:
+def test_case_without_its_delivery_is_not_resolved(city: Cast) -> None:
     relay()
     hospital()
     a = helper("阿东")
@@ -96,7 +96,7 @@ def test_what_was_bought_and_never_brought_is_not_resolved(city: Cast) -> None:
     errand_actions.drop(carry.pk, _staff(appeal), why="车坏了，另外安排")
     react_to(appeal)
     assert (appeal.status, appeal.legs) == (Status.HANDLING, 0)
-    # Of another errand that was called off whole nothing is waited for, nor told.
+    # Finishing another errand does not resolve it either.
     errand_actions.plan(appeal.pk, _staff(appeal), specs=[{"kind": "carry", "where": "home"}])
     react_to(appeal)
     last = legs_of(appeal)[-1]
@@ -106,7 +106,7 @@ def test_what_was_bought_and_never_brought_is_not_resolved(city: Cast) -> None:
     assert appeal.status == Status.HANDLING
 
 
-def test_an_answer_of_the_desk_calls_helpers_off(city: Cast) -> None:
+def test_answer_by_the_desk_drops_legs(city: Cast) -> None:
     relay()
     hospital()
     a = helper("阿东")
@@ -122,7 +122,7 @@ def test_an_answer_of_the_desk_calls_helpers_off(city: Cast) -> None:
     assert not Leg.objects.filter(holder=a.user_id, state="taken").exists()
 
 
-def test_a_hand_over_from_nobody_does_not_hold_up_who_carries(city: Cast) -> None:
+def test_dropping_the_buying_leg_drops_its_hand_over(city: Cast) -> None:
     relay()
     hospital()
     zone = sealed(HOME)
@@ -143,7 +143,7 @@ def test_a_hand_over_from_nobody_does_not_hold_up_who_carries(city: Cast) -> Non
     assert appeal.legs == 0
 
 
-def test_a_line_in_between_does_not_keep_a_case_from_being_resolved(
+def test_concurrent_message_does_not_prevent_resolving(
     city: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     relay()
@@ -170,7 +170,7 @@ def test_a_line_in_between_does_not_keep_a_case_from_being_resolved(
     assert appeal.status == Status.RESOLVED
 
 
-def test_somebody_asking_does_not_spoil_the_form_of_who_has_the_case(city: Cast) -> None:
+def test_offer_does_not_outdate_the_form_of_the_unit(city: Cast) -> None:
     relay()
     hospital()
     helper("阿东")

@@ -1,4 +1,4 @@
-"""Hours of service: no minute is counted twice, nor lost to a phone without network."""
+"""Hours of service: no minute counts twice, and none is lost while a phone is offline."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _taken(city: Cast, actor: Actor, ago: timedelta) -> list[Leg]:
     return legs_of(appeal)
 
 
-def test_who_buys_for_many_at_once_has_worked_once(city: Cast) -> None:
+def test_simultaneous_legs_count_their_time_once(city: Cast) -> None:
     relay()
     hospital()
     a = helper("阿东")
@@ -41,7 +41,7 @@ def test_who_buys_for_many_at_once_has_worked_once(city: Cast) -> None:
     assert sum(_minutes(a)) in (60, 61)
 
 
-def test_work_beside_other_work_counts_where_it_does_not_overlap(city: Cast) -> None:
+def test_overlapping_leg_counts_only_its_additional_time(city: Cast) -> None:
     relay()
     hospital()
     a = helper("阿东")
@@ -53,13 +53,13 @@ def test_work_beside_other_work_counts_where_it_does_not_overlap(city: Cast) -> 
     assert _minutes(a) == [40, 50]
 
 
-def test_without_a_network_each_leg_has_its_own_time(city: Cast) -> None:
+def test_legs_finished_offline_keep_their_own_times(city: Cast) -> None:
     relay()
     hospital()
     a = helper("阿东")
     now = timezone.now()
     buy, carry = _taken(city, a, timedelta(minutes=90))
-    # Both arrive only now.
+    # Both reports arrive only now.
     leg_actions.finish(buy.pk, a, photos=proof(), at=now - timedelta(minutes=50))
     leg_actions.finish(carry.pk, a, photos=proof(), at=now - timedelta(minutes=20))
     assert _minutes(a) == [40, 30]

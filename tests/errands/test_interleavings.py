@@ -1,4 +1,4 @@
-"""Any order of steps by anybody, and many at once: never two holders, never a leg that is lost."""
+"""Steps in any order and at the same time: no leg has two holders, and none is lost."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ which = st.integers(0, 3)
 
 
 class Relay(RuleBasedStateMachine):
-    """One case, its relay, four helpers of whom two may enter the zone, and time that passes."""
+    """One case, its relay, four helpers, two with access to the zone, and passing time."""
 
     people: list[Actor]
     city: Cast
 
     @initialize()
     def begin(self) -> None:
-        # As if there had been no case before: nobody's hands are full, nobody was asked.
+        # Undo earlier examples: no legs are held, no helpers were asked.
         Leg.objects.update(state="dropped", holder=None, giver=None, next_at=None)
         Offer.objects.all().delete()
         Volunteer.objects.update(asked_at=None)
@@ -71,7 +71,7 @@ class Relay(RuleBasedStateMachine):
         return found[n % len(found)]
 
     def tried(self, step: Callable[[], Any]) -> None:
-        """What is refused changes nothing."""
+        """Run the step; a refused one changes nothing."""
         before = self.seen()
         refused = ""
         try:
@@ -141,7 +141,7 @@ class Relay(RuleBasedStateMachine):
             assert (leg.state == "taken") <= (leg.holder_id is not None)
             assert (leg.state == "open") <= (leg.holder_id is None)
             if leg.state == "taken":
-                # Somebody asks about it some day.
+                # A reminder is due at some time.
                 assert leg.next_at is not None
             if leg.state == "open" and leg.opened_at:
                 assert leg.next_at is not None
@@ -149,13 +149,13 @@ class Relay(RuleBasedStateMachine):
                 assert leg.opened_at is not None
             if leg.state == "done":
                 assert all(each.state in ("done", "dropped") for each in before)
-        # What is done stays done.
+        # Finished legs stay finished.
         now_done = {leg.n for leg in found if leg.state == "done" and leg.kind != "hand_over"}
         assert self.done <= now_done
         self.done = now_done
 
     def teardown(self) -> None:
-        """Whatever has happened, the worker brings it to an end that fits."""
+        """After the reactions, the legs fit the status of the case."""
         if not hasattr(self, "appeal"):
             return
         react_to(self.appeal)
@@ -169,7 +169,7 @@ class Relay(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
-def test_any_order_of_steps_keeps_every_leg_with_one_holder_at_most(city: Cast) -> None:
+def test_any_order_of_steps_leaves_legs_consistent(city: Cast) -> None:
     relay()
     hospital()
     zone = sealed(HOME)
@@ -192,7 +192,7 @@ def test_any_order_of_steps_keeps_every_leg_with_one_holder_at_most(city: Cast) 
 
 
 def at_once(steps: list[Callable[[], Any]]) -> list[Any]:
-    """What each of the steps came to, all begun at the same moment."""
+    """Run the steps concurrently; return each one's result or refusal."""
     gate = threading.Barrier(len(steps))
     found: list[Any] = [None] * len(steps)
 
@@ -214,7 +214,7 @@ def at_once(steps: list[Callable[[], Any]]) -> list[Any]:
     return found
 
 
-def test_of_many_who_press_at_once_one_has_it(live: Live) -> None:
+def test_one_of_many_concurrent_takes_wins(live: Live) -> None:
     city = cast()
     relay()
     hospital()
@@ -235,7 +235,7 @@ def test_of_many_who_press_at_once_one_has_it(live: Live) -> None:
     assert appeal.events.filter(verb=HAND.name).count() == 1
 
 
-def test_both_press_a_hand_over_at_once(live: Live) -> None:
+def test_concurrent_hand_over_by_both_completes_it(live: Live) -> None:
     city = cast()
     relay()
     hospital()
@@ -254,7 +254,7 @@ def test_both_press_a_hand_over_at_once(live: Live) -> None:
     assert (gate.state, bool(gate.given_at), bool(gate.received_at)) == ("done", True, True)
 
 
-def test_a_take_at_the_moment_of_a_release_is_whole(live: Live) -> None:
+def test_take_during_a_release_leaves_the_leg_consistent(live: Live) -> None:
     city = cast()
     relay()
     hospital()
@@ -278,7 +278,7 @@ def test_a_take_at_the_moment_of_a_release_is_whole(live: Live) -> None:
         ("open", None),
         ("taken", b.user_id),
         ("done", a.user_id),
-        # Released, and taken again by nobody but whoever pressed.
+        # Still held by the first helper.
         ("taken", a.user_id),
     }
     assert Appeal.objects.get(pk=appeal.pk).legs == sum(

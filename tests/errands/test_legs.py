@@ -1,4 +1,4 @@
-"""Errands in legs: who may do which step when, and what it leaves behind."""
+"""Legs of errands: who may do which step, when, and with what result."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 HOME = "330782001004001"
 
 
-def test_a_relay_into_a_sealed_zone(city: Cast) -> None:
+def test_relay_into_a_sealed_zone(city: Cast) -> None:
     relay()
     hospital()
     zone = sealed(HOME)
@@ -48,7 +48,7 @@ def test_a_relay_into_a_sealed_zone(city: Cast) -> None:
     ]
     assert (buy.zone, carry.zone) == (None, zone)
     assert appeal.legs == 3
-    # The one inside cannot go to the hospital, so only the other was asked.
+    # The helper inside cannot go to the hospital, so only the other was asked.
     assert list(Offer.objects.filter(leg=buy).values_list("user", flat=True)) == [a.user_id]
 
     leg_actions.take(buy.pk, a)
@@ -80,7 +80,7 @@ def test_a_relay_into_a_sealed_zone(city: Cast) -> None:
     done = list(Leg.objects.filter(appeal=appeal).order_by("n"))
     assert [leg.state for leg in done] == ["done"] * 3
     assert (done[0].paid, done[0].minutes, done[2].minutes) == (4250, 1, 1)
-    # What the requester reads says what was done, and never by whom.
+    # The requester reads what was done, without the names of helpers.
     public = appeal.events.exclude(verb__in=PRIVATE).select_related("unit").order_by("seq")
     said = "\n".join(verb_of(event).told_of(event) + event.words for event in public)
     assert "有人接下了“去中心医院排队买药”" in said
@@ -98,7 +98,7 @@ def _staff_of(appeal: Appeal) -> Actor:
     return actor_of(post.user)
 
 
-def test_where_there_is_no_zone_whoever_buys_also_carries(city: Cast) -> None:
+def test_without_a_zone_the_buyer_also_carries(city: Cast) -> None:
     relay()
     hospital()
     a = helper("阿东")
@@ -107,7 +107,7 @@ def test_where_there_is_no_zone_whoever_buys_also_carries(city: Cast) -> None:
     buy, carry = legs_of(appeal)
     leg_actions.take(buy.pk, a)
     assert {leg.holder_id for leg in legs_of(appeal)} == {a.user_id}
-    # Both go back together, and what was done is told to the next.
+    # Both legs go back together, and the next helper is told what was done.
     leg_actions.give_back(buy.pk, a, why="临时有事", kept="排到 35 号")
     buy, carry = legs_of(appeal)
     assert [buy.state, carry.state] == ["open", "open"]
@@ -115,7 +115,7 @@ def test_where_there_is_no_zone_whoever_buys_also_carries(city: Cast) -> None:
     assert Offer.objects.get(leg=buy, user=a.user_id).answer == "no"
 
 
-def test_what_was_received_is_handed_on_when_it_is_given_back(city: Cast) -> None:
+def test_giving_back_received_goods_reopens_the_hand_over(city: Cast) -> None:
     relay()
     hospital()
     zone = sealed(HOME)
@@ -141,7 +141,7 @@ def test_what_was_received_is_handed_on_when_it_is_given_back(city: Cast) -> Non
     assert appeal.status == Status.RESOLVED
 
 
-def test_one_who_does_both_needs_no_hand_over(city: Cast) -> None:
+def test_helper_with_both_legs_needs_no_hand_over(city: Cast) -> None:
     relay()
     hospital()
     zone = sealed(HOME)
@@ -159,7 +159,7 @@ def test_one_who_does_both_needs_no_hand_over(city: Cast) -> None:
     assert appeal.legs == 0
 
 
-def test_one_who_takes_up_what_they_have_bought_needs_no_hand_over(city: Cast) -> None:
+def test_buyer_who_later_takes_the_carrying_needs_no_hand_over(city: Cast) -> None:
     relay()
     hospital()
     zone = sealed(HOME)
@@ -175,7 +175,7 @@ def test_one_who_takes_up_what_they_have_bought_needs_no_hand_over(city: Cast) -
     assert (gate.state, appeal.legs) == ("done", 1)
 
 
-def test_what_ends_otherwise_calls_everybody_off(city: Cast) -> None:
+def test_withdrawal_drops_legs_and_notifies_the_holder(city: Cast) -> None:
     relay()
     hospital()
     a = helper("阿东")
@@ -194,7 +194,7 @@ def test_what_ends_otherwise_calls_everybody_off(city: Cast) -> None:
     assert event.notifications.filter(user=a.user_id).count() == 1
 
 
-def test_whoever_is_suspended_or_a_stranger_takes_nothing(city: Cast) -> None:
+def test_suspended_volunteer_or_outsider_cannot_take_a_leg(city: Cast) -> None:
     relay()
     hospital()
     a = helper("阿东")
@@ -204,7 +204,7 @@ def test_whoever_is_suspended_or_a_stranger_takes_nothing(city: Cast) -> None:
     volunteers.suspend(
         Volunteer.objects.get(pk=a.user_id), User.objects.get(username="admin"), "没来"
     )
-    # Even with the posts that they had when their request began.
+    # Even with posts loaded before the suspension.
     with pytest.raises(moving.Forbidden):
         leg_actions.take(buy.pk, a)
     with pytest.raises(moving.NotFound):
@@ -213,7 +213,7 @@ def test_whoever_is_suspended_or_a_stranger_takes_nothing(city: Cast) -> None:
         leg_actions.take(buy.pk, requester(appeal))
 
 
-def test_one_does_not_help_oneself_nor_take_too_many(city: Cast) -> None:
+def test_helper_cannot_take_own_case_or_exceed_the_limit(city: Cast) -> None:
     relay()
     hospital()
     a = helper("阿东")
@@ -234,7 +234,7 @@ def test_one_does_not_help_oneself_nor_take_too_many(city: Cast) -> None:
         leg_actions.take(legs_of(appeal)[0].pk, b)
 
 
-def test_a_phone_with_a_wrong_clock_counts_no_more_than_can_be(city: Cast) -> None:
+def test_wrong_clock_of_a_phone_does_not_distort_hours(city: Cast) -> None:
     relay()
     hospital()
     a = helper("阿东")

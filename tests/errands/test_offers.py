@@ -1,4 +1,4 @@
-"""Who is asked: the group's own, then the nearest who fit; then leaders, then the desk."""
+"""Offers: fixed helpers first, then the nearest eligible ones, then leaders, then the desk."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def later(minutes: float) -> None:
     errand_offers.sweep(now=timezone.now() + timedelta(minutes=minutes))
 
 
-def test_the_nearest_few_are_asked_and_each_silence_is_replaced(city: Cast) -> None:
+def test_nearest_helpers_are_asked_and_silent_ones_replaced(city: Cast) -> None:
     near = [helper(f"近{n}", **away(n / 4)) for n in range(1, 6)]
     far = helper("远", **away(8))
     appeal, leg = first_leg(city)
@@ -73,11 +73,11 @@ def test_the_nearest_few_are_asked_and_each_silence_is_replaced(city: Cast) -> N
     errand_offers.decline_offer(leg.pk, near[0])
     errand_offers.ask_helpers(leg.pk)
     assert asked(leg) == ids(*near[1:4])
-    # Silence: all three are replaced by whoever is left near.
+    # Without an answer, all three are replaced by those left nearby.
     later(3.5)
     assert Offer.objects.filter(leg=leg, answer="late").count() == 3
     assert asked(leg) == ids(near[4])
-    # After a while the farther ones.
+    # Later, those farther away.
     later(12)
     assert asked(leg) == ids(far)
     leg.refresh_from_db()
@@ -87,7 +87,7 @@ def test_the_nearest_few_are_asked_and_each_silence_is_replaced(city: Cast) -> N
     assert Notification.objects.filter(event=offers[0], reason="offered").count() == 3
 
 
-def test_nobody_left_means_the_leader_then_the_desk(city: Cast) -> None:
+def test_without_helpers_the_leader_then_the_desk_is_told(city: Cast) -> None:
     leader = User.objects.get(username="care-head")
     appeal, leg = first_leg(city)
     leg.refresh_from_db()
@@ -105,7 +105,7 @@ def test_nobody_left_means_the_leader_then_the_desk(city: Cast) -> None:
 
     reactions.react([last.pk])
     assert Notification.objects.filter(event=last, user__username="dispatcher").exists()
-    # Whoever comes on duty is still asked.
+    # A helper who becomes available is still asked.
     came = helper("来了")
     later(20)
     assert asked(leg) == ids(came)
@@ -125,7 +125,7 @@ def test_nobody_left_means_the_leader_then_the_desk(city: Cast) -> None:
     ],
     ids=lambda unfit: "-".join(unfit),
 )
-def test_whom_it_does_not_fit_is_not_asked(city: Cast, unfit: dict[str, Any]) -> None:
+def test_ineligible_volunteer_is_not_asked(city: Cast, unfit: dict[str, Any]) -> None:
     sealed("330782009")
     now = timezone.now()
     unfit = {k: now + v if isinstance(v, timedelta) else v for k, v in unfit.items()}
@@ -134,7 +134,7 @@ def test_whom_it_does_not_fit_is_not_asked(city: Cast, unfit: dict[str, Any]) ->
     assert asked(leg) == set()
 
 
-def test_a_skill_a_pass_and_the_load_count(city: Cast) -> None:
+def test_skill_pass_and_load_decide_who_is_asked(city: Cast) -> None:
     sealed(HOME, skill="medical")
     template = relay()
     template.legs[0]["skill"] = "car"
@@ -149,14 +149,14 @@ def test_a_skill_a_pass_and_the_load_count(city: Cast) -> None:
     helper("懂医没证", skills=["medical"])
     errand_offers.ask_for(appeal.pk)
     assert asked(legs_of(appeal)[2]) == ids(nurse)
-    # The driver's hands are full.
+    # The driver has reached the limit.
     Unit.objects.filter(code="care").update(most_held=1)
     Volunteer.objects.update(asked_at=None)
     _appeal, other = first_leg(city)
     assert asked(other) == set()
 
 
-def test_hours_and_shifts_make_one_available(city: Cast) -> None:
+def test_hours_and_shifts_make_volunteers_available(city: Cast) -> None:
     now = timezone.localtime()
     hour = now.weekday() * 24 + now.hour
     by_hours = helper("按时", ready_until=None, hours=[hour, (hour + 1) % 168])
@@ -172,7 +172,7 @@ def test_hours_and_shifts_make_one_available(city: Cast) -> None:
     assert asked(leg) == ids(by_hours, on_shift)
 
 
-def test_nobody_is_asked_too_often(city: Cast) -> None:
+def test_offers_per_volunteer_and_day_are_limited(city: Cast) -> None:
     Policy.objects.create(key="offer_most_a_day", value=2)
     Policy.objects.create(key="offer_gap_minutes", value=0)
     one = helper("老王")
@@ -181,7 +181,7 @@ def test_nobody_is_asked_too_often(city: Cast) -> None:
         assert asked(leg) == expected
 
 
-def test_the_groups_own_are_asked_first_and_alone(city: Cast) -> None:
+def test_fixed_helper_is_asked_first_and_alone(city: Cast) -> None:
     fixed, near = helper("固定买手"), helper("路过")
     group = Unit.objects.get(code="medicine-central")
     FixedHelper.objects.create(unit=group, kind="buy", user_id=fixed.user_id or 0)
@@ -192,7 +192,7 @@ def test_the_groups_own_are_asked_first_and_alone(city: Cast) -> None:
     assert asked(leg) == ids(near)
 
 
-def test_what_is_not_urgent_lies_open_first(city: Cast) -> None:
+def test_leg_of_a_normal_case_waits_before_offers(city: Cast) -> None:
     one = helper("老王")
     appeal = medicine_case(city)
     Appeal.objects.filter(pk=appeal.pk).update(urgency=1)
@@ -203,7 +203,7 @@ def test_what_is_not_urgent_lies_open_first(city: Cast) -> None:
     assert asked(leg) == ids(one)
 
 
-def test_a_take_without_a_sign_is_asked_about_then_released(city: Cast) -> None:
+def test_idle_leg_is_nudged_then_released(city: Cast) -> None:
     one = helper("老王")
     appeal, leg = first_leg(city)
     leg_actions.take(leg.pk, one)
@@ -211,7 +211,7 @@ def test_a_take_without_a_sign_is_asked_about_then_released(city: Cast) -> None:
     assert not appeal.events.filter(verb=NUDGE.name).exists()
     later(46)
     assert appeal.events.get(verb=NUDGE.name).facts["told"] == [one.user_id]
-    # They say that they are at it: their time begins anew.
+    # A sign of activity restarts the holder's time.
     leg_actions.touch(leg.pk, one)
     later(76)
     leg.refresh_from_db()
@@ -224,7 +224,7 @@ def test_a_take_without_a_sign_is_asked_about_then_released(city: Cast) -> None:
     assert Offer.objects.get(leg=leg, user=one.user_id).answer == "no"
 
 
-def test_two_sweeps_at_once_ask_once(city: Cast) -> None:
+def test_repeated_search_makes_no_new_offer(city: Cast) -> None:
     one = helper("老王")
     appeal, leg = first_leg(city)
     assert asked(leg) == ids(one)

@@ -1,4 +1,4 @@
-"""The search for helpers where something is wrong with one leg, or with somebody who was chosen."""
+"""The sweep of legs: failing legs, unavailable helpers, and goods not handed over."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ pytestmark = pytest.mark.django_db
 HOME = "330782001004001"
 
 
-def test_one_leg_that_fails_keeps_no_other_waiting(
-    city: Cast, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failing_leg_does_not_block_other_legs(city: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     relay()
     hospital()
     bad, good = medicine_case(city), medicine_case(city)
@@ -50,7 +48,7 @@ def test_one_leg_that_fails_keeps_no_other_waiting(
 
     monkeypatch.setattr(offers, "find_nearest_volunteers", nearest)
     now = timezone.now() + timedelta(minutes=4)
-    # Even where there is room for one only in each round.
+    # Even with one leg per round.
     for second in range(3):
         offers.sweep(limit=1, now=now + timedelta(seconds=second))
     assert Offer.objects.filter(leg=right).exists()
@@ -60,7 +58,7 @@ def test_one_leg_that_fails_keeps_no_other_waiting(
 
 
 @pytest.mark.parametrize("how", ["suspended", "away", "own"])
-def test_a_groups_own_helper_who_cannot_is_not_asked(city: Cast, how: str) -> None:
+def test_unavailable_fixed_helper_is_not_asked(city: Cast, how: str) -> None:
     relay()
     hospital()
     a, b = helper("阿东"), helper("小李")
@@ -79,7 +77,7 @@ def test_a_groups_own_helper_who_cannot_is_not_asked(city: Cast, how: str) -> No
     assert list(Offer.objects.filter(leg=buy).values_list("user", flat=True)) == [b.user_id]
 
 
-def test_how_far_somebodys_door_is_tells_nobody_where_it_is(city: Cast) -> None:
+def test_offer_distance_is_measured_from_the_blurred_point(city: Cast) -> None:
     relay()
     hospital()
     zone = sealed(HOME)
@@ -98,7 +96,7 @@ def test_how_far_somebodys_door_is_tells_nobody_where_it_is(city: Cast) -> None:
     assert offer.metres == round(metres(carry.about_lon, carry.about_lat, one.lon, one.lat))
 
 
-def test_what_who_is_suspended_has_to_hand_over_is_somebodys_to_see_to(city: Cast) -> None:
+def test_goods_of_a_suspended_helper_are_reported_to_the_head(city: Cast) -> None:
     begun = begun_relay(city)
     appeal, buy, gate, a = begun.appeal, begun.buy, begun.gate, begun.a
     leg_actions.finish(buy.pk, a, photos=proof())
@@ -111,7 +109,7 @@ def test_what_who_is_suspended_has_to_hand_over_is_somebodys_to_see_to(city: Cas
     assert (event.facts["leg"], event.facts["to"]) == (gate.n, "head")
 
 
-def test_who_forgets_to_say_that_it_was_handed_over_is_asked(city: Cast) -> None:
+def test_unconfirmed_hand_over_is_nudged_then_reported_to_the_head(city: Cast) -> None:
     begun = begun_relay(city)
     appeal, buy, gate, a, b = begun.appeal, begun.buy, begun.gate, begun.a, begun.b
     leg_actions.finish(buy.pk, a, photos=proof())
@@ -130,7 +128,7 @@ def test_who_forgets_to_say_that_it_was_handed_over_is_asked(city: Cast) -> None
     assert (gate.state, gate.next_at) == ("done", None)
 
 
-def test_nobody_leaves_with_what_they_have_to_hand_over(city: Cast) -> None:
+def test_bought_goods_are_in_hand_until_handed_over(city: Cast) -> None:
     relay()
     hospital()
     zone = sealed(HOME)

@@ -1,4 +1,4 @@
-"""The board says what a count of the appeals says."""
+"""The board's figures equal a count of the appeals."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def file(channel: str = "web", area: str | None = None, **given: Any) -> int:
 
 
 def filed_on(appeal_id: int, days_ago: int) -> None:
-    """As if it had been filed that many days ago."""
+    """Backdate the filing by that many days."""
     Appeal.objects.filter(pk=appeal_id).update(filed_at=timezone.now() - timedelta(days=days_ago))
 
 
@@ -99,7 +99,7 @@ def assert_figures(found: Board) -> None:
     assert found.days[-1] == (today, 4)
 
 
-def test_the_same_figures_before_and_after_folding_and_rebuilding(own_city: City) -> None:
+def test_figures_are_unchanged_by_folding_and_rebuilding(own_city: City) -> None:
     scenario()
     assert_figures(board())
     assert tally.fold(5) == 5
@@ -113,7 +113,7 @@ def test_the_same_figures_before_and_after_folding_and_rebuilding(own_city: City
     assert_figures(board())
 
 
-def test_periods_count_what_was_filed_in_them(own_city: City) -> None:
+def test_period_counts_appeals_filed_in_it(own_city: City) -> None:
     scenario()
     tally.fold(9)
     expected: dict[Period, int] = {"today": 4, "week": 5, "all": 6}
@@ -127,7 +127,7 @@ def test_periods_count_what_was_filed_in_them(own_city: City) -> None:
     assert board("all").since is None
 
 
-def test_a_scope_counts_what_lies_under_it(own_city: City) -> None:
+def test_scope_counts_appeals_of_the_areas_under_it(own_city: City) -> None:
     scenario()
     assert board(scope=FUTIAN).received == 1
     found = board("today", "330782")
@@ -135,7 +135,7 @@ def test_a_scope_counts_what_lies_under_it(own_city: City) -> None:
     assert [line.key for line in found.lines["town"]] == [FUTIAN, FOTANG]
     assert board(scope="3307_2").received == 0
     assert sum(n for _day, n in found.days) == 2
-    # A village is finer than the counters: the appeals themselves are counted.
+    # Counters exist down to towns; in a village the appeals themselves are counted.
     for folded in (0, 5, 5000):
         tally.fold(folded)
         village = board(scope="330782008001")
@@ -149,7 +149,7 @@ def test_late_counts_appeals_not_clocks(own_city: City) -> None:
     done, _answered, given, _twin, recent, old = scenario()
     with connection.cursor() as cursor:
         cursor.execute(
-            # The moment of filing: an hour ago may have been yesterday, when nothing was filed.
+            # Due when filed: an hour ago may have been yesterday, when nothing was filed.
             "UPDATE appeals_clock c SET due_at = a.filed_at FROM appeals_appeal a"
             " WHERE a.id = c.appeal_id AND a.id = ANY(%s)",
             [[done, given, recent, old]],
@@ -163,7 +163,7 @@ def test_late_counts_appeals_not_clocks(own_city: City) -> None:
     assert board().late == 2
 
 
-def test_an_empty_board(own_city: City) -> None:
+def test_board_without_appeals_is_empty(own_city: City) -> None:
     found = board()
     assert (found.received, found.open, found.late, found.closed_rate) == (0, 0, 0, None)
     assert found.lines["category"] == []
@@ -171,6 +171,6 @@ def test_an_empty_board(own_city: City) -> None:
 
 
 @pytest.mark.django_db
-def test_the_board_takes_few_queries(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+def test_board_takes_few_queries(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     with django_assert_max_num_queries(12):
         board()

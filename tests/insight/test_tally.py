@@ -1,4 +1,4 @@
-"""Counters stay exact while everybody moves, folds and rebuilds at once."""
+"""Counters stay exact under concurrent moves, folds and rebuilds."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def assert_same_in_one_snapshot() -> None:
 
 
 def move_about(seed: int, moves: int) -> None:
-    """File appeals and do to random ones whatever the loop allows just then."""
+    """File appeals and perform random verbs on random ones; refusals are ignored."""
     chance = random.Random(seed)
     people = cast()
     staff = [people.clerk, people.dispatcher, people.milk, people.medicine, people.urban]
@@ -110,7 +110,7 @@ def _do(chance: random.Random, case: int, actor: Actor) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_exact_while_two_move_two_fold_and_one_rebuilds(own_city: City, seed: int) -> None:
+def test_counters_stay_exact_under_concurrent_folds_and_rebuilds(own_city: City, seed: int) -> None:
     over = threading.Event()
     folded = Counter[int]()
 
@@ -154,13 +154,13 @@ def test_the_order_of_folding_does_not_matter(own_city: City) -> None:
     expected = set(Tally.objects.values_list("day", "town", "dim", "key", "status", "n"))
     Tally.objects.all().delete()
     for event in events:
-        # The last event first: counters may go below nothing on the way.
+        # Last event first: counters may be negative in between.
         event.save(force_insert=True)
         assert tally.fold() == 1
     assert set(Tally.objects.values_list("day", "town", "dim", "key", "status", "n")) == expected
 
 
-def test_the_worker_folds_by_itself(live: Live) -> None:
+def test_worker_folds_new_events(live: Live) -> None:
     (filed,) = filing.file_many([Filing("求助", "web")], SYSTEM)
     until(lambda: not Untallied.objects.exists(), "the fold")
     assert board().received == 1

@@ -1,4 +1,4 @@
-"""An installation from the time when the app `intake` was called `channels` keeps its rows."""
+"""Migrating an installation in which the app `intake` was called `channels`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from yinghu.people.access import SYSTEM
 CHANNELS = Path(__file__).with_name("channels.sql")
 
 
-def test_rows_stay_and_the_tables_are_as_in_a_new_installation(own_city: City) -> None:
+def test_migration_keeps_rows_and_matches_a_new_installation(own_city: City) -> None:
     fresh = shape("intake")
     message = Incoming("1", b"raw", Filing(body="停水", channel="feed"))
     first = receive(message, SYSTEM)
@@ -33,14 +33,14 @@ def test_rows_stay_and_the_tables_are_as_in_a_new_installation(own_city: City) -
     assert shape("intake") == fresh
     assert rows("intake") == before
     assert names_of("channels") == []
-    # What comes after is written as ever, and what came before is known.
+    # New rows can be written, and old messages are recognised.
     again = receive(message, SYSTEM)
     assert (again.new, again.appeal_id) == (False, first.appeal_id)
     assert receive(Incoming("3", b"raw", Filing(body="停电", channel="feed")), SYSTEM).new
     assert one_time_codes.check_code(phone, code)
 
 
-def test_tables_that_are_not_at_their_last_migration_are_refused(own_city: City) -> None:
+def test_tables_not_at_their_last_migration_are_refused(own_city: City) -> None:
     go_back(CHANNELS)
     before = shape("channels")
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Codes sent to a phone: what a gateway gets, and what one gets who guesses, replays or floods."""
+"""One-time codes by SMS: delivery, and protection against guessing, replay and floods."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OTHER = "+8613900001111"
 
 
 class Gateway(HTTPServer):
-    """A gateway on this machine that keeps what it was given, and answers as told."""
+    """A local SMS gateway that records requests and answers with `status`."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
@@ -66,16 +66,16 @@ def gateway(settings: Settings) -> Iterator[Gateway]:
 
 
 def deliver() -> None:
-    """Do the queued sendings, as the worker does."""
+    """Run the queued jobs, as the worker does."""
     for job in ProcrastinateJob.objects.filter(task_name="yinghu.code").order_by("id"):
         one_time_codes.send_code(**job.args)
 
 
-def test_the_gateway_gets_phone_and_words_and_the_queue_holds_neither(
+def test_gateway_gets_phone_and_text_and_queue_holds_neither(
     city: Cast, gateway: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     file_one()
-    # In the language of whoever asked, whatever the worker's is.
+    # In the language of the request, not the worker's.
     with translation.override("zh-hans"):
         code = one_time_codes.make_code(PHONE)
     args = json.dumps(ProcrastinateJob.objects.get(task_name="yinghu.code").args)
@@ -97,16 +97,14 @@ def test_the_gateway_gets_phone_and_words_and_the_queue_holds_neither(
     assert PHONE.encode() not in bytes(row.caller)
 
 
-def test_a_stranger_gets_no_message_and_the_door_does_not_tell(
-    city: Cast, gateway: Gateway
-) -> None:
+def test_unknown_phone_gets_no_message_but_the_same_answer(city: Cast, gateway: Gateway) -> None:
     assert len(one_time_codes.make_code(OTHER)) == one_time_codes.DIGITS
     deliver()
     assert gateway.got == []
 
 
 @pytest.mark.parametrize("status", [302, 307, 400, 500, 503])
-def test_a_gateway_that_refuses_is_tried_again_and_nobody_it_names_is(
+def test_refused_message_is_retried_without_following_redirects(
     city: Cast, gateway: Gateway, status: int
 ) -> None:
     file_one()
@@ -121,13 +119,13 @@ def test_a_gateway_that_refuses_is_tried_again_and_nobody_it_names_is(
     assert one_time_codes.send_code.retry_strategy is not None
 
 
-def test_a_gateway_that_is_down_says_nothing_of_the_message(city: Cast, settings: Settings) -> None:
+def test_error_of_an_unreachable_gateway_omits_the_message(city: Cast, settings: Settings) -> None:
     settings.SMS_URL = "http://127.0.0.1:9/send"
     with pytest.raises(sms.Undelivered, match=r"^the SMS gateway cannot be reached: \w+$"):
         sms.send_text(PHONE, "验证码 123456")
 
 
-def test_without_a_gateway_the_log_says_the_code_in_the_demo_only(
+def test_without_a_gateway_the_code_is_logged_in_the_demo_only(
     city: Cast, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     file_one()
@@ -146,7 +144,7 @@ def test_without_a_gateway_the_log_says_the_code_in_the_demo_only(
     assert said == {True: True, False: False}
 
 
-def test_a_late_message_is_not_sent(city: Cast, gateway: Gateway) -> None:
+def test_expired_code_is_not_sent(city: Cast, gateway: Gateway) -> None:
     file_one()
     one_time_codes.make_code(PHONE)
     Code.objects.update(made_at=timezone.now() - one_time_codes.LIVES - timedelta(seconds=1))
@@ -158,7 +156,7 @@ def wrong(code: str) -> str:
     return f"{(int(code) + 1) % 10**one_time_codes.DIGITS:0{one_time_codes.DIGITS}d}"
 
 
-def test_a_code_is_for_its_phone_once_and_the_newest_only(city: Cast) -> None:
+def test_only_the_newest_code_works_once_for_its_phone(city: Cast) -> None:
     first = one_time_codes.make_code(PHONE)
     assert not one_time_codes.check_code(OTHER, first)
     second = one_time_codes.make_code(PHONE)
@@ -169,19 +167,19 @@ def test_a_code_is_for_its_phone_once_and_the_newest_only(city: Cast) -> None:
     assert not one_time_codes.check_code("", second)
 
 
-def test_guessing_ends_after_five_tries_even_for_the_right_code(city: Cast) -> None:
+def test_right_code_is_refused_after_five_wrong_tries(city: Cast) -> None:
     code = one_time_codes.make_code(PHONE)
     tried = [one_time_codes.check_code(PHONE, wrong(code)) for _try in range(one_time_codes.TRIES)]
     assert not any(tried)
     assert not one_time_codes.check_code(PHONE, code)
-    # The fifth try may be the right one.
+    # The fifth try may still succeed.
     code = one_time_codes.make_code(PHONE)
     for _try in range(one_time_codes.TRIES - 1):
         one_time_codes.check_code(PHONE, wrong(code))
     assert one_time_codes.check_code(PHONE, code)
 
 
-def test_a_code_lives_ten_minutes(city: Cast) -> None:
+def test_code_expires_after_ten_minutes(city: Cast) -> None:
     code = one_time_codes.make_code(PHONE)
     made = Code.objects.get().made_at
     Code.objects.update(made_at=made - one_time_codes.LIVES - timedelta(seconds=1))
@@ -190,7 +188,7 @@ def test_a_code_lives_ten_minutes(city: Cast) -> None:
     assert one_time_codes.check_code(PHONE, code)
 
 
-def test_nobody_is_sent_codes_without_end_and_old_ones_go(city: Cast) -> None:
+def test_codes_per_phone_are_limited_and_old_codes_deleted(city: Cast) -> None:
     for _turn in range(5):
         one_time_codes.make_code(PHONE)
     with pytest.raises(one_time_codes.TooManyCodes) as enough:

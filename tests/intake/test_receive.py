@@ -1,4 +1,4 @@
-"""The one door for messages: exactly one appeal each, whoever sends them how often and at once."""
+"""Receiving messages: exactly one appeal each, also when repeated or sent concurrently."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def message(key: str, body: str = "停水", **given: Any) -> Incoming:
 
 
 @pytest.mark.django_db
-def test_a_message_is_one_appeal_however_often_it_comes() -> None:
+def test_repeated_message_makes_one_appeal() -> None:
     first = receive(message("1"), SYSTEM)
     again = receive(message("1", "别的话"), SYSTEM)
     assert (first.new, again.new) == (True, False)
@@ -39,7 +39,7 @@ def test_a_message_is_one_appeal_however_often_it_comes() -> None:
 
 
 @pytest.mark.django_db
-def test_twice_in_one_go_is_once_and_the_order_is_kept() -> None:
+def test_batch_with_repeated_messages_keeps_its_order() -> None:
     receive(message("2"), SYSTEM)
     got = receive_many([message("1", "一"), message("2"), message("1"), message("3", "三")], SYSTEM)
     assert [item.new for item in got] == [True, False, False, True]
@@ -49,7 +49,7 @@ def test_twice_in_one_go_is_once_and_the_order_is_kept() -> None:
 
 
 @pytest.mark.django_db
-def test_unread_messages_are_kept_until_they_are_understood() -> None:
+def test_unread_message_is_kept_until_it_is_read() -> None:
     keep_unread("feed", [Unread("1", b"raw", "看不懂" * 200), Unread("1", b"raw 2", "还是看不懂")])
     kept = Message.objects.get()
     assert (unseal(kept.raw), kept.error, kept.appeal_id) == ("raw 2", "还是看不懂", None)
@@ -64,7 +64,7 @@ def test_unread_messages_are_kept_until_they_are_understood() -> None:
     assert appeals_by_id("feed", ["1", "2"]) == {"1": got.appeal_id}
 
 
-def test_all_or_nothing(own_city: City) -> None:
+def test_bad_message_rolls_back_its_batch(own_city: City) -> None:
     with pytest.raises(IntegrityError):
         receive_many([message("1"), message("2", area="nowhere")], SYSTEM)
     with pytest.raises(DataError):
@@ -73,7 +73,7 @@ def test_all_or_nothing(own_city: City) -> None:
     assert not Appeal.objects.exists()
 
 
-def test_many_senders_of_the_same_messages_at_once(own_city: City) -> None:
+def test_concurrent_copies_of_messages_make_one_appeal_each(own_city: City) -> None:
     def send() -> None:
         for start in range(0, 60, 20):
             receive_many([message(str(n)) for n in range(start, start + 20)], SYSTEM)

@@ -1,4 +1,4 @@
-"""The whole loop, by different people at browsers of their own, while the board follows."""
+"""The whole loop, by several people in their own browsers, while the board updates live."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def photo() -> FilePayload:
 
 
 def fits(page: Page) -> None:
-    """Nothing sticks out of the screen sideways."""
+    """The page has no horizontal overflow."""
     wide = page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
     assert wide == 0, page.url
 
 
-def test_an_appeal_goes_all_the_way_round(live: Live, live_city: Cast, open_page: OpenPage) -> None:
-    # A city without errand templates: whoever takes a case does all of it.
+def test_appeal_goes_through_whole_loop(live: Live, live_city: Cast, open_page: OpenPage) -> None:
+    # Without errand templates, the holder of a case does all of it.
     ErrandTemplate.objects.update(active=False)
     board = press_demo_login(open_page(DESK), "commander")
     expect(board).to_have_url(re.compile("/board$"))
@@ -73,7 +73,7 @@ def test_an_appeal_goes_all_the_way_round(live: Live, live_city: Cast, open_page
     expect(board.locator("#n-received")).to_have_text("1")
     live.drain()
 
-    # The clerk sees what is suggested, and confirms it by one key.
+    # The clerk sees the suggestion and confirms it with one key.
     clerk = log_in(open_page(DESK), "clerk")
     expect(clerk.locator(".suggestion")).to_contain_text("药品")
     expect(clerk.locator(".case")).to_contain_text("138****5678")
@@ -87,7 +87,7 @@ def test_an_appeal_goes_all_the_way_round(live: Live, live_city: Cast, open_page
     assert appeal.unit.code == "medicine-central"
     expect(board.locator("#at-assigned")).to_have_text("1")
 
-    # A volunteer of that group takes it, and only then sees whom to help.
+    # A volunteer of that group accepts it, and only then sees the requester.
     volunteer = log_in(open_page(PHONE), "volunteer")
     expect(volunteer).to_have_url(re.compile("/field$"))
     volunteer.locator(".job").click()
@@ -109,7 +109,7 @@ def test_an_appeal_goes_all_the_way_round(live: Live, live_city: Cast, open_page
     expect(volunteer.locator("#messages")).to_contain_text("已办结")
     expect(board.locator("#at-resolved")).to_have_text("1")
 
-    # The requester, whose page followed by itself, rates it.
+    # The requester's page has updated itself; the requester rates the case.
     expect(citizen.locator("h1")).to_have_text("已办结")
     expect(citizen.locator("#acts")).to_contain_text("评价办理结果")
     assert "志愿者小王" not in citizen.content()
@@ -141,7 +141,7 @@ def test_an_appeal_goes_all_the_way_round(live: Live, live_city: Cast, open_page
     ]
 
 
-def test_without_javascript_one_files_follows_and_says(
+def test_requester_and_clerk_can_work_without_javascript(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     citizen = open_page(PHONE, java_script_enabled=False)
@@ -173,7 +173,7 @@ def test_without_javascript_one_files_follows_and_says(
     assert f"{number}：已研判" in clerk.content()
 
 
-def test_what_a_clerk_types_is_not_swapped_away(
+def test_live_update_keeps_the_text_a_clerk_is_typing(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     appeal = file_one()
@@ -186,14 +186,14 @@ def test_what_a_clerk_types_is_not_swapped_away(
     expect(clerk.locator("#answer-words")).to_have_value("请带身份证到窗口")
 
 
-def test_a_case_renews_itself_without_a_complaint_of_the_browser(
+def test_live_update_of_a_case_causes_no_csp_violation(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     appeal = file_one()
     live.drain()
     clerk = log_in(open_page(DESK), "clerk")
     clerk.goto(f"/desk/case/{appeal.number}")
-    # As dragging its corner leaves it. Copied on by htmx, such a style breaks our CSP.
+    # The style left by resizing. Copied by htmx, it would violate our CSP.
     clerk.locator("#sort-why").evaluate("box => { box.style.height = '120px' }")
     handling_actions.supply(appeal.pk, requester_of(appeal.pk), words="急用")
     expect(clerk.locator(".story")).to_contain_text("急用")
@@ -201,7 +201,7 @@ def test_a_case_renews_itself_without_a_complaint_of_the_browser(
     expect(clerk.locator(".story")).to_contain_text("已电话核实")
 
 
-def test_what_is_missing_is_said_at_its_field(
+def test_missing_answer_is_reported_at_its_field(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     citizen = open_page(PHONE)
@@ -219,9 +219,7 @@ def test_what_is_missing_is_said_at_its_field(
     assert Appeal.objects.get().attachments.count() == 1
 
 
-def test_a_list_gains_a_row_without_reload(
-    live: Live, live_city: Cast, open_page: OpenPage
-) -> None:
+def test_list_gains_a_row_without_reload(live: Live, live_city: Cast, open_page: OpenPage) -> None:
 
     clerk = log_in(open_page(DESK), "clerk")
     expect(clerk.get_by_text("都研判完了")).to_be_visible()

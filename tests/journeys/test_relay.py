@@ -1,6 +1,4 @@
-"""Medicine from a named hospital into a sealed zone: five browsers side by side, one of them for a
-while without a network.
-"""
+"""Medicine from a hospital into a sealed zone: five browsers, one of them offline for a while."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ HOME = "330782001004001"
 DOOR = "3 幢 2 单元 501 室"
 
 
-def test_medicine_goes_from_hand_to_hand_into_a_sealed_zone(
+def test_medicine_is_relayed_into_a_sealed_zone(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     relay()
@@ -47,7 +45,7 @@ def test_medicine_goes_from_hand_to_hand_into_a_sealed_zone(
         phone.goto("/field")
         expect(phone.locator(".offer")).to_have_count(0)
 
-    # The clerk sorts; a rule knows the hospital's group, and its template the legs.
+    # The clerk sorts; a rule finds the hospital's group, and a template plans the legs.
     actions.sort(appeal.pk, live_city.clerk, category="medicine", urgency=2)
     for phone in phones:
         expect(phone.locator(".offer")).to_contain_text("去中心医院排队买药")
@@ -72,14 +70,14 @@ def test_medicine_goes_from_hand_to_hand_into_a_sealed_zone(
     asks.fill("#finish-paid", "42.50")
     asks.locator("form[data-record=finish]").get_by_role("button", name="办好了").click()
     expect(asks.locator(".phone-strip")).to_contain_text("已记下 2 步")
-    # Meanwhile somebody inside takes what comes after.
+    # Meanwhile a helper inside takes the carrying leg.
     expect(courier.locator(".offer")).to_contain_text("送到家门口")
     courier.locator(".offer").get_by_role("button", name="我来办").click()
     expect(courier.locator(".address")).to_contain_text(DOOR)
     asks.context.set_offline(False)
     expect(asks.locator(".phone-strip")).to_contain_text("都发出去了")
 
-    # At the gate both press.
+    # At the gate both confirm the hand-over.
     presses = ((asks, "东西交出去了", "等对方确认"), (courier, "东西收到了", "交接完成"))
     for phone, said, then in presses:
         phone.goto(f"/field/-/leg/{gate.pk}")
@@ -99,13 +97,13 @@ def test_medicine_goes_from_hand_to_hand_into_a_sealed_zone(
         phone.goto("/field/-/me")
         expect(phone.locator(".me-sums")).to_contain_text("1 件")
         expect(phone.locator(".me-sums")).to_contain_text("1 分钟")
-    # Who saw whom it is for is written down, once for each leg that was taken.
+    # Showing the requester's data to a helper is logged once per leg taken.
     shown = Reveal.objects.filter(appeal_number=appeal.number).order_by("pk")
     assert list(shown.values_list("user_id", flat=True)) == [first.user_id, inside.user_id]
 
 
 def _the_requester_reads_it(requester: Page) -> None:
-    """Each step came by itself, and no name or number that it should not."""
+    """The page has updated itself with each step, without names or internal details."""
     story = requester.locator(".story")
     for said in (
         "已安排人帮您办",
@@ -121,7 +119,7 @@ def _the_requester_reads_it(requester: Page) -> None:
         assert secret not in page
 
 
-def test_the_desk_sees_the_relay(live: Live, live_city: Cast, open_page: OpenPage) -> None:
+def test_desk_sees_legs_and_sends_message(live: Live, live_city: Cast, open_page: OpenPage) -> None:
     relay()
     hospital()
     one = helper("阿东")

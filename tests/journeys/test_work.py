@@ -1,5 +1,5 @@
-"""A unit's afternoon: a filter kept, five signed for at once and put back, three solved by one
-answer; and a commander who looks behind a figure.
+"""A unit's work: a saved filter, a batch accepted and undone, a batch resolved; and a commander who
+opens the cases behind a figure.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def statuses(made: list[Appeal]) -> list[str]:
     return [Appeal.objects.get(pk=appeal.pk).status for appeal in made]
 
 
-def test_a_handler_does_many_at_once(live: Live, live_city: Cast, open_page: OpenPage) -> None:
+def test_handler_accepts_and_undoes_batch(live: Live, live_city: Cast, open_page: OpenPage) -> None:
     made = for_milk(live_city, 5)
     live.drain()
     page = log_in(open_page(DESK), "milk-handler")
     page.get_by_role("link", name="全部诉求").click()
 
-    # A filter, kept under a name, without a reload.
+    # A saved filter, without a reload.
     page.evaluate("window.neverReloaded = true")
     page.locator(".filter-box > summary").click()
     page.get_by_label("待接单", exact=True).check()
@@ -54,7 +54,7 @@ def test_a_handler_does_many_at_once(live: Live, live_city: Cast, open_page: Ope
     page.keyboard.press("Enter")
     expect(page.locator(".views")).to_contain_text("等我接的 5")
 
-    # By keyboard: down the list, one picked, and with a press of Shift all up to another.
+    # By keyboard: down the list and pick one; by Shift and click, pick a range.
     expect(page.locator(".batch-bar")).to_be_hidden()
     page.keyboard.press("j")
     page.keyboard.press("j")
@@ -71,7 +71,7 @@ def test_a_handler_does_many_at_once(live: Live, live_city: Cast, open_page: Ope
     expect(page.locator("h1")).to_have_text("接单：5 件，共选 5 件")
     assert statuses(made) == ["handling"] * 5
 
-    # One has gone on meanwhile; the others are put back.
+    # One case has moved on meanwhile; the others are put back.
     handling_actions.report(made[0].pk, live_city.milk, words="已买到")
     page.get_by_role("button", name="撤销这 5 件").click()
     expect(page.locator("h1")).to_have_text("撤销：4 件，共选 5 件")
@@ -79,7 +79,7 @@ def test_a_handler_does_many_at_once(live: Live, live_city: Cast, open_page: Ope
     assert statuses(made) == ["handling", *["assigned"] * 4]
 
 
-def test_on_a_phone_without_a_script_it_works_too(
+def test_batch_resolve_works_on_a_phone_without_javascript(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     made = for_milk(live_city, 3)
@@ -106,7 +106,7 @@ def test_on_a_phone_without_a_script_it_works_too(
     fits(phone)
 
 
-def test_a_commander_looks_behind_a_figure(
+def test_commander_opens_the_cases_behind_a_figure(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     late, _calm = for_milk(live_city, 2)

@@ -1,11 +1,11 @@
-r"""The English catalogue: whole with respect to the source, and every entry fit for use.
+r"""The English catalogue is complete, and every entry can be used.
 
-New words come into it with GNU gettext installed, in the folder `yinghu`:
+To add new texts, run with GNU gettext installed, in the folder `yinghu`:
 
     DJANGO_SETTINGS_MODULE=yinghu.config.settings python -m django makemessages -l en \
         --no-location --no-obsolete
 
-then fill every msgstr that is empty, and look again at those marked fuzzy.
+then fill every empty msgstr and review those marked fuzzy.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[-+0 #]*[\d.]*[sdrfi%]|\{\w*\}")
 
 @pytest.fixture(scope="module")
 def catalogue() -> Catalog:
-    """The English catalogue as it is kept."""
+    """The English catalogue."""
     with PO.open("rb") as file:
         return read_po(file, locale="en", abort_invalid=True)
 
@@ -71,13 +71,13 @@ def first(texts: str | tuple[str, ...] | list[str]) -> str:
 
 
 def english(message: Message) -> list[str]:
-    """Its translation, or all plural forms of it."""
+    """The translation of a message, or all its plural forms."""
     texts = message.string or ""
     return [texts] if isinstance(texts, str) else list(texts)
 
 
 def in_python() -> Iterator[Key]:
-    """What the Python source marks for translation."""
+    """Texts that the Python source marks for translation."""
     found = extract_from_dir(PACKAGE, [("**.py", "python")], keywords=KEYWORDS)
     for _file, _line, message, _comments, context in found:
         if text := first(message):
@@ -89,7 +89,7 @@ def templates() -> list[Path]:
 
 
 def in_templates() -> Iterator[Key]:
-    """What the templates mark for translation."""
+    """Texts that the templates mark for translation."""
     for path in templates():
         source = _COMMENT.sub("", path.read_text("utf-8"))
         for match in _TRANSLATE.finditer(source):
@@ -104,7 +104,7 @@ def in_templates() -> Iterator[Key]:
             yield context and context[1], text
 
 
-def test_it_has_all_that_the_source_marks(catalogue: Catalog) -> None:
+def test_catalogue_matches_the_texts_marked_in_the_source(catalogue: Catalog) -> None:
     known = {(message.context, first(message.id)) for message in entries(catalogue)}
     marked = {*in_python(), *in_templates()}
     assert len(marked) > 500
@@ -124,23 +124,23 @@ def test_every_entry_is_translated(catalogue: Catalog) -> None:
 
 def test_placeholders_are_the_same_on_both_sides(catalogue: Catalog) -> None:
     for message in entries(catalogue):
-        # A plural that says "one" in words may leave its number out; ours all keep it.
+        # A form for one item could omit its number; ours all keep it.
         wanted = Counter(_PLACEHOLDER.findall(first(message.id)))
         for text in english(message):
             assert Counter(_PLACEHOLDER.findall(text)) == wanted, message.id
             if not any("(" in name for name in wanted):
-                # Without names their order is their meaning.
+                # Unnamed placeholders must keep their order.
                 assert _PLACEHOLDER.findall(text) == _PLACEHOLDER.findall(first(message.id))
 
 
-def test_its_header_names_nobody(catalogue: Catalog) -> None:
+def test_header_names_no_person(catalogue: Catalog) -> None:
     head = dict(catalogue.mime_headers)
     assert head["Project-Id-Version"].strip() == "Yinghu"
     assert "@" not in PO.read_text("utf-8").partition("\n\n")[0]
 
 
-def test_templates_have_no_chinese_beside_what_is_marked() -> None:
-    # A language is named in itself.
+def test_templates_have_no_unmarked_chinese() -> None:
+    # The name of a language is in that language.
     own_name = '<button class="btn btn-ghost-secondary" type="submit" name="language"'
     for path in templates():
         source = _COMMENT.sub("", path.read_text("utf-8"))
@@ -149,12 +149,12 @@ def test_templates_have_no_chinese_beside_what_is_marked() -> None:
         assert [line for line in lines if own_name not in line] == [], path
 
 
-def test_scripts_have_no_words_of_their_own() -> None:
+def test_scripts_contain_no_chinese() -> None:
     for path in sorted((PACKAGE / "web" / "static" / "web").glob("*.js")):
         assert not CHINESE.search(path.read_text("utf-8")), path
 
 
-def test_the_help_of_commands_is_english() -> None:
+def test_command_help_is_english() -> None:
     files = [
         *sorted((PACKAGE / "commands").glob("*.py")),
         PACKAGE / "channels" / "files" / "arguments.py",

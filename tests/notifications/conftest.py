@@ -1,4 +1,4 @@
-"""A real mail server, to which notifications go out."""
+"""Fixtures that send notifications to a real SMTP server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def mailbox() -> Iterator[Mailbox]:
 
 @pytest.fixture
 def by_mail(settings: Settings, mailbox: Mailbox) -> Mailbox:
-    """Notifications go out by mail, to this mailbox."""
+    """Send notifications by e-mail to `mailbox`."""
     settings.NOTIFICATION_TRANSPORTS = ("email",)
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mailbox.port

@@ -1,4 +1,4 @@
-"""A mail server as small as one can be: takes mails, or refuses them, or falls silent."""
+"""A minimal SMTP server that accepts mails, refuses them or leaves them unanswered."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from types import TracebackType
 
 
 class Mailbox:
-    """Listens on `port` of this machine. `mails` are those taken; the next `refusals` are refused
-    with the answer `refusal`, and while `silent` is set a mail that was sent whole gets no answer.
+    """An SMTP server on `port` of this machine.
+
+    `mails` are those accepted. The next `refusals` mails are refused with the answer `refusal`.
+    While `silent` is set, a completely transmitted mail gets no answer.
     """
 
     def __init__(self) -> None:
@@ -54,7 +56,7 @@ class Mailbox:
         self._thread.join()
 
     def serve(self, session: socketserver.StreamRequestHandler) -> None:
-        """One conversation."""
+        """Handle one SMTP session."""
 
         def say(line: str) -> None:
             session.wfile.write(f"{line}\r\n".encode())

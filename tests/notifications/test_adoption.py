@@ -1,4 +1,4 @@
-"""An installation from the time when the app was called `notices` keeps what it has."""
+"""Migration of installations that still have the tables of the former app `notices`."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def shape() -> list[str]:
     """Columns, indexes, constraints and sequences of the app's tables, by old names or new."""
     with connection.cursor() as cursor:
         cursor.execute(_SHAPE, ["^(notices|notifications)_"] * 4)
-        # Django puts a hash of the names into those of foreign keys.
+        # Django adds a hash of the names to the names of foreign keys.
         return sorted(re.sub(r"_[0-9a-f]{8}_fk", "_fk", row[0]) for row in cursor.fetchall())
 
 
 def go_back() -> None:
-    """The database as the last release with `notices` left it."""
+    """Restore the tables as the last release with `notices` left them."""
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE notifications_delivery, notifications_notification")
         cursor.execute("DELETE FROM django_migrations WHERE app = 'notifications'")
@@ -55,7 +55,7 @@ def go_back() -> None:
         cursor.execute(NOTICES.read_text("utf-8"))
 
 
-def test_rows_stay_and_the_tables_are_as_in_a_new_installation(own_city: City) -> None:
+def test_migration_keeps_rows_and_yields_the_current_schema(own_city: City) -> None:
     fresh = shape()
     go_back()
     assert shape() != fresh
@@ -84,7 +84,7 @@ def test_rows_stay_and_the_tables_are_as_in_a_new_installation(own_city: City) -
     assert "notices" not in {label for label, _model in labels}
 
 
-def test_what_comes_after_is_written_as_ever(own_city: City) -> None:
+def test_new_notifications_are_written_after_the_migration(own_city: City) -> None:
     go_back()
     call_command("migrate", verbosity=0)
     appeal = taken_milk(cast())
@@ -94,7 +94,7 @@ def test_what_comes_after_is_written_as_ever(own_city: City) -> None:
     assert Delivery.objects.get(notification__event=event).pk > 9
 
 
-def test_tables_that_are_not_at_their_last_migration_are_refused(own_city: City) -> None:
+def test_migration_refuses_tables_of_an_older_release(own_city: City) -> None:
     go_back()
     before = shape()
     with connection.cursor() as cursor:

@@ -31,7 +31,7 @@ FUTIAN = "330782008001"
 
 
 def told(event: Event) -> dict[str, str]:
-    """{login: reason} of whom an event tells, when the worker has reacted to it."""
+    """React to the event; return {username: reason} of the logins notified."""
     react(events=[event.pk])
     found = Notification.objects.filter(event=event)
     assert set(found.values_list("appeal", flat=True)) <= {event.appeal_id}
@@ -39,14 +39,14 @@ def told(event: Event) -> dict[str, str]:
 
 
 def join(username: str, unit: str, role: str, area: str | None = None) -> Actor:
-    """A login with a post, made if there is none yet."""
+    """Give a login a post; the login is created if needed."""
     user, _new = User.objects.get_or_create(username=username)
     Post.objects.create(user=user, unit=Unit.objects.get(code=unit), role=role, area_id=area)
     return actor_of(user)
 
 
 def leave(*usernames: str) -> None:
-    """They work here no more."""
+    """Deactivate all posts of these logins."""
     Post.objects.filter(user__username__in=usernames).update(active=False)
 
 
@@ -59,7 +59,7 @@ def tomorrow(hours: float = 24) -> Any:
 
 
 def in_community(city: Cast) -> Appeal:
-    """A street lamp of Futian, in the hands of its community."""
+    """A case about a street lamp in Futian, accepted by its community."""
     appeal = file_one("路灯坏了", area=FUTIAN)
     actions.sort(appeal.pk, city.clerk, category="urban")
     actions.assign(appeal.pk, city.dispatcher, unit="community-futian")
@@ -73,20 +73,20 @@ def sorted_milk(city: Cast) -> Appeal:
     return appeal
 
 
-def test_filing_and_sorting_tell_nobody(city: Cast) -> None:
+def test_filing_and_notes_notify_nobody(city: Cast) -> None:
     appeal = file_one()
     assert told(appeal.events.get()) == {}
     assert told(handling_actions.note(appeal.pk, city.clerk, why="看过")) == {}
 
 
-def test_an_assignment_tells_the_people_who_can_take_it(city: Cast) -> None:
+def test_assignment_notifies_those_who_can_accept(city: Cast) -> None:
     join("milk-head", "milk", Role.HEAD)
     appeal = sorted_milk(city)
     event = actions.assign(appeal.pk, city.dispatcher, unit="milk")
     assert told(event) == {"milk-handler": "unit", "milk-head": "unit"}
 
 
-def test_volunteers_are_told_only_of_what_they_hold(city: Cast) -> None:
+def test_volunteers_are_notified_only_of_cases_they_hold(city: Cast) -> None:
     appeal = taken_milk(city)
     assert told(actions.hand(appeal.pk, city.milk, user="volunteer")) == {"volunteer": "holder"}
     urged = handling_actions.urge(appeal.pk, requester(appeal))
@@ -95,21 +95,21 @@ def test_volunteers_are_told_only_of_what_they_hold(city: Cast) -> None:
     assert told(released) == {"milk-handler": "unit"}
 
 
-def test_taking_a_case_tells_nobody(city: Cast) -> None:
+def test_accepting_notifies_nobody(city: Cast) -> None:
     join("milk-head", "milk", Role.HEAD)
     appeal = sorted_milk(city)
     actions.assign(appeal.pk, city.dispatcher, unit="milk")
     assert told(actions.accept(appeal.pk, city.milk)) == {}
 
 
-def test_nobody_is_told_of_what_they_did_themselves(city: Cast) -> None:
+def test_actors_are_not_notified_of_their_own_actions(city: Cast) -> None:
     join("milk-head", "milk", Role.HEAD)
     appeal = taken_milk(city)
     released = actions.release(appeal.pk, city.milk, why="去不了")
     assert told(released) == {"milk-head": "unit"}
 
 
-def test_what_its_requester_adds_reaches_whoever_has_it_in_hand(city: Cast) -> None:
+def test_urge_and_supply_notify_the_current_desk_unit_or_holder(city: Cast) -> None:
     appeal = file_one()
 
     def adds(actor: Actor) -> dict[str, str]:
@@ -125,12 +125,12 @@ def test_what_its_requester_adds_reaches_whoever_has_it_in_hand(city: Cast) -> N
     actions.accept(appeal.pk, city.milk)
     join("milk-head", "milk", Role.HEAD)
     assert adds(mine) == adds(city.operator) == {"milk-handler": "holder"}
-    # Who has left holds nothing any more, whatever the row says.
+    # A holder without an active post no longer counts as the holder.
     leave("milk-handler")
     assert adds(mine) == {"milk-head": "unit"}
 
 
-def test_a_return_asks_the_dispatchers_of_its_area_and_the_ruling_tells_the_unit(
+def test_return_notifies_area_dispatchers_and_ruling_the_unit(
     city: Cast,
 ) -> None:
     join("dispatcher-fotang", "platform", Role.DISPATCHER, "330782100")
@@ -147,7 +147,7 @@ def test_a_return_asks_the_dispatchers_of_its_area_and_the_ruling_tells_the_unit
     assert told(agreed) == {"community-head": "unit"}
 
 
-def test_an_extension_asks_the_dispatchers_and_one_that_is_given_asks_nobody(city: Cast) -> None:
+def test_only_requested_extensions_notify_dispatchers(city: Cast) -> None:
     appeal = taken_milk(city)
     asked = handling_actions.extend(appeal.pk, city.milk, until=tomorrow(24 * 20), why="等货")
     assert told(asked) == {"dispatcher": "dispatcher"}
@@ -157,7 +157,7 @@ def test_an_extension_asks_the_dispatchers_and_one_that_is_given_asks_nobody(cit
     assert told(given) == {}
 
 
-def test_helpers_are_asked_and_their_reply_reaches_the_holder(city: Cast) -> None:
+def test_invite_notifies_the_unit_and_reply_the_holder(city: Cast) -> None:
     appeal = taken_milk(city)
     asked = oversight_actions.invite(
         appeal.pk, city.milk, unit="bureau-urban", until=tomorrow(), why="开一下门"
@@ -168,14 +168,14 @@ def test_helpers_are_asked_and_their_reply_reaches_the_holder(city: Cast) -> Non
     }
 
 
-def test_raising_tells_the_unit_above_and_the_heads_of_the_lead(city: Cast) -> None:
+def test_escalation_notifies_the_unit_above_and_the_lead(city: Cast) -> None:
     appeal = in_community(city)
     event = oversight_actions.escalate(appeal.pk, city.dispatcher, why="社区办不了")
-    # The worker on the town's grid serves in the town's unit.
+    # The grid worker has a post in the town's unit.
     assert told(event) == {"town-head": "unit", "grid-worker": "unit", "community-head": "lead"}
 
 
-def test_raising_to_the_top_tells_the_command_and_whoever_had_it(city: Cast) -> None:
+def test_escalation_to_the_top_notifies_command_and_previous_unit(city: Cast) -> None:
     appeal = in_community(city)
     before = None
     for _level in range(5):
@@ -197,7 +197,7 @@ def test_raising_to_the_top_tells_the_command_and_whoever_had_it(city: Cast) -> 
     )
 
 
-def test_supervision_tells_holder_and_heads_and_the_answer_supervisors(city: Cast) -> None:
+def test_supervise_notifies_holder_and_heads_account_supervisors(city: Cast) -> None:
     join("milk-head", "milk", Role.HEAD)
     join("supervisor-fotang", "platform", Role.SUPERVISOR, "330782100")
     appeal = taken_milk(city)
@@ -226,7 +226,7 @@ def blown(city: Cast) -> tuple[Appeal, Event]:
     return appeal, event
 
 
-def test_a_whistle_calls_each_unit_and_what_they_say_reaches_the_whistler(city: Cast) -> None:
+def test_whistle_notifies_called_units_and_answers_the_whistler(city: Cast) -> None:
     join("community-worker", "community-futian", Role.GRID_WORKER)
     appeal, event = blown(city)
     assert told(event) == {"urban-handler": "summoned", "health-handler": "summoned"}
@@ -253,7 +253,7 @@ def test_a_whistle_calls_each_unit_and_what_they_say_reaches_the_whistler(city: 
     assert told(graded) == {"urban-handler": "summoned"}
 
 
-def test_a_desk_that_whistled_is_told_by_who_did(city: Cast) -> None:
+def test_report_in_notifies_the_dispatcher_who_whistled(city: Cast) -> None:
     appeal = in_community(city)
     whistle_actions.whistle(
         appeal.pk,
@@ -267,7 +267,7 @@ def test_a_desk_that_whistled_is_told_by_who_did(city: Cast) -> None:
     assert told(whistle_actions.report_in(appeal.pk, city.urban)) == {"dispatcher": "whistler"}
 
 
-def test_whoever_whistled_and_may_not_open_the_case_any_more_is_not_told(city: Cast) -> None:
+def test_whistler_without_access_to_the_case_is_not_notified(city: Cast) -> None:
     appeal = in_community(city)
     desk = join("guard", "command", Role.DISPATCHER, FUTIAN)
     whistle_actions.whistle(
@@ -285,7 +285,7 @@ def test_whoever_whistled_and_may_not_open_the_case_any_more_is_not_told(city: C
     assert "guard" not in told(event)
 
 
-def test_a_bad_rating_is_told_once_though_it_reopens_the_case(city: Cast) -> None:
+def test_bad_rating_and_its_reopening_notify_the_holder_once(city: Cast) -> None:
     appeal = taken_milk(city)
     handling_actions.resolve(appeal.pk, city.milk, words="送到了")
     rated = closing_actions.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no")
@@ -299,7 +299,7 @@ def test_a_bad_rating_is_told_once_though_it_reopens_the_case(city: Cast) -> Non
     assert told(again) == {"milk-handler": "holder"}
 
 
-def test_a_holder_hears_that_there_is_nothing_left_to_do(city: Cast) -> None:
+def test_merge_and_withdrawal_notify_the_holder(city: Cast) -> None:
     appeal, other = taken_milk(city), taken_milk(city)
     merged = closing_actions.merge(other.pk, city.clerk, master=appeal.pk)
     assert told(merged) == {"milk-handler": "holder"}
@@ -308,7 +308,7 @@ def test_a_holder_hears_that_there_is_nothing_left_to_do(city: Cast) -> None:
 
 
 def chase_only(kind: str, tell: str) -> None:
-    """One step: at the limit of clocks of a kind, this level is urged."""
+    """Leave a single chase step: urge this level at the limit of this kind of clock."""
     ChaseStep.objects.all().delete()
     ChaseStep.objects.create(kind=kind, act="urge", tell=tell)
     ChaseStep.objects.create(kind="", act="urge", tell=tell, active=False)
@@ -316,7 +316,7 @@ def chase_only(kind: str, tell: str) -> None:
 
 
 def chased(appeal: Appeal) -> dict[str, str]:
-    """Whom the chasing of its one step tells."""
+    """Chase the case after a long time; return {username: reason} of those notified."""
     pass_time(24 * 60, appeal)
     assert sweep.chase() >= 1
     return told(appeal.events.filter(verb=CHASE.name).latest("seq"))
@@ -331,7 +331,7 @@ def chased(appeal: Appeal) -> dict[str, str]:
         ("solve", "command", {"commander": "command"}),
     ],
 )
-def test_a_chase_tells_the_level_of_its_step(
+def test_chase_notifies_the_level_of_its_step(
     city: Cast, kind: str, tell: str, expected: dict[str, str]
 ) -> None:
     join("milk-head", "milk", Role.HEAD)
@@ -350,7 +350,7 @@ def test_a_chase_tells_the_level_of_its_step(
         ("feedback", {"clerk": "callback", "operator": "callback"}),
     ],
 )
-def test_a_clock_that_waits_for_a_desk_is_told_there(
+def test_chase_notifies_the_desk_or_unit_that_is_due(
     city: Cast, kind: str, expected: dict[str, str]
 ) -> None:
     chase_only(kind, "holder")
@@ -367,7 +367,7 @@ def test_a_clock_that_waits_for_a_desk_is_told_there(
     assert chased(appeal) == expected
 
 
-def test_a_clock_of_a_unit_is_told_to_that_unit_and_then_to_its_heads(city: Cast) -> None:
+def test_whistle_chase_notifies_the_absent_unit_or_its_heads(city: Cast) -> None:
     chase_only("whistle", "holder")
     appeal, _event = blown(city)
     whistle_actions.report_in(appeal.pk, city.urban)
@@ -379,7 +379,7 @@ def test_a_clock_of_a_unit_is_told_to_that_unit_and_then_to_its_heads(city: Cast
     assert chased(other) == {"health-head": "head"}
 
 
-def test_a_contest_waits_for_the_command(city: Cast) -> None:
+def test_chase_of_a_contest_notifies_the_command(city: Cast) -> None:
     chase_only("contest", "holder")
     appeal, _event = blown(city)
     whistle_actions.contest(appeal.pk, city.urban, why="不归我们")
@@ -394,7 +394,7 @@ def test_a_contest_waits_for_the_command(city: Cast) -> None:
         (("milk-handler", "milk-head"), {"supervisor": "supervisor"}),
     ],
 )
-def test_a_chase_of_a_holder_falls_to_whoever_is_there(
+def test_holder_chase_falls_back_to_unit_then_supervisor(
     city: Cast, gone: tuple[str, ...], expected: dict[str, str]
 ) -> None:
     join("milk-head", "milk", Role.HEAD)
@@ -412,7 +412,7 @@ def test_a_chase_of_a_holder_falls_to_whoever_is_there(
         (("supervisor", "commander"), {"admin": "admin"}),
     ],
 )
-def test_no_chase_reaches_nobody(
+def test_head_chase_falls_back_to_supervisor_command_and_admin(
     city: Cast, gone: tuple[str, ...], expected: dict[str, str]
 ) -> None:
     join("admin-fotang", "platform", Role.ADMIN, "330782100")
@@ -422,7 +422,7 @@ def test_no_chase_reaches_nobody(
     assert chased(appeal) == expected
 
 
-def test_logins_units_and_posts_that_are_closed_are_not_told(city: Cast) -> None:
+def test_inactive_logins_posts_and_units_are_not_notified(city: Cast) -> None:
     for username in ("one", "two"):
         join(username, "milk", Role.HANDLER)
     User.objects.filter(username="one").update(is_active=False)
@@ -434,7 +434,7 @@ def test_logins_units_and_posts_that_are_closed_are_not_told(city: Cast) -> None
     assert told(urged) == {"dispatcher": "dispatcher"}
 
 
-def test_a_second_run_adds_nothing_though_the_case_has_another_holder_by_then(city: Cast) -> None:
+def test_repeated_reaction_does_not_notify_a_new_holder(city: Cast) -> None:
     appeal = taken_milk(city)
     urged = handling_actions.urge(appeal.pk, requester(appeal))
     assert told(urged) == {"milk-handler": "holder"}
@@ -443,7 +443,7 @@ def test_a_second_run_adds_nothing_though_the_case_has_another_holder_by_then(ci
     assert Notification.objects.filter(event=urged).count() == 1
 
 
-def test_a_batch_costs_the_same_however_many_events_it_has(city: Cast) -> None:
+def test_query_count_is_independent_of_batch_size(city: Cast) -> None:
     def urges(count: int) -> list[int]:
         appeals = [taken_milk(city) for _each in range(count)]
         return [handling_actions.urge(appeal.pk, requester(appeal)).pk for appeal in appeals]
@@ -458,6 +458,6 @@ def test_a_batch_costs_the_same_however_many_events_it_has(city: Cast) -> None:
     assert Notification.objects.filter(event__in=many).count() == 12
 
 
-def test_every_part_that_a_row_names_is_found_and_none_is_left_over() -> None:
+def test_audience_parts_match_those_used_by_verbs() -> None:
     named = {part for verb in VERBS.values() for part in verb.audience}
     assert named == set(Audience) == set(audience._PARTS)

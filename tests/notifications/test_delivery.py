@@ -1,4 +1,4 @@
-"""The queue: sent once by a real mail server, tried again after refusals, and failed in the end."""
+"""Delivery queue: each mail is sent once, retried after refusals and finally marked as failed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from yinghu.reactions import react
 
 
 def urged(city: Cast) -> Appeal:
-    """A case whose holder, who has an address, has just been urged."""
+    """A case that was just urged and whose holder has an e-mail address."""
     User.objects.filter(username="milk-handler").update(email="li@example.org")
     appeal = taken_milk(city)
     react(events=[handling_actions.urge(appeal.pk, requester(appeal)).pk])
@@ -31,12 +31,12 @@ def urged(city: Cast) -> Appeal:
 
 
 def due_now() -> None:
-    """The wait before the next try is over."""
+    """Make every delivery due now."""
     Delivery.objects.update(due_at=timezone.now())
 
 
 @pytest.mark.django_db
-def test_a_mail_is_sent_once_and_says_nothing_private(city: Cast, by_mail: Mailbox) -> None:
+def test_mail_is_sent_once_and_contains_no_personal_data(city: Cast, by_mail: Mailbox) -> None:
     appeal = urged(city)
     delivery.deliver(timestamp=0)
     delivery.deliver(timestamp=0)
@@ -56,7 +56,7 @@ def test_a_mail_is_sent_once_and_says_nothing_private(city: Cast, by_mail: Mailb
 
 
 @pytest.mark.django_db
-def test_what_is_refused_is_tried_again_after_growing_waits(city: Cast, by_mail: Mailbox) -> None:
+def test_refused_mail_is_retried_after_growing_delays(city: Cast, by_mail: Mailbox) -> None:
     urged(city)
     by_mail.refusals = 2
     for attempt, wait in ((1, 1), (2, 5)):
@@ -66,7 +66,7 @@ def test_what_is_refused_is_tried_again_after_growing_waits(city: Cast, by_mail:
         assert "451" in row.error
         minutes = (row.due_at - timezone.now()) / timedelta(minutes=1)
         assert wait - 0.5 < minutes <= wait
-        # Not before its time.
+        # Not retried before it is due.
         delivery.deliver(timestamp=0)
         assert by_mail.tried == attempt
         due_now()
@@ -77,7 +77,7 @@ def test_what_is_refused_is_tried_again_after_growing_waits(city: Cast, by_mail:
 
 
 @pytest.mark.django_db
-def test_what_is_always_refused_fails_and_can_be_tried_again(city: Cast, by_mail: Mailbox) -> None:
+def test_always_refused_mail_fails_and_can_be_requeued(city: Cast, by_mail: Mailbox) -> None:
     urged(city)
     by_mail.refusals = delivery.ATTEMPTS
     for _attempt in range(delivery.ATTEMPTS + 2):
@@ -96,7 +96,7 @@ def test_what_is_always_refused_fails_and_can_be_tried_again(city: Cast, by_mail
 
 
 @pytest.mark.django_db
-def test_a_server_that_is_not_there_is_an_error_like_any_other(
+def test_unreachable_mail_server_requeues_the_delivery(
     city: Cast, by_mail: Mailbox, settings: Settings
 ) -> None:
     urged(city)
@@ -108,7 +108,7 @@ def test_a_server_that_is_not_there_is_an_error_like_any_other(
 
 
 @pytest.mark.django_db
-def test_who_has_no_address_is_told_on_the_pages_alone(city: Cast, by_mail: Mailbox) -> None:
+def test_login_without_an_address_gets_no_delivery(city: Cast, by_mail: Mailbox) -> None:
     appeal = taken_milk(city)
     react(events=[handling_actions.urge(appeal.pk, requester(appeal)).pk])
     assert Notification.objects.count() == 1
@@ -116,7 +116,7 @@ def test_who_has_no_address_is_told_on_the_pages_alone(city: Cast, by_mail: Mail
 
 
 @pytest.mark.django_db
-def test_who_has_left_since_gets_no_mail(city: Cast, by_mail: Mailbox) -> None:
+def test_deactivated_login_gets_no_mail(city: Cast, by_mail: Mailbox) -> None:
     urged(city)
     User.objects.filter(username="milk-handler").update(is_active=False)
     delivery.deliver(timestamp=0)
@@ -125,7 +125,7 @@ def test_who_has_left_since_gets_no_mail(city: Cast, by_mail: Mailbox) -> None:
 
 
 @pytest.mark.django_db
-def test_the_log_has_a_line_for_each_and_no_word_of_it(city: Cast) -> None:
+def test_log_transport_writes_one_line_without_the_text(city: Cast) -> None:
     appeal = urged(city)
     with structlog.testing.capture_logs() as lines:
         delivery.deliver(timestamp=0)
@@ -145,7 +145,7 @@ def test_the_log_has_a_line_for_each_and_no_word_of_it(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_two_transports_have_a_delivery_each(
+def test_each_transport_gets_its_own_delivery(
     city: Cast, by_mail: Mailbox, settings: Settings
 ) -> None:
     settings.NOTIFICATION_TRANSPORTS = ("log", "email")
@@ -159,11 +159,11 @@ def test_two_transports_have_a_delivery_each(
 
 
 @pytest.mark.django_db
-def test_a_transport_that_breaks_is_a_refusal_and_said(
+def test_exception_in_a_transport_requeues_with_the_error(
     city: Cast, by_mail: Mailbox, settings: Settings
 ) -> None:
     urged(city)
-    # No such address can be connected to at all.
+    # Without a host, the transport raises instead of being refused.
     settings.EMAIL_HOST = None
     delivery.deliver(timestamp=0)
     row = Delivery.objects.get()
@@ -171,7 +171,7 @@ def test_a_transport_that_breaks_is_a_refusal_and_said(
     assert row.error
 
 
-def test_workers_side_by_side_send_each_mail_once(own_city: City, by_mail: Mailbox) -> None:
+def test_concurrent_workers_send_each_mail_once(own_city: City, by_mail: Mailbox) -> None:
     people = cast()
     for _each in range(12):
         urged(people)
@@ -181,11 +181,11 @@ def test_workers_side_by_side_send_each_mail_once(own_city: City, by_mail: Mailb
     assert set(Delivery.objects.values_list("state", "attempts")) == {("sent", 1)}
 
 
-def test_a_worker_killed_while_the_server_has_not_answered_loses_nothing(
+def test_worker_killed_while_sending_loses_no_mail(
     own_city: City, by_mail: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     appeal = urged(cast())
-    # Its assignment and the urge.
+    # One notification of the assignment, one of the urge.
     react(events=list(appeal.events.values_list("pk", flat=True)))
     by_mail.silent.set()
     worker = start_worker(own_city, by_mail, monkeypatch)
@@ -193,7 +193,7 @@ def test_a_worker_killed_while_the_server_has_not_answered_loses_nothing(
     worker.kill()
     worker.wait()
     assert attempts() == [("queued", 0), ("queued", 1)]
-    # Whoever comes next leaves it alone until it cannot be under way any more.
+    # The next worker leaves that delivery alone until its lease has expired.
     by_mail.silent.clear()
     delivery.deliver(timestamp=0)
     assert len(by_mail.mails) == 1
@@ -211,20 +211,20 @@ def attempts() -> list[tuple[str, int]]:
 
 
 def start_worker(city: City, box: Mailbox, monkeypatch: pytest.MonkeyPatch) -> Popen[str]:
-    """A worker as a process of its own, that sends mail to this box."""
+    """Start a worker process that sends its mail to this box."""
     monkeypatch.setenv("YINGHU_NOTICE_PROVIDERS", "email")
     monkeypatch.setenv("YINGHU_EMAIL_URL", f"smtp://127.0.0.1:{box.port}")
     monkeypatch.setenv("YINGHU_EMAIL_FROM", "yinghu@example.org")
     return city.start("worker")
 
 
-def test_a_running_worker_sends_at_once_what_an_event_has_told(
+def test_running_worker_sends_mails_of_new_events(
     own_city: City, by_mail: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_worker(own_city, by_mail, monkeypatch)
     User.objects.filter(username="milk-handler").update(email="li@example.org")
     appeal = taken_milk(cast())
     handling_actions.urge(appeal.pk, requester(appeal))
-    # Its assignment, and that it was urged.
+    # One for the assignment, one for the urge.
     until(lambda: len(by_mail.mails) == 2, "both mails")
     assert Notification.objects.filter(user__username="milk-handler").count() == 2

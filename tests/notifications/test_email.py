@@ -1,4 +1,4 @@
-"""Headers of our mails: a thread for each case, ids that stay, no automatic answers."""
+"""Mail headers: one thread per case, stable message ids, no automatic replies."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def urge(appeal: Appeal) -> None:
     react(events=[handling_actions.urge(appeal.pk, requester(appeal)).pk])
 
 
-def test_mails_of_a_case_are_one_thread_that_nobody_can_guess(
+def test_mails_of_a_case_share_an_unguessable_thread_id(
     city: Cast, by_mail: Mailbox, settings: Settings
 ) -> None:
     one, other = taken_milk(city), taken_milk(city)
     urge(one)
-    # Its assignment as well.
+    # The notification of the assignment as well.
     react(events=list(one.events.values_list("pk", flat=True)))
     urge(other)
     delivery.deliver(timestamp=0)
-    # With another key all of them are others.
+    # With another key, all ids differ.
     settings.DATA_KEYS = [b"k" * 32]
     Delivery.objects.update(state="queued", due_at=timezone.now())
     delivery.deliver(timestamp=0)
@@ -46,13 +46,13 @@ def test_mails_of_a_case_are_one_thread_that_nobody_can_guess(
     assert len({mail["Message-ID"] for mail in mails}) == 6
     for thread in threads:
         assert thread.endswith("@example.org>")
-        # Case and 120 bits.
+        # The case's id and a secret of 120 bits.
         case, _dash, secret = thread[1:].partition("@")[0].partition("-")
         assert case in {str(one.pk), str(other.pk)}
         assert len(secret) == 24
 
 
-def test_a_mail_that_is_sent_again_has_the_same_id(city: Cast, by_mail: Mailbox) -> None:
+def test_resent_mail_keeps_its_message_id(city: Cast, by_mail: Mailbox) -> None:
     urge(taken_milk(city))
     for _each in range(2):
         Delivery.objects.update(state="queued", due_at=timezone.now())
@@ -61,7 +61,7 @@ def test_a_mail_that_is_sent_again_has_the_same_id(city: Cast, by_mail: Mailbox)
     assert first["Message-ID"] == second["Message-ID"]
 
 
-def test_the_weekly_digest_belongs_to_no_thread(city: Cast, by_mail: Mailbox) -> None:
+def test_weekly_digest_belongs_to_no_thread(city: Cast, by_mail: Mailbox) -> None:
     urge(taken_milk(city))
     Delivery.objects.all().delete()
     digest.tell_weekly(timezone.localdate())
@@ -72,7 +72,7 @@ def test_the_weekly_digest_belongs_to_no_thread(city: Cast, by_mail: Mailbox) ->
     assert mail["Auto-Submitted"] == "auto-generated"
 
 
-def test_an_answer_that_names_the_address_is_kept_without_it(city: Cast, by_mail: Mailbox) -> None:
+def test_stored_error_omits_the_recipients_address(city: Cast, by_mail: Mailbox) -> None:
     urge(taken_milk(city))
     by_mail.refusals = 1
     by_mail.refusal = "451 <li@example.org> come back later"

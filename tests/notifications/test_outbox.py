@@ -1,4 +1,4 @@
-"""Any number of workers, killed or not: nobody is told twice, and nothing is sent for nothing."""
+"""The outbox under concurrent workers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from yinghu.notifications.models import Delivery, Notification
 from yinghu.reactions import react
 
 
-def test_workers_at_the_same_events_tell_nobody_twice(own_city: City) -> None:
+def test_concurrent_workers_notify_each_recipient_once(own_city: City) -> None:
     people = cast()
     appeals = [taken_milk(people) for _each in range(20)]
     events = [handling_actions.urge(appeal.pk, requester(appeal)).pk for appeal in appeals]

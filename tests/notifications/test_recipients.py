@@ -42,7 +42,7 @@ def tell(event: Event, *recipients: Recipient, reason: Reason = Reason.COPIED) -
     )
 
 
-def test_an_address_is_sealed_and_told_once_by_a_real_server(city: Cast, by_mail: Mailbox) -> None:
+def test_address_recipient_is_sealed_and_mailed_once(city: Cast, by_mail: Mailbox) -> None:
     event = urge(city)
     assert tell(event, OUTSIDE) == 1
     same = Recipient.address("mailto:Wang@Example.net")
@@ -59,11 +59,11 @@ def test_an_address_is_sealed_and_told_once_by_a_real_server(city: Cast, by_mail
     mail = by_mail.mails[0]
     assert mail["Subject"] == f"有新进展（诉求 {event.appeal.number}）"
     assert mail["Auto-Submitted"] == "auto-generated"
-    # Only the requester has the tracking link, and only logins have the desks.
+    # Only requesters get the tracking link, and only logins a link to a desk.
     assert mail.get_content().strip() == "http://127.0.0.1:8000"
 
 
-def test_all_kinds_are_told_at_once_and_each_transport_sends_to_whom_it_reaches(
+def test_each_transport_sends_to_the_recipients_it_can_reach(
     city: Cast, by_mail: Mailbox, settings: Settings
 ) -> None:
     settings.NOTIFICATION_TRANSPORTS = ("log", "email")
@@ -99,7 +99,7 @@ def test_all_kinds_are_told_at_once_and_each_transport_sends_to_whom_it_reaches(
 
 
 class Texting:
-    """A transport of the test's own, as a folder beside the others would have it."""
+    """A transport that only this test registers."""
 
     at_once = 10
     sent: Sequence[OutgoingMessage] = ()
@@ -112,11 +112,11 @@ class Texting:
         return {}
 
 
-def test_the_environment_knows_every_transport() -> None:
+def test_environment_lists_every_transport() -> None:
     assert set(transports.TRANSPORTS) == set(environment.TRANSPORT_NAMES)
 
 
-def test_a_requester_reads_in_their_language_and_gets_the_tracking_link(
+def test_requester_gets_own_language_and_tracking_link(
     city: Cast, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(transports.TRANSPORTS, "texting", Texting)
@@ -133,14 +133,14 @@ def test_a_requester_reads_in_their_language_and_gets_the_tracking_link(
     assert PHONE not in repr(message)
 
 
-def test_the_requester_of_a_merged_case_is_told_of_the_other_by_their_own(city: Cast) -> None:
+def test_notification_refers_to_each_requesters_own_case(city: Cast) -> None:
     merged, event = taken_milk(city), urge(city)
     assert tell(event, Recipient.requester(merged.pk), Recipient.requester(event.appeal_id)) == 2
     rows = Notification.objects.filter(event=event)
     assert {row.appeal_id for row in rows} == {merged.pk, event.appeal_id}
 
 
-def test_other_subjects_are_told_of_once_too(city: Cast) -> None:
+def test_other_subjects_are_notified_once(city: Cast) -> None:
     clerk = Recipient.login(User.objects.get(username="clerk").pk)
     for kind in (SubjectKind.SCAN, SubjectKind.SEARCH, SubjectKind.SIGNAL):
         told = [
@@ -182,6 +182,6 @@ def test_columns_that_do_not_fit_the_kind_are_refused(city: Cast, wrong: dict[st
 
 
 @pytest.mark.parametrize("uri", ["", "wang@example.net", "mailto:", ":x"])
-def test_an_address_says_of_which_kind_it_is(uri: str) -> None:
+def test_address_without_a_valid_scheme_is_refused(uri: str) -> None:
     with pytest.raises(ValueError, match="scheme"):
         Recipient.address(uri)

@@ -1,4 +1,4 @@
-"""Time for tests: nobody sleeps, the clocks are put on instead."""
+"""Time travel for tests: clocks are advanced instead of sleeping."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from yinghu.reactions import react
 
 
 def pass_time(hours: float, *appeals: Appeal) -> None:
-    """As if so many hours had passed for these cases; for all, where none is named."""
+    """Let `hours` pass for these cases, or for all cases if none is given."""
     time_travel.pass_time(hours, [appeal.pk for appeal in appeals] or None)
 
 
 def sweep_all() -> int:
-    """What the workers do when time has passed: chase, and react to it; how many clocks."""
+    """Chase due clocks and react, as the workers do; return the number of clocks chased."""
     last = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     done = 0
     while found := sweep.chase():

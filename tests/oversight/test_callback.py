@@ -1,4 +1,4 @@
-"""Calling back: what is not solved goes back to whoever had it, the second time a level up."""
+"""Ratings and callbacks: a bad rating reopens the case, a second one escalates it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def react(appeal: Appeal, since: int = 0) -> None:
-    """What the worker does with the case's events from `since` on, and with what follows them."""
+    """React to the case's events after `since` and to those that follow, as the worker does."""
     while events := list(appeal.events.filter(seq__gt=since).order_by("seq")):
         since = events[-1].seq
         reactions._react([event.pk for event in events if event.verb in _OURS])
@@ -29,7 +29,7 @@ _OURS = (RATE.name, REOPEN.name)
 
 
 def done(city: Cast, appeal: Appeal | None = None) -> Appeal:
-    """A case that its unit says is done."""
+    """A resolved case."""
     appeal = appeal or taken_milk(city)
     handling_actions.resolve(appeal.pk, city.milk, words="已送到")
     appeal.refresh_from_db()
@@ -37,7 +37,7 @@ def done(city: Cast, appeal: Appeal | None = None) -> Appeal:
 
 
 def rated(appeal: Appeal, actor: Any = None, **said: Any) -> Event:
-    """A rating, and what follows by itself."""
+    """Rate the case and run the reactions."""
     given = {"solved": False, "satisfaction": "no", **said}
     event = closing_actions.rate(appeal.pk, actor or requester(appeal), **given)
     react(appeal, event.seq - 1)
@@ -49,7 +49,7 @@ def verbs(appeal: Appeal) -> list[str]:
     return list(appeal.events.order_by("seq").values_list("verb", flat=True))
 
 
-def test_unsolved_goes_back_to_whoever_had_it_with_the_words(city: Cast) -> None:
+def test_unsolved_rating_reopens_with_the_holder_and_the_words(city: Cast) -> None:
     appeal = done(city)
     rated(appeal, words="是空罐子")
     assert (appeal.status, appeal.holder_id) == (Status.HANDLING, city.milk.user_id)
@@ -59,7 +59,7 @@ def test_unsolved_goes_back_to_whoever_had_it_with_the_words(city: Cast) -> None
     assert appeal.lead_id is None
 
 
-def test_unsatisfied_goes_back_though_it_is_solved(city: Cast) -> None:
+def test_unsatisfied_rating_reopens_a_solved_case(city: Cast) -> None:
     appeal = done(city)
     rated(appeal, city.operator, solved=True)
     assert appeal.status == Status.HANDLING
@@ -67,13 +67,13 @@ def test_unsatisfied_goes_back_though_it_is_solved(city: Cast) -> None:
 
 
 @pytest.mark.parametrize("satisfaction", ["yes", "fairly"])
-def test_content_stays_where_it_is(city: Cast, satisfaction: str) -> None:
+def test_satisfied_rating_leaves_the_case_resolved(city: Cast, satisfaction: str) -> None:
     appeal = done(city)
     rated(appeal, solved=True, satisfaction=satisfaction)
     assert (appeal.status, verbs(appeal)[-1]) == (Status.RESOLVED, "rate")
 
 
-def test_the_second_time_it_goes_a_level_up(city: Cast) -> None:
+def test_second_unsolved_rating_escalates(city: Cast) -> None:
     appeal = done(city)
     rated(appeal, words="是空罐子")
     unit = appeal.unit
@@ -84,21 +84,21 @@ def test_the_second_time_it_goes_a_level_up(city: Cast) -> None:
     assert appeal.lead == unit
     assert appeal.unit != unit
     assert appeal.level < Level.TOWN
-    # Who is above has the words, and the first receiver still sees the case.
+    # The unit above reads the requester's words; the first receiver still sees the case.
     assert appeal.events.filter(verb="reopen").latest("seq").words == "还是空的"
     assert unit is not None
     assert unit.pk in (appeal.also or [])
 
 
 @pytest.mark.parametrize(("most", "raised"), [(1, 1), (2, 0), (0, 0)])
-def test_the_city_says_how_often(city: Cast, most: int, raised: int) -> None:
+def test_policy_sets_which_bad_rating_escalates(city: Cast, most: int, raised: int) -> None:
     Policy.objects.create(key="raise_unsatisfied", value=most)
     appeal = done(city)
     rated(appeal)
     assert verbs(appeal).count("escalate") == raised
 
 
-def test_retries_of_the_reaction_change_nothing(city: Cast) -> None:
+def test_reaction_to_a_rating_is_idempotent(city: Cast) -> None:
     appeal = done(city)
     rated(appeal)
     done(city, appeal)
@@ -110,8 +110,8 @@ def test_retries_of_the_reaction_change_nothing(city: Cast) -> None:
     assert before.count("escalate") == 1
 
 
-def test_a_late_retry_does_not_undo_what_came_after(city: Cast) -> None:
-    """The first rating is looked at once more after the case was solved and rated again."""
+def test_late_retry_leaves_a_newer_resolution_alone(city: Cast) -> None:
+    """The reaction to the first rating is retried after the case was resolved and rated again."""
     appeal = done(city)
     event = rated(appeal, words="是空罐子")
     done(city, appeal)
@@ -120,12 +120,12 @@ def test_a_late_retry_does_not_undo_what_came_after(city: Cast) -> None:
     )
     reactions._react([event.pk])
     appeal.refresh_from_db()
-    assert appeal.status == Status.RESOLVED  # that is for the second rating's own reaction
+    assert appeal.status == Status.RESOLVED  # the second rating has its own reaction
     react(appeal, appeal.version - 1)
     assert appeal.events.order_by("-seq").filter(verb="reopen")[0].words == "少一罐"
 
 
-def test_who_rates_twice_is_taken_at_the_last_word(city: Cast) -> None:
+def test_only_the_last_rating_counts(city: Cast) -> None:
     appeal, me = done(city), None
     me = requester(appeal)
     first = closing_actions.rate(appeal.pk, me, solved=False, satisfaction="no", words="没送到")
@@ -143,7 +143,7 @@ def test_who_rates_twice_is_taken_at_the_last_word(city: Cast) -> None:
     assert appeal.status == Status.HANDLING
 
 
-def test_an_operator_does_not_overrule_the_requester(city: Cast) -> None:
+def test_operator_cannot_overrule_the_requesters_rating(city: Cast) -> None:
     appeal = done(city)
     closing_actions.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no")
     with pytest.raises(moving.Conflict) as refused:
@@ -151,7 +151,7 @@ def test_an_operator_does_not_overrule_the_requester(city: Cast) -> None:
     assert refused.value.code == "rated_already"
 
 
-def test_a_rating_after_closing_takes_it_up_again(city: Cast) -> None:
+def test_bad_rating_after_closing_reopens_the_case(city: Cast) -> None:
     appeal = done(city)
     closing_actions.close(appeal.pk, city.clerk)
     rated(appeal, words="又坏了")
@@ -163,8 +163,8 @@ def test_a_rating_after_closing_takes_it_up_again(city: Cast) -> None:
     assert verbs(appeal)[-1] == "escalate"
 
 
-def test_reopening_for_another_reason_is_no_complaint(city: Cast) -> None:
-    """What was merged into a case that ended unhelped is freed by itself; it had not been rated."""
+def test_reopening_after_a_merge_does_not_count_as_a_bad_rating(city: Cast) -> None:
+    """Withdrawing the master reopens the merged case, which nobody had rated."""
     master, appeal = taken_milk(city), taken_milk(city)
     closing_actions.merge(appeal.pk, city.clerk, master=master.pk)
     withdrawn = closing_actions.withdraw(master.pk, requester(master))
@@ -175,7 +175,7 @@ def test_reopening_for_another_reason_is_no_complaint(city: Cast) -> None:
     assert "escalate" not in verbs(appeal)
 
 
-def test_calls_in_vain_are_counted_since_it_was_done(city: Cast) -> None:
+def test_unanswered_calls_are_counted_since_the_last_resolution(city: Cast) -> None:
     appeal = done(city)
     assert not callback.calls(appeal).enough
     for _call in range(2):
@@ -191,13 +191,13 @@ def test_calls_in_vain_are_counted_since_it_was_done(city: Cast) -> None:
     assert calls.at[0] == event.at
     Policy.objects.create(key="most_calls", value=4)
     assert not callback.calls(appeal).enough
-    # A call that nobody took is no verdict.
+    # An unanswered call is not a rating.
     appeal.refresh_from_db()
     assert (appeal.status, appeal.solved) == (Status.RESOLVED, None)
 
 
 @pytest.mark.parametrize("who", ["milk", "volunteer", "dispatcher"])
-def test_only_the_callback_desk_calls(city: Cast, who: str) -> None:
+def test_only_the_callback_desk_records_calls(city: Cast, who: str) -> None:
     appeal = done(city)
     with pytest.raises(moving.Refused) as refused:
         callback.no_answer(appeal.pk, getattr(city, who))

@@ -1,4 +1,4 @@
-"""The clocks: how long they run, in which time, and how they hold still, go on and are extended."""
+"""Clocks: limits in calendar and working time, pause, resumption and extension."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ def running(appeal: Appeal, kind: ClockKind) -> Clock:
 @pytest.mark.parametrize(
     ("start", "minutes", "due"),
     [
-        # 450 minutes are a day of the office's.
+        # 450 minutes are one office day.
         ("2026-11-23T08:30", 450, "2026-11-23T17:30"),
         ("2026-11-23T08:30", 451, "2026-11-24T08:31"),
         ("2026-11-23T12:10", 10, "2026-11-23T13:40"),
         # A Friday evening, and the weekend in between.
         ("2026-11-27T17:00", 60, "2026-11-30T09:00"),
-        # National Day 2026: 1 to 7 October are off, Saturday the 10th is worked for it.
+        # National Day 2026: 1 to 7 October are off, Saturday the 10th is a make-up day.
         ("2026-09-30T17:00", 60, "2026-10-08T09:00"),
         ("2026-10-09T17:00", 60, "2026-10-10T09:00"),
-        # Backwards, as reminders are reckoned.
+        # Backwards, as for reminders.
         ("2026-11-30T09:00", -60, "2026-11-27T17:00"),
     ],
 )
-def test_working_time_knows_holidays_and_make_up_days(start: str, minutes: float, due: str) -> None:
+def test_working_time_with_holidays_and_make_up_days(start: str, minutes: float, due: str) -> None:
     calendar.lay_out(at(start).date())
     assert shift(at(start), minutes, working=True) == at(due)
     assert shift(at(start), minutes, working=False) == at(start) + timedelta(minutes=minutes)
 
 
-def test_a_filing_gets_its_limits_in_the_time_that_they_count(city: Cast) -> None:
+def test_clock_limits_count_in_working_or_calendar_time(city: Cast) -> None:
     ClockLimit.objects.filter(kind="solve", urgency=1, category=None).update(
         minutes=450, working=True
     )
@@ -65,7 +65,7 @@ def test_a_filing_gets_its_limits_in_the_time_that_they_count(city: Cast) -> Non
     assert receive.due_at == receive.started_at + timedelta(minutes=120)
     assert appeal.due_at == receive.due_at
     assert receive.next_at == receive.started_at + timedelta(minutes=96)
-    # A pause in working time costs the working time of it, not more.
+    # A pause does not use up working time.
     pass_time(1, appeal)
     handling_actions.ask(appeal.pk, city.clerk, words="几段？")
     assert Appeal.objects.get(pk=appeal.pk).due_at == NEVER
@@ -79,7 +79,7 @@ def test_a_filing_gets_its_limits_in_the_time_that_they_count(city: Cast) -> Non
     assert again.next_at is not None
 
 
-def test_the_next_step_follows_the_due_time_through_pause_and_extension(city: Cast) -> None:
+def test_next_chase_step_follows_pause_and_extension(city: Cast) -> None:
     appeal = taken_milk(city)
     solve = running(appeal, ClockKind.SOLVE)
     assert solve.next_at == solve.due_at - timedelta(minutes=0.2 * solve.minutes)
@@ -98,7 +98,7 @@ def test_the_next_step_follows_the_due_time_through_pause_and_extension(city: Ca
     )
 
 
-def test_own_steps_of_a_kind_replace_the_general_ones(city: Cast) -> None:
+def test_chase_steps_of_a_kind_replace_the_general_ones(city: Cast) -> None:
     ChaseStep.objects.all().delete()
     ChaseStep.objects.create(percent=50, act="remind", tell="holder")
     ChaseStep.objects.create(kind="solve", percent=100, minutes=-1440, act="remind", tell="head")
@@ -108,7 +108,7 @@ def test_own_steps_of_a_kind_replace_the_general_ones(city: Cast) -> None:
     assert solve.next_at == solve.due_at - timedelta(days=1)
 
 
-def test_raising_begins_the_clocks_anew_and_a_report_the_wait_for_the_next(city: Cast) -> None:
+def test_escalation_restarts_clocks_and_report_restarts_progress(city: Cast) -> None:
     appeal = taken_milk(city)
     old = running(appeal, ClockKind.SOLVE)
     pass_time(100, appeal)
@@ -130,7 +130,7 @@ def test_raising_begins_the_clocks_anew_and_a_report_the_wait_for_the_next(city:
     assert {c.kind for c in clocks.running(appeal.pk)} == {"feedback"}
 
 
-def test_a_return_holds_the_units_clocks_until_it_is_ruled_on(city: Cast) -> None:
+def test_return_pauses_the_units_clocks_until_the_ruling(city: Cast) -> None:
     appeal = taken_milk(city)
     arrive = running(appeal, ClockKind.ARRIVE)
     actions.return_(appeal.pk, city.milk, why="不归我们")
@@ -144,7 +144,7 @@ def test_a_return_holds_the_units_clocks_until_it_is_ruled_on(city: Cast) -> Non
     assert {c.kind for c in clocks.running(appeal.pk)} == {"arrive", "solve"}
 
 
-def test_a_question_holds_still_what_cannot_be_done_meanwhile(city: Cast) -> None:
+def test_question_pauses_progress_and_ruling_clocks(city: Cast) -> None:
     appeal = taken_milk(city)
     oversight_actions.escalate(appeal.pk, city.milk, why="全市缺货")
     bureau = actor_of(User.objects.get(username="bureau-handler"))
@@ -162,7 +162,7 @@ def test_a_question_holds_still_what_cannot_be_done_meanwhile(city: Cast) -> Non
         assert timedelta() <= running(appeal, kind).due_at - due < timedelta(minutes=1)
 
 
-def test_a_return_that_is_refused_leaves_the_dispatch_desk_no_clock(city: Cast) -> None:
+def test_refused_return_leaves_no_dispatch_clock(city: Cast) -> None:
     appeal = taken_milk(city)
     actions.return_(appeal.pk, city.milk, why="不归我们")
     actions.sort(appeal.pk, city.dispatcher, category="milk")
@@ -170,7 +170,7 @@ def test_a_return_that_is_refused_leaves_the_dispatch_desk_no_clock(city: Cast) 
     assert {c.kind for c in clocks.running(appeal.pk)} == {"arrive", "solve"}
 
 
-def test_an_answer_ends_the_wait_for_a_ruling(city: Cast) -> None:
+def test_answer_ends_a_pending_return(city: Cast) -> None:
     appeal = taken_milk(city)
     actions.return_(appeal.pk, city.milk, why="问政策的")
     actions.answer(appeal.pk, city.dispatcher, words="凭户口本领取")
@@ -180,6 +180,6 @@ def test_an_answer_ends_the_wait_for_a_ruling(city: Cast) -> None:
     assert not rulings.pending(city.dispatcher).exists()
 
 
-def test_beyond_what_is_laid_out_time_goes_on_round_the_clock() -> None:
+def test_time_beyond_the_calendar_runs_round_the_clock() -> None:
     far = datetime(2099, 1, 1, tzinfo=UTC)
     assert shift(far, 60, working=True) >= far

@@ -1,4 +1,4 @@
-"""The rates say what was done, and each number of cases is exactly the list that it opens."""
+"""Rates and their figures; each figure equals the list of cases that it opens."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def line(by: str, key: str) -> RatesLine:
     return next(each for each in rates(by).lines if each.key == key)
 
 
-def test_the_three_rates_are_of_valid_callbacks(city: Cast) -> None:
+def test_rates_are_computed_over_valid_callbacks(city: Cast) -> None:
     said = [
         (True, "yes", False),
         (True, "fairly", False),
@@ -82,7 +82,7 @@ def test_the_three_rates_are_of_valid_callbacks(city: Cast) -> None:
     }
 
 
-def test_of_one_case_the_last_rating_counts(city: Cast) -> None:
+def test_only_the_last_rating_of_a_case_counts(city: Cast) -> None:
     appeal = resolved(city)
     closing_actions.rate(appeal.pk, city.operator, solved=False, satisfaction="no", unreached=True)
     closing_actions.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes")
@@ -92,7 +92,7 @@ def test_of_one_case_the_last_rating_counts(city: Cast) -> None:
     assert not behind("unsolved").exists()
 
 
-def test_a_case_tried_in_vain_and_closed_is_no_valid_callback(city: Cast) -> None:
+def test_case_closed_after_unanswered_calls_is_no_valid_callback(city: Cast) -> None:
     appeal = resolved(city)
     for _call in range(3):
         callback.no_answer(appeal.pk, city.operator)
@@ -100,19 +100,19 @@ def test_a_case_tried_in_vain_and_closed_is_no_valid_callback(city: Cast) -> Non
     whole = rates().whole
     assert (whole["valid"], whole["vain"]) == (0, 1)
     assert whole.rate("solved") is whole.rate("overall") is None
-    # What its requester says afterwards counts all the same.
+    # A later rating by the requester still counts.
     closing_actions.rate(appeal.pk, requester(appeal), solved=True, satisfaction="yes")
     whole = rates().whole
     assert (whole["valid"], whole["vain"]) == (1, 0)
 
 
-def test_late_is_what_a_clock_says(city: Cast) -> None:
+def test_late_figures_follow_the_clocks(city: Cast) -> None:
     past = timezone.now() - timedelta(hours=1)
     on_time, late = taken_milk(city), taken_milk(city)
     Clock.objects.filter(appeal=late, kind="solve").update(due_at=past)
     waiting, running = file_one(), file_one()
     Clock.objects.filter(appeal__in=(waiting, running), kind="receive").update(due_at=past)
-    # Asked back in time, its clock holds still: it is not late, whatever the hour.
+    # A clock that was paused in time is not late.
     Clock.objects.filter(appeal=waiting, kind="receive").update(paused_at=past - timedelta(hours=1))
     for appeal in (on_time, late):
         handling_actions.resolve(appeal.pk, city.milk, words="已送到")
@@ -123,19 +123,19 @@ def test_late_is_what_a_clock_says(city: Cast) -> None:
     assert whole.rate("received_in_time") == pytest.approx(2 / 3)
     assert list(behind("resolved_late")) == [late]
     assert list(behind("received_late")) == [running]
-    # The desk receives, not a unit.
+    # Cases are received by the desk, not by a unit.
     assert line("unit", "milk")["received"] == 0
     assert line("unit", "")["received"] == 3
     closing_actions.withdraw(waiting.pk, requester(waiting))
     assert rates().whole["received_late"] == 1
 
 
-def test_returns_redos_extensions_and_raising(city: Cast) -> None:
+def test_returns_reopenings_extensions_and_escalations(city: Cast) -> None:
     back, more, raised, again = (taken_milk(city) for _n in range(4))
     actions.return_(back.pk, city.milk, why="不归我们")
     until = timezone.now() + timedelta(days=20)
     handling_actions.extend(more.pk, city.milk, until=until, why="等货")
-    assert rates().whole["extended"] == 0  # asked for is not given
+    assert rates().whole["extended"] == 0  # a request does not count until it is agreed to
     oversight_actions.rule(more.pk, city.dispatcher, agree=True, why="可以")
     oversight_actions.escalate(raised.pk, city.milk, why="办不了")
     handling_actions.resolve(again.pk, city.milk, words="送到了")
@@ -145,7 +145,7 @@ def test_returns_redos_extensions_and_raising(city: Cast) -> None:
     assert counted == [4, 1, 1, 1, 1]
     assert milk.rate("returned") == pytest.approx(1 / 4)
     assert milk.rate("redone") == pytest.approx(1)
-    # It counts for the unit it was taken from; of the whole it is one case among the four.
+    # An escalation counts for the unit that had the case; in the total it is one of four cases.
     assert milk["raised"] == 1
     whole = rates("unit").whole
     assert (whole["raised"], whole["assigned"]) == (1, 4)
@@ -154,7 +154,7 @@ def test_returns_redos_extensions_and_raising(city: Cast) -> None:
     assert line("unit", raised.unit.code)["raised"] == 0
 
 
-def test_it_counts_for_whose_it_was_then(city: Cast) -> None:
+def test_figures_count_for_the_unit_and_area_at_the_time(city: Cast) -> None:
     appeal = resolved(city, area=FUTIAN)
     closing_actions.rate(appeal.pk, requester(appeal), solved=False, satisfaction="no")
     closing_actions.reopen(appeal.pk, city.operator, words="没有解决")
@@ -164,7 +164,7 @@ def test_it_counts_for_whose_it_was_then(city: Cast) -> None:
     assert line("area", FUTIAN)["unsolved"] == 1
 
 
-def test_periods_are_days_of_the_place() -> None:
+def test_periods_are_local_days() -> None:
     today = timezone.localdate()
     assert period("today") == (today, today)
     assert period("week") == (today - timedelta(days=6), today)
@@ -178,7 +178,7 @@ def test_periods_are_days_of_the_place() -> None:
     assert set(PERIODS) == {"today", "week", "days", "month", "last", "all"}
 
 
-def test_the_table_takes_few_queries(
+def test_rates_table_takes_five_queries(
     city: Cast, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     resolved(city)
@@ -186,10 +186,10 @@ def test_the_table_takes_few_queries(
         rates("unit")
 
 
-# ---- An invented history, counted once more in Python
+# ---- A random history, counted again in Python
 
 DAY = date(2026, 3, 10)
-"""The middle of three days; its midnights are borders."""
+"""The second of three days; its midnights bound the periods asked for."""
 
 VERBS = (
     *("file", "sort", "answer", "assign", "accept", "return", "rule", "extend", "escalate"),
@@ -199,7 +199,7 @@ AREAS = (None, "330782", FUTIAN, f"{FUTIAN}001", "330782100")
 
 
 def _moment(chance: random.Random) -> datetime:
-    """Some time of the three days; often the very first moment of one."""
+    """A random moment of the three days, often a midnight."""
     day = DAY + timedelta(days=chance.randint(-1, 1))
     at = time() if chance.random() < 0.2 else time(chance.randint(0, 23), chance.randint(0, 59))
     return timezone.make_aware(datetime.combine(day, at))
@@ -222,7 +222,7 @@ def _facts(chance: random.Random, verb: str) -> dict[str, Any]:
 
 
 def invent(seed: int, cases: int = 40) -> None:
-    """Events and clocks in any order, at times of three days; nothing need make sense."""
+    """Create random events and clocks within three days, not necessarily a plausible history."""
     chance = random.Random(seed)
     units = [None, *Unit.objects.filter(code__in=("milk", "food")).values_list("pk", flat=True)]
     for _case in range(cases):
@@ -281,7 +281,7 @@ def _whistled(chance: random.Random, event: Event, units: list[int]) -> None:
 
 
 def _said(event: Event, late: bool) -> Iterator[str]:
-    """The figures of work that an event counts in, by their definitions in words."""
+    """The figures that an event counts in, by their written definitions."""
     facts, verb = event.facts, event.verb
     if verb in ("assign", "escalate"):
         yield "assigned"
@@ -317,7 +317,7 @@ def _is_late(clock: Clock) -> bool:
 def counted(
     by: str, since: date | None, until: date | None, scope: str
 ) -> dict[tuple[str, str], set[int]]:
-    """(figure, key of the line, "*" for the whole) -> the cases, counted one by one."""
+    """Cases of each (figure, key of the line or "*" for the total), counted one by one."""
     found: dict[tuple[str, str], set[int]] = defaultdict(set)
     units = dict(Unit.objects.values_list("pk", "code"))
     length = 12 if len(scope) >= 9 else 9
@@ -382,7 +382,7 @@ def counted(
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_each_figure_is_the_number_of_cases_in_its_list(city: Cast, seed: int) -> None:
-    """All dimensions in one test: the invented history costs more than a table."""
+    """All dimensions share one test because creating the history is slow."""
     invent(seed)
     spans = [(None, None), (DAY, DAY), (DAY, None), (None, DAY - timedelta(days=1))]
     views = [(since, until, "") for since, until in spans]
@@ -411,7 +411,7 @@ def test_each_figure_is_the_number_of_cases_in_its_list(city: Cast, seed: int) -
         assert seen == set(FIGURES), by
 
 
-def test_what_there_is_not_has_no_cases(city: Cast) -> None:
+def test_unknown_keys_have_no_cases_and_unknown_names_raise(city: Cast) -> None:
     resolved(city)
     assert not behind("resolved", "unit", "nobody").exists()
     assert not behind("resolved", scope="3307_2").exists()

@@ -1,6 +1,4 @@
-"""What a unit asks for and others decide: giving back, more time, help, supervision; and that
-nothing is ever without somebody who answers for it.
-"""
+"""Returns, extensions, invitations and supervision; reassignment of orphaned cases."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ pytestmark = pytest.mark.django_db
 def refused(
     code: str, act: Callable[..., object], appeal: Appeal, *given: object, **more: object
 ) -> None:
-    """The act is refused so, and nothing has changed."""
+    """Assert that the action is refused with `code` and changes nothing."""
     before = (appeal.events.count(), Appeal.objects.values().get(pk=appeal.pk))
     with pytest.raises(moving.Refused) as why:
         act(appeal.pk, *given, **more)
@@ -40,7 +38,7 @@ def login(username: str) -> Actor:
     return actor_of(User.objects.get(username=username))
 
 
-def test_a_return_stays_with_its_unit_until_it_is_agreed_to(city: Cast) -> None:
+def test_return_stays_with_the_unit_until_agreed(city: Cast) -> None:
     appeal = taken_milk(city)
     actions.return_(appeal.pk, city.milk, why="是药不是奶粉")
     appeal.refresh_from_db()
@@ -48,7 +46,7 @@ def test_a_return_stays_with_its_unit_until_it_is_agreed_to(city: Cast) -> None:
     assert list(rulings.pending(city.dispatcher)) == [appeal]
     assert list(rulings.pending(city.milk)) == [appeal]
     assert not rulings.pending(city.urban).exists()
-    # Nobody rules for themselves.
+    # A unit cannot rule on its own return.
     refused(
         "not_allowed", oversight_actions.rule, appeal, city.milk, agree=True, why="我们自己同意"
     )
@@ -66,7 +64,7 @@ def test_a_return_stays_with_its_unit_until_it_is_agreed_to(city: Cast) -> None:
     )
 
 
-def test_a_return_that_is_refused_goes_back_to_whoever_had_it(city: Cast) -> None:
+def test_refused_return_goes_back_to_its_holder(city: Cast) -> None:
     appeal = taken_milk(city)
     actions.return_(appeal.pk, city.milk, why="不想办")
     oversight_actions.rule(appeal.pk, city.dispatcher, agree=False, why="就是奶粉")
@@ -74,7 +72,7 @@ def test_a_return_that_is_refused_goes_back_to_whoever_had_it(city: Cast) -> Non
     assert (appeal.status, appeal.holder_id) == ("handling", city.milk.user_id)
 
 
-def test_to_send_it_elsewhere_is_a_ruling_too(city: Cast) -> None:
+def test_assigning_elsewhere_settles_a_return(city: Cast) -> None:
     appeal = taken_milk(city)
     actions.return_(appeal.pk, city.milk, why="是药")
     actions.assign(appeal.pk, city.dispatcher, unit="medicine")
@@ -84,7 +82,7 @@ def test_to_send_it_elsewhere_is_a_ruling_too(city: Cast) -> None:
     assert {c.kind for c in clocks.running(appeal.pk)} == {"respond", "solve"}
 
 
-def test_a_question_does_not_make_a_return_forgotten(city: Cast) -> None:
+def test_question_keeps_a_return_pending(city: Cast) -> None:
     appeal = taken_milk(city)
     actions.return_(appeal.pk, city.milk, why="是药")
     handling_actions.ask(appeal.pk, city.dispatcher, words="是奶粉还是药？")
@@ -97,7 +95,7 @@ def test_a_question_does_not_make_a_return_forgotten(city: Cast) -> None:
     assert appeal.status == Status.HANDLING
 
 
-def test_ping_pong_has_an_end(city: Cast) -> None:
+def test_fourth_return_is_refused(city: Cast) -> None:
     appeal = taken_milk(city)
     for _ in range(3):
         actions.return_(appeal.pk, city.milk, why="不归我们")
@@ -105,7 +103,7 @@ def test_ping_pong_has_an_end(city: Cast) -> None:
     refused("returned_often", actions.return_, appeal, city.milk, why="真不归我们")
 
 
-def test_more_time_is_asked_for_before_the_time_is_up_and_ruled_on(city: Cast) -> None:
+def test_extension_is_requested_and_ruled_on(city: Cast) -> None:
     appeal = taken_milk(city)
     due = clocks.running(appeal.pk).get(kind=ClockKind.SOLVE).due_at
     later = due + timedelta(days=5)
@@ -138,22 +136,22 @@ def test_more_time_is_asked_for_before_the_time_is_up_and_ruled_on(city: Cast) -
     )
 
 
-def test_after_the_deadline_nobody_asks_for_more(city: Cast) -> None:
+def test_unit_cannot_request_an_extension_after_the_deadline(city: Cast) -> None:
     appeal = taken_milk(city)
     pass_time(170, appeal)
     until = timezone.now() + timedelta(days=3)
     refused("too_late", handling_actions.extend, appeal, city.milk, until=until, why="忘了")
-    # Who dispatches may still give it.
+    # A dispatcher may still grant one.
     handling_actions.extend(appeal.pk, city.dispatcher, until=until, why="情况特殊")
 
 
-def test_a_ruling_that_comes_after_the_time_asked_for_cannot_grant_it(city: Cast) -> None:
+def test_expired_extension_request_cannot_be_granted(city: Cast) -> None:
     appeal = taken_milk(city)
     until = clocks.running(appeal.pk).get(kind=ClockKind.SOLVE).due_at + timedelta(minutes=1)
     event = handling_actions.extend(appeal.pk, city.milk, until=until, why="等货")
     assert event.facts["asked"] is True
     past = (timezone.now() - timedelta(hours=1)).isoformat()
-    # As if it had been asked for long ago: events are for ever, so another one says it.
+    # Events are append-only, so a second one stands for a request made long ago.
     handling_actions.note(appeal.pk, city.milk, why="等裁定")
     Appeal.objects.filter(pk=appeal.pk).update(version=F("version") + 1)
     appeal.refresh_from_db()
@@ -170,7 +168,7 @@ def test_a_ruling_that_comes_after_the_time_asked_for_cannot_grant_it(city: Cast
     oversight_actions.rule(appeal.pk, city.dispatcher, agree=False, why="晚了")
 
 
-def test_the_lead_waits_for_its_helpers_or_says_why_not(city: Cast) -> None:
+def test_case_cannot_be_resolved_before_invited_units_reply(city: Cast) -> None:
     appeal = taken_milk(city)
     food, health = login("food-handler"), login("health-handler")
     until = timezone.now() + timedelta(hours=4)
@@ -223,7 +221,7 @@ def test_the_lead_waits_for_its_helpers_or_says_why_not(city: Cast) -> None:
         "bureau-health",
     }
     refused("help_pending", handling_actions.resolve, appeal, city.milk, words="送到了")
-    # One unit's answer is not the other's.
+    # One unit's reply does not count for the other.
     oversight_actions.reply(appeal.pk, food, why="车已派")
     refused("nothing_to", oversight_actions.reply, appeal, food, why="再答一次")
     refused("help_pending", handling_actions.resolve, appeal, city.milk, words="送到了")
@@ -231,7 +229,7 @@ def test_the_lead_waits_for_its_helpers_or_says_why_not(city: Cast) -> None:
     handling_actions.resolve(appeal.pk, city.milk, words="送到了")
 
 
-def test_resolving_without_the_helpers_is_possible_with_a_reason(city: Cast) -> None:
+def test_resolving_without_replies_is_possible_with_a_reason(city: Cast) -> None:
     appeal = taken_milk(city)
     until = timezone.now() + timedelta(hours=4)
     oversight_actions.invite(appeal.pk, city.milk, unit="food", until=until, why="借车")
@@ -249,7 +247,7 @@ def test_resolving_without_the_helpers_is_possible_with_a_reason(city: Cast) -> 
     refused("nothing_to", oversight_actions.reply, appeal, login("food-handler"), why="车来了")
 
 
-def test_helpers_sort_out_nothing_but_their_part(city: Cast) -> None:
+def test_invited_units_cannot_resolve_return_or_escalate(city: Cast) -> None:
     appeal = taken_milk(city)
     food = login("food-handler")
     oversight_actions.invite(
@@ -258,7 +256,7 @@ def test_helpers_sort_out_nothing_but_their_part(city: Cast) -> None:
     refused("not_allowed", handling_actions.resolve, appeal, food, words="办好了")
     refused("not_allowed", actions.return_, appeal, food, why="不办")
     refused("not_allowed", oversight_actions.escalate, appeal, food, why="提级")
-    # A volunteer of the helping unit is nobody to it.
+    # A volunteer of the invited unit does not see the case.
     assert not inboxes.visible(city.volunteer_2).filter(pk=appeal.pk).exists()
 
 
@@ -282,7 +280,7 @@ def test_supervision_is_demanded_answered_and_lifted_in_writing(city: Cast) -> N
     assert list(worklists.overseen(city.commander)["watched"]) == [appeal]
     oversight_actions.account(appeal.pk, city.milk, why="下午五点送到")
     refused("nothing_to", oversight_actions.account, appeal, city.milk, why="又答")
-    # Answered is not lifted: a second demand may follow.
+    # An answer does not lift supervision: a second demand may follow.
     oversight_actions.supervise(appeal.pk, city.commander, until=until, why="拍照片来看")
     oversight_actions.lift(appeal.pk, city.commander, why="照片看到了")
     assert not worklists.overseen(city.commander)["watched"].exists()
@@ -290,7 +288,7 @@ def test_supervision_is_demanded_answered_and_lifted_in_writing(city: Cast) -> N
     assert not clocks.running(appeal.pk).filter(kind="account").exists()
 
 
-def test_nothing_is_without_somebody_who_answers(city: Cast) -> None:
+def test_orphaned_cases_go_to_the_unit_or_the_unit_above(city: Cast) -> None:
     filed, assigned, held = file_one(), file_one(), taken_milk(city)
     actions.sort(assigned.pk, city.clerk, category="milk")
     actions.assign(assigned.pk, city.dispatcher, unit="milk")
@@ -298,17 +296,17 @@ def test_nothing_is_without_somebody_who_answers(city: Cast) -> None:
     handling_actions.ask(asked.pk, city.milk, words="几段？")
     handling_actions.resolve(solved.pk, city.milk, words="送到了")
     assert not orphan_cases.unanswered().exists()
-    # The holder leaves: back to the unit, where others are.
+    # The holder leaves: the case goes back to the unit, which has other people.
     User.objects.filter(username="milk-handler").update(is_active=False)
     assert list(orphan_cases.unanswered()) == [held]
     assert orphan_cases.settle() == 1
     held.refresh_from_db()
     assert (held.status, held.holder) == ("assigned", None)
-    # What waited for its requester comes back to the unit, not to somebody who has left.
+    # A case that waited for its requester returns to the unit, not to a holder who has left.
     handling_actions.supply(asked.pk, requester(asked), words="一段")
     asked.refresh_from_db()
     assert (asked.status, asked.holder) == ("assigned", None)
-    # Everybody leaves: the unit above has it.
+    # Everybody leaves: the unit above takes over.
     Post.objects.filter(unit__code="milk").update(active=False)
     assert orphan_cases.settle() == 3
     for case in (assigned, held, asked):
@@ -318,13 +316,13 @@ def test_nothing_is_without_somebody_who_answers(city: Cast) -> None:
             "milk",
         )
     assert not orphan_cases.unanswered().exists()
-    # No clerk at all: that is seen as well, and nobody can mend it but people.
+    # Without any clerk, the case is reported as unanswered but cannot be settled automatically.
     Post.objects.filter(role="clerk").update(active=False)
     assert list(orphan_cases.unanswered()) == [filed]
     assert orphan_cases.settle() == 0
 
 
-def test_what_nobody_can_take_keeps_nothing_else_waiting(city: Cast) -> None:
+def test_unsettleable_case_does_not_block_others(city: Cast) -> None:
     at_the_top, below = taken_milk(city), taken_milk(city)
     actions.assign(at_the_top.pk, city.dispatcher, unit="command")
     gone = Post.objects.filter(unit__code__in=("command", "milk"), role__in=UNIT_ROLES)
@@ -340,14 +338,14 @@ def test_what_nobody_can_take_keeps_nothing_else_waiting(city: Cast) -> None:
     assert list(orphan_cases.unanswered()) == [at_the_top]
 
 
-def test_a_clerk_answers_for_their_own_area_only(city: Cast) -> None:
+def test_clerk_is_answerable_only_for_their_area(city: Cast) -> None:
     here, there, nowhere = file_one(area="330782008"), file_one(area="330782100"), file_one()
     Post.objects.filter(role="clerk").update(area="330782008")
     assert list(orphan_cases.unanswered()) == [there, nowhere]
     assert here.pk
 
 
-def test_the_unit_above_is_its_superior_its_areas_or_its_categorys(city: Cast) -> None:
+def test_unit_above_falls_back_from_parent_to_area_to_category(city: Cast) -> None:
     appeal = file_one(area="330782008001003")
     actions.sort(appeal.pk, city.clerk, category="health")
     actions.assign(appeal.pk, city.dispatcher, unit="grid-futian-3")

@@ -1,4 +1,4 @@
-"""Sharing with task forces: who may, with whom, who is told, and what is left when it ends."""
+"""Sharing with task forces: permissions, partners, notifications and the end of a share."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def sees(name: str, appeal: Appeal) -> bool:
     return listed
 
 
-def test_a_case_shared_and_no_longer(city: Cast) -> None:
+def test_share_and_unshare_grant_and_revoke_access(city: Cast) -> None:
     appeal = taken_milk(city)
     assert not sees("supplies-handler", appeal)
     event = sharing_actions.share(appeal.pk, city.milk, **ASKED)
@@ -49,7 +49,7 @@ def test_a_case_shared_and_no_longer(city: Cast) -> None:
     assert verb_of(event).told_of(event) == "已请物资保障专班一起办理"
     assert sees("supplies-handler", appeal)
     assert not sees("medical-handler", appeal)
-    # Whoever shared it is the contact of their side.
+    # The person who shared the case becomes the contact of their unit.
     assert Contact.objects.get(appeal=appeal).user_id == city.milk.user_id
     named = sharing_actions.contact(appeal.pk, login("supplies-handler"))
     assert told(named) == {"milk-handler"}
@@ -65,7 +65,7 @@ def test_a_case_shared_and_no_longer(city: Cast) -> None:
         handling_actions.note(appeal.pk, login("supplies-handler"), why="还能写吗")
     with pytest.raises(moving.Conflict):
         sharing_actions.unshare(appeal.pk, city.milk, unit="force-supplies", why="再来")
-    # And once more, from the beginning.
+    # The case can be shared again.
     sharing_actions.share(appeal.pk, city.dispatcher, **ASKED)
     assert Share.objects.filter(appeal=appeal).count() == 2
 
@@ -79,7 +79,7 @@ def test_a_case_shared_and_no_longer(city: Cast) -> None:
         ("empty", "nobody_there"),
     ],
 )
-def test_with_whom_it_cannot_be_shared(city: Cast, unit: str, code: str) -> None:
+def test_sharing_with_an_unsuitable_unit_is_refused(city: Cast, unit: str, code: str) -> None:
     Unit.objects.create(code="empty", name="空专班", kind="task_force")
     appeal = taken_milk(city)
     with pytest.raises(moving.Refused) as refused:
@@ -90,7 +90,7 @@ def test_with_whom_it_cannot_be_shared(city: Cast, unit: str, code: str) -> None
         sharing_actions.share(appeal.pk, city.milk, **ASKED)
 
 
-def test_what_has_a_part_already_is_not_shared_again(city: Cast) -> None:
+def test_sharing_twice_with_a_unit_is_refused(city: Cast) -> None:
     appeal = taken_milk(city)
     sharing_actions.share(appeal.pk, city.milk, **ASKED)
     for actor in (city.milk, city.dispatcher):
@@ -98,7 +98,7 @@ def test_what_has_a_part_already_is_not_shared_again(city: Cast) -> None:
             sharing_actions.share(appeal.pk, actor, **ASKED)
 
 
-def test_a_task_force_shares_its_own_with_any_unit(city: Cast) -> None:
+def test_task_force_shares_its_cases_with_any_unit(city: Cast) -> None:
     appeal = taken_milk(city)
     actions.assign(appeal.pk, city.dispatcher, unit="force-supplies")
     force = login("supplies-handler")
@@ -108,14 +108,14 @@ def test_a_task_force_shares_its_own_with_any_unit(city: Cast) -> None:
     assert told(event) == {"food-handler"}
     assert sees("food-handler", appeal)
     sharing_actions.contact(appeal.pk, login("food-handler"))
-    # The other side may end it; a third may not, and does not know of it.
+    # The unit that has the case may end it; a third unit does not even see the case.
     with pytest.raises(moving.NotFound):
         sharing_actions.unshare(appeal.pk, login("medical-handler"), unit="food", why="不要")
     sharing_actions.unshare(appeal.pk, force, unit="food", why="备好了")
     assert not sees("food-handler", appeal)
 
 
-def test_only_ones_own_people_are_contacts(city: Cast) -> None:
+def test_contacts_must_be_staff_of_the_unit(city: Cast) -> None:
     appeal = taken_milk(city)
     sharing_actions.share(appeal.pk, city.milk, **ASKED)
     force = login("supplies-handler")
@@ -123,7 +123,7 @@ def test_only_ones_own_people_are_contacts(city: Cast) -> None:
         with pytest.raises(moving.Refused) as refused:
             sharing_actions.contact(appeal.pk, force, user=stranger)
         assert refused.value.code == "unknown_user"
-    # A volunteer of the unit speaks for nobody.
+    # A volunteer of the unit cannot be its contact.
     with pytest.raises(moving.Refused):
         sharing_actions.contact(appeal.pk, city.milk, user="volunteer")
     with pytest.raises(moving.Refused) as refused:
@@ -138,12 +138,12 @@ def test_only_ones_own_people_are_contacts(city: Cast) -> None:
     with pytest.raises(moving.Conflict, match="已经是对接人"):
         sharing_actions.contact(appeal.pk, force, user="supplies-2")
     assert Contact.objects.standing().filter(appeal=appeal).count() == 2
-    # Whoever has left is nobody's contact any more.
+    # A person who has left the unit is no longer its contact.
     post.delete()
     assert Contact.objects.standing().filter(appeal=appeal).count() == 1
 
 
-def test_another_part_outlives_the_sharing(city: Cast) -> None:
+def test_invited_unit_keeps_access_after_unshare(city: Cast) -> None:
     appeal = taken_milk(city)
     sharing_actions.share(appeal.pk, city.milk, **ASKED)
     oversight_actions.invite(
@@ -157,7 +157,7 @@ def test_another_part_outlives_the_sharing(city: Cast) -> None:
     assert sees("supplies-handler", appeal)
 
 
-def test_who_has_a_part_of_another_kind_ends_nothing(city: Cast) -> None:
+def test_unit_cannot_end_the_share_of_another_unit(city: Cast) -> None:
     appeal = taken_milk(city)
     sharing_actions.share(appeal.pk, city.milk, **ASKED)
     sharing_actions.share(appeal.pk, city.milk, unit="force-medical", why="请看")
@@ -167,7 +167,7 @@ def test_who_has_a_part_of_another_kind_ends_nothing(city: Cast) -> None:
         )
 
 
-def test_volunteers_and_requesters_share_nothing(city: Cast) -> None:
+def test_volunteers_and_requesters_cannot_share(city: Cast) -> None:
     appeal = taken_milk(city)
     actions.hand(appeal.pk, city.milk, user="volunteer")
     for verb in (SHARE, CONTACT, UNSHARE):

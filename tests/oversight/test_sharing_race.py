@@ -1,4 +1,4 @@
-"""Two who share one case at the same moment, on a database of the test's own."""
+"""Concurrent sharing of one case, on a database of the test's own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from yinghu.oversight import sharing_actions
 from yinghu.oversight.models import Share
 
 
-def test_of_two_who_share_at_once_one_does(own_city: City) -> None:
+def test_concurrent_shares_create_one_share(own_city: City) -> None:
     city = cast()
     appeal = taken_milk(city)
 

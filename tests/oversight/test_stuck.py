@@ -1,4 +1,4 @@
-"""Nothing runs on that nobody can end, and nobody is asked for what they cannot do."""
+"""No clock runs that nobody can stop, and no action is expected that is impossible."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from yinghu.people.models import Level, Post, Unit
 
 
 def live(appeal: Appeal) -> set[str]:
-    """The kinds of clock that run."""
+    """Kinds of the running clocks."""
     return set(clocks.running(appeal.pk).values_list("kind", flat=True))
 
 
 @pytest.mark.django_db
-def test_an_answer_ends_what_a_return_waited_for(city: Cast) -> None:
+def test_answer_ends_the_clocks_of_a_return(city: Cast) -> None:
     appeal = taken_milk(city)
     oversight_actions.escalate(appeal.pk, city.milk, why="货源不够")
     appeal.refresh_from_db()
@@ -51,7 +51,7 @@ def test_an_answer_ends_what_a_return_waited_for(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_sorting_what_is_to_be_returned_leaves_no_clock_behind(city: Cast) -> None:
+def test_sorting_a_returned_case_leaves_no_extra_clock(city: Cast) -> None:
     appeal = taken_milk(city)
     actions.return_(appeal.pk, city.milk, why="是药")
     actions.sort(appeal.pk, city.dispatcher, category="medicine")
@@ -62,7 +62,7 @@ def test_sorting_what_is_to_be_returned_leaves_no_clock_behind(city: Cast) -> No
 
 
 @pytest.mark.django_db
-def test_no_rule_of_routing_rules_on_a_return(city: Cast) -> None:
+def test_routing_does_not_assign_a_case_with_a_pending_return(city: Cast) -> None:
     appeal = taken_milk(city)
     actions.return_(appeal.pk, city.milk, why="是谁的说不清")
     event = actions.sort(appeal.pk, city.dispatcher, category="milk")
@@ -73,7 +73,7 @@ def test_no_rule_of_routing_rules_on_a_return(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_a_question_holds_what_nobody_can_do_before_it_is_answered(city: Cast) -> None:
+def test_question_pauses_all_clocks_until_supplied(city: Cast) -> None:
     appeal = at_community(city)
     oversight_actions.escalate(appeal.pk, login("community-head"), why="社区办不了")
     actions.accept(appeal.pk, city.town_head)
@@ -93,7 +93,7 @@ def test_a_question_holds_what_nobody_can_do_before_it_is_answered(city: Cast) -
 
 
 @pytest.mark.django_db
-def test_a_helper_that_is_given_the_case_can_still_reply(city: Cast) -> None:
+def test_invited_unit_that_receives_the_case_can_still_reply(city: Cast) -> None:
     appeal = at_community(city)
     community = login("community-head")
     until = timezone.now() + timedelta(days=1)
@@ -104,7 +104,7 @@ def test_a_helper_that_is_given_the_case_can_still_reply(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_whoever_was_called_answers_also_when_the_case_has_gone_on_from_them(city: Cast) -> None:
+def test_called_unit_can_answer_after_the_case_moved_on(city: Cast) -> None:
     appeal = at_community(city)
     community = login("community-head")
     whistle_actions.whistle(appeal.pk, community, **call(units=["town-futian"]))
@@ -117,7 +117,7 @@ def test_whoever_was_called_answers_also_when_the_case_has_gone_on_from_them(cit
 
 
 @pytest.mark.django_db
-def test_more_time_that_is_agreed_to_takes_none_away(city: Cast) -> None:
+def test_agreed_extension_never_shortens_the_deadline(city: Cast) -> None:
     appeal = taken_milk(city)
     due = clocks.running(appeal.pk).get(kind="solve").due_at
     handling_actions.extend(appeal.pk, city.milk, until=due + timedelta(days=1), why="等货")
@@ -128,7 +128,7 @@ def test_more_time_that_is_agreed_to_takes_none_away(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_nobody_had_to_come_to_what_ended_before_its_time(city: Cast) -> None:
+def test_whistle_of_a_withdrawn_case_does_not_count_as_due(city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
     closing_actions.withdraw(appeal.pk, requester(appeal))
@@ -139,7 +139,7 @@ def test_nobody_had_to_come_to_what_ended_before_its_time(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_to_have_come_in_time_once_excuses_no_second_time(city: Cast) -> None:
+def test_timely_report_in_does_not_excuse_a_late_second_one(city: Cast) -> None:
     appeal = at_community(city)
     community, health = login("community-head"), login("health-handler")
     whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health"]))
@@ -159,7 +159,7 @@ def test_to_have_come_in_time_once_excuses_no_second_time(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_what_nobody_can_take_keeps_nothing_else_from_being_settled(city: Cast) -> None:
+def test_unsettleable_case_does_not_block_settling_others(city: Cast) -> None:
     stuck, free = (file_one(area="330782008001003") for _ in range(2))
     for appeal, unit in ((stuck, "command"), (free, "milk")):
         actions.sort(appeal.pk, city.clerk, category="milk")
@@ -172,7 +172,7 @@ def test_what_nobody_can_take_keeps_nothing_else_from_being_settled(city: Cast) 
     assert free.unit.code != "milk"
 
 
-def test_two_reasons_at_once_raise_a_case_once(own_city: City) -> None:
+def test_concurrent_reasons_escalate_a_case_once(own_city: City) -> None:
     city = cast()
     appeal = at_community(city)
     one, two = (handling_actions.note(appeal.pk, city.dispatcher, why=why) for why in ("甲", "乙"))
@@ -199,7 +199,7 @@ def test_two_reasons_at_once_raise_a_case_once(own_city: City) -> None:
 
 
 def threads_waiting() -> int:
-    """How many sessions of this database wait for a row."""
+    """Number of sessions of this database that wait for a lock."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(

@@ -1,4 +1,4 @@
-"""Chasing: found by an index, dealt with once, whoever dies in the middle; and what it raises."""
+"""Chasing: due clocks are found by index and processed once even if workers die; escalation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def chased(appeal: Appeal) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.django_db
-def test_each_step_comes_in_its_turn_and_once(city: Cast) -> None:
+def test_chase_steps_run_once_and_in_order(city: Cast) -> None:
     appeal = file_one()
     assert sweep_all() == 0
     for hours, step in (
@@ -52,13 +52,13 @@ def test_each_step_comes_in_its_turn_and_once(city: Cast) -> None:
     receive = Clock.objects.get(appeal=appeal, kind="receive")
     assert receive.next_at is None
     appeal.refresh_from_db()
-    # Events stay numbered without a gap, and nobody's work is refused for them.
+    # Events are numbered without a gap, and chasing causes no version conflict for the clerk.
     assert list(appeal.events.order_by("seq").values_list("seq", flat=True)) == [1, 2, 3, 4, 5, 6]
     actions.sort(appeal.pk, city.clerk, category="milk", expect=1)
 
 
 @pytest.mark.django_db
-def test_what_was_slept_through_is_told_at_once_but_for_the_reminder(city: Cast) -> None:
+def test_overdue_steps_run_at_once_without_the_reminder(city: Cast) -> None:
     appeal = file_one()
     pass_time(2.5, appeal)
     sweep_all()
@@ -66,7 +66,7 @@ def test_what_was_slept_through_is_told_at_once_but_for_the_reminder(city: Cast)
 
 
 @pytest.mark.django_db
-def test_paused_and_stopped_clocks_are_left_alone(city: Cast) -> None:
+def test_paused_and_stopped_clocks_are_not_chased(city: Cast) -> None:
     waiting, done = taken_milk(city), taken_milk(city)
     handling_actions.ask(waiting.pk, city.milk, words="几段？")
     handling_actions.resolve(done.pk, city.milk, words="送到了")
@@ -76,7 +76,7 @@ def test_paused_and_stopped_clocks_are_left_alone(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_two_clocks_of_one_case_are_chased_in_one_go(city: Cast) -> None:
+def test_two_clocks_of_a_case_are_chased_in_one_sweep(city: Cast) -> None:
     appeal = file_one()
     pass_time(24 * 8, appeal)
     assert sweep_all() == 2
@@ -86,7 +86,7 @@ def test_two_clocks_of_one_case_are_chased_in_one_go(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_changed_steps_hold_for_clocks_that_run_already(city: Cast) -> None:
+def test_changed_chase_steps_apply_to_running_clocks(city: Cast) -> None:
     appeal = file_one()
     ChaseStep.objects.update(active=False)
     ChaseStep.objects.create(percent=50, act="remind", tell="supervisor")
@@ -99,7 +99,7 @@ def test_changed_steps_hold_for_clocks_that_run_already(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_a_case_left_alone_climbs_from_the_grid_to_the_citys_command(city: Cast) -> None:
+def test_neglected_case_escalates_from_grid_to_command(city: Cast) -> None:
     appeal = file_one(area="330782008001003", category="environment")
     actions.sort(appeal.pk, city.clerk, category="environment")
     actions.assign(appeal.pk, city.dispatcher, unit="grid-futian-3")
@@ -128,7 +128,7 @@ def test_a_case_left_alone_climbs_from_the_grid_to_the_citys_command(city: Cast)
         ("system", 3, 2),
         ("system", 2, 1),
     ]
-    # The first receiver still sees it, and so may the department above; strangers do not.
+    # The first receiver still sees the case; an unrelated unit does not.
     grid = actor_of(User.objects.get(username="grid-futian"))
     handling_actions.note(appeal.pk, grid, why="白天去看过")
     with pytest.raises(moving.NotFound):
@@ -136,7 +136,7 @@ def test_a_case_left_alone_climbs_from_the_grid_to_the_citys_command(city: Cast)
 
 
 @pytest.mark.django_db
-def test_a_reaction_that_runs_twice_raises_once(city: Cast) -> None:
+def test_repeated_reaction_escalates_once(city: Cast) -> None:
     appeal = taken_milk(city)
     pass_time(HOURS_OF_SOLVE * 2.1, appeal)
     sweep.chase()
@@ -148,7 +148,7 @@ def test_a_reaction_that_runs_twice_raises_once(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_what_was_done_meanwhile_is_not_raised(city: Cast) -> None:
+def test_case_resolved_after_the_chase_is_not_escalated(city: Cast) -> None:
     appeal = taken_milk(city)
     pass_time(HOURS_OF_SOLVE * 2.1, appeal)
     sweep.chase()
@@ -158,7 +158,7 @@ def test_what_was_done_meanwhile_is_not_raised(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_returned_twice_it_goes_a_level_up(city: Cast) -> None:
+def test_second_agreed_return_escalates(city: Cast) -> None:
     appeal = file_one(area="330782008001003")
     actions.sort(appeal.pk, city.clerk, category="environment")
     for turn in (1, 2):
@@ -170,7 +170,7 @@ def test_returned_twice_it_goes_a_level_up(city: Cast) -> None:
         assert (appeal.level < 3) == (turn == 2)
     assert appeal.unit is not None
     assert appeal.unit.code == "bureau-environment"
-    # More time for the unit above is no further return.
+    # A ruling on an extension does not count as another return.
     bureau = actor_of(User.objects.get(username="bureau-handler"))
     actions.accept(appeal.pk, bureau)
     until = timezone.now() + timedelta(days=40)
@@ -183,7 +183,7 @@ def test_returned_twice_it_goes_a_level_up(city: Cast) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("agree", [True, False])
-def test_what_was_sent_on_at_once_was_given_back_too(city: Cast, agree: bool) -> None:
+def test_return_settled_by_reassignment_counts_for_escalation(city: Cast, agree: bool) -> None:
     appeal = taken_milk(city)
     actions.return_(appeal.pk, city.milk, why="是药")
     actions.assign(appeal.pk, city.dispatcher, unit="food")
@@ -196,7 +196,7 @@ def test_what_was_sent_on_at_once_was_given_back_too(city: Cast, agree: bool) ->
 
 
 @pytest.mark.django_db
-def test_unsatisfied_goes_back_to_whoever_had_it_and_then_a_level_up(city: Cast) -> None:
+def test_unsatisfied_rating_reopens_then_escalates(city: Cast) -> None:
     appeal = taken_milk(city)
     for turn in (1, 2):
         if turn == 2:
@@ -218,7 +218,7 @@ def test_unsatisfied_goes_back_to_whoever_had_it_and_then_a_level_up(city: Cast)
 
 
 @pytest.mark.django_db
-def test_danger_to_life_goes_up_where_the_city_says_so(city: Cast) -> None:
+def test_emergency_escalates_if_the_policy_says_so(city: Cast) -> None:
     for wanted in (0, 1):
         Policy.objects.update_or_create(pk="raise_emergency", defaults={"value": wanted})
         appeal = file_one(category="medical")
@@ -230,7 +230,7 @@ def test_danger_to_life_goes_up_where_the_city_says_so(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_a_whistle_that_nobody_answers_raises_the_case(city: Cast) -> None:
+def test_unanswered_whistle_escalates_the_case(city: Cast) -> None:
     appeal = file_one(area="330782008001003")
     actions.sort(appeal.pk, city.clerk, category="environment")
     actions.assign(appeal.pk, city.dispatcher, unit="community-futian")
@@ -244,7 +244,7 @@ def test_a_whistle_that_nobody_answers_raises_the_case(city: Cast) -> None:
         place="东门",
         why="污水倒灌",
     )
-    # Reported to the supervisor at 150 %, to the commander at 200 %: a level up the first time.
+    # Reported to the supervisor at 150 % and to the command at 200 %, but escalated only once.
     for hours in (3.1, 1):
         pass_time(hours, appeal)
         sweep_all()
@@ -254,7 +254,7 @@ def test_a_whistle_that_nobody_answers_raises_the_case(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_above_the_top_there_is_nothing(city: Cast) -> None:
+def test_escalating_above_the_top_level_is_refused(city: Cast) -> None:
     appeal = taken_milk(city)
     for _ in range(2):
         oversight_actions.escalate(appeal.pk, city.commander, why="提级")
@@ -266,14 +266,14 @@ def test_above_the_top_there_is_nothing(city: Cast) -> None:
 
 
 def many(count: int, hours: float) -> list[Appeal]:
-    """So many fresh cases, that old; committed."""
+    """Create and commit `count` cases that are `hours` old."""
     for n in range(count):
         file_one(f"第{n}件", phone=f"+86139{n:08d}")
     pass_time(hours)
     return list(Appeal.objects.all())
 
 
-def test_any_number_of_workers_share_the_work_and_do_nothing_twice(own_city: City) -> None:
+def test_concurrent_workers_chase_each_case_once(own_city: City) -> None:
     appeals = many(60, 2.1)
     dealt: list[int] = []
 
@@ -282,7 +282,7 @@ def test_any_number_of_workers_share_the_work_and_do_nothing_twice(own_city: Cit
             dealt.append(found)
 
     in_threads(*[work] * 6)
-    # Whoever found nothing may have come while others held the rest.
+    # A worker may have found nothing only because others held the remaining rows.
     work()
     assert sum(dealt) == len(appeals)
     events = Event.objects.filter(verb=CHASE.name)
@@ -291,14 +291,14 @@ def test_any_number_of_workers_share_the_work_and_do_nothing_twice(own_city: Cit
         assert appeal.version == appeal.events.count() == 2
 
 
-def test_a_worker_killed_in_the_middle_loses_and_repeats_nothing(own_city: City) -> None:
+def test_worker_killed_mid_chase_loses_and_repeats_nothing(own_city: City) -> None:
     appeals = many(10, 2.1)
     given: dict[str, Any] = {"now": timezone.now(), "limit": 6, "verb": CHASE.name}
     with psycopg.connect(database_url(own_city.name)) as dying:
         found = dying.execute(sweep._CHASE, given).fetchone()
         assert found is not None
         assert found[0] == 6
-        # While it has its six, another worker has the rest and does not wait for it.
+        # While it holds six, another worker processes the rest without waiting.
         assert sweep.chase() == 4
         pid = dying.info.backend_pid
         with psycopg.connect(database_url(own_city.name), autocommit=True) as killer:
@@ -311,7 +311,7 @@ def test_a_worker_killed_in_the_middle_loses_and_repeats_nothing(own_city: City)
     assert Counter(events.values_list("appeal", flat=True)) == {a.pk: 1 for a in appeals}
 
 
-def test_a_case_that_somebody_is_at_is_left_for_the_next_sweep(own_city: City) -> None:
+def test_locked_case_is_left_for_the_next_sweep(own_city: City) -> None:
     first, second = many(2, 2.1)
     with psycopg.connect(database_url(own_city.name)) as somebody:
         somebody.execute("SELECT FROM appeals_appeal WHERE id = %s FOR NO KEY UPDATE", [first.pk])
@@ -323,12 +323,12 @@ def test_a_case_that_somebody_is_at_is_left_for_the_next_sweep(own_city: City) -
     actions.sort(first.pk, clerk, category="milk", expect=1)
 
 
-def test_the_sweep_reads_what_is_due_and_not_the_table(own_city: City) -> None:
+def test_sweep_query_uses_the_index_on_due_clocks(own_city: City) -> None:
     with connection.cursor() as cursor:
-        # Among as few rows as are here, any index and a sort would be as good.
+        # With so few rows, the planner would otherwise scan and sort.
         cursor.execute("SET enable_seqscan = off")
         cursor.execute("SET enable_sort = off")
         cursor.execute("EXPLAIN " + sweep._CHASE, {"now": timezone.now(), "limit": 9, "verb": "x"})
         plan = "\n".join(row[0] for row in cursor.fetchall())
-    # By this index, whether at once or as a bitmap.
+    # An index scan or a bitmap scan.
     assert "clock_next" in plan

@@ -1,4 +1,4 @@
-"""Whistles where things cross: several units of one login, cases given to whom they called."""
+"""Whistle edge cases: one login in several units, a case that moves to a called unit."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from yinghu.oversight.whistle_figures import answering
 pytestmark = pytest.mark.django_db
 
 TWO = ["bureau-environment", "bureau-transport"]
-"""Units of one login of the demo."""
+"""Two units in which one demo login has posts."""
 
 
-def test_whoever_speaks_for_several_units_says_for_which(city: Cast) -> None:
+def test_login_of_several_called_units_names_the_unit(city: Cast) -> None:
     appeal = at_community(city)
     bureau = login("bureau-handler")
     whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=TWO))
@@ -37,7 +37,7 @@ def test_whoever_speaks_for_several_units_says_for_which(city: Cast) -> None:
     assert came["bureau-environment"] is not None
     assert came["bureau-transport"] is None
     assert ("contest", "bureau-transport") in waiting(appeal)
-    # Another's is not theirs to speak for.
+    # They cannot report in for another unit.
     refused("nothing_to", whistle_actions.report_in, appeal, bureau, unit="bureau-health")
     whistle_actions.report_in(appeal.pk, bureau, unit="bureau-transport")
     whistle_actions.measures(appeal.pk, bureau, unit="bureau-transport", **elements())
@@ -45,7 +45,7 @@ def test_whoever_speaks_for_several_units_says_for_which(city: Cast) -> None:
     assert Summons.objects.get(unit__code="bureau-transport").measures != ""
 
 
-def test_a_unit_that_is_given_the_case_itself_can_still_report_in(city: Cast) -> None:
+def test_called_unit_that_receives_the_case_can_report_in(city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["town-futian"]))
     oversight_actions.escalate(appeal.pk, login("community-head"), why="社区办不了")
@@ -57,14 +57,14 @@ def test_a_unit_that_is_given_the_case_itself_can_still_report_in(city: Cast) ->
     assert waiting(appeal) == {("grade", "community-futian")}
 
 
-def test_the_time_of_a_contest_counts_for_nobody(city: Cast) -> None:
+def test_time_of_a_contest_does_not_count(city: Cast) -> None:
     appeal = at_community(city)
     community, health = login("community-head"), login("health-handler")
     whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health"]))
     whistle_actions.contest(appeal.pk, health, why="不归我们")
     pass_time(3, appeal)
     early: dict[str, Any] = {"unit": "bureau-health", "satisfaction": "no"}
-    # Command has not ruled: nobody is rated for what they need not have done yet.
+    # Until the command has ruled, the unit cannot be graded.
     refused("too_early", whistle_actions.grade, appeal, community, **early)
     whistle_actions.judge(appeal.pk, city.commander, unit="bureau-health", agree=False, why="要来")
     refused("too_early", whistle_actions.grade, appeal, community, **early)
@@ -74,7 +74,7 @@ def test_the_time_of_a_contest_counts_for_nobody(city: Cast) -> None:
     assert answering(timezone.now())[0].on_time == 1
 
 
-def test_after_a_contest_the_rest_of_the_time_runs_out(city: Cast) -> None:
+def test_report_in_after_a_contest_can_be_late(city: Cast) -> None:
     appeal = at_community(city)
     health = login("health-handler")
     whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
@@ -85,7 +85,7 @@ def test_after_a_contest_the_rest_of_the_time_runs_out(city: Cast) -> None:
     assert answering(timezone.now())[0].on_time == 0
 
 
-def test_from_far_away_nobody_has_come_to_the_place(city: Cast) -> None:
+def test_report_in_from_far_away_is_marked(city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     event = whistle_actions.report_in(appeal.pk, login("health-handler"), point="120.2,29.4")
@@ -94,7 +94,7 @@ def test_from_far_away_nobody_has_come_to_the_place(city: Cast) -> None:
     assert near.facts["away"] is False
 
 
-def test_a_volunteer_who_holds_a_case_whistles_for_nobody(city: Cast) -> None:
+def test_volunteer_holding_a_case_cannot_whistle(city: Cast) -> None:
     appeal = taken_milk(city)
     actions.hand(appeal.pk, city.milk, user="volunteer")
     refused("not_allowed", whistle_actions.whistle, appeal, city.volunteer, **call())
@@ -102,7 +102,7 @@ def test_a_volunteer_who_holds_a_case_whistles_for_nobody(city: Cast) -> None:
     assert WHISTLE not in verbs.available(appeal, city.volunteer)
 
 
-def test_a_deadline_of_a_whistle_lies_ahead(city: Cast) -> None:
+def test_whistle_deadline_must_be_in_the_future(city: Cast) -> None:
     appeal = at_community(city)
     past = call(until=timezone.now() - timedelta(minutes=1))
     refused("past", whistle_actions.whistle, appeal, login("community-head"), **past)

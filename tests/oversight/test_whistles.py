@@ -1,4 +1,4 @@
-"""Whistle and report-in, from the whistle to the rating, and all that is refused on the way."""
+"""Whistles from the call to the grade, and the refusals on the way."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HERE = "330782008001003"
 
 
 def at_community(city: Cast) -> Appeal:
-    """A case that the community has in hand."""
+    """A case accepted by the community."""
     appeal = file_one("烧烤摊油烟太大", area=HERE)
     actions.sort(appeal.pk, city.clerk, category="environment")
     actions.assign(appeal.pk, city.dispatcher, unit="community-futian")
@@ -35,7 +35,7 @@ def at_community(city: Cast) -> Appeal:
 
 
 def call(**other: Any) -> dict[str, Any]:
-    """What a whistle says, but for `other`."""
+    """Arguments of `whistle`, overridden by `other`."""
     return {
         "occasion": "joint",
         "units": ["bureau-environment", "bureau-health"],
@@ -46,7 +46,7 @@ def call(**other: Any) -> dict[str, Any]:
 
 
 def elements(**other: Any) -> dict[str, Any]:
-    """The four elements, but for `other`."""
+    """Arguments of `measures`, overridden by `other`."""
     now = timezone.now()
     return {
         "received": now,
@@ -57,13 +57,13 @@ def elements(**other: Any) -> dict[str, Any]:
 
 
 def waiting(appeal: Appeal) -> set[tuple[str, str]]:
-    """(kind, unit) of the clocks of units that run."""
+    """(kind, unit) of the running clocks that belong to a unit."""
     live = clocks.running(appeal.pk).exclude(unit=None)
     return set(live.values_list("kind", "unit__code"))
 
 
 @pytest.mark.django_db
-def test_two_are_called_one_comes_and_both_are_rated(city: Cast) -> None:
+def test_whistle_with_one_late_unit_from_call_to_grade(city: Cast) -> None:
     appeal = at_community(city)
     community, bureau, health = (
         login(name) for name in ("community-head", "bureau-handler", "health-handler")
@@ -75,7 +75,7 @@ def test_two_are_called_one_comes_and_both_are_rated(city: Cast) -> None:
         ("whistle", "bureau-health"),
         ("grade", "community-futian"),
     }
-    # A place some 300 m to the north of the grid's middle.
+    # About 300 m north of the grid's centre.
     whistle_actions.report_in(appeal.pk, bureau, point="120.1037,29.3413", why="蒋科长等两人")
     came = Summons.objects.get(unit__code="bureau-environment")
     assert came.reported_by is not None
@@ -98,7 +98,7 @@ def test_two_are_called_one_comes_and_both_are_rated(city: Cast) -> None:
     good: dict[str, Any] = {"unit": "bureau-environment", "satisfaction": "fairly"}
     whistle_actions.grade(appeal.pk, community, **good)
     refused("graded_already", whistle_actions.grade, appeal, community, **good)
-    # Late, but it has come after all.
+    # The other unit reports in late.
     event = whistle_actions.report_in(appeal.pk, health)
     assert event.facts["late"] is True
     whistle_actions.grade(appeal.pk, community, unit="bureau-health", satisfaction="no")
@@ -115,7 +115,7 @@ def test_two_are_called_one_comes_and_both_are_rated(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_whoever_does_not_come_is_seen_in_the_figures(city: Cast) -> None:
+def test_unit_that_does_not_report_in_lowers_its_rate(city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     whistle_actions.report_in(appeal.pk, login("bureau-handler"))
@@ -144,7 +144,7 @@ def test_whoever_does_not_come_is_seen_in_the_figures(city: Cast) -> None:
         ({"why": ""}, "missing"),
     ],
 )
-def test_a_wrong_whistle_calls_nobody(wrong: dict[str, Any], code: str, city: Cast) -> None:
+def test_invalid_whistle_calls_nobody(wrong: dict[str, Any], code: str, city: Cast) -> None:
     appeal = at_community(city)
     Post.objects.filter(unit__code="bureau-urban").update(active=False)
     refused(code, whistle_actions.whistle, appeal, login("community-head"), **call(**wrong))
@@ -163,7 +163,7 @@ def test_only_units_that_may_be_called_are_offered(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_a_volunteer_whistles_for_nobody(city: Cast) -> None:
+def test_volunteer_cannot_whistle(city: Cast) -> None:
     appeal = file_one()
     actions.sort(appeal.pk, city.clerk, category="milk")
     actions.assign(appeal.pk, city.dispatcher, unit="milk")
@@ -171,12 +171,12 @@ def test_a_volunteer_whistles_for_nobody(city: Cast) -> None:
     refused("not_allowed", whistle_actions.whistle, appeal, city.volunteer, **call())
     appeal.refresh_from_db()
     assert WHISTLE not in verbs.available(appeal, city.volunteer)
-    # Whoever serves in the unit does.
+    # Staff of the unit can.
     assert WHISTLE in verbs.available(appeal, city.milk)
 
 
 @pytest.mark.django_db
-def test_a_second_whistle_waits_for_the_ratings_of_the_first(city: Cast) -> None:
+def test_second_whistle_requires_grades_of_the_first(city: Cast) -> None:
     appeal = at_community(city)
     community = login("community-head")
     whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health"]))
@@ -193,7 +193,7 @@ def test_a_second_whistle_waits_for_the_ratings_of_the_first(city: Cast) -> None
 
 
 @pytest.mark.django_db
-def test_a_contest_holds_the_clock_until_the_command_has_ruled(city: Cast) -> None:
+def test_contest_pauses_the_clock_until_the_command_rules(city: Cast) -> None:
     appeal = at_community(city)
     community, health = login("community-head"), login("health-handler")
     whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health", "town-futian"]))
@@ -215,7 +215,7 @@ def test_a_contest_holds_the_clock_until_the_command_has_ruled(city: Cast) -> No
     clock = clocks.running(appeal.pk).get(kind="whistle", unit__code="bureau-health")
     left = clock.due_at - timezone.now()
     assert timedelta(hours=1, minutes=55) < left < timedelta(hours=2, minutes=1)
-    # The town is excused, and then waits for nothing more.
+    # The town is excused: it can neither report in nor be graded.
     town = login("town-head")
     whistle_actions.contest(appeal.pk, town, why="已经移交")
     whistle_actions.judge(appeal.pk, city.commander, unit="town-futian", agree=True, why="属实")
@@ -225,7 +225,7 @@ def test_a_contest_holds_the_clock_until_the_command_has_ruled(city: Cast) -> No
 
 
 @pytest.mark.django_db
-def test_coming_settles_a_contest(city: Cast) -> None:
+def test_report_in_settles_a_contest(city: Cast) -> None:
     appeal = at_community(city)
     health = login("health-handler")
     whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
@@ -236,14 +236,14 @@ def test_coming_settles_a_contest(city: Cast) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("point", ["1", "a,b", "200,10", "120.1;29.3", "nan,1", "inf,2"])
-def test_a_position_that_is_none_is_refused(point: str, city: Cast) -> None:
+def test_invalid_position_is_refused(point: str, city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
     refused("bad_point", whistle_actions.report_in, appeal, login("health-handler"), point=point)
 
 
 @pytest.mark.django_db
-def test_a_case_that_is_closed_meanwhile_can_still_be_rated(city: Cast) -> None:
+def test_called_unit_can_be_graded_after_the_case_is_closed(city: Cast) -> None:
     appeal = at_community(city)
     community = login("community-head")
     whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health"]))
@@ -256,7 +256,7 @@ def test_a_case_that_is_closed_meanwhile_can_still_be_rated(city: Cast) -> None:
     assert not waiting(appeal)
 
 
-def test_of_two_phones_of_one_unit_one_reports_in(own_city: City) -> None:
+def test_concurrent_report_ins_record_one(own_city: City) -> None:
     city = cast()
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))

@@ -1,4 +1,4 @@
-"""Filters say of a whole table what the functions say of one case; who sees whose figures."""
+"""Access filters agree with the checks of a single case; scopes of the board."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from yinghu.people.models import Role, Unit
 
 
 def cases(*holders: int | None) -> None:
-    """An appeal for each town (or none), unit (or none), holder (or nobody), in hand and not."""
+    """Create an appeal for each combination of town, unit, holder and status."""
     units = [None, *Unit.objects.filter(code__in=("milk", "food")).values_list("pk", flat=True)]
     areas = (None, "330782008", "330782100")
     statuses = ("assigned", "handling", "waiting", "resolved")
@@ -35,7 +35,7 @@ def cases(*holders: int | None) -> None:
         )
 
 
-def test_what_is_revealed_of_many_is_what_is_revealed_of_one(city: Cast) -> None:
+def test_access_filters_agree_with_the_single_case_checks(city: Cast) -> None:
     milk, food = Unit.objects.get(code="milk").pk, Unit.objects.get(code="food").pk
     me = city.volunteer.user_id
     cases(None, me, city.milk.user_id)
@@ -80,7 +80,7 @@ def test_what_is_revealed_of_many_is_what_is_revealed_of_one(city: Cast) -> None
         ([], ()),
     ],
 )
-def test_whose_figures_a_post_shows(grants: list[Grant], scopes: tuple[str, ...]) -> None:
+def test_board_scopes_follow_from_posts(grants: list[Grant], scopes: tuple[str, ...]) -> None:
     actor = Actor("user", 1, "", tuple(grants))
     assert board_scopes(actor) == scopes
     assert ("board" in desks_of(actor)) is bool(scopes)

@@ -1,4 +1,4 @@
-"""Who is shown whose data, as those who want it without a right to it try, and what is logged."""
+"""Disclosure of personal data: who may see it, who is refused, and what is logged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FULL = ["name", "phone", "address", "place"]
 
 
 def looks() -> list[tuple[str, str, list[str], str]]:
-    """The log: who, whose, what, why, in order."""
+    """The log in order: username, case number, fields shown, reason."""
     found = Reveal.objects.order_by("pk")
     return list(found.values_list("user__username", "appeal_number", "shown", "why"))
 
@@ -42,7 +42,7 @@ def browser(actor: Actor) -> Client:
 
 
 @pytest.mark.django_db
-def test_strangers_and_volunteers_before_taking_are_shown_nothing(city: Cast) -> None:
+def test_data_is_denied_to_strangers_and_before_accepting(city: Cast) -> None:
     appeal = dispatched(file_one(), city)
     for actor in (city.urban, city.volunteer, city.volunteer_2, Actor("stranger"), SYSTEM):
         with pytest.raises(disclosure.Denied):
@@ -53,7 +53,7 @@ def test_strangers_and_volunteers_before_taking_are_shown_nothing(city: Cast) ->
 
 
 @pytest.mark.django_db
-def test_a_holder_is_shown_all_until_it_is_done_and_each_taking_is_one_entry(city: Cast) -> None:
+def test_holder_sees_data_while_holding_and_each_accept_is_one_look(city: Cast) -> None:
     appeal = dispatched(file_one(address=DOOR), city)
     actions.accept(appeal.pk, city.volunteer)
     appeal.refresh_from_db()
@@ -75,7 +75,7 @@ def test_a_holder_is_shown_all_until_it_is_done_and_each_taking_is_one_entry(cit
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("minutes", "rows"), [(14, 1), (16, 2)])
-def test_the_same_page_opened_after_a_while_is_another_look(
+def test_reopening_a_page_after_15_minutes_is_a_new_look(
     city: Cast, minutes: int, rows: int
 ) -> None:
     appeal = taken_milk(city)
@@ -86,7 +86,7 @@ def test_the_same_page_opened_after_a_while_is_another_look(
     assert len(looks()) == rows
 
 
-def test_two_pages_at_the_same_moment_are_one_look(live_city: Cast) -> None:
+def test_concurrent_pages_log_one_look(live_city: Cast) -> None:
     appeal = taken_milk(live_city)
     start = Barrier(6)
 
@@ -103,7 +103,7 @@ def test_two_pages_at_the_same_moment_are_one_look(live_city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_less_than_was_shown_is_the_same_look_and_more_is_not(city: Cast) -> None:
+def test_showing_more_than_before_is_a_new_look(city: Cast) -> None:
     appeal = taken_milk(city)
     disclosure.log_places(city.milk, [(appeal.number, "taken 4")])
     disclosure.show_to_holder(city.milk, appeal, "taken 4")
@@ -116,7 +116,7 @@ def test_less_than_was_shown_is_the_same_look_and_more_is_not(city: Cast) -> Non
 
 
 @pytest.mark.django_db
-def test_whoever_gives_a_reason_is_logged_each_time(city: Cast) -> None:
+def test_look_with_a_reason_is_logged_each_time(city: Cast) -> None:
     appeal = file_one()
     for _turn in range(2):
         assert disclosure.show_requester(city.clerk, appeal, "核对" * 200).phone == PHONE
@@ -124,7 +124,7 @@ def test_whoever_gives_a_reason_is_logged_each_time(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_a_leg_shows_its_requester_while_it_is_in_hand(city: Cast) -> None:
+def test_helper_sees_the_requester_only_while_holding_the_leg(city: Cast) -> None:
     relay()
     hospital()
     zone = sealed(HOME)
@@ -169,7 +169,7 @@ def test_pages_log_each_look_once(city: Cast) -> None:
     walk, page = browser(b), f"/field/-/leg/{carry.pk}"
     assert PHONE not in text_of(walk.get(page))
     walk.post(f"{page}/take")
-    # What is logged is the look, not the taking.
+    # Taking a leg is not a look.
     assert looks() == []
     for _turn in range(2):
         assert DOOR in text_of(walk.get(page))
@@ -183,7 +183,7 @@ def test_pages_log_each_look_once(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_ones_own_data_and_masked_data_are_no_looks(city: Cast) -> None:
+def test_own_data_and_masked_data_are_not_logged(city: Cast) -> None:
     appeal = file_one(address=DOOR)
     said = text_of(Client().get(f"/t/{appeal.token}"))
     assert DOOR in said
@@ -197,7 +197,7 @@ def test_ones_own_data_and_masked_data_are_no_looks(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_a_volunteers_phone_is_for_their_coordinator(city: Cast) -> None:
+def test_volunteers_phone_is_shown_only_to_the_coordinator(city: Cast) -> None:
     one = volunteers.create_application(Unit.objects.get(code="care"), "赵大勇", "+8613700000002")
     for actor in (city.milk, city.clerk, city.volunteer, Actor("stranger")):
         with pytest.raises(disclosure.Denied):

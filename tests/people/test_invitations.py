@@ -1,4 +1,4 @@
-"""Links that are made or used by two at once."""
+"""Concurrent creation and use of invitation links."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from yinghu.people import invitations
 from yinghu.people.models import Invitation, User
 
 
-def test_of_two_who_use_one_link_at_once_one_succeeds(live: Live, live_city: Cast) -> None:
+def test_concurrent_uses_of_a_link_succeed_once(live: Live, live_city: Cast) -> None:
     user = User.objects.create(username="twice", display_name="一个人")
     for _round in range(5):
         secret = invitations.make_link(user, None)
@@ -27,7 +27,7 @@ def test_of_two_who_use_one_link_at_once_one_succeeds(live: Live, live_city: Cas
         assert user.check_password(won[0])
 
 
-def test_of_two_links_made_at_once_one_opens(live: Live, live_city: Cast) -> None:
+def test_concurrently_created_links_leave_one_valid(live: Live, live_city: Cast) -> None:
     user = User.objects.create(username="twice", display_name="一个人")
     open_now = Invitation.objects.filter(user=user, used_at=None, revoked_at=None)
     for _round in range(10):
@@ -35,7 +35,7 @@ def test_of_two_links_made_at_once_one_opens(live: Live, live_city: Cast) -> Non
         together = Barrier(2)
 
         def make(together: Barrier = together, made: list[str] = made) -> None:
-            User.objects.get(pk=user.pk)  # connected before it starts
+            User.objects.get(pk=user.pk)  # opens the connection before the start
             together.wait()
             made.append(invitations.make_link(user, None))
 
@@ -44,10 +44,10 @@ def test_of_two_links_made_at_once_one_opens(live: Live, live_city: Cast) -> Non
         assert [invitations.invited(secret) for secret in made].count(user) == 1
 
 
-def test_a_link_used_ends_the_logins_others(live: Live, live_city: Cast) -> None:
+def test_using_a_link_invalidates_the_logins_other_links(live: Live, live_city: Cast) -> None:
     user = User.objects.create(username="twice", display_name="一个人")
     first = invitations.make_link(user, None)
-    # As two at once once left them.
+    # Both valid, as concurrent creation once left them.
     Invitation.objects.filter(user=user).update(revoked_at=None)
     second = invitations.make_link(user, None)
     Invitation.objects.filter(user=user).update(revoked_at=None)

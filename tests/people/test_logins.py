@@ -1,4 +1,4 @@
-"""Logging in: closed to the public, slow for guessers, with a second factor outside the demo."""
+"""Login: no public sign-up, rate-limited guessing, a second factor outside the demo."""
 
 from __future__ import annotations
 
@@ -34,21 +34,19 @@ def log_in(client: Client, password: str = PASSWORD, **extra: str) -> int:
     return client.post(LOGIN, sent, headers=extra).status_code
 
 
-def test_a_password_lets_in(client: Client, clerk: User) -> None:
+def test_password_login_succeeds(client: Client, clerk: User) -> None:
     assert log_in(client) == 302
     assert client.session["_auth_user_id"] == str(clerk.pk)
 
 
 @pytest.mark.django_db
-def test_nobody_signs_up(client: Client) -> None:
+def test_sign_up_is_disabled(client: Client) -> None:
     sent = {"username": "me", "password1": PASSWORD, "password2": PASSWORD}
     client.post("/accounts/signup/", sent)
     assert not User.objects.filter(username="me").exists()
 
 
-def test_guessing_is_slowed_down_whatever_the_guesser_claims_to_be(
-    live: Live, client: Client
-) -> None:
+def test_forged_sender_addresses_do_not_evade_the_login_limit(live: Live, client: Client) -> None:
     import urllib.error
     import urllib.parse
     import urllib.request
@@ -77,9 +75,7 @@ def test_guessing_is_slowed_down_whatever_the_guesser_claims_to_be(
 
 
 @override_settings(SECOND_FACTOR_REQUIRED=True)
-def test_outside_the_demo_a_password_alone_leads_to_the_second_factor(
-    client: Client, clerk: User
-) -> None:
+def test_password_alone_redirects_to_second_factor_setup(client: Client, clerk: User) -> None:
     assert log_in(client) == 302
     for page in ("/", "/desk", "/board"):
         answer = client.get(page)
@@ -89,7 +85,7 @@ def test_outside_the_demo_a_password_alone_leads_to_the_second_factor(
 
 
 @override_settings(SECOND_FACTOR_REQUIRED=True)
-def test_the_second_factor_is_sealed_and_asked_for(client: Client, clerk: User) -> None:
+def test_second_factor_is_sealed_and_required(client: Client, clerk: User) -> None:
     log_in(client)
     again = client.get(ACTIVATE).headers["Location"]
     assert again.startswith("/accounts/reauthenticate/")
@@ -101,7 +97,7 @@ def test_the_second_factor_is_sealed_and_asked_for(client: Client, clerk: User) 
         code = format_hotp_value(hotp_value(secret, int(time.time()) // 30))
         return client.post(ACTIVATE, {"code": code}).status_code
 
-    # Once more where the thirty seconds of the first code have just ended.
+    # Retry in case the first code's thirty seconds have just ended.
     assert activate() == 302 or activate() == 302
     kept = Authenticator.objects.get(user=clerk, type=Authenticator.Type.TOTP)
     assert secret not in str(kept.data)
@@ -121,12 +117,12 @@ def test_the_second_factor_is_sealed_and_asked_for(client: Client, clerk: User) 
         "confirm-email/",
     ],
 )
-def test_without_a_mail_server_nothing_of_mail_is_there(client: Client, path: str) -> None:
+def test_mail_pages_are_absent_without_a_mail_server(client: Client, path: str) -> None:
     assert client.get(f"/accounts/{path}").status_code == 404
 
 
 @override_settings(DEMO=False)
-def test_whoever_has_a_password_may_change_it(client: Client, clerk: User) -> None:
+def test_password_can_be_changed(client: Client, clerk: User) -> None:
     path = "/accounts/password/change/"
     assert client.get(path).headers["Location"] == f"{LOGIN}?next={path}"
     log_in(client)
@@ -145,7 +141,7 @@ def test_whoever_has_a_password_may_change_it(client: Client, clerk: User) -> No
         *("2fa/totp/deactivate/", "2fa/recovery-codes/generate/"),
     ],
 )
-def test_in_demo_mode_nobody_makes_a_login_their_own(client: Client, city: Cast, path: str) -> None:
+def test_demo_mode_hides_pages_for_own_credentials(client: Client, city: Cast, path: str) -> None:
     client.post("/demo-login", {"username": "clerk"})
     assert client.get("/desk", follow=True).status_code == 200
     sent = {"password1": PASSWORD, "password2": PASSWORD}
@@ -165,7 +161,7 @@ class _WithMail:
 @override_settings(
     ROOT_URLCONF=_WithMail, DEMO=False, SITE_URL="https://help.example.org", ALLOWED_HOSTS=["*"]
 )
-def test_links_in_mails_lead_to_the_site_whatever_host_was_asked(
+def test_mail_links_use_the_site_url_not_the_host_header(
     client: Client, clerk: User, mailoutbox: list[EmailMessage]
 ) -> None:
     clerk.email = "clerk@example.org"
@@ -183,7 +179,7 @@ def test_links_in_mails_lead_to_the_site_whatever_host_was_asked(
     assert client.get("/accounts/signup/").status_code == 404
 
 
-def test_without_demo_mode_the_demo_logins_are_closed(city: Cast, client: Client) -> None:
+def test_close_demo_logins_deactivates_logins_and_tokens(city: Cast, client: Client) -> None:
     clerk = User.objects.get(username="clerk")
     key = ApiToken.objects.create(user=clerk, name="a key", digest=b"0" * 32)
     own = User.objects.create_user(username="own", password=PASSWORD)
@@ -199,7 +195,7 @@ def test_without_demo_mode_the_demo_logins_are_closed(city: Cast, client: Client
     assert client.get("/desk").headers["Location"].startswith(LOGIN)
 
 
-def test_a_login_that_is_only_named_like_one_of_the_demo_stays(city: Cast) -> None:
+def test_close_demo_logins_does_nothing_without_the_whole_cast(city: Cast) -> None:
     User.objects.filter(username="volunteer").update(username="another")
     assert close_demo_logins() == []
     assert User.objects.get(username="clerk").is_active

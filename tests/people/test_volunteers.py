@@ -1,4 +1,4 @@
-"""Volunteers from applying to leaving, as themselves, as their coordinator and as a thief."""
+"""Volunteers from application to leaving, and where they may go."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def joined(phone: str = PHONE, name: str = "赵大勇") -> Volunteer:
     return volunteers.approve(volunteers.create_application(squad(), name, phone), head())
 
 
-def test_somebody_applies_and_is_taken_in(city: Cast) -> None:
+def test_approved_application_activates_the_volunteer(city: Cast) -> None:
     applied = volunteers.create_application(
         squad(), "赵大勇", PHONE, skills=["heavy", "car", "car"]
     )
@@ -56,7 +56,7 @@ def test_somebody_applies_and_is_taken_in(city: Cast) -> None:
     assert PHONE[3:] not in json.dumps([change.after for change in told])
 
 
-def test_a_phone_belongs_to_one_until_they_leave(city: Cast) -> None:
+def test_phone_is_unique_until_the_volunteer_leaves(city: Cast) -> None:
     first = joined()
     with pytest.raises(volunteers.PhoneInUse):
         volunteers.create_application(squad(), "另一个人", PHONE)
@@ -66,7 +66,7 @@ def test_a_phone_belongs_to_one_until_they_leave(city: Cast) -> None:
     assert again.state == "applied"
 
 
-def test_of_two_who_apply_at_once_with_one_phone_one_succeeds(own_city: City) -> None:
+def test_concurrent_applications_with_one_phone_succeed_once(own_city: City) -> None:
     care = squad()
     refused: list[bool] = []
 
@@ -82,7 +82,7 @@ def test_of_two_who_apply_at_once_with_one_phone_one_succeeds(own_city: City) ->
     assert User.objects.filter(display_name="赵大勇").count() == 1
 
 
-def test_of_two_who_decide_at_once_one_does(own_city: City) -> None:
+def test_concurrent_decisions_on_an_application_succeed_once(own_city: City) -> None:
     applied = volunteers.create_application(squad(), "赵大勇", PHONE)
     by = head()
     refused: list[bool] = []
@@ -106,7 +106,7 @@ def test_of_two_who_decide_at_once_one_does(own_city: City) -> None:
     assert (applied.state, posts) in {("active", 1), ("left", 0)}
 
 
-def test_whoever_is_suspended_is_out_at_once_everywhere_and_comes_back_where_they_were(
+def test_suspension_ends_access_and_resuming_restores_posts(
     city: Cast,
 ) -> None:
     one = joined()
@@ -138,7 +138,7 @@ def test_whoever_is_suspended_is_out_at_once_everywhere_and_comes_back_where_the
         ("left", set()),
     ],
 )
-def test_what_may_follow_on_a_state(city: Cast, state: str, possible: set[str]) -> None:
+def test_allowed_transitions_of_a_volunteer(city: Cast, state: str, possible: set[str]) -> None:
     one = volunteers.create_application(squad(), "赵大勇", PHONE)
     by = head()
     acts: dict[str, Callable[[], object]] = {
@@ -159,7 +159,7 @@ def test_what_may_follow_on_a_state(city: Cast, state: str, possible: set[str]) 
     assert done == possible
 
 
-def test_ready_and_away_go_before_hours(city: Cast) -> None:
+def test_ready_and_away_override_hours(city: Cast) -> None:
     one = joined()
     # A Monday, 10:30 in Shanghai.
     now = datetime(2026, 11, 30, 2, 30, tzinfo=UTC)
@@ -176,7 +176,7 @@ def test_ready_and_away_go_before_hours(city: Cast) -> None:
     assert not volunteers.can_be_asked(one, now)
 
 
-def test_where_somebody_is_is_kept_to_about_a_hundred_metres(city: Cast) -> None:
+def test_location_is_rounded_to_about_100_metres(city: Cast) -> None:
     one = joined()
     volunteers.locate(one, 120.123456, 29.987654)
     one.refresh_from_db()
@@ -196,7 +196,7 @@ def zone(code: str = "z1", **given: str) -> Zone:
         ("nobody", False, False, False),
     ],
 )
-def test_who_may_enter(
+def test_zone_entry_rules(
     city: Cast, entry: str, stranger: bool, with_pass: bool, inside: bool
 ) -> None:
     one, shut = Volunteer(), zone(entry=entry)
@@ -211,7 +211,7 @@ def test_who_may_enter(
     assert volunteers.may_enter(shut, one)
 
 
-def test_who_lives_in_a_sealed_zone_stays_there(city: Cast) -> None:
+def test_resident_of_a_sealed_zone_stays_inside(city: Cast) -> None:
     zone("home")
     zone("other", entry="anyone")
     inside = Volunteer(inside="home", zones=["other"])

@@ -1,4 +1,4 @@
-"""The demo city's areas, for tests of this room."""
+"""Fixtures with the demo city's areas."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _fresh_areas() -> Iterator[None]:
 
 @pytest.fixture
 def no_areas(db: None) -> None:
-    """A database in which nobody has imported anything yet."""
+    """A database without areas and places."""
     Unit.objects.update(area=None)
     Post.objects.update(area=None)
     Place.objects.all().delete()

@@ -1,4 +1,4 @@
-"""The city's working time in the database, against the same reckoning in Python."""
+"""Working time in the database, checked against a Python implementation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def at(text: str) -> datetime:
 
 @pytest.fixture
 def years(db: None) -> None:
-    """Spans over 2026 and 2027, as a city has them that changed nothing."""
+    """Default working spans for 2026 and 2027."""
     calendar.lay_out(date(2026, 2, 1))
 
 
@@ -40,7 +40,7 @@ lengths = st.integers(1, 60 * 450)
 
 @SHARED
 @given(start=moments, minutes=lengths)
-def test_forwards_it_is_what_python_reckons(years: None, start: datetime, minutes: int) -> None:
+def test_forward_shift_matches_python(years: None, start: datetime, minutes: int) -> None:
     due = shift(start, minutes, working=True)
     assert due == add_working(start, minutes, zone=CHINA)
     assert worked(start, due) == pytest.approx(minutes)
@@ -49,12 +49,10 @@ def test_forwards_it_is_what_python_reckons(years: None, start: datetime, minute
 
 @SHARED
 @given(start=moments, minutes=lengths)
-def test_backwards_it_comes_to_where_forwards_begins(
-    years: None, start: datetime, minutes: int
-) -> None:
+def test_backward_shift_reverses_forward_shift(years: None, start: datetime, minutes: int) -> None:
     due = shift(start, minutes, working=True)
     back = shift(due, -minutes, working=True)
-    # The same minute of working time: an evening is as good as the end of its afternoon.
+    # Compared in working time: an evening equals the end of its afternoon.
     assert worked(start, back) == pytest.approx(0)
     assert worked(back, due) == pytest.approx(minutes)
 
@@ -62,13 +60,13 @@ def test_backwards_it_comes_to_where_forwards_begins(
 @pytest.mark.parametrize(
     ("start", "minutes", "due"),
     [
-        # Spring Festival 2026: off from Sunday 15 to Monday 23 February, the Saturdays of the
-        # 14th and the 28th worked for it.
+        # Spring Festival 2026: off from Sunday 15 to Monday 23 February; Saturdays 14 and 28 are
+        # make-up days.
         ("2026-02-13T17:00", 60, "2026-02-14T09:00"),
         ("2026-02-14T17:00", 60, "2026-02-24T09:00"),
         ("2026-02-24T09:00", -60, "2026-02-14T17:00"),
         ("2026-02-27T17:00", 60, "2026-02-28T09:00"),
-        # A year that has no table yet: Monday to Friday.
+        # A year without a table: Monday to Friday.
         ("2027-12-31T17:00", 60, "2028-01-03T09:00"),
     ],
 )
@@ -76,7 +74,7 @@ def test_holidays_and_make_up_days(years: None, start: str, minutes: int, due: s
     assert shift(at(start), minutes, working=True) == at(due)
 
 
-def test_own_dates_go_before_holidays_and_holidays_can_be_left_out(db: None) -> None:
+def test_city_dates_override_holidays_which_can_be_disabled(db: None) -> None:
     WorkDay.objects.create(key="2026-10-01", hours="9:00-11:00")
     WorkDay.objects.create(key="2026-11-24", hours="")
     calendar.lay_out(date(2026, 9, 1))
@@ -95,7 +93,7 @@ def test_own_dates_go_before_holidays_and_holidays_can_be_left_out(db: None) -> 
     assert worked(at("2026-10-10T00:00"), at("2026-10-11T00:00")) == 0
 
 
-def test_a_city_without_working_days_goes_on_round_the_clock(db: None) -> None:
+def test_without_working_days_time_runs_round_the_clock(db: None) -> None:
     WorkDay.objects.all().delete()
     assert calendar.lay_out() == 0
     start = at("2026-11-24T23:00")
@@ -103,7 +101,7 @@ def test_a_city_without_working_days_goes_on_round_the_clock(db: None) -> None:
     assert worked(start, start + timedelta(minutes=90)) == 90
 
 
-def test_spans_are_kept_laid_out_once(db: None) -> None:
+def test_keep_laid_out_creates_spans_once(db: None) -> None:
     WorkSpan.objects.all().delete()
     assert calendar.keep_laid_out()
     spans = list(WorkSpan.objects.order_by("opens").values_list())
@@ -113,7 +111,7 @@ def test_spans_are_kept_laid_out_once(db: None) -> None:
     assert list(WorkSpan.objects.order_by("opens").values_list()) == spans
 
 
-def test_migrating_alone_lays_them_out(db: None) -> None:
+def test_migrate_creates_working_spans(db: None) -> None:
     from django.core.management import call_command
 
     WorkSpan.objects.all().delete()
@@ -121,7 +119,7 @@ def test_migrating_alone_lays_them_out(db: None) -> None:
     assert WorkSpan.objects.exists()
 
 
-def test_a_span_is_found_by_an_index(years: None) -> None:
+def test_span_lookup_uses_an_index(years: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE places_workspan")
         cursor.execute(
@@ -145,13 +143,13 @@ def test_a_span_is_found_by_an_index(years: None) -> None:
         ("8:30-12:00; DROP TABLE x", "DROP TABLE x"),
     ],
 )
-def test_hours_that_are_none(text: str, part: str) -> None:
+def test_invalid_hours_are_refused(text: str, part: str) -> None:
     with pytest.raises(calendar.BadHours) as bad:
         calendar.hours_of(text)
     assert bad.value.args[0] == part
 
 
-def test_hours_as_they_are_typed() -> None:
+def test_hours_are_parsed_in_common_notations() -> None:
     office = ((510, 720), (810, 1050))
     for text in ("8:30-12:00 13:30-17:30", "08:30至12:00，13:30至17:30", "8:30~12:00;13:30–17:30"):
         assert calendar.hours_of(text) == office

@@ -14,24 +14,24 @@ lat_in_china = st.floats(18.0, 53.5)
 
 
 def wgs_to_gcj(lon: float, lat: float) -> tuple[float, float]:
-    """The forward formula, of which the product needs the inverse only."""
+    """The forward formula; the product needs only its inverse."""
     east, north = _shift(lon, lat)
     return lon + east, lat + north
 
 
 @given(lon_in_china, lat_in_china)
-def test_there_and_back_is_within_a_metre(lon: float, lat: float) -> None:
+def test_round_trip_error_is_below_one_centimetre(lon: float, lat: float) -> None:
     assert metres(lon, lat, *gcj_to_wgs(*wgs_to_gcj(lon, lat))) < 0.01
     assert metres(lon, lat, *wgs_to_gcj(*gcj_to_wgs(lon, lat))) < 0.01
 
 
 @given(lon_in_china, lat_in_china)
-def test_the_shift_is_some_hundred_metres(lon: float, lat: float) -> None:
+def test_shift_is_between_5_and_2000_metres(lon: float, lat: float) -> None:
     assert 5 < metres(lon, lat, *wgs_to_gcj(lon, lat)) < 2000
 
 
 @given(st.floats(-180, 60), st.floats(-90, 90))
-def test_elsewhere_nothing_moves(lon: float, lat: float) -> None:
+def test_points_outside_china_are_not_shifted(lon: float, lat: float) -> None:
     assert gcj_to_wgs(lon, lat) == (lon, lat)
 
 

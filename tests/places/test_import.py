@@ -94,7 +94,7 @@ def test_village_columns_make_three_levels(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_areas")
-def test_bad_rows_are_told_by_line_and_stop_nothing(tmp_path: Path) -> None:
+def test_bad_rows_are_rejected_by_line_and_the_rest_imported(tmp_path: Path) -> None:
     path = write(
         tmp_path,
         "code,name,lon,lat,level\n"
@@ -115,7 +115,7 @@ def test_bad_rows_are_told_by_line_and_stop_nothing(tmp_path: Path) -> None:
         "110101010,好的街道,116.4,39.9,2\n",
     )
     report = files.import_areas(path)
-    # A line end within a name is only a blank.
+    # A line break within a name becomes a space.
     assert dict(Area.objects.values_list("code", "name")) == {
         "110101": "东城区",
         "110101006": "带 换行",
@@ -138,7 +138,7 @@ def test_undecodable_line_is_rejected_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_areas")
-def test_what_a_file_does_not_say_stays(tmp_path: Path) -> None:
+def test_import_keeps_values_that_the_file_omits(tmp_path: Path) -> None:
     files.import_areas(
         write(tmp_path, "code,name,lon,lat,aliases\n330782,义乌市,120.07,29.3,义乌|Yiwu\n")
     )
@@ -150,7 +150,7 @@ def test_what_a_file_does_not_say_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_areas")
-def test_whole_file_retires_and_brings_back_and_deletes_nothing(tmp_path: Path) -> None:
+def test_whole_import_retires_and_restores_without_deleting(tmp_path: Path) -> None:
     both = (
         "code,name\n330782,义乌市\n330782001,稠城街道\n330782002,江东街道\n"
         "330783,东阳市\n330783001,别处\n"
@@ -171,7 +171,7 @@ def test_whole_file_retires_and_brings_back_and_deletes_nothing(tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("no_areas")
-def test_codes_of_other_countries_take_their_level_from_their_parent(tmp_path: Path) -> None:
+def test_foreign_codes_take_their_level_from_the_parent(tmp_path: Path) -> None:
     files.import_areas(
         write(tmp_path, "code,name\nNL-0363-AB,Centrum\nNL,Nederland\nNL-0363,Amsterdam\n")
     )
@@ -187,7 +187,7 @@ def test_codes_of_other_countries_take_their_level_from_their_parent(tmp_path: P
 
 
 @pytest.mark.usefixtures("no_areas")
-def test_many_rows_take_seconds(
+def test_import_of_10000_rows_takes_few_queries(
     tmp_path: Path, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     rows = [f"110101001{n:04d},村{n},3" for n in range(1, 9_999)]
@@ -199,7 +199,7 @@ def test_many_rows_take_seconds(
 
 
 @pytest.mark.usefixtures("no_areas")
-def test_outlines_take_the_good_and_tell_the_bad(tmp_path: Path) -> None:
+def test_good_outlines_are_imported_and_bad_ones_rejected(tmp_path: Path) -> None:
     files.import_areas(write(tmp_path, "code,name\n330782,义乌市\n330783,东阳市\n"))
     square = [[[120, 29], [121, 29], [121, 30], [120, 30], [120, 29]]]
     bow = [[[120, 29], [121, 30], [121, 29], [120, 30], [120, 29]]]
@@ -227,7 +227,7 @@ def test_outlines_take_the_good_and_tell_the_bad(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_areas")
-def test_places_need_a_known_area_and_a_code_of_their_own(tmp_path: Path) -> None:
+def test_places_need_a_known_area_and_a_unique_code(tmp_path: Path) -> None:
     files.import_areas(write(tmp_path, "code,name\n330782,义乌市\n"))
     path = write(
         tmp_path,
@@ -248,7 +248,7 @@ def test_places_need_a_known_area_and_a_code_of_their_own(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("no_areas")
-def test_command_says_what_it_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_reports_the_outcome(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(DEMO / "areas.csv") == 0
     assert capsys.readouterr().out == "新增 624，更新 0，未变 0，停用 0，拒绝 0\n"
     assert run(DEMO / "outlines.geojson") == 0

@@ -1,4 +1,4 @@
-"""Finding the area that is meant: by point, code and words, in the demo city."""
+"""Locating areas by point, code and words, in the demo city."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_by_point(lon: float, lat: float, code: str | None) -> None:
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 999.0])
-def test_a_point_that_is_none_is_nowhere(bad: float) -> None:
+def test_invalid_point_has_no_area(bad: float) -> None:
     assert locate.by_point(bad, 29.3) is None
     assert locate.by_point(120.1, bad) is None
 
 
-def test_deeper_outline_wins_and_shuts_out_its_own() -> None:
+def test_town_outline_decides_over_nearby_centres() -> None:
     west, south, east, north = 120.07, 29.30, 120.08, 29.31
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     Area.objects.filter(code="330782001").update(
@@ -53,7 +53,7 @@ def test_deeper_outline_wins_and_shuts_out_its_own() -> None:
     inside, outside = locate.by_point(120.0795, 29.3005), locate.by_point(120.0862, 29.3166)
     assert inside is not None
     assert inside.code.startswith("330782001")
-    # Beside a community of that town, but outside the town's outline.
+    # Near a community of that town, but outside the town's outline.
     assert outside is not None
     assert not outside.code.startswith("330782001")
 
@@ -105,11 +105,11 @@ def test_by_words(text: str, code: str, at_least: float) -> None:
         "xiuhuabc",
     ],
 )
-def test_everyday_words_are_no_places(text: str) -> None:
+def test_everyday_words_match_no_area(text: str) -> None:
     assert locate.by_words(text) == []
 
 
-def test_ambiguous_names_share_their_confidence_until_a_town_is_named() -> None:
+def test_ambiguous_names_share_confidence_until_a_town_is_named() -> None:
     Area.objects.create(code="330782100999", name="五一村委会", level=3)
     locate.refresh_areas()
     both = locate.by_words("五一村停电")
@@ -119,32 +119,32 @@ def test_ambiguous_names_share_their_confidence_until_a_town_is_named() -> None:
     assert best("五一村停电", within="330782006") == ("330782006200", 0.95)
 
 
-def test_a_road_named_like_a_village_is_weaker_than_the_village() -> None:
+def test_road_named_like_a_village_scores_lower() -> None:
     road, village = best("江滨路口"), best("江滨社区")
     assert road is not None
     assert village is not None
     assert road[1] < 0.3 < 0.9 < village[1]
 
 
-def test_two_places_in_one_message_are_less_sure_than_one() -> None:
+def test_two_places_in_a_message_lower_the_confidence() -> None:
     matches = locate.by_words("从佛堂镇到苏溪镇的公交车")
     assert [match.area.code for match in matches] == ["330782100", "330782105"]
     assert matches[0].confidence < 0.8
     assert matches[1].confidence < matches[0].confidence
 
 
-def test_within_keeps_the_answer_inside() -> None:
+def test_within_restricts_the_matches() -> None:
     assert best("佛堂镇田心村", within="330782001") is None
     assert best("田心", within="330782100") == ("330782100306", 0.9)
 
 
-def test_spans_are_of_the_text_as_written() -> None:
+def test_spans_refer_to_the_original_text() -> None:
     text = "ＡＢＣ在佛堂镇田心村"
     match = locate.by_words(text)[0]
     assert text[slice(*match.span)] == match.words == "田心村"
 
 
-def test_retired_areas_are_not_found_and_changes_are_noticed() -> None:
+def test_refresh_drops_retired_areas_and_adds_aliases() -> None:
     Area.objects.filter(code="330782100306").update(
         retired_at=timezone.now(), updated_at=timezone.now()
     )
@@ -157,7 +157,7 @@ def test_retired_areas_are_not_found_and_changes_are_noticed() -> None:
     assert found.code == "330782100"
 
 
-def test_answers_from_memory_ask_the_database_once(
+def test_lookups_use_the_cache_until_refreshed(
     django_assert_num_queries: DjangoAssertNumQueries, settings: Settings
 ) -> None:
     settings.AREAS_POLL_SECONDS = 60
@@ -176,7 +176,7 @@ def test_answers_from_memory_ask_the_database_once(
     st.text(max_size=60),
     st.sets(st.text(st.sampled_from("甲乙丙ab1"), min_size=2, max_size=4), max_size=8),
 )
-def test_finder_finds_what_a_plain_search_finds(text: str, words: set[str]) -> None:
+def test_finder_agrees_with_a_plain_search(text: str, words: set[str]) -> None:
     text += "甲乙丙甲 ab1 甲乙"
     folded = fold_text(text)
     assert len(folded) == len(text)

@@ -1,4 +1,4 @@
-"""Areas as they are typed at a desk: by name, by a part of it, by code, by pinyin initials."""
+"""Area typeahead by name, part of a name, code and pinyin initials."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ def names(text: str) -> list[str]:
     return [area.name for area in suggest_areas(text)]
 
 
-def test_initials_are_those_of_the_usual_readings() -> None:
+def test_initials_use_the_common_readings() -> None:
     assert initials("福田街道") == "ftjd"
     assert initials("重庆") == "cq"
     assert initials("A 区3号楼") == "aq3hl"
 
 
 @pytest.mark.django_db
-def test_whatever_is_typed_finds_it_wide_areas_first(city: Cast) -> None:
+def test_typeahead_finds_areas_widest_first(city: Cast) -> None:
     assert names("ftjd") == ["福田街道"]
     assert names("福田")[0] == "福田街道"
     assert names("FOTANG")[0] == "佛堂镇"
     assert names("330782008")[0] == "福田街道"
     assert all(area.pk.startswith("330782008") for area in suggest_areas("330782008"))
     assert names("绣湖社区第一网格")[0] == "绣湖社区第一网格"
-    # An alias, which no name begins with or holds.
+    # An alias that is part of no name.
     assert names("小商品城")[0] == "福田街道"
     assert names("没有这样的地方") == names(" ") == []
     assert len(suggest_areas("s")) == 12
 
 
 @pytest.mark.django_db
-def test_what_is_retired_or_new_counts_at_once(city: Cast) -> None:
+def test_new_and_retired_areas_take_effect_at_once(city: Cast) -> None:
     Area.objects.create(code="330782990", name="新设镇", level=2)
     assert names("xsz") == ["新设镇"]
     Area.objects.filter(pk="330782990").update(retired_at="2026-01-01T00:00:00Z", name="新设镇")

@@ -1,4 +1,4 @@
-"""In which zone a place lies."""
+"""The zone in which a place lies."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def code_at(area: str, lon: float | None = None, lat: float | None = None) -> st
     return found.code if found else ""
 
 
-def test_the_smallest_around_a_place_is_meant() -> None:
+def test_smallest_zone_around_a_place_wins() -> None:
     zone("town", "controlled", areas=[TOWN])
     zone("community", areas=[COMMUNITY])
     zone("house", outline=square(120.1, 29.3))
@@ -45,14 +45,14 @@ def test_the_smallest_around_a_place_is_meant() -> None:
     assert code_at("", 120.1005, 29.3005) == "house"
 
 
-def test_what_is_open_or_retired_is_none() -> None:
+def test_open_and_retired_zones_are_ignored() -> None:
     zone("open", "open", areas=[TOWN])
     zone("gone", areas=[TOWN], active=False)
     zone("empty", areas=[""])
     assert code_at(TOWN) == ""
 
 
-def test_an_outline_that_is_none_is_refused_and_a_crossed_one_repaired() -> None:
+def test_bad_outlines_are_refused_and_crossed_ones_repaired() -> None:
     bow = [[0.0, 0.0], [1.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
     assert sound_outline({"type": "Polygon", "coordinates": [bow]})["type"] == "MultiPolygon"
     bad: tuple[object, ...] = (

@@ -1,4 +1,4 @@
-"""Working time reckoned in Python: what the database's own reckoning is held against."""
+"""Working time computed in Python, as the reference for the database functions."""
 
 from __future__ import annotations
 
@@ -30,10 +30,9 @@ def is_working(
     workday: Callable[[date], bool] = is_workday,
     zone: tzinfo | None = None,
 ) -> bool:
-    """Whether `moment` (aware) is in office hours, their first minute counting and not their last.
+    """Whether `moment` (aware) is in office hours, start included and end excluded.
 
-    `zone` is the clock on the office's wall, settings.TIME_ZONE by default. A naive moment raises
-    ValueError.
+    `zone` is the office's time zone, settings.TIME_ZONE by default. ValueError for a naive moment.
     """
     local = _local(moment, zone)
     if not workday(local.date()):
@@ -52,9 +51,9 @@ def add_working(
 ) -> datetime:
     """The moment when `minutes` of working time have passed since `start` (aware, any zone).
 
-    What falls on the end of a day stays there: 450 minutes from Monday 8:30 is Monday 17:30.
-    Nothing added is `start` itself. Returned in `start`'s own zone. ValueError for less than
-    nothing, for a naive start, and where no working time comes within ten years.
+    A result at the end of a day stays there: 450 minutes from Monday 8:30 is Monday 17:30. Zero
+    minutes return `start`. The result is in `start`'s zone. ValueError for negative minutes, for a
+    naive start, and if there is no working time within ten years.
     """
     if minutes < 0:
         raise ValueError(f"working minutes to add must not be negative, not {minutes}")
@@ -96,7 +95,7 @@ def _local(moment: datetime, zone: tzinfo | None) -> datetime:
 def _spans(
     start: datetime, hours: Hours, workday: Callable[[date], bool]
 ) -> Iterator[tuple[datetime, datetime]]:
-    """Working spans from `start` on, in UTC so that their lengths are true where clocks change."""
+    """Working spans from `start` on, in UTC so that lengths are right across DST changes."""
     since = start.astimezone(UTC)
     for offset in range(3660):
         day = start.date() + timedelta(days=offset)
@@ -111,7 +110,7 @@ def _spans(
 
 
 def shift(moment: datetime, minutes: float, working: bool) -> datetime:
-    """What the database's `places_shift` makes of one moment."""
+    """Result of the database function `places_shift`."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT places_shift(%s, %s, %s)", [moment, minutes, working])
         found: datetime = cursor.fetchone()[0]
@@ -119,7 +118,7 @@ def shift(moment: datetime, minutes: float, working: bool) -> datetime:
 
 
 def worked(begin: datetime, end: datetime) -> float:
-    """What the database's `places_worked` makes of two moments."""
+    """Result of the database function `places_worked`, in minutes."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT places_worked(%s, %s)", [begin, end])
         return float(cursor.fetchone()[0])

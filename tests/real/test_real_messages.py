@@ -1,7 +1,7 @@
-"""Seven thousand real messages go round, and the board says what the files say.
+"""Import and replay of seven thousand real messages; the board must agree with the files.
 
-The files lie beside the project, under shared/data/messages; they carry no licence, so none is
-shipped with it.
+The files lie beside the project, under shared/data/messages. They carry no licence, so they are
+not shipped with it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ANSWERS = ["答复意见=answer", "答复时间=answered_at"]
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
-    """The file as the standard library reads it: nothing of ours has a hand in it."""
+    """Read the file with the standard library alone, independent of our own code."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -81,9 +81,9 @@ def assert_board(found: Board, received: int, closed: int) -> None:
     ]
 
 
-def test_real_messages_go_all_the_way_round(own_city: City, tmp_path: Path) -> None:
+def test_real_messages_are_imported_replayed_and_counted(own_city: City, tmp_path: Path) -> None:
     stream, replied = rows_of(STREAM), rows_of(REPLIED)
-    # Every row exactly one appeal, nothing on the second run.
+    # Each row becomes exactly one appeal; a second run adds nothing.
     assert imported(own_city, STREAM, tmp_path) == [
         f"读取 {len(stream)} 行：新建 {len(stream)}，已有 0，拒绝 0"
     ]
@@ -104,8 +104,8 @@ def test_real_messages_go_all_the_way_round(own_city: City, tmp_path: Path) -> N
     for message in kept.order_by("pk")[::500]:
         assert said[message.external_id][:20] in unseal(message.raw).replace("\\n", "\n")
 
-    # Some of the replied ones, by the people of the city, with the office's own answer. All of them
-    # would take a minute more and meet no other branch.
+    # Replay a sample of the replied messages with the office's own answers. All of them would take
+    # a minute longer and cover no other branch.
     some = some_of(tmp_path / "some.csv", replied)
     ran = own_city.run(
         "replay",
@@ -129,7 +129,7 @@ def test_real_messages_go_all_the_way_round(own_city: City, tmp_path: Path) -> N
     found = board()
     assert_board(found, total, len(some))
     assert found.closed_rate == len(some) / total
-    # What was open stays open, and nobody did anything without a name.
+    # The others stay open, and every event of a user names that user.
     assert Appeal.objects.filter(status=Status.FILED.value).count() == total - len(some)
     done = Counter(Event.objects.values_list("verb", flat=True))
     assert done["sort"] == done["rate"] == done["close"] == len(some)
@@ -137,7 +137,7 @@ def test_real_messages_go_all_the_way_round(own_city: City, tmp_path: Path) -> N
     assert not Event.objects.filter(actor_kind="user", user=None).exists()
 
 
-def test_killed_in_the_middle_and_run_again(own_city: City, tmp_path: Path) -> None:
+def test_killed_import_is_completed_by_the_next_run(own_city: City, tmp_path: Path) -> None:
     rows = rows_of(STREAM)
     process = own_city.start(
         "import", STREAM, "--channel", "feed", "--rejects", tmp_path / "r.csv", "--map", *MAPS

@@ -1,4 +1,4 @@
-"""Why no rule takes an appeal, which came nearest, and what other rules would change."""
+"""Explanation of routing: trail, closest rules, shadowed rules, effect of a change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from yinghu.routing.routing import route
 
 @dataclass
 class Like:
-    """What the rules look at."""
+    """A stand-in for an appeal, with the fields that rules read."""
 
     category_id: str | None = "medicine.fever"
     klass: str = "need"
@@ -33,7 +33,7 @@ TAKES = rule(40, category="medicine", area="330782008")
 AFTER = rule(50)
 
 
-def test_each_rule_says_what_holds_and_what_fails_until_one_takes_it() -> None:
+def test_trail_lists_held_and_failed_conditions_up_to_the_match() -> None:
     tried = trail(Like(), [MISSES, ONE_SHORT, TWO_SHORT, TAKES, AFTER])
     assert [(each.rule.order, each.held, each.failed) for each in tried] == [
         (10, (), ("category",)),
@@ -46,12 +46,12 @@ def test_each_rule_says_what_holds_and_what_fails_until_one_takes_it() -> None:
     assert tried[-1].rule is route(Like(), [MISSES, ONE_SHORT, TWO_SHORT, TAKES, AFTER])
 
 
-def test_the_nearest_miss_comes_first() -> None:
+def test_closest_rules_come_first() -> None:
     tried = trail(Like(), [MISSES, TWO_SHORT, ONE_SHORT])
     assert [each.rule.order for each in closest_rules(tried)] == [20, 10, 30]
 
 
-def test_no_rules_take_nothing() -> None:
+def test_without_rules_nothing_matches() -> None:
     assert trail(Like(), []) == []
     assert route(Like(), []) is None
 
@@ -73,14 +73,14 @@ def test_no_rules_take_nothing() -> None:
         ({"field": "hospital", "value": "a"}, {}, False),
     ],
 )
-def test_a_rule_that_an_earlier_one_has_all_of_never_fires(
+def test_rule_covered_by_an_earlier_one_is_shadowed(
     earlier: dict[str, str], later: dict[str, str], hides: bool
 ) -> None:
     first, second = rule(1, 1, **earlier), rule(2, 1, **later)
     assert shadowed([first, second]) == ({2: first} if hides else {})
 
 
-def test_only_what_goes_to_another_unit_has_moved() -> None:
+def test_moved_lists_only_appeals_that_change_unit() -> None:
     milk = Like(category_id="milk")
     before = [rule(10, 1, category="medicine")]
     after = [rule(5, 1, category="medicine.fever"), rule(20, 2, category="milk")]

@@ -1,4 +1,4 @@
-"""The server from the wheel: shared, stopped by the last one out, and whole after any kill."""
+"""The embedded database server: shared, stopped by its last user, intact after any kill."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def postmaster(home: Path) -> int:
     return int((home / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
 
 
-def test_the_role_owns_its_database_and_is_no_superuser(home: Path) -> None:
+def test_role_is_no_superuser_and_the_database_is_set_up(home: Path) -> None:
     with embedded.run_server(home, durable=False) as url, psycopg.connect(url) as db:
         row = db.execute(
             "SELECT current_user, current_database(), current_setting('server_encoding'), "
@@ -77,13 +77,13 @@ def test_the_role_owns_its_database_and_is_no_superuser(home: Path) -> None:
     assert row == ("yinghu", "yinghu", "UTF8", "", "off", "äö", 18)
 
 
-def test_it_is_durable_unless_told_otherwise(home: Path) -> None:
+def test_server_is_durable_by_default(home: Path) -> None:
     with embedded.run_server(home) as url, psycopg.connect(url) as db:
         names = ("fsync", "synchronous_commit", "full_page_writes", "data_checksums")
         assert [db.execute(f"SHOW {name}").fetchone() for name in names] == [("on",)] * 4
 
 
-def test_the_last_one_out_stops_it(home: Path) -> None:
+def test_last_user_stops_the_server(home: Path) -> None:
     with embedded.run_server(home, durable=False) as url:
         first = postmaster(home)
         with holder(home):
@@ -96,7 +96,7 @@ def test_the_last_one_out_stops_it(home: Path) -> None:
     assert not (home / "postgres" / "data" / "postmaster.pid").exists()
 
 
-def test_one_that_is_still_used_outlives_who_started_it(home: Path) -> None:
+def test_server_outlives_its_starter_while_in_use(home: Path) -> None:
     with holder(home) as starter:
         with embedded.run_server(home, durable=False) as url:
             starter.communicate()
@@ -104,7 +104,7 @@ def test_one_that_is_still_used_outlives_who_started_it(home: Path) -> None:
         assert not embedded.is_up(home)
 
 
-def test_users_that_are_killed_do_not_count(home: Path) -> None:
+def test_killed_users_do_not_count_as_users(home: Path) -> None:
     with holder(home) as killed:
         killed.kill()
         killed.wait()
@@ -114,7 +114,7 @@ def test_users_that_are_killed_do_not_count(home: Path) -> None:
     assert not embedded.is_up(home)
 
 
-def test_a_killed_server_comes_back_with_all_that_was_committed(home: Path) -> None:
+def test_killed_server_restarts_with_all_committed_data(home: Path) -> None:
     with embedded.run_server(home) as url:
         with psycopg.connect(url) as db:
             db.execute("CREATE TABLE kept (id int)")
@@ -125,7 +125,7 @@ def test_a_killed_server_comes_back_with_all_that_was_committed(home: Path) -> N
             assert db.execute("SELECT count(*), sum(id) FROM kept").fetchone() == (1000, 500500)
 
 
-def test_a_file_of_a_dead_server_that_names_a_stranger_does_not_matter(home: Path) -> None:
+def test_stale_pid_file_naming_another_process_is_ignored(home: Path) -> None:
     with embedded.run_server(home, durable=False):
         pass
     (home / "postgres" / "data" / "postmaster.pid").write_text(f"{os.getpid()}\n/nowhere\n")
@@ -134,12 +134,12 @@ def test_a_file_of_a_dead_server_that_names_a_stranger_does_not_matter(home: Pat
         psycopg.connect(url).close()
 
 
-def test_nobody_else_on_the_machine_gets_in(home: Path) -> None:
+def test_other_users_of_the_machine_cannot_connect(home: Path) -> None:
     with embedded.run_server(home, durable=False) as url:
         for role in ("yinghu", "postgres"):
             script = f"import psycopg; psycopg.connect({url.replace('yinghu@', role + '@')!r})"
             if os.geteuid() == 0:
-                # An ordinary user does not even reach the socket.
+                # An ordinary user cannot even reach the socket.
                 wrapper = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
                 done = subprocess.run(
                     [*wrapper, sys.executable, "-c", script], capture_output=True, text=True
@@ -149,7 +149,7 @@ def test_nobody_else_on_the_machine_gets_in(home: Path) -> None:
         assert rules == "local all all peer map=yinghu\n"
 
 
-def test_a_home_with_a_long_path_has_its_socket_elsewhere() -> None:
+def test_socket_is_elsewhere_for_a_long_home_path() -> None:
     with tempfile.TemporaryDirectory(prefix="yh-") as top:
         Path(top).chmod(0o711)
         home = Path(top, *(["a-folder-of-some-length"] * 5))
@@ -160,7 +160,7 @@ def test_a_home_with_a_long_path_has_its_socket_elsewhere() -> None:
     assert not embedded.is_up(home)
 
 
-def test_the_wheel_brings_what_bench_and_backup_need() -> None:
+def test_wheel_contains_the_tools_for_bench_and_backup() -> None:
     for name in ("pgbench", "psql", "pg_dump", "pg_restore"):
         assert os.access(binary(name), os.X_OK)
     with pytest.raises(EmbeddedError, match=r"\./run --setup-only"):
@@ -168,7 +168,7 @@ def test_the_wheel_brings_what_bench_and_backup_need() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
-def test_an_ordinary_user_runs_it_as_himself(home: Path) -> None:
+def test_ordinary_user_runs_the_server_as_themselves(home: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     own = home / "own"
     own.mkdir()
@@ -185,7 +185,7 @@ def test_an_ordinary_user_runs_it_as_himself(home: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes the system user")
-def test_root_runs_it_as_the_system_user_and_opens_the_way(
+def test_root_runs_as_system_user_and_opens_the_path(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     private = home / "private"
@@ -197,7 +197,7 @@ def test_root_runs_it_as_the_system_user_and_opens_the_way(
     assert f"{private}: yinghu may now pass through it" in capsys.readouterr().err
 
 
-def test_a_socket_is_all_it_listens_on(home: Path) -> None:
+def test_server_listens_on_no_tcp_port(home: Path) -> None:
     with embedded.run_server(home, durable=False):
         # Children inherit its sockets and open none of their own.
         files = Path(f"/proc/{postmaster(home)}/fd").iterdir()

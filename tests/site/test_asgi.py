@@ -1,4 +1,4 @@
-"""The front of the web process: true senders, static files, doors, health and figures."""
+"""The web process's ASGI entry: senders, static files, doors, request limits, health, metrics."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def ask(
     ("peer", "headers", "sender", "scheme"),
     [
         ("192.0.2.1", {}, "192.0.2.1", "http"),
-        # A stranger may claim what he likes.
+        # Headers of an untrusted peer are ignored.
         ("192.0.2.1", {"x-forwarded-for": "127.0.0.1"}, "192.0.2.1", "http"),
         ("192.0.2.1", {"x-forwarded-proto": "https"}, "192.0.2.1", "http"),
-        # A proxy is believed, but not what stood in the header before it came.
+        # A proxy is trusted, but not the entries that precede its own.
         ("10.0.0.1", {"x-forwarded-for": "192.0.2.7"}, "192.0.2.7", "http"),
         ("10.0.0.1", {"x-forwarded-for": "127.0.0.1, 192.0.2.7"}, "192.0.2.7", "http"),
         ("10.0.0.1", {"x-forwarded-for": "192.0.2.7, 10.0.0.2"}, "192.0.2.7", "http"),
@@ -61,13 +61,13 @@ def ask(
         ("10.0.0.1", {"x-forwarded-proto": "https"}, "10.0.0.1", "https"),
         ("10.0.0.1", {"x-forwarded-proto": "gopher"}, "10.0.0.1", "http"),
         ("10.0.0.1", {"x-forwarded-for": ""}, "10.0.0.1", "http"),
-        # As a server on "::" sees whoever comes by IPv4.
+        # IPv4 clients as a server on "::" sees them.
         ("::ffff:10.0.0.1", {"x-forwarded-for": "192.0.2.7"}, "192.0.2.7", "http"),
         ("::ffff:192.0.2.1", {"x-forwarded-for": "192.0.2.7"}, "192.0.2.1", "http"),
         ("10.0.0.1", {"x-forwarded-for": "::ffff:192.0.2.7"}, "192.0.2.7", "http"),
     ],
 )
-def test_who_sent_it(peer: str, headers: dict[str, str], sender: str, scheme: str) -> None:
+def test_resolve_sender(peer: str, headers: dict[str, str], sender: str, scheme: str) -> None:
     kept = (b"host", b"a.example")
     scope: dict[str, Any] = {
         "client": (peer, 1234),
@@ -78,7 +78,7 @@ def test_who_sent_it(peer: str, headers: dict[str, str], sender: str, scheme: st
     assert (scope["client"][0], scope["scheme"], scope["headers"]) == (sender, scheme, [kept])
 
 
-def test_several_headers_of_a_chain_count_in_their_order() -> None:
+def test_repeated_forwarded_headers_are_read_in_order() -> None:
     scope: dict[str, Any] = {
         "client": ("10.0.0.1", 1),
         "scheme": "http",
@@ -88,7 +88,7 @@ def test_several_headers_of_a_chain_count_in_their_order() -> None:
     assert scope["client"] == ("192.0.2.7", 0)
 
 
-def test_every_door_exists() -> None:
+def test_every_door_has_an_application_and_a_lifespan() -> None:
     import importlib
 
     for name in DOORS.values():
@@ -97,7 +97,7 @@ def test_every_door_exists() -> None:
         assert callable(module.lifespan)
 
 
-def test_static_files_come_packed_and_stay_in_the_browser(live: Live) -> None:
+def test_static_files_are_compressed_and_revalidated(live: Live) -> None:
     plain = ask(live, "/static/vendor/tabler.css")
     packed = ask(live, "/static/vendor/tabler.css", Accept_Encoding="gzip, br")
     assert (plain[0], packed[0]) == (200, 200)
@@ -111,7 +111,7 @@ def test_static_files_come_packed_and_stay_in_the_browser(live: Live) -> None:
     assert (head[0], head[2], head[1]["content-length"]) == (200, b"", str(len(plain[2])))
 
 
-def test_named_by_their_content_they_are_kept_for_ever(live: Live) -> None:
+def test_hashed_static_files_are_cached_for_a_year(live: Live) -> None:
     (hashed,) = (live.home / "static" / "vendor").glob("icons.*.svg")
     _, headers, _ = ask(live, f"/static/vendor/{hashed.name}")
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -131,19 +131,19 @@ def test_named_by_their_content_they_are_kept_for_ever(live: Live) -> None:
         "/media/photo.jpg",
     ],
 )
-def test_nothing_else_is_served(live: Live, path: str) -> None:
+def test_paths_outside_static_files_are_not_served(live: Live, path: str) -> None:
     assert ask(live, path)[0] == 404
 
 
-def test_static_files_are_only_read(live: Live) -> None:
+def test_static_files_refuse_other_methods(live: Live) -> None:
     assert ask(live, "/static/vendor/tabler.css", method="DELETE")[0] == 405
 
 
-def test_a_foreign_host_is_refused(live: Live) -> None:
+def test_unknown_host_is_refused(live: Live) -> None:
     assert ask(live, "/accounts/login/", Host="evil.example")[0] == 400
 
 
-def test_every_page_has_the_security_headers(live: Live) -> None:
+def test_pages_have_security_headers(live: Live) -> None:
     _, headers, _ = ask(live, "/accounts/login/")
     policy = headers["content-security-policy"]
     assert "unsafe" not in policy
@@ -155,23 +155,23 @@ def test_every_page_has_the_security_headers(live: Live) -> None:
     assert headers["referrer-policy"] == "same-origin"
 
 
-def test_health_is_good(live: Live) -> None:
+def test_health_check_reports_ok(live: Live) -> None:
     status, _, body = ask(live, "/healthz")
     assert status == 200
     assert b'"jobs": "ok"' in body
 
 
-def test_metrics_are_for_this_machine_alone(live: Live) -> None:
+def test_metrics_are_served_to_this_machine_only(live: Live) -> None:
     status, _, body = ask(live, "/metrics")
     assert status == 200
     assert b'yinghu_http_requests_total{door="django",method="GET",status="200"}' in body
     assert b"yinghu_oldest_waiting_job_seconds 0.0" in body
-    # Behind a proxy on this machine everybody has its address.
+    # Behind a proxy on this machine, every client seems to be on it.
     assert ask(live, "/metrics", X_Forwarded_For="192.0.2.1")[0] == 403
 
 
 @pytest.mark.django_db
-def test_metrics_ask_for_the_token_where_there_is_one(client: Client) -> None:
+def test_metrics_require_the_configured_token(client: Client) -> None:
     with override_settings(METRICS_TOKEN="a-token"):
         assert client.get("/metrics").status_code == 403
         wrong = client.get("/metrics", headers={"Authorization": "Bearer another"})
@@ -188,16 +188,14 @@ def test_metrics_ask_for_the_token_where_there_is_one(client: Client) -> None:
         ("/api/v1/appeals/1/note", MAX_BODY_BYTES),
     ],
 )
-def test_a_body_in_chunks_is_cut_off_when_it_is_longer_than_any_form(
-    live: Live, path: str, most: int
-) -> None:
+def test_chunked_body_over_the_limit_is_refused(live: Live, path: str, most: int) -> None:
     connection = http.client.HTTPConnection(live.url.removeprefix("http://"), timeout=60)
     piece = b"0" * 2**20
     connection.putrequest("POST", path)
     connection.putheader("Transfer-Encoding", "chunked")
     connection.putheader("Content-Type", "application/x-www-form-urlencoded")
     connection.endheaders()
-    # A server that cuts off need not read on: then the sending fails, or the answer is there.
+    # A server that refuses need not read on, so sending may fail.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         for _piece in range(most // len(piece) + 8):
             connection.send(b"%x\r\n%s\r\n" % (len(piece), piece))
@@ -212,12 +210,12 @@ def test_a_body_in_chunks_is_cut_off_when_it_is_longer_than_any_form(
     assert ask(live, "/healthz")[0] == 200
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_and_oversized_bodies_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_limits, "PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr(request_limits, "SLOWEST_BYTES_A_SECOND", 1)
 
     async def heard(*messages: dict[str, Any]) -> list[int]:
-        """The sizes of what came, of a sender who falls silent after these messages."""
+        """Sizes of the bodies received from a sender that stalls after these messages."""
         queue = iter(messages)
 
         async def receive() -> dict[str, Any]:
@@ -234,14 +232,14 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyP
         result_of(heard())
     with pytest.raises(TooLarge):
         result_of(heard(piece, piece))
-    # A minute for sixty bytes: the second message comes in time. After the last, all time is his.
+    # Sixty bytes earn a minute, so the second message is in time. After the last there is no limit.
     last = {"type": "http.request", "body": b"x" * 40, "more_body": False}
     assert result_of(heard(piece, last)) == [60, 40]
     gone = {"type": "http.disconnect"}
     assert result_of(heard(last, gone)) == [40, 0]
 
 
-def test_a_thousand_idle_connections_keep_nobody_out(live: Live) -> None:
+def test_idle_connections_do_not_block_requests(live: Live) -> None:
     count = 1200
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < 2 * count:

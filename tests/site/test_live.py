@@ -1,4 +1,4 @@
-"""The fixtures themselves: what a test leaves in the live database is gone for the next."""
+"""The live fixtures: each test gets a restored database and browsers of its own."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from yinghu.people.models import User
 
 
 @pytest.mark.parametrize("turn", [1, 2])
-def test_live_database_is_put_back(live: Live, turn: int) -> None:
+def test_live_database_is_restored_between_tests(live: Live, turn: int) -> None:
     assert not User.objects.filter(username="newcomer").exists()
     User.objects.create_user(username="newcomer")
 
 
 @pytest.mark.browser
-def test_a_person_logs_in_at_a_browser_of_their_own(
-    live: Live, open_page: Callable[..., Page]
-) -> None:
+def test_each_opened_page_has_its_own_session(live: Live, open_page: Callable[..., Page]) -> None:
     User.objects.create_user(username="newcomer", password="pass-of-a-clerk")
     one, other = open_page(), open_page()
     one.goto("/accounts/login/")

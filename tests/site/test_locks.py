@@ -1,4 +1,4 @@
-"""The locks: hashes for everything, addresses for nothing, and nothing that is not asked for."""
+"""Lock files: every package has a hash, none has an address, and no dependency is missing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_python_packages_have_hashes_and_no_addresses(name: str) -> None:
     assert len(pins) == len(re.findall(r"^[^#\s].*==", text, re.M)) > 50
 
 
-def test_the_lock_has_every_dependency() -> None:
+def test_locks_contain_every_dependency() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
     for name, groups in (
         ("requirements.lock", ["build"]),
@@ -38,7 +38,7 @@ def test_the_lock_has_every_dependency() -> None:
         assert asked <= locked
 
 
-def test_the_two_locks_agree() -> None:
+def test_test_lock_contains_every_runtime_pin() -> None:
     pins = [
         set(re.findall(r"^[a-z0-9-]+==\S+", (PROJECT / name).read_text("utf-8"), re.M))
         for name in ("requirements.lock", "requirements-test.lock")
@@ -57,7 +57,7 @@ def test_npm_packages_have_hashes_and_no_addresses() -> None:
         assert "resolved" not in package
 
 
-def test_icons_of_the_demo_are_in_the_sprite() -> None:
+def test_sprite_contains_the_icons_of_the_demo() -> None:
     import csv
 
     with (DEMO / "categories.csv").open(encoding="utf-8-sig", newline="") as file:

@@ -1,4 +1,4 @@
-"""The queue: a job whose worker died is done by another; the sweep clears what is over."""
+"""Job queue: jobs of dead workers are done by others, and the sweep removes ended sessions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from yinghu.triage.models import Suggestion
 
 
 def leave_half_done(lock: str | None = None) -> None:
-    """A sweep as a worker leaves it that died a minute ago in the middle of it."""
+    """Insert a sweep job left unfinished by a worker that died a minute ago."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO procrastinate_workers (last_heartbeat) "
@@ -36,13 +36,13 @@ def leave_half_done(lock: str | None = None) -> None:
         )
 
 
-def test_a_job_of_a_worker_that_died_is_done_after_all(live: Live) -> None:
+def test_job_of_a_dead_worker_is_done_by_another(live: Live) -> None:
     leave_half_done()
     until(lambda: not ProcrastinateJob.objects.exists(), "the job to be done")
     live.forgive()
 
 
-def test_a_job_of_a_dead_worker_keeps_no_later_one_waiting(live: Live) -> None:
+def test_job_of_a_dead_worker_does_not_block_later_ones(live: Live) -> None:
     leave_half_done("only one")
     app.configure_task("yinghu.sweep", lock="only one", queueing_lock="only one").defer(timestamp=1)
     until(lambda: not ProcrastinateJob.objects.exists(), "the one that waits to be done")
@@ -51,7 +51,7 @@ def test_a_job_of_a_dead_worker_keeps_no_later_one_waiting(live: Live) -> None:
     live.forgive()
 
 
-def test_a_worker_that_is_killed_and_started_again_goes_on(live: Live) -> None:
+def test_restarted_worker_does_the_waiting_job(live: Live) -> None:
     os.killpg(live.processes["worker"].pid, signal.SIGKILL)
     live.processes["worker"].wait()
     app.configure_task("yinghu.sweep").defer(timestamp=0)
@@ -60,7 +60,7 @@ def test_a_worker_that_is_killed_and_started_again_goes_on(live: Live) -> None:
     until(lambda: not ProcrastinateJob.objects.exists(), "the job to be done")
 
 
-def test_a_worker_whose_database_goes_away_again_and_again_does_every_job(live: Live) -> None:
+def test_worker_survives_repeated_loss_of_the_database(live: Live) -> None:
     for number in range(40):
         file_one()
         if number % 4 == 0:
@@ -77,14 +77,14 @@ def test_a_worker_whose_database_goes_away_again_and_again_does_every_job(live: 
     live.forgive()
 
 
-def test_the_sweep_clears_sessions_that_ended(live: Live) -> None:
+def test_sweep_removes_ended_sessions(live: Live) -> None:
     Session.objects.create(session_key="over", session_data="", expire_date=timezone.now())
     app.configure_task("yinghu.sweep").defer(timestamp=0)
     until(lambda: not Session.objects.exists(), "the session to go")
 
 
-def test_what_a_job_queues_belongs_to_its_transaction(live: Live) -> None:
-    """In a worker the app has another connection than the rest of Django."""
+def test_jobs_queued_by_a_job_follow_its_transaction(live: Live) -> None:
+    """In a worker, Procrastinate's app uses another connection than the rest of Django."""
 
     def as_a_job() -> None:
         try:

@@ -1,4 +1,4 @@
-"""How many live streams strangers may hold open, and that staff find room beside them."""
+"""Limits on open live streams per link, login and network; the share reserved for staff."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def held() -> Iterator[contextlib.ExitStack]:
         yield stack
 
 
-def test_one_link_does_not_take_all_the_streams(
+def test_streams_per_tracking_link_are_limited(
     live: Live, live_city: Cast, held: contextlib.ExitStack
 ) -> None:
     one, other = (track_token(file_one().pk) for _ in range(2))
@@ -39,7 +39,7 @@ def test_one_link_does_not_take_all_the_streams(
     assert status_of(held, live, other) == 200
 
 
-def test_one_login_does_not_take_all_the_streams_and_one_network_counts_once() -> None:
+def test_streams_per_login_and_ipv6_network_are_limited() -> None:
     def of_staff(user: int) -> dict[str, int]:
         return streams._shares({"client": ("192.0.2.1", 1)}, PermittedTopics(user=user))
 
@@ -52,12 +52,12 @@ def test_one_login_does_not_take_all_the_streams_and_one_network_counts_once() -
         hub.add(Viewer({"desk:field": frozenset({RefreshEvent("desk", "field")})}, of_staff(1)))
     assert not hub.has_room(of_staff(1))
     assert hub.has_room(of_staff(2))
-    # Whoever has an IPv6 address has a whole network of them.
+    # A client with an IPv6 address has a whole /64 network.
     assert of_stranger("2001:db8::1") == of_stranger("2001:db8::ffff")
     assert of_stranger("2001:db8::1") != of_stranger("2001:db8:0:1::1")
 
 
-def test_staff_keep_half_of_the_streams_and_what_is_left_is_given_back() -> None:
+def test_strangers_get_half_the_streams_and_slots_are_released() -> None:
     hub = Hub()
     shares = {"strangers": 2, "address:192.0.2.1": 1}
     first = Viewer({"case:1": frozenset({RefreshEvent("case", "x")})}, shares)

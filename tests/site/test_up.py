@@ -1,4 +1,4 @@
-"""`yinghu up`: started, started again, interrupted, and killed at its worst moments."""
+"""`yinghu up`: first start, restart, interruption and kills."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def another(run: Up, name: str, before: int) -> bool:
 
 
 @pytest.mark.embedded
-def test_at_a_second_start_what_is_killed_comes_back_and_nothing_is_lost(
+def test_killed_processes_are_restarted_without_data_loss(
     own_home: Path, first_start: FirstStart
 ) -> None:
     with up(own_home) as run:
@@ -66,19 +66,19 @@ def test_at_a_second_start_what_is_killed_comes_back_and_nothing_is_lost(
         until(lambda: answers(f"{run.url}/healthz"), "the web after the database was killed")
         with run.database() as db:
             assert db.execute("SELECT count(*) FROM kept").fetchone() == (100,)
-            # A job that is queued now finds a worker that lives.
+            # A job queued now is taken by a living worker.
             db.execute(
                 "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW("
                 "'default', 'yinghu.sweep', 0, NULL, NULL, '{\"timestamp\": 0}', NULL"
                 ")::procrastinate_job_to_defer_v1])"
             )
-            # Others may have failed with the database, and wait for their next turn.
+            # Other jobs may have failed with the database and wait for a retry.
             jobs = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'yinghu.sweep'"
             until(lambda: db.execute(jobs).fetchone() == (0,), "the job to be done", 60)
 
 
 @pytest.mark.embedded
-def test_a_killed_supervisor_leaves_nothing_and_all_killed_at_once_are_whole_again(
+def test_killed_supervisor_leaves_no_processes_and_no_damage(
     own_home: Path, first_start: FirstStart
 ) -> None:
     with up(own_home) as run:
@@ -98,7 +98,7 @@ def test_a_killed_supervisor_leaves_nothing_and_all_killed_at_once_are_whole_aga
 
 
 @pytest.mark.embedded
-def test_a_port_in_use_is_said_before_anything_starts(own_folder: Path) -> None:
+def test_port_in_use_is_reported_before_anything_starts(own_folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -109,7 +109,7 @@ def test_a_port_in_use_is_said_before_anything_starts(own_folder: Path) -> None:
 
 
 @pytest.mark.process
-def test_on_a_given_database_no_server_starts_and_the_demo_is_off(
+def test_external_database_starts_no_server_and_no_demo(
     own_folder: Path,
 ) -> None:
     name = f"{own_folder.name.replace('-', '_')}_own"
@@ -125,7 +125,7 @@ def test_on_a_given_database_no_server_starts_and_the_demo_is_off(
             drop_database(admin, name)
 
 
-def test_a_bad_environment_is_said_in_one_line_each(own_folder: Path) -> None:
+def test_invalid_environment_is_reported_line_by_line(own_folder: Path) -> None:
     run = Up(own_folder / "var", 8000, YINGHU_DEMO="perhaps", HOST="here")
     assert run.process.wait(60) == 2
     assert run.said().splitlines() == [
@@ -134,7 +134,7 @@ def test_a_bad_environment_is_said_in_one_line_each(own_folder: Path) -> None:
     ]
 
 
-def test_run_says_what_is_missing() -> None:
+def test_run_script_reports_bad_arguments_and_missing_python() -> None:
     for arguments, given, words in (
         (["--serve"], {}, "unknown argument --serve"),
         ([], {"PYTHON": shutil.which("false") or "false"}, "no Python 3.11 or later found"),

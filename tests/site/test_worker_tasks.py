@@ -18,11 +18,11 @@ print(*app.tasks)
 """
 
 
-def test_a_worker_imports_each_module_that_declares_a_task() -> None:
+def test_worker_imports_every_task_module() -> None:
     declared = set()
     for path in (PROJECT / "yinghu").rglob("*.py"):
         declared |= set(re.findall(r'task\(\s*name="(yinghu\.\w+)"', path.read_text("utf-8")))
-    # A process of its own: this one has imported more than a worker does.
+    # In a separate process, because this one has imported more than a worker does.
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "yinghu.config.settings"}
     found = subprocess.run(
         [sys.executable, "-c", _KNOWN], env=environment, capture_output=True, text=True

@@ -1,4 +1,4 @@
-"""What happens to an appeal by itself: suggested, found again, likened, routed, learned from."""
+"""Automatic processing of appeals: suggestion, search, duplicates, routing and learning."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def react_to_all() -> None:
         react(events=list(Event.objects.values_list("pk", flat=True)))
 
 
-def test_a_filing_is_suggested_with_confidence_and_why(city: Cast) -> None:
+def test_filing_gets_a_suggestion_with_confidence_and_reasons(city: Cast) -> None:
     appeal = file_one("孩子没有奶粉了，福田街道福田社区，急")
     react_to_all()
     made = Suggestion.objects.get(appeal=appeal)
@@ -43,7 +43,7 @@ def test_a_filing_is_suggested_with_confidence_and_why(city: Cast) -> None:
     assert (appeal.status, appeal.category_id) == ("filed", None)
 
 
-def test_what_the_requester_chose_stands_before_what_the_words_say(city: Cast) -> None:
+def test_requesters_choice_overrides_the_lexicon(city: Cast) -> None:
     place = Place.objects.select_related("area").first()
     assert place is not None
     appeal = file_one("路灯坏了", category="milk", place=place.pk, area=place.area_id)
@@ -65,7 +65,7 @@ def test_what_the_requester_chose_stands_before_what_the_words_say(city: Cast) -
         ("food", 0.5, 2),
     ],
 )
-def test_an_answer_as_low_as_its_question_says_is_urgent(
+def test_low_stock_answer_is_urgent(
     city: Cast, category: str, left: float | str, urgency: int
 ) -> None:
     appeal = file_one("请帮忙", category=category, answers={"left": left, "count": 1})
@@ -76,13 +76,13 @@ def test_an_answer_as_low_as_its_question_says_is_urgent(
     assert bool(asked) == (urgency == 2)
 
 
-def test_words_that_threaten_life_are_an_emergency(city: Cast) -> None:
+def test_threat_of_suicide_is_an_emergency(city: Cast) -> None:
     appeal = file_one("再拖欠工资我就从楼上跳下去，不想活了")
     react_to_all()
     assert Suggestion.objects.get(appeal=appeal).urgency == 3
 
 
-def test_words_are_found_in_chinese_whole_and_in_part_within_the_scope(city: Cast) -> None:
+def test_search_finds_chinese_words_within_the_scope(city: Cast) -> None:
     lamp, milk = file_one("幸福路口的路灯坏了三天"), file_one("需要 Aptamil 奶粉")
     react_to_all()
     everything = Appeal.objects.all()
@@ -99,7 +99,7 @@ def test_words_are_found_in_chinese_whole_and_in_part_within_the_scope(city: Cas
         assert found(hostile) == []
 
 
-def test_the_same_caller_with_like_words_is_a_likely_duplicate(city: Cast) -> None:
+def test_similar_words_of_the_same_caller_are_a_duplicate(city: Cast) -> None:
     first = file_one("家里婴儿没有奶粉了，需要一段两罐")
     again = file_one("婴儿没有奶粉了！需要一段奶粉两罐，请快点")
     other = file_one("小区门口的垃圾三天没人清运")
@@ -111,7 +111,7 @@ def test_the_same_caller_with_like_words_is_a_likely_duplicate(city: Cast) -> No
     assert Appeal.objects.filter(pk__in=[other.pk, stranger.pk]).count() == 2
 
 
-def test_the_same_place_with_like_words_is_a_likely_duplicate(city: Cast) -> None:
+def test_similar_words_at_the_same_place_are_a_duplicate(city: Cast) -> None:
     words = "三号楼停水了，一整天都没有水"
     first = file_one(words, area="330782008001")
     again = file_one("三号楼停水了，整天没有水", area="330782008001", phone="+8613900000000")
@@ -121,7 +121,7 @@ def test_the_same_place_with_like_words_is_a_likely_duplicate(city: Cast) -> Non
     assert (found.appeal_id, found.other_id, found.why) == (again.pk, first.pk, "place")
 
 
-def test_who_calls_again_about_the_same_thing_is_seen_whatever_the_words(city: Cast) -> None:
+def test_same_caller_and_category_are_a_duplicate(city: Cast) -> None:
     first = file_one("家里婴儿没有奶粉了，需要一段两罐", category="milk")
     again = file_one("都两天了，孩子还饿着，什么时候送来？", category="milk")
     other = file_one("小区路灯坏了，晚上看不见", category="urban")
@@ -129,12 +129,12 @@ def test_who_calls_again_about_the_same_thing_is_seen_whatever_the_words(city: C
     later = file_one("孩子还是没吃的", category="milk")
     react_to_all()
     found = {(d.appeal_id, d.other_id): d.score for d in Duplicate.objects.all()}
-    # What has ended is no case that somebody is still waiting for.
+    # The withdrawn case is no candidate.
     assert found == {(later.pk, again.pk): 0.5}
     assert other.pk not in {pk for pair in found for pk in pair}
 
 
-def test_questions_make_no_strangers_alike(city: Cast) -> None:
+def test_question_texts_do_not_make_duplicates(city: Cast) -> None:
     place = {"area": "330782008001", "category": "medicine"}
     file_one("药品：药名和规格 络活喜；几盒 2；药还够几天 2", **place)
     file_one(
@@ -144,7 +144,7 @@ def test_questions_make_no_strangers_alike(city: Cast) -> None:
     assert not Duplicate.objects.exists()
 
 
-def test_neighbours_about_one_thing_are_seen_in_other_words(city: Cast) -> None:
+def test_same_place_and_category_in_other_words_are_a_duplicate(city: Cast) -> None:
     place = {"area": "330782008001", "category": "urban"}
     first = file_one("我们楼停水了，一整天都没有水", **place)
     again = file_one("三号楼没有水，停水了老人没法做饭", phone="+8613900000000", **place)
@@ -165,7 +165,7 @@ def test_neighbours_about_one_thing_are_seen_in_other_words(city: Cast) -> None:
         ("daily", {}, "daily"),
     ],
 )
-def test_the_first_fitting_rule_chooses_the_unit(
+def test_first_matching_rule_assigns_the_unit(
     category: str, answers: dict[str, object], unit: str, city: Cast
 ) -> None:
     appeal = file_one(answers=answers)
@@ -177,7 +177,7 @@ def test_the_first_fitting_rule_chooses_the_unit(
     assert appeal.events.filter(verb="assign").count() == 1
 
 
-def test_what_no_rule_takes_stays_with_the_dispatcher(city: Cast) -> None:
+def test_unmatched_case_stays_with_the_dispatcher(city: Cast) -> None:
     appeal = file_one()
     actions.sort(appeal.pk, city.clerk, category="other")
     react_to_all()
@@ -185,7 +185,7 @@ def test_what_no_rule_takes_stays_with_the_dispatcher(city: Cast) -> None:
     assert (appeal.status, appeal.unit) == ("sorted", None)
 
 
-def test_a_returned_appeal_is_not_routed_to_the_same_unit_again(city: Cast) -> None:
+def test_returned_case_is_not_routed_again(city: Cast) -> None:
     appeal = file_one()
     actions.sort(appeal.pk, city.clerk, category="milk")
     react_to_all()
@@ -196,7 +196,7 @@ def test_a_returned_appeal_is_not_routed_to_the_same_unit_again(city: Cast) -> N
     assert (appeal.status, appeal.unit) == ("sorted", None)
 
 
-def test_a_note_in_between_does_not_keep_a_rule_from_its_work(city: Cast) -> None:
+def test_note_after_sorting_does_not_prevent_routing(city: Cast) -> None:
     appeal = file_one()
     actions.sort(appeal.pk, city.clerk, category="milk")
     handling_actions.note(appeal.pk, city.clerk, why="已电话核实")
@@ -206,7 +206,7 @@ def test_a_note_in_between_does_not_keep_a_rule_from_its_work(city: Cast) -> Non
 
 
 @pytest.mark.parametrize("verb", ["withdraw", "decline"])
-def test_what_was_merged_into_an_appeal_that_ends_unhelped_goes_on(verb: str, city: Cast) -> None:
+def test_merged_case_reopens_when_its_master_ends_unresolved(verb: str, city: Cast) -> None:
     first, middle, master = file_one(), file_one(), file_one()
     closing_actions.merge(first.pk, city.clerk, master=middle.pk)
     closing_actions.merge(middle.pk, city.clerk, master=master.pk)
@@ -221,7 +221,7 @@ def test_what_was_merged_into_an_appeal_that_ends_unhelped_goes_on(verb: str, ci
     assert (first.status, first.master_id) == ("merged", middle.pk)
 
 
-def test_what_is_rated_unsolved_goes_back_with_the_words(city: Cast) -> None:
+def test_unsolved_rating_reopens_the_case_with_the_words(city: Cast) -> None:
     appeal = file_one()
     actions.sort(appeal.pk, city.clerk, category="milk")
     actions.assign(appeal.pk, city.dispatcher, unit="milk")
@@ -240,15 +240,15 @@ def test_what_is_rated_unsolved_goes_back_with_the_words(city: Cast) -> None:
 @pytest.mark.skipif(
     not MESSAGES.exists(), reason="the shared message files are not on this machine"
 )
-def test_a_correction_is_the_decision_that_is_learned(city: Cast) -> None:
+def test_learning_uses_the_corrected_decision(city: Cast) -> None:
     appeal = file_one("路灯坏了三天")
     actions.sort(appeal.pk, city.clerk, category="milk")
     actions.correct(appeal.pk, city.clerk, category="urban", why="看错了")
     assert decisions() == [("路灯坏了三天", "urban")]
 
 
-def test_the_machine_learns_from_the_clerks_and_takes_over_once_it_is_better(city: Cast) -> None:
-    """These clerks keep matters of building under `other`: no shipped lexicon can know that."""
+def test_classifier_takes_over_only_when_it_beats_the_lexicon(city: Cast) -> None:
+    """These clerks sort building matters as `other`, which the shipped lexicon cannot know."""
     code = {
         "城乡建设": "other",
         "环境保护": "environment",
@@ -279,7 +279,7 @@ def test_the_machine_learns_from_the_clerks_and_takes_over_once_it_is_better(cit
     appeal = file_one("公司拖欠农民工工资，请劳动部门处理")
     react(events=[appeal.events.get().pk])
     assert Suggestion.objects.get(appeal=appeal).source == guess.source
-    # The same clerks again, but now the lexicon agrees with them: it is not beaten, and stays.
+    # When the clerks decide as the lexicon does, the classifier is no better and stays unused.
     TrainedModel.objects.all().delete()
     for row, item in zip(rows, received, strict=True):
         read = default_reader().read(f"{row['留言主题']}\n{row['留言详情']}").category

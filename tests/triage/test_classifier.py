@@ -1,4 +1,4 @@
-"""The classifier: learns from decisions, travels as bytes, takes over only when better."""
+"""The classifier: training, serialisation and the condition for taking over."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def model() -> Model:
     return classifier.train_model(decisions())
 
 
-def test_it_learns_and_says_how_sure(model: Model) -> None:
+def test_model_predicts_categories_with_confidence(model: Model) -> None:
     said = model.predict(["钱二家奶粉没有了", "钱二的工资没发", "zzz"])
     assert [code for code, _sure in said[:2]] == ["milk", "labour"]
     assert said[0][1] > 0.6
@@ -53,12 +53,12 @@ def test_two_categories_are_enough() -> None:
     assert two.codes == ("milk", "urban")
 
 
-def test_training_twice_gives_the_same(model: Model) -> None:
+def test_training_is_deterministic(model: Model) -> None:
     again = classifier.train_model(decisions())
     assert np.array_equal(again.weights, model.weights)
 
 
-def test_it_travels_as_bytes_without_pickle(model: Model) -> None:
+def test_model_survives_serialisation(model: Model) -> None:
     content = model.to_bytes()
     assert len(content) < 3_000_000
     back = Model.from_bytes(content)
@@ -67,7 +67,7 @@ def test_it_travels_as_bytes_without_pickle(model: Model) -> None:
     assert back.trained_on == len(decisions())
 
 
-def test_bytes_that_are_no_model_are_refused(model: Model) -> None:
+def test_invalid_model_bytes_are_refused(model: Model) -> None:
     trap = io.BytesIO()
     np.savez(trap, codes=np.array([print], dtype=object), allow_pickle=True)
     wrong = io.BytesIO()
@@ -83,7 +83,7 @@ def test_bytes_that_are_no_model_are_refused(model: Model) -> None:
             Model.from_bytes(content)
 
 
-def test_too_little_to_learn_from() -> None:
+def test_training_refuses_too_little_data() -> None:
     with pytest.raises(NotEnough):
         classifier.train_model([("停水", "urban"), ("停电", "urban"), ("断水", "urban")])
     with pytest.raises(NotEnough):
@@ -92,7 +92,7 @@ def test_too_little_to_learn_from() -> None:
         classifier.train_model([("同一句话", "urban")] * 50 + [("另一句话", "milk")] * 50)
 
 
-def test_the_split_holds_as_decisions_are_added() -> None:
+def test_split_is_stable_as_decisions_are_added() -> None:
     pairs = decisions()
     learn, held = split(pairs)
     assert sorted(learn + held) == sorted(pairs)
@@ -103,7 +103,7 @@ def test_the_split_holds_as_decisions_are_added() -> None:
 
 
 @given(st.lists(st.tuples(st.text(max_size=8), st.sampled_from("abc"))))
-def test_no_text_is_on_both_sides(pairs: list[Pair]) -> None:
+def test_split_puts_no_text_on_both_sides(pairs: list[Pair]) -> None:
     learn, held = split(pairs, 0.5)
     texts = [text for text, _code in learn + held]
     assert len(texts) == len(set(texts))
@@ -111,7 +111,7 @@ def test_no_text_is_on_both_sides(pairs: list[Pair]) -> None:
 
 
 class Fixed:
-    """Says one thing to everything."""
+    """A reader that always predicts the same category."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -120,7 +120,7 @@ class Fixed:
         return [(self.code, 1.0)] * len(texts)
 
 
-def test_it_takes_over_only_when_clearly_better(model: Model) -> None:
+def test_better_requires_a_clear_advantage_and_enough_texts(model: Model) -> None:
     held = decisions()[:60]
     assert better(model, Fixed("nothing"), held)
     assert not better(model, Fixed("nothing"), held[:20])

@@ -1,4 +1,4 @@
-"""What the shipped lexicon makes of appeals as people write them."""
+"""The shipped lexicon on appeals as people write them."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_danger_to_life_and_threats_are_emergencies(text: str) -> None:
         "谨防触电",
     ],
 )
-def test_figures_of_speech_and_prevention_are_not(text: str) -> None:
+def test_figures_of_speech_and_prevention_are_no_emergencies(text: str) -> None:
     assert default_reader().read(text).urgency < 3
 
 
@@ -109,7 +109,7 @@ def test_figures_of_speech_and_prevention_are_not(text: str) -> None:
         ("The formula lasts until tomorrow", "lasts until tomorrow"),
     ],
 )
-def test_medicine_and_infant_food_that_run_out_are_urgent(text: str, why: str) -> None:
+def test_medicine_and_infant_food_running_out_are_urgent(text: str, why: str) -> None:
     reading = default_reader().read(text)
     assert reading.urgency == 2
     assert reading.confidences["urgency"] >= 0.8
@@ -130,11 +130,11 @@ def test_medicine_and_infant_food_that_run_out_are_urgent(text: str, why: str) -
         "I have 20 days of insulin left",
     ],
 )
-def test_what_lasts_or_is_no_such_thing_is_not_urgent(text: str) -> None:
+def test_lasting_supplies_and_other_goods_are_not_urgent(text: str) -> None:
     assert default_reader().read(text).urgency == 1
 
 
-def test_what_was_chosen_says_what_runs_out() -> None:
+def test_chosen_category_tells_what_is_running_out() -> None:
     assert default_reader().read("只剩一天了").urgency == 1
     assert default_reader().read("只剩一天了", chosen="urban").urgency == 1
     assert default_reader().read("只剩一天了", chosen="medicine").urgency == 2
@@ -144,25 +144,25 @@ def test_what_was_chosen_says_what_runs_out() -> None:
     "row",
     ["supply,药,medicine,", "out,没了,,3", "soon,明天,,", "left,|,,", "unit,天,,x", "unit"],
 )
-def test_a_bad_line_of_what_runs_out_is_told(tmp_path: Path, row: str) -> None:
+def test_bad_line_in_the_running_out_file_is_reported(tmp_path: Path, row: str) -> None:
     path = tmp_path / "running_out.csv"
     path.write_text(f"role,words,category,hours\nunit,天,,24\n{row}\n", "utf-8")
     with pytest.raises(BadRunningOut, match="line 3"):
         RunningOut.load(path)
 
 
-def test_why_names_the_words() -> None:
+def test_reasons_quote_the_matched_words() -> None:
     reading = default_reader().read("奶粉快没了，求助")
     assert reading.why[0] == "奶粉快没"
     assert "求助" in reading.why
 
 
-def test_answers_are_read_too() -> None:
+def test_answers_count_toward_the_category() -> None:
     reading = default_reader().read("需要帮助", {"medicine": "布洛芬", "count": 2, "bool": True})
     assert reading.category == "medicine"
 
 
-def test_categories_of_the_lexicon_are_those_of_the_demo() -> None:
+def test_lexicon_categories_exist_in_the_demo() -> None:
     with DEFAULT.open(encoding="utf-8", newline="") as lines:
         named = {row["category"] for row in csv.DictReader(lines)} - {""}
     assert named <= set(codes().values())
@@ -181,14 +181,14 @@ def test_any_text_has_a_reading(text: str) -> None:
     "row",
     ["奶粉,milk,need,9,1", "奶粉,milk,want,,1", "奶,milk,need,,1", "奶粉,milk,need,,x", "奶粉"],
 )
-def test_a_bad_rule_is_told_by_line(tmp_path: Path, row: str) -> None:
+def test_bad_rule_is_reported_by_line(tmp_path: Path, row: str) -> None:
     path = tmp_path / "lexicon.csv"
     path.write_text(f"words,category,klass,urgency,weight\n米饭,food,need,,1\n{row}\n", "utf-8")
     with pytest.raises(BadLexicon, match="line 3"):
         Reader.load(path)
 
 
-def test_on_real_messages_it_is_right_and_honest(capsys: pytest.CaptureFixture[str]) -> None:
+def test_accuracy_and_calibration_on_real_messages(capsys: pytest.CaptureFixture[str]) -> None:
     if not LABELLED.exists():
         pytest.skip(f"labelled messages are not beside this clone ({LABELLED.name})")
     names = codes()

@@ -1,4 +1,4 @@
-"""Likeness of texts, and search by pairs of characters on a real PostgreSQL."""
+"""Similarity of texts, and search by pairs of characters in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_alike(a: str, b: str, low: float, high: float) -> None:
     assert low <= alike(a, b) <= high
 
 
-def test_a_longer_telling_of_the_same_is_alike() -> None:
+def test_longer_version_of_a_text_is_alike() -> None:
     first = "花园小区三栋二单元从上周开始停水，物业说是水泵坏了，一直没有人来修，老人小孩都没水喝"
     assert (
         alike(first, first + "。今天又打了电话，说还要再等三天，请领导帮忙催一催，谢谢" * 2) > 0.7
@@ -51,7 +51,7 @@ def test_a_longer_telling_of_the_same_is_alike() -> None:
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
-def test_alike_is_fair(a: str, b: str) -> None:
+def test_alike_is_symmetric_and_bounded(a: str, b: str) -> None:
     assert alike(a, b) == alike(b, a)
     assert 0 <= alike(a, b) <= 1
     assert alike(a, a) == (1 if grams(a) else 0)
@@ -63,9 +63,9 @@ def test_alike_is_fair(a: str, b: str) -> None:
     [
         ("消防栓", True),
         ("消防", True),
-        ("栓", True),  # one character, the first of none of its pairs
+        ("栓", True),  # one character that begins no pair
         ("防", True),
-        ("Ａ3区 漏水", True),  # wide letters, two words
+        ("Ａ3区 漏水", True),  # full-width letters, two words
         ("a3", True),
         ("13800000000", True),
         ("水漏", False),
@@ -82,7 +82,7 @@ def test_search(query: str, hit: bool) -> None:
 @pytest.mark.django_db
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.text(max_size=60), st.text(max_size=30))
-def test_any_input_is_safe_and_a_text_is_found_by_its_parts(text: str, other: str) -> None:
+def test_any_query_is_safe_and_finds_a_text_containing_it(text: str, other: str) -> None:
     for query in (text, other, f"'{other}' & !({text}:*", "\x00\\'"):
         asked = search_query(query)
         if asked:

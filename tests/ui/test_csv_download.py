@@ -1,4 +1,4 @@
-"""Tables out to a spreadsheet and back, and what a hostile cell or file comes to."""
+"""Table download and upload, including hostile cells and files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def upload(data: bytes) -> SimpleUploadedFile:
     return SimpleUploadedFile("table.csv", data)
 
 
-def test_what_goes_out_comes_back_the_same() -> None:
+def test_downloaded_table_uploads_unchanged() -> None:
     rows = [
         {"code": "a", "name": "甲, 乙\n丙", "n": "-3", "on": "1"},
         {"code": "b", "name": '=HYPERLINK("http://x")', "n": "", "on": "0"},
@@ -23,7 +23,7 @@ def test_what_goes_out_comes_back_the_same() -> None:
         {"code": "d", "name": "＝1+1", "n": "＋86", "on": "＠"},
     ]
     shown = download("units", ("code", "name", "n", "on"), rows).content
-    # A spreadsheet must take nothing for a formula.
+    # A spreadsheet must not take any cell for a formula.
     assert b"'=HYPERLINK" in shown
     assert b"'@sum" in shown
     assert "'＝1+1,'＋86,'＠".encode() in shown
@@ -32,7 +32,7 @@ def test_what_goes_out_comes_back_the_same() -> None:
     assert back == rows
 
 
-def test_files_as_spreadsheets_save_them() -> None:
+def test_upload_reads_csv_as_spreadsheets_save_it() -> None:
     said = "code,name,,\r\n1,甲\r\n\r\n2, 乙 ,,\r\n"
     for data in (said.encode("utf-8-sig"), said.encode("gb18030")):
         table = read_upload(upload(data))
@@ -55,12 +55,12 @@ def test_files_as_spreadsheets_save_them() -> None:
         (b"code\n" + b"x" * MAX_BYTES, "文件太大"),
     ],
 )
-def test_what_is_no_table_is_refused_in_words(data: bytes, why: str) -> None:
+def test_invalid_tables_are_refused_with_a_reason(data: bytes, why: str) -> None:
     with translation.override("zh-hans"), pytest.raises(BadFile, match=why):
         read_upload(upload(data))
 
 
-def test_workbooks_and_json_lines_are_tables_as_well() -> None:
+def test_workbooks_and_json_lines_are_read_as_tables() -> None:
     book = WorkbookWriter()
     sheet = book.sheet("甲")
     sheet.row(["code", "name", "n"], bold=True)

@@ -1,5 +1,5 @@
-"""Every page of every desk, on a phone in Chinese by day and at a desk in English by night: nothing
-that a screen reader, a weak eye or a thumb would stumble over, and nothing that sticks out.
+"""Accessibility and layout of the pages of every desk: on a phone in Chinese with the light theme,
+and on a desktop in English with the dark theme.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/board?period=all&lines=all",
         "/desk/case/{closed}",
     ),
-    # One list stands for all types, which have it from one template.
+    # A few configuration types stand for all, which share one template.
     "admin": (
         "/setup/",
         "/setup/area/",
@@ -56,7 +56,7 @@ PAGES: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("who", PAGES)
 @pytest.mark.parametrize("by_day", [True, False], ids=["phone-zh-light", "desk-en-dark"])
-def test_nothing_to_stumble_over(
+def test_pages_are_accessible_and_fit_the_screen(
     live: Live, live_city: Cast, open_page: OpenPage, who: str, by_day: bool
 ) -> None:
     closed = taken_milk(live_city)

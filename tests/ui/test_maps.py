@@ -1,4 +1,4 @@
-"""What maps draw: outlines, names and which area a point lies in; nobody's appeal."""
+"""Map data: outlines, names and the area of a point, without any appeals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from yinghu.places.models import Area
 pytestmark = pytest.mark.django_db
 
 
-def test_an_area_with_its_outline_and_those_below(client: Client, city: Cast) -> None:
+def test_area_comes_with_its_outline_and_children(client: Client, city: Cast) -> None:
     county = client.get("/geo/330782.json").json()
     assert county["name"] == "义乌市"
     assert county["outline"]["type"] in {"Polygon", "MultiPolygon"}
@@ -29,14 +29,14 @@ def test_an_area_with_its_outline_and_those_below(client: Client, city: Cast) ->
         Area.objects.filter(level=2).values_list("pk", flat=True)
     )
     town = client.get("/geo/330782008.json").json()
-    # It has none of its own: it is drawn within what is around it.
+    # A town without an outline gets that of its county.
     assert town["outline"] == county["outline"]
     assert client.get("/geo/999.json").status_code == 404
     Area.objects.filter(pk="330782008").update(retired_at="2026-01-01T00:00:00Z")
     assert client.get("/geo/330782008.json").status_code == 404
 
 
-def test_a_map_to_press_on_begins_where_the_areas_are(browse: Browse, settings: Settings) -> None:
+def test_picker_map_starts_where_the_areas_are(browse: Browse, settings: Settings) -> None:
     admin = browse("admin")
 
     def begins() -> Any:
@@ -49,8 +49,8 @@ def test_a_map_to_press_on_begins_where_the_areas_are(browse: Browse, settings: 
 
     (west, south, east, north), lost = begins()
     assert (119 < west < 120.1 < east < 121, 29 < south < 29.3 < north < 30, lost) == (1, 1, 0)
-    # Of a new city nothing is known: no map without tiles, the whole country with them, and in
-    # either case what to do.
+    # A new city has no coordinates: no map without tiles, the whole country with them, and a hint
+    # in either case.
     Area.objects.update(lon=None, lat=None, outline=None, updated_at=timezone.now())
     locate.refresh_areas()
     assert begins() == ("no map", True)
@@ -76,14 +76,14 @@ def test_a_map_to_press_on_begins_where_the_areas_are(browse: Browse, settings: 
         ("", None),
     ],
 )
-def test_the_area_of_a_point(client: Client, city: Cast, query: str, code: str | None) -> None:
+def test_area_of_a_point(client: Client, city: Cast, query: str, code: str | None) -> None:
     answer = client.get(f"/geo/at?{query}")
     assert answer.status_code == 200
     found = answer.json().get("code")
     assert found is None if code is None else found.startswith(code)
 
 
-def test_tiles_are_let_in_from_the_named_server_alone() -> None:
+def test_tile_origin_is_taken_from_the_configured_url() -> None:
     assert _origin("") == []
     assert _origin("https://tiles.example.org/{z}/{x}/{y}.png") == ["https://tiles.example.org"]
     assert _origin("https://{s}.tile.example.org/{z}/{x}/{y}.png") == ["https://*.tile.example.org"]

@@ -1,4 +1,4 @@
-"""What a list says of a case beside its status, and who has it."""
+"""Marks and holders in lists of cases, and which case opens next."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def marks(browse: Browse, username: str, path: str, appeal: Appeal) -> list[str]
     return [re.sub(r"<[^>]+>", "", each).strip() for each in found]
 
 
-def test_a_unit_sees_that_somebody_still_waits(browse: Browse, city: Cast) -> None:
+def test_urge_and_supply_are_marked_until_the_next_report(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     assert marks(browse, "milk-handler", "/desk/inbox", appeal) == []
     handling_actions.urge(appeal.pk, requester(appeal))
     handling_actions.supply(appeal.pk, requester(appeal), words="还剩半罐")
     assert marks(browse, "milk-handler", "/desk/inbox", appeal) == ["催办", "有补充"]
 
-    # Who is told something has been heard.
+    # A report to the requester clears the marks.
     handling_actions.report(appeal.pk, city.milk, words="已备货，下午送")
     assert marks(browse, "milk-handler", "/desk/inbox", appeal) == []
     page = text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
     assert "催办" not in page.partition("case-grid")[0]
 
 
-def test_what_was_not_solved_comes_back_marked(browse: Browse, city: Cast) -> None:
+def test_unsolved_and_reopened_cases_are_marked(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     for turn in (1, 2):
         handling_actions.resolve(appeal.pk, city.milk, words="已送到")
@@ -56,7 +56,7 @@ def test_what_was_not_solved_comes_back_marked(browse: Browse, city: Cast) -> No
         assert said[0] in head.partition("case-grid")[0]
 
 
-def test_the_dispatch_desk_sees_what_a_unit_returned(browse: Browse, city: Cast) -> None:
+def test_returned_case_is_marked_for_the_dispatcher(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     actions.return_(appeal.pk, city.milk, why="不归我们管")
     assert marks(browse, "dispatcher", "/desk/dispatch", appeal) == ["退回"]
@@ -65,9 +65,7 @@ def test_the_dispatch_desk_sees_what_a_unit_returned(browse: Browse, city: Cast)
     assert marks(browse, "dispatcher", "/desk/cases", appeal) == []
 
 
-def test_who_has_a_case_is_said_and_it_is_taken_over_in_one_press(
-    browse: Browse, city: Cast
-) -> None:
+def test_colleague_sees_the_holder_and_can_take_over(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     colleague = User.objects.create_user("colleague", password="x", display_name="李师傅")
     Post.objects.create(user=colleague, role="handler", unit=Unit.objects.get(code="milk"))
@@ -77,7 +75,7 @@ def test_who_has_a_case_is_said_and_it_is_taken_over_in_one_press(
     page = text_of(theirs.get(f"/desk/inbox?case={appeal.number}"))
     assert holder in page.partition('id="case"')[0]
     assert f"现在是 {holder} 在办" in page
-    # Nothing lies open that a passer-by would send in somebody else's name.
+    # No form is open that a colleague could send in place of the holder.
     assert not re.search(r'<details class="act[^>]* open', page)
     hand = page.partition('data-act="hand"')[2].partition("</details>")[0]
     assert 'value="colleague"' in hand
@@ -93,7 +91,7 @@ def test_who_has_a_case_is_said_and_it_is_taken_over_in_one_press(
     )
 
 
-def test_what_waits_to_be_rated_lies_open_whoever_did_it(browse: Browse, city: Cast) -> None:
+def test_rating_form_is_open_on_the_callback_desk(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     handling_actions.resolve(appeal.pk, city.milk, words="已送到")
     page = text_of(browse("operator").get(f"/desk/callback?case={appeal.number}"))
@@ -101,7 +99,7 @@ def test_what_waits_to_be_rated_lies_open_whoever_did_it(browse: Browse, city: C
     assert "在办</span>" not in page
 
 
-def test_what_is_done_makes_room_for_the_next(browse: Browse, city: Cast) -> None:
+def test_resolving_a_case_opens_the_next_one(browse: Browse, city: Cast) -> None:
     appeal, other = taken_milk(city), file_one(phone="+8613900000000")
     actions.sort(other.pk, city.clerk, category="milk")
     actions.assign(other.pk, city.dispatcher, unit="milk")
@@ -112,9 +110,7 @@ def test_what_is_done_makes_room_for_the_next(browse: Browse, city: Cast) -> Non
     assert f'id="case" data-keep-typed data-number="{other.number}"' in text_of(answer)
 
 
-def test_what_the_machine_finds_urgent_is_seen_in_the_list_and_is_not_a_decision(
-    browse: Browse, city: Cast
-) -> None:
+def test_suggested_urgency_is_listed_until_the_case_is_sorted(browse: Browse, city: Cast) -> None:
     appeal = file_one("父亲高血压，降压药只剩两天的量")
     suggest.suggest([appeal])
     row = text_of(browse("clerk").get("/desk/triage?part=rows"))
@@ -123,7 +119,7 @@ def test_what_the_machine_finds_urgent_is_seen_in_the_list_and_is_not_a_decision
     assert "建议：" not in text_of(browse("clerk").get("/desk/cases"))
 
 
-def test_what_presses_is_read_first_and_every_case_stands_once(browse: Browse, city: Cast) -> None:
+def test_urgent_cases_come_first_and_each_is_listed_once(browse: Browse, city: Cast) -> None:
     calm = [file_one(f"第 {n} 盏路灯坏了", phone=f"+86139{n:08d}") for n in range(PAGE_SIZE + 2)]
     decided = file_one("老人摔倒了", urgency=3, phone="+8613700000001")
     pressing = file_one("父亲的胰岛素明天就没了", phone="+8613700000002")
@@ -142,14 +138,14 @@ def test_what_presses_is_read_first_and_every_case_stands_once(browse: Browse, c
     assert sorted(both) == sorted(each.number for each in [*calm, decided, pressing])
 
 
-def test_the_next_one_opens_where_one_was_in_the_list(browse: Browse, city: Cast) -> None:
+def test_sorting_opens_the_following_case_of_the_list(browse: Browse, city: Cast) -> None:
     cases = [file_one(phone=f"+86139{n:08d}") for n in range(4)]
     sent = {"category": "milk", "version": 1, "back": "triage", "then": cases[2].number}
     answer = browse("clerk").post(f"/desk/case/{cases[1].number}/sort", sent, follow=True)
     assert f'data-number="{cases[2].number}"' in text_of(answer)
 
 
-def test_what_somebody_gave_back_is_marked(browse: Browse, city: Cast) -> None:
+def test_released_case_is_marked_until_accepted_or_reassigned(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     actions.release(appeal.pk, city.milk, why="车坏了")
     assert marks(browse, "milk-handler", "/desk/inbox", appeal) == ["放回"]
@@ -160,7 +156,7 @@ def test_what_somebody_gave_back_is_marked(browse: Browse, city: Cast) -> None:
     assert marks(browse, "food-handler", "/desk/inbox", appeal) == []
 
 
-def test_a_demand_that_was_answered_is_marked_until_the_next(browse: Browse, city: Cast) -> None:
+def test_answered_supervision_is_marked_until_the_next_demand(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     until = timezone.now() + timedelta(days=2)
 
@@ -175,7 +171,7 @@ def test_a_demand_that_was_answered_is_marked_until_the_next(browse: Browse, cit
     assert "督办，已回复" not in page()
 
 
-def test_the_desk_that_has_a_case_answers_its_supervisor(browse: Browse, city: Cast) -> None:
+def test_clerk_accounts_for_a_supervised_case_before_sorting(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     until = timezone.now() + timedelta(days=2)
     oversight_actions.supervise(appeal.pk, city.commander, until=until, why="为什么没有研判")
@@ -185,7 +181,7 @@ def test_the_desk_that_has_a_case_answers_its_supervisor(browse: Browse, city: C
     assert not appeal.clocks.filter(kind="account", stopped_at=None).exists()
 
 
-def test_why_one_does_not_wait_for_a_helper_is_asked_for(browse: Browse, city: Cast) -> None:
+def test_resolve_form_asks_for_a_reason_while_help_is_pending(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     until = timezone.now() + timedelta(days=2)
     asked = "食品组还没有回复协办，不等的理由"

@@ -1,4 +1,4 @@
-"""The page of components: for developers, and whole."""
+"""The style guide page: complete, and for developers only."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from yinghu.common.icons import icon_names
 pytestmark = pytest.mark.django_db
 
 
-def test_a_city_served_for_real_has_none(client: Client, city: Cast) -> None:
+def test_styleguide_is_absent_in_production(client: Client, city: Cast) -> None:
     assert client.get("/styleguide").status_code == 404
 
 
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
-def test_every_component_is_on_it(
+def test_styleguide_shows_every_component(
     client: Client, city: Cast, settings: Settings, language: str
 ) -> None:
     settings.DEBUG = True

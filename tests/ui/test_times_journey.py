@@ -1,4 +1,4 @@
-"""Clocks run and times pass on a page that stands open, in the words of the server."""
+"""Clocks and relative times keep updating on an open page, in the server's wording."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ JUMPS = (
     (timedelta(hours=1), "red"),
     (timedelta(days=4), "red"),
 )
-"""How far the time goes on each time, and how the clock then looks."""
+"""Steps by which time advances, each with the clock's colour afterwards."""
 
 
 @pytest.mark.parametrize(("locale", "language"), [("zh-CN", "zh-hans"), ("en-GB", "en")])
-def test_clocks_run_and_times_pass_while_a_page_is_open(
+def test_clocks_and_times_update_while_a_page_is_open(
     live: Live, live_city: Cast, open_page: Callable[..., Page], locale: str, language: str
 ) -> None:
     appeal = taken_milk(live_city)
@@ -44,7 +44,7 @@ def test_clocks_run_and_times_pass_while_a_page_is_open(
     page = log_in(open_page(DESK, locale=locale), "milk-handler")
     begun = timezone.now()
     Clock.objects.filter(appeal=appeal, stopped_at=None).update(due_at=begun + LEFT)
-    # The device's clock is wrong by an hour, and stands still but for our jumps.
+    # The device's clock is wrong by an hour and advances only by our jumps.
     page.clock.install()
     page.clock.pause_at(begun + timedelta(hours=1))
     page.goto(f"/desk/case/{appeal.number}")

@@ -1,4 +1,4 @@
-"""Browsers of the cast, as Django's client."""
+"""Fixtures and helpers for browsing as the cast with Django's client."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _fresh(settings: Settings, tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def browse(city: Cast) -> Browse:
-    """`browse("clerk")`: a browser in which that one is logged in; `browse()`: a citizen's."""
+    """`browse("clerk")`: a client logged in as the clerk; `browse()`: an anonymous one."""
 
     def start(username: str = "", **options: Any) -> Client:
         client = Client(**options)
@@ -50,6 +50,6 @@ def form_of(client: Client, address: str = "/file") -> dict[str, str]:
 
 
 def text_of(page: Any) -> str:
-    """What a page says."""
+    """The decoded content of a response."""
     said: str = page.content.decode()
     return said

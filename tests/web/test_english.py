@@ -1,4 +1,4 @@
-"""English pages are English: every page, in a city whose own words have been put into English."""
+"""No Chinese on English pages, in a city whose own data is in English."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from yinghu.routing.models import RoutingRule
 from yinghu.triage.models import Suggestion
 
 CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
-"""Its characters and its marks; “” … — belong to both."""
+"""Chinese characters and punctuation; “” … — are used in both languages."""
 
 NOT_SAID = re.compile(
-    # Names in their own language, and words that only a search looks through.
+    # Language names, text marked as Chinese, and words used only for searching.
     r'<option value="zh-hans"[^>]*>[^<]*|<[^>]* lang="zh[^>]*>[^<]*|data-(words|initials)="[^"]*"'
     r"|<!--.*?-->|<script.*?</script>",
     re.S,
@@ -36,7 +36,7 @@ def upload(data: bytes) -> SimpleUploadedFile:
 
 
 SETUP = ("area", "unit", "user", "post", "category", "limit", "rule", "place", "reply")
-"""All but the city's texts, which are shown in both languages."""
+"""All configuration types except the city's texts, which are shown in both languages."""
 PAGES = {
     "": ("/", "/file", "/file?category=medicine", "/find", "/mine", "/p/xiuhu", "{track}"),
     "clerk": ("/desk/triage", "/desk/callback", "/desk/cases", "/desk/case/{number}"),
@@ -66,7 +66,7 @@ PAGES = {
 
 @pytest.fixture
 def english(city: Cast, settings: Settings) -> dict[str, Any]:
-    """The small city with English words alone, and a case in hand."""
+    """The small city with English data only, and a case in hand."""
     settings.DEMO = False  # its cast has Chinese names
     appeal = file_one("Help, please", name="Wang", category="medicine")
     actions.sort(appeal.pk, city.clerk, category="medicine")
@@ -100,7 +100,7 @@ def english(city: Cast, settings: Settings) -> dict[str, Any]:
 
 
 def without_recorded(said: str) -> str:
-    """A page without the city's words as the history keeps them, in the language they had."""
+    """Remove the city's own words that the history recorded in Chinese."""
     recorded: set[str] = set()
     for name, after in Change.objects.values_list("name", "after"):
         recorded |= {name, *(value for value in after.values() if isinstance(value, str))}
@@ -127,7 +127,7 @@ def test_no_chinese_on_an_english_page(browse: Browse, english: dict[str, Any], 
     assert not found, "\n".join(found)
 
 
-def test_no_chinese_in_what_a_preview_says_in_english(
+def test_no_chinese_in_english_previews_and_form_errors(
     browse: Browse, english: dict[str, Any]
 ) -> None:
     admin = browse("admin", headers={"accept-language": "en"})

@@ -1,4 +1,4 @@
-"""What no person would ask for, and whoever looks for a hole does: never an error of ours."""
+"""Malformed addresses, headers and cookies never cause a server error."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.web.conftest import Browse
         "/setup/place/-/sheet?code=%00",
     ],
 )
-def test_odd_addresses(browse: Browse, city: Cast, address: str) -> None:
+def test_malformed_addresses_give_no_server_error(browse: Browse, city: Cast, address: str) -> None:
     for client in (Client(), browse("clerk"), browse("admin")):
         assert client.get(address).status_code < 500
 
 
-def test_an_ended_login_with_an_odd_referer_keeps_the_words(city: Cast) -> None:
+def test_ended_session_with_a_bad_referer_keeps_typed_words(city: Cast) -> None:
     page = Client().post(
         "/desk/case/0000-0001-3/note", {"words": "写了半天"}, headers={"referer": "http://["}
     )
@@ -35,7 +35,7 @@ def test_an_ended_login_with_an_odd_referer_keeps_the_words(city: Cast) -> None:
 
 
 @pytest.mark.parametrize("key", ["\x00" * 10, "x" * 5000, "ä" * 10])
-def test_a_session_that_cannot_be_is_none(city: Cast, key: str) -> None:
+def test_malformed_session_cookie_causes_no_server_error(city: Cast, key: str) -> None:
     client = Client()
     client.cookies["yinghu_session"] = key
     for address in ("/", "/mine", "/desk"):

@@ -1,4 +1,4 @@
-"""Files and ids made to do harm: to others' messages, to whoever opens a sheet, to the memory."""
+"""Hostile files and ids: forged ids, spreadsheet formulas, symlinks, memory exhaustion."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def rejected_table(path: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-def test_an_id_of_the_apis_senders_is_rejected(own_city: City, tmp_path: Path) -> None:
+def test_id_with_the_prefix_of_api_senders_is_rejected(own_city: City, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "m.csv", [["u1:E9", "一"], ["u:1", "二"]], ["编号", "内容"])
     ran = own_city.run("import", path, "--channel", "hotline")
     assert (ran.code, ran.out.splitlines()[0] + "\n") == (1, summary(2, 1, 0, 1))
@@ -35,12 +35,12 @@ def test_an_id_of_the_apis_senders_is_rejected(own_city: City, tmp_path: Path) -
 @pytest.mark.parametrize(
     "cell", ["=1", "+1", "-1", "@a", "\ta", "\ra", "'=1", "''@x", "'a", "", "a=1"]
 )
-def test_no_cell_is_a_formula_and_every_one_comes_back(cell: str) -> None:
+def test_formula_cells_are_guarded_and_restored(cell: str) -> None:
     assert guarded(cell)[:1] not in {*"=+-@\t\r"} or not cell
     assert plain_again(guarded(cell)) == cell
 
 
-def test_the_rejects_file_is_private_defused_and_comes_back(own_city: City, tmp_path: Path) -> None:
+def test_rejects_file_is_private_guarded_and_importable(own_city: City, tmp_path: Path) -> None:
     rows = [["=1+1", "某天", "@x"], ["'=2", "某天", "-3"], ["少"]]
     path = write_csv(tmp_path / "m.csv", rows, ["内容", "时间", "+备注"])
     rejects = Path(f"{path}.rejects.csv")
@@ -55,7 +55,7 @@ def test_the_rejects_file_is_private_defused_and_comes_back(own_city: City, tmp_
         ["''=2", "某天", "'-3", ""],
         ["", "", "", "少"],
     ]
-    # As it is, it is rejected for the same reasons, and grows no second column of the kind.
+    # Unchanged, it is rejected for the same reasons, and no columns are added again.
     assert own_city.run("import", rejects).code == 1
     again = rejected_table(rejects)
     assert again[0] == table[0]
@@ -66,9 +66,7 @@ def test_the_rejects_file_is_private_defused_and_comes_back(own_city: City, tmp_
     assert bodies() == ["=1+1", "'=2"]
 
 
-def test_a_link_in_the_place_of_the_rejects_file_is_not_followed(
-    own_city: City, tmp_path: Path
-) -> None:
+def test_symlink_as_rejects_file_is_not_followed(own_city: City, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "m.csv", [["", "x"]], ["内容", "姓名"])
     target = tmp_path / "precious"
     target.write_text("mine", "utf-8")
@@ -80,9 +78,7 @@ def test_a_link_in_the_place_of_the_rejects_file_is_not_followed(
     assert target.read_text("utf-8") == "mine"
 
 
-def test_a_rejected_json_line_stands_whole_in_the_rejects_file(
-    own_city: City, tmp_path: Path
-) -> None:
+def test_rejected_json_line_is_kept_whole_in_rejects_file(own_city: City, tmp_path: Path) -> None:
     path = tmp_path / "m.jsonl"
     lines = ['{"content": "", "n": 1}', '{"content": "好"}', '{"content"']
     path.write_text("\n".join(lines), "utf-8")
@@ -92,7 +88,7 @@ def test_a_rejected_json_line_stands_whole_in_the_rejects_file(
     assert [row[2] for row in table[1:]] == [lines[0], lines[2]]
 
 
-def test_rejects_go_to_the_current_folder_where_the_files_is_closed(
+def test_rejects_go_to_current_folder_if_the_files_is_read_only(
     own_city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, here = tmp_path / "closed", tmp_path / "here"
@@ -139,10 +135,10 @@ def sheet_with(path: Path, rows: str) -> Path:
     ],
     ids=["corners", "odd spelling", "row beyond", "large"],
 )
-def test_a_sheet_that_would_fill_the_memory_is_refused(
+def test_oversized_sheet_is_refused(
     own_city: City, tmp_path: Path, rows: str, complaint: str
 ) -> None:
-    # A parameter of the test would be kept in memory by each worker.
+    # As a parameter, this text would stay in the memory of each pytest worker.
     rows = rows.replace("{301 MB}", "1" * (301 * 2**20))
     path = sheet_with(tmp_path / "m.xlsx", rows)
     ran = own_city.run("import", path)
@@ -150,7 +146,7 @@ def test_a_sheet_that_would_fill_the_memory_is_refused(
     assert complaint in ran.err
 
 
-def test_references_are_seen_wherever_the_pieces_end(
+def test_cell_references_are_found_across_chunks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
@@ -160,7 +156,7 @@ def test_references_are_seen_wherever_the_pieces_end(
         assert "1048576 行 × 16384 列" in workbooks.fault(path)
 
 
-def test_a_repeated_cell_of_an_ods_is_counted(tmp_path: Path) -> None:
+def test_repeated_ods_cells_are_counted(tmp_path: Path) -> None:
     def ods(cell: str) -> Path:
         path = tmp_path / "m.ods"
         with zipfile.ZipFile(path, "w") as book:
@@ -176,7 +172,7 @@ def test_a_repeated_cell_of_an_ods_is_counted(tmp_path: Path) -> None:
     assert "1048576 行 × 16384 列" in workbooks.fault(ods(cell))
 
 
-def test_unused_columns_are_named_and_a_guessed_category_rejects_nobody(
+def test_unused_columns_are_named_and_guessed_category_never_rejects(
     own_city: City, tmp_path: Path
 ) -> None:
     rows = [

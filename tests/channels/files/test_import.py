@@ -1,4 +1,4 @@
-"""`yinghu import`: every row of a file is exactly one appeal, and a bad one stops nothing."""
+"""`yinghu import`: each valid row becomes exactly one appeal, and bad rows stop nothing."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def bodies() -> list[str]:
 
 
 def assert_whole(count: int) -> None:
-    """That many appeals, each with its first event, its clocks and one message."""
+    """There are `count` appeals, each with its first event, its clocks and one message."""
     assert Appeal.objects.count() == count
     assert Event.objects.filter(verb="file", seq=1).count() == count
     assert Clock.objects.count() == 2 * count
@@ -80,7 +80,7 @@ def assert_whole(count: int) -> None:
         ("utf-8", "|"),
     ],
 )
-def test_csv_as_offices_write_it(
+def test_csv_of_common_encodings_and_delimiters(
     own_city: City, tmp_path: Path, encoding: str, delimiter: str
 ) -> None:
     path = write_csv(tmp_path / "m.csv", [FIRST, SECOND], encoding=encoding, delimiter=delimiter)
@@ -101,9 +101,7 @@ def test_csv_as_offices_write_it(
     assert json.loads(unseal(message.raw)) == dict(zip(HEADER, FIRST, strict=True))
 
 
-def test_the_second_run_files_nothing_and_a_grown_file_only_what_is_new(
-    own_city: City, tmp_path: Path
-) -> None:
+def test_second_run_files_only_new_rows(own_city: City, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "m.csv", [FIRST, SECOND])
     own_city.run("import", path, "--channel", "feed")
     ran = own_city.run("import", path, "--channel", "feed")
@@ -111,11 +109,11 @@ def test_the_second_run_files_nothing_and_a_grown_file_only_what_is_new(
     write_csv(path, [FIRST, ["A3", "", "又一件", "", "", "", "", "", ""], SECOND])
     assert own_city.run("import", path, "--channel", "feed").out == summary(3, 1, 2, 0)
     assert bodies() == [FIRST[2], "奶粉没有了", "又一件"]
-    # The same ids of another channel are other messages.
+    # The same ids in another channel are other messages.
     assert own_city.run("import", path, "--channel", "hotline").out == summary(3, 3, 0, 0)
 
 
-def test_rows_without_ids_are_known_by_what_they_say_equal_ones_by_their_number(
+def test_rows_without_ids_are_identified_by_content_and_count(
     own_city: City, tmp_path: Path
 ) -> None:
     path = write_csv(tmp_path / "m.csv", [["停水了"], ["停水了"], ["停电了"]], ["内容"])
@@ -129,7 +127,7 @@ def test_rows_without_ids_are_known_by_what_they_say_equal_ones_by_their_number(
     assert not Message.objects.filter(external_id__contains="停").exists()
 
 
-def test_hidden_signs_do_not_change_what_staff_read(own_city: City, tmp_path: Path) -> None:
+def test_invisible_characters_are_removed_on_import(own_city: City, tmp_path: Path) -> None:
     row = ["A1", "路\u202e灯", "灯\u200b坏了", "", "\u2067小\u200d王", "\u202d13812345678\u202c"]
     nothing = ["A2", "", "\u200b\u202e", "", "", ""]
     rows = [[*each, "3\u200f号楼", "", ""] for each in (row, nothing)]
@@ -146,7 +144,7 @@ def test_hidden_signs_do_not_change_what_staff_read(own_city: City, tmp_path: Pa
     assert rejects_of(path) == [["3", "没有诉求正文"]]
 
 
-def test_columns_of_any_name_by_map(own_city: City, tmp_path: Path) -> None:
+def test_map_option_accepts_any_column_names(own_city: City, tmp_path: Path) -> None:
     header = ["a=b", "谁", "类", "x", "y", "罐数"]
     row = ["要奶粉", "u1", "奶粉", "120.0785", "29.3061", "2"]
     path = write_csv(tmp_path / "m.csv", [row], header)
@@ -157,11 +155,11 @@ def test_columns_of_any_name_by_map(own_city: City, tmp_path: Path) -> None:
     assert (appeal.category_id, appeal.answers) == ("milk", {"count": "2"})
     assert (appeal.lon, appeal.lat) == (120.0785, 29.3061)
     assert (appeal.area_id or "").startswith("330782")
-    # Another channel's user of the same number is somebody else.
+    # The same user id in another channel is another caller.
     assert bytes(appeal.caller or b"") == blind("volunteers:u1")
 
 
-def test_points_of_chinese_maps_are_turned_into_wgs84(own_city: City, tmp_path: Path) -> None:
+def test_gcj02_option_converts_points_to_wgs84(own_city: City, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "m.csv", [["这里", "120.08", "29.31"]], ["内容", "经度", "纬度"])
     own_city.run("import", path, "--gcj02")
     appeal = Appeal.objects.get()
@@ -182,7 +180,7 @@ def test_points_of_chinese_maps_are_turned_into_wgs84(own_city: City, tmp_path: 
         (["留言详情=body", "点赞数=answer"], ["没有“answer”这个含义"]),
     ],
 )
-def test_a_wrong_map_is_told_with_what_there_is(
+def test_wrong_map_is_refused_with_a_hint(
     own_city: City, tmp_path: Path, maps: list[str], complaints: list[str]
 ) -> None:
     path = write_csv(tmp_path / "m.csv", [FIRST])
@@ -193,7 +191,7 @@ def test_a_wrong_map_is_told_with_what_there_is(
     assert not Message.objects.exists()
 
 
-def test_bad_rows_are_told_kept_and_stop_nothing(own_city: City, tmp_path: Path) -> None:
+def test_bad_rows_are_reported_and_kept_without_stopping(own_city: City, tmp_path: Path) -> None:
     header = ["编号", "内容", "时间", "类别"]
     rows = [
         ["1", "好的", "2020/1/1", "milk"],
@@ -227,13 +225,13 @@ def test_bad_rows_are_told_kept_and_stop_nothing(own_city: City, tmp_path: Path)
     assert [message.error for message in kept] == [why for _line, why in expected]
     assert json.loads(unseal(kept[2].raw))["内容"] == "类别不对"
     assert unseal(kept[4].raw) == "6,多一格,,,多\r\n"
-    # Again: the same are rejected, nothing is kept twice.
+    # A second run rejects the same rows and keeps nothing twice.
     again = own_city.run("import", path, "--map", *maps)
     assert again.out.startswith(summary(10, 0, 3, 7))
     assert Message.objects.count() == 10
 
 
-def test_a_mended_map_or_row_files_what_was_rejected(own_city: City, tmp_path: Path) -> None:
+def test_rejected_rows_are_filed_once_map_or_row_is_fixed(own_city: City, tmp_path: Path) -> None:
     rows = [["1", "一", "类", "2020/1/1"], ["2", "二", "别", "2020/13/1"]]
     path = write_csv(tmp_path / "m.csv", rows, ["编号", "内容", "归类", "时间"])
     own_city.run("import", path, "--map", "编号=external_id", "内容=body", "归类=category")
@@ -248,7 +246,7 @@ def test_a_mended_map_or_row_files_what_was_rejected(own_city: City, tmp_path: P
     assert_whole(2)
 
 
-def test_the_rejects_file_can_be_mended_and_imported(own_city: City, tmp_path: Path) -> None:
+def test_rejects_file_can_be_corrected_and_imported(own_city: City, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "m.csv", [["一", "2020/1/1"], ["二", "某天"]], ["内容", "时间"])
     own_city.run("import", path)
     rejects = Path(f"{path}.rejects.csv")
@@ -257,7 +255,7 @@ def test_the_rejects_file_can_be_mended_and_imported(own_city: City, tmp_path: P
     assert bodies() == ["一", "二"]
 
 
-def test_a_phone_a_point_or_an_area_that_we_cannot_read_rejects_nobody(
+def test_unreadable_phone_point_or_area_does_not_reject_a_row(
     own_city: City, tmp_path: Path
 ) -> None:
     header = ["内容", "电话", "经度", "纬度", "区域", "地址"]
@@ -280,7 +278,7 @@ def test_a_phone_a_point_or_an_area_that_we_cannot_read_rejects_nobody(
     assert "138****5678" in unseal(Message.objects.get(appeal=one).raw)
 
 
-def test_excel(own_city: City, tmp_path: Path) -> None:
+def test_excel_workbook_is_imported(own_city: City, tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     sheet = book.active
     assert sheet is not None
@@ -312,7 +310,7 @@ def test_excel(own_city: City, tmp_path: Path) -> None:
     assert "有：Sheet、另一张" in own_city.run("import", path, "--sheet", "没有").err
 
 
-def test_json_lines_with_broken_ones_among_them(own_city: City, tmp_path: Path) -> None:
+def test_broken_json_lines_are_rejected_and_others_filed(own_city: City, tmp_path: Path) -> None:
     path = tmp_path / "m.jsonl"
     path.write_text(
         '{"id": 1, "content": "停水", "user": {"name": "王小明", "phone": "13812345678"}, "n": 3}\n'
@@ -350,7 +348,7 @@ def test_json_lines_with_broken_ones_among_them(own_city: City, tmp_path: Path) 
         ("missing.csv", None, "读不了"),
     ],
 )
-def test_files_that_cannot_be_used_say_why(
+def test_unusable_files_are_refused_with_a_reason(
     own_city: City, tmp_path: Path, name: str, content: bytes | None, complaint: str
 ) -> None:
     path = tmp_path / name
@@ -364,9 +362,7 @@ def test_files_that_cannot_be_used_say_why(
     assert not Message.objects.exists()
 
 
-def test_undecodable_bytes_a_quote_left_open_nuls_and_a_giant_cell(
-    own_city: City, tmp_path: Path
-) -> None:
+def test_damaged_csv_rows_are_rejected_and_others_filed(own_city: City, tmp_path: Path) -> None:
     giant = "大" * (10 * 2**20)
     text = io.BytesIO()
     text.write("编号,内容\r\n1,前\r\n".encode())
@@ -389,9 +385,7 @@ def test_undecodable_bytes_a_quote_left_open_nuls_and_a_giant_cell(
     assert json.loads(unseal(kept[1].raw))["内容"] == giant
 
 
-def test_a_channel_that_takes_no_files_and_a_place_that_takes_no_rejects(
-    own_city: City, tmp_path: Path
-) -> None:
+def test_unusable_channel_or_rejects_path_is_refused(own_city: City, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "m.csv", [FIRST])
     ran = own_city.run("import", path, "--channel", "web")
     assert ran.code == 2
@@ -407,7 +401,7 @@ def many(path: Path, count: int) -> Path:
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
-def test_broken_off_in_the_middle_it_goes_on_where_it_stood(
+def test_interrupted_import_continues_on_the_next_run(
     own_city: City, tmp_path: Path, ending: signal.Signals
 ) -> None:
     path = many(tmp_path / "m.csv", 12_000)
@@ -426,7 +420,7 @@ def test_broken_off_in_the_middle_it_goes_on_where_it_stood(
     assert_whole(12_000)
 
 
-def test_two_imports_of_one_file_at_once(own_city: City, tmp_path: Path) -> None:
+def test_concurrent_imports_of_one_file_file_each_row_once(own_city: City, tmp_path: Path) -> None:
     path = many(tmp_path / "m.csv", 6_000)
     first = own_city.start("import", path, "--channel", "feed")
     second = own_city.start("import", path, "--channel", "feed")

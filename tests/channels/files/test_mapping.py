@@ -1,4 +1,4 @@
-"""What cells mean: times, phones, names of columns; and rows that come out as they were written."""
+"""Parsing of times, phones and column names, and round trips of rows."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_time_with_its_own_offset_keeps_it() -> None:
     "text",
     ["昨天", "2019/2/30", "28/2/2019", "2019/13/1", "2019", "2019/2/28 25:00", "0000/1/1", "１２"],
 )
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_invalid_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         mapping.moment(text, SHANGHAI)
 
@@ -84,24 +84,24 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         ("call me 13812345678 or", "+8613812345678"),
     ],
 )
-def test_the_first_phone_of_a_cell(text: str, expected: str) -> None:
+def test_first_phone_of_a_cell_is_used(text: str, expected: str) -> None:
     assert mapping.phone_of(text) == expected
 
 
 @given(st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True))
-def test_the_short_way_for_mobiles_says_what_phonenumbers_says(text: str) -> None:
+def test_fast_path_for_mobiles_agrees_with_phonenumbers(text: str) -> None:
     number = phonenumbers.parse(text, "CN")
     assert phonenumbers.is_possible_number(number)
     said = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     assert normal_phone(text, "CN") == said
 
 
-def test_columns_of_one_name_are_numbered_however_many() -> None:
+def test_columns_of_the_same_name_are_numbered() -> None:
     assert _named(["a", "a(2)", "a", "", "a"]) == ["a", "a(2)", "a(3)", "第4列", "a(4)"]
     assert len(set(_named(["同名"] * 16_384))) == 16_384
 
 
-def test_guesses_by_the_names_of_columns() -> None:
+def test_meanings_are_guessed_from_column_names() -> None:
     columns = ["序号", "工单编号", "来电人", "联系电话", "诉求内容", "Created_At", "备注", "内容"]
     assert mapping.guess(columns) == {
         "external_id": "工单编号",
@@ -115,7 +115,7 @@ def test_guesses_by_the_names_of_columns() -> None:
         mapping.guess(["a", "b"])
 
 
-def test_every_guess_is_a_meaning() -> None:
+def test_every_guess_is_a_known_meaning() -> None:
     known = {*mapping.TARGETS, *mapping.REPLAY_TARGETS, "answers.likes", "answers.dislikes"}
     assert set(mapping._GUESSES) <= known
 
@@ -126,15 +126,13 @@ def test_channels_have_labels() -> None:
     assert channel_label("gone") == "gone"
 
 
-# No lone surrogates: no file can hold them. No bare carriage return: csv takes it for a line's end.
+# No lone surrogates: they cannot be encoded in a file.
 CELL = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 TABLE = st.lists(st.lists(CELL, min_size=3, max_size=3), max_size=8)
 
 
 @given(TABLE, st.sampled_from(["utf-8", "utf-8-sig", "gb18030", "utf-16"]), st.sampled_from(",;\t"))
-def test_a_csv_comes_out_as_it_went_in(
-    table: list[list[str]], encoding: str, delimiter: str
-) -> None:
+def test_csv_round_trip(table: list[list[str]], encoding: str, delimiter: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.csv"
         with path.open("w", encoding=encoding, newline="") as file:
@@ -152,7 +150,7 @@ def test_a_csv_comes_out_as_it_went_in(
 
 
 @given(st.binary(max_size=400))
-def test_no_bytes_break_the_reader(junk: bytes) -> None:
+def test_reader_survives_arbitrary_bytes(junk: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.csv"
         path.write_bytes("内容,时间\r\n".encode() + junk)
@@ -175,7 +173,7 @@ def test_no_bytes_break_the_reader(junk: bytes) -> None:
         max_size=5,
     )
 )
-def test_json_lines_come_out_as_they_went_in(objects: list[dict[str, object]]) -> None:
+def test_json_lines_round_trip(objects: list[dict[str, object]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.jsonl"
         path.write_text("\n".join(json.dumps(found) for found in objects), "utf-8")

@@ -1,4 +1,4 @@
-"""`yinghu replay`: answered appeals go the whole way, each from where it stands."""
+"""`yinghu replay`: answered appeals go through the whole loop, each from its current status."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def tally(closed: int, before: int, unanswered: int, unable: int) -> str:
     return f"办到销号 {closed}，早已结束 {before}，没有答复 {unanswered}，办不了 {unable}"
 
 
-def test_the_whole_way_by_the_right_people(own_city: City, tmp_path: Path) -> None:
+def test_replay_performs_each_step_as_the_responsible_actor(own_city: City, tmp_path: Path) -> None:
     path = write(tmp_path / "r.csv", [MILK, UNIT, WAITING])
     ran = own_city.run("replay", path, "--channel", "feed")
     assert (ran.code, ran.out.splitlines()) == (
@@ -72,14 +72,14 @@ def test_the_whole_way_by_the_right_people(own_city: City, tmp_path: Path) -> No
     assigned = Event.objects.get(appeal=other, verb="assign")
     assert assigned.user == User.objects.get(username="dispatcher")
     assert of("4").status == "filed"
-    # Again: what is ended is left, and an answer that has come since is carried on.
+    # A second run skips ended cases and replays answers added since.
     write(path, [MILK, UNIT, [*WAITING[:3], "现在有了", "2022/8/9", "food"]])
     ran = own_city.run("replay", path, "--channel", "feed")
     assert ran.out.splitlines()[1] == tally(1, 2, 0, 0)
     assert Event.objects.count() == 21
 
 
-def test_a_question_of_policy_is_answered_at_the_desk(own_city: City, tmp_path: Path) -> None:
+def test_policy_question_is_answered_at_the_desk(own_city: City, tmp_path: Path) -> None:
     path = write(tmp_path / "r.csv", [POLICY])
     own_city.run("import", path, "--channel", "feed")
     actions.sort(of("2").pk, cast().clerk, category="policy")
@@ -87,7 +87,7 @@ def test_a_question_of_policy_is_answered_at_the_desk(own_city: City, tmp_path: 
     assert verbs(of("2")) == ["file", "sort", "answer", "rate", "close"]
 
 
-def test_each_is_picked_up_where_it_stands(own_city: City, tmp_path: Path) -> None:
+def test_replay_continues_from_each_status(own_city: City, tmp_path: Path) -> None:
     people = cast()
     rows = [[str(n), *MILK[1:]] for n in range(1, 10)]
     path = write(tmp_path / "r.csv", rows)
@@ -118,7 +118,7 @@ def test_each_is_picked_up_where_it_stands(own_city: City, tmp_path: Path) -> No
     assert rejects[1].startswith("9,正在等诉求人补充,8,")
 
 
-def test_who_is_missing_is_said_and_the_rest_goes_on(own_city: City, tmp_path: Path) -> None:
+def test_missing_actors_and_bad_rows_do_not_stop_replay(own_city: City, tmp_path: Path) -> None:
     Post.objects.filter(unit__code="milk").delete()
     path = write(
         tmp_path / "r.csv",
@@ -147,7 +147,7 @@ def test_who_is_missing_is_said_and_the_rest_goes_on(own_city: City, tmp_path: P
     assert of("5").status == "sorted"
 
 
-def test_without_a_rule_the_unit_of_the_command_takes_it(own_city: City, tmp_path: Path) -> None:
+def test_unit_option_applies_without_a_routing_rule(own_city: City, tmp_path: Path) -> None:
     path = write(tmp_path / "r.csv", [["1", "一件说不清的事", "", "好了", "", ""]])
     ran = own_city.run("replay", path, "--channel", "feed")
     assert ran.code == 1
@@ -161,16 +161,14 @@ def test_without_a_rule_the_unit_of_the_command_takes_it(own_city: City, tmp_pat
     assert (appeal.status, appeal.category_id, appeal.satisfaction) == ("closed", "other", "fairly")
 
 
-def test_a_file_without_answers_is_refused(own_city: City, tmp_path: Path) -> None:
+def test_file_without_an_answer_column_is_refused(own_city: City, tmp_path: Path) -> None:
     path = write(tmp_path / "r.csv", [MILK])
     ran = own_city.run("replay", path, "--channel", "feed", "--map", "内容=body")
     assert (ran.code, ran.out) == (2, "")
     assert "没有指明哪一列是答复" in ran.err
 
 
-def test_a_worker_that_reacts_meanwhile_is_no_harm(
-    live: Live, tmp_path: Path, capsys: object
-) -> None:
+def test_replay_completes_while_a_worker_reacts(live: Live, tmp_path: Path, capsys: object) -> None:
     rows = [[str(n), *(MILK if n % 2 else UNIT)[1:5], ""] for n in range(60)]
     path = write(tmp_path / "r.csv", rows)
     from yinghu import cli

@@ -1,4 +1,4 @@
-"""What is masked neither names anybody nor can be called."""
+"""Masked text neither names a person nor contains a number that can be called."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHINESE = {
 }
 
 
-def test_masks_show_too_little_to_call_or_to_name() -> None:
+def test_masks_of_names_and_phones() -> None:
     assert mask_name("王小明") == "王**"
     assert mask_name("") == ""
     assert mask_phone("+8613812345678") == "138****5678"
@@ -77,10 +77,10 @@ def test_masks_show_too_little_to_call_or_to_name() -> None:
         "一,3,8,2,7,4,6,9,1,5,四",
     ],
 )
-def test_phones_in_words_are_hidden_however_written(phone: str) -> None:
+def test_phone_in_text_is_masked_in_any_notation(phone: str) -> None:
     shown = without_numbers(f"请打{phone}找我")
     assert "****" in shown
-    # At most three at the beginning and two at the end, or one more where that may be a word.
+    # At most three leading and two trailing digits, or one more that may be part of a word.
     assert len(digits_of(shown)) <= 6
 
 
@@ -104,12 +104,12 @@ def test_phones_in_words_are_hidden_however_written(phone: str) -> None:
         f"见 {number_of(123)}, {number_of(77)}；",
     ],
 )
-def test_ordinary_numbers_stay(words: str) -> None:
+def test_ordinary_numbers_are_not_masked(words: str) -> None:
     assert without_numbers(words) == words
 
 
 def digits_of(text: str) -> str:
-    """Every digit that a reader makes out, in order."""
+    """Every digit that a reader recognises, in order."""
     found = ""
     for char in unicodedata.normalize("NFKC", text):
         value = unicodedata.digit(char, None)
@@ -137,7 +137,7 @@ BETWEEN = st.text(
 
 @st.composite
 def written(draw: st.DrawFn) -> tuple[str, str]:
-    """A mobile number, and as somebody may have written it down."""
+    """A mobile number, and a notation in which it may be written."""
     phone = "1" + draw(st.text("3456789", min_size=1, max_size=1))
     phone += draw(st.text("0123456789", min_size=9, max_size=9))
     drawn = "".join(draw(st.sampled_from(ALPHABETS))[int(digit)] for digit in phone)
@@ -151,16 +151,16 @@ def written(draw: st.DrawFn) -> tuple[str, str]:
     return phone, drawn[0] + "".join(a + b for a, b in zip(gaps, drawn[1:], strict=True))
 
 
-# The first example reads all of Unicode.
+# The first example loads all of Unicode.
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(written(), st.sampled_from(["", "请打", "+86 ", "3号楼", "2026-11-22 14:05 ", "我一 "]))
-def test_no_phone_is_legible_however_it_is_written(number: tuple[str, str], before: str) -> None:
+def test_random_notations_of_phones_are_masked(number: tuple[str, str], before: str) -> None:
     phone, text = number
     left = list(map(digits_of, without_numbers(f"{before}{text}一直打不通").split("****")))
     assert not any(phone[at : at + 7] in part for at in range(5) for part in left), (text, left)
 
 
-def test_what_stands_beside_a_phone_stays() -> None:
+def test_text_beside_a_phone_is_kept() -> None:
     assert without_numbers("2026-11-22 13827469153一直打不通") == "2026-11-22 138****53一直打不通"
     assert without_numbers("见 1381-2345-6") == "见 ****56"
 
@@ -173,7 +173,7 @@ def test_what_stands_beside_a_phone_stays() -> None:
         *("2026-11-22 ", "138 2012-12-12 "),
     ],
 )
-def test_masking_takes_its_time_by_the_length_alone(part: str) -> None:
+def test_masking_does_not_take_quadratic_time(part: str) -> None:
     def seconds(length: int) -> float:
         text = (part * length)[:length]
         took = []
@@ -183,11 +183,11 @@ def test_masking_takes_its_time_by_the_length_alone(part: str) -> None:
             took.append(time.process_time() - began)
         return min(took)
 
-    # Some 10 ms; what grows with the square of the length would take minutes.
+    # About 10 ms; quadratic time would be minutes.
     assert seconds(100_000) < 2
 
 
-def test_parts_of_phones_are_taken_out_of_a_search() -> None:
+def test_parts_of_phones_are_removed_from_a_search() -> None:
     for part in ("13827", "1-3-8-2-7", "①③⑧②⑦", "¹³⁸²⁷", "一三八二七", "１３８２７"):
         assert without_digits(f"奶粉 {part} 婴儿").split() == ["奶粉", "婴儿"]
     assert without_digits("A3区 502 三楼") == "A3区 502 三楼"

@@ -1,4 +1,4 @@
-"""Phone numbers are understood however they are typed."""
+"""Normalisation of typed phone numbers."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ from yinghu.common.privacy.phones import normal_phone
         ("1" * 400, ""),
     ],
 )
-def test_phones_are_understood_however_typed(typed: str, number: str) -> None:
+def test_typed_phone_is_normalised(typed: str, number: str) -> None:
     assert normal_phone(typed) == number

@@ -1,4 +1,4 @@
-"""What is sealed stays unreadable without the keys, and is found again with them."""
+"""Sealed values can be read and found only with the keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OLD, NEW = b"o" * 32, b"n" * 32
 
 
 @given(st.text(min_size=1))
-def test_what_is_sealed_comes_back_and_never_twice_the_same(text: str) -> None:
+def test_sealed_text_can_be_unsealed_and_differs_each_time(text: str) -> None:
     text = text.encode("utf-8", "ignore").decode()
     if text:
         assert unseal(seal(text)) == text
@@ -28,14 +28,14 @@ def test_empty_stays_empty() -> None:
     assert blind("") is None
 
 
-def test_a_changed_byte_is_noticed() -> None:
+def test_changed_byte_is_detected() -> None:
     sealed = bytearray(seal("王小明"))
     sealed[-1] ^= 1
     with pytest.raises(Unreadable, match="changed"):
         unseal_bytes(bytes(sealed))
 
 
-def test_a_newer_key_in_front_loses_nothing(settings: Settings) -> None:
+def test_old_values_stay_readable_after_a_new_key(settings: Settings) -> None:
     settings.DATA_KEYS = (OLD,)
     sealed, index = seal("王小明"), blind("+8613812345678")
     settings.DATA_KEYS = (NEW, OLD)

@@ -1,4 +1,4 @@
-"""What a link opens and what not: second factors, sessions, and who is out of use."""
+"""Invitation links: second factors, sessions and retired logins."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OLD, NEW = "old-qingshan-words", "new-qingshan-words"
 
 @pytest.fixture
 def worker(city: Cast) -> User:
-    """Somebody with a password of their own."""
+    """A login with a password."""
     user = User.objects.create_user(username="worker", password=OLD, display_name="小工")
     user.posts.create(unit_id=User.objects.get(username="clerk").posts.get().unit_id, role="clerk")
     return user
@@ -33,12 +33,12 @@ def invite(admin: Client, **given: str) -> str:
 
 
 def choose(client: Client, secret: str) -> str:
-    """Where one lands after choosing the new password."""
+    """Set the new password; return the address that it redirects to."""
     words = {"new_password1": NEW, "new_password2": NEW}
     return client.post(f"/invite/{secret}", words).headers["Location"]
 
 
-def test_a_link_alone_does_not_get_past_a_second_factor(browse: Browse, worker: User) -> None:
+def test_link_does_not_bypass_the_second_factor(browse: Browse, worker: User) -> None:
     TOTP.activate(worker, "A" * 32)
     thief = browse()
     assert choose(thief, invite(browse("admin"))) == "/accounts/login/"
@@ -48,7 +48,7 @@ def test_a_link_alone_does_not_get_past_a_second_factor(browse: Browse, worker: 
     assert Authenticator.objects.filter(user=worker).exists()
 
 
-def test_for_a_lost_phone_the_second_factor_and_the_password_go_together(
+def test_lost_phone_resets_second_factor_and_password(
     browse: Browse, worker: User, settings: Settings
 ) -> None:
     TOTP.activate(worker, "A" * 32)
@@ -63,7 +63,7 @@ def test_for_a_lost_phone_the_second_factor_and_the_password_go_together(
     change = Change.objects.get(kind="user", key="worker", after__has_key="second_factor")
     assert change.user == User.objects.get(username="admin")
     assert "动态码" in text_of(browse("admin").get("/setup/user/worker/history"))
-    # Their new password leads straight to a new second factor, without being asked for again.
+    # The new password leads straight to second-factor setup, without reauthentication.
     settings.SECOND_FACTOR_REQUIRED = True
     client = browse()
     assert choose(client, secret) == "/desk"
@@ -72,14 +72,14 @@ def test_for_a_lost_phone_the_second_factor_and_the_password_go_together(
     assert "设置动态码" in text_of(page)
 
 
-def test_a_new_password_ends_the_sessions_of_the_old_one(browse: Browse, worker: User) -> None:
+def test_new_password_ends_existing_sessions(browse: Browse, worker: User) -> None:
     elsewhere = browse("worker")
     assert elsewhere.get("/desk/triage").status_code == 200
     assert choose(browse(), invite(browse("admin"))) == "/desk"
     assert elsewhere.get("/desk/triage").status_code == 302
 
 
-def test_whoever_is_back_in_use_has_to_log_in_again(browse: Browse, worker: User) -> None:
+def test_restored_login_must_log_in_again(browse: Browse, worker: User) -> None:
     admin, client, other = browse("admin"), browse("worker"), browse("clerk")
     assert client.get("/desk/triage").status_code == 200
     admin.post("/setup/user/worker/retire")
@@ -90,7 +90,7 @@ def test_whoever_is_back_in_use_has_to_log_in_again(browse: Browse, worker: User
     assert other.get("/desk/triage").status_code == 200
 
 
-def test_the_history_tells_of_a_password_without_it(browse: Browse, worker: User) -> None:
+def test_history_records_a_password_change_without_secrets(browse: Browse, worker: User) -> None:
     secret = invite(browse("admin"))
     choose(browse(), secret)
     told = list(Change.objects.filter(kind="user", key="worker").order_by("pk"))

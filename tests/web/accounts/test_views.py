@@ -1,4 +1,4 @@
-"""Who gets in, and where they land."""
+"""Login, access to desks, and error pages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HOMES = {
 
 @pytest.mark.parametrize("username", HOMES)
 def test_everyone_lands_on_their_own_desk(browse: Browse, username: str) -> None:
-    # Until something is seen through, administrators begin at the guide (`test_first_run.py`).
+    # Until a case is resolved, administrators begin at the guide (`test_first_run.py`).
     Appeal.objects.filter(pk=file_one().pk).update(status="resolved")
     client = browse()
     page = client.post("/demo-login", {"username": username}, follow=True)
@@ -47,7 +47,7 @@ def test_one_click_logins_exist_in_demo_mode_only(browse: Browse, settings: Sett
     assert client.post("/demo-login", {"username": "clerk"}).status_code == 404
 
 
-def test_one_click_never_opens_an_account_with_a_password(browse: Browse) -> None:
+def test_one_click_login_is_refused_for_real_accounts(browse: Browse) -> None:
     user = User.objects.get(username="clerk")
     user.set_password("a-real-one-now")
     user.save()
@@ -56,7 +56,7 @@ def test_one_click_never_opens_an_account_with_a_password(browse: Browse) -> Non
         assert browse().post("/demo-login", {"username": name}).status_code == 404
 
 
-def test_one_click_is_a_post_from_our_own_page(browse: Browse) -> None:
+def test_one_click_login_requires_post_and_csrf_token(browse: Browse) -> None:
     assert browse().get("/demo-login").status_code == 405
     assert (
         browse(enforce_csrf_checks=True).post("/demo-login", {"username": "clerk"}).status_code
@@ -80,7 +80,7 @@ def test_password_login_leads_to_the_desk(browse: Browse) -> None:
     assert said.redirect_chain[-1] == ("/desk/triage", 302)
 
 
-def test_made_up_names_do_not_wash_out_the_count_of_wrong_passwords(browse: Browse) -> None:
+def test_unknown_names_do_not_evict_failed_login_counts(browse: Browse) -> None:
     cache.clear()
 
     def wrong(name: str, address: str) -> str:
@@ -120,7 +120,7 @@ def test_strangers_are_asked_to_log_in(browse: Browse, path: str) -> None:
     assert page.headers["Location"] == f"/accounts/login/?next={path}"
 
 
-def test_desks_of_others_are_closed(browse: Browse) -> None:
+def test_desks_of_other_roles_are_forbidden(browse: Browse) -> None:
     closed = {
         "volunteer": ["triage", "dispatch", "inbox", "callback"],
         "milk-handler": ["triage", "dispatch", "callback"],
@@ -133,13 +133,13 @@ def test_desks_of_others_are_closed(browse: Browse) -> None:
     assert browse("volunteer").get("/board").status_code == 403
 
 
-def test_a_login_without_any_post_sees_nothing(browse: Browse) -> None:
+def test_login_without_a_post_is_forbidden_everywhere(browse: Browse) -> None:
     User.objects.create_user(username="leaver")
     client = browse("leaver")
     assert [client.get(path).status_code for path in PAGES] == [403] * len(PAGES)
 
 
-def test_pages_carry_no_inline_code_and_name_no_third_party(browse: Browse) -> None:
+def test_pages_have_no_inline_code_and_no_third_party(browse: Browse) -> None:
     for client, path in ((browse(), "/"), (browse(), "/file"), (browse("clerk"), "/board")):
         page = client.get(path)
         policy = page.headers["Content-Security-Policy"]
@@ -152,7 +152,7 @@ def test_pages_carry_no_inline_code_and_name_no_third_party(browse: Browse) -> N
         assert "//cdn" not in said
 
 
-def test_an_error_is_a_page_in_the_users_language(browse: Browse) -> None:
+def test_error_pages_use_the_users_language(browse: Browse) -> None:
     page = browse().get("/no-such-page", headers={"Accept-Language": "en"})
     assert page.status_code == 404
     assert 'lang="en"' in text_of(page)
@@ -161,9 +161,7 @@ def test_an_error_is_a_page_in_the_users_language(browse: Browse) -> None:
     assert page.status_code == 413
 
 
-def test_a_password_alone_leads_only_to_setting_up_the_second_factor(
-    browse: Browse, settings: Settings
-) -> None:
+def test_password_alone_allows_only_second_factor_setup(browse: Browse, settings: Settings) -> None:
     settings.SECOND_FACTOR_REQUIRED = True
     user = User.objects.get(username="clerk")
     user.set_password("Xiangyu-2026-long")
@@ -189,7 +187,7 @@ def test_a_password_alone_leads_only_to_setting_up_the_second_factor(
     assert client.get("/desk/triage").status_code == 302
 
 
-def test_our_own_failure_is_a_page_too(browse: Browse) -> None:
+def test_server_error_is_shown_as_a_page(browse: Browse) -> None:
     appeal = file_one()
     Appeal.objects.filter(pk=appeal.pk).update(phone=b"\x01no key opens this")
     page = browse("clerk", raise_request_exception=False).get(f"/desk/case/{appeal.number}")

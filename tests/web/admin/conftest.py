@@ -1,4 +1,4 @@
-"""An administrator at a browser, and what the set-up's tests say again and again."""
+"""Fixture for a logged-in administrator, and helpers for the set-up tests."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ Browse = Callable[..., Client]
 
 @pytest.fixture
 def admin(browse: Browse) -> Client:
-    """The demo's administrator, reading Chinese."""
+    """A browser logged in as the demo's administrator, in Chinese."""
     client: Client = browse("admin", headers={"accept-language": "zh-CN"})
     return client
 
 
 def text_of(page: Any) -> str:
-    """What a page says."""
+    """The page's HTML with entities decoded."""
     return html.unescape(page.content.decode())
 
 
 def tiles_of(page: Any) -> dict[str, int]:
-    """The counts of the set-up's index by the address of their list."""
+    """The counts on the tiles of the set-up index, by the address of their list."""
     tile = r'<a href="(/setup/\w+/)">(?:(?!</a>).)*?setup-count">(\d+)<'
     return {where: int(count) for where, count in re.findall(tile, text_of(page), re.S)}
 
 
 def form_of(page: Any) -> dict[str, str]:
-    """The fields of a row's form as the page gives them."""
+    """The fields of the row form on a page, with their values."""
     said = page.content.decode()
     body = re.search(r'id="setup-form".*?</form>', said, re.S)
     assert body is not None
@@ -63,7 +63,7 @@ def upload(text: str) -> SimpleUploadedFile:
 
 
 def hidden(page: Any) -> dict[str, str]:
-    """What a preview sends when it is confirmed."""
+    """The hidden fields that confirm an import preview."""
     said = page.content.decode()
     return {
         name: html.unescape(found[1])
@@ -73,7 +73,7 @@ def hidden(page: Any) -> dict[str, str]:
 
 
 def last(kind: str) -> Change:
-    """The newest line of a kind's history."""
+    """The newest change in the history of a configuration type."""
     change = new_changes().filter(kind=kind).order_by("-id").first()
     assert change is not None
     return change

@@ -1,4 +1,4 @@
-"""Who comes in: administrators, nobody else, at no page; and no request from elsewhere."""
+"""Set-up access: only administrators, on every page, and no cross-site requests."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ POSTS = ("-/new", "-/import", "{key}", "{key}/retire", "{key}/restore")
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_only_administrators(browse: Browse, kind: str) -> None:
+def test_only_administrators_reach_the_set_up(browse: Browse, kind: str) -> None:
     stranger = browse()
-    # One door serves all types: the other roles knock at one of them.
+    # All types share one access check, so the other roles are tried with one type only.
     others = ("commander", "volunteer", "milk-handler") if kind == "unit" else ()
     staff = [browse(name) for name in ("clerk", *others)]
     for end in GETS + POSTS:
@@ -55,7 +55,7 @@ def test_only_administrators(browse: Browse, kind: str) -> None:
     assert not new_changes().exists()
 
 
-def test_no_request_from_another_site(city: object) -> None:
+def test_cross_site_post_is_refused(city: object) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(User.objects.get(username="admin"))
     for end in POSTS:
@@ -64,7 +64,7 @@ def test_no_request_from_another_site(city: object) -> None:
     assert not new_changes().exists()
 
 
-def test_what_is_not_there(admin: Client) -> None:
+def test_unknown_row_is_404_and_bad_history_query_is_200(admin: Client) -> None:
     for where in (
         "/setup/nothing/",
         "/setup/unit/nobody",

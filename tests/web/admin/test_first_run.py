@@ -1,4 +1,4 @@
-"""The guide to the first appeal, the start page before it, and `yinghu admin`."""
+"""The first-run guide, the start page of a city that is not set up, and `yinghu admin`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def done() -> dict[str, bool]:
     return {step.name: step.done for step in steps()}
 
 
-def test_each_step_is_done_as_soon_as_it_is_in_the_database(city: Cast) -> None:
+def test_guide_steps_follow_the_database(city: Cast) -> None:
     assert done() == {name: name not in ("texts", "oversight", "test") for name in done()}
     Place.objects.update(active=False)
     RoutingRule.objects.update(active=False)
@@ -36,7 +36,7 @@ def test_each_step_is_done_as_soon_as_it_is_in_the_database(city: Cast) -> None:
     assert now["texts"]
     people = next(step for step in steps() if step.name == "people")
     assert people.now.endswith("还缺：派单员")
-    # Nobody handles by being a volunteer alone; a head does.
+    # A volunteer does not count as a handler; a head does.
     Post.objects.filter(role="dispatcher").update(active=True)
     Post.objects.filter(role="handler").update(active=False)
     assert done()["people"]
@@ -44,41 +44,39 @@ def test_each_step_is_done_as_soon_as_it_is_in_the_database(city: Cast) -> None:
     assert not done()["people"]
 
 
-def test_the_last_step_is_an_appeal_seen_through(browse: Browse, city: Cast) -> None:
+def test_last_step_is_done_when_an_appeal_is_resolved(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     admin = browse("admin")
     page = text_of(admin.get("/setup/guide"))
     assert f"{appeal.number} 现在是“待研判”" in page
     assert "还剩 1 步" in page
-    # The pages that it leads to lead back, until all is done.
+    # Set-up pages link back to the guide until every step is done.
     assert "回到第一次设置" in text_of(admin.get("/setup/unit/"))
     type(appeal).objects.update(status="resolved")
     assert "都设好了" in text_of(admin.get("/setup/guide"))
     assert "回到第一次设置" not in text_of(admin.get("/setup/unit/"))
 
 
-def test_an_administrator_begins_at_the_guide_until_all_is_done_or_it_is_left(
-    browse: Browse, city: Cast
-) -> None:
+def test_administrator_starts_at_guide_until_done_or_dismissed(browse: Browse, city: Cast) -> None:
     admin, way = browse("admin"), "回到第一次设置"
     assert way not in text_of(admin.get("/"))
     assert admin.get("/desk").headers["Location"] == "/setup/guide"
     assert way not in text_of(admin.get("/setup/guide"))
-    # From then on each page leads back, those of citizens and of desks too.
+    # From then on every page links back, including those for citizens and desks.
     for path in ("/", "/file", "/setup/", "/setup/unit/", "/setup/rule/", "/board", "/desk/try"):
         assert way in text_of(admin.get(path)), path
     assert way not in text_of(admin.get("/board?wall=1"))
-    # Whoever came by another way than the login page has it too.
+    # An administrator who did not come from the login page has the link, too.
     past = browse("admin")
     past.get("/setup/")
     assert way in text_of(past.get("/setup/unit/"))
-    # The second time the day begins where it always does.
+    # The second visit to /desk leads to the usual start page.
     assert admin.get("/desk").headers["Location"] == "/setup/"
     assert admin.post("/setup/guide/later").headers["Location"] == "/setup/"
     assert way not in text_of(admin.get("/setup/"))
     again = browse("admin")
     assert again.get("/desk").headers["Location"] == "/setup/"
-    # Whoever is no administrator never sees it, nor does anybody once all is done.
+    # Other roles never see the guide, and nobody does once every step is done.
     clerk = browse("clerk")
     assert clerk.get("/desk").headers["Location"] == "/desk/triage"
     assert way not in text_of(clerk.get("/desk/triage"))
@@ -89,7 +87,7 @@ def test_an_administrator_begins_at_the_guide_until_all_is_done_or_it_is_left(
     assert browse("other-admin").get("/desk").headers["Location"] == "/setup/"
 
 
-def test_the_guide_counts_as_the_pages_do(browse: Browse, city: Cast) -> None:
+def test_guide_counts_equal_list_counts(browse: Browse, city: Cast) -> None:
     admin = browse("admin")
     guide = text_of(admin.get("/setup/guide"))
 
@@ -110,7 +108,7 @@ def test_the_guide_counts_as_the_pages_do(browse: Browse, city: Cast) -> None:
         assert said % shown(kind) in guide, kind
 
 
-def test_while_general_limits_lack_not_all_is_set_up(browse: Browse, city: Cast) -> None:
+def test_missing_general_limit_keeps_set_up_incomplete(browse: Browse, city: Cast) -> None:
     type(file_one()).objects.update(status="resolved")
     admin = browse("admin")
     assert "都设好了" in text_of(admin.get("/setup/guide"))
@@ -121,7 +119,7 @@ def test_while_general_limits_lack_not_all_is_set_up(browse: Browse, city: Cast)
     assert "都设好了" not in guide
     assert "还剩 1 步" in guide
     assert lacking in guide
-    # Mended at the row that is there, and done.
+    # Completing the existing row finishes the set-up.
     row = "/setup/limit/:1"
     page = text_of(admin.get(row))
     seen = re.search(r'name="seen" value="([^"]*)"', page)
@@ -132,9 +130,7 @@ def test_while_general_limits_lack_not_all_is_set_up(browse: Browse, city: Cast)
     assert "都设好了" in text_of(admin.get("/setup/guide"))
 
 
-def test_the_ready_set_is_ordinary_rows_with_history_and_leaves_what_is_there(
-    browse: Browse, city: Cast
-) -> None:
+def test_starter_set_adds_only_missing_rows_with_history(browse: Browse, city: Cast) -> None:
     RoutingRule.objects.all().delete()
     before = Category.objects.count()
     ErrandTemplate.objects.filter(category="food").delete()
@@ -156,7 +152,7 @@ def test_the_ready_set_is_ordinary_rows_with_history_and_leaves_what_is_there(
     assert new_changes().count() == made
 
 
-def test_one_person_may_take_all_posts_for_a_try(browse: Browse, city: Cast) -> None:
+def test_administrator_may_take_all_posts_alone(browse: Browse, city: Cast) -> None:
     admin = browse("admin")
     for _press in range(2):
         assert admin.post("/setup/guide/alone").status_code == 302
@@ -168,7 +164,7 @@ def test_one_person_may_take_all_posts_for_a_try(browse: Browse, city: Cast) -> 
 
 
 @pytest.mark.parametrize("who", ["clerk", "dispatcher", "commander", "milk-handler", "volunteer"])
-def test_the_guide_is_for_administrators(browse: Browse, city: Cast, who: str) -> None:
+def test_guide_is_for_administrators_only(browse: Browse, city: Cast, who: str) -> None:
     client = browse(who)
     assert client.get("/setup/guide").status_code == 403
     for path in ("/setup/guide/starter", "/setup/guide/alone"):
@@ -177,7 +173,7 @@ def test_the_guide_is_for_administrators(browse: Browse, city: Cast, who: str) -
     assert not Post.objects.filter(user__username=who, role="admin").exists()
 
 
-def test_without_an_administrator_the_start_page_says_what_to_do(
+def test_start_page_without_administrator_says_what_to_do(
     browse: Browse, city: Cast, settings: Settings
 ) -> None:
     settings.DEMO = False
@@ -189,7 +185,7 @@ def test_without_an_administrator_the_start_page_says_what_to_do(
     assert "120、119 或 110" in said
 
 
-def test_the_command_lets_somebody_in_and_only_by_its_newest_link(own_city: City) -> None:
+def test_admin_command_invites_and_only_newest_link_works(own_city: City) -> None:
     first = own_city.run("admin", "mayor", "--display-name", "老市长")
     again = own_city.run("admin", "mayor")
     assert (first.code, again.code) == (0, 0)
@@ -198,7 +194,7 @@ def test_the_command_lets_somebody_in_and_only_by_its_newest_link(own_city: City
     assert (str(user), user.has_usable_password()) == ("老市长", False)
     assert [client_sees(secret) for secret in secrets] == [404, 200]
     assert actor_of(user).has("admin")
-    # Somebody who had left is back; it stands in the history, without a name.
+    # The command reactivates an account; the history records that without a user.
     User.objects.filter(username="mayor").update(is_active=False)
     Post.objects.filter(user=user).update(active=False)
     assert own_city.run("admin", "mayor").code == 0
@@ -214,7 +210,7 @@ def client_sees(secret: str) -> int:
     return Client().get(f"/invite/{secret}").status_code
 
 
-def test_the_command_makes_the_desk_that_an_empty_city_lacks(own_city: City) -> None:
+def test_admin_command_creates_missing_desk_unit(own_city: City) -> None:
     Invitation.objects.all().delete()
     Unit.objects.filter(kind="desk").update(active=False, code="old", name="旧")
     assert own_city.run("admin", "mayor").code == 0

@@ -1,4 +1,4 @@
-"""From an empty database to the first appeal seen through: the operator's first ten minutes."""
+"""From an empty database to the first resolved appeal: the operator's first ten minutes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OFF = {"YINGHU_DEMO": "off"}
 
 
 def code(secret: str) -> str:
-    """The six digits that a telephone would show now (RFC 6238)."""
+    """The six digits that an authenticator app would show now (RFC 6238)."""
     key = base64.b32decode(secret + "=" * (-len(secret) % 8))
     digest = hmac.new(key, struct.pack(">Q", int(time.time()) // 30), "sha1").digest()
     at = digest[-1] & 15
@@ -38,7 +38,7 @@ def code(secret: str) -> str:
 
 
 def admin_link(run: Up, name: str) -> str:
-    """What `yinghu admin` prints, in the environment of the server."""
+    """The link that `yinghu admin` prints in the server's environment."""
     inherited = {
         key: value
         for key, value in os.environ.items()
@@ -57,7 +57,7 @@ def admin_link(run: Up, name: str) -> str:
 
 @pytest.fixture
 def run(own_folder: Path) -> Iterator[Up]:
-    """`yinghu up` without demo, on a database with nothing in it."""
+    """`yinghu up` without the demo, on an empty database."""
     with up(own_folder / "home", **OFF) as started:
         yield started
 
@@ -77,7 +77,7 @@ def save(page: Page) -> None:
 
 
 def choose(page: Page, label: str, text: str) -> None:
-    """Type into a long list and take what comes."""
+    """Type into a combobox and choose the first match."""
     field = page.get_by_role("combobox", name=label)
     field.fill(text)
     page.get_by_role("option", name=text).first.click()
@@ -94,7 +94,7 @@ def back_to_guide(page: Page) -> None:
     expect(page).to_have_url(re.compile("/setup/guide$"))
 
 
-def test_from_nothing_to_the_first_appeal(run: Up, browser: Browser) -> None:
+def test_empty_city_is_set_up_and_resolves_first_appeal(run: Up, browser: Browser) -> None:
     citizen = person(browser, run, PHONE)
     citizen.goto("/")
     expect(citizen.get_by_role("heading", name="平台还没有设置好")).to_be_visible()
@@ -102,7 +102,7 @@ def test_from_nothing_to_the_first_appeal(run: Up, browser: Browser) -> None:
     fits(citizen)
     no_violations(citizen)
 
-    # The operator's link, and the way in: a password, then the second factor.
+    # The operator opens the invitation: a password, then the second factor.
     link = admin_link(run, "shizhang")
     assert link.startswith(f"{run.url}/invite/")
     admin = person(browser, run, DESK)
@@ -115,11 +115,11 @@ def test_from_nothing_to_the_first_appeal(run: Up, browser: Browser) -> None:
     done = admin.get_by_role("link", name="抄好了")
     expect(done.or_(admin.locator("input[name=code][aria-invalid=true]"))).to_be_visible()
     if not done.is_visible():
-        # The thirty seconds of the first code ended before the server looked at it.
+        # The first code expired before the server checked it.
         type_code(admin)
     done.click()
     expect(admin).to_have_url(re.compile("/setup/guide$"))
-    # Nothing of it is in what the server wrote down.
+    # The server's output does not contain the secret of the link.
     assert link.rpartition("/")[2] not in run.said()
 
     expect(admin.get_by_text("还剩 7 步")).to_be_visible()
@@ -145,7 +145,7 @@ def test_from_nothing_to_the_first_appeal(run: Up, browser: Browser) -> None:
     choose(admin, "类别", "奶粉")
     choose(admin, "派给", "帮帮组")
     admin.get_by_role("button", name="先看会改变什么").last.click()
-    # Beside what it would do.
+    # Save beside the preview of the rule's effect.
     admin.locator(".rule-effect").get_by_role("button", name="保存").click()
     back_to_guide(admin)
     admin.locator("#step-places").get_by_role("link", name="建一个").click()
@@ -163,17 +163,17 @@ def test_from_nothing_to_the_first_appeal(run: Up, browser: Browser) -> None:
     expect(citizen.get_by_text("已收到您的诉求")).to_be_visible()
     number = citizen.locator("#number").inner_text()
 
-    # Sorted by hand; the rule sends it; the unit has it.
+    # Sorted by hand, assigned by the rule, accepted and resolved by the unit.
     admin.reload()
     admin.get_by_role("link", name="去工作台接着办").click()
     expect(admin.locator("#case-number")).to_have_text(number)
     admin.locator("[data-act=sort] button[type=submit]").first.click()
     expect(admin.locator("#messages")).to_contain_text(f"{number}：已研判")
     admin.goto(f"/desk/case/{number}")
-    # The page follows: the rule sends it by itself, and it can be accepted.
+    # The rule assigns the case and the page updates, so that it can be accepted.
     admin.locator("[data-act=accept] button[type=submit]").click()
     expect(admin.locator("#messages")).to_contain_text(f"{number}：已接单")
-    # A case just drawn takes nothing that may have been meant for the one before.
+    # A newly drawn case ignores input at first: it may be meant for the previous case.
     expect(admin.locator(".is-ready")).to_have_count(1)
     resolve = admin.locator("[data-act=resolve]")
     resolve.locator("summary").click()

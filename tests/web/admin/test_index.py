@@ -1,4 +1,4 @@
-"""The first page of the set-up and the history of everything: they say what there is."""
+"""The set-up index and the history of all configuration types."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from yinghu.administration.registry import TYPES
 from yinghu.places.models import Place, WorkDay
 
 WITH_ONE_LIST = sorted(set(TYPES) - {"area", "rule"})
-"""Areas are a tree, and the rules of dispatching have a page of their own."""
+"""Areas are shown as a tree, and routing rules have a page of their own."""
 
 
 @pytest.mark.parametrize("kind", WITH_ONE_LIST)
-def test_a_tile_counts_what_its_list_shows(admin: Client, kind: str) -> None:
+def test_tile_count_equals_list_count(admin: Client, kind: str) -> None:
     WorkDay.objects.create(key="2030-01-07", hours="")
     Place.objects.filter(code="xiuhu").update(active=False)
     where = f"/setup/{kind}/"
@@ -22,7 +22,7 @@ def test_a_tile_counts_what_its_list_shows(admin: Client, kind: str) -> None:
     assert count == admin.get(where).context["page"].paginator.count
 
 
-def test_a_row_that_is_gone_is_named_without_a_link(admin: Client) -> None:
+def test_history_names_removed_row_without_link(admin: Client) -> None:
     made = admin.post("/setup/workday/-/new", {"day": "2030-01-07", "hours": "9:00-10:00"})
     where = made["Location"]
     assert f'href="{where}"' in text_of(admin.get("/setup/history"))
@@ -45,7 +45,7 @@ def test_a_row_that_is_gone_is_named_without_a_link(admin: Client) -> None:
         ("policy", {"rule": "most_returns", "value": "5"}),
     ],
 )
-def test_a_row_that_is_there_is_linked(admin: Client, kind: str, typed: dict[str, str]) -> None:
+def test_history_links_existing_row(admin: Client, kind: str, typed: dict[str, str]) -> None:
     creates = TYPES[kind].creates
     where = f"/setup/{kind}/-/new" if creates else f"/setup/{kind}/{typed['rule']}"
     if not creates:
@@ -56,7 +56,7 @@ def test_a_row_that_is_there_is_linked(admin: Client, kind: str, typed: dict[str
     assert made["Location"] != f"/setup/{kind}/"
 
 
-def test_a_place_taken_away_by_another_door_is_not_linked(admin: Client) -> None:
+def test_history_does_not_link_place_deleted_elsewhere(admin: Client) -> None:
     typed = {"code": "gate", "name": "东大门", "area": "330782001"}
     where = admin.post("/setup/place/-/new", typed)["Location"]
     Place.objects.filter(code="gate").delete()

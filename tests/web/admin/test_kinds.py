@@ -1,4 +1,4 @@
-"""Each kind: added, changed, taken out of use and brought back through its pages, with history."""
+"""Each configuration type: add, change, retire and restore on its pages, with history."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def is_in_use(kind: str, key: str) -> bool:
 
 
 @pytest.mark.parametrize("kind", NEW)
-def test_a_row_is_added_changed_retired_and_brought_back(admin: Client, kind: str) -> None:
+def test_row_is_added_changed_retired_and_restored(admin: Client, kind: str) -> None:
     made = admin.post(f"/setup/{kind}/-/new", NEW[kind])
     assert made.status_code == 302, text_of(made)
     where = made["Location"]
@@ -60,7 +60,7 @@ def test_a_row_is_added_changed_retired_and_brought_back(admin: Client, kind: st
     changed = last(kind)
     assert changed.before == {"name": NEW[kind]["name"]}
     assert changed.after == {"name": "改过的名称"}
-    # Pressed again: nothing more to do, and nothing more in the history.
+    # Saving again without changes adds nothing to the history.
     admin.post(where, form_of(admin.get(where)))
     assert last(kind) == changed
 
@@ -81,7 +81,7 @@ def test_a_row_is_added_changed_retired_and_brought_back(admin: Client, kind: st
     assert "改过的名称" not in text_of(admin.get(f"/setup/history?kind={kind}&who=clerk"))
 
 
-def test_limits_hold_for_clocks_that_start_from_now_on(admin: Client, city: Cast) -> None:
+def test_changed_limit_applies_only_to_new_clocks(admin: Client, city: Cast) -> None:
     before = file_one(category="milk")
     due = Clock.objects.get(appeal=before, kind="receive").due_at
     where = "/setup/limit/:1"
@@ -92,13 +92,13 @@ def test_limits_hold_for_clocks_that_start_from_now_on(admin: Client, city: Cast
     assert last("limit").after == {"receive": 26 * 60}
     assert Clock.objects.get(appeal=before, kind="receive").due_at == due
     after = Clock.objects.get(appeal=file_one(category="milk"), kind="receive")
-    # The one is by the database's clock, the other a moment earlier by the server's.
+    # One time is from the database's clock, the other slightly earlier from the server's.
     assert after.due_at - after.started_at == pytest.approx(
         timedelta(hours=26), abs=timedelta(minutes=1)
     )
     assert "2 小时 → " not in text_of(admin.get(f"{where}/history"))
 
-    # An exception, and away with it.
+    # Add an exception for a category and remove it.
     made = admin.post(
         "/setup/limit/-/new", {"category": "milk", "urgency": "1", "solve": "3 hours"}
     )
@@ -127,7 +127,7 @@ def test_limits_hold_for_clocks_that_start_from_now_on(admin: Client, city: Cast
         ("9999天", "最多一年"),
     ],
 )
-def test_a_limit_that_makes_no_sense(admin: Client, typed: str, why: str) -> None:
+def test_invalid_limit_is_refused(admin: Client, typed: str, why: str) -> None:
     page = admin.post("/setup/limit/:1", form_of(admin.get("/setup/limit/:1")) | {"solve": typed})
     assert page.status_code == 422
     assert why in text_of(page)
@@ -139,13 +139,13 @@ def test_a_limit_that_makes_no_sense(admin: Client, typed: str, why: str) -> Non
     ("typed", "kept"),
     [("0.7 天", "16 小时 48 分钟"), ("1.1 小时", "1 小时 6 分钟"), ("0.3天", "7 小时 12 分钟")],
 )
-def test_a_limit_in_tenths(admin: Client, typed: str, kept: str) -> None:
+def test_fractional_limit_is_shown_in_whole_units(admin: Client, typed: str, kept: str) -> None:
     fields = form_of(admin.get("/setup/limit/:1")) | {"feedback": typed}
     assert admin.post("/setup/limit/:1", fields).status_code == 302
     assert form_of(admin.get("/setup/limit/:1"))["feedback"] == kept
 
 
-def test_texts_of_the_city_and_back(admin: Client, browse: Any) -> None:
+def test_city_text_is_changed_and_reset(admin: Client, browse: Any) -> None:
     citizen = browse(headers={"accept-language": "zh-CN"})
     where = "/setup/text/ask"
     page = admin.get(where)
@@ -153,7 +153,7 @@ def test_texts_of_the_city_and_back(admin: Client, browse: Any) -> None:
     assert "What help do you need?" in text_of(page)
     typed = form_of(page) | {"words": "<b>您要什么</b>", "words_en": "What do you want?"}
     admin.post(where, typed)
-    # Told on commit, for which a test's transaction does not come.
+    # The refresh is sent on commit, which a test's transaction never reaches.
     city_texts.refresh_texts()
     assert b"&lt;b&gt;" in citizen.get("/").content
     assert city_texts.text("ask") == "<b>您要什么</b>"
@@ -196,7 +196,7 @@ def test_texts_of_the_city_and_back(admin: Client, browse: Any) -> None:
         ("reply", {"verb": "file"}, "动作应是"),
     ],
 )
-def test_what_is_wrong_is_said_at_its_field(
+def test_invalid_field_is_refused_with_reason(
     admin: Client, kind: str, typed: dict[str, str], why: str
 ) -> None:
     page = admin.post(f"/setup/{kind}/-/new", NEW[kind] | typed)
@@ -208,7 +208,7 @@ def test_what_is_wrong_is_said_at_its_field(
     assert not new_changes().exists()
 
 
-def test_a_town_goes_with_all_that_is_below_it(admin: Client, city: Cast) -> None:
+def test_retiring_a_town_retires_its_subareas(admin: Client, city: Cast) -> None:
     file_one(area="330782001004001")
     said = text_of(admin.get("/setup/area/330782001/retire"))
     below = Area.objects.filter(code__startswith="330782001").count() - 1
@@ -217,16 +217,14 @@ def test_a_town_goes_with_all_that_is_below_it(admin: Client, city: Cast) -> Non
     admin.post("/setup/area/330782001/retire")
     assert not Area.objects.filter(code__startswith="330782001", retired_at=None).exists()
     assert new_changes().filter(kind="area").count() == below + 1
-    # A part of it does not come back by itself.
+    # A sub-area cannot be restored before its parent.
     page = admin.post("/setup/area/330782001004/restore", follow=True)
     assert "请先恢复上级" in text_of(page)
     assert Area.objects.get(pk="330782001004").retired_at is not None
     locate.refresh_areas()
 
 
-def test_a_unit_says_what_it_holds_and_the_last_administrator_stays(
-    admin: Client, city: Cast
-) -> None:
+def test_retire_page_shows_open_work_and_keeps_administrator(admin: Client, city: Cast) -> None:
     taken_milk(city)
     said = text_of(admin.get("/setup/unit/milk/retire"))
     assert "1 件没办完的诉求在它手里" in said
@@ -241,7 +239,7 @@ def test_a_unit_says_what_it_holds_and_the_last_administrator_stays(
     assert not Unit.objects.get(code="platform").active
 
 
-def test_units_are_not_above_each_other(admin: Client) -> None:
+def test_circular_unit_hierarchy_is_refused(admin: Client) -> None:
     where = "/setup/unit/milk"
     admin.post(where, form_of(admin.get(where)) | {"parent": "food"})
     page = admin.get("/setup/unit/food")
@@ -249,7 +247,7 @@ def test_units_are_not_above_each_other(admin: Client) -> None:
     assert "绕成了圈" in text_of(page)
 
 
-def test_areas_are_a_tree_and_are_found_by_initials(admin: Client) -> None:
+def test_areas_are_shown_as_a_tree_and_found_by_initials(admin: Client) -> None:
     towns = text_of(admin.get("/setup/area/"))
     assert "稠城街道" in towns
     assert "绣湖社区" not in towns
@@ -267,7 +265,7 @@ def test_areas_are_a_tree_and_are_found_by_initials(admin: Client) -> None:
         assert admin.get(f"/setup/area/{wrong}").status_code == 200
 
 
-def test_the_index_says_what_is_missing(admin: Client) -> None:
+def test_index_warns_of_missing_configuration(admin: Client) -> None:
     said = text_of(admin.get("/setup/"))
     assert "还没有写热线电话" in said
     Category.objects.create(code="nobody", name="没人管的事", klass="need")
@@ -279,7 +277,7 @@ def test_the_index_says_what_is_missing(admin: Client) -> None:
     assert "还没有通用时限" in said
 
 
-def test_volunteers_stand_apart_from_colleagues(admin: Client) -> None:
+def test_volunteers_are_hidden_from_staff_lists_by_default(admin: Client) -> None:
     for kind in ("user", "post"):
         assert "volunteer-2" not in text_of(admin.get(f"/setup/{kind}/"))
         assert "volunteer-2" in text_of(admin.get(f"/setup/{kind}/?q=volunteer-2"))
@@ -288,7 +286,7 @@ def test_volunteers_stand_apart_from_colleagues(admin: Client) -> None:
     assert 'value="volunteer-2"' not in page
     odd = {"user": "volunteer-2\x00", "unit": "milk", "role": "handler", "area": ""}
     assert admin.post("/setup/post/-/new", odd).status_code == 422
-    # Whoever is called to more than helping is a colleague.
+    # A volunteer with another post counts as staff.
     assert 'value="volunteer-2"' in admin.get("/setup/post/-/new?user=volunteer-2").content.decode()
     typed = {"user": "volunteer-2", "unit": "milk", "role": "handler", "area": ""}
     assert admin.post("/setup/post/-/new", typed).status_code == 302
@@ -296,7 +294,7 @@ def test_volunteers_stand_apart_from_colleagues(admin: Client) -> None:
         assert "volunteer-2" in text_of(admin.get(f"/setup/{kind}/"))
 
 
-def test_a_row_with_a_long_key_has_its_history(admin: Client) -> None:
+def test_row_with_long_key_has_history(admin: Client) -> None:
     login, unit = "l" * 40, "u" * 40
     User.objects.create(username=login, display_name="长名")
     Unit.objects.create(code=unit, name="长单位", kind="group")
@@ -309,7 +307,7 @@ def test_a_row_with_a_long_key_has_its_history(admin: Client) -> None:
     assert "停用" in told
 
 
-def test_how_many_a_volunteer_holds_is_set_for_each_unit(admin: Client) -> None:
+def test_most_held_per_volunteer_is_set_per_unit(admin: Client) -> None:
     where = "/setup/unit/milk"
     typed = form_of(admin.get(where))
     assert typed["most_held"] == "5"

@@ -1,4 +1,4 @@
-"""Limits that would not do: rows left empty, and a step that may take longer than the whole."""
+"""Invalid clock limits: empty rows, and steps longer than the limit for solving."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def of(category: str | None, urgency: int = 1) -> int:
 
 
 @pytest.mark.parametrize("button", [{}, {"empty": "1"}])
-def test_the_general_limits_of_an_urgency_never_go(admin: Client, button: dict[str, str]) -> None:
+def test_general_limits_of_urgency_cannot_be_removed(admin: Client, button: dict[str, str]) -> None:
     page = save(admin, GENERAL, **EMPTY, **button)
     assert page.status_code == 422
     assert "通用时限不能全空着" in text_of(page)
     assert "取消这一行" not in text_of(admin.get(GENERAL))
     assert of(None) == len(LIMITED)
     assert not new_changes().exists()
-    # One of them may go untimed.
+    # A single limit may be left empty.
     assert save(admin, GENERAL, ruling="").status_code == 302
     assert of(None) == len(LIMITED) - 1
 
 
-def test_an_exception_goes_by_its_button_and_not_by_being_empty(admin: Client) -> None:
+def test_exception_is_removed_by_button_not_by_emptying(admin: Client) -> None:
     admin.post("/setup/limit/-/new", {"category": "milk", "urgency": "1", "solve": "3 天"})
     page = save(admin, MILK, solve="")
     assert page.status_code == 422
@@ -49,7 +49,7 @@ def test_an_exception_goes_by_its_button_and_not_by_being_empty(admin: Client) -
     assert last("limit").after == {"solve": None}
 
 
-def test_a_file_empties_no_row(admin: Client) -> None:
+def test_file_cannot_empty_limit_rows(admin: Client) -> None:
     admin.post("/setup/limit/-/new", {"category": "milk", "urgency": "1", "solve": "3 天"})
     heads = ",".join(EMPTY)
     blank = "," * (len(EMPTY) - 1)
@@ -65,7 +65,7 @@ def test_a_file_empties_no_row(admin: Client) -> None:
     ("longer", "solve"),
     [("30 天", "1 小时"), ("61 分钟", "1 小时"), ("3 个工作日", "2 个工作日")],
 )
-def test_a_step_is_not_longer_than_the_whole(
+def test_step_limit_longer_than_solve_limit_is_refused(
     admin: Client, name: str, longer: str, solve: str
 ) -> None:
     made = {"category": "milk", "urgency": "1", name: longer, "solve": solve}
@@ -91,6 +91,6 @@ def test_a_step_is_not_longer_than_the_whole(
         {"respond": "3 天"},
     ],
 )
-def test_what_does_not_compare_or_comes_after_is_free(admin: Client, typed: dict[str, str]) -> None:
+def test_incomparable_or_later_limits_are_accepted(admin: Client, typed: dict[str, str]) -> None:
     made = {"category": "milk", "urgency": "1"} | typed
     assert admin.post("/setup/limit/-/new", made).status_code == 302

@@ -1,4 +1,4 @@
-"""Limits of working time, chasing, working days and policies: written, refused, in and out."""
+"""Working-time limits, chase steps, working days and policies: editing, errors and CSV."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def save(admin: Client, where: str, **typed: str) -> Any:
 
 
 def put(admin: Client, kind: str, text: str) -> Any:
-    """A file is shown and then confirmed."""
+    """Upload a file and confirm its preview."""
     page = admin.post(f"/setup/{kind}/-/import", {"file": upload(text)})
     return admin.post(f"/setup/{kind}/-/import", hidden(page))
 
@@ -47,7 +47,7 @@ def waiting(task: str) -> int:
         ("0.5 个工作日", 225, "3 个工作小时 45 个工作分钟"),
     ],
 )
-def test_a_limit_of_working_time(admin: Client, typed: str, minutes: int, shown: str) -> None:
+def test_working_time_limit_is_stored(admin: Client, typed: str, minutes: int, shown: str) -> None:
     where = "/setup/limit/:1"
     assert save(admin, where, solve=typed).status_code == 302
     limit = ClockLimit.objects.get(kind="solve", urgency=1, category=None)
@@ -62,7 +62,7 @@ def test_a_limit_of_working_time(admin: Client, typed: str, minutes: int, shown:
     assert (limit.minutes, limit.working) == (3 * 24 * 60, False)
 
 
-def test_progress_and_ruling_have_limits_too(admin: Client) -> None:
+def test_progress_and_ruling_limits_are_stored(admin: Client) -> None:
     assert save(admin, "/setup/limit/:1", progress="2 个工作日", ruling="4小时").status_code == 302
     kept = ClockLimit.objects.filter(urgency=1, category=None, kind__in=("progress", "ruling"))
     assert dict(kept.values_list("kind", "minutes")) == {"progress": 900, "ruling": 240}
@@ -78,7 +78,7 @@ def test_progress_and_ruling_have_limits_too(admin: Client) -> None:
         ("1 个工作日" * 9, "30"),
     ],
 )
-def test_a_limit_of_working_time_that_makes_no_sense(admin: Client, typed: str, why: str) -> None:
+def test_invalid_working_time_limit_is_refused(admin: Client, typed: str, why: str) -> None:
     page = save(admin, "/setup/limit/:1", ruling=typed)
     assert page.status_code == 422
     assert why in text_of(page)
@@ -86,7 +86,7 @@ def test_a_limit_of_working_time_that_makes_no_sense(admin: Client, typed: str, 
     assert not new_changes().exists()
 
 
-def test_a_step_of_chasing_and_what_it_comes_to(admin: Client) -> None:
+def test_chase_step_is_created_changed_and_retired(admin: Client) -> None:
     made = admin.post("/setup/chase/-/new", STEP)
     assert made.status_code == 302, text_of(made)
     step = ChaseStep.objects.latest("pk")
@@ -122,25 +122,25 @@ def test_a_step_of_chasing_and_what_it_comes_to(admin: Client) -> None:
         ({"minutes": "", "act": "urge", "tell": "holder"}, "已经有一样的一步"),
     ],
 )
-def test_a_step_that_makes_no_sense(admin: Client, typed: dict[str, str], why: str) -> None:
+def test_invalid_chase_step_is_refused(admin: Client, typed: dict[str, str], why: str) -> None:
     page = admin.post("/setup/chase/-/new", STEP | typed)
     assert page.status_code == 422
     assert why in text_of(page)
     assert not new_changes().exists()
 
 
-def test_where_nobody_would_know_it_says_so(admin: Client) -> None:
+def test_index_warns_if_nobody_learns_of_overdue_clocks(admin: Client) -> None:
     assert "超时以后谁也不会知道" not in text_of(admin.get("/setup/"))
     ChaseStep.objects.exclude(act="remind").update(active=False)
     assert "超时以后谁也不会知道" in text_of(admin.get("/setup/"))
-    # A reminder after the limit is never given, wherever it came from.
+    # A reminder after the limit is never sent, so such a step does not help.
     ChaseStep.objects.create(kind="", percent=120, act="remind", tell="holder")
     assert "超时以后谁也不会知道" in text_of(admin.get("/setup/"))
     ChaseStep.objects.all().delete()
     assert "超时以后谁也不会知道：所有计时" in text_of(admin.get("/setup/"))
 
 
-def test_running_clocks_are_planned_anew_once_and_on_commit(
+def test_running_clocks_are_replanned_once_on_commit(
     admin: Client, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks() as asked:
@@ -156,16 +156,16 @@ def test_running_clocks_are_planned_anew_once_and_on_commit(
     assert waiting("yinghu.lay_out") == 1
 
 
-def test_planning_anew_leaves_what_is_due_to_the_sweep(city: Cast) -> None:
+def test_replanning_leaves_due_chases_to_the_sweep(city: Cast) -> None:
     appeal = file_one()
-    pass_time(3, appeal)  # past the two hours of receiving, and nobody has swept
+    pass_time(3, appeal)  # past the two hours for receiving, with no sweep yet
     sweep.plan_anew()
     sweep_all()
     said = list(appeal.events.filter(verb="chase").values_list("facts__act", flat=True))
     assert "urge" in said
 
 
-def test_planning_anew_moves_what_is_to_come(city: Cast) -> None:
+def test_replanning_moves_future_chases(city: Cast) -> None:
     appeal = file_one()
     clock = Clock.objects.get(appeal=appeal, kind="receive")
     ChaseStep.objects.create(kind="receive", percent=50, act="urge", tell="holder")
@@ -184,7 +184,7 @@ def test_working_days_are_changed_and_shown(admin: Client) -> None:
     made = admin.post("/setup/workday/-/new", {"day": "2030-01-07", "hours": "9:00-10:00"})
     assert made["Location"] == "/setup/workday/2030-01-07"
     assert last("workday").after == {"day": "2030-01-07", "hours": "9:00-10:00"}
-    # Nothing written is a day as any other again.
+    # An empty value removes the exception for that day.
     assert save(admin, made["Location"], hours="").status_code == 302
     assert not WorkDay.objects.filter(pk="2030-01-07").exists()
     save(admin, "/setup/workday/statutory", hours="否")
@@ -211,7 +211,7 @@ def test_working_days_are_changed_and_shown(admin: Client) -> None:
         ("-/new", {"day": "2026-02-17", "hours": ""}, "请写几点到几点"),
     ],
 )
-def test_days_that_make_no_sense(
+def test_invalid_working_day_is_refused(
     admin: Client, where: str, typed: dict[str, str], why: str
 ) -> None:
     page = admin.post(f"/setup/workday/{where}", typed)
@@ -220,10 +220,10 @@ def test_days_that_make_no_sense(
     assert not new_changes().exists()
 
 
-def test_a_week_without_work_is_told(admin: Client) -> None:
+def test_week_without_working_days_shows_warning(admin: Client) -> None:
     WorkDay.objects.filter(pk__in=tuple("1234567")).update(hours="")
     assert "一周里没有一天上班" in text_of(admin.get("/setup/"))
-    # A make-up workday between here and the holidays' end is no day of work either.
+    # In such a week, make-up workdays before the end of the holidays do not count, either.
     WorkDay.objects.filter(key=WorkDay.STATUTORY).update(hours="yes")
     said = text_of(admin.get("/setup/workday/"))
     assert "一周里没有一天上班" in said
@@ -233,7 +233,7 @@ def test_a_week_without_work_is_told(admin: Client) -> None:
     assert "一周里没有一天上班" not in text_of(admin.get("/setup/workday/"))
 
 
-def test_policies_ours_the_citys_and_back(admin: Client) -> None:
+def test_policy_is_set_by_the_city_and_reset_to_default(admin: Client) -> None:
     where = "/setup/policy/most_returns"
     assert form_of(admin.get(where))["value"] == ""
     assert save(admin, where, value="５").status_code == 302
@@ -264,7 +264,7 @@ def test_policies_ours_the_citys_and_back(admin: Client) -> None:
         ("contest_minutes", "马上", "看不懂"),
     ],
 )
-def test_policies_that_make_no_sense(admin: Client, rule: str, typed: str, why: str) -> None:
+def test_invalid_policy_value_is_refused(admin: Client, rule: str, typed: str, why: str) -> None:
     page = save(admin, f"/setup/policy/{rule}", value=typed)
     assert page.status_code == 422
     assert why in text_of(page)
@@ -272,7 +272,7 @@ def test_policies_that_make_no_sense(admin: Client, rule: str, typed: str, why: 
     assert not new_changes().exists()
 
 
-def test_no_policy_is_invented(admin: Client) -> None:
+def test_unknown_policy_is_not_created(admin: Client) -> None:
     assert admin.get("/setup/policy/-/new").status_code == 404
     assert admin.get("/setup/policy/no_such").status_code == 404
     page = admin.post(
@@ -293,9 +293,7 @@ def test_no_policy_is_invented(admin: Client) -> None:
         ("category", "code,department\nmilk,bureau-health\n"),
     ],
 )
-def test_a_file_goes_in_comes_out_and_changes_nothing_more(
-    admin: Client, kind: str, text: str
-) -> None:
+def test_imported_file_reimports_without_changes(admin: Client, kind: str, text: str) -> None:
     if kind == "category":
         code = Unit.objects.filter(kind="department").order_by("code").values_list("code")[1][0]
         text = text.replace("bureau-health", code)
@@ -342,7 +340,7 @@ def test_hostile_cells_are_refused_and_shown_as_text(
         ("policy/most_returns", "value", "4", "5"),
     ],
 )
-def test_of_two_who_save_at_once_the_second_is_told(
+def test_save_from_stale_form_shows_conflict(
     admin: Client, where: str, field: str, ours: str, theirs: str
 ) -> None:
     at = f"/setup/{where}"
@@ -357,7 +355,7 @@ def test_of_two_who_save_at_once_the_second_is_told(
 
 @pytest.mark.parametrize("kind", ["limit", "chase", "workday", "policy"])
 @pytest.mark.parametrize("login", ["clerk", "dispatcher", "commander", "supervisor"])
-def test_only_an_administrator_may(browse: Browse, kind: str, login: str) -> None:
+def test_only_administrators_edit_oversight_settings(browse: Browse, kind: str, login: str) -> None:
     client = browse(login)
     for path in ("", "-/export", "-/import", "-/new"):
         assert client.get(f"/setup/{kind}/{path}").status_code in (302, 403, 404)
@@ -367,7 +365,7 @@ def test_only_an_administrator_may(browse: Browse, kind: str, login: str) -> Non
     assert not new_changes().exists()
 
 
-def test_departments_of_categories_and_a_city_without_command(admin: Client) -> None:
+def test_index_warns_of_missing_departments_and_command(admin: Client) -> None:
     bureau = Unit.objects.filter(kind="department").order_by("code").first()
     assert bureau is not None
     Category.objects.update(department=None)
@@ -385,14 +383,14 @@ def test_departments_of_categories_and_a_city_without_command(admin: Client) -> 
     assert "提级到头没有人接" in text_of(admin.get("/setup/"))
 
 
-def test_the_guide_names_them_and_asks_nothing(admin: Client) -> None:
+def test_guide_links_to_oversight_settings(admin: Client) -> None:
     said = text_of(admin.get("/setup/guide"))
     for href in ("/setup/workday/", "/setup/chase/", "/setup/policy/"):
         assert href in said
 
 
 @pytest.mark.parametrize("kind", ["limit", "chase", "workday", "policy"])
-def test_what_is_said_in_english_is_read_again(browse: Browse, kind: str) -> None:
+def test_english_export_reimports_without_changes(browse: Browse, kind: str) -> None:
     ClockLimit.objects.filter(kind="solve", urgency=1).update(minutes=1300, working=True)
     ChaseStep.objects.filter(kind="solve", percent=80).update(percent=100, minutes=-1440)
     ChaseStep.objects.filter(kind="solve", percent=120).update(percent=100, minutes=7200)
@@ -401,7 +399,7 @@ def test_what_is_said_in_english_is_read_again(browse: Browse, kind: str) -> Non
     english = browse("admin", headers={"accept-language": "en"})
     out = english.get(f"/setup/{kind}/-/export").content.decode("utf-8-sig")
     assert out.isascii()
-    # Nothing stands there as it did: each line is read by the form, and comes to the same.
+    # With other spacing, every value is parsed again and must come to the same.
     other = out.replace(" ", "  ") if kind != "workday" else out.replace(" ", "; ").lower()
     page = english.post(f"/setup/{kind}/-/import", {"file": upload(other)})
     assert hidden(page) == {}

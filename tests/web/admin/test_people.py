@@ -1,4 +1,4 @@
-"""Who works here, in the set-up; and invitations, as the invited and as a thief would try them."""
+"""Accounts and posts in the set-up, and invitations, including attempts to misuse them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def make_user(admin: Client, name: str = "wang.xm") -> User:
 
 
 def invite(admin: Client, name: str = "wang.xm") -> str:
-    """The secret of a new link, read off the page."""
+    """Invite the user; return the secret of the link on the page."""
     page = text_of(admin.post(f"/setup/user/{name}/invite"))
     found = re.search(r"/invite/([\w-]+)", page)
     assert found
@@ -39,7 +39,7 @@ def choose(client: Client, secret: str, password: str = GOOD, again: str = "") -
     return client.post(f"/invite/{secret}", words).status_code
 
 
-def test_somebody_is_made_posted_and_invited(browse: Browse, city: Cast) -> None:
+def test_user_is_created_given_a_post_and_invited(browse: Browse, city: Cast) -> None:
     admin = browse("admin")
     user = make_user(admin)
     assert not user.has_usable_password()
@@ -71,13 +71,13 @@ def test_somebody_is_made_posted_and_invited(browse: Browse, city: Cast) -> None
     assert stranger.get("/desk/inbox").status_code == 200
     user.refresh_from_db()
     assert user.check_password(GOOD)
-    # Used once: for everybody after it, it is one like any other that opens nothing.
+    # A used link is as invalid as an unknown one.
     assert choose(Client(), secret, "another-password-9") == 404
     user.refresh_from_db()
     assert user.check_password(GOOD)
 
 
-def test_a_link_can_be_ended_only_while_one_is_open(browse: Browse, city: Cast) -> None:
+def test_revoke_button_is_shown_only_for_an_open_link(browse: Browse, city: Cast) -> None:
     admin = browse("admin")
     make_user(admin)
     where, end = "/setup/user/wang.xm", "作废已发的链接"
@@ -94,13 +94,13 @@ def test_a_link_can_be_ended_only_while_one_is_open(browse: Browse, city: Cast) 
     assert end not in text_of(admin.get(where))
 
 
-def test_whoever_administers_one_area_sets_up_nothing(browse: Browse, city: Cast) -> None:
+def test_administrator_post_with_area_gives_no_access(browse: Browse, city: Cast) -> None:
     admin = browse("admin")
     make_user(admin)
     post = {"user": "wang.xm", "unit": "platform", "role": "admin", "area": "330782001"}
     assert "管理员不能只管一片" in text_of(admin.post("/setup/post/-/new", post))
     assert not Post.objects.filter(user__username="wang.xm").exists()
-    # A post from before there was this rule: it opens nothing, and is no administrator left over.
+    # A post from before this rule gives no access and is not counted as an administrator.
     mine = Post.objects.get(user__username="admin", role="admin")
     user = User.objects.get(username="wang.xm")
     Post.objects.create(user=user, unit=mine.unit, role="admin", area_id="330782001")
@@ -111,7 +111,7 @@ def test_whoever_administers_one_area_sets_up_nothing(browse: Browse, city: Cast
     assert "最后一位管理员" in text_of(admin.post("/setup/user/admin/retire"))
 
 
-def test_links_that_open_nothing_look_all_the_same(browse: Browse, city: Cast) -> None:
+def test_invalid_invitation_links_look_identical(browse: Browse, city: Cast) -> None:
     admin = browse("admin")
     user = make_user(admin)
     replaced, expired = invite(admin), invite(admin)
@@ -135,20 +135,20 @@ def test_links_that_open_nothing_look_all_the_same(browse: Browse, city: Cast) -
     assert not user.has_usable_password()
 
 
-def test_guessing_is_slowed(browse: Browse, city: Cast) -> None:
+def test_guessing_invitation_links_is_rate_limited(browse: Browse, city: Cast) -> None:
     thief = Client()
     said = [thief.get(f"/invite/{n:032d}").status_code for n in range(15)]
     assert said[0] == 404
     assert said[-1] == 429
 
 
-def test_a_link_is_in_no_log() -> None:
+def test_invitation_secret_is_removed_from_logs() -> None:
     secret = "aB3-_" * 6 + "xY"
     assert secret not in without_secrets(f"GET /invite/{secret} 200")
     assert secret not in without_secrets(f"GET /setup/invitation/{secret}.svg 200")
 
 
-def test_only_administrators_come_in(browse: Browse, city: Cast) -> None:
+def test_only_administrators_manage_users_and_posts(browse: Browse, city: Cast) -> None:
     make_user(browse("admin"))
     for who in ("clerk", "commander", "milk-handler", "volunteer"):
         client = browse(who)
@@ -159,7 +159,7 @@ def test_only_administrators_come_in(browse: Browse, city: Cast) -> None:
     assert not Invitation.objects.exists()
 
 
-def test_the_last_administrator_stays(browse: Browse, city: Cast) -> None:
+def test_last_administrator_cannot_be_retired(browse: Browse, city: Cast) -> None:
     admin = browse("admin")
     assert "最后一位管理员" in text_of(admin.post("/setup/user/admin/retire"))
     assert "最后一位管理员" in text_of(admin.post("/setup/post/admin:platform:admin:/retire"))
@@ -173,9 +173,7 @@ def test_the_last_administrator_stays(browse: Browse, city: Cast) -> None:
     assert admin.get("/setup/").status_code == 403
 
 
-def test_whoever_leaves_is_out_at_once_and_leaves_nothing_behind(
-    browse: Browse, city: Cast
-) -> None:
+def test_retired_user_is_logged_out_and_releases_cases(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     handler, admin = browse("milk-handler"), browse("admin")
     assert handler.get("/desk/inbox").status_code == 200
@@ -191,9 +189,7 @@ def test_whoever_leaves_is_out_at_once_and_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("kind", ["user", "post"])
-def test_a_file_that_comes_back_unchanged_changes_nothing(
-    browse: Browse, city: Cast, kind: str
-) -> None:
+def test_reimporting_an_export_changes_nothing(browse: Browse, city: Cast, kind: str) -> None:
     admin = browse("admin")
     out = admin.get(f"/setup/{kind}/-/export")
     assert out.status_code == 200
@@ -203,6 +199,6 @@ def test_a_file_that_comes_back_unchanged_changes_nothing(
     assert "这个文件什么也不会改" in text_of(page)
 
 
-def test_the_demos_cast_needs_no_invitation(browse: Browse, city: Cast) -> None:
+def test_demo_users_cannot_be_invited(browse: Browse, city: Cast) -> None:
     browse("admin").post("/setup/user/clerk/invite")
     assert not Invitation.objects.exists()

@@ -1,4 +1,4 @@
-"""What a page of the set-up costs does not grow with the city."""
+"""Query counts of set-up pages do not grow with the size of the city."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from yinghu.web.admin.files import SHOWN
 
 
 def asked(client: Client, where: str) -> tuple[Any, list[str]]:
-    """A page, and the queries that it took."""
+    """The page and the SQL of its queries."""
     with CaptureQueriesContext(connection) as captured:
         page = client.get(where)
     return page, [query["sql"] for query in captured.captured_queries]
 
 
-def test_the_index_counts_and_reads_no_rows(admin: Client) -> None:
+def test_index_counts_without_loading_rows(admin: Client) -> None:
     page, queries = asked(admin, "/setup/")
     for table in ("people_post", "places_place", "appeals_replytemplate"):
         assert not [sql for sql in queries if sql.startswith(f'SELECT "{table}"."id"')]
-    # Whoever is logged in.
+    # The logged-in user.
     assert len([sql for sql in queries if sql.startswith('SELECT "people_user"."id"')]) == 1
     counts = tiles_of(page)
     users = "/setup/user/"
@@ -36,7 +36,7 @@ def test_the_index_counts_and_reads_no_rows(admin: Client) -> None:
     assert tiles_of(page) == counts | {users: counts[users] - 1}
 
 
-def test_more_people_take_no_more_queries(admin: Client) -> None:
+def test_user_list_query_count_is_constant(admin: Client) -> None:
     def invite(n: int) -> None:
         user = User(username=f"new-{n}", display_name=f"新人{n}")
         user.set_unusable_password()
@@ -45,7 +45,7 @@ def test_more_people_take_no_more_queries(admin: Client) -> None:
             invitations.make_link(user, None)
 
     invite(1)
-    admin.get("/setup/user/")  # what this process remembers, it has read now
+    admin.get("/setup/user/")  # fills the caches of this process
     _page, few = asked(admin, "/setup/user/")
     for n in range(2, 10):
         invite(n)
@@ -70,7 +70,7 @@ POSTS = "user,unit,role,area\n" + "".join(
 
 
 @pytest.mark.parametrize(("kind", "text"), [("rule", RULES), ("post", POSTS)])
-def test_a_longer_file_takes_no_more_queries_to_look_at(
+def test_import_preview_query_count_is_constant(
     admin: Client, settings: Any, kind: str, text: str
 ) -> None:
     settings.AREAS_POLL_SECONDS = 3600
@@ -88,13 +88,13 @@ def test_a_longer_file_takes_no_more_queries_to_look_at(
     assert len(page.context["lines"]["new"][29].differences) == 4
     assert "稠城街道" in text_of(page)
     assert many == few
-    # Nor does telling of it afterwards.
+    # The history of the import is bounded as well.
     admin.post(f"/setup/{kind}/-/import", hidden(page))
     _page, told = asked(admin, "/setup/history")
     assert len(told) < 20
 
 
-def test_lines_that_are_not_shown_are_not_put_into_words(admin: Client) -> None:
+def test_import_preview_describes_only_the_lines_shown(admin: Client) -> None:
     rows = "".join(f"u{n},单位{n},group\n" for n in range(SHOWN + 20))
     page = admin.post("/setup/unit/-/import", {"file": upload("code,name,kind\n" + rows)})
     new = page.context["plan"].of("new")

@@ -1,4 +1,4 @@
-"""A category's questions: edited without scripts, checked, shown as citizens will see them."""
+"""A category's questions: editing without JavaScript, validation, preview and CSV."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def keys() -> list[str]:
     return [question["key"] for question in Category.objects.get(pk="medicine").questions]
 
 
-def test_questions_are_added_moved_and_removed_by_buttons_alone(
+def test_questions_are_added_moved_and_removed_without_scripts(
     admin: Client, browse: Any, city: Any
 ) -> None:
     old = file_one(category="medicine", answers={"hospital": "中心医院", "left": 2})
@@ -57,13 +57,13 @@ def test_questions_are_added_moved_and_removed_by_buttons_alone(
     assert set(last("category").after) == {"name", "questions"}
     told = text_of(admin.get(f"{WHERE}/history"))
     assert "要不要冷藏（选一个：要、不要，必填）" in told
-    # What was answered before keeps its key.
+    # Earlier answers still match the key of their question.
     assert "中心医院" in text_of(browse("clerk").get(f"/desk/case/{old.number}"))
     citizen = browse(headers={"accept-language": "zh-CN"})
     assert "要不要冷藏" in text_of(citizen.get("/file?category=medicine"))
 
 
-def test_from_which_answer_a_case_is_urgent_is_edited_and_told(admin: Client) -> None:
+def test_urgent_threshold_is_edited_and_in_history(admin: Client) -> None:
     typed = form_of(admin.get(WHERE))
     assert typed["question-3-urgent"] == "3"
     assert admin.post(WHERE, typed | {"question-3-urgent": "0"}).status_code == 302
@@ -89,7 +89,7 @@ def test_from_which_answer_a_case_is_urgent_is_edited_and_told(admin: Client) ->
         ({"label": "几个", "kind": "photo"}, "答法应是"),
     ],
 )
-def test_a_question_that_cannot_be_asked(
+def test_invalid_question_is_refused_and_empty_one_ignored(
     admin: Client, question: dict[str, str], why: str | None
 ) -> None:
     before = keys()
@@ -97,7 +97,7 @@ def test_a_question_that_cannot_be_asked(
     typed |= {f"question-5-{part}": text for part, text in ({"kind": "text"} | question).items()}
     page = admin.post(WHERE, typed)
     if why is None:
-        assert page.status_code == 302  # an empty row is no question
+        assert page.status_code == 302  # an empty row is ignored
     else:
         assert page.status_code == 422
         assert why in text_of(page)
@@ -106,7 +106,7 @@ def test_a_question_that_cannot_be_asked(
 
 
 @pytest.mark.parametrize("bad", ["\\u0000", "\\ud800"])
-def test_a_question_of_signs_that_cannot_be_kept(admin: Client, bad: str) -> None:
+def test_question_with_unstorable_characters_is_refused(admin: Client, bad: str) -> None:
     before = keys()
     for part in ("label", "label_en", "choices"):
         asked = {"label": "哪个", "label_en": "Which", "kind": "choice", "choices": "甲\\n乙"}
@@ -121,7 +121,7 @@ def test_a_question_of_signs_that_cannot_be_kept(admin: Client, bad: str) -> Non
     assert keys() == before
 
 
-def test_a_nul_typed_into_a_question_is_said(admin: Client) -> None:
+def test_nul_in_a_question_field_is_refused(admin: Client) -> None:
     typed = form_of(admin.get(WHERE))
     for part in ("label", "label_en"):
         page = admin.post(WHERE, typed | {f"question-1-{part}": "哪\x00个"})
@@ -130,13 +130,13 @@ def test_a_nul_typed_into_a_question_is_said(admin: Client) -> None:
 
 
 @pytest.mark.parametrize("sent", ["garbage", "7", "[1]", '{"a": 1}', '[{"label": "哪个"}]'])
-def test_what_is_no_list_of_questions_is_said(admin: Client, sent: str) -> None:
+def test_malformed_question_list_is_refused(admin: Client, sent: str) -> None:
     page = admin.post("/setup/category/milk", {"name": "奶粉", "questions": sent})
     assert page.status_code == 422
     assert "要问的问题" in text_of(page)
 
 
-def test_a_kept_list_that_breaks_a_rule_can_be_mended(admin: Client) -> None:
+def test_invalid_stored_questions_can_be_repaired(admin: Client) -> None:
     category = Category.objects.get(pk="medicine")
     category.questions[0] |= {"kind": "choice", "choices": ["一个"], "choices_en": ["One"]}
     del category.questions[1]["key"]
@@ -154,7 +154,7 @@ TABLE = "/setup/category/-/export?table=questions"
 HEAD = "category,question,answer,choices,choices_en,required,key\n"
 
 
-def test_questions_are_a_table_of_their_own_and_come_back_as_they_went(admin: Client) -> None:
+def test_question_table_reimports_without_changes(admin: Client) -> None:
     before = {each.pk: each.questions for each in Category.objects.all()}
     for language in ("zh-CN", "en"):
         out = admin.get(TABLE, headers={"accept-language": language}).content.decode("utf-8-sig")
@@ -162,7 +162,7 @@ def test_questions_are_a_table_of_their_own_and_come_back_as_they_went(admin: Cl
         assert lines[0] == (
             "category,category_name,question,question_en,answer,choices,choices_en,required,urgent,key"
         )
-        # A line for each question, none of them in brackets and quotes, and for what asks nothing.
+        # One line per question, without JSON, and one for each category without questions.
         assert len(lines) - 1 == sum(max(1, len(asked)) for asked in before.values())
         assert "{" not in out
         assert "什么也不会改" in text_of(take_in(admin, out))
@@ -171,7 +171,7 @@ def test_questions_are_a_table_of_their_own_and_come_back_as_they_went(admin: Cl
     assert "questions" not in admin.get("/setup/category/-/export").content.decode()[:80]
 
 
-def test_a_clerks_table_is_taken_and_keeps_the_keys_of_what_stays(admin: Client) -> None:
+def test_question_table_import_keeps_keys_of_kept_questions(admin: Client) -> None:
     page = take_in(
         admin,
         "category,question,answer,choices,required\n"
@@ -191,7 +191,7 @@ def test_a_clerks_table_is_taken_and_keeps_the_keys_of_what_stays(admin: Client)
             "choices": ["要", "不要"],
             "required": True,
         },
-        # What the file has no column for stays.
+        # Properties without a column in the file are kept.
         {
             "key": "hospital",
             "label": "在哪家医院配药",
@@ -212,7 +212,7 @@ def test_a_clerks_table_is_taken_and_keeps_the_keys_of_what_stays(admin: Client)
     assert set(last("category").after) == {"questions"}
 
 
-def test_from_which_answer_on_it_is_urgent_is_a_column_too(admin: Client) -> None:
+def test_question_table_imports_urgent_threshold(admin: Client) -> None:
     head = "category,question,answer,urgent\n"
     said = text_of(take_in(admin, head + "medicine,药还够几天,填个数,两天\n"))
     assert "第 2 行 urgent 列：" in said
@@ -235,9 +235,7 @@ def test_from_which_answer_on_it_is_urgent_is_a_column_too(admin: Client) -> Non
         (",问,text,,,1,", "没有代码为  的"),
     ],
 )
-def test_what_is_wrong_in_a_table_is_said_by_line_and_column(
-    admin: Client, line: str, why: str
-) -> None:
+def test_question_table_errors_name_line_and_column(admin: Client, line: str, why: str) -> None:
     page = take_in(admin, f"{HEAD}{line}\n")
     assert why in text_of(page)
     assert "什么也不会改" in text_of(page)

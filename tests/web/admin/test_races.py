@@ -1,4 +1,4 @@
-"""The set-up while others work: what they do meanwhile neither breaks it nor is lost."""
+"""Races between set-up changes and work on cases."""
 
 from __future__ import annotations
 
@@ -15,16 +15,14 @@ from yinghu.people.models import User
 
 
 def somebody_waits() -> bool:
-    """Whether one connection to this database waits for another's row."""
+    """Is a connection to this database waiting for another's row lock?"""
     with connection.cursor() as cursor:
-        # Not pg_stat_activity, which stays the same within a transaction.
+        # Not pg_stat_activity, whose snapshot does not change within a transaction.
         cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")
         return cursor.fetchone() is not None
 
 
-def test_a_case_resolved_while_its_holder_leaves_stays_resolved(
-    live: Live, live_city: Cast
-) -> None:
+def test_case_resolved_while_holder_is_retired_stays_resolved(live: Live, live_city: Cast) -> None:
     resolved, left = taken_milk(live_city), taken_milk(live_city)
     admin = Client()
     admin.force_login(User.objects.get(username="admin"))

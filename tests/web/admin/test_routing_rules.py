@@ -1,4 +1,4 @@
-"""Routing rules: what a change would do before it is made, in order, by administrators alone."""
+"""Routing rules: access, preview, order, CSV and the dispatcher's view of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEW = {"category": "urban", "area": "330782008", "unit": "town-futian", "order":
 
 
 def sorted_one(city: Cast, category: str = "urban", **given: Any) -> Appeal:
-    """A case that waits for dispatch: the reaction to its sorting has not run."""
+    """A sorted case that waits for assignment, as the reaction to its sorting has not run."""
     appeal = file_one("小区路灯坏了", **{"phone": "", **given})
     actions.sort(appeal.pk, city.clerk, category=category, area=given.get("area", ""))
     return Appeal.objects.get(pk=appeal.pk)
@@ -35,7 +35,7 @@ def orders() -> list[int]:
     return list(RoutingRule.objects.order_by("pk").values_list("order", flat=True))
 
 
-def test_who_may_read_and_who_may_change(browse: Browse, city: Cast) -> None:
+def test_administrators_edit_rules_and_dispatchers_read_them(browse: Browse, city: Cast) -> None:
     rule = RoutingRule.objects.get(order=20)
     dispatcher, admin = browse("dispatcher"), browse("admin")
     assert "药品 且 在哪家医院配药 = 中心医院" in text_of(admin.get(RULES))
@@ -58,7 +58,7 @@ def test_who_may_read_and_who_may_change(browse: Browse, city: Cast) -> None:
     assert not new_changes().filter(kind="rule").exists()
 
 
-def test_a_preview_says_what_would_change_and_saves_nothing(browse: Browse, city: Cast) -> None:
+def test_preview_shows_effect_and_saves_nothing(browse: Browse, city: Cast) -> None:
     unit = Unit.objects.get(code="milk")
     there = sorted_one(city, area="330782008")
     actions.assign(there.pk, city.dispatcher, unit="bureau-urban")
@@ -68,7 +68,7 @@ def test_a_preview_says_what_would_change_and_saves_nothing(browse: Browse, city
     given = {"category": "urban", "area": "330782008", "unit": "milk", "order": "105"}
     said = text_of(admin.post(f"{RULES}-/preview", given))
     assert "改去别的单位" in said
-    assert f"<span>{there.number}</span>" in said  # an administrator is no desk: no link
+    assert f"<span>{there.number}</span>" in said  # no link: administrators have no desk
     assert f"→ <b>{unit.name}</b>" in said
     assert waits.number not in said
     assert not RoutingRule.objects.filter(order=105).exists()
@@ -76,22 +76,20 @@ def test_a_preview_says_what_would_change_and_saves_nothing(browse: Browse, city
     said = text_of(admin.post(f"{RULES}-/preview", given))
     assert "现在等派单、以后合得上的" in said
     assert waits.number in said
-    # After the general rule, a narrower one never has its turn.
+    # A narrower rule after the general one never matches.
     given = {"category": "urban", "area": "330782008", "unit": "milk", "order": "500"}
     assert "永远轮不到：前面的规则 110 已全包了" in text_of(admin.post(f"{RULES}-/preview", given))
-    # Before all others, one without conditions hides the rest.
+    # An unconditional rule in first position shadows all others.
     said = text_of(admin.post(f"{RULES}-/preview", {"unit": "milk", "order": "1"}))
     assert "规则 110 以后轮不到了" in said
     retire = text_of(admin.get(f"{RULES}{RoutingRule.objects.get(order=110).pk}/retire"))
     assert "像最近 1 件这样的，以后要派单员来派" in retire
 
 
-def test_a_rule_to_a_unit_in_which_nobody_can_take_a_case_says_so(
-    browse: Browse, city: Cast
-) -> None:
+def test_rule_to_unit_without_handlers_shows_warning(browse: Browse, city: Cast) -> None:
     unit = Unit.objects.create(code="empty", name="空单位", kind="department")
     clerk = User.objects.get(username="clerk")
-    # Who sorts at this unit's desk takes no case of it.
+    # A clerk of the unit cannot accept its cases.
     Post.objects.create(user=clerk, unit=unit, role=Role.CLERK)
     said = "“空单位”还没有能接单的人"
     admin, given = browse("admin"), {"category": "environment", "unit": "empty", "order": "500"}
@@ -106,7 +104,7 @@ def test_a_rule_to_a_unit_in_which_nobody_can_take_a_case_says_so(
     assert "还没有人能接单的单位" not in text_of(admin.get("/setup/"))
 
 
-def test_a_rule_is_made_changed_and_told_in_the_history(browse: Browse, city: Cast) -> None:
+def test_rule_is_created_changed_and_retired_with_history(browse: Browse, city: Cast) -> None:
     admin = browse("admin")
     given = {"category": "urban", "area": "330782008", "unit": "milk", "order": "105"}
     assert admin.post(f"{RULES}-/new", given).headers["Location"] == RULES
@@ -122,7 +120,7 @@ def test_a_rule_is_made_changed_and_told_in_the_history(browse: Browse, city: Ca
     admin.post(f"{RULES}{rule.pk}", changed)
     rule.refresh_from_db()
     assert rule.unit.code == "food"
-    # Somebody else's form is of before.
+    # A form opened before that change conflicts.
     crossed = admin.post(f"{RULES}{rule.pk}", changed | {"unit": "daily"})
     assert crossed.status_code == 409
     assert "有人改过它" in text_of(crossed)
@@ -161,7 +159,7 @@ def test_a_rule_is_made_changed_and_told_in_the_history(browse: Browse, city: Ca
         ),
     ],
 )
-def test_nonsense_is_refused_beside_its_field(
+def test_invalid_rule_field_is_refused_with_reason(
     browse: Browse, city: Cast, given: dict[str, str], wrong: str
 ) -> None:
     before = RoutingRule.objects.count()
@@ -172,7 +170,7 @@ def test_nonsense_is_refused_beside_its_field(
     assert RoutingRule.objects.count() == before
 
 
-def test_moving_is_once_and_of_the_order_one_saw(browse: Browse, city: Cast) -> None:
+def test_repeated_move_of_a_rule_is_done_once(browse: Browse, city: Cast) -> None:
     admin = browse("admin")
     rule = RoutingRule.objects.get(order=20)
     other = RoutingRule.objects.get(order=30)
@@ -184,7 +182,7 @@ def test_moving_is_once_and_of_the_order_one_saw(browse: Browse, city: Cast) -> 
     assert (rule.order, other.order) == (30, 20)
     assert sorted(orders()) == sorted(before)
     assert new_changes().filter(kind="rule").count() == 2
-    # Whoever moves a rule past one that it overlaps is told what that does.
+    # Moving a rule past an overlapping one shows the effect.
     there = sorted_one(city, "medicine", answers={"hospital": "妇幼保健院"})
     actions.assign(there.pk, city.dispatcher, unit="medicine-maternal")
     fifty = RoutingRule.objects.get(order=50)
@@ -198,7 +196,7 @@ def test_moving_is_once_and_of_the_order_one_saw(browse: Browse, city: Cast) -> 
         assert admin.post(f"{RULES}{key}/move", {"way": "up"}).status_code == 404
 
 
-def test_two_administrators_move_at_once(live_city: Cast) -> None:
+def test_only_one_of_two_concurrent_moves_applies(live_city: Cast) -> None:
     rule = RoutingRule.objects.get(order=30)
     before = orders()
     codes: list[int] = []
@@ -224,7 +222,7 @@ def test_two_administrators_move_at_once(live_city: Cast) -> None:
     assert new_changes().filter(kind="rule").count() == 2
 
 
-def test_the_list_warns_of_rules_that_do_nothing(browse: Browse, city: Cast) -> None:
+def test_list_warns_of_ineffective_rules(browse: Browse, city: Cast) -> None:
     Unit.objects.filter(code="food").update(active=False)
     Category.objects.filter(pk="milk").update(active=False)
     unit = Unit.objects.get(code="daily")
@@ -236,7 +234,7 @@ def test_the_list_warns_of_rules_that_do_nothing(browse: Browse, city: Cast) -> 
     assert "1 条规则永远轮不到" in text_of(browse("admin").get("/setup/"))
 
 
-def test_rules_go_out_as_a_file_and_come_back_with_a_preview(browse: Browse, city: Cast) -> None:
+def test_rules_are_exported_and_imported_with_preview(browse: Browse, city: Cast) -> None:
     admin = browse("admin")
     out = admin.get(f"{RULES}-/export").content.decode("utf-8-sig")
     head, *rows = out.splitlines()
@@ -265,7 +263,7 @@ def test_rules_go_out_as_a_file_and_come_back_with_a_preview(browse: Browse, cit
     assert new_changes().filter(kind="rule").count() == 2
 
 
-def test_the_dispatcher_sees_why_and_sends_what_rules_take_now(browse: Browse, city: Cast) -> None:
+def test_dispatcher_sees_why_unrouted_and_assigns_by_rules(browse: Browse, city: Cast) -> None:
     RoutingRule.objects.filter(category="medicine", field="").delete()
     waits = sorted_one(city, category="medicine")
     back = sorted_one(city)
@@ -279,7 +277,7 @@ def test_the_dispatcher_sees_why_and_sends_what_rules_take_now(browse: Browse, c
     said = text_of(dispatcher.get(f"/desk/case/{back.number}"))
     assert "退回过 1 次" in said
     assert "不归&lt;b&gt;我们&lt;/b&gt;管" in said
-    # It is not offered again to whoever has just returned it.
+    # The rule is not offered if its unit has just returned the case.
     mine = RoutingRule(order=5, category=back.category_id or "")
     for code, offered in (("bureau-urban", False), ("milk", True)):
         mine.unit = Unit.objects.get(code=code)
@@ -288,7 +286,7 @@ def test_the_dispatcher_sees_why_and_sends_what_rules_take_now(browse: Browse, c
         assert ("照规则派给" in said) is offered
     mine.delete()
     assert "为什么没有自动派" not in text_of(browse("clerk").get(f"/desk/case/{waits.number}"))
-    # A dispatcher who is an administrator too makes a rule of the case.
+    # A dispatcher who is also an administrator can create a rule from the case.
     user = User.objects.get(username="dispatcher")
     Post.objects.create(user=user, unit=Unit.objects.get(code="milk"), role=Role.ADMIN)
     said = text_of(dispatcher.get(f"/desk/case/{waits.number}"))
@@ -307,7 +305,7 @@ def test_the_dispatcher_sees_why_and_sends_what_rules_take_now(browse: Browse, c
     assert (event.user_id, event.why) == (user.pk, "规则 50")
 
 
-def test_a_message_is_tried_and_nothing_stays(browse: Browse, city: Cast) -> None:
+def test_trial_message_is_routed_and_leaves_no_records(browse: Browse, city: Cast) -> None:
     dispatcher = browse("dispatcher")
     before = (Appeal.objects.count(), Suggestion.objects.count())
     said = text_of(dispatcher.post("/desk/try", {"words": "家里婴儿没有奶粉了"}))
@@ -325,7 +323,7 @@ def test_a_message_is_tried_and_nothing_stays(browse: Browse, city: Cast) -> Non
     assert (Appeal.objects.count(), Suggestion.objects.count()) == before
 
 
-def test_answers_are_read_in_english_and_kept_as_they_are_given(browse: Browse, city: Cast) -> None:
+def test_english_rule_answers_are_stored_in_canonical_form(browse: Browse, city: Cast) -> None:
     admin = browse("admin", headers={"Accept-Language": "en"})
     rule = RoutingRule.objects.get(order=20)
     assert "Which hospital = Central Hospital" in text_of(admin.get(RULES))

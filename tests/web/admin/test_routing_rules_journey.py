@@ -1,4 +1,4 @@
-"""A dispatcher sees why no rule took a case, and a rule made from it takes the next by itself."""
+"""A dispatcher sees why no rule matched a case and creates one that assigns the next."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 PILLS = "老人的降压药吃完了，想请人帮忙配药"
 
 
-def test_a_rule_made_from_a_case_takes_the_next_one_by_itself(
+def test_rule_created_from_a_case_assigns_the_next_one(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     RoutingRule.objects.filter(category="medicine", field="").delete()
@@ -37,7 +37,7 @@ def test_a_rule_made_from_a_case_takes_the_next_one_by_itself(
     browser_checks.no_violations(desk)
     browser_checks.fits(desk)
 
-    # From the case to the rule: filled in, looked at, saved.
+    # Create a rule from the case: prefilled, previewed, saved.
     why.get_by_role("link", name="照这件新建规则").click()
     expect(desk.locator("#s-category")).to_have_value("药品")
     desk.locator("#s-unit").fill("药品组")
@@ -55,7 +55,7 @@ def test_a_rule_made_from_a_case_takes_the_next_one_by_itself(
     browser_checks.no_violations(desk)
     assert RoutingRule.objects.get(category="medicine", field="").unit.code == "medicine"
 
-    # What waited has not moved by that; the next one goes by itself.
+    # The waiting case stays where it is; the next one is assigned by the rule.
     left.refresh_from_db()
     assert left.status == "sorted"
     after = file_one(PILLS, phone="")
@@ -65,14 +65,14 @@ def test_a_rule_made_from_a_case_takes_the_next_one_by_itself(
     assert after.unit is not None
     assert (after.status, after.unit.code) == ("assigned", "medicine")
 
-    # One press sends what had waited.
+    # One button assigns the waiting case.
     desk.get_by_role("button", name="按规则派出这些").click()
     expect(desk.locator("#messages")).to_contain_text("按规则派出了 1 件")
     left.refresh_from_db()
     assert left.status == "assigned"
 
 
-def test_rules_and_a_trial_on_a_phone(live: Live, live_city: Cast, open_page: OpenPage) -> None:
+def test_rules_and_trial_work_on_a_phone(live: Live, live_city: Cast, open_page: OpenPage) -> None:
     page = log_in(open_page(PHONE), "admin")
     page.goto("/setup/rule/")
     expect(page.locator(".rule-line").first).to_contain_text("奶粉")

@@ -29,7 +29,7 @@ SQUARE = {
 }
 
 
-def test_a_skill_is_made_asked_for_and_retired(admin: Client) -> None:
+def test_skill_is_created_once_and_retired(admin: Client) -> None:
     typed = {"code": "cook", "name": "做饭", "order": "60"}
     where = admin.post("/setup/skill/-/new", typed)["Location"]
     assert last("skill").after["name"] == "做饭"
@@ -50,7 +50,7 @@ def zone(admin: Client, **given: str) -> Any:
     return admin.post("/setup/zone/-/new", ZONE | given)
 
 
-def test_a_zone_by_its_areas_and_by_its_outline(admin: Client) -> None:
+def test_zone_is_defined_by_areas_or_outline(admin: Client) -> None:
     made = zone(admin, areas="330782001\n鸡鸣山社区居委会", lon="120.1", lat="29.3", gate="北门")
     assert made.status_code == 302, text_of(made)
     one = Zone.objects.get(pk="house")
@@ -65,7 +65,7 @@ def test_a_zone_by_its_areas_and_by_its_outline(admin: Client) -> None:
     found = zone_at("", 120.005, 29.305)
     assert found is not None
     assert found.code == "h0"
-    # Saved again as it stands, it is what it was.
+    # Saving the unchanged form changes nothing.
     where = "/setup/zone/h0"
     assert "没有改动" in text_of(admin.post(where, form_of(admin.get(where)), follow=True))
 
@@ -89,14 +89,14 @@ def test_a_zone_by_its_areas_and_by_its_outline(admin: Client) -> None:
         ({"areas": "330782001", "code": "a b"}, "代码只用字母"),
     ],
 )
-def test_a_zone_that_is_wrong_says_why(admin: Client, given: dict[str, str], why: str) -> None:
+def test_invalid_zone_is_refused(admin: Client, given: dict[str, str], why: str) -> None:
     page = zone(admin, **given)
     assert page.status_code == 422
     assert why in text_of(page)
     assert not Zone.objects.filter(name="三号楼").exists()
 
 
-def test_opening_a_zone_is_told_in_words(admin: Client) -> None:
+def test_history_describes_opening_of_a_zone(admin: Client) -> None:
     where = "/setup/zone/futian"
     admin.post(where, form_of(admin.get(where)) | {"status": "open"})
     assert zone_at("330782008001", None, None) is None
@@ -119,7 +119,7 @@ TEMPLATE = {"category": "medicine", "name": "新办法", "order": "5", "auto": "
 
 
 def as_typed(legs: list[dict[str, Any]]) -> dict[str, str]:
-    """Legs as the page sends them."""
+    """Legs as the form fields that the page submits."""
     return {
         f"leg-{n}-{part}": "1" if value is True else str(value)
         for n, each in enumerate(legs)
@@ -132,7 +132,7 @@ def template(admin: Client, legs: list[dict[str, Any]], **given: str) -> Any:
     return admin.post("/setup/errand/-/new", TEMPLATE | as_typed(legs) | given)
 
 
-def test_a_template_is_made_changed_and_told(admin: Client) -> None:
+def test_errand_template_is_created_and_changed_with_history(admin: Client) -> None:
     made = template(admin, [BUY, OVER, leg(beside=True)])
     assert made.status_code == 302, text_of(made)
     one = ErrandTemplate.objects.get(name="新办法")
@@ -171,7 +171,7 @@ def test_a_template_is_made_changed_and_told(admin: Client) -> None:
         ([leg(), OVER, OVER, leg()], "第 3 步：交接的前一步和后一步"),
     ],
 )
-def test_legs_that_are_wrong_say_which_and_why(
+def test_invalid_leg_is_refused_with_position_and_reason(
     admin: Client, legs: list[dict[str, Any]], why: str
 ) -> None:
     page = template(admin, legs)
@@ -180,7 +180,7 @@ def test_legs_that_are_wrong_say_which_and_why(
     assert not ErrandTemplate.objects.filter(name="新办法").exists()
 
 
-def test_rows_are_added_moved_and_taken_away_without_saving(admin: Client) -> None:
+def test_legs_are_added_moved_and_removed_without_saving(admin: Client) -> None:
     typed = TEMPLATE | as_typed([BUY, leg(title="乙")])
     for order, titles in (
         ("add", ["排队买药", "乙", ""]),
@@ -202,7 +202,7 @@ def test_rows_are_added_moved_and_taken_away_without_saving(admin: Client) -> No
     assert not ErrandTemplate.objects.filter(name="新办法").exists()
 
 
-def test_a_file_goes_to_another_city_and_says_what_is_wrong(admin: Client) -> None:
+def test_errand_templates_reimport_and_errors_are_explained(admin: Client) -> None:
     text = admin.get("/setup/errand/-/export").content.decode("utf-8-sig")
     ErrandTemplate.objects.all().delete()
     page = admin.post("/setup/errand/-/import", {"file": upload(text)})
@@ -221,13 +221,13 @@ def test_a_file_goes_to_another_city_and_says_what_is_wrong(admin: Client) -> No
         assert why in said
 
 
-def test_what_a_template_names_and_is_gone_is_told_on_the_index(admin: Client) -> None:
+def test_list_warns_of_template_with_retired_place(admin: Client) -> None:
     assert "已经没有了" not in text_of(admin.get("/setup/errand/"))
     Place.objects.filter(code="supply").update(active=False)
     assert "代买食品" in text_of(admin.get("/setup/errand/")).split("已经没有了")[1][:60]
 
 
-def test_the_demos_hospitals_are_places_by_the_names_of_the_answers(admin: Client) -> None:
+def test_demo_hospital_answers_match_place_names(admin: Client) -> None:
     asked = Category.objects.get(pk="medicine").questions
     choices = next(each["choices"] for each in asked if each["key"] == "hospital")
     assert Place.objects.filter(name__in=choices, active=True).count() == len(choices) == 3
@@ -236,7 +236,7 @@ def test_the_demos_hospitals_are_places_by_the_names_of_the_answers(admin: Clien
 # --- fixed helpers ---
 
 
-def test_a_fixed_helper_is_named_and_rests(admin: Client) -> None:
+def test_fixed_helper_is_added_and_retired(admin: Client) -> None:
     typed = {"unit": "care", "kind": "carry", "user": "volunteer-4", "place": "supply 保供超市"}
     made = admin.post("/setup/helper/-/new", typed)
     assert made.status_code == 302, text_of(made)
@@ -266,7 +266,7 @@ def test_a_fixed_helper_is_named_and_rests(admin: Client) -> None:
         assert why in text_of(page), wrong
 
 
-def test_a_zone_that_is_sealed_later_keeps_out_of_what_was_planned_before(
+def test_zone_sealed_later_restricts_planned_legs(
     admin: Client, city: Cast, django_capture_on_commit_callbacks: Any
 ) -> None:
     relay()
@@ -283,7 +283,7 @@ def test_a_zone_that_is_sealed_later_keeps_out_of_what_was_planned_before(
     rezone()
     carry.refresh_from_db()
     assert carry.zone_id == "house"
-    # Who buys would have to carry it in as well.
+    # The buyer would have to carry the goods into the zone as well.
     with pytest.raises(moving.Forbidden, match="通行证"):
         leg_actions.take(legs_of(appeal)[0].pk, a)
     admin.post("/setup/zone/house/retire")

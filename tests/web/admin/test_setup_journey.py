@@ -1,4 +1,4 @@
-"""An administrator adds a category that asks something, and a sticker; a citizen scans it."""
+"""An administrator adds a category with questions and a sticker; a citizen scans it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from yinghu.appeals.models import Appeal, Category
 pytestmark = pytest.mark.browser
 
 
-def test_a_category_a_sticker_and_whoever_scans_it(
+def test_citizen_files_at_new_sticker_in_new_category(
     live: Live, live_city: Cast, open_page: Callable[..., Page]
 ) -> None:
     admin = log_in(open_page(DESK), "admin")
-    # Nothing has been seen through yet.
+    # No appeal has been resolved yet, so the guide comes first.
     expect(admin).to_have_url(re.compile("/setup/guide$"))
     admin.get_by_role("button", name="以后再说").click()
     expect(admin).to_have_url(re.compile("/setup/$"))
@@ -37,7 +37,7 @@ def test_a_category_a_sticker_and_whoever_scans_it(
     admin.get_by_placeholder("找图标").fill("home")
     admin.locator(".icon-choice[data-name=home]").click()
     expect(admin.locator(".icon-choice[data-name=pill]")).to_be_hidden()
-    # By its Chinese words too, and what finds nothing says so.
+    # Icons are found by Chinese keywords, too; a search without results says so.
     admin.locator("#icon-find").fill("买药")
     expect(admin.locator(".icon-choice:visible")).to_have_count(2)
     expect(admin.locator(".icon-choice[data-name=pill]")).to_be_visible()
@@ -45,7 +45,7 @@ def test_a_category_a_sticker_and_whoever_scans_it(
     expect(admin.get_by_text("没有这样的图标")).to_be_visible()
     admin.get_by_label("顺序").fill("1")
 
-    # Two questions, by the keyboard alone; the second goes up.
+    # Add two questions with the keyboard only, and move the second up.
     admin.locator("#question-add").press("Enter")
     expect(admin.locator("#question-0-label")).to_be_focused()
     admin.keyboard.type("停了多久")
@@ -68,7 +68,7 @@ def test_a_category_a_sticker_and_whoever_scans_it(
         "停了多久",
     ]
 
-    # A place, found on the map and by its area's initials.
+    # Create a place on the map, with its area found by initials.
     admin.goto("/setup/place/-/new")
     admin.locator("#s-code").fill("well")
     admin.locator("#s-name").fill("老井")
@@ -82,7 +82,7 @@ def test_a_category_a_sticker_and_whoever_scans_it(
     admin.get_by_role("button", name="保存").last.click()
     expect(admin.get_by_text("已建好")).to_be_visible()
 
-    # Its sticker and that of another, on one sheet of paper.
+    # Print its sticker and another one on the same sheet.
     admin.goto("/setup/place/")
     admin.locator("input[value=well]").check()
     admin.locator("input[value=xiuhu]").check()
@@ -107,7 +107,7 @@ def test_a_category_a_sticker_and_whoever_scans_it(
     assert (appeal.category_id, appeal.place and appeal.place.code) == ("water", "well")
     assert list(appeal.answers.values()) == ["整栋楼"]
 
-    # On a phone, too, one can see who did that.
+    # The history is readable on a phone, too.
     phone = log_in(open_page(PHONE), "admin")
     for where in ("/setup/", "/setup/category/water", "/setup/place/well/history"):
         phone.goto(where)
@@ -116,7 +116,7 @@ def test_a_category_a_sticker_and_whoever_scans_it(
     assert new_changes().count() == 2
 
 
-def test_somebody_is_invited_and_comes(
+def test_invited_handler_sets_password_and_reaches_inbox(
     live: Live, live_city: Cast, open_page: Callable[..., Page]
 ) -> None:
     admin = log_in(open_page(DESK), "admin")
@@ -141,7 +141,7 @@ def test_somebody_is_invited_and_comes(
     expect(admin.locator("#keep-said")).not_to_be_empty()
     assert admin.get_by_alt_text("邀请链接的二维码").evaluate("image => image.naturalWidth") > 100
 
-    # What was pasted into a chat is opened there, on a phone.
+    # The link is opened on a phone, as from a chat message.
     helper = open_page(PHONE)
     helper.goto(words.split()[-1])
     fits(helper)

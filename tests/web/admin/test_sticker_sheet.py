@@ -1,4 +1,4 @@
-"""Stickers to print: those chosen, on sheets, and what to do where nothing is chosen."""
+"""Sticker sheets: printing the chosen places, and the hint when none is chosen."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tests.web.admin.conftest import text_of
 SHEET = "/setup/place/-/sheet"
 
 
-def test_a_sticker_can_be_scanned_and_typed(admin: Client, settings: Settings) -> None:
+def test_sticker_shows_qr_code_and_typeable_address(admin: Client, settings: Settings) -> None:
     page = text_of(admin.get(f"{SHEET}?code=xiuhu&per=1"))
     assert page.count('class="cut"') == 1
     assert "<svg" in page
-    # Whose camera fails types it.
+    # The address is printed for people whose camera fails.
     assert f"<b>{settings.SITE_URL}/p/xiuhu</b>" in page
     settings.SITE_URL = "https://help.example"
     assert "<b>help.example/p/xiuhu</b>" in text_of(admin.get(f"{SHEET}?code=xiuhu"))
@@ -23,11 +23,11 @@ def test_a_sticker_can_be_scanned_and_typed(admin: Client, settings: Settings) -
     assert 'href="/p/xiuhu/qr.svg" download' in row
 
 
-def test_with_nothing_chosen_it_says_what_to_choose(admin: Client) -> None:
+def test_sheet_without_selection_says_what_to_choose(admin: Client) -> None:
     first = text_of(admin.get(SHEET))
     assert "先选好要印哪些" in first
     assert "还没有选点位" not in first
-    # As the form sends it, and the list with nothing ticked.
+    # What the list's form sends when nothing is ticked.
     assert 'name="per" value="4"' in text_of(admin.get("/setup/place/"))
     empty = text_of(admin.get(f"{SHEET}?area=&per=4"))
     assert "还没有选点位" in empty

@@ -1,4 +1,4 @@
-"""CSV out and in: the same file changes nothing, good rows go in, bad ones say why."""
+"""CSV export and import: unchanged files, valid rows, and reasons for invalid ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def preview(admin: Client, kind: str, text: str) -> Any:
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_what_was_exported_changes_nothing(admin: Client, kind: str) -> None:
+def test_reimporting_an_export_changes_nothing(admin: Client, kind: str) -> None:
     ReplyTemplate.objects.create(verb="resolve", name="甲", words="=1+1 {编号}")
     Text.objects.create(key="motto", words="-有求必应")
     Unit.objects.filter(code="food").update(active=False)
@@ -35,7 +35,7 @@ def test_what_was_exported_changes_nothing(admin: Client, kind: str) -> None:
     assert hidden(page) == {}
 
 
-def test_good_rows_go_in_and_bad_ones_say_why(admin: Client) -> None:
+def test_import_takes_valid_rows_and_explains_invalid_ones(admin: Client) -> None:
     text = (
         "code,name,kind,area,parent\n"
         "water,水务组,group,330782001,\n"
@@ -70,7 +70,7 @@ def test_good_rows_go_in_and_bad_ones_say_why(admin: Client) -> None:
     assert last("unit").before == {"name": "奶粉组"}
 
 
-def test_a_preview_that_is_no_longer_true_is_shown_again(admin: Client, browse: Browse) -> None:
+def test_stale_import_preview_is_shown_again(admin: Client, browse: Browse) -> None:
     page = preview(admin, "unit", "code,name\nmilk,奶粉大组\n")
     Unit.objects.filter(code="milk").update(name="奶粉一组")
     again = admin.post("/setup/unit/-/import", hidden(page))
@@ -82,7 +82,7 @@ def test_a_preview_that_is_no_longer_true_is_shown_again(admin: Client, browse: 
     assert Unit.objects.get(code="milk").name == "奶粉大组"
 
 
-def test_a_preview_is_only_its_makers_and_only_of_its_kind(admin: Client) -> None:
+def test_foreign_or_forged_import_preview_is_refused(admin: Client) -> None:
     sealed = hidden(preview(admin, "unit", "code,name\nmilk,奶粉大组\n"))
     forged = signing.dumps([[2, {"code": "milk", "name": "坏"}]], salt="yinghu.setup:unit:999999")
     for kind, given in (
@@ -96,7 +96,7 @@ def test_a_preview_is_only_its_makers_and_only_of_its_kind(admin: Client) -> Non
     assert not new_changes().exists()
 
 
-def test_areas_under_their_parents_and_the_bureaus_list(admin: Client) -> None:
+def test_area_import_creates_parents_and_refuses_orphans(admin: Client) -> None:
     text = (
         "village_code,village_name,town_code,town_name,county_code,county_name\n"
         "330782098001,甲村,330782098,新街道,330782,义乌市\n"
@@ -114,14 +114,14 @@ def test_areas_under_their_parents_and_the_bureaus_list(admin: Client) -> None:
     assert "已经有“甲村”" in said
 
 
-def test_retired_by_a_file_but_never_all_administrators(admin: Client) -> None:
+def test_import_retires_units_but_keeps_an_administrator(admin: Client) -> None:
     said = text_of(preview(admin, "unit", "code,active\nplatform,0\nmilk,停用\nfood,也许\n"))
     assert "没有人能进设置" in said
     assert "启用一栏应是 1 或 0" in said
     page = preview(admin, "unit", "code,active\nmilk,0\n")
     admin.post("/setup/unit/-/import", hidden(page))
     assert not Unit.objects.get(code="milk").active
-    # Either of two units with an administrator may go, but not both by one file.
+    # Either of two units with an administrator may be retired, but not both in one file.
     other = Unit.objects.get(code="food")
     Post.objects.create(user=User.objects.get(username="admin"), unit=other, role=Role.ADMIN)
     page = preview(admin, "unit", "code,active\nfood,0\nplatform,0\n")
@@ -142,13 +142,13 @@ def test_retired_by_a_file_but_never_all_administrators(admin: Client) -> None:
         ("code,name,kind\nmilk,奶粉\n", "第 2 行有 2 格，表头有 3 格"),
     ],
 )
-def test_what_is_no_table_is_refused(admin: Client, text: str, why: str) -> None:
+def test_malformed_table_is_refused(admin: Client, text: str, why: str) -> None:
     page = preview(admin, "unit", text)
     assert page.status_code == 422
     assert why in text_of(page)
 
 
-def test_commas_after_the_last_column_say_nothing(admin: Client) -> None:
+def test_trailing_commas_are_ignored(admin: Client) -> None:
     page = preview(admin, "unit", "code,name,,\nmilk,奶粉大组,,\n,,,\n\nfood,食品大组,,,\n")
     assert "这些列不认识" not in text_of(page)
     assert admin.post("/setup/unit/-/import", hidden(page)).status_code == 302
@@ -175,7 +175,7 @@ def test_hostile_cells_stay_text(admin: Client) -> None:
     assert not Category.objects.filter(pk="q").exists()
 
 
-def test_places_without_a_code_get_one_when_they_are_written(admin: Client) -> None:
+def test_place_without_code_gets_one_when_saved(admin: Client) -> None:
     text = "code,name,area\n,东大门,330782001\n,西大门,330782001\n,东大门,330782001\n"
     page = preview(admin, "place", text)
     assert "这个区域里已经有叫“东大门”的点位了" in text_of(page)
@@ -190,7 +190,7 @@ def test_places_without_a_code_get_one_when_they_are_written(admin: Client) -> N
     assert where.endswith(f"/{Place.objects.get(name='南大门').code}")
 
 
-def test_one_post_twice_in_a_file_is_made_once(admin: Client) -> None:
+def test_duplicate_post_in_file_is_created_once(admin: Client) -> None:
     text = (
         "user,unit,role,area\n"
         "clerk,milk,head,330782001\n"
@@ -207,15 +207,15 @@ def test_one_post_twice_in_a_file_is_made_once(admin: Client) -> None:
     assert admin.post("/setup/post/-/import", hidden(page)).status_code == 302
     made = Post.objects.filter(role=Role.HEAD, area="330782001", unit__code__in=("milk", "food"))
     assert sorted(post.user.username for post in made) == ["clerk", "dispatcher"]
-    # A code as it is kept, not as it is typed.
+    # Codes are compared as stored, not as typed.
     page = preview(admin, "category", "code,name,klass,order\nSnow,雪,need,1\nsnow,大雪,need,1\n")
     assert "和第 2 行是同一个" in text_of(page)
 
 
-def test_what_another_door_made_meanwhile_is_said(admin: Client) -> None:
+def test_import_reports_row_created_meanwhile(admin: Client) -> None:
     page = preview(admin, "unit", "code,name,kind\nwater,水务组,group\n")
     with connection.cursor() as cursor:
-        # Another process writes the same unit between our look and our writing.
+        # Another process inserts the same unit between our check and our insert.
         cursor.execute(
             "CREATE FUNCTION first_there() RETURNS trigger LANGUAGE plpgsql AS "
             "'BEGIN IF pg_trigger_depth() = 1 THEN INSERT INTO people_unit "
@@ -232,7 +232,7 @@ def test_what_another_door_made_meanwhile_is_said(admin: Client) -> None:
     assert not new_changes().exists()
 
 
-def test_in_use_and_out_of_use_by_a_file_are_as_by_hand(admin: Client) -> None:
+def test_retiring_and_restoring_by_file_follow_page_rules(admin: Client) -> None:
     town = "330782001"
     inside = Area.objects.filter(code__startswith=town)
     villages = inside.exclude(pk=town).count()
@@ -245,7 +245,7 @@ def test_in_use_and_out_of_use_by_a_file_are_as_by_hand(admin: Client) -> None:
     assert changes.filter(after={"active": False}).count() == villages + 1
     assert changes.filter(after={"name": "稠城街"}).count() == 1
 
-    # What stands below comes back after what is above it, not before.
+    # A village is restored after its town, not before.
     village = inside.exclude(pk=town).order_by("code").first()
     assert village is not None
     said = text_of(preview(admin, "area", f"code,active\n{village.pk},1\n"))
@@ -262,7 +262,7 @@ def test_in_use_and_out_of_use_by_a_file_are_as_by_hand(admin: Client) -> None:
     assert hidden(page) == {}
 
 
-def test_what_goes_with_the_row_above_it_stays_out(admin: Client) -> None:
+def test_village_stays_retired_when_file_retires_its_town(admin: Client) -> None:
     town = "330782001"
     village = Area.objects.filter(code__startswith=town).exclude(pk=town).order_by("code")[0]
     text = f"code,name,active\n{town},稠城街道,0\n{village.pk},另一个村,1\n"
@@ -272,7 +272,7 @@ def test_what_goes_with_the_row_above_it_stays_out(admin: Client) -> None:
     assert (village.name, village.retired_at is None) == ("另一个村", False)
 
 
-def test_one_template_twice_in_a_file_is_made_once(admin: Client) -> None:
+def test_duplicate_reply_template_in_file_is_created_once(admin: Client) -> None:
     text = (
         "order,verb,name,words,unit\n"
         "9,resolve,已送达,送到了。,milk\n"
@@ -284,7 +284,7 @@ def test_one_template_twice_in_a_file_is_made_once(admin: Client) -> None:
     page = preview(admin, "reply", text)
     said = text_of(page)
     assert said.count("和第 2 行是同一个") == 1
-    # The sign that nobody sees is taken away when the line is read.
+    # Invisible characters are removed when the line is read.
     assert "和第 5 行是同一个" in said
     admin.post("/setup/reply/-/import", hidden(page))
     made = ReplyTemplate.objects.filter(words__in=("送到了。", "放门口了。", "甲。", "乙。"))

@@ -1,4 +1,4 @@
-"""Two tabs on one row: the second is told who did what, and keeps what was typed."""
+"""Two tabs editing the same row: the second save shows the conflict and keeps the input."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from yinghu.people.models import Post, Role, Unit, User
 WHERE = "/setup/unit/milk"
 
 
-def test_the_second_save_is_told_and_loses_nothing(admin: Client, browse: Browse) -> None:
+def test_second_save_shows_conflict_and_keeps_input(admin: Client, browse: Browse) -> None:
     Post.objects.create(
         user=User.objects.get(username="clerk"),
         unit=Unit.objects.get(code="platform"),
@@ -25,7 +25,7 @@ def test_the_second_save_is_told_and_loses_nothing(admin: Client, browse: Browse
     for words in ("有人改过它", "研判员小周", "奶粉一组", "专班"):
         assert words in said
     typed = form_of(page)
-    # Mine where I changed something, theirs where I did not.
+    # The form keeps my changes and takes theirs in the fields that I left alone.
     assert (typed["name"], typed["kind"]) == ("奶粉大组", "task_force")
     assert Unit.objects.get(code="milk").name == "奶粉一组"
     assert admin.post(WHERE, typed).status_code == 302
@@ -33,7 +33,7 @@ def test_the_second_save_is_told_and_loses_nothing(admin: Client, browse: Browse
     assert (unit.name, unit.kind) == ("奶粉大组", "task_force")
 
 
-def test_a_form_that_does_not_say_what_it_was_made_from_saves_nothing(admin: Client) -> None:
+def test_form_with_invalid_seen_token_is_not_saved(admin: Client) -> None:
     typed = form_of(admin.get(WHERE))
     for seen in ("", "x", form_of(admin.get("/setup/unit/food"))["seen"]):
         page = admin.post(WHERE, typed | {"seen": seen, "name": "别的名字"})

@@ -24,7 +24,7 @@ WHY = "把药品看成奶粉了"
 
 
 def limit(category: str, minutes: int, *, working: bool = False) -> None:
-    """How long this category has to be solved in, at any urgency."""
+    """Set the limit for solving in this category at every urgency."""
     for urgency in (1, 2, 3):
         ClockLimit.objects.update_or_create(
             kind=ClockKind.SOLVE.value,
@@ -46,7 +46,7 @@ def lines(found: Board) -> dict[str, int]:
     return {line.key: line.received for line in found.lines["category"] if line.received}
 
 
-def test_a_case_in_hand_is_put_right_and_stays_in_hand(browse: Browse, city: Cast) -> None:
+def test_correcting_a_case_in_hand_keeps_unit_and_holder(browse: Browse, city: Cast) -> None:
     limit("medicine", 240)
     appeal = taken_milk(city)
     before = solve_clock(appeal)
@@ -69,7 +69,7 @@ def test_a_case_in_hand_is_put_right_and_stays_in_hand(browse: Browse, city: Cas
     assert event.why == WHY
 
 
-def test_neither_its_requester_nor_anybody_else_is_told(browse: Browse, city: Cast) -> None:
+def test_correction_is_internal_and_notifies_nobody(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     track = f"/t/{appeal.token}"
     told = text_of(browse().get(track)).count("<li")
@@ -83,7 +83,7 @@ def test_neither_its_requester_nor_anybody_else_is_told(browse: Browse, city: Ca
     assert WHY in text_of(browse("clerk").get(f"/desk/case/{appeal.number}"))
 
 
-def test_a_pause_and_an_extension_stay_added(city: Cast) -> None:
+def test_correction_keeps_pause_and_extension(city: Cast) -> None:
     limit("milk", 600)
     limit("medicine", 240)
     appeal = taken_milk(city)
@@ -91,7 +91,7 @@ def test_a_pause_and_an_extension_stay_added(city: Cast) -> None:
     paused = solve_clock(appeal)
     assert paused.paused_at is not None
     Clock.objects.filter(pk=paused.pk).update(paused_at=paused.paused_at - timedelta(hours=5))
-    # While it is paused, the time granted so far is known; the pause is added when it ends.
+    # While paused, only the time granted so far is known; the pause is added when it ends.
     actions.correct(appeal.pk, city.clerk, why=WHY, category="medicine")
     assert solve_clock(appeal).due_at == paused.started_at + timedelta(minutes=240)
     handling_actions.supply(appeal.pk, requester(appeal), words="一段")
@@ -106,7 +106,7 @@ def test_a_pause_and_an_extension_stay_added(city: Cast) -> None:
 
 
 @pytest.mark.parametrize("working", [False, True])
-def test_working_time_and_all_time_change_places(working: bool, city: Cast) -> None:
+def test_correction_switches_between_working_and_clock_time(working: bool, city: Cast) -> None:
     limit("milk", 600, working=not working)
     limit("medicine", 600, working=working)
     appeal = taken_milk(city)
@@ -117,7 +117,7 @@ def test_working_time_and_all_time_change_places(working: bool, city: Cast) -> N
 
 
 def reckoned(start: datetime, minutes: int, working: bool) -> datetime:
-    """As the database reckons a limit."""
+    """The due time of a limit as the database computes it."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -128,7 +128,7 @@ def reckoned(start: datetime, minutes: int, working: bool) -> datetime:
 
 
 @pytest.mark.parametrize("folded", [False, True])
-def test_a_closed_case_moves_on_the_board_and_stays_closed(
+def test_correcting_a_closed_case_moves_it_on_the_board(
     folded: bool, browse: Browse, city: Cast
 ) -> None:
     appeal = taken_milk(city)
@@ -148,11 +148,11 @@ def test_a_closed_case_moves_on_the_board_and_stays_closed(
     assert lines(after).get("medicine", 0) == medicine + 1
     now = Appeal.objects.get(pk=appeal.pk)
     assert (now.status, now.closed_at) == (Status.CLOSED, closed.closed_at)
-    # What it was measured by when it was done stays.
+    # The clocks that measured the finished work are unchanged.
     assert list(appeal.clocks.order_by("pk").values()) == clocks
 
 
-def test_what_cannot_be_put_right_is_refused(browse: Browse, city: Cast) -> None:
+def test_invalid_corrections_are_refused(browse: Browse, city: Cast) -> None:
     fresh, milk = file_one(), taken_milk(city)
 
     def code(appeal: Appeal, **given: Any) -> str:
@@ -168,14 +168,14 @@ def test_what_cannot_be_put_right_is_refused(browse: Browse, city: Cast) -> None
     assert code(milk, category="milk", urgency=milk.urgency) == "nothing_changed"
     with pytest.raises(moving.Forbidden):
         actions.correct(milk.pk, city.milk, why=WHY, category="medicine")
-    # The page shows the decision; submitted unchanged, it changes nothing.
+    # The form shows the current sorting; submitted unchanged, it is refused.
     page = text_of(browse("clerk").get(f"/desk/case/{milk.number}"))
     assert 'id="act-correct"' in page
     assert correct(browse("clerk"), milk, category="milk", klass="").status_code == 409
     assert not Event.objects.filter(verb="correct").exists()
 
 
-def test_the_form_of_sorting_keeps_its_two_columns(browse: Browse, city: Cast) -> None:
+def test_sort_form_keeps_its_two_columns(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     assert 'class="fields two"' in text_of(browse("clerk").get(f"/desk/case/{appeal.number}"))
     page = text_of(browse().get(f"/t/{appeal.token}"))

@@ -32,7 +32,7 @@ def handler() -> Actor:
     return actor_of(User.objects.get(posts__unit__code="medicine-central", posts__role="handler"))
 
 
-def test_a_desk_plans_and_calls_off(city: Cast, handler: Actor) -> None:
+def test_desk_plans_and_drops_legs(city: Cast, handler: Actor) -> None:
     template = relay(auto=False)
     hospital()
     appeal = medicine_case(city)
@@ -57,14 +57,14 @@ def test_a_desk_plans_and_calls_off(city: Cast, handler: Actor) -> None:
     assert "阿东" in page
     desk.post(f"{address}/drop", {"leg": buy.pk, "why": "家属自己买了"})
     assert Leg.objects.get(pk=buy.pk).state == "dropped"
-    # A leg of another case is none of this one's.
+    # A leg of another case cannot be dropped from this page.
     other = medicine_case(city)
     answer = desk.post(f"/desk/case/{other.number}/errands/drop", {"leg": carry.pk, "why": "x"})
     assert answer.status_code == 422
     assert Leg.objects.get(pk=carry.pk).state == "taken"
 
 
-def test_money_is_repaid_once_and_talk_stays_inside(city: Cast, handler: Actor) -> None:
+def test_expense_is_repaid_once_and_messages_stay_internal(city: Cast, handler: Actor) -> None:
     relay()
     hospital()
     a = helper("阿东")
@@ -86,7 +86,7 @@ def test_money_is_repaid_once_and_talk_stays_inside(city: Cast, handler: Actor) 
     assert "42.50" not in track
 
 
-def test_nobody_writes_down_that_they_have_their_own_money_back(city: Cast, handler: Actor) -> None:
+def test_holder_cannot_record_their_own_repayment(city: Cast, handler: Actor) -> None:
     relay()
     hospital()
     appeal = medicine_case(city)
@@ -107,7 +107,7 @@ def test_nobody_writes_down_that_they_have_their_own_money_back(city: Cast, hand
     assert Leg.objects.get(pk=buy.pk).repaid_at is not None
 
 
-def test_only_those_inside_see_it(city: Cast) -> None:
+def test_errands_are_visible_only_to_staff_of_the_case(city: Cast) -> None:
     relay()
     hospital()
     appeal = medicine_case(city)
@@ -117,13 +117,13 @@ def test_only_those_inside_see_it(city: Cast) -> None:
         address = f"/desk/case/{appeal.number}/errands"
         assert client.get(address).status_code == 404
         assert client.post(f"{address}/say", {"words": "?"}).status_code == 404
-    # A clerk may look, and plans nothing.
+    # A clerk may look but not drop legs.
     clerk = browser(city.clerk)
     assert clerk.get(f"/desk/case/{appeal.number}/errands").status_code == 200
     assert clerk.post(f"/desk/case/{appeal.number}/errands/drop", {"why": "x"}).status_code == 422
 
 
-def test_volunteers_do_not_take_a_case_whole_that_is_served_by_legs(city: Cast) -> None:
+def test_volunteer_cannot_accept_a_case_served_by_legs(city: Cast) -> None:
     relay()
     hospital()
     appeal = medicine_case(city)
@@ -134,7 +134,7 @@ def test_volunteers_do_not_take_a_case_whole_that_is_served_by_legs(city: Cast) 
     assert Appeal.objects.get(pk=appeal.pk).holder_id is None
 
 
-def test_whoever_is_suspended_has_nothing_in_hand_any_more(city: Cast) -> None:
+def test_suspending_a_volunteer_frees_legs_or_notifies_head(city: Cast) -> None:
     relay()
     hospital()
     zone = sealed("330782001004001")

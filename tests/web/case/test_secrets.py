@@ -1,4 +1,4 @@
-"""What one who wants a requester's phone tries at the pages, and what comes of it."""
+"""Attempts to get at a requester's phone and other personal data through the pages."""
 
 from __future__ import annotations
 
@@ -21,23 +21,21 @@ BARE = PHONE.removeprefix("+86")
 
 
 @pytest.mark.parametrize("who", ["volunteer", "milk-handler", "town-head", "admin"])
-def test_only_desks_find_anybody_by_a_phone(browse: Browse, city: Cast, who: str) -> None:
+def test_only_desks_find_cases_by_phone(browse: Browse, city: Cast, who: str) -> None:
     appeal = free_milk(city, "没有奶粉了，电话13812345678或138 1234 5678，3号楼501")
     read(appeal)
     thief = browse(who)
     tried = (BARE, "138 1234 5678", PHONE, "１３８１２３４５６７８", "奶粉 13812345678")
     for query in tried:
         found = numbers(thief.get("/desk/search", {"q": query}))
-        # What is left of the words may be found, the digits say nothing.
+        # The other words may match, but the digits must not change the result.
         same = numbers(thief.get("/desk/search", {"q": query.replace("5678", "5679")}))
         assert found == same
     for desk in ("clerk", "dispatcher", "operator", "commander"):
         assert numbers(browse(desk).get("/desk/search", {"q": BARE})) == [appeal.number]
 
 
-def test_a_desk_that_tries_many_phones_is_slowed(
-    browse: Browse, city: Cast, settings: Settings
-) -> None:
+def test_searching_by_phone_is_rate_limited(browse: Browse, city: Cast, settings: Settings) -> None:
     settings.RATE_LIMITS = {"phone": (3, 60.0)}
     file_one()
     clerk = browse("clerk")
@@ -49,9 +47,7 @@ def test_a_desk_that_tries_many_phones_is_slowed(
     assert browse("operator").get("/desk/search", {"q": BARE}).status_code == 200
 
 
-def test_a_volunteer_reads_no_name_no_phone_and_nothing_inside_before_taking(
-    browse: Browse, city: Cast
-) -> None:
+def test_volunteer_sees_no_secrets_or_notes_before_accepting(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city, "没有奶粉了，电话138.1234.5678")
     handling_actions.note(appeal.pk, city.clerk, why="同一人第三次，回拨13812345678")
     thief = browse("volunteer")
@@ -65,7 +61,7 @@ def test_a_volunteer_reads_no_name_no_phone_and_nothing_inside_before_taking(
     assert "王**" in said
 
 
-def test_a_number_at_the_cut_of_a_headline_is_masked_whole(browse: Browse, city: Cast) -> None:
+def test_phone_at_the_cut_of_a_headline_is_fully_masked(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city, "长" * 54 + "13812345678")
     read(appeal)
     assert "13812" not in headline_of(appeal, reveal=False)
@@ -77,7 +73,7 @@ def test_a_number_at_the_cut_of_a_headline_is_masked_whole(browse: Browse, city:
     assert "138123" in text_of(browse("clerk").get("/desk/search", {"q": "长长"}))
 
 
-def test_access_ends_with_the_post_and_with_the_unit(browse: Browse, city: Cast) -> None:
+def test_holder_who_leaves_the_unit_loses_access(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city)
     actions.accept(appeal.pk, city.volunteer)
     thief = browse("volunteer")
@@ -99,7 +95,7 @@ def test_access_ends_with_the_post_and_with_the_unit(browse: Browse, city: Cast)
 
 
 @pytest.mark.parametrize("role", [Role.VOLUNTEER, Role.HANDLER])
-def test_a_volunteer_reveals_only_while_it_is_in_hand(
+def test_volunteer_reveals_only_while_holding_the_case(
     browse: Browse, city: Cast, role: Role
 ) -> None:
     Post.objects.filter(user__username="volunteer").update(role=role)
@@ -118,7 +114,7 @@ def test_a_volunteer_reveals_only_while_it_is_in_hand(
     assert (BARE in said) is staff
 
 
-def test_each_taking_is_written_down(browse: Browse, city: Cast) -> None:
+def test_each_acceptance_logs_one_reveal(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city)
     client = browse("volunteer")
     for _turn in range(2):
@@ -133,9 +129,7 @@ def test_each_taking_is_written_down(browse: Browse, city: Cast) -> None:
 @pytest.mark.parametrize(
     "key", ["9999-12-31T23:59:59-23:59~1", "0001-01-01T00:00:00%2B23:59~1", "2026-02-30T00:00Z~1"]
 )
-def test_a_page_key_outside_of_all_calendars_is_the_first_page(
-    browse: Browse, city: Cast, key: str
-) -> None:
+def test_page_key_with_invalid_date_shows_first_page(browse: Browse, city: Cast, key: str) -> None:
     appeal = file_one()
     actions.answer(appeal.pk, city.clerk, words="请带身份证")
     page = browse("operator").get(f"/desk/callback?after={key}")
@@ -143,7 +137,7 @@ def test_a_page_key_outside_of_all_calendars_is_the_first_page(
     assert numbers(page) == [appeal.number]
 
 
-def test_when_it_was_said_is_shown_where_that_was_long_before(browse: Browse, city: Cast) -> None:
+def test_said_at_is_shown_if_long_before_filing(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     client = browse("clerk")
 

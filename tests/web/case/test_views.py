@@ -28,13 +28,11 @@ SHOWN_PHONE = "138****5678"
 
 
 def acts_of(page: object) -> list[str]:
-    """The verbs whose forms stand on the page."""
+    """The verbs that have a form on the page."""
     return re.findall(r'action="/desk/case/[0-9-]+/(\w+)"', text_of(page))
 
 
-def test_the_requester_is_masked_until_revealed_and_the_reveal_is_written_down(
-    browse: Browse, city: Cast
-) -> None:
+def test_requester_is_masked_until_revealed_and_logged(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     client = browse("clerk")
     page = client.get(f"/desk/case/{appeal.number}")
@@ -56,9 +54,7 @@ def test_the_requester_is_masked_until_revealed_and_the_reveal_is_written_down(
     )
 
 
-def test_the_place_and_the_address_in_the_requesters_words_stand_apart(
-    browse: Browse, city: Cast
-) -> None:
+def test_place_and_requesters_address_are_shown_separately(browse: Browse, city: Cast) -> None:
     place = Place.objects.get(code="xiuhu")
     appeal = file_one(place=place.pk, area=place.area_id, address="3号楼501")
     client = browse("clerk")
@@ -70,7 +66,7 @@ def test_the_place_and_the_address_in_the_requesters_words_stand_apart(
     assert re.search(r"诉求人写的地址</span> <b>3号楼501</b>", shown)
 
 
-def test_closing_what_nobody_has_rated_says_so(browse: Browse, city: Cast) -> None:
+def test_closing_an_unrated_case_shows_warning(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     handling_actions.resolve(appeal.pk, city.milk, words="送到了")
     client = browse("clerk")
@@ -82,7 +78,7 @@ def test_closing_what_nobody_has_rated_says_so(browse: Browse, city: Cast) -> No
     assert "诉求人还没有评价" not in text_of(page)
 
 
-def test_nothing_is_revealed_without_a_reason_or_to_a_volunteer(browse: Browse, city: Cast) -> None:
+def test_reveal_needs_a_reason_and_is_not_for_volunteers(browse: Browse, city: Cast) -> None:
     appeal = file_one("没有奶粉了，打13812345678给我")
     actions.sort(appeal.pk, city.clerk, category="milk")
     actions.assign(appeal.pk, city.dispatcher, unit="milk")
@@ -96,7 +92,7 @@ def test_nothing_is_revealed_without_a_reason_or_to_a_volunteer(browse: Browse, 
     assert Reveal.objects.count() == 0
 
 
-def test_another_units_case_does_not_exist(browse: Browse, city: Cast) -> None:
+def test_another_units_case_is_not_found(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     client = browse("urban-handler")
     for path in ("", "?part=case", "?back=inbox"):
@@ -111,7 +107,7 @@ def test_another_units_case_does_not_exist(browse: Browse, city: Cast) -> None:
     assert client.get("/desk/case/garbage").status_code == 404
 
 
-def test_buttons_are_what_the_table_allows_and_nothing_else(browse: Browse, city: Cast) -> None:
+def test_page_offers_exactly_the_available_verbs(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     for username, actor in (("milk-handler", city.milk), ("clerk", city.clerk)):
         wanted = {verb.name for verb in verbs.available(appeal, actor)}
@@ -119,7 +115,7 @@ def test_buttons_are_what_the_table_allows_and_nothing_else(browse: Browse, city
         assert set(acts_of(page)) - {"reveal"} == wanted
 
 
-def test_a_verb_that_is_not_ones_own_is_refused_in_words(browse: Browse, city: Cast) -> None:
+def test_forbidden_verb_is_refused_and_unknown_verb_is_404(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     page = browse("clerk").post(f"/desk/case/{appeal.number}/resolve", {"words": "办好了"})
     assert page.status_code == 403
@@ -129,13 +125,13 @@ def test_a_verb_that_is_not_ones_own_is_refused_in_words(browse: Browse, city: C
         assert browse("clerk").post(f"/desk/case/{appeal.number}/{verb}").status_code == 404
 
 
-def test_pressing_twice_is_done_once(browse: Browse, city: Cast) -> None:
+def test_double_submission_is_done_once(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     client = browse("milk-handler")
     form = {"version": appeal.version, "words": "送到了"}
     assert client.post(f"/desk/case/{appeal.number}/resolve", form).status_code == 302
     assert client.post(f"/desk/case/{appeal.number}/resolve", form).status_code == 302
-    # Other words are another press, too late.
+    # Different words are a new submission, which comes too late.
     late = client.post(f"/desk/case/{appeal.number}/resolve", form | {"words": "没送到"})
     assert late.status_code == 409
     assert "不能再“办结”" in text_of(late)
@@ -143,7 +139,7 @@ def test_pressing_twice_is_done_once(browse: Browse, city: Cast) -> None:
     assert appeal.events.filter(verb="resolve").count() == 1
 
 
-def test_an_older_view_is_told_so_and_keeps_what_was_typed(browse: Browse, city: Cast) -> None:
+def test_stale_page_shows_conflict_and_keeps_input(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     client = browse("milk-handler")
     seen = appeal.version
@@ -159,7 +155,7 @@ def test_an_older_view_is_told_so_and_keeps_what_was_typed(browse: Browse, city:
     assert f'name="version" value="{seen + 1}"' in said
 
 
-def test_what_is_missing_or_wrong_is_said_beside_its_field(browse: Browse, city: Cast) -> None:
+def test_missing_or_invalid_input_is_explained_at_its_field(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     client = browse("clerk")
 
@@ -189,7 +185,7 @@ def test_what_is_missing_or_wrong_is_said_beside_its_field(browse: Browse, city:
     assert appeal.version == 1
 
 
-def test_an_area_is_taken_by_code_name_or_hint(browse: Browse, city: Cast) -> None:
+def test_area_is_accepted_by_code_name_or_suggestion(browse: Browse, city: Cast) -> None:
     client = browse("clerk")
     for typed in ("330782008", "330782008 福田街道", "福田街道"):
         appeal = file_one()
@@ -199,7 +195,7 @@ def test_an_area_is_taken_by_code_name_or_hint(browse: Browse, city: Cast) -> No
         assert appeal.area_id == "330782008"
 
 
-def test_every_verb_goes_through_its_page(browse: Browse, city: Cast) -> None:
+def test_full_case_lifecycle_works_through_the_page(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     later = date.today() + timedelta(days=3)
 
@@ -237,7 +233,7 @@ def test_every_verb_goes_through_its_page(browse: Browse, city: Cast) -> None:
     assert len(verbs) == 27
 
 
-def test_inside_and_public_words_stand_clearly_apart(browse: Browse, city: Cast) -> None:
+def test_internal_and_public_words_are_labelled(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     handling_actions.note(appeal.pk, city.clerk, why="<b>内部</b>情况")
     handling_actions.ask(appeal.pk, city.clerk, words="请问住几楼")
@@ -247,16 +243,14 @@ def test_inside_and_public_words_stand_clearly_apart(browse: Browse, city: Cast)
     assert said.count("内部</span>") == 1
 
 
-def test_earlier_cases_of_the_same_caller_are_linked_in_scope_only(
-    browse: Browse, city: Cast
-) -> None:
+def test_earlier_cases_of_a_caller_are_linked_only_in_scope(browse: Browse, city: Cast) -> None:
     other, appeal = file_one("上个月的事"), taken_milk(city)
     link = f'href="/desk/case/{other.number}"'
     assert link in text_of(browse("clerk").get(f"/desk/case/{appeal.number}"))
     assert link not in text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
 
 
-def test_photos_are_shown_to_those_who_may_see_the_case(browse: Browse, city: Cast) -> None:
+def test_photos_are_served_only_to_those_who_see_the_case(browse: Browse, city: Cast) -> None:
     out = io.BytesIO()
     Image.new("RGB", (8, 8)).save(out, "PNG")
     appeal = file_one(photos=(photos.store(out.getvalue()),))
@@ -274,7 +268,7 @@ def test_photos_are_shown_to_those_who_may_see_the_case(browse: Browse, city: Ca
     assert browse().get(f"/t/{stranger.token}/photo/{photo.pk}").status_code == 404
 
 
-def test_a_volunteer_sees_photos_only_of_what_he_has_taken(browse: Browse, city: Cast) -> None:
+def test_volunteer_sees_photos_only_while_holding_the_case(browse: Browse, city: Cast) -> None:
     out = io.BytesIO()
     Image.new("RGB", (8, 8)).save(out, "PNG")
     appeal = file_one(photos=(photos.store(out.getvalue()),))
@@ -298,13 +292,13 @@ def test_a_volunteer_sees_photos_only_of_what_he_has_taken(browse: Browse, city:
 
 
 @pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "nowhere", "board"])
-def test_going_back_never_leaves_the_house(browse: Browse, city: Cast, back: str) -> None:
+def test_unknown_back_parameter_returns_to_the_case(browse: Browse, city: Cast, back: str) -> None:
     appeal = file_one()
     page = browse("clerk").post(f"/desk/case/{appeal.number}/note", {"why": "记一下", "back": back})
     assert page.headers["Location"] == f"/desk/case/{appeal.number}"
 
 
-def test_a_form_of_another_site_does_nothing(browse: Browse, city: Cast) -> None:
+def test_cross_site_post_is_refused(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     client = browse("clerk", enforce_csrf_checks=True)
     for verb in ("note", "reveal"):
@@ -315,7 +309,7 @@ def test_a_form_of_another_site_does_nothing(browse: Browse, city: Cast) -> None
     assert appeal.version == 1
 
 
-def test_the_case_page_costs_the_same_with_a_long_story(browse: Browse, city: Cast) -> None:
+def test_case_page_query_count_is_constant(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     client = browse("milk-handler")
     before = queries_of(client, f"/desk/case/{appeal.number}")
@@ -325,7 +319,7 @@ def test_the_case_page_costs_the_same_with_a_long_story(browse: Browse, city: Ca
     assert before <= 22
 
 
-def test_a_long_story_is_shown_a_hundred_events_at_a_time(browse: Browse, city: Cast) -> None:
+def test_timeline_shows_a_hundred_events_per_page(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     actions.sort(appeal.pk, city.clerk, category="milk")
     actions.assign(appeal.pk, city.dispatcher, unit="milk")
@@ -340,7 +334,7 @@ def test_a_long_story_is_shown_a_hundred_events_at_a_time(browse: Browse, city: 
     assert re.findall(r"备注之(\d+)。", page) == [str(turn) for turn in range(30, 0, -1)]
     assert 'class="chapter now"' not in page
     assert f'href="/desk/case/{appeal.number}#story">最新的经过' in page
-    # Who may not read notes gets no empty pages for them.
+    # Readers without access to notes get no empty pages for them.
     page = text_of(browse("volunteer").get(f"/desk/case/{appeal.number}"))
     assert "备注之" not in page
     assert "before=" not in page
@@ -349,7 +343,7 @@ def test_a_long_story_is_shown_a_hundred_events_at_a_time(browse: Browse, city: 
     assert browse("volunteer").get(f"/field/{appeal.number}").status_code == 200
 
 
-def test_a_page_tells_no_step_that_came_while_it_was_read(city: Cast, rf: RequestFactory) -> None:
+def test_timeline_omits_events_after_the_case_was_read(city: Cast, rf: RequestFactory) -> None:
     appeal = taken_milk(city)
     read = Appeal.objects.get(pk=appeal.pk)
     handling_actions.ask(appeal.pk, city.milk, words="几段的")
@@ -359,7 +353,7 @@ def test_a_page_tells_no_step_that_came_while_it_was_read(city: Cast, rf: Reques
     assert story_of(rf.get("/"), read).events[-1].verb == ASK.name
 
 
-def test_a_folded_verb_shows_its_key(browse: Browse, city: Cast) -> None:
+def test_collapsed_verb_shows_its_shortcut_key(browse: Browse, city: Cast) -> None:
     page = text_of(browse("clerk").get(f"/desk/case/{file_one().number}"))
     found = dict(re.findall(r'<summary data-key="(\w)">.*?<kbd>(\w)</kbd></summary>', page))
     assert found

@@ -1,4 +1,4 @@
-"""Many cases at once: told before, done one by one, told after, taken back where that is true."""
+"""Batch verbs: preview, execution case by case, results, and undo where possible."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def three(city: Cast) -> list[Appeal]:
 
 
 def press(client: Client, appeals: list[Appeal], verb: str, **given: Any) -> Any:
-    """Choose these and do the verb, as the page's form sends it."""
+    """Submit the batch form with these cases and this verb."""
     chosen = {"pick": [appeal.number for appeal in appeals], "verb": verb}
     versions = {f"version-{appeal.number}": appeal.version for appeal in appeals}
     return client.post("/desk/batch", chosen | versions | given)
@@ -47,7 +47,7 @@ def statuses(appeals: list[Appeal]) -> list[str]:
     return [Appeal.objects.get(pk=appeal.pk).status for appeal in appeals]
 
 
-def test_one_sees_first_for_which_it_works_and_why_not(
+def test_preview_shows_possible_cases_and_reasons_for_others(
     browse: Browse, city: Cast, three: list[Appeal]
 ) -> None:
     foreign = file_one("别的单位的")
@@ -65,14 +65,14 @@ def test_one_sees_first_for_which_it_works_and_why_not(
     assert Event.objects.filter(verb="accept").count() == 1
 
 
-def test_done_one_by_one_and_taken_back(browse: Browse, three: list[Appeal]) -> None:
+def test_batch_is_done_per_case_and_can_be_undone(browse: Browse, three: list[Appeal]) -> None:
     client = browse("milk-handler")
     page = press(client, three, "accept", do="1")
     assert "接单：3 件" in text_of(page)
     assert statuses(three) == ["handling"] * 3
     events = Event.objects.filter(verb="accept")
     assert {event.user and event.user.username for event in events} == {"milk-handler"}
-    # Pressed again: each one says that it has been done, nothing happens twice.
+    # Submitted again, each case reports that it is done; nothing happens twice.
     again = press(client, three, "accept", do="1")
     assert "接单：0 件" in text_of(again)
     assert Event.objects.filter(verb="accept").count() == 3
@@ -86,12 +86,12 @@ def test_done_one_by_one_and_taken_back(browse: Browse, three: list[Appeal]) -> 
     assert statuses(three) == ["assigned", "handling", "assigned"]
     released = Event.objects.filter(verb="release")
     assert {event.why for event in released} == {"撤销刚才的批量操作"}
-    # Once more changes nothing.
+    # A second undo changes nothing.
     assert "撤销：0 件" in text_of(client.post("/desk/batch/undo", {"undo": token}))
     assert statuses(three) == ["assigned", "handling", "assigned"]
 
 
-def test_what_the_requester_was_told_is_not_taken_back(browse: Browse, three: list[Appeal]) -> None:
+def test_batch_with_public_words_cannot_be_undone(browse: Browse, three: list[Appeal]) -> None:
     page = press(browse("milk-handler"), three, "accept", do="1", words="马上去买")
     assert "接单：3 件" in text_of(page)
     assert {event.words for event in Event.objects.filter(verb="accept")} == {"马上去买"}
@@ -102,7 +102,7 @@ def actor_of_user(username: str) -> Any:
     return actor_of(User.objects.get(username=username))
 
 
-def test_what_was_handed_or_assigned_goes_back_to_whoever_had_it(
+def test_undo_returns_cases_to_previous_holder_or_unit(
     browse: Browse, city: Cast, three: list[Appeal]
 ) -> None:
     actions.accept(three[0].pk, city.milk)
@@ -110,7 +110,7 @@ def test_what_was_handed_or_assigned_goes_back_to_whoever_had_it(
     client = browse("milk-handler")
     page = press(client, three, "hand", do="1", user="volunteer")
     assert statuses(three) == ["handling"] * 3
-    # Only the one that somebody held before: the others a handler cannot put back.
+    # Only the case with a previous holder: a handler cannot put the others back.
     said = text_of(client.post("/desk/batch/undo", {"undo": undo_of(page)}))
     assert "撤销：1 件" in said
     holders = [Appeal.objects.get(pk=appeal.pk).holder_id for appeal in three]
@@ -127,7 +127,7 @@ def test_what_was_handed_or_assigned_goes_back_to_whoever_had_it(
     assert other.unit.code == "food"
 
 
-def test_words_that_are_missing_are_asked_for_and_nothing_is_done(
+def test_batch_without_required_words_is_refused(
     browse: Browse, city: Cast, three: list[Appeal]
 ) -> None:
     for appeal in three:
@@ -143,7 +143,7 @@ def test_words_that_are_missing_are_asked_for_and_nothing_is_done(
     assert "办结：2 件，共选 3 件" in done
     assert "现在是“待补充”" in done
     assert statuses(three) == ["waiting", "resolved", "resolved"]
-    # Words have been read: no undo is promised.
+    # Words may have been read already, so no undo is offered.
     assert undo_of(done_page(client, three)) == ""
 
 
@@ -151,7 +151,7 @@ def done_page(client: Client, appeals: list[Appeal]) -> Any:
     return press(client, appeals, "note", do="1", why="已核对")
 
 
-def test_a_case_that_moved_meanwhile_is_left_alone(
+def test_batch_skips_a_case_changed_meanwhile(
     browse: Browse, city: Cast, three: list[Appeal]
 ) -> None:
     handling_actions.note(three[0].pk, city.clerk, why="先别动")
@@ -164,14 +164,14 @@ def test_a_case_that_moved_meanwhile_is_left_alone(
 @pytest.mark.parametrize(
     "verb", [*(verb.name for verb in VERBS.values() if verb not in BATCH_VERBS), "drop table"]
 )
-def test_other_verbs_are_not_done_to_many(browse: Browse, three: list[Appeal], verb: str) -> None:
+def test_batch_refuses_other_verbs(browse: Browse, three: list[Appeal], verb: str) -> None:
     before = Event.objects.count()
     said = text_of(press(browse("clerk"), three, verb, do="1", words="x", why="x"))
     assert "要做什么" in said
     assert Event.objects.count() == before
 
 
-def test_photos_and_endless_lists_are_not_taken(browse: Browse, three: list[Appeal]) -> None:
+def test_batch_takes_no_photos_and_limits_selection(browse: Browse, three: list[Appeal]) -> None:
     said = text_of(press(browse("milk-handler"), three, "report"))
     assert "要做什么" not in said
     assert 'type="file"' not in said
@@ -183,7 +183,7 @@ def test_photos_and_endless_lists_are_not_taken(browse: Browse, three: list[Appe
     assert Status.ASSIGNED.value in statuses(three)
 
 
-def test_volunteers_take_one_case_at_a_time(browse: Browse, city: Cast) -> None:
+def test_volunteer_cannot_accept_in_a_batch(browse: Browse, city: Cast) -> None:
     free = file_one()
     actions.sort(free.pk, city.clerk, category="milk")
     actions.assign(free.pk, city.dispatcher, unit="milk")

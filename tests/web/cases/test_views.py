@@ -1,4 +1,4 @@
-"""The list of all cases: filtered, found, kept, given out; each figure of the board opens it."""
+"""The list of cases: filters, search, saved filters, export, and links from the board."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FUTIAN = "330782008"
 
 
 def listed(client: Client, query: str) -> list[str]:
-    """The numbers on the page of a filter."""
+    """The case numbers listed for a filter."""
     page = client.get(f"/desk/cases?{query}")
     assert page.status_code == 200
     return re.findall(r'name="pick" value="([0-9-]+)"', text_of(page))
@@ -40,7 +40,7 @@ def listed(client: Client, query: str) -> list[str]:
 
 @pytest.fixture
 def moved(city: Cast) -> dict[str, Appeal]:
-    """Appeals at several places in several hands."""
+    """Cases in different areas, states and units."""
     made = {
         "filed": file_one("路灯坏了", area=f"{FUTIAN}001003"),
         "milk": taken_milk(city),
@@ -81,7 +81,7 @@ def moved(city: Cast) -> dict[str, Appeal]:
         ("q=没有米&status=filed", set()),
     ],
 )
-def test_each_filter_finds_what_it_says(
+def test_filter_finds_exactly_the_matching_cases(
     browse: Browse, moved: dict[str, Appeal], query: str, found: set[str]
 ) -> None:
     search.index(list(moved.values()))
@@ -93,7 +93,7 @@ def test_each_filter_finds_what_it_says(
     ]
 
 
-def test_days_are_whole_days_of_the_place(browse: Browse, moved: dict[str, Appeal]) -> None:
+def test_since_and_until_cover_whole_local_days(browse: Browse, moved: dict[str, Appeal]) -> None:
     day = timezone.localdate(moved["late"].filed_at).isoformat()
     assert listed(browse("clerk"), f"since={day}&until={day}") == [moved["late"].number]
     page = browse("clerk").get("/desk/cases?since=2026-02-01&until=2026-01-01")
@@ -102,7 +102,7 @@ def test_days_are_whole_days_of_the_place(browse: Browse, moved: dict[str, Appea
     assert "结束日期在开始日期之前" in text_of(part)
 
 
-def test_what_is_due_today_and_what_came_back(
+def test_filters_for_due_today_and_returned_cases(
     browse: Browse, moved: dict[str, Appeal], city: Cast
 ) -> None:
     midnight = timezone.localtime().replace(hour=23, minute=59, second=59)
@@ -121,7 +121,7 @@ def test_what_is_due_today_and_what_came_back(
 
 
 @pytest.mark.parametrize("near", [(4, 6), (1, 2)])
-def test_more_than_are_counted_are_all_there_page_by_page(
+def test_paging_lists_all_cases_beyond_the_count_limit(
     browse: Browse, city: Cast, monkeypatch: pytest.MonkeyPatch, near: tuple[int, int]
 ) -> None:
     made = [file_one(f"第{n}件") for n in range(9)]
@@ -142,7 +142,7 @@ def test_more_than_are_counted_are_all_there_page_by_page(
         assert numbers == [appeal.number for appeal in reversed(wanted)]
 
 
-def test_mine_are_those_that_i_hold(browse: Browse, moved: dict[str, Appeal]) -> None:
+def test_mine_filter_lists_cases_held_by_the_user(browse: Browse, moved: dict[str, Appeal]) -> None:
     assert listed(browse("milk-handler"), "mine=1&status=handling") == [moved["milk"].number]
     assert listed(browse("volunteer"), "mine=1") == []
 
@@ -158,7 +158,7 @@ def test_mine_are_those_that_i_hold(browse: Browse, moved: dict[str, Appeal]) ->
         "area=%00&q=%00",
     ],
 )
-def test_nonsense_is_said_at_its_field_and_asks_for_nothing(
+def test_invalid_filter_values_do_not_break_the_page(
     browse: Browse, moved: dict[str, Appeal], query: str
 ) -> None:
     page = browse("clerk").get(f"/desk/cases?{query}")
@@ -166,7 +166,7 @@ def test_nonsense_is_said_at_its_field_and_asks_for_nothing(
     assert len(re.findall('name="pick"', text_of(page))) in {1, 5}
 
 
-def test_a_filter_comes_back_from_its_own_address() -> None:
+def test_filter_round_trips_through_its_query() -> None:
     given = "q=a+b&status=filed&status=closed&category=-&urgency=2&since=2026-01-01&late=1"
     wanted = FilterForm(QueryDict(given)).filter()
     assert FilterForm(QueryDict(wanted.query())).filter() == wanted
@@ -175,7 +175,7 @@ def test_a_filter_comes_back_from_its_own_address() -> None:
     )
 
 
-def test_nobody_finds_what_is_not_theirs(browse: Browse, moved: dict[str, Appeal]) -> None:
+def test_list_shows_only_cases_visible_to_user(browse: Browse, moved: dict[str, Appeal]) -> None:
     everything = {appeal.number for appeal in moved.values()}
     assert set(listed(browse("food-handler"), "")) == {moved["food"].number}
     milk = {moved["milk"].number, moved["closed"].number}
@@ -185,9 +185,7 @@ def test_nobody_finds_what_is_not_theirs(browse: Browse, moved: dict[str, Appeal
     assert Client().get("/desk/cases").status_code == 302
 
 
-def test_the_place_where_it_was_found_is_shown_marked_and_masked(
-    browse: Browse, city: Cast
-) -> None:
+def test_search_excerpt_is_highlighted_and_masked(browse: Browse, city: Cast) -> None:
     body = "请看看我们小区，" * 20 + "电话13812345678，西门的路灯坏了三天<b>"
     appeal = file_one(body, category="milk")
     actions.sort(appeal.pk, city.clerk, category="milk")
@@ -196,18 +194,18 @@ def test_the_place_where_it_was_found_is_shown_marked_and_masked(
     shown = text_of(browse("clerk").get("/desk/search?q=路灯"))
     assert "西门的<mark>路灯</mark>坏了三天&lt;b&gt;" in shown
     assert "13812345678" in shown
-    # A volunteer has not taken it: what is around the words stays masked.
+    # For a volunteer who has not accepted the case, the text around the match is masked.
     shown = text_of(browse("volunteer").get("/desk/search?q=路灯"))
     assert "<mark>路灯</mark>" in shown
     assert "13812345678" not in shown
 
 
-def test_filters_are_kept_by_each_for_themselves(browse: Browse, moved: Any) -> None:
+def test_saved_filters_are_private_editable_and_limited(browse: Browse, moved: Any) -> None:
     clerk, other = browse("clerk"), browse("dispatcher")
     clerk.post("/desk/cases/save", {"name": " 热线 的 ", "query": "channel=hotline&nonsense=1"})
     view = SavedView.objects.get()
     assert (view.name, view.query) == ("热线 的", "channel=hotline")
-    # The page comes first, how many each finds after it.
+    # The page loads first, the counts afterwards.
     assert re.search(r'channel=hotline">热线 的 <b', text_of(clerk.get("/desk/cases")))
     counted = text_of(clerk.get("/desk/cases?part=views&here=channel%3Dhotline"))
     assert re.search(r'channel=hotline" aria-current="true">热线 的 <b>1</b>', counted)
@@ -220,7 +218,7 @@ def test_filters_are_kept_by_each_for_themselves(browse: Browse, moved: Any) -> 
     assert SavedView.objects.get().name == "超时热线"
     gone = text_of(clerk.post(f"/desk/cases/view/{view.pk}/delete", follow=True))
     assert not SavedView.objects.exists()
-    # Back with one press; and only the next page offers it.
+    # One button restores it, and only the next page offers that.
     again = dict(re.findall(r'name="(name|query)" value="([^"]+)"', gone[gone.index("已删除") :]))
     assert "已删除" not in text_of(clerk.get("/desk/cases"))
     clerk.post("/desk/cases/save", {k: v.replace("&amp;", "&") for k, v in again.items()})
@@ -232,7 +230,7 @@ def test_filters_are_kept_by_each_for_themselves(browse: Browse, moved: Any) -> 
     assert SavedView.objects.count() == MAX_SAVED_VIEWS
 
 
-def test_the_export_is_masked_and_not_for_everybody(browse: Browse, moved: Any) -> None:
+def test_export_is_masked_and_restricted(browse: Browse, moved: Any) -> None:
     page = browse("clerk").get("/desk/cases.csv?status=handling")
     lines = page.content.decode("utf-8-sig").splitlines()
     assert lines[0].startswith("number,status,urgency")
@@ -243,10 +241,10 @@ def test_the_export_is_masked_and_not_for_everybody(browse: Browse, moved: Any) 
         assert browse(who).get("/desk/cases.csv").status_code == 403
 
 
-def test_every_figure_of_the_board_opens_exactly_its_cases(
+def test_board_figures_link_to_exactly_their_cases(
     browse: Browse, moved: dict[str, Appeal], city: Cast
 ) -> None:
-    # A county that is nobody's town, a child of a category, and more lines than a table shows.
+    # A case of the county without a town, and more towns than the table shows.
     file_one("全市的事", area="330782")
     for town in Area.objects.filter(level=2):
         file_one("到处都有", area=town.pk)
@@ -258,7 +256,7 @@ def test_every_figure_of_the_board_opens_exactly_its_cases(
         links = re.findall(r'<a href="(/desk/cases\?[^"]*)"[^>]*>(.*?)</a>', page)
         figures = [(link, re.sub(r"<[^>]*>", " ", said).split()[-1]) for link, said in links]
         assert len(figures) > 30
-        # Each figure of all time; of the other periods every fifth, as each costs a page.
+        # Every figure of all time, but every fifth of the other periods: each loads a page.
         for link, figure in figures[:: 1 if period == "all" else 5]:
             opened += 1
             said = text_of(client.get(link.replace("&amp;", "&")))
@@ -267,7 +265,7 @@ def test_every_figure_of_the_board_opens_exactly_its_cases(
     assert opened > 60
 
 
-def test_figures_open_nothing_for_whoever_may_not_see_the_cases(browse: Browse, moved: Any) -> None:
+def test_board_links_only_to_cases_that_the_user_may_see(browse: Browse, moved: Any) -> None:
     for who in ("admin", "town-head"):
         assert "/desk/cases?" not in text_of(browse(who).get("/board?period=all"))
     watcher = User.objects.get(username="commander")
@@ -278,15 +276,15 @@ def test_figures_open_nothing_for_whoever_may_not_see_the_cases(browse: Browse, 
     assert Status.FILED.value in page
 
 
-def test_a_phone_with_a_right_check_digit_is_a_phone(browse: Browse, city: Cast) -> None:
-    # One in ten is, by chance.
+def test_phone_with_valid_check_digit_is_searched_as_phone(browse: Browse, city: Cast) -> None:
+    # One phone in ten has the check digit of a case number by chance.
     appeal = file_one(phone="+8613800000102")
     assert id_of("13800000102") is not None
     assert listed(browse("clerk"), "q=13800000102") == [appeal.number]
     assert listed(browse("clerk"), f"q={appeal.number.replace('-', '')}") == [appeal.number]
 
 
-def test_a_phone_is_kept_in_no_filter_and_counted_in_files_too(browse: Browse, city: Cast) -> None:
+def test_phone_is_not_saved_in_filters_and_limited_in_exports(browse: Browse, city: Cast) -> None:
     clerk = browse("clerk")
     clerk.post("/desk/cases/save", {"name": "他", "query": "q=13812345678"})
     assert not SavedView.objects.exists()
@@ -295,7 +293,7 @@ def test_a_phone_is_kept_in_no_filter_and_counted_in_files_too(browse: Browse, c
     assert codes[-1] == 429
 
 
-def test_a_file_holds_of_requesters_what_a_page_shows(browse: Browse, city: Cast) -> None:
+def test_export_masks_requesters_as_the_pages_do(browse: Browse, city: Cast) -> None:
     free = file_one("请打 13712345671")
     actions.sort(free.pk, city.clerk, category="milk")
     actions.assign(free.pk, city.dispatcher, unit="milk")

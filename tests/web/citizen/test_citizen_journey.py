@@ -1,4 +1,4 @@
-"""A requester with a small phone and a bad network: nothing is lost or doubled."""
+"""A requester with a small phone and a bad network: nothing is lost or filed twice."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WORDS = "我父亲高血压的药只够明天一天了，请帮忙到中心医�
 
 
 def photo(name: str, size: tuple[int, int], turned: bool = False) -> FilePayload:
-    """A picture as a phone takes it: noisy, so that it is large, and with a turn in its EXIF."""
+    """A JPEG as from a phone: noisy, so that it is large; `turned` sets an EXIF rotation."""
     picture = Image.effect_noise(size, 60).convert("RGB")
     exif = Image.Exif()
     if turned:
@@ -39,7 +39,7 @@ def photo(name: str, size: tuple[int, int], turned: bool = False) -> FilePayload
 
 
 def filed(page: Page) -> Appeal:
-    """The one appeal there is, when its page has come."""
+    """Wait for the page after filing; return the only appeal."""
     expect(page).to_have_url(re.compile(r"/t/[^/]+/filed$"))
     return Appeal.objects.get()
 
@@ -51,7 +51,7 @@ def drafts(page: Page) -> int:
     return found
 
 
-def test_without_network_nothing_is_lost_and_it_goes_by_itself(
+def test_offline_filing_is_kept_and_sent_once_online(
     live: Live, live_city: Cast, page: Page
 ) -> None:
     page.goto("/p/xiuhu")
@@ -67,7 +67,7 @@ def test_without_network_nothing_is_lost_and_it_goes_by_itself(
     expect(page.locator("#tray")).to_contain_text("一有网络就自动提交")
     browser_checks.no_violations(page)
     browser_checks.fits(page)
-    # More can be said while one waits.
+    # The form can be completed while it waits.
     page.fill("[name=where]", "3号楼501")
     page.click("#tray [data-again]")
     expect(page.locator("#tray")).to_contain_text("一有网络就自动提交")
@@ -78,21 +78,19 @@ def test_without_network_nothing_is_lost_and_it_goes_by_itself(
     assert appeal.category_id == "food"
     assert appeal.attachments.count() == 1
     assert drafts(page) == 0
-    # Who goes back finds the form as it was, and sends no second one by it.
+    # Going back shows the form as it was; sending it again files no second appeal.
     page.go_back()
     expect(page.locator("#tray")).to_contain_text("已经提交过了")
     expect(page.locator("[name=words]")).to_have_value(WORDS)
     page.click("button.send")
     filed(page)
     expect(page.locator("#messages")).to_contain_text("没有重复登记")
-    # The next one begins afresh.
+    # The next appeal starts with an empty form.
     page.click("text=再提一件")
     expect(page.locator("[name=words]")).to_have_value("")
 
 
-def test_an_answer_that_is_lost_makes_no_second_appeal(
-    live: Live, live_city: Cast, page: Page
-) -> None:
+def test_lost_response_creates_no_second_appeal(live: Live, live_city: Cast, page: Page) -> None:
     page.goto("/p/xiuhu")
     lost: list[int] = []
 
@@ -108,7 +106,7 @@ def test_an_answer_that_is_lost_makes_no_second_appeal(
     page.dblclick("button.send")
     expect(page.locator("#tray")).to_contain_text("正在自动再试")
     assert lost == [201]
-    # The page is closed in despair, and opened again.
+    # The user closes the page and opens it again.
     again = page.context.new_page()
     page.close()
     again.goto("/p/xiuhu")
@@ -119,7 +117,7 @@ def test_an_answer_that_is_lost_makes_no_second_appeal(
     expect(again.locator("#messages")).to_contain_text("已经提交过了")
 
 
-def test_a_draft_outlives_the_page_and_the_language_but_not_two_days(
+def test_draft_survives_page_and_language_but_not_two_days(
     live: Live, live_city: Cast, page: Page
 ) -> None:
     page.goto("/file")
@@ -157,12 +155,12 @@ def test_a_draft_outlives_the_page_and_the_language_but_not_two_days(
              localStorage[key] = JSON.stringify(draft);
            }"""
     )
-    # Any page takes away what is too old, not only the one that it was typed in.
+    # Any page removes expired drafts, not only the page of the form.
     page.goto("/")
     assert drafts(page) == 0
 
 
-def test_two_tabs_are_one_form_and_one_appeal(live: Live, live_city: Cast, page: Page) -> None:
+def test_two_tabs_share_one_form_and_one_appeal(live: Live, live_city: Cast, page: Page) -> None:
     page.goto("/p/xiuhu")
     page.fill("[name=words]", WORDS)
     second = page.context.new_page()
@@ -175,9 +173,7 @@ def test_two_tabs_are_one_form_and_one_appeal(live: Live, live_city: Cast, page:
     expect(second.locator("#messages")).to_contain_text("没有重复登记")
 
 
-def test_another_language_keeps_what_stands_on_every_page(
-    live: Live, live_city: Cast, page: Page
-) -> None:
+def test_language_switch_keeps_the_input(live: Live, live_city: Cast, page: Page) -> None:
     appeal = taken_milk(live_city)
     page.goto(f"/t/{appeal.token}")
     page.get_by_text("补充情况").click()
@@ -199,12 +195,12 @@ def test_another_language_keeps_what_stands_on_every_page(
     page.get_by_role("button", name="中文").click()
     expect(page.locator("[name=number]")).to_have_value("0000-0001")
     expect(page.locator("[name=phone]")).to_have_value("13812345678")
-    # And it is not left behind for the next one at this computer.
+    # The phone number is not kept for the next user of this computer.
     page.goto("/find")
     expect(page.locator("[name=phone]")).to_have_value("")
 
 
-def test_what_is_wrong_and_what_is_too_old_keep_words_and_photos(
+def test_invalid_or_expired_form_keeps_words_and_photos(
     live: Live, live_city: Cast, page: Page
 ) -> None:
     page.goto("/p/xiuhu?category=medical")
@@ -217,7 +213,7 @@ def test_what_is_wrong_and_what_is_too_old_keep_words_and_photos(
     expect(page.locator("[name=phone]")).to_be_focused()
     expect(page.locator(".strip li")).to_have_count(1)
     assert Appeal.objects.count() == 0
-    # So long that the browser has forgotten us.
+    # The form was open for so long that the cookies have expired.
     page.context.clear_cookies()
     page.fill("[name=phone]", "13812345678")
     page.click("button.send")
@@ -226,7 +222,7 @@ def test_what_is_wrong_and_what_is_too_old_keep_words_and_photos(
     assert appeal.attachments.count() == 1
 
 
-def test_all_that_is_wrong_is_said_at_once_and_a_fault_looks_like_no_button(
+def test_all_errors_are_shown_at_once_without_field_icons(
     live: Live, live_city: Cast, page: Page
 ) -> None:
     page.goto("/p/xiuhu")
@@ -242,14 +238,14 @@ def test_all_that_is_wrong_is_said_at_once_and_a_fault_looks_like_no_button(
     expect(page.locator("#f-phone-error")).to_contain_text("这个号码打不通")
     expect(page.locator("[name=phone]")).to_have_css("background-image", "none")
     browser_checks.no_violations(page)
-    # An answer is enough, words or none.
+    # An answer is enough without words.
     page.get_by_label("透析", exact=True).check()
     page.fill("[name=phone]", "")
     page.click("button.send")
     assert filed(page).body == "就医：就医原因 透析"
 
 
-def test_photos_are_made_small_on_the_phone_upright_and_can_be_taken_away(
+def test_photos_are_resized_turned_upright_and_removable(
     live: Live, live_city: Cast, page: Page
 ) -> None:
     page.goto("/p/xiuhu")
@@ -257,7 +253,7 @@ def test_photos_are_made_small_on_the_phone_upright_and_can_be_taken_away(
     big = photo("横着拍.jpg", (3000, 2000), turned=True)
     page.set_input_files("[name=photos]", [big, photo("错的.jpg", (200, 100))])
     expect(page.locator(".strip li")).to_have_count(2)
-    # A second choice adds to the first.
+    # A second selection adds to the first.
     page.set_input_files("[name=photos]", [photo("还有.jpg", (200, 100))])
     expect(page.locator(".strip li")).to_have_count(3)
     page.get_by_role("button", name="去掉这张照片 2").click()
@@ -280,7 +276,7 @@ def test_photos_are_made_small_on_the_phone_upright_and_can_be_taken_away(
     assert sizes == [(1067, 1600), (200, 100), *[(60, 40)] * 4]
 
 
-def test_my_position_says_where_it_is_and_goes_with_the_appeal(
+def test_position_is_shown_and_filed_with_the_appeal(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     area = Area.objects.get(pk="330782001004001")
@@ -302,7 +298,7 @@ def test_my_position_says_where_it_is_and_goes_with_the_appeal(
     assert appeal.lon == pytest.approx(area.lon)
     assert appeal.lat == pytest.approx(area.lat)
 
-    # Who does not let us know says it in words, and is told so.
+    # Without permission, the page asks for the location in words or on the map.
     shy = open_page(PHONE)
     shy.goto("/file")
     shy.get_by_role("button", name="用我的位置").click()
@@ -310,7 +306,7 @@ def test_my_position_says_where_it_is_and_goes_with_the_appeal(
     browser_checks.taps(shy)
 
 
-def test_asked_before_by_a_code_sent_to_the_phone(
+def test_requester_lists_own_cases_by_phone_code(
     live: Live, live_city: Cast, page: Page, open_page: OpenPage
 ) -> None:
     mine = [file_one(f"第{n}次求助，家里断粮了") for n in range(22)]
@@ -345,9 +341,7 @@ def test_asked_before_by_a_code_sent_to_the_phone(
     assert Code.objects.get().used_at is not None
 
 
-def test_large_type_leaves_how_long_there_is_in_its_box(
-    live: Live, live_city: Cast, page: Page
-) -> None:
+def test_clock_fits_its_box_in_large_type(live: Live, live_city: Cast, page: Page) -> None:
     appeal = taken_milk(live_city)
     handling_actions.resolve(appeal.pk, live_city.milk, words="送到了")
     page.goto(f"/t/{appeal.token}")
@@ -358,7 +352,7 @@ def test_large_type_leaves_how_long_there_is_in_its_box(
     assert page.evaluate(beyond) == []
 
 
-def test_large_type_stays_and_words_are_read_aloud(live: Live, live_city: Cast, page: Page) -> None:
+def test_large_type_stays_and_page_is_read_aloud(live: Live, live_city: Cast, page: Page) -> None:
     page.goto("/p/xiuhu")
     before = page.locator("h1").bounding_box()
     page.get_by_role("button", name="大字").click()
@@ -373,12 +367,12 @@ def test_large_type_stays_and_words_are_read_aloud(live: Live, live_city: Cast, 
         browser_checks.taps(page)
     aloud = page.get_by_role("button", name="朗读")
     aloud.click()
-    # Headless browsers have no voice, which is said; others speak.
+    # Headless browsers have no voice, and the page says so; others speak.
     spoken = page.locator('[data-aloud][aria-pressed="true"], #tray:has-text("读不出来")')
     expect(spoken).to_be_visible()
 
 
-def test_a_first_visit_is_light_and_asks_nobody_else(
+def test_first_visit_is_light_and_contacts_no_other_host(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     appeal = file_one()
@@ -396,7 +390,7 @@ def test_a_first_visit_is_light_and_asks_nobody_else(
 
 
 def cases(city: Cast) -> dict[str, str]:
-    """Citizens' pages by name, with cases in the states that look different."""
+    """Addresses of citizens' pages by name, with cases in the states that look different."""
     fresh, held, done = file_one(), taken_milk(city), taken_milk(city)
     handling_actions.report(held.pk, city.milk, words="正在路上，十分钟后到")
     handling_actions.urge(held.pk, requester_of(held.pk), words="快一点")
@@ -426,7 +420,7 @@ def cases(city: Cast) -> dict[str, str]:
     ],
     ids=["zh-light", "en-dark", "desk-dark"],
 )
-def test_every_page_can_be_read_pressed_and_heard_by_all(
+def test_citizen_pages_are_accessible(
     live: Live, live_city: Cast, open_page: OpenPage, look: dict[str, str], size: dict[str, int]
 ) -> None:
     page = open_page(size, **look)

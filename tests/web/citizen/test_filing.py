@@ -1,4 +1,4 @@
-"""Filing at a sticker: without an account, without JavaScript, once, and losing nothing."""
+"""Filing an appeal without an account or JavaScript: stored once, with no input lost."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def file(client: Client, address: str = "/file", **typed: object) -> Any:
     return client.post(address, {**form_of(client, address), "words": WORDS, **typed})
 
 
-def test_a_filing_at_a_sticker_knows_where_it_is(browse: Browse) -> None:
+def test_filing_at_a_sticker_records_its_place(browse: Browse) -> None:
     client = browse()
     page = file(
         client, "/p/xiuhu", name="王小明", phone="138 1234 5678", where="3号楼501", photos=[photo()]
@@ -57,11 +57,11 @@ def test_a_filing_at_a_sticker_knows_where_it_is(browse: Browse) -> None:
     done = text_of(client.get(page.url))
     assert appeal.number in done
     assert f"/t/{appeal.token}" in done
-    # The place of the scanned sticker is kept.
+    # The link for another appeal keeps the place of the sticker.
     assert 'href="/p/xiuhu">再提一件' in done
 
 
-def test_one_more_begins_at_the_start_where_no_place_is_known_or_it_is_closed(
+def test_another_appeal_without_active_place_starts_at_home(
     browse: Browse,
 ) -> None:
     client = browse()
@@ -72,7 +72,7 @@ def test_one_more_begins_at_the_start_where_no_place_is_known_or_it_is_closed(
     assert 'href="/">再提一件' in text_of(client.get(page.url))
 
 
-def test_the_message_is_kept_as_it_came_and_sealed(browse: Browse) -> None:
+def test_raw_message_is_stored_sealed(browse: Browse) -> None:
     file(browse(), name="王小明", phone="13812345678", photos=[photo("证明.png")])
     kept = Message.objects.get()
     assert "王小明".encode() not in bytes(kept.raw)
@@ -81,12 +81,12 @@ def test_the_message_is_kept_as_it_came_and_sealed(browse: Browse) -> None:
     assert raw["form"]["photos"] == ["证明.png"]
 
 
-def test_the_same_form_twice_is_one_appeal_with_one_answer(browse: Browse, tmp_path: Path) -> None:
+def test_duplicate_submission_creates_one_appeal(browse: Browse, tmp_path: Path) -> None:
     client = browse()
     typed = {**form_of(client), "words": WORDS}
     first = client.post("/file", {**typed, "photos": [photo()]})
     again = client.post("/file", {**typed, "photos": [photo()]})
-    # Many browsers forget the photos of a form that one goes back to.
+    # Many browsers drop the photos of a form when the user goes back to it.
     third = client.post("/file", typed)
     places = {page.headers["Location"] for page in (first, again, third)}
     assert places == {f"/t/{Appeal.objects.get().token}/filed"}
@@ -106,7 +106,7 @@ CORRECTED: list[dict[str, object]] = [
 
 
 @pytest.mark.parametrize("change", CORRECTED, ids=lambda change: "-".join(change))
-def test_what_is_corrected_in_a_form_already_sent_is_kept_whole(
+def test_resubmitting_a_changed_form_creates_second_appeal(
     browse: Browse, change: dict[str, object], tmp_path: Path
 ) -> None:
     client = browse()
@@ -129,12 +129,12 @@ def test_what_is_corrected_in_a_form_already_sent_is_kept_whole(
     assert second.category_id == change.get("category")
     assert list(first.attachments.values("width")) == list(second.attachments.values("width"))
     assert len(list(tmp_path.rglob("*.jpg"))) == Attachment.objects.count() == 2
-    # What it was before has not changed either.
+    # The first appeal is unchanged.
     first.refresh_from_db()
     assert (first.body, unseal(first.phone), first.version) == (WORDS, "+8613812345678", 1)
 
 
-def test_who_corrected_a_form_is_told_of_both_and_so_is_triage(browse: Browse, city: Cast) -> None:
+def test_requester_and_triage_see_both_versions_of_a_form(browse: Browse, city: Cast) -> None:
     client = browse()
     typed = {**form_of(client), "words": WORDS}
     client.post("/file", {**typed, "phone": "13812345678"})
@@ -149,13 +149,13 @@ def test_who_corrected_a_form_is_told_of_both_and_so_is_triage(browse: Browse, c
     desk = text_of(browse("clerk").get(f"/desk/case/{second.number}"))
     assert "可能是同一件" in desk
     assert first.number in desk
-    # The first words once more are still the first appeal.
+    # Submitting the first version again leads to the first appeal.
     again = client.post("/file", {**typed, "phone": "13812345678"})
     assert again.headers["Location"] == f"/t/{first.token}/filed"
     assert Appeal.objects.count() == 2
 
 
-def test_nothing_that_is_kept_open_of_a_corrected_form_lets_its_phone_be_tried(
+def test_external_id_does_not_allow_guessing_the_phone(
     browse: Browse,
 ) -> None:
     client = browse()
@@ -175,9 +175,7 @@ def test_nothing_that_is_kept_open_of_a_corrected_form_lets_its_phone_be_tried(
     assert re.fullmatch("[0-9a-f]{32}", mark)
 
 
-def test_a_photo_that_cannot_be_kept_with_a_correction_is_said(
-    browse: Browse, tmp_path: Path
-) -> None:
+def test_invalid_photo_in_a_changed_form_is_refused(browse: Browse, tmp_path: Path) -> None:
     client = browse()
     typed = {**form_of(client), "words": WORDS}
     client.post("/file", typed)
@@ -191,38 +189,38 @@ def test_a_photo_that_cannot_be_kept_with_a_correction_is_said(
 
 
 @pytest.mark.parametrize("words", ["\u200b", "\u200d\ufeff \u2060", "\u202e\u2800", "\u3164\u0301"])
-def test_an_appeal_of_nothing_visible_is_none(browse: Browse, words: str) -> None:
+def test_words_without_visible_characters_are_refused(browse: Browse, words: str) -> None:
     page = file(browse(), words=words)
     assert page.status_code == 422
     assert "请写几个字" in text_of(page)
     assert not Appeal.objects.exists()
 
 
-def test_hidden_signs_do_not_change_what_staff_read(browse: Browse) -> None:
+def test_misleading_invisible_characters_are_removed(browse: Browse) -> None:
     file(
         browse(),
         words="救\u200b命\u202e，孩子👨\u200d👩\u200d👧，می\u200cخواهم",
         name="\u202e明\u200d小\u200b王\u2066",
         where="\u200e3号楼\u061c501\ufeff",
-        # As a phone's own address book copies it.
+        # Address books on phones copy numbers with such direction marks.
         phone="\u202d138 1234 5678\u202c",
     )
     appeal = Appeal.objects.get()
     assert appeal.body == "救命，孩子👨\u200d👩\u200d👧，می\u200cخواهم"
     assert (unseal(appeal.name), unseal(appeal.address)) == ("明小王", "3号楼501")
     assert unseal(appeal.phone) == "+8613812345678"
-    # As it came it is kept too.
+    # The raw message keeps them.
     raw = json.loads(unseal(Message.objects.get().raw))
     assert raw["form"]["name"] == ["\u202e明\u200d小\u200b王\u2066"]
 
 
-def test_anonymous_is_allowed(browse: Browse) -> None:
+def test_anonymous_filing_is_allowed(browse: Browse) -> None:
     file(browse())
     appeal = Appeal.objects.get()
     assert (bytes(appeal.name), bytes(appeal.phone), appeal.caller) == (b"", b"", None)
 
 
-def test_a_wrong_phone_is_said_beside_it_and_everything_typed_stays(browse: Browse) -> None:
+def test_invalid_phone_is_refused_and_input_kept(browse: Browse) -> None:
     page = file(browse(), phone="12", where="3号楼", name="王小明")
     said = text_of(page)
     assert page.status_code == 422
@@ -231,19 +229,19 @@ def test_a_wrong_phone_is_said_beside_it_and_everything_typed_stays(browse: Brow
     assert not Appeal.objects.exists()
 
 
-def test_no_words_and_too_many_words_are_refused(browse: Browse) -> None:
+def test_empty_and_too_long_words_are_refused(browse: Browse) -> None:
     assert "请写几个字" in text_of(file(browse(), words="  "))
     page = file(browse(), words="很" * (MAX_WORDS + 1))
     assert page.status_code == 422
     assert not Appeal.objects.exists()
 
 
-def test_nul_in_the_words_is_refused_in_words(browse: Browse) -> None:
+def test_nul_in_the_words_is_refused(browse: Browse) -> None:
     page = file(browse(), words="你好\x00")
     assert page.status_code == 422
 
 
-def test_where_the_disk_takes_no_photo_the_words_are_not_lost(
+def test_failed_photo_storage_keeps_the_words(
     browse: Browse, settings: Settings, tmp_path: Path
 ) -> None:
     settings.MEDIA_ROOT = tmp_path / "full"
@@ -256,9 +254,7 @@ def test_where_the_disk_takes_no_photo_the_words_are_not_lost(
     assert Appeal.objects.count() == 0
 
 
-def test_a_false_photo_is_said_beside_it_and_nothing_stays_on_disk(
-    browse: Browse, tmp_path: Path
-) -> None:
+def test_invalid_photo_is_refused_and_leaves_no_files(browse: Browse, tmp_path: Path) -> None:
     false = SimpleUploadedFile("照片.jpg", b"<script>alert(1)</script>", content_type="image/jpeg")
     page = file(browse(), photos=[photo(), false])
     assert page.status_code == 422
@@ -268,13 +264,13 @@ def test_a_false_photo_is_said_beside_it_and_nothing_stays_on_disk(
     assert not Appeal.objects.exists()
 
 
-def test_seven_photos_are_too_many(browse: Browse) -> None:
+def test_more_than_six_photos_are_refused(browse: Browse) -> None:
     page = file(browse(), photos=[photo() for _i in range(7)])
     assert "最多 6 张照片" in text_of(page)
     assert not Appeal.objects.exists()
 
 
-def test_picking_a_category_without_javascript_keeps_what_was_typed(browse: Browse) -> None:
+def test_picking_a_category_without_javascript_keeps_input(browse: Browse) -> None:
     client = browse()
     form = form_of(client, "/p/xiuhu")
     page = client.post("/p/xiuhu", {**form, "words": WORDS, "phone": "138", "pick": "milk"})
@@ -286,7 +282,7 @@ def test_picking_a_category_without_javascript_keeps_what_was_typed(browse: Brow
     assert not Appeal.objects.exists()
 
 
-def test_html_and_sql_are_words_like_others(browse: Browse) -> None:
+def test_html_and_sql_in_the_words_stay_text(browse: Browse) -> None:
     words = "<script>alert(1)</script>'; DROP TABLE appeals_appeal; --"
     page = file(browse(), words=words)
     appeal = Appeal.objects.get()
@@ -296,7 +292,7 @@ def test_html_and_sql_are_words_like_others(browse: Browse) -> None:
     assert "&lt;script&gt;alert(1)" in shown
 
 
-def test_without_our_pages_token_nothing_is_filed_and_nothing_lost(browse: Browse) -> None:
+def test_filing_without_csrf_token_is_refused_and_input_kept(browse: Browse) -> None:
     client = browse(enforce_csrf_checks=True)
     form = form_of(client)
     page = client.post("/file", {"form_id": form["form_id"], "words": WORDS})
@@ -308,26 +304,24 @@ def test_without_our_pages_token_nothing_is_filed_and_nothing_lost(browse: Brows
 
 
 @pytest.mark.parametrize("made_up", ["", "1", "1:forged", "x" * 500])
-def test_nobody_asks_by_a_form_name_of_their_own(browse: Browse, made_up: str) -> None:
+def test_invented_form_id_is_refused(browse: Browse, made_up: str) -> None:
     page = browse().post("/file", {"form_id": made_up, "words": WORDS})
     assert page.status_code == 403
     assert not Appeal.objects.exists()
 
 
-def test_an_unknown_sticker_still_lets_people_ask(browse: Browse) -> None:
+def test_unknown_sticker_still_shows_the_filing_form(browse: Browse) -> None:
     page = browse().get("/p/nowhere")
     assert page.status_code == 404
     assert "没有认出这张贴纸" in text_of(page)
     assert "<textarea" in text_of(page)
 
 
-def test_a_flood_from_one_address_is_told_when_to_come_again(
-    browse: Browse, settings: Settings
-) -> None:
+def test_flood_from_one_address_is_rate_limited(browse: Browse, settings: Settings) -> None:
     settings.RATE_LIMITS = {"file": (2, 30.0)}
     client = browse()
     for turn in range(2):
-        # Whatever the header says: only the door decides who the sender is.
+        # The client's header is ignored: only the proxy in front decides who the sender is.
         page = client.post(
             "/file",
             {**form_of(client), "words": WORDS},
@@ -346,7 +340,7 @@ def test_a_flood_from_one_address_is_told_when_to_come_again(
     assert Appeal.objects.count() == 3
 
 
-def test_a_form_found_in_another_browser_opens_nobodys_case(browse: Browse) -> None:
+def test_form_id_of_another_browser_is_refused(browse: Browse) -> None:
     first, other = browse(), browse()
     form = form_of(first)
     filed = first.post("/file", {**form, "words": WORDS})
@@ -358,7 +352,7 @@ def test_a_form_found_in_another_browser_opens_nobodys_case(browse: Browse) -> N
     assert "别人的话</textarea>" in text_of(page)
 
 
-def test_who_knows_a_phone_cannot_try_all_the_numbers(browse: Browse) -> None:
+def test_guessing_numbers_for_a_phone_is_rate_limited(browse: Browse) -> None:
     client = browse()
     answers = [
         client.post(
@@ -371,19 +365,19 @@ def test_who_knows_a_phone_cannot_try_all_the_numbers(browse: Browse) -> None:
     assert answers == [404] * 30 + [429]
 
 
-def test_a_body_beyond_all_photos_is_413_in_words(browse: Browse) -> None:
+def test_oversized_body_is_413_with_explanation(browse: Browse) -> None:
     page = browse().post("/file", {"words": WORDS}, CONTENT_LENGTH=str(2**40))
     assert page.status_code == 413
     assert "发来的内容太大" in text_of(page)
 
 
-def test_the_words_of_the_place_decide_the_area_only_when_certain(browse: Browse) -> None:
+def test_location_words_set_the_area_only_when_certain(browse: Browse) -> None:
     file(browse(), where="福田街道")
     file(browse(), where="家门口")
     assert [appeal.area_id for appeal in Appeal.objects.order_by("id")] == ["330782008", None]
 
 
-def test_a_stickers_code_is_an_image_without_style(browse: Browse) -> None:
+def test_sticker_qr_code_is_an_svg_without_styles(browse: Browse) -> None:
     page = browse().get("/p/xiuhu/qr.svg")
     assert page.headers["Content-Type"] == "image/svg+xml"
     assert b"style" not in page.content
@@ -397,7 +391,7 @@ def centre() -> tuple[float, float]:
     return area.lon, area.lat
 
 
-def test_a_position_finds_the_area_where_neither_sticker_nor_words_say_it(browse: Browse) -> None:
+def test_position_sets_area_unless_words_or_sticker_do(browse: Browse) -> None:
     lon, lat = centre()
     file(browse(), lon=f"{lon:.6f}", lat=f"{lat:.6f}")
     appeal = Appeal.objects.latest("id")
@@ -408,7 +402,7 @@ def test_a_position_finds_the_area_where_neither_sticker_nor_words_say_it(browse
     assert named.area is not None
     assert named.area.name == "佛堂镇"
     assert named.lon == round(lon, 6)
-    # A described location with a scanned sticker is in the sticker's area.
+    # With a scanned sticker, the appeal is in the sticker's area.
     file(browse(), "/p/hospital-central", lon=f"{lon:.6f}", lat=f"{lat:.6f}")
     scanned = Appeal.objects.latest("id")
     assert scanned.place is not None
@@ -431,7 +425,7 @@ def test_a_position_finds_the_area_where_neither_sticker_nor_words_say_it(browse
         ("<script>", "'; --"),
     ],
 )
-def test_a_position_that_cannot_be_is_left_out_and_the_words_are_filed(
+def test_invalid_position_is_dropped_and_words_are_filed(
     browse: Browse, lon: str, lat: str
 ) -> None:
     page = file(browse(), lon=lon, lat=lat)
@@ -445,7 +439,7 @@ def test_a_position_that_cannot_be_is_left_out_and_the_words_are_filed(
     assert (appeal.lon, appeal.lat, appeal.area_id) == (None, None, None)
 
 
-def test_our_script_is_told_where_to_go_and_says_there_what_we_say(browse: Browse) -> None:
+def test_json_filing_returns_the_tracking_address(browse: Browse) -> None:
     client = browse()
     typed = {**form_of(client), "words": WORDS}
     for _press in range(2):

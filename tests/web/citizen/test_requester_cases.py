@@ -1,4 +1,4 @@
-"""My cases by phone code: the holder of the phone sees them, others learn nothing."""
+"""My cases, by a code sent to the phone: only the phone's owner sees them."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def code_in(page: Any) -> str:
 
 
 def enter(client: Client, phone: str = BARE) -> Any:
-    """Have a code sent to the phone, and read it back."""
+    """Request a code for the phone and enter it."""
     return client.post("/mine", {"phone": phone, "code": code_in(ask(client, phone))})
 
 
-def test_all_cases_of_the_phone_and_none_of_others_page_by_page(browse: Browse, city: Cast) -> None:
+def test_list_pages_through_the_cases_of_the_phone_only(browse: Browse, city: Cast) -> None:
     own = [file_one(f"第{n}件") for n in range(requester_cases.PAGE + 3)]
     other = file_one("别人的", phone="+8613900001111")
     none = file_one("没有留电话的", phone="")
@@ -57,7 +57,7 @@ def test_all_cases_of_the_phone_and_none_of_others_page_by_page(browse: Browse, 
         assert client.get("/mine", {"after": odd}).status_code == 200
 
 
-def test_a_known_and_an_unknown_phone_are_answered_alike(
+def test_known_and_unknown_phones_get_the_same_answer(
     browse: Browse, settings: Settings, city: Cast
 ) -> None:
     file_one()
@@ -75,22 +75,22 @@ def test_a_known_and_an_unknown_phone_are_answered_alike(
     assert "演示" not in said[0][1]
 
 
-def test_a_code_cannot_be_guessed_replayed_or_used_for_another_phone(
+def test_code_cannot_be_guessed_replayed_or_used_for_another_phone(
     browse: Browse, city: Cast
 ) -> None:
     victim = file_one("受害人的事", phone="+8613900001111")
     thief = browse()
     code = code_in(ask(thief))
-    # One's own code for another's phone.
+    # The thief's own code with the victim's phone.
     assert thief.post("/mine", {"phone": "13900001111", "code": code}).status_code == 422
     assert victim.number not in text_of(thief.get("/mine"))
-    # What is said of the phone afterwards counts for nothing.
+    # Naming the victim's phone after entering gives no access.
     assert enter(thief).status_code == 302
     ask(thief, "13900001111")
     assert victim.number not in text_of(thief.get("/mine"))
     # The used code, in another browser.
     assert browse().post("/mine", {"phone": BARE, "code": code}).status_code == 422
-    # A guesser loses the code after five tries, the right one too.
+    # After five wrong tries, the correct code is refused, too.
     code = code_in(ask(browse(), "13900001111"))
     for nth in range(one_time_codes.TRIES):
         guess = f"{(int(code) + 1 + nth) % 10**6:06d}"
@@ -98,7 +98,7 @@ def test_a_code_cannot_be_guessed_replayed_or_used_for_another_phone(
     assert thief.post("/mine", {"phone": "13900001111", "code": code}).status_code == 422
 
 
-def test_after_a_wrong_code_the_demo_shows_the_right_one_still(browse: Browse, city: Cast) -> None:
+def test_demo_still_shows_the_code_after_a_wrong_try(browse: Browse, city: Cast) -> None:
     file_one()
     client = browse()
     code = code_in(ask(client))
@@ -110,7 +110,7 @@ def test_after_a_wrong_code_the_demo_shows_the_right_one_still(browse: Browse, c
     assert client.post("/mine", {"phone": BARE, "code": code}).status_code == 302
 
 
-def test_whoever_logs_in_or_out_finds_no_list_open(browse: Browse, city: Cast) -> None:
+def test_login_and_logout_close_the_list(browse: Browse, city: Cast) -> None:
     own = file_one("家里的事")
     client = browse()
     assert enter(client).status_code == 302
@@ -123,7 +123,7 @@ def test_whoever_logs_in_or_out_finds_no_list_open(browse: Browse, city: Cast) -
     assert own.number not in text_of(client.get("/mine"))
 
 
-def test_one_sender_and_one_phone_have_their_measure(
+def test_codes_are_rate_limited_by_sender_and_phone(
     browse: Browse, settings: Settings, city: Cast
 ) -> None:
     settings.RATE_LIMITS = {"code": (3, 60.0), "coded": (2, 60.0), "guess": (3, 60.0)}
@@ -140,7 +140,7 @@ def test_one_sender_and_one_phone_have_their_measure(
     assert [page.status_code for page in guesses][-1] == 429
 
 
-def test_the_list_closes_by_itself_and_by_hand(
+def test_list_closes_after_timeout_and_on_request(
     browse: Browse, city: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     appeal = file_one()
@@ -164,7 +164,7 @@ def test_the_list_closes_by_itself_and_by_hand(
     assert browse(enforce_csrf_checks=True).post("/mine", {"phone": BARE}).status_code == 403
 
 
-def test_a_session_laid_into_the_browser_is_not_opened(browse: Browse, city: Cast) -> None:
+def test_session_fixation_gives_no_access(browse: Browse, city: Cast) -> None:
     file_one()
     thief = browse()
     enter(thief, "13900001111")
@@ -177,7 +177,7 @@ def test_a_session_laid_into_the_browser_is_not_opened(browse: Browse, city: Cas
     assert "家里婴儿没有奶粉了" not in text_of(thief.get("/mine"))
 
 
-def test_what_is_typed_is_understood_or_explained(browse: Browse, city: Cast) -> None:
+def test_phone_and_code_input_is_normalised_or_refused(browse: Browse, city: Cast) -> None:
     file_one()
     client = browse()
     for odd in ("", "12", "138****5678", "a\x00b", "9" * 4000):
@@ -194,9 +194,7 @@ def test_what_is_typed_is_understood_or_explained(browse: Browse, city: Cast) ->
     assert page.status_code == 302
 
 
-def test_where_no_message_can_be_sent_nothing_is_promised(
-    browse: Browse, settings: Settings, city: Cast
-) -> None:
+def test_without_sms_no_code_is_offered(browse: Browse, settings: Settings, city: Cast) -> None:
     settings.DEMO, settings.SMS_URL = False, ""
     client = browse()
     assert "还没有开通短信" in text_of(client.get("/mine"))
@@ -206,7 +204,7 @@ def test_where_no_message_can_be_sent_nothing_is_promised(
         assert 'href="/mine"' not in text_of(client.get(address))
 
 
-def test_merged_and_ended_cases_are_there_too(browse: Browse, city: Cast) -> None:
+def test_old_closed_case_is_listed_too(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     Appeal.objects.filter(pk=appeal.pk).update(
         status="closed", filed_at=appeal.filed_at - timedelta(days=400)

@@ -20,7 +20,7 @@ from yinghu.people.access import requester_of
 from yinghu.reactions import react
 
 
-def test_the_link_tells_the_unit_and_never_a_name(browse: Browse, city: Cast) -> None:
+def test_tracking_page_shows_unit_but_no_names(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     handling_actions.report(appeal.pk, city.milk, words="今天下午送到")
     handling_actions.note(appeal.pk, city.milk, why="内部：库存紧张")
@@ -33,7 +33,7 @@ def test_the_link_tells_the_unit_and_never_a_name(browse: Browse, city: Cast) ->
 
 
 @pytest.mark.parametrize("wrong", ["1-aaaaaaaaaaaaaaaaaaaaaaaa", "x", "1", "-", "999999-abc"])
-def test_every_wrong_link_is_the_same_404(browse: Browse, city: Cast, wrong: str) -> None:
+def test_wrong_links_get_the_same_404(browse: Browse, city: Cast, wrong: str) -> None:
     appeal = file_one()
     wrong = wrong.replace("1-", f"{appeal.pk}-")
     client = browse()
@@ -46,7 +46,7 @@ def test_every_wrong_link_is_the_same_404(browse: Browse, city: Cast, wrong: str
 
 
 def _without_hidden(page: Any) -> str:
-    """The page without what differs from one request to the next: token and own address."""
+    """The page without the hidden fields that differ between requests: token and address."""
     return re.sub(r'type="hidden" name="\w+" value="[^"]*"', "", text_of(page))
 
 
@@ -76,9 +76,7 @@ def test_a_requester_supplies_urges_rates_and_reopens(browse: Browse, city: Cast
     assert verbs[-5:] == ["supply", "urge", "resolve", "rate", "reopen"]
 
 
-def test_urging_again_too_soon_is_explained_and_a_double_press_is_one(
-    browse: Browse, city: Cast
-) -> None:
+def test_early_urge_is_refused_and_double_press_counts_once(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     client = browse()
     for _press in range(2):
@@ -90,7 +88,7 @@ def test_urging_again_too_soon_is_explained_and_a_double_press_is_one(
     assert appeal.events.filter(verb="urge").count() == 1
 
 
-def test_what_was_typed_stays_when_the_appeal_has_moved_on(browse: Browse, city: Cast) -> None:
+def test_stale_form_shows_conflict_and_keeps_input(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     handling_actions.report(appeal.pk, city.milk, words="在路上")
     page = browse().post(
@@ -102,7 +100,7 @@ def test_what_was_typed_stays_when_the_appeal_has_moved_on(browse: Browse, city:
     assert "在路上" in text_of(page)
 
 
-def test_a_say_that_is_not_possible_any_more_is_kept_to_copy(browse: Browse, city: Cast) -> None:
+def test_words_for_a_withdrawn_case_are_kept_to_copy(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     closing_actions.withdraw(appeal.pk, requester_of(appeal.pk))
     page = browse().post(f"/t/{appeal.token}/supply", {"words": "写了很久的话"})
@@ -110,14 +108,14 @@ def test_a_say_that_is_not_possible_any_more_is_kept_to_copy(browse: Browse, cit
     assert "写了很久的话" in text_of(page)
 
 
-def test_only_a_requesters_verbs_exist_there(browse: Browse, city: Cast) -> None:
+def test_tracking_page_accepts_only_requester_verbs(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     for verb in ("close", "sort", "note", "file", "drop"):
         assert browse().post(f"/t/{appeal.token}/{verb}", {"words": "x"}).status_code == 404
     assert browse(enforce_csrf_checks=True).post(f"/t/{appeal.token}/urge").status_code == 403
 
 
-def test_a_merged_appeal_leads_to_where_the_matter_stands(browse: Browse, city: Cast) -> None:
+def test_merged_appeal_shows_unit_but_not_words_of_master(browse: Browse, city: Cast) -> None:
     master = file_one("小区停水三天了，我是三幢的李大姐，电话13900001111")
     copy = file_one("我们小区停水了", phone="+8613700000000")
     actions.sort(master.pk, city.clerk, category="urban")
@@ -129,12 +127,12 @@ def test_a_merged_appeal_leads_to_where_the_matter_stands(browse: Browse, city: 
     assert "13900001111" not in said
 
 
-def test_number_and_phone_lead_to_the_link_a_number_alone_never(browse: Browse, city: Cast) -> None:
+def test_find_needs_number_and_matching_phone(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     client = browse()
     right = client.post("/find", {"number": appeal.number, "phone": "138-1234-5678"})
     assert right.headers["Location"] == f"/t/{appeal.token}"
-    # As a Chinese keyboard may type it.
+    # Full-width digits, as a Chinese keyboard may type them.
     wide = appeal.number.translate(str.maketrans("0123456789-", "０１２３４５６７８９－"))
     found = client.post("/find", {"number": wide, "phone": "138-1234-5678"})
     assert found.headers["Location"] == f"/t/{appeal.token}"
@@ -154,19 +152,19 @@ def test_number_and_phone_lead_to_the_link_a_number_alone_never(browse: Browse, 
     assert ["这个编号不对" in text_of(page) for page in wrong] == [False, False, False, True, True]
 
 
-def test_an_appeal_without_a_phone_is_not_found_by_no_phone(browse: Browse, city: Cast) -> None:
+def test_appeal_without_phone_is_not_found_by_empty_phone(browse: Browse, city: Cast) -> None:
     appeal = file_one(phone="")
     assert browse().post("/find", {"number": appeal.number, "phone": ""}).status_code == 404
 
 
-def test_trying_phones_for_a_number_ends_soon(browse: Browse, city: Cast) -> None:
+def test_guessing_phones_for_a_number_is_rate_limited(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     client = browse()
     answers = [
         client.post(
             "/find",
             {"number": appeal.number, "phone": f"1390000{turn:04d}"},
-            # A new address each time: the number itself is guarded as well.
+            # A new address each time: the limit is also per number.
             REMOTE_ADDR=f"192.0.2.{turn}",
         ).status_code
         for turn in range(32)
@@ -177,7 +175,7 @@ def test_trying_phones_for_a_number_ends_soon(browse: Browse, city: Cast) -> Non
 
 
 class Clock:
-    """A clock that the test moves on."""
+    """A clock that the test advances."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -187,7 +185,7 @@ class Clock:
 
 
 @pytest.mark.parametrize("of", ["number", "phone"])
-def test_one_address_keeps_nobody_from_their_case(
+def test_attack_from_one_address_does_not_block_requester(
     browse: Browse, city: Cast, monkeypatch: pytest.MonkeyPatch, of: str
 ) -> None:
     clock = Clock()
@@ -208,8 +206,8 @@ def test_one_address_keeps_nobody_from_their_case(
     answers = [attack(turn) for turn in range(100)]
     assert answers == [404] * 10 + [429] * 90
     assert mine() == 302
-    # And for as long as one likes: whatever the address may try, there is always one left. If each
-    # try took one, the last of 30 would be gone after 60 turns.
+    # A long attack does not block the requester, either. If every try counted, the 30 of the
+    # number or phone would be used up after 60 turns.
     for turn in range(100, 250):
         clock.now += 5
         attack(turn)
@@ -217,7 +215,7 @@ def test_one_address_keeps_nobody_from_their_case(
             assert mine() == 302
 
 
-def test_one_sender_takes_less_than_a_number_and_a_phone_have() -> None:
+def test_sender_limit_is_below_number_and_phone_limits() -> None:
     burst, seconds = rate_limit.LIMITS["find"]
     for name in ("number", "caller"):
         theirs = rate_limit.LIMITS[name]
@@ -225,7 +223,7 @@ def test_one_sender_takes_less_than_a_number_and_a_phone_have() -> None:
         assert theirs[1] * 2 <= seconds
 
 
-def test_what_can_find_nothing_takes_nothing_from_the_number(browse: Browse, city: Cast) -> None:
+def test_invalid_phone_does_not_count_against_the_number(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     for turn in range(40):
         given = {"number": appeal.number, "phone": "not a phone"}
@@ -235,7 +233,7 @@ def test_what_can_find_nothing_takes_nothing_from_the_number(browse: Browse, cit
     assert browse().post("/find", given).status_code == 302
 
 
-def test_a_link_lets_nobody_say_things_without_end(
+def test_verbs_on_a_tracking_link_are_rate_limited(
     browse: Browse, city: Cast, settings: Settings
 ) -> None:
     settings.RATE_LIMITS = {"act": (5, 60.0)}
@@ -243,7 +241,7 @@ def test_a_link_lets_nobody_say_things_without_end(
     client = browse()
 
     def say(of: Appeal, verb: str, turn: int) -> Any:
-        # A new address each time: the appeal itself is guarded as well.
+        # A new address each time: the limit is also per appeal.
         address = f"192.0.2.{turn}"
         return client.post(f"/t/{of.token}/{verb}", {"words": f"第{turn}次"}, REMOTE_ADDR=address)
 
@@ -258,16 +256,14 @@ def test_a_link_lets_nobody_say_things_without_end(
     assert say(other, "supply", 9).status_code == 302
 
 
-def test_a_supplement_of_nothing_visible_is_none(browse: Browse, city: Cast) -> None:
+def test_supplement_without_visible_characters_is_refused(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     page = browse().post(f"/t/{appeal.token}/supply", {"words": "\u200b\u202e"})
     assert page.status_code == 422
     assert appeal.events.count() == 1
 
 
-def test_the_newest_hundred_are_shown_and_the_rest_can_be_reached(
-    browse: Browse, city: Cast
-) -> None:
+def test_timeline_shows_newest_hundred_and_links_to_older(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     for turn in range(1, 151):
         handling_actions.supply(appeal.pk, requester_of(appeal.pk), words=f"补充之{turn}。")
@@ -292,13 +288,13 @@ def test_the_newest_hundred_are_shown_and_the_rest_can_be_reached(
     page = text_of(client.get(older))
     assert "您提交了诉求" in page
     assert f'href="/t/{appeal.token}#story">最新的经过' in page
-    # What is fetched again when something happens stays where it was.
+    # A live update fetches the same page of the timeline.
     assert f"?part=state&amp;before={older.rpartition('=')[2]}" in page
     for wrong in ("x", "-1", "9" * 30, "%00", "²"):
         assert shown(f"/t/{appeal.token}?before={wrong}")[0] == newest
 
 
-def test_whoever_has_urged_is_told_when_they_may_again(browse: Browse, city: Cast) -> None:
+def test_requester_is_told_when_they_may_urge_again(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     client = browse()
     action = f'action="/t/{appeal.token}/urge"'
@@ -307,13 +303,13 @@ def test_whoever_has_urged_is_told_when_they_may_again(browse: Browse, city: Cas
     said = text_of(client.get(f"/t/{appeal.token}"))
     assert action not in said
     assert "以后可以再催" in said
-    # The office's own urging takes nothing from the requester.
+    # Urging by staff does not count against the requester.
     other = taken_milk(city)
     handling_actions.urge(other.pk, city.commander, words="请尽快")
     assert f'action="/t/{other.token}/urge"' in text_of(client.get(f"/t/{other.token}"))
 
 
-def test_photos_stand_where_they_came_in(browse: Browse, city: Cast) -> None:
+def test_photos_are_shown_at_their_supplement(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     client = browse()
     page = client.post(
@@ -331,9 +327,7 @@ def test_photos_stand_where_they_came_in(browse: Browse, city: Cast) -> None:
     assert client.get(picture.replace(appeal.token, other.token)).status_code == 404
 
 
-def test_the_road_shows_how_far_it_is_and_withdrawing_asks_once_more(
-    browse: Browse, city: Cast
-) -> None:
+def test_progress_steps_are_shown_and_withdrawal_is_confirmed(browse: Browse, city: Cast) -> None:
     def at(appeal: Appeal) -> list[tuple[str, str]]:
         said = text_of(browse().get(f"/t/{appeal.token}"))
         return re.findall(r'<li class="is-(\w+)"[^>]*><span>(\w+)</span>', said)
@@ -346,9 +340,7 @@ def test_the_road_shows_how_far_it_is_and_withdrawing_asks_once_more(
     assert at(fresh) == []
 
 
-def test_a_rating_can_be_corrected_at_once_and_a_double_press_is_one(
-    browse: Browse, city: Cast
-) -> None:
+def test_rating_can_be_corrected_and_double_press_counts_once(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     handling_actions.resolve(appeal.pk, city.milk, words="送到了")
     appeal.refresh_from_db()
@@ -370,11 +362,11 @@ def _react() -> None:
 
 
 def _sorry(said: str, then: str) -> bool:
-    """Whether the page says that we are sorry, and then this."""
+    """Does the page apologise and continue with `then`?"""
     return bool(re.search(rf'对不起，这件事没有办好。</p>\s*<p class="lead">{then}', said))
 
 
-def test_what_was_not_solved_is_taken_up_again_with_an_apology(browse: Browse, city: Cast) -> None:
+def test_unsolved_case_is_reopened_with_an_apology(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     client = browse(headers={"accept-language": "zh-CN"})
 
@@ -399,7 +391,7 @@ def test_what_was_not_solved_is_taken_up_again_with_an_apology(browse: Browse, c
     assert "正在重新办理" in said
     assert re.search(r"对不起，这件事没有办好。</p>\s*<p class=\"lead\">奶粉组正在为您办理。", said)
     assert re.search(r"您告诉我们</b><br>\s*送来的是空罐子", said)
-    # Above, and at the rating; not a third time at the reopening that came of it.
+    # At the top and at the rating, but not again at the reopening that followed.
     assert said.count("送来的是空罐子") == 2
     assert "最迟办结" in said
     assert "您评价了：没有解决 · 不满意" in said
@@ -416,9 +408,7 @@ def test_what_was_not_solved_is_taken_up_again_with_an_apology(browse: Browse, c
     assert re.search(r"您告诉我们</b><br>\s*又坏了", page())
 
 
-def test_what_was_withdrawn_and_is_wanted_again_needs_no_apology(
-    browse: Browse, city: Cast
-) -> None:
+def test_reopening_a_withdrawn_case_shows_no_apology(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     mine = requester_of(appeal.pk)
     closing_actions.withdraw(appeal.pk, mine)
@@ -428,7 +418,7 @@ def test_what_was_withdrawn_and_is_wanted_again_needs_no_apology(
     assert "对不起" not in said
 
 
-def test_the_one_word_for_urging(browse: Browse, city: Cast) -> None:
+def test_tracking_page_avoids_the_staff_term_for_urging(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     client = browse(headers={"accept-language": "zh-CN"})
     assert "催办" not in text_of(client.get(f"/t/{appeal.token}"))
@@ -438,7 +428,7 @@ def test_the_one_word_for_urging(browse: Browse, city: Cast) -> None:
     assert "催办" not in said
 
 
-def test_a_rating_needs_one_answer_where_it_was_not_solved(browse: Browse, city: Cast) -> None:
+def test_unsolved_rating_needs_no_satisfaction(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     handling_actions.resolve(appeal.pk, city.milk, words="已送到")
     client, link = browse(), f"/t/{appeal.token}"
@@ -450,14 +440,14 @@ def test_a_rating_needs_one_answer_where_it_was_not_solved(browse: Browse, city:
     assert client.post(f"{link}/rate", said | {"solved": "no"}).status_code == 302
     appeal.refresh_from_db()
     assert (appeal.solved, appeal.satisfaction) == (False, "no")
-    # It goes back by itself: nothing says that it waits for a rating, nor asks to have it reopened.
+    # It is reopened by itself, so the page neither asks for a rating nor offers to reopen.
     page = text_of(client.get(link))
     assert "待评价" not in page
     assert 'id="act-reopen"' not in page
     assert "上一次的办理结果" in page
 
 
-def test_whoever_rated_is_through_and_reads_the_own_address(browse: Browse, city: Cast) -> None:
+def test_rated_case_is_shown_as_done_with_own_address(browse: Browse, city: Cast) -> None:
     appeal = file_one(address="3号楼402")
     actions.sort(appeal.pk, city.clerk, category="milk")
     actions.answer(appeal.pk, city.clerk, words="已送到")
@@ -468,9 +458,7 @@ def test_whoever_rated_is_through_and_reads_the_own_address(browse: Browse, city
     assert "3号楼402" in page
 
 
-def test_what_the_requester_says_on_the_phone_goes_on_with_the_case(
-    browse: Browse, city: Cast
-) -> None:
+def test_supplement_recorded_by_staff_resumes_the_case(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     handling_actions.ask(appeal.pk, city.milk, words="几段？")
     appeal.refresh_from_db()

@@ -1,4 +1,4 @@
-"""Two volunteers at their phones, outdoors: who is nearest, who was first, and what was done."""
+"""Volunteers on their phones: nearest cases, competing takes, reports and a flaky network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def free_at(city: Cast, code: str, body: str) -> Appeal:
     return dispatched(appeal, city, category="medicine", unit="medicine-central")
 
 
-def test_the_nearest_is_taken_by_one_and_the_other_is_offered_the_next(
+def test_first_take_wins_and_the_other_is_offered_the_next_case(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     far = free_at(live_city, "fotang", "佛堂的老人要降压药")
@@ -39,7 +39,7 @@ def test_the_nearest_is_taken_by_one_and_the_other_is_offered_the_next(
     one = log_in(open_page(SMALL, permissions=["geolocation"], geolocation=here), "volunteer")
     two = log_in(open_page(PHONE, permissions=[]), "volunteer-2")
 
-    # Asked for only when one presses; the nearest then comes first.
+    # The position is requested only on a press; the nearest case then comes first.
     expect(one.locator(".job").first).to_contain_text("佛堂")
     one.locator("[data-near]").click()
     expect(one.locator(".job").first).to_contain_text("福田")
@@ -49,20 +49,20 @@ def test_the_nearest_is_taken_by_one_and_the_other_is_offered_the_next(
     two.locator("[data-near]").click()
     expect(two.locator("#near-said")).to_contain_text("没有拿到您的位置")
 
-    # Both have it open, both press; the button lies under the thumb without scrolling.
+    # Both have the case open; the button is visible without scrolling.
     for page in (one, two):
         page.goto(f"/field/{near.number}")
         expect(page.locator(".take button")).to_be_in_viewport()
     one.locator(".take button").click()
     expect(one.locator(".person")).to_contain_text("王小明")
-    # The other one's page says it by itself, before they could press.
+    # The other volunteer's page updates by itself before they can press.
     expect(two.locator("#case")).to_contain_text("已经有人接了")
     expect(two.locator(".take")).to_have_count(0)
     assert "王小明" not in two.content()
     two.locator(".next-free .job").click()
     expect(two).to_have_url(f"{live.url}/field/{far.number}")
 
-    # On the way: there, a photo, done.
+    # The first volunteer arrives, reports, and resolves with a photo.
     way = one.get_by_text("用手机地图打开")
     expect(way).to_have_attribute("href", "geo:29.3387,120.1036?q=29.3387,120.1036")
     one.fill("#report-words", "已经在医院排队")
@@ -85,7 +85,7 @@ def test_the_nearest_is_taken_by_one_and_the_other_is_offered_the_next(
     assert near.attachments.count() == 1
 
 
-def test_a_network_that_comes_and_goes_loses_nothing_and_doubles_nothing(
+def test_flaky_network_neither_loses_nor_duplicates_steps(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     appeal = free_at(live_city, "futian", "福田的病人要胰岛素")
@@ -100,14 +100,14 @@ def test_a_network_that_comes_and_goes_loses_nothing_and_doubles_nothing(
         else:
             route.continue_()
 
-    # It was taken, but the answer never came: the page learns by itself that it is theirs.
+    # The case was taken but the response was lost: the page finds out by itself.
     phone.route("**/field/**", answer_lost, times=1)
     phone.locator(".take button").click()
     expect(phone.locator(".person")).to_contain_text("王小明")
     expect(phone.locator(".take")).to_have_count(0)
     assert Reveal.objects.filter(appeal_number=appeal.number).count() == 1
 
-    # No network: the words and the photo stay, and go with the next press.
+    # Offline: words and photo stay in the form and are sent with the next press.
     phone.get_by_role("link", name="报进展").click()
     expect(phone.locator("#report-words")).to_be_focused()
     phone.fill("#report-words", "已经在医院排队")
@@ -130,7 +130,7 @@ def test_a_network_that_comes_and_goes_loses_nothing_and_doubles_nothing(
     assert appeal.events.filter(verb="report", words="已经在医院排队").count() == 1
     assert appeal.attachments.count() == 1
 
-    # Words outlive the page, errors stand at their field, and sent words are forgotten.
+    # Drafts survive a reload and are deleted once sent.
     phone.get_by_role("link", name="办好了").click()
     phone.fill("#resolve-words", "胰岛素已经送到")
     phone.reload()
@@ -141,7 +141,7 @@ def test_a_network_that_comes_and_goes_loses_nothing_and_doubles_nothing(
     assert phone.evaluate("Object.keys(sessionStorage).filter(key => /^draft/.test(key))") == []
 
 
-def test_the_map_goes_to_the_tasks(live: Live, live_city: Cast, open_page: OpenPage) -> None:
+def test_map_zooms_to_the_open_cases(live: Live, live_city: Cast, open_page: OpenPage) -> None:
     for code in ("futian", "siji"):
         free_at(live_city, code, "要配药")
     phone = open_page(PHONE)

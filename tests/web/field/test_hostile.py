@@ -1,4 +1,4 @@
-"""Whatever is sent to the doors of helpers: an answer in words, never an error of ours."""
+"""Hostile input to helpers' pages never causes a server error."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _is_answered(page: Any) -> bool:
     return bool(200 <= page.status_code < 500)
 
 
-def test_legs_and_shopping(city: Cast) -> None:
+def test_leg_and_shopping_pages_survive_hostile_input(city: Cast) -> None:
     relay()
     hospital()
     a = helper("阿东")
@@ -95,7 +95,7 @@ def test_legs_and_shopping(city: Cast) -> None:
     assert (buy.state, buy.paid) == ("taken", None)
 
 
-def test_records(city: Cast) -> None:
+def test_offline_records_survive_hostile_input(city: Cast) -> None:
     relay()
     hospital()
     a = helper("阿东")
@@ -131,7 +131,7 @@ def test_records(city: Cast) -> None:
     assert strict.post("/field/-/records", good).status_code == 403
 
 
-def test_coordinators_and_those_who_join(browse: Browse, city: Cast) -> None:
+def test_volunteer_desk_and_joining_survive_hostile_input(browse: Browse, city: Cast) -> None:
     head, anybody = browse("care-head"), Client()
     a = helper("阿东")
     key = User.objects.get(pk=a.user_id or 0).username
@@ -165,7 +165,7 @@ def test_coordinators_and_those_who_join(browse: Browse, city: Cast) -> None:
     assert _is_answered(anybody.get("/join/%00"))
 
 
-def test_errands_of_a_case(browse: Browse, city: Cast) -> None:
+def test_case_errands_survive_hostile_input(browse: Browse, city: Cast) -> None:
     relay()
     hospital()
     a = helper("阿东")
@@ -194,7 +194,7 @@ def test_errands_of_a_case(browse: Browse, city: Cast) -> None:
                 verb,
                 odd,
             )
-    # A leg of another case by its id.
+    # The id of a leg of another case.
     for verb in ("drop", "repay"):
         page = desk.post(
             f"/desk/case/{appeal.number}/errands/{verb}", {"leg": theirs.pk, "why": "x"}
@@ -204,7 +204,7 @@ def test_errands_of_a_case(browse: Browse, city: Cast) -> None:
     assert theirs.repaid_at is None
 
 
-def test_a_skill_that_opens_a_zone_nobody_gives_themselves(city: Cast) -> None:
+def test_volunteer_cannot_grant_themselves_a_zone_skill(city: Cast) -> None:
     Skill.objects.update_or_create(code="medical", defaults={"name": "医护"})
     Skill.objects.update_or_create(code="car", defaults={"name": "开车"})
     Zone.objects.create(

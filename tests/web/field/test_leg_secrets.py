@@ -1,4 +1,4 @@
-"""Outsiders see nothing of a leg by which a person could be found."""
+"""Pages of a leg show outsiders no data that identifies a person."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 NUMBER = "13912345678"
 
 
-def test_an_answer_in_the_place_of_a_hospital_does_not_stand_in_the_title(city: Cast) -> None:
+def test_phone_in_an_answer_stays_out_of_leg_titles_and_facts(city: Cast) -> None:
     relay()
     hospital()
     appeal = medicine_case(city)
@@ -29,7 +29,7 @@ def test_an_answer_in_the_place_of_a_hospital_does_not_stand_in_the_title(city: 
         assert NUMBER not in str(event.facts)
 
 
-def test_what_was_written_for_the_next_shows_no_number_before_it_is_taken(city: Cast) -> None:
+def test_note_for_the_next_helper_hides_phone_until_taken(city: Cast) -> None:
     relay()
     hospital()
     a, b = helper("阿东"), helper("小李")
@@ -46,7 +46,7 @@ def test_what_was_written_for_the_next_shows_no_number_before_it_is_taken(city: 
     assert NUMBER in text(phone.get(f"/field/-/leg/{buy.pk}"))
 
 
-def test_what_is_over_is_no_ones_to_read_who_had_no_part_in_it(city: Cast) -> None:
+def test_taken_and_finished_legs_hide_details_from_others(city: Cast) -> None:
     relay()
     hospital()
     a, b = helper("阿东"), helper("小李")
@@ -57,7 +57,7 @@ def test_what_is_over_is_no_ones_to_read_who_had_no_part_in_it(city: Cast) -> No
     assert "降压药吃完了" in text(stranger.get(f"/field/-/leg/{buy.pk}"))
     leg_actions.take(buy.pk, a)
     late = stranger.get(f"/field/-/leg/{buy.pk}")
-    # They are told that they came too late, and nothing more of the case.
+    # The page says that they came too late and shows nothing else of the case.
     assert late.status_code == 200
     assert "降压药" not in text(late)
     leg_actions.finish(buy.pk, a, photos=proof(), paid=4250)
@@ -69,7 +69,7 @@ def test_what_is_over_is_no_ones_to_read_who_had_no_part_in_it(city: Cast) -> No
     assert "降压药" in text(browser(a).get(f"/field/-/leg/{carry.pk}"))
 
 
-def test_a_number_in_a_helpers_words_does_not_reach_the_requester(city: Cast) -> None:
+def test_requester_sees_no_phone_number_from_helper_words(city: Cast) -> None:
     relay()
     hospital()
     a = helper("阿东")

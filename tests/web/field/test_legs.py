@@ -1,4 +1,4 @@
-"""A relay through the pages of its helpers: what each sees before, during and after."""
+"""An errand through its helpers' pages: what each sees before, during and after."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def text(page: object) -> str:
     return re.sub(r"\s+", " ", page.content.decode())  # type: ignore[attr-defined]  # a response has it
 
 
-def test_what_is_shown_before_and_after_taking(city: Cast) -> None:
+def test_contact_details_appear_only_after_taking_the_leg(city: Cast) -> None:
     relay()
     hospital()
     zone = sealed(HOME)
@@ -66,7 +66,7 @@ def test_what_is_shown_before_and_after_taking(city: Cast) -> None:
     # The helper at the hospital need not know the address.
     assert DOOR not in page
     assert Reveal.objects.filter(user=a.user_id, appeal_number=appeal.number).count() == 1
-    # The other leg is not theirs: neither its door nor its map.
+    # Address and position of a leg that is not theirs stay hidden.
     page = text(phone.get(f"/field/-/leg/{carry.pk}"))
     assert DOOR not in page
     assert "120.0722" not in page
@@ -78,7 +78,7 @@ def test_what_is_shown_before_and_after_taking(city: Cast) -> None:
     assert DOOR in text(walk.get(f"/field/-/leg/{carry.pk}"))
 
 
-def test_a_relay_by_pages(city: Cast) -> None:
+def test_errand_is_completed_through_the_pages(city: Cast) -> None:
     relay()
     hospital()
     zone = sealed(HOME)
@@ -112,7 +112,7 @@ def test_a_relay_by_pages(city: Cast) -> None:
     assert "“送到家门口”办好了" in track
     for secret in ("阿东", "小红", "到三楼了"):
         assert secret not in track
-    # They see what was brought, but no receipt, which may show others' purchases.
+    # The requester sees the delivery photo, not the receipt, which may show others' purchases.
     receipt, at_the_door = appeal.attachments.order_by("pk")
     assert Client().get(f"/t/{appeal.token}/photo/{at_the_door.pk}").status_code == 200
     assert Client().get(f"/t/{appeal.token}/photo/{receipt.pk}").status_code == 404
@@ -120,7 +120,7 @@ def test_a_relay_by_pages(city: Cast) -> None:
     assert f"photo/{at_the_door.pk}" in track
 
 
-def test_whoever_comes_too_late_is_told_and_shown_another(city: Cast) -> None:
+def test_late_take_is_refused_and_offers_another_leg(city: Cast) -> None:
     relay()
     hospital()
     a, b = helper("阿东"), helper("小红")
@@ -142,7 +142,7 @@ def test_whoever_comes_too_late_is_told_and_shown_another(city: Cast) -> None:
     assert (told.user_id, told.reason) == (b.user_id, "offered")
 
 
-def test_saying_no_asks_another(city: Cast) -> None:
+def test_declining_an_offer_closes_it(city: Cast) -> None:
     relay()
     hospital()
     a = helper("阿东")
@@ -152,11 +152,11 @@ def test_saying_no_asks_another(city: Cast) -> None:
     browser(a).post(f"/field/-/leg/{leg.pk}/decline")
     assert Offer.objects.get(leg=leg, user=a.user_id).answer == "no"
     assert "请您帮忙" not in text(browser(a).get("/field"))
-    # No second answer, and no harm.
+    # Declining again changes nothing.
     assert browser(a).post(f"/field/-/leg/{leg.pk}/decline").status_code == 302
 
 
-def test_strangers_and_forged_steps(city: Cast) -> None:
+def test_only_the_holder_can_act_on_a_leg(city: Cast) -> None:
     relay()
     hospital()
     a, b = helper("阿东"), helper("小红")
@@ -184,7 +184,7 @@ def test_strangers_and_forged_steps(city: Cast) -> None:
     assert Leg.objects.get(pk=leg.pk).state == "taken"
 
 
-def test_the_pool_is_what_lies_open_where_one_serves(city: Cast) -> None:
+def test_volunteer_sees_open_legs_of_their_own_areas_only(city: Cast) -> None:
     relay()
     hospital()
     appeal = medicine_case(city)

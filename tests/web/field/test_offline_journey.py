@@ -68,7 +68,7 @@ def counts(task: Relay) -> dict[str, int]:
     return {verb: found.filter(verb=verb).count() for verb in ("say", "finish", "hand_over")}
 
 
-def test_what_is_done_without_a_network_arrives_once_and_in_order(
+def test_offline_steps_arrive_once_and_in_order(
     live: Live, task: Relay, open_page: OpenPage
 ) -> None:
     phone = log_in(open_page(PHONE, deaf=True), task.a)
@@ -97,7 +97,7 @@ def test_what_is_done_without_a_network_arrives_once_and_in_order(
     step = phone.locator(".recorded-step", has_text="买好了，两盒")
     expect(step).to_contain_text("等待发出")
     expect(step.locator("img")).to_have_count(1)
-    # It is not pressed twice, also after the page was closed and opened again.
+    # The form is hidden once the step is recorded, also after a reload.
     expect(finish).to_be_hidden()
     phone.reload()
     expect(finish).to_be_hidden()
@@ -134,14 +134,14 @@ def test_what_is_done_without_a_network_arrives_once_and_in_order(
     assert FieldRecord.objects.count() == 3
     buy = Leg.objects.get(pk=task.buy.pk)
     assert (buy.state, buy.paid) == ("done", 4250)
-    # The stored page is the new one from now on.
+    # The cached page is now the new one.
     phone.goto(address(task.buy))
     phone.context.set_offline(True)
     phone.reload()
     expect(phone.locator("#case")).to_contain_text("这一程已经办完")
 
 
-def test_a_press_that_does_not_get_through_is_answered_in_words(
+def test_offline_take_shows_an_error_page_and_can_be_retried(
     live: Live, task: Relay, open_page: OpenPage
 ) -> None:
     leg_actions.give_back(task.buy.pk, task.a, why="孩子病了")
@@ -153,7 +153,7 @@ def test_a_press_that_does_not_get_through_is_answered_in_words(
     press = phone.locator("form[action$='/take']")
     expect(press).to_be_visible()
     phone.context.set_offline(True)
-    # As where the phone believes that it has a network.
+    # Submit without our script, as if the phone believed that it were online.
     press.evaluate("form => HTMLFormElement.prototype.submit.call(form)")
     expect(phone.locator("h1")).to_contain_text("没有发出去")
     assert Leg.objects.get(pk=task.buy.pk).holder_id is None
@@ -165,7 +165,7 @@ def test_a_press_that_does_not_get_through_is_answered_in_words(
     assert Leg.objects.get(pk=task.buy.pk).holder_id == me.user_id
 
 
-def test_both_are_without_a_network_at_the_gate(
+def test_offline_hand_over_waits_for_the_other_helpers_steps(
     live: Live, task: Relay, open_page: OpenPage
 ) -> None:
     courier = log_in(open_page(PHONE, deaf=True), task.b)
@@ -178,7 +178,7 @@ def test_both_are_without_a_network_at_the_gate(
     courier.set_input_files("#finish-photos", [photo()])
     courier.get_by_role("button", name="办好了").click()
     expect(courier.locator(".phone-strip")).to_contain_text("已记下 2 步")
-    # Theirs is back first: it waits for the other's, whose phone has not sent anything yet.
+    # The courier is online first; their steps wait for the buyer's, which are not sent yet.
     courier.context.set_offline(False)
     expect(courier.locator(".phone-strip")).to_contain_text("有 2 步要等前一程的人先办好")
     assert [each[2] for each in queued(courier)] == ["again", "again"]
@@ -192,14 +192,14 @@ def test_both_are_without_a_network_at_the_gate(
     buyer.goto(address(task.gate))
     buyer.get_by_role("button", name="东西交出去了").click()
     expect(buyer.get_by_role("button", name="东西交出去了")).to_have_count(0)
-    # By itself after a while, or at once with the next look.
+    # Waiting steps are sent again after a while, or at once when a page is loaded.
     courier.reload()
     until(lambda: queued(courier) == [], "the courier's steps to arrive")
     assert {leg.state for leg in Leg.objects.filter(appeal=task.appeal)} == {"done"}
     assert counts(task) == {"say": 0, "finish": 2, "hand_over": 2}
 
 
-def test_a_conflict_is_explained_and_nothing_is_lost(
+def test_refused_offline_step_is_explained_and_kept_until_read(
     live: Live, task: Relay, open_page: OpenPage
 ) -> None:
     phone = log_in(open_page(PHONE, deaf=True), task.a)
@@ -221,7 +221,7 @@ def test_a_conflict_is_explained_and_nothing_is_lost(
     fits(phone)
     no_violations(phone)
     taps(phone)
-    # It stays, wherever one goes, until it was read.
+    # The refused step stays on every page until it is acknowledged.
     phone.goto("/field")
     expect(card).to_contain_text("去中心医院排队买药")
     card.get_by_role("button", name="知道了").click()
@@ -231,7 +231,7 @@ def test_a_conflict_is_explained_and_nothing_is_lost(
     assert queued(phone) == []
     assert counts(task)["finish"] == 0
 
-    # Taking it again needs the network; a press without one is not recorded.
+    # Taking the leg again needs the network; an offline press is not recorded.
     phone.goto(address(task.buy))
     phone.context.set_offline(True)
     phone.get_by_role("button", name="我来办").click()
@@ -242,7 +242,7 @@ def test_a_conflict_is_explained_and_nothing_is_lost(
     expect(phone.locator(".person")).to_contain_text("王小明")
 
 
-def test_whoever_logs_out_leaves_no_page_and_nobody_else_sends_for_them(
+def test_logout_clears_pages_and_keeps_steps_for_their_user(
     live: Live, task: Relay, open_page: OpenPage
 ) -> None:
     phone = log_in(open_page(PHONE, deaf=True), task.b)
@@ -290,7 +290,7 @@ def test_whoever_logs_out_leaves_no_page_and_nobody_else_sends_for_them(
     assert task.appeal.events.filter(verb=FINISH.name, words="放在门口了").count() == 1
 
 
-def test_the_login_ends_while_something_waits(live: Live, task: Relay, open_page: OpenPage) -> None:
+def test_expired_login_keeps_recorded_steps(live: Live, task: Relay, open_page: OpenPage) -> None:
     phone = log_in(open_page(PHONE, deaf=True), task.a)
     phone.goto(address(task.buy))
     is_kept(phone, address(task.buy))
@@ -306,9 +306,7 @@ def test_the_login_ends_while_something_waits(live: Live, task: Relay, open_page
     expect(phone.locator("#case")).to_contain_text("排到 35 号了")
 
 
-def test_nothing_but_pages_of_the_field_is_kept(
-    live: Live, task: Relay, open_page: OpenPage
-) -> None:
+def test_only_field_pages_are_cached(live: Live, task: Relay, open_page: OpenPage) -> None:
     phone = log_in(open_page(PHONE, deaf=True), task.a)
     phone.goto("/field")
     is_kept(phone, "/field", address(task.buy), address(task.gate))
@@ -322,7 +320,7 @@ def test_nothing_but_pages_of_the_field_is_kept(
         address(task.buy),
         address(task.gate),
     }
-    # A leg taken away is forgotten at the next visit.
+    # The page of a leg that was taken away is removed at the next visit.
     Leg.objects.filter(pk=task.buy.pk).update(state="open", holder=None)
     User.objects.get(pk=task.a.user_id or 0).posts.update(active=False)
     phone.goto(address(task.buy))

@@ -1,4 +1,4 @@
-"""Steps that a phone has recorded without a network: done once, or refused in words it can show."""
+"""Steps recorded offline: carried out once, or refused with a message for the phone to show."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def record(leg: Leg, verb: str, actor: Actor, **more: Any) -> dict[str, Any]:
 
 
 def sent(client: Client, what: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    """Each time as a new request: a file that was read is at its end."""
+    """Post a record with new photos each time, because a file that was read is at its end."""
     files = {"photos": [photo() for _each in range(what["photos"])]} if "photos" in what else {}
     page = client.post(AT, {**what, **files})
     answer: dict[str, Any] = page.json()
@@ -76,7 +76,7 @@ def files() -> list[Path]:
     return [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
 
 
-def test_who_is_asked_and_by_whom(task: Relay, browse: Browse) -> None:
+def test_records_require_a_login_and_csrf_token(task: Relay, browse: Browse) -> None:
     assert browse().get(AT).status_code == 401
     found = phone_of(task.a).get(AT)
     assert found.json()["me"] == task.a.user_id
@@ -89,7 +89,7 @@ def test_who_is_asked_and_by_whom(task: Relay, browse: Browse) -> None:
     assert answer.json() == {"ok": True, "said": "好的，知道您在办"}
 
 
-def test_the_whole_way_each_sent_three_times(task: Relay) -> None:
+def test_repeated_records_are_carried_out_once(task: Relay) -> None:
     a, b = phone_of(task.a), phone_of(task.b)
     steps = [
         (a, record(task.buy, "say", task.a, words="排到 35 号了")),
@@ -112,7 +112,7 @@ def test_the_whole_way_each_sent_three_times(task: Relay) -> None:
     assert FieldRecord.objects.count() == len(steps)
 
 
-def test_the_same_record_at_the_same_moment(own_city: City) -> None:
+def test_concurrent_copies_of_a_record_are_carried_out_once(own_city: City) -> None:
     task = begun_relay(cast())
     what = record(task.buy, "finish", task.a, words="买好了", photos=1)
     clients = [phone_of(task.a) for _each in range(5)]
@@ -130,7 +130,7 @@ def test_the_same_record_at_the_same_moment(own_city: City) -> None:
     assert FieldRecord.objects.count() == 1
 
 
-def test_what_waits_for_somebody_elses_phone_is_tried_again(task: Relay) -> None:
+def test_early_hand_over_can_be_retried(task: Relay) -> None:
     a, b = phone_of(task.a), phone_of(task.b)
     early = record(task.gate, "hand_over", task.b)
     status, answer = sent(b, early)
@@ -145,7 +145,7 @@ def test_what_waits_for_somebody_elses_phone_is_tried_again(task: Relay) -> None
     assert sent(b, early)[1]["ok"] is True
 
 
-def test_a_hand_over_that_was_said_already_is_done(task: Relay) -> None:
+def test_repeated_hand_over_succeeds_without_a_second_event(task: Relay) -> None:
     a = phone_of(task.a)
     sent(a, record(task.buy, "finish", task.a, photos=1))
     assert sent(a, record(task.gate, "hand_over", task.a))[1]["ok"] is True
@@ -153,12 +153,12 @@ def test_a_hand_over_that_was_said_already_is_done(task: Relay) -> None:
     assert task.appeal.events.filter(verb=HAND_OVER.name).count() == 1
 
 
-def test_what_is_refused_for_good_stays_refused(task: Relay) -> None:
+def test_final_refusal_is_repeated_for_the_same_record(task: Relay) -> None:
     a = phone_of(task.a)
     bare = record(task.buy, "finish", task.a, words="忘了拍照")
     first = sent(a, bare)
     assert (first[0], first[1]["ok"], first[1]["code"]) == (200, False, "no_photo")
-    # The same record answers the same, also when it would be possible by now.
+    # The same record gets the same answer, even if it would succeed now.
     assert sent(a, {**bare, "photos": 1}) == first
     assert files() == []
     assert Leg.objects.get(pk=task.buy.pk).state == "taken"
@@ -172,7 +172,7 @@ def test_what_is_refused_for_good_stays_refused(task: Relay) -> None:
     assert sent(a, record(task.buy, "finish", task.a, photos=1))[1]["ok"] is True
 
 
-def test_a_leg_that_was_released_meanwhile(task: Relay) -> None:
+def test_record_for_a_released_leg_is_refused(task: Relay) -> None:
     a = phone_of(task.a)
     buy = Leg.objects.get(pk=task.buy.pk)
     leg_actions.release_leg(buy, buy.active_at, why="太久没有动静")
@@ -190,13 +190,13 @@ def test_a_leg_that_was_released_meanwhile(task: Relay) -> None:
     assert files() == []
 
 
-def test_forged_ones(task: Relay, city: Cast) -> None:
+def test_records_from_non_holders_are_refused(task: Relay, city: Cast) -> None:
     stranger = helper("路人", squad="care", areas=["330799"])
     away = phone_of(stranger)
     missing = sent(away, record(task.buy, "finish", stranger, photos=1) | {"leg": 10**17})
     assert missing == (404, {"ok": False, "code": "not_found", "said": "没有这一程"})
     assert sent(away, record(task.gate, "hand_over", stranger))[1] == missing[1]
-    # Who knows of it cannot do it for its holder.
+    # A helper who can see the leg cannot act for its holder.
     near = helper("邻居")
     answer = sent(phone_of(near), record(task.gate, "hand_over", near))[1]
     assert (answer["ok"], answer["code"]) in {(False, "not_yours"), (False, "not_found")}
@@ -205,7 +205,7 @@ def test_forged_ones(task: Relay, city: Cast) -> None:
     assert files() == []
 
 
-def test_the_login_is_another_or_over(task: Relay, browse: Browse) -> None:
+def test_record_is_refused_for_another_login_or_none(task: Relay, browse: Browse) -> None:
     what = record(task.buy, "finish", task.a, photos=1)
     status, answer = sent(phone_of(task.b), what)
     assert (status, answer["code"]) == (409, "other")
@@ -215,7 +215,7 @@ def test_the_login_is_another_or_over(task: Relay, browse: Browse) -> None:
     assert sent(phone_of(task.a), what)[1]["ok"] is True
 
 
-def test_whoever_was_suspended(task: Relay) -> None:
+def test_suspended_volunteers_record_is_refused(task: Relay) -> None:
     a = phone_of(task.a)
     volunteer = Volunteer.objects.get(pk=task.a.user_id)
     admin = User.objects.get(username="admin")
@@ -229,7 +229,7 @@ def test_whoever_was_suspended(task: Relay) -> None:
 
 
 @pytest.mark.parametrize("wrong", [timedelta(days=400), timedelta(days=-400)])
-def test_a_phone_whose_clock_is_wrong(task: Relay, wrong: timedelta) -> None:
+def test_wrong_phone_clock_is_corrected(task: Relay, wrong: timedelta) -> None:
     long_ago = timezone.now() - timedelta(hours=3)
     Leg.objects.filter(pk=task.buy.pk).update(taken_at=long_ago, ready_at=long_ago)
     clock = int((time.time() + wrong.total_seconds()) * 1000)
@@ -242,7 +242,7 @@ def test_a_phone_whose_clock_is_wrong(task: Relay, wrong: timedelta) -> None:
 
 
 @pytest.mark.parametrize("drift", [400, -400])
-def test_a_clock_that_was_put_right_in_between(task: Relay, drift: int) -> None:
+def test_phone_clock_reset_after_recording_keeps_done_at_plausible(task: Relay, drift: int) -> None:
     taken = Leg.objects.get(pk=task.buy.pk).taken_at
     now = int(time.time() * 1000)
     at = now + drift * 86_400_000
@@ -276,7 +276,7 @@ def test_a_clock_that_was_put_right_in_between(task: Relay, drift: int) -> None:
         ({"kept": "\x00"}, 422, "bad_text"),
     ],
 )
-def test_what_no_phone_of_ours_sends(
+def test_malformed_records_are_rejected(
     task: Relay, more: dict[str, str], status: int, code: str
 ) -> None:
     got, answer = sent(phone_of(task.a), record(task.buy, "finish", task.a) | more)
@@ -285,14 +285,14 @@ def test_what_no_phone_of_ours_sends(
     assert not FieldRecord.objects.exists()
 
 
-def test_nothing_at_all_and_other_methods(task: Relay) -> None:
+def test_empty_records_and_other_methods_are_rejected(task: Relay) -> None:
     a = phone_of(task.a)
     assert a.post(AT).status_code == 409
     assert a.post(AT, {"me": task.a.user_id}).status_code == 400
     assert a.put(AT).status_code == 405
 
 
-def test_a_full_disk_is_no_refusal(task: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_record_can_be_resent_after_full_disk(task: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_file: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -303,7 +303,7 @@ def test_a_full_disk_is_no_refusal(task: Relay, monkeypatch: pytest.MonkeyPatch)
     assert sent(phone_of(task.a), what)[1]["ok"] is True
 
 
-def test_given_back_with_what_was_done(task: Relay) -> None:
+def test_recorded_give_back_keeps_the_note(task: Relay) -> None:
     what = record(task.buy, "give_back", task.a, why="孩子发烧了", kept="排到 35 号")
     assert sent(phone_of(task.a), what)[1] == {"ok": True, "said": "已交回，别人可以接"}
     leg = Leg.objects.get(pk=task.buy.pk)
@@ -313,5 +313,5 @@ def test_given_back_with_what_was_done(task: Relay) -> None:
 @pytest.mark.parametrize(
     ("yuan", "found"), [("", None), (" 42.5 ", 4250), ("0", 0), ("0.29", 29), ("1234.56", 123456)]
 )
-def test_amounts(yuan: str, found: int | None) -> None:
+def test_amounts_in_yuan_are_parsed_to_cents(yuan: str, found: int | None) -> None:
     assert offline_sync.cents(yuan) == found

@@ -1,4 +1,4 @@
-"""What makes the field pages an app: manifest, icons, service worker, and what it keeps."""
+"""The field pages as an installable app: manifest, icons, service worker and its cache."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def task(city: Cast) -> Relay:
     return begun_relay(city)
 
 
-def test_the_app_has_the_citys_name(client: Client, db: None) -> None:
+def test_manifest_has_the_citys_name_and_icons(client: Client, db: None) -> None:
     Text.objects.update_or_create(key="name", defaults={"words": "义乌应呼"})
     city_texts.refresh_texts()
     page = client.get("/manifest.webmanifest")
@@ -55,26 +55,26 @@ def _is(picture: Image.Image, at: tuple[int, int], colour: tuple[int, int, int])
 
 
 @pytest.mark.parametrize("name", pwa.ICONS)
-def test_the_icons_are_our_mark(name: str, client: Client) -> None:
+def test_icons_show_the_logo(name: str, client: Client) -> None:
     side, full = pwa.ICONS[name]
     teal = (0x0B, 0x6E, 0x69, 255)
     with Image.open(BytesIO(client.get(f"/app-icon/{name}.png").content)) as opened:
         assert opened.size == (side, side)
-        # Where the points lie in the SVG, which is 64 wide.
+        # Scaled to the coordinates of the SVG, which is 64 wide.
         picture = opened.convert("RGBA").resize((64, 64), Image.Resampling.BOX)
     assert picture.getpixel((0, 0)) == (teal if full else (0, 0, 0, 0))
     assert picture.getpixel((6, 32)) == teal
-    # The ring, the hook in it, and nothing outside of it.
+    # The ring, the hook inside it, and the background outside.
     assert _is(picture, (32, 16), (255, 255, 255))
     assert _is(picture, (30, 36), (0xFF, 0xD2, 0x7A))
     assert picture.getpixel((32, 55)) == teal
 
 
-def test_an_icon_of_another_name_is_not_found(client: Client, db: None) -> None:
+def test_unknown_icon_is_not_found(client: Client, db: None) -> None:
     assert client.get("/app-icon/1000000.png").status_code == 404
 
 
-def test_the_service_worker_knows_what_to_keep(client: Client, db: None) -> None:
+def test_service_worker_lists_what_to_cache(client: Client, db: None) -> None:
     page = client.get("/sw.js")
     assert page["Content-Type"].startswith("text/javascript")
     assert page["Cache-Control"] == "no-cache"
@@ -85,7 +85,7 @@ def test_the_service_worker_knows_what_to_keep(client: Client, db: None) -> None
     assert text_of(page).count("importScripts(") == 1
 
 
-def test_the_shell_has_every_file_of_the_field_pages(task: Relay) -> None:
+def test_shell_contains_every_file_the_field_pages_use(task: Relay) -> None:
     a = phone_of(task.a)
     used: set[str] = set()
     buy, gate, carry = legs_of(task.appeal)
@@ -102,18 +102,18 @@ def test_the_shell_has_every_file_of_the_field_pages(task: Relay) -> None:
         assert page.status_code == 200, path
         used |= set(_USED.findall(text_of(page)))
     assert used - set(pwa.SHELL) == set()
-    # Scripts that others load by a name in their data are not looked for in pages.
+    # Files that scripts load by name do not appear in the pages.
     assert set(pwa.SHELL) - used <= {"live/live.js", "vendor/icons.svg"}
 
 
-def test_the_page_for_no_network_is_nobodys(task: Relay) -> None:
+def test_offline_page_contains_no_user_data(task: Relay) -> None:
     page = text_of(phone_of(task.a).get("/field/-/offline"))
     assert "没有网络" in page
     assert "data-me" not in page
     assert "阿东" not in page
 
 
-def test_only_field_pages_bring_the_worker(task: Relay) -> None:
+def test_only_field_pages_register_the_service_worker(task: Relay) -> None:
     a = phone_of(task.a)
     page = text_of(a.get("/field"))
     assert 'data-worker="/sw.js"' in page
@@ -123,10 +123,10 @@ def test_only_field_pages_bring_the_worker(task: Relay) -> None:
     assert 'rel="manifest"' in other
 
 
-def test_what_can_be_recorded_says_so(task: Relay) -> None:
+def test_recordable_forms_are_marked(task: Relay) -> None:
     page = text_of(phone_of(task.a).get(f"/field/-/leg/{task.buy.pk}"))
     for verb in ("finish", "give_back", "touch", "say"):
         assert f'data-record="{verb}" data-leg="{task.buy.pk}"' in page
-    # Not ready yet: to be recorded without a network only.
+    # A step that is not ready yet can be recorded offline only.
     early = text_of(phone_of(task.b).get(f"/field/-/leg/{task.gate.pk}"))
     assert early.index("data-offline hidden") < early.index('data-record="hand_over"')

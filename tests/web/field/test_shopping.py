@@ -31,7 +31,7 @@ BUYING: list[dict[str, Any]] = [
 
 
 def to_buy(city: Cast, what: str = "大米一袋", **given: Any) -> Appeal:
-    """A case of the food group with a leg that lies open at the supply store."""
+    """File a case of the food group with an open leg at the supply store."""
     appeal = file_one(what, area="330782001004001", address=DOOR, **given)
     dispatched(appeal, city, category="food", unit="food")
     react_to(appeal)
@@ -39,7 +39,7 @@ def to_buy(city: Cast, what: str = "大米一袋", **given: Any) -> Appeal:
 
 
 def bought_by(actor: Actor, city: Cast, *whats: str) -> list[Leg]:
-    """Legs that the actor has to buy."""
+    """Buying legs taken by the actor, one for each item."""
     found = []
     for what in whats:
         (leg, *_others) = legs_of(to_buy(city, what))
@@ -64,7 +64,7 @@ def send(client: Client, ids: list[int], **given: Any) -> Any:
     return client.post(f"{PAGE}/finish", {"tick": [str(pk) for pk in ids], **given})
 
 
-def test_one_list_and_one_receipt(city: Cast, shop: Place) -> None:
+def test_one_receipt_finishes_each_ticked_leg(city: Cast, shop: Place) -> None:
     buyer = helper("阿东")
     rice, oil, salt = bought_by(buyer, city, "大米一袋 13812345678", "菜油一桶", "盐两包")
     client = browser(buyer)
@@ -91,7 +91,7 @@ def test_one_list_and_one_receipt(city: Cast, shop: Place) -> None:
     assert "大米一袋" not in page
 
 
-def test_the_same_form_twice_does_nothing_twice(city: Cast, shop: Place) -> None:
+def test_duplicate_finish_is_recorded_once(city: Cast, shop: Place) -> None:
     buyer = helper("阿东")
     (leg,) = bought_by(buyer, city, "大米一袋")
     client = browser(buyer)
@@ -102,7 +102,7 @@ def test_the_same_form_twice_does_nothing_twice(city: Cast, shop: Place) -> None
     assert "已经记成买好了" in text_of(client.get(PAGE))
 
 
-def test_without_the_receipt_nothing_is_done(city: Cast, shop: Place) -> None:
+def test_missing_receipt_finishes_no_leg(city: Cast, shop: Place) -> None:
     buyer = helper("阿东")
     first, second = bought_by(buyer, city, "大米一袋", "菜油一桶")
     Leg.objects.filter(pk=second.pk).update(proof="none")
@@ -123,7 +123,7 @@ def test_without_the_receipt_nothing_is_done(city: Cast, shop: Place) -> None:
     assert not Attachment.objects.exists()
 
 
-def test_what_cannot_be_finished_is_said_and_the_others_are_done(city: Cast, shop: Place) -> None:
+def test_finish_reports_refused_legs_and_completes_the_rest(city: Cast, shop: Place) -> None:
     buyer, other = helper("阿东"), helper("小红")
     rice, oil, salt = bought_by(buyer, city, "大米一袋", "菜油一桶", "盐两包")
     (theirs,) = bought_by(other, city, "奶糖一包")
@@ -155,7 +155,7 @@ def test_what_cannot_be_finished_is_said_and_the_others_are_done(city: Cast, sho
     assert Leg.objects.get(pk=oil.pk).paid == Decimal(1250)
 
 
-def test_two_buyers_have_two_lists(city: Cast, shop: Place) -> None:
+def test_shopping_list_is_private_to_its_buyer(city: Cast, shop: Place) -> None:
     a, b = helper("阿东"), helper("小红")
     bought_by(a, city, "大米一袋")
     bought_by(b, city, "菜油一桶")
@@ -169,7 +169,7 @@ def test_two_buyers_have_two_lists(city: Cast, shop: Place) -> None:
     assert browser(a).get(f"{PAGE}/finish").status_code == 405
 
 
-def test_what_lies_open_at_the_same_place_is_taken_along(city: Cast, shop: Place) -> None:
+def test_buyer_can_take_open_legs_at_the_same_place(city: Cast, shop: Place) -> None:
     buyer = helper("阿东")
     bought_by(buyer, city, "大米一袋")
     others = [to_buy(city, f"菜油 {n} 桶") for n in range(1, 5)]
@@ -185,14 +185,14 @@ def test_what_lies_open_at_the_same_place_is_taken_along(city: Cast, shop: Place
     assert "接下了 1 件" in said
     assert "有 2 件没有接" in said
     assert Leg.objects.filter(holder=buyer.user_id, kind="buy", state="taken").count() == 3
-    # Only what lies open where one shops can be taken in a heap.
+    # An unknown or missing place takes nothing.
     before = Leg.objects.filter(state="taken").count()
     for odd in ("", "-", "x", "9" * 30, str(10**12)):
         assert client.post(f"{PAGE}/take_all", {"place": odd}).status_code == 302
     assert Leg.objects.filter(state="taken").count() == before
 
 
-def test_a_fixed_buyer_sees_all_of_the_group(city: Cast, shop: Place) -> None:
+def test_fixed_buyer_sees_all_open_legs_of_the_group(city: Cast, shop: Place) -> None:
     buyer = helper("阿东")
     to_buy(city, "大米一袋")
     client = browser(buyer)
@@ -204,7 +204,7 @@ def test_a_fixed_buyer_sees_all_of_the_group(city: Cast, shop: Place) -> None:
     assert "看看可以一起买的" in text_of(client.get("/field"))
 
 
-def test_what_leads_where_one_may_not_go_is_said_and_not_offered(city: Cast, shop: Place) -> None:
+def test_leg_in_a_restricted_zone_is_counted_but_not_offered(city: Cast, shop: Place) -> None:
     buyer = helper("阿东")
     bought_by(buyer, city, "盐两包")
     sealed("330782001004001")
@@ -214,7 +214,7 @@ def test_what_leads_where_one_may_not_go_is_said_and_not_offered(city: Cast, sho
     assert "另有 1 件您不能接：“北苑封控区”现在不能随便进" in page
 
 
-def test_thirty_lines(city: Cast, shop: Place) -> None:
+def test_thirty_legs_are_listed_and_finished_at_once(city: Cast, shop: Place) -> None:
     buyer = helper("阿东")
     found = bought_by(buyer, city, *(f"东西 {n}" for n in range(30)))
     client = browser(buyer)
@@ -228,7 +228,7 @@ def test_thirty_lines(city: Cast, shop: Place) -> None:
     assert Attachment.objects.values("file").distinct().count() == 30
 
 
-def test_where_it_is_bought_is_not_said_of_each_thing_again(city: Cast) -> None:
+def test_shopping_item_omits_the_name_of_its_place(city: Cast) -> None:
     relay()
     hospital()
     me = helper("阿东")

@@ -30,9 +30,7 @@ def free_milk(city: Cast, body: str = "家里没有奶粉了，我的电话13812
     return appeal
 
 
-def test_phone_and_address_appear_only_after_taking_and_that_is_logged(
-    browse: Browse, city: Cast
-) -> None:
+def test_contact_details_appear_after_taking_and_are_logged(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city)
     client = browse("volunteer")
     for path in ("/field", f"/field/{appeal.number}"):
@@ -52,7 +50,7 @@ def test_phone_and_address_appear_only_after_taking_and_that_is_logged(
     )
 
 
-def test_of_two_who_take_it_one_has_it_and_the_other_is_told(browse: Browse, city: Cast) -> None:
+def test_second_take_is_refused_with_a_message(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city)
     form = {"version": "3"}
     assert browse("volunteer").post(f"/field/{appeal.number}/accept", form).status_code == 302
@@ -62,7 +60,7 @@ def test_of_two_who_take_it_one_has_it_and_the_other_is_told(browse: Browse, cit
     assert Reveal.objects.filter(user__username="milk-handler").count() == 0
 
 
-def test_what_another_has_taken_keeps_its_secrets(browse: Browse, city: Cast) -> None:
+def test_case_held_by_another_hides_contact_details(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city)
     actions.accept(appeal.pk, city.milk)
     said = text_of(browse("volunteer").get(f"/field/{appeal.number}"))
@@ -70,7 +68,7 @@ def test_what_another_has_taken_keeps_its_secrets(browse: Browse, city: Cast) ->
     assert "3号楼501" not in said
 
 
-def test_report_hand_back_take_again_and_resolve(browse: Browse, city: Cast) -> None:
+def test_handler_reports_releases_retakes_and_resolves(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city)
     handler = browse("milk-handler")
 
@@ -89,7 +87,7 @@ def test_report_hand_back_take_again_and_resolve(browse: Browse, city: Cast) -> 
     assert appeal.status == "resolved"
 
 
-def test_mine_and_free_in_constant_queries(browse: Browse, city: Cast) -> None:
+def test_field_page_query_count_is_constant(browse: Browse, city: Cast) -> None:
     first = free_milk(city)
     actions.accept(first.pk, city.milk)
     free_milk(city)
@@ -104,7 +102,7 @@ def test_mine_and_free_in_constant_queries(browse: Browse, city: Cast) -> None:
     assert said.count('class="card job"') == 6
 
 
-def test_who_has_nothing_to_do_is_told_what_could_be_done(browse: Browse, city: Cast) -> None:
+def test_empty_field_page_suggests_what_to_do(browse: Browse, city: Cast) -> None:
     client = browse("volunteer")
     empty = text_of(client.get("/field"))
     assert "现在没有等您办的事" in empty
@@ -115,14 +113,14 @@ def test_who_has_nothing_to_do_is_told_what_could_be_done(browse: Browse, city: 
     assert "下面的可以接" in some
 
 
-def test_a_stranger_to_the_case_finds_nothing(browse: Browse, city: Cast) -> None:
+def test_case_is_not_found_for_other_units(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city)
     assert browse("urban-handler").get(f"/field/{appeal.number}").status_code == 404
     assert browse("urban-handler").post(f"/field/{appeal.number}/accept").status_code == 404
     assert browse("clerk").get("/field").status_code == 403
 
 
-def test_where_a_free_case_is_is_told_about_and_always_the_same(browse: Browse, city: Cast) -> None:
+def test_open_case_has_a_fixed_blurred_position_until_taken(browse: Browse, city: Cast) -> None:
     place = Place.objects.get(code="futian")
     assert place.lon is not None
     assert place.lat is not None
@@ -143,7 +141,7 @@ def test_where_a_free_case_is_is_told_about_and_always_the_same(browse: Browse, 
     far = metres(place.lon, place.lat, first["lon"], first["lat"])
     assert 149 <= far <= 301
     assert metres(door["lon"], door["lat"], first["lon"], first["lat"]) > 500
-    # However often one looks, nothing can be averaged away.
+    # Repeated views return the same point, so averaging reveals nothing.
     assert point() == first
     assert first["kind"] == "blurred"
     said = text_of(client.get(f"/field/{appeal.number}"))
@@ -156,7 +154,7 @@ def test_where_a_free_case_is_is_told_about_and_always_the_same(browse: Browse, 
     assert point()["kind"] == "case"
 
 
-def test_no_two_cases_of_one_place_are_moved_alike_and_none_stays(city: Cast) -> None:
+def test_blurred_points_differ_and_keep_their_distance(city: Cast) -> None:
     points = [blur_point(n, 120.0, 29.3) for n in range(1, 400)]
     assert len({(point.lon, point.lat) for point in points}) == len(points)
     far = [metres(120.0, 29.3, point.lon, point.lat) for point in points]
@@ -168,7 +166,7 @@ def test_no_two_cases_of_one_place_are_moved_alike_and_none_stays(city: Cast) ->
     }
 
 
-def test_nearest_first_for_whoever_says_where_they_are(browse: Browse, city: Cast) -> None:
+def test_known_position_sorts_cases_nearest_first(browse: Browse, city: Cast) -> None:
     made = {}
     for code in ("fotang", "siji", "futian"):
         place = Place.objects.get(code=code)
@@ -184,7 +182,7 @@ def test_nearest_first_for_whoever_says_where_they_are(browse: Browse, city: Cas
     assert order("") == ["fotang", "siji", "futian"]
     assert order("lon=120.104&lat=29.339") == ["futian", "siji", "fotang"]
     assert order("lon=120.017&lat=29.204")[0] == "fotang"
-    # That is remembered over a task and back, until the most urgent are wanted first again.
+    # The position is remembered until the user sorts by urgency again.
     assert order("")[0] == order("lon=nan&lat=x")[0] == "fotang"
     assert "改成最急的在前" in text_of(client.get("/field"))
     assert order("order=urgent") == order("") == ["fotang", "siji", "futian"]
@@ -197,7 +195,7 @@ def test_nearest_first_for_whoever_says_where_they_are(browse: Browse, city: Cas
     assert said.rindex(far.number) > said.rindex(made["fotang"].number)
 
 
-def test_whoever_comes_too_late_is_offered_the_next(browse: Browse, city: Cast) -> None:
+def test_late_take_offers_the_next_case(browse: Browse, city: Cast) -> None:
     gone, other = free_milk(city), free_milk(city)
     actions.accept(gone.pk, city.milk)
     late = browse("volunteer").post(f"/field/{gone.number}/accept", {"version": "3"})
@@ -208,7 +206,7 @@ def test_whoever_comes_too_late_is_offered_the_next(browse: Browse, city: Cast) 
     assert "奶粉组小李" not in said
 
 
-def test_what_was_done_says_nothing_of_whom_it_was_for(browse: Browse, city: Cast) -> None:
+def test_done_list_hides_the_requester(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city)
     actions.accept(appeal.pk, city.volunteer)
     client = browse("volunteer")
@@ -220,9 +218,7 @@ def test_what_was_done_says_nothing_of_whom_it_was_for(browse: Browse, city: Cas
     assert appeal.number not in text_of(browse("volunteer-2").get("/field/-/done"))
 
 
-def test_a_form_whose_answer_was_lost_is_done_once_however_often_it_is_sent(
-    browse: Browse, city: Cast
-) -> None:
+def test_resubmitted_form_is_carried_out_once(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city)
     client = browse("volunteer")
 
@@ -234,7 +230,7 @@ def test_a_form_whose_answer_was_lost_is_done_once_however_often_it_is_sent(
     assert [do("report", 4, words="排队中 ") for _turn in range(2)] == [302, 302]
     assert do("report", 4, words="另外的话") == 409
     assert [do("release", 5, why="下班了") for _turn in range(2)] == [302, 302]
-    # Of another it is no second press.
+    # The take is no longer a repeat once another user has the case.
     actions.accept(appeal.pk, city.milk)
     assert do("accept", 6) == 409
     assert [event.verb for event in appeal.events.order_by("seq")][3:] == [
@@ -246,7 +242,7 @@ def test_a_form_whose_answer_was_lost_is_done_once_however_often_it_is_sent(
     assert Reveal.objects.filter(user__username="volunteer").count() == 1
 
 
-def test_the_photos_of_a_case_are_the_holders_alone(browse: Browse, city: Cast) -> None:
+def test_case_photos_are_visible_to_the_holder_only(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city)
     actions.accept(appeal.pk, city.volunteer)
     client = browse("volunteer")
@@ -256,7 +252,7 @@ def test_the_photos_of_a_case_are_the_holders_alone(browse: Browse, city: Cast) 
     form = {"words": "排队中", "photos": photo, "version": "4"}
     assert client.post(f"/field/{appeal.number}/report", form).status_code == 302
     address = f"/photo/{appeal.attachments.get().pk}"
-    # With what it shows, and not once more above it.
+    # The photo appears once, beside its event.
     assert text_of(client.get(f"/field/{appeal.number}")).count(f'<img src="{address}"') == 1
     assert client.get(address).status_code == 200
     other = browse("volunteer-2")
@@ -269,7 +265,7 @@ def test_the_photos_of_a_case_are_the_holders_alone(browse: Browse, city: Cast) 
     assert other.get(address).status_code == 404
 
 
-def test_more_than_fit_is_said(browse: Browse, city: Cast) -> None:
+def test_field_page_says_when_the_list_is_cut_off(browse: Browse, city: Cast) -> None:
     client = browse("volunteer")
     for _turn in range(PAGE_SIZE):
         free_milk(city)
@@ -279,19 +275,19 @@ def test_more_than_fit_is_said(browse: Browse, city: Cast) -> None:
     assert "等人的很多" in text_of(client.get("/field?lon=120.1&lat=29.3"))
 
 
-def test_a_task_costs_no_more_than_it_shows(browse: Browse, city: Cast) -> None:
+def test_task_page_query_count_and_photo_pickers(browse: Browse, city: Cast) -> None:
     appeal = free_milk(city)
     client = browse("volunteer")
     assert client.get(f"/field/{appeal.number}").status_code == 200
     assert queries_of(client, f"/field/{appeal.number}") == 8
     actions.accept(appeal.pk, city.volunteer)
     said = text_of(client.get(f"/field/{appeal.number}"))
-    # The photos of a report are chosen as a citizen chooses theirs.
+    # Report photos use the same picker as the requester's form.
     assert "拍照或选照片" in said
     assert said.count('class="photo-add"') == 2
 
 
-def test_a_volunteer_with_full_hands_is_told_what_to_do(browse: Browse, city: Cast) -> None:
+def test_take_beyond_the_limit_explains_what_to_do(browse: Browse, city: Cast) -> None:
     Unit.objects.filter(code="milk").update(most_held=1)
     taken_by_volunteer, other = file_one("第一件"), file_one("第二件")
     for appeal in (taken_by_volunteer, other):

@@ -1,6 +1,4 @@
-"""Pages that follow: many tabs, a server that is killed, a tab nobody looks at, lists while one
-reads them, and who else has a case open.
-"""
+"""Live pages in a browser: many tabs, a killed server, hidden tabs, lists in use, and viewers."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ LOST = "[data-live-lost]"
 
 
 def kill_web(live: Live) -> None:
-    """As the kernel does when memory is short."""
+    """Kill the web process, as the kernel does when memory is short."""
     live.processes["web"].kill()
     live.processes["web"].wait()
 
@@ -31,12 +29,12 @@ def row(number: str) -> str:
 
 
 def is_live(page: Page) -> None:
-    """The page's line is open."""
+    """Wait until the page's live connection is open."""
     expect(page.locator("html.is-live")).to_have_count(1)
 
 
 def hide(page: Page, hidden: bool) -> None:
-    """Have the page believe that nobody looks at it, or that somebody does again."""
+    """Make the page believe that it is hidden or visible."""
     page.evaluate(
         """(hidden) => {
           Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
@@ -46,13 +44,13 @@ def hide(page: Page, hidden: bool) -> None:
     )
 
 
-def test_eight_tabs_of_one_browser_follow_and_outlive_a_killed_server(
+def test_eight_tabs_stay_live_across_a_killed_server(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     case = file_one("路灯坏了")
     first = log_in(open_page(DESK, deaf=True), "clerk")
     expect(first.locator(row(case.number))).to_have_count(1)
-    # A browser has six connections for one site: with a stream each, the seventh would stand still.
+    # A browser opens six connections per site: with one stream per tab, the seventh would hang.
     addresses = ["/desk/triage"] * 4 + ["/desk/callback", "/board", f"/desk/case/{case.number}"]
     tabs = [first]
     for address in addresses:
@@ -84,7 +82,7 @@ def test_eight_tabs_of_one_browser_follow_and_outlive_a_killed_server(
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["shared", "alone"])
-def test_a_tab_that_nobody_looked_at_catches_up_when_it_is_shown(
+def test_hidden_tab_catches_up_when_shown(
     live: Live, live_city: Cast, open_page: OpenPage, shared: bool
 ) -> None:
     page = open_page(DESK)
@@ -104,7 +102,7 @@ def test_a_tab_that_nobody_looked_at_catches_up_when_it_is_shown(
     expect(page.locator(row(other.number))).to_have_count(1)
 
 
-def test_a_part_that_could_not_be_fetched_is_asked_for_again(
+def test_failed_fetch_of_a_part_is_retried(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     page = open_page(DESK, deaf=True)
@@ -125,14 +123,14 @@ def test_a_part_that_could_not_be_fetched_is_asked_for_again(
     expect(page.locator(LOST)).to_be_hidden()
 
 
-def test_what_failed_many_times_is_asked_for_as_soon_as_the_line_is_back(
+def test_failed_part_is_fetched_at_once_after_reconnect(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     page = log_in(open_page(DESK, deaf=True), "clerk")
     is_live(page)
     kill_web(live)
     expect(page.locator(LOST)).to_be_visible()
-    # By itself it would now be asked for again after a quarter of a minute at the soonest.
+    # After these failures, the next retry would be at least 15 seconds away.
     for _ in range(7):
         with page.expect_event("requestfailed", lambda request: "part=rows" in request.url):
             page.evaluate("htmx.trigger('#rows', 'look')")
@@ -143,7 +141,7 @@ def test_what_failed_many_times_is_asked_for_as_soon_as_the_line_is_back(
     expect(page.locator(LOST)).to_be_hidden()
 
 
-def test_a_list_one_reads_keeps_its_place_and_every_row_once(
+def test_live_list_keeps_scroll_position_and_unique_rows(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     for number in range(35):
@@ -174,7 +172,7 @@ def test_a_list_one_reads_keeps_its_place_and_every_row_once(
     assert abs(after - before) < 2
 
 
-def test_who_else_has_a_case_open_is_shown_while_they_do(
+def test_other_viewers_of_a_case_are_shown_to_staff_only(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     case = file_one("路灯坏了")

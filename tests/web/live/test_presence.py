@@ -1,4 +1,4 @@
-"""Who has a case open: told to colleagues who may see it, and to nobody else."""
+"""Presence: who has a case open is shown only to colleagues who may see the case."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def names(appeal: Appeal, reader: Actor) -> set[str]:
     return {str(user) for user in others(reader, appeal)}
 
 
-def test_a_requester_hears_nothing_of_who_looks(live: Live, live_city: Cast) -> None:
+def test_requester_is_not_told_of_viewers(live: Live, live_city: Cast) -> None:
     case = file_one()
     live.drain()
     with listening(live, f"t={case.token}&version={case.version}") as requester:
@@ -41,13 +41,13 @@ def test_a_requester_hears_nothing_of_who_looks(live: Live, live_city: Cast) -> 
         assert requester.next() == "case"
 
 
-def test_what_a_process_that_died_had_said_is_over_soon(live: Live, live_city: Cast) -> None:
+def test_viewers_of_a_dead_process_are_removed(live: Live, live_city: Cast) -> None:
     case = file_one()
     live.drain()
     with listening(live, f"case={case.number}&version={case.version}", "clerk") as clerk:
         assert clerk.next() == "viewers"
         opens(live_city.dispatcher, case, FRESH - 1)
-        # Swept away by whoever lives, and those who look are told.
+        # A living process removes the entry and tells the other viewers.
         until(
             lambda: not Viewing.objects.filter(user=live_city.dispatcher.user_id).exists(),
             "the name to go",
@@ -55,7 +55,7 @@ def test_what_a_process_that_died_had_said_is_over_soon(live: Live, live_city: C
         assert clerk.next() == "viewers"
 
 
-def test_whoever_was_not_seen_for_long_is_not_shown(city: Cast) -> None:
+def test_stale_and_inactive_viewers_are_not_shown(city: Cast) -> None:
     case = file_one()
     opens(city.dispatcher, case, FRESH - 5)
     opens(city.commander, case, FRESH + 1)

@@ -1,4 +1,4 @@
-"""Live updates through the real server: who may follow what, and what is told to whom."""
+"""Live updates through the real server: permissions and events."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ PATIENCE = 15.0
 
 
 class Ears:
-    """An open stream: `next()` is the name of the next event that is no mere sign of life; `mark`
-    is the last one told.
+    """An open stream: `next()` returns the next event's name, skipping heartbeats; `mark` is the
+    last event id received.
     """
 
     def __init__(self, answer: httpx.Response) -> None:
@@ -42,7 +42,7 @@ class Ears:
         return name
 
     def hear(self) -> str:
-        """The name of the next event, signs of life among them."""
+        """The name of the next event, heartbeats included."""
         name = ""
         for line in self._lines:
             if line.startswith("event: "):
@@ -72,14 +72,14 @@ def listening(live: Live, query: str, username: str = "") -> Iterator[Ears]:
         yield Ears(answer)
 
 
-def test_a_desk_is_told_of_a_filing_within_a_second(live: Live, live_city: Cast) -> None:
+def test_desk_is_told_of_a_filing(live: Live, live_city: Cast) -> None:
     with listening(live, "desk=triage", "clerk") as ears:
         assert ears.next() == "desk"
         file_one()
         assert ears.next() == "desk"
 
 
-def test_a_requester_hears_of_the_own_appeal_and_of_no_other(live: Live, live_city: Cast) -> None:
+def test_requester_is_told_of_their_own_case_only(live: Live, live_city: Cast) -> None:
     mine, other = file_one(), file_one(phone="")
     live.drain()
     with listening(live, f"t={mine.token}&version={mine.version}") as ears:
@@ -88,11 +88,11 @@ def test_a_requester_hears_of_the_own_appeal_and_of_no_other(live: Live, live_ci
         assert ears.next() == "case"
         mine.refresh_from_db()
     with listening(live, f"t={mine.token}&version=1") as ears:
-        # What happened between the page and the stream is told at once.
+        # Changes between loading the page and opening the stream are told at once.
         assert ears.next() == "case"
 
 
-def test_what_is_done_inside_only_is_no_news_to_the_requester(live: Live, live_city: Cast) -> None:
+def test_internal_events_are_not_told_to_the_requester(live: Live, live_city: Cast) -> None:
     appeal = file_one()
     live.drain()
     page = httpx.get(f"{live.url}/t/{appeal.token}").text
@@ -103,21 +103,21 @@ def test_what_is_done_inside_only_is_no_news_to_the_requester(live: Live, live_c
         with listening(live, query) as ears:
             assert ears.hear() == "here"
             handling_actions.note(appeal.pk, live_city.clerk, why="只给里面看")
-            # Inside it is told at once; outside, the next that is told is what can be seen there.
+            # Staff are told at once; the requester's next event is the first public one.
             assert inside.next() == "case"
             handling_actions.urge(appeal.pk, live_city.commander)
             assert ears.next() == "case"
             told = ears.mark
         handling_actions.note(appeal.pk, live_city.clerk, why="还是只给里面看")
         assert inside.next() == "case"
-        # Nor does coming back tell of it, with a mark or with the version of a page made before.
+        # Reconnecting does not tell of it either, with a mark or with the page's version.
         now = public_version(appeal.pk)
         for missed in (f"t={appeal.token}~{now}~{told}", f"t={appeal.token}&version={now}"):
             with listening(live, missed) as ears:
                 assert ears.hear() == "here"
 
 
-def test_a_desk_and_the_case_open_beside_it_share_one_stream(live: Live, live_city: Cast) -> None:
+def test_desk_and_open_case_share_one_stream(live: Live, live_city: Cast) -> None:
     appeal = file_one()
     live.drain()
     query = f"desk=triage&case={appeal.number}&version={appeal.version}"
@@ -140,7 +140,7 @@ def test_a_desk_and_the_case_open_beside_it_share_one_stream(live: Live, live_ci
         ("case=MINE", ""),
     ],
 )
-def test_what_one_may_not_see_one_may_not_follow(
+def test_following_without_access_is_refused(
     live: Live, live_city: Cast, query: str, username: str
 ) -> None:
     appeal = file_one()
@@ -149,9 +149,7 @@ def test_what_one_may_not_see_one_may_not_follow(
         pass
 
 
-def test_the_stream_lives_on_when_the_database_drops_its_listener(
-    live: Live, live_city: Cast
-) -> None:
+def test_stream_survives_a_lost_database_listener(live: Live, live_city: Cast) -> None:
     from django.db import connection
 
     with listening(live, "desk=board", "commander") as ears:
@@ -161,36 +159,34 @@ def test_the_stream_lives_on_when_the_database_drops_its_listener(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE application_name = 'yinghu live' AND datname = current_database()"
             )
-        # Whoever listens again tells everybody to look: something may have been missed.
+        # A new listener tells all pages to refresh, because events may have been missed.
         assert ears.next() == "desk"
         file_one()
         assert ears.next() == "desk"
 
 
-def test_whoever_comes_back_with_a_mark_is_told_what_was_missed_and_nothing_else(
-    live: Live, live_city: Cast
-) -> None:
+def test_reconnecting_with_a_mark_tells_only_missed_events(live: Live, live_city: Cast) -> None:
     case, other = file_one("路灯坏了"), file_one("没有水了")
-    live.drain()  # what the worker makes of them is told too
+    live.drain()  # the worker's own events are told as well
     asked = f"desk=board~~MARK&t={case.token}~{case.version}~MARK"
     with listening(live, asked.replace("~MARK", ""), "commander") as ears:
-        # The case is as the page shows it; of a list nobody knows.
+        # The case's version is current; a list has no version, so it is told.
         assert (ears.next(), ears.key) == ("desk", "board")
         first = ears.mark
     with listening(live, asked.replace("MARK", first), "commander") as ears:
-        # Nothing was missed: the first that is told is what happens now.
+        # Nothing was missed: the first event is a new one.
         assert ears.hear() == "here"
         handling_actions.note(other.pk, live_city.clerk, why="x")
         assert (ears.next(), ears.key) == ("desk", "board")
     handling_actions.urge(case.pk, live_city.commander)
     for mark in (first, "0a1b2c3d.7"):
-        # A mark of another process says nothing: all may have been missed.
+        # After a mark of another process everything is told, since all may have been missed.
         with listening(live, asked.replace("MARK", mark), "commander") as ears:
             assert (ears.next(), ears.key) == ("case", case.token)
             assert (ears.next(), ears.key) == ("desk", "board")
 
 
-def test_what_is_done_while_nobody_listens_is_told_afterwards(live: Live, live_city: Cast) -> None:
+def test_events_without_a_listener_are_told_afterwards(live: Live, live_city: Cast) -> None:
     from django.db import connection
 
     mine = file_one()
@@ -199,7 +195,7 @@ def test_what_is_done_while_nobody_listens_is_told_afterwards(live: Live, live_c
         assert ears.hear() == "here"
         for _time in range(3):
             with connection.cursor() as cursor:
-                # In one transaction: the listener is gone when the event is announced.
+                # In one transaction, so that the listener is gone when the event is announced.
                 cursor.execute(
                     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
                     "WHERE application_name = 'yinghu live' AND datname = current_database()"
@@ -208,7 +204,7 @@ def test_what_is_done_while_nobody_listens_is_told_afterwards(live: Live, live_c
             assert ears.next() == "case"
 
 
-def test_many_at_once_are_told_in_few_words_and_each_is_told(live: Live, live_city: Cast) -> None:
+def test_every_case_of_a_burst_is_told(live: Live, live_city: Cast) -> None:
     cases = [file_one(f"第 {number} 件") for number in range(20)]
     live.drain()
     query = "&".join(f"case={case.number}~{case.version}" for case in cases)
@@ -222,13 +218,13 @@ def test_many_at_once_are_told_in_few_words_and_each_is_told(live: Live, live_ci
                 missing.discard(ears.key)
 
 
-def test_more_than_a_browser_needs_is_not_followed(live: Live, live_city: Cast) -> None:
+def test_too_many_topics_are_refused(live: Live, live_city: Cast) -> None:
     query = "&".join(f"case=0000-0000-{number}" for number in range(40))
     with pytest.raises(AssertionError, match="400"), listening(live, query, "clerk"):
         pass
 
 
-def test_a_page_made_for_another_login_follows_nothing(live: Live, live_city: Cast) -> None:
+def test_page_of_another_login_cannot_follow(live: Live, live_city: Cast) -> None:
     query = f"desk=triage&me={live_city.commander.user_id}"
     with pytest.raises(AssertionError, match="403"), listening(live, query, "clerk"):
         pass
@@ -236,14 +232,14 @@ def test_a_page_made_for_another_login_follows_nothing(live: Live, live_city: Ca
         assert ears.next() == "desk"
 
 
-def test_the_counts_of_all_desks_follow_on_every_page(live: Live, live_city: Cast) -> None:
+def test_badges_are_told_of_a_filing(live: Live, live_city: Cast) -> None:
     with listening(live, "badges=1", "clerk") as ears:
         assert ears.next() == "badges"
         file_one()
         assert ears.next() == "badges"
 
 
-def test_which_desks_a_verb_touches_is_read_from_the_table() -> None:
+def test_desks_touched_by_each_verb() -> None:
     assert desks_touched("file") == {"triage", "board"}
     assert desks_touched("sort") == {"triage", "dispatch", "board"}
     assert desks_touched("resolve") == {"inbox", "field", "callback", "shared", "board"}
@@ -253,13 +249,13 @@ def test_which_desks_a_verb_touches_is_read_from_the_table() -> None:
 
 
 def names(client: Client, number: str) -> str:
-    """Who else has the case open, as a desk's page says it."""
+    """The page part that shows who else has the case open."""
     part = client.get(f"/desk/case/{number}?part=viewers")
     assert part.status_code == 200
     return part.content.decode()
 
 
-def test_colleagues_know_who_else_has_the_case_open(live: Live, live_city: Cast) -> None:
+def test_colleagues_see_who_else_has_the_case_open(live: Live, live_city: Cast) -> None:
     appeal = file_one()
     live.drain()
     query = f"case={appeal.number}&version={appeal.version}"
@@ -271,7 +267,7 @@ def test_colleagues_know_who_else_has_the_case_open(live: Live, live_city: Cast)
         assert names(clerk, appeal.number).strip() == ""
         with listening(live, query, "dispatcher") as others:
             assert others.next() == "viewers"
-            # Nothing about the case has changed: it is not asked for again.
+            # The case has not changed, so only `viewers` is told.
             assert ears.next() == "viewers"
             assert "派单员老陈" in names(clerk, appeal.number)
             assert "研判员小周" in names(dispatcher, appeal.number)
@@ -280,7 +276,7 @@ def test_colleagues_know_who_else_has_the_case_open(live: Live, live_city: Cast)
     until(lambda: not Viewing.objects.exists(), "the last one to be gone")
 
 
-def test_a_second_page_of_ones_own_is_nobody_else(live: Live, live_city: Cast) -> None:
+def test_second_page_of_a_login_is_not_another_viewer(live: Live, live_city: Cast) -> None:
     appeal = file_one()
     live.drain()
     query = f"case={appeal.number}&version={appeal.version}"
@@ -295,7 +291,7 @@ def test_a_second_page_of_ones_own_is_nobody_else(live: Live, live_city: Cast) -
         assert "研判员小周" in names(dispatcher, appeal.number)
 
 
-def test_ghosts_are_forgotten_and_outsiders_learn_no_name(live: Live, live_city: Cast) -> None:
+def test_stale_viewers_expire_and_outsiders_see_no_names(live: Live, live_city: Cast) -> None:
     appeal = file_one()
     clerk = User.objects.get(username="clerk")
     Viewing.objects.create(appeal=appeal, user=clerk)

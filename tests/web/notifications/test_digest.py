@@ -1,4 +1,4 @@
-"""The weekly digest: once a week for everybody, however often and by however many it is sent."""
+"""The weekly digest: once a week per login, even with repeated and concurrent runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MONDAY = date(2026, 11, 30)
 
 
 def told() -> dict[str, str]:
-    """What everybody reads, by login."""
+    """Text of the digests, by username."""
     found = Notification.objects.filter(week__isnull=False).select_related("user")
     said = {}
     for each in found:
@@ -35,7 +35,7 @@ def told() -> dict[str, str]:
 
 
 @pytest.mark.django_db
-def test_everybody_reads_what_is_theirs(city: Cast, browse: Browse) -> None:
+def test_each_login_gets_a_digest_of_its_own_cases(city: Cast, browse: Browse) -> None:
     late, done, raised = (taken_milk(city) for _ in range(3))
     oversight_actions.escalate(raised.pk, SYSTEM, why="两家都推")
     handling_actions.resolve(done.pk, city.milk, words="已送到")
@@ -45,7 +45,7 @@ def test_everybody_reads_what_is_theirs(city: Cast, browse: Browse) -> None:
     milk = "milk-handler"
     assert said[milk] == "每周小结：上周办结 1 件，手上和待接单 1 件，已超时 1 件"
     assert said["supervisor"].endswith("：提级办理 1 件")
-    # Whoever has nothing hears nothing.
+    # A login without cases gets no digest.
     assert "food" not in " ".join(said)
     client = browse(milk)
     page = text_of(client.get("/desk/notices"))
@@ -57,14 +57,14 @@ def test_everybody_reads_what_is_theirs(city: Cast, browse: Browse) -> None:
     assert answer.headers["Location"] == "/desk/own"
     own.refresh_from_db()
     assert own.read_at is not None
-    # It can still be opened by somebody who has another post by now.
+    # It can still be opened after the login has changed posts.
     Post.objects.filter(user=own.user).update(role="admin")
     assert client.get(f"/desk/notices/{own.pk}").headers["Location"] == "/desk/notices"
     assert browse("clerk").get(f"/desk/notices/{own.pk}").status_code == 404
 
 
 @pytest.mark.django_db
-def test_volunteers_are_not_asked_for_what_their_unit_owes(city: Cast) -> None:
+def test_volunteers_are_not_told_of_their_units_obligations(city: Cast) -> None:
     appeal = taken_milk(city)
     until = timezone.now() + timedelta(days=1)
     oversight_actions.supervise(appeal.pk, city.commander, until=until, why="今天回话")
@@ -72,12 +72,12 @@ def test_volunteers_are_not_asked_for_what_their_unit_owes(city: Cast) -> None:
     assert "等您回话 1 件" in told()["milk-handler"]
     assert not {"volunteer", "volunteer-2"} & set(told())
     actions.hand(appeal.pk, city.milk, user="volunteer")
-    # Whoever holds it can say it themselves.
+    # A volunteer who holds the case can answer for it.
     assert list(worklists.cases_to_answer(city.volunteer)) == [appeal]
 
 
 @pytest.mark.django_db
-def test_it_is_sent_once_for_a_day(city: Cast) -> None:
+def test_digest_is_sent_once_per_date(city: Cast) -> None:
     taken_milk(city)
     first = digest.tell_weekly(MONDAY)
     assert first > 0
@@ -89,7 +89,7 @@ def test_it_is_sent_once_for_a_day(city: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_the_city_says_on_which_day_and_from_which_hour(city: Cast) -> None:
+def test_policies_set_the_digest_day_and_hour(city: Cast) -> None:
     def at(hour: int, day: date = MONDAY) -> bool:
         return digest.is_time(
             timezone.make_aware(datetime(day.year, day.month, day.day, hour)),
@@ -103,7 +103,7 @@ def test_the_city_says_on_which_day_and_from_which_hour(city: Cast) -> None:
     assert not any(at(9, MONDAY + timedelta(days=n)) for n in range(7))
 
 
-def test_two_workers_at_once_tell_nobody_twice(own_city: City) -> None:
+def test_concurrent_workers_send_each_digest_once(own_city: City) -> None:
     taken_milk(cast())
     in_threads(*[lambda: digest.tell_weekly(MONDAY)] * 4)
     users = list(Notification.objects.filter(week=MONDAY).values_list("user", flat=True))
@@ -112,7 +112,7 @@ def test_two_workers_at_once_tell_nobody_twice(own_city: City) -> None:
 
 
 @pytest.mark.django_db
-def test_one_login_that_fails_keeps_nobody_else_waiting(city: Cast) -> None:
+def test_failure_for_one_login_does_not_block_the_others(city: Cast) -> None:
     taken_milk(city)
     oversight_actions.escalate(taken_milk(city).pk, SYSTEM, why="两家都推")
     everybody = digest.tell_weekly(MONDAY - timedelta(days=7))

@@ -1,4 +1,4 @@
-"""The bell at a browser: it follows by itself, opens what it tells of, and empties."""
+"""The notification bell in a browser: live count, opening, and marking as read."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ COUNT = "#bell .bell-count"
 
 
 def is_live(page: Page) -> None:
-    """The page's line is open."""
+    """Wait until the page's live connection is open."""
     expect(page.locator("html.is-live")).to_have_count(1)
 
 
-def test_the_bell_rings_by_itself_on_every_page_of_whom_it_concerns(
+def test_bell_updates_only_for_the_notified_login(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     handler = log_in(open_page(DESK), "milk-handler")
@@ -45,7 +45,7 @@ def test_the_bell_rings_by_itself_on_every_page_of_whom_it_concerns(
     expect(handler.locator(COUNT)).to_have_count(0)
 
 
-def test_a_list_that_is_open_grows_and_all_tabs_empty_when_all_is_read(
+def test_open_list_grows_and_marking_read_clears_all_tabs(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     first = log_in(open_page(PHONE), "milk-handler")

@@ -1,4 +1,4 @@
-"""The list of what I am told: in both languages, mine alone, and what could not be sent."""
+"""The list of one's own notifications, and failed deliveries for administrators."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LIST = "/desk/notices"
 
 
 def urged(city: Cast, **given: Any) -> tuple[Appeal, Notification]:
-    """A case that its holder has been urged about."""
+    """An urged case and the notification of its holder."""
     appeal = taken_milk(city)
     event = handling_actions.urge(appeal.pk, requester(appeal), **given)
     react(events=[event.pk])
@@ -41,7 +41,7 @@ def count_of(page: Any) -> str:
     return found[1] if found else ""
 
 
-def test_a_notice_says_what_happened_and_leads_to_the_case(browse: Browse, city: Cast) -> None:
+def test_notification_tells_the_event_and_opens_the_case(browse: Browse, city: Cast) -> None:
     appeal, notice = urged(city)
     client = browse("milk-handler")
     page = client.get(LIST)
@@ -58,7 +58,7 @@ def test_a_notice_says_what_happened_and_leads_to_the_case(browse: Browse, city:
     assert shown(client.get(f"{LIST}?unread=1")) == []
 
 
-def test_the_list_has_the_requesters_words_and_no_mail_has(browse: Browse, city: Cast) -> None:
+def test_requesters_words_are_in_the_list_but_not_in_mails(browse: Browse, city: Cast) -> None:
     _appeal, notice = urged(city, words="孩子饿了一天，打 13800001111")
     page = text_of(browse("milk-handler").get(LIST))
     assert "“孩子饿了一天，打" in page
@@ -66,14 +66,14 @@ def test_the_list_has_the_requesters_words_and_no_mail_has(browse: Browse, city:
     assert "孩子" not in notification_text(notice, units_of([notice]))
 
 
-def test_it_is_said_in_english(browse: Browse, city: Cast) -> None:
+def test_list_opens_in_english(browse: Browse, city: Cast) -> None:
     urged(city)
     client = browse("milk-handler")
     client.post("/i18n/setlang/", {"language": "en"})
     assert client.get(LIST).status_code == 200
 
 
-def test_no_name_and_no_phone_stands_in_the_list(browse: Browse, city: Cast) -> None:
+def test_list_shows_no_name_and_no_phone(browse: Browse, city: Cast) -> None:
     appeal = file_one(f"请打 {PHONE[3:]} 找我，没有奶粉了")
     actions.sort(appeal.pk, city.clerk, category="milk")
     react(events=[actions.assign(appeal.pk, city.dispatcher, unit="milk").pk])
@@ -83,7 +83,7 @@ def test_no_name_and_no_phone_stands_in_the_list(browse: Browse, city: Cast) -> 
     assert "王小明" not in said
 
 
-def test_a_volunteer_is_led_to_the_task(browse: Browse, city: Cast) -> None:
+def test_volunteers_notification_opens_the_task(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     react(events=[actions.hand(appeal.pk, city.milk, user="volunteer").pk])
     client = browse("volunteer")
@@ -92,7 +92,7 @@ def test_a_volunteer_is_led_to_the_task(browse: Browse, city: Cast) -> None:
     assert client.get(f"{LIST}/{notice.pk}")["Location"] == f"/field/{appeal.number}"
 
 
-def test_what_is_not_theirs_any_more_is_not_shown_again(browse: Browse, city: Cast) -> None:
+def test_notification_of_a_reassigned_case_hides_its_content(browse: Browse, city: Cast) -> None:
     appeal, notice = urged(city)
     actions.assign(appeal.pk, city.dispatcher, unit="food")
     client = browse("milk-handler")
@@ -103,7 +103,7 @@ def test_what_is_not_theirs_any_more_is_not_shown_again(browse: Browse, city: Ca
     assert "这件诉求已经不在您这里了" in text_of(client.get(LIST))
 
 
-def test_somebody_elses_notice_can_be_neither_read_nor_marked(browse: Browse, city: Cast) -> None:
+def test_notifications_of_others_cannot_be_read_or_marked(browse: Browse, city: Cast) -> None:
     _appeal, notice = urged(city)
     for attacker in ("food-handler", "admin", "commander"):
         client = browse(attacker)
@@ -119,7 +119,7 @@ def test_somebody_elses_notice_can_be_neither_read_nor_marked(browse: Browse, ci
     assert notice.read_at is None
 
 
-def test_all_that_was_there_is_read_and_nothing_that_came_since(browse: Browse, city: Cast) -> None:
+def test_marking_read_leaves_newer_notifications_unread(browse: Browse, city: Cast) -> None:
     _appeal, before = urged(city)
     _appeal, after = urged(city)
     client = browse("milk-handler")
@@ -132,7 +132,7 @@ def test_all_that_was_there_is_read_and_nothing_that_came_since(browse: Browse, 
 
 
 @pytest.mark.parametrize("until", ["", "x", "-1", "٣", "9" * 30, "1.5"])
-def test_a_mark_that_makes_no_sense_changes_nothing(browse: Browse, city: Cast, until: str) -> None:
+def test_invalid_read_mark_changes_nothing(browse: Browse, city: Cast, until: str) -> None:
     _appeal, notice = urged(city)
     client = browse("milk-handler")
     said = client.post(f"{LIST}/read", {"until": until}, follow=True)
@@ -143,7 +143,7 @@ def test_a_mark_that_makes_no_sense_changes_nothing(browse: Browse, city: Cast, 
     assert client.get(f"{LIST}?before={until}").status_code == 200
 
 
-def test_pages_go_on_where_the_last_ended(browse: Browse, city: Cast) -> None:
+def test_pagination_has_no_gaps_and_no_repeats(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     user = User.objects.get(username="milk-handler")
     events = [
@@ -165,7 +165,7 @@ def test_pages_go_on_where_the_last_ended(browse: Browse, city: Cast) -> None:
     assert 'href="?before=' not in rest
 
 
-def test_a_hundred_are_not_counted_further(browse: Browse, city: Cast) -> None:
+def test_bell_count_stops_at_99(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     user = User.objects.get(username="milk-handler")
     events = [handling_actions.report(appeal.pk, city.milk, words=f"第{n}次") for n in range(100)]
@@ -188,7 +188,7 @@ def failed_one(city: Cast) -> Delivery:
     )
 
 
-def test_administrators_see_what_failed_and_try_it_again(browse: Browse, city: Cast) -> None:
+def test_administrators_see_and_retry_failed_deliveries(browse: Browse, city: Cast) -> None:
     delivery = failed_one(city)
     client = browse("admin")
     said = text_of(client.get(f"{LIST}/failed"))
@@ -205,7 +205,7 @@ def test_administrators_see_what_failed_and_try_it_again(browse: Browse, city: C
 
 
 @pytest.mark.parametrize("delivery", ["x", "9" * 30])
-def test_a_delivery_that_there_is_not_is_refused(browse: Browse, city: Cast, delivery: str) -> None:
+def test_retry_of_an_unknown_delivery_is_refused(browse: Browse, city: Cast, delivery: str) -> None:
     kept = failed_one(city)
     said = browse("admin").post(f"{LIST}/again", {"delivery": delivery}, follow=True)
     assert "没有这条记录" in text_of(said)
@@ -213,7 +213,7 @@ def test_a_delivery_that_there_is_not_is_refused(browse: Browse, city: Cast, del
     assert kept.state == "failed"
 
 
-def test_nobody_else_sees_or_repeats_what_failed(browse: Browse, city: Cast) -> None:
+def test_other_roles_cannot_see_or_retry_failed_deliveries(browse: Browse, city: Cast) -> None:
     delivery = failed_one(city)
     for attacker in ("milk-handler", "commander", "volunteer"):
         client = browse(attacker)
@@ -224,7 +224,7 @@ def test_nobody_else_sees_or_repeats_what_failed(browse: Browse, city: Cast) -> 
     assert delivery.state == "failed"
 
 
-def test_who_works_here_no_more_has_no_bell(browse: Browse, city: Cast) -> None:
+def test_login_without_an_active_post_has_no_notifications(browse: Browse, city: Cast) -> None:
     _appeal, notice = urged(city)
     client = browse("milk-handler")
     Post.objects.filter(user__username="milk-handler").update(active=False)

@@ -1,4 +1,4 @@
-"""A case that is left alone climbs from a grid to the city's command, and everybody is told."""
+"""An unattended case escalates from a grid to the command; a whistle reaches the figures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CLIMB = (
 """The login at each level, and its unit."""
 
 
-def test_a_case_left_alone_climbs_and_each_level_sees_it(
+def test_unattended_case_escalates_and_each_level_is_notified(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     appeal = file_one("楼下污水倒灌，一个星期没人来", area="330782008001003")
@@ -43,12 +43,12 @@ def test_a_case_left_alone_climbs_and_each_level_sees_it(
     expect(grid.locator("#bell .bell-count")).to_contain_text("1")
     boss = log_in(open_page(DESK), "supervisor")
     for who, unit, name in CLIMB:
-        # The demo's button; what that brings, the worker does.
+        # The demo's button moves time; the worker processes what is due.
         boss.goto("/desk/oversight")
         boss.get_by_role("button", name="48 小时").click()
         expect(boss.locator(".alert")).to_contain_text("过了 48 小时")
         if unit != CLIMB[0][1]:
-            # At the first level the worker's own ten seconds are waited for.
+            # The first level waits for the worker's own ten-second schedule instead.
             with suppress(AlreadyEnqueued):
                 queue("yinghu.chase", timestamp=0)
         at_unit = Appeal.objects.filter(pk=appeal.pk, unit__code=unit)
@@ -66,7 +66,7 @@ def test_a_case_left_alone_climbs_and_each_level_sees_it(
     assert any("催办" in each and "响应" in each for each in said)
     boss.goto("/desk/notices")
     assert sum("上报" in each for each in boss.locator(".notice-said").all_inner_texts()) >= 4
-    # The supervisor's list has it, and the first receiver still answers for it.
+    # The supervisor's list has the case, and the first receiver remains its lead.
     boss.goto("/desk/oversight")
     expect(boss.locator(f"#raised #row-{appeal.number}")).to_contain_text("城市运行指挥中心")
     boss.goto(f"/desk/case/{appeal.number}")
@@ -78,7 +78,7 @@ def test_a_case_left_alone_climbs_and_each_level_sees_it(
     taps(grid)
 
 
-def test_a_community_whistles_one_comes_one_does_not_and_the_figures_tell(
+def test_whistle_figures_show_which_unit_reported_in(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     appeal = file_one("市场门口烧烤摊油烟太大", area="330782008001003")
@@ -89,7 +89,7 @@ def test_a_community_whistles_one_comes_one_does_not_and_the_figures_tell(
     community.goto(f"/desk/case/{appeal.number}")
     community.click("[data-act=whistle] summary")
     form = community.locator("[data-act=whistle] form")
-    # Who stands no higher, or has nothing to do with the place, is not offered.
+    # Units that are not above the caller, or not responsible for the place, are not offered.
     expect(form.get_by_text("佛堂镇人民政府")).to_have_count(0)
     for words in ("联合执法", "生态环境局", "卫生健康局"):
         form.locator(".choice", has_text=words).click()
@@ -97,7 +97,7 @@ def test_a_community_whistles_one_comes_one_does_not_and_the_figures_tell(
     form.get_by_role("button").last.click()
     expect(community.locator(".alert-success")).to_be_visible()
 
-    # Two phones: one says where it is and comes, the other stays silent.
+    # One unit reports in with its position; the other does not respond.
     live.drain()
     phone = open_page(
         PHONE, geolocation={"longitude": 120.1037, "latitude": 29.3389}, permissions=["geolocation"]

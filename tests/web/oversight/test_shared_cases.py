@@ -1,4 +1,4 @@
-"""The page of what is shared with task forces: who sees what, and one press to name a contact."""
+"""The page of cases shared with task forces: who sees them, and naming a contact."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def shared(city: Cast, unit: str = "force-supplies", why: str = "请调一箱奶
 
 
 def parts(client: Client, query: str = "") -> dict[str, str]:
-    """What stands in each list of the page."""
+    """The HTML of each list on the page, by its id."""
     page = text_of(client.get(PAGE + query))
     heads = re.split(r'<section class="list-part" id="([\w-]+)"', page)
     return dict(zip(heads[1::2], heads[2::2], strict=True))
 
 
-def test_both_sides_see_it_and_name_their_contacts(browse: Browse, city: Cast) -> None:
+def test_both_sides_see_a_shared_case_and_its_contacts(browse: Browse, city: Cast) -> None:
     appeal = shared(city)
     handling_actions.note(appeal.pk, city.milk, why="奶粉在二号仓")
     force, milk = browse("supplies-handler"), browse("milk-handler")
@@ -57,7 +57,7 @@ def test_both_sides_see_it_and_name_their_contacts(browse: Browse, city: Cast) -
     assert "物资专班老梁" in given
     assert "下午三点送到" in given
     assert "奶粉在二号仓" not in given
-    # Pressed once more it has been done.
+    # A repeated press changes nothing.
     again = force.post(
         f"/desk/case/{appeal.number}/contact", {"back": "shared", "unit": "force-supplies"}
     )
@@ -65,7 +65,7 @@ def test_both_sides_see_it_and_name_their_contacts(browse: Browse, city: Cast) -
     assert appeal.events.filter(verb="contact").count() == 1
 
 
-def test_others_see_none_of_it(browse: Browse, city: Cast) -> None:
+def test_shared_details_are_hidden_from_others(browse: Browse, city: Cast) -> None:
     appeal = shared(city)
     actions.hand(appeal.pk, city.milk, user="volunteer")
     sharing_actions.contact(appeal.pk, login("supplies-handler"))
@@ -87,7 +87,7 @@ def test_others_see_none_of_it(browse: Browse, city: Cast) -> None:
     assert force.get(f"/desk/case/{appeal.number}").status_code == 404
 
 
-def test_desks_see_what_is_in_their_area(browse: Browse, city: Cast) -> None:
+def test_desks_see_shared_cases_of_their_area(browse: Browse, city: Cast) -> None:
     appeal = shared(city)
     for name in ("dispatcher", "commander"):
         assert appeal.number in parts(browse(name))["by-us"]
@@ -96,7 +96,7 @@ def test_desks_see_what_is_in_their_area(browse: Browse, city: Cast) -> None:
     assert browse("clerk").get(PAGE).status_code == 403
 
 
-def test_what_has_no_contact_is_filtered(browse: Browse, city: Cast) -> None:
+def test_filter_shows_shared_cases_without_a_contact(browse: Browse, city: Cast) -> None:
     bare, named = shared(city), shared(city)
     sharing_actions.contact(named.pk, login("supplies-handler"))
     for name, part in (("supplies-handler", "for-us"), ("milk-handler", "by-us")):
@@ -105,7 +105,7 @@ def test_what_has_no_contact_is_filtered(browse: Browse, city: Cast) -> None:
         assert named.number not in found
 
 
-def test_by_task_force_page_by_page(browse: Browse, city: Cast) -> None:
+def test_shared_list_is_filtered_by_unit_and_paginated(browse: Browse, city: Cast) -> None:
     cases = [shared(city) for _case in range(31)]
     other = shared(city, "force-medical")
     milk = browse("milk-handler")
@@ -130,7 +130,7 @@ def test_by_task_force_page_by_page(browse: Browse, city: Cast) -> None:
         assert milk.get(PAGE + odd).status_code in (200, 404)
 
 
-def test_as_many_queries_for_many_as_for_few(browse: Browse, city: Cast) -> None:
+def test_shared_page_query_count_is_constant(browse: Browse, city: Cast) -> None:
     shared(city)
     force = browse("supplies-handler")
     force.get(PAGE)
@@ -141,7 +141,7 @@ def test_as_many_queries_for_many_as_for_few(browse: Browse, city: Cast) -> None
     assert queries_of(force, PAGE) == few
 
 
-def test_the_tab_is_there_where_something_is_shared(browse: Browse, city: Cast) -> None:
+def test_shared_tab_shows_for_task_forces_and_sharing_units(browse: Browse, city: Cast) -> None:
     def tab(name: str) -> bool:
         return f'href="{PAGE}"' in text_of(browse(name).get("/desk/notices"))
 
@@ -158,7 +158,7 @@ def test_the_tab_is_there_where_something_is_shared(browse: Browse, city: Cast) 
     )
 
 
-def test_by_the_case_page(browse: Browse, city: Cast) -> None:
+def test_case_page_shares_and_unshares(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     milk = browse("milk-handler")
     where = f"/desk/case/{appeal.number}"
@@ -184,7 +184,7 @@ def test_by_the_case_page(browse: Browse, city: Cast) -> None:
     assert force.get(where).status_code == 404
 
 
-def test_what_a_task_force_holds_stands_in_its_list(browse: Browse, city: Cast) -> None:
+def test_task_force_lists_the_cases_it_holds(browse: Browse, city: Cast) -> None:
     appeal = dispatched(file_one(), city, category="milk", unit="force-community")
     force = browse("community-handler")
     assert appeal.number in parts(force)["for-us"]

@@ -1,4 +1,4 @@
-"""Whistling at a place: the whistle makes its case, once, within what is one's own."""
+"""Whistling at a place: the whistle creates its case, once, within the whistler's area."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PAGE = "/desk/whistles/new"
 
 
 def filled(client: Client, **other: Any) -> dict[str, Any]:
-    """The form as a community's head would send it, but for `other`."""
+    """The form as the head of a community sends it, with `other` replaced."""
     page = text_of(client.get(PAGE))
     (form_id,) = re.findall(r'name="form_id" value="([^"]+)"', page)
     soon = timezone.localtime() + timedelta(hours=2)
@@ -47,7 +47,7 @@ def filled(client: Client, **other: Any) -> dict[str, Any]:
 
 
 @pytest.mark.django_db
-def test_a_whistle_at_a_place_is_a_case_that_the_whistler_has(browse: Browse, city: Cast) -> None:
+def test_whistle_at_a_place_creates_a_case_held_by_the_whistler(browse: Browse, city: Cast) -> None:
     client = browse("community-head")
     assert PAGE in text_of(client.get("/desk/whistles"))
     page = text_of(client.get(PAGE))
@@ -69,16 +69,14 @@ def test_a_whistle_at_a_place_is_a_case_that_the_whistler_has(browse: Browse, ci
     assert appeal.holder.username == "community-head"
     assert {call.unit.code for call in Summons.objects.all()} == set(sent["units"])
     assert "市场门口占道经营" in text_of(browse("bureau-handler").get("/desk/whistles"))
-    # Pressed again, or sent again after its answer was lost, it finds its case.
+    # A repeated submission finds the existing case.
     assert client.post(PAGE, sent).status_code == 302
     assert Appeal.objects.count() == Message.objects.count() == 1
     assert Event.objects.filter(verb="whistle").count() == 1
 
 
 @pytest.mark.django_db
-def test_the_message_is_kept_as_it_came_but_for_what_guards_the_form(
-    browse: Browse, city: Cast
-) -> None:
+def test_message_keeps_the_form_without_the_csrf_token(browse: Browse, city: Cast) -> None:
     client = browse("community-head")
     sent = filled(client, csrfmiddlewaretoken="x" * 64)
     client.post(PAGE, sent)
@@ -105,7 +103,7 @@ def test_the_message_is_kept_as_it_came_but_for_what_guards_the_form(
         ({"form_id": "made-up"}, "再按一次"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_is_made(
+def test_invalid_whistle_is_refused_and_creates_nothing(
     browse: Browse, city: Cast, wrong: dict[str, Any], said: str
 ) -> None:
     client = browse("community-head")
@@ -125,7 +123,7 @@ def test_only_units_below_the_command_whistle_at_a_place(browse: Browse, city: C
     assert browse().get(PAGE).status_code == 302
 
 
-def test_two_presses_at_once_make_one_case(own_city: City) -> None:
+def test_concurrent_whistles_create_one_case(own_city: City) -> None:
     cast()
     unit = Unit.objects.select_related("area").get(code="community-futian")
     whistle = {
@@ -156,7 +154,7 @@ def test_two_presses_at_once_make_one_case(own_city: City) -> None:
     assert Appeal.objects.get().urgency == 2
 
 
-def test_the_whistlers_unit_does_not_stand_beside_itself(browse: Browse, city: Cast) -> None:
+def test_whistling_unit_is_not_listed_as_its_own_participant(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     page = text_of(browse("community-head").get(f"/desk/case/{appeal.number}"))

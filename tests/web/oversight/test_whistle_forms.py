@@ -1,4 +1,4 @@
-"""Forms of whistles: what they offer, where they come back refused, and what can be rated when."""
+"""Whistle forms: the choices they offer, errors, and when units can be graded."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ pytestmark = pytest.mark.django_db
 
 
 def form(page: str, verb: str) -> str:
-    """The case page's form of one verb, "" where it is not offered."""
+    """The form of one verb on the case page, or "" if it is not offered."""
     found = re.search(rf'<details class="act[^>]*data-act="{verb}".*?</details>', page, re.S)
     return found[0] if found else ""
 
 
 def first(page: str) -> str:
-    """The verb that lies open on the case page, "" where none does."""
+    """The verb whose form is open on the case page, or "" if none is."""
     found = re.search(r'<details class="act[^>]* open data-act="(\w+)"', page)
     return found[1] if found else ""
 
@@ -41,14 +41,14 @@ def case_page(client: Client, appeal: Appeal) -> str:
 
 
 def choices(text: str, name: str) -> list[str]:
-    """The values of a field's boxes, circles or options."""
+    """The values of a field's checkboxes, radio buttons or options."""
     select = re.search(rf'<select name="{name}".*?</select>', text, re.S)
     if select:
         return re.findall(r'<option value="([^"]+)"', select[0])
     return re.findall(rf'<input type="(?:checkbox|radio)" name="{name}" value="([^"]+)"', text)
 
 
-def test_a_whistle_with_errors_offers_the_units_that_it_offered(browse: Browse, city: Cast) -> None:
+def test_whistle_form_with_errors_offers_the_same_units(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     client = browse("community-head")
     offered = choices(form(case_page(client, appeal), "whistle"), "units")
@@ -66,9 +66,7 @@ def test_a_whistle_with_errors_offers_the_units_that_it_offered(browse: Browse, 
     assert not Summons.objects.exists()
 
 
-def test_whoever_speaks_for_one_unit_is_not_asked_for_which_when_something_is_wrong(
-    browse: Browse, city: Cast
-) -> None:
+def test_report_in_error_does_not_ask_for_the_only_unit(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
     answer = browse("health-handler").post(
@@ -79,7 +77,7 @@ def test_whoever_speaks_for_one_unit_is_not_asked_for_which_when_something_is_wr
     assert "小林" in form(text_of(answer), "report_in")
 
 
-def test_what_is_wrong_is_said_where_it_was_sent_from(browse: Browse, city: Cast) -> None:
+def test_measures_errors_appear_on_the_page_of_the_form(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
     whistle_actions.report_in(appeal.pk, login("health-handler"))
@@ -101,12 +99,12 @@ def test_what_is_wrong_is_said_where_it_was_sent_from(browse: Browse, city: Cast
     assert 'name="until"' in field
     assert 'aria-invalid="true"' in field
     assert Summons.objects.get().measures == ""
-    # Sent from the page of the case it comes back there.
+    # A form sent from the case page returns to the case page.
     there = client.post(
         f"/desk/case/{appeal.number}/measures", given | {"back": "whistles", "call": ""}
     )
     assert "case-number" in text_of(there)
-    # Put right, it is said that it went through.
+    # Once corrected, the page confirms it.
     given["until"] = typed(now + timedelta(days=1))
     done = client.post(
         f"/desk/case/{appeal.number}/measures", given | {"back": "whistles"}, follow=True
@@ -123,7 +121,7 @@ def test_what_is_wrong_is_said_where_it_was_sent_from(browse: Browse, city: Cast
         ("judge", "commander", {"agree": "yes", "why": "\u200b"}, "请填写"),
     ],
 )
-def test_each_form_of_the_page_comes_back_with_what_was_typed(
+def test_refused_form_keeps_what_was_typed(
     verb: str, name: str, given: dict[str, Any], said: str, browse: Browse, city: Cast
 ) -> None:
     appeal = at_community(city)
@@ -146,7 +144,7 @@ def test_each_form_of_the_page_comes_back_with_what_was_typed(
         assert f'id="contest-{summons.pk}" open' in page
 
 
-def test_too_late_is_said_with_the_call_and_what_was_typed(browse: Browse, city: Cast) -> None:
+def test_second_report_in_explains_and_keeps_what_was_typed(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
     whistle_actions.report_in(appeal.pk, login("health-handler"))
@@ -157,12 +155,12 @@ def test_too_late_is_said_with_the_call_and_what_was_typed(browse: Browse, city:
     assert "<h1>吹哨报到</h1>" in page
     assert "没有吹哨请您的单位报到，或者已经报到过" in page
     assert "小林也到了" in page
-    # Another login's call leads to the case page.
+    # An unknown call leads to the case page.
     answer = act(browse("health-handler"), appeal, "report_in", **given | {"call": 10**12})
     assert "case-number" in text_of(answer)
 
 
-def test_whoever_never_came_is_rated_unsatisfied_only(browse: Browse, city: Cast) -> None:
+def test_absent_unit_can_only_be_graded_unsatisfied(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     whistle_actions.report_in(appeal.pk, login("bureau-handler"))
@@ -182,7 +180,7 @@ def test_whoever_never_came_is_rated_unsatisfied_only(browse: Browse, city: Cast
     answer = act(client, appeal, "grade", **silent)
     assert answer.status_code == 422
     assert "卫生健康局没有报到，只能评不满意" in text_of(answer)
-    # On the page of the case its choice says so; once it is the only one, nothing else is offered.
+    # The case page marks the absent unit; when only that unit is left, only "no" is offered.
     said = form(case_page(client, appeal), "grade")
     assert sorted(choices(said, "unit")) == ["bureau-environment", "bureau-health"]
     assert choices(said, "satisfaction") == ["yes", "fairly", "no"]
@@ -193,7 +191,7 @@ def test_whoever_never_came_is_rated_unsatisfied_only(browse: Browse, city: Cast
     assert act(client, appeal, "grade", **silent | {"satisfaction": "no"}).status_code == 302
 
 
-def test_a_rating_is_offered_when_there_is_something_to_rate(browse: Browse, city: Cast) -> None:
+def test_grade_is_offered_once_a_unit_can_be_graded(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     client = browse("community-head")
     assert first(case_page(client, appeal)) == "report"
@@ -205,7 +203,7 @@ def test_a_rating_is_offered_when_there_is_something_to_rate(browse: Browse, cit
     assert first(page) == "report"
     pass_time(3, appeal)
     assert first(case_page(client, appeal)) == "report"
-    # Only callers rate; with nothing else to do, rating comes first.
+    # Only the whistler grades; with nothing else to do, grading comes first.
     for name in ("commander", "supervisor"):
         assert form(case_page(browse(name), appeal), "grade") == ""
     given = {"unit": "bureau-environment", "satisfaction": "yes"}
@@ -215,7 +213,7 @@ def test_a_rating_is_offered_when_there_is_something_to_rate(browse: Browse, cit
     assert first(case_page(client, appeal)) == "grade"
 
 
-def test_the_command_rates_whom_it_has_called_itself(browse: Browse, city: Cast) -> None:
+def test_command_grades_the_units_it_called(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, city.commander, **call(units=["bureau-health"]))
     whistle_actions.report_in(appeal.pk, login("health-handler"))

@@ -1,4 +1,4 @@
-"""The whistles page: waiting calls by role, hidden data, and second presses."""
+"""The whistles page: waiting calls by role, hidden data, and duplicate submissions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def sections(client: Client) -> dict[str, str]:
 
 
 def badge(client: Client) -> str:
-    """What stands on the tab of whistles."""
+    """The count on the whistles tab, or "" if there is none."""
     page = text_of(client.get("/desk/badges"))
     tab = page.split(f'href="{PAGE}"')[1].split("</a>")[0]
     found = re.search(r'class="waiting">([0-9+]+)<', tab)
@@ -48,11 +48,11 @@ def act(client: Client, appeal: Appeal, verb: str, **given: Any) -> Any:
 
 
 def typed(moment: datetime) -> str:
-    """As a browser writes it into a field of time, in the zone of the place."""
+    """Format a time as a browser fills a datetime field, in the city's time zone."""
     return timezone.localtime(moment).strftime("%Y-%m-%dT%H:%M")
 
 
-def test_the_whole_story_by_the_page(browse: Browse, city: Cast) -> None:
+def test_whistle_runs_from_call_to_grade_on_the_page(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     caller, bureau, health = (
         browse(name) for name in ("community-head", "bureau-handler", "health-handler")
@@ -76,7 +76,7 @@ def test_the_whole_story_by_the_page(browse: Browse, city: Cast) -> None:
     graded = act(caller, appeal, "grade", unit="bureau-environment", satisfaction="yes")
     assert graded.status_code == 302
     assert badge(caller) == ""
-    # The silent one may be rated when its time is up.
+    # The absent unit can be graded once its time is up.
     pass_time(3, appeal)
     assert badge(caller) == "1"
     assert act(caller, appeal, "grade", unit="bureau-health", satisfaction="no").status_code == 302
@@ -84,14 +84,14 @@ def test_the_whole_story_by_the_page(browse: Browse, city: Cast) -> None:
     assert (badge(bureau), badge(health)) == ("", "1")
 
 
-def test_far_away_is_said(browse: Browse, city: Cast) -> None:
+def test_report_in_from_afar_is_shown_as_not_on_site(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     act(browse("bureau-handler"), appeal, "report_in", point="120.3,29.5")
     assert "不在现场" in sections(browse("community-head"))["ours"]
 
 
-def test_late_is_who_came_after_the_time_that_a_contest_left(browse: Browse, city: Cast) -> None:
+def test_rejected_contest_extends_the_time_to_report_in(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     whistle_actions.contest(appeal.pk, login("health-handler"), why="不归我们")
@@ -105,18 +105,18 @@ def test_late_is_who_came_after_the_time_that_a_contest_left(browse: Browse, cit
     assert sections(caller)["ours"].count("迟到") == 1
 
 
-def test_the_same_press_twice_is_one_report(browse: Browse, city: Cast) -> None:
+def test_duplicate_report_in_is_recorded_once(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     bureau = browse("bureau-handler")
     for _press in range(2):
         assert act(bureau, appeal, "report_in", why="蒋科长").headers["Location"] == PAGE
     assert appeal.events.filter(verb="report_in").count() == 1
-    # A repeat with other words is refused, and so is another member of the unit.
+    # A repeat with other words is refused.
     assert act(bureau, appeal, "report_in", why="另一个人").status_code == 409
 
 
-def test_nobody_reads_of_other_places(browse: Browse, city: Cast) -> None:
+def test_whistles_page_is_limited_to_the_users_area(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     whistle_actions.contest(appeal.pk, login("health-handler"), why="油烟不归我们管")
@@ -130,7 +130,7 @@ def test_nobody_reads_of_other_places(browse: Browse, city: Cast) -> None:
     assert badge(supervisor) == ""
     assert badge(browse("commander")) == "1"
     assert "油烟不归我们管" in sections(browse("commander"))["judge"]
-    # Of the unit that whistled, but of another area.
+    # A member of the whistling unit with another area does not see the case either.
     desk = Unit.objects.get(code="platform")
     whistle_actions.whistle(appeal.pk, city.clerk, **call(units=["bureau-education"]))
     other = User.objects.create_user("clerk-2")
@@ -142,7 +142,7 @@ def test_nobody_reads_of_other_places(browse: Browse, city: Cast) -> None:
     assert browse().get(PAGE).status_code == 302
 
 
-def test_called_again_only_the_last_call_waits(browse: Browse, city: Cast) -> None:
+def test_only_the_latest_call_to_a_unit_waits(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     community, health = login("community-head"), login("health-handler")
     whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health"]))
@@ -156,12 +156,12 @@ def test_called_again_only_the_last_call_waits(browse: Browse, city: Cast) -> No
     assert badge(browse("health-handler")) == "1"
 
 
-def test_whoever_came_for_two_says_once_what_is_done(city: Cast) -> None:
+def test_measures_go_to_the_call_that_was_reported_in_to(city: Cast) -> None:
     appeal = at_community(city)
     community, health = login("community-head"), login("health-handler")
     whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health"]))
     whistle_actions.report_in(appeal.pk, health)
-    # The desk calls the same unit to the same case before it has entered anything.
+    # The platform calls the same unit to the same case before it has entered measures.
     whistle_actions.whistle(appeal.pk, city.clerk, **call(units=["bureau-health"]))
     whistle_actions.measures(appeal.pk, health, **elements())
     first, second = Summons.objects.order_by("pk")
@@ -173,7 +173,7 @@ def test_whoever_came_for_two_says_once_what_is_done(city: Cast) -> None:
     assert (first.measures, second.measures) == ("要求加装净化器", "再查一次")
 
 
-def test_a_closed_case_waits_for_its_rating_only(browse: Browse, city: Cast) -> None:
+def test_closed_case_waits_only_for_its_grade(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     community = login("community-head")
     whistle_actions.whistle(appeal.pk, community, **call(units=["bureau-health"]))
@@ -185,7 +185,7 @@ def test_a_closed_case_waits_for_its_rating_only(browse: Browse, city: Cast) -> 
     assert badge(browse("community-head")) == "1"
 
 
-def test_figures_by_the_unit_called_and_by_the_whistler(browse: Browse, city: Cast) -> None:
+def test_figures_by_called_unit_and_by_whistler(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     whistle_actions.report_in(appeal.pk, login("bureau-handler"))
@@ -205,7 +205,7 @@ def test_figures_by_the_unit_called_and_by_the_whistler(browse: Browse, city: Ca
     assert "figures" not in sections(browse("bureau-handler"))
 
 
-def test_many_cost_no_more_queries_than_one(browse: Browse, city: Cast) -> None:
+def test_whistles_page_query_count_is_constant(browse: Browse, city: Cast) -> None:
     client = browse("health-handler")
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
@@ -217,14 +217,14 @@ def test_many_cost_no_more_queries_than_one(browse: Browse, city: Cast) -> None:
     assert one <= 14
 
 
-def test_the_page_hears_of_whistles_and_of_what_ends_them() -> None:
+def test_whistles_desk_is_touched_by_whistle_events() -> None:
     for verb in ("whistle", "report_in", "measures", "contest", "judge", "grade", "close", "merge"):
         assert "whistles" in desks_touched(verb)
     for verb in ("sort", "note", "view", "notice", "chase"):
         assert "whistles" not in desks_touched(verb)
 
 
-def test_each_button_speaks_for_the_unit_beside_it(browse: Browse, city: Cast) -> None:
+def test_each_button_acts_for_its_own_unit(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     both = call(units=["bureau-environment", "bureau-transport"])
     whistle_actions.whistle(appeal.pk, login("community-head"), **both)
@@ -236,13 +236,13 @@ def test_each_button_speaks_for_the_unit_beside_it(browse: Browse, city: Cast) -
     bureau.post(f"/desk/case/{appeal.number}/report_in", form)
     came = Summons.objects.filter(reported_at__isnull=False)
     assert [summons.unit.code for summons in came] == ["bureau-transport"]
-    # The case page asks for which unit, unless the reader speaks for one only.
+    # The case page asks which unit a login with several units acts for.
     path = f"/desk/case/{appeal.number}"
     assert 'id="report_in-unit"' in text_of(bureau.get(path))
     assert "我的位置" not in text_of(bureau.get(path))
 
 
-def test_the_one_unit_of_a_login_is_not_asked_for(browse: Browse, city: Cast) -> None:
+def test_case_page_does_not_ask_for_the_only_unit(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call(units=["bureau-health"]))
     health = browse("health-handler")
@@ -252,7 +252,7 @@ def test_the_one_unit_of_a_login_is_not_asked_for(browse: Browse, city: Cast) ->
     assert Summons.objects.get().reported_at is not None
 
 
-def test_the_rates_page_tells_who_came_and_opens_the_cases(browse: Browse, city: Cast) -> None:
+def test_rates_page_and_workbook_show_whistle_figures(browse: Browse, city: Cast) -> None:
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call())
     whistle_actions.report_in(appeal.pk, login("bureau-handler"))
@@ -261,7 +261,7 @@ def test_the_rates_page_tells_who_came_and_opens_the_cases(browse: Browse, city:
     page = text_of(client.get("/rates?period=days"))
     told = page.partition('id="whistles"')[2].partition("</section>")[0]
     rows = re.findall(r"<tr><th>([^<]+)</th>(.*?)</tr>", told, re.DOTALL)
-    # What each column means stands at its head, and below.
+    # The title of each column heading is repeated in the legend.
     heads = dict(re.findall(r'<th title="([^"]+)">([^<]+)</th>', told))
     means = {label: text for text, label in heads.items()}
     assert list(means) == ["吹哨", "叫了", "报到率", "按时", "满意率", "不用来"]

@@ -1,4 +1,4 @@
-"""Whistling at a desk, reporting in from a phone: the form finds, pages follow by themselves."""
+"""Whistling at a desk, reporting in from a phone: unit search, positions and live pages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OpenPage = Callable[..., Page]
 TAB = 'a[href="/desk/whistles"] .waiting'
 
 
-def test_units_are_found_by_their_initials_and_the_deadline_is_one_press(
+def test_whistle_form_finds_units_by_initials_and_pages_update(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     appeal = at_community(live_city)
@@ -33,7 +33,7 @@ def test_units_are_found_by_their_initials_and_the_deadline_is_one_press(
     phone.goto("/desk/whistles")
     is_live(phone)
     expect(phone.locator("#for-us")).to_contain_text("没有吹哨叫我们")
-    # The browser's clock is in another zone; the place's time counts.
+    # The browser is in another time zone; the city's time applies.
     desk = log_in(open_page(DESK, timezone_id="America/New_York"), "community-head")
     desk.goto(f"/desk/case/{appeal.number}")
     desk.click("[data-act=whistle] summary")
@@ -42,7 +42,7 @@ def test_units_are_found_by_their_initials_and_the_deadline_is_one_press(
     expect(form.locator(".many .choice:visible")).to_have_text(["卫生健康局"])
     form.locator(".many .choice:visible").click()
     form.locator("[data-find]").fill("佛堂")
-    # What is ticked stays in sight.
+    # Ticked units stay visible.
     expect(form.locator(".many .choice:visible")).to_have_text(["卫生健康局"])
     form.locator("[data-find]").press("Enter")
     form.get_by_role("button", name="4 小时").click()
@@ -55,10 +55,10 @@ def test_units_are_found_by_their_initials_and_the_deadline_is_one_press(
     away = blown.until - timezone.now()
     assert timedelta(hours=3, minutes=55) < away < timedelta(hours=4, minutes=1)
 
-    # It is on the phone without a reload, and on its tab.
+    # The call appears on the phone without a reload, and on its tab.
     expect(phone.locator("#for-us .whistle")).to_contain_text("还没有报到")
     expect(phone.locator(TAB)).to_contain_text("1")
-    # The list is not redrawn under a thumb that is down.
+    # The list is not redrawn while a button is held down.
     button = phone.locator("#for-us").get_by_role("button", name="报到")
     button.hover()
     phone.mouse.down()
@@ -74,7 +74,7 @@ def test_units_are_found_by_their_initials_and_the_deadline_is_one_press(
     assert pressed.evaluate("(button) => button.isConnected")
     phone.mouse.move(0, 0)
     phone.mouse.up()
-    # Pressed by a thumb that does not wait, and without a position.
+    # Pressed twice in a row, and without a position.
     button.dblclick()
     expect(phone.locator("#for-us [name=spoken_to]")).to_be_visible()
     assert appeal.events.filter(verb="report_in").count() == 1
@@ -88,7 +88,7 @@ def test_units_are_found_by_their_initials_and_the_deadline_is_one_press(
     expect(phone.locator("#for-us [name=spoken_to]")).to_have_value("社区老王")
 
 
-def test_a_position_reaches_the_whistler_and_a_contest_the_command(
+def test_report_in_position_and_contest_appear_live(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     appeal = at_community(live_city)
@@ -126,7 +126,7 @@ def test_a_position_reaches_the_whistler_and_a_contest_the_command(
         fits(page)
 
 
-def test_a_position_goes_along_from_the_page_of_the_case_too(
+def test_report_in_from_the_case_page_sends_the_position(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     appeal = at_community(live_city)
@@ -153,7 +153,7 @@ def test_reporting_in_works_without_scripts(
     expect(page.locator("#for-us [name=spoken_to]")).to_be_visible()
 
 
-def test_what_is_opened_low_in_the_panel_comes_into_view(
+def test_form_opened_low_in_the_panel_scrolls_into_view(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     appeal = at_community(live_city)
@@ -161,7 +161,7 @@ def test_what_is_opened_low_in_the_panel_comes_into_view(
     page = log_in(open_page(DESK), "community-head")
     page.goto(f"/desk/inbox?case={appeal.number}")
     whistle = page.locator("[data-act=whistle]")
-    # Drawn with a form open, the panel stands where it begins.
+    # A form that is open initially does not scroll the panel.
     expect(page.locator("[data-act=report]")).to_have_attribute("open", "")
     expect(page.locator("#case-number")).to_be_in_viewport()
     summary = whistle.locator("summary")
@@ -172,7 +172,7 @@ def test_what_is_opened_low_in_the_panel_comes_into_view(
     expect(summary).to_be_in_viewport()
 
 
-def test_four_elements_with_a_wrong_date_come_back_to_the_date(
+def test_measures_with_a_wrong_date_focus_the_date_field(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     appeal = at_community(live_city)
@@ -198,10 +198,10 @@ def test_four_elements_with_a_wrong_date_come_back_to_the_date(
     expect(page.locator(".alert-success")).to_contain_text("已报四要素")
 
 
-def test_a_phone_that_never_says_where_it_is_still_reports_in(
+def test_report_in_succeeds_when_geolocation_never_answers(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
-    """Costs a page: only a browser has positions and timers."""
+    """Needs a page in a browser: only a browser has geolocation and timers."""
     whistle_actions.whistle(at_community(live_city).pk, login("community-head"), **call())
     phone = open_page(PHONE)
     phone.add_init_script("navigator.geolocation.getCurrentPosition = () => {};")

@@ -1,4 +1,4 @@
-"""Days at desks, by the keyboard: a clerk's morning, a handler's day, and what gets in the way."""
+"""Desk work by keyboard: triage, handling, ended logins, and two clerks at one case."""
 
 from __future__ import annotations
 
@@ -24,13 +24,11 @@ AGAIN = "青口小区3幢楼下路灯坏了一个星期，晚上一片漆黑，�
 
 
 def ready(page: Page, number: str) -> None:
-    """The case lies open, and the next key is meant for it."""
+    """Wait until the case is open and receives the next key."""
     expect(page.locator(".split.is-ready #case")).to_have_attribute("data-number", number)
 
 
-def test_a_clerks_morning_by_keyboard_alone(
-    live: Live, live_city: Cast, open_page: OpenPage
-) -> None:
+def test_clerk_triages_by_keyboard_alone(live: Live, live_city: Cast, open_page: OpenPage) -> None:
     milk = file_one()
     bus = file_one("3路公交车站牌被撞歪了", phone="")
     policy = file_one("请问办理居住证需要什么材料，到哪个窗口办理", category="policy", phone="")
@@ -42,7 +40,7 @@ def test_a_clerks_morning_by_keyboard_alone(
     expect(clerk.locator("#desks [aria-current]")).to_contain_text("5")
     clerk.evaluate("window.neverReloaded = true")
 
-    # One key accepts, from anywhere on the page; held down it accepts no second case.
+    # One key confirms the suggestion from anywhere on the page.
     ready(clerk, milk.number)
     clerk.locator("article").focus()
     keys.press("a")
@@ -50,7 +48,7 @@ def test_a_clerks_morning_by_keyboard_alone(
     expect(clerk.locator("#said")).to_contain_text(f"已打开 {bus.number}")
     expect(clerk.locator("#desks [aria-current]")).to_contain_text("4")
 
-    # A wrong suggestion is put right by initials, of the category and of the area.
+    # A wrong suggestion is corrected by typing initials of the category and of the area.
     ready(clerk, bus.number)
     keys.press("c")
     expect(clerk.locator("#sort-category")).to_be_focused()
@@ -62,7 +60,7 @@ def test_a_clerks_morning_by_keyboard_alone(
     keys.press("Tab")
     expect(clerk.locator("#sort-area")).to_be_focused()
     keys.press("Control+A")
-    # Faster than the hints: the first of them is what was meant.
+    # Enter before the hints have arrived chooses the first of them.
     keys.type("ftjd")
     keys.press("Enter")
     expect(clerk.locator("#sort-area")).to_have_value(re.compile("^330782008 "))
@@ -82,7 +80,7 @@ def test_a_clerks_morning_by_keyboard_alone(
     ready(clerk, light.number)
     assert "skipped" not in clerk.url
 
-    # Down the list to the one that says the same, side by side, and into the first.
+    # Move down the list to the duplicate, compare side by side, and merge it into the first.
     keys.press("j")
     keys.press("k")
     keys.press("ArrowDown")
@@ -120,7 +118,7 @@ def test_a_clerks_morning_by_keyboard_alone(
     clerk.once("dialog", lambda dialog: dialog.dismiss())
     clerk.get_by_role("link", name="一般解答").press("Enter")
     expect(clerk.locator("#answer-words")).to_have_value(f"{filled}祝顺利。")
-    keys.press("a")  # while typing a key is a letter
+    keys.press("a")  # while typing, a shortcut key is a letter
     keys.press("Backspace")
     keys.press("Escape")
     keys.press("?")
@@ -139,13 +137,13 @@ def test_a_clerks_morning_by_keyboard_alone(
     expect(clerk.locator(".split")).to_be_visible()
 
 
-def test_a_handlers_day(live: Live, live_city: Cast, open_page: OpenPage) -> None:
+def test_case_goes_from_accept_to_resolve(live: Live, live_city: Cast, open_page: OpenPage) -> None:
     colleague = User.objects.get(username="food-handler")
     Post.objects.create(user=colleague, unit=Unit.objects.get(code="milk"), role=Role.HANDLER)
     appeal = dispatched(file_one(), live_city)
     live.drain()
 
-    # Signed for by one key, and handed to a colleague who is typed by initials.
+    # Accept with one key, and hand to a colleague found by initials.
     handler = log_in(open_page(DESK), "milk-handler")
     ready(handler, appeal.number)
     handler.keyboard.press("a")
@@ -163,7 +161,7 @@ def test_a_handlers_day(live: Live, live_city: Cast, open_page: OpenPage) -> Non
     appeal.refresh_from_db()
     assert appeal.holder == colleague
 
-    # The colleague reports with a photo; one that is none is said at its field, and words stay.
+    # The colleague reports with a photo; an invalid file is named at its field and words stay.
     other = log_in(open_page(DESK), "food-handler")
     ready(other, appeal.number)
     other.fill("#report-words", "已经买到，在路上")
@@ -180,7 +178,7 @@ def test_a_handlers_day(live: Live, live_city: Cast, open_page: OpenPage) -> Non
     expect(other.locator(".story .photos img")).to_have_count(1)
     expect(other.locator("#report-words")).to_have_value("")
 
-    # Asks, is answered, and resolves with the group's own words and a photo.
+    # Asks, gets an answer, and resolves with the group's reply template and a photo.
     ready(other, appeal.number)
     other.keyboard.press("q")
     other.get_by_role("link", name="品牌和段数").press("Enter")
@@ -207,7 +205,7 @@ def test_a_handlers_day(live: Live, live_city: Cast, open_page: OpenPage) -> Non
     assert "小李" not in citizen.content()
 
 
-def test_an_ended_login_and_a_lost_network_lose_no_words(
+def test_ended_login_and_lost_network_keep_the_draft(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     appeal = file_one()
@@ -234,12 +232,12 @@ def test_an_ended_login_and_a_lost_network_lose_no_words(
     with clerk.context.expect_page() as opened:
         clerk.locator(".send-note a").click()
     expect(opened.value).to_have_url(re.compile("/login/"))
-    # Another user of the same device does not send these words.
+    # Another user of the same device cannot send the draft.
     press_demo_login(opened.value, "milk-handler")
     answer.locator("button").click()
     expect(clerk.locator(".send-note")).to_contain_text("现在登录的是别人")
     opened.value.locator("form[action*=logout] button").click()
-    # The new login changes the secret that forms carry; the same button works all the same.
+    # The new login changes the CSRF token; the same button still works.
     press_demo_login(opened.value, "clerk")
     expect(opened.value.locator(".split")).to_be_visible()
     clerk.locator("#answer-words").press("Control+Enter")
@@ -249,7 +247,7 @@ def test_an_ended_login_and_a_lost_network_lose_no_words(
     assert appeal.events.filter(verb="answer").count() == 1
     assert clerk.evaluate("Object.keys(sessionStorage).filter(key => /^draft/.test(key))") == []
 
-    # Without scripts the page itself shows what was written.
+    # Without scripts, the page after the ended login shows the draft.
     second = file_one("另一件", phone="")
     plain = log_in(open_page(DESK, java_script_enabled=False), "clerk")
     plain.locator("summary", has_text="答复").click()
@@ -261,13 +259,13 @@ def test_an_ended_login_and_a_lost_network_lose_no_words(
     assert second.status == "filed"
 
 
-def test_two_clerks_at_one_case(live: Live, live_city: Cast, open_page: OpenPage) -> None:
+def test_second_clerks_sort_is_refused(live: Live, live_city: Cast, open_page: OpenPage) -> None:
     appeal = file_one()
     live.drain()
     first, second = (log_in(open_page(DESK), "clerk") for _turn in range(2))
     ready(first, appeal.number)
     ready(second, appeal.number)
-    # A key that means nothing here says so.
+    # A key without an action here shows a message.
     first.keyboard.press("m")
     expect(first.locator("#key-said")).to_have_text("没有找到像是同一件的")
     first.keyboard.press("x")
@@ -281,7 +279,7 @@ def test_two_clerks_at_one_case(live: Live, live_city: Cast, open_page: OpenPage
     expect(second.locator("#case .alert-danger")).to_contain_text(
         re.compile("别人已经处理过|不能再“研判”")
     )
-    # Nor does what happens next take that away.
+    # A later event does not remove the message.
     handling_actions.note(appeal.pk, live_city.commander, why="请快一点")
     expect(second.locator(".stale-note")).to_be_visible()
     expect(second.locator("#case .alert-danger")).to_be_visible()

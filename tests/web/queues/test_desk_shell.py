@@ -23,28 +23,28 @@ from yinghu.web.case.duplicates import mark_differences
 from yinghu.web.models import Skip
 
 
-def test_what_one_skips_is_out_of_ones_own_list_for_a_while(browse: Browse, city: Cast) -> None:
+def test_skipped_case_leaves_the_users_own_list_for_a_while(browse: Browse, city: Cast) -> None:
     one, two = file_one(), file_one("小区路灯坏了", phone="")
     clerk, dispatcher = browse("clerk"), browse("dispatcher")
     page = clerk.post("/desk/skip", {"number": one.number, "back": "triage"}, follow=True)
     assert numbers(page) == [two.number]
     assert f"{one.number}：已跳过" in text_of(page)
     assert "跳过 1 件" in text_of(page)
-    # Twice has the effect of once; other lists and the case do not change.
+    # Skipping again changes nothing; other users' lists and the case stay the same.
     clerk.post("/desk/skip", {"number": one.number, "back": "triage"})
     assert Skip.objects.count() == 1
     one.refresh_from_db()
     assert one.version == 1
     Post.objects.filter(user__username="dispatcher").update(role="clerk")
     assert numbers(dispatcher.get("/desk/triage")) == [one.number, two.number]
-    # By itself, when its time has come.
+    # The case comes back by itself when the skip expires.
     Skip.objects.update(until=timezone.now() - timedelta(seconds=1))
     said = clerk.get("/desk/triage")
     assert numbers(said) == [one.number, two.number]
     assert "跳过 1 件" not in text_of(said)
 
 
-def test_a_skip_is_undone_and_all_are_fetched_back(browse: Browse, city: Cast) -> None:
+def test_skips_can_be_undone_one_by_one_or_all_at_once(browse: Browse, city: Cast) -> None:
     appeals = [file_one(f"第{turn}件", phone="") for turn in range(3)]
     clerk = browse("clerk")
     for appeal in appeals:
@@ -60,9 +60,7 @@ def test_a_skip_is_undone_and_all_are_fetched_back(browse: Browse, city: Cast) -
     assert numbers(back) == [appeal.number for appeal in appeals]
 
 
-def test_only_what_one_sees_is_skipped_and_one_never_leaves_the_house(
-    browse: Browse, city: Cast
-) -> None:
+def test_skip_is_limited_to_visible_cases_and_known_desks(browse: Browse, city: Cast) -> None:
     appeal = file_one(area="330782100")
     post = Post.objects.get(user__username="clerk")
     post.area_id = "330782008"
@@ -78,7 +76,7 @@ def test_only_what_one_sees_is_skipped_and_one_never_leaves_the_house(
     assert not Skip.objects.exists()
 
 
-def test_badges_count_what_waits_in_ones_scope_and_not_beyond_a_hundred(
+def test_badges_count_waiting_cases_in_scope_up_to_a_limit(
     browse: Browse, city: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for turn in range(3):
@@ -100,7 +98,7 @@ def test_badges_count_what_waits_in_ones_scope_and_not_beyond_a_hundred(
     assert queries_of(browse("clerk"), "/desk/badges") <= 4
 
 
-def test_templates_fit_the_verb_the_category_and_the_unit(browse: Browse, city: Cast) -> None:
+def test_reply_templates_match_verb_category_and_unit(browse: Browse, city: Cast) -> None:
     ReplyTemplate.objects.all().delete()
     milk = Unit.objects.get(code="milk")
     Category.objects.create(code="milk.special", name="特殊奶粉", klass="need")
@@ -134,7 +132,7 @@ def test_templates_fit_the_verb_the_category_and_the_unit(browse: Browse, city: 
         assert f"{found[0].words}</textarea>" not in page
 
 
-def test_two_cases_stand_side_by_side_and_either_is_kept(browse: Browse, city: Cast) -> None:
+def test_duplicates_are_compared_and_either_can_be_kept(browse: Browse, city: Cast) -> None:
     out = io.BytesIO()
     Image.new("RGB", (8, 8)).save(out, "PNG")
     old = file_one("3幢路灯坏了三天，请来修", photos=(photos.store(out.getvalue()),))
@@ -146,20 +144,20 @@ def test_two_cases_stand_side_by_side_and_either_is_kept(browse: Browse, city: C
     assert "<mark>三天</mark>" in said
     assert "同一个电话" in said
     assert f'src="/photo/{Attachment.objects.get().pk}"' in said
-    # Keeping the one that lies open merges the other, and it stays open.
+    # Keeping the open case merges the other one and leaves this one open.
     form = {"version": "1", "back": "triage", "master": new.number, "stay": new.number}
     page = clerk.post(f"/desk/case/{old.number}/merge", form)
     assert page.headers["Location"] == f"/desk/triage?case={new.number}"
     old.refresh_from_db()
     assert (old.status, old.master_id) == ("merged", new.pk)
-    # Ended cases are not kept.
+    # An ended case cannot be the one to keep.
     said = text_of(clerk.get(f"/desk/triage?case={new.number}"))
     assert f"/desk/case/{new.number}/merge" in said
     assert f'name="master" value="{old.number}"' not in said
     assert "并到这一件里的" in said
 
 
-def test_a_duplicate_out_of_ones_scope_is_not_shown(browse: Browse, city: Cast) -> None:
+def test_duplicate_outside_the_users_scope_is_not_shown(browse: Browse, city: Cast) -> None:
     far = file_one("王阿姨在佛堂镇丢了钱包", area="330782100")
     near = file_one("王阿姨丢了钱包", area="330782008")
     Duplicate.objects.create(appeal=near, other=far, score=0.9, why="caller")
@@ -172,7 +170,7 @@ def test_a_duplicate_out_of_ones_scope_is_not_shown(browse: Browse, city: Cast) 
     assert "佛堂镇丢了" not in said
 
 
-def test_differences_are_marked_from_two_characters_on() -> None:
+def test_mark_differences_ignores_single_matching_characters() -> None:
     mine, theirs = mark_differences("甲乙丙丁戊", "甲乙戊己")
     assert "".join(piece.text for piece in mine) == "甲乙丙丁戊"
     assert "".join(piece.text for piece in theirs) == "甲乙戊己"
@@ -182,7 +180,7 @@ def test_differences_are_marked_from_two_characters_on() -> None:
     assert same == also == [("一样", False)]
 
 
-def test_an_ended_login_shows_what_was_written_and_the_way_back(browse: Browse, city: Cast) -> None:
+def test_ended_login_shows_the_text_and_a_safe_way_back(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     stranger = browse()
     words = "请带<script>alert(1)</script>身份证"
@@ -202,7 +200,7 @@ def test_an_ended_login_shows_what_was_written_and_the_way_back(browse: Browse, 
     for referer in ("https://evil.example/x", "http://testserver//evil.example/", "\\\\evil", ""):
         page = stranger.post("/desk/skip", {"why": "x"}, headers={"referer": referer})
         assert "next=%2Fdesk&" in text_of(page) or 'next=%2Fdesk"' in text_of(page), referer
-    # A part of a page that asks again is told so, and never given the login page to draw.
+    # A request for a part of a page gets an empty answer with a header, not the login page.
     part = stranger.get("/desk/triage?part=rows", headers={"HX-Request": "true"})
     assert (part.status_code, part.content) == (204, b"")
     assert part.headers["X-Logged-Out"] == "yes"
@@ -210,9 +208,7 @@ def test_an_ended_login_shows_what_was_written_and_the_way_back(browse: Browse, 
     assert appeal.version == 1
 
 
-def test_photos_of_an_event_stand_beside_it_and_not_among_those_of_the_filing(
-    browse: Browse, city: Cast
-) -> None:
+def test_event_photos_appear_beside_their_event_only(browse: Browse, city: Cast) -> None:
     out = io.BytesIO()
     Image.new("RGB", (8, 8)).save(out, "PNG")
     appeal = taken_milk(city)
@@ -224,13 +220,11 @@ def test_photos_of_an_event_stand_beside_it_and_not_among_those_of_the_filing(
     assert said.count(src) == 1
     story = said[said.index('class="story"') :]
     assert src in story[: story.index("</li>")]
-    # A volunteer who does not hold it sees none.
+    # A volunteer who does not hold the case sees no photo.
     assert src not in text_of(browse("volunteer").get(f"/desk/case/{appeal.number}"))
 
 
-def test_the_map_shows_the_requesters_own_point_to_those_only_who_ask_for_it(
-    browse: Browse, city: Cast
-) -> None:
+def test_map_shows_the_exact_point_only_after_a_reveal(browse: Browse, city: Cast) -> None:
     appeal = file_one(lon=120.0712345, lat=29.3098765, area="330782008", phone="")
     actions.sort(appeal.pk, city.clerk, category="milk")
     actions.assign(appeal.pk, city.dispatcher, unit="milk")
@@ -245,7 +239,7 @@ def test_the_map_shows_the_requesters_own_point_to_those_only_who_ask_for_it(
     assert "blurred" in said
 
 
-def test_what_is_printed_is_masked_even_when_it_was_revealed(browse: Browse, city: Cast) -> None:
+def test_printout_is_masked_even_after_a_reveal(browse: Browse, city: Cast) -> None:
     appeal = file_one(address="3号楼501")
     page = browse("clerk").post(f"/desk/case/{appeal.number}/reveal", {"why": "核对"})
     person = re.search(r'<div class="person">.*?</section>', text_of(page), re.DOTALL)
@@ -258,7 +252,7 @@ def test_what_is_printed_is_masked_even_when_it_was_revealed(browse: Browse, cit
     assert "138****5678" in printed
 
 
-def test_the_pane_comes_by_itself(browse: Browse, city: Cast) -> None:
+def test_case_pane_is_served_as_a_part(browse: Browse, city: Cast) -> None:
     appeal = file_one()
     clerk = browse("clerk")
     page = clerk.get(f"/desk/triage?part=pane&case={appeal.number}")

@@ -27,12 +27,12 @@ from yinghu.ui.pagination import PAGE_SIZE
 
 
 def numbers(page: Any) -> list[str]:
-    """The numbers of the rows of a list, in order."""
+    """The case numbers in a list, in order."""
     return re.findall(r'id="row-([0-9-]+)"', text_of(page))
 
 
 def queries_of(client: Client, path: str) -> int:
-    city_texts.text("name")  # what a process remembers is no query of the page
+    city_texts.text("name")  # cached by the process, so not counted for the page
     with CaptureQueriesContext(
         connection,
     ) as seen:
@@ -41,7 +41,7 @@ def queries_of(client: Client, path: str) -> int:
 
 
 def read(*appeals: Appeal) -> None:
-    """What the worker does after filing."""
+    """Run what the worker runs after filing."""
     search.index(appeals)
     suggest.suggest(appeals)
     duplicates.find_duplicates(appeals)
@@ -57,7 +57,7 @@ def test_triage_shows_the_most_urgent_first_then_the_oldest(browse: Browse, city
     ]
 
 
-def test_a_list_costs_the_same_however_long_it_is(browse: Browse, city: Cast) -> None:
+def test_triage_list_query_count_is_constant(browse: Browse, city: Cast) -> None:
     for count in (1, 12):
         for turn in range(count):
             appeal = file_one(f"第{turn}件：家里没有米了", phone=f"+86139{count:04d}{turn:04d}")
@@ -71,7 +71,7 @@ def test_a_list_costs_the_same_however_long_it_is(browse: Browse, city: Cast) ->
     assert queries_of(client, "/desk/triage") <= 26
 
 
-def test_more_goes_on_exactly_where_the_page_ended(browse: Browse, city: Cast) -> None:
+def test_next_page_continues_where_the_last_ended(browse: Browse, city: Cast) -> None:
     for turn in range(PAGE_SIZE + 7):
         file_one(f"第{turn}件", urgency=1 + turn % 3, phone="")
     client = browse("clerk")
@@ -86,12 +86,12 @@ def test_more_goes_on_exactly_where_the_page_ended(browse: Browse, city: Cast) -
 
 
 @pytest.mark.parametrize("key", ["x", "1~", "~", "1~2~3", "1~2'; --", "9" * 30 + "~1", "%00~1"])
-def test_a_made_up_page_key_is_the_first_page(browse: Browse, city: Cast, key: str) -> None:
+def test_invalid_page_key_shows_the_first_page(browse: Browse, city: Cast, key: str) -> None:
     appeal = file_one()
     assert numbers(browse("clerk").get(f"/desk/triage?after={key}")) == [appeal.number]
 
 
-def test_the_callback_desk_pages_by_time(browse: Browse, city: Cast) -> None:
+def test_callback_desk_is_paginated_by_time(browse: Browse, city: Cast) -> None:
     for turn in range(PAGE_SIZE + 2):
         actions.answer(file_one(f"第{turn}件", phone="").pk, city.clerk, words="请带身份证")
     client = browse("operator")
@@ -102,9 +102,7 @@ def test_the_callback_desk_pages_by_time(browse: Browse, city: Cast) -> None:
     assert len(set(numbers(first) + numbers(second))) == PAGE_SIZE + 2
 
 
-def test_one_press_confirms_what_is_suggested_and_the_next_one_lies_open(
-    browse: Browse, city: Cast
-) -> None:
+def test_confirming_a_suggestion_opens_the_next_case(browse: Browse, city: Cast) -> None:
     one, two = file_one("家里婴儿没有奶粉了，需要一段两罐"), file_one("小区路灯坏了", phone="")
     read(one, two)
     client = browse("clerk")
@@ -123,7 +121,7 @@ def test_one_press_confirms_what_is_suggested_and_the_next_one_lies_open(
     assert f'action="/desk/case/{two.number}/sort"' in text_of(page)
 
 
-def test_a_likely_duplicate_is_merged_by_its_button(browse: Browse, city: Cast) -> None:
+def test_likely_duplicate_can_be_merged(browse: Browse, city: Cast) -> None:
     master, copy = file_one(), file_one()
     read(master, copy)
     client = browse("clerk")
@@ -136,7 +134,7 @@ def test_a_likely_duplicate_is_merged_by_its_button(browse: Browse, city: Cast) 
     assert (copy.status, copy.master_id) == ("merged", master.pk)
 
 
-def test_a_clerk_of_one_town_sees_that_town_only(browse: Browse, city: Cast) -> None:
+def test_town_clerk_sees_only_their_own_town(browse: Browse, city: Cast) -> None:
     post = Post.objects.get(user__username="clerk")
     post.area_id = "330782008"
     post.save()
@@ -147,9 +145,7 @@ def test_a_clerk_of_one_town_sees_that_town_only(browse: Browse, city: Cast) -> 
     assert numbers(client.get("/desk/triage")) == [inside.number]
 
 
-def test_search_finds_numbers_whole_phones_and_words_in_scope_only(
-    browse: Browse, city: Cast
-) -> None:
+def test_search_finds_numbers_phones_and_words_in_scope_only(browse: Browse, city: Cast) -> None:
     milk, light = file_one(), file_one("小区西门路灯坏了三天", phone="+8613900000009")
     read(milk, light)
     client = browse("clerk")
@@ -174,7 +170,7 @@ def test_search_finds_numbers_whole_phones_and_words_in_scope_only(
     assert found("13900000009") == []
 
 
-def test_search_finds_what_was_answered(browse: Browse, city: Cast) -> None:
+def test_search_finds_answers_to_category_questions(browse: Browse, city: Cast) -> None:
     appeal = file_one(
         "药快吃完了", category="medicine", answers={"hospital": "妇幼保健院", "medicine": "优甲乐"}
     )
@@ -184,7 +180,7 @@ def test_search_finds_what_was_answered(browse: Browse, city: Cast) -> None:
         assert numbers(client.get("/desk/search", {"q": query})) == [appeal.number]
 
 
-def test_the_last_digits_of_a_number_find_it_in_scope_only(browse: Browse, city: Cast) -> None:
+def test_search_by_last_digits_of_a_number_in_scope_only(browse: Browse, city: Cast) -> None:
     appeals = [file_one(phone="") for _turn in range(12)]
     digits = appeals[5].number.replace("-", "")
     client = browse("clerk")
@@ -199,7 +195,7 @@ def test_the_last_digits_of_a_number_find_it_in_scope_only(browse: Browse, city:
     assert numbers(browse("milk-handler").get("/desk/search", {"q": digits[-5:]})) == []
 
 
-def test_digits_that_end_a_number_are_still_found_as_words(browse: Browse, city: Cast) -> None:
+def test_last_digits_can_be_searched_as_words_instead(browse: Browse, city: Cast) -> None:
     ends = file_one(phone="")
     digits = ends.number.replace("-", "")[-4:]
     says = file_one(f"{digits} 室没有水", phone="")
@@ -212,7 +208,7 @@ def test_digits_that_end_a_number_are_still_found_as_words(browse: Browse, city:
 
 
 @pytest.mark.parametrize("username", ["clerk", "volunteer"])
-def test_a_number_that_was_misread_is_said_to_be_so(
+def test_search_reports_a_number_with_a_wrong_check_digit(
     browse: Browse, city: Cast, username: str
 ) -> None:
     number = file_one().number
@@ -234,7 +230,7 @@ def test_a_number_that_was_misread_is_said_to_be_so(
         ("operator", "callback", "按电话搜索"),
     ],
 )
-def test_an_empty_desk_says_what_to_do(
+def test_empty_desk_suggests_what_to_do(
     browse: Browse, city: Cast, username: str, desk: str, then: str
 ) -> None:
     said = text_of(browse(username).get(f"/desk/{desk}"))
@@ -243,14 +239,14 @@ def test_an_empty_desk_says_what_to_do(
     assert 'class="split bare"' in said
 
 
-def test_areas_are_hinted_by_name_code_and_alias(browse: Browse, city: Cast) -> None:
+def test_area_hints_match_name_and_code(browse: Browse, city: Cast) -> None:
     client = browse("clerk")
 
     def codes(query: str) -> list[str]:
         return [area["code"] for area in client.get("/desk/areas", {"q": query}).json()]
 
     assert codes("福田")[0] == "330782008"
-    # With what it lies in, also where codes have other lengths than China's.
+    # Hints name the parent area, also where codes have other lengths than China's.
     Area.objects.create(code="33-7", name="Rivertown", level=1)
     Area.objects.create(code="33-7.2", name="Millside", level=2)
     locate.refresh_areas()
@@ -261,7 +257,7 @@ def test_areas_are_hinted_by_name_code_and_alias(browse: Browse, city: Cast) -> 
     assert codes("%") == []
 
 
-def test_the_board_counts_what_was_filed(browse: Browse, city: Cast) -> None:
+def test_board_counts_filed_cases(browse: Browse, city: Cast) -> None:
     file_one()
     two = file_one(area="330782008", phone="")
     actions.answer(two.pk, city.clerk, words="可以")
@@ -273,14 +269,14 @@ def test_the_board_counts_what_was_filed(browse: Browse, city: Cast) -> None:
     assert 'id="at-merged"' not in said
     closing_actions.merge(file_one().pk, city.clerk, master=file_one(phone="").pk)
     said = text_of(browse("commander").get("/board?period=today"))
-    # All that was received stands somewhere.
+    # The counts by status add up to all received cases.
     stand = dict(re.findall(r'id="at-(\w+)">([^<]+)<', said))
     assert stand["merged"] == "1"
     assert sum(map(int, stand.values())) == 4
     assert browse("commander").get("/board?period=x&scope=9").status_code == 200
 
 
-def test_a_towns_head_is_shown_that_town_whatever_is_asked(browse: Browse, city: Cast) -> None:
+def test_town_heads_board_is_limited_to_their_town(browse: Browse, city: Cast) -> None:
     file_one(area="330782100")
     file_one(area="330782008001", phone="")
     client = browse("town-head")
@@ -289,7 +285,7 @@ def test_a_towns_head_is_shown_that_town_whatever_is_asked(browse: Browse, city:
         assert re.findall(r'id="n-received">([^<]+)<', said) == ["1"]
 
 
-def test_the_head_of_a_unit_without_an_area_has_no_board(browse: Browse, city: Cast) -> None:
+def test_head_of_a_unit_without_an_area_has_no_board(browse: Browse, city: Cast) -> None:
     file_one()
     client = browse("care-head")
     page = client.get("/board")
@@ -302,7 +298,7 @@ def test_the_head_of_a_unit_without_an_area_has_no_board(browse: Browse, city: C
 HIDDEN = "没有奶粉了，3号楼，电话 138 2746 9153 或①③⑨②⑧④⑦⑤①⑤④，一五七三六四八二九〇一"
 
 
-def test_what_a_volunteer_may_not_read_is_not_found_either(browse: Browse, city: Cast) -> None:
+def test_volunteer_cannot_search_masked_text(browse: Browse, city: Cast) -> None:
     appeal = file_one(
         HIDDEN, title="急 13 82 74 69 15 3", answers={"brand": "打 1,3,8,2,7,4,6,9,1,5,3"}
     )
@@ -318,11 +314,11 @@ def test_what_a_volunteer_may_not_read_is_not_found_either(browse: Browse, city:
     groups += ["一五", "七三", "六四", "九〇", "话 七三", "奶粉 2746", "²⁷⁴⁶", "２７４６", "❷❼❹❻"]
     for query in groups:
         assert found(query) == [], query
-    # A colleague of the unit, and a desk, read it whole and find it.
+    # A handler of the unit and a clerk may read the full text, and find it.
     for query in ("2746", "9153", "七三", "奶粉 ２７４６"):
         assert found(query, browse("milk-handler")) == [appeal.number]
         assert found(query, browse("clerk")) == [appeal.number]
-    # Legible words are found, and all of them by the volunteer who took the case.
+    # Unmasked words are found; the volunteer who took the case finds all words.
     for query in ("奶粉", "3", "3号楼", "电话 138", "或"):
         assert found(query) == [appeal.number], query
     actions.accept(appeal.pk, city.volunteer)
@@ -331,11 +327,9 @@ def test_what_a_volunteer_may_not_read_is_not_found_either(browse: Browse, city:
     assert found("2746", browse("volunteer-2")) == []
 
 
-def test_searching_by_words_is_slowed_where_no_clerk_gets(
-    browse: Browse, city: Cast, settings: Settings
-) -> None:
+def test_search_by_words_is_rate_limited(browse: Browse, city: Cast, settings: Settings) -> None:
     thief, clerk = browse("volunteer"), browse("clerk")
-    # Sixty at once are a working day's haste.
+    # Sixty searches in a row are normal work.
     for turn in range(60):
         assert clerk.get("/desk/search", {"q": f"奶粉{turn}"}).status_code == 200
     settings.RATE_LIMITS = {"words": (3, 60.0)}
@@ -352,7 +346,7 @@ def test_searching_by_words_is_slowed_where_no_clerk_gets(
     assert thief.get("/desk/search").status_code == 200
 
 
-def test_who_has_left_is_out_at_once(browse: Browse, city: Cast) -> None:
+def test_deactivated_post_or_login_loses_access_at_once(browse: Browse, city: Cast) -> None:
     client = browse("clerk")
     assert client.get("/desk/triage").status_code == 200
     Post.objects.filter(user__username="clerk").update(active=False)
@@ -361,7 +355,7 @@ def test_who_has_left_is_out_at_once(browse: Browse, city: Cast) -> None:
     assert client.get("/desk/triage").status_code == 302
 
 
-def test_who_dispatches_is_led_to_what_waits_for_a_ruling(browse: Browse, city: Cast) -> None:
+def test_dispatcher_is_pointed_to_cases_awaiting_a_ruling(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     desk = browse("dispatcher")
     assert "等您裁定" not in text_of(desk.get("/desk/dispatch"))
@@ -373,12 +367,12 @@ def test_who_dispatches_is_led_to_what_waits_for_a_ruling(browse: Browse, city: 
     )
     assert f"{appeal.number}：已申请延期" in text_of(answer)
     assert "另有 1 件等您裁定" in text_of(desk.get("/desk/dispatch"))
-    # Help that is asked of the dispatcher's other unit is no ruling.
+    # An invitation to the dispatcher's other unit needs no ruling.
     user, food = User.objects.get(username="dispatcher"), Unit.objects.get(code="food")
     Post.objects.create(user=user, unit=food, role=Role.HANDLER)
     until = timezone.now() + timedelta(days=2)
     oversight_actions.invite(taken_milk(city).pk, city.milk, unit="food", until=until, why="借车")
     assert "另有 1 件等您裁定" in text_of(desk.get("/desk/dispatch"))
-    # A return stands in the desk's own list.
+    # A return is in the desk's own list, so it is not counted here.
     actions.return_(taken_milk(city).pk, city.milk, why="不归我们")
     assert "另有 1 件等您裁定" in text_of(desk.get("/desk/dispatch"))

@@ -1,4 +1,4 @@
-"""One's own list, and the supervisor's: what stands where, for whom, and at what cost."""
+"""A user's own list and the supervisor's list: sections, access and query counts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def parts(page: str) -> dict[str, list[str]]:
     return {name: re.findall(r'id="row-([\d-]+)"', text) for name, text in sections}
 
 
-def test_everyones_own_list(browse: Browse, city: Cast) -> None:
+def test_own_list_puts_cases_in_their_sections(browse: Browse, city: Cast) -> None:
     plain, late, back, watched, asked, foreign = (taken_milk(city) for _ in range(6))
     pass_time(100, late)
     handling_actions.resolve(back.pk, city.milk, words="送到了")
@@ -45,7 +45,7 @@ def test_everyones_own_list(browse: Browse, city: Cast) -> None:
     assert mine["late"] == [late.number]
     assert mine["back"] == [back.number]
     assert mine["watched"] == mine["asked"] == [watched.number]
-    # A case that a colleague gave back waits to be taken.
+    # A released case waits to be accepted.
     assert set(mine["mine"]) == {
         each.number for each in (plain, late, back, watched, asked, foreign)
     }
@@ -60,7 +60,7 @@ def test_everyones_own_list(browse: Browse, city: Cast) -> None:
     assert browse("volunteer-2").get("/desk/own").status_code == 403
 
 
-def test_the_supervisors_list(browse: Browse, city: Cast) -> None:
+def test_supervisors_list_puts_cases_in_their_sections(browse: Browse, city: Cast) -> None:
     returned, extended, raised, watched, late, lost = (taken_milk(city) for _ in range(6))
     actions.return_(returned.pk, city.milk, why="不归我们")
     solve = extended.clocks.get(kind="solve").due_at
@@ -83,16 +83,14 @@ def test_the_supervisors_list(browse: Browse, city: Cast) -> None:
     assert browse("").get("/desk/oversight").status_code == 302
 
 
-def test_the_supervisors_list_names_who_was_called_and_has_not_come(
-    browse: Browse, city: Cast
-) -> None:
+def test_supervisors_list_names_units_that_have_not_reported_in(browse: Browse, city: Cast) -> None:
     def silent() -> str:
         page = text_of(browse("supervisor").get("/desk/oversight"))
         return page.partition('id="silent"')[2].partition("</section>")[0]
 
     appeal = at_community(city)
     whistle_actions.whistle(appeal.pk, login("community-head"), **call())
-    # Called, and still in time: nobody has reported in or is late.
+    # Called and still in time: no unit is late.
     assert "没有到时还不来的" in silent()
     pass_time(3, appeal)
     clocks = re.findall(r'class="clock.*?<span>([^<]+)</span>', silent())
@@ -102,7 +100,7 @@ def test_the_supervisors_list_names_who_was_called_and_has_not_come(
     assert clocks == ["报到 · 卫生健康局"]
 
 
-def test_a_long_list_costs_no_more_queries(browse: Browse, city: Cast) -> None:
+def test_worklist_query_counts_are_bounded(browse: Browse, city: Cast) -> None:
     client = browse("milk-handler")
     taken_milk(city)
     one = queries_of(client, "/desk/own")

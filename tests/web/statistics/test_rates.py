@@ -1,4 +1,4 @@
-"""The page of the rates: who sees which figures, what a number opens, a workbook that is safe."""
+"""The rates page: access, drill-down and workbook; the callback desk that feeds the rates."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FUTIAN, FOTANG = "330782008", "330782100"
 
 @pytest.fixture
 def history(city: Cast) -> dict[str, Appeal]:
-    """Four cases of the milk group in two towns, and one that nobody has received."""
+    """Four cases of the milk group in two towns, and one that has not been received in time."""
     made = {}
     said = [("good", "yes", FUTIAN), ("fair", "fairly", FOTANG), ("bad", "no", FUTIAN)]
     for name, satisfaction, area in said:
@@ -56,7 +56,7 @@ def history(city: Cast) -> dict[str, Appeal]:
 
 
 def numbers(page: str) -> list[tuple[str, str]]:
-    """(address, number) of every number on the page that opens something."""
+    """(address, number) of every number on the page that links to a list of cases."""
     links = re.findall(r'<a href="(/desk/cases\?behind[^"]*)"[^>]*>(.*?)</a>', page)
     return [
         (link.replace("&amp;", "&"), re.sub(r"<[^>]*>", " ", said).split()[-1])
@@ -65,30 +65,30 @@ def numbers(page: str) -> list[tuple[str, str]]:
 
 
 def opened(client: Client, link: str) -> str:
-    """How many the list behind an address says it has."""
+    """The number of cases that the list at an address states."""
     (n,) = re.findall(r'<span role="status">共 (\d+)\+? 件', text_of(client.get(link)))
     return str(n)
 
 
-def test_each_number_opens_exactly_its_cases(browse: Browse, history: Any) -> None:
+def test_each_figure_links_to_exactly_its_cases(browse: Browse, history: Any) -> None:
     client, seen = browse("commander"), set()
     views = ("period=all", "period=today", f"period=all&scope={FUTIAN}")
-    # Each view with one dimension: a page for each number is what the test costs, and
-    # tests/oversight/test_rates.py has the cases of all numbers.
+    # One dimension for each view, because the test loads a page for every number;
+    # tests/oversight/test_rates.py covers the cases behind all numbers.
     for by, view in zip(DIMENSIONS, views, strict=False):
         found = numbers(text_of(client.get(f"/rates?by={by}&{view}")))
         assert found, view
         for link, n in found:
             assert opened(client, link) == n, link
             seen.add(unquote(link).split("=")[1].split("~")[0])
-    # All but what did not happen here, and what is no number on the page.
+    # All except figures without cases here and figures that the page does not link.
     assert set(FIGURES) - seen == {
         *("vain", "extended", "raised", "whistled", "called", "came"),
         *("unreached", "unsolved", "unsatisfied"),
     }
 
 
-def test_the_page_says_what_happened(browse: Browse, history: Any) -> None:
+def test_rates_page_shows_the_computed_rates(browse: Browse, history: Any) -> None:
     page = text_of(browse("commander").get("/rates?period=days&by=unit"))
     whole, milk, none = re.findall(r"<tr[^>]*><th scope=\"row\">(.*?)</tr>", page, re.DOTALL)
     assert [re.sub("<.*", "", each, flags=re.DOTALL) for each in (whole, milk, none)] == [
@@ -104,7 +104,7 @@ def test_the_page_says_what_happened(browse: Browse, history: Any) -> None:
     assert re.findall(r"<b>(.*?)</b>", none)[4] == "80.0%"
 
 
-def test_the_list_says_what_it_lists_and_joins_other_filters(
+def test_drilldown_list_has_a_title_and_combines_with_filters(
     browse: Browse, history: dict[str, Appeal]
 ) -> None:
     client = browse("commander")
@@ -115,7 +115,7 @@ def test_the_list_says_what_it_lists_and_joins_other_filters(
     assert history["bad"].number in page
     assert opened(client, f"/desk/cases?{asked}&status=handling") == "1"
     assert opened(client, f"/desk/cases?{asked}&status=closed") == "0"
-    # The bar's form keeps it, and the file holds the same.
+    # The filter form keeps the drill-down, and the CSV file has the same cases.
     assert f'name="behind" value="unsolved~unit~milk~{today}~{today}~"' in page
     lines = client.get(f"/desk/cases.csv?{asked}").content.decode("utf-8-sig").splitlines()
     assert len(lines) == 2
@@ -136,7 +136,7 @@ def test_the_list_says_what_it_lists_and_joins_other_filters(
         "valid~unit~\x00~~~",
     ],
 )
-def test_what_is_no_figure_asks_nothing_and_says_so(browse: Browse, history: Any, bad: str) -> None:
+def test_malformed_drilldown_is_reported(browse: Browse, history: Any, bad: str) -> None:
     assert parse_drilldown(bad) is None
     page = browse("commander").get("/desk/cases", {"behind": bad})
     assert page.status_code == 200
@@ -154,12 +154,12 @@ def test_what_is_no_figure_asks_nothing_and_says_so(browse: Browse, history: Any
         "valid~unit~奶粉组~~~",
     ],
 )
-def test_odd_keys_find_nothing(browse: Browse, history: Any, odd: str) -> None:
+def test_unknown_drilldown_keys_find_nothing(browse: Browse, history: Any, odd: str) -> None:
     page = browse("commander").get("/desk/cases", {"behind": odd})
     assert "共 0 件" in text_of(page)
 
 
-def test_a_figure_opens_no_case_that_is_not_ones_own(
+def test_drilldown_lists_only_cases_the_user_may_see(
     browse: Browse, history: dict[str, Appeal]
 ) -> None:
     asked = "/desk/cases?behind=valid~~~~~"
@@ -170,7 +170,7 @@ def test_a_figure_opens_no_case_that_is_not_ones_own(
     assert opened(browse("milk-handler"), asked) == "3"
 
 
-def test_only_who_has_the_board_sees_rates(browse: Browse, history: Any) -> None:
+def test_only_board_users_see_rates(browse: Browse, history: Any) -> None:
     assert browse().get("/rates").status_code == 302
     for who in ("volunteer", "milk-handler", "operator"):
         for path in ("/rates", "/rates.xlsx"):
@@ -180,7 +180,7 @@ def test_only_who_has_the_board_sees_rates(browse: Browse, history: Any) -> None
         assert browse(who).get("/rates").status_code == 200, who
 
 
-def test_a_head_sees_the_own_town_whatever_is_asked_for(browse: Browse, history: Any) -> None:
+def test_town_head_sees_only_their_own_towns_rates(browse: Browse, history: Any) -> None:
     post = Post.objects.get(user__username="town-head", role=Role.HEAD)
     assert post.area
     assert post.area_id
@@ -203,7 +203,7 @@ def test_a_head_sees_the_own_town_whatever_is_asked_for(browse: Browse, history:
     assert browse("town-head").get("/rates").status_code == 403
 
 
-def test_days_of_ones_own(browse: Browse, history: Any) -> None:
+def test_rates_of_a_custom_date_range(browse: Browse, history: Any) -> None:
     client, today = browse("commander"), timezone.localdate()
     page = text_of(client.get(f"/rates?since={today}&until={today}"))
     assert len(numbers(page)) > 10
@@ -217,7 +217,7 @@ def test_days_of_ones_own(browse: Browse, history: Any) -> None:
     assert "结束日期在开始日期之前" in page
 
 
-def test_any_column_sorts_and_the_whole_stays_first(browse: Browse, history: Any) -> None:
+def test_every_column_sorts_and_the_total_stays_first(browse: Browse, history: Any) -> None:
     client = browse("commander")
     page = text_of(client.get("/rates?period=today&by=area"))
     sorts = re.findall(r'href="\?([^"]*sort=[^"]*)"', page.split("<thead>")[1].split("</thead>")[0])
@@ -237,7 +237,7 @@ def test_any_column_sorts_and_the_whole_stays_first(browse: Browse, history: Any
     assert 'aria-sort="ascending"' in by_solved
 
 
-def test_the_workbook_has_the_same_figures_and_what_they_mean(browse: Browse, history: Any) -> None:
+def test_workbook_contains_the_figures_and_their_definitions(browse: Browse, history: Any) -> None:
     page = browse("commander").get("/rates.xlsx?period=today&by=unit")
     assert page.headers["Content-Disposition"].startswith('attachment; filename="rates-')
     rates, meanings = load_workbook(io.BytesIO(page.content)).worksheets
@@ -257,7 +257,7 @@ def test_the_workbook_has_the_same_figures_and_what_they_mean(browse: Browse, hi
 @pytest.mark.parametrize(
     "name", ["=1+1", "+1", "-2", "@SUM(A1)", '=HYPERLINK("http://x")', "a\x01b"]
 )
-def test_no_name_is_a_formula(browse: Browse, history: Any, name: str) -> None:
+def test_unit_names_are_not_formulas_in_workbook(browse: Browse, history: Any, name: str) -> None:
     Unit.objects.filter(code="milk").update(name=name)
     page = browse("commander").get("/rates.xlsx?period=today&by=unit")
     cell = load_workbook(io.BytesIO(page.content)).worksheets[0]["A4"]
@@ -266,7 +266,7 @@ def test_no_name_is_a_formula(browse: Browse, history: Any, name: str) -> None:
     assert "<script" not in shown.split("<tbody>")[1].split("</tbody>")[0]
 
 
-def test_the_page_costs_the_same_however_many_lines(
+def test_rates_page_query_count_is_bounded(
     browse: Browse, history: Any, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     client = browse("commander")
@@ -279,7 +279,7 @@ def test_the_page_costs_the_same_however_many_lines(
 # ---- The callback desk
 
 
-def test_three_questions_and_a_button(browse: Browse, city: Cast) -> None:
+def test_callback_form_requires_three_answers(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     handling_actions.resolve(appeal.pk, city.milk, words="已送到")
     client, at = browse("operator"), f"/desk/case/{appeal.number}"
@@ -295,7 +295,7 @@ def test_three_questions_and_a_button(browse: Browse, city: Cast) -> None:
     assert facts == {"solved": True, "satisfaction": "fairly", "unreached": True}
 
 
-def test_calls_in_vain_are_shown_and_then_it_may_be_closed(browse: Browse, city: Cast) -> None:
+def test_case_can_be_closed_after_three_unanswered_calls(browse: Browse, city: Cast) -> None:
     first, second = taken_milk(city), taken_milk(city)
     for appeal in (first, second):
         handling_actions.resolve(appeal.pk, city.milk, words="已送到")
@@ -304,12 +304,12 @@ def test_calls_in_vain_are_shown_and_then_it_may_be_closed(browse: Browse, city:
         first.refresh_from_db()
         said = {"version": first.version, "back": "callback", "then": second.number}
         answer = client.post(f"{at}/no_answer", said)
-        # The next one is called meanwhile.
+        # The next case is opened meanwhile.
         assert answer.headers["Location"].endswith(f"?case={second.number}")
         page = text_of(client.get("/desk/callback?part=rows"))
         words = "未接通" if call == 0 else f"未接通 {call + 1} 次"
         assert re.search(rf"{words} <time", page)
-        # It waits behind the others now.
+        # The case now waits behind the others.
         assert page.index(second.number) < page.index(first.number)
     page = text_of(client.get(f"{at}?back=callback"))
     assert "可以销号了" in page
@@ -318,7 +318,7 @@ def test_calls_in_vain_are_shown_and_then_it_may_be_closed(browse: Browse, city:
     assert Appeal.objects.get(pk=first.pk).status == "closed"
 
 
-def test_a_second_press_is_one_call(browse: Browse, city: Cast) -> None:
+def test_duplicate_no_answer_is_recorded_once(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     handling_actions.resolve(appeal.pk, city.milk, words="已送到")
     appeal.refresh_from_db()
@@ -328,7 +328,7 @@ def test_a_second_press_is_one_call(browse: Browse, city: Cast) -> None:
     assert appeal.events.filter(verb="no_answer").count() == 1
 
 
-def test_the_requester_is_asked_one_thing_more(browse: Browse, city: Cast) -> None:
+def test_requester_can_report_that_no_unit_contacted_them(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     handling_actions.resolve(appeal.pk, city.milk, words="已送到")
     page = text_of(browse().get(f"/t/{appeal.token}"))

@@ -1,4 +1,4 @@
-"""The rates at a desk and on a phone: read, sorted, opened; a callback by keyboard."""
+"""The rates page at a desk and on a phone: sorting and drill-down; a callback by keyboard."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from yinghu.appeals import closing_actions, handling_actions
 pytestmark = pytest.mark.browser
 
 
-def test_a_call_is_made_and_the_rates_tell_it(
+def test_callback_by_keyboard_and_rates_drilldown(
     live: Live, live_city: Cast, open_page: OpenPage
 ) -> None:
     called, rated = taken_milk(live_city), taken_milk(live_city)

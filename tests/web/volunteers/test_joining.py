@@ -35,7 +35,7 @@ def code_in(page: Any) -> str:
 
 
 def prove(client: Client, address: str, phone: str = BARE) -> Any:
-    """Have a code sent, and read it back."""
+    """Request a code and enter it."""
     code = code_in(client.post(address, {"phone": phone}))
     return client.post(address, {"phone": phone, "code": code})
 
@@ -55,9 +55,7 @@ def approved(client: Client, phone: str = BARE) -> Volunteer:
     return volunteers.approve(one, head())
 
 
-def test_somebody_scans_and_applies_and_comes_back_when_approved(
-    browse: Browse, city: Cast
-) -> None:
+def test_applicant_can_log_in_after_approval(browse: Browse, city: Cast) -> None:
     client = browse()
     Skill.objects.update_or_create(code="car", defaults={"name": "开车"})
     page = client.get("/join/care")
@@ -80,7 +78,7 @@ def test_somebody_scans_and_applies_and_comes_back_when_approved(
     assert "赵大勇" in text_of(other.get("/field"))
 
 
-def test_what_is_missing_is_said_and_nothing_is_made(browse: Browse, city: Cast) -> None:
+def test_invalid_application_is_refused_and_creates_nothing(browse: Browse, city: Cast) -> None:
     client = browse()
     Skill.objects.update_or_create(code="car", defaults={"name": "开车"})
     Zone.objects.update_or_create(code="z1", defaults={"name": "一号", "status": "sealed"})
@@ -100,7 +98,7 @@ def test_what_is_missing_is_said_and_nothing_is_made(browse: Browse, city: Cast)
 
 
 @pytest.mark.parametrize("code", ["bureau-urban", "town-futian", "nobody", "platform"])
-def test_only_squads_and_groups_are_joined(browse: Browse, city: Cast, code: str) -> None:
+def test_only_active_squads_and_groups_can_be_joined(browse: Browse, city: Cast, code: str) -> None:
     assert browse().get(f"/join/{code}").status_code == 404
     assert browse().post(f"/join/{code}", {"phone": BARE}).status_code == 404
     assert browse().get(f"/join/{code}/qr.svg").status_code == 404
@@ -108,17 +106,17 @@ def test_only_squads_and_groups_are_joined(browse: Browse, city: Cast, code: str
     assert browse().get("/join/care").status_code == 404
 
 
-def test_the_form_opens_to_no_one_without_a_code_for_it(browse: Browse, city: Cast) -> None:
+def test_application_form_requires_a_code_for_that_squad(browse: Browse, city: Cast) -> None:
     client = browse()
     assert "提交报名" not in text_of(client.post("/join/care", FORM))
     assert not Volunteer.objects.filter(user__display_name="赵大勇").exists()
-    # Proved for one squad only.
+    # The code counts for one squad only.
     prove(client, "/join/care")
     assert "提交报名" in text_of(client.get("/join/care"))
     assert "提交报名" not in text_of(client.get("/join/milk"))
 
 
-def test_a_code_of_one_purpose_opens_nothing_else(browse: Browse, city: Cast) -> None:
+def test_code_is_valid_for_its_purpose_only(browse: Browse, city: Cast) -> None:
     file_one(phone=PHONE)
     approved(browse())
     doors = {"/mine": 302, "/join/care": 302, "/volunteer": 302}
@@ -132,7 +130,7 @@ def test_a_code_of_one_purpose_opens_nothing_else(browse: Browse, city: Cast) ->
             assert (opened == 302) is (made == tried), (made, tried)
 
 
-def test_nobody_learns_from_the_door_whose_a_phone_is(
+def test_pages_do_not_reveal_whether_a_phone_is_known(
     browse: Browse, settings: Settings, city: Cast
 ) -> None:
     approved(browse())
@@ -157,7 +155,7 @@ def test_nobody_learns_from_the_door_whose_a_phone_is(
         assert [status for status, _text in said[0]] == [200, 422]
 
 
-def test_to_whom_a_code_is_sent(city: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_codes_are_sent_only_where_useful(city: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     from procrastinate.contrib.django.models import ProcrastinateJob
 
     sent: list[tuple[str, str]] = []
@@ -180,9 +178,7 @@ def test_to_whom_a_code_is_sent(city: Cast, monkeypatch: pytest.MonkeyPatch) -> 
     assert "登录" in sent[1][1]
 
 
-def test_who_has_applied_is_told_so_and_pressing_twice_makes_one(
-    browse: Browse, city: Cast
-) -> None:
+def test_repeated_application_creates_one_and_shows_it_pending(browse: Browse, city: Cast) -> None:
     client = browse()
     join(client)
     assert client.post("/join/care", FORM).status_code == 200
@@ -190,7 +186,7 @@ def test_who_has_applied_is_told_so_and_pressing_twice_makes_one(
     assert Volunteer.objects.filter(user__display_name="赵大勇").count() == 1
 
 
-def test_joined_twice_at_once_with_the_same_phone(own_city: City) -> None:
+def test_concurrent_applications_of_one_phone_create_one(own_city: City) -> None:
     buckets.clear()
     clients = [Client() for _n in range(4)]
     for client in clients:
@@ -207,7 +203,7 @@ def test_joined_twice_at_once_with_the_same_phone(own_city: City) -> None:
     assert Volunteer.objects.filter(user__display_name="赵大勇").count() == 1
 
 
-def test_suspended_and_left_are_told_and_let_in_nowhere(browse: Browse, city: Cast) -> None:
+def test_suspended_and_former_volunteers_cannot_log_in(browse: Browse, city: Cast) -> None:
     client = browse()
     one = approved(client)
     assert prove(client, "/volunteer").status_code == 302
@@ -228,15 +224,13 @@ def test_suspended_and_left_are_told_and_let_in_nowhere(browse: Browse, city: Ca
     assert bytes(one.phone) == b""
 
 
-def test_a_strangers_phone_is_told_after_its_code_that_it_is_unknown(
-    browse: Browse, city: Cast
-) -> None:
+def test_unknown_phone_is_told_so_only_after_its_code(browse: Browse, city: Cast) -> None:
     page = prove(browse(), "/volunteer", "13900009999")
     assert page.status_code == 403
     assert "还没有报过名" in text_of(page)
 
 
-def test_a_phone_opens_no_desk(browse: Browse, city: Cast) -> None:
+def test_login_by_phone_is_refused_for_desk_users(browse: Browse, city: Cast) -> None:
     client = browse()
     one = approved(client)
     Post.objects.create(user=one.user, unit=one.squad, role=Role.HEAD)
@@ -249,7 +243,7 @@ def test_a_phone_opens_no_desk(browse: Browse, city: Cast) -> None:
     assert prove(client, "/volunteer").status_code == 403
 
 
-def test_holding_the_phone_is_a_volunteers_second_factor_and_nobody_elses(
+def test_phone_login_is_a_second_factor_for_volunteers_only(
     browse: Browse, settings: Settings, city: Cast
 ) -> None:
     client = browse()
@@ -257,17 +251,17 @@ def test_holding_the_phone_is_a_volunteers_second_factor_and_nobody_elses(
     assert prove(client, "/volunteer").status_code == 302
     settings.SECOND_FACTOR_REQUIRED = True
     assert client.get("/field").status_code == 200
-    # The same login by password alone, and another's.
+    # A login by password alone still needs a second factor.
     by_password = browse(one.user.username)
     assert by_password.get("/field").headers["Location"] == "/accounts/2fa/totp/activate/"
     assert browse("clerk").get("/desk/triage").status_code == 302
-    # As soon as it is more than a volunteer's, the phone is not enough any more.
+    # Once the login has another role, the phone no longer suffices.
     Post.objects.create(user=one.user, unit=one.squad, role=Role.HEAD)
     assert client.get("/field").headers["Location"] == "/volunteer"
     assert client.get("/desk/inbox").status_code == 302
 
 
-def test_codes_for_strangers_have_a_measure_of_their_own(
+def test_join_codes_are_rate_limited_per_squad(
     browse: Browse, settings: Settings, city: Cast
 ) -> None:
     settings.RATE_LIMITS = {"join": (2, 60.0)}
@@ -279,7 +273,7 @@ def test_codes_for_strangers_have_a_measure_of_their_own(
     assert browse().post("/join/milk", {"phone": BARE}).status_code == 200
 
 
-def test_where_no_message_can_be_sent_nothing_is_promised(
+def test_without_sms_no_code_can_be_requested(
     browse: Browse, settings: Settings, city: Cast
 ) -> None:
     settings.DEMO, settings.SMS_URL = False, ""
@@ -288,7 +282,7 @@ def test_where_no_message_can_be_sent_nothing_is_promised(
         assert browse().post(address, {"phone": BARE}).status_code == 404
 
 
-def test_the_code_and_the_poster(browse: Browse, city: Cast) -> None:
+def test_qr_code_and_poster_access(browse: Browse, city: Cast) -> None:
     assert browse().get("/join/care/qr.svg").headers["Content-Type"] == "image/svg+xml"
     page = text_of(browse("care-head").get("/desk/volunteers/-/poster/care"))
     assert "/join/care" in page
@@ -300,7 +294,7 @@ def test_the_code_and_the_poster(browse: Browse, city: Cast) -> None:
     assert 'href="/volunteer"' in text_of(browse().get("/accounts/login/"))
 
 
-def test_areas_are_found_for_whoever_joins(browse: Browse, city: Cast) -> None:
+def test_area_search_is_open_to_applicants(browse: Browse, city: Cast) -> None:
     found = browse().get("/geo/areas", {"q": "futian"}).json()
     found += browse().get("/geo/areas", {"q": "福田"}).json()
     assert "330782008" in {each["code"] for each in found}
@@ -308,14 +302,14 @@ def test_areas_are_found_for_whoever_joins(browse: Browse, city: Cast) -> None:
 
 
 @pytest.mark.parametrize("needed", [True, False])
-def test_a_phone_that_was_let_in_does_not_become_a_desks_login(
+def test_phone_login_cannot_take_over_the_account(
     browse: Browse, settings: Settings, city: Cast, needed: bool
 ) -> None:
     client = browse()
     one = approved(client)
     assert prove(client, "/volunteer").status_code == 302
     settings.DEMO, settings.SECOND_FACTOR_REQUIRED = False, needed
-    # Holding the phone for an hour does not make the login theirs for good, neither now …
+    # Holding the phone for an hour is not enough to take over the login, neither now …
     for path in (
         "/accounts/2fa/",
         "/accounts/2fa/totp/activate/",
@@ -324,16 +318,16 @@ def test_a_phone_that_was_let_in_does_not_become_a_desks_login(
     ):
         page = client.get(path)
         assert (path, page.status_code) == (path, 403)
-    # … nor when it has become a head's.
+    # … nor after the volunteer has become a head.
     Post.objects.create(user=one.user, unit=one.squad, role=Role.HEAD)
     assert client.get("/desk/volunteers").headers["Location"] == "/volunteer"
     assert "_auth_user_id" not in client.session
 
 
-def test_a_volunteer_by_phone_hears_at_once_what_happens(
+def test_phone_login_gets_live_updates_as_volunteer_only(
     browse: Browse, settings: Settings, city: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The door of streams gives its connection back; this one is the test's own.
+    # The permission check closes its connection; here that would be the test's own.
     monkeypatch.setattr(stream_permissions, "connection", SimpleNamespace(close=lambda: None))
     client = browse()
     one = approved(client)

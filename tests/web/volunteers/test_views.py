@@ -1,4 +1,4 @@
-"""A coordinator's desk and roster, for the coordinator and for another squad's."""
+"""The volunteers desk and the roster, for a squad's coordinator and for outsiders."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def leg_of(one: Volunteer, minutes: int = 90, **given: Any) -> Leg:
     )
 
 
-def test_a_coordinator_sees_their_own_by_state_and_finds_them(browse: Browse, city: Cast) -> None:
+def test_coordinator_lists_and_searches_only_their_own_squad(browse: Browse, city: Cast) -> None:
     mine, other = applied(), active("别队的人", "+8613700000002", "milk")
     active("钱多多", "+8613700000003")
     client = browse("care-head")
@@ -79,14 +79,14 @@ def test_a_coordinator_sees_their_own_by_state_and_finds_them(browse: Browse, ci
     assert client.get(DESK, {"q": "\x00", "state": "x", "page": "x"}).status_code == 200
 
 
-def test_numbers_cannot_be_tried_one_by_one(browse: Browse, settings: Settings, city: Cast) -> None:
+def test_phone_search_is_rate_limited(browse: Browse, settings: Settings, city: Cast) -> None:
     settings.RATE_LIMITS = {"phone": (2, 60.0)}
     client = browse("care-head")
     pages = [text_of(client.get(DESK, {"q": f"1370000000{n}"})) for n in range(3)]
     assert ["查得太多了" in page for page in pages] == [False, False, True]
 
 
-def test_who_has_the_desk(browse: Browse, city: Cast) -> None:
+def test_volunteers_desk_access_by_login(browse: Browse, city: Cast) -> None:
     for name, status in (
         ("care-head", 200),
         ("admin", 200),
@@ -103,7 +103,7 @@ def test_who_has_the_desk(browse: Browse, city: Cast) -> None:
     assert browse().get(DESK).status_code == 302
 
 
-def test_another_squads_leader_finds_nobody_and_can_do_nothing(browse: Browse, city: Cast) -> None:
+def test_coordinator_has_no_access_to_another_squad(browse: Browse, city: Cast) -> None:
     one = active(squad="milk")
     thief = browse("care-head")
     shift = shifts.add_shift(
@@ -128,7 +128,7 @@ def test_another_squads_leader_finds_nobody_and_can_do_nothing(browse: Browse, c
     assert thief.get(page_of(active("别人", "+8613700000004"))).status_code == 404
 
 
-def test_from_application_to_letting_go(browse: Browse, city: Cast) -> None:
+def test_coordinator_moves_a_volunteer_through_all_states(browse: Browse, city: Cast) -> None:
     one = applied()
     client = browse("care-head")
     assert "通过，请他加入" in text_of(client.get(page_of(one)))
@@ -152,7 +152,7 @@ def test_from_application_to_letting_go(browse: Browse, city: Cast) -> None:
     assert client.post(f"{page_of(one)}/fly").status_code == 404
 
 
-def test_a_reason_is_asked_for_and_comes_to_them(browse: Browse, city: Cast) -> None:
+def test_suspending_requires_a_reason(browse: Browse, city: Cast) -> None:
     one = active()
     client = browse("care-head")
     assert client.post(f"{page_of(one)}/suspend", {"why": "  "}).status_code == 422
@@ -160,7 +160,7 @@ def test_a_reason_is_asked_for_and_comes_to_them(browse: Browse, city: Cast) -> 
     assert one.state == "active"
 
 
-def test_that_the_phone_was_looked_at_is_written_down(browse: Browse, city: Cast) -> None:
+def test_revealing_a_phone_is_logged(browse: Browse, city: Cast) -> None:
     one = applied()
     client = browse("care-head")
     assert PHONE not in text_of(client.get(page_of(one)))
@@ -170,7 +170,7 @@ def test_that_the_phone_was_looked_at_is_written_down(browse: Browse, city: Cast
     assert "看了手机号" in again
 
 
-def test_what_they_can_and_where_is_changed_and_told(browse: Browse, city: Cast) -> None:
+def test_coordinator_changes_skills_areas_and_zones(browse: Browse, city: Cast) -> None:
     one = active()
     Skill.objects.update_or_create(code="car", defaults={"name": "开车"})
     Zone.objects.update_or_create(code="z1", defaults={"name": "一号小区", "status": "sealed"})
@@ -196,7 +196,7 @@ def test_what_they_can_and_where_is_changed_and_told(browse: Browse, city: Cast)
         assert client.post(page_of(one), wrong).status_code == 422
 
 
-def test_somebody_known_is_added_and_can_log_in(browse: Browse, city: Cast) -> None:
+def test_added_volunteer_can_log_in(browse: Browse, city: Cast) -> None:
     client = browse("care-head")
     given = {"squad": "care", "name": "孙小妹", "phone": "13700000005", "agreed": "on"}
     assert "先问过本人" in text_of(client.post(f"{DESK}/-/add", given | {"agreed": ""}))
@@ -215,7 +215,7 @@ def test_somebody_known_is_added_and_can_log_in(browse: Browse, city: Cast) -> N
     assert phone.get("/field").status_code == 200
 
 
-def test_hours_are_counted_without_hand_overs_and_without_names(browse: Browse, city: Cast) -> None:
+def test_hours_exclude_hand_overs_and_requester_data(browse: Browse, city: Cast) -> None:
     one = active()
     leg_of(one)
     leg_of(one, 45, kind="hand_over")
@@ -231,7 +231,7 @@ def test_hours_are_counted_without_hand_overs_and_without_names(browse: Browse, 
         assert secret not in page
 
 
-def test_what_a_suspended_one_held_is_free_again(browse: Browse, city: Cast) -> None:
+def test_suspending_a_volunteer_releases_their_case(browse: Browse, city: Cast) -> None:
     one = active()
     appeal = dispatched(file_one(), city, category="care", unit="care")
     actions.accept(appeal.pk, actor_of(one.user))
@@ -240,7 +240,7 @@ def test_what_a_suspended_one_held_is_free_again(browse: Browse, city: Cast) -> 
     assert (appeal.status, appeal.holder_id) == ("assigned", None)
 
 
-def test_the_list_takes_as_many_queries_for_many_as_for_few(
+def test_volunteer_list_query_count_is_bounded(
     browse: Browse, city: Cast, django_assert_max_num_queries: Any
 ) -> None:
     for n in range(12):
@@ -265,7 +265,7 @@ def plan(client: Client, one: Volunteer, starts: str, ends: str, day: str = MOND
     return client.post(f"{DESK}/-/roster?squad=care&week={MONDAY}", given)
 
 
-def test_a_week_is_planned_and_gaps_are_seen(browse: Browse, city: Cast) -> None:
+def test_roster_shows_shifts_and_gaps(browse: Browse, city: Cast) -> None:
     one, two = active(), active("钱多多", "+8613700000003")
     client = browse("care-head")
     assert plan(client, one, "08:00", "20:00").status_code == 302
@@ -296,7 +296,7 @@ def test_a_week_is_planned_and_gaps_are_seen(browse: Browse, city: Cast) -> None
         ("10:00", "11:00", MONDAY, False),
     ],
 )
-def test_nobody_is_on_duty_twice_at_once(
+def test_overlapping_shifts_are_refused(
     browse: Browse, city: Cast, starts: str, ends: str, day: str, fine: bool
 ) -> None:
     one = active()
@@ -307,7 +307,7 @@ def test_nobody_is_on_duty_twice_at_once(
     assert Shift.objects.filter(user=one.user).count() == 1 + fine
 
 
-def test_a_shift_ends_after_it_starts_and_within_a_day(city: Cast) -> None:
+def test_shift_ends_after_its_start_and_within_a_day(city: Cast) -> None:
     one = active()
     start = at("2026-12-07T08:00")
     for end in (start, start - timedelta(hours=1), start + timedelta(hours=24, minutes=1)):
@@ -316,7 +316,7 @@ def test_a_shift_ends_after_it_starts_and_within_a_day(city: Cast) -> None:
     shifts.add_shift(one.squad, one, start, start + timedelta(hours=24), head())
 
 
-def test_only_the_squads_own_are_planned(browse: Browse, city: Cast) -> None:
+def test_only_active_members_of_the_squad_can_be_planned(browse: Browse, city: Cast) -> None:
     client = browse("care-head")
     for one in (active(squad="milk"), applied("待审", "+8613700000006")):
         assert plan(client, one, "08:00", "20:00").status_code == 422
@@ -324,7 +324,7 @@ def test_only_the_squads_own_are_planned(browse: Browse, city: Cast) -> None:
     assert not Shift.objects.exists()
 
 
-def test_of_two_who_plan_for_one_person_at_once_one_does(own_city: City) -> None:
+def test_concurrent_plans_for_one_person_create_one_shift(own_city: City) -> None:
     one, by = active(), head()
     refused: list[bool] = []
     start = at("2026-12-07T08:00")
@@ -340,7 +340,7 @@ def test_of_two_who_plan_for_one_person_at_once_one_does(own_city: City) -> None
     assert Shift.objects.count() == 1
 
 
-def test_roles_and_kinds_that_have_the_desk(city: Cast) -> None:
+def test_volunteers_desk_access_by_role_and_unit_kind(city: Cast) -> None:
     user = User.objects.create(username="x")
     for unit, role, has in (
         ("care", Role.HEAD, True),
@@ -355,16 +355,12 @@ def test_roles_and_kinds_that_have_the_desk(city: Cast) -> None:
         assert (client.get(DESK).status_code == 200) is has, (unit, role)
 
 
-def test_whoever_waits_to_be_taken_in_is_no_login_without_a_post(
-    browse: Browse, city: Cast
-) -> None:
+def test_applicant_is_not_reported_as_login_without_a_post(browse: Browse, city: Cast) -> None:
     applied()
     assert "还没有岗位" not in text_of(browse("admin").get("/setup/user/"))
 
 
-def test_administrators_read_it_in_words_in_the_history_of_everything(
-    browse: Browse, city: Cast
-) -> None:
+def test_history_describes_volunteer_changes_in_words(browse: Browse, city: Cast) -> None:
     one = active()
     volunteers.suspend(one, head(), "没有按时到")
     two = active("钱多多", "+8613700000003")

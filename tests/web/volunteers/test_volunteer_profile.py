@@ -1,4 +1,4 @@
-"""A volunteer's own page and certificate: as themselves, and as a forger."""
+"""A volunteer's own page and certificate, including forged certificates."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def fresh(one: Volunteer) -> Volunteer:
 
 
 @pytest.mark.parametrize("hours", ["1", "2", "4", "8"])
-def test_ready_now_and_not_now(city: Cast, hours: str) -> None:
+def test_volunteer_sets_ready_and_away(city: Cast, hours: str) -> None:
     one = active()
     client = browser_of(one)
     assert "现在不来问您" in text_of(client.get(ME))
@@ -54,7 +54,7 @@ def test_ready_now_and_not_now(city: Cast, hours: str) -> None:
     assert "以前不来问您" in text_of(client.get(ME))
 
 
-def test_what_is_no_choice_is_none(city: Cast) -> None:
+def test_unknown_choices_are_not_found(city: Cast) -> None:
     one = active()
     client = browser_of(one)
     for verb, given in (
@@ -67,7 +67,7 @@ def test_what_is_no_choice_is_none(city: Cast) -> None:
     assert client.get(f"{ME}/ready").status_code == 405
 
 
-def test_the_weeks_hours(city: Cast) -> None:
+def test_weekly_hours_are_saved_and_cleared(city: Cast) -> None:
     one = active()
     client = browser_of(one)
     press(client, "hours", part=["0-6", "6-18", "9-0", "x", "0-7"])
@@ -78,7 +78,7 @@ def test_the_weeks_hours(city: Cast) -> None:
     assert fresh(one).hours == []
 
 
-def test_where_i_am_by_the_phone_or_by_a_name(city: Cast) -> None:
+def test_position_is_set_by_coordinates_or_area_name(city: Cast) -> None:
     one = active()
     client = browser_of(one)
     press(client, "here", lon="120.078456", lat="29.313456")
@@ -92,7 +92,7 @@ def test_where_i_am_by_the_phone_or_by_a_name(city: Cast) -> None:
     assert press(client, "here", lon="nan", lat="1e999").status_code == 422
 
 
-def test_skills_and_areas_but_no_pass_for_oneself(city: Cast) -> None:
+def test_volunteer_sets_skills_and_areas_but_no_zone_pass(city: Cast) -> None:
     one = active()
     Skill.objects.update_or_create(code="car", defaults={"name": "开车"})
     client = browser_of(one)
@@ -105,7 +105,7 @@ def test_skills_and_areas_but_no_pass_for_oneself(city: Cast) -> None:
     assert press(client, "service", more="没有的地方").status_code == 422
 
 
-def test_hours_and_tasks_and_nobodys_name(city: Cast) -> None:
+def test_own_hours_and_tasks_show_no_requester_data(city: Cast) -> None:
     one = active()
     leg_of(one, 90)
     leg_of(one, 45, kind="hand_over", title="在门口交接")
@@ -121,7 +121,7 @@ def test_hours_and_tasks_and_nobodys_name(city: Cast) -> None:
         assert secret not in page
 
 
-def test_leaving_is_meant_and_ends_it(city: Cast) -> None:
+def test_leaving_requires_confirmation_and_ends_all_sessions(city: Cast) -> None:
     one = active()
     client, elsewhere = browser_of(one), browser_of(one)
     assert press(client, "leave").status_code == 422
@@ -135,7 +135,7 @@ def test_leaving_is_meant_and_ends_it(city: Cast) -> None:
 
 
 @pytest.mark.parametrize("what", ["leg", "case"])
-def test_nobody_leaves_with_something_in_hand(city: Cast, what: str) -> None:
+def test_leaving_is_refused_with_work_in_hand(city: Cast, what: str) -> None:
     one = active()
     if what == "leg":
         leg_of(one, state="taken", done_at=None)
@@ -150,7 +150,7 @@ def test_nobody_leaves_with_something_in_hand(city: Cast, what: str) -> None:
     assert fresh(one).state == "active"
 
 
-def test_the_suspended_and_strangers_have_no_page(browse: Browse, city: Cast) -> None:
+def test_profile_is_refused_to_suspended_and_other_users(browse: Browse, city: Cast) -> None:
     one = active()
     client = browser_of(one)
     volunteers.suspend(one, User.objects.get(username="care-head"), "x")
@@ -161,9 +161,7 @@ def test_the_suspended_and_strangers_have_no_page(browse: Browse, city: Cast) ->
     assert browse("clerk").get(ME).status_code == 403
 
 
-def test_whoever_goes_out_without_being_a_volunteer_has_what_they_did(
-    browse: Browse, city: Cast
-) -> None:
+def test_handler_sees_their_work_but_no_volunteer_settings(browse: Browse, city: Cast) -> None:
     client = browse("milk-handler")
     page = text_of(client.get(ME))
     assert "我做了多少" in page
@@ -176,14 +174,14 @@ def test_whoever_goes_out_without_being_a_volunteer_has_what_they_did(
 
 
 def certificate(one: Volunteer) -> tuple[str, str]:
-    """The page, and the path that its code leads to."""
+    """The page, and the path of its verification link."""
     page = text_of(browser_of(one).get("/field/-/certificate"))
     found = re.search(r'href="[^"]*(/certificate/[^"]+)"', page)
     assert found is not None
     return page, found[1]
 
 
-def test_a_certificate_is_checked_by_anybody(browse: Browse, city: Cast) -> None:
+def test_anybody_can_verify_a_certificate(browse: Browse, city: Cast) -> None:
     one = active()
     leg_of(one, 90)
     leg_of(one, 60)
@@ -199,7 +197,7 @@ def test_a_certificate_is_checked_by_anybody(browse: Browse, city: Cast) -> None
     assert "大勇" not in said
 
 
-def test_a_forged_or_altered_one_is_none(browse: Browse, city: Cast) -> None:
+def test_forged_or_altered_certificate_is_rejected(browse: Browse, city: Cast) -> None:
     one = active()
     leg_of(one, 90)
     _page, path = certificate(one)
@@ -224,7 +222,7 @@ def test_a_forged_or_altered_one_is_none(browse: Browse, city: Cast) -> None:
         assert "这不是我们开的证明" in text_of(page)
 
 
-def test_without_a_task_there_is_nothing_to_certify(city: Cast) -> None:
+def test_no_certificate_without_a_finished_task(city: Cast) -> None:
     one = active()
     page = browser_of(one).get("/field/-/certificate", follow=True)
     assert "办完第一件" in text_of(page)
