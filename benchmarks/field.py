@@ -121,7 +121,7 @@ def run(options: argparse.Namespace) -> list[Measurement]:
 def _sustained_rate(port: int, keys: list[str], share: float, most: float) -> tuple[float, float]:
     """Return the highest tried rate whose p99 is within the limit, or the last, and its p99 in ms.
 
-    `share` of the presses can be takes.
+    Enough legs are open for this `share` of the requests to succeed.
     """
     done = p99 = 0.0
     for rate in (most * 0.9 * 0.85**n for n in range(6)):
@@ -251,13 +251,13 @@ def _add_cases(count: int) -> None:
 
 
 def _press(port: int, keys: list[str], cases: int, rate: float = 0.0) -> dict[str, Any]:
-    """Press once per login for one of so many new cases, at `rate` per second or all at once if it
-    is 0; return the result of `send_requests`.
+    """Send one request per login to take a leg of one of `cases` new cases, at `rate` per second,
+    or all at once if it is 0; return the result of `send_requests`.
     """
     _add_cases(cases)
     legs = [pk for (pk,) in execute("SELECT id FROM errands_leg WHERE state = 'open' ORDER BY id")]
     chance = random.Random(5)  # noqa: S311  # the same each run
-    # Each leg is wanted at least once, so each has to be taken.
+    # Request each leg at least once, so that each must end up taken.
     chosen = [*legs, *(chance.choice(legs) for _key in keys[len(legs) :])]
     if len(legs) < len(keys):
         chance.shuffle(chosen)

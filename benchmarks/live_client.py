@@ -122,7 +122,7 @@ async def run(port: int, database_url: str) -> None:
         for viewer, (reader, _writer) in zip(viewers, streams, strict=True):
             running.append(tasks.create_task(viewer.listen(reader, tasks)))
         seen = -1
-        # Until a while brings no event, and each part is there.
+        # Until no event has come for a while and every part has been fetched.
         while (now := sum(len(v.heard) for v in viewers)) != seen or any(v.owed for v in viewers):
             seen = now
             await asyncio.sleep(SETTLED)

@@ -1,6 +1,7 @@
 """Accessibility, layout and transfer checks of a page in a real browser.
 
 no_violations(page)   axe-core finds no violations (WCAG 2.1 A and AA, and best practices)
+no_violations_of_look(page)  the same, of the rules about colour, size and language only
 taps(page)            touch targets are at least 44 by 44 pixels, except links within text
 fits(page)            no horizontal overflow
 watch_shifts(page)    call before page.goto; then shifts(page) checks the cumulative layout shift
@@ -18,6 +19,15 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Page
 
 _AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
+_RULES_OF_LOOK = [
+    "color-contrast",
+    "link-in-text-block",
+    "scrollable-region-focusable",
+    "html-has-lang",
+    "html-lang-valid",
+    "valid-lang",
+    "document-title",
+]
 _TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 
 
@@ -28,6 +38,16 @@ def _axe() -> str:
 
 def no_violations(page: Page, without: tuple[str, ...] = ()) -> None:
     """Axe finds no violations; each rule disabled by `without` needs a reason at the call."""
+    rules = {name: {"enabled": False} for name in without}
+    _run_axe(page, {"runOnly": {"type": "tag", "values": _TAGS}, "rules": rules})
+
+
+def no_violations_of_look(page: Page) -> None:
+    """Axe finds no violations of the rules that theme, screen and language can change."""
+    _run_axe(page, {"runOnly": {"type": "rule", "values": _RULES_OF_LOOK}})
+
+
+def _run_axe(page: Page, options: dict[str, Any]) -> None:
     # Wait for CSS transitions: only the final colours matter for contrast.
     page.evaluate(
         "() => Promise.all(document.getAnimations().filter(each => each instanceof CSSTransition)"
@@ -35,14 +55,12 @@ def no_violations(page: Page, without: tuple[str, ...] = ()) -> None:
     )
     # Evaluated, because our content security policy would block a script element.
     page.evaluate(_axe() + "; undefined")
+    # Preloading would fetch each style sheet again, for one rule about rotated phones.
     found = page.evaluate(
-        """([tags, without]) => axe.run(document, {
-             runOnly: { type: "tag", values: tags },
-             rules: Object.fromEntries(without.map(name => [name, { enabled: false }])),
-             resultTypes: ["violations"],
-           }).then(said => said.violations.flatMap(rule => rule.nodes.map(
-             node => `${rule.id}: ${node.target.join(" ")} ${node.failureSummary}`)))""",
-        [_TAGS, list(without)],
+        """(options) => axe.run(document, options).then(
+             said => said.violations.flatMap(rule => rule.nodes.map(
+               node => `${rule.id}: ${node.target.join(" ")} ${node.failureSummary}`)))""",
+        {"resultTypes": ["violations"], "preload": False, **options},
     )
     assert not found, "\n".join((page.url, *found))
 

@@ -1,4 +1,4 @@
-"""Login helpers for browser tests."""
+"""Logging in at a browser."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from django.test import Client
 from playwright.sync_api import Page
 
 from tests.live import HOST
+from tests.sessions import log_client_in
 from yinghu.people.models import User
 
 
 def start_session(page: Page, user: User) -> Page:
-    """Set the session cookie of a logged-in user; opens no page."""
+    """Give a browser page the session of this login; open no page."""
     client = Client()
-    client.force_login(user)
+    log_client_in(client, user)
     name = settings.SESSION_COOKIE_NAME
     page.context.add_cookies(
         [

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import pytest_django
 from django.db import connection, transaction
+from django.template.base import Template
 from django.utils import translation
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.plugin import blocking_manager_key
@@ -25,8 +26,9 @@ from pytest_django.plugin import blocking_manager_key
 from tests import databases
 from tests.cast import Cast, cast
 from tests.cities import own_city  # noqa: F401  # a fixture
-from tests.homes import first_start, own_folder, own_home  # noqa: F401  # fixtures
+from tests.homes import first_start, own_folder, own_home, own_run  # noqa: F401  # fixtures
 from tests.live import Live
+from tests.sessions import known_sessions
 from tests.settings import RUN, TEMPLATE, WORKER
 from yinghu.appeals import city_texts
 
@@ -101,9 +103,20 @@ def django_db_setup(
         databases.copy_template(name)
         connection.settings_dict["NAME"] = name
         cast()
+        known_sessions()
     yield
     with django_db_blocker.unblock():
         databases.drop(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_templates(django_test_environment: None) -> Iterator[None]:
+    """Render templates as in production, instead of with a signal for each of the parts, of which
+    a page has dozens; responses have no `context` and no `templates`.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Template, "_render", lambda self, context: self.nodelist.render(context))
+        yield
 
 
 @pytest.fixture(autouse=True)

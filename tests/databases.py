@@ -1,4 +1,4 @@
-"""Test databases: a migrated template with the demo city, which is copied for each use.
+"""Test databases: `TEMPLATE` with the demo city and `EMPTY`, migrated, and copied for each use.
 
 Migrating takes seconds, so the embedded server's data folder after migration is kept in pytest's
 cache under a hash of the migrations and their imports. The demo is loaded in each run: that takes
@@ -25,7 +25,8 @@ from django.db import connection, connections
 from psycopg import sql
 
 from benchmarks.databases import drop_database
-from tests.settings import RUN, SERVER_URL, TEMPLATE
+from tests.sessions import create_sessions
+from tests.settings import EMPTY, RUN, SERVER_URL, TEMPLATE
 from yinghu import demo
 from yinghu.config import PROJECT
 from yinghu.server import embedded
@@ -57,8 +58,10 @@ def build_template(cache: Path) -> None:
             # Stopped, so that its files are consistent.
             _keep_data(kept)
         _server.enter_context(embedded.run_server(RUN, durable=False))
+    copy_template(EMPTY, TEMPLATE)
     with queries_go_to(TEMPLATE):
         demo.load()
+        create_sessions()
 
 
 def destroy_template() -> None:
@@ -67,12 +70,13 @@ def destroy_template() -> None:
         _server.close()
     else:
         drop(TEMPLATE)
+        drop(EMPTY)
 
 
-def copy_template(name: str) -> None:
-    """Create the database `name` as a copy of the template."""
+def copy_template(name: str, template: str = TEMPLATE) -> None:
+    """Create the database `name` as a copy of `template`."""
     create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
-    _execute(create.format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
+    _execute(create.format(sql.Identifier(name), sql.Identifier(template)))
 
 
 def drop(name: str) -> None:

@@ -17,8 +17,9 @@ import psycopg
 import pytest
 
 from benchmarks.processes import free_port
+from tests import databases
 from tests.live import answers, until
-from tests.settings import SCRATCH
+from tests.settings import EMPTY, SCRATCH
 from yinghu.config import PROJECT
 from yinghu.server import embedded
 from yinghu.server.cluster import Cluster, processes
@@ -107,6 +108,18 @@ def up(home: Path, **given: str) -> Iterator[Up]:
         with contextlib.suppress(AssertionError):
             until(lambda: run.remains() == [], "its processes to end", 30)
         assert run.remains() == []
+
+
+@pytest.fixture
+def own_run(own_folder: Path) -> Iterator[Up]:
+    """`yinghu up` on an empty external database, thus without the demo."""
+    name = f"{own_folder.name.replace('-', '_')}_own"
+    databases.copy_template(name, EMPTY)
+    try:
+        with up(own_folder / "var", DATABASE_URL=databases.database_url(name)) as run:
+            yield run
+    finally:
+        databases.drop(name)
 
 
 def seen_by_others(home: Path) -> list[str]:

@@ -31,10 +31,10 @@ from yinghu.server import embedded  # noqa: E402  # reads YINGHU_HOME
 
 SERVER_URL = ENV.database_url or embedded.url(RUN)
 DATABASE_URL = SERVER_URL
-TEMPLATE = "test_template"
+TEMPLATE, EMPTY = "test_template", "test_empty"
 if not ENV.embedded:
     # Other runs may use the same server.
-    TEMPLATE += f"_{RUN.name.replace('-', '_')}"
+    TEMPLATE, EMPTY = (f"{name}_{RUN.name.replace('-', '_')}" for name in (TEMPLATE, EMPTY))
 DATABASES["default"] = database_settings(SERVER_URL) | {"CONN_HEALTH_CHECKS": False}
 DATABASES["default"]["OPTIONS"].pop("pool")
 

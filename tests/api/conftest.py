@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from tests.live import Live
-from yinghu import demo
 from yinghu.people.models import User
 from yinghu.people.tokens import new_key
 
@@ -97,7 +96,6 @@ STEPS: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.fixture
 def api(live: Live) -> Iterator[Api]:
     """The API of the demo city."""
-    demo.load()
     made = Api(live.url)
     yield made
     made.http.close()

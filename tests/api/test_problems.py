@@ -62,9 +62,6 @@ def test_unsupported_language_falls_back_to_chinese(api: Api) -> None:
 
 @pytest.mark.django_db
 def test_session_needs_a_csrf_token(django_user_model: type[User]) -> None:
-    from yinghu import demo
-
-    demo.load()
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(
         User.objects.get(username="clerk"), "allauth.account.auth_backends.AuthenticationBackend"

@@ -15,8 +15,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from benchmarks.databases import drop_database
-from tests.databases import database_url
 from tests.homes import FirstStart, Up, people_in, up
 from tests.live import answers, until
 from yinghu.config import PROJECT
@@ -109,20 +107,11 @@ def test_port_in_use_is_reported_before_anything_starts(own_folder: Path) -> Non
 
 
 @pytest.mark.process
-def test_external_database_starts_no_server_and_no_demo(
-    own_folder: Path,
-) -> None:
-    name = f"{own_folder.name.replace('-', '_')}_own"
-    with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"')
-        try:
-            with up(own_folder / "var", DATABASE_URL=database_url(name)) as run:
-                assert "clerk" not in run.said()
-                assert not (run.home / "postgres").exists()
-                with psycopg.connect(database_url(name)) as db:
-                    assert db.execute("SELECT count(*) FROM people_user").fetchone() == (0,)
-        finally:
-            drop_database(admin, name)
+def test_external_database_starts_no_server_and_no_demo(own_run: Up) -> None:
+    assert "clerk" not in own_run.said()
+    assert not (own_run.home / "postgres").exists()
+    with psycopg.connect(own_run.environment["DATABASE_URL"]) as db:
+        assert db.execute("SELECT count(*) FROM people_user").fetchone() == (0,)
 
 
 def test_invalid_environment_is_reported_line_by_line(own_folder: Path) -> None:

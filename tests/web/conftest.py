@@ -12,6 +12,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from tests.cast import Cast
+from tests.sessions import log_client_in
 from yinghu.common.rate_limit import buckets
 from yinghu.people.models import User
 
@@ -33,7 +34,7 @@ def browse(city: Cast) -> Browse:
     def start(username: str = "", **options: Any) -> Client:
         client = Client(**options)
         if username:
-            client.force_login(User.objects.get(username=username))
+            log_client_in(client, User.objects.get(username=username))
         return client
 
     return start

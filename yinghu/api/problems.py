@@ -91,7 +91,7 @@ def language_of(header: str) -> str:
 
 
 def refused(error: Refused) -> Problem:
-    """A refusal of the loop."""
+    """The problem for a `Refused`."""
     errors = [FieldError(error.field, error.code, error.message)] if error.field else []
     return Problem(error.status, error.code, error.message, errors)
 
@@ -146,7 +146,7 @@ def busy() -> Problem:
 
 
 def no_database() -> Problem:
-    """No database connection; nothing was promised."""
+    """No database connection; nothing was acknowledged."""
     detail = _("数据库暂时连不上，请稍后重试")
     return Problem(503, "no_database", detail, headers={"Retry-After": "2"})
 

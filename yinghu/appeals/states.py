@@ -123,7 +123,7 @@ OF_UNITS = (
 """Kinds that run for a named unit."""
 
 ASKED = (*OF_UNITS, ClockKind.ACCOUNT, ClockKind.RULING)
-"""Kinds by which somebody waits for an answer of a unit or a desk."""
+"""Kinds that limit how long a unit or a desk may take to answer somebody."""
 
 
 class Who(Labelled):

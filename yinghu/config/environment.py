@@ -246,7 +246,7 @@ class Environment(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        # Platforms that run containers set these three; all others are ours.
+        # Container platforms set these three names; all others have our prefix.
         alias_generator=lambda name: (
             name.upper() if name in {"database_url", "host", "port"} else f"YINGHU_{name.upper()}"
         ),
@@ -271,44 +271,45 @@ class Environment(BaseSettings):
     """Port on which the web server listens."""
 
     web_processes: Annotated[int, _must("be a number from 1 to 64", _between(1, 64))] = 1
-    """Processes of the web server; one for each core where thousands come at once."""
+    """Number of web server processes; for thousands of users at once, one per CPU core."""
 
     site_url: Annotated[str, BeforeValidator(_site_url)] = _variable(None, "http://HOST:PORT")
-    """Address under which people reach the site; it goes into links and QR codes. Needed as soon as
-    HOST is not this machine only."""
+    """Address at which people reach the site, used in links and QR codes. Required if HOST is open
+    to other machines."""
 
     allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(_allowed_hosts)] = _variable(
         None, "the host of YINGHU_SITE_URL and this machine"
     )
-    """Further host names that may stand in a request, with commas."""
+    """Further host names that requests may use, separated by commas."""
 
     trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = _variable(
         (), "none"
     )
-    """Networks of reverse proxies whose X-Forwarded-For and -Proto are believed, with commas."""
+    """Networks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto headers are trusted,
+    separated by commas."""
 
     demo: Annotated[bool, BeforeValidator(_demo)] = _variable(
         None, "on with the embedded database on this machine only and no proxy, else off"
     )
-    """The demo city with one-click logins. On a database of your own, on an open HOST, under a
-    YINGHU_SITE_URL that is not this machine's, or with YINGHU_TRUSTED_PROXIES it is on only when
-    this says yes-this-is-a-demo."""
+    """The demo city with one-click logins. With your own database, an open HOST, a YINGHU_SITE_URL
+    that is not this machine's, or YINGHU_TRUSTED_PROXIES, it is on only if the value is
+    yes-this-is-a-demo."""
 
     debug: Annotated[
         bool, _must("be on or off", ("on", "off").__contains__), AfterValidator(_debug)
     ] = _variable(False, "`off`")
-    """Pages of errors with their causes, for developers."""
+    """Detailed error pages and the style guide, for developers."""
 
     given_secret_key: _SecretKey | None = _variable(
         None, _GENERATED, secret=True, alias="YINGHU_SECRET_KEY"
     )
-    """Signs sessions and links."""
+    """Key that signs sessions and links."""
 
     given_data_keys: Annotated[tuple[bytes, ...], BeforeValidator(_data_keys)] | None = _variable(
         None, _GENERATED, secret=True, alias="YINGHU_DATA_KEYS"
     )
-    """Keys of the encrypted fields: base64 of 32 bytes each, newest first, with commas. Without
-    them names and phones cannot be read again: keep a copy apart from the database."""
+    """Keys of the encrypted fields: base64 of 32 bytes each, newest first, separated by commas.
+    Without them, names and phones cannot be decrypted: keep a copy apart from the database."""
 
     metrics_token: str = _variable("", "none: only this machine may read them", secret=True)
     """Bearer token for /metrics."""
@@ -316,15 +317,15 @@ class Environment(BaseSettings):
     time_zone: Annotated[
         str, _must("be a zone of the IANA database, such as Asia/Shanghai", ZoneInfo)
     ] = "Asia/Shanghai"
-    """Zone of dates that people read."""
+    """IANA time zone of displayed dates and times."""
 
     phone_region: Annotated[
         str, Field(pattern="^[A-Z]{2}$"), _must("be a country of two capital letters, such as CN")
     ] = "CN"
-    """Country of phones written without a +."""
+    """Country of phone numbers without a country code."""
 
     log_format: Annotated[Literal["console", "json"], _must("be console or json")] = "console"
-    """console or json."""
+    """Log format: console or json."""
 
     email_url: _EmailUrl = _variable(
         "", "none: no mail is sent; in demo mode mails are written to the log", secret=True
@@ -332,12 +333,13 @@ class Environment(BaseSettings):
     """Mail server: smtp://, smtp+tls:// (STARTTLS) or smtps://user:password@host:port."""
 
     email_from: str = "yinghu@localhost"
-    """Sender of mails."""
+    """Sender address of e-mails."""
 
     sms_url: Annotated[str, AfterValidator(_sms_url)] = _variable(
         "", "none: codes by phone are not offered; in demo mode the page shows them", secret=True
     )
-    """Gateway for text messages: takes POST with JSON {phone, text} (docs/channels.md)."""
+    """Address of the gateway for text messages; it takes POST with JSON {phone, text}
+    (docs/channels.md)."""
 
     sms_token: str = _variable("", "none", secret=True)
     """Bearer token for that gateway."""
@@ -345,19 +347,19 @@ class Environment(BaseSettings):
     notice_providers: Annotated[tuple[str, ...], BeforeValidator(_notice_providers)] = _variable(
         ("log",), "`log`"
     )
-    """By what notices go out besides the pages, with commas: log (a line in the log for each,
-    without its words), email (over YINGHU_EMAIL_URL, to logins that have an address)."""
+    """Transports of notifications, besides the pages, separated by commas: log (one log line each,
+    without the text), email (by YINGHU_EMAIL_URL, to logins with an address)."""
 
     map_tiles: Annotated[
         str, _must("look like https://tiles.example.org/{z}/{x}/{y}.png", _is_tile_url)
     ] = _variable("", "none: maps show outlines and pins, and nobody else is contacted")
-    """Address of map tiles, with {z}, {x} and {y}; browsers then fetch them from there."""
+    """URL of map tiles, with {z}, {x} and {y}; browsers fetch them directly from there."""
 
     map_credit: str = ""
-    """What the tiles' makers want to be written on maps."""
+    """Attribution that the provider of the tiles requires on maps."""
 
     map_datum: Annotated[Literal["wgs84", "gcj02"], _must("be wgs84 or gcj02")] = "wgs84"
-    """What the tiles are drawn in: wgs84, or gcj02 as maps made in China are."""
+    """Coordinate system of the tiles: wgs84, or gcj02 for maps made in China."""
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         source = VariableSource(type(self), os.environ if environ is None else environ)

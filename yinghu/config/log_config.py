@@ -21,7 +21,7 @@ def without_secrets(text: str) -> str:
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
-    """A refusal (403, 404) says where it happened; its traceback tells nothing more."""
+    """Drop the traceback of refusals (403, 404): the message already names the path."""
     if record.levelno < logging.ERROR:
         record.exc_info = None
     return True
@@ -78,9 +78,9 @@ def configure(form: str, *, debug: bool = False) -> None:
                 "django.request": {"filters": ["refusals"]},
                 "django.template": {"level": "INFO"},
                 "django.utils.autoreload": {"level": "INFO"},
-                # Caused by every scanner on the Internet; django.request logs the 400.
+                # Internet scanners cause these all the time; django.request logs the 400.
                 "django.security.DisallowedHost": {"level": "CRITICAL"},
-                # It would log three lines per job.
+                # On INFO it logs three lines per job.
                 "procrastinate": {"level": "WARNING"},
                 "psycopg.pool": {"level": "WARNING"},
             },

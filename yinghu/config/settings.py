@@ -243,8 +243,8 @@ CACHES = {
 def _mail(url: str, *, demo: bool) -> dict[str, Any]:
     """Django's mail settings from smtp://, smtp+tls:// or smtps://.
 
-    Without a server, mails are dropped, because links that let somebody in do not belong in a log;
-    in demo mode, where there is nothing to protect, they go to the terminal.
+    Without a server, mails are dropped, because login links must not be logged; in demo mode, which
+    has no secrets, they are written to the terminal.
     """
     parts = urlsplit(url)
     if not url:

@@ -1,4 +1,4 @@
-"""The app of routing rules and errands."""
+"""Django app of errands."""
 
 from django.apps import AppConfig
 

@@ -1,7 +1,7 @@
 """Verbs of helpers on a leg of an errand, each row with its function.
 
-Every step locks the case's row, so legs need no lock of their own: of people who press at once, one
-gets the leg. `eligibility` says who may take a leg, `offers` who is asked to.
+Every step locks the case's row, so legs need no lock of their own: if several people take a leg at
+once, one gets it. `eligibility` says who may take a leg, `offers` who is asked to.
 """
 
 from collections.abc import Callable, Sequence
@@ -204,7 +204,7 @@ HAND_OVER = Verb(
 
 @HAND_OVER.action
 def hand_over(leg_id: int, actor: Actor, *, at: datetime | None = None) -> Event:
-    """Confirm one side of a hand-over. Forbidden for others, Conflict before the leg before it."""
+    """Confirm one side of a hand-over. Conflict if the leg before is not done."""
 
     def step(_appeal: Appeal, course: Course, mine: Leg, now: datetime) -> dict[str, Any]:
         gives, receives = mine.giver_id == actor.user_id, mine.holder_id == actor.user_id

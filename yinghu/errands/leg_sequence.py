@@ -48,7 +48,7 @@ class Course:
         return all(each.state in _ENDED for each in self.before(leg))
 
     def along(self, leg: Leg) -> list[Leg]:
-        """Return the leg and those its taker must also do: carry the goods if no one takes over."""
+        """Return the leg and those taken with it: carrying its goods, unless somebody took that."""
         found = [leg]
         for each in self:
             carried = each.kind == LegKind.CARRY and each.state == Leg.State.OPEN

@@ -1,4 +1,4 @@
-"""Errands, by which an appeal is served, in legs."""
+"""Tables of errands, their legs, and offers of legs to helpers."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models

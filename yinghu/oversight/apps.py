@@ -1,4 +1,4 @@
-"""The app of supervision, whistles and shared cases."""
+"""Django app of supervision, whistles and shared cases."""
 
 from django.apps import AppConfig
 

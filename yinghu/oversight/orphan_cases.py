@@ -1,7 +1,7 @@
 """Orphan cases: cases for which nobody is responsible, and their reassignment.
 
-Responsible for a case at a desk is a person of that desk whose post covers its area; with a unit, a
-person who serves there; in handling, its holder.
+The people responsible are, for a case at a desk, those of the desk whose posts cover its area; for
+a case with a unit, those who serve there; for a case in handling, its holder.
 """
 
 import structlog

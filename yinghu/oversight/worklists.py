@@ -19,8 +19,8 @@ Lists = dict[str, QuerySet[Appeal]]
 def own(actor: Actor) -> Lists:
     """Return a person's lists, by name.
 
-    A head is responsible for all of the unit's cases, everybody else for what they hold, and with
-    colleagues for cases not accepted yet; a volunteer may leave those to others.
+    A head's lists have all cases of the unit; those of others have the cases that they hold and,
+    unless they only volunteer, those that their units have not accepted yet.
     """
     now = timezone.now()
     headed = [grant.unit_id for grant in actor.grants if grant.role == Role.HEAD]

@@ -203,7 +203,7 @@ class VerbForm(forms.Form):
         if verb.hurried:
             now = timezone.localtime().strftime("%Y-%m-%dT%H:%M:%S")
             self.fields["until"].widget.attrs |= {"data-quick": _quick_deadlines(), "data-now": now}
-        # The row names the reader of the words; this form shows whose words they are.
+        # The field's label names the reader of the text; here it has to name the author.
         if "words" in self.fields and (own or verb.for_requester):
             self.fields["words"].label = _("您想说的") if own else _("诉求人的话")
         if "satisfaction" in self.fields:

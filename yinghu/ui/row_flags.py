@@ -1,4 +1,4 @@
-"""Warning marks in lists: by its status alone, a case that came back looks like a new one."""
+"""Warning marks in lists, because the status alone does not show that a case came back."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Mark:
 def marks_of(appeals: Iterable[Appeal]) -> dict[int, list[Mark]]:
     """Find the marks of appeals that have not ended, by id, with one query.
 
-    What the requester said counts since the last answer, a step back until the step is repeated.
+    The requester's messages count since the last answer, setbacks until the step is repeated.
     """
     active = {each.pk: each for each in appeals if each.state in OPEN | {Status.RESOLVED}}
     counts: dict[int, dict[Verb, int]] = {pk: {} for pk in active}
@@ -96,5 +96,5 @@ def _marks(appeal: Appeal, count: dict[Verb, int], called: datetime | None) -> I
 
 
 def _count_text(n: int, once: str, often: str) -> str:
-    """Word a count; once is worded without a number, which no plural form can do."""
+    """Format a count; a single one has no number, which plural forms cannot express."""
     return once if n == 1 else often % n

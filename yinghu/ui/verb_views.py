@@ -26,9 +26,9 @@ from yinghu.ui.forms import VerbForm
 Done = TypeVar("Done")
 
 _REPEATABLE = {"words", "why", "photos", "arrived", "point"}
-"""Fields of verbs that say no more than words; see `is_duplicate`."""
+"""Fields of verbs that only send a message; see `is_duplicate`."""
 _SAME = {RATE: {"solved", "satisfaction", "unreached"}, REPORT_IN: {"unit"}, CONTEST: {"unit"}}
-"""Further fields by which it recognises the same submission."""
+"""Further fields that `is_duplicate` compares, by verb."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def is_duplicate(own: QuerySet[Event], form: VerbForm, seen: int | None) -> bool
     """Is this a duplicate submission? One of the sender's events (`own`) has the same words since
     the version `seen` by the form, or within a minute where the form has none.
 
-    False for verbs that say more than words: sorting into another category is no second press.
+    False for verbs with other fields, such as a category: a second submission may be intended.
     """
     if {field.name for field in form.verb.fields} - _REPEATABLE - _SAME.get(form.verb, set()):
         return False

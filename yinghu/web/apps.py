@@ -1,4 +1,4 @@
-"""The app that keeps the tables of the pages: see `models.py`."""
+"""Django app with the tables of the pages (`models.py`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What belongs to a desk and its user, and is no part of any appeal."""
+"""Tables of the staff pages: data of users that is not part of an appeal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 
 class Skip(models.Model):
-    """A case that somebody left for later: out of their own list until `until`, then back."""
+    """A snoozed case: hidden from the user's own lists until `until`."""
 
     user = models.ForeignKey("people.User", models.CASCADE)
     appeal = models.ForeignKey("appeals.Appeal", models.CASCADE, related_name="skips")
@@ -21,7 +21,7 @@ class Skip(models.Model):
 
 
 class SavedView(models.Model):
-    """A filter of the list of cases that somebody keeps: `query` is what stands behind the ?."""
+    """A saved filter of the case list; `query` is the URL's query string, without the `?`."""
 
     user = models.ForeignKey("people.User", models.CASCADE, related_name="views")
     name = models.CharField(max_length=40)
@@ -36,7 +36,7 @@ class SavedView(models.Model):
 
 
 class Viewing(models.Model):
-    """Somebody has this case open: said again while the page lives, forgotten when it is old."""
+    """A user has this case open. Renewed while the page is open; old rows are deleted."""
 
     user = models.ForeignKey("people.User", models.CASCADE)
     appeal = models.ForeignKey("appeals.Appeal", models.CASCADE, related_name="viewings")
@@ -50,7 +50,7 @@ class Viewing(models.Model):
 
 
 class GuidePutOff(models.Model):
-    """An administrator who does not want to begin at the first-run guide any more."""
+    """An administrator who has dismissed the first-run guide as landing page."""
 
     user = models.OneToOneField("people.User", models.CASCADE, related_name="+")
 

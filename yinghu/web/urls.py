@@ -1,10 +1,10 @@
-"""Addresses of the pages: those of each audience stand in its folder."""
+"""URLs of all pages, from the `urls.py` of each package."""
 
 from django.urls import include, path
 
 urlpatterns = [
     path("", include("yinghu.web.citizen.urls")),
-    # Before the field, whose /field/<number>/<verb> would take /field/-/me.
+    # Before `field`, whose /field/<number>/<verb> would match /field/-/me.
     path("", include("yinghu.web.volunteers.urls")),
     path("", include("yinghu.web.field.urls")),
     path("", include("yinghu.web.case.urls")),

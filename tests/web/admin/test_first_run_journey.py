@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import base64
 import hmac
-import os
 import re
 import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser_checks import no_violations
 from tests.conftest import DESK, PHONE
-from tests.homes import Up, up
+from tests.homes import Up
 from tests.journeys.test_loop import fits
 from yinghu.config import PROJECT
 
-pytestmark = [pytest.mark.browser, pytest.mark.embedded]
+pytestmark = [pytest.mark.browser, pytest.mark.process]
 
 PASSWORD = "Qingshan-2026-lvshui"
-OFF = {"YINGHU_DEMO": "off"}
 
 
 def code(secret: str) -> str:
@@ -39,27 +35,15 @@ def code(secret: str) -> str:
 
 def admin_link(run: Up, name: str) -> str:
     """The link that `yinghu admin` prints in the server's environment."""
-    inherited = {
-        key: value
-        for key, value in os.environ.items()
-        if key not in {"DATABASE_URL", "DJANGO_SETTINGS_MODULE"}
-    }
     said = subprocess.run(
         [sys.executable, "-m", "yinghu", "admin", name],
         cwd=PROJECT,
-        env={**inherited, "YINGHU_HOME": str(run.home), "PORT": str(run.port), **OFF},
+        env=run.environment,
         capture_output=True,
         text=True,
         check=True,
     )
     return said.stdout.strip()
-
-
-@pytest.fixture
-def run(own_folder: Path) -> Iterator[Up]:
-    """`yinghu up` without the demo, on an empty database."""
-    with up(own_folder / "home", **OFF) as started:
-        yield started
 
 
 def person(browser: Browser, run: Up, size: dict[str, int]) -> Page:
@@ -94,7 +78,8 @@ def back_to_guide(page: Page) -> None:
     expect(page).to_have_url(re.compile("/setup/guide$"))
 
 
-def test_empty_city_is_set_up_and_resolves_first_appeal(run: Up, browser: Browser) -> None:
+def test_empty_city_is_set_up_and_resolves_first_appeal(own_run: Up, browser: Browser) -> None:
+    run = own_run
     citizen = person(browser, run, PHONE)
     citizen.goto("/")
     expect(citizen.get_by_role("heading", name="平台还没有设置好")).to_be_visible()

@@ -161,14 +161,14 @@ def test_batch_skips_a_case_changed_meanwhile(
     assert statuses(three) == ["assigned", "handling", "handling"]
 
 
-@pytest.mark.parametrize(
-    "verb", [*(verb.name for verb in VERBS.values() if verb not in BATCH_VERBS), "drop table"]
-)
-def test_batch_refuses_other_verbs(browse: Browse, three: list[Appeal], verb: str) -> None:
+def test_batch_refuses_other_verbs(browse: Browse, three: list[Appeal]) -> None:
     before = Event.objects.count()
-    said = text_of(press(browse("clerk"), three, verb, do="1", words="x", why="x"))
-    assert "要做什么" in said
-    assert Event.objects.count() == before
+    clerk = browse("clerk")
+    others = [verb.name for verb in VERBS.values() if verb not in BATCH_VERBS]
+    for verb in (*others, "drop table"):
+        said = text_of(press(clerk, three, verb, do="1", words="x", why="x"))
+        assert "要做什么" in said, verb
+        assert Event.objects.count() == before, verb
 
 
 def test_batch_takes_no_photos_and_limits_selection(browse: Browse, three: list[Appeal]) -> None:

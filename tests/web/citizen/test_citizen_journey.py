@@ -430,11 +430,14 @@ def test_citizen_pages_are_accessible(
         browser_checks.shifts(page)
         for details in page.locator("main details").all():
             details.evaluate("part => { part.open = true }")
-        browser_checks.no_violations(page)
+        if look == {"color_scheme": "light"}:
+            browser_checks.no_violations(page)
+        else:
+            # The structure is the same with another theme or language.
+            browser_checks.no_violations_of_look(page)
         browser_checks.fits(page)
         if size is PHONE:
             browser_checks.taps(page)
             page.evaluate("document.documentElement.dir = 'rtl'")
             browser_checks.fits(page)
             browser_checks.taps(page)
-            browser_checks.no_violations(page)

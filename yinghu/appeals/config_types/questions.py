@@ -31,7 +31,7 @@ COLUMNS = {
     "required": "required",
     "urgent": "urgent",
 }
-"""Part of a question -> its column in a question table (`config_question_table.py`)."""
+"""Part of a question -> its column in a question table (`question_table.py`)."""
 MOST = 20
 MOST_CHOICES = 30
 

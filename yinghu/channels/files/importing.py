@@ -113,7 +113,7 @@ class Ids:
         if not own or isinstance(row, Broken):
             return self.by_content(row)
         if _API_ID.match(own):
-            # It would be another sender's message, which the first sender would then see.
+            # Ids of this form belong to API users, who could then see this row's appeal.
             raise Unclear(_("编号不能以“u数字:”开头：%s") % own[:60])
         key = own if len(own) <= MAX_ID else self.by_content(row)
         said = self._digest(row.raw)

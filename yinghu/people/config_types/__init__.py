@@ -1,4 +1,4 @@
-"""Configuration types of people and what they belong to."""
+"""Configuration types of units, logins, posts and skills."""
 
 from yinghu.people.config_types.units import SKILLS, UNITS
 from yinghu.people.config_types.users import POSTS, USERS

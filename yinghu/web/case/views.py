@@ -48,13 +48,13 @@ from yinghu.web.live import presence
 from yinghu.web.oversight import shared_cases, whistles
 
 SAID_BEFORE = timedelta(hours=1)
-"""Shortest time between saying and filing for which both are shown."""
+"""The time of the message is shown if it differs from that of filing by more than this."""
 
 LINKED = 8
 """Limit of the earlier cases shown of the same caller."""
 
 _SOURCES = {"requester": gettext_lazy("诉求人自选"), "lexicon": gettext_lazy("关键词")}
-"""Sources of suggestions that are no trained model."""
+"""Sources of suggestions other than trained models."""
 
 _BACK = frozenset(
     {"whistles", "shared", "own", "oversight", "triage", "dispatch", "inbox", "callback", "field"}
@@ -266,7 +266,7 @@ def _show_sender(
 
 
 def _desk_at(desk: str, number: str) -> str:
-    """A desk with this case open, or its first one where the number is none."""
+    """URL of a desk with this case open, or with its first one if the number is invalid."""
     found = id_of(number)
     return reverse(desk) if found is None else f"{reverse(desk)}?case={number_of(found)}"
 

@@ -262,7 +262,7 @@ def _too_many_tries(request: HttpRequest, appeal_id: int | None, caller: bytes) 
     if wait := rate_limit.too_many("find", request.META.get("REMOTE_ADDR", "")):
         return wait
     if appeal_id is None or not caller:
-        # Such a try finds nothing.
+        # This look-up finds nothing, so it need not be counted.
         return 0
     # Numbers are consecutive: nobody may try them all with a known phone, nor all phones with one.
     wait = rate_limit.too_many("caller", caller.hex())

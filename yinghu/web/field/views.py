@@ -112,7 +112,7 @@ def _stands_at(request: HttpRequest) -> Point | None:
         return None
     if here := point_in(request.GET):
         if is_part(request, "lists"):
-            # The page polls by itself: the position is no newer.
+            # An automatic refresh repeats the old position: do not renew its time.
             return Point(*here)
         request.session[_NEAR] = {"at": [round(here[0], 3), round(here[1], 3)], "said": time.time()}
         return Point(*here)
@@ -190,7 +190,7 @@ def _show(
     holds = "holder" in relations(actor, appeal) and may_reveal(actor, appeal)
     gone = appeal.state is Status.HANDLING and not holds
     if gone and bound is not None and bound.verb is ACCEPT:
-        # The template says so, with another free case.
+        # The template explains this and offers another free case.
         problem = ""
     whom = None
     if holds:

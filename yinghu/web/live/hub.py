@@ -2,8 +2,8 @@
 
 Notifications carry ids (`appeals.notify`) and reach viewers as "look again". Each one advances a
 logical clock, and each topic records its latest notification, so a viewer that reconnects with its
-last mark learns exactly what it missed. The mark of another process tells nothing: then everything
-may have been missed.
+last mark learns exactly what it missed. A mark of another process cannot be compared: then
+everything may have been missed.
 """
 
 from __future__ import annotations

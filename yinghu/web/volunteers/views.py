@@ -321,7 +321,7 @@ def change_words(change: Change, names: Names) -> list[str]:
 
 
 def _field_words(name: str, change: Change, names: Names) -> str:
-    """Describe one field of a change; "" for what another of its fields says."""
+    """Describe one field of a change; "" if another field's text covers it."""
     value = change.after[name]
     if name in _FIELDS:
         label, named = _FIELDS[name]

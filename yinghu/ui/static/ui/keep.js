@@ -1,4 +1,4 @@
-// Saving what is shown only once: copy or share the link, download a picture with the number.
+// Saving a tracking link that is shown only once: copy it, share it, or download it as a picture.
 // Without this file the page still shows the link and its QR code.
 "use strict";
 (function () {

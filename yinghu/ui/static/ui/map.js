@@ -86,7 +86,7 @@
       else if (points.length > 1) map.fitBounds(points.map(function (p) { return at(p.lon, p.lat); }), { padding: [30, 30], maxZoom: box.dataset.tiles ? 16 : 13 });
       else if (points.length) map.setView(at(points[0].lon, points[0].lat), box.dataset.tiles ? 15 : 13);
       else if (bounds && bounds.isValid()) map.fitBounds(bounds, { padding: [8, 8] });
-      // Nearer than this, one loses orientation.
+      // A closer view would show too little for orientation.
       else if (given.box) map.fitBounds(cityBox(L), { padding: [8, 8], maxZoom: 13 });
       else map.fitBounds(COUNTRY);
     }
@@ -131,7 +131,7 @@
           map.on("zoomend moveend", thin);
           thin();
         })
-        .catch(function () { /* the pins are there without it */ });
+        .catch(function () { /* no outline: the pins are still shown */ });
     }
     if (given.pick) {
       var form = document.getElementById(given.pick);

@@ -2,7 +2,7 @@
 //   <select data-picker> with options that may carry data-initials
 //   <input data-find> before boxes to tick; <input data-quick="[[label, minutes or a time]]" data-now>
 //   <input data-areas="ADDRESS">, which answers ?q= with [{code, name, under}]
-// Without this file the select is a select, boxes are all shown, an area is typed by its name or code.
+// Without this file, selects and check boxes work normally, and areas are typed by name or code.
 "use strict";
 (function () {
   var counter = 0;
@@ -26,7 +26,7 @@
     return list;
   }
 
-  // `find(text, show)` looks for items {value, text, note}; `choose(item)` takes one.
+  // `find(text, show)` looks for items {value, text, note}; `choose(item)` selects one.
   function combobox(input, list, find, choose) {
     var items = [], at = -1, typed = false, coming = false, wanted = false;
     function close() {
@@ -177,7 +177,7 @@
               return { value: area.code, text: area.name, note: [area.under, area.code].filter(Boolean).join(" · ") };
             }));
           })
-          .catch(function () { /* without hints one types the code */ });
+          .catch(function () { /* no hints: the user can type the code */ });
       }, 120);
     }, function (item) {
       input.value = item.value + " " + item.text;

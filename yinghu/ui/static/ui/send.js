@@ -131,7 +131,7 @@ window.yinghuSend = (function () {
       try {
         if (event.target.value) sessionStorage.setItem(draftKey(event.target), event.target.value);
         else sessionStorage.removeItem(draftKey(event.target));
-      } catch (full) { /* a draft is a comfort, not a promise */ }
+      } catch (full) { /* storage full: no draft */ }
     });
     document.addEventListener("submit", function (event) {
       if (/logout/.test(event.target.action)) sessionStorage.clear();

@@ -17,12 +17,12 @@
     var large = root.classList.toggle("large");
     try {
       if (large) localStorage.setItem("yinghu-large", "1"); else localStorage.removeItem("yinghu-large");
-    } catch (e) { /* then for this page only */ }
+    } catch (e) { /* not stored */ }
     return large;
   };
   window.yinghuTheme = function () {
     chosen = document.documentElement.getAttribute("data-bs-theme") === "dark" ? "light" : "dark";
-    try { localStorage.setItem("yinghu-theme", chosen); } catch (e) { /* then for this page only */ }
+    try { localStorage.setItem("yinghu-theme", chosen); } catch (e) { /* not stored */ }
     apply();
   };
 })();

@@ -1,7 +1,7 @@
 // Keeps clocks and times of open pages up to date, with the texts of `times.py`.
 "use strict";
 (function () {
-  var EVERY = 15000; // ms; the words are in minutes
+  var EVERY = 15000; // ms; texts show minutes
   var said = document.querySelector('meta[name="time-words"]');
   if (!said) return;
   var words = JSON.parse(said.content);

@@ -15,7 +15,7 @@
     if (paths.length && navigator.onLine) post({ say: "keep", paths: paths });
   }
   if (worker) {
-    worker.register(at.worker, { scope: "/", updateViaCache: "none" }).then(keep, function () { /* works without */ });
+    worker.register(at.worker, { scope: "/", updateViaCache: "none" }).then(keep, function () { /* not required */ });
     document.addEventListener("htmx:afterSwap", keep);
   }
   document.addEventListener("submit", function (event) {

@@ -1,4 +1,4 @@
-// Live updates: when the server says "look again", the following parts of the page reload.
+// Live updates: parts of the page that follow an event reload when the server sends it.
 //   <div data-live="/live?desk=triage">        what the page follows
 //   <div data-follow="desk" hx-get hx-trigger="look">   a part, by the name of the event
 "use strict";

@@ -1,6 +1,7 @@
 // Reporting in: sends the phone's position, or none if unavailable. Repeated presses wait for the same
-// answer; if the list is redrawn meanwhile, the new form with the same id is sent. The timer is our own:
-// the browser's does not run while it waits for the user's permission, and some never call back.
+// answer; if the list is redrawn meanwhile, the new form with the same id is sent. It has a
+// timer of its own: the browser's stops while the user is asked for permission, and some browsers
+// never call back.
 "use strict";
 (function () {
   var WAIT = 8000; // ms to wait for the position

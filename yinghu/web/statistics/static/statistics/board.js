@@ -14,6 +14,6 @@
     if (event.key !== "f" || event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
     if (!clock) { document.querySelector("[data-wall]").click(); return; }
     if (document.fullscreenElement) document.exitFullscreen();
-    else document.documentElement.requestFullscreen().catch(function () { /* the page is as it was */ });
+    else document.documentElement.requestFullscreen().catch(function () { /* refused */ });
   });
 })();
