@@ -12,7 +12,7 @@ from yinghu.places import locate
 from yinghu.places.models import Area, AreaAlias
 from yinghu.places.words import Finder, fold_text
 
-pytestmark = pytest.mark.usefixtures("yiwu")
+pytestmark = pytest.mark.django_db
 
 
 def best(text: str, within: str = "") -> tuple[str, float] | None:
