@@ -35,9 +35,9 @@ def known_sessions() -> dict[int, str]:
 
 
 def log_client_in(client: Client, user: User) -> None:
-    """Log in with the session of the template, or by a new one if the login is the test's own."""
+    """Log in with the session of the template, or a new one if the test has none or ended it."""
     key = known_sessions().get(user.pk)
-    if key is None:
-        client.force_login(user)
-    else:
+    if key is not None and Session.objects.filter(pk=key).exists():
         client.cookies[settings.SESSION_COOKIE_NAME] = key
+    else:
+        client.force_login(user)

@@ -43,7 +43,7 @@ def test_random_input_never_causes_a_server_error(api: Api, who: str) -> None:
     schemas = document["components"]["schemas"]
     api.key(who)
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def send(data: st.DataObject) -> None:
         method, path, operation = data.draw(st.sampled_from(operations))

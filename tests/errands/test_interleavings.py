@@ -183,7 +183,7 @@ def test_any_order_of_steps_leaves_legs_consistent(city: Cast) -> None:
     run_state_machine_as_test(
         Relay,
         settings=settings(
-            max_examples=10,
+            max_examples=8,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -115,7 +115,7 @@ def test_counters_stay_exact_under_concurrent_folds_and_rebuilds(own_city: City,
     folded = Counter[int]()
 
     def mover(number: int) -> None:
-        move_about(seed * 10 + number, 150)
+        move_about(seed * 10 + number, 100)
 
     def folder(number: int) -> None:
         while not over.is_set():

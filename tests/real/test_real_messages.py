@@ -54,9 +54,9 @@ def imported(own_city: City, path: Path, folder: Path) -> list[str]:
 
 
 def some_of(path: Path, rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Write a tenth of the rows, among them those with the longest answers, to a file."""
+    """Write a twentieth of the rows, among them those with the longest answers, to a file."""
     longest = sorted(rows, key=lambda row: -len(row["答复意见"]))
-    some = longest[: len(rows) // 20] + longest[len(rows) // 20 :: 20]
+    some = longest[: len(rows) // 40] + longest[len(rows) // 40 :: 40]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

@@ -90,7 +90,8 @@ def test_pages_are_accessible_and_fit_the_screen(
         who,
     )
     watch_shifts(page)
-    for path in PAGES[who]:
+    # In English and dark, half of the pages: the parts that they share are the same.
+    for path in PAGES[who][:: 1 if by_day else 2]:
         answer = page.goto(path.format(**numbers))
         assert answer is not None
         assert answer.status == 200, path

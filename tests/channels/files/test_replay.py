@@ -169,7 +169,7 @@ def test_file_without_an_answer_column_is_refused(own_city: City, tmp_path: Path
 
 
 def test_replay_completes_while_a_worker_reacts(live: Live, tmp_path: Path, capsys: object) -> None:
-    rows = [[str(n), *(MILK if n % 2 else UNIT)[1:5], ""] for n in range(60)]
+    rows = [[str(n), *(MILK if n % 2 else UNIT)[1:5], ""] for n in range(24)]
     path = write(tmp_path / "r.csv", rows)
     from yinghu import cli
 
@@ -177,4 +177,4 @@ def test_replay_completes_while_a_worker_reacts(live: Live, tmp_path: Path, caps
     assert args.command.run(args) == 0
     live.drain()
     assert set(Appeal.objects.values_list("status", flat=True)) == {"closed"}
-    assert Appeal.objects.count() == 60
+    assert Appeal.objects.count() == 24

@@ -256,13 +256,13 @@ def test_board_figures_link_to_exactly_their_cases(
         links = re.findall(r'<a href="(/desk/cases\?[^"]*)"[^>]*>(.*?)</a>', page)
         figures = [(link, re.sub(r"<[^>]*>", " ", said).split()[-1]) for link, said in links]
         assert len(figures) > 30
-        # Every figure of all time, but every fifth of the other periods: each loads a page.
-        for link, figure in figures[:: 1 if period == "all" else 5]:
+        # Every figure of all time, but every tenth of the other periods: each loads a page.
+        for link, figure in figures[:: 1 if period == "all" else 10]:
             opened += 1
             said = text_of(client.get(link.replace("&amp;", "&")))
             (n,) = re.findall(r'<span role="status">共 (\d+)\+? 件', said)
             assert n == figure.replace(",", ""), f"{period}: {link}"
-    assert opened > 60
+    assert opened > 50
 
 
 def test_board_links_only_to_cases_that_the_user_may_see(browse: Browse, moved: Any) -> None:

@@ -21,14 +21,11 @@ from yinghu.places.models import Zone
 pytestmark = pytest.mark.django_db
 ODD = [
     "\x00",
-    "９" * 40,
     "-1",
     "1e400",
     "NaN",
-    "∞",
     "<script>",
     "x" * 20_000,
-    "%s%d",
     "９９９９９９９９９９９９９９９９９９",
 ]
 HUGE = 10**25

@@ -209,7 +209,13 @@ def test_report_in_succeeds_when_geolocation_never_answers(
     log_in(phone, "health-handler")
     phone.goto("/desk/whistles")
     phone.locator("#for-us").get_by_role("button", name="报到").click()
-    expect(phone.locator("[data-report-said]")).to_contain_text("正在")
+    said = phone.locator("[data-report-said]")
+    expect(said).to_contain_text("正在")
+    # The list is redrawn meanwhile, as when a colleague reports in.
+    before = said.element_handle()
+    phone.evaluate("htmx.trigger('#lists', 'look')")
+    phone.wait_for_function("before => !before.isConnected", arg=before)
+    expect(said).to_contain_text("正在")
     phone.clock.fast_forward(13_000)
     expect(phone.locator("#for-us [name=spoken_to]")).to_be_visible()
     assert Summons.objects.get(unit__code="bureau-health").metres is None

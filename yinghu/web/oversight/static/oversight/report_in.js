@@ -15,6 +15,13 @@
     if (!answers[id]) say(form, "without");
     form.requestSubmit();
   }
+  // A redrawn form would say again that nothing was pressed.
+  document.addEventListener("htmx:afterSwap", function () {
+    Object.keys(asking).forEach(function (id) {
+      var form = document.getElementById(id);
+      if (form) say(form, "asking");
+    });
+  });
   document.addEventListener("submit", function (event) {
     var form = event.target, id = form.id;
     if (!form.hasAttribute("data-report-in") || !navigator.geolocation) return;
