@@ -58,7 +58,7 @@ class Filters(Schema):
 
 
 class RevealIn(Schema):
-    """Why it is needed; that is kept with who and when."""
+    """Reason for the reveal, logged with login and time."""
 
     why: LineNeeded
 
@@ -83,7 +83,7 @@ def visible_appeal(number: str, actor: Actor) -> Appeal:
 
 @router.get("/appeals", response={200: Listed} | REFUSALS, operation_id="list", summary="List")
 def list_appeals(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any]:
-    """Appeals that the asker may see, newest first."""
+    """Appeals visible to the caller, newest first."""
     actor = request_actor(request)
     found = inboxes.visible(actor).filter(_filter_query(filters, actor))
     if filters.q:
@@ -137,7 +137,7 @@ def _searched_phone(given: str, actor: Actor) -> str:
     exclude_unset=True,
 )
 def get_appeal(request: HttpRequest, number: str) -> dict[str, Any]:
-    """One appeal with its events: its requester has the public part, those inside the rest too."""
+    """One appeal with its events. Requesters get the public fields only."""
     actor = request_actor(request)
     return shapes.whole_fields(visible_appeal(number, actor), actor)
 
@@ -149,7 +149,7 @@ def get_appeal(request: HttpRequest, number: str) -> dict[str, Any]:
     summary="See the requester's name, phone and place",
 )
 def reveal_requester(request: HttpRequest, number: str, payload: RevealIn) -> dict[str, Any]:
-    """Show what is masked elsewhere. Who looked, when and why is kept for good."""
+    """Return the data that is masked elsewhere. Login, time and reason are logged permanently."""
     actor = request_actor(request)
     appeal = visible_appeal(number, actor)
     try:
@@ -173,7 +173,7 @@ def reveal_requester(request: HttpRequest, number: str, payload: RevealIn) -> di
     openapi_extra={"responses": {200: {"description": "JPEG", "content": {"image/jpeg": {}}}}},
 )
 def get_photo(request: HttpRequest, number: str, photo: int) -> FileResponse:
-    """A photo of an appeal whose requester the asker may know, as JPEG."""
+    """A photo of an appeal, as JPEG; only for callers who may see its requester."""
     actor = request_actor(request)
     appeal = visible_appeal(number, actor)
     row = photo_for(actor, photo)

@@ -44,7 +44,7 @@ class AreaOut(_Named):
 
 
 class UnitOut(_Named):
-    """A unit that can be answerable."""
+    """A unit that appeals can be assigned to."""
 
     kind: str
     area: str | None
@@ -55,7 +55,7 @@ class UnitOut(_Named):
 
 
 class AreaSearch(Schema):
-    """By words, by point (WGS-84 degrees), or all right under a code."""
+    """Search by words, by point (WGS-84 degrees), or list the children of a code."""
 
     q: Line = Field(default="", description="Words that name it.")
     under: Short = Field(default="", description="Only under this code.")
@@ -73,7 +73,7 @@ class AreaSearch(Schema):
     summary="Categories",
 )
 def list_categories(request: HttpRequest) -> Any:
-    """The categories in use, in their order."""
+    """Active categories in display order."""
     return Category.objects.filter(active=True)
 
 
@@ -85,7 +85,7 @@ def list_categories(request: HttpRequest) -> Any:
     summary="Find areas",
 )
 def find_areas(request: HttpRequest, search: Query[AreaSearch]) -> Any:
-    """Areas by a point (the deepest that holds it), by words (likeliest first), or by code."""
+    """Areas by point (the deepest one there), by words (most likely first), or by code."""
     if search.lon is not None and search.lat is not None:
         held = locate.by_point(search.lon, search.lat)
         found = [held] if held is not None else []
@@ -111,7 +111,7 @@ def find_areas(request: HttpRequest, search: Query[AreaSearch]) -> Any:
     summary="Units",
 )
 def list_units(request: HttpRequest) -> Any:
-    """The units in use, to those who work here."""
+    """Active units; for staff only."""
     actor = request_actor(request)
     if actor.kind == "requester":
         raise problems.forbidden(_("只有工作人员可以查看单位"), "staff_only")

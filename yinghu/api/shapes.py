@@ -44,7 +44,7 @@ class ProblemOut(Schema):
 
 
 class Named(Schema):
-    """A code with its name in the language asked for."""
+    """A code with its name in the requested language."""
 
     code: str
     name: str
@@ -55,7 +55,7 @@ class Named(Schema):
 
 
 class Requester(Schema):
-    """Who asked, masked; not for volunteers before they take it.
+    """The requester, masked; omitted for volunteers before they take the appeal.
 
     POST …/reveal shows it whole, and is logged.
     """
@@ -66,7 +66,7 @@ class Requester(Schema):
 
 
 class EventOut(Schema):
-    """One thing that happened. `why`, `user` and `facts` are there for those inside only."""
+    """An event of an appeal. `why`, `user` and `facts` are included for staff only."""
 
     seq: int
     verb: VerbName
@@ -82,7 +82,7 @@ class EventOut(Schema):
 
 
 class ClockOut(Schema):
-    """One of the six first-times."""
+    """A clock of one of the six time limits (六个第一时间)."""
 
     kind: ClockKind
     label: str
@@ -103,7 +103,7 @@ class ClockOut(Schema):
 
 
 class PhotoOut(Schema):
-    """A photo and where to get it."""
+    """A photo and its URL."""
 
     url: str
     width: int
@@ -111,7 +111,7 @@ class PhotoOut(Schema):
 
 
 class Place(Schema):
-    """A place with a sticker; its name and address are on a wall for everybody to read."""
+    """A place with a sticker; its name and address are public."""
 
     code: str
     name: str
@@ -137,7 +137,7 @@ class Brief(Schema):
 
 
 class Whole(Brief):
-    """One appeal: the public part, and for those inside the rest."""
+    """One appeal: public fields, and for staff the others."""
 
     title: str
     body: str

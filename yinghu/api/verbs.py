@@ -23,7 +23,7 @@ router = Router(tags=["verbs"], auth=KNOWN)
 
 
 class Done(Schema):
-    """What a verb did: its event, and the appeal now (null where one no longer sees it)."""
+    """Result of a verb: its event and the updated appeal (null if no longer visible)."""
 
     event: shapes.EventOut
     appeal: shapes.Whole | None
@@ -94,7 +94,7 @@ def _counted_actor(request: HttpRequest) -> Actor:
 
 
 def _outcome(event: Event, actor: Actor) -> dict[str, Any]:
-    """Return the event, and the case if the actor sees it; mere helpers see no internal fields."""
+    """Return the event, and the case if visible to the actor; helpers get no internal fields."""
     now = by_number(actor, event.appeal_id)
     # Staff may read back what they have just written.
     inside = actor.kind != "requester" and (now is not None or event.verb not in ERRANDS)
