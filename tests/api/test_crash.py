@@ -117,7 +117,7 @@ def _kill_in_full_flow(city: Up) -> None:
 
     def flow() -> None:
         before = count()
-        until(lambda: count() > before + 60, "filings to flow", PATIENCE)
+        until(lambda: count() > before + 40, "filings to flow", PATIENCE)
 
     for kill in (kill_web, kill_database, kill_web):
         # Under load, and again after each recovery.

@@ -283,7 +283,8 @@ def test_classifier_takes_over_only_when_it_beats_the_lexicon(city: Cast) -> Non
     TrainedModel.objects.all().delete()
     for row, item in zip(rows, received, strict=True):
         read = default_reader().read(f"{row['留言主题']}\n{row['留言详情']}").category
-        actions.sort(item.appeal_id, city.clerk, category=read)
+        if read != code[row["一级分类"]]:
+            actions.sort(item.appeal_id, city.clerk, category=read)
     not_better = learn()
     assert not_better is not None
     assert not_better.lexicon_accuracy == 1
