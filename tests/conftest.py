@@ -54,10 +54,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests that start processes or are slow; run the longest first, so that no worker ends
-    with one.
+    """Mark tests that start processes or are slow; unless the order is random, run the longest
+    first, so that no worker ends with one.
     """
-    slow = set(SLOW.read_text("utf-8").splitlines())
+    slow = {name: place for place, name in enumerate(SLOW.read_text("utf-8").splitlines())}
     cases: Counter[str] = Counter()
     few = []
     for item in items:
@@ -71,14 +71,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             few.append(item)
     if config.getoption("--few"):
         items[:] = few
-    items.sort(key=_run_order)
+    if not config.pluginmanager.hasplugin("randomly"):
+        # What starts processes waits for them; the tests of other workers use that time.
+        items.sort(
+            key=lambda item: (_waits(item), slow.get(item.nodeid.partition("[")[0], len(slow)))
+        )
 
 
-def _run_order(item: pytest.Item) -> int:
-    if "real" in item.path.parts:
-        return 0
+def _waits(item: pytest.Item) -> int:
+    """Return 0 for tests with a database server of their own; then browser, process, others."""
     marks = [item.get_closest_marker(name) for name in ("embedded", "browser", "process")]
-    return next((turn for turn, mark in enumerate(marks, 1) if mark), len(marks) + 1)
+    return next((turn for turn, mark in enumerate(marks) if mark), len(marks))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -114,7 +114,7 @@ def build() -> App:
     from django.conf import settings
 
     django.setup(set_prefix=False)
-    from yinghu.common import static_files
+    from yinghu.common import pinyin, static_files
     from yinghu.common.concurrency_limit import PooledHandler
     from yinghu.config.log_config import without_secrets
     from yinghu.site import health
@@ -123,6 +123,8 @@ def build() -> App:
     doors = {key: importlib.import_module(name) for key, name in DOORS.items()}
     static_app = None if settings.DEBUG else static_files.application(settings.STATIC_ROOT)
     trusted = settings.ENV.trusted_proxies
+    # Loads the dictionary, for which the first request would wait.
+    pinyin.initials("应呼")
     log = structlog.get_logger("yinghu.web")
 
     async def lifespan(receive: Any, send: Any) -> None:
