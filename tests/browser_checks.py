@@ -1,7 +1,7 @@
 """Accessibility, layout and transfer checks of a page in a real browser.
 
 no_violations(page)   axe-core finds no violations (WCAG 2.1 A and AA, and best practices)
-no_violations_of_look(page)  the same, of the rules about colour, size and language only
+no_visual_violations(page)  the same, of the rules about colour, size and language only
 taps(page)            touch targets are at least 44 by 44 pixels, except links within text
 fits(page)            no horizontal overflow
 watch_shifts(page)    call before page.goto; then shifts(page) checks the cumulative layout shift
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Page
 
 _AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
-_RULES_OF_LOOK = [
+_VISUAL_RULES = [
     "color-contrast",
     "link-in-text-block",
     "scrollable-region-focusable",
@@ -42,9 +42,10 @@ def no_violations(page: Page, without: tuple[str, ...] = ()) -> None:
     _run_axe(page, {"runOnly": {"type": "tag", "values": _TAGS}, "rules": rules})
 
 
-def no_violations_of_look(page: Page) -> None:
+def no_visual_violations(page: Page) -> None:
     """Axe finds no violations of the rules that theme, screen and language can change."""
-    _run_axe(page, {"runOnly": {"type": "rule", "values": _RULES_OF_LOOK}})
+    # Preloading would fetch each style sheet again, for a rule that is not among these.
+    _run_axe(page, {"runOnly": {"type": "rule", "values": _VISUAL_RULES}, "preload": False})
 
 
 def _run_axe(page: Page, options: dict[str, Any]) -> None:
@@ -55,12 +56,11 @@ def _run_axe(page: Page, options: dict[str, Any]) -> None:
     )
     # Evaluated, because our content security policy would block a script element.
     page.evaluate(_axe() + "; undefined")
-    # Preloading would fetch each style sheet again, for one rule about rotated phones.
     found = page.evaluate(
         """(options) => axe.run(document, options).then(
              said => said.violations.flatMap(rule => rule.nodes.map(
                node => `${rule.id}: ${node.target.join(" ")} ${node.failureSummary}`)))""",
-        {"resultTypes": ["violations"], "preload": False, **options},
+        {"resultTypes": ["violations"], **options},
     )
     assert not found, "\n".join((page.url, *found))
 

@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark tests that start processes or are slow; unless the order is random, run the longest
     first, so that no worker ends with one.
     """
-    slow = {name: place for place, name in enumerate(SLOW.read_text("utf-8").splitlines())}
+    slow = set(SLOW.read_text("utf-8").splitlines())
     cases: Counter[str] = Counter()
     few = []
     for item in items:
@@ -72,16 +72,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("--few"):
         items[:] = few
     if not config.pluginmanager.hasplugin("randomly"):
-        # What starts processes waits for them; the tests of other workers use that time.
-        items.sort(
-            key=lambda item: (_waits(item), slow.get(item.nodeid.partition("[")[0], len(slow)))
-        )
+        items.sort(key=_run_order)
 
 
-def _waits(item: pytest.Item) -> int:
-    """Return 0 for tests with a database server of their own; then browser, process, others."""
+def _run_order(item: pytest.Item) -> int:
+    """Real messages, then tests with a database server, a browser, processes, then others."""
+    if "real" in item.path.parts:
+        return 0
     marks = [item.get_closest_marker(name) for name in ("embedded", "browser", "process")]
-    return next((turn for turn, mark in enumerate(marks) if mark), len(marks))
+    return next((turn for turn, mark in enumerate(marks, 1) if mark), len(marks) + 1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -114,8 +113,8 @@ def django_db_setup(
 
 @pytest.fixture(scope="session", autouse=True)
 def _plain_templates(django_test_environment: None) -> Iterator[None]:
-    """Render templates as in production, instead of with a signal for each of the parts, of which
-    a page has dozens; responses have no `context` and no `templates`.
+    """Render templates without Django's test signals, which are sent for every included template.
+    Responses have no `context` and no `templates`.
     """
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Template, "_render", lambda self, context: self.nodelist.render(context))

@@ -164,7 +164,7 @@ def test_bad_rating_after_closing_reopens_the_case(city: Cast) -> None:
 
 
 def test_reopening_after_a_merge_does_not_count_as_a_bad_rating(city: Cast) -> None:
-    """Withdrawing the master reopens the merged case, which nobody had rated."""
+    """Withdrawing the master reopens the merged case, which has no rating."""
     master, appeal = taken_milk(city), taken_milk(city)
     closing_actions.merge(appeal.pk, city.clerk, master=master.pk)
     withdrawn = closing_actions.withdraw(master.pk, requester(master))

@@ -1,4 +1,4 @@
-"""No clock runs that nobody can stop, and no action is expected that is impossible."""
+"""Every running clock can be stopped, and every expected action is possible."""
 
 from __future__ import annotations
 

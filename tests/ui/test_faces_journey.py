@@ -9,7 +9,7 @@ import pytest
 from tests.browser_checks import (
     fits,
     no_violations,
-    no_violations_of_look,
+    no_visual_violations,
     shifts,
     taps,
     watch_shifts,
@@ -102,4 +102,4 @@ def test_pages_are_accessible_and_fit_the_screen(
             taps(page)
         else:
             # The structure is the same as in Chinese on a phone.
-            no_violations_of_look(page)
+            no_visual_violations(page)

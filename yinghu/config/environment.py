@@ -352,7 +352,7 @@ class Environment(BaseSettings):
 
     map_tiles: Annotated[
         str, _must("look like https://tiles.example.org/{z}/{x}/{y}.png", _is_tile_url)
-    ] = _variable("", "none: maps show outlines and pins, and nobody else is contacted")
+    ] = _variable("", "none: maps show outlines and pins, and no other host is contacted")
     """URL of map tiles, with {z}, {x} and {y}; browsers fetch them directly from there."""
 
     map_credit: str = ""

@@ -36,8 +36,8 @@ def summonses_of(actor: Actor) -> QuerySet[Summons]:
 
 def pending_duties(actor: Actor) -> QuerySet[Summons]:
     """Return the summonses with a duty of the actor."""
-    # Every duty has a running clock. Mostly none runs, and the whole query takes longer
-    # to build than this one to ask; every page has this count in its header.
+    # Every duty has a running clock. Usually there is none, and checking that is faster than
+    # building the whole query, whose count is in the header of every page.
     if not _awaited(actor).exists():
         return Summons.objects.none()
     return _annotated(actor).filter(_WAITS)

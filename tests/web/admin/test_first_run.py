@@ -76,7 +76,7 @@ def test_administrator_starts_at_guide_until_done_or_dismissed(browse: Browse, c
     assert way not in text_of(admin.get("/setup/"))
     again = browse("admin")
     assert again.get("/desk").headers["Location"] == "/setup/"
-    # Other roles never see the guide, and nobody does once every step is done.
+    # Other roles never see the guide; administrators see it until every step is done.
     clerk = browse("clerk")
     assert clerk.get("/desk").headers["Location"] == "/desk/triage"
     assert way not in text_of(clerk.get("/desk/triage"))

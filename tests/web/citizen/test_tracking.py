@@ -440,7 +440,7 @@ def test_unsolved_rating_needs_no_satisfaction(browse: Browse, city: Cast) -> No
     assert client.post(f"{link}/rate", said | {"solved": "no"}).status_code == 302
     appeal.refresh_from_db()
     assert (appeal.solved, appeal.satisfaction) == (False, "no")
-    # It is reopened by itself, so the page neither asks for a rating nor offers to reopen.
+    # The case is reopened automatically: the page asks for no rating and no reopening.
     page = text_of(client.get(link))
     assert "待评价" not in page
     assert 'id="act-reopen"' not in page

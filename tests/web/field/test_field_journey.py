@@ -55,7 +55,7 @@ def test_first_take_wins_and_the_other_is_offered_the_next_case(
         expect(page.locator(".take button")).to_be_in_viewport()
     one.locator(".take button").click()
     expect(one.locator(".person")).to_contain_text("王小明")
-    # The other volunteer's page updates by itself before they can press.
+    # The other volunteer's page updates before they can press.
     expect(two.locator("#case")).to_contain_text("已经有人接了")
     expect(two.locator(".take")).to_have_count(0)
     assert "王小明" not in two.content()
@@ -100,7 +100,7 @@ def test_flaky_network_neither_loses_nor_duplicates_steps(
         else:
             route.continue_()
 
-    # The case was taken but the response was lost: the page finds out by itself.
+    # The case was taken but the response was lost: its next refresh shows the result.
     phone.route("**/field/**", answer_lost, times=1)
     phone.locator(".take button").click()
     expect(phone.locator(".person")).to_contain_text("王小明")

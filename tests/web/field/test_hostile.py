@@ -21,11 +21,14 @@ from yinghu.places.models import Zone
 pytestmark = pytest.mark.django_db
 ODD = [
     "\x00",
+    "９" * 40,
     "-1",
     "1e400",
     "NaN",
+    "∞",
     "<script>",
     "x" * 20_000,
+    "%s%d",
     "９９９９９９９９９９９９９９９９９９",
 ]
 HUGE = 10**25
@@ -56,9 +59,8 @@ def test_leg_and_shopping_pages_survive_hostile_input(city: Cast) -> None:
         *product(("give_back",), ("words", "paid", "kept")),
         *product(("say", "decline", "touch"), ("words",)),
     )
-    for turn, odd in enumerate(ODD):
-        # Each field gets every other value, its neighbour the rest.
-        for verb, field in fields[turn % 2 :: 2]:
+    for odd in ODD:
+        for verb, field in fields:
             given = {"words": "好", "why": "", field: odd}
             page = phone.post(f"/field/-/leg/{buy.pk}/{verb}", given)
             assert _is_answered(page), (verb, field, odd)
@@ -116,8 +118,8 @@ def test_offline_records_survive_hostile_input(city: Cast) -> None:
         *product(("finish",), heads + texts),
         *product(("say", "hand_over", "touch"), texts[:1]),
     )
-    for turn, odd in enumerate([*ODD, "9" * 15, "-" + "9" * 15]):
-        for verb, name in fields[turn % 2 :: 2]:
+    for odd in [*ODD, "9" * 15, "-" + "9" * 15]:
+        for verb, name in fields:
             page = phone.post(
                 "/field/-/records", good | {"key": str(uuid.uuid4()), "verb": verb, name: odd}
             )

@@ -37,7 +37,7 @@ def test_skipped_case_leaves_the_users_own_list_for_a_while(browse: Browse, city
     assert one.version == 1
     Post.objects.filter(user__username="dispatcher").update(role="clerk")
     assert numbers(dispatcher.get("/desk/triage")) == [one.number, two.number]
-    # The case comes back by itself when the skip expires.
+    # The case returns to the list when the skip expires.
     Skip.objects.update(until=timezone.now() - timedelta(seconds=1))
     said = clerk.get("/desk/triage")
     assert numbers(said) == [one.number, two.number]
