@@ -6,20 +6,21 @@ again after a crash: each one is idempotent.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from django.db.models import F
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app as jobs
 
 from yinghu.appeals import actions, closing_actions, moving
-from yinghu.appeals.actions import ACCEPT, ANSWER, ASSIGN, HAND, RETURN, SORT
+from yinghu.appeals.actions import ACCEPT, ANSWER, ASSIGN, CORRECT, HAND, RETURN, SORT
 from yinghu.appeals.closing_actions import DECLINE, MERGE, RATE, REOPEN, WITHDRAW
-from yinghu.appeals.filing import FILE, REACT_TASK
+from yinghu.appeals.filing import ALARM_QUEUE, DANGER_TASK, FILE, REACT_TASK
 from yinghu.appeals.handling_actions import RESOLVE
-from yinghu.appeals.models import Appeal, ChaseAct, Clock, Event
+from yinghu.appeals.models import Appeal, Category, ChaseAct, Clock, Event
 from yinghu.appeals.notify import notify_change
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import ClockKind, Satisfaction, Status, Urgency
@@ -30,13 +31,16 @@ from yinghu.errands.actions import DROP, PLAN
 from yinghu.errands.leg_actions import FINISH, GIVE_BACK, HAND_OVER, TAKE
 from yinghu.notifications.outbox import notify_audience
 from yinghu.oversight import actions as oversight_actions
+from yinghu.oversight import alarm_actions
 from yinghu.oversight.actions import CHASE, ESCALATE, RULE
+from yinghu.oversight.alarm_actions import ALARM
 from yinghu.oversight.whistle_actions import WHISTLE
 from yinghu.people.access import SYSTEM
 from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import active_rules, route
-from yinghu.triage import duplicates, search, suggest
+from yinghu.triage import appeal_urgency, duplicates, search, suggest
 from yinghu.triage.training import learn
+from yinghu.triage.urgency import Judgement
 from yinghu.verbs import NOTIFYING, verb_of
 
 log = structlog.get_logger()
@@ -212,6 +216,41 @@ def _try_again(react_to: Callable[..., None], *given: object) -> None:
                 raise
 
 
+def raise_alarm(event: Event, category: Category | None) -> None:
+    """Raise an alarm if the event's words, or the case as filed, tell of a danger to life."""
+    appeal, filed = event.appeal, event.verb == FILE.name
+    if appeal.alarmed or appeal.state not in ALARM.sources:
+        return
+    if filed and appeal.urgency == Urgency.EMERGENCY:
+        found = Judgement(Urgency.EMERGENCY.value, 1.0)
+    elif filed:
+        found = appeal_urgency.judge(suggest.text_of(appeal), appeal.answers, category)
+    else:
+        found = appeal_urgency.judge(event.words, {})
+    if found.urgency == Urgency.EMERGENCY:
+        _try_again(_alarm_once, event, found)
+
+
+def _alarm_once(event: Event, found: Judgement) -> None:
+    appeal = Appeal.objects.get(pk=event.appeal_id)
+    # Sorted, alarmed or ended meanwhile: somebody has looked.
+    since = appeal.events.filter(seq__gt=event.seq, verb__in=_LOOKED_AT)
+    if appeal.alarmed or appeal.state not in ALARM.sources or since.exists():
+        return
+    why = _("系统读出可能有危险：%s") % _("、").join(found.evidence)
+    alarm_actions.alarm(
+        appeal.pk,
+        SYSTEM,
+        why=why if found.evidence else _("登记为危急"),
+        evidence=found.evidence,
+        from_filing=event.verb == FILE.name,
+        expect=appeal.version,
+    )
+
+
+_LOOKED_AT = (ALARM.name, SORT.name, CORRECT.name, ANSWER.name, ASSIGN.name)
+
+
 REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
     FILE: (index_words, suggest_sorting, record_duplicates),
     SORT: (route_sorted,),
@@ -255,6 +294,24 @@ def react(events: list[int]) -> None:
         log.exception("batch_failed", events=len(events))
         for event in events:
             queue(REACT_TASK, events=[event])
+
+
+@jobs.task(
+    name=DANGER_TASK,
+    queue=ALARM_QUEUE,
+    retry=RetryStrategy(max_attempts=12, exponential_wait=2),
+)
+def look_for_danger(events: list[int]) -> None:
+    """Read what was filed or said for danger to life, and raise alarms; newest first.
+
+    What was said long ago, and is imported today, raises none.
+    """
+    since = timezone.now() - timedelta(hours=policy("alarm_hours"))
+    found = Event.objects.filter(pk__in=events).select_related("appeal").order_by("-pk")
+    found = found.exclude(verb=FILE.name, appeal__said_at__lt=since)
+    categories = Category.objects.in_bulk()
+    for event in found:
+        raise_alarm(event, categories.get(event.appeal.category_id or ""))
 
 
 def _react(events: list[int]) -> None:

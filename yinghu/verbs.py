@@ -13,7 +13,7 @@ from yinghu.appeals.verb import Privacy, Verb
 from yinghu.errands import actions as errand_actions
 from yinghu.errands import leg_actions
 from yinghu.oversight import actions as oversight_actions
-from yinghu.oversight import callback, sharing_actions, whistle_actions
+from yinghu.oversight import alarm_actions, callback, sharing_actions, whistle_actions
 from yinghu.people.access import Actor
 
 MODULES: tuple[ModuleType, ...] = (
@@ -21,6 +21,7 @@ MODULES: tuple[ModuleType, ...] = (
     appeal_actions,
     handling_actions,
     closing_actions,
+    alarm_actions,
     oversight_actions,
     whistle_actions,
     sharing_actions,

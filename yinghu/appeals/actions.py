@@ -71,7 +71,7 @@ SORT = Verb(
         *_CLASSIFICATION,
         WHY_OPTIONAL,
     ),
-    clocks=ClockChanges(start=(ClockKind.DISPATCH,), stop=(ClockKind.RECEIVE,)),
+    clocks=ClockChanges(start=(ClockKind.DISPATCH,), stop=(ClockKind.RECEIVE, ClockKind.ALARM)),
     adjust_clocks=_sort_clocks,
     told=said(gettext_noop("平台已研判")),
     detail=lambda event: joined(*(name_of(each) for each in (event.category, event.area) if each)),
@@ -93,8 +93,8 @@ def sort(
     why: str = "",
     expect: int | None = None,
 ) -> Event:
-    """Set category, class (by default the category's), area and urgency."""
-    decided = _classify(category, klass, area, urgency)
+    """Set category, class (by default the category's), area and urgency, which ends an alarm."""
+    decided = _classify(category, klass, area, urgency) | {"alarmed": False}
     return move(appeal_id, actor, SORT, lambda _a: decided, why=why, expect=expect)
 
 
@@ -129,6 +129,13 @@ def _correct_detail(event: Event) -> str:
     )
 
 
+def _correct_clocks(
+    usual: ClockChanges, _appeal: Appeal, _before: Status, facts: Mapping[str, Any]
+) -> ClockChanges:
+    """Whoever decides the urgency has seen the alarm."""
+    return usual._replace(stop=(ClockKind.ALARM,)) if "urgency" in facts else usual
+
+
 CORRECT = Verb(
     "correct",
     gettext_noop("更正"),
@@ -142,6 +149,8 @@ CORRECT = Verb(
         *_CLASSIFICATION,
         WHY,
     ),
+    adjust_clocks=_correct_clocks,
+    lists=frozenset({"alarms"}),
     new_limits=True,
     privacy=Privacy.PRIVATE,
     detail=_correct_detail,
@@ -177,6 +186,7 @@ def correct(
         facts["was"] = {name.removesuffix("_id"): getattr(appeal, name) for name in changed}
         if "urgency" in changed:
             facts["urgency"] = urgency
+            changed["alarmed"] = False
         return changed
 
     return move(appeal_id, actor, CORRECT, change, why=why, facts=facts, expect=expect)
@@ -192,7 +202,9 @@ ANSWER = Verb(
     target=Status.RESOLVED,
     fields=(WORDS, WHY_OPTIONAL),
     # A returned case may have more running clocks than these of the desk.
-    clocks=ClockChanges(start=(ClockKind.FEEDBACK,), stop=(*PAUSABLE, ClockKind.HELP)),
+    clocks=ClockChanges(
+        start=(ClockKind.FEEDBACK,), stop=(*PAUSABLE, ClockKind.HELP, ClockKind.ALARM)
+    ),
     told=said(gettext_noop("平台答复了您")),
     key="r",
 )

@@ -35,6 +35,11 @@ TEXTS = {
         gettext_noop("急事提醒"),
         gettext_noop("危及生命的急事，请马上打 120、119 或 110。"),
     ),
+    "emergency_numbers": CityText(
+        gettext_noop("急救、火警、报警的电话（号码、空格、名称，用顿号隔开）"),
+        gettext_noop("120 急救、119 火警、110 报警"),
+        80,
+    ),
     "hotline": CityText(gettext_noop("热线电话号码（留空就不显示）"), "", 30),
     "privacy": CityText(
         gettext_noop("电话一栏下面的话"),

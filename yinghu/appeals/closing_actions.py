@@ -117,6 +117,7 @@ REOPEN = Verb(
     adjust_clocks=_reopen_clocks,
     told=said(gettext_noop("重新办理")),
     key="o",
+    read_for_danger=True,
     audience=(Audience.WORKERS_IF_NOT_TOLD,),
 )
 

@@ -22,6 +22,12 @@ from yinghu.common.privacy.sealing import blind, seal
 from yinghu.people.access import Actor
 
 REACT_TASK = "yinghu.react"
+DANGER_TASK = "yinghu.look_for_danger"
+"""Reads new words for danger to life."""
+ALARM_QUEUE = "alarm"
+"""Queue with workers of its own, so that alarms never wait behind the reactions of an import."""
+ONE_FIRST = 10
+"""Priority of a single message in that queue; batches are read after it."""
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
 FILE = Verb(
@@ -165,6 +171,7 @@ def file_many(filings: Sequence[Filing], actor: Actor) -> list[int]:
             for photo in filing.photos
         )
         queue(REACT_TASK, events=events)
+        queue(DANGER_TASK, priority=ONE_FIRST if len(events) == 1 else 0, events=events)
     return ids
 
 

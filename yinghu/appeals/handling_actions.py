@@ -92,6 +92,7 @@ SUPPLY = Verb(
     key="i",
     first_at=Status.WAITING,
     for_requester=True,
+    read_for_danger=True,
     audience=(Audience.WORKERS,),
 )
 
@@ -190,6 +191,7 @@ URGE = Verb(
     fields=(WORDS_OPTIONAL,),
     told=by_requester_or_staff(gettext_noop("您催了一次"), gettext_noop("平台催了一次")),
     key="y",
+    read_for_danger=True,
     audience=(Audience.WORKERS,),
 )
 
@@ -305,6 +307,7 @@ RESOLVE = Verb(
             ClockKind.PROGRESS,
             ClockKind.RULING,
             ClockKind.HELP,
+            ClockKind.ALARM,
         ),
     ),
     told=unit_said(gettext_noop("%s已办结，等您评价")),

@@ -68,9 +68,10 @@ class Appeal(models.Model):
     phone. `lon`, `lat` are WGS-84 degrees. `level` is a `people.Level`. `lead` is the first
     receiver (首接负责) of a raised case. `also` are the units with a part in it beside `unit`
     (lead, co-handlers, units called by a whistle), NULL for none. `returned`: its unit asked to
-    give it back, and the ruling is pending. `watched`: under supervision. `legs` counts unfinished
-    legs of errands. `due_at` is when its next own clock is due. `filed_at` is when we received it,
-    `said_at` when the channel did, if known.
+    give it back, and the ruling is pending. `watched`: under supervision. `alarmed`: somebody may
+    be in danger, and nobody has judged it yet. `legs` counts unfinished legs of errands. `due_at`
+    is when its next own clock is due. `filed_at` is when we received it, `said_at` when the channel
+    did, if known.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -91,6 +92,7 @@ class Appeal(models.Model):
     also = ArrayField(models.BigIntegerField(), null=True)
     returned = models.BooleanField(default=False, db_default=False)
     watched = models.BooleanField(default=False, db_default=False)
+    alarmed = models.BooleanField(default=False, db_default=False)
     legs = models.PositiveSmallIntegerField(default=0, db_default=0)
     due_at = models.DateTimeField(default=NEVER, db_default=NEVER)
     master = models.ForeignKey("self", models.PROTECT, null=True, db_index=False)
@@ -140,6 +142,7 @@ class Appeal(models.Model):
                 condition=Q(lead__isnull=False, status__in=_OPEN_VALUES),
             ),
             models.Index(fields=("id",), name="appeal_watched", condition=Q(watched=True)),
+            models.Index(fields=("id",), name="appeal_alarmed", condition=Q(alarmed=True)),
             models.Index(
                 fields=("holder", "status", "id"),
                 name="appeal_holder",
@@ -213,7 +216,7 @@ class Event(models.Model):
     id = models.BigAutoField(primary_key=True)
     appeal = models.ForeignKey(Appeal, models.PROTECT, related_name="events", db_index=False)
     seq = models.PositiveIntegerField()
-    verb = models.CharField(max_length=10)
+    verb = models.CharField(max_length=20)
     from_status = models.CharField(max_length=10, blank=True)
     to_status = models.CharField(max_length=10)
     actor_kind = models.CharField(max_length=10)

@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from yinghu.appeals import clocks
-from yinghu.appeals.filing import REACT_TASK
+from yinghu.appeals.filing import ALARM_QUEUE, DANGER_TASK, ONE_FIRST, REACT_TASK
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Attachment, Clock, Event
 from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
-from yinghu.appeals.states import ENDED, OF_UNITS, ClockKind, Status, resting_status
+from yinghu.appeals.states import ENDED, OF_UNITS, OPEN, ClockKind, Status, resting_status
 from yinghu.appeals.verb import BY_ITSELF, Verb, VerbField
 from yinghu.common import text_cleaning
 from yinghu.common.job_queue import queue
@@ -67,8 +67,15 @@ _CLOCK_MESSAGES = {
     ClockKind.MEASURES: gettext_noop("请先报到；或者四要素已经报过"),
     ClockKind.CONTEST: gettext_noop("没有等着裁定的异议，可能别人刚刚裁定过"),
     ClockKind.GRADE: gettext_noop("没有等着您的单位评价的吹哨，或者已经评过"),
+    ClockKind.ALARM: gettext_noop("已经有人在看这个警报"),
 }
 """Message if a verb needs a running clock (`Verb.needs`) and there is none."""
+
+_FLAG_MESSAGES = {
+    "alarmed": gettext_noop("这件诉求没有在报警，可能别人刚刚判断过"),
+    "watched": gettext_noop("这件诉求没有在督办，可能别人刚刚解除过"),
+}
+"""Message if the column `Verb.flag` is not set."""
 
 
 def possible(verbs: Iterable[Verb], appeal: Appeal, actor: Actor) -> list[Verb]:
@@ -134,6 +141,8 @@ def move(
             columns["holder_id"] = appeal.holder_id
         if appeal.status in ENDED and before not in ENDED:
             columns["closed_at"] = appeal.closed_at = now
+        if appeal.alarmed and appeal.status not in OPEN:
+            columns["alarmed"] = appeal.alarmed = False
         if not verb.errand:
             # Errands do not affect the clocks of their case.
             clocks.change_clocks(verb, appeal, before, now, facts or {})
@@ -165,7 +174,9 @@ def move(
         Attachment.objects.bulk_create(
             Attachment.of(photo, appeal.pk, event.pk) for photo in photos
         )
-        queue(REACT_TASK, events=[event.pk])
+        queue(REACT_TASK, to=ALARM_QUEUE if verb.at_alarm else "", events=[event.pk])
+        if verb.read_for_danger and words:
+            queue(DANGER_TASK, priority=ONE_FIRST, events=[event.pk])
     return event
 
 
@@ -200,7 +211,9 @@ def _check_allowed(
     mine = relations(actor, appeal)
     if not verb.who & mine:
         raise Forbidden("not_allowed", _("您不能对这件诉求做“%s”") % _(verb.label))
-    if appeal.status not in verb.sources or not _flag_is_set(verb, appeal):
+    if appeal.status in verb.sources and not _flag_is_set(verb, appeal):
+        raise Conflict("wrong_status", _(_FLAG_MESSAGES[verb.flag]))
+    if appeal.status not in verb.sources:
         raise Conflict(
             "wrong_status",
             _("这件诉求现在是“%(status)s”，不能再“%(verb)s”")

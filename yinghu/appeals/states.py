@@ -98,6 +98,7 @@ class ClockKind(Labelled):
     CONTEST = "contest", _("异议裁定")
     GRADE = "grade", _("评哨")
     ACCOUNT = "account", _("督办回复")
+    ALARM = "alarm", _("看警报")
 
 
 FIRST_TIMES = (

@@ -98,6 +98,7 @@ class Audience(Enum):
     WORKERS = "those who work on it: the holder, else the unit, else its desk"
     WORKERS_IF_DISSATISFIED = "the same, if the requester is not satisfied"
     WORKERS_IF_NOT_TOLD = "the same, unless they were told of the rating that reopened it"
+    ALARM_DESKS = "each of the desks that see alarms, else the administrators"
     DISPATCHERS = "the dispatch desk"
     DISPATCHERS_IF_ASKED = "the dispatch desk, if it has to rule"
     SUPERVISORS = "the supervisors, else the command"
@@ -152,6 +153,8 @@ class Verb:
     event), `told` what the requester reads, `detail` what staff read beside it.
 
     `audience` are those who are told, in this order; without one the verb shows in live lists only.
+    Reactions to a verb `at_alarm` do not wait for others. Words that are `read_for_danger` may
+    raise an alarm.
 
     Pages: `icon`; `key`, the shortcut; `first_at`, the status at which its form is open; `pressing`
     ranks what others wait for (1 first, 0 not); an `ending` verb has a plain button; `at_once`
@@ -180,6 +183,8 @@ class Verb:
     subject: Subject = Subject.CASE
     privacy: Privacy = Privacy.PUBLIC
     audience: tuple[Audience, ...] = ()
+    at_alarm: bool = False
+    read_for_danger: bool = False
     done_as: EventText | None = None
     told: EventText | None = None
     detail: EventText | None = None

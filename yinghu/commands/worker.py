@@ -18,6 +18,7 @@ HELP = "do queued jobs: reactions to events, housekeeping"
 HEARTBEAT_SECONDS = 3.0
 DEAD_SECONDS = 15.0
 PAUSE_SECONDS = 1.0
+ALARMS_AT_ONCE = 2
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +46,7 @@ async def _work(concurrency: int) -> None:
     with app.replace_connector(connector) as jobs:
         async with jobs.open_async():
             rescuer = asyncio.create_task(_rescue(jobs))
-            worker = asyncio.create_task(_keep_working(jobs, concurrency))
+            worker = asyncio.create_task(_work_on_queues(jobs, concurrency))
             _stop_on_signals(worker)
             try:
                 await worker
@@ -56,8 +57,25 @@ async def _work(concurrency: int) -> None:
                 rescuer.cancel()
 
 
-async def _keep_working(jobs: "App", concurrency: int) -> None:
-    """Work until cancelled; after a database failure continue as a new worker.
+async def _work_on_queues(jobs: "App", concurrency: int) -> None:
+    """Work on all queues, and beside that on alarms and deliveries alone, which so wait for no
+    other job.
+    """
+    from yinghu.appeals.filing import ALARM_QUEUE
+
+    jobs.perform_import_paths()
+    live: set[Worker] = set()
+    asyncio.get_running_loop().set_exception_handler(partial(_restart_workers, live))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_keep_working(jobs, concurrency, None, live))
+        group.create_task(_keep_working(jobs, ALARMS_AT_ONCE, [ALARM_QUEUE, "deliver"], live))
+
+
+async def _keep_working(
+    jobs: "App", concurrency: int, queues: list[str] | None, live: "set[Worker]"
+) -> None:
+    """Work until cancelled; after a database failure continue as a new worker. `live` are the
+    workers at work.
 
     Otherwise a job that was done but could not be marked so would stay "doing", and block its lock,
     for as long as this process lives. As the old worker is dead, such a job is queued again.
@@ -65,13 +83,12 @@ async def _keep_working(jobs: "App", concurrency: int) -> None:
     from procrastinate.exceptions import ConnectorException
     from procrastinate.worker import Worker
 
-    jobs.perform_import_paths()
-    loop = asyncio.get_running_loop()
     log = structlog.get_logger(__name__)
     while True:
         worker = Worker(
             jobs,
             name="worker",
+            queues=queues,
             concurrency=concurrency,
             delete_jobs="successful",
             shutdown_graceful_timeout=15,
@@ -81,13 +98,15 @@ async def _keep_working(jobs: "App", concurrency: int) -> None:
             stalled_worker_timeout=DEAD_SECONDS,
             task_middleware=[_with_fresh_connections],
         )
-        loop.set_exception_handler(partial(_restart_worker, worker))
+        live.add(worker)
         try:
             await worker.run()
         except ConnectorException:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
             log.exception("the database failed the worker")
+        finally:
+            live.discard(worker)
         await asyncio.sleep(PAUSE_SECONDS)
         log.warning("the worker begins anew")
 
@@ -103,12 +122,13 @@ def _with_fresh_connections(do: Callable[[], Any], context: "JobContext", worker
         close_old_connections()
 
 
-def _restart_worker(
-    worker: "Worker", loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+def _restart_workers(
+    live: "set[Worker]", loop: asyncio.AbstractEventLoop, context: dict[str, Any]
 ) -> None:
-    """Stop the worker after an error outside a job: most likely a result could not be saved."""
+    """Stop the workers after an error outside a job: most likely a result could not be saved."""
     loop.default_exception_handler(context)
-    worker.stop()
+    for worker in live:
+        worker.stop()
 
 
 def _stop_on_signals(worker: asyncio.Task[None]) -> None:

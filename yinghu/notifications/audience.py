@@ -94,6 +94,20 @@ def _desks(*reasons: Reason) -> AudiencePart:
     return lambda event, _known: (tuple(_desk(event, reason) for reason in reasons),)
 
 
+def _alarm_desks(event: Event, _known: Directory) -> Turns:
+    clerks, dispatchers, supervisors, command, admins = (
+        _desk(event, reason)
+        for reason in (
+            Reason.CLERK,
+            Reason.DISPATCHER,
+            Reason.SUPERVISOR,
+            Reason.COMMAND,
+            Reason.ADMIN,
+        )
+    )
+    return (clerks,), (dispatchers,), (supervisors,), (command, admins)
+
+
 _dispatchers = _desks(Reason.DISPATCHER, Reason.COMMAND)
 
 
@@ -146,6 +160,7 @@ _WAITING_AT = {
     ClockKind.RECEIVE: Reason.CLERK,
     ClockKind.DISPATCH: Reason.DISPATCHER,
     ClockKind.RULING: Reason.DISPATCHER,
+    ClockKind.ALARM: Reason.CLERK,
     ClockKind.FEEDBACK: Reason.CALLBACK,
     ClockKind.CONTEST: Reason.COMMAND,
 }
@@ -220,6 +235,7 @@ _PARTS: dict[Audience, AudiencePart] = {
     Audience.WORKERS: _workers,
     Audience.WORKERS_IF_DISSATISFIED: _workers_if_dissatisfied,
     Audience.WORKERS_IF_NOT_TOLD: _workers_if_not_told,
+    Audience.ALARM_DESKS: _alarm_desks,
     Audience.DISPATCHERS: _dispatchers,
     Audience.DISPATCHERS_IF_ASKED: _dispatchers_if_asked,
     Audience.SUPERVISORS: _desks(Reason.SUPERVISOR, Reason.COMMAND),

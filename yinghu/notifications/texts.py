@@ -106,6 +106,8 @@ def notification_text(notification: Notification, units: UnitNames) -> str:
         return _(text) % said[name]
     unit, other, until = said["unit"], said["other"], said["until"]
     match event.verb:
+        case "alarm":
+            return _("警报：可能有人有危险，请马上看")
         case "extend":
             return _("%(unit)s申请延期到 %(until)s，请裁定") % said
         case "rule":

@@ -289,6 +289,8 @@ _DESKS: dict[str, tuple[Role, ...]] = {
     "cases": (*_CALLABLE, Role.OPERATOR),
     "own": (*_CALLABLE, Role.OPERATOR),
     "oversight": _OVERSEEING,
+    # Those who see alarms and judge them.
+    "alarms": (Role.CLERK, Role.OPERATOR, *_OVERSEEING),
     # Those who may call units, be called, or rule on calls.
     "whistles": _CALLABLE,
     # Those who share cases with task forces, or with whom cases are shared.
@@ -326,7 +328,16 @@ def forces_of(actor: Actor) -> frozenset[int]:
 
 def overseen_q(actor: Actor) -> Q:
     """Filter appeals to the areas where the actor dispatches or commands."""
-    desks = tuple(grant for grant in actor.grants if grant.role in _OVERSEEING)
+    return _reached_q(actor, _OVERSEEING)
+
+
+def at_desk_q(actor: Actor) -> Q:
+    """Filter appeals to the areas of the actor's desks."""
+    return _reached_q(actor, tuple(_DESK_ROLES))
+
+
+def _reached_q(actor: Actor, roles: tuple[Role, ...]) -> Q:
+    desks = tuple(grant for grant in actor.grants if grant.role in roles)
     return visible_q(Actor("user", actor.user_id, grants=desks))
 
 

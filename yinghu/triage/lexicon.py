@@ -1,9 +1,8 @@
-"""Keyword reader: category, class and urgency of an appeal, from rules in `lexicon.csv`.
+"""Keyword reader: category and class of an appeal, from rules in `lexicon.csv`.
 
-A rule is a line: words (separated by |), a category or none, a class or none, an urgency or none,
-and the weight of each word as evidence. A word may occur in several lines; their weights add up. A
-longer word hides the shorter ones in it, so a line with urgency 1 and weight 0 (跳楼价) makes an
-alarming word (跳楼) harmless.
+A rule is a line: words (separated by |), a category or none, a class or none, and the weight of
+each word as evidence. A word may occur in several lines; their weights add up. A longer word hides
+the shorter ones in it.
 
 How well the confidences are calibrated:
 - category: a logistic curve over the lead of the best category, fitted on 7,519 word lists of real
@@ -12,16 +11,11 @@ How well the confidences are calibrated:
   confidence was 90 % or more (mean 95 %), 81 % from 80 to 90 % (mean 86 %), 58 % below that (mean
   60 %); 83 % overall. For needs (milk powder, medicine ...) there are no labelled messages: the
   same curve is assumed.
-- class and urgency: no labelled messages either; the confidence is a curve over the evidence, at
-  most 0.9 for a class and 0.95 for an urgency. Danger to life errs towards urgency 3: 86 of 6,967
-  messages to that mailbox were raised to it, and a person looks at each. Shortages of medicine and
-  infant food (`shortages.py`) are urgency 2: this raised 3 of 10,724 messages to that mailbox,
-  which receives no such needs.
+- class: no labelled messages either; the confidence is a curve over the evidence, at most 0.9.
 """
 
 import csv
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -29,7 +23,6 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 from yinghu.places.words import Finder, fold_text
-from yinghu.triage.shortages import default_running_out
 
 DEFAULT: Final = Path(__file__).parent / "lexicon.csv"
 OTHER: Final = "other"
@@ -42,19 +35,8 @@ LONGEST: Final = 20_000
 TITLE_WEIGHT: Final = 2.0
 """Weight of a word in the title (`title_of`), relative to the body."""
 TITLE_LENGTH: Final = 60
-BRIEF: Final = 100
-"""Characters up to which one weak alarming word is enough for the highest urgency."""
-
-RUNNING_OUT: Final = 3.0
-"""Evidence for urgency 2 where medicine or infant food runs out (`shortages.py`)."""
-
 # p(right) = 1 / (1 + exp(-(A + B·lead + C·ln(1 + best)))), lead = (best - next) / (best + 1).
 CURVE: Final = (-1.03, 4.1, 0.25)
-
-_NOT: Final = re.compile(
-    r"(?:没有|没|未|无|并非|不是|避免|防止|预防|以防|杜绝|防范|免得|谨防)[^，。！？,.!?]{0,3}$"
-)
-"""Negates an alarming word that follows it: 避免火灾."""
 
 
 class Rule(NamedTuple):
@@ -62,21 +44,18 @@ class Rule(NamedTuple):
 
     category: str
     klass: str
-    urgency: int
     weight: float
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Category, class and urgency read from an appeal, with `confidences` for each, 0 to 1.
+    """Category and class read from an appeal, with `confidences` for each, 0 to 1.
 
-    `urgency` is 1 normal, 2 urgent, 3 danger to life or threat of an extreme act; `why` are the
-    words that were evidence, strongest first.
+    `why` are the words that were evidence, strongest first.
     """
 
     category: str
     klass: str
-    urgency: int
     confidences: dict[str, float]
     why: tuple[str, ...]
 
@@ -100,20 +79,15 @@ class Reader:
 
     @classmethod
     def load(cls, path: Path | str = DEFAULT) -> Self:
-        """Load a CSV `words,category,klass,urgency,weight`; BadLexicon names a bad line."""
+        """Load a CSV `words,category,klass,weight`; BadLexicon names a bad line."""
         rules: dict[str, list[Rule]] = {}
         with Path(path).open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines)
             for row in reader:
                 try:
-                    rule = Rule(
-                        row["category"],
-                        row["klass"],
-                        int(row["urgency"] or 0),
-                        float(row["weight"]),
-                    )
-                    if rule.urgency not in range(4) or rule.klass not in ("", *CLASSES):
-                        raise ValueError(f"urgency {rule.urgency} or class {rule.klass!r} unknown")
+                    rule = Rule(row["category"], row["klass"], float(row["weight"]))
+                    if rule.klass not in ("", *CLASSES):
+                        raise ValueError(f"class {rule.klass!r} unknown")
                     words = [word for word in row["words"].split("|") if word]
                     if not words or any(len(word) < 2 for word in words):
                         raise ValueError("each word needs two characters at least")
@@ -123,30 +97,20 @@ class Reader:
                     rules.setdefault(word, []).append(rule)
         return cls(rules)
 
-    def read(
-        self, text: str, answers: Mapping[str, object] | None = None, chosen: str = ""
-    ) -> Reading:
-        """Return category, class and urgency of an appeal.
+    def read(self, text: str, answers: Mapping[str, object] | None = None) -> Reading:
+        """Return category and class of an appeal.
 
         `text` is the body, or title and body separated by a line break. `answers` to a category's
-        questions are read as part of the text. `chosen` is the category that the requester chose;
-        it tells which supply "只剩一天了" refers to.
+        questions are read as part of the text.
         """
         said = [str(value) for value in (answers or {}).values() if isinstance(value, str)]
         text = "\n".join([text[:LONGEST], *said])[:LONGEST]
         title_end = len(title_of(text))
         counts: dict[str, float] = {}
-        alarming: set[str] = set()
-        for start, end, word in self._finder.find(text):
+        for _start, end, word in self._finder.find(text):
             counts[word] = counts.get(word, 0.0) + (TITLE_WEIGHT if end <= title_end else 1.0)
-            if not _NOT.search(text[max(0, start - 6) : start]):
-                alarming.add(word)
-        # In a short message an alarming word is the message; in a long complaint it is often a
-        # figure of speech or a fear, and needs a second or a stronger one.
-        alarm = 2.0 if len(text) <= BRIEF else 1.0
         categories: dict[str, float] = {}
         klasses = dict.fromkeys(CLASSES, 0.0)
-        urgencies = {2: 0.0, 3: 0.0}
         strength: dict[str, float] = {}
         for word, count in counts.items():
             # Diminishing returns: the tenth "工资" adds little to the third.
@@ -158,24 +122,10 @@ class Reader:
                     categories[rule.category] = categories.get(rule.category, 0.0) + weight
                 elif rule.klass:
                     klasses[rule.klass] += weight
-                if rule.urgency > 1 and word in alarming:
-                    urgencies[rule.urgency] += rule.weight * alarm
-        running_out = default_running_out().found(text, chosen)
-        if running_out:
-            urgencies[2] += RUNNING_OUT
         category, sure = self._category(categories)
         klass, klass_sure = self._klass(category, klasses)
-        urgency, urgency_sure = _urgency(urgencies)
-        why = self._why(strength, alarming, category, klass, urgency)
-        if running_out and not any(running_out in word for word in why):
-            why = (running_out, *why[:7])
-        return Reading(
-            category,
-            klass,
-            urgency,
-            {"category": sure, "klass": klass_sure, "urgency": urgency_sure},
-            why,
-        )
+        why = self._why(strength, category, klass)
+        return Reading(category, klass, {"category": sure, "klass": klass_sure}, why)
 
     def predict(self, texts: Sequence[str]) -> list[tuple[str, float]]:
         """Return (category, confidence) of each text, like the classifier."""
@@ -201,19 +151,10 @@ class Reader:
         klass = max(CLASSES, key=lambda name: (scores[name], name == usual))
         return klass, round(0.3 + 0.6 * scores[klass] / (sum(scores.values()) + 0.5), 3)
 
-    def _why(
-        self,
-        strength: dict[str, float],
-        alarming: set[str],
-        category: str,
-        klass: str,
-        urgency: int,
-    ) -> tuple[str, ...]:
+    def _why(self, strength: dict[str, float], category: str, klass: str) -> tuple[str, ...]:
         def speaks(word: str) -> bool:
             return any(
-                rule.category == category
-                or (not rule.category and rule.klass == klass)
-                or (urgency > 1 and rule.urgency == urgency and word in alarming)
+                rule.category == category or (not rule.category and rule.klass == klass)
                 for rule in self._rules[word]
             )
 
@@ -231,11 +172,3 @@ def title_of(text: str) -> str:
     """Return the first line if it is short and more text follows, else ""."""
     head, mark, rest = text.partition("\n")
     return head if mark and rest.strip() and len(head) <= TITLE_LENGTH else ""
-
-
-def _urgency(evidence: dict[int, float]) -> tuple[int, float]:
-    if evidence[3] >= 1.0:
-        return 3, round(min(0.95, 0.5 + 0.15 * evidence[3]), 3)
-    if evidence[2] >= 1.0:
-        return 2, round(min(0.9, 0.5 + 0.1 * evidence[2]), 3)
-    return 1, round(max(0.5, 0.9 - 0.3 * (evidence[2] + evidence[3])), 3)

@@ -9,7 +9,8 @@ from django.db.models.functions import Now
 class Suggestion(models.Model):
     """Category, class, area and urgency suggested for an appeal, each with a confidence, 0 to 1.
 
-    `why` holds the matched words; `source` is "requester", "lexicon" or "classifier <version>".
+    Without evidence the urgency is 1 and its confidence 0. `why` holds the matched words; `source`
+    is "requester", "lexicon" or "classifier <version>".
     """
 
     appeal = models.OneToOneField("appeals.Appeal", models.CASCADE, primary_key=True)

@@ -4,21 +4,18 @@ In order of precedence: the requester's choice, the classifier once it has beate
 lexicon.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
 from yinghu.appeals.models import Appeal, Category
-from yinghu.appeals.states import Urgency
 from yinghu.places.locate import by_point, by_words
-from yinghu.triage import training
+from yinghu.triage import appeal_urgency, training
 from yinghu.triage.lexicon import Reading, default_reader
 from yinghu.triage.models import Suggestion
+from yinghu.triage.urgency import Judgement
 
 CHOSEN = 0.9
 """Confidence of a category that the requester chose: people in a hurry pick one that is near."""
-ANSWERED = 0.9
-"""Confidence that an appeal is urgent if an answer is as low as its question's limit."""
+MOST_WHY = 8
 
 _FIELDS = [
     field.name for field in Suggestion._meta.fields if field.name not in ("appeal", "made_at")
@@ -43,12 +40,11 @@ def compute_suggestions(appeals: Sequence[Appeal]) -> list[Suggestion]:
     learned = training.predict(texts)
     made: list[Suggestion] = []
     for place, (appeal, text) in enumerate(zip(appeals, texts, strict=True)):
-        chosen = appeal.category_id or ""
-        reading = reader.read(text, appeal.answers, chosen)
-        if low := _low_answer(categories.get(chosen), appeal.answers):
-            reading = _urgent(reading, low)
+        reading = reader.read(text, appeal.answers)
+        chosen = categories.get(appeal.category_id or "")
+        judged = appeal_urgency.judge(text, appeal.answers, chosen)
         guess = learned[place] if learned else None
-        made.append(_suggestion(appeal, text, reading, guess, categories))
+        made.append(_suggestion(appeal, text, reading, judged, guess, categories))
     return made
 
 
@@ -57,35 +53,11 @@ def text_of(appeal: Appeal) -> str:
     return f"{appeal.title}\n{appeal.body}" if appeal.title else appeal.body
 
 
-def _low_answer(category: Category | None, answers: Mapping[str, Any]) -> str:
-    """Return the question and answer that make an appeal urgent; "" if no answer is that low."""
-    for question in category.questions if category else ():
-        limit, answer = question.get("urgent"), answers.get(question.get("key", ""))
-        if limit is None or answer is None or isinstance(answer, bool):
-            continue
-        try:
-            low = 0 <= float(answer) <= float(limit)
-        except (TypeError, ValueError):  # "about three", from a neighbouring system: read as words
-            continue
-        if low:
-            return f"{question['label']} {answer}"
-    return ""
-
-
-def _urgent(reading: Reading, why: str) -> Reading:
-    sure = reading.confidences["urgency"] if reading.urgency > Urgency.NORMAL else 0.0
-    return replace(
-        reading,
-        urgency=max(reading.urgency, Urgency.URGENT.value),
-        confidences=reading.confidences | {"urgency": max(sure, ANSWERED)},
-        why=(why, *reading.why[:7]),
-    )
-
-
 def _suggestion(
     appeal: Appeal,
     text: str,
     reading: Reading,
+    judged: Judgement,
     learned: training.Prediction | None,
     categories: dict[str, Category],
 ) -> Suggestion:
@@ -108,9 +80,9 @@ def _suggestion(
         klass_confidence=round(klass_confidence, 3),
         area_id=area,
         area_confidence=round(area_confidence, 3),
-        urgency=reading.urgency,
-        urgency_confidence=round(reading.confidences["urgency"], 3),
-        why=list(reading.why),
+        urgency=judged.urgency,
+        urgency_confidence=round(judged.confidence, 3),
+        why=list(dict.fromkeys((*judged.evidence, *reading.why)))[:MOST_WHY],
         source=source,
     )
 

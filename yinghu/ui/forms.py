@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -297,6 +297,20 @@ def initial_of(verb: Verb, appeal: Appeal) -> dict[str, Any]:
     return {}
 
 
+class DangerRadios(forms.RadioSelect):
+    """Choices of which some mean danger: `danger.js` then shows the numbers to call."""
+
+    def __init__(self, dangers: Collection[str]) -> None:
+        super().__init__()
+        self.dangers = frozenset(dangers)
+
+    def create_option(self, *args: Any, **given: Any) -> dict[str, Any]:
+        option = super().create_option(*args, **given)
+        if option["value"] in self.dangers:
+            option["attrs"]["data-danger"] = ""
+        return option
+
+
 class FilingForm(forms.Form):
     """The filing form of citizens; a category adds its questions as fields `q_<key>`."""
 
@@ -319,6 +333,7 @@ class FilingForm(forms.Form):
         words.widget = forms.Textarea(attrs={"rows": 4, "maxlength": MAX_WORDS})
         # `app.js` clears the field's error once something is typed.
         words.widget.attrs["data-missing"] = _("请写几个字，说说您需要什么")
+        words.widget.attrs["data-danger-words"] = ""
         where.widget.attrs |= {"autocomplete": "street-address"}
         self.fields["name"].label, self.fields["phone"].label = _("怎么称呼您"), _("手机或电话")
         self.fields["name"].widget.attrs |= {"autocomplete": "name"}
@@ -376,7 +391,8 @@ def _question_field(question: dict[str, Any]) -> forms.Field:
             choices = list(zip(values, shown, strict=True))
             if not common["required"]:
                 choices.append(("", _("不清楚")))
-            return forms.ChoiceField(choices=choices, widget=forms.RadioSelect, **common)
+            widget = DangerRadios(question.get("danger", ()))
+            return forms.ChoiceField(choices=choices, widget=widget, **common)
         case "number":
             common["widget"] = forms.NumberInput(attrs={"inputmode": "decimal", "step": "any"})
             return forms.DecimalField(min_value=0, max_digits=9, decimal_places=2, **common)

@@ -67,6 +67,8 @@ def marks_of(appeals: Iterable[Appeal]) -> dict[int, list[Mark]]:
 
 
 def _marks(appeal: Appeal, count: dict[Verb, int], called: datetime | None) -> Iterable[Mark]:
+    if appeal.alarmed:
+        yield Mark("red", "urgent", pgettext("mark", "警报"))
     if n := count.get(REOPEN, 0):
         words = pgettext("mark", "重办"), pgettext("mark", "重办 %d 次")
         yield Mark("red", "refresh", _count_text(n, *words))

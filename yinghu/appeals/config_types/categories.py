@@ -69,6 +69,8 @@ def _describe_question(question: dict[str, Any]) -> str:
         how += _("，") + _("必填")
     if question.get("urgent") is not None:
         how += _("，") + _("答 %s 或更少就建议加急") % question["urgent"]
+    if question.get("danger"):
+        how += _("，") + _("选“%s”就报警") % _("、").join(question["danger"])
     english = f" / {question['label_en']}" if question.get("label_en") else ""
     what = f"{question.get('label')}{english}"
     return _("%(question)s（%(how)s）") % {"question": what, "how": how}

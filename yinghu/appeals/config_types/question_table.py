@@ -29,6 +29,7 @@ HEADS: dict[str, Any] = {
     "choices_en": gettext_lazy("英文的选项，和中文的一一对应，也用 | 隔开；可以空着"),
     "required": gettext_lazy("1 是一定要答，0 是可以不答"),
     "urgent": gettext_lazy("“填个数”的：答这个数或更少就建议加急，可以空着"),
+    "danger": gettext_lazy("“选一个”的：选了就报警的选项，用 | 隔开，可以空着"),
     "key": gettext_lazy("代号，派单规则按它认；新的问题空着，自动取"),
 }
 NEEDED = ("category", "question", "answer")
@@ -54,6 +55,7 @@ def question_rows(categories: Iterable[Category]) -> Iterable[dict[str, str]]:
                 "choices_en": " | ".join(question.get("choices_en", ())),
                 "required": "1" if question.get("required") else "0",
                 "urgent": str(question.get("urgent", "")),
+                "danger": " | ".join(question.get("danger", ())),
                 "key": question["key"],
             }
         if not category.questions:
@@ -88,7 +90,7 @@ def _row(cells: dict[str, str], kept: Iterable[dict[str, Any]]) -> dict[str, str
     row["kind"] = _kinds_by_name().get(row["kind"].casefold(), row["kind"])
     required = row["required"].lower()
     row["required"] = "1" if required in YES else "" if required in NO else required
-    for part in ("choices", "choices_en"):
+    for part in ("choices", "choices_en", "danger"):
         row[part] = "\n".join(filter(None, map(text_cleaning.clean_line, _BARS.split(row[part]))))
     label = text_cleaning.clean_line(row["label"])
     same = (
@@ -100,7 +102,7 @@ def _row(cells: dict[str, str], kept: Iterable[dict[str, Any]]) -> dict[str, str
         return row
     row["key"] = old["key"]
     absent = {part for part, column in COLUMNS.items() if column not in cells}
-    was = {part: "\n".join(old.get(part, ())) for part in ("choices", "choices_en")}
+    was = {part: "\n".join(old.get(part, ())) for part in ("choices", "choices_en", "danger")}
     if "choices" not in absent and row["choices"] != was["choices"]:
         absent.discard("choices_en")  # they belong to the old choices
     was |= {

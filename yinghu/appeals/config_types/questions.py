@@ -20,7 +20,10 @@ QUESTION_KINDS: dict[str, Any] = {
     "number": gettext_lazy("填个数"),
     "bool": gettext_lazy("是或不是"),
 }
-PARTS = ("key", "label", "label_en", "kind", "choices", "choices_en", "required", "urgent")
+PARTS = (
+    *("key", "label", "label_en", "kind", "choices", "choices_en"),
+    *("required", "urgent", "danger"),
+)
 COLUMNS = {
     "key": "key",
     "label": "question",
@@ -30,6 +33,7 @@ COLUMNS = {
     "choices_en": "choices_en",
     "required": "required",
     "urgent": "urgent",
+    "danger": "danger",
 }
 """Part of a question -> its column in a question table (`question_table.py`)."""
 MOST = 20
@@ -174,7 +178,15 @@ def _parse_choices(row: Mapping[str, str]) -> dict[str, list[str]]:
     wrong = _("中文选项有 %(zh)d 个，英文有 %(en)d 个：要一一对应，或者英文全空着")
     counts = {"zh": len(choices), "en": len(english)}
     _require(len(english) in (0, len(choices)), "choices_en", wrong % counts)
-    return {"choices": choices} | ({"choices_en": english} if english else {})
+    danger = _lines(row["danger"])
+    unknown = [each for each in danger if each not in choices]
+    wrong = _("“选了就报警”里写的不是选项：%s")
+    _require(not unknown, "danger", wrong % _("、").join(unknown)[:80])
+    return (
+        {"choices": choices}
+        | ({"choices_en": english} if english else {})
+        | ({"danger": danger} if danger else {})
+    )
 
 
 def _lines(text: str) -> list[str]:

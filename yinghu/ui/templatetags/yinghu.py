@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -26,8 +28,8 @@ from yinghu.appeals.states import ClockKind, Status, Urgency
 from yinghu.appeals.verb import Verb
 from yinghu.common.language import name_of
 from yinghu.notifications import read_state
+from yinghu.oversight import alarms, whistle_duties
 from yinghu.oversight import shared_cases as sharing
-from yinghu.oversight import whistle_duties
 from yinghu.people import disclosure
 from yinghu.people.access import Actor, desks_of, forces_of
 from yinghu.people.disclosure import Person
@@ -38,6 +40,11 @@ from yinghu.ui.timeline import Story
 from yinghu.verbs import PRIVATE, VERBS, verb_of
 
 register = template.Library()
+
+ALARMS_SHOWN = 3
+"""Alarms in the header; the page of alarms shows all."""
+ALARMS_READ = 50
+"""Of more open alarms than these, those that nobody looks at may not be the ones shown."""
 
 STATUS_LOOKS: dict[Status, tuple[str, str]] = {
     Status.FILED: ("azure", "clipboard-text"),
@@ -52,6 +59,8 @@ STATUS_LOOKS: dict[Status, tuple[str, str]] = {
     Status.WITHDRAWN: ("secondary", "arrow-back-up"),
 }
 """Colour and icon of each status."""
+
+_CALLABLE = re.compile(r"\+?[0-9][0-9-]{1,19}", re.ASCII)
 
 _POINTING = frozenset(
     {"arrow-back-up", "arrow-left", "arrow-right", "chevron-left", "chevron-right", "send"}
@@ -105,6 +114,18 @@ def urgency_badge(urgency: int, guessed: int = 0) -> SafeString | str:
 def says(key: str) -> str:
     """Return the city's own text for this key of `city_texts`, or the default."""
     return city_texts.text(key)
+
+
+@register.simple_tag
+def emergency_numbers() -> list[tuple[str, str]]:
+    """Return (number, what it is for) of the city's emergency numbers."""
+    parts = re.split(r"[、,，;；\n]", city_texts.text("emergency_numbers"))
+    found = (part.split(maxsplit=1) for part in parts)
+    return [
+        (number, " ".join(name))
+        for number, *name in filter(None, found)
+        if _CALLABLE.fullmatch(number)
+    ]
 
 
 @register.filter
@@ -316,12 +337,21 @@ def desks(context: template.Context) -> list[dict[str, Any]]:
     request: HttpRequest | None = context.get("request")
     if request is None or not getattr(request, "user", None) or not request.user.is_authenticated:
         return []
-    # Called several times for one header.
-    known: list[dict[str, Any]] | None = getattr(request, "_yinghu_desks", None)
-    if known is None:
-        known = _desks(requests.who(request), str(context.get("desk", "")))
-        request._yinghu_desks = known  # type: ignore[attr-defined]  # a request-long cache
-    return known
+    return _header(request, str(context.get("desk", ""))).desks
+
+
+@register.simple_tag(takes_context=True)
+def alarm_lane(context: template.Context) -> dict[str, Any] | None:
+    """Return the lane: the first `alarms` and the `count` of all; None for who sees none."""
+    request: HttpRequest | None = context.get("request")
+    if not desks(context) or request is None:
+        return None
+    header = _header(request)
+    if not header.sees_alarms:
+        return None
+    found = alarms.waiting(requests.who(request)).select_related("area", "place")
+    shown = alarms.lane(found.defer("area__outline")[:ALARMS_READ]) if header.alarms else []
+    return {"alarms": shown[:ALARMS_SHOWN], "count": header.alarms}
 
 
 @register.simple_tag(takes_context=True)
@@ -330,7 +360,23 @@ def any_counted(context: template.Context) -> bool:
     return any(desk["counted"] for desk in desks(context))
 
 
-def _desks(actor: Actor, here: str) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Header:
+    desks: list[dict[str, Any]]
+    sees_alarms: bool
+    alarms: int
+
+
+def _header(request: HttpRequest, here: str = "") -> _Header:
+    """Return what the header shows, read once per request."""
+    known: _Header | None = getattr(request, "_yinghu_header", None)
+    if known is None:
+        known = _read_header(requests.who(request), here)
+        request._yinghu_header = known  # type: ignore[attr-defined]  # a request-long cache
+    return known
+
+
+def _read_header(actor: Actor, here: str) -> _Header:
     mine, counted = desks_of(actor), dict[str, QuerySet[Any]](inboxes.desks_with(actor))
     if "whistles" in mine:
         counted["whistles"] = whistle_duties.pending_duties(actor)
@@ -339,12 +385,15 @@ def _desks(actor: Actor, here: str) -> list[dict[str, Any]]:
             "shared": sharing.cases_without_contact(actor),
             "shares": sharing.shares_of(actor),
         }
+    sees_alarms = "alarms" in mine
+    if sees_alarms:
+        counted["alarms"] = alarms.waiting(actor)
     waiting = inboxes.counted(counted)
     if not waiting.pop("shares", 0) and not forces_of(actor):
         # Hidden for units without shared cases, which are most.
         mine -= {"shared"}
     waiting["inbox"] = waiting.pop("unit", 0)
-    return [
+    tabs = [
         {
             "url": url,
             "icon": symbol,
@@ -356,6 +405,7 @@ def _desks(actor: Actor, here: str) -> list[dict[str, Any]]:
         for desk, (url, symbol, text) in navigation.DESKS.items()
         if desk in mine
     ]
+    return _Header(tabs, sees_alarms, waiting.get("alarms", 0))
 
 
 def _at_most(count: int) -> str:

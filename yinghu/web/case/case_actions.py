@@ -105,6 +105,8 @@ def acts(
     if calls and not (bound and bound.verb is NO_ANSWER):
         # `calls.html` has a button for it.
         verbs = [verb for verb in verbs if verb is not NO_ANSWER]
+    # `alarm.html` has buttons for these.
+    verbs = [verb for verb in verbs if verb.flag != "alarmed"]
     verbs.sort(key=lambda verb: verb is not first)
     with_words = reply_templates.for_verbs(appeal, verbs, suggestion and suggestion.category)
     chosen = next((t for each in with_words.values() for t in each if str(t.pk) == template), None)

@@ -10,8 +10,9 @@ from yinghu.appeals.states import Status
 from yinghu.appeals.verb import Verb
 from yinghu.errands.actions import PLAN
 from yinghu.errands.models import Leg, LegKind
-from yinghu.oversight import rulings
+from yinghu.oversight import alarms, rulings
 from yinghu.oversight.actions import RULE
+from yinghu.oversight.alarm_actions import CONFIRM
 from yinghu.people.access import Actor, may_read_why, relations
 from yinghu.people.models import Level, Unit
 from yinghu.ui.errand_parts import LEG_ICONS
@@ -29,6 +30,13 @@ def oversight_panel(appeal: Appeal, available: Collection[Verb]) -> dict[str, An
         "asked": asked,
         "asked_until": verb_of(asked).detail_of(asked) if asked else "",
     }
+
+
+def alarm_panel(appeal: Appeal, actor: Actor) -> dict[str, Any]:
+    """The case's open alarm, for those who can judge it."""
+    if not appeal.alarmed or not CONFIRM.who & relations(actor, appeal):
+        return {}
+    return {"alarm": next(iter(alarms.lane([appeal])), None)}
 
 
 def errand_panel(appeal: Appeal, actor: Actor) -> dict[str, Any]:

@@ -135,6 +135,7 @@ def context_of(
         "clocks": live,
         "viewers": presence.others(actor, appeal),
         **case_panels.oversight_panel(appeal, available),
+        **case_panels.alarm_panel(appeal, actor),
         "duplicates": [case_duplicates.pair(appeal, each, actor, photos) for each in duplicates],
         "linked": _headlines(same_caller, actor) if appeal.caller and reveal else [],
         "merged_in": _headlines(visible.filter(master=appeal.pk), actor),

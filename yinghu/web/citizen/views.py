@@ -20,7 +20,7 @@ from yinghu.appeals.closing_actions import RATE, REOPEN, WITHDRAW
 from yinghu.appeals.handling_actions import ASK, SUPPLY, URGE
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.numbers import id_of, id_of_token
-from yinghu.appeals.states import Status
+from yinghu.appeals.states import Status, Urgency
 from yinghu.common import photos, rate_limit, sms, text_cleaning
 from yinghu.common.privacy.phones import normal_phone
 from yinghu.common.privacy.sealing import blind
@@ -29,6 +29,8 @@ from yinghu.errands.receipts import shown_to_requester
 from yinghu.people import disclosure
 from yinghu.people.access import administrators, requester_of
 from yinghu.places.models import Place
+from yinghu.triage import appeal_urgency
+from yinghu.triage.suggest import text_of
 from yinghu.ui import event_text
 from yinghu.ui.forms import FilingForm, Known, VerbForm
 from yinghu.ui.qr import qr_image
@@ -109,7 +111,13 @@ def filed_page(request: HttpRequest, token: str) -> HttpResponse:
     """Confirm a filing: the number, the link, its QR code, and the next step."""
     appeal = _by_token(token)
     link = absolute(reverse("track", args=[token]))
-    context = {"appeal": appeal, "link": link, "next": _next_step(appeal)}
+    judged = appeal_urgency.judge(text_of(appeal), appeal.answers, appeal.category)
+    context = {
+        "appeal": appeal,
+        "link": link,
+        "next": _next_step(appeal),
+        "in_danger": judged.urgency == Urgency.EMERGENCY,
+    }
     return render(request, "citizen/filed.html", context)
 
 

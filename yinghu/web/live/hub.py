@@ -22,7 +22,7 @@ import structlog
 from django.conf import settings
 
 from yinghu.appeals.notify import NOTICE, NOTIFY_CHANNEL
-from yinghu.appeals.states import ENDED, Status
+from yinghu.appeals.states import ENDED, OPEN, ClockKind, Status
 from yinghu.appeals.verb import Privacy
 from yinghu.oversight.actions import CHASE
 from yinghu.verbs import VERBS
@@ -48,7 +48,9 @@ DESK_STATUSES: dict[str, frozenset[Status]] = {
 """Statuses that each desk's list shows."""
 WHISTLES = "whistles"
 """The desk whose list depends on whistles, not on statuses."""
-DESKS = frozenset({WHISTLES, *DESK_STATUSES})
+ALARMS = "alarms"
+"""The lane of alarms, which changes when somebody raises, looks at or judges one."""
+DESKS = frozenset({WHISTLES, ALARMS, *DESK_STATUSES})
 
 
 def desks_touched(name: str) -> frozenset[str]:
@@ -59,12 +61,16 @@ def desks_touched(name: str) -> frozenset[str]:
         return frozenset()
     if verb is not None and verb.errand:
         return verb.lists
-    if verb is None or verb.rests_from:
+    if verb is None:
         return DESKS
+    if verb.rests_from:
+        return DESKS - {ALARMS}
     touched = verb.sources | ({verb.target} if verb.target else set())
     whistles = {WHISTLES} if verb.target in ENDED else set()
+    quiet = ClockKind.ALARM in verb.clocks.stop or verb.target not in {None, *OPEN}
+    alarms = {ALARMS} if quiet else set()
     shown = {desk for desk, statuses in DESK_STATUSES.items() if statuses & touched}
-    return frozenset(shown | whistles | verb.lists)
+    return frozenset(shown | whistles | alarms | verb.lists)
 
 
 def topic_kinds(name: str) -> tuple[str, ...]:
@@ -82,7 +88,9 @@ def topic_kinds(name: str) -> tuple[str, ...]:
 
 
 class RefreshEvent(NamedTuple):
-    """Tells a page to refresh `desk`, `badges`, `notices`, `case` or `viewers`, with its key."""
+    """Tells a page to refresh `desk`, `badges`, `alarms`, `notices`, `case` or `viewers`, with its
+    key.
+    """
 
     name: str
     key: str

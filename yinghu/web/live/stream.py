@@ -4,15 +4,15 @@ Each web process has one LISTEN connection outside the pool and passes notificat
 (`hub`). Pages fetch the changed part themselves, so permissions are checked in one place. Events
 waiting for a slow viewer are a bounded set; those within `PACE_SECONDS` are sent together.
 
-    /live?desk=NAME&case=NUMBER&badges=1&notices=1   topics of a login, repeatable
+    /live?desk=NAME&case=NUMBER&badges=1&alarms=1&notices=1   topics of a login, repeatable
     /live?t=TOKEN                                    an appeal by its tracking token
 
 A name may carry the version shown and the last mark received, `NUMBER~VERSION~MARK`; `version=` is
 that of a page's only case, `me=` the login that the page was made for. Events are `desk`, `badges`,
-`notices`, `case`, `viewers` and the heartbeat `here`; the data is `{"key": name asked for,
-"spread": milliseconds over which viewers should spread their requests}`, the id the mark. A new
-stream begins with what was missed since the marks; without marks: all lists, and cases or notices
-whose version has changed.
+`alarms`, `notices`, `case`, `viewers` and the heartbeat `here`; the data is `{"key": name asked
+for, "spread": milliseconds over which viewers should spread their requests}`, the id the mark. A
+new stream begins with what was missed since the marks; without marks: all lists, and cases or
+notices whose version has changed.
 """
 
 from __future__ import annotations

@@ -24,12 +24,12 @@ from yinghu.people.logins import came_by_phone
 from yinghu.people.models import User
 from yinghu.ui.navigation import BADGED
 from yinghu.verbs import PRIVATE
-from yinghu.web.live.hub import DESKS, RefreshEvent
+from yinghu.web.live.hub import ALARMS, DESKS, RefreshEvent
 
 MAX_TOPICS = 30
 """Most topics of one stream, which serves all tabs of a browser."""
 
-_KINDS = ("desk", "badges", "notices", "case", "leg", "t")
+_KINDS = ("desk", "badges", "alarms", "notices", "case", "leg", "t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,8 @@ def _add_staff_topics(
         if want.kind == "badges":
             for desk in sorted(mine & BADGED):
                 found.add(f"desk:{desk}", RefreshEvent("badges", ""), want)
+        if want.kind == ALARMS and ALARMS in mine:
+            found.add(f"desk:{ALARMS}", RefreshEvent(ALARMS, ""), want)
         if want.kind == "notices":
             found.add(f"notices:{actor.user_id}", RefreshEvent("notices", ""), want)
         if want.kind == "leg" and (leg := _visible_leg(want.name, actor)) is not None:

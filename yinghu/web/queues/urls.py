@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from yinghu.web.queues import snooze, views, worklists
+from yinghu.web.queues import alarms, snooze, views, worklists
 
 urlpatterns = [
     path("desk/triage", views.desk_page("triage"), name="triage"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("desk/unskip", snooze.unskip, name="unskip"),
     path("desk/own", worklists.show_own_worklist, name="own"),
     path("desk/oversight", worklists.show_oversight_worklist, name="oversight"),
+    path("desk/alarms", alarms.show_alarms, name="alarms"),
     path("desk/badges", views.desk_badges, name="badges"),
     path("desk/areas", views.desk_area_hints, name="areas"),
 ]

@@ -79,7 +79,7 @@
     document.querySelectorAll("[data-live]").forEach(function (part) {
       var query = new URL(part.dataset.live, window.location.href).searchParams;
       found.me = query.get("me") || found.me;
-      ["desk", "badges", "notices", "case", "leg", "t"].forEach(function (kind) {
+      ["desk", "badges", "alarms", "notices", "case", "leg", "t"].forEach(function (kind) {
         query.getAll(kind).forEach(function (name) {
           found.wants.push({ kind: kind, name: name, version: query.get("version") || "" });
         });

@@ -80,7 +80,7 @@
       self.plan();
     };
     source.onerror = function () { self.failed(source); };
-    ["desk", "badges", "notices", "case", "viewers", "here"].forEach(function (name) {
+    ["desk", "badges", "alarms", "notices", "case", "viewers", "here"].forEach(function (name) {
       source.addEventListener(name, function (event) { self.hear(source, name, event); });
     });
     setTimeout(function () { if (self.coming === source) self.failed(source); }, 20000);
@@ -129,7 +129,7 @@
   // key -> its possible events, as `name key`.
   function tells(kind, name) {
     var found = {};
-    (kind === "desk" ? ["desk " + name] : kind === "badges" || kind === "notices" ? [kind + " "] : kind === "t" ? ["case " + name] : ["case " + name, "viewers " + name])
+    (kind === "desk" ? ["desk " + name] : kind === "badges" || kind === "alarms" || kind === "notices" ? [kind + " "] : kind === "t" ? ["case " + name] : ["case " + name, "viewers " + name])
       .forEach(function (told) { found[told] = true; });
     return found;
   }

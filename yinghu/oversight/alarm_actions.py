@@ -1,0 +1,148 @@
+"""Verbs of alarms: danger to life is raised, acknowledged by name, and judged real or not.
+
+An alarm makes its case 危急 at once, so that the limits of danger hold from filing; dismissing it
+restores the urgency that the case had. It has no table: `Appeal.alarmed` is set until somebody has
+judged, the clock 看警报 runs until somebody looks, and the rest is in the events.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, pgettext_lazy
+
+from yinghu.appeals import clocks
+from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.moving import Conflict, move
+from yinghu.appeals.phrases import joined
+from yinghu.appeals.policies import policy
+from yinghu.appeals.states import DESKS, OPEN, UNIT, ClockKind, Urgency, Who
+from yinghu.appeals.verb import WHY, WHY_OPTIONAL, Audience, ClockChanges, Privacy, Verb
+from yinghu.people.access import Actor
+
+_AT_ALARM_DESKS = DESKS | {Who.CALLBACK}
+_LANE = frozenset({"alarms"})
+
+ALARM = Verb(
+    "alarm",
+    gettext_noop("报警"),
+    pgettext_lazy("done", "报警"),
+    "urgent",
+    who=_AT_ALARM_DESKS | UNIT | {Who.VOLUNTEER, Who.PARTY, Who.SYSTEM},
+    sources=OPEN,
+    fields=(WHY,),
+    new_limits=True,
+    privacy=Privacy.PRIVATE,
+    detail=lambda event: joined(*event.facts.get("words", ())),
+    lists=_LANE,
+    at_alarm=True,
+    audience=(Audience.ALARM_DESKS, Audience.HOLDER),
+)
+
+
+@ALARM.action
+def alarm(
+    appeal_id: int,
+    actor: Actor,
+    *,
+    why: str,
+    evidence: Sequence[str] = (),
+    from_filing: bool = False,
+    expect: int | None = None,
+) -> Event:
+    """Raise an alarm, which makes the case 危急. Raises Conflict while another one is open.
+
+    `evidence` are the words that were read as danger. The clock runs from now or `from_filing`.
+    """
+    facts: dict[str, Any] = {"words": list(evidence)} if evidence else {}
+
+    def change(appeal: Appeal) -> dict[str, Any]:
+        if appeal.alarmed:
+            raise Conflict("alarmed_already", _("这件诉求已经在报警"))
+        facts["was"] = appeal.urgency
+        since = appeal.filed_at if from_filing else timezone.now()
+        clocks.begin(appeal.pk, ClockKind.ALARM, since, policy("alarm_minutes"))
+        return {"alarmed": True, "urgency": Urgency.EMERGENCY.value}
+
+    return move(appeal_id, actor, ALARM, change, why=why, facts=facts, expect=expect)
+
+
+ACKNOWLEDGE = Verb(
+    "acknowledge",
+    gettext_noop("我在看警报"),
+    pgettext_lazy("done", "看了警报"),
+    "eye-check",
+    who=_AT_ALARM_DESKS,
+    sources=OPEN,
+    clocks=ClockChanges(stop=(ClockKind.ALARM,)),
+    needs=ClockKind.ALARM,
+    flag="alarmed",
+    privacy=Privacy.PRIVATE,
+    lists=_LANE,
+    at_once=True,
+    key="1",
+)
+
+
+@ACKNOWLEDGE.action
+def acknowledge(appeal_id: int, actor: Actor, *, expect: int | None = None) -> Event:
+    """Say by name that somebody is looking; the alarm falls silent for the others."""
+    return move(appeal_id, actor, ACKNOWLEDGE, None, expect=expect)
+
+
+CONFIRM = Verb(
+    "confirm_alarm",
+    gettext_noop("真的危急"),
+    pgettext_lazy("done", "确认危急"),
+    "alert-triangle",
+    who=_AT_ALARM_DESKS,
+    sources=OPEN,
+    fields=(WHY_OPTIONAL,),
+    clocks=ClockChanges(stop=(ClockKind.ALARM,)),
+    flag="alarmed",
+    privacy=Privacy.PRIVATE,
+    lists=_LANE,
+    at_once=True,
+    key="2",
+)
+
+
+@CONFIRM.action
+def confirm_alarm(
+    appeal_id: int, actor: Actor, *, why: str = "", expect: int | None = None
+) -> Event:
+    """Judge that the danger is real; the case stays 危急."""
+    return move(appeal_id, actor, CONFIRM, lambda _a: {"alarmed": False}, why=why, expect=expect)
+
+
+DISMISS = Verb(
+    "dismiss_alarm",
+    gettext_noop("不是危急"),
+    pgettext_lazy("done", "解除警报"),
+    "bell-off",
+    who=_AT_ALARM_DESKS,
+    sources=OPEN,
+    fields=(WHY_OPTIONAL,),
+    clocks=ClockChanges(stop=(ClockKind.ALARM,)),
+    new_limits=True,
+    flag="alarmed",
+    privacy=Privacy.PRIVATE,
+    lists=_LANE,
+    at_once=True,
+    key="3",
+)
+
+
+@DISMISS.action
+def dismiss_alarm(
+    appeal_id: int, actor: Actor, *, why: str = "", expect: int | None = None
+) -> Event:
+    """Judge that nobody is in danger; the case is again as urgent as before the alarm."""
+
+    def change(appeal: Appeal) -> dict[str, Any]:
+        raised = appeal.events.filter(verb=ALARM.name).order_by("seq").last()
+        before = raised.facts["was"] if raised else Urgency.NORMAL.value
+        return {"alarmed": False, "urgency": min(before, Urgency.URGENT.value)}
+
+    return move(appeal_id, actor, DISMISS, change, why=why, expect=expect)

@@ -1,0 +1,63 @@
+"""The lane of alarms: cases in which somebody may be in danger, which nobody has judged yet.
+
+It is found by an index of its own, so it does not depend on how many cases wait.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from yinghu.appeals.models import Appeal, Clock, Event
+from yinghu.appeals.states import ClockKind
+from yinghu.oversight.alarm_actions import ACKNOWLEDGE, ALARM
+from yinghu.people.access import Actor, at_desk_q
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlarm:
+    """An alarm: when it was raised, by which words of the requester or by whom, the clock until
+    somebody looks, and who does.
+    """
+
+    appeal: Appeal
+    at: datetime
+    words: tuple[str, ...]
+    raised_by: str
+    clock: Clock | None
+    seen_by: str
+
+
+def waiting(actor: Actor) -> QuerySet[Appeal]:
+    """Return the cases with an open alarm in the areas of the actor's desks, oldest first."""
+    return Appeal.objects.filter(at_desk_q(actor), alarmed=True).order_by("id")
+
+
+def lane(found: Iterable[Appeal]) -> list[OpenAlarm]:
+    """Return the alarms of these cases, those that nobody looks at first; three queries."""
+    appeals = {appeal.pk: appeal for appeal in found}
+    clocks = Clock.objects.filter(appeal__in=appeals, kind=ClockKind.ALARM, stopped_at=None)
+    running = {clock.appeal_id: clock for clock in clocks}
+    events = Event.objects.filter(appeal__in=appeals, verb__in=(ALARM.name, ACKNOWLEDGE.name))
+    raised: dict[int, Event] = {}
+    seen: dict[int, Event] = {}
+    for event in events.select_related("user").order_by("seq"):
+        if event.verb == ALARM.name:
+            raised[event.appeal_id] = event
+            seen.pop(event.appeal_id, None)
+        else:
+            seen[event.appeal_id] = event
+    open_alarms = [
+        OpenAlarm(
+            appeal,
+            raised[pk].at,
+            tuple(raised[pk].facts.get("words", ())),
+            str(raised[pk].user or ""),
+            running.get(pk),
+            str(seen[pk].user or "") if pk in seen else "",
+        )
+        for pk, appeal in appeals.items()
+        if pk in raised
+    ]
+    return sorted(open_alarms, key=lambda each: (each.clock is None, each.at))

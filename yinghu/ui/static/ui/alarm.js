@@ -1,0 +1,58 @@
+// The lane of alarms sounds until somebody looks, and puts a sign into the title of the page.
+"use strict";
+(function () {
+  var EVERY = 4000, QUIET = 600000; // ms between sounds; how long one is muted
+  var SIGN = "🔴 ", audio = null, lane = document.getElementById("alarms");
+  if (!lane) return;
+  function unseen() { return lane.querySelectorAll("[data-alarm]").length; }
+  function mutedUntil() {
+    try { return Number(localStorage.getItem("yinghu-alarm-quiet")) || 0; } catch (none) { return 0; }
+  }
+  function mute(until) {
+    try { localStorage.setItem("yinghu-alarm-quiet", String(until)); } catch (none) { /* not kept */ }
+  }
+  function isMuted() { return Date.now() < mutedUntil(); }
+  function isBlocked() { return !audio || audio.state !== "running"; }
+  // Browsers allow sound only after something on the page was pressed.
+  function unlock() {
+    var Audio = window.AudioContext || window.webkitAudioContext;
+    if (!audio && Audio) audio = new Audio();
+    if (audio && audio.state === "suspended") audio.resume().then(show, function () { /* stays silent */ });
+    show();
+  }
+  function beep(at, tone) {
+    var source = audio.createOscillator(), level = audio.createGain();
+    source.frequency.value = tone;
+    level.gain.setValueAtTime(0.25, at);
+    level.gain.exponentialRampToValueAtTime(0.001, at + 0.35);
+    source.connect(level).connect(audio.destination);
+    source.start(at);
+    source.stop(at + 0.35);
+  }
+  function sound() {
+    if (!unseen() || isMuted() || isBlocked()) return;
+    [880, 660, 880].forEach(function (tone, n) { beep(audio.currentTime + n * 0.4, tone); });
+    lane.dataset.sounded = String(Number(lane.dataset.sounded || 0) + 1);
+  }
+  function show() {
+    var button = lane.querySelector("[data-alarm-sound]"), plain = document.title.replace(SIGN, "");
+    document.title = (unseen() ? SIGN : "") + plain;
+    if (!button) return;
+    button.hidden = !unseen();
+    button.textContent = isMuted() ? button.dataset.muted : isBlocked() ? button.dataset.blocked : button.dataset.mute;
+  }
+  document.addEventListener("pointerdown", unlock, true);
+  document.addEventListener("keydown", unlock, true);
+  lane.addEventListener("click", function (event) {
+    if (!event.target.closest("[data-alarm-sound]")) return;
+    mute(isMuted() || lane.dataset.sounded === undefined ? 0 : Date.now() + QUIET);
+    show();
+    sound();
+  });
+  document.addEventListener("htmx:afterSwap", function (event) {
+    if (event.target === lane) { show(); sound(); }
+  });
+  setInterval(function () { show(); sound(); }, EVERY);
+  unlock();
+  sound();
+})();
