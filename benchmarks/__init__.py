@@ -19,6 +19,7 @@ MODULES = {
     "live": "benchmarks.live",
     "oversight": "benchmarks.oversight",
     "field": "benchmarks.field",
+    "alarm": "benchmarks.alarm",
 }
 """Name -> module with `HELP`, `configure(parser)` and `run(options) -> list[Measurement]`."""
 

@@ -40,7 +40,8 @@ from yinghu.routing.models import RoutingRule
 from yinghu.routing.routing import active_rules, route
 from yinghu.triage import appeal_urgency, duplicates, search, suggest
 from yinghu.triage.training import learn
-from yinghu.triage.urgency import Judgement
+from yinghu.triage.urgency import Judgement, UrgencyModel
+from yinghu.triage.urgency_learning import learn_urgency, urgency_model
 from yinghu.verbs import NOTIFYING, verb_of
 
 log = structlog.get_logger()
@@ -216,7 +217,7 @@ def _try_again(react_to: Callable[..., None], *given: object) -> None:
                 raise
 
 
-def raise_alarm(event: Event, category: Category | None) -> None:
+def raise_alarm(event: Event, category: Category | None, model: UrgencyModel) -> None:
     """Raise an alarm if the event's words, or the case as filed, tell of a danger to life."""
     appeal, filed = event.appeal, event.verb == FILE.name
     if appeal.alarmed or appeal.state not in ALARM.sources:
@@ -224,9 +225,9 @@ def raise_alarm(event: Event, category: Category | None) -> None:
     if filed and appeal.urgency == Urgency.EMERGENCY:
         found = Judgement(Urgency.EMERGENCY.value, 1.0)
     elif filed:
-        found = appeal_urgency.judge(suggest.text_of(appeal), appeal.answers, category)
+        found = appeal_urgency.judge(appeal.full_text, appeal.answers, category, model)
     else:
-        found = appeal_urgency.judge(event.words, {})
+        found = appeal_urgency.judge(event.words, {}, None, model)
     if found.urgency == Urgency.EMERGENCY:
         _try_again(_alarm_once, event, found)
 
@@ -243,7 +244,7 @@ def _alarm_once(event: Event, found: Judgement) -> None:
         SYSTEM,
         why=why if found.evidence else _("登记为危急"),
         evidence=found.evidence,
-        from_filing=event.verb == FILE.name,
+        read=event.seq,
         expect=appeal.version,
     )
 
@@ -310,8 +311,9 @@ def look_for_danger(events: list[int]) -> None:
     found = Event.objects.filter(pk__in=events).select_related("appeal").order_by("-pk")
     found = found.exclude(verb=FILE.name, appeal__said_at__lt=since)
     categories = Category.objects.in_bulk()
+    model = urgency_model()
     for event in found:
-        raise_alarm(event, categories.get(event.appeal.category_id or ""))
+        raise_alarm(event, categories.get(event.appeal.category_id or ""), model)
 
 
 def _react(events: list[int]) -> None:
@@ -331,7 +333,9 @@ def _react(events: list[int]) -> None:
 @jobs.periodic(cron="23 3 * * *", periodic_id="learn")
 @jobs.task(name="yinghu.learn", queueing_lock="yinghu.learn")
 def learn_nightly(timestamp: int) -> None:
-    """Train the classifier on the clerks' decisions, every night."""
+    """Train the models of categories and of urgency on people's decisions, every night."""
+    if (urgency := learn_urgency()) is not None:
+        log.info("learned", urgency=urgency.decisions, in_use=urgency.in_use)
     made = learn()
     if made is not None:
         log.info("learned", decisions=made.decisions, accuracy=made.accuracy, in_use=made.in_use)

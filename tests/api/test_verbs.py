@@ -128,6 +128,10 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str, str, int]] = {
         404,
     ),
     "no_answer": ("resolved", "operator", {}, "resolved", "milk-handler", 403),
+    "alarm": ("handling", "milk-handler", {"why": "没有反应"}, "handling", "food-handler", 404),
+    "acknowledge": ("handling", "commander", {}, "handling", "milk-handler", 403),
+    "confirm_alarm": ("handling", "operator", {}, "handling", "milk-handler", 403),
+    "dismiss_alarm": ("handling", "clerk", {"why": "已没事"}, "handling", REQUESTER, 403),
 }
 
 BEFORE: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
@@ -145,6 +149,9 @@ BEFORE: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     "grade": [("milk-handler", "whistle", CALL), ("health-handler", "report_in", {})],
     "contact": [("milk-handler", "share", SHARED)],
     "unshare": [("milk-handler", "share", SHARED)],
+    "acknowledge": [("milk-handler", "alarm", {"why": "没有反应"})],
+    "confirm_alarm": [("milk-handler", "alarm", {"why": "没有反应"})],
+    "dismiss_alarm": [("milk-handler", "alarm", {"why": "没有反应"})],
 }
 """Steps that must precede a verb, besides reaching its source status."""
 
@@ -217,6 +224,7 @@ def test_case_lists_available_verbs(api: Api) -> None:
     handler = api.get(path, "milk-handler").json()
     assert set(handler["can"]) == {
         "accept",
+        "alarm",
         "hand",
         "return",
         "ask",

@@ -24,6 +24,7 @@ SMALL = {
     "pages": "--appeals 1000 --requests 1",
     "live": "--viewers 30 --staff 8 --boards 2 --rate 10 --seconds 1",
     "oversight": "--clocks 1000 --due 60 --workers 1 --seconds 1",
+    "alarm": "--waiting 500 --alarms 2",
     "field": "--volunteers 20 --cases 8 --among 100 --processes 1 --seconds 1",
 }
 COLUMNS = {"name", "value", "unit", "limit", "ratio"}

@@ -200,6 +200,11 @@ class Appeal(models.Model):
         return Status(self.status)
 
     @property
+    def full_text(self) -> str:
+        """Title and body."""
+        return f"{self.title}\n{self.body}" if self.title else self.body
+
+    @property
     def headline(self) -> str:
         """Title, or the beginning of the text."""
         return self.title or self.body[:60]

@@ -211,9 +211,10 @@ def _check_allowed(
     mine = relations(actor, appeal)
     if not verb.who & mine:
         raise Forbidden("not_allowed", _("您不能对这件诉求做“%s”") % _(verb.label))
-    if appeal.status in verb.sources and not _flag_is_set(verb, appeal):
+    flagged = _flag_is_set(verb, appeal)
+    if appeal.status in verb.sources and not flagged and verb.flag in _FLAG_MESSAGES:
         raise Conflict("wrong_status", _(_FLAG_MESSAGES[verb.flag]))
-    if appeal.status not in verb.sources:
+    if appeal.status not in verb.sources or not flagged:
         raise Conflict(
             "wrong_status",
             _("这件诉求现在是“%(status)s”，不能再“%(verb)s”")

@@ -7,7 +7,7 @@ import sys
 from yinghu.commands import Needs
 from yinghu.config import PROJECT
 
-HELP = "measure performance, in a checkout: intake, import, pages, live, oversight or field"
+HELP = "measure performance, in a checkout: intake, import, pages, live, oversight, field or alarm"
 AVAILABLE = (PROJECT / "benchmarks" / "pgbench.py").is_file()
 NEEDS = Needs.DATABASE if AVAILABLE else Needs.NOTHING
 

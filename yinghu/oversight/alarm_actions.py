@@ -48,20 +48,22 @@ def alarm(
     *,
     why: str,
     evidence: Sequence[str] = (),
-    from_filing: bool = False,
+    read: int | None = None,
     expect: int | None = None,
 ) -> Event:
     """Raise an alarm, which makes the case 危急. Raises Conflict while another one is open.
 
-    `evidence` are the words that were read as danger. The clock runs from now or `from_filing`.
+    `evidence` are the words that were read as danger, in the event with the number `read`: 1 is the
+    filing, from which the clock then runs.
     """
     facts: dict[str, Any] = {"words": list(evidence)} if evidence else {}
+    facts |= {"read": read} if read else {}
 
     def change(appeal: Appeal) -> dict[str, Any]:
         if appeal.alarmed:
             raise Conflict("alarmed_already", _("这件诉求已经在报警"))
         facts["was"] = appeal.urgency
-        since = appeal.filed_at if from_filing else timezone.now()
+        since = appeal.filed_at if read == 1 else timezone.now()
         clocks.begin(appeal.pk, ClockKind.ALARM, since, policy("alarm_minutes"))
         return {"alarmed": True, "urgency": Urgency.EMERGENCY.value}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from yinghu.appeals.states import Urgency
 from yinghu.triage.shortages import default_running_out
-from yinghu.triage.urgency import Judgement, shipped_model
+from yinghu.triage.urgency import Judgement, UrgencyModel, shipped_model
 
 if TYPE_CHECKING:
     from yinghu.appeals.models import Category
@@ -17,10 +17,18 @@ CHOSEN: Final = 0.9
 in a supply that runs out: people in a hurry press what is near."""
 
 
-def judge(text: str, answers: Mapping[str, Any], category: Category | None = None) -> Judgement:
-    """Judge title, body and answers of an appeal with the category that was chosen for it."""
+def judge(
+    text: str,
+    answers: Mapping[str, Any],
+    category: Category | None = None,
+    model: UrgencyModel | None = None,
+) -> Judgement:
+    """Judge title, body and answers of an appeal with the category that was chosen for it.
+
+    `model` is the one in use (`urgency_learning`), by default the shipped one.
+    """
     said = [value for value in answers.values() if isinstance(value, str)]
-    judged = shipped_model().judge("\n".join([text, *said]))
+    judged = (model or shipped_model()).judge("\n".join([text, *said]))
     chosen = category.pk if category else ""
     if found := _answers(category, answers, _is_danger):
         return _at_least(judged, Urgency.EMERGENCY, found)

@@ -3,6 +3,7 @@
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 
@@ -25,6 +26,12 @@ class Suggestion(models.Model):
     why = models.JSONField(default=list)
     source = models.CharField(max_length=40)
     made_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = (
+            # What may be urgent, however many wait.
+            models.Index(fields=("appeal",), name="suggestion_urgent", condition=Q(urgency__gt=1)),
+        )
 
     def __str__(self) -> str:
         return f"{self.appeal_id}: {self.category_id} ({self.source})"
@@ -59,8 +66,22 @@ class Words(models.Model):
 
 
 class TrainedModel(models.Model):
-    """A classifier trained on decisions, as npz; the newest one `in_use` classifies the appeals."""
+    """A model trained on people's decisions, as npz: the newest one `in_use` of its subject.
 
+    `accuracy` and `lexicon_accuracy` are its own and that of what it replaces: the lexicon, for the
+    urgency the shipped model.
+    """
+
+    class Subject(models.TextChoices):
+        CATEGORY = "category"
+        URGENCY = "urgency"
+
+    subject = models.CharField(
+        max_length=10,
+        choices=Subject.choices,
+        default=Subject.CATEGORY,
+        db_default=Subject.CATEGORY,
+    )
     weights = models.BinaryField()
     decisions = models.PositiveIntegerField()
     accuracy = models.FloatField()

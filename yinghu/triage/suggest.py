@@ -12,6 +12,7 @@ from yinghu.triage import appeal_urgency, training
 from yinghu.triage.lexicon import Reading, default_reader
 from yinghu.triage.models import Suggestion
 from yinghu.triage.urgency import Judgement
+from yinghu.triage.urgency_learning import urgency_model
 
 CHOSEN = 0.9
 """Confidence of a category that the requester chose: people in a hurry pick one that is near."""
@@ -36,21 +37,17 @@ def compute_suggestions(appeals: Sequence[Appeal]) -> list[Suggestion]:
     """Compute a suggestion for each; writes nothing, so the appeals may be unsaved."""
     categories = Category.objects.filter(active=True).in_bulk()
     reader = default_reader()
-    texts = [text_of(appeal) for appeal in appeals]
+    texts = [appeal.full_text for appeal in appeals]
     learned = training.predict(texts)
+    model = urgency_model()
     made: list[Suggestion] = []
     for place, (appeal, text) in enumerate(zip(appeals, texts, strict=True)):
         reading = reader.read(text, appeal.answers)
         chosen = categories.get(appeal.category_id or "")
-        judged = appeal_urgency.judge(text, appeal.answers, chosen)
+        judged = appeal_urgency.judge(text, appeal.answers, chosen, model)
         guess = learned[place] if learned else None
         made.append(_suggestion(appeal, text, reading, judged, guess, categories))
     return made
-
-
-def text_of(appeal: Appeal) -> str:
-    """Title and body, as the readers take them."""
-    return f"{appeal.title}\n{appeal.body}" if appeal.title else appeal.body
 
 
 def _suggestion(

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from yinghu.appeals.actions import CORRECT, SORT
 from yinghu.appeals.models import Event
@@ -55,7 +56,7 @@ def learn() -> TrainedModel | None:
     with transaction.atomic():
         better = classifier.better(model, default_reader(), held_back)
         if better:
-            TrainedModel.objects.filter(in_use=True).update(in_use=False)
+            _of_category().filter(in_use=True).update(in_use=False)
         return TrainedModel.objects.create(
             weights=model.to_bytes(),
             decisions=len(pairs),
@@ -67,12 +68,16 @@ def learn() -> TrainedModel | None:
 
 def predict(texts: Sequence[str]) -> list[Prediction] | None:
     """Classify texts with the model in use; None if there is none."""
-    newest = TrainedModel.objects.filter(in_use=True).order_by("-pk").values_list("pk").first()
+    newest = _of_category().filter(in_use=True).order_by("-pk").values_list("pk").first()
     if newest is None or not texts:
         return None
     model = _loaded(newest[0])
     source = f"classifier {newest[0]}"
     return [Prediction(code, sure, source) for code, sure in model.predict(texts)]
+
+
+def _of_category() -> QuerySet[TrainedModel]:
+    return TrainedModel.objects.filter(subject=TrainedModel.Subject.CATEGORY)
 
 
 @lru_cache(maxsize=1)

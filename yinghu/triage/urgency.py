@@ -1,10 +1,10 @@
 """How urgent a message is: 3 a danger to life now, 2 today is soon enough but not tomorrow, 1 else.
 
-A linear model over runs of one to four characters, trained on the sentences in `urgency_texts/`,
-which were written for it (`urgency_training.py`). No list of words tells a danger: "掉下去了" is
-one and "迟早会掉下去" is not. So the sentences are dangers and near misses in the same words. The
-runs that counted are shown as evidence; without evidence there is no percentage. docs/urgency.md
-has the figures.
+A linear model over runs of one to four characters or words, trained on the sentences in
+`urgency_texts/`, which were written for it (`urgency_training.py`). No list of words tells a
+danger: "掉下去了" is one and "迟早会掉下去" is not. So the sentences are dangers and near misses in
+the same words. The runs that counted are shown as evidence; without evidence there is no
+percentage. docs/urgency.md has the figures.
 """
 
 import io
@@ -38,14 +38,17 @@ TODAY: Final = 0.5
 PAUSE: Final = ","
 MOST_EVIDENCE: Final = 3
 LONGEST_EVIDENCE: Final = 10
-"""Characters of one piece of evidence."""
+"""Pieces of one stretch of evidence."""
 
 _TOKEN: Final = re.compile(
     r"(?P<number>\d+(?:\.\d+)?多?"
     r"|[零一二三四五六七八九十百千两几]+多?(?=[个名人岁楼层天米分小点次盒罐顿口只辆户周]))"
+    r"|(?P<word>[a-z]+(?:['’][a-z]+)*)"
     r"""|(?P<pause>[\s,。!?;:、….~—\-"“”'()【】《》]+)|(?P<other>.)""",
     re.DOTALL,
 )
+_PIECE: Final = re.compile(r" [^ ,^$\d\u3400-\u9fff]+|.", re.DOTALL)
+"""A piece of a run."""
 _FEW: Final = re.compile(r"[1-3](?:\.\d+)?|[一二两三几]{1,2}")
 
 
@@ -66,12 +69,12 @@ class Judgement:
 
 
 class PlainText(NamedTuple):
-    """A text as the model reads it: simplified, narrow, numbers as 1 or 9 for few (up to three) or
-    many, one kind of pause; `^` and `$` mark its ends. `places` are the (start, end) in the text
-    of each of its characters.
+    """A text as the model reads it, in pieces: Chinese characters, simplified; words of Latin
+    letters, after a space; 1 or 9 for a number that is few (up to three) or many; a comma for any
+    pause; `^` and `$` for its ends. `places` are the (start, end) of each piece in the text.
     """
 
-    plain: str
+    pieces: tuple[str, ...]
     places: tuple[tuple[int, int], ...]
 
 
@@ -80,27 +83,35 @@ def plain_text(text: str) -> PlainText:
     text = text[:LONGEST]
     simple = simplified(text)
     folded = fold_text(simple if len(simple) == len(text) else text)
-    read: list[tuple[str, tuple[int, int]]] = []
+    pieces, places = ["^"], [(0, 0)]
+    pause: re.Match[str] | None = None
     for token in _TOKEN.finditer(folded):
-        char = token["other"] or (_few_or_many(token["number"]) if token["number"] else PAUSE)
-        read.append((char, token.span()))
-    while read and read[0][0] == PAUSE:
-        del read[0]
-    while read and read[-1][0] == PAUSE:
-        del read[-1]
-    plain = "".join(char for char, _span in read)
-    return PlainText(f"^{plain}$", ((0, 0), *(span for _char, span in read), (0, 0)))
+        if token["pause"]:
+            pause = token
+            continue
+        # A space between two words is none.
+        in_words = token["word"] and pieces[-1][0] == " " and pause and pause[0].isspace()
+        if pause and not in_words and len(pieces) > 1:
+            pieces.append(PAUSE)
+            places.append(pause.span())
+        pause = None
+        if token["word"]:
+            pieces.append(f" {token['word']}")
+        else:
+            pieces.append(token["other"] or _few_or_many(token["number"]))
+        places.append(token.span())
+    return PlainText((*pieces, "$"), (*places, (0, 0)))
 
 
 def _few_or_many(number: str) -> str:
     return "1" if _FEW.fullmatch(number) else "9"
 
 
-def runs_of(plain: str) -> Iterable[tuple[int, str]]:
-    """Yield (start, run) for all runs of one to four characters."""
-    for length in range(1, LONGEST_RUN + 1):
-        for start in range(len(plain) - length + 1):
-            yield start, plain[start : start + length]
+def runs_of(pieces: Sequence[str], longest: int = LONGEST_RUN) -> Iterable[tuple[int, str]]:
+    """Yield (start, run) for all runs of one to four pieces."""
+    for length in range(1, longest + 1):
+        for start in range(len(pieces) - length + 1):
+            yield start, "".join(pieces[start : start + length])
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,11 +130,15 @@ class UrgencyModel:
     def _index(self) -> dict[str, int]:
         return {run: at for at, run in enumerate(self.runs)}
 
+    @cached_property
+    def _lengths(self) -> tuple[int, ...]:
+        return tuple(len(_PIECE.findall(run)) for run in self.runs)
+
     def judge(self, text: str) -> Judgement:
         """Judge a text; some 0.2 ms for 40 characters."""
-        plain, places = plain_text(text)
+        pieces, places = plain_text(text)
         found = [
-            (start, at) for start, run in runs_of(plain) if (at := self._index.get(run, -1)) >= 0
+            (start, at) for start, run in runs_of(pieces) if (at := self._index.get(run, -1)) >= 0
         ]
         if not found:
             return Judgement(1)
@@ -133,7 +148,7 @@ class UrgencyModel:
         values *= self.rarity[rows]
         values /= np.linalg.norm(values)
         chances = _softmax(values @ self.weights[rows] + self.bias)
-        level = self._level(chances, len(plain) - 2)
+        level = self._level(chances, len(text))
         if level == 1:
             return Judgement(1)
         shares = values * (self.weights[rows, level - 1] - self.weights[rows, 0])
@@ -141,7 +156,7 @@ class UrgencyModel:
             int(row): float(share) / counts[int(row)]
             for row, share in zip(rows, shares, strict=True)
         }
-        stretches = self._stretches(plain, [(start, at, share_of[at]) for start, at in found])
+        stretches = self._stretches(len(pieces), [(start, at, share_of[at]) for start, at in found])
         evidence = _quote(text, stretches, places)
         if not evidence:
             return Judgement(1)
@@ -149,18 +164,18 @@ class UrgencyModel:
 
     @staticmethod
     def _level(chances: npt.NDArray[np.float64], length: int) -> int:
-        if chances[2] >= next(least for most, least in DANGER_FROM if length <= most):
+        if chances[2] >= next((least for most, least in DANGER_FROM if length <= most), 1.0):
             return 3
         # A danger that is not sure enough is at least something for today.
         return 2 if chances[1] + chances[2] >= TODAY and length <= LONG else 1
 
     def _stretches(
-        self, plain: str, found: Sequence[tuple[int, int, float]]
+        self, pieces: int, found: Sequence[tuple[int, int, float]]
     ) -> list[tuple[int, int]]:
-        """Return (start, end) of what speaks most for the level, strongest first."""
-        scores = [0.0] * len(plain)
+        """Return (start, end) of the pieces that speak most for the level, strongest first."""
+        scores = [0.0] * pieces
         for start, at, share in found:
-            length = len(self.runs[at])
+            length = self._lengths[at]
             for place in range(start, start + length):
                 scores[place] += share / length
         stretches: list[tuple[float, int, int]] = []

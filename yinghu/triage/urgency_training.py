@@ -69,7 +69,7 @@ def train(texts: Iterable[LabelledText]) -> UrgencyModel:
 
     labelled = list({each.text: each for each in texts}.values())
     counts = [
-        Counter(run for _start, run in runs_of(plain_text(each.text).plain)) for each in labelled
+        Counter(run for _start, run in runs_of(plain_text(each.text).pieces)) for each in labelled
     ]
     texts_with = Counter(chain.from_iterable(counts))
     runs = sorted(run for run, number in texts_with.items() if number >= LEAST_TEXTS)
@@ -115,11 +115,7 @@ def train_for_browser(texts: Iterable[LabelledText]) -> dict[str, Any]:
 
     labelled = list({each.text: each for each in texts}.values())
     found = [
-        {
-            run
-            for _start, run in runs_of(plain_text(each.text).plain)
-            if len(run) <= LONGEST_IN_BROWSER
-        }
+        {run for _start, run in runs_of(plain_text(each.text).pieces, LONGEST_IN_BROWSER)}
         for each in labelled
     ]
     texts_with = Counter(chain.from_iterable(found))

@@ -160,7 +160,8 @@ def test_question_table_reimports_without_changes(admin: Client) -> None:
         out = admin.get(TABLE, headers={"accept-language": language}).content.decode("utf-8-sig")
         lines = out.splitlines()
         assert lines[0] == (
-            "category,category_name,question,question_en,answer,choices,choices_en,required,urgent,key"
+            "category,category_name,question,question_en,answer,choices,choices_en,required,urgent,"
+            "danger,key"
         )
         # One line per question, without JSON, and one for each category without questions.
         assert len(lines) - 1 == sum(max(1, len(asked)) for asked in before.values())

@@ -110,7 +110,7 @@ def _try_form(form: TryForm, names: RuleNames) -> dict[str, Any]:
         (_("紧急程度"), _(Urgency(suggestion.urgency).label), suggestion.urgency_confidence),
     ]
     return {
-        "read": [(label, text, f"{sure:.0%}") for label, text, sure in read],
+        "read": [(label, text, f"{sure:.0%}" if sure else "") for label, text, sure in read],
         "words": suggestion.why,
         "trail": describe_trials(appeal, trail, names),
         "takes": trail[-1].rule if trail and trail[-1].fits else None,

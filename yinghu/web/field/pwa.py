@@ -25,6 +25,8 @@ SHELL = (
     "django_htmx/htmx-2.min.js",
     "ui/app.css",
     "ui/app.js",
+    "ui/alarm.js",
+    "ui/alarms.css",
     "field/field.css",
     "field/field.js",
     "live/follow.js",

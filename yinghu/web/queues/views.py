@@ -112,17 +112,14 @@ def _inbox(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "queues/inbox.html", context)
 
 
-LOOKED_AT = 2000
-"""Longest waiting cases among which suggested urgent ones are searched."""
-
-
 def _pressing_first(
     found: QuerySet[Appeal], after: str, keys: tuple[str, ...], actor: Actor, size: int
 ) -> CasePage:
     # A suggestion decides nothing, but cases that may be urgent have to be read first.
-    waiting = found.order_by(*keys).values("pk")[:LOOKED_AT]
+    waiting = found.order_by().values("pk")
     pressing = list(
-        Suggestion.objects.filter(appeal__in=waiting, urgency__gt=F("appeal__urgency"))
+        Suggestion.objects.filter(urgency__gt=1, appeal__in=waiting)
+        .filter(urgency__gt=F("appeal__urgency"))
         .order_by("-urgency", "appeal")
         .values_list("appeal", flat=True)[:MAX_SHOWN]
     )

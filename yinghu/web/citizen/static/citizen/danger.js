@@ -5,21 +5,26 @@
   var panel = document.getElementById("danger"), model = null, asked = false, timer = 0;
   if (!panel) return;
   var WORDS = "[data-danger-words], [data-draft] textarea";
-  var NUMBER = /\d+(?:\.\d+)?多?|[零一二三四五六七八九十百千两几]+多?(?=[个名人岁楼层天米分小点次盒罐顿口只辆户周])/g;
+  var TOKEN = /(\d+(?:\.\d+)?多?|[零一二三四五六七八九十百千两几]+多?(?=[个名人岁楼层天米分小点次盒罐顿口只辆户周]))|([a-z]+(?:['’][a-z]+)*)|([\s,。!?;:、….~—\-"“”'()【】《》]+)|([^])/gu;
   var FEW = /^(?:[1-3](?:\.\d+)?|[一二两三几]{1,2})$/;
-  var PAUSE = /[\s,。!?;:、….~—\-"“”'()【】《》]+/g;
   // As `plain_text` in yinghu/triage/urgency.py.
-  function plain(text) {
+  function pieces(text) {
     var simple = Array.from(text).map(function (char) { return model.simple[char] || char; }).join("");
-    return "^" + simple.normalize("NFKC").toLowerCase()
-      .replace(NUMBER, function (number) { return FEW.test(number) ? "1" : "9"; })
-      .replace(PAUSE, ",").replace(/^,|,$/g, "") + "$";
+    var found = ["^"], pause = null;
+    Array.from(simple.normalize("NFKC").toLowerCase().matchAll(TOKEN)).forEach(function (token) {
+      if (token[3]) { pause = token[3]; return; }
+      var last = found[found.length - 1];
+      if (pause && found.length > 1 && !(token[2] && last[0] === " " && !pause.trim())) found.push(",");
+      pause = null;
+      found.push(token[2] ? " " + token[2] : token[1] ? (FEW.test(token[1]) ? "1" : "9") : token[4]);
+    });
+    return found.concat("$");
   }
   function score(text) {
-    var read = plain(text), seen = {}, sum = 0, count = 0;
+    var read = pieces(text), seen = {}, sum = 0, count = 0;
     for (var length = 1; length <= 3; length += 1) {
       for (var start = 0; start + length <= read.length; start += 1) {
-        var run = read.slice(start, start + length);
+        var run = read.slice(start, start + length).join("");
         if (model.runs[run] === undefined || seen[run]) continue;
         seen[run] = true;
         sum += model.runs[run];
@@ -53,6 +58,7 @@
   });
   document.addEventListener("change", look);
   document.addEventListener("htmx:afterSwap", look);
-  if (document.querySelector(WORDS)) window.addEventListener("load", load);
+  // A first visit stays light: the model comes when somebody begins to write.
+  document.addEventListener("focusin", function (event) { if (event.target.matches(WORDS)) load(); });
   look();
 })();
