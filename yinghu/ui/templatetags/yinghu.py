@@ -43,7 +43,7 @@ register = template.Library()
 
 ALARMS_SHOWN = 3
 """Alarms in the header; the page of alarms shows all."""
-ALARMS_READ = 50
+ALARMS_READ = 100
 """Of more open alarms than these, those that nobody looks at may not be the ones shown."""
 
 STATUS_LOOKS: dict[Status, tuple[str, str]] = {
@@ -351,7 +351,12 @@ def alarm_lane(context: template.Context) -> dict[str, Any] | None:
         return None
     found = alarms.waiting(requests.who(request)).select_related("area", "place")
     shown = alarms.lane(found.defer("area__outline")[:ALARMS_READ]) if header.alarms else []
-    return {"alarms": shown[:ALARMS_SHOWN], "count": header.alarms}
+    is_all = context.get("desk") == "alarms"
+    return {
+        "alarms": shown if is_all else shown[:ALARMS_SHOWN],
+        "count": header.alarms,
+        "is_all": is_all,
+    }
 
 
 @register.simple_tag(takes_context=True)
