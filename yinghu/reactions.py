@@ -252,6 +252,27 @@ def _alarm_once(event: Event, found: Judgement) -> None:
 _LOOKED_AT = (ALARM.name, SORT.name, CORRECT.name, ANSWER.name, ASSIGN.name)
 
 
+def classify_answered(events: Sequence[Event]) -> None:
+    """Classify what was answered at once as suggested, so that no answered case is 未定."""
+    for event in events:
+        _try_again(_classify_answered, event)
+
+
+def _classify_answered(event: Event) -> None:
+    appeal = Appeal.objects.select_related("suggestion").get(pk=event.appeal_id)
+    found = getattr(appeal, "suggestion", None)
+    if appeal.category_id is not None or found is None or found.category_id is None:
+        return
+    actions.correct(
+        appeal.pk,
+        SYSTEM,
+        category=found.category_id,
+        klass=found.klass,
+        why=_("直接答复的，按系统建议分类"),
+        expect=appeal.version,
+    )
+
+
 REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
     FILE: (index_words, suggest_sorting, record_duplicates),
     SORT: (route_sorted,),
@@ -265,7 +286,7 @@ REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
     HAND: (follow_ups.resolve_when_done,),
     DROP: (follow_ups.look_for_helpers, follow_ups.resolve_when_done),
     RESOLVE: (follow_ups.cancel_errands,),
-    ANSWER: (follow_ups.cancel_errands,),
+    ANSWER: (follow_ups.cancel_errands, classify_answered),
     MERGE: (follow_ups.cancel_errands,),
     RULE: (raise_returned,),
     RATE: (reopen_unsolved,),

@@ -73,6 +73,7 @@ SORT = Verb(
     ),
     clocks=ClockChanges(start=(ClockKind.DISPATCH,), stop=(ClockKind.RECEIVE, ClockKind.ALARM)),
     adjust_clocks=_sort_clocks,
+    new_limits=True,
     told=said(gettext_noop("平台已研判")),
     detail=lambda event: joined(*(name_of(each) for each in (event.category, event.area) if each)),
     key="c",
@@ -141,7 +142,8 @@ CORRECT = Verb(
     gettext_noop("更正"),
     pgettext_lazy("done", "更正"),
     "edit",
-    who=DESKS,
+    # The system classifies what was answered at once.
+    who=DESKS | {Who.SYSTEM},
     # A case that has only been filed is sorted instead.
     sources=EVERY_STATUS - {Status.FILED},
     fields=(
@@ -171,7 +173,8 @@ def correct(
 ) -> Event:
     """Correct category, class, area or urgency at any time, also after closing.
 
-    The requester is not told and the case stays where it is; running clocks follow the new limits.
+    The requester is not told and the case stays where it is. Its clocks follow the new limits, those
+    that have stopped too, so that rates count by the limits that were right.
     A new category sets its class unless one is given. `facts` keep the old values.
     """
     decided = _classify(category or None, klass, area, urgency)

@@ -8,15 +8,18 @@ from django.utils.translation import gettext_noop as _
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel. `by_file`: may `yinghu import` file its messages?"""
+    """A channel. `by_file`: may `yinghu import` file its messages? `link`: does the sender get the
+    tracking link?
+    """
 
     label: str
     by_file: bool = True
+    link: bool = False
 
 
 CHANNELS: Final = {
-    "web": Channel(_("网页求助"), by_file=False),
-    "api": Channel(_("接口"), by_file=False),
+    "web": Channel(_("网页求助"), by_file=False, link=True),
+    "api": Channel(_("接口"), by_file=False, link=True),
     "hotline": Channel(_("热线电话")),
     "feed": Channel(_("舆情与留言")),
     "volunteers": Channel(_("志愿服务平台")),

@@ -153,13 +153,13 @@ LATERAL (
         THEN places_shift(fresh.due, places_worked(plain.due, old.due_at), true)
         ELSE fresh.due + (old.due_at - plain.due) END AS due
 ) AS new
-WHERE old.appeal_id = %(appeal)s AND old.stopped_at IS NULL AND clock.id = old.id
+WHERE old.appeal_id = %(appeal)s AND clock.id = old.id
   AND (old.minutes, old.working) <> (given.minutes, given.working)
 """
 
 
 def recompute_due(appeal: Appeal, now: datetime) -> None:
-    """Recompute running clocks from their start by the current limits.
+    """Recompute the clocks, stopped ones too, from their start by the current limits.
 
     Pauses and extensions are kept, and so is the limit of a kind that has none now. Chasing
     continues with the next future step.

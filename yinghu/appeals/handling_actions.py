@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, pgettext, pgettext_lazy
 
 from yinghu.appeals import clocks
+from yinghu.appeals.channels import CHANNELS
 from yinghu.appeals.models import Appeal, Clock, Event
 from yinghu.appeals.moving import Conflict, Refused, move
 from yinghu.appeals.phrases import by_requester_or_staff, said, unit_of, unit_said
@@ -23,6 +24,7 @@ from yinghu.appeals.states import (
     UNIT,
     ClockKind,
     Status,
+    Urgency,
     Who,
 )
 from yinghu.appeals.verb import (
@@ -46,6 +48,13 @@ URGE_EVERY = timedelta(hours=1)
 LONGEST_EXTENSION = timedelta(days=366)
 
 
+def _ask_clocks(
+    usual: ClockChanges, _appeal: Appeal, _before: Status, facts: Mapping[str, Any]
+) -> ClockChanges:
+    """Time goes on where nobody can answer, and where somebody may be in danger."""
+    return usual._replace(pause=()) if facts.get("goes_on") else usual
+
+
 ASK = Verb(
     "ask",
     gettext_noop("请补充"),
@@ -56,15 +65,35 @@ ASK = Verb(
     target=Status.WAITING,
     fields=(WORDS,),
     clocks=ClockChanges(pause=PAUSABLE),
+    adjust_clocks=_ask_clocks,
     told=said(gettext_noop("需要您补充")),
+    detail=lambda event: _("时限照走") if event.facts.get("goes_on") else "",
     key="q",
 )
 
 
 @ASK.action
 def ask(appeal_id: int, actor: Actor, *, words: str, expect: int | None = None) -> Event:
-    """Ask the requester a question; clocks pause until they answer."""
-    return move(appeal_id, actor, ASK, None, words, expect=expect)
+    """Ask the requester a question; clocks pause until they answer.
+
+    They go on if nobody can answer (no contact, no tracking link), and in an emergency unless the
+    command asks.
+    """
+    facts: dict[str, Any] = {}
+
+    def change(appeal: Appeal) -> dict[str, Any]:
+        urgent = appeal.urgency == Urgency.EMERGENCY and "command" not in relations(actor, appeal)
+        if urgent or not can_answer(appeal):
+            facts["goes_on"] = True
+        return {}
+
+    return move(appeal_id, actor, ASK, change, words, facts=facts, expect=expect)
+
+
+def can_answer(appeal: Appeal) -> bool:
+    """Can the requester be asked: by phone, by the sender's id, or by a tracking link they have?"""
+    channel = CHANNELS.get(appeal.channel)
+    return bool(appeal.caller) or bool(channel and channel.link)
 
 
 def _supply_clocks(

@@ -146,7 +146,7 @@ class Verb:
     unchanged); from `rests_from` the case goes to its `states.resting_status`. `needs` is a kind of
     clock that must be running: for kinds that units have their own of, one of the actor's units, or
     of any unit (`any_unit`). `flag` is a column that must be true. `clocks` are the changes to
-    clocks, adjusted per case by `adjust_clocks`; `new_limits` recomputes running clocks. A step of
+    clocks, adjusted per case by `adjust_clocks`; `new_limits` recomputes clocks. A step of
     an `errand` leaves clocks and status alone. `subject` is what the function is called with.
 
     Texts: `label` is the button, `done` the past tense for staff (`done_as` if that depends on the
