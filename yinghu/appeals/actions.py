@@ -173,9 +173,9 @@ def correct(
 ) -> Event:
     """Correct category, class, area or urgency at any time, also after closing.
 
-    The requester is not told and the case stays where it is. Its clocks follow the new limits, those
-    that have stopped too, so that rates count by the limits that were right.
-    A new category sets its class unless one is given. `facts` keep the old values.
+    The requester is not told and the case stays where it is. Its clocks follow the new limits,
+    those that have stopped too, so that rates count by the limits that were right. A new category
+    sets its class unless one is given. `facts` keep the old values.
     """
     decided = _classify(category or None, klass, area, urgency)
     facts: dict[str, Any] = {}
