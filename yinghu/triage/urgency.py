@@ -29,7 +29,7 @@ LEVELS: Final = (1, 2, 3)
 LONGEST: Final = 2_000
 """Characters that are read; more would only take time."""
 LONGEST_RUN: Final = 4
-DANGER_FROM: Final = ((60, 0.38), (100, 0.6), (LONGEST, 0.8))
+DANGER_FROM: Final = ((60, 0.37), (100, 0.5), (LONGEST, 0.55))
 """(Characters of the text up to which, probability from which it is read as danger). A longer text
 tells of much else, so it must be surer. Set on writers that the model was not trained on."""
 LONG: Final = 100
