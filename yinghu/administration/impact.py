@@ -16,11 +16,18 @@ from django.utils.translation import ngettext_lazy
 from yinghu.administration.routing_impact import effect
 from yinghu.appeals import actions, moving
 from yinghu.appeals.models import Appeal, Category
-from yinghu.appeals.states import OPEN
+from yinghu.appeals.states import LIMITED, OPEN
+from yinghu.common.config_types.config_form import State
 from yinghu.common.config_types.config_type import ConfigType, few
 from yinghu.common.language import name_of
 from yinghu.errands.models import Leg
 from yinghu.errands.rezoning import rezone
+from yinghu.oversight.clock_changes import (
+    count_limited,
+    count_working,
+    follow_calendar,
+    follow_limits,
+)
 from yinghu.oversight.sweep import recompute_spans, replan_chases
 from yinghu.people.access import SYSTEM, Actor
 from yinghu.people.models import Post, Skill, Unit, User, Volunteer
@@ -36,6 +43,34 @@ def job_after(config_type: ConfigType) -> str:
     if config_type.name == "zone" and not Leg.objects.exists():
         return ""
     return _JOBS.get(config_type.name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningClocks:
+    """Running clocks that a change may move: how many, and the job that moves them."""
+
+    number: int
+    job: str
+    given: dict[str, Any]
+
+
+def running_clocks(config_type: ConfigType, row: Any, new: State) -> RunningClocks | None:
+    """Return the running clocks that a change of a limit or of the calendar concerns, if any.
+
+    `row` is the row before the change, None for a new one; `new` are the values of its form.
+    """
+    before = config_type.state(row) if row is not None else {}
+    changed = [name for name, value in new.items() if before.get(name) != value]
+    if config_type.name == "workday":
+        number, job, given = count_working() if changed else 0, follow_calendar.name, {}
+    elif config_type.name == "limit":
+        key = config_type.key_values(row) if row is not None else new
+        kinds = [name for name in changed if name in set(LIMITED)]
+        given = {"kinds": kinds, "urgency": key["urgency"], "category": key["category"]}
+        number, job = count_limited(**given) if kinds else 0, follow_limits.name
+    else:
+        return None
+    return RunningClocks(number, job, given) if number else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from procrastinate.exceptions import AlreadyEnqueued
 
 from yinghu.administration import impact
+from yinghu.administration.impact import RunningClocks
 from yinghu.common.config_types.config_form import State
 from yinghu.common.config_types.config_type import ConfigType
 from yinghu.common.job_queue import queue
@@ -28,12 +29,22 @@ def exclusive() -> Iterator[None]:
         yield
 
 
-def create(config_type: ConfigType, user: User | None, values: State) -> Any:
-    """Write a new row, within `exclusive`."""
-    return create_many(config_type, user, [values])[0]
+def create(
+    config_type: ConfigType,
+    user: User | None,
+    values: State,
+    follow: RunningClocks | None = None,
+) -> Any:
+    """Write a new row, within `exclusive`; the running clocks of `follow` then follow it."""
+    return create_many(config_type, user, [values], follow)[0]
 
 
-def create_many(config_type: ConfigType, user: User | None, many: Sequence[State]) -> list[Any]:
+def create_many(
+    config_type: ConfigType,
+    user: User | None,
+    many: Sequence[State],
+    follow: RunningClocks | None = None,
+) -> list[Any]:
     """Write new rows, within `exclusive`."""
     rows = config_type.create_many(many)
     active = {"active": True} if config_type.retires else {}
@@ -43,12 +54,20 @@ def create_many(config_type: ConfigType, user: User | None, many: Sequence[State
         after = values | config_type.key_values(row) | active
         changes.append(history.change_between(user, config_type.name, key, label, {}, after))
     Change.objects.bulk_create([change for change in changes if change], batch_size=2000)
-    transaction.on_commit(lambda: _refresh(config_type))
+    transaction.on_commit(lambda: _refresh(config_type, follow))
     return rows
 
 
-def update(config_type: ConfigType, user: User | None, row: Any, values: State) -> bool:
-    """Write values to a row, within `exclusive`; False if nothing changes."""
+def update(
+    config_type: ConfigType,
+    user: User | None,
+    row: Any,
+    values: State,
+    follow: RunningClocks | None = None,
+) -> bool:
+    """Write values to a row, within `exclusive`; False if nothing changes. The running clocks of
+    `follow` then follow the change.
+    """
     before = config_type.state(row)
     new = {name: value for name, value in values.items() if before.get(name) != value}
     if not new:
@@ -57,7 +76,7 @@ def update(config_type: ConfigType, user: User | None, row: Any, values: State) 
     _record(config_type, user, row, before, before | new)
     if new.get("active") is False:
         impact.after_retiring(config_type, row)
-    transaction.on_commit(lambda: _refresh(config_type))
+    transaction.on_commit(lambda: _refresh(config_type, follow))
     return True
 
 
@@ -99,10 +118,11 @@ def restore(config_type: ConfigType, user: User | None, row: Any) -> None:
     update(config_type, user, row, {"active": True})
 
 
-def _refresh(config_type: ConfigType) -> None:
+def _refresh(config_type: ConfigType, follow: RunningClocks | None) -> None:
     """After the commit, drop this process's caches and queue the follow-up job, once per file."""
     config_type.refresh()
-    if job := impact.job_after(config_type):
+    job, given = (follow.job, follow.given) if follow else (impact.job_after(config_type), {})
+    if job:
         # A refused job must not break an outer transaction.
         with suppress(AlreadyEnqueued), transaction.atomic():
-            queue(job)
+            queue(job, **given)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from django.test import RequestFactory
+from django.utils import timezone
 from PIL import Image
 
 from tests.cast import PHONE, Cast, file_one, requester, taken_milk
@@ -17,7 +18,7 @@ from yinghu import verbs
 from yinghu.appeals import actions, closing_actions, handling_actions
 from yinghu.appeals.actions import ACCEPT
 from yinghu.appeals.handling_actions import ASK
-from yinghu.appeals.models import Appeal, Attachment
+from yinghu.appeals.models import Appeal, Attachment, Clock
 from yinghu.appeals.states import Satisfaction
 from yinghu.common import photos
 from yinghu.people.models import Reveal
@@ -358,3 +359,15 @@ def test_collapsed_verb_shows_its_shortcut_key(browse: Browse, city: Cast) -> No
     found = dict(re.findall(r'<summary data-key="(\w)">.*?<kbd>(\w)</kbd></summary>', page))
     assert found
     assert all(key == shown for key, shown in found.items())
+
+
+def test_extension_shows_the_deadline_and_proposes_a_later_time(browse: Browse, city: Cast) -> None:
+    appeal = taken_milk(city)
+    due = Clock.objects.get(appeal=appeal.pk, kind="solve").due_at
+    page = text_of(browse("milk-handler").get(f"/desk/case/{appeal.number}"))
+    form = page.split('id="act-extend"')[1].split("</form>")[0]
+    assert "现在的时限：" in form
+    proposed = re.search(r'name="until"[^>]*value="([^"]+)"|value="([^"]+)"[^>]*name="until"', form)
+    assert proposed is not None
+    moment = datetime.fromisoformat(proposed[1] or proposed[2])
+    assert moment > timezone.localtime(due).replace(tzinfo=None)

@@ -86,7 +86,7 @@ class WorkDayType(ConfigType):
     title = gettext_lazy("上班时间")
     one = pgettext_lazy("one", "日期")
     why = gettext_lazy(
-        "一周哪几天、几点到几点上班，哪些日子例外：按工作时间算的时限照它算。已经在走的计时，到期时间不变。"
+        "一周哪几天、几点到几点上班，哪些日子例外：按工作时间算的时限照它算。已经在走的计时要不要也改，保存时会问。"
     )
     form = WorkDayForm
     fields = (

@@ -309,7 +309,7 @@ def field(bound: Any, hint: str = "", plain: bool = False, mark: str = "") -> di
         widget.attrs |= {name: text for name, text in attrs.items() if name != "class"}
     return {
         "bound": bound,
-        "hint": hint,
+        "hint": hint or bound.field.help_text,
         "plain": plain,
         "kind": kind,
         "many": many,

@@ -66,6 +66,10 @@ def list_rows(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "admin/list.html", context)
 
 
+_ANSWERS = ("move", "keep")
+"""Whether running clocks follow a changed limit or calendar."""
+
+
 @door("GET", "POST")
 def create_row(request: HttpRequest, name: str) -> HttpResponse:
     """Create a row."""
@@ -84,7 +88,12 @@ def create_row(request: HttpRequest, name: str) -> HttpResponse:
             form = config.bind(data=request.POST)
             if not form.is_valid():
                 return _render_form(request, config, form, status=422)
-            row = services.create(config, login_of(request), form.cleaned_data)
+            running = impact.running_clocks(config, None, form.cleaned_data)
+            answer = request.POST.get("running", "")
+            if running and answer not in _ANSWERS:
+                return _render_form(request, config, form, status=422, running=running.number)
+            follow = running if answer == "move" else None
+            row = services.create(config, login_of(request), form.cleaned_data, follow)
     except IntegrityError:
         # Another process may write without taking our lock.
         problem = _("刚刚有人建了同样的，请核对后换一个代码")
@@ -123,7 +132,12 @@ def edit_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
             others = changed_meanwhile(config, key, seen, now)
             again = config.bind(key, typed)
             return _render_form(request, config, again, row, status=409, others=others)
-        done = services.update(config, login_of(request), row, form.cleaned_data)
+        running = impact.running_clocks(config, row, form.cleaned_data)
+        answer = request.POST.get("running", "")
+        if running and answer not in _ANSWERS:
+            return _render_form(request, config, form, row, status=422, running=running.number)
+        follow = running if answer == "move" else None
+        done = services.update(config, login_of(request), row, form.cleaned_data, follow)
     if done:
         messages.success(request, _("已保存，马上生效"))
     else:
@@ -140,8 +154,11 @@ def _render_form(
     status: int = 200,
     problem: str = "",
     others: list[Difference] | None = None,
+    running: int = 0,
 ) -> HttpResponse:
-    """Render the form; `others` are the differences that refused it as made for an older state."""
+    """Render the form; `others` are the differences that refused it as made for an older state,
+    `running` is the number of running clocks of which it asks whether they follow.
+    """
     context = row_context(config, row)
     key = context["key"]
     state = services.without_active(config.state(row)) if row is not None else {}
@@ -154,6 +171,8 @@ def _render_form(
         "seen": signing.dumps(state, salt=f"{config.name}:{key}", compress=True),
         "problem": problem,
         "others": others,
+        "running": running,
+        "emptied": "empty" in request.POST,
         "stale": others is not None,
         "under": request.POST.get("under", request.GET.get("under", ""))[:24],
     }

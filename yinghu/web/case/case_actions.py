@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from yinghu.appeals import reply_templates
 from yinghu.appeals.closing_actions import CLOSE
-from yinghu.appeals.handling_actions import RESOLVE
+from yinghu.appeals.handling_actions import EXTEND, RESOLVE
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind, Status
 from yinghu.appeals.verb import FieldKind, Verb
@@ -19,6 +21,7 @@ from yinghu.oversight.sharing_actions import CONTACT, SHARE, UNSHARE
 from yinghu.oversight.whistle_actions import GRADE, MEASURES, REPORT_IN, WHISTLE
 from yinghu.people.access import Actor, speaking
 from yinghu.people.models import Unit, User
+from yinghu.ui import times
 from yinghu.ui.forms import Known, VerbForm, initial_of, sort_initial, sorted_initial
 from yinghu.verbs import VERBS, available
 
@@ -116,11 +119,16 @@ def acts(
     found = []
     for verb in verbs:
         initial = _initial(verb, appeal, suggestion)
+        solve = next((each for each in live if each.kind == ClockKind.SOLVE), None)
+        if verb is EXTEND and solve is not None:
+            initial["until"] = _later(solve)
         words = text_field(verb)
         if chosen is not None and chosen.verb == verb.name and words:
             initial[words] = chosen.words
         is_bound = bound is not None and bound.verb is verb
         form = bound if bound and is_bound else VerbForm(verb, known, initial=initial)
+        if verb is EXTEND and solve is not None:
+            form.fields["until"].help_text = _("现在的时限：%s") % times.day_time(solve.due_at)
         if verb is RESOLVE and silent:
             names = _("、").join(silent)
             form.ask_for("why", _("%s还没有回复协办，不等的理由（内部）") % names)
@@ -137,6 +145,12 @@ def acts(
             }
         )
     return found
+
+
+def _later(solve: Clock) -> datetime:
+    """A day after the deadline, or after now where that has passed, to the full hour."""
+    start = timezone.localtime(max(solve.due_at, timezone.now()))
+    return start.replace(minute=0, second=0, microsecond=0) + timedelta(days=1, hours=1)
 
 
 def text_field(verb: Verb) -> str:

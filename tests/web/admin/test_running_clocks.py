@@ -1,0 +1,90 @@
+"""A changed limit or calendar asks whether the clocks that run follow it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from tests.cast import Cast, dispatched, file_one, requester
+from tests.history import new_changes
+from tests.oversight.clock import pass_time
+from tests.web.admin.conftest import form_of, text_of
+from yinghu.appeals import handling_actions
+from yinghu.appeals.clocks import begin
+from yinghu.appeals.models import Appeal, Clock
+from yinghu.appeals.states import ClockKind
+from yinghu.oversight.clock_changes import follow_calendar, follow_limits
+from yinghu.places.models import WorkDay
+
+pytestmark = pytest.mark.django_db
+
+GENERAL = "/setup/limit/:1"
+
+
+def solve_of(appeal: Appeal) -> Clock:
+    return Clock.objects.get(appeal=appeal.pk, kind=ClockKind.SOLVE)
+
+
+def test_limit_asks_and_keeps_or_moves_the_running_clocks(admin: Client, city: Cast) -> None:
+    waits, milk = file_one("路灯坏了"), dispatched(file_one(), city)
+    own = {"category": "milk", "urgency": "1", "solve": "3 天", "running": "keep"}
+    admin.post("/setup/limit/-/new", own)
+    before = solve_of(waits).due_at
+    typed = form_of(admin.get(GENERAL)) | {"solve": "5 天"}
+
+    asked = admin.post(GENERAL, typed)
+    assert asked.status_code == 422
+    # The case of milk has a limit of its own.
+    assert "有 1 个计时正在走" in text_of(asked)
+    assert 'value="5 天"' in text_of(asked)
+    assert not new_changes().filter(key=":1").exists()
+
+    assert admin.post(GENERAL, typed | {"running": "keep"}).status_code == 302
+    assert solve_of(waits).due_at == before
+
+    typed = form_of(admin.get(GENERAL)) | {"solve": "4 天"}
+    assert admin.post(GENERAL, typed | {"running": "move"}).status_code == 302
+    follow_limits(kinds=["solve"], urgency=1, category="")
+    clock = solve_of(waits)
+    assert clock.due_at - clock.started_at == timedelta(days=4)
+    waits.refresh_from_db()
+    assert waits.due_at == Clock.objects.filter(appeal=waits.pk).earliest("due_at").due_at
+    milk_clock = solve_of(milk)
+    assert milk_clock.due_at - milk_clock.started_at == timedelta(days=7)
+
+
+def test_moved_clocks_keep_their_pauses(admin: Client, city: Cast) -> None:
+    appeal = file_one("路灯坏了")
+    handling_actions.ask(appeal.pk, city.clerk, words="在哪里")
+    pass_time(6, appeal)
+    handling_actions.supply(appeal.pk, requester(appeal), words="西门")
+    typed = form_of(admin.get(GENERAL)) | {"solve": "6 天", "running": "move"}
+    assert admin.post(GENERAL, typed).status_code == 302
+    follow_limits(kinds=["solve"], urgency=1, category="")
+    clock = solve_of(appeal)
+    assert (clock.due_at - clock.started_at).total_seconds() / 3600 == pytest.approx(150, abs=0.1)
+
+
+def test_nothing_is_asked_without_running_clocks(admin: Client) -> None:
+    typed = form_of(admin.get(GENERAL)) | {"solve": "5 天"}
+    assert admin.post(GENERAL, typed).status_code == 302
+
+
+def test_calendar_moves_working_clocks_by_their_working_minutes(admin: Client, city: Cast) -> None:
+    appeal = file_one("路灯坏了")
+    start = Appeal.objects.get(pk=appeal.pk).filed_at
+    assert begin(appeal.pk, ClockKind.HELP, start, 10 * 450, working=True, unit=1)
+    working = Clock.objects.get(appeal=appeal.pk, kind=ClockKind.HELP)
+    monday = "/setup/workday/1"
+    typed = form_of(admin.get(monday)) | {"hours": "休息"}
+    asked = admin.post(monday, typed)
+    assert "有 1 个计时正在走" in text_of(asked)
+    assert admin.post(monday, typed | {"running": "move"}).status_code == 302
+    assert WorkDay.objects.get(pk="1").hours == ""
+    follow_calendar()
+    moved = Clock.objects.get(pk=working.pk)
+    # Ten working days of a week with one day less end later.
+    assert moved.due_at >= working.due_at + timedelta(days=1)
+    assert solve_of(appeal).due_at - start == timedelta(days=7)
