@@ -165,6 +165,9 @@ BAD_FIELDS: list[tuple[dict[str, Any], str, str]] = [
     ({"language": "klingonisch"}, "language", "string_pattern_mismatch"),
     ({"external_id": "x" * 101}, "external_id", "string_too_long"),
     ({"channel": "web"}, "channel", "unknown_channel"),
+    ({"channel": "file"}, "channel", "unknown_channel"),
+    ({"channel": "whistle"}, "channel", "unknown_channel"),
+    ({"said_at": 1770000000}, "said_at", "bad_time"),
     ({"klass": "need"}, "klass", "extra_forbidden"),
 ]
 

@@ -215,3 +215,9 @@ def test_catalogue_lists_categories_areas_and_units(api: Api, problem: Check) ->
     assert "milk" in {unit["code"] for unit in api.get("/units", "clerk").json()}
     problem(api.get("/units"), 401, "no_key")
     problem(api.get("/units", api.file()["token"]), 403, "staff_only")
+
+
+def test_answers_are_kept_by_nobody_between(api: Api) -> None:
+    number = api.file()["number"]
+    for path, who in ((f"/appeals/{number}", "clerk"), ("/appeals", "clerk"), ("/nope", "clerk")):
+        assert api.get(path, who).headers["Cache-Control"] == "no-store", path

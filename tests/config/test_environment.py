@@ -46,6 +46,8 @@ def problems(home: Path, **given: str) -> list[str]:
         ("YINGHU_SITE_URL", "https://example.org/help", "with no path after the host"),
         ("YINGHU_ALLOWED_HOSTS", "*", "must name the hosts"),
         ("YINGHU_TRUSTED_PROXIES", "10.0.0.1/8", "must be networks such as 10.0.0.0/8"),
+        ("YINGHU_TRUSTED_PROXIES", "0.0.0.0/0", "must name the proxies"),
+        ("YINGHU_TRUSTED_PROXIES", "10.0.0.0/8,::/0", "must name the proxies"),
         ("YINGHU_TIME_ZONE", "Asia/Nowhere", "must be a zone of the IANA database"),
         ("YINGHU_PHONE_REGION", "China", "must be a country of two capital letters"),
         ("YINGHU_LOG_FORMAT", "xml", "must be console or json"),

@@ -123,6 +123,8 @@ def always_problems(
         response = get_response(request)
         if not request.path.startswith("/api/"):
             return response
+        # Answers have personal data; nobody between may keep them.
+        response.headers.setdefault("Cache-Control", "no-store")
         kind = response.headers.get("Content-Type", "")
         with override(get_language_from_request(request)):
             if response.status_code == 302:
@@ -133,6 +135,7 @@ def always_problems(
                 return response
             if "Allow" in response.headers:
                 problem.headers["Allow"] = response.headers["Allow"]
+            problem.headers["Cache-Control"] = "no-store"
             return problem.response()
 
     return middleware

@@ -11,6 +11,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictInt,
@@ -33,7 +34,7 @@ from yinghu.places.models import Area, Place
 MAX_BODY = 10_000
 MAX_ANSWERS = 40
 MAX_ANSWER = 2_000
-OPEN_CHANNELS = tuple(code for code in CHANNELS if code not in {"web", "file"})
+OPEN_CHANNELS = tuple(code for code, channel in CHANNELS.items() if channel.by_api)
 """Channels that other systems may file under: all but our own."""
 
 
@@ -57,6 +58,13 @@ def _channel(name: str) -> str:
         known = _("、").join(OPEN_CHANNELS)
         raise validation_error("unknown_channel", _("没有这个渠道，只能是 %s") % known)
     return name
+
+
+def _as_text(given: Any) -> Any:
+    """Refuse numbers, which pydantic would take for seconds since 1970."""
+    if isinstance(given, str | datetime) or given is None:
+        return given
+    raise validation_error("bad_time", _("时间要写成 2026-02-17T09:30:00+08:00"))
 
 
 def _when(moment: datetime) -> datetime:
@@ -123,8 +131,11 @@ class Draft(BaseModel):
         description="Answers to the category's questions by their keys.",
     )
     urgency: Annotated[StrictInt, Field(ge=min(Urgency).value, le=max(Urgency).value)] = 1
-    said_at: Annotated[AwareDatetime, AfterValidator(_when)] | None = Field(
-        default=None, description="When it was said, where that was earlier; with its time zone."
+    said_at: Annotated[AwareDatetime, BeforeValidator(_as_text), AfterValidator(_when)] | None = (
+        Field(
+            default=None,
+            description="When it was said, where that was earlier; with its time zone.",
+        )
     )
     language: Annotated[
         str, StringConstraints(strict=True, pattern=r"^[a-z]{2,3}(-[a-z]{2,4})?$")

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
+from psycopg.errors import LockNotAvailable
 
 from yinghu.appeals import clocks
 from yinghu.appeals.filing import ALARM_QUEUE, DANGER_TASK, ONE_FIRST, REACT_TASK
@@ -126,7 +127,7 @@ def move(
         raise Refused("too_many_photos", _("最多 %d 张照片") % MAX_PHOTOS, "photos")
     words, why = text_cleaning.clean_words(words), text_cleaning.clean_words(why)
     with transaction.atomic():
-        found = fetch(Appeal, "WHERE id = %s FOR NO KEY UPDATE", appeal_id)
+        found = _lock(appeal_id)
         appeal = found[0] if found else None
         if appeal is None or not may_see(actor, appeal):
             raise NotFound("not_found", _("没有这件诉求"))
@@ -178,6 +179,16 @@ def move(
         if verb.read_for_danger and words:
             queue(DANGER_TASK, priority=ONE_FIRST, events=[event.pk])
     return event
+
+
+def _lock(appeal_id: int) -> list[Appeal]:
+    """Lock and fetch the case; Conflict if somebody holds it for longer than a page may wait."""
+    try:
+        return fetch(Appeal, "WHERE id = %s FOR NO KEY UPDATE", appeal_id)
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            raise Conflict("busy", _("别人正在办这件诉求，请等几秒再按一次")) from error
+        raise
 
 
 _EVENT_FIELDS = [field for field in Event._meta.concrete_fields if not field.primary_key]

@@ -16,6 +16,12 @@ IDLE_SECONDS = 65
 """Idle timeout of connections; longer than the 60 seconds of common proxies."""
 
 
+LOCK_SECONDS = 3
+STATEMENT_SECONDS = 20
+CONNECTION_SECONDS = 5
+"""Seconds that a request waits for a locked row, for one statement, and for a connection."""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add `--parent`, which only the supervisor uses."""
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
@@ -79,10 +85,21 @@ def _allow_open_files(wanted: int) -> None:
         )
 
 
+def _limit_database_waits(database: dict[str, Any]) -> None:
+    """Let no request wait long for a locked row, a slow statement or a connection: it holds one of
+    few threads, and other pages would wait for it.
+    """
+    options = database["OPTIONS"]
+    limits = f"-c lock_timeout={LOCK_SECONDS}s -c statement_timeout={STATEMENT_SECONDS}s"
+    options["options"] = f"{options.get('options', '')} {limits}".strip()
+    options["pool"] = options["pool"] | {"timeout": CONNECTION_SECONDS}
+
+
 def _application() -> Any:
     from yinghu.site import supervisor
 
     supervisor.die_with(None)
+    _limit_database_waits(settings.DATABASES["default"])
     from yinghu.site.asgi import application
 
     return application

@@ -121,9 +121,14 @@ def _allowed_hosts(text: str | None, info: ValidationInfo) -> tuple[str, ...]:
 
 def _networks(text: str) -> tuple[Network, ...]:
     try:
-        return tuple(ipaddress.ip_network(part) for part in _split(text))
+        networks = tuple(ipaddress.ip_network(part) for part in _split(text))
     except ValueError as error:
         raise ValueError(f"must be networks such as 10.0.0.0/8, with commas ({error})") from None
+    if any(network.prefixlen == 0 for network in networks):
+        raise ValueError(
+            "must name the proxies; a whole internet would let anybody forge addresses"
+        )
+    return networks
 
 
 def _is_private(data: Mapping[str, Any]) -> bool:

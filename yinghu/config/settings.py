@@ -140,6 +140,7 @@ PROCRASTINATE_IMPORT_PATHS = [
     "yinghu.insight.tally",
     "yinghu.intake.one_time_codes",
     "yinghu.errands.rezoning",
+    "yinghu.oversight.clock_changes",
     "yinghu.oversight.orphan_cases",
     "yinghu.oversight.sweep",
     "yinghu.notifications.delivery",

@@ -77,5 +77,6 @@ urlpatterns = [
     path("", include("yinghu.web.urls")),
 ]
 handler400 = "yinghu.ui.errors.bad_request_page"
+handler500 = "yinghu.ui.errors.server_error_page"
 if settings.DEBUG:
     urlpatterns += staticfiles_urlpatterns()

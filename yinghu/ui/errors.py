@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import get_template
 from django.views.debug import SafeExceptionReporterFilter
+
+RETRY_SECONDS = 5
 
 
 def bad_request_page(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -15,6 +20,23 @@ def bad_request_page(request: HttpRequest, exception: Exception) -> HttpResponse
     too_large = isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent)
     status = 413 if too_large else 400
     return render(request, f"{status}.html", status=status)
+
+
+def server_error_page(request: HttpRequest) -> HttpResponse:
+    """Answer 503 where the database is busy or away, so that a second try may help; else 500.
+
+    Rendered without the request: a login could not be read either.
+    """
+    if not is_busy(sys.exception()):
+        return HttpResponse(get_template("500.html").render(), status=500)
+    page = HttpResponse(get_template("503.html").render(), status=503)
+    page.headers["Retry-After"] = str(RETRY_SECONDS)
+    return page
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """Does the error mean a row locked for long, a statement that took too long, no connection?"""
+    return isinstance(error, OperationalError | InterfaceError)
 
 
 class Discreet(SafeExceptionReporterFilter):
