@@ -159,6 +159,8 @@ def test_late_counts_appeals_not_clocks(own_city: City) -> None:
     assert board("today").late == 1
     assert board(scope=FOTANG).late == 1
     assert board("today", FUTIAN).late == 0
+    # Somebody can answer, so the time stops.
+    Appeal.objects.filter(pk=given).update(caller=b"0" * 16)
     handling_actions.ask(given, cast().medicine, words="哪家医院？")
     assert board().late == 2
 

@@ -162,7 +162,7 @@ def test_live_list_keeps_scroll_position_and_unique_rows(
         }""",
         place,
     )
-    urgent = file_one("有人晕倒了", urgency=2)
+    urgent = file_one("家里停水了，有婴儿", urgency=2)
     expect(rows).to_have_count(36)
     ids = rows.evaluate_all("rows => rows.map(row => row.id)")
     assert ids[0] == f"row-{urgent.number}"
