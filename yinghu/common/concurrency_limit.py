@@ -83,8 +83,8 @@ class PooledHandler(ASGIHandler):
         response: Any = refused if request is None else self.get_response(request)
         made: HttpResponseBase = response
         try:
-            if response.streaming:
-                # Ours are photos of some kilobytes.
+            if response.streaming and not response.is_async:
+                # Ours are photos of some kilobytes; long tables are asynchronous and sent in parts.
                 made = HttpResponse(b"".join(response), status=response.status_code)
                 made.headers, made.cookies = response.headers, response.cookies
             return made

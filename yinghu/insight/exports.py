@@ -1,4 +1,4 @@
-"""Export of cases to a file: permission, size limit and columns."""
+"""Export of cases to a file: permission, columns, and all cases in batches."""
 
 from datetime import datetime
 from typing import Final
@@ -17,8 +17,8 @@ from yinghu.common.privacy.masking import without_numbers
 from yinghu.people import disclosure
 from yinghu.people.access import Actor, may_export, may_reveal
 
-MOST_CASES: Final = 10_000
-"""Cases in one file, newest first."""
+BATCH: Final = 1_000
+"""Cases read at a time, newest first."""
 _MOST_WORDS: Final = 2000
 CASE_COLUMNS: Final = (
     *("number", "status", "urgency", "category", "area", "unit", "channel"),
@@ -28,15 +28,25 @@ CASE_COLUMNS: Final = (
 _log = structlog.get_logger("yinghu.cases")
 
 
-def case_lines(actor: Actor, found: QuerySet[Appeal], **asked: str) -> list[dict[str, str]]:
-    """Return the cases' lines, masked, and log the export with what was `asked`. Raises Denied."""
+def check_export(actor: Actor, **asked: str) -> None:
+    """Log that cases are exported, with what was `asked`. Raises Denied."""
     if not may_export(actor):
         raise disclosure.Denied
+    _log.info("cases exported", user=actor.user_id, **asked)
+
+
+def case_lines(
+    actor: Actor, found: QuerySet[Appeal], before: int | None
+) -> tuple[list[dict[str, str]], int | None]:
+    """Return the masked lines of the cases with lower ids than `before`, newest first, and the id
+    to go on before; None at the end.
+    """
     found = found.select_related("category", "area", "unit").defer("area__outline")
-    cases = list(found[:MOST_CASES])
+    found = found.order_by("-id") if before is None else found.filter(pk__lt=before).order_by("-id")
+    cases = list(found[:BATCH])
     due = clocks.first_due(cases, actor)
-    _log.info("cases exported", user=actor.user_id, rows=len(cases), **asked)
-    return [_cells(each, due[each.pk].due_at if each.pk in due else None, actor) for each in cases]
+    lines = [_cells(each, due[each.pk].due_at if each.pk in due else None, actor) for each in cases]
+    return lines, cases[-1].pk if len(cases) == BATCH else None
 
 
 def _cells(appeal: Appeal, due_at: datetime | None, actor: Actor) -> dict[str, str]:

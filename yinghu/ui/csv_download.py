@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from asgiref.sync import sync_to_async
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpResponse
+from django.db import connection
+from django.http import HttpResponse, StreamingHttpResponse
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
-from yinghu.common.tables.csv_writer import plain_again, table_bytes
+from yinghu.common.tables.csv_writer import line_bytes, plain_again, table_bytes
 from yinghu.common.tables.table_reader import BadFile, Broken, open_source, trimmed
 
 MAX_BYTES: Final = 2 * 2**20
@@ -23,6 +26,40 @@ MAX_ROWS: Final = 20_000
 def download(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> HttpResponse:
     """Make a response that downloads the rows as `name`.csv."""
     answer = HttpResponse(table_bytes(columns, rows), content_type="text/csv; charset=utf-8")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return answer
+
+
+Batch = tuple[Sequence[Mapping[str, Any]], Any]
+"""Rows, and what comes after them; None if nothing does."""
+
+
+def stream(
+    name: str, columns: Sequence[str], batch_after: Callable[[Any], Batch]
+) -> StreamingHttpResponse:
+    """Make a response that downloads a table of any length as `name`.csv, a batch at a time.
+
+    `batch_after` gets None for the first batch, then what the batch before said comes after it.
+    """
+    language = get_language()
+
+    def lines_after(after: Any) -> tuple[bytes, Any]:
+        with override(language):
+            rows, then = batch_after(after)
+        # Outside the request, nothing else returns the connection to the pool.
+        if not connection.in_atomic_block:
+            connection.close()
+        return line_bytes(columns, rows), then
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield table_bytes(columns, ())
+        lines, then = await sync_to_async(lines_after)(None)
+        yield lines
+        while then is not None:
+            lines, then = await sync_to_async(lines_after)(then)
+            yield lines
+
+    answer = StreamingHttpResponse(parts(), content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return answer
 

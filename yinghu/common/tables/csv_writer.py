@@ -32,12 +32,18 @@ def write_rows(file: TextIO, rows: Iterable[Iterable[Any]]) -> None:
 
 def table_bytes(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
     """Return a whole file with a header; booleans become 1 and 0."""
+    header = io.StringIO()
+    csv.writer(header).writerow(columns)
+    return header.getvalue().encode(ENCODING) + line_bytes(columns, rows)
+
+
+def line_bytes(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return further lines of such a file."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(columns)
     for row in rows:
         writer.writerow([_cell_text(row.get(column)) for column in columns])
-    return out.getvalue().encode(ENCODING)
+    return out.getvalue().encode()
 
 
 def _cell_text(value: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
@@ -139,7 +140,7 @@ def _opened_case(request: HttpRequest, desk: str, number: str, first: int | None
     return case_views.context_of(request, found, back=desk)
 
 
-def desk_page(name: str) -> Callable[[HttpRequest], HttpResponse]:
+def desk_page(name: str) -> Callable[[HttpRequest], HttpResponseBase]:
     """The view of one of `INBOXES`."""
 
     @staff_page(name)
