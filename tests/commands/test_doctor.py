@@ -9,6 +9,7 @@ from django.test import override_settings
 
 from yinghu.commands import doctor
 from yinghu.config.environment import Environment
+from yinghu.demo.cast import close_demo_logins
 
 SITE = "https://help.example.org"
 
@@ -39,3 +40,15 @@ def test_missing_proxy_or_https_is_reported(
     found = [words for ok, words in said if not ok]
     assert len(found) == len(wrong)
     assert all(part in words for part, words in zip(wrong, found, strict=True))
+
+
+@pytest.mark.django_db
+def test_logins_of_the_demo_that_are_left_are_named() -> None:
+    with override_settings(DEMO=False):
+        ((ok, words),) = doctor.demo()
+        assert not ok
+        assert "clerk" in words
+        close_demo_logins()
+        assert list(doctor.demo()) == [(True, "no login of it is active")]
+    with override_settings(DEMO=True):
+        assert list(doctor.demo()) == []

@@ -195,7 +195,12 @@ def test_close_demo_logins_deactivates_logins_and_tokens(city: Cast, client: Cli
     assert client.get("/desk").headers["Location"].startswith(LOGIN)
 
 
-def test_close_demo_logins_does_nothing_without_the_whole_cast(city: Cast) -> None:
+def test_each_demo_login_is_closed_by_itself(city: Cast) -> None:
+    # One was renamed, and one belongs to somebody of the city now.
     User.objects.filter(username="volunteer").update(username="another")
-    assert close_demo_logins() == []
-    assert User.objects.get(username="clerk").is_active
+    User.objects.filter(username="operator").update(display_name="话务员老李")
+    closed = close_demo_logins()
+    assert len(closed) == len(demo.logins()) - 2
+    assert not User.objects.get(username="clerk").is_active
+    assert User.objects.get(username="operator").is_active
+    assert User.objects.get(username="another").is_active

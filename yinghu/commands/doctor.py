@@ -20,7 +20,7 @@ LEAST_FREE_BYTES = 2 * 2**30
 def run(args: argparse.Namespace) -> int:
     """Print one line for each check; returns 1 if something is wrong."""
     wrong = 0
-    for check in (database, migrations, keys, disk, site, jobs):
+    for check in (database, migrations, keys, disk, site, demo, jobs):
         for ok, words in check():
             wrong += not ok
             print(f"{'ok   ' if ok else 'WRONG'} {check.__name__}: {words}")
@@ -104,6 +104,17 @@ def site() -> Iterator[Finding]:
         )
     if settings.DEMO:
         yield not open_to_others, "demo mode is on: anybody who comes here is let in as anybody"
+
+
+def demo() -> Iterator[Finding]:
+    """Check that no login of the demo is left where demo mode is off."""
+    from yinghu.demo.cast import demo_cast
+    from yinghu.site.health import unapplied_migrations
+
+    if settings.DEMO or unapplied_migrations():
+        return
+    left = list(demo_cast().filter(is_active=True).values_list("username", flat=True))
+    yield not left, f"still active: {', '.join(left)}" if left else "no login of it is active"
 
 
 def jobs() -> Iterator[Finding]:

@@ -172,6 +172,11 @@ def _actor(**post: object) -> Actor:
     )
 
 
+def cast_names() -> list[tuple[str, str]]:
+    """List (username, display name) of the cast."""
+    return list({row["username"]: row["display_name"] for row in _rows("people.csv")}.items())
+
+
 def logins() -> list[tuple[str, str]]:
     """List (username, description) of the cast, for the start page and the console."""
     first: dict[str, str] = {}

@@ -3,6 +3,7 @@
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from yinghu import demo
@@ -16,19 +17,24 @@ def demo_logins() -> list[tuple[str, str]]:
     return demo.logins() if settings.DEMO else []
 
 
-def close_demo_logins() -> list[str]:
-    """Deactivate the demo's logins and revoke their keys; returns the usernames that were active.
+def demo_cast() -> QuerySet[User]:
+    """Return the demo's logins: those with the username and the display name of the cast.
 
-    Does nothing unless the whole cast exists: a single `clerk` belongs to a real city.
+    A `clerk` of another name belongs to a real city.
     """
-    names = [name for name, _words in demo.logins()]
-    cast = User.objects.filter(username__in=names)
+    same = Q(pk__in=[])
+    for username, display_name in demo.cast_names():
+        same |= Q(username=username, display_name=display_name)
+    return User.objects.filter(same)
+
+
+def close_demo_logins() -> list[str]:
+    """Deactivate each of the demo's logins and revoke its keys; returns those that were active."""
+    cast = demo_cast()
     with transaction.atomic():
-        if cast.count() < len(names):
-            return []
         ApiToken.objects.filter(user__in=cast, revoked_at=None).update(revoked_at=timezone.now())
         active = list(cast.filter(is_active=True).order_by("pk").values_list("username", flat=True))
-        cast.filter(is_active=True).update(is_active=False)
+        User.objects.filter(username__in=active).update(is_active=False)
     if active:
         _log.warning("demo mode is off: the demo's logins are now inactive", logins=active)
     return active

@@ -19,6 +19,7 @@ from django.urls import reverse
 
 from yinghu.common.privacy.opening import unseal
 from yinghu.common.privacy.sealing import seal
+from yinghu.common.rate_limit import address_key
 from yinghu.people.access import Actor, actor_of, is_only_volunteer
 from yinghu.people.models import User
 
@@ -36,6 +37,11 @@ class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is 
             return bool(super().is_safe_url(url))
         except ValueError:
             return False
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Count wrong passwords by login and sender together: a stranger must lock nobody out."""
+        sender = address_key(request.META.get("REMOTE_ADDR", ""))
+        return f"{super()._get_login_attempts_cache_key(request, **credentials)}:{sender}"
 
     def render_mail(self, *given: Any, headers: dict[str, str] | None = None) -> Any:
         """Mark mails as automatic (RFC 3834)."""
