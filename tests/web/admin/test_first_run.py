@@ -125,7 +125,7 @@ def test_missing_general_limit_keeps_set_up_incomplete(browse: Browse, city: Cas
     seen = re.search(r'name="seen" value="([^"]*)"', page)
     assert seen
     typed = {limit.kind: f"{limit.minutes} 分钟" for limit in ClockLimit.objects.filter(urgency=1)}
-    saved = admin.post(row, typed | {"seen": seen[1], "solve": "9 天"})
+    saved = admin.post(row, typed | {"seen": seen[1], "solve": "9 天", "running": "keep"})
     assert saved.status_code == 302
     assert "都设好了" in text_of(admin.get("/setup/guide"))
 

@@ -87,7 +87,8 @@ def test_changed_limit_applies_only_to_new_clocks(admin: Client, city: Cast) -> 
     where = "/setup/limit/:1"
     typed = form_of(admin.get(where))
     assert typed["receive"] == "2 小时"
-    assert admin.post(where, typed | {"receive": "1天 2小时"}).status_code == 302
+    typed |= {"receive": "1天 2小时", "running": "keep"}
+    assert admin.post(where, typed).status_code == 302
     assert last("limit").before == {"receive": 120}
     assert last("limit").after == {"receive": 26 * 60}
     assert Clock.objects.get(appeal=before, kind="receive").due_at == due
@@ -99,9 +100,8 @@ def test_changed_limit_applies_only_to_new_clocks(admin: Client, city: Cast) -> 
     assert "2 小时 → " not in text_of(admin.get(f"{where}/history"))
 
     # Add an exception for a category and remove it.
-    made = admin.post(
-        "/setup/limit/-/new", {"category": "milk", "urgency": "1", "solve": "3 hours"}
-    )
+    exception = {"category": "milk", "urgency": "1", "solve": "3 hours", "running": "keep"}
+    made = admin.post("/setup/limit/-/new", exception)
     assert made["Location"] == "/setup/limit/milk:1"
     appeal = Appeal.objects.get(pk=before.pk)
     appeal.category_id = "milk"
@@ -111,7 +111,7 @@ def test_changed_limit_applies_only_to_new_clocks(admin: Client, city: Cast) -> 
     said = text_of(admin.get("/setup/limit/"))
     assert "奶粉 · 一般" in said
     assert "同通用（1 天 2 小时）" in said
-    typed = form_of(admin.get("/setup/limit/milk:1")) | {"empty": "1"}
+    typed = form_of(admin.get("/setup/limit/milk:1")) | {"empty": "1", "running": "keep"}
     assert admin.post("/setup/limit/milk:1", typed)["Location"] == "/setup/limit/"
     assert not ClockLimit.objects.filter(category="milk").exists()
     assert last("limit").after == {"solve": None}
