@@ -41,6 +41,7 @@ DANGERS = (
     "I will kill myself",
     "孕妇要生了",
 )
+LETTER = "小区物业收费不合理，已经反映过多次，一直没有结果，希望有关部门管一管。" * 60
 NEAR_MISSES = (
     "延期交房",
     "头都要炸了",
@@ -170,6 +171,15 @@ def test_texts_of_the_lists_were_not_trained_on() -> None:
     for path in LISTS.glob("*.csv"):
         with path.open(encoding="utf-8", newline="") as lines:
             assert not trained & {row["text"] for row in csv.DictReader(lines)}
+
+
+def test_text_longer_than_is_read_at_once_may_tell_of_danger() -> None:
+    assert judge("着火了，三楼有人被困没出来！" * 200, {}).urgency == 3
+
+
+def test_long_letter_does_not_hide_what_is_answered_beside_it() -> None:
+    assert judge(LETTER, {"how": "三楼着火了，有人被困没出来"}).urgency == 3
+    assert judge(LETTER, {"how": "没有别的"}).urgency == 1
 
 
 def test_few_real_messages_are_raised() -> None:

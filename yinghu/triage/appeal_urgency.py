@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from yinghu.appeals.states import Urgency
@@ -27,8 +27,10 @@ def judge(
 
     `model` is the one in use (`urgency_learning`), by default the shipped one.
     """
-    said = [value for value in answers.values() if isinstance(value, str)]
-    judged = (model or shipped_model()).judge("\n".join([text, *said]))
+    model = model or shipped_model()
+    judged = model.judge(text)
+    if written := "\n".join(_written(category, answers)):
+        judged = max(judged, model.judge(written), key=lambda each: (each.urgency, each.confidence))
     chosen = category.pk if category else ""
     if found := _answers(category, answers, _is_danger):
         return _at_least(judged, Urgency.EMERGENCY, found)
@@ -57,6 +59,17 @@ def _answers(
         if answer is not None and means(question, answer):
             return f"{question['label']} {answer}"
     return ""
+
+
+def _written(category: Category | None, answers: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the answers in the requester's own words, not those chosen from a list."""
+    choices = {
+        question.get("key"): question.get("choices", ())
+        for question in (category.questions if category else ())
+    }
+    for key, answer in answers.items():
+        if isinstance(answer, str) and answer not in choices.get(key, ()):
+            yield answer
 
 
 def _is_danger(question: Mapping[str, Any], answer: Any) -> bool:
