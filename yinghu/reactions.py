@@ -10,15 +10,14 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db.models import F
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app as jobs
 
-from yinghu.appeals import actions, closing_actions, moving
+from yinghu.appeals import actions, clocks, closing_actions, moving
 from yinghu.appeals.actions import ACCEPT, ANSWER, ASSIGN, CORRECT, HAND, RETURN, SORT
 from yinghu.appeals.closing_actions import DECLINE, MERGE, RATE, REOPEN, WITHDRAW
-from yinghu.appeals.filing import ALARM_QUEUE, DANGER_TASK, FILE, REACT_TASK
+from yinghu.appeals.filing import ALARM_QUEUE, DANGER_TASK, FILE, REACT_TASK, URGENT_PRIORITY
 from yinghu.appeals.handling_actions import RESOLVE
 from yinghu.appeals.models import Appeal, Category, ChaseAct, Clock, Event
 from yinghu.appeals.notify import notify_change
@@ -26,6 +25,7 @@ from yinghu.appeals.policies import policy
 from yinghu.appeals.states import ClockKind, Satisfaction, Status, Urgency
 from yinghu.appeals.verb import Verb
 from yinghu.common.job_queue import queue
+from yinghu.common.privacy.masking import without_numbers
 from yinghu.errands import follow_ups
 from yinghu.errands.actions import DROP, PLAN
 from yinghu.errands.leg_actions import FINISH, GIVE_BACK, HAND_OVER, TAKE
@@ -220,7 +220,7 @@ def _try_again(react_to: Callable[..., None], *given: object) -> None:
 def raise_alarm(event: Event, category: Category | None, model: UrgencyModel) -> None:
     """Raise an alarm if the event's words, or the case as filed, tell of a danger to life."""
     appeal, filed = event.appeal, event.verb == FILE.name
-    if appeal.alarmed or appeal.state not in ALARM.sources:
+    if appeal.state not in ALARM.sources:
         return
     if filed and appeal.urgency == Urgency.EMERGENCY:
         found = Judgement(Urgency.EMERGENCY.value, 1.0)
@@ -234,22 +234,34 @@ def raise_alarm(event: Event, category: Category | None, model: UrgencyModel) ->
 
 def _alarm_once(event: Event, found: Judgement) -> None:
     appeal = Appeal.objects.get(pk=event.appeal_id)
-    # Sorted, alarmed or ended meanwhile: somebody has looked.
-    since = appeal.events.filter(seq__gt=event.seq, verb__in=_LOOKED_AT)
-    if appeal.alarmed or appeal.state not in ALARM.sources or since.exists():
+    if appeal.state not in ALARM.sources or _is_dealt_with(appeal, event):
         return
-    why = _("系统读出可能有危险：%s") % _("、").join(found.evidence)
+    words = [without_numbers(each) for each in found.evidence]
+    why = _("系统读出可能有危险：%s") % _("、").join(words)
     alarm_actions.alarm(
         appeal.pk,
         SYSTEM,
-        why=why if found.evidence else _("登记为危急"),
-        evidence=found.evidence,
+        why=why if words else _("登记为危急"),
+        evidence=words,
         read=event.seq,
         expect=appeal.version,
     )
 
 
 _LOOKED_AT = (ALARM.name, SORT.name, CORRECT.name, ANSWER.name, ASSIGN.name)
+"""Who did one of these has read the case as it was filed."""
+
+
+def _is_dealt_with(appeal: Appeal, event: Event) -> bool:
+    """Has an alarm been raised for these words, or does one wait, or has a person read the filing?
+
+    What the requester said later counts as read only by an alarm: somebody may have sorted or
+    assigned the case without seeing it.
+    """
+    waits = clocks.running(appeal.pk).filter(kind=ClockKind.ALARM)
+    raised = appeal.events.filter(verb=ALARM.name, facts__read__gte=event.seq)
+    read = appeal.events.filter(verb__in=_LOOKED_AT, actor_kind="user")
+    return waits.exists() or raised.exists() or (event.verb == FILE.name and read.exists())
 
 
 def classify_answered(events: Sequence[Event]) -> None:
@@ -326,15 +338,22 @@ def react(events: list[int]) -> None:
 def look_for_danger(events: list[int]) -> None:
     """Read what was filed or said for danger to life, and raise alarms; newest first.
 
-    What was said long ago, and is imported today, raises none.
+    What had been said long before it was filed raises none. An event that fails is tried again
+    alone, so that it holds up no other.
     """
-    since = timezone.now() - timedelta(hours=policy("alarm_hours"))
+    long_ago = F("appeal__filed_at") - timedelta(hours=policy("alarm_hours"))
     found = Event.objects.filter(pk__in=events).select_related("appeal").order_by("-pk")
-    found = found.exclude(verb=FILE.name, appeal__said_at__lt=since)
+    found = found.exclude(verb=FILE.name, appeal__said_at__lt=long_ago)
     categories = Category.objects.in_bulk()
     model = urgency_model()
     for event in found:
-        raise_alarm(event, categories.get(event.appeal.category_id or ""), model)
+        try:
+            raise_alarm(event, categories.get(event.appeal.category_id or ""), model)
+        except Exception:
+            if len(events) == 1:
+                raise
+            log.exception("not_read_for_danger", event=event.pk)
+            queue(DANGER_TASK, priority=URGENT_PRIORITY, events=[event.pk])
 
 
 def _react(events: list[int]) -> None:

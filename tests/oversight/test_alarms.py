@@ -6,19 +6,21 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from tests.cast import Cast, dispatched, file_one, requester
 from tests.oversight.alarms import FIRE, look, numbers_in_lane
 from tests.oversight.clock import pass_time, sweep_all
-from yinghu.appeals import actions, closing_actions, handling_actions
-from yinghu.appeals.models import Appeal, Category, Clock
+from yinghu.appeals import actions, clocks, closing_actions, handling_actions
+from yinghu.appeals.filing import Filing, file_many
+from yinghu.appeals.models import Appeal, Category, Clock, Event
 from yinghu.appeals.moving import Conflict, Forbidden, NotFound
 from yinghu.appeals.states import ClockKind
 from yinghu.notifications.models import Notification
-from yinghu.oversight import alarm_actions
-from yinghu.people.access import actor_of
+from yinghu.oversight import alarm_actions, alarms
+from yinghu.people.access import SYSTEM, actor_of
 from yinghu.people.models import Post, Role, Unit, User
-from yinghu.verbs import PRIVATE
+from yinghu.verbs import INSIDE, PRIVATE
 
 pytestmark = pytest.mark.django_db
 
@@ -143,6 +145,81 @@ def test_confirmed_alarm_keeps_the_limits_of_danger(city: Cast) -> None:
     assert minutes_left(appeal, ClockKind.SOLVE) == pytest.approx(120, abs=0.1)
     with pytest.raises(Conflict):
         alarm_actions.dismiss_alarm(appeal.pk, city.clerk)
+
+
+def test_dismissing_a_later_alarm_leaves_a_confirmed_danger(city: Cast) -> None:
+    appeal = look(file_one(FIRE))
+    alarm_actions.confirm_alarm(appeal.pk, city.clerk)
+    handling_actions.supply(appeal.pk, requester(appeal), words="着火了，有人被困，快来救人")
+    assert look(appeal).alarmed
+    alarm_actions.dismiss_alarm(appeal.pk, city.clerk, why="说的是同一件")
+    appeal.refresh_from_db()
+    assert (appeal.alarmed, appeal.urgency) == (False, 3)
+
+
+def test_new_danger_rings_again_while_somebody_looks_at_the_first(city: Cast) -> None:
+    appeal = look(file_one(FIRE))
+    alarm_actions.acknowledge(appeal.pk, city.clerk)
+    handling_actions.supply(appeal.pk, requester(appeal), words="孩子没有呼吸了，快来人")
+    look(appeal)
+    (shown,) = alarms.lane(alarms.waiting(city.clerk))
+    assert (shown.seen_by, shown.clock is not None) == ("", True)
+    assert "呼吸" in "".join(shown.words)
+    assert appeal.events.filter(verb="alarm").count() == 2
+    alarm_actions.dismiss_alarm(appeal.pk, city.clerk)
+    appeal.refresh_from_db()
+    assert (appeal.alarmed, appeal.urgency) == (False, 1)
+
+
+def test_what_was_done_before_a_later_word_was_read_hides_no_danger(city: Cast) -> None:
+    appeal = look(file_one("要一箱奶粉"))
+    actions.sort(appeal.pk, city.clerk, category="milk")
+    handling_actions.supply(appeal.pk, requester(appeal), words="孩子没有呼吸了，快来人")
+    actions.assign(appeal.pk, city.dispatcher, unit="milk")
+    actions.correct(appeal.pk, city.clerk, area="330782008001", why="地址")
+    assert look(appeal).alarmed
+
+
+def test_alarm_by_a_later_word_leaves_clocks_that_stopped_in_time(city: Cast) -> None:
+    appeal = dispatched(file_one("要一箱奶粉", category="milk"), city)
+    stopped = Clock.objects.filter(appeal=appeal.pk).exclude(stopped_at=None)
+    before = dict(stopped.values_list("kind", "due_at"))
+    assert ClockKind.RECEIVE in before
+    handling_actions.supply(appeal.pk, requester(appeal), words="孩子没有呼吸了，快来人")
+    assert look(appeal).alarmed
+    assert dict(stopped.values_list("kind", "due_at")) == before
+    assert minutes_left(appeal, ClockKind.SOLVE) == pytest.approx(120, abs=0.1)
+
+
+def test_alarm_is_no_deadline_of_the_unit(city: Cast) -> None:
+    appeal = dispatched(file_one("要一箱奶粉", category="milk"), city)
+    alarm_actions.alarm(appeal.pk, city.milk, why="电话里说婴儿没反应了")
+    appeal.refresh_from_db()
+    of_alarm = Clock.objects.get(appeal=appeal.pk, kind=ClockKind.ALARM)
+    assert of_alarm.due_at < appeal.due_at
+    assert clocks.first_due([appeal], city.milk)[appeal.pk].kind != ClockKind.ALARM
+
+
+def test_evidence_hides_numbers_and_is_not_for_volunteers(city: Cast) -> None:
+    appeal = look(file_one("着火了救命13712345678有人被困", phone="13712345678"))
+    raised = appeal.events.get(verb="alarm")
+    assert "13712345678" not in f"{raised.facts} {raised.why}"
+    assert raised.verb in INSIDE
+
+
+def test_single_filings_and_alarms_wait_for_no_import(city: Cast) -> None:
+    ProcrastinateJob.objects.all().delete()
+    imported = file_many([Filing(FIRE, "file"), Filing(FIRE, "file")], SYSTEM, imported=True)
+    single = file_many([Filing(FIRE, "api"), Filing("路灯不亮", "api")], SYSTEM)
+    read = ProcrastinateJob.objects.filter(task_name="yinghu.look_for_danger")
+    (first, later) = read.order_by("-priority", "id")
+    assert [Event.objects.get(pk=job.args["events"][0]).appeal_id for job in (first, later)] == [
+        single[0],
+        imported[0],
+    ]
+    alarm_actions.alarm(single[1], city.clerk, why="电话里喊救命")
+    told = ProcrastinateJob.objects.filter(task_name="yinghu.react").latest("id")
+    assert (told.queue_name, told.priority > 0) == ("alarm", True)
 
 
 @pytest.mark.parametrize("urgency", [1, 3])

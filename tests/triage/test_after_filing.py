@@ -271,7 +271,7 @@ def test_classifier_takes_over_only_when_it_beats_the_lexicon(city: Cast) -> Non
     made = learn()
     assert made is not None
     assert made.decisions == len({(row["留言主题"], row["留言详情"]) for row in rows})
-    assert made.accuracy > made.lexicon_accuracy
+    assert made.accuracy > made.baseline_accuracy
     assert made.in_use
     (guess,) = predict(["公司拖欠农民工工资，请劳动部门处理"]) or []
     assert guess.category == "labour"
@@ -287,6 +287,6 @@ def test_classifier_takes_over_only_when_it_beats_the_lexicon(city: Cast) -> Non
             actions.sort(item.appeal_id, city.clerk, category=read)
     not_better = learn()
     assert not_better is not None
-    assert not_better.lexicon_accuracy == 1
+    assert not_better.baseline_accuracy == 1
     assert not not_better.in_use
     assert predict(["公司拖欠工资"]) is None

@@ -54,7 +54,7 @@ def create_many(
         after = values | config_type.key_values(row) | active
         changes.append(history.change_between(user, config_type.name, key, label, {}, after))
     Change.objects.bulk_create([change for change in changes if change], batch_size=2000)
-    transaction.on_commit(lambda: _refresh(config_type, follow))
+    _follow_up(config_type, follow)
     return rows
 
 
@@ -76,7 +76,7 @@ def update(
     _record(config_type, user, row, before, before | new)
     if new.get("active") is False:
         impact.after_retiring(config_type, row)
-    transaction.on_commit(lambda: _refresh(config_type, follow))
+    _follow_up(config_type, follow)
     return True
 
 
@@ -118,11 +118,22 @@ def restore(config_type: ConfigType, user: User | None, row: Any) -> None:
     update(config_type, user, row, {"active": True})
 
 
-def _refresh(config_type: ConfigType, follow: RunningClocks | None) -> None:
-    """After the commit, drop this process's caches and queue the follow-up job, once per file."""
-    config_type.refresh()
-    job, given = (follow.job, follow.given) if follow else (impact.job_after(config_type), {})
-    if job:
-        # A refused job must not break an outer transaction.
-        with suppress(AlreadyEnqueued), transaction.atomic():
-            queue(job, **given)
+def _follow_up(config_type: ConfigType, follow: RunningClocks | None) -> None:
+    """Queue the move of running clocks with the change; once it is committed, drop this process's
+    caches and queue the job of the type, once per file.
+    """
+    if follow:
+        _queue_once(follow.job, follow.given)
+
+    def refresh() -> None:
+        config_type.refresh()
+        if not follow and (job := impact.job_after(config_type)):
+            _queue_once(job, {})
+
+    transaction.on_commit(refresh)
+
+
+def _queue_once(job: str, given: dict[str, Any]) -> None:
+    # A refused job must not break an outer transaction.
+    with suppress(AlreadyEnqueued), transaction.atomic():
+        queue(job, **given)

@@ -34,6 +34,7 @@ from yinghu.appeals.verb import (
     Audience,
     ClockChanges,
     FieldKind,
+    NewLimits,
     Privacy,
     Verb,
     VerbField,
@@ -73,7 +74,7 @@ SORT = Verb(
     ),
     clocks=ClockChanges(start=(ClockKind.DISPATCH,), stop=(ClockKind.RECEIVE, ClockKind.ALARM)),
     adjust_clocks=_sort_clocks,
-    new_limits=True,
+    new_limits=NewLimits.ALL,
     told=said(gettext_noop("平台已研判")),
     detail=lambda event: joined(*(name_of(each) for each in (event.category, event.area) if each)),
     key="c",
@@ -94,9 +95,19 @@ def sort(
     why: str = "",
     expect: int | None = None,
 ) -> Event:
-    """Set category, class (by default the category's), area and urgency, which ends an alarm."""
+    """Set category, class (by default the category's), area and urgency, which ends an alarm.
+
+    `facts` keep the urgency that was given to a case with an open alarm.
+    """
     decided = _classify(category, klass, area, urgency) | {"alarmed": False}
-    return move(appeal_id, actor, SORT, lambda _a: decided, why=why, expect=expect)
+    facts: dict[str, Any] = {}
+
+    def change(appeal: Appeal) -> dict[str, Any]:
+        if appeal.alarmed and urgency is not None:
+            facts["urgency"] = urgency
+        return decided
+
+    return move(appeal_id, actor, SORT, change, why=why, facts=facts, expect=expect)
 
 
 def _classify(category: str | None, klass: str, area: str, urgency: int | None) -> dict[str, Any]:
@@ -153,7 +164,7 @@ CORRECT = Verb(
     ),
     adjust_clocks=_correct_clocks,
     lists=frozenset({"alarms"}),
-    new_limits=True,
+    new_limits=NewLimits.ALL,
     privacy=Privacy.PRIVATE,
     detail=_correct_detail,
 )

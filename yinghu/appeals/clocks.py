@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from yinghu.appeals.models import NEVER, Appeal, Clock, ClockLimit
 from yinghu.appeals.states import LIMITED, OF_UNITS, ClockKind, Status
-from yinghu.appeals.verb import Verb
+from yinghu.appeals.verb import NewLimits, Verb
 from yinghu.people.access import Actor
 from yinghu.people.models import Role
 
@@ -34,8 +34,10 @@ def overdue(now: datetime) -> Q:
 
 def next_due(appeal: Appeal) -> datetime:
     """Return when the next of the appeal's own clocks is due, or `NEVER`."""
-    # A pending ruling counts only while the case is with the dispatcher.
-    others = OF_UNITS if appeal.state is Status.SORTED else (*OF_UNITS, ClockKind.RULING)
+    # A pending ruling counts only while the case is with the dispatcher; alarms have their lane.
+    others: tuple[ClockKind, ...] = (*OF_UNITS, ClockKind.ALARM)
+    if appeal.state is not Status.SORTED:
+        others = (*others, ClockKind.RULING)
     live = running(appeal.pk).filter(paused_at=None).exclude(kind__in=others)
     return live.aggregate(at=Min("due_at"))["at"] or NEVER
 
@@ -53,9 +55,18 @@ def limits_for(appeal: Appeal, kinds: tuple[ClockKind, ...]) -> list[ClockLimit]
 
 
 def change_clocks(
-    verb: Verb, appeal: Appeal, before: Status, now: datetime, facts: Mapping[str, Any]
+    verb: Verb,
+    appeal: Appeal,
+    before: Status,
+    now: datetime,
+    facts: Mapping[str, Any],
+    *,
+    relimited: bool = False,
 ) -> None:
-    """Update the appeal's clocks as the verb's row says, after its columns were changed."""
+    """Update the appeal's clocks as the verb's row says, after its columns were changed.
+
+    `relimited`: its category or urgency is another, so that other limits may apply.
+    """
     changes = verb.clocks
     if verb.adjust_clocks is not None:
         changes = verb.adjust_clocks(changes, appeal, before, facts)
@@ -68,8 +79,8 @@ def change_clocks(
         resume_clocks(
             running(appeal.pk).filter(kind__in=changes.resume, paused_at__isnull=False), now
         )
-    if verb.new_limits:
-        recompute_due(appeal, now)
+    if relimited and verb.new_limits is not NewLimits.NONE:
+        recompute_due(appeal, now, LIMITED, stopped_too=verb.new_limits is NewLimits.ALL)
     if changes.start:
         for limit in limits_for(appeal, changes.start):
             begin(appeal.pk, ClockKind(limit.kind), now, limit.minutes, working=limit.working)
@@ -79,6 +90,7 @@ def first_due(appeals: Iterable[Appeal], actor: Actor) -> dict[int, Clock]:
     """Return the running clock of this reader that is due first, by appeal id, in one query."""
     others = OF_UNITS if actor.has(Role.DISPATCHER) else (*OF_UNITS, ClockKind.RULING)
     found = Clock.objects.filter(appeal__in=list(appeals), stopped_at__isnull=True)
+    found = found.exclude(kind=ClockKind.ALARM)
     found = found.filter(~Q(kind__in=others) | Q(unit__in=actor.party_units))
     first: dict[int, Clock] = {}
     for clock in found.order_by("due_at").select_related("unit"):
@@ -154,20 +166,24 @@ LATERAL (
         ELSE fresh.due + (old.due_at - plain.due) END AS due
 ) AS new
 WHERE old.appeal_id = %(appeal)s AND clock.id = old.id
+  AND (old.stopped_at IS NULL OR %(stopped_too)s)
   AND (old.minutes, old.working) <> (given.minutes, given.working)
 """
 
 
-def recompute_due(appeal: Appeal, now: datetime) -> None:
-    """Recompute the clocks, stopped ones too, from their start by the current limits.
+def recompute_due(
+    appeal: Appeal, now: datetime, kinds: tuple[ClockKind, ...], *, stopped_too: bool = False
+) -> None:
+    """Recompute the clocks of these kinds from their start by the current limits.
 
     Pauses and extensions are kept, and so is the limit of a kind that has none now. Chasing
     continues with the next future step.
     """
-    limits = limits_for(appeal, LIMITED)
+    limits = limits_for(appeal, kinds)
     given: dict[str, Any] = {
         "appeal": appeal.pk,
         "now": now,
+        "stopped_too": stopped_too,
         "kinds": [limit.kind for limit in limits],
         "minutes": [limit.minutes for limit in limits],
         "working": [limit.working for limit in limits],

@@ -26,8 +26,8 @@ DANGER_TASK = "yinghu.look_for_danger"
 """Reads new words for danger to life."""
 ALARM_QUEUE = "alarm"
 """Queue with workers of its own, so that alarms never wait behind the reactions of an import."""
-ONE_FIRST = 10
-"""Priority of a single message in that queue; batches are read after it."""
+URGENT_PRIORITY = 10
+"""Priority of jobs that wait for no import: alarms, and reading single messages for danger."""
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
 FILE = Verb(
@@ -153,11 +153,11 @@ def bulk_cursor() -> CursorWrapper:
     return connection.make_cursor(cursor)
 
 
-def file_many(filings: Sequence[Filing], actor: Actor) -> list[int]:
+def file_many(filings: Sequence[Filing], actor: Actor, *, imported: bool = False) -> list[int]:
     """File all or none, in order, in one transaction (or the caller's); return the appeals' ids.
 
     The caller checks permission. Raises Django's IntegrityError for a code that does not exist. One
-    reaction is queued for all.
+    reaction is queued for all. What is `imported` is read for danger after all else.
     """
     if not filings:
         return []
@@ -171,7 +171,7 @@ def file_many(filings: Sequence[Filing], actor: Actor) -> list[int]:
             for photo in filing.photos
         )
         queue(REACT_TASK, events=events)
-        queue(DANGER_TASK, priority=ONE_FIRST if len(events) == 1 else 0, events=events)
+        queue(DANGER_TASK, priority=0 if imported else URGENT_PRIORITY, events=events)
     return ids
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_noop
 from psycopg.errors import LockNotAvailable
 
 from yinghu.appeals import clocks
-from yinghu.appeals.filing import ALARM_QUEUE, DANGER_TASK, ONE_FIRST, REACT_TASK
+from yinghu.appeals.filing import ALARM_QUEUE, DANGER_TASK, REACT_TASK, URGENT_PRIORITY
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Attachment, Clock, Event
 from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
@@ -135,6 +135,7 @@ def move(
         columns = change(appeal) if change else {}
         now = timezone.now()
         before, holder = appeal.state, appeal.holder_id
+        limited_by = appeal.category_id, appeal.urgency
         for name, value in columns.items():
             setattr(appeal, name, value)
         appeal.status = _target_status(verb, appeal)
@@ -146,7 +147,8 @@ def move(
             columns["alarmed"] = appeal.alarmed = False
         if not verb.errand:
             # Errands do not affect the clocks of their case.
-            clocks.change_clocks(verb, appeal, before, now, facts or {})
+            relimited = limited_by != (appeal.category_id, appeal.urgency)
+            clocks.change_clocks(verb, appeal, before, now, facts or {}, relimited=relimited)
             columns["due_at"] = clocks.next_due(appeal)
         Appeal.objects.filter(pk=appeal.pk).update(
             **columns,
@@ -175,9 +177,12 @@ def move(
         Attachment.objects.bulk_create(
             Attachment.of(photo, appeal.pk, event.pk) for photo in photos
         )
-        queue(REACT_TASK, to=ALARM_QUEUE if verb.at_alarm else "", events=[event.pk])
+        if verb.at_alarm:
+            queue(REACT_TASK, to=ALARM_QUEUE, priority=URGENT_PRIORITY, events=[event.pk])
+        else:
+            queue(REACT_TASK, events=[event.pk])
         if verb.read_for_danger and words:
-            queue(DANGER_TASK, priority=ONE_FIRST, events=[event.pk])
+            queue(DANGER_TASK, priority=URGENT_PRIORITY, events=[event.pk])
     return event
 
 

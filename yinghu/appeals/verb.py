@@ -129,6 +129,15 @@ class ClockChanges(NamedTuple):
 
 NO_CHANGES = ClockChanges()
 
+
+class NewLimits(Enum):
+    """Which clocks of a case follow the limits of its new category or urgency."""
+
+    NONE = "none"
+    RUNNING = "those that run"
+    ALL = "those that have stopped too, so that rates count by the limits that were right"
+
+
 AdjustClocks = Callable[
     [ClockChanges, "Appeal", Status, Mapping[str, Any]],
     ClockChanges,
@@ -146,8 +155,9 @@ class Verb:
     unchanged); from `rests_from` the case goes to its `states.resting_status`. `needs` is a kind of
     clock that must be running: for kinds that units have their own of, one of the actor's units, or
     of any unit (`any_unit`). `flag` is a column that must be true. `clocks` are the changes to
-    clocks, adjusted per case by `adjust_clocks`; `new_limits` recomputes clocks. A step of
-    an `errand` leaves clocks and status alone. `subject` is what the function is called with.
+    clocks, adjusted per case by `adjust_clocks`; `new_limits` says which clocks follow the limits
+    of a changed category or urgency. A step of an `errand` leaves clocks and status alone.
+    `subject` is what the function is called with.
 
     Texts: `label` is the button, `done` the past tense for staff (`done_as` if that depends on the
     event), `told` what the requester reads, `detail` what staff read beside it.
@@ -175,7 +185,7 @@ class Verb:
     fields: tuple[VerbField, ...] = ()
     clocks: ClockChanges = NO_CHANGES
     adjust_clocks: AdjustClocks | None = None
-    new_limits: bool = False
+    new_limits: NewLimits = NewLimits.NONE
     needs: ClockKind | None = None
     any_unit: bool = False
     flag: str = ""

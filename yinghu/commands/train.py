@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         % {
             "decisions": made.decisions,
             "model": made.accuracy * 100,
-            "lexicon": made.lexicon_accuracy * 100,
+            "lexicon": made.baseline_accuracy * 100,
             "verdict": verdict,
         }
     )

@@ -69,7 +69,9 @@ WHERE channel = %s AND external_id = ANY(%b::text[]) AND appeal_id IS NOT NULL
 """
 
 
-def receive_many(incoming: Sequence[Incoming], actor: Actor) -> list[Received]:
+def receive_many(
+    incoming: Sequence[Incoming], actor: Actor, *, imported: bool = False
+) -> list[Received]:
     """Store the messages and file their appeals; return a `Received` for each, in order.
 
     All or none: raises Django's IntegrityError or DataError if one of them cannot be stored.
@@ -97,7 +99,7 @@ def receive_many(incoming: Sequence[Incoming], actor: Actor) -> list[Received]:
             if key in found:
                 item.filing.id = found[key]
                 fresh.append(item.filing)
-        file_many(fresh, actor)
+        file_many(fresh, actor, imported=imported)
         for channel in {channel for channel, _id in again}:
             known = appeals_by_id(channel, [key for each, key in again if each == channel])
             found |= {(channel, key): appeal_id for key, appeal_id in known.items()}

@@ -18,7 +18,15 @@ from yinghu.appeals.moving import Conflict, move
 from yinghu.appeals.phrases import joined
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import DESKS, OPEN, UNIT, ClockKind, Urgency, Who
-from yinghu.appeals.verb import WHY, WHY_OPTIONAL, Audience, ClockChanges, Privacy, Verb
+from yinghu.appeals.verb import (
+    WHY,
+    WHY_OPTIONAL,
+    Audience,
+    ClockChanges,
+    NewLimits,
+    Privacy,
+    Verb,
+)
 from yinghu.people.access import Actor
 
 _AT_ALARM_DESKS = DESKS | {Who.CALLBACK}
@@ -32,8 +40,8 @@ ALARM = Verb(
     who=_AT_ALARM_DESKS | UNIT | {Who.VOLUNTEER, Who.PARTY, Who.SYSTEM},
     sources=OPEN,
     fields=(WHY,),
-    new_limits=True,
-    privacy=Privacy.PRIVATE,
+    new_limits=NewLimits.RUNNING,
+    privacy=Privacy.INSIDE,
     detail=lambda event: joined(*event.facts.get("words", ())),
     lists=_LANE,
     at_alarm=True,
@@ -51,23 +59,36 @@ def alarm(
     read: int | None = None,
     expect: int | None = None,
 ) -> Event:
-    """Raise an alarm, which makes the case 危急. Raises Conflict while another one is open.
+    """Raise an alarm, which makes the case 危急. Raises Conflict while one waits to be looked at.
 
     `evidence` are the words that were read as danger, in the event with the number `read`: 1 is the
-    filing, from which the clock then runs.
+    filing, from which the clock then runs. The fact `was` is the urgency that a dismissal
+    restores.
     """
     facts: dict[str, Any] = {"words": list(evidence)} if evidence else {}
     facts |= {"read": read} if read else {}
 
     def change(appeal: Appeal) -> dict[str, Any]:
-        if appeal.alarmed:
+        if clocks.running(appeal.pk).filter(kind=ClockKind.ALARM).exists():
             raise Conflict("alarmed_already", _("这件诉求已经在报警"))
-        facts["was"] = appeal.urgency
+        facts["was"] = _urgency_without_alarm(appeal, filed=read == 1)
         since = appeal.filed_at if read == 1 else timezone.now()
         clocks.begin(appeal.pk, ClockKind.ALARM, since, policy("alarm_minutes"))
         return {"alarmed": True, "urgency": Urgency.EMERGENCY.value}
 
     return move(appeal_id, actor, ALARM, change, why=why, facts=facts, expect=expect)
+
+
+def _urgency_without_alarm(appeal: Appeal, *, filed: bool) -> int:
+    if appeal.alarmed and (earlier := last_alarm(appeal)) is not None:
+        # Somebody looks at it, and has not judged yet.
+        return int(earlier.facts["was"])
+    return min(appeal.urgency, Urgency.URGENT.value) if filed else appeal.urgency
+
+
+def last_alarm(appeal: Appeal) -> Event | None:
+    """Return the event that raised the case's last alarm."""
+    return appeal.events.filter(verb=ALARM.name).order_by("seq").last()
 
 
 ACKNOWLEDGE = Verb(
@@ -127,7 +148,7 @@ DISMISS = Verb(
     sources=OPEN,
     fields=(WHY_OPTIONAL,),
     clocks=ClockChanges(stop=(ClockKind.ALARM,)),
-    new_limits=True,
+    new_limits=NewLimits.ALL,
     flag="alarmed",
     privacy=Privacy.PRIVATE,
     lists=_LANE,
@@ -143,8 +164,7 @@ def dismiss_alarm(
     """Judge that nobody is in danger; the case is again as urgent as before the alarm."""
 
     def change(appeal: Appeal) -> dict[str, Any]:
-        raised = appeal.events.filter(verb=ALARM.name).order_by("seq").last()
-        before = raised.facts["was"] if raised else Urgency.NORMAL.value
-        return {"alarmed": False, "urgency": min(before, Urgency.URGENT.value)}
+        raised = last_alarm(appeal)
+        return {"alarmed": False, "urgency": raised.facts["was"] if raised else appeal.urgency}
 
     return move(appeal_id, actor, DISMISS, change, why=why, expect=expect)

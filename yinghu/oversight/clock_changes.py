@@ -1,17 +1,20 @@
 """Running clocks that follow a changed limit or calendar, where the administrator says so."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
 from django.db import connection, transaction
 from django.utils import timezone
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app as jobs
 
 from yinghu.appeals import clocks
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.states import OF_UNITS
-from yinghu.oversight.sweep import plan_anew
+from yinghu.appeals.states import ClockKind
+from yinghu.oversight.models import CalendarMove
+from yinghu.oversight.sweep import FOLLOW_CALENDAR_TASK, plan_anew
 from yinghu.places.calendar import lay_out
 
 log = structlog.get_logger(__name__)
@@ -43,54 +46,71 @@ def count_working() -> int:
         return int(cursor.fetchone()[0])
 
 
-@jobs.task(name="yinghu.follow_limits", queue="oversight")
+_RETRY = RetryStrategy(max_attempts=6, exponential_wait=2)
+
+
+@contextmanager
+def _locked(appeal_id: int) -> Iterator[Appeal]:
+    """Lock a case, as `appeals.moving.move` does, while its clocks change."""
+    with transaction.atomic():
+        appeal = Appeal.objects.select_for_update(no_key=True).get(pk=appeal_id)
+        yield appeal
+        Appeal.objects.filter(pk=appeal_id).update(due_at=clocks.next_due(appeal))
+
+
+@jobs.task(name="yinghu.follow_limits", queue="oversight", retry=_RETRY)
 def follow_limits(kinds: list[str], urgency: int, category: str) -> None:
-    """Reckon the clocks that a changed limit applies to again, one case at a time."""
+    """Recompute the running clocks that a changed limit applies to, one case at a time."""
     given: dict[str, Any] = {"kinds": kinds, "urgency": urgency, "category": category}
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT DISTINCT clock.appeal_id {_RUNNING} ORDER BY 1", given)
         cases = [row[0] for row in cursor.fetchall()]
+    changed = tuple(ClockKind(kind) for kind in kinds)
     for appeal_id in cases:
-        with transaction.atomic():
-            appeal = Appeal.objects.select_for_update(no_key=True).get(pk=appeal_id)
-            clocks.recompute_due(appeal, timezone.now())
-            Appeal.objects.filter(pk=appeal_id).update(due_at=clocks.next_due(appeal))
+        with _locked(appeal_id) as appeal:
+            clocks.recompute_due(appeal, timezone.now(), changed)
     log.info("clocks follow new limits", cases=len(cases))
 
 
-# Pauses and extensions lie beyond the limit itself; measured before the calendar changes.
-_BEYOND = """
-CREATE TEMPORARY TABLE beyond ON COMMIT DROP AS
-SELECT id, places_worked(places_shift(started_at, minutes, true), due_at) AS minutes
+# Pauses and extensions lie beyond the limit itself.
+_MEASURE = """
+INSERT INTO oversight_calendarmove (clock_id, due_at, beyond)
+SELECT id, due_at, places_worked(places_shift(started_at, minutes, true), due_at)
 FROM appeals_clock WHERE stopped_at IS NULL AND working
+ON CONFLICT DO NOTHING
 """
+# A clock that was extended or resumed since then is right already.
 _FOLLOW = """
 UPDATE appeals_clock AS clock SET due_at = new.due, next_at = appeals_next_chase(
     clock.kind, clock.minutes, true, new.due, statement_timestamp())
-FROM beyond, appeals_clock AS old, LATERAL (
+FROM oversight_calendarmove AS move JOIN appeals_clock AS old ON old.id = move.clock_id, LATERAL (
     SELECT places_shift(
-        places_shift(old.started_at, old.minutes, true), beyond.minutes, true) AS due
+        places_shift(old.started_at, old.minutes, true), move.beyond, true) AS due
 ) AS new
-WHERE old.id = beyond.id AND clock.id = old.id
-"""
-_DUE = """
-UPDATE appeals_appeal AS appeal SET due_at = next.at
-FROM (
-    SELECT appeal_id, min(due_at) AS at FROM appeals_clock
-    WHERE stopped_at IS NULL AND paused_at IS NULL AND NOT kind = ANY(%s)
-      AND appeal_id IN (SELECT appeal_id FROM appeals_clock JOIN beyond USING (id))
-    GROUP BY appeal_id
-) AS next WHERE next.appeal_id = appeal.id AND appeal.due_at <> next.at
+WHERE old.appeal_id = %s AND clock.id = old.id
+  AND old.stopped_at IS NULL AND old.due_at = move.due_at
 """
 
 
-@jobs.task(name="yinghu.follow_calendar", queueing_lock="yinghu.follow_calendar", queue="oversight")
+@jobs.task(
+    name=FOLLOW_CALENDAR_TASK,
+    queueing_lock=FOLLOW_CALENDAR_TASK,
+    queue="oversight",
+    retry=_RETRY,
+)
 def follow_calendar() -> None:
-    """Lay out working time anew, and let running clocks keep their working minutes in it."""
+    """Lay out working time anew, and let running clocks keep their working minutes in it.
+
+    They are measured in the old calendar together with the change to the new one, and then moved
+    one case at a time, so that no page waits. A run that was interrupted is continued by the next.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_BEYOND)
+        cursor.execute(_MEASURE)
         lay_out()
-        cursor.execute(_FOLLOW)
-        moved = cursor.rowcount
-        cursor.execute(_DUE, [[kind.value for kind in OF_UNITS]])
-    log.info("clocks follow the calendar", clocks=moved, planned=plan_anew())
+    waiting = CalendarMove.objects.order_by("clock__appeal").values_list("clock__appeal", flat=True)
+    cases = list(waiting.distinct())
+    for appeal_id in cases:
+        with _locked(appeal_id), connection.cursor() as cursor:
+            cursor.execute(_FOLLOW, [appeal_id])
+            CalendarMove.objects.filter(clock__appeal=appeal_id).delete()
+    log.info("clocks follow the calendar", cases=len(cases), planned=plan_anew())

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
-from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.models import Appeal, Clock, Event
 from yinghu.appeals.states import Occasion, Satisfaction
 from yinghu.people.access import speaking
 
@@ -119,3 +119,16 @@ class Contact(models.Model):
 
     def __str__(self) -> str:
         return f"{self.unit} · {self.user}"
+
+
+class CalendarMove(models.Model):
+    """A running clock that has yet to follow a changed calendar: when it was due in the old one,
+    and the working minutes by which that lies beyond its limit, for pauses and extensions.
+    """
+
+    clock = models.OneToOneField(Clock, models.CASCADE, primary_key=True)
+    due_at = models.DateTimeField()
+    beyond = models.FloatField()
+
+    def __str__(self) -> str:
+        return str(self.clock_id)

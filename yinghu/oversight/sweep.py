@@ -12,8 +12,9 @@ import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 from procrastinate.contrib.django import app as jobs
+from procrastinate.contrib.django.models import ProcrastinateJob
 
-from yinghu.appeals.filing import REACT_TASK
+from yinghu.appeals.filing import ALARM_QUEUE, REACT_TASK, URGENT_PRIORITY
 from yinghu.appeals.notify import notify_change
 from yinghu.common.job_queue import queue
 from yinghu.oversight.actions import CHASE
@@ -21,6 +22,7 @@ from yinghu.places.calendar import lay_out
 
 log = structlog.get_logger(__name__)
 
+FOLLOW_CALENDAR_TASK = "yinghu.follow_calendar"
 BATCH = 500
 """Clocks processed in one transaction."""
 
@@ -66,13 +68,14 @@ WITH due AS MATERIALIZED (
                                   'due', due_at, 'unit_id', unit_id)),
            klass, category_id, case_unit_id, area_id, %(now)s
     FROM step
-    RETURNING id, appeal_id
+    RETURNING id, appeal_id, facts->>'clock' = 'alarm' AS of_alarm
 ), bumped AS (
     UPDATE appeals_appeal AS appeal SET version = version + said.n
     FROM (SELECT appeal_id, count(*) AS n FROM step GROUP BY appeal_id) AS said
     WHERE appeal.id = said.appeal_id
 )
-SELECT (SELECT count(*) FROM due), array(SELECT id FROM event ORDER BY id),
+SELECT (SELECT count(*) FROM due), array(SELECT id FROM event WHERE NOT of_alarm ORDER BY id),
+       array(SELECT id FROM event WHERE of_alarm ORDER BY id),
        array(SELECT DISTINCT appeal_id FROM event)
 """  # noqa: S608  # of constants only
 
@@ -90,9 +93,12 @@ def chase(limit: int = BATCH) -> int:
     given: dict[str, Any] = {"now": timezone.now(), "limit": limit, "verb": CHASE.name}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_CHASE, given)
-        found, events, appeals = cursor.fetchone()
+        found, events, of_alarms, appeals = cursor.fetchone()
+        if of_alarms:
+            queue(REACT_TASK, to=ALARM_QUEUE, priority=URGENT_PRIORITY, events=of_alarms)
         if events:
             queue(REACT_TASK, events=events)
+        if appeals:
             notify_change(CHASE.name, appeals)
     return int(found)
 
@@ -127,7 +133,13 @@ def plan_anew(limit: int = 5000) -> int:
 
 
 @jobs.periodic(cron="* * * * * */10", periodic_id="chase")
-@jobs.task(name="yinghu.chase", queueing_lock="yinghu.chase", queue="oversight")
+# Unseen alarms are chased too, so no import may hold it up.
+@jobs.task(
+    name="yinghu.chase",
+    queueing_lock="yinghu.chase",
+    queue="oversight",
+    priority=URGENT_PRIORITY,
+)
 def chase_all(timestamp: int) -> None:
     """Process all due steps in batches, every ten seconds."""
     done = 0
@@ -148,5 +160,11 @@ def replan_chases() -> None:
 @jobs.periodic(cron="40 2 * * *", periodic_id="lay_out")
 @jobs.task(name="yinghu.lay_out", queueing_lock="yinghu.lay_out", queue="oversight")
 def recompute_spans(timestamp: int = 0) -> None:
-    """Recompute spans of working time, then chases: nightly, and after a change of working days."""
+    """Recompute spans of working time, then chases: nightly, and after a change of working days.
+
+    Left to the job that moves running clocks, if it waits: it has to measure them before.
+    """
+    waiting = ProcrastinateJob.objects.filter(task_name=FOLLOW_CALENDAR_TASK, status="todo")
+    if waiting.exists():
+        return
     log.info("working time laid out", spans=lay_out(), clocks=plan_anew())

@@ -16,6 +16,11 @@ CHOSEN: Final = 0.9
 """Confidence in an answer that its question calls a danger, or as low as the question's limit, and
 in a supply that runs out: people in a hurry press what is near."""
 
+BEGINNING: Final = 40
+"""Characters of the text beside which answers are read."""
+LEAST_ALONE: Final = 8
+"""Characters of an answer that is also read alone: a shorter one says little."""
+
 
 def judge(
     text: str,
@@ -28,9 +33,10 @@ def judge(
     `model` is the one in use (`urgency_learning`), by default the shipped one.
     """
     model = model or shipped_model()
-    judged = model.judge(text)
-    if written := "\n".join(_written(category, answers)):
-        judged = max(judged, model.judge(written), key=lambda each: (each.urgency, each.confidence))
+    written = list(_written(category, answers))
+    read = [text, "\n".join([text[:BEGINNING], *written])] if written else [text]
+    alone = [answer for answer in written if len(answer) >= LEAST_ALONE]
+    judged = max(map(model.judge, read + alone), key=lambda each: (each.urgency, each.confidence))
     chosen = category.pk if category else ""
     if found := _answers(category, answers, _is_danger):
         return _at_least(judged, Urgency.EMERGENCY, found)

@@ -68,8 +68,9 @@ class Words(models.Model):
 class TrainedModel(models.Model):
     """A model trained on people's decisions, as npz: the newest one `in_use` of its subject.
 
-    `accuracy` and `lexicon_accuracy` are its own and that of what it replaces: the lexicon, for the
-    urgency the shipped model.
+    `accuracy` is its own, `baseline_accuracy` that of what it replaces: the lexicon, or for urgency
+    a model without the judged alarms. `base` is the version of the shipped model beside which one
+    of urgency was trained; beside another it is not used.
     """
 
     class Subject(models.TextChoices):
@@ -85,7 +86,8 @@ class TrainedModel(models.Model):
     weights = models.BinaryField()
     decisions = models.PositiveIntegerField()
     accuracy = models.FloatField()
-    lexicon_accuracy = models.FloatField()
+    baseline_accuracy = models.FloatField()
+    base = models.CharField(max_length=64, blank=True, default="", db_default="")
     in_use = models.BooleanField(default=False)
     made_at = models.DateTimeField(db_default=Now())
 

@@ -61,7 +61,7 @@ def learn() -> TrainedModel | None:
             weights=model.to_bytes(),
             decisions=len(pairs),
             accuracy=accuracy,
-            lexicon_accuracy=lexicon_accuracy,
+            baseline_accuracy=lexicon_accuracy,
             in_use=better,
         )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +23,8 @@ from yinghu.common.tables.table_reader import BadFile, Broken, open_source, trim
 
 MAX_BYTES: Final = 2 * 2**20
 MAX_ROWS: Final = 20_000
+AT_ONCE: Final = 2
+"""Long tables of which a part is read at the same time, in each process."""
 
 
 def download(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> HttpResponse:
@@ -28,6 +32,11 @@ def download(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]
     answer = HttpResponse(table_bytes(columns, rows), content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return answer
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(AT_ONCE, "download")
 
 
 Batch = tuple[Sequence[Mapping[str, Any]], Any]
@@ -44,19 +53,28 @@ def stream(
     language = get_language()
 
     def lines_after(after: Any) -> tuple[bytes, Any]:
-        with override(language):
-            rows, then = batch_after(after)
-        # Outside the request, nothing else returns the connection to the pool.
-        if not connection.in_atomic_block:
-            connection.close()
+        try:
+            with override(language):
+                rows, then = batch_after(after)
+        finally:
+            # Outside the request, nothing else returns the connection to the pool.
+            if not connection.in_atomic_block:
+                connection.close()
         return line_bytes(columns, rows), then
+
+    # In a transaction its own thread must read; else long tables keep no other work waiting.
+    read = sync_to_async(
+        lines_after,
+        thread_sensitive=connection.in_atomic_block,
+        executor=None if connection.in_atomic_block else _threads(),
+    )
 
     async def parts() -> AsyncIterator[bytes]:
         yield table_bytes(columns, ())
-        lines, then = await sync_to_async(lines_after)(None)
+        lines, then = await read(None)
         yield lines
         while then is not None:
-            lines, then = await sync_to_async(lines_after)(then)
+            lines, then = await read(then)
             yield lines
 
     answer = StreamingHttpResponse(parts(), content_type="text/csv; charset=utf-8")

@@ -7,13 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 
 from tests.cast import Cast, file_one, taken_milk
-from tests.web.conftest import Browse, text_of
+from tests.web.conftest import Browse, csv_of, text_of
 from yinghu.appeals import actions, closing_actions, handling_actions
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.numbers import id_of
@@ -231,19 +230,8 @@ def test_saved_filters_are_private_editable_and_limited(browse: Browse, moved: A
     assert SavedView.objects.count() == MAX_SAVED_VIEWS
 
 
-def exported(client: Client, query: str = "", **options: Any) -> str:
-    """The CSV that the list of cases downloads."""
-    answer: Any = client.get(f"/desk/cases.csv{query}", **options)
-    assert answer.status_code == 200
-
-    async def parts() -> list[bytes]:
-        return [part async for part in answer.streaming_content]
-
-    return b"".join(async_to_sync(parts)()).decode("utf-8-sig")
-
-
 def test_export_is_masked_and_restricted(browse: Browse, moved: Any) -> None:
-    lines = exported(browse("clerk"), "?status=handling").splitlines()
+    lines = csv_of(browse("clerk").get("/desk/cases.csv?status=handling")).splitlines()
     assert lines[0].startswith("number,status,urgency")
     assert len(lines) == 2
     assert moved["milk"].number in lines[1]
@@ -314,11 +302,11 @@ def test_export_masks_requesters_as_the_pages_do(browse: Browse, city: Cast) -> 
         role="clerk",
         area_id="330782100",
     )
-    said = exported(browse("volunteer"))
+    said = csv_of(browse("volunteer").get("/desk/cases.csv"))
     assert free.number in said
     assert "138****5678" not in said
     for who in ("volunteer", "clerk"):
-        assert "13712345671" not in exported(browse(who))
+        assert "13712345671" not in csv_of(browse(who).get("/desk/cases.csv"))
 
 
 def test_export_has_every_case_once(
@@ -327,8 +315,10 @@ def test_export_has_every_case_once(
     # Batches of three: a thousand cases would say no more.
     monkeypatch.setattr("yinghu.insight.exports.BATCH", 3)
     cases = [file_one(f"第{number}件：路灯不亮") for number in range(9)]
-    lines = exported(browse("clerk")).splitlines()
+    lines = csv_of(browse("clerk").get("/desk/cases.csv")).splitlines()
     assert [line.split(",")[0] for line in lines[1:]] == [each.number for each in reversed(cases)]
-    english = exported(browse("clerk"), headers={"accept-language": "en"}).splitlines()
+    english = csv_of(
+        browse("clerk").get("/desk/cases.csv", headers={"accept-language": "en"})
+    ).splitlines()
     assert len(english) == 10
     assert "To sort" in english[-1]

@@ -15,7 +15,7 @@ from openpyxl import load_workbook
 from pytest_django import DjangoAssertNumQueries
 
 from tests.cast import Cast, cast, file_one, requester, taken_milk
-from tests.web.conftest import Browse, text_of
+from tests.web.conftest import Browse, csv_of, text_of
 from yinghu.appeals import actions, closing_actions, handling_actions
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.oversight.rates import DIMENSIONS, FIGURES
@@ -122,7 +122,7 @@ def test_drilldown_list_has_a_title_and_combines_with_filters(
     assert opened(client, f"/desk/cases?{asked}&status=closed") == "0"
     # The filter form keeps the drill-down, and the CSV file has the same cases.
     assert f'name="behind" value="unsolved~unit~milk~{today}~{today}~"' in page
-    lines = client.get(f"/desk/cases.csv?{asked}").content.decode("utf-8-sig").splitlines()
+    lines = csv_of(client.get(f"/desk/cases.csv?{asked}")).splitlines()
     assert len(lines) == 2
     assert history["bad"].number in lines[1]
 

@@ -240,12 +240,12 @@ class Import:
     def _receive(self, incoming: list[Incoming]) -> list[Received]:
         for _try in range(_TRIES):
             try:
-                return receive_many(incoming, self._actor)
+                return receive_many(incoming, self._actor, imported=True)
             except OperationalError as error:
                 # Deadlock with another import of the same rows in another order.
                 if getattr(error.__cause__, "sqlstate", "") != "40P01":
                     raise
-        return receive_many(incoming, self._actor)
+        return receive_many(incoming, self._actor, imported=True)
 
     def _count(self, batch: list[_Item]) -> None:
         for item in batch:

@@ -17,6 +17,14 @@ class Migration(migrations.Migration):
             name='subject',
             field=models.CharField(choices=[('category', 'Category'), ('urgency', 'Urgency')], db_default='category', default='category', max_length=10),
         ),
+        migrations.RenameField(
+            model_name='trainedmodel', old_name='lexicon_accuracy', new_name='baseline_accuracy',
+        ),
+        migrations.AddField(
+            model_name='trainedmodel',
+            name='base',
+            field=models.CharField(blank=True, db_default='', default='', max_length=64),
+        ),
         migrations.AddIndex(
             model_name='suggestion',
             index=models.Index(condition=models.Q(('urgency__gt', 1)), fields=['appeal'], name='suggestion_urgent'),
