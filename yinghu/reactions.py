@@ -33,7 +33,7 @@ from yinghu.notifications.outbox import notify_audience
 from yinghu.oversight import actions as oversight_actions
 from yinghu.oversight import alarm_actions
 from yinghu.oversight.actions import CHASE, ESCALATE, RULE
-from yinghu.oversight.alarm_actions import ALARM
+from yinghu.oversight.alarm_actions import ALARM, CONFIRM, DISMISS
 from yinghu.oversight.whistle_actions import WHISTLE
 from yinghu.people.access import SYSTEM
 from yinghu.routing.models import RoutingRule
@@ -138,10 +138,12 @@ def raise_returned(events: Sequence[Event]) -> None:
 
 
 def raise_emergency(events: Sequence[Event]) -> None:
-    """Raise a danger to life as soon as it has a unit, by policy."""
+    """Raise a danger to life as soon as it has a unit and nobody has to judge it, by policy."""
     if policy("raise_emergency"):
         for event in events:
-            if event.appeal.urgency == Urgency.EMERGENCY and event.appeal.lead_id is None:
+            appeal = event.appeal
+            known = appeal.urgency == Urgency.EMERGENCY and not appeal.alarmed
+            if known and appeal.unit_id is not None and appeal.lead_id is None:
                 _raise(event, _("危急"))
 
 
@@ -271,23 +273,26 @@ def classify_answered(events: Sequence[Event]) -> None:
 
 
 def _classify_answered(event: Event) -> None:
-    appeal = Appeal.objects.select_related("suggestion").get(pk=event.appeal_id)
-    found = getattr(appeal, "suggestion", None)
-    if appeal.category_id is not None or found is None or found.category_id is None:
+    appeal = Appeal.objects.select_related("category").get(pk=event.appeal_id)
+    if appeal.category_id is not None and appeal.klass:
         return
-    actions.correct(
-        appeal.pk,
-        SYSTEM,
-        category=found.category_id,
-        klass=found.klass,
-        why=_("直接答复的，按系统建议分类"),
-        expect=appeal.version,
-    )
+    (found,) = suggest.compute_suggestions([appeal])
+    category, klass = found.category_id or "", found.klass
+    if appeal.category is not None:
+        category, klass = "", appeal.category.klass
+    if category or klass:
+        why = _("直接答复的，按系统建议分类")
+        actions.correct(
+            appeal.pk, SYSTEM, category=category, klass=klass, why=why, expect=appeal.version
+        )
 
 
 REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
     FILE: (index_words, suggest_sorting, record_duplicates),
     SORT: (route_sorted,),
+    CORRECT: (raise_emergency, follow_ups.resolve_when_done),
+    CONFIRM: (raise_emergency, follow_ups.resolve_when_done),
+    DISMISS: (follow_ups.resolve_when_done,),
     ASSIGN: (raise_emergency, follow_ups.plan_errands),
     ACCEPT: (follow_ups.plan_errands,),
     PLAN: (follow_ups.look_for_helpers,),

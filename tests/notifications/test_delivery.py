@@ -10,10 +10,11 @@ import structlog
 from django.utils import timezone
 from pytest_django import Settings
 
-from tests.cast import Cast, cast, requester, taken_milk
+from tests.cast import Cast, cast, file_one, requester, taken_milk
 from tests.cities import City, in_threads
 from tests.live import until
 from tests.notifications.smtp import Mailbox
+from tests.oversight.alarms import FIRE, look
 from yinghu.appeals import handling_actions
 from yinghu.appeals.models import Appeal
 from yinghu.notifications import delivery
@@ -105,6 +106,17 @@ def test_unreachable_mail_server_requeues_the_delivery(
     row = Delivery.objects.get()
     assert (row.state, row.attempts) == ("queued", 1)
     assert "127.0.0.1" in row.error
+
+
+@pytest.mark.django_db
+def test_alarms_are_sent_before_what_waited_longer(city: Cast, by_mail: Mailbox) -> None:
+    urged(city)
+    User.objects.filter(username="clerk").update(email="zhou@example.org")
+    alarmed = look(file_one(FIRE))
+    delivery.deliver(timestamp=0)
+    first, *_later, last = (mail["Subject"] for mail in by_mail.mails)
+    assert alarmed.number in first
+    assert "催办" in last
 
 
 @pytest.mark.django_db

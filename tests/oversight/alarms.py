@@ -22,4 +22,4 @@ def look(appeal: Appeal) -> Appeal:
 
 def numbers_in_lane(actor: Actor) -> list[str]:
     """Numbers of the alarms that the actor sees, in their order."""
-    return [each.appeal.number for each in alarms.lane(alarms.waiting(actor))]
+    return [each.appeal.number for each in alarms.read_alarms(alarms.alarmed_cases(actor))]

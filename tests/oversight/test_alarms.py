@@ -8,12 +8,12 @@ import pytest
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from tests.cast import Cast, dispatched, file_one, requester
+from tests.cast import Cast, dispatched, file_one, requester, taken_milk
 from tests.oversight.alarms import FIRE, look, numbers_in_lane
 from tests.oversight.clock import pass_time, sweep_all
 from yinghu.appeals import actions, clocks, closing_actions, handling_actions
 from yinghu.appeals.filing import Filing, file_many
-from yinghu.appeals.models import Appeal, Category, Clock, Event
+from yinghu.appeals.models import Appeal, Category, Clock, Event, Policy
 from yinghu.appeals.moving import Conflict, Forbidden, NotFound
 from yinghu.appeals.states import ClockKind
 from yinghu.notifications.models import Notification
@@ -162,7 +162,7 @@ def test_new_danger_rings_again_while_somebody_looks_at_the_first(city: Cast) ->
     alarm_actions.acknowledge(appeal.pk, city.clerk)
     handling_actions.supply(appeal.pk, requester(appeal), words="孩子没有呼吸了，快来人")
     look(appeal)
-    (shown,) = alarms.lane(alarms.waiting(city.clerk))
+    (shown,) = alarms.read_alarms(alarms.alarmed_cases(city.clerk))
     assert (shown.seen_by, shown.clock is not None) == ("", True)
     assert "呼吸" in "".join(shown.words)
     assert appeal.events.filter(verb="alarm").count() == 2
@@ -239,13 +239,11 @@ def test_sorted_before_the_worker_came_raises_no_alarm(city: Cast) -> None:
     assert not look(appeal).alarmed
 
 
-@pytest.mark.parametrize("end", ["answer", "withdraw", "decline"])
-def test_ended_case_leaves_the_lane(city: Cast, end: str) -> None:
+@pytest.mark.parametrize("end", ["answer", "decline"])
+def test_case_ended_by_a_desk_leaves_the_lane(city: Cast, end: str) -> None:
     appeal = look(file_one(FIRE))
     if end == "answer":
         actions.answer(appeal.pk, city.clerk, words="消防已到场")
-    elif end == "withdraw":
-        closing_actions.withdraw(appeal.pk, requester(appeal))
     else:
         closing_actions.decline(appeal.pk, city.clerk, words="已由 119 处理", why="119")
     appeal.refresh_from_db()
@@ -253,6 +251,81 @@ def test_ended_case_leaves_the_lane(city: Cast, end: str) -> None:
     assert numbers_in_lane(city.clerk) == []
     running = Clock.objects.filter(appeal=appeal.pk, stopped_at=None)
     assert not running.filter(kind__in=(ClockKind.ALARM, ClockKind.SOLVE)).exists()
+
+
+def test_withdrawn_case_stays_in_the_lane_until_a_desk_has_looked(city: Cast) -> None:
+    appeal = look(file_one("丈夫拿刀砍我，快救命"))
+    assert appeal.alarmed
+    closing_actions.withdraw(appeal.pk, requester(appeal))
+    assert numbers_in_lane(city.clerk) == [appeal.number]
+    assert Clock.objects.filter(appeal=appeal.pk, kind=ClockKind.ALARM, stopped_at=None).exists()
+    alarm_actions.acknowledge(appeal.pk, city.clerk)
+    alarm_actions.dismiss_alarm(appeal.pk, city.clerk, why="电话里说没事了")
+    appeal.refresh_from_db()
+    assert (appeal.status, appeal.alarmed) == ("withdrawn", False)
+    assert numbers_in_lane(city.clerk) == []
+
+
+def test_unit_and_system_cannot_end_a_case_with_an_open_alarm(city: Cast) -> None:
+    appeal = taken_milk(city)
+    alarm_actions.alarm(appeal.pk, city.milk, why="电话里说婴儿没反应了")
+    with pytest.raises(Conflict, match="先判断"):
+        handling_actions.resolve(appeal.pk, city.milk, words="送到了")
+    with pytest.raises(Conflict, match="先判断"):
+        handling_actions.resolve(appeal.pk, SYSTEM, words="送到了")
+    master = file_one()
+    with pytest.raises(Conflict, match="先判断"):
+        closing_actions.merge(appeal.pk, city.clerk, master=master.pk)
+    alarm_actions.dismiss_alarm(appeal.pk, city.clerk)
+    handling_actions.resolve(appeal.pk, city.milk, words="送到了")
+
+
+def test_danger_lets_paused_time_go_on(city: Cast) -> None:
+    for raise_it in ("supply", "press", "correct"):
+        appeal = dispatched(file_one(phone="13712345678"), city)
+        handling_actions.ask(appeal.pk, city.dispatcher, words="在几楼")
+        paused = Clock.objects.filter(appeal=appeal.pk, stopped_at=None).exclude(paused_at=None)
+        assert paused.exists()
+        if raise_it == "supply":
+            handling_actions.urge(appeal.pk, requester(appeal), words="孩子没有呼吸了，快来人")
+            look(appeal)
+        elif raise_it == "press":
+            alarm_actions.alarm(appeal.pk, city.milk, why="电话里说婴儿没反应了")
+        else:
+            actions.correct(appeal.pk, city.clerk, urgency=3, why="电话里说婴儿没反应了")
+        assert not paused.exists(), raise_it
+        assert minutes_left(appeal, ClockKind.SOLVE) == pytest.approx(120, abs=0.1)
+
+
+def test_given_urgency_judges_an_alarm_also_if_it_is_the_same(city: Cast) -> None:
+    appeal = dispatched(file_one(), city)
+    alarm_actions.alarm(appeal.pk, city.milk, why="电话里说婴儿没反应了")
+    actions.correct(appeal.pk, city.clerk, urgency=3, why="是真的")
+    appeal.refresh_from_db()
+    assert (appeal.alarmed, appeal.urgency) == (False, 3)
+    assert numbers_in_lane(city.clerk) == []
+
+
+def test_those_who_have_the_case_and_operators_are_told(city: Cast) -> None:
+    appeal = dispatched(file_one(), city)
+    alarm_actions.alarm(appeal.pk, city.clerk, why="电话里说婴儿没反应了")
+    told = told_of(look(appeal), "alarm")
+    assert {"operator", "milk-handler", "dispatcher", "supervisor", "commander"} <= told
+
+
+def test_confirmed_danger_is_raised_by_policy_as_an_assigned_one_is(city: Cast) -> None:
+    Policy.objects.create(key="raise_emergency", value=1)
+    appeal = dispatched(file_one(), city)
+    alarm_actions.alarm(appeal.pk, city.milk, why="电话里说婴儿没反应了")
+    assert not look(appeal).events.filter(verb="escalate").exists()
+    alarm_actions.confirm_alarm(appeal.pk, city.clerk)
+    assert look(appeal).events.filter(verb="escalate").count() == 1
+
+
+def test_lane_shows_unseen_alarms_before_older_ones_that_somebody_looks_at(city: Cast) -> None:
+    first, second, third = (look(file_one(FIRE)) for _n in range(3))
+    alarm_actions.acknowledge(first.pk, city.clerk)
+    assert numbers_in_lane(city.clerk) == [second.number, third.number, first.number]
 
 
 def test_alarm_of_another_area_is_neither_seen_nor_judged(city: Cast) -> None:

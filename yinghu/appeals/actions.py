@@ -144,8 +144,11 @@ def _correct_detail(event: Event) -> str:
 def _correct_clocks(
     usual: ClockChanges, _appeal: Appeal, _before: Status, facts: Mapping[str, Any]
 ) -> ClockChanges:
-    """Whoever decides the urgency has seen the alarm."""
-    return usual._replace(stop=(ClockKind.ALARM,)) if "urgency" in facts else usual
+    """A given urgency judges an alarm; that of danger lets paused time go on."""
+    if "urgency" not in facts:
+        return usual
+    danger = facts["urgency"] == Urgency.EMERGENCY
+    return usual._replace(stop=(ClockKind.ALARM,), resume=PAUSABLE if danger else ())
 
 
 CORRECT = Verb(
@@ -163,7 +166,6 @@ CORRECT = Verb(
         WHY,
     ),
     adjust_clocks=_correct_clocks,
-    lists=frozenset({"alarms"}),
     new_limits=NewLimits.ALL,
     privacy=Privacy.PRIVATE,
     detail=_correct_detail,
@@ -186,7 +188,8 @@ def correct(
 
     The requester is not told and the case stays where it is. Its clocks follow the new limits,
     those that have stopped too, so that rates count by the limits that were right. A new category
-    sets its class unless one is given. `facts` keep the old values.
+    sets its class unless one is given. A given urgency judges an open alarm. `facts` keep the old
+    values.
     """
     decided = _classify(category or None, klass, area, urgency)
     facts: dict[str, Any] = {}
@@ -195,10 +198,11 @@ def correct(
         if appeal.category_id is None and appeal.state in OPEN:
             raise Conflict("not_sorted", _("这件诉求还没有研判，请先研判"))
         changed = {name: now for name, now in decided.items() if now != getattr(appeal, name)}
-        if not changed:
+        judged = urgency is not None and appeal.alarmed
+        if not changed and not judged:
             raise Conflict("nothing_changed", _("没有改动：填的和现在的一样"))
         facts["was"] = {name.removesuffix("_id"): getattr(appeal, name) for name in changed}
-        if "urgency" in changed:
+        if "urgency" in changed or judged:
             facts["urgency"] = urgency
             changed["alarmed"] = False
         return changed

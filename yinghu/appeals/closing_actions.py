@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, pgettext_lazy
 
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.moving import Conflict, Refused, move
+from yinghu.appeals.moving import Conflict, Refused, move, told_if_busy
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.phrases import rating_of, said
 from yinghu.appeals.states import (
@@ -190,7 +190,7 @@ def merge(
     appeal_id: int, actor: Actor, *, master: int, why: str = "", expect: int | None = None
 ) -> Event:
     """Merge into another open appeal (by id), which the requester then follows."""
-    with transaction.atomic():
+    with told_if_busy(), transaction.atomic():
         # Lock both rows in id order, so that opposite merges cannot deadlock.
         pair = Appeal.objects.filter(pk__in=(appeal_id, master)).order_by("pk")
         target = {row.pk: row for row in pair.select_for_update(no_key=True)}.get(master)
@@ -200,6 +200,9 @@ def merge(
                 raise Refused("unknown_master", _("没有这件诉求"), "master")
             if target.pk == appeal.pk:
                 raise Refused("own_master", _("不能并入自己"), "master")
+            if appeal.alarmed:
+                why_not = _("这件诉求正在报警，先判断是不是真的，再合并")
+                raise Conflict("alarmed", why_not)
             if target.status in ENDED:
                 raise Refused("ended_master", _("%s 已经结束，不能并入") % target.number, "master")
             return {"master_id": target.pk}
@@ -233,6 +236,15 @@ def decline(
     return move(appeal_id, actor, DECLINE, lambda _a: result, words, why, expect=expect)
 
 
+def _withdraw_clocks(
+    usual: ClockChanges, appeal: Appeal, _before: Status, _facts: Mapping[str, Any]
+) -> ClockChanges:
+    """An alarm goes on until a desk has looked."""
+    if not appeal.alarmed:
+        return usual
+    return usual._replace(stop=tuple(kind for kind in usual.stop if kind is not ClockKind.ALARM))
+
+
 WITHDRAW = Verb(
     "withdraw",
     gettext_noop("撤回"),
@@ -243,6 +255,7 @@ WITHDRAW = Verb(
     target=Status.WITHDRAWN,
     fields=(WORDS_OPTIONAL,),
     clocks=ClockChanges(stop=STOPPED_AT_END),
+    adjust_clocks=_withdraw_clocks,
     told=said(gettext_noop("您撤回了诉求")),
     audience=(Audience.HOLDER,),
 )

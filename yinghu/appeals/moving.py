@@ -1,6 +1,7 @@
 """`move`, the only function that changes an appeal."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
@@ -14,8 +15,17 @@ from yinghu.appeals import clocks
 from yinghu.appeals.filing import ALARM_QUEUE, DANGER_TASK, REACT_TASK, URGENT_PRIORITY
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Attachment, Clock, Event
-from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
-from yinghu.appeals.states import ENDED, OF_UNITS, OPEN, ClockKind, Status, resting_status
+from yinghu.appeals.notify import ALARMS, NOTIFY_CHANNEL, notify_change, payload
+from yinghu.appeals.states import (
+    DESKS,
+    ENDED,
+    OF_UNITS,
+    OPEN,
+    ClockKind,
+    Status,
+    Who,
+    resting_status,
+)
 from yinghu.appeals.verb import BY_ITSELF, Verb, VerbField
 from yinghu.common import text_cleaning
 from yinghu.common.job_queue import queue
@@ -25,6 +35,11 @@ from yinghu.people.access import Actor, may_see, relations, serves
 
 MAX_WORDS = 10_000
 """Characters; the longest of 2,720 real answers has 7,883."""
+
+ENDING_ALARMS = DESKS | {Who.CALLBACK, Who.REQUESTER}
+"""Who may end a case with an open alarm. If its requester does, the alarm goes on until a desk has
+looked: somebody may have been made to withdraw.
+"""
 
 Change = Callable[[Appeal], dict[str, Any]]
 
@@ -126,8 +141,8 @@ def move(
     if len(photos) > MAX_PHOTOS:
         raise Refused("too_many_photos", _("最多 %d 张照片") % MAX_PHOTOS, "photos")
     words, why = text_cleaning.clean_words(words), text_cleaning.clean_words(why)
-    with transaction.atomic():
-        found = _lock(appeal_id)
+    with told_if_busy(), transaction.atomic():
+        found = fetch(Appeal, "WHERE id = %s FOR NO KEY UPDATE", appeal_id)
         appeal = found[0] if found else None
         if appeal is None or not may_see(actor, appeal):
             raise NotFound("not_found", _("没有这件诉求"))
@@ -135,6 +150,7 @@ def move(
         columns = change(appeal) if change else {}
         now = timezone.now()
         before, holder = appeal.state, appeal.holder_id
+        was_alarmed = appeal.alarmed
         limited_by = appeal.category_id, appeal.urgency
         for name, value in columns.items():
             setattr(appeal, name, value)
@@ -143,7 +159,8 @@ def move(
             columns["holder_id"] = appeal.holder_id
         if appeal.status in ENDED and before not in ENDED:
             columns["closed_at"] = appeal.closed_at = now
-        if appeal.alarmed and appeal.status not in OPEN:
+        ends = before in OPEN and appeal.status not in OPEN
+        if was_alarmed and ends and actor.kind != "requester":
             columns["alarmed"] = appeal.alarmed = False
         if not verb.errand:
             # Errands do not affect the clocks of their case.
@@ -177,6 +194,8 @@ def move(
         Attachment.objects.bulk_create(
             Attachment.of(photo, appeal.pk, event.pk) for photo in photos
         )
+        if was_alarmed and not appeal.alarmed and ALARMS not in verb.lists:
+            notify_change(ALARMS, [appeal.pk])
         if verb.at_alarm:
             queue(REACT_TASK, to=ALARM_QUEUE, priority=URGENT_PRIORITY, events=[event.pk])
         else:
@@ -186,10 +205,11 @@ def move(
     return event
 
 
-def _lock(appeal_id: int) -> list[Appeal]:
-    """Lock and fetch the case; Conflict if somebody holds it for longer than a page may wait."""
+@contextmanager
+def told_if_busy() -> Iterator[None]:
+    """Raise Conflict if somebody holds a row of the case for longer than a page may wait."""
     try:
-        return fetch(Appeal, "WHERE id = %s FOR NO KEY UPDATE", appeal_id)
+        yield
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable):
             raise Conflict("busy", _("别人正在办这件诉求，请等几秒再按一次")) from error
@@ -236,6 +256,8 @@ def _check_allowed(
             _("这件诉求现在是“%(status)s”，不能再“%(verb)s”")
             % {"status": status_label(appeal.state), "verb": _(verb.label)},
         )
+    if appeal.alarmed and verb.target not in {None, *OPEN} and not mine & ENDING_ALARMS:
+        raise Conflict("alarmed", _("这件诉求正在报警，请研判、话务或值班席先判断是不是真的"))
     if verb.needs and not _clock_runs(verb, actor, list(clocks.running(appeal.pk))):
         raise Conflict("nothing_to", _(_CLOCK_MESSAGES[verb.needs]))
     if expect is not None and expect != appeal.version and _moved_since(appeal, expect):

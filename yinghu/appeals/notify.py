@@ -8,6 +8,8 @@ from django.db import connection
 NOTIFY_CHANNEL = "yinghu"
 MAX_IDS = 100
 """Limit from PostgreSQL's 8,000 bytes; an empty list stands for more."""
+ALARMS = "alarms"
+"""Announced besides the verb when an alarm ends by a verb that is not about alarms."""
 NOTICE = "notice"
 """Verb of notifications that address logins with something new to read."""
 

@@ -98,7 +98,7 @@ class Audience(Enum):
     WORKERS = "those who work on it: the holder, else the unit, else its desk"
     WORKERS_IF_DISSATISFIED = "the same, if the requester is not satisfied"
     WORKERS_IF_NOT_TOLD = "the same, unless they were told of the rating that reopened it"
-    ALARM_DESKS = "each of the desks that see alarms, else the administrators"
+    ALARM_DESKS = "each of the desks that see alarms; the administrators if there is no command"
     DISPATCHERS = "the dispatch desk"
     DISPATCHERS_IF_ASKED = "the dispatch desk, if it has to rule"
     SUPERVISORS = "the supervisors, else the command"

@@ -108,13 +108,15 @@ def site() -> Iterator[Finding]:
 
 def demo() -> Iterator[Finding]:
     """Check that no login of the demo is left where demo mode is off."""
-    from yinghu.demo.cast import demo_cast
+    from yinghu.demo.cast import demo_cast, renamed_demo_logins
     from yinghu.site.health import unapplied_migrations
 
     if settings.DEMO or unapplied_migrations():
         return
     left = list(demo_cast().filter(is_active=True).values_list("username", flat=True))
     yield not left, f"still active: {', '.join(left)}" if left else "no login of it is active"
+    if renamed := renamed_demo_logins():
+        yield True, f"named as in the demo, but of other people? {', '.join(renamed)}"
 
 
 def jobs() -> Iterator[Finding]:

@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one JSON object; returns 2 for a file that cannot be used."""
-    # Numpy is loaded by this command only.
+    # Loads numpy.
     from yinghu.triage.urgency_evaluation import Unusable, evaluate_urgency, urgency_rows
 
     try:

@@ -28,6 +28,15 @@ def demo_cast() -> QuerySet[User]:
     return User.objects.filter(same)
 
 
+def renamed_demo_logins() -> list[str]:
+    """Return active logins with a username of the demo's cast, but another display name: people of
+    a real city, or logins that a visitor of the demo renamed.
+    """
+    names = [username for username, _name in demo.cast_names()]
+    others = User.objects.filter(username__in=names, is_active=True).exclude(pk__in=demo_cast())
+    return list(others.order_by("username").values_list("username", flat=True))
+
+
 def close_demo_logins() -> list[str]:
     """Deactivate each of the demo's logins and revoke its keys; returns those that were active."""
     cast = demo_cast()

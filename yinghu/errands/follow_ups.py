@@ -80,14 +80,14 @@ def resolve_when_done(events: Sequence[Event]) -> None:
     """Resolve a case when all its legs are done, with the words of its errands.
 
     Legs done before a reopening do not count: they did not help. Nothing is resolved if a leg was
-    cancelled: its errand is incomplete.
+    cancelled: its errand is incomplete. An open alarm is judged first.
     """
     for appeal_id in dict.fromkeys(event.appeal_id for event in events):
         _try_again(_resolve, appeal_id)
 
 
 def _resolve(appeal: Appeal) -> None:
-    if appeal.legs or appeal.state is not Status.HANDLING:
+    if appeal.legs or appeal.state is not Status.HANDLING or appeal.alarmed:
         return
     reopened = appeal.events.filter(verb=REOPEN.name).aggregate(last=Max("seq"))["last"] or 0
     finished = appeal.events.filter(verb=FINISH.name, seq__gt=reopened)

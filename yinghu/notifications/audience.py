@@ -95,17 +95,9 @@ def _desks(*reasons: Reason) -> AudiencePart:
 
 
 def _alarm_desks(event: Event, _known: Directory) -> Turns:
-    clerks, dispatchers, supervisors, command, admins = (
-        _desk(event, reason)
-        for reason in (
-            Reason.CLERK,
-            Reason.DISPATCHER,
-            Reason.SUPERVISOR,
-            Reason.COMMAND,
-            Reason.ADMIN,
-        )
-    )
-    return (clerks,), (dispatchers,), (supervisors,), (command, admins)
+    desks = (Reason.CLERK, Reason.CALLBACK, Reason.DISPATCHER, Reason.SUPERVISOR)
+    command = _desk(event, Reason.COMMAND), _desk(event, Reason.ADMIN)
+    return (*((_desk(event, reason),) for reason in desks), command)
 
 
 _dispatchers = _desks(Reason.DISPATCHER, Reason.COMMAND)

@@ -10,7 +10,7 @@ Both carry the same number (`OutgoingMessage.number`), so that a reader or a mai
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 import structlog
@@ -41,14 +41,18 @@ KEPT = timedelta(days=180)
 """How long notifications are kept; the events stay with the case permanently."""
 
 
-def queue_deliveries(made: Sequence[tuple[int, Recipient]]) -> None:
-    """Queue notifications, as (id, recipient), with each transport in use that reaches them."""
+def queue_deliveries(
+    made: Sequence[tuple[int, Recipient]], urgent: Collection[int] = frozenset()
+) -> None:
+    """Queue notifications, as (id, recipient), with each transport in use that reaches them; those
+    with an `urgent` id are sent before others.
+    """
     recipients = {recipient for _id, recipient in made}
     rows = []
     for name, transport in transports.in_use().items():
         reached = transport.find_addresses(recipients)
         rows += [
-            Delivery(notification_id=pk, transport=name)
+            Delivery(notification_id=pk, transport=name, priority=int(pk in urgent))
             for pk, recipient in made
             if recipient in reached
         ]
@@ -83,7 +87,7 @@ _CLAIM = """
 WITH due AS MATERIALIZED (
     SELECT id FROM notifications_delivery
     WHERE transport = %s AND state = 'queued' AND due_at <= statement_timestamp()
-    ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED
+    ORDER BY priority DESC, due_at, id LIMIT %s FOR UPDATE SKIP LOCKED
 )
 UPDATE notifications_delivery AS delivery SET attempts = attempts + 1,
     tried_at = statement_timestamp(), due_at = statement_timestamp() + %s::interval

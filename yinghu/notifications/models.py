@@ -185,6 +185,7 @@ class Notification(models.Model):
 class Delivery(models.Model):
     """One notification by one transport. A worker that claims it moves `due_at` past the longest
     time that sending may take; until then no other worker sends it, and after that it is retried.
+    Those of higher `priority` are sent first.
     """
 
     class State(models.TextChoices):
@@ -203,6 +204,7 @@ class Delivery(models.Model):
     transport = models.CharField(max_length=20)
     state = models.CharField(max_length=6, choices=State.choices, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)
+    priority = models.SmallIntegerField(default=0, db_default=0)
     due_at = models.DateTimeField(db_default=Now())
     tried_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
@@ -214,8 +216,8 @@ class Delivery(models.Model):
         )
         indexes = (
             models.Index(
-                fields=("transport", "due_at"),
-                name="delivery_due",
+                fields=("transport", "-priority", "due_at"),
+                name="delivery_first",
                 condition=Q(state="queued"),
             ),
             models.Index(fields=("-id",), name="delivery_failed", condition=Q(state="failed")),

@@ -1,6 +1,6 @@
 """The outbox: writes each notification once and queues its deliveries, in one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -8,12 +8,13 @@ from django.db import connection, transaction
 
 from yinghu.appeals.models import Event
 from yinghu.appeals.notify import tell_users
+from yinghu.appeals.states import ClockKind
 from yinghu.common.privacy.sealing import blind, seal
 from yinghu.notifications.audience import find_audience
 from yinghu.notifications.delivery import queue_deliveries
 from yinghu.notifications.models import Notification, Reason, SubjectKind
 from yinghu.notifications.recipients import Recipient, RecipientKind
-from yinghu.verbs import NOTIFYING
+from yinghu.verbs import NOTIFYING, verb_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ INSERT INTO notifications_notification (subject_kind, event_id, subject_id, appe
 SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
     %s::text[], %s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[], %s::text[])
 ON CONFLICT DO NOTHING
-RETURNING id, recipient_kind, coalesce(user_id, reference, appeal_id), address_index
+RETURNING id, event_id, recipient_kind, coalesce(user_id, reference, appeal_id), address_index
 """
 
 
@@ -57,13 +58,24 @@ def notify_audience(events: Sequence[Event]) -> int:
     done = set(Notification.objects.filter(event__in=events).values_list("event", flat=True))
     found = find_audience([event for event in events if event.pk not in done])
     return notify(
-        NewNotification(NotificationSubject.event(event), Recipient.login(user_id), reason)
-        for event, user_id, reason in found
+        (
+            NewNotification(NotificationSubject.event(event), Recipient.login(user_id), reason)
+            for event, user_id, reason in found
+        ),
+        {event.pk for event in events if _is_urgent(event)},
     )
 
 
-def notify(notifications: Iterable[NewNotification]) -> int:
-    """Write the new ones, once per recipient and subject, with deliveries, and return how many."""
+def _is_urgent(event: Event) -> bool:
+    """Is it about an alarm, which somebody has to look at within minutes?"""
+    return verb_of(event).at_alarm or event.facts.get("clock") == ClockKind.ALARM
+
+
+def notify(notifications: Iterable[NewNotification], urgent: Collection[int] = frozenset()) -> int:
+    """Write the new ones, once per recipient and subject, with deliveries, and return how many.
+
+    Those of `urgent` events (by id) are delivered first.
+    """
     # Sorted, so that two runs of the same events cannot deadlock.
     told = sorted(notifications, key=lambda each: (each.subject.key, each.recipient.key))
     if not told:
@@ -74,11 +86,12 @@ def notify(notifications: Iterable[NewNotification]) -> int:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(_WRITE, columns)
-            made = [
-                (pk, known[RecipientKind(kind), bytes(index) if index else key])
-                for pk, kind, key, index in cursor.fetchall()
-            ]
-        queue_deliveries(made)
+            rows = cursor.fetchall()
+        made = [
+            (pk, known[RecipientKind(kind), bytes(index) if index else key])
+            for pk, _event, kind, key, index in rows
+        ]
+        queue_deliveries(made, {pk for pk, event, *_rest in rows if event in urgent})
         logins = {one.key for _pk, one in made if one.kind is RecipientKind.LOGIN}
         tell_users(sorted(logins))
     return len(made)

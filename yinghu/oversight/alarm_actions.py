@@ -17,7 +17,7 @@ from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moving import Conflict, move
 from yinghu.appeals.phrases import joined
 from yinghu.appeals.policies import policy
-from yinghu.appeals.states import DESKS, OPEN, UNIT, ClockKind, Urgency, Who
+from yinghu.appeals.states import DESKS, OPEN, PAUSABLE, UNIT, ClockKind, Status, Urgency, Who
 from yinghu.appeals.verb import (
     WHY,
     WHY_OPTIONAL,
@@ -37,15 +37,17 @@ ALARM = Verb(
     gettext_noop("报警"),
     pgettext_lazy("done", "报警"),
     "urgent",
-    who=_AT_ALARM_DESKS | UNIT | {Who.VOLUNTEER, Who.PARTY, Who.SYSTEM},
+    who=_AT_ALARM_DESKS | UNIT | {Who.VOLUNTEER, Who.HELPER, Who.PARTY, Who.SYSTEM},
     sources=OPEN,
     fields=(WHY,),
+    # Danger does not wait for an answer of the requester.
+    clocks=ClockChanges(resume=PAUSABLE),
     new_limits=NewLimits.RUNNING,
     privacy=Privacy.INSIDE,
     detail=lambda event: joined(*event.facts.get("words", ())),
     lists=_LANE,
     at_alarm=True,
-    audience=(Audience.ALARM_DESKS, Audience.HOLDER),
+    audience=(Audience.ALARM_DESKS, Audience.HOLDER_OR_UNIT),
 )
 
 
@@ -97,7 +99,8 @@ ACKNOWLEDGE = Verb(
     pgettext_lazy("done", "看了警报"),
     "eye-check",
     who=_AT_ALARM_DESKS,
-    sources=OPEN,
+    # Also after the requester has withdrawn.
+    sources=frozenset(Status),
     clocks=ClockChanges(stop=(ClockKind.ALARM,)),
     needs=ClockKind.ALARM,
     flag="alarmed",
@@ -120,7 +123,7 @@ CONFIRM = Verb(
     pgettext_lazy("done", "确认危急"),
     "alert-triangle",
     who=_AT_ALARM_DESKS,
-    sources=OPEN,
+    sources=frozenset(Status),
     fields=(WHY_OPTIONAL,),
     clocks=ClockChanges(stop=(ClockKind.ALARM,)),
     flag="alarmed",
@@ -145,7 +148,7 @@ DISMISS = Verb(
     pgettext_lazy("done", "解除警报"),
     "bell-off",
     who=_AT_ALARM_DESKS,
-    sources=OPEN,
+    sources=frozenset(Status),
     fields=(WHY_OPTIONAL,),
     clocks=ClockChanges(stop=(ClockKind.ALARM,)),
     new_limits=NewLimits.ALL,

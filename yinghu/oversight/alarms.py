@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from yinghu.appeals.models import Appeal, Clock, Event
 from yinghu.appeals.states import ClockKind
@@ -29,13 +29,17 @@ class OpenAlarm:
     seen_by: str
 
 
-def waiting(actor: Actor) -> QuerySet[Appeal]:
-    """Return the cases with an open alarm in the areas of the actor's desks, oldest first."""
-    return Appeal.objects.filter(at_desk_q(actor), alarmed=True).order_by("id")
+def alarmed_cases(actor: Actor) -> QuerySet[Appeal]:
+    """Return the cases with an open alarm in the areas of the actor's desks: those that nobody
+    looks at first, then the oldest.
+    """
+    of_case = Clock.objects.filter(appeal=OuterRef("pk"), kind=ClockKind.ALARM, stopped_at=None)
+    found = Appeal.objects.filter(at_desk_q(actor), alarmed=True)
+    return found.annotate(unseen=Exists(of_case)).order_by("-unseen", "id")
 
 
-def lane(found: Iterable[Appeal]) -> list[OpenAlarm]:
-    """Return the alarms of these cases, those that nobody looks at first; three queries."""
+def read_alarms(found: Iterable[Appeal]) -> list[OpenAlarm]:
+    """Return the alarms of these cases, in their order; three queries."""
     appeals = {appeal.pk: appeal for appeal in found}
     clocks = Clock.objects.filter(appeal__in=appeals, kind=ClockKind.ALARM, stopped_at=None)
     running = {clock.appeal_id: clock for clock in clocks}
@@ -48,7 +52,7 @@ def lane(found: Iterable[Appeal]) -> list[OpenAlarm]:
             seen.pop(event.appeal_id, None)
         else:
             seen[event.appeal_id] = event
-    open_alarms = [
+    return [
         OpenAlarm(
             appeal,
             raised[pk].at,
@@ -60,4 +64,3 @@ def lane(found: Iterable[Appeal]) -> list[OpenAlarm]:
         for pk, appeal in appeals.items()
         if pk in raised
     ]
-    return sorted(open_alarms, key=lambda each: (each.clock is None, each.at))

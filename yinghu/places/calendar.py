@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from yinghu.places.models import WorkDay, WorkSpan
 
-BACK = timedelta(days=60)
+BACK = timedelta(days=3 * 366)
+"""How far back spans are generated: limits of old cases are recomputed when they are corrected."""
 AHEAD = timedelta(days=3 * 366)
 """How far ahead spans are generated. Beyond them all time counts."""
 

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
 from asgiref.sync import sync_to_async
 from django.core.files.uploadedfile import UploadedFile
 from django.db import connection
@@ -20,6 +21,8 @@ from django.utils.translation import gettext as _
 
 from yinghu.common.tables.csv_writer import line_bytes, plain_again, table_bytes
 from yinghu.common.tables.table_reader import BadFile, Broken, open_source, trimmed
+
+_log = structlog.get_logger(__name__)
 
 MAX_BYTES: Final = 2 * 2**20
 MAX_ROWS: Final = 20_000
@@ -52,7 +55,7 @@ def stream(
     """
     language = get_language()
 
-    def lines_after(after: Any) -> tuple[bytes, Any]:
+    def lines_after(after: Any) -> tuple[bytes, int, Any]:
         try:
             with override(language):
                 rows, then = batch_after(after)
@@ -60,7 +63,7 @@ def stream(
             # Outside the request, nothing else returns the connection to the pool.
             if not connection.in_atomic_block:
                 connection.close()
-        return line_bytes(columns, rows), then
+        return line_bytes(columns, rows), len(rows), then
 
     # In a transaction its own thread must read; else long tables keep no other work waiting.
     read = sync_to_async(
@@ -71,11 +74,14 @@ def stream(
 
     async def parts() -> AsyncIterator[bytes]:
         yield table_bytes(columns, ())
-        lines, then = await read(None)
-        yield lines
-        while then is not None:
-            lines, then = await read(then)
-            yield lines
+        sent, after, is_whole = 0, None, False
+        try:
+            while not is_whole:
+                lines, number, after = await read(after)
+                yield lines
+                sent, is_whole = sent + number, after is None
+        finally:
+            _log.info("table downloaded", name=name, rows=sent, whole=is_whole)
 
     answer = StreamingHttpResponse(parts(), content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'

@@ -42,9 +42,9 @@ from yinghu.verbs import PRIVATE, VERBS, verb_of
 register = template.Library()
 
 ALARMS_SHOWN = 3
-"""Alarms in the header; the page of alarms shows all."""
-ALARMS_READ = 100
-"""Of more open alarms than these, those that nobody looks at may not be the ones shown."""
+"""Alarms in the header."""
+ALARMS_ON_PAGE = 100
+"""Alarms on their own page; further ones follow when some of these have been judged."""
 
 STATUS_LOOKS: dict[Status, tuple[str, str]] = {
     Status.FILED: ("azure", "clipboard-text"),
@@ -342,21 +342,21 @@ def desks(context: template.Context) -> list[dict[str, Any]]:
 
 @register.simple_tag(takes_context=True)
 def alarm_lane(context: template.Context) -> dict[str, Any] | None:
-    """Return the lane: the first `alarms` and the `count` of all; None for who sees none."""
+    """Return the lane: the first `alarms`, the `count` of all and how many `more` there are; None
+    for those who are not told of alarms.
+    """
     request: HttpRequest | None = context.get("request")
     if not desks(context) or request is None:
         return None
     header = _header(request)
     if not header.sees_alarms:
         return None
-    found = alarms.waiting(requests.who(request)).select_related("area", "place")
-    shown = alarms.lane(found.defer("area__outline")[:ALARMS_READ]) if header.alarms else []
     is_all = context.get("desk") == "alarms"
-    return {
-        "alarms": shown if is_all else shown[:ALARMS_SHOWN],
-        "count": header.alarms,
-        "is_all": is_all,
-    }
+    found = alarms.alarmed_cases(requests.who(request)).select_related("area", "place")
+    found = found.defer("area__outline")[: ALARMS_ON_PAGE if is_all else ALARMS_SHOWN]
+    shown = alarms.read_alarms(found) if header.alarms else []
+    more = max(0, header.alarms - len(shown))
+    return {"alarms": shown, "count": header.alarms, "more": more, "is_all": is_all}
 
 
 @register.simple_tag(takes_context=True)
@@ -392,7 +392,7 @@ def _read_header(actor: Actor, here: str) -> _Header:
         }
     sees_alarms = "alarms" in mine
     if sees_alarms:
-        counted["alarms"] = alarms.waiting(actor)
+        counted["alarms"] = alarms.alarmed_cases(actor)
     waiting = inboxes.counted(counted)
     if not waiting.pop("shares", 0) and not forces_of(actor):
         # Hidden for units without shared cases, which are most.

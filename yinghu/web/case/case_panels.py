@@ -36,7 +36,7 @@ def alarm_panel(appeal: Appeal, actor: Actor) -> dict[str, Any]:
     """The case's open alarm, for those who can judge it."""
     if not appeal.alarmed or not CONFIRM.who & relations(actor, appeal):
         return {}
-    return {"alarm": next(iter(alarms.lane([appeal])), None)}
+    return {"alarm": next(iter(alarms.read_alarms([appeal])), None)}
 
 
 def errand_panel(appeal: Appeal, actor: Actor) -> dict[str, Any]:

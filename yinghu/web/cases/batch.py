@@ -141,6 +141,8 @@ def _refusal(line: BatchCase, verb: Verb, actor: Actor) -> str:
         return _("您不能对这件做“%s”") % _(verb.label)
     if appeal.status not in verb.sources:
         return _("现在是“%s”") % status_label(appeal.state)
+    if appeal.alarmed:
+        return _("正在报警，请单独办")
     return ""
 
 

@@ -30,6 +30,7 @@ from yinghu.people import disclosure
 from yinghu.people.access import administrators, requester_of
 from yinghu.places.models import Place
 from yinghu.triage import appeal_urgency
+from yinghu.triage.urgency_learning import urgency_model
 from yinghu.ui import event_text
 from yinghu.ui.forms import FilingForm, Known, VerbForm
 from yinghu.ui.qr import qr_image
@@ -110,7 +111,9 @@ def filed_page(request: HttpRequest, token: str) -> HttpResponse:
     """Confirm a filing: the number, the link, its QR code, and the next step."""
     appeal = _by_token(token)
     link = absolute(reverse("track", args=[token]))
-    judged = appeal_urgency.judge(appeal.full_text, appeal.answers, appeal.category)
+    judged = appeal_urgency.judge(
+        appeal.full_text, appeal.answers, appeal.category, urgency_model()
+    )
     context = {
         "appeal": appeal,
         "link": link,

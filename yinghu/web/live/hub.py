@@ -21,8 +21,8 @@ import psycopg
 import structlog
 from django.conf import settings
 
-from yinghu.appeals.notify import NOTICE, NOTIFY_CHANNEL
-from yinghu.appeals.states import ENDED, OPEN, ClockKind, Status
+from yinghu.appeals.notify import ALARMS, NOTICE, NOTIFY_CHANNEL
+from yinghu.appeals.states import ENDED, Status
 from yinghu.appeals.verb import Privacy
 from yinghu.oversight.actions import CHASE
 from yinghu.verbs import VERBS
@@ -48,29 +48,30 @@ DESK_STATUSES: dict[str, frozenset[Status]] = {
 """Statuses that each desk's list shows."""
 WHISTLES = "whistles"
 """The desk whose list depends on whistles, not on statuses."""
-ALARMS = "alarms"
-"""The lane of alarms, which changes when somebody raises, looks at or judges one."""
 DESKS = frozenset({WHISTLES, ALARMS, *DESK_STATUSES})
 
 
 def desks_touched(name: str) -> frozenset[str]:
-    """Return the desks whose list a verb may change; all for unknown names."""
+    """Return the desks whose list a verb may change; for unknown names all but the lane of alarms.
+
+    Verbs that change only this lane name it, others announce it themselves (`appeals.moving`).
+    """
     verb = VERBS.get(name)
     if name in (VIEW, NOTICE) or verb is CHASE:
         # Chasing changes no list; it sends notices.
         return frozenset()
     if verb is not None and verb.errand:
         return verb.lists
+    if name == ALARMS:
+        return frozenset({ALARMS})
     if verb is None:
-        return DESKS
+        return DESKS - {ALARMS}
     if verb.rests_from:
         return DESKS - {ALARMS}
     touched = verb.sources | ({verb.target} if verb.target else set())
     whistles = {WHISTLES} if verb.target in ENDED else set()
-    quiet = ClockKind.ALARM in verb.clocks.stop or verb.target not in {None, *OPEN}
-    alarms = {ALARMS} if quiet else set()
     shown = {desk for desk, statuses in DESK_STATUSES.items() if statuses & touched}
-    return frozenset(shown | whistles | alarms | verb.lists)
+    return frozenset(shown | whistles | verb.lists)
 
 
 def topic_kinds(name: str) -> tuple[str, ...]:

@@ -54,6 +54,8 @@ the login again."""
 REFRESHES_PER_SECOND = 25
 """Requests a second that one notification may cause; more viewers are spread over longer."""
 MAX_SPREAD_MS = 40_000
+MAX_ALARM_SPREAD_MS = 1_000
+"""Longest spread of requests, and of those for an alarm, which waits for nobody."""
 MAX_VIEWERS = 5000
 MAX_OF_STRANGERS = MAX_VIEWERS // 2
 MAX_OF_ONE_TOKEN = 20
@@ -198,7 +200,8 @@ async def _stream(mine: Hub, viewer: Viewer, send: Send) -> None:
 
 
 def _event(mine: Hub, told: RefreshEvent, topic: str, mark: str) -> str:
-    spread = min(MAX_SPREAD_MS, 1000 * len(mine.by_topic.get(topic, ())) // REFRESHES_PER_SECOND)
+    most = MAX_ALARM_SPREAD_MS if told.name == "alarms" else MAX_SPREAD_MS
+    spread = min(most, 1000 * len(mine.by_topic.get(topic, ())) // REFRESHES_PER_SECOND)
     data = json.dumps({"key": told.key, "spread": spread})
     return f"event: {told.name}\nid: {mark}\ndata: {data}\n\n"
 

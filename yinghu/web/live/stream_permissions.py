@@ -14,6 +14,7 @@ from django.db.models import Max
 from django.http import HttpRequest
 
 from yinghu.appeals.models import Appeal, Event
+from yinghu.appeals.notify import ALARMS
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.common.text import whole_number
 from yinghu.errands.eligibility import may_know
@@ -24,7 +25,7 @@ from yinghu.people.logins import came_by_phone
 from yinghu.people.models import User
 from yinghu.ui.navigation import BADGED
 from yinghu.verbs import PRIVATE
-from yinghu.web.live.hub import ALARMS, DESKS, RefreshEvent
+from yinghu.web.live.hub import DESKS, RefreshEvent
 
 MAX_TOPICS = 30
 """Most topics of one stream, which serves all tabs of a browser."""

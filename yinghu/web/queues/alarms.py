@@ -17,5 +17,5 @@ def show_alarms(request: HttpRequest) -> HttpResponse:
         return render(request, "ui/parts/alarms_again.html")
     if is_part(request, "alarms"):
         return render(request, "ui/parts/alarms_again.html", {"desk": "alarms"})
-    some = alarms.waiting(who(request)).exists()
+    some = alarms.alarmed_cases(who(request)).exists()
     return render(request, "queues/alarms.html", {"desk": "alarms", "some": some})

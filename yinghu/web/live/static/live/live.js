@@ -4,10 +4,11 @@
 (function (scope) {
   var SILENT = 40000;   // ms without data (the heartbeat is 15 s) until the connection counts as dead
   var UNHEARD = 150000; // ms without a message until a tab counts as crashed (hidden tabs send one a minute)
-  var AWAY = 300000;    // ms hidden until a tab's topics are dropped
+  var AWAY = 300000;    // ms hidden until a tab's topics are dropped, all but alarms
   var GRACE = 300;      // ms before topics are dropped: the next page may want them
   var LOST = 4000;      // ms without a connection until the page says so
   var MOST = 24;        // topics at once; less than `stream_permissions.MAX_TOPICS`
+  var ALARMS = "alarms=1";
   var tabs = new Set(), streams = new Map();
 
   function Stream(me) {
@@ -28,10 +29,10 @@
   Stream.prototype.keys = function () { return (this.coming || this.source || { follows: [] }).follows; };
   Stream.prototype.wanted = function () {
     var found = new Map();
-    this.tabs().filter(function (tab) { return !tab.away; })
-      .sort(function (a, b) { return b.shown - a.shown; })
+    this.tabs().sort(function (a, b) { return b.shown - a.shown; })
       .forEach(function (tab) {
         tab.wants.forEach(function (want) {
+          if (tab.away && want.key !== ALARMS) return;
           if (found.size < MOST && !found.has(want.key)) found.set(want.key, want.version);
         });
       });
@@ -113,7 +114,8 @@
       tab.wants.forEach(function (want) {
         if (!want.tells[told]) return;
         (self.at.get(want.key) || {}).told = now;
-        if (tab.hidden) tab.missed[name] = data.spread;
+        // An alarm sounds in hidden tabs too: people work in other windows.
+        if (tab.hidden && want.key !== ALARMS) tab.missed[name] = data.spread;
         else tab.port.postMessage({ say: "look", name: name, spread: data.spread });
       });
     });
