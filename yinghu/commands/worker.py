@@ -58,8 +58,8 @@ async def _work(concurrency: int) -> None:
 
 
 async def _work_on_queues(jobs: "App", concurrency: int) -> None:
-    """Work on all queues, and beside that on alarms and deliveries alone, which so wait for no
-    other job.
+    """Work on all queues, and with further slots on alarms and deliveries alone, so that these wait
+    for no other jobs.
     """
     from yinghu.appeals.filing import ALARM_QUEUE
 

@@ -298,7 +298,7 @@ def initial_of(verb: Verb, appeal: Appeal) -> dict[str, Any]:
 
 
 class DangerRadios(forms.RadioSelect):
-    """Choices of which some mean danger: `danger.js` then shows the numbers to call."""
+    """Choices, some of which mean danger: `danger.js` then shows the numbers to call."""
 
     def __init__(self, dangers: Collection[str]) -> None:
         super().__init__()

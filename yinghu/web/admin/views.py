@@ -66,7 +66,7 @@ def list_rows(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "admin/list.html", context)
 
 
-_ANSWERS = ("move", "keep")
+_FOLLOW_CHOICES = ("move", "keep")
 """Whether running clocks follow a changed limit or calendar."""
 
 
@@ -90,7 +90,7 @@ def create_row(request: HttpRequest, name: str) -> HttpResponse:
                 return _render_form(request, config, form, status=422)
             running = impact.running_clocks(config, None, form.cleaned_data)
             answer = request.POST.get("running", "")
-            if running and answer not in _ANSWERS:
+            if running and answer not in _FOLLOW_CHOICES:
                 return _render_form(request, config, form, status=422, running=running.number)
             follow = running if answer == "move" else None
             row = services.create(config, login_of(request), form.cleaned_data, follow)
@@ -134,7 +134,7 @@ def edit_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
             return _render_form(request, config, again, row, status=409, others=others)
         running = impact.running_clocks(config, row, form.cleaned_data)
         answer = request.POST.get("running", "")
-        if running and answer not in _ANSWERS:
+        if running and answer not in _FOLLOW_CHOICES:
             return _render_form(request, config, form, row, status=422, running=running.number)
         follow = running if answer == "move" else None
         done = services.update(config, login_of(request), row, form.cleaned_data, follow)
@@ -157,7 +157,7 @@ def _render_form(
     running: int = 0,
 ) -> HttpResponse:
     """Render the form; `others` are the differences that refused it as made for an older state,
-    `running` is the number of running clocks of which it asks whether they follow.
+    `running` is the number of running clocks; the form asks whether they follow.
     """
     context = row_context(config, row)
     key = context["key"]
