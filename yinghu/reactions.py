@@ -163,6 +163,28 @@ def raise_chased(events: Sequence[Event]) -> None:
                 _raise(event, _("吹哨后没有报到"))
 
 
+def ring_again(events: Sequence[Event]) -> None:
+    """Raise an alarm again that somebody looked at and nobody has judged in time."""
+    for event in events:
+        if event.facts["clock"] == ClockKind.JUDGE and _still_late(event):
+            _try_again(_ring_again, event)
+
+
+def _ring_again(event: Event) -> None:
+    appeal = Appeal.objects.get(pk=event.appeal_id)
+    last = alarm_actions.last_alarm(appeal)
+    if last is None or not appeal.alarmed or not _still_late(event):
+        return
+    alarm_actions.alarm(
+        appeal.pk,
+        SYSTEM,
+        why=_("有人在看，但到时间还没有判断"),
+        evidence=last.facts.get("words", ()),
+        read=last.facts.get("read"),
+        expect=appeal.version,
+    )
+
+
 def _still_late(event: Event) -> bool:
     """Does the chased clock still run: not stopped, paused, extended or replaced?"""
     due = datetime.fromisoformat(event.facts["due"])
@@ -308,7 +330,7 @@ REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
     RULE: (raise_returned,),
     RATE: (reopen_unsolved,),
     REOPEN: (raise_unsatisfied,),
-    CHASE: (raise_chased,),
+    CHASE: (raise_chased, ring_again),
     WITHDRAW: (reopen_merged, follow_ups.cancel_errands),
     DECLINE: (reopen_merged, follow_ups.cancel_errands),
 }

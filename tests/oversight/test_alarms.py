@@ -15,7 +15,7 @@ from yinghu.appeals import actions, clocks, closing_actions, handling_actions
 from yinghu.appeals.filing import Filing, file_many
 from yinghu.appeals.models import Appeal, Category, Clock, Event, Policy
 from yinghu.appeals.moving import Conflict, Forbidden, NotFound
-from yinghu.appeals.states import ClockKind
+from yinghu.appeals.states import ALARM_CLOCKS, ClockKind
 from yinghu.notifications.models import Notification
 from yinghu.oversight import alarm_actions, alarms
 from yinghu.people.access import SYSTEM, actor_of
@@ -122,6 +122,25 @@ def test_unseen_alarm_goes_to_the_next_in_line(city: Cast) -> None:
     pass_time(5.5 / 60, appeal)
     sweep_all()
     assert told_of(appeal, "chase", clock="alarm") == {"supervisor", "commander"}
+
+
+def test_alarm_that_nobody_judges_rings_again(city: Cast) -> None:
+    appeal = look(file_one(FIRE))
+    alarm_actions.acknowledge(appeal.pk, city.clerk)
+    pass_time(9.5 / 60, appeal)
+    sweep_all()
+    assert alarms.read_alarms(alarms.alarmed_cases(city.clerk))[0].clock is None
+    pass_time(1 / 60, appeal)
+    sweep_all()
+    look(appeal)
+    (rings,) = alarms.read_alarms(alarms.alarmed_cases(city.clerk))
+    assert (rings.clock is not None, rings.seen_by) == (True, "")
+    assert rings.words
+    assert told_of(appeal, "chase", clock="judge") == {"supervisor"}
+    alarm_actions.dismiss_alarm(appeal.pk, city.clerk)
+    assert not Clock.objects.filter(
+        appeal=appeal.pk, kind__in=ALARM_CLOCKS, stopped_at=None
+    ).exists()
 
 
 def test_dismissed_alarm_restores_urgency_and_limits(city: Cast) -> None:

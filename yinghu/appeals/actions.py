@@ -15,6 +15,7 @@ from yinghu.appeals.moving import Conflict, Refused, move
 from yinghu.appeals.phrases import joined, name_detail, said, unit_detail, unit_said
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import (
+    ALARM_CLOCKS,
     DESKS,
     EVERY_STATUS,
     HELD,
@@ -72,7 +73,7 @@ SORT = Verb(
         *_CLASSIFICATION,
         WHY_OPTIONAL,
     ),
-    clocks=ClockChanges(start=(ClockKind.DISPATCH,), stop=(ClockKind.RECEIVE, ClockKind.ALARM)),
+    clocks=ClockChanges(start=(ClockKind.DISPATCH,), stop=(ClockKind.RECEIVE, *ALARM_CLOCKS)),
     adjust_clocks=_sort_clocks,
     new_limits=NewLimits.ALL,
     told=said(gettext_noop("平台已研判")),
@@ -148,7 +149,7 @@ def _correct_clocks(
     if "urgency" not in facts:
         return usual
     danger = facts["urgency"] == Urgency.EMERGENCY
-    return usual._replace(stop=(ClockKind.ALARM,), resume=PAUSABLE if danger else ())
+    return usual._replace(stop=ALARM_CLOCKS, resume=PAUSABLE if danger else ())
 
 
 CORRECT = Verb(
@@ -221,7 +222,7 @@ ANSWER = Verb(
     fields=(WORDS, WHY_OPTIONAL),
     # A returned case may have more running clocks than these of the desk.
     clocks=ClockChanges(
-        start=(ClockKind.FEEDBACK,), stop=(*PAUSABLE, ClockKind.HELP, ClockKind.ALARM)
+        start=(ClockKind.FEEDBACK,), stop=(*PAUSABLE, ClockKind.HELP, *ALARM_CLOCKS)
     ),
     told=said(gettext_noop("平台答复了您")),
     key="r",

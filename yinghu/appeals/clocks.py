@@ -13,7 +13,7 @@ from django.db.models import DateTimeField, F, Func, Min, Q, QuerySet, Value
 from django.db.models.functions import Now
 
 from yinghu.appeals.models import NEVER, Appeal, Clock, ClockLimit
-from yinghu.appeals.states import LIMITED, OF_UNITS, ClockKind, Status
+from yinghu.appeals.states import ALARM_CLOCKS, LIMITED, OF_UNITS, ClockKind, Status
 from yinghu.appeals.verb import NewLimits, Verb
 from yinghu.people.access import Actor
 from yinghu.people.models import Role
@@ -35,7 +35,7 @@ def overdue(now: datetime) -> Q:
 def next_due(appeal: Appeal) -> datetime:
     """Return when the next of the appeal's own clocks is due, or `NEVER`."""
     # A pending ruling counts only while the case is with the dispatcher; alarms have their lane.
-    others: tuple[ClockKind, ...] = (*OF_UNITS, ClockKind.ALARM)
+    others: tuple[ClockKind, ...] = (*OF_UNITS, *ALARM_CLOCKS)
     if appeal.state is not Status.SORTED:
         others = (*others, ClockKind.RULING)
     live = running(appeal.pk).filter(paused_at=None).exclude(kind__in=others)
@@ -90,7 +90,7 @@ def first_due(appeals: Iterable[Appeal], actor: Actor) -> dict[int, Clock]:
     """Return the running clock of this reader that is due first, by appeal id, in one query."""
     others = OF_UNITS if actor.has(Role.DISPATCHER) else (*OF_UNITS, ClockKind.RULING)
     found = Clock.objects.filter(appeal__in=list(appeals), stopped_at__isnull=True)
-    found = found.exclude(kind=ClockKind.ALARM)
+    found = found.exclude(kind__in=ALARM_CLOCKS)
     found = found.filter(~Q(kind__in=others) | Q(unit__in=actor.party_units))
     first: dict[int, Clock] = {}
     for clock in found.order_by("due_at").select_related("unit"):

@@ -12,6 +12,7 @@ from yinghu.appeals.moving import Conflict, Refused, move, told_if_busy
 from yinghu.appeals.numbers import number_of
 from yinghu.appeals.phrases import rating_of, said
 from yinghu.appeals.states import (
+    ALARM_CLOCKS,
     DESKS,
     ENDED,
     OPEN,
@@ -242,7 +243,7 @@ def _withdraw_clocks(
     """An alarm goes on until a desk has looked."""
     if not appeal.alarmed:
         return usual
-    return usual._replace(stop=tuple(kind for kind in usual.stop if kind is not ClockKind.ALARM))
+    return usual._replace(stop=tuple(kind for kind in usual.stop if kind not in ALARM_CLOCKS))
 
 
 WITHDRAW = Verb(

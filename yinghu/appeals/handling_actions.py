@@ -16,6 +16,7 @@ from yinghu.appeals.moving import Conflict, Refused, move
 from yinghu.appeals.phrases import by_requester_or_staff, said, unit_of, unit_said
 from yinghu.appeals.policies import policy
 from yinghu.appeals.states import (
+    ALARM_CLOCKS,
     DESKS,
     EVERY_STATUS,
     HELD,
@@ -336,7 +337,7 @@ RESOLVE = Verb(
             ClockKind.PROGRESS,
             ClockKind.RULING,
             ClockKind.HELP,
-            ClockKind.ALARM,
+            *ALARM_CLOCKS,
         ),
     ),
     told=unit_said(gettext_noop("%s已办结，等您评价")),

@@ -99,6 +99,7 @@ class ClockKind(Labelled):
     GRADE = "grade", _("评哨")
     ACCOUNT = "account", _("督办回复")
     ALARM = "alarm", _("看警报")
+    JUDGE = "judge", _("判断警报")
 
 
 FIRST_TIMES = (
@@ -122,6 +123,9 @@ OF_UNITS = (
     ClockKind.GRADE,
 )
 """Kinds that run for a named unit."""
+
+ALARM_CLOCKS = (ClockKind.ALARM, ClockKind.JUDGE)
+"""Until somebody looks at an alarm, and from then until somebody has judged it."""
 
 ASKED = (*OF_UNITS, ClockKind.ACCOUNT, ClockKind.RULING)
 """Kinds that limit how long a unit or a desk may take to answer somebody."""

@@ -153,6 +153,7 @@ _WAITING_AT = {
     ClockKind.DISPATCH: Reason.DISPATCHER,
     ClockKind.RULING: Reason.DISPATCHER,
     ClockKind.ALARM: Reason.CLERK,
+    ClockKind.JUDGE: Reason.CLERK,
     ClockKind.FEEDBACK: Reason.CALLBACK,
     ClockKind.CONTEST: Reason.COMMAND,
 }

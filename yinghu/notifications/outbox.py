@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from yinghu.appeals.models import Event
 from yinghu.appeals.notify import tell_users
-from yinghu.appeals.states import ClockKind
+from yinghu.appeals.states import ALARM_CLOCKS
 from yinghu.common.privacy.sealing import blind, seal
 from yinghu.notifications.audience import find_audience
 from yinghu.notifications.delivery import queue_deliveries
@@ -68,7 +68,7 @@ def notify_audience(events: Sequence[Event]) -> int:
 
 def _is_urgent(event: Event) -> bool:
     """Is it about an alarm, which somebody has to look at within minutes?"""
-    return verb_of(event).at_alarm or event.facts.get("clock") == ClockKind.ALARM
+    return verb_of(event).at_alarm or event.facts.get("clock") in ALARM_CLOCKS
 
 
 def notify(notifications: Iterable[NewNotification], urgent: Collection[int] = frozenset()) -> int:

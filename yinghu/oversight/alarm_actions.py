@@ -2,7 +2,8 @@
 
 An alarm makes its case 危急 at once, so that the limits of danger hold from filing; dismissing it
 restores the urgency that the case had. It has no table: `Appeal.alarmed` is set until somebody has
-judged, the clock 看警报 runs until somebody looks, and the rest is in the events.
+judged, the clock 看警报 runs until somebody looks and 判断警报 from then on, and the rest is in the
+events.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,17 @@ from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moving import Conflict, move
 from yinghu.appeals.phrases import joined
 from yinghu.appeals.policies import policy
-from yinghu.appeals.states import DESKS, OPEN, PAUSABLE, UNIT, ClockKind, Status, Urgency, Who
+from yinghu.appeals.states import (
+    ALARM_CLOCKS,
+    DESKS,
+    OPEN,
+    PAUSABLE,
+    UNIT,
+    ClockKind,
+    Status,
+    Urgency,
+    Who,
+)
 from yinghu.appeals.verb import (
     WHY,
     WHY_OPTIONAL,
@@ -41,7 +52,7 @@ ALARM = Verb(
     sources=OPEN,
     fields=(WHY,),
     # Danger does not wait for an answer of the requester.
-    clocks=ClockChanges(resume=PAUSABLE),
+    clocks=ClockChanges(stop=(ClockKind.JUDGE,), resume=PAUSABLE),
     new_limits=NewLimits.RUNNING,
     privacy=Privacy.INSIDE,
     detail=lambda event: joined(*event.facts.get("words", ())),
@@ -74,7 +85,7 @@ def alarm(
         if clocks.running(appeal.pk).filter(kind=ClockKind.ALARM).exists():
             raise Conflict("alarmed_already", _("这件诉求已经在报警"))
         facts["was"] = _urgency_without_alarm(appeal, filed=read == 1)
-        since = appeal.filed_at if read == 1 else timezone.now()
+        since = appeal.filed_at if read == 1 and not appeal.alarmed else timezone.now()
         clocks.begin(appeal.pk, ClockKind.ALARM, since, policy("alarm_minutes"))
         return {"alarmed": True, "urgency": Urgency.EMERGENCY.value}
 
@@ -113,8 +124,17 @@ ACKNOWLEDGE = Verb(
 
 @ACKNOWLEDGE.action
 def acknowledge(appeal_id: int, actor: Actor, *, expect: int | None = None) -> Event:
-    """Say by name that somebody is looking; the alarm falls silent for the others."""
-    return move(appeal_id, actor, ACKNOWLEDGE, None, expect=expect)
+    """Say by name that somebody is looking; the alarm falls silent for the others.
+
+    It rings again if nobody has judged it in the set time (`reactions.ring_again`).
+    """
+
+    def change(appeal: Appeal) -> dict[str, Any]:
+        minutes = policy("alarm_judge_minutes")
+        clocks.begin(appeal.pk, ClockKind.JUDGE, timezone.now(), minutes)
+        return {}
+
+    return move(appeal_id, actor, ACKNOWLEDGE, change, expect=expect)
 
 
 CONFIRM = Verb(
@@ -125,7 +145,7 @@ CONFIRM = Verb(
     who=_AT_ALARM_DESKS,
     sources=frozenset(Status),
     fields=(WHY_OPTIONAL,),
-    clocks=ClockChanges(stop=(ClockKind.ALARM,)),
+    clocks=ClockChanges(stop=ALARM_CLOCKS),
     flag="alarmed",
     privacy=Privacy.PRIVATE,
     lists=_LANE,
@@ -150,7 +170,7 @@ DISMISS = Verb(
     who=_AT_ALARM_DESKS,
     sources=frozenset(Status),
     fields=(WHY_OPTIONAL,),
-    clocks=ClockChanges(stop=(ClockKind.ALARM,)),
+    clocks=ClockChanges(stop=ALARM_CLOCKS),
     new_limits=NewLimits.ALL,
     flag="alarmed",
     privacy=Privacy.PRIVATE,

@@ -68,7 +68,7 @@ WITH due AS MATERIALIZED (
                                   'due', due_at, 'unit_id', unit_id)),
            klass, category_id, case_unit_id, area_id, %(now)s
     FROM step
-    RETURNING id, appeal_id, facts->>'clock' = 'alarm' AS of_alarm
+    RETURNING id, appeal_id, facts->>'clock' IN ('alarm', 'judge') AS of_alarm
 ), bumped AS (
     UPDATE appeals_appeal AS appeal SET version = version + said.n
     FROM (SELECT appeal_id, count(*) AS n FROM step GROUP BY appeal_id) AS said

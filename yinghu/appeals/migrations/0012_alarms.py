@@ -7,9 +7,12 @@ FORWARD = """
 INSERT INTO appeals_chasestep (kind, percent, minutes, act, tell, active) VALUES
     ('alarm', 100, 0, 'report', 'supervisor', true),
     ('alarm', 200, 0, 'report', 'command', true),
-    ('alarm', 300, 0, 'report', 'command', true);
+    ('alarm', 300, 0, 'report', 'command', true),
+    ('alarm', 600, 0, 'report', 'command', true),
+    ('alarm', 1200, 0, 'report', 'command', true),
+    ('judge', 100, 0, 'report', 'supervisor', true);
 """
-BACKWARD = "DELETE FROM appeals_chasestep WHERE kind = 'alarm';"
+BACKWARD = "DELETE FROM appeals_chasestep WHERE kind IN ('alarm', 'judge');"
 
 
 class Migration(migrations.Migration):
@@ -30,12 +33,12 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='clock',
             name='kind',
-            field=models.CharField(choices=[('receive', '接收'), ('dispatch', '派单'), ('respond', '响应'), ('arrive', '到场'), ('solve', '解决'), ('feedback', '反馈'), ('progress', '报进展'), ('ruling', '裁定'), ('help', '协办'), ('whistle', '报到'), ('measures', '四要素'), ('contest', '异议裁定'), ('grade', '评哨'), ('account', '督办回复'), ('alarm', '看警报')], max_length=8),
+            field=models.CharField(choices=[('receive', '接收'), ('dispatch', '派单'), ('respond', '响应'), ('arrive', '到场'), ('solve', '解决'), ('feedback', '反馈'), ('progress', '报进展'), ('ruling', '裁定'), ('help', '协办'), ('whistle', '报到'), ('measures', '四要素'), ('contest', '异议裁定'), ('grade', '评哨'), ('account', '督办回复'), ('alarm', '看警报'), ('judge', '判断警报')], max_length=8),
         ),
         migrations.AlterField(
             model_name='clocklimit',
             name='kind',
-            field=models.CharField(choices=[('receive', '接收'), ('dispatch', '派单'), ('respond', '响应'), ('arrive', '到场'), ('solve', '解决'), ('feedback', '反馈'), ('progress', '报进展'), ('ruling', '裁定'), ('help', '协办'), ('whistle', '报到'), ('measures', '四要素'), ('contest', '异议裁定'), ('grade', '评哨'), ('account', '督办回复'), ('alarm', '看警报')], max_length=8),
+            field=models.CharField(choices=[('receive', '接收'), ('dispatch', '派单'), ('respond', '响应'), ('arrive', '到场'), ('solve', '解决'), ('feedback', '反馈'), ('progress', '报进展'), ('ruling', '裁定'), ('help', '协办'), ('whistle', '报到'), ('measures', '四要素'), ('contest', '异议裁定'), ('grade', '评哨'), ('account', '督办回复'), ('alarm', '看警报'), ('judge', '判断警报')], max_length=8),
         ),
         migrations.AlterField(
             model_name='event',
