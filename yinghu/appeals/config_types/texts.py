@@ -1,5 +1,6 @@
 """Configuration of the texts in `appeals.city_texts`, each with our default."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -43,7 +44,18 @@ class TextForm(ConfigForm):
         for name, most in self._most().items():
             if len(cleaned.get(name, "")) > most:
                 self.add_error(name, _("太长了，这里最多 %d 个字") % most)
+        self._check_pattern(cleaned)
         return cleaned
+
+    def _check_pattern(self, cleaned: State) -> None:
+        place = city_texts.TEXTS.get(self.key)
+        if place is None:
+            return
+        words = cleaned.get("words", "")
+        if place.pattern and words and not re.fullmatch(place.pattern, words):
+            self.add_error("words", _("要写成这样：%s") % place.example)
+        if place.same_everywhere and cleaned.get("words_en"):
+            self.add_error("words_en", _("这一项各种语言都一样，写在“中文”一栏就可以了"))
 
 
 class TextType(ConfigType):
@@ -119,7 +131,9 @@ class TextType(ConfigType):
         names = [
             _(city_texts.TEXTS[key].where)
             for key in half
-            if key in city_texts.TEXTS and key != "hotline"
+            if key in city_texts.TEXTS
+            and key != "hotline"
+            and not city_texts.TEXTS[key].same_everywhere
         ]
         return [_("只写了中文，英文页面上还是原来的：%s") % _("、").join(names)] if names else []
 
