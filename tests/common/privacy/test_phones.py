@@ -12,6 +12,7 @@ from yinghu.common.privacy.phones import (
     call_for,
     certain_phone,
     is_verified,
+    may_be_mistyped,
     normal_phone,
     phone_to_keep,
 )
@@ -60,6 +61,15 @@ def test_what_to_dial_is_said_as_people_write_it() -> None:
     assert str(call_for("+393331234567", "0571")) == "+39 333 123 4567"
     # Without an area code a local number is dialled as it is.
     assert str(call_for("84664163", "")) == "84664163"
+
+
+def test_number_that_may_be_mistyped_is_told_from_unusual_ones() -> None:
+    for text, kept, _certain, dialled in KEPT:
+        assert may_be_mistyped(kept) == (dialled is None or not dialled.startswith("+")), text
+    for text in ("1381234567", "138123456789", "660123", "微信 wx12345678", "05718888"):
+        assert may_be_mistyped(phone_to_keep(text)), text
+    for text in ("84664163", "8466-4163", "0571-88888888转801", "086-13812345678"):
+        assert not may_be_mistyped(phone_to_keep(text)), text
 
 
 @given(st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True))

@@ -123,6 +123,22 @@ def test_desk_reads_and_calls_a_phone_kept_as_written(browse: Browse) -> None:
     refresh_texts()
 
 
+def test_phone_that_may_be_mistyped_is_asked_about_once(browse: Browse) -> None:
+    """A digit too few is usually a slip, but who insists is not turned away."""
+    client = browse()
+    page = file(client, phone="1381234567")
+    assert page.status_code == 422
+    said = text_of(page)
+    assert "这个号码可能写错了" in said
+    assert 'name="odd_phone" value="1381234567"' in said
+    assert f"{WORDS}</textarea>" in said
+    other = file(client, phone="1381234568", odd_phone="1381234567")
+    assert other.status_code == 422
+    page = file(client, phone="1381234567", odd_phone="1381234567")
+    assert page.status_code == 302
+    assert unseal(Appeal.objects.get().phone) == "1381234567"
+
+
 def test_verified_phone_carries_no_mark(browse: Browse) -> None:
     file(browse(), phone="13812345678", name="王小明")
     page = browse("operator").post(

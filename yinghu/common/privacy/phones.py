@@ -31,6 +31,7 @@ _EXTENDED = re.compile(
     r"(.*[0-9)])\s*(?:转|轉|分机|分機|内线|內線|ext\.?|x|#|[-,;])+\s*:?\s*([0-9]{1,6})",
     re.IGNORECASE,
 )
+_LOCAL = re.compile(r"[2-9][0-9]{6,7}")
 _LISTED = re.compile(r"[/,，;；、|]+")
 
 
@@ -127,6 +128,12 @@ def call_for(kept: str, area_code: str) -> PhoneCall | None:
     return PhoneCall(bare) if bare.isdecimal() else None
 
 
+def may_be_mistyped(kept: str) -> bool:
+    """Is a phone neither a valid number, with or without extension, nor a local one?"""
+    call = call_for(kept, "")
+    return not kept or not (call and (call.number.startswith("+") or _LOCAL.fullmatch(call.number)))
+
+
 def _parts(plain: str) -> Iterator[str]:
     """The whole text, then its parts that may each be a number."""
     yield plain
@@ -147,5 +154,6 @@ def _number(part: str) -> str:
 
 def _completed(part: str, area_code: str) -> str:
     bare = re.sub(r"[\s\-]", "", part)
-    local = area_code and re.fullmatch(r"[2-9][0-9]{5,7}", bare)
-    return normal_phone(f"{area_code}{bare}") if local else ""
+    if not _LOCAL.fullmatch(bare):
+        return ""
+    return normal_phone(f"{area_code}{bare}") if area_code else bare

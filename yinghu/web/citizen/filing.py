@@ -28,6 +28,7 @@ from yinghu.appeals.models import Category
 from yinghu.appeals.numbers import number_of, track_token
 from yinghu.common import photos, rate_limit
 from yinghu.common.photos import BadPhoto, NoRoom, StoredPhoto
+from yinghu.common.privacy.phones import may_be_mistyped
 from yinghu.common.privacy.sealing import blind
 from yinghu.intake.drafts import POINT, City, Draft, check, read_point
 from yinghu.intake.receive import Incoming, Received, raw_of, receive
@@ -72,6 +73,8 @@ class Sheet:
     problem: str = ""
     photos_lost: bool = False
     set_aside: list[str] = field(default_factory=list)
+    odd_phone: str = ""
+    """A phone that may be mistyped: it is taken if the form is sent with it again."""
     unknown_place: bool = False
 
     def show(self, request: HttpRequest, status: int = 200, template: str = "") -> HttpResponse:
@@ -256,7 +259,21 @@ def _check_draft(sheet: Sheet) -> Filing | None:
     for fault in refused:
         form.add_fault(fault)
     sheet.set_aside += [_(_SET_ASIDE[fault.code]) for fault in spared]
+    if _asks_about_phone(sheet, report.filing.phone):
+        return None
     return None if refused else report.filing
+
+
+def _asks_about_phone(sheet: Sheet, phone: str) -> bool:
+    """Ask once whether a phone that may be mistyped is right."""
+    if not phone or not may_be_mistyped(phone):
+        return False
+    sheet.odd_phone = phone
+    if sheet.form.data.get("odd_phone") == phone:
+        return False
+    said = _("这个号码可能写错了，请核对。没有错的话，再按一次“提交”，我们照样记下。")
+    sheet.form.add_error("phone", said)
+    return True
 
 
 def _keep_photos(sheet: Sheet, pictures: Iterable[UploadedFile[Any]]) -> tuple[StoredPhoto, ...]:
