@@ -95,6 +95,10 @@ def metres_outside(lon: float, lat: float) -> float | None:
     an outline or a centre. Good to a few per cent near the city.
     """
     known = _known()
+    point = shapely.Point(lon, lat)
+    if any(outline.intersects(point) for _code, outline in known.outlines):
+        # Much faster than a distance: these outlines are prepared.
+        return 0.0
     distances = [
         float(centres.metres_to(lon, lat).min()) - REACH[level]
         for level, centres in known.bare_centres.items()

@@ -167,6 +167,12 @@ def test_case_is_found_again_by_the_phone_as_it_was_written(browse: Browse) -> N
     assert client.post("/find", {"number": appeal.number, "phone": ""}).status_code == 404
 
 
+def test_form_names_no_channel(browse: Browse) -> None:
+    for channel in ("whistle", "hotline", "api"):
+        file(browse(), channel=channel)
+    assert set(Appeal.objects.values_list("channel", flat=True)) == {"web"}
+
+
 def test_uncertain_phone_connects_nobody(browse: Browse) -> None:
     """Two who left one number of a switchboard are not one caller."""
     for _turn in range(2):

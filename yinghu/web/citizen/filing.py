@@ -219,10 +219,17 @@ def _explain_second_appeal(request: HttpRequest, first: int) -> None:
     )
 
 
+_NO_POSITION = gettext_noop(
+    "手机没有定到位置，所以没有记下位置；其余的都收到了。"
+    "要人上门的，请在进度页的“补充情况”里写明地点。"
+)
 _SET_ASIDE: Final = {
-    "bad_point": gettext_noop("手机没有定到位置，所以没有记下位置；其余的都收到了。"),
-    "null_point": gettext_noop("手机没有定到位置，所以没有记下位置；其余的都收到了。"),
-    "far_point": gettext_noop("您给的位置离本市太远，没有记下；其余的都收到了。"),
+    "bad_point": _NO_POSITION,
+    "null_point": _NO_POSITION,
+    "far_point": gettext_noop(
+        "您给的位置离本市太远，没有记下；其余的都收到了。"
+        "要人上门的，请在进度页的“补充情况”里写明地点。"
+    ),
 }
 """What the requester reads of a point that was not kept, by the fault's code."""
 
