@@ -21,7 +21,7 @@ from yinghu.places.models import Area
 Check = Callable[..., dict[str, Any]]
 
 
-def point_of(code: str) -> dict[str, float]:
+def point_of(code: str) -> dict[str, Any]:
     """The centre of an area."""
     area = Area.objects.get(pk=code)
     assert area.lon is not None
@@ -64,7 +64,7 @@ def test_named_area_and_sticker_outrank_address_and_point(api: Api) -> None:
 
 
 def test_point_that_cannot_be_right_is_refused_in_words(api: Api, problem: Check) -> None:
-    points = [
+    points: list[tuple[dict[str, Any], str, str]] = [
         ({"lon": 0.0, "lat": 0.0}, "null_point", "0,0"),
         ({"lon": 116.4, "lat": 39.9}, "far_point", "20 公里"),
         ({"lon": 29.306, "lat": 75.0}, "far_point", "写反"),

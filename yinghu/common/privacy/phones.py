@@ -63,6 +63,8 @@ def phone_to_keep(text: str) -> str:
     E.164 if that keeps every digit, else the text as written; "" if nobody can be called by it.
     """
     text = text.strip()
+    if _CHINESE_MOBILE.fullmatch(text) and (number := normal_phone(text)):
+        return number
     if not text or len(text) > MAX_WRITTEN or _MASKED.search(text):
         return ""
     plain = unicodedata.normalize("NFKC", text)
