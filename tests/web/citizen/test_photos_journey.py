@@ -54,7 +54,7 @@ def test_photos_that_cannot_be_taken_are_told_and_the_others_stay(
     )
     expect(page.locator(".strip li")).to_have_count(3)
     # Chromium does not open HEIC, the server does.
-    expect(page.locator(".strip .no-preview")).to_have_text("苹果手机.heic")
+    expect(page.get_by_role("img", name="苹果手机.heic")).to_have_text("HEIC")
     expect(page.locator("[name=words]")).to_have_value(WORDS)
     browser_checks.no_violations(page)
     browser_checks.taps(page)

@@ -268,8 +268,10 @@
         // The browser cannot show it; the server can.
         var name = document.createElement("span");
         name.className = "no-preview";
-        name.textContent = file.name;
-        name.title = says.noPreview;
+        name.textContent = (/\.(\w{1,5})$/.exec(file.name) || ["", "?"])[1].toUpperCase();
+        name.title = file.name + " · " + says.noPreview;
+        name.setAttribute("role", "img");
+        name.setAttribute("aria-label", file.name);
         image.replaceWith(name);
       };
       image.src = URL.createObjectURL(file);
