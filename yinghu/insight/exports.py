@@ -41,7 +41,9 @@ def case_lines(
     """Return the masked lines of the cases with lower ids than `before`, newest first, and the id
     to go on before; None at the end.
     """
-    found = found.select_related("category", "area", "unit").defer("area__outline")
+    suggested = ("suggestion__category", "suggestion__area")
+    found = found.select_related("category", "area", "unit", *suggested)
+    found = found.defer("area__outline", "suggestion__area__outline")
     found = found.order_by("-id") if before is None else found.filter(pk__lt=before).order_by("-id")
     cases = list(found[:BATCH])
     due = clocks.first_due(cases, actor)
@@ -55,8 +57,8 @@ def _cells(appeal: Appeal, due_at: datetime | None, actor: Actor) -> dict[str, s
         "number": appeal.number,
         "status": status_label(appeal.state),
         "urgency": _(Urgency(appeal.urgency).label),
-        "category": name_of(appeal.category) if appeal.category else "",
-        "area": name_of(appeal.area) if appeal.area else "",
+        "category": _decided_or_suggested(appeal, "category"),
+        "area": _decided_or_suggested(appeal, "area"),
         "unit": name_of(appeal.unit) if appeal.unit else "",
         "channel": appeal.channel,
         "filed_at": _at(appeal.filed_at),
@@ -65,6 +67,15 @@ def _cells(appeal: Appeal, due_at: datetime | None, actor: Actor) -> dict[str, s
         "phone": masked.phone if masked else "",
         "words": without_numbers(f"{appeal.title} {appeal.body}".strip())[:_MOST_WORDS],
     }
+
+
+def _decided_or_suggested(appeal: Appeal, name: str) -> str:
+    """Name the category or area; one that is only suggested is marked as such."""
+    if decided := getattr(appeal, name):
+        return name_of(decided)
+    suggestion = getattr(appeal, "suggestion", None)
+    suggested = suggestion and getattr(suggestion, name)
+    return _("%s（系统建议）") % name_of(suggested) if suggested else ""
 
 
 def _at(moment: datetime) -> str:

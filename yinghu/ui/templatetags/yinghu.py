@@ -191,11 +191,17 @@ register.simple_tag(times.time_words)
 
 @register.simple_tag
 def clock(running: Clock, bare: bool = False) -> SafeString:
-    """Draw a clock: its kind and the time left, late or paused; `times.js` keeps it up to date."""
-    left = running.due_at - timezone.now()
+    """Draw a clock: its kind and the time left, late or paused; `times.js` keeps it up to date.
+
+    One that is paused for a ruling shows the time left for that.
+    """
     named = "" if bare else _(ClockKind(running.kind).label)
     if named and running.unit_id:
         named = f"{named} · {name_of(running.unit)}"
+    if running.awaited is not None:
+        running, waits = running.awaited, _("等裁定")
+        named = f"{named} · {waits}" if named else waits
+    left = running.due_at - timezone.now()
     paused = running.paused_at is not None
     if paused:
         look, symbol = "secondary", "clock-pause"

@@ -4,6 +4,7 @@
 (function () {
   var CALM = 350; // ms after a case is drawn during which presses are ignored as repeats
   var KEEP = 30000; // ms for which a prefetched case may be shown
+  var GAP = /【[^【】0-9]{0,30}】|\{[^{}0-9]{0,30}\}|[_＿]{2,}/; // to be filled in; see reply_gaps.py
   var ahead = new Map(), drawnAt = 0, calm = 0, soon = 0, told = 0;
   var sender = window.yinghuSend, ask = sender.ask, parsed = sender.parsed, note = sender.note;
   function words(name) { return document.getElementById("desk-words").dataset[name]; }
@@ -185,6 +186,8 @@
     }
     var fill = plain && event.target.closest("[data-fill]");
     if (fill) { event.preventDefault(); fillIn(fill); }
+    var take = plain && event.target.closest("[data-take]");
+    if (take) { event.preventDefault(); takeOffer(take); }
     var view = plain && event.target.closest("[data-only]:not(#case)");
     if (view) only(view.dataset.only);
     if (plain && event.target.closest("[data-keys]")) document.getElementById("keys").showModal();
@@ -214,7 +217,15 @@
     field.dispatchEvent(new Event("input", { bubbles: true }));
     field.rows = 4;
     field.focus();
-    field.setSelectionRange(field.value.length, field.value.length);
+    var gap = GAP.exec(field.value), at = gap ? gap.index : field.value.length;
+    field.setSelectionRange(at, gap ? at + gap[0].length : at);
+  }
+  function takeOffer(link) {
+    var field = link.closest(".offered").querySelector("input");
+    field.value = link.dataset.take;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    link.closest(".offer").remove();
+    field.focus();
   }
   function only(which) {
     var part = theCase();
