@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 
 from tests.cast import Cast, file_one
-from tests.web.cases.test_views import FUTIAN, exported, listed
-from tests.web.conftest import Browse, text_of
+from tests.web.cases.test_views import FUTIAN, listed
+from tests.web.conftest import Browse, csv_of, text_of
 from yinghu.appeals import actions
 from yinghu.appeals.models import Appeal
 from yinghu.triage.models import Suggestion
@@ -104,6 +104,6 @@ def test_counts_of_saved_filters_and_export_agree_with_the_list(
     assert found is not None
     query, n = found[1].replace("&amp;", "&"), found[2]
     assert n == count(client, query) == "2"
-    lines = exported(client, "?category=milk").splitlines()
+    lines = csv_of(client.get("/desk/cases.csv?category=milk")).splitlines()
     assert len(lines) == 3
     assert sum("奶粉（系统建议）" in line for line in lines) == 1

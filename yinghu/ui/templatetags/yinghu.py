@@ -34,15 +34,15 @@ from yinghu.people import disclosure
 from yinghu.people.access import Actor, desks_of, forces_of
 from yinghu.people.disclosure import Person
 from yinghu.places import locate
-from yinghu.ui import event_text, navigation, requests, times
+from yinghu.ui import event_text, navigation, phones, requests, times
 from yinghu.ui.forms import SeveralInput
 from yinghu.ui.timeline import Story
 from yinghu.verbs import PRIVATE, VERBS, verb_of
 
 register = template.Library()
 
-ALARMS_SHOWN = 3
-"""Alarms in the header."""
+ALARMS_SHOWN = 1
+"""Alarms in the header, whose height must not change."""
 ALARMS_ON_PAGE = 100
 """Alarms on their own page; further ones follow when some of these have been judged."""
 
@@ -184,6 +184,7 @@ def distance(metres: float | None) -> str:
     return _("约 %s 公里") % shown
 
 
+register.filter("phone", phones.draw_phone)
 register.filter("ago", times.since)
 register.filter("day_time", times.day_time)
 register.simple_tag(times.time_words)
