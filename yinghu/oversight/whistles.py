@@ -91,7 +91,8 @@ def called(appeal: Appeal, actor: Actor) -> list[Unit]:
 def arrival(appeal: Appeal, actor: Actor) -> datetime | None:
     """Return when a unit of the actor reported in that has not entered the four elements yet."""
     found = Summons.objects.filter(whistle__appeal=appeal, unit__in=actor.party_units, measures="")
-    return found.aggregate(at=Max("reported_at"))["at"]
+    came: datetime | None = found.aggregate(at=Max("reported_at"))["at"]
+    return came
 
 
 def ratings(*, came: bool) -> tuple[Satisfaction, ...]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client, TestCase
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -156,7 +156,7 @@ def test_interrupted_move_to_a_new_calendar_is_continued(admin: Client, city: Ca
     assert Clock.objects.get(pk=working.pk).due_at == shift(start, 10 * 450)
 
 
-def imported(admin: Client, kind: str, table: str, **given: str) -> HttpResponse:
+def imported(admin: Client, kind: str, table: str, **given: str) -> Any:
     """Preview a file, and confirm it if an answer is given."""
     page = f"/setup/{kind}/-/import"
     shown = admin.post(page, {"file": SimpleUploadedFile("table.csv", table.encode())})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from django.test import Client
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(params=["few", "many"])
 def cases(
     request: pytest.FixtureRequest, city: Cast, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dict[str, Appeal]]:
+) -> dict[str, Appeal]:
     """Cases with decided and with suggested values; found one by one, or by a subquery."""
     if request.param == "many":
         monkeypatch.setattr(suggested, "FEW", 0)

@@ -119,10 +119,12 @@ def test_alarm_moves_nothing_and_takes_no_focus(
     # it changes, does not become a press on it.
     expect(phone.locator("#alarms:not(.is-fresh)")).to_have_count(1)
     phone.evaluate(
-        """new MutationObserver(() => {
+        """const lane = document.getElementById('alarms');
+        new MutationObserver(() => {
+            if (!lane.classList.contains('is-fresh')) return;
             const hit = document.elementFromPoint(180, 20);
-            document.documentElement.dataset.hit ||= hit.closest('#alarms') ? 'alarm' : 'page';
-        }).observe(document.getElementById('alarms'), {attributeFilter: ['class']})"""
+            document.documentElement.dataset.hit = hit.closest('#alarms') ? 'alarm' : 'page';
+        }).observe(lane, {attributeFilter: ['class']})"""
     )
     alarm_actions.acknowledge(alarms[0].pk, live_city.clerk)
     expect(phone.locator("html[data-hit]")).to_have_attribute("data-hit", "page")

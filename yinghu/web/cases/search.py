@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils.html import conditional_escape, format_html_join
@@ -75,14 +76,21 @@ def match_query(
 
 
 def _with_number_part(digits: str) -> RawSQL:
-    """Ids whose number has these digits in a row, read from the primary key by ranges."""
+    """Ids whose number has these digits in a row.
+
+    Read beforehand, by ranges of the primary key: as a part of the whole query, PostgreSQL would
+    compare every case with every range.
+    """
     newest = Appeal.objects.order_by("-id").values_list("pk", flat=True).first() or 0
     ranges = ids_with_part(digits, newest)
-    return RawSQL(
-        "SELECT given.id FROM unnest(%s::bigint[], %s::bigint[]) AS part(first, last)"
-        " JOIN appeals_appeal AS given ON given.id BETWEEN part.first AND part.last",
-        [[first for first, _last in ranges], [last for _first, last in ranges]],
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT appeal.id FROM unnest(%s::bigint[], %s::bigint[]) AS part(low, high)"
+            " JOIN appeals_appeal AS appeal ON appeal.id BETWEEN part.low AND part.high",
+            [[low for low, _high in ranges], [high for _low, high in ranges]],
+        )
+        ids = [row[0] for row in cursor.fetchall()]
+    return RawSQL("SELECT unnest(%s::bigint[])", [ids])
 
 
 def excerpt(text: str, query: str) -> SafeString:
