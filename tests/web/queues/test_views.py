@@ -182,6 +182,20 @@ def test_search_finds_answers_to_category_questions(browse: Browse, city: Cast) 
         assert numbers(client.get("/desk/search", {"q": query})) == [appeal.number]
 
 
+def test_open_case_is_marked_in_the_list_even_from_a_later_page(browse: Browse, city: Cast) -> None:
+    cases = [file_one(f"第{n}件", phone="") for n in range(PAGE_SIZE + 2)]
+    client, last = browse("clerk"), cases[-1].number
+    marked = re.compile(r'id="row-([0-9-]+)"\s+href="[^"]*"( aria-current="true")?')
+    for address in (f"/desk/triage?case={last}", f"/desk/triage?part=rows&case={last}"):
+        rows = marked.findall(text_of(client.get(address, headers={"HX-Request": "true"})))
+        assert len(rows) == PAGE_SIZE + 1
+        assert [number for number, is_open in rows if is_open] == [last] == [rows[0][0]]
+    # A case that is not on this desk is not put into its list.
+    actions.sort(cases[-1].pk, city.clerk, category="milk")
+    rows = marked.findall(text_of(client.get(f"/desk/triage?case={last}")))
+    assert last not in dict(rows)
+
+
 def test_search_by_any_part_of_a_number_in_scope_only(browse: Browse, city: Cast) -> None:
     appeals = [file_one(phone="") for _turn in range(12)]
     shown = {a.number: a.number.replace("-", "") for a in reversed(appeals)}

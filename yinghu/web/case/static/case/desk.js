@@ -60,6 +60,7 @@
     var desks = document.getElementById("desks"), counted = page.getElementById("desks");
     if (desks && counted) desks.innerHTML = counted.innerHTML;
     window.scrollTo(0, 0);
+    showOpenRow();
     drawn(main);
     if (desks) window.htmx.process(desks);
     follow();
@@ -108,6 +109,10 @@
     var all = rows(), at = all.indexOf(document.activeElement);
     if (at < 0) at = all.findIndex(function (row) { return row.classList.contains("chosen"); });
     all.forEach(function (row, n) { row.tabIndex = n === Math.max(at, 0) ? 0 : -1; });
+  }
+  function showOpenRow() {
+    var row = isWide() && document.querySelector(".split #rows .chosen");
+    if (row) row.scrollIntoView({ block: "nearest" });
   }
   document.addEventListener("focusin", function (event) {
     if (event.target.matches(".split #rows .row-item")) rove();
@@ -353,5 +358,5 @@
     if (done) event.preventDefault();
   });
 
-  if (root()) wake(document);
+  if (root()) { showOpenRow(); wake(document); }
 })();
