@@ -7,12 +7,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
 from tests.api.conftest import Api
 from tests.oversight.clock import pass_time
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moving import MAX_WORDS
+from yinghu.oversight.models import Whistle
 from yinghu.verbs import VERBS
 
 Check = Callable[..., dict[str, Any]]
@@ -29,7 +29,7 @@ CALL = {
     "why": "老人缺药",
 }
 SHARED = {"unit": "force-medical", "why": "请协调床位"}
-NOW = "now"
+WHISTLED = "when the whistle was blown"
 """Replaced when it is sent: a test may run minutes after the import."""
 
 # verb: (source status, actor, fields, target status, refused actor, refusal status)
@@ -95,7 +95,7 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str, str, int]] = {
     "measures": (
         "handling",
         "health-handler",
-        {"received": NOW, "spoken_to": "社区老王", "why": "派车", "until": LATER},
+        {"received": WHISTLED, "spoken_to": "社区老王", "why": "派车", "until": LATER},
         "handling",
         "food-handler",
         404,
@@ -181,8 +181,8 @@ def _check_verb(api: Api, problem: Check, verb: str) -> None:
 
     for earlier, done, given in BEFORE.get(verb, ()):
         assert api.do(earlier, number, done, **given).status_code == 200
-    if fields.get("received") == NOW:
-        fields = fields | {"received": timezone.now().isoformat()}
+    if fields.get("received") == WHISTLED:
+        fields = fields | {"received": Whistle.objects.latest("pk").at.isoformat()}
     before = Appeal.objects.get(pk=filed["id"])
     code = "not_found" if refusal == 404 else "not_allowed"
     problem(api.do(who(wrong), number, verb, **fields), refusal, code)

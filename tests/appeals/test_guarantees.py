@@ -13,7 +13,7 @@ from tests.cast import PHONE, Cast, file_one, taken_milk
 from yinghu.appeals import actions, closing_actions, handling_actions, moving
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Appeal, Event, Untallied
-from yinghu.appeals.numbers import id_of, id_of_token, number_of, track_token
+from yinghu.appeals.numbers import id_of, id_of_token, ids_with_part, number_of, track_token
 from yinghu.common.privacy.opening import unseal
 from yinghu.common.privacy.sealing import blind
 from yinghu.intake.models import Message
@@ -250,3 +250,28 @@ def test_every_event_is_queued_for_the_tally(city: Cast) -> None:
     assert set(Untallied.objects.values_list("event_id", flat=True)) == set(
         Event.objects.values_list("pk", flat=True)
     )
+
+
+@pytest.mark.parametrize(
+    ("newest", "parts"),
+    [
+        (0, ("000", "123")),
+        (4_321, ("000", "012", "432", "4321", "00004321", "0123", "1230", "999")),
+        (21_000, ("000", "209", "0209", "002099", "77777", "1000")),
+    ],
+)
+def test_ids_are_found_by_any_part_of_their_number(newest: int, parts: tuple[str, ...]) -> None:
+    written = {each: number_of(each).replace("-", "") for each in range(newest + 1)}
+    for part in parts:
+        ranges = ids_with_part(part, newest)
+        found = {each for first, last in ranges for each in range(first, last + 1)}
+        assert {each for each in found if each <= newest} == {
+            each for each, digits in written.items() if part in digits
+        }, part
+
+
+def test_zeros_in_front_are_digits_of_a_number_up_to_eight() -> None:
+    newest = 100_000_123
+    ranges = ids_with_part("000000123", newest)
+    assert ids_with_part("00000123", newest)
+    assert not any(first <= 123 <= last for first, last in ranges)

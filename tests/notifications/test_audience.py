@@ -21,6 +21,7 @@ from yinghu.notifications.models import Notification
 from yinghu.oversight import actions as oversight_actions
 from yinghu.oversight import sweep, whistle_actions
 from yinghu.oversight.actions import CHASE
+from yinghu.oversight.models import Whistle
 from yinghu.people.access import SYSTEM, Actor, actor_of
 from yinghu.people.models import Level, Post, Role, Unit, User
 from yinghu.reactions import react
@@ -235,7 +236,7 @@ def test_whistle_notifies_called_units_and_answers_the_whistler(city: Cast) -> N
     four = whistle_actions.measures(
         appeal.pk,
         city.urban,
-        received=timezone.now(),
+        received=Whistle.objects.get(appeal=appeal).at,
         spoken_to="王主任",
         why="换灯",
         until=tomorrow(),

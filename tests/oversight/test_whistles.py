@@ -17,7 +17,7 @@ from yinghu import verbs
 from yinghu.appeals import actions, clocks, closing_actions, handling_actions, inboxes, moving
 from yinghu.appeals.models import Appeal
 from yinghu.oversight import whistle_actions, whistles
-from yinghu.oversight.models import Summons
+from yinghu.oversight.models import Summons, Whistle
 from yinghu.oversight.whistle_actions import WHISTLE
 from yinghu.oversight.whistle_figures import answering
 from yinghu.people.models import Post, Unit
@@ -46,10 +46,10 @@ def call(**other: Any) -> dict[str, Any]:
 
 
 def elements(**other: Any) -> dict[str, Any]:
-    """Arguments of `measures`, overridden by `other`."""
+    """Arguments of `measures` for the last whistle, overridden by `other`."""
     now = timezone.now()
     return {
-        "received": now,
+        "received": Whistle.objects.latest("pk").at,
         "spoken_to": "社区老王",
         "why": "要求加装净化器",
         "until": now + timedelta(days=2),
@@ -112,6 +112,57 @@ def test_whistle_with_one_late_unit_from_call_to_grade(city: Cast) -> None:
         "bureau-environment",
     }
     assert answering(timezone.now(), scopes=("330782100",)) == []
+
+
+@pytest.mark.django_db
+def test_whistle_is_received_after_it_was_blown_and_before_the_unit_came(city: Cast) -> None:
+    appeal = at_community(city)
+    community, bureau = login("community-head"), login("bureau-handler")
+    first = call(units=["bureau-environment"], until=timezone.now() + timedelta(hours=4))
+    whistle_actions.whistle(appeal.pk, community, **first)
+    pass_time(2, appeal)
+    whistle_actions.report_in(appeal.pk, bureau)
+    pass_time(1, appeal)
+    (came,) = Summons.objects.all()
+    assert came.reported_at is not None
+    after = elements(received=came.reported_at + timedelta(minutes=5))
+    refused("too_late", whistle_actions.measures, appeal, bureau, **after)
+    before = elements(received=came.whistle.at - timedelta(minutes=5))
+    refused("too_early", whistle_actions.measures, appeal, bureau, **before)
+    done = elements(until=came.reported_at)
+    refused("past", whistle_actions.measures, appeal, bureau, **done)
+    # A form gives whole minutes: what is kept is not before the whistle.
+    minute = came.whistle.at.replace(second=0, microsecond=0)
+    whistle_actions.measures(appeal.pk, bureau, **elements(received=minute))
+    came.refresh_from_db()
+    assert came.received_at == came.whistle.at
+    assert came.done_by is not None
+    assert came.whistle.at <= came.received_at <= came.reported_at < came.done_by
+
+
+@pytest.mark.django_db
+def test_measures_for_two_whistles_keep_each_in_order(city: Cast) -> None:
+    appeal = at_community(city)
+    community, bureau = login("community-head"), login("bureau-handler")
+    once = call(units=["bureau-environment"], until=timezone.now() + timedelta(hours=9))
+    whistle_actions.whistle(appeal.pk, community, **once)
+    pass_time(2, appeal)
+    whistle_actions.report_in(appeal.pk, bureau)
+    pass_time(1, appeal)
+    # The town whistles too, and the unit comes again.
+    actor = city.commander
+    whistle_actions.whistle(appeal.pk, actor, **once)
+    whistle_actions.report_in(appeal.pk, bureau)
+    one, two = Summons.objects.order_by("pk")
+    assert one.whistle.at is not None
+    whistle_actions.measures(appeal.pk, bureau, **elements(received=one.whistle.at))
+    for each in Summons.objects.select_related("whistle"):
+        assert each.measures == "要求加装净化器"
+        assert each.received_at is not None
+        assert each.reported_at is not None
+        assert each.whistle.at <= each.received_at <= each.reported_at
+    two.refresh_from_db()
+    assert two.received_at == two.whistle.at
 
 
 @pytest.mark.django_db

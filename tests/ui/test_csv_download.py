@@ -22,7 +22,7 @@ def test_downloaded_table_uploads_unchanged() -> None:
         {"code": "c", "name": "@sum", "n": "1.5", "on": ""},
         {"code": "d", "name": "＝1+1", "n": "＋86", "on": "＠"},
     ]
-    shown = download("units", ("code", "name", "n", "on"), rows).content
+    shown = download("units", {name: name for name in ("code", "name", "n", "on")}, rows).content
     # A spreadsheet must not take any cell for a formula.
     assert b"'=HYPERLINK" in shown
     assert b"'@sum" in shown

@@ -73,6 +73,12 @@ def running_clocks(config_type: ConfigType, row: Any, new: State) -> RunningCloc
     return RunningClocks(number, job, given) if number else None
 
 
+def count_following(running: RunningClocks) -> int:
+    """Count again, after the change."""
+    is_limit = running.job == follow_limits.name
+    return count_limited(**running.given) if is_limit else count_working()
+
+
 @dataclass(frozen=True, slots=True)
 class Concern:
     """An effect of retiring a row; `grave` if it is a reason to wait."""

@@ -33,9 +33,11 @@ def create(
     config_type: ConfigType,
     user: User | None,
     values: State,
-    follow: RunningClocks | None = None,
+    follow: Sequence[RunningClocks] | None = None,
 ) -> Any:
-    """Write a new row, within `exclusive`; the running clocks of `follow` then follow it."""
+    """Write a new row, within `exclusive`. The running clocks of `follow` then follow it; the usual
+    job of the type runs instead where that is None.
+    """
     return create_many(config_type, user, [values], follow)[0]
 
 
@@ -43,7 +45,7 @@ def create_many(
     config_type: ConfigType,
     user: User | None,
     many: Sequence[State],
-    follow: RunningClocks | None = None,
+    follow: Sequence[RunningClocks] | None = None,
 ) -> list[Any]:
     """Write new rows, within `exclusive`."""
     rows = config_type.create_many(many)
@@ -63,7 +65,7 @@ def update(
     user: User | None,
     row: Any,
     values: State,
-    follow: RunningClocks | None = None,
+    follow: Sequence[RunningClocks] | None = None,
 ) -> bool:
     """Write values to a row, within `exclusive`; False if nothing changes. The running clocks of
     `follow` then follow the change.
@@ -118,16 +120,16 @@ def restore(config_type: ConfigType, user: User | None, row: Any) -> None:
     update(config_type, user, row, {"active": True})
 
 
-def _follow_up(config_type: ConfigType, follow: RunningClocks | None) -> None:
-    """Queue the move of running clocks with the change; once it is committed, drop this process's
-    caches and queue the job of the type, once per file.
+def _follow_up(config_type: ConfigType, follow: Sequence[RunningClocks] | None) -> None:
+    """Queue the moves of running clocks with the change; once it is committed, drop this process's
+    caches and queue the job of the type, once per file, unless clocks follow.
     """
-    if follow:
-        _queue_once(follow.job, follow.given)
+    for each in follow or ():
+        _queue_once(each.job, each.given)
 
     def refresh() -> None:
         config_type.refresh()
-        if not follow and (job := impact.job_after(config_type)):
+        if follow is None and (job := impact.job_after(config_type)):
             _queue_once(job, {})
 
     transaction.on_commit(refresh)

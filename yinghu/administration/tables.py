@@ -2,15 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
 from django import forms
+from django.db import transaction
 from django.utils.translation import gettext as _
 
-from yinghu.administration import services
+from yinghu.administration import impact, services
 from yinghu.administration.history import Difference, differences
+from yinghu.administration.impact import RunningClocks
 from yinghu.common.config_types.config_form import NO, YES, FormContext, State
 from yinghu.common.config_types.config_type import ConfigType, Rows
 from yinghu.people.models import User
@@ -162,8 +164,36 @@ def _reasons(config_type: ConfigType, form: forms.Form) -> list[str]:
     ]
 
 
-def apply_import(user: User | None, plan: ImportPlan) -> int:
-    """Execute a plan, within the `exclusive` in which it was made; return the number of lines.
+def running_clocks(plan: ImportPlan) -> list[RunningClocks]:
+    """Return the running clocks that the plan concerns, each job once; see `impact`."""
+    found: list[RunningClocks] = []
+    for line in plan.acts:
+        row = None if line.does == "new" else plan.context.rows[line.key]
+        running = impact.running_clocks(plan.context.type, row, line.values)
+        if running is not None and running not in found:
+            found.append(running)
+    return found
+
+
+def count_running(plan: ImportPlan) -> int:
+    """Count the running clocks that would follow the plan, each once: a limit of a category's own
+    takes its cases from the general one in the same file.
+    """
+    found = running_clocks(plan)
+    if len(found) < 2:
+        return sum(each.number for each in found)
+    with services.exclusive():
+        apply_import(None, plan)
+        number = sum(impact.count_following(each) for each in found)
+        transaction.set_rollback(True)
+    return number
+
+
+def apply_import(
+    user: User | None, plan: ImportPlan, follow: Sequence[RunningClocks] | None = None
+) -> int:
+    """Execute a plan, within the `exclusive` in which it was made; return the number of lines. The
+    running clocks of `follow` then follow it.
 
     Raises ChangeRefused, and the transaction must then be rolled back: each of two units may be
     retired, but not both.
@@ -173,13 +203,16 @@ def apply_import(user: User | None, plan: ImportPlan) -> int:
         lines, made = list(group), []
         if does == "new":
             many = [services.without_active(line.values) for line in lines]
-            made = services.create_many(config_type, user, many)
+            made = services.create_many(config_type, user, many, follow)
+            follow = follow if follow is None else ()
         for n, line in enumerate(lines):
             # Read again: an earlier line may have retired it with its parent.
             row = made[n] if made else config_type.find(line.key)
             try:
                 if not made:
-                    services.update(config_type, user, row, services.without_active(line.values))
+                    values = services.without_active(line.values)
+                    if services.update(config_type, user, row, values, follow):
+                        follow = follow if follow is None else ()
                 if line.values.get("active") is False:
                     services.retire(config_type, user, row)
                 elif line.values.get("active") and not made:

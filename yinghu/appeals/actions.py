@@ -5,6 +5,7 @@ in one transaction. Filing is in `filing`, later verbs in `handling_actions` and
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -21,6 +22,7 @@ from yinghu.appeals.states import (
     HELD,
     OPEN,
     PAUSABLE,
+    PAUSED_BY_RETURN,
     ClockKind,
     Klass,
     Status,
@@ -398,11 +400,11 @@ RETURN = Verb(
     who=frozenset({Who.HANDLER, Who.HEAD}),
     sources=HELD,
     target=Status.SORTED,
-    fields=(WHY,),
+    fields=(replace(WHY, from_template=True),),
     clocks=ClockChanges(
         start=(ClockKind.RULING,),
         stop=(ClockKind.RULING,),
-        pause=(ClockKind.RESPOND, ClockKind.ARRIVE),
+        pause=PAUSED_BY_RETURN,
     ),
     told=unit_said(gettext_noop("%s认为不归他们办，平台正在判定")),
     key="b",

@@ -13,7 +13,14 @@ from django.db.models import DateTimeField, F, Func, Min, Q, QuerySet, Value
 from django.db.models.functions import Now
 
 from yinghu.appeals.models import NEVER, Appeal, Clock, ClockLimit
-from yinghu.appeals.states import ALARM_CLOCKS, LIMITED, OF_UNITS, ClockKind, Status
+from yinghu.appeals.states import (
+    ALARM_CLOCKS,
+    LIMITED,
+    OF_UNITS,
+    PAUSED_BY_RETURN,
+    ClockKind,
+    Status,
+)
 from yinghu.appeals.verb import NewLimits, Verb
 from yinghu.people.access import Actor
 from yinghu.people.models import Role
@@ -88,14 +95,42 @@ def change_clocks(
 
 def first_due(appeals: Iterable[Appeal], actor: Actor) -> dict[int, Clock]:
     """Return the running clock of this reader that is due first, by appeal id, in one query."""
+    cases = list(appeals)
     others = OF_UNITS if actor.has(Role.DISPATCHER) else (*OF_UNITS, ClockKind.RULING)
-    found = Clock.objects.filter(appeal__in=list(appeals), stopped_at__isnull=True)
-    found = found.exclude(kind__in=ALARM_CLOCKS)
-    found = found.filter(~Q(kind__in=others) | Q(unit__in=actor.party_units))
+    live = Clock.objects.filter(appeal__in=cases, stopped_at__isnull=True)
+    live = live.exclude(kind__in=ALARM_CLOCKS).select_related("unit")
     first: dict[int, Clock] = {}
-    for clock in found.order_by("due_at").select_related("unit"):
-        first.setdefault(clock.appeal_id, clock)
+    for clock in in_order(cases, live):
+        if clock.kind not in others or clock.unit_id in actor.party_units:
+            first.setdefault(clock.appeal_id, clock)
     return first
+
+
+def in_order(cases: Iterable[Appeal], live: Iterable[Clock]) -> list[Clock]:
+    """Return all the live clocks of these cases, the next due first, with their `awaited`.
+
+    A clock that is paused for a ruling is as pressing as that; others that are paused come last.
+    """
+    found, returned = list(live), {case.pk for case in cases if case.returned}
+    rulings = {
+        (clock.appeal_id, clock.kind, clock.unit_id): clock
+        for clock in found
+        if clock.kind in (ClockKind.RULING, ClockKind.CONTEST) and clock.paused_at is None
+    }
+    for clock in found:
+        if clock.paused_at is None:
+            continue
+        if clock.kind == ClockKind.WHISTLE:
+            clock.awaited = rulings.get((clock.appeal_id, ClockKind.CONTEST, clock.unit_id))
+        elif clock.kind in PAUSED_BY_RETURN and clock.appeal_id in returned:
+            clock.awaited = rulings.get((clock.appeal_id, ClockKind.RULING, None))
+
+    def pressing(clock: Clock) -> tuple[bool, datetime, bool, int]:
+        paused = clock.paused_at is not None
+        due = clock.awaited.due_at if clock.awaited else clock.due_at
+        return paused and clock.awaited is None, due, paused, clock.pk
+
+    return sorted(found, key=pressing)
 
 
 def begin(

@@ -1,9 +1,10 @@
 """Verbs of a case that is being handled, each declared with its function."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
@@ -22,6 +23,7 @@ from yinghu.appeals.states import (
     HELD,
     OPEN,
     PAUSABLE,
+    PAUSED_BY_RETURN,
     UNIT,
     ClockKind,
     Status,
@@ -103,8 +105,7 @@ def _supply_clocks(
     """A returned case keeps the unit's clocks paused until the ruling."""
     if not appeal.returned:
         return usual
-    held_still = (ClockKind.RESPOND, ClockKind.ARRIVE)
-    return usual._replace(resume=tuple(k for k in usual.resume if k not in held_still))
+    return usual._replace(resume=tuple(k for k in usual.resume if k not in PAUSED_BY_RETURN))
 
 
 SUPPLY = Verb(
@@ -345,6 +346,12 @@ RESOLVE = Verb(
 )
 
 
+def silent_helpers(appeal_ids: Collection[int]) -> QuerySet[Unit]:
+    """Return the units that were asked to help with these cases and have not answered."""
+    asked = Clock.objects.filter(appeal__in=appeal_ids, kind=ClockKind.HELP, stopped_at=None)
+    return Unit.objects.filter(pk__in=asked.values("unit"))
+
+
 @RESOLVE.action
 def resolve(
     appeal_id: int,
@@ -358,8 +365,7 @@ def resolve(
     """Resolve the case; a reason is needed while co-handlers have not answered."""
 
     def change(appeal: Appeal) -> dict[str, Any]:
-        asked = clocks.running(appeal.pk).filter(kind=ClockKind.HELP)
-        silent = Unit.objects.filter(pk__in=asked.values("unit"))
+        silent = silent_helpers([appeal.pk])
         if silent and not why.strip():
             names = _("、").join(str(unit) for unit in silent)
             raise Refused(

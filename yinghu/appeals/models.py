@@ -271,6 +271,7 @@ class Clock(models.Model):
     It was given `minutes`, of working time if `working`. `due_at` moves by the length of each
     pause. It is overdue when running past `due_at`. `next_at` is when the next step of chasing is
     due (`ChaseStep`), null after the last. `unit` is set if it is not the unit that has the case.
+    `awaited` is the clock of the ruling for which it is paused, set by `clocks.in_order`.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -284,6 +285,8 @@ class Clock(models.Model):
     minutes = models.FloatField(default=0, db_default=0)
     working = models.BooleanField(default=False, db_default=False)
     next_at = models.DateTimeField(null=True)
+
+    awaited: "Clock | None" = None
 
     class Meta:
         constraints = (

@@ -1,6 +1,6 @@
 """`move`, the only function that changes an appeal."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from yinghu.appeals.filing import ALARM_QUEUE, DANGER_TASK, REACT_TASK, URGENT_P
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Attachment, Clock, Event
 from yinghu.appeals.notify import ALARMS, NOTIFY_CHANNEL, notify_change, payload
+from yinghu.appeals.reply_gaps import COLONS, find_gap
 from yinghu.appeals.states import (
     DESKS,
     ENDED,
@@ -266,6 +267,8 @@ def _check_allowed(
     for field in verb.fields:
         if field.name in given:
             check_text(given[field.name], field)
+    if actor.kind == "user":
+        check_finished(verb, given)
 
 
 def check_text(text: str, field: VerbField, longest: int = MAX_WORDS) -> None:
@@ -276,6 +279,19 @@ def check_text(text: str, field: VerbField, longest: int = MAX_WORDS) -> None:
         raise Refused("too_long", _("最多 %d 个字") % longest, field.name)
     if "\x00" in text:
         raise Refused("bad_text", _("文字里有不能保存的字符"), field.name)
+
+
+def check_finished(verb: Verb, given: Mapping[str, Any]) -> None:
+    """Refuse a reply of staff (texts by field) in which a gap of its template was left."""
+    if verb.for_requester or verb.errand:
+        return
+    for field in verb.fields:
+        gap = find_gap(given.get(field.name) or "") if field.from_template else ""
+        if gap.endswith(COLONS):
+            raise Refused("unfinished", _("“%s”后面还没有写，请写完再发") % gap, field.name)
+        if gap:
+            problem = _("“%s”还空着，请填好再发；如果不是要填的空，请换一种写法")
+            raise Refused("unfinished", problem % gap, field.name)
 
 
 def checked_line(text: str, verb: Verb, name: str, longest: int = 200) -> str:

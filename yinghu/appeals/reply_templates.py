@@ -36,6 +36,7 @@ def for_verbs(
     by_verb: dict[str, list[ReplyTemplate]] = {}
     for each in found.order_by("order", "pk"):
         for name, value in values.items():
-            each.words = each.words.replace(f"{{{name}}}", value)
+            # What the case lacks stays a gap, with which the reply is not sent.
+            each.words = each.words.replace(f"{{{name}}}", value or f"{{{name}}}")
         by_verb.setdefault(each.verb, []).append(each)
     return by_verb

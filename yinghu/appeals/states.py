@@ -195,5 +195,8 @@ RESTING_CLOCK = {
 PAUSABLE = (*FIRST_TIMES[:-1], ClockKind.PROGRESS, ClockKind.RULING)
 """Kinds that pause while the requester is asked."""
 
+PAUSED_BY_RETURN = (ClockKind.RESPOND, ClockKind.ARRIVE)
+"""Kinds that pause until the ruling while a unit asks to return the case."""
+
 STOPPED_AT_END = tuple(kind for kind in ClockKind if kind is not ClockKind.GRADE)
 """Kinds that stop when a case ends; a whistle may still be graded."""

@@ -50,7 +50,8 @@ class VerbField:
     """A field of a verb.
 
     The requester reads `public` texts; others stay internal. `answers` are the labels of yes and no
-    for a required boolean. `among` names the choices that depend on the case.
+    for a required boolean. `among` names the choices that depend on the case. A field
+    `from_template` is filled by reply templates; no gap of theirs may be left in what staff send.
     """
 
     name: str
@@ -60,9 +61,12 @@ class VerbField:
     public: bool = False
     answers: tuple[str, str] = (gettext_noop("同意"), gettext_noop("不同意"))
     among: str = ""
+    from_template: bool = False
 
 
-WORDS = VerbField("words", FieldKind.TEXT, gettext_noop("给诉求人的话"), public=True)
+WORDS = VerbField(
+    "words", FieldKind.TEXT, gettext_noop("给诉求人的话"), public=True, from_template=True
+)
 WORDS_OPTIONAL = replace(WORDS, required=False)
 WHY = VerbField("why", FieldKind.TEXT, gettext_noop("理由（内部）"))
 WHY_OPTIONAL = VerbField("why", FieldKind.TEXT, gettext_noop("说明（内部）"), required=False)

@@ -24,7 +24,17 @@ from yinghu.appeals.phrases import (
     unit_of,
     unit_said,
 )
-from yinghu.appeals.states import DESKS, EVERY_STATUS, HELD, UNIT, UNRATED, ClockKind, Status, Who
+from yinghu.appeals.states import (
+    DESKS,
+    EVERY_STATUS,
+    HELD,
+    PAUSED_BY_RETURN,
+    UNIT,
+    UNRATED,
+    ClockKind,
+    Status,
+    Who,
+)
 from yinghu.appeals.verb import WHY, Audience, ClockChanges, FieldKind, Privacy, Verb, VerbField
 from yinghu.oversight.levels import above, joined_units
 from yinghu.oversight.rulings import pending_request
@@ -50,8 +60,8 @@ def _rule_clocks(
     if appeal.state is not before:
         # The desk may have sorted it again meanwhile.
         stop = (*usual.stop, ClockKind.DISPATCH)
-        return usual._replace(stop=stop, resume=(ClockKind.RESPOND, ClockKind.ARRIVE))
-    stop = (*usual.stop, ClockKind.RESPOND, ClockKind.ARRIVE)
+        return usual._replace(stop=stop, resume=PAUSED_BY_RETURN)
+    stop = (*usual.stop, *PAUSED_BY_RETURN)
     return usual._replace(stop=stop, start=(ClockKind.DISPATCH,))
 
 

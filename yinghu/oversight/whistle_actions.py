@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Min, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, pgettext_lazy
@@ -292,18 +292,35 @@ def measures(
         now = timezone.now()
         summons, clock = _summons_of(appeal, actor, ClockKind.MEASURES, unit, facts)
         # A unit called by two whistlers enters its measures once.
-        open_ = _summonses(appeal, clock.unit_id).filter(reported_at__isnull=False, measures="")
-        first = open_.aggregate(at=Min("whistle__at"))["at"] or summons.whistle.at
-        if received > now:
-            raise Refused("future", _("收到的时间不能是将来"), "received")
-        if received < first.replace(second=0, microsecond=0):
-            raise Refused("too_early", _("收到的时间不能早于吹哨"), "received")
+        open_ = list(
+            _summonses(appeal, clock.unit_id).filter(reported_at__isnull=False, measures="")
+        ) or [summons]
+        _check_received(received, open_, now)
         minutes_until(until, now)
         Clock.objects.filter(pk=clock.pk).update(stopped_at=now)
-        open_.update(received_at=received, done_by=until, spoken_to=spoken_to, measures=words)
+        for each in open_:
+            # Forms give whole minutes, and the second whistle came after the first was received.
+            earliest, latest = each.whistle.at, each.reported_at or now
+            each.received_at = min(max(received, earliest), latest)
+            each.done_by, each.spoken_to, each.measures = until, spoken_to, words
+        Summons.objects.bulk_update(open_, ("received_at", "done_by", "spoken_to", "measures"))
         return {}
 
     return move(appeal_id, actor, MEASURES, change, why=why, facts=facts, expect=expect)
+
+
+def _check_received(received: datetime, calls: Sequence[Summons], now: datetime) -> None:
+    """Refuse a time of receipt before the first whistle or after the unit reported in."""
+    if received > now:
+        raise Refused("future", _("收到的时间不能是将来"), "received")
+    blown = min(each.whistle.at for each in calls)
+    if received < blown.replace(second=0, microsecond=0):
+        when = f"{timezone.localtime(blown):%m-%d %H:%M}"
+        raise Refused("too_early", _("收到的时间不能早于吹哨（%s）") % when, "received")
+    came = max(each.reported_at or now for each in calls)
+    if received > came:
+        when = f"{timezone.localtime(came):%m-%d %H:%M}"
+        raise Refused("too_late", _("收到的时间不能晚于报到（%s）") % when, "received")
 
 
 CONTEST = Verb(

@@ -1,14 +1,16 @@
 """Rules of whistles: which units can be called, which were, and how they may be rated."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
 from yinghu.appeals import clocks
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.moving import Refused
 from yinghu.appeals.states import ClockKind, Satisfaction
+from yinghu.oversight.models import Summons
 from yinghu.people.access import Actor, staffed, staffed_units
 from yinghu.people.models import Level, Unit
 
@@ -84,6 +86,13 @@ def called(appeal: Appeal, actor: Actor) -> list[Unit]:
     kinds = (ClockKind.WHISTLE, ClockKind.MEASURES)
     live = clocks.running(appeal.pk).filter(kind__in=kinds, unit__in=actor.party_units)
     return list(Unit.objects.filter(pk__in=live.values("unit")))
+
+
+def arrival(appeal: Appeal, actor: Actor) -> datetime | None:
+    """Return when a unit of the actor reported in that has not entered the four elements yet."""
+    found = Summons.objects.filter(whistle__appeal=appeal, unit__in=actor.party_units, measures="")
+    came: datetime | None = found.aggregate(at=Max("reported_at"))["at"]
+    return came
 
 
 def ratings(*, came: bool) -> tuple[Satisfaction, ...]:

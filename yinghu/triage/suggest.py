@@ -5,9 +5,12 @@ lexicon.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from yinghu.appeals.models import Appeal, Category
+from yinghu.appeals.policies import policy
 from yinghu.places.locate import by_point, by_words
+from yinghu.places.models import Area
 from yinghu.triage import appeal_urgency, training
 from yinghu.triage.lexicon import Reading, default_reader
 from yinghu.triage.models import Suggestion
@@ -82,6 +85,27 @@ def _suggestion(
         why=list(dict.fromkeys((*judged.evidence, *reading.why)))[:MOST_WHY],
         source=source,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class AreaGuess:
+    """A suggested area: the confidence in percent, and the `words` of the text that name it. If it
+    is `likely` enough (`prefill_area_percent`), forms have it filled in; else it is only offered.
+    """
+
+    area: Area
+    percent: int
+    likely: bool
+    words: str
+
+
+def area_guess(appeal: Appeal, suggestion: Suggestion | None) -> AreaGuess | None:
+    """Return the area suggested for an appeal without one."""
+    if suggestion is None or suggestion.area is None or appeal.area_id is not None:
+        return None
+    percent, area = round(100 * suggestion.area_confidence), suggestion.area
+    named = (match.words for match in by_words(appeal.full_text) if match.area.pk == area.pk)
+    return AreaGuess(area, percent, percent >= policy("prefill_area_percent"), next(named, ""))
 
 
 def _area(appeal: Appeal, text: str) -> tuple[str | None, float]:

@@ -29,6 +29,8 @@ class CaseRow:
     """Warnings shown beside the status (`row_flags`)."""
     excerpt: str = ""
     """The search hit with the search words marked; "" without a search."""
+    found_by: list[str] = field(default_factory=list)
+    """Parts of the filter that the case matches only by a suggestion."""
     clocks: list[Clock] = field(default_factory=list)
     """Clocks shown instead of `clock` where the list is about them."""
 
@@ -66,6 +68,11 @@ class CaseRow:
     def guessed(self) -> bool:
         """Whether the category shown is only a suggestion."""
         return self.appeal.category_id is None and self.category is not None
+
+    @property
+    def guessed_area(self) -> bool:
+        """Whether the area shown is only a suggestion."""
+        return self.appeal.area_id is None and self.area is not None
 
 
 def case_rows(found: QuerySet[Appeal], actor: Actor) -> list[CaseRow]:

@@ -30,7 +30,11 @@ AT_ONCE: Final = 2
 """Long tables of which a part is read at the same time, in each process."""
 
 
-def download(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> HttpResponse:
+Columns = Mapping[str, Any]
+"""Headings, in the reader's language, by the columns of the rows."""
+
+
+def download(name: str, columns: Columns, rows: Iterable[Mapping[str, Any]]) -> HttpResponse:
     """Make a response that downloads the rows as `name`.csv."""
     answer = HttpResponse(table_bytes(columns, rows), content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
@@ -47,13 +51,14 @@ Batch = tuple[Sequence[Mapping[str, Any]], Any]
 
 
 def stream(
-    name: str, columns: Sequence[str], batch_after: Callable[[Any], Batch]
+    name: str, columns: Columns, batch_after: Callable[[Any], Batch]
 ) -> StreamingHttpResponse:
     """Make a response that downloads a table of any length as `name`.csv, a batch at a time.
 
     `batch_after` gets None for the first batch, then what the batch before said comes after it.
     """
     language = get_language()
+    heading = table_bytes(columns, ())
 
     def lines_after(after: Any) -> tuple[bytes, int, Any]:
         try:
@@ -63,7 +68,7 @@ def stream(
             # Outside the request, nothing else returns the connection to the pool.
             if not connection.in_atomic_block:
                 connection.close()
-        return line_bytes(columns, rows), len(rows), then
+        return line_bytes(tuple(columns), rows), len(rows), then
 
     # In a transaction its own thread must read; else long tables keep no other work waiting.
     read = sync_to_async(
@@ -73,7 +78,7 @@ def stream(
     )
 
     async def parts() -> AsyncIterator[bytes]:
-        yield table_bytes(columns, ())
+        yield heading
         sent, after, is_whole = 0, None, False
         try:
             while not is_whole:

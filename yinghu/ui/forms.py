@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from yinghu.appeals.actions import ASSIGN
-from yinghu.appeals.handling_actions import EXTEND
+from yinghu.appeals.handling_actions import EXTEND, RESOLVE
 from yinghu.appeals.labels import question_label
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.moving import MAX_WORDS
@@ -36,6 +36,7 @@ from yinghu.oversight.whistles import ratings
 from yinghu.people.access import serving
 from yinghu.people.models import Unit
 from yinghu.places.area_fields import AreaField, AreaInput
+from yinghu.places.models import Area
 
 
 @dataclass
@@ -221,9 +222,25 @@ class VerbForm(forms.Form):
             )
             self.order_fields(["unreached"])
 
-    def ask_for(self, name: str, why: str) -> None:
-        """Make an optional field required, with a label that says why."""
-        self.fields[name].required, self.fields[name].label = True, why
+    def ask_about_unit(self, unit_id: int | None) -> None:
+        """Ask whether the case's unit was in touch only if the case has one."""
+        if unit_id is None and "unreached" in self.fields:
+            self._leave_out("unreached")
+
+    def ask_about_helpers(self, silent: Sequence[str]) -> None:
+        """Require the reason not to wait for the `silent` helpers, by name; do not ask for it if
+        there are none.
+        """
+        if self.verb is RESOLVE and silent:
+            names = _("、").join(silent)
+            self.fields["why"].required = True
+            self.fields["why"].label = _("%s还没有回复协办，不等的理由（内部）") % names
+        elif self.verb is RESOLVE and "why" in self.fields:
+            self._leave_out("why")
+
+    def _leave_out(self, name: str) -> None:
+        del self.fields[name]
+        self.specs = [spec for spec in self.specs if spec.name != name]
 
     def _only(self, calls: list[tuple[str, str, bool]]) -> None:
         """Offer only these units and the ratings that they can get."""
@@ -261,9 +278,9 @@ class VerbForm(forms.Form):
         return given
 
 
-def sort_initial(appeal: Appeal, suggestion: Any) -> dict[str, Any]:
-    """Initial values of the sort form: the decided ones, else the suggested ones."""
-    area = appeal.area or (suggestion and suggestion.area)
+def sort_initial(appeal: Appeal, suggestion: Any, area: Area | None = None) -> dict[str, Any]:
+    """Initial values of the sort form: the decided ones, else the suggested ones and `area`."""
+    area = appeal.area or area
     return {
         "category": appeal.category_id or (suggestion and suggestion.category_id) or "",
         "klass": appeal.klass or (suggestion and suggestion.klass) or "",
@@ -282,8 +299,7 @@ def initial_of(verb: Verb, appeal: Appeal) -> dict[str, Any]:
     """Initial values of the other verbs' forms."""
     if verb is ASSIGN and appeal.unit is not None:
         return {"unit": appeal.unit.code}
-    now = timezone.localtime().replace(second=0, microsecond=0)
-    hour = now.replace(minute=0)
+    hour = timezone.localtime().replace(minute=0, second=0, microsecond=0)
     tomorrow = hour + timedelta(days=1)
     if verb in (EXTEND, INVITE, SUPERVISE):
         return {"until": tomorrow}
@@ -292,7 +308,7 @@ def initial_of(verb: Verb, appeal: Appeal) -> dict[str, Any]:
         given = {"occasion": Occasion.PEOPLE.value, "place": name_of(where) if where else ""}
         return given | {"until": hour + timedelta(hours=3)}
     if verb is MEASURES:
-        return {"received": now, "until": tomorrow}
+        return {"until": tomorrow}
     return {}
 
 

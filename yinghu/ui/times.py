@@ -90,6 +90,11 @@ def time_words() -> str:
     )
 
 
+def to_the_minute(moment: datetime) -> datetime:
+    """Return the local time without seconds, for a form's field."""
+    return timezone.localtime(moment).replace(second=0, microsecond=0)
+
+
 def day_time(moment: datetime) -> str:
     """Word a moment as `今天 14:05`, `明天 09:00` or `11月25日 09:00`, in local time."""
     local = timezone.localtime(moment)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
-from django.test import Client
+from django.test import Client, TestCase
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from tests.cast import Cast, dispatched, file_one, requester
@@ -151,3 +154,57 @@ def test_interrupted_move_to_a_new_calendar_is_continued(admin: Client, city: Ca
     lay_out()
     clock_changes.follow_calendar()
     assert Clock.objects.get(pk=working.pk).due_at == shift(start, 10 * 450)
+
+
+def imported(admin: Client, kind: str, table: str, **given: str) -> Any:
+    """Preview a file, and confirm it if an answer is given."""
+    page = f"/setup/{kind}/-/import"
+    shown = admin.post(page, {"file": SimpleUploadedFile("table.csv", table.encode())})
+    assert shown.status_code == 200
+    if not given:
+        return shown
+    hidden = re.findall(r'name="(sealed|digest)" value="([^"]*)"', text_of(shown))
+    return admin.post(page, dict(hidden) | given)
+
+
+def test_file_of_limits_asks_whether_running_clocks_follow(admin: Client, city: Cast) -> None:
+    waits, milk = file_one("路灯坏了"), dispatched(file_one(), city)
+    before = solve_of(waits).due_at, solve_of(milk).due_at
+    table = "category,urgency,solve\n,1,5 天\nmilk,1,3 天\n"
+    shown = text_of(imported(admin, "limit", table))
+    assert "有 2 个计时正在走，要不要也照新的算？" in shown
+    assert "导入，正在走的照旧" in shown
+
+    asked = imported(admin, "limit", table, running="")
+    assert asked.status_code == 409
+    assert "有计时正在走，请选要不要也照新的算" in text_of(asked)
+    assert not new_changes().filter(kind="limit").exists()
+
+    assert imported(admin, "limit", table, running="keep").status_code == 302
+    assert do_queued() == 0
+    assert (solve_of(waits).due_at, solve_of(milk).due_at) == before
+    again = table.replace("5 天", "4 天").replace("3 天", "2 天")
+    assert imported(admin, "limit", again, running="move").status_code == 302
+    assert do_queued() == 2
+    assert solve_of(waits).due_at - solve_of(waits).started_at == timedelta(days=4)
+    assert solve_of(milk).due_at - solve_of(milk).started_at == timedelta(days=2)
+
+
+def test_file_of_the_calendar_asks_once_and_queues_one_job(admin: Client, city: Cast) -> None:
+    appeal = file_one("路灯坏了")
+    start = Appeal.objects.get(pk=appeal.pk).filed_at
+    assert begin(appeal.pk, ClockKind.HELP, start, 10 * 450, working=True, unit=1)
+    head, *lines = text_of(admin.get("/setup/workday/-/export")).lstrip("\ufeff").splitlines()
+    monday, *rest = lines
+    code, hours = head.split(",").index("day"), head.split(",").index("hours")
+    cells = monday.split(",")
+    cells[hours] = "休息"
+    table = "\n".join([head, ",".join(cells), *rest])
+    assert cells[code]
+    assert "有 1 个计时正在走" in text_of(imported(admin, "workday", table))
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        assert imported(admin, "workday", table, running="move").status_code == 302
+    names = ProcrastinateJob.objects.values_list("task_name", flat=True)
+    # Laying the calendar out before the clocks were measured would lose their pauses.
+    ours = {clock_changes.follow_calendar.name, recompute_spans.name}
+    assert [name for name in names if name in ours] == [clock_changes.follow_calendar.name]

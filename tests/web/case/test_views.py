@@ -25,7 +25,7 @@ from yinghu.people.models import Reveal
 from yinghu.places.models import Place
 from yinghu.ui.timeline import story_of
 
-SHOWN_PHONE = "138****5678"
+SHOWN_PHONE = "<span>138</span><span>****</span><span>5678</span>"
 
 
 def acts_of(page: object) -> list[str]:

@@ -147,6 +147,20 @@ def test_batch_without_required_words_is_refused(
     assert undo_of(done_page(client, three)) == ""
 
 
+def test_batch_with_an_unfinished_template_is_not_sent(
+    browse: Browse, city: Cast, three: list[Appeal]
+) -> None:
+    for appeal in three:
+        actions.accept(appeal.pk, city.milk)
+        appeal.refresh_from_db()
+    words = "您好，奶粉将在【时间】送到。"
+    page = press(browse("milk-handler"), three, "resolve", do="1", words=words)
+    assert page.status_code == 422
+    assert "“【时间】”还空着，请填好再发" in text_of(page)
+    assert words in text_of(page)
+    assert statuses(three) == ["handling"] * 3
+
+
 def done_page(client: Client, appeals: list[Appeal]) -> Any:
     return press(client, appeals, "note", do="1", why="已核对")
 

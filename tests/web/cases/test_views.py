@@ -232,7 +232,8 @@ def test_saved_filters_are_private_editable_and_limited(browse: Browse, moved: A
 
 def test_export_is_masked_and_restricted(browse: Browse, moved: Any) -> None:
     lines = csv_of(browse("clerk").get("/desk/cases.csv?status=handling")).splitlines()
-    assert lines[0].startswith("number,status,urgency")
+    heads = "编号,状态,紧急程度,类别,地点,承办单位,来源,提交时间,先到期的时限,诉求人,电话,内容"
+    assert lines[0] == heads
     assert len(lines) == 2
     assert moved["milk"].number in lines[1]
     assert "王**,138****5678" in lines[1]
@@ -321,4 +322,11 @@ def test_export_has_every_case_once(
         browse("clerk").get("/desk/cases.csv", headers={"accept-language": "en"})
     ).splitlines()
     assert len(english) == 10
-    assert "To sort" in english[-1]
+    assert english[0].startswith("Number,Status,Urgency,Category,Place,Unit,Source,Filed,")
+    # The values are in the language of the headings.
+    assert ",To sort,Normal,," in english[-1]
+    assert not re.search(
+        r"[\u4e00-\u9fff]", english[-1].replace(cases[0].body, "").replace("王**", "")
+    )
+    assert "待研判,一般," in lines[-1]
+    assert "网页求助" in lines[-1]

@@ -163,7 +163,8 @@ def test_measures_go_to_the_call_that_was_reported_in_to(city: Cast) -> None:
     whistle_actions.report_in(appeal.pk, health)
     # The platform calls the same unit to the same case before it has entered measures.
     whistle_actions.whistle(appeal.pk, city.clerk, **call(units=["bureau-health"]))
-    whistle_actions.measures(appeal.pk, health, **elements())
+    when = appeal.whistles.earliest("pk").at
+    whistle_actions.measures(appeal.pk, health, **elements(received=when))
     first, second = Summons.objects.order_by("pk")
     assert (first.measures, second.measures) == ("要求加装净化器", "")
     whistle_actions.report_in(appeal.pk, health)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import timedelta
 from typing import Any
 
@@ -181,22 +182,39 @@ def test_search_finds_answers_to_category_questions(browse: Browse, city: Cast) 
         assert numbers(client.get("/desk/search", {"q": query})) == [appeal.number]
 
 
-def test_search_by_last_digits_of_a_number_in_scope_only(browse: Browse, city: Cast) -> None:
+def test_open_case_is_marked_in_the_list_even_from_a_later_page(browse: Browse, city: Cast) -> None:
+    cases = [file_one(f"第{n}件", phone="") for n in range(PAGE_SIZE + 2)]
+    client, last = browse("clerk"), cases[-1].number
+    marked = re.compile(r'id="row-([0-9-]+)"\s+href="[^"]*"( aria-current="true")?')
+    for address in (f"/desk/triage?case={last}", f"/desk/triage?part=rows&case={last}"):
+        rows = marked.findall(text_of(client.get(address, headers={"HX-Request": "true"})))
+        assert len(rows) == PAGE_SIZE + 1
+        assert [number for number, is_open in rows if is_open] == [last] == [rows[0][0]]
+    # A case that is not on this desk is not put into its list.
+    actions.sort(cases[-1].pk, city.clerk, category="milk")
+    rows = marked.findall(text_of(client.get(f"/desk/triage?case={last}")))
+    assert last not in dict(rows)
+
+
+def test_search_by_any_part_of_a_number_in_scope_only(browse: Browse, city: Cast) -> None:
     appeals = [file_one(phone="") for _turn in range(12)]
-    digits = appeals[5].number.replace("-", "")
+    shown = {a.number: a.number.replace("-", "") for a in reversed(appeals)}
+    number = appeals[5].number
+    digits = shown[number]
     client = browse("clerk")
-    alike = [a.number for a in reversed(appeals) if a.number.replace("-", "")[-4:] == digits[-4:]]
-    for query in (digits[-4:], digits[-5:], digits[1:], f"{digits[-5:-1]}-{digits[-1]}"):
+    parts = {digits[at:end] for at in range(7) for end in range(at + 3, min(at + 9, 10))}
+    full_width = digits[-4:].translate({ord("0") + n: ord("０") + n for n in range(10)})
+    for query in (*sorted(parts), number[3:], f"{digits[-5:-1]} {digits[-1]}", full_width):
+        part = unicodedata.normalize("NFKC", query).replace("-", "").replace(" ", "")
         page = client.get("/desk/search", {"q": query})
-        assert numbers(page) == alike == [appeals[5].number]
-        assert "按编号末几位" in text_of(page)
-    wrong = f"{digits[-5:-1]}{(int(digits[-1]) + 1) % 10}"
-    assert numbers(client.get("/desk/search", {"q": wrong})) == []
+        assert numbers(page) == [each for each in shown if part in shown[each]], query
+        assert number in numbers(page)
+        assert "按编号的一部分" in text_of(page)
     assert numbers(client.get("/desk/search", {"q": "99999999"})) == []
     assert numbers(browse("milk-handler").get("/desk/search", {"q": digits[-5:]})) == []
 
 
-def test_last_digits_can_be_searched_as_words_instead(browse: Browse, city: Cast) -> None:
+def test_part_of_a_number_can_be_searched_as_words_instead(browse: Browse, city: Cast) -> None:
     ends = file_one(phone="")
     digits = ends.number.replace("-", "")[-4:]
     says = file_one(f"{digits} 室没有水", phone="")

@@ -257,6 +257,18 @@ def test_workbook_contains_the_figures_and_their_definitions(browse: Browse, his
     assert "王小明" not in str(rows)
 
 
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_workbook_has_no_twin_columns(browse: Browse, history: Any, language: str) -> None:
+    client = browse("commander", headers={"accept-language": language})
+    page = client.get("/rates.xlsx?period=all&by=unit")
+    for sheet in load_workbook(io.BytesIO(page.content)).worksheets[:-1]:
+        heads = [cell.value for cell in sheet[2 if sheet.title in ("三率", "Rates") else 1]]
+        assert len(set(heads)) == len(heads) > 9, heads
+        # Each figure once, though several rates are made of it.
+        columns = list(sheet.iter_cols(min_row=3, values_only=True))
+        assert all(len(column) == len(columns[0]) for column in columns)
+
+
 @pytest.mark.parametrize(
     "name", ["=1+1", "+1", "-2", "@SUM(A1)", '=HYPERLINK("http://x")', "a\x01b"]
 )

@@ -90,7 +90,10 @@ class ReplyType(ModelType):
         Field(
             "words",
             gettext_lazy("内容"),
-            gettext_lazy("花括号里写编号、单位或类别，用的时候换成那一件的。"),
+            gettext_lazy(
+                "花括号里写编号、单位或类别，用的时候换成那一件的。每次要现写的地方写成【办理时间】"
+                "或____，没有写好就发不出去。"
+            ),
         ),
         Field(
             "category",

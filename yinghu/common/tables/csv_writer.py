@@ -30,11 +30,11 @@ def write_rows(file: TextIO, rows: Iterable[Iterable[Any]]) -> None:
     csv.writer(file).writerows([guarded(cell) for cell in row] for row in rows)
 
 
-def table_bytes(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """Return a whole file with a header; booleans become 1 and 0."""
+def table_bytes(columns: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return a whole file with a header, the headings of `columns`; booleans become 1 and 0."""
     header = io.StringIO()
-    csv.writer(header).writerow(columns)
-    return header.getvalue().encode(ENCODING) + line_bytes(columns, rows)
+    csv.writer(header).writerow(str(heading) for heading in columns.values())
+    return header.getvalue().encode(ENCODING) + line_bytes(tuple(columns), rows)
 
 
 def line_bytes(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:

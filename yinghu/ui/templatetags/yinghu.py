@@ -35,15 +35,15 @@ from yinghu.people import disclosure
 from yinghu.people.access import Actor, desks_of, forces_of
 from yinghu.people.disclosure import Person
 from yinghu.places import locate
-from yinghu.ui import event_text, navigation, requests, times
+from yinghu.ui import event_text, navigation, phones, requests, times
 from yinghu.ui.forms import SeveralInput
 from yinghu.ui.timeline import Story
 from yinghu.verbs import PRIVATE, VERBS, verb_of
 
 register = template.Library()
 
-ALARMS_SHOWN = 3
-"""Alarms in the header."""
+ALARMS_SHOWN = 1
+"""Alarms in the header, whose height must not change."""
 ALARMS_ON_PAGE = 100
 """Alarms on their own page; further ones follow when some of these have been judged."""
 
@@ -185,6 +185,7 @@ def distance(metres: float | None) -> str:
     return _("约 %s 公里") % shown
 
 
+register.filter("phone", phones.draw_phone)
 register.filter("ago", times.since)
 register.filter("day_time", times.day_time)
 register.simple_tag(times.time_words)
@@ -192,11 +193,17 @@ register.simple_tag(times.time_words)
 
 @register.simple_tag
 def clock(running: Clock, bare: bool = False) -> SafeString:
-    """Draw a clock: its kind and the time left, late or paused; `times.js` keeps it up to date."""
-    left = running.due_at - timezone.now()
+    """Draw a clock: its kind and the time left, late or paused; `times.js` keeps it up to date.
+
+    One that is paused for a ruling shows the time left for that.
+    """
     named = "" if bare else _(ClockKind(running.kind).label)
     if named and running.unit_id:
         named = f"{named} · {name_of(running.unit)}"
+    if running.awaited is not None:
+        running, waits = running.awaited, _("等裁定")
+        named = f"{named} · {waits}" if named else waits
+    left = running.due_at - timezone.now()
     paused = running.paused_at is not None
     if paused:
         look, symbol = "secondary", "clock-pause"

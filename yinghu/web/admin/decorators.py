@@ -11,6 +11,9 @@ from yinghu.common.config_types.config_form import State
 from yinghu.common.config_types.config_type import ConfigType
 from yinghu.ui.decorators import P, View, staff_page
 
+RUNNING_ANSWERS = ("move", "keep")
+"""Whether running clocks follow a changed limit or calendar."""
+
 
 def door(*methods: str) -> Callable[[View[P]], View[P]]:
     """Decorate a set-up view: administrators only."""

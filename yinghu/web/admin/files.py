@@ -1,5 +1,6 @@
 """CSV export and import of configuration types; an import is previewed before it is written."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -16,7 +17,7 @@ from yinghu.common.config_types.config_type import ConfigType
 from yinghu.common.tables.table_reader import BadFile
 from yinghu.ui import csv_download
 from yinghu.ui.requests import login_of
-from yinghu.web.admin.decorators import door, get_config_type
+from yinghu.web.admin.decorators import RUNNING_ANSWERS, door, get_config_type
 
 SHOWN = 200
 """Maximum lines of each outcome in a preview."""
@@ -30,9 +31,14 @@ def export_rows(request: HttpRequest, name: str) -> HttpResponse:
     rows = [row for row in config.rows() if not under or config.key(row).startswith(under)]
     if config.name == "category" and request.GET.get("table") == "questions":
         lines = question_table.question_rows(rows)
-        return csv_download.download("yinghu-questions", tuple(question_table.HEADS), lines)
+        return csv_download.download("yinghu-questions", _by_name(question_table.HEADS), lines)
     cells = (config.cells(row) for row in rows)
-    return csv_download.download(f"yinghu-{config.name}", config.exported, cells)
+    return csv_download.download(f"yinghu-{config.name}", _by_name(config.exported), cells)
+
+
+def _by_name(columns: Iterable[str]) -> dict[str, str]:
+    """Headings that a page and the command line in any language read again: the columns' names."""
+    return {name: name for name in columns}
 
 
 @door("GET", "POST")
@@ -74,7 +80,7 @@ def _confirm_import(request: HttpRequest, config: ConfigType) -> HttpResponse:
     except signing.BadSignature:
         return _render_upload(request, config, problem=_("这个预览已经过期，请把文件再选一次"))
     rows = [(int(number), dict(cells)) for number, cells in found]
-    problem, done = "", 0
+    problem, done, answer = "", 0, request.POST.get("running", "")
     try:
         with services.exclusive():
             plan = tables.plan_import(config, rows)
@@ -82,8 +88,11 @@ def _confirm_import(request: HttpRequest, config: ConfigType) -> HttpResponse:
                 problem = _("看过预览以后有人改了数据，下面是现在的情况，请再看一遍")
             elif "strict" in request.POST and plan.of("refused"):
                 problem = _("有不能用的行，按您的选择，一行也没有导入")
+            elif (running := tables.running_clocks(plan)) and answer not in RUNNING_ANSWERS:
+                problem = _("有计时正在走，请选要不要也照新的算")
             else:
-                done = tables.apply_import(login_of(request), plan)
+                follow = running if running and answer == "move" else None
+                done = tables.apply_import(login_of(request), plan, follow)
     except services.ChangeRefused as refused:
         problem = _("一行也没有导入。%s") % refused
     except IntegrityError:
@@ -116,6 +125,7 @@ def _preview(
         "lines": shown,
         "more": {does: max(0, len(lines) - SHOWN) for does, lines in found.items()},
         "plan": plan,
+        "running": tables.count_running(plan),
         "sealed": sealed,
         "problem": problem,
         "unknown": unknown or [],

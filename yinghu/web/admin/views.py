@@ -23,7 +23,14 @@ from yinghu.places import locate
 from yinghu.places.models import Area, Place
 from yinghu.ui.requests import login_of
 from yinghu.web.admin import first_run
-from yinghu.web.admin.decorators import door, get_config_type, get_row, read_seen_state, row_context
+from yinghu.web.admin.decorators import (
+    RUNNING_ANSWERS,
+    door,
+    get_config_type,
+    get_row,
+    read_seen_state,
+    row_context,
+)
 from yinghu.web.admin.row_tables import TABLES
 
 
@@ -66,10 +73,6 @@ def list_rows(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "admin/list.html", context)
 
 
-_FOLLOW_CHOICES = ("move", "keep")
-"""Whether running clocks follow a changed limit or calendar."""
-
-
 @door("GET", "POST")
 def create_row(request: HttpRequest, name: str) -> HttpResponse:
     """Create a row."""
@@ -90,9 +93,9 @@ def create_row(request: HttpRequest, name: str) -> HttpResponse:
                 return _render_form(request, config, form, status=422)
             running = impact.running_clocks(config, None, form.cleaned_data)
             answer = request.POST.get("running", "")
-            if running and answer not in _FOLLOW_CHOICES:
+            if running and answer not in RUNNING_ANSWERS:
                 return _render_form(request, config, form, status=422, running=running.number)
-            follow = running if answer == "move" else None
+            follow = [running] if running and answer == "move" else None
             row = services.create(config, login_of(request), form.cleaned_data, follow)
     except IntegrityError:
         # Another process may write without taking our lock.
@@ -134,9 +137,9 @@ def edit_row(request: HttpRequest, name: str, key: str) -> HttpResponse:
             return _render_form(request, config, again, row, status=409, others=others)
         running = impact.running_clocks(config, row, form.cleaned_data)
         answer = request.POST.get("running", "")
-        if running and answer not in _FOLLOW_CHOICES:
+        if running and answer not in RUNNING_ANSWERS:
             return _render_form(request, config, form, row, status=422, running=running.number)
-        follow = running if answer == "move" else None
+        follow = [running] if running and answer == "move" else None
         done = services.update(config, login_of(request), row, form.cleaned_data, follow)
     if done:
         messages.success(request, _("已保存，马上生效"))

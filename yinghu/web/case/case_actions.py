@@ -9,8 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from yinghu.appeals import reply_templates
+from yinghu.appeals.actions import SORT
 from yinghu.appeals.closing_actions import CLOSE
-from yinghu.appeals.handling_actions import EXTEND, RESOLVE
+from yinghu.appeals.handling_actions import EXTEND
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind, Status
 from yinghu.appeals.verb import FieldKind, Verb
@@ -21,6 +22,8 @@ from yinghu.oversight.sharing_actions import CONTACT, SHARE, UNSHARE
 from yinghu.oversight.whistle_actions import GRADE, MEASURES, REPORT_IN, WHISTLE
 from yinghu.people.access import Actor, speaking
 from yinghu.people.models import Unit, User
+from yinghu.places.models import Area
+from yinghu.triage.suggest import AreaGuess
 from yinghu.ui import times
 from yinghu.ui.forms import Known, VerbForm, initial_of, sort_initial, sorted_initial
 from yinghu.verbs import VERBS, available
@@ -92,12 +95,13 @@ def acts(
     verbs: list[Verb],
     calls: Calls | None,
     live: list[Clock],
-    template: str = "",
+    template: str,
+    guess: AreaGuess | None,
 ) -> list[dict[str, Any]]:
     """Template contexts of the verbs with their forms, the most important first.
 
     `live` are the running clocks, `bound` is a form with errors, `template` the id of the chosen
-    reply template.
+    reply template, `guess` the suggested area.
     """
     pressing = min((v for v in verbs if v.pressing), key=lambda v: v.pressing, default=None)
     usual = first_at(appeal.state)
@@ -116,12 +120,15 @@ def acts(
     other = other_holder(appeal, actor) is not None
     opened = bound.verb if bound else VERBS[chosen.verb] if chosen else None if other else first
     silent = [name_of(each.unit) for each in live if each.kind == ClockKind.HELP]
+    filled = guess.area if guess and guess.likely else None
     found = []
     for verb in verbs:
-        initial = _initial(verb, appeal, suggestion)
+        initial = _initial(verb, appeal, suggestion, filled)
         solve = next((each for each in live if each.kind == ClockKind.SOLVE), None)
         if verb is EXTEND and solve is not None:
             initial["until"] = _later(solve)
+        if verb is MEASURES and (came := whistles.arrival(appeal, actor)):
+            initial["received"] = times.to_the_minute(came)
         words = text_field(verb)
         if chosen is not None and chosen.verb == verb.name and words:
             initial[words] = chosen.words
@@ -129,9 +136,8 @@ def acts(
         form = bound if bound and is_bound else VerbForm(verb, known, initial=initial)
         if verb is EXTEND and solve is not None:
             form.fields["until"].help_text = _("现在的时限：%s") % times.day_time(solve.due_at)
-        if verb is RESOLVE and silent:
-            names = _("、").join(silent)
-            form.ask_for("why", _("%s还没有回复协办，不等的理由（内部）") % names)
+        form.ask_about_unit(appeal.unit_id)
+        form.ask_about_helpers(silent)
         found.append(
             {
                 "verb": verb,
@@ -142,6 +148,7 @@ def acts(
                 "words": words,
                 "templates": with_words.get(verb.name, []) if words else [],
                 "at_once": verb is first and verb.at_once,
+                "offer": guess if verb is SORT and not filled else None,
             }
         )
     return found
@@ -158,8 +165,10 @@ def text_field(verb: Verb) -> str:
     return next((f.name for f in verb.fields if f.kind is FieldKind.TEXT), "")
 
 
-def _initial(verb: Verb, appeal: Appeal, suggestion: Any) -> dict[str, Any]:
+def _initial(verb: Verb, appeal: Appeal, suggestion: Any, area: Area | None) -> dict[str, Any]:
     category = next((f for f in verb.fields if f.kind is FieldKind.CATEGORY), None)
     if category is None:
         return initial_of(verb, appeal)
-    return sort_initial(appeal, suggestion) if category.required else sorted_initial(appeal)
+    if category.required:
+        return sort_initial(appeal, suggestion, area)
+    return sorted_initial(appeal)

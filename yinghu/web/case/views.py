@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -32,6 +33,7 @@ from yinghu.people import disclosure
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations, requester_of
 from yinghu.people.disclosure import Person
 from yinghu.triage.models import Suggestion
+from yinghu.triage.suggest import AreaGuess, area_guess
 from yinghu.ui import event_text
 from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.forms import Known, VerbForm
@@ -99,9 +101,14 @@ def context_of(
         bound.offer(known)
     may_call_back = NO_ANSWER in verbs and appeal.solved is None
     calls = callback.calls(appeal) if may_call_back else None
-    live = list(clocks.running(appeal.pk).select_related("unit").order_by("due_at"))
+    live = clocks.in_order([appeal], clocks.running(appeal.pk).select_related("unit"))
     template = request.GET.get("template", "")
-    acts = case_actions.acts(appeal, actor, suggestion, known, bound, verbs, calls, live, template)
+    guess = area_guess(appeal, suggested)
+    if guess and request.GET.get("take") == "area":
+        guess = replace(guess, likely=True)
+    acts = case_actions.acts(
+        appeal, actor, suggestion, known, bound, verbs, calls, live, template, guess
+    )
     available = {act["verb"] for act in acts}
     duplicates = case_duplicates.likely(appeal, actor)
     photos = _photos([appeal, *(each.other for each in duplicates)])
@@ -129,7 +136,7 @@ def context_of(
         "calls": calls,
         "story": _story(request, appeal, own, reveal, may_read_why(actor, appeal)),
         "photos": [photo for photo in own if photo.event_id is None],
-        "map": _map(appeal, suggested, revealed),
+        "map": _map(appeal, guess, revealed),
         "said_at": said if said and abs(appeal.filed_at - said) > SAID_BEFORE else None,
         "marks": marks_of([appeal]).get(appeal.pk, []),
         "clocks": live,
@@ -160,12 +167,12 @@ def _photos(appeals: list[Appeal]) -> dict[int, list[Attachment]]:
     return found
 
 
-def _map(appeal: Appeal, suggested: Any, revealed: Person | None) -> dict[str, Any] | None:
+def _map(appeal: Appeal, guess: AreaGuess | None, revealed: Person | None) -> dict[str, Any] | None:
     """The location, as exactly as its reader may know: the point, the place, or the area's centre.
 
     A place with a sticker is public; the requester's point is shown and logged with their name.
     """
-    area = appeal.area or (suggested and suggested.area)
+    area = appeal.area or (guess.area if guess and guess.likely else None)
     place = appeal.place
     if revealed and appeal.lon is not None:
         point = {"lon": appeal.lon, "lat": appeal.lat, "label": _("诉求人标的位置")}
@@ -239,6 +246,7 @@ def case_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     if row is CONTACT:
         case_actions.name_colleagues(known, appeal, actor)
     form = VerbForm(row, known, request.POST, request.FILES)
+    form.ask_about_unit(appeal.unit_id)
     back, version = request.POST.get("back", ""), version_of(request)
 
     def success(done: object) -> str:

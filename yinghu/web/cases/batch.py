@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from yinghu.appeals import moving
 from yinghu.appeals.actions import ACCEPT, ANSWER, ASSIGN, HAND, RELEASE, RETURN, SORT
 from yinghu.appeals.closing_actions import CLOSE, DECLINE, MERGE
-from yinghu.appeals.handling_actions import ASK, NOTE, REPORT, RESOLVE, URGE
+from yinghu.appeals.handling_actions import ASK, NOTE, REPORT, RESOLVE, URGE, silent_helpers
 from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import id_of, number_of
@@ -108,10 +108,17 @@ def batch_page(request: HttpRequest) -> HttpResponse:
     bound = request.POST if "do" in request.POST else None
     # A photo belongs to one case.
     form = VerbForm(verb, Known(unit), bound, photos=False)
+    if not silent_helpers([line.row.appeal.pk for line in able if line.row]).exists():
+        form.ask_about_helpers(())
     context |= {"form": form, "able": len(able), "can_undo": verb in _CAN_UNDO}
     if bound is None:
         return render(request, "cases/batch.html", context)
-    if not form.is_valid():
+    if form.is_valid():
+        try:
+            moving.check_finished(verb, form.values())
+        except moving.Refused as refused:
+            form.add_error(refused.field, refused.message)
+    if form.errors:
         return render(request, "cases/batch.html", context, status=422)
     undo = [token for line in able if (token := _perform_one(request, actor, line, form))]
     for line, now in zip(lines, _lines(actor, numbers), strict=True):

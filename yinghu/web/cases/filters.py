@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
@@ -10,7 +11,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -29,7 +30,9 @@ from yinghu.people.models import Unit
 from yinghu.places.area_fields import AreaField, AreaInput
 from yinghu.places.locate import known_areas
 from yinghu.places.models import Area
+from yinghu.ui.case_rows import CaseRow
 from yinghu.web.cases.drilldown import line_name, parse_drilldown
+from yinghu.web.cases.suggested import SUGGESTIBLE, decided_or_suggested
 
 NONE = "-"
 """Filter value for cases without category, area, unit or class."""
@@ -41,8 +44,8 @@ MOST_COUNTED = 1000
 class Filter:
     """A filter of the case list; empty values do not filter. Dates are in the server's time zone.
 
-    `category_only` and `area_only` exclude subordinate categories and areas, as the board's lines
-    do. `behind` is an encoded `Drilldown`.
+    `category_only` and `area_only` exclude subordinate categories and areas, and `decided` values
+    that are only suggested, as the board's lines do. `behind` is an encoded `Drilldown`.
     """
 
     q: str = ""
@@ -61,6 +64,7 @@ class Filter:
     mine: bool = False
     free: bool = False
     returned: bool = False
+    decided: bool = False
     category_only: bool = False
     area_only: bool = False
     behind: str = ""
@@ -82,7 +86,12 @@ class Filter:
 
     def apply(self, found: QuerySet[Appeal], actor: Actor) -> QuerySet[Appeal]:
         """Apply everything but `q`, which is for `search.match_query`."""
-        found = found.filter(**self._lookups(actor))
+        reached, found = found, found.filter(**self._lookups(actor))
+        for name, decided, suggested in self._suggestible():
+            if self.decided:
+                found = found.filter(**decided)
+            else:
+                found = found.filter(decided_or_suggested(reached, name, Q(**decided), suggested))
         if figure := parse_drilldown(self.behind):
             found = found.filter(pk__in=figure.ids())
         for clock in self.clocks().values():
@@ -111,14 +120,8 @@ class Filter:
             statuses = set(self.status or Status)
             # Ended cases need no holder.
             wanted["status__in"] = sorted(statuses & OPEN if self.free else statuses)
-        if self.klass:
-            wanted["klass"] = "" if self.klass == NONE else self.klass
-        if self.category not in ("", NONE):
-            under = Category.objects.filter(code__startswith=f"{self.category}.")
-            codes = [] if self.category_only else list(under.values_list("pk", flat=True))
-            wanted["category__in"] = [self.category, *codes]
-        if self.area not in ("", NONE):
-            wanted["area" if self.area_only else "area__code__startswith"] = self.area
+        if self.klass == NONE:
+            wanted["klass"] = ""
         if self.unit not in ("", NONE):
             unit = Unit.objects.filter(code=self.unit).values_list("pk", flat=True).first()
             wanted["unit"] = unit or 0
@@ -127,8 +130,6 @@ class Filter:
                 wanted[name] = None
         if self.channel:
             wanted["channel"] = self.channel
-        if self.urgency:
-            wanted["urgency"] = self.urgency
         if self.since:
             wanted["filed_at__gte"] = _midnight(self.since)
         if self.until:
@@ -138,6 +139,28 @@ class Filter:
         if self.free:
             wanted["holder__isnull"] = True
         return wanted
+
+    def _suggestible(self) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+        """List parts that may be suggested: (name, lookups of the case, of its suggestion)."""
+        if self.klass not in ("", NONE):
+            yield "klass", {"klass": self.klass}, {"klass": self.klass}
+        if self.category not in ("", NONE):
+            under = Category.objects.filter(code__startswith=f"{self.category}.")
+            codes = [] if self.category_only else list(under.values_list("pk", flat=True))
+            either = {"category__in": [self.category, *codes]}
+            yield "category", either, either
+        if self.area not in ("", NONE):
+            same = {"area" if self.area_only else "area__code__startswith": self.area}
+            yield "area", same, same
+        if self.urgency:
+            yield "urgency", {"urgency": self.urgency}, {"urgency": self.urgency}
+
+    def mark_suggested(self, rows: Iterable[CaseRow]) -> None:
+        """Note on each row which parts of the filter it matches only by a suggestion."""
+        names = {name for name, _decided, _suggested in self._suggestible()}
+        asked = [part for name, part in SUGGESTIBLE.items() if name in names]
+        for row in rows:
+            row.found_by = [str(part.label) for part in asked if part.is_suggested(row)]
 
     def words(self) -> list[tuple[str, str]]:
         """List (part, description) in the reader's language."""
@@ -177,6 +200,7 @@ def _flags() -> list[tuple[str, str]]:
         ("mine", _("我手上的")),
         ("free", _("没有人办的")),
         ("returned", _("退回来的")),
+        ("decided", _("不算系统建议")),
     ]
 
 

@@ -1,25 +1,27 @@
-"""Search of the case list: by number, end of a number, phone or words."""
+"""Search of the case list: by number, part of a number, phone or words."""
 
 from __future__ import annotations
 
 import re
-from itertools import islice
 
+from django.db import connection
 from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 from django.utils.html import conditional_escape, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from yinghu.appeals import inboxes
 from yinghu.appeals.models import Appeal
-from yinghu.appeals.numbers import id_of, number_of
+from yinghu.appeals.numbers import id_of, ids_with_part
 from yinghu.common.privacy.phones import certain_phone, normal_phone
 from yinghu.common.privacy.sealing import blind
+from yinghu.common.text import digits_in, plain_digits
 from yinghu.people.access import Actor, may_search_phones, words_to_search
 from yinghu.triage import search as words
 from yinghu.web.cases.filters import Filter
 
-MAX_CANDIDATES = 10_000
-"""Most ids checked for a number's last digits; enough for four digits of ten million appeals."""
+PART_LEAST, PART_MOST = 3, 8
+"""Digits of a part of a number; with more it is a whole number, or a phone."""
 
 EXCERPT_LEAD, EXCERPT_LENGTH = 18, 90
 """Characters of an excerpt before the first match, and in all."""
@@ -53,7 +55,7 @@ def phone_in(actor: Actor, query: str) -> str:
 def match_query(
     found: QuerySet[Appeal], actor: Actor, query: str, *, by_words: bool = False
 ) -> tuple[str, QuerySet[Appeal]]:
-    """Interpret a query; returns (number, phone, ending, misread or words; matches in `found`)."""
+    """Interpret a query; returns (number, phone, part, misread or words; matches in `found`)."""
     if by_words:
         return "words", words.search(found, words_to_search(actor, query))
     appeal_id = _id_in(query)
@@ -61,11 +63,11 @@ def match_query(
         return "number", found.filter(pk=appeal_id)
     if phone := phone_in(actor, query):
         return "phone", found.filter(caller=blind(phone))
-    digits = re.sub(r"\D", "", query)
-    if _DIGITS.fullmatch(query) and 4 <= len(digits) <= 8:
-        ending = found.filter(pk__in=_ids_ending_with(digits))
-        if ending.exists():
-            return "ending", ending
+    digits = digits_in(query)
+    if _DIGITS.fullmatch(plain_digits(query)) and PART_LEAST <= len(digits) <= PART_MOST:
+        partly = found.filter(pk__in=_with_number_part(digits))
+        if partly.exists():
+            return "part", partly
     if _WHOLE_NUMBER.fullmatch(query):
         return "misread", found.none()
     if _looks_like_phone(query) and may_search_phones(actor):
@@ -73,13 +75,22 @@ def match_query(
     return "words", words.search(found, words_to_search(actor, query))
 
 
-def _ids_ending_with(digits: str) -> list[int]:
-    # The last digit is the check digit. Needs no index, as such ids differ by a power of ten.
-    apart = 10 ** (len(digits) - 1)
+def _with_number_part(digits: str) -> RawSQL:
+    """Ids whose number has these digits in a row.
+
+    Read beforehand, by ranges of the primary key: as a part of the whole query, PostgreSQL would
+    compare every case with every range.
+    """
     newest = Appeal.objects.order_by("-id").values_list("pk", flat=True).first() or 0
-    first = newest - (newest - int(digits[:-1])) % apart
-    alike = islice(range(first, 0, -apart), MAX_CANDIDATES)
-    return [each for each in alike if number_of(each)[-1] == digits[-1]]
+    ranges = ids_with_part(digits, newest)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT appeal.id FROM unnest(%s::bigint[], %s::bigint[]) AS part(low, high)"
+            " JOIN appeals_appeal AS appeal ON appeal.id BETWEEN part.low AND part.high",
+            [[low for low, _high in ranges], [high for _low, high in ranges]],
+        )
+        ids = [row[0] for row in cursor.fetchall()]
+    return RawSQL("SELECT unnest(%s::bigint[])", [ids])
 
 
 def excerpt(text: str, query: str) -> SafeString:

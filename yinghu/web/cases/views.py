@@ -59,6 +59,7 @@ def cases_page(request: HttpRequest) -> HttpResponse:
         found = found.none()
     n, found = _count_and_narrow(found, actor, wanted, after)
     listed = case_page(found, after, ("-id",), actor)
+    wanted.mark_suggested(listed.rows)
     if kind == "words":
         _add_excerpts(listed, wanted.q)
     context = _question_context(request, form, wanted) | {"kind": kind, "page": listed}

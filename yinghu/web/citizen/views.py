@@ -171,6 +171,7 @@ def _show_track(
             continue
         is_bound = bound is not None and bound.verb is verb
         form = bound if is_bound and bound else VerbForm(verb, known, own=True)
+        form.ask_about_unit(appeal.unit_id)
         again = handling_actions.urge_again_at(appeal) if verb is URGE else None
         opened = is_bound or verb is turn
         forms.append({"verb": verb, "form": form, "open": opened, "again": again})

@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from yinghu import verbs
-from yinghu.appeals import inboxes, moving
+from yinghu.appeals import clocks, inboxes, moving
 from yinghu.appeals.actions import ACCEPT, RELEASE
 from yinghu.appeals.body_from_answers import is_made_of_answers
-from yinghu.appeals.handling_actions import REPORT, RESOLVE
+from yinghu.appeals.handling_actions import REPORT, RESOLVE, silent_helpers
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import Status
 from yinghu.common import photos
@@ -213,7 +213,7 @@ def _show(
         # People write their phone number into the text.
         "body": appeal.body if holds else without_numbers(appeal.body),
         "answers": [] if is_made_of_answers(appeal) else event_text.answers_of(appeal, reveal),
-        "clocks": appeal.clocks.filter(stopped_at=None).order_by("due_at"),
+        "clocks": clocks.in_order([appeal], clocks.running(appeal.pk)),
         "story": _story(request, appeal, reveal),
         "problem": problem,
         "lost": typed_words(bound) if bound is not None and bound.verb not in offered else "",
@@ -227,16 +227,13 @@ def _acts(appeal: Appeal, actor: Actor, bound: VerbForm | None) -> list[dict[str
     possible = verbs.available(appeal, actor)
     opened = bound.verb if bound else case_actions.first_at(appeal.state)
     known = Known(appeal.unit_id)
-    return [
-        {
-            "verb": verb,
-            "form": bound if bound is not None and bound.verb is verb else VerbForm(verb, known),
-            "open": verb is opened,
-            "danger": verb is RELEASE,
-        }
-        for verb in _ACTS
-        if verb in possible
-    ]
+    silent = [name_of(each) for each in silent_helpers([appeal.pk])]
+    acts = []
+    for verb in (each for each in _ACTS if each in possible):
+        form = bound if bound is not None and bound.verb is verb else VerbForm(verb, known)
+        form.ask_about_helpers(silent)
+        acts.append({"verb": verb, "form": form, "open": verb is opened, "danger": verb is RELEASE})
+    return acts
 
 
 def _story(request: HttpRequest, appeal: Appeal, reveal: bool) -> Story:

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from yinghu.appeals import clocks
 from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Clock, Event
 from yinghu.appeals.policies import policy
@@ -26,6 +27,7 @@ from yinghu.people.models import Role
 from yinghu.ui.decorators import staff_page
 from yinghu.ui.forms import Known, VerbForm, initial_of
 from yinghu.ui.requests import is_part, who
+from yinghu.ui.times import to_the_minute
 from yinghu.web.statistics.whistle_tables import tables
 
 MOST = 60
@@ -136,7 +138,7 @@ def _calls(actor: Actor, wrong: RefusedForm | None) -> list[WhistleCall]:
     appeals = {row.whistle.appeal_id for row in rows}
     live: dict[tuple[int, int | None, str], Clock] = {}
     running = Clock.objects.filter(appeal__in=appeals, stopped_at=None, kind__in=OF_UNITS)
-    for clock in running.select_related("unit"):
+    for clock in clocks.in_order((), running.select_related("unit")):
         live[clock.appeal_id, clock.unit_id, clock.kind] = clock
     contests = Event.objects.filter(appeal__in=appeals, verb=CONTEST.name).order_by("seq")
     why = {(event.appeal_id, event.facts.get("unit", "")): event.why for event in contests}
@@ -192,6 +194,7 @@ def _elements(summons: Any, wrong: RefusedForm | None) -> VerbForm:
             at.field.widget.attrs["autofocus"] = True
     else:
         initial = initial_of(MEASURES, summons.whistle.appeal) | {"unit": summons.unit.code}
+        initial["received"] = to_the_minute(summons.reported_at)
         form = VerbForm(MEASURES, known, initial=initial)
     form.auto_id = f"m{summons.pk}-%s"
     return form

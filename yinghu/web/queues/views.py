@@ -97,6 +97,8 @@ def _inbox(request: HttpRequest, name: str) -> HttpResponse:
         page = _pressing_first(found, after, inbox.keys, actor, size)
     else:
         page = case_page(found, after, inbox.keys, actor, size)
+    if number and not after:
+        page = _with_open_case(page, found, id_of(number[:40]), actor)
     context |= {"page": page, "is_more": bool(after), "away": away, "minutes": snooze.MINUTES}
     if name == "dispatch" and not after:
         # These cases stay with their unit meanwhile and are in no list of this desk.
@@ -130,6 +132,16 @@ def _pressing_first(
     first = with_marks(case_rows(Appeal.objects.filter(pk__in=pressing), actor))
     rows = sorted([*first, *page.rows], key=lambda row: (-row.pressing, row.appeal.pk))
     return CasePage(rows, page.more)
+
+
+def _with_open_case(
+    page: CasePage, found: QuerySet[Appeal], appeal_id: int | None, actor: Actor
+) -> CasePage:
+    """Put the open case first if it is in the list, but not on this page."""
+    if appeal_id is None or any(row.appeal.pk == appeal_id for row in page.rows):
+        return page
+    opened = with_marks(case_rows(found.filter(pk=appeal_id), actor))
+    return CasePage([*opened, *page.rows], page.more) if opened else page
 
 
 def _opened_case(request: HttpRequest, desk: str, number: str, first: int | None) -> dict[str, Any]:

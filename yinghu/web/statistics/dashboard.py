@@ -77,6 +77,8 @@ class _CaseLinks:
         if dim:
             given[dim] = key or NONE
         given["category_only"] = dim == "category" and bool(key)
+        suggestible = dim in ("category", "klass", "area") and bool(key)
+        given["decided"] = suggestible or bool(given["area"])
         return f"{reverse('cases')}?{Filter(**given).query()}"
 
 

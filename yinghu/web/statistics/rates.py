@@ -280,15 +280,16 @@ def export_rates(request: HttpRequest) -> HttpResponse:
     sheet = book.sheet(_("三率"), freeze="B3")
     scope = line_name("area", view.scope) if view.scope else _("全部")
     sheet.row([_("三率"), period_text(view.since, view.until), scope])
-    heads = [str(BY[view.by])]
-    for column in columns:
-        heads += [column.label] if column.is_rate else []
-        heads += [_(FIGURES[name].label) for name, _sign in _extra_figures(column)]
-    sheet.row(heads, bold=True)
+    heads = _sheet_columns(columns)
+    sheet.row([str(BY[view.by]), *heads], bold=True)
     rows = [(_("全部"), table.whole)]
     rows += [(_line_label(line, view), line) for line in _sorted(table.lines, view)]
     for name, line in rows:
-        sheet.row([name, *_row_numbers(line, columns)])
+        numbers = [
+            Percentage(line.rate(figure)) if is_rate else line[figure]
+            for figure, is_rate in heads.values()
+        ]
+        sheet.row([name, *numbers])
     whistles = [
         each for each in tables(view.since, view.until, [view.scope], may_open=False) if each.rows
     ]
@@ -323,14 +324,15 @@ def _add_whistle_sheet(book: WorkbookWriter, table: WhistleTable) -> None:
 ONCE = gettext_noop("一件诉求在一个时段里同样的事只算一次；几行都有它的，合起来会多于“全部”。")
 
 
-def _extra_figures(column: RateColumn) -> tuple[tuple[str, str], ...]:
-    """Return the figures that get a column in the export; "valid" has one already."""
-    return tuple(each for each in column.figures if each != ("valid", "/"))
-
-
-def _row_numbers(line: RatesLine, columns: Iterable[RateColumn]) -> list[Any]:
-    cells: list[Any] = []
+def _sheet_columns(columns: Iterable[RateColumn]) -> dict[str, tuple[str, bool]]:
+    """Return the columns of the export: name and whether it is a rate, by heading. A figure that
+    several rates use has one column, behind the first of them.
+    """
+    found: dict[str, tuple[str, bool]] = {}
     for column in columns:
-        cells += [Percentage(line.rate(column.name))] if column.is_rate else []
-        cells += [line[name] for name, _sign in _extra_figures(column)]
-    return cells
+        if column.is_rate:
+            found[column.label] = (column.name, True)
+        for name, _sign in column.figures:
+            if (name, False) not in found.values():
+                found[_(FIGURES[name].label)] = (name, False)
+    return found

@@ -2,8 +2,10 @@
 "use strict";
 (function () {
   var EVERY = 4000, QUIET = 600000; // ms between sounds; how long one is muted
-  var SIGN = "🔴 ", audio = null, lane = document.getElementById("alarms");
+  var FRESH = 1000; // ms for which what has just come or changed cannot be pressed
+  var SIGN = "🔴 ", audio = null, lane = document.getElementById("alarms"), fresh = 0;
   if (!lane) return;
+  var before = cases();
   function unseen() { return lane.querySelectorAll("[data-alarm]").length; }
   function mutedUntil() {
     try { return Number(localStorage.getItem("yinghu-alarm-quiet")) || 0; } catch (none) { return 0; }
@@ -39,7 +41,20 @@
     document.title = (unseen() ? SIGN : "") + plain;
     if (!button) return;
     button.hidden = !unseen();
-    button.textContent = isMuted() ? button.dataset.muted : isBlocked() ? button.dataset.blocked : button.dataset.mute;
+    var text = isMuted() ? button.dataset.muted : isBlocked() ? button.dataset.blocked : button.dataset.mute;
+    button.querySelector("span").textContent = button.title = text;
+    button.querySelector("use").setAttribute("href", button.querySelector("use").getAttribute("href").replace(/#.*/, isMuted() ? "#bell-off" : "#volume"));
+  }
+  function cases() {
+    return Array.from(lane.querySelectorAll("[data-case]"), function (each) { return each.dataset.case + each.className; }).join();
+  }
+  // Somebody may be about to press what was here, or what lies beneath.
+  function settle() {
+    if (cases() === before) return;
+    before = cases();
+    lane.classList.add("is-fresh");
+    clearTimeout(fresh);
+    fresh = setTimeout(function () { lane.classList.remove("is-fresh"); }, FRESH);
   }
   document.addEventListener("pointerdown", unlock, true);
   document.addEventListener("keydown", unlock, true);
@@ -50,7 +65,7 @@
     sound();
   });
   document.addEventListener("htmx:afterSwap", function (event) {
-    if (event.target === lane) { show(); sound(); }
+    if (event.target === lane) { settle(); show(); sound(); }
   });
   setInterval(function () { show(); sound(); }, EVERY);
   unlock();

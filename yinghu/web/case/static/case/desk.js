@@ -4,6 +4,7 @@
 (function () {
   var CALM = 350; // ms after a case is drawn during which presses are ignored as repeats
   var KEEP = 30000; // ms for which a prefetched case may be shown
+  var GAP = /【[^【】0-9]{0,30}】|\{[^{}0-9]{0,30}\}|[_＿]{2,}/; // to be filled in; see reply_gaps.py
   var ahead = new Map(), drawnAt = 0, calm = 0, soon = 0, told = 0;
   var sender = window.yinghuSend, ask = sender.ask, parsed = sender.parsed, note = sender.note;
   function words(name) { return document.getElementById("desk-words").dataset[name]; }
@@ -16,6 +17,7 @@
     part.querySelectorAll("[data-keys], .story-only").forEach(function (tool) { tool.hidden = false; });
     part.querySelectorAll("[data-open-wide]").forEach(function (fold) { fold.open = isWide(); });
     only(theCase() && theCase().dataset.only || "");
+    rove();
     clearTimeout(calm);
     if (Date.now() >= drawnAt + CALM) ready();
     else calm = setTimeout(ready, drawnAt + CALM - Date.now());
@@ -37,7 +39,7 @@
   }
   function focusNext() {
     var part = theCase();
-    if (!part) return;
+    if (!part) { document.getElementById("main").focus({ preventScroll: true }); return; }
     var next = part.querySelector("[aria-invalid]") || isWide() && part.querySelector("[data-focus]")
       || part.querySelector("article");
     next.focus({ preventScroll: !next.hasAttribute("aria-invalid") });
@@ -58,6 +60,7 @@
     var desks = document.getElementById("desks"), counted = page.getElementById("desks");
     if (desks && counted) desks.innerHTML = counted.innerHTML;
     window.scrollTo(0, 0);
+    showOpenRow();
     drawn(main);
     if (desks) window.htmx.process(desks);
     follow();
@@ -91,14 +94,29 @@
     var wrong = open.querySelector(".alert-danger, .wrong");
     if (wrong) { wrong.scrollIntoView({ block: "nearest" }); sender.say(wrong.textContent.trim()); }
   }
+  function rows() { return Array.from(document.querySelectorAll(".split #rows .row-item")); }
   function mark() {
     var open = theCase(), number = open && open.dataset.number;
-    document.querySelectorAll("#rows .row-item").forEach(function (row) {
+    rows().forEach(function (row) {
       var is = row.id === "row-" + number;
       row.classList.toggle("chosen", is);
       if (is) row.setAttribute("aria-current", "true"); else row.removeAttribute("aria-current");
     });
+    rove();
   }
+  // The list is one stop of the Tab key, and the case comes next; j, k and arrows go through it.
+  function rove() {
+    var all = rows(), at = all.indexOf(document.activeElement);
+    if (at < 0) at = all.findIndex(function (row) { return row.classList.contains("chosen"); });
+    all.forEach(function (row, n) { row.tabIndex = n === Math.max(at, 0) ? 0 : -1; });
+  }
+  function showOpenRow() {
+    var row = isWide() && document.querySelector(".split #rows .chosen");
+    if (row) row.scrollIntoView({ block: "nearest" });
+  }
+  document.addEventListener("focusin", function (event) {
+    if (event.target.matches(".split #rows .row-item")) rove();
+  });
 
   // ---- verbs
   function isOurs(form) { return form.hasAttribute("data-once") && form.closest(".split, .lone, #skipped"); }
@@ -131,9 +149,9 @@
     if (next) event.formData.set("then", next.id.replace("row-", ""));
   });
   function followingRow() {
-    var rows = Array.from(document.querySelectorAll("#rows .row-item")), open = theCase();
-    var at = open ? rows.findIndex(function (row) { return row.id === "row-" + open.dataset.number; }) : -1;
-    return at < 0 ? null : rows[at + 1];
+    var all = rows(), open = theCase();
+    var at = open ? all.findIndex(function (row) { return row.id === "row-" + open.dataset.number; }) : -1;
+    return at < 0 ? null : all[at + 1];
   }
 
   // ---- opening a case of the list; prefetching the next one
@@ -185,6 +203,8 @@
     }
     var fill = plain && event.target.closest("[data-fill]");
     if (fill) { event.preventDefault(); fillIn(fill); }
+    var take = plain && event.target.closest("[data-take]");
+    if (take) { event.preventDefault(); takeOffer(take); }
     var view = plain && event.target.closest("[data-only]:not(#case)");
     if (view) only(view.dataset.only);
     if (plain && event.target.closest("[data-keys]")) document.getElementById("keys").showModal();
@@ -214,7 +234,15 @@
     field.dispatchEvent(new Event("input", { bubbles: true }));
     field.rows = 4;
     field.focus();
-    field.setSelectionRange(field.value.length, field.value.length);
+    var gap = GAP.exec(field.value), at = gap ? gap.index : field.value.length;
+    field.setSelectionRange(at, gap ? at + gap[0].length : at);
+  }
+  function takeOffer(link) {
+    var field = link.closest(".offered").querySelector("input");
+    field.value = link.dataset.take;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    link.closest(".offer").remove();
+    field.focus();
   }
   function only(which) {
     var part = theCase();
@@ -231,16 +259,21 @@
     if (event.target.id === "rows" && theCase()) event.detail.parameters.case = theCase().dataset.number;
   });
   document.addEventListener("htmx:beforeSwap", function (event) {
-    before = { focus: document.activeElement && document.activeElement.id, map: event.target.querySelector && event.target.querySelector(".map.is-drawn") };
+    var at = document.activeElement;
+    before = { focus: at && at.id, row: Boolean(at && at.closest("#rows")), rows: rows().length, map: event.target.querySelector && event.target.querySelector(".map.is-drawn") };
   });
   document.addEventListener("htmx:afterSwap", function (event) {
-    if (event.target.id === "rows") mark();
+    if (event.target.id !== "case") mark();
     if (event.target.id === "case") {
       var map = event.target.querySelector("[data-map]");
       if (map && before.map && map.dataset.map === before.map.dataset.map) map.replaceWith(before.map);
     }
     if (event.target.id === "rows" || event.target.id === "case") wake(event.target);
     var again = before.focus && document.activeElement === document.body && document.getElementById(before.focus);
+    // The focused row went to another desk, or there are more rows now: stay in the list.
+    if (before.row && !again && document.activeElement === document.body) {
+      again = rows()[before.rows] || rows().find(function (row) { return row.tabIndex === 0; });
+    }
     if (again) again.focus({ preventScroll: true });
   });
   document.addEventListener("htmx:beforeRequest", function (event) {
@@ -291,11 +324,11 @@
     return true;
   }
   function step(by) {
-    var rows = Array.from(document.querySelectorAll("#rows .row-item"));
-    if (!rows.length) return false;
-    var at = rows.indexOf(document.activeElement);
-    if (at < 0) at = rows.findIndex(function (row) { return row.classList.contains("chosen"); });
-    var next = rows[Math.max(0, Math.min(rows.length - 1, at + by))];
+    var all = rows();
+    if (!all.length) return false;
+    var at = all.indexOf(document.activeElement);
+    if (at < 0) at = all.findIndex(function (row) { return row.classList.contains("chosen"); });
+    var next = all[Math.max(0, Math.min(all.length - 1, at + by))];
     next.focus();
     remember(next.href);
     return true;
@@ -325,5 +358,5 @@
     if (done) event.preventDefault();
   });
 
-  if (root()) wake(document);
+  if (root()) { showOpenRow(); wake(document); }
 })();
