@@ -18,12 +18,16 @@ class Channel:
     link: bool = False
 
 
+PATROL: Final = "patrol"
+"""What those outdoors see themselves, or file for people whom they meet; `inboxes.reported`."""
+
 CHANNELS: Final = {
     "web": Channel(_("网页求助"), by_file=False, by_api=False, link=True),
     "api": Channel(_("接口"), by_file=False, link=True),
     "hotline": Channel(_("热线电话")),
     "feed": Channel(_("舆情与留言")),
     "volunteers": Channel(_("志愿服务平台")),
+    PATROL: Channel(_("巡查"), by_file=False, by_api=False, link=True),
     "file": Channel(_("文件导入"), by_api=False),
     "whistle": Channel(_("基层吹哨"), by_file=False, by_api=False),
 }
