@@ -98,6 +98,7 @@ class Errand(models.Model):
     appeal = models.ForeignKey(Appeal, models.PROTECT, related_name="errands")
     template = models.ForeignKey(ErrandTemplate, models.SET_NULL, null=True)
     title = models.CharField(max_length=60)
+    title_en = models.CharField(max_length=200, default="", db_default="")
     words = models.TextField(default="")
     made_at = models.DateTimeField(db_default=Now())
 
@@ -132,6 +133,7 @@ class Leg(models.Model):
     after = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)
     kind = models.CharField(max_length=10, choices=LegKind.choices)
     title = models.CharField(max_length=60)
+    title_en = models.CharField(max_length=60, default="", db_default="")
     what = models.TextField(default="", blank=True)
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN.value)
     place = models.ForeignKey("places.Place", models.PROTECT, null=True)
@@ -211,6 +213,7 @@ class Leg(models.Model):
             "errand": self.errand_id,
             "leg": self.n,
             "title": self.title,
+            "title_en": self.title_en,
             "kind": str(self.kind),
         }
 

@@ -26,7 +26,7 @@ from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind, Status, Urgency
 from yinghu.appeals.verb import Verb
-from yinghu.common.language import name_of
+from yinghu.common.language import name_of, title_of
 from yinghu.notifications import read_state
 from yinghu.oversight import alarms, whistle_duties
 from yinghu.oversight import shared_cases as sharing
@@ -164,6 +164,9 @@ def named(thing: Any) -> str:
     if not thing:
         return ""
     return name_of(thing) if hasattr(thing, "name_en") else str(thing.name)
+
+
+register.filter("titled", title_of)
 
 
 @register.filter
@@ -323,6 +326,9 @@ def field(bound: Any, hint: str = "", plain: bool = False, mark: str = "") -> di
 def _attrs(bound: Any, kind: str) -> dict[str, str]:
     looks = {"select": "form-select", "checkbox": "form-check-input", "radio": "form-selectgroup"}
     attrs = {"class": looks.get(kind, "form-control") + (" is-invalid" if bound.errors else "")}
+    if kind in ("text", "search", "textarea"):
+        ltr = bound.field.widget.attrs.get("inputmode") in ("tel", "numeric", "decimal")
+        attrs["dir"] = "ltr" if ltr else "auto"
     if bound.field.required:
         attrs["data-missing"] = str(bound.field.error_messages["required"])
     if bound.errors:
