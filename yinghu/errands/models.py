@@ -69,6 +69,12 @@ class ErrandTemplate(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def name_en(self) -> str:
+        """The English titles of its legs: it has no English name of its own."""
+        titles = (leg.get("title_en", "") for leg in self.legs)
+        return ", ".join(filter(None, titles)).replace("{place}", "…")
+
 
 class FixedHelper(models.Model):
     """A group's own buyer or courier, asked first and alone for legs of this kind (at a place)."""

@@ -25,6 +25,11 @@ def by_whom(event: Event) -> str:
     return _("诉求人") if event.actor_kind == "requester" else _("系统")
 
 
+def why_of(event: Event) -> str:
+    """The internal reason; the platform's own in the reader's language."""
+    return _(event.why) if event.why and event.actor_kind == "system" else event.why
+
+
 @dataclass(frozen=True, slots=True)
 class Setback:
     """A reopening or negative rating; `own` if by the requester, `unsolved` if for that reason."""

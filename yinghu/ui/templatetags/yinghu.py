@@ -236,6 +236,7 @@ def timeline(appeal: Appeal, story: Story, reader: str = "requester") -> dict[st
                 "icon": verb.icon,
                 "text": verb.told_of(event) if own else verb.done_by(event),
                 "who": event_text.by_whom(event),
+                "why": event_text.why_of(event),
                 "facts": verb.detail_of(event) if inside else "",
                 "public": public,
                 "photos": story.photos.get(event.pk, ()),
