@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests import browser_checks
 from tests.browser_logins import start_session
@@ -18,6 +18,14 @@ from yinghu.errands import leg_actions
 from yinghu.people.models import User
 
 pytestmark = pytest.mark.browser
+
+
+def expect_at_the_thumb(told: Locator, text: str) -> None:
+    """The answer is whole on the screen, at its bottom."""
+    expect(told).to_contain_text(text)
+    expect(told).to_be_in_viewport(ratio=1)
+    below = told.evaluate("part => innerHeight - part.getBoundingClientRect().bottom")
+    assert below < 90
 
 
 def test_stacked_pins_open_as_a_list_and_steps_answer_at_the_thumb(
@@ -46,14 +54,13 @@ def test_stacked_pins_open_as_a_list_and_steps_answer_at_the_thumb(
     button = page.get_by_role("button", name="我还在办")
     button.scroll_into_view_if_needed()
     button.click()
-    told = page.locator("#messages")
-    expect(told).to_contain_text("知道您在办")
-    expect(told).to_be_in_viewport(ratio=1)
+    expect_at_the_thumb(page.locator(".phone-strip"), "知道您在办")
     expect(button).to_be_in_viewport()
-    below = page.evaluate(
-        "innerHeight - document.querySelector('#messages').getBoundingClientRect().bottom"
-    )
-    assert below < 80
-    # It goes with the next press, and hides no button for good.
-    page.get_by_text("办不了，交回").click()
+
+    page.goto("/field/-/me")
+    page.get_by_role("button", name="1 小时").click()
+    told = page.locator("#messages")
+    expect_at_the_thumb(told, "谢谢您")
+    # It goes with the next press, and hides nothing for good.
+    page.get_by_text("每周什么时候有空").click()
     expect(told).to_be_hidden()

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from yinghu.appeals import moving
 from yinghu.appeals.body_from_answers import body_for_reader, is_made_of_answers
 from yinghu.appeals.models import Appeal
+from yinghu.appeals.numbers import number_of
 from yinghu.common import photos
 from yinghu.common.language import name_of, title_of
 from yinghu.common.privacy.masking import without_numbers
@@ -421,7 +422,7 @@ def pins(found: Iterable[Leg], *, own: bool) -> list[dict[str, Any]]:
     return [
         at._asdict()
         | {
-            "label": title_of(leg),
+            "label": f"{title_of(leg)} · {number_of(leg.appeal_id)}",
             "href": reverse("leg", args=[leg.pk]),
             "kind": "mine" if own else "blurred" if leg.at_home else "open",
         }

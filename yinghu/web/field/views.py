@@ -154,8 +154,9 @@ def _pins(
     return [
         at._asdict()
         | {
-            "label": " · ".join(name_of(each) for each in (row.category, row.area) if each)
-            or row.appeal.number,
+            "label": " · ".join(
+                [*(name_of(each) for each in (row.category, row.area) if each), row.appeal.number]
+            ),
             "href": reverse("task", args=[row.appeal.number]),
             "kind": kind,
         }
