@@ -107,7 +107,7 @@ def known(live: Live, live_city: Cast) -> dict[str, object]:
     bare: Appeal = file_one("楼下路灯坏了", phone="", name="")
     live.drain()
     return {
-        "helper": User.objects.get(pk=task.a.user_id).username,
+        "helper": User.objects.get(pk=task.a.user_id or 0).username,
         "buy": task.buy.pk,
         "gate": task.gate.pk,
         "carry": task.carry.pk,

@@ -180,7 +180,7 @@ def errand(city: Cast, settings: Settings) -> dict[str, Any]:
     leg_actions.finish(first.pk, someone, photos=proof(), paid=4250)
     react_to(appeal)
     return {
-        "helper": User.objects.get(pk=someone.user_id).username,
+        "helper": User.objects.get(pk=someone.user_id or 0).username,
         "number": appeal.number,
         "track": f"/t/{appeal.token}",
         "buy": first.pk,

@@ -175,7 +175,7 @@ def field_done(request: HttpRequest) -> HttpResponse:
     cases = cases.select_related("category", "area", "unit").defer("area__outline")
     cases = cases.order_by("-moved_at")[:PAGE_SIZE]
     done_by_user = done_legs([user.pk], since).select_related("area", "appeal__category")
-    done = [{"at": each.moved_at, "appeal": each} for each in cases]
+    done: list[dict[str, Any]] = [{"at": each.moved_at, "appeal": each} for each in cases]
     done += [
         {"at": each.done_at, "card": legs.Card(each)}
         for each in done_by_user.defer("area__outline").order_by("-done_at")[:PAGE_SIZE]
