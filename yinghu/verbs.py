@@ -6,7 +6,7 @@ Pages, API, notifications, documents and tests read this table; a row is declare
 from types import MappingProxyType, ModuleType
 
 from yinghu.appeals import actions as appeal_actions
-from yinghu.appeals import closing_actions, filing, handling_actions
+from yinghu.appeals import closing_actions, contact_actions, filing, handling_actions
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moving import possible
 from yinghu.appeals.verb import Privacy, Verb
@@ -20,6 +20,7 @@ MODULES: tuple[ModuleType, ...] = (
     filing,
     appeal_actions,
     handling_actions,
+    contact_actions,
     closing_actions,
     alarm_actions,
     oversight_actions,

@@ -127,6 +127,14 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str, str, int]] = {
         "supplies-handler",
         404,
     ),
+    "leave_contact": (
+        "handling",
+        REQUESTER,
+        {"address": "3幢501"},
+        "handling",
+        "milk-handler",
+        403,
+    ),
     "no_answer": ("resolved", "operator", {}, "resolved", "milk-handler", 403),
     "alarm": ("handling", "milk-handler", {"why": "没有反应"}, "handling", "food-handler", 404),
     "acknowledge": ("handling", "commander", {}, "handling", "milk-handler", 403),
@@ -223,7 +231,8 @@ def test_unit_that_never_reported_in_can_only_be_graded_no(api: Api, problem: Ch
 def test_case_lists_available_verbs(api: Api) -> None:
     filed = api.reach("assigned")
     path = f"/appeals/{filed['number']}"
-    assert set(api.get(path, filed["token"]).json()["can"]) == {"supply", "urge", "withdraw"}
+    own = {"supply", "leave_contact", "urge", "withdraw"}
+    assert set(api.get(path, filed["token"]).json()["can"]) == own
     handler = api.get(path, "milk-handler").json()
     assert set(handler["can"]) == {
         "accept",

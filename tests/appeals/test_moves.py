@@ -14,6 +14,7 @@ from tests.cast import Cast, cast, file_one, requester
 from yinghu.appeals import actions, closing_actions, handling_actions, moving
 from yinghu.appeals.actions import SORT
 from yinghu.appeals.closing_actions import MERGE
+from yinghu.appeals.contact_actions import LEAVE_CONTACT
 from yinghu.appeals.models import Appeal, Clock, Event
 from yinghu.appeals.states import RESTING_CLOCK, ClockKind, Status, Who
 from yinghu.appeals.verb import BY_ITSELF, FieldKind, Verb
@@ -95,12 +96,17 @@ def given_for(verb: Verb) -> dict[str, Any]:
         FieldKind.NAMED: "bureau-health",
         FieldKind.OCCASION: "people",
         FieldKind.POINT: "120.1,29.3",
+        FieldKind.LINE: "3幢501",
+        FieldKind.PHONE: "13900000001",
     }
     found = {f.name: values[f.kind] for f in verb.fields if f.kind is not FieldKind.APPEAL}
     if verb is MERGE:
         found["master"] = file_one().pk
     if verb is SHARE:
         found["unit"] = "force-medical"
+    if verb is LEAVE_CONTACT:
+        # The phone is known from filing.
+        found.pop("phone")
     if verb is CONTACT:
         # Without fields, the actor becomes the contact of their own unit.
         found = {}

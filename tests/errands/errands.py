@@ -91,7 +91,7 @@ def again(actor: Actor) -> Actor:
     return actor_of(User.objects.get(pk=actor.user_id or 0))
 
 
-def medicine_case(city: Cast, area: str = "330782001004001", **given: Any) -> Appeal:
+def medicine_case(city: Cast, area: str | None = "330782001004001", **given: Any) -> Appeal:
     """An urgent medicine case, sorted and assigned to the group of its hospital."""
     answers = {"hospital": "中心医院", "medicine": "降压药"}
     appeal = file_one("家里老人的降压药吃完了", area=area, answers=answers, **given)

@@ -1,4 +1,6 @@
-"""No Chinese on English pages, in a city whose own data is in English."""
+"""No Chinese on English pages: in a city whose own data is in English, and of the demo city only
+what has no English name (people and places).
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,11 @@ from django.db.models import F
 from pytest_django import Settings
 
 from tests.cast import Cast, file_one
+from tests.errands.errands import helper, hospital, legs_of, proof, react_to
 from tests.web.conftest import Browse, text_of
 from yinghu.appeals import actions, handling_actions
 from yinghu.appeals.models import Category, ReplyTemplate
+from yinghu.errands import leg_actions
 from yinghu.people.models import Change, Unit, User
 from yinghu.places.models import Area, AreaAlias, Place
 from yinghu.routing.models import RoutingRule
@@ -142,3 +146,72 @@ def test_no_chinese_in_english_previews_and_form_errors(
         said = html.unescape(NOT_SAID.sub("", text_of(admin.post(where, given))))
         at = CHINESE.search(said)
         assert at is None, (where, said[max(0, at.start() - 60) : at.end() + 40])
+
+
+NAMED_ONCE = {
+    "": ("/", "/file?category=medicine", "{track}", "{track}/filed", "/mine", "/volunteer"),
+    "{helper}": (
+        *("/field", "/field/-/map", "/field/-/done", "/field/-/reported", "/field/-/shopping"),
+        *("/field/-/leg/{buy}", "/field/-/leg/{carry}", "/field/-/me", "/desk/notices"),
+    ),
+    "medicine-handler": ("/desk/inbox", "/desk/case/{number}", "/desk/case/{number}/errands"),
+    "clerk": ("/desk/case/{number}", "/desk/cases", "/desk/triage", "/desk/callback"),
+    "commander": ("/board?period=all", "/rates", "/desk/oversight", "/desk/whistles"),
+    "care-head": ("/desk/volunteers", "/desk/volunteers/{helper}"),
+}
+"""Pages by login that show areas, units, categories, questions, answers, legs, skills and zones."""
+
+
+@pytest.fixture
+def errand(city: Cast, settings: Settings) -> dict[str, Any]:
+    """A medicine case of the demo city, filed in Chinese choices, whose errand is half done."""
+    settings.DEMO = False  # its cast has Chinese names
+    ReplyTemplate.objects.update(name="reply", words="Hello")  # in the requester's language
+    hospital()
+    someone = helper("Dong", skills=("medicine",))
+    questions = Category.objects.get(pk="medicine").questions
+    answers = {q["key"]: q["choices"][0] for q in questions if q.get("choices")}
+    appeal = file_one("Pills, please", name="Wang", area="330782001004001", answers=answers)
+    actions.sort(appeal.pk, city.clerk, category="medicine", urgency=2)
+    actions.assign(appeal.pk, city.dispatcher, unit="medicine-central")
+    react_to(appeal)
+    first, *_more, last = legs_of(appeal)
+    leg_actions.take(first.pk, someone)
+    leg_actions.finish(first.pk, someone, photos=proof(), paid=4250)
+    react_to(appeal)
+    return {
+        "helper": User.objects.get(pk=someone.user_id or 0).username,
+        "number": appeal.number,
+        "track": f"/t/{appeal.token}",
+        "buy": first.pk,
+        "carry": last.pk,
+    }
+
+
+def without_names(said: str) -> str:
+    """Remove what has no English name: people, places and their addresses, small areas."""
+    names = set(User.objects.values_list("display_name", flat=True))
+    names |= set(Area.objects.filter(name_en="").values_list("name", flat=True))
+    for pair in Place.objects.values_list("name", "address"):
+        names |= set(pair)
+    for name in sorted(filter(CHINESE.search, names), key=len, reverse=True):
+        said = said.replace(name, "")
+    return said
+
+
+@pytest.mark.parametrize("who", NAMED_ONCE)
+def test_what_has_an_english_name_is_shown_in_it(
+    browse: Browse, errand: dict[str, Any], who: str
+) -> None:
+    client = browse(who.format(**errand), headers={"accept-language": "en"})
+    found = []
+    for path in NAMED_ONCE[who]:
+        where = path.format(**errand)
+        page = client.get(where)
+        assert page.status_code == 200, where
+        said = without_names(html.unescape(NOT_SAID.sub("", text_of(page))))
+        found += [
+            f"{where}: {said[max(0, at.start() - 60) : at.end() + 20]!r}"
+            for at in list(CHINESE.finditer(said))[:4]
+        ]
+    assert not found, "\n".join(found)

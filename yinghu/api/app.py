@@ -9,8 +9,8 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.translation import get_language_from_request, override
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 from django.views.decorators.csrf import ensure_csrf_cookie
 from ninja import NinjaAPI, Swagger
 from ninja.errors import HttpError, ValidationError
@@ -23,6 +23,7 @@ from yinghu.api import cases, catalogue, problems, verbs
 from yinghu.api.auth import KNOWN
 from yinghu.api.document import add_filing
 from yinghu.appeals.moving import Refused
+from yinghu.common.language import language_of
 
 MAX_BODY = 256 * 1024
 
@@ -126,7 +127,7 @@ def always_problems(
         # Answers have personal data; nobody between may keep them.
         response.headers.setdefault("Cache-Control", "no-store")
         kind = response.headers.get("Content-Type", "")
-        with override(get_language_from_request(request)):
+        with override(language_of(request)):
             if response.status_code == 302:
                 problem = problems.forbidden(_("请先设置动态码"), "second_factor")
             elif response.status_code >= 400 and not kind.startswith(problems.MEDIA_TYPE):

@@ -54,6 +54,8 @@ _TYPES: dict[FieldKind, Any] = {
     FieldKind.OCCASION: Literal[tuple(o.value for o in Occasion)],
     FieldKind.MONEY: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)],
     FieldKind.POINT: Annotated[Line, Field(examples=["120.0754,29.3062"])],
+    FieldKind.LINE: Line,
+    FieldKind.PHONE: Annotated[Line, Field(examples=["13812345678"])],
 }
 """Type of each kind of a verb's fields."""
 

@@ -4,13 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 
-from yinghu.appeals.labels import question_label
+from yinghu.appeals.labels import answer_text, question_label
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.moving import MAX_WORDS
-from yinghu.common.language import is_english, name_of
+from yinghu.common.language import name_of
 
 
 def body_of(category: Category, answers: Mapping[str, Any], language: str) -> str:
@@ -24,7 +24,7 @@ def body_of(category: Category, answers: Mapping[str, Any], language: str) -> st
             answer = answers.get(question["key"])
             if answer is None or answer == "":
                 continue
-            said.append(f"{question_label(question)} {_format_answer(question, answer)}")
+            said.append(f"{question_label(question)} {answer_text(question, answer)}")
         return _("：").join((name_of(category), _("；").join(said)))[:MAX_WORDS] if said else ""
 
 
@@ -34,6 +34,14 @@ def is_made_of_answers(appeal: Appeal) -> bool:
     return category is not None and appeal.body == body_of(
         category, appeal.answers, appeal.language
     )
+
+
+def body_for_reader(appeal: Appeal) -> str:
+    """Return the text; in the reader's language where it only repeats the answers."""
+    language = get_language() or appeal.language
+    if appeal.category is None or language == appeal.language or not is_made_of_answers(appeal):
+        return appeal.body
+    return body_of(appeal.category, appeal.answers, language)
 
 
 def labels_asked() -> dict[str, list[str]]:
@@ -56,12 +64,3 @@ def without_labels(text: str, labels: Mapping[str, list[str]]) -> str:
     for label in labels.get(name, ()):
         text = text.replace(label, "")
     return text
-
-
-def _format_answer(question: Mapping[str, Any], answer: Any) -> str:
-    if isinstance(answer, bool):
-        return _("是") if answer else _("否")
-    choices, shown = question.get("choices", []), question.get("choices_en", [])
-    if is_english() and answer in choices and len(shown) == len(choices):
-        return str(shown[choices.index(answer)])
-    return str(answer)

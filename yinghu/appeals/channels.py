@@ -25,6 +25,9 @@ class Channel:
     link: bool = False
 
 
+PATROL: Final = "patrol"
+"""What those outdoors see themselves, or file for people whom they meet; `inboxes.reported`."""
+
 _OTHERS: Final = frozenset({Door.API, Door.FILE})
 
 CHANNELS: Final = {
@@ -33,6 +36,7 @@ CHANNELS: Final = {
     "hotline": Channel(_("热线电话"), _OTHERS),
     "feed": Channel(_("舆情与留言"), _OTHERS),
     "volunteers": Channel(_("志愿服务平台"), _OTHERS),
+    PATROL: Channel(_("巡查"), frozenset({Door.FORM}), link=True),
     "file": Channel(_("文件导入"), frozenset({Door.FILE})),
     "whistle": Channel(_("基层吹哨"), frozenset({Door.INSIDE})),
 }

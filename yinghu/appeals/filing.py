@@ -52,7 +52,9 @@ FILE = Verb(
     gettext_noop("提交"),
     pgettext_lazy("done", "提交"),
     "send",
-    who=frozenset({Who.REQUESTER, Who.TRIAGE, Who.CALLBACK, Who.SYSTEM}),
+    who=frozenset(
+        {Who.REQUESTER, Who.TRIAGE, Who.HANDLER, Who.VOLUNTEER, Who.CALLBACK, Who.SYSTEM}
+    ),
     sources=frozenset(),
     target=Status.FILED,
     clocks=ClockChanges(start=(ClockKind.RECEIVE, ClockKind.SOLVE)),

@@ -12,7 +12,9 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import QuerySet
 
-from yinghu.appeals.models import Appeal
+from yinghu.appeals.channels import PATROL
+from yinghu.appeals.filing import FILE
+from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import Status
 from yinghu.people.access import Actor, may_see, only_volunteers_in, visible_q
 from yinghu.people.models import Role
@@ -57,6 +59,12 @@ def held(actor: Actor) -> QuerySet[Appeal]:
     return Appeal.objects.filter(
         holder=actor.user_id, status__in=(Status.HANDLING, Status.WAITING)
     ).order_by(*BY_DUE)
+
+
+def reported(actor: Actor) -> QuerySet[Appeal]:
+    """Return what the actor reported from a patrol or filed for others, newest first."""
+    filed = Event.objects.filter(verb=FILE.name, user=actor.user_id)
+    return Appeal.objects.filter(pk__in=filed.values("appeal"), channel=PATROL).order_by("-id")
 
 
 def callback(actor: Actor) -> QuerySet[Appeal]:

@@ -1,5 +1,6 @@
 """Names, headlines and statuses in the reader's language."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -17,6 +18,16 @@ _MASKED_LENGTH = 600
 def question_label(question: dict[str, Any]) -> str:
     """Return a question's label in the reader's language."""
     return str((is_english() and question.get("label_en")) or question["label"])
+
+
+def answer_text(question: Mapping[str, Any], answer: object) -> str:
+    """Return an answer in the reader's language, as far as the question offers it."""
+    if isinstance(answer, bool):
+        return _("是") if answer else _("否")
+    choices, shown = question.get("choices", []), question.get("choices_en", [])
+    if is_english() and answer in choices and len(shown) == len(choices):
+        return str(shown[choices.index(answer)])
+    return str(answer)
 
 
 def headline_of(appeal: Appeal, *, reveal: bool) -> str:

@@ -244,6 +244,12 @@ class Event(models.Model):
                 name="event_counted",
                 condition=Q(verb__in=COUNTED_VERBS),
             ),
+            # What a login has filed (`inboxes.reported`).
+            models.Index(
+                fields=("user", "appeal"),
+                name="event_filed_by",
+                condition=Q(verb="file", user__isnull=False),
+            ),
         )
 
     def __str__(self) -> str:

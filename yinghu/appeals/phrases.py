@@ -11,7 +11,7 @@ from django.utils.translation import pgettext
 from yinghu.appeals.models import Event
 from yinghu.appeals.states import Satisfaction
 from yinghu.appeals.verb import EventText
-from yinghu.common.language import name_of
+from yinghu.common.language import is_english, name_of
 
 
 def said(text: str) -> EventText:
@@ -29,9 +29,14 @@ def unit_of(event: Event) -> str:
     return name_of(event.unit) if event.unit else pgettext("sentence", "承办单位")
 
 
+def fact_in(facts: Mapping[str, Any], name: str, default: Any = "") -> Any:
+    """Return a fact in the reader's language: English ones have the suffix `_en`."""
+    return (is_english() and facts.get(f"{name}_en")) or facts.get(name, default)
+
+
 def fact_said(text: str, fact: str = "name") -> EventText:
     """The text with one of the event's facts."""
-    return lambda event: _(text) % str(event.facts.get(fact, ""))
+    return lambda event: _(text) % str(fact_in(event.facts, fact))
 
 
 def by_requester_or_staff(own: str, ours: str) -> EventText:

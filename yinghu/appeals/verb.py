@@ -43,6 +43,8 @@ class FieldKind(StrEnum):
     OCCASION = "occasion"
     POINT = "point"
     MONEY = "money"
+    LINE = "line"
+    PHONE = "phone"
 
 
 @dataclass(frozen=True, slots=True)

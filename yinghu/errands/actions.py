@@ -13,7 +13,7 @@ from django.utils.translation import gettext_noop, pgettext_lazy
 
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moving import Conflict, NotFound, Refused, move
-from yinghu.appeals.phrases import fact_said
+from yinghu.appeals.phrases import fact_in, fact_said
 from yinghu.appeals.states import EVERY_STATUS, IN_UNIT, OPEN, UNIT, Who
 from yinghu.appeals.verb import (
     WHY,
@@ -37,7 +37,7 @@ ERRAND_DESKS = UNIT | {Who.DISPATCH, Who.COMMAND}
 
 def title_detail(event: Event) -> str:
     """The title of the step."""
-    return str(event.facts.get("title", ""))
+    return str(fact_in(event.facts, "title"))
 
 
 PLAN = Verb(
@@ -84,6 +84,8 @@ def plan(
         legs = legs_of(appeal, given, text_cleaning.clean_words(what), estimate)
         if not legs:
             raise Refused("no_legs", _("请至少安排一程"), "legs")
+        # A template has no English name of its own.
+        errand.title_en = ", ".join(leg.title_en for leg in legs if leg.title_en)[:200]
         errand.save()
         for leg in legs:
             leg.errand = errand
@@ -91,13 +93,14 @@ def plan(
         course.follow(timezone.now())
         Leg.objects.bulk_create(legs)
         facts.update(errand=errand.pk, title=errand.title, legs=len(legs))
+        facts["title_en"] = errand.title_en
         return {"legs": appeal.legs + course.left()}
 
     return move(appeal_id, actor, PLAN, change, facts=facts, expect=expect)
 
 
 def _drop_detail(event: Event) -> str:
-    return _("、").join(event.facts.get("titles", ()))
+    return _("、").join(fact_in(event.facts, "titles", ()))
 
 
 DROP = Verb(
@@ -159,6 +162,7 @@ def drop_all(
             course.save()
             ended += course.change_of_left()
         facts.update(titles=[leg.title for leg in found], told=sorted(told - {actor.user_id}))
+        facts["titles_en"] = [leg.title_en or leg.title for leg in found]
         return {"legs": appeal.legs + ended}
 
     return move(appeal_id, actor, DROP, change, why=why, facts=facts)

@@ -35,10 +35,30 @@ def _volunteer(tail: str, *values: Any) -> Volunteer | None:
     return None
 
 
-def serves_area(volunteer: Volunteer, area_id: str | None) -> bool:
-    """Does the volunteer serve in this area?"""
-    areas = volunteer.areas or [volunteer.squad.area_id or ""]
-    return any((area_id or "").startswith(prefix) for prefix in areas)
+def _areas_of(volunteer: Volunteer) -> list[str]:
+    """Return the prefixes of the areas that a volunteer serves; "" is everywhere."""
+    return volunteer.areas or [volunteer.squad.area_id or ""]
+
+
+def serves_area(volunteer: Volunteer, *found: str | None) -> bool:
+    """Does the volunteer serve one of these areas, or a part of it? An unknown one may be so."""
+    codes = [code for code in found if code] or [""]
+    return any(
+        code.startswith(served) or served.startswith(code)
+        for code in codes
+        for served in _areas_of(volunteer)
+    )
+
+
+def _in_areas(served: list[str]) -> Q:
+    """Filter legs as `serves_area` does, by where they are done and where the requester is."""
+    if "" in served:
+        return Q(pk__isnull=False)
+    near = Q(area=None, appeal__area=None)
+    for prefix in served:
+        near |= Q(area__code__startswith=prefix) | Q(appeal__area__code__startswith=prefix)
+    around = {prefix[:length] for prefix in served for length in range(1, len(prefix))}
+    return near | Q(area__in=around) | Q(appeal__area__in=around)
 
 
 def lock(actor: Actor) -> Volunteer | None:
@@ -66,10 +86,10 @@ def may_know(
         return actor.kind == "system"
     if actor.user_id in {leg.holder_id, leg.giver_id}:
         return True
-    volunteer = volunteer or volunteer_of(actor)
-    if volunteer is not None and leg.opened_at and serves_area(volunteer, leg.area_id):
+    volunteer, appeal = volunteer or volunteer_of(actor), appeal or leg.appeal
+    if volunteer and leg.opened_at and serves_area(volunteer, leg.area_id, appeal.area_id):
         return True
-    if may_see(actor, appeal or leg.appeal):
+    if may_see(actor, appeal):
         return True
     asked = Offer.objects.filter(leg=leg, user=actor.user_id)
     beside = Leg.objects.filter(Q(holder=actor.user_id) | Q(giver=actor.user_id), errand=leg.errand)
@@ -145,9 +165,7 @@ def pool(actor: Actor) -> QuerySet[Leg]:
     of_units = Q(appeal__unit__in=actor.unit_ids) if actor.unit_ids else Q(pk__in=[])
     if volunteer is None:
         return found.filter(of_units, skill="", zone=None)
-    near = Q()
-    for prefix in volunteer.areas or [volunteer.squad.area_id or ""]:
-        near |= Q(area__code__startswith=prefix) if prefix else Q(pk__isnull=False)
+    near = _in_areas(_areas_of(volunteer))
     found = found.filter(near | of_units).filter(Q(skill="") | Q(skill__in=volunteer.skills))
     if volunteer.caller:
         found = found.exclude(appeal__caller=bytes(volunteer.caller))

@@ -69,6 +69,12 @@ class ErrandTemplate(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def name_en(self) -> str:
+        """The English titles of its legs: it has no English name of its own."""
+        titles = (leg.get("title_en", "") for leg in self.legs)
+        return ", ".join(filter(None, titles)).replace("{place}", "…")
+
 
 class FixedHelper(models.Model):
     """A group's own buyer or courier, asked first and alone for legs of this kind (at a place)."""
@@ -98,6 +104,7 @@ class Errand(models.Model):
     appeal = models.ForeignKey(Appeal, models.PROTECT, related_name="errands")
     template = models.ForeignKey(ErrandTemplate, models.SET_NULL, null=True)
     title = models.CharField(max_length=60)
+    title_en = models.CharField(max_length=200, default="", db_default="")
     words = models.TextField(default="")
     made_at = models.DateTimeField(db_default=Now())
 
@@ -132,6 +139,7 @@ class Leg(models.Model):
     after = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)
     kind = models.CharField(max_length=10, choices=LegKind.choices)
     title = models.CharField(max_length=60)
+    title_en = models.CharField(max_length=60, default="", db_default="")
     what = models.TextField(default="", blank=True)
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN.value)
     place = models.ForeignKey("places.Place", models.PROTECT, null=True)
@@ -211,6 +219,7 @@ class Leg(models.Model):
             "errand": self.errand_id,
             "leg": self.n,
             "title": self.title,
+            "title_en": self.title_en,
             "kind": str(self.kind),
         }
 

@@ -68,8 +68,9 @@ WHERE v.state = 'active' AND {where}
   AND v.caller IS DISTINCT FROM %(caller)s
   AND (SELECT squad.active AND CASE
             WHEN v.areas = '{{}}' THEN starts_with(%(area)s, coalesce(squad.area_id, ''))
-            ELSE EXISTS (
-                SELECT FROM unnest(v.areas) AS served WHERE starts_with(%(area)s, served)) END
+                OR starts_with(%(home)s, coalesce(squad.area_id, ''))
+            ELSE EXISTS (SELECT FROM unnest(v.areas) AS served
+                WHERE starts_with(%(area)s, served) OR starts_with(%(home)s, served)) END
         AND (squad.most_held = 0 OR squad.most_held > (
             SELECT count(DISTINCT held.errand_id) FROM errands_leg AS held
             WHERE held.holder_id = v.user_id AND held.state = 'taken'))
@@ -103,6 +104,7 @@ def find_nearest_volunteers(
     given: dict[str, Any] = zone_given | {
         "skills": sorted(zone_skills | {leg.skill for leg in together if leg.skill}),
         "area": first.area_id or "",
+        "home": appeal.area_id or "",
         "now": now,
         "hour": hour_of_week(now),
         "rested": now if urgent else now - timedelta(minutes=offers["offer_gap_minutes"]),

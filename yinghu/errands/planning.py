@@ -53,6 +53,7 @@ def legs_of(
         )
         said = _set_where(leg, where, spec, appeal, home)
         leg.title = str(spec.get("title") or kind.label).replace("{place}", said)[:60]
+        leg.title_en = str(spec.get("title_en") or "").replace("{place}", said)[:60]
         legs.append(leg)
     return legs
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_noop
 
 from yinghu.appeals.models import ChaseAct, Event
 from yinghu.appeals.numbers import number_of
+from yinghu.appeals.phrases import fact_in
 from yinghu.appeals.states import ClockKind, Satisfaction
 from yinghu.common.language import name_of
 from yinghu.notifications.models import Notification, Reason
@@ -99,7 +100,7 @@ def notification_text(notification: Notification, units: UnitNames) -> str:
         "until": _format_time(given.get("until")),
         "colleague": _colleague(event),
         "place": str(given.get("place", "")),
-        "title": str(given.get("title", "")),
+        "title": str(fact_in(given, "title")),
     }
     if event.verb in _PHRASES:
         text, name = _PHRASES[event.verb]
@@ -147,6 +148,8 @@ def notification_text(notification: Notification, units: UnitNames) -> str:
             return _("要重新办理")
         case "merge" if isinstance(given.get("master"), int):
             return _("已并入 %s，不用单独办") % number_of(given["master"])
+        case "leave_contact":
+            return _("诉求人补留了联系方式")
         case "withdraw":
             return _("诉求人撤回了诉求，不用再办")
         case "chase":
@@ -176,7 +179,7 @@ def _leg_text(event: Event, reason: str, title: str) -> str:
         case "hand_over":
             return _("“%s”：对方说收到了，请您也确认") % title
         case "drop":
-            return _("不用办了：%s") % _("、").join(given.get("titles", ()))
+            return _("不用办了：%s") % _("、").join(fact_in(given, "titles", ()))
         case "nudge" if mine:
             return _("“%s”办得怎么样了？请报一下，或者交回") % title
         case "nudge":

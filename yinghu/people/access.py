@@ -34,6 +34,15 @@ class Task(Protocol):
     at_home: bool
 
 
+class Meeting(Protocol):
+    """The attributes of a hand-over that permissions depend on."""
+
+    pk: int
+    state: str
+    giver_id: int | None
+    holder_id: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """One active post: a role in a unit, of a kind, over an area prefix ("" is everywhere)."""
@@ -103,8 +112,8 @@ UNIT_ROLES = {
 _IN_HAND = ("handling", "waiting")
 """Values of `appeals.states.Status` while somebody works on it; that package is above this one."""
 
-_TAKEN = "taken"
-"""Value of `errands.models.Leg.State`, likewise."""
+_OPEN, _TAKEN = "open", "taken"
+"""Values of `errands.models.Leg.State`, likewise."""
 
 _POSTS_SQL = """
 SELECT post.role, post.unit_id, coalesce(post.area_id, ''), unit.kind
@@ -231,6 +240,12 @@ def may_reveal(actor: Actor, case: Case) -> bool:
 def holds_leg(actor: Actor, leg: Task) -> bool:
     """Does the actor have this leg in hand?"""
     return leg.state == _TAKEN and actor.user_id is not None and leg.holder_id == actor.user_id
+
+
+def meets(actor: Actor, leg: Meeting, other_id: int) -> bool:
+    """Is the actor one side of this pending hand-over, and this login the other?"""
+    sides = {leg.giver_id, leg.holder_id}
+    return leg.state == _OPEN and len(sides) == 2 and sides == {actor.user_id, other_id}
 
 
 def revealed_q(actor: Actor) -> Q:

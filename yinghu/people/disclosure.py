@@ -5,7 +5,8 @@ Each is one row of `Reveal` (who, when, whose, what, why), written before the va
 one statement.
 
 - `show_requester` and `show_volunteer_phone`, which need a reason, write a row each time.
-- Pages for work in hand (`show_to_holder`, `show_to_helper`, `log_places`) refresh themselves. A
+- Pages for work in hand (`show_to_holder`, `show_to_helper`, `show_partner_phone`, `log_places`)
+  refresh themselves. A
   look for the same reason at no more than before adds no row within `WINDOW`, so the log tells when
   somebody looked, to the quarter of an hour. `why` names the taking or the leg, so that taking a
   case again is a new look.
@@ -27,7 +28,7 @@ from yinghu.common.privacy.masking import mask_name, mask_phone
 from yinghu.common.privacy.opening import unseal, unseal_bytes
 from yinghu.common.privacy.phones import is_verified
 from yinghu.people import access, history, volunteers
-from yinghu.people.access import Actor, Case, Task
+from yinghu.people.access import Actor, Case, Meeting, Task
 from yinghu.people.models import Reveal, User, Volunteer
 
 WINDOW: Final = timedelta(minutes=15)
@@ -119,6 +120,22 @@ def show_to_helper(actor: Actor, leg: Task, record: Record, why: str) -> Person:
 def log_places(actor: Actor, looks: Iterable[tuple[str, str]]) -> None:
     """Log that a map shows requesters' locations, as pairs (number, why)."""
     _log_looks(actor, looks, ("place",))
+
+
+def show_partner_phone(actor: Actor, leg: Meeting, other: Volunteer) -> str:
+    """Show one side of a pending hand-over the other's phone, for the button that calls them.
+
+    Raises Denied.
+    """
+    if not access.meets(actor, leg, other.pk):
+        raise Denied
+    by, why, shown = _login_id(actor), f"leg {leg.pk}", ["phone"]
+    since = timezone.now() - WINDOW
+    earlier = Reveal.objects.filter(user=by, volunteer=other, why=why, shown=shown, at__gt=since)
+    if not earlier.exists():
+        look = Reveal(user_id=by, volunteer=other, shown=shown, why=why)
+        Reveal.objects.bulk_create([look], ignore_conflicts=True)
+    return unseal(other.phone)
 
 
 def show_volunteer_phone(actor: Actor, volunteer: Volunteer) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext, pgettext_lazy
 
 from yinghu.appeals.closing_actions import RATE, REOPEN
 from yinghu.appeals.handling_actions import SUPPLY
-from yinghu.appeals.labels import question_label, status_label
+from yinghu.appeals.labels import answer_text, question_label, status_label
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import ENDED, ClockKind, Status
 from yinghu.appeals.verb import Verb
@@ -22,6 +23,11 @@ def by_whom(event: Event) -> str:
     if event.user is not None:
         return str(event.user)
     return _("诉求人") if event.actor_kind == "requester" else _("系统")
+
+
+def why_of(event: Event) -> str:
+    """The internal reason; the platform's own in the reader's language."""
+    return _(event.why) if event.why and event.actor_kind == "system" else event.why
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,14 +185,13 @@ def promise(kind: ClockKind) -> str:
 
 def answers_of(appeal: Appeal, reveal: bool) -> list[tuple[str, str]]:
     """List (question, answer) in the category's order; unknown questions are shown by key."""
-    questions = appeal.category.questions if appeal.category else []
-    labels = {question["key"]: question_label(question) for question in questions}
-    order = [*(key for key in labels if key in appeal.answers)]
-    order += [key for key in appeal.answers if key not in labels]
-    return [(labels.get(key, key), _answer(appeal.answers[key], reveal)) for key in order]
-
-
-def _answer(value: object, reveal: bool) -> str:
-    if isinstance(value, bool):
-        return _("是") if value else _("否")
-    return str(value) if reveal else without_numbers(str(value))
+    asked = appeal.category.questions if appeal.category else []
+    questions: dict[str, dict[str, Any]] = {question["key"]: question for question in asked}
+    order = [*(key for key in questions if key in appeal.answers)]
+    order += [key for key in appeal.answers if key not in questions]
+    found = []
+    for key in order:
+        question = questions.get(key, {"label": key})
+        answer = answer_text(question, appeal.answers[key])
+        found.append((question_label(question), answer if reveal else without_numbers(answer)))
+    return found

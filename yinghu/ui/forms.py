@@ -168,6 +168,11 @@ def _field(spec: VerbField, known: Known) -> forms.Field:
             return PhotosField(**common)
         case FieldKind.MONEY:
             return forms.IntegerField(min_value=0, **common)
+        case FieldKind.LINE:
+            return LineField(max_length=200, **common)
+        case FieldKind.PHONE:
+            attrs = {"autocomplete": "tel", "inputmode": "tel"}
+            return LineField(max_length=40, widget=forms.TextInput(attrs=attrs), **common)
 
 
 def _quick_deadlines() -> str:
@@ -193,11 +198,11 @@ class VerbForm(forms.Form):
         initial: dict[str, Any] | None = None,
         *,
         own: bool = False,
-        photos: bool = True,
+        without: Collection[str] = (),
     ) -> None:
         super().__init__(data, files, initial=initial or {}, auto_id=f"{verb.name}-%s")
         self.verb = verb
-        self.specs = [f for f in verb.fields if photos or f.kind is not FieldKind.PHOTOS]
+        self.specs = [field for field in verb.fields if field.name not in without]
         for spec in self.specs:
             self.fields[spec.name] = _field(spec, known)
         if verb.hurried:
@@ -338,8 +343,13 @@ class FilingForm(forms.Form):
     lat = forms.CharField(max_length=40, required=False, widget=forms.HiddenInput)
 
     def __init__(
-        self, data: Mapping[str, Any] | None = None, category: Category | None = None
+        self,
+        data: Mapping[str, Any] | None = None,
+        category: Category | None = None,
+        *,
+        reports: bool = False,
     ) -> None:
+        """`reports`: the form of somebody outdoors, who may file what they saw or for others."""
         super().__init__(data, auto_id="f-%s")
         self.category = category
         self.questions: list[str] = []
@@ -354,6 +364,15 @@ class FilingForm(forms.Form):
         self.fields["name"].widget.attrs |= {"autocomplete": "name", "maxlength": MAX_NAME}
         phone = {"autocomplete": "tel", "inputmode": "tel", "maxlength": MAX_PHONE}
         self.fields["phone"].widget.attrs |= phone
+        if reports:
+            self.fields["report"] = forms.ChoiceField(
+                label=_("这是谁的事"),
+                choices=[("yes", _("我巡查看到的，或替别人提交")), ("no", _("我自己的事"))],
+                initial="yes",
+                widget=forms.RadioSelect,
+            )
+            self.fields["name"].label = _("需要帮助的人怎么称呼")
+            self.fields["phone"].label = _("需要帮助的人的电话")
         for question in category.questions if category else []:
             self.fields[f"q_{question['key']}"] = _question_field(question)
             self.questions.append(f"q_{question['key']}")

@@ -60,11 +60,11 @@ def test_place_and_requesters_address_are_shown_separately(browse: Browse, city:
     appeal = file_one(place=place.pk, area=place.area_id, address="3号楼501")
     client = browse("clerk")
     said = text_of(client.get(f"/desk/case/{appeal.number}"))
-    assert f'<b class="where">{place.name}</b>' in said
+    assert f'<b class="where" dir="auto">{place.name}</b>' in said
     assert place.address in said
     assert "3号楼501" not in said
     shown = text_of(client.post(f"/desk/case/{appeal.number}/reveal", {"why": "核对地址"}))
-    assert re.search(r"诉求人写的地址</span> <b>3号楼501</b>", shown)
+    assert re.search(r'诉求人写的地址</span> <b dir="auto">3号楼501</b>', shown)
 
 
 def test_closing_an_unrated_case_shows_warning(browse: Browse, city: Cast) -> None:

@@ -390,7 +390,7 @@ def test_unsolved_case_is_reopened_with_an_apology(browse: Browse, city: Cast) -
     said = page()
     assert "正在重新办理" in said
     assert re.search(r"对不起，这件事没有办好。</p>\s*<p class=\"lead\">奶粉组正在为您办理。", said)
-    assert re.search(r"您告诉我们</b><br>\s*送来的是空罐子", said)
+    assert re.search(r'您告诉我们</b>\s*<div dir="auto">送来的是空罐子', said)
     # At the top and at the rating, but not again at the reopening that followed.
     assert said.count("送来的是空罐子") == 2
     assert "最迟办结" in said
@@ -405,7 +405,7 @@ def test_unsolved_case_is_reopened_with_an_apology(browse: Browse, city: Cast) -
     assert "谢谢您的评价" in said
     assert "改一改评价" in said
     say("reopen", words="又坏了")
-    assert re.search(r"您告诉我们</b><br>\s*又坏了", page())
+    assert re.search(r'您告诉我们</b>\s*<div dir="auto">又坏了', page())
 
 
 def test_reopening_a_withdrawn_case_shows_no_apology(browse: Browse, city: Cast) -> None:

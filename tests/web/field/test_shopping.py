@@ -235,7 +235,9 @@ def test_shopping_item_omits_the_name_of_its_place(city: Cast) -> None:
     appeal = medicine_case(city)
     react_to(appeal)
     leg_actions.take(legs_of(appeal)[0].pk, me)
-    goods = re.findall(r'class="shop-what"><b>([^<]*)', browser(me).get(PAGE).content.decode())
+    goods = re.findall(
+        r'class="shop-what"><b dir="auto">([^<]*)', browser(me).get(PAGE).content.decode()
+    )
     assert len(goods) == 1
     assert "降压药" in goods[0]
     assert "中心医院" not in goods[0]

@@ -151,7 +151,7 @@ def test_open_case_has_a_fixed_blurred_position_until_taken(browse: Browse, city
     said = text_of(client.get(f"/field/{appeal.number}"))
     assert f"position={door['lon']},{door['lat']}" in said
     assert point()["lon"] == door["lon"]
-    assert point()["kind"] == "case"
+    assert point()["kind"] == "mine"
 
 
 def test_blurred_points_differ_and_keep_their_distance(city: Cast) -> None:

@@ -26,7 +26,7 @@ from yinghu.appeals.labels import status_label
 from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind, Status, Urgency
 from yinghu.appeals.verb import Verb
-from yinghu.common.language import name_of
+from yinghu.common.language import name_of, title_of
 from yinghu.common.privacy.phones import PhoneCall, call_for
 from yinghu.notifications import read_state
 from yinghu.oversight import alarms, whistle_duties
@@ -167,6 +167,9 @@ def named(thing: Any) -> str:
     return name_of(thing) if hasattr(thing, "name_en") else str(thing.name)
 
 
+register.filter("titled", title_of)
+
+
 @register.filter
 def yuan(cents: int | None) -> str:
     """Format cents as yuan."""
@@ -241,6 +244,7 @@ def timeline(appeal: Appeal, story: Story, reader: str = "requester") -> dict[st
                 "icon": verb.icon,
                 "text": verb.told_of(event) if own else verb.done_by(event),
                 "who": event_text.by_whom(event),
+                "why": event_text.why_of(event),
                 "facts": verb.detail_of(event) if inside else "",
                 "public": public,
                 "photos": story.photos.get(event.pk, ()),
@@ -337,6 +341,9 @@ def field(bound: Any, hint: str = "", plain: bool = False, mark: str = "") -> di
 def _attrs(bound: Any, kind: str) -> dict[str, str]:
     looks = {"select": "form-select", "checkbox": "form-check-input", "radio": "form-selectgroup"}
     attrs = {"class": looks.get(kind, "form-control") + (" is-invalid" if bound.errors else "")}
+    if kind in ("text", "search", "textarea"):
+        ltr = bound.field.widget.attrs.get("inputmode") in ("tel", "numeric", "decimal")
+        attrs["dir"] = "ltr" if ltr else "auto"
     if bound.field.required:
         attrs["data-missing"] = str(bound.field.error_messages["required"])
     if bound.errors:

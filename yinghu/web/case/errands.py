@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from yinghu.appeals import moving
 from yinghu.appeals.models import Appeal, Event
+from yinghu.common.language import name_of
 from yinghu.common.text import whole_number
 from yinghu.errands import actions as errand_actions
 from yinghu.errands.actions import DROP, PLAN, REPAY, SAY
@@ -61,7 +62,7 @@ class PlanForm(forms.Form):
         kinds = [(kind.value, kind.label) for kind in LegKind if kind is not LegKind.HAND_OVER]
         fields: Any = self.fields
         fields["template"].choices = [
-            *((str(each.pk), each.name) for each in templates),
+            *((str(each.pk), name_of(each)) for each in templates),
             (self.ONE, _("只安排一程")),
         ]
         fields["kind"].choices = kinds

@@ -17,6 +17,8 @@ from django.views.decorators.http import require_GET
 
 from yinghu.appeals import clocks, inboxes, moving
 from yinghu.appeals.actions import ASSIGN, HAND
+from yinghu.appeals.body_from_answers import body_for_reader
+from yinghu.appeals.channels import PATROL
 from yinghu.appeals.labels import headline_of
 from yinghu.appeals.models import Appeal, Attachment
 from yinghu.appeals.numbers import id_of, id_of_token, number_of
@@ -32,6 +34,7 @@ from yinghu.oversight.sharing_actions import CONTACT
 from yinghu.people import disclosure
 from yinghu.people.access import Actor, may_read_why, may_reveal, may_see, relations, requester_of
 from yinghu.people.disclosure import Person
+from yinghu.people.models import User
 from yinghu.triage.models import Suggestion
 from yinghu.triage.suggest import AreaGuess, area_guess
 from yinghu.ui import event_text
@@ -93,7 +96,7 @@ def context_of(
 ) -> dict[str, Any]:
     """Template context of the case page and of a desk's pane."""
     actor = who(request)
-    reveal = may_reveal(actor, appeal)
+    reveal, body = may_reveal(actor, appeal), body_for_reader(appeal)
     suggestion = getattr(appeal, "suggestion", None)
     suggested = suggestion if appeal.state is Status.FILED else None
     verbs, known = case_actions.offered_verbs(appeal, actor)
@@ -121,8 +124,9 @@ def context_of(
         "case_number": appeal.number,
         "may_reveal": reveal,
         "revealed": revealed,
+        "reporter": _reporter(appeal),
         "is_named": bool(appeal.name or appeal.phone or appeal.address),
-        "body": appeal.body if reveal else without_numbers(appeal.body),
+        "body": body if reveal else without_numbers(body),
         "title": appeal.title if reveal else without_numbers(appeal.title),
         "answers": event_text.answers_of(appeal, reveal),
         "klass_label": _(Klass(appeal.klass).label) if appeal.klass else "",
@@ -158,6 +162,13 @@ def context_of(
         "may_take_over": HAND in available and login_of(request).username in dict(known.people),
         **(routing_rules.dispatch_context(appeal, actor) if to_dispatch else {}),
     }
+
+
+def _reporter(appeal: Appeal) -> User | None:
+    """Who filed it from a patrol or for somebody else; None for other channels."""
+    if appeal.channel != PATROL:
+        return None
+    return appeal.events.select_related("user").get(seq=1).user
 
 
 def _photos(appeals: list[Appeal]) -> dict[int, list[Attachment]]:

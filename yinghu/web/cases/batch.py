@@ -107,7 +107,7 @@ def batch_page(request: HttpRequest) -> HttpResponse:
     unit = next((line.row.appeal.unit_id for line in able if line.row), None)
     bound = request.POST if "do" in request.POST else None
     # A photo belongs to one case.
-    form = VerbForm(verb, Known(unit), bound, photos=False)
+    form = VerbForm(verb, Known(unit), bound, without=("photos",))
     if not silent_helpers([line.row.appeal.pk for line in able if line.row]).exists():
         form.ask_about_helpers(())
     context |= {"form": form, "able": len(able), "can_undo": verb in _CAN_UNDO}

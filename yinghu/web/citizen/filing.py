@@ -22,7 +22,7 @@ from django.utils.html import format_html
 from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
 
-from yinghu.appeals.channels import Door
+from yinghu.appeals.channels import PATROL, Door
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Category
 from yinghu.appeals.numbers import number_of, track_token
@@ -32,10 +32,11 @@ from yinghu.common.privacy.phones import may_be_mistyped
 from yinghu.common.privacy.sealing import blind
 from yinghu.intake.drafts import POINT, City, Draft, check, read_point
 from yinghu.intake.receive import Incoming, Received, raw_of, receive
-from yinghu.people.access import Actor
+from yinghu.people.access import Actor, desks_of
 from yinghu.places.models import Area, Place
 from yinghu.triage.duplicates import note_corrected
 from yinghu.ui.forms import FilingForm
+from yinghu.ui.requests import who
 from yinghu.ui.verb_views import store_photos
 
 CHANNEL = "web"
@@ -109,6 +110,11 @@ def forged(request: HttpRequest) -> bool:
     return check.process_view(request, view, (), {}) is not None
 
 
+def may_report(request: HttpRequest) -> bool:
+    """Does the login work outdoors, and may file what it sees or for people whom it meets?"""
+    return request.user.is_authenticated and "field" in desks_of(who(request))
+
+
 def category_of(request: HttpRequest) -> Category | None:
     """The category just picked, else of the hidden field, else of the link."""
     given = (request.POST.get("pick"), request.POST.get("category"), request.GET.get("category"))
@@ -121,7 +127,7 @@ def category_of(request: HttpRequest) -> Category | None:
 def take_form(request: HttpRequest, place: Place | None) -> HttpResponse:
     """File the form; redirect to the result, or render the form again with its errors."""
     pictures = request.FILES.getlist("photos")
-    form = FilingForm(request.POST, category_of(request))
+    form = FilingForm(request.POST, category_of(request), reports=may_report(request))
     sheet = Sheet(form, place, request.POST.get("form_id", ""), photos_lost=bool(pictures))
     form_id = genuine_form_id(request, sheet.form_id)
     if forged(request) or not form_id:
@@ -174,13 +180,14 @@ def _receive_form(
     """
     digest = _digest([[getattr(filing, name) for name in _COMPARED]])
     raw = _raw_form(request, digest, sums)
-    received = receive(Incoming(form_id, raw, filing), Actor("requester"))
+    actor = who(request) if filing.channel == PATROL else Actor("requester")
+    received = receive(Incoming(form_id, raw, filing), actor)
     first = received.appeal_id
-    if received.new or _contains(raw_of(CHANNEL, form_id), digest, sums):
+    if received.new or _contains(raw_of(filing.channel, form_id), digest, sums):
         return first, received
     changed = Incoming(f"{form_id}:{_digest([digest, sorted(sums)])}", raw, filing)
     with transaction.atomic():
-        received = receive(changed, Actor("requester"))
+        received = receive(changed, actor)
         if received.new:
             note_corrected(received.appeal_id, first)
     return first, received
@@ -239,7 +246,7 @@ def _draft_of(form: FilingForm, place: Place | None) -> Draft:
     lon, lat = read_point(given.get("lon", ""), given.get("lat", ""))
     return Draft(
         Door.FORM,
-        CHANNEL,
+        PATROL if given.get("report") == "yes" else CHANNEL,
         body=given.get("words", ""),
         name=given.get("name", ""),
         phone=given.get("phone", ""),

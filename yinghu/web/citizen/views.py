@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
@@ -16,14 +17,17 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from yinghu import verbs
 from yinghu.appeals import clocks, handling_actions, inboxes, moving
-from yinghu.appeals.body_from_answers import is_made_of_answers
+from yinghu.appeals.body_from_answers import body_for_reader, is_made_of_answers
+from yinghu.appeals.channels import PATROL
 from yinghu.appeals.closing_actions import RATE, REOPEN, WITHDRAW
+from yinghu.appeals.contact_actions import LEAVE_CONTACT, missing_contact
 from yinghu.appeals.handling_actions import ASK, SUPPLY, URGE
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import Status, Urgency
+from yinghu.appeals.verb import Verb
 from yinghu.common import photos, rate_limit, sms, text_cleaning
-from yinghu.common.privacy.phones import certain_phone
+from yinghu.common.privacy.phones import certain_phone, phone_to_keep
 from yinghu.common.privacy.sealing import blind
 from yinghu.common.text import digits_in
 from yinghu.demo.cast import demo_logins
@@ -45,7 +49,7 @@ from yinghu.web.citizen import filing
 from yinghu.web.citizen.filing import MAX_BODY, Sheet, new_form_id
 from yinghu.web.live.stream_permissions import public_version
 
-SAYS = (RATE, SUPPLY, URGE, REOPEN, WITHDRAW)
+SAYS = (RATE, SUPPLY, LEAVE_CONTACT, URGE, REOPEN, WITHDRAW)
 """Verbs of the tracking page, in the order shown."""
 
 
@@ -78,7 +82,7 @@ def file_page(request: HttpRequest, place_code: str = "") -> HttpResponse:
         answer = _pick_category if "pick" in request.POST else filing.take_form
         return answer(request, place)
     sheet = Sheet(
-        FilingForm(category=filing.category_of(request)),
+        FilingForm(category=filing.category_of(request), reports=filing.may_report(request)),
         place,
         new_form_id(request),
         unknown_place=bool(place_code) and place is None,
@@ -89,7 +93,7 @@ def file_page(request: HttpRequest, place_code: str = "") -> HttpResponse:
 def _pick_category(request: HttpRequest, place: Place | None) -> HttpResponse:
     """Draw the form with the questions of the picked category; what was typed stays."""
     typed = request.POST
-    form = FilingForm(category=filing.category_of(request))
+    form = FilingForm(category=filing.category_of(request), reports=filing.may_report(request))
     form.initial = {name: typed[name] for name in form.fields if name in typed}
     form_id = typed.get("form_id", "")
     kept = form_id if filing.genuine_form_id(request, form_id) else new_form_id(request)
@@ -122,6 +126,8 @@ def filed_page(request: HttpRequest, token: str) -> HttpResponse:
         "link": link,
         "next": _next_step(appeal),
         "in_danger": judged.urgency == Urgency.EMERGENCY,
+        "no_phone": not appeal.phone,
+        "reported": appeal.channel == PATROL and filing.may_report(request),
     }
     return render(request, "citizen/filed.html", context)
 
@@ -164,16 +170,20 @@ def _show_track(
     forms = []
     turn = event_text.standing(appeal, event_text.setback(appeal)).turn
     possible = verbs.available(appeal, requester_of(appeal.pk))
+    missing = missing_contact(appeal)
+    opened_by_link = request.GET.get("open", "")
     # Just rated as not solved, it will be reopened automatically.
     coming_back = appeal.state is Status.RESOLVED and appeal.solved is False
     for verb in SAYS:
         if verb not in possible or (verb is REOPEN and coming_back):
             continue
+        if verb is LEAVE_CONTACT and not missing:
+            continue
         is_bound = bound is not None and bound.verb is verb
-        form = bound if is_bound and bound else VerbForm(verb, known, own=True)
+        form = bound if is_bound and bound else _own_form(verb, known, missing)
         form.ask_about_unit(appeal.unit_id)
         again = handling_actions.urge_again_at(appeal) if verb is URGE else None
-        opened = is_bound or verb is turn
+        opened = is_bound or verb is turn or verb.name == opened_by_link
         forms.append({"verb": verb, "form": form, "open": opened, "again": again})
     master = _final_master(appeal)
     context = {
@@ -186,8 +196,10 @@ def _show_track(
             shown_to_requester(appeal).order_by("pk"),
         ),
         "forms": forms,
+        "body": body_for_reader(appeal),
         "answers": [] if is_made_of_answers(appeal) else event_text.answers_of(appeal, reveal=True),
         "address": disclosure.own_record(appeal).address,
+        "no_phone": LEAVE_CONTACT in possible and "phone" in missing,
         "problem": problem,
         "max_photos": photos.MAX_PHOTOS,
         "master": master,
@@ -197,6 +209,19 @@ def _show_track(
     part = request.GET.get("part")
     template = f"track_{part}" if part in ("state", "acts") else "track"
     return render(request, f"citizen/{template}.html", context, status=status)
+
+
+def _own_form(verb: Verb, known: Known, missing: Collection[str]) -> VerbForm:
+    """A fresh form for the requester, who can leave only such contact data as is `missing`."""
+    given = {"phone", "address"} - set(missing) if verb is LEAVE_CONTACT else ()
+    return VerbForm(verb, known, own=True, without=given)
+
+
+def _is_what_they_left(appeal: Appeal, form: VerbForm) -> bool:
+    """Is the contact data in the form what the case has already?"""
+    given, known = form.cleaned_data, disclosure.own_record(_by_token(appeal.token))
+    phone = phone_to_keep(text_cleaning.clean_line(given["phone"]))
+    return phone in ("", known.phone) and given["address"] in ("", known.address)
 
 
 def _final_master(appeal: Appeal) -> Appeal | None:
@@ -230,7 +255,9 @@ def track_act(request: HttpRequest, token: str, verb: str) -> HttpResponse:
         perform(appeal.pk, actor, form, seen)
         return _("收到，谢谢您")
 
-    def second_press(_refused: moving.Refused) -> str | None:
+    def second_press(refused: moving.Refused) -> str | None:
+        if refused.code == "known" and _is_what_they_left(appeal, form):
+            return ""
         own = appeal.events.filter(actor_kind="requester")
         return "" if is_duplicate(own, form, seen) else None
 

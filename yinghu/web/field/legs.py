@@ -15,9 +15,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from yinghu.appeals import moving
-from yinghu.appeals.body_from_answers import is_made_of_answers
+from yinghu.appeals.body_from_answers import body_for_reader, is_made_of_answers
 from yinghu.appeals.models import Appeal
+from yinghu.appeals.numbers import number_of
 from yinghu.common import photos
+from yinghu.common.language import name_of, title_of
 from yinghu.common.privacy.masking import without_numbers
 from yinghu.errands import actions as errand_actions
 from yinghu.errands import eligibility, leg_actions, offers
@@ -27,6 +29,7 @@ from yinghu.errands.models import Leg, LegKind, Offer, Proof
 from yinghu.errands.receipts import photo_of_leg
 from yinghu.people import disclosure
 from yinghu.people.access import Actor, holds_leg, may_read_why, may_reveal
+from yinghu.people.models import Volunteer
 from yinghu.ui import event_text
 from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.errand_parts import LEG_ICONS, SeveralLinesField
@@ -148,6 +151,7 @@ def _show(
     status: int = 200,
 ) -> HttpResponse:
     actor, appeal = who(request), leg.appeal
+    body = body_for_reader(appeal)
     holds = holds_leg(actor, leg)
     shown = holds or may_reveal(actor, appeal)
     course = Course(
@@ -179,9 +183,10 @@ def _show(
         "why_not": _why_not(actor, appeal, course, leg) if to_take else "",
         "ready": course.is_ready(leg),
         "meets": _meeting(leg, actor, course),
+        "meetings": _meetings_beside(leg, actor, course) if holds else [],
         "whom": disclosure.show_to_helper(actor, leg, appeal, why_shown(leg)) if holds else None,
         "point": _point(leg, shown),
-        "body": appeal.body if shown else without_numbers(appeal.body),
+        "body": body if shown else without_numbers(body),
         "answers": [] if is_made_of_answers(appeal) else event_text.answers_of(appeal, shown),
         "photos": list(appeal.attachments.filter(event=None).order_by("pk")) if holds else [],
         "chat": list(chat[:30])[::-1] if beside else [],
@@ -222,16 +227,53 @@ def _step(leg: Leg, course: Course, beside: bool) -> dict[str, Any]:
 
 
 def _meeting(leg: Leg, actor: Actor, course: Course) -> dict[str, Any] | None:
-    """The actor's part in a hand-over, and what both sides have confirmed."""
+    """The actor's part in a hand-over: whom they meet, where, and what both have confirmed."""
     if leg.kind != LegKind.HAND_OVER or actor.user_id not in (leg.giver_id, leg.holder_id):
         return None
     gives = leg.giver_id == actor.user_id
+    other = course[leg.n].holder if gives else course[leg.n].giver
+    known = Volunteer.objects.filter(pk=other.pk).exclude(phone=b"").first() if other else None
+    pending = leg.state == Leg.State.OPEN
     return {
+        "leg": leg,
         "gives": gives,
         "said": leg.given_at if gives else leg.received_at,
         "other_said": leg.received_at if gives else leg.given_at,
-        "other": course[leg.n].holder if gives else course[leg.n].giver,
+        "other": other,
+        "phone": disclosure.show_partner_phone(actor, leg, known) if known and pending else "",
+        "where": _meeting_place(leg, course),
     }
+
+
+def _meetings_beside(leg: Leg, actor: Actor, course: Course) -> list[dict[str, Any]]:
+    """The pending hand-overs just before and after a leg in hand, without phones."""
+    found = [
+        each
+        for each in course
+        if each.kind == LegKind.HAND_OVER
+        and each.state == Leg.State.OPEN
+        and (each.n in leg.after or leg.n in each.after)
+    ]
+    return [
+        {
+            "leg": each,
+            "gives": leg.n in each.after,
+            "other": each.holder if leg.n in each.after else each.giver,
+            "where": _meeting_place(each, course),
+        }
+        for each in found
+    ]
+
+
+def _meeting_place(leg: Leg, course: Course) -> str:
+    """Where a hand-over is: its place, else the gate of the zone that the goods go into."""
+    if leg.place is not None:
+        return leg.place.name
+    for each in course:
+        zone = each.zone if leg.n in each.after else None
+        if zone is not None and (leg.lon, leg.lat) == (zone.gate_lon, zone.gate_lat):
+            return zone.gate or name_of(zone)
+    return ""
 
 
 def _point(leg: Leg, shown: bool) -> Point | None:
@@ -246,6 +288,7 @@ def _next(actor: Actor, leg_id: int) -> Card | None:
     lean = found.select_related("appeal__category", "area", "place", "zone").only(
         "kind",
         "title",
+        "title_en",
         "opened_at",
         "appeal__urgency",
         "appeal__category__name",
@@ -379,9 +422,9 @@ def pins(found: Iterable[Leg], *, own: bool) -> list[dict[str, Any]]:
     return [
         at._asdict()
         | {
-            "label": leg.title,
+            "label": f"{title_of(leg)} · {number_of(leg.appeal_id)}",
             "href": reverse("leg", args=[leg.pk]),
-            "kind": "case" if own or not leg.at_home else "blurred",
+            "kind": "mine" if own else "blurred" if leg.at_home else "open",
         }
         for leg in found
         if (at := _point(leg, own))

@@ -24,6 +24,7 @@ SHELL = (
     "vendor/leaflet/leaflet.js",
     "django_htmx/htmx-2.min.js",
     "ui/app.css",
+    "ui/small.css",
     "ui/app.js",
     "ui/alarm.js",
     "ui/alarms.css",

@@ -11,6 +11,7 @@ urlpatterns = [
     path("field", views.field_page, name="field"),
     path("field/-/map", views.field_map, name="field_map"),
     path("field/-/done", views.field_done, name="field_done"),
+    path("field/-/reported", views.field_reported, name="field_reported"),
     path("field/-/offline", pwa.show_offline_page, name="offline"),
     path("field/-/records", offline_sync.sync_records, name="records"),
     path("field/-/leg/<int:leg_id>", legs.leg_page, name="leg"),

@@ -15,13 +15,14 @@ from django.utils.translation import gettext_lazy
 from yinghu import verbs
 from yinghu.appeals import clocks, inboxes, moving
 from yinghu.appeals.actions import ACCEPT, RELEASE
-from yinghu.appeals.body_from_answers import is_made_of_answers
+from yinghu.appeals.body_from_answers import body_for_reader, is_made_of_answers
 from yinghu.appeals.handling_actions import REPORT, RESOLVE, silent_helpers
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import Status
 from yinghu.common import photos
 from yinghu.common.language import name_of
 from yinghu.common.privacy.masking import without_numbers
+from yinghu.common.text import whole_number
 from yinghu.errands import eligibility, shopping_list
 from yinghu.errands.models import Offer
 from yinghu.people import disclosure
@@ -41,6 +42,8 @@ from yinghu.web.case import case_actions
 from yinghu.web.case import views as case_views
 from yinghu.web.field import legs
 from yinghu.web.field.distance import Point, about, exactly, nearest_first
+from yinghu.web.volunteers.service_hours import done_legs
+from yinghu.web.volunteers.volunteer_profile import first_steps
 
 _ACTS = {
     ACCEPT: gettext_lazy("接单成功，联系方式已显示"),
@@ -75,6 +78,7 @@ def field_page(request: HttpRequest) -> HttpResponse:
     to_buy, may_buy = shopping_list.count_waiting(actor)
     context = {
         "desk": "field",
+        "first_steps": first_steps(actor),
         "offers": legs.offered_cards(actor),
         "legs": mine_legs,
         "to_buy": to_buy,
@@ -134,11 +138,13 @@ def field_map(request: HttpRequest) -> HttpResponse:
     points = [
         *legs.pins(held_legs, own=True),
         *legs.pins(eligibility.pool(actor)[:LOOKED_AT], own=False),
-        *_pins(held, exactly, "case"),
+        *_pins(held, exactly, "mine"),
         *_pins(case_rows(free[:LOOKED_AT], actor), about, "blurred"),
     ]
     county = min(locate.known_areas().values(), key=lambda area: area.level, default=None)
-    context = {"desk": "field", "points": points, "county": county.pk if county else ""}
+    kinds = {point["kind"] for point in points}
+    context = {"desk": "field", "points": points, "kinds": kinds}
+    context["county"] = county.pk if county else ""
     return render(request, "field/map.html", context)
 
 
@@ -148,8 +154,9 @@ def _pins(
     return [
         at._asdict()
         | {
-            "label": " · ".join(name_of(each) for each in (row.category, row.area) if each)
-            or row.appeal.number,
+            "label": " · ".join(
+                [*(name_of(each) for each in (row.category, row.area) if each), row.appeal.number]
+            ),
             "href": reverse("task", args=[row.appeal.number]),
             "kind": kind,
         }
@@ -160,16 +167,34 @@ def _pins(
 
 @staff_page("field")
 def field_done(request: HttpRequest) -> HttpResponse:
-    """List what the reader did in the last 30 days, without personal data."""
-    actor = who(request)
-    found = Appeal.objects.filter(
-        holder=actor.user_id,
-        status__in=(Status.RESOLVED, Status.CLOSED),
-        moved_at__gte=timezone.now() - timedelta(days=30),
+    """List the cases and legs that the reader did in the last 30 days, without personal data."""
+    user, since = login_of(request), timezone.now() - timedelta(days=30)
+    cases = Appeal.objects.filter(
+        holder=user, status__in=(Status.RESOLVED, Status.CLOSED), moved_at__gte=since
     )
-    found = found.select_related("category", "area", "unit").defer("area__outline")
-    context = {"desk": "field", "done": found.order_by("-moved_at")[:PAGE_SIZE]}
+    cases = cases.select_related("category", "area", "unit").defer("area__outline")
+    cases = cases.order_by("-moved_at")[:PAGE_SIZE]
+    done_by_user = done_legs([user.pk], since).select_related("area", "appeal__category")
+    done: list[dict[str, Any]] = [{"at": each.moved_at, "appeal": each} for each in cases]
+    done += [
+        {"at": each.done_at, "card": legs.Card(each)}
+        for each in done_by_user.defer("area__outline").order_by("-done_at")[:PAGE_SIZE]
+    ]
+    done.sort(key=lambda each: each["at"], reverse=True)
+    context = {"desk": "field", "done": done[:PAGE_SIZE]}
     return render(request, "field/done.html", context)
+
+
+@staff_page("field")
+def field_reported(request: HttpRequest) -> HttpResponse:
+    """List what the reader reported, newest first; `?after=` is the last id shown."""
+    found = inboxes.reported(who(request)).select_related("category", "area", "unit")
+    if (last := whole_number(request.GET.get("after", ""))) is not None:
+        found = found.filter(pk__lt=last)
+    appeals = list(found.defer("area__outline")[: PAGE_SIZE + 1])
+    more = str(appeals[PAGE_SIZE - 1].pk) if len(appeals) > PAGE_SIZE else ""
+    context = {"desk": "field", "appeals": appeals[:PAGE_SIZE], "more": more}
+    return render(request, "field/reported.html", context)
 
 
 @staff_page("field")
@@ -195,7 +220,7 @@ def _show(
     whom = None
     if holds:
         whom = disclosure.show_to_holder(actor, appeal, _takings(actor, [appeal])[appeal.pk])
-    reveal = may_reveal(actor, appeal)
+    reveal, body = may_reveal(actor, appeal), body_for_reader(appeal)
     free = inboxes.free(actor).exclude(pk=appeal.pk)
     acts = _acts(appeal, actor, bound)
     offered = {each["verb"] for each in acts}
@@ -211,7 +236,7 @@ def _show(
         "acts": acts,
         "max_photos": photos.MAX_PHOTOS,
         # People write their phone number into the text.
-        "body": appeal.body if holds else without_numbers(appeal.body),
+        "body": body if holds else without_numbers(body),
         "answers": [] if is_made_of_answers(appeal) else event_text.answers_of(appeal, reveal),
         "clocks": clocks.in_order([appeal], clocks.running(appeal.pk)),
         "story": _story(request, appeal, reveal),

@@ -22,6 +22,7 @@ from yinghu.common.privacy.sealing import derived_key
 from yinghu.common.text import whole_number
 from yinghu.errands import membership
 from yinghu.people import disclosure, volunteers
+from yinghu.people.access import Actor
 from yinghu.people.models import Shift, Volunteer
 from yinghu.places import locate
 from yinghu.places.area_fields import AreaField, AreaInput
@@ -60,6 +61,21 @@ DAYS: Final = (
 _SALT: Final = "yinghu.certificate"
 
 
+def first_steps(actor: Actor) -> dict[str, Any]:
+    """What an active volunteer has not said yet and is therefore not asked: hours, place.
+
+    Empty if nothing is missing.
+    """
+    me = Volunteer.objects.filter(user=actor.user_id, state=Volunteer.State.ACTIVE).first()
+    if me is None:
+        return {}
+    now = timezone.now()
+    said = me.hours or (me.ready_until or now) > now or (me.away_until or now) > now
+    has_hours = said or Shift.objects.filter(user=me.pk, ends_at__gt=now).exists()
+    missing = {"hours": not has_hours, "place": me.lon is None}
+    return missing | {"ready_for": READY_FOR} if any(missing.values()) else {}
+
+
 def _me(request: HttpRequest) -> Volunteer | None:
     found = Volunteer.objects.filter(user=login_of(request)).exclude(state=Volunteer.State.LEFT)
     return found.select_related("user", "squad").first()
@@ -91,7 +107,7 @@ def _show(
         "problem": problem,
     }
     if me is not None:
-        names = Names()
+        names, here = Names(), {"class": "form-control", "id": "me-area", "dir": "auto"}
         duty = Shift.objects.filter(user=user, ends_at__gt=timezone.now()).order_by("starts_at")
         context |= availability(me, names) | {
             "ready_for": READY_FOR,
@@ -102,8 +118,9 @@ def _show(
             "form": form or ServiceForm(me, coordinator=False),
             "zones": names.zones(me.zones),
             "near": locate.by_point(me.lon, me.lat) if me.lon and me.lat else None,
-            "where": AreaInput().render("area", "", {"class": "form-control", "id": "me-area"}),
+            "where": AreaInput().render("area", "", here),
             "wrong_where": wrong_where,
+            "open": request.GET.get("open", ""),
             "busy": membership.has_in_hand(user),
         }
     return render(request, "volunteers/me.html", context, status=status)

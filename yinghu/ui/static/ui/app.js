@@ -1,6 +1,12 @@
 // Behaviour of all pages. Every page works without this file.
 "use strict";
 (function () {
+  // A key pressed to compose a character (Chinese, Japanese …) is the input method's: no handler gets
+  // it. Safari ends a composition with an Enter that only its code 229 marks.
+  window.addEventListener("keydown", function (event) {
+    if (event.isComposing || event.keyCode === 229) event.stopImmediatePropagation();
+  }, true);
+
   // Prevent a second submission of a form.
   document.addEventListener("submit", function (event) {
     var form = event.target;
@@ -16,6 +22,13 @@
       form.removeAttribute("aria-busy");
     });
   });
+
+  // On a phone, the answer to a step stands at the bottom (`small.css`) until the next press.
+  document.addEventListener("click", function () {
+    document.querySelectorAll("#messages, main > .problem").forEach(function (told) {
+      if (getComputedStyle(told).position === "fixed") told.hidden = true;
+    });
+  }, true);
 
   // Show missing fields as the server does, in the page's language; browsers inside other apps often
   // do not draw their own bubbles.

@@ -33,6 +33,9 @@
     return [lon, lat];
   }
 
+  // Pixels within which pins lie on each other.
+  var STACK = 22;
+
   // South-west and north-east of the initial view without any area.
   var COUNTRY = [[18, 73], [54, 135]];
 
@@ -70,6 +73,26 @@
       map.attributionControl.setPrefix(false);
     }
     var points = (given.points || []).filter(function (p) { return p.lon !== null && p.lat !== null; });
+    var open = function (point) { window.location.assign(point.href); };
+    // Pins that lie on each other on the screen: pressing one lists them all.
+    var near = function (point) {
+      var here = map.latLngToContainerPoint(at(point.lon, point.lat));
+      return points.filter(function (other) {
+        return other.href && here.distanceTo(map.latLngToContainerPoint(at(other.lon, other.lat))) < STACK;
+      });
+    };
+    var list = function (stack) {
+      var box = document.createElement("ul");
+      box.className = "pin-stack";
+      stack.forEach(function (point) {
+        var row = document.createElement("li"), link = document.createElement("a");
+        link.href = point.href;
+        link.textContent = point.label;
+        row.append(link);
+        box.append(row);
+      });
+      L.popup({ autoPanPadding: [16, 16] }).setLatLng(at(stack[0].lon, stack[0].lat)).setContent(box).openOn(map);
+    };
     points.forEach(function (point) {
       var marker = L.marker(at(point.lon, point.lat), { icon: pin(L, point.kind, point.label), title: point.label || "", alt: point.label || "", keyboard: !!point.href });
       if (point.label) {
@@ -77,7 +100,10 @@
         label.textContent = point.label;
         marker.bindTooltip(label);
       }
-      if (point.href) marker.on("click", function () { window.location.assign(point.href); });
+      if (point.href) marker.on("click", function () {
+        var stack = near(point);
+        if (stack.length > 1) list(stack); else open(point);
+      });
       marker.addTo(map);
     });
     function around(bounds) {

@@ -82,7 +82,6 @@
     input.addEventListener("focus", function () { if (input.dataset.open !== undefined) look(""); });
     input.addEventListener("blur", close);
     input.addEventListener("keydown", function (event) {
-      if (event.isComposing) return;
       if (event.key === "ArrowDown" && list.hidden) { look(input.value.trim()); event.preventDefault(); return; }
       // Enter before the answer: choose its first item.
       if (event.key === "Enter" && coming) { wanted = true; event.preventDefault(); return; }
@@ -113,6 +112,7 @@
     var box = document.createElement("div"), input = document.createElement("input");
     box.className = "picker";
     input.type = "text";
+    input.dir = "auto";
     input.className = select.className.replace("form-select", "form-select form-control");
     input.dataset.open = "";
     input.id = select.id;

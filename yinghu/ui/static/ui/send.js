@@ -104,7 +104,7 @@ window.yinghuSend = (function () {
   function answered(form, answer, fresh, again) {
     if (answer.ok) {
       forget(form);
-      page.done(fresh, answer.url);
+      page.done(fresh, answer.url, form);
       return null;
     }
     if (fresh.getElementById("case") && page.wrong(fresh, form)) return null;
@@ -121,7 +121,7 @@ window.yinghuSend = (function () {
     return null;
   }
 
-  // `isOurs(form)`: selects the forms to send; `done(page, address)`: draws the page after success;
+  // `isOurs(form)`: selects the forms to send; `done(page, address, form)`: draws the page after success;
   // `wrong(page, form)`: redraws the case with errors, false if it is another user's.
   function start(what) {
     page = what;
@@ -142,7 +142,7 @@ window.yinghuSend = (function () {
     // Ctrl+Enter submits.
     document.addEventListener("keydown", function (event) {
       var form = event.target.form;
-      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
       if (!form || !/^(TEXTAREA|INPUT|SELECT)$/.test(event.target.tagName) || !page.isOurs(form)) return;
       event.preventDefault();
       form.requestSubmit();

@@ -335,7 +335,7 @@
   }
   document.addEventListener("keydown", function (event) {
     var at = event.target, key = event.key, done = false;
-    if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (document.querySelector("dialog[open]")) return;
     if (isTyping(at)) {
       if (key !== "Escape") return;

@@ -44,8 +44,8 @@
 
   // ---- sending
   // Replace the whole page; keep chosen photos if their form still exists.
-  function adopt(page, address, chosen) {
-    var main = document.getElementById("main");
+  function adopt(page, address, chosen, form) {
+    var main = document.getElementById("main"), action = form && form.getAttribute("action");
     history.replaceState(null, "", address);
     main.replaceChildren.apply(main, Array.from(page.getElementById("main").childNodes));
     document.title = page.title;
@@ -56,18 +56,20 @@
     sender.restore(main);
     var wrong = main.querySelector("[aria-invalid]"), told = main.querySelector(".alert, .wrong");
     (wrong || main).focus({ preventScroll: true });
-    window.scrollTo(0, 0);
+    // Where the step can be done again, stay there: the answer stands at the bottom (`small.css`).
+    var again = Array.from(main.querySelectorAll("form")).find(function (each) { return each.getAttribute("action") === action; });
+    if (again) again.scrollIntoView({ block: "center" }); else window.scrollTo(0, 0);
     if (wrong) wrong.scrollIntoView({ block: "center" });
     sender.say(told ? told.textContent.trim() : "");
   }
   sender.start({
     isOurs: isOurs,
-    done: function (page, address) {
-      if (page.body.classList.contains("field")) adopt(page, address, []);
+    done: function (page, address, form) {
+      if (page.body.classList.contains("field")) adopt(page, address, [], form);
       else window.location.assign(address);
     },
     wrong: function (page, form) {
-      adopt(page, window.location.href, sender.filesOf(form));
+      adopt(page, window.location.href, sender.filesOf(form), form);
       return true;
     }
   });

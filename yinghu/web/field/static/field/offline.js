@@ -176,6 +176,7 @@
       finished = true;
       refresh("/field/-/leg/" + what.leg);
     }
+    if (what.say === "refused") finished = false;
     if (what.say === "refused") refresh("/field/-/leg/" + what.leg);
     if (what.say === "ended") { state = what.state; draw(); } else if (what.say === "changed" && !sending) draw();
   });
@@ -192,7 +193,7 @@
     if (ready) draw();
   });
 
-  // ---- status line at the top
+  // ---- status line: at the top, on a phone at the bottom (`small.css`)
   function show(name, look, text, more) {
     strip.className = "phone-strip " + look;
     line.replaceChildren(icon(name), made("span", "", text));
@@ -204,7 +205,7 @@
     found.href = href;
     return found;
   }
-  function say(mine, theirs) {
+  function say(mine, theirs, refused) {
     var n = mine.length, now = button("btn-sm", at.now, function () { wait = 0; start(); });
     if (sending) return;
     if (n && isOffline()) show("wifi-off", "is-off", fill("waiting", { n: n }));
@@ -212,6 +213,7 @@
     else if (n && state === "again") show("hourglass", "is-off", fill("again", { n: n }), now);
     else if (n && state === "failed") show("alert-circle", "is-off", fill("failed", { n: n }), now);
     else if (n) show("hourglass", "is-off", fill("kept", { n: n }));
+    else if (refused && !finished) show("alert-circle", "is-refused", at.refused + " · " + (refused.said || at.unreadable));
     else if (finished) show("circle-check", "is-done", told ? at.done + " " + told : at.done);
     else if (isOffline() && root.dataset.keptAt) show("wifi-off", "is-off", fill("asOf", { at: clock(Number(root.dataset.keptAt)) }));
     else if (!navigator.onLine) show("wifi-off", "is-off", at.offline);
@@ -268,7 +270,7 @@
       if (turn !== drawn) return;
       var mine = found.filter(function (record) { return record.me === me; }), waiting = mine.filter(queue.isWaiting);
       var shown = mine.filter(function (record) { return record.state === "refused" || !here || record.leg === here; });
-      say(waiting, found.length - mine.length);
+      say(waiting, found.length - mine.length, shown.filter(function (record) { return record.state === "refused"; }).pop());
       veil(waiting);
       cards.replaceChildren.apply(cards, shown.map(function (record) { return card(record, record.leg === here); }));
       cards.hidden = !shown.length;
