@@ -35,6 +35,7 @@ from yinghu.places.models import Area, Place
 from yinghu.triage.duplicates import note_corrected
 from yinghu.ui.forms import FilingForm
 from yinghu.ui.maps import point_in
+from yinghu.ui.requests import sender_of
 from yinghu.ui.verb_views import store_photos
 
 CHANNEL = "web"
@@ -138,10 +139,14 @@ def take_form(request: HttpRequest, place: Place | None) -> HttpResponse:
     try:
         if len(pictures) > photos.MAX_PHOTOS:
             raise BadPhoto(_("最多 %d 张照片") % photos.MAX_PHOTOS)
-        stored = store_photos(pictures) if valid else ()
+        stored = store_photos(pictures, sender_of(request)) if valid else ()
     except BadPhoto as wrong:
         sheet.photo_problem = str(wrong)
-    if not valid or sheet.photo_problem:
+        page = sheet.show(request, wrong.status)
+        if wrong.wait:
+            page.headers["Retry-After"] = str(wrong.wait)
+        return page
+    if not valid:
         return sheet.show(request, 422)
     sums = [_sum_of(picture) for picture in pictures]
     filing = _build_filing(sheet, stored)
