@@ -97,6 +97,16 @@ class Live:
                 start_new_session=True,
             )
 
+    def renew_worker(self) -> None:
+        """Begin with a new worker, whose log is clean: one that lost its connections may report
+        that later, when Python finds the results that nobody fetched.
+        """
+        worker = self.processes["worker"]
+        worker.terminate()
+        worker.wait(_PATIENCE)
+        self.forgive()
+        self.launch("worker")
+
     def wait_for_web(self) -> None:
         """Wait until the web server answers."""
 

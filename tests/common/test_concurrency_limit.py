@@ -121,7 +121,7 @@ def test_pages_are_served_while_others_wait_for_a_lock(live: Live) -> None:
             [live.name],
         )
     ask("/join/care")
-    live.forgive()
+    live.renew_worker()
 
 
 def test_request_completes_after_the_client_disconnects(live: Live, live_city: Cast) -> None:

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from pytest_django import Settings
 
-from yinghu.common import photo_decoder, photos
+from yinghu.common import photo_decoder, photos, rate_limit
 from yinghu.common.photo_decoder import reencode
 
 EXIF_ORIENTATION, EXIF_GPS = 0x0112, 0x8825
@@ -146,6 +146,32 @@ def test_only_single_scan_jpegs_may_have_the_most_pixels() -> None:
         photos.store(picture((7100, 7100)))
     with pytest.raises(photos.BadPhoto, match="像素"):
         photos.store(picture((3600, 3600), "WEBP"))
+
+
+def test_cost_in_pixels_counts_every_fourth_scan() -> None:
+    assert photo_decoder.cost_of(picture()) == 400 * 300
+    # Pillow's encoder writes ten scans.
+    assert photo_decoder.cost_of(picture(progressive=True)) == 2 * 400 * 300
+    assert photo_decoder.cost_of(jpeg_of_scans(24)) == 6 * 64 * 64
+    assert photos.store(jpeg_of_scans(24)).width == 64
+    assert photo_decoder.cost_of(jpeg_of_scans(25)) == 0
+    with pytest.raises(photos.BadPhoto, match="太费时"):
+        photos.store(jpeg_of_scans(25))
+    assert photo_decoder.cost_of(b"not an image") == 0
+
+
+def test_header_on_which_the_decoder_dies_costs_as_much_as_the_largest_photo(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.RATE_LIMITS = {"pixels": (60, 3600.0)}
+    monkeypatch.setattr(photos, "CPU_SECONDS", 1)
+    monkeypatch.setattr(rate_limit, "buckets", rate_limit.Buckets())
+    endless = stuffed(PLAIN_GIF, GIF_HEAD, b"!\xfe\1a\0")
+    with pytest.raises(photos.BadPhoto, match="不是能打开的照片"):
+        photos.store(endless, "one")
+    with pytest.raises(photos.BudgetSpent, match="送得太多"):
+        photos.store(picture((4000, 3000)), "one")
+    assert photos.store(picture((4000, 3000)), "other").width == 1600
 
 
 PLAIN_JPEG, PLAIN_PNG, PLAIN_GIF = picture(), picture(kind="PNG"), picture(kind="GIF")

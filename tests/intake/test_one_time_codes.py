@@ -15,6 +15,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from pytest_django import Settings
 
 from tests.cast import PHONE, Cast, file_one
+from tests.cities import City, in_threads
 from yinghu.common import sms
 from yinghu.intake import one_time_codes
 from yinghu.intake.models import Code
@@ -77,7 +78,7 @@ def test_gateway_gets_phone_and_text_and_queue_holds_neither(
     file_one()
     # In the language of the request, not the worker's.
     with translation.override("zh-hans"):
-        code = one_time_codes.make_code(PHONE)
+        code = one_time_codes.make_code(PHONE).code
     args = json.dumps(ProcrastinateJob.objects.get(task_name="yinghu.code").args)
     assert code not in args
     assert "13812345678" not in args
@@ -98,7 +99,7 @@ def test_gateway_gets_phone_and_text_and_queue_holds_neither(
 
 
 def test_unknown_phone_gets_no_message_but_the_same_answer(city: Cast, gateway: Gateway) -> None:
-    assert len(one_time_codes.make_code(OTHER)) == one_time_codes.DIGITS
+    assert len(one_time_codes.make_code(OTHER).code) == one_time_codes.DIGITS
     deliver()
     assert gateway.got == []
 
@@ -108,7 +109,7 @@ def test_refused_message_is_retried_without_following_redirects(
     city: Cast, gateway: Gateway, status: int
 ) -> None:
     file_one()
-    code = one_time_codes.make_code(PHONE)
+    code = one_time_codes.make_code(PHONE).code
     gateway.status = status
     with pytest.raises(sms.Undelivered, match=f"^the SMS gateway answered {status}$") as refused:
         deliver()
@@ -133,7 +134,7 @@ def test_without_a_gateway_the_code_is_logged_in_the_demo_only(
     said = {}
     for demo in (True, False):
         settings.DEMO = demo
-        code = one_time_codes.make_code(PHONE)
+        code = one_time_codes.make_code(PHONE).code
         caplog.clear()
         with caplog.at_level(logging.DEBUG):
             deliver()
@@ -157,9 +158,9 @@ def wrong(code: str) -> str:
 
 
 def test_only_the_newest_code_works_once_for_its_phone(city: Cast) -> None:
-    first = one_time_codes.make_code(PHONE)
+    first = one_time_codes.make_code(PHONE).code
     assert not one_time_codes.check_code(OTHER, first)
-    second = one_time_codes.make_code(PHONE)
+    second = one_time_codes.make_code(PHONE).code
     if first != second:
         assert not one_time_codes.check_code(PHONE, first)
     assert one_time_codes.check_code(PHONE, second)
@@ -167,25 +168,48 @@ def test_only_the_newest_code_works_once_for_its_phone(city: Cast) -> None:
     assert not one_time_codes.check_code("", second)
 
 
-def test_right_code_is_refused_after_five_wrong_tries(city: Cast) -> None:
-    code = one_time_codes.make_code(PHONE)
-    tried = [one_time_codes.check_code(PHONE, wrong(code)) for _try in range(one_time_codes.TRIES)]
-    assert not any(tried)
-    assert not one_time_codes.check_code(PHONE, code)
-    # The fifth try may still succeed.
-    code = one_time_codes.make_code(PHONE)
+def test_right_code_is_refused_after_too_many_wrong_tries(city: Cast) -> None:
+    made = one_time_codes.make_code(PHONE)
+    elsewhere = [
+        one_time_codes.check_code(PHONE, wrong(made.code))
+        for _try in range(one_time_codes.TRIES_ELSEWHERE)
+    ]
+    assert not any(elsewhere)
+    assert not one_time_codes.check_code(PHONE, made.code)
+    # The form that asked for the code has tries of its own; the fifth may still succeed.
     for _try in range(one_time_codes.TRIES - 1):
-        one_time_codes.check_code(PHONE, wrong(code))
-    assert one_time_codes.check_code(PHONE, code)
+        assert not one_time_codes.check_code(PHONE, wrong(made.code), form=made.form)
+    assert one_time_codes.check_code(PHONE, made.code, form=made.form)
+    made = one_time_codes.make_code(PHONE)
+    for _try in range(one_time_codes.TRIES + one_time_codes.TRIES_ELSEWHERE):
+        assert not one_time_codes.check_code(PHONE, wrong(made.code), form=made.form)
+    assert not one_time_codes.check_code(PHONE, made.code, form=made.form)
+    # The form of one phone's code is none of another's.
+    other = one_time_codes.make_code(OTHER)
+    assert not one_time_codes.check_code(PHONE, other.code, form=other.form)
 
 
 def test_code_expires_after_ten_minutes(city: Cast) -> None:
-    code = one_time_codes.make_code(PHONE)
+    code = one_time_codes.make_code(PHONE).code
     made = Code.objects.get().made_at
     Code.objects.update(made_at=made - one_time_codes.LIVES - timedelta(seconds=1))
     assert not one_time_codes.check_code(PHONE, code)
     Code.objects.update(made_at=made)
     assert one_time_codes.check_code(PHONE, code)
+
+
+def test_concurrent_requests_make_no_more_codes_than_allowed(own_city: City) -> None:
+    refused: list[int] = []
+
+    def ask(number: int) -> None:
+        try:
+            one_time_codes.make_code(PHONE, sender=f"192.0.2.{number}")
+        except one_time_codes.TooManyCodes:
+            refused.append(number)
+
+    in_threads(*[lambda number=number: ask(number) for number in range(8)])
+    assert Code.objects.count() == 5
+    assert len(refused) == 3
 
 
 def test_codes_per_phone_are_limited_and_old_codes_deleted(city: Cast) -> None:

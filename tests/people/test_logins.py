@@ -146,7 +146,8 @@ def test_demo_mode_hides_pages_for_own_credentials(client: Client, city: Cast, p
     assert client.get("/desk", follow=True).status_code == 200
     sent = {"password1": PASSWORD, "password2": PASSWORD}
     assert client.get(f"/accounts/{path}").status_code == 404
-    assert client.post(f"/accounts/{path}", sent).status_code == 404
+    # 405 where the page could not be sent at all.
+    assert client.post(f"/accounts/{path}", sent).status_code in {404, 405}
     assert not User.objects.get(username="clerk").has_usable_password()
 
 

@@ -21,11 +21,13 @@ from yinghu.common import request_limits
 from yinghu.common.request_limits import (
     MAX_BODY_BYTES,
     MAX_BODY_WITH_PHOTOS,
+    Malformed,
     TooLarge,
     TooSlow,
     bounded,
 )
-from yinghu.site.asgi import DOORS, resolve_sender
+from yinghu.site.asgi import resolve_sender
+from yinghu.site.doors import DOORS
 
 PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1/128")]
 
@@ -210,6 +212,31 @@ def test_chunked_body_over_the_limit_is_refused(live: Live, path: str, most: int
     assert ask(live, "/healthz")[0] == 200
 
 
+@pytest.mark.parametrize(
+    "chunks", [b"zz\r\nabc\r\n0\r\n\r\n", b"5\r\nabcdefgh\r\n", b"-1\r\nx\r\n"]
+)
+def test_malformed_chunks_are_answered_in_our_own_form(live: Live, chunks: bytes) -> None:
+    host, _, port = live.url.removeprefix("http://").partition(":")
+    for path, kind in (
+        ("/file", "text/plain; charset=utf-8"),
+        ("/find", "text/plain; charset=utf-8"),
+        ("/api/v1/appeals/1/note", "application/problem+json"),
+    ):
+        with socket.create_connection((host, int(port)), timeout=60) as sender:
+            head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+            sender.sendall(head.encode() + chunks)
+            answer = http.client.HTTPResponse(sender, method="POST")
+            answer.begin()
+            body = answer.read()
+            answer.close()
+        assert (answer.status, answer.getheader("content-type")) == (400, kind), path
+        if kind.startswith("text"):
+            assert "内容没有收全，请再试一次".encode() in body
+        else:
+            assert json.loads(body)["code"] == "bad_request"
+    assert ask(live, "/healthz")[0] == 200
+
+
 def test_slow_and_oversized_bodies_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_limits, "PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr(request_limits, "SLOWEST_BYTES_A_SECOND", 1)
@@ -237,6 +264,8 @@ def test_slow_and_oversized_bodies_are_refused(monkeypatch: pytest.MonkeyPatch) 
     assert result_of(heard(piece, last)) == [60, 40]
     gone = {"type": "http.disconnect"}
     assert result_of(heard(last, gone)) == [40, 0]
+    with pytest.raises(Malformed):
+        result_of(heard(piece, gone))
 
 
 def test_idle_connections_do_not_block_requests(live: Live) -> None:

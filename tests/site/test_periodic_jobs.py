@@ -74,7 +74,7 @@ def test_worker_survives_repeated_loss_of_the_database(live: Live) -> None:
     until(lambda: suggested() == 40, "all appeals to have a suggestion", 60)
     live.drain()
     assert live.processes["worker"].poll() is None
-    live.forgive()
+    live.renew_worker()
 
 
 def test_sweep_removes_ended_sessions(live: Live) -> None:

@@ -12,6 +12,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
@@ -73,6 +74,31 @@ def test_killed_processes_are_restarted_without_data_loss(
             # Other jobs may have failed with the database and wait for a retry.
             jobs = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'yinghu.sweep'"
             until(lambda: db.execute(jobs).fetchone() == (0,), "the job to be done", 60)
+
+
+@pytest.mark.embedded
+def test_database_that_cannot_restart_is_tried_until_it_can(
+    own_home: Path, first_start: FirstStart
+) -> None:
+    with up(own_home) as run:
+        data = run.home / "postgres" / "data"
+        control = data / "global" / "pg_control"
+        # Without this file no restart succeeds, as with a full disk.
+        control.rename(control.with_suffix(".away"))
+        os.kill(int((data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        until(
+            lambda: run.said().count("database cannot be started, nothing is taken") >= 3,
+            "the third try to restart the database",
+            60,
+        )
+        assert "again_in_seconds=1.0" in run.said()
+        assert run.process.poll() is None
+        refused = httpx.get(f"{run.url}/healthz", timeout=60)
+        assert (refused.status_code, refused.json()["filings"]) == (503, "refused")
+        control.with_suffix(".away").rename(control)
+        until(lambda: answers(f"{run.url}/healthz"), "the web with its database", 60)
+        assert people_in(run) == first_start.people
+        assert "database is up again" in run.said()
 
 
 @pytest.mark.embedded

@@ -1,4 +1,4 @@
-"""Rows and tables that somebody holds for long: pages answer in words and others are served.
+"""Rows and tables that somebody holds for long, or no connection at all: pages answer in words.
 
 Real processes, because the limits are those of the web server's connections.
 """
@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 
 import httpx
+import psycopg
 import pytest
 from django.db import connection, transaction
 from django.test import Client
 
 from tests.cast import Cast, dispatched, file_one
-from tests.live import Live
+from tests.databases import database_url
+from tests.homes import Up
+from tests.live import Live, until
 from tests.sessions import log_client_in
 from yinghu.people.models import User
 
@@ -63,3 +66,35 @@ def test_page_that_cannot_read_a_table_says_to_try_again(live: Live, live_city: 
         assert http.get("/p/xiuhu").status_code == 200
     # The server logs what it could not read.
     live.forgive()
+
+
+def admit(name: str, allow: bool) -> None:
+    """Let the database take connections, or none and end those that it has."""
+    with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {allow}")
+        if not allow:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+                [name],
+            )
+
+
+def test_without_connections_everything_says_to_try_again(own_run: Up) -> None:
+    """On a database of its own, since no process of another test may lose its connections."""
+    name = own_run.environment["DATABASE_URL"].partition("?")[0].rpartition("/")[2]
+    with httpx.Client(base_url=own_run.url, timeout=PATIENCE) as http:
+        assert http.get("/find").status_code == 200
+        admit(name, False)
+        page = http.get("/p/anywhere")
+        assert (page.status_code, page.headers["retry-after"]) == (503, "5")
+        assert "请稍等再试" in page.text
+        api = http.get("/api/v1/appeals", headers={"Authorization": "Bearer yh_x"})
+        assert (api.status_code, api.json()["code"]) == (503, "no_database")
+        filing = http.post(
+            "/api/v1/appeals", json={"body": "没有水"}, headers={"Authorization": "Bearer yh_x"}
+        )
+        assert (filing.status_code, filing.json()["code"]) == (503, "no_database")
+        health = http.get("/healthz")
+        assert (health.status_code, health.json()["filings"]) == (503, "refused")
+        admit(name, True)
+        until(lambda: http.get("/p/anywhere").status_code == 404, "pages to be back")

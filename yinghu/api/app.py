@@ -6,12 +6,12 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_safe
 from ninja import NinjaAPI, Swagger
 from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
@@ -23,6 +23,7 @@ from yinghu.api import cases, catalogue, problems, verbs
 from yinghu.api.auth import KNOWN
 from yinghu.api.document import add_filing
 from yinghu.appeals.moving import Refused
+from yinghu.common.database_errors import is_unavailable
 from yinghu.common.language import language_of
 
 MAX_BODY = 256 * 1024
@@ -69,7 +70,7 @@ api = Api(
         "Errors are RFC 9457 problems in the language of Accept-Language (zh-hans, en)."
     ),
     docs=Swagger(settings={"persistAuthorization": False, "docExpansion": "list"}),
-    docs_decorator=ensure_csrf_cookie,
+    docs_decorator=lambda view: require_safe(ensure_csrf_cookie(view)),
     auth=KNOWN,
     parser=StrictParser(),
     renderer=Renderer(),
@@ -100,7 +101,7 @@ def _problem_of(request: HttpRequest, error: Any) -> problems.Problem:
             return problems.of_status(error.status_code)
         case SuspiciousOperation():
             return problems.of_status(400)
-        case OperationalError() | InterfaceError():
+        case _ if is_unavailable(error):
             _log.error("api without a database", path=request.path, error=str(error))
             return problems.no_database()
     _log.exception("api request failed", path=request.path, method=request.method)

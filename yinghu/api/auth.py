@@ -1,12 +1,14 @@
 """Authentication of the API: keys of other systems, staff sessions, requesters' tracking tokens.
 
 A key (`yh_…`) acts as its user while that user has a post (`people.tokens`). A valid key is cached
-for CACHE_SECONDS, so a revoked one can file that much longer. Every look-up of a key counts against
-the sender's rate limit (`common.rate_limit`).
+for CACHE_SECONDS, and forgotten at once when the key, its user or a post changes
+(`people.access_changes`); while such changes are not heard, every request looks its key up. Every
+look-up of a key counts against the sender's rate limit (`common.rate_limit`).
 """
 
 import threading
 import time
+from collections.abc import Collection
 from typing import cast
 
 from django.http import HttpRequest
@@ -19,6 +21,7 @@ from yinghu.api import problems
 from yinghu.appeals.numbers import id_of_token
 from yinghu.common import rate_limit
 from yinghu.people.access import Actor, actor_of, requester_of
+from yinghu.people.access_changes import access_changes
 from yinghu.people.models import User
 from yinghu.people.tokens import PREFIX, digest_of, user_of
 
@@ -31,6 +34,8 @@ _lock = threading.Lock()
 
 def cached_user(key: str) -> User | None:
     """Return the user of a recently checked key, without the database."""
+    if not access_changes.listening:
+        return None
     found = _cached.get(digest_of(key))
     return found[1] if found is not None and found[0] > time.monotonic() else None
 
@@ -38,15 +43,27 @@ def cached_user(key: str) -> User | None:
 def look_up(key: str) -> User | None:
     """Look a key's user up in the database, with one statement; None if it is invalid."""
     digest = digest_of(key)
+    before = access_changes.count
     user = user_of(digest)
     with _lock:
         if len(_cached) >= _MAX_CACHED:
             _cached.clear()
         if user is None:
             _cached.pop(digest, None)
-        else:
+        elif access_changes.count == before:
+            # Otherwise it may have been read before the change.
             _cached[digest] = (time.monotonic() + CACHE_SECONDS, user)
     return user
+
+
+def _forget(users: Collection[int]) -> None:
+    with _lock:
+        for digest, (_until, user) in list(_cached.items()):
+            if not users or user.pk in users:
+                del _cached[digest]
+
+
+access_changes.subscribe(_forget)
 
 
 def count_request(name: str, address: str) -> None:

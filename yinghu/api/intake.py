@@ -27,7 +27,7 @@ from yinghu.api.draft import Catalogue, DraftIn
 from yinghu.api.writer import NoDatabase, Poison, Writer, own_connection, retry_once
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.numbers import number_of, track_token
-from yinghu.common.request_limits import TooLarge, TooSlow
+from yinghu.common.request_limits import Malformed, TooLarge, TooSlow
 from yinghu.intake.drafts import Draft
 from yinghu.intake.receive import Incoming, Received, raw_of
 from yinghu.people.access import Actor
@@ -123,8 +123,6 @@ async def _body(headers: dict[bytes, bytes], receive: Any) -> bytes:
     size = 0
     while True:
         message = await receive()
-        if message["type"] != "http.request":
-            raise ConnectionError("the sender has gone")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > MAX_REQUEST:
@@ -214,7 +212,7 @@ class DrainingReceiver:
 
     async def __call__(self) -> dict[str, Any]:
         message: dict[str, Any] = await self._receive()
-        self._ended = message["type"] != "http.request" or not message.get("more_body")
+        self._ended = not message.get("more_body")
         return message
 
     async def drain(self) -> bool:
@@ -224,7 +222,7 @@ class DrainingReceiver:
         """
         if not self._ended and (self._length or 0) <= MAX_DRAINED:
             heard = 0
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError, Malformed):
                 async with asyncio.timeout(DRAIN_SECONDS):
                     while not self._ended and heard <= MAX_DRAINED:
                         heard += len((await self()).get("body", b""))
@@ -258,10 +256,8 @@ async def application(scope: dict[str, Any], receive: Any, send: Send) -> None:
             if _door is None:
                 raise problems.busy()
             received = await _door.file(scope, listener)
-    except (TooLarge, TooSlow):
+    except (TooLarge, TooSlow, Malformed):
         raise
-    except ConnectionError:
-        return
     except Exception as error:
         with override(language):
             problem = _problem_of(error)

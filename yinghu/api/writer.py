@@ -13,10 +13,11 @@ from functools import partial
 from typing import TypeVar
 
 import structlog
-from django.db import InterfaceError, OperationalError, connections
+from django.db import DatabaseError, InterfaceError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from yinghu.api import problems
+from yinghu.common.database_errors import is_unavailable
 from yinghu.intake.receive import Incoming, Received, receive_many
 from yinghu.people.access import Actor
 
@@ -66,7 +67,9 @@ def retry_once(work: Callable[[], T]) -> T:
     for last in (False, True):
         try:
             return work()
-        except (OperationalError, InterfaceError) as error:
+        except (DatabaseError, InterfaceError) as error:
+            if not is_unavailable(error):
+                raise
             connections["default"].close()
             if last:
                 raise NoDatabase(str(error)) from error

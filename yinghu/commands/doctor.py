@@ -3,13 +3,18 @@
 import argparse
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
+
+if TYPE_CHECKING:
+    from yinghu.site.failed_jobs import FailedJob
 
 HELP = "check database, migrations, keys, disk and worker; 1 if something is wrong"
 
@@ -121,9 +126,10 @@ def demo() -> Iterator[Finding]:
 
 def jobs() -> Iterator[Finding]:
     """Check that a worker lives and keeps up, and that no job has failed."""
-    from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
+    from procrastinate.contrib.django.models import ProcrastinateWorker
 
     from yinghu.commands.worker import DEAD_SECONDS
+    from yinghu.site.failed_jobs import failed_jobs
     from yinghu.site.health import LATE_JOB_SECONDS, oldest_waiting_job, unapplied_migrations
 
     if unapplied_migrations():
@@ -131,8 +137,22 @@ def jobs() -> Iterator[Finding]:
     # By the database's clock, which the workers' heartbeats follow.
     alive = Now() - timedelta(seconds=DEAD_SECONDS)
     workers = ProcrastinateWorker.objects.filter(last_heartbeat__gt=alive).count()
-    failed = ProcrastinateJob.objects.filter(status="failed").count()
     yield workers > 0, f"{workers} living workers" + ("" if workers else "; start `yinghu worker`")
     late = oldest_waiting_job()
     yield late <= LATE_JOB_SECONDS, f"the oldest due job waits since {late:.0f} s"
-    yield failed == 0, f"{failed} failed jobs" + (" (see the worker's log)" if failed else "")
+    failed = failed_jobs()
+    yield not failed, _describe_failed(failed) if failed else "no failed jobs"
+
+
+def _describe_failed(jobs: "list[FailedJob]") -> str:
+    from yinghu.site.failed_jobs import RETRIED_FOR
+
+    tasks = Counter(job.task for job in jobs)
+    last = max((job.failed_at for job in jobs if job.failed_at), default=None)
+    return (
+        f"failed: {', '.join(f'{task} ({count})' for task, count in tasks.most_common())}"
+        + (f", the last at {last:%Y-%m-%d %H:%M %Z}" if last else "")
+        + "; the worker's log says why. They are tried again every ten minutes for "
+        f"{RETRIED_FOR.days} days; `yinghu jobs` lists them, `yinghu jobs retry` and `yinghu jobs "
+        "drop` end it"
+    )

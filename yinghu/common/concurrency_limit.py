@@ -2,7 +2,8 @@
 
 Our Django code is synchronous. Django's own handler starts a thread per request and changes threads
 five times; under load all run at once and contend. Here a few run and the others queue, so all are
-answered sooner.
+answered sooner. Forms with photos have threads and a queue of their own, because judging a photo
+takes long: however many are sent, pages do not wait for them.
 """
 
 import asyncio
@@ -20,8 +21,18 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
+from yinghu.common import photos
+from yinghu.common.fair_queue import FairQueue, QueueFull
+from yinghu.common.rate_limit import address_key
+from yinghu.common.request_limits import WITH_PHOTOS
+
 THREADS = 16
-"""Threads of a process; fewer than its database connections, so that no request waits for one."""
+PHOTO_THREADS = 3
+"""Threads of a process for pages, and for forms with photos; together fewer than its database
+connections, so that no request waits for one."""
+MOST_WITH_PHOTOS = 60
+MOST_WITH_PHOTOS_OF_ONE = 12
+"""Forms with photos that may run and wait, in all and of one address."""
 AT_ONCE = 3
 """Requests at the same time; by `yinghu bench field`, 2 to 4 serve 1.5 times as many as 16."""
 SLOW = 0.3
@@ -53,6 +64,23 @@ class ConcurrencyLimit:
             out()
 
 
+_SURELY_PHOTOS = 2**20
+"""Bytes of a form that are not searched; its texts are shorter."""
+
+
+def has_photos(scope: Any, body: Any) -> bool:
+    """May the request have photos? A form without one names no file, or only an empty name."""
+    if scope["method"] != "POST" or not scope["path"].startswith(WITH_PHOTOS):
+        return False
+    kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    if not kind.lower().lstrip().startswith(b"multipart/"):
+        return False
+    text = body.read(_SURELY_PHOTOS + 1)
+    body.seek(0)
+    named = text.lower().count(b"filename") > text.count(b'filename=""')
+    return named or len(text) > _SURELY_PHOTOS
+
+
 class PooledHandler(ASGIHandler):
     """ASGI application. A request runs to its end even if the client disconnects."""
 
@@ -62,6 +90,8 @@ class PooledHandler(ASGIHandler):
         self.load_middleware(is_async=False)
         self._pool = ThreadPoolExecutor(THREADS, "request")
         self._limit = ConcurrencyLimit()
+        self._photo_pool = ThreadPoolExecutor(PHOTO_THREADS, "photos")
+        self._photo_queue = FairQueue(PHOTO_THREADS, MOST_WITH_PHOTOS, MOST_WITH_PHOTOS_OF_ONE)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Read the whole body, answer in a thread, send."""
@@ -71,10 +101,31 @@ class PooledHandler(ASGIHandler):
             return
         # Context variables set by a request, such as its language, end with it.
         own = contextvars.copy_context()
+        if has_photos(scope, body):
+            response = await self._run_with_photos(own, scope, body)
+        else:
+            response = await self._run(own, scope, body)
+        await self.send_response(response, send)
+
+    async def _run(self, own: contextvars.Context, scope: Any, body: Any) -> HttpResponseBase:
         loop = asyncio.get_running_loop()
         async with self._limit.turn():
-            response = await loop.run_in_executor(self._pool, own.run, self._respond, scope, body)
-        await self.send_response(response, send)
+            return await loop.run_in_executor(self._pool, own.run, self._respond, scope, body)
+
+    async def _run_with_photos(
+        self, own: contextvars.Context, scope: Any, body: Any
+    ) -> HttpResponseBase:
+        sender = address_key((scope.get("client") or ("",))[0])
+        loop = asyncio.get_running_loop()
+        try:
+            async with self._photo_queue.turn(sender):
+                return await loop.run_in_executor(
+                    self._photo_pool, own.run, self._respond, scope, body
+                )
+        except QueueFull:
+            # The view refuses the photos in words, with the form that was typed.
+            own.run(photos.crowded.set, True)
+            return await self._run(own, scope, body)
 
     def _respond(self, scope: Any, body: Any) -> HttpResponseBase:
         set_script_prefix(get_script_prefix(scope))

@@ -1,7 +1,9 @@
 """Photos: check, re-encode without metadata, store as files.
 
 Only our own JPEG of the pixels is stored, so neither malformed files nor GPS positions are passed
-on. `photo_decoder.py` makes it in a process with limits.
+on. `photo_decoder.py` makes it in a process with limits. It first says from the header what a photo
+would cost in pixels, and each sender has a budget of them (`rate_limit`). The web server judges
+photos in threads of their own (`concurrency_limit`), so pages do not wait for them.
 """
 
 import contextlib
@@ -12,15 +14,21 @@ import socket
 import struct
 import subprocess
 import sys
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from yinghu.common import rate_limit
 
 MAX_UPLOAD_BYTES = 12 * 1024 * 1024
 MAX_PHOTOS = 6
+MAX_PIXELS = 50_000_000
+"""As in `photo_decoder`, which this process does not import."""
 CPU_SECONDS = 5
 """Per photo; the largest accepted one takes 1.5 s."""
 _TIMEOUT = 35
@@ -30,11 +38,36 @@ _log = logging.getLogger(__name__)
 
 
 class BadPhoto(Exception):
-    """The photo is refused; the message says why, in the user's language."""
+    """The photo is refused; the message says why, in the user's language. `status` is of HTTP."""
+
+    status = 422
+    wait = 0
+    """Seconds until a retry may work; 0 if unknown."""
 
 
 class NoRoom(BadPhoto):
     """The photo cannot be stored now; retrying later may work."""
+
+
+class Crowded(NoRoom):
+    """Too many photos wait to be judged; retrying soon may work."""
+
+    status = 503
+    wait = 5
+
+
+class BudgetSpent(BadPhoto):
+    """The sender has sent as many pixels as one may; retry after `wait` seconds."""
+
+    status = 429
+
+    def __init__(self, message: str, wait: int) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+crowded: ContextVar[bool] = ContextVar("crowded", default=False)
+"""Set by the web server for a request whose photos cannot be judged now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +80,46 @@ class StoredPhoto:
     bytes: int
 
 
-def store(data: bytes) -> StoredPhoto:
-    """Check, re-encode and store a photo durably. Raises BadPhoto (NoRoom for a full disk)."""
+def store(data: bytes, sender: str = "") -> StoredPhoto:
+    """Check, re-encode and store a photo durably, at the cost of the sender's budget, if named.
+
+    Raises BadPhoto (NoRoom for a full disk, Crowded, BudgetSpent).
+    """
     if len(data) > MAX_UPLOAD_BYTES:
         raise BadPhoto(_("照片太大，最多 %d MB") % (MAX_UPLOAD_BYTES // 1024 // 1024))
-    answer = _decode(data)
+    if crowded.get():
+        raise Crowded(_("现在送照片的人太多，请过几秒再提交一次，或先不带照片提交"))
+    # For the look at the header.
+    _charge(sender, 1)
+    answer = _decode(data, sender)
     width, height = struct.unpack_from(">HH", answer.ljust(4, b"\0"))
     if not (width and answer.endswith(_END_OF_JPEG)):
-        if answer[4:] == b"pixels":
-            raise BadPhoto(_("照片的像素太多"))
-        _log.info("photo refused: %s", answer[4:].decode(errors="replace") or "decoder ended")
-        raise BadPhoto(_("这不是能打开的照片（支持 JPEG、PNG、WebP、GIF、HEIC）"))
+        raise _refusal(answer[4:])
     return StoredPhoto(_write_new_file(answer[4:]), width, height, len(answer) - 4)
+
+
+def _refusal(why: bytes) -> BadPhoto:
+    if why == b"pixels":
+        return BadPhoto(_("照片的像素太多"))
+    if why == b"scans":
+        return BadPhoto(_("这张照片的存法打开太费时，请重新拍一张，或者截个图再传"))
+    _log.info("photo refused: %s", why.decode(errors="replace") or "decoder ended")
+    return BadPhoto(_("这不是能打开的照片（支持 JPEG、PNG、WebP、GIF、HEIC）"))
+
+
+def _charge(sender: str, megapixels: int) -> None:
+    """Take the cost of a photo from the sender's budget. Raises BudgetSpent."""
+    if not sender or not megapixels:
+        return
+    if wait := rate_limit.buckets.take("pixels", sender, megapixels):
+        seconds = int(wait) + 1
+        minutes = -(-seconds // 60)
+        words = ngettext(
+            "照片送得太多了，请过 %d 分钟再送，或先不带照片提交",
+            "照片送得太多了，请过 %d 分钟再送，或先不带照片提交",
+            minutes,
+        )
+        raise BudgetSpent(words % minutes, seconds)
 
 
 def copy_of(photo: StoredPhoto) -> StoredPhoto:
@@ -83,8 +144,10 @@ _starting = Lock()
 _running: tuple[subprocess.Popen[bytes], socket.socket] | None = None
 
 
-def _decode(data: bytes) -> bytes:
-    """Return the decoder's answer, empty if it died. Raises NoRoom if none can be started."""
+def _decode(data: bytes, sender: str) -> bytes:
+    """Return the decoder's answer, empty if it died. Raises NoRoom if none can be started, or
+    BudgetSpent.
+    """
     ours, theirs = socket.socketpair()
     with _decoding, ours:
         with theirs:
@@ -94,9 +157,14 @@ def _decode(data: bytes) -> bytes:
                 raise _no_room("the photo decoder does not run") from error
         ours.settimeout(_TIMEOUT)
         try:
-            ours.sendall(data)
-            ours.shutdown(socket.SHUT_WR)
+            ours.sendall(struct.pack(">I", len(data)) + data)
             with ours.makefile("rb") as answer:
+                head = answer.read(4)
+                # A header on which the decoder dies costs as much as the largest photo.
+                pixels = int.from_bytes(head) if len(head) == 4 else MAX_PIXELS
+                _charge(sender, pixels // 10**6)
+                if pixels:
+                    ours.sendall(b"\0")
                 return answer.read(MAX_UPLOAD_BYTES)
         except OSError:
             return b""

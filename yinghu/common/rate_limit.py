@@ -20,7 +20,6 @@ LIMITS: dict[str, tuple[int, float]] = {
     "act": (60, 1.0),
     "find": (10, 30.0),
     "code": (10, 60.0),
-    "coded": (4, 120.0),
     "guess": (20, 20.0),
     "join": (300, 5.0),
     "number": (30, 10.0),
@@ -29,13 +28,15 @@ LIMITS: dict[str, tuple[int, float]] = {
     "words": (300, 0.5),
     "ask": (120, 0.25),
     "key": (200, 0.2),
+    "pixels": (6000, 0.6),
 }
 """(burst, seconds): so many actions at once, then one every so many seconds.
 
 For filing; acting on one's own appeal; asking for it by number and phone; one-time codes
-per sender and per phone, and attempts to enter one; codes per squad, which the city pays for;
+per sender, and attempts to enter one; codes per squad, which the city pays for;
 look-ups per number and per phone (more generous than per sender, or one sender could lock others
-out); searches by phone and by words, per login; at the API, anonymous requests and unknown keys.
+out); searches by phone and by words, per login; at the API, anonymous requests and unknown keys;
+millions of pixels of photos, per address or login (500 photos of 12 million at once or an hour).
 
 `settings.RATE_LIMITS` overrides single rows.
 """
@@ -49,20 +50,20 @@ class Buckets:
         self._full_at: dict[tuple[str, str], float] = {}
         self._lock = Lock()
 
-    def take(self, name: str, key: str) -> float:
-        """Take a token; return 0.0, or the seconds until there is one."""
+    def take(self, name: str, key: str, many: int = 1) -> float:
+        """Take tokens; return 0.0, or the seconds until there are so many."""
         limits: dict[str, tuple[int, float]] = LIMITS | getattr(settings, "RATE_LIMITS", {})
         burst, seconds = limits[name]
         now = self._clock()
         with self._lock:
             # A bucket is stored as the time when it will be full; each token taken moves it on.
             full_at = max(self._full_at.get((name, key), now), now)
-            wait = full_at + seconds - now - burst * seconds
+            wait = full_at + many * seconds - now - burst * seconds
             if wait > 1e-9:
                 return wait
             if len(self._full_at) >= MAX_KEYS:
                 self._evict(now)
-            self._full_at[name, key] = full_at + seconds
+            self._full_at[name, key] = full_at + many * seconds
         return 0.0
 
     def clear(self) -> None:

@@ -26,8 +26,12 @@ class TooSlow(Exception):
     """The request body arrives too slowly."""
 
 
+class Malformed(Exception):
+    """The request body ended before its end: its chunks are wrong, or the sender left."""
+
+
 def bounded(receive: Any, most: int) -> Any:
-    """Wrap `receive` to raise TooLarge after `most` bytes and TooSlow on a timeout.
+    """Wrap `receive` to raise TooLarge after `most` bytes, TooSlow on a timeout, and Malformed.
 
     Django spools the whole body before a view runs, and a chunked body declares no length.
     """
@@ -46,6 +50,8 @@ def bounded(receive: Any, most: int) -> Any:
             message = await asyncio.wait_for(receive(), left)
         except TimeoutError:
             raise TooSlow from None
+        if message["type"] != "http.request":
+            raise Malformed
         ended = not message.get("more_body", False)
         size += len(message.get("body", b""))
         if size > most:

@@ -93,7 +93,9 @@ def application(root: Path) -> Callable[..., Awaitable[None]]:
         if found is None:
             status = 404
         elif scope["method"] not in {"GET", "HEAD"}:
-            status = 405
+            headers, status = [*headers, (b"allow", b"GET, HEAD, OPTIONS")], 405
+            if scope["method"] == "OPTIONS":
+                status = 204
         else:
             headers, body = list(found.headers), found.content
             if asked.get(b"if-none-match") == dict(headers)[b"etag"]:
@@ -101,7 +103,7 @@ def application(root: Path) -> Callable[..., Awaitable[None]]:
             elif found.packed and b"gzip" in asked.get(b"accept-encoding", b""):
                 body = found.packed
                 headers.append((b"content-encoding", b"gzip"))
-        if status != 304:
+        if status not in {204, 304}:
             headers.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         body = b"" if scope["method"] == "HEAD" else body

@@ -355,6 +355,12 @@ class Environment(BaseSettings):
     """Transports of notifications, besides the pages, separated by commas: log (one log line each,
     without the text), email (by YINGHU_EMAIL_URL, to logins with an address)."""
 
+    photo_budget: Annotated[
+        int, _must("be megapixels from 100 to 1000000", _between(100, 10**6))
+    ] = 6000
+    """Millions of pixels of photos that one address, or one login, may send within an hour; the
+    default is 500 photos of 12 megapixels. Photos whose format costs more to open count more."""
+
     map_tiles: Annotated[
         str, _must("look like https://tiles.example.org/{z}/{x}/{y}.png", _is_tile_url)
     ] = _variable("", "none: maps show outlines and pins, and no other host is contacted")

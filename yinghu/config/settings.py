@@ -24,6 +24,7 @@ METRICS_TOKEN = ENV.metrics_token
 SMS_URL = ENV.sms_url
 SMS_TOKEN = ENV.sms_token
 NOTIFICATION_TRANSPORTS = ENV.notice_providers
+RATE_LIMITS = {"pixels": (ENV.photo_budget, 3600 / ENV.photo_budget)}
 MAP_TILES = ENV.map_tiles
 MAP_CREDIT = ENV.map_credit
 MAP_DATUM = ENV.map_datum
@@ -74,7 +75,8 @@ INSTALLED_APPS = [
     "yinghu.notifications",
 ]
 MIDDLEWARE = [
-    # First, so that the API answers with a problem document whatever fails behind it.
+    "yinghu.site.methods.MethodMiddleware",
+    # Before all others, so that the API answers with a problem document whatever fails behind it.
     "yinghu.api.app.always_problems",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -136,6 +138,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
 PROCRASTINATE_IMPORT_PATHS = [
     "yinghu.reactions",
+    "yinghu.site.failed_jobs",
     "yinghu.site.periodic_jobs",
     "yinghu.insight.tally",
     "yinghu.intake.one_time_codes",

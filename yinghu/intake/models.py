@@ -27,13 +27,17 @@ class Message(models.Model):
 class Code(models.Model):
     """A single-use code sent to a phone, which proves that the sender holds the phone.
 
-    `caller` is the phone's blind index, `digest` a keyed hash of the code and its purpose.
+    `caller` is the phone's blind index, `digest` a keyed hash of the code and its purpose, `sender`
+    one of the phone and the address that asked. `known`: that device had proved the phone before.
     """
 
     id = models.BigAutoField(primary_key=True)
     caller = models.BinaryField()
     digest = models.BinaryField(max_length=32)
+    sender = models.BinaryField(max_length=16, default=b"", db_default=b"")
+    known = models.BooleanField(default=False, db_default=False)
     tries = models.PositiveSmallIntegerField(default=0)
+    tries_elsewhere = models.PositiveSmallIntegerField(default=0, db_default=0)
     made_at = models.DateTimeField(db_default=Now())
     used_at = models.DateTimeField(null=True)
 

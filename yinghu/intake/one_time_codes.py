@@ -1,20 +1,28 @@
 """One-time codes of six digits: entering the code proves that one holds the phone.
 
-Only a keyed digest of each code is stored. The newest code of a phone is valid for ten minutes,
-five tries and one use. The number of codes per phone is limited in the database, so that neither
-several web processes nor a restart help an attacker (at most 50 guesses in a million a day).
+Only a keyed digest of each code is stored. A code is valid for ten minutes and one use. The form
+that asked for it has five tries of its own, so nobody else can use them up or replace it by a newer
+code. Without that form, as on another device, the phone's newest code has three more tries.
+
+The number of codes per phone is limited in the database, so that neither several web processes nor
+a restart help an attacker (at most 16 codes and so 128 guesses in a million a day). It has two
+shares, so that strangers cannot lock the owner out: `MOST` for anybody, of which one sender gets
+`MOST_OF_SENDER`, and `MOST_OF_KNOWN` for devices on which a code of this phone was once entered.
 """
 
 import base64
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 import structlog
-from django.db import transaction
+from django.core.signing import BadSignature, Signer
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy
 from procrastinate import RetryStrategy
@@ -33,8 +41,11 @@ _log = structlog.get_logger(__name__)
 
 LIVES = timedelta(minutes=10)
 TRIES = 5
+TRIES_ELSEWHERE = 3
 DIGITS = 6
 MOST = ((timedelta(hours=1), 5), (timedelta(days=1), 10))
+MOST_OF_SENDER = ((timedelta(hours=1), 3), (timedelta(days=1), 6))
+MOST_OF_KNOWN = ((timedelta(hours=1), 3), (timedelta(days=1), 6))
 """Maximum number of codes per phone: (period, number)."""
 KEPT = timedelta(days=2)
 """How long rows are kept: longer than the longest limit."""
@@ -75,37 +86,69 @@ class TooManyCodes(Exception):
         self.seconds = seconds
 
 
-def make_code(phone: str, purpose: Purpose = Purpose.CASES) -> str:
-    """Make a code for a phone (E.164), queue its sending and return it. Raises TooManyCodes.
+@dataclass(frozen=True, slots=True)
+class MadeCode:
+    """A code, and the signed id by which the form that asked for it is known again."""
 
-    The job checks whether the phone is known, so that answer and response time reveal nothing.
+    code: str
+    form: str
+
+
+def make_code(
+    phone: str, purpose: Purpose = Purpose.CASES, *, sender: str = "", known: bool = False
+) -> MadeCode:
+    """Make a code for a phone (E.164) and queue its sending. Raises TooManyCodes.
+
+    `sender` is the key of the address that asks, `known` says that it proved the phone before
+    (`known_device`). The job checks whether the phone is known, so that answer and response time
+    reveal nothing.
     """
     caller = _caller(phone)
+    by = _keyed("sender", f"{caller.hex()} {sender}")[:16] if sender else b""
     code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
     with transaction.atomic():
-        _check_limits(caller)
-        row = Code.objects.create(caller=caller, digest=b"")
+        _lock(caller)
+        _check_limits(caller, by, known=known)
+        row = Code.objects.create(caller=caller, digest=b"", sender=by, known=known)
         Code.objects.filter(pk=row.pk).update(digest=_digest(row.pk, code, purpose))
         language = translation.get_language() or "zh-hans"
         sealed = seal(f"{row.pk} {language} {phone} {code} {purpose}")
         queue(send_code.name, message=base64.b64encode(sealed).decode())
-    return code
+    return MadeCode(code, _FORMS.sign(str(row.pk)))
 
 
-def check_code(phone: str, code: str, purpose: Purpose = Purpose.CASES) -> bool:
-    """Check the phone's newest code for this purpose. A match uses it up, and so do five tries."""
+def check_code(phone: str, code: str, purpose: Purpose = Purpose.CASES, form: str = "") -> bool:
+    """Check the code of this form, and the phone's newest one. A match uses it up."""
+    caller = _caller(phone)
     now = timezone.now()
     with transaction.atomic():
         # The lock serializes simultaneous guesses, so that all are counted.
-        newest = Code.objects.filter(caller=_caller(phone)).order_by("-id").select_for_update()
-        row = newest.first()
-        if row is None or row.used_at or row.tries >= TRIES or now - row.made_at > LIVES:
-            return False
-        right = hmac.compare_digest(bytes(row.digest), _digest(row.pk, code, purpose))
-        row.tries += 1
-        row.used_at = now if right else None
-        row.save(update_fields=("tries", "used_at"))
+        _lock(caller)
+        alive = list(Code.objects.filter(caller=caller, made_at__gte=now - LIVES).order_by("-id"))
+        asked = _row_of(form)
+        own = next((row for row in alive if row.pk == asked), None)
+        if own is not None and own.tries < TRIES and not own.used_at:
+            own.tries += 1
+            return _try(own, code, purpose)
+        newest = alive[0] if alive else None
+        if newest is not None and newest.tries_elsewhere < TRIES_ELSEWHERE and not newest.used_at:
+            newest.tries_elsewhere += 1
+            return _try(newest, code, purpose)
+    return False
+
+
+def _try(row: Code, code: str, purpose: Purpose) -> bool:
+    right = hmac.compare_digest(bytes(row.digest), _digest(row.pk, code, purpose))
+    row.used_at = timezone.now() if right else None
+    row.save(update_fields=("tries", "tries_elsewhere", "used_at"))
     return right
+
+
+def known_device(phone: str) -> str:
+    """Return the mark of a device on which a code of this phone was entered. It opens nothing; it
+    has a share of the phone's codes.
+    """
+    return _keyed("device", _caller(phone).hex()).hex()[:32]
 
 
 def forget_old() -> None:
@@ -117,14 +160,45 @@ def _caller(phone: str) -> bytes:
     return blind(phone) or b""
 
 
+def _keyed(purpose: str, text: str) -> bytes:
+    return hmac.digest(derived_key(f"code {purpose}"), text.encode(), "sha256")
+
+
+_FORMS = Signer(salt="yinghu.intake.one_time_codes")
+
+
+def _row_of(form: str) -> int | None:
+    try:
+        return int(_FORMS.unsign(form))
+    except BadSignature:
+        return None
+
+
+def _lock(caller: bytes) -> None:
+    """Let codes of one phone be made and checked one after the other."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))", [caller.hex()])
+
+
 def _digest(row: int, code: str, purpose: Purpose) -> bytes:
     return hmac.digest(derived_key("code"), f"{purpose}:{row}:{code}".encode(), "sha256")
 
 
-def _check_limits(caller: bytes) -> None:
+def _check_limits(caller: bytes, sender: bytes, *, known: bool) -> None:
+    """Raises TooManyCodes."""
+    made = Code.objects.filter(caller=caller, known=known)
+    if known:
+        _check_limit(made, MOST_OF_KNOWN)
+        return
+    if sender:
+        _check_limit(made.filter(sender=sender), MOST_OF_SENDER)
+    _check_limit(made, MOST)
+
+
+def _check_limit(codes: QuerySet[Code], limits: Iterable[tuple[timedelta, int]]) -> None:
     now = timezone.now()
-    for span, most in MOST:
-        made = Code.objects.filter(caller=caller, made_at__gt=now - span).order_by("-id")
+    for span, most in limits:
+        made = codes.filter(made_at__gt=now - span).order_by("-id")
         times = list(made.values_list("made_at", flat=True)[:most])
         if len(times) == most:
             raise TooManyCodes(int((times[-1] + span - now).total_seconds()) + 1)

@@ -7,10 +7,11 @@ so a retry, a replayed form or a file imported twice finds the appeal of the fir
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import Error, transaction
 
 from yinghu.appeals.filing import Filing, bulk_cursor, file_many
 from yinghu.common.privacy.sealing import seal
+from yinghu.intake.acceptance import acceptance
 from yinghu.intake.models import Message
 from yinghu.people import disclosure
 from yinghu.people.access import Actor
@@ -78,6 +79,16 @@ def receive_many(
     """
     if not incoming:
         return []
+    try:
+        received = _receive_all(incoming, actor, imported=imported)
+    except Error as error:
+        acceptance.note_error(error)
+        raise
+    acceptance.note_filed()
+    return received
+
+
+def _receive_all(incoming: Sequence[Incoming], actor: Actor, *, imported: bool) -> list[Received]:
     # The same message twice in one call is one message.
     once: dict[tuple[str, str], Incoming] = {}
     for item in incoming:

@@ -12,12 +12,27 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 
 from yinghu.common.tables.table_reader import BadFile
 from yinghu.places import locate
 from yinghu.places.models import Area
 
 CODE: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,23}")
+MAX_FILE_BYTES: Final = 64 * 2**20
+MAX_POINTS: Final = 10_000
+"""Points of a stored outline, which anybody may load: about 400 kB."""
+MAX_TOLERANCE: Final = 0.0001
+"""Degrees, about 11 m, by which an outline may be simplified when it is imported."""
+_UNUSABLE: Final = (
+    AttributeError,
+    LookupError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    shapely.errors.ShapelyError,
+)
 ALIAS_MARKS: Final = re.compile(r"[|;；、]")
 
 
@@ -49,14 +64,22 @@ def import_outlines(path: Path | str) -> SetupReport:
     """Import outlines from GeoJSON whose features have `id`, `code` or `adcode`; else BadFile.
 
     Geometries are Polygons or MultiPolygons in WGS-84 degrees; self-crossing ones are repaired. An
-    area without a centre gets a point inside its outline.
+    area without a centre gets a point inside its outline. One of more than MAX_POINTS is simplified
+    by up to MAX_TOLERANCE, or rejected.
     """
     report = SetupReport()
+    if (size := Path(path).stat().st_size) > MAX_FILE_BYTES:
+        said = {"path": path, "size": size // 2**20, "most": MAX_FILE_BYTES // 2**20}
+        raise BadFile(
+            _("%(path)s 有 %(size)d MB，最多 %(most)d MB；请先简化边界或分几个文件") % said
+        )
     try:
         content = json.loads(Path(path).read_bytes())
         features = content["features"]
         if not isinstance(features, list):
             raise TypeError
+    except RecursionError as why:
+        raise BadFile(_("%s 的括号套得太深，不是可用的 GeoJSON") % path) from why
     except (ValueError, KeyError, TypeError) as why:
         raise BadFile(_("%s 不是 GeoJSON FeatureCollection") % path) from why
     now = timezone.now()
@@ -98,10 +121,12 @@ def _outline(feature: Any) -> tuple[str, dict[str, Any]]:
 
 
 def sound_outline(given: Any) -> dict[str, Any]:
-    """Validate a GeoJSON (Multi)Polygon in WGS-84 degrees, repairing crossings. Raises BadRow."""
+    """Validate a GeoJSON (Multi)Polygon in WGS-84 degrees, repairing crossings and simplifying what
+    has more than MAX_POINTS. Raises BadRow.
+    """
     try:
         geometry = shape(given)
-    except (AttributeError, LookupError, TypeError, ValueError, shapely.errors.ShapelyError) as why:
+    except _UNUSABLE as why:
         raise BadRow(_("不是可用的要素：%s") % why) from why
     if geometry.geom_type not in {"Polygon", "MultiPolygon"} or geometry.is_empty:
         raise BadRow(_("边界应为多边形，而不是 %s") % geometry.geom_type)
@@ -112,8 +137,22 @@ def sound_outline(given: Any) -> dict[str, Any]:
         geometry = shapely.make_valid(geometry, method="structure")
         if geometry.geom_type not in {"Polygon", "MultiPolygon"} or geometry.is_empty:
             raise BadRow(_("边界自相交，无法修复"))
+    given_points = shapely.get_num_coordinates(geometry)
+    geometry = limit_points(geometry, MAX_TOLERANCE)
+    if shapely.get_num_coordinates(geometry) > MAX_POINTS:
+        said = {"n": given_points, "most": MAX_POINTS}
+        raise BadRow(_("边界有 %(n)d 个点，简化以后还是超过 %(most)d 个；请画得粗一些") % said)
     outline: dict[str, Any] = json.loads(shapely.to_geojson(geometry))
     return outline
+
+
+def limit_points(geometry: BaseGeometry, most_degrees: float) -> BaseGeometry:
+    """Simplify a valid outline of more than MAX_POINTS, by no more degrees than it takes."""
+    found, tolerance = geometry, MAX_TOLERANCE / 64
+    while shapely.get_num_coordinates(found) > MAX_POINTS and tolerance <= most_degrees:
+        found = geometry.simplify(tolerance)
+        tolerance *= 2
+    return found
 
 
 def write_rejects(rejects: list[Reject], path: Path) -> None:

@@ -17,20 +17,15 @@ from yinghu.common.request_limits import (
     MAX_BODY_BYTES,
     MAX_BODY_WITH_PHOTOS,
     WITH_PHOTOS,
+    Malformed,
     TooLarge,
     TooSlow,
     bounded,
 )
+from yinghu.site.doors import DOORS
 
 Scope = dict[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
-
-DOORS: dict[tuple[str, str], str] = {
-    ("POST", "/api/v1/appeals"): "yinghu.api.intake",
-    ("GET", "/live"): "yinghu.web.live.stream",
-}
-"""(method, path) -> module with an `application` and a `lifespan()`, an asynchronous context
-manager that is entered for as long as the web process serves."""
 
 _FORWARDING = {
     b"forwarded",
@@ -76,18 +71,22 @@ def resolve_sender(scope: Scope, trusted: Sequence[Any]) -> None:
 
 
 _REFUSALS = {
+    400: "内容没有收全，请再试一次。 The request was incomplete or malformed; please try again.",
     413: "太大了，请少传几张照片。 Too large; please send fewer photos.",
     408: "网络太慢，没有收到，请再试一次。 The network was too slow; please try again.",
 }
 
 
-async def _refuse(scope: Scope, send: Any, error: TooLarge | TooSlow) -> None:
+_STATUS = {TooLarge: 413, TooSlow: 408, Malformed: 400}
+
+
+async def _refuse(scope: Scope, send: Any, error: TooLarge | TooSlow | Malformed) -> None:
     """Answer and close the connection, with the rest of the body unread."""
     from django.utils.translation import override
 
     from yinghu.api import problems
 
-    code = 413 if isinstance(error, TooLarge) else 408
+    code = _STATUS[type(error)]
     kind, body = "text/plain; charset=utf-8", _REFUSALS[code].encode()
     if scope["path"].startswith("/api/"):
         accepted = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
@@ -171,7 +170,7 @@ def build() -> App:
         try:
             with health.in_progress(name):
                 await (door.application if door else django_app)(scope, heard, watched)
-        except (TooLarge, TooSlow) as error:
+        except (TooLarge, TooSlow, Malformed) as error:
             why = type(error).__name__
             log.warning("a body was not taken", why=why, path=without_secrets(path))
             await _refuse(scope, watched, error)

@@ -20,6 +20,7 @@ from prometheus_client import (
 )
 
 from yinghu.config.environment import is_loopback
+from yinghu.intake.acceptance import acceptance
 
 LATE_JOB_SECONDS = 120.0
 """A due job that waits longer means that no worker lives, or that it cannot keep up."""
@@ -72,23 +73,33 @@ def oldest_waiting_job() -> float:
         return float(cursor.fetchone()[0])
 
 
+def is_read_only() -> bool:
+    """Can nothing be written, as on a standby?"""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('transaction_read_only')::bool")
+        return bool(cursor.fetchone()[0])
+
+
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """Answer 200 if requests can be served, else 503; the body says what is wrong."""
     try:
         missing = unapplied_migrations()
         late = 0.0 if missing else oldest_waiting_job()
+        refused = bool(missing) or is_read_only() or acceptance.is_refusing()
     except Error as error:
         # The error's text may name hosts and users; Django's log has it.
-        return JsonResponse({"ok": False, "database": type(error).__name__}, status=503)
+        body = {"ok": False, "database": type(error).__name__, "filings": "refused"}
+        return JsonResponse(body, status=503)
     body = {
-        "ok": not missing,
+        "ok": not refused,
         "database": "ok",
         "migrations": missing or "ok",
+        "filings": "refused" if refused else "ok",
         "oldest_waiting_job_seconds": round(late, 3),
         "jobs": "ok" if late <= LATE_JOB_SECONDS else "late",
     }
-    return JsonResponse(body, status=503 if missing else 200)
+    return JsonResponse(body, status=503 if refused else 200)
 
 
 def _may_read_metrics(request: HttpRequest) -> bool:

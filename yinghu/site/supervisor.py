@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Self
 
@@ -26,6 +27,7 @@ from django.db import connection, transaction
 
 from yinghu.config.environment import Environment
 from yinghu.server import embedded
+from yinghu.server.cluster import EmbeddedError
 
 _PR_SET_PDEATHSIG = 1
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -156,6 +158,42 @@ class Child:
                 os.killpg(self.process.pid, number)
 
 
+@dataclass
+class EmbeddedDatabase:
+    """The embedded database, and how often in succession it died or could not be started."""
+
+    home: Path
+    started: float = 0.0
+    failures: int = 0
+    due: float = 0.0
+
+    def look(self) -> None:
+        """Start the database if it has died and its delay is over; a failure is tried again."""
+        try:
+            if embedded.is_up(self.home) or time.monotonic() < self.due:
+                return
+            _log.error("database died; starting it again")
+            self._count()
+            embedded.start_again(self.home)
+        except (EmbeddedError, OSError, subprocess.SubprocessError) as error:
+            # For example a full disk: somebody may free it.
+            wait = min(0.5 * 2 ** (self.failures - 1), _LONGEST_WAIT_SECONDS)
+            self.due = time.monotonic() + wait
+            _log.error(
+                "database cannot be started, nothing is taken until it can",
+                again_in_seconds=wait,
+                error=str(error),
+            )
+        else:
+            self.started = time.monotonic()
+            _log.warning("database is up again")
+
+    def _count(self) -> None:
+        steady = self.started and time.monotonic() - self.started > _STEADY_SECONDS
+        self.failures = 1 if steady else self.failures + 1
+        self.started = 0.0
+
+
 class Signals:
     """Signal handling: SIGINT, SIGTERM and SIGHUP ask to stop, SIGCHLD wakes the supervisor."""
 
@@ -204,13 +242,13 @@ def run_children(environment: Environment, announce: Callable[[], None]) -> int:
         Child("web", ["web"], stop_seconds=10),
         Child("worker", ["worker"], stop_seconds=20),
     ]
+    database = EmbeddedDatabase(environment.home) if environment.embedded else None
     announced = False
     with Signals() as signals:
         try:
             while not signals.asked:
-                if environment.embedded and not embedded.is_up(environment.home):
-                    _log.error("database died; starting it again")
-                    embedded.start_again(environment.home)
+                if database is not None:
+                    database.look()
                 for child in children:
                     child.look()
                 if not announced and _is_serving(environment):

@@ -1,4 +1,4 @@
-"""Root URLs of Django; DOORS in `site/asgi.py` bypass them."""
+"""Root URLs of Django; DOORS in `site/doors.py` bypass them."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -8,8 +8,10 @@ from allauth.account import urls as account_urls
 from allauth.mfa import urls as mfa_urls
 from django.conf import settings
 from django.contrib.staticfiles.urls import staticfiles_urlpatterns
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.decorators.http import require_POST, require_safe
+from django.views.i18n import set_language
 
 from yinghu.api.app import api
 from yinghu.site import health
@@ -67,13 +69,20 @@ def _guarded(route: URLPattern, is_open: Callable[[], bool]) -> URLPattern:
     return URLPattern(route.pattern, guarded, route.default_args, route.name)
 
 
+@require_safe
+def live(request: HttpRequest) -> HttpResponse:
+    """Head of the live updates; the stream itself bypasses Django (`site/doors.py`)."""
+    return HttpResponse(content_type="text/event-stream")
+
+
 urlpatterns = [
     path("healthz", health.healthz),
     path("metrics", health.metrics),
     path("api/v1/", api.urls),
     path("accounts/2fa/", include(mfa_routes(mfa_urls.urlpatterns))),
     path("accounts/", include(account_routes(mail=bool(settings.ENV.email_url)))),
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("i18n/setlang/", require_POST(set_language), name="set_language"),
+    path("live", live),
     path("", include("yinghu.web.urls")),
 ]
 handler400 = "yinghu.ui.errors.bad_request_page"

@@ -6,11 +6,12 @@ import re
 import sys
 
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import get_template
 from django.views.debug import SafeExceptionReporterFilter
+
+from yinghu.common.database_errors import is_unavailable
 
 RETRY_SECONDS = 5
 
@@ -27,16 +28,11 @@ def server_error_page(request: HttpRequest) -> HttpResponse:
 
     Rendered without the request: a login could not be read either.
     """
-    if not is_busy(sys.exception()):
+    if not is_unavailable(sys.exception()):
         return HttpResponse(get_template("500.html").render(), status=500)
     page = HttpResponse(get_template("503.html").render(), status=503)
     page.headers["Retry-After"] = str(RETRY_SECONDS)
     return page
-
-
-def is_busy(error: BaseException | None) -> bool:
-    """Does the error mean a row locked for long, a statement that took too long, no connection?"""
-    return isinstance(error, OperationalError | InterfaceError)
 
 
 class Discreet(SafeExceptionReporterFilter):

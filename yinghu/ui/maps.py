@@ -21,6 +21,8 @@ from yinghu.places.models import Area, parent_code_in
 @require_GET
 def area_outline(request: HttpRequest, code: str) -> JsonResponse:
     """Answer with an area's outline, or that around it, and the centres of the areas below it."""
+    if wait := rate_limit.too_many("words", request.META.get("REMOTE_ADDR", "")):
+        return JsonResponse({"error": _("请 %d 秒后再试") % wait}, status=429)
     found = get_object_or_404(Area, pk=code.replace("\x00", ""), retired_at=None)
     below = Area.objects.filter(
         code__startswith=found.pk, level=found.level + 1, retired_at=None, lon__isnull=False

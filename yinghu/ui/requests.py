@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.dateparse import parse_date
 
+from yinghu.common.rate_limit import address_key
 from yinghu.common.text import whole_number
 from yinghu.people.access import Actor
 from yinghu.people.logins import actor_in
@@ -25,6 +26,13 @@ def login_of(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise PermissionDenied
     return request.user
+
+
+def sender_of(request: HttpRequest) -> str:
+    """Return the key of the login that sends a request, or of its address: who has a budget."""
+    if request.user.is_authenticated:
+        return f"login {request.user.pk}"
+    return f"address {address_key(request.META.get('REMOTE_ADDR', ''))}"
 
 
 def absolute(path: str) -> str:

@@ -13,6 +13,7 @@ from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
+from django.views.decorators.http import require_GET
 
 from yinghu.appeals.actions import ASSIGN, SORT
 from yinghu.appeals.filing import FILE
@@ -29,6 +30,7 @@ from yinghu.ui.row_flags import Mark
 from yinghu.ui.timeline import Story
 
 
+@require_GET
 def styleguide_page(request: HttpRequest) -> HttpResponse:
     """Show the style guide; 404 without YINGHU_DEBUG. `?dir=rtl` mirrors it."""
     if not settings.DEBUG:

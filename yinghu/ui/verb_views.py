@@ -94,9 +94,11 @@ def typed_words(form: forms.BaseForm) -> str:
     return "\n".join(str(form.data.get(name, "")) for name in ("words", "why")).strip()
 
 
-def perform(appeal_id: int, actor: Actor, form: VerbForm, expect: int | None = None) -> Event:
+def perform(
+    appeal_id: int, actor: Actor, form: VerbForm, expect: int | None = None, *, sender: str
+) -> Event:
     """Do the verb of a valid form. Raises `moving.Refused`, for a bad photo at field `photos`; then
-    nothing has changed and no photo is kept.
+    nothing has changed and no photo is kept. `sender` has the budget for photos (`sender_of`).
     """
     given = form.values()
 
@@ -104,18 +106,18 @@ def perform(appeal_id: int, actor: Actor, form: VerbForm, expect: int | None = N
         more = {"photos": kept} if kept else {}
         return form.verb.perform(appeal_id, actor, **given, **more, expect=expect)
 
-    return run_with_photos(act, given.pop("photos", ()))
+    return run_with_photos(act, given.pop("photos", ()), sender)
 
 
 def run_with_photos(
-    step: Callable[[tuple[photos.StoredPhoto, ...]], Done], uploads: Iterable[Any]
+    step: Callable[[tuple[photos.StoredPhoto, ...]], Done], uploads: Iterable[Any], sender: str
 ) -> Done:
     """Do a step with its uploaded photos; a refusal discards them."""
     try:
-        kept = store_photos(uploads)
+        kept = store_photos(uploads, sender)
     except photos.BadPhoto as bad:
-        code = "no_room" if isinstance(bad, photos.NoRoom) else "bad_photo"
-        raise moving.Refused(code, str(bad), "photos") from bad
+        later = isinstance(bad, photos.NoRoom | photos.BudgetSpent)
+        raise moving.Refused("no_room" if later else "bad_photo", str(bad), "photos") from bad
     try:
         return step(kept)
     except moving.Refused:
@@ -123,12 +125,12 @@ def run_with_photos(
         raise
 
 
-def store_photos(uploads: Iterable[Any]) -> tuple[photos.StoredPhoto, ...]:
+def store_photos(uploads: Iterable[Any], sender: str) -> tuple[photos.StoredPhoto, ...]:
     """Check and store uploaded photos. Raises `photos.BadPhoto`, and none is kept then."""
     kept: tuple[photos.StoredPhoto, ...] = ()
     try:
         for upload in uploads:
-            kept += (photos.store(upload.read()),)
+            kept += (photos.store(upload.read(), sender),)
     except photos.BadPhoto:
         photos.discard(kept)
         raise

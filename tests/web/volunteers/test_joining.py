@@ -164,7 +164,7 @@ def test_codes_are_sent_only_where_useful(city: Cast, monkeypatch: pytest.Monkey
     care = Unit.objects.get(code="care")
     volunteers.create_application(care, "赵大勇", PHONE)
     made = [
-        (phone, purpose, one_time_codes.make_code(phone, purpose))
+        (phone, purpose, one_time_codes.make_code(phone, purpose).code)
         for phone in (PHONE, "+8613900009999")
         for purpose in Purpose
     ]

@@ -41,7 +41,7 @@ from yinghu.ui import event_text
 from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.forms import Known, VerbForm
 from yinghu.ui.photo_response import photo_response
-from yinghu.ui.requests import is_part, login_of, version_of, who
+from yinghu.ui.requests import is_part, login_of, sender_of, version_of, who
 from yinghu.ui.row_flags import marks_of
 from yinghu.ui.timeline import Story, story_of, with_photos
 from yinghu.ui.verb_views import VerbView, is_duplicate, perform, typed_words
@@ -271,7 +271,9 @@ def case_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
         return success(row.done) if dated and same else None
 
     return VerbView(request, appeal, form, _show_sender).answer(
-        perform=lambda: success(row.done_by(perform(appeal.pk, actor, form, version))),
+        perform=lambda: success(
+            row.done_by(perform(appeal.pk, actor, form, version, sender=sender_of(request)))
+        ),
         reload=lambda: fetch_case(appeal.pk) or appeal,
         follow=lambda: redirect(_next(request, appeal, row, back)),
         on_refused=second_press,

@@ -26,7 +26,7 @@ from yinghu.people.access import Actor, may_see, relations
 from yinghu.ui.case_rows import CaseRow, case_rows
 from yinghu.ui.decorators import staff_action
 from yinghu.ui.forms import Known, VerbForm
-from yinghu.ui.requests import login_of, who
+from yinghu.ui.requests import login_of, sender_of, who
 from yinghu.ui.verb_views import perform
 from yinghu.verbs import VERBS
 
@@ -162,7 +162,7 @@ def _perform_one(
     appeal = line.row.appeal
     expect = whole_number(request.POST.get(f"version-{line.number}", ""), 9)
     try:
-        event = perform(appeal.pk, actor, form, expect)
+        event = perform(appeal.pk, actor, form, expect, sender=sender_of(request))
     except moving.Refused as refused:
         line.why_not = refused.message
         return None

@@ -27,7 +27,7 @@ from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Category
 from yinghu.appeals.numbers import number_of, track_token
 from yinghu.common import photos, rate_limit
-from yinghu.common.photos import BadPhoto, NoRoom, StoredPhoto
+from yinghu.common.photos import BadPhoto, BudgetSpent, Crowded, NoRoom, StoredPhoto
 from yinghu.common.privacy.phones import may_be_mistyped
 from yinghu.common.privacy.sealing import blind
 from yinghu.intake.drafts import POINT, City, Draft, check, read_point
@@ -36,7 +36,7 @@ from yinghu.people.access import Actor, desks_of
 from yinghu.places.models import Area, Place
 from yinghu.triage.duplicates import note_corrected
 from yinghu.ui.forms import FilingForm
-from yinghu.ui.requests import who
+from yinghu.ui.requests import sender_of, who
 from yinghu.ui.verb_views import store_photos
 
 CHANNEL = "web"
@@ -144,7 +144,7 @@ def take_form(request: HttpRequest, place: Place | None) -> HttpResponse:
     filing = _check_draft(sheet)
     if filing is None or form.errors:
         return sheet.show(request, 422)
-    stored = _keep_photos(sheet, pictures)
+    stored = _keep_photos(sheet, pictures, sender_of(request))
     filing.photos = stored
     if len(stored) < len(pictures):
         filing.left_out += ("bad_photo",)
@@ -290,7 +290,9 @@ def _asks_about_phone(sheet: Sheet, phone: str) -> bool:
     return True
 
 
-def _keep_photos(sheet: Sheet, pictures: Iterable[UploadedFile[Any]]) -> tuple[StoredPhoto, ...]:
+def _keep_photos(
+    sheet: Sheet, pictures: Iterable[UploadedFile[Any]], sender: str
+) -> tuple[StoredPhoto, ...]:
     """Store the photos that can be taken; one that cannot refuses neither the others nor the form.
 
     The requester reads which were not taken, and why.
@@ -300,10 +302,9 @@ def _keep_photos(sheet: Sheet, pictures: Iterable[UploadedFile[Any]]) -> tuple[S
         try:
             if number > photos.MAX_PHOTOS:
                 raise BadPhoto(_("最多 %d 张照片") % photos.MAX_PHOTOS)
-            kept += store_photos([picture])
+            kept += store_photos([picture], sender)
         except BadPhoto as bad:
-            why = _("现在存不下") if isinstance(bad, NoRoom) else str(bad)
-            said = {"number": number, "name": str(picture.name)[:60], "why": why}
+            said = {"number": number, "name": str(picture.name)[:60], "why": _why_not_kept(bad)}
             sheet.set_aside.append(
                 _(
                     "第 %(number)d 张照片（%(name)s）没有收下：%(why)s。"
@@ -312,6 +313,18 @@ def _keep_photos(sheet: Sheet, pictures: Iterable[UploadedFile[Any]]) -> tuple[S
                 % said
             )
     return kept
+
+
+def _why_not_kept(bad: BadPhoto) -> str:
+    """The reason, without the advice to submit again: the form is filed."""
+    match bad:
+        case Crowded():
+            return _("现在送照片的人太多")
+        case NoRoom():
+            return _("现在存不下")
+        case BudgetSpent():
+            return _("您送的照片太多了，请过一阵再送")
+    return str(bad)
 
 
 def _raw_form(request: HttpRequest, digest: str, sums: list[str]) -> bytes:

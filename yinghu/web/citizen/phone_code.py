@@ -22,6 +22,9 @@ from yinghu.intake.one_time_codes import Purpose
 
 _SESSION_KEY = "by_phone_demo"
 """Session key of the code shown by the demo, with its caller and purpose."""
+_KNOWN_COOKIE = "yinghu_phones"
+_MOST_KNOWN = 5
+"""Marks of the phones that were proved in this browser (`one_time_codes.known_device`)."""
 
 
 @dataclass(slots=True)
@@ -33,6 +36,8 @@ class PhoneStep:
 
     phone: str = ""
     asks_code: bool = False
+    form: str = ""
+    """The signed id of the code that this form asked for."""
     demo_code: str = ""
     problem: str = ""
     wrong_phone: str = ""
@@ -48,6 +53,20 @@ class PhoneStep:
         if self.wait:
             page.headers["Retry-After"] = str(self.wait)
         return page
+
+    def remember(self, response: HttpResponse, request: HttpRequest) -> HttpResponse:
+        """Let this device have its own share of the phone's codes from now on."""
+        mark = one_time_codes.known_device(normal_phone(self.verified_phone))
+        others = [each for each in _known_marks(request) if each != mark]
+        response.set_cookie(
+            _KNOWN_COOKIE,
+            ".".join([*others, mark][-_MOST_KNOWN:]),
+            max_age=400 * 86400,
+            secure=settings.HTTPS,
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
 
 
 def handle_phone_form(request: HttpRequest, purpose: Purpose, *, quota_key: str = "") -> PhoneStep:
@@ -69,25 +88,39 @@ def handle_phone_form(request: HttpRequest, purpose: Purpose, *, quota_key: str 
 def _send(
     request: HttpRequest, purpose: Purpose, typed: str, phone: str, quota_key: str
 ) -> PhoneStep:
-    wait = rate_limit.too_many("code", request.META.get("REMOTE_ADDR", ""))
-    wait = wait or rate_limit.too_many("coded", _caller(phone))
+    sender = rate_limit.address_key(request.META.get("REMOTE_ADDR", ""))
+    form = request.POST.get("form", "")[:60]
+    wait = rate_limit.too_many("code", sender)
     if quota_key:
         wait = wait or rate_limit.too_many("join", quota_key)
     if not wait:
         try:
-            code = one_time_codes.make_code(phone, purpose)
+            made = one_time_codes.make_code(
+                phone, purpose, sender=sender, known=_is_known(request, phone)
+            )
         except one_time_codes.TooManyCodes as enough:
             wait = enough.seconds
         else:
+            form = made.form
             if settings.DEMO:
-                shown = {"caller": _caller(phone), "purpose": purpose.value, "code": code}
+                shown = {"caller": _caller(phone), "purpose": purpose.value, "code": made.code}
                 request.session[_SESSION_KEY] = shown
     # Also if there were too many: a code sent earlier can still be used.
-    step = PhoneStep(typed, asks_code=True, demo_code=_demo_code(request, purpose, phone))
+    step = PhoneStep(typed, True, form, demo_code=_demo_code(request, purpose, phone))
     if wait:
-        step.problem = _("验证码发得太多了，请 %s后再发") % _describe_wait(wait)
+        said = _("验证码发得太多了，请 %s后再发。10 分钟内收到过的，填最新的一条就行。")
+        step.problem = said % _describe_wait(wait)
         step.status, step.wait = 429, wait
     return step
+
+
+def _known_marks(request: HttpRequest) -> list[str]:
+    kept = request.COOKIES.get(_KNOWN_COOKIE, "")
+    return [mark for mark in kept.split(".") if re.fullmatch("[0-9a-f]{32}", mark)]
+
+
+def _is_known(request: HttpRequest, phone: str) -> bool:
+    return one_time_codes.known_device(phone) in _known_marks(request)
 
 
 def _demo_code(request: HttpRequest, purpose: Purpose, phone: str) -> str:
@@ -98,7 +131,8 @@ def _demo_code(request: HttpRequest, purpose: Purpose, phone: str) -> str:
 
 
 def _check_code(request: HttpRequest, purpose: Purpose, typed: str, phone: str) -> PhoneStep:
-    step = PhoneStep(typed, asks_code=True, demo_code=_demo_code(request, purpose, phone))
+    form = request.POST.get("form", "")[:60]
+    step = PhoneStep(typed, True, form, demo_code=_demo_code(request, purpose, phone))
     if wait := rate_limit.too_many("guess", request.META.get("REMOTE_ADDR", "")):
         step.problem = _("试得太多了，请 %d 秒后再试") % wait
         step.status, step.wait = 429, wait
@@ -109,7 +143,7 @@ def _check_code(request: HttpRequest, purpose: Purpose, typed: str, phone: str) 
     if not re.fullmatch(rf"[0-9]{{{one_time_codes.DIGITS}}}", code):
         step.wrong_code = _("验证码是 %d 位数字") % one_time_codes.DIGITS
         return step
-    if not one_time_codes.check_code(phone, code, purpose):
+    if not one_time_codes.check_code(phone, code, purpose, form):
         step.wrong_code = _("验证码不对，或者已经过期。请核对最新的一条短信，或重新发送。")
         return step
     # Against session fixation.

@@ -44,7 +44,7 @@ def show_my_cases(request: HttpRequest) -> HttpResponse:
         "phone": mask_phone(step.verified_phone),
         "until": time.time() + OPEN_FOR,
     }
-    return redirect("mine")
+    return step.remember(redirect("mine"), request)
 
 
 def _open_list(request: HttpRequest) -> tuple[bytes, str, int] | None:

@@ -41,7 +41,7 @@ from yinghu.triage.urgency_learning import urgency_model
 from yinghu.ui import event_text
 from yinghu.ui.forms import FilingForm, Known, VerbForm
 from yinghu.ui.qr import qr_image
-from yinghu.ui.requests import absolute, version_of
+from yinghu.ui.requests import absolute, sender_of, version_of
 from yinghu.ui.timeline import story_of, with_photos, without_echo, without_helpers_numbers
 from yinghu.ui.verb_views import VerbView, is_duplicate, perform
 from yinghu.verbs import PRIVATE
@@ -252,7 +252,7 @@ def track_act(request: HttpRequest, token: str, verb: str) -> HttpResponse:
     seen = version_of(request)
 
     def act() -> str:
-        perform(appeal.pk, actor, form, seen)
+        perform(appeal.pk, actor, form, seen, sender=sender_of(request))
         return _("收到，谢谢您")
 
     def second_press(refused: moving.Refused) -> str | None:

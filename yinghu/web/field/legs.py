@@ -35,7 +35,7 @@ from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.errand_parts import LEG_ICONS, SeveralLinesField
 from yinghu.ui.forms import PhotosField
 from yinghu.ui.photo_response import photo_response
-from yinghu.ui.requests import is_part, who
+from yinghu.ui.requests import is_part, sender_of, who
 from yinghu.ui.verb_views import VerbView, run_with_photos
 from yinghu.web.field.distance import Point, metres_between, point
 
@@ -329,7 +329,11 @@ def leg_act(request: HttpRequest, leg_id: int, verb: str) -> HttpResponse:
     def act() -> str:
         given = dict(form.cleaned_data) if form else {}
         uploads = given.pop("photos", ())
-        return run_with_photos(lambda kept: LEG_STEPS[verb](leg, actor, given, kept, None), uploads)
+        return run_with_photos(
+            lambda kept: LEG_STEPS[verb](leg, actor, given, kept, None),
+            uploads,
+            sender_of(request),
+        )
 
     def follow() -> HttpResponse:
         done = Leg.objects.filter(pk=leg_id, state=Leg.State.DONE).exists()

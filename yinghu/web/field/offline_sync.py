@@ -123,7 +123,9 @@ def _perform(leg: Leg, actor: Actor, record: RecordedStep) -> dict[str, Any]:
         paid = cents(record.fields["paid"]) if record.verb == "finish" else None
         given = {**record.fields, "paid": paid}
         said = run_with_photos(
-            lambda kept: LEG_STEPS[record.verb](leg, actor, given, kept, record.at), record.uploads
+            lambda kept: LEG_STEPS[record.verb](leg, actor, given, kept, record.at),
+            record.uploads,
+            f"login {actor.user_id}",
         )
     except Refused as refused:
         if refused.code == "no_room":

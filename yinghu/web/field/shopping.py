@@ -29,7 +29,7 @@ from yinghu.people.access import Actor
 from yinghu.places.models import Place
 from yinghu.ui import event_text
 from yinghu.ui.decorators import staff_action, staff_page
-from yinghu.ui.requests import who
+from yinghu.ui.requests import sender_of, who
 from yinghu.ui.verb_views import store_photos
 from yinghu.web.field.legs import SHOWN, Kept
 
@@ -197,9 +197,9 @@ def _bought(request: HttpRequest) -> HttpResponse:
         said = _("勾上的有 %d 样要拍小票，请先拍一张。还没有一样记成买好。") % unproved
         return _show(request, given, said, _("请拍一张小票"), status=422)
     try:
-        receipt = store_photos(uploads)
+        receipt = store_photos(uploads, sender_of(request))
     except photos.BadPhoto as bad:
-        return _show(request, given, wrong_photo=str(bad), status=422)
+        return _show(request, given, wrong_photo=str(bad), status=bad.status)
     done = before = 0
     try:
         for pk in given.ids:

@@ -34,7 +34,7 @@ from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.forms import Known, VerbForm
 from yinghu.ui.maps import point_in
 from yinghu.ui.pagination import PAGE_SIZE
-from yinghu.ui.requests import is_part, login_of, version_of, who
+from yinghu.ui.requests import is_part, login_of, sender_of, version_of, who
 from yinghu.ui.timeline import Story, story_of, with_photos, without_echo
 from yinghu.ui.verb_views import VerbView, deny_forbidden, is_duplicate, perform, typed_words
 from yinghu.verbs import PRIVATE
@@ -289,7 +289,7 @@ def task_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     there = ("task", appeal.number) if row in (ACCEPT, REPORT) else ("field",)
 
     def act() -> str:
-        perform(appeal.pk, actor, form, version_of(request))
+        perform(appeal.pk, actor, form, version_of(request), sender=sender_of(request))
         return said
 
     def on_refused(refused: moving.Refused) -> str | None:

@@ -13,7 +13,7 @@ import contextlib
 import json
 import secrets
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from yinghu.appeals.notify import ALARMS, NOTICE, NOTIFY_CHANNEL
 from yinghu.appeals.states import ENDED, Status
 from yinghu.appeals.verb import Privacy
 from yinghu.oversight.actions import CHASE
+from yinghu.people.access_changes import VERB, access_changes
 from yinghu.verbs import VERBS
 from yinghu.web.live.presence import VIEW, Presence
 
@@ -149,6 +150,7 @@ class Hub:
     async def stop(self) -> None:
         """End every stream, stop listening, and forget who has what open."""
         self.close()
+        access_changes.listening = False
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -189,6 +191,9 @@ class Hub:
         """Pass a notification to the viewers that it concerns."""
         said = json.loads(payload)
         verb = str(said.get("verb", ""))
+        if verb == VERB:
+            self.change_access(said.get("users") or ())
+            return
         meant: Iterable[int] = said.get("users" if verb == NOTICE else "appeals") or ()
         kinds = topic_kinds(verb)
         self._clock += 1
@@ -207,6 +212,17 @@ class Hub:
             topic, at = self._topic_at.popitem(last=False)
             kind = topic.partition(":")[0]
             self._kind_at[kind] = max(self._kind_at.get(kind, 0), at)
+
+    def change_access(self, users: Collection[int]) -> None:
+        """Let earlier checks of these logins count no more; of all, if none is named. Their streams
+        end, and the pages that may go on open new ones.
+        """
+        access_changes.announce(users)
+        logins = {f"login:{user}" for user in users}
+        for viewer in self.viewers:
+            own = {share for share in viewer.shares if share.startswith("login:")}
+            if own & logins or (own and not users):
+                viewer.end()
 
     def refresh(self) -> None:
         """Tell all viewers to look again, as notifications may have been lost."""
@@ -236,10 +252,13 @@ class Hub:
                     wait = 0.2
                     if payload is None:
                         self.refresh()
+                        access_changes.announce(())
+                        access_changes.listening = True
                     else:
                         self.hear(payload)
             except (psycopg.Error, OSError) as error:
                 self.listening.clear()
+                access_changes.listening = False
                 _log.warning("live updates lost the database", error=str(error), again_in=wait)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 10.0)

@@ -90,7 +90,7 @@ def join(request: HttpRequest, unit_code: str) -> HttpResponse:
             "phone": base64.b64encode(seal(step.verified_phone)).decode(),
             "until": time.time() + 30 * 60,
         }
-        return redirect("join", squad.code)
+        return step.remember(redirect("join", squad.code), request)
     if not phone:
         # Also when the verification has expired: the browser keeps the draft.
         return phone_code.PhoneStep().show(request, _JOIN_TEMPLATE, squad=squad)
@@ -164,7 +164,11 @@ def log_in_by_phone(request: HttpRequest) -> HttpResponse:
     step = phone_code.handle_phone_form(request, Purpose.VOLUNTEER)
     if not step.verified_phone:
         return step.show(request, _LOGIN_TEMPLATE)
-    volunteer = volunteers.of_phone(step.verified_phone)
+    return step.remember(_let_in(request, step.verified_phone), request)
+
+
+def _let_in(request: HttpRequest, phone: str) -> HttpResponse:
+    volunteer = volunteers.of_phone(phone)
     if volunteer is None or volunteer.state != State.ACTIVE:
         return _render_state(request, volunteer, status=403)
     if not phone_opens(volunteer.user):
