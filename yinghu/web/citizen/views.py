@@ -20,7 +20,7 @@ from yinghu.appeals.closing_actions import RATE, REOPEN, WITHDRAW
 from yinghu.appeals.handling_actions import ASK, SUPPLY, URGE
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.numbers import id_of, id_of_token
-from yinghu.appeals.states import Status, Urgency
+from yinghu.appeals.states import OPEN, Status, Urgency
 from yinghu.common import photos, rate_limit, sms, text_cleaning
 from yinghu.common.privacy.phones import normal_phone
 from yinghu.common.privacy.sealing import blind
@@ -161,6 +161,11 @@ def _show_track(
     forms = []
     turn = event_text.standing(appeal, event_text.setback(appeal)).turn
     possible = verbs.available(appeal, requester_of(appeal.pk))
+    master = appeal.final_master()
+    if master is not None:
+        done = master.state in (Status.RESOLVED, Status.CLOSED)
+        not_now = {URGE, SUPPLY} if master.state not in OPEN else set()
+        possible = [verb for verb in possible if verb not in not_now and (done or verb is not RATE)]
     # Just rated as not solved, it will be reopened automatically.
     coming_back = appeal.state is Status.RESOLVED and appeal.solved is False
     for verb in SAYS:
@@ -171,7 +176,6 @@ def _show_track(
         again = handling_actions.urge_again_at(appeal) if verb is URGE else None
         opened = is_bound or verb is turn
         forms.append({"verb": verb, "form": form, "open": opened, "again": again})
-    master = _final_master(appeal)
     context = {
         "appeal": appeal,
         "shown_version": public_version(appeal.pk),
@@ -193,14 +197,6 @@ def _show_track(
     part = request.GET.get("part")
     template = f"track_{part}" if part in ("state", "acts") else "track"
     return render(request, f"citizen/{template}.html", context, status=status)
-
-
-def _final_master(appeal: Appeal) -> Appeal | None:
-    """The appeal into which this one was merged, at the end of the chain; None if it was not."""
-    master = None
-    while appeal.state is Status.MERGED and appeal.master is not None:
-        master = appeal = appeal.master
-    return master
 
 
 @never_cache
